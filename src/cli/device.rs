@@ -1,0 +1,35 @@
+//! `--device`: where to compute.
+
+use anyhow::bail;
+use burn::tensor::Device;
+
+/// What can be built in beside the CPU.
+const FEATURES: [&str; 4] = ["cuda", "vulkan", "metal", "libtorch"];
+
+/// The device of that name, and what to call it in a model's card.
+///
+/// # Errors
+/// Where the name is unknown, or this program was built without it.
+pub fn parse(name: &str) -> anyhow::Result<Device> {
+    let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
+    let Ok(_index) = index.parse::<usize>() else {
+        bail!("--device {name}: `{index}` is not the number of a device");
+    };
+    match kind {
+        "cpu" => Ok(Device::flex()),
+        #[cfg(feature = "libtorch")]
+        #[expect(deprecated, reason = "on the CPU it trains several times as fast as Flex")]
+        "libtorch" => Ok(Device::libtorch()),
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok(Device::cuda(_index)),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "metal")]
+        "metal" => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+        _ if FEATURES.contains(&kind) => bail!(
+            "this program was built without {kind}; build it again with `cargo run --release \
+             --features {kind} …`"
+        ),
+        _ => bail!("no such device: {name}; there are cpu, cuda[:N], vulkan, metal and libtorch"),
+    }
+}

@@ -1,0 +1,273 @@
+//! `train`: a model from pictures.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::device;
+use crate::data::DataSet;
+use crate::loss::Weighting;
+use crate::model_file::{Card, ModelFile, Training};
+use crate::net::{Architecture, UNetDescription};
+use crate::sample::Settings;
+use crate::train::{Checkpoint, Options, Trainer, write_atomically};
+
+/// Train a score-based generative model on pictures.
+///
+/// Writes the model to --out, and beside it a checkpoint from which --resume goes on.
+#[derive(Parser)]
+#[command(name = "train", version)]
+struct Arguments {
+    /// The pictures: a folder with IDX files (MNIST and its relatives), or one IDX file.
+    #[arg(long)]
+    data: PathBuf,
+    /// The model to write.
+    #[arg(long, default_value = "model.safetensors")]
+    out: PathBuf,
+    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Go on where the checkpoint beside --out was written; everything but --steps and --lr is as
+    /// it was.
+    #[arg(long)]
+    resume: bool,
+    /// Optimiser steps.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Pictures a step.
+    #[arg(long, default_value_t = 64)]
+    batch: usize,
+    /// Adam's learning rate after warm-up; it decays to nothing along half a cosine.
+    #[arg(long)]
+    lr: Option<f64>,
+    /// Steps over which the learning rate rises.
+    #[arg(long, default_value_t = 500)]
+    warm_up: u64,
+    /// The largest norm of the gradients.
+    #[arg(long, default_value_t = 1.0)]
+    clip: f32,
+    /// The decay of the moving average of the weights, which is what is saved.
+    #[arg(long, default_value_t = 0.999)]
+    ema: f64,
+    /// How much each noise level counts.
+    #[arg(long, value_enum, default_value_t = Weighting::Edm)]
+    weighting: Weighting,
+    /// The largest noise level.
+    #[arg(long, default_value_t = 20.0)]
+    sigma_max: f32,
+    /// The smallest noise level.
+    #[arg(long, default_value_t = 0.01)]
+    sigma_min: f32,
+    /// The median of the noise levels that training draws.
+    #[arg(long, default_value_t = 0.4)]
+    sigma_centre: f32,
+    /// The standard deviation of their logarithm.
+    #[arg(long, default_value_t = 1.5)]
+    sigma_spread: f32,
+    /// Channels at each resolution, finest first.
+    #[arg(long, value_delimiter = ',', default_values_t = [48, 96])]
+    widths: Vec<usize>,
+    /// Residual blocks at each resolution.
+    #[arg(long, default_value_t = 1)]
+    blocks: usize,
+    /// The side of the squares of pixels that are folded into channels.
+    #[arg(long, default_value_t = 2)]
+    patch: usize,
+    /// The seed of everything random.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Seconds between checkpoints.
+    #[arg(long, default_value_t = 120)]
+    save_every: u64,
+    /// The licence of the pictures, for the model's card.
+    #[arg(long, default_value = "unknown")]
+    licence: String,
+}
+
+/// The run of a user who does not say how long: some hours on a CPU, minutes on a GPU.
+const STEPS: u64 = 30_000;
+const LEARNING_RATE: f64 = 2e-3;
+
+impl ValueEnum for Weighting {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Paper, Self::Edm]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self {
+            Self::Paper => "paper",
+            Self::Edm => "edm",
+        }))
+    }
+}
+
+/// The program.
+///
+/// # Errors
+/// Whatever the user should know; one line.
+pub fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let data = DataSet::load(&arguments.data)?;
+    let shape = data.train.shape;
+    ensure!(!data.train.is_empty(), "{}: no pictures to train on", arguments.data.display());
+    println!(
+        "{}: {} pictures of {} × {} × {}, and {} held out",
+        data.name,
+        data.train.len(),
+        shape.channels,
+        shape.height,
+        shape.width,
+        data.held_out.len()
+    );
+    ensure_writable(&arguments.out)?;
+
+    let device = device::parse(&arguments.device)?;
+    let path = arguments.out.with_extension("checkpoint");
+    let mut trainer = if arguments.resume {
+        let mut checkpoint = Checkpoint::load(&path)?;
+        let trained_on = checkpoint.options.architecture.picture();
+        ensure!(trained_on == shape, "{} is for pictures of another shape", path.display());
+        checkpoint.options.steps = arguments.steps.unwrap_or(checkpoint.options.steps);
+        checkpoint.options.learning_rate = arguments.lr.unwrap_or(checkpoint.options.learning_rate);
+        Trainer::resume(checkpoint, &data.train, &device)?
+    } else {
+        Trainer::new(options(&arguments, &data), &data.train, &device)?
+    };
+    let options = trainer.options().clone();
+    println!(
+        "{} parameters on {}; step {} of {}, {} pictures a step",
+        options.architecture.parameters(),
+        arguments.device,
+        trainer.done(),
+        options.steps,
+        options.batch
+    );
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
+        .context("cannot listen for Ctrl-C")?;
+
+    let save = |trainer: &mut Trainer| -> anyhow::Result<()> {
+        trainer.checkpoint()?.save(&path)?;
+        let model = model(&arguments, &data, trainer)?.write()?;
+        write_atomically(&arguments.out, &model)
+            .with_context(|| format!("cannot write {}", arguments.out.display()))
+    };
+    train(&mut trainer, &data, &stop, Duration::from_secs(arguments.save_every), &save)?;
+    save(&mut trainer)?;
+
+    if stop.load(Ordering::Relaxed) {
+        println!("stopped at step {}; go on with --resume", trainer.done());
+    }
+    println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", shape.dimension() / 2);
+    for (sigma, loss) in trainer.held_out(&data.held_out)? {
+        println!("  σ = {sigma:<8.3} {loss:.2}");
+    }
+    println!("model in {}, checkpoint in {}", arguments.out.display(), path.display());
+    Ok(())
+}
+
+fn train(
+    trainer: &mut Trainer,
+    data: &DataSet,
+    stop: &AtomicBool,
+    save_every: Duration,
+    save: &impl Fn(&mut Trainer) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    const REPORT: u64 = 10;
+    let (steps, batch) = (trainer.options().steps, trainer.options().batch as f64);
+    let template = "{bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
+    let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(template)?);
+    bar.set_position(trainer.done());
+    bar.reset_eta();
+    let mut smooth = None;
+    let (mut saved, mut reported) = (Instant::now(), Instant::now());
+    while trainer.done() < steps && !stop.load(Ordering::Relaxed) {
+        trainer.step(&data.train);
+        if trainer.done() % REPORT == 0 || trainer.done() == steps {
+            let loss = trainer.take_loss()?.unwrap_or(f32::NAN);
+            let mean = smooth.map_or(loss, |mean: f32| mean + 0.05 * (loss - mean));
+            smooth = Some(mean);
+            let rate = REPORT as f64 * batch / reported.elapsed().as_secs_f64();
+            reported = Instant::now();
+            bar.set_position(trainer.done());
+            bar.set_message(format!("{mean:.4}, {rate:.0} pictures/s"));
+        }
+        if saved.elapsed() >= save_every {
+            // A diverged run must not replace the last good checkpoint.
+            trainer.take_loss()?;
+            save(trainer)?;
+            (saved, reported) = (Instant::now(), Instant::now());
+        }
+    }
+    trainer.take_loss()?;
+    bar.abandon();
+    Ok(())
+}
+
+fn options(arguments: &Arguments, data: &DataSet) -> Options {
+    let mut unet = UNetDescription::new(data.train.shape, data.train.statistics());
+    unet.attention = (0..arguments.widths.len()).map(|level| level > 0).collect();
+    unet.widths.clone_from(&arguments.widths);
+    (unet.blocks, unet.patch) = (arguments.blocks, arguments.patch);
+    Options {
+        architecture: Architecture::UNet(unet),
+        seed: arguments.seed,
+        steps: arguments.steps.unwrap_or(STEPS),
+        batch: arguments.batch,
+        learning_rate: arguments.lr.unwrap_or(LEARNING_RATE),
+        warm_up: arguments.warm_up,
+        clip: arguments.clip,
+        ema_decay: arguments.ema,
+        weighting: arguments.weighting,
+        sigma_max: arguments.sigma_max,
+        sigma_min: arguments.sigma_min,
+        sigma_centre: arguments.sigma_centre,
+        sigma_spread: arguments.sigma_spread,
+    }
+}
+
+fn model(arguments: &Arguments, data: &DataSet, trainer: &Trainer) -> anyhow::Result<ModelFile> {
+    let options = trainer.options().clone();
+    let name = arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
+    let training = Training {
+        data: data.name.clone(),
+        pictures: data.train.len(),
+        steps: trainer.done(),
+        examples: trainer.done() * options.batch as u64,
+        ema_decay: options.ema_decay,
+        weighting: options.weighting,
+        seconds: trainer.seconds(),
+        device: arguments.device.clone(),
+        held_out: trainer.held_out(&data.held_out)?,
+    };
+    let card = Card {
+        format: Card::FORMAT,
+        name,
+        sampler: Settings::recommended(options.sigma_max, options.sigma_min),
+        architecture: options.architecture,
+        training,
+        licence: arguments.licence.clone(),
+    };
+    Ok(ModelFile { card, weights: trainer.average() })
+}
+
+/// Finds out before hours of training that their result cannot be written.
+fn ensure_writable(out: &Path) -> anyhow::Result<()> {
+    let folder = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let writable = folder.is_dir() && tempfile::tempfile_in(folder).is_ok();
+    ensure!(
+        writable,
+        "cannot write {}: {} is not a folder to write to",
+        out.display(),
+        folder.display()
+    );
+    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Score-based generative models: trained natively, sampled on every visitor's own GPU.
+//!
+//! The system is NCSN (Song & Ermon, [*Generative Modeling by Estimating Gradients of the Data
+//! Distribution*](https://arxiv.org/abs/1907.05600), 2019) with what its successors learned. One
+//! convention holds everywhere: pictures `x` are in \[0, 1\], a noisy picture is `x̃ = x + σ z`
+//! with `z ~ N(0, I)`, and the score is `s(x̃, σ) = ∇ log q_σ(x̃)`, which points from `x̃` towards
+//! the pictures that it may have come from.
+//!
+//! Read it from the bottom up:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, and perturbation |
+//! | [`random`] | the counter-based generator that makes a seed mean the same picture everywhere |
+//! | [`score`] | what can be asked for a score |
+//! | [`toy`] | densities whose score is known exactly |
+//! | [`loss`] | denoising score matching |
+//! | [`net`] | networks: a description as plain data, and its Burn module |
+//! | [`sample`] | samplers, each a program of steps, and the executors that run programs |
+//! | [`model_file`] | one `.safetensors` file is a whole model |
+//! | `data`, `train`, `cli` | native only: pictures from disk, the trainer, the two binaries |
+//! | `web` | wasm only: what JavaScript sees |
+
+#![warn(missing_docs)]
+
+pub mod loss;
+pub mod model_file;
+pub mod net;
+pub mod noise;
+pub mod random;
+pub mod sample;
+pub mod score;
+pub mod toy;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod cli;
+#[cfg(not(target_family = "wasm"))]
+pub mod data;
+#[cfg(not(target_family = "wasm"))]
+pub mod train;
+
+#[cfg(target_family = "wasm")]
+pub mod web;

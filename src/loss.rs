@@ -1,0 +1,48 @@
+//! Denoising score matching.
+//!
+//! The objective is `(1/L) Σᵢ λ(σᵢ) ℓ(θ; σᵢ)` (Song & Ermon 2019, equations 5 and 6). With the
+//! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: about the same size at every σ, and D/2
+//! for a network that always answers 0.
+
+use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::net::Preconditioning;
+
+/// How much each noise level counts: λ(σ), beside the paper's σ².
+///
+/// The minimiser is the same under any positive λ, since the levels are separate problems; what
+/// changes is where a network of limited size spends its effort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weighting {
+    /// `λ(σ) = σ²` (Song & Ermon 2019). A preconditioned network then hears of large σ only with
+    /// weight `σ_d²/(σ² + σ_d²)`, though that is where a picture decides what it will be.
+    Paper,
+    /// `λ(σ) = σ² (σ² + σ_d²)/σ_d²`: the error of the raw network F counts the same at every σ
+    /// (EDM, Karras et al. 2022, equation 8 and table 1).
+    #[default]
+    Edm,
+}
+
+impl Weighting {
+    /// λ(σ)/σ².
+    pub fn factor(self, sigma: f32, data: &Preconditioning) -> f32 {
+        match self {
+            Self::Paper => 1.0,
+            Self::Edm => 1.0 + (sigma / data.deviation).powi(2),
+        }
+    }
+}
+
+/// `½ ‖σ s(x̃, σ) + z‖²` for each of N pictures, summed over pixels: N values.
+///
+/// `score` is the network's answer at `x̃ = x + σ z`, `z` the noise that was added, both
+/// N × C × H × W; `sigmas` holds N noise levels.
+pub fn dsm(score: Tensor<4>, sigmas: &[f32], z: Tensor<4>) -> Tensor<1> {
+    let device = score.device();
+    let sigma = TensorData::new(sigmas.to_vec(), [sigmas.len(), 1, 1, 1]);
+    let error = score * Tensor::from_data(sigma, &device) + z;
+    let squares: Tensor<2> = error.square().flatten(1, 3);
+    squares.sum_dim(1).flatten::<1>(0, 1).mul_scalar(0.5)
+}

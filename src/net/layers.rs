@@ -1,0 +1,146 @@
+//! The layers that networks share, as Burn modules.
+
+use burn::module::{Initializer, Module};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::activation::{silu, softmax};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::description::UNetDescription;
+use super::precondition::sigma_features;
+
+/// A convolution that keeps height and width; `kernel` is odd.
+pub fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {
+    conv_config(inputs, outputs, kernel).init(device)
+}
+
+/// As [`conv`], but starting at zero: what it is added to passes through unchanged at first.
+pub fn zero_conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {
+    conv_config(inputs, outputs, kernel).with_initializer(Initializer::Zeros).init(device)
+}
+
+fn conv_config(inputs: usize, outputs: usize, kernel: usize) -> Conv2dConfig {
+    let padding = PaddingConfig2d::Explicit(kernel / 2, kernel / 2, kernel / 2, kernel / 2);
+    Conv2dConfig::new([inputs, outputs], [kernel, kernel]).with_padding(padding)
+}
+
+/// Space to depth: N × C × H × W becomes N × C r² × H/r × W/r.
+pub fn fold(x: Tensor<4>, r: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.reshape([n, c, h / r, r, w / r, r]).permute([0, 1, 3, 5, 2, 4]).reshape([
+        n,
+        c * r * r,
+        h / r,
+        w / r,
+    ])
+}
+
+/// Depth to space, the inverse of [`fold`]: N × C r² × H × W becomes N × C × H r × W r.
+pub fn unfold(x: Tensor<4>, r: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let c = c / (r * r);
+    x.reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
+}
+
+/// What the blocks know of σ: features of ln σ through two linear layers.
+#[derive(Module, Debug)]
+pub struct SigmaEmbedding {
+    first: Linear,
+    second: Linear,
+}
+
+impl SigmaEmbedding {
+    /// An embedding of the given (even) size.
+    pub fn new(size: usize, device: &Device) -> Self {
+        let linear = || LinearConfig::new(size, size).init(device);
+        Self { first: linear(), second: linear() }
+    }
+
+    /// N × size for N values of σ.
+    pub fn forward(&self, sigmas: &[f32], device: &Device) -> Tensor<2> {
+        let [size, _] = self.first.weight.dims();
+        let features: Vec<f32> =
+            sigmas.iter().flat_map(|&sigma| sigma_features(sigma, size / 2)).collect();
+        let features = Tensor::from_data(TensorData::new(features, [sigmas.len(), size]), device);
+        silu(self.second.forward(silu(self.first.forward(features))))
+    }
+}
+
+/// A residual block of two 3 × 3 convolutions; σ scales and shifts the second normalisation
+/// (adaptive group normalisation; Dhariwal & Nichol 2021, section 3).
+#[derive(Module, Debug)]
+pub struct ResidualBlock {
+    norm1: GroupNorm,
+    conv1: Conv2d,
+    modulation: Linear,
+    norm2: GroupNorm,
+    conv2: Conv2d,
+    shortcut: Option<Conv2d>,
+}
+
+impl ResidualBlock {
+    /// From `inputs` to `outputs` channels.
+    pub fn new(inputs: usize, outputs: usize, sizes: &UNetDescription, device: &Device) -> Self {
+        let norm = |channels| GroupNormConfig::new(sizes.groups, channels);
+        Self {
+            norm1: norm(inputs).init(device),
+            conv1: conv(inputs, outputs, 3, device),
+            modulation: LinearConfig::new(sizes.embedding, 2 * outputs).init(device),
+            norm2: norm(outputs).with_affine(false).init(device),
+            conv2: zero_conv(outputs, outputs, 3, device),
+            shortcut: (inputs != outputs).then(|| conv(inputs, outputs, 1, device)),
+        }
+    }
+
+    /// `x` is N × inputs × H × W, `embedding` N × E or 1 × E; returns N × outputs × H × W.
+    pub fn forward(&self, x: Tensor<4>, embedding: Tensor<2>) -> Tensor<4> {
+        let modulation = self.modulation.forward(embedding);
+        let [n, channels] = modulation.dims();
+        let [scale, shift] =
+            modulation.reshape([n, channels, 1, 1]).chunk(2, 1).try_into().expect("two halves");
+
+        let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
+        let h = self.norm2.forward(h) * (scale + 1.0) + shift;
+        let h = self.conv2.forward(silu(h));
+        h + match &self.shortcut {
+            Some(shortcut) => shortcut.forward(x),
+            None => x,
+        }
+    }
+}
+
+/// Self-attention over all positions, so that one stroke knows of the others.
+#[derive(Module, Debug)]
+pub struct Attention {
+    norm: GroupNorm,
+    qkv: Conv2d,
+    out: Conv2d,
+    heads: usize,
+}
+
+impl Attention {
+    /// For `width` channels.
+    pub fn new(width: usize, sizes: &UNetDescription, device: &Device) -> Self {
+        Self {
+            norm: GroupNormConfig::new(sizes.groups, width).init(device),
+            qkv: conv(width, 3 * width, 1, device),
+            out: zero_conv(width, width, 1, device),
+            heads: sizes.heads,
+        }
+    }
+
+    /// N × width × H × W in and out.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, width, h, w] = x.dims();
+        let size = width / self.heads;
+        // Heads are batches; q, k and v are size × positions, as the convolution leaves them.
+        let qkv = self.qkv.forward(self.norm.forward(x.clone()));
+        let qkv = qkv.reshape([n, 3, self.heads, size, h * w]);
+        let [q, k, v] = [0, 1, 2]
+            .map(|i| qkv.clone().slice([0..n, i..i + 1]).reshape([n, self.heads, size, h * w]));
+        let q = q.mul_scalar((size as f32).sqrt().recip());
+        let weights = softmax(q.swap_dims(2, 3).matmul(k), 3);
+        let mixed = v.matmul(weights.swap_dims(2, 3)).reshape([n, width, h, w]);
+        x + self.out.forward(mixed)
+    }
+}

@@ -1,0 +1,91 @@
+//! Preconditioning: how σ enters and leaves a network, so that training is well scaled at every σ.
+//!
+//! The denoiser is `D(x, σ) = c_skip x + c_out F(c_in x, c_noise)` with the coefficients of
+//! Karras et al., *Elucidating the Design Space of Diffusion-Based Generative Models* (EDM, 2022,
+//! table 1): the raw network F sees inputs and is asked for outputs of unit variance whatever σ.
+//! EDM's data has mean 0; ours is in \[0, 1\], so the data's mean μ is taken off first.
+//!
+//! What samplers need is the score. From `s = (D − x)/σ²` follows
+//!
+//! `s(x, σ) = −(x − μ)/(σ² + σ_d²) + σ_d/(σ √(σ² + σ_d²)) · F(c_in (x − μ), c_noise)`,
+//!
+//! the score of a Gaussian with the data's mean and deviation, corrected by F; no cancellation of
+//! large numbers at small σ.
+
+use serde::{Deserialize, Serialize};
+
+/// The data's mean μ and standard deviation σ_d over all pixels, which set the scale of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preconditioning {
+    /// μ, in \[0, 1\].
+    pub mean: f32,
+    /// σ_d, positive.
+    pub deviation: f32,
+}
+
+/// The coefficients of one σ.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Coefficients {
+    /// What `x − μ` is multiplied by on its way in: `1/√(σ² + σ_d²)`.
+    pub input: f32,
+    /// The factor of `x − μ` in the score: `−1/(σ² + σ_d²)`.
+    pub skip: f32,
+    /// The factor of F in the score: `σ_d/(σ √(σ² + σ_d²))`.
+    pub output: f32,
+}
+
+impl Preconditioning {
+    /// The coefficients at σ > 0.
+    pub fn at(&self, sigma: f32) -> Coefficients {
+        let variance = sigma * sigma + self.deviation * self.deviation;
+        Coefficients {
+            input: variance.sqrt().recip(),
+            skip: -variance.recip(),
+            output: self.deviation / (sigma * variance.sqrt()),
+        }
+    }
+}
+
+/// Features of σ for the embedding: sines and cosines of ln σ at `pairs` geometrically spaced
+/// frequencies from 1/4 to 16 radians a nat. Returns `2 · pairs` numbers in \[−1, 1\].
+pub fn sigma_features(sigma: f32, pairs: usize) -> Vec<f32> {
+    let angle = |k: usize| {
+        let t = k as f32 / (pairs.max(2) - 1) as f32;
+        sigma.ln() * 0.25 * 64f32.powf(t)
+    };
+    let sines = (0..pairs).map(|k| angle(k).sin());
+    let cosines = (0..pairs).map(|k| angle(k).cos());
+    sines.chain(cosines).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With F = 0 the score is that of `N(μ, σ_d² I)`, and its denoiser EDM's `c_skip`.
+    #[test]
+    fn a_silent_network_leaves_the_gaussian_of_the_data() {
+        let preconditioning = Preconditioning { mean: 0.0, deviation: 0.5 };
+        for sigma in [0.01f32, 0.3, 20.0] {
+            let skip = 1.0 + sigma * sigma * preconditioning.at(sigma).skip;
+            let edm = 0.25 / (sigma * sigma + 0.25);
+            assert!((skip - edm).abs() < 1e-3, "{skip} {edm}");
+        }
+    }
+
+    /// EDM's defining properties: unit-variance inputs, and unit-variance targets for F.
+    #[test]
+    fn inputs_and_targets_have_unit_variance() {
+        let preconditioning = Preconditioning { mean: 0.1, deviation: 0.3 };
+        for sigma in [0.01f32, 0.3, 20.0] {
+            let c = preconditioning.at(sigma);
+            let (data, noise) = (0.09, sigma * sigma);
+            assert!((c.input * c.input * (data + noise) - 1.0).abs() < 1e-5);
+            // The target of F is (−z/σ − skip (x − μ))/output with x − μ = y + σ z.
+            let from_data = c.skip * c.skip * data;
+            let from_noise = (1.0 / sigma + c.skip * sigma).powi(2);
+            let variance = (from_data + from_noise) / (c.output * c.output);
+            assert!((variance - 1.0).abs() < 1e-2, "{variance} at {sigma}");
+        }
+    }
+}

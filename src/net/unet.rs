@@ -1,0 +1,128 @@
+//! The default network: a U-Net conditioned on a continuous σ.
+//!
+//! ```text
+//! x ─ fold ─ stem ─┬─ blocks ─┬─ half ─┬─ blocks ─ attention ─┬─ middle ─┐
+//!                  σ          │        σ                      └── skip ──┴ blocks ─ attention ┐
+//!                             └───────────── skip ─────────────────────── blocks ── double ───┘
+//!                                               score ─ unfold ─ head ──────┘
+//! ```
+//!
+//! Three choices keep it cheap on a phone and on a CPU: pixels are folded into patches, so that
+//! nothing wide runs at full resolution (a 3 × 3 convolution of 64 channels at 14 × 14 costs what
+//! one of 32 channels costs at 28 × 28, has four times the weights and sees twice as far);
+//! resolutions change by folding too, with a 1 × 1 convolution; and attention stands only where
+//! the grid is coarse, where it sees the whole picture for next to nothing.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{GroupNorm, GroupNormConfig};
+use burn::tensor::activation::silu;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::description::UNetDescription;
+use super::layers::{Attention, ResidualBlock, SigmaEmbedding, conv, fold, unfold, zero_conv};
+use super::precondition::{Coefficients, Preconditioning};
+
+/// A U-Net on a Burn device.
+#[derive(Module, Debug)]
+pub struct UNet {
+    embedding: SigmaEmbedding,
+    stem: Conv2d,
+    down: Vec<Level>,
+    middle: ResidualBlock,
+    up: Vec<Level>,
+    head_norm: GroupNorm,
+    head: Conv2d,
+    patch: usize,
+    mean: f32,
+    deviation: f32,
+}
+
+/// What happens at one resolution, on one of the two ways.
+#[derive(Module, Debug)]
+struct Level {
+    blocks: Vec<ResidualBlock>,
+    attention: Option<Attention>,
+    resample: Option<Conv2d>,
+}
+
+impl Level {
+    fn forward(&self, mut x: Tensor<4>, embedding: &Tensor<2>) -> Tensor<4> {
+        for block in &self.blocks {
+            x = block.forward(x, embedding.clone());
+        }
+        match &self.attention {
+            Some(attention) => attention.forward(x),
+            None => x,
+        }
+    }
+}
+
+impl UNet {
+    /// A U-Net of checked sizes with freshly drawn weights.
+    pub(super) fn new(sizes: &UNetDescription, device: &Device) -> Self {
+        let widths = &sizes.widths;
+        let pixels = sizes.picture.channels * sizes.patch * sizes.patch;
+        let (finest, coarsest) = (widths[0], widths[widths.len() - 1]);
+        let level = |level: usize, first: usize, resample: Option<Conv2d>| {
+            let width = widths[level];
+            let inputs = |block| if block == 0 { first } else { width };
+            let block = |block| ResidualBlock::new(inputs(block), width, sizes, device);
+            Level {
+                blocks: (0..sizes.blocks).map(block).collect(),
+                attention: sizes.attention[level].then(|| Attention::new(width, sizes, device)),
+                resample,
+            }
+        };
+        let half = |l: usize| widths.get(l + 1).map(|&next| conv(widths[l] * 4, next, 1, device));
+        let double = |l: usize| (l > 0).then(|| conv(widths[l], widths[l - 1] * 4, 1, device));
+        Self {
+            embedding: SigmaEmbedding::new(sizes.embedding, device),
+            stem: conv(pixels, finest, 3, device),
+            down: (0..widths.len()).map(|l| level(l, widths[l], half(l))).collect(),
+            middle: ResidualBlock::new(coarsest, coarsest, sizes, device),
+            up: (0..widths.len()).map(|l| level(l, 2 * widths[l], double(l))).collect(),
+            head_norm: GroupNormConfig::new(sizes.groups, finest).init(device),
+            head: zero_conv(finest, pixels, 3, device),
+            patch: sizes.patch,
+            mean: sizes.preconditioning.mean,
+            deviation: sizes.preconditioning.deviation,
+        }
+    }
+
+    /// See [`super::Network::score`].
+    pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
+        let device = x.device();
+        let preconditioning = Preconditioning { mean: self.mean, deviation: self.deviation };
+        let column = |f: fn(Coefficients) -> f32| {
+            let values: Vec<f32> =
+                sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))).collect();
+            Tensor::<4>::from_data(TensorData::new(values, [sigmas.len(), 1, 1, 1]), &device)
+        };
+        let centred = x - self.mean;
+        let raw = self.raw(centred.clone() * column(|c| c.input), sigmas);
+        centred * column(|c| c.skip) + raw * column(|c| c.output)
+    }
+
+    /// F of [`super::precondition`].
+    fn raw(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
+        let embedding = self.embedding.forward(sigmas, &x.device());
+        let mut x = self.stem.forward(fold(x, self.patch));
+        let mut skips = Vec::with_capacity(self.down.len());
+        for level in &self.down {
+            x = level.forward(x, &embedding);
+            skips.push(x.clone());
+            if let Some(resample) = &level.resample {
+                x = resample.forward(fold(x, 2));
+            }
+        }
+        x = self.middle.forward(x, embedding.clone());
+        for (level, skip) in self.up.iter().zip(skips).rev() {
+            x = level.forward(Tensor::cat(vec![x, skip], 1), &embedding);
+            if let Some(resample) = &level.resample {
+                x = unfold(resample.forward(x), 2);
+            }
+        }
+        unfold(self.head.forward(silu(self.head_norm.forward(x))), self.patch)
+    }
+}

@@ -1,0 +1,128 @@
+//! Noise levels: the geometric ladder σ₁ > σ₂ > … > σ_L.
+//!
+//! σ₁ is large enough that the noise covers the whole space, σ_L so small that the noisy pictures
+//! are nearly the pictures; in between, each level is as hard as the last because the *ratio* of
+//! neighbours is constant (Song & Ermon 2019, section 4.1).
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// A geometric ladder of noise levels, largest first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ladder {
+    /// σ₁, in units of pixels in \[0, 1\].
+    pub sigma_max: f32,
+    /// σ_L, likewise; 0 < σ_L ≤ σ₁.
+    pub sigma_min: f32,
+    /// L, the number of levels, at least 1.
+    pub levels: usize,
+}
+
+/// Why a [`Ladder`] is refused.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum LadderError {
+    /// A bound is not a positive, finite number.
+    #[error("sigma_max and sigma_min must be positive and finite, but they are {0} and {1}")]
+    Bounds(f32, f32),
+    /// The bounds are the wrong way round.
+    #[error("sigma_min ({1}) must not be larger than sigma_max ({0})")]
+    Order(f32, f32),
+    /// No levels, or more than anything could need.
+    #[error("the number of levels must be from 1 to {max}, but it is {0}", max = Ladder::MAX_LEVELS)]
+    Levels(usize),
+}
+
+impl Ladder {
+    /// More levels than this is a mistake, not a ladder (NCSNv2 uses 232 for CIFAR-10).
+    pub const MAX_LEVELS: usize = 100_000;
+
+    /// Checks the bounds and the number of levels.
+    ///
+    /// # Errors
+    /// [`LadderError`] says which value is impossible.
+    pub fn check(&self) -> Result<(), LadderError> {
+        let Self { sigma_max, sigma_min, levels } = *self;
+        let positive = |sigma: f32| sigma.is_finite() && sigma > 0.0;
+        if !positive(sigma_max) || !positive(sigma_min) {
+            return Err(LadderError::Bounds(sigma_max, sigma_min));
+        }
+        if sigma_min > sigma_max {
+            return Err(LadderError::Order(sigma_max, sigma_min));
+        }
+        if !(1..=Self::MAX_LEVELS).contains(&levels) {
+            return Err(LadderError::Levels(levels));
+        }
+        Ok(())
+    }
+
+    /// σ₁, …, σ_L: `σᵢ = σ₁ (σ_L/σ₁)^((i−1)/(L−1))`. A single level is σ_L.
+    pub fn sigmas(&self) -> Vec<f32> {
+        if self.levels == 1 {
+            return vec![self.sigma_min];
+        }
+        let (top, bottom) = (f64::from(self.sigma_max).ln(), f64::from(self.sigma_min).ln());
+        let sigma = |i: usize| {
+            let t = i as f64 / (self.levels - 1) as f64;
+            (top + t * (bottom - top)).exp() as f32
+        };
+        let mut sigmas: Vec<f32> = (0..self.levels).map(sigma).collect();
+        // The ends are what the user asked for, to the last bit.
+        sigmas[0] = self.sigma_max;
+        sigmas[self.levels - 1] = self.sigma_min;
+        sigmas
+    }
+
+    /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighbouring levels; 1 for a single level.
+    pub fn ratio(&self) -> f64 {
+        if self.levels == 1 {
+            return 1.0;
+        }
+        (f64::from(self.sigma_max) / f64::from(self.sigma_min)).powf(1.0 / (self.levels - 1) as f64)
+    }
+}
+
+/// Adds noise: `x̃ = x + σ z`, in place.
+///
+/// # Panics
+/// Where the lengths differ.
+pub fn perturb(x: &mut [f32], sigma: f32, z: &[f32]) {
+    assert_eq!(x.len(), z.len(), "one normal number a pixel");
+    for (x, z) in x.iter_mut().zip(z) {
+        *x += sigma * z;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LADDER: Ladder = Ladder { sigma_max: 20.0, sigma_min: 0.01, levels: 10 };
+
+    #[test]
+    fn neighbours_have_a_constant_ratio() {
+        let sigmas = LADDER.sigmas();
+        assert_eq!((sigmas[0], sigmas[9]), (20.0, 0.01));
+        for pair in sigmas.windows(2) {
+            let ratio = f64::from(pair[0] / pair[1]);
+            assert!((ratio / LADDER.ratio() - 1.0).abs() < 1e-5, "{ratio}");
+        }
+    }
+
+    #[test]
+    fn a_single_level_is_the_smallest() {
+        assert_eq!(Ladder { levels: 1, ..LADDER }.sigmas(), [0.01]);
+    }
+
+    #[test]
+    fn impossible_ladders_are_refused_by_name() {
+        let refused = |ladder: Ladder| ladder.check().expect_err("must be refused");
+        assert_eq!(LADDER.check(), Ok(()));
+        assert!(matches!(
+            refused(Ladder { sigma_max: f32::NAN, ..LADDER }),
+            LadderError::Bounds(..)
+        ));
+        assert!(matches!(refused(Ladder { sigma_min: 0.0, ..LADDER }), LadderError::Bounds(..)));
+        assert!(matches!(refused(Ladder { sigma_min: 30.0, ..LADDER }), LadderError::Order(..)));
+        assert!(matches!(refused(Ladder { levels: 0, ..LADDER }), LadderError::Levels(0)));
+    }
+}

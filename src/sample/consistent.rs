@@ -1,0 +1,51 @@
+//! Consistent annealed sampling.
+
+use super::program::{Program, Start, Step};
+
+/// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020, *Adversarial Score Matching and
+/// Improved Sampling*, algorithm 3): one step a level, whose fresh noise is chosen so that a chain
+/// that has variance σᵢ² before it has exactly σᵢ₊₁² after it:
+/// `x ← x + η σᵢ² s(x, σᵢ) + β σᵢ₊₁ z` with `β = √(1 − (1 − η)² γ²)` and `γ = σᵢ/σᵢ₊₁`.
+///
+/// `η` is `step_lr/σ_L²` of annealed Langevin; `1 − 1/γ ≤ η ≤ 1` keeps β real, and `η` is raised to
+/// that bound where it is smaller. `η = 1` replaces all noise at every level. The last level
+/// takes `x` to its denoised mean.
+pub fn consistent(sigmas: &[f32], eta: f32) -> Program {
+    let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
+    let step = |(level, pair): (usize, &[f32])| {
+        let (sigma, next) = (pair[0], pair[1]);
+        let gamma = sigma / next;
+        let eta = eta.clamp(1.0 - 1.0 / gamma, 1.0);
+        let beta = (1.0 - ((1.0 - eta) * gamma).powi(2)).max(0.0).sqrt();
+        Step { sigma, drift: eta * sigma * sigma, noise: beta * next, level }
+    };
+    let mut steps: Vec<Step> = sigmas.windows(2).enumerate().map(step).collect();
+    if let Some(&sigma) = sigmas.last() {
+        steps.push(Step { sigma, drift: sigma * sigma, noise: 0.0, level: sigmas.len() - 1 });
+    }
+    Program { start, steps }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::host;
+    use super::*;
+    use crate::noise::Ladder;
+    use crate::toy::GaussianMixture;
+
+    /// For data at a single point the chain's variance is σᵢ² at every level, exactly.
+    #[test]
+    fn the_noise_that_is_left_is_what_the_next_level_expects() {
+        let point = GaussianMixture::gaussian(vec![0.5], 0.0);
+        let sigmas = Ladder { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }.sigmas();
+        let n = 20_000;
+        for eta in [0.0, 0.5, 1.0] {
+            let mut program = consistent(&sigmas, eta);
+            program.steps.truncate(7);
+            let x = host::run(&program, &point, 5, n);
+            let variance = x.iter().map(|x| (x - 0.5).powi(2)).sum::<f32>() / n as f32;
+            let ratio = variance / sigmas[7].powi(2);
+            assert!((ratio - 1.0).abs() < 5.0 * (2.0 / n as f32).sqrt(), "η = {eta}: {ratio}");
+        }
+    }
+}

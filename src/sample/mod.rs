@@ -1,0 +1,18 @@
+//! Samplers, and the executors that run them.
+//!
+//! A sampler is a pure function from settings to a [`Program`]: a list of steps, each of which
+//! says at which σ to ask for the score and what to do with it. One file a sampler; each reads
+//! like its paper's algorithm. Executors run programs and know no sampler: [`host`] on anything
+//! that implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
+
+pub mod chain;
+pub mod consistent;
+pub mod diffusion;
+pub mod host;
+pub mod langevin;
+pub mod program;
+pub mod settings;
+
+pub use chain::Chain;
+pub use program::{Program, Start, Step};
+pub use settings::{Sampler, Settings, SettingsError};

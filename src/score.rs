@@ -1,0 +1,25 @@
+//! What can be asked for a score.
+
+/// A family of noisy densities q_σ on ℝᵈ that knows its score `∇ log q_σ`.
+///
+/// Exact densities ([`crate::toy`]) and anything else that answers on the host implement it; the
+/// host executor ([`crate::sample::host`]) runs programs on it.
+pub trait Score {
+    /// d, the number of coordinates of a point.
+    fn dimension(&self) -> usize;
+
+    /// Writes `s(x, σ)` for each of n points to `out`.
+    ///
+    /// `x` and `out` are n × d, a point after the other; σ > 0, or 0 for the density itself where
+    /// it has one.
+    fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]);
+
+    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, the mean of what x may have come from
+    /// (Tweedie's formula; Efron 2011).
+    fn denoise(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
+        self.score(x, sigma, out);
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = x + sigma * sigma * *out;
+        }
+    }
+}

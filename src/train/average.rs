@@ -1,0 +1,40 @@
+//! The exponential moving average of the weights. It samples far better than the weights of any
+//! single step, which jitter (Song & Ermon 2020, technique 5 of NCSNv2).
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::Tensor;
+
+/// `average ← decay · average + (1 − decay) · weights`; both modules have the same structure and
+/// neither is tracked by autodiff.
+pub(super) fn update<M: Module>(average: M, weights: &M, decay: f64) -> M {
+    let mut latest = Flat(Vec::new());
+    weights.visit(&mut latest);
+    average.map(&mut Blend { latest: latest.0.into_iter(), decay })
+}
+
+/// The module's tensors, flattened, in the order of its traversal.
+struct Flat(Vec<Tensor<1>>);
+
+impl ModuleVisitor for Flat {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        let count = value.shape().num_elements();
+        self.0.push(value.reshape([count]));
+    }
+}
+
+struct Blend {
+    latest: std::vec::IntoIter<Tensor<1>>,
+    decay: f64,
+}
+
+impl ModuleMapper for Blend {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(latest) = self.latest.next() else { return param };
+        let decay = self.decay;
+        param.map(|average| {
+            let latest = latest.reshape(average.shape());
+            average * decay + latest * (1.0 - decay)
+        })
+    }
+}

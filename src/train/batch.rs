@@ -1,0 +1,67 @@
+//! A training batch: which pictures, at which noise levels, with which noise. A pure function of
+//! the seed and the step, so that a resumed run needs no generator's state.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::Options;
+use crate::data::{Order, Pictures};
+use crate::random::Key;
+
+/// One batch on a device.
+pub(super) struct Batch {
+    /// x̃ = x + σ z: N × C × H × W.
+    pub noisy: Tensor<4>,
+    /// z, likewise.
+    pub noise: Tensor<4>,
+    /// σ of each picture.
+    pub sigmas: Vec<f32>,
+}
+
+/// Streams of a training step are its examples; noise levels are drawn from this one.
+const SIGMA_STREAM: u32 = u32::MAX - 1;
+
+impl Batch {
+    /// The batch of a training step.
+    pub fn of_step(
+        options: &Options,
+        pictures: &Pictures,
+        order: &mut Order,
+        step: u64,
+        device: &Device,
+    ) -> Self {
+        let size = options.batch;
+        let first = step * size as u64;
+        let indices: Vec<usize> = (0..size as u64).map(|i| order.at(first + i)).collect();
+        let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
+        let sigma = |i: usize| {
+            let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
+            ln.exp().clamp(options.sigma_min, options.sigma_max)
+        };
+        let sigmas = (0..size).map(sigma).collect();
+        Self::new(pictures, &indices, sigmas, options.seed, step as u32, device)
+    }
+
+    /// The given pictures, each with noise of its level; the noise is keyed by seed and step.
+    pub fn new(
+        pictures: &Pictures,
+        indices: &[usize],
+        sigmas: Vec<f32>,
+        seed: u64,
+        step: u32,
+        device: &Device,
+    ) -> Self {
+        let dimension = pictures.shape.dimension();
+        let mut noise = vec![0.0; indices.len() * dimension];
+        let mut noisy = Vec::with_capacity(noise.len());
+        let rows = noise.chunks_exact_mut(dimension).zip(indices).zip(&sigmas);
+        for (stream, ((z, &index), &sigma)) in (0..).zip(rows) {
+            Key { seed, stream, step }.fill_normal(z);
+            let pixels = pictures.picture(index).iter().map(|&b| f32::from(b) / 255.0);
+            noisy.extend(pixels.zip(z).map(|(x, z)| x + sigma * *z));
+        }
+        let shape = pictures.shape;
+        let shape = [indices.len(), shape.channels, shape.height, shape.width];
+        let tensor = |values| Tensor::from_data(TensorData::new(values, shape), device);
+        Self { noisy: tensor(noisy), noise: tensor(noise), sigmas }
+    }
+}

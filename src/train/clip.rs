@@ -1,0 +1,51 @@
+//! Clipping by the norm of all gradients together (Pascanu et al. 2013), which keeps their
+//! direction; Burn's own clips each tensor by itself.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+/// Scales all gradients by `min(1, norm/‖gradients‖)`, on the device.
+pub(super) fn clip_by_global_norm<M: Module>(
+    module: &M,
+    grads: GradientsParams,
+    norm: f32,
+) -> GradientsParams {
+    let mut squares = Squares { grads: &grads, sum: None };
+    module.visit(&mut squares);
+    let Some(sum) = squares.sum else { return grads };
+    let factor = (sum.sqrt() + 1e-6).recip().mul_scalar(norm).clamp_max(1.0);
+    let mut scale = Scale { grads, factor };
+    module.visit(&mut scale);
+    scale.grads
+}
+
+struct Squares<'a> {
+    grads: &'a GradientsParams,
+    sum: Option<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            let square = grad.square().sum();
+            self.sum = Some(match self.sum.take() {
+                Some(sum) => sum + square,
+                None => square,
+            });
+        }
+    }
+}
+
+struct Scale {
+    grads: GradientsParams,
+    factor: Tensor<1>,
+}
+
+impl ModuleVisitor for Scale {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            self.grads.register(param.id, grad * self.factor.clone().unsqueeze());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a training run is made of; stored in its checkpoints.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::loss::Weighting;
+use crate::net::Architecture;
+use crate::noise::Ladder;
+
+/// Everything that decides the weights a run ends with, beside the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// The network.
+    pub architecture: Architecture,
+    /// The seed of weights, order, noise levels and noise.
+    pub seed: u64,
+    /// Optimiser steps of the whole run.
+    pub steps: u64,
+    /// Pictures a step.
+    pub batch: usize,
+    /// Adam's learning rate after warm-up, before decay.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from 0.
+    pub warm_up: u64,
+    /// The largest norm of all gradients together.
+    pub clip: f32,
+    /// The decay of the moving average, a step.
+    pub ema_decay: f64,
+    /// λ(σ).
+    pub weighting: Weighting,
+    /// The largest noise level.
+    pub sigma_max: f32,
+    /// The smallest noise level.
+    pub sigma_min: f32,
+    /// Training draws `ln σ ~ N(ln sigma_centre, sigma_spread²)`, clamped to the levels' range
+    /// (EDM's choice, Karras et al. 2022, table 1, scaled to pixels in \[0, 1\]).
+    pub sigma_centre: f32,
+    /// See `sigma_centre`; in nats.
+    pub sigma_spread: f32,
+}
+
+/// Why options are refused.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("{0}")]
+pub struct OptionsError(String);
+
+impl Options {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`OptionsError`] names the first that is impossible.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        let fail = |message: String| Err(OptionsError(message));
+        self.architecture.check().map_err(|e| OptionsError(e.to_string()))?;
+        let ladder = Ladder { sigma_max: self.sigma_max, sigma_min: self.sigma_min, levels: 2 };
+        ladder.check().map_err(|e| OptionsError(e.to_string()))?;
+        let positive = [
+            ("the learning rate", self.learning_rate),
+            ("the clipping norm", f64::from(self.clip)),
+            ("sigma_centre", f64::from(self.sigma_centre)),
+            ("sigma_spread", f64::from(self.sigma_spread)),
+        ];
+        for (name, value) in positive {
+            if !value.is_finite() || value <= 0.0 {
+                return fail(format!("{name} must be positive, but is {value}"));
+            }
+        }
+        if !(0.0..1.0).contains(&self.ema_decay) {
+            return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
+        }
+        if !(1..=65_536).contains(&self.batch) {
+            return fail(format!("the batch must be from 1 to 65536, but is {}", self.batch));
+        }
+        if !(1..u64::from(u32::MAX)).contains(&self.steps) {
+            return fail(format!("the number of steps must be positive, but is {}", self.steps));
+        }
+        Ok(())
+    }
+
+    /// The learning rate at a step: a linear rise, then half a cosine down to nothing.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        if step < self.warm_up {
+            return self.learning_rate * (step + 1) as f64 / self.warm_up as f64;
+        }
+        let rest = self.steps.saturating_sub(self.warm_up).max(1) as f64;
+        let progress = ((step - self.warm_up) as f64 / rest).min(1.0);
+        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+    }
+
+    /// The moving average's decay at a step: shorter at first, or the random start would linger.
+    pub fn ema_decay_at(&self, step: u64) -> f64 {
+        let step = step as f64;
+        self.ema_decay.min((1.0 + step) / (10.0 + step))
+    }
+}

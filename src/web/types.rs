@@ -1,0 +1,65 @@
+//! The TypeScript of the plain data that crosses: serde's structs, told to TypeScript.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** Which pictures to show: x̃, or the D(x̃, σ) that the network believes in. */
+export type View = "noisy" | "denoised";
+
+/** Everything that decides what a sampler does. */
+export interface SamplerSettings {
+  sampler: "langevin" | "consistent" | "reverse-diffusion" | "ode";
+  /** σ₁ and σ_L, for pixels in [0, 1]. */
+  sigma_max: number;
+  sigma_min: number;
+  /** L, the number of noise levels. */
+  levels: number;
+  /** T, the steps at each level; Langevin only. */
+  steps_each: number;
+  /** ε; Langevin and consistent only. */
+  step_lr: number;
+  /** Whether a last step takes off the noise that is left; Langevin only. */
+  denoise: boolean;
+}
+
+/** The size of a picture. */
+export interface Picture { channels: number; height: number; width: number }
+
+/** What a model is, how it came about and how to sample it. */
+export interface Card {
+  format: number;
+  name: string;
+  architecture: { kind: string; [size: string]: unknown };
+  /** The recommended settings. */
+  sampler: SamplerSettings;
+  training: {
+    data: string;
+    pictures: number;
+    steps: number;
+    examples: number;
+    ema_decay: number;
+    weighting: string;
+    seconds: number;
+    device: string;
+    /** Pairs of σ and the held-out loss ½‖σ s + z‖². */
+    held_out: [number, number][];
+  };
+  licence: string;
+  picture: Picture;
+  parameters: number;
+}
+
+/** How far chains have come. */
+export interface Progress {
+  /** Steps done, of `steps`. */
+  step: number;
+  steps: number;
+  /** The noise level of the next step, or of the last one when all are done. */
+  sigma: number;
+  /** Its index from 0, of `levels`. */
+  level: number;
+  levels: number;
+  done: boolean;
+}
+"#;

@@ -1,0 +1,166 @@
+//! Headless Chrome behind chromedriver, with the flags that the repository's `webdriver.json` gives
+//! to wasm-pack too.
+//!
+//! One browser runs at a time: a software adapter keeps every core busy, and two would only make
+//! each other late.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use anyhow::{Context, Result, bail};
+use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
+use url::{ParseError, Url};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Starts a browser, lets `visit` use it, and ends it whatever came of the visit.
+///
+/// # Errors
+///
+/// When the browser cannot be started, and whatever error `visit` returns.
+pub async fn with_browser(visit: impl AsyncFnOnce(&Browser) -> Result<()>) -> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let driver = Driver::start()?;
+    let client = ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities()?)
+        .connect(&driver.url)
+        .await
+        .context("chromedriver cannot start the browser")?;
+    let browser = Browser { client };
+    let outcome = visit(&browser).await;
+    browser.client.close().await.context("cannot close the browser")?;
+    outcome
+}
+
+/// A running browser.
+pub struct Browser {
+    /// The WebDriver session.
+    pub client: Client,
+}
+
+impl Browser {
+    /// Runs `script` in every page before any of the page's own.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn before_every_page(&self, script: &str) -> Result<()> {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await
+    }
+
+    /// Makes the page as wide and high as the screen of a device, in CSS pixels.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn resize(&self, width: u32, height: u32) -> Result<()> {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await
+    }
+
+    /// Kills the process that owns the GPU, as a driver's crash would.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn crash_gpu(&self) -> Result<()> {
+        self.devtools("Browser.crashGpuProcess", json!({})).await
+    }
+
+    /// The errors that have reached the console since the last call: uncaught exceptions, failed
+    /// requests, `console.error`.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn console_errors(&self) -> Result<Vec<String>> {
+        let log = self.post("se/log", json!({ "type": "browser" })).await?;
+        let entries = log.as_array().context("the driver's log is not a list")?;
+        let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
+        Ok(errors.map(|entry| entry["message"].as_str().unwrap_or("?").to_owned()).collect())
+    }
+
+    /// Sends a command of Chrome's own DevTools protocol.
+    async fn devtools(&self, command: &str, parameters: Value) -> Result<()> {
+        self.post("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await?;
+        Ok(())
+    }
+
+    async fn post(&self, endpoint: &'static str, body: Value) -> Result<Value> {
+        let answer = self.client.issue_cmd(Post { endpoint, body }).await;
+        answer.with_context(|| format!("the driver refuses {endpoint}"))
+    }
+}
+
+/// A command that only chromedriver knows.
+#[derive(Debug)]
+struct Post {
+    endpoint: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Post {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.endpoint))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+/// The repository's flags, and the console's log.
+fn capabilities() -> Result<Map<String, Value>> {
+    let mut capabilities: Map<String, Value> =
+        serde_json::from_str(include_str!("../../../webdriver.json")).context("webdriver.json")?;
+    capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+    Ok(capabilities)
+}
+
+/// A chromedriver process, which ends with this value.
+struct Driver {
+    process: Child,
+    url: String,
+}
+
+impl Driver {
+    /// Starts `$CHROMEDRIVER`, or `chromedriver`, on a port that it finds free.
+    fn start() -> Result<Self> {
+        let program = env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
+        let mut process = Command::new(&program)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let stdout = process.stdout.take().context("chromedriver has no output")?;
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        // "ChromeDriver was started successfully on port 34567."
+        let port = lines.find_map(|line| {
+            line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+        });
+        // Were nobody to read on, the driver would stop at a full pipe.
+        thread::spawn(move || lines.for_each(drop));
+        let Some(port) = port else {
+            process.kill().ok();
+            bail!("{} ended before it opened a port", program.display());
+        };
+        Ok(Self { process, url: format!("http://127.0.0.1:{port}") })
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself, and then there is nothing to do.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}

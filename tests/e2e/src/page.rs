@@ -1,0 +1,237 @@
+//! The page, by what it shows and by the controls that it offers.
+
+use std::{
+    fmt,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use fantoccini::{Locator, elements::Element};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::{browser::Browser, picture::Picture, server::Server};
+
+/// How long the page may take for anything. A software adapter compiles shaders for minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What the page says that it is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Fetching and compiling the program and the model.
+    Loading,
+    /// Everything is there and the chains hold their first noise.
+    Ready,
+    /// Annealing.
+    Running,
+    /// Stopped between two steps.
+    Paused,
+    /// All steps are done.
+    Finished,
+    /// Something failed, and `#message` says what.
+    Error,
+}
+
+impl State {
+    fn parse(text: &str) -> Result<Self> {
+        Ok(match text {
+            "loading" => Self::Loading,
+            "ready" => Self::Ready,
+            "running" => Self::Running,
+            "paused" => Self::Paused,
+            "finished" => Self::Finished,
+            "error" => Self::Error,
+            _ => bail!("`#status` has the unknown state {text:?}"),
+        })
+    }
+}
+
+/// How many steps are done, of how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// Steps done.
+    pub done: u32,
+    /// Steps that the run has.
+    pub total: u32,
+}
+
+/// The message that a visitor sees when something failed.
+#[derive(Debug)]
+pub struct Message {
+    /// What kind of failure it is, `data-kind`.
+    pub kind: String,
+    /// The words.
+    pub text: String,
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.text)
+    }
+}
+
+/// The page in a browser.
+pub struct Page<'a> {
+    browser: &'a Browser,
+}
+
+impl<'a> Page<'a> {
+    /// Opens the page with `query`, such as `?seed=7`, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the browser cannot open it.
+    pub async fn open(browser: &'a Browser, server: &Server, query: &str) -> Result<Self> {
+        browser.client.goto(&server.url(query)).await.context("cannot open the page")?;
+        Ok(Self { browser })
+    }
+
+    /// What the page says that it is doing now.
+    ///
+    /// # Errors
+    ///
+    /// When `#status` is missing or says something unknown.
+    pub async fn state(&self) -> Result<State> {
+        let state = self.element("#status").await?.attr("data-state").await?;
+        State::parse(&state.context("`#status` has no `data-state`")?)
+    }
+
+    /// Waits until the page is in `wanted`.
+    ///
+    /// # Errors
+    ///
+    /// With the page's own message when it reports an error instead; when it takes too long.
+    pub async fn wait_for(&self, wanted: State) -> Result<()> {
+        let is_there = async || Ok(self.state().await? == wanted);
+        self.wait_until(&format!("the page is {wanted:?}"), is_there).await
+    }
+
+    /// Waits until `holds`, which `what` puts in words.
+    ///
+    /// # Errors
+    ///
+    /// With the page's own message when it reports an error first; with what the console says when
+    /// it takes too long; any error of `holds`.
+    pub async fn wait_until(
+        &self,
+        what: &str,
+        holds: impl AsyncFn() -> Result<bool>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            // Before `holds`, which may be waiting for this very error.
+            let state = self.state().await?;
+            if holds().await? {
+                return Ok(());
+            }
+            if state == State::Error {
+                bail!("waiting until {what}, the page shows {}", self.message().await?);
+            }
+            if start.elapsed() > PATIENCE {
+                let console = self.browser.console_errors().await?;
+                bail!(
+                    "waiting until {what} in vain: the page is {state:?}, its console says {console:#?}"
+                );
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The text of the element that `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such element.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        Ok(self.element(selector).await?.text().await?)
+    }
+
+    /// Clicks on what `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, hidden or covered.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        let button = self.element(selector).await?;
+        button.click().await.with_context(|| format!("cannot click on {selector}"))
+    }
+
+    /// Replaces the contents of an input and leaves it, as a visitor does with the tab key.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such input.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        let input = self.element(selector).await?;
+        input.clear().await?;
+        input.send_keys(&format!("{text}\t")).await?;
+        Ok(())
+    }
+
+    /// The steps that `#step-count` shows, as in "12 / 120".
+    ///
+    /// # Errors
+    ///
+    /// When it shows something else.
+    pub async fn steps(&self) -> Result<Steps> {
+        let text = self.text("#step-count").await?;
+        let numbers = text.split_once('/').and_then(|(done, total)| {
+            Some(Steps { done: done.trim().parse().ok()?, total: total.trim().parse().ok()? })
+        });
+        numbers.with_context(|| format!("`#step-count` shows {text:?}, not \"12 / 120\""))
+    }
+
+    /// What the grid of chains looks like.
+    ///
+    /// # Errors
+    ///
+    /// When there is no grid.
+    pub async fn grid(&self) -> Result<Picture> {
+        Picture::decode(&self.element("#grid").await?.screenshot().await?)
+    }
+
+    /// Waits until the page shows a failure, and returns its message.
+    ///
+    /// # Errors
+    ///
+    /// When no failure shows, or it has no visible words.
+    pub async fn wait_for_message(&self) -> Result<Message> {
+        self.wait_for(State::Error).await?;
+        ensure!(self.element("#message").await?.is_displayed().await?, "the message is hidden");
+        let message = self.message().await?;
+        ensure!(!message.text.trim().is_empty(), "the message {:?} has no words", message.kind);
+        Ok(message)
+    }
+
+    /// Whether the contents are wider than the window, so that a visitor must scroll sideways.
+    ///
+    /// # Errors
+    ///
+    /// When the page does not answer.
+    pub async fn overflows(&self) -> Result<bool> {
+        let script = "return document.documentElement.scrollWidth > window.innerWidth";
+        Ok(self.browser.client.execute(script, vec![]).await? == Value::Bool(true))
+    }
+
+    /// Writes what is in the window to a PNG file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub async fn save_screenshot(&self, path: &Path) -> Result<()> {
+        let png = self.browser.client.screenshot().await?;
+        std::fs::write(path, png).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    async fn message(&self) -> Result<Message> {
+        let element = self.element("#message").await?;
+        let kind = element.attr("data-kind").await?.unwrap_or_default();
+        Ok(Message { kind, text: element.text().await? })
+    }
+
+    async fn element(&self, selector: &str) -> Result<Element> {
+        let found = self.browser.client.find(Locator::Css(selector)).await;
+        found.with_context(|| format!("the page has no {selector}"))
+    }
+}

@@ -1,0 +1,205 @@
+//! The built page in headless Chrome: a whole run, its controls, and every failure that can be
+//! brought about from outside.
+//!
+//! The runs are tiny, since a software adapter needs seconds for one evaluation of the network.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use e2e::{
+    browser::{Browser, with_browser},
+    page::{Page, State},
+    picture::Picture,
+    server::Server,
+};
+use tokio::time::sleep;
+
+/// Four chains, three noise levels, one step at each.
+const TINY: &str = "?seed=7&chains=4&sampler=consistent&levels=3&steps_each=1&autostart=0";
+
+/// Long enough to be interrupted.
+const LONGER: &str = "?seed=7&chains=4&sampler=consistent&levels=20&steps_each=1&autostart=0";
+
+/// What `cargo xtask build` has built.
+fn dist() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist")
+}
+
+/// Opens the page and waits until it can start and shows the first noise, which it returns.
+async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Picture)> {
+    let page = Page::open(browser, &Server::start(&dist())?, query).await?;
+    page.wait_for(State::Ready).await?;
+    let shows = async || Ok(!page.grid().await?.is_blank());
+    page.wait_until("the first noise shows", shows).await?;
+    let noise = page.grid().await?;
+    Ok((page, noise))
+}
+
+/// Waits until the chains have come to rest, which may be a step after a pause was asked for: until
+/// neither the steps nor the picture have changed for longer than a step takes.
+async fn rest(page: &Page<'_>) -> Result<(u32, Picture)> {
+    loop {
+        let (steps, picture) = (page.steps().await?, page.grid().await?);
+        sleep(Duration::from_secs(8)).await;
+        if page.steps().await? == steps && page.grid().await? == picture {
+            return Ok((steps.done, picture));
+        }
+    }
+}
+
+#[tokio::test]
+async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, noise) = ready(browser, TINY).await?;
+        ensure!(!page.text("#adapter").await?.trim().is_empty(), "the adapter has no name");
+
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let steps = page.steps().await?;
+        ensure!(steps.total > 0 && steps.done == steps.total, "finished, but at {steps:?}");
+        let first = page.grid().await?;
+        ensure!(!first.is_blank(), "the finished grid is blank");
+        ensure!(first != noise, "annealing has changed nothing");
+
+        let again = restart(&page).await?.difference(&first);
+        ensure!(again == 0.0, "the same seed gives {:.2} % other pixels", 100.0 * again);
+
+        page.fill("#seed", "8").await?;
+        ensure!(restart(&page).await? != first, "another seed gives the same pictures");
+
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Restarts, starts where the page does not by itself, and returns the finished grid.
+async fn restart(page: &Page<'_>) -> Result<Picture> {
+    page.click("#restart").await?;
+    if page.state().await? == State::Ready {
+        page.click("#start").await?;
+    }
+    page.wait_for(State::Finished).await?;
+    page.grid().await
+}
+
+#[tokio::test]
+async fn steps_pauses_and_restarts() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, noise) = ready(browser, LONGER).await?;
+        ensure!(page.steps().await?.done == 0, "a run that has not begun has done steps");
+
+        page.click("#step").await?;
+        page.wait_until("one step is done", async || Ok(page.steps().await?.done > 0)).await?;
+        let (done, first) = rest(&page).await?;
+        ensure!(done == 1, "one click made {done} steps");
+        ensure!(first != noise, "a step has changed nothing");
+
+        page.click("#start").await?;
+        page.wait_until("it goes on", async || Ok(page.steps().await?.done > 1)).await?;
+        page.click("#start").await?;
+        let (done, paused) = rest(&page).await?;
+        ensure!(page.state().await? == State::Paused, "it did not stop, or not before the end");
+        ensure!(paused != first, "a run has changed nothing");
+
+        page.click("#restart").await?;
+        let went_back = async || Ok(page.steps().await?.done < done);
+        page.wait_until("restart went back to the beginning", went_back).await
+    })
+    .await
+}
+
+/// Nothing may hang over the edge of a phone, a tablet or a desk's screen. With `NCSN_SCREENSHOTS`
+/// set, leaves pictures of all three in that folder for people to look at.
+#[tokio::test]
+async fn fits_every_screen() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        for (width, height) in [(390, 844), (820, 1180), (1440, 900)] {
+            browser.resize(width, height).await?;
+            // The page lays itself out anew over a frame or two.
+            sleep(Duration::from_millis(500)).await;
+            if let Some(folder) = env::var_os("NCSN_SCREENSHOTS") {
+                fs::create_dir_all(&folder)?;
+                let file = Path::new(&folder).join(format!("page-{width}.png"));
+                page.save_screenshot(&file).await?;
+            }
+            ensure!(!page.overflows().await?, "at {width} pixels the page scrolls sideways");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Opens the page in a browser in which `script` has taken something away, and expects the message
+/// of this kind.
+async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<()> {
+    with_browser(async |browser| {
+        browser.before_every_page(script).await?;
+        let page = Page::open(browser, &server, query).await?;
+        let message = page.wait_for_message().await?;
+        ensure!(message.kind == kind, "expected the message {kind:?}, not {message}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_missing_model_is_a_failed_download() -> Result<()> {
+    fails(Server::start(&dist())?, "?model=no-such.safetensors", "", "download").await
+}
+
+#[tokio::test]
+async fn a_missing_program_is_a_failed_download() -> Result<()> {
+    fails(Server::start_without(&dist(), Some(".wasm"))?, "", "", "download").await
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_model_is_refused() -> Result<()> {
+    fails(Server::start(&dist())?, "?model=index.html", "", "model").await
+}
+
+#[tokio::test]
+async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
+    fails(Server::start(&dist())?, "", "delete Navigator.prototype.gpu", "no-webgpu").await
+}
+
+#[tokio::test]
+async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
+    let script = "GPU.prototype.requestAdapter = async () => null";
+    fails(Server::start(&dist())?, "", script, "no-adapter").await
+}
+
+#[tokio::test]
+async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
+    let script = "GPUSupportedFeatures.prototype.has = () => false";
+    fails(Server::start(&dist())?, "", script, "missing-feature").await
+}
+
+#[tokio::test]
+async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
+    let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
+                  'maxStorageBuffersPerShaderStage', { get: () => 1 })";
+    fails(Server::start(&dist())?, "", script, "limit").await
+}
+
+#[tokio::test]
+async fn a_lost_device_is_reported() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, LONGER).await?;
+        page.click("#start").await?;
+        page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
+        browser.crash_gpu().await?;
+        let message = page.wait_for_message().await?;
+        ensure!(message.kind == "device-lost", "expected \"device-lost\", not {message}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,181 @@
+// @ts-check
+/** The form, the settings that it stands for, and the link that carries them. */
+import { formatSetting } from "./format.js";
+
+/** @typedef {import("./engine.js").SamplerSettings} SamplerSettings */
+/** @typedef {{ settings: SamplerSettings, seed: bigint, chains: number }} Choice */
+
+const SEED_MAX = 2n ** 64n - 1n;
+const CHAINS_MAX = 400;
+const DEFAULT_SEED = "1";
+const DEFAULT_CHAINS = "36";
+/** More steps than this bring the one-step-a-level samplers little. */
+const LEVELS_ONE_STEP = 100;
+
+const HINTS = {
+  langevin: "T noisy steps along the score at each level.",
+  consistent: "One step a level; puts back just the noise that the next level expects.",
+  "reverse-diffusion": "One step a level of the reverse-time SDE.",
+  ode: "Euler steps of the deterministic flow: no noise after the first.",
+};
+
+/**
+ * Fields that a link carries: parameter of the URL, id of the input.
+ * @type {[string, string][]}
+ */
+const FIELDS = [
+  ["seed", "seed"],
+  ["chains", "chains"],
+  ["sampler", "sampler"],
+  ["levels", "levels"],
+  ["steps_each", "steps-each"],
+  ["step_lr", "step-lr"],
+  ["denoise", "denoise"],
+  ["sigma_max", "sigma-max"],
+  ["sigma_min", "sigma-min"],
+  ["pace", "pace"],
+];
+
+/** @param {string} id @returns {any} */
+const input = (id) => document.getElementById(id);
+
+export class Controls {
+  /** @type {SamplerSettings | null} */ #recommended = null;
+  #sampler = "langevin";
+
+  /** @param {{ onChange(): void }} observer told whenever a setting has changed */
+  constructor({ onChange }) {
+    input("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+    input("settings").addEventListener("change", (/** @type {Event} */ event) => {
+      const { id } = /** @type {HTMLElement} */ (event.target);
+      if (id === "pace") return;
+      if (id === "sampler") this.#changeSampler();
+      onChange();
+    });
+    input("dice").addEventListener("click", () => {
+      input("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
+      onChange();
+    });
+    input("recommended").addEventListener("click", () => {
+      this.#fill();
+      onChange();
+    });
+  }
+
+  /**
+   * Fills the form: what the model recommends, then what the link says.
+   * @param {SamplerSettings} recommended @param {URLSearchParams} link
+   */
+  open(recommended, link) {
+    this.#recommended = recommended;
+    input("seed").value = DEFAULT_SEED;
+    input("chains").value = DEFAULT_CHAINS;
+    this.#fill();
+    for (const [parameter, id] of FIELDS) {
+      const value = link.get(parameter);
+      if (value === null) continue;
+      if (id === "denoise") input(id).checked = value !== "0" && value !== "false";
+      // A name that no option has would leave the list empty.
+      else if (input(id).tagName !== "SELECT" || [...input(id).options].some((/** @type {any} */ option) => option.value === value)) input(id).value = value;
+    }
+    this.#sampler = input("sampler").value;
+    this.#applicable();
+    input("settings").disabled = false;
+  }
+
+  /** @returns {"watch" | "full"} */
+  get pace() {
+    return input("pace").value;
+  }
+
+  /**
+   * @returns {Choice}
+   * @throws {RangeError} naming the field that does not hold a usable number; the sampler itself checks the rest
+   */
+  read() {
+    const whole = (/** @type {string} */ id, /** @type {string} */ name, /** @type {number} */ max) => {
+      const text = input(id).value.trim();
+      const value = Number(text);
+      return check(text !== "" && Number.isInteger(value) && value >= 1 && value <= max, id, `${name} must be a whole number from 1 to ${max}.`, value);
+    };
+    const positive = (/** @type {string} */ id, /** @type {string} */ name) => {
+      const value = Number(input(id).value.trim().replace(",", "."));
+      return check(Number.isFinite(value) && value > 0, id, `${name} must be a number above 0.`, value);
+    };
+    const check = (/** @type {boolean} */ good, /** @type {string} */ id, /** @type {string} */ text, /** @type {number} */ value) => {
+      input(id).setAttribute("aria-invalid", String(!good));
+      if (!good) throw new RangeError(text);
+      return value;
+    };
+    const seedText = input("seed").value.trim();
+    const seedGood = /^\d{1,20}$/.test(seedText) && BigInt(seedText) <= SEED_MAX;
+    check(seedGood, "seed", "Seed must be a whole number from 0 to 2⁶⁴ − 1.", 0);
+    const langevin = input("sampler").value === "langevin";
+    const chains = whole("chains", "Chains", CHAINS_MAX);
+    const levels = whole("levels", "Levels", 10000);
+    // Fields that do not apply cannot be wrong.
+    const steps_each = langevin ? whole("steps-each", "Steps each", 10000) : (this.#recommended?.steps_each ?? 1);
+    const sigma_max = positive("sigma-max", "The largest σ");
+    const sigma_min = positive("sigma-min", "The smallest σ");
+    const step_lr = langevin ? positive("step-lr", "Step size") : (this.#recommended?.step_lr ?? 1e-5);
+    return {
+      settings: { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min },
+      seed: BigInt(seedText),
+      chains,
+    };
+  }
+
+  /**
+   * A link to what is on the page now.
+   * @param {{ model: string | null, view: string }} more
+   */
+  link({ model, view }) {
+    const url = new URL(location.href);
+    url.hash = "";
+    url.search = "";
+    if (model) url.searchParams.set("model", model);
+    for (const [parameter, id] of FIELDS) {
+      const field = input(id);
+      if (field.disabled) continue;
+      url.searchParams.set(parameter, id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim());
+    }
+    url.searchParams.set("view", view);
+    return url.href;
+  }
+
+  /** Another sampler, and the number of levels that gives it as many network evaluations. */
+  #changeSampler() {
+    const before = this.#sampler;
+    this.#sampler = input("sampler").value;
+    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
+    if (this.#sampler === recommended.sampler) this.#fill();
+    else if (before === "langevin") {
+      const evaluations = Number(input("levels").value) * Number(input("steps-each").value);
+      if (evaluations > 0) input("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
+    }
+    this.#applicable();
+  }
+
+  /** Puts the recommended settings into the form. */
+  #fill() {
+    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
+    input("sampler").value = recommended.sampler;
+    input("levels").value = String(recommended.levels);
+    input("steps-each").value = String(recommended.steps_each);
+    input("step-lr").value = formatSetting(recommended.step_lr);
+    input("sigma-max").value = formatSetting(recommended.sigma_max);
+    input("sigma-min").value = formatSetting(recommended.sigma_min);
+    input("denoise").checked = recommended.denoise;
+    this.#sampler = recommended.sampler;
+    this.#applicable();
+  }
+
+  #applicable() {
+    const sampler = /** @type {keyof typeof HINTS} */ (input("sampler").value);
+    for (const id of ["steps-each", "step-lr"]) {
+      input(id).disabled = sampler !== "langevin";
+      input(id).setAttribute("aria-invalid", "false");
+    }
+    input("sampler-hint").textContent = HINTS[sampler] ?? "";
+  }
+}

@@ -1,0 +1,165 @@
+// @ts-check
+/**
+ * What can go wrong, each with its own words and what to do about it.
+ *
+ * A failure is found in many places (the GPU probe, a download, the program
+ * itself), but said in one: whoever finds it throws or reports a `Failure`, and
+ * `main.js` shows it.
+ */
+
+/** @typedef {"no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "download" | "model" | "panic"} Kind */
+
+export class Failure extends Error {
+  /**
+   * @param {Kind} kind
+   * @param {{ title: string, text: string, advice?: string[], technical?: string, retry?: string }} words
+   *   `retry` is the label of the button that tries again.
+   */
+  constructor(kind, { title, text, advice = [], technical = "", retry = "" }) {
+    super(`${title} ${text}`);
+    this.name = "Failure";
+    this.kind = kind;
+    this.title = title;
+    this.text = text;
+    this.advice = advice;
+    this.technical = technical;
+    this.retry = retry;
+  }
+}
+
+export const noWebgpu = () =>
+  window.isSecureContext
+    ? new Failure("no-webgpu", {
+        title: "This browser has no WebGPU",
+        text: "The pictures are made by your own GPU, and WebGPU is the way for a page to use it.",
+        advice: [
+          "Use a current Chrome or Edge (113 or newer; 121 on Android), Safari 26 or newer, or Firefox 141 or newer on Windows (145 on Macs with Apple silicon).",
+          "Chrome on Linux: start it with --enable-unsafe-webgpu --enable-features=Vulkan, or switch on chrome://flags/#enable-unsafe-webgpu.",
+          "Older Safari: Settings, Feature Flags, WebGPU. Firefox: set dom.webgpu.enabled in about:config.",
+        ],
+        technical: navigator.userAgent,
+      })
+    : new Failure("no-webgpu", {
+        title: "WebGPU needs a secure page",
+        text: `Browsers offer WebGPU only over https:// or from this machine, and this page came from ${location.origin}.`,
+        advice: ["Open the same page over https://, or serve it on localhost."],
+        technical: navigator.userAgent,
+      });
+
+export const noAdapter = (technical = "") =>
+  new Failure("no-adapter", {
+    title: "The browser found no GPU to use",
+    text: "It knows WebGPU but offers no adapter: the GPU or its driver is on the browser’s blocklist, or hardware acceleration is off.",
+    advice: [
+      "In Chrome or Edge, open chrome://gpu and look for the line “WebGPU”: it says why.",
+      "Switch on “Use graphics acceleration when available” in the browser’s settings.",
+      "Update the graphics driver, then restart the browser.",
+      "As a last resort, chrome://flags/#enable-unsafe-webgpu uses an adapter that is on the blocklist.",
+    ],
+    technical,
+    retry: "Look again",
+  });
+
+/** @param {string} feature @param {string} adapter */
+export const missingFeature = (feature, adapter) =>
+  new Failure("missing-feature", {
+    title: `This GPU lacks “${feature}”`,
+    text: `${adapter} works with WebGPU, but without the feature ${feature}, and the library that runs the network cannot start without it.`,
+    advice: [
+      "Update the browser and the graphics driver: newer versions offer it on most GPUs.",
+      "If there are two GPUs in this machine, let the browser use the other one.",
+      "Another browser may offer it: Chrome and Edge do on most machines.",
+    ],
+    technical: `Missing WebGPU feature: ${feature}\nAdapter: ${adapter}`,
+  });
+
+/** @param {string} limit @param {number} has @param {number} needs @param {string} adapter */
+export const limitTooLow = (limit, has, needs, adapter) =>
+  new Failure("limit", {
+    title: "This GPU’s limits are too low",
+    text: `${limit} is ${has.toLocaleString("en")} but ${needs.toLocaleString("en")} is needed.`,
+    advice: [
+      "Update the graphics driver and the browser.",
+      "If there are two GPUs in this machine, let the browser use the stronger one.",
+    ],
+    technical: `Adapter: ${adapter}`,
+  });
+
+/** @param {string} technical */
+export const outOfMemory = (technical) =>
+  new Failure("limit", {
+    title: "The GPU ran out of memory",
+    text: "It could not hold all the pictures and what the network needs to work on them.",
+    advice: ["Choose fewer chains, then reload.", "Close other pages and programs that use the GPU."],
+    technical,
+    retry: "Reload with fewer chains",
+  });
+
+/** @param {string} reason @param {string} message */
+export const deviceLost = (reason, message) =>
+  new Failure("device-lost", {
+    title: "The GPU went away",
+    text: "The browser lost its connection to the GPU. That happens when a driver restarts, when a laptop sleeps or changes GPU, or when one piece of work takes too long.",
+    advice: ["Reload to carry on with the same settings.", "If it happens again, choose fewer chains."],
+    technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}`,
+    retry: "Reload",
+  });
+
+/**
+ * @param {string} what "program" or "model"
+ * @param {string} url
+ * @param {number} status HTTP status, 0 when no answer came
+ * @param {string} [technical]
+ */
+export const download = (what, url, status, technical = "") =>
+  new Failure("download", {
+    title: `The ${what} did not arrive`,
+    text: status === 0
+      ? `No answer, or not a whole one, came from ${url}.`
+      : status < 400
+        ? `${url} answered with HTTP ${status}, but what came is not the ${what}.`
+        : `${url} answered with HTTP ${status}.`,
+    advice: status === 404 || status === 410
+      ? ["The address is wrong, or the file has moved."]
+      : status === 0
+        ? ["Check the connection, then try again.", "A server of another origin must allow it (CORS)."]
+        : ["Try again in a moment."],
+    technical,
+    retry: "Try again",
+  });
+
+/** @param {string} url @param {string} message */
+export const badModel = (url, message) =>
+  new Failure("model", {
+    title: "This model cannot be used",
+    text: message,
+    advice: ["A model is one .safetensors file written by this project’s train or import command.", "If it was made by another version, export it again with this one."],
+    technical: url,
+  });
+
+/** @param {string} text */
+export const panic = (text) =>
+  new Failure("panic", {
+    title: "The program stopped",
+    text: "It met a state that it does not know how to go on from. This is a fault in the program, not in anything you did.",
+    advice: ["Reload to carry on with the same settings.", "If it comes back, the text below helps to find the fault."],
+    technical: text,
+    retry: "Reload",
+  });
+
+/**
+ * The failure behind any thrown value.
+ * @param {unknown} thrown
+ * @param {(message: string) => Failure} [otherwise] for an ordinary `Error`
+ * @returns {Failure}
+ */
+export function failureOf(thrown, otherwise = panic) {
+  if (thrown instanceof Failure) return thrown;
+  if (thrown instanceof WebAssembly.RuntimeError) return panic(thrown.stack ?? thrown.message);
+  if (thrown instanceof Error) {
+    const failure = otherwise(thrown.message);
+    failure.technical = [failure.technical, thrown.stack].filter(Boolean).join("\n");
+    return failure;
+  }
+  return otherwise(String(thrown));
+}

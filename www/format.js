@@ -1,0 +1,31 @@
+// @ts-check
+/** Numbers as the page writes them. */
+
+/** @param {number} sigma @returns {string} three significant digits, never in exponents for usual σ */
+export function formatSigma(sigma) {
+  if (!Number.isFinite(sigma)) return "–";
+  if (sigma !== 0 && (sigma < 1e-4 || sigma >= 1e5)) return sigma.toExponential(2);
+  if (sigma === 0) return "0";
+  // Rounded first: 0.0099999998, which is 0.01 in single precision, has as many digits as 0.01.
+  const rounded = Number(sigma.toPrecision(3));
+  return rounded.toFixed(Math.max(0, 2 - Math.floor(Math.log10(rounded) + 1e-9)));
+}
+
+/** @param {number} value @returns {string} the shortest text that reads back as about the same number */
+export function formatSetting(value) {
+  const rounded = Number(value.toPrecision(6));
+  return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential().replace("e+", "e") : String(rounded);
+}
+
+/** @param {number} bytes */
+export const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
+
+/** @param {number} loaded @param {number} total 0 where it is not known */
+export const ofBytes = (loaded, total) => (total ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`);
+
+/** @param {number} seconds */
+export function duration(seconds) {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}

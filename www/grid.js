@@ -1,0 +1,122 @@
+// @ts-check
+/**
+ * The plate: all chains' pictures on one canvas.
+ *
+ * The canvas has one pixel for each pixel of a picture and is scaled by CSS, by
+ * a whole number of device pixels, so that every pixel stays a sharp square.
+ */
+
+/** Colour between the pictures in a saved file; on the page the plate shows through. */
+const MOUNT = "#1c2022";
+/** A saved file is scaled up to about this many pixels. */
+const SAVED_SIZE = 1200;
+
+/**
+ * How to arrange `count` pictures of `width` × `height` in a space of device
+ * pixels: the largest whole scale, then the fewest empty places, then the shape
+ * nearest to a square.
+ * @param {number} count @param {number} width @param {number} height
+ * @param {number} spaceX @param {number} spaceY
+ */
+export function arrange(count, width, height, spaceX, spaceY) {
+  let best = { columns: 1, rows: count, gap: 1, scale: 0, empty: 0, skew: Infinity };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const fit = (/** @type {number} */ gap) => Math.floor(Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)));
+    const scale = Math.max(1, fit(1));
+    const gap = scale > 1 && fit(2) === scale ? 2 : 1;
+    const empty = columns * rows - count;
+    const skew = Math.abs(Math.log((columns * width) / (rows * height)));
+    const better = scale - best.scale || best.empty - empty || best.skew - skew;
+    if (better > 0) best = { columns, rows, gap, scale, empty, skew };
+  }
+  return best;
+}
+
+export class Grid {
+  #canvas;
+  #plate;
+  #context;
+  /** @type {{ count: number, width: number, height: number } | null} */ #shape = null;
+  /** @type {ReturnType<typeof arrange> | null} */ #arrangement = null;
+  /** @type {ImageData | null} */ #image = null;
+
+  /** @param {HTMLCanvasElement} canvas @param {HTMLElement} plate the space around it */
+  constructor(canvas, plate) {
+    this.#canvas = canvas;
+    this.#plate = plate;
+    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    new ResizeObserver(() => this.#fit()).observe(plate);
+  }
+
+  /** @param {number} count @param {number} width @param {number} height */
+  shape(count, width, height) {
+    const old = this.#shape;
+    if (old && old.count === count && old.width === width && old.height === height) return;
+    this.#shape = { count, width, height };
+    this.#image = null;
+    this.#fit();
+  }
+
+  /** @param {Uint8ClampedArray} pixels RGBA, the pictures one below the other */
+  draw(pixels) {
+    if (!this.#shape) return;
+    const { count, width, height } = this.#shape;
+    this.#image = new ImageData(/** @type {any} */ (pixels), width, height * count);
+    this.#paint();
+  }
+
+  #fit() {
+    if (!this.#shape) return;
+    const { count, width, height } = this.#shape;
+    const style = getComputedStyle(this.#plate);
+    const ratio = window.devicePixelRatio || 1;
+    const spaceX = (this.#plate.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) * ratio;
+    const spaceY = (this.#plate.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)) * ratio;
+    if (spaceX <= 0 || spaceY <= 0) return;
+    const arrangement = arrange(count, width, height, spaceX, spaceY);
+    const { columns, rows, gap, scale } = arrangement;
+    this.#arrangement = arrangement;
+    const across = columns * (width + gap) - gap;
+    const down = rows * (height + gap) - gap;
+    if (this.#canvas.width !== across || this.#canvas.height !== down) {
+      this.#canvas.width = across;
+      this.#canvas.height = down;
+    }
+    // More chains than the plate has pixels for: let it shrink.
+    const shrink = Math.min(1, spaceX / (across * scale), spaceY / (down * scale));
+    this.#canvas.style.width = `${(across * scale * shrink) / ratio}px`;
+    this.#canvas.style.height = `${(down * scale * shrink) / ratio}px`;
+    Object.assign(this.#canvas.dataset, { columns, rows, gap, scale });
+    this.#paint();
+  }
+
+  #paint() {
+    if (!this.#image || !this.#arrangement || !this.#shape) return;
+    const { count, width, height } = this.#shape;
+    const { columns, gap } = this.#arrangement;
+    for (let i = 0; i < count; i++) {
+      const x = (i % columns) * (width + gap);
+      const y = Math.floor(i / columns) * (height + gap);
+      this.#context.putImageData(this.#image, x, y - i * height, 0, i * height, width, height);
+    }
+  }
+
+  /** @returns {Promise<Blob>} the grid as a PNG, scaled up without smoothing */
+  toPng() {
+    const { width, height } = this.#canvas;
+    const gap = this.#arrangement?.gap ?? 1;
+    const scale = Math.max(1, Math.floor(SAVED_SIZE / Math.max(width, height)));
+    const saved = document.createElement("canvas");
+    saved.width = (width + 2 * gap) * scale;
+    saved.height = (height + 2 * gap) * scale;
+    const context = /** @type {CanvasRenderingContext2D} */ (saved.getContext("2d"));
+    context.fillStyle = MOUNT;
+    context.fillRect(0, 0, saved.width, saved.height);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(this.#canvas, gap * scale, gap * scale, width * scale, height * scale);
+    return new Promise((resolve, reject) => {
+      saved.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not encode the picture."))), "image/png");
+    });
+  }
+}

@@ -1,0 +1,54 @@
+// @ts-check
+/** Fetches a model file, telling how many bytes have come. */
+import { download } from "./failures.js";
+
+/**
+ * @param {string} url absolute
+ * @param {(loaded: number, total: number) => void} onProgress `total` is 0 where the server does not say
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Uint8Array>}
+ * @throws {import("./failures.js").Failure} of kind "download"
+ */
+export async function fetchModel(url, onProgress, signal) {
+  /** @type {Response} */
+  let response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (error) {
+    throw download("model", url, 0, String(error));
+  }
+  if (!response.ok) throw download("model", url, response.status, response.statusText);
+  // A development server answers with the page itself where there is no file.
+  const type = response.headers.get("content-type") ?? "";
+  if (type.startsWith("text/html") || !response.body) {
+    throw download("model", url, response.status, `content-type: ${type}`);
+  }
+
+  // The length counts compressed bytes where the server compresses; then it says nothing about what comes.
+  const compressed = response.headers.has("content-encoding");
+  let total = compressed ? 0 : Number(response.headers.get("content-length") ?? 0);
+  /** @type {Uint8Array[]} */
+  const pieces = [];
+  let loaded = 0;
+  const reader = response.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      pieces.push(value);
+      loaded += value.byteLength;
+      if (loaded > total) total = 0;
+      onProgress(loaded, total);
+    }
+  } catch (error) {
+    throw download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
+  }
+  const bytes = new Uint8Array(loaded);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.byteLength;
+  }
+  onProgress(loaded, loaded);
+  return bytes;
+}

@@ -1,0 +1,205 @@
+// @ts-check
+/**
+ * One anneal at a time: start, pause, step, restart.
+ *
+ * All GPU work goes through one lane, a promise that each piece of work waits
+ * for: a chain is never asked for two things at once, and is freed only when
+ * nothing uses it. A new anneal raises the generation; work of an older one
+ * sees that when it wakes and stops.
+ */
+
+/** @typedef {import("./engine.js").Chain} Chain */
+/** @typedef {import("./engine.js").Progress} Progress */
+/** @typedef {import("./engine.js").View} View */
+/** @typedef {"ready" | "running" | "paused" | "finished"} State */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onPixels(pixels: Uint8ClampedArray, progress: Progress): void, onError(error: unknown): void }} Observer */
+
+/** A batch of steps should last about a frame and a half, so that the picture moves and a pause is felt at once. */
+const BATCH_MS = 24;
+const BATCH_MAX = 64;
+/** A fast GPU is done before the eye has seen anything; at the pace to watch, a whole anneal takes at least this long, but no more than so much for each step. */
+const WATCH_MS = 8000;
+const WATCH_STEP_MS = 60;
+/** How often the picture changes for those who asked for less motion. */
+const CALM_MS = 500;
+
+const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+export class Run {
+  /** @type {Chain | null} */ #chain = null;
+  /** @type {Promise<unknown>} */ #lane = Promise.resolve();
+  /** @type {State} */ #state = "ready";
+  #generation = 0;
+  #batch = 1;
+  #looping = false;
+  #dead = false;
+  /** Time that this anneal has spent running, waits for the pace included. */
+  #elapsed = 0;
+  /** Time that the GPU has worked on it. */
+  #worked = 0;
+  /** Single steps that wait for their turn. */
+  #waiting = 0;
+  #observer;
+
+  /** @type {View} */ view = "noisy";
+  /** @type {"watch" | "full"} */ pace = "watch";
+  calm = false;
+
+  /** @param {Observer} observer */
+  constructor(observer) {
+    this.#observer = observer;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Milliseconds that the GPU took for this anneal's steps so far. */
+  get worked() {
+    return this.#worked;
+  }
+
+  /**
+   * Begins a new anneal in place of the current one and shows its noise.
+   * @param {() => Chain} make throws where the settings are impossible; then the current anneal stays
+   * @param {boolean} run
+   */
+  restart(make, run) {
+    if (this.#dead) return;
+    const chain = make();
+    const old = this.#chain;
+    this.#chain = chain;
+    this.#generation += 1;
+    this.#looping = false;
+    this.#elapsed = 0;
+    this.#worked = 0;
+    this.#batch = 1;
+    if (old) this.#inLane(async () => old.free());
+    this.#observer.onProgress(chain.progress());
+    this.#set("ready");
+    if (run) this.start();
+    else this.redraw();
+  }
+
+  start() {
+    if (this.#dead || !this.#chain || this.#state === "finished" || this.#state === "running") return;
+    this.#set("running");
+    if (!this.#looping) this.#loop(this.#generation);
+  }
+
+  pause() {
+    if (this.#state === "running") this.#set("paused");
+  }
+
+  /** One step, then a pause. */
+  step() {
+    if (this.#dead || !this.#chain || this.#state === "finished") return;
+    this.#set("paused");
+    // A key held down must not queue without bound.
+    if (this.#waiting > 1) return;
+    this.#waiting += 1;
+    this.#advance(this.#generation, () => 1).then(() => (this.#waiting -= 1));
+  }
+
+  /** Draws the current picture again, in another view for instance. */
+  redraw() {
+    const generation = this.#generation;
+    return this.#inLane(() => this.#draw(generation));
+  }
+
+  /** After a failure nothing may touch the program again. */
+  kill() {
+    this.#dead = true;
+    this.#generation += 1;
+    this.#chain = null;
+  }
+
+  /** @param {number} generation */
+  async #loop(generation) {
+    this.#looping = true;
+    const live = () => generation === this.#generation && this.#state === "running" && !this.#dead;
+    let before = performance.now();
+    let drawn = -Infinity;
+    if (this.#chain?.progress().step === 0) await this.redraw();
+    // While the tab is hidden no frame comes, and so the anneal rests.
+    while (live()) {
+      await frame();
+      const now = performance.now();
+      this.#elapsed += Math.min(now - before, 1000);
+      before = now;
+      const wanted = this.#due();
+      if (wanted < 1) continue;
+      if (!live()) break;
+      const calm = this.calm && now - drawn < CALM_MS;
+      if (!calm) drawn = now;
+      await this.#advance(generation, () => (live() ? Math.min(this.#batch, wanted) : 0), !calm);
+    }
+    if (generation === this.#generation) {
+      this.#looping = false;
+      // A pause and a start within one batch: carry on.
+      if (/** @type {State} */ (this.#state) === "running") this.#loop(generation);
+    }
+  }
+
+  /** How many steps the pace allows by now. */
+  #due() {
+    if (this.pace === "full" || !this.#chain) return Infinity;
+    const { step, steps } = this.#chain.progress();
+    const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);
+    return Math.floor((steps * this.#elapsed) / length) - step;
+  }
+
+  /**
+   * @param {number} generation
+   * @param {() => number} steps asked when it is this work's turn
+   * @param {boolean} [draw]
+   */
+  #advance(generation, steps, draw = true) {
+    return this.#inLane(async () => {
+      const chain = this.#chain;
+      const count = steps();
+      if (generation !== this.#generation || !chain || count < 1 || chain.progress().done) return;
+      const first = chain.progress().step === 0;
+      const began = performance.now();
+      const progress = await chain.advance(count);
+      if (generation !== this.#generation) return;
+      const took = performance.now() - began;
+      this.#worked += took;
+      // The first step compiles kernels and says nothing about the next.
+      if (!first) {
+        const each = Math.max(0.05, took / count);
+        this.#batch = Math.max(1, Math.min(this.#batch * 2, Math.floor(BATCH_MS / each), BATCH_MAX));
+      }
+      this.#observer.onProgress(progress);
+      if (draw || progress.done) await this.#draw(generation);
+      if (generation === this.#generation && progress.done) this.#set("finished");
+    });
+  }
+
+  /** @param {number} generation */
+  async #draw(generation) {
+    const chain = this.#chain;
+    if (generation !== this.#generation || !chain) return;
+    const pixels = await chain.pixels(this.view);
+    if (generation === this.#generation) this.#observer.onPixels(pixels, chain.progress());
+  }
+
+  /** @param {() => Promise<void>} work */
+  #inLane(work) {
+    this.#lane = this.#lane.then(async () => {
+      if (this.#dead) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#observer.onError(error);
+      }
+    });
+    return this.#lane;
+  }
+
+  /** @param {State} state */
+  #set(state) {
+    this.#state = state;
+    this.#observer.onState(state);
+  }
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask`: every chore of this repository that needs more than one tool, as a Rust program,
+//! so that a machine with Rust on it needs nothing else and no shell dialect is assumed.
+//!
+//! The tools that the page needs are installed on first use, at pinned versions, outside the
+//! checkout (see [`tools`]).
+
+mod chrome;
+mod page;
+mod test;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use workspace::Workspace;
+
+/// Build, serve and test ncsn with nothing installed but Rust.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the page and serve it on http://127.0.0.1:8080, rebuilding when a file changes
+    Serve {
+        /// Further arguments for `trunk serve`, such as `--port 9000` or `--open`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        trunk_args: Vec<String>,
+    },
+    /// Build the page into `dist/`, a folder that any file server can host under any path
+    Build {
+        /// Further arguments for `trunk build`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        trunk_args: Vec<String>,
+    },
+    /// Check formatting and lints, then run every test: native, in headless Chrome, and of the page
+    Test,
+    /// Install the pinned tools and stop, for instance to fill a cache
+    Setup,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    match task {
+        Task::Serve { trunk_args } => page::serve(&workspace, &trunk_args),
+        Task::Build { trunk_args } => page::build(&workspace, &trunk_args),
+        Task::Test => test::run(&workspace),
+        Task::Setup => tools::install(&workspace),
+    }
+}

@@ -1,0 +1,32 @@
+//! Builds and serves the page with Trunk, whose settings are in `Trunk.toml`.
+
+use std::{env, process::Command};
+
+use anyhow::Result;
+
+use crate::{
+    tools,
+    workspace::{Workspace, step},
+};
+
+/// Builds the page and serves it until the user stops it.
+pub fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
+    tools::install(workspace)?;
+    step("serve the page", trunk(workspace, "serve")?.args(args))
+}
+
+/// Builds the page into `dist/`.
+pub fn build(workspace: &Workspace, args: &[String]) -> Result<()> {
+    tools::install(workspace)?;
+    step("build the page into dist/", trunk(workspace, "build")?.args(args))
+}
+
+fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
+    let mut trunk = workspace.command("trunk")?;
+    trunk.args([subcommand, "--release"]);
+    // The custom is that any value means "no colour"; Trunk stops at anything but a boolean.
+    if env::var_os("NO_COLOR").is_some() {
+        trunk.env("NO_COLOR", "true");
+    }
+    Ok(trunk)
+}
