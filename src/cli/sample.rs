@@ -115,7 +115,7 @@ fn sample(arguments: &Sample) -> anyhow::Result<()> {
             Chain::new(network.clone(), picture, program.clone(), arguments.seed, chains, &device);
         while chain.step() {
             // Wait now and then: the queue of a GPU must not grow without bound.
-            if chain.done() % 16 == 0
+            if chain.done().is_multiple_of(16)
                 && let Err(error) = device.sync()
             {
                 bail!("the device failed: {error:?}");

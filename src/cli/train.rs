@@ -181,23 +181,30 @@ fn train(
     save: &impl Fn(&mut Trainer) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     const REPORT: u64 = 10;
+    // Where there is no terminal to draw a bar on, a line now and then.
+    const LOG_EVERY: Duration = Duration::from_secs(60);
     let (steps, batch) = (trainer.options().steps, trainer.options().batch as f64);
     let template = "{bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
     let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(template)?);
     bar.set_position(trainer.done());
     bar.reset_eta();
     let mut smooth = None;
-    let (mut saved, mut reported) = (Instant::now(), Instant::now());
+    let [mut saved, mut reported, mut logged] = [Instant::now(); 3];
     while trainer.done() < steps && !stop.load(Ordering::Relaxed) {
         trainer.step(&data.train);
-        if trainer.done() % REPORT == 0 || trainer.done() == steps {
+        if trainer.done().is_multiple_of(REPORT) || trainer.done() == steps {
             let loss = trainer.take_loss()?.unwrap_or(f32::NAN);
             let mean = smooth.map_or(loss, |mean: f32| mean + 0.05 * (loss - mean));
             smooth = Some(mean);
             let rate = REPORT as f64 * batch / reported.elapsed().as_secs_f64();
             reported = Instant::now();
             bar.set_position(trainer.done());
-            bar.set_message(format!("{mean:.4}, {rate:.0} pictures/s"));
+            let message = format!("{mean:.4}, {rate:.0} pictures/s");
+            if bar.is_hidden() && logged.elapsed() >= LOG_EVERY {
+                eprintln!("step {} of {steps}, loss {message}", trainer.done());
+                logged = Instant::now();
+            }
+            bar.set_message(message);
         }
         if saved.elapsed() >= save_every {
             // A diverged run must not replace the last good checkpoint.
@@ -260,14 +267,8 @@ fn model(arguments: &Arguments, data: &DataSet, trainer: &Trainer) -> anyhow::Re
 
 /// Finds out before hours of training that their result cannot be written.
 fn ensure_writable(out: &Path) -> anyhow::Result<()> {
-    let folder = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let writable = folder.is_dir() && tempfile::tempfile_in(folder).is_ok();
-    ensure!(
-        writable,
-        "cannot write {}: {} is not a folder to write to",
-        out.display(),
-        folder.display()
-    );
     ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
-    Ok(())
+    let probe = out.with_extension("probe");
+    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
+    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
 }

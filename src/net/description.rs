@@ -153,7 +153,7 @@ impl UNetDescription {
                 return fail(format!("a width of {width} is not a multiple of {heads} heads"));
             }
         }
-        if self.embedding % 2 != 0 {
+        if !self.embedding.is_multiple_of(2) {
             return fail(format!("the embedding must be even, but is {}", self.embedding));
         }
         let Preconditioning { mean, deviation } = self.preconditioning;

@@ -32,49 +32,70 @@ pub fn collect<M: Module>(module: &M) -> Weights {
 /// Tensors that the module does not have are left aside and those that it alone has keep their
 /// value: [`crate::model_file`] has checked names and shapes before.
 pub fn apply<M: Module>(module: M, weights: Weights, device: &Device) -> M {
-    module.map(&mut Applier { path: Vec::new(), weights, device: device.clone() })
+    module.map(&mut Applier { path: Path::default(), weights, device: device.clone() })
+}
+
+/// Where a traversal stands. The variant of [`super::Network`] is not part of a name: the card says
+/// which architecture it is.
+#[derive(Default)]
+struct Path(Vec<String>);
+
+impl Path {
+    fn enter(&mut self, name: &str, container: &str) {
+        self.0.push(if container.starts_with("Enum:") { String::new() } else { name.to_owned() });
+    }
+
+    fn exit(&mut self) {
+        self.0.pop();
+    }
+
+    fn name(&self) -> String {
+        let parts: Vec<&str> =
+            self.0.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+        parts.join(".")
+    }
 }
 
 #[derive(Default)]
 struct Collector {
-    path: Vec<String>,
+    path: Path,
     weights: Weights,
 }
 
 impl ModuleVisitor for Collector {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let data = param.val().into_data();
         let shape = data.shape().to_vec();
         let values = data.iter::<f32>().collect();
-        self.weights.insert(self.path.join("."), Array { shape, values });
+        self.weights.insert(self.path.name(), Array { shape, values });
     }
 }
 
 struct Applier {
-    path: Vec<String>,
+    path: Path,
     weights: Weights,
     device: Device,
 }
 
 impl ModuleMapper for Applier {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.path.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        match self.weights.remove(&self.path.join(".")) {
+        match self.weights.remove(&self.path.name()) {
             Some(Array { shape, values }) => {
                 let tensor = Tensor::from_data(TensorData::new(values, shape), &self.device);
                 Param::initialized(param.id, tensor)

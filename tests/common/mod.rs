@@ -1,0 +1,89 @@
+//! What the native and the browser tests share: a tiny model that is the same everywhere, and what
+//! must come out of it everywhere.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use ncsn::loss::Weighting;
+use ncsn::model_file::{Card, ModelFile, Training};
+use ncsn::net::weights::{Array, Weights};
+use ncsn::net::{Architecture, Picture, Preconditioning, UNetDescription};
+use ncsn::noise::Ladder;
+use ncsn::random::Key;
+use ncsn::sample::{Sampler, Settings};
+
+pub const SCALE: Preconditioning = Preconditioning { mean: 0.5, deviation: 0.15 };
+
+/// A U-Net of some thousand parameters with everything that a large one has.
+pub fn tiny() -> Architecture {
+    let picture = Picture { channels: 1, height: 8, width: 8 };
+    Architecture::UNet(UNetDescription {
+        widths: vec![8, 16],
+        heads: 2,
+        groups: 4,
+        embedding: 8,
+        ..UNetDescription::new(picture, SCALE)
+    })
+}
+
+pub fn settings() -> Settings {
+    let ladder = Ladder { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
+    let sampler = Sampler::Langevin;
+    Settings { sampler, ladder, steps_each: 2, step_lr: 0.8 * 0.05 * 0.05, denoise: true }
+}
+
+/// Weights that need no device to be drawn: normal, scaled to keep signals near unit variance, and
+/// the answer small, so that chains end among the greys.
+pub fn weights(architecture: &Architecture) -> Weights {
+    let tensor = |(stream, (name, shape)): (u32, (String, Vec<usize>))| {
+        let count: usize = shape.iter().product();
+        let fan_in = if shape.len() == 4 { count / shape[0] } else { shape[0] };
+        let mut values = vec![0.0; count];
+        Key { seed: 5, stream, step: 0 }.fill_normal(&mut values);
+        let (scale, shift) = match shape.len() {
+            1 => (0.1, if name.ends_with("gamma") { 1.0 } else { 0.0 }),
+            _ if name.starts_with("head") => (0.3 * (fan_in as f32).sqrt().recip(), 0.0),
+            _ => ((fan_in as f32).sqrt().recip(), 0.0),
+        };
+        values.iter_mut().for_each(|value| *value = *value * scale + shift);
+        (name, Array { shape, values })
+    };
+    (0..).zip(architecture.tensors()).map(tensor).collect()
+}
+
+pub fn model() -> ModelFile {
+    let architecture = tiny();
+    let weights = weights(&architecture);
+    let training = Training {
+        data: "nothing".into(),
+        pictures: 0,
+        steps: 0,
+        examples: 0,
+        ema_decay: 0.0,
+        weighting: Weighting::Edm,
+        seconds: 0.0,
+        device: "cpu".into(),
+        held_out: vec![(1.0, 2.0)],
+    };
+    let card = Card {
+        format: Card::FORMAT,
+        name: "tiny".into(),
+        architecture,
+        sampler: settings(),
+        training,
+        licence: "none".into(),
+    };
+    ModelFile { card, weights }
+}
+
+/// The ends of [`ENDS_OF`] chains of the tiny model under [`settings`] and seed 7, every 21st pixel
+/// of each. Burn's Flex gave them; the browser's GPU has to give them too, and so has any other
+/// executor. What they should be is for `tests/executors.rs` to say, against closed forms.
+pub const ENDS: [f32; 12] = [
+    0.28562778, 0.45146835, 0.34554774, 0.4634117, 0.25602016, 0.578469, 0.3333026, 0.70967925,
+    0.4576815, 0.15266152, 0.51494676, 0.27307123,
+];
+pub const ENDS_OF: usize = 3;
+
+/// The pixels that [`ENDS`] holds.
+pub fn every_21st(pixels: &[f32]) -> Vec<f32> {
+    pixels.chunks(64).flat_map(|picture| picture.iter().step_by(21).copied()).collect()
+}

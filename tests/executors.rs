@@ -1,0 +1,178 @@
+//! The Burn network and the Burn executor, against closed forms and against the host's.
+#![cfg(not(target_family = "wasm"))]
+
+mod common;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use ncsn::loss::dsm;
+use ncsn::net::{Architecture, Network, weights};
+use ncsn::random::Key;
+use ncsn::sample::{Chain, Program, Sampler, Settings, Start, Step, host};
+use ncsn::score::Score;
+use ncsn::toy::GaussianMixture;
+
+fn network(architecture: &Architecture, weights: weights::Weights) -> Network {
+    let device = Device::flex();
+    let network = Network::new(architecture, &device).expect("a possible network");
+    weights::apply(network, weights, &device)
+}
+
+fn ends(
+    network: &Network,
+    program: &Program,
+    seed: u64,
+    chains: std::ops::Range<usize>,
+) -> Vec<f32> {
+    let picture = common::tiny().picture();
+    let device = Device::flex();
+    let mut chain = Chain::new(network.clone(), picture, program.clone(), seed, chains, &device);
+    while chain.step() {}
+    chain.noisy().into_data().iter::<f32>().collect()
+}
+
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Plain data and Burn modules agree on the name and shape of every tensor.
+#[test]
+fn the_description_lists_the_tensors_that_the_module_has() {
+    let mut variants = vec![common::tiny()];
+    let Architecture::UNet(mut deep) = common::tiny();
+    (deep.blocks, deep.widths, deep.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
+    (deep.picture.channels, deep.groups) = (3, 2);
+    variants.push(Architecture::UNet(deep));
+    for architecture in variants {
+        let network = Network::new(&architecture, &Device::flex()).expect("possible");
+        let mut listed = architecture.tensors();
+        listed.sort();
+        let found = weights::collect(&network);
+        let found: Vec<_> = found.into_iter().map(|(name, array)| (name, array.shape)).collect();
+        assert_eq!(listed, found);
+    }
+}
+
+#[test]
+fn weights_survive_a_round_trip_through_a_module() {
+    let drawn = common::weights(&common::tiny());
+    assert_eq!(weights::collect(&network(&common::tiny(), drawn.clone())), drawn);
+}
+
+/// A fresh network's last layer is zero, so that its score is exactly that of the data's Gaussian.
+/// The whole chain on Burn (start, noise, update, denoising) must then be the host's.
+#[test]
+fn a_silent_network_runs_the_chains_of_a_gaussian() {
+    let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
+    let scale = common::SCALE;
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation);
+    let samplers =
+        [Sampler::Langevin, Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode];
+    for sampler in samplers {
+        let program = Settings { sampler, ..common::settings() }.program().expect("possible");
+        for seed in [7, u64::MAX - 1] {
+            let reference = host::run(&program, &gaussian, seed, 5);
+            let found = ends(&network, &program, seed, 0..5);
+            let difference = difference(&found, &reference);
+            assert!(difference < 1e-3, "{sampler:?}, seed {seed}: {difference}");
+        }
+    }
+}
+
+/// The noise of the tensors is the noise of [`Key`], for both ways to start.
+#[test]
+fn noise_on_the_device_is_noise_on_the_host() {
+    let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
+    for start in [Start::Uniform { low: -1.0, high: 3.0 }, Start::Normal { mean: 0.5, sigma: 2.0 }]
+    {
+        let step = Step { sigma: 1.0, drift: 0.0, noise: 1.5, level: 0 };
+        let program = Program { start, steps: vec![step; 3] };
+        let seed = 0x1234_5678_9abc_def0;
+        let mut reference = host::start(&program, 64, seed, 4);
+        for (stream, x) in (0..).zip(reference.chunks_exact_mut(64)) {
+            for step in 0..3 {
+                for (index, x) in (0..).zip(x.iter_mut()) {
+                    *x += 1.5 * Key { seed, stream, step }.normal(index);
+                }
+            }
+        }
+        let difference = difference(&ends(&network, &program, seed, 0..4), &reference);
+        assert!(difference < 1e-4, "{start:?}: {difference}");
+    }
+}
+
+#[test]
+fn a_chain_is_the_same_in_any_batch() {
+    let network = network(&common::tiny(), common::weights(&common::tiny()));
+    let program = common::settings().program().expect("possible");
+    let together = ends(&network, &program, 7, 0..5);
+    let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &program, 7, chains)).concat();
+    let difference = difference(&together, &apart);
+    assert!(difference < 1e-4, "{difference}");
+}
+
+#[test]
+fn one_sigma_for_all_is_that_sigma_for_each() {
+    let network = network(&common::tiny(), common::weights(&common::tiny()));
+    let mut x = vec![0.0; 3 * 64];
+    Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
+    let x = Tensor::<4>::from_data(TensorData::new(x, [3, 1, 8, 8]), &Device::flex());
+    let score = |sigmas: &[f32]| -> Vec<f32> {
+        network.score(x.clone(), sigmas).into_data().iter::<f32>().collect()
+    };
+    assert!(difference(&score(&[0.7]), &score(&[0.7; 3])) < 1e-5);
+    assert!(difference(&score(&[0.7]), &score(&[0.7, 0.7, 0.2])) > 1e-2, "σ must matter");
+}
+
+/// The numbers that the browser's executor is held to.
+#[test]
+fn the_shared_ends_are_what_flex_computes() {
+    let network = network(&common::tiny(), common::weights(&common::tiny()));
+    let program = common::settings().program().expect("possible");
+    let found = common::every_21st(&ends(&network, &program, 7, 0..common::ENDS_OF));
+    let difference = difference(&found, &common::ENDS);
+    assert!(difference < 1e-3, "{difference}: {found:?}");
+}
+
+fn picture_tensor(values: Vec<f32>) -> Tensor<4> {
+    let count = values.len() / 64;
+    Tensor::from_data(TensorData::new(values, [count, 1, 8, 8]), &Device::flex())
+}
+
+fn mean(losses: Tensor<1>) -> f32 {
+    losses.mean().into_scalar()
+}
+
+/// D/2, at any σ.
+#[test]
+fn a_network_that_answers_zero_has_half_the_dimension_as_loss() {
+    let n = 2_000;
+    let mut z = vec![0.0; n * 64];
+    Key { seed: 2, stream: 0, step: 0 }.fill_normal(&mut z);
+    let zero = picture_tensor(vec![0.0; n * 64]);
+    let sigmas: Vec<f32> = (0..n).map(|i| 0.01 * 1.003f32.powi(i as i32)).collect();
+    let loss = mean(dsm(zero, &sigmas, picture_tensor(z)));
+    // ½ ‖z‖² has standard deviation √(D/2).
+    assert!((loss - 32.0).abs() < 5.0 * (32.0 / n as f32).sqrt(), "{loss}");
+}
+
+/// Of the fields `a · ∇ log q_σ`, denoising score matching must like a = 1 best, and give it the loss
+/// that theory says: `D/2 · τ²/(τ² + σ²)` for a Gaussian of deviation τ.
+#[test]
+fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
+    let (n, tau, sigma) = (4_000, 0.5f32, 0.8f32);
+    let gaussian = GaussianMixture::gaussian(vec![0.25; 64], tau);
+    let (mut z, mut x) = (vec![0.0; n * 64], vec![0.0; n * 64]);
+    Key { seed: 3, stream: 0, step: 0 }.fill_normal(&mut z);
+    Key { seed: 3, stream: 1, step: 0 }.fill_normal(&mut x);
+    let x: Vec<f32> = x.iter().zip(&z).map(|(x, z)| 0.25 + tau * x + sigma * z).collect();
+    let mut score = vec![0.0; n * 64];
+    gaussian.score(&x, sigma, &mut score);
+    let loss = |a: f32| {
+        let score = picture_tensor(score.clone()).mul_scalar(a);
+        mean(dsm(score, &vec![sigma; n], picture_tensor(z.clone())))
+    };
+    let least = 32.0 * tau * tau / (tau * tau + sigma * sigma);
+    assert!((loss(1.0) - least).abs() < 0.01 * least, "{} instead of {least}", loss(1.0));
+    assert!(loss(0.95) > loss(1.0) && loss(1.05) > loss(1.0));
+}

@@ -1,0 +1,155 @@
+//! `train` and `ncsn` as a user runs them.
+#![cfg(not(target_family = "wasm"))]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use ncsn::model_file::ModelFile;
+use ncsn::random::Key;
+
+/// An IDX file of 60 pictures of 8 × 8: bars at random places.
+fn write_bars(path: &Path) {
+    let mut bytes: Vec<u8> = [0x0803u32, 60, 8, 8].iter().flat_map(|w| w.to_be_bytes()).collect();
+    for picture in 0..60 {
+        let at = (Key { seed: 1, stream: 0, step: 0 }.uniform(picture) * 8.0) as usize;
+        bytes.extend((0..64).map(|pixel| if pixel % 8 == at { 255 } else { 0 }));
+    }
+    fs::write(path, bytes).expect("written");
+}
+
+fn train(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    command.current_dir(folder).args(arguments);
+    for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
+        if !arguments.contains(&name) {
+            command.args([name, value]);
+        }
+    }
+    command
+}
+
+fn succeed(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The one line that a user sees, with exit code 2.
+fn fail(command: &mut Command) -> String {
+    let Output { status, stderr, .. } = command.output().expect("the program starts");
+    let message = String::from_utf8(stderr).expect("text");
+    assert_eq!(status.code(), Some(2), "{message}");
+    assert!(message.starts_with("error: "), "{message}");
+    message
+}
+
+fn read(path: &Path) -> ModelFile {
+    ModelFile::read(&fs::read(path).expect("there")).expect("a good model")
+}
+
+fn folder_with_bars() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_bars(&folder.path().join("bars"));
+    folder
+}
+
+#[test]
+fn training_learns_and_its_model_can_be_sampled() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let said =
+        succeed(&mut train(at, &["--out", "m.safetensors", "--steps", "60", "--warm-up", "5"]));
+    assert!(said.contains("57 pictures of 1 × 8 × 8, and 3 held out"), "{said}");
+    let card = read(&at.join("m.safetensors")).card;
+    assert_eq!((card.training.steps, card.training.examples), (60, 480));
+    // A network that answers 0 has 32 at every σ, and so has one that has learnt nothing at σ = 0.26,
+    // where the data's Gaussian alone leaves 20.
+    let (_, loss) = card.training.held_out[4];
+    assert!(loss < 19.0, "{:?}", card.training.held_out);
+
+    let sample = |out: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        command.current_dir(at).args(["sample", "--model", "m.safetensors", "-n", "5"]);
+        succeed(command.args(["--levels", "3", "--steps-each", "1", "--out", out]).args(more));
+        fs::read(at.join(out)).expect("written")
+    };
+    let grid = sample("grid.png", &[]);
+    assert!(grid.starts_with(b"\x89PNG"));
+    let array = sample("s.npy", &[]);
+    let header = String::from_utf8_lossy(&array[..128]);
+    assert!(header.contains("'descr': '|u1'") && header.contains("(5, 8, 8"), "{header}");
+    assert_eq!(
+        array[array.len() - 5 * 64..],
+        sample("t.npy", &["--batch", "2"])[array.len() - 5 * 64..]
+    );
+    assert_ne!(array, sample("u.npy", &["--seed", "2"]));
+    assert_ne!(array, sample("v.npy", &["--no-denoise"]));
+    assert_ne!(array, sample("w.npy", &["--sampler", "ode"]));
+}
+
+#[test]
+fn the_same_seed_trains_the_same_weights() {
+    let folder = folder_with_bars();
+    for (out, seed) in [("a.safetensors", "3"), ("b.safetensors", "3"), ("c.safetensors", "4")] {
+        succeed(&mut train(folder.path(), &["--out", out, "--steps", "5", "--seed", seed]));
+    }
+    let [a, b, c] = ["a", "b", "c"]
+        .map(|name| read(&folder.path().join(name).with_extension("safetensors")).weights);
+    assert_eq!(a, b);
+    assert_ne!(a, c);
+}
+
+/// Interrupted at a moment of chance, and resumed: the very weights of an uninterrupted run.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_weights() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &["--out", "whole.safetensors", "--steps", "400"]));
+
+    let parts = ["--out", "parts.safetensors", "--steps", "400"];
+    let child = train(at, &parts).stdout(Stdio::piped()).spawn().expect("the program starts");
+    std::thread::sleep(Duration::from_millis(1500));
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-INT", &pid]).status().expect("there is a kill");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "Ctrl-C is a clean end: {output:?}");
+    let interrupted = read(&at.join("parts.safetensors")).card.training.steps;
+    assert!((1..400).contains(&interrupted), "interrupted at {interrupted}: too late to tell");
+
+    let said = succeed(&mut train(at, &["--out", "parts.safetensors", "--resume"]));
+    assert!(said.contains(&format!("step {interrupted} of 400")), "{said}");
+    let [whole, parts] =
+        ["whole.safetensors", "parts.safetensors"].map(|name| read(&at.join(name)));
+    assert_eq!(parts.card.training.steps, 400);
+    assert_eq!(whole.weights, parts.weights);
+}
+
+#[test]
+fn what_cannot_work_is_said_in_one_line() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let train = |arguments: &[&str]| fail(&mut train(at, arguments));
+    assert!(train(&["--data", "nowhere"]).contains("nowhere"));
+    assert!(train(&["--lr=-1"]).contains("learning rate"));
+    assert!(train(&["--batch", "0"]).contains("batch"));
+    assert!(train(&["--widths", "8,15"]).contains("15"));
+    assert!(train(&["--patch", "3"]).contains("multiples of 6"));
+    assert!(train(&["--sigma-min", "30"]).contains("sigma_min"));
+    assert!(train(&["--device", "abacus"]).contains("no such device"));
+    assert!(train(&["--out", "no/such/folder/m.safetensors"]).contains("cannot write"));
+    assert!(train(&["--resume", "--out", "never.safetensors"]).contains("never.checkpoint"));
+    fs::write(at.join("short"), [0, 0, 8, 3, 0, 0, 0, 9]).expect("written");
+    assert!(train(&["--data", "short"]).contains("truncated"));
+    fs::write(at.join("torn.checkpoint"), vec![7; 1000]).expect("written");
+    assert!(train(&["--resume", "--out", "torn.safetensors"]).contains("damaged"));
+
+    let ncsn = |arguments: &[&str]| {
+        fail(Command::new(env!("CARGO_BIN_EXE_ncsn")).current_dir(at).args(arguments))
+    };
+    assert!(ncsn(&["sample", "--model", "nowhere"]).contains("cannot read nowhere"));
+    assert!(ncsn(&["sample", "--model", "bars"]).contains("cannot use bars"));
+    assert!(ncsn(&["sample", "--mod", "bars"]).contains("--mod"));
+}

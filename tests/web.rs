@@ -1,0 +1,114 @@
+//! The bindings in a real browser, on WebGPU. Without an adapter they fail: that is the point.
+#![cfg(target_family = "wasm")]
+
+mod common;
+
+use js_sys::{Reflect, Uint8ClampedArray};
+use ncsn::web::{Chain, Engine};
+use wasm_bindgen::{JsError, JsValue};
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+async fn engine() -> Engine {
+    let bytes = common::model().write().expect("finite");
+    Engine::create(bytes).await.unwrap_or_else(|error| panic!("{}", message(error)))
+}
+
+fn message(error: JsError) -> String {
+    let value = JsValue::from(error);
+    Reflect::get(&value, &"message".into()).ok().and_then(|m| m.as_string()).unwrap_or_default()
+}
+
+fn settings(change: &[(&str, JsValue)]) -> JsValue {
+    let settings = serde_wasm_bindgen::to_value(&common::settings()).expect("plain data");
+    // Flattened structs become maps; the page sends plain objects.
+    let object = js_sys::Object::from_entries(&settings).expect("entries");
+    for (name, value) in change {
+        Reflect::set(&object, &(*name).into(), value).expect("an object");
+    }
+    object.into()
+}
+
+fn number(object: &JsValue, name: &str) -> f64 {
+    let value = Reflect::get(object, &name.into()).expect("an object");
+    value.as_f64().unwrap_or_else(|| panic!("{name} is {value:?}"))
+}
+
+async fn finish(chain: &Chain) {
+    let progress = chain.advance(1_000).await.unwrap_or_else(|error| panic!("{}", message(error)));
+    assert_eq!(number(&progress, "step"), number(&progress, "steps"));
+}
+
+async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
+    let pixels: Uint8ClampedArray =
+        chain.pixels(view.into()).await.unwrap_or_else(|error| panic!("{}", message(error)));
+    pixels.to_vec()
+}
+
+/// WebGPU's chains end where Flex's end: same seed, same pictures, network and all.
+#[wasm_bindgen_test]
+async fn the_same_seed_gives_the_same_pictures_as_natively() {
+    let engine = engine().await;
+    let Ok(chain) = engine.start(settings(&[]), 7, common::ENDS_OF as u32) else {
+        panic!("possible settings");
+    };
+    finish(&chain).await;
+    let rgba = pixels(&chain, "noisy").await;
+    assert_eq!(rgba.len(), common::ENDS_OF * 8 * 8 * 4);
+    let grey: Vec<f32> = rgba.chunks_exact(4).map(|p| f32::from(p[0]) / 255.0).collect();
+    for (found, expected) in common::every_21st(&grey).iter().zip(common::ENDS) {
+        let expected = expected.clamp(0.0, 1.0);
+        assert!((found - expected).abs() < 1.0 / 255.0 + 1e-3, "{found} instead of {expected}");
+    }
+    // A finished chain's picture is what it is.
+    assert_eq!(pixels(&chain, "denoised").await, rgba);
+}
+
+#[wasm_bindgen_test]
+async fn progress_counts_and_views_differ() {
+    let engine = engine().await;
+    let Ok(chain) = engine.start(settings(&[]), 1, 2) else { panic!("possible settings") };
+    let progress = |chain: &Chain| chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
+    let before = progress(&chain);
+    assert_eq!((number(&before, "step"), number(&before, "steps")), (0.0, 17.0));
+    assert_eq!((number(&before, "sigma"), number(&before, "level")), (4.0, 0.0));
+    assert!(chain.advance(3).await.is_ok());
+    let after = progress(&chain);
+    assert_eq!((number(&after, "step"), number(&after, "level")), (3.0, 1.0));
+    assert_ne!(pixels(&chain, "noisy").await, pixels(&chain, "denoised").await);
+    let schedule = engine.schedule(settings(&[])).unwrap_or_else(|e| panic!("{}", message(e)));
+    assert_eq!(schedule.length(), 17);
+}
+
+#[wasm_bindgen_test]
+async fn the_card_is_plain_data() {
+    let card = engine().await.card().unwrap_or_else(|error| panic!("{}", message(error)));
+    let json = js_sys::JSON::stringify(&card).map(String::from).expect("plain data");
+    for part in [r#""name":"tiny""#, r#""sampler":{"#, r#""sigma_max":4"#, r#""height":8"#] {
+        assert!(json.contains(part), "{part} is not in {json}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn what_cannot_work_is_an_error_that_says_why() {
+    let Err(error) = Engine::create(b"no model".to_vec()).await else { panic!("no model") };
+    assert!(message(error).contains("safetensors"));
+
+    let engine = engine().await;
+    let refused = |name: &str, value: f64, word: &str| {
+        let Err(error) = engine.start(settings(&[(name, value.into())]), 1, 1) else {
+            panic!("{name} = {value} must be refused");
+        };
+        let message = message(error);
+        assert!(message.contains(word), "{message}");
+    };
+    refused("levels", 0.0, "levels");
+    refused("step_lr", 1.0, "unstable");
+    refused("sigma_min", 9.0, "sigma_min");
+    let Err(error) = engine.start(settings(&[]), 1, 0) else { panic!("no chains") };
+    assert!(message(error).contains("chains"));
+    let Ok(chain) = engine.start(settings(&[]), 1, 1) else { panic!("possible settings") };
+    let Err(error) = chain.pixels("sideways".into()).await else { panic!("no such view") };
+    assert!(message(error).contains("sideways"));
+}
