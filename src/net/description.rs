@@ -266,7 +266,7 @@ mod tests {
         assert!(refused(|d| d.picture.height = 30).contains("30 × 28"));
         assert!(refused(|d| d.widths = vec![64, 100]).contains("100"));
         assert!(refused(|d| d.widths = vec![]).contains("number of widths"));
-        assert!(refused(|d| d.widths[0] = 1 << 40).contains("width of"));
+        assert!(refused(|d| d.widths[0] = 1 << 30).contains("width of"));
         assert!(refused(|d| d.heads = 7).contains("7 heads"));
         assert!(refused(|d| d.attention = vec![true]).contains("1 attention flags"));
         assert!(refused(|d| d.preconditioning.deviation = 0.0).contains("deviation 0"));
