@@ -20,6 +20,16 @@ const HINTS = {
 };
 
 /**
+ * Fields that only some samplers look at.
+ * @type {Record<string, string[]>}
+ */
+const APPLY = {
+  "steps-each": ["langevin"],
+  "step-lr": ["langevin", "consistent"],
+  denoise: ["langevin"],
+};
+
+/**
  * Fields that a link carries: parameter of the URL, id of the input.
  * @type {[string, string][]}
  */
@@ -102,6 +112,7 @@ export class Controls {
       const value = Number(input(id).value.trim().replace(",", "."));
       return check(Number.isFinite(value) && value > 0, id, `${name} must be a number above 0.`, value);
     };
+    const applies = (/** @type {string} */ id) => !input(id).disabled;
     const check = (/** @type {boolean} */ good, /** @type {string} */ id, /** @type {string} */ text, /** @type {number} */ value) => {
       input(id).setAttribute("aria-invalid", String(!good));
       if (!good) throw new RangeError(text);
@@ -110,14 +121,13 @@ export class Controls {
     const seedText = input("seed").value.trim();
     const seedGood = /^\d{1,20}$/.test(seedText) && BigInt(seedText) <= SEED_MAX;
     check(seedGood, "seed", "Seed must be a whole number from 0 to 2⁶⁴ − 1.", 0);
-    const langevin = input("sampler").value === "langevin";
     const chains = whole("chains", "Chains", CHAINS_MAX);
     const levels = whole("levels", "Levels", 10000);
     // Fields that do not apply cannot be wrong.
-    const steps_each = langevin ? whole("steps-each", "Steps each", 10000) : (this.#recommended?.steps_each ?? 1);
+    const steps_each = applies("steps-each") ? whole("steps-each", "Steps each", 10000) : (this.#recommended?.steps_each ?? 1);
     const sigma_max = positive("sigma-max", "The largest σ");
     const sigma_min = positive("sigma-min", "The smallest σ");
-    const step_lr = langevin ? positive("step-lr", "Step size") : (this.#recommended?.step_lr ?? 1e-5);
+    const step_lr = applies("step-lr") ? positive("step-lr", "Step size") : (this.#recommended?.step_lr ?? 1e-5);
     return {
       settings: { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min },
       seed: BigInt(seedText),
@@ -172,8 +182,8 @@ export class Controls {
 
   #applicable() {
     const sampler = /** @type {keyof typeof HINTS} */ (input("sampler").value);
-    for (const id of ["steps-each", "step-lr"]) {
-      input(id).disabled = sampler !== "langevin";
+    for (const [id, samplers] of Object.entries(APPLY)) {
+      input(id).disabled = !samplers.includes(sampler);
       input(id).setAttribute("aria-invalid", "false");
     }
     input("sampler-hint").textContent = HINTS[sampler] ?? "";

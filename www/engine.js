@@ -11,7 +11,7 @@ import { download } from "./failures.js";
  * @property {SamplerName} sampler
  * @property {number} levels L
  * @property {number} steps_each T, for "langevin" only
- * @property {number} step_lr ε, for "langevin" only
+ * @property {number} step_lr ε, for "langevin" and "consistent"
  * @property {boolean} denoise
  * @property {number} sigma_max σ₁
  * @property {number} sigma_min σ_L

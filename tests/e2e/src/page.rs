@@ -188,7 +188,8 @@ impl<'a> Page<'a> {
     ///
     /// When there is no grid.
     pub async fn grid(&self) -> Result<Picture> {
-        Picture::decode(&self.element("#grid").await?.screenshot().await?)
+        let pixels = self.browser.client.execute(&Picture::script("#grid"), vec![]).await?;
+        Picture::from_json(pixels)
     }
 
     /// Waits until the page shows a failure, and returns its message.

@@ -1,35 +1,37 @@
-//! Screenshots as pixels, for telling a picture from a blank and two pictures apart.
-
-use std::io::Cursor;
+//! What a canvas holds, for telling a picture from a blank and two pictures apart.
+//!
+//! The canvas is asked for its pixels. A screenshot of it would not do: the compositor scales it, and
+//! not to the same colours every time.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
-/// What an element looked like on the screen.
+/// The pixels of a canvas.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Picture {
-    pixels: Vec<[u8; 3]>,
+    pixels: Vec<[u8; 4]>,
 }
 
 impl Picture {
-    /// Decodes the PNG that the driver sends.
+    /// The script whose answer [`Self::from_json`] reads, for the canvas that `selector` finds.
+    pub fn script(selector: &str) -> String {
+        format!(
+            "const canvas = document.querySelector('{selector}');
+             const context = canvas.getContext('2d');
+             return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data)"
+        )
+    }
+
+    /// Reads the canvas' RGBA bytes.
     ///
     /// # Errors
     ///
-    /// When `bytes` are no PNG.
-    pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut decoder = png::Decoder::new(Cursor::new(bytes));
-        decoder.set_transformations(png::Transformations::normalize_to_color8());
-        let mut reader = decoder.read_info().context("the screenshot is not a PNG")?;
-        let size = reader.output_buffer_size().context("the screenshot is too large")?;
-        let mut data = vec![0; size];
-        let info = reader.next_frame(&mut data)?;
-        data.truncate(info.buffer_size());
-        let channels = info.color_type.samples();
-        let pixels = data
-            .chunks_exact(channels)
-            .map(|pixel| if channels < 3 { [pixel[0]; 3] } else { [pixel[0], pixel[1], pixel[2]] })
-            .collect();
-        Ok(Self { pixels })
+    /// When `bytes` is anything else than an array of bytes, four for each pixel.
+    pub fn from_json(bytes: Value) -> Result<Self> {
+        let bytes: Vec<u8> = serde_json::from_value(bytes).context("not the bytes of a canvas")?;
+        let (pixels, rest) = bytes.as_chunks();
+        anyhow::ensure!(rest.is_empty(), "{} bytes are no RGBA", bytes.len());
+        Ok(Self { pixels: pixels.to_vec() })
     }
 
     /// Whether all pixels have the same colour.
@@ -49,25 +51,19 @@ impl Picture {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
 
-    fn encode(pixels: &[u8]) -> Result<Picture> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, pixels.len() as u32 / 3, 1);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.write_header()?.write_image_data(pixels)?;
-        Picture::decode(&bytes)
-    }
+    use super::*;
 
     #[test]
     fn tells_a_picture_from_a_blank_and_from_another() -> Result<()> {
-        let blank = encode(&[7, 7, 7, 7, 7, 7])?;
-        let picture = encode(&[7, 7, 7, 7, 7, 8])?;
-        assert!(blank.is_blank());
-        assert!(!picture.is_blank());
-        assert_eq!(picture.difference(&picture), 0.0);
+        let blank = Picture::from_json(json!([1, 2, 3, 255, 1, 2, 3, 255]))?;
+        let picture = Picture::from_json(json!([1, 2, 3, 255, 1, 2, 4, 255]))?;
+        assert!(blank.is_blank() && !picture.is_blank());
         assert_eq!(picture.difference(&blank), 0.5);
-        assert_eq!(picture.difference(&encode(&[7, 7, 7])?), 1.0);
+        assert_eq!(picture.difference(&picture), 0.0);
+        assert!(Picture::from_json(json!([1, 2, 3])).is_err());
+        assert!(Picture::from_json(json!("data:")).is_err());
         Ok(())
     }
 }

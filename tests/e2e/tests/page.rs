@@ -19,10 +19,12 @@ use e2e::{
 use tokio::time::sleep;
 
 /// Four chains, three noise levels, one step at each.
-const TINY: &str = "?seed=7&chains=4&sampler=consistent&levels=3&steps_each=1&autostart=0";
+const TINY: &str =
+    "?seed=7&chains=4&sampler=consistent&levels=3&steps_each=1&autostart=0&pace=full";
 
 /// Long enough to be interrupted.
-const LONGER: &str = "?seed=7&chains=4&sampler=consistent&levels=20&steps_each=1&autostart=0";
+const LONGER: &str =
+    "?seed=7&chains=4&sampler=consistent&levels=20&steps_each=1&autostart=0&pace=full";
 
 /// What `cargo xtask build` has built.
 fn dist() -> PathBuf {
@@ -163,7 +165,7 @@ async fn a_missing_program_is_a_failed_download() -> Result<()> {
 
 #[tokio::test]
 async fn a_file_that_is_no_model_is_refused() -> Result<()> {
-    fails(Server::start(&dist())?, "?model=index.html", "", "model").await
+    fails(Server::start(&dist())?, "?model=www/style.css", "", "model").await
 }
 
 #[tokio::test]
