@@ -71,7 +71,7 @@ impl Settings {
     ///
     /// Each step moves by η = ε/σ_L² = 0.2 of the way to the denoised picture.
     pub fn recommended(sigma_max: f32, sigma_min: f32) -> Self {
-        let step_lr = 0.2 * sigma_min * sigma_min;
+        let step_lr = three_digits(0.2 * sigma_min * sigma_min);
         let ladder = Ladder { sigma_max, sigma_min, levels: 60 };
         Self { sampler: Sampler::Langevin, ladder, steps_each: 3, step_lr, denoise: true }
     }
@@ -116,6 +116,12 @@ impl Settings {
     }
 }
 
+/// A positive number with three significant digits: settings are read and typed by people.
+fn three_digits(value: f32) -> f32 {
+    let scale = 10f64.powi(2 - f64::from(value).log10().floor() as i32);
+    ((f64::from(value) * scale).round() / scale) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn a_program_has_the_steps_that_were_asked_for() {
         let program = settings().program().expect("recommended settings are possible");
-        assert_eq!(program.nfe(), 60 * 3 + 1);
+        assert_eq!((program.nfe(), settings().step_lr), (60 * 3 + 1, 2e-5));
         let last = program.steps[program.nfe() - 1];
         assert_eq!((last.sigma, last.drift, last.noise), (0.01, 0.01 * 0.01, 0.0));
         for sampler in [Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode] {
