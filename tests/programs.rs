@@ -85,7 +85,7 @@ fn training_learns_and_its_model_can_be_sampled() {
         sample("t.npy", &["--batch", "2"])[array.len() - 5 * 64..]
     );
     assert_ne!(array, sample("u.npy", &["--seed", "2"]));
-    assert_ne!(array, sample("v.npy", &["--sampler", "ode"]));
+    assert_ne!(array, sample("v.npy", &["--sampler", "reverse-diffusion"]));
     let langevin = ["--sampler", "langevin"];
     let noisy = sample("w.npy", &[&langevin[..], &["--no-denoise"]].concat());
     assert_ne!(sample("x.npy", &langevin), noisy);
