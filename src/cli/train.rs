@@ -153,20 +153,21 @@ pub fn main() -> anyhow::Result<()> {
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed))
         .context("cannot listen for Ctrl-C")?;
 
-    let save = |trainer: &mut Trainer| -> anyhow::Result<()> {
+    let save = |trainer: &Trainer| -> anyhow::Result<Training> {
         trainer.checkpoint()?.save(&path)?;
-        let model = model(&arguments, &data, trainer)?.write()?;
-        write_atomically(&arguments.out, &model)
-            .with_context(|| format!("cannot write {}", arguments.out.display()))
+        let model = model(&arguments, &data, trainer)?;
+        write_atomically(&arguments.out, &model.write()?)
+            .with_context(|| format!("cannot write {}", arguments.out.display()))?;
+        Ok(model.card.training)
     };
     train(&mut trainer, &data, &stop, Duration::from_secs(arguments.save_every), &save)?;
-    save(&mut trainer)?;
+    let training = save(&trainer)?;
 
     if stop.load(Ordering::Relaxed) {
         println!("stopped at step {}; go on with --resume", trainer.done());
     }
     println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", shape.dimension() / 2);
-    for (sigma, loss) in trainer.held_out(&data.held_out)? {
+    for (sigma, loss) in training.held_out {
         println!("  σ = {sigma:<8.3} {loss:.2}");
     }
     println!("model in {}, checkpoint in {}", arguments.out.display(), path.display());
@@ -178,7 +179,7 @@ fn train(
     data: &DataSet,
     stop: &AtomicBool,
     save_every: Duration,
-    save: &impl Fn(&mut Trainer) -> anyhow::Result<()>,
+    save: &impl Fn(&Trainer) -> anyhow::Result<Training>,
 ) -> anyhow::Result<()> {
     const REPORT: u64 = 10;
     // Where there is no terminal to draw a bar on, a line now and then.

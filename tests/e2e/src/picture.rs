@@ -62,6 +62,7 @@ mod tests {
         assert!(blank.is_blank() && !picture.is_blank());
         assert_eq!(picture.difference(&blank), 0.5);
         assert_eq!(picture.difference(&picture), 0.0);
+        assert_eq!(picture.difference(&Picture::from_json(json!([1, 2, 3, 255]))?), 1.0);
         assert!(Picture::from_json(json!([1, 2, 3])).is_err());
         assert!(Picture::from_json(json!("data:")).is_err());
         Ok(())
