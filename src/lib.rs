@@ -18,6 +18,7 @@
 //! | [`net`] | networks: a description as plain data, and its Burn module |
 //! | [`sample`] | samplers, each a program of steps, and the executors that run programs |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
+//! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
 //! | `data`, `train`, `cli` | native only: pictures from disk, the trainer, the two binaries |
 //! | `web` | wasm only: what JavaScript sees |
 
@@ -32,12 +33,15 @@ pub mod sample;
 pub mod score;
 pub mod toy;
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "fused")]
+pub mod fused;
+
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod cli;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod train;
 
-#[cfg(target_family = "wasm")]
+#[cfg(all(feature = "reference", target_family = "wasm"))]
 pub mod web;

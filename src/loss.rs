@@ -4,6 +4,7 @@
 //! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: about the same size at every σ, and D/2
 //! for a network that always answers 0.
 
+#[cfg(feature = "burn")]
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,7 @@ impl Weighting {
 ///
 /// `score` is the network's answer at `x̃ = x + σ z`, `z` the noise that was added, both
 /// N × C × H × W; `sigmas` holds N noise levels.
+#[cfg(feature = "burn")]
 pub fn dsm(score: Tensor<4>, sigmas: &[f32], z: Tensor<4>) -> Tensor<1> {
     let device = score.device();
     let sigma = TensorData::new(sigmas.to_vec(), [sigmas.len(), 1, 1, 1]);

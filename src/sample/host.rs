@@ -6,7 +6,7 @@ use crate::random::Key;
 use crate::score::Score;
 
 /// The step under which a chain's start is drawn; the noise of step i is drawn under i.
-pub(super) const START: u32 = u32::MAX;
+pub(crate) const START: u32 = u32::MAX;
 
 /// Where `chains` chains of the given dimension begin: chains × dimension.
 pub fn start(program: &Program, dimension: usize, seed: u64, chains: usize) -> Vec<f32> {

@@ -5,6 +5,7 @@
 //! like its paper's algorithm. Executors run programs and know no sampler: [`host`] on anything
 //! that implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
 
+#[cfg(feature = "burn")]
 pub mod chain;
 pub mod consistent;
 pub mod diffusion;
@@ -13,6 +14,7 @@ pub mod langevin;
 pub mod program;
 pub mod settings;
 
+#[cfg(feature = "burn")]
 pub use chain::Chain;
 pub use program::{Program, Start, Step};
 pub use settings::{Sampler, Settings, SettingsError};

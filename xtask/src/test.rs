@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// The library for the browser, without the programs, which are behind the default feature `cli`.
-const WASM: [&str; 3] = ["--no-default-features", "--target", "wasm32-unknown-unknown"];
+const WASM: [&str; 4] =
+    ["--no-default-features", "--features=fused,reference", "--target", "wasm32-unknown-unknown"];
 
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
 /// adapter takes minutes.
@@ -50,7 +51,14 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(["test", "--headless", "--chrome", "--release", "--chromedriver"])
             .arg(&driver)
             // wasm-pack names the target itself. Examples in the documentation are tested natively.
-            .args(["--", "--no-default-features", "--lib", "--test", "*"])
+            .args([
+                "--",
+                "--no-default-features",
+                "--features=fused,reference",
+                "--lib",
+                "--test",
+                "*",
+            ])
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT),
     )?;
     page::build(workspace, &[])?;

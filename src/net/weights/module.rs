@@ -1,21 +1,9 @@
 //! Tensors in and out of a Burn module, by name.
 
-use std::collections::BTreeMap;
-
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Values in row-major order, and their shape.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Array {
-    /// The length of each axis.
-    pub shape: Vec<usize>,
-    /// As many values as the product of the shape.
-    pub values: Vec<f32>,
-}
-
-/// Every tensor of a network under its name, such as `down.0.blocks.0.conv1.weight`.
-pub type Weights = BTreeMap<String, Array>;
+use super::{Array, Weights};
 
 /// Reads every tensor of a module back to the host.
 ///
@@ -35,7 +23,7 @@ pub fn apply<M: Module>(module: M, weights: Weights, device: &Device) -> M {
     module.map(&mut Applier { path: Path::default(), weights, device: device.clone() })
 }
 
-/// Where a traversal stands. The variant of [`super::Network`] is not part of a name: the card says
+/// Where a traversal stands. The variant of [`crate::net::Network`] is not part of a name: the card says
 /// which architecture it is.
 #[derive(Default)]
 struct Path(Vec<String>);

@@ -1,0 +1,1 @@
+//! The fused executor: a network as a static plan of WGSL compute passes.

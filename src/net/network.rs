@@ -1,0 +1,42 @@
+//! A network on a Burn device, whatever its architecture.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::description::{Architecture, DescriptionError};
+use super::unet::UNet;
+
+/// A noise-conditional score network on a Burn device: any of the architectures.
+#[derive(Module, Debug)]
+pub enum Network {
+    /// See [`UNet`].
+    UNet(UNet),
+}
+
+impl Network {
+    /// A network with freshly drawn weights (call [`Device::seed`] first to have them again).
+    ///
+    /// # Errors
+    /// [`DescriptionError`] where the sizes do not fit together.
+    pub fn new(architecture: &Architecture, device: &Device) -> Result<Self, DescriptionError> {
+        architecture.check()?;
+        Ok(match architecture {
+            Architecture::UNet(description) => Self::UNet(UNet::new(description, device)),
+        })
+    }
+
+    /// The score `s(x, σ)`, N × C × H × W like `x`.
+    ///
+    /// `sigmas` holds one σ > 0 for each of the N pictures, or a single one for all.
+    pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
+        match self {
+            Self::UNet(unet) => unet.score(x, sigmas),
+        }
+    }
+
+    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, N × C × H × W: the picture that the network
+    /// believes in.
+    pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
+        x.clone() + self.score(x, &[sigma]).mul_scalar(sigma * sigma)
+    }
+}

@@ -1,0 +1,21 @@
+//! What the tensors of a network hold, by name.
+
+use std::collections::BTreeMap;
+
+#[cfg(feature = "burn")]
+mod module;
+
+#[cfg(feature = "burn")]
+pub use module::{apply, collect};
+
+/// Values in row-major order, and their shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// The length of each axis.
+    pub shape: Vec<usize>,
+    /// As many values as the product of the shape.
+    pub values: Vec<f32>,
+}
+
+/// Every tensor of a network under its name, such as `down.0.blocks.0.conv1.weight`.
+pub type Weights = BTreeMap<String, Array>;
