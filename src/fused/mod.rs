@@ -1,1 +1,38 @@
-//! The fused executor: a network as a static plan of WGSL compute passes.
+//! The fused executor: a network as a static plan of WGSL compute passes, natively and in the
+//! browser.
+//!
+//! Everything about a chain is decided before its first step; the steps themselves only replay the
+//! same launches with another row of a table. From a network to pixels:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `unet.rs` | the network, layer by layer |
+//! | `builder.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
+//! | `plan.rs` | what a launch is |
+//! | `lower.rs`, `template.rs`, `kernels/` | launches as shaders |
+//! | `memory.rs` | which tensors share a buffer |
+//! | `network.rs`, `run.rs` | pipelines, then buffers and bind groups for so many pictures |
+//! | `step.rs`, `chain.rs` | a program's steps as rows of a table, and their submission |
+//! | `render.rs` | pictures onto a texture |
+//! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
+
+mod builder;
+mod chain;
+mod error;
+mod gpu;
+mod lower;
+mod memory;
+mod network;
+mod pack;
+mod plan;
+mod platform;
+mod render;
+mod run;
+mod step;
+mod template;
+mod unet;
+
+pub use chain::{Chain, View};
+pub use error::FusedError;
+pub use gpu::Gpu;
+pub use network::Network;

@@ -1,0 +1,278 @@
+//! Chains: a program at work.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use super::error::FusedError;
+use super::gpu::lock;
+use super::network::Network;
+use super::platform;
+use super::render::Renderer;
+use super::run::{Flow, Run};
+use super::step::StepRow;
+use crate::random::Key;
+use crate::sample::{Program, Start, Step, host};
+
+/// What of a chain is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The noisy pictures x̃.
+    Noisy,
+    /// What the network believes in, D(x̃, σ).
+    Denoised,
+}
+
+/// Chains under way: they can be stepped, paused, looked at and carried on.
+#[derive(Debug)]
+pub struct Chain {
+    network: Network,
+    program: Program,
+    seed: u64,
+    chains: Range<usize>,
+    run: Run,
+    done: usize,
+    window: Window,
+    pace: Pace,
+    renderer: Option<Renderer>,
+}
+
+/// The steps whose rows are in the tables.
+#[derive(Debug, Default)]
+struct Window {
+    steps: Range<usize>,
+    /// The row of each step's noise level.
+    rows: Vec<u32>,
+}
+
+impl Chain {
+    /// Chains at the start of a program.
+    ///
+    /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone, or in a
+    /// batch from 0 to 100.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] where so many chains do not fit the GPU.
+    pub fn new(
+        network: &Network,
+        program: Program,
+        seed: u64,
+        chains: Range<usize>,
+    ) -> Result<Self, FusedError> {
+        let run = Run::new(network, chains.len())?;
+        let mut x = vec![0.0; chains.len() * network.0.plan.picture.dimension()];
+        let dimension = network.0.plan.picture.dimension();
+        for (stream, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
+            let key = Key { seed, stream: stream as u32, step: host::START };
+            match program.start {
+                Start::Uniform { low, high } => {
+                    key.fill_uniform(x);
+                    x.iter_mut().for_each(|x| *x = low + (high - low) * *x);
+                }
+                Start::Normal { mean, sigma } => {
+                    key.fill_normal(x);
+                    x.iter_mut().for_each(|x| *x = mean + sigma * *x);
+                }
+            }
+        }
+        run.write_picture(&x);
+        let (network, window, pace) = (network.clone(), Window::default(), Pace::default());
+        Ok(Self { network, program, seed, chains, run, done: 0, window, pace, renderer: None })
+    }
+
+    /// The program that runs.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// How many steps are submitted.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// The next step; none once the program is over.
+    pub fn next(&self) -> Option<Step> {
+        self.program.steps.get(self.done).copied()
+    }
+
+    /// Records and submits up to so many steps, and returns how many: as many as take some
+    /// milliseconds, and none once the program is over or the GPU has enough to do.
+    ///
+    /// Never are more than two submissions under way. Where waiting is possible this waits for the
+    /// older; in the browser it returns 0, and the page comes back after [`Self::wait`] or a frame.
+    pub fn submit(&mut self, steps: usize) -> usize {
+        let left = self.program.steps.len() - self.done;
+        if left == 0 || steps == 0 || !self.pace.make_room(self.network.gpu().device()) {
+            return 0;
+        }
+        self.prepare();
+        let count = steps.min(self.window.steps.end - self.done).min(self.pace.steps());
+        let first = self.done - self.window.steps.start;
+        let submission = self.run.submit((first..first + count).map(|row| (Flow::Step, row)));
+        self.pace.submitted(self.network.gpu().queue(), submission, count);
+        self.done += count;
+        count
+    }
+
+    /// Waits until everything that was submitted is done.
+    ///
+    /// # Errors
+    /// What went wrong on the GPU.
+    pub async fn wait(&self) -> Result<(), FusedError> {
+        self.network.gpu().idle().await
+    }
+
+    /// The noisy pictures x̃ as they stand: N × C × H × W.
+    ///
+    /// # Errors
+    /// What went wrong on the GPU.
+    pub async fn noisy(&self) -> Result<Vec<f32>, FusedError> {
+        self.network.gpu().read(self.run.present(), self.numbers()).await
+    }
+
+    /// What the network believes in, D(x̃, σ) at the σ of the next step: N × C × H × W. A finished
+    /// chain's picture is what it is.
+    ///
+    /// # Errors
+    /// What went wrong on the GPU.
+    pub async fn denoised(&mut self) -> Result<Vec<f32>, FusedError> {
+        if !self.look() {
+            return self.noisy().await;
+        }
+        self.network.gpu().read(self.run.seen(), self.numbers()).await
+    }
+
+    /// Draws the pictures on a texture that can be rendered to, `columns` in a row, by nearest
+    /// neighbours, clamped to \[0, 1\].
+    ///
+    /// # Errors
+    /// What went wrong on the GPU.
+    pub fn render(
+        &mut self,
+        view: View,
+        columns: usize,
+        target: &wgpu::TextureView,
+    ) -> Result<(), FusedError> {
+        let gpu = self.network.gpu().clone();
+        gpu.check()?;
+        let seen = view == View::Denoised && self.look();
+        let format = target.texture().format();
+        let renderer = match self.renderer.take().filter(|renderer| renderer.format() == format) {
+            Some(renderer) => renderer,
+            None => Renderer::new(&gpu, self.network.0.plan.picture, format)?,
+        };
+        let pictures = if seen { self.run.seen() } else { self.run.present() };
+        renderer.draw(&gpu, pictures, self.chains.len(), columns, target);
+        self.renderer = Some(renderer);
+        Ok(())
+    }
+
+    fn numbers(&self) -> usize {
+        self.chains.len() * self.network.0.plan.picture.dimension()
+    }
+
+    /// Submits one evaluation of the denoiser at the next step's σ; false where there is none.
+    fn look(&mut self) -> bool {
+        let Some(Step { sigma, .. }) = self.next() else { return false };
+        self.prepare();
+        let row = self.window.rows[self.done - self.window.steps.start];
+        self.run.write_steps(Run::STEPS, &[StepRow::ask(row, 1.0, sigma * sigma)]);
+        self.run.submit([(Flow::Look, Run::STEPS)]);
+        true
+    }
+
+    /// Sees to it that the next step is in the tables, with as many after it as there is room for.
+    fn prepare(&mut self) {
+        if self.window.steps.contains(&self.done) {
+            return;
+        }
+        let (mut sigmas, mut rows): (Vec<f32>, Vec<u32>) = Default::default();
+        for step in self.program.steps[self.done..].iter().take(Run::STEPS) {
+            let row = match sigmas.iter().rposition(|&sigma| sigma == step.sigma) {
+                Some(row) => row,
+                None if sigmas.len() == Run::LEVELS => break,
+                None => {
+                    sigmas.push(step.sigma);
+                    sigmas.len() - 1
+                }
+            };
+            rows.push(row as u32);
+        }
+        let step = |(index, (&row, step)): (usize, (&u32, &Step))| {
+            let key = Key { seed: self.seed, stream: self.chains.start as u32, step: index as u32 };
+            let [seed_high, first_chain, noise_step, seed_low] = key.words(0);
+            let (keep, gain, noise) = (1.0, step.drift, step.noise);
+            let row = StepRow {
+                seed_high,
+                first_chain,
+                noise_step,
+                seed_low,
+                ..StepRow::ask(row, keep, gain)
+            };
+            StepRow { noise, ..row }
+        };
+        let table: Vec<StepRow> = (self.done..)
+            .zip(rows.iter().zip(&self.program.steps[self.done..]))
+            .map(step)
+            .collect();
+        self.run.write_steps(0, &table);
+        self.run.submit_levels(&sigmas);
+        self.window = Window { steps: self.done..self.done + rows.len(), rows };
+    }
+}
+
+/// How much to submit at a time: enough to keep the GPU busy, little enough that a page stays
+/// responsive and that a system does not take a long submission for a hang.
+#[derive(Debug, Default)]
+struct Pace {
+    under_way: VecDeque<(wgpu::SubmissionIndex, Arc<Mutex<Option<f64>>>, usize)>,
+    /// When the last submission that is done was done, and how many seconds a step took.
+    finished: f64,
+    seconds: Option<f64>,
+    /// When the first of those under way was submitted.
+    started: VecDeque<f64>,
+}
+
+impl Pace {
+    /// Seconds that a submission should take.
+    const TARGET: f64 = 0.006;
+    /// The most steps of a submission.
+    const MOST: usize = 64;
+
+    fn steps(&self) -> usize {
+        let count = self.seconds.map_or(1.0, |seconds| Self::TARGET / seconds.max(1e-6));
+        (count as usize).clamp(1, Self::MOST)
+    }
+
+    /// Whether there is room for one more submission. Waits for it where that is possible.
+    fn make_room(&mut self, device: &wgpu::Device) -> bool {
+        self.collect();
+        while self.under_way.len() >= 2 {
+            if !platform::block(device, self.under_way[0].0.clone()) {
+                return false;
+            }
+            self.collect();
+        }
+        true
+    }
+
+    fn submitted(&mut self, queue: &wgpu::Queue, index: wgpu::SubmissionIndex, steps: usize) {
+        let finished = Arc::new(Mutex::new(None));
+        self.under_way.push_back((index, Arc::clone(&finished), steps));
+        self.started.push_back(platform::now());
+        queue.on_submitted_work_done(move || *lock(&finished) = Some(platform::now()));
+    }
+
+    /// Learns from the submissions that are done.
+    fn collect(&mut self) {
+        while let Some((_, finished, steps)) = self.under_way.front() {
+            let (Some(finished), steps) = (*lock(finished), *steps) else { return };
+            self.under_way.pop_front();
+            let started = self.started.pop_front().unwrap_or(finished).max(self.finished);
+            self.finished = finished;
+            let seconds = (finished - started) / steps as f64;
+            // The quickest counts: the others waited for something else.
+            self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
+        }
+    }
+}

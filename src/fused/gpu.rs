@@ -1,0 +1,211 @@
+//! The device: how it is acquired, waited for, and how it fails.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::error::FusedError;
+use super::platform;
+
+/// A GPU that is ready to work. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// The first thing that went wrong.
+    fault: Arc<Mutex<Option<FusedError>>>,
+}
+
+impl Gpu {
+    /// Acquires the fastest GPU that there is.
+    ///
+    /// # Errors
+    /// [`FusedError::NoAdapter`] where there is none, [`FusedError::NoDevice`] where it refuses.
+    pub async fn request() -> Result<Self, FusedError> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance
+            .request_adapter(&options)
+            .await
+            .map_err(|_| FusedError::NoAdapter(platform::NO_ADAPTER.to_owned()))?;
+        // All that it can do: a model is as large as the adapter allows, not as WebGPU's minimum.
+        let descriptor =
+            wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+            FusedError::NoDevice { adapter: name(&adapter), reason: error.to_string() }
+        })?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            let error = match error {
+                wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
+                other => FusedError::Fault(other.to_string()),
+            };
+            lock(&seen).get_or_insert(error);
+        }));
+        let lost = Arc::clone(&fault);
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                *lock(&lost) = Some(FusedError::Lost(message));
+            }
+        });
+        Ok(Self { instance, adapter, device, queue, fault })
+    }
+
+    /// The adapter's name, for people.
+    pub fn adapter(&self) -> String {
+        name(&self.adapter)
+    }
+
+    /// Whether the adapter is a program on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// What surfaces are made from.
+    pub fn instance(&self) -> &wgpu::Instance {
+        &self.instance
+    }
+
+    /// What a surface is configured for.
+    pub fn wgpu_adapter(&self) -> &wgpu::Adapter {
+        &self.adapter
+    }
+
+    /// The device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// What went wrong since the device was acquired.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<(), FusedError> {
+        lock(&self.fault).clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits until everything that was submitted is done.
+    ///
+    /// # Errors
+    /// What went wrong meanwhile.
+    pub async fn idle(&self) -> Result<(), FusedError> {
+        let done = Signal::default();
+        let signal = done.clone();
+        self.queue.on_submitted_work_done(move || signal.set());
+        platform::pump(&self.device);
+        done.await;
+        self.check()
+    }
+
+    /// A buffer for a kernel to work on, whose size must be within the limits.
+    pub(super) fn buffer(
+        &self,
+        what: &'static str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, FusedError> {
+        let limits = self.device.limits();
+        let binding = match usage.contains(wgpu::BufferUsages::STORAGE) {
+            true => ("maxStorageBufferBindingSize", limits.max_storage_buffer_binding_size),
+            false => ("maxBufferSize", limits.max_buffer_size),
+        };
+        for (limit, available) in [binding, ("maxBufferSize", limits.max_buffer_size)] {
+            if bytes > available {
+                return Err(FusedError::Limit { what, limit, needed: bytes, available });
+            }
+        }
+        let size = bytes.next_multiple_of(16).max(16);
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
+        Ok(self.device.create_buffer(&descriptor))
+    }
+
+    /// Reads numbers back from the beginning of a buffer.
+    pub(super) async fn read(
+        &self,
+        buffer: &wgpu::Buffer,
+        count: usize,
+    ) -> Result<Vec<f32>, FusedError> {
+        let bytes = 4 * count as u64;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.buffer("reading back", bytes, usage)?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+
+        let done = Signal::default();
+        let (signal, failure) = (done.clone(), Arc::new(Mutex::new(None)));
+        let failed = Arc::clone(&failure);
+        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
+            *lock(&failed) = result.err();
+            signal.set();
+        });
+        platform::pump(&self.device);
+        done.await;
+        self.check()?;
+        if let Some(error) = lock(&failure).take() {
+            return Err(FusedError::Lost(error.to_string()));
+        }
+        let view = staging
+            .get_mapped_range(0..bytes)
+            .map_err(|error| FusedError::Fault(error.to_string()))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+}
+
+fn name(adapter: &wgpu::Adapter) -> String {
+    let wgpu::AdapterInfo { name, driver, .. } = adapter.get_info();
+    match name.is_empty() {
+        true if driver.is_empty() => "WebGPU".to_owned(),
+        true => driver,
+        false => name,
+    }
+}
+
+/// A mutex that survives a panic elsewhere: what is behind these is never half-written.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A future that a callback completes.
+#[derive(Clone, Debug, Default)]
+struct Signal(Arc<Mutex<(bool, Option<Waker>)>>);
+
+impl Signal {
+    fn set(&self) {
+        let waker = {
+            let mut state = lock(&self.0);
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Signal {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.0);
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(context.waker().clone());
+        Poll::Pending
+    }
+}

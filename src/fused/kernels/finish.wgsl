@@ -1,0 +1,20 @@
+// What becomes of the network's raw output F at one pixel: the score by preconditioning,
+// s = skip (x − μ) + output F, and then x' = keep x + gain s + noise z. With (1, α, √2α) that is a
+// step of Langevin's, with (1, σ², 0) the denoiser, with (0, 1, 0) the score itself.
+
+fn finish(n: u32, y: u32, x: u32, column: u32, raw: f32) {
+    if column >= COLOURS * PATCH * PATCH { return; }
+    let part = column / COLOURS;
+    let row = y * PATCH + part / PATCH;
+    let index = ((column % COLOURS) * HEIGHT * PATCH + row) * WIDTH * PATCH + x * PATCH + part % PATCH;
+    let at = n * DIMENSION + index;
+
+    let level = levels[step.row + n * step.row_stride];
+    let pixel = picture[at];
+    let score = level.y * (pixel - MEAN) + level.z * raw;
+    var next = step.keep * pixel + step.gain * score;
+    if step.noise > 0.0 {
+        next += step.noise * normal(index, step.first_chain + n);
+    }
+    to[at] = next;
+}

@@ -1,0 +1,56 @@
+// Group normalisation of one tensor, or of several whose channels follow each other, then SiLU.
+//
+// One invocation takes one channel of one picture. The kernels that wrote the sources left the
+// mean and the squared deviations of each of their tiles, so that the moments of a group come from
+// a few numbers (Chan, Golub & LeVeque 1979) and its pixels are read once.
+
+@compute @workgroup_size(GROUP)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let channel = id.x;
+    let n = id.z;
+    if channel >= CHANNELS { return; }
+
+    // The channels without padding: `real` counts them through all sources.
+    var real = 0u;
+$for t in SOURCES
+    if channel >= BEGIN_$t { real = min(channel - BEGIN_$t + REAL_$t, REAL_END_$t - 1); }
+$end
+    let first = real / SIZE * SIZE;
+
+    var mean = 0.0;
+$for t in SOURCES
+    for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
+        for (var tile = 0u; tile < TILES_$t; tile++) {
+            let part = statistics$t[(n * TILES_$t + tile) * WIDTH_$t + c - REAL_$t];
+            mean += part.x * (1.0 / f32(TILES_$t * SIZE));
+        }
+    }
+$end
+    var spread = 0.0;
+$for t in SOURCES
+    for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
+        for (var tile = 0u; tile < TILES_$t; tile++) {
+            let part = statistics$t[(n * TILES_$t + tile) * WIDTH_$t + c - REAL_$t];
+            let off = part.x - mean;
+            spread += part.y + f32(POSITIONS / TILES_$t) * off * off;
+        }
+    }
+$end
+    let deviation = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
+
+$if MODULATED
+    let row = (step.row + n * step.row_stride) * ROW + OFFSET;
+$else
+    let row = 0u;
+$end
+    let scale = affine[row + channel] * deviation;
+    let shift = affine[row + CHANNELS + channel] - mean * scale;
+$for t in SOURCES
+    if channel >= BEGIN_$t && channel < BEGIN_$t + WIDTH_$t {
+        for (var i = n * POSITIONS; i < (n + 1) * POSITIONS; i++) {
+            let value = source$t[i * WIDTH_$t + channel - BEGIN_$t] * scale + shift;
+            to[i * CHANNELS + channel] = $if SILU silu(value) $else value $end;
+        }
+    }
+$end
+}

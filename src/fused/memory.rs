@@ -1,0 +1,96 @@
+//! Buffers: which tensors live in which, for how long.
+//!
+//! A tensor lives from the launch that writes it to the last one that reads it. Then its buffer is
+//! free for another, so that a network of any depth needs a handful.
+
+use super::lower::{Kernel, Operand};
+
+/// Which buffer each tensor is in, and how large the buffers are.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// For each operand that needs memory its buffer.
+    places: Vec<(Operand, usize)>,
+    /// The size of each buffer for one picture, in numbers.
+    pub sizes: Vec<usize>,
+}
+
+impl Layout {
+    /// Finds places for everything that some kernels write. `size` says how many numbers of memory
+    /// an operand needs for one picture, 0 if it is not of this memory; `kept` is never overwritten.
+    pub fn new(
+        kernels: &[Kernel],
+        size: impl Fn(&Operand) -> usize,
+        kept: impl Fn(&Operand) -> bool,
+    ) -> Self {
+        let last_use = |operand: &Operand| {
+            let last = kernels.iter().rposition(|kernel| kernel.operands.contains(operand));
+            if kept(operand) { usize::MAX } else { last.unwrap_or(0) }
+        };
+        let mut layout = Self::default();
+        // For each buffer the launch after which it is free.
+        let mut busy: Vec<usize> = Vec::new();
+        for (now, kernel) in kernels.iter().enumerate() {
+            for operand in &kernel.operands {
+                let needed = size(operand);
+                if needed == 0 || layout.find(operand).is_some() {
+                    continue;
+                }
+                let free = (0..busy.len()).filter(|&slot| busy[slot] < now);
+                // The one that has to grow least, or else shrinks least.
+                let cost = |slot: &usize| {
+                    let has = layout.sizes[*slot];
+                    (needed.saturating_sub(has), has.saturating_sub(needed))
+                };
+                let slot = free.min_by_key(cost).unwrap_or_else(|| {
+                    busy.push(0);
+                    layout.sizes.push(0);
+                    busy.len() - 1
+                });
+                layout.sizes[slot] = layout.sizes[slot].max(needed);
+                busy[slot] = last_use(operand);
+                layout.places.push((operand.clone(), slot));
+            }
+        }
+        layout
+    }
+
+    /// The buffer of an operand.
+    pub fn find(&self, operand: &Operand) -> Option<usize> {
+        self.places.iter().find(|(placed, _)| placed == operand).map(|&(_, slot)| slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel(operands: &[usize]) -> Kernel {
+        let operands = operands.iter().map(|&id| Operand::Tensor(id)).collect();
+        Kernel { source: String::new(), operands, written: 1, groups: [1, 1] }
+    }
+
+    /// 0 → 1 → 2 → 3, where 3 also reads 0: three buffers, and nothing that is read is overwritten.
+    #[test]
+    fn buffers_are_used_again_once_nobody_reads_them() {
+        let kernels =
+            [kernel(&[0]), kernel(&[0, 1]), kernel(&[1, 2]), kernel(&[2, 0, 3]), kernel(&[3, 4])];
+        let layout = Layout::new(&kernels, |_| 5, |_| false);
+        assert_eq!(layout.sizes, [5; 3]);
+        let slot = |id| layout.find(&Operand::Tensor(id)).expect("placed");
+        for kernel in &kernels {
+            let mut slots: Vec<usize> = kernel
+                .operands
+                .iter()
+                .map(|operand| match operand {
+                    Operand::Tensor(id) => slot(*id),
+                    _ => unreachable!(),
+                })
+                .collect();
+            slots.sort_unstable();
+            slots.dedup();
+            assert_eq!(slots.len(), kernel.operands.len());
+        }
+        let kept = Layout::new(&kernels, |_| 5, |operand| *operand == Operand::Tensor(1));
+        assert_eq!(kept.sizes.len(), 4);
+    }
+}

@@ -1,0 +1,204 @@
+//! What a network amounts to on a GPU: a list of kernel launches over tensors, and the parameters
+//! that they read. Everything is known but the number of pictures.
+//!
+//! Tensors are channels-last, with channels padded to a multiple of four. [`super::builder`] makes
+//! plans, [`super::lower`] turns launches into shaders.
+
+use std::ops::Range;
+
+use super::pack::Axis;
+use crate::net::{Picture, Preconditioning};
+
+/// Which tensor.
+pub type Id = usize;
+
+/// One picture's share of a tensor.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// The channels of each part that was concatenated; each part is padded by itself.
+    pub segments: Vec<usize>,
+    /// In positions.
+    pub height: usize,
+    /// In positions.
+    pub width: usize,
+}
+
+impl Shape {
+    /// The channels in memory.
+    pub fn channels(&self) -> usize {
+        self.segments.iter().map(|&segment| padded(segment)).sum()
+    }
+
+    /// The positions of one picture.
+    pub fn positions(&self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// Channels come in fours.
+pub fn padded(channels: usize) -> usize {
+    channels.next_multiple_of(4)
+}
+
+/// What is held of a tensor.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its shape.
+    pub shape: Shape,
+    /// The order of its channels in memory.
+    pub axis: Axis,
+    /// Whether whoever writes it also has to leave its tiles' moments for a normalisation.
+    pub statistics: bool,
+}
+
+/// One kernel launch.
+#[derive(Clone, Debug)]
+pub enum Launch {
+    /// The noisy picture, centred, scaled and folded into patches.
+    Load {
+        /// The tensor of patches.
+        to: Id,
+        /// The patch's side.
+        patch: usize,
+    },
+    /// Group normalisation of concatenated tensors.
+    Norm(Norm),
+    /// A sum of convolutions.
+    Conv(Conv),
+    /// Self-attention over all positions.
+    Attention {
+        /// Queries, keys and values of all heads, in this order.
+        qkv: Id,
+        /// How many heads.
+        heads: usize,
+        /// The mixed values.
+        to: Id,
+    },
+}
+
+/// See [`Launch::Norm`].
+#[derive(Clone, Debug)]
+pub struct Norm {
+    /// What is concatenated.
+    pub from: Vec<Id>,
+    /// How many groups.
+    pub groups: usize,
+    /// Scale and shift.
+    pub affine: Affine,
+    /// Whether SiLU follows.
+    pub silu: bool,
+    /// The result.
+    pub to: Id,
+}
+
+/// Where a normalisation's scale and shift are: as many scales as padded channels, then the shifts.
+#[derive(Clone, Debug)]
+pub enum Affine {
+    /// They are parameters.
+    Parameters(Range<usize>),
+    /// They depend on σ: they begin here in each row of the table of noise levels.
+    Table(usize),
+}
+
+/// See [`Launch::Conv`].
+#[derive(Clone, Debug)]
+pub struct Conv {
+    /// The convolutions that are added up.
+    pub terms: Vec<Term>,
+    /// Weights of all terms, then the bias.
+    pub parameters: Range<usize>,
+    /// What is added to the sum.
+    pub residual: Option<Id>,
+    /// Whether SiLU is taken of the sum.
+    pub silu: bool,
+    /// The columns that are computed at each position: padded outputs of all pixels of a fold.
+    pub columns: usize,
+    /// Each position becomes `fold × fold`, which the columns hold one after the other.
+    pub fold: usize,
+    /// Height and width of the positions where it is computed.
+    pub grid: [usize; 2],
+    /// What becomes of the result.
+    pub to: Target,
+}
+
+/// One convolution of a sum.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// What is convolved.
+    pub source: Id,
+    /// The side of the kernel.
+    pub kernel: usize,
+    /// The step between neighbouring outputs.
+    pub stride: usize,
+    /// The step between neighbouring taps.
+    pub dilation: usize,
+}
+
+impl Term {
+    /// A 3 × 3 convolution that keeps the size.
+    pub fn square(source: Id) -> Self {
+        Self { source, kernel: 3, stride: 1, dilation: 1 }
+    }
+
+    /// A linear map of the channels.
+    pub fn pointwise(source: Id) -> Self {
+        Self { source, kernel: 1, stride: 1, dilation: 1 }
+    }
+
+    /// A linear map of the channels of 2 × 2 positions at half the resolution.
+    pub fn halving(source: Id) -> Self {
+        Self { source, kernel: 2, stride: 2, dilation: 1 }
+    }
+
+    /// Zeros before the first position.
+    pub fn padding(&self) -> usize {
+        (self.kernel - self.stride) * self.dilation / 2
+    }
+}
+
+/// What becomes of a convolution's result.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// It is a tensor.
+    Tensor(Id),
+    /// It is the network's raw output: the picture is brought forward by it.
+    Picture,
+}
+
+/// A network as launches.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The pictures.
+    pub picture: Picture,
+    /// The scale of the data.
+    pub preconditioning: Preconditioning,
+    /// Every tensor.
+    pub tensors: Vec<Tensor>,
+    /// What depends on σ alone, run once for each noise level (a "picture" of one position): from
+    /// features of σ, [`FEATURES`], to rows of the table.
+    pub levels: Vec<Launch>,
+    /// The tensor that is the table.
+    pub table: Id,
+    /// What a step runs.
+    pub steps: Vec<Launch>,
+    /// What the launches read; each range begins at a multiple of [`ALIGNMENT`].
+    pub parameters: Vec<f32>,
+}
+
+/// Parameters are bound in slices, which begin at multiples of 256 bytes.
+pub const ALIGNMENT: usize = 64;
+
+impl Plan {
+    /// The length of the table's rows.
+    pub fn row(&self) -> usize {
+        self.tensors[self.table].shape.channels()
+    }
+
+    /// The size of σ's features.
+    pub fn features(&self) -> usize {
+        self.tensors[FEATURES].shape.segments[0]
+    }
+}
+
+/// The tensor that holds the features of σ.
+pub const FEATURES: Id = 0;

@@ -1,0 +1,107 @@
+//! Pictures from a buffer onto a texture, without a detour through the host.
+
+use super::error::FusedError;
+use super::gpu::Gpu;
+use super::template::Values;
+use crate::net::Picture;
+
+/// Draws pictures as a grid.
+#[derive(Debug)]
+pub struct Renderer {
+    format: wgpu::TextureFormat,
+    pipeline: wgpu::RenderPipeline,
+    grid: wgpu::Buffer,
+}
+
+impl Renderer {
+    /// For pictures of this shape and targets of this format.
+    ///
+    /// # Errors
+    /// What allocating says.
+    pub fn new(
+        gpu: &Gpu,
+        picture: Picture,
+        format: wgpu::TextureFormat,
+    ) -> Result<Self, FusedError> {
+        let mut values = Values::default();
+        values.size("CHANNELS", picture.channels);
+        values.size("HEIGHT", picture.height);
+        values.size("WIDTH", picture.width);
+        values.flag("COLOUR", picture.channels >= 3);
+        let bindings = "@group(0) @binding(0) var<storage, read> pictures: array<f32>;\n\
+                        @group(0) @binding(1) var<uniform> grid: Grid;\n";
+        let body = values.expand(include_str!("kernels/render.wgsl"));
+        let source = [&values.constants(), bindings, &body].concat();
+        let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let pipeline = gpu.device().create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: None,
+            layout: None,
+            vertex: wgpu::VertexState {
+                module: &module,
+                entry_point: Some("cover"),
+                compilation_options: Default::default(),
+                buffers: &[],
+            },
+            primitive: Default::default(),
+            depth_stencil: None,
+            multisample: Default::default(),
+            fragment: Some(wgpu::FragmentState {
+                module: &module,
+                entry_point: Some("shade"),
+                compilation_options: Default::default(),
+                targets: &[Some(format.into())],
+            }),
+            multiview_mask: None,
+            cache: None,
+        });
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        Ok(Self { format, pipeline, grid: gpu.buffer("the grid", 32, usage)? })
+    }
+
+    /// The format of its targets.
+    pub fn format(&self) -> wgpu::TextureFormat {
+        self.format
+    }
+
+    /// Draws `count` pictures, `columns` in a row, over the whole of `target`.
+    pub fn draw(
+        &self,
+        gpu: &Gpu,
+        pictures: &wgpu::Buffer,
+        count: usize,
+        columns: usize,
+        target: &wgpu::TextureView,
+    ) {
+        let columns = columns.clamp(1, count.max(1));
+        let size = target.texture().size();
+        let grid = [columns, count.div_ceil(columns), count].map(|number| number as u32);
+        let grid = [&grid[..], &[size.width, size.height, 0, 0, 0]].concat();
+        gpu.queue().write_buffer(&self.grid, 0, bytemuck::cast_slice(&grid));
+        // Not kept: the pictures change buffers, and this is done once a frame.
+        let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.pipeline.get_bind_group_layout(0),
+            entries: &[(0, pictures), (1, &self.grid)].map(|(binding, buffer)| {
+                wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }
+            }),
+        });
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: target,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations::default(),
+            })],
+            ..Default::default()
+        });
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.draw(0..3, 0..1);
+        drop(pass);
+        gpu.queue().submit([encoder.finish()]);
+    }
+}

@@ -1,0 +1,202 @@
+//! Shader text: `kernels/*.wgsl`, written out for one layer.
+//!
+//! Shapes are known when a plan is made, so a kernel's loops over registers are unrolled in its
+//! text; no compiler then has to guess that an array can live in registers. The directives:
+//!
+//! | in the text | what it becomes |
+//! |---|---|
+//! | `$for p in PIXELS` … `$end` | the body, for p = 0, 1, … |
+//! | `$if SILU` … `$else` … `$end` | one of the two; a name without a value counts as 0 |
+//! | `$p` | the value of a loop's variable, always a single letter |
+//! | `$[$p * STRIDE_0 + 1]` | the value of a sum of products |
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// What the names in a template stand for.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    /// Sizes, which are also constants of the shader.
+    sizes: BTreeMap<String, usize>,
+    /// What only the template needs to know.
+    flags: BTreeMap<String, usize>,
+    /// Further constants of the shader.
+    floats: BTreeMap<&'static str, f32>,
+}
+
+impl Values {
+    /// A size: a name for the template and a `u32` constant of the shader.
+    pub fn size(&mut self, name: impl Into<String>, value: usize) {
+        self.sizes.insert(name.into(), value);
+    }
+
+    /// A choice that only the template makes.
+    pub fn flag(&mut self, name: impl Into<String>, value: bool) {
+        self.flags.insert(name.into(), usize::from(value));
+    }
+
+    /// An `f32` constant of the shader.
+    pub fn float(&mut self, name: &'static str, value: f32) {
+        self.floats.insert(name, value);
+    }
+
+    fn get(&self, name: &str) -> usize {
+        self.sizes.get(name).or_else(|| self.flags.get(name)).copied().unwrap_or(0)
+    }
+
+    /// The constants' declarations.
+    pub fn constants(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in &self.sizes {
+            let _ = writeln!(text, "const {name} = {value}u;");
+        }
+        for (name, value) in &self.floats {
+            let _ = writeln!(text, "const {name}: f32 = {value:?};");
+        }
+        text
+    }
+
+    /// Writes a template out.
+    pub fn expand(&self, template: &str) -> String {
+        let mut out = String::new();
+        Expander { text: template, at: 0, values: self, variables: Vec::new() }
+            .block(&mut out, true);
+        out
+    }
+}
+
+struct Expander<'a> {
+    text: &'a str,
+    at: usize,
+    values: &'a Values,
+    variables: Vec<(u8, usize)>,
+}
+
+/// What ended a block.
+#[derive(PartialEq)]
+enum Stop {
+    Else,
+    End,
+}
+
+impl Expander<'_> {
+    /// Copies the text up to the block's end; `live` is false in what is left out.
+    fn block(&mut self, out: &mut String, live: bool) -> Stop {
+        while let Some(length) = self.text[self.at..].find('$') {
+            if live {
+                out.push_str(&self.text[self.at..self.at + length]);
+            }
+            self.at += length;
+            if self.skip("$end") {
+                return Stop::End;
+            } else if self.skip("$else") {
+                return Stop::Else;
+            } else if self.skip("$for ") {
+                let variable = self.text.as_bytes()[self.at];
+                self.at += "p in ".len();
+                let count = if live { self.values.get(&self.word()) } else { 0 };
+                let body = self.at;
+                for value in 0..count {
+                    self.at = body;
+                    self.variables.push((variable, value));
+                    self.block(out, true);
+                    self.variables.pop();
+                }
+                if count == 0 {
+                    self.block(out, false);
+                }
+            } else if self.skip("$if ") {
+                let name = self.word();
+                let chosen = live && self.values.get(&name) != 0;
+                if self.block(out, chosen) == Stop::Else {
+                    self.block(out, live && !chosen);
+                }
+            } else {
+                let value = self.value();
+                if live {
+                    push(out, value);
+                }
+            }
+        }
+        if live {
+            out.push_str(&self.text[self.at..]);
+        }
+        self.at = self.text.len();
+        Stop::End
+    }
+
+    fn skip(&mut self, directive: &str) -> bool {
+        let found = self.text[self.at..].starts_with(directive);
+        if found {
+            self.at += directive.len();
+        }
+        found
+    }
+
+    /// A name up to the next space, in which variables are replaced.
+    fn word(&mut self) -> String {
+        let mut word = String::new();
+        while let Some(&byte) = self.text.as_bytes().get(self.at) {
+            match byte {
+                b' ' | b'\n' => break,
+                b'$' => push(&mut word, self.value()),
+                _ => {
+                    word.push(char::from(byte));
+                    self.at += 1;
+                }
+            }
+        }
+        word
+    }
+
+    /// `$p` or `$[…]`.
+    fn value(&mut self) -> usize {
+        self.at += 1;
+        if self.skip("[") {
+            let mut sum = String::new();
+            while !self.skip("]") {
+                match self.text.as_bytes()[self.at] {
+                    b'$' => push(&mut sum, self.value()),
+                    byte => {
+                        sum.push(char::from(byte));
+                        self.at += 1;
+                    }
+                }
+            }
+            let factor = |text: &str| match text.trim() {
+                number if number.starts_with(|c: char| c.is_ascii_digit()) => {
+                    number.parse().unwrap_or(0)
+                }
+                name => self.values.get(name),
+            };
+            return sum.split('+').map(|p| p.split('*').map(factor).product::<usize>()).sum();
+        }
+        let name = self.text.as_bytes()[self.at];
+        self.at += 1;
+        let found = self.variables.iter().rev().find(|(variable, _)| *variable == name);
+        found.map_or(0, |&(_, value)| value)
+    }
+}
+
+fn push(out: &mut String, value: usize) {
+    let _ = write!(out, "{value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directives_nest() {
+        let mut values = Values::default();
+        values.size("N", 2);
+        values.size("STRIDE_1", 3);
+        values.flag("FLAG_1", true);
+        let expand = |template| values.expand(template);
+        assert_eq!(expand("$for p in N\na$p;$end"), "\na0;\na1;");
+        assert_eq!(expand("$if N yes $else no $end."), " yes .");
+        assert_eq!(expand("$if M yes $else no $end."), " no .");
+        assert_eq!(expand("$for t in N $if FLAG_$t x$[$t * STRIDE_$t + 1]$end$end"), "   x4");
+        assert_eq!(expand("$if M $for p in N $if N x $end $end $end!"), "!");
+    }
+}

@@ -1,0 +1,91 @@
+//! The U-Net of [`crate::net::unet`] as a plan.
+
+use super::builder::{Builder, Output};
+use super::error::FusedError;
+use super::plan::{Id, Plan, Term};
+use crate::net::UNetDescription;
+use crate::net::weights::Weights;
+
+/// The plan of a checked description.
+///
+/// # Errors
+/// [`FusedError::Weights`] names a tensor that the weights lack.
+pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
+    let UNetDescription { picture, preconditioning, groups, embedding, .. } = *sizes;
+    let builder = Builder::new(weights, picture, preconditioning, groups, embedding);
+    let mut net = UNet { sizes, b: builder };
+
+    let widths = &sizes.widths;
+    let patches = net.b.load(sizes.patch);
+    let mut x = net.layer("stem", Output::Channels(widths[0]), Term::square(patches))?;
+    let mut skips = Vec::with_capacity(widths.len());
+    for level in 0..widths.len() {
+        x = net.level("down", level, vec![x])?;
+        skips.push(x);
+        if let Some(&next) = widths.get(level + 1) {
+            let name = format!("down.{level}.resample");
+            x = net.layer(&name, Output::Channels(next), Term::halving(x))?;
+        }
+    }
+    x = net.residual("middle", &[x], widths[widths.len() - 1])?;
+    for level in (0..widths.len()).rev() {
+        x = net.level("up", level, vec![x, skips[level]])?;
+        if level > 0 {
+            let name = format!("up.{level}.resample");
+            x = net.layer(&name, Output::Doubled(widths[level - 1]), Term::pointwise(x))?;
+        }
+    }
+    x = net.b.norm("head_norm", &[x], true)?;
+    net.layer("head", Output::Picture(sizes.patch), Term::square(x))?;
+    net.b.finish("embedding.first", "embedding.second")
+}
+
+struct UNet<'a> {
+    sizes: &'a UNetDescription,
+    b: Builder<'a>,
+}
+
+impl UNet<'_> {
+    /// What happens at one resolution, on one of the two ways.
+    fn level(&mut self, way: &str, level: usize, mut x: Vec<Id>) -> Result<Id, FusedError> {
+        let width = self.sizes.widths[level];
+        for block in 0..self.sizes.blocks {
+            x = vec![self.residual(&format!("{way}.{level}.blocks.{block}"), &x, width)?];
+        }
+        if self.sizes.attention[level] {
+            return self.attention(&format!("{way}.{level}.attention"), x[0], width);
+        }
+        Ok(x[0])
+    }
+
+    /// A residual block over concatenated inputs.
+    fn residual(&mut self, name: &str, inputs: &[Id], width: usize) -> Result<Id, FusedError> {
+        let h = self.b.norm(&format!("{name}.norm1"), inputs, true)?;
+        let h = self.layer(&format!("{name}.conv1"), Output::Channels(width), Term::square(h))?;
+        let h = self.b.modulated(&format!("{name}.modulation"), h);
+
+        let mut layers = vec![(format!("{name}.conv2"), vec![Term::square(h)])];
+        let residual = match *inputs {
+            [x] => Some(x),
+            _ => {
+                let terms = inputs.iter().map(|&x| Term::pointwise(x)).collect();
+                layers.push((format!("{name}.shortcut"), terms));
+                None
+            }
+        };
+        self.b.conv(Output::Channels(width), &layers, residual)
+    }
+
+    fn attention(&mut self, name: &str, x: Id, width: usize) -> Result<Id, FusedError> {
+        let h = self.b.norm(&format!("{name}.norm"), &[x], false)?;
+        let qkv = format!("{name}.qkv");
+        let qkv = self.layer(&qkv, Output::Channels(3 * width), Term::pointwise(h))?;
+        let mixed = self.b.attention(qkv, self.sizes.heads);
+        let out = (format!("{name}.out"), vec![Term::pointwise(mixed)]);
+        self.b.conv(Output::Channels(width), &[out], Some(x))
+    }
+
+    fn layer(&mut self, name: &str, output: Output, term: Term) -> Result<Id, FusedError> {
+        self.b.conv(output, &[(name.to_owned(), vec![term])], None)
+    }
+}
