@@ -43,5 +43,5 @@ pub mod data;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod train;
 
-#[cfg(all(feature = "reference", target_family = "wasm"))]
+#[cfg(all(any(feature = "fused", feature = "reference", feature = "cpu"), target_family = "wasm"))]
 pub mod web;

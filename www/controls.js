@@ -8,7 +8,8 @@ import { formatSetting } from "./format.js";
 const SEED_MAX = 2n ** 64n - 1n;
 const CHAINS_MAX = 400;
 const DEFAULT_SEED = "1";
-const DEFAULT_CHAINS = "36";
+/** As many as an engine anneals while one likes to watch. */
+const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
 /** More steps than this bring the one-step-a-level samplers little. */
 const LEVELS_ONE_STEP = 100;
 
@@ -58,7 +59,7 @@ export class Controls {
     input("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
     input("settings").addEventListener("change", (/** @type {Event} */ event) => {
       const { id } = /** @type {HTMLElement} */ (event.target);
-      if (id === "pace") return;
+      if (id === "pace" || id === "engine") return;
       if (id === "sampler") this.#changeSampler();
       onChange();
     });
@@ -75,11 +76,12 @@ export class Controls {
   /**
    * Fills the form: what the model recommends, then what the link says.
    * @param {SamplerSettings} recommended @param {URLSearchParams} link
+   * @param {import("./engine.js").EngineName} engine
    */
-  open(recommended, link) {
+  open(recommended, link, engine) {
     this.#recommended = recommended;
     input("seed").value = DEFAULT_SEED;
-    input("chains").value = DEFAULT_CHAINS;
+    input("chains").value = DEFAULT_CHAINS[engine];
     this.#fill();
     for (const [parameter, id] of FIELDS) {
       const value = link.get(parameter);
@@ -137,13 +139,14 @@ export class Controls {
 
   /**
    * A link to what is on the page now.
-   * @param {{ model: string | null, view: string }} more
+   * @param {{ model: string | null, view: string, engine: string | null }} more
    */
-  link({ model, view }) {
+  link({ model, view, engine }) {
     const url = new URL(location.href);
     url.hash = "";
     url.search = "";
     if (model) url.searchParams.set("model", model);
+    if (engine) url.searchParams.set("engine", engine);
     for (const [parameter, id] of FIELDS) {
       const field = input(id);
       if (field.disabled) continue;

@@ -1,10 +1,17 @@
 // @ts-check
 /**
- * The program: the WebAssembly module that Trunk loads, with the types of what
- * it exports.
+ * The engines: what runs the network. Each is a bundle of the same program with
+ * another executor inside, so all look alike from here, and the same seed gives
+ * the same pictures on each.
+ *
+ * - `fused`: hand-written WGSL kernels; comes with the page.
+ * - `cpu`: for browsers without a usable GPU; runs in workers.
+ * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
-import { download } from "./failures.js";
+import { Failure, download } from "./failures.js";
+import { startWorkers } from "./workers.js";
 
+/** @typedef {"fused" | "reference" | "cpu"} EngineName */
 /** @typedef {"langevin" | "consistent" | "reverse-diffusion" | "ode"} SamplerName */
 /**
  * @typedef {object} SamplerSettings
@@ -38,72 +45,113 @@ import { download } from "./failures.js";
  */
 /** @typedef {"noisy" | "denoised"} View */
 /**
+ * Chains under way. No method may be called before the last call has settled.
  * @typedef {object} Chain
  * @property {() => Progress} progress
- * @property {(steps: number) => Promise<Progress>} advance never to be called again before it has settled
+ * @property {(steps: number) => Promise<Progress>} advance
  * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
+ * @property {(view: View, columns: number, gap: number) => void} [render] draws into the canvas that the engine is attached to
  * @property {() => void} free
  */
 /**
+ * A model on a device.
  * @typedef {object} Engine
- * @property {() => Card} card
- * @property {(settings: SamplerSettings) => Float32Array} schedule σ of every step
+ * @property {EngineName} name
+ * @property {string} device what it runs on, for people
+ * @property {boolean} draws whether it draws into a canvas by itself
+ * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
  * @property {(settings: SamplerSettings, seed: bigint, chains: number) => Chain} start
  * @property {() => void} free
  */
-/** @typedef {{ Engine: { create(model: Uint8Array): Promise<Engine> } }} Program */
+/**
+ * A model file, read and checked; needs no device.
+ * @typedef {object} Model
+ * @property {() => Card} card
+ * @property {(settings: SamplerSettings) => Float32Array} schedule σ of every step
+ */
+/**
+ * What a bundle exports.
+ * @typedef {object} Program
+ * @property {new (bytes: Uint8Array) => Model} Model
+ * @property {{ create(name: EngineName, model: Model): Promise<WasmEngine> }} Engine
+ */
+/**
+ * @typedef {object} WasmEngine
+ * @property {(canvas: HTMLCanvasElement) => void} [attach]
+ * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number) => Chain} start
+ * @property {() => void} free
+ */
+
+/** The engines, each with a name for people. */
+export const NAMES = /** @type {const} */ ({ fused: "fused WGSL kernels", cpu: "CPU", reference: "Burn (reference)" });
+
+/** @param {string | null} name @returns {name is EngineName} */
+export const isEngine = (name) => name !== null && name in NAMES;
+
+/** Where a bundle that does not come with the page lies. @param {EngineName} name */
+const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 
 /**
- * Waits for the program. Call it before Trunk's script runs.
- * @param {(loaded: number, total: number) => void} onProgress
- * @returns {Promise<Program>}
+ * Puts a model on a device.
+ * @param {EngineName} name
+ * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, onFailure: (failure: Failure) => void }} page
+ *   `bytes` are the model file's, `adapter` is the GPU's name.
+ * @returns {Promise<Engine>}
+ * @throws {Failure} where the bundle is missing; `Error` where the device or the model is not what it should be
  */
-export async function loadProgram(onProgress) {
-  const done = new AbortController();
-  const { signal } = done;
-  try {
-    return await new Promise((resolve, reject) => {
-      let broken = false;
-      const fail = (/** @type {unknown} */ error, /** @type {string} */ ending) => {
-        broken = true;
-        failureOfDownload(error, ending).then(reject);
-      };
-      window.addEventListener("ncsn-program-progress", (event) => {
-        const { current, total } = /** @type {CustomEvent} */ (event).detail;
-        onProgress(current, total);
-      }, { signal });
-      window.addEventListener("ncsn-program-failed", (event) => fail(/** @type {CustomEvent} */ (event).detail.error, ".wasm"), { signal });
-      // Trunk fires this after a failure too.
-      window.addEventListener("TrunkApplicationStarted", () => { if (!broken) resolve(/** @type {any} */ (window).wasmBindings); }, { signal });
-      // Trunk's loader leaves a download that breaks off half-way as an unhandled rejection.
-      window.addEventListener("unhandledrejection", (event) => {
-        if (!(event.reason instanceof TypeError && /network|fetch|load failed/i.test(event.reason.message))) return;
-        event.stopImmediatePropagation();
-        event.preventDefault();
-        fail(event.reason, ".wasm");
-      }, { signal });
-      // The script itself, or what it imports, did not load. Such events do not bubble: listen on the way down.
-      window.addEventListener("error", (event) => {
-        if (event.target instanceof HTMLScriptElement) fail(new Error("The loader of the program did not load."), ".js");
-      }, { capture: true, signal });
-    });
-  } finally {
-    done.abort();
+export async function createEngine(name, { program, model, bytes, adapter, onFailure }) {
+  switch (name) {
+    case "fused":
+      return onPage(name, await program.Engine.create(name, model), adapter);
+    case "reference": {
+      const own = await load(name);
+      return onPage(name, await own.Engine.create(name, new own.Model(bytes)), adapter);
+    }
+    case "cpu":
+      return startWorkers({ bundle: bundle(name), bytes, schedule: (settings) => model.schedule(settings), onFailure });
   }
 }
 
+/** @param {EngineName} name @param {WasmEngine} engine @param {string} device @returns {Engine} */
+function onPage(name, engine, device) {
+  const draws = engine.attach !== undefined && name === "fused";
+  return {
+    name,
+    device,
+    draws,
+    attach: (canvas) => engine.attach?.(canvas),
+    start(settings, seed, chains) {
+      const chain = engine.start(settings, seed, 0, chains);
+      return {
+        progress: () => chain.progress(),
+        advance: (steps) => chain.advance(steps),
+        pixels: (view) => chain.pixels(view),
+        render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
+        free: () => chain.free(),
+      };
+    },
+    free: () => engine.free(),
+  };
+}
+
 /**
- * Trunk hands over neither the address nor the status, but the browser notes both, a moment later.
- * @param {unknown} error
- * @param {string} ending of the file's name
+ * Fetches a bundle and starts its program. A second call answers with the first's.
+ * @param {EngineName} name
+ * @returns {Promise<Program>}
  */
-async function failureOfDownload(error, ending) {
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const ours = (/** @type {string} */ url) => new URL(url, document.baseURI).pathname.endsWith(ending) && !url.includes("/www/");
-  const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource")).filter((each) => ours(each.name));
-  const entry = entries.find((each) => each.responseStatus >= 400) ?? entries.at(-1);
-  const preload = [...document.querySelectorAll("link")].find((each) => each.href && ours(each.href));
-  const url = entry?.name ?? preload?.href ?? document.baseURI;
-  const brokeOff = error instanceof TypeError && !(entry && entry.responseStatus >= 400);
-  return download("program", url, brokeOff ? 0 : (entry?.responseStatus ?? 0), String(error));
+function load(name) {
+  const url = bundle(name);
+  return import(url.href).then(async (module) => {
+    await module.default();
+    return module;
+  }, (error) => {
+    throw missing(name, url.href, String(error));
+  });
+}
+
+/** @param {EngineName} name @param {string} url @param {string} technical */
+export function missing(name, url, technical) {
+  const failure = download("program", url, 0, technical);
+  failure.advice = [`The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`, ...failure.advice];
+  return failure;
 }

@@ -2,28 +2,32 @@
 /**
  * The GPU, before and around the program.
  *
- * Burn asks for its own adapter and device and panics when something that it
- * relies on is not there. So the page looks first, in JavaScript, where each
- * lack can get its own message, and observes the device that Burn makes by
- * wrapping `GPUAdapter.prototype.requestDevice`.
+ * The page looks first, in JavaScript, where each lack can get its own message,
+ * and observes the device that an engine makes by wrapping
+ * `GPUAdapter.prototype.requestDevice`.
  */
 import * as failures from "./failures.js";
 
-/** Burn's runtime measures kernels with timestamps and panics without them. */
-const REQUIRED_FEATURES = ["timestamp-query"];
-
 /**
- * Burn's kernels count on WebGPU's default limits, which every full adapter
- * has; one in compatibility mode may have less.
+ * WebGPU's default limits, which every full adapter has; one in compatibility
+ * mode may have less. Larger needs depend on the model and are found by the
+ * engine.
  * @type {Record<string, number>}
  */
-const REQUIRED_LIMITS = {
+const LIMITS = {
   maxStorageBufferBindingSize: 128 * 1024 * 1024,
   maxStorageBuffersPerShaderStage: 8,
   maxComputeWorkgroupStorageSize: 16384,
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupsPerDimension: 65535,
 };
+
+/**
+ * What an engine cannot do without. Burn's runtime measures kernels with
+ * timestamps and panics without them.
+ * @type {Record<import("./engine.js").EngineName, string[]>}
+ */
+const FEATURES = { fused: [], reference: ["timestamp-query"], cpu: [] };
 
 /**
  * A name for people, from what the browser is willing to tell.
@@ -39,9 +43,11 @@ export function describe(adapter) {
   return { name: name === words || !words ? name : `${name} (${words})`, software };
 }
 
+/** @typedef {{ name: string, software: boolean, adapter: any }} Found */
+
 /**
- * Looks for an adapter that can run the network.
- * @returns {Promise<{ name: string, software: boolean }>}
+ * Looks for an adapter.
+ * @returns {Promise<Found>}
  * @throws {failures.Failure} saying what is missing
  */
 export async function probe() {
@@ -54,29 +60,36 @@ export async function probe() {
     throw failures.noAdapter(String(error));
   }
   if (!adapter) throw failures.noAdapter(navigator.userAgent);
-  const found = describe(adapter);
-  for (const feature of REQUIRED_FEATURES) {
-    if (!adapter.features.has(feature)) throw failures.missingFeature(feature, found.name);
+  return { ...describe(adapter), adapter };
+}
+
+/**
+ * Checks that an adapter has what an engine needs.
+ * @param {Found} found
+ * @param {import("./engine.js").EngineName} engine
+ * @throws {failures.Failure} naming the feature or the limit
+ */
+export function check({ name, adapter }, engine) {
+  for (const feature of FEATURES[engine]) {
+    if (!adapter.features.has(feature)) throw failures.missingFeature(feature, name);
   }
-  for (const [limit, needs] of Object.entries(REQUIRED_LIMITS)) {
+  for (const [limit, needs] of Object.entries(LIMITS)) {
     const has = adapter.limits[limit];
-    if (has !== undefined && has < needs) throw failures.limitTooLow(limit, has, needs, found.name);
+    if (has !== undefined && has < needs) throw failures.limitTooLow(limit, has, needs, name);
   }
-  return found;
 }
 
 /**
  * Watches every device that is made from now on.
- * @param {{ onAdapter: (found: { name: string, software: boolean }) => void, onFailure: (failure: failures.Failure) => void }} observer
+ * @param {(failure: failures.Failure) => void} onFailure
  */
-export function observeDevices({ onAdapter, onFailure }) {
+export function observeDevices(onFailure) {
   const prototype = /** @type {any} */ (globalThis).GPUAdapter?.prototype;
   if (!prototype) return;
   const original = prototype.requestDevice;
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
     const device = await original.apply(this, options);
-    onAdapter(describe(this));
     device.lost.then((/** @type {any} */ info) => {
       if (info.reason !== "destroyed") onFailure(failures.deviceLost(info.reason, info.message));
     });

@@ -3,7 +3,9 @@
  * The plate: all chains' pictures on one canvas.
  *
  * The canvas has one pixel for each pixel of a picture and is scaled by CSS, by
- * a whole number of device pixels, so that every pixel stays a sharp square.
+ * a whole number of device pixels, so that every pixel stays a sharp square. An
+ * engine that can draw into it by itself does; of the others the pixels come
+ * here.
  */
 
 /** Colour between the pictures in a saved file; on the page the plate shows through. */
@@ -33,20 +35,42 @@ export function arrange(count, width, height, spaceX, spaceY) {
   return best;
 }
 
+/** @typedef {import("./engine.js").Chain} Chain */
+/** @typedef {import("./engine.js").View} View */
+
 export class Grid {
   #canvas;
   #plate;
-  #context;
+  #onResize;
+  /** @type {CanvasRenderingContext2D | null} none where the engine draws */ #context = null;
   /** @type {{ count: number, width: number, height: number } | null} */ #shape = null;
   /** @type {ReturnType<typeof arrange> | null} */ #arrangement = null;
   /** @type {ImageData | null} */ #image = null;
 
-  /** @param {HTMLCanvasElement} canvas @param {HTMLElement} plate the space around it */
-  constructor(canvas, plate) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {HTMLElement} plate the space around it
+   * @param {() => void} onResize told when an engine that draws must draw again
+   */
+  constructor(canvas, plate, onResize) {
     this.#canvas = canvas;
     this.#plate = plate;
-    this.#context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    this.#onResize = onResize;
     new ResizeObserver(() => this.#fit()).observe(plate);
+  }
+
+  /**
+   * Whose pictures come from now on. A canvas has one kind of context for life, so each engine gets
+   * a canvas of its own.
+   * @param {import("./engine.js").Engine} engine
+   */
+  use(engine) {
+    const canvas = /** @type {HTMLCanvasElement} */ (this.#canvas.cloneNode());
+    this.#canvas.replaceWith(canvas);
+    this.#canvas = canvas;
+    this.#image = null;
+    this.#context = engine.draws ? null : canvas.getContext("2d");
+    if (engine.draws) engine.attach(canvas);
   }
 
   /** @param {number} count @param {number} width @param {number} height */
@@ -58,12 +82,21 @@ export class Grid {
     this.#fit();
   }
 
-  /** @param {Uint8ClampedArray} pixels RGBA, the pictures one below the other */
-  draw(pixels) {
+  /** @param {Chain} chain @param {View} view */
+  async draw(chain, view) {
     if (!this.#shape) return;
+    if (chain.render) return this.#render(chain, view);
+    const pixels = await chain.pixels(view);
     const { count, width, height } = this.#shape;
+    // What was asked for before the shape changed is of no use any more.
+    if (pixels.length !== 4 * count * width * height) return;
     this.#image = new ImageData(/** @type {any} */ (pixels), width, height * count);
     this.#paint();
+  }
+
+  /** @param {Chain} chain @param {View} view */
+  #render(chain, view) {
+    if (this.#arrangement) chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
   }
 
   #fit() {
@@ -88,11 +121,12 @@ export class Grid {
     this.#canvas.style.width = `${(across * scale * shrink) / ratio}px`;
     this.#canvas.style.height = `${(down * scale * shrink) / ratio}px`;
     Object.assign(this.#canvas.dataset, { columns, rows, gap, scale });
-    this.#paint();
+    if (this.#context) this.#paint();
+    else this.#onResize();
   }
 
   #paint() {
-    if (!this.#image || !this.#arrangement || !this.#shape) return;
+    if (!this.#image || !this.#arrangement || !this.#shape || !this.#context) return;
     const { count, width, height } = this.#shape;
     const { columns, gap } = this.#arrangement;
     for (let i = 0; i < count; i++) {
@@ -102,8 +136,13 @@ export class Grid {
     }
   }
 
-  /** @returns {Promise<Blob>} the grid as a PNG, scaled up without smoothing */
-  toPng() {
+  /**
+   * @param {Chain} chain @param {View} view what is on the canvas
+   * @returns {Promise<Blob>} the grid as a PNG, scaled up without smoothing
+   */
+  toPng(chain, view) {
+    // What an engine has drawn can be copied only until the browser shows it.
+    if (chain.render) this.#render(chain, view);
     const { width, height } = this.#canvas;
     const gap = this.#arrangement?.gap ?? 1;
     const scale = Math.max(1, Math.floor(SAVED_SIZE / Math.max(width, height)));

@@ -1,12 +1,13 @@
 // @ts-check
 /** The page: wires the parts together. */
 import { Controls } from "./controls.js";
-import { loadProgram } from "./engine.js";
+import { createEngine, isEngine } from "./engine.js";
 import { Failure, badModel, failureOf, panic } from "./failures.js";
 import { duration, formatSigma, ofBytes } from "./format.js";
-import { observeDevices, probe } from "./gpu.js";
+import { check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
 import { fetchModel } from "./model.js";
+import { loadProgram } from "./program.js";
 import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
 
@@ -18,18 +19,25 @@ const link = new URLSearchParams(location.search);
 const modelUrl = new URL(link.get("model") || BUILT_IN_MODEL, document.baseURI);
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** @type {import("./engine.js").Engine | null} */
+/**
+ * What has been loaded, whichever engine runs it.
+ * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, bytes: Uint8Array } | null}
+ */
+let loaded = null;
+/** @type {Promise<import("./gpu.js").Found>} */
+const adapter = probe();
+/** @type {import("./engine.js").Engine | null} none while it changes */
 let engine = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
 let failed = false;
 
-const grid = new Grid($("grid"), $("plate"));
+const grid = new Grid($("grid"), $("plate"), () => run.redraw());
 const plot = new SchedulePlot($("schedule"));
 const run = new Run({
   onState: showState,
   onProgress: showProgress,
-  onPixels: (pixels) => grid.draw(pixels),
+  onDraw: (chain, view) => grid.draw(chain, view),
   onError: (error) => fail(failureOf(error)),
 });
 const controls = new Controls({ onChange: () => begin(run.state === "running" || run.state === "finished") });
@@ -47,7 +55,7 @@ function showState(state) {
   if (failed) return;
   const words = {
     ready: "Pure noise. Start when you like.",
-    running: progress?.step ? "Running" : "First step: the GPU prepares its kernels.",
+    running: progress?.step || engine?.name === "cpu" ? "Running" : "First step: the GPU prepares its kernels.",
     paused: "Paused",
     finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
   };
@@ -128,7 +136,7 @@ function fail(failure) {
   const own = link.get("model") && (failure.kind === "download" || failure.kind === "model");
   $("message-link").hidden = !own;
   if (own) $("message-link").href = location.pathname;
-  for (const id of ["start", "step", "restart", "save", "copy", "recommended", "view", "settings"]) $(id).disabled = true;
+  for (const id of [...BUTTONS, "settings"]) $(id).disabled = true;
   $("loading").hidden = true;
   $("message").hidden = false;
   setStatus("error", failure.title);
@@ -138,7 +146,7 @@ function fail(failure) {
 /** The program cannot be started twice in one page, so to try again is to reload, with the settings kept. */
 function retry() {
   const { kind, title } = { kind: $("message").dataset.kind, title: $("message-title").textContent };
-  if (engine) {
+  if (loaded) {
     const url = new URL(controls.link(place()));
     if (kind === "limit" && /memory/.test(title)) url.searchParams.set("chains", String(Math.max(1, Math.floor(Number($("chains").value) / 4))));
     history.replaceState(null, "", url);
@@ -148,7 +156,7 @@ function retry() {
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
-const place = () => ({ model: link.get("model"), view: run.view });
+const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null });
 
 /**
  * Begins a new anneal with the settings of the form, or says what is wrong with them.
@@ -156,12 +164,13 @@ const place = () => ({ model: link.get("model"), view: run.view });
  * @returns {boolean} whether it began
  */
 function begin(go) {
-  if (!engine || failed) return false;
+  if (!engine || !loaded || failed) return false;
   const here = engine;
+  const { model } = loaded;
   try {
     const choice = controls.read();
-    const { channels: _, height, width } = here.card().picture;
-    const sigmas = here.schedule(choice.settings);
+    const { height, width } = model.card().picture;
+    const sigmas = model.schedule(choice.settings);
     const make = () => {
       const chain = here.start(choice.settings, choice.seed, choice.chains);
       plot.set(sigmas);
@@ -207,7 +216,7 @@ function setView(view) {
 
 async function save() {
   const anchor = document.createElement("a");
-  anchor.href = URL.createObjectURL(await grid.toPng());
+  anchor.href = URL.createObjectURL(await run.withChain((chain) => grid.toPng(chain, run.view)));
   anchor.download = `ncsn-seed-${$("seed").value.trim()}-step-${progress?.step ?? 0}.png`;
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
@@ -234,6 +243,7 @@ function listen() {
   $("copy").addEventListener("click", copyLink);
   $("retry").addEventListener("click", retry);
   $("view").addEventListener("change", (/** @type {any} */ event) => setView(event.target.value));
+  $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
   $("pace").addEventListener("change", () => (run.pace = controls.pace));
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
 
@@ -258,6 +268,76 @@ function listen() {
   addEventListener("unhandledrejection", (event) => fail(failureOf(event.reason)));
 }
 
+// ── Engines ────────────────────────────────────────────────────────────────
+
+/** What can be used only while there is an engine. */
+const BUTTONS = ["start", "step", "restart", "save", "copy", "recommended", "view", "engine"];
+
+/**
+ * The engine that the link asks for; else the GPU's, where there is one that is worth it. A software
+ * adapter does on the CPU what the CPU's own engine does many times as fast.
+ * @returns {Promise<import("./engine.js").Engine>}
+ */
+async function firstEngine() {
+  const wanted = link.get("engine");
+  if (isEngine(wanted)) return make(wanted);
+  const found = await adapter.catch((failure) => failure);
+  if (found instanceof Failure || found.software) {
+    try {
+      return await make("cpu");
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+  return make("fused");
+}
+
+/** @param {import("./engine.js").EngineName} name @returns {Promise<import("./engine.js").Engine>} */
+async function make(name) {
+  if (!loaded) throw new Error("Nothing is loaded yet.");
+  let device = "";
+  if (name !== "cpu") {
+    const found = await adapter;
+    check(found, name);
+    device = found.software ? `${found.name}, in software: slow` : found.name;
+  }
+  return createEngine(name, { ...loaded, adapter: device, onFailure: fail });
+}
+
+/** @param {import("./engine.js").Engine} next */
+function use(next) {
+  if (next !== engine) grid.use(next);
+  engine = next;
+  $("engine").value = next.name;
+  $("adapter").textContent = next.device;
+  for (const id of BUTTONS) $(id).disabled = false;
+}
+
+/** The same chains from the start, on another engine; where that fails, the present one stays. */
+async function changeEngine() {
+  const [before, name] = [engine, $("engine").value];
+  if (!before || failed) return;
+  const again = run.state !== "ready";
+  run.pause();
+  for (const id of BUTTONS) $(id).disabled = true;
+  setStatus("loading", "Fetching the engine…");
+  try {
+    const next = await make(name);
+    await run.clear();
+    before.free();
+    use(next);
+    link.set("engine", name);
+    begin(again);
+  } catch (error) {
+    const failure = failureOf(error);
+    console.error(failure);
+    use(before);
+    showState(run.state);
+    $("problem").textContent = [failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" ");
+    $("problem").hidden = false;
+  }
+}
+
 // ── Opening ────────────────────────────────────────────────────────────────
 
 /** @param {"program" | "model"} what @returns {(loaded: number, total: number) => void} */
@@ -272,44 +352,39 @@ function gauge(what) {
   };
 }
 
-/** @param {{ name: string, software: boolean }} found */
-function showAdapter({ name, software }) {
-  $("adapter").textContent = software ? `${name}, in software: slow` : name;
-}
-
 async function open() {
   setStatus("loading", "Loading…");
   const cancel = new AbortController();
-  // Both downloads and the look at the GPU begin at once; the first to fail is told.
-  const adapter = probe();
-  adapter.then(showAdapter, () => ($("adapter").textContent = "none to use"));
-  const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl.href, gauge("model"), cancel.signal), adapter]);
+  // The look at the GPU has begun; both downloads begin at once, and the first to fail is told.
+  adapter.catch(() => {});
+  const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl.href, gauge("model"), cancel.signal)]);
   all.catch(() => cancel.abort());
-  const [bindings, bytes] = await all;
-  setStatus("loading", "Preparing the GPU…");
+  const [program, bytes] = await all;
   try {
-    engine = await bindings.Engine.create(bytes);
+    loaded = { program, bytes, model: new program.Model(bytes) };
   } catch (error) {
     throw failureOf(error, (message) => badModel(modelUrl.href, message));
   }
-  if (failed) return;
-
-  const card = engine.card();
+  const card = loaded.model.card();
   showCard(card);
   document.title = `${card.name}: pictures out of noise`;
-  controls.open(card.sampler, link);
+  setStatus("loading", "Preparing the engine…");
+  const first = await firstEngine();
+  if (failed) return;
+
+  controls.open(card.sampler, link, first.name);
+  use(first);
   run.pace = controls.pace;
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
   $("loading").hidden = true;
-  for (const id of ["start", "step", "restart", "save", "copy", "recommended", "view"]) $(id).disabled = false;
   setStatus("ready", "Ready");
   // To those who asked for less motion nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");
 }
 
-observeDevices({ onAdapter: showAdapter, onFailure: fail });
+observeDevices(fail);
 // First, so that what concerns the download of the program is heard there and not taken for a panic.
 open().catch((error) => fail(failureOf(error)));
 listen();

@@ -12,7 +12,7 @@
 /** @typedef {import("./engine.js").Progress} Progress */
 /** @typedef {import("./engine.js").View} View */
 /** @typedef {"ready" | "running" | "paused" | "finished"} State */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onPixels(pixels: Uint8ClampedArray, progress: Progress): void, onError(error: unknown): void }} Observer */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void }} Observer */
 
 /** A batch of steps should last about a frame and a half, so that the picture moves and a pause is felt at once. */
 const BATCH_MS = 24;
@@ -107,6 +107,30 @@ export class Run {
     return this.#inLane(() => this.#draw(generation));
   }
 
+  /**
+   * Uses the current chain when nothing else does.
+   * @template T
+   * @param {(chain: Chain) => Promise<T>} use
+   * @returns {Promise<T>}
+   */
+  withChain(use) {
+    return new Promise((resolve, reject) => {
+      this.#inLane(async () => {
+        if (this.#chain) await use(this.#chain).then(resolve, reject);
+      });
+    });
+  }
+
+  /** Lets go of the current anneal, and settles when nothing is under way any more. */
+  async clear() {
+    const old = this.#chain;
+    this.#chain = null;
+    this.#generation += 1;
+    this.#looping = false;
+    this.#set("ready");
+    await this.#inLane(async () => old?.free());
+  }
+
   /** After a failure nothing may touch the program again. */
   kill() {
     this.#dead = true;
@@ -180,8 +204,7 @@ export class Run {
   async #draw(generation) {
     const chain = this.#chain;
     if (generation !== this.#generation || !chain) return;
-    const pixels = await chain.pixels(this.view);
-    if (generation === this.#generation) this.#observer.onPixels(pixels, chain.progress());
+    await this.#observer.onDraw(chain, this.view);
   }
 
   /** @param {() => Promise<void>} work */

@@ -142,8 +142,8 @@ impl Chain {
         self.network.gpu().read(self.run.seen(), self.numbers()).await
     }
 
-    /// Draws the pictures on a texture that can be rendered to, `columns` in a row, by nearest
-    /// neighbours, clamped to \[0, 1\].
+    /// Draws the pictures on a texture that can be rendered to, `columns` in a row and `gap` of their
+    /// pixels apart, by nearest neighbours, clamped to \[0, 1\].
     ///
     /// # Errors
     /// What went wrong on the GPU.
@@ -151,6 +151,7 @@ impl Chain {
         &mut self,
         view: View,
         columns: usize,
+        gap: usize,
         target: &wgpu::TextureView,
     ) -> Result<(), FusedError> {
         let gpu = self.network.gpu().clone();
@@ -162,7 +163,7 @@ impl Chain {
             None => Renderer::new(&gpu, self.network.0.plan.picture, format)?,
         };
         let pictures = if seen { self.run.seen() } else { self.run.present() };
-        renderer.draw(&gpu, pictures, self.chains.len(), columns, target);
+        renderer.draw(&gpu, pictures, self.chains.len(), [columns, gap], target);
         self.renderer = Some(renderer);
         Ok(())
     }

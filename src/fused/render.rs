@@ -66,19 +66,20 @@ impl Renderer {
         self.format
     }
 
-    /// Draws `count` pictures, `columns` in a row, over the whole of `target`.
+    /// Draws `count` pictures, `columns` in a row and `gap` of their pixels apart, over the whole of
+    /// `target`.
     pub fn draw(
         &self,
         gpu: &Gpu,
         pictures: &wgpu::Buffer,
         count: usize,
-        columns: usize,
+        [columns, gap]: [usize; 2],
         target: &wgpu::TextureView,
     ) {
         let columns = columns.clamp(1, count.max(1));
         let size = target.texture().size();
-        let grid = [columns, count.div_ceil(columns), count].map(|number| number as u32);
-        let grid = [&grid[..], &[size.width, size.height, 0, 0, 0]].concat();
+        let grid = [columns, count.div_ceil(columns), count, gap].map(|number| number as u32);
+        let grid = [&grid[..], &[size.width, size.height, 0, 0]].concat();
         gpu.queue().write_buffer(&self.grid, 0, bytemuck::cast_slice(&grid));
         // Not kept: the pictures change buffers, and this is done once a frame.
         let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

@@ -1,22 +1,26 @@
 //! What JavaScript sees. Everything that crosses is typed: plain data through
 //! `serde-wasm-bindgen`, with the TypeScript of [`types`] in the generated `.d.ts`.
+//!
+//! The page comes in three bundles of this crate, one an engine (`fused`, `reference`, `cpu`); what
+//! is exported is the same in each. [`Model`] needs no device, so that a page can read a model and
+//! check settings before it has chosen an engine.
 
+mod executor;
 mod types;
 
 use std::cell::{Cell, RefCell};
 
-use burn::module::Module;
-use burn::tensor::Device;
 use js_sys::{Float32Array, Uint8ClampedArray};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::model_file::{Card, ModelFile};
-use crate::net::{Network, Picture, weights};
-use crate::sample::{self, Settings};
+use crate::net::Picture;
+use crate::sample::Settings;
+use executor::{Chains, Executor, View};
 
-/// Runs when the program has loaded: panics go whole to the console, and to the page as the event
-/// `ncsn-panic` of `window`, whose `detail` is the message.
+/// Runs when the program has loaded: panics go whole to the console, and to the page (or the
+/// worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
 #[wasm_bindgen(start)]
 pub fn start() {
     std::panic::set_hook(Box::new(|info| {
@@ -25,34 +29,17 @@ pub fn start() {
         init.set_detail(&info.to_string().into());
         let event = web_sys::CustomEvent::new_with_event_init_dict("ncsn-panic", &init);
         // In a panic there is nobody left to tell that the telling failed.
-        if let (Some(window), Ok(event)) = (web_sys::window(), event) {
-            let _ = window.dispatch_event(&event);
+        let target: web_sys::EventTarget = js_sys::global().unchecked_into();
+        if let Ok(event) = event {
+            let _ = target.dispatch_event(&event);
         }
     }));
 }
 
-thread_local! {
-    /// Burn can be given a device only once a page; every engine shares it.
-    static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
-}
-
-async fn device() -> Result<Device, JsError> {
-    if let Some(device) = DEVICE.with_borrow(Clone::clone) {
-        return Ok(device);
-    }
-    // Few tasks a submission: the first picture must not wait until a long queue is recorded.
-    let device = Device::wgpu_options().tasks_max(32).init_async().await;
-    let device = device.map_err(|error| JsError::new(&format!("no GPU device: {error}")))?;
-    DEVICE.set(Some(device.clone()));
-    Ok(device)
-}
-
-/// A model on the GPU.
+/// A model file that was read and found to be in order.
 #[wasm_bindgen]
-pub struct Engine {
-    card: Card,
-    network: Network,
-    device: Device,
+pub struct Model {
+    file: ModelFile,
 }
 
 /// A [`Card`] with what JavaScript would otherwise have to work out.
@@ -65,17 +52,14 @@ struct CardView<'a> {
 }
 
 #[wasm_bindgen]
-impl Engine {
-    /// Checks a model file and puts it on the GPU, which is initialised once a page.
+impl Model {
+    /// Reads a model file and checks all of it.
     ///
     /// # Errors
-    /// An `Error` whose message names what is wrong with the file, or why there is no device.
-    pub async fn create(model: Vec<u8>) -> Result<Engine, JsError> {
-        let model = ModelFile::read(&model)?;
-        let device = device().await?;
-        let network = Network::new(&model.card.architecture, &device)?;
-        let network = weights::apply(network, model.weights, &device).no_grad();
-        Ok(Self { card: model.card, network, device })
+    /// An `Error` whose message names what is wrong with the file.
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: &[u8]) -> Result<Model, JsError> {
+        Ok(Self { file: ModelFile::read(bytes)? })
     }
 
     /// What the model is.
@@ -84,9 +68,9 @@ impl Engine {
     /// None that a checked card can cause.
     #[wasm_bindgen(unchecked_return_type = "Card")]
     pub fn card(&self) -> Result<JsValue, JsError> {
-        let architecture = &self.card.architecture;
-        let (picture, parameters) = (architecture.picture(), architecture.parameters());
-        to_js(&CardView { card: &self.card, picture, parameters })
+        let card = &self.file.card;
+        let (picture, parameters) = (card.architecture.picture(), card.architecture.parameters());
+        to_js(&CardView { card, picture, parameters })
     }
 
     /// σ of every step that these settings lead to.
@@ -101,8 +85,47 @@ impl Engine {
         let sigmas: Vec<f32> = program.steps.iter().map(|step| step.sigma).collect();
         Ok(Float32Array::from(&sigmas[..]))
     }
+}
 
-    /// Starts `chains` chains: nothing is computed yet but where they begin.
+/// A model on a device.
+#[wasm_bindgen]
+pub struct Engine {
+    executor: Executor,
+    picture: Picture,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// The engines that this bundle holds: some of `"fused"`, `"reference"`, `"cpu"`.
+    #[wasm_bindgen(unchecked_return_type = "EngineName[]")]
+    pub fn names() -> Vec<String> {
+        executor::NAMES.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// Puts a model on the device of the engine of that name.
+    ///
+    /// # Errors
+    /// An `Error` whose message says why there is no such device, or what the model needs that it
+    /// does not have.
+    pub async fn create(
+        #[wasm_bindgen(unchecked_param_type = "EngineName")] name: String,
+        model: &Model,
+    ) -> Result<Engine, JsError> {
+        let picture = model.file.card.architecture.picture();
+        Ok(Self { executor: Executor::create(&name, &model.file).await?, picture })
+    }
+
+    /// Lets chains be drawn straight into a canvas, which must not have a context of another kind.
+    ///
+    /// # Errors
+    /// An `Error` where this engine cannot draw; then there is [`Chain::pixels`].
+    #[cfg(feature = "fused")]
+    pub fn attach(&mut self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
+        self.executor.attach(canvas)
+    }
+
+    /// Starts the chains number `first` to `first + chains − 1`: nothing is computed yet but where
+    /// they begin. A chain is the same whichever others run beside it.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
@@ -110,6 +133,7 @@ impl Engine {
         &self,
         #[wasm_bindgen(unchecked_param_type = "SamplerSettings")] settings: JsValue,
         seed: u64,
+        first: u32,
         chains: u32,
     ) -> Result<Chain, JsError> {
         const MOST: u32 = 1024;
@@ -118,24 +142,21 @@ impl Engine {
             return Err(JsError::new(&message));
         }
         let settings = settings_from_js(settings)?;
-        let (program, picture) = (settings.program()?, self.card.architecture.picture());
-        let chain = sample::Chain::new(
-            self.network.clone(),
-            picture,
-            program,
-            seed,
-            0..chains as usize,
-            &self.device,
-        );
-        let levels = settings.ladder.levels;
-        Ok(Chain { chain: RefCell::new(chain), levels, picture, busy: Cell::new(false) })
+        let numbers = first as usize..first as usize + chains as usize;
+        let chains = self.executor.start(settings.program()?, seed, numbers)?;
+        Ok(Chain {
+            chains: RefCell::new(chains),
+            levels: settings.ladder.levels,
+            picture: self.picture,
+            busy: Cell::new(false),
+        })
     }
 }
 
-/// Chains under way on the GPU.
+/// Chains under way on a device.
 #[wasm_bindgen]
 pub struct Chain {
-    chain: RefCell<sample::Chain>,
+    chains: RefCell<Chains>,
     levels: usize,
     picture: Picture,
     busy: Cell<bool>,
@@ -154,43 +175,35 @@ struct Progress {
 
 #[wasm_bindgen]
 impl Chain {
-    /// How far the chains have come. Cheap; asks nothing of the GPU.
+    /// How far the chains have come. Cheap; asks nothing of the device.
     ///
     /// # Errors
     /// None.
     #[wasm_bindgen(unchecked_return_type = "Progress")]
     pub fn progress(&self) -> Result<JsValue, JsError> {
-        let chain = self.chain.borrow();
-        let steps = &chain.program().steps;
-        let step = chain.next().or(steps.last().copied());
+        let chains = self.chains.borrow();
+        let steps = &chains.program().steps;
+        let step = chains.next().or(steps.last().copied());
         to_js(&Progress {
-            step: chain.done(),
+            step: chains.done(),
             steps: steps.len(),
             sigma: step.map_or(0.0, |step| step.sigma),
             level: step.map_or(0, |step| step.level),
             levels: self.levels,
-            done: chain.next().is_none(),
+            done: chains.next().is_none(),
         })
     }
 
-    /// Takes up to `steps` steps and waits until the GPU has taken them.
+    /// Takes up to `steps` steps and waits until the device has taken them.
     ///
     /// # Errors
-    /// An `Error` where the last call has not settled yet, or the GPU fails.
+    /// An `Error` where the last call has not settled yet, or the device fails.
     #[wasm_bindgen(unchecked_return_type = "Progress")]
+    #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn advance(&self, steps: u32) -> Result<JsValue, JsError> {
-        let _turn = self.turn()?;
-        let mark = {
-            let mut chain = self.chain.borrow_mut();
-            for _ in 0..steps {
-                if !chain.step() {
-                    break;
-                }
-            }
-            chain.mark()
-        };
-        // One number comes back, so that the queue cannot grow without bound.
-        mark.into_data_async().await.map_err(gpu_error)?;
+        let turn = self.turn()?;
+        self.chains.borrow_mut().advance(steps as usize).await?;
+        drop(turn);
         self.progress()
     }
 
@@ -199,23 +212,35 @@ impl Chain {
     /// evaluation.
     ///
     /// # Errors
-    /// An `Error` where the last call has not settled yet, or the GPU fails.
+    /// An `Error` where the last call has not settled yet, or the device fails.
+    #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn pixels(
         &self,
         #[wasm_bindgen(unchecked_param_type = "View")] view: String,
     ) -> Result<Uint8ClampedArray, JsError> {
         let _turn = self.turn()?;
-        let pictures = match view.as_str() {
-            "noisy" => self.chain.borrow().noisy(),
-            "denoised" => self.chain.borrow().denoised(),
-            _ => return Err(JsError::new(&format!("no such view: {view}"))),
-        };
-        let data = pictures.into_data_async().await.map_err(gpu_error)?;
-        let values: Vec<f32> = data.iter::<f32>().collect();
+        let values = self.chains.borrow_mut().values(View::parse(&view)?).await?;
         Ok(Uint8ClampedArray::from(&rgba(&values, self.picture)[..]))
     }
 
-    /// At most one call may be waiting for the GPU.
+    /// Draws the pictures into the canvas that the engine is attached to: `columns` in a row, `gap`
+    /// pixels apart. Nothing comes back to the host.
+    ///
+    /// # Errors
+    /// An `Error` where the last call has not settled yet, there is no canvas, or the device fails.
+    #[cfg(feature = "fused")]
+    pub fn render(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "View")] view: String,
+        columns: u32,
+        gap: u32,
+    ) -> Result<(), JsError> {
+        let _turn = self.turn()?;
+        let view = View::parse(&view)?;
+        self.chains.borrow_mut().render(view, columns as usize, gap as usize)
+    }
+
+    /// At most one call may be waiting for the device.
     fn turn(&self) -> Result<Turn<'_>, JsError> {
         if self.busy.replace(true) {
             return Err(JsError::new("await the last call on this chain before the next"));
@@ -224,7 +249,7 @@ impl Chain {
     }
 }
 
-/// Held while a call waits for the GPU.
+/// Held while a call waits for the device.
 struct Turn<'a>(&'a Cell<bool>);
 
 impl Drop for Turn<'_> {
@@ -256,8 +281,4 @@ fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
     // As JSON would be: plain objects rather than `Map`s, for structs that are flattened too.
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     Ok(value.serialize(&serializer)?)
-}
-
-fn gpu_error(error: impl std::fmt::Debug) -> JsError {
-    JsError::new(&format!("the GPU failed: {error:?}"))
 }

@@ -7,6 +7,9 @@ const TYPES: &str = r#"
 /** Which pictures to show: x̃, or the D(x̃, σ) that the network believes in. */
 export type View = "noisy" | "denoised";
 
+/** What runs a network: hand-written WGSL kernels, Burn on WebGPU, or Burn on the CPU. */
+export type EngineName = "fused" | "reference" | "cpu";
+
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
   sampler: "langevin" | "consistent" | "reverse-diffusion" | "ode";

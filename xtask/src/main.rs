@@ -5,6 +5,7 @@
 //! checkout (see [`tools`]).
 
 mod chrome;
+mod engines;
 mod page;
 mod test;
 mod tools;
@@ -32,7 +33,13 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         trunk_args: Vec<String>,
     },
-    /// Build the page into `dist/`, a folder that any file server can host under any path
+    /// Build the engines that the page loads only when they are wanted: all, or those named
+    Engines {
+        /// Which
+        #[arg(value_enum)]
+        engines: Vec<engines::Engine>,
+    },
+    /// Build the page with all its engines into `dist/`, a folder that any file server can host under any path
     Build {
         /// Further arguments for `trunk build`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -58,6 +65,7 @@ fn run(task: Task) -> Result<()> {
     let workspace = Workspace::locate()?;
     match task {
         Task::Serve { trunk_args } => page::serve(&workspace, &trunk_args),
+        Task::Engines { engines } => engines::build(&workspace, &engines),
         Task::Build { trunk_args } => page::build(&workspace, &trunk_args),
         Task::Test => test::run(&workspace),
         Task::Setup => tools::install(&workspace),

@@ -5,19 +5,19 @@ use std::{env, process::Command};
 use anyhow::Result;
 
 use crate::{
-    tools,
+    engines, tools,
     workspace::{Workspace, step},
 };
 
-/// Builds the page and serves it until the user stops it.
+/// Builds the page and serves it until the user stops it, with those engines that have been built.
 pub fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
     tools::install(workspace)?;
     step("serve the page", trunk(workspace, "serve")?.args(args))
 }
 
-/// Builds the page into `dist/`.
+/// Builds the page with all its engines into `dist/`.
 pub fn build(workspace: &Workspace, args: &[String]) -> Result<()> {
-    tools::install(workspace)?;
+    engines::build(workspace, &[])?;
     step("build the page into dist/", trunk(workspace, "build")?.args(args))
 }
 

@@ -45,14 +45,18 @@ impl Workspace {
         self.cache.join("tools-target")
     }
 
+    /// Where everything else is compiled: what `CARGO_TARGET_DIR` says, or a folder in the cache.
+    pub fn target(&self) -> PathBuf {
+        let own = env::var_os("CARGO_TARGET_DIR").map(|folder| self.root.join(folder));
+        own.unwrap_or_else(|| self.cache.join("target"))
+    }
+
     /// A command that runs in the root of the checkout, sees the pinned tools before any others,
-    /// and compiles into the shared target folder unless `CARGO_TARGET_DIR` says otherwise.
+    /// and compiles into [`Self::target`].
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("PATH", self.path()?);
-        if env::var_os("CARGO_TARGET_DIR").is_none() {
-            command.env("CARGO_TARGET_DIR", self.cache.join("target"));
-        }
+        command.env("CARGO_TARGET_DIR", self.target());
         // `cargo run` describes *this* package in the environment. Left there, build scripts that
         // watch such a variable would run again, and dependants with them.
         for (key, _) in env::vars_os() {

@@ -5,6 +5,8 @@ struct Grid {
     columns: u32,
     rows: u32,
     count: u32,
+    // Pixels of pictures between one picture and the next, which stay transparent.
+    gap: u32,
     // The target's size in pixels.
     width: u32,
     height: u32,
@@ -19,11 +21,14 @@ fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4f {
 
 @fragment
 fn shade(@builtin(position) position: vec4f) -> @location(0) vec4f {
-    let across = u32(position.x * f32(grid.columns * WIDTH) / f32(grid.width));
-    let down = u32(position.y * f32(grid.rows * HEIGHT) / f32(grid.height));
-    let n = down / HEIGHT * grid.columns + across / WIDTH;
-    if n >= grid.count || across / WIDTH >= grid.columns { return vec4f(0.0); }
-    let at = n * CHANNELS * HEIGHT * WIDTH + down % HEIGHT * WIDTH + across % WIDTH;
+    let cell = vec2u(WIDTH, HEIGHT) + grid.gap;
+    let whole = vec2u(grid.columns, grid.rows) * cell - grid.gap;
+    let pixel = vec2u(position.xy * vec2f(whole) / vec2f(f32(grid.width), f32(grid.height)));
+    let place = pixel / cell;
+    let inside = pixel % cell;
+    let n = place.y * grid.columns + place.x;
+    if n >= grid.count || inside.x >= WIDTH || inside.y >= HEIGHT { return vec4f(0.0); }
+    let at = n * CHANNELS * HEIGHT * WIDTH + inside.y * WIDTH + inside.x;
     var colour = vec3f(pictures[at]);
 $if COLOUR
     colour.y = pictures[at + HEIGHT * WIDTH];

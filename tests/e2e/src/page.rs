@@ -169,6 +169,15 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
+    /// Chooses an option of a list, by its value.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such list or option.
+    pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
+        Ok(self.element(selector).await?.select_by_value(value).await?)
+    }
+
     /// The steps that `#step-count` shows, as in "12 / 120".
     ///
     /// # Errors

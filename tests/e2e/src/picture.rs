@@ -13,12 +13,14 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The script whose answer [`Self::from_json`] reads, for the canvas that `selector` finds.
+    /// The script whose answer [`Self::from_json`] reads, for the canvas that `selector` finds. It
+    /// copies first: the canvas may be WebGPU's.
     pub fn script(selector: &str) -> String {
         format!(
             "const canvas = document.querySelector('{selector}');
-             const context = canvas.getContext('2d');
-             return Array.from(context.getImageData(0, 0, canvas.width, canvas.height).data)"
+             const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
+             copy.drawImage(canvas, 0, 0);
+             return Array.from(copy.getImageData(0, 0, canvas.width, canvas.height).data)"
         )
     }
 
@@ -37,6 +39,15 @@ impl Picture {
     /// Whether all pixels have the same colour.
     pub fn is_blank(&self) -> bool {
         self.pixels.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    /// The largest difference of any channel of any pixel; 255 if the sizes differ.
+    pub fn largest_difference(&self, other: &Self) -> u8 {
+        if self.pixels.len() != other.pixels.len() {
+            return u8::MAX;
+        }
+        let channels = self.pixels.iter().flatten().zip(other.pixels.iter().flatten());
+        channels.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
     }
 
     /// The part of the pixels, in [0, 1], that are not the same in `other`; 1 if the sizes differ.
@@ -62,6 +73,10 @@ mod tests {
         assert!(blank.is_blank() && !picture.is_blank());
         assert_eq!(picture.difference(&blank), 0.5);
         assert_eq!(picture.difference(&picture), 0.0);
+        assert_eq!(
+            (picture.largest_difference(&blank), picture.largest_difference(&picture)),
+            (1, 0)
+        );
         assert_eq!(picture.difference(&Picture::from_json(json!([1, 2, 3, 255]))?), 1.0);
         assert!(Picture::from_json(json!([1, 2, 3])).is_err());
         assert!(Picture::from_json(json!("data:")).is_err());

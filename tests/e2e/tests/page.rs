@@ -20,11 +20,11 @@ use tokio::time::sleep;
 
 /// Four chains, three noise levels, one step at each.
 const TINY: &str =
-    "?seed=7&chains=4&sampler=consistent&levels=3&steps_each=1&autostart=0&pace=full";
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&pace=full";
 
 /// Long enough to be interrupted.
 const LONGER: &str =
-    "?seed=7&chains=4&sampler=consistent&levels=20&steps_each=1&autostart=0&pace=full";
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&pace=full";
 
 /// What `cargo xtask build` has built.
 fn dist() -> PathBuf {
@@ -88,6 +88,45 @@ async fn restart(page: &Page<'_>) -> Result<Picture> {
     }
     page.wait_for(State::Finished).await?;
     page.grid().await
+}
+
+/// The promise of a shared link: the same seed is the same picture on every engine, but for the last
+/// bit of a byte.
+#[tokio::test]
+async fn every_engine_makes_the_same_pictures() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let fused = page.grid().await?;
+        for engine in ["cpu", "reference"] {
+            page.choose("#engine", engine).await?;
+            page.wait_until("the engine has changed and is done", async || {
+                Ok(page.state().await? == State::Finished)
+            })
+            .await?;
+            let most = page.grid().await?.largest_difference(&fused);
+            ensure!(most <= 2, "{engine} differs from fused by {most} of 255");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Without WebGPU the page works all the same, on the CPU.
+#[tokio::test]
+async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
+    with_browser(async |browser| {
+        browser.before_every_page("delete Navigator.prototype.gpu").await?;
+        let query = TINY.replace("engine=fused&", "");
+        let (page, noise) = ready(browser, &query).await?;
+        ensure!(page.text("#adapter").await?.contains("CPU"), "it does not say that it is the CPU");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.grid().await? != noise, "annealing has changed nothing");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
@@ -170,26 +209,27 @@ async fn a_file_that_is_no_model_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
-    fails(Server::start(&dist())?, "", "delete Navigator.prototype.gpu", "no-webgpu").await
+    fails(Server::start(&dist())?, "?engine=fused", "delete Navigator.prototype.gpu", "no-webgpu")
+        .await
 }
 
 #[tokio::test]
 async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
     let script = "GPU.prototype.requestAdapter = async () => null";
-    fails(Server::start(&dist())?, "", script, "no-adapter").await
+    fails(Server::start(&dist())?, "?engine=fused", script, "no-adapter").await
 }
 
 #[tokio::test]
 async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
     let script = "GPUSupportedFeatures.prototype.has = () => false";
-    fails(Server::start(&dist())?, "", script, "missing-feature").await
+    fails(Server::start(&dist())?, "?engine=reference", script, "missing-feature").await
 }
 
 #[tokio::test]
 async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
     let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
                   'maxStorageBuffersPerShaderStage', { get: () => 1 })";
-    fails(Server::start(&dist())?, "", script, "limit").await
+    fails(Server::start(&dist())?, "?engine=fused", script, "limit").await
 }
 
 #[tokio::test]

@@ -1,0 +1,73 @@
+//! Burn, on WebGPU or on the CPU.
+
+use std::ops::Range;
+
+use ::burn::module::Module;
+use ::burn::tensor::Device;
+use wasm_bindgen::JsError;
+
+use super::View;
+use crate::model_file::ModelFile;
+use crate::net::{Network, Picture, weights};
+use crate::sample::{Chain, Program};
+
+/// A network on a Burn device.
+pub(in crate::web) struct Burn {
+    network: Network,
+    picture: Picture,
+    device: Device,
+}
+
+/// WebGPU's device. Burn can be given one only once a page; every engine shares it.
+#[cfg(feature = "reference")]
+pub(super) async fn gpu() -> Result<Device, JsError> {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
+    }
+    if let Some(device) = DEVICE.with_borrow(Clone::clone) {
+        return Ok(device);
+    }
+    // Few tasks a submission: the first picture must not wait until a long queue is recorded.
+    let device = Device::wgpu_options().tasks_max(32).init_async().await;
+    let device = device.map_err(|error| JsError::new(&format!("no GPU device: {error}")))?;
+    DEVICE.set(Some(device.clone()));
+    Ok(device)
+}
+
+impl Burn {
+    pub(super) fn create(model: &ModelFile, device: Device) -> Result<Self, JsError> {
+        let network = Network::new(&model.card.architecture, &device)?;
+        let network = weights::apply(network, model.weights.clone(), &device).no_grad();
+        Ok(Self { network, picture: model.card.architecture.picture(), device })
+    }
+
+    pub(super) fn start(&self, program: Program, seed: u64, numbers: Range<usize>) -> Chain {
+        Chain::new(self.network.clone(), self.picture, program, seed, numbers, &self.device)
+    }
+}
+
+pub(super) async fn advance(chain: &mut Chain, steps: usize) -> Result<(), JsError> {
+    for _ in 0..steps {
+        if !chain.step() {
+            break;
+        }
+    }
+    // One number comes back, so that the queue cannot grow without bound.
+    chain.mark().into_data_async().await.map_err(failed)?;
+    Ok(())
+}
+
+pub(super) async fn values(chain: &Chain, view: View) -> Result<Vec<f32>, JsError> {
+    let pictures = match view {
+        View::Noisy => chain.noisy(),
+        View::Denoised => chain.denoised(),
+    };
+    let data = pictures.into_data_async().await.map_err(failed)?;
+    Ok(data.iter::<f32>().collect())
+}
+
+fn failed(error: impl std::fmt::Debug) -> JsError {
+    JsError::new(&format!("the device failed: {error:?}"))
+}

@@ -1,0 +1,132 @@
+//! The fused executor, and the canvas that it draws into.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use wasm_bindgen::JsError;
+use web_sys::HtmlCanvasElement;
+
+use super::View;
+use crate::fused::{self, Chain, Gpu, Network};
+use crate::model_file::ModelFile;
+use crate::sample::{Program, Step};
+
+/// A network on the GPU.
+pub(in crate::web) struct Fused {
+    gpu: Gpu,
+    network: Network,
+    screen: Rc<RefCell<Option<Screen>>>,
+}
+
+/// A canvas as WebGPU has it.
+struct Screen {
+    canvas: HtmlCanvasElement,
+    surface: wgpu::Surface<'static>,
+    configuration: wgpu::SurfaceConfiguration,
+}
+
+impl Fused {
+    pub(super) async fn create(model: &ModelFile) -> Result<Self, JsError> {
+        let gpu = Gpu::request().await?;
+        let network = Network::new(&gpu, &model.card.architecture, &model.weights).await?;
+        Ok(Self { gpu, network, screen: Rc::default() })
+    }
+
+    pub(super) fn attach(&mut self, canvas: HtmlCanvasElement) -> Result<(), JsError> {
+        let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
+        let surface = self.gpu.instance().create_surface(target)?;
+        let configuration = surface
+            .get_default_config(
+                self.gpu.wgpu_adapter(),
+                canvas.width().max(1),
+                canvas.height().max(1),
+            )
+            .ok_or_else(|| JsError::new("this GPU cannot draw into a canvas"))?;
+        // What lies between the pictures is the page's.
+        let alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
+        let configuration = wgpu::SurfaceConfiguration { alpha_mode, ..configuration };
+        surface.configure(self.gpu.device(), &configuration);
+        self.screen.replace(Some(Screen { canvas, surface, configuration }));
+        Ok(())
+    }
+
+    pub(super) fn start(
+        &self,
+        program: Program,
+        seed: u64,
+        numbers: Range<usize>,
+    ) -> Result<Chains, JsError> {
+        let chain = Chain::new(&self.network, program, seed, numbers)?;
+        Ok(Chains { gpu: self.gpu.clone(), chain, screen: Rc::clone(&self.screen) })
+    }
+}
+
+/// Chains under way.
+pub(in crate::web) struct Chains {
+    gpu: Gpu,
+    chain: Chain,
+    screen: Rc<RefCell<Option<Screen>>>,
+}
+
+impl Chains {
+    pub(super) fn program(&self) -> &Program {
+        self.chain.program()
+    }
+
+    pub(super) fn done(&self) -> usize {
+        self.chain.done()
+    }
+
+    pub(super) fn next(&self) -> Option<Step> {
+        self.chain.next()
+    }
+
+    pub(super) async fn advance(&mut self, steps: usize) -> Result<(), JsError> {
+        let end = (self.done() + steps).min(self.program().steps.len());
+        while self.done() < end {
+            if self.chain.submit(end - self.done()) == 0 {
+                // Enough is under way.
+                self.chain.wait().await?;
+            }
+        }
+        Ok(self.chain.wait().await?)
+    }
+
+    pub(super) async fn values(&mut self, view: View) -> Result<Vec<f32>, JsError> {
+        Ok(match view {
+            View::Noisy => self.chain.noisy().await?,
+            View::Denoised => self.chain.denoised().await?,
+        })
+    }
+
+    pub(super) fn render(&mut self, view: View, columns: usize, gap: usize) -> Result<(), JsError> {
+        let mut screen = self.screen.borrow_mut();
+        let screen = screen.as_mut().ok_or_else(|| JsError::new("attach a canvas first"))?;
+        let frame = screen.frame(&self.gpu)?;
+        let target = frame.texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let view = match view {
+            View::Noisy => fused::View::Noisy,
+            View::Denoised => fused::View::Denoised,
+        };
+        self.chain.render(view, columns, gap, &target)?;
+        self.gpu.queue().present(frame);
+        Ok(())
+    }
+}
+
+impl Screen {
+    /// The next thing to draw on, as large as the canvas is by now.
+    fn frame(&mut self, gpu: &Gpu) -> Result<wgpu::SurfaceTexture, JsError> {
+        let size = (self.canvas.width().max(1), self.canvas.height().max(1));
+        if size != (self.configuration.width, self.configuration.height) {
+            (self.configuration.width, self.configuration.height) = size;
+            self.surface.configure(gpu.device(), &self.configuration);
+        }
+        use wgpu::CurrentSurfaceTexture as Current;
+        match self.surface.get_current_texture() {
+            Current::Success(frame) | Current::Suboptimal(frame) => Ok(frame),
+            other => Err(JsError::new(&format!("cannot draw: {other:?}"))),
+        }
+    }
+}

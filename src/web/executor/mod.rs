@@ -1,0 +1,155 @@
+//! The executors that this bundle was built with, behind one interface.
+
+#[cfg(any(feature = "reference", feature = "cpu"))]
+mod burn;
+#[cfg(feature = "fused")]
+mod fused;
+
+use std::ops::Range;
+
+use wasm_bindgen::JsError;
+
+use crate::model_file::ModelFile;
+use crate::sample::{Program, Step};
+
+/// The engines of this bundle, by the names that JavaScript has for them.
+pub(super) const NAMES: &[&str] = &[
+    #[cfg(feature = "fused")]
+    "fused",
+    #[cfg(feature = "reference")]
+    "reference",
+    #[cfg(feature = "cpu")]
+    "cpu",
+];
+
+/// Which pictures to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// x̃, the chains as they stand.
+    Noisy,
+    /// D(x̃, σ), what the network believes in.
+    Denoised,
+}
+
+impl View {
+    pub(super) fn parse(name: &str) -> Result<Self, JsError> {
+        match name {
+            "noisy" => Ok(Self::Noisy),
+            "denoised" => Ok(Self::Denoised),
+            _ => Err(JsError::new(&format!("no such view: {name}"))),
+        }
+    }
+}
+
+/// A network on a device.
+pub(super) enum Executor {
+    #[cfg(feature = "fused")]
+    Fused(fused::Fused),
+    #[cfg(any(feature = "reference", feature = "cpu"))]
+    Burn(burn::Burn),
+}
+
+impl Executor {
+    pub(super) async fn create(name: &str, model: &ModelFile) -> Result<Self, JsError> {
+        match name {
+            #[cfg(feature = "fused")]
+            "fused" => Ok(Self::Fused(fused::Fused::create(model).await?)),
+            #[cfg(feature = "reference")]
+            "reference" => Ok(Self::Burn(burn::Burn::create(model, burn::gpu().await?)?)),
+            #[cfg(feature = "cpu")]
+            "cpu" => Ok(Self::Burn(burn::Burn::create(model, ::burn::tensor::Device::flex())?)),
+            _ => Err(JsError::new(&format!(
+                "no engine `{name}` in this program, which has {}",
+                NAMES.join(", ")
+            ))),
+        }
+    }
+
+    /// Has chains drawn into a canvas from now on.
+    #[cfg(feature = "fused")]
+    pub(super) fn attach(&mut self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
+        match self {
+            Self::Fused(fused) => fused.attach(canvas),
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(_) => Err(JsError::new("this engine cannot draw; ask for pixels instead")),
+        }
+    }
+
+    pub(super) fn start(
+        &self,
+        program: Program,
+        seed: u64,
+        numbers: Range<usize>,
+    ) -> Result<Chains, JsError> {
+        match self {
+            #[cfg(feature = "fused")]
+            Self::Fused(fused) => Ok(Chains::Fused(fused.start(program, seed, numbers)?)),
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(burn) => Ok(Chains::Burn(burn.start(program, seed, numbers))),
+        }
+    }
+}
+
+/// Chains under way.
+pub(super) enum Chains {
+    #[cfg(feature = "fused")]
+    Fused(fused::Chains),
+    #[cfg(any(feature = "reference", feature = "cpu"))]
+    Burn(crate::sample::Chain),
+}
+
+/// The same call on whichever executor it is.
+macro_rules! either {
+    ($self:ident, $chain:ident => $call:expr) => {
+        match $self {
+            #[cfg(feature = "fused")]
+            Chains::Fused($chain) => $call,
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Chains::Burn($chain) => $call,
+        }
+    };
+}
+
+impl Chains {
+    pub(super) fn program(&self) -> &Program {
+        either!(self, chain => chain.program())
+    }
+
+    pub(super) fn done(&self) -> usize {
+        either!(self, chain => chain.done())
+    }
+
+    pub(super) fn next(&self) -> Option<Step> {
+        either!(self, chain => chain.next())
+    }
+
+    /// Takes up to `steps` steps and waits for them.
+    pub(super) async fn advance(&mut self, steps: usize) -> Result<(), JsError> {
+        match self {
+            #[cfg(feature = "fused")]
+            Self::Fused(chain) => chain.advance(steps).await,
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(chain) => burn::advance(chain, steps).await,
+        }
+    }
+
+    /// The pictures, chains × C × H × W.
+    pub(super) async fn values(&mut self, view: View) -> Result<Vec<f32>, JsError> {
+        match self {
+            #[cfg(feature = "fused")]
+            Self::Fused(chain) => chain.values(view).await,
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(chain) => burn::values(chain, view).await,
+        }
+    }
+
+    /// Draws the pictures into the canvas.
+    #[cfg(feature = "fused")]
+    pub(super) fn render(&mut self, view: View, columns: usize, gap: usize) -> Result<(), JsError> {
+        match self {
+            Self::Fused(chain) => chain.render(view, columns, gap),
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(_) => Err(JsError::new("this engine cannot draw; ask for pixels instead")),
+        }
+    }
+}

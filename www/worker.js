@@ -1,0 +1,52 @@
+// @ts-check
+/**
+ * A worker of the CPU engine: some of the chains, in a thread of their own.
+ *
+ * It answers one message after another, in order; `workers.js` is the other end.
+ */
+
+/** @typedef {import("./engine.js").Chain} Chain */
+
+/** @type {import("./engine.js").WasmEngine} */
+let engine;
+/** @type {Map<number, Chain>} */
+const chains = new Map();
+
+/** @param {number} id @returns {Chain} */
+function chainOf(id) {
+  const chain = chains.get(id);
+  if (!chain) throw new Error(`There is no chain ${id}.`);
+  return chain;
+}
+
+/** @type {Record<string, (message: any) => unknown>} */
+const answers = {
+  async open({ bundle, module, bytes }) {
+    const program = await import(bundle);
+    await program.default({ module_or_path: module });
+    engine = await program.Engine.create("cpu", new program.Model(bytes));
+  },
+  start({ id, settings, seed, first, count }) {
+    chains.set(id, engine.start(settings, seed, first, count));
+  },
+  advance: ({ id, steps }) => chainOf(id).advance(steps),
+  pixels: ({ id, view }) => chainOf(id).pixels(view),
+  free({ id }) {
+    chains.get(id)?.free();
+    chains.delete(id);
+  },
+};
+
+addEventListener("ncsn-panic", (/** @type {any} */ event) => postMessage({ panic: String(event.detail) }));
+
+/** @type {Promise<unknown>} */
+let lane = Promise.resolve();
+addEventListener("message", ({ data }) => {
+  lane = lane.then(async () => {
+    try {
+      postMessage({ call: data.call, result: await answers[data.ask](data) });
+    } catch (error) {
+      postMessage({ call: data.call, error: error instanceof Error ? error.message : String(error) });
+    }
+  });
+});

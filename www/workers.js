@@ -1,0 +1,140 @@
+// @ts-check
+/**
+ * The CPU engine: workers that share the chains of a run among them.
+ *
+ * Chains know nothing of each other, so each worker takes a part of them, and no
+ * memory need be shared: this works on every host, cross-origin isolated or not.
+ */
+import { download, panic } from "./failures.js";
+
+/** @typedef {import("./engine.js").Chain} Chain */
+/** @typedef {import("./engine.js").Progress} Progress */
+
+/** Each holds the network and what it needs to work on it. */
+const MOST_WORKERS = 8;
+
+/** One worker, and the calls that wait for its answer. */
+class Line {
+  #worker;
+  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting = new Map();
+  #calls = 0;
+
+  /** @param {(failure: import("./failures.js").Failure) => void} onFailure */
+  constructor(onFailure) {
+    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker.addEventListener("message", ({ data }) => {
+      if (data.panic) return onFailure(panic(data.panic));
+      const waiting = this.#waiting.get(data.call);
+      this.#waiting.delete(data.call);
+      if (data.error !== undefined) waiting?.reject(new Error(data.error));
+      else waiting?.resolve(data.result);
+    });
+    this.#worker.addEventListener("error", (event) => onFailure(panic(event.message || "A worker could not be started.")));
+  }
+
+  /** @param {string} ask @param {object} message @returns {Promise<any>} */
+  ask(ask, message) {
+    const call = this.#calls++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(call, { resolve, reject });
+      this.#worker.postMessage({ ...message, ask, call });
+    });
+  }
+
+  close() {
+    this.#worker.terminate();
+  }
+}
+
+/**
+ * Starts the workers and gives each the model.
+ * @param {{ bundle: URL, bytes: Uint8Array, schedule: (settings: import("./engine.js").SamplerSettings) => Float32Array, onFailure: (failure: import("./failures.js").Failure) => void }} options
+ * @returns {Promise<import("./engine.js").Engine>}
+ * @throws {import("./failures.js").Failure} where the bundle does not come
+ */
+export async function startWorkers({ bundle, bytes, schedule, onFailure }) {
+  const module = await compile(new URL("./ncsn_bg.wasm", bundle));
+  const count = Math.max(1, Math.min(MOST_WORKERS, (navigator.hardwareConcurrency || 2) - 1));
+  const lines = Array.from({ length: count }, () => new Line(onFailure));
+  await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
+  let ids = 0;
+  return {
+    name: "cpu",
+    device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
+    draws: false,
+    attach() {},
+    start: (settings, seed, chains) => new SharedChain(lines, ids++, schedule(settings), settings, seed, chains),
+    free: () => lines.forEach((line) => line.close()),
+  };
+}
+
+/** Compiled once for all workers. @param {URL} url @returns {Promise<WebAssembly.Module>} */
+async function compile(url) {
+  let response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw download("program", url.href, 0, String(error));
+  }
+  if (!response.ok) throw download("program", url.href, response.status, response.statusText);
+  // A host with a wrong media type for wasm refuses to stream it.
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/**
+ * The chains of a run, each worker with its share.
+ * @implements {Chain}
+ */
+class SharedChain {
+  #id;
+  #lines;
+  #started;
+  /** @type {Progress} */ #progress;
+
+  /**
+   * @param {Line[]} lines @param {number} id @param {Float32Array} sigmas of every step
+   * @param {import("./engine.js").SamplerSettings} settings @param {bigint} seed @param {number} chains
+   */
+  constructor(lines, id, sigmas, settings, seed, chains) {
+    this.#id = id;
+    this.#lines = lines.slice(0, chains);
+    const share = (/** @type {number} */ i) => Math.round((i * chains) / this.#lines.length);
+    this.#started = Promise.all(this.#lines.map((line, i) => line.ask("start", { id, settings, seed, first: share(i), count: share(i + 1) - share(i) })));
+    // Whoever asks for something next hears of a failure.
+    this.#started.catch(() => {});
+    this.#progress = { step: 0, steps: sigmas.length, sigma: sigmas[0], level: 0, levels: settings.levels, done: false };
+  }
+
+  progress() {
+    return this.#progress;
+  }
+
+  /** @param {number} steps */
+  async advance(steps) {
+    const [progress] = await this.#all("advance", { steps });
+    return (this.#progress = progress);
+  }
+
+  /** @param {import("./engine.js").View} view */
+  async pixels(view) {
+    /** @type {Uint8ClampedArray[]} */
+    const parts = await this.#all("pixels", { view });
+    const whole = new Uint8ClampedArray(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  free() {
+    this.#all("free", {}).catch(() => {});
+  }
+
+  /** @param {string} ask @param {object} message */
+  async #all(ask, message) {
+    await this.#started;
+    return Promise.all(this.#lines.map((line) => line.ask(ask, { ...message, id: this.#id })));
+  }
+}

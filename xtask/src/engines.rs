@@ -1,0 +1,81 @@
+//! The page's lazily loaded engines: bundles of the same crate with another executor inside.
+//!
+//! They are put into `www/engines/`, which Trunk copies with the rest of `www/`. The page works
+//! without them, and they take minutes to compile the first time, because Burn does; so `trunk
+//! serve` does not wait for them.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::{
+    tools,
+    workspace::{Workspace, step},
+};
+
+/// An engine beside the one that comes with the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// Burn on the CPU, in workers
+    Cpu,
+    /// Burn on WebGPU, with which the page's own engine must agree
+    Reference,
+}
+
+impl Engine {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Reference => "reference",
+        }
+    }
+
+    /// Cargo's features. The reference brings the fused executor along, so that it shares every
+    /// compiled dependency with the tests that hold the two to each other.
+    fn features(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Reference => "fused,reference",
+        }
+    }
+}
+
+/// Builds these engines, or all of them where none is named.
+pub fn build(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
+    tools::install(workspace)?;
+    let engines = if engines.is_empty() { Engine::value_variants() } else { engines };
+    engines.iter().try_for_each(|&engine| build_one(workspace, engine))
+}
+
+fn build_one(workspace: &Workspace, engine: Engine) -> Result<()> {
+    let name = engine.name();
+    step(
+        &format!("compile the engine {name}"),
+        workspace.cargo(["build", "--release", "--lib", "--no-default-features"])?.args([
+            "--target",
+            "wasm32-unknown-unknown",
+            "--features",
+            engine.features(),
+        ]),
+    )?;
+    let wasm = workspace.target().join("wasm32-unknown-unknown/release/ncsn.wasm");
+    let folder = workspace.root.join("www/engines").join(name);
+    step(
+        &format!("bind the engine {name}"),
+        workspace
+            .command("wasm-bindgen")?
+            .args(["--target", "web", "--no-typescript"])
+            // An eighth of the download, and of use to debuggers only.
+            .args(["--remove-name-section", "--remove-producers-section", "--out-dir"])
+            .arg(&folder)
+            .arg(&wasm),
+    )?;
+    report(&folder.join("ncsn_bg.wasm"))
+}
+
+fn report(wasm: &Path) -> Result<()> {
+    let bytes = wasm.metadata().with_context(|| format!("{} was not made", wasm.display()))?.len();
+    eprintln!("  {} ({:.2} MB)", wasm.display(), bytes as f64 / 1e6);
+    Ok(())
+}
