@@ -9,7 +9,7 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::fused::{Chain, FusedError, Gpu, Network};
+use ncsn::fused::{Chain, FusedError, Gpu, Network, View};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::{self, Weights};
 use ncsn::net::{self, Architecture, Picture, UNetDescription};
@@ -100,4 +100,162 @@ fn any_network_has_the_score_that_burn_gives_it() {
             assert!(error < 1e-4, "{error} at {sigmas:?} with {architecture:?}");
         }
     }
+}
+
+#[test]
+fn the_published_model_has_the_score_that_burn_gives_it() {
+    let bytes = std::fs::read("www/models/mnist.safetensors").expect("there");
+    let ModelFile { card, weights } = ModelFile::read(&bytes).expect("a good model");
+    let network = fused(&gpu(), &card.architecture, &weights);
+    let reference = burn(&card.architecture, &weights);
+    let picture = card.architecture.picture();
+    for sigma in [10.0f32, 1.0, 0.1] {
+        let x: Vec<f32> =
+            normal(2 * picture.dimension(), 3).iter().map(|z| 0.1 + sigma * z).collect();
+        let found = block_on(network.score(&x, &[sigma])).expect("a score");
+        let error = relative(&found, &burn_score(&reference, picture, &x, &[sigma]));
+        assert!(error < 1e-4, "{error} at {sigma}");
+    }
+    assert!(network.launches() < 40, "{} launches", network.launches());
+}
+
+fn ends(network: &Network, program: &Program, seed: u64, chains: Range<usize>) -> Vec<f32> {
+    let mut chain = Chain::new(network, program.clone(), seed, chains).expect("it fits");
+    while chain.submit(usize::MAX) > 0 {}
+    assert_eq!(chain.done(), program.nfe());
+    block_on(chain.noisy()).expect("read back")
+}
+
+/// Start, noise, update and denoising of every sampler; also where a program has more levels than
+/// the tables hold at a time.
+#[test]
+fn a_seed_is_the_same_chain_as_on_burn() {
+    let gpu = gpu();
+    let (architecture, device) = (common::tiny(), Device::flex());
+    let weights = common::weights(&architecture);
+    let network = fused(&gpu, &architecture, &weights);
+    let reference = burn(&architecture, &weights);
+    let base = common::settings();
+    let long = Settings { ladder: ncsn::noise::Ladder { levels: 600, ..base.ladder }, ..base };
+    let samplers =
+        [Sampler::Langevin, Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode];
+    let variants = samplers.map(|sampler| Settings { sampler, ..base });
+    for (settings, seed) in variants.into_iter().chain([long]).zip(u64::MAX - 2..) {
+        let program = settings.program().expect("possible");
+        let found = ends(&network, &program, seed, 4..7);
+        let (network, picture) = (reference.clone(), architecture.picture());
+        let mut chain = sample::Chain::new(network, picture, program.clone(), seed, 4..7, &device);
+        while chain.step() {}
+        let expected: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+        let difference = difference(&found, &expected);
+        assert!(difference < 1e-3, "{:?}: {difference}", settings.sampler);
+    }
+}
+
+#[test]
+fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
+    let gpu = gpu();
+    let weights = common::weights(&common::tiny());
+    let network = fused(&gpu, &common::tiny(), &weights);
+    let program = common::settings().program().expect("possible");
+    let together = ends(&network, &program, 7, 0..5);
+    let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &program, 7, chains)).concat();
+    assert_eq!(together, apart);
+    let shared = common::every_21st(&together[..64 * common::ENDS_OF]);
+    assert!(difference(&shared, &common::ENDS) < 1e-3, "{shared:?}");
+
+    // Looking does not change where a chain goes, and shows D(x̃, σ) at the next step's σ.
+    let mut chain = Chain::new(&network, program.clone(), 7, 0..5).expect("it fits");
+    while chain.done() < 9 {
+        let (x, denoised) = (block_on(chain.noisy()), block_on(chain.denoised()));
+        let (x, denoised) = (x.expect("read back"), denoised.expect("read back"));
+        let sigma = chain.next().expect("not over").sigma;
+        let score = block_on(network.score(&x, &[sigma])).expect("a score");
+        let expected: Vec<f32> = x.iter().zip(&score).map(|(x, s)| x + sigma * sigma * s).collect();
+        assert!(relative(&denoised, &expected) < 1e-5);
+        assert_eq!(chain.submit(1), 1);
+    }
+    while chain.submit(3) > 0 {}
+    assert_eq!(block_on(chain.noisy()).expect("read back"), together);
+    assert_eq!(block_on(chain.denoised()).expect("read back"), together);
+}
+
+/// Rendered to a texture four times as large: each pixel is the picture's, clamped.
+#[test]
+fn chains_are_drawn_as_a_grid() {
+    let gpu = gpu();
+    let weights = common::weights(&common::tiny());
+    let network = fused(&gpu, &common::tiny(), &weights);
+    let program = common::settings().program().expect("possible");
+    let mut chain = Chain::new(&network, program, 3, 0..5).expect("it fits");
+    let (side, columns) = (64, 4);
+    let texture = gpu.device().create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: wgpu::Extent3d { width: side, height: side / 2, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format: wgpu::TextureFormat::Rgba8Unorm,
+        usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    });
+    chain.render(View::Noisy, columns, &texture.create_view(&Default::default())).expect("drawn");
+    let pixels = read_texture(&gpu, &texture);
+    let x = block_on(chain.noisy()).expect("read back");
+    for (at, pixel) in pixels.chunks(4).enumerate() {
+        let (row, column) = (at / side as usize / 2, at % side as usize / 2);
+        let n = row / 8 * columns + column / 8;
+        let expected = match n < 5 {
+            true => {
+                let grey = x[n * 64 + row % 8 * 8 + column % 8].clamp(0.0, 1.0) * 255.0;
+                [grey, grey, grey, 255.0]
+            }
+            false => [0.0; 4],
+        };
+        for (found, expected) in pixel.iter().zip(expected) {
+            assert!((f32::from(*found) - expected).abs() < 0.51, "{at}: {found} {expected}");
+        }
+    }
+}
+
+fn read_texture(gpu: &Gpu, texture: &wgpu::Texture) -> Vec<u8> {
+    let size = texture.size();
+    let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: u64::from(4 * size.width * size.height),
+        usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+        mapped_at_creation: false,
+    });
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    let layout = wgpu::TexelCopyBufferLayout {
+        offset: 0,
+        bytes_per_row: Some(4 * size.width),
+        rows_per_image: None,
+    };
+    encoder.copy_texture_to_buffer(
+        texture.as_image_copy(),
+        wgpu::TexelCopyBufferInfo { buffer: &buffer, layout },
+        size,
+    );
+    gpu.queue().submit([encoder.finish()]);
+    buffer.map_async(wgpu::MapMode::Read, .., |result| result.expect("mapped"));
+    gpu.device().poll(wgpu::PollType::wait_indefinitely()).expect("done");
+    buffer.get_mapped_range(..).expect("mapped").to_vec()
+}
+
+#[test]
+fn what_cannot_work_is_an_error() {
+    let gpu = gpu();
+    let mut weights = common::weights(&common::tiny());
+    let network = fused(&gpu, &common::tiny(), &weights);
+    let score = |x: &[f32], sigmas: &[f32]| block_on(network.score(x, sigmas));
+    assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Pictures { .. })));
+    assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Sigmas { .. })));
+    let program = common::settings().program().expect("possible");
+    let error = Chain::new(&network, program, 1, 0..1 << 20).expect_err("too many");
+    let message = error.to_string();
+    assert!(message.contains("1048576") && message.contains("65535"), "{message}");
+    weights.remove("middle.conv1.bias");
+    let error = block_on(Network::new(&gpu, &common::tiny(), &weights)).expect_err("no bias");
+    assert_eq!(error, FusedError::Weights("middle.conv1.bias".into()));
 }

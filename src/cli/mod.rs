@@ -1,6 +1,7 @@
 //! The two command-line programs, `train` and `ncsn`.
 
 pub mod device;
+pub mod engine;
 pub mod grid;
 pub mod sample;
 pub mod train;

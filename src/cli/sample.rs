@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{device, grid};
+use super::engine::{Choice, Engine};
+use super::grid;
 use crate::model_file::ModelFile;
-use crate::net::{Network, weights};
-use crate::sample::{Chain, Sampler, Settings};
+use crate::sample::{Sampler, Settings};
 
 /// Score-based generative models: what one does with a trained model.
 #[derive(Parser)]
@@ -60,9 +60,12 @@ struct Sample {
     /// How many pictures to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    /// What computes: `fused` if there is a GPU and no --device, otherwise `burn`.
+    #[arg(long)]
+    engine: Option<Choice>,
+    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
+    #[arg(long)]
+    device: Option<String>,
 }
 
 impl clap::ValueEnum for Sampler {
@@ -100,10 +103,8 @@ fn sample(arguments: &Sample) -> anyhow::Result<()> {
     ensure!(matches!(extension, "png" | "npy"), "--out must end in .png or .npy");
 
     let program = settings(arguments, model.card.sampler).program()?;
-    let device = device::parse(&arguments.device)?;
     let picture = model.card.architecture.picture();
-    let network = Network::new(&model.card.architecture, &device)?;
-    let network = weights::apply(network, model.weights, &device);
+    let engine = Engine::new(arguments.engine, arguments.device.as_deref(), model)?;
 
     let batches = arguments.n.div_ceil(arguments.batch);
     let bar = ProgressBar::new((batches * program.nfe()) as u64)
@@ -111,18 +112,8 @@ fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let mut pixels = Vec::with_capacity(arguments.n * picture.dimension());
     for first in (0..arguments.n).step_by(arguments.batch) {
         let chains = first..arguments.n.min(first + arguments.batch);
-        let mut chain =
-            Chain::new(network.clone(), picture, program.clone(), arguments.seed, chains, &device);
-        while chain.step() {
-            // Wait now and then: the queue of a GPU must not grow without bound.
-            if chain.done().is_multiple_of(16)
-                && let Err(error) = device.sync()
-            {
-                bail!("the device failed: {error:?}");
-            }
-            bar.inc(1);
-        }
-        pixels.extend(chain.noisy().into_data().iter::<f32>());
+        let progress = |steps: usize| bar.inc(steps as u64);
+        pixels.extend(engine.run(&program, arguments.seed, chains, progress)?);
     }
     bar.finish_and_clear();
 
@@ -131,7 +122,7 @@ fn sample(arguments: &Sample) -> anyhow::Result<()> {
         "npy" => grid::write_npy(&arguments.out, &bytes, picture)?,
         _ => grid::write_png(&arguments.out, &bytes, picture, 2)?,
     }
-    println!("{} pictures in {}", arguments.n, arguments.out.display());
+    println!("{} pictures in {} ({})", arguments.n, arguments.out.display(), engine.name());
     Ok(())
 }
 

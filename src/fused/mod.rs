@@ -23,6 +23,8 @@ mod gpu;
 mod lower;
 mod memory;
 mod network;
+#[cfg(all(test, not(target_family = "wasm")))]
+mod noise_test;
 mod pack;
 mod plan;
 mod platform;

@@ -105,6 +105,12 @@ impl Network {
         &self.0.gpu
     }
 
+    /// Floating-point operations of one evaluation for one picture: two for each multiplication of
+    /// the convolutions and of the attention. What is done for padding does not count.
+    pub fn operations(&self) -> u64 {
+        self.0.plan.operations()
+    }
+
     /// How many kernels one evaluation launches.
     pub fn launches(&self) -> usize {
         self.0.steps.len()
@@ -128,7 +134,10 @@ fn compile<const N: usize>(gpu: &Gpu, lists: [Vec<Kernel>; N]) -> [Vec<Compiled>
     })
 }
 
-fn pipeline(gpu: &Gpu, kernel: &Kernel) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
+pub(super) fn pipeline(
+    gpu: &Gpu,
+    kernel: &Kernel,
+) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
     let device = gpu.device();
     let entries: Vec<_> = (0..)
         .zip(&kernel.operands)

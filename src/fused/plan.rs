@@ -194,6 +194,28 @@ impl Plan {
         self.tensors[self.table].shape.channels()
     }
 
+    /// See [`super::Network::operations`].
+    pub fn operations(&self) -> u64 {
+        let channels = |id: Id| self.tensors[id].axis.channels();
+        let of = |launch: &Launch| match launch {
+            Launch::Conv(conv) => {
+                let taps = |term: &Term| term.kernel * term.kernel * channels(term.source);
+                let inputs: usize = conv.terms.iter().map(taps).sum();
+                let outputs = match conv.to {
+                    Target::Tensor(id) => channels(id),
+                    Target::Picture => self.picture.channels,
+                };
+                conv.grid[0] * conv.grid[1] * conv.fold * conv.fold * outputs * inputs
+            }
+            Launch::Attention { to, .. } => {
+                let positions = self.tensors[*to].shape.positions();
+                2 * positions * positions * channels(*to)
+            }
+            Launch::Load { .. } | Launch::Norm(_) => 0,
+        };
+        2 * self.steps.iter().map(|launch| of(launch) as u64).sum::<u64>()
+    }
+
     /// The size of σ's features.
     pub fn features(&self) -> usize {
         self.tensors[FEATURES].shape.segments[0]
