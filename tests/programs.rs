@@ -1,59 +1,13 @@
 //! `train` and `ncsn` as a user runs them.
 #![cfg(not(target_family = "wasm"))]
 
+mod cli;
+
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ncsn::model_file::ModelFile;
-use ncsn::random::Key;
-
-/// An IDX file of 60 pictures of 8 × 8: bars at random places.
-fn write_bars(path: &Path) {
-    let mut bytes: Vec<u8> = [0x0803u32, 60, 8, 8].iter().flat_map(|w| w.to_be_bytes()).collect();
-    for picture in 0..60 {
-        let at = (Key { seed: 1, stream: 0, step: 0 }.uniform(picture) * 8.0) as usize;
-        bytes.extend((0..64).map(|pixel| if pixel % 8 == at { 255 } else { 0 }));
-    }
-    fs::write(path, bytes).expect("written");
-}
-
-fn train(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-    command.current_dir(folder).args(arguments);
-    for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
-        if !arguments.contains(&name) {
-            command.args([name, value]);
-        }
-    }
-    command
-}
-
-fn succeed(command: &mut Command) -> String {
-    let output = command.output().expect("the program starts");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-/// The one line that a user sees, with exit code 2.
-fn fail(command: &mut Command) -> String {
-    let Output { status, stderr, .. } = command.output().expect("the program starts");
-    let message = String::from_utf8(stderr).expect("text");
-    assert_eq!(status.code(), Some(2), "{message}");
-    assert!(message.starts_with("error: "), "{message}");
-    message
-}
-
-fn read(path: &Path) -> ModelFile {
-    ModelFile::read(&fs::read(path).expect("there")).expect("a good model")
-}
-
-fn folder_with_bars() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    write_bars(&folder.path().join("bars"));
-    folder
-}
+use cli::{fail, folder_with_bars, read, succeed, train};
 
 #[test]
 fn training_learns_and_its_model_can_be_sampled() {
@@ -101,6 +55,25 @@ fn the_same_seed_trains_the_same_weights() {
         .map(|name| read(&folder.path().join(name).with_extension("safetensors")).weights);
     assert_eq!(a, b);
     assert_ne!(a, c);
+}
+
+/// Computing a batch in parts changes the order of sums, and nothing else.
+#[test]
+fn a_batch_in_parts_trains_the_same_weights() {
+    let folder = folder_with_bars();
+    let weights = |out: &str, parts: &str| {
+        succeed(&mut train(folder.path(), &["--out", out, "--steps", "6", "--accumulate", parts]));
+        read(&folder.path().join(out)).weights
+    };
+    let whole = weights("whole.safetensors", "1");
+    // Eight pictures in parts of 3, 3 and 2.
+    let parts = weights("parts.safetensors", "3");
+    for (name, array) in &whole {
+        for (a, b) in array.values.iter().zip(&parts[name].values) {
+            assert!((a - b).abs() < 2e-3 * a.abs().max(0.01), "{name}: {a} and {b}");
+        }
+    }
+    assert!(fail(&mut train(folder.path(), &["--accumulate", "9"])).contains("9 parts"));
 }
 
 /// Interrupted at a moment of chance, and resumed: the very weights of an uninterrupted run.

@@ -13,12 +13,21 @@ pub fn to_bytes(pixels: &[f32]) -> Vec<u8> {
     pixels.iter().map(|&v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
 }
 
-/// Writes N pictures (C × H × W bytes each, 1 or 3 channels) as one PNG, in a grid as square as can
-/// be, with a border of one pixel around each, enlarged `zoom` times.
+/// Writes the grid of [`encode_png`].
 ///
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_png(path: &Path, bytes: &[u8], shape: Picture, zoom: usize) -> anyhow::Result<()> {
+    let png = encode_png(bytes, shape, zoom)?;
+    std::fs::write(path, png).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// N pictures (C × H × W bytes each, 1 or 3 channels) as one PNG, in a grid as square as can be,
+/// with a border of one pixel around each, enlarged `zoom` times.
+///
+/// # Errors
+/// Where the grid is larger than a PNG may be.
+pub fn encode_png(bytes: &[u8], shape: Picture, zoom: usize) -> anyhow::Result<Vec<u8>> {
     const BORDER: u8 = 64;
     let Picture { channels, height, width } = shape;
     let dimension = shape.dimension();
@@ -40,16 +49,14 @@ pub fn write_png(path: &Path, bytes: &[u8], shape: Picture, zoom: usize) -> anyh
             }
         }
     }
-    let write = || -> anyhow::Result<()> {
-        let file = BufWriter::new(File::create(path)?);
-        let mut encoder = png::Encoder::new(file, w as u32, h as u32);
-        let grey = channels == 1;
-        encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&image)?;
-        Ok(writer.finish()?)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, w as u32, h as u32);
+    let grey = channels == 1;
+    encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&image)?;
+    writer.finish()?;
+    Ok(png)
 }
 
 /// Writes N pictures as a NumPy array of uint8: N × H × W, or N × H × W × C for more channels.

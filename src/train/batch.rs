@@ -1,6 +1,8 @@
 //! A training batch: which pictures, at which noise levels, with which noise. A pure function of
 //! the seed and the step, so that a resumed run needs no generator's state.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Options;
@@ -21,41 +23,42 @@ pub(super) struct Batch {
 const SIGMA_STREAM: u32 = u32::MAX - 1;
 
 impl Batch {
-    /// The batch of a training step.
+    /// The `part` of the batch of a training step.
     pub fn of_step(
         options: &Options,
         pictures: &Pictures,
         order: &mut Order,
         step: u64,
+        part: Range<usize>,
         device: &Device,
     ) -> Self {
-        let size = options.batch;
-        let first = step * size as u64;
-        let indices: Vec<usize> = (0..size as u64).map(|i| order.at(first + i)).collect();
+        let first = step * options.batch as u64;
+        let indices: Vec<usize> = part.clone().map(|i| order.at(first + i as u64)).collect();
         let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
         let sigma = |i: usize| {
             let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
             ln.exp().clamp(options.sigma_min, options.sigma_max)
         };
-        let sigmas = (0..size).map(sigma).collect();
-        Self::new(pictures, &indices, sigmas, options.seed, step as u32, device)
+        let sigmas = part.clone().map(sigma).collect();
+        let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
+        Self::new(pictures, &indices, sigmas, key, device)
     }
 
-    /// The given pictures, each with noise of its level; the noise is keyed by seed and step.
+    /// The given pictures, each with noise of its level: the first with the noise of `key`, the
+    /// others with that of the streams that follow.
     pub fn new(
         pictures: &Pictures,
         indices: &[usize],
         sigmas: Vec<f32>,
-        seed: u64,
-        step: u32,
+        key: Key,
         device: &Device,
     ) -> Self {
         let dimension = pictures.shape.dimension();
         let mut noise = vec![0.0; indices.len() * dimension];
         let mut noisy = Vec::with_capacity(noise.len());
         let rows = noise.chunks_exact_mut(dimension).zip(indices).zip(&sigmas);
-        for (stream, ((z, &index), &sigma)) in (0..).zip(rows) {
-            Key { seed, stream, step }.fill_normal(z);
+        for (stream, ((z, &index), &sigma)) in (key.stream..).zip(rows) {
+            Key { stream, ..key }.fill_normal(z);
             let pixels = pictures.picture(index).iter().map(|&b| f32::from(b) / 255.0);
             noisy.extend(pixels.zip(z).map(|(x, z)| x + sigma * *z));
         }

@@ -20,6 +20,21 @@ pub(super) fn clip_by_global_norm<M: Module>(
     scale.grads
 }
 
+/// The sum of the squares of all parameters, on the device: not finite where one of them is not.
+pub(super) fn squared_norm<M: Module>(module: &M) -> Tensor<1> {
+    let mut norm = Norm(Vec::new());
+    module.visit(&mut norm);
+    Tensor::cat(norm.0, 0).sum()
+}
+
+struct Norm(Vec<Tensor<1>>);
+
+impl ModuleVisitor for Norm {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.val().square().sum());
+    }
+}
+
 struct Squares<'a> {
     grads: &'a GradientsParams,
     sum: Option<Tensor<1>>,

@@ -4,10 +4,14 @@
 mod average;
 mod batch;
 mod checkpoint;
+mod checkpoints;
 mod clip;
+mod files;
 mod options;
 mod trainer;
 
-pub use checkpoint::{Checkpoint, CheckpointError, write_atomically};
+pub use checkpoint::{Checkpoint, CheckpointError};
+pub use checkpoints::{Checkpoints, Found};
+pub use files::write_atomically;
 pub use options::{Options, OptionsError};
 pub use trainer::{TrainError, Trainer};

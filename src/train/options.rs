@@ -18,6 +18,8 @@ pub struct Options {
     pub steps: u64,
     /// Pictures a step.
     pub batch: usize,
+    /// In how many parts, one after the other, a batch is computed.
+    pub accumulate: usize,
     /// Adam's learning rate after warm-up, before decay.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises from 0.
@@ -70,6 +72,10 @@ impl Options {
         }
         if !(1..=65_536).contains(&self.batch) {
             return fail(format!("the batch must be from 1 to 65536, but is {}", self.batch));
+        }
+        if !(1..=self.batch).contains(&self.accumulate) {
+            let Self { accumulate, batch, .. } = self;
+            return fail(format!("a batch of {batch} cannot be computed in {accumulate} parts"));
         }
         if !(1..u64::from(u32::MAX)).contains(&self.steps) {
             return fail(format!("the number of steps must be positive, but is {}", self.steps));

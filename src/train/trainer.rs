@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
@@ -13,8 +13,10 @@ use super::{Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
-use crate::net::{Architecture, Network, Preconditioning};
+use crate::net::{Architecture, Network};
 use crate::noise::Ladder;
+use crate::random::Key;
+use crate::sample::{Chain, Program};
 
 /// Why a run cannot start, go on or be resumed.
 #[derive(Debug, Error)]
@@ -26,15 +28,14 @@ pub enum TrainError {
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
     /// The loss is NaN or infinite.
-    #[error(
-        "the loss is {loss} at step {step}: the training diverged; resume with a smaller --lr from \
-         the last checkpoint"
-    )]
+    #[error("the training diverged between steps {sound} and {step}: {what}")]
     Diverged {
-        /// The loss.
-        loss: f32,
-        /// The step.
+        /// The last step after which all was well, and to which the run has gone back.
+        sound: u64,
+        /// The step after which it was not.
         step: u64,
+        /// What is not finite.
+        what: &'static str,
     },
     /// The device failed.
     #[error("the device failed: {0}")]
@@ -45,14 +46,22 @@ pub enum TrainError {
 pub struct Trainer {
     options: Options,
     device: Device,
+    order: Order,
+    state: State,
+    /// The last state that is known to be finite. Tensors are shared until they are written to.
+    sound: State,
+    /// The sum of losses since they were last asked for, on the device, and how many.
+    losses: Option<(Tensor<1>, u32)>,
+}
+
+/// What a step changes.
+#[derive(Clone)]
+struct State {
     network: Network,
     average: Network,
     optimizer: ModuleOptimizer,
-    order: Order,
     step: u64,
     seconds: f64,
-    /// The sum of losses since they were last asked for, on the device, and how many.
-    losses: Option<(Tensor<1>, u32)>,
 }
 
 impl Trainer {
@@ -70,17 +79,8 @@ impl Trainer {
         let order = Order::new(pictures.len(), options.seed);
         let optimizer = AdamConfig::new().with_beta_2(0.99).init();
         let device = device.clone();
-        Ok(Self {
-            options,
-            device,
-            network,
-            average,
-            optimizer,
-            order,
-            step: 0,
-            seconds: 0.0,
-            losses: None,
-        })
+        let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
+        Ok(Self { options, device, order, sound: state.clone(), state, losses: None })
     }
 
     /// A run that goes on where a checkpoint was written.
@@ -92,12 +92,16 @@ impl Trainer {
         pictures: &Pictures,
         device: &Device,
     ) -> Result<Self, TrainError> {
-        let mut run = Self::new(checkpoint.options, pictures, device)?;
-        run.network = run.network.try_load_record(ModuleRecord::from_bytes(checkpoint.weights)?)?;
-        run.average = run.average.try_load_record(ModuleRecord::from_bytes(checkpoint.average)?)?;
-        run.optimizer = run.optimizer.from_bytes(checkpoint.optimizer)?;
-        (run.step, run.seconds) = (checkpoint.step, checkpoint.seconds);
-        Ok(run)
+        let new = Self::new(checkpoint.options, pictures, device)?;
+        let State { network, average, optimizer, .. } = new.state;
+        let state = State {
+            network: network.try_load_record(ModuleRecord::from_bytes(checkpoint.weights)?)?,
+            average: average.try_load_record(ModuleRecord::from_bytes(checkpoint.average)?)?,
+            optimizer: optimizer.from_bytes(checkpoint.optimizer)?,
+            step: checkpoint.step,
+            seconds: checkpoint.seconds,
+        };
+        Ok(Self { sound: state.clone(), state, ..new })
     }
 
     /// All that is needed to go on.
@@ -105,13 +109,14 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Record`] where Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
+        let State { network, average, optimizer, step, seconds } = self.state.clone();
         Ok(Checkpoint {
             options: self.options.clone(),
-            step: self.step,
-            seconds: self.seconds,
-            weights: self.network.clone().into_record().into_bytes()?,
-            average: self.average.clone().into_record().into_bytes()?,
-            optimizer: self.optimizer.into_bytes()?,
+            step,
+            seconds,
+            weights: network.into_record().into_bytes()?,
+            average: average.into_record().into_bytes()?,
+            optimizer: optimizer.into_bytes()?,
         })
     }
 
@@ -122,43 +127,46 @@ impl Trainer {
 
     /// Steps done.
     pub fn done(&self) -> u64 {
-        self.step
+        self.state.step
     }
 
     /// Seconds spent in steps, over all sessions.
     pub fn seconds(&self) -> f64 {
-        self.seconds
+        self.state.seconds
     }
 
     /// One optimiser step.
     pub fn step(&mut self, pictures: &Pictures) {
         let started = Instant::now();
         let autodiff = self.device.clone().autodiff();
-        let options = &self.options;
-        let batch = Batch::of_step(options, pictures, &mut self.order, self.step, &autodiff);
+        let (options, state) = (&self.options, &mut self.state);
+        let part = options.batch.div_ceil(options.accumulate);
 
-        let score = self.network.score(batch.noisy, &batch.sigmas);
-        let data = self.preconditioning();
-        let lambda: Vec<f32> =
-            batch.sigmas.iter().map(|&sigma| options.weighting.factor(sigma, &data)).collect();
-        let lambda = TensorData::new(lambda, [batch.sigmas.len()]);
-        let lambda = Tensor::<1>::from_data(lambda, &autodiff);
-        let loss = (dsm(score, &batch.sigmas, batch.noise) * lambda).mean();
+        let mut grads = GradientsAccumulator::new();
+        for first in (0..options.batch).step_by(part) {
+            let part = first..options.batch.min(first + part);
+            let batch =
+                Batch::of_step(options, pictures, &mut self.order, state.step, part, &autodiff);
+            let loss = loss(&state.network, batch, options);
+            let backward = loss.backward();
+            grads.accumulate(&state.network, GradientsParams::from_grads(backward, &state.network));
+            let loss = loss.inner();
+            self.losses = Some(match self.losses.take() {
+                Some((sum, count)) => (sum + loss, count),
+                None => (loss, 0),
+            });
+        }
+        if let Some((_, count)) = &mut self.losses {
+            *count += 1;
+        }
 
-        let grads = GradientsParams::from_grads(loss.backward(), &self.network);
-        let grads = clip::clip_by_global_norm(&self.network, grads, options.clip);
-        let rate = options.learning_rate_at(self.step);
-        self.network = self.optimizer.step(rate, self.network.clone(), grads);
-        let decay = options.ema_decay_at(self.step);
-        self.average = average::update(self.average.clone(), &self.network.valid(), decay);
-
-        let loss = loss.inner();
-        self.losses = Some(match self.losses.take() {
-            Some((sum, count)) => (sum + loss, count + 1),
-            None => (loss, 1),
-        });
-        self.step += 1;
-        self.seconds += started.elapsed().as_secs_f64();
+        let grads = clip::clip_by_global_norm(&state.network, grads.grads(), options.clip);
+        let rate = options.learning_rate_at(state.step);
+        state.network = state.optimizer.step(rate, state.network.clone(), grads);
+        let decay = options.ema_decay_at(state.step);
+        state.average = average::update(state.average.clone(), &state.network.valid(), decay);
+        state.step += 1;
+        state.seconds += started.elapsed().as_secs_f64();
     }
 
     /// The mean weighted loss of the steps since this was last asked for, over D/2, so that a
@@ -166,22 +174,27 @@ impl Trainer {
     /// device. `None` where there was no step.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] where it is not finite.
+    /// [`TrainError::Diverged`] where the loss or the weights are not finite; the run is then back
+    /// at its state at the last call.
     pub fn take_loss(&mut self) -> Result<Option<f32>, TrainError> {
         let Some((sum, count)) = self.losses.take() else { return Ok(None) };
         let started = Instant::now();
-        let sum: f32 = sum
-            .try_into_data()
-            .map_err(|e| TrainError::Device(format!("{e:?}")))?
-            .iter::<f32>()
-            .sum();
-        self.seconds += started.elapsed().as_secs_f64();
-        let loss = sum / count as f32;
-        if !loss.is_finite() {
-            return Err(TrainError::Diverged { loss, step: self.step });
+        // A finite loss was computed with the weights before the step: they must be asked, too.
+        let norm = clip::squared_norm(&self.state.network.valid());
+        let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
+        let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        let read: Vec<f32> = read.iter::<f32>().collect();
+        self.state.seconds += started.elapsed().as_secs_f64();
+        let not_finite =
+            ["the loss", "a weight"].into_iter().zip(&read).find(|(_, v)| !v.is_finite());
+        if let Some((what, _)) = not_finite {
+            let (sound, step) = (self.sound.step, self.state.step);
+            self.state = self.sound.clone();
+            return Err(TrainError::Diverged { sound, step, what });
         }
+        self.sound = self.state.clone();
         let dimension = self.options.architecture.picture().dimension();
-        Ok(Some(2.0 * loss / dimension as f32))
+        Ok(Some(2.0 * read[0] / count as f32 / dimension as f32))
     }
 
     /// Held-out `½ ‖σ s + z‖²` of the averaged network at a few noise levels: (σ, loss). The same
@@ -200,8 +213,9 @@ impl Trainer {
             let mut sum = 0.0;
             for (step, indices) in (0..).zip(indices.chunks(BATCH)) {
                 let sigmas = vec![sigma; indices.len()];
-                let batch = Batch::new(pictures, indices, sigmas, 0, step, &self.device);
-                let score = self.average.score(batch.noisy, &batch.sigmas);
+                let key = Key { seed: 0, stream: 0, step };
+                let batch = Batch::new(pictures, indices, sigmas, key, &self.device);
+                let score = self.state.average.score(batch.noisy, &batch.sigmas);
                 let losses = dsm(score, &batch.sigmas, batch.noise).try_into_data();
                 let losses = losses.map_err(|e| TrainError::Device(format!("{e:?}")))?;
                 sum += losses.iter::<f32>().map(f64::from).sum::<f64>();
@@ -211,14 +225,40 @@ impl Trainer {
         Ok(table)
     }
 
-    /// The averaged weights, on the host.
-    pub fn average(&self) -> Weights {
-        weights::collect(&self.average)
+    /// Pictures that the averaged network makes, always from the same seed: `count` × C × H × W.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] where the device fails.
+    pub fn samples(&self, program: &Program, count: usize) -> Result<Vec<f32>, TrainError> {
+        let (network, picture) = (self.state.average.clone(), self.options.architecture.picture());
+        let mut chain = Chain::new(network, picture, program.clone(), 1, 0..count, &self.device);
+        while chain.step() {
+            // The queue of a GPU must not grow without bound.
+            if chain.done().is_multiple_of(16) {
+                self.device.sync().map_err(|e| TrainError::Device(format!("{e:?}")))?;
+            }
+        }
+        let pixels = chain.noisy().try_into_data();
+        let pixels = pixels.map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        Ok(pixels.iter::<f32>().collect())
     }
 
-    fn preconditioning(&self) -> Preconditioning {
-        match &self.options.architecture {
-            Architecture::UNet(unet) => unet.preconditioning,
-        }
+    /// The averaged weights, on the host.
+    pub fn average(&self) -> Weights {
+        weights::collect(&self.state.average)
     }
+}
+
+/// The weighted loss of a part of a batch, over the number of pictures in the *whole* batch, so that
+/// the losses of the parts add up to the batch's.
+fn loss(network: &Network, batch: Batch, options: &Options) -> Tensor<1> {
+    let Architecture::UNet(unet) = &options.architecture;
+    let weight = |&sigma: &f32| {
+        options.weighting.factor(sigma, &unet.preconditioning) / options.batch as f32
+    };
+    let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
+    let weights = TensorData::new(weights, [batch.sigmas.len()]);
+    let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
+    let score = network.score(batch.noisy, &batch.sigmas);
+    (dsm(score, &batch.sigmas, batch.noise) * weights).sum()
 }

@@ -1,0 +1,158 @@
+//! What a run leaves to look at: a folder `x.log` beside `x.safetensors` with tables for any
+//! program, pictures for the eye and event files for TensorBoard.
+//!
+//! A run that is resumed goes on from a checkpoint that is older than its last rows: those are
+//! dropped, and will be written again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::tensorboard::EventFile;
+use crate::cli::grid;
+use crate::sample::Settings;
+use crate::train::{Trainer, write_atomically};
+
+/// The log of a run.
+pub struct Log {
+    folder: PathBuf,
+    losses: Table,
+    held_out: Table,
+    events: EventFile,
+}
+
+/// What is known of the steps since the last row.
+pub struct Row {
+    /// Steps done.
+    pub step: u64,
+    /// The mean weighted loss over D/2.
+    pub loss: f32,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Pictures a second.
+    pub rate: f64,
+    /// Seconds spent in steps since the start of the run.
+    pub seconds: f64,
+}
+
+impl Log {
+    /// The log beside a model: that of a run that goes on after `resumed` steps, or a new one.
+    ///
+    /// # Errors
+    /// Names the file that cannot be written.
+    pub fn open(model: &Path, resumed: Option<u64>) -> anyhow::Result<Self> {
+        let folder = model.with_extension("log");
+        let open = || -> io::Result<Self> {
+            fs::create_dir_all(&folder)?;
+            if resumed.is_none() {
+                remove_old_files(&folder)?;
+            }
+            let header = "step,loss,learning_rate,pictures_per_second,seconds";
+            let losses = Table::open(folder.join("losses.csv"), header, resumed)?;
+            let held_out = Table::open(folder.join("held-out.csv"), "step,sigma,loss", resumed)?;
+            let events = EventFile::create(&folder, resumed)?;
+            Ok(Self { folder: folder.clone(), losses, held_out, events })
+        };
+        open().with_context(|| format!("cannot write to {}", folder.display()))
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Logs what is known of some steps.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn row(&mut self, row: &Row) -> anyhow::Result<()> {
+        let Row { step, loss, learning_rate, rate, seconds } = *row;
+        let line = format!("{step},{loss},{learning_rate:e},{rate:.1},{seconds:.1}\n");
+        let scalars = [
+            ("loss/train", loss),
+            ("learning_rate", learning_rate as f32),
+            ("pictures_per_second", rate as f32),
+        ];
+        self.losses
+            .append(&line)
+            .and_then(|()| self.events.scalars(step, &scalars))
+            .with_context(|| format!("cannot write to {}", self.folder.display()))
+    }
+
+    /// Logs held-out losses: (σ, loss).
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn held_out(&mut self, step: u64, losses: &[(f32, f32)]) -> anyhow::Result<()> {
+        let lines: String =
+            losses.iter().map(|(sigma, loss)| format!("{step},{sigma},{loss}\n")).collect();
+        let tag = |sigma: f32| format!("loss/held-out σ={sigma:.3}");
+        let tags: Vec<_> = losses.iter().map(|&(sigma, loss)| (tag(sigma), loss)).collect();
+        let scalars: Vec<_> = tags.iter().map(|(tag, loss)| (tag.as_str(), *loss)).collect();
+        self.held_out
+            .append(&lines)
+            .and_then(|()| self.events.scalars(step, &scalars))
+            .with_context(|| format!("cannot write to {}", self.folder.display()))
+    }
+
+    /// Makes a grid of pictures with the averaged network, always from the same seed, so that one
+    /// can see them become better.
+    ///
+    /// # Errors
+    /// Where the settings are impossible or a file cannot be written.
+    pub fn samples(
+        &mut self,
+        step: u64,
+        trainer: &Trainer,
+        settings: Settings,
+    ) -> anyhow::Result<()> {
+        const PICTURES: usize = 16;
+        let pixels = trainer.samples(&settings.program()?, PICTURES)?;
+        let shape = trainer.options().architecture.picture();
+        let png = grid::encode_png(&grid::to_bytes(&pixels), shape, 2)?;
+        let path = self.folder.join(format!("samples-{step:08}.png"));
+        write_atomically(&path, &png)
+            .and_then(|()| self.events.png(step, "samples", png))
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// The files that [`Log`] writes, from another run; nothing else that lies there.
+fn remove_old_files(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let samples = name.starts_with("samples-") && name.ends_with(".png");
+        if samples || name.starts_with(EventFile::PREFIX) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A CSV file whose rows begin with the step.
+struct Table(File);
+
+impl Table {
+    fn open(path: PathBuf, header: &str, resumed: Option<u64>) -> io::Result<Self> {
+        let old = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            result => result?,
+        };
+        let mut text = format!("{header}\n");
+        if let Some(resumed) = resumed {
+            let step = |line: &str| line.split(',').next()?.parse::<u64>().ok();
+            // A line without an end was cut off by a crash; the header has no step.
+            let whole = old.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+            text.extend(whole.filter(|line| step(line).is_some_and(|step| step <= resumed)));
+        }
+        write_atomically(&path, text.as_bytes())?;
+        Ok(Self(OpenOptions::new().append(true).open(&path)?))
+    }
+
+    fn append(&mut self, lines: &str) -> io::Result<()> {
+        self.0.write_all(lines.as_bytes())
+    }
+}

@@ -1,0 +1,94 @@
+//! `train`: a model from pictures.
+//!
+//! [`arguments`] is what a user says, [`run`] the loop, [`log`] what is written along the way
+//! ([`tensorboard`] in one of its forms), [`estimate`] what a run would cost.
+
+mod arguments;
+mod estimate;
+mod log;
+mod run;
+mod tensorboard;
+
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+
+use self::arguments::Arguments;
+use self::run::Run;
+use super::device;
+use crate::data::DataSet;
+use crate::train::{Checkpoints, Trainer};
+
+/// The program.
+///
+/// # Errors
+/// Whatever the user should know; one line.
+pub fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let data = DataSet::load(&arguments.data)?;
+    let shape = data.train.shape;
+    ensure!(!data.train.is_empty(), "{}: no pictures to train on", arguments.data.display());
+    println!(
+        "{}: {} pictures of {} × {} × {}, and {} held out",
+        data.name,
+        data.train.len(),
+        shape.channels,
+        shape.height,
+        shape.width,
+        data.held_out.len()
+    );
+    set_threads(arguments.run.threads)?;
+    let checkpoints = Checkpoints::beside(&arguments.run.out);
+    let trainer = trainer(&arguments, &data, &checkpoints)?;
+    let options = trainer.options();
+    println!(
+        "{} parameters on {}; step {} of {}, {} pictures a step",
+        options.architecture.parameters(),
+        arguments.run.device,
+        trainer.done(),
+        options.steps,
+        options.batch
+    );
+    if arguments.run.dry_run {
+        return estimate::print(trainer, &data);
+    }
+    Run::new(arguments.run, data, trainer, checkpoints)?.finish()
+}
+
+/// A new run, or the one that the checkpoints are of.
+fn trainer(
+    arguments: &Arguments,
+    data: &DataSet,
+    checkpoints: &Checkpoints,
+) -> anyhow::Result<Trainer> {
+    let device = device::parse(&arguments.run.device)?;
+    if !arguments.run.resume {
+        let may_replace = arguments.run.overwrite || arguments.run.dry_run;
+        if checkpoints.any() && !may_replace {
+            let path = checkpoints.newest().display();
+            bail!("{path} is there: go on from it with --resume, or replace it with --overwrite");
+        }
+        return Ok(Trainer::new(arguments.options(data), &data.train, &device)?);
+    }
+    let found = checkpoints.load().context("cannot resume; without --resume a new run starts")?;
+    if let Some(warning) = found.warning {
+        eprintln!("warning: {warning}");
+    }
+    let mut checkpoint = found.checkpoint;
+    ensure!(
+        checkpoint.options.architecture.picture() == data.train.shape,
+        "{} is for pictures of another shape",
+        checkpoints.newest().display()
+    );
+    checkpoint.options = arguments.resumed(checkpoint.options);
+    Ok(Trainer::resume(checkpoint, &data.train, &device)?)
+}
+
+/// Burn's Flex computes on rayon's global pool; LibTorch reads the variable of OpenMP.
+fn set_threads(threads: Option<usize>) -> anyhow::Result<()> {
+    let Some(threads) = threads else { return Ok(()) };
+    ensure!(threads > 0, "--threads must be at least 1");
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .context("cannot start the threads")
+}

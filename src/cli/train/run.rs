@@ -1,0 +1,276 @@
+//! A run from its start, or from where it was resumed, to its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::arguments::RunArgs;
+use super::log::{Log, Row};
+use crate::data::DataSet;
+use crate::model_file::{Card, ModelFile, Training};
+use crate::sample::Settings;
+use crate::train::{Checkpoints, TrainError, Trainer, write_atomically};
+
+/// A run under way.
+pub struct Run {
+    arguments: RunArgs,
+    data: DataSet,
+    trainer: Trainer,
+    checkpoints: Checkpoints,
+    log: Log,
+    /// The step of the newest checkpoint.
+    saved: Option<u64>,
+    /// The step at which the model was last looked at, and its held-out losses then.
+    looked: Option<(u64, Vec<(f32, f32)>)>,
+}
+
+impl Run {
+    /// Finds out, before hours of training, that their result could not be written.
+    ///
+    /// # Errors
+    /// Names the file or folder that cannot be written.
+    pub fn new(
+        arguments: RunArgs,
+        data: DataSet,
+        trainer: Trainer,
+        checkpoints: Checkpoints,
+    ) -> anyhow::Result<Self> {
+        ensure_writable(&arguments.out)?;
+        if arguments.overwrite {
+            checkpoints.remove()?;
+        }
+        let done = trainer.done();
+        let log = Log::open(&arguments.out, arguments.resume.then_some(done))?;
+        let saved = arguments.resume.then_some(done);
+        Ok(Self { arguments, data, trainer, checkpoints, log, saved, looked: None })
+    }
+
+    /// Trains until the last step, or until the user stops it, and writes everything.
+    ///
+    /// # Errors
+    /// Where the training diverges, the device fails or a file cannot be written. What was saved
+    /// before is left as it was.
+    pub fn finish(mut self) -> anyhow::Result<()> {
+        let stop = stop_on_ctrl_c()?;
+        match self.train(&stop) {
+            Err(Failure::Train(error @ TrainError::Diverged { .. })) => {
+                return Err(self.keep_what_was_sound(error)?);
+            }
+            Err(Failure::Train(error)) => return Err(error.into()),
+            Err(Failure::Other(error)) => return Err(error),
+            Ok(()) => {}
+        }
+        self.save()?;
+        let stopped = stop.load(Ordering::Relaxed);
+        let held_out = self.look(!stopped)?;
+        if stopped {
+            println!("stopped at step {}; go on with --resume", self.trainer.done());
+        }
+        let dimension = self.data.train.shape.dimension();
+        println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", dimension / 2);
+        for (sigma, loss) in held_out {
+            println!("  σ = {sigma:<8.3} {loss:.2}");
+        }
+        println!(
+            "model in {}, checkpoint in {}, log in {}",
+            self.arguments.out.display(),
+            self.checkpoints.newest().display(),
+            self.log.folder().display()
+        );
+        Ok(())
+    }
+
+    fn train(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        // A report waits for the device, so not every step; but nobody likes to wait for a report.
+        const REPORT: u64 = 10;
+        const REPORT_AFTER: Duration = Duration::from_secs(10);
+        let save_every = Duration::from_secs(self.arguments.save_every);
+        let steps = self.trainer.options().steps;
+        let mut progress = Progress::new(steps, self.trainer.done())?;
+        let mut saved = Instant::now();
+        let mut reported = (self.trainer.done(), Instant::now());
+        while self.trainer.done() < steps && !stop.load(Ordering::Relaxed) {
+            self.trainer.step(&self.data.train);
+            let done = self.trainer.done();
+            let look = self.arguments.sample_every > 0
+                && done.is_multiple_of(self.arguments.sample_every)
+                && done < steps;
+            let due = done.is_multiple_of(REPORT) || reported.1.elapsed() >= REPORT_AFTER;
+            if !(due || look || done == steps) {
+                continue;
+            }
+            // Whatever is saved or shown below was found to be finite here.
+            let Some(loss) = self.trainer.take_loss()? else { continue };
+            let pictures = (done - reported.0) * self.trainer.options().batch as u64;
+            let rate = pictures as f64 / reported.1.elapsed().as_secs_f64();
+            progress.report(done, loss, rate);
+            let learning_rate = self.trainer.options().learning_rate_at(done - 1);
+            let seconds = self.trainer.seconds();
+            self.log.row(&Row { step: done, loss, learning_rate, rate, seconds })?;
+            if look {
+                self.look(true)?;
+            }
+            if saved.elapsed() >= save_every {
+                self.save()?;
+                saved = Instant::now();
+            }
+            reported = (done, Instant::now());
+        }
+        self.trainer.take_loss()?;
+        progress.end();
+        Ok(())
+    }
+
+    /// Writes a checkpoint, unless the newest is of this very step.
+    fn save(&mut self) -> anyhow::Result<()> {
+        let step = self.trainer.done();
+        if self.saved != Some(step) {
+            self.checkpoints.save(&self.trainer.checkpoint()?)?;
+            self.saved = Some(step);
+        }
+        Ok(())
+    }
+
+    /// Looks at the averaged network (held-out losses and, if wanted, a grid of samples) and writes
+    /// the model. The losses: (σ, loss).
+    fn look(&mut self, samples: bool) -> anyhow::Result<Vec<(f32, f32)>> {
+        let step = self.trainer.done();
+        if let Some((at, held_out)) = &self.looked
+            && *at == step
+        {
+            return Ok(held_out.clone());
+        }
+        let held_out = self.trainer.held_out(&self.data.held_out)?;
+        self.log.held_out(step, &held_out)?;
+        if samples {
+            let settings = self.recommended();
+            self.log.samples(step, &self.trainer, settings)?;
+        }
+        let model = self.model(held_out.clone());
+        write_atomically(&self.arguments.out, &model.write()?)
+            .with_context(|| format!("cannot write {}", self.arguments.out.display()))?;
+        self.looked = Some((step, held_out.clone()));
+        Ok(held_out)
+    }
+
+    fn recommended(&self) -> Settings {
+        let options = self.trainer.options();
+        Settings::recommended(options.sigma_max, options.sigma_min)
+    }
+
+    fn model(&self, held_out: Vec<(f32, f32)>) -> ModelFile {
+        let Self { arguments, data, trainer, .. } = self;
+        let options = trainer.options().clone();
+        let name = arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
+        let training = Training {
+            data: data.name.clone(),
+            pictures: data.train.len(),
+            steps: trainer.done(),
+            examples: trainer.done() * options.batch as u64,
+            ema_decay: options.ema_decay,
+            weighting: options.weighting,
+            seconds: trainer.seconds(),
+            device: arguments.device.clone(),
+            held_out,
+        };
+        let card = Card {
+            format: Card::FORMAT,
+            name,
+            sampler: self.recommended(),
+            architecture: options.architecture,
+            training,
+            licence: arguments.licence.clone(),
+        };
+        ModelFile { card, weights: trainer.average() }
+    }
+
+    /// After a divergence the trainer stands where all was well: saves that, and says what to do.
+    fn keep_what_was_sound(&mut self, error: TrainError) -> anyhow::Result<anyhow::Error> {
+        self.save()?;
+        Ok(anyhow::Error::from(error).context(format!(
+            "step {} is saved in {}; go on from it with --resume and an --lr below {}, or start \
+             anew with a smaller --clip or a longer --warm-up",
+            self.trainer.done(),
+            self.checkpoints.newest().display(),
+            self.trainer.options().learning_rate
+        )))
+    }
+}
+
+/// A run ends early for a reason of the training, after which there is something to save, or for
+/// any other.
+enum Failure {
+    Train(TrainError),
+    Other(anyhow::Error),
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        Self::Train(error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// A bar for a terminal; where there is none, a line now and then.
+struct Progress {
+    bar: ProgressBar,
+    /// A running mean: single losses jump with the noise levels that were drawn.
+    loss: Option<f32>,
+    logged: Instant,
+}
+
+impl Progress {
+    fn new(steps: u64, done: u64) -> anyhow::Result<Self> {
+        let template = "{bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
+        let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(template)?);
+        bar.set_position(done);
+        bar.reset_eta();
+        Ok(Self { bar, loss: None, logged: Instant::now() })
+    }
+
+    fn report(&mut self, done: u64, loss: f32, rate: f64) {
+        const LOG_EVERY: Duration = Duration::from_secs(60);
+        let mean = self.loss.map_or(loss, |mean| mean + 0.05 * (loss - mean));
+        self.loss = Some(mean);
+        let message = format!("{mean:.4}, {rate:.0} pictures/s");
+        if self.bar.is_hidden() && self.logged.elapsed() >= LOG_EVERY {
+            eprintln!("step {done} of {}, loss {message}", self.bar.length().unwrap_or_default());
+            self.logged = Instant::now();
+        }
+        self.bar.set_position(done);
+        self.bar.set_message(message);
+    }
+
+    fn end(self) {
+        self.bar.abandon();
+    }
+}
+
+/// The first Ctrl-C asks for a clean end, the second is an end.
+fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn ensure_writable(out: &Path) -> anyhow::Result<()> {
+    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
+    let probe: PathBuf = out.with_extension("probe");
+    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
+    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+}

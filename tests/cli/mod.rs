@@ -1,0 +1,55 @@
+//! The programs as a user runs them, on a data set that is made on the spot.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ncsn::model_file::ModelFile;
+use ncsn::random::Key;
+
+/// An IDX file of 60 pictures of 8 × 8: bars at random places.
+pub fn write_bars(path: &Path) {
+    let mut bytes: Vec<u8> = [0x0803u32, 60, 8, 8].iter().flat_map(|w| w.to_be_bytes()).collect();
+    for picture in 0..60 {
+        let at = (Key { seed: 1, stream: 0, step: 0 }.uniform(picture) * 8.0) as usize;
+        bytes.extend((0..64).map(|pixel| if pixel % 8 == at { 255 } else { 0 }));
+    }
+    fs::write(path, bytes).expect("written");
+}
+
+pub fn train(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    command.current_dir(folder).args(arguments);
+    for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
+        if !arguments.contains(&name) {
+            command.args([name, value]);
+        }
+    }
+    command
+}
+
+pub fn succeed(command: &mut Command) -> String {
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The one line that a user sees, with exit code 2.
+pub fn fail(command: &mut Command) -> String {
+    let Output { status, stderr, .. } = command.output().expect("the program starts");
+    let message = String::from_utf8(stderr).expect("text");
+    assert_eq!(status.code(), Some(2), "{message}");
+    assert!(message.starts_with("error: "), "{message}");
+    message
+}
+
+pub fn read(path: &Path) -> ModelFile {
+    ModelFile::read(&fs::read(path).expect("there")).expect("a good model")
+}
+
+pub fn folder_with_bars() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_bars(&folder.path().join("bars"));
+    folder
+}

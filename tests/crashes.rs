@@ -1,0 +1,155 @@
+//! What must not cost a user the work of hours: a killed process, a damaged file, a full disk, a
+//! training that diverges.
+#![cfg(unix)]
+
+mod cli;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cli::{fail, folder_with_bars, read, succeed, train};
+
+const RUN: [&str; 6] = ["--out", "m.safetensors", "--save-every", "0", "--sample-every", "50"];
+
+fn steps(folder: &Path, table: &str) -> Vec<u64> {
+    let text = fs::read_to_string(folder.join(table)).expect("a log");
+    let step = |line: &str| line.split(',').next().and_then(|step| step.parse().ok());
+    text.lines().skip(1).map(|line| step(line).expect("a whole line")).collect()
+}
+
+/// Killed at moments of chance while it saves as often as it can, and resumed each time: the very
+/// weights of an uninterrupted run, and every step once in the log.
+#[test]
+fn a_killed_run_can_always_go_on() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let length = ["--steps", "200", "--accumulate", "2"];
+    let whole = ["--out", "whole.safetensors"];
+    succeed(&mut train(at, &[&whole[..], &length].concat()));
+
+    for kill in 0..15 {
+        let resume = at.join("m.checkpoint").exists() || at.join("m.previous.checkpoint").exists();
+        let resume: &[&str] = if resume { &["--resume"] } else { &[] };
+        let mut run = train(at, &[&RUN[..], &length, resume].concat());
+        let mut child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let chance = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        std::thread::sleep(Duration::from_millis(u64::from(chance.subsec_nanos() % 400)));
+        let _ended_before = child.kill();
+        let output = child.wait_with_output().expect("it ends");
+        // By a signal, or well, but never because of what an earlier kill had left.
+        assert!(output.status.code().is_none_or(|code| code == 0), "kill {kill}: {output:?}");
+    }
+    succeed(&mut train(at, &[&RUN[..], &["--resume"]].concat()));
+    assert_eq!(
+        read(&at.join("m.safetensors")).weights,
+        read(&at.join("whole.safetensors")).weights
+    );
+
+    let rows = steps(at, "m.log/losses.csv");
+    assert!(rows.is_sorted_by(|a, b| a < b), "{rows:?}");
+    assert_eq!(rows.last(), Some(&200));
+    let held_out = steps(at, "m.log/held-out.csv");
+    assert_eq!(held_out, [50, 100, 150, 200].map(|step| [step; 8]).concat());
+    assert!(at.join("m.log/samples-00000200.png").exists());
+}
+
+/// A bit that flips anywhere in the newest checkpoint is found, and the one before is used.
+#[test]
+fn a_damaged_checkpoint_gives_way_to_the_one_before() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &[&RUN[..], &["--steps", "30"]].concat()));
+    let [newest, previous] = ["m.checkpoint", "m.previous.checkpoint"].map(|name| at.join(name));
+    let (good, before) = (fs::read(&newest).expect("saved"), fs::read(&previous).expect("saved"));
+    let weights = read(&at.join("m.safetensors")).weights;
+
+    let flip = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let option = good.windows(5).position(|word| word == b"batch").expect("options are in it");
+    let damaged = [
+        good[..good.len() / 2].to_vec(),
+        Vec::new(),
+        flip(good.len() / 2),
+        flip(good.len() - 1),
+        flip(option),
+    ];
+    for bytes in damaged {
+        fs::write(&newest, bytes).expect("written");
+        fs::write(&previous, &before).expect("written");
+        let mut resume = train(at, &[&RUN[..], &["--resume"]].concat());
+        let output = resume.output().expect("starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("damaged"), "{said}");
+        assert!(said.contains("m.previous.checkpoint, which is of step 20"), "{said}");
+        assert_eq!(read(&at.join("m.safetensors")).weights, weights);
+    }
+
+    for path in [&newest, &previous] {
+        fs::write(path, &good[..100]).expect("written");
+    }
+    let said = fail(&mut train(at, &[&RUN[..], &["--resume"]].concat()));
+    assert!(said.contains("m.checkpoint is damaged"), "{said}");
+}
+
+/// The limit on the size of a file stands for a full disk: writing fails in the middle of a file.
+#[test]
+fn a_write_that_fails_names_the_file_and_loses_nothing() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &[&RUN[..], &["--steps", "20"]].concat()));
+    let contents = || {
+        ["m.checkpoint", "m.previous.checkpoint", "m.safetensors"]
+            .map(|name| fs::read(at.join(name)).expect("there"))
+    };
+    let saved = contents();
+
+    let run = train(at, &[&RUN[..], &["--resume", "--steps", "60"]].concat());
+    let blocks = saved[0].len() / 512 / 2;
+    let mut limited = Command::new("sh");
+    // Without the trap the signal would end the process before it hears of the error.
+    limited.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""), "sh"]);
+    limited.current_dir(at).arg(run.get_program()).args(run.get_args());
+    let said = fail(&mut limited);
+    assert!(said.contains("cannot write m.checkpoint"), "{said}");
+    assert_eq!(contents(), saved);
+    assert!(!at.join("m.checkpoint.partial").exists(), "what fills the disk is removed");
+
+    succeed(&mut train(at, &[&RUN[..], &["--resume", "--steps", "60"]].concat()));
+}
+
+/// The loss is read every few steps only; what is saved must be from before the divergence.
+#[test]
+fn a_diverging_run_stops_and_keeps_its_last_good_state() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let sane = ["--steps", "40", "--warm-up", "1"];
+    succeed(&mut train(at, &[&RUN[..], &sane].concat()));
+    let resume = [&RUN[..], &["--resume", "--steps", "80"]].concat();
+    let said = fail(&mut train(at, &[&resume[..], &["--lr", "1e30"]].concat()));
+    assert!(said.contains("diverged between steps 40 and 50"), "{said}");
+    assert!(said.contains("m.checkpoint") && said.contains("--lr"), "{said}");
+
+    // The advice works, and nothing of the divergence is left.
+    succeed(&mut train(at, &[&resume[..], &["--lr", "1e-3"]].concat()));
+    let model = read(&at.join("m.safetensors"));
+    assert_eq!(model.card.training.steps, 80);
+    let (_, loss) = model.card.training.held_out[4];
+    assert!(loss < 32.0, "worse than a network that answers 0: {loss}");
+}
+
+/// Forgetting --resume must not cost the run that is there.
+#[test]
+fn a_new_run_does_not_replace_an_old_one_unasked() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &[&RUN[..], &["--steps", "10"]].concat()));
+    let said = fail(&mut train(at, &[&RUN[..], &["--steps", "10"]].concat()));
+    assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
+    succeed(&mut train(at, &[&RUN[..], &["--steps", "20", "--overwrite"]].concat()));
+    assert_eq!(steps(at, "m.log/losses.csv"), [10, 20]);
+}
