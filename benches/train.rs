@@ -1,0 +1,70 @@
+//! Steps of training the default U-Net on the CPU: `cargo bench --bench train -- BATCH STEPS
+//! THREADS`. Prints the wall and processor seconds of a step, as `train_torch.py` does;
+//! `cargo xtask bench train` runs the two in turn.
+
+#[cfg(not(target_family = "wasm"))]
+fn main() {
+    bench::main();
+}
+
+#[cfg(target_family = "wasm")]
+fn main() {}
+
+#[cfg(not(target_family = "wasm"))]
+mod bench {
+    use std::time::{Duration, Instant};
+
+    use burn::tensor::Device;
+    use ncsn::data::Pictures;
+    use ncsn::loss::Weighting;
+    use ncsn::net::{Architecture, Picture, Preconditioning, UNetDescription};
+    use ncsn::random::Key;
+    use ncsn::train::{Options, Trainer};
+
+    pub fn main() {
+        // `cargo bench` adds an argument of its own.
+        let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+        let [batch, steps, threads] = numbers[..] else { panic!("BATCH STEPS THREADS") };
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("threads");
+
+        let shape = Picture { channels: 1, height: 28, width: 28 };
+        let key = Key { seed: 1, stream: 0, step: 0 };
+        let bytes = (0..4096 * 784).map(|i| (key.uniform(i) * 256.0) as u8).collect();
+        let pictures = Pictures { shape, bytes };
+        let scale = Preconditioning { mean: 0.1307, deviation: 0.3081 };
+        let options = Options {
+            architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
+            seed: 0,
+            steps: 1000,
+            batch,
+            accumulate: 1,
+            learning_rate: 1e-4,
+            warm_up: 1,
+            clip: 1.0,
+            ema_decay: 0.999,
+            weighting: Weighting::Edm,
+            sigma_max: 20.0,
+            sigma_min: 0.01,
+            sigma_centre: 0.4,
+            sigma_spread: 1.5,
+        };
+        let mut trainer = Trainer::new(options, &pictures, &Device::flex()).expect("possible");
+        let mut steps_done = |steps: usize| {
+            for _ in 0..steps {
+                trainer.step(&pictures);
+            }
+            trainer.take_loss().expect("finite");
+        };
+        steps_done(3);
+        let (wall, cpu) = (Instant::now(), processor_time());
+        steps_done(steps);
+        let each = |time: Duration| time.as_secs_f64() / steps as f64;
+        let (wall, cpu) = (each(wall.elapsed()), each(processor_time() - cpu));
+        println!("wall {wall:.6} cpu {cpu:.6} batch {batch}");
+    }
+
+    /// What the threads of this process have used.
+    fn processor_time() -> Duration {
+        cpu_time::ProcessTime::now().as_duration()
+    }
+}
