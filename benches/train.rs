@@ -19,7 +19,7 @@ mod bench {
     use ncsn::loss::Weighting;
     use ncsn::net::{Architecture, Picture, Preconditioning, UNetDescription};
     use ncsn::random::Key;
-    use ncsn::train::{Options, Trainer};
+    use ncsn::train::{Options, Precision, Trainer};
 
     pub fn main() {
         // `cargo bench` adds an argument of its own.
@@ -38,6 +38,7 @@ mod bench {
             steps: 1000,
             batch,
             accumulate: 1,
+            precision: Precision::F32,
             learning_rate: 1e-4,
             warm_up: 1,
             clip: 1.0,

@@ -76,6 +76,49 @@ fn a_batch_in_parts_trains_the_same_weights() {
     assert!(fail(&mut train(folder.path(), &["--accumulate", "9"])).contains("9 parts"));
 }
 
+/// The order of sums must not depend on how many threads there are.
+#[test]
+fn any_number_of_threads_trains_the_same_weights() {
+    let folder = folder_with_bars();
+    let weights = |threads: &str| {
+        let out = format!("{threads}.safetensors");
+        let run = ["--out", &out, "--steps", "5", "--batch", "40", "--threads", threads];
+        succeed(&mut train(folder.path(), &run));
+        read(&folder.path().join(out)).weights
+    };
+    let alone = weights("1");
+    assert_eq!(alone, weights("2"));
+    assert_eq!(alone, weights("3"));
+}
+
+/// bf16 has 8 bits of precision: the losses are those of f32 to within a few percent, and not the
+/// same.
+#[test]
+fn mixed_precision_learns_what_f32_learns() {
+    let folder = folder_with_bars();
+    let held_out = |precision: &str| {
+        let out = format!("{precision}.safetensors");
+        let run = ["--out", &out, "--steps", "60", "--warm-up", "5", "--precision", precision];
+        succeed(&mut train(folder.path(), &run));
+        read(&folder.path().join(out)).card.training.held_out
+    };
+    let (full, mixed) = (held_out("f32"), held_out("bf16"));
+    assert_ne!(full, mixed);
+    for ((sigma, full), (_, mixed)) in full.into_iter().zip(mixed) {
+        assert!((full - mixed).abs() < 0.1 * full, "σ = {sigma}: {full} in f32, {mixed} in bf16");
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_cost_and_writes_nothing() {
+    let folder = folder_with_bars();
+    let said = succeed(&mut train(folder.path(), &["--dry-run", "--out", "m.safetensors"]));
+    assert!(said.contains("parameters: 73428"), "{said}");
+    assert!(said.contains("pictures/s") && said.contains("Adam"), "{said}");
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("there").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
 /// Interrupted at a moment of chance, and resumed: the very weights of an uninterrupted run.
 #[cfg(unix)]
 #[test]
@@ -113,6 +156,7 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(train(&["--widths", "8,15"]).contains("15"));
     assert!(train(&["--patch", "3"]).contains("multiples of 6"));
     assert!(train(&["--sigma-min", "30"]).contains("sigma_min"));
+    assert!(train(&["--device", "cpu,cpu"]).contains("several devices"));
     assert!(train(&["--device", "abacus"]).contains("no such device"));
     assert!(train(&["--out", "no/such/folder/m.safetensors"]).contains("cannot write"));
     assert!(train(&["--resume", "--out", "never.safetensors"]).contains("never.checkpoint"));

@@ -11,6 +11,12 @@ const FEATURES: [&str; 4] = ["cuda", "vulkan", "metal", "libtorch"];
 /// # Errors
 /// Where the name is unknown, or this program was built without it.
 pub fn parse(name: &str) -> anyhow::Result<Device> {
+    if name.contains(',') {
+        bail!(
+            "--device {name}: training on several devices is not possible yet (docs/training.md \
+             says why); choose one of them"
+        );
+    }
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
     let Ok(_index) = index.parse::<usize>() else {
         bail!("--device {name}: `{index}` is not the number of a device");

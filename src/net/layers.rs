@@ -62,6 +62,8 @@ impl SigmaEmbedding {
         let features: Vec<f32> =
             sigmas.iter().flat_map(|&sigma| sigma_features(sigma, size / 2)).collect();
         let features = Tensor::from_data(TensorData::new(features, [sigmas.len(), size]), device);
+        let features: Tensor<2> = features;
+        let features = features.cast(self.first.weight.dtype());
         silu(self.second.forward(silu(self.first.forward(features))))
     }
 }

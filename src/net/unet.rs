@@ -104,10 +104,11 @@ impl UNet {
         centred * column(|c| c.skip) + raw * column(|c| c.output)
     }
 
-    /// F of [`super::precondition`].
+    /// F of [`super::precondition`], computed in the type of the weights.
     fn raw(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         let embedding = self.embedding.forward(sigmas, &x.device());
-        let mut x = self.stem.forward(fold(x, self.patch));
+        let (outside, inside) = (x.dtype(), self.stem.weight.dtype());
+        let mut x = self.stem.forward(fold(x.cast(inside), self.patch));
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
             x = level.forward(x, &embedding);
@@ -123,6 +124,6 @@ impl UNet {
                 x = unfold(resample.forward(x), 2);
             }
         }
-        unfold(self.head.forward(silu(self.head_norm.forward(x))), self.patch)
+        unfold(self.head.forward(silu(self.head_norm.forward(x))), self.patch).cast(outside)
     }
 }

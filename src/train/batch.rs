@@ -6,7 +6,7 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Options;
-use crate::data::{Order, Pictures};
+use crate::data::Pictures;
 use crate::random::Key;
 
 /// One batch on a device.
@@ -23,17 +23,15 @@ pub(super) struct Batch {
 const SIGMA_STREAM: u32 = u32::MAX - 1;
 
 impl Batch {
-    /// The `part` of the batch of a training step.
+    /// The `part` of the batch of a training step; `indices` are those of the whole batch.
     pub fn of_step(
         options: &Options,
         pictures: &Pictures,
-        order: &mut Order,
+        indices: &[usize],
         step: u64,
         part: Range<usize>,
         device: &Device,
     ) -> Self {
-        let first = step * options.batch as u64;
-        let indices: Vec<usize> = part.clone().map(|i| order.at(first + i as u64)).collect();
         let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
         let sigma = |i: usize| {
             let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
@@ -41,7 +39,7 @@ impl Batch {
         };
         let sigmas = part.clone().map(sigma).collect();
         let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
-        Self::new(pictures, &indices, sigmas, key, device)
+        Self::new(pictures, &indices[part], sigmas, key, device)
     }
 
     /// The given pictures, each with noise of its level: the first with the noise of `key`, the

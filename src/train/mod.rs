@@ -8,10 +8,13 @@ mod checkpoints;
 mod clip;
 mod files;
 mod options;
+mod precision;
+mod shards;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
 pub use files::write_atomically;
 pub use options::{Options, OptionsError};
+pub use precision::Precision;
 pub use trainer::{TrainError, Trainer};

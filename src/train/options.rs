@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Precision;
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::Ladder;
@@ -20,6 +21,8 @@ pub struct Options {
     pub batch: usize,
     /// In how many parts, one after the other, a batch is computed.
     pub accumulate: usize,
+    /// What the network computes in.
+    pub precision: Precision,
     /// Adam's learning rate after warm-up, before decay.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises from 0.

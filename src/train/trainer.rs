@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
 use super::batch::Batch;
+use super::shards::Shards;
 use super::{Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
@@ -37,6 +38,9 @@ pub enum TrainError {
         /// What is not finite.
         what: &'static str,
     },
+    /// The device does not have the precision that was asked for.
+    #[error("this device cannot compute in bf16; train without --precision bf16")]
+    Precision,
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
@@ -46,6 +50,7 @@ pub enum TrainError {
 pub struct Trainer {
     options: Options,
     device: Device,
+    shards: Shards,
     order: Order,
     state: State,
     /// The last state that is known to be finite. Tensors are shared until they are written to.
@@ -71,6 +76,9 @@ impl Trainer {
     /// [`TrainError::Options`].
     pub fn new(options: Options, pictures: &Pictures, device: &Device) -> Result<Self, TrainError> {
         options.check()?;
+        if !device.supports_dtype(options.precision.dtype()) {
+            return Err(TrainError::Precision);
+        }
         let autodiff = device.clone().autodiff();
         autodiff.seed(options.seed);
         let network = Network::new(&options.architecture, &autodiff)
@@ -80,7 +88,9 @@ impl Trainer {
         let optimizer = AdamConfig::new().with_beta_2(0.99).init();
         let device = device.clone();
         let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
-        Ok(Self { options, device, order, sound: state.clone(), state, losses: None })
+        let shards = Shards::new(&device, options.batch.div_ceil(options.accumulate))
+            .map_err(|e| TrainError::Device(e.to_string()))?;
+        Ok(Self { options, device, shards, order, sound: state.clone(), state, losses: None })
     }
 
     /// A run that goes on where a checkpoint was written.
@@ -140,21 +150,30 @@ impl Trainer {
         let started = Instant::now();
         let autodiff = self.device.clone().autodiff();
         let (options, state) = (&self.options, &mut self.state);
-        let part = options.batch.div_ceil(options.accumulate);
+        let (order, first) = (&mut self.order, state.step * options.batch as u64);
+        let indices: Vec<usize> =
+            (first..).take(options.batch).map(|position| order.at(position)).collect();
 
         let mut grads = GradientsAccumulator::new();
+        let part = options.batch.div_ceil(options.accumulate);
         for first in (0..options.batch).step_by(part) {
-            let part = first..options.batch.min(first + part);
-            let batch =
-                Batch::of_step(options, pictures, &mut self.order, state.step, part, &autodiff);
-            let loss = loss(&state.network, batch, options);
-            let backward = loss.backward();
-            grads.accumulate(&state.network, GradientsParams::from_grads(backward, &state.network));
-            let loss = loss.inner();
-            self.losses = Some(match self.losses.take() {
-                Some((sum, count)) => (sum + loss, count),
-                None => (loss, 0),
-            });
+            let shards = self.shards.cut(first..options.batch.min(first + part));
+            let fork = |shard| (shard, state.network.clone().fork(&autodiff));
+            let shards = shards.into_iter().map(fork).collect();
+            let step = state.step;
+            let compute = |(shard, network): (_, Network)| {
+                let batch = Batch::of_step(options, pictures, &indices, step, shard, &autodiff);
+                let loss = loss(&options.precision.cast(network.clone()), batch, options);
+                let grads = GradientsParams::from_grads(loss.backward(), &network);
+                (loss.inner(), grads)
+            };
+            for (loss, shard) in self.shards.map(shards, compute) {
+                grads.accumulate(&state.network, shard);
+                self.losses = Some(match self.losses.take() {
+                    Some((sum, count)) => (sum + loss, count),
+                    None => (loss, 0),
+                });
+            }
         }
         if let Some((_, count)) = &mut self.losses {
             *count += 1;

@@ -4,6 +4,7 @@
 //! The tools that the page needs are installed on first use, at pinned versions, outside the
 //! checkout (see [`tools`]).
 
+mod bench;
 mod chrome;
 mod engines;
 mod page;
@@ -14,6 +15,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bench::Bench;
 use clap::{Parser, Subcommand};
 use workspace::Workspace;
 
@@ -47,6 +49,12 @@ enum Task {
     },
     /// Check formatting and lints, then run every test: native, in headless Chrome, and of the page
     Test,
+    /// Time what must be fast, beside what others have; alone, says what there is to time
+    #[command(arg_required_else_help = true)]
+    Bench {
+        #[command(subcommand)]
+        bench: Bench,
+    },
     /// Install the pinned tools and stop, for instance to fill a cache
     Setup,
 }
@@ -68,6 +76,7 @@ fn run(task: Task) -> Result<()> {
         Task::Engines { engines } => engines::build(&workspace, &engines),
         Task::Build { trunk_args } => page::build(&workspace, &trunk_args),
         Task::Test => test::run(&workspace),
+        Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Setup => tools::install(&workspace),
     }
 }

@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 use crate::data::DataSet;
 use crate::loss::Weighting;
 use crate::net::{Architecture, UNetDescription};
-use crate::train::Options;
+use crate::train::{Options, Precision};
 
 /// Train a score-based generative model on pictures.
 ///
@@ -76,6 +76,10 @@ pub struct OptimisationArgs {
     /// weights are the same but for rounding.
     #[arg(long, default_value_t = 1)]
     pub accumulate: usize,
+    /// What the network computes in; weights, optimiser and loss are in f32 either way. bf16 is
+    /// for GPUs that have it.
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    pub precision: Precision,
     /// Adam's learning rate after warm-up; it decays to nothing along half a cosine.
     #[arg(long)]
     pub lr: Option<f64>,
@@ -138,6 +142,19 @@ impl ValueEnum for Weighting {
     }
 }
 
+impl ValueEnum for Precision {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::F32, Self::Bf16]
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }))
+    }
+}
+
 /// The run of a user who does not say how long: some hours on a CPU, minutes on a GPU.
 const STEPS: u64 = 30_000;
 const LEARNING_RATE: f64 = 2e-3;
@@ -152,6 +169,7 @@ impl Arguments {
             steps: optimisation.steps.unwrap_or(STEPS),
             batch: optimisation.batch,
             accumulate: optimisation.accumulate,
+            precision: optimisation.precision,
             learning_rate: optimisation.lr.unwrap_or(LEARNING_RATE),
             warm_up: optimisation.warm_up,
             clip: optimisation.clip,
