@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::loss::dsm;
 use ncsn::net::{Architecture, Network, weights};
 use ncsn::random::Key;
-use ncsn::sample::{Chain, Program, Sampler, Settings, Start, Step, host};
+use ncsn::sample::{Chain, Program, Sampler, Settings, Start, Step, Update, host};
 use ncsn::score::Score;
 use ncsn::toy::GaussianMixture;
 
@@ -85,7 +85,7 @@ fn noise_on_the_device_is_noise_on_the_host() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
     for start in [Start::Uniform { low: -1.0, high: 3.0 }, Start::Normal { mean: 0.5, sigma: 2.0 }]
     {
-        let step = Step { sigma: 1.0, drift: 0.0, noise: 1.5, level: 0 };
+        let step = Step { sigma: 1.0, update: Update::affine(0.0, 1.5), level: 0 };
         let program = Program { start, steps: vec![step; 3] };
         let seed = 0x1234_5678_9abc_def0;
         let mut reference = host::start(&program, 64, seed, 4);

@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::host::START;
-use super::program::{Program, Start, Step};
+use super::program::{Program, Start, Step, Update};
 use crate::net::{Network, Picture};
 use crate::random::{INCREMENT, Key, MULTIPLIER};
 
@@ -18,6 +17,8 @@ pub struct Chain {
     program: Program,
     noise: Noise,
     x: Tensor<4>,
+    /// The score of the step before, where the next step asks for it.
+    previous: Option<Tensor<4>>,
     done: usize,
 }
 
@@ -36,10 +37,10 @@ impl Chain {
     ) -> Self {
         let noise = Noise::new(seed, picture, chains, device);
         let x = match program.start {
-            Start::Uniform { low, high } => noise.uniform(START) * (high - low) + low,
-            Start::Normal { mean, sigma } => noise.normal(START) * sigma + mean,
+            Start::Uniform { low, high } => noise.uniform(Program::START) * (high - low) + low,
+            Start::Normal { mean, sigma } => noise.normal(Program::START) * sigma + mean,
         };
-        Self { network, program, noise, x, done: 0 }
+        Self { network, program, noise, x, previous: None, done: 0 }
     }
 
     /// The program that runs.
@@ -62,11 +63,25 @@ impl Chain {
     pub fn step(&mut self) -> bool {
         let Some(step) = self.next() else { return false };
         let score = self.network.score(self.x.clone(), &[step.sigma]);
-        self.x = self.x.clone() + score * step.drift;
-        if step.noise > 0.0 {
-            self.x = self.x.clone() + self.noise.normal(self.done as u32) * step.noise;
+        match step.update {
+            Update::Affine { drift, previous, noise } => {
+                self.x = self.x.clone() + score.clone() * drift;
+                if let Some(before) = self.previous.take().filter(|_| previous != 0.0) {
+                    self.x = self.x.clone() + before * previous;
+                }
+                if noise > 0.0 {
+                    self.x = self.x.clone() + self.noise.normal(self.done as u32) * noise;
+                }
+            }
+            Update::Corrector { snr } => {
+                let size = corrector_sizes(snr, step.sigma, &score);
+                let z = self.noise.normal(self.done as u32);
+                self.x = self.x.clone() + score.clone() * size.clone() + z * (size * 2.0).sqrt();
+            }
         }
         self.done += 1;
+        // Kept only for a step that looks back: a picture's worth of memory for each chain.
+        self.previous = self.next().is_some_and(|next| next.update.looks_back()).then_some(score);
         true
     }
 
@@ -88,6 +103,15 @@ impl Chain {
             None => self.noisy(),
         }
     }
+}
+
+/// [`super::program::corrector_size`] of each chain: N × 1 × 1 × 1.
+fn corrector_sizes(snr: f32, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
+    let [n, channels, height, width] = score.dims();
+    let signal = 2.0 * snr * snr * (channels * height * width) as f32;
+    let norm2: Tensor<2> = score.clone().square().flatten::<2>(1, 3).sum_dim(1);
+    let norm2 = norm2.clamp_min(signal / (sigma * sigma)).reshape([n, 1, 1, 1]);
+    norm2.recip() * signal
 }
 
 /// [`Key`]'s numbers for a whole batch, by the same integer arithmetic on tensors of i32 (whose

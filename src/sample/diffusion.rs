@@ -1,7 +1,7 @@
 //! Samplers of the variance-exploding diffusion `dx = √(dσ²/dt) dw` run backwards (Song et al.,
 //! *Score-Based Generative Modeling through Stochastic Differential Equations*, 2021).
 
-use super::program::{Program, Start, Step};
+use super::program::{Program, Start, Step, Update};
 
 /// Ancestral sampling, the exact reverse of adding noise when the denoiser is (Song et al. 2021,
 /// appendix F): `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ₊₁² (σᵢ² − σᵢ₊₁²)/σᵢ²) z`.
@@ -24,7 +24,7 @@ fn downwards(sigmas: &[f32], step: impl Fn(f32, f32) -> (f32, f32)) -> Program {
     let nexts = sigmas.iter().skip(1).copied().chain([0.0]);
     let steps = sigmas.iter().zip(nexts).enumerate().map(|(level, (&sigma, next))| {
         let (drift, noise) = step(sigma, next);
-        Step { sigma, drift, noise, level }
+        Step { sigma, update: Update::affine(drift, noise), level }
     });
     Program { start, steps: steps.collect() }
 }

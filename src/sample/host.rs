@@ -1,18 +1,15 @@
 //! The host executor: programs on the CPU, on anything whose score is known there. The reference
 //! in its plainness, and what the toys run on.
 
-use super::program::{Program, Start};
+use super::program::{Program, Start, Update, corrector_size};
 use crate::random::Key;
 use crate::score::Score;
-
-/// The step under which a chain's start is drawn; the noise of step i is drawn under i.
-pub(crate) const START: u32 = u32::MAX;
 
 /// Where `chains` chains of the given dimension begin: chains × dimension.
 pub fn start(program: &Program, dimension: usize, seed: u64, chains: usize) -> Vec<f32> {
     let mut x = vec![0.0; chains * dimension];
     for (stream, x) in (0..).zip(x.chunks_exact_mut(dimension)) {
-        let key = Key { seed, stream, step: START };
+        let key = Key { seed, stream, step: Program::START };
         match program.start {
             Start::Uniform { low, high } => {
                 key.fill_uniform(x);
@@ -31,18 +28,30 @@ pub fn start(program: &Program, dimension: usize, seed: u64, chains: usize) -> V
 pub fn run(program: &Program, density: &impl Score, seed: u64, chains: usize) -> Vec<f32> {
     let dimension = density.dimension();
     let mut x = start(program, dimension, seed, chains);
-    let (mut score, mut z) = (vec![0.0; x.len()], vec![0.0; dimension]);
+    let [mut score, mut before] = [vec![0.0; x.len()], vec![0.0; x.len()]];
+    let mut z = vec![0.0; dimension];
     for (index, step) in (0..).zip(&program.steps) {
         density.score(&x, step.sigma, &mut score);
-        for (x, score) in x.iter_mut().zip(&score) {
-            *x += step.drift * score;
-        }
-        if step.noise > 0.0 {
-            for (stream, x) in (0..).zip(x.chunks_exact_mut(dimension)) {
+        let chains = x.chunks_exact_mut(dimension);
+        let scores = score.chunks_exact(dimension).zip(before.chunks_exact(dimension));
+        for (stream, (x, (s, before))) in (0..).zip(chains.zip(scores)) {
+            let (drift, previous, noise) = match step.update {
+                Update::Affine { drift, previous, noise } => (drift, previous, noise),
+                Update::Corrector { snr } => {
+                    let norm2 = s.iter().map(|s| s * s).sum();
+                    let size = corrector_size(snr, step.sigma, dimension, norm2);
+                    (size, 0.0, (2.0 * size).sqrt())
+                }
+            };
+            for ((x, s), before) in x.iter_mut().zip(s).zip(before) {
+                *x += drift * s + previous * before;
+            }
+            if step.update.is_noisy() {
                 Key { seed, stream, step: index }.fill_normal(&mut z);
-                crate::noise::perturb(x, step.noise, &z);
+                crate::noise::perturb(x, noise, &z);
             }
         }
+        std::mem::swap(&mut score, &mut before);
     }
     x
 }

@@ -16,5 +16,5 @@ pub mod settings;
 
 #[cfg(feature = "burn")]
 pub use chain::Chain;
-pub use program::{Program, Start, Step};
+pub use program::{Program, Start, Step, Update};
 pub use settings::{Sampler, Settings, SettingsError};

@@ -127,6 +127,7 @@ fn three_digits(value: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::Update;
 
     fn settings() -> Settings {
         Settings { sampler: Sampler::Langevin, ..Settings::recommended(20.0, 0.01) }
@@ -137,11 +138,15 @@ mod tests {
         let program = settings().program().expect("recommended settings are possible");
         assert_eq!((program.nfe(), settings().step_lr), (100 * 3 + 1, 1.5e-5));
         let last = program.steps[program.nfe() - 1];
-        assert_eq!((last.sigma, last.drift, last.noise), (0.01, 0.01 * 0.01, 0.0));
+        assert_eq!((last.sigma, last.update), (0.01, Update::affine(0.01 * 0.01, 0.0)));
         for sampler in [Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode] {
             let program = Settings { sampler, ..settings() }.program().expect("possible");
             assert_eq!(program.nfe(), 100);
-            assert!(program.steps.iter().all(|s| s.drift.is_finite() && s.noise.is_finite()));
+            let finite = |update| {
+                matches!(update, Update::Affine { drift, previous, noise }
+                if drift.is_finite() && previous.is_finite() && noise.is_finite())
+            };
+            assert!(program.steps.iter().all(|step| finite(step.update)));
         }
     }
 
