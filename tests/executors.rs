@@ -66,9 +66,7 @@ fn a_silent_network_runs_the_chains_of_a_gaussian() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
     let scale = common::SCALE;
     let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation);
-    let samplers =
-        [Sampler::Langevin, Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode];
-    for sampler in samplers {
+    for sampler in Sampler::ALL {
         let program = Settings { sampler, ..common::settings() }.program().expect("possible");
         for seed in [7, u64::MAX - 1] {
             let reference = host::run(&program, &gaussian, seed, 5);

@@ -67,15 +67,19 @@ struct Sample {
 
 impl clap::ValueEnum for Sampler {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Langevin, Self::Consistent, Self::ReverseDiffusion, Self::Ode]
+        &Self::ALL
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
         Some(clap::builder::PossibleValue::new(match self {
             Self::Langevin => "langevin",
+            Self::PlainLangevin => "plain-langevin",
             Self::Consistent => "consistent",
+            Self::Ancestral => "ancestral",
             Self::ReverseDiffusion => "reverse-diffusion",
+            Self::PredictorCorrector => "predictor-corrector",
             Self::Ode => "ode",
+            Self::Heun => "heun",
         }))
     }
 }

@@ -121,6 +121,23 @@ impl Program {
         noisy.map_or(Self::START, |index| index as u32)
     }
 
+    /// The part of the program that runs at noise levels of at most `sigma`, and at least its last
+    /// level: chains begin there, at the noise of its first step.
+    pub fn from_sigma(mut self, sigma: f32) -> Self {
+        // A step that looks back is half a step: nothing can begin there.
+        let levels = self.steps.iter().filter(|step| !step.update.looks_back());
+        let lowest = levels.map(|step| step.sigma).fold(f32::INFINITY, f32::min);
+        // A little more, for what rounding did to levels that are meant to be equal.
+        let sigma = sigma.max(lowest) * (1.0 + 1e-5);
+        let begins = |step: &Step| step.sigma <= sigma && !step.update.looks_back();
+        let first = self.steps.iter().position(begins).unwrap_or(0);
+        self.steps.drain(..first);
+        if let Some(step) = self.steps.first() {
+            self.start = Start::Normal { mean: 0.5, sigma: step.sigma };
+        }
+        self
+    }
+
     /// Ends the program with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula takes
     /// off the noise that is left (Jolicoeur-Martineau et al. 2020; NCSNv2, technique 5).
     pub(super) fn denoised(mut self) -> Self {
