@@ -122,7 +122,7 @@ mod tests {
             let truth = x.chunks(2).map(|x| toy.log_density(x, 0.1));
             found.iter().zip(truth).map(|(f, t)| (f - t).abs()).fold(0.0, f64::max)
         };
-        let (coarse, fine) = (error(65), error(129));
+        let (coarse, fine) = (error(129), error(257));
         assert!(fine < 0.01, "{fine}");
         assert!(coarse > 2.5 * fine, "of second order: {coarse}, {fine}");
     }
