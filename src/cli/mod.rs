@@ -2,7 +2,11 @@
 
 pub mod device;
 pub mod grid;
+pub mod likelihood;
+pub mod ncsn;
+pub mod picture;
 pub mod sample;
+pub mod steer;
 pub mod train;
 
 use std::process::ExitCode;

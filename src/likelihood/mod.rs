@@ -9,6 +9,12 @@
 //! This is the density of what the deterministic samplers make, without the last step that takes
 //! off the noise of σ_L.
 
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod network;
+
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub use network::NetworkSlope;
+
 use crate::random::Key;
 use crate::score::Slope;
 
