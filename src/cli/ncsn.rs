@@ -18,7 +18,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    Sample(sample::Sample),
+    Sample(Box<sample::Sample>),
     Likelihood(likelihood::Likelihood),
 }
 
