@@ -17,6 +17,7 @@
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
 //! | [`sample`] | samplers, each a program of steps, and the executors that run programs |
+//! | [`likelihood`] | how probable pictures are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
 //! | `data`, `train`, `cli` | native only: pictures from disk, the trainer, the two binaries |
@@ -24,6 +25,7 @@
 
 #![warn(missing_docs)]
 
+pub mod likelihood;
 pub mod loss;
 pub mod model_file;
 pub mod net;

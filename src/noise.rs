@@ -72,6 +72,11 @@ impl Ladder {
         sigmas
     }
 
+    /// The noise level at a fraction of the way up from σ_L (0) to σ₁ (1), on a logarithmic scale.
+    pub fn sigma_at(&self, fraction: f32) -> f32 {
+        self.sigma_min * (self.sigma_max / self.sigma_min).powf(fraction.clamp(0.0, 1.0))
+    }
+
     /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighbouring levels; 1 for a single level.
     pub fn ratio(&self) -> f64 {
         if self.levels == 1 {

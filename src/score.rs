@@ -23,3 +23,12 @@ pub trait Score {
         }
     }
 }
+
+/// A score that can be differentiated, as likelihoods need it.
+pub trait Slope: Score {
+    /// Writes `s(x, σ)` to `score` and returns `vᵀ (∂s/∂x) v` for each of n points; the mean over
+    /// v with `E[v vᵀ] = I` is the divergence of s (Hutchinson 1989).
+    ///
+    /// `x`, `v` and `score` are n × d.
+    fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32>;
+}

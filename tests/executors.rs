@@ -4,11 +4,16 @@
 mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use ncsn::likelihood::NetworkSlope;
 use ncsn::loss::dsm;
 use ncsn::net::{Architecture, Network, weights};
 use ncsn::random::Key;
-use ncsn::sample::{Chain, Program, Sampler, Settings, Start, Step, host};
-use ncsn::score::Score;
+use ncsn::sample::edm::Churn;
+use ncsn::sample::steering::{End, Path};
+use ncsn::sample::{
+    Chain, Observation, Program, Sampler, Settings, Start, Steering, Step, Update, host,
+};
+use ncsn::score::{Score, Slope};
 use ncsn::toy::GaussianMixture;
 
 fn network(architecture: &Architecture, weights: weights::Weights) -> Network {
@@ -66,9 +71,7 @@ fn a_silent_network_runs_the_chains_of_a_gaussian() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
     let scale = common::SCALE;
     let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation);
-    let samplers =
-        [Sampler::Langevin, Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode];
-    for sampler in samplers {
+    for sampler in Sampler::ALL {
         let program = Settings { sampler, ..common::settings() }.program().expect("possible");
         for seed in [7, u64::MAX - 1] {
             let reference = host::run(&program, &gaussian, seed, 5);
@@ -85,7 +88,7 @@ fn noise_on_the_device_is_noise_on_the_host() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
     for start in [Start::Uniform { low: -1.0, high: 3.0 }, Start::Normal { mean: 0.5, sigma: 2.0 }]
     {
-        let step = Step { sigma: 1.0, drift: 0.0, noise: 1.5, level: 0 };
+        let step = Step { sigma: 1.0, update: Update::affine(0.0, 1.5), level: 0 };
         let program = Program { start, steps: vec![step; 3] };
         let seed = 0x1234_5678_9abc_def0;
         let mut reference = host::start(&program, 64, seed, 4);
@@ -101,10 +104,91 @@ fn noise_on_the_device_is_noise_on_the_host() {
     }
 }
 
+/// Steered chains on Burn are the host's, for every kind of steering: in colour, with a network
+/// that is silent as above.
+#[test]
+fn steering_on_the_device_is_steering_on_the_host() {
+    let Architecture::UNet(mut colour) = common::tiny();
+    colour.picture.channels = 3;
+    let (picture, d) = (colour.picture, colour.picture.dimension());
+    let network = Network::new(&Architecture::UNet(colour), &Device::flex()).expect("possible");
+    let scale = common::SCALE;
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.deviation);
+    let values = |stream, n| {
+        let mut values = vec![0.0; n];
+        Key { seed: 4, stream, step: 0 }.fill_uniform(&mut values);
+        values
+    };
+    let known: Vec<bool> = values(0, 64).iter().map(|&u| u < 0.4).collect();
+    let observed = |observation| Steering { observation: Some(observation), ..Default::default() };
+    let steerings = [
+        observed(Observation::pixels(picture, &values(1, d), &known).expect("fits")),
+        observed(Observation::grey(picture, &values(2, 64)).expect("fits")),
+        observed(Observation::downsampled(picture, &values(3, d / 16), 4).expect("fits")),
+        Steering { origin: Some(values(4, d)), ..Default::default() },
+        Steering { path: Some(Path { frames: 5, to: End::Seed(1 << 40) }), ..Default::default() },
+        Steering {
+            origin: Some(values(5, d)),
+            path: Some(Path { frames: 4, to: End::Picture(values(6, d)) }),
+            observation: None,
+        },
+    ];
+    let churn = Some(Churn { amount: 3.0, ..Churn::NONE });
+    for sampler in [Sampler::PlainLangevin, Sampler::PredictorCorrector, Sampler::Heun] {
+        let program =
+            Settings { sampler, churn, ..common::settings() }.program().expect("possible");
+        for steering in &steerings {
+            let reference = host::run_steered(&program, steering, &gaussian, 7, 5);
+            let device = Device::flex();
+            let (network, program) = (network.clone(), program.clone());
+            let mut chain = Chain::steered(network, picture, program, steering, 7, 0..5, &device)
+                .expect("it fits");
+            while chain.step() {}
+            let found: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+            let difference = difference(&found, &reference);
+            assert!(difference < 1e-3, "{sampler:?}, {steering:?}: {difference}");
+        }
+    }
+    let steering = Steering { origin: Some(vec![0.5; 7]), ..Default::default() };
+    let program = common::settings().program().expect("possible");
+    let refused = Chain::steered(network, picture, program, &steering, 7, 0..5, &Device::flex());
+    assert!(refused.is_err_and(|error| error.to_string().contains("7 values")));
+}
+
+/// A chain that is put down and taken up again, anywhere, is the chain that was not.
+#[test]
+fn a_chain_can_be_carried_on_from_its_state() {
+    let network = network(&common::tiny(), common::weights(&common::tiny()));
+    let (picture, device) = (common::tiny().picture(), Device::flex());
+    let known: Vec<bool> = (0..64).map(|i| i < 20).collect();
+    let observation = Observation::pixels(picture, &[0.25; 64], &known).expect("fits");
+    let steering = Steering { observation: Some(observation), ..Default::default() };
+    let churn = Some(Churn { amount: 3.0, min: 0.1, max: 1.0, noise: 1.0 });
+    let settings = Settings { sampler: Sampler::Heun, churn, ..common::settings() };
+    let program = settings.program().expect("possible");
+    let start = || {
+        let (network, program) = (network.clone(), program.clone());
+        Chain::steered(network, picture, program, &steering, 7, 2..4, &device).expect("it fits")
+    };
+    let mut whole = start();
+    while whole.step() {}
+    let whole: Vec<f32> = whole.noisy().into_data().iter::<f32>().collect();
+    for pause in 0..=program.nfe() {
+        let mut first = start();
+        (0..pause).for_each(|_| assert!(first.step()));
+        let mut second = start().carried_on(first.state().clone());
+        while second.step() {}
+        let second: Vec<f32> = second.noisy().into_data().iter::<f32>().collect();
+        assert_eq!(second, whole, "paused after {pause} steps");
+    }
+}
+
 #[test]
 fn a_chain_is_the_same_in_any_batch() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));
-    let program = common::settings().program().expect("possible");
+    // With corrections, whose size is measured.
+    let settings = Settings { sampler: Sampler::PredictorCorrector, ..common::settings() };
+    let program = settings.program().expect("possible");
     let together = ends(&network, &program, 7, 0..5);
     let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &program, 7, chains)).concat();
     let difference = difference(&together, &apart);
@@ -175,4 +259,34 @@ fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
     let least = 32.0 * tau * tau / (tau * tau + sigma * sigma);
     assert!((loss(1.0) - least).abs() < 0.01 * least, "{} instead of {least}", loss(1.0));
     assert!(loss(0.95) > loss(1.0) && loss(1.05) > loss(1.0));
+}
+
+/// The slope of a network along v is what differences of its score say.
+#[test]
+fn slopes_of_a_network_are_derivatives_of_its_score() {
+    let architecture = common::tiny();
+    let weights = common::weights(&architecture);
+    let slope = NetworkSlope::new(&architecture, weights, &Device::flex()).expect("possible");
+    let n = 3;
+    let (mut x, mut v) = (vec![0.0; n * 64], vec![0.0; n * 64]);
+    Key { seed: 8, stream: 0, step: 0 }.fill_normal(&mut x);
+    Key { seed: 8, stream: 1, step: 0 }.fill_normal(&mut v);
+    let (sigma, h) = (0.7, 1.0 / 128.0);
+    let mut score = vec![0.0; n * 64];
+    let slopes = slope.score_and_slope(&x, sigma, &v, &mut score);
+    let along = |t: f32| {
+        let moved: Vec<f32> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
+        let mut score = vec![0.0; n * 64];
+        slope.score(&moved, sigma, &mut score);
+        score
+    };
+    assert!(difference(&along(0.0), &score) < 1e-6);
+    let (up, down) = (along(h), along(-h));
+    for (i, slope) in slopes.iter().enumerate() {
+        let range = i * 64..(i + 1) * 64;
+        let products = up[range.clone()].iter().zip(&down[range.clone()]).zip(&v[range]);
+        let expected: f32 =
+            products.map(|((up, down), v)| (up - down) * v).sum::<f32>() / (2.0 * h);
+        assert!((slope / expected - 1.0).abs() < 1e-2, "{slope} instead of {expected}");
+    }
 }

@@ -199,7 +199,9 @@ fn chains_are_drawn_as_a_grid() {
         usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
         view_formats: &[],
     });
-    chain.render(View::Noisy, columns, &texture.create_view(&Default::default())).expect("drawn");
+    chain
+        .render(View::Noisy, columns, 0, &texture.create_view(&Default::default()))
+        .expect("drawn");
     let pixels = read_texture(&gpu, &texture);
     let x = block_on(chain.noisy()).expect("read back");
     for (at, pixel) in pixels.chunks(4).enumerate() {

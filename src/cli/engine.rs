@@ -9,7 +9,7 @@ use super::device;
 use crate::fused::{self, Gpu};
 use crate::model_file::ModelFile;
 use crate::net::{Network, Picture, weights};
-use crate::sample::{Chain, Program};
+use crate::sample::{Chain, Program, Steering};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,7 +38,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Gets a model ready. Who does not choose gets the GPU if there is one, and the CPU through
+    /// Gets a model ready for a program. Who does not choose gets the GPU if there is one, and the CPU through
     /// Burn otherwise: a software adapter is slower.
     ///
     /// # Errors
@@ -47,6 +47,8 @@ impl Engine {
         choice: Option<Choice>,
         device: Option<&str>,
         model: ModelFile,
+        program: &Program,
+        steering: &Steering,
     ) -> anyhow::Result<Self> {
         let architecture = &model.card.architecture;
         let gpu = match (choice, device) {
@@ -56,6 +58,7 @@ impl Engine {
             ),
             (Some(Choice::Burn), _) | (None, Some(_)) => None,
             (Some(Choice::Fused), None) => Some(block_on(Gpu::request())?),
+            (None, None) if fused::Chain::supports(program, steering).is_err() => None,
             (None, None) => block_on(Gpu::request()).ok().filter(|gpu| !gpu.is_software()),
         };
         if let Some(gpu) = gpu {
@@ -84,13 +87,15 @@ impl Engine {
     pub fn run(
         &self,
         program: &Program,
+        steering: &Steering,
         seed: u64,
         chains: Range<usize>,
         progress: impl Fn(usize),
     ) -> anyhow::Result<Vec<f32>> {
         match self {
             Self::Fused(network) => {
-                let mut chain = fused::Chain::new(network, program.clone(), seed, chains)?;
+                let mut chain =
+                    fused::Chain::steered(network, program.clone(), steering, seed, chains)?;
                 while chain.next().is_some() {
                     progress(chain.submit(usize::MAX));
                     network.gpu().check()?;
@@ -99,7 +104,8 @@ impl Engine {
             }
             Self::Burn { network, device, picture, .. } => {
                 let (network, program) = (network.clone(), program.clone());
-                let mut chain = Chain::new(network, *picture, program, seed, chains, device);
+                let mut chain =
+                    Chain::steered(network, *picture, program, steering, seed, chains, device)?;
                 while chain.step() {
                     // Wait now and then: the queue of a GPU must not grow without bound.
                     if chain.done().is_multiple_of(16) {

@@ -17,22 +17,33 @@ pub fn to_bytes(pixels: &[f32]) -> Vec<u8> {
 ///
 /// # Errors
 /// Where the file cannot be written.
-pub fn write_png(path: &Path, bytes: &[u8], shape: Picture, zoom: usize) -> anyhow::Result<()> {
-    let png = encode_png(bytes, shape, zoom)?;
+pub fn write_png(
+    path: &Path,
+    bytes: &[u8],
+    shape: Picture,
+    columns: Option<usize>,
+    zoom: usize,
+) -> anyhow::Result<()> {
+    let png = encode_png(bytes, shape, columns, zoom)?;
     std::fs::write(path, png).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// N pictures (C × H × W bytes each, 1 or 3 channels) as one PNG, in a grid as square as can be,
-/// with a border of one pixel around each, enlarged `zoom` times.
+/// N pictures (C × H × W bytes each, 1 or 3 channels) as one PNG, in a grid of so many columns (or
+/// as square as can be), with a border of one pixel around each, enlarged `zoom` times.
 ///
 /// # Errors
 /// Where the grid is larger than a PNG may be.
-pub fn encode_png(bytes: &[u8], shape: Picture, zoom: usize) -> anyhow::Result<Vec<u8>> {
+pub fn encode_png(
+    bytes: &[u8],
+    shape: Picture,
+    columns: Option<usize>,
+    zoom: usize,
+) -> anyhow::Result<Vec<u8>> {
     const BORDER: u8 = 64;
     let Picture { channels, height, width } = shape;
     let dimension = shape.dimension();
     let count = bytes.len() / dimension;
-    let columns = (count as f64).sqrt().ceil().max(1.0) as usize;
+    let columns = columns.unwrap_or_else(|| (count as f64).sqrt().ceil() as usize).max(1);
     let rows = count.div_ceil(columns).max(1);
     let (cell_w, cell_h) = (width + 1, height + 1);
     let (w, h) = ((columns * cell_w + 1) * zoom, (rows * cell_h + 1) * zoom);

@@ -3,7 +3,11 @@
 pub mod device;
 pub mod engine;
 pub mod grid;
+pub mod likelihood;
+pub mod ncsn;
+pub mod picture;
 pub mod sample;
+pub mod steer;
 pub mod train;
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use super::render::Renderer;
 use super::run::{Flow, Run};
 use super::step::StepRow;
 use crate::random::Key;
-use crate::sample::{Program, Start, Step, host};
+use crate::sample::{Program, Steering, Step, Update};
 
 /// What of a chain is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,25 +59,53 @@ impl Chain {
         seed: u64,
         chains: Range<usize>,
     ) -> Result<Self, FusedError> {
-        let run = Run::new(network, chains.len())?;
-        let mut x = vec![0.0; chains.len() * network.0.plan.picture.dimension()];
+        Self::steered(network, program, &Steering::default(), seed, chains)
+    }
+
+    /// As [`Self::new`], under a steering.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and where the steering does not fit or is not [supported](Self::supports).
+    pub fn steered(
+        network: &Network,
+        program: Program,
+        steering: &Steering,
+        seed: u64,
+        chains: Range<usize>,
+    ) -> Result<Self, FusedError> {
         let dimension = network.0.plan.picture.dimension();
-        for (stream, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
-            let key = Key { seed, stream: stream as u32, step: host::START };
-            match program.start {
-                Start::Uniform { low, high } => {
-                    key.fill_uniform(x);
-                    x.iter_mut().for_each(|x| *x = low + (high - low) * *x);
-                }
-                Start::Normal { mean, sigma } => {
-                    key.fill_normal(x);
-                    x.iter_mut().for_each(|x| *x = mean + sigma * *x);
-                }
-            }
+        steering.check(dimension)?;
+        Self::supports(&program, steering)?;
+        let run = Run::new(network, chains.len())?;
+        let mut x = vec![0.0; chains.len() * dimension];
+        for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
+            steering.fill_start(program.start, seed, chain as u32, x);
         }
         run.write_picture(&x);
         let (network, window, pace) = (network.clone(), Window::default(), Pace::default());
         Ok(Self { network, program, seed, chains, run, done: 0, window, pace, renderer: None })
+    }
+
+    /// Whether these kernels can run a program under a steering.
+    ///
+    /// # Errors
+    /// [`FusedError::Unsupported`] names what they cannot do.
+    pub fn supports(program: &Program, steering: &Steering) -> Result<(), FusedError> {
+        if steering.observation.is_some() {
+            return Err(FusedError::Unsupported("observations"));
+        }
+        if steering.path.is_some() {
+            return Err(FusedError::Unsupported("interpolation"));
+        }
+        let affine = |step: &Step| matches!(step.update, Update::Affine { .. });
+        if !program.steps.iter().all(affine) {
+            return Err(FusedError::Unsupported("correctors"));
+        }
+        let pairs = program.steps.windows(2).filter(|pair| pair[1].update.looks_back());
+        match pairs.into_iter().all(|pair| moves_by_score_alone(pair[0]).is_some()) {
+            true => Ok(()),
+            false => Err(FusedError::Unsupported("multistep methods")),
+        }
     }
 
     /// The program that runs.
@@ -202,15 +230,20 @@ impl Chain {
         let step = |(index, (&row, step)): (usize, (&u32, &Step))| {
             let key = Key { seed: self.seed, stream: self.chains.start as u32, step: index as u32 };
             let [seed_high, first_chain, noise_step, seed_low] = key.words(0);
-            let (keep, gain, noise) = (1.0, step.drift, step.noise);
+            let Update::Affine { drift, previous, noise } = step.update else {
+                unreachable!("`supports` has refused it")
+            };
+            // The score of the step before is what that step moved by.
+            let before = index.checked_sub(1).map(|before| self.program.steps[before]);
+            let back = before.and_then(moves_by_score_alone).map_or(0.0, |drift| -previous / drift);
             let row = StepRow {
                 seed_high,
                 first_chain,
                 noise_step,
                 seed_low,
-                ..StepRow::ask(row, keep, gain)
+                ..StepRow::ask(row, 1.0 - back, drift)
             };
-            StepRow { noise, ..row }
+            StepRow { noise, back, ..row }
         };
         let table: Vec<StepRow> = (self.done..)
             .zip(rows.iter().zip(&self.program.steps[self.done..]))
@@ -219,6 +252,14 @@ impl Chain {
         self.run.write_steps(0, &table);
         self.run.submit_levels(&sigmas);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
+    }
+}
+
+/// The drift of a step that is `x ← x + drift · s` and nothing else.
+fn moves_by_score_alone(step: Step) -> Option<f32> {
+    match step.update {
+        Update::Affine { drift, previous: 0.0, noise: 0.0 } if drift != 0.0 => Some(drift),
+        _ => None,
     }
 }
 

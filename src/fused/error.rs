@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::net::DescriptionError;
+use crate::sample::steering::SteeringError;
 
 /// Why the fused executor cannot go on.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -33,6 +34,12 @@ pub enum FusedError {
     /// The architecture is impossible.
     #[error(transparent)]
     Description(#[from] DescriptionError),
+    /// The steering does not fit the model's pictures.
+    #[error(transparent)]
+    Steering(#[from] SteeringError),
+    /// Something that only other executors know.
+    #[error("the fused kernels cannot run {0}; Burn can")]
+    Unsupported(&'static str),
     /// The weights are not those of the architecture.
     #[error("the tensor `{0}` is missing, or its shape is not what the network needs")]
     Weights(String),

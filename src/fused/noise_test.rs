@@ -39,14 +39,13 @@ fn the_shader_draws_the_numbers_of_its_twin() {
         groups: [COUNT as u32 / 64, 1],
     };
     let (pipeline, layout) = pipeline(&gpu, &kernel);
-    let entry = |(binding, buffer): (u32, &wgpu::Buffer)| wgpu::BindGroupEntry {
-        binding,
-        resource: buffer.as_entire_binding(),
-    };
     let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &layout,
-        entries: &[(0, &words), (1, &normals)].map(entry),
+        entries: &[(0, &words), (1, &normals)].map(|(binding, buffer)| wgpu::BindGroupEntry {
+            binding,
+            resource: buffer.as_entire_binding(),
+        }),
     });
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -24,8 +24,10 @@ pub struct StepRow {
     pub gain: f32,
     /// The factor of the noise.
     pub noise: f32,
+    /// The factor of the picture before the last step.
+    pub back: f32,
     /// Uniforms are multiples of 16 bytes.
-    pub padding: [u32; 3],
+    pub padding: [u32; 2],
 }
 
 impl StepRow {

@@ -1,6 +1,6 @@
 //! Consistent annealed sampling.
 
-use super::program::{Program, Start, Step};
+use super::program::{Program, Start, Step, Update};
 
 /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020, *Adversarial Score Matching and
 /// Improved Sampling*, algorithm 3): one step a level, whose fresh noise is chosen so that a chain
@@ -17,11 +17,12 @@ pub fn consistent(sigmas: &[f32], eta: f32) -> Program {
         let gamma = sigma / next;
         let eta = eta.clamp(1.0 - 1.0 / gamma, 1.0);
         let beta = (1.0 - ((1.0 - eta) * gamma).powi(2)).max(0.0).sqrt();
-        Step { sigma, drift: eta * sigma * sigma, noise: beta * next, level }
+        Step { sigma, update: Update::affine(eta * sigma * sigma, beta * next), level }
     };
     let mut steps: Vec<Step> = sigmas.windows(2).enumerate().map(step).collect();
     if let Some(&sigma) = sigmas.last() {
-        steps.push(Step { sigma, drift: sigma * sigma, noise: 0.0, level: sigmas.len() - 1 });
+        let update = Update::affine(sigma * sigma, 0.0);
+        steps.push(Step { sigma, update, level: sigmas.len() - 1 });
     }
     Program { start, steps }
 }

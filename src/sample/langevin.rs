@@ -1,6 +1,6 @@
 //! Langevin dynamics: walk uphill on log q_σ, with noise.
 
-use super::program::{Program, Start, Step};
+use super::program::{Program, Start, Step, Update};
 
 /// Annealed Langevin dynamics (Song & Ermon 2019, algorithm 1): for each σᵢ from the largest down,
 /// `steps_each` steps of `x ← x + αᵢ s(x, σᵢ) + √(2αᵢ) z` with `αᵢ = step_lr · σᵢ²/σ_L²`.
@@ -14,7 +14,8 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
     let mut steps = Vec::with_capacity(sigmas.len() * steps_each);
     for (level, &sigma) in sigmas.iter().enumerate() {
         let alpha = step_lr * (sigma / smallest).powi(2);
-        let step = Step { sigma, drift: alpha, noise: (2.0 * alpha).sqrt(), level };
+        let update = Update::affine(alpha, (2.0 * alpha).sqrt());
+        let step = Step { sigma, update, level };
         steps.extend(std::iter::repeat_n(step, steps_each));
     }
     Program { start, steps }
@@ -23,7 +24,8 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
 /// Langevin dynamics at a single noise level: `x ← x + ε s(x, σ) + √(2ε) z` (Song & Ermon 2019,
 /// equation 4). The baseline that does not find its way between modes.
 pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> Program {
-    let step = Step { sigma, drift: step_lr, noise: (2.0 * step_lr).sqrt(), level: 0 };
+    let update = Update::affine(step_lr, (2.0 * step_lr).sqrt());
+    let step = Step { sigma, update, level: 0 };
     Program { start, steps: vec![step; steps] }
 }
 

@@ -2,19 +2,25 @@
 //!
 //! A sampler is a pure function from settings to a [`Program`]: a list of steps, each of which
 //! says at which σ to ask for the score and what to do with it. One file a sampler; each reads
-//! like its paper's algorithm. Executors run programs and know no sampler: [`host`] on anything
+//! like its paper's algorithm. A [`Steering`] is what else is asked of the chains: what they begin at,
+//! what they must agree with. Executors run programs and know no sampler: [`host`] on anything
 //! that implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
 
 #[cfg(feature = "burn")]
 pub mod chain;
 pub mod consistent;
 pub mod diffusion;
+pub mod edm;
 pub mod host;
 pub mod langevin;
+pub mod observation;
 pub mod program;
 pub mod settings;
+pub mod steering;
 
 #[cfg(feature = "burn")]
 pub use chain::Chain;
-pub use program::{Program, Start, Step};
+pub use observation::Observation;
+pub use program::{Program, Start, Step, Update};
 pub use settings::{Sampler, Settings, SettingsError};
+pub use steering::Steering;

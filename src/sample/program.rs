@@ -1,4 +1,10 @@
 //! What a sampler amounts to, decided before its first step.
+//!
+//! A program is a flat table with a row for each network evaluation. All that an executor keeps
+//! between rows is `x` and the score of the row before: that covers Langevin, ancestral and
+//! consistent sampling, Euler's method, Heun's (whose second half takes back a half of the first
+//! evaluation's drift), multistep methods, and EDM's churn, which is noise in the row before. Only
+//! a corrector's size is not known beforehand; it is a row of its own kind.
 
 /// Where chains begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,21 +25,72 @@ pub enum Start {
     },
 }
 
-/// One network evaluation and what follows from it: `x ← x + drift · s(x, σ) + noise · z`, where
-/// `z ~ N(0, I)`.
+/// One network evaluation and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
     /// The noise level at which the score is asked for.
     pub sigma: f32,
-    /// The factor of the score.
-    pub drift: f32,
-    /// The factor of fresh noise; 0 draws none.
-    pub noise: f32,
+    /// What follows.
+    pub update: Update,
     /// The index of the noise level, from 0; for display.
     pub level: usize,
 }
 
-/// A chain's whole plan: executors need nothing else, a chain is shared as (model, program, seed).
+/// How a step moves x, where `s = s(x, σ)` is the score just evaluated, `s₋` that of the step
+/// before, and `z ~ N(0, I)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Update {
+    /// `x ← x + drift · s + previous · s₋ + noise · z`.
+    Affine {
+        /// The factor of the score.
+        drift: f32,
+        /// The factor of the score of the step before; 0 in a program's first step.
+        previous: f32,
+        /// The factor of fresh noise; 0 draws none.
+        noise: f32,
+    },
+    /// A Langevin step whose size is measured: `x ← x + ε s + √(2ε) z` with
+    /// `ε = 2 (snr · √D/‖s‖)²`, at most σ² (Song et al. 2021, algorithm 4).
+    ///
+    /// The published code takes the norms of z and s and averages them over the batch. Here a
+    /// chain must not change with its batch, so ‖s‖ is the chain's own, over its D pixels, and ‖z‖
+    /// is √D, what its average tends to. The bound σ² leads to the denoised picture; it is far off
+    /// for the `snr` that people use, but keeps a chain that sits where its score vanishes finite.
+    Corrector {
+        /// r, the ratio of the score's part of the move to the noise's part.
+        snr: f32,
+    },
+}
+
+impl Update {
+    /// `x ← x + drift · s + noise · z`.
+    pub fn affine(drift: f32, noise: f32) -> Self {
+        Self::Affine { drift, previous: 0.0, noise }
+    }
+
+    /// Whether it draws noise.
+    pub fn is_noisy(self) -> bool {
+        match self {
+            Self::Affine { noise, .. } => noise > 0.0,
+            Self::Corrector { .. } => true,
+        }
+    }
+
+    /// Whether it asks for the score of the step before.
+    pub fn looks_back(self) -> bool {
+        matches!(self, Self::Affine { previous, .. } if previous != 0.0)
+    }
+}
+
+/// The size ε of a corrector's step at σ, for a chain of `dimension` pixels whose score has the
+/// squared norm `norm2`: see [`Update::Corrector`].
+pub fn corrector_size(snr: f32, sigma: f32, dimension: usize, norm2: f32) -> f32 {
+    let signal = 2.0 * snr * snr * dimension as f32;
+    // The bound on ε as one on the norm: nothing is divided by zero.
+    signal / norm2.max(signal / (sigma * sigma))
+}
+
+/// A chain's whole plan: a chain is shared as (model, program, steering, seed).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     /// Where chains begin.
@@ -43,17 +100,50 @@ pub struct Program {
 }
 
 impl Program {
+    /// The step under which a chain's start is drawn; the noise of step i is drawn under i.
+    pub const START: u32 = u32::MAX;
+
     /// The number of network evaluations, NFE.
     pub fn nfe(&self) -> usize {
         self.steps.len()
+    }
+
+    /// The noise level that x is at once `done` steps are done: where the next step asks for the
+    /// score, and 0 at the end.
+    pub fn sigma_at(&self, done: usize) -> f32 {
+        self.steps.get(done).map_or(0.0, |step| step.sigma)
+    }
+
+    /// The step whose noise is the last that was drawn once `done` steps are done;
+    /// [`Self::START`] where that is the start's.
+    pub fn last_noise(&self, done: usize) -> u32 {
+        let noisy = self.steps.iter().take(done).rposition(|step| step.update.is_noisy());
+        noisy.map_or(Self::START, |index| index as u32)
+    }
+
+    /// The part of the program that runs at noise levels of at most `sigma`, and at least its last
+    /// level: chains begin there, at the noise of its first step.
+    pub fn from_sigma(mut self, sigma: f32) -> Self {
+        // A step that looks back is half a step: nothing can begin there.
+        let levels = self.steps.iter().filter(|step| !step.update.looks_back());
+        let lowest = levels.map(|step| step.sigma).fold(f32::INFINITY, f32::min);
+        // A little more, for what rounding did to levels that are meant to be equal.
+        let sigma = sigma.max(lowest) * (1.0 + 1e-5);
+        let begins = |step: &Step| step.sigma <= sigma && !step.update.looks_back();
+        let first = self.steps.iter().position(begins).unwrap_or(0);
+        self.steps.drain(..first);
+        if let Some(step) = self.steps.first() {
+            self.start = Start::Normal { mean: 0.5, sigma: step.sigma };
+        }
+        self
     }
 
     /// Ends the program with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula takes
     /// off the noise that is left (Jolicoeur-Martineau et al. 2020; NCSNv2, technique 5).
     pub(super) fn denoised(mut self) -> Self {
         if let Some(&last) = self.steps.last() {
-            let drift = last.sigma * last.sigma;
-            self.steps.push(Step { drift, noise: 0.0, ..last });
+            let update = Update::affine(last.sigma * last.sigma, 0.0);
+            self.steps.push(Step { update, ..last });
         }
         self
     }

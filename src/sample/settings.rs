@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::program::Program;
+use super::edm::{self, Churn};
+use super::program::{Program, Start};
 use super::{consistent, diffusion, langevin};
 use crate::noise::{Ladder, LadderError};
 
@@ -13,28 +14,72 @@ use crate::noise::{Ladder, LadderError};
 pub enum Sampler {
     /// Annealed Langevin dynamics (Song & Ermon 2019).
     Langevin,
+    /// Langevin dynamics at the smallest noise level alone, for as many steps as the annealed one
+    /// would take: the baseline that shows why there are many levels.
+    PlainLangevin,
     /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020).
     Consistent,
     /// Ancestral sampling of the reverse diffusion (Song et al. 2021).
+    Ancestral,
+    /// The reverse diffusion, discretised as the forward one is (Song et al. 2021).
     ReverseDiffusion,
-    /// Euler's method on the probability-flow ODE (Song et al. 2021).
+    /// Reverse diffusion with Langevin corrections (Song et al. 2021).
+    PredictorCorrector,
+    /// Euler's method on the probability-flow ODE (Song et al. 2021), which is DDIM.
     Ode,
+    /// Heun's method on the probability-flow ODE, with or without churn (Karras et al. 2022).
+    Heun,
 }
 
-/// Everything that decides a program.
+impl Sampler {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Langevin,
+        Self::PlainLangevin,
+        Self::Consistent,
+        Self::Ancestral,
+        Self::ReverseDiffusion,
+        Self::PredictorCorrector,
+        Self::Ode,
+        Self::Heun,
+    ];
+}
+
+/// Everything that decides a program. What a card of an older model does not have is set to its
+/// default.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Which sampler.
     pub sampler: Sampler,
-    /// The ladder of noise levels.
+    /// The ladder of noise levels; Heun's levels lie between the same ends on a grid of its own.
     #[serde(flatten)]
     pub ladder: Ladder,
-    /// T, the steps at each level; Langevin only.
+    /// T, the Langevin steps at each level: of Langevin, and the corrections of
+    /// predictor–corrector.
     pub steps_each: usize,
     /// ε, the step size at the smallest level; Langevin and consistent only.
     pub step_lr: f32,
-    /// Whether a last step takes off the noise that is left; the other samplers always do.
+    /// Whether a last step takes off the noise that is left; Langevin only, the others always do.
     pub denoise: bool,
+    /// r, the signal-to-noise ratio of corrections; predictor–corrector only.
+    #[serde(default = "default_snr")]
+    pub snr: f32,
+    /// ρ of the grid of levels; Heun only.
+    #[serde(default = "default_rho")]
+    pub rho: f32,
+    /// Noise that is added on the way; Heun only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub churn: Option<Churn>,
+}
+
+/// What Song et al. 2021 found best for CIFAR-10 (appendix G).
+fn default_snr() -> f32 {
+    0.16
+}
+
+/// What Karras et al. 2022 use everywhere (table 1).
+fn default_rho() -> f32 {
+    7.0
 }
 
 /// Why settings are refused.
@@ -52,6 +97,19 @@ pub enum SettingsError {
     /// ε is not positive.
     #[error("step_lr must be positive, but it is {0}")]
     StepSize(f32),
+    /// r is not a ratio that corrections can have.
+    #[error("snr must be above 0 and below 1, but it is {0}")]
+    Snr(f32),
+    /// ρ is not positive.
+    #[error("rho must be from 1 to 100, but it is {0}")]
+    Rho(f32),
+    /// Churn is impossible.
+    #[error(
+        "churn needs an amount of at least 0, noise from 0 to 2, and min <= max, but they are \
+         {}, {}, {} and {}",
+        .0.amount, .0.noise, .0.min, .0.max
+    )]
+    Churn(Churn),
     /// ε is so large that chains explode.
     #[error("step_lr = {step_lr} is unstable: chains explode above 2 sigma_min² = {bound}")]
     Unstable {
@@ -75,7 +133,16 @@ impl Settings {
     pub fn recommended(sigma_max: f32, sigma_min: f32) -> Self {
         let step_lr = three_digits(0.15 * sigma_min * sigma_min);
         let ladder = Ladder { sigma_max, sigma_min, levels: 100 };
-        Self { sampler: Sampler::Consistent, ladder, steps_each: 3, step_lr, denoise: true }
+        Self {
+            sampler: Sampler::Consistent,
+            ladder,
+            steps_each: 3,
+            step_lr,
+            denoise: true,
+            snr: default_snr(),
+            rho: default_rho(),
+            churn: None,
+        }
     }
 
     /// Checks everything and writes the program.
@@ -88,12 +155,29 @@ impl Settings {
         let smallest = self.ladder.sigma_min * self.ladder.sigma_min;
         let program = match self.sampler {
             Sampler::Langevin => langevin::annealed(&sigmas, self.steps_each, self.step_lr),
+            Sampler::PlainLangevin => {
+                // Where the pictures are, as the paper has it.
+                let start = Start::Uniform { low: 0.0, high: 1.0 };
+                let steps = self.ladder.levels * self.steps_each;
+                langevin::plain(start, self.ladder.sigma_min, steps, self.step_lr)
+            }
             Sampler::Consistent => consistent::consistent(&sigmas, self.step_lr / smallest),
+            Sampler::Ancestral => diffusion::ancestral(&sigmas),
             Sampler::ReverseDiffusion => diffusion::reverse_diffusion(&sigmas),
+            Sampler::PredictorCorrector => {
+                diffusion::predictor_corrector(&sigmas, self.steps_each, self.snr)
+            }
             Sampler::Ode => diffusion::probability_flow(&sigmas),
+            Sampler::Heun => {
+                edm::heun(&edm::grid(&self.ladder, self.rho), self.churn.unwrap_or(Churn::NONE))
+            }
         };
-        let denoise = self.denoise && self.sampler == Sampler::Langevin;
+        let denoise = self.denoise && self.is_langevin();
         Ok(if denoise { program.denoised() } else { program })
+    }
+
+    fn is_langevin(&self) -> bool {
+        matches!(self.sampler, Sampler::Langevin | Sampler::PlainLangevin)
     }
 
     fn check(&self) -> Result<(), SettingsError> {
@@ -101,7 +185,14 @@ impl Settings {
         if !(1..=Self::MAX_STEPS).contains(&self.steps_each) {
             return Err(SettingsError::StepsEach(self.steps_each));
         }
-        let steps = self.ladder.levels * self.steps_each;
+        let each = match self.sampler {
+            Sampler::Langevin | Sampler::PlainLangevin => self.steps_each,
+            Sampler::PredictorCorrector => 1 + self.steps_each,
+            Sampler::Heun => 2,
+            _ => 1,
+        };
+        // On a narrow machine the product would not fit.
+        let steps = self.ladder.levels.saturating_mul(each);
         if steps > Self::MAX_STEPS {
             return Err(SettingsError::Steps(steps));
         }
@@ -111,8 +202,21 @@ impl Settings {
         }
         // On N(0, σ²) a step multiplies x by 1 − ε/σ_L²: beyond −1 it grows.
         let bound = 2.0 * self.ladder.sigma_min * self.ladder.sigma_min;
-        if self.sampler == Sampler::Langevin && step_lr >= bound {
+        if self.is_langevin() && step_lr >= bound {
             return Err(SettingsError::Unstable { step_lr, bound });
+        }
+        if !(self.snr > 0.0 && self.snr < 1.0) {
+            return Err(SettingsError::Snr(self.snr));
+        }
+        if !(1.0..=100.0).contains(&self.rho) {
+            return Err(SettingsError::Rho(self.rho));
+        }
+        if let Some(churn) = self.churn {
+            let Churn { amount, min, max, noise } = churn;
+            let possible = amount >= 0.0 && amount.is_finite() && (0.0..=2.0).contains(&noise);
+            if !possible || min.is_nan() || max.is_nan() || min > max {
+                return Err(SettingsError::Churn(churn));
+            }
         }
         Ok(())
     }
@@ -127,6 +231,7 @@ fn three_digits(value: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::Update;
 
     fn settings() -> Settings {
         Settings { sampler: Sampler::Langevin, ..Settings::recommended(20.0, 0.01) }
@@ -137,11 +242,18 @@ mod tests {
         let program = settings().program().expect("recommended settings are possible");
         assert_eq!((program.nfe(), settings().step_lr), (100 * 3 + 1, 1.5e-5));
         let last = program.steps[program.nfe() - 1];
-        assert_eq!((last.sigma, last.drift, last.noise), (0.01, 0.01 * 0.01, 0.0));
-        for sampler in [Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode] {
+        assert_eq!((last.sigma, last.update), (0.01, Update::affine(0.01 * 0.01, 0.0)));
+        for (sampler, nfe) in [
+            (Sampler::PlainLangevin, 301),
+            (Sampler::Consistent, 100),
+            (Sampler::Ancestral, 100),
+            (Sampler::ReverseDiffusion, 100),
+            (Sampler::PredictorCorrector, 1 + 99 * 4),
+            (Sampler::Ode, 100),
+            (Sampler::Heun, 199),
+        ] {
             let program = Settings { sampler, ..settings() }.program().expect("possible");
-            assert_eq!(program.nfe(), 100);
-            assert!(program.steps.iter().all(|s| s.drift.is_finite() && s.noise.is_finite()));
+            assert_eq!(program.nfe(), nfe, "{sampler:?}");
         }
     }
 
@@ -155,6 +267,10 @@ mod tests {
             refused(Settings { step_lr: 1.0, ..base }),
             SettingsError::Unstable { .. }
         ));
+        assert!(matches!(refused(Settings { snr: 0.0, ..base }), SettingsError::Snr(_)));
+        assert!(matches!(refused(Settings { rho: f32::NAN, ..base }), SettingsError::Rho(_)));
+        let churn = Some(Churn { min: 2.0, max: 1.0, ..Churn::NONE });
+        assert!(matches!(refused(Settings { churn, ..base }), SettingsError::Churn(_)));
         let ladder = Ladder { levels: 0, ..base.ladder };
         assert!(matches!(refused(Settings { ladder, ..base }), SettingsError::Ladder(_)));
         let huge = Settings { steps_each: 100_000, ..base };
@@ -166,5 +282,13 @@ mod tests {
         let json = serde_json::to_string(&settings()).expect("plain data");
         assert!(json.contains(r#""sampler":"langevin""#) && json.contains(r#""sigma_max":20.0"#));
         assert_eq!(serde_json::from_str::<Settings>(&json).expect("its own output"), settings());
+        let churn = Some(Churn { amount: 40.0, ..Churn::NONE });
+        let churned = Settings { churn, ..settings() };
+        let json = serde_json::to_string(&churned).expect("plain data");
+        assert_eq!(serde_json::from_str::<Settings>(&json).expect("its own output"), churned);
+        // A card from before there were these settings.
+        let old = r#"{"sampler":"langevin","sigma_max":20.0,"sigma_min":0.01,"levels":100,
+            "steps_each":3,"step_lr":0.000015,"denoise":true}"#;
+        assert_eq!(serde_json::from_str::<Settings>(old).expect("an old card"), settings());
     }
 }

@@ -1,6 +1,10 @@
 //! Densities whose score is known exactly, to hold samplers and losses against.
 
-use crate::score::Score;
+mod factor;
+
+pub use factor::FactorGaussian;
+
+use crate::score::{Score, Slope};
 
 /// A mixture of isotropic Gaussians `Σₖ wₖ N(μₖ, τₖ² I)` on ℝᵈ; one component is a Gaussian.
 #[derive(Clone, Debug)]
@@ -51,6 +55,25 @@ impl GaussianMixture {
             - 0.5 * distance / variance
             - 0.5 * self.dimension as f64 * variance.ln()
     }
+
+    /// log q_σ(x) for one point.
+    pub fn log_density(&self, x: &[f32], sigma: f32) -> f64 {
+        let logs: Vec<f64> = self.components.iter().map(|c| self.log_joint(c, x, sigma)).collect();
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let evidence: f64 = logs.iter().map(|log| (log - top).exp()).sum();
+        let weights: f64 = self.components.iter().map(|c| f64::from(c.weight)).sum();
+        let constant = 0.5 * self.dimension as f64 * std::f64::consts::TAU.ln();
+        top + evidence.ln() - weights.ln() - constant
+    }
+
+    /// p(k | x) of each component under noise σ.
+    fn shares(&self, x: &[f32], sigma: f32) -> Vec<f64> {
+        let logs: Vec<f64> = self.components.iter().map(|c| self.log_joint(c, x, sigma)).collect();
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let joints: Vec<f64> = logs.iter().map(|log| (log - top).exp()).collect();
+        let evidence: f64 = joints.iter().sum();
+        joints.iter().map(|joint| joint / evidence).collect()
+    }
 }
 
 impl Score for GaussianMixture {
@@ -62,19 +85,41 @@ impl Score for GaussianMixture {
     /// `Σₖ p(k | x) (μₖ − x)/(τₖ² + σ²)`.
     fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
         for (x, out) in x.chunks_exact(self.dimension).zip(out.chunks_exact_mut(self.dimension)) {
-            let logs: Vec<f64> =
-                self.components.iter().map(|c| self.log_joint(c, x, sigma)).collect();
-            let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let evidence: f64 = logs.iter().map(|log| (log - top).exp()).sum();
             out.fill(0.0);
-            for (component, log) in self.components.iter().zip(logs) {
+            for (component, share) in self.components.iter().zip(self.shares(x, sigma)) {
                 let variance = component.deviation.powi(2) + sigma.powi(2);
-                let pull = ((log - top).exp() / evidence) as f32 / variance;
+                let pull = share as f32 / variance;
                 for ((out, x), mean) in out.iter_mut().zip(x).zip(&component.mean) {
                     *out += pull * (mean - x);
                 }
             }
         }
+    }
+}
+
+impl Slope for GaussianMixture {
+    /// `vᵀ (∂s/∂x) v` is `Σₖ p(k | x) ((v·gₖ)² − ‖v‖²/(τₖ² + σ²)) − (v·s)²`, where gₖ is the score
+    /// of component k alone.
+    fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32> {
+        self.score(x, sigma, score);
+        let d = self.dimension;
+        let points = x.chunks_exact(d).zip(v.chunks_exact(d)).zip(score.chunks_exact(d));
+        let dot =
+            |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum() };
+        points
+            .map(|((x, v), score)| {
+                let shares = self.shares(x, sigma);
+                let bend = |(component, share): (&Component, f64)| {
+                    let variance = f64::from(component.deviation.powi(2) + sigma.powi(2));
+                    let pull: f64 = (component.mean.iter().zip(x).zip(v))
+                        .map(|((mean, x), v)| f64::from((mean - x) * v))
+                        .sum();
+                    share * ((pull / variance).powi(2) - dot(v, v) / variance)
+                };
+                let sum: f64 = self.components.iter().zip(shares).map(bend).sum();
+                (sum - dot(v, score).powi(2)) as f32
+            })
+            .collect()
     }
 }
 
@@ -95,10 +140,6 @@ mod tests {
     #[test]
     fn a_mixtures_score_is_the_gradient_of_its_log_density() {
         let mixture = GaussianMixture::two_modes();
-        let log_density = |x: &[f32]| {
-            let logs = mixture.components.iter().map(|c| mixture.log_joint(c, x, 2.0));
-            logs.map(f64::exp).sum::<f64>().ln()
-        };
         for x in [[0.3, -0.2], [4.0, 5.5], [-1.0, 0.5]] {
             let mut score = [0.0; 2];
             mixture.score(&x, 2.0, &mut score);
@@ -106,10 +147,33 @@ mod tests {
                 let (mut up, mut down) = (x, x);
                 up[axis] += 1.0 / 128.0;
                 down[axis] -= 1.0 / 128.0;
-                let slope = (log_density(&up) - log_density(&down)) * 64.0;
+                let slope =
+                    (mixture.log_density(&up, 2.0) - mixture.log_density(&down, 2.0)) * 64.0;
                 assert!((slope - f64::from(score[axis])).abs() < 1e-3, "{slope} {score:?}");
             }
         }
+    }
+
+    /// The slope of the score along v, here by central differences.
+    #[test]
+    fn slopes_are_derivatives_of_the_score() {
+        let factor =
+            FactorGaussian { mean: vec![1.0, -1.0], deviation: 0.5, loadings: vec![0.4, 2.0] };
+        fn check(density: &impl Slope) {
+            let (x, v, h) = ([-1.0, 0.5], [0.6f32, -1.1], 1.0 / 64.0);
+            let mut score = [0.0; 2];
+            let slope = density.score_and_slope(&x, 2.0, &v, &mut score)[0];
+            let along = |t: f32| {
+                let mut score = [0.0; 2];
+                density.score(&[x[0] + t * v[0], x[1] + t * v[1]], 2.0, &mut score);
+                v[0] * score[0] + v[1] * score[1]
+            };
+            let difference = (along(h) - along(-h)) / (2.0 * h);
+            assert!((slope - difference).abs() < 1e-3, "{slope}, {difference}");
+            assert_eq!(along(0.0), v[0] * score[0] + v[1] * score[1]);
+        }
+        check(&GaussianMixture::two_modes());
+        check(&factor);
     }
 
     #[test]

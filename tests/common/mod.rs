@@ -27,7 +27,8 @@ pub fn tiny() -> Architecture {
 pub fn settings() -> Settings {
     let ladder = Ladder { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
     let sampler = Sampler::Langevin;
-    Settings { sampler, ladder, steps_each: 2, step_lr: 0.8 * 0.05 * 0.05, denoise: true }
+    let step_lr = 0.8 * 0.05 * 0.05;
+    Settings { sampler, ladder, steps_each: 2, step_lr, ..Settings::recommended(4.0, 0.05) }
 }
 
 /// Weights that need no device to be drawn: normal, scaled to keep signals near unit variance, and

@@ -111,7 +111,7 @@ impl Log {
         const PICTURES: usize = 16;
         let pixels = trainer.samples(&settings.program()?, PICTURES)?;
         let shape = trainer.options().architecture.picture();
-        let png = grid::encode_png(&grid::to_bytes(&pixels), shape, 2)?;
+        let png = grid::encode_png(&grid::to_bytes(&pixels), shape, None, 2)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));
         write_atomically(&path, &png)
             .and_then(|()| self.events.png(step, "samples", png))

@@ -12,4 +12,5 @@ struct Step {
     keep: f32,
     gain: f32,
     noise: f32,
+    back: f32,
 }

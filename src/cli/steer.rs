@@ -1,0 +1,131 @@
+//! The flags of `ncsn sample` that steer it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, ensure};
+
+use super::picture;
+use crate::net::Picture;
+use crate::sample::steering::{End, Path as Way};
+use crate::sample::{Observation, Steering};
+
+/// What pictures are made from, beside noise.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct Steer {
+    /// Complete a picture (PNG): what is transparent in it, or white in --mask, is made up; the
+    /// rest is kept to the last bit.
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
+    inpaint: Option<PathBuf>,
+    /// White where --inpaint makes the picture up, black where it is kept.
+    #[arg(long, value_name = "PICTURE", requires = "inpaint", help_heading = STEERING)]
+    mask: Option<PathBuf>,
+    /// Colour a grey picture: its grey is kept as the mean of red, green and blue.
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
+    colourise: Option<PathBuf>,
+    /// Enlarge a small picture: its pixels are kept as the means of squares of pixels.
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
+    super_resolve: Option<PathBuf>,
+    /// Make a picture from a sketch of one.
+    #[arg(long, value_name = "PICTURE", help_heading = STEERING)]
+    sketch: Option<PathBuf>,
+    /// How far from a sketch or from interpolated pictures chains may wander: 0 keeps everything,
+    /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically.
+    #[arg(long, default_value_t = 0.65, help_heading = STEERING)]
+    wander: f32,
+    /// Go in -n steps from one seed to another, `3:8`, or from one picture to another,
+    /// `a.png:b.png` (those as sketches: see --wander).
+    #[arg(long, value_name = "FROM:TO", conflicts_with = "sketch", help_heading = STEERING)]
+    interpolate: Option<String>,
+}
+
+const STEERING: &str = "Steering";
+
+/// What the flags come to.
+pub struct Steered {
+    /// For the chains.
+    pub steering: Steering,
+    /// Where a program begins that does not begin at noise alone: σ from σ_L (0) to σ₁ (1).
+    pub wander: Option<f32>,
+    /// The seed, where a path between seeds says it.
+    pub seed: Option<u64>,
+}
+
+impl Steer {
+    /// Whether the pictures are a path rather than a heap.
+    pub fn is_path(&self) -> bool {
+        self.interpolate.is_some()
+    }
+
+    /// Reads the pictures that the flags name.
+    ///
+    /// # Errors
+    /// Where one cannot be read or does not fit the model.
+    pub fn read(&self, shape: Picture, frames: usize) -> anyhow::Result<Steered> {
+        ensure!((0.0..=1.0).contains(&self.wander), "--wander must be from 0 to 1");
+        let (mut origin, mut path, mut seed) = (None, None, None);
+        if let Some(sketch) = &self.sketch {
+            origin = Some(picture::read_sized(sketch, shape)?.pixels);
+        }
+        if let Some(ends) = &self.interpolate {
+            let Some((from, to)) = ends.split_once(':') else {
+                bail!("--interpolate takes two seeds, `3:8`, or two pictures, `a.png:b.png`");
+            };
+            let to = match (from.parse(), to.parse()) {
+                (Ok(from), Ok(to)) => {
+                    seed = Some(from);
+                    End::Seed(to)
+                }
+                _ => {
+                    origin = Some(picture::read_sized(Path::new(from), shape)?.pixels);
+                    End::Picture(picture::read_sized(Path::new(to), shape)?.pixels)
+                }
+            };
+            path = Some(Way { frames, to });
+        }
+        let wander = origin.is_some().then_some(self.wander);
+        let steering = Steering { origin, path, observation: self.observation(shape)? };
+        steering.check(shape.dimension())?;
+        Ok(Steered { steering, wander, seed })
+    }
+
+    fn observation(&self, shape: Picture) -> anyhow::Result<Option<Observation>> {
+        if let Some(path) = &self.inpaint {
+            let given = picture::read_sized(path, shape)?;
+            let known: Vec<bool> = match &self.mask {
+                Some(mask) => {
+                    let mask = picture::read_sized(mask, shape)?;
+                    mask.grey().iter().map(|&white| white < 0.5).collect()
+                }
+                None => given.opacity.iter().map(|&opacity| opacity >= 0.5).collect(),
+            };
+            ensure!(
+                known.contains(&false),
+                "nothing of {} is to be made up: make a part of it transparent, or give a --mask \
+                 that is white there",
+                path.display()
+            );
+            return Ok(Some(Observation::pixels(shape, &given.pixels, &known)?));
+        }
+        if let Some(path) = &self.colourise {
+            ensure!(shape.channels > 1, "--colourise needs a model of coloured pictures");
+            let given = picture::read_sized(path, shape)?;
+            return Ok(Some(Observation::grey(shape, &given.grey())?));
+        }
+        if let Some(path) = &self.super_resolve {
+            let small = picture::read(path)?.channels(shape.channels);
+            let Picture { height, width, .. } = small.shape;
+            let factor = shape.height / height.max(1);
+            ensure!(
+                (height * factor, width * factor) == (shape.height, shape.width),
+                "{} is {width} × {height}, which is not the model's {} × {} divided by a whole \
+                 number",
+                path.display(),
+                shape.width,
+                shape.height
+            );
+            return Ok(Some(Observation::downsampled(shape, &small.pixels, factor)?));
+        }
+        Ok(None)
+    }
+}

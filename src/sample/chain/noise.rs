@@ -1,0 +1,151 @@
+//! The noise of a batch of chains on a Burn device.
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+use super::super::program::{Program, Start};
+use super::super::steering::Steering;
+use crate::net::Picture;
+use crate::random::{INCREMENT, Key, MULTIPLIER};
+
+/// What [`Steering::fill_normal`] and [`Steering::fill_start`] give, for a whole batch.
+#[derive(Clone, Debug)]
+pub struct Noise {
+    here: Stream,
+    /// The other end of a path between seeds, and the weights of both: N × 1 × 1 × 1 each.
+    mixed: Option<(Stream, [Tensor<4>; 2])>,
+    /// The pictures about which chains begin: N × C × H × W.
+    origin: Option<Tensor<4>>,
+}
+
+impl Noise {
+    /// The noise of the given chains under a steering that has been checked.
+    pub fn new(
+        seed: u64,
+        steering: &Steering,
+        picture: Picture,
+        chains: Range<usize>,
+        device: &Device,
+    ) -> Self {
+        let count = chains.len();
+        let chains = chains.map(|chain| chain as u32);
+        let mixtures: Vec<_> = chains.clone().map(|chain| steering.mixture(chain)).collect();
+        let streams: Vec<u32> = mixtures.iter().map(|mixture| mixture.stream).collect();
+        let stream = |seed| Stream::new(seed, picture, &streams, device);
+        let weights = |end: usize| {
+            let weights: Vec<f32> = mixtures.iter().map(|mixture| mixture.weights[end]).collect();
+            Tensor::from_data(TensorData::new(weights, [count, 1, 1, 1]), device)
+        };
+        let other = mixtures.first().and_then(|mixture| mixture.other);
+        let Picture { channels, height, width } = picture;
+        let origins: Option<Vec<_>> = chains.map(|chain| steering.origin_of(chain)).collect();
+        let origin = origins.map(|origins| {
+            let data = TensorData::new(origins.concat(), [count, channels, height, width]);
+            Tensor::from_data(data, device)
+        });
+        let mixed = other.map(|seed| (stream(seed), [weights(0), weights(1)]));
+        Self { here: stream(seed), mixed, origin }
+    }
+
+    /// The normal numbers of a step: N × C × H × W.
+    pub fn normal(&self, step: u32) -> Tensor<4> {
+        let z = self.here.normal(step);
+        match &self.mixed {
+            None => z,
+            Some((there, [a, b])) => z * a.clone() + there.normal(step) * b.clone(),
+        }
+    }
+
+    /// Where the chains begin, before anything has been observed: N × C × H × W.
+    pub fn start(&self, start: Start) -> Tensor<4> {
+        match start {
+            Start::Uniform { low, high } => {
+                let u = self.here.uniform(Program::START);
+                let u = match &self.mixed {
+                    None => u,
+                    Some((there, [a, b])) => {
+                        let other = there.uniform(Program::START);
+                        u * a.clone().square() + other * b.clone().square()
+                    }
+                };
+                u * (high - low) + low
+            }
+            Start::Normal { mean, sigma } => {
+                let noise = self.normal(Program::START) * sigma;
+                match &self.origin {
+                    None => noise + mean,
+                    Some(origin) => noise + origin.clone(),
+                }
+            }
+        }
+    }
+}
+
+/// [`Key`]'s numbers for a whole batch, by the same integer arithmetic on tensors of i32 (whose
+/// bits are those of u32; only the shift to the right must be told that they have no sign).
+#[derive(Clone, Debug)]
+struct Stream {
+    seed: u64,
+    shape: [usize; 4],
+    /// `index · MULTIPLIER + INCREMENT` of each pixel: 1 × D.
+    pixels: Tensor<2, Int>,
+    /// Likewise of each chain: N × 1.
+    chains: Tensor<2, Int>,
+}
+
+impl Stream {
+    /// The numbers of the streams of some chains.
+    fn new(seed: u64, picture: Picture, streams: &[u32], device: &Device) -> Self {
+        let Picture { channels, height, width } = picture;
+        let affine = |word: u32| word.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT) as i32;
+        let word = |axis: usize, index: u32| {
+            affine(Key { seed, stream: index, step: 0 }.words(index)[axis])
+        };
+        let tensor = |words: Vec<i32>, shape: [usize; 2]| {
+            Tensor::from_data(TensorData::new(words, shape), (device, DType::I32))
+        };
+        let (count, dimension) = (streams.len(), picture.dimension());
+        let pixels = (0..dimension as u32).map(|index| word(0, index)).collect();
+        let chains = streams.iter().map(|&stream| word(1, stream)).collect();
+        Self {
+            seed,
+            shape: [count, channels, height, width],
+            pixels: tensor(pixels, [1, dimension]),
+            chains: tensor(chains, [count, 1]),
+        }
+    }
+
+    /// The first two words of `pcg4d` for every chain and pixel, as uniform numbers in (0, 1).
+    fn uniforms(&self, step: u32) -> [Tensor<4>; 2] {
+        let [_, _, z, w] = Key { seed: self.seed, stream: 0, step }
+            .words(0)
+            .map(|word| word.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT) as i32);
+        let (x, y) = (self.pixels.clone(), self.chains.clone());
+
+        let x = x + y.clone().mul_scalar(w);
+        let y = y + x.clone().mul_scalar(z);
+        let z = (x.clone() * y.clone()).add_scalar(z);
+        let w = (y.clone() * z.clone()).add_scalar(w);
+        let [x, y, z, w] = [x, y, z, w].map(|v| {
+            let shifted = v.clone().bitwise_right_shift_scalar(16).bitwise_and_scalar(0xFFFF);
+            v.bitwise_xor(shifted)
+        });
+        let x = x + y.clone() * w;
+        let y = y + z * x.clone();
+        [x, y].map(|v| {
+            let top = v.bitwise_right_shift_scalar(8).bitwise_and_scalar(0x00FF_FFFF);
+            (top.float() + 0.5).mul_scalar(1.0 / 16_777_216.0).reshape(self.shape)
+        })
+    }
+
+    fn uniform(&self, step: u32) -> Tensor<4> {
+        let [u, _] = self.uniforms(step);
+        u
+    }
+
+    fn normal(&self, step: u32) -> Tensor<4> {
+        let [a, b] = self.uniforms(step);
+        (a.log() * -2.0).sqrt() * (b * std::f32::consts::TAU).cos()
+    }
+}

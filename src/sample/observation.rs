@@ -1,0 +1,179 @@
+//! Linear observations of a picture, `y = A x`, and chains that end in agreement with one.
+//!
+//! Some pixels (inpainting), the mean of the channels (colourisation), the means of squares of
+//! pixels (super-resolution): in each of them `P = A⁺A`, the orthogonal projection onto what is
+//! observed, replaces each pixel by the mean of the block it is in, or by 0 where the block is not
+//! observed. After each step the observed component of x is replaced by the observation with the
+//! noise of the present σ, and the rest is left to the chain (Song et al. 2021, appendix I; for
+//! masks Song & Ermon 2019, appendix B.3):
+//!
+//! `x ← (I − P) x + P (y + σ z)`, and `x ← (I − P) x + P y` at the end, which agrees exactly.
+//!
+//! `z` is the noise that the chain drew last. Its component in P has just been thrown away and is
+//! independent of the one that was kept, so it is as good as fresh; and where a program draws no
+//! noise, z is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
+//! probability flow itself would take it.
+//!
+//! The method is approximate: what is left to the chain sees the observation through its noise
+//! only, and is not exactly distributed as it should be given y. It is close where a sampler stays
+//! long enough at each level to adjust, which Langevin's steps and correctors do.
+
+use thiserror::Error;
+
+use crate::net::Picture;
+
+/// What has been seen of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    picture: Picture,
+    block: Block,
+    target: Vec<f32>,
+    mask: Vec<f32>,
+}
+
+/// The size of the blocks whose means are observed; each divides the picture's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Channels: 1, or all.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// Why an observation is refused.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ObservationError {
+    /// Something is of the wrong size.
+    #[error("{what} has {found} values, but {expected} are needed")]
+    Size {
+        /// What is.
+        what: &'static str,
+        /// Its number of values.
+        found: usize,
+        /// What it should be.
+        expected: usize,
+    },
+    /// Pictures cannot be made smaller by this factor.
+    #[error("pictures of {height} × {width} cannot be divided into squares of {factor} × {factor}")]
+    Factor {
+        /// What was asked for.
+        factor: usize,
+        /// The height of a picture.
+        height: usize,
+        /// Its width.
+        width: usize,
+    },
+}
+
+fn sized(what: &'static str, found: usize, expected: usize) -> Result<(), ObservationError> {
+    if found == expected { Ok(()) } else { Err(ObservationError::Size { what, found, expected }) }
+}
+
+impl Observation {
+    /// Inpainting: `pixels` (C × H × W) where `known` (H × W), whatever fits elsewhere.
+    ///
+    /// # Errors
+    /// [`ObservationError::Size`] where either is of another size.
+    pub fn pixels(
+        picture: Picture,
+        pixels: &[f32],
+        known: &[bool],
+    ) -> Result<Self, ObservationError> {
+        sized("the picture", pixels.len(), picture.dimension())?;
+        sized("the mask", known.len(), picture.height * picture.width)?;
+        let mask: Vec<f32> = known.iter().map(|&known| f32::from(u8::from(known))).collect();
+        let mask = mask.repeat(picture.channels);
+        let seen = |(pixel, mask): (&f32, &f32)| if *mask > 0.0 { *pixel } else { 0.0 };
+        let target = pixels.iter().zip(&mask).map(seen).collect();
+        Ok(Self { picture, block: Block { channels: 1, height: 1, width: 1 }, target, mask })
+    }
+
+    /// Colourisation: a picture whose channels have the mean `grey` (H × W).
+    ///
+    /// # Errors
+    /// [`ObservationError::Size`] where `grey` is of another size.
+    pub fn grey(picture: Picture, grey: &[f32]) -> Result<Self, ObservationError> {
+        sized("the grey picture", grey.len(), picture.height * picture.width)?;
+        let block = Block { channels: picture.channels, height: 1, width: 1 };
+        let mask = vec![1.0; picture.dimension()];
+        Ok(Self { picture, block, target: grey.repeat(picture.channels), mask })
+    }
+
+    /// Super-resolution: a picture whose squares of `factor` × `factor` pixels have the means
+    /// `small` (C × H/factor × W/factor).
+    ///
+    /// # Errors
+    /// [`ObservationError`] where the factor does not divide the picture, or `small` is of another
+    /// size.
+    pub fn downsampled(
+        picture: Picture,
+        small: &[f32],
+        factor: usize,
+    ) -> Result<Self, ObservationError> {
+        let Picture { channels, height, width } = picture;
+        if factor == 0 || !height.is_multiple_of(factor) || !width.is_multiple_of(factor) {
+            return Err(ObservationError::Factor { factor, height, width });
+        }
+        let (rows, columns) = (height / factor, width / factor);
+        sized("the small picture", small.len(), channels * rows * columns)?;
+        let mut target = Vec::with_capacity(picture.dimension());
+        for row in 0..channels * height {
+            // Row `row % height` of channel `row / height`.
+            let small_row = row / height * rows + row % height / factor;
+            let small_row = &small[small_row * columns..][..columns];
+            target.extend(small_row.iter().flat_map(|&v| std::iter::repeat_n(v, factor)));
+        }
+        let block = Block { channels: 1, height: factor, width: factor };
+        Ok(Self { picture, block, target, mask: vec![1.0; picture.dimension()] })
+    }
+
+    /// The shape of the picture.
+    pub fn picture(&self) -> Picture {
+        self.picture
+    }
+
+    /// The blocks whose means are observed.
+    pub fn block(&self) -> Block {
+        self.block
+    }
+
+    /// P y, C × H × W: constant on each block, 0 where nothing is observed.
+    pub fn target(&self) -> &[f32] {
+        &self.target
+    }
+
+    /// 1 where something is observed and 0 elsewhere, C × H × W: constant on each block.
+    pub fn mask(&self) -> &[f32] {
+        &self.mask
+    }
+
+    /// `x ← (I − P) x + P (y + σ z)` for one picture, C × H × W. Exact where blocks are single
+    /// pixels.
+    pub(super) fn impose(&self, x: &mut [f32], sigma: f32, z: &[f32]) {
+        let (means, noise) = (self.block_means(x), self.block_means(z));
+        for (index, x) in x.iter_mut().enumerate() {
+            if self.mask[index] > 0.0 {
+                *x = (*x - means[index]) + (self.target[index] + sigma * noise[index]);
+            }
+        }
+    }
+
+    /// Each pixel replaced by the mean of its block.
+    fn block_means(&self, x: &[f32]) -> Vec<f32> {
+        let Picture { channels, height, width } = self.picture;
+        let Block { channels: deep, height: high, width: wide } = self.block;
+        let (rows, columns) = (height / high, width / wide);
+        let block = |index: usize| {
+            let (c, y, x) = (index / (height * width), index / width % height, index % width);
+            (c / deep * rows + y / high) * columns + x / wide
+        };
+        let mut sums = vec![0.0; channels / deep * rows * columns];
+        for (index, x) in x.iter().enumerate() {
+            sums[block(index)] += x;
+        }
+        let size = (deep * high * wide) as f32;
+        (0..x.len()).map(|index| sums[block(index)] / size).collect()
+    }
+}

@@ -1,0 +1,177 @@
+//! Steering: what is asked of chains beside a sampler's program, without another network.
+//!
+//! Plain data that every executor understands and every program can run under.
+
+use thiserror::Error;
+
+use super::observation::Observation;
+use super::program::{Program, Start};
+use crate::random::Key;
+
+/// What chains are steered by; by default nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Steering {
+    /// The picture, C × H × W, to whose noisy versions chains begin, instead of those of an even
+    /// grey: a sketch to be made into a picture (Meng et al., *SDEdit*, 2022). How far chains may
+    /// wander from it is decided by the σ at which they begin, [`Program::from_sigma`].
+    pub origin: Option<Vec<f32>>,
+    /// What has been seen of the picture, which chains end with.
+    pub observation: Option<Observation>,
+    /// A path of pictures instead of independent ones.
+    pub path: Option<Path>,
+}
+
+/// Interpolation: chain k is the k-th of `frames` points on the way from here to there. All of
+/// them draw the noise of chain 0, so that neighbours differ by little.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// The number of points, both ends included.
+    pub frames: usize,
+    /// Where the path leads.
+    pub to: End,
+}
+
+/// The far end of a [`Path`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum End {
+    /// The noise of another seed. Between two seeds all noise, the start's and every step's, is
+    /// `cos(θ) z + sin(θ) z'`: normal at every point, and at the ends what the seeds alone give.
+    Seed(u64),
+    /// Another picture than [`Steering::origin`], C × H × W: chains begin at mixtures of the two,
+    /// with the same noise (Ho et al., *DDPM*, 2020, section 4.3).
+    Picture(Vec<f32>),
+}
+
+/// Why a steering is refused.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum SteeringError {
+    /// Something is of another size than the model's pictures.
+    #[error("{what} has {found} values, but the model's pictures have {expected}")]
+    Size {
+        /// What is.
+        what: &'static str,
+        /// Its number of values.
+        found: usize,
+        /// What it should be.
+        expected: usize,
+    },
+    /// A value is NaN or infinite.
+    #[error("{0} holds values that are not finite")]
+    NotFinite(&'static str),
+    /// A path to a picture from nowhere.
+    #[error("a path to a picture begins at a picture: `origin` is missing")]
+    NoOrigin,
+    /// A path without points.
+    #[error("a path must have at least one frame")]
+    NoFrames,
+}
+
+/// The noise of one chain: a mixture of up to two streams, `weights[0] · z(seed, stream) +
+/// weights[1] · z(other, stream)`, whose squared weights sum to 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mixture {
+    pub stream: u32,
+    pub weights: [f32; 2],
+    pub other: Option<u64>,
+}
+
+impl Steering {
+    /// Checks everything against the number of values of a picture.
+    ///
+    /// # Errors
+    /// [`SteeringError`] says what does not fit.
+    pub fn check(&self, dimension: usize) -> Result<(), SteeringError> {
+        let fits = |what: &'static str, values: &[f32]| {
+            if values.len() != dimension {
+                let (found, expected) = (values.len(), dimension);
+                return Err(SteeringError::Size { what, found, expected });
+            }
+            let finite = values.iter().all(|value| value.is_finite());
+            if finite { Ok(()) } else { Err(SteeringError::NotFinite(what)) }
+        };
+        if let Some(origin) = &self.origin {
+            fits("the picture to begin at", origin)?;
+        }
+        if let Some(observation) = &self.observation {
+            fits("the observation", observation.target())?;
+        }
+        if let Some(path) = &self.path {
+            if path.frames == 0 {
+                return Err(SteeringError::NoFrames);
+            }
+            if let End::Picture(picture) = &path.to {
+                fits("the picture to end at", picture)?;
+                self.origin.as_ref().ok_or(SteeringError::NoOrigin)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How far along its path a chain is, from 0 to 1.
+    fn fraction(&self, chain: u32) -> f64 {
+        let last = self.path.as_ref().map_or(0, |path| path.frames - 1);
+        if last == 0 { 0.0 } else { (f64::from(chain) / last as f64).min(1.0) }
+    }
+
+    /// What a chain's noise is mixed from.
+    pub(super) fn mixture(&self, chain: u32) -> Mixture {
+        match self.path {
+            None => Mixture { stream: chain, weights: [1.0, 0.0], other: None },
+            Some(Path { to: End::Picture(_), .. }) => {
+                Mixture { stream: 0, weights: [1.0, 0.0], other: None }
+            }
+            Some(Path { to: End::Seed(seed), .. }) => {
+                let angle = self.fraction(chain) * std::f64::consts::FRAC_PI_2;
+                let weights = [angle.cos() as f32, angle.sin() as f32];
+                Mixture { stream: 0, weights, other: Some(seed) }
+            }
+        }
+    }
+
+    /// The picture about which a chain begins; none where that is the program's even grey.
+    pub(super) fn origin_of(&self, chain: u32) -> Option<Vec<f32>> {
+        let origin = self.origin.as_ref()?;
+        let Some(Path { to: End::Picture(there), .. }) = &self.path else {
+            return Some(origin.clone());
+        };
+        let t = self.fraction(chain) as f32;
+        Some(origin.iter().zip(there).map(|(here, there)| (1.0 - t) * here + t * there).collect())
+    }
+
+    /// The normal numbers of a chain and a step.
+    pub(super) fn fill_normal(&self, seed: u64, chain: u32, step: u32, z: &mut [f32]) {
+        let Mixture { stream, weights: [here, there], other } = self.mixture(chain);
+        Key { seed, stream, step }.fill_normal(z);
+        if let Some(seed) = other {
+            let other = Key { seed, stream, step };
+            for (index, z) in (0..).zip(z) {
+                *z = here * *z + there * other.normal(index);
+            }
+        }
+    }
+
+    /// Where a chain begins, before anything has been observed.
+    pub(crate) fn fill_start(&self, start: Start, seed: u64, chain: u32, x: &mut [f32]) {
+        let step = Program::START;
+        match start {
+            Start::Uniform { low, high } => {
+                let Mixture { stream, weights: [here, there], other } = self.mixture(chain);
+                let other = Key { seed: other.unwrap_or(seed), stream, step };
+                Key { seed, stream, step }.fill_uniform(x);
+                for (index, x) in (0..).zip(x.iter_mut()) {
+                    // Squares, so that a mixture stays in the box.
+                    let unit = here * here * *x + there * there * other.uniform(index);
+                    *x = low + (high - low) * unit;
+                }
+            }
+            Start::Normal { mean, sigma } => {
+                self.fill_normal(seed, chain, step, x);
+                let origin = self.origin_of(chain);
+                for (index, x) in x.iter_mut().enumerate() {
+                    let mean = origin.as_ref().map_or(mean, |origin| origin[index]);
+                    *x = mean + sigma * *x;
+                }
+            }
+        }
+    }
+}

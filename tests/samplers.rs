@@ -1,0 +1,341 @@
+//! Samplers and steering on densities whose score is exact, against closed forms. What is left to
+//! be wrong is the sampler: its bias at finite steps, which is stated, and chance.
+#![cfg(not(target_family = "wasm"))]
+
+use ncsn::net::Picture;
+use ncsn::noise::Ladder;
+use ncsn::sample::edm::{self, Churn};
+use ncsn::sample::steering::{End, Path};
+use ncsn::sample::{Observation, Program, Sampler, Settings, Steering, diffusion, host};
+use ncsn::score::Score;
+use ncsn::toy::{Component, FactorGaussian, GaussianMixture};
+
+/// Every sampler that there is, with and without churn, but for the baseline that has to fail.
+fn samplers(ladder: Ladder) -> Vec<(String, Program)> {
+    let Ladder { sigma_max, sigma_min, .. } = ladder;
+    let step_lr = 0.3 * sigma_min * sigma_min;
+    let base = Settings { ladder, step_lr, ..Settings::recommended(sigma_max, sigma_min) };
+    let churn = Some(Churn { amount: 20.0, ..Churn::NONE });
+    let samplers = Sampler::ALL.into_iter().filter(|&sampler| sampler != Sampler::PlainLangevin);
+    let settings = |sampler| match sampler {
+        // Annealed Langevin is right only where it stays at each level until it is.
+        Sampler::Langevin => Settings {
+            sampler,
+            ladder: Ladder { levels: ladder.levels / 3, ..ladder },
+            steps_each: 25,
+            step_lr: step_lr / 3.0,
+            ..base
+        },
+        _ => Settings { sampler, steps_each: 2, ..base },
+    };
+    let mut settings: Vec<_> = samplers.map(settings).collect();
+    settings.push(Settings { sampler: Sampler::Heun, churn, ..base });
+    let program = |settings: Settings| {
+        let name = format!("{:?}, churn {:?}", settings.sampler, settings.churn.map(|c| c.amount));
+        (name, settings.program().expect("possible"))
+    };
+    settings.into_iter().map(program).collect()
+}
+
+fn mean(x: impl Iterator<Item = f32> + Clone) -> f64 {
+    let n = x.clone().count() as f64;
+    x.map(f64::from).sum::<f64>() / n
+}
+
+fn variance(x: impl Iterator<Item = f32> + Clone) -> f64 {
+    let mean = mean(x.clone());
+    self::mean(x.map(|x| (f64::from(x) - mean).powi(2) as f32))
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// A Gaussian of 48 coordinates, a picture of 3 × 4 × 4, that go with one factor in many ways.
+const PICTURE: Picture = Picture { channels: 3, height: 4, width: 4 };
+
+fn factor_gaussian() -> FactorGaussian {
+    let d = PICTURE.dimension();
+    FactorGaussian {
+        mean: (0..d).map(|i| 0.3 + 0.01 * i as f32).collect(),
+        deviation: 0.3,
+        loadings: (0..d).map(|i| 0.3 * (0.9 * i as f32).sin() + 0.1).collect(),
+    }
+}
+
+#[test]
+fn every_sampler_reaches_mean_and_covariance() {
+    let (density, n) = (factor_gaussian(), 600);
+    let d = density.dimension();
+    let length = dot(&density.loadings, &density.loadings).sqrt();
+    let along: Vec<f32> = density.loadings.iter().map(|a| a / length).collect();
+    // A direction across: without a share of the factor, that is.
+    let mut across: Vec<f32> = (0..d).map(|i| (1.7 * i as f32).cos()).collect();
+    let shadow = dot(&across, &along);
+    across.iter_mut().zip(&along).for_each(|(v, a)| *v -= shadow * a);
+    let norm = dot(&across, &across).sqrt();
+    across.iter_mut().for_each(|v| *v /= norm);
+
+    for (name, program) in samplers(Ladder { sigma_max: 30.0, sigma_min: 0.01, levels: 200 }) {
+        let x = host::run(&program, &density, 4, n);
+        for (direction, truth) in
+            [(&along, length.powi(2) + 0.09), (&across, 0.09)].map(|(v, t)| (v, f64::from(t)))
+        {
+            let offset = |x: &[f32]| dot(x, direction) - dot(&density.mean, direction);
+            let offsets = x.chunks_exact(d).map(offset);
+            let error = mean(offsets.clone()) / (truth / n as f64).sqrt();
+            // Four standard errors, and one of bias: the start's mean is not quite forgotten.
+            assert!(error.abs() < 5.0, "{name}: the mean is off by {error} standard errors");
+            let ratio = variance(offsets) / truth;
+            // Four standard errors of 5.8 %, and 6 % of bias of finite steps.
+            assert!((ratio - 1.0).abs() < 0.29, "{name}: variance {ratio} of the truth");
+        }
+        // All 48 together: the mean square of what is left across all directions but one.
+        let total = x.chunks_exact(d).flat_map(|x| {
+            let offset: Vec<f32> = x.iter().zip(&density.mean).map(|(x, m)| x - m).collect();
+            let part = dot(&offset, &along);
+            offset.into_iter().zip(along.clone()).map(move |(o, a)| (o - part * a).powi(2))
+        });
+        let ratio = mean(total.collect::<Vec<_>>().into_iter()) * 48.0 / 47.0 / 0.09;
+        println!("{name}: {ratio}");
+        // Chance is 0.8 %. Consistent sampling is exact for data at a point, and too narrow for
+        // wide data, the more so the larger its steps are.
+        let bias = if name.starts_with("Consistent") { 0.16 } else { 0.06 };
+        assert!((ratio - 1.0).abs() < bias, "{name}: variance {ratio} of the truth in all");
+    }
+}
+
+/// ⅕ to ⅘, which only a chain that comes from where everything is one can tell.
+#[test]
+fn every_sampler_recovers_the_weights_of_modes() {
+    let n = 4_000;
+    for (name, program) in samplers(Ladder { sigma_max: 200.0, sigma_min: 0.1, levels: 200 }) {
+        let x = host::run(&program, &GaussianMixture::two_modes(), 2, n);
+        let upper: Vec<_> = x.chunks_exact(2).filter(|x| x[0] + x[1] > 0.0).collect();
+        let share = upper.len() as f64 / n as f64;
+        println!("{name}: {share}");
+        // Five standard errors.
+        assert!((share - 0.8).abs() < 0.032, "{name}: {share}");
+        let at = mean(upper.iter().flat_map(|x| x.iter().copied()));
+        assert!((at - 5.0).abs() < 0.07, "{name}: the upper mode is at {at}");
+    }
+}
+
+/// Langevin at one small σ does not find its way: it keeps the halves where its start left them.
+#[test]
+fn plain_langevin_never_learns_the_weights() {
+    let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 0.05 };
+    let toy = GaussianMixture::new(vec![mode(0.2, 0.1), mode(0.8, 0.9)]);
+    let settings = Settings {
+        sampler: Sampler::PlainLangevin,
+        steps_each: 10,
+        step_lr: 0.3 * 0.01 * 0.01,
+        ..Settings::recommended(10.0, 0.01)
+    };
+    let share = |settings: Settings| {
+        let x = host::run(&settings.program().expect("possible"), &toy, 2, 2_000);
+        x.chunks_exact(2).filter(|x| x[0] + x[1] > 1.0).count() as f64 / 2_000.0
+    };
+    let (plain, annealed) =
+        (share(settings), share(Settings { sampler: Sampler::Langevin, ..settings }));
+    assert!((0.40..0.60).contains(&plain), "{plain}");
+    assert!((annealed - 0.8).abs() < 0.05, "{annealed}");
+}
+
+/// The exact flow of a Gaussian stretches each eigendirection by √((λ + σ_L²)/(λ + σ₁²)). Halving
+/// the steps halves Euler's error and quarters Heun's.
+#[test]
+fn the_orders_of_the_ode_solvers_are_one_and_two() {
+    let density = factor_gaussian();
+    let (d, a2) = (density.dimension(), dot(&density.loadings, &density.loadings));
+    let ladder = Ladder { sigma_max: 8.0, sigma_min: 0.05, levels: 0 };
+    let shrink = |eigenvalue: f32| {
+        ((eigenvalue + ladder.sigma_min.powi(2)) / (eigenvalue + ladder.sigma_max.powi(2))).sqrt()
+    };
+    let (along, across) = (shrink(0.09 + a2), shrink(0.09));
+    let error = |levels, solver: fn(&[f32]) -> Program| {
+        let mut program = solver(&edm::grid(&Ladder { levels, ..ladder }, 7.0));
+        // Both end with the same step to σ = 0.
+        program.steps.pop();
+        let x0 = host::start(&program, d, 6, 1);
+        let x = host::run(&program, &density, 6, 1);
+        let offset: Vec<f32> = x0.iter().zip(&density.mean).map(|(x, m)| x - m).collect();
+        let share = dot(&offset, &density.loadings) / a2;
+        let truth = |i: usize| {
+            let part = share * density.loadings[i];
+            density.mean[i] + along * part + across * (offset[i] - part)
+        };
+        let square: f64 = (0..d).map(|i| f64::from(x[i] - truth(i)).powi(2)).sum();
+        square.sqrt()
+    };
+    let heun: fn(&[f32]) -> Program = |sigmas| edm::heun(sigmas, Churn::NONE);
+    for (solver, order) in
+        [(diffusion::probability_flow as fn(&[f32]) -> Program, 1.0), (heun, 2.0)]
+    {
+        let (coarse, fine) = (error(33, solver), error(65, solver));
+        let found = (coarse / fine).log2();
+        assert!((found - order).abs() < 0.2, "order {found} instead of {order}: {coarse}, {fine}");
+    }
+}
+
+/// Churn is exact on the data of a single point: noise is added and taken off again, whatever σ.
+#[test]
+fn churned_chains_have_the_noise_of_their_level() {
+    let point = GaussianMixture::gaussian(vec![0.5; 4], 0.0);
+    let sigmas = edm::grid(&Ladder { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }, 7.0);
+    let churn = Churn { amount: 4.0, min: 0.3, max: 5.0, noise: 1.0 };
+    let whole = edm::heun(&sigmas, churn);
+    let churned = sigmas.iter().filter(|sigma| (0.3..=5.0).contains(*sigma)).count();
+    assert_eq!(whole.steps.iter().filter(|step| step.update.is_noisy()).count(), churned);
+    for done in [0, 8, 14, 20] {
+        let mut program = whole.clone();
+        program.steps.truncate(done);
+        let x = host::run(&program, &point, 5, 5_000);
+        let ratio = variance(x.iter().copied()).sqrt() as f32 / whole.sigma_at(done);
+        assert!((ratio - 1.0).abs() < 0.03, "after {done} steps: {ratio}");
+    }
+}
+
+/// What the observed part must be, and what is known of the rest: E\[x | y\] of the Gaussian.
+#[test]
+fn observations_are_kept_and_the_rest_follows_from_them() {
+    let (density, n) = (factor_gaussian(), 300);
+    let d = density.dimension();
+    let picture: Vec<f32> = (0..d).map(|i| 0.5 + 0.6 * (2.3 * i as f32).sin()).collect();
+    let known: Vec<bool> = (0..16).map(|pixel| pixel % 4 < 2).collect();
+    let grey: Vec<f32> =
+        (0..16).map(|p| mean((0..3).map(|c| picture[16 * c + p])) as f32).collect();
+    let small = |i: usize| {
+        let at = i / 4 * 16 + i % 4 / 2 * 8 + i % 2 * 2;
+        mean([0, 1, 4, 5].into_iter().map(|o| picture[at + o])) as f32
+    };
+    let small: Vec<f32> = (0..12).map(small).collect();
+    let observations = [
+        Observation::pixels(PICTURE, &picture, &known).expect("of the right size"),
+        Observation::grey(PICTURE, &grey).expect("of the right size"),
+        Observation::downsampled(PICTURE, &small, 2).expect("of the right size"),
+    ];
+    let ladder = Ladder { sigma_max: 30.0, sigma_min: 0.01, levels: 150 };
+    for (which, observation) in observations.into_iter().enumerate() {
+        // P in full, from its definition: where a pixel is seen, the mean over its block.
+        let project = |x: &[f32]| -> Vec<f32> {
+            let block = |i: usize| match which {
+                0 => (i, 0, 0),
+                1 => (i % 16, 0, 0),
+                _ => (i / 16, i % 16 / 8, i % 4 / 2),
+            };
+            let seen = |i: usize| which != 0 || known[i % 16];
+            let mean_of = |i| {
+                mean(
+                    (0..d)
+                        .filter(|&j| block(j) == block(i))
+                        .map(|j| x[j])
+                        .collect::<Vec<_>>()
+                        .into_iter(),
+                )
+            };
+            (0..d).map(|i| if seen(i) { mean_of(i) as f32 } else { 0.0 }).collect()
+        };
+        let y = project(&picture);
+        let offset: Vec<f32> = y.iter().zip(project(&density.mean)).map(|(y, m)| y - m).collect();
+        let shadow = project(&density.loadings);
+        let gain = dot(&shadow, &offset) / (0.09 + dot(&shadow, &shadow));
+        // What is not seen, (I − P) a, takes part in the factor as far as the factor is known.
+        let free: Vec<f32> =
+            density.loadings.iter().zip(&shadow).map(|(a, seen)| a - seen).collect();
+        let expected = gain * dot(&free, &free);
+        let spread = 0.09 / (0.09 + dot(&shadow, &shadow)) * dot(&free, &free).powi(2)
+            + 0.09 * dot(&free, &free);
+
+        let steering = Steering { observation: Some(observation), ..Steering::default() };
+        for (name, program) in samplers(ladder) {
+            let x = host::run_steered(&program, &steering, &density, 3, n);
+            let mut factors = Vec::with_capacity(n);
+            for x in x.chunks_exact(d) {
+                let error =
+                    project(x).iter().zip(&y).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                if which == 0 {
+                    assert!(error == 0.0, "{name}: known pixels end exactly known");
+                } else {
+                    assert!(error < 2e-6, "{name}, observation {which}: {error}");
+                }
+                let centred: Vec<f32> = x.iter().zip(&density.mean).map(|(x, m)| x - m).collect();
+                factors.push(dot(&centred, &free));
+            }
+            let off = (mean(factors.iter().copied()) - f64::from(expected)).abs();
+            let (ratio, spread) = (
+                variance(factors.iter().copied()).sqrt() / f64::from(spread.sqrt()),
+                f64::from(spread.sqrt()),
+            );
+            let off = off / spread;
+            println!(
+                "{which} {name}: mean off by {off} deviations, deviation {ratio} of the truth"
+            );
+            // How exact the projection is. Chains that are corrected at each level come to know the
+            // observation; a flow without noise hardly does, and stays nearly as wide as it was.
+            let (mean_bias, narrowest, widest) = match name.split(',').next() {
+                Some("Langevin") => (0.15, 0.9, 1.25),
+                Some("Consistent" | "PredictorCorrector") => (0.25, 0.85, 1.35),
+                Some("Ancestral" | "ReverseDiffusion") => (0.4, 1.0, 1.9),
+                _ => (0.6, 1.0, 2.4),
+            };
+            assert!(off < mean_bias, "{name}, observation {which}: the mean is off by {off}");
+            assert!(
+                (narrowest..widest).contains(&ratio),
+                "{name}, observation {which}: {ratio} of the deviation"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_path_between_seeds_ends_at_the_seeds() {
+    let toy = factor_gaussian();
+    let d = toy.dimension();
+    for (name, program) in samplers(Ladder { sigma_max: 5.0, sigma_min: 0.1, levels: 20 }) {
+        let path = Path { frames: 9, to: End::Seed(12) };
+        let steering = Steering { path: Some(path), ..Steering::default() };
+        let x = host::run_steered(&program, &steering, &toy, 11, 9);
+        let difference =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        for (frame, seed) in [(0, 11), (8, 12)] {
+            let end = host::run(&program, &toy, seed, 1);
+            let difference = difference(&x[frame * d..][..d], &end);
+            assert!(difference < 1e-4, "{name}, frame {frame}: {difference}");
+        }
+        // And on the way it takes no leaps: each step is a part of the whole way.
+        let way = difference(&x[..d], &x[8 * d..]);
+        let leap = x.chunks_exact(d).zip(x[d..].chunks_exact(d)).map(|(a, b)| difference(a, b));
+        assert!(leap.fold(0.0, f32::max) < 0.5 * way, "{name}");
+    }
+}
+
+/// A sketch keeps what is coarser than the noise it is given, and forgets what is finer.
+#[test]
+fn a_sketch_is_kept_as_far_as_its_noise_allows() {
+    let toy = GaussianMixture::two_modes();
+    let settings = Settings {
+        ladder: Ladder { sigma_max: 100.0, sigma_min: 0.1, levels: 100 },
+        ..Settings::recommended(100.0, 0.1)
+    };
+    // Near the rare mode, but far off for a point of it.
+    let steering = Steering { origin: Some(vec![-9.0, -5.0]), ..Steering::default() };
+    let n = 2_000;
+    let run = |sampler, wander| {
+        let settings = Settings { sampler, ..settings };
+        let sigma = settings.ladder.sigma_at(wander);
+        let program = settings.program().expect("possible").from_sigma(sigma);
+        host::run_steered(&program, &steering, &toy, 8, n)
+    };
+    for sampler in [Sampler::Ancestral, Sampler::Heun] {
+        let rare = |x: &[f32]| x.chunks(2).filter(|x| x[0] + x[1] < 0.0).count() as f64 / n as f64;
+        let coordinate =
+            |x: &[f32]| mean(x.iter().step_by(2).copied().collect::<Vec<_>>().into_iter());
+        let (close, some, far) = (run(sampler, 0.05), run(sampler, 0.5), run(sampler, 1.0));
+        assert_eq!(rare(&close), 1.0, "{sampler:?}");
+        assert!((coordinate(&close) + 9.0).abs() < 0.3, "{sampler:?}: {}", coordinate(&close));
+        assert!(rare(&some) > 0.95, "{sampler:?}: {}", rare(&some));
+        assert!(coordinate(&some) > -7.0, "{sampler:?}: {}", coordinate(&some));
+        assert!(rare(&far) < 0.3, "{sampler:?}: {}", rare(&far));
+    }
+}
