@@ -3,6 +3,8 @@
 pub mod device;
 pub mod engine;
 pub mod grid;
+pub mod pictures;
+pub mod plan;
 pub mod sample;
 pub mod train;
 

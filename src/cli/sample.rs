@@ -8,10 +8,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::engine::{Choice, Engine};
 use super::grid;
+use super::plan::{self, Plan};
 use crate::model_file::ModelFile;
 use crate::sample::{Sampler, Settings};
 
-/// Score-based generative models: what one does with a trained model.
+/// Score-based generative models: what one does before and after training.
 #[derive(Parser)]
 #[command(name = "ncsn", version)]
 struct Arguments {
@@ -22,6 +23,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Sample(Sample),
+    Plan(Plan),
 }
 
 /// Make pictures from a model.
@@ -90,6 +92,7 @@ impl clap::ValueEnum for Sampler {
 pub fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Sample(arguments) => sample(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
     }
 }
 

@@ -9,13 +9,15 @@ use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::device;
+use super::pictures::{self, PictureArgs};
+use super::{device, plan};
 use crate::data::DataSet;
 use crate::loss::Weighting;
 use crate::model_file::{Card, ModelFile, Training};
-use crate::net::{Architecture, UNetDescription};
+use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
+use crate::noise::Ladder;
 use crate::sample::Settings;
-use crate::train::{Checkpoint, Options, Trainer, write_atomically};
+use crate::train::{Augmentation, Checkpoint, Options, Trainer, write_atomically};
 
 /// Train a score-based generative model on pictures.
 ///
@@ -23,9 +25,14 @@ use crate::train::{Checkpoint, Options, Trainer, write_atomically};
 #[derive(Parser)]
 #[command(name = "train", version)]
 struct Arguments {
-    /// The pictures: a folder with IDX files (MNIST and its relatives), or one IDX file.
+    #[command(flatten)]
+    pictures: PictureArgs,
+    /// Mirror every second picture, left for right, differently in each epoch.
     #[arg(long)]
-    data: PathBuf,
+    flip: bool,
+    /// Add uniform noise of one grey level, so that the density has no spikes at the 256 values.
+    #[arg(long)]
+    dequantize: bool,
     /// The model to write.
     #[arg(long, default_value = "model.safetensors")]
     out: PathBuf,
@@ -57,9 +64,12 @@ struct Arguments {
     /// How much each noise level counts.
     #[arg(long, value_enum, default_value_t = Weighting::Edm)]
     weighting: Weighting,
-    /// The largest noise level.
-    #[arg(long, default_value_t = 20.0)]
-    sigma_max: f32,
+    /// How the noise levels are chosen.
+    #[arg(long, value_enum, default_value_t = Sigmas::Given)]
+    sigmas: Sigmas,
+    /// The largest noise level [default: 20].
+    #[arg(long)]
+    sigma_max: Option<f32>,
     /// The smallest noise level.
     #[arg(long, default_value_t = 0.01)]
     sigma_min: f32,
@@ -89,6 +99,16 @@ struct Arguments {
     licence: String,
 }
 
+/// How the noise levels are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sigmas {
+    /// By --sigma-max and --sigma-min.
+    Given,
+    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains.
+    Auto,
+}
+
+const SIGMA_MAX: f32 = 20.0;
 /// The run of a user who does not say how long: some hours on a CPU, minutes on a GPU.
 const STEPS: u64 = 30_000;
 const LEARNING_RATE: f64 = 2e-3;
@@ -112,18 +132,15 @@ impl ValueEnum for Weighting {
 /// Whatever the user should know; one line.
 pub fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let data = DataSet::load(&arguments.data)?;
+    let ladder_is_given = arguments.sigmas == Sigmas::Given;
+    ensure!(ladder_is_given || arguments.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
+    let check = |shape| {
+        let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
+        architecture(&arguments, shape, scale).check().map_err(|e| e.to_string())
+    };
+    let data = arguments.pictures.load(&|shape| pictures::with_sizes_that_work(shape, &check))?;
+    pictures::say(&data);
     let shape = data.train.shape;
-    ensure!(!data.train.is_empty(), "{}: no pictures to train on", arguments.data.display());
-    println!(
-        "{}: {} pictures of {} × {} × {}, and {} held out",
-        data.name,
-        data.train.len(),
-        shape.channels,
-        shape.height,
-        shape.width,
-        data.held_out.len()
-    );
     ensure_writable(&arguments.out)?;
 
     let device = device::parse(&arguments.device)?;
@@ -136,7 +153,7 @@ pub fn main() -> anyhow::Result<()> {
         checkpoint.options.learning_rate = arguments.lr.unwrap_or(checkpoint.options.learning_rate);
         Trainer::resume(checkpoint, &data.train, &device)?
     } else {
-        Trainer::new(options(&arguments, &data), &data.train, &device)?
+        Trainer::new(options(&arguments, &data)?, &data.train, &device)?
     };
     let options = trainer.options().clone();
     println!(
@@ -219,13 +236,29 @@ fn train(
     Ok(())
 }
 
-fn options(arguments: &Arguments, data: &DataSet) -> Options {
-    let mut unet = UNetDescription::new(data.train.shape, data.train.statistics());
+fn architecture(
+    arguments: &Arguments,
+    picture: Picture,
+    preconditioning: Preconditioning,
+) -> Architecture {
+    let mut unet = UNetDescription::new(picture, preconditioning);
     unet.attention = (0..arguments.widths.len()).map(|level| level > 0).collect();
     unet.widths.clone_from(&arguments.widths);
     (unet.blocks, unet.patch) = (arguments.blocks, arguments.patch);
-    Options {
-        architecture: Architecture::UNet(unet),
+    Architecture::UNet(unet)
+}
+
+fn options(arguments: &Arguments, data: &DataSet) -> anyhow::Result<Options> {
+    let Ladder { sigma_max, sigma_min, levels } = match arguments.sigmas {
+        Sigmas::Given => Ladder {
+            sigma_max: arguments.sigma_max.unwrap_or(SIGMA_MAX),
+            sigma_min: arguments.sigma_min,
+            levels: Settings::LEVELS,
+        },
+        Sigmas::Auto => plan::ladder(&data.train, arguments.sigma_min)?,
+    };
+    Ok(Options {
+        architecture: architecture(arguments, data.train.shape, data.train.statistics()),
         seed: arguments.seed,
         steps: arguments.steps.unwrap_or(STEPS),
         batch: arguments.batch,
@@ -234,11 +267,13 @@ fn options(arguments: &Arguments, data: &DataSet) -> Options {
         clip: arguments.clip,
         ema_decay: arguments.ema,
         weighting: arguments.weighting,
-        sigma_max: arguments.sigma_max,
-        sigma_min: arguments.sigma_min,
+        sigma_max,
+        sigma_min,
         sigma_centre: arguments.sigma_centre,
         sigma_spread: arguments.sigma_spread,
-    }
+        levels,
+        augmentation: Augmentation { flip: arguments.flip, dequantize: arguments.dequantize },
+    })
 }
 
 fn model(arguments: &Arguments, data: &DataSet, trainer: &Trainer) -> anyhow::Result<ModelFile> {
@@ -255,10 +290,12 @@ fn model(arguments: &Arguments, data: &DataSet, trainer: &Trainer) -> anyhow::Re
         device: arguments.device.clone(),
         held_out: trainer.held_out(&data.held_out)?,
     };
+    let mut sampler = Settings::recommended(options.sigma_max, options.sigma_min);
+    sampler.ladder.levels = options.levels;
     let card = Card {
         format: Card::FORMAT,
         name,
-        sampler: Settings::recommended(options.sigma_max, options.sigma_min),
+        sampler,
         architecture: options.architecture,
         training,
         licence: arguments.licence.clone(),

@@ -3,7 +3,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Options;
+use super::{Augmentation, Options};
 use crate::data::{Order, Pictures};
 use crate::random::Key;
 
@@ -38,13 +38,16 @@ impl Batch {
             ln.exp().clamp(options.sigma_min, options.sigma_max)
         };
         let sigmas = (0..size).map(sigma).collect();
-        Self::new(pictures, &indices, sigmas, options.seed, step as u32, device)
+        let change = options.augmentation;
+        Self::new(pictures, &indices, change, sigmas, options.seed, step as u32, device)
     }
 
-    /// The given pictures, each with noise of its level; the noise is keyed by seed and step.
+    /// The given pictures, changed, each with noise of its level; change and noise are keyed by seed
+    /// and step.
     pub fn new(
         pictures: &Pictures,
         indices: &[usize],
+        change: Augmentation,
         sigmas: Vec<f32>,
         seed: u64,
         step: u32,
@@ -55,9 +58,10 @@ impl Batch {
         let mut noisy = Vec::with_capacity(noise.len());
         let rows = noise.chunks_exact_mut(dimension).zip(indices).zip(&sigmas);
         for (stream, ((z, &index), &sigma)) in (0..).zip(rows) {
-            Key { seed, stream, step }.fill_normal(z);
-            let pixels = pictures.picture(index).iter().map(|&b| f32::from(b) / 255.0);
-            noisy.extend(pixels.zip(z).map(|(x, z)| x + sigma * *z));
+            let key = Key { seed, stream, step };
+            key.fill_normal(z);
+            let pixels = change.pixels(pictures, index, key);
+            noisy.extend(pixels.into_iter().zip(z).map(|(x, z)| x + sigma * *z));
         }
         let shape = pictures.shape;
         let shape = [indices.len(), shape.channels, shape.height, shape.width];

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
 
 use super::batch::Batch;
-use super::{Checkpoint, Options, average, clip};
+use super::{Augmentation, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
@@ -200,7 +200,8 @@ impl Trainer {
             let mut sum = 0.0;
             for (step, indices) in (0..).zip(indices.chunks(BATCH)) {
                 let sigmas = vec![sigma; indices.len()];
-                let batch = Batch::new(pictures, indices, sigmas, 0, step, &self.device);
+                let plain = Augmentation::default();
+                let batch = Batch::new(pictures, indices, plain, sigmas, 0, step, &self.device);
                 let score = self.average.score(batch.noisy, &batch.sigmas);
                 let losses = dsm(score, &batch.sigmas, batch.noise).try_into_data();
                 let losses = losses.map_err(|e| TrainError::Device(format!("{e:?}")))?;
