@@ -23,7 +23,7 @@ pub(super) fn read(
     let fail = |problem| DataError::Format { path: files.root.clone(), problem };
     let size = match reading.size {
         Some(size) => size,
-        None => common_size(files, names, reading)?,
+        None => common_size(files, names, reading, found)?,
     };
     let shape = Picture { channels: 3, height: size.height, width: size.width };
     reading.check(shape)?;
@@ -63,15 +63,13 @@ pub(super) fn read(
     let mut seen = HashSet::new();
     let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
     found.duplicates = first.iter().filter(|&&first| !first).count();
-    let distinct =
-        || pictures.iter().zip(first).filter_map(|(picture, first)| first.then_some(picture));
 
     // Files may say RGB and still hold nothing but grey.
     let grey = grey || pictures.iter().all(|(_, planes)| fit::is_grey(planes));
     let shape = Picture { channels: if grey { 1 } else { 3 }, ..shape };
     let mut count_held_out = 0;
     let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
-    for (name, planes) in distinct() {
+    for ((name, planes), _) in pictures.iter().zip(first).filter(|&(_, first)| first) {
         count_held_out += usize::from(is_held_out(name));
         bytes.extend_from_slice(&planes[..shape.dimension()]);
     }
@@ -84,26 +82,30 @@ pub(super) fn read(
 }
 
 /// The size that most pictures have.
-fn common_size(files: &Files, names: &[String], reading: &Reading<'_>) -> Result<Size, DataError> {
+fn common_size(
+    files: &Files,
+    names: &[String],
+    reading: &Reading<'_>,
+    found: &Found,
+) -> Result<Size, DataError> {
+    let fail = |problem| DataError::Format { path: files.root.clone(), problem };
     let mut sizes: BTreeMap<Size, usize> = BTreeMap::new();
-    for (_, size) in map(files, names, reading, &decode::size)? {
-        if let Ok((width, height)) = size {
-            *sizes.entry(Size { width, height }).or_default() += 1;
+    let mut unreadable = Vec::new();
+    for (name, size) in map(files, names, reading, &decode::size)? {
+        match size {
+            Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
+            Err(problem) => unreadable.push((name, problem)),
         }
     }
     let all: usize = sizes.values().sum();
     match sizes.iter().max_by_key(|(_, count)| **count) {
         Some((&size, &count)) if 2 * count >= all => Ok(size),
-        Some((size, count)) => Err(DataError::Format {
-            path: files.root.clone(),
-            problem: format!(
-                "the pictures have {} sizes (the most common, {size}, {count} of {all}); choose \
-                 one, for example --size 32, and they are cropped and resized to it",
-                sizes.len()
-            ),
-        }),
-        // None can be read; decoding them will say why.
-        None => Ok(Size { width: 1, height: 1 }),
+        Some((size, count)) => Err(fail(format!(
+            "the pictures have {} sizes (the most common, {size}, {count} of {all}); choose one, for \
+             example --size 32, and they are cropped and resized to it",
+            sizes.len()
+        ))),
+        None => Err(fail(Found { unreadable, ..found.clone() }.cannot_read())),
     }
 }
 
