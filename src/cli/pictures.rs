@@ -1,6 +1,7 @@
 //! The flags that say which pictures, and how to read them.
 
 use std::cell::OnceCell;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -67,7 +68,7 @@ impl PictureArgs {
     fn path(&self) -> anyhow::Result<PathBuf> {
         let name = self.data.to_str().and_then(named::find);
         match name {
-            Some(set) if !self.data.exists() => Ok(set.fetch()?),
+            Some(set) if !self.data.exists() => Ok(set.fetch(&download_bar)?),
             None if !self.data.exists() => {
                 let names: Vec<_> = named::names().collect();
                 bail!(
@@ -134,6 +135,14 @@ fn notes(found: &Found) -> Vec<String> {
             .push(format!("ignored what is not PNG, JPEG, GIF, WebP or BMP: {}", kinds.join(", ")));
     }
     notes
+}
+
+/// Draws a bar for a download.
+fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn Read> {
+    let template = "{bar:30} {bytes}/{total_bytes}, {eta} left: {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length.unwrap_or(0)).with_style(style);
+    Box::new(bar.with_message(url.to_owned()).wrap_read(body))
 }
 
 fn colour(text: &str) -> Result<[u8; 3], String> {

@@ -39,8 +39,8 @@ pub(super) fn read(
     let Reading { background, grey, .. } = *reading;
     let decoded = map(files, names, reading, &|bytes| {
         let image = decode::decode(bytes, background)?;
-        let resized = (image.width, image.height) != (size.width, size.height);
-        Ok((fit::planes(&fit::fit(&image, size)?, grey), resized))
+        let resized = image.dimensions() != (size.width as u32, size.height as u32);
+        Ok((fit::planes(&fit::fit(image, size), grey), resized))
     })?;
     let mut pictures = Vec::with_capacity(decoded.len());
     for (name, result) in decoded {

@@ -163,7 +163,7 @@ fn arrays(
             height: size.height,
             width: size.width,
         })?;
-        let pictures = fit::refit(pictures, reading.size, reading.grey).map_err(fail)?;
+        let pictures = fit::refit(pictures, reading.size, reading.grey);
         match &mut all {
             None => all = Some(pictures),
             Some(all) if all.shape == pictures.shape => all.bytes.extend(pictures.bytes),

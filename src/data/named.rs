@@ -1,13 +1,10 @@
-//! Published data sets by name, downloaded once into the user's cache.
-//!
-//! Downloads are the business of `curl`, which knows the proxies and certificates of the machine,
-//! comes with Windows and macOS, and is how Rust itself is installed. What it brings is checked by
+//! Published data sets by name, downloaded once into the user's cache. What comes is checked by
 //! SHA-256 before it is used.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
@@ -126,11 +123,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Named {
-    /// Downloads what is not there yet, and says where it is.
+    /// Downloads what is not there yet, and says where it is. `progress` may wrap what comes, of so
+    /// many bytes where the server says so, to watch it.
     ///
     /// # Errors
     /// [`DownloadError`] names each address that failed, and why.
-    pub fn fetch(&self) -> Result<PathBuf, DownloadError> {
+    pub fn fetch(&self, progress: &Progress<'_>) -> Result<PathBuf, DownloadError> {
         let cache = etcetera::choose_base_strategy()?.cache_dir();
         let folder = cache.join(env!("CARGO_PKG_NAME")).join(self.name);
         let failed = |source| DownloadError::Cache { path: folder.clone(), source };
@@ -138,13 +136,19 @@ impl Named {
         for file in self.files {
             let path = folder.join(file.name);
             if !path.exists() || sha256(&path).map_err(failed)? != file.sha256 {
-                self.download(file, &path, &folder)?;
+                self.download(file, &path, &folder, progress)?;
             }
         }
         Ok(folder)
     }
 
-    fn download(&self, file: &Remote, path: &Path, folder: &Path) -> Result<(), DownloadError> {
+    fn download(
+        &self,
+        file: &Remote,
+        path: &Path,
+        folder: &Path,
+        progress: &Progress<'_>,
+    ) -> Result<(), DownloadError> {
         let urls: Vec<String> = match std::env::var(MIRROR) {
             Ok(mirror) => {
                 vec![format!("{}/{}/{}", mirror.trim_end_matches('/'), self.name, file.name)]
@@ -154,7 +158,7 @@ impl Named {
         let partial = path.with_extension("partial");
         let mut attempts = Vec::new();
         for url in urls {
-            let result = curl(&url, &partial).and_then(|()| {
+            let result = get(&url, &partial, progress).and_then(|()| {
                 let found = sha256(&partial).map_err(|e| e.to_string())?;
                 if found == file.sha256 {
                     return std::fs::rename(&partial, path).map_err(|e| e.to_string());
@@ -171,34 +175,20 @@ impl Named {
     }
 }
 
-fn curl(url: &str, to: &Path) -> Result<(), String> {
-    let mut command = Command::new("curl");
-    command.args([
-        "--fail",
-        "--location",
-        "--show-error",
-        "--retry",
-        "2",
-        "--connect-timeout",
-        "20",
-    ]);
-    let terminal = io::stderr().is_terminal();
-    if terminal {
-        eprintln!("downloading {url}");
-    }
-    command.arg(if terminal { "--progress-bar" } else { "--silent" });
-    command.args(["--proto", "=https,http", "--output"]).arg(to).arg(url);
-    // Its bar goes to the terminal; its complaints into our error where there is none.
-    command.stderr(if terminal { Stdio::inherit() } else { Stdio::piped() });
-    let output = command.output().map_err(|e| format!("cannot start curl ({e})"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    Err(match complaint.lines().next_back() {
-        Some(line) => line.to_owned(),
-        None => format!("curl ended with {}", output.status),
-    })
+/// Watches what is downloaded: from an address, so many bytes, through this reader.
+pub type Progress<'a> = dyn Fn(&str, Option<u64>, Box<dyn Read>) -> Box<dyn Read> + 'a;
+
+fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), String> {
+    const CONNECT: Duration = Duration::from_secs(20);
+    // No published set is larger; nobody's disk is to be filled.
+    const LIMIT: u64 = 1 << 30;
+    let config = ureq::Agent::config_builder().timeout_connect(Some(CONNECT)).build();
+    let answer = ureq::Agent::new_with_config(config).get(url).call();
+    let body = answer.map_err(|e| e.to_string())?.into_body();
+    let length = body.content_length();
+    let body = progress(url, length, Box::new(body.into_reader()));
+    let copy = || io::copy(&mut body.take(LIMIT), &mut File::create(to)?);
+    copy().map(|_| ()).map_err(|e| e.to_string())
 }
 
 fn sha256(path: &Path) -> io::Result<String> {
