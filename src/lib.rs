@@ -10,7 +10,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, and perturbation |
+//! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, the rules that choose it, and perturbation |
 //! | [`random`] | the counter-based generator that makes a seed mean the same picture everywhere |
 //! | [`score`] | what can be asked for a score |
 //! | [`toy`] | densities whose score is known exactly |

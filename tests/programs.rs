@@ -146,6 +146,37 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
 }
 
 #[test]
+fn the_noise_is_planned_and_trained_with() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let plan = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        succeed(command.current_dir(at).args(["plan", "--data", "bars"]).args(arguments))
+    };
+    let report = plan(&["--json", "--preview", "preview.png"]);
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    // Two bars at different places differ in 2 × 8 pixels: they are 4 apart.
+    assert_eq!(
+        (report["distances"]["largest"].as_f64(), report["pictures"].as_u64()),
+        (Some(4.0), Some(57))
+    );
+    assert_eq!(report["ladder"]["sigma_max"], 4.0);
+    let levels = report["ladder"]["levels"].as_u64().expect("a number");
+    assert!(fs::read(at.join("preview.png")).expect("written").starts_with(b"\x89PNG"));
+    let said = plan(&[]);
+    assert!(said.contains(&format!("L   = {levels} ")) && said.contains("--sigmas auto"), "{said}");
+
+    let auto =
+        ["--sigmas", "auto", "--flip", "--dequantize", "--steps", "2", "--out", "a.safetensors"];
+    succeed(&mut train(at, &auto));
+    let sampler = read(&at.join("a.safetensors")).card.sampler;
+    assert_eq!((sampler.ladder.sigma_max, sampler.ladder.levels as u64), (4.0, levels));
+    assert!(
+        fail(&mut train(at, &[&auto[..], &["--sigma-max", "9"]].concat())).contains("--sigmas")
+    );
+}
+
+#[test]
 fn what_cannot_work_is_said_in_one_line() {
     let folder = folder_with_bars();
     let at = folder.path();
@@ -154,7 +185,10 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(train(&["--lr=-1"]).contains("learning rate"));
     assert!(train(&["--batch", "0"]).contains("batch"));
     assert!(train(&["--widths", "8,15"]).contains("15"));
-    assert!(train(&["--patch", "3"]).contains("multiples of 6"));
+    let odd = train(&["--patch", "3"]);
+    assert!(odd.contains("multiples of 6") && odd.contains("--size 6 or --size 12"), "{odd}");
+    assert!(train(&["--size", "30"]).contains("--size 28 or --size 32"));
+    assert!(train(&["--background", "blue"]).contains("#RRGGBB"));
     assert!(train(&["--sigma-min", "30"]).contains("sigma_min"));
     assert!(train(&["--device", "cpu,cpu"]).contains("several devices"));
     assert!(train(&["--device", "abacus"]).contains("no such device"));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::pictures::PictureArgs;
 use super::{device, ncsn};
-use crate::data::DataSet;
 use crate::likelihood::{NetworkSlope, Trace, bits_per_dimension, log_density};
 use crate::noise::Ladder;
 use crate::random::Key;
@@ -23,9 +23,9 @@ pub struct Likelihood {
     /// The model, a .safetensors file that `train` wrote.
     #[arg(long)]
     model: PathBuf,
-    /// The pictures, as `train` takes them; what they hold out is measured.
-    #[arg(long)]
-    data: PathBuf,
+    /// What is held out of these is measured.
+    #[command(flatten)]
+    pictures: PictureArgs,
     /// How many pictures.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
@@ -50,15 +50,9 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     ensure!(arguments.batch > 0, "--batch must be at least 1");
     ensure!(arguments.levels >= 2, "--levels must be at least 2");
     let model = ncsn::open(&arguments.model)?;
-    let data = DataSet::load(&arguments.data)?;
     let picture = model.card.architecture.picture();
+    let data = arguments.pictures.load_shaped(picture)?;
     let pictures = &data.held_out;
-    ensure!(
-        pictures.shape == picture,
-        "the pictures of {} are {:?}, but the model's are {picture:?}",
-        arguments.data.display(),
-        pictures.shape
-    );
     let (n, d) = (arguments.n.min(pictures.len()), picture.dimension());
     ensure!(n >= 2, "at least two pictures are needed to tell an error");
 

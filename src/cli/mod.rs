@@ -6,6 +6,8 @@ pub mod grid;
 pub mod likelihood;
 pub mod ncsn;
 pub mod picture;
+pub mod pictures;
+pub mod plan;
 pub mod sample;
 pub mod steer;
 pub mod train;

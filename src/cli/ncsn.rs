@@ -1,14 +1,14 @@
-//! `ncsn`: what one does with a trained model.
+//! `ncsn`: what one does before and after training.
 
 use std::path::Path;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use super::{likelihood, sample};
+use super::{likelihood, plan, sample};
 use crate::model_file::ModelFile;
 
-/// Score-based generative models: what one does with a trained model.
+/// Score-based generative models: what one does before and after training.
 #[derive(Parser)]
 #[command(name = "ncsn", version)]
 struct Arguments {
@@ -18,6 +18,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Plan(plan::Plan),
     Sample(Box<sample::Sample>),
     Likelihood(likelihood::Likelihood),
 }
@@ -28,6 +29,7 @@ enum Command {
 /// Whatever the user should know; one line.
 pub fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
     }

@@ -1,22 +1,40 @@
-//! Pictures from disk, and batches of them.
+//! Pictures from disk.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `kind` | what kind of data is at a path; the only place that decides it |
+//! | `files`, `folder`, `archive` | files under names, in a folder or in an archive |
+//! | `idx`, `cifar`, `npy` | one format of arrays each |
+//! | `images`, `decode`, `fit` | image files: all of them, one of them, and to one size |
+//! | `named` | published data sets, downloaded once |
+//! | `pictures`, `order`, `distances` | what comes of it, in which order it is seen, how far apart pictures are |
 
-pub mod idx;
+mod archive;
+mod cifar;
+mod decode;
+pub mod distances;
+mod files;
+mod fit;
+mod folder;
+mod idx;
+mod images;
+mod kind;
+pub mod named;
+mod npy;
+mod order;
+mod pictures;
+mod reading;
+
+pub use order::Order;
+pub use pictures::Pictures;
+pub use reading::{Found, Reading, Size};
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::net::{Picture, Preconditioning};
-use crate::random::{Key, permutation};
-
-/// Pictures of one shape in memory, as bytes: 255 is 1.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Pictures {
-    /// The shape of each.
-    pub shape: Picture,
-    /// One picture after the other, C × H × W each.
-    pub bytes: Vec<u8>,
-}
+use files::Files;
+use kind::{Format, Kind};
 
 /// What to train on, and what to hold out.
 #[derive(Clone, Debug)]
@@ -27,6 +45,8 @@ pub struct DataSet {
     pub train: Pictures,
     /// What is never trained on.
     pub held_out: Pictures,
+    /// What was found, dropped and ignored.
+    pub found: Found,
 }
 
 /// Why data cannot be used.
@@ -48,155 +68,122 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A folder without data.
+    /// A place without data.
     #[error(
-        "{}: no pictures here; expected IDX files such as train-images-idx3-ubyte(.gz)",
+        "{}: no pictures here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
+         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin), or \
+         one IDX file or .npy array",
         path.display()
     )]
     Nothing {
-        /// Which folder.
+        /// Which place.
+        path: PathBuf,
+    },
+    /// Pictures of a size that is of no use.
+    #[error("{0}")]
+    Refused(String),
+    /// Pictures that are all the same, or only one.
+    #[error("{}: one picture is no data set", path.display())]
+    One {
+        /// Where it is.
         path: PathBuf,
     },
 }
 
-impl Pictures {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.bytes.len() / self.shape.dimension()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The pixels of picture `index`.
-    ///
-    /// # Panics
-    /// Where there are not that many pictures.
-    pub fn picture(&self, index: usize) -> &[u8] {
-        let dimension = self.shape.dimension();
-        &self.bytes[index * dimension..][..dimension]
-    }
-
-    /// Mean and standard deviation over all pixels, with pixels in \[0, 1\].
-    pub fn statistics(&self) -> Preconditioning {
-        let n = self.bytes.len().max(1) as f64;
-        let sum: u64 = self.bytes.iter().map(|&b| u64::from(b)).sum();
-        let squares: u64 = self.bytes.iter().map(|&b| u64::from(b).pow(2)).sum();
-        let mean = sum as f64 / n / 255.0;
-        let variance = squares as f64 / n / 255.0 / 255.0 - mean * mean;
-        // Four digits are plenty, and read well in the card. A blank data set has no scale.
-        let round = |v: f64| ((v * 1e4).round() / 1e4) as f32;
-        Preconditioning { mean: round(mean), deviation: round(variance.max(1e-4).sqrt()) }
-    }
-
-    /// Splits off the last `count` pictures.
-    fn split_off(mut self, count: usize) -> (Self, Self) {
-        let at = (self.len() - count) * self.shape.dimension();
-        let tail = self.bytes.split_off(at);
-        let shape = self.shape;
-        (self, Self { shape, bytes: tail })
-    }
-}
-
 impl DataSet {
-    /// Loads pictures from an IDX file, or a folder that holds `train-images…` and, to hold out,
-    /// `t10k-images…`. Without the latter, one picture in twenty is held out.
+    /// Loads pictures: of a folder or an archive of image files, of IDX files or of CIFAR-10
+    /// batches, of an IDX file or of an `.npy` array.
+    ///
+    /// Held out is what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder
+    /// `test` beside `train`), and without that one picture in twenty.
     ///
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, DataError> {
-        let metadata = std::fs::metadata(path)
-            .map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-        let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let name = name.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
-        let (train, held_out) = if metadata.is_dir() {
-            let file = find(path, "train-images-idx3-ubyte")
-                .ok_or_else(|| DataError::Nothing { path: path.to_owned() })?;
-            (file, find(path, "t10k-images-idx3-ubyte"))
-        } else {
-            (path.to_owned(), None)
-        };
-        let train = idx::read(&train)?;
-        let (train, held_out) = match held_out {
-            Some(path) => (train, idx::read(&path)?),
-            None => {
-                let count = train.len() / 20;
-                train.split_off(count)
+    pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
+        let files = Files::at(path)?;
+        let kind = kind::recognise(&files)?;
+        let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
+        let (train, held_out) = match kind {
+            Kind::Arrays { format, train, held_out } => {
+                found.kind = format.describe(train.len());
+                let train = arrays(&files, format, &train, reading)?;
+                let held_out = match &held_out[..] {
+                    [] => None,
+                    names => Some(arrays(&files, format, names, reading)?),
+                };
+                (train, held_out)
+            }
+            Kind::Images(names) => {
+                found.kind = "image files".into();
+                let others = files.names.iter().filter(|&name| names.binary_search(name).is_err());
+                for name in others {
+                    let name = name.rsplit('/').next().unwrap_or(name);
+                    let end = name.rsplit_once('.').map_or(name, |(_, end)| end);
+                    *found.ignored.entry(end.to_lowercase()).or_default() += 1;
+                }
+                images::read(&files, &names, reading, &mut found)?
             }
         };
-        Ok(Self { name, train, held_out })
-    }
-}
-
-/// The file of that name in a folder, gzipped or not.
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    let candidates = [folder.join(name), folder.join(format!("{name}.gz"))];
-    candidates.into_iter().find(|path| path.is_file())
-}
-
-/// The order in which pictures are seen: every epoch all of them once, in an order of its own that
-/// depends on the seed and the epoch alone, so that training can be resumed anywhere.
-#[derive(Clone, Debug)]
-pub struct Order {
-    pictures: usize,
-    seed: u64,
-    epoch: u64,
-    order: Vec<u32>,
-}
-
-impl Order {
-    /// The order of `pictures` ≥ 1 pictures under a seed.
-    pub fn new(pictures: usize, seed: u64) -> Self {
-        Self { pictures, seed, epoch: u64::MAX, order: Vec::new() }
-    }
-
-    /// Which picture is the `position`-th to be seen, counting from the start of training.
-    pub fn at(&mut self, position: u64) -> usize {
-        let (epoch, index) = (position / self.pictures as u64, position % self.pictures as u64);
-        if epoch != self.epoch {
-            let key = Key { seed: self.seed, stream: ORDER_STREAM, step: epoch as u32 };
-            self.order = permutation(self.pictures, key);
-            self.epoch = epoch;
+        let (train, held_out) = match held_out {
+            Some(held_out) if held_out.shape == train.shape => (train, held_out),
+            _ => train.hold_out(),
+        };
+        if train.len() + held_out.len() < 2 {
+            return Err(DataError::One { path: path.to_owned() });
         }
-        self.order[index as usize] as usize
+        Ok(Self { name: name(path), train, held_out, found })
     }
 }
 
-/// Streams of a training step are its examples; this one is none of them.
-const ORDER_STREAM: u32 = u32::MAX;
+/// A data set's name: that of its folder or file, without the ends that say how it is packed.
+fn name(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = path.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
+    let packed = [".tar.gz", ".tgz", ".tar", ".zip", ".npy", ".npz", ".gz"];
+    let bare = packed.iter().find_map(|end| name.strip_suffix(end)).filter(|bare| !bare.is_empty());
+    bare.unwrap_or(&name).to_owned()
+}
+
+/// The pictures of some files of a format, one file after the other.
+fn arrays(
+    files: &Files,
+    format: Format,
+    names: &[String],
+    reading: &Reading<'_>,
+) -> Result<Pictures, DataError> {
+    let mut all: Option<Pictures> = None;
+    for name in names {
+        let fail = |problem| DataError::Format { path: files.path(name), problem };
+        let pictures = format.parse(&files.read(name)?).map_err(fail)?;
+        let size = reading
+            .size
+            .unwrap_or(Size { width: pictures.shape.width, height: pictures.shape.height });
+        reading.check(crate::net::Picture {
+            channels: 3,
+            height: size.height,
+            width: size.width,
+        })?;
+        let pictures = fit::refit(pictures, reading.size, reading.grey);
+        match &mut all {
+            None => all = Some(pictures),
+            Some(all) if all.shape == pictures.shape => all.bytes.extend(pictures.bytes),
+            Some(_) => return Err(fail("its pictures have another size than those before".into())),
+        }
+    }
+    all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn statistics_are_those_of_the_pixels() {
-        let shape = Picture { channels: 1, height: 1, width: 2 };
-        let pictures = Pictures { shape, bytes: vec![0, 255, 255, 0] };
-        assert_eq!(pictures.statistics(), Preconditioning { mean: 0.5, deviation: 0.5 });
-        assert_eq!((pictures.len(), pictures.picture(1)), (2, &[255, 0][..]));
-    }
-
-    #[test]
-    fn an_epoch_sees_everything_once_in_an_order_of_its_own() {
-        let mut order = Order::new(50, 3);
-        let mut epoch = |e: u64| (0..50).map(|i| order.at(e * 50 + i)).collect::<Vec<_>>();
-        let (first, second, again) = (epoch(0), epoch(1), epoch(0));
-        assert_eq!(first, again);
-        assert_ne!(first, second);
-        let mut sorted = second;
-        sorted.sort_unstable();
-        assert!(sorted.into_iter().eq(0..50));
-    }
-
-    #[test]
     fn missing_data_is_an_error_that_names_the_place() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let error = DataSet::load(folder.path()).expect_err("nothing there");
+        let load = |path: &Path| DataSet::load(path, &Reading::default());
+        let error = load(folder.path()).expect_err("nothing there");
         assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");
-        let error = DataSet::load(&folder.path().join("nowhere")).expect_err("no such folder");
+        let error = load(&folder.path().join("nowhere")).expect_err("no such folder");
         assert!(error.to_string().contains("nowhere"), "{error}");
     }
 }

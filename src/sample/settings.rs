@@ -124,6 +124,9 @@ impl Settings {
     /// The most steps that a chain may have.
     pub const MAX_STEPS: usize = 1_000_000;
 
+    /// L where nobody chooses it.
+    pub const LEVELS: usize = 100;
+
     /// Consistent annealed sampling with settings that do well on small pictures, for networks that
     /// were trained from `sigma_min` to `sigma_max`.
     ///
@@ -132,7 +135,7 @@ impl Settings {
     /// has three.
     pub fn recommended(sigma_max: f32, sigma_min: f32) -> Self {
         let step_lr = three_digits(0.15 * sigma_min * sigma_min);
-        let ladder = Ladder { sigma_max, sigma_min, levels: 100 };
+        let ladder = Ladder { sigma_max, sigma_min, levels: Self::LEVELS };
         Self {
             sampler: Sampler::Consistent,
             ladder,

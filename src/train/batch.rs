@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Options;
+use super::{Augmentation, Options};
 use crate::data::Pictures;
 use crate::random::Key;
 
@@ -39,14 +39,15 @@ impl Batch {
         };
         let sigmas = part.clone().map(sigma).collect();
         let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
-        Self::new(pictures, &indices[part], sigmas, key, device)
+        Self::new(pictures, &indices[part], options.augmentation, sigmas, key, device)
     }
 
-    /// The given pictures, each with noise of its level: the first with the noise of `key`, the
-    /// others with that of the streams that follow.
+    /// The given pictures, changed, each with noise of its level: the first with change and noise of
+    /// `key`, the others with those of the streams that follow.
     pub fn new(
         pictures: &Pictures,
         indices: &[usize],
+        change: Augmentation,
         sigmas: Vec<f32>,
         key: Key,
         device: &Device,
@@ -56,9 +57,10 @@ impl Batch {
         let mut noisy = Vec::with_capacity(noise.len());
         let rows = noise.chunks_exact_mut(dimension).zip(indices).zip(&sigmas);
         for (stream, ((z, &index), &sigma)) in (key.stream..).zip(rows) {
-            Key { stream, ..key }.fill_normal(z);
-            let pixels = pictures.picture(index).iter().map(|&b| f32::from(b) / 255.0);
-            noisy.extend(pixels.zip(z).map(|(x, z)| x + sigma * *z));
+            let key = Key { stream, ..key };
+            key.fill_normal(z);
+            let pixels = change.pixels(pictures, index, key);
+            noisy.extend(pixels.into_iter().zip(z).map(|(x, z)| x + sigma * *z));
         }
         let shape = pictures.shape;
         let shape = [indices.len(), shape.channels, shape.height, shape.width];

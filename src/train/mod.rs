@@ -1,6 +1,7 @@
 //! The trainer: denoising score matching with Adam, a moving average of the weights, and
 //! checkpoints from which training goes on to the very same weights.
 
+mod augment;
 mod average;
 mod batch;
 mod checkpoint;
@@ -12,6 +13,7 @@ mod precision;
 mod shards;
 mod trainer;
 
+pub use augment::Augmentation;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
 pub use files::write_atomically;

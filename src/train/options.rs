@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Precision;
+use super::{Augmentation, Precision};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::Ladder;
+use crate::sample::Settings;
 
 /// Everything that decides the weights a run ends with, beside the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,17 @@ pub struct Options {
     pub sigma_centre: f32,
     /// See `sigma_centre`; in nats.
     pub sigma_spread: f32,
+    /// L of the ladder that the model recommends to samplers.
+    #[serde(default = "levels")]
+    pub levels: usize,
+    /// What is done to pictures before noise is added.
+    #[serde(default)]
+    pub augmentation: Augmentation,
+}
+
+/// What checkpoints of runs that did not choose mean.
+fn levels() -> usize {
+    Settings::LEVELS
 }
 
 /// Why options are refused.
@@ -57,7 +69,8 @@ impl Options {
     pub fn check(&self) -> Result<(), OptionsError> {
         let fail = |message: String| Err(OptionsError(message));
         self.architecture.check().map_err(|e| OptionsError(e.to_string()))?;
-        let ladder = Ladder { sigma_max: self.sigma_max, sigma_min: self.sigma_min, levels: 2 };
+        let Self { sigma_max, sigma_min, levels, .. } = *self;
+        let ladder = Ladder { sigma_max, sigma_min, levels };
         ladder.check().map_err(|e| OptionsError(e.to_string()))?;
         let positive = [
             ("the learning rate", self.learning_rate),

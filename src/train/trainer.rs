@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::batch::Batch;
 use super::shards::Shards;
-use super::{Checkpoint, Options, average, clip};
+use super::{Augmentation, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
@@ -232,8 +232,9 @@ impl Trainer {
             let mut sum = 0.0;
             for (step, indices) in (0..).zip(indices.chunks(BATCH)) {
                 let sigmas = vec![sigma; indices.len()];
+                let plain = Augmentation::default();
                 let key = Key { seed: 0, stream: 0, step };
-                let batch = Batch::new(pictures, indices, sigmas, key, &self.device);
+                let batch = Batch::new(pictures, indices, plain, sigmas, key, &self.device);
                 let score = self.state.average.score(batch.noisy, &batch.sigmas);
                 let losses = dsm(score, &batch.sigmas, batch.noise).try_into_data();
                 let losses = losses.map_err(|e| TrainError::Device(format!("{e:?}")))?;

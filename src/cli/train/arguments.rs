@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use clap::{Parser, ValueEnum};
 
+use crate::cli::pictures::{self, PictureArgs};
+use crate::cli::plan;
 use crate::data::DataSet;
 use crate::loss::Weighting;
-use crate::net::{Architecture, UNetDescription};
-use crate::train::{Options, Precision};
+use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
+use crate::noise::Ladder;
+use crate::sample::Settings;
+use crate::train::{Augmentation, Options, Precision};
 
 /// Train a score-based generative model on pictures.
 ///
@@ -16,9 +21,10 @@ use crate::train::{Options, Precision};
 #[derive(Parser)]
 #[command(name = "train", version)]
 pub struct Arguments {
-    /// The pictures: a folder with IDX files (MNIST and its relatives), or one IDX file.
-    #[arg(long)]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub pictures: PictureArgs,
+    #[command(flatten)]
+    pub augmentation: AugmentationArgs,
     #[command(flatten)]
     pub run: RunArgs,
     #[command(flatten)]
@@ -27,6 +33,17 @@ pub struct Arguments {
     pub noise: NoiseArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
+}
+
+/// What is done to pictures before noise is added to them.
+#[derive(clap::Args)]
+pub struct AugmentationArgs {
+    /// Mirror every second picture, left for right, differently in each epoch.
+    #[arg(long)]
+    pub flip: bool,
+    /// Add uniform noise of one grey level, so that the density has no spikes at the 256 values.
+    #[arg(long)]
+    pub dequantize: bool,
 }
 
 /// Where a run computes and what it leaves behind; nothing here changes the weights.
@@ -102,9 +119,12 @@ pub struct NoiseArgs {
     /// How much each noise level counts.
     #[arg(long, value_enum, default_value_t = Weighting::Edm)]
     pub weighting: Weighting,
-    /// The largest noise level.
-    #[arg(long, default_value_t = 20.0)]
-    pub sigma_max: f32,
+    /// How the noise levels are chosen.
+    #[arg(long, value_enum, default_value_t = Sigmas::Given)]
+    pub sigmas: Sigmas,
+    /// The largest noise level [default: 20].
+    #[arg(long)]
+    pub sigma_max: Option<f32>,
     /// The smallest noise level.
     #[arg(long, default_value_t = 0.01)]
     pub sigma_min: f32,
@@ -114,6 +134,15 @@ pub struct NoiseArgs {
     /// The standard deviation of their logarithm.
     #[arg(long, default_value_t = 1.5)]
     pub sigma_spread: f32,
+}
+
+/// How the noise levels are chosen.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Sigmas {
+    /// By --sigma-max and --sigma-min.
+    Given,
+    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains.
+    Auto,
 }
 
 #[derive(clap::Args)]
@@ -158,13 +187,30 @@ impl ValueEnum for Precision {
 /// The run of a user who does not say how long: some hours on a CPU, minutes on a GPU.
 const STEPS: u64 = 30_000;
 const LEARNING_RATE: f64 = 2e-3;
+const SIGMA_MAX: f32 = 20.0;
 
 impl Arguments {
+    /// Loads the pictures, unless they are of a shape that the network cannot take.
+    ///
+    /// # Errors
+    /// Where there are none, or of no use; in words for the user.
+    pub fn load(&self) -> anyhow::Result<DataSet> {
+        let check = |shape| {
+            let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
+            self.network.architecture(shape, scale).check().map_err(|error| error.to_string())
+        };
+        self.pictures.load(&|shape| pictures::with_sizes_that_work(shape, &check))
+    }
+
     /// What a new run on this data is made of.
-    pub fn options(&self, data: &DataSet) -> Options {
-        let Self { optimisation, noise, .. } = self;
-        Options {
-            architecture: self.network.architecture(data),
+    ///
+    /// # Errors
+    /// Where the noise levels cannot be chosen.
+    pub fn options(&self, data: &DataSet) -> anyhow::Result<Options> {
+        let Self { optimisation, noise, augmentation, .. } = self;
+        let Ladder { sigma_max, sigma_min, levels } = noise.ladder(data)?;
+        Ok(Options {
+            architecture: self.network.architecture(data.train.shape, data.train.statistics()),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or(STEPS),
             batch: optimisation.batch,
@@ -175,11 +221,16 @@ impl Arguments {
             clip: optimisation.clip,
             ema_decay: optimisation.ema,
             weighting: noise.weighting,
-            sigma_max: noise.sigma_max,
-            sigma_min: noise.sigma_min,
+            sigma_max,
+            sigma_min,
             sigma_centre: noise.sigma_centre,
             sigma_spread: noise.sigma_spread,
-        }
+            levels,
+            augmentation: Augmentation {
+                flip: augmentation.flip,
+                dequantize: augmentation.dequantize,
+            },
+        })
     }
 
     /// What a resumed run is made of: what it was, but for what the user says anew.
@@ -192,9 +243,25 @@ impl Arguments {
     }
 }
 
+impl NoiseArgs {
+    fn ladder(&self, data: &DataSet) -> anyhow::Result<Ladder> {
+        match self.sigmas {
+            Sigmas::Given => Ok(Ladder {
+                sigma_max: self.sigma_max.unwrap_or(SIGMA_MAX),
+                sigma_min: self.sigma_min,
+                levels: Settings::LEVELS,
+            }),
+            Sigmas::Auto => {
+                ensure!(self.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
+                plan::ladder(&data.train, self.sigma_min)
+            }
+        }
+    }
+}
+
 impl NetworkArgs {
-    fn architecture(&self, data: &DataSet) -> Architecture {
-        let mut unet = UNetDescription::new(data.train.shape, data.train.statistics());
+    fn architecture(&self, picture: Picture, scale: Preconditioning) -> Architecture {
+        let mut unet = UNetDescription::new(picture, scale);
         unet.attention = (0..self.widths.len()).map(|level| level > 0).collect();
         unet.widths.clone_from(&self.widths);
         (unet.blocks, unet.patch) = (self.blocks, self.patch);

@@ -14,7 +14,7 @@ use clap::Parser;
 
 use self::arguments::Arguments;
 use self::run::Run;
-use super::device;
+use super::{device, pictures};
 use crate::data::DataSet;
 use crate::train::{Checkpoints, Trainer};
 
@@ -24,19 +24,10 @@ use crate::train::{Checkpoints, Trainer};
 /// Whatever the user should know; one line.
 pub fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let data = DataSet::load(&arguments.data)?;
-    let shape = data.train.shape;
-    ensure!(!data.train.is_empty(), "{}: no pictures to train on", arguments.data.display());
-    println!(
-        "{}: {} pictures of {} × {} × {}, and {} held out",
-        data.name,
-        data.train.len(),
-        shape.channels,
-        shape.height,
-        shape.width,
-        data.held_out.len()
-    );
+    // Pictures are read by many threads too.
     set_threads(arguments.run.threads)?;
+    let data = arguments.load()?;
+    pictures::say(&data);
     let checkpoints = Checkpoints::beside(&arguments.run.out);
     let trainer = trainer(&arguments, &data, &checkpoints)?;
     let options = trainer.options();
@@ -67,7 +58,7 @@ fn trainer(
             let path = checkpoints.newest().display();
             bail!("{path} is there: go on from it with --resume, or replace it with --overwrite");
         }
-        return Ok(Trainer::new(arguments.options(data), &data.train, &device)?);
+        return Ok(Trainer::new(arguments.options(data)?, &data.train, &device)?);
     }
     let found = checkpoints.load().context("cannot resume; without --resume a new run starts")?;
     if let Some(warning) = found.warning {

@@ -159,7 +159,9 @@ impl Run {
 
     fn recommended(&self) -> Settings {
         let options = self.trainer.options();
-        Settings::recommended(options.sigma_max, options.sigma_min)
+        let mut settings = Settings::recommended(options.sigma_max, options.sigma_min);
+        settings.ladder.levels = options.levels;
+        settings
     }
 
     fn model(&self, held_out: Vec<(f32, f32)>) -> ModelFile {

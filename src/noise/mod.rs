@@ -2,7 +2,9 @@
 //!
 //! σ₁ is large enough that the noise covers the whole space, σ_L so small that the noisy pictures
 //! are nearly the pictures; in between, each level is as hard as the last because the *ratio* of
-//! neighbours is constant (Song & Ermon 2019, section 4.1).
+//! neighbours is constant (Song & Ermon 2019, section 4.1). [`rules`] chooses the numbers.
+
+pub mod rules;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;

@@ -1,0 +1,182 @@
+//! The flags that say which pictures, and how to read them.
+
+use std::cell::OnceCell;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::data::{DataSet, Found, Reading, Size, named};
+use crate::net::Picture;
+
+/// Which pictures.
+#[derive(Args)]
+pub struct PictureArgs {
+    /// The pictures: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), of IDX files
+    /// (MNIST and its relatives) or of CIFAR-10 batches; one IDX file or .npy array; or, where there
+    /// is no such path, one of mnist, fashion-mnist and cifar10, which is then downloaded into the
+    /// user's cache (from the server that NCSN_MIRROR names, if it is set).
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Crop to the centre and resize to this many pixels a side, or WIDTHxHEIGHT. Default: the size
+    /// that most pictures have.
+    #[arg(long)]
+    pub size: Option<Size>,
+    /// Turn colours into grey.
+    #[arg(long)]
+    pub grey: bool,
+    /// What is behind transparent pixels: black, grey, white or #RRGGBB. Transparent pictures are
+    /// mostly drawn to be put on a page.
+    #[arg(long, default_value = "white", value_parser = colour)]
+    pub background: [u8; 3],
+    /// Stop at a file that cannot be read, instead of going on without it.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl PictureArgs {
+    /// Loads the pictures and says what was found; `accepts` says of their shape why it is of no
+    /// use, before the work of reading them all.
+    ///
+    /// # Errors
+    /// Where there are none; in words for the user.
+    pub fn load(&self, accepts: &dyn Fn(Picture) -> Result<(), String>) -> anyhow::Result<DataSet> {
+        let path = self.path()?;
+        // Most data is read at once; a bar is for the many images of a folder.
+        let bar = OnceCell::new();
+        let progress = |done: usize, total: usize| {
+            let template = "{bar:30} {pos}/{len} files, {eta} left";
+            let style = || ProgressStyle::with_template(template);
+            let new =
+                || ProgressBar::new(0).with_style(style().unwrap_or(ProgressStyle::default_bar()));
+            let bar = bar.get_or_init(new);
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let Self { size, grey, background, strict, .. } = *self;
+        let reading = Reading { size, grey, background, strict, accepts, progress: &progress };
+        let loaded = DataSet::load(&path, &reading);
+        if let Some(bar) = bar.get() {
+            bar.finish_and_clear();
+        }
+        Ok(loaded?)
+    }
+
+    /// Loads pictures for a model that is for pictures of this shape.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and where they are of another shape.
+    pub fn load_shaped(&self, shape: Picture) -> anyhow::Result<DataSet> {
+        let Picture { channels, height, width } = shape;
+        self.load(&|found| match found == shape {
+            true => Ok(()),
+            false => Err(format!(
+                "the pictures are {} × {} × {}, but the model's are {channels} × {height} × {width}; \
+                 see --size and --grey",
+                found.channels, found.height, found.width
+            )),
+        })
+    }
+
+    /// Where the pictures are. A path that exists wins over a name.
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        let name = self.data.to_str().and_then(named::find);
+        match name {
+            Some(set) if !self.data.exists() => Ok(set.fetch(&download_bar)?),
+            None if !self.data.exists() => {
+                let names: Vec<_> = named::names().collect();
+                bail!(
+                    "--data {}: there is no such path, and no such data set ({})",
+                    self.data.display(),
+                    names.join(", ")
+                )
+            }
+            _ => Ok(self.data.clone()),
+        }
+    }
+}
+
+/// Says what was found: a line of numbers, and one for each thing that a user may want to mend.
+pub fn say(data: &DataSet) {
+    let Picture { channels, height, width } = data.train.shape;
+    println!(
+        "{}: {} pictures of {channels} × {height} × {width}, and {} held out ({})",
+        data.name,
+        data.train.len(),
+        data.held_out.len(),
+        data.found.kind
+    );
+    notes(&data.found).iter().for_each(|note| println!("  {note}"));
+}
+
+/// What is wrong with a shape, and which `--size` would be right.
+///
+/// # Errors
+/// What `check` says, where other sizes pass it; what is wrong with all sizes is not for here.
+pub fn with_sizes_that_work(
+    shape: Picture,
+    check: &dyn Fn(Picture) -> Result<(), String>,
+) -> Result<(), String> {
+    let Err(problem) = check(shape) else { return Ok(()) };
+    let sizes: Vec<_> = sizes_around(shape, check).map(|side| format!("--size {side}")).collect();
+    if sizes.is_empty() { Ok(()) } else { Err(format!("{problem}; {} works", sizes.join(" or "))) }
+}
+
+/// The sides of the next smaller and the next larger square that pass a check.
+pub fn sizes_around(
+    shape: Picture,
+    check: &dyn Fn(Picture) -> Result<(), String>,
+) -> impl Iterator<Item = usize> {
+    let works = |&side: &usize| check(Picture { height: side, width: side, ..shape }).is_ok();
+    let side = shape.height.min(shape.width);
+    [(1..=side).rev().find(works), (side + 1..=side + 64).find(works)].into_iter().flatten()
+}
+
+fn notes(found: &Found) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.resized > 0 {
+        notes.push(format!("{} had another size: cropped and resized", found.resized));
+    }
+    if found.duplicates > 0 {
+        notes.push(format!("{} duplicates dropped", found.duplicates));
+    }
+    if !found.unreadable.is_empty() {
+        notes.push(found.cannot_read());
+    }
+    if !found.ignored.is_empty() {
+        let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
+        notes
+            .push(format!("ignored what is not PNG, JPEG, GIF, WebP or BMP: {}", kinds.join(", ")));
+    }
+    notes
+}
+
+/// Draws a bar for a download.
+fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn Read> {
+    let template = "{bar:30} {bytes}/{total_bytes}, {eta} left: {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length.unwrap_or(0)).with_style(style);
+    Box::new(bar.with_message(url.to_owned()).wrap_read(body))
+}
+
+fn colour(text: &str) -> Result<[u8; 3], String> {
+    match text {
+        "black" => return Ok([0; 3]),
+        "grey" | "gray" => return Ok([128; 3]),
+        "white" => return Ok([255; 3]),
+        _ => {}
+    }
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
+    let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let [_, red, green, blue] =
+        number.map(u32::to_be_bytes).ok_or("a colour is black, grey, white or #RRGGBB")?;
+    Ok([red, green, blue])
+}
+
+/// The name of a data set in a path to give its model.
+pub fn stem(data: &Path) -> String {
+    let name = data.file_name().map_or("model".into(), |name| name.to_string_lossy());
+    name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("model").to_owned()
+}

@@ -1,0 +1,50 @@
+//! The binary batches of CIFAR-10: records of a label and 32 × 32 pixels, planes of red, green and
+//! blue one after the other.
+
+use super::Pictures;
+use crate::net::Picture;
+
+const SHAPE: Picture = Picture { channels: 3, height: 32, width: 32 };
+const RECORD: usize = 1 + 3 * 32 * 32;
+const LABELS: u8 = 10;
+
+/// Reads the pictures of a batch.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
+    let (records, rest) = bytes.as_chunks::<RECORD>();
+    if records.is_empty() || !rest.is_empty() {
+        return Err(format!(
+            "not a batch of CIFAR-10: {} bytes are no multiple of its records' {RECORD}; is the \
+             download complete?",
+            bytes.len()
+        ));
+    }
+    if let Some(at) = records.iter().position(|record| record[0] >= LABELS) {
+        let label = records[at][0];
+        return Err(format!("not a batch of CIFAR-10: record {at} has the label {label}"));
+    }
+    let bytes = records.iter().flat_map(|record| &record[1..]).copied().collect();
+    Ok(Pictures { shape: SHAPE, bytes })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_a_label_and_three_planes() {
+        let mut batch = vec![0; 2 * RECORD];
+        batch[0] = 9;
+        batch[1] = 10;
+        batch[RECORD + 1 + 1024] = 20;
+        let pictures = parse(&batch).expect("a good batch");
+        assert_eq!((pictures.len(), pictures.shape), (2, SHAPE));
+        assert_eq!((pictures.picture(0)[0], pictures.picture(1)[1024]), (10, 20));
+        assert!(parse(&batch[1..]).expect_err("truncated").contains("6145 bytes"));
+        batch[RECORD] = 10;
+        assert!(parse(&batch).expect_err("CIFAR-100, or noise").contains("label 10"));
+        assert!(parse(&[]).is_err());
+    }
+}

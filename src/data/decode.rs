@@ -1,0 +1,106 @@
+//! One image file in memory to pixels: PNG, JPEG, GIF, WebP or BMP, told by its first bytes.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage, Rgba};
+
+/// Width and height, from the header alone.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
+    let (width, height) = reader(bytes)?.into_dimensions().map_err(|e| e.to_string())?;
+    Ok((width as usize, height as usize))
+}
+
+/// Decodes a picture (of an animation, the first one) the right way up, over a background where it
+/// is transparent.
+///
+/// # Errors
+/// What is wrong with the file; also where it would need more memory than any camera's picture.
+pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, String> {
+    let text = |e: image::ImageError| e.to_string();
+    let mut decoder = reader(bytes)?.into_decoder().map_err(text)?;
+    let orientation = decoder.orientation().map_err(text)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(text)?;
+    image.apply_orientation(orientation);
+    if !image.color().has_alpha() {
+        return Ok(image.into_rgb8());
+    }
+    let image = image.into_rgba8();
+    let over = |x, y| {
+        let Rgba([red, green, blue, alpha]) = image[(x, y)];
+        let (alpha, clear) = (u32::from(alpha), u32::from(255 - alpha));
+        let mix = |colour: u8, behind: u8| {
+            ((u32::from(colour) * alpha + u32::from(behind) * clear + 127) / 255) as u8
+        };
+        let [r, g, b] = background;
+        Rgb([mix(red, r), mix(green, g), mix(blue, b)])
+    };
+    Ok(RgbImage::from_fn(image.width(), image.height(), over))
+}
+
+fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {
+    let reader = ImageReader::new(Cursor::new(bytes));
+    reader.with_guessed_format().map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn colours(image: &RgbImage) -> Vec<[u8; 3]> {
+        image.pixels().map(|&Rgb(colour)| colour).collect()
+    }
+
+    /// What Pillow wrote, and what it says is in it; 3 × 2 pixels where nothing else is said.
+    #[test]
+    fn every_format_has_the_pixels_that_another_program_wrote() {
+        const COLOURS: [[u8; 3]; 6] =
+            [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128]];
+        let pixels = |bytes: &[u8]| {
+            let image = decode(bytes, [7, 8, 9]).expect("a good file");
+            assert_eq!(image.dimensions(), (3, 2));
+            colours(&image)
+        };
+        assert_eq!(pixels(include_bytes!("../../tests/pictures/colours.bmp")), COLOURS);
+        assert_eq!(pixels(include_bytes!("../../tests/pictures/colours.webp")), COLOURS);
+        assert_eq!(pixels(include_bytes!("../../tests/pictures/palette.png")), COLOURS);
+        let mut transparent = COLOURS;
+        transparent[5] = [7, 8, 9];
+        assert_eq!(pixels(include_bytes!("../../tests/pictures/transparent.webp")), transparent);
+        assert_eq!(pixels(include_bytes!("../../tests/pictures/transparent.gif")), transparent);
+
+        let grey = decode(include_bytes!("../../tests/pictures/grey16.png"), [0; 3]);
+        let grey = grey.expect("a good file");
+        assert_eq!(colours(&grey), [[0; 3], [255; 3]]);
+    }
+
+    /// A camera held sideways: 16 × 8 in the file, red and then blue, to be turned to the right.
+    #[test]
+    fn photographs_are_upright() {
+        let bytes = include_bytes!("../../tests/pictures/sideways.jpg");
+        let image = decode(bytes, [0; 3]).expect("a good file");
+        assert_eq!(image.dimensions(), (8, 16));
+        let (Rgb(top), Rgb(bottom)) = (image[(3, 0)], image[(3, 12)]);
+        let is_red_above_blue = top[0] > 190 && top[2] < 10 && bottom[2] > 190 && bottom[0] < 10;
+        assert!(is_red_above_blue, "{top:?} {bottom:?}");
+    }
+
+    #[test]
+    fn transparent_pixels_show_the_background() {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
+        encoder.set_color(png::ColorType::Rgba);
+        let mut writer = encoder.write_header().expect("in memory");
+        writer.write_image_data(&[255, 0, 0, 255, 0, 255, 0, 51]).expect("in memory");
+        writer.finish().expect("in memory");
+        let image = decode(&bytes, [255, 255, 255]).expect("a good file");
+        // 51/255 is a fifth: 255 · 0.8 = 204 of white stays.
+        assert_eq!(colours(&image), [[255, 0, 0], [204, 255, 204]]);
+        let image = decode(&bytes, [0, 0, 0]).expect("a good file");
+        assert_eq!(colours(&image), [[255, 0, 0], [0, 51, 0]]);
+        assert!(decode(&bytes[..bytes.len() - 20], [0; 3]).is_err());
+        assert!(decode(b"text", [0; 3]).is_err());
+    }
+}

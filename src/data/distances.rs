@@ -1,0 +1,262 @@
+//! How far apart pictures are: what the largest noise level has to be measured against.
+
+use rayon::prelude::*;
+
+use super::Pictures;
+use crate::net::Picture;
+use crate::random::Key;
+
+/// Euclidean distances between the pictures of a set, with pixels in \[0, 1\].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Distances {
+    /// The median over random pairs.
+    pub median: f64,
+    /// Between these the median of all pairs is, with a confidence of 95 %: order statistics of the
+    /// same pairs, whatever the distribution.
+    pub median_between: (f64, f64),
+    /// How many random pairs.
+    pub pairs: usize,
+    /// The largest distance found. There is such a pair, so that it bounds the largest of all from
+    /// below.
+    pub largest: f64,
+    /// No two pictures are further apart.
+    pub bound: f64,
+}
+
+impl Distances {
+    /// Whether [`largest`](Self::largest) is the largest of all.
+    pub fn is_exact(&self) -> bool {
+        self.bound <= self.largest
+    }
+
+    /// Measures at least two pictures.
+    ///
+    /// A sample of pairs says what is usual, but nothing about the largest distance: the pair in
+    /// question is one of a billion. So that one is searched for. Two pictures are at most as far
+    /// apart as their distances to the mean picture add up to; walking from the outermost pictures
+    /// inwards, all pairs that could still be further apart than the best one are measured, and when
+    /// none is left the best one is the largest. Where that would take too long the search stops, and
+    /// the bound of what is left is the answer's other end.
+    ///
+    /// # Panics
+    /// With fewer than two pictures.
+    pub fn measure(pictures: &Pictures) -> Self {
+        Self::measure_within(pictures, WORK)
+    }
+
+    fn measure_within(pictures: &Pictures, work: usize) -> Self {
+        assert!(pictures.len() > 1, "distances are between two");
+        let (median, median_between) = median(pictures);
+        let (largest, bound) = largest(pictures, work);
+        Self { median, median_between, pairs: PAIRS, largest, bound }
+    }
+}
+
+/// How many random pairs: enough for a median to within half a percent.
+const PAIRS: usize = 20_000;
+/// How many pairs the search for the largest distance may look at: some seconds.
+const WORK: usize = 500_000_000;
+
+fn median(pictures: &Pictures) -> (f64, (f64, f64)) {
+    let count = pictures.len();
+    let mut distances: Vec<f64> = (0..PAIRS as u32)
+        .into_par_iter()
+        .map(|pair| {
+            let uniform = |index| f64::from(Key { seed: 0, stream: pair, step: 0 }.uniform(index));
+            let first = (uniform(0) * count as f64) as usize;
+            let second = (first + 1 + (uniform(1) * (count - 1) as f64) as usize) % count;
+            distance(pictures.picture(first), pictures.picture(second))
+        })
+        .collect();
+    distances.sort_unstable_by(f64::total_cmp);
+    // The rank of the median among n is binomial: n/2 ± 1.96 √n/2.
+    let half_width = (0.98 * (PAIRS as f64).sqrt()).ceil() as usize;
+    let middle = PAIRS / 2;
+    (distances[middle], (distances[middle - half_width], distances[middle + half_width]))
+}
+
+/// The largest distance found, and a bound on all.
+fn largest(pictures: &Pictures, work: usize) -> (f64, f64) {
+    let mean = mean(pictures);
+    let mut coarse: Vec<Coarse> = (0..pictures.len())
+        .into_par_iter()
+        .map(|index| Coarse::new(pictures, index, &mean))
+        .collect();
+    coarse.sort_unstable_by(|a, b| b.radius.total_cmp(&a.radius).then(a.index.cmp(&b.index)));
+    let picture = |rank: usize| pictures.picture(coarse[rank].index);
+
+    // A good guess spares most of the search: from the outermost picture to the one that is furthest
+    // from it, and on, until that is mutual.
+    let (mut best, mut from) = (0.0, 0);
+    loop {
+        let to = (0..coarse.len()).into_par_iter();
+        let distances = to.map(|to| (distance(picture(from), picture(to)), to));
+        let further = |a: (f64, usize), b: (f64, usize)| {
+            if b.0 > a.0 || (b.0 == a.0 && b.1 < a.1) { b } else { a }
+        };
+        let (far, to) = distances.reduce(|| (0.0, 0), further);
+        if far <= best {
+            break;
+        }
+        (best, from) = (far, to);
+    }
+
+    // Some rows at a time, all against the best one of the rows before: the answer does not depend
+    // on the threads.
+    const ROWS: usize = 64;
+    let (mut row, mut looked_at) = (0, 0);
+    while row + 1 < coarse.len() {
+        let bound = f64::from(coarse[row].radius + coarse[row + 1].radius);
+        if bound <= best {
+            break;
+        }
+        let rows = row..(row + ROWS).min(coarse.len());
+        // Radii fall, so that the pictures that can be far enough from a row's are the first ones.
+        let partners = |row: usize| {
+            let reach = |other: &Coarse| f64::from(other.radius + coarse[row].radius) > best;
+            row + 1..coarse.partition_point(reach).max(row + 1)
+        };
+        looked_at += rows.clone().map(|row| partners(row).len()).sum::<usize>();
+        if looked_at > work {
+            return (best, bound);
+        }
+        let furthest = |row: usize| {
+            let candidates = partners(row).filter(|&at| coarse[row].bound(&coarse[at]) > best);
+            candidates.map(|at| distance(picture(row), picture(at))).fold(0.0, f64::max)
+        };
+        best = rows.clone().into_par_iter().map(furthest).reduce(|| best, f64::max);
+        row = rows.end;
+    }
+    (best, best)
+}
+
+/// A picture in few numbers, which bound its distance to another.
+///
+/// The sums over squares of pixels are coordinates along orthogonal directions, in which most of a
+/// picture is, because neighbours are alike; with what is left of its length, at worst opposite to
+/// what is left of another's, they say how far apart two pictures can be. A sixteenth of the work,
+/// which rules out all but one pair in thousands.
+struct Coarse {
+    index: usize,
+    /// The distance to the mean picture.
+    radius: f32,
+    sums: Vec<f32>,
+    /// The length of the part that the sums do not have.
+    rest: f32,
+}
+
+/// The side of the squares.
+const SQUARE: usize = 4;
+/// What rounding to 32 bits may take off a bound, and more.
+const SLACK: f32 = 1.0 + 1e-4;
+
+impl Coarse {
+    fn new(pictures: &Pictures, index: usize, mean: &[f64]) -> Self {
+        let Picture { height, width, .. } = pictures.shape;
+        let (rows, columns) = (height.div_ceil(SQUARE), width.div_ceil(SQUARE));
+        let mut sums = vec![0.0; pictures.shape.channels * rows * columns];
+        let mut squares = 0.0;
+        for (at, (&byte, mean)) in pictures.picture(index).iter().zip(mean).enumerate() {
+            let (channel, y, x) = (at / (height * width), at / width % height, at % width);
+            let pixels = |at: usize, side: usize| SQUARE.min(side - at / SQUARE * SQUARE) as f64;
+            let area = pixels(y, height) * pixels(x, width);
+            let difference = (f64::from(byte) - mean) / 255.0;
+            let sum = &mut sums[(channel * rows + y / SQUARE) * columns + x / SQUARE];
+            *sum += difference / area.sqrt();
+            squares += difference * difference;
+        }
+        let within: f64 = sums.iter().map(|sum| sum * sum).sum();
+        Self {
+            index,
+            radius: squares.sqrt() as f32 * SLACK,
+            sums: sums.into_iter().map(|sum| sum as f32).collect(),
+            rest: (squares - within).max(0.0).sqrt() as f32 * SLACK,
+        }
+    }
+
+    /// No less than the distance to another picture.
+    fn bound(&self, other: &Self) -> f64 {
+        let mut squares = [0.0; 8];
+        let (a, a_rest) = self.sums.as_chunks::<8>();
+        let (b, b_rest) = other.sums.as_chunks::<8>();
+        for (a, b) in a.iter().zip(b) {
+            for lane in 0..8 {
+                squares[lane] += (a[lane] - b[lane]).powi(2);
+            }
+        }
+        let end: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| (a - b).powi(2)).sum();
+        let within = (squares.iter().sum::<f32>() + end) * SLACK * SLACK;
+        f64::from((within + (self.rest + other.rest).powi(2)).sqrt())
+    }
+}
+
+fn mean(pictures: &Pictures) -> Vec<f64> {
+    let mut sums = vec![0u64; pictures.shape.dimension()];
+    for picture in pictures.iter() {
+        for (sum, &byte) in sums.iter_mut().zip(picture) {
+            *sum += u64::from(byte);
+        }
+    }
+    sums.into_iter().map(|sum| sum as f64 / pictures.len() as f64).collect()
+}
+
+/// Between two pictures, with pixels in \[0, 1\].
+fn distance(a: &[u8], b: &[u8]) -> f64 {
+    // Integers are exact, and this many squares of bytes fit into 32 bits.
+    const CHUNK: usize = 1 << 15;
+    let chunks = a.chunks(CHUNK).zip(b.chunks(CHUNK)).map(|(a, b)| {
+        let square = |(&a, &b): (&u8, &u8)| {
+            let difference = i16::from(a) - i16::from(b);
+            i32::from(difference) * i32::from(difference)
+        };
+        i64::from(a.iter().zip(b).map(square).sum::<i32>())
+    });
+    (chunks.sum::<i64>() as f64).sqrt() / 255.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pictures at random, some of them faint.
+    fn pictures(count: u32) -> Pictures {
+        let shape = Picture { channels: 1, height: 5, width: 8 };
+        let pixels = |stream: u32| {
+            let key = Key { seed: 1, stream, step: 0 };
+            let contrast = key.uniform(1000);
+            (0..40).map(move |index| (255.0 * contrast * key.uniform(index)) as u8)
+        };
+        Pictures { shape, bytes: (0..count).flat_map(pixels).collect() }
+    }
+
+    /// Every pair, in floating point.
+    fn all(pictures: &Pictures) -> Vec<f64> {
+        let mut distances = Vec::new();
+        for (index, a) in pictures.iter().enumerate() {
+            for b in pictures.iter().take(index) {
+                let differences =
+                    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - f64::from(b)) / 255.0);
+                distances.push(differences.map(|d| d * d).sum::<f64>().sqrt());
+            }
+        }
+        distances.sort_unstable_by(f64::total_cmp);
+        distances
+    }
+
+    #[test]
+    fn the_search_finds_what_comparing_all_pairs_finds() {
+        for count in [2, 3, 300] {
+            let (pictures, distances) = (pictures(count), all(&pictures(count)));
+            let largest = distances[distances.len() - 1];
+            let measured = Distances::measure(&pictures);
+            assert!(measured.is_exact());
+            assert!((measured.largest - largest).abs() < 1e-9, "{measured:?}, not {largest}");
+            let median = distances[distances.len() / 2];
+            let (low, high) = measured.median_between;
+            assert!(low <= median + 1e-9 && median <= high + 1e-9, "{measured:?}, not {median}");
+            // A search that is cut short says between what it is.
+            let hasty = Distances::measure_within(&pictures, 0);
+            assert!(hasty.largest <= largest + 1e-9 && largest <= hasty.bound + 1e-9, "{hasty:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A picture of any size to the size that is trained on: the largest centred part of the right
+//! proportions, resized.
+
+use image::imageops::{self, FilterType};
+use image::{Rgb, RgbImage};
+
+use super::{Pictures, Size};
+use crate::net::Picture;
+
+/// Crops and resizes with a Catmull–Rom filter, widened where it makes smaller, so that nothing
+/// aliases. A picture that has the size already keeps its very pixels.
+pub(super) fn fit(image: RgbImage, size: Size) -> RgbImage {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    if (width, height) == (size.width, size.height) {
+        return image;
+    }
+    // The crop has the proportions of `size` and one side of the picture.
+    let scaled = |side: usize, by: usize, of: usize| {
+        ((side as f64 * by as f64 / of as f64).round() as usize).max(1)
+    };
+    let crop_width = width.min(scaled(height, size.width, size.height));
+    let crop_height = height.min(scaled(width, size.height, size.width));
+    let (x, y) = ((width - crop_width) / 2, (height - crop_height) / 2);
+    let [x, y, crop_width, crop_height] = [x, y, crop_width, crop_height].map(|side| side as u32);
+    let crop = imageops::crop_imm(&image, x, y, crop_width, crop_height);
+    imageops::resize(&*crop, size.width as u32, size.height as u32, FilterType::CatmullRom)
+}
+
+/// Pixels as one plane of grey, or as planes of red, green and blue.
+pub(super) fn planes(image: &RgbImage, grey: bool) -> Vec<u8> {
+    // The luma of ITU-R BT.601, as Pillow and torchvision have it.
+    let luma = |&Rgb([r, g, b]): &Rgb<u8>| {
+        ((u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 + 500) / 1000) as u8
+    };
+    if grey {
+        return image.pixels().map(luma).collect();
+    }
+    (0..3).flat_map(|channel| image.pixels().map(move |pixel| pixel.0[channel])).collect()
+}
+
+/// Whether three planes are all the same.
+pub(super) fn is_grey(planes: &[u8]) -> bool {
+    let plane = planes.len() / 3;
+    planes[..plane] == planes[plane..2 * plane] && planes[..plane] == planes[2 * plane..]
+}
+
+/// Brings pictures that are in memory to another size, or to grey.
+pub(super) fn refit(pictures: Pictures, size: Option<Size>, grey: bool) -> Pictures {
+    let Picture { channels, height, width } = pictures.shape;
+    let size = size.unwrap_or(Size { width, height });
+    let grey = grey || channels == 1;
+    let shape =
+        Picture { channels: if grey { 1 } else { 3 }, height: size.height, width: size.width };
+    if shape == pictures.shape {
+        return pictures;
+    }
+    let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
+    for picture in pictures.iter() {
+        let value = |channel: usize, x: u32, y: u32| {
+            picture[(channel.min(channels - 1) * height + y as usize) * width + x as usize]
+        };
+        let pixel = |x, y| Rgb([0, 1, 2].map(|channel| value(channel, x, y)));
+        let image = RgbImage::from_fn(width as u32, height as u32, pixel);
+        bytes.extend(planes(&fit(image, size), grey));
+    }
+    Pictures { shape, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_centre_is_kept_and_averaged() {
+        // 6 × 2 pixels, red = column: the centred square is columns 2 and 3.
+        let image = RgbImage::from_fn(6, 2, |x, _| Rgb([x as u8 * 10, 7, 0]));
+        let square = fit(image.clone(), Size { width: 2, height: 2 });
+        assert_eq!(planes(&square, false)[..8], [20, 30, 20, 30, 7, 7, 7, 7]);
+        let one = fit(image, Size { width: 1, height: 1 });
+        assert_eq!(planes(&one, false), [25, 7, 0]);
+        let grey = RgbImage::from_fn(2, 1, |x, _| Rgb([[255, 0, 0], [9, 9, 9]][x as usize]));
+        assert_eq!(planes(&grey, true), [76, 9]);
+    }
+
+    #[test]
+    fn pictures_in_memory_are_refitted() {
+        let shape = Picture { channels: 1, height: 2, width: 2 };
+        let grey = Pictures { shape, bytes: vec![10, 20, 30, 40, 1, 1, 1, 1] };
+        assert_eq!(refit(grey.clone(), None, true), grey);
+        let one = refit(grey, Some(Size { width: 1, height: 1 }), false);
+        assert_eq!(one.bytes, [25, 1]);
+    }
+}

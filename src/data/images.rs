@@ -1,0 +1,181 @@
+//! A data set of image files: one picture a file.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rayon::prelude::*;
+
+use super::files::{Files, MAX_BYTES};
+use super::{DataError, Found, Pictures, Reading, Size, decode, fit};
+use crate::net::Picture;
+
+/// Reads, decodes and fits the files of these sorted names. The second half of the answer is what
+/// the data set itself holds out, where it has folders that say so.
+///
+/// # Errors
+/// Where there is no picture among them, they have no size in common, or one cannot be read and
+/// `reading` is strict.
+pub(super) fn read(
+    files: &Files,
+    names: &[String],
+    reading: &Reading<'_>,
+    found: &mut Found,
+) -> Result<(Pictures, Option<Pictures>), DataError> {
+    let fail = |problem| DataError::Format { path: files.root.clone(), problem };
+    let size = match reading.size {
+        Some(size) => size,
+        None => common_size(files, names, reading, found)?,
+    };
+    let shape = Picture { channels: 3, height: size.height, width: size.width };
+    reading.check(shape)?;
+    if (names.len() * shape.dimension()) as u64 > MAX_BYTES {
+        return Err(fail(format!(
+            "{} pictures of {size} are more than the {} GiB that fit in memory; choose a smaller \
+             --size",
+            names.len(),
+            MAX_BYTES >> 30
+        )));
+    }
+
+    let Reading { background, grey, .. } = *reading;
+    let decoded = map(files, names, reading, &|bytes| {
+        let image = decode::decode(bytes, background)?;
+        let resized = image.dimensions() != (size.width as u32, size.height as u32);
+        Ok((fit::planes(&fit::fit(image, size), grey), resized))
+    })?;
+    let mut pictures = Vec::with_capacity(decoded.len());
+    for (name, result) in decoded {
+        match result {
+            Ok((planes, resized)) => {
+                found.resized += usize::from(resized);
+                pictures.push((name, planes));
+            }
+            Err(problem) => found.unreadable.push((name, problem)),
+        }
+    }
+    if pictures.is_empty() || (reading.strict && !found.unreadable.is_empty()) {
+        return Err(fail(found.cannot_read()));
+    }
+
+    // What is held out comes first, so that its duplicates are dropped from what is trained on.
+    let held_out = held_out_folders(pictures.iter().map(|(name, _)| &name[..]));
+    let is_held_out = |name: &str| held_out.iter().any(|folder| name.starts_with(folder));
+    pictures.sort_by_cached_key(|(name, _)| (!is_held_out(name), name.clone()));
+    let mut seen = HashSet::new();
+    let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
+    found.duplicates = first.iter().filter(|&&first| !first).count();
+
+    // Files may say RGB and still hold nothing but grey.
+    let grey = grey || pictures.iter().all(|(_, planes)| fit::is_grey(planes));
+    let shape = Picture { channels: if grey { 1 } else { 3 }, ..shape };
+    let mut count_held_out = 0;
+    let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
+    for ((name, planes), _) in pictures.iter().zip(first).filter(|&(_, first)| first) {
+        count_held_out += usize::from(is_held_out(name));
+        bytes.extend_from_slice(&planes[..shape.dimension()]);
+    }
+    let all = Pictures { shape, bytes };
+    if held_out.is_empty() {
+        return Ok((all, None));
+    }
+    let (train, held_out) = all.partition(|index| index < count_held_out);
+    Ok((train, Some(held_out)))
+}
+
+/// The size that most pictures have.
+fn common_size(
+    files: &Files,
+    names: &[String],
+    reading: &Reading<'_>,
+    found: &Found,
+) -> Result<Size, DataError> {
+    let fail = |problem| DataError::Format { path: files.root.clone(), problem };
+    let mut sizes: BTreeMap<Size, usize> = BTreeMap::new();
+    let mut unreadable = Vec::new();
+    for (name, size) in map(files, names, reading, &decode::size)? {
+        match size {
+            Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
+            Err(problem) => unreadable.push((name, problem)),
+        }
+    }
+    let all: usize = sizes.values().sum();
+    match sizes.iter().max_by_key(|(_, count)| **count) {
+        Some((&size, &count)) if 2 * count >= all => Ok(size),
+        Some((size, count)) => Err(fail(format!(
+            "the pictures have {} sizes (the most common, {size}, {count} of {all}); choose one, for \
+             example --size 32, and they are cropped and resized to it",
+            sizes.len()
+        ))),
+        None => Err(fail(Found { unreadable, ..found.clone() }.cannot_read())),
+    }
+}
+
+/// The folders whose pictures are held out: `test` or `val…` where everything is in these and in
+/// `train`.
+fn held_out_folders<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+    const TRAIN: [&str; 2] = ["train", "training"];
+    const HELD_OUT: [&str; 4] = ["test", "val", "valid", "validation"];
+    let Some(first) = names.clone().next() else { return vec![] };
+    // Archives tend to have everything in one folder.
+    let mut root = first.rfind('/').map_or(0, |at| at + 1);
+    while !names.clone().all(|name| name.starts_with(&first[..root])) {
+        root = first[..root - 1].rfind('/').map_or(0, |at| at + 1);
+    }
+    let mut folders: Vec<&str> =
+        names.map(|name| name[root..].split('/').next().unwrap_or(name)).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    let (train, rest): (Vec<&str>, Vec<_>) = folders.into_iter().partition(|f| TRAIN.contains(f));
+    if train.is_empty() || !rest.iter().all(|folder| HELD_OUT.contains(folder)) {
+        return vec![];
+    }
+    rest.iter().map(|folder| format!("{}{folder}/", &first[..root])).collect()
+}
+
+/// A file's name, and what came of it or why nothing did.
+type Outcome<T> = (String, Result<T, String>);
+
+/// Applies a function to the contents of files, in parallel, some at a time.
+fn map<T: Send>(
+    files: &Files,
+    names: &[String],
+    reading: &Reading<'_>,
+    function: &(dyn Fn(&[u8]) -> Result<T, String> + Sync),
+) -> Result<Vec<Outcome<T>>, DataError> {
+    const FILES: usize = 256;
+    const BYTES: usize = 1 << 26;
+    let mut results = Vec::with_capacity(names.len());
+    let (mut waiting, mut bytes) = (Vec::new(), 0);
+    let mut work = |waiting: &mut Vec<Outcome<Vec<u8>>>| {
+        let apply = |(name, content): Outcome<Vec<u8>>| {
+            (name, content.and_then(|content| function(&content)))
+        };
+        results.par_extend(std::mem::take(waiting).into_par_iter().map(apply));
+        (reading.progress)(results.len(), names.len());
+    };
+    files.read_each(names, &mut |name, content| {
+        bytes += content.as_ref().map_or(0, Vec::len);
+        waiting.push((name.to_owned(), content));
+        if waiting.len() == FILES || bytes >= BYTES {
+            work(&mut waiting);
+            bytes = 0;
+        }
+    })?;
+    work(&mut waiting);
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_say_what_is_held_out() {
+        let folders = |names: &[&'static str]| held_out_folders(names.iter().copied());
+        assert_eq!(folders(&["d/test/a.png", "d/train/a.png", "d/train/x/b.png"]), ["d/test/"]);
+        assert_eq!(folders(&["train/a.png", "val/a.png"]), ["val/"]);
+        // Not where there are other folders, or only one of the two, or files beside them.
+        assert!(folders(&["cats/a.png", "test/b.png", "train/b.png"]).is_empty());
+        assert!(folders(&["d/train/a.png", "d/train/b.png"]).is_empty());
+        assert!(folders(&["test/b.png", "train.png", "train/b.png"]).is_empty());
+    }
+}

@@ -1,0 +1,97 @@
+//! Pictures in memory.
+
+use crate::net::{Picture, Preconditioning};
+
+/// Pictures of one shape in memory, as bytes: 255 is 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pictures {
+    /// The shape of each.
+    pub shape: Picture,
+    /// One picture after the other, C × H × W each.
+    pub bytes: Vec<u8>,
+}
+
+/// One picture in so many is held out where a data set does not say which.
+const HELD_OUT: usize = 20;
+
+impl Pictures {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.shape.dimension()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The pixels of picture `index`.
+    ///
+    /// # Panics
+    /// Where there are not that many pictures.
+    pub fn picture(&self, index: usize) -> &[u8] {
+        let dimension = self.shape.dimension();
+        &self.bytes[index * dimension..][..dimension]
+    }
+
+    /// All of them, one after the other.
+    pub fn iter(&self) -> std::slice::ChunksExact<'_, u8> {
+        self.bytes.chunks_exact(self.shape.dimension())
+    }
+
+    /// Mean and standard deviation over all pixels, with pixels in \[0, 1\].
+    pub fn statistics(&self) -> Preconditioning {
+        let n = self.bytes.len().max(1) as f64;
+        let sum: u64 = self.bytes.iter().map(|&b| u64::from(b)).sum();
+        let squares: u64 = self.bytes.iter().map(|&b| u64::from(b).pow(2)).sum();
+        let mean = sum as f64 / n / 255.0;
+        let variance = squares as f64 / n / 255.0 / 255.0 - mean * mean;
+        // Four digits are plenty, and read well in the card. A blank data set has no scale.
+        let round = |v: f64| ((v * 1e4).round() / 1e4) as f32;
+        Preconditioning { mean: round(mean), deviation: round(variance.max(1e-4).sqrt()) }
+    }
+
+    /// Holds out every twentieth picture, at least one of several. Pictures come sorted, by name
+    /// or by class, so that the last twentieth would be all of one kind.
+    pub(super) fn hold_out(self) -> (Self, Self) {
+        let count = self.len();
+        let every = HELD_OUT.min(count);
+        self.partition(|index| count > 1 && index % every == every - 1)
+    }
+
+    /// Those that are not `apart`, and those that are.
+    pub(super) fn partition(self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
+        let shape = self.shape;
+        let (mut rest, mut others) = (Vec::new(), Vec::new());
+        for (index, picture) in self.iter().enumerate() {
+            let to = if apart(index) { &mut others } else { &mut rest };
+            to.extend_from_slice(picture);
+        }
+        (Self { shape, bytes: rest }, Self { shape, bytes: others })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_are_those_of_the_pixels() {
+        let shape = Picture { channels: 1, height: 1, width: 2 };
+        let pictures = Pictures { shape, bytes: vec![0, 255, 255, 0] };
+        assert_eq!(pictures.statistics(), Preconditioning { mean: 0.5, deviation: 0.5 });
+        assert_eq!((pictures.len(), pictures.picture(1)), (2, &[255, 0][..]));
+    }
+
+    #[test]
+    fn one_picture_in_twenty_is_held_out() {
+        let shape = Picture { channels: 1, height: 1, width: 1 };
+        let split = |count: u8| {
+            let (train, held_out) = Pictures { shape, bytes: (0..count).collect() }.hold_out();
+            assert_eq!(train.len() + held_out.len(), usize::from(count));
+            held_out.bytes
+        };
+        assert_eq!(split(60), [19, 39, 59]);
+        assert_eq!((split(3), split(1), split(0)), (vec![2], vec![], vec![]));
+    }
+}

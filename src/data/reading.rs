@@ -1,0 +1,119 @@
+//! How pictures are to be read, and what was found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::DataError;
+use crate::net::Picture;
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} × {}", self.width, self.height)
+    }
+}
+
+/// `32`, or `48x32`: width, then height.
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |text: &str| text.parse().ok().filter(|side| (1..=4096).contains(side));
+        let (width, height) = text.split_once('x').unwrap_or((text, text));
+        match (side(width), side(height)) {
+            (Some(width), Some(height)) => Ok(Self { width, height }),
+            _ => Err("a size is one number of pixels, or WIDTHxHEIGHT, from 1 to 4096".into()),
+        }
+    }
+}
+
+/// How pictures are to be read.
+pub struct Reading<'a> {
+    /// Crop and resize to this size; without it, to the one that most pictures have.
+    pub size: Option<Size>,
+    /// One channel instead of three.
+    pub grey: bool,
+    /// What is behind transparent pixels: red, green and blue.
+    pub background: [u8; 3],
+    /// A file that cannot be read is an error.
+    pub strict: bool,
+    /// Asked as soon as the size of the pictures is known (before the work of decoding them, and
+    /// then always with three channels); `Err` says why they are of no use.
+    pub accepts: &'a dyn Fn(Picture) -> Result<(), String>,
+    /// Told how many files of how many have been read.
+    pub progress: &'a dyn Fn(usize, usize),
+}
+
+impl Default for Reading<'_> {
+    fn default() -> Self {
+        Self {
+            size: None,
+            grey: false,
+            background: [255; 3],
+            strict: false,
+            accepts: &|_| Ok(()),
+            progress: &|_, _| {},
+        }
+    }
+}
+
+impl Reading<'_> {
+    pub(super) fn check(&self, shape: Picture) -> Result<(), DataError> {
+        (self.accepts)(shape).map_err(DataError::Refused)
+    }
+}
+
+/// What was found where pictures were looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// What kind of data, for people.
+    pub kind: String,
+    /// How many pictures were dropped because another has the same pixels. Image files only: a
+    /// published array is taken as it is.
+    pub duplicates: usize,
+    /// How many pictures had another size, and were cropped and resized.
+    pub resized: usize,
+    /// The files that could not be read, and why.
+    pub unreadable: Vec<(String, String)>,
+    /// How many files are there that are no pictures, under the ends of their names.
+    pub ignored: BTreeMap<String, usize>,
+}
+
+impl Found {
+    /// In words, which files cannot be read and why; the first few of many.
+    pub fn cannot_read(&self) -> String {
+        const SHOWN: usize = 5;
+        let files = self.unreadable.iter().take(SHOWN);
+        let files: Vec<_> = files.map(|(name, problem)| format!("{name} ({problem})")).collect();
+        let more = match self.unreadable.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let count = self.unreadable.len();
+        let s = if count == 1 { "" } else { "s" };
+        format!("cannot read {count} file{s}: {}{more}", files.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_one_number_or_two() {
+        assert_eq!("32".parse(), Ok(Size { width: 32, height: 32 }));
+        assert_eq!("48x32".parse(), Ok(Size { width: 48, height: 32 }));
+        for text in ["", "0", "x", "32x", "-1", "5000", "32x32x3"] {
+            text.parse::<Size>().expect_err(text);
+        }
+    }
+}

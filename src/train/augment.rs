@@ -1,0 +1,68 @@
+//! What is done to a picture before noise is added to it, differently every time it is seen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Pictures;
+use crate::random::Key;
+
+/// Which changes a training picture is put through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Augmentation {
+    /// Mirror every second picture, left for right.
+    pub flip: bool,
+    /// Spread each byte over its grey level, `(b + u)/256` with `u` uniform in (0, 1), so that the
+    /// density that is learned has no spikes at the 256 values (Theis et al. 2016, section 3.1).
+    pub dequantize: bool,
+}
+
+/// Index that decides on the mirror; the numbers after it are the pixels' places in their levels.
+/// Noise takes the indices from 0, one a pixel; no picture has 2³¹ of them.
+const FIRST: u32 = 1 << 31;
+
+impl Augmentation {
+    /// The pixels of picture `index` in \[0, 1\], put through the changes that `key` decides: that of
+    /// the picture's noise, so that they depend on seed, step and place in the batch alone.
+    pub(super) fn pixels(self, pictures: &Pictures, index: usize, key: Key) -> Vec<f32> {
+        let value = |(at, &byte): (u32, &u8)| match self.dequantize {
+            true => (f32::from(byte) + key.uniform(FIRST + 1 + at)) / 256.0,
+            false => f32::from(byte) / 255.0,
+        };
+        let mut pixels: Vec<f32> = (0..).zip(pictures.picture(index)).map(value).collect();
+        if self.flip && key.uniform(FIRST) < 0.5 {
+            pixels.chunks_exact_mut(pictures.shape.width).for_each(<[f32]>::reverse);
+        }
+        pixels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Picture;
+
+    #[test]
+    fn changes_are_of_the_step_and_leave_the_picture_what_it_is() {
+        let shape = Picture { channels: 3, height: 2, width: 2 };
+        let pictures = Pictures { shape, bytes: (0..12).map(|i| 20 * i).collect() };
+        let key = |step| Key { seed: 3, stream: 1, step };
+        let plain = Augmentation::default().pixels(&pictures, 0, key(0));
+        assert_eq!(plain, pictures.bytes.iter().map(|&b| f32::from(b) / 255.0).collect::<Vec<_>>());
+
+        let flip = Augmentation { flip: true, dequantize: false };
+        let mirrored: Vec<f32> = plain.chunks_exact(2).flat_map(|row| [row[1], row[0]]).collect();
+        let seen: Vec<_> = (0..400).map(|step| flip.pixels(&pictures, 0, key(step))).collect();
+        let flipped = seen.iter().filter(|&pixels| *pixels == mirrored).count();
+        assert_eq!(seen.iter().filter(|&pixels| *pixels == plain).count(), 400 - flipped);
+        // Five standard deviations of a binomial.
+        assert!((150..=250).contains(&flipped), "{flipped} of 400 are mirrored");
+
+        let both = Augmentation { flip: true, dequantize: true };
+        for step in 0..50 {
+            let spread = both.pixels(&pictures, 0, key(step));
+            assert_eq!(spread, both.pixels(&pictures, 0, key(step)));
+            let levels: Vec<u8> = spread.iter().map(|v| (v * 256.0) as u8).collect();
+            let exact = flip.pixels(&pictures, 0, key(step));
+            assert_eq!(levels, exact.iter().map(|v| (v * 255.0).round() as u8).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Data sets as users have them: image files in folders and archives, and published ones by name.
+#![cfg(not(target_family = "wasm"))]
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use ncsn::data::{DataError, DataSet, Reading, Size};
+use ncsn::net::Picture;
+
+/// A PNG of one colour, `side` pixels a side.
+fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, side, side);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().expect("in memory");
+    let pixels = colour.repeat((side * side) as usize);
+    writer.write_image_data(&pixels).expect("in memory");
+    writer.finish().expect("in memory");
+    bytes
+}
+
+/// Names and contents: 40 pictures of colours of their own, one of another size, one that is there
+/// twice, one that is torn, and what is no picture.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let colour = |i: u8| [i, 255 - i, 7];
+    let name = |i: u8| format!("set/{}/{i}.png", i % 3);
+    let mut files: Vec<_> = (0..40).map(|i| (name(i), png(8, colour(i)))).collect();
+    files[7].1 = png(12, colour(7));
+    files.push(("set/again.png".into(), png(8, colour(5))));
+    files.push(("set/torn.jpg".into(), png(8, colour(1))[..40].to_vec()));
+    files.push(("set/notes.TXT".into(), b"notes".to_vec()));
+    files.push(("set/.hidden.png".into(), b"left by a tool".to_vec()));
+    files
+}
+
+fn write_folder(root: &Path, files: &[(String, Vec<u8>)]) {
+    for (name, bytes) in files {
+        let path = root.join(name);
+        fs::create_dir_all(path.parent().expect("in a folder")).expect("created");
+        fs::write(path, bytes).expect("written");
+    }
+}
+
+fn write_tar_gz(path: &Path, files: &[(String, Vec<u8>)]) {
+    let gzip =
+        flate2::write::GzEncoder::new(File::create(path).expect("created"), Default::default());
+    let mut archive = tar::Builder::new(gzip);
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("./{name}"), &bytes[..]).expect("written");
+    }
+    archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("written");
+}
+
+fn write_zip(path: &Path, files: &[(String, Vec<u8>)]) {
+    let mut archive = zip::ZipWriter::new(File::create(path).expect("created"));
+    for (name, bytes) in files {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).expect("written");
+        archive.write_all(bytes).expect("written");
+    }
+    archive.finish().expect("written");
+}
+
+#[test]
+fn a_folder_and_its_archives_are_the_same_data_set() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name| folder.path().join(name);
+    let mut files = files();
+    write_folder(&at("folder"), &files);
+    files.reverse();
+    write_tar_gz(&at("archive.tar.gz"), &files);
+    files.rotate_left(5);
+    write_zip(&at("archive.zip"), &files);
+
+    let load = |name| DataSet::load(&at(name), &Reading::default()).expect("pictures");
+    let data = load("folder");
+    assert_eq!(data.train.shape, Picture { channels: 3, height: 8, width: 8 });
+    assert_eq!((data.train.len(), data.held_out.len()), (38, 2));
+    assert_eq!((data.found.resized, data.found.duplicates), (1, 1));
+    assert_eq!(data.found.ignored, [("txt".to_owned(), 1)].into());
+    let [(torn, _)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+    assert_eq!(torn, "set/torn.jpg");
+    // Planes of red, green and blue; the picture of another size has kept its colour.
+    let seven: Vec<u8> = [7, 248, 7].into_iter().flat_map(|value| [value; 64]).collect();
+    assert!(data.train.iter().chain(data.held_out.iter()).any(|picture| picture == seven));
+
+    for archive in [load("archive.tar.gz"), load("archive.zip")] {
+        assert_eq!((&archive.train, &archive.held_out), (&data.train, &data.held_out));
+        assert_eq!(archive.name, "archive");
+    }
+}
+
+#[test]
+fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let grey: Vec<_> =
+        (0..9).map(|i| (format!("{i}.png"), png(4 + u32::from(i), [20 * i; 3]))).collect();
+    write_folder(folder.path(), &grey);
+    let load = |reading: &Reading<'_>| DataSet::load(folder.path(), reading);
+
+    // Nine sizes, none of which is the usual one.
+    let error = load(&Reading::default()).expect_err("no size").to_string();
+    assert!(error.contains("9 sizes") && error.contains("--size"), "{error}");
+    let size = Some(Size { width: 6, height: 4 });
+    let data = load(&Reading { size, ..Reading::default() }).expect("pictures");
+    // RGB files of nothing but grey are grey.
+    assert_eq!(data.train.shape, Picture { channels: 1, height: 4, width: 6 });
+    assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
+    assert_eq!(data.train.picture(3), [60; 24]);
+
+    let refuse = |shape: Picture| Err(format!("not {} × {}", shape.width, shape.height));
+    let error = load(&Reading { size, accepts: &refuse, ..Reading::default() });
+    assert!(matches!(error, Err(DataError::Refused(text)) if text == "not 6 × 4"));
+
+    fs::write(folder.path().join("torn.png"), b"torn").expect("written");
+    assert_eq!(
+        load(&Reading { size, ..Reading::default() }).expect("without it").train,
+        data.train
+    );
+    let strict = load(&Reading { size, strict: true, ..Reading::default() });
+    assert!(strict.expect_err("torn").to_string().contains("torn.png"));
+}
+
+/// A folder of tests beside one for training is what is held out, and nothing of it is trained on.
+#[test]
+fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = |i: u8| format!("{}/{i}.png", if i < 4 { "test" } else { "train" });
+    let mut files: Vec<_> = (0..10).map(|i| (name(i), png(8, [i, 2, 3]))).collect();
+    files.push(("train/leaked.png".into(), png(8, [0, 2, 3])));
+    write_folder(folder.path(), &files);
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
+    assert!(data.held_out.iter().zip(0..).all(|(picture, i)| picture[0] == i));
+}
+
+#[test]
+fn batches_of_cifar_10_are_read_with_their_test_batch() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let batch =
+        |first: u8| (0..3).flat_map(|i| [vec![i], vec![first + i; 3072]].concat()).collect();
+    let batches: [(&str, Vec<u8>); 3] = [
+        ("data_batch_1.bin", batch(10)),
+        ("data_batch_2.bin", batch(20)),
+        ("test_batch.bin", batch(30)),
+    ];
+    for (name, bytes) in &batches {
+        let path = folder.path().join(format!("{name}.gz"));
+        let mut gzip =
+            flate2::write::GzEncoder::new(File::create(path).expect("created"), Default::default());
+        gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("written");
+    }
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("batches");
+    let firsts =
+        |pictures: &ncsn::data::Pictures| pictures.iter().map(|p| p[0]).collect::<Vec<_>>();
+    assert_eq!(firsts(&data.train), [10, 11, 12, 20, 21, 22]);
+    assert_eq!(firsts(&data.held_out), [30, 31, 32]);
+    let grey =
+        Reading { grey: true, size: Some(Size { width: 16, height: 16 }), ..Reading::default() };
+    let data = DataSet::load(folder.path(), &grey).expect("batches");
+    assert_eq!(data.train.shape, Picture { channels: 1, height: 16, width: 16 });
+
+    let torn = folder.path().join("test_batch.bin.gz");
+    let bytes = fs::read(&torn).expect("there");
+    fs::write(&torn, &bytes[..bytes.len() - 12]).expect("written");
+    let error = DataSet::load(folder.path(), &Reading::default()).expect_err("torn").to_string();
+    assert!(error.contains("test_batch.bin.gz") && error.contains("download"), "{error}");
+}
+
+/// A server that has something else under every name, and one that is not there.
+#[cfg(unix)]
+#[test]
+fn a_download_that_fails_says_where_and_why() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let plan = |mirror: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        command.current_dir(folder.path()).args(["plan", "--data", "mnist"]);
+        command
+            .env("XDG_CACHE_HOME", folder.path())
+            .env("NCSN_MIRROR", mirror)
+            .env("no_proxy", "*");
+        let output = command.output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mirror = format!("http://{}", listener.local_addr().expect("bound"));
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("the program asks");
+        let mut request = [0; 1024];
+        let count = stream.read(&mut request).expect("a request");
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc").expect("answered");
+        String::from_utf8_lossy(&request[..count]).into_owned()
+    });
+    let message = plan(&mirror);
+    let request = server.join().expect("served");
+    assert!(request.starts_with("GET /mnist/train-images-idx3-ubyte.gz "), "{request}");
+    // The published SHA-256 of "abc" (FIPS 180-2, appendix B.1).
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert!(message.contains(&mirror) && message.contains(abc), "{message}");
+    let kept: Vec<_> = fs::read_dir(folder.path().join("ncsn/mnist")).expect("a cache").collect();
+    assert!(kept.is_empty(), "{kept:?}");
+    // The listener is gone.
+    let message = plan(&mirror);
+    assert!(message.contains(&format!("{mirror}/mnist/train-images-idx3-ubyte.gz")), "{message}");
+}
