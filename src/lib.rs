@@ -19,7 +19,7 @@
 //! | [`sample`] | samplers, each a program of steps, and the executors that run programs |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
-//! | `data`, `train`, `cli` | native only: pictures from disk, the trainer, the two binaries |
+//! | `data`, `train`, `onnx`, `cli` | native only: pictures from disk, the trainer, models for other runtimes, the two binaries |
 //! | `web` | wasm only: what JavaScript sees |
 
 #![warn(missing_docs)]
@@ -40,6 +40,8 @@ pub mod fused;
 pub mod cli;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
+#[cfg(not(target_family = "wasm"))]
+pub mod onnx;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod train;
 

@@ -2,7 +2,7 @@
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
-    ncsn::cli::run(ncsn::cli::sample::main)
+    ncsn::cli::run(ncsn::cli::ncsn::main)
 }
 
 // `wasm-pack test` builds every target of the package for wasm, where there is nothing to run.

@@ -1,7 +1,9 @@
 //! The two command-line programs, `train` and `ncsn`.
 
 pub mod device;
+pub mod export;
 pub mod grid;
+pub mod ncsn;
 pub mod sample;
 pub mod train;
 

@@ -2,31 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail, ensure};
-use clap::{Parser, Subcommand};
+use anyhow::{bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{device, grid};
-use crate::model_file::ModelFile;
+use super::{device, grid, ncsn};
 use crate::net::{Network, weights};
 use crate::sample::{Chain, Sampler, Settings};
 
-/// Score-based generative models: what one does with a trained model.
-#[derive(Parser)]
-#[command(name = "ncsn", version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    Sample(Sample),
-}
-
 /// Make pictures from a model.
 #[derive(clap::Args)]
-struct Sample {
+pub struct Sample {
     /// The model, a .safetensors file that `train` wrote.
     #[arg(long)]
     model: PathBuf,
@@ -80,20 +65,12 @@ impl clap::ValueEnum for Sampler {
     }
 }
 
-/// The program.
+/// Runs the command.
 ///
 /// # Errors
 /// Whatever the user should know; one line.
-pub fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
-        Command::Sample(arguments) => sample(&arguments),
-    }
-}
-
-fn sample(arguments: &Sample) -> anyhow::Result<()> {
-    let path = arguments.model.display();
-    let bytes = std::fs::read(&arguments.model).with_context(|| format!("cannot read {path}"))?;
-    let model = ModelFile::read(&bytes).with_context(|| format!("cannot use {path}"))?;
+pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
+    let model = ncsn::open(&arguments.model)?;
     ensure!(arguments.n > 0, "--n must be at least 1");
     ensure!(arguments.batch > 0, "--batch must be at least 1");
     let extension = arguments.out.extension().and_then(|e| e.to_str()).unwrap_or_default();

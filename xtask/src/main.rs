@@ -4,6 +4,7 @@
 //! The tools that the page needs are installed on first use, at pinned versions, outside the
 //! checkout (see [`tools`]).
 
+mod bench;
 mod chrome;
 mod page;
 mod test;
@@ -13,6 +14,7 @@ mod workspace;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use bench::Bench;
 use clap::{Parser, Subcommand};
 use workspace::Workspace;
 
@@ -40,6 +42,12 @@ enum Task {
     },
     /// Check formatting and lints, then run every test: native, in headless Chrome, and of the page
     Test,
+    /// Time what must be fast, beside what others have; alone, says what there is to time
+    #[command(arg_required_else_help = true)]
+    Bench {
+        #[command(subcommand)]
+        bench: Bench,
+    },
     /// Install the pinned tools and stop, for instance to fill a cache
     Setup,
 }
@@ -60,6 +68,7 @@ fn run(task: Task) -> Result<()> {
         Task::Serve { trunk_args } => page::serve(&workspace, &trunk_args),
         Task::Build { trunk_args } => page::build(&workspace, &trunk_args),
         Task::Test => test::run(&workspace),
+        Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Setup => tools::install(&workspace),
     }
 }

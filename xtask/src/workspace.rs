@@ -45,6 +45,11 @@ impl Workspace {
         self.cache.join("tools-target")
     }
 
+    /// Where npm puts the runtimes that benchmarks compare with.
+    pub fn bench_peers(&self) -> PathBuf {
+        self.cache.join("bench-peers")
+    }
+
     /// A command that runs in the root of the checkout, sees the pinned tools before any others,
     /// and compiles into the shared target folder unless `CARGO_TARGET_DIR` says otherwise.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {

@@ -1,0 +1,28 @@
+//! Benchmarks: what is fast is so beside a peer, timed in the same run.
+
+mod web;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::workspace::Workspace;
+
+/// Each is a program of its own, so that this one stays quick to compile, and reads its own
+/// arguments.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// The page's engines in headless Chrome, against onnxruntime-web on the same network
+    #[command(disable_help_flag = true)]
+    Web {
+        /// See `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// Runs one of them.
+pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Web { args } => web::run(workspace, args),
+    }
+}
