@@ -27,7 +27,7 @@ pub enum Engine {
     /// See [`Choice::Burn`].
     Burn {
         /// The network.
-        network: Network,
+        network: Box<Network>,
         /// What it is on.
         device: burn::tensor::Device,
         /// What it makes.
@@ -68,7 +68,7 @@ impl Engine {
         let name = device.unwrap_or("cpu").to_owned();
         let device = device::parse(&name)?;
         let network = Network::new(architecture, &device)?;
-        let network = weights::apply(network, model.weights, &device);
+        let network = Box::new(weights::apply(network, model.weights, &device));
         Ok(Self::Burn { network, device, picture: architecture.picture(), name })
     }
 
@@ -103,7 +103,7 @@ impl Engine {
                 Ok(block_on(chain.noisy())?)
             }
             Self::Burn { network, device, picture, .. } => {
-                let (network, program) = (network.clone(), program.clone());
+                let (network, program) = (Network::clone(network), program.clone());
                 let mut chain =
                     Chain::steered(network, *picture, program, steering, seed, chains, device)?;
                 while chain.step() {

@@ -2,6 +2,7 @@
 
 pub mod device;
 pub mod engine;
+pub mod export;
 pub mod grid;
 pub mod likelihood;
 pub mod ncsn;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use super::{likelihood, plan, sample};
+use super::{export, likelihood, plan, sample};
 use crate::model_file::ModelFile;
 
 /// Score-based generative models: what one does before and after training.
@@ -21,6 +21,7 @@ enum Command {
     Plan(plan::Plan),
     Sample(Box<sample::Sample>),
     Likelihood(likelihood::Likelihood),
+    Export(export::Export),
 }
 
 /// The program.
@@ -32,6 +33,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
+        Command::Export(arguments) => export::export(&arguments),
     }
 }
 

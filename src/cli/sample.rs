@@ -94,7 +94,11 @@ impl clap::ValueEnum for Sampler {
     }
 }
 
-pub(super) fn sample(arguments: &Sample) -> anyhow::Result<()> {
+/// Runs the command.
+///
+/// # Errors
+/// Whatever the user should know; one line.
+pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let model = ncsn::open(&arguments.model)?;
     ensure!(arguments.n > 0, "--n must be at least 1");
     ensure!(arguments.batch > 0, "--batch must be at least 1");

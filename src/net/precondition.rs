@@ -46,16 +46,17 @@ impl Preconditioning {
     }
 }
 
-/// Features of σ for the embedding: sines and cosines of ln σ at `pairs` geometrically spaced
-/// frequencies from 1/4 to 16 radians a nat. Returns `2 · pairs` numbers in \[−1, 1\].
+/// Features of σ for the embedding: sines and cosines of ln σ at the given number of
+/// [`frequencies`]. Returns `2 · pairs` numbers in \[−1, 1\].
 pub fn sigma_features(sigma: f32, pairs: usize) -> Vec<f32> {
-    let angle = |k: usize| {
-        let t = k as f32 / (pairs.max(2) - 1) as f32;
-        sigma.ln() * 0.25 * 64f32.powf(t)
-    };
-    let sines = (0..pairs).map(|k| angle(k).sin());
-    let cosines = (0..pairs).map(|k| angle(k).cos());
-    sines.chain(cosines).collect()
+    let angles = frequencies(pairs).map(|frequency| sigma.ln() * frequency);
+    let sines = angles.clone().map(f32::sin);
+    sines.chain(angles.map(f32::cos)).collect()
+}
+
+/// `pairs` geometrically spaced frequencies from 1/4 to 16 radians a nat.
+pub fn frequencies(pairs: usize) -> impl Iterator<Item = f32> + Clone {
+    (0..pairs).map(move |k| 0.25 * 64f32.powf(k as f32 / (pairs.max(2) - 1) as f32))
 }
 
 #[cfg(test)]

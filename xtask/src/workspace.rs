@@ -51,6 +51,11 @@ impl Workspace {
         own.unwrap_or_else(|| self.cache.join("target"))
     }
 
+    /// Where npm puts the runtimes that benchmarks compare with.
+    pub fn bench_peers(&self) -> PathBuf {
+        self.cache.join("bench-peers")
+    }
+
     /// A command that runs in the root of the checkout, sees the pinned tools before any others,
     /// and compiles into [`Self::target`].
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {

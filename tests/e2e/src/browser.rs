@@ -18,18 +18,43 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 use url::{ParseError, Url};
 
+/// The flag that chooses the adapter.
+const ADAPTER: &str = "--use-webgpu-adapter=";
+
+/// Which GPU a browser uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// SwiftShader, the software adapter that every Chrome brings along.
+    SwiftShader,
+    /// Whatever the browser would choose.
+    Default,
+}
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// Starts a browser, lets `visit` use it, and ends it whatever came of the visit.
+/// Starts a browser on the software adapter, lets `visit` use it, and ends it whatever came of the
+/// visit.
 ///
 /// # Errors
 ///
 /// When the browser cannot be started, and whatever error `visit` returns.
-pub async fn with_browser(visit: impl AsyncFnOnce(&Browser) -> Result<()>) -> Result<()> {
+pub async fn with_browser<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> Result<T> {
+    with_browser_on(Adapter::SwiftShader, visit).await
+}
+
+/// As [`with_browser`], on the adapter of choice.
+///
+/// # Errors
+///
+/// As for [`with_browser`].
+pub async fn with_browser_on<T>(
+    adapter: Adapter,
+    visit: impl AsyncFnOnce(&Browser) -> Result<T>,
+) -> Result<T> {
     let _turn = ONE_AT_A_TIME.lock().await;
     let driver = Driver::start()?;
     let client = ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities()?)
+        .capabilities(capabilities(adapter)?)
         .connect(&driver.url)
         .await
         .context("chromedriver cannot start the browser")?;
@@ -119,9 +144,14 @@ impl WebDriverCompatibleCommand for Post {
 }
 
 /// The repository's flags, and the console's log.
-fn capabilities() -> Result<Map<String, Value>> {
+fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     let mut capabilities: Map<String, Value> =
         serde_json::from_str(include_str!("../../../webdriver.json")).context("webdriver.json")?;
+    if adapter == Adapter::Default {
+        let args = capabilities["goog:chromeOptions"]["args"].as_array_mut();
+        let args = args.context("webdriver.json has no arguments for Chrome")?;
+        args.retain(|arg| !arg.as_str().is_some_and(|arg| arg.starts_with(ADAPTER)));
+    }
     capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     Ok(capabilities)
 }

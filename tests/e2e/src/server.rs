@@ -1,14 +1,14 @@
 //! A file server with nothing special about it: if the page works here, it works on any host.
 //!
-//! It answers `GET` for files below one folder, under a path that is not the root, and 404 for
-//! everything else, so that a wrong absolute address in the page is found out.
+//! It answers `GET` for files below the folders that it is given, under a path that is not the root,
+//! and 404 for everything else, so that a wrong absolute address in the page is found out.
 
 use std::{
     fs,
     io::{self, BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Component, Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
@@ -17,9 +17,18 @@ use anyhow::{Context, Result, ensure};
 /// The path under which the folder is served.
 pub const PREFIX: &str = "/some/path/";
 
+/// A folder whose files are served under `path`, which ends in `/` or is empty.
+pub struct Mount {
+    /// Relative to [`PREFIX`].
+    pub path: &'static str,
+    /// On this machine.
+    pub folder: PathBuf,
+}
+
 /// A running server. It lives until the process ends; tests come to an end.
 pub struct Server {
     address: SocketAddr,
+    sent: Arc<Mutex<Vec<PathBuf>>>,
 }
 
 impl Server {
@@ -43,18 +52,38 @@ impl Server {
             "{} holds no page: run `cargo xtask build` first",
             folder.display()
         );
+        Self::serve(vec![Mount { path: "", folder: folder.into() }], missing)
+    }
+
+    /// Serves the files below several folders; the first whose path fits is asked.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be had.
+    pub fn start_mounted(mounts: Vec<Mount>) -> Result<Self> {
+        Self::serve(mounts, None)
+    }
+
+    fn serve(mounts: Vec<Mount>, missing: Option<&'static str>) -> Result<Self> {
         let listener =
             TcpListener::bind("127.0.0.1:0").context("cannot open a port for the page")?;
         let address = listener.local_addr()?;
-        let folder: Arc<Path> = folder.into();
+        let mounts: Arc<[Mount]> = mounts.into();
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&sent);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let folder = Arc::clone(&folder);
+                let (mounts, log) = (Arc::clone(&mounts), Arc::clone(&log));
                 // A browser hangs up whenever it likes; that is its business.
-                thread::spawn(move || answer(stream, &folder, missing).ok());
+                thread::spawn(move || answer(stream, &mounts, missing, &log).ok());
             }
         });
-        Ok(Self { address })
+        Ok(Self { address, sent })
+    }
+
+    /// The files that were sent since the last call, in order.
+    pub fn take_sent(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The address of `file` (which may carry a query), relative to the page.
@@ -64,17 +93,26 @@ impl Server {
 }
 
 /// Reads one request, answers it and closes the connection.
-fn answer(mut stream: TcpStream, folder: &Path, missing: Option<&str>) -> io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    mounts: &[Mount],
+    missing: Option<&str>,
+    sent: &Mutex<Vec<PathBuf>>,
+) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     // The headers do not matter here, but a reset would cut the answer short if they stayed unread.
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
 
-    let file = file_of(&request, folder)
+    let file = file_of(&request, mounts)
         .filter(|path| !missing.is_some_and(|end| path.to_string_lossy().ends_with(end)))
-        .and_then(|path| Some((mime(&path), fs::read(path).ok()?)));
+        .and_then(|path| Some((fs::read(&path).ok()?, path)));
     let (status, kind, body) = match file {
-        Some((kind, body)) => ("200 OK", kind, body),
+        Some((body, path)) => {
+            let kind = mime(&path);
+            sent.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+            ("200 OK", kind, body)
+        }
         None => ("404 Not Found", "text/plain", b"not found".to_vec()),
     };
     write!(
@@ -86,9 +124,11 @@ fn answer(mut stream: TcpStream, folder: &Path, missing: Option<&str>) -> io::Re
 }
 
 /// The file that a request line such as `GET /some/path/www/main.js?x=1 HTTP/1.1` asks for.
-fn file_of(request: &str, folder: &Path) -> Option<PathBuf> {
+fn file_of(request: &str, mounts: &[Mount]) -> Option<PathBuf> {
     let target = request.strip_prefix("GET ")?.split(' ').next()?;
     let path = target.split('?').next()?.strip_prefix(PREFIX)?;
+    let (folder, path) =
+        mounts.iter().find_map(|mount| Some((&mount.folder, path.strip_prefix(mount.path)?)))?;
     let name = Path::new(if path.is_empty() { "index.html" } else { path });
     let stays_below = name.components().all(|part| matches!(part, Component::Normal(_)));
     stays_below.then(|| folder.join(name))
@@ -98,7 +138,7 @@ fn file_of(request: &str, folder: &Path) -> Option<PathBuf> {
 fn mime(path: &Path) -> &'static str {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("json") => "application/json",
         Some("png") => "image/png",
@@ -113,13 +153,15 @@ mod tests {
     use super::*;
 
     fn file(request: &str) -> Option<PathBuf> {
-        file_of(request, Path::new("dist"))
+        let mounts = [("more/", "elsewhere"), ("", "dist")];
+        file_of(request, &mounts.map(|(path, folder)| Mount { path, folder: folder.into() }))
     }
 
     #[test]
     fn finds_files_below_the_prefix_only() {
         assert_eq!(file("GET /some/path/ HTTP/1.1"), Some("dist/index.html".into()));
         assert_eq!(file("GET /some/path/a/b.js?c=d HTTP/1.1"), Some("dist/a/b.js".into()));
+        assert_eq!(file("GET /some/path/more/b.js HTTP/1.1"), Some("elsewhere/b.js".into()));
         assert_eq!(file("GET /a.js HTTP/1.1"), None);
         assert_eq!(file("POST /some/path/a.js HTTP/1.1"), None);
     }
@@ -127,6 +169,7 @@ mod tests {
     #[test]
     fn never_leaves_the_folder() {
         assert_eq!(file("GET /some/path/../secret HTTP/1.1"), None);
+        assert_eq!(file("GET /some/path/more/../secret HTTP/1.1"), None);
         assert_eq!(file("GET /some/path//etc/passwd HTTP/1.1"), None);
     }
 

@@ -1,22 +1,32 @@
 //! Benchmarks: what is fast is so beside a peer, timed in the same run.
 
 mod train;
+mod web;
 
 use anyhow::Result;
 use clap::Subcommand;
 
 use crate::workspace::Workspace;
 
-/// What there is to time.
+/// Each is a program of its own, so that this one stays quick to compile, and reads its own
+/// arguments.
 #[derive(Subcommand)]
 pub enum Bench {
     /// Training steps of the default U-Net on the CPU, beside PyTorch's on the same network
     Train(train::Train),
+    /// The page's engines in headless Chrome, against onnxruntime-web on the same network
+    #[command(disable_help_flag = true)]
+    Web {
+        /// See `--help`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 /// Runs one of them.
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Train(arguments) => train::run(workspace, arguments),
+        Bench::Web { args } => web::run(workspace, args),
     }
 }

@@ -1,0 +1,100 @@
+// @ts-check
+/**
+ * onnxruntime-web, on WebGPU or as WebAssembly on one thread, with the same network as an ONNX file
+ * of static shapes. On WebGPU inputs and outputs stay in buffers on the GPU.
+ */
+import { HostChain } from "../host-chain.js";
+
+/** @typedef {[number, number, number]} Shape channels, height, width */
+
+/**
+ * @param {import("../main.js").EngineOptions & { script: string, provider: "webgpu" | "wasm", layout?: string, capture?: boolean, models: Record<number, string>, picture: Shape }} options
+ *   `models`: the ONNX file for each batch
+ * @returns {Promise<import("../main.js").Engine>}
+ */
+export async function load({ script, provider, layout, capture, models, picture }) {
+  const ort = await import(script);
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = "error";
+  const dimension = picture[0] * picture[1] * picture[2];
+  const onGpu = provider === "webgpu";
+  /** @type {Record<number, Promise<any>>} */
+  const sessions = {};
+  const session = (/** @type {number} */ batch) =>
+    (sessions[batch] ??= ort.InferenceSession.create(models[batch], {
+      executionProviders: [onGpu ? { name: "webgpu", ...(layout && { preferredLayout: layout }) } : "wasm"],
+      enableGraphCapture: onGpu && capture,
+    }));
+  return {
+    start: async (program, seed, batch) => {
+      const chain = new HostChain(program, seed, batch, dimension);
+      const dims = [batch, ...picture];
+      const network = onGpu
+        ? await onBuffers(ort, await session(batch), dims)
+        : onArrays(ort, await session(batch), dims);
+      network.write(chain.x, program.steps[0].sigma);
+      return {
+        evaluate: () => network.run(),
+        advance: (steps) => chain.advance(steps, (x, sigma) => {
+          network.write(x, sigma);
+          return network.score();
+        }),
+        pixels: async () => chain.pixels(picture[0]),
+        free: network.free,
+      };
+    },
+  };
+}
+
+/** @param {any} ort @param {any} session @param {number[]} dims */
+function onArrays(ort, session, dims) {
+  const size = dims.reduce((a, b) => a * b);
+  const x = new ort.Tensor("float32", new Float32Array(size), dims);
+  const sigma = new ort.Tensor("float32", new Float32Array(1), [1]);
+  const score = async () => (await session.run({ x, sigma })).score.data;
+  return {
+    write: (/** @type {Float32Array} */ values, /** @type {number} */ level) => {
+      x.data.set(values);
+      sigma.data[0] = level;
+    },
+    score,
+    run: async () => void (await score()),
+    free: () => {},
+  };
+}
+
+/** @param {any} ort @param {any} session @param {number[]} dims */
+async function onBuffers(ort, session, dims) {
+  const device = await ort.env.webgpu.device;
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = /** @type {any} */ (globalThis).GPUBufferUsage;
+  const size = 4 * dims.reduce((a, b) => a * b);
+  const tensor = (/** @type {number[]} */ shape) => {
+    // Bindings are multiples of 16 bytes.
+    const bytes = Math.ceil((4 * shape.reduce((a, b) => a * b)) / 16) * 16;
+    const buffer = device.createBuffer({ size: bytes, usage: STORAGE | COPY_SRC | COPY_DST });
+    return { buffer, tensor: ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape }) };
+  };
+  const [x, sigma, score] = [tensor(dims), tensor([1]), tensor(dims)];
+  const staging = device.createBuffer({ size, usage: MAP_READ | COPY_DST });
+
+  /** Evaluates, and reads back `bytes` of the score: only then is it known to be done. */
+  const evaluate = async (/** @type {number} */ bytes) => {
+    await session.run({ x: x.tensor, sigma: sigma.tensor }, { score: score.tensor });
+    const encoder = device.createCommandEncoder();
+    encoder.copyBufferToBuffer(score.buffer, 0, staging, 0, bytes);
+    device.queue.submit([encoder.finish()]);
+    await staging.mapAsync(1 /* READ */, 0, bytes);
+    const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
+    staging.unmap();
+    return values;
+  };
+  return {
+    write: (/** @type {Float32Array} */ values, /** @type {number} */ level) => {
+      device.queue.writeBuffer(x.buffer, 0, values);
+      device.queue.writeBuffer(sigma.buffer, 0, new Float32Array([level]));
+    },
+    score: () => evaluate(size),
+    run: async () => void (await evaluate(4)),
+    free: () => [x.buffer, sigma.buffer, score.buffer, staging].forEach((buffer) => buffer.destroy()),
+  };
+}

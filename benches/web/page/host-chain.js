@@ -1,0 +1,54 @@
+// @ts-check
+/**
+ * The sampler around an engine that only evaluates the network: x ← x + drift · s(x, σ) + noise · z,
+ * in JavaScript, as one writes it around any runtime.
+ */
+import { START, fillNormal } from "./noise.js";
+
+export class HostChain {
+  #program;
+  #seed;
+  #dimension;
+  #z;
+  #done = 0;
+
+  /**
+   * @param {import("./main.js").Program} program @param {number} seed
+   * @param {number} batch @param {number} dimension pixels × channels of a picture
+   */
+  constructor(program, seed, batch, dimension) {
+    this.#program = program;
+    this.#seed = seed;
+    this.#dimension = dimension;
+    this.#z = new Float32Array(batch * dimension);
+    this.x = new Float32Array(batch * dimension);
+    fillNormal(this.x, dimension, seed, START);
+    const { mean, sigma } = program.start;
+    this.x.forEach((z, i) => { this.x[i] = mean + sigma * z; });
+  }
+
+  /**
+   * @param {number} steps
+   * @param {(x: Float32Array, sigma: number) => Promise<Float32Array>} score
+   */
+  async advance(steps, score) {
+    const end = Math.min(this.#program.steps.length, this.#done + steps);
+    for (; this.#done < end; this.#done++) {
+      const { sigma, drift, noise } = this.#program.steps[this.#done];
+      const s = await score(this.x, sigma);
+      if (noise > 0) fillNormal(this.#z, this.#dimension, this.#seed, this.#done);
+      for (let i = 0; i < this.x.length; i++) this.x[i] += drift * s[i] + noise * this.#z[i];
+    }
+  }
+
+  /** @param {number} channels 1 or 3 @returns {Uint8ClampedArray} RGBA */
+  pixels(channels) {
+    const plane = this.#dimension / channels;
+    const pixels = new Uint8ClampedArray((this.x.length / channels) * 4).fill(255);
+    for (let i = 0; i < pixels.length / 4; i++) {
+      const [picture, pixel] = [Math.floor(i / plane), i % plane];
+      for (let c = 0; c < 3; c++) pixels[4 * i + c] = this.x[picture * this.#dimension + (c % channels) * plane + pixel] * 255;
+    }
+    return pixels;
+  }
+}

@@ -1,0 +1,45 @@
+// @ts-check
+/**
+ * Does the task that the address names and keeps its progress in `window.bench`, where the driver
+ * looks for it.
+ */
+import { firstPicture } from "./first-picture.js";
+import { compare, warm } from "./warm.js";
+
+/**
+ * One engine, of any kind. Everything that it returns is awaited, and a promise settles only when
+ * the work is done, on the GPU too.
+ * @typedef {object} Engine
+ * @property {(program: Program, seed: number, batch: number) => Promise<Run>} start
+ *
+ * @typedef {object} Run chains under way
+ * @property {() => Promise<void>} evaluate one evaluation of the network
+ * @property {(steps: number) => Promise<void>} advance steps of the sampler
+ * @property {() => Promise<Uint8ClampedArray>} pixels RGBA, one picture after the other
+ * @property {() => void} free
+ *
+ * @typedef {object} Program a sampler's settings, and the steps that they lead to
+ * @property {object} settings
+ * @property {{ mean: number, sigma: number }} start
+ * @property {{ sigma: number, drift: number, noise: number }[]} steps
+ *
+ * @typedef {object} EngineOptions what `load` of an adapter needs
+ * @property {string} name
+ * @property {"ncsn" | "onnxruntime"} kind the adapter's file
+ */
+
+const bench = { lines: /** @type {string[]} */ ([]), done: false, error: "", result: /** @type {unknown} */ (null) };
+Object.assign(window, { bench });
+
+/** @param {string} line */
+const say = (line) => bench.lines.push(line);
+
+try {
+  const answer = await fetch(new URLSearchParams(location.search).get("task") ?? "");
+  const task = await answer.json();
+  const tasks = { "first-picture": firstPicture, compare, warm };
+  bench.result = await tasks[/** @type {keyof typeof tasks} */ (task.kind)](task, say);
+} catch (error) {
+  bench.error = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);
+}
+bench.done = true;

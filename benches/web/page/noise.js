@@ -1,0 +1,28 @@
+// @ts-check
+/**
+ * The same noise as `src/random.rs`, so that every engine walks the same chains: pcg4d (Jarzynski &
+ * Olano, JCGT 9(3), 2020) keyed by (seed, chain, step, pixel), and Box & Muller's transform.
+ */
+
+/** The step under which a chain's start is drawn. */
+export const START = 0xffffffff;
+
+/** @param {number} word */
+const unit = (word) => ((word >>> 8) + 0.5) / 16777216;
+/** @param {number} word */
+const affine = (word) => (Math.imul(word, 1664525) + 1013904223) | 0;
+
+/**
+ * Fills `out`, chain after chain, with the standard normal numbers of a step.
+ * @param {Float32Array} out @param {number} dimension pixels of a chain
+ * @param {number} seed below 2³² @param {number} step
+ */
+export function fillNormal(out, dimension, seed, step) {
+  for (let i = 0; i < out.length; i++) {
+    let x = affine(i % dimension), y = affine(Math.floor(i / dimension)), z = affine(step), w = affine(seed);
+    x = (x + Math.imul(y, w)) | 0; y = (y + Math.imul(z, x)) | 0; z = (z + Math.imul(x, y)) | 0; w = (w + Math.imul(y, z)) | 0;
+    x ^= x >>> 16; y ^= y >>> 16; z ^= z >>> 16; w ^= w >>> 16;
+    x = (x + Math.imul(y, w)) | 0; y = (y + Math.imul(z, x)) | 0;
+    out[i] = Math.sqrt(-2 * Math.log(unit(x))) * Math.cos(2 * Math.PI * unit(y));
+  }
+}

@@ -1,0 +1,153 @@
+//! Our engines in headless Chrome, timed against other runtimes: the same network, the same adapter,
+//! the same run. `cargo xtask bench web` prepares everything and starts this.
+//!
+//! Three visits, each in a browser of its own where that matters: every engine alone, from the
+//! navigation to the first finished picture; all engines side by side, whether they paint the same
+//! pictures; and, only if they do, round after round through all of them.
+
+mod engines;
+mod report;
+mod size;
+mod visit;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, ValueEnum};
+use e2e::browser::Adapter;
+use engines::Engine;
+use ncsn::{
+    model_file::ModelFile,
+    onnx::{self, Batch, Options},
+};
+use report::Report;
+use visit::{Sampler, Visits};
+
+/// Time our engines in headless Chrome against onnxruntime-web, on the same network and adapter.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench web", bin_name = "cargo xtask bench web")]
+struct Arguments {
+    /// Which engines, by name; all that there are without it
+    #[arg(long, value_delimiter = ',')]
+    engines: Vec<String>,
+    /// How many pictures at once
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16, 64])]
+    batches: Vec<usize>,
+    /// The GPU: Chrome's software adapter, which every machine has, or the machine's own
+    #[arg(long, value_enum, default_value = "swiftshader")]
+    adapter: AdapterName,
+    /// Seconds that an engine may take at one batch, and for its first picture
+    #[arg(long, default_value_t = 60.0)]
+    budget: f64,
+    /// The model
+    #[arg(long, default_value = "www/models/mnist.safetensors")]
+    model: PathBuf,
+    /// Also write the figures as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// The built page, whose engines these are
+    #[arg(long, default_value = "dist")]
+    dist: PathBuf,
+    /// The folder `node_modules` with the other runtimes
+    #[arg(long)]
+    node_modules: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AdapterName {
+    Swiftshader,
+    Default,
+}
+
+/// Levels of the short program on which engines must agree before they are timed.
+const LEVELS_COMPARED: usize = 8;
+/// Pixels are whole 255ths, and rounding differs: a chain may come out a few of them apart.
+const TOLERANCE: f64 = 0.03;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    ensure!(arguments.batches.iter().all(|&batch| batch > 0), "--batches must be above 0");
+    ensure!(arguments.budget > 0.0, "--budget must be above 0");
+    let bytes = fs::read(&arguments.model)
+        .with_context(|| format!("cannot read {}", arguments.model.display()))?;
+    let model = ModelFile::read(&bytes)?;
+    let program = Sampler::new(model.card.sampler)?;
+    let short = Sampler::new({
+        let mut settings = model.card.sampler;
+        settings.ladder.levels = LEVELS_COMPARED;
+        settings
+    })?;
+
+    let work = tempfile::tempdir().context("cannot make a temporary folder")?;
+    fs::write(work.path().join("model.safetensors"), &bytes)?;
+    // The first picture and the comparison are of one picture and a few.
+    let mut batches = arguments.batches.clone();
+    batches.sort_unstable();
+    batches.dedup();
+    let one_and_all: Vec<usize> =
+        if batches.contains(&1) { batches.clone() } else { [&[1], &batches[..]].concat() };
+    for &batch in &one_and_all {
+        let options = Options { batch: Batch::Fixed(batch), opset: Options::DEFAULT_OPSET };
+        fs::write(work.path().join(format!("{batch}.onnx")), onnx::export(&model, options)?)?;
+    }
+
+    let picture = model.card.architecture.picture();
+    let all = engines::all(&arguments.dist, &arguments.node_modules, picture, &one_and_all)?;
+    let engines = chosen(all, &arguments.engines)?;
+    let adapter = match arguments.adapter {
+        AdapterName::Swiftshader => Adapter::SwiftShader,
+        AdapterName::Default => Adapter::Default,
+    };
+    let visits = Visits::new(&arguments.dist, &arguments.node_modules, work.path(), adapter)?;
+    let budget = arguments.budget * 1000.0;
+
+    eprintln!("▶ compare the pictures of {} engines", engines.len());
+    let differences = visits.compare(&engines, &short, batches[0]).await?;
+    for difference in &differences {
+        ensure!(
+            difference.largest <= TOLERANCE,
+            "{} paints other pictures than {}: its figures would mean nothing",
+            difference.name,
+            engines[0].name
+        );
+    }
+    eprintln!("▶ from the navigation to the first picture, each engine in a fresh browser");
+    let mut loads = Vec::new();
+    for engine in &engines {
+        loads.push(visits.first_picture(engine, &program, budget).await?);
+    }
+    eprintln!("▶ warm evaluations, round by round");
+    let cells = visits.warm(&engines, &program, &batches, budget).await?;
+
+    let report = Report {
+        adapter: visits.adapter_name().await?,
+        model: model.card.name,
+        parameters: model.card.architecture.parameters(),
+        evaluations: program.steps.len(),
+        budget_seconds: arguments.budget,
+        differences,
+        loads,
+        cells,
+    };
+    print!("{report}");
+    if let Some(path) = &arguments.json {
+        let json = serde_json::to_string_pretty(&report)?;
+        fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// The engines that the user named, in that order.
+fn chosen(all: Vec<Engine>, names: &[String]) -> Result<Vec<Engine>> {
+    if names.is_empty() {
+        return Ok(all);
+    }
+    let list: Vec<&str> = all.iter().map(|engine| engine.name.as_str()).collect();
+    let list = list.join(", ");
+    let find = |name: &String| all.iter().find(|engine| engine.name == *name).cloned();
+    names
+        .iter()
+        .map(|name| find(name).with_context(|| format!("no engine `{name}`; there are {list}")))
+        .collect()
+}

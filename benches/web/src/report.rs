@@ -1,0 +1,179 @@
+//! The figures as tables of Markdown, and as JSON.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    engines::PEER,
+    visit::{Cell, Difference, Load},
+};
+
+const SKIPPED: &str = "skipped (over budget)";
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub adapter: String,
+    pub model: String,
+    pub parameters: usize,
+    /// Network evaluations of the model's recommended sampler.
+    pub evaluations: usize,
+    pub budget_seconds: f64,
+    pub differences: Vec<Difference>,
+    pub loads: Vec<Load>,
+    pub cells: Vec<Cell>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { adapter, model, parameters, evaluations, budget_seconds, .. } = self;
+        writeln!(f, "Adapter: {adapter}. Model: {model}, {parameters} parameters.")?;
+        writeln!(f, "A picture is {evaluations} evaluations. Budget: {budget_seconds} s.\n")?;
+        for Difference { name, largest, mean } in &self.differences[1..] {
+            let first = &self.differences[0].name;
+            writeln!(
+                f,
+                "{name} paints what {first} paints: largest difference {largest:.4}, mean {mean:.5}"
+            )?;
+        }
+
+        let mut table = Table::new([
+            "from the navigation",
+            "program, brotli",
+            "model",
+            "ready",
+            "first evaluation",
+            "first picture",
+        ]);
+        for Load { name, times, program, model } in &self.loads {
+            let picture = match times.picture {
+                Some(picture) => seconds(picture),
+                None => format!("over budget after {} of {evaluations} steps", times.steps),
+            };
+            table.row([
+                name.clone(),
+                megabytes(program.brotli),
+                megabytes(model.raw),
+                seconds(times.ready),
+                seconds(times.first_evaluation),
+                picture,
+            ]);
+        }
+        write!(f, "\n{table}")?;
+
+        let mut table = Table::new([
+            "batch",
+            "engine",
+            "first here",
+            "median",
+            "least",
+            "rounds",
+            &format!("of {PEER}"),
+            "pictures/s",
+        ]);
+        for cell in &self.cells {
+            let (batch, name) = (cell.batch.to_string(), cell.name.clone());
+            let dash = || "–".to_owned();
+            let row = match (cell.first, cell.median()) {
+                (None, _) => {
+                    let skipped = SKIPPED.to_owned();
+                    [batch, name, skipped, dash(), dash(), dash(), dash(), dash()]
+                }
+                (Some(first), None) => {
+                    let skipped = SKIPPED.to_owned();
+                    [batch, name, milliseconds(first), skipped, dash(), dash(), dash(), dash()]
+                }
+                (Some(first), Some(median)) => [
+                    batch,
+                    name,
+                    milliseconds(first),
+                    milliseconds(median),
+                    milliseconds(cell.least()),
+                    cell.times.len().to_string(),
+                    self.peer(cell.batch).map_or_else(dash, |peer| format!("{:.2}", median / peer)),
+                    format!("{:.3}", self.pictures_per_second(cell)),
+                ],
+            };
+            table.row(row);
+        }
+        write!(f, "\n{table}")
+    }
+}
+
+impl Report {
+    /// The median of the peer at the same batch.
+    fn peer(&self, batch: usize) -> Option<f64> {
+        self.cells.iter().find(|cell| cell.batch == batch && cell.name == PEER)?.median()
+    }
+
+    /// At the speed of the steps that were timed.
+    fn pictures_per_second(&self, cell: &Cell) -> f64 {
+        let picture = cell.sampling / cell.steps as f64 * self.evaluations as f64;
+        cell.batch as f64 * 1000.0 / picture
+    }
+}
+
+impl Cell {
+    fn median(&self) -> Option<f64> {
+        let mut times = self.times.clone();
+        times.sort_by(f64::total_cmp);
+        let middle = times.len() / 2;
+        match times.len() {
+            0 => None,
+            n if n % 2 == 1 => Some(times[middle]),
+            _ => Some((times[middle - 1] + times[middle]) / 2.0),
+        }
+    }
+
+    fn least(&self) -> f64 {
+        self.times.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn seconds(milliseconds: f64) -> String {
+    format!("{:.2} s", milliseconds / 1000.0)
+}
+
+fn milliseconds(value: f64) -> String {
+    format!("{value:.1} ms")
+}
+
+fn megabytes(bytes: usize) -> String {
+    format!("{:.2} MB", bytes as f64 / 1e6)
+}
+
+/// A table of Markdown whose columns are as wide as they must be.
+struct Table<const COLUMNS: usize> {
+    rows: Vec<[String; COLUMNS]>,
+}
+
+impl<const COLUMNS: usize> Table<COLUMNS> {
+    fn new(head: [&str; COLUMNS]) -> Self {
+        Self { rows: vec![head.map(str::to_owned)] }
+    }
+
+    fn row(&mut self, row: [String; COLUMNS]) {
+        self.rows.push(row);
+    }
+}
+
+impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |column: usize| {
+            self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+        };
+        let widths: [usize; COLUMNS] = std::array::from_fn(width);
+        for (index, row) in self.rows.iter().enumerate() {
+            for (cell, width) in row.iter().zip(widths) {
+                write!(f, "| {cell:width$} ")?;
+            }
+            writeln!(f, "|")?;
+            if index == 0 {
+                widths.iter().try_for_each(|width| write!(f, "|{:-<1$}", "", width + 2))?;
+                writeln!(f, "|")?;
+            }
+        }
+        Ok(())
+    }
+}

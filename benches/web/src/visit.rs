@@ -1,0 +1,241 @@
+//! Visits of the bench page: a task goes to it as a file, its result comes back.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use e2e::{
+    browser::{Adapter, Browser, with_browser_on},
+    server::{Mount, PREFIX, Server},
+};
+use ncsn::sample::{Settings, Start};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{engines::Engine, size};
+
+/// Where the built page is served, as the bench page's modules see it.
+pub const DIST: &str = "/some/path/dist/";
+/// Where the other runtimes are served.
+pub const NODE_MODULES: &str = "/some/path/node_modules/";
+/// Where models and tasks are served.
+pub const WORK: &str = "/some/path/work/";
+
+const SEED: u32 = 7;
+
+/// A sampler for all engines: ours take settings, others its steps.
+#[derive(Serialize)]
+pub struct Sampler {
+    settings: Settings,
+    start: Normal,
+    /// What the settings lead to.
+    pub steps: Vec<Step>,
+}
+
+#[derive(Serialize)]
+struct Normal {
+    mean: f32,
+    sigma: f32,
+}
+
+/// `x ← x + drift · s(x, σ) + noise · z`.
+#[derive(Serialize)]
+pub struct Step {
+    sigma: f32,
+    drift: f32,
+    noise: f32,
+}
+
+impl Sampler {
+    /// The program of these settings.
+    pub fn new(settings: Settings) -> Result<Self> {
+        let program = settings.program()?;
+        let Start::Normal { mean, sigma } = program.start else {
+            bail!("the bench page starts chains at a normal distribution only");
+        };
+        let step = |step: &ncsn::sample::Step| Step {
+            sigma: step.sigma,
+            drift: step.drift,
+            noise: step.noise,
+        };
+        let steps = program.steps.iter().map(step).collect();
+        Ok(Self { settings, start: Normal { mean, sigma }, steps })
+    }
+}
+
+/// How far an engine's pixels are from the first engine's, in units of the range of pixels.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Difference {
+    pub name: String,
+    pub largest: f64,
+    pub mean: f64,
+}
+
+/// An engine's first picture, in milliseconds since the navigation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct FirstPicture {
+    pub ready: f64,
+    #[serde(rename(deserialize = "firstEvaluation"))]
+    pub first_evaluation: f64,
+    /// The steps that were taken within the budget.
+    pub steps: usize,
+    /// None where the budget ended first.
+    pub picture: Option<f64>,
+}
+
+/// What it takes until an engine has painted.
+#[derive(Debug, Serialize)]
+pub struct Load {
+    pub name: String,
+    pub times: FirstPicture,
+    /// Scripts and wasm.
+    pub program: size::Bytes,
+    pub model: size::Bytes,
+}
+
+/// Times of one engine at one batch, in milliseconds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Cell {
+    pub name: String,
+    pub batch: usize,
+    /// The first evaluation at this batch; none where the engine was skipped.
+    pub first: Option<f64>,
+    /// Evaluations after it.
+    pub times: Vec<f64>,
+    /// Steps of the sampler that were timed together.
+    pub steps: usize,
+    /// What they took.
+    pub sampling: f64,
+}
+
+/// The bench page behind a server, and how it is visited.
+pub struct Visits {
+    server: Server,
+    work: PathBuf,
+    adapter: Adapter,
+}
+
+impl Visits {
+    /// Serves the page, our engines, the other runtimes and the folder with the models.
+    pub fn new(dist: &Path, node_modules: &Path, work: &Path, adapter: Adapter) -> Result<Self> {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
+        let mount = |path, folder: &Path| Mount { path, folder: folder.into() };
+        let server = Server::start_mounted(vec![
+            mount("bench/", &page),
+            mount(relative(DIST)?, dist),
+            mount(relative(NODE_MODULES)?, node_modules),
+            mount(relative(WORK)?, work),
+        ])?;
+        Ok(Self { server, work: work.into(), adapter })
+    }
+
+    /// The GPU's name.
+    pub async fn adapter_name(&self) -> Result<String> {
+        with_browser_on(self.adapter, async |browser| {
+            // WebGPU is there only on a page from this machine.
+            browser.client.goto(&self.server.url("bench/idle.html")).await?;
+            let script = "const [done] = arguments; \
+                navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }).then( \
+                    ({ info }) => done(info.description || info.device || `${info.vendor} ${info.architecture}`), \
+                    (error) => done(String(error)))";
+            let name = browser.client.execute_async(script, vec![]).await?;
+            Ok(name.as_str().unwrap_or("unknown").to_owned())
+        })
+        .await
+    }
+
+    /// Whether engines paint the same pictures.
+    pub async fn compare(
+        &self,
+        engines: &[Engine],
+        program: &Sampler,
+        batch: usize,
+    ) -> Result<Vec<Difference>> {
+        let task = json!({
+            "kind": "compare", "engines": engines, "program": program, "batch": batch, "seed": SEED
+        });
+        self.visit(&task).await
+    }
+
+    /// From the navigation to one finished picture, in a fresh browser.
+    pub async fn first_picture(
+        &self,
+        engine: &Engine,
+        program: &Sampler,
+        budget: f64,
+    ) -> Result<Load> {
+        self.server.take_sent();
+        let task = json!({
+            "kind": "first-picture", "engine": engine, "program": program, "batch": 1,
+            "seed": SEED, "budget": budget
+        });
+        let times = self.visit(&task).await?;
+        let page = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let (mut program, mut model) = (size::Bytes::default(), size::Bytes::default());
+        for path in self.server.take_sent() {
+            if path.starts_with(&self.work) {
+                if path.extension().is_some_and(|extension| extension != "json") {
+                    model += size::of(&path)?;
+                }
+            } else if !path.starts_with(page) {
+                program += size::of(&path)?;
+            }
+        }
+        Ok(Load { name: engine.name.clone(), times, program, model })
+    }
+
+    /// Evaluations of all engines in turn.
+    pub async fn warm(
+        &self,
+        engines: &[Engine],
+        program: &Sampler,
+        batches: &[usize],
+        budget: f64,
+    ) -> Result<Vec<Cell>> {
+        let task = json!({
+            "kind": "warm", "engines": engines, "program": program, "batches": batches,
+            "seed": SEED, "budget": budget
+        });
+        self.visit(&task).await
+    }
+
+    /// Opens the page with a task in a fresh browser, shows its progress, and returns its result.
+    async fn visit<T: DeserializeOwned>(&self, task: &Value) -> Result<T> {
+        fs::write(self.work.join("task.json"), task.to_string())?;
+        let url = self.server.url(&format!("bench/index.html?task={WORK}task.json"));
+        let result = with_browser_on(self.adapter, async |browser| {
+            browser.client.goto(&url).await.context("cannot open the bench page")?;
+            watch(browser).await
+        });
+        serde_json::from_value(result.await?).context("the bench page's result")
+    }
+}
+
+/// Shows the page's progress until it is done.
+async fn watch(browser: &Browser) -> Result<Value> {
+    let mut shown = 0;
+    loop {
+        let mut bench = browser.client.execute("return window.bench ?? null", vec![]).await?;
+        let lines = bench["lines"].as_array().map_or(&[][..], Vec::as_slice);
+        for line in &lines[shown.min(lines.len())..] {
+            eprintln!("  {}", line.as_str().unwrap_or_default());
+        }
+        shown = lines.len();
+        if let Some(error) = bench["error"].as_str().filter(|error| !error.is_empty()) {
+            bail!("the bench page failed: {error}\n{:#?}", browser.console_errors().await?);
+        }
+        if bench["done"] == Value::Bool(true) {
+            return Ok(bench["result"].take());
+        }
+        // Asking costs the page a little: not while it measures, if it can be helped.
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn relative(path: &'static str) -> Result<&'static str> {
+    path.strip_prefix(PREFIX).context("every path is below the server's")
+}

@@ -1,0 +1,50 @@
+//! `ncsn export`: a model for other runtimes.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::ncsn;
+use crate::onnx::{self, Batch, Options};
+
+/// Write a model as an ONNX file, which computes the score of noisy pictures.
+///
+/// Inputs are `x` (N×C×H×W) and `sigma` (1; or N as well, with --batch dynamic), the output is
+/// `score` (N×C×H×W), all of 32-bit floats. The model's card, with the recommended sampler, is in
+/// the metadata.
+#[derive(clap::Args)]
+pub struct Export {
+    /// Where to.
+    #[arg(long)]
+    onnx: PathBuf,
+    /// The model, a .safetensors file that `train` wrote.
+    #[arg(long)]
+    model: PathBuf,
+    /// How many pictures at once: a number, which some runtimes make faster use of, or `dynamic`.
+    #[arg(long, default_value = "dynamic", value_parser = batch)]
+    batch: Batch,
+    /// The version of ONNX's operators.
+    #[arg(long, default_value_t = Options::DEFAULT_OPSET)]
+    opset: i64,
+}
+
+fn batch(text: &str) -> Result<Batch, String> {
+    match text {
+        "dynamic" => Ok(Batch::Dynamic),
+        _ => text.parse().map(Batch::Fixed).map_err(|_| "neither a number nor `dynamic`".into()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever the user should know; one line.
+pub fn export(arguments: &Export) -> anyhow::Result<()> {
+    let model = ncsn::open(&arguments.model)?;
+    let options = Options { batch: arguments.batch, opset: arguments.opset };
+    let bytes = onnx::export(&model, options)?;
+    let out = arguments.onnx.display();
+    std::fs::write(&arguments.onnx, &bytes).with_context(|| format!("cannot write {out}"))?;
+    println!("{} in {out}, {:.1} MB", model.card.name, bytes.len() as f64 / 1e6);
+    Ok(())
+}

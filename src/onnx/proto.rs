@@ -1,0 +1,218 @@
+//! The messages of ONNX's file format that a network needs, after the published `onnx.proto`.
+//!
+//! They are declared by hand so that nobody needs a protobuf compiler. That schema is proto2:
+//! whether a field is there matters, and repeated numbers are not packed.
+
+use prost::{Message, Oneof};
+
+/// The version of the format itself, of opset 13 and later.
+pub const IR_VERSION: i64 = 8;
+
+/// `ModelProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Model {
+    #[prost(int64, optional, tag = "1")]
+    pub ir_version: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    pub producer_name: Option<String>,
+    #[prost(string, optional, tag = "3")]
+    pub producer_version: Option<String>,
+    #[prost(message, optional, tag = "7")]
+    pub graph: Option<Graph>,
+    #[prost(message, repeated, tag = "8")]
+    pub opset_import: Vec<OperatorSet>,
+    #[prost(message, repeated, tag = "14")]
+    pub metadata: Vec<Entry>,
+}
+
+/// `OperatorSetIdProto`; without a domain, ONNX's own operators.
+#[derive(Clone, PartialEq, Message)]
+pub struct OperatorSet {
+    #[prost(string, optional, tag = "1")]
+    pub domain: Option<String>,
+    #[prost(int64, optional, tag = "2")]
+    pub version: Option<i64>,
+}
+
+/// `StringStringEntryProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Entry {
+    #[prost(string, optional, tag = "1")]
+    pub key: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    pub value: Option<String>,
+}
+
+/// `GraphProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Graph {
+    #[prost(message, repeated, tag = "1")]
+    pub nodes: Vec<Node>,
+    #[prost(string, optional, tag = "2")]
+    pub name: Option<String>,
+    #[prost(message, repeated, tag = "5")]
+    pub initializers: Vec<Tensor>,
+    #[prost(message, repeated, tag = "11")]
+    pub inputs: Vec<Value>,
+    #[prost(message, repeated, tag = "12")]
+    pub outputs: Vec<Value>,
+}
+
+/// `NodeProto`: an operator and the names of what goes in and comes out.
+#[derive(Clone, PartialEq, Message)]
+pub struct Node {
+    #[prost(string, repeated, tag = "1")]
+    pub inputs: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    pub outputs: Vec<String>,
+    #[prost(string, optional, tag = "3")]
+    pub name: Option<String>,
+    #[prost(string, optional, tag = "4")]
+    pub op_type: Option<String>,
+    #[prost(message, repeated, tag = "5")]
+    pub attributes: Vec<Attribute>,
+}
+
+/// `AttributeProto`, whose `kind` says which of its fields is there.
+#[derive(Clone, PartialEq, Message)]
+pub struct Attribute {
+    #[prost(string, optional, tag = "1")]
+    pub name: Option<String>,
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
+    #[prost(int64, optional, tag = "3")]
+    pub i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    pub ints: Vec<i64>,
+    #[prost(int32, optional, tag = "20")]
+    pub kind: Option<i32>,
+}
+
+/// `TensorProto`, its values as little-endian bytes.
+#[derive(Clone, PartialEq, Message)]
+pub struct Tensor {
+    #[prost(int64, repeated, packed = "false", tag = "1")]
+    pub dims: Vec<i64>,
+    #[prost(int32, optional, tag = "2")]
+    pub data_type: Option<i32>,
+    #[prost(string, optional, tag = "8")]
+    pub name: Option<String>,
+    #[prost(bytes = "vec", optional, tag = "9")]
+    pub raw_data: Option<Vec<u8>>,
+}
+
+/// `ValueInfoProto`: the name and type of an input or output.
+#[derive(Clone, PartialEq, Message)]
+pub struct Value {
+    #[prost(string, optional, tag = "1")]
+    pub name: Option<String>,
+    #[prost(message, optional, tag = "2")]
+    pub kind: Option<Type>,
+}
+
+/// `TypeProto` of a tensor.
+#[derive(Clone, PartialEq, Message)]
+pub struct Type {
+    #[prost(message, optional, tag = "1")]
+    pub tensor: Option<TensorType>,
+}
+
+/// `TypeProto.Tensor`.
+#[derive(Clone, PartialEq, Message)]
+pub struct TensorType {
+    #[prost(int32, optional, tag = "1")]
+    pub element: Option<i32>,
+    #[prost(message, optional, tag = "2")]
+    pub shape: Option<Shape>,
+}
+
+/// `TensorShapeProto`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Shape {
+    #[prost(message, repeated, tag = "1")]
+    pub axes: Vec<Axis>,
+}
+
+/// `TensorShapeProto.Dimension`.
+#[derive(Clone, PartialEq, Message)]
+pub struct Axis {
+    #[prost(oneof = "Length", tags = "1, 2")]
+    pub length: Option<Length>,
+}
+
+/// The length of an axis: a number, or a name for one that is known only when the graph runs.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum Length {
+    #[prost(int64, tag = "1")]
+    Known(i64),
+    #[prost(string, tag = "2")]
+    Symbol(String),
+}
+
+const FLOAT: i32 = 1;
+const INT64: i32 = 7;
+
+/// An axis of known length.
+pub fn size(length: i64) -> Axis {
+    Axis { length: Some(Length::Known(length)) }
+}
+
+/// An axis whose length is known only when the graph runs.
+pub fn symbol(name: &str) -> Axis {
+    Axis { length: Some(Length::Symbol(name.into())) }
+}
+
+/// An input or output of 32-bit floats.
+pub fn value(name: &str, axes: Vec<Axis>) -> Value {
+    let tensor = TensorType { element: Some(FLOAT), shape: Some(Shape { axes }) };
+    Value { name: Some(name.into()), kind: Some(Type { tensor: Some(tensor) }) }
+}
+
+/// A constant of 32-bit floats.
+pub fn floats(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    tensor(name, FLOAT, shape, bytes)
+}
+
+/// A constant list of integers.
+pub fn integers(name: &str, values: &[i64]) -> Tensor {
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    tensor(name, INT64, &[values.len()], bytes)
+}
+
+fn tensor(name: &str, data_type: i32, shape: &[usize], bytes: Vec<u8>) -> Tensor {
+    Tensor {
+        dims: shape.iter().map(|&length| length as i64).collect(),
+        data_type: Some(data_type),
+        name: Some(name.into()),
+        raw_data: Some(bytes),
+    }
+}
+
+impl Attribute {
+    fn new(name: &str, kind: i32) -> Self {
+        Self { name: Some(name.into()), kind: Some(kind), ..Self::default() }
+    }
+
+    /// A number.
+    pub fn float(name: &str, value: f32) -> Self {
+        Self { f: Some(value), ..Self::new(name, 1) }
+    }
+
+    /// A whole number.
+    pub fn int(name: &str, value: i64) -> Self {
+        Self { i: Some(value), ..Self::new(name, 2) }
+    }
+
+    /// A word.
+    pub fn string(name: &str, value: &str) -> Self {
+        Self { s: Some(value.into()), ..Self::new(name, 3) }
+    }
+
+    /// Whole numbers.
+    pub fn ints(name: &str, values: &[i64]) -> Self {
+        Self { ints: values.to_vec(), ..Self::new(name, 7) }
+    }
+}

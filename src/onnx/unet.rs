@@ -1,0 +1,296 @@
+//! The U-Net of [`crate::net::unet`] in ONNX's operators.
+//!
+//! Where ONNX has one operator for several of ours, that is used. Folding `r × r` pixels into
+//! channels before a k × k convolution is one convolution of k r × k r pixels and stride r, with
+//! the same weights in another order; unfolding is `DepthToSpace`. Group normalisation is instance
+//! normalisation of reshaped groups: runtimes have a kernel for that, and decompose ONNX's own
+//! `GroupNormalization`.
+
+use super::ExportError;
+use super::graph::{Graph, Value};
+use super::proto::Attribute;
+use crate::net::UNetDescription;
+use crate::net::precondition::frequencies;
+
+/// What the Burn modules' normalisations add to a variance.
+const EPSILON: f32 = 1e-5;
+
+/// s(x, σ) of N × C × H × W pictures and 1 or N values of σ; see [`crate::net::precondition`].
+pub fn score(
+    graph: &mut Graph<'_>,
+    sizes: &UNetDescription,
+    x: &Value,
+    sigma: &Value,
+) -> Result<Value, ExportError> {
+    let name = "precondition";
+    let scale = sizes.preconditioning;
+    let column = graph.reshape(name, sigma, &[-1, 1, 1, 1]);
+    let [mean, deviation, data_variance] =
+        [scale.mean, scale.deviation, scale.deviation * scale.deviation].map(|v| graph.scalar(v));
+
+    let centred = graph.op(name, "Sub", &[x, &mean], &[]);
+    let variance = graph.op(name, "Mul", &[&column, &column], &[]);
+    let variance = graph.op(name, "Add", &[&variance, &data_variance], &[]);
+    let root = graph.op(name, "Sqrt", &[&variance], &[]);
+    let input = graph.op(name, "Div", &[&centred, &root], &[]);
+
+    let raw = Network { graph, sizes }.raw(input, sigma)?;
+
+    let divisor = graph.op(name, "Mul", &[&column, &root], &[]);
+    let factor = graph.op(name, "Div", &[&deviation, &divisor], &[]);
+    let correction = graph.op(name, "Mul", &[&raw, &factor], &[]);
+    let gaussian = graph.op(name, "Div", &[&centred, &variance], &[]);
+    Ok(graph.op(name, "Sub", &[&correction, &gaussian], &[]))
+}
+
+/// Feature maps: N × channels × height × width.
+#[derive(Clone)]
+struct Maps {
+    value: Value,
+    channels: usize,
+    height: usize,
+    width: usize,
+}
+
+/// The raw network F.
+struct Network<'g, 'w> {
+    graph: &'g mut Graph<'w>,
+    sizes: &'g UNetDescription,
+}
+
+impl Network<'_, '_> {
+    fn raw(&mut self, x: Value, sigma: &Value) -> Result<Value, ExportError> {
+        let (picture, patch, levels) =
+            (self.sizes.picture, self.sizes.patch, self.sizes.widths.len());
+        let embedding = self.embedding(sigma)?;
+        let pixels = Maps {
+            value: x,
+            channels: picture.channels,
+            height: picture.height,
+            width: picture.width,
+        };
+        let mut x = self.fold_conv("stem", &pixels, patch)?;
+        let mut skips = Vec::with_capacity(levels);
+        for level in 0..levels {
+            x = self.level("down", level, x, &embedding)?;
+            skips.push(x.clone());
+            if level + 1 < levels {
+                x = self.fold_conv(&format!("down.{level}.resample"), &x, 2)?;
+            }
+        }
+        x = self.block("middle", &x, &embedding)?;
+        for (level, skip) in skips.iter().enumerate().rev() {
+            let axis = [Attribute::int("axis", 1)];
+            x.value = self.graph.op("skip", "Concat", &[&x.value, &skip.value], &axis);
+            x.channels += skip.channels;
+            x = self.level("up", level, x, &embedding)?;
+            if level > 0 {
+                x = self.conv_unfold(&format!("up.{level}.resample"), &x, 2)?;
+            }
+        }
+        x = self.affine_norm("head_norm", &x)?;
+        x = self.silu("head_norm", x);
+        Ok(self.conv_unfold("head", &x, patch)?.value)
+    }
+
+    /// The blocks of one resolution on the way `down` or `up`.
+    fn level(
+        &mut self,
+        way: &str,
+        level: usize,
+        mut x: Maps,
+        embedding: &Value,
+    ) -> Result<Maps, ExportError> {
+        for block in 0..self.sizes.blocks {
+            x = self.block(&format!("{way}.{level}.blocks.{block}"), &x, embedding)?;
+        }
+        match self.sizes.attention[level] {
+            true => self.attention(&format!("{way}.{level}.attention"), &x),
+            false => Ok(x),
+        }
+    }
+
+    /// 1 or N values of σ to that many embeddings.
+    fn embedding(&mut self, sigma: &Value) -> Result<Value, ExportError> {
+        let name = "embedding";
+        let frequencies: Vec<f32> = frequencies(self.sizes.embedding / 2).collect();
+        let shape = [1, frequencies.len()];
+        let frequencies = self.graph.floats("embedding.frequencies", &shape, &frequencies);
+
+        let sigma = self.graph.reshape(name, sigma, &[-1, 1]);
+        let logarithm = self.graph.op(name, "Log", &[&sigma], &[]);
+        let angles = self.graph.op(name, "Mul", &[&logarithm, &frequencies], &[]);
+        let sines = self.graph.op(name, "Sin", &[&angles], &[]);
+        let cosines = self.graph.op(name, "Cos", &[&angles], &[]);
+        let axis = [Attribute::int("axis", 1)];
+        let mut x = self.graph.op(name, "Concat", &[&sines, &cosines], &axis);
+        for layer in ["embedding.first", "embedding.second"] {
+            let [weight, bias] = self.parameters(layer)?;
+            x = self.graph.op(layer, "Gemm", &[&x, &weight, &bias], &[]);
+            x = self.silu_of(layer, &x);
+        }
+        Ok(x)
+    }
+
+    fn block(&mut self, name: &str, x: &Maps, embedding: &Value) -> Result<Maps, ExportError> {
+        let norm1 = format!("{name}.norm1");
+        let h = self.affine_norm(&norm1, x)?;
+        let h = self.silu(&norm1, h);
+        let h = self.conv(&format!("{name}.conv1"), &h)?;
+
+        let norm2 = format!("{name}.norm2");
+        let [scale, shift] = self.modulation(&format!("{name}.modulation"), embedding)?;
+        let h = self.norm(&norm2, &h);
+        let h = self.scale_and_shift(&norm2, h, &scale, &shift);
+        let h = self.silu(&norm2, h);
+        let h = self.conv(&format!("{name}.conv2"), &h)?;
+
+        let x = match x.channels == h.channels {
+            true => x.clone(),
+            false => self.conv(&format!("{name}.shortcut"), x)?,
+        };
+        Ok(self.add(name, &h, &x))
+    }
+
+    /// What σ multiplies each channel by, and what it adds to it.
+    fn modulation(&mut self, name: &str, embedding: &Value) -> Result<[Value; 2], ExportError> {
+        // The factor is scale + 1; the 1 goes into the bias.
+        let bias_name = format!("{name}.bias");
+        let mut bias = self.graph.array(&bias_name)?.clone();
+        let channels = bias.values.len() / 2;
+        bias.values[..channels].iter_mut().for_each(|scale| *scale += 1.0);
+        let bias = self.graph.floats(&bias_name, &bias.shape, &bias.values);
+        let weight = self.graph.weight(&format!("{name}.weight"))?;
+
+        let both = self.graph.op(name, "Gemm", &[embedding, &weight, &bias], &[]);
+        let both = self.graph.reshape(name, &both, &[-1, 2 * channels as i64, 1, 1]);
+        let halves = self.graph.integers(&[channels as i64; 2]);
+        Ok(self.graph.op_many(name, "Split", &[&both, &halves], &[Attribute::int("axis", 1)]))
+    }
+
+    fn attention(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
+        let h = self.affine_norm(&format!("{name}.norm"), x)?;
+        let qkv = self.conv(&format!("{name}.qkv"), &h)?.value;
+
+        let (heads, size) = (self.sizes.heads as i64, x.channels / self.sizes.heads);
+        let qkv = self.graph.reshape(name, &qkv, &[0, 3 * heads, size as i64, -1]);
+        let thirds = self.graph.integers(&[heads; 3]);
+        let axis = [Attribute::int("axis", 1)];
+        let [q, k, v] = self.graph.op_many(name, "Split", &[&qkv, &thirds], &axis);
+
+        // For each head q, k and v are size × positions, as the convolution leaves them.
+        let turn = [0, 1, 3, 2];
+        let scale = self.graph.scalar((size as f32).sqrt().recip());
+        let q = self.graph.op(name, "Mul", &[&q, &scale], &[]);
+        let q = self.graph.transpose(name, &q, &turn);
+        let weights = self.graph.op(name, "MatMul", &[&q, &k], &[]);
+        let weights = self.graph.op(name, "Softmax", &[&weights], &[Attribute::int("axis", -1)]);
+        let v = self.graph.transpose(name, &v, &turn);
+        let mixed = self.graph.op(name, "MatMul", &[&weights, &v], &[]);
+        let mixed = self.graph.transpose(name, &mixed, &turn);
+
+        let value = self.reshape_like(name, &mixed, x);
+        let out = self.conv(&format!("{name}.out"), &Maps { value, ..x.clone() })?;
+        Ok(self.add(name, x, &out))
+    }
+
+    /// Weight and bias of a layer.
+    fn parameters(&mut self, name: &str) -> Result<[Value; 2], ExportError> {
+        let weight = self.graph.weight(&format!("{name}.weight"))?;
+        Ok([weight, self.graph.weight(&format!("{name}.bias"))?])
+    }
+
+    /// A convolution that keeps height and width.
+    fn conv(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
+        self.fold_conv(name, x, 1)
+    }
+
+    /// Squares of r × r pixels to channels, then a convolution of k × k: one convolution of
+    /// k r × k r and stride r. A folded channel's weight at (u, v) is the pixel's at (u r + i,
+    /// v r + j).
+    fn fold_conv(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
+        let weight = self.graph.array(&format!("{name}.weight"))?;
+        let [outputs, kernel] = [weight.shape[0], weight.shape[2]];
+        let (side, plane) = (kernel * r, kernel * kernel);
+        let mut values = Vec::with_capacity(weight.values.len());
+        for channels in weight.values.chunks_exact(r * r * plane) {
+            for (row, column) in (0..side * side).map(|at| (at / side, at % side)) {
+                let folded = (row % r) * r + column % r;
+                values.push(channels[folded * plane + (row / r) * kernel + column / r]);
+            }
+        }
+        let shape = [outputs, x.channels, side, side];
+        let weight = self.graph.floats(&format!("{name}.weight"), &shape, &values);
+        let bias = self.graph.weight(&format!("{name}.bias"))?;
+
+        let (side, padding, stride) = (side as i64, (kernel / 2 * r) as i64, r as i64);
+        let attributes = [
+            Attribute::ints("kernel_shape", &[side; 2]),
+            Attribute::ints("pads", &[padding; 4]),
+            Attribute::ints("strides", &[stride; 2]),
+        ];
+        let value = self.graph.op(name, "Conv", &[&x.value, &weight, &bias], &attributes);
+        Ok(Maps { value, channels: outputs, height: x.height / r, width: x.width / r })
+    }
+
+    /// A convolution, then channels to squares of r × r pixels.
+    fn conv_unfold(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
+        let x = self.conv(name, x)?;
+        if r == 1 {
+            return Ok(x);
+        }
+        // CRD: a channel's squares are neighbours, as in our folded channels.
+        let attributes = [Attribute::int("blocksize", r as i64), Attribute::string("mode", "CRD")];
+        let value = self.graph.op(name, "DepthToSpace", &[&x.value], &attributes);
+        let channels = x.channels / (r * r);
+        Ok(Maps { value, channels, height: x.height * r, width: x.width * r })
+    }
+
+    /// Group normalisation with a factor and a summand for each channel.
+    fn affine_norm(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
+        let [gamma, beta] = ["gamma", "beta"].map(|part| {
+            let name = format!("{name}.{part}");
+            let values = &self.graph.array(&name)?.values;
+            Ok(self.graph.floats(&name, &[1, values.len(), 1, 1], values))
+        });
+        let normal = self.norm(name, x);
+        Ok(self.scale_and_shift(name, normal, &gamma?, &beta?))
+    }
+
+    /// Group normalisation.
+    fn norm(&mut self, name: &str, x: &Maps) -> Maps {
+        let groups = self.sizes.groups;
+        let one = self.graph.floats("norm.ones", &[groups], &vec![1.0; groups]);
+        let zero = self.graph.floats("norm.zeros", &[groups], &vec![0.0; groups]);
+        let grouped = self.graph.reshape(name, &x.value, &[0, groups as i64, -1]);
+        let epsilon = [Attribute::float("epsilon", EPSILON)];
+        let inputs = [&grouped, &one, &zero];
+        let normal = self.graph.op(name, "InstanceNormalization", &inputs, &epsilon);
+        Maps { value: self.reshape_like(name, &normal, x), ..x.clone() }
+    }
+
+    /// `x · scale + shift`, for each channel.
+    fn scale_and_shift(&mut self, name: &str, x: Maps, scale: &Value, shift: &Value) -> Maps {
+        let value = self.graph.op(name, "Mul", &[&x.value, scale], &[]);
+        Maps { value: self.graph.op(name, "Add", &[&value, shift], &[]), ..x }
+    }
+
+    fn silu(&mut self, name: &str, x: Maps) -> Maps {
+        Maps { value: self.silu_of(name, &x.value), ..x }
+    }
+
+    /// `x · sigmoid(x)`.
+    fn silu_of(&mut self, name: &str, x: &Value) -> Value {
+        let gate = self.graph.op(name, "Sigmoid", &[x], &[]);
+        self.graph.op(name, "Mul", &[x, &gate], &[])
+    }
+
+    fn add(&mut self, name: &str, a: &Maps, b: &Maps) -> Maps {
+        Maps { value: self.graph.op(name, "Add", &[&a.value, &b.value], &[]), ..a.clone() }
+    }
+
+    fn reshape_like(&mut self, name: &str, x: &Value, like: &Maps) -> Value {
+        let [c, h, w] = [like.channels, like.height, like.width].map(|size| size as i64);
+        self.graph.reshape(name, x, &[0, c, h, w])
+    }
+}

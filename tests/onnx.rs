@@ -1,0 +1,116 @@
+//! Exported graphs, run by an ONNX runtime that knows nothing of us, against the Burn network.
+#![cfg(not(target_family = "wasm"))]
+
+mod common;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use ncsn::model_file::ModelFile;
+use ncsn::net::{Architecture, Network, weights};
+use ncsn::onnx::{self, Batch, ExportError, Options};
+use ncsn::random::Key;
+use rten::{Dimension, Model, NodeId};
+use rten_tensor::NdTensor;
+use rten_tensor::prelude::*;
+
+const STATIC: Options = Options { batch: Batch::Fixed(3), opset: Options::DEFAULT_OPSET };
+const DYNAMIC: Options = Options { batch: Batch::Dynamic, opset: Options::DEFAULT_OPSET };
+
+/// The tiny model, and one of colour pictures with every part of a U-Net at an uneven size.
+fn models() -> [ModelFile; 2] {
+    let tiny = common::model();
+    let mut deep = tiny.clone();
+    let Architecture::UNet(sizes) = &mut deep.card.architecture;
+    (sizes.picture.channels, sizes.picture.height, sizes.picture.width) = (3, 8, 16);
+    (sizes.blocks, sizes.widths, sizes.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
+    deep.weights = common::weights(&deep.card.architecture);
+    [tiny, deep]
+}
+
+fn pictures(model: &ModelFile, count: usize) -> Vec<f32> {
+    let mut x = vec![0.0; count * model.card.architecture.picture().dimension()];
+    Key { seed: 11, stream: 0, step: 0 }.fill_normal(&mut x);
+    x
+}
+
+fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
+    let (picture, device) = (model.card.architecture.picture(), Device::flex());
+    let network = Network::new(&model.card.architecture, &device).expect("possible");
+    let network = weights::apply(network, model.weights.clone(), &device);
+    let count = x.len() / picture.dimension();
+    let shape = [count, picture.channels, picture.height, picture.width];
+    let x = Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);
+    network.score(x, sigmas).into_data().iter::<f32>().collect()
+}
+
+fn load(model: &ModelFile, options: Options) -> Model {
+    Model::load(onnx::export(model, options).expect("can be exported")).expect("a valid file")
+}
+
+fn by_onnx(file: &Model, model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
+    let picture = model.card.architecture.picture();
+    let count = x.len() / picture.dimension();
+    let shape = [count, picture.channels, picture.height, picture.width];
+    let x = NdTensor::from_data(shape, x.to_vec());
+    let sigmas = NdTensor::from_data([sigmas.len()], sigmas.to_vec());
+    let node = |name: &str| -> NodeId { file.node_id(name).expect("the name is documented") };
+    let inputs = vec![(node("x"), x.into()), (node("sigma"), sigmas.into())];
+    let [score] = file.run_n(inputs, [node("score")], None).expect("it runs");
+    let score: NdTensor<f32, 4> = score.try_into().expect("floats of four axes");
+    assert_eq!(score.shape(), shape);
+    score.to_vec()
+}
+
+/// The largest difference, in units of the largest value.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let largest =
+        |values: &mut dyn Iterator<Item = f32>| values.fold(0.0f32, |a, b| a.max(b.abs()));
+    let most = largest(&mut found.iter().zip(expected).map(|(a, b)| a - b));
+    most / largest(&mut expected.iter().copied())
+}
+
+#[test]
+fn another_runtime_computes_the_same_score() {
+    for model in models() {
+        let x = pictures(&model, 3);
+        for (options, sigmas) in
+            [(STATIC, &[0.7][..]), (DYNAMIC, &[0.7]), (DYNAMIC, &[0.02, 0.7, 15.0])]
+        {
+            let file = load(&model, options);
+            let difference =
+                difference(&by_onnx(&file, &model, &x, sigmas), &by_burn(&model, &x, sigmas));
+            assert!(difference < 1e-5, "{options:?}, {sigmas:?}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn shapes_are_static_where_the_batch_is() {
+    let model = &models()[1];
+    let axes = |file: &Model, name: &str| -> Vec<String> {
+        let node = file.node_info(file.node_id(name).expect("there")).expect("there");
+        let axis = |axis: Dimension| match axis {
+            Dimension::Fixed(size) => size.to_string(),
+            Dimension::Symbolic(name) => name,
+        };
+        node.shape().expect("declared").into_iter().map(axis).collect()
+    };
+    let (fixed, dynamic) = (load(model, STATIC), load(model, DYNAMIC));
+    for name in ["x", "score"] {
+        assert_eq!(axes(&fixed, name), ["3", "3", "8", "16"]);
+        assert_eq!(axes(&dynamic, name), ["N", "3", "8", "16"]);
+    }
+    assert_eq!(axes(&fixed, "sigma"), ["1"]);
+    assert_eq!(axes(&dynamic, "sigma"), ["one_or_N"]);
+}
+
+#[test]
+fn what_cannot_be_exported_is_refused() {
+    let mut model = common::model();
+    let refused = |model: &ModelFile, options| onnx::export(model, options).expect_err("refused");
+    assert_eq!(refused(&model, Options { batch: Batch::Fixed(0), ..STATIC }), ExportError::Batch);
+    assert_eq!(refused(&model, Options { opset: 9, ..STATIC }), ExportError::Opset(9));
+    model.weights.remove("middle.conv1.weight");
+    let missing = ExportError::Missing("middle.conv1.weight".into());
+    assert_eq!(refused(&model, STATIC), missing);
+}

@@ -1,0 +1,50 @@
+//! Gets what the browser's benchmark needs (the page, Chrome, the other runtimes), and starts it.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+use crate::{
+    chrome, page,
+    workspace::{Workspace, step},
+};
+
+/// What we are compared with, from npm.
+const ONNXRUNTIME: &str = "onnxruntime-web@1.30.0";
+
+/// Runs `benches/web` with these arguments.
+pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
+    let mut bench =
+        workspace.cargo(["run", "--quiet", "--release", "--package", "bench-web", "--"])?;
+    let peers = workspace.bench_peers();
+    bench.arg("--node-modules").arg(peers.join("node_modules")).args(args);
+    if args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        return step("ask the benchmark", &mut bench);
+    }
+    let driver = chrome::driver(workspace)?;
+    install_peers(workspace)?;
+    page::build(workspace, &[])?;
+    step("time the engines", bench.env("CHROMEDRIVER", &driver))
+}
+
+/// Has npm put the other runtimes into the user's cache, unless they are there.
+fn install_peers(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.bench_peers();
+    let mark = folder.join("installed");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == ONNXRUNTIME) {
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    // On Windows npm is a script, which only its full name starts.
+    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    step(
+        "fetch the other runtimes (with npm, of Node.js)",
+        workspace
+            .command(npm)?
+            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+            .arg("--prefix")
+            .arg(&folder)
+            .arg(ONNXRUNTIME),
+    )?;
+    fs::write(&mark, ONNXRUNTIME).with_context(|| format!("cannot write {}", mark.display()))
+}
