@@ -15,7 +15,7 @@ use ncsn::fused::{Chain, Gpu, Network};
 use ncsn::model_file::ModelFile;
 use ncsn::net::{self, weights};
 use ncsn::random::Key;
-use ncsn::sample::{Program, Start, Step};
+use ncsn::sample::{Program, Start, Step, Update};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -140,7 +140,7 @@ fn print(report: &Report) {
 /// Seconds for one evaluation while a chain runs as it does in use. Its σ never changes, nor do its
 /// pictures.
 fn evaluate(network: &Network, batch: usize, limit: Duration) -> Result<f64> {
-    let step = Step { sigma: 1.0, drift: 0.0, noise: 0.0, level: 0 };
+    let step = Step { sigma: 1.0, update: Update::affine(0.0, 0.0), level: 0 };
     let start = Start::Normal { mean: 0.5, sigma: 1.0 };
     let program = Program { start, steps: vec![step; 1_000_000] };
     let mut chain = Chain::new(network, program, 1, 0..batch)?;
