@@ -6,6 +6,7 @@ mod common;
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::likelihood::NetworkSlope;
 use ncsn::loss::dsm;
+use ncsn::model_file::ModelFile;
 use ncsn::net::{Architecture, Network, weights};
 use ncsn::random::Key;
 use ncsn::sample::edm::Churn;
@@ -153,6 +154,41 @@ fn steering_on_the_device_is_steering_on_the_host() {
     let program = common::settings().program().expect("possible");
     let refused = Chain::steered(network, picture, program, &steering, 7, 0..5, &Device::flex());
     assert!(refused.is_err_and(|error| error.to_string().contains("7 values")));
+}
+
+/// The model on the page, given a 7 × 7 version of one of its own digits: the means of the squares
+/// are kept, and what it makes of them is far nearer to that digit than another digit is.
+#[test]
+fn a_digit_is_recovered_from_a_small_picture_of_it() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/www/models/mnist.safetensors");
+    let model = ModelFile::read(&std::fs::read(path).expect("committed")).expect("a good model");
+    let (picture, device) = (model.card.architecture.picture(), Device::flex());
+    let network = network(&model.card.architecture, model.weights);
+    let mut settings = model.card.sampler;
+    settings.ladder.levels = 40;
+    let program = settings.program().expect("possible");
+    let run = |steering: &Steering, seed| -> Vec<f32> {
+        let (network, program) = (network.clone(), program.clone());
+        let mut chain = Chain::steered(network, picture, program, steering, seed, 0..1, &device)
+            .expect("it fits");
+        while chain.step() {}
+        chain.noisy().into_data().iter::<f32>().collect()
+    };
+    let small = |x: &[f32]| -> Vec<f32> {
+        let square = |i: usize| {
+            let pixels = (0..16).map(|o| x[(i / 7 * 4 + o / 4) * 28 + i % 7 * 4 + o % 4]);
+            pixels.sum::<f32>() / 16.0
+        };
+        (0..49).map(square).collect()
+    };
+    let digit = run(&Steering::default(), 1);
+    let observation = Observation::downsampled(picture, &small(&digit), 4).expect("fits");
+    let steering = Steering { observation: Some(observation), ..Default::default() };
+    let (found, other) = (run(&steering, 2), run(&Steering::default(), 2));
+    assert!(difference(&small(&found), &small(&digit)) < 1e-5);
+    let distance = |x: &[f32]| x.iter().zip(&digit).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+    let (found, other) = (distance(&found), distance(&other));
+    assert!(found < 0.5 * other, "{found}, and {other} to another digit");
 }
 
 /// A chain that is put down and taken up again, anywhere, is the chain that was not.

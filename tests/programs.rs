@@ -4,10 +4,26 @@
 mod cli;
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cli::{fail, folder_with_bars, read, succeed, train};
+
+/// The pixels of [`write_half`]'s picture.
+fn half_pixel(index: usize) -> u8 {
+    (index * 3) as u8
+}
+
+/// A grey PNG of 8 × 8 whose right half is transparent.
+fn write_half(path: &Path) {
+    let mut encoder = png::Encoder::new(fs::File::create(path).expect("created"), 8, 8);
+    encoder.set_color(png::ColorType::GrayscaleAlpha);
+    let mut writer = encoder.write_header().expect("written");
+    let pixel = |i: usize| [half_pixel(i), if i % 8 < 4 { 255 } else { 0 }];
+    let pixels: Vec<u8> = (0..64).flat_map(pixel).collect();
+    writer.write_image_data(&pixels).expect("written");
+}
 
 #[test]
 fn training_learns_and_its_model_can_be_sampled() {
@@ -43,6 +59,38 @@ fn training_learns_and_its_model_can_be_sampled() {
     let langevin = ["--sampler", "langevin"];
     let noisy = sample("w.npy", &[&langevin[..], &["--no-denoise"]].concat());
     assert_ne!(sample("x.npy", &langevin), noisy);
+
+    // The left half is kept to the last bit, the right half is made up.
+    write_half(&at.join("half.png"));
+    let pictures = sample("i.npy", &["--inpaint", "half.png"]);
+    let pictures = &pictures[pictures.len() - 5 * 64..];
+    for (index, pixel) in pictures.iter().enumerate().filter(|(index, _)| index % 8 < 4) {
+        assert_eq!(*pixel, half_pixel(index % 64));
+    }
+    let made_up = |picture: usize| {
+        let right = |index: &usize| index % 8 >= 4;
+        let indices = (picture * 64..(picture + 1) * 64).filter(right);
+        indices.map(|index| pictures[index]).collect::<Vec<_>>()
+    };
+    assert_ne!(made_up(0), made_up(1));
+    let close = sample("k.npy", &["--sketch", "half.png", "--wander", "0"]);
+    let close = &close[close.len() - 64..];
+    let error: i32 = (0..64)
+        .filter(|i| i % 8 < 4)
+        .map(|i| (i32::from(close[i]) - i32::from(half_pixel(i))).abs())
+        .sum();
+    assert!(error / 32 < 10, "nothing wanders at 0: {error}");
+    let frames = sample("p.npy", &["--interpolate", "3:4"]);
+    let end = sample("e.npy", &["--seed", "3"]);
+    assert_eq!(frames[frames.len() - 5 * 64..][..64], end[end.len() - 5 * 64..][..64]);
+
+    let mut likelihood = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    likelihood.current_dir(at).args(["likelihood", "--model", "m.safetensors", "--data", "bars"]);
+    let said = succeed(likelihood.args(["--levels", "30"]));
+    let bits: f64 = said.split_whitespace().next().and_then(|b| b.parse().ok()).expect("a number");
+    // A Gaussian of the bars' deviation needs 8 + log₂(0.33 √(2πe)) = 8.45, and no code can do with
+    // less than what tells 8 places apart.
+    assert!((3.0 / 64.0..8.3).contains(&bits), "{said}");
 }
 
 #[test]

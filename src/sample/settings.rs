@@ -105,8 +105,8 @@ pub enum SettingsError {
     Rho(f32),
     /// Churn is impossible.
     #[error(
-        "churn needs an amount of at least 0, noise from 0 to 2, and min <= max, but they are \
-         {}, {}, {} and {}",
+        "impossible churn: amount ({}) must be at least 0, noise ({}) from 0 to 2, and min ({}) at \
+         most max ({:e})",
         .0.amount, .0.noise, .0.min, .0.max
     )]
     Churn(Churn),

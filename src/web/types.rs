@@ -12,18 +12,25 @@ export type EngineName = "fused" | "reference" | "cpu";
 
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
-  sampler: "langevin" | "consistent" | "reverse-diffusion" | "ode";
+  sampler: "langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion"
+    | "predictor-corrector" | "ode" | "heun";
   /** σ₁ and σ_L, for pixels in [0, 1]. */
   sigma_max: number;
   sigma_min: number;
   /** L, the number of noise levels. */
   levels: number;
-  /** T, the steps at each level; Langevin only. */
+  /** T, the steps at each level of Langevin, or the corrections of predictor–corrector. */
   steps_each: number;
   /** ε; Langevin and consistent only. */
   step_lr: number;
   /** Whether a last step takes off the noise that is left; Langevin only. */
   denoise: boolean;
+  /** r, the signal-to-noise ratio of corrections; predictor–corrector only; 0.16 unless given. */
+  snr?: number;
+  /** ρ of Heun's grid of levels; 7 unless given. */
+  rho?: number;
+  /** EDM's S_churn, S_tmin, S_tmax and S_noise; Heun only; none unless given. */
+  churn?: { amount: number; min: number; max: number; noise: number };
 }
 
 /** The size of a picture. */
