@@ -4,15 +4,23 @@
 mod common;
 
 use js_sys::{Reflect, Uint8ClampedArray};
-use ncsn::web::{Chain, Engine};
+use ncsn::web::{Chain, Engine, Model};
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-async fn engine() -> Engine {
+/// Of the two that run on WebGPU; the third, Burn on the CPU, is what gave the expected values.
+const ENGINES: [&str; 2] = ["fused", "reference"];
+
+fn model() -> Model {
     let bytes = common::model().write().expect("finite");
-    Engine::create(bytes).await.unwrap_or_else(|error| panic!("{}", message(error)))
+    Model::new(&bytes).unwrap_or_else(|error| panic!("{}", message(error)))
+}
+
+async fn engine(name: &str) -> Engine {
+    let engine = Engine::create(name.into(), &model()).await;
+    engine.unwrap_or_else(|error| panic!("{name}: {}", message(error)))
 }
 
 fn message(error: JsError) -> String {
@@ -54,26 +62,42 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
 /// WebGPU's chains end where Flex's end: same seed, same pictures, network and all.
 #[wasm_bindgen_test]
 async fn the_same_seed_gives_the_same_pictures_as_natively() {
-    let engine = engine().await;
-    let Ok(chain) = engine.start(settings(&[]), 7, common::ENDS_OF as u32) else {
-        panic!("possible settings");
-    };
-    finish(&chain).await;
-    let rgba = pixels(&chain, "noisy").await;
-    assert_eq!(rgba.len(), common::ENDS_OF * 8 * 8 * 4);
-    let grey: Vec<f32> = rgba.chunks_exact(4).map(|p| f32::from(p[0]) / 255.0).collect();
-    for (found, expected) in common::every_21st(&grey).iter().zip(common::ENDS) {
-        let expected = expected.clamp(0.0, 1.0);
-        assert!((found - expected).abs() < 1.0 / 255.0 + 1e-3, "{found} instead of {expected}");
+    for name in ENGINES {
+        let engine = engine(name).await;
+        let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32) else {
+            panic!("possible settings");
+        };
+        finish(&chain).await;
+        let rgba = pixels(&chain, "noisy").await;
+        assert_eq!(rgba.len(), common::ENDS_OF * 8 * 8 * 4);
+        let grey: Vec<f32> = rgba.chunks_exact(4).map(|p| f32::from(p[0]) / 255.0).collect();
+        for (found, expected) in common::every_21st(&grey).iter().zip(common::ENDS) {
+            let (expected, most) = (expected.clamp(0.0, 1.0), 1.0 / 255.0 + 1e-3);
+            assert!((found - expected).abs() < most, "{name}: {found} instead of {expected}");
+        }
+        // A finished chain's picture is what it is.
+        assert_eq!(pixels(&chain, "denoised").await, rgba);
     }
-    // A finished chain's picture is what it is.
-    assert_eq!(pixels(&chain, "denoised").await, rgba);
+}
+
+/// What lets workers share the chains of a run among them.
+#[wasm_bindgen_test]
+async fn a_chain_is_the_same_whichever_others_run_beside_it() {
+    let engine = engine("fused").await;
+    let [together, alone] = [(0, 3), (2, 1)].map(|(first, count)| {
+        engine.start(settings(&[]), 7, first, count).unwrap_or_else(|e| panic!("{}", message(e)))
+    });
+    for chain in [&together, &alone] {
+        assert!(chain.advance(4).await.is_ok());
+    }
+    let (all, last) = (pixels(&together, "noisy").await, pixels(&alone, "noisy").await);
+    assert_eq!(all[2 * 8 * 8 * 4..], last);
 }
 
 #[wasm_bindgen_test]
 async fn progress_counts_and_views_differ() {
-    let engine = engine().await;
-    let Ok(chain) = engine.start(settings(&[]), 1, 2) else { panic!("possible settings") };
+    let engine = engine("fused").await;
+    let Ok(chain) = engine.start(settings(&[]), 1, 0, 2) else { panic!("possible settings") };
     let progress = |chain: &Chain| chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
     let before = progress(&chain);
     assert_eq!((number(&before, "step"), number(&before, "steps")), (0.0, 17.0));
@@ -82,13 +106,13 @@ async fn progress_counts_and_views_differ() {
     let after = progress(&chain);
     assert_eq!((number(&after, "step"), number(&after, "level")), (3.0, 1.0));
     assert_ne!(pixels(&chain, "noisy").await, pixels(&chain, "denoised").await);
-    let schedule = engine.schedule(settings(&[])).unwrap_or_else(|e| panic!("{}", message(e)));
+    let schedule = model().schedule(settings(&[])).unwrap_or_else(|e| panic!("{}", message(e)));
     assert_eq!(schedule.length(), 17);
 }
 
 #[wasm_bindgen_test]
-async fn the_card_is_plain_data() {
-    let card = engine().await.card().unwrap_or_else(|error| panic!("{}", message(error)));
+fn the_card_is_plain_data() {
+    let card = model().card().unwrap_or_else(|error| panic!("{}", message(error)));
     let json = js_sys::JSON::stringify(&card).map(String::from).expect("plain data");
     for part in [r#""name":"tiny""#, r#""sampler":{"#, r#""sigma_max":4"#, r#""height":8"#] {
         assert!(json.contains(part), "{part} is not in {json}");
@@ -97,12 +121,15 @@ async fn the_card_is_plain_data() {
 
 #[wasm_bindgen_test]
 async fn what_cannot_work_is_an_error_that_says_why() {
-    let Err(error) = Engine::create(b"no model".to_vec()).await else { panic!("no model") };
+    let Err(error) = Model::new(b"no model") else { panic!("no model") };
     assert!(message(error).contains("safetensors"));
+    let Err(error) = Engine::create("steam".into(), &model()).await else { panic!("no engine") };
+    let message_of_steam = message(error);
+    assert!(message_of_steam.contains("steam") && message_of_steam.contains("fused"));
 
-    let engine = engine().await;
+    let engine = engine("fused").await;
     let refused = |name: &str, value: f64, word: &str| {
-        let Err(error) = engine.start(settings(&[(name, value.into())]), 1, 1) else {
+        let Err(error) = engine.start(settings(&[(name, value.into())]), 1, 0, 1) else {
             panic!("{name} = {value} must be refused");
         };
         let message = message(error);
@@ -111,9 +138,9 @@ async fn what_cannot_work_is_an_error_that_says_why() {
     refused("levels", 0.0, "levels");
     refused("step_lr", 1.0, "unstable");
     refused("sigma_min", 9.0, "sigma_min");
-    let Err(error) = engine.start(settings(&[]), 1, 0) else { panic!("no chains") };
+    let Err(error) = engine.start(settings(&[]), 1, 0, 0) else { panic!("no chains") };
     assert!(message(error).contains("chains"));
-    let Ok(chain) = engine.start(settings(&[]), 1, 1) else { panic!("possible settings") };
+    let Ok(chain) = engine.start(settings(&[]), 1, 0, 1) else { panic!("possible settings") };
     let Err(error) = chain.pixels("sideways".into()).await else { panic!("no such view") };
     assert!(message(error).contains("sideways"));
 }

@@ -10,14 +10,18 @@ const CHAINS_MAX = 400;
 const DEFAULT_SEED = "1";
 /** As many as an engine anneals while one likes to watch. */
 const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
-/** More steps than this bring the one-step-a-level samplers little. */
+/** More steps than this bring the one-step-a-level samplers little, and Heun's method less. */
 const LEVELS_ONE_STEP = 100;
+const LEVELS_HEUN = 20;
 
 const HINTS = {
   langevin: "T noisy steps along the score at each level.",
+  "plain-langevin": "All steps at the smallest σ: see why there are many levels.",
   consistent: "One step a level; puts back just the noise that the next level expects.",
+  ancestral: "One step a level back along the noise process, as DDPM does.",
   "reverse-diffusion": "One step a level of the reverse-time SDE.",
   ode: "Euler steps of the deterministic flow: no noise after the first.",
+  heun: "Two evaluations a level: good pictures from few levels.",
 };
 
 /**
@@ -25,9 +29,9 @@ const HINTS = {
  * @type {Record<string, string[]>}
  */
 const APPLY = {
-  "steps-each": ["langevin"],
-  "step-lr": ["langevin", "consistent"],
-  denoise: ["langevin"],
+  "steps-each": ["langevin", "plain-langevin"],
+  "step-lr": ["langevin", "plain-langevin", "consistent"],
+  denoise: ["langevin", "plain-langevin"],
 };
 
 /**
@@ -162,10 +166,11 @@ export class Controls {
     this.#sampler = input("sampler").value;
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
     if (this.#sampler === recommended.sampler) this.#fill();
-    else if (before === "langevin") {
+    else if (this.#sampler === "heun") input("levels").value = String(LEVELS_HEUN);
+    else if (before === "langevin" || before === "plain-langevin") {
       const evaluations = Number(input("levels").value) * Number(input("steps-each").value);
       if (evaluations > 0) input("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
-    }
+    } else if (before === "heun") input("levels").value = String(LEVELS_ONE_STEP);
     this.#applicable();
   }
 

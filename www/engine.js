@@ -12,7 +12,7 @@ import { Failure, download } from "./failures.js";
 import { startWorkers } from "./workers.js";
 
 /** @typedef {"fused" | "reference" | "cpu"} EngineName */
-/** @typedef {"langevin" | "consistent" | "reverse-diffusion" | "ode"} SamplerName */
+/** @typedef {"langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun"} SamplerName */
 /**
  * @typedef {object} SamplerSettings
  * @property {SamplerName} sampler
