@@ -10,9 +10,6 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// Of the two that run on WebGPU; the third, Burn on the CPU, is what gave the expected values.
-const ENGINES: [&str; 2] = ["fused", "reference"];
-
 fn model() -> Model {
     let bytes = common::model().write().expect("finite");
     Model::new(&bytes).unwrap_or_else(|error| panic!("{}", message(error)))
@@ -59,11 +56,11 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
     pixels.to_vec()
 }
 
-/// WebGPU's chains end where Flex's end: same seed, same pictures, network and all.
+/// Every engine that was built in ends where natively Flex ends: same seed, same pictures.
 #[wasm_bindgen_test]
 async fn the_same_seed_gives_the_same_pictures_as_natively() {
-    for name in ENGINES {
-        let engine = engine(name).await;
+    for name in Engine::names() {
+        let engine = engine(&name).await;
         let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32) else {
             panic!("possible settings");
         };

@@ -1,13 +1,10 @@
 //! Chains: a program at work.
 
-use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
 
 use super::error::FusedError;
-use super::gpu::lock;
 use super::network::Network;
-use super::platform;
+use super::pace::Pace;
 use super::render::Renderer;
 use super::run::{Flow, Run};
 use super::step::StepRow;
@@ -260,61 +257,5 @@ fn moves_by_score_alone(step: Step) -> Option<f32> {
     match step.update {
         Update::Affine { drift, previous: 0.0, noise: 0.0 } if drift != 0.0 => Some(drift),
         _ => None,
-    }
-}
-
-/// How much to submit at a time: enough to keep the GPU busy, little enough that a page stays
-/// responsive and that a system does not take a long submission for a hang.
-#[derive(Debug, Default)]
-struct Pace {
-    under_way: VecDeque<(wgpu::SubmissionIndex, Arc<Mutex<Option<f64>>>, usize)>,
-    /// When the last submission that is done was done, and how many seconds a step took.
-    finished: f64,
-    seconds: Option<f64>,
-    /// When the first of those under way was submitted.
-    started: VecDeque<f64>,
-}
-
-impl Pace {
-    /// Seconds that a submission should take.
-    const TARGET: f64 = 0.006;
-    /// The most steps of a submission.
-    const MOST: usize = 64;
-
-    fn steps(&self) -> usize {
-        let count = self.seconds.map_or(1.0, |seconds| Self::TARGET / seconds.max(1e-6));
-        (count as usize).clamp(1, Self::MOST)
-    }
-
-    /// Whether there is room for one more submission. Waits for it where that is possible.
-    fn make_room(&mut self, device: &wgpu::Device) -> bool {
-        self.collect();
-        while self.under_way.len() >= 2 {
-            if !platform::block(device, self.under_way[0].0.clone()) {
-                return false;
-            }
-            self.collect();
-        }
-        true
-    }
-
-    fn submitted(&mut self, queue: &wgpu::Queue, index: wgpu::SubmissionIndex, steps: usize) {
-        let finished = Arc::new(Mutex::new(None));
-        self.under_way.push_back((index, Arc::clone(&finished), steps));
-        self.started.push_back(platform::now());
-        queue.on_submitted_work_done(move || *lock(&finished) = Some(platform::now()));
-    }
-
-    /// Learns from the submissions that are done.
-    fn collect(&mut self) {
-        while let Some((_, finished, steps)) = self.under_way.front() {
-            let (Some(finished), steps) = (*lock(finished), *steps) else { return };
-            self.under_way.pop_front();
-            let started = self.started.pop_front().unwrap_or(finished).max(self.finished);
-            self.finished = finished;
-            let seconds = (finished - started) / steps as f64;
-            // The quickest counts: the others waited for something else.
-            self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
-        }
     }
 }

@@ -169,7 +169,8 @@ impl Lowering<'_> {
         // Four invocations or more share their inputs, eight if it can be: software adapters work
         // on so many at once.
         let most = (MOST_SUMS / pixels).max(1);
-        let shared = |lanes| (1..=most.min(12)).rev().find(|c| conv.columns % (c * lanes) == 0);
+        let shared =
+            |lanes| (1..=most.min(12)).rev().find(|c| conv.columns.is_multiple_of(c * lanes));
         let columns = match (shared(8), shared(4)) {
             (Some(c), _) if 2 * c >= most || c >= 4 => c,
             (_, c) => c.unwrap_or(1),
@@ -298,7 +299,7 @@ impl Lowering<'_> {
 }
 
 fn largest_divisor(of: usize, most: usize) -> usize {
-    (1..=most.min(of)).rev().find(|d| of % d == 0).unwrap_or(1)
+    (1..=most.min(of)).rev().find(|&d| of.is_multiple_of(d)).unwrap_or(1)
 }
 
 /// A kernel's text as it grows.

@@ -12,7 +12,7 @@
 //! | `lower.rs`, `template.rs`, `kernels/` | launches as shaders |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `run.rs` | pipelines, then buffers and bind groups for so many pictures |
-//! | `step.rs`, `chain.rs` | a program's steps as rows of a table, and their submission |
+//! | `step.rs`, `chain.rs`, `pace.rs` | a program's steps as rows of a table, and their submission |
 //! | `render.rs` | pictures onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
 
@@ -25,6 +25,7 @@ mod memory;
 mod network;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod noise_test;
+mod pace;
 mod pack;
 mod plan;
 mod platform;
