@@ -91,6 +91,12 @@ fn training_learns_and_its_model_can_be_sampled() {
     // A Gaussian of the bars' deviation needs 8 + log₂(0.33 √(2πe)) = 8.45, and no code can do with
     // less than what tells 8 places apart.
     assert!((3.0 / 64.0..8.3).contains(&bits), "{said}");
+
+    // What the file computes is for `tests/onnx.rs` to say.
+    let mut export = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    export.current_dir(at).args(["export", "--model", "m.safetensors", "--onnx", "m.onnx"]);
+    assert!(succeed(export.args(["--batch", "2"])).contains("m.onnx"));
+    assert!(fs::metadata(at.join("m.onnx")).expect("written").len() > 10_000);
 }
 
 #[test]
@@ -253,4 +259,5 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(ncsn(&["sample", "--model", "nowhere"]).contains("cannot read nowhere"));
     assert!(ncsn(&["sample", "--model", "bars"]).contains("cannot use bars"));
     assert!(ncsn(&["sample", "--mod", "bars"]).contains("--mod"));
+    assert!(ncsn(&["export", "--model", "bars", "--onnx", "m.onnx"]).contains("cannot use bars"));
 }
