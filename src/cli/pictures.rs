@@ -69,15 +69,17 @@ impl PictureArgs {
     /// # Errors
     /// As [`Self::load`], and where they are of another shape.
     pub fn load_shaped(&self, shape: Picture) -> anyhow::Result<DataSet> {
-        let Picture { channels, height, width } = shape;
-        self.load(&|found| match found == shape {
+        // Whether there are colours is not known before all are read.
+        let check = |found: Picture, same: bool| match same {
             true => Ok(()),
             false => Err(format!(
-                "the pictures are {} × {} × {}, but the model's are {channels} × {height} × {width}; \
-                 see --size and --grey",
-                found.channels, found.height, found.width
+                "the pictures are {found}, but the model's are {shape}; see --size and --grey"
             )),
-        })
+        };
+        let sides = |picture: Picture| (picture.height, picture.width);
+        let data = self.load(&|found| check(found, sides(found) == sides(shape)))?;
+        check(data.train.shape, data.train.shape == shape).map_err(anyhow::Error::msg)?;
+        Ok(data)
     }
 
     /// Where the pictures are. A path that exists wins over a name.

@@ -1,6 +1,8 @@
 //! What a network is, as plain data: stored in the model file's card, checked before anything is
 //! allocated, and the source from which each executor builds its own network.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -15,6 +17,12 @@ pub struct Picture {
     pub height: usize,
     /// In pixels.
     pub width: usize,
+}
+
+impl fmt::Display for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} × {} × {}", self.channels, self.height, self.width)
+    }
 }
 
 impl Picture {

@@ -31,6 +31,9 @@ import { compare, warm } from "./warm.js";
 const bench = { lines: /** @type {string[]} */ ([]), done: false, error: "", result: /** @type {unknown} */ (null) };
 Object.assign(window, { bench });
 
+// What fails outside of any call, such as a worker.
+addEventListener("error", (event) => { bench.error ||= event.message; });
+
 /** @param {string} line */
 const say = (line) => bench.lines.push(line);
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail};
 use ncsn::net::Picture;
 use serde::Serialize;
 
@@ -24,6 +24,10 @@ pub struct Engine {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Adapter {
     Ncsn {
+        engine: String,
+        /// The page's module that puts a model on the device of an engine.
+        engines: String,
+        /// The page's own program, which reads the model for all engines and holds the first.
         script: String,
         wasm: String,
         model: String,
@@ -31,8 +35,6 @@ enum Adapter {
     OnnxRuntime {
         script: String,
         provider: &'static str,
-        layout: Option<&'static str>,
-        capture: bool,
         models: BTreeMap<usize, String>,
         picture: [usize; 3],
     },
@@ -46,14 +48,11 @@ pub fn all(
     batches: &[usize],
 ) -> Result<Vec<Engine>> {
     let mut engines = ours(dist)?;
-    ensure!(!engines.is_empty(), "{} holds no engine: run `cargo xtask build`", dist.display());
     let peer = |name: &str, script: &str, provider| Engine {
         name: name.into(),
         adapter: Adapter::OnnxRuntime {
             script: format!("{NODE_MODULES}onnxruntime-web/dist/{script}"),
             provider,
-            layout: None,
-            capture: true,
             models: batches.iter().map(|&b| (b, format!("{WORK}{b}.onnx"))).collect(),
             picture: [picture.channels, picture.height, picture.width],
         },
@@ -65,37 +64,37 @@ pub fn all(
     Ok(engines)
 }
 
-/// Our bundles: `engines/<name>/`, or the page's own where there is no such folder.
+/// Our engines: the one that comes with the page, and those of `www/engines/`.
 fn ours(dist: &Path) -> Result<Vec<Engine>> {
-    let folder = dist.join("engines");
-    if !folder.is_dir() {
-        return Ok(bundle("reference", dist, "")?.into_iter().collect());
-    }
-    let mut engines = Vec::new();
-    for entry in fs::read_dir(&folder).context("cannot list the page's engines")? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        engines.extend(bundle(&name, &folder.join(&name), &format!("engines/{name}/"))?);
-    }
-    engines.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(engines)
-}
-
-/// A script by wasm-bindgen with its wasm file beside it, if they are there.
-fn bundle(name: &str, folder: &Path, path: &str) -> Result<Option<Engine>> {
-    let list = fs::read_dir(folder)
-        .with_context(|| format!("{} is not there: run `cargo xtask build`", folder.display()))?;
-    for entry in list {
-        let file = entry?.file_name().to_string_lossy().into_owned();
-        if let Some(stem) = file.strip_suffix("_bg.wasm") {
-            return Ok(Some(Engine {
-                name: name.into(),
-                adapter: Adapter::Ncsn {
-                    script: format!("{DIST}{path}{stem}.js"),
-                    wasm: format!("{DIST}{path}{file}"),
-                    model: format!("{WORK}model.safetensors"),
-                },
-            }));
+    let (script, wasm) = program(dist)?;
+    let mut names = vec!["fused".to_owned()];
+    if let Ok(list) = fs::read_dir(dist.join("www/engines")) {
+        for entry in list {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
         }
     }
-    Ok(None)
+    names[1..].sort();
+    let engine = |name: String| Engine {
+        name: name.clone(),
+        adapter: Adapter::Ncsn {
+            engine: name,
+            engines: format!("{DIST}www/engine.js"),
+            script: format!("{DIST}{script}"),
+            wasm: format!("{DIST}{wasm}"),
+            model: format!("{WORK}model.safetensors"),
+        },
+    };
+    Ok(names.into_iter().map(engine).collect())
+}
+
+/// The names of the page's program, which carry a hash: its script and its wasm file.
+fn program(dist: &Path) -> Result<(String, String)> {
+    let missing = || format!("{} holds no page: run `cargo xtask build`", dist.display());
+    for entry in fs::read_dir(dist).with_context(missing)? {
+        let wasm = entry?.file_name().to_string_lossy().into_owned();
+        if let Some(stem) = wasm.strip_suffix("_bg.wasm") {
+            return Ok((format!("{stem}.js"), wasm));
+        }
+    }
+    bail!("{}", missing())
 }

@@ -11,7 +11,7 @@ use e2e::{
     browser::{Adapter, Browser, with_browser_on},
     server::{Mount, PREFIX, Server},
 };
-use ncsn::sample::{Settings, Start};
+use ncsn::sample::{Settings, Start, Update};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -50,6 +50,17 @@ pub struct Step {
     noise: f32,
 }
 
+impl Step {
+    fn new(step: &ncsn::sample::Step) -> Result<Self> {
+        match step.update {
+            Update::Affine { drift, previous: 0.0, noise } => {
+                Ok(Self { sigma: step.sigma, drift, noise })
+            }
+            _ => bail!("the bench page knows no steps that look back or measure themselves"),
+        }
+    }
+}
+
 impl Sampler {
     /// The program of these settings.
     pub fn new(settings: Settings) -> Result<Self> {
@@ -57,12 +68,7 @@ impl Sampler {
         let Start::Normal { mean, sigma } = program.start else {
             bail!("the bench page starts chains at a normal distribution only");
         };
-        let step = |step: &ncsn::sample::Step| Step {
-            sigma: step.sigma,
-            drift: step.drift,
-            noise: step.noise,
-        };
-        let steps = program.steps.iter().map(step).collect();
+        let steps = program.steps.iter().map(Step::new).collect::<Result<_>>()?;
         Ok(Self { settings, start: Normal { mean, sigma }, steps })
     }
 }

@@ -193,8 +193,10 @@ impl Arguments {
     /// Loads the pictures, unless they are of a shape that the network cannot take.
     ///
     /// # Errors
-    /// Where there are none, or of no use; in words for the user.
+    /// Where there are none, or of no use, or flags contradict each other; in words for the user.
     pub fn load(&self) -> anyhow::Result<DataSet> {
+        let chosen = self.noise.sigmas == Sigmas::Given || self.noise.sigma_max.is_none();
+        ensure!(chosen, "--sigmas auto chooses --sigma-max");
         let check = |shape| {
             let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
             self.network.architecture(shape, scale).check().map_err(|error| error.to_string())
@@ -251,10 +253,7 @@ impl NoiseArgs {
                 sigma_min: self.sigma_min,
                 levels: Settings::LEVELS,
             }),
-            Sigmas::Auto => {
-                ensure!(self.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
-                plan::ladder(&data.train, self.sigma_min)
-            }
+            Sigmas::Auto => plan::ladder(&data.train, self.sigma_min),
         }
     }
 }

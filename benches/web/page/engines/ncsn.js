@@ -1,19 +1,20 @@
 // @ts-check
-/** This project's engines: every bundle has the interface of `www/engine.js`. */
+/** This project's engines, put on their devices by the page's own `www/engine.js`. */
 
 /**
- * @param {import("../main.js").EngineOptions & { script: string, wasm: string, model: string }} options
+ * @param {import("../main.js").EngineOptions & { engine: string, engines: string, script: string, wasm: string, model: string }} options
  * @returns {Promise<import("../main.js").Engine>}
  */
-export async function load({ script, wasm, model }) {
-  const [bundle, bytes] = await Promise.all([
+export async function load({ engine: name, engines, script, wasm, model }) {
+  const [{ createEngine }, program, bytes] = await Promise.all([
+    import(engines),
     import(script).then(async (module) => {
       await module.default({ module_or_path: wasm });
       return module;
     }),
-    fetch(model).then((answer) => answer.arrayBuffer()),
+    fetch(model).then(async (answer) => new Uint8Array(await answer.arrayBuffer())),
   ]);
-  const engine = await bundle.Engine.create(new Uint8Array(bytes));
+  const engine = await createEngine(name, { program, model: new program.Model(bytes), bytes, adapter: "", onFailure: reportError });
   return {
     start: async ({ settings }, seed, batch) => {
       const start = () => engine.start(settings, BigInt(seed), batch);

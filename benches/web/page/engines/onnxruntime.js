@@ -2,36 +2,38 @@
 /**
  * onnxruntime-web, on WebGPU or as WebAssembly on one thread, with the same network as an ONNX file
  * of static shapes. On WebGPU inputs and outputs stay in buffers on the GPU.
+ *
+ * Its graph capture stays off: with version 1.30 the second evaluation of a captured graph fails,
+ * or answers with other numbers than the first.
  */
 import { HostChain } from "../host-chain.js";
 
 /** @typedef {[number, number, number]} Shape channels, height, width */
 
 /**
- * @param {import("../main.js").EngineOptions & { script: string, provider: "webgpu" | "wasm", layout?: string, capture?: boolean, models: Record<number, string>, picture: Shape }} options
+ * @param {import("../main.js").EngineOptions & { script: string, provider: "webgpu" | "wasm", models: Record<number, string>, picture: Shape }} options
  *   `models`: the ONNX file for each batch
  * @returns {Promise<import("../main.js").Engine>}
  */
-export async function load({ script, provider, layout, capture, models, picture }) {
+export async function load({ script, provider, models, picture }) {
   const ort = await import(script);
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
   const dimension = picture[0] * picture[1] * picture[2];
   const onGpu = provider === "webgpu";
-  /** @type {Record<number, Promise<any>>} */
-  const sessions = {};
-  const session = (/** @type {number} */ batch) =>
-    (sessions[batch] ??= ort.InferenceSession.create(models[batch], {
-      executionProviders: [onGpu ? { name: "webgpu", ...(layout && { preferredLayout: layout }) } : "wasm"],
-      enableGraphCapture: onGpu && capture,
-    }));
+  const open = async (/** @type {number} */ batch) => {
+    const session = await ort.InferenceSession.create(models[batch], {
+      executionProviders: [provider],
+      ...(onGpu && { preferredOutputLocation: "gpu-buffer" }),
+    });
+    return (onGpu ? onBuffers : onArrays)(ort, session, [batch, ...picture]);
+  };
+  /** @type {Record<number, ReturnType<typeof open>>} */
+  const networks = {};
   return {
     start: async (program, seed, batch) => {
       const chain = new HostChain(program, seed, batch, dimension);
-      const dims = [batch, ...picture];
-      const network = onGpu
-        ? await onBuffers(ort, await session(batch), dims)
-        : onArrays(ort, await session(batch), dims);
+      const network = await (networks[batch] ??= open(batch));
       network.write(chain.x, program.steps[0].sigma);
       return {
         evaluate: () => network.run(),
@@ -40,7 +42,7 @@ export async function load({ script, provider, layout, capture, models, picture 
           return network.score();
         }),
         pixels: async () => chain.pixels(picture[0]),
-        free: network.free,
+        free: () => {},
       };
     },
   };
@@ -59,7 +61,6 @@ function onArrays(ort, session, dims) {
     },
     score,
     run: async () => void (await score()),
-    free: () => {},
   };
 }
 
@@ -68,24 +69,25 @@ async function onBuffers(ort, session, dims) {
   const device = await ort.env.webgpu.device;
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = /** @type {any} */ (globalThis).GPUBufferUsage;
   const size = 4 * dims.reduce((a, b) => a * b);
-  const tensor = (/** @type {number[]} */ shape) => {
+  const input = (/** @type {number[]} */ shape) => {
     // Bindings are multiples of 16 bytes.
     const bytes = Math.ceil((4 * shape.reduce((a, b) => a * b)) / 16) * 16;
     const buffer = device.createBuffer({ size: bytes, usage: STORAGE | COPY_SRC | COPY_DST });
     return { buffer, tensor: ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape }) };
   };
-  const [x, sigma, score] = [tensor(dims), tensor([1]), tensor(dims)];
+  const [x, sigma] = [input(dims), input([1])];
   const staging = device.createBuffer({ size, usage: MAP_READ | COPY_DST });
 
   /** Evaluates, and reads back `bytes` of the score: only then is it known to be done. */
   const evaluate = async (/** @type {number} */ bytes) => {
-    await session.run({ x: x.tensor, sigma: sigma.tensor }, { score: score.tensor });
+    const { score } = await session.run({ x: x.tensor, sigma: sigma.tensor });
     const encoder = device.createCommandEncoder();
-    encoder.copyBufferToBuffer(score.buffer, 0, staging, 0, bytes);
+    encoder.copyBufferToBuffer(score.gpuBuffer, 0, staging, 0, bytes);
     device.queue.submit([encoder.finish()]);
     await staging.mapAsync(1 /* READ */, 0, bytes);
     const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
     staging.unmap();
+    score.dispose();
     return values;
   };
   return {
@@ -95,6 +97,5 @@ async function onBuffers(ort, session, dims) {
     },
     score: () => evaluate(size),
     run: async () => void (await evaluate(4)),
-    free: () => [x.buffer, sigma.buffer, score.buffer, staging].forEach((buffer) => buffer.destroy()),
   };
 }
