@@ -19,7 +19,8 @@ mod bench {
     use ncsn::loss::Weighting;
     use ncsn::net::{Architecture, Picture, Preconditioning, UNetDescription};
     use ncsn::random::Key;
-    use ncsn::train::{Options, Precision, Trainer};
+    use ncsn::sample::Settings;
+    use ncsn::train::{Augmentation, Options, Precision, Trainer};
 
     pub fn main() {
         // `cargo bench` adds an argument of its own.
@@ -48,6 +49,8 @@ mod bench {
             sigma_min: 0.01,
             sigma_centre: 0.4,
             sigma_spread: 1.5,
+            levels: Settings::LEVELS,
+            augmentation: Augmentation::default(),
         };
         let mut trainer = Trainer::new(options, &pictures, &Device::flex()).expect("possible");
         let mut steps_done = |steps: usize| {
