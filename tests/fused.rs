@@ -9,7 +9,7 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::fused::{Chain, FusedError, Gpu, Network, View};
+use ncsn::fused::{Chain, FusedError, Gpu, Network, Style, View};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::{self, Weights};
 use ncsn::net::{self, Architecture, Picture, UNetDescription};
@@ -23,6 +23,13 @@ fn gpu() -> Gpu {
 
 fn fused(gpu: &Gpu, architecture: &Architecture, weights: &Weights) -> Network {
     block_on(Network::new(gpu, architecture, weights)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+const STYLES: [Style; 2] = [Style::Direct, Style::Staged];
+
+fn styled(gpu: &Gpu, architecture: &Architecture, weights: &Weights, style: Style) -> Network {
+    let network = block_on(Network::styled(gpu, architecture, weights, style));
+    network.unwrap_or_else(|error| panic!("{style:?}: {error}"))
 }
 
 fn burn(architecture: &Architecture, weights: &Weights) -> net::Network {
@@ -89,15 +96,17 @@ fn any_network_has_the_score_that_burn_gives_it() {
         let picture = description.picture;
         let architecture = Architecture::UNet(description);
         let weights = common::weights(&architecture);
-        let network = fused(&gpu, &architecture, &weights);
+        let networks = STYLES.map(|style| styled(&gpu, &architecture, &weights, style));
         let reference = burn(&architecture, &weights);
         let x = normal(batch * picture.dimension(), 1);
         let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
         for sigmas in [&sigmas[..], &[0.5]] {
-            let found = block_on(network.score(&x, sigmas)).expect("a score");
             let expected = burn_score(&reference, picture, &x, sigmas);
-            let error = relative(&found, &expected);
-            assert!(error < 1e-4, "{error} at {sigmas:?} with {architecture:?}");
+            for (style, network) in STYLES.iter().zip(&networks) {
+                let found = block_on(network.score(&x, sigmas)).expect("a score");
+                let error = relative(&found, &expected);
+                assert!(error < 1e-4, "{style:?}: {error} at {sigmas:?} with {architecture:?}");
+            }
         }
     }
 }
@@ -106,17 +115,22 @@ fn any_network_has_the_score_that_burn_gives_it() {
 fn the_published_model_has_the_score_that_burn_gives_it() {
     let bytes = std::fs::read("www/models/mnist.safetensors").expect("there");
     let ModelFile { card, weights } = ModelFile::read(&bytes).expect("a good model");
-    let network = fused(&gpu(), &card.architecture, &weights);
+    let gpu = gpu();
+    let networks = STYLES.map(|style| styled(&gpu, &card.architecture, &weights, style));
     let reference = burn(&card.architecture, &weights);
     let picture = card.architecture.picture();
     for sigma in [10.0f32, 1.0, 0.1] {
         let x: Vec<f32> =
             normal(2 * picture.dimension(), 3).iter().map(|z| 0.1 + sigma * z).collect();
-        let found = block_on(network.score(&x, &[sigma])).expect("a score");
-        let error = relative(&found, &burn_score(&reference, picture, &x, &[sigma]));
-        assert!(error < 1e-4, "{error} at {sigma}");
+        let expected = burn_score(&reference, picture, &x, &[sigma]);
+        for (style, network) in STYLES.iter().zip(&networks) {
+            let found = block_on(network.score(&x, &[sigma])).expect("a score");
+            let error = relative(&found, &expected);
+            assert!(error < 1e-4, "{style:?}: {error} at {sigma}");
+        }
     }
-    assert!(network.launches() < 40, "{} launches", network.launches());
+    let [_, staged] = networks;
+    assert!(staged.launches() < 25, "{} launches", staged.launches());
 }
 
 fn ends(network: &Network, program: &Program, seed: u64, chains: Range<usize>) -> Vec<f32> {

@@ -38,4 +38,5 @@ mod unet;
 pub use chain::{Chain, View};
 pub use error::FusedError;
 pub use gpu::Gpu;
+pub use lower::Style;
 pub use network::Network;

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::error::FusedError;
 use super::gpu::Gpu;
-use super::lower::{Kernel, Operand, lower};
+use super::lower::{Kernel, Operand, Style, lower};
 use super::plan::Plan;
 use super::run::{Flow, Run};
 use super::step::StepRow;
 use super::{platform, unet};
 use crate::net::Architecture;
 use crate::net::weights::Weights;
+
+/// More workgroup memory than this keeps GPUs from running several workgroups side by side.
+const MEMORY: usize = 1 << 14;
 
 /// A score network, ready to run. Clones share it.
 #[derive(Clone, Debug)]
@@ -50,11 +53,26 @@ impl Network {
         architecture: &Architecture,
         weights: &Weights,
     ) -> Result<Self, FusedError> {
+        let style = if gpu.is_software() { Style::Direct } else { Style::Staged };
+        Self::styled(gpu, architecture, weights, style).await
+    }
+
+    /// As [`Self::new`], with kernels of a given style.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub async fn styled(
+        gpu: &Gpu,
+        architecture: &Architecture,
+        weights: &Weights,
+        style: Style,
+    ) -> Result<Self, FusedError> {
         architecture.check()?;
         let mut plan = match architecture {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
         };
-        let lowered = lower(&plan);
+        let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
+        let lowered = lower(&plan, style, memory.min(MEMORY));
 
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         // The GPU has them now.

@@ -20,19 +20,19 @@ $end
     var mean = 0.0;
 $for t in SOURCES
     for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
-        for (var tile = 0u; tile < TILES_$t; tile++) {
-            let part = statistics$t[(n * TILES_$t + tile) * WIDTH_$t + c - REAL_$t];
-            mean += part.x * (1.0 / f32(TILES_$t * SIZE));
+        for (var tile = 0u; tile < TILES_OF_$t; tile++) {
+            let part = statistics$t[(n * TILES_OF_$t + tile) * STRIDE_OF_$t + c - REAL_$t];
+            mean += part.x * (1.0 / f32(TILES_OF_$t * SIZE));
         }
     }
 $end
     var spread = 0.0;
 $for t in SOURCES
     for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
-        for (var tile = 0u; tile < TILES_$t; tile++) {
-            let part = statistics$t[(n * TILES_$t + tile) * WIDTH_$t + c - REAL_$t];
+        for (var tile = 0u; tile < TILES_OF_$t; tile++) {
+            let part = statistics$t[(n * TILES_OF_$t + tile) * STRIDE_OF_$t + c - REAL_$t];
             let off = part.x - mean;
-            spread += part.y + f32(POSITIONS / TILES_$t) * off * off;
+            spread += part.y + f32(POSITIONS / TILES_OF_$t) * off * off;
         }
     }
 $end
@@ -46,9 +46,9 @@ $end
     let scale = affine[row + channel] * deviation;
     let shift = affine[row + CHANNELS + channel] - mean * scale;
 $for t in SOURCES
-    if channel >= BEGIN_$t && channel < BEGIN_$t + WIDTH_$t {
+    if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
         for (var i = n * POSITIONS; i < (n + 1) * POSITIONS; i++) {
-            let value = source$t[i * WIDTH_$t + channel - BEGIN_$t] * scale + shift;
+            let value = source$t[i * STRIDE_OF_$t + channel - BEGIN_$t] * scale + shift;
             to[i * CHANNELS + channel] = $if SILU silu(value) $else value $end;
         }
     }

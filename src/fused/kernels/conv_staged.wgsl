@@ -1,0 +1,146 @@
+// A sum of convolutions over one or more sources, as an implicit matrix product; conv_out.wgsl says
+// what becomes of it.
+//
+// A workgroup takes GROUP_TILES tiles of PIXELS neighbours, one below the other. It brings the
+// inputs that they share into workgroup memory, CHUNK channels at a time, and normalises and
+// activates them on the way: a normalisation is no pass of its own. Weights come through the cache,
+// four columns at a time.
+
+var<workgroup> stage: array<vec4f, STAGE>;
+$if NORM
+var<workgroup> moments: array<vec2f, NORM_CHANNELS>;
+var<workgroup> scales: array<f32, NORM_CHANNELS>;
+var<workgroup> shifts: array<f32, NORM_CHANNELS>;
+
+// Scale and shift of each channel, from the moments of the tiles that its writer left.
+fn normalisation(n: u32, index: u32) {
+    for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
+$for t in SOURCES
+        if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
+            let first = n * TILES_OF_$t * STRIDE_OF_$t + channel - BEGIN_$t;
+            var mean = 0.0;
+            for (var tile = 0u; tile < TILES_OF_$t; tile++) {
+                mean += statistics$t[first + tile * STRIDE_OF_$t].x * (1.0 / f32(TILES_OF_$t));
+            }
+            var spread = 0.0;
+            for (var tile = 0u; tile < TILES_OF_$t; tile++) {
+                let part = statistics$t[first + tile * STRIDE_OF_$t];
+                let off = part.x - mean;
+                spread += part.y + f32(POSITIONS / TILES_OF_$t) * off * off;
+            }
+            moments[channel] = vec2f(mean, spread);
+        }
+$end
+    }
+    workgroupBarrier();
+$if MODULATED
+    let row = (step.row + n * step.row_stride) * ROW + OFFSET;
+$else
+    let row = 0u;
+$end
+    for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
+        var real = 0u;
+$for t in SOURCES
+        if channel >= BEGIN_$t { real = min(channel - BEGIN_$t + REAL_$t, REAL_END_$t - 1); }
+$end
+        let first = real / SIZE * SIZE;
+        var mean = 0.0;
+        var spread = 0.0;
+$for t in SOURCES
+        for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
+            mean += moments[c - REAL_$t + BEGIN_$t].x * (1.0 / f32(SIZE));
+        }
+$end
+$for t in SOURCES
+        for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
+            let moment = moments[c - REAL_$t + BEGIN_$t];
+            let off = moment.x - mean;
+            spread += moment.y + f32(POSITIONS) * off * off;
+        }
+$end
+        let scale = affine[row + channel] * inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
+        scales[channel] = scale;
+        shifts[channel] = affine[row + NORM_CHANNELS + channel] - mean * scale;
+    }
+    workgroupBarrier();
+}
+$end
+
+@compute @workgroup_size(GROUP_LANES, GROUP_TILES)
+fn main(
+    @builtin(global_invocation_id) id: vec3u,
+    @builtin(local_invocation_id) local: vec3u,
+    @builtin(local_invocation_index) index: u32,
+    @builtin(workgroup_id) group: vec3u,
+) {
+    let lane = id.x;
+    let n = id.z;
+    let first = group.y / TILES_ACROSS * GROUP_TILES; // the first of the workgroup's rows
+    let y = first + local.y;
+    let x = group.y % TILES_ACROSS * PIXELS;
+    let tile = y * TILES_ACROSS + group.y % TILES_ACROSS;
+$if NORM
+    normalisation(n, index);
+$end
+
+$for q in QUADS
+    let bias$q = parameters[(BIAS + COLUMN_$[$q * 4]) / 4 + lane];
+$for r in FOUR
+$for p in PIXELS
+    var sum$px$[$q * 4 + $r] = bias$q[$r];
+$end
+$end
+$end
+
+$for t in TERMS
+    for (var chunk = 0u; chunk < CHANNELS_$t / 4; chunk += CHUNK_$t) {
+        workgroupBarrier();
+        for (var i = index; i < CHUNK_$t * REACH_$t * DEPTH_$t; i += GROUP) {
+            let c = chunk + i % CHUNK_$t;
+            let column = x * STRIDE_$t + i / CHUNK_$t % REACH_$t - PAD_$t; // wraps below zero
+            let row = first * STRIDE_$t + i / CHUNK_$t / REACH_$t - PAD_$t;
+            var value = vec4f();
+            if row < HEIGHT_$t && column < WIDTH_$t {
+                let position = (n * HEIGHT_$t + row) * WIDTH_$t + column;
+$for u in PARTS_$t
+                if c >= PART_$tx$u && c < PART_$tx$u + PART_CHANNELS_$tx$u {
+                    value = source$tx$u[position * PART_CHANNELS_$tx$u + c - PART_$tx$u];
+                }
+$end
+$if NORM_$t
+                let scale = vec4f(scales[c * 4], scales[c * 4 + 1], scales[c * 4 + 2], scales[c * 4 + 3]);
+                let shift = vec4f(shifts[c * 4], shifts[c * 4 + 1], shifts[c * 4 + 2], shifts[c * 4 + 3]);
+                value = value * scale + shift;
+$if NORM_SILU
+                value = value / (1.0 + exp(-value));
+$end
+$end
+            }
+            stage[i] = value;
+        }
+        workgroupBarrier();
+        for (var ky = 0u; ky < KERNEL_$t; ky++) {
+            let line = (local.y * STRIDE_$t + ky * DILATION_$t) * REACH_$t * CHUNK_$t;
+            let below = WEIGHTS_$t / 4 + (ky * KERNEL_$t * CHANNELS_$t + chunk * 4) * (OUTPUTS / 4) + lane;
+            for (var c = 0u; c < CHUNK_$t; c++) {
+                let w = below + c * OUTPUTS;
+$for i in REACH_$t
+                let in$i = stage[line + $i * CHUNK_$t + c];
+$end
+$for k in KERNEL_$t
+$for j in FOUR
+$for q in QUADS
+                let w$kx$jx$q = parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4) + COLUMN_$[$q * 4] / 4];
+$for p in PIXELS
+$for r in FOUR
+                sum$px$[$q * 4 + $r] += in$[$p * STRIDE_$t + $k * DILATION_$t][$j] * w$kx$jx$q[$r];
+$end
+$end
+$end
+$end
+$end
+            }
+        }
+    }
+$end
+    if y >= HEIGHT { return; }

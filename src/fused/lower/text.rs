@@ -1,0 +1,88 @@
+//! A kernel's text and bindings as they are put together.
+
+use super::super::template::Values;
+use super::{Kernel, Operand};
+
+/// A kernel's text as it grows.
+pub struct Text {
+    template: String,
+    helpers: String,
+    /// What the template's names stand for.
+    pub values: Values,
+    bindings: String,
+    operands: Vec<Operand>,
+    written: usize,
+    /// Whether it reads the step's numbers.
+    pub step: bool,
+}
+
+impl Text {
+    /// A kernel with this template as its entry point.
+    pub fn new(template: &'static str) -> Self {
+        Self {
+            template: template.to_owned(),
+            helpers: String::new(),
+            values: Values::default(),
+            bindings: String::new(),
+            operands: Vec::new(),
+            written: 0,
+            step: false,
+        }
+    }
+
+    /// Binds an operand as numbers that are read.
+    pub fn read(&mut self, name: impl AsRef<str>, operand: Operand) {
+        self.read_as(name, "f32", operand);
+    }
+
+    /// Binds an operand as elements that are read.
+    pub fn read_as(&mut self, name: impl AsRef<str>, element: &str, operand: Operand) {
+        self.bind("read", name.as_ref(), element, operand);
+    }
+
+    /// Binds an operand as elements that are written.
+    pub fn write(&mut self, name: &str, element: &str, operand: Operand) {
+        self.written += 1;
+        self.bind("read_write", name, element, operand);
+    }
+
+    fn bind(&mut self, access: &str, name: &str, element: &str, operand: Operand) {
+        let binding = self.operands.len();
+        self.bindings += &format!(
+            "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;\n"
+        );
+        self.operands.push(operand);
+    }
+
+    /// The kernel reads the step's numbers.
+    pub fn with_step(mut self) -> Self {
+        self.step = true;
+        self
+    }
+
+    /// Continues the entry point.
+    pub fn then(mut self, template: &'static str) -> Self {
+        self.template += template;
+        self
+    }
+
+    /// Adds functions that the entry point calls.
+    pub fn helper(mut self, text: &str) -> Self {
+        self.helpers += text;
+        self
+    }
+
+    /// The kernel, with its workgroups for one picture.
+    pub fn finish(mut self, groups: [usize; 2]) -> Kernel {
+        if self.step {
+            self.bindings +=
+                &format!("@group(0) @binding({}) var<uniform> step: Step;\n", self.operands.len());
+            self.bindings += include_str!("../kernels/step.wgsl");
+            self.operands.push(Operand::Step);
+        }
+        let body = self.values.expand(&self.template);
+        let source = [self.values.constants(), self.bindings, self.helpers, body].concat();
+        let groups = groups.map(|count| count as u32);
+        Kernel { source, operands: self.operands, written: self.written, groups }
+    }
+}
