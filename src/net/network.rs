@@ -9,6 +9,7 @@ use super::unet::UNet;
 
 /// A noise-conditional score network on a Burn device: any of the architectures.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one network, or two, at a time")]
 pub enum Network {
     /// See [`UNet`].
     UNet(UNet),
