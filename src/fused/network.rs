@@ -40,6 +40,11 @@ pub(super) struct Compiled {
 }
 
 impl Network {
+    /// Whether there are kernels for this kind of network.
+    pub fn supports(architecture: &Architecture) -> bool {
+        matches!(architecture, Architecture::UNet(_))
+    }
+
     /// Uploads the weights and compiles the kernels.
     ///
     /// # Errors
@@ -53,6 +58,7 @@ impl Network {
         architecture.check()?;
         let mut plan = match architecture {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
+            Architecture::RefineNet(_) => return Err(FusedError::Unsupported("RefineNets")),
         };
         let lowered = lower(&plan);
 

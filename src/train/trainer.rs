@@ -13,8 +13,8 @@ use super::shards::Shards;
 use super::{Augmentation, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
-use crate::net::weights::{self, Weights};
 use crate::net::Network;
+use crate::net::weights::{self, Weights};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::sample::{Chain, Program};
@@ -226,9 +226,12 @@ impl Trainer {
         const PICTURES: usize = 256;
         const BATCH: usize = 64;
         let Options { sigma_max, sigma_min, .. } = self.options;
+        let usual = Ladder { sigma_max, sigma_min, levels: LEVELS };
+        // A network that knows few levels is asked at these.
+        let own = self.options.architecture.ladder().filter(|own| own.levels <= 2 * LEVELS);
         let indices: Vec<usize> = (0..pictures.len().min(PICTURES)).collect();
         let mut table = Vec::with_capacity(LEVELS);
-        for sigma in (Ladder { sigma_max, sigma_min, levels: LEVELS }).sigmas() {
+        for sigma in own.unwrap_or(usual).sigmas() {
             let mut sum = 0.0;
             for (step, indices) in (0..).zip(indices.chunks(BATCH)) {
                 let sigmas = vec![sigma; indices.len()];

@@ -39,11 +39,8 @@ impl InstanceNormPlus {
         let [_, channels, ..] = x.dims();
         let table = self.table.val().select(0, rows.clone());
         let [n, _] = table.dims();
-        let [gamma, alpha, beta] = table
-            .reshape([n, 3 * channels, 1, 1])
-            .chunk(3, 1)
-            .try_into()
-            .expect("three thirds");
+        let [gamma, alpha, beta] =
+            table.reshape([n, 3 * channels, 1, 1]).chunk(3, 1).try_into().expect("three thirds");
 
         let means = x.clone().mean_dim(3).mean_dim(2);
         let centred = x - means.clone();
@@ -221,9 +218,11 @@ impl Refinement {
         let fused = if self.fuse.is_empty() {
             adapted.next()
         } else {
-            let resized = self.fuse.iter().zip(adapted).map(|(conv, x)| {
-                resize(conv.forward(x, rows, |x| x), height, width)
-            });
+            let resized = self
+                .fuse
+                .iter()
+                .zip(adapted)
+                .map(|(conv, x)| resize(conv.forward(x, rows, |x| x), height, width));
             resized.reduce(|sum, x| sum + x)
         };
         let x = elu(fused.expect("a stage is always there"));
@@ -274,5 +273,5 @@ fn resize_rows(x: Tensor<4>, width: usize) -> Tensor<4> {
         }
     }
     let matrix = Tensor::<2>::from_data(TensorData::new(matrix, [w, width]), &x.device());
-    x.reshape([n * c * h, w]).matmul(matrix).reshape([n, c, h, width])
+    x.clone().reshape([n * c * h, w]).matmul(matrix.cast(x.dtype())).reshape([n, c, h, width])
 }

@@ -72,7 +72,7 @@ impl Stage {
     }
 }
 
-/// What a network with [`Variant`] does at one σ.
+/// What a network does at one σ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtSigma {
     /// The row of each normalisation's table.
@@ -81,9 +81,11 @@ pub struct AtSigma {
     pub factor: f32,
 }
 
-/// A layer with parameters, under its name in the Burn module and in the published `state_dict`.
+/// A layer with parameters.
 pub(crate) struct Layer {
+    /// Its name in the Burn module.
     pub name: String,
+    /// Its name in the published `state_dict`.
     pub published: String,
     pub kind: LayerKind,
 }
@@ -93,6 +95,16 @@ pub(crate) enum LayerKind {
     Conv { inputs: usize, outputs: usize, kernel: usize, bias: bool },
     /// An InstanceNorm++.
     Norm { channels: usize },
+}
+
+impl Variant {
+    /// What it is called in model files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ncsn => "ncsn",
+            Self::Ncsnv2 => "ncsnv2",
+        }
+    }
 }
 
 impl Depth {
@@ -178,7 +190,7 @@ impl RefineNetDescription {
     }
 
     /// Checks that the sizes are sane and fit together.
-    pub(in crate::net) fn check(&self) -> Result<(), DescriptionError> {
+    pub(crate) fn check(&self) -> Result<(), DescriptionError> {
         let fail = |message: String| Err(DescriptionError(message));
         let Picture { channels, height, width } = self.picture;
         let sizes = [
@@ -232,13 +244,9 @@ impl RefineNetDescription {
         list.conv("begin", "begin_conv", self.picture.channels, self.ngf, 3);
         for (i, (stage, number)) in stages.iter().zip(self.depth.numbers()).enumerate() {
             for block in 0..2 {
-                let first = (block == 0).then_some(stage);
-                list.residual(
-                    &format!("stages.{i}.{block}"),
-                    &format!("res{number}.{block}"),
-                    stage,
-                    first,
-                );
+                let (name, published) =
+                    (format!("stages.{i}.{block}"), format!("res{number}.{block}"));
+                list.residual(&name, &published, stage, block == 0);
             }
         }
         let numbers = self.depth.refinement_numbers().iter().rev();
@@ -273,17 +281,17 @@ impl Layers {
         self.push(name, published, LayerKind::Norm { channels });
     }
 
-    /// A residual block; `first` is its stage where it changes the shape.
-    fn residual(&mut self, name: &str, published: &str, stage: &Stage, first: Option<&Stage>) {
-        let inputs = first.map_or(stage.outputs, |stage| stage.inputs);
+    /// A residual block: the first of its stage, which changes the shape, or the one after it.
+    fn residual(&mut self, name: &str, published: &str, stage: &Stage, first: bool) {
+        let inputs = if first { stage.inputs } else { stage.outputs };
         // The published block that halves wraps its second convolution and its shortcut.
-        let wrapped = if first.is_some_and(|stage| stage.halves) { ".conv" } else { "" };
+        let wrapped = if first && stage.halves { ".conv" } else { "" };
         self.norm(&format!("{name}.norm1"), &format!("{published}.normalize1"), inputs);
         self.conv(&format!("{name}.conv1"), &format!("{published}.conv1"), inputs, inputs, 3);
         self.norm(&format!("{name}.norm2"), &format!("{published}.normalize2"), inputs);
         let conv2 = format!("{published}.conv2{wrapped}");
         self.conv(&format!("{name}.conv2"), &conv2, inputs, stage.outputs, 3);
-        if let Some(kernel) = first.and_then(Stage::shortcut) {
+        if let Some(kernel) = stage.shortcut().filter(|_| first) {
             let shortcut = format!("{published}.shortcut{wrapped}");
             self.conv(&format!("{name}.shortcut"), &shortcut, inputs, stage.outputs, kernel);
         }
@@ -298,7 +306,8 @@ impl Layers {
         output_units: usize,
     ) {
         for input in 0..inputs {
-            let names = (format!("{name}.adapt.{input}"), format!("{published}.adapt_convs.{input}"));
+            let names =
+                (format!("{name}.adapt.{input}"), format!("{published}.adapt_convs.{input}"));
             self.units(&names.0, &names.1, stage.outputs, RefineNetDescription::ADAPT_UNITS);
         }
         if inputs > 1 {

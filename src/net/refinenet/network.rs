@@ -49,8 +49,10 @@ impl RefineNet {
         self.raw(x, &rows) * Tensor::from_data(factors, &device)
     }
 
+    /// What is multiplied by [`AtSigma::factor`], computed in the type of the weights.
     fn raw(&self, x: Tensor<4>, rows: &Rows) -> Tensor<4> {
-        let mut x = self.begin.forward(x * 2.0 - 1.0);
+        let (outside, inside) = (x.dtype(), self.begin.weight.dtype());
+        let mut x = self.begin.forward((x * 2.0 - 1.0).cast(inside));
         let mut stages = Vec::with_capacity(self.stages.len());
         for blocks in &self.stages {
             x = blocks.iter().fold(x, |x, block| block.forward(x, rows));
@@ -61,6 +63,6 @@ impl RefineNet {
             refined = Some(refinement.forward(stage, refined, rows));
         }
         let x = refined.expect("every depth has stages");
-        self.end.forward(elu(self.norm.forward(x, rows)))
+        self.end.forward(elu(self.norm.forward(x, rows))).cast(outside)
     }
 }
