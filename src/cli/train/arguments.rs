@@ -214,7 +214,7 @@ impl Arguments {
             batch: optimisation.batch,
             accumulate: optimisation.accumulate,
             precision: optimisation.precision,
-            learning_rate: optimisation.lr.unwrap_or(net.learning_rate()),
+            learning_rate: optimisation.lr.unwrap_or(network.net.learning_rate()),
             warm_up: optimisation.warm_up,
             clip: optimisation.clip,
             ema_decay: optimisation.ema,
