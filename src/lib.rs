@@ -20,7 +20,7 @@
 //! | [`likelihood`] | how probable pictures are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
-//! | `data`, `train`, `onnx`, `cli` | native only: pictures from disk, the trainer, models for other runtimes, the two binaries |
+//! | `data`, `train`, `import`, `onnx`, `cli` | native only: pictures from disk, the trainer, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: what JavaScript sees |
 
 #![warn(missing_docs)]
@@ -42,6 +42,8 @@ pub mod fused;
 pub mod cli;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub mod import;
 #[cfg(not(target_family = "wasm"))]
 pub mod onnx;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]

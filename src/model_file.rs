@@ -26,8 +26,12 @@ pub struct Card {
     pub architecture: Architecture,
     /// The sampler settings that suit this model.
     pub sampler: Settings,
-    /// How it was trained.
-    pub training: Training,
+    /// How it was trained, where this project trained it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
+    /// What it was imported from, where this project did not train it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<String>,
     /// The licence of the data it was trained on.
     pub licence: String,
 }
@@ -160,20 +164,36 @@ impl ModelFile {
         Ok(Self { card, weights })
     }
 
-    /// The file's bytes, with tensors in f16.
+    /// The file's bytes, with tensors in f16: half the size, and no difference that one could see.
     ///
     /// # Errors
     /// [`ModelError::NotFinite`] where a value is not finite in f16; otherwise only what the
     /// container itself refuses.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
+        self.write_as(Dtype::F16, |value| {
+            let half = f16::from_f32(value);
+            half.is_finite().then_some(half.to_le_bytes())
+        })
+    }
+
+    /// The file's bytes, with tensors in f32, to the last bit.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_f32(&self) -> Result<Vec<u8>, ModelError> {
+        self.write_as(Dtype::F32, |value| value.is_finite().then_some(value.to_le_bytes()))
+    }
+
+    fn write_as<const N: usize>(
+        &self,
+        dtype: Dtype,
+        encode: fn(f32) -> Option<[u8; N]>,
+    ) -> Result<Vec<u8>, ModelError> {
         let mut tensors = Vec::with_capacity(self.weights.len());
         for (name, array) in &self.weights {
-            let halves: Vec<f16> = array.values.iter().map(|&v| f16::from_f32(v)).collect();
-            if !halves.iter().all(|value| value.is_finite()) {
-                return Err(ModelError::NotFinite(name.clone()));
-            }
-            let bytes = halves.iter().flat_map(|value| value.to_le_bytes()).collect();
-            tensors.push((name, Halves { shape: array.shape.clone(), bytes }));
+            let values: Option<Vec<_>> = array.values.iter().map(|&value| encode(value)).collect();
+            let bytes = values.ok_or_else(|| ModelError::NotFinite(name.clone()))?.concat();
+            tensors.push((name, Encoded { dtype, shape: array.shape.clone(), bytes }));
         }
         let card = serde_json::to_string(&self.card)?;
         let metadata = HashMap::from([("card".to_owned(), card)]);
@@ -219,15 +239,16 @@ fn values(tensor: &TensorView<'_>) -> Vec<f32> {
     }
 }
 
-/// A tensor of f16, ready to be written.
-struct Halves {
+/// A tensor, ready to be written.
+struct Encoded {
+    dtype: Dtype,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-impl View for Halves {
+impl View for Encoded {
     fn dtype(&self) -> Dtype {
-        Dtype::F16
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {

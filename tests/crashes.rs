@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cli::{fail, folder_with_bars, read, succeed, train};
+use cli::{fail, folder_with_bars, read, succeed, train, training};
 
 const RUN: [&str; 6] = ["--out", "m.safetensors", "--save-every", "0", "--sample-every", "50"];
 
@@ -136,9 +136,9 @@ fn a_diverging_run_stops_and_keeps_its_last_good_state() {
 
     // The advice works, and nothing of the divergence is left.
     succeed(&mut train(at, &[&resume[..], &["--lr", "1e-3"]].concat()));
-    let model = read(&at.join("m.safetensors"));
-    assert_eq!(model.card.training.steps, 80);
-    let (_, loss) = model.card.training.held_out[4];
+    let training = training(&at.join("m.safetensors"));
+    assert_eq!(training.steps, 80);
+    let (_, loss) = training.held_out[4];
     assert!(loss < 32.0, "worse than a network that answers 0: {loss}");
 }
 

@@ -45,7 +45,7 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn the_description_lists_the_tensors_that_the_module_has() {
     let mut variants = vec![common::tiny()];
-    let Architecture::UNet(mut deep) = common::tiny();
+    let Architecture::UNet(mut deep) = common::tiny() else { panic!("the tiny model is a U-Net") };
     (deep.blocks, deep.widths, deep.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
     (deep.picture.channels, deep.groups) = (3, 2);
     variants.push(Architecture::UNet(deep));

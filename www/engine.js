@@ -31,7 +31,8 @@ import { startWorkers } from "./workers.js";
  * @property {{ channels: number, height: number, width: number }} picture
  * @property {SamplerSettings} sampler what its trainer recommends
  * @property {number} parameters
- * @property {{ data: string, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} training
+ * @property {{ data: string, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} [training]
+ * @property {string} [imported]
  * @property {string} licence
  */
 /**

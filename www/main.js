@@ -91,6 +91,7 @@ function showCard(card) {
     ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
     ["Trained on", training?.data],
     ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
+    ["Imported from", card.imported],
     ["Licence", card.licence],
   ];
   $("card").replaceChildren(

@@ -4,6 +4,7 @@ pub mod device;
 pub mod engine;
 pub mod export;
 pub mod grid;
+pub mod import;
 pub mod likelihood;
 pub mod ncsn;
 pub mod picture;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use super::{export, likelihood, plan, sample};
+use super::{export, import, likelihood, plan, sample};
 use crate::model_file::ModelFile;
 
 /// Score-based generative models: what one does before and after training.
@@ -22,6 +22,7 @@ enum Command {
     Sample(Box<sample::Sample>),
     Likelihood(likelihood::Likelihood),
     Export(export::Export),
+    Import(import::Import),
 }
 
 /// The program.
@@ -34,6 +35,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
         Command::Export(arguments) => export::export(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
     }
 }
 

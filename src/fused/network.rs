@@ -43,6 +43,11 @@ pub(super) struct Compiled {
 }
 
 impl Network {
+    /// Whether there are kernels for this kind of network.
+    pub fn supports(architecture: &Architecture) -> bool {
+        matches!(architecture, Architecture::UNet(_))
+    }
+
     /// Uploads the weights and compiles the kernels.
     ///
     /// # Errors
@@ -70,6 +75,7 @@ impl Network {
         architecture.check()?;
         let mut plan = match architecture {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
+            Architecture::RefineNet(_) => return Err(FusedError::Unsupported("RefineNets")),
         };
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
         let lowered = lower(&plan, style, memory.min(MEMORY));

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::precondition::Preconditioning;
+use super::refinenet::RefineNetDescription;
+use crate::noise::Ladder;
 
 /// The shape of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,8 @@ impl Picture {
 pub enum Architecture {
     /// A U-Net conditioned on a continuous σ.
     UNet(UNetDescription),
+    /// NCSN's and NCSNv2's own networks.
+    RefineNet(RefineNetDescription),
 }
 
 /// The sizes of a U-Net; see [`super::unet`] for how they are wired.
@@ -79,6 +83,23 @@ impl Architecture {
     pub fn picture(&self) -> Picture {
         match self {
             Self::UNet(unet) => unet.picture,
+            Self::RefineNet(refinenet) => refinenet.picture,
+        }
+    }
+
+    /// The noise levels that it is trained on; `None` where it is conditioned on a continuous σ.
+    pub fn ladder(&self) -> Option<Ladder> {
+        match self {
+            Self::UNet(_) => None,
+            Self::RefineNet(refinenet) => Some(refinenet.ladder),
+        }
+    }
+
+    /// The scale of the data that it is preconditioned for; `None` where it is not.
+    pub fn preconditioning(&self) -> Option<Preconditioning> {
+        match self {
+            Self::UNet(unet) => Some(unet.preconditioning),
+            Self::RefineNet(_) => None,
         }
     }
 
@@ -89,6 +110,7 @@ impl Architecture {
     pub fn check(&self) -> Result<(), DescriptionError> {
         match self {
             Self::UNet(unet) => unet.check(),
+            Self::RefineNet(refinenet) => refinenet.check(),
         }
     }
 
@@ -96,6 +118,7 @@ impl Architecture {
     pub fn tensors(&self) -> Vec<TensorShape> {
         match self {
             Self::UNet(unet) => unet.tensors(),
+            Self::RefineNet(refinenet) => refinenet.tensors(),
         }
     }
 

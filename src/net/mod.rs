@@ -1,11 +1,12 @@
 //! Networks: each is described once, as plain data, from which every executor builds its own.
 //!
 //! [`description`] says what a network is (kind, sizes, and the name and shape of each of its
-//! tensors), [`precondition`] how σ enters and leaves it, and [`weights`] what its tensors hold;
-//! none of them knows Burn. [`Network`] is the Burn module, made of the layers of [`layers`].
+//! tensors), [`precondition`] how σ enters and leaves the U-Net, and [`weights`] what its tensors
+//! hold; none of them knows Burn. [`Network`] is the Burn module, made of the layers of [`layers`].
 
 pub mod description;
 pub mod precondition;
+pub mod refinenet;
 pub mod weights;
 
 #[cfg(feature = "burn")]
@@ -19,5 +20,8 @@ pub use description::{Architecture, DescriptionError, Picture, UNetDescription};
 #[cfg(feature = "burn")]
 pub use network::Network;
 pub use precondition::Preconditioning;
+#[cfg(feature = "burn")]
+pub use refinenet::RefineNet;
+pub use refinenet::{Depth, RefineNetDescription, Variant};
 #[cfg(feature = "burn")]
 pub use unet::UNet;

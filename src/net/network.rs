@@ -4,13 +4,17 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::description::{Architecture, DescriptionError};
+use super::refinenet::RefineNet;
 use super::unet::UNet;
 
 /// A noise-conditional score network on a Burn device: any of the architectures.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one network, or two, at a time")]
 pub enum Network {
     /// See [`UNet`].
     UNet(UNet),
+    /// See [`RefineNet`].
+    RefineNet(RefineNet),
 }
 
 impl Network {
@@ -22,6 +26,9 @@ impl Network {
         architecture.check()?;
         Ok(match architecture {
             Architecture::UNet(description) => Self::UNet(UNet::new(description, device)),
+            Architecture::RefineNet(description) => {
+                Self::RefineNet(RefineNet::new(description, device))
+            }
         })
     }
 
@@ -31,6 +38,7 @@ impl Network {
     pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         match self {
             Self::UNet(unet) => unet.score(x, sigmas),
+            Self::RefineNet(refinenet) => refinenet.score(x, sigmas),
         }
     }
 

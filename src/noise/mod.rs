@@ -79,6 +79,14 @@ impl Ladder {
         self.sigma_min * (self.sigma_max / self.sigma_min).powf(fraction.clamp(0.0, 1.0))
     }
 
+    /// The index, from 0, of the level that is nearest to σ > 0 in log σ.
+    pub fn nearest(&self, sigma: f32) -> usize {
+        let last = self.levels.saturating_sub(1);
+        let steps = (f64::from(self.sigma_max) / f64::from(sigma)).ln() / self.ratio().ln();
+        // A ladder whose levels are all the same has no ratio to divide by.
+        if steps.is_finite() { (steps.round().max(0.0) as usize).min(last) } else { last }
+    }
+
     /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighbouring levels; 1 for a single level.
     pub fn ratio(&self) -> f64 {
         if self.levels == 1 {

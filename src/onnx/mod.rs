@@ -86,6 +86,7 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     let (x, sigma) = (graph.input("x"), graph.input("sigma"));
     let score = match &model.card.architecture {
         Architecture::UNet(sizes) => unet::score(&mut graph, sizes, &x, &sigma)?,
+        Architecture::RefineNet(_) => return Err(ExportError::Architecture("refinenet")),
     };
     graph.rename(&score, "score");
 

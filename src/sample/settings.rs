@@ -6,7 +6,8 @@ use thiserror::Error;
 use super::edm::{self, Churn};
 use super::program::{Program, Start};
 use super::{consistent, diffusion, langevin};
-use crate::noise::{Ladder, LadderError};
+use crate::net::{Architecture, RefineNetDescription, Variant};
+use crate::noise::{Ladder, LadderError, rules};
 
 /// Which sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +149,26 @@ impl Settings {
         }
     }
 
+    /// What a network does well with on a ladder: the published settings for NCSN's and NCSNv2's own
+    /// networks, on the ladder that is theirs, and otherwise [`Self::recommended`].
+    pub fn for_network(architecture: &Architecture, ladder: Ladder) -> Self {
+        let recommended = Self::recommended(ladder.sigma_max, ladder.sigma_min);
+        let Architecture::RefineNet(RefineNetDescription { variant, ladder, .. }) = *architecture
+        else {
+            return Self { ladder, ..recommended };
+        };
+        let smallest = f64::from(ladder.sigma_min * ladder.sigma_min);
+        let (steps_each, step) = match variant {
+            // T = 100 and ε = 2e-5 (4e-5 as the paper counts) at σ_L = 0.01.
+            Variant::Ncsn => (100, 0.2),
+            // T as published for CIFAR-10, and the ε that goes with it (technique 4).
+            Variant::Ncsnv2 => (5, rules::step(5, ladder.ratio())),
+        };
+        let step_lr = three_digits((step * smallest) as f32);
+        let sampler = Sampler::Langevin;
+        Self { sampler, ladder, steps_each, step_lr, denoise: true, ..recommended }
+    }
+
     /// Checks everything and writes the program.
     ///
     /// # Errors
@@ -234,6 +255,7 @@ fn three_digits(value: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{Depth, Picture};
     use crate::sample::Update;
 
     fn settings() -> Settings {
@@ -258,6 +280,25 @@ mod tests {
             let program = Settings { sampler, ..settings() }.program().expect("possible");
             assert_eq!(program.nfe(), nfe, "{sampler:?}");
         }
+    }
+
+    /// The settings of NCSN's code, and of NCSNv2's for CIFAR-10.
+    #[test]
+    fn published_networks_come_with_their_published_settings() {
+        let picture = Picture { channels: 3, height: 32, width: 32 };
+        let settings = |variant, ladder| {
+            let depth = Depth::Standard;
+            let net = RefineNetDescription { variant, picture, depth, ngf: 128, ladder };
+            let settings = Settings::for_network(&Architecture::RefineNet(net), ladder);
+            assert_eq!((settings.sampler, settings.ladder), (Sampler::Langevin, ladder));
+            assert!(settings.denoise && settings.program().is_ok());
+            (settings.steps_each, settings.step_lr)
+        };
+        let ladder = |sigma_max, levels| Ladder { sigma_max, sigma_min: 0.01, levels };
+        assert_eq!(settings(Variant::Ncsn, ladder(1.0, 10)), (100, 2e-5));
+        let (steps_each, step_lr) = settings(Variant::Ncsnv2, ladder(50.0, 232));
+        assert_eq!(steps_each, 5);
+        assert!((step_lr / 6.2e-6 - 1.0).abs() < 0.01, "{step_lr}");
     }
 
     #[test]

@@ -33,9 +33,17 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
-        let sigma = |i: usize| {
-            let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
-            ln.exp().clamp(options.sigma_min, options.sigma_max)
+        let ladder = options.architecture.ladder().map(|ladder| ladder.sigmas());
+        let sigma = |i: usize| match &ladder {
+            // Every level alike, as published.
+            Some(sigmas) => {
+                let level = (key.uniform(i as u32) * sigmas.len() as f32) as usize;
+                sigmas[level.min(sigmas.len() - 1)]
+            }
+            None => {
+                let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
+                ln.exp().clamp(options.sigma_min, options.sigma_max)
+            }
         };
         let sigmas = part.clone().map(sigma).collect();
         let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };

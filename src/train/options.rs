@@ -69,6 +69,9 @@ impl Options {
     pub fn check(&self) -> Result<(), OptionsError> {
         let fail = |message: String| Err(OptionsError(message));
         self.architecture.check().map_err(|e| OptionsError(e.to_string()))?;
+        if self.architecture.preconditioning().is_none() && self.weighting != Weighting::Paper {
+            return fail("this network is not preconditioned: its weighting is the paper's".into());
+        }
         let Self { sigma_max, sigma_min, levels, .. } = *self;
         let ladder = Ladder { sigma_max, sigma_min, levels };
         ladder.check().map_err(|e| OptionsError(e.to_string()))?;

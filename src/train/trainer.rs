@@ -13,8 +13,8 @@ use super::shards::Shards;
 use super::{Augmentation, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
+use crate::net::Network;
 use crate::net::weights::{self, Weights};
-use crate::net::{Architecture, Network};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::sample::{Chain, Program};
@@ -226,9 +226,12 @@ impl Trainer {
         const PICTURES: usize = 256;
         const BATCH: usize = 64;
         let Options { sigma_max, sigma_min, .. } = self.options;
+        let usual = Ladder { sigma_max, sigma_min, levels: LEVELS };
+        // A network that knows few levels is asked at these.
+        let own = self.options.architecture.ladder().filter(|own| own.levels <= 2 * LEVELS);
         let indices: Vec<usize> = (0..pictures.len().min(PICTURES)).collect();
         let mut table = Vec::with_capacity(LEVELS);
-        for sigma in (Ladder { sigma_max, sigma_min, levels: LEVELS }).sigmas() {
+        for sigma in own.unwrap_or(usual).sigmas() {
             let mut sum = 0.0;
             for (step, indices) in (0..).zip(indices.chunks(BATCH)) {
                 let sigmas = vec![sigma; indices.len()];
@@ -272,10 +275,10 @@ impl Trainer {
 /// The weighted loss of a part of a batch, over the number of pictures in the *whole* batch, so that
 /// the losses of the parts add up to the batch's.
 fn loss(network: &Network, batch: Batch, options: &Options) -> Tensor<1> {
-    let Architecture::UNet(unet) = &options.architecture;
-    let weight = |&sigma: &f32| {
-        options.weighting.factor(sigma, &unet.preconditioning) / options.batch as f32
-    };
+    let data = options.architecture.preconditioning();
+    // Who is not preconditioned has no other weighting than the paper's; `Options::check` sees to it.
+    let factor = |sigma| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
+    let weight = |&sigma: &f32| factor(sigma) / options.batch as f32;
     let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
     let weights = TensorData::new(weights, [batch.sigmas.len()]);
     let weights = Tensor::<1>::from_data(weights, &batch.noise.device());

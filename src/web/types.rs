@@ -43,7 +43,8 @@ export interface Card {
   architecture: { kind: string; [size: string]: unknown };
   /** The recommended settings. */
   sampler: SamplerSettings;
-  training: {
+  /** How it was trained, where this project trained it. */
+  training?: {
     data: string;
     pictures: number;
     steps: number;
@@ -55,6 +56,8 @@ export interface Card {
     /** Pairs of σ and the held-out loss ½‖σ s + z‖². */
     held_out: [number, number][];
   };
+  /** What it was imported from, where this project did not train it. */
+  imported?: string;
   licence: string;
   picture: Picture;
   parameters: number;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use ncsn::model_file::ModelFile;
+use ncsn::model_file::{ModelFile, Training};
 use ncsn::random::Key;
 
 /// An IDX file of 60 pictures of 8 × 8: bars at random places.
@@ -46,6 +46,10 @@ pub fn fail(command: &mut Command) -> String {
 
 pub fn read(path: &Path) -> ModelFile {
     ModelFile::read(&fs::read(path).expect("there")).expect("a good model")
+}
+
+pub fn training(path: &Path) -> Training {
+    read(path).card.training.expect("trained here")
 }
 
 pub fn folder_with_bars() -> tempfile::TempDir {

@@ -69,7 +69,8 @@ pub fn model() -> ModelFile {
         name: "tiny".into(),
         architecture,
         sampler: settings(),
-        training,
+        training: Some(training),
+        imported: None,
         licence: "none".into(),
     };
     ModelFile { card, weights }

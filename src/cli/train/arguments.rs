@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::{Parser, ValueEnum};
 
+use super::network::{Net, NetworkArgs};
 use crate::cli::pictures::{self, PictureArgs};
 use crate::cli::plan;
 use crate::data::DataSet;
 use crate::loss::Weighting;
-use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
+use crate::net::Preconditioning;
 use crate::noise::Ladder;
-use crate::sample::Settings;
 use crate::train::{Augmentation, Options, Precision};
 
 /// Train a score-based generative model on pictures.
@@ -97,7 +97,8 @@ pub struct OptimisationArgs {
     /// for GPUs that have it.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     pub precision: Precision,
-    /// Adam's learning rate after warm-up; it decays to nothing along half a cosine.
+    /// Adam's learning rate after warm-up; it decays to nothing along half a cosine [default: 2e-3
+    /// for the U-Net, 1e-3 for the others].
     #[arg(long)]
     pub lr: Option<f64>,
     /// Steps over which the learning rate rises.
@@ -116,19 +117,24 @@ pub struct OptimisationArgs {
 
 #[derive(clap::Args)]
 pub struct NoiseArgs {
-    /// How much each noise level counts.
-    #[arg(long, value_enum, default_value_t = Weighting::Edm)]
-    pub weighting: Weighting,
+    /// How much each noise level counts [default: edm for the U-Net, which alone is preconditioned;
+    /// paper for the others].
+    #[arg(long, value_enum)]
+    pub weighting: Option<Weighting>,
     /// How the noise levels are chosen.
     #[arg(long, value_enum, default_value_t = Sigmas::Given)]
     pub sigmas: Sigmas,
-    /// The largest noise level [default: 20].
+    /// The number of noise levels: of those that ncsn and ncsnv2 are trained on, and that samplers
+    /// are recommended [default: 100; 10 for ncsn, by NCSNv2's technique 2 for ncsnv2].
+    #[arg(long)]
+    pub levels: Option<usize>,
+    /// The largest noise level [default: 20; 1 for ncsn].
     #[arg(long)]
     pub sigma_max: Option<f32>,
     /// The smallest noise level.
     #[arg(long, default_value_t = 0.01)]
     pub sigma_min: f32,
-    /// The median of the noise levels that training draws.
+    /// U-Net: the median of the noise levels that training draws.
     #[arg(long, default_value_t = 0.4)]
     pub sigma_centre: f32,
     /// The standard deviation of their logarithm.
@@ -143,19 +149,6 @@ pub enum Sigmas {
     Given,
     /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains.
     Auto,
-}
-
-#[derive(clap::Args)]
-pub struct NetworkArgs {
-    /// Channels at each resolution, finest first.
-    #[arg(long, value_delimiter = ',', default_values_t = [48, 96])]
-    pub widths: Vec<usize>,
-    /// Residual blocks at each resolution.
-    #[arg(long, default_value_t = 1)]
-    pub blocks: usize,
-    /// The side of the squares of pixels that are folded into channels.
-    #[arg(long, default_value_t = 2)]
-    pub patch: usize,
 }
 
 impl ValueEnum for Weighting {
@@ -186,8 +179,6 @@ impl ValueEnum for Precision {
 
 /// The run of a user who does not say how long: some hours on a CPU, minutes on a GPU.
 const STEPS: u64 = 30_000;
-const LEARNING_RATE: f64 = 2e-3;
-const SIGMA_MAX: f32 = 20.0;
 
 impl Arguments {
     /// Loads the pictures, unless they are of a shape that the network cannot take.
@@ -195,11 +186,18 @@ impl Arguments {
     /// # Errors
     /// Where there are none, or of no use, or flags contradict each other; in words for the user.
     pub fn load(&self) -> anyhow::Result<DataSet> {
-        let chosen = self.noise.sigmas == Sigmas::Given || self.noise.sigma_max.is_none();
-        ensure!(chosen, "--sigmas auto chooses --sigma-max");
+        if self.noise.sigmas == Sigmas::Auto {
+            ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
+            ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
+        }
         let check = |shape| {
             let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
-            self.network.architecture(shape, scale).check().map_err(|error| error.to_string())
+            // The noise levels do not matter to the shape.
+            let ladder = Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
+            self.network
+                .architecture(shape, scale, ladder)
+                .check()
+                .map_err(|error| error.to_string())
         };
         self.pictures.load(&|shape| pictures::with_sizes_that_work(shape, &check))
     }
@@ -209,20 +207,22 @@ impl Arguments {
     /// # Errors
     /// Where the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet) -> anyhow::Result<Options> {
-        let Self { optimisation, noise, augmentation, .. } = self;
-        let Ladder { sigma_max, sigma_min, levels } = noise.ladder(data)?;
+        let Self { optimisation, noise, augmentation, network, .. } = self;
+        let ladder = noise.ladder(data, network.net)?;
+        let Ladder { sigma_max, sigma_min, levels } = ladder;
+        let scale = data.train.statistics();
         Ok(Options {
-            architecture: self.network.architecture(data.train.shape, data.train.statistics()),
+            architecture: network.architecture(data.train.shape, scale, ladder),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or(STEPS),
             batch: optimisation.batch,
             accumulate: optimisation.accumulate,
             precision: optimisation.precision,
-            learning_rate: optimisation.lr.unwrap_or(LEARNING_RATE),
+            learning_rate: optimisation.lr.unwrap_or(network.net.learning_rate()),
             warm_up: optimisation.warm_up,
             clip: optimisation.clip,
             ema_decay: optimisation.ema,
-            weighting: noise.weighting,
+            weighting: noise.weighting.unwrap_or(network.net.weighting()),
             sigma_max,
             sigma_min,
             sigma_centre: noise.sigma_centre,
@@ -246,24 +246,15 @@ impl Arguments {
 }
 
 impl NoiseArgs {
-    fn ladder(&self, data: &DataSet) -> anyhow::Result<Ladder> {
+    fn ladder(&self, data: &DataSet, net: Net) -> anyhow::Result<Ladder> {
         match self.sigmas {
-            Sigmas::Given => Ok(Ladder {
-                sigma_max: self.sigma_max.unwrap_or(SIGMA_MAX),
-                sigma_min: self.sigma_min,
-                levels: Settings::LEVELS,
-            }),
+            Sigmas::Given => {
+                let sigma_max = self.sigma_max.unwrap_or(net.sigma_max());
+                let usual = || net.levels(data.train.shape, sigma_max, self.sigma_min);
+                let levels = self.levels.map_or_else(usual, Ok)?;
+                Ok(Ladder { sigma_max, sigma_min: self.sigma_min, levels })
+            }
             Sigmas::Auto => plan::ladder(&data.train, self.sigma_min),
         }
-    }
-}
-
-impl NetworkArgs {
-    fn architecture(&self, picture: Picture, scale: Preconditioning) -> Architecture {
-        let mut unet = UNetDescription::new(picture, scale);
-        unet.attention = (0..self.widths.len()).map(|level| level > 0).collect();
-        unet.widths.clone_from(&self.widths);
-        (unet.blocks, unet.patch) = (self.blocks, self.patch);
-        Architecture::UNet(unet)
     }
 }

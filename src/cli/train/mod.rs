@@ -1,11 +1,12 @@
 //! `train`: a model from pictures.
 //!
-//! [`arguments`] is what a user says, [`run`] the loop, [`log`] what is written along the way
+//! [`arguments`] is what a user says ([`network`] of the network), [`run`] the loop, [`log`] what is written along the way
 //! ([`tensorboard`] in one of its forms), [`estimate`] what a run would cost.
 
 mod arguments;
 mod estimate;
 mod log;
+mod network;
 mod run;
 mod tensorboard;
 

@@ -12,8 +12,9 @@ use super::arguments::RunArgs;
 use super::log::{Log, Row};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile, Training};
+use crate::noise::Ladder;
 use crate::sample::Settings;
-use crate::train::{Checkpoints, TrainError, Trainer, write_atomically};
+use crate::train::{Checkpoints, Options, TrainError, Trainer, write_atomically};
 
 /// A run under way.
 pub struct Run {
@@ -159,9 +160,8 @@ impl Run {
 
     fn recommended(&self) -> Settings {
         let options = self.trainer.options();
-        let mut settings = Settings::recommended(options.sigma_max, options.sigma_min);
-        settings.ladder.levels = options.levels;
-        settings
+        let Options { sigma_max, sigma_min, levels, .. } = *options;
+        Settings::for_network(&options.architecture, Ladder { sigma_max, sigma_min, levels })
     }
 
     fn model(&self, held_out: Vec<(f32, f32)>) -> ModelFile {
@@ -184,7 +184,8 @@ impl Run {
             name,
             sampler: self.recommended(),
             architecture: options.architecture,
-            training,
+            training: Some(training),
+            imported: None,
             licence: arguments.licence.clone(),
         };
         ModelFile { card, weights: trainer.average() }

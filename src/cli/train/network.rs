@@ -1,0 +1,112 @@
+//! Which network a run trains, and what suits it.
+
+use clap::ValueEnum;
+
+use crate::loss::Weighting;
+use crate::net::{
+    Architecture, Depth, Picture, Preconditioning, RefineNetDescription, UNetDescription, Variant,
+};
+use crate::noise::{Ladder, rules};
+use crate::sample::Settings;
+
+/// The kinds of network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Net {
+    /// A U-Net conditioned on a continuous σ: fast, for the page.
+    Unet,
+    /// NCSN's RefineNet (2019), for a few noise levels.
+    Ncsn,
+    /// NCSNv2's RefineNet (2020).
+    Ncsnv2,
+}
+
+#[derive(clap::Args)]
+pub struct NetworkArgs {
+    /// Which network.
+    #[arg(long, value_enum, default_value_t = Net::Unet)]
+    pub net: Net,
+    /// U-Net: channels at each resolution, finest first.
+    #[arg(long, value_delimiter = ',', default_values_t = [48, 96])]
+    pub widths: Vec<usize>,
+    /// U-Net: residual blocks at each resolution.
+    #[arg(long, default_value_t = 1)]
+    pub blocks: usize,
+    /// U-Net: the side of the squares of pixels that are folded into channels.
+    #[arg(long, default_value_t = 2)]
+    pub patch: usize,
+    /// RefineNets: channels at full resolution; published are 64 for MNIST, 128 for CIFAR-10.
+    #[arg(long, default_value_t = 64)]
+    pub ngf: usize,
+}
+
+impl Net {
+    /// The largest noise level: NCSN's as published, otherwise one that covers the space of
+    /// pictures.
+    pub fn sigma_max(self) -> f32 {
+        match self {
+            Self::Ncsn => 1.0,
+            Self::Unet | Self::Ncsnv2 => 20.0,
+        }
+    }
+
+    /// How many noise levels there are from σ₁ to σ_L.
+    ///
+    /// # Errors
+    /// Where NCSNv2's rule does not apply.
+    pub fn levels(self, picture: Picture, sigma_max: f32, sigma_min: f32) -> anyhow::Result<usize> {
+        Ok(match self {
+            Self::Unet => Settings::LEVELS,
+            Self::Ncsn => 10,
+            Self::Ncsnv2 => {
+                let dimension = picture.dimension();
+                rules::ladder(dimension, sigma_max, sigma_min, rules::OVERLAP)?.levels
+            }
+        })
+    }
+
+    /// How much each noise level counts.
+    pub fn weighting(self) -> Weighting {
+        match self {
+            Self::Unet => Weighting::Edm,
+            Self::Ncsn | Self::Ncsnv2 => Weighting::Paper,
+        }
+    }
+
+    /// Adam's learning rate; NCSN's as published.
+    pub fn learning_rate(self) -> f64 {
+        match self {
+            Self::Unet => 2e-3,
+            Self::Ncsn | Self::Ncsnv2 => 1e-3,
+        }
+    }
+}
+
+impl NetworkArgs {
+    /// The network for these pictures, of this scale, and these noise levels.
+    pub fn architecture(
+        &self,
+        picture: Picture,
+        scale: Preconditioning,
+        ladder: Ladder,
+    ) -> Architecture {
+        let variant = match self.net {
+            Net::Unet => {
+                let mut unet = UNetDescription::new(picture, scale);
+                unet.attention = (0..self.widths.len()).map(|level| level > 0).collect();
+                unet.widths.clone_from(&self.widths);
+                (unet.blocks, unet.patch) = (self.blocks, self.patch);
+                return Architecture::UNet(unet);
+            }
+            Net::Ncsn => Variant::Ncsn,
+            Net::Ncsnv2 => Variant::Ncsnv2,
+        };
+        // As published: four stages up to 64 × 64, five up to 128 × 128.
+        let depth = match picture.height.max(picture.width) {
+            ..=64 => Depth::Standard,
+            65..=128 => Depth::Deeper,
+            _ => Depth::Deepest,
+        };
+        let ngf = self.ngf;
+        Architecture::RefineNet(RefineNetDescription { variant, picture, depth, ngf, ladder })
+    }
+}

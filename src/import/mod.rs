@@ -1,0 +1,179 @@
+//! Published weights: from tensors under PyTorch's names to a network of ours.
+//!
+//! [`pytorch`] reads checkpoints. What is a tensor's name and what its shape is the description's
+//! to say ([`RefineNetDescription`]); here a description is found that fits the tensors.
+
+pub mod pytorch;
+
+use thiserror::Error;
+
+use crate::net::refinenet::description::{Layer, LayerKind};
+use crate::net::weights::{Array, Weights};
+use crate::net::{Depth, DescriptionError, Picture, RefineNetDescription, Variant};
+use crate::noise::Ladder;
+
+/// What the tensors of a RefineNet do not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Height and width of the pictures it was trained on.
+    pub size: Option<[usize; 2]>,
+    /// σ₁ and σ_L of NCSN; NCSNv2 has its noise levels among its tensors.
+    pub sigmas: Option<[f32; 2]>,
+}
+
+/// Why tensors are no network that can be run.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum ImportError {
+    /// Neither of the networks.
+    #[error(
+        "there is no tensor `{0}`: these are not the weights of ermongroup's NCSN or NCSNv2 with \
+         InstanceNorm++"
+    )]
+    Missing(String),
+    /// A tensor that the network does not have.
+    #[error("the tensor `{0}` is not part of the published networks")]
+    Unexpected(String),
+    /// A tensor has another shape than the network needs.
+    #[error("the tensor `{name}` has the shape {found:?}, but the network needs {expected:?}")]
+    Shape {
+        /// Which tensor.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+    },
+    /// The noise levels are no geometric ladder.
+    #[error(
+        "the noise levels in `sigmas` are not geometric from large to small: only such are run"
+    )]
+    Sigmas,
+    /// σ₁ and σ_L were given, although the tensors say them.
+    #[error("the noise levels are among the tensors: they cannot be given")]
+    SigmasGiven,
+    /// The sizes do not fit together.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+}
+
+/// The network of these tensors, which are named as in the published code's `state_dict`, and the
+/// same tensors under our names.
+///
+/// Networks that were trained with the code's options `logit_transform` or `rescaled` look the same,
+/// but are for pictures on another scale.
+///
+/// # Errors
+/// [`ImportError`] names the tensor that does not fit.
+pub fn refinenet(
+    mut state: Weights,
+    facts: &Facts,
+) -> Result<(RefineNetDescription, Weights), ImportError> {
+    let description = describe(&mut state, facts)?;
+    let mut weights = Weights::new();
+    for layer in description.layers() {
+        take(&mut state, &layer, &description, &mut weights)?;
+    }
+    match state.into_keys().next() {
+        Some(name) => Err(ImportError::Unexpected(name)),
+        None => Ok((description, weights)),
+    }
+}
+
+/// Moves the tensors of a layer.
+fn take(
+    state: &mut Weights,
+    Layer { name, published, kind }: &Layer,
+    description: &RefineNetDescription,
+    weights: &mut Weights,
+) -> Result<(), ImportError> {
+    let mut tensor = |end: &str, shape: &[usize]| {
+        let name = format!("{published}.{end}");
+        let array = state.remove(&name).ok_or_else(|| ImportError::Missing(name.clone()))?;
+        if array.shape != shape {
+            let (found, expected) = (array.shape, shape.to_vec());
+            return Err(ImportError::Shape { name, found, expected });
+        }
+        Ok(array)
+    };
+    match *kind {
+        LayerKind::Conv { inputs, outputs, kernel, bias } => {
+            let weight = tensor("weight", &[outputs, inputs, kernel, kernel])?;
+            weights.insert(format!("{name}.weight"), weight);
+            if bias {
+                weights.insert(format!("{name}.bias"), tensor("bias", &[outputs])?);
+            }
+        }
+        LayerKind::Norm { channels } => {
+            let shape = vec![description.rows(), 3 * channels];
+            let values = match description.variant {
+                Variant::Ncsn => tensor("embed.weight", &shape)?.values,
+                Variant::Ncsnv2 => {
+                    let parts = ["gamma", "alpha", "beta"].map(|part| tensor(part, &[channels]));
+                    let [gamma, alpha, beta] = parts;
+                    [gamma?.values, alpha?.values, beta?.values].concat()
+                }
+            };
+            weights.insert(format!("{name}.table"), Array { shape, values });
+        }
+    }
+    Ok(())
+}
+
+/// What kind of network it is, and its sizes.
+fn describe(state: &mut Weights, facts: &Facts) -> Result<RefineNetDescription, ImportError> {
+    const TABLE: &str = "normalizer.embed.weight";
+    let levels = state.get(TABLE).and_then(|table| table.shape.first().copied());
+    let variant = if levels.is_some() { Variant::Ncsn } else { Variant::Ncsnv2 };
+    let ladder = match (state.remove("sigmas"), facts.sigmas, levels) {
+        (Some(_), Some(_), _) => return Err(ImportError::SigmasGiven),
+        (Some(sigmas), None, _) => ladder(&sigmas.values)?,
+        (None, given, Some(levels)) => {
+            let [sigma_max, sigma_min] = given.unwrap_or([1.0, 0.01]);
+            Ladder { sigma_max, sigma_min, levels }
+        }
+        (None, _, None) => return Err(ImportError::Missing(TABLE.into())),
+    };
+    let depth = if state.contains_key("res31.0.conv1.weight") {
+        Depth::Deepest
+    } else if state.contains_key("res5.0.conv1.weight") {
+        Depth::Deeper
+    } else {
+        Depth::Standard
+    };
+    let name = "begin_conv.weight";
+    let first = state.get(name).ok_or_else(|| ImportError::Missing(name.into()))?;
+    let [ngf, channels, ..] = first.shape[..] else {
+        let (found, expected) = (first.shape.clone(), vec![64, 3, 3, 3]);
+        return Err(ImportError::Shape { name: name.into(), found, expected });
+    };
+    let [height, width] = facts.size.unwrap_or_else(|| usual_size(depth, channels));
+    let picture = Picture { channels, height, width };
+    let description = RefineNetDescription { variant, picture, depth, ngf, ladder };
+    description.check()?;
+    Ok(description)
+}
+
+/// The geometric ladder of these levels.
+fn ladder(sigmas: &[f32]) -> Result<Ladder, ImportError> {
+    let (Some(&sigma_max), Some(&sigma_min)) = (sigmas.first(), sigmas.last()) else {
+        return Err(ImportError::Sigmas);
+    };
+    let ladder = Ladder { sigma_max, sigma_min, levels: sigmas.len() };
+    ladder.check().map_err(|_| ImportError::Sigmas)?;
+    let close = |(found, sigma): (&f32, &f32)| (found / sigma - 1.0).abs() < 1e-3;
+    if !sigmas.iter().zip(&ladder.sigmas()).all(close) {
+        return Err(ImportError::Sigmas);
+    }
+    Ok(ladder)
+}
+
+/// The size of the pictures that the published networks of these sizes were trained on. The networks
+/// are convolutions all through: their tensors fit any size.
+fn usual_size(depth: Depth, channels: usize) -> [usize; 2] {
+    match (depth, channels) {
+        (Depth::Standard, 1) => [28, 28],
+        (Depth::Standard, _) => [32, 32],
+        (Depth::Deeper, _) => [128, 128],
+        (Depth::Deepest, _) => [256, 256],
+    }
+}

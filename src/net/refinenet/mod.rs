@@ -1,0 +1,24 @@
+//! The networks of NCSN (Song & Ermon 2019) and NCSNv2 (Song & Ermon 2020): RefineNets (Lin et al.
+//! 2016), layer for layer as published, so that published weights run.
+//!
+//! ```text
+//! 2x − 1 ─ begin ─ stage ── ½ stage ── dilated stage ── dilated stage
+//!                    │         │             │                │
+//! score ─ end ─── refine ── refine ─────── refine ───────── refine
+//! ```
+//!
+//! A stage is two residual blocks. The first halving is the only one in the standard depth: after
+//! it, convolutions are dilated to see further at the same resolution. NCSN tells every
+//! normalisation the index of the noise level; NCSNv2 does not know σ at all and divides what comes
+//! out by it, as the norm of a trained score goes with 1/σ. [`description`] is plain data.
+
+pub mod description;
+
+#[cfg(feature = "burn")]
+mod blocks;
+#[cfg(feature = "burn")]
+mod network;
+
+pub use description::{Depth, RefineNetDescription, Variant};
+#[cfg(feature = "burn")]
+pub use network::RefineNet;
