@@ -109,7 +109,9 @@ fn noise_on_the_device_is_noise_on_the_host() {
 /// that is silent as above.
 #[test]
 fn steering_on_the_device_is_steering_on_the_host() {
-    let Architecture::UNet(mut colour) = common::tiny();
+    let Architecture::UNet(mut colour) = common::tiny() else {
+        panic!("the tiny model is a U-Net")
+    };
     colour.picture.channels = 3;
     let (picture, d) = (colour.picture, colour.picture.dimension());
     let network = Network::new(&Architecture::UNet(colour), &Device::flex()).expect("possible");

@@ -19,7 +19,7 @@ const DYNAMIC: Options = Options { batch: Batch::Dynamic, opset: Options::DEFAUL
 fn models() -> [ModelFile; 2] {
     let tiny = common::model();
     let mut deep = tiny.clone();
-    let Architecture::UNet(sizes) = &mut deep.card.architecture;
+    let Architecture::UNet(sizes) = &mut deep.card.architecture else { panic!("a U-Net") };
     (sizes.picture.channels, sizes.picture.height, sizes.picture.width) = (3, 8, 16);
     (sizes.blocks, sizes.widths, sizes.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
     deep.weights = common::weights(&deep.card.architecture);
