@@ -25,7 +25,11 @@ use visit::{Sampler, Visits};
 
 /// Time our engines in headless Chrome against onnxruntime-web, on the same network and adapter.
 #[derive(Parser)]
-#[command(name = "cargo xtask bench web", bin_name = "cargo xtask bench web")]
+#[command(
+    name = "cargo xtask bench web",
+    bin_name = "cargo xtask bench web",
+    override_usage = "cargo xtask bench web [OPTIONS]"
+)]
 struct Arguments {
     /// Which engines, by name; all that there are without it
     #[arg(long, value_delimiter = ',')]
@@ -48,8 +52,8 @@ struct Arguments {
     /// The built page, whose engines these are
     #[arg(long, default_value = "dist")]
     dist: PathBuf,
-    /// The folder `node_modules` with the other runtimes
-    #[arg(long)]
+    /// The folder `node_modules` with the other runtimes, which xtask knows
+    #[arg(long, hide = true)]
     node_modules: PathBuf,
 }
 
