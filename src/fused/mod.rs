@@ -9,7 +9,7 @@
 //! | `unet.rs` | the network, layer by layer |
 //! | `builder.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
-//! | `lower.rs`, `template.rs`, `kernels/` | launches as shaders |
+//! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `run.rs` | pipelines, then buffers and bind groups for so many pictures |
 //! | `step.rs`, `chain.rs`, `pace.rs` | a program's steps as rows of a table, and their submission |
