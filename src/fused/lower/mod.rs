@@ -251,6 +251,8 @@ mod tests {
         let scale = Preconditioning { mean: 0.5, deviation: 0.2 };
         for widths in [vec![48, 96], vec![64, 128, 512], vec![8, 24], vec![1024]] {
             let attention = vec![true; widths.len()];
+            // Normalisations of very many channels stay passes of their own.
+            let narrow = widths[0] < 1024;
             let sizes =
                 UNetDescription { widths, attention, ..UNetDescription::new(picture, scale) };
             let tensors = Architecture::UNet(sizes.clone()).tensors();
@@ -277,7 +279,8 @@ mod tests {
                     assert!(memory <= 1 << 14, "{memory} bytes of workgroup memory");
                     assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
                 }
-                assert!(style == Style::Direct || lowered.steps.len() < plan.steps.len());
+                let merged = lowered.steps.len() < plan.steps.len();
+                assert_eq!(merged, style == Style::Staged && narrow);
             }
         }
     }

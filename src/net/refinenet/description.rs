@@ -86,6 +86,7 @@ pub(crate) struct Layer {
     /// Its name in the Burn module.
     pub name: String,
     /// Its name in the published `state_dict`.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only programs import"))]
     pub published: String,
     pub kind: LayerKind,
 }

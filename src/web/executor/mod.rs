@@ -46,7 +46,7 @@ pub(super) enum Executor {
     #[cfg(feature = "fused")]
     Fused(fused::Fused),
     #[cfg(any(feature = "reference", feature = "cpu"))]
-    Burn(burn::Burn),
+    Burn(Box<burn::Burn>),
 }
 
 impl Executor {
@@ -55,9 +55,12 @@ impl Executor {
             #[cfg(feature = "fused")]
             "fused" => Ok(Self::Fused(fused::Fused::create(model).await?)),
             #[cfg(feature = "reference")]
-            "reference" => Ok(Self::Burn(burn::Burn::create(model, burn::gpu().await?)?)),
+            "reference" => Ok(Self::Burn(Box::new(burn::Burn::create(model, burn::gpu().await?)?))),
             #[cfg(feature = "cpu")]
-            "cpu" => Ok(Self::Burn(burn::Burn::create(model, ::burn::tensor::Device::flex())?)),
+            "cpu" => {
+                let device = ::burn::tensor::Device::flex();
+                Ok(Self::Burn(Box::new(burn::Burn::create(model, device)?)))
+            }
             _ => Err(JsError::new(&format!(
                 "no engine `{name}` in this program, which has {}",
                 NAMES.join(", ")
@@ -83,9 +86,9 @@ impl Executor {
     ) -> Result<Chains, JsError> {
         match self {
             #[cfg(feature = "fused")]
-            Self::Fused(fused) => Ok(Chains::Fused(fused.start(program, seed, numbers)?)),
+            Self::Fused(fused) => Ok(Chains::Fused(Box::new(fused.start(program, seed, numbers)?))),
             #[cfg(any(feature = "reference", feature = "cpu"))]
-            Self::Burn(burn) => Ok(Chains::Burn(burn.start(program, seed, numbers))),
+            Self::Burn(burn) => Ok(Chains::Burn(Box::new(burn.start(program, seed, numbers)))),
         }
     }
 }
@@ -93,9 +96,9 @@ impl Executor {
 /// Chains under way.
 pub(super) enum Chains {
     #[cfg(feature = "fused")]
-    Fused(fused::Chains),
+    Fused(Box<fused::Chains>),
     #[cfg(any(feature = "reference", feature = "cpu"))]
-    Burn(crate::sample::Chain),
+    Burn(Box<crate::sample::Chain>),
 }
 
 /// The same call on whichever executor it is.
