@@ -197,7 +197,7 @@ impl<'a> Page<'a> {
     ///
     /// When there is no grid.
     pub async fn grid(&self) -> Result<Picture> {
-        let pixels = self.browser.client.execute(&Picture::script("#grid"), vec![]).await?;
+        let pixels = self.browser.client.execute_async(Picture::SCRIPT, vec![]).await?;
         Picture::from_json(pixels)
     }
 

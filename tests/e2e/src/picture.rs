@@ -1,7 +1,7 @@
 //! What a canvas holds, for telling a picture from a blank and two pictures apart.
 //!
-//! The canvas is asked for its pixels. A screenshot of it would not do: the compositor scales it, and
-//! not to the same colours every time.
+//! A screenshot would not do: the compositor scales the canvas, and not to the same colours every
+//! time.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -13,16 +13,28 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The script whose answer [`Self::from_json`] reads, for the canvas that `selector` finds. It
-    /// copies first: the canvas may be WebGPU's.
-    pub fn script(selector: &str) -> String {
-        format!(
-            "const canvas = document.querySelector('{selector}');
-             const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d');
-             copy.drawImage(canvas, 0, 0);
-             return Array.from(copy.getImageData(0, 0, canvas.width, canvas.height).data)"
-        )
-    }
+    /// The asynchronous script whose answer [`Self::from_json`] reads: what the page's own button
+    /// saves, at one pixel for each pixel of a picture. The canvas itself cannot be asked: what
+    /// WebGPU has drawn can be copied only until the browser shows it.
+    pub const SCRIPT: &str = "
+        const answer = arguments[arguments.length - 1];
+        const { createObjectURL } = URL;
+        const { click } = HTMLAnchorElement.prototype;
+        HTMLAnchorElement.prototype.click = () => {};
+        URL.createObjectURL = (blob) => {
+            URL.createObjectURL = createObjectURL;
+            createImageBitmap(blob).then((saved) => {
+                HTMLAnchorElement.prototype.click = click;
+                const grid = document.querySelector('#grid');
+                const [width, height] = [grid.width, grid.height].map((s) => s + 2 * grid.dataset.gap);
+                const copy = new OffscreenCanvas(width, height).getContext('2d');
+                copy.imageSmoothingEnabled = false;
+                copy.drawImage(saved, 0, 0, width, height);
+                answer(Array.from(copy.getImageData(0, 0, width, height).data));
+            });
+            return createObjectURL.call(URL, blob);
+        };
+        document.querySelector('#save').click();";
 
     /// Reads the canvas' RGBA bytes.
     ///
