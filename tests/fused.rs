@@ -9,12 +9,12 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::fused::{Chain, FusedError, Gpu, Network, Style, View};
+use ncsn::fused::{Chain, FusedError, Gpu, Network, Style};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::{self, Weights};
 use ncsn::net::{self, Architecture, Picture, UNetDescription};
 use ncsn::random::Key;
-use ncsn::sample::{self, Program, Sampler, Settings};
+use ncsn::sample::{self, Program, Sampler, Settings, View};
 use pollster::block_on;
 
 fn gpu() -> Gpu {

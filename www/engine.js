@@ -115,7 +115,7 @@ export async function createEngine(name, { program, model, bytes, adapter, onFai
 
 /** @param {EngineName} name @param {WasmEngine} engine @param {string} device @returns {Engine} */
 function onPage(name, engine, device) {
-  const draws = engine.attach !== undefined && name === "fused";
+  const draws = name === "fused";
   return {
     name,
     device,

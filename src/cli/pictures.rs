@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -69,16 +69,14 @@ impl PictureArgs {
     /// # Errors
     /// As [`Self::load`], and where they are of another shape.
     pub fn load_shaped(&self, shape: Picture) -> anyhow::Result<DataSet> {
-        // Whether there are colours is not known before all are read.
-        let check = |found: Picture, same: bool| match same {
-            true => Ok(()),
-            false => Err(format!(
-                "the pictures are {found}, but the model's are {shape}; see --size and --grey"
-            )),
+        let other = |found: Picture| {
+            format!("the pictures are {found}, but the model's are {shape}; see --size and --grey")
         };
+        // Whether there are colours is not known before all are read.
         let sides = |picture: Picture| (picture.height, picture.width);
-        let data = self.load(&|found| check(found, sides(found) == sides(shape)))?;
-        check(data.train.shape, data.train.shape == shape).map_err(anyhow::Error::msg)?;
+        let fits = |found| if sides(found) == sides(shape) { Ok(()) } else { Err(other(found)) };
+        let data = self.load(&fits)?;
+        ensure!(data.train.shape == shape, other(data.train.shape));
         Ok(data)
     }
 

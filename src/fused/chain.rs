@@ -9,16 +9,7 @@ use super::render::Renderer;
 use super::run::{Flow, Run};
 use super::step::StepRow;
 use crate::random::Key;
-use crate::sample::{Program, Steering, Step, Update};
-
-/// What of a chain is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum View {
-    /// The noisy pictures x̃.
-    Noisy,
-    /// What the network believes in, D(x̃, σ).
-    Denoised,
-}
+use crate::sample::{Program, Steering, Step, Update, View};
 
 /// Chains under way: they can be stepped, paused, looked at and carried on.
 #[derive(Debug)]
@@ -233,14 +224,15 @@ impl Chain {
             // The score of the step before is what that step moved by.
             let before = index.checked_sub(1).map(|before| self.program.steps[before]);
             let back = before.and_then(moves_by_score_alone).map_or(0.0, |drift| -previous / drift);
-            let row = StepRow {
+            StepRow {
                 seed_high,
                 first_chain,
                 noise_step,
                 seed_low,
+                noise,
+                back,
                 ..StepRow::ask(row, 1.0 - back, drift)
-            };
-            StepRow { noise, back, ..row }
+            }
         };
         let table: Vec<StepRow> = (self.done..)
             .zip(rows.iter().zip(&self.program.steps[self.done..]))

@@ -35,7 +35,7 @@ mod step;
 mod template;
 mod unet;
 
-pub use chain::{Chain, View};
+pub use chain::Chain;
 pub use error::FusedError;
 pub use gpu::Gpu;
 pub use lower::Style;

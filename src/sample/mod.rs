@@ -17,6 +17,7 @@ pub mod observation;
 pub mod program;
 pub mod settings;
 pub mod steering;
+pub mod view;
 
 #[cfg(feature = "burn")]
 pub use chain::Chain;
@@ -24,3 +25,4 @@ pub use observation::Observation;
 pub use program::{Program, Start, Step, Update};
 pub use settings::{Sampler, Settings, SettingsError};
 pub use steering::Steering;
+pub use view::View;

@@ -16,8 +16,8 @@ use wasm_bindgen::prelude::*;
 
 use crate::model_file::{Card, ModelFile};
 use crate::net::Picture;
-use crate::sample::Settings;
-use executor::{Chains, Executor, View};
+use crate::sample::{Settings, View};
+use executor::{Chains, Executor};
 
 /// Runs when the program has loaded: panics go whole to the console, and to the page (or the
 /// worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
@@ -120,7 +120,7 @@ impl Engine {
     /// # Errors
     /// An `Error` where this engine cannot draw; then there is [`Chain::pixels`].
     #[cfg(feature = "fused")]
-    pub fn attach(&mut self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
+    pub fn attach(&self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
         self.executor.attach(canvas)
     }
 
@@ -219,7 +219,7 @@ impl Chain {
         #[wasm_bindgen(unchecked_param_type = "View")] view: String,
     ) -> Result<Uint8ClampedArray, JsError> {
         let _turn = self.turn()?;
-        let values = self.chains.borrow_mut().values(View::parse(&view)?).await?;
+        let values = self.chains.borrow_mut().values(view_from_js(&view)?).await?;
         Ok(Uint8ClampedArray::from(&rgba(&values, self.picture)[..]))
     }
 
@@ -236,7 +236,7 @@ impl Chain {
         gap: u32,
     ) -> Result<(), JsError> {
         let _turn = self.turn()?;
-        let view = View::parse(&view)?;
+        let view = view_from_js(&view)?;
         self.chains.borrow_mut().render(view, columns as usize, gap as usize)
     }
 
@@ -271,6 +271,14 @@ fn rgba(values: &[f32], picture: Picture) -> Vec<u8> {
         }
     }
     bytes
+}
+
+fn view_from_js(name: &str) -> Result<View, JsError> {
+    match name {
+        "noisy" => Ok(View::Noisy),
+        "denoised" => Ok(View::Denoised),
+        _ => Err(JsError::new(&format!("no such view: {name}"))),
+    }
 }
 
 fn settings_from_js(settings: JsValue) -> Result<Settings, JsError> {

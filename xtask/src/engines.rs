@@ -31,13 +31,14 @@ impl Engine {
         }
     }
 
-    /// Cargo's features. The reference brings the fused executor along, so that it shares every
+    /// Cargo's flags. The reference brings the fused executor along, so that it shares every
     /// compiled dependency with the tests that hold the two to each other.
-    fn features(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Reference => "fused,reference",
-        }
+    pub const fn flags(self) -> [&'static str; 2] {
+        let features = match self {
+            Self::Cpu => "--features=cpu",
+            Self::Reference => "--features=fused,reference",
+        };
+        ["--no-default-features", features]
     }
 }
 
@@ -52,12 +53,9 @@ fn build_one(workspace: &Workspace, engine: Engine) -> Result<()> {
     let name = engine.name();
     step(
         &format!("compile the engine {name}"),
-        workspace.cargo(["build", "--release", "--lib", "--no-default-features"])?.args([
-            "--target",
-            "wasm32-unknown-unknown",
-            "--features",
-            engine.features(),
-        ]),
+        workspace
+            .cargo(["build", "--release", "--lib", "--target", "wasm32-unknown-unknown"])?
+            .args(engine.flags()),
     )?;
     let wasm = workspace.target().join("wasm32-unknown-unknown/release/ncsn.wasm");
     let folder = workspace.root.join("www/engines").join(name);

@@ -2,19 +2,21 @@
 //! failure.
 //!
 //! All steps use the release profile: the native tests share their build with `train`, and Burn for
-//! the browser, minutes of work, is compiled once for wasm-pack and Trunk together. That holds only
-//! as long as both ask Cargo for the same target, features and flags.
+//! the browser, minutes of work, is compiled once for wasm-pack and the page's reference engine. That
+//! holds only as long as both ask Cargo for the same target, features and flags.
 
 use anyhow::Result;
 
 use crate::{
-    chrome, page, tools,
+    chrome,
+    engines::Engine,
+    page, tools,
     workspace::{Workspace, step},
 };
 
-/// The library for the browser, without the programs, which are behind the default feature `cli`.
-const WASM: [&str; 4] =
-    ["--no-default-features", "--features=fused,reference", "--target", "wasm32-unknown-unknown"];
+/// The library for the browser with both of its WebGPU engines, without the programs, which are
+/// behind the default feature `cli`.
+const WASM: [&str; 2] = Engine::Reference.flags();
 
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
 /// adapter takes minutes.
@@ -37,6 +39,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         "lints, browser",
         workspace
             .cargo(["clippy", "--release", "--lib", "--tests"])?
+            .args(["--target", "wasm32-unknown-unknown"])
             .args(WASM)
             .args(["--", "-D", "warnings"]),
     )?;
@@ -51,14 +54,9 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(["test", "--headless", "--chrome", "--release", "--chromedriver"])
             .arg(&driver)
             // wasm-pack names the target itself. Examples in the documentation are tested natively.
-            .args([
-                "--",
-                "--no-default-features",
-                "--features=fused,reference",
-                "--lib",
-                "--test",
-                "*",
-            ])
+            .arg("--")
+            .args(WASM)
+            .args(["--lib", "--test", "*"])
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT),
     )?;
     page::build(workspace, &[])?;

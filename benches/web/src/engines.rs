@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use ncsn::net::Picture;
 use serde::Serialize;
 
-use crate::visit::{DIST, NODE_MODULES, WORK};
+use crate::visit::{DIST, NODE_MODULES, WORK, address};
 
 /// The engine that ratios are to.
 pub const PEER: &str = "ort-webgpu";
@@ -51,9 +51,9 @@ pub fn all(
     let peer = |name: &str, script: &str, provider| Engine {
         name: name.into(),
         adapter: Adapter::OnnxRuntime {
-            script: format!("{NODE_MODULES}onnxruntime-web/dist/{script}"),
+            script: address(NODE_MODULES, format_args!("onnxruntime-web/dist/{script}")),
             provider,
-            models: batches.iter().map(|&b| (b, format!("{WORK}{b}.onnx"))).collect(),
+            models: batches.iter().map(|&b| (b, address(WORK, format_args!("{b}.onnx")))).collect(),
             picture: [picture.channels, picture.height, picture.width],
         },
     };
@@ -78,10 +78,10 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
         name: name.clone(),
         adapter: Adapter::Ncsn {
             engine: name,
-            engines: format!("{DIST}www/engine.js"),
-            script: format!("{DIST}{script}"),
-            wasm: format!("{DIST}{wasm}"),
-            model: format!("{WORK}model.safetensors"),
+            engines: address(DIST, "www/engine.js"),
+            script: address(DIST, script),
+            wasm: address(DIST, wasm),
+            model: address(WORK, "model.safetensors"),
         },
     };
     Ok(names.into_iter().map(engine).collect())

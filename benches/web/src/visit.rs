@@ -1,6 +1,7 @@
 //! Visits of the bench page: a task goes to it as a file, its result comes back.
 
 use std::{
+    fmt::Display,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -18,12 +19,17 @@ use tokio::time::sleep;
 
 use crate::{engines::Engine, size};
 
-/// Where the built page is served, as the bench page's modules see it.
-pub const DIST: &str = "/some/path/dist/";
+/// Where the built page is served, below the server's prefix.
+pub const DIST: &str = "dist/";
 /// Where the other runtimes are served.
-pub const NODE_MODULES: &str = "/some/path/node_modules/";
+pub const NODE_MODULES: &str = "node_modules/";
 /// Where models and tasks are served.
-pub const WORK: &str = "/some/path/work/";
+pub const WORK: &str = "work/";
+
+/// The address of a file in one of these folders, as the bench page's modules see it.
+pub fn address(folder: &str, file: impl Display) -> String {
+    format!("{PREFIX}{folder}{file}")
+}
 
 const SEED: u32 = 7;
 
@@ -132,9 +138,9 @@ impl Visits {
         let mount = |path, folder: &Path| Mount { path, folder: folder.into() };
         let server = Server::start_mounted(vec![
             mount("bench/", &page),
-            mount(relative(DIST)?, dist),
-            mount(relative(NODE_MODULES)?, node_modules),
-            mount(relative(WORK)?, work),
+            mount(DIST, dist),
+            mount(NODE_MODULES, node_modules),
+            mount(WORK, work),
         ])?;
         Ok(Self { server, work: work.into(), adapter })
     }
@@ -212,7 +218,8 @@ impl Visits {
     /// Opens the page with a task in a fresh browser, shows its progress, and returns its result.
     async fn visit<T: DeserializeOwned>(&self, task: &Value) -> Result<T> {
         fs::write(self.work.join("task.json"), task.to_string())?;
-        let url = self.server.url(&format!("bench/index.html?task={WORK}task.json"));
+        let task = address(WORK, "task.json");
+        let url = self.server.url(&format!("bench/index.html?task={task}"));
         let result = with_browser_on(self.adapter, async |browser| {
             browser.client.goto(&url).await.context("cannot open the bench page")?;
             watch(browser).await
@@ -240,8 +247,4 @@ async fn watch(browser: &Browser) -> Result<Value> {
         // Asking costs the page a little: not while it measures, if it can be helped.
         sleep(Duration::from_secs(1)).await;
     }
-}
-
-fn relative(path: &'static str) -> Result<&'static str> {
-    path.strip_prefix(PREFIX).context("every path is below the server's")
 }

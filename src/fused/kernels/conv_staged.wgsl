@@ -33,17 +33,9 @@ $for t in SOURCES
 $end
     }
     workgroupBarrier();
-$if MODULATED
-    let row = (step.row + n * step.row_stride) * ROW + OFFSET;
-$else
-    let row = 0u;
-$end
+    let row = affine_row(n);
     for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
-        var real = 0u;
-$for t in SOURCES
-        if channel >= BEGIN_$t { real = min(channel - BEGIN_$t + REAL_$t, REAL_END_$t - 1); }
-$end
-        let first = real / SIZE * SIZE;
+        let first = unpadded(channel) / SIZE * SIZE;
         var mean = 0.0;
         var spread = 0.0;
 $for t in SOURCES

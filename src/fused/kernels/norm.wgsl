@@ -10,12 +10,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let n = id.z;
     if channel >= CHANNELS { return; }
 
-    // The channels without padding: `real` counts them through all sources.
-    var real = 0u;
-$for t in SOURCES
-    if channel >= BEGIN_$t { real = min(channel - BEGIN_$t + REAL_$t, REAL_END_$t - 1); }
-$end
-    let first = real / SIZE * SIZE;
+    let first = unpadded(channel) / SIZE * SIZE;
 
     var mean = 0.0;
 $for t in SOURCES
@@ -38,11 +33,7 @@ $for t in SOURCES
 $end
     let deviation = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
 
-$if MODULATED
-    let row = (step.row + n * step.row_stride) * ROW + OFFSET;
-$else
-    let row = 0u;
-$end
+    let row = affine_row(n);
     let scale = affine[row + channel] * deviation;
     let shift = affine[row + CHANNELS + channel] - mean * scale;
 $for t in SOURCES

@@ -199,6 +199,7 @@ impl Lowering<'_> {
         for (t, &id) in norm.from.iter().enumerate() {
             kernel.read_as(format!("statistics{t}"), "vec2f", Operand::Statistics(id));
         }
+        kernel.add_helper(include_str!("../kernels/affine.wgsl"));
         match &norm.affine {
             Affine::Parameters(range) => {
                 kernel.read("affine", Operand::Parameters(range.clone()));

@@ -67,9 +67,14 @@ impl Text {
     }
 
     /// Adds functions that the entry point calls.
-    pub fn helper(mut self, text: &str) -> Self {
-        self.helpers += text;
+    pub fn helper(mut self, template: &'static str) -> Self {
+        self.add_helper(template);
         self
+    }
+
+    /// As [`Self::helper`], for a text that others go on with.
+    pub fn add_helper(&mut self, template: &'static str) {
+        self.helpers += template;
     }
 
     /// The kernel, with its workgroups for one picture.
@@ -80,8 +85,8 @@ impl Text {
             self.bindings += include_str!("../kernels/step.wgsl");
             self.operands.push(Operand::Step);
         }
-        let body = self.values.expand(&self.template);
-        let source = [self.values.constants(), self.bindings, self.helpers, body].concat();
+        let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));
+        let source = [self.values.constants(), self.bindings, helpers, body].concat();
         let groups = groups.map(|count| count as u32);
         Kernel { source, operands: self.operands, written: self.written, groups }
     }

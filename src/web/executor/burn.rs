@@ -6,10 +6,9 @@ use ::burn::module::Module;
 use ::burn::tensor::Device;
 use wasm_bindgen::JsError;
 
-use super::View;
 use crate::model_file::ModelFile;
 use crate::net::{Network, Picture, weights};
-use crate::sample::{Chain, Program};
+use crate::sample::{Chain, Program, View};
 
 /// A network on a Burn device.
 pub(in crate::web) struct Burn {

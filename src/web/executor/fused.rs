@@ -7,14 +7,12 @@ use std::rc::Rc;
 use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
-use super::View;
-use crate::fused::{self, Chain, Gpu, Network};
+use crate::fused::{Chain, Gpu, Network};
 use crate::model_file::ModelFile;
-use crate::sample::{Program, Step};
+use crate::sample::{Program, Step, View};
 
 /// A network on the GPU.
 pub(in crate::web) struct Fused {
-    gpu: Gpu,
     network: Network,
     screen: Rc<RefCell<Option<Screen>>>,
 }
@@ -30,23 +28,20 @@ impl Fused {
     pub(super) async fn create(model: &ModelFile) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
         let network = Network::new(&gpu, &model.card.architecture, &model.weights).await?;
-        Ok(Self { gpu, network, screen: Rc::default() })
+        Ok(Self { network, screen: Rc::default() })
     }
 
-    pub(super) fn attach(&mut self, canvas: HtmlCanvasElement) -> Result<(), JsError> {
+    pub(super) fn attach(&self, canvas: HtmlCanvasElement) -> Result<(), JsError> {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
-        let surface = self.gpu.instance().create_surface(target)?;
+        let gpu = self.network.gpu();
+        let surface = gpu.instance().create_surface(target)?;
         let configuration = surface
-            .get_default_config(
-                self.gpu.wgpu_adapter(),
-                canvas.width().max(1),
-                canvas.height().max(1),
-            )
+            .get_default_config(gpu.wgpu_adapter(), canvas.width().max(1), canvas.height().max(1))
             .ok_or_else(|| JsError::new("this GPU cannot draw into a canvas"))?;
         // What lies between the pictures is the page's.
         let alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
         let configuration = wgpu::SurfaceConfiguration { alpha_mode, ..configuration };
-        surface.configure(self.gpu.device(), &configuration);
+        surface.configure(gpu.device(), &configuration);
         self.screen.replace(Some(Screen { canvas, surface, configuration }));
         Ok(())
     }
@@ -58,7 +53,7 @@ impl Fused {
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
         let chain = Chain::new(&self.network, program, seed, numbers)?;
-        Ok(Chains { gpu: self.gpu.clone(), chain, screen: Rc::clone(&self.screen) })
+        Ok(Chains { gpu: self.network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
     }
 }
 
@@ -105,10 +100,6 @@ impl Chains {
         let screen = screen.as_mut().ok_or_else(|| JsError::new("attach a canvas first"))?;
         let frame = screen.frame(&self.gpu)?;
         let target = frame.texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let view = match view {
-            View::Noisy => fused::View::Noisy,
-            View::Denoised => fused::View::Denoised,
-        };
         self.chain.render(view, columns, gap, &target)?;
         self.gpu.queue().present(frame);
         Ok(())

@@ -10,7 +10,7 @@ use std::ops::Range;
 use wasm_bindgen::JsError;
 
 use crate::model_file::ModelFile;
-use crate::sample::{Program, Step};
+use crate::sample::{Program, Step, View};
 
 /// The engines of this bundle, by the names that JavaScript has for them.
 pub(super) const NAMES: &[&str] = &[
@@ -21,25 +21,6 @@ pub(super) const NAMES: &[&str] = &[
     #[cfg(feature = "cpu")]
     "cpu",
 ];
-
-/// Which pictures to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View {
-    /// x̃, the chains as they stand.
-    Noisy,
-    /// D(x̃, σ), what the network believes in.
-    Denoised,
-}
-
-impl View {
-    pub(super) fn parse(name: &str) -> Result<Self, JsError> {
-        match name {
-            "noisy" => Ok(Self::Noisy),
-            "denoised" => Ok(Self::Denoised),
-            _ => Err(JsError::new(&format!("no such view: {name}"))),
-        }
-    }
-}
 
 /// A network on a device.
 pub(super) enum Executor {
@@ -70,7 +51,7 @@ impl Executor {
 
     /// Has chains drawn into a canvas from now on.
     #[cfg(feature = "fused")]
-    pub(super) fn attach(&mut self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
+    pub(super) fn attach(&self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
         match self {
             Self::Fused(fused) => fused.attach(canvas),
             #[cfg(any(feature = "reference", feature = "cpu"))]
