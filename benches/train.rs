@@ -31,7 +31,7 @@ mod bench {
         let shape = Picture { channels: 1, height: 28, width: 28 };
         let key = Key { seed: 1, stream: 0, step: 0 };
         let bytes = (0..4096 * 784).map(|i| (key.uniform(i) * 256.0) as u8).collect();
-        let pictures = Pictures { shape, bytes };
+        let pictures = Pictures::new(shape, bytes);
         let scale = Preconditioning { mean: 0.1307, deviation: 0.3081 };
         let options = Options {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),

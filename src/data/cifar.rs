@@ -6,7 +6,9 @@ use crate::net::Picture;
 
 const SHAPE: Picture = Picture { channels: 3, height: 32, width: 32 };
 const RECORD: usize = 1 + 3 * 32 * 32;
-const LABELS: u8 = 10;
+/// The classes, by label.
+pub(super) const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// Reads the pictures of a batch.
 ///
@@ -21,12 +23,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
             bytes.len()
         ));
     }
-    if let Some(at) = records.iter().position(|record| record[0] >= LABELS) {
+    if let Some(at) = records.iter().position(|record| usize::from(record[0]) >= CLASSES.len()) {
         let label = records[at][0];
         return Err(format!("not a batch of CIFAR-10: record {at} has the label {label}"));
     }
     let bytes = records.iter().flat_map(|record| &record[1..]).copied().collect();
-    Ok(Pictures { shape: SHAPE, bytes })
+    let labels = Some(records.iter().map(|record| record[0]).collect());
+    Ok(Pictures { shape: SHAPE, bytes, labels })
 }
 
 #[cfg(test)]
@@ -42,6 +45,7 @@ mod tests {
         let pictures = parse(&batch).expect("a good batch");
         assert_eq!((pictures.len(), pictures.shape), (2, SHAPE));
         assert_eq!((pictures.picture(0)[0], pictures.picture(1)[1024]), (10, 20));
+        assert_eq!(pictures.labels, Some(vec![9, 0]));
         assert!(parse(&batch[1..]).expect_err("truncated").contains("6145 bytes"));
         batch[RECORD] = 10;
         assert!(parse(&batch).expect_err("CIFAR-100, or noise").contains("label 10"));

@@ -226,7 +226,7 @@ mod tests {
             let contrast = key.uniform(1000);
             (0..40).map(move |index| (255.0 * contrast * key.uniform(index)) as u8)
         };
-        Pictures { shape, bytes: (0..count).flat_map(pixels).collect() }
+        Pictures::new(shape, (0..count).flat_map(pixels).collect())
     }
 
     /// Every pair, in floating point.

@@ -63,7 +63,7 @@ pub(super) fn refit(pictures: Pictures, size: Option<Size>, grey: bool) -> Pictu
         let image = RgbImage::from_fn(width as u32, height as u32, pixel);
         bytes.extend(planes(&fit(image, size), grey));
     }
-    Pictures { shape, bytes }
+    Pictures { shape, bytes, labels: pictures.labels }
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn pictures_in_memory_are_refitted() {
         let shape = Picture { channels: 1, height: 2, width: 2 };
-        let grey = Pictures { shape, bytes: vec![10, 20, 30, 40, 1, 1, 1, 1] };
+        let grey = Pictures::new(shape, vec![10, 20, 30, 40, 1, 1, 1, 1]);
         assert_eq!(refit(grey.clone(), None, true), grey);
         let one = refit(grey, Some(Size { width: 1, height: 1 }), false);
         assert_eq!(one.bytes, [25, 1]);

@@ -44,7 +44,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
         return Err(format!("longer than its header says ({total} bytes of pixels)"));
     }
     let shape = Picture { channels: 1, height: height as usize, width: width as usize };
-    Ok(Pictures { shape, bytes: pixels.to_vec() })
+    Ok(Pictures::new(shape, pixels.to_vec()))
+}
+
+/// Reads the labels of `count` pictures.
+///
+/// # Errors
+/// What is wrong with a file that is not just that.
+pub(super) fn labels(bytes: &[u8], count: usize) -> Result<Vec<u8>, String> {
+    let header = [MAGIC_LABELS, count as u32].map(u32::to_be_bytes).concat();
+    let labels = bytes.strip_prefix(&header[..]).filter(|labels| labels.len() == count);
+    labels.map(<[u8]>::to_vec).ok_or_else(|| format!("not an IDX file of {count} labels"))
 }
 
 #[cfg(test)]
@@ -61,6 +71,15 @@ mod tests {
         let file = idx(MAGIC_IMAGES, [2, 1, 3], &[1, 2, 3, 4, 5, 6]);
         let pictures = parse(&file).expect("a good file");
         assert_eq!((pictures.len(), pictures.picture(1)), (2, &[4, 5, 6][..]));
+    }
+
+    #[test]
+    fn labels_follow_theirs() {
+        let file = [&MAGIC_LABELS.to_be_bytes()[..], &2u32.to_be_bytes(), &[7, 3]].concat();
+        assert_eq!(labels(&file, 2), Ok(vec![7, 3]));
+        for (bytes, count) in [(&file[..9], 2), (&file[..], 3), (&[][..], 0)] {
+            labels(bytes, count).expect_err("not two labels");
+        }
     }
 
     #[test]

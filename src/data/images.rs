@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use rayon::prelude::*;
 
 use super::files::{Files, MAX_BYTES};
+use super::layout::Layout;
 use super::{DataError, Found, Pictures, Reading, Size, decode, fit};
 use crate::net::Picture;
 
-/// Reads, decodes and fits the files of these sorted names. The second half of the answer is what
-/// the data set itself holds out, where it has folders that say so.
+/// Reads, decodes and fits the files of these sorted names. Beside the pictures, the answer is what
+/// the data set itself holds out, where it has folders that say so, and the names of its classes,
+/// where folders are these.
 ///
 /// # Errors
 /// Where there is no picture among them, they have no size in common, or one cannot be read and
@@ -19,7 +21,7 @@ pub(super) fn read(
     names: &[String],
     reading: &Reading<'_>,
     found: &mut Found,
-) -> Result<(Pictures, Option<Pictures>), DataError> {
+) -> Result<(Pictures, Option<Pictures>, Vec<String>), DataError> {
     let fail = |problem| DataError::Format { path: files.root.clone(), problem };
     let size = match reading.size {
         Some(size) => size,
@@ -57,9 +59,8 @@ pub(super) fn read(
     }
 
     // What is held out comes first, so that its duplicates are dropped from what is trained on.
-    let held_out = held_out_folders(pictures.iter().map(|(name, _)| &name[..]));
-    let is_held_out = |name: &str| held_out.iter().any(|folder| name.starts_with(folder));
-    pictures.sort_by_cached_key(|(name, _)| (!is_held_out(name), name.clone()));
+    let layout = Layout::of(pictures.iter().map(|(name, _)| &name[..]));
+    pictures.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
     let mut seen = HashSet::new();
     let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
     found.duplicates = first.iter().filter(|&&first| !first).count();
@@ -69,16 +70,19 @@ pub(super) fn read(
     let shape = Picture { channels: if grey { 1 } else { 3 }, ..shape };
     let mut count_held_out = 0;
     let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
+    let mut labels = Vec::new();
     for ((name, planes), _) in pictures.iter().zip(first).filter(|&(_, first)| first) {
-        count_held_out += usize::from(is_held_out(name));
+        count_held_out += usize::from(layout.is_held_out(name));
         bytes.extend_from_slice(&planes[..shape.dimension()]);
+        labels.extend(layout.label(name));
     }
-    let all = Pictures { shape, bytes };
-    if held_out.is_empty() {
-        return Ok((all, None));
+    let labels = (!layout.classes.is_empty()).then_some(labels);
+    let all = Pictures { shape, bytes, labels };
+    if !layout.holds_out() {
+        return Ok((all, None, layout.classes));
     }
     let (train, held_out) = all.partition(|index| index < count_held_out);
-    Ok((train, Some(held_out)))
+    Ok((train, Some(held_out), layout.classes))
 }
 
 /// The size that most pictures have.
@@ -107,28 +111,6 @@ fn common_size(
         ))),
         None => Err(fail(Found { unreadable, ..found.clone() }.cannot_read())),
     }
-}
-
-/// The folders whose pictures are held out: `test` or `val…` where everything is in these and in
-/// `train`.
-fn held_out_folders<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    const TRAIN: [&str; 2] = ["train", "training"];
-    const HELD_OUT: [&str; 4] = ["test", "val", "valid", "validation"];
-    let Some(first) = names.clone().next() else { return vec![] };
-    // Archives tend to have everything in one folder.
-    let mut root = first.rfind('/').map_or(0, |at| at + 1);
-    while !names.clone().all(|name| name.starts_with(&first[..root])) {
-        root = first[..root - 1].rfind('/').map_or(0, |at| at + 1);
-    }
-    let mut folders: Vec<&str> =
-        names.map(|name| name[root..].split('/').next().unwrap_or(name)).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    let (train, rest): (Vec<&str>, Vec<_>) = folders.into_iter().partition(|f| TRAIN.contains(f));
-    if train.is_empty() || !rest.iter().all(|folder| HELD_OUT.contains(folder)) {
-        return vec![];
-    }
-    rest.iter().map(|folder| format!("{}{folder}/", &first[..root])).collect()
 }
 
 /// A file's name, and what came of it or why nothing did.
@@ -162,20 +144,4 @@ fn map<T: Send>(
     })?;
     work(&mut waiting);
     Ok(results)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_say_what_is_held_out() {
-        let folders = |names: &[&'static str]| held_out_folders(names.iter().copied());
-        assert_eq!(folders(&["d/test/a.png", "d/train/a.png", "d/train/x/b.png"]), ["d/test/"]);
-        assert_eq!(folders(&["train/a.png", "val/a.png"]), ["val/"]);
-        // Not where there are other folders, or only one of the two, or files beside them.
-        assert!(folders(&["cats/a.png", "test/b.png", "train/b.png"]).is_empty());
-        assert!(folders(&["d/train/a.png", "d/train/b.png"]).is_empty());
-        assert!(folders(&["test/b.png", "train.png", "train/b.png"]).is_empty());
-    }
 }

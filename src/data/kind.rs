@@ -38,6 +38,14 @@ impl Format {
         }
     }
 
+    /// The names of its classes, given the labels that there are.
+    pub fn classes(self, labels: &[u8]) -> Vec<String> {
+        match self {
+            Self::Cifar => cifar::CLASSES.map(str::to_owned).to_vec(),
+            _ => (0..=labels.iter().copied().max().unwrap_or(0)).map(|l| l.to_string()).collect(),
+        }
+    }
+
     /// Reads a file of this format.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod folder;
 mod idx;
 mod images;
 mod kind;
+mod layout;
 pub mod named;
 mod npy;
 mod order;
@@ -45,6 +46,8 @@ pub struct DataSet {
     pub train: Pictures,
     /// What is never trained on.
     pub held_out: Pictures,
+    /// The names of the classes, by label; none where the pictures have none.
+    pub classes: Vec<String>,
     /// What was found, dropped and ignored.
     pub found: Found,
 }
@@ -103,7 +106,7 @@ impl DataSet {
         let files = Files::at(path)?;
         let kind = kind::recognise(&files)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
-        let (train, held_out) = match kind {
+        let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
                 found.kind = format.describe(train.len());
                 let train = arrays(&files, format, &train, reading)?;
@@ -111,7 +114,8 @@ impl DataSet {
                     [] => None,
                     names => Some(arrays(&files, format, names, reading)?),
                 };
-                (train, held_out)
+                let classes = train.labels.as_deref().map_or(vec![], |l| format.classes(l));
+                (train, held_out, classes)
             }
             Kind::Images(names) => {
                 found.kind = "image files".into();
@@ -131,7 +135,7 @@ impl DataSet {
         if train.len() + held_out.len() < 2 {
             return Err(DataError::One { path: path.to_owned() });
         }
-        Ok(Self { name: name(path), train, held_out, found })
+        Ok(Self { name: name(path), train, held_out, classes, found })
     }
 }
 
@@ -154,7 +158,10 @@ fn arrays(
     let mut all: Option<Pictures> = None;
     for name in names {
         let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let pictures = format.parse(&files.read(name)?).map_err(fail)?;
+        let mut pictures = format.parse(&files.read(name)?).map_err(fail)?;
+        if format == Format::Idx {
+            pictures.labels = idx_labels(files, name, pictures.len())?;
+        }
         let size = reading
             .size
             .unwrap_or(Size { width: pictures.shape.width, height: pictures.shape.height });
@@ -166,11 +173,21 @@ fn arrays(
         let pictures = fit::refit(pictures, reading.size, reading.grey);
         match &mut all {
             None => all = Some(pictures),
-            Some(all) if all.shape == pictures.shape => all.bytes.extend(pictures.bytes),
+            Some(all) if all.shape == pictures.shape => all.append(pictures),
             Some(_) => return Err(fail("its pictures have another size than those before".into())),
         }
     }
     all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
+}
+
+/// The labels of an IDX file of pictures, where there are any: in `train-labels-idx1-ubyte` for
+/// `train-images-idx3-ubyte`.
+fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
+    let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();
+    let wanted = bare(images).replace("images", "labels").replace("idx3", "idx1");
+    let Some(name) = files.names.iter().find(|name| bare(name) == wanted) else { return Ok(None) };
+    let fail = |problem| DataError::Format { path: files.path(name), problem };
+    idx::labels(&files.read(name)?, count).map(Some).map_err(fail)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
             picture.copy_from_slice(&planes);
         }
     }
-    Ok(Pictures { shape, bytes: pixels })
+    Ok(Pictures::new(shape, pixels))
 }
 
 const EXPECTED: &str = "expected N×H×W, N×H×W×C or N×C×H×W with 1 or 3 channels, of uint8 (0 to \

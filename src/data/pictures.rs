@@ -9,12 +9,19 @@ pub struct Pictures {
     pub shape: Picture,
     /// One picture after the other, C × H × W each.
     pub bytes: Vec<u8>,
+    /// The class of each picture, from 0; none where they have no classes.
+    pub labels: Option<Vec<u8>>,
 }
 
 /// One picture in so many is held out where a data set does not say which.
 const HELD_OUT: usize = 20;
 
 impl Pictures {
+    /// Pictures without classes.
+    pub fn new(shape: Picture, bytes: Vec<u8>) -> Self {
+        Self { shape, bytes, labels: None }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.shape.dimension()
@@ -39,6 +46,12 @@ impl Pictures {
         self.bytes.chunks_exact(self.shape.dimension())
     }
 
+    /// Puts others of the same shape behind these.
+    pub(super) fn append(&mut self, others: Self) {
+        self.bytes.extend(others.bytes);
+        self.labels = self.labels.take().zip(others.labels).map(|(a, b)| [a, b].concat());
+    }
+
     /// Mean and standard deviation over all pixels, with pixels in \[0, 1\].
     pub fn statistics(&self) -> Preconditioning {
         let n = self.bytes.len().max(1) as f64;
@@ -61,13 +74,17 @@ impl Pictures {
 
     /// Those that are not `apart`, and those that are.
     pub(super) fn partition(self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
-        let shape = self.shape;
-        let (mut rest, mut others) = (Vec::new(), Vec::new());
+        let labels = self.labels.as_ref().map(|_| Vec::new());
+        let none = Self { labels, ..Self::new(self.shape, Vec::new()) };
+        let (mut rest, mut others) = (none.clone(), none);
         for (index, picture) in self.iter().enumerate() {
             let to = if apart(index) { &mut others } else { &mut rest };
-            to.extend_from_slice(picture);
+            to.bytes.extend_from_slice(picture);
+            if let (Some(to), Some(labels)) = (&mut to.labels, &self.labels) {
+                to.push(labels[index]);
+            }
         }
-        (Self { shape, bytes: rest }, Self { shape, bytes: others })
+        (rest, others)
     }
 }
 
@@ -78,7 +95,7 @@ mod tests {
     #[test]
     fn statistics_are_those_of_the_pixels() {
         let shape = Picture { channels: 1, height: 1, width: 2 };
-        let pictures = Pictures { shape, bytes: vec![0, 255, 255, 0] };
+        let pictures = Pictures::new(shape, vec![0, 255, 255, 0]);
         assert_eq!(pictures.statistics(), Preconditioning { mean: 0.5, deviation: 0.5 });
         assert_eq!((pictures.len(), pictures.picture(1)), (2, &[255, 0][..]));
     }
@@ -87,8 +104,11 @@ mod tests {
     fn one_picture_in_twenty_is_held_out() {
         let shape = Picture { channels: 1, height: 1, width: 1 };
         let split = |count: u8| {
-            let (train, held_out) = Pictures { shape, bytes: (0..count).collect() }.hold_out();
+            let labels = Some((0..count).collect());
+            let pictures = Pictures { labels, ..Pictures::new(shape, (0..count).collect()) };
+            let (train, held_out) = pictures.hold_out();
             assert_eq!(train.len() + held_out.len(), usize::from(count));
+            assert_eq!(held_out.labels.as_ref(), Some(&held_out.bytes));
             held_out.bytes
         };
         assert_eq!(split(60), [19, 39, 59]);

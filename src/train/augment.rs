@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn changes_are_of_the_step_and_leave_the_picture_what_it_is() {
         let shape = Picture { channels: 3, height: 2, width: 2 };
-        let pictures = Pictures { shape, bytes: (0..12).map(|i| 20 * i).collect() };
+        let pictures = Pictures::new(shape, (0..12).map(|i| 20 * i).collect());
         let key = |step| Key { seed: 3, stream: 1, step };
         let plain = Augmentation::default().pixels(&pictures, 0, key(0));
         assert_eq!(plain, pictures.bytes.iter().map(|&b| f32::from(b) / 255.0).collect::<Vec<_>>());

@@ -1,0 +1,123 @@
+//! What the folders of image files say: what is held out, and which classes there are.
+
+/// See the module. Names have `/` between folders.
+pub(super) struct Layout {
+    /// What all names begin with.
+    root: String,
+    /// The folders whose pictures are held out: `test` or `val…`, where everything is in these and
+    /// in `train`.
+    held_out: Vec<String>,
+    /// The names of the classes, sorted: those of the folders, where every picture is in one and
+    /// there are several. Otherwise none.
+    pub classes: Vec<String>,
+}
+
+const TRAIN: [&str; 2] = ["train", "training"];
+const HELD_OUT: [&str; 4] = ["test", "val", "valid", "validation"];
+
+impl Layout {
+    /// That of the files of these names.
+    pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let root = names.clone().next().map_or("", |first| common_folder(first, names.clone()));
+        let mut layout = Self { root: root.to_owned(), held_out: vec![], classes: vec![] };
+        // A file beside the folders is a folder of its own here, of no name that counts.
+        let folders = sorted(names.clone().map(|name| layout.parts(name).next().unwrap_or(name)));
+        let (train, rest): (Vec<&str>, _) = folders.iter().partition(|f| TRAIN.contains(f));
+        if !train.is_empty() && rest.iter().all(|folder| HELD_OUT.contains(folder)) {
+            layout.held_out = rest.iter().map(|folder| format!("{root}{folder}/")).collect();
+        }
+        let classes: Option<Vec<&str>> = names.map(|name| layout.class(name)).collect();
+        let classes = sorted(classes.unwrap_or_default().into_iter());
+        // A label is a byte.
+        if (2..=256).contains(&classes.len()) {
+            layout.classes = classes.into_iter().map(str::to_owned).collect();
+        }
+        layout
+    }
+
+    /// Whether anything is held out.
+    pub fn holds_out(&self) -> bool {
+        !self.held_out.is_empty()
+    }
+
+    /// Whether the file of this name is held out.
+    pub fn is_held_out(&self, name: &str) -> bool {
+        self.held_out.iter().any(|folder| name.starts_with(folder))
+    }
+
+    /// The label of the file of this name: the number of its class.
+    pub fn label(&self, name: &str) -> Option<u8> {
+        let class = self.class(name)?;
+        let index = self.classes.binary_search_by(|known| known.as_str().cmp(class)).ok()?;
+        u8::try_from(index).ok()
+    }
+
+    /// The folder that is a file's class, whether it is held out or trained on.
+    fn class<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let mut parts = self.parts(name).skip(usize::from(self.holds_out()));
+        let folder = parts.next()?;
+        // The last part is the file.
+        parts.next().map(|_| folder)
+    }
+
+    fn parts<'a>(&self, name: &'a str) -> std::str::Split<'a, char> {
+        name[self.root.len()..].split('/')
+    }
+}
+
+/// The innermost folder that all names are in, with its `/`: archives tend to have everything in
+/// one.
+fn common_folder<'a>(first: &'a str, names: impl Iterator<Item = &'a str> + Clone) -> &'a str {
+    let mut end = first.rfind('/').map_or(0, |at| at + 1);
+    while !names.clone().all(|name| name.starts_with(&first[..end])) {
+        end = first[..end - 1].rfind('/').map_or(0, |at| at + 1);
+    }
+    &first[..end]
+}
+
+fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(names: &[&'static str]) -> Layout {
+        Layout::of(names.iter().copied())
+    }
+
+    #[test]
+    fn folders_say_what_is_held_out() {
+        let held_out = |names| layout(names).held_out;
+        assert_eq!(held_out(&["d/test/a.png", "d/train/a.png", "d/train/x/b.png"]), ["d/test/"]);
+        assert_eq!(held_out(&["train/a.png", "val/a.png"]), ["val/"]);
+        // Not where there are other folders, or only one of the two, or files beside them.
+        assert!(held_out(&["cats/a.png", "test/b.png", "train/b.png"]).is_empty());
+        assert!(held_out(&["d/train/a.png", "d/train/b.png"]).is_empty());
+        assert!(held_out(&["test/b.png", "train.png", "train/b.png"]).is_empty());
+    }
+
+    #[test]
+    fn folders_are_classes() {
+        let animals = layout(&["d/dog/a.png", "d/cat/1/b.png", "d/dog/c.png"]);
+        assert_eq!(animals.classes, ["cat", "dog"]);
+        assert_eq!(
+            (animals.label("d/dog/c.png"), animals.label("d/cat/1/b.png")),
+            (Some(1), Some(0))
+        );
+        let split = layout(&["train/dog/a.png", "test/cat/b.png", "train/cat/c.png"]);
+        assert_eq!(
+            (&split.classes[..], split.label("test/cat/b.png")),
+            (&["cat".into(), "dog".into()][..], Some(0))
+        );
+        // Not where there is only one, or a picture is in none.
+        assert!(layout(&["d/dog/a.png", "d/dog/b.png"]).classes.is_empty());
+        assert!(layout(&["dog/a.png", "cat/b.png", "c.png"]).classes.is_empty());
+        assert!(layout(&["train/a.png", "test/b.png"]).classes.is_empty());
+        assert!(layout(&[]).classes.is_empty());
+    }
+}
