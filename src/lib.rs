@@ -20,7 +20,7 @@
 //! | [`likelihood`] | how probable pictures are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
-//! | `data`, `train`, `import`, `onnx`, `cli` | native only: pictures from disk, the trainer, published weights, models for other runtimes, the two binaries |
+//! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: pictures from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: what JavaScript sees |
 
 #![warn(missing_docs)]
@@ -39,9 +39,13 @@ pub mod toy;
 pub mod fused;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub mod classifier;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod cli;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub mod eval;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod import;
 #[cfg(not(target_family = "wasm"))]

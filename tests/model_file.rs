@@ -57,7 +57,7 @@ fn what_is_not_a_model_is_refused() {
         assert!(matches!(refused(&whole[..length]), ModelError::Container(_)), "{length} bytes");
     }
     let no_card = safetensors::serialize([] as [(&str, TensorView<'_>); 0], None).expect("empty");
-    assert!(matches!(refused(&no_card), ModelError::NoCard));
+    assert!(matches!(refused(&no_card), ModelError::NoCard(_)));
 }
 
 #[test]

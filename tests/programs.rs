@@ -261,3 +261,25 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(ncsn(&["sample", "--mod", "bars"]).contains("--mod"));
     assert!(ncsn(&["export", "--model", "bars", "--onnx", "m.onnx"]).contains("cannot use bars"));
 }
+
+/// The papers' own networks, on their own noise levels.
+#[test]
+fn the_published_networks_learn() {
+    for net in ["ncsn", "ncsnv2"] {
+        let folder = folder_with_bars();
+        let at = folder.path();
+        let sizes = ["--net", net, "--ngf", "8", "--levels", "10", "--sigma-max", "1"];
+        let steps = ["--out", "m.safetensors", "--steps", "80", "--warm-up", "5", "--size", "16"];
+        succeed(&mut train(at, &[&sizes[..], &steps].concat()));
+        let training = training(&at.join("m.safetensors"));
+        assert_eq!(training.held_out.len(), 10, "at each level");
+        // A network that answers 0 has 128.
+        let (sigma, loss) = training.held_out[0];
+        assert!(sigma > 0.9 && loss < 60.0, "{net}: {:?}", training.held_out);
+        let mut sample = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        sample.current_dir(at).args(["sample", "--model", "m.safetensors", "-n", "2"]);
+        succeed(sample.args(["--steps-each", "2", "--out", "s.npy"]));
+        let array = fs::read(at.join("s.npy")).expect("written");
+        assert!(array.len() > 2 * 256, "two pictures of 16 × 16");
+    }
+}

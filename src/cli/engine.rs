@@ -1,15 +1,17 @@
 //! `--engine`: what computes samples.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use pollster::block_on;
 
 use super::device;
+use super::steer::Steer;
 use crate::fused::{self, Gpu};
 use crate::model_file::ModelFile;
 use crate::net::{Network, Picture, weights};
-use crate::sample::{Chain, Program, Steering};
+use crate::sample::{Chain, Guide, Program, Steering};
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -34,7 +36,18 @@ pub enum Engine {
         picture: Picture,
         /// The device's name.
         name: String,
+        /// What adds to its score.
+        guide: Option<Arc<dyn Guide>>,
     },
+}
+
+/// What chains came to, values in \[0, 1\] but for what noise makes of them.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    /// x̃ before the last step, which in most programs takes off the noise that is left.
+    pub raw: Vec<f32>,
+    /// The pictures.
+    pub pictures: Vec<f32>,
 }
 
 impl Engine {
@@ -70,7 +83,27 @@ impl Engine {
         let device = device::parse(&name)?;
         let network = Network::new(architecture, &device)?;
         let network = Box::new(weights::apply(network, model.weights, &device));
-        Ok(Self::Burn { network, device, picture: architecture.picture(), name })
+        let picture = architecture.picture();
+        Ok(Self::Burn { network, device, picture, name, guide: None })
+    }
+
+    /// The same, guided towards a class.
+    ///
+    /// # Errors
+    /// Where the flags name a classifier that cannot be used, or an engine that cannot
+    /// differentiate one.
+    pub fn steered(mut self, steer: &Steer) -> anyhow::Result<Self> {
+        match &mut self {
+            Self::Burn { guide, device, picture, .. } => {
+                let class = steer.guide(*picture, device)?;
+                *guide = class.map(|class| Arc::new(class) as Arc<dyn Guide>);
+            }
+            Self::Fused(_) if steer.is_guided() => {
+                bail!("--class needs a classifier's gradient, which Burn has: --engine burn")
+            }
+            Self::Fused(_) => {}
+        }
+        Ok(self)
     }
 
     /// What it is, for people.
@@ -81,7 +114,7 @@ impl Engine {
         }
     }
 
-    /// Runs chains from start to end, and returns their pictures. `progress` hears of steps done.
+    /// Runs chains from start to end. `progress` hears of steps done.
     ///
     /// # Errors
     /// Where the device fails.
@@ -92,29 +125,39 @@ impl Engine {
         seed: u64,
         chains: Range<usize>,
         progress: impl Fn(usize),
-    ) -> anyhow::Result<Vec<f32>> {
+    ) -> anyhow::Result<Drawn> {
+        let before_last = program.nfe().saturating_sub(1);
         match self {
             Self::Fused(network) => {
                 let mut chain =
                     fused::Chain::steered(network, program.clone(), steering, seed, chains)?;
-                while chain.next().is_some() {
-                    progress(chain.submit(usize::MAX));
-                    network.gpu().check()?;
-                }
-                Ok(block_on(chain.noisy())?)
+                let mut read_at = |step: usize| -> anyhow::Result<Vec<f32>> {
+                    while chain.done() < step {
+                        progress(chain.submit(step - chain.done()));
+                        network.gpu().check()?;
+                    }
+                    Ok(block_on(chain.noisy())?)
+                };
+                Ok(Drawn { raw: read_at(before_last)?, pictures: read_at(program.nfe())? })
             }
-            Self::Burn { network, device, picture, .. } => {
+            Self::Burn { network, device, picture, guide, .. } => {
                 let (network, program) = (Network::clone(network), program.clone());
                 let mut chain =
                     Chain::steered(network, *picture, program, steering, seed, chains, device)?;
-                while chain.step() {
-                    // Wait now and then: the queue of a GPU must not grow without bound.
-                    if chain.done().is_multiple_of(16) {
-                        device.sync().map_err(|error| anyhow!("the device failed: {error:?}"))?;
-                    }
-                    progress(1);
+                if let Some(guide) = guide {
+                    chain = chain.guided(Arc::clone(guide));
                 }
-                Ok(chain.noisy().into_data().iter::<f32>().collect())
+                let mut read_at = |step: usize| -> anyhow::Result<Vec<f32>> {
+                    while chain.done() < step && chain.step() {
+                        // Wait now and then: the queue of a GPU must not grow without bound.
+                        if chain.done().is_multiple_of(16) {
+                            device.sync().map_err(|e| anyhow!("the device failed: {e:?}"))?;
+                        }
+                        progress(1);
+                    }
+                    Ok(chain.noisy().into_data().iter::<f32>().collect())
+                };
+                Ok(Drawn { raw: read_at(before_last)?, pictures: read_at(before_last + 1)? })
             }
         }
     }

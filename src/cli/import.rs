@@ -83,6 +83,8 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         architecture,
         training: None,
         imported: Some(format!("{file} ({}{average}{step})", variant.name())),
+        best: None,
+        quality: None,
         licence: arguments.licence.clone(),
     };
     println!(

@@ -1,7 +1,9 @@
 //! The two command-line programs, `train` and `ncsn`.
 
+pub mod classifiers;
 pub mod device;
 pub mod engine;
+pub mod eval;
 pub mod export;
 pub mod grid;
 pub mod import;
@@ -11,7 +13,9 @@ pub mod picture;
 pub mod pictures;
 pub mod plan;
 pub mod sample;
+pub mod settings;
 pub mod steer;
+pub mod toy;
 pub mod train;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use super::{export, import, likelihood, plan, sample};
+use super::{eval, export, import, likelihood, plan, sample, toy};
 use crate::model_file::ModelFile;
 
 /// Score-based generative models: what one does before and after training.
@@ -21,6 +21,8 @@ enum Command {
     Plan(plan::Plan),
     Sample(Box<sample::Sample>),
     Likelihood(likelihood::Likelihood),
+    Eval(Box<eval::Eval>),
+    Toy(toy::Toy),
     Export(export::Export),
     Import(import::Import),
 }
@@ -34,6 +36,8 @@ pub fn main() -> anyhow::Result<()> {
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
+        Command::Eval(arguments) => eval::eval(&arguments),
+        Command::Toy(arguments) => toy::toy(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Import(arguments) => import::import(&arguments),
     }

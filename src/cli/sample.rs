@@ -6,10 +6,9 @@ use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::engine::{Choice, Engine};
+use super::settings::SettingArgs;
 use super::steer::{Steer, Steered};
 use super::{grid, ncsn};
-use crate::sample::edm::Churn;
-use crate::sample::{Sampler, Settings};
 
 /// Make pictures from a model.
 #[derive(clap::Args)]
@@ -26,42 +25,8 @@ pub struct Sample {
     /// Where to: .png for a grid, .npy for an array of uint8 N×H×W(×C).
     #[arg(long, default_value = "grid.png")]
     out: PathBuf,
-    /// Which sampler; the model recommends one, and the settings below.
-    #[arg(long)]
-    sampler: Option<Sampler>,
-    /// L, the number of noise levels.
-    #[arg(long)]
-    levels: Option<usize>,
-    /// T, Langevin steps (of predictor–corrector: corrections) at each level.
-    #[arg(long)]
-    steps_each: Option<usize>,
-    /// ε, the step size at the smallest level.
-    #[arg(long)]
-    step_lr: Option<f32>,
-    /// r, the signal-to-noise ratio of the corrections of predictor–corrector.
-    #[arg(long)]
-    snr: Option<f32>,
-    /// ρ of Heun's grid of levels.
-    #[arg(long)]
-    rho: Option<f32>,
-    /// S_churn, the noise that Heun's method adds on the way and takes off again; 0 is none.
-    #[arg(long)]
-    churn: Option<f32>,
-    /// S_tmin, the smallest σ that is churned.
-    #[arg(long, requires = "churn")]
-    churn_min: Option<f32>,
-    /// S_tmax, the largest σ that is churned.
-    #[arg(long, requires = "churn")]
-    churn_max: Option<f32>,
-    /// S_noise, the deviation of the noise that churns.
-    #[arg(long, requires = "churn")]
-    churn_noise: Option<f32>,
-    /// Take off the noise that is left after the last level.
-    #[arg(long, overrides_with = "no_denoise")]
-    denoise: bool,
-    /// Leave it.
-    #[arg(long)]
-    no_denoise: bool,
+    #[command(flatten)]
+    settings: SettingArgs,
     /// How many pictures to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
@@ -73,25 +38,6 @@ pub struct Sample {
     device: Option<String>,
     #[command(flatten)]
     steer: Steer,
-}
-
-impl clap::ValueEnum for Sampler {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(match self {
-            Self::Langevin => "langevin",
-            Self::PlainLangevin => "plain-langevin",
-            Self::Consistent => "consistent",
-            Self::Ancestral => "ancestral",
-            Self::ReverseDiffusion => "reverse-diffusion",
-            Self::PredictorCorrector => "predictor-corrector",
-            Self::Ode => "ode",
-            Self::Heun => "heun",
-        }))
-    }
 }
 
 /// Runs the command.
@@ -106,7 +52,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     ensure!(matches!(extension, "png" | "npy"), "--out must end in .png or .npy");
 
     let picture = model.card.architecture.picture();
-    let settings = settings(arguments, model.card.sampler);
+    let settings = arguments.settings.over(model.card.sampler);
     let Steered { steering, wander, seed } = arguments.steer.read(picture, arguments.n)?;
     let program = settings.program()?;
     let program = match wander {
@@ -115,7 +61,9 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     };
     let seed = seed.unwrap_or(arguments.seed);
     let device = arguments.device.as_deref();
-    let engine = Engine::new(arguments.engine, device, model, &program, &steering)?;
+    let choice = arguments.engine.or(arguments.steer.is_guided().then_some(Choice::Burn));
+    let engine = Engine::new(choice, device, model, &program, &steering)?;
+    let engine = engine.steered(&arguments.steer)?;
 
     let batches = arguments.n.div_ceil(arguments.batch);
     let bar = ProgressBar::new((batches * program.nfe()) as u64)
@@ -124,7 +72,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     for first in (0..arguments.n).step_by(arguments.batch) {
         let chains = first..arguments.n.min(first + arguments.batch);
         let progress = |steps: usize| bar.inc(steps as u64);
-        pixels.extend(engine.run(&program, &steering, seed, chains, progress)?);
+        pixels.extend(engine.run(&program, &steering, seed, chains, progress)?.pictures);
     }
     bar.finish_and_clear();
 
@@ -138,30 +86,4 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     }
     println!("{} pictures in {} ({})", arguments.n, arguments.out.display(), engine.name());
     Ok(())
-}
-
-/// What the user said, over what the model recommends.
-fn settings(arguments: &Sample, recommended: Settings) -> Settings {
-    let mut settings = recommended;
-    settings.sampler = arguments.sampler.unwrap_or(settings.sampler);
-    settings.ladder.levels = arguments.levels.unwrap_or(settings.ladder.levels);
-    settings.steps_each = arguments.steps_each.unwrap_or(settings.steps_each);
-    settings.step_lr = arguments.step_lr.unwrap_or(settings.step_lr);
-    settings.snr = arguments.snr.unwrap_or(settings.snr);
-    settings.rho = arguments.rho.unwrap_or(settings.rho);
-    if let Some(amount) = arguments.churn {
-        let churn = settings.churn.unwrap_or(Churn::NONE);
-        settings.churn = Some(Churn {
-            amount,
-            min: arguments.churn_min.unwrap_or(churn.min),
-            max: arguments.churn_max.unwrap_or(churn.max),
-            noise: arguments.churn_noise.unwrap_or(churn.noise),
-        });
-    }
-    settings.denoise = match (arguments.denoise, arguments.no_denoise) {
-        (true, _) => true,
-        (_, true) => false,
-        _ => settings.denoise,
-    };
-    settings
 }

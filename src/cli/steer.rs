@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{bail, ensure};
 
-use super::picture;
+use burn::tensor::Device;
+
+use super::{classifiers, picture};
+use crate::classifier::ClassGuide;
 use crate::net::Picture;
 use crate::sample::steering::{End, Path as Way};
 use crate::sample::{Observation, Steering};
@@ -37,6 +40,15 @@ pub struct Steer {
     /// `a.png:b.png` (those as sketches: see --wander).
     #[arg(long, value_name = "FROM:TO", conflicts_with = "sketch", help_heading = STEERING)]
     interpolate: Option<String>,
+    /// A classifier that `train --classifier` made, for --class.
+    #[arg(long, value_name = "FILE", requires = "class", help_heading = STEERING)]
+    classifier: Option<PathBuf>,
+    /// Guide towards a class of --classifier: its name, or its number from 0.
+    #[arg(long, requires = "classifier", help_heading = STEERING)]
+    class: Option<String>,
+    /// How strongly: 1 is Bayes' rule, more is more typical and less varied.
+    #[arg(long, default_value_t = 1.0, requires = "class", help_heading = STEERING)]
+    guidance: f32,
 }
 
 const STEERING: &str = "Steering";
@@ -55,6 +67,30 @@ impl Steer {
     /// Whether the pictures are a path rather than a heap.
     pub fn is_path(&self) -> bool {
         self.interpolate.is_some()
+    }
+
+    /// The guide towards the class that the flags name; none where they name none.
+    ///
+    /// # Errors
+    /// Where the classifier cannot be read, is for other pictures, or knows no such class.
+    pub fn guide(&self, shape: Picture, device: &Device) -> anyhow::Result<Option<ClassGuide>> {
+        let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(None) };
+        ensure!(self.guidance.is_finite(), "--guidance must be a number");
+        let file = classifiers::open(path)?;
+        let found = file.card.description.picture;
+        ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
+        let classes = &file.card.classes;
+        let number = || class.parse().ok().filter(|&number| number < classes.len());
+        let label = classes.iter().position(|name| name == class).or_else(number);
+        let Some(label) = label else {
+            bail!("there is no class {class}; there are {}", classes.join(", "));
+        };
+        Ok(Some(ClassGuide::new(&file, label, self.guidance, device)?))
+    }
+
+    /// Whether there is a class to guide towards.
+    pub fn is_guided(&self) -> bool {
+        self.class.is_some()
     }
 
     /// Reads the pictures that the flags name.

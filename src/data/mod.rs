@@ -185,7 +185,8 @@ fn arrays(
 fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
     let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();
     let wanted = bare(images).replace("images", "labels").replace("idx3", "idx1");
-    let Some(name) = files.names.iter().find(|name| bare(name) == wanted) else { return Ok(None) };
+    let labels = |name: &&String| *name != images && bare(name) == wanted;
+    let Some(name) = files.names.iter().find(labels) else { return Ok(None) };
     let fail = |problem| DataError::Format { path: files.path(name), problem };
     idx::labels(&files.read(name)?, count).map(Some).map_err(fail)
 }

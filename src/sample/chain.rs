@@ -6,11 +6,13 @@ mod noise;
 mod observed;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
 use self::noise::Noise;
 use self::observed::Observed;
+use super::guide::Guide;
 use super::program::{Program, Step, Update};
 use super::steering::{Steering, SteeringError};
 use crate::net::{Network, Picture};
@@ -22,6 +24,7 @@ pub struct Chain {
     program: Program,
     noise: Noise,
     observed: Option<Observed>,
+    guide: Option<Arc<dyn Guide>>,
     /// The step whose noise was drawn last.
     last_noise: u32,
     state: State,
@@ -78,9 +81,15 @@ impl Chain {
     fn begin(network: Network, program: Program, noise: Noise, observed: Option<Observed>) -> Self {
         let state = State { done: 0, x: noise.start(program.start), previous: None };
         let last_noise = Program::START;
-        let mut chain = Self { network, program, noise, observed, last_noise, state };
+        let mut chain = Self { network, program, noise, observed, guide: None, last_noise, state };
         chain.observe();
         chain
+    }
+
+    /// These chains with something that adds to the network's score.
+    pub fn guided(mut self, guide: Arc<dyn Guide>) -> Self {
+        self.guide = Some(guide);
+        self
     }
 
     /// These chains where a state left off that is theirs: the same model, program, steering, seed
@@ -115,8 +124,8 @@ impl Chain {
     /// something back now and then, or the queue grows without bound.
     pub fn step(&mut self) -> bool {
         let Some(step) = self.next() else { return false };
+        let score = self.score(step.sigma);
         let State { done, x, previous: before } = &mut self.state;
-        let score = self.network.score(x.clone(), &[step.sigma]);
         let moved = match step.update {
             Update::Affine { drift, previous, noise } => {
                 let mut moved = x.clone() + score.clone() * drift;
@@ -146,6 +155,15 @@ impl Chain {
         true
     }
 
+    /// s(x, σ), with what a guide adds.
+    fn score(&self, sigma: f32) -> Tensor<4> {
+        let score = self.network.score(self.state.x.clone(), &[sigma]);
+        match &self.guide {
+            Some(guide) => score + guide.pull(&self.state.x, sigma),
+            None => score,
+        }
+    }
+
     /// Replaces the observed component of x by what was observed, at the present noise.
     fn observe(&mut self) {
         if let Some(observed) = &self.observed {
@@ -169,7 +187,7 @@ impl Chain {
     /// chain's picture is what it is.
     pub fn denoised(&self) -> Tensor<4> {
         match self.next() {
-            Some(step) => self.network.denoise(self.noisy(), step.sigma),
+            Some(step) => self.noisy() + self.score(step.sigma) * (step.sigma * step.sigma),
             None => self.noisy(),
         }
     }

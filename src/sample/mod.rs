@@ -11,6 +11,8 @@ pub mod chain;
 pub mod consistent;
 pub mod diffusion;
 pub mod edm;
+#[cfg(feature = "burn")]
+pub mod guide;
 pub mod host;
 pub mod langevin;
 pub mod observation;
@@ -21,6 +23,8 @@ pub mod view;
 
 #[cfg(feature = "burn")]
 pub use chain::Chain;
+#[cfg(feature = "burn")]
+pub use guide::Guide;
 pub use observation::Observation;
 pub use program::{Program, Start, Step, Update};
 pub use settings::{Sampler, Settings, SettingsError};

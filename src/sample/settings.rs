@@ -44,6 +44,20 @@ impl Sampler {
         Self::Ode,
         Self::Heun,
     ];
+
+    /// What it is called on the command line and in cards.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Langevin => "langevin",
+            Self::PlainLangevin => "plain-langevin",
+            Self::Consistent => "consistent",
+            Self::Ancestral => "ancestral",
+            Self::ReverseDiffusion => "reverse-diffusion",
+            Self::PredictorCorrector => "predictor-corrector",
+            Self::Ode => "ode",
+            Self::Heun => "heun",
+        }
+    }
 }
 
 /// Everything that decides a program. What a card of an older model does not have is set to its

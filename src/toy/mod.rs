@@ -4,6 +4,7 @@ mod factor;
 
 pub use factor::FactorGaussian;
 
+use crate::random::Key;
 use crate::score::{Score, Slope};
 
 /// A mixture of isotropic Gaussians `Σₖ wₖ N(μₖ, τₖ² I)` on ℝᵈ; one component is a Gaussian.
@@ -44,6 +45,27 @@ impl GaussianMixture {
     pub fn two_modes() -> Self {
         let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 1.0 };
         Self::new(vec![mode(0.2, -5.0), mode(0.8, 5.0)])
+    }
+
+    /// `n` points of the density itself, one after the other; those of a key are always the same.
+    pub fn draw(&self, n: usize, key: Key) -> Vec<f32> {
+        let total: f32 = self.components.iter().map(|c| c.weight).sum();
+        let d = self.dimension as u32;
+        let mut points = Vec::with_capacity(n * self.dimension);
+        for first in (0..n as u32).map(|point| point * (d + 1)) {
+            let mut left = key.uniform(first) * total;
+            let component = self.components.iter().find(|component| {
+                left -= component.weight;
+                left < 0.0
+            });
+            // Rounding may leave nothing for the last.
+            let component = component.unwrap_or(&self.components[self.components.len() - 1]);
+            let coordinate = |(index, mean): (u32, &f32)| {
+                mean + component.deviation * key.normal(first + 1 + index)
+            };
+            points.extend((0..).zip(&component.mean).map(coordinate));
+        }
+        points
     }
 
     /// log of `wₖ q_σ(x | k)` up to a constant shared by all k.

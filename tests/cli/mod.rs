@@ -22,7 +22,8 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
     command.current_dir(folder).args(arguments);
     for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
-        if !arguments.contains(&name) {
+        let other_network = name == "--widths" && arguments.contains(&"--net");
+        if !arguments.contains(&name) && !other_network {
             command.args([name, value]);
         }
     }

@@ -71,6 +71,8 @@ pub fn model() -> ModelFile {
         sampler: settings(),
         training: Some(training),
         imported: None,
+        best: None,
+        quality: None,
         licence: "none".into(),
     };
     ModelFile { card, weights }

@@ -55,8 +55,12 @@ pub struct RunArgs {
     /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Go on where the checkpoint beside --out was written; everything but --steps and --lr is as
-    /// it was.
+    /// Train a classifier of the pictures' classes instead, through noise of all levels: `ncsn
+    /// sample --class` is guided by it.
+    #[arg(long)]
+    pub classifier: bool,
+    /// Go on where the checkpoint beside --out was written; everything but --steps, --lr and
+    /// --precision is as it was.
     #[arg(long)]
     pub resume: bool,
     /// Start anew although there is a checkpoint beside --out, and replace it.
@@ -93,10 +97,10 @@ pub struct OptimisationArgs {
     /// weights are the same but for rounding.
     #[arg(long, default_value_t = 1)]
     pub accumulate: usize,
-    /// What the network computes in; weights, optimiser and loss are in f32 either way. bf16 is
-    /// for GPUs that have it.
-    #[arg(long, value_enum, default_value_t = Precision::F32)]
-    pub precision: Precision,
+    /// What the network computes in; weights, optimiser and loss are in f32 either way [default:
+    /// f32]. bf16 is for GPUs that have it, and with libtorch for CPUs that have it.
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
     /// Adam's learning rate after warm-up; it decays to nothing along half a cosine [default: 2e-3
     /// for the U-Net, 1e-3 for the others].
     #[arg(long)]
@@ -202,13 +206,21 @@ impl Arguments {
         self.pictures.load(&|shape| pictures::with_sizes_that_work(shape, &check))
     }
 
+    /// The noise levels for this data.
+    ///
+    /// # Errors
+    /// Where they cannot be chosen.
+    pub fn ladder(&self, data: &DataSet) -> anyhow::Result<Ladder> {
+        self.noise.ladder(data, self.network.net)
+    }
+
     /// What a new run on this data is made of.
     ///
     /// # Errors
     /// Where the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet) -> anyhow::Result<Options> {
         let Self { optimisation, noise, augmentation, network, .. } = self;
-        let ladder = noise.ladder(data, network.net)?;
+        let ladder = self.ladder(data)?;
         let Ladder { sigma_max, sigma_min, levels } = ladder;
         let scale = data.train.statistics();
         Ok(Options {
@@ -217,7 +229,7 @@ impl Arguments {
             steps: optimisation.steps.unwrap_or(STEPS),
             batch: optimisation.batch,
             accumulate: optimisation.accumulate,
-            precision: optimisation.precision,
+            precision: optimisation.precision.unwrap_or_default(),
             learning_rate: optimisation.lr.unwrap_or(network.net.learning_rate()),
             warm_up: optimisation.warm_up,
             clip: optimisation.clip,
@@ -240,6 +252,7 @@ impl Arguments {
         Options {
             steps: self.optimisation.steps.unwrap_or(before.steps),
             learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
+            precision: self.optimisation.precision.unwrap_or(before.precision),
             ..before
         }
     }

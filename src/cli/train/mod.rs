@@ -4,6 +4,7 @@
 //! ([`tensorboard`] in one of its forms), [`estimate`] what a run would cost.
 
 mod arguments;
+mod classifier;
 mod estimate;
 mod log;
 mod network;
@@ -29,6 +30,9 @@ pub fn main() -> anyhow::Result<()> {
     set_threads(arguments.run.threads)?;
     let data = arguments.load()?;
     pictures::say(&data);
+    if arguments.run.classifier {
+        return classifier::train(&arguments, &data);
+    }
     let checkpoints = Checkpoints::beside(&arguments.run.out);
     let trainer = trainer(&arguments, &data, &checkpoints)?;
     let options = trainer.options();

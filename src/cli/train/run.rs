@@ -186,6 +186,8 @@ impl Run {
             architecture: options.architecture,
             training: Some(training),
             imported: None,
+            best: None,
+            quality: None,
             licence: arguments.licence.clone(),
         };
         ModelFile { card, weights: trainer.average() }

@@ -2,16 +2,14 @@
 //!
 //! Everything that is wrong with a file is found before memory is allocated for it, and named.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
+pub(crate) mod tensors;
 
-use half::f16;
-use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView, View};
+use safetensors::tensor::{Dtype, SafeTensorError};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::loss::Weighting;
-use crate::net::weights::{Array, Weights};
+use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError};
 use crate::sample::{Settings, SettingsError};
 
@@ -32,8 +30,38 @@ pub struct Card {
     /// What it was imported from, where this project did not train it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<String>,
+    /// The sampler settings that made the best pictures, where that was measured; `sampler` then
+    /// made nearly as good ones with the fewest evaluations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<Settings>,
+    /// How good its samples were found to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
     /// The licence of the data it was trained on.
     pub licence: String,
+}
+
+/// How good samples are, as `ncsn eval` measured it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// The number of samples.
+    pub n: usize,
+    /// Network evaluations for each.
+    pub nfe: usize,
+    /// How they were sampled.
+    pub sampler: Settings,
+    /// From which seed.
+    pub seed: u64,
+    /// Fréchet's distance to held-out pictures, in the features of a classifier of the data.
+    pub frechet: f64,
+    /// That of as many training pictures.
+    pub floor: f64,
+    /// The share of samples that lie among held-out pictures.
+    pub precision: f64,
+    /// The share of held-out pictures that lie among samples.
+    pub recall: f64,
+    /// The share of held-out pictures whose class the classifier tells.
+    pub classifier_accuracy: f64,
 }
 
 /// How a model was trained.
@@ -62,6 +90,7 @@ pub struct Training {
 impl Card {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
+    const KEY: &str = "card";
 }
 
 /// A model on the host.
@@ -83,8 +112,8 @@ pub enum ModelError {
     #[error("not a readable .safetensors file ({0}); was the download cut off?")]
     Container(#[from] SafeTensorError),
     /// A safetensors file, but without a card.
-    #[error("the file has no `card` in its metadata: it was not written by this project's `train`")]
-    NoCard,
+    #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
+    NoCard(&'static str),
     /// The card cannot be read.
     #[error("the model's card cannot be read: {0}")]
     Card(#[from] serde_json::Error),
@@ -135,33 +164,20 @@ impl ModelFile {
     /// # Errors
     /// [`ModelError`] names what is wrong.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        if bytes.len() > Self::MAX_BYTES {
-            return Err(ModelError::TooLarge(bytes.len()));
-        }
-        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
-        let metadata = metadata.metadata().as_ref();
-        let json = metadata.and_then(|m| m.get("card")).ok_or(ModelError::NoCard)?;
-        let card = read_card(json)?;
-
-        let file = SafeTensors::deserialize(bytes)?;
-        let expected = card.architecture.tensors();
-        for (name, shape) in &expected {
-            let tensor = file.tensor(name).map_err(|_| ModelError::Missing(name.clone()))?;
-            check(name, &tensor, shape)?;
-        }
-        if let Some(name) = file.names().iter().find(|n| !expected.iter().any(|(e, _)| e == *n)) {
-            return Err(ModelError::Unexpected((*name).to_owned()));
-        }
-
-        let mut weights = Weights::new();
-        for (name, shape) in expected {
-            let values = values(&file.tensor(&name)?);
-            if !values.iter().all(|value| value.is_finite()) {
-                return Err(ModelError::NotFinite(name));
-            }
-            weights.insert(name, Array { shape, values });
-        }
+        let card: Card = tensors::card(bytes, Card::KEY, Card::FORMAT)?;
+        card.architecture.check()?;
+        card.sampler.program()?;
+        card.best.map(|best| best.program()).transpose()?;
+        let weights = tensors::read(bytes, card.architecture.tensors())?;
         Ok(Self { card, weights })
+    }
+
+    /// A file with another card: its tensors as they are, to the last bit.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
+        tensors::with_card(bytes, Card::KEY, card)
     }
 
     /// The file's bytes, with tensors in f16: half the size, and no difference that one could see.
@@ -170,10 +186,7 @@ impl ModelFile {
     /// [`ModelError::NotFinite`] where a value is not finite in f16; otherwise only what the
     /// container itself refuses.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
-        self.write_as(Dtype::F16, |value| {
-            let half = f16::from_f32(value);
-            half.is_finite().then_some(half.to_le_bytes())
-        })
+        tensors::write(&self.weights, Card::KEY, &self.card, Dtype::F16)
     }
 
     /// The file's bytes, with tensors in f32, to the last bit.
@@ -181,85 +194,6 @@ impl ModelFile {
     /// # Errors
     /// As [`Self::write`].
     pub fn write_f32(&self) -> Result<Vec<u8>, ModelError> {
-        self.write_as(Dtype::F32, |value| value.is_finite().then_some(value.to_le_bytes()))
-    }
-
-    fn write_as<const N: usize>(
-        &self,
-        dtype: Dtype,
-        encode: fn(f32) -> Option<[u8; N]>,
-    ) -> Result<Vec<u8>, ModelError> {
-        let mut tensors = Vec::with_capacity(self.weights.len());
-        for (name, array) in &self.weights {
-            let values: Option<Vec<_>> = array.values.iter().map(|&value| encode(value)).collect();
-            let bytes = values.ok_or_else(|| ModelError::NotFinite(name.clone()))?.concat();
-            tensors.push((name, Encoded { dtype, shape: array.shape.clone(), bytes }));
-        }
-        let card = serde_json::to_string(&self.card)?;
-        let metadata = HashMap::from([("card".to_owned(), card)]);
-        Ok(safetensors::serialize(tensors, Some(metadata))?)
-    }
-}
-
-fn read_card(json: &str) -> Result<Card, ModelError> {
-    #[derive(Deserialize)]
-    struct Version {
-        format: u32,
-    }
-    // The version first: a card of another version need not have this version's fields.
-    let Version { format } = serde_json::from_str(json)?;
-    if format != Card::FORMAT {
-        return Err(ModelError::Format(format));
-    }
-    let card: Card = serde_json::from_str(json)?;
-    card.architecture.check()?;
-    card.sampler.program()?;
-    Ok(card)
-}
-
-fn check(name: &str, tensor: &TensorView<'_>, expected: &[usize]) -> Result<(), ModelError> {
-    let name = || name.to_owned();
-    if tensor.shape() != expected {
-        let (found, expected) = (tensor.shape().to_vec(), expected.to_vec());
-        return Err(ModelError::Shape { name: name(), found, expected });
-    }
-    match tensor.dtype() {
-        Dtype::F16 | Dtype::F32 => Ok(()),
-        found => Err(ModelError::Type { name: name(), found }),
-    }
-}
-
-fn values(tensor: &TensorView<'_>) -> Vec<f32> {
-    match tensor.dtype() {
-        Dtype::F16 => {
-            let halves = tensor.data().as_chunks().0;
-            halves.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect()
-        }
-        _ => tensor.data().as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-    }
-}
-
-/// A tensor, ready to be written.
-struct Encoded {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl View for Encoded {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
+        tensors::write(&self.weights, Card::KEY, &self.card, Dtype::F32)
     }
 }

@@ -1,0 +1,44 @@
+//! How often a classifier is right.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::Classifier;
+use crate::data::Pictures;
+use crate::net::Picture;
+use crate::random::Key;
+
+/// The share of pictures whose label it tells, through noise of level σ > 0 where `noise` says from
+/// which stream on it is drawn, a stream for each picture.
+///
+/// # Panics
+/// Where the pictures have no labels.
+pub fn accuracy(
+    classifier: &Classifier,
+    pictures: &Pictures,
+    sigma: f32,
+    noise: Option<Key>,
+    device: &Device,
+) -> f64 {
+    const BATCH: usize = 500;
+    let labels = pictures.labels.as_ref().expect("accuracy is asked of labelled pictures");
+    let Picture { channels, height, width } = pictures.shape;
+    let dimension = pictures.shape.dimension();
+    let mut right = 0;
+    for (batch, labels) in labels.chunks(BATCH).enumerate() {
+        let mut x = Vec::with_capacity(labels.len() * dimension);
+        for index in batch * BATCH..batch * BATCH + labels.len() {
+            let pixels = pictures.picture(index).iter().map(|&byte| f32::from(byte) / 255.0);
+            let key = noise.map(|key| Key { stream: key.stream + index as u32, ..key });
+            x.extend((0..).zip(pixels).map(|(at, x)| match key {
+                Some(key) => x + sigma * key.normal(at),
+                None => x,
+            }));
+        }
+        let x = TensorData::new(x, [labels.len(), channels, height, width]);
+        let logits = classifier.features(Tensor::from_data(x, device), &[sigma]);
+        let told = classifier.logits(logits).argmax(1).into_data();
+        let told = told.iter::<i64>().zip(labels);
+        right += told.filter(|&(told, &label)| told == i64::from(label)).count();
+    }
+    right as f64 / labels.len().max(1) as f64
+}

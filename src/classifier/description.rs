@@ -1,0 +1,103 @@
+//! What a classifier is, as plain data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::net::{DescriptionError, Picture, Preconditioning};
+
+/// The sizes of a classifier; see [`super::network`] for how they are wired.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClassifierDescription {
+    /// The pictures that go in.
+    pub picture: Picture,
+    /// The number of classes, from 2 to 256.
+    pub classes: usize,
+    /// Each `patch × patch` square of pixels becomes the channels of one position.
+    pub patch: usize,
+    /// The number of channels of each convolution.
+    pub widths: Vec<usize>,
+    /// Of each convolution, whether 2 × 2 positions become one after it.
+    pub pools: Vec<bool>,
+    /// The number of features that the classes are told by.
+    pub features: usize,
+    /// Groups of each group normalisation.
+    pub groups: usize,
+    /// The size of σ's embedding.
+    pub embedding: usize,
+    /// The scale of the data.
+    pub preconditioning: Preconditioning,
+}
+
+impl ClassifierDescription {
+    /// The classifier for pictures of this shape and scale.
+    pub fn new(picture: Picture, classes: usize, preconditioning: Preconditioning) -> Self {
+        let even = picture.height.is_multiple_of(2) && picture.width.is_multiple_of(2);
+        Self {
+            picture,
+            classes,
+            patch: if even { 2 } else { 1 },
+            widths: vec![32, 48, 64, 64],
+            pools: vec![false, true, true, false],
+            features: 64,
+            groups: 8,
+            embedding: 64,
+            preconditioning,
+        }
+    }
+
+    /// Height and width of what the last convolution leaves.
+    pub(super) fn last_sides(&self) -> [usize; 2] {
+        let pools = self.pools.iter().filter(|&&pool| pool).count() as u32;
+        [self.picture.height, self.picture.width].map(|side| (side / self.patch) >> pools)
+    }
+
+    /// Checks that the sizes are sane and fit together.
+    ///
+    /// # Errors
+    /// [`DescriptionError`] names the size that does not fit.
+    pub fn check(&self) -> Result<(), DescriptionError> {
+        const LIMIT: usize = 4096;
+        let fail = |message: String| Err(DescriptionError(message));
+        let Picture { channels, height, width } = self.picture;
+        let sizes = [
+            ("channels", channels, 16),
+            ("height", height, LIMIT),
+            ("width", width, LIMIT),
+            ("patch", self.patch, 16),
+            ("features", self.features, LIMIT),
+            ("groups", self.groups, LIMIT),
+            ("the number of convolutions", self.widths.len(), 16),
+        ];
+        for (name, size, limit) in sizes {
+            if !(1..=limit).contains(&size) {
+                return fail(format!("{name} must be from 1 to {limit}, but is {size}"));
+            }
+        }
+        if !(2..=256).contains(&self.classes) {
+            return fail(format!("there must be from 2 to 256 classes, not {}", self.classes));
+        }
+        if !(2..=LIMIT).contains(&self.embedding) || !self.embedding.is_multiple_of(2) {
+            let embedding = self.embedding;
+            return fail(format!("the embedding must be even, to {LIMIT}, but is {embedding}"));
+        }
+        if self.pools.len() != self.widths.len() {
+            let (pools, widths) = (self.pools.len(), self.widths.len());
+            return fail(format!("{pools} pools for {widths} convolutions"));
+        }
+        if !height.is_multiple_of(self.patch) || !width.is_multiple_of(self.patch) {
+            return fail(format!("{height} × {width} pixels in patches of {}", self.patch));
+        }
+        if self.last_sides().contains(&0) {
+            return fail(format!("nothing is left of {height} × {width} pixels after its pools"));
+        }
+        let groups = self.groups;
+        let odd = self.widths.iter().find(|&&w| w > LIMIT || w == 0 || w % groups != 0);
+        if let Some(width) = odd {
+            return fail(format!("a width of {width} is not a multiple of {groups} groups"));
+        }
+        let Preconditioning { mean, deviation } = self.preconditioning;
+        if !mean.is_finite() || !deviation.is_finite() || deviation <= 0.0 {
+            return fail(format!("data of mean {mean} and deviation {deviation}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The classifier as a Burn module: convolutions whose normalisations σ scales and shifts, features,
+//! classes.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::pool::{AvgPool2d, AvgPool2dConfig};
+use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
+use burn::tensor::activation::silu;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::description::ClassifierDescription;
+use crate::net::layers::{SigmaEmbedding, conv, fold};
+use crate::net::{DescriptionError, Preconditioning};
+
+/// A classifier on a Burn device.
+#[derive(Module, Debug)]
+pub struct Classifier {
+    embedding: SigmaEmbedding,
+    blocks: Vec<Block>,
+    features: Linear,
+    classes: Linear,
+    patch: usize,
+    mean: f32,
+    deviation: f32,
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    conv: Conv2d,
+    norm: GroupNorm,
+    modulation: Linear,
+    pool: Option<AvgPool2d>,
+}
+
+impl Block {
+    fn forward(&self, x: Tensor<4>, embedding: Tensor<2>) -> Tensor<4> {
+        let modulation = self.modulation.forward(embedding);
+        let [n, channels] = modulation.dims();
+        let [scale, shift] =
+            modulation.reshape([n, channels, 1, 1]).chunk(2, 1).try_into().expect("two halves");
+        let h = silu(self.norm.forward(self.conv.forward(x)) * (scale + 1.0) + shift);
+        match &self.pool {
+            Some(pool) => pool.forward(h),
+            None => h,
+        }
+    }
+}
+
+impl Classifier {
+    /// A classifier with freshly drawn weights.
+    ///
+    /// # Errors
+    /// [`DescriptionError`] where the sizes do not fit together.
+    pub fn new(
+        description: &ClassifierDescription,
+        device: &Device,
+    ) -> Result<Self, DescriptionError> {
+        description.check()?;
+        let ClassifierDescription { patch, embedding, preconditioning, .. } = *description;
+        let mut channels = description.picture.channels * patch * patch;
+        let mut blocks = Vec::new();
+        for (&width, &pool) in description.widths.iter().zip(&description.pools) {
+            blocks.push(Block {
+                conv: conv(channels, width, 3, device),
+                norm: GroupNormConfig::new(description.groups, width)
+                    .with_affine(false)
+                    .init(device),
+                modulation: LinearConfig::new(embedding, 2 * width).init(device),
+                pool: pool.then(|| AvgPool2dConfig::new([2, 2]).init()),
+            });
+            channels = width;
+        }
+        let [height, width] = description.last_sides();
+        let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
+        let Preconditioning { mean, deviation } = preconditioning;
+        Ok(Self {
+            embedding: SigmaEmbedding::new(embedding, device),
+            blocks,
+            features: linear(channels * height * width, description.features),
+            classes: linear(description.features, description.classes),
+            patch,
+            mean,
+            deviation,
+        })
+    }
+
+    /// The features that classes are told by, N × F, for `x` of N × C × H × W. `sigmas` holds one
+    /// σ > 0 for each of the N pictures, or a single one for all.
+    pub fn features(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<2> {
+        let device = x.device();
+        let scale = Preconditioning { mean: self.mean, deviation: self.deviation };
+        let input: Vec<f32> = sigmas.iter().map(|&sigma| scale.at(sigma).input).collect();
+        let input = TensorData::new(input, [sigmas.len(), 1, 1, 1]);
+        let embedding = self.embedding.forward(sigmas, &device);
+        let mut h = fold((x - self.mean) * Tensor::from_data(input, &device), self.patch);
+        for block in &self.blocks {
+            h = block.forward(h, embedding.clone());
+        }
+        silu(self.features.forward(h.flatten::<2>(1, 3)))
+    }
+
+    /// The logits of the classes, N × K, for features of N × F.
+    pub fn logits(&self, features: Tensor<2>) -> Tensor<2> {
+        self.classes.forward(features)
+    }
+}

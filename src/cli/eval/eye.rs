@@ -1,0 +1,87 @@
+//! The classifier that looks at samples: trained once for a data set, and kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use etcetera::BaseStrategy;
+use sha2::{Digest, Sha256};
+
+use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
+use crate::cli::classifiers;
+use crate::data::{DataSet, Pictures};
+use crate::eval::Task;
+use crate::train::{ClassifierOptions, write_atomically};
+
+/// How it is trained. A change of this is a change of every number: count [`RECIPE`] up.
+fn options(pictures: usize) -> ClassifierOptions {
+    const EPOCHS: u64 = 4;
+    const BATCH: u64 = 128;
+    let sigma = 0.01;
+    ClassifierOptions {
+        // Small sets are seen more often.
+        steps: (EPOCHS * pictures as u64 / BATCH).clamp(800, 4000),
+        batch: BATCH as usize,
+        learning_rate: 3e-3,
+        sigmas: [sigma, sigma],
+        shift: 2,
+        seed: 0,
+    }
+}
+
+const RECIPE: u32 = 1;
+
+/// The classifier of a data set, from the cache where it was trained before, and what it tells.
+///
+/// # Errors
+/// Where the data has nothing to be told, or the cache cannot be written.
+pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
+    let task = Task::of(&data.train).context(
+        "these pictures have neither classes (labels, or a folder for each class) nor equal sides, \
+         so there is nothing that a classifier could learn to tell",
+    )?;
+    let train = task.labelled(&data.train);
+    let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
+    if let Some(file) = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok()) {
+        return Ok((file, task));
+    }
+    let held_out = task.labelled(&data.held_out);
+    ensure!(
+        held_out.labels.is_some(),
+        "the held-out pictures have no classes, though those that are trained on have"
+    );
+    let classes = match task {
+        Task::Classes => data.classes.clone(),
+        Task::Turns => (0..4).map(|quarters| format!("{}°", 90 * quarters)).collect(),
+    };
+    let description =
+        ClassifierDescription::new(train.shape, classes.len(), data.train.statistics());
+    let options = options(train.len());
+    let classifier = classifiers::train(&description, &train, &options, device)?;
+    let [sigma_min, sigma_max] = options.sigmas;
+    let accuracy = accuracy(&classifier, &held_out, sigma_min, None, device);
+    let (format, data) = (ClassifierCard::FORMAT, data.name.clone());
+    let card =
+        ClassifierCard { format, data, description, classes, sigma_min, sigma_max, accuracy };
+    let file = ClassifierFile::new(card, &classifier);
+    write_atomically(&path, &file.write()?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok((file, task))
+}
+
+fn cache() -> anyhow::Result<PathBuf> {
+    let folder = etcetera::choose_base_strategy().context("there is no folder for caches")?;
+    let folder = folder.cache_dir().join(env!("CARGO_PKG_NAME")).join("classifiers");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// What the classifier is made of: another data set, or recipe, is another classifier.
+fn fingerprint(train: &Pictures) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{RECIPE} {}", train.shape));
+    hasher.update(&train.bytes);
+    hasher.update(train.labels.as_deref().unwrap_or_default());
+    hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,348 @@
+//! `ncsn eval`: how good a model's samples are.
+//!
+//! [`eye`] finds or trains what looks at them, [`presets`] says which settings a sweep tries,
+//! [`plot`] draws.
+
+mod eye;
+mod plot;
+pub mod presets;
+mod sweep;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use super::engine::{Choice, Drawn, Engine};
+use super::pictures::{self, PictureArgs};
+use super::settings::SettingArgs;
+use super::{device, grid, ncsn};
+use crate::data::DataSet;
+use crate::eval::{Eye, Measured, Nearest, NearestQuantiles, Reference, Task, some_of};
+use crate::model_file::{ModelFile, Quality};
+use crate::sample::{Sampler, Settings, Steering};
+use crate::train::write_atomically;
+
+/// Measure how good a model's samples are.
+///
+/// Prints each measure beside its floor (as many training pictures), and writes them as JSON, with
+/// plots and pictures, into a folder beside the model. What was found goes into the model's card.
+///
+/// The distance is Fréchet's in the features of a classifier that is trained for the purpose on the
+/// very data, once, and kept in the user's cache. It is not the FID of Inception's features: compare
+/// it with its floor and with other models under the same classifier, and with nothing else.
+#[derive(clap::Args)]
+pub struct Eval {
+    /// The model, a .safetensors file that `train` wrote.
+    #[arg(long)]
+    model: PathBuf,
+    #[command(flatten)]
+    pictures: PictureArgs,
+    /// How many samples.
+    #[arg(short, long, default_value_t = 10_000)]
+    n: usize,
+    /// The seed: the same seed gives the same samples on every device.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    settings: SettingArgs,
+    /// Try every sampler at several numbers of evaluations instead, and write the settings that did
+    /// best, and those that did nearly as well with the fewest, into the model's card.
+    #[arg(long)]
+    sweep: bool,
+    /// The numbers of evaluations of a sweep.
+    #[arg(long, value_delimiter = ',', default_values_t = presets::NFE, requires = "sweep")]
+    nfe: Vec<usize>,
+    /// The samplers of a sweep [default: all but the plain one].
+    #[arg(long, value_delimiter = ',', requires = "sweep")]
+    samplers: Vec<Sampler>,
+    /// Where results go [default: the model's path, ending in .eval].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Leave the model's card as it is.
+    #[arg(long)]
+    keep_card: bool,
+    /// How many pictures to compute at once.
+    #[arg(long, default_value_t = 250)]
+    batch: usize,
+    /// What computes samples: `fused` if there is a GPU and no --device, otherwise `burn`.
+    #[arg(long)]
+    engine: Option<Choice>,
+    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
+    #[arg(long)]
+    device: Option<String>,
+}
+
+/// What is written as `report.json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    data: &'a str,
+    /// The number of held-out pictures that everything is compared with.
+    held_out: usize,
+    classifier: Looked,
+    sampler: Settings,
+    nfe: usize,
+    seed: u64,
+    /// The decay of the moving average of the weights; none where it is not known.
+    ema_decay: Option<f64>,
+    engine: String,
+    /// x̃ before the program's last step, which takes off what noise is left.
+    raw: &'a Measured,
+    denoised: &'a Measured,
+    /// As many training pictures.
+    floor: &'a Measured,
+    /// The shares of classes among the held-out pictures.
+    classes: &'a [f64],
+    nearest: &'a Neighbours,
+}
+
+/// What looked.
+#[derive(Clone, Serialize)]
+struct Looked {
+    task: Task,
+    classes: Vec<String>,
+    accuracy: f64,
+}
+
+/// Distances to the nearest training picture.
+#[derive(Serialize)]
+struct Neighbours {
+    samples: NearestQuantiles,
+    held_out: NearestQuantiles,
+}
+
+/// Everything that measuring a model needs.
+struct Session<'a> {
+    arguments: &'a Eval,
+    path: &'a Path,
+    model: ModelFile,
+    data: DataSet,
+    looked: Looked,
+    eye: Eye,
+    /// Where features and distances are computed.
+    device: Device,
+    out: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever the user should know; one line.
+pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
+    let path = &arguments.model;
+    ensure!(arguments.n > 1, "--n must be at least 2");
+    ensure!(arguments.batch > 0, "--batch must be at least 1");
+    let model = ncsn::open(path)?;
+    let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
+    pictures::say(&data);
+    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
+    fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
+    let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
+
+    let (file, task) = eye::find_or_train(&data, &device)?;
+    let card = &file.card;
+    let looked = Looked { task, classes: card.classes.clone(), accuracy: card.accuracy };
+    println!("{}", described(&looked));
+    let eye = Eye::new(&file, &device)?;
+    let session = Session { arguments, path, model, data, looked, eye, device, out };
+    if arguments.sweep { sweep::run(session) } else { session.report() }
+}
+
+fn described(looked: &Looked) -> String {
+    let Looked { task, classes, accuracy } = looked;
+    let what = match task {
+        Task::Classes => format!("{} classes", classes.len()),
+        Task::Turns => "which way up a picture is, for want of classes".into(),
+    };
+    format!("features of a classifier ({what}; right about {:.2} % held out)", 100.0 * accuracy)
+}
+
+impl Session<'_> {
+    fn engine(&self, settings: &Settings) -> anyhow::Result<Engine> {
+        let Eval { engine, ref device, .. } = *self.arguments;
+        let (program, steering) = (settings.program()?, Steering::default());
+        Engine::new(engine, device.as_deref(), self.model.clone(), &program, &steering)
+    }
+
+    /// Draws `n` samples.
+    fn draw(&self, engine: &Engine, settings: &Settings, n: usize) -> anyhow::Result<Drawn> {
+        let program = settings.program()?;
+        let batch = self.arguments.batch;
+        let bar = ProgressBar::new((n.div_ceil(batch) * program.nfe()) as u64).with_style(
+            ProgressStyle::with_template("{bar:40} {pos}/{len} evaluations, {eta} left")?,
+        );
+        let mut all = Drawn::default();
+        for first in (0..n).step_by(batch) {
+            let progress = |steps: usize| bar.inc(steps as u64);
+            let chains = first..n.min(first + batch);
+            let steering = Steering::default();
+            let drawn = engine.run(&program, &steering, self.arguments.seed, chains, progress)?;
+            all.raw.extend(drawn.raw);
+            all.pictures.extend(drawn.pictures);
+        }
+        bar.finish_and_clear();
+        // As everybody sees them.
+        let shown = |values: &mut Vec<f32>| {
+            let bytes = grid::to_bytes(values);
+            values.clear();
+            values.extend(bytes.into_iter().map(|byte| f32::from(byte) / 255.0));
+        };
+        shown(&mut all.raw);
+        shown(&mut all.pictures);
+        Ok(all)
+    }
+
+    fn report(mut self) -> anyhow::Result<()> {
+        let settings = self.arguments.settings.over(self.model.card.sampler);
+        let nfe = settings.program()?.nfe();
+        let engine = self.engine(&settings)?;
+        let drawn = self.draw(&engine, &settings, self.arguments.n)?;
+        let engine = engine.name();
+
+        let DataSet { train, held_out, .. } = &self.data;
+        let reference = Reference::new(&self.eye, train, held_out, &self.device);
+        let [raw, denoised] = [&drawn.raw, &drawn.pictures].map(|pixels| reference.measure(pixels));
+        let floor = reference.floor(self.arguments.n);
+        let found = self.neighbours(&reference, &drawn.pictures)?;
+        let (nearest, curves) = found;
+        let report = Report {
+            model: &self.model.card.name,
+            data: &self.data.name,
+            held_out: held_out.len(),
+            classifier: self.looked.clone(),
+            sampler: settings,
+            nfe,
+            seed: self.arguments.seed,
+            ema_decay: self.model.card.training.as_ref().map(|training| training.ema_decay),
+            engine,
+            raw: &raw,
+            denoised: &denoised,
+            floor: &floor,
+            classes: &reference.classes(),
+            nearest: &nearest,
+        };
+        print(&report);
+        self.write("report.json", &serde_json::to_vec_pretty(&report)?)?;
+        let plot = plot::report(&self.looked.classes, &denoised.classes, report.classes, &curves)?;
+        self.write("report.svg", plot.as_bytes())?;
+        let shape = self.model.card.architecture.picture();
+        let shown = 100.min(denoised.n) * shape.dimension();
+        let bytes = grid::to_bytes(&drawn.pictures[..shown]);
+        grid::write_png(&self.out.join("samples.png"), &bytes, shape, None, 2)?;
+
+        let quality = Quality {
+            n: denoised.n,
+            nfe,
+            sampler: settings,
+            seed: self.arguments.seed,
+            frechet: denoised.frechet,
+            floor: floor.frechet,
+            precision: denoised.precision,
+            recall: denoised.recall,
+            classifier_accuracy: self.looked.accuracy,
+        };
+        drop(reference);
+        self.model.card.quality = Some(quality);
+        self.finish()
+    }
+
+    /// Looks for the training pictures nearest to samples and to held-out pictures, and draws the
+    /// samples that are nearest to one above it.
+    fn neighbours(
+        &self,
+        reference: &Reference<'_>,
+        pixels: &[f32],
+    ) -> anyhow::Result<(Neighbours, [Vec<f32>; 2])> {
+        const COMPARED: usize = 1000;
+        const SHOWN: usize = 20;
+        let shape = self.model.card.architecture.picture();
+        let (dimension, held_out) = (shape.dimension(), &self.data.held_out);
+        let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
+        let pixels = &pixels[..count * dimension];
+        let test: Vec<f32> = some_of(held_out.len(), count)
+            .flat_map(|index| held_out.picture(index))
+            .map(|&byte| f32::from(byte) / 255.0)
+            .collect();
+        let [of_samples, of_test] = [pixels, &test].map(|pixels| reference.nearest(pixels));
+
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|&a, &b| of_samples[a].distance.total_cmp(&of_samples[b].distance));
+        order.truncate(SHOWN);
+        let bytes = grid::to_bytes(pixels);
+        let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
+        let neighbour = |&k: &usize| self.data.train.picture(of_samples[k].index);
+        let rows = order.iter().map(sample).chain(order.iter().map(neighbour));
+        let rows: Vec<u8> = rows.flatten().copied().collect();
+        let path = self.out.join("nearest.png");
+        grid::write_png(&path, &rows, shape, Some(order.len().max(1)), 2)?;
+
+        let distances = |near: &[Nearest]| near.iter().map(|near| near.distance).collect();
+        let curves = [distances(&of_samples), distances(&of_test)];
+        let [samples, held_out] = [&of_samples, &of_test].map(|near| NearestQuantiles::of(near));
+        Ok((Neighbours { samples, held_out }, curves))
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let path = self.out.join(name);
+        write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Writes the card, and says where everything is.
+    fn finish(self) -> anyhow::Result<()> {
+        if !self.arguments.keep_card {
+            let bytes = fs::read(self.path)?;
+            let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
+            write_atomically(self.path, &bytes)
+                .with_context(|| format!("cannot write {}", self.path.display()))?;
+            println!("in the card of {}", self.path.display());
+        }
+        println!("in {}", self.out.display());
+        Ok(())
+    }
+}
+
+fn print(report: &Report<'_>) {
+    let name = report.sampler.sampler.name();
+    let Report { nfe, seed, held_out, .. } = report;
+    let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
+    println!(
+        "{} samples of {name}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
+         held-out pictures",
+        report.denoised.n
+    );
+    println!(
+        "{:<26}{:>10}{:>9}{:>20}{:>11}{:>8}{:>8}",
+        "", "distance", "floors", "MMD²", "precision", "recall", "sure"
+    );
+    let rows =
+        [("raw", report.raw), ("denoised", report.denoised), ("training pictures", report.floor)];
+    for (name, measured) in rows {
+        println!(
+            "{name:<26}{:>10.3}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
+            measured.frechet,
+            measured.frechet / report.floor.frechet,
+            format!("{:.4} ± {:.4}", measured.mmd.value, measured.mmd.error),
+            measured.precision,
+            measured.recall,
+            100.0 * measured.sure
+        );
+    }
+    println!("classes, in %: samples / held out");
+    let names = report.classifier.classes.iter();
+    for ((name, samples), held_out) in names.zip(&report.denoised.classes).zip(report.classes) {
+        println!("  {name:<24}{:>6.1} /{:>5.1}", 100.0 * samples, 100.0 * held_out);
+    }
+    let quantiles = |name: &str, near: &NearestQuantiles| {
+        let values: Vec<_> = near.quantiles.iter().map(|d| format!("{d:>7.2}")).collect();
+        println!("  {name:<24}{}", values.concat());
+    };
+    let heads = NearestQuantiles::AT.map(|share| format!("{:>6.0}%", 100.0 * share));
+    println!("distance to the nearest training picture, quantiles of {}", report.nearest.samples.n);
+    println!("  {:<24}{}", "", heads.concat());
+    quantiles("samples", &report.nearest.samples);
+    quantiles("held-out pictures", &report.nearest.held_out);
+}

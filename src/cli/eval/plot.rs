@@ -1,0 +1,198 @@
+//! Plots, as SVG.
+
+use anyhow::anyhow;
+use plotters::prelude::*;
+
+use super::sweep::Point;
+
+/// Colours that are told apart by people who do not see all of them (Okabe & Ito 2008).
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(120, 94, 60),
+    RGBColor(90, 90, 90),
+];
+const FONT: &str = "sans-serif";
+
+/// The histogram of classes, and how the distances to the nearest training picture are distributed:
+/// of samples, and of held-out pictures.
+///
+/// # Errors
+/// Where the plot cannot be drawn.
+pub fn report(
+    names: &[String],
+    samples: &[f64],
+    held_out: &[f64],
+    distances: &[Vec<f32>; 2],
+) -> anyhow::Result<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (960, 380)).into_drawing_area();
+        let draw = || -> Result<(), Box<dyn std::error::Error + '_>> {
+            root.fill(&WHITE)?;
+            let [left, right]: [_; 2] =
+                root.split_evenly((1, 2)).try_into().map_err(|_| "halves")?;
+            classes(&left, names, samples, held_out)?;
+            curves(&right, distances)?;
+            root.present()?;
+            Ok(())
+        };
+        draw().map_err(|error| anyhow!("cannot draw: {error}"))?;
+    }
+    Ok(svg)
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+type Drawn<'a> = Result<(), Box<dyn std::error::Error + 'a>>;
+
+fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f64]) -> Drawn<'a> {
+    let top = samples.iter().chain(held_out).fold(0.0, |a: f64, &b| a.max(b));
+    let count = names.len() as f64;
+    let mut chart = ChartBuilder::on(area)
+        .caption("Classes", (FONT, 18))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(44)
+        .build_cartesian_2d(-0.5..count - 0.5, 0.0..115.0 * top)?;
+    let name = |at: &f64| {
+        let class = at.round();
+        let whole = (at - class).abs() < 1e-6 && class >= 0.0;
+        names.get(class as usize).filter(|_| whole).cloned().unwrap_or_default()
+    };
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(WHITE)
+        .x_labels(names.len().min(12))
+        .x_label_formatter(&name)
+        .y_desc("% of pictures")
+        .draw()?;
+    for (side, (label, shares)) in [("samples", samples), ("held out", held_out)].iter().enumerate()
+    {
+        let colour = COLOURS[side];
+        let bar = |(class, share): (usize, &f64)| {
+            let left = class as f64 - 0.38 + 0.38 * side as f64;
+            Rectangle::new([(left, 0.0), (left + 0.36, 100.0 * share)], colour.filled())
+        };
+        chart
+            .draw_series(shares.iter().enumerate().map(bar))?
+            .label(*label)
+            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
+    }
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .label_font((FONT, 13))
+        .draw()?;
+    Ok(())
+}
+
+fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
+    let furthest = distances.iter().flatten().fold(0f32, |a, &b| a.max(b));
+    let mut chart = ChartBuilder::on(area)
+        .caption("Distance to the nearest training picture", (FONT, 18))
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(44)
+        .build_cartesian_2d(0f32..1.02 * furthest, 0f32..100f32)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .y_desc("% of pictures that are as near")
+        .draw()?;
+    for (index, (label, distances)) in ["samples", "held out"].iter().zip(distances).enumerate() {
+        let colour = COLOURS[index];
+        let mut sorted = distances.clone();
+        sorted.sort_unstable_by(f32::total_cmp);
+        let share = |rank: usize| 100.0 * (rank + 1) as f32 / sorted.len() as f32;
+        let curve = sorted.iter().enumerate().map(|(rank, &distance)| (distance, share(rank)));
+        chart
+            .draw_series(LineSeries::new(curve, colour.stroke_width(2)))?
+            .label(*label)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.8))
+        .label_font((FONT, 13))
+        .draw()?;
+    Ok(())
+}
+
+/// The distance against the number of evaluations, a line for each sampler, and the floor.
+///
+/// # Errors
+/// Where the plot cannot be drawn.
+pub fn sweep(points: &[Point], floor: f64) -> anyhow::Result<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, (960, 540)).into_drawing_area();
+        let draw = || -> Result<(), Box<dyn std::error::Error + '_>> {
+            root.fill(&WHITE)?;
+            sweep_lines(&root, points, floor)?;
+            root.present()?;
+            Ok(())
+        };
+        draw().map_err(|error| anyhow!("cannot draw: {error}"))?;
+    }
+    Ok(svg)
+}
+
+fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
+    let nfe = points.iter().map(|point| point.nfe as f64);
+    let (least, most) = nfe.fold((f64::MAX, 0f64), |(a, b), n| (a.min(n), b.max(n)));
+    let highest = points.iter().fold(floor, |top, point| top.max(point.frechet));
+    let mut chart = ChartBuilder::on(area)
+        .caption("Quality against the number of evaluations", (FONT, 18))
+        .margin(14)
+        .x_label_area_size(40)
+        .y_label_area_size(56)
+        .build_cartesian_2d(
+            (0.9 * least..1.1 * most).log_scale(),
+            (0.6 * floor..1.5 * highest).log_scale(),
+        )?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .x_desc("evaluations of the network (NFE)")
+        .y_desc("Fréchet classifier distance")
+        .x_label_formatter(&|nfe| format!("{nfe:.0}"))
+        .y_label_formatter(&|distance| format!("{distance}"))
+        .draw()?;
+    let mut names: Vec<&str> = Vec::new();
+    for point in points {
+        if !names.contains(&point.name.as_str()) {
+            names.push(&point.name);
+        }
+    }
+    for (index, name) in names.into_iter().enumerate() {
+        let colour = COLOURS[index % COLOURS.len()];
+        let mut line: Vec<(f64, f64)> = points
+            .iter()
+            .filter(|point| point.name == name)
+            .map(|point| (point.nfe as f64, point.frechet))
+            .collect();
+        line.sort_by(|a, b| a.0.total_cmp(&b.0));
+        chart
+            .draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)).point_size(4))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+    }
+    let ends = [(0.9 * least, floor), (1.1 * most, floor)];
+    chart
+        .draw_series(DashedLineSeries::new(ends, 6, 4, BLACK.stroke_width(1)))?
+        .label("training pictures")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], BLACK));
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.8))
+        .label_font((FONT, 13))
+        .draw()?;
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The settings that a sweep tries: each sampler, given a number of evaluations.
+
+use crate::noise::rules;
+use crate::sample::edm::Churn;
+use crate::sample::{Sampler, Settings};
+
+/// The numbers of evaluations.
+pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
+
+/// A sampler with everything that goes with so many evaluations, or a few less; none where that is
+/// too few for it. What has no rule of its own is as the model recommends it.
+pub fn preset(
+    sampler: Sampler,
+    churned: bool,
+    nfe: usize,
+    recommended: Settings,
+) -> Option<Settings> {
+    let Settings { ladder, .. } = recommended;
+    // Langevin's step is the one that ends with the right variance (NCSNv2, technique 4).
+    let langevin_steps = if nfe < 100 { 1 } else { 3 };
+    let (levels, steps_each) = match sampler {
+        Sampler::Langevin => ((nfe - 1) / langevin_steps, langevin_steps),
+        Sampler::PlainLangevin => (nfe - 1, 1),
+        // A prediction at every level but the last, each followed by one correction.
+        Sampler::PredictorCorrector => (nfe.div_ceil(2), 1),
+        Sampler::Heun => (nfe.div_ceil(2), recommended.steps_each),
+        _ => (nfe, recommended.steps_each),
+    };
+    if levels < 2 {
+        return None;
+    }
+    let ladder = crate::noise::Ladder { levels, ..ladder };
+    let smallest = f64::from(ladder.sigma_min * ladder.sigma_min);
+    let step = match sampler {
+        // Midway between no fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ².
+        Sampler::Consistent => 1.0 - ladder.ratio().powf(-1.5),
+        // Large steps overshoot where levels are far apart: 1 takes off all noise there is.
+        _ => rules::step(steps_each, ladder.ratio()).min(1.0),
+    };
+    let churn = churned.then_some(Churn { amount: 0.4 * levels as f32, ..Churn::NONE });
+    let step_lr = (step * smallest) as f32;
+    Some(Settings { sampler, ladder, steps_each, step_lr, churn, denoise: true, ..recommended })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_takes_as_many_evaluations_as_it_was_given() {
+        for sampler in Sampler::ALL {
+            for nfe in NFE {
+                let recommended = Settings::recommended(20.0, 0.01);
+                let Some(settings) = preset(sampler, false, nfe, recommended) else {
+                    assert!(nfe < 5, "{sampler:?} with {nfe}");
+                    continue;
+                };
+                let taken = settings.program().expect("possible").nfe();
+                assert!(taken <= nfe && taken + 3 > nfe, "{sampler:?} takes {taken} for {nfe}");
+            }
+        }
+    }
+}

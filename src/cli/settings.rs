@@ -1,0 +1,83 @@
+//! The flags that choose a sampler and its settings.
+
+use crate::sample::edm::Churn;
+use crate::sample::{Sampler, Settings};
+
+/// What is said over what a model recommends.
+#[derive(clap::Args)]
+pub struct SettingArgs {
+    /// Which sampler; the model recommends one, and the settings below.
+    #[arg(long)]
+    sampler: Option<Sampler>,
+    /// L, the number of noise levels.
+    #[arg(long)]
+    levels: Option<usize>,
+    /// T, Langevin steps (of predictor–corrector: corrections) at each level.
+    #[arg(long)]
+    steps_each: Option<usize>,
+    /// ε, the step size at the smallest level.
+    #[arg(long)]
+    step_lr: Option<f32>,
+    /// r, the signal-to-noise ratio of the corrections of predictor–corrector.
+    #[arg(long)]
+    snr: Option<f32>,
+    /// ρ of Heun's grid of levels.
+    #[arg(long)]
+    rho: Option<f32>,
+    /// S_churn, the noise that Heun's method adds on the way and takes off again; 0 is none.
+    #[arg(long)]
+    churn: Option<f32>,
+    /// S_tmin, the smallest σ that is churned.
+    #[arg(long, requires = "churn")]
+    churn_min: Option<f32>,
+    /// S_tmax, the largest σ that is churned.
+    #[arg(long, requires = "churn")]
+    churn_max: Option<f32>,
+    /// S_noise, the deviation of the noise that churns.
+    #[arg(long, requires = "churn")]
+    churn_noise: Option<f32>,
+    /// Take off the noise that is left after the last level.
+    #[arg(long, overrides_with = "no_denoise")]
+    denoise: bool,
+    /// Leave it.
+    #[arg(long)]
+    no_denoise: bool,
+}
+
+impl SettingArgs {
+    /// The settings that come of it.
+    pub fn over(&self, recommended: Settings) -> Settings {
+        let mut settings = recommended;
+        settings.sampler = self.sampler.unwrap_or(settings.sampler);
+        settings.ladder.levels = self.levels.unwrap_or(settings.ladder.levels);
+        settings.steps_each = self.steps_each.unwrap_or(settings.steps_each);
+        settings.step_lr = self.step_lr.unwrap_or(settings.step_lr);
+        settings.snr = self.snr.unwrap_or(settings.snr);
+        settings.rho = self.rho.unwrap_or(settings.rho);
+        if let Some(amount) = self.churn {
+            let churn = settings.churn.unwrap_or(Churn::NONE);
+            settings.churn = Some(Churn {
+                amount,
+                min: self.churn_min.unwrap_or(churn.min),
+                max: self.churn_max.unwrap_or(churn.max),
+                noise: self.churn_noise.unwrap_or(churn.noise),
+            });
+        }
+        settings.denoise = match (self.denoise, self.no_denoise) {
+            (true, _) => true,
+            (_, true) => false,
+            _ => settings.denoise,
+        };
+        settings
+    }
+}
+
+impl clap::ValueEnum for Sampler {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        Some(clap::builder::PossibleValue::new(self.name()))
+    }
+}

@@ -1,0 +1,65 @@
+//! `train --classifier`: what `ncsn sample --class` is guided by.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+
+use super::arguments::Arguments;
+use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
+use crate::cli::{classifiers, device};
+use crate::data::DataSet;
+use crate::noise::Ladder;
+use crate::random::Key;
+use crate::train::{ClassifierOptions, write_atomically};
+
+/// Trains a noise-conditional classifier of the data's classes, and writes it.
+///
+/// # Errors
+/// Whatever the user should know; one line.
+pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
+    let run = &arguments.run;
+    ensure!(!run.resume, "--classifier is a matter of minutes: it is not resumed");
+    ensure!(
+        !data.classes.is_empty() && data.held_out.labels.is_some(),
+        "these pictures have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
+    );
+    let device = device::parse(&run.device)?;
+    let Ladder { sigma_max, sigma_min, .. } = arguments.ladder(data)?;
+    let optimisation = &arguments.optimisation;
+    let options = ClassifierOptions {
+        steps: optimisation.steps.unwrap_or(5000),
+        batch: optimisation.batch,
+        learning_rate: optimisation.lr.unwrap_or(3e-3),
+        sigmas: [sigma_min, sigma_max],
+        shift: 0,
+        seed: optimisation.seed,
+    };
+    let description =
+        ClassifierDescription::new(data.train.shape, data.classes.len(), data.train.statistics());
+    let classifier = classifiers::train(&description, &data.train, &options, &device)?;
+    println!("held-out pictures whose class it tells, through noise:");
+    let levels = Ladder { sigma_max, sigma_min, levels: 8 }.sigmas();
+    for &sigma in &levels {
+        let noise = Some(Key { seed: options.seed, stream: 0, step: 0 });
+        let share = accuracy(&classifier, &data.held_out, sigma, noise, &device);
+        println!("  σ = {sigma:<8.3} {:.1} %", 100.0 * share);
+    }
+    let accuracy = accuracy(&classifier, &data.held_out, sigma_min, None, &device);
+    let card = ClassifierCard {
+        format: ClassifierCard::FORMAT,
+        data: data.name.clone(),
+        description,
+        classes: data.classes.clone(),
+        sigma_min,
+        sigma_max,
+        accuracy,
+    };
+    write(&run.out, &ClassifierFile::new(card, &classifier))?;
+    println!("classifier in {}", run.out.display());
+    Ok(())
+}
+
+fn write(path: &Path, file: &ClassifierFile) -> anyhow::Result<()> {
+    write_atomically(path, &file.write()?)
+        .with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,137 @@
+//! What samples are looked at with: a classifier of the data, trained for the purpose.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::Points;
+use super::points::some_of;
+use crate::classifier::{Classifier, ClassifierFile};
+use crate::data::Pictures;
+use crate::model_file::ModelError;
+use crate::net::Picture;
+
+/// What the classifier has learned to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// The classes that the data came with.
+    Classes,
+    /// How far a picture has been turned, in quarters: for data without classes (Gidaris et al.
+    /// 2018, *Unsupervised Representation Learning by Predicting Image Rotations*).
+    Turns,
+}
+
+impl Task {
+    /// What can be told of such pictures; nothing where they have neither classes nor equal sides.
+    pub fn of(pictures: &Pictures) -> Option<Self> {
+        match &pictures.labels {
+            Some(_) => Some(Self::Classes),
+            None => (pictures.shape.height == pictures.shape.width).then_some(Self::Turns),
+        }
+    }
+
+    /// The pictures with the labels of this task. At most 100,000 are turned.
+    pub fn labelled(self, pictures: &Pictures) -> Pictures {
+        const TURNED: usize = 100_000;
+        if self == Self::Classes {
+            return pictures.clone();
+        }
+        let mut turned = Pictures::new(pictures.shape, Vec::new());
+        let mut labels = Vec::new();
+        for index in some_of(pictures.len(), TURNED / 4) {
+            let mut picture = pictures.picture(index).to_vec();
+            for quarters in 0..4 {
+                turned.bytes.extend_from_slice(&picture);
+                labels.push(quarters);
+                picture = turn(&picture, pictures.shape.width);
+            }
+        }
+        turned.labels = Some(labels);
+        turned
+    }
+}
+
+/// Planes of equal sides, turned by a quarter.
+fn turn(planes: &[u8], side: usize) -> Vec<u8> {
+    let plane = |plane: &[u8]| -> Vec<u8> {
+        let pixel = |at: usize| plane[at % side * side + side - 1 - at / side];
+        (0..side * side).map(pixel).collect()
+    };
+    planes.chunks_exact(side * side).flat_map(plane).collect()
+}
+
+/// What was seen of pictures.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The features of each.
+    pub features: Points,
+    /// The probability of each class, N × K.
+    pub probabilities: Vec<f32>,
+}
+
+/// A classifier on a device, for pictures without noise.
+#[derive(Debug)]
+pub struct Eye {
+    classifier: Classifier,
+    picture: Picture,
+    sigma: f32,
+    device: Device,
+    /// The number of classes.
+    pub classes: usize,
+}
+
+impl Eye {
+    /// A trained classifier.
+    ///
+    /// # Errors
+    /// [`ModelError::Description`] where its sizes do not fit together.
+    pub fn new(file: &ClassifierFile, device: &Device) -> Result<Self, ModelError> {
+        let description = &file.card.description;
+        Ok(Self {
+            classifier: file.network(device)?,
+            picture: description.picture,
+            sigma: file.card.sigma_min,
+            device: device.clone(),
+            classes: description.classes,
+        })
+    }
+
+    /// Looks at pictures, values in \[0, 1\], one after the other.
+    pub fn look(&self, pixels: &[f32]) -> Seen {
+        const BATCH: usize = 500;
+        let Picture { channels, height, width } = self.picture;
+        let mut features = Points { dimension: 1, values: Vec::new() };
+        let mut probabilities = Vec::new();
+        for pixels in pixels.chunks(BATCH * self.picture.dimension()) {
+            let shape = [pixels.len() / self.picture.dimension(), channels, height, width];
+            let x = Tensor::from_data(TensorData::new(pixels.to_vec(), shape), &self.device);
+            let seen = self.classifier.features(x, &[self.sigma]);
+            features.dimension = seen.dims()[1];
+            let told = softmax(self.classifier.logits(seen.clone()), 1);
+            features.values.extend(seen.into_data().iter::<f32>());
+            probabilities.extend(told.into_data().iter::<f32>());
+        }
+        Seen { features, probabilities }
+    }
+}
+
+/// Bytes as values in \[0, 1\].
+pub(super) fn values(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_quarters_are_a_whole_turn() {
+        let picture = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        assert_eq!(turn(&picture, 3), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
+        let shape = Picture { channels: 1, height: 3, width: 3 };
+        let turned = Task::Turns.labelled(&Pictures::new(shape, picture.to_vec()));
+        assert_eq!(turned.labels, Some(vec![0, 1, 2, 3]));
+        assert_eq!(turn(turned.picture(3), 3), picture);
+    }
+}

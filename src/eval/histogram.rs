@@ -1,0 +1,32 @@
+//! Which classes there are, and how many of each.
+
+/// The share of each class among the likeliest classes of samples, from the classifier's
+/// probabilities, N × `classes`.
+pub(super) fn shares(probabilities: &[f32], classes: usize) -> Vec<f64> {
+    let mut counts = vec![0usize; classes];
+    for row in probabilities.chunks_exact(classes) {
+        let top = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        counts[top.map_or(0, |(class, _)| class)] += 1;
+    }
+    let all = (probabilities.len() / classes).max(1) as f64;
+    counts.into_iter().map(|count| count as f64 / all).collect()
+}
+
+/// The share of samples that the classifier is at least 90 % sure of.
+pub(super) fn sure(probabilities: &[f32], classes: usize) -> f64 {
+    let rows = probabilities.chunks_exact(classes);
+    let all = rows.len().max(1) as f64;
+    rows.filter(|row| row.iter().any(|&p| p >= 0.9)).count() as f64 / all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_likeliest_class_counts() {
+        let probabilities = [0.95, 0.05, 0.4, 0.6, 0.1, 0.9];
+        assert_eq!(shares(&probabilities, 2), [1.0 / 3.0, 2.0 / 3.0]);
+        assert_eq!(sure(&probabilities, 2), 2.0 / 3.0);
+    }
+}

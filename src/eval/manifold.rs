@@ -1,0 +1,59 @@
+//! Precision and recall of samples (Kynkäänniemi et al. 2019): how many samples lie among the
+//! pictures, and how many pictures lie among the samples.
+
+use burn::tensor::Device;
+
+use super::Points;
+
+/// The neighbour that decides how far the surroundings of a point reach.
+const K: usize = 3;
+
+/// The squared distance of each point to its third nearest neighbour.
+pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
+    let mut radii = Vec::with_capacity(points.len());
+    points.squared_distances(points, device, |row, distances| {
+        let mut nearest = [f32::INFINITY; K];
+        for (_, &distance) in distances.iter().enumerate().filter(|&(other, _)| other != row) {
+            let at = nearest.partition_point(|&near| near <= distance);
+            if at < K {
+                nearest[at..].rotate_right(1);
+                nearest[at] = distance;
+            }
+        }
+        radii.push(nearest[K - 1]);
+    });
+    radii
+}
+
+/// The share of `points` that lie within the surroundings of at least one of `others`, whose
+/// [`radii`] these are. Of samples among pictures that is precision, of pictures among samples
+/// recall.
+pub fn precision(points: &Points, others: &Points, radii: &[f32], device: &Device) -> f64 {
+    let mut inside = 0;
+    points.squared_distances(others, device, |_, distances| {
+        inside += usize::from(distances.iter().zip(radii).any(|(near, radius)| near <= radius));
+    });
+    inside as f64 / points.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::points::tests::normal;
+    use super::*;
+
+    #[test]
+    fn samples_among_pictures_are_precise_and_a_part_of_them_recalls_a_part() {
+        let device = Device::flex();
+        let pictures = normal(1, 2000, 2, 0.0, 1.0);
+        let real = radii(&pictures, &device);
+        // Only around one place: precise, without much recall.
+        let narrow = normal(2, 2000, 2, 0.0, 0.05);
+        let share = |points: &Points, others: &Points, radii: &[f32]| {
+            precision(points, others, radii, &device)
+        };
+        assert!(share(&narrow, &pictures, &real) > 0.95);
+        assert!(share(&pictures, &narrow, &radii(&narrow, &device)) < 0.2);
+        let far = normal(3, 500, 2, 30.0, 1.0);
+        assert!(share(&far, &pictures, &real) < 1e-6);
+    }
+}

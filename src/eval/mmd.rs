@@ -1,0 +1,81 @@
+//! The kernel distance of Bińkowski et al. 2018 (KID's estimator): the squared maximum mean
+//! discrepancy under the kernel `(x·y/d + 1)³`, without bias however few samples there are.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::Points;
+use super::points::some_of;
+
+/// An estimate and its standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mmd {
+    /// The squared discrepancy; about 0, and of either sign, for samples of one distribution.
+    pub value: f64,
+    /// The standard error of that.
+    pub error: f64,
+}
+
+/// Samples of which one estimate is made; the mean of many such is told.
+const SUBSET: usize = 1000;
+
+/// The squared discrepancy of two sets of points.
+pub fn mmd(a: &Points, b: &Points, device: &Device) -> Mmd {
+    let size = SUBSET.min(a.len()).min(b.len());
+    let subsets = (a.len().min(b.len()) / size.max(1)).max(1);
+    let orders = [a, b].map(|points| some_of(points.len(), points.len()).collect::<Vec<_>>());
+    let subset = |points: &Points, order: &[usize], index: usize| {
+        let row = |&row: &usize| &points.values[row * points.dimension..][..points.dimension];
+        let rows = order[index * size..][..size].iter().flat_map(row);
+        let values: Vec<f32> = rows.copied().collect();
+        let shape = [values.len() / points.dimension, points.dimension];
+        Tensor::<2>::from_data(TensorData::new(values, shape), device)
+    };
+    let estimates: Vec<f64> = (0..subsets)
+        .map(|index| {
+            let (a, b) = (subset(a, &orders[0], index), subset(b, &orders[1], index));
+            inner(&a) + inner(&b) - 2.0 * mean(kernel(&a, &b))
+        })
+        .collect();
+    let count = estimates.len() as f64;
+    let value = estimates.iter().sum::<f64>() / count;
+    let squares: f64 = estimates.iter().map(|estimate| (estimate - value).powi(2)).sum();
+    Mmd { value, error: (squares / (count - 1.0).max(1.0) / count).sqrt() }
+}
+
+fn kernel(a: &Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
+    let [_, d] = a.dims();
+    (a.clone().matmul(b.clone().swap_dims(0, 1)) / d as f32 + 1.0).powi_scalar(3)
+}
+
+fn mean(kernel: Tensor<2>) -> f64 {
+    let [n, m] = kernel.dims();
+    // In f64: differences of these means are small.
+    kernel.into_data().iter::<f64>().sum::<f64>() / (n * m) as f64
+}
+
+/// The mean of the kernel over pairs of two different points.
+fn inner(a: &Tensor<2>) -> f64 {
+    let [n, d] = a.dims();
+    let own = (a.clone().square().sum_dim(1) / d as f32 + 1.0).powi_scalar(3);
+    let own = own.into_data().iter::<f64>().sum::<f64>();
+    (mean(kernel(a, a)) * (n * n) as f64 - own) / (n * (n.max(2) - 1)) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::points::tests::normal;
+    use super::*;
+
+    #[test]
+    fn it_is_nothing_for_the_same_and_something_for_others() {
+        let device = Device::flex();
+        let here = normal(1, 5000, 6, 0.0, 1.0);
+        let same = mmd(&here, &normal(2, 5000, 6, 0.0, 1.0), &device);
+        assert!(same.value.abs() < 4.0 * same.error && same.error < 0.01, "{same:?}");
+        // The kernel knows three moments. A mean of m in each of d coordinates shifts the first by
+        // m² exactly: with k = 1 + 3u + 3u² + u³, u = x·y/d.
+        let other = mmd(&here, &normal(3, 5000, 6, 0.5, 1.0), &device);
+        assert!(other.value > 20.0 * same.error, "{other:?}");
+    }
+}

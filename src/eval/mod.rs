@@ -1,0 +1,25 @@
+//! How good samples are, measured against pictures that were never trained on.
+//!
+//! Everything is told beside its *floor*: what the same measure says of as many training pictures.
+//! Distances, precision and recall are taken in the features of a classifier of the very data
+//! ([`Eye`]); they are comparable where classifier and reference are the same, and with nothing
+//! else. In particular the distance is Fréchet's, but not the FID of Inception's features.
+
+mod eye;
+mod frechet;
+mod histogram;
+mod manifold;
+mod mmd;
+mod nearest;
+mod points;
+mod report;
+mod sliced;
+
+pub use eye::{Eye, Seen, Task};
+pub use frechet::{Gaussian, frechet_distance};
+pub use manifold::{precision, radii};
+pub use mmd::{Mmd, mmd};
+pub use nearest::{Nearest, nearest};
+pub use points::{Points, some_of};
+pub use report::{Measured, NearestQuantiles, Reference};
+pub use sliced::sliced_wasserstein;

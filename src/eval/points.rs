@@ -1,0 +1,101 @@
+//! Points in a space of some dimension, and how far they are apart.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::random::{Key, permutation};
+
+/// Points of equal dimension, one after the other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Points {
+    /// The number of coordinates of each.
+    pub dimension: usize,
+    /// N × dimension.
+    pub values: Vec<f32>,
+}
+
+/// So many distances are computed at once: 64 MiB.
+const BLOCK: usize = 1 << 24;
+
+impl Points {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dimension
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> std::slice::ChunksExact<'_, f32> {
+        self.values.chunks_exact(self.dimension)
+    }
+
+    /// Calls `visit` for each point with its squared distances to all of `others`, in order.
+    pub fn squared_distances(
+        &self,
+        others: &Self,
+        device: &Device,
+        mut visit: impl FnMut(usize, &[f32]),
+    ) {
+        let tensor = |values: &[f32]| {
+            let shape = [values.len() / self.dimension, self.dimension];
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), device)
+        };
+        let there = tensor(&others.values);
+        let there_norms = there.clone().square().sum_dim(1).swap_dims(0, 1);
+        let there = there.swap_dims(0, 1);
+        let rows = (BLOCK / others.len().max(1)).max(1);
+        for (block, values) in self.values.chunks(rows * self.dimension).enumerate() {
+            let here = tensor(values);
+            let norms = here.clone().square().sum_dim(1);
+            // ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b, which rounding can make a little less than 0.
+            let distances = here.matmul(there.clone()) * -2.0 + norms + there_norms.clone();
+            let distances = distances.clamp_min(0.0).into_data();
+            let distances: Vec<f32> = distances.iter::<f32>().collect();
+            for (row, distances) in distances.chunks_exact(others.len()).enumerate() {
+                visit(block * rows + row, distances);
+            }
+        }
+    }
+}
+
+/// `count` of the indices `0..len`, or all, at random but always the same: data sets are sorted by
+/// class, or classes take turns in them.
+pub fn some_of(len: usize, count: usize) -> impl Iterator<Item = usize> {
+    let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
+    order.into_iter().take(count).map(|index| index as usize)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Normal points with the given mean and standard deviation.
+    pub fn normal(seed: u64, count: usize, dimension: usize, mean: f32, scale: f32) -> Points {
+        let mut values = vec![0.0; count * dimension];
+        Key { seed, stream: 0, step: 0 }.fill_normal(&mut values);
+        values.iter_mut().for_each(|value| *value = mean + scale * *value);
+        Points { dimension, values }
+    }
+
+    #[test]
+    fn distances_are_those_of_the_definition() {
+        let (a, b) = (normal(1, 5, 3, 0.0, 1.0), normal(2, 4, 3, 1.0, 2.0));
+        let mut rows = 0;
+        a.squared_distances(&b, &Device::flex(), |row, distances| {
+            rows += 1;
+            let here = &a.values[3 * row..][..3];
+            for (there, found) in b.iter().zip(distances) {
+                let truth: f32 = here.iter().zip(there).map(|(x, y)| (x - y).powi(2)).sum();
+                assert!((truth - found).abs() < 1e-4, "{truth} {found}");
+            }
+        });
+        assert_eq!(rows, 5);
+        let mut all: Vec<usize> = some_of(9, 20).collect();
+        assert_eq!(some_of(9, 4).collect::<Vec<_>>(), all[..4]);
+        all.sort_unstable();
+        assert_eq!(all, (0..9).collect::<Vec<_>>());
+    }
+}

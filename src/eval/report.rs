@@ -1,0 +1,125 @@
+//! All measures of a set of pictures at once.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::eye::values;
+use super::frechet::{Gaussian, frechet_distance};
+use super::histogram;
+use super::manifold::{precision, radii};
+use super::mmd::{Mmd, mmd};
+use super::nearest::{Nearest, nearest};
+use super::points::some_of;
+use super::{Eye, Points, Seen};
+use crate::data::Pictures;
+
+/// What is said of a set of pictures, compared with held-out ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// How many pictures.
+    pub n: usize,
+    /// The Fréchet classifier distance.
+    pub frechet: f64,
+    /// KID's estimate of the squared kernel distance.
+    pub mmd: Mmd,
+    /// The share of these that lie among the held-out pictures.
+    pub precision: f64,
+    /// The share of held-out pictures that lie among these.
+    pub recall: f64,
+    /// The share that the classifier is at least 90 % sure of.
+    pub sure: f64,
+    /// The share of each class.
+    pub classes: Vec<f64>,
+}
+
+/// Of distances to the nearest training picture: some quantiles, 1, 5, 25, 50, 75 and 95 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NearestQuantiles {
+    /// How many pictures were compared.
+    pub n: usize,
+    /// The quantiles.
+    pub quantiles: [f64; 6],
+}
+
+impl NearestQuantiles {
+    /// The shares that the quantiles are of.
+    pub const AT: [f64; 6] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95];
+
+    /// Those of some neighbours.
+    pub fn of(neighbours: &[Nearest]) -> Self {
+        let mut distances: Vec<f32> = neighbours.iter().map(|near| near.distance).collect();
+        distances.sort_unstable_by(f32::total_cmp);
+        let last = distances.len().saturating_sub(1) as f64;
+        let at = |share: f64| distances.get((share * last).round() as usize);
+        let quantiles = Self::AT.map(|share| at(share).map_or(f64::NAN, |&d| f64::from(d)));
+        Self { n: distances.len(), quantiles }
+    }
+}
+
+/// Held-out pictures, as they are compared with, and training pictures, in which nearest ones are
+/// looked for.
+#[derive(Debug)]
+pub struct Reference<'a> {
+    eye: &'a Eye,
+    train: &'a Pictures,
+    test: Seen,
+    gaussian: Gaussian,
+    radii: Vec<f32>,
+    device: Device,
+}
+
+impl<'a> Reference<'a> {
+    /// Looks at the held-out pictures.
+    pub fn new(eye: &'a Eye, train: &'a Pictures, held_out: &Pictures, device: &Device) -> Self {
+        let test = eye.look(&values(&held_out.bytes));
+        Self {
+            eye,
+            train,
+            gaussian: Gaussian::of(&test.features),
+            radii: radii(&test.features, device),
+            test,
+            device: device.clone(),
+        }
+    }
+
+    /// Measures pictures, values in \[0, 1\], one after the other.
+    pub fn measure(&self, pixels: &[f32]) -> Measured {
+        let Self { eye, test, device, .. } = self;
+        let seen = eye.look(pixels);
+        let features = &seen.features;
+        let own_radii = radii(features, device);
+        Measured {
+            n: features.len(),
+            frechet: self.frechet(&seen),
+            mmd: mmd(features, &test.features, device),
+            precision: precision(features, &test.features, &self.radii, device),
+            recall: precision(&test.features, features, &own_radii, device),
+            sure: histogram::sure(&seen.probabilities, eye.classes),
+            classes: histogram::shares(&seen.probabilities, eye.classes),
+        }
+    }
+
+    /// The Fréchet classifier distance alone.
+    pub fn frechet(&self, seen: &Seen) -> f64 {
+        frechet_distance(&Gaussian::of(&seen.features), &self.gaussian)
+    }
+
+    /// What it says of `n` training pictures, or as many as there are: nothing is closer to the
+    /// held-out ones.
+    pub fn floor(&self, n: usize) -> Measured {
+        let rows = some_of(self.train.len(), n);
+        let bytes: Vec<u8> = rows.flat_map(|row| self.train.picture(row)).copied().collect();
+        self.measure(&values(&bytes))
+    }
+
+    /// The share of each class among the held-out pictures.
+    pub fn classes(&self) -> Vec<f64> {
+        histogram::shares(&self.test.probabilities, self.eye.classes)
+    }
+
+    /// Of each picture the nearest training picture, pixel by pixel.
+    pub fn nearest(&self, pixels: &[f32]) -> Vec<Nearest> {
+        let points = |values| Points { dimension: self.train.shape.dimension(), values };
+        nearest(&points(pixels.to_vec()), &points(values(&self.train.bytes)), &self.device)
+    }
+}

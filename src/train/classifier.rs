@@ -1,0 +1,162 @@
+//! Training a classifier: cross entropy, Adam, a moving average; minutes rather than hours, so
+//! without checkpoints.
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::shards::Shards;
+use super::{TrainError, average};
+use crate::classifier::{Classifier, ClassifierDescription};
+use crate::data::{Order, Pictures};
+use crate::random::Key;
+
+/// How a classifier is trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassifierOptions {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Pictures a step.
+    pub batch: usize,
+    /// Adam's learning rate at its highest; it rises over a twentieth of the steps and falls along
+    /// half a cosine.
+    pub learning_rate: f64,
+    /// The noise levels it is for, σ_min and σ_max, drawn evenly on a logarithmic scale; where both
+    /// are the same, pictures are without noise.
+    pub sigmas: [f32; 2],
+    /// By how many pixels pictures are shifted at most, at random, in each direction.
+    pub shift: usize,
+    /// The seed of everything random.
+    pub seed: u64,
+}
+
+/// Trains a classifier on labelled pictures; `progress` hears of each step done and of its loss.
+///
+/// # Errors
+/// [`TrainError`] where the description does not fit, the device fails, or the loss is not finite.
+///
+/// # Panics
+/// Where the pictures have no labels.
+pub fn train_classifier(
+    description: &ClassifierDescription,
+    pictures: &Pictures,
+    options: &ClassifierOptions,
+    device: &Device,
+    progress: &dyn Fn(u64, f32),
+) -> Result<Classifier, TrainError> {
+    let fail = |error: &dyn std::fmt::Display| TrainError::Device(error.to_string());
+    let autodiff = device.clone().autodiff();
+    autodiff.seed(options.seed);
+    let mut classifier = Classifier::new(description, &autodiff).map_err(|e| fail(&e))?;
+    let mut mean = classifier.valid();
+    let mut optimizer = AdamWConfig::new().with_weight_decay(0.01).init();
+    let shards = Shards::new(device, options.batch).map_err(|e| fail(&e))?;
+    let mut order = Order::new(pictures.len(), options.seed);
+    for step in 0..options.steps {
+        let first = step * options.batch as u64;
+        let indices: Vec<usize> =
+            (first..).take(options.batch).map(|position| order.at(position)).collect();
+        let cut = shards.cut(0..indices.len()).into_iter();
+        let work = cut.map(|shard| (shard, classifier.clone().fork(&autodiff))).collect();
+        let compute = |(shard, classifier): (std::ops::Range<usize>, Classifier)| {
+            let key = Key { seed: options.seed, stream: shard.start as u32, step: step as u32 };
+            let batch = Batch::new(pictures, &indices[shard], options, key, &autodiff);
+            let share = batch.sigmas.len() as f32 / options.batch as f32;
+            let logits = classifier.logits(classifier.features(batch.x, &batch.sigmas));
+            let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(logits, batch.labels);
+            let loss = loss * share;
+            let grads = GradientsParams::from_grads(loss.backward(), &classifier);
+            (loss.inner(), grads)
+        };
+        let mut grads = GradientsAccumulator::new();
+        let mut loss = 0.0;
+        for (part, shard) in shards.map(work, compute) {
+            grads.accumulate(&classifier, shard);
+            loss +=
+                part.try_into_scalar::<f32>().map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        }
+        if !loss.is_finite() {
+            return Err(TrainError::Diverged { sound: step, step: step + 1, what: "the loss" });
+        }
+        classifier = optimizer.step(options.rate(step), classifier, grads.grads());
+        let decay = 0.998f64.min((1.0 + step as f64) / (10.0 + step as f64));
+        mean = average::update(mean, &classifier.valid(), decay);
+        progress(step + 1, loss);
+    }
+    Ok(mean)
+}
+
+impl ClassifierOptions {
+    fn rate(&self, step: u64) -> f64 {
+        let (at, rise) = (step as f64 / self.steps as f64, 0.05);
+        let fall = 0.5 * (1.0 + (std::f64::consts::PI * (at - rise) / (1.0 - rise)).cos());
+        self.learning_rate * if at < rise { (at + 1.0 / self.steps as f64) / rise } else { fall }
+    }
+
+    /// Whether it is trained with noise.
+    pub fn is_noisy(&self) -> bool {
+        self.sigmas[0] < self.sigmas[1]
+    }
+}
+
+struct Batch {
+    x: Tensor<4>,
+    sigmas: Vec<f32>,
+    labels: Tensor<1, Int>,
+}
+
+/// Indices of the random numbers of a picture that decide on its noise level and its shift; noise
+/// takes those from 0.
+const SIGMA: u32 = 1 << 31;
+const SHIFT: u32 = SIGMA + 1;
+
+impl Batch {
+    fn new(
+        pictures: &Pictures,
+        indices: &[usize],
+        options: &ClassifierOptions,
+        key: Key,
+        device: &Device,
+    ) -> Self {
+        let shape = pictures.shape;
+        let labels =
+            pictures.labels.as_ref().expect("a classifier is trained on labelled pictures");
+        let [low, high] = options.sigmas;
+        let mut values = Vec::with_capacity(indices.len() * shape.dimension());
+        let mut sigmas = Vec::with_capacity(indices.len());
+        for (stream, &index) in (key.stream..).zip(indices) {
+            let key = Key { stream, ..key };
+            let sigma = low * (high / low).powf(key.uniform(SIGMA));
+            sigmas.push(sigma);
+            let [down, right] = [0, 1].map(|axis| {
+                let reach = 2.0 * options.shift as f32 + 1.0;
+                (key.uniform(SHIFT + axis) * reach) as isize - options.shift as isize
+            });
+            let picture = pictures.picture(index);
+            let inside =
+                |at: usize, by: isize, side: usize| at.saturating_add_signed(by).min(side - 1);
+            for channel in picture.chunks_exact(shape.height * shape.width) {
+                for y in 0..shape.height {
+                    let row = inside(y, down, shape.height) * shape.width;
+                    let pixel = |x| channel[row + inside(x, right, shape.width)];
+                    values.extend((0..shape.width).map(|x| f32::from(pixel(x)) / 255.0));
+                }
+            }
+            if options.is_noisy() {
+                let first = values.len() - shape.dimension();
+                for (at, x) in (0..).zip(&mut values[first..]) {
+                    *x += sigma * key.normal(at);
+                }
+            }
+        }
+        let shape = [indices.len(), shape.channels, shape.height, shape.width];
+        let labels: Vec<i32> = indices.iter().map(|&index| i32::from(labels[index])).collect();
+        let labels = TensorData::new(labels, [indices.len()]);
+        Self {
+            x: Tensor::from_data(TensorData::new(values, shape), device),
+            sigmas,
+            labels: Tensor::from_data(labels, device),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Classifiers, guidance and `ncsn eval`, as a user runs them, on pictures of two kinds of bars.
+#![cfg(not(target_family = "wasm"))]
+
+mod cli;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use burn::tensor::Device;
+use ncsn::eval::Eye;
+use ncsn::random::Key;
+use serde_json::Value;
+
+use cli::{fail, read, succeed, train};
+
+/// 400 pictures of 8 × 8 with 100 to be held out: a bar that lies (class 0) or stands (class 1), of
+/// some grey.
+fn write_bars(folder: &Path) {
+    fs::create_dir_all(folder).expect("a folder");
+    for (name, count) in [("train", 400u32), ("t10k", 100)] {
+        let big = |words: &[u32]| words.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
+        let mut images = big(&[0x0803, count, 8, 8]);
+        let mut labels = big(&[0x0801, count]);
+        for picture in 0..count {
+            let key = Key { seed: 1, stream: picture, step: count };
+            let at = (key.uniform(0) * 8.0) as usize;
+            let grey = 128 + (key.uniform(1) * 127.0) as u8;
+            let stands = picture % 2 == 1;
+            let on = |pixel: usize| if stands { pixel % 8 == at } else { pixel / 8 == at };
+            images.extend((0..64).map(|pixel| if on(pixel) { grey } else { 0 }));
+            labels.push(u8::from(stands));
+        }
+        fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).expect("written");
+        fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).expect("written");
+    }
+}
+
+fn ncsn(at: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    // Classifiers are kept in the user's cache.
+    command.current_dir(at).args(arguments).env("XDG_CACHE_HOME", at.join("cache"));
+    command
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("there")).expect("JSON")
+}
+
+#[test]
+fn samples_are_measured_and_guided() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    write_bars(&at.join("bars"));
+    let quick = ["--steps", "300", "--warm-up", "10", "--batch", "16"];
+    succeed(&mut train(at, &[&quick[..], &["--out", "m.safetensors"]].concat()));
+
+    // Measured.
+    let eval = ["eval", "--model", "m.safetensors", "--data", "bars", "--engine", "burn"];
+    let drawn = ["-n", "100", "--sampler", "ancestral", "--levels", "20"];
+    let said = succeed(ncsn(at, &eval).args(drawn));
+    assert!(said.contains("2 classes") && said.contains("training pictures"), "{said}");
+    let report = json(&at.join("m.eval/report.json"));
+    let number = |path: &str| report.pointer(path).and_then(Value::as_f64).expect(path);
+    assert!(number("/classifier/accuracy") > 0.97, "{report}");
+    assert_eq!((number("/nfe"), number("/denoised/n"), number("/seed")), (20.0, 100.0, 1.0));
+    // Nothing is closer than training pictures, and what still has its noise is further.
+    assert!(number("/floor/frechet") < number("/denoised/frechet"), "{report}");
+    assert!(number("/floor/precision") > 0.7 && number("/floor/recall") > 0.7, "{report}");
+    assert!((number("/denoised/classes/0") + number("/denoised/classes/1") - 1.0).abs() < 1e-9);
+    for name in ["report.svg", "samples.png", "nearest.png"] {
+        assert!(at.join("m.eval").join(name).metadata().expect(name).len() > 500, "{name}");
+    }
+    let card = read(&at.join("m.safetensors")).card;
+    let quality = card.quality.expect("written into the card");
+    assert_eq!((quality.n, quality.nfe), (100, 20));
+    assert!((quality.frechet - number("/denoised/frechet")).abs() < 1e-9);
+
+    // The same classifier and the same samples again: the same numbers.
+    succeed(ncsn(at, &eval).args(drawn).args(["--keep-card", "--out", "again"]));
+    assert_eq!(json(&at.join("again/report.json")), report);
+
+    // At every number of evaluations; the card then recommends what did best.
+    let sweep = ["--sweep", "-n", "50", "--nfe", "5,9", "--samplers", "ancestral,heun"];
+    succeed(ncsn(at, &eval).args(sweep));
+    let found = json(&at.join("m.eval/sweep.json"));
+    let points = found["points"].as_array().expect("a table");
+    let best = points.iter().map(|point| point["frechet"].as_f64().expect("a number"));
+    let best = best.fold(f64::MAX, f64::min);
+    assert_eq!(points.len(), 6, "two samplers, one of them with churn, at two numbers");
+    assert_eq!(found["best"]["frechet"].as_f64(), Some(best));
+    assert!(found["fast"]["frechet"].as_f64() <= Some(1.1 * best));
+    let card = read(&at.join("m.safetensors")).card;
+    let nfe = |settings: ncsn::sample::Settings| settings.program().expect("possible").nfe();
+    assert_eq!(Some(nfe(card.sampler) as u64), found["fast"]["nfe"].as_u64());
+    assert_eq!(card.best.map(|best| nfe(best) as u64), found["best"]["nfe"].as_u64());
+
+    // Guided.
+    let classifier = [&quick[..], &["--classifier", "--out", "c.safetensors"]].concat();
+    let said = succeed(&mut train(at, &classifier));
+    assert!(said.contains("whose class it tells"), "{said}");
+    let classifiers = fs::read_dir(at.join("cache/ncsn/classifiers")).expect("kept");
+    let kept: Vec<_> = classifiers.map(|entry| entry.expect("readable").path()).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let eye = ncsn::classifier::ClassifierFile::read(&fs::read(&kept[0]).expect("readable"));
+    let eye = Eye::new(&eye.expect("its own"), &Device::flex()).expect("its own");
+    let share = |class: &str| {
+        let guide = ["--classifier", "c.safetensors", "--class", class, "--guidance", "2"];
+        let sample = ["sample", "--model", "m.safetensors", "-n", "60", "--out", "g.npy"];
+        succeed(ncsn(at, &sample).args(guide).args(&drawn[2..]));
+        let bytes = fs::read(at.join("g.npy")).expect("written");
+        let pixels: Vec<f32> =
+            bytes[bytes.len() - 60 * 64..].iter().map(|&b| f32::from(b) / 255.0).collect();
+        let stands = eye.look(&pixels).probabilities.into_iter().skip(1).step_by(2);
+        stands.filter(|&p| p > 0.5).count() as f64 / 60.0
+    };
+    let (lying, standing) = (share("0"), share("1"));
+    println!("{lying} {standing}");
+    assert!(lying < 0.2 && standing > 0.8, "{lying} {standing}");
+
+    let bad = |arguments: &[&str]| fail(&mut ncsn(at, arguments));
+    let sample = ["sample", "--model", "m.safetensors", "--class", "7", "--classifier"];
+    assert!(bad(&[&sample[..], &["c.safetensors"]].concat()).contains("there are 0, 1"));
+    assert!(bad(&[&sample[..], &["m.safetensors"]].concat()).contains("train --classifier"));
+    assert!(bad(&["eval", "--model", "c.safetensors", "--data", "bars"]).contains("card"));
+}
+
+#[test]
+fn the_toy_is_sampled_as_its_paper_says() {
+    let said = succeed(&mut ncsn(Path::new("."), &["toy", "-n", "2000"]));
+    let share = |name: &str, nfe: &str| -> f64 {
+        let of = |line: &&str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(name) && words.next() == Some(nfe)
+        };
+        let line = said.lines().find(of).expect("a row");
+        line.split_whitespace().next_back().expect("a share").parse().expect("a number")
+    };
+    // Langevin without annealing cannot tell the weights of modes far apart (section 3.2.1).
+    assert!((share("plain-langevin", "1000") - 0.8).abs() > 0.15, "{said}");
+    assert!((share("ancestral", "1000") - 0.8).abs() < 0.05, "{said}");
+}
