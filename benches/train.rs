@@ -1,6 +1,6 @@
 //! Steps of training the default U-Net on the CPU: `cargo bench --bench train -- BATCH STEPS
-//! THREADS`. Prints the wall and processor seconds of a step, as `train_torch.py` does;
-//! `cargo xtask bench train` runs the two in turn.
+//! THREADS [libtorch] [bf16]`. Prints the wall and processor seconds of a step, as `train_torch.py`
+//! does; `cargo xtask bench train` runs the two in turn.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
@@ -26,6 +26,7 @@ mod bench {
         // `cargo bench` adds an argument of its own.
         let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
         let [batch, steps, threads] = numbers[..] else { panic!("BATCH STEPS THREADS") };
+        let asked = |word: &str| std::env::args().any(|argument| argument == word);
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("threads");
 
         let shape = Picture { channels: 1, height: 28, width: 28 };
@@ -39,7 +40,7 @@ mod bench {
             steps: 1000,
             batch,
             accumulate: 1,
-            precision: Precision::F32,
+            precision: if asked("bf16") { Precision::Bf16 } else { Precision::F32 },
             learning_rate: 1e-4,
             warm_up: 1,
             clip: 1.0,
@@ -52,7 +53,8 @@ mod bench {
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
         };
-        let mut trainer = Trainer::new(options, &pictures, &Device::flex()).expect("possible");
+        let device = if asked("libtorch") { libtorch() } else { Device::flex() };
+        let mut trainer = Trainer::new(options, &pictures, &device).expect("possible");
         let mut steps_done = |steps: usize| {
             for _ in 0..steps {
                 trainer.step(&pictures);
@@ -65,6 +67,17 @@ mod bench {
         let each = |time: Duration| time.as_secs_f64() / steps as f64;
         let (wall, cpu) = (each(wall.elapsed()), each(processor_time() - cpu));
         println!("wall {wall:.6} cpu {cpu:.6} batch {batch}");
+    }
+
+    #[cfg(feature = "libtorch")]
+    #[expect(deprecated, reason = "on the CPU it trains several times as fast as Flex")]
+    fn libtorch() -> Device {
+        Device::libtorch()
+    }
+
+    #[cfg(not(feature = "libtorch"))]
+    fn libtorch() -> Device {
+        panic!("built without --features libtorch")
     }
 
     /// What the threads of this process have used.

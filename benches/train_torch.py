@@ -1,7 +1,7 @@
 """A PyTorch twin of the default U-Net's training step, for `cargo xtask bench train`.
 
 The same network, loss, clipping, Adam, moving average, batch and pictures as `benches/train.rs`;
-prints the same line. What PyTorch has fused (group norm, attention, Adam) is used.
+prints the same line. `bf16` as a fourth argument is PyTorch's own mixed precision. What PyTorch has fused (group norm, attention, Adam) is used.
 """
 
 import math
@@ -87,7 +87,7 @@ class UNet(nn.Module):
         return raw * column(DEVIATION / (sigma * variance.sqrt())) - centred / column(variance)
 
 
-def main(batch, steps, threads):
+def main(batch, steps, threads, narrow):
     if threads:
         torch.set_num_threads(threads)
     torch.manual_seed(0)
@@ -101,7 +101,8 @@ def main(batch, steps, threads):
         x = pictures[torch.randint(0, len(pictures), (batch,))].float() / 255
         sigma = (math.log(0.4) + 1.5 * torch.randn(batch)).exp().clamp(0.01, 20.0)
         z = torch.randn_like(x)
-        score = network(x + sigma[:, None, None, None] * z, sigma)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=narrow):
+            score = network(x + sigma[:, None, None, None] * z, sigma).float()
         error = score * sigma[:, None, None, None] + z
         loss = 0.5 * error.square().flatten(1).sum(1) * (1 + (sigma / DEVIATION) ** 2)
         adam.zero_grad()
@@ -124,4 +125,4 @@ def main(batch, steps, threads):
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:4]))
+    main(*(int(argument) for argument in sys.argv[1:4]), "bf16" in sys.argv[4:])

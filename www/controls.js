@@ -13,6 +13,12 @@ const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
 /** More steps than this bring the one-step-a-level samplers little, and Heun's method less. */
 const LEVELS_ONE_STEP = 100;
 const LEVELS_HEUN = 20;
+const LEVELS_CORRECTED = 50;
+/** What Rust takes where a model says nothing: Song et al. 2021, Karras et al. 2022. */
+const SNR = 0.16;
+const RHO = 7;
+/** Churn at all levels: more than any σ. */
+const ALL_LEVELS = 1e9;
 
 const HINTS = {
   langevin: "T noisy steps along the score at each level.",
@@ -20,8 +26,9 @@ const HINTS = {
   consistent: "One step a level; puts back just the noise that the next level expects.",
   ancestral: "One step a level back along the noise process, as DDPM does.",
   "reverse-diffusion": "One step a level of the reverse-time SDE.",
+  "predictor-corrector": "A step of the reverse SDE, then T Langevin corrections, at each level.",
   ode: "Euler steps of the deterministic flow: no noise after the first.",
-  heun: "Two evaluations a level: good pictures from few levels.",
+  heun: "Two evaluations a level: good pictures from few levels. Churn adds noise on the way.",
 };
 
 /**
@@ -29,9 +36,12 @@ const HINTS = {
  * @type {Record<string, string[]>}
  */
 const APPLY = {
-  "steps-each": ["langevin", "plain-langevin"],
+  "steps-each": ["langevin", "plain-langevin", "predictor-corrector"],
   "step-lr": ["langevin", "plain-langevin", "consistent"],
   denoise: ["langevin", "plain-langevin"],
+  snr: ["predictor-corrector"],
+  rho: ["heun"],
+  churn: ["heun"],
 };
 
 /**
@@ -46,6 +56,9 @@ const FIELDS = [
   ["steps_each", "steps-each"],
   ["step_lr", "step-lr"],
   ["denoise", "denoise"],
+  ["snr", "snr"],
+  ["rho", "rho"],
+  ["churn", "churn"],
   ["sigma_max", "sigma-max"],
   ["sigma_min", "sigma-min"],
   ["pace", "pace"],
@@ -56,6 +69,7 @@ const input = (id) => document.getElementById(id);
 
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
+  /** @type {SamplerSettings | undefined} */ #best;
   #sampler = "langevin";
 
   /** @param {{ onChange(): void }} observer told whenever a setting has changed */
@@ -72,21 +86,29 @@ export class Controls {
       onChange();
     });
     input("recommended").addEventListener("click", () => {
-      this.#fill();
+      this.#fill(/** @type {SamplerSettings} */ (this.#recommended));
+      onChange();
+    });
+    input("best").addEventListener("click", () => {
+      this.#fill(/** @type {SamplerSettings} */ (this.#best));
       onChange();
     });
   }
 
   /**
    * Fills the form: what the model recommends, then what the link says.
-   * @param {SamplerSettings} recommended @param {URLSearchParams} link
+   * @param {import("./engine.js").Card} card @param {URLSearchParams} link
    * @param {import("./engine.js").EngineName} engine
    */
-  open(recommended, link, engine) {
-    this.#recommended = recommended;
+  open(card, link, engine) {
+    this.#recommended = card.sampler;
+    this.#best = card.best;
+    input("best").hidden = !card.best;
+    // Where there are two, the recommended settings are the quicker ones.
+    if (card.best) input("recommended").textContent = "Fast";
     input("seed").value = DEFAULT_SEED;
     input("chains").value = DEFAULT_CHAINS[engine];
-    this.#fill();
+    this.#fill(card.sampler);
     for (const [parameter, id] of FIELDS) {
       const value = link.get(parameter);
       if (value === null) continue;
@@ -134,8 +156,18 @@ export class Controls {
     const sigma_max = positive("sigma-max", "The largest σ");
     const sigma_min = positive("sigma-min", "The smallest σ");
     const step_lr = applies("step-lr") ? positive("step-lr", "Step size") : (this.#recommended?.step_lr ?? 1e-5);
+    const snr = applies("snr") ? positive("snr", "The ratio r") : SNR;
+    const rho = applies("rho") ? positive("rho", "ρ") : RHO;
+    /** @type {SamplerSettings} */
+    const settings = { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min, snr, rho };
+    const amount = Number(input("churn").value.trim().replace(",", "."));
+    if (applies("churn")) check(Number.isFinite(amount) && amount >= 0, "churn", "Churn must be 0 or more.", amount);
+    if (applies("churn") && amount > 0) {
+      const { min, max, noise } = this.#recommended?.churn ?? { min: 0, max: ALL_LEVELS, noise: 1 };
+      settings.churn = { amount, min, max, noise };
+    }
     return {
-      settings: { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min },
+      settings,
       seed: BigInt(seedText),
       chains,
     };
@@ -165,26 +197,34 @@ export class Controls {
     const before = this.#sampler;
     this.#sampler = input("sampler").value;
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    if (this.#sampler === recommended.sampler) this.#fill();
+    if (this.#sampler === recommended.sampler) this.#fill(recommended);
     else if (this.#sampler === "heun") input("levels").value = String(LEVELS_HEUN);
-    else if (before === "langevin" || before === "plain-langevin") {
+    else if (this.#sampler === "predictor-corrector") {
+      input("levels").value = String(LEVELS_CORRECTED);
+      input("steps-each").value = "1";
+    } else if (before === "langevin" || before === "plain-langevin") {
       const evaluations = Number(input("levels").value) * Number(input("steps-each").value);
       if (evaluations > 0) input("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
-    } else if (before === "heun") input("levels").value = String(LEVELS_ONE_STEP);
+    } else if (before === "heun" || before === "predictor-corrector") input("levels").value = String(LEVELS_ONE_STEP);
     this.#applicable();
   }
 
-  /** Puts the recommended settings into the form. */
-  #fill() {
-    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    input("sampler").value = recommended.sampler;
-    input("levels").value = String(recommended.levels);
-    input("steps-each").value = String(recommended.steps_each);
-    input("step-lr").value = formatSetting(recommended.step_lr);
-    input("sigma-max").value = formatSetting(recommended.sigma_max);
-    input("sigma-min").value = formatSetting(recommended.sigma_min);
-    input("denoise").checked = recommended.denoise;
-    this.#sampler = recommended.sampler;
+  /**
+   * Puts settings into the form.
+   * @param {SamplerSettings} settings
+   */
+  #fill(settings) {
+    input("sampler").value = settings.sampler;
+    input("levels").value = String(settings.levels);
+    input("steps-each").value = String(settings.steps_each);
+    input("step-lr").value = formatSetting(settings.step_lr);
+    input("sigma-max").value = formatSetting(settings.sigma_max);
+    input("sigma-min").value = formatSetting(settings.sigma_min);
+    input("denoise").checked = settings.denoise;
+    input("snr").value = formatSetting(settings.snr ?? SNR);
+    input("rho").value = formatSetting(settings.rho ?? RHO);
+    input("churn").value = settings.churn ? formatSetting(settings.churn.amount) : "0";
+    this.#sampler = settings.sampler;
     this.#applicable();
   }
 

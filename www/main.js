@@ -82,7 +82,7 @@ function showCaption({ seed, chains }) {
 
 /** @param {import("./engine.js").Card} card */
 function showCard(card) {
-  const { training } = card;
+  const { training, quality } = card;
   const count = (/** @type {unknown} */ value) => (typeof value === "number" ? value.toLocaleString("en") : String(value));
   /** @type {[string, unknown][]} */
   const rows = [
@@ -91,6 +91,7 @@ function showCard(card) {
     ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
     ["Trained on", training?.data],
     ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
+    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
     ["Imported from", card.imported],
     ["Licence", card.licence],
   ];
@@ -272,7 +273,7 @@ function listen() {
 // ── Engines ────────────────────────────────────────────────────────────────
 
 /** What can be used only while there is an engine. */
-const BUTTONS = ["start", "step", "restart", "save", "copy", "recommended", "view", "engine"];
+const BUTTONS = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "engine"];
 
 /**
  * The engine that the link asks for; else the GPU's, where there is one that is worth it. A software
@@ -373,7 +374,7 @@ async function open() {
   const first = await firstEngine();
   if (failed) return;
 
-  controls.open(card.sampler, link, first.name);
+  controls.open(card, link, first.name);
   use(first);
   run.pace = controls.pace;
   run.calm = lessMotion.matches;

@@ -52,7 +52,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     ensure!(matches!(extension, "png" | "npy"), "--out must end in .png or .npy");
 
     let picture = model.card.architecture.picture();
-    let settings = arguments.settings.over(model.card.sampler);
+    let settings = arguments.settings.over(&model.card)?;
     let Steered { steering, wander, seed } = arguments.steer.read(picture, arguments.n)?;
     let program = settings.program()?;
     let program = match wander {

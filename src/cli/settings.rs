@@ -1,11 +1,18 @@
 //! The flags that choose a sampler and its settings.
 
+use anyhow::bail;
+
+use crate::model_file::Card;
 use crate::sample::edm::Churn;
 use crate::sample::{Sampler, Settings};
 
 /// What is said over what a model recommends.
 #[derive(clap::Args)]
 pub struct SettingArgs {
+    /// Take the settings that made the model's best pictures, where `ncsn eval --sweep` has found
+    /// them, instead of those that made nearly as good ones in the least time.
+    #[arg(long)]
+    best: bool,
     /// Which sampler; the model recommends one, and the settings below.
     #[arg(long)]
     sampler: Option<Sampler>,
@@ -46,8 +53,17 @@ pub struct SettingArgs {
 
 impl SettingArgs {
     /// The settings that come of it.
-    pub fn over(&self, recommended: Settings) -> Settings {
-        let mut settings = recommended;
+    ///
+    /// # Errors
+    /// Where the best are asked for, and nobody has looked for them.
+    pub fn over(&self, card: &Card) -> anyhow::Result<Settings> {
+        let mut settings = match (self.best, card.best) {
+            (false, _) => card.sampler,
+            (true, Some(best)) => best,
+            (true, None) => bail!(
+                "the model's card does not say which settings are best; `ncsn eval --sweep` finds out"
+            ),
+        };
         settings.sampler = self.sampler.unwrap_or(settings.sampler);
         settings.ladder.levels = self.levels.unwrap_or(settings.ladder.levels);
         settings.steps_each = self.steps_each.unwrap_or(settings.steps_each);
@@ -68,7 +84,7 @@ impl SettingArgs {
             (_, true) => false,
             _ => settings.denoise,
         };
-        settings
+        Ok(settings)
     }
 }
 

@@ -43,6 +43,23 @@ export interface Card {
   architecture: { kind: string; [size: string]: unknown };
   /** The recommended settings. */
   sampler: SamplerSettings;
+  /** Those of the best pictures, where somebody has measured; `sampler` is then the quicker. */
+  best?: SamplerSettings;
+  /** What `ncsn eval` found. */
+  quality?: {
+    /** The number of samples, and of network evaluations for each. */
+    n: number;
+    nfe: number;
+    sampler: SamplerSettings;
+    seed: number;
+    /** Fréchet's distance in the features of a classifier of the data: of samples, and of as many
+     * training pictures. */
+    frechet: number;
+    floor: number;
+    precision: number;
+    recall: number;
+    classifier_accuracy: number;
+  };
   /** How it was trained, where this project trained it. */
   training?: {
     data: string;

@@ -197,7 +197,7 @@ impl Session<'_> {
     }
 
     fn report(mut self) -> anyhow::Result<()> {
-        let settings = self.arguments.settings.over(self.model.card.sampler);
+        let settings = self.arguments.settings.over(&self.model.card)?;
         let nfe = settings.program()?.nfe();
         let engine = self.engine(&settings)?;
         let drawn = self.draw(&engine, &settings, self.arguments.n)?;
@@ -251,14 +251,14 @@ impl Session<'_> {
     }
 
     /// Looks for the training pictures nearest to samples and to held-out pictures, and draws the
-    /// samples that are nearest to one above it.
+    /// samples that are nearest to one, and the first, above it.
     fn neighbours(
         &self,
         reference: &Reference<'_>,
         pixels: &[f32],
     ) -> anyhow::Result<(Neighbours, [Vec<f32>; 2])> {
         const COMPARED: usize = 1000;
-        const SHOWN: usize = 20;
+        const SHOWN: usize = 10;
         let shape = self.model.card.architecture.picture();
         let (dimension, held_out) = (shape.dimension(), &self.data.held_out);
         let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
@@ -272,6 +272,7 @@ impl Session<'_> {
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by(|&a, &b| of_samples[a].distance.total_cmp(&of_samples[b].distance));
         order.truncate(SHOWN);
+        order.extend(0..SHOWN.min(count));
         let bytes = grid::to_bytes(pixels);
         let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
         let neighbour = |&k: &usize| self.data.train.picture(of_samples[k].index);

@@ -1,7 +1,7 @@
 //! Training steps, ours and PyTorch's, in turn: the ratio of neighbours holds on a machine whose
 //! speed drifts, where absolute times do not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -14,6 +14,12 @@ pub struct Train {
     /// A Python that has PyTorch, to time its twin of the network beside ours
     #[arg(long)]
     torch: Option<PathBuf>,
+    /// Also time our trainer on the LibTorch of that PyTorch (2.9)
+    #[arg(long, requires = "torch")]
+    libtorch: bool,
+    /// Also time mixed precision, bf16, on LibTorch and in PyTorch: for processors that multiply it
+    #[arg(long, requires = "torch")]
+    bf16: bool,
     /// Pictures a step
     #[arg(long, default_value_t = 64)]
     batch: usize,
@@ -37,51 +43,117 @@ struct Timing {
     cpu: f64,
 }
 
-/// Times both in turn and prints medians and ratios.
+/// What is timed.
+struct Contender {
+    name: &'static str,
+    /// What is added to the command line; `None` is PyTorch's program instead of ours.
+    ours: Option<&'static [&'static str]>,
+    narrow: bool,
+    timings: Vec<Timing>,
+}
+
+/// Times all in turn and prints medians and ratios.
 pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
     ensure!(arguments.runs > 0 && arguments.steps > 0, "--runs and --steps must be at least 1");
-    step("build the benchmark", &mut workspace.cargo(["bench", "--bench", "train", "--no-run"])?)?;
+    let bench = || -> Result<Command> {
+        let mut cargo = workspace.cargo(["bench", "--quiet", "--bench", "train"])?;
+        if let Some(python) = arguments.torch.as_ref().filter(|_| arguments.libtorch) {
+            use_libtorch_of(python, cargo.args(["--features", "libtorch"]))?;
+        }
+        Ok(cargo)
+    };
+    step("build the benchmark", bench()?.arg("--no-run"))?;
     let threads = match arguments.threads {
         Some(threads) => threads,
         None => std::thread::available_parallelism()?.get(),
     };
     let numbers = [arguments.batch, arguments.steps, threads].map(|number| number.to_string());
 
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let mut contenders = contenders(arguments);
     for round in 1..=arguments.runs {
-        let mut cargo = workspace.cargo(["bench", "--quiet", "--bench", "train", "--"])?;
-        ours.push(time(cargo.args(&numbers))?);
-        if let Some(python) = &arguments.torch {
-            let mut torch = workspace.command(python)?;
-            theirs.push(time(torch.arg("benches/train_torch.py").args(&numbers))?);
+        for contender in &mut contenders {
+            let mut command = match (contender.ours, &arguments.torch) {
+                (None, Some(python)) => {
+                    let mut torch = workspace.command(python)?;
+                    torch.arg("benches/train_torch.py").args(&numbers);
+                    torch
+                }
+                (words, _) => {
+                    let mut ours = bench()?;
+                    ours.arg("--").args(&numbers).args(words.unwrap_or_default());
+                    ours
+                }
+            };
+            if contender.narrow {
+                command.arg("bf16");
+            }
+            // LibTorch asks OpenMP.
+            contender.timings.push(time(command.env("OMP_NUM_THREADS", &numbers[2]))?);
         }
         eprintln!("round {round} of {}", arguments.runs);
     }
 
     println!("{threads} threads, {} pictures a step; medians of {}", numbers[0], arguments.runs);
-    print("ncsn, Flex", arguments.batch, &ours);
-    if !theirs.is_empty() {
-        print("PyTorch", arguments.batch, &theirs);
-        let ratio = |of: fn(Timing) -> f64| {
-            median(ours.iter().zip(&theirs).map(|(&ours, &theirs)| of(theirs) / of(ours)))
+    println!("{:22}{:>12}{:>28}", "", "pictures/s", "pictures/processor second");
+    for contender in &contenders {
+        let per_second = |of: fn(&Timing) -> f64| {
+            arguments.batch as f64 / median(contender.timings.iter().map(of))
         };
         println!(
-            "ncsn has {:.2} of PyTorch's pictures/s, and {:.2} of its pictures a processor second",
-            ratio(|timing| timing.wall),
-            ratio(|timing| timing.cpu)
+            "{:22}{:>12.1}{:>28.1}{}",
+            contender.name,
+            per_second(|timing| timing.wall),
+            per_second(|timing| timing.cpu),
+            ratios(contender, &contenders)
         );
     }
     Ok(())
 }
 
-fn print(name: &str, batch: usize, timings: &[Timing]) {
-    let wall = median(timings.iter().map(|timing| timing.wall));
-    let cpu = median(timings.iter().map(|timing| timing.cpu));
-    println!(
-        "{name:12} {:7.1} pictures/s   {:7.1} pictures a processor second",
-        batch as f64 / wall,
-        batch as f64 / cpu
-    );
+fn contenders(arguments: &Train) -> Vec<Contender> {
+    let torch = arguments.torch.is_some();
+    let (libtorch, bf16) = (arguments.libtorch, arguments.bf16);
+    let all: [(bool, &str, Option<&[&str]>, bool); 5] = [
+        (true, "ncsn on Flex", Some(&[]), false),
+        (libtorch, "ncsn on LibTorch", Some(&["libtorch"]), false),
+        (torch, "PyTorch", None, false),
+        (libtorch && bf16, "ncsn on LibTorch, bf16", Some(&["libtorch"]), true),
+        (bf16, "PyTorch, bf16", None, true),
+    ];
+    let wanted = all.into_iter().filter(|&(wanted, ..)| wanted);
+    wanted
+        .map(|(_, name, ours, narrow)| Contender { name, ours, narrow, timings: Vec::new() })
+        .collect()
+}
+
+/// How one of ours compares with PyTorch in the same precision: neighbours in each round.
+fn ratios(contender: &Contender, all: &[Contender]) -> String {
+    let peer = all.iter().find(|peer| peer.ours.is_none() && peer.narrow == contender.narrow);
+    let (Some(_), Some(peer)) = (contender.ours, peer) else { return String::new() };
+    let ratio = |of: fn(&Timing) -> f64| {
+        let pairs = contender.timings.iter().zip(&peer.timings);
+        median(pairs.map(|(ours, theirs)| of(theirs) / of(ours)))
+    };
+    let (wall, cpu) = (ratio(|timing| timing.wall), ratio(|timing| timing.cpu));
+    format!("   {wall:.2} and {cpu:.2} of PyTorch's")
+}
+
+/// Has a build link, and its program find, the LibTorch of a Python's PyTorch.
+fn use_libtorch_of(python: &Path, cargo: &mut Command) -> Result<()> {
+    let script = "import os, torch; print(os.path.join(os.path.dirname(torch.__file__), 'lib'))";
+    let output = Command::new(python).args(["-c", script]).output();
+    let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
+    ensure!(output.status.success(), "`{}` has no PyTorch", python.display());
+    let libraries = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    // The build script of tch asks whatever `python3` the PATH has.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders =
+        python.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
+    cargo
+        .env("PATH", std::env::join_paths(folders)?)
+        .env("LIBTORCH_USE_PYTORCH", "1")
+        .env("LD_LIBRARY_PATH", libraries);
+    Ok(())
 }
 
 /// Runs a benchmark, which prints `wall 0.5 cpu 0.9 …`.
