@@ -12,7 +12,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::fused::{Chain, FusedError, Gpu, Network, Style};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::{self, Weights};
-use ncsn::net::{self, Architecture, Picture, UNetDescription};
+use ncsn::net::{
+    self, Architecture, Depth, Picture, RefineNetDescription, UNetDescription, Variant,
+};
+use ncsn::noise::Ladder;
 use ncsn::random::Key;
 use ncsn::sample::{self, Program, Sampler, Settings, View};
 use pollster::block_on;
@@ -78,9 +81,28 @@ fn unet(picture: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
     }
 }
 
+/// Holds the scores of a network with drawn weights to Burn's, in both styles.
+fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> [Network; 2] {
+    let picture = architecture.picture();
+    let weights = common::weights(architecture);
+    let networks = STYLES.map(|style| styled(gpu, architecture, &weights, style));
+    let reference = burn(architecture, &weights);
+    let x = normal(batch * picture.dimension(), 1);
+    let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
+    for sigmas in [&sigmas[..], &[0.5]] {
+        let expected = burn_score(&reference, picture, &x, sigmas);
+        for (style, network) in STYLES.iter().zip(&networks) {
+            let found = block_on(network.score(&x, sigmas)).expect("a score");
+            let error = relative(&found, &expected);
+            assert!(error < 1e-4, "{style:?}: {error} at {sigmas:?} with {architecture:?}");
+        }
+    }
+    networks
+}
+
 /// Every size that a description can vary.
 #[test]
-fn any_network_has_the_score_that_burn_gives_it() {
+fn any_unet_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
     let variants = [
         (1, unet((1, 8, 8), &[8, 16])),
@@ -93,20 +115,37 @@ fn any_network_has_the_score_that_burn_gives_it() {
         (1, UNetDescription { patch: 4, ..unet((2, 104, 136), &[8]) }),
     ];
     for (batch, description) in variants {
-        let picture = description.picture;
-        let architecture = Architecture::UNet(description);
-        let weights = common::weights(&architecture);
-        let networks = STYLES.map(|style| styled(&gpu, &architecture, &weights, style));
-        let reference = burn(&architecture, &weights);
-        let x = normal(batch * picture.dimension(), 1);
-        let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
-        for sigmas in [&sigmas[..], &[0.5]] {
-            let expected = burn_score(&reference, picture, &x, sigmas);
-            for (style, network) in STYLES.iter().zip(&networks) {
-                let found = block_on(network.score(&x, sigmas)).expect("a score");
-                let error = relative(&found, &expected);
-                assert!(error < 1e-4, "{style:?}: {error} at {sigmas:?} with {architecture:?}");
-            }
+        holds_to_burn(&gpu, batch, &Architecture::UNet(description));
+    }
+}
+
+fn refinenet(
+    variant: Variant,
+    depth: Depth,
+    (channels, height, width): (usize, usize, usize),
+    ngf: usize,
+) -> Architecture {
+    let picture = Picture { channels, height, width };
+    let ladder = Ladder { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
+    Architecture::RefineNet(RefineNetDescription { variant, picture, depth, ngf, ladder })
+}
+
+/// Both variants in all depths.
+#[test]
+fn any_refinenet_has_the_score_that_burn_gives_it() {
+    let gpu = gpu();
+    for variant in [Variant::Ncsn, Variant::Ncsnv2] {
+        let variants = [
+            (1, refinenet(variant, Depth::Standard, (1, 28, 28), 8)),
+            // Nothing is a multiple of four, and sides differ.
+            (3, refinenet(variant, Depth::Standard, (3, 18, 22), 6)),
+            (3, refinenet(variant, Depth::Deeper, (1, 28, 28), 4)),
+            (1, refinenet(variant, Depth::Deepest, (3, 32, 32), 4)),
+        ];
+        for (batch, architecture) in variants {
+            let [direct, staged] = holds_to_burn(&gpu, batch, &architecture);
+            assert!(staged.launches() < direct.launches());
+            println!("{architecture:?}: {} {}", direct.launches(), staged.launches());
         }
     }
 }
@@ -150,7 +189,7 @@ fn a_seed_is_the_same_chain_as_on_burn() {
     let network = fused(&gpu, &architecture, &weights);
     let reference = burn(&architecture, &weights);
     let base = common::settings();
-    let long = Settings { ladder: ncsn::noise::Ladder { levels: 600, ..base.ladder }, ..base };
+    let long = Settings { ladder: Ladder { levels: 600, ..base.ladder }, ..base };
     let samplers =
         [Sampler::Langevin, Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode];
     let variants = samplers.map(|sampler| Settings { sampler, ..base });

@@ -59,7 +59,6 @@ impl Engine {
             (Some(Choice::Burn), _) | (None, Some(_)) => None,
             (Some(Choice::Fused), None) => Some(block_on(Gpu::request())?),
             (None, None) if fused::Chain::supports(program, steering).is_err() => None,
-            (None, None) if !fused::Network::supports(architecture) => None,
             (None, None) => block_on(Gpu::request()).ok().filter(|gpu| !gpu.is_software()),
         };
         if let Some(gpu) = gpu {

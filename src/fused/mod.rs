@@ -6,7 +6,8 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `unet.rs` | the network, layer by layer |
+//! | `unet.rs`, `refinenet.rs` | the networks, layer by layer |
+//! | `conditioning.rs` | how σ enters and leaves them |
 //! | `builder.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
 //! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
@@ -18,6 +19,7 @@
 
 mod builder;
 mod chain;
+mod conditioning;
 mod error;
 mod gpu;
 mod lower;
@@ -29,6 +31,7 @@ mod pace;
 mod pack;
 mod plan;
 mod platform;
+mod refinenet;
 mod render;
 mod run;
 mod step;

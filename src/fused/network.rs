@@ -9,7 +9,7 @@ use super::lower::{Kernel, Operand, Style, lower};
 use super::plan::Plan;
 use super::run::{Flow, Run};
 use super::step::StepRow;
-use super::{platform, unet};
+use super::{platform, refinenet, unet};
 use crate::net::Architecture;
 use crate::net::weights::Weights;
 
@@ -43,11 +43,6 @@ pub(super) struct Compiled {
 }
 
 impl Network {
-    /// Whether there are kernels for this kind of network.
-    pub fn supports(architecture: &Architecture) -> bool {
-        matches!(architecture, Architecture::UNet(_))
-    }
-
     /// Uploads the weights and compiles the kernels.
     ///
     /// # Errors
@@ -75,7 +70,7 @@ impl Network {
         architecture.check()?;
         let mut plan = match architecture {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
-            Architecture::RefineNet(_) => return Err(FusedError::Unsupported("RefineNets")),
+            Architecture::RefineNet(sizes) => refinenet::plan(sizes, weights)?,
         };
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
         let lowered = lower(&plan, style, memory.min(MEMORY));

@@ -5,9 +5,7 @@ use super::error::FusedError;
 use super::lower::Operand;
 use super::memory::Layout;
 use super::network::{Compiled, Network};
-use super::plan::FEATURES;
 use super::step::StepRow;
-use crate::net::precondition::sigma_features;
 
 /// Where a step reads the noisy pictures and where it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +25,10 @@ pub struct Run {
     pictures: [wgpu::Buffer; 3],
     /// Which of the first two is the present.
     now: std::cell::Cell<usize>,
-    /// Preconditioning of each noise level: (input, skip, output, σ).
+    /// What shaders know of each noise level: see [`super::conditioning::Conditioning::at`].
     levels: wgpu::Buffer,
-    features: wgpu::Buffer,
+    /// The features of each noise level, where it is embedded.
+    features: Option<wgpu::Buffer>,
     /// Rows of [`StepRow`], as far apart as dynamic offsets must be.
     steps: wgpu::Buffer,
     stride: usize,
@@ -87,20 +86,17 @@ impl Run {
         let kernels = |list: &[Compiled]| -> Vec<_> {
             list.iter().map(|compiled| compiled.kernel.clone()).collect()
         };
-        let lasting = [Operand::Tensor(FEATURES), Operand::Tensor(plan.table)];
-        let of_levels =
-            Layout::new(&kernels(&parts.levels), size, |operand| lasting.contains(operand));
+        let lasting = plan.embedding.map(|ids| ids.map(Operand::Tensor));
+        let lasts = |operand: &Operand| lasting.iter().flatten().any(|lasts| lasts == operand);
+        let of_levels = Layout::new(&kernels(&parts.levels), size, lasts);
         let of_steps = Layout::new(&kernels(&parts.steps), size, |_| false);
         let allocate = |layout: &Layout, count: usize| -> Result<Vec<_>, FusedError> {
             layout.sizes.iter().map(|size| storage("the activations", size * count)).collect()
         };
         let level_buffers = allocate(&of_levels, Self::LEVELS)?;
         let step_buffers = allocate(&of_steps, batch)?;
-        let lasting =
-            lasting.map(|operand| of_levels.find(&operand).map(|slot| level_buffers[slot].clone()));
-        let [Some(features), Some(table)] = lasting else {
-            return Err(FusedError::Fault("a plan without noise levels".to_owned()));
-        };
+        let place = |operand| of_levels.find(&operand).map(|slot| level_buffers[slot].clone());
+        let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
 
         let bind = |compiled: &Compiled,
                     layout: &Layout,
@@ -117,7 +113,7 @@ impl Run {
                             size = wgpu::BufferSize::new(4 * range.len() as u64);
                             &parts.parameters
                         }
-                        Operand::Table => &table,
+                        Operand::Table => table.as_ref().unwrap_or(&levels),
                         Operand::Levels => &levels,
                         Operand::Picture => &pictures[flow[0]],
                         Operand::Next => &pictures[flow[1]],
@@ -194,20 +190,17 @@ impl Run {
     pub fn submit_levels(&self, sigmas: &[f32]) {
         let parts = &*self.network.0;
         let (gpu, plan) = (&parts.gpu, &parts.plan);
-        let preconditioning = |&sigma: &f32| {
-            let c = plan.preconditioning.at(sigma);
-            [c.input, c.skip, c.output, sigma]
-        };
-        let rows: Vec<[f32; 4]> = sigmas.iter().map(preconditioning).collect();
+        let rows: Vec<[f32; 4]> = sigmas.iter().map(|&sigma| plan.conditioning.at(sigma)).collect();
         gpu.queue().write_buffer(&self.levels, 0, bytemuck::cast_slice(&rows));
+        let (Some(buffer), Some([id, _])) = (&self.features, plan.embedding) else { return };
         // Channels come in fours, and so may features.
-        let width = plan.tensors[FEATURES].shape.channels();
+        let width = plan.tensors[id].shape.channels();
         let mut features = vec![0.0; sigmas.len() * width];
         for (sigma, row) in sigmas.iter().zip(features.chunks_exact_mut(width)) {
-            let values = sigma_features(*sigma, plan.features() / 2);
+            let values = plan.conditioning.features(*sigma);
             row[..values.len()].copy_from_slice(&values);
         }
-        gpu.queue().write_buffer(&self.features, 0, bytemuck::cast_slice(&features));
+        gpu.queue().write_buffer(buffer, 0, bytemuck::cast_slice(&features));
 
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
