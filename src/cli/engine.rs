@@ -38,7 +38,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Gets a model ready for a program. Who does not choose gets the GPU if there is one, and the CPU through
+    /// Gets a model ready. Who does not choose gets the GPU if there is one, and the CPU through
     /// Burn otherwise: a software adapter is slower.
     ///
     /// # Errors
@@ -47,8 +47,6 @@ impl Engine {
         choice: Option<Choice>,
         device: Option<&str>,
         model: ModelFile,
-        program: &Program,
-        steering: &Steering,
     ) -> anyhow::Result<Self> {
         let architecture = &model.card.architecture;
         let gpu = match (choice, device) {
@@ -58,7 +56,6 @@ impl Engine {
             ),
             (Some(Choice::Burn), _) | (None, Some(_)) => None,
             (Some(Choice::Fused), None) => Some(block_on(Gpu::request())?),
-            (None, None) if fused::Chain::supports(program, steering).is_err() => None,
             (None, None) => block_on(Gpu::request()).ok().filter(|gpu| !gpu.is_software()),
         };
         if let Some(gpu) = gpu {

@@ -115,7 +115,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     };
     let seed = seed.unwrap_or(arguments.seed);
     let device = arguments.device.as_deref();
-    let engine = Engine::new(arguments.engine, device, model, &program, &steering)?;
+    let engine = Engine::new(arguments.engine, device, model)?;
 
     let batches = arguments.n.div_ceil(arguments.batch);
     let bar = ProgressBar::new((batches * program.nfe()) as u64)

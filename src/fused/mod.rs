@@ -13,7 +13,8 @@
 //! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `run.rs` | pipelines, then buffers and bind groups for so many pictures |
-//! | `step.rs`, `chain.rs`, `pace.rs` | a program's steps as rows of a table, and their submission |
+//! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
+//! | `chain.rs`, `pace.rs` | their submission |
 //! | `render.rs` | pictures onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
 
@@ -35,6 +36,7 @@ mod refinenet;
 mod render;
 mod run;
 mod step;
+mod steps;
 mod template;
 mod unet;
 

@@ -25,8 +25,16 @@ pub enum Operand {
     Levels,
     /// The noisy pictures before the step.
     Picture,
-    /// The noisy pictures after it.
+    /// The noisy pictures after it, or what was asked of the network.
     Next,
+    /// The score of the step, where it was asked for by itself.
+    Score,
+    /// The score of the step before.
+    Before,
+    /// What was observed, and a mask.
+    Observation,
+    /// The weights of the two seeds in each picture's noise.
+    Mixtures,
     /// The step's own numbers, found by a dynamic offset.
     Step,
 }
@@ -58,6 +66,8 @@ pub struct Lowered {
     pub levels: Vec<Kernel>,
     /// Those of [`Plan::steps`].
     pub steps: Vec<Kernel>,
+    /// What follows a step that only asks: `kernels/move.wgsl`.
+    pub mover: Kernel,
     /// For each tensor, how many parts of moments each channel has; 0 where nobody asks.
     pub tiles: Vec<usize>,
 }
@@ -102,7 +112,8 @@ pub fn lower(plan: &Plan, style: Style, memory: usize) -> Lowered {
             steps.push(lowering.launch(launch));
         }
     }
-    Lowered { levels, steps, tiles: lowering.tiles }
+    let mover = lowering.mover();
+    Lowered { levels, steps, mover, tiles: lowering.tiles }
 }
 
 fn norm(launch: &Launch) -> Option<&Norm> {
@@ -127,6 +138,9 @@ const EPSILON: f32 = 1e-5;
 
 /// The size of workgroups where nothing else decides.
 const GROUP: usize = 64;
+
+/// The invocations that share a picture where it is moved; a power of two.
+const MOVER_GROUP: usize = 256;
 
 impl Lowering<'_> {
     fn launch(&mut self, launch: &Launch) -> Kernel {
@@ -157,6 +171,23 @@ impl Lowering<'_> {
         kernel.write("to", "f32", Operand::Tensor(to));
         let numbers = shape.positions() * shape.channels();
         kernel.finish([numbers.div_ceil(GROUP), 1])
+    }
+
+    fn mover(&self) -> Kernel {
+        let mut kernel = Text::new(include_str!("../kernels/move.wgsl"));
+        self.picture(&mut kernel.values, 1);
+        kernel.values.size("GROUP", MOVER_GROUP);
+        kernel.read("picture", Operand::Picture);
+        kernel.read("score", Operand::Score);
+        kernel.read("before", Operand::Before);
+        kernel.read_as("observation", "vec2f", Operand::Observation);
+        kernel.read_as("mixtures", "vec2f", Operand::Mixtures);
+        kernel.write("to", "f32", Operand::Next);
+        kernel.step = true;
+        kernel
+            .helper(include_str!("../kernels/random.wgsl"))
+            .helper(include_str!("../kernels/normal.wgsl"))
+            .finish([1, 1])
     }
 
     /// What a kernel that sees pictures has to know of them.
@@ -319,7 +350,7 @@ mod tests {
     fn launches(plan: &Plan) -> [usize; 2] {
         [Style::Direct, Style::Staged].map(|style| {
             let lowered = lower(plan, style, 1 << 14);
-            for kernel in lowered.levels.iter().chain(&lowered.steps) {
+            for kernel in lowered.levels.iter().chain(&lowered.steps).chain([&lowered.mover]) {
                 let storage = kernel.operands.iter().filter(|&o| *o != Operand::Step).count();
                 assert!(storage <= 8, "{storage} buffers:\n{}", kernel.source);
                 let size = |name: &str| {
