@@ -142,6 +142,8 @@ fn any_refinenet_has_the_score_that_burn_gives_it() {
             (3, refinenet(variant, Depth::Standard, (3, 28, 28), 6)),
             (3, refinenet(variant, Depth::Deeper, (1, 28, 28), 4)),
             (1, refinenet(variant, Depth::Deepest, (3, 32, 32), 4)),
+            // More tiles than every reader could go through.
+            (2, refinenet(variant, Depth::Standard, (1, 128, 96), 2)),
         ];
         for (batch, architecture) in variants {
             let [direct, staged] = holds_to_burn(&gpu, batch, &architecture);

@@ -18,6 +18,11 @@
 //! | `render.rs` | pictures onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
 
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
+)]
+
 mod builder;
 mod chain;
 mod conditioning;

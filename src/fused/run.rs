@@ -243,6 +243,7 @@ impl Memory {
                 shape.positions() * shape.channels()
             }
             Operand::Statistics(id) => 2 * parts.tiles[id] * plan.tensors[id].shape.channels(),
+            Operand::Summary(id) => 2 * plan.tensors[id].shape.channels(),
             _ => 0,
         };
         let kernels = |list: &[Compiled]| -> Vec<_> {
@@ -287,7 +288,7 @@ impl Memory {
                             size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
                             &steps
                         }
-                        Operand::Tensor(_) | Operand::Statistics(_) => {
+                        Operand::Tensor(_) | Operand::Statistics(_) | Operand::Summary(_) => {
                             layout.find(operand).map_or(&levels, |slot| &buffers[slot])
                         }
                     };

@@ -6,7 +6,9 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use super::plan::{Activation, Affine, Id, Launch, Norm, Plan, Pooling, Scaling, Shape};
+use super::plan::{
+    Activation, Affine, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Target,
+};
 use super::template::Values;
 use text::Text;
 
@@ -17,6 +19,8 @@ pub enum Operand {
     Tensor(Id),
     /// The moments of a tensor's tiles.
     Statistics(Id),
+    /// The moments of a tensor, where its tiles are many.
+    Summary(Id),
     /// A slice of the parameters.
     Parameters(std::ops::Range<usize>),
     /// The table of what depends on σ.
@@ -111,6 +115,11 @@ pub fn lower(plan: &Plan, style: Style, memory: usize) -> Lowered {
         if norm(launch).is_none_or(|norm| !lowering.norms.contains_key(&norm.to)) {
             steps.push(lowering.launch(launch));
         }
+        if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
+            && lowering.is_summarised(id)
+        {
+            steps.push(lowering.summary(id));
+        }
     }
     let mover = lowering.mover();
     Lowered { levels, steps, mover, tiles: lowering.tiles }
@@ -138,6 +147,12 @@ const EPSILON: f32 = 1e-5;
 
 /// The size of workgroups where nothing else decides.
 const GROUP: usize = 64;
+
+/// With more tiles than this, going through their moments would take a reader as long as its work.
+const MOST_TILES: usize = 256;
+
+/// The channels of a workgroup that summarises moments, and the invocations of each.
+const SUMMARY_SIDE: usize = 16;
 
 /// The invocations that share a picture where it is moved; a power of two.
 const MOVER_GROUP: usize = 256;
@@ -233,7 +248,8 @@ impl Lowering<'_> {
             values.size(format!("BEGIN_{t}"), begin);
             values.size(format!("STRIDE_OF_{t}"), width);
             values.size(format!("REAL_{t}"), real);
-            values.size(format!("TILES_OF_{t}"), self.tiles[id]);
+            let tiles = if self.is_summarised(id) { 1 } else { self.tiles[id] };
+            values.size(format!("TILES_OF_{t}"), tiles);
             begin += width;
             real += self.shape(id).segments[0];
             values.size(format!("REAL_END_{t}"), real);
@@ -253,7 +269,11 @@ impl Lowering<'_> {
         values.flag("NORM", true);
         values.float("EPSILON", EPSILON);
         for (t, &id) in norm.from.iter().enumerate() {
-            kernel.read_as(format!("statistics{t}"), "vec2f", Operand::Statistics(id));
+            let moments = match self.is_summarised(id) {
+                true => Operand::Summary(id),
+                false => Operand::Statistics(id),
+            };
+            kernel.read_as(format!("statistics{t}"), "vec2f", moments);
         }
         kernel.add_helper(include_str!("../kernels/affine.wgsl"));
         match affine {
@@ -274,6 +294,23 @@ impl Lowering<'_> {
                 kernel.step = true;
             }
         }
+    }
+
+    /// Whether a tensor has so many tiles that their moments are brought together once.
+    fn is_summarised(&self, id: Id) -> bool {
+        self.tiles[id] > MOST_TILES
+    }
+
+    fn summary(&self, id: Id) -> Kernel {
+        let shape = self.shape(id);
+        let mut kernel = Text::new(include_str!("../kernels/summary.wgsl"));
+        kernel.values.size("SIDE", SUMMARY_SIDE);
+        kernel.values.size("CHANNELS", shape.channels());
+        kernel.values.size("POSITIONS", shape.positions());
+        kernel.values.size("TILES", self.tiles[id]);
+        kernel.read_as("statistics", "vec2f", Operand::Statistics(id));
+        kernel.write("summary", "vec2f", Operand::Summary(id));
+        kernel.finish([shape.channels().div_ceil(SUMMARY_SIDE), 1])
     }
 
     fn pool(&self, from: Id, pooling: Pooling, reach: usize, to: Id) -> Kernel {
