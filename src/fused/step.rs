@@ -31,7 +31,7 @@ pub struct StepRow {
     /// What follows where the last layer only asks.
     pub then: Move,
     /// Uniforms are multiples of 16 bytes.
-    pub padding: [u32; 3],
+    pub padding: u32,
 }
 
 /// What `kernels/move.wgsl` does once the score is there.
