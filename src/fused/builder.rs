@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::conditioning::Conditioning;
 use super::error::FusedError;
+use super::layer::{Layer, averaged};
 use super::pack::Axis;
 use super::plan::{
     ALIGNMENT, Activation, Affine, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Target,
@@ -30,55 +31,6 @@ pub enum Output {
     Doubled(usize),
     /// The network's raw output, in patches of this side.
     Picture(usize),
-}
-
-/// A convolution layer.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    name: String,
-    /// What its inputs are spread over.
-    terms: Vec<Term>,
-    biased: bool,
-    averaged: bool,
-}
-
-impl Layer {
-    /// A layer with a bias.
-    pub fn new(name: impl Into<String>, terms: impl Into<Vec<Term>>) -> Self {
-        Self { name: name.into(), terms: terms.into(), biased: true, averaged: false }
-    }
-
-    /// It has no bias.
-    pub fn unbiased(self) -> Self {
-        Self { biased: false, ..self }
-    }
-
-    /// The mean of 2 × 2 neighbouring outputs is taken. That is the convolution by a kernel that is
-    /// larger by one, at every second position: a quarter of the work goes, and no pass is added.
-    pub fn averaged(mut self) -> Self {
-        for term in &mut self.terms {
-            term.kernel += 1;
-            term.stride = 2;
-        }
-        Self { averaged: true, ..self }
-    }
-}
-
-/// Weights of [`Layer::averaged`], whose kernels are `kernel × kernel`, from those of the layer.
-fn averaged(weights: &[f32], kernel: usize) -> Vec<f32> {
-    let side = kernel - 1;
-    let mut means = vec![0.0; weights.len() / (side * side) * kernel * kernel];
-    for (weights, means) in
-        weights.chunks_exact(side * side).zip(means.chunks_exact_mut(kernel * kernel))
-    {
-        for (tap, weight) in weights.iter().enumerate() {
-            let corner = tap / side * kernel + tap % side;
-            for at in [corner, corner + 1, corner + kernel, corner + kernel + 1] {
-                means[at] += 0.25 * weight;
-            }
-        }
-    }
-    means
 }
 
 impl<'a> Builder<'a> {

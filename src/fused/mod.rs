@@ -8,13 +8,13 @@
 //! |---|---|
 //! | `unet.rs`, `refinenet.rs` | the networks, layer by layer |
 //! | `conditioning.rs` | how σ enters and leaves them |
-//! | `builder.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
+//! | `builder.rs`, `layer.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
 //! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
-//! | `network.rs`, `run.rs` | pipelines, then buffers and bind groups for so many pictures |
+//! | `network.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
 //! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
-//! | `chain.rs`, `pace.rs` | their submission |
+//! | `chain.rs`, `run.rs`, `pace.rs` | their submission |
 //! | `render.rs` | pictures onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
 
@@ -23,11 +23,13 @@
     reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
 )]
 
+mod buffers;
 mod builder;
 mod chain;
 mod conditioning;
 mod error;
 mod gpu;
+mod layer;
 mod lower;
 mod memory;
 mod network;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::buffers::Buffers;
 use super::error::FusedError;
 use super::gpu::{Gpu, lock};
 use super::lower::{Kernel, Operand, Style, lower};
 use super::plan::Plan;
 use super::render::Renderer;
-use super::run::{Flow, Memory, Run};
+use super::run::{Flow, Run};
 use super::step::StepRow;
 use super::{platform, refinenet, unet};
 use crate::net::Architecture;
@@ -36,7 +37,7 @@ pub(super) struct Parts {
     /// For each tensor how many parts of moments each channel has.
     pub tiles: Vec<usize>,
     /// The buffers of runs, also of those that are over: a restart finds its own again.
-    pub memories: Mutex<Vec<Arc<Memory>>>,
+    pub buffers: Mutex<Vec<Arc<Buffers>>>,
     /// One for each format of targets so far.
     pub renderers: Mutex<Vec<Arc<Renderer>>>,
 }
@@ -93,7 +94,7 @@ impl Network {
         let mover = Compiled { kernel: lowered.mover, pipeline, bindings };
         gpu.idle().await?;
         let (gpu, tiles) = (gpu.clone(), lowered.tiles);
-        let (memories, renderers) = Default::default();
+        let (buffers, renderers) = Default::default();
         Ok(Self(Arc::new(Parts {
             gpu,
             plan,
@@ -102,7 +103,7 @@ impl Network {
             steps,
             mover,
             tiles,
-            memories,
+            buffers,
             renderers,
         })))
     }

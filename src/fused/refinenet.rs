@@ -1,8 +1,9 @@
 //! The RefineNets of [`crate::net::refinenet`] as a plan.
 
-use super::builder::{Builder, Layer, Output};
+use super::builder::{Builder, Output};
 use super::conditioning::Conditioning;
 use super::error::FusedError;
+use super::layer::Layer;
 use super::plan::{Activation, Id, Plan, Pooling, Term};
 use crate::net::refinenet::description::Stage;
 use crate::net::weights::Weights;

@@ -1,13 +1,12 @@
-//! A network at work on a number of pictures: its buffers and bind groups, all made beforehand, and
-//! the recording of steps.
+//! A network at work on a number of pictures: the recording of steps.
 
 use std::sync::Arc;
 
+use super::buffers::{Buffers, PICTURES, SCORES, SEEN};
 use super::error::FusedError;
 use super::gpu::lock;
 use super::lower::Operand;
-use super::memory::Layout;
-use super::network::{Compiled, Network, Parts};
+use super::network::{Compiled, Network};
 use super::step::StepRow;
 use crate::sample::Observation;
 
@@ -22,38 +21,11 @@ pub enum Flow {
     Look,
 }
 
-/// The buffers of pictures, by what they hold: the noisy pictures before and after a step, in turns;
-/// what a look has found; the score of a step and of the one before, in turns.
-const PICTURES: [usize; 2] = [0, 1];
-const SEEN: usize = 2;
-const SCORES: [usize; 2] = [3, 4];
-
-/// Buffers and bind groups for so many pictures.
-#[derive(Debug)]
-pub struct Memory {
-    batch: usize,
-    pictures: [wgpu::Buffer; 5],
-    /// What shaders know of each noise level: see [`super::conditioning::Conditioning::at`].
-    levels: wgpu::Buffer,
-    /// The features of each noise level, where it is embedded.
-    features: Option<wgpu::Buffer>,
-    /// Rows of [`StepRow`], as far apart as dynamic offsets must be.
-    steps: wgpu::Buffer,
-    stride: usize,
-    observation: wgpu::Buffer,
-    mixtures: wgpu::Buffer,
-    level_groups: Vec<wgpu::BindGroup>,
-    /// The bind groups of a step, by the pictures that it reads and then by those that it writes.
-    step_groups: [[Vec<wgpu::BindGroup>; 5]; 2],
-    /// Those of what follows a question, by the pictures that it reads and by the score.
-    move_groups: [[wgpu::BindGroup; 2]; 2],
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Run {
     network: Network,
-    memory: Arc<Memory>,
+    buffers: Arc<Buffers>,
     /// Which of [`PICTURES`] is the present.
     now: usize,
     /// Which of [`SCORES`] is the next to be written.
@@ -71,20 +43,19 @@ impl Run {
     /// # Errors
     /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(network: &Network, batch: usize) -> Result<Self, FusedError> {
-        let mut memories = lock(&network.0.memories);
-        let idle = |memory: &Arc<Memory>| Arc::strong_count(memory) == 1;
-        let left = memories.iter().find(|memory| idle(memory) && memory.batch == batch).cloned();
-        let memory = match left {
-            Some(memory) => memory,
+        let mut all = lock(&network.0.buffers);
+        let idle = |buffers: &Arc<Buffers>| Arc::strong_count(buffers) == 1;
+        let left = all.iter().find(|buffers| idle(buffers) && buffers.batch == batch).cloned();
+        let buffers = match left {
+            Some(buffers) => buffers,
             None => {
-                memories.retain(|memory| !idle(memory));
-                let memory = Arc::new(Memory::new(&network.0, batch)?);
-                memories.push(Arc::clone(&memory));
-                memory
+                all.retain(|buffers| !idle(buffers));
+                let buffers = Arc::new(Buffers::new(&network.0, batch)?);
+                all.push(Arc::clone(&buffers));
+                buffers
             }
         };
-        drop(memories);
-        Ok(Self { network: network.clone(), memory, now: 0, score: 0 })
+        Ok(Self { network: network.clone(), buffers, now: 0, score: 0 })
     }
 
     fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) {
@@ -98,43 +69,43 @@ impl Run {
 
     /// The noisy pictures.
     pub fn present(&self) -> &wgpu::Buffer {
-        &self.memory.pictures[self.now]
+        &self.buffers.pictures[self.now]
     }
 
     /// What the last look has found.
     pub fn seen(&self) -> &wgpu::Buffer {
-        &self.memory.pictures[SEEN]
+        &self.buffers.pictures[SEEN]
     }
 
     /// Replaces what was observed.
     pub fn write_observation(&self, observation: &Observation) {
         let pairs = observation.target().iter().zip(observation.mask());
         let pairs: Vec<[f32; 2]> = pairs.map(|(&target, &mask)| [target, mask]).collect();
-        self.write(&self.memory.observation, 0, bytemuck::cast_slice(&pairs));
+        self.write(&self.buffers.observation, 0, bytemuck::cast_slice(&pairs));
     }
 
     /// Replaces the weights of the two seeds in each picture's noise.
     pub fn write_mixtures(&self, weights: &[[f32; 2]]) {
-        self.write(&self.memory.mixtures, 0, bytemuck::cast_slice(weights));
+        self.write(&self.buffers.mixtures, 0, bytemuck::cast_slice(weights));
     }
 
     /// Replaces some rows of the table of steps.
     pub fn write_steps(&self, first: usize, rows: &[StepRow]) {
-        let stride = self.memory.stride;
+        let stride = self.buffers.stride;
         let mut bytes = vec![0; rows.len() * stride];
         for (row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
             bytes[..size_of::<StepRow>()].copy_from_slice(bytemuck::bytes_of(row));
         }
-        self.write(&self.memory.steps, first * stride, &bytes);
+        self.write(&self.buffers.steps, first * stride, &bytes);
     }
 
     /// Fills the tables with everything that depends on these σ, at most [`Self::LEVELS`], alone.
     pub fn submit_levels(&self, sigmas: &[f32]) {
-        let (parts, memory) = (&*self.network.0, &*self.memory);
+        let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let (gpu, plan) = (&parts.gpu, &parts.plan);
         let rows: Vec<[f32; 4]> = sigmas.iter().map(|&sigma| plan.conditioning.at(sigma)).collect();
-        self.write(&memory.levels, 0, bytemuck::cast_slice(&rows));
-        let (Some(buffer), Some([id, _])) = (&memory.features, plan.embedding) else { return };
+        self.write(&buffers.levels, 0, bytemuck::cast_slice(&rows));
+        let (Some(buffer), Some([id, _])) = (&buffers.features, plan.embedding) else { return };
         // Channels come in fours, and so may features.
         let width = plan.tensors[id].shape.channels();
         let mut features = vec![0.0; sigmas.len() * width];
@@ -146,7 +117,7 @@ impl Run {
 
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for (compiled, group) in parts.levels.iter().zip(&memory.level_groups) {
+        for (compiled, group) in parts.levels.iter().zip(&buffers.level_groups) {
             launch(&mut pass, compiled, group, 0, sigmas.len());
         }
         drop(pass);
@@ -158,22 +129,22 @@ impl Run {
         &mut self,
         steps: impl IntoIterator<Item = (Flow, usize)>,
     ) -> wgpu::SubmissionIndex {
-        let (parts, memory) = (&*self.network.0, &*self.memory);
+        let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for (flow, row) in steps {
-            let offset = row * memory.stride;
+            let offset = row * buffers.stride;
             let to = match flow {
                 Flow::Step => PICTURES[1 - self.now],
                 Flow::Move => SCORES[self.score],
                 Flow::Look => SEEN,
             };
-            for (compiled, group) in parts.steps.iter().zip(&memory.step_groups[self.now][to]) {
-                launch(&mut pass, compiled, group, offset, memory.batch);
+            for (compiled, group) in parts.steps.iter().zip(&buffers.step_groups[self.now][to]) {
+                launch(&mut pass, compiled, group, offset, buffers.batch);
             }
             if flow == Flow::Move {
-                let group = &memory.move_groups[self.now][self.score];
-                launch(&mut pass, &parts.mover, group, offset, memory.batch);
+                let group = &buffers.move_groups[self.now][self.score];
+                launch(&mut pass, &parts.mover, group, offset, buffers.batch);
                 self.score = 1 - self.score;
             }
             if flow != Flow::Look {
@@ -198,158 +169,4 @@ fn launch(
     pass.set_bind_group(0, group, if stepped { std::slice::from_ref(&offset) } else { &[] });
     let [x, y] = kernel.groups;
     pass.dispatch_workgroups(x, y, count as u32);
-}
-
-/// Which buffers of pictures a launch is bound to.
-#[derive(Clone, Copy)]
-struct Binding {
-    from: usize,
-    to: usize,
-    scores: [usize; 2],
-}
-
-impl Memory {
-    fn new(parts: &Parts, batch: usize) -> Result<Self, FusedError> {
-        use wgpu::BufferUsages as Usage;
-        let (gpu, plan) = (&parts.gpu, &parts.plan);
-        let limits = gpu.device().limits();
-        let most = limits.max_compute_workgroups_per_dimension;
-        if batch as u64 > u64::from(most) {
-            return Err(FusedError::Limit {
-                what: "the batch",
-                limit: "maxComputeWorkgroupsPerDimension",
-                needed: batch as u64,
-                available: u64::from(most),
-            });
-        }
-        let storage = |what, numbers: usize| {
-            gpu.buffer(what, 4 * numbers as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
-        };
-        let dimension = plan.picture.dimension();
-        let picture = || storage("the pictures", batch * dimension);
-        let pictures = [picture()?, picture()?, picture()?, picture()?, picture()?];
-        let levels = storage("the noise levels", 4 * Run::LEVELS)?;
-        let observation = storage("the observation", 2 * dimension)?;
-        let mixtures = storage("the mixtures", 2 * batch)?;
-        let alignment = limits.min_uniform_buffer_offset_alignment as usize;
-        let stride = size_of::<StepRow>().next_multiple_of(alignment);
-        // One more, for looks.
-        let size = ((Run::STEPS + 1) * stride) as u64;
-        let steps = gpu.buffer("the steps", size, Usage::UNIFORM | Usage::COPY_DST)?;
-
-        let size = |operand: &Operand| match *operand {
-            Operand::Tensor(id) => {
-                let shape = &plan.tensors[id].shape;
-                shape.positions() * shape.channels()
-            }
-            Operand::Statistics(id) => 2 * parts.tiles[id] * plan.tensors[id].shape.channels(),
-            Operand::Summary(id) => 2 * plan.tensors[id].shape.channels(),
-            _ => 0,
-        };
-        let kernels = |list: &[Compiled]| -> Vec<_> {
-            list.iter().map(|compiled| compiled.kernel.clone()).collect()
-        };
-        let lasting = plan.embedding.map(|ids| ids.map(Operand::Tensor));
-        let lasts = |operand: &Operand| lasting.iter().flatten().any(|lasts| lasts == operand);
-        let of_levels = Layout::new(&kernels(&parts.levels), size, lasts);
-        let of_steps = Layout::new(&kernels(&parts.steps), size, |_| false);
-        let allocate = |layout: &Layout, count: usize| -> Result<Vec<_>, FusedError> {
-            layout.sizes.iter().map(|size| storage("the activations", size * count)).collect()
-        };
-        let level_buffers = allocate(&of_levels, Run::LEVELS)?;
-        let step_buffers = allocate(&of_steps, batch)?;
-        let place = |operand| of_levels.find(&operand).map(|slot| level_buffers[slot].clone());
-        let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
-
-        let bind = |compiled: &Compiled,
-                    layout: &Layout,
-                    buffers: &[wgpu::Buffer],
-                    Binding { from, to, scores }: Binding| {
-            let entries: Vec<_> = (0..)
-                .zip(&compiled.kernel.operands)
-                .map(|(binding, operand)| {
-                    let mut size = None;
-                    let mut offset = 0;
-                    let buffer = match operand {
-                        Operand::Parameters(range) => {
-                            offset = 4 * range.start as u64;
-                            size = wgpu::BufferSize::new(4 * range.len() as u64);
-                            &parts.parameters
-                        }
-                        Operand::Table => table.as_ref().unwrap_or(&levels),
-                        Operand::Levels => &levels,
-                        Operand::Picture => &pictures[from],
-                        Operand::Next => &pictures[to],
-                        Operand::Score => &pictures[scores[0]],
-                        Operand::Before => &pictures[scores[1]],
-                        Operand::Observation => &observation,
-                        Operand::Mixtures => &mixtures,
-                        Operand::Step => {
-                            size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
-                            &steps
-                        }
-                        Operand::Tensor(_) | Operand::Statistics(_) | Operand::Summary(_) => {
-                            layout.find(operand).map_or(&levels, |slot| &buffers[slot])
-                        }
-                    };
-                    let resource =
-                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-                    wgpu::BindGroupEntry { binding, resource }
-                })
-                .collect();
-            gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &compiled.bindings,
-                entries: &entries,
-            })
-        };
-        let level_group = |compiled| {
-            let binding = Binding { from: 0, to: 1, scores: SCORES };
-            bind(compiled, &of_levels, &level_buffers, binding)
-        };
-        let level_groups = parts.levels.iter().map(level_group).collect();
-        let step_group = |compiled: &Compiled, from, to| {
-            let binding = Binding { from, to, scores: SCORES };
-            bind(compiled, &of_steps, &step_buffers, binding)
-        };
-        // Most launches see no pictures, and are bound to the same whatever the flow.
-        let inner: Vec<Option<wgpu::BindGroup>> = parts
-            .steps
-            .iter()
-            .map(|compiled| {
-                let sees = |operand| matches!(operand, &Operand::Picture | &Operand::Next);
-                let inner = !compiled.kernel.operands.iter().any(sees);
-                inner.then(|| step_group(compiled, 0, 1))
-            })
-            .collect();
-        let step_groups = PICTURES.map(|from| {
-            [0, 1, 2, 3, 4].map(|to| {
-                // Nothing is written where it is read.
-                let to = if to == from { SEEN } else { to };
-                let group = |(compiled, inner): (&Compiled, &Option<wgpu::BindGroup>)| {
-                    inner.clone().unwrap_or_else(|| step_group(compiled, from, to))
-                };
-                parts.steps.iter().zip(&inner).map(group).collect()
-            })
-        });
-        let move_groups = PICTURES.map(|from| {
-            [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
-                let binding = Binding { from, to: PICTURES[1 - from], scores };
-                bind(&parts.mover, &of_steps, &step_buffers, binding)
-            })
-        });
-        Ok(Self {
-            batch,
-            pictures,
-            levels,
-            features,
-            steps,
-            stride,
-            observation,
-            mixtures,
-            level_groups,
-            step_groups,
-            move_groups,
-        })
-    }
 }

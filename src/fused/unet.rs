@@ -1,8 +1,9 @@
 //! The U-Net of [`crate::net::unet`] as a plan.
 
-use super::builder::{Builder, Layer, Output};
+use super::builder::{Builder, Output};
 use super::conditioning::Conditioning;
 use super::error::FusedError;
+use super::layer::Layer;
 use super::plan::{Activation, Id, Plan, Term};
 use crate::net::UNetDescription;
 use crate::net::weights::Weights;
