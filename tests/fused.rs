@@ -12,9 +12,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::fused::{Chain, FusedError, Gpu, Network, Style};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::{self, Weights};
-use ncsn::net::{self, Architecture, Picture, UNetDescription};
+use ncsn::net::{
+    self, Architecture, Depth, Picture, RefineNetDescription, UNetDescription, Variant,
+};
+use ncsn::noise::Ladder;
 use ncsn::random::Key;
-use ncsn::sample::{self, Program, Sampler, Settings, View};
+use ncsn::sample::observation::Block;
+use ncsn::sample::steering::{End, Path};
+use ncsn::sample::{self, Observation, Program, Sampler, Settings, Steering, Update, View};
 use pollster::block_on;
 
 fn gpu() -> Gpu {
@@ -78,9 +83,28 @@ fn unet(picture: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
     }
 }
 
+/// Holds the scores of a network with drawn weights to Burn's, in both styles.
+fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> [Network; 2] {
+    let picture = architecture.picture();
+    let weights = common::weights(architecture);
+    let networks = STYLES.map(|style| styled(gpu, architecture, &weights, style));
+    let reference = burn(architecture, &weights);
+    let x = normal(batch * picture.dimension(), 1);
+    let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
+    for sigmas in [&sigmas[..], &[0.5]] {
+        let expected = burn_score(&reference, picture, &x, sigmas);
+        for (style, network) in STYLES.iter().zip(&networks) {
+            let found = block_on(network.score(&x, sigmas)).expect("a score");
+            let error = relative(&found, &expected);
+            assert!(error < 1e-4, "{style:?}: {error} at {sigmas:?} with {architecture:?}");
+        }
+    }
+    networks
+}
+
 /// Every size that a description can vary.
 #[test]
-fn any_network_has_the_score_that_burn_gives_it() {
+fn any_unet_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
     let variants = [
         (1, unet((1, 8, 8), &[8, 16])),
@@ -93,21 +117,57 @@ fn any_network_has_the_score_that_burn_gives_it() {
         (1, UNetDescription { patch: 4, ..unet((2, 104, 136), &[8]) }),
     ];
     for (batch, description) in variants {
-        let picture = description.picture;
-        let architecture = Architecture::UNet(description);
-        let weights = common::weights(&architecture);
-        let networks = STYLES.map(|style| styled(&gpu, &architecture, &weights, style));
-        let reference = burn(&architecture, &weights);
-        let x = normal(batch * picture.dimension(), 1);
-        let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
-        for sigmas in [&sigmas[..], &[0.5]] {
-            let expected = burn_score(&reference, picture, &x, sigmas);
-            for (style, network) in STYLES.iter().zip(&networks) {
-                let found = block_on(network.score(&x, sigmas)).expect("a score");
-                let error = relative(&found, &expected);
-                assert!(error < 1e-4, "{style:?}: {error} at {sigmas:?} with {architecture:?}");
-            }
-        }
+        holds_to_burn(&gpu, batch, &Architecture::UNet(description));
+    }
+}
+
+fn refinenet(
+    variant: Variant,
+    depth: Depth,
+    (channels, height, width): (usize, usize, usize),
+    ngf: usize,
+) -> Architecture {
+    let picture = Picture { channels, height, width };
+    let ladder = Ladder { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
+    Architecture::RefineNet(RefineNetDescription { variant, picture, depth, ngf, ladder })
+}
+
+/// All depths.
+fn refinenets_hold_to_burn(variant: Variant) {
+    let gpu = gpu();
+    let variants = [
+        // No number of channels is a multiple of four.
+        (3, refinenet(variant, Depth::Standard, (3, 28, 28), 6)),
+        // Narrow ones, whose shaders a software adapter has compiled sooner.
+        (3, refinenet(variant, Depth::Deeper, (1, 28, 12), 4)),
+        (1, refinenet(variant, Depth::Deepest, (3, 32, 8), 4)),
+    ];
+    for (batch, architecture) in variants {
+        let [direct, staged] = holds_to_burn(&gpu, batch, &architecture);
+        assert!(staged.launches() < direct.launches());
+    }
+}
+
+#[test]
+fn any_ncsn_has_the_score_that_burn_gives_it() {
+    refinenets_hold_to_burn(Variant::Ncsn);
+}
+
+#[test]
+fn any_ncsnv2_has_the_score_that_burn_gives_it() {
+    refinenets_hold_to_burn(Variant::Ncsnv2);
+}
+
+/// With more tiles than every reader of a normalised tensor could go through.
+#[test]
+fn a_tall_picture_has_the_score_that_burn_gives_it() {
+    let gpu = gpu();
+    let sizes = |height| refinenet(Variant::Ncsnv2, Depth::Standard, (1, height, 4), 2);
+    let tall = holds_to_burn(&gpu, 2, &sizes(512));
+    let weights = common::weights(&sizes(64));
+    for (style, tall) in STYLES.into_iter().zip(tall) {
+        let short = styled(&gpu, &sizes(64), &weights, style);
+        assert!(short.launches() < tall.launches(), "{style:?}: moments are brought together");
     }
 }
 
@@ -134,36 +194,171 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
 }
 
 fn ends(network: &Network, program: &Program, seed: u64, chains: Range<usize>) -> Vec<f32> {
-    let mut chain = Chain::new(network, program.clone(), seed, chains).expect("it fits");
+    steered_ends(network, program, &Steering::default(), seed, chains)
+}
+
+fn steered_ends(
+    network: &Network,
+    program: &Program,
+    steering: &Steering,
+    seed: u64,
+    chains: Range<usize>,
+) -> Vec<f32> {
+    let chain = Chain::steered(network, program.clone(), steering, seed, chains);
+    let mut chain = chain.expect("it fits");
     while chain.submit(usize::MAX) > 0 {}
     assert_eq!(chain.done(), program.nfe());
     block_on(chain.noisy()).expect("read back")
 }
 
-/// Start, noise, update and denoising of every sampler; also where a program has more levels than
-/// the tables hold at a time.
-#[test]
-fn a_seed_is_the_same_chain_as_on_burn() {
-    let gpu = gpu();
-    let (architecture, device) = (common::tiny(), Device::flex());
-    let weights = common::weights(&architecture);
-    let network = fused(&gpu, &architecture, &weights);
-    let reference = burn(&architecture, &weights);
-    let base = common::settings();
-    let long = Settings { ladder: ncsn::noise::Ladder { levels: 600, ..base.ladder }, ..base };
-    let samplers =
-        [Sampler::Langevin, Sampler::Consistent, Sampler::ReverseDiffusion, Sampler::Ode];
-    let variants = samplers.map(|sampler| Settings { sampler, ..base });
-    for (settings, seed) in variants.into_iter().chain([long]).zip(u64::MAX - 2..) {
-        let program = settings.program().expect("possible");
-        let found = ends(&network, &program, seed, 4..7);
-        let (network, picture) = (reference.clone(), architecture.picture());
-        let mut chain = sample::Chain::new(network, picture, program.clone(), seed, 4..7, &device);
+/// A network on both executors.
+struct Pair {
+    picture: Picture,
+    fused: Network,
+    burn: net::Network,
+}
+
+impl Pair {
+    fn new(gpu: &Gpu, architecture: &Architecture) -> Self {
+        let weights = common::weights(architecture);
+        let (fused, burn) = (fused(gpu, architecture, &weights), burn(architecture, &weights));
+        Self { picture: architecture.picture(), fused, burn }
+    }
+
+    /// Holds the ends of chains to Burn's.
+    fn agrees(&self, program: &Program, steering: &Steering, seed: u64, what: &str) -> Vec<f32> {
+        let found = steered_ends(&self.fused, program, steering, seed, 4..7);
+        let (network, program, device) = (self.burn.clone(), program.clone(), Device::flex());
+        let chain =
+            sample::Chain::steered(network, self.picture, program, steering, seed, 4..7, &device);
+        let mut chain = chain.expect("it fits");
         while chain.step() {}
         let expected: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
         let difference = difference(&found, &expected);
-        assert!(difference < 1e-3, "{:?}: {difference}", settings.sampler);
+        assert!(difference < 1e-3, "{what}: {difference}");
+        found
     }
+}
+
+/// Start, noise, update and denoising of every sampler; also where a program has more levels than
+/// the tables hold at a time, and where a noisy step is looked back at.
+#[test]
+fn a_seed_is_the_same_chain_as_on_burn() {
+    let gpu = gpu();
+    let pair = Pair::new(&gpu, &common::tiny());
+    let base = common::settings();
+    let long = Settings { ladder: Ladder { levels: 600, ..base.ladder }, ..base };
+    let variants = Sampler::ALL.map(|sampler| Settings { sampler, ..base });
+    for (settings, seed) in variants.into_iter().chain([long]).zip(u64::MAX - 4..) {
+        let program = settings.program().expect("possible");
+        pair.agrees(&program, &Steering::default(), seed, &format!("{:?}", settings.sampler));
+    }
+    let settings = Settings { sampler: Sampler::Heun, ..base };
+    let mut program = settings.program().expect("possible");
+    for step in &mut program.steps {
+        if let Update::Affine { noise, .. } = &mut step.update {
+            *noise = 0.1;
+        }
+    }
+    pair.agrees(&program, &Steering::default(), 1, "a noisy step is looked back at");
+}
+
+#[test]
+fn refinenets_run_whole_chains_as_on_burn() {
+    let gpu = gpu();
+    let program = common::settings().program().expect("possible");
+    for variant in [Variant::Ncsn, Variant::Ncsnv2] {
+        let pair = Pair::new(&gpu, &refinenet(variant, Depth::Standard, (1, 12, 8), 4));
+        pair.agrees(&program, &Steering::default(), 5, variant.name());
+    }
+}
+
+/// Every kind of observation, under samplers that draw noise, measure their steps and look back.
+#[test]
+fn what_is_observed_is_imposed_as_on_burn() {
+    let gpu = gpu();
+    let picture = Picture { channels: 3, height: 8, width: 12 };
+    let Architecture::UNet(sizes) = common::tiny() else { panic!("the tiny model is a U-Net") };
+    let pair = Pair::new(&gpu, &Architecture::UNet(UNetDescription { picture, ..sizes }));
+    let pixels: Vec<f32> = normal(picture.dimension(), 9).iter().map(|z| 0.5 + 0.1 * z).collect();
+    let known: Vec<bool> = (0..96).map(|pixel| pixel % 5 < 2).collect();
+    let observations = [
+        Observation::pixels(picture, &pixels, &known),
+        Observation::grey(picture, &pixels[..96]),
+        Observation::downsampled(picture, &pixels[..3 * 24], 2),
+    ];
+    let samplers = [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Heun];
+    for observation in observations {
+        let observation = observation.expect("it fits");
+        let steering = Steering { observation: Some(observation), ..Steering::default() };
+        for sampler in samplers {
+            let program = Settings { sampler, ..common::settings() }.program().expect("possible");
+            let block = steering.observation.as_ref().map(Observation::block);
+            let found = pair.agrees(&program, &steering, 2, &format!("{sampler:?}, {block:?}"));
+            if let Some(Block { channels: 1, height: 1, width: 1 }) = block {
+                for x in found.chunks(picture.dimension()) {
+                    let seen = (0..).zip(x).filter(|(i, _)| known[i % 96]);
+                    assert!(seen.into_iter().all(|(i, x)| *x == pixels[i]));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn paths_are_those_of_burn() {
+    let gpu = gpu();
+    let pair = Pair::new(&gpu, &common::tiny());
+    let [here, there] =
+        [1, 2].map(|stream| normal(64, stream).iter().map(|z| 0.5 + 0.1 * z).collect::<Vec<_>>());
+    let to_seed = Path { frames: 9, to: End::Seed(u64::MAX - 1) };
+    let to_picture = Path { frames: 9, to: End::Picture(there) };
+    let observation = Observation::pixels(pair.picture, &here, &[[true, false]; 32].concat());
+    let steerings = [
+        Steering { path: Some(to_seed.clone()), ..Steering::default() },
+        Steering { path: Some(to_picture), origin: Some(here), ..Steering::default() },
+        Steering {
+            path: Some(to_seed),
+            observation: Some(observation.expect("it fits")),
+            ..Steering::default()
+        },
+    ];
+    for steering in steerings {
+        for sampler in [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode] {
+            let program = Settings { sampler, ..common::settings() }.program().expect("possible");
+            pair.agrees(&program, &steering, 3, &format!("{sampler:?}, {:?}", steering.path));
+        }
+    }
+}
+
+/// A long run holds what it began with, and a restart takes what the run before has left.
+#[test]
+fn steps_and_restarts_allocate_no_memory() {
+    let gpu = gpu();
+    let network = fused(&gpu, &common::tiny(), &common::weights(&common::tiny()));
+    let base = common::settings();
+    let ladder = Ladder { levels: 300, ..base.ladder };
+    let sampler = Sampler::PredictorCorrector;
+    let long = Settings { sampler, ladder, steps_each: 9, ..base }.program().expect("possible");
+    assert!(long.nfe() > 2500);
+    let allocated = || {
+        block_on(gpu.idle()).expect("healthy");
+        let report = gpu.device().generate_allocator_report().expect("this backend counts");
+        report.allocations.iter().map(|allocation| allocation.size).sum::<u64>()
+    };
+    let mut chain = Chain::new(&network, long.clone(), 1, 0..2).expect("it fits");
+    assert!(chain.submit(1) > 0);
+    let at_the_start = allocated();
+    while chain.submit(usize::MAX) > 0 {}
+    assert_eq!(allocated(), at_the_start);
+    drop(chain);
+    let mut restarted = Chain::new(&network, long, 2, 0..2).expect("it fits");
+    assert!(restarted.submit(1) > 0);
+    assert_eq!(allocated(), at_the_start);
+    let another =
+        Chain::new(&network, base.program().expect("possible"), 2, 0..2).expect("it fits");
+    assert!(allocated() > at_the_start, "two chains need twice the memory");
+    drop(another);
 }
 
 #[test]

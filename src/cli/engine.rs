@@ -51,7 +51,7 @@ pub struct Drawn {
 }
 
 impl Engine {
-    /// Gets a model ready for a program. Who does not choose gets the GPU if there is one, and the CPU through
+    /// Gets a model ready. Who does not choose gets the GPU if there is one, and the CPU through
     /// Burn otherwise: a software adapter is slower.
     ///
     /// # Errors
@@ -60,8 +60,6 @@ impl Engine {
         choice: Option<Choice>,
         device: Option<&str>,
         model: ModelFile,
-        program: &Program,
-        steering: &Steering,
     ) -> anyhow::Result<Self> {
         let architecture = &model.card.architecture;
         let gpu = match (choice, device) {
@@ -71,8 +69,6 @@ impl Engine {
             ),
             (Some(Choice::Burn), _) | (None, Some(_)) => None,
             (Some(Choice::Fused), None) => Some(block_on(Gpu::request())?),
-            (None, None) if fused::Chain::supports(program, steering).is_err() => None,
-            (None, None) if !fused::Network::supports(architecture) => None,
             (None, None) => block_on(Gpu::request()).ok().filter(|gpu| !gpu.is_software()),
         };
         if let Some(gpu) = gpu {
@@ -92,7 +88,7 @@ impl Engine {
     /// # Errors
     /// Where the flags name a classifier that cannot be used, or an engine that cannot
     /// differentiate one.
-    pub fn steered(mut self, steer: &Steer) -> anyhow::Result<Self> {
+    pub fn guided(mut self, steer: &Steer) -> anyhow::Result<Self> {
         match &mut self {
             Self::Burn { guide, device, picture, .. } => {
                 let class = steer.guide(*picture, device)?;

@@ -62,8 +62,8 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let seed = seed.unwrap_or(arguments.seed);
     let device = arguments.device.as_deref();
     let choice = arguments.engine.or(arguments.steer.is_guided().then_some(Choice::Burn));
-    let engine = Engine::new(choice, device, model, &program, &steering)?;
-    let engine = engine.steered(&arguments.steer)?;
+    let engine = Engine::new(choice, device, model)?;
+    let engine = engine.guided(&arguments.steer)?;
 
     let batches = arguments.n.div_ceil(arguments.batch);
     let bar = ProgressBar::new((batches * program.nfe()) as u64)

@@ -1,19 +1,22 @@
 //! Makes a plan launch by launch, from the weights of a network: one method for each kind of layer.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use super::conditioning::Conditioning;
 use super::error::FusedError;
+use super::layer::{Layer, averaged};
 use super::pack::Axis;
 use super::plan::{
-    ALIGNMENT, Affine, Conv, FEATURES, Id, Launch, Norm, Plan, Shape, Target, Tensor, Term,
+    ALIGNMENT, Activation, Affine, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Target,
+    Tensor, Term,
 };
+use crate::net::Picture;
 use crate::net::weights::{Array, Weights};
-use crate::net::{Picture, Preconditioning};
 
 /// See the module.
 pub struct Builder<'a> {
     weights: &'a Weights,
-    groups: usize,
     plan: Plan,
     /// The linear maps from σ's embedding to scales and shifts, and how many channels they scale.
     modulations: Vec<(String, usize)>,
@@ -31,31 +34,23 @@ pub enum Output {
 }
 
 impl<'a> Builder<'a> {
-    /// A plan of nothing. `groups` are those of each group normalisation, `features` the number of
-    /// σ's features.
-    pub fn new(
-        weights: &'a Weights,
-        picture: Picture,
-        preconditioning: Preconditioning,
-        groups: usize,
-        features: usize,
-    ) -> Self {
-        let mut builder = Self {
-            weights,
-            groups,
-            plan: Plan {
-                picture,
-                preconditioning,
-                tensors: Vec::new(),
-                levels: Vec::new(),
-                table: FEATURES,
-                steps: Vec::new(),
-                parameters: Vec::new(),
-            },
-            modulations: Vec::new(),
+    /// A plan of nothing.
+    pub fn new(weights: &'a Weights, picture: Picture, conditioning: Conditioning) -> Self {
+        let plan = Plan {
+            picture,
+            conditioning,
+            tensors: Vec::new(),
+            levels: Vec::new(),
+            embedding: None,
+            steps: Vec::new(),
+            parameters: Vec::new(),
         };
-        builder.tensor(&[features], [1, 1]);
-        builder
+        Self { weights, plan, modulations: Vec::new() }
+    }
+
+    /// The plan, where σ has no embedding.
+    pub fn finish(self) -> Plan {
+        self.plan
     }
 
     /// The noisy picture in patches.
@@ -72,21 +67,60 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// [`FusedError::Weights`] where the weights lack its tensors.
-    pub fn norm(&mut self, name: &str, from: &[Id], silu: bool) -> Result<Id, FusedError> {
+    pub fn norm(
+        &mut self,
+        name: &str,
+        from: &[Id],
+        groups: usize,
+        activation: Activation,
+    ) -> Result<Id, FusedError> {
         let segments = self.segments(from);
         let (axis, shape) = (Axis::segments(&segments), [segments.iter().sum()]);
         let [gamma, beta] = [self.array(name, "gamma", &shape)?, self.array(name, "beta", &shape)?];
         let values = [gamma, beta].map(|array| axis.vector(|c| array.values[c])).concat();
         let affine = Affine::Parameters(self.store(values));
-        Ok(self.normalise(from, affine, silu))
+        Ok(self.prepare(from, Scaling::Group { groups, affine }, activation))
     }
 
     /// Group normalisation, scaled and shifted as σ says by the linear layer `name`, then SiLU.
-    pub fn modulated(&mut self, name: &str, from: Id) -> Id {
+    pub fn modulated(&mut self, name: &str, from: Id, groups: usize) -> Id {
         let offset = self.modulations.iter().map(|&(_, width)| 2 * Axis::segments(&[width]).len());
         let affine = Affine::Table(offset.sum());
         self.modulations.push((name.to_owned(), self.segments(&[from])[0]));
-        self.normalise(&[from], affine, true)
+        self.prepare(&[from], Scaling::Group { groups, affine }, Activation::Silu)
+    }
+
+    /// InstanceNorm++ with a table of so many rows.
+    ///
+    /// # Errors
+    /// [`FusedError::Weights`] where the weights lack the table.
+    pub fn instance_norm(
+        &mut self,
+        name: &str,
+        from: Id,
+        rows: usize,
+        activation: Activation,
+    ) -> Result<Id, FusedError> {
+        let width = self.segments(&[from])[0];
+        let table = &self.array(name, "table", &[rows, 3 * width])?.values;
+        let axis = Axis::segments(&[width; 3]);
+        let row = |row: usize| axis.vector(move |c| table[row * 3 * width + c]);
+        let range = self.store((0..rows).flat_map(row).collect());
+        let affine = if rows == 1 { Affine::Parameters(range) } else { Affine::Rows(range) };
+        Ok(self.prepare(&[from], Scaling::Instance(affine), activation))
+    }
+
+    /// An activation by itself.
+    pub fn activated(&mut self, from: Id, activation: Activation) -> Id {
+        self.prepare(&[from], Scaling::None, activation)
+    }
+
+    /// The mean or the maximum of the positions around each, up to `reach` to each side.
+    pub fn pool(&mut self, from: Id, pooling: Pooling, reach: usize) -> Id {
+        let Shape { height, width, .. } = self.plan.tensors[from].shape;
+        let to = self.tensor(&self.segments(&[from]), [height, width]);
+        self.plan.steps.push(Launch::Pool { from, pooling, reach, to });
+        to
     }
 
     /// Self-attention of all positions, from queries, keys and values.
@@ -98,16 +132,16 @@ impl<'a> Builder<'a> {
         to
     }
 
-    /// The sum of convolution layers, and of `residual`. Each layer has a name and the terms over
-    /// which its inputs are spread.
+    /// The activation of a sum of convolution layers, and of residuals.
     ///
     /// # Errors
     /// [`FusedError::Weights`] where the weights lack a layer.
     pub fn conv(
         &mut self,
         output: Output,
-        layers: &[(String, Vec<Term>)],
-        residual: Option<Id>,
+        layers: &[Layer],
+        residuals: &[Id],
+        activation: Activation,
     ) -> Result<Id, FusedError> {
         let colours = self.plan.picture.channels;
         let (axis, fold, channels) = match output {
@@ -116,16 +150,21 @@ impl<'a> Builder<'a> {
             Output::Picture(patch) => (Axis::folded(colours, patch, 1), patch, colours),
         };
         let (outputs, mut bias, mut parameters) = (axis.channels(), vec![0.0; axis.len()], vec![]);
-        for (name, terms) in layers {
-            let kernel = terms[0].kernel;
+        for Layer { name, terms, averaged: is_averaged, .. } in layers {
+            let Term { kernel, stride, .. } = terms[0];
             let inputs = terms.iter().map(|term| self.plan.tensors[term.source].axis.channels());
             let inputs: usize = inputs.sum();
-            // Folding 2 × 2 positions into channels is a kernel of 2 × 2 by another name.
-            let shape = match terms[0].stride {
+            let shape = match stride {
+                _ if *is_averaged => [outputs, inputs, kernel - 1, kernel - 1],
                 1 => [outputs, inputs, kernel, kernel],
+                // Folding 2 × 2 positions into channels is a kernel of 2 × 2 by another name.
                 _ => [outputs, inputs * kernel * kernel, 1, 1],
             };
             let weight = &self.array(name, "weight", &shape)?.values;
+            let weight = match is_averaged {
+                true => Cow::Owned(averaged(weight, kernel)),
+                false => Cow::Borrowed(weight),
+            };
             let mut first = 0;
             for term in terms {
                 let from = &self.plan.tensors[term.source].axis;
@@ -135,6 +174,8 @@ impl<'a> Builder<'a> {
                 }
                 first += from.channels();
             }
+        }
+        for Layer { name, .. } in layers.iter().filter(|layer| layer.biased) {
             let values = &self.array(name, "bias", &[outputs])?.values;
             for (bias, value) in bias.iter_mut().zip(axis.vector(|o| values[o])) {
                 *bias += value;
@@ -143,7 +184,7 @@ impl<'a> Builder<'a> {
         parameters.extend(bias);
         let parameters = self.store(parameters);
 
-        let terms: Vec<Term> = layers.iter().flat_map(|(_, terms)| terms.clone()).collect();
+        let terms: Vec<Term> = layers.iter().flat_map(|layer| layer.terms.clone()).collect();
         let Shape { height, width, .. } = self.plan.tensors[terms[0].source].shape;
         let stride = terms[0].stride;
         let grid = [height / stride, width / stride];
@@ -152,40 +193,47 @@ impl<'a> Builder<'a> {
             _ => Target::Tensor(self.tensor(&[channels], grid.map(|side| side * fold))),
         };
         let columns = axis.len();
-        let conv = Conv { terms, parameters, residual, silu: false, columns, fold, grid, to };
+        let residuals = residuals.to_vec();
+        let conv = Conv { terms, parameters, residuals, activation, columns, fold, grid, to };
         self.plan.steps.push(Launch::Conv(conv));
         Ok(self.plan.tensors.len() - 1)
     }
 
-    /// The way from σ's features to the table: two linear layers with SiLU, then the linear maps of
-    /// all [`Self::modulated`] normalisations side by side.
+    /// The plan, with the way from σ's features, `size` of them, to the table: two linear layers
+    /// with SiLU, then the linear maps of all [`Self::modulated`] normalisations side by side.
     ///
     /// # Errors
     /// [`FusedError::Weights`] where the weights lack a layer.
-    pub fn finish(mut self, first: &str, second: &str) -> Result<Plan, FusedError> {
-        let size = self.plan.features();
-        let mut embedding = FEATURES;
+    pub fn finish_embedded(
+        mut self,
+        size: usize,
+        first: &str,
+        second: &str,
+    ) -> Result<Plan, FusedError> {
+        let features = self.tensor(&[size], [1, 1]);
+        let mut embedding = features;
         for name in [first, second] {
-            let layer = self.linear(name, size)?;
-            embedding = self.linears(embedding, &[size], &[layer], true);
+            let layer = self.linear(name, [size, size])?;
+            embedding = self.linears(embedding, &[size], &[layer], Activation::Silu);
         }
         let modulations = std::mem::take(&mut self.modulations);
         let mut layers = Vec::new();
         for (name, width) in &modulations {
-            let [weight, mut bias] = self.linear(name, 2 * width)?;
+            let [weight, mut bias] = self.linear(name, [size, 2 * width])?;
             // The scale is 1 + what the layer says.
             bias[..*width].iter_mut().for_each(|bias| *bias += 1.0);
             layers.push([weight, bias]);
         }
         let widths: Vec<usize> = modulations.iter().flat_map(|&(_, width)| [width; 2]).collect();
-        self.plan.table = self.linears(embedding, &widths, &layers, false);
+        let table = self.linears(embedding, &widths, &layers, Activation::None);
+        self.plan.embedding = Some([features, table]);
         Ok(self.plan)
     }
 
     /// Weight (inputs × outputs) and bias of a linear layer.
-    fn linear(&self, name: &str, outputs: usize) -> Result<[Vec<f32>; 2], FusedError> {
-        let weight = self.array(name, "weight", &[self.plan.features(), outputs])?;
-        Ok([weight.values.clone(), self.array(name, "bias", &[outputs])?.values.clone()])
+    fn linear(&self, name: &str, shape: [usize; 2]) -> Result<[Vec<f32>; 2], FusedError> {
+        let weight = self.array(name, "weight", &shape)?;
+        Ok([weight.values.clone(), self.array(name, "bias", &shape[1..])?.values.clone()])
     }
 
     /// Linear layers of the same input side by side, among the launches for noise levels. Their
@@ -195,7 +243,7 @@ impl<'a> Builder<'a> {
         source: Id,
         segments: &[usize],
         layers: &[[Vec<f32>; 2]],
-        silu: bool,
+        activation: Activation,
     ) -> Id {
         let columns = |layer: &'_ [Vec<f32>; 2]| 0..layer[1].len();
         let columns: Vec<(usize, usize)> = (0..)
@@ -216,8 +264,8 @@ impl<'a> Builder<'a> {
         self.plan.levels.push(Launch::Conv(Conv {
             terms: vec![Term::pointwise(source)],
             parameters,
-            residual: None,
-            silu,
+            residuals: Vec::new(),
+            activation,
             columns: axis.len(),
             fold: 1,
             grid: [1, 1],
@@ -237,14 +285,13 @@ impl<'a> Builder<'a> {
         ids.iter().flat_map(|&id| self.plan.tensors[id].shape.segments.clone()).collect()
     }
 
-    fn normalise(&mut self, from: &[Id], affine: Affine, silu: bool) -> Id {
+    fn prepare(&mut self, from: &[Id], scaling: Scaling, activation: Activation) -> Id {
         let Shape { height, width, .. } = self.plan.tensors[from[0]].shape;
         let to = self.tensor(&self.segments(from), [height, width]);
         for &id in from {
-            self.plan.tensors[id].statistics = true;
+            self.plan.tensors[id].statistics |= !matches!(scaling, Scaling::None);
         }
-        let from = from.to_vec();
-        self.plan.steps.push(Launch::Norm(Norm { from, groups: self.groups, affine, silu, to }));
+        self.plan.steps.push(Launch::Norm(Norm { from: from.to_vec(), scaling, activation, to }));
         to
     }
 

@@ -5,24 +5,22 @@ use std::ops::Range;
 use super::error::FusedError;
 use super::network::Network;
 use super::pace::Pace;
-use super::render::Renderer;
 use super::run::{Flow, Run};
 use super::step::StepRow;
-use crate::random::Key;
-use crate::sample::{Program, Steering, Step, Update, View};
+use super::steps::Steps;
+use crate::sample::{Program, Steering, Step, View};
 
 /// Chains under way: they can be stepped, paused, looked at and carried on.
 #[derive(Debug)]
 pub struct Chain {
     network: Network,
     program: Program,
-    seed: u64,
-    chains: Range<usize>,
+    steps: Steps,
+    count: usize,
     run: Run,
     done: usize,
     window: Window,
     pace: Pace,
-    renderer: Option<Renderer>,
 }
 
 /// The steps whose rows are in the tables.
@@ -53,7 +51,7 @@ impl Chain {
     /// As [`Self::new`], under a steering.
     ///
     /// # Errors
-    /// As [`Self::new`], and where the steering does not fit or is not [supported](Self::supports).
+    /// As [`Self::new`], and where the steering does not fit the model's pictures.
     pub fn steered(
         network: &Network,
         program: Program,
@@ -63,37 +61,28 @@ impl Chain {
     ) -> Result<Self, FusedError> {
         let dimension = network.0.plan.picture.dimension();
         steering.check(dimension)?;
-        Self::supports(&program, steering)?;
         let run = Run::new(network, chains.len())?;
         let mut x = vec![0.0; chains.len() * dimension];
+        let mut z = vec![0.0; dimension];
         for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
-            steering.fill_start(program.start, seed, chain as u32, x);
+            let chain = chain as u32;
+            steering.fill_start(program.start, seed, chain, x);
+            if let Some(observation) = &steering.observation {
+                steering.fill_normal(seed, chain, Program::START, &mut z);
+                observation.impose(x, program.sigma_at(0), &z);
+            }
         }
         run.write_picture(&x);
-        let (network, window, pace) = (network.clone(), Window::default(), Pace::default());
-        Ok(Self { network, program, seed, chains, run, done: 0, window, pace, renderer: None })
-    }
-
-    /// Whether these kernels can run a program under a steering.
-    ///
-    /// # Errors
-    /// [`FusedError::Unsupported`] names what they cannot do.
-    pub fn supports(program: &Program, steering: &Steering) -> Result<(), FusedError> {
-        if steering.observation.is_some() {
-            return Err(FusedError::Unsupported("observations"));
+        if let Some(observation) = &steering.observation {
+            run.write_observation(observation);
         }
-        if steering.path.is_some() {
-            return Err(FusedError::Unsupported("interpolation"));
-        }
-        let affine = |step: &Step| matches!(step.update, Update::Affine { .. });
-        if !program.steps.iter().all(affine) {
-            return Err(FusedError::Unsupported("correctors"));
-        }
-        let pairs = program.steps.windows(2).filter(|pair| pair[1].update.looks_back());
-        match pairs.into_iter().all(|pair| moves_by_score_alone(pair[0]).is_some()) {
-            true => Ok(()),
-            false => Err(FusedError::Unsupported("multistep methods")),
-        }
+        let weights: Vec<[f32; 2]> =
+            chains.clone().map(|chain| steering.mixture(chain as u32).weights).collect();
+        run.write_mixtures(&weights);
+        let steps = Steps::new(steering, seed, chains.start as u32, dimension);
+        let (network, count) = (network.clone(), chains.len());
+        let (window, pace) = (Window::default(), Pace::default());
+        Ok(Self { network, program, steps, count, run, done: 0, window, pace })
     }
 
     /// The program that runs.
@@ -124,7 +113,8 @@ impl Chain {
         self.prepare();
         let count = steps.min(self.window.steps.end - self.done).min(self.pace.steps());
         let first = self.done - self.window.steps.start;
-        let submission = self.run.submit((first..first + count).map(|row| (Flow::Step, row)));
+        let flow = |row| (self.steps.flow(&self.program, self.window.steps.start + row), row);
+        let submission = self.run.submit((first..first + count).map(flow));
         self.pace.submitted(self.network.gpu().queue(), submission, count);
         self.done += count;
         count
@@ -173,19 +163,14 @@ impl Chain {
         let gpu = self.network.gpu().clone();
         gpu.check()?;
         let seen = view == View::Denoised && self.look();
-        let format = target.texture().format();
-        let renderer = match self.renderer.take().filter(|renderer| renderer.format() == format) {
-            Some(renderer) => renderer,
-            None => Renderer::new(&gpu, self.network.0.plan.picture, format)?,
-        };
+        let renderer = self.network.renderer(target.texture().format())?;
         let pictures = if seen { self.run.seen() } else { self.run.present() };
-        renderer.draw(&gpu, pictures, self.chains.len(), [columns, gap], target);
-        self.renderer = Some(renderer);
+        renderer.draw(&gpu, pictures, self.count, [columns, gap], target);
         Ok(())
     }
 
     fn numbers(&self) -> usize {
-        self.chains.len() * self.network.0.plan.picture.dimension()
+        self.count * self.network.0.plan.picture.dimension()
     }
 
     /// Submits one evaluation of the denoiser at the next step's σ; false where there is none.
@@ -215,39 +200,12 @@ impl Chain {
             };
             rows.push(row as u32);
         }
-        let step = |(index, (&row, step)): (usize, (&u32, &Step))| {
-            let key = Key { seed: self.seed, stream: self.chains.start as u32, step: index as u32 };
-            let [seed_high, first_chain, noise_step, seed_low] = key.words(0);
-            let Update::Affine { drift, previous, noise } = step.update else {
-                unreachable!("`supports` has refused it")
-            };
-            // The score of the step before is what that step moved by.
-            let before = index.checked_sub(1).map(|before| self.program.steps[before]);
-            let back = before.and_then(moves_by_score_alone).map_or(0.0, |drift| -previous / drift);
-            StepRow {
-                seed_high,
-                first_chain,
-                noise_step,
-                seed_low,
-                noise,
-                back,
-                ..StepRow::ask(row, 1.0 - back, drift)
-            }
-        };
         let table: Vec<StepRow> = (self.done..)
-            .zip(rows.iter().zip(&self.program.steps[self.done..]))
-            .map(step)
+            .zip(&rows)
+            .map(|(index, &row)| self.steps.row(&self.program, index, row))
             .collect();
         self.run.write_steps(0, &table);
         self.run.submit_levels(&sigmas);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
-    }
-}
-
-/// The drift of a step that is `x ← x + drift · s` and nothing else.
-fn moves_by_score_alone(step: Step) -> Option<f32> {
-    match step.update {
-        Update::Affine { drift, previous: 0.0, noise: 0.0 } if drift != 0.0 => Some(drift),
-        _ => None,
     }
 }

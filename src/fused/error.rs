@@ -37,9 +37,6 @@ pub enum FusedError {
     /// The steering does not fit the model's pictures.
     #[error(transparent)]
     Steering(#[from] SteeringError),
-    /// Something that only other executors know.
-    #[error("the fused kernels cannot run {0}; Burn can")]
-    Unsupported(&'static str),
     /// The weights are not those of the architecture.
     #[error("the tensor `{0}` is missing, or its shape is not what the network needs")]
     Weights(String),

@@ -6,20 +6,30 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `unet.rs` | the network, layer by layer |
-//! | `builder.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
+//! | `unet.rs`, `refinenet.rs` | the networks, layer by layer |
+//! | `conditioning.rs` | how σ enters and leaves them |
+//! | `builder.rs`, `layer.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
 //! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
-//! | `network.rs`, `run.rs` | pipelines, then buffers and bind groups for so many pictures |
-//! | `step.rs`, `chain.rs`, `pace.rs` | a program's steps as rows of a table, and their submission |
+//! | `network.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
+//! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
+//! | `chain.rs`, `run.rs`, `pace.rs` | their submission |
 //! | `render.rs` | pictures onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
 
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
+)]
+
+mod buffers;
 mod builder;
 mod chain;
+mod conditioning;
 mod error;
 mod gpu;
+mod layer;
 mod lower;
 mod memory;
 mod network;
@@ -29,9 +39,11 @@ mod pace;
 mod pack;
 mod plan;
 mod platform;
+mod refinenet;
 mod render;
 mod run;
 mod step;
+mod steps;
 mod template;
 mod unet;
 

@@ -1,15 +1,17 @@
 //! A network on the GPU: its parameters and its pipelines.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use super::buffers::Buffers;
 use super::error::FusedError;
-use super::gpu::Gpu;
+use super::gpu::{Gpu, lock};
 use super::lower::{Kernel, Operand, Style, lower};
 use super::plan::Plan;
+use super::render::Renderer;
 use super::run::{Flow, Run};
 use super::step::StepRow;
-use super::{platform, unet};
+use super::{platform, refinenet, unet};
 use crate::net::Architecture;
 use crate::net::weights::Weights;
 
@@ -30,8 +32,14 @@ pub(super) struct Parts {
     pub levels: Vec<Compiled>,
     /// What each step runs.
     pub steps: Vec<Compiled>,
+    /// What follows a step that only asks.
+    pub mover: Compiled,
     /// For each tensor how many parts of moments each channel has.
     pub tiles: Vec<usize>,
+    /// The buffers of runs, also of those that are over: a restart finds its own again.
+    pub buffers: Mutex<Vec<Arc<Buffers>>>,
+    /// One for each format of targets so far.
+    pub renderers: Mutex<Vec<Arc<Renderer>>>,
 }
 
 /// A kernel and its pipeline.
@@ -43,11 +51,6 @@ pub(super) struct Compiled {
 }
 
 impl Network {
-    /// Whether there are kernels for this kind of network.
-    pub fn supports(architecture: &Architecture) -> bool {
-        matches!(architecture, Architecture::UNet(_))
-    }
-
     /// Uploads the weights and compiles the kernels.
     ///
     /// # Errors
@@ -75,7 +78,7 @@ impl Network {
         architecture.check()?;
         let mut plan = match architecture {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
-            Architecture::RefineNet(_) => return Err(FusedError::Unsupported("RefineNets")),
+            Architecture::RefineNet(sizes) => refinenet::plan(sizes, weights)?,
         };
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
         let lowered = lower(&plan, style, memory.min(MEMORY));
@@ -87,9 +90,22 @@ impl Network {
         gpu.queue().write_buffer(&parameters, 0, bytemuck::cast_slice(&values));
 
         let [levels, steps] = compile(gpu, [lowered.levels, lowered.steps]);
+        let (pipeline, bindings) = pipeline(gpu, &lowered.mover);
+        let mover = Compiled { kernel: lowered.mover, pipeline, bindings };
         gpu.idle().await?;
         let (gpu, tiles) = (gpu.clone(), lowered.tiles);
-        Ok(Self(Arc::new(Parts { gpu, plan, parameters, levels, steps, tiles })))
+        let (buffers, renderers) = Default::default();
+        Ok(Self(Arc::new(Parts {
+            gpu,
+            plan,
+            parameters,
+            levels,
+            steps,
+            mover,
+            tiles,
+            buffers,
+            renderers,
+        })))
     }
 
     /// The score `s(x, σ)` of N pictures, N × C × H × W like `x`. `sigmas` holds one σ > 0 for each
@@ -109,7 +125,7 @@ impl Network {
         let mut score = Vec::with_capacity(x.len());
         // As many at once as there is room for noise levels.
         let batch = pictures.min(Run::LEVELS);
-        let run = Run::new(self, batch)?;
+        let mut run = Run::new(self, batch)?;
         for (x, first) in x.chunks(batch * dimension).zip((0..).step_by(batch)) {
             let count = x.len() / dimension;
             let shared = sigmas.len() == 1;
@@ -122,6 +138,20 @@ impl Network {
             score.extend(self.0.gpu.read(run.seen(), x.len()).await?);
         }
         Ok(score)
+    }
+
+    /// What draws its pictures on targets of a format.
+    pub(super) fn renderer(
+        &self,
+        format: wgpu::TextureFormat,
+    ) -> Result<Arc<Renderer>, FusedError> {
+        let mut renderers = lock(&self.0.renderers);
+        if let Some(renderer) = renderers.iter().find(|renderer| renderer.format() == format) {
+            return Ok(Arc::clone(renderer));
+        }
+        let renderer = Arc::new(Renderer::new(&self.0.gpu, self.0.plan.picture, format)?);
+        renderers.push(Arc::clone(&renderer));
+        Ok(renderer)
     }
 
     /// The GPU it is on.

@@ -6,8 +6,9 @@
 
 use std::ops::Range;
 
+use super::conditioning::Conditioning;
 use super::pack::Axis;
-use crate::net::{Picture, Preconditioning};
+use crate::net::Picture;
 
 /// Which tensor.
 pub type Id = usize;
@@ -61,7 +62,7 @@ pub enum Launch {
         /// The patch's side.
         patch: usize,
     },
-    /// Group normalisation of concatenated tensors.
+    /// What happens to tensors on their way into a convolution.
     Norm(Norm),
     /// A sum of convolutions.
     Conv(Conv),
@@ -74,6 +75,37 @@ pub enum Launch {
         /// The mixed values.
         to: Id,
     },
+    /// Each position becomes what a square of positions around it amounts to.
+    Pool {
+        /// What is pooled.
+        from: Id,
+        /// What of the square is taken.
+        pooling: Pooling,
+        /// How far the square reaches to each side.
+        reach: usize,
+        /// The result, of the same size.
+        to: Id,
+    },
+}
+
+/// See [`Launch::Pool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The mean, with zeros beyond the edge.
+    Mean,
+    /// The maximum, with nothing beyond the edge.
+    Maximum,
+}
+
+/// What becomes of each number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// It stays.
+    None,
+    /// x/(1 + e⁻ˣ).
+    Silu,
+    /// x, or eˣ − 1 below 0.
+    Elu,
 }
 
 /// See [`Launch::Norm`].
@@ -81,21 +113,38 @@ pub enum Launch {
 pub struct Norm {
     /// What is concatenated.
     pub from: Vec<Id>,
-    /// How many groups.
-    pub groups: usize,
-    /// Scale and shift.
-    pub affine: Affine,
-    /// Whether SiLU follows.
-    pub silu: bool,
+    /// How it is scaled and shifted.
+    pub scaling: Scaling,
+    /// What follows.
+    pub activation: Activation,
     /// The result.
     pub to: Id,
 }
 
-/// Where a normalisation's scale and shift are: as many scales as padded channels, then the shifts.
+/// The affine map that a normalisation comes down to.
+#[derive(Clone, Debug)]
+pub enum Scaling {
+    /// There is none, only an activation.
+    None,
+    /// Group normalisation.
+    Group {
+        /// How many groups.
+        groups: usize,
+        /// Scale and shift.
+        affine: Affine,
+    },
+    /// InstanceNorm++.
+    Instance(Affine),
+}
+
+/// Where a normalisation's scales and shifts are: as many scales as padded channels, then the
+/// shifts; InstanceNorm++ has the scales of the channels' means between them.
 #[derive(Clone, Debug)]
 pub enum Affine {
     /// They are parameters.
     Parameters(Range<usize>),
+    /// They are a row of a table of parameters; which one, σ says.
+    Rows(Range<usize>),
     /// They depend on σ: they begin here in each row of the table of noise levels.
     Table(usize),
 }
@@ -107,10 +156,10 @@ pub struct Conv {
     pub terms: Vec<Term>,
     /// Weights of all terms, then the bias.
     pub parameters: Range<usize>,
-    /// What is added to the sum.
-    pub residual: Option<Id>,
-    /// Whether SiLU is taken of the sum.
-    pub silu: bool,
+    /// What is added to the sum; resized where it is of another size.
+    pub residuals: Vec<Id>,
+    /// What is taken of the sum.
+    pub activation: Activation,
     /// The columns that are computed at each position: padded outputs of all pixels of a fold.
     pub columns: usize,
     /// Each position becomes `fold × fold`, which the columns hold one after the other.
@@ -137,7 +186,12 @@ pub struct Term {
 impl Term {
     /// A 3 × 3 convolution that keeps the size.
     pub fn square(source: Id) -> Self {
-        Self { source, kernel: 3, stride: 1, dilation: 1 }
+        Self::dilated(source, 1)
+    }
+
+    /// A 3 × 3 convolution whose taps are so far apart.
+    pub fn dilated(source: Id, dilation: usize) -> Self {
+        Self { source, kernel: 3, stride: 1, dilation }
     }
 
     /// A linear map of the channels.
@@ -170,15 +224,15 @@ pub enum Target {
 pub struct Plan {
     /// The pictures.
     pub picture: Picture,
-    /// The scale of the data.
-    pub preconditioning: Preconditioning,
+    /// How σ enters and leaves.
+    pub conditioning: Conditioning,
     /// Every tensor.
     pub tensors: Vec<Tensor>,
     /// What depends on σ alone, run once for each noise level (a "picture" of one position): from
-    /// features of σ, [`FEATURES`], to rows of the table.
+    /// features of σ to rows of the table.
     pub levels: Vec<Launch>,
-    /// The tensor that is the table.
-    pub table: Id,
+    /// The tensors that hold the features and the table, where there are any.
+    pub embedding: Option<[Id; 2]>,
     /// What a step runs.
     pub steps: Vec<Launch>,
     /// What the launches read; each range begins at a multiple of [`ALIGNMENT`].
@@ -191,7 +245,7 @@ pub const ALIGNMENT: usize = 64;
 impl Plan {
     /// The length of the table's rows.
     pub fn row(&self) -> usize {
-        self.tensors[self.table].shape.channels()
+        self.embedding.map_or(0, |[_, table]| self.tensors[table].shape.channels())
     }
 
     /// See [`super::Network::operations`].
@@ -211,16 +265,8 @@ impl Plan {
                 let positions = self.tensors[*to].shape.positions();
                 2 * positions * positions * channels(*to)
             }
-            Launch::Load { .. } | Launch::Norm(_) => 0,
+            Launch::Load { .. } | Launch::Norm(_) | Launch::Pool { .. } => 0,
         };
         2 * self.steps.iter().map(|launch| of(launch) as u64).sum::<u64>()
     }
-
-    /// The size of σ's features.
-    pub fn features(&self) -> usize {
-        self.tensors[FEATURES].shape.segments[0]
-    }
 }
-
-/// The tensor that holds the features of σ.
-pub const FEATURES: Id = 0;

@@ -1,20 +1,23 @@
-//! A network at work on a number of pictures: its buffers and bind groups, all made beforehand, and
-//! the recording of steps.
+//! A network at work on a number of pictures: the recording of steps.
 
+use std::sync::Arc;
+
+use super::buffers::{Buffers, PICTURES, SCORES, SEEN};
 use super::error::FusedError;
+use super::gpu::lock;
 use super::lower::Operand;
-use super::memory::Layout;
 use super::network::{Compiled, Network};
-use super::plan::FEATURES;
 use super::step::StepRow;
-use crate::net::precondition::sigma_features;
+use crate::sample::Observation;
 
 /// Where a step reads the noisy pictures and where it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// It brings the pictures forward.
+    /// The network's last layer brings the pictures forward.
     Step,
-    /// It leaves them, and writes what it finds beside them.
+    /// It writes the score beside them, and a kernel of its own brings them forward.
+    Move,
+    /// It leaves the pictures, and writes what it finds beside them.
     Look,
 }
 
@@ -22,21 +25,11 @@ pub enum Flow {
 #[derive(Debug)]
 pub struct Run {
     network: Network,
-    batch: usize,
-    /// The noisy pictures before and after a step, in turns, and what a look has found.
-    pictures: [wgpu::Buffer; 3],
-    /// Which of the first two is the present.
-    now: std::cell::Cell<usize>,
-    /// Preconditioning of each noise level: (input, skip, output, σ).
-    levels: wgpu::Buffer,
-    features: wgpu::Buffer,
-    /// Rows of [`StepRow`], as far apart as dynamic offsets must be.
-    steps: wgpu::Buffer,
-    stride: usize,
-    level_groups: Vec<wgpu::BindGroup>,
-    /// The bind groups of a step that goes from the first picture to the second, from the second to
-    /// the first, and of looks at either.
-    step_groups: [Vec<wgpu::BindGroup>; 4],
+    buffers: Arc<Buffers>,
+    /// Which of [`PICTURES`] is the present.
+    now: usize,
+    /// Which of [`SCORES`] is the next to be written.
+    score: usize,
 }
 
 impl Run {
@@ -45,210 +38,135 @@ impl Run {
     /// The most steps likewise.
     pub const STEPS: usize = 1024;
 
-    /// Allocates everything.
+    /// Allocates everything, or takes what a run left that is over.
     ///
     /// # Errors
     /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(network: &Network, batch: usize) -> Result<Self, FusedError> {
-        use wgpu::BufferUsages as Usage;
-        let parts = &*network.0;
-        let (gpu, plan) = (&parts.gpu, &parts.plan);
-        let limits = gpu.device().limits();
-        let most = limits.max_compute_workgroups_per_dimension;
-        if batch as u64 > u64::from(most) {
-            return Err(FusedError::Limit {
-                what: "the batch",
-                limit: "maxComputeWorkgroupsPerDimension",
-                needed: batch as u64,
-                available: u64::from(most),
-            });
-        }
-        let storage = |what, numbers: usize| {
-            gpu.buffer(what, 4 * numbers as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
-        };
-        let picture = || storage("the pictures", batch * plan.picture.dimension());
-        let pictures = [picture()?, picture()?, picture()?];
-        let levels = storage("the noise levels", 4 * Self::LEVELS)?;
-        let stride = (limits.min_uniform_buffer_offset_alignment as usize)
-            .next_multiple_of(size_of::<StepRow>());
-        let stride = stride.next_multiple_of(limits.min_uniform_buffer_offset_alignment as usize);
-        let usage = Usage::UNIFORM | Usage::COPY_DST;
-        // One more, for looks.
-        let steps = gpu.buffer("the steps", ((Self::STEPS + 1) * stride) as u64, usage)?;
-
-        let size = |operand: &Operand| match *operand {
-            Operand::Tensor(id) => {
-                let shape = &plan.tensors[id].shape;
-                shape.positions() * shape.channels()
+        let mut all = lock(&network.0.buffers);
+        let idle = |buffers: &Arc<Buffers>| Arc::strong_count(buffers) == 1;
+        let left = all.iter().find(|buffers| idle(buffers) && buffers.batch == batch).cloned();
+        let buffers = match left {
+            Some(buffers) => buffers,
+            None => {
+                all.retain(|buffers| !idle(buffers));
+                let buffers = Arc::new(Buffers::new(&network.0, batch)?);
+                all.push(Arc::clone(&buffers));
+                buffers
             }
-            Operand::Statistics(id) => 2 * parts.tiles[id] * plan.tensors[id].shape.channels(),
-            _ => 0,
         };
-        let kernels = |list: &[Compiled]| -> Vec<_> {
-            list.iter().map(|compiled| compiled.kernel.clone()).collect()
-        };
-        let lasting = [Operand::Tensor(FEATURES), Operand::Tensor(plan.table)];
-        let of_levels =
-            Layout::new(&kernels(&parts.levels), size, |operand| lasting.contains(operand));
-        let of_steps = Layout::new(&kernels(&parts.steps), size, |_| false);
-        let allocate = |layout: &Layout, count: usize| -> Result<Vec<_>, FusedError> {
-            layout.sizes.iter().map(|size| storage("the activations", size * count)).collect()
-        };
-        let level_buffers = allocate(&of_levels, Self::LEVELS)?;
-        let step_buffers = allocate(&of_steps, batch)?;
-        let lasting =
-            lasting.map(|operand| of_levels.find(&operand).map(|slot| level_buffers[slot].clone()));
-        let [Some(features), Some(table)] = lasting else {
-            return Err(FusedError::Fault("a plan without noise levels".to_owned()));
-        };
+        Ok(Self { network: network.clone(), buffers, now: 0, score: 0 })
+    }
 
-        let bind = |compiled: &Compiled,
-                    layout: &Layout,
-                    buffers: &[wgpu::Buffer],
-                    flow: [usize; 2]| {
-            let entries: Vec<_> = (0..)
-                .zip(&compiled.kernel.operands)
-                .map(|(binding, operand)| {
-                    let mut size = None;
-                    let mut offset = 0;
-                    let buffer = match operand {
-                        Operand::Parameters(range) => {
-                            offset = 4 * range.start as u64;
-                            size = wgpu::BufferSize::new(4 * range.len() as u64);
-                            &parts.parameters
-                        }
-                        Operand::Table => &table,
-                        Operand::Levels => &levels,
-                        Operand::Picture => &pictures[flow[0]],
-                        Operand::Next => &pictures[flow[1]],
-                        Operand::Step => {
-                            size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
-                            &steps
-                        }
-                        placed => layout.find(placed).map_or(&levels, |slot| &buffers[slot]),
-                    };
-                    let resource =
-                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-                    wgpu::BindGroupEntry { binding, resource }
-                })
-                .collect();
-            gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &compiled.bindings,
-                entries: &entries,
-            })
-        };
-        let level_groups = parts
-            .levels
-            .iter()
-            .map(|compiled| bind(compiled, &of_levels, &level_buffers, [0, 1]))
-            .collect();
-        let step_groups = [[0, 1], [1, 0], [0, 2], [1, 2]].map(|flow| {
-            parts
-                .steps
-                .iter()
-                .map(|compiled| bind(compiled, &of_steps, &step_buffers, flow))
-                .collect()
-        });
-        Ok(Self {
-            network: network.clone(),
-            batch,
-            pictures,
-            now: std::cell::Cell::new(0),
-            levels,
-            features,
-            steps,
-            stride,
-            level_groups,
-            step_groups,
-        })
+    fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) {
+        self.network.0.gpu.queue().write_buffer(buffer, offset as u64, bytes);
     }
 
     /// Replaces the noisy pictures.
     pub fn write_picture(&self, x: &[f32]) {
-        let queue = self.network.0.gpu.queue();
-        queue.write_buffer(self.present(), 0, bytemuck::cast_slice(x));
+        self.write(self.present(), 0, bytemuck::cast_slice(x));
     }
 
     /// The noisy pictures.
     pub fn present(&self) -> &wgpu::Buffer {
-        &self.pictures[self.now.get()]
+        &self.buffers.pictures[self.now]
     }
 
     /// What the last look has found.
     pub fn seen(&self) -> &wgpu::Buffer {
-        &self.pictures[2]
+        &self.buffers.pictures[SEEN]
+    }
+
+    /// Replaces what was observed.
+    pub fn write_observation(&self, observation: &Observation) {
+        let pairs = observation.target().iter().zip(observation.mask());
+        let pairs: Vec<[f32; 2]> = pairs.map(|(&target, &mask)| [target, mask]).collect();
+        self.write(&self.buffers.observation, 0, bytemuck::cast_slice(&pairs));
+    }
+
+    /// Replaces the weights of the two seeds in each picture's noise.
+    pub fn write_mixtures(&self, weights: &[[f32; 2]]) {
+        self.write(&self.buffers.mixtures, 0, bytemuck::cast_slice(weights));
     }
 
     /// Replaces some rows of the table of steps.
     pub fn write_steps(&self, first: usize, rows: &[StepRow]) {
-        let mut bytes = vec![0; rows.len() * self.stride];
-        for (row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(self.stride)) {
+        let stride = self.buffers.stride;
+        let mut bytes = vec![0; rows.len() * stride];
+        for (row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
             bytes[..size_of::<StepRow>()].copy_from_slice(bytemuck::bytes_of(row));
         }
-        let queue = self.network.0.gpu.queue();
-        queue.write_buffer(&self.steps, (first * self.stride) as u64, &bytes);
+        self.write(&self.buffers.steps, first * stride, &bytes);
     }
 
     /// Fills the tables with everything that depends on these σ, at most [`Self::LEVELS`], alone.
     pub fn submit_levels(&self, sigmas: &[f32]) {
-        let parts = &*self.network.0;
+        let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let (gpu, plan) = (&parts.gpu, &parts.plan);
-        let preconditioning = |&sigma: &f32| {
-            let c = plan.preconditioning.at(sigma);
-            [c.input, c.skip, c.output, sigma]
-        };
-        let rows: Vec<[f32; 4]> = sigmas.iter().map(preconditioning).collect();
-        gpu.queue().write_buffer(&self.levels, 0, bytemuck::cast_slice(&rows));
+        let rows: Vec<[f32; 4]> = sigmas.iter().map(|&sigma| plan.conditioning.at(sigma)).collect();
+        self.write(&buffers.levels, 0, bytemuck::cast_slice(&rows));
+        let (Some(buffer), Some([id, _])) = (&buffers.features, plan.embedding) else { return };
         // Channels come in fours, and so may features.
-        let width = plan.tensors[FEATURES].shape.channels();
+        let width = plan.tensors[id].shape.channels();
         let mut features = vec![0.0; sigmas.len() * width];
         for (sigma, row) in sigmas.iter().zip(features.chunks_exact_mut(width)) {
-            let values = sigma_features(*sigma, plan.features() / 2);
+            let values = plan.conditioning.features(*sigma);
             row[..values.len()].copy_from_slice(&values);
         }
-        gpu.queue().write_buffer(&self.features, 0, bytemuck::cast_slice(&features));
+        self.write(buffer, 0, bytemuck::cast_slice(&features));
 
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for (compiled, group) in parts.levels.iter().zip(&self.level_groups) {
-            let [x, y] = compiled.kernel.groups;
-            pass.set_pipeline(&compiled.pipeline);
-            pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(x, y, sigmas.len() as u32);
+        for (compiled, group) in parts.levels.iter().zip(&buffers.level_groups) {
+            launch(&mut pass, compiled, group, 0, sigmas.len());
         }
         drop(pass);
         gpu.queue().submit([encoder.finish()]);
     }
 
     /// Records and submits steps, each given by its row in the table of steps.
-    pub fn submit(&self, steps: impl IntoIterator<Item = (Flow, usize)>) -> wgpu::SubmissionIndex {
-        let parts = &*self.network.0;
+    pub fn submit(
+        &mut self,
+        steps: impl IntoIterator<Item = (Flow, usize)>,
+    ) -> wgpu::SubmissionIndex {
+        let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for (flow, row) in steps {
-            let now = self.now.get();
-            let groups = match flow {
-                Flow::Step => &self.step_groups[now],
-                Flow::Look => &self.step_groups[2 + now],
+            let offset = row * buffers.stride;
+            let to = match flow {
+                Flow::Step => PICTURES[1 - self.now],
+                Flow::Move => SCORES[self.score],
+                Flow::Look => SEEN,
             };
-            let offset = (row * self.stride) as u32;
-            for (compiled, group) in parts.steps.iter().zip(groups) {
-                let [x, y] = compiled.kernel.groups;
-                let stepped = compiled.kernel.operands.last() == Some(&Operand::Step);
-                pass.set_pipeline(&compiled.pipeline);
-                pass.set_bind_group(
-                    0,
-                    group,
-                    if stepped { std::slice::from_ref(&offset) } else { &[] },
-                );
-                pass.dispatch_workgroups(x, y, self.batch as u32);
+            for (compiled, group) in parts.steps.iter().zip(&buffers.step_groups[self.now][to]) {
+                launch(&mut pass, compiled, group, offset, buffers.batch);
             }
-            if flow == Flow::Step {
-                self.now.set(1 - now);
+            if flow == Flow::Move {
+                let group = &buffers.move_groups[self.now][self.score];
+                launch(&mut pass, &parts.mover, group, offset, buffers.batch);
+                self.score = 1 - self.score;
+            }
+            if flow != Flow::Look {
+                self.now = 1 - self.now;
             }
         }
         drop(pass);
         parts.gpu.queue().submit([encoder.finish()])
     }
+}
+
+fn launch(
+    pass: &mut wgpu::ComputePass<'_>,
+    Compiled { kernel, pipeline, .. }: &Compiled,
+    group: &wgpu::BindGroup,
+    offset: usize,
+    count: usize,
+) {
+    let offset = offset as u32;
+    let stepped = kernel.operands.last() == Some(&Operand::Step);
+    pass.set_pipeline(pipeline);
+    pass.set_bind_group(0, group, if stepped { std::slice::from_ref(&offset) } else { &[] });
+    let [x, y] = kernel.groups;
+    pass.dispatch_workgroups(x, y, count as u32);
 }

@@ -10,14 +10,16 @@ pub struct StepRow {
     pub row: u32,
     /// How much further the next picture's row is: 0 if all share one.
     pub row_stride: u32,
-    /// The number of the first chain.
+    /// The stream of the first chain's noise.
     pub first_chain: u32,
+    /// How much further the next chain's stream is: 0 if all draw the same.
+    pub chain_stride: u32,
+    /// The seed's lower word, and what its upper word adds to each index.
+    pub seed: [u32; 2],
+    /// Likewise of the seed at the other end of a path.
+    pub other: [u32; 2],
     /// The step under which noise is drawn.
     pub noise_step: u32,
-    /// The seed's lower word.
-    pub seed_low: u32,
-    /// What the seed's upper word adds to each index.
-    pub seed_high: u32,
     /// The factor of the picture.
     pub keep: f32,
     /// The factor of the score.
@@ -26,8 +28,33 @@ pub struct StepRow {
     pub noise: f32,
     /// The factor of the picture before the last step.
     pub back: f32,
+    /// What follows where the last layer only asks.
+    pub then: Move,
     /// Uniforms are multiples of 16 bytes.
-    pub padding: [u32; 2],
+    pub padding: u32,
+}
+
+/// What `kernels/move.wgsl` does once the score is there.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+pub struct Move {
+    /// The factor of the score.
+    pub gain: f32,
+    /// The factor of the score of the step before.
+    pub previous: f32,
+    /// The factor of the noise.
+    pub noise: f32,
+    /// Where the step's size is measured, that size times ‖s‖²; 0 where the size is known.
+    pub signal: f32,
+    /// The least that ‖s‖² counts for.
+    pub bound: f32,
+    /// The step whose noise an observation is given.
+    pub observed_step: u32,
+    /// How much of it.
+    pub observed_sigma: f32,
+    /// The size of the blocks whose means are observed: channels, height and width, all 0 where
+    /// nothing is.
+    pub block: [u32; 3],
 }
 
 impl StepRow {

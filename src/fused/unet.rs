@@ -1,8 +1,10 @@
 //! The U-Net of [`crate::net::unet`] as a plan.
 
 use super::builder::{Builder, Output};
+use super::conditioning::Conditioning;
 use super::error::FusedError;
-use super::plan::{Id, Plan, Term};
+use super::layer::Layer;
+use super::plan::{Activation, Id, Plan, Term};
 use crate::net::UNetDescription;
 use crate::net::weights::Weights;
 
@@ -12,7 +14,8 @@ use crate::net::weights::Weights;
 /// [`FusedError::Weights`] names a tensor that the weights lack.
 pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
     let UNetDescription { picture, preconditioning, groups, embedding, .. } = *sizes;
-    let builder = Builder::new(weights, picture, preconditioning, groups, embedding);
+    let conditioning = Conditioning::Continuous(preconditioning, embedding);
+    let builder = Builder::new(weights, picture, conditioning);
     let mut net = UNet { sizes, b: builder };
 
     let widths = &sizes.widths;
@@ -35,9 +38,9 @@ pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedErr
             x = net.layer(&name, Output::Doubled(widths[level - 1]), Term::pointwise(x))?;
         }
     }
-    x = net.b.norm("head_norm", &[x], true)?;
+    x = net.b.norm("head_norm", &[x], groups, Activation::Silu)?;
     net.layer("head", Output::Picture(sizes.patch), Term::square(x))?;
-    net.b.finish("embedding.first", "embedding.second")
+    net.b.finish_embedded(embedding, "embedding.first", "embedding.second")
 }
 
 struct UNet<'a> {
@@ -60,32 +63,34 @@ impl UNet<'_> {
 
     /// A residual block over concatenated inputs.
     fn residual(&mut self, name: &str, inputs: &[Id], width: usize) -> Result<Id, FusedError> {
-        let h = self.b.norm(&format!("{name}.norm1"), inputs, true)?;
+        let groups = self.sizes.groups;
+        let h = self.b.norm(&format!("{name}.norm1"), inputs, groups, Activation::Silu)?;
         let h = self.layer(&format!("{name}.conv1"), Output::Channels(width), Term::square(h))?;
-        let h = self.b.modulated(&format!("{name}.modulation"), h);
+        let h = self.b.modulated(&format!("{name}.modulation"), h, groups);
 
-        let mut layers = vec![(format!("{name}.conv2"), vec![Term::square(h)])];
-        let residual = match *inputs {
-            [x] => Some(x),
+        let mut layers = vec![Layer::new(format!("{name}.conv2"), [Term::square(h)])];
+        let residuals = match inputs {
+            [_] => inputs,
             _ => {
-                let terms = inputs.iter().map(|&x| Term::pointwise(x)).collect();
-                layers.push((format!("{name}.shortcut"), terms));
-                None
+                let terms: Vec<Term> = inputs.iter().map(|&x| Term::pointwise(x)).collect();
+                layers.push(Layer::new(format!("{name}.shortcut"), terms));
+                &[]
             }
         };
-        self.b.conv(Output::Channels(width), &layers, residual)
+        self.b.conv(Output::Channels(width), &layers, residuals, Activation::None)
     }
 
     fn attention(&mut self, name: &str, x: Id, width: usize) -> Result<Id, FusedError> {
-        let h = self.b.norm(&format!("{name}.norm"), &[x], false)?;
+        let groups = self.sizes.groups;
+        let h = self.b.norm(&format!("{name}.norm"), &[x], groups, Activation::None)?;
         let qkv = format!("{name}.qkv");
         let qkv = self.layer(&qkv, Output::Channels(3 * width), Term::pointwise(h))?;
         let mixed = self.b.attention(qkv, self.sizes.heads);
-        let out = (format!("{name}.out"), vec![Term::pointwise(mixed)]);
-        self.b.conv(Output::Channels(width), &[out], Some(x))
+        let out = Layer::new(format!("{name}.out"), [Term::pointwise(mixed)]);
+        self.b.conv(Output::Channels(width), &[out], &[x], Activation::None)
     }
 
     fn layer(&mut self, name: &str, output: Output, term: Term) -> Result<Id, FusedError> {
-        self.b.conv(output, &[(name.to_owned(), vec![term])], None)
+        self.b.conv(output, &[Layer::new(name, [term])], &[], Activation::None)
     }
 }

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor};
 use self::noise::Noise;
 use self::observed::Observed;
 use super::guide::Guide;
-use super::program::{Program, Step, Update};
+use super::program::{Program, Step, Update, corrector_signal};
 use super::steering::{Steering, SteeringError};
 use crate::net::{Network, Picture};
 
@@ -196,7 +196,7 @@ impl Chain {
 /// [`super::program::corrector_size`] of each chain: N × 1 × 1 × 1.
 fn corrector_sizes(snr: f32, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
     let [n, channels, height, width] = score.dims();
-    let signal = 2.0 * snr * snr * (channels * height * width) as f32;
+    let signal = corrector_signal(snr, channels * height * width);
     let norm2: Tensor<2> = score.clone().square().flatten::<2>(1, 3).sum_dim(1);
     let norm2 = norm2.clamp_min(signal / (sigma * sigma)).reshape([n, 1, 1, 1]);
     norm2.recip() * signal

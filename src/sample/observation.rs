@@ -151,7 +151,7 @@ impl Observation {
 
     /// `x ← (I − P) x + P (y + σ z)` for one picture, C × H × W. Exact where blocks are single
     /// pixels.
-    pub(super) fn impose(&self, x: &mut [f32], sigma: f32, z: &[f32]) {
+    pub(crate) fn impose(&self, x: &mut [f32], sigma: f32, z: &[f32]) {
         let (means, noise) = (self.block_means(x), self.block_means(z));
         for (index, x) in x.iter_mut().enumerate() {
             if self.mask[index] > 0.0 {

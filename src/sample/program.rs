@@ -85,9 +85,14 @@ impl Update {
 /// The size ε of a corrector's step at σ, for a chain of `dimension` pixels whose score has the
 /// squared norm `norm2`: see [`Update::Corrector`].
 pub fn corrector_size(snr: f32, sigma: f32, dimension: usize, norm2: f32) -> f32 {
-    let signal = 2.0 * snr * snr * dimension as f32;
+    let signal = corrector_signal(snr, dimension);
     // The bound on ε as one on the norm: nothing is divided by zero.
     signal / norm2.max(signal / (sigma * sigma))
+}
+
+/// A corrector's size times the squared norm of the score, where the bound does not hold.
+pub(crate) fn corrector_signal(snr: f32, dimension: usize) -> f32 {
+    2.0 * snr * snr * dimension as f32
 }
 
 /// A chain's whole plan: a chain is shared as (model, program, steering, seed).

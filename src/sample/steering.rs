@@ -69,7 +69,7 @@ pub enum SteeringError {
 /// The noise of one chain: a mixture of up to two streams, `weights[0] · z(seed, stream) +
 /// weights[1] · z(other, stream)`, whose squared weights sum to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Mixture {
+pub(crate) struct Mixture {
     pub stream: u32,
     pub weights: [f32; 2],
     pub other: Option<u64>,
@@ -114,7 +114,7 @@ impl Steering {
     }
 
     /// What a chain's noise is mixed from.
-    pub(super) fn mixture(&self, chain: u32) -> Mixture {
+    pub(crate) fn mixture(&self, chain: u32) -> Mixture {
         match self.path {
             None => Mixture { stream: chain, weights: [1.0, 0.0], other: None },
             Some(Path { to: End::Picture(_), .. }) => {
@@ -139,7 +139,7 @@ impl Steering {
     }
 
     /// The normal numbers of a chain and a step.
-    pub(super) fn fill_normal(&self, seed: u64, chain: u32, step: u32, z: &mut [f32]) {
+    pub(crate) fn fill_normal(&self, seed: u64, chain: u32, step: u32, z: &mut [f32]) {
         let Mixture { stream, weights: [here, there], other } = self.mixture(chain);
         Key { seed, stream, step }.fill_normal(z);
         if let Some(seed) = other {

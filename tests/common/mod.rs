@@ -41,7 +41,10 @@ pub fn weights(architecture: &Architecture) -> Weights {
         Key { seed: 5, stream, step: 0 }.fill_normal(&mut values);
         let (scale, shift) = match shape.len() {
             1 => (0.1, if name.ends_with("gamma") { 1.0 } else { 0.0 }),
-            _ if name.starts_with("head") => (0.3 * (fan_in as f32).sqrt().recip(), 0.0),
+            _ if name.ends_with("table") => (0.3, 0.7),
+            _ if name.starts_with("head") || name.starts_with("end.") => {
+                (0.3 * (fan_in as f32).sqrt().recip(), 0.0)
+            }
             _ => ((fan_in as f32).sqrt().recip(), 0.0),
         };
         values.iter_mut().for_each(|value| *value = *value * scale + shift);

@@ -162,10 +162,9 @@ fn described(looked: &Looked) -> String {
 }
 
 impl Session<'_> {
-    fn engine(&self, settings: &Settings) -> anyhow::Result<Engine> {
+    fn engine(&self) -> anyhow::Result<Engine> {
         let Eval { engine, ref device, .. } = *self.arguments;
-        let (program, steering) = (settings.program()?, Steering::default());
-        Engine::new(engine, device.as_deref(), self.model.clone(), &program, &steering)
+        Engine::new(engine, device.as_deref(), self.model.clone())
     }
 
     /// Draws `n` samples.
@@ -199,7 +198,7 @@ impl Session<'_> {
     fn report(mut self) -> anyhow::Result<()> {
         let settings = self.arguments.settings.over(&self.model.card)?;
         let nfe = settings.program()?.nfe();
-        let engine = self.engine(&settings)?;
+        let engine = self.engine()?;
         let drawn = self.draw(&engine, &settings, self.arguments.n)?;
         let engine = engine.name();
 

@@ -59,6 +59,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         "", "NFE", "distance", "floors", "precision", "recall"
     );
 
+    let engine = session.engine()?;
     let mut points: Vec<Point> = Vec::new();
     // The cheap ones first: there is something to see soon.
     for &nfe in &arguments.nfe {
@@ -68,7 +69,6 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                     continue;
                 }
                 let Some(settings) = preset(sampler, churned, nfe, recommended) else { continue };
-                let engine = session.engine(&settings)?;
                 let drawn = session.draw(&engine, &settings, arguments.n)?;
                 let measured = reference.measure(&drawn.pictures);
                 let name = [sampler.name(), if churned { ", churned" } else { "" }].concat();

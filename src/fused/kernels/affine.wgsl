@@ -13,6 +13,10 @@ fn affine_row(n: u32) -> u32 {
 $if MODULATED
     return (step.row + n * step.row_stride) * ROW + OFFSET;
 $else
+$if INDEXED
+    return u32(levels[step.row + n * step.row_stride].w) * ROW;
+$else
     return 0u;
+$end
 $end
 }

@@ -17,7 +17,12 @@ $for s in COLUMNS
         let line = (n * HEIGHT + y) * FOLD + part / FOLD;
         let at = ((line * WIDTH + x) * FOLD + part % FOLD) * CHANNELS + channel;
 $for p in PIXELS
-        let value$p = $if SILU silu(sum$px$s) $else sum$px$s $end $if RESIDUAL + residual[at + $p * FOLD * CHANNELS] $end;
+        let value$p = activated(
+            sum$px$s
+$for r in RESIDUALS
+            + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else residual$r[at + $p * FOLD * CHANNELS] $end
+$end
+        );
         to[at + $p * FOLD * CHANNELS] = value$p;
 $end
 $if STATISTICS

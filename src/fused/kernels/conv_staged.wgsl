@@ -8,33 +8,22 @@
 
 var<workgroup> stage: array<vec4f, STAGE>;
 $if NORM
-var<workgroup> moments: array<vec2f, NORM_CHANNELS>;
 var<workgroup> scales: array<f32, NORM_CHANNELS>;
 var<workgroup> shifts: array<f32, NORM_CHANNELS>;
 
-// Scale and shift of each channel, from the moments of the tiles that its writer left.
+// Scale and shift of each channel.
 fn normalisation(n: u32, index: u32) {
-    for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
-$for t in SOURCES
-        if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
-            let first = n * TILES_OF_$t * STRIDE_OF_$t + channel - BEGIN_$t;
-            var mean = 0.0;
-            for (var tile = 0u; tile < TILES_OF_$t; tile++) {
-                mean += statistics$t[first + tile * STRIDE_OF_$t].x * (1.0 / f32(TILES_OF_$t));
-            }
-            var spread = 0.0;
-            for (var tile = 0u; tile < TILES_OF_$t; tile++) {
-                let part = statistics$t[first + tile * STRIDE_OF_$t];
-                let off = part.x - mean;
-                spread += part.y + f32(POSITIONS / TILES_OF_$t) * off * off;
-            }
-            moments[channel] = vec2f(mean, spread);
-        }
-$end
-    }
-    workgroupBarrier();
+    gather_moments(n, index);
     let row = affine_row(n);
+$if INSTANCE
+    let among = among_channels();
+$end
     for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
+$if INSTANCE
+        let affined = instance_affine(channel, row, among);
+        scales[channel] = affined.x;
+        shifts[channel] = affined.y;
+$else
         let first = unpadded(channel) / SIZE * SIZE;
         var mean = 0.0;
         var spread = 0.0;
@@ -53,6 +42,7 @@ $end
         let scale = affine[row + channel] * inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
         scales[channel] = scale;
         shifts[channel] = affine[row + NORM_CHANNELS + channel] - mean * scale;
+$end
     }
     workgroupBarrier();
 }
@@ -103,9 +93,9 @@ $if NORM_$t
                 let scale = vec4f(scales[c * 4], scales[c * 4 + 1], scales[c * 4 + 2], scales[c * 4 + 3]);
                 let shift = vec4f(shifts[c * 4], shifts[c * 4 + 1], shifts[c * 4 + 2], shifts[c * 4 + 3]);
                 value = value * scale + shift;
-$if NORM_SILU
-                value = value / (1.0 + exp(-value));
 $end
+$if PREPARED_$t
+                value = prepared(value);
 $end
             }
             stage[i] = value;

@@ -15,7 +15,7 @@ fn finish(n: u32, y: u32, x: u32, column: u32, raw: f32) {
     let score = level.y * (pixel - MEAN) + level.z * raw;
     var next = step.keep * pixel + step.gain * score;
     if step.noise > 0.0 {
-        next += step.noise * normal(index, step.first_chain + n);
+        next += step.noise * normal(index, n, step.noise_step, step.seed);
     }
     if step.back != 0.0 {
         next += step.back * to[at];

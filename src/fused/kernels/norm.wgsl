@@ -1,14 +1,23 @@
-// Group normalisation of one tensor, or of several whose channels follow each other, then SiLU.
+// A normalisation of one tensor, or of several whose channels follow each other, then an activation.
 //
 // One invocation takes one channel of one picture. The kernels that wrote the sources left the
 // mean and the squared deviations of each of their tiles, so that the moments of a group come from
-// a few numbers (Chan, Golub & LeVeque 1979) and its pixels are read once.
+// a few numbers and its pixels are read once.
 
 @compute @workgroup_size(GROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) index: u32) {
     let channel = id.x;
     let n = id.z;
-    if channel >= CHANNELS { return; }
+$if INSTANCE
+    gather_moments(n, index);
+    if channel >= NORM_CHANNELS { return; }
+    let affined = instance_affine(channel, affine_row(n), among_channels());
+    let scale = affined.x;
+    let shift = affined.y;
+$else
+    if channel >= NORM_CHANNELS { return; }
+$end
+$if GROUPS
 
     let first = unpadded(channel) / SIZE * SIZE;
 
@@ -35,12 +44,13 @@ $end
 
     let row = affine_row(n);
     let scale = affine[row + channel] * deviation;
-    let shift = affine[row + CHANNELS + channel] - mean * scale;
+    let shift = affine[row + NORM_CHANNELS + channel] - mean * scale;
+$end
 $for t in SOURCES
     if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
         for (var i = n * POSITIONS; i < (n + 1) * POSITIONS; i++) {
-            let value = source$t[i * STRIDE_OF_$t + channel - BEGIN_$t] * scale + shift;
-            to[i * CHANNELS + channel] = $if SILU silu(value) $else value $end;
+            let value = source$t[i * STRIDE_OF_$t + channel - BEGIN_$t];
+            to[i * NORM_CHANNELS + channel] = activated($if NORM value * scale + shift $else value $end);
         }
     }
 $end

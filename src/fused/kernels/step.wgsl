@@ -4,13 +4,28 @@ struct Step {
     // picture's is: 0 if all share it.
     row: u32,
     row_stride: u32,
+    // Likewise the stream of the noise: 0 if all draw the same.
     first_chain: u32,
-    // The third and fourth word that the noise is keyed by, and what is added to its first.
+    chain_stride: u32,
+    // What the seed adds to the words that noise is keyed by, and what the other end of a path adds:
+    // (to the fourth, to the first).
+    seed: vec2u,
+    other: vec2u,
     noise_step: u32,
-    seed_low: u32,
-    seed_high: u32,
+    // What the network's last layer makes of the picture: see finish.wgsl.
     keep: f32,
     gain: f32,
     noise: f32,
     back: f32,
+    // What is made of the picture and the score afterwards: see move.wgsl.
+    move_gain: f32,
+    move_previous: f32,
+    move_noise: f32,
+    signal: f32,
+    bound: f32,
+    observed_step: u32,
+    observed_sigma: f32,
+    block_channels: u32,
+    block_height: u32,
+    block_width: u32,
 }

@@ -1,8 +1,8 @@
 //! Convolutions as shaders, in either style.
 
-use super::super::plan::{Conv, Norm, Target, Term};
+use super::super::plan::{Conv, Norm, Scaling, Target, Term};
 use super::super::template::Values;
-use super::{Kernel, Lowering, Operand, Text};
+use super::{Kernel, Lowering, Operand, Text, activates};
 
 /// The most neighbours of a row that one invocation computes, and the most sums that it holds.
 /// Twice as many sums run a tenth faster on software adapters, and compile for twice as long.
@@ -98,9 +98,10 @@ impl Lowering<'_> {
         let mut memory = self.memory / 16;
         for (t, term) in conv.terms.iter().enumerate() {
             let Some(&norm) = self.norms.get(&term.source) else { continue };
-            kernel.values.flag(format!("NORM_{t}"), true);
-            self.normalised(&mut kernel, norm);
-            memory -= self.shape(norm.to).channels();
+            let scales = self.prepared(&mut kernel, norm);
+            kernel.values.flag(format!("NORM_{t}"), scales);
+            kernel.values.flag(format!("PREPARED_{t}"), true);
+            memory -= if scales { self.shape(norm.to).channels() } else { 0 };
         }
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
@@ -128,12 +129,16 @@ impl Lowering<'_> {
         self.output(kernel, conv, &tiling, groups)
     }
 
-    /// What a kernel has to know that normalises what it reads.
-    fn normalised(&self, kernel: &mut Text, norm: &Norm) {
-        kernel.values.flag("NORM", true);
-        kernel.values.flag("NORM_SILU", norm.silu);
-        kernel.values.size("NORM_CHANNELS", self.shape(norm.to).channels());
-        self.moments(kernel, norm);
+    /// What a kernel has to know that normalises and activates what it reads; returns whether it
+    /// normalises.
+    fn prepared(&self, kernel: &mut Text, norm: &Norm) -> bool {
+        activates(&mut kernel.values, "READS_", norm.activation);
+        if matches!(norm.scaling, Scaling::None) {
+            return false;
+        }
+        self.scaling(kernel, norm);
+        kernel.add_helper(include_str!("../kernels/moments.wgsl"));
+        true
     }
 
     /// The sizes that either style needs.
@@ -173,11 +178,18 @@ impl Lowering<'_> {
         tiling: &Tiling,
         groups: [usize; 2],
     ) -> Kernel {
-        kernel.values.flag("SILU", conv.silu);
-        if let Some(id) = conv.residual {
-            kernel.values.flag("RESIDUAL", true);
-            kernel.read("residual", Operand::Tensor(id));
+        activates(&mut kernel.values, "", conv.activation);
+        kernel.values.size("RESIDUALS", conv.residuals.len());
+        for (r, &id) in conv.residuals.iter().enumerate() {
+            let shape = self.shape(id);
+            let resized = [shape.height, shape.width] != conv.grid.map(|side| side * conv.fold);
+            kernel.values.flag(format!("RESIZED_{r}"), resized);
+            kernel.values.size(format!("HEIGHT_OF_{r}"), shape.height);
+            kernel.values.size(format!("WIDTH_OF_{r}"), shape.width);
+            kernel.read(format!("residual{r}"), Operand::Tensor(id));
         }
+        kernel.add_helper(include_str!("../kernels/activation.wgsl"));
+        kernel.add_helper(include_str!("../kernels/resize.wgsl"));
         let kernel = kernel.then(include_str!("../kernels/conv_out.wgsl"));
         match conv.to {
             Target::Tensor(id) => self.tensor(kernel, conv, tiling, id).finish(groups),
@@ -197,17 +209,16 @@ impl Lowering<'_> {
             kernel.values.flag("STATISTICS", true);
             kernel.write("statistics", "vec2f", Operand::Statistics(id));
         }
-        kernel.helper(include_str!("../kernels/silu.wgsl"))
+        kernel
     }
 
     fn head(&self, mut kernel: Text, conv: &Conv) -> Text {
         kernel.values.flag("HEAD", true);
         self.picture(&mut kernel.values, conv.fold);
         kernel.read("picture", Operand::Picture);
-        kernel.read_as("levels", "vec4f", Operand::Levels);
+        kernel.levels();
         kernel.write("to", "f32", Operand::Next);
         kernel
-            .with_step()
             .helper(include_str!("../kernels/random.wgsl"))
             .helper(include_str!("../kernels/normal.wgsl"))
             .helper(include_str!("../kernels/finish.wgsl"))

@@ -2,11 +2,12 @@
 //! workgroups it takes.
 
 mod conv;
+mod norm;
 mod text;
 
 use std::collections::BTreeMap;
 
-use super::plan::{Affine, Id, Launch, Norm, Plan, Shape};
+use super::plan::{Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Target};
 use super::template::Values;
 use text::Text;
 
@@ -17,6 +18,8 @@ pub enum Operand {
     Tensor(Id),
     /// The moments of a tensor's tiles.
     Statistics(Id),
+    /// The moments of a tensor, where its tiles are many.
+    Summary(Id),
     /// A slice of the parameters.
     Parameters(std::ops::Range<usize>),
     /// The table of what depends on σ.
@@ -25,8 +28,16 @@ pub enum Operand {
     Levels,
     /// The noisy pictures before the step.
     Picture,
-    /// The noisy pictures after it.
+    /// The noisy pictures after it, or what was asked of the network.
     Next,
+    /// The score of the step, where it was asked for by itself.
+    Score,
+    /// The score of the step before.
+    Before,
+    /// What was observed, and a mask.
+    Observation,
+    /// The weights of the two seeds in each picture's noise.
+    Mixtures,
     /// The step's own numbers, found by a dynamic offset.
     Step,
 }
@@ -58,6 +69,8 @@ pub struct Lowered {
     pub levels: Vec<Kernel>,
     /// Those of [`Plan::steps`].
     pub steps: Vec<Kernel>,
+    /// What follows a step that only asks: `kernels/move.wgsl`.
+    pub mover: Kernel,
     /// For each tensor, how many parts of moments each channel has; 0 where nobody asks.
     pub tiles: Vec<usize>,
 }
@@ -75,11 +88,20 @@ pub enum Style {
 /// Turns a plan into kernels. Workgroups share at most `memory` bytes.
 pub fn lower(plan: &Plan, style: Style, memory: usize) -> Lowered {
     // Where its scales and shifts leave enough memory for what is scaled.
-    let fits = |norm: &&Norm| 16 * plan.tensors[norm.to].shape.channels() <= memory / 2;
+    let fits = |norm: &&Norm| {
+        matches!(norm.scaling, Scaling::None)
+            || 16 * plan.tensors[norm.to].shape.channels() <= memory / 2
+    };
+    let pooled = |norm: &&Norm| {
+        let pools =
+            |launch: &Launch| matches!(*launch, Launch::Pool { from, .. } if from == norm.to);
+        plan.steps.iter().any(pools)
+    };
     let norms = match style {
         Style::Direct => BTreeMap::new(),
         Style::Staged => {
-            plan.steps.iter().filter_map(norm).filter(fits).map(|norm| (norm.to, norm)).collect()
+            let norms = plan.steps.iter().filter_map(norm);
+            norms.filter(fits).filter(|norm| !pooled(norm)).map(|norm| (norm.to, norm)).collect()
         }
     };
     let tiles = vec![0; plan.tensors.len()];
@@ -92,8 +114,14 @@ pub fn lower(plan: &Plan, style: Style, memory: usize) -> Lowered {
         if norm(launch).is_none_or(|norm| !lowering.norms.contains_key(&norm.to)) {
             steps.push(lowering.launch(launch));
         }
+        if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
+            && lowering.is_summarised(id)
+        {
+            steps.push(lowering.summary(id));
+        }
     }
-    Lowered { levels, steps, tiles: lowering.tiles }
+    let mover = lowering.mover();
+    Lowered { levels, steps, mover, tiles: lowering.tiles }
 }
 
 fn norm(launch: &Launch) -> Option<&Norm> {
@@ -113,11 +141,11 @@ struct Lowering<'a> {
     tiles: Vec<usize>,
 }
 
-/// Added to variances, as Burn does.
-const EPSILON: f32 = 1e-5;
-
 /// The size of workgroups where nothing else decides.
 const GROUP: usize = 64;
+
+/// The invocations that share a picture where it is moved; a power of two.
+const MOVER_GROUP: usize = 256;
 
 impl Lowering<'_> {
     fn launch(&mut self, launch: &Launch) -> Kernel {
@@ -129,6 +157,7 @@ impl Lowering<'_> {
                 Style::Staged => self.staged(conv),
             },
             Launch::Attention { qkv, heads, to } => self.attention(*qkv, *heads, *to),
+            Launch::Pool { from, pooling, reach, to } => self.pool(*from, *pooling, *reach, *to),
         }
     }
 
@@ -143,10 +172,27 @@ impl Lowering<'_> {
         kernel.values.size("CHANNELS", shape.channels());
         kernel.values.size("GROUP", GROUP);
         kernel.read("picture", Operand::Picture);
-        kernel.read_as("levels", "vec4f", Operand::Levels);
+        kernel.levels();
         kernel.write("to", "f32", Operand::Tensor(to));
         let numbers = shape.positions() * shape.channels();
-        kernel.with_step().finish([numbers.div_ceil(GROUP), 1])
+        kernel.finish([numbers.div_ceil(GROUP), 1])
+    }
+
+    fn mover(&self) -> Kernel {
+        let mut kernel = Text::new(include_str!("../kernels/move.wgsl"));
+        self.picture(&mut kernel.values, 1);
+        kernel.values.size("GROUP", MOVER_GROUP);
+        kernel.read("picture", Operand::Picture);
+        kernel.read("score", Operand::Score);
+        kernel.read("before", Operand::Before);
+        kernel.read_as("observation", "vec2f", Operand::Observation);
+        kernel.read_as("mixtures", "vec2f", Operand::Mixtures);
+        kernel.write("to", "f32", Operand::Next);
+        kernel.step = true;
+        kernel
+            .helper(include_str!("../kernels/random.wgsl"))
+            .helper(include_str!("../kernels/normal.wgsl"))
+            .finish([1, 1])
     }
 
     /// What a kernel that sees pictures has to know of them.
@@ -157,61 +203,21 @@ impl Lowering<'_> {
         values.size("HEIGHT", picture.height / patch);
         values.size("WIDTH", picture.width / patch);
         values.size("DIMENSION", picture.dimension());
-        values.float("MEAN", self.plan.preconditioning.mean);
+        values.float("MEAN", self.plan.conditioning.mean());
     }
 
-    fn norm(&self, norm: &Norm) -> Kernel {
-        let to = self.shape(norm.to);
-        let mut kernel = Text::new(include_str!("../kernels/norm.wgsl"));
-        let group = GROUP.min(to.channels());
-        kernel.values.size("CHANNELS", to.channels());
-        kernel.values.size("GROUP", group);
-        kernel.values.flag("SILU", norm.silu);
-        self.moments(&mut kernel, norm);
-        for (t, &id) in norm.from.iter().enumerate() {
-            kernel.read(format!("source{t}"), Operand::Tensor(id));
-        }
-        kernel.write("to", "f32", Operand::Tensor(norm.to));
-        let groups = to.channels().div_ceil(group);
-        kernel.helper(include_str!("../kernels/silu.wgsl")).finish([groups, 1])
-    }
-
-    /// What a kernel has to know to find a normalisation's scales and shifts: the moments of the
-    /// sources' tiles, and where the affine part is.
-    fn moments(&self, kernel: &mut Text, norm: &Norm) {
-        let to = self.shape(norm.to);
-        let values = &mut kernel.values;
-        values.size("SOURCES", norm.from.len());
-        values.size("POSITIONS", to.positions());
-        values.size("SIZE", to.segments.iter().sum::<usize>() / norm.groups);
-        values.float("EPSILON", EPSILON);
-        let (mut begin, mut real) = (0, 0);
-        for (t, &id) in norm.from.iter().enumerate() {
-            let width = self.shape(id).channels();
-            values.size(format!("BEGIN_{t}"), begin);
-            values.size(format!("STRIDE_OF_{t}"), width);
-            values.size(format!("REAL_{t}"), real);
-            values.size(format!("TILES_OF_{t}"), self.tiles[id]);
-            begin += width;
-            real += self.shape(id).segments[0];
-            values.size(format!("REAL_END_{t}"), real);
-        }
-        for (t, &id) in norm.from.iter().enumerate() {
-            kernel.read_as(format!("statistics{t}"), "vec2f", Operand::Statistics(id));
-        }
-        kernel.add_helper(include_str!("../kernels/affine.wgsl"));
-        match &norm.affine {
-            Affine::Parameters(range) => {
-                kernel.read("affine", Operand::Parameters(range.clone()));
-            }
-            Affine::Table(offset) => {
-                kernel.values.flag("MODULATED", true);
-                kernel.values.size("ROW", self.plan.row());
-                kernel.values.size("OFFSET", *offset);
-                kernel.read("affine", Operand::Table);
-                kernel.step = true;
-            }
-        }
+    fn pool(&self, from: Id, pooling: Pooling, reach: usize, to: Id) -> Kernel {
+        let shape = self.shape(to);
+        let mut kernel = Text::new(include_str!("../kernels/pool.wgsl"));
+        kernel.values.size("GROUP", GROUP);
+        kernel.values.size("QUADS", shape.channels() / 4);
+        kernel.values.size("HEIGHT", shape.height);
+        kernel.values.size("WIDTH", shape.width);
+        kernel.values.size("REACH", reach);
+        kernel.values.flag("MAXIMUM", pooling == Pooling::Maximum);
+        kernel.read_as("source", "vec4f", Operand::Tensor(from));
+        kernel.write("to", "vec4f", Operand::Tensor(to));
+        kernel.finish([(shape.positions() * shape.channels() / 4).div_ceil(GROUP), 1])
     }
 
     fn attention(&self, qkv: Id, heads: usize, to: Id) -> Kernel {
@@ -238,50 +244,90 @@ impl Lowering<'_> {
     }
 }
 
+/// Tells a template which activation it has to take; the flags' names begin with `prefix`.
+fn activates(values: &mut Values, prefix: &str, activation: Activation) {
+    values.flag([prefix, "SILU"].concat(), activation == Activation::Silu);
+    values.flag([prefix, "ELU"].concat(), activation == Activation::Elu);
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::unet;
+    use super::super::{refinenet, unet};
     use super::*;
     use crate::net::weights::{Array, Weights};
-    use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
+    use crate::net::{
+        Architecture, Depth, Picture, Preconditioning, RefineNetDescription, UNetDescription,
+        Variant,
+    };
+    use crate::noise::Ladder;
 
-    /// What WebGPU promises on every device, whatever the network.
+    const PICTURE: Picture = Picture { channels: 3, height: 64, width: 64 };
+
+    fn plan(architecture: &Architecture) -> Plan {
+        let zeros = |shape: Vec<usize>| Array { values: vec![0.0; shape.iter().product()], shape };
+        let tensors = architecture.tensors();
+        let weights: Weights =
+            tensors.into_iter().map(|(name, shape)| (name, zeros(shape))).collect();
+        let plan = match architecture {
+            Architecture::UNet(sizes) => unet::plan(sizes, &weights),
+            Architecture::RefineNet(sizes) => refinenet::plan(sizes, &weights),
+        };
+        plan.expect("all weights are there")
+    }
+
+    /// Lowers a network in either style, and holds its kernels to what WebGPU promises on every
+    /// device. Returns how many there are.
+    fn launches(plan: &Plan) -> [usize; 2] {
+        [Style::Direct, Style::Staged].map(|style| {
+            let lowered = lower(plan, style, 1 << 14);
+            for kernel in lowered.levels.iter().chain(&lowered.steps).chain([&lowered.mover]) {
+                let storage = kernel.operands.iter().filter(|&o| *o != Operand::Step).count();
+                assert!(storage <= 8, "{storage} buffers:\n{}", kernel.source);
+                let size = |name: &str| {
+                    let constant = format!("const {name} = ");
+                    let rest = kernel.source.split(&constant).nth(1)?;
+                    rest.split('u').next()?.parse::<usize>().ok()
+                };
+                let invocations = size("GROUP_LANES").unwrap_or(1)
+                    * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1));
+                assert!(invocations <= 256, "{invocations} invocations");
+                let stage = size("STAGE").map_or(0, |stage| 16 * stage);
+                let norm = size("NORM_CHANNELS").unwrap_or(0);
+                let norm = norm * if stage > 0 { 16 } else { 8 };
+                assert!(stage + norm <= 1 << 14, "{stage} + {norm} bytes of workgroup memory");
+                assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
+            }
+            lowered.steps.len()
+        })
+    }
+
     #[test]
-    fn every_kernel_fits_every_device() {
-        let picture = Picture { channels: 3, height: 64, width: 64 };
+    fn every_kernel_of_a_unet_fits_every_device() {
         let scale = Preconditioning { mean: 0.5, deviation: 0.2 };
         for widths in [vec![48, 96], vec![64, 128, 512], vec![8, 24], vec![1024]] {
             let attention = vec![true; widths.len()];
             // Normalisations of very many channels stay passes of their own.
             let narrow = widths[0] < 1024;
             let sizes =
-                UNetDescription { widths, attention, ..UNetDescription::new(picture, scale) };
-            let tensors = Architecture::UNet(sizes.clone()).tensors();
-            let zeros =
-                |shape: Vec<usize>| Array { values: vec![0.0; shape.iter().product()], shape };
-            let weights: Weights =
-                tensors.into_iter().map(|(name, shape)| (name, zeros(shape))).collect();
-            let plan = unet::plan(&sizes, &weights).expect("all weights are there");
-            for style in [Style::Direct, Style::Staged] {
-                let lowered = lower(&plan, style, 1 << 14);
-                for kernel in lowered.levels.iter().chain(&lowered.steps) {
-                    let storage = kernel.operands.iter().filter(|&o| *o != Operand::Step).count();
-                    assert!(storage <= 8, "{storage} buffers:\n{}", kernel.source);
-                    let size = |name: &str| {
-                        let constant = format!("const {name} = ");
-                        let rest = kernel.source.split(&constant).nth(1)?;
-                        rest.split('u').next()?.parse::<usize>().ok()
-                    };
-                    let invocations = size("GROUP_LANES").unwrap_or(1)
-                        * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1));
-                    assert!(invocations <= 256, "{invocations} invocations");
-                    let memory =
-                        16 * (size("STAGE").unwrap_or(0) + size("NORM_CHANNELS").unwrap_or(0));
-                    assert!(memory <= 1 << 14, "{memory} bytes of workgroup memory");
-                    assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
-                }
-                let merged = lowered.steps.len() < plan.steps.len();
-                assert_eq!(merged, style == Style::Staged && narrow);
+                UNetDescription { widths, attention, ..UNetDescription::new(PICTURE, scale) };
+            let [direct, staged] = launches(&plan(&Architecture::UNet(sizes)));
+            assert_eq!(staged < direct, narrow);
+        }
+    }
+
+    #[test]
+    fn every_kernel_of_a_refinenet_fits_every_device() {
+        let ladder = Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 3 };
+        for (depth, ngf) in [
+            (Depth::Standard, 128),
+            (Depth::Deeper, 128),
+            (Depth::Deepest, 128),
+            (Depth::Standard, 6),
+        ] {
+            for variant in [Variant::Ncsn, Variant::Ncsnv2] {
+                let sizes = RefineNetDescription { variant, picture: PICTURE, depth, ngf, ladder };
+                let [direct, staged] = launches(&plan(&Architecture::RefineNet(sizes)));
+                assert!(staged < direct);
             }
         }
     }

@@ -40,6 +40,14 @@ impl Text {
         self.bind("read", name.as_ref(), element, operand);
     }
 
+    /// Binds the noise levels, of which the step says which one each picture is at.
+    pub fn levels(&mut self) {
+        if !self.operands.contains(&Operand::Levels) {
+            self.read_as("levels", "vec4f", Operand::Levels);
+        }
+        self.step = true;
+    }
+
     /// Binds an operand as elements that are written.
     pub fn write(&mut self, name: &str, element: &str, operand: Operand) {
         self.written += 1;
@@ -52,12 +60,6 @@ impl Text {
             "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;\n"
         );
         self.operands.push(operand);
-    }
-
-    /// The kernel reads the step's numbers.
-    pub fn with_step(mut self) -> Self {
-        self.step = true;
-        self
     }
 
     /// Continues the entry point.

@@ -1,0 +1,25 @@
+// What becomes of a sum before it is written, and of what a convolution reads.
+
+fn activated(x: f32) -> f32 {
+$if SILU
+    return x / (1.0 + exp(-x));
+$else
+$if ELU
+    return max(x, 0.0) + (exp(min(x, 0.0)) - 1.0);
+$else
+    return x;
+$end
+$end
+}
+
+fn prepared(x: vec4f) -> vec4f {
+$if READS_SILU
+    return x / (1.0 + exp(-x));
+$else
+$if READS_ELU
+    return max(x, vec4f()) + (exp(min(x, vec4f())) - 1.0);
+$else
+    return x;
+$end
+$end
+}

@@ -1,0 +1,93 @@
+// A step that the network's last layer cannot take by itself, since its size is measured, it asks
+// for the score of the step before, its noise is mixed of two seeds', or something is observed. The
+// score is there already. One workgroup takes one picture.
+
+var<workgroup> parts: array<f32, GROUP>;
+
+// Noise as `Steering::fill_normal` mixes it.
+fn mixed_normal(index: u32, n: u32, noise_step: u32) -> f32 {
+    var z = normal(index, n, noise_step, step.seed);
+    let mixture = mixtures[n];
+    if mixture.y != 0.0 {
+        z = mixture.x * z + mixture.y * normal(index, n, noise_step, step.other);
+    }
+    return z;
+}
+
+// ‖s‖² of a picture.
+fn norm2(base: u32, lane: u32) -> f32 {
+    var sum = 0.0;
+    for (var i = lane; i < DIMENSION; i += GROUP) {
+        sum += score[base + i] * score[base + i];
+    }
+    parts[lane] = sum;
+    workgroupBarrier();
+    for (var half = GROUP / 2u; half > 0u; half /= 2u) {
+        if lane < half {
+            parts[lane] += parts[lane + half];
+        }
+        workgroupBarrier();
+    }
+    return parts[0];
+}
+
+@compute @workgroup_size(GROUP)
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
+    let n = group.z;
+    let base = n * DIMENSION;
+
+    // x' = x + gain s + previous s₋ + noise z.
+    var gain = step.move_gain;
+    var noise = step.move_noise;
+    if step.signal > 0.0 {
+        gain = step.signal / max(norm2(base, lane), step.bound);
+        noise = sqrt(2.0 * gain);
+    }
+    for (var i = lane; i < DIMENSION; i += GROUP) {
+        var next = picture[base + i] + gain * score[base + i];
+        if step.move_previous != 0.0 {
+            next += step.move_previous * before[base + i];
+        }
+        if noise > 0.0 {
+            next += noise * mixed_normal(i, n, step.noise_step);
+        }
+        to[base + i] = next;
+    }
+
+    // x' ← (I − P) x' + P (y + σ z): P replaces each pixel by the mean of its block.
+    if step.block_width == 0u { return; }
+    storageBarrier();
+    let columns = WIDTH / step.block_width;
+    let rows = HEIGHT / step.block_height;
+    let size = step.block_channels * step.block_height * step.block_width;
+    for (var block = lane; block < COLOURS / step.block_channels * rows * columns; block += GROUP) {
+        let colour = block / (rows * columns) * step.block_channels;
+        let y = block / columns % rows * step.block_height;
+        let first = (colour * HEIGHT + y) * WIDTH + block % columns * step.block_width;
+        let seen = observation[first];
+        if seen.y == 0.0 { continue; }
+        var mean = 0.0;
+        var z = 0.0;
+        for (var i = 0u; i < size; i++) {
+            let at = first + in_block(i);
+            mean += to[base + at];
+            if step.observed_sigma > 0.0 {
+                z += mixed_normal(at, n, step.observed_step);
+            }
+        }
+        mean /= f32(size);
+        z /= f32(size);
+        for (var i = 0u; i < size; i++) {
+            let at = base + first + in_block(i);
+            // In this order it is exact where blocks are single pixels.
+            to[at] = (to[at] - mean) + (seen.x + step.observed_sigma * z);
+        }
+    }
+}
+
+// Where a block's pixels are, from its first.
+fn in_block(i: u32) -> u32 {
+    let row = i / step.block_width;
+    let colour = row / step.block_height;
+    return (colour * HEIGHT + row % step.block_height) * WIDTH + i % step.block_width;
+}

@@ -1,0 +1,23 @@
+// Residuals of another size, by bilinear interpolation whose corners stay where they are.
+$for r in RESIDUALS
+$if RESIZED_$r
+
+fn resized$r(n: u32, y: u32, x: u32, channel: u32) -> f32 {
+    let row = y * (HEIGHT_OF_$r - 1u);
+    let column = x * (WIDTH_OF_$r - 1u);
+    let top = row / (HEIGHT - 1u);
+    let left = column / (WIDTH - 1u);
+    let bottom = min(top + 1u, HEIGHT_OF_$r - 1u);
+    let right = min(left + 1u, WIDTH_OF_$r - 1u);
+    let down = f32(row % (HEIGHT - 1u)) / f32(HEIGHT - 1u);
+    let across = f32(column % (WIDTH - 1u)) / f32(WIDTH - 1u);
+    let above = (n * HEIGHT_OF_$r + top) * WIDTH_OF_$r;
+    let below = (n * HEIGHT_OF_$r + bottom) * WIDTH_OF_$r;
+    return mix(
+        mix(residual$r[(above + left) * CHANNELS + channel], residual$r[(above + right) * CHANNELS + channel], across),
+        mix(residual$r[(below + left) * CHANNELS + channel], residual$r[(below + right) * CHANNELS + channel], across),
+        down,
+    );
+}
+$end
+$end

@@ -1,0 +1,114 @@
+//! Normalisations as shaders, or as a part of the convolution that reads them.
+
+use super::super::plan::{Affine, Id, Norm, Scaling};
+use super::{GROUP, Kernel, Lowering, Operand, Text, activates};
+
+/// Added to variances, as Burn does.
+const EPSILON: f32 = 1e-5;
+
+/// With more tiles than this, going through their moments would take a reader as long as its work.
+const MOST_TILES: usize = 256;
+
+/// The channels of a workgroup that summarises moments, and the invocations of each.
+const SUMMARY_SIDE: usize = 16;
+
+impl Lowering<'_> {
+    /// See `kernels/norm.wgsl`.
+    pub fn norm(&self, norm: &Norm) -> Kernel {
+        let channels = self.shape(norm.to).channels();
+        let mut kernel = Text::new(include_str!("../kernels/norm.wgsl"));
+        let group = GROUP.min(channels);
+        kernel.values.size("GROUP", group);
+        activates(&mut kernel.values, "", norm.activation);
+        self.scaling(&mut kernel, norm);
+        for (t, &id) in norm.from.iter().enumerate() {
+            kernel.read(format!("source{t}"), Operand::Tensor(id));
+        }
+        kernel.write("to", "f32", Operand::Tensor(norm.to));
+        if matches!(norm.scaling, Scaling::Instance(_)) {
+            kernel.add_helper(include_str!("../kernels/moments.wgsl"));
+        }
+        let kernel = kernel.helper(include_str!("../kernels/activation.wgsl"));
+        kernel.finish([channels.div_ceil(group), 1])
+    }
+
+    /// What a kernel has to know to find a normalisation's scales and shifts: the moments of the
+    /// sources' tiles, and where the affine part is.
+    pub fn scaling(&self, kernel: &mut Text, norm: &Norm) {
+        let to = self.shape(norm.to);
+        let values = &mut kernel.values;
+        values.size("NORM_CHANNELS", to.channels());
+        values.size("SOURCES", norm.from.len());
+        values.size("POSITIONS", to.positions());
+        let (mut begin, mut real) = (0, 0);
+        for (t, &id) in norm.from.iter().enumerate() {
+            let width = self.shape(id).channels();
+            values.size(format!("BEGIN_{t}"), begin);
+            values.size(format!("STRIDE_OF_{t}"), width);
+            values.size(format!("REAL_{t}"), real);
+            let tiles = if self.is_summarised(id) { 1 } else { self.tiles[id] };
+            values.size(format!("TILES_OF_{t}"), tiles);
+            begin += width;
+            real += self.shape(id).segments[0];
+            values.size(format!("REAL_END_{t}"), real);
+        }
+        let affine = match &norm.scaling {
+            Scaling::None => return,
+            Scaling::Group { groups, affine } => {
+                values.flag("GROUPS", true);
+                values.size("SIZE", real / groups);
+                affine
+            }
+            Scaling::Instance(affine) => {
+                values.flag("INSTANCE", true);
+                affine
+            }
+        };
+        values.flag("NORM", true);
+        values.float("EPSILON", EPSILON);
+        for (t, &id) in norm.from.iter().enumerate() {
+            let moments = match self.is_summarised(id) {
+                true => Operand::Summary(id),
+                false => Operand::Statistics(id),
+            };
+            kernel.read_as(format!("statistics{t}"), "vec2f", moments);
+        }
+        kernel.add_helper(include_str!("../kernels/affine.wgsl"));
+        match affine {
+            Affine::Parameters(range) => {
+                kernel.read("affine", Operand::Parameters(range.clone()));
+            }
+            Affine::Rows(range) => {
+                kernel.values.flag("INDEXED", true);
+                kernel.values.size("ROW", 3 * to.channels());
+                kernel.read("affine", Operand::Parameters(range.clone()));
+                kernel.levels();
+            }
+            Affine::Table(offset) => {
+                kernel.values.flag("MODULATED", true);
+                kernel.values.size("ROW", self.plan.row());
+                kernel.values.size("OFFSET", *offset);
+                kernel.read("affine", Operand::Table);
+                kernel.step = true;
+            }
+        }
+    }
+
+    /// Whether a tensor has so many tiles that their moments are brought together once.
+    pub fn is_summarised(&self, id: Id) -> bool {
+        self.tiles[id] > MOST_TILES
+    }
+
+    /// See `kernels/summary.wgsl`.
+    pub fn summary(&self, id: Id) -> Kernel {
+        let shape = self.shape(id);
+        let mut kernel = Text::new(include_str!("../kernels/summary.wgsl"));
+        kernel.values.size("SIDE", SUMMARY_SIDE);
+        kernel.values.size("CHANNELS", shape.channels());
+        kernel.values.size("POSITIONS", shape.positions());
+        kernel.values.size("TILES", self.tiles[id]);
+        kernel.read_as("statistics", "vec2f", Operand::Statistics(id));
+        kernel.write("summary", "vec2f", Operand::Summary(id));
+        kernel.finish([shape.channels().div_ceil(SUMMARY_SIDE), 1])
+    }
+}
