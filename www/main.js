@@ -17,6 +17,11 @@ const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
 const $ = (id) => document.getElementById(id);
 const link = new URLSearchParams(location.search);
 const modelUrl = new URL(link.get("model") || BUILT_IN_MODEL, document.baseURI);
+for (const choice of $("models").querySelectorAll("a")) {
+  const { searchParams } = new URL(choice.href);
+  const url = new URL(searchParams.get("model") ?? "", document.baseURI);
+  if (url.href === modelUrl.href) choice.setAttribute("aria-current", "page");
+}
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
