@@ -79,8 +79,8 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
         adapter: Adapter::Ncsn {
             engine: name,
             engines: address(DIST, "www/engine.js"),
-            script: address(DIST, script),
-            wasm: address(DIST, wasm),
+            script: address(DIST, &script),
+            wasm: address(DIST, &wasm),
             model: address(WORK, "model.safetensors"),
         },
     };
