@@ -146,7 +146,7 @@ impl Settings {
     /// were trained from `sigma_min` to `sigma_max`.
     ///
     /// Each step moves by η = ε/σ_L² = 0.15 of the way to the denoised picture. Plain annealed
-    /// Langevin needs several steps at each level to come as close (see `docs/model.md`), and here
+    /// Langevin needs several steps at each level to come as close (see `docs/quality.md`), and here
     /// has three.
     pub fn recommended(sigma_max: f32, sigma_min: f32) -> Self {
         let step_lr = three_digits(0.15 * sigma_min * sigma_min);
@@ -261,7 +261,7 @@ impl Settings {
 }
 
 /// A positive number with three significant digits: settings are read and typed by people.
-fn three_digits(value: f32) -> f32 {
+pub(crate) fn three_digits(value: f32) -> f32 {
     let scale = 10f64.powi(2 - f64::from(value).log10().floor() as i32);
     ((f64::from(value) * scale).round() / scale) as f32
 }

@@ -1,7 +1,8 @@
 //! The settings that a sweep tries: each sampler, given a number of evaluations.
 
-use crate::noise::rules;
+use crate::noise::{Ladder, rules};
 use crate::sample::edm::Churn;
+use crate::sample::settings::three_digits;
 use crate::sample::{Sampler, Settings};
 
 /// The numbers of evaluations.
@@ -29,7 +30,7 @@ pub fn preset(
     if levels < 2 {
         return None;
     }
-    let ladder = crate::noise::Ladder { levels, ..ladder };
+    let ladder = Ladder { levels, ..ladder };
     let smallest = f64::from(ladder.sigma_min * ladder.sigma_min);
     let step = match sampler {
         // Midway between no fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ².
@@ -38,7 +39,7 @@ pub fn preset(
         _ => rules::step(steps_each, ladder.ratio()).min(1.0),
     };
     let churn = churned.then_some(Churn { amount: 0.4 * levels as f32, ..Churn::NONE });
-    let step_lr = (step * smallest) as f32;
+    let step_lr = three_digits((step * smallest) as f32);
     Some(Settings { sampler, ladder, steps_each, step_lr, churn, denoise: true, ..recommended })
 }
 
