@@ -57,7 +57,7 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(44)
-        .build_cartesian_2d(-0.5..count - 0.5, 0.0..115.0 * top)?;
+        .build_cartesian_2d(-0.5..count - 0.5, 0.0..130.0 * top)?;
     let name = |at: &f64| {
         let class = at.round();
         let whole = (at - class).abs() < 1e-6 && class >= 0.0;
@@ -67,6 +67,7 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
         .configure_mesh()
         .disable_x_mesh()
         .light_line_style(WHITE)
+        .label_style((FONT, 13))
         .x_labels(names.len().min(12))
         .x_label_formatter(&name)
         .y_desc("% of pictures")
@@ -85,6 +86,7 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
     }
     chart
         .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.8))
         .label_font((FONT, 13))
         .draw()?;
@@ -102,6 +104,7 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
     chart
         .configure_mesh()
         .light_line_style(WHITE)
+        .label_style((FONT, 13))
         .y_desc("% of pictures that are as near")
         .draw()?;
     for (index, (label, distances)) in ["samples", "held out"].iter().zip(distances).enumerate() {
@@ -159,6 +162,8 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
     chart
         .configure_mesh()
         .light_line_style(WHITE)
+        .label_style((FONT, 13))
+        .x_labels(24)
         .x_desc("evaluations of the network (NFE)")
         .y_desc("Fréchet classifier distance")
         .x_label_formatter(&|nfe| format!("{nfe:.0}"))
