@@ -160,9 +160,9 @@ export class Controls {
     const rho = applies("rho") ? positive("rho", "ρ") : RHO;
     /** @type {SamplerSettings} */
     const settings = { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min, snr, rho };
-    const amount = Number(input("churn").value.trim().replace(",", "."));
-    if (applies("churn")) check(Number.isFinite(amount) && amount >= 0, "churn", "Churn must be 0 or more.", amount);
-    if (applies("churn") && amount > 0) {
+    const churn = Number(input("churn").value.trim().replace(",", "."));
+    const amount = applies("churn") ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn) : 0;
+    if (amount > 0) {
       const { min, max, noise } = this.#recommended?.churn ?? { min: 0, max: ALL_LEVELS, noise: 1 };
       settings.churn = { amount, min, max, noise };
     }

@@ -6,20 +6,36 @@ use anyhow::Context;
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::classifier::{Classifier, ClassifierDescription, ClassifierFile};
+use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
 use crate::data::Pictures;
+use crate::net::Preconditioning;
 use crate::train::{ClassifierOptions, train_classifier};
 
-/// Trains a classifier and shows how far it is.
+/// Pictures of classes, to train a classifier on and to hold out.
+pub struct Labelled<'a> {
+    /// The data set.
+    pub name: &'a str,
+    /// The names of the classes, by label.
+    pub classes: Vec<String>,
+    /// The scale of the data.
+    pub scale: Preconditioning,
+    /// What is trained on.
+    pub train: &'a Pictures,
+    /// What is never trained on.
+    pub held_out: &'a Pictures,
+}
+
+/// Trains a classifier, shows how far it is, and tries it on what is held out.
 ///
 /// # Errors
 /// Where training fails.
 pub fn train(
-    description: &ClassifierDescription,
-    pictures: &Pictures,
+    data: Labelled<'_>,
     options: &ClassifierOptions,
     device: &Device,
-) -> anyhow::Result<Classifier> {
+) -> anyhow::Result<ClassifierFile> {
+    let Labelled { name, classes, scale, train, held_out } = data;
+    let description = ClassifierDescription::new(train.shape, classes.len(), scale);
     let template = "a classifier: {bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
     let style = ProgressStyle::with_template(template)?;
     let bar = ProgressBar::new(options.steps).with_style(style);
@@ -27,9 +43,14 @@ pub fn train(
         bar.set_position(step);
         bar.set_message(format!("{loss:.3}"));
     };
-    let classifier = train_classifier(description, pictures, options, device, &progress)?;
+    let classifier = train_classifier(&description, train, options, device, &progress)?;
     bar.finish_and_clear();
-    Ok(classifier)
+    let [sigma_min, sigma_max] = options.sigmas;
+    let accuracy = accuracy(&classifier, held_out, sigma_min, None, device);
+    let (format, data) = (ClassifierCard::FORMAT, name.to_owned());
+    let card =
+        ClassifierCard { format, data, description, classes, sigma_min, sigma_max, accuracy };
+    Ok(ClassifierFile::new(card, &classifier))
 }
 
 /// Reads a classifier, or says why not.

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
 use super::device;
@@ -41,13 +42,18 @@ pub enum Engine {
     },
 }
 
-/// What chains came to, values in \[0, 1\] but for what noise makes of them.
-#[derive(Debug, Default)]
-pub struct Drawn {
-    /// x̃ before the last step, which in most programs takes off the noise that is left.
-    pub raw: Vec<f32>,
-    /// The pictures.
-    pub pictures: Vec<f32>,
+/// Chains to be run.
+pub struct Work<'a> {
+    /// What they do.
+    pub program: &'a Program,
+    /// What they are steered by.
+    pub steering: &'a Steering,
+    /// Their seed.
+    pub seed: u64,
+    /// How many, from chain 0 on.
+    pub n: usize,
+    /// How many at once.
+    pub batch: usize,
 }
 
 impl Engine {
@@ -110,51 +116,72 @@ impl Engine {
         }
     }
 
-    /// Runs chains from start to end. `progress` hears of steps done.
+    /// Runs chains to each of the given numbers of steps, which rise, and returns their pictures
+    /// there; shows how far it is.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn run(
+    pub fn draw<const N: usize>(
         &self,
-        program: &Program,
-        steering: &Steering,
-        seed: u64,
+        work: &Work<'_>,
+        stops: [usize; N],
+    ) -> anyhow::Result<[Vec<f32>; N]> {
+        let Work { n, batch, .. } = *work;
+        let evaluations = n.div_ceil(batch) * stops.iter().copied().max().unwrap_or(0);
+        let template = "{bar:40} {pos}/{len} evaluations, {eta} left";
+        let bar = ProgressBar::new(evaluations as u64)
+            .with_style(ProgressStyle::with_template(template)?);
+        let mut all = [const { Vec::new() }; N];
+        for first in (0..n).step_by(batch) {
+            let chains = first..n.min(first + batch);
+            let at = |stop: usize, pixels| all[stop].extend::<Vec<f32>>(pixels);
+            self.run(work, chains, &stops, at, |steps| bar.inc(steps as u64))?;
+        }
+        bar.finish_and_clear();
+        Ok(all)
+    }
+
+    /// Runs some of the chains. `at` gets the pictures at each stop, `progress` hears of steps done.
+    fn run(
+        &self,
+        work: &Work<'_>,
         chains: Range<usize>,
+        stops: &[usize],
+        mut at: impl FnMut(usize, Vec<f32>),
         progress: impl Fn(usize),
-    ) -> anyhow::Result<Drawn> {
-        let before_last = program.nfe().saturating_sub(1);
+    ) -> anyhow::Result<()> {
+        let Work { steering, seed, .. } = *work;
+        let program = work.program.clone();
         match self {
             Self::Fused(network) => {
-                let mut chain =
-                    fused::Chain::steered(network, program.clone(), steering, seed, chains)?;
-                let mut read_at = |step: usize| -> anyhow::Result<Vec<f32>> {
-                    while chain.done() < step {
-                        progress(chain.submit(step - chain.done()));
+                let mut chain = fused::Chain::steered(network, program, steering, seed, chains)?;
+                for (index, &stop) in stops.iter().enumerate() {
+                    while chain.done() < stop {
+                        progress(chain.submit(stop - chain.done()));
                         network.gpu().check()?;
                     }
-                    Ok(block_on(chain.noisy())?)
-                };
-                Ok(Drawn { raw: read_at(before_last)?, pictures: read_at(program.nfe())? })
+                    at(index, block_on(chain.noisy())?);
+                }
             }
             Self::Burn { network, device, picture, guide, .. } => {
-                let (network, program) = (Network::clone(network), program.clone());
+                let network = Network::clone(network);
                 let mut chain =
                     Chain::steered(network, *picture, program, steering, seed, chains, device)?;
                 if let Some(guide) = guide {
                     chain = chain.guided(Arc::clone(guide));
                 }
-                let mut read_at = |step: usize| -> anyhow::Result<Vec<f32>> {
-                    while chain.done() < step && chain.step() {
+                for (index, &stop) in stops.iter().enumerate() {
+                    while chain.done() < stop && chain.step() {
                         // Wait now and then: the queue of a GPU must not grow without bound.
                         if chain.done().is_multiple_of(16) {
                             device.sync().map_err(|e| anyhow!("the device failed: {e:?}"))?;
                         }
                         progress(1);
                     }
-                    Ok(chain.noisy().into_data().iter::<f32>().collect())
-                };
-                Ok(Drawn { raw: read_at(before_last)?, pictures: read_at(before_last + 1)? })
+                    at(index, chain.noisy().into_data().iter::<f32>().collect());
+                }
             }
         }
+        Ok(())
     }
 }

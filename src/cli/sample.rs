@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::engine::{Choice, Engine};
+use super::engine::{Choice, Engine, Work};
 use super::settings::SettingArgs;
 use super::steer::{Steer, Steered};
 use super::{grid, ncsn};
@@ -65,16 +64,9 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let engine = Engine::new(choice, device, model)?;
     let engine = engine.guided(&arguments.steer)?;
 
-    let batches = arguments.n.div_ceil(arguments.batch);
-    let bar = ProgressBar::new((batches * program.nfe()) as u64)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} evaluations, {eta} left")?);
-    let mut pixels = Vec::with_capacity(arguments.n * picture.dimension());
-    for first in (0..arguments.n).step_by(arguments.batch) {
-        let chains = first..arguments.n.min(first + arguments.batch);
-        let progress = |steps: usize| bar.inc(steps as u64);
-        pixels.extend(engine.run(&program, &steering, seed, chains, progress)?.pictures);
-    }
-    bar.finish_and_clear();
+    let Sample { n, batch, .. } = *arguments;
+    let work = Work { program: &program, steering: &steering, seed, n, batch };
+    let [pixels] = engine.draw(&work, [program.nfe()])?;
 
     let bytes = grid::to_bytes(&pixels);
     match extension {

@@ -132,6 +132,14 @@ pub enum DownloadError {
     },
 }
 
+/// The folder of the user's cache that is ours.
+///
+/// # Errors
+/// Where the user has no home.
+pub fn cache() -> Result<PathBuf, etcetera::HomeDirError> {
+    Ok(etcetera::choose_base_strategy()?.cache_dir().join(env!("CARGO_PKG_NAME")))
+}
+
 /// The data set of that name.
 pub fn find(name: &str) -> Option<&'static Named> {
     SETS.iter().find(|set| set.name == name)
@@ -149,8 +157,7 @@ impl Named {
     /// # Errors
     /// [`DownloadError`] names each address that failed, and why.
     pub fn fetch(&self, progress: &Progress<'_>) -> Result<PathBuf, DownloadError> {
-        let cache = etcetera::choose_base_strategy()?.cache_dir();
-        let folder = cache.join(env!("CARGO_PKG_NAME")).join(self.name);
+        let folder = cache()?.join(self.name);
         let failed = |source| DownloadError::Cache { path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         for file in self.files {

@@ -1,6 +1,7 @@
 //! Pictures in memory.
 
 use crate::net::{Picture, Preconditioning};
+use crate::random::{Key, permutation};
 
 /// Pictures of one shape in memory, as bytes: 255 is 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,17 @@ pub struct Pictures {
     pub bytes: Vec<u8>,
     /// The class of each picture, from 0; none where they have no classes.
     pub labels: Option<Vec<u8>>,
+}
+
+/// Bytes as values in \[0, 1\].
+pub fn values(bytes: &[u8]) -> Vec<f32> {
+    bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
+}
+
+/// `count` of the indices `0..len`, or all, at random but always the same.
+pub fn some_of(len: usize, count: usize) -> impl Iterator<Item = usize> {
+    let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
+    order.into_iter().take(count).map(|index| index as usize)
 }
 
 /// One picture in so many is held out where a data set does not say which.
@@ -50,6 +62,12 @@ impl Pictures {
     pub(super) fn append(&mut self, others: Self) {
         self.bytes.extend(others.bytes);
         self.labels = self.labels.take().zip(others.labels).map(|(a, b)| [a, b].concat());
+    }
+
+    /// `count` of them, or all, one after the other: at random but always the same, for data sets are
+    /// sorted by class, or classes take turns in them.
+    pub fn some(&self, count: usize) -> Vec<u8> {
+        some_of(self.len(), count).flat_map(|index| self.picture(index)).copied().collect()
     }
 
     /// Mean and standard deviation over all pixels, with pixels in \[0, 1\].
@@ -98,6 +116,14 @@ mod tests {
         let pictures = Pictures::new(shape, vec![0, 255, 255, 0]);
         assert_eq!(pictures.statistics(), Preconditioning { mean: 0.5, deviation: 0.5 });
         assert_eq!((pictures.len(), pictures.picture(1)), (2, &[255, 0][..]));
+    }
+
+    #[test]
+    fn some_are_the_first_of_an_order() {
+        let mut all: Vec<usize> = some_of(9, 20).collect();
+        assert_eq!(some_of(9, 4).collect::<Vec<_>>(), all[..4]);
+        all.sort_unstable();
+        assert_eq!(all, (0..9).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What samples are looked at with: a classifier of the data, trained for the purpose.
 
+use std::borrow::Cow;
+
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::Points;
-use super::points::some_of;
 use crate::classifier::{Classifier, ClassifierFile};
-use crate::data::Pictures;
+use crate::data::{Pictures, some_of};
 use crate::model_file::ModelError;
 use crate::net::Picture;
 
@@ -32,10 +33,10 @@ impl Task {
     }
 
     /// The pictures with the labels of this task. At most 100,000 are turned.
-    pub fn labelled(self, pictures: &Pictures) -> Pictures {
+    pub fn labelled(self, pictures: &Pictures) -> Cow<'_, Pictures> {
         const TURNED: usize = 100_000;
         if self == Self::Classes {
-            return pictures.clone();
+            return Cow::Borrowed(pictures);
         }
         let mut turned = Pictures::new(pictures.shape, Vec::new());
         let mut labels = Vec::new();
@@ -48,7 +49,7 @@ impl Task {
             }
         }
         turned.labels = Some(labels);
-        turned
+        Cow::Owned(turned)
     }
 }
 
@@ -116,11 +117,6 @@ impl Eye {
     }
 }
 
-/// Bytes as values in \[0, 1\].
-pub(super) fn values(bytes: &[u8]) -> Vec<f32> {
-    bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +126,8 @@ mod tests {
         let picture = [1, 2, 3, 4, 5, 6, 7, 8, 9];
         assert_eq!(turn(&picture, 3), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
         let shape = Picture { channels: 1, height: 3, width: 3 };
-        let turned = Task::Turns.labelled(&Pictures::new(shape, picture.to_vec()));
+        let pictures = Pictures::new(shape, picture.to_vec());
+        let turned = Task::Turns.labelled(&pictures);
         assert_eq!(turned.labels, Some(vec![0, 1, 2, 3]));
         assert_eq!(turn(turned.picture(3), 3), picture);
     }

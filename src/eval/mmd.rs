@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::Points;
-use super::points::some_of;
+use crate::data::some_of;
 
 /// An estimate and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

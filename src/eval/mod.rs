@@ -20,6 +20,6 @@ pub use frechet::{Gaussian, frechet_distance};
 pub use manifold::{precision, radii};
 pub use mmd::{Mmd, mmd};
 pub use nearest::{Nearest, nearest};
-pub use points::{Points, some_of};
+pub use points::Points;
 pub use report::{Measured, NearestQuantiles, Reference};
 pub use sliced::sliced_wasserstein;

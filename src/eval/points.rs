@@ -2,8 +2,6 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::random::{Key, permutation};
-
 /// Points of equal dimension, one after the other.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Points {
@@ -61,16 +59,10 @@ impl Points {
     }
 }
 
-/// `count` of the indices `0..len`, or all, at random but always the same: data sets are sorted by
-/// class, or classes take turns in them.
-pub fn some_of(len: usize, count: usize) -> impl Iterator<Item = usize> {
-    let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
-    order.into_iter().take(count).map(|index| index as usize)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::random::Key;
 
     /// Normal points with the given mean and standard deviation.
     pub fn normal(seed: u64, count: usize, dimension: usize, mean: f32, scale: f32) -> Points {
@@ -93,9 +85,5 @@ pub(super) mod tests {
             }
         });
         assert_eq!(rows, 5);
-        let mut all: Vec<usize> = some_of(9, 20).collect();
-        assert_eq!(some_of(9, 4).collect::<Vec<_>>(), all[..4]);
-        all.sort_unstable();
-        assert_eq!(all, (0..9).collect::<Vec<_>>());
     }
 }

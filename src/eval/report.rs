@@ -3,15 +3,13 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::eye::values;
 use super::frechet::{Gaussian, frechet_distance};
 use super::histogram;
 use super::manifold::{precision, radii};
 use super::mmd::{Mmd, mmd};
 use super::nearest::{Nearest, nearest};
-use super::points::some_of;
 use super::{Eye, Points, Seen};
-use crate::data::Pictures;
+use crate::data::{Pictures, values};
 
 /// What is said of a set of pictures, compared with held-out ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,7 +88,7 @@ impl<'a> Reference<'a> {
         let own_radii = radii(features, device);
         Measured {
             n: features.len(),
-            frechet: self.frechet(&seen),
+            frechet: frechet_distance(&Gaussian::of(features), &self.gaussian),
             mmd: mmd(features, &test.features, device),
             precision: precision(features, &test.features, &self.radii, device),
             recall: precision(&test.features, features, &own_radii, device),
@@ -99,17 +97,10 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The Fréchet classifier distance alone.
-    pub fn frechet(&self, seen: &Seen) -> f64 {
-        frechet_distance(&Gaussian::of(&seen.features), &self.gaussian)
-    }
-
     /// What it says of `n` training pictures, or as many as there are: nothing is closer to the
     /// held-out ones.
     pub fn floor(&self, n: usize) -> Measured {
-        let rows = some_of(self.train.len(), n);
-        let bytes: Vec<u8> = rows.flat_map(|row| self.train.picture(row)).copied().collect();
-        self.measure(&values(&bytes))
+        self.measure(&values(&self.train.some(n)))
     }
 
     /// The share of each class among the held-out pictures.

@@ -12,6 +12,12 @@ pub(super) fn update<M: Module>(average: M, weights: &M, decay: f64) -> M {
     average.map(&mut Blend { latest: latest.0.into_iter(), decay })
 }
 
+/// The decay at a step: shorter at first, or the random start would linger.
+pub(super) fn decay_at(decay: f64, step: u64) -> f64 {
+    let step = step as f64;
+    decay.min((1.0 + step) / (10.0 + step))
+}
+
 /// The module's tensors, flattened, in the order of its traversal.
 struct Flat(Vec<Tensor<1>>);
 

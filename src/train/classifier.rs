@@ -31,6 +31,9 @@ pub struct ClassifierOptions {
     pub seed: u64,
 }
 
+/// The decay of the moving average of the weights, a step.
+const EMA_DECAY: f64 = 0.998;
+
 /// Trains a classifier on labelled pictures; `progress` hears of each step done and of its loss.
 ///
 /// # Errors
@@ -80,8 +83,7 @@ pub fn train_classifier(
             return Err(TrainError::Diverged { sound: step, step: step + 1, what: "the loss" });
         }
         classifier = optimizer.step(options.rate(step), classifier, grads.grads());
-        let decay = 0.998f64.min((1.0 + step as f64) / (10.0 + step as f64));
-        mean = average::update(mean, &classifier.valid(), decay);
+        mean = average::update(mean, &classifier.valid(), average::decay_at(EMA_DECAY, step));
         progress(step + 1, loss);
     }
     Ok(mean)

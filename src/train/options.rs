@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Augmentation, Precision};
+use super::{Augmentation, Precision, average};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::Ladder;
@@ -114,7 +114,6 @@ impl Options {
 
     /// The moving average's decay at a step: shorter at first, or the random start would linger.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
-        let step = step as f64;
-        self.ema_decay.min((1.0 + step) / (10.0 + step))
+        average::decay_at(self.ema_decay, step)
     }
 }

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
-use etcetera::BaseStrategy;
 use sha2::{Digest, Sha256};
 
-use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
-use crate::cli::classifiers;
-use crate::data::{DataSet, Pictures};
+use crate::classifier::ClassifierFile;
+use crate::cli::classifiers::{self, Labelled};
+use crate::data::{DataSet, Pictures, named};
 use crate::eval::Task;
 use crate::train::{ClassifierOptions, write_atomically};
 
@@ -55,24 +54,21 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
         Task::Classes => data.classes.clone(),
         Task::Turns => (0..4).map(|quarters| format!("{}°", 90 * quarters)).collect(),
     };
-    let description =
-        ClassifierDescription::new(train.shape, classes.len(), data.train.statistics());
-    let options = options(train.len());
-    let classifier = classifiers::train(&description, &train, &options, device)?;
-    let [sigma_min, sigma_max] = options.sigmas;
-    let accuracy = accuracy(&classifier, &held_out, sigma_min, None, device);
-    let (format, data) = (ClassifierCard::FORMAT, data.name.clone());
-    let card =
-        ClassifierCard { format, data, description, classes, sigma_min, sigma_max, accuracy };
-    let file = ClassifierFile::new(card, &classifier);
+    let labelled = Labelled {
+        name: &data.name,
+        classes,
+        scale: data.train.statistics(),
+        train: &train,
+        held_out: &held_out,
+    };
+    let file = classifiers::train(labelled, &options(train.len()), device)?;
     write_atomically(&path, &file.write()?)
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok((file, task))
 }
 
 fn cache() -> anyhow::Result<PathBuf> {
-    let folder = etcetera::choose_base_strategy().context("there is no folder for caches")?;
-    let folder = folder.cache_dir().join(env!("CARGO_PKG_NAME")).join("classifiers");
+    let folder = named::cache().context("there is no folder for caches")?.join("classifiers");
     fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
     Ok(folder)
 }

@@ -13,17 +13,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::engine::{Choice, Drawn, Engine};
+use super::engine::{Choice, Engine, Work};
 use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
 use super::{device, grid, ncsn};
-use crate::data::DataSet;
-use crate::eval::{Eye, Measured, Nearest, NearestQuantiles, Reference, Task, some_of};
+use crate::data::{DataSet, values};
+use crate::eval::{Eye, Measured, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
-use crate::sample::{Sampler, Settings, Steering};
+use crate::sample::{Program, Sampler, Settings, Steering};
 use crate::train::write_atomically;
 
 /// Measure how good a model's samples are.
@@ -167,47 +166,32 @@ impl Session<'_> {
         Engine::new(engine, device.as_deref(), self.model.clone())
     }
 
-    /// Draws `n` samples.
-    fn draw(&self, engine: &Engine, settings: &Settings, n: usize) -> anyhow::Result<Drawn> {
-        let program = settings.program()?;
-        let batch = self.arguments.batch;
-        let bar = ProgressBar::new((n.div_ceil(batch) * program.nfe()) as u64).with_style(
-            ProgressStyle::with_template("{bar:40} {pos}/{len} evaluations, {eta} left")?,
-        );
-        let mut all = Drawn::default();
-        for first in (0..n).step_by(batch) {
-            let progress = |steps: usize| bar.inc(steps as u64);
-            let chains = first..n.min(first + batch);
-            let steering = Steering::default();
-            let drawn = engine.run(&program, &steering, self.arguments.seed, chains, progress)?;
-            all.raw.extend(drawn.raw);
-            all.pictures.extend(drawn.pictures);
-        }
-        bar.finish_and_clear();
+    /// Draws samples, as they stand after each of so many steps of the program.
+    fn draw<const N: usize>(
+        &self,
+        engine: &Engine,
+        program: &Program,
+        stops: [usize; N],
+    ) -> anyhow::Result<[Vec<f32>; N]> {
+        let Eval { n, batch, seed, .. } = *self.arguments;
+        let work = Work { program, steering: &Steering::default(), seed, n, batch };
         // As everybody sees them.
-        let shown = |values: &mut Vec<f32>| {
-            let bytes = grid::to_bytes(values);
-            values.clear();
-            values.extend(bytes.into_iter().map(|byte| f32::from(byte) / 255.0));
-        };
-        shown(&mut all.raw);
-        shown(&mut all.pictures);
-        Ok(all)
+        Ok(engine.draw(&work, stops)?.map(|pixels| values(&grid::to_bytes(&pixels))))
     }
 
     fn report(mut self) -> anyhow::Result<()> {
         let settings = self.arguments.settings.over(&self.model.card)?;
-        let nfe = settings.program()?.nfe();
+        let program = settings.program()?;
+        let nfe = program.nfe();
         let engine = self.engine()?;
-        let drawn = self.draw(&engine, &settings, self.arguments.n)?;
+        let [raw, pictures] = self.draw(&engine, &program, [nfe - 1, nfe])?;
         let engine = engine.name();
 
         let DataSet { train, held_out, .. } = &self.data;
         let reference = Reference::new(&self.eye, train, held_out, &self.device);
-        let [raw, denoised] = [&drawn.raw, &drawn.pictures].map(|pixels| reference.measure(pixels));
+        let [raw, denoised] = [&raw, &pictures].map(|pixels| reference.measure(pixels));
         let floor = reference.floor(self.arguments.n);
-        let found = self.neighbours(&reference, &drawn.pictures)?;
-        let (nearest, curves) = found;
+        let (nearest, curves) = self.neighbours(&reference, &pictures)?;
         let report = Report {
             model: &self.model.card.name,
             data: &self.data.name,
@@ -230,7 +214,7 @@ impl Session<'_> {
         self.write("report.svg", plot.as_bytes())?;
         let shape = self.model.card.architecture.picture();
         let shown = 100.min(denoised.n) * shape.dimension();
-        let bytes = grid::to_bytes(&drawn.pictures[..shown]);
+        let bytes = grid::to_bytes(&pictures[..shown]);
         grid::write_png(&self.out.join("samples.png"), &bytes, shape, None, 2)?;
 
         let quality = Quality {
@@ -262,11 +246,9 @@ impl Session<'_> {
         let (dimension, held_out) = (shape.dimension(), &self.data.held_out);
         let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
         let pixels = &pixels[..count * dimension];
-        let test: Vec<f32> = some_of(held_out.len(), count)
-            .flat_map(|index| held_out.picture(index))
-            .map(|&byte| f32::from(byte) / 255.0)
-            .collect();
-        let [of_samples, of_test] = [pixels, &test].map(|pixels| reference.nearest(pixels));
+        let test = values(&held_out.some(count));
+        let nearest = reference.nearest(&[pixels, &test].concat());
+        let (of_samples, of_test) = nearest.split_at(count);
 
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by(|&a, &b| of_samples[a].distance.total_cmp(&of_samples[b].distance));
@@ -281,8 +263,8 @@ impl Session<'_> {
         grid::write_png(&path, &rows, shape, Some(order.len().max(1)), 2)?;
 
         let distances = |near: &[Nearest]| near.iter().map(|near| near.distance).collect();
-        let curves = [distances(&of_samples), distances(&of_test)];
-        let [samples, held_out] = [&of_samples, &of_test].map(|near| NearestQuantiles::of(near));
+        let curves = [distances(of_samples), distances(of_test)];
+        let [samples, held_out] = [of_samples, of_test].map(NearestQuantiles::of);
         Ok((Neighbours { samples, held_out }, curves))
     }
 

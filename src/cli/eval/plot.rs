@@ -1,6 +1,7 @@
 //! Plots, as SVG.
 
 use anyhow::anyhow;
+use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 
 use super::sweep::Point;
@@ -29,25 +30,47 @@ pub fn report(
     held_out: &[f64],
     distances: &[Vec<f32>; 2],
 ) -> anyhow::Result<String> {
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (960, 380)).into_drawing_area();
-        let draw = || -> Result<(), Box<dyn std::error::Error + '_>> {
-            root.fill(&WHITE)?;
-            let [left, right]: [_; 2] =
-                root.split_evenly((1, 2)).try_into().map_err(|_| "halves")?;
-            classes(&left, names, samples, held_out)?;
-            curves(&right, distances)?;
-            root.present()?;
-            Ok(())
-        };
-        draw().map_err(|error| anyhow!("cannot draw: {error}"))?;
-    }
-    Ok(svg)
+    svg((960, 380), |root| {
+        let [left, right]: [_; 2] = root.split_evenly((1, 2)).try_into().map_err(|_| "halves")?;
+        classes(&left, names, samples, held_out)?;
+        curves(&right, distances)?;
+        Ok(())
+    })
 }
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 type Drawn<'a> = Result<(), Box<dyn std::error::Error + 'a>>;
+
+fn svg(
+    size: (u32, u32),
+    draw: impl for<'a> FnOnce(&Area<'a>) -> Drawn<'a>,
+) -> anyhow::Result<String> {
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        let all = || -> Drawn<'_> {
+            root.fill(&WHITE)?;
+            draw(&root)?;
+            root.present()?;
+            Ok(())
+        };
+        all().map_err(|error| anyhow!("cannot draw: {error}"))?;
+    }
+    Ok(svg)
+}
+
+fn legend<'a, X: Ranged, Y: Ranged>(
+    chart: &mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
+    position: SeriesLabelPosition,
+) -> Drawn<'a> {
+    chart
+        .configure_series_labels()
+        .position(position)
+        .background_style(WHITE.mix(0.8))
+        .label_font((FONT, 13))
+        .draw()?;
+    Ok(())
+}
 
 fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f64]) -> Drawn<'a> {
     let top = samples.iter().chain(held_out).fold(0.0, |a: f64, &b| a.max(b));
@@ -84,13 +107,7 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
             .label(*label)
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .label_font((FONT, 13))
-        .draw()?;
-    Ok(())
+    legend(&mut chart, SeriesLabelPosition::UpperRight)
 }
 
 fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
@@ -118,13 +135,7 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
             .label(*label)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.8))
-        .label_font((FONT, 13))
-        .draw()?;
-    Ok(())
+    legend(&mut chart, SeriesLabelPosition::LowerRight)
 }
 
 /// The distance against the number of evaluations, a line for each sampler, and the floor.
@@ -132,18 +143,7 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
 /// # Errors
 /// Where the plot cannot be drawn.
 pub fn sweep(points: &[Point], floor: f64) -> anyhow::Result<String> {
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (960, 540)).into_drawing_area();
-        let draw = || -> Result<(), Box<dyn std::error::Error + '_>> {
-            root.fill(&WHITE)?;
-            sweep_lines(&root, points, floor)?;
-            root.present()?;
-            Ok(())
-        };
-        draw().map_err(|error| anyhow!("cannot draw: {error}"))?;
-    }
-    Ok(svg)
+    svg((960, 540), |root| sweep_lines(root, points, floor))
 }
 
 fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
@@ -193,11 +193,5 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         .draw_series(DashedLineSeries::new(ends, 6, 4, BLACK.stroke_width(1)))?
         .label("training pictures")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], BLACK));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.8))
-        .label_font((FONT, 13))
-        .draw()?;
-    Ok(())
+    legend(&mut chart, SeriesLabelPosition::UpperRight)
 }

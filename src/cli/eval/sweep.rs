@@ -69,10 +69,11 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                     continue;
                 }
                 let Some(settings) = preset(sampler, churned, nfe, recommended) else { continue };
-                let drawn = session.draw(&engine, &settings, arguments.n)?;
-                let measured = reference.measure(&drawn.pictures);
+                let program = settings.program()?;
+                let nfe = program.nfe();
+                let [pictures] = session.draw(&engine, &program, [nfe])?;
+                let measured = reference.measure(&pictures);
                 let name = [sampler.name(), if churned { ", churned" } else { "" }].concat();
-                let nfe = settings.program()?.nfe();
                 println!(
                     "{name:<22}{nfe:>6}{:>11.3}{:>9.1}{:>11.3}{:>8.3}",
                     measured.frechet,

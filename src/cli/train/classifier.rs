@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 
 use super::arguments::Arguments;
-use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
-use crate::cli::{classifiers, device};
+use crate::classifier::{ClassifierFile, accuracy};
+use crate::cli::classifiers::{self, Labelled};
+use crate::cli::device;
 use crate::data::DataSet;
 use crate::noise::Ladder;
 use crate::random::Key;
@@ -34,9 +35,15 @@ pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
         shift: 0,
         seed: optimisation.seed,
     };
-    let description =
-        ClassifierDescription::new(data.train.shape, data.classes.len(), data.train.statistics());
-    let classifier = classifiers::train(&description, &data.train, &options, &device)?;
+    let labelled = Labelled {
+        name: &data.name,
+        classes: data.classes.clone(),
+        scale: data.train.statistics(),
+        train: &data.train,
+        held_out: &data.held_out,
+    };
+    let file = classifiers::train(labelled, &options, &device)?;
+    let classifier = file.network(&device)?;
     println!("held-out pictures whose class it tells, through noise:");
     let levels = Ladder { sigma_max, sigma_min, levels: 8 }.sigmas();
     for &sigma in &levels {
@@ -44,17 +51,7 @@ pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
         let share = accuracy(&classifier, &data.held_out, sigma, noise, &device);
         println!("  σ = {sigma:<8.3} {:.1} %", 100.0 * share);
     }
-    let accuracy = accuracy(&classifier, &data.held_out, sigma_min, None, &device);
-    let card = ClassifierCard {
-        format: ClassifierCard::FORMAT,
-        data: data.name.clone(),
-        description,
-        classes: data.classes.clone(),
-        sigma_min,
-        sigma_max,
-        accuracy,
-    };
-    write(&run.out, &ClassifierFile::new(card, &classifier))?;
+    write(&run.out, &file)?;
     println!("classifier in {}", run.out.display());
     Ok(())
 }
