@@ -54,7 +54,7 @@ mod bench {
             augmentation: Augmentation::default(),
         };
         let device = if asked("libtorch") { libtorch() } else { Device::flex() };
-        let mut trainer = Trainer::new(options, &pictures, &device).expect("possible");
+        let mut trainer = Trainer::new(options, &pictures, &[device]).expect("possible");
         let mut steps_done = |steps: usize| {
             for _ in 0..steps {
                 trainer.step(&pictures);

@@ -162,8 +162,8 @@ fn steering_on_the_device_is_steering_on_the_host() {
 /// are kept, and what it makes of them is far nearer to that digit than another digit is.
 #[test]
 fn a_digit_is_recovered_from_a_small_picture_of_it() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/www/models/mnist.safetensors");
-    let model = ModelFile::read(&std::fs::read(path).expect("committed")).expect("a good model");
+    let model = ModelFile::read(&std::fs::read("www/models/mnist.safetensors").expect("committed"))
+        .expect("a good model");
     let (picture, device) = (model.card.architecture.picture(), Device::flex());
     let network = network(&model.card.architecture, model.weights);
     let mut settings = model.card.sampler;

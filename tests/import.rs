@@ -19,7 +19,8 @@ use ncsn::sample::Sampler;
 use safetensors::tensor::SafeTensors;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    // Programs are run in other folders.
+    std::path::absolute(Path::new("tests/fixtures").join(name)).expect("there is a folder")
 }
 
 /// A stream of pickles as PyTorch wrote it in 2019: `[state_dict, optimiser]`, names after

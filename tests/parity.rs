@@ -125,14 +125,14 @@ fn fixtures(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn scores_and_chains_are_those_of_pytorch() {
-    let own = fixtures(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures"));
+    let own = fixtures(Path::new("tests/fixtures"));
     assert_eq!(own.len(), 2, "the fixtures of this repository");
     own.iter().for_each(|path| holds(path));
 }
 
 #[test]
 fn scores_and_chains_are_those_of_the_published_code() {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
+    let default = PathBuf::from("../shared/fixtures");
     let folder = std::env::var_os("NCSN_FIXTURES").map_or(default, PathBuf::from);
     let paths = fixtures(&folder);
     if paths.is_empty() {

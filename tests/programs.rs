@@ -130,19 +130,21 @@ fn a_batch_in_parts_trains_the_same_weights() {
     assert!(fail(&mut train(folder.path(), &["--accumulate", "9"])).contains("9 parts"));
 }
 
-/// The order of sums must not depend on how many threads there are.
+/// The order of sums must not depend on how many threads or devices there are.
 #[test]
-fn any_number_of_threads_trains_the_same_weights() {
+fn any_number_of_threads_and_devices_trains_the_same_weights() {
     let folder = folder_with_bars();
-    let weights = |threads: &str| {
-        let out = format!("{threads}.safetensors");
+    let weights = |device: &str, threads: &str| {
+        let out = format!("{device}-{threads}.safetensors");
         let run = ["--out", &out, "--steps", "5", "--batch", "40", "--threads", threads];
-        succeed(&mut train(folder.path(), &run));
+        succeed(&mut train(folder.path(), &[&run[..], &["--device", device]].concat()));
         read(&folder.path().join(out)).weights
     };
-    let alone = weights("1");
-    assert_eq!(alone, weights("2"));
-    assert_eq!(alone, weights("3"));
+    let alone = weights("cpu", "1");
+    assert_eq!(alone, weights("cpu", "2"));
+    assert_eq!(alone, weights("cpu", "3"));
+    assert_eq!(alone, weights("cpu,cpu", "1"));
+    assert_eq!(alone, weights("cpu,cpu,cpu", "2"));
 }
 
 /// bf16 has 8 bits of precision: the losses are those of f32 to within a few percent, and not the
@@ -244,7 +246,7 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(train(&["--size", "30"]).contains("--size 28 or --size 32"));
     assert!(train(&["--background", "blue"]).contains("#RRGGBB"));
     assert!(train(&["--sigma-min", "30"]).contains("sigma_min"));
-    assert!(train(&["--device", "cpu,cpu"]).contains("several devices"));
+    assert!(train(&["--device", "cpu,tpu"]).contains("no such device: tpu"));
     assert!(train(&["--device", "abacus"]).contains("no such device"));
     assert!(train(&["--out", "no/such/folder/m.safetensors"]).contains("cannot write"));
     assert!(train(&["--resume", "--out", "never.safetensors"]).contains("never.checkpoint"));

@@ -6,16 +6,21 @@ use burn::tensor::Device;
 /// What can be built in beside the CPU.
 const FEATURES: [&str; 4] = ["cuda", "vulkan", "metal", "libtorch"];
 
-/// The device of that name, and what to call it in a model's card.
+/// The devices of these names, which commas separate.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_list(names: &str) -> anyhow::Result<Vec<Device>> {
+    names.split(',').map(parse).collect()
+}
+
+/// The device of that name.
 ///
 /// # Errors
 /// Where the name is unknown, or this program was built without it.
 pub fn parse(name: &str) -> anyhow::Result<Device> {
     if name.contains(',') {
-        bail!(
-            "--device {name}: training on several devices is not possible yet (docs/training.md \
-             says why); choose one of them"
-        );
+        bail!("--device {name}: only the training of models takes several; choose one of them");
     }
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
     let Ok(_index) = index.parse::<usize>() else {

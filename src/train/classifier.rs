@@ -3,11 +3,11 @@
 
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams};
+use burn::optim::{AdamWConfig, GradientsAccumulator};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::shards::Shards;
-use super::{TrainError, average};
+use super::{TrainError, average, schedule};
 use crate::classifier::{Classifier, ClassifierDescription};
 use crate::data::{Order, Pictures};
 use crate::random::Key;
@@ -54,35 +54,29 @@ pub fn train_classifier(
     let mut classifier = Classifier::new(description, &autodiff).map_err(|e| fail(&e))?;
     let mut mean = classifier.valid();
     let mut optimizer = AdamWConfig::new().with_weight_decay(0.01).init();
-    let shards = Shards::new(device, options.batch).map_err(|e| fail(&e))?;
+    let shards = Shards::new(std::slice::from_ref(device), options.batch).map_err(|e| fail(&e))?;
     let mut order = Order::new(pictures.len(), options.seed);
     for step in 0..options.steps {
         let first = step * options.batch as u64;
         let indices: Vec<usize> =
             (first..).take(options.batch).map(|position| order.at(position)).collect();
-        let cut = shards.cut(0..indices.len()).into_iter();
-        let work = cut.map(|shard| (shard, classifier.clone().fork(&autodiff))).collect();
-        let compute = |(shard, classifier): (std::ops::Range<usize>, Classifier)| {
-            let key = Key { seed: options.seed, stream: shard.start as u32, step: step as u32 };
-            let batch = Batch::new(pictures, &indices[shard], options, key, &autodiff);
+        let mut grads = GradientsAccumulator::new();
+        let part = 0..indices.len();
+        let loss = shards.backward(part, &classifier, &mut grads, |part, classifier, device| {
+            let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
+            let batch = Batch::new(pictures, &indices[part], options, key, device);
             let share = batch.sigmas.len() as f32 / options.batch as f32;
             let logits = classifier.logits(classifier.features(batch.x, &batch.sigmas));
-            let loss = CrossEntropyLossConfig::new().init(&autodiff).forward(logits, batch.labels);
-            let loss = loss * share;
-            let grads = GradientsParams::from_grads(loss.backward(), &classifier);
-            (loss.inner(), grads)
-        };
-        let mut grads = GradientsAccumulator::new();
-        let mut loss = 0.0;
-        for (part, shard) in shards.map(work, compute) {
-            grads.accumulate(&classifier, shard);
-            loss +=
-                part.try_into_scalar::<f32>().map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        }
+            let loss = CrossEntropyLossConfig::new().init(device).forward(logits, batch.labels);
+            loss * share
+        });
+        let loss = loss.try_into_scalar::<f32>();
+        let loss = loss.map_err(|e| TrainError::Device(format!("{e:?}")))?;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { sound: step, step: step + 1, what: "the loss" });
         }
-        classifier = optimizer.step(options.rate(step), classifier, grads.grads());
+        let rate = options.learning_rate * schedule::at(step, options.steps / 20, options.steps);
+        classifier = optimizer.step(rate, classifier, grads.grads());
         mean = average::update(mean, &classifier.valid(), average::decay_at(EMA_DECAY, step));
         progress(step + 1, loss);
     }
@@ -90,12 +84,6 @@ pub fn train_classifier(
 }
 
 impl ClassifierOptions {
-    fn rate(&self, step: u64) -> f64 {
-        let (at, rise) = (step as f64 / self.steps as f64, 0.05);
-        let fall = 0.5 * (1.0 + (std::f64::consts::PI * (at - rise) / (1.0 - rise)).cos());
-        self.learning_rate * if at < rise { (at + 1.0 / self.steps as f64) / rise } else { fall }
-    }
-
     /// Whether it is trained with noise.
     pub fn is_noisy(&self) -> bool {
         self.sigmas[0] < self.sigmas[1]

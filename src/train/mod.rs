@@ -11,6 +11,7 @@ mod clip;
 mod files;
 mod options;
 mod precision;
+mod schedule;
 mod shards;
 mod trainer;
 

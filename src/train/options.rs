@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Augmentation, Precision, average};
+use super::{Augmentation, Precision, average, schedule};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::Ladder;
@@ -102,14 +102,9 @@ impl Options {
         Ok(())
     }
 
-    /// The learning rate at a step: a linear rise, then half a cosine down to nothing.
+    /// The learning rate at a step.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
-        if step < self.warm_up {
-            return self.learning_rate * (step + 1) as f64 / self.warm_up as f64;
-        }
-        let rest = self.steps.saturating_sub(self.warm_up).max(1) as f64;
-        let progress = ((step - self.warm_up) as f64 / rest).min(1.0);
-        self.learning_rate * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+        self.learning_rate * schedule::at(step, self.warm_up, self.steps)
     }
 
     /// The moving average's decay at a step: shorter at first, or the random start would linger.

@@ -1,68 +1,116 @@
-//! A batch on all cores of a CPU.
+//! A batch on several devices, or on all cores of a CPU.
 //!
-//! Burn's Flex runs what is not a matrix product on one thread, which is half of a step. So a batch
-//! is computed in shards, each with an autodiff graph of its own, on threads of their own. The size
-//! of a shard does not depend on the number of threads, and gradients are added up in the order of
-//! the shards: the weights are the same on any number of cores.
+//! A batch is computed in shards, each with an autodiff graph of its own, on threads of their own.
+//! Several devices take turns at them, with copies of the network. Burn's Flex is cut further: it
+//! runs what is not a matrix product on one thread, which is half of a step. The size of a shard
+//! does not depend on the number of threads, and gradients are added up in the order of the shards:
+//! the weights are the same on any number of cores.
 
 use std::ops::Range;
 
-use burn::tensor::Device;
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams};
+use burn::tensor::{Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// The threads that compute shards; none on a device that computes a batch as a whole.
+/// The threads that compute shards, and where.
 pub(super) struct Shards {
-    pools: Vec<ThreadPool>,
+    workers: Vec<Worker>,
+    /// Pictures in a shard.
+    size: usize,
+}
+
+/// Computes every so manieth shard.
+struct Worker {
+    device: Device,
+    /// Flex computes on these. A pool for each shard under way: its operations then neither wait
+    /// for those of another nor, by stealing, run them while they hold a lock of the autodiff graph.
+    pool: Option<ThreadPool>,
 }
 
 impl Shards {
-    /// Pictures in a shard: enough for the matrix products to be efficient, few enough for the
-    /// usual batch to keep four cores busy.
+    /// Pictures in a shard on a CPU: enough for the matrix products to be efficient, few enough for
+    /// the usual batch to keep four cores busy.
     const SIZE: usize = 16;
 
-    /// Threads for a batch on a device, as many altogether as rayon's global pool has.
-    pub fn new(device: &Device, batch: usize) -> Result<Self, ThreadPoolBuildError> {
-        if *device != Device::flex() {
-            return Ok(Self { pools: Vec::new() });
+    /// Workers for a batch on devices, of which there must be one; on CPUs they have as many threads
+    /// altogether as rayon's global pool.
+    pub fn new(devices: &[Device], batch: usize) -> Result<Self, ThreadPoolBuildError> {
+        let each = batch.div_ceil(devices.len());
+        let is_cpu = |device: &&Device| **device == Device::flex();
+        let cpus = devices.iter().filter(is_cpu).count();
+        let mut workers = Vec::new();
+        for device in devices {
+            if !is_cpu(&device) {
+                workers.push(Worker { device: device.clone(), pool: None });
+                continue;
+            }
+            let threads = (rayon::current_num_threads() / cpus).max(1);
+            let pools = each.div_ceil(Self::SIZE).min(threads);
+            for index in 0..pools {
+                let threads = threads / pools + usize::from(index < threads % pools);
+                let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+                workers.push(Worker { device: device.clone(), pool: Some(pool) });
+            }
         }
-        let threads = rayon::current_num_threads();
-        let pools = batch.div_ceil(Self::SIZE).min(threads);
-        // A pool for each shard under way: its operations then neither wait for those of another
-        // nor, by stealing, run them while they hold a lock of the autodiff graph.
-        let pool = |index| {
-            let threads = threads / pools + usize::from(index < threads % pools);
-            ThreadPoolBuilder::new().num_threads(threads).build()
-        };
-        Ok(Self { pools: (0..pools).map(pool).collect::<Result<_, _>>()? })
+        Ok(Self { workers, size: if cpus > 0 { Self::SIZE } else { each } })
     }
 
-    /// Cuts a part of a batch into shards.
-    pub fn cut(&self, part: Range<usize>) -> Vec<Range<usize>> {
-        if self.pools.is_empty() {
-            return vec![part];
-        }
+    /// The loss of a part of a batch, whose gradients are added to `grads`; both on the first device.
+    /// `loss` is that of a shard, by a copy of the module on an autodiff device; those of a part add
+    /// up to the part's.
+    pub fn backward<M: Module + Send>(
+        &self,
+        part: Range<usize>,
+        module: &M,
+        grads: &mut GradientsAccumulator<M>,
+        loss: impl Fn(Range<usize>, &M, &Device) -> Tensor<1> + Sync,
+    ) -> Tensor<1> {
+        let first = &self.workers[0].device;
         let end = part.end;
-        part.step_by(Self::SIZE).map(|start| start..end.min(start + Self::SIZE)).collect()
+        let parts = part.step_by(self.size).map(|start| start..end.min(start + self.size));
+        let shard = |(part, worker): (_, &Worker)| {
+            let autodiff = worker.device.clone().autodiff();
+            let module = module.clone().fork(&autodiff);
+            (part, module, autodiff)
+        };
+        let shards = parts.zip(self.workers.iter().cycle()).map(shard).collect();
+        let compute = |(part, module, autodiff): (_, M, Device)| {
+            let loss = loss(part, &module, &autodiff);
+            let grads = GradientsParams::from_grads(loss.backward(), &module);
+            (loss.inner().to_device(first), grads.to_device(first, &module))
+        };
+        let mut sum = Tensor::zeros([1], first);
+        for (loss, shard) in self.map(shards, compute) {
+            grads.accumulate(module, shard);
+            sum = sum + loss;
+        }
+        sum
     }
 
-    /// Computes something for each shard; results are in the order of the shards.
-    pub fn map<S: Send, T: Send>(&self, shards: Vec<S>, compute: impl Fn(S) -> T + Sync) -> Vec<T> {
-        if self.pools.len() < 2 || shards.len() < 2 {
+    /// Computes something for each shard, the i-th by worker i mod their number; results are in the
+    /// order of the shards.
+    fn map<S: Send, T: Send>(&self, shards: Vec<S>, compute: impl Fn(S) -> T + Sync) -> Vec<T> {
+        if self.workers.len() < 2 || shards.len() < 2 {
             return shards.into_iter().map(compute).collect();
         }
-        let mut work: Vec<Vec<(usize, S)>> = self.pools.iter().map(|_| Vec::new()).collect();
+        let mut work: Vec<Vec<(usize, S)>> = self.workers.iter().map(|_| Vec::new()).collect();
         let count = shards.len();
         for (index, shard) in shards.into_iter().enumerate() {
-            work[index % self.pools.len()].push((index, shard));
+            work[index % self.workers.len()].push((index, shard));
         }
         let compute = &compute;
         let mut results: Vec<(usize, T)> = Vec::with_capacity(count);
         std::thread::scope(|scope| {
-            let run = |(pool, work): (_, Vec<(usize, S)>)| {
+            let pools = self.workers.iter().map(|worker| worker.pool.as_ref());
+            let run = |(pool, work): (Option<_>, Vec<(usize, S)>)| {
                 let run = move || work.into_iter().map(|(i, shard)| (i, compute(shard))).collect();
-                scope.spawn(move || ThreadPool::install(pool, run))
+                scope.spawn(move || match pool {
+                    Some(pool) => ThreadPool::install(pool, run),
+                    None => run(),
+                })
             };
-            let threads: Vec<_> = self.pools.iter().zip(work).map(run).collect();
+            let threads: Vec<_> = pools.zip(work).map(run).collect();
             for thread in threads {
                 let computed: Vec<(usize, T)> =
                     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));

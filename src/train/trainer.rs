@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamConfig, GradientsAccumulator, ModuleOptimizer};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Device, Tensor, TensorData};
 use thiserror::Error;
@@ -49,6 +49,7 @@ pub enum TrainError {
 /// A training run under way.
 pub struct Trainer {
     options: Options,
+    /// Where the state is: the first of the devices.
     device: Device,
     shards: Shards,
     order: Order,
@@ -70,15 +71,22 @@ struct State {
 }
 
 impl Trainer {
-    /// A new run.
+    /// A new run. Its state is on the first device; with several, each computes its share of every
+    /// batch with a copy of the network, and gradients are added up on the first.
     ///
     /// # Errors
-    /// [`TrainError::Options`].
-    pub fn new(options: Options, pictures: &Pictures, device: &Device) -> Result<Self, TrainError> {
+    /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] where there
+    /// is no device.
+    pub fn new(
+        options: Options,
+        pictures: &Pictures,
+        devices: &[Device],
+    ) -> Result<Self, TrainError> {
         options.check()?;
-        if !device.supports_dtype(options.precision.dtype()) {
+        if !devices.iter().all(|device| device.supports_dtype(options.precision.dtype())) {
             return Err(TrainError::Precision);
         }
+        let device = devices.first().ok_or_else(|| TrainError::Device("none was given".into()))?;
         let autodiff = device.clone().autodiff();
         autodiff.seed(options.seed);
         let network = Network::new(&options.architecture, &autodiff)
@@ -88,7 +96,7 @@ impl Trainer {
         let optimizer = AdamConfig::new().with_beta_2(0.99).init();
         let device = device.clone();
         let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
-        let shards = Shards::new(&device, options.batch.div_ceil(options.accumulate))
+        let shards = Shards::new(devices, options.batch.div_ceil(options.accumulate))
             .map_err(|e| TrainError::Device(e.to_string()))?;
         Ok(Self { options, device, shards, order, sound: state.clone(), state, losses: None })
     }
@@ -100,9 +108,9 @@ impl Trainer {
     pub fn resume(
         checkpoint: Checkpoint,
         pictures: &Pictures,
-        device: &Device,
+        devices: &[Device],
     ) -> Result<Self, TrainError> {
-        let new = Self::new(checkpoint.options, pictures, device)?;
+        let new = Self::new(checkpoint.options, pictures, devices)?;
         let State { network, average, optimizer, .. } = new.state;
         let state = State {
             network: network.try_load_record(ModuleRecord::from_bytes(checkpoint.weights)?)?,
@@ -148,7 +156,6 @@ impl Trainer {
     /// One optimiser step.
     pub fn step(&mut self, pictures: &Pictures) {
         let started = Instant::now();
-        let autodiff = self.device.clone().autodiff();
         let (options, state) = (&self.options, &mut self.state);
         let (order, first) = (&mut self.order, state.step * options.batch as u64);
         let indices: Vec<usize> =
@@ -157,23 +164,17 @@ impl Trainer {
         let mut grads = GradientsAccumulator::new();
         let part = options.batch.div_ceil(options.accumulate);
         for first in (0..options.batch).step_by(part) {
-            let shards = self.shards.cut(first..options.batch.min(first + part));
-            let fork = |shard| (shard, state.network.clone().fork(&autodiff));
-            let shards = shards.into_iter().map(fork).collect();
+            let part = first..options.batch.min(first + part);
             let step = state.step;
-            let compute = |(shard, network): (_, Network)| {
-                let batch = Batch::of_step(options, pictures, &indices, step, shard, &autodiff);
-                let loss = loss(&options.precision.cast(network.clone()), batch, options);
-                let grads = GradientsParams::from_grads(loss.backward(), &network);
-                (loss.inner(), grads)
-            };
-            for (loss, shard) in self.shards.map(shards, compute) {
-                grads.accumulate(&state.network, shard);
-                self.losses = Some(match self.losses.take() {
-                    Some((sum, count)) => (sum + loss, count),
-                    None => (loss, 0),
+            let loss =
+                self.shards.backward(part, &state.network, &mut grads, |part, network, device| {
+                    let batch = Batch::of_step(options, pictures, &indices, step, part, device);
+                    loss(&options.precision.cast(network.clone()), batch, options)
                 });
-            }
+            self.losses = Some(match self.losses.take() {
+                Some((sum, count)) => (sum + loss, count),
+                None => (loss, 0),
+            });
         }
         if let Some((_, count)) = &mut self.losses {
             *count += 1;

@@ -25,9 +25,11 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout that this program was compiled in, and the user's cache.
+    /// Finds the checkout that Cargo runs this program in, and the user's cache. (Not the one that it
+    /// was compiled in: clones that share a target folder share the program.)
     pub fn locate() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        let package = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
+        let root = Path::new(&package)
             .parent()
             .context("xtask must be a folder of the checkout")?
             .to_path_buf();

@@ -31,6 +31,9 @@ pub fn address(folder: &str, file: impl Display) -> String {
     format!("{PREFIX}{folder}{file}")
 }
 
+/// Where the bench page lies, from the root of the checkout, in which `cargo xtask bench web` runs this.
+const HERE: &str = "benches/web";
+
 const SEED: u32 = 7;
 
 /// A sampler for all engines: ours take settings, others its steps.
@@ -134,7 +137,7 @@ pub struct Visits {
 impl Visits {
     /// Serves the page, our engines, the other runtimes and the folder with the models.
     pub fn new(dist: &Path, node_modules: &Path, work: &Path, adapter: Adapter) -> Result<Self> {
-        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("page");
+        let page = Path::new(HERE).join("page");
         let mount = |path, folder: &Path| Mount { path, folder: folder.into() };
         let server = Server::start_mounted(vec![
             mount("bench/", &page),
@@ -186,7 +189,7 @@ impl Visits {
             "seed": SEED, "budget": budget
         });
         let times = self.visit(&task).await?;
-        let page = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = Path::new(HERE);
         let (mut program, mut model) = (size::Bytes::default(), size::Bytes::default());
         for path in self.server.take_sent() {
             if path.starts_with(&self.work) {

@@ -52,7 +52,8 @@ pub struct RunArgs {
     /// The model to write.
     #[arg(long, default_value = "model.safetensors")]
     pub out: PathBuf,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
+    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch; or several of them, separated by
+    /// commas, which share every batch.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Train a classifier of the pictures' classes instead, through noise of all levels: `ncsn

@@ -56,14 +56,14 @@ fn trainer(
     data: &DataSet,
     checkpoints: &Checkpoints,
 ) -> anyhow::Result<Trainer> {
-    let device = device::parse(&arguments.run.device)?;
+    let devices = device::parse_list(&arguments.run.device)?;
     if !arguments.run.resume {
         let may_replace = arguments.run.overwrite || arguments.run.dry_run;
         if checkpoints.any() && !may_replace {
             let path = checkpoints.newest().display();
             bail!("{path} is there: go on from it with --resume, or replace it with --overwrite");
         }
-        return Ok(Trainer::new(arguments.options(data)?, &data.train, &device)?);
+        return Ok(Trainer::new(arguments.options(data)?, &data.train, &devices)?);
     }
     let found = checkpoints.load().context("cannot resume; without --resume a new run starts")?;
     if let Some(warning) = found.warning {
@@ -76,7 +76,7 @@ fn trainer(
         checkpoints.newest().display()
     );
     checkpoint.options = arguments.resumed(checkpoint.options);
-    Ok(Trainer::resume(checkpoint, &data.train, &device)?)
+    Ok(Trainer::resume(checkpoint, &data.train, &devices)?)
 }
 
 /// Burn's Flex computes on rayon's global pool; LibTorch reads the variable of OpenMP.

@@ -3,11 +3,7 @@
 //!
 //! The runs are tiny, since a software adapter needs seconds for one evaluation of the network.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
 use e2e::{
@@ -26,14 +22,14 @@ const TINY: &str =
 const LONGER: &str =
     "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&pace=full";
 
-/// What `cargo xtask build` has built.
-fn dist() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist")
+/// What `cargo xtask build` has built, from the folder that tests run in.
+fn dist() -> &'static Path {
+    Path::new("../../dist")
 }
 
 /// Opens the page and waits until it can start and shows the first noise, which it returns.
 async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Picture)> {
-    let page = Page::open(browser, &Server::start(&dist())?, query).await?;
+    let page = Page::open(browser, &Server::start(dist())?, query).await?;
     page.wait_for(State::Ready).await?;
     let shows = async || Ok(!page.grid().await?.is_blank());
     page.wait_until("the first noise shows", shows).await?;
@@ -194,42 +190,42 @@ async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<
 
 #[tokio::test]
 async fn a_missing_model_is_a_failed_download() -> Result<()> {
-    fails(Server::start(&dist())?, "?model=no-such.safetensors", "", "download").await
+    fails(Server::start(dist())?, "?model=no-such.safetensors", "", "download").await
 }
 
 #[tokio::test]
 async fn a_missing_program_is_a_failed_download() -> Result<()> {
-    fails(Server::start_without(&dist(), Some(".wasm"))?, "", "", "download").await
+    fails(Server::start_without(dist(), Some(".wasm"))?, "", "", "download").await
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_model_is_refused() -> Result<()> {
-    fails(Server::start(&dist())?, "?model=www/style.css", "", "model").await
+    fails(Server::start(dist())?, "?model=www/style.css", "", "model").await
 }
 
 #[tokio::test]
 async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
-    fails(Server::start(&dist())?, "?engine=fused", "delete Navigator.prototype.gpu", "no-webgpu")
+    fails(Server::start(dist())?, "?engine=fused", "delete Navigator.prototype.gpu", "no-webgpu")
         .await
 }
 
 #[tokio::test]
 async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
     let script = "GPU.prototype.requestAdapter = async () => null";
-    fails(Server::start(&dist())?, "?engine=fused", script, "no-adapter").await
+    fails(Server::start(dist())?, "?engine=fused", script, "no-adapter").await
 }
 
 #[tokio::test]
 async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
     let script = "GPUSupportedFeatures.prototype.has = () => false";
-    fails(Server::start(&dist())?, "?engine=reference", script, "missing-feature").await
+    fails(Server::start(dist())?, "?engine=reference", script, "missing-feature").await
 }
 
 #[tokio::test]
 async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
     let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
                   'maxStorageBuffersPerShaderStage', { get: () => 1 })";
-    fails(Server::start(&dist())?, "?engine=fused", script, "limit").await
+    fails(Server::start(dist())?, "?engine=fused", script, "limit").await
 }
 
 #[tokio::test]
