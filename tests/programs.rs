@@ -111,6 +111,38 @@ fn the_same_seed_trains_the_same_weights() {
     assert_ne!(a, c);
 }
 
+/// A run that begins with a model has its network, its levels and its weights, which it then changes.
+#[test]
+fn a_run_begins_with_a_models_weights() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let levels = ["--sigmas", "auto", "--steps", "40", "--warm-up", "5"];
+    succeed(&mut train(at, &[&levels[..], &["--out", "a.safetensors"]].concat()));
+    let from = ["--from", "a.safetensors", "--steps", "1", "--out", "b.safetensors"];
+    let run = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command.current_dir(at).args(["--data", "bars", "--batch", "8"]).args(from).args(more);
+        command
+    };
+    // The first step of a long warm-up changes next to nothing.
+    succeed(&mut run(&["--warm-up", "1000000"]));
+    let [a, b] = ["a", "b"].map(|name| read(&at.join(name).with_extension("safetensors")));
+    assert_eq!(a.card.architecture, b.card.architecture);
+    assert_eq!(a.card.sampler.ladder.sigma_max, b.card.sampler.ladder.sigma_max);
+    let from = training(&at.join("b.safetensors")).from.expect("its origin");
+    assert_eq!(from, "a, 320 pictures of bars");
+    for (name, array) in &a.weights {
+        for (a, b) in array.values.iter().zip(&b.weights[name].values) {
+            assert!((a - b).abs() < 1e-3 * a.abs().max(1.0), "{name}: {a} and {b}");
+        }
+    }
+    succeed(&mut run(&["--steps", "10", "--overwrite", "--warm-up", "1"]));
+    assert_ne!(a.weights, read(&at.join("b.safetensors")).weights);
+
+    assert!(fail(&mut run(&["--widths", "8,16"])).contains("--from"));
+    assert!(fail(&mut run(&["--size", "16", "--overwrite"])).contains("1 × 8 × 8"));
+}
+
 /// Computing a batch in parts changes the order of sums, and nothing else.
 #[test]
 fn a_batch_in_parts_trains_the_same_weights() {

@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::loss::Weighting;
 use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError};
+use crate::noise::Ladder;
 use crate::sample::{Settings, SettingsError};
 
 /// What a model is, how it came about and how to sample it: JSON in the file's metadata.
@@ -71,7 +72,10 @@ pub struct Training {
     pub data: String,
     /// How many pictures it has.
     pub pictures: usize,
-    /// Optimiser steps.
+    /// The model whose weights it began with, where it did not begin with drawn ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Optimiser steps, since then.
     pub steps: u64,
     /// Pictures seen, counting every time.
     pub examples: u64,
@@ -91,6 +95,13 @@ impl Card {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
     const KEY: &str = "card";
+
+    /// The noise levels that the network knows: its own, or as many between the same ends as samplers
+    /// begin with.
+    pub fn ladder(&self) -> Ladder {
+        let between = Ladder { levels: Settings::LEVELS, ..self.sampler.ladder };
+        self.architecture.ladder().unwrap_or(between)
+    }
 }
 
 /// A model on the host.

@@ -14,6 +14,10 @@ use crate::sample::Settings;
 pub struct Options {
     /// The network.
     pub architecture: Architecture,
+    /// The model whose weights the run began with, in words for the card; `None` where they were
+    /// drawn.
+    #[serde(default)]
+    pub from: Option<String>,
     /// The seed of weights, order, noise levels and noise.
     pub seed: u64,
     /// Optimiser steps of the whole run.

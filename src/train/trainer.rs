@@ -101,6 +101,20 @@ impl Trainer {
         Ok(Self { options, device, shards, order, sound: state.clone(), state, losses: None })
     }
 
+    /// Begins with the weights of a model of the same architecture instead of with drawn ones. Adam
+    /// knows nothing yet: warm up.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`] where Burn does not take them.
+    pub fn from_weights(self, weights: Weights) -> Result<Self, TrainError> {
+        let State { network, average, .. } = self.state.clone();
+        let average = weights::apply(average, weights, &self.device);
+        // Through a record, or the weights would not be tracked by autodiff.
+        let network = network.try_load_record(average.clone().into_record())?;
+        let state = State { network, average, ..self.state };
+        Ok(Self { sound: state.clone(), state, ..self })
+    }
+
     /// A run that goes on where a checkpoint was written.
     ///
     /// # Errors

@@ -59,6 +59,7 @@ pub fn model() -> ModelFile {
     let training = Training {
         data: "nothing".into(),
         pictures: 0,
+        from: None,
         steps: 0,
         examples: 0,
         ema_decay: 0.0,

@@ -10,6 +10,7 @@ use crate::cli::pictures::{self, PictureArgs};
 use crate::cli::plan;
 use crate::data::DataSet;
 use crate::loss::Weighting;
+use crate::model_file::{Card, ModelFile};
 use crate::net::Preconditioning;
 use crate::noise::Ladder;
 use crate::train::{Augmentation, Options, Precision};
@@ -64,6 +65,17 @@ pub struct RunArgs {
     /// --precision is as it was.
     #[arg(long)]
     pub resume: bool,
+    /// Begin with the weights of this model instead of with drawn ones: to train it further, or on
+    /// other pictures of the same size. Its network and noise levels are kept.
+    #[arg(
+        long,
+        value_name = "MODEL",
+        conflicts_with_all = [
+            "resume", "classifier", "net", "widths", "blocks", "patch", "ngf", "sigmas", "levels",
+            "sigma_max", "sigma_min",
+        ],
+    )]
+    pub from: Option<PathBuf>,
     /// Start anew although there is a checkpoint beside --out, and replace it.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
@@ -186,14 +198,18 @@ impl ValueEnum for Precision {
 const STEPS: u64 = 30_000;
 
 impl Arguments {
-    /// Loads the pictures, unless they are of a shape that the network cannot take.
+    /// Loads the pictures, unless they are of a shape that the network cannot take: a new one, or that
+    /// of `origin`, the model that the run begins with.
     ///
     /// # Errors
     /// Where there are none, or of no use, or flags contradict each other; in words for the user.
-    pub fn load(&self) -> anyhow::Result<DataSet> {
+    pub fn load(&self, origin: Option<&ModelFile>) -> anyhow::Result<DataSet> {
         if self.noise.sigmas == Sigmas::Auto {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
             ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
+        }
+        if let Some(origin) = origin {
+            return self.pictures.load_shaped(origin.card.architecture.picture());
         }
         let check = |shape| {
             let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
@@ -215,27 +231,35 @@ impl Arguments {
         self.noise.ladder(data, self.network.net)
     }
 
-    /// What a new run on this data is made of.
+    /// What a new run on this data is made of; `origin` is the model that it begins with.
     ///
     /// # Errors
     /// Where the noise levels cannot be chosen.
-    pub fn options(&self, data: &DataSet) -> anyhow::Result<Options> {
+    pub fn options(&self, data: &DataSet, origin: Option<&ModelFile>) -> anyhow::Result<Options> {
         let Self { optimisation, noise, augmentation, network, .. } = self;
-        let ladder = self.ladder(data)?;
+        let (architecture, ladder) = match origin {
+            Some(ModelFile { card, .. }) => (card.architecture.clone(), card.ladder()),
+            None => {
+                let ladder = self.ladder(data)?;
+                let scale = data.train.statistics();
+                (network.architecture(data.train.shape, scale, ladder), ladder)
+            }
+        };
         let Ladder { sigma_max, sigma_min, levels } = ladder;
-        let scale = data.train.statistics();
+        let net = Net::of(&architecture);
         Ok(Options {
-            architecture: network.architecture(data.train.shape, scale, ladder),
+            architecture,
+            from: origin.map(|origin| in_words(&origin.card)),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or(STEPS),
             batch: optimisation.batch,
             accumulate: optimisation.accumulate,
             precision: optimisation.precision.unwrap_or_default(),
-            learning_rate: optimisation.lr.unwrap_or(network.net.learning_rate()),
+            learning_rate: optimisation.lr.unwrap_or(net.learning_rate()),
             warm_up: optimisation.warm_up,
             clip: optimisation.clip,
             ema_decay: optimisation.ema,
-            weighting: noise.weighting.unwrap_or(network.net.weighting()),
+            weighting: noise.weighting.unwrap_or(net.weighting()),
             sigma_max,
             sigma_min,
             sigma_centre: noise.sigma_centre,
@@ -257,6 +281,13 @@ impl Arguments {
             ..before
         }
     }
+}
+
+/// What a card says of the model that a run began with.
+fn in_words(card: &Card) -> String {
+    let examples =
+        card.training.as_ref().map(|t| format!(", {} pictures of {}", t.examples, t.data));
+    format!("{}{}", card.name, examples.unwrap_or_default())
 }
 
 impl NoiseArgs {

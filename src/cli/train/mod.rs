@@ -16,8 +16,9 @@ use clap::Parser;
 
 use self::arguments::Arguments;
 use self::run::Run;
-use super::{device, pictures};
+use super::{device, ncsn::open, pictures};
 use crate::data::DataSet;
+use crate::model_file::ModelFile;
 use crate::train::{Checkpoints, Trainer};
 
 /// The program.
@@ -28,13 +29,14 @@ pub fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     // Pictures are read by many threads too.
     set_threads(arguments.run.threads)?;
-    let data = arguments.load()?;
+    let origin = arguments.run.from.as_deref().map(open).transpose()?;
+    let data = arguments.load(origin.as_ref())?;
     pictures::say(&data);
     if arguments.run.classifier {
         return classifier::train(&arguments, &data);
     }
     let checkpoints = Checkpoints::beside(&arguments.run.out);
-    let trainer = trainer(&arguments, &data, &checkpoints)?;
+    let trainer = trainer(&arguments, origin, &data, &checkpoints)?;
     let options = trainer.options();
     println!(
         "{} parameters on {}; step {} of {}, {} pictures a step",
@@ -50,9 +52,10 @@ pub fn main() -> anyhow::Result<()> {
     Run::new(arguments.run, data, trainer, checkpoints)?.finish()
 }
 
-/// A new run, or the one that the checkpoints are of.
+/// A new run, which may begin with a model's weights, or the one that the checkpoints are of.
 fn trainer(
     arguments: &Arguments,
+    origin: Option<ModelFile>,
     data: &DataSet,
     checkpoints: &Checkpoints,
 ) -> anyhow::Result<Trainer> {
@@ -63,7 +66,12 @@ fn trainer(
             let path = checkpoints.newest().display();
             bail!("{path} is there: go on from it with --resume, or replace it with --overwrite");
         }
-        return Ok(Trainer::new(arguments.options(data)?, &data.train, &devices)?);
+        let trainer =
+            Trainer::new(arguments.options(data, origin.as_ref())?, &data.train, &devices)?;
+        return Ok(match origin {
+            Some(origin) => trainer.from_weights(origin.weights)?,
+            None => trainer,
+        });
     }
     let found = checkpoints.load().context("cannot resume; without --resume a new run starts")?;
     if let Some(warning) = found.warning {

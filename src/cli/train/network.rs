@@ -40,6 +40,17 @@ pub struct NetworkArgs {
 }
 
 impl Net {
+    /// The kind of a network that there is already.
+    pub fn of(architecture: &Architecture) -> Self {
+        match architecture {
+            Architecture::UNet(_) => Self::Unet,
+            Architecture::RefineNet(refinenet) => match refinenet.variant {
+                Variant::Ncsn => Self::Ncsn,
+                Variant::Ncsnv2 => Self::Ncsnv2,
+            },
+        }
+    }
+
     /// The largest noise level: NCSN's as published, otherwise one that covers the space of
     /// pictures.
     pub fn sigma_max(self) -> f32 {

@@ -171,6 +171,7 @@ impl Run {
         let training = Training {
             data: data.name.clone(),
             pictures: data.train.len(),
+            from: options.from,
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
             ema_decay: options.ema_decay,
