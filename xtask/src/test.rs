@@ -18,6 +18,13 @@ use crate::{
 /// behind the default feature `cli`.
 const WASM: [&str; 2] = Engine::Reference.flags();
 
+/// The crate, and what is around it. Together they would have other features than the crate alone,
+/// and Burn, minutes of work, would be compiled for the tests and once more for `train`.
+const CRATE: &[&str] = &["--package=ncsn"];
+const TOOLS: &[&str] = &["--package=xtask", "--package=bench-web"];
+/// The tests of the built page.
+const PAGE: &[&str] = &["--package=e2e"];
+
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
 /// adapter takes minutes.
 const BROWSER_TIMEOUT: &str = "900";
@@ -29,12 +36,10 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tools::install(workspace)?;
 
     step("formatting", &mut workspace.cargo(["fmt", "--all", "--check"])?)?;
-    step(
-        "lints, native",
-        workspace
-            .cargo(["clippy", "--release", "--workspace", "--all-targets"])?
-            .args(["--", "-D", "warnings"]),
-    )?;
+    for packages in [CRATE, TOOLS, PAGE] {
+        let mut clippy = workspace.cargo(["clippy", "--release", "--all-targets"])?;
+        step("lints, native", clippy.args(packages).args(["--", "-D", "warnings"]))?;
+    }
     step(
         "lints, browser",
         workspace
@@ -43,10 +48,9 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(WASM)
             .args(["--", "-D", "warnings"]),
     )?;
-    step(
-        "tests, native",
-        &mut workspace.cargo(["test", "--release", "--workspace", "--exclude", "e2e"])?,
-    )?;
+    for packages in [CRATE, TOOLS] {
+        step("tests, native", workspace.cargo(["test", "--release"])?.args(packages))?;
+    }
     step(
         "tests, browser",
         workspace
@@ -62,6 +66,6 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     page::build(workspace, &[])?;
     step(
         "tests, page",
-        workspace.cargo(["test", "--release", "--package", "e2e"])?.env("CHROMEDRIVER", &driver),
+        workspace.cargo(["test", "--release"])?.args(PAGE).env("CHROMEDRIVER", &driver),
     )
 }
