@@ -9,7 +9,7 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::fused::{Chain, FusedError, Gpu, Network, Style};
+use ncsn::fused::{Chain, FusedError, Gpu, Network, Precision, Setup, Style, Tiling, Tuner};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::{self, Weights};
 use ncsn::net::{
@@ -27,14 +27,32 @@ fn gpu() -> Gpu {
 }
 
 fn fused(gpu: &Gpu, architecture: &Architecture, weights: &Weights) -> Network {
-    block_on(Network::new(gpu, architecture, weights)).unwrap_or_else(|error| panic!("{error}"))
+    set_up(gpu, architecture, weights, Setup::exact(gpu))
 }
 
-const STYLES: [Style; 2] = [Style::Direct, Style::Staged];
+fn set_up(gpu: &Gpu, architecture: &Architecture, weights: &Weights, setup: Setup) -> Network {
+    let network = block_on(Network::with(gpu, architecture, weights, setup));
+    network.unwrap_or_else(|error| panic!("{setup:?}: {error}"))
+}
 
-fn styled(gpu: &Gpu, architecture: &Architecture, weights: &Weights, style: Style) -> Network {
-    let network = block_on(Network::styled(gpu, architecture, weights, style));
-    network.unwrap_or_else(|error| panic!("{style:?}: {error}"))
+/// Both styles, and half precision where the adapter has it.
+fn setups(gpu: &Gpu) -> Vec<Setup> {
+    let mut setups = vec![
+        Setup::new(Style::Direct, Precision::Single),
+        Setup::new(Style::Staged, Precision::Single),
+    ];
+    if gpu.has_half() {
+        setups.push(Setup::new(Style::Staged, Precision::Half));
+    }
+    setups
+}
+
+/// How far a score may be from Burn's, relative to the largest.
+fn tolerance(setup: Setup) -> f32 {
+    match setup.precision {
+        Precision::Single => 1e-4,
+        Precision::Half => 1e-2,
+    }
 }
 
 fn burn(architecture: &Architecture, weights: &Weights) -> net::Network {
@@ -83,20 +101,31 @@ fn unet(picture: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
     }
 }
 
-/// Holds the scores of a network with drawn weights to Burn's, in both styles.
-fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> [Network; 2] {
+/// Holds the scores of a network with drawn weights to Burn's, in both styles and precisions.
+fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> Vec<Network> {
+    set_up_holds_to_burn(gpu, batch, architecture, &setups(gpu))
+}
+
+fn set_up_holds_to_burn(
+    gpu: &Gpu,
+    batch: usize,
+    architecture: &Architecture,
+    setups: &[Setup],
+) -> Vec<Network> {
     let picture = architecture.picture();
     let weights = common::weights(architecture);
-    let networks = STYLES.map(|style| styled(gpu, architecture, &weights, style));
+    let set_up = |&setup: &Setup| set_up(gpu, architecture, &weights, setup);
+    let networks: Vec<_> = setups.iter().map(set_up).collect();
     let reference = burn(architecture, &weights);
     let x = normal(batch * picture.dimension(), 1);
     let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
     for sigmas in [&sigmas[..], &[0.5]] {
         let expected = burn_score(&reference, picture, &x, sigmas);
-        for (style, network) in STYLES.iter().zip(&networks) {
-            let found = block_on(network.score(&x, sigmas)).expect("a score");
-            let error = relative(&found, &expected);
-            assert!(error < 1e-4, "{style:?}: {error} at {sigmas:?} with {architecture:?}");
+        for network in &networks {
+            let (setup, found) = (network.setup(), block_on(network.score(&x, sigmas)));
+            let error = relative(&found.expect("a score"), &expected);
+            let most = tolerance(setup);
+            assert!(error < most, "{setup:?}: {error} at {sigmas:?} with {architecture:?}");
         }
     }
     networks
@@ -143,8 +172,9 @@ fn refinenets_hold_to_burn(variant: Variant) {
         (1, refinenet(variant, Depth::Deepest, (3, 32, 8), 4)),
     ];
     for (batch, architecture) in variants {
-        let [direct, staged] = holds_to_burn(&gpu, batch, &architecture);
-        assert!(staged.launches() < direct.launches());
+        let networks = holds_to_burn(&gpu, batch, &architecture);
+        let (direct, staged) = networks.split_first().expect("both styles");
+        assert!(staged.iter().all(|staged| staged.launches() < direct.launches()));
     }
 }
 
@@ -165,9 +195,13 @@ fn a_tall_picture_has_the_score_that_burn_gives_it() {
     let sizes = |height| refinenet(Variant::Ncsnv2, Depth::Standard, (1, height, 4), 2);
     let tall = holds_to_burn(&gpu, 2, &sizes(512));
     let weights = common::weights(&sizes(64));
-    for (style, tall) in STYLES.into_iter().zip(tall) {
-        let short = styled(&gpu, &sizes(64), &weights, style);
-        assert!(short.launches() < tall.launches(), "{style:?}: moments are brought together");
+    for tall in tall {
+        let short = set_up(&gpu, &sizes(64), &weights, tall.setup());
+        assert!(
+            short.launches() < tall.launches(),
+            "{:?}: moments are brought together",
+            tall.setup()
+        );
     }
 }
 
@@ -176,21 +210,102 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
     let bytes = std::fs::read("www/models/mnist.safetensors").expect("there");
     let ModelFile { card, weights } = ModelFile::read(&bytes).expect("a good model");
     let gpu = gpu();
-    let networks = STYLES.map(|style| styled(&gpu, &card.architecture, &weights, style));
+    let setups = setups(&gpu);
+    let set_up = |&setup: &Setup| set_up(&gpu, &card.architecture, &weights, setup);
+    let networks: Vec<_> = setups.iter().map(set_up).collect();
     let reference = burn(&card.architecture, &weights);
     let picture = card.architecture.picture();
-    for sigma in [10.0f32, 1.0, 0.1] {
+    for sigma in [10.0f32, 1.0, 0.1, 0.01] {
         let x: Vec<f32> =
             normal(2 * picture.dimension(), 3).iter().map(|z| 0.1 + sigma * z).collect();
         let expected = burn_score(&reference, picture, &x, &[sigma]);
-        for (style, network) in STYLES.iter().zip(&networks) {
-            let found = block_on(network.score(&x, &[sigma])).expect("a score");
-            let error = relative(&found, &expected);
-            assert!(error < 1e-4, "{style:?}: {error} at {sigma}");
+        for network in &networks {
+            let (setup, found) = (network.setup(), block_on(network.score(&x, &[sigma])));
+            let error = relative(&found.expect("a score"), &expected);
+            assert!(error < tolerance(setup), "{setup:?}: {error} at {sigma}");
         }
     }
-    let [_, staged] = networks;
-    assert!(staged.launches() < 25, "{} launches", staged.launches());
+    for staged in &networks[1..] {
+        assert!(staged.launches() < 25, "{} launches", staged.launches());
+    }
+}
+
+/// Whichever tiles are measured to be the fastest, the scores are the same.
+#[test]
+fn tiles_of_every_shape_have_the_score_that_burn_gives_it() {
+    let gpu = gpu();
+    let others = |setup: Setup| Tiling::of(setup.style)[1..].iter().map(move |&t| (setup, t));
+    let setups = setups(&gpu).into_iter().flat_map(others);
+    let setups: Vec<_> = setups.map(|(setup, tiling)| Setup { tiling, ..setup }).collect();
+    // Rows of 16 and of 14, and numbers of columns that are multiples of 4, of 8 and of 16.
+    for sizes in [unet((3, 32, 28), &[16]), UNetDescription { heads: 1, ..unet((1, 8, 16), &[12]) }]
+    {
+        set_up_holds_to_burn(&gpu, 2, &Architecture::UNet(sizes), &setups);
+    }
+}
+
+/// Every candidate is timed, and what was found is taken up again, but for no other network.
+#[test]
+fn the_fastest_tiles_are_found_and_remembered() {
+    let gpu = gpu();
+    let (architecture, weights) = (common::tiny(), common::weights(&common::tiny()));
+    let setup = Setup::new(Style::Direct, Precision::Single);
+    let network = set_up(&gpu, &architecture, &weights, setup);
+    let mut tuner = Tuner::new(&network, 2);
+    while block_on(tuner.step()).expect("healthy") {}
+    let times: Vec<_> = tuner.times().collect();
+    assert_eq!(times.len(), Tiling::of(Style::Direct).len());
+    assert!(times.iter().all(|(_, seconds)| seconds.is_finite()), "{times:?}");
+    let (least, _) = times.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("candidates");
+    assert_eq!(tuner.finish().setup().tiling, *least);
+
+    let other = Setup { tiling: Tiling::of(Style::Direct)[1], ..setup };
+    let line = set_up(&gpu, &architecture, &weights, other).tuning();
+    let remember = |architecture: &Architecture, line: &str| {
+        let weights = common::weights(architecture);
+        let network = Network::remembering(&gpu, architecture, &weights, setup, line);
+        block_on(network).expect("it fits").setup().tiling
+    };
+    assert_eq!(remember(&architecture, &line), other.tiling);
+    assert_eq!(remember(&Architecture::UNet(unet((1, 8, 8), &[8])), &line), setup.tiling);
+    let unknown = [line.split_once(' ').expect("a key").0, " 1000 x 1000"].concat();
+    for line in [&unknown, "", "nothing", "0 0 0"] {
+        assert_eq!(remember(&architecture, line), setup.tiling, "{line}");
+    }
+}
+
+/// In half precision a seed is still the same picture to the eye.
+#[test]
+fn a_chain_in_half_precision_ends_near_the_exact_one() {
+    let gpu = gpu();
+    if !gpu.has_half() {
+        return;
+    }
+    let weights = common::weights(&common::tiny());
+    let setup = Setup::new(Style::Staged, Precision::Half);
+    let network = set_up(&gpu, &common::tiny(), &weights, setup);
+    let program = common::settings().program().expect("possible");
+    let found = common::every_21st(&ends(&network, &program, 7, 0..common::ENDS_OF));
+    let difference = difference(&found, &common::ENDS);
+    assert!(difference < 1e-2, "{difference}");
+    assert!(difference > 0.0, "f16 rounds");
+}
+
+/// What is too large for f16 is kept as its largest number, not as an infinity.
+#[test]
+fn half_precision_saturates() {
+    let gpu = gpu();
+    if !gpu.has_half() {
+        return;
+    }
+    let architecture = refinenet(Variant::Ncsnv2, Depth::Standard, (1, 8, 8), 4);
+    let mut weights = common::weights(&architecture);
+    let begin = weights.get_mut("begin.weight").expect("a layer");
+    begin.values.iter_mut().for_each(|weight| *weight *= 1e6);
+    let setup = Setup::new(Style::Staged, Precision::Half);
+    let network = set_up(&gpu, &architecture, &weights, setup);
+    let score = block_on(network.score(&normal(64, 2), &[0.5])).expect("a score");
+    assert!(score.iter().all(|s| s.is_finite()), "{score:?}");
 }
 
 fn ends(network: &Network, program: &Program, seed: u64, chains: Range<usize>) -> Vec<f32> {

@@ -16,7 +16,7 @@ fn model() -> Model {
 }
 
 async fn engine(name: &str) -> Engine {
-    let engine = Engine::create(name.into(), &model()).await;
+    let engine = Engine::create(name.into(), &model(), None, None).await;
     engine.unwrap_or_else(|error| panic!("{name}: {}", message(error)))
 }
 
@@ -91,6 +91,28 @@ async fn a_chain_is_the_same_whichever_others_run_beside_it() {
     assert_eq!(all[2 * 8 * 8 * 4..], last);
 }
 
+/// Measured once; whoever remembers need not measure again.
+#[wasm_bindgen_test]
+async fn tiles_are_measured_in_pieces_and_remembered() {
+    let tune = async |engine: &Engine| {
+        let found = engine.tune(1).await;
+        found.unwrap_or_else(|error| panic!("{}", message(error)))
+    };
+    let first = engine("fused").await;
+    let mut pieces = 0;
+    let line = loop {
+        match tune(&first).await {
+            Some(line) => break line,
+            None => pieces += 1,
+        }
+    };
+    assert!(pieces > 1, "{pieces} pieces");
+    let again = Engine::create("fused".into(), &model(), Some(true), Some(line.clone())).await;
+    let again = again.unwrap_or_else(|error| panic!("{}", message(error)));
+    assert_eq!(again.precision(), "f32");
+    assert_eq!(tune(&again).await, Some(line));
+}
+
 #[wasm_bindgen_test]
 async fn progress_counts_and_views_differ() {
     let engine = engine("fused").await;
@@ -120,7 +142,9 @@ fn the_card_is_plain_data() {
 async fn what_cannot_work_is_an_error_that_says_why() {
     let Err(error) = Model::new(b"no model") else { panic!("no model") };
     assert!(message(error).contains("safetensors"));
-    let Err(error) = Engine::create("steam".into(), &model()).await else { panic!("no engine") };
+    let Err(error) = Engine::create("steam".into(), &model(), None, None).await else {
+        panic!("no engine")
+    };
     let message_of_steam = message(error);
     assert!(message_of_steam.contains("steam") && message_of_steam.contains("fused"));
 

@@ -175,14 +175,15 @@ export class Controls {
 
   /**
    * A link to what is on the page now.
-   * @param {{ model: string | null, view: string, engine: string | null }} more
+   * @param {{ model: string | null, view: string, engine: string | null, precision: string | null }} more
    */
-  link({ model, view, engine }) {
+  link({ model, view, engine, precision }) {
     const url = new URL(location.href);
     url.hash = "";
     url.search = "";
     if (model) url.searchParams.set("model", model);
     if (engine) url.searchParams.set("engine", engine);
+    if (precision) url.searchParams.set("precision", precision);
     for (const [parameter, id] of FIELDS) {
       const field = input(id);
       if (field.disabled) continue;

@@ -62,6 +62,7 @@ import { startWorkers } from "./workers.js";
  * @property {boolean} draws whether it draws into a canvas by itself
  * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
  * @property {(settings: SamplerSettings, seed: bigint, chains: number) => Chain} start
+ * @property {(chains: number) => Promise<string | undefined>} [tune] see `tuning.js`
  * @property {() => void} free
  */
 /**
@@ -74,11 +75,13 @@ import { startWorkers } from "./workers.js";
  * What a bundle exports.
  * @typedef {object} Program
  * @property {new (bytes: Uint8Array) => Model} Model
- * @property {{ create(name: EngineName, model: Model): Promise<WasmEngine> }} Engine
+ * @property {{ create(name: EngineName, model: Model, exact?: boolean, tuning?: string): Promise<WasmEngine> }} Engine
  */
 /**
  * @typedef {object} WasmEngine
  * @property {(canvas: HTMLCanvasElement) => void} [attach]
+ * @property {(chains: number) => Promise<string | undefined>} [tune]
+ * @property {() => string} precision
  * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number) => Chain} start
  * @property {() => void} free
  */
@@ -95,15 +98,16 @@ const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 /**
  * Puts a model on a device.
  * @param {EngineName} name
- * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, onFailure: (failure: Failure) => void }} page
- *   `bytes` are the model file's, `adapter` is the GPU's name.
+ * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, onFailure: (failure: Failure) => void }} page
+ *   `bytes` are the model file's, `adapter` is the GPU's name, `exact` asks the fused engine for f32
+ *   everywhere, `tuning` is what its `tune` found an earlier time.
  * @returns {Promise<Engine>}
  * @throws {Failure} where the bundle is missing; `Error` where the device or the model is not what it should be
  */
-export async function createEngine(name, { program, model, bytes, adapter, onFailure }) {
+export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, onFailure }) {
   switch (name) {
     case "fused":
-      return onPage(name, await program.Engine.create(name, model), adapter);
+      return onPage(name, await program.Engine.create(name, model, exact, tuning), adapter);
     case "reference": {
       const own = await load(name);
       return onPage(name, await own.Engine.create(name, new own.Model(bytes)), adapter);
@@ -118,7 +122,7 @@ function onPage(name, engine, device) {
   const draws = name === "fused";
   return {
     name,
-    device,
+    device: draws ? `${device}, ${engine.precision()}` : device,
     draws,
     attach: (canvas) => engine.attach?.(canvas),
     start(settings, seed, chains) {
@@ -131,6 +135,7 @@ function onPage(name, engine, device) {
         free: () => chain.free(),
       };
     },
+    tune: draws ? (chains) => engine.tune?.(chains) ?? Promise.resolve("") : undefined,
     free: () => engine.free(),
   };
 }

@@ -10,6 +10,7 @@ import { fetchModel } from "./model.js";
 import { loadProgram } from "./program.js";
 import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
+import { recall, tune } from "./tuning.js";
 
 const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
 
@@ -22,6 +23,8 @@ for (const choice of $("models").querySelectorAll("a")) {
   const url = new URL(searchParams.get("model") ?? "", document.baseURI);
   if (url.href === modelUrl.href) choice.setAttribute("aria-current", "page");
 }
+/** Whether the link asks for f32 everywhere: then a seed is the same picture on every GPU, up to rounding. */
+const exact = link.get("precision") === "f32";
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
@@ -65,6 +68,7 @@ function showState(state) {
     finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
   };
   setStatus(state, words[state]);
+  if (state === "finished") tuneWhileIdle().catch(console.warn);
   $("start-text").textContent = state === "running" ? "Pause" : state === "paused" ? "Resume" : state === "finished" ? "Run again" : "Start";
 }
 
@@ -163,7 +167,7 @@ function retry() {
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
-const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null });
+const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null });
 
 /**
  * Begins a new anneal with the settings of the form, or says what is wrong with them.
@@ -303,12 +307,20 @@ async function firstEngine() {
 async function make(name) {
   if (!loaded) throw new Error("Nothing is loaded yet.");
   let device = "";
+  let tuning = "";
   if (name !== "cpu") {
     const found = await adapter;
     check(found, name);
     device = found.software ? `${found.name}, in software: slow` : found.name;
+    tuning = recall(found.name, modelUrl.href);
   }
-  return createEngine(name, { ...loaded, adapter: device, onFailure: fail });
+  return createEngine(name, { ...loaded, adapter: device, exact, tuning, onFailure: fail });
+}
+
+/** A software adapter would take the visitor's CPU for it. */
+async function tuneWhileIdle() {
+  const found = await adapter;
+  if (engine?.tune && !found.software) await tune(engine, run, controls.read().chains, found.name, modelUrl.href);
 }
 
 /** @param {import("./engine.js").Engine} next */

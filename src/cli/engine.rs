@@ -111,7 +111,10 @@ impl Engine {
     /// What it is, for people.
     pub fn name(&self) -> String {
         match self {
-            Self::Fused(network) => format!("fused kernels on {}", network.gpu().adapter()),
+            Self::Fused(network) => {
+                let precision = network.setup().precision.scalar();
+                format!("fused kernels in {precision} on {}", network.gpu().adapter())
+            }
             Self::Burn { name, .. } => format!("Burn on {name}"),
         }
     }

@@ -67,15 +67,15 @@ impl Buffers {
                 available: u64::from(most),
             });
         }
-        let storage = |what, numbers: usize| {
-            gpu.buffer(what, 4 * numbers as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+        let storage = |what, bytes: usize| {
+            gpu.buffer(what, bytes as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
         };
         let dimension = plan.picture.dimension();
-        let picture = || storage("the pictures", batch * dimension);
+        let picture = || storage("the pictures", 4 * batch * dimension);
         let pictures = [picture()?, picture()?, picture()?, picture()?, picture()?];
-        let levels = storage("the noise levels", 4 * Run::LEVELS)?;
-        let observation = storage("the observation", 2 * dimension)?;
-        let mixtures = storage("the mixtures", 2 * batch)?;
+        let levels = storage("the noise levels", 16 * Run::LEVELS)?;
+        let observation = storage("the observation", 8 * dimension)?;
+        let mixtures = storage("the mixtures", 8 * batch)?;
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<StepRow>().next_multiple_of(alignment);
         // One more, for looks.
@@ -84,11 +84,12 @@ impl Buffers {
 
         let size = |operand: &Operand| match *operand {
             Operand::Tensor(id) => {
-                let shape = &plan.tensors[id].shape;
-                shape.positions() * shape.channels()
+                let tensor = &plan.tensors[id];
+                let number = tensor.precision(parts.setup.precision).bytes();
+                number * tensor.shape.positions() * tensor.shape.channels()
             }
-            Operand::Statistics(id) => 2 * parts.tiles[id] * plan.tensors[id].shape.channels(),
-            Operand::Summary(id) => 2 * plan.tensors[id].shape.channels(),
+            Operand::Statistics(id) => 8 * parts.tiles[id] * plan.tensors[id].shape.channels(),
+            Operand::Summary(id) => 8 * plan.tensors[id].shape.channels(),
             _ => 0,
         };
         let kernels = |list: &[Compiled]| -> Vec<_> {
@@ -116,10 +117,11 @@ impl Buffers {
                     let mut size = None;
                     let mut offset = 0;
                     let buffer = match operand {
-                        Operand::Parameters(range) => {
-                            offset = 4 * range.start as u64;
-                            size = wgpu::BufferSize::new(4 * range.len() as u64);
-                            &parts.parameters
+                        Operand::Parameters(slice) => {
+                            let place = &parts.parameters.places[*slice];
+                            offset = place.start;
+                            size = wgpu::BufferSize::new(place.end - place.start);
+                            &parts.parameters.buffer
                         }
                         Operand::Table => table.as_ref().unwrap_or(&levels),
                         Operand::Levels => &levels,
@@ -144,7 +146,7 @@ impl Buffers {
                 .collect();
             gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
                 label: None,
-                layout: &compiled.bindings,
+                layout: &compiled.pipeline.bindings,
                 entries: &entries,
             })
         };

@@ -1,15 +1,14 @@
 //! Makes a plan launch by launch, from the weights of a network: one method for each kind of layer.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::layer::{Layer, averaged};
 use super::pack::Axis;
 use super::plan::{
-    ALIGNMENT, Activation, Affine, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Target,
-    Tensor, Term,
+    Activation, Affine, Conv, Id, Launch, Norm, Parameters, Plan, Pooling, Scaling, Shape, Slice,
+    Target, Tensor, Term,
 };
 use crate::net::Picture;
 use crate::net::weights::{Array, Weights};
@@ -56,7 +55,8 @@ impl<'a> Builder<'a> {
     /// The noisy picture in patches.
     pub fn load(&mut self, patch: usize) -> Id {
         let Picture { channels, height, width } = self.plan.picture;
-        let to = self.tensor(&[channels * patch * patch], [height / patch, width / patch]);
+        // Rounded, a picture would lose a part of the little noise that is to be found in it.
+        let to = self.exact(&[channels * patch * patch], [height / patch, width / patch]);
         self.plan.tensors[to].axis = Axis::folded(channels, patch, 1);
         self.plan.steps.push(Launch::Load { to, patch });
         to
@@ -78,7 +78,7 @@ impl<'a> Builder<'a> {
         let (axis, shape) = (Axis::segments(&segments), [segments.iter().sum()]);
         let [gamma, beta] = [self.array(name, "gamma", &shape)?, self.array(name, "beta", &shape)?];
         let values = [gamma, beta].map(|array| axis.vector(|c| array.values[c])).concat();
-        let affine = Affine::Parameters(self.store(values));
+        let affine = Affine::Parameters(self.store(Parameters { values, exact: true }));
         Ok(self.prepare(from, Scaling::Group { groups, affine }, activation))
     }
 
@@ -105,8 +105,9 @@ impl<'a> Builder<'a> {
         let table = &self.array(name, "table", &[rows, 3 * width])?.values;
         let axis = Axis::segments(&[width; 3]);
         let row = |row: usize| axis.vector(move |c| table[row * 3 * width + c]);
-        let range = self.store((0..rows).flat_map(row).collect());
-        let affine = if rows == 1 { Affine::Parameters(range) } else { Affine::Rows(range) };
+        let values = (0..rows).flat_map(row).collect();
+        let table = self.store(Parameters { values, exact: true });
+        let affine = if rows == 1 { Affine::Parameters(table) } else { Affine::Rows(table) };
         Ok(self.prepare(&[from], Scaling::Instance(affine), activation))
     }
 
@@ -182,7 +183,7 @@ impl<'a> Builder<'a> {
             }
         }
         parameters.extend(bias);
-        let parameters = self.store(parameters);
+        let parameters = self.store(Parameters { values: parameters, exact: false });
 
         let terms: Vec<Term> = layers.iter().flat_map(|layer| layer.terms.clone()).collect();
         let Shape { height, width, .. } = self.plan.tensors[terms[0].source].shape;
@@ -210,7 +211,7 @@ impl<'a> Builder<'a> {
         first: &str,
         second: &str,
     ) -> Result<Plan, FusedError> {
-        let features = self.tensor(&[size], [1, 1]);
+        let features = self.exact(&[size], [1, 1]);
         let mut embedding = features;
         for name in [first, second] {
             let layer = self.linear(name, [size, size])?;
@@ -259,8 +260,8 @@ impl<'a> Builder<'a> {
         };
         let mut parameters: Vec<f32> = from.matrix(&axis, weight).collect();
         parameters.extend(axis.vector(|o| layers[columns[o].0][1][columns[o].1]));
-        let parameters = self.store(parameters);
-        let to = self.tensor(segments, [1, 1]);
+        let parameters = self.store(Parameters { values: parameters, exact: true });
+        let to = self.exact(segments, [1, 1]);
         self.plan.levels.push(Launch::Conv(Conv {
             terms: vec![Term::pointwise(source)],
             parameters,
@@ -277,8 +278,15 @@ impl<'a> Builder<'a> {
     fn tensor(&mut self, segments: &[usize], [height, width]: [usize; 2]) -> Id {
         let shape = Shape { segments: segments.to_vec(), height, width };
         let axis = Axis::segments(segments);
-        self.plan.tensors.push(Tensor { shape, axis, statistics: false });
+        self.plan.tensors.push(Tensor { shape, axis, statistics: false, exact: false });
         self.plan.tensors.len() - 1
+    }
+
+    /// As [`Self::tensor`], in f32 whatever the precision of the others.
+    fn exact(&mut self, segments: &[usize], grid: [usize; 2]) -> Id {
+        let id = self.tensor(segments, grid);
+        self.plan.tensors[id].exact = true;
+        id
     }
 
     fn segments(&self, ids: &[Id]) -> Vec<usize> {
@@ -304,11 +312,8 @@ impl<'a> Builder<'a> {
     }
 
     /// Appends parameters.
-    fn store(&mut self, values: Vec<f32>) -> Range<usize> {
-        let start = self.plan.parameters.len();
-        self.plan.parameters.extend(values);
-        let end = self.plan.parameters.len();
-        self.plan.parameters.resize(end.next_multiple_of(ALIGNMENT), 0.0);
-        start..end
+    fn store(&mut self, parameters: Parameters) -> Slice {
+        self.plan.parameters.push(parameters);
+        self.plan.parameters.len() - 1
     }
 }

@@ -31,6 +31,9 @@ pub enum FusedError {
         /// What there is.
         available: u64,
     },
+    /// The adapter lacks what was asked for.
+    #[error("this GPU lacks the feature {0}")]
+    Feature(&'static str),
     /// The architecture is impossible.
     #[error(transparent)]
     Description(#[from] DescriptionError),

@@ -35,8 +35,11 @@ impl Gpu {
             .await
             .map_err(|_| FusedError::NoAdapter(platform::NO_ADAPTER.to_owned()))?;
         // All that it can do: a model is as large as the adapter allows, not as WebGPU's minimum.
-        let descriptor =
-            wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+        let descriptor = wgpu::DeviceDescriptor {
+            required_limits: adapter.limits(),
+            required_features: adapter.features() & wgpu::Features::SHADER_F16,
+            ..Default::default()
+        };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
             FusedError::NoDevice { adapter: name(&adapter), reason: error.to_string() }
         })?;
@@ -67,6 +70,11 @@ impl Gpu {
     /// Whether the adapter is a program on the CPU.
     pub fn is_software(&self) -> bool {
         self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Whether shaders can be given numbers in half precision.
+    pub fn has_half(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
     /// What surfaces are made from.

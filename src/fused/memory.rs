@@ -10,12 +10,12 @@ use super::lower::{Kernel, Operand};
 pub struct Layout {
     /// For each operand that needs memory its buffer.
     places: Vec<(Operand, usize)>,
-    /// The size of each buffer for one picture, in numbers.
+    /// The size of each buffer for one picture, in bytes.
     pub sizes: Vec<usize>,
 }
 
 impl Layout {
-    /// Finds places for everything that some kernels write. `size` says how many numbers of memory
+    /// Finds places for everything that some kernels write. `size` says how many bytes
     /// an operand needs for one picture, 0 if it is not of this memory; `kept` is never overwritten.
     pub fn new(
         kernels: &[Kernel],

@@ -10,6 +10,8 @@
 //! | `conditioning.rs` | how σ enters and leaves them |
 //! | `builder.rs`, `layer.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
+//! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are made for: style, precision, tiles |
+//! | `self_test.rs`, `tuner.rs` | which precision can be trusted, which tiles are the fastest |
 //! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
@@ -39,16 +41,24 @@ mod pace;
 mod pack;
 mod plan;
 mod platform;
+mod precision;
 mod refinenet;
 mod render;
 mod run;
+mod self_test;
+mod setup;
 mod step;
 mod steps;
 mod template;
+mod tiling;
+mod tuner;
 mod unet;
 
 pub use chain::Chain;
 pub use error::FusedError;
 pub use gpu::Gpu;
-pub use lower::Style;
 pub use network::Network;
+pub use precision::Precision;
+pub use setup::{Setup, Style};
+pub use tiling::Tiling;
+pub use tuner::Tuner;

@@ -1,16 +1,21 @@
 //! A network on the GPU: its parameters and its pipelines.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::buffers::Buffers;
 use super::error::FusedError;
 use super::gpu::{Gpu, lock};
-use super::lower::{Kernel, Operand, Style, lower};
+use super::lower::{Kernel, Lowered, Operand, lower};
+use super::pack::pack;
 use super::plan::Plan;
+use super::precision::Precision;
 use super::render::Renderer;
 use super::run::{Flow, Run};
+use super::setup::Setup;
 use super::step::StepRow;
+use super::tiling::Tiling;
 use super::{platform, refinenet, unet};
 use crate::net::Architecture;
 use crate::net::weights::Weights;
@@ -27,7 +32,8 @@ pub struct Network(pub(super) Arc<Parts>);
 pub(super) struct Parts {
     pub gpu: Gpu,
     pub plan: Plan,
-    pub parameters: wgpu::Buffer,
+    pub setup: Setup,
+    pub parameters: Uploaded,
     /// What runs once for each noise level.
     pub levels: Vec<Compiled>,
     /// What each step runs.
@@ -42,16 +48,33 @@ pub(super) struct Parts {
     pub renderers: Mutex<Vec<Arc<Renderer>>>,
 }
 
+/// The parameters of a plan on the GPU.
+#[derive(Clone, Debug)]
+pub(super) struct Uploaded {
+    pub buffer: wgpu::Buffer,
+    /// Where each slice begins and ends, in bytes.
+    pub places: Vec<Range<u64>>,
+}
+
 /// A kernel and its pipeline.
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub kernel: Kernel,
+    pub pipeline: Pipeline,
+}
+
+/// A pipeline, and what it is bound to.
+#[derive(Clone, Debug)]
+pub(super) struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
     pub bindings: wgpu::BindGroupLayout,
 }
 
+/// Pipelines by the texts of their kernels.
+pub(super) type Pipelines = BTreeMap<String, Pipeline>;
+
 impl Network {
-    /// Uploads the weights and compiles the kernels.
+    /// Uploads the weights and compiles the kernels, as is best on this GPU.
     ///
     /// # Errors
     /// [`FusedError`] where the weights are not those of the architecture, or the GPU is too small
@@ -61,51 +84,130 @@ impl Network {
         architecture: &Architecture,
         weights: &Weights,
     ) -> Result<Self, FusedError> {
-        let style = if gpu.is_software() { Style::Direct } else { Style::Staged };
-        Self::styled(gpu, architecture, weights, style).await
+        Self::with(gpu, architecture, weights, Setup::best(gpu).await).await
     }
 
-    /// As [`Self::new`], with kernels of a given style.
+    /// As [`Self::new`], with given kernels.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub async fn styled(
+    /// As [`Self::new`], and where the adapter lacks the precision.
+    pub async fn with(
         gpu: &Gpu,
         architecture: &Architecture,
         weights: &Weights,
-        style: Style,
+        setup: Setup,
     ) -> Result<Self, FusedError> {
+        Self::remembering(gpu, architecture, weights, setup, "").await
+    }
+
+    /// As [`Self::with`], but with the tiles that were found to be the fastest, where `tuning` is
+    /// the [`Self::tuning`] of this very network on this GPU.
+    ///
+    /// # Errors
+    /// As [`Self::with`].
+    pub async fn remembering(
+        gpu: &Gpu,
+        architecture: &Architecture,
+        weights: &Weights,
+        setup: Setup,
+        tuning: &str,
+    ) -> Result<Self, FusedError> {
+        if setup.precision == Precision::Half && !gpu.has_half() {
+            return Err(FusedError::Feature("shader-f16"));
+        }
         architecture.check()?;
-        let mut plan = match architecture {
+        let plan = match architecture {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
             Architecture::RefineNet(sizes) => refinenet::plan(sizes, weights)?,
         };
-        let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
-        let lowered = lower(&plan, style, memory.min(MEMORY));
-
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        // The GPU has them now.
-        let values = std::mem::take(&mut plan.parameters);
-        let parameters = gpu.buffer("the weights", 4 * values.len() as u64, usage)?;
-        gpu.queue().write_buffer(&parameters, 0, bytemuck::cast_slice(&values));
-
-        let [levels, steps] = compile(gpu, [lowered.levels, lowered.steps]);
-        let (pipeline, bindings) = pipeline(gpu, &lowered.mover);
-        let mover = Compiled { kernel: lowered.mover, pipeline, bindings };
+        let tiling = tuning
+            .split_once(' ')
+            .filter(|(key, _)| *key == self::key(gpu, &plan, setup))
+            .and_then(|(_, name)| Tiling::named(setup.style, name))
+            .unwrap_or(setup.tiling);
+        let setup = Setup { tiling, ..setup };
+        let network = Self::planned(gpu, plan, setup, |kernels| compile(gpu, kernels))?;
         gpu.idle().await?;
-        let (gpu, tiles) = (gpu.clone(), lowered.tiles);
-        let (buffers, renderers) = Default::default();
-        Ok(Self(Arc::new(Parts {
-            gpu,
+        Ok(network)
+    }
+
+    /// The network of a plan; `compile` has the pipelines of its kernels.
+    pub(super) fn planned(
+        gpu: &Gpu,
+        mut plan: Plan,
+        setup: Setup,
+        compile: impl FnOnce(&mut dyn Iterator<Item = &Kernel>) -> Pipelines,
+    ) -> Result<Self, FusedError> {
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let (bytes, places) = pack(&plan.parameters, setup.precision);
+        let buffer = gpu.buffer("the weights", bytes.len() as u64, usage)?;
+        gpu.queue().write_buffer(&buffer, 0, &bytes);
+        // The GPU has them now.
+        for parameters in &mut plan.parameters {
+            parameters.values = Vec::new();
+        }
+        let lowered = lower(&plan, setup, memory(gpu));
+        let pipelines = compile(&mut lowered.kernels());
+        Ok(Self::assemble(gpu, plan, setup, Uploaded { buffer, places }, lowered, &pipelines))
+    }
+
+    fn assemble(
+        gpu: &Gpu,
+        plan: Plan,
+        setup: Setup,
+        parameters: Uploaded,
+        Lowered { levels, steps, mover, tiles }: Lowered,
+        pipelines: &Pipelines,
+    ) -> Self {
+        let with = |kernel: Kernel| {
+            let pipeline = pipelines[&kernel.source].clone();
+            Compiled { kernel, pipeline }
+        };
+        let all = |kernels: Vec<Kernel>| kernels.into_iter().map(with).collect();
+        Self(Arc::new(Parts {
+            gpu: gpu.clone(),
             plan,
+            setup,
             parameters,
-            levels,
-            steps,
-            mover,
+            levels: all(levels),
+            steps: all(steps),
+            mover: with(mover),
             tiles,
-            buffers,
-            renderers,
-        })))
+            buffers: Mutex::default(),
+            renderers: Mutex::default(),
+        }))
+    }
+
+    /// The kernels that it would have with tiles of other shapes.
+    pub(super) fn lowered(&self, tiling: Tiling) -> Lowered {
+        let Parts { gpu, plan, setup, .. } = &*self.0;
+        lower(plan, Setup { tiling, ..*setup }, memory(gpu))
+    }
+
+    /// The same network with tiles of another shape, of whose kernels `pipelines` has all.
+    pub(super) fn tiled(&self, tiling: Tiling, lowered: Lowered, pipelines: &Pipelines) -> Self {
+        let Parts { gpu, plan, setup, parameters, .. } = &*self.0;
+        let setup = Setup { tiling, ..*setup };
+        Self::assemble(gpu, plan.clone(), setup, parameters.clone(), lowered, pipelines)
+    }
+
+    /// A line that has [`Self::remembering`] make this very network on this GPU with the tiles that
+    /// this one has.
+    pub fn tuning(&self) -> String {
+        let Parts { gpu, plan, setup, .. } = &*self.0;
+        [&key(gpu, plan, *setup), " ", setup.tiling.name].concat()
+    }
+
+    /// The pipelines of its kernels.
+    pub(super) fn pipelines(&self) -> Pipelines {
+        let Parts { levels, steps, mover, .. } = &*self.0;
+        let all = levels.iter().chain(steps).chain([mover]);
+        all.map(|Compiled { kernel, pipeline }| (kernel.source.clone(), pipeline.clone())).collect()
+    }
+
+    /// Frees what runs that are over have left for others.
+    pub(super) fn forget_buffers(&self) {
+        lock(&self.0.buffers).clear();
     }
 
     /// The score `s(x, σ)` of N pictures, N × C × H × W like `x`. `sigmas` holds one σ > 0 for each
@@ -165,33 +267,42 @@ impl Network {
         self.0.plan.operations()
     }
 
+    /// How its kernels were made.
+    pub fn setup(&self) -> Setup {
+        self.0.setup
+    }
+
     /// How many kernels one evaluation launches.
     pub fn launches(&self) -> usize {
         self.0.steps.len()
     }
 }
 
+/// The bytes that workgroups share.
+fn memory(gpu: &Gpu) -> usize {
+    MEMORY.min(gpu.device().limits().max_compute_workgroup_storage_size as usize)
+}
+
+/// A measurement holds for this adapter, and for the texts of these kernels: they hold all sizes of
+/// the network, and change with the program. (The hash is Fowler, Noll and Vo's.)
+fn key(gpu: &Gpu, plan: &Plan, setup: Setup) -> String {
+    let lowered = lower(plan, Setup::new(setup.style, setup.precision), memory(gpu));
+    let (adapter, texts) = (gpu.adapter(), lowered.kernels().map(|kernel| kernel.source.bytes()));
+    let bytes = adapter.bytes().chain(texts.flatten());
+    let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", bytes.fold(0xcbf2_9ce4_8422_2325, mix))
+}
+
 /// Compiles kernels, each different text once.
-fn compile<const N: usize>(gpu: &Gpu, lists: [Vec<Kernel>; N]) -> [Vec<Compiled>; N] {
-    let mut different: Vec<&Kernel> = lists.iter().flatten().collect();
+fn compile(gpu: &Gpu, kernels: &mut dyn Iterator<Item = &Kernel>) -> Pipelines {
+    let mut different: Vec<_> = kernels.collect();
     different.sort_by_key(|kernel| &kernel.source);
     different.dedup_by_key(|kernel| &kernel.source);
     let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
-    let sources = different.iter().map(|kernel| kernel.source.clone());
-    let compiled: BTreeMap<String, _> = sources.zip(compiled).collect();
-    lists.map(|kernels| {
-        let with = |kernel: Kernel| {
-            let (pipeline, bindings) = compiled[&kernel.source].clone();
-            Compiled { kernel, pipeline, bindings }
-        };
-        kernels.into_iter().map(with).collect()
-    })
+    different.iter().map(|kernel| kernel.source.clone()).zip(compiled).collect()
 }
 
-pub(super) fn pipeline(
-    gpu: &Gpu,
-    kernel: &Kernel,
-) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
+pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
     let device = gpu.device();
     let entries: Vec<_> = (0..)
         .zip(&kernel.operands)
@@ -231,5 +342,5 @@ pub(super) fn pipeline(
         compilation_options: Default::default(),
         cache: None,
     });
-    (pipeline, bindings)
+    Pipeline { pipeline, bindings }
 }

@@ -4,7 +4,7 @@ use pollster::block_on;
 
 use super::gpu::Gpu;
 use super::lower::{Kernel, Operand};
-use super::network::pipeline;
+use super::network::{Pipeline, pipeline};
 use crate::random::{Key, pcg4d};
 
 const COUNT: usize = 1 << 16;
@@ -38,10 +38,10 @@ fn the_shader_draws_the_numbers_of_its_twin() {
         written: 2,
         groups: [COUNT as u32 / 64, 1],
     };
-    let (pipeline, layout) = pipeline(&gpu, &kernel);
+    let Pipeline { pipeline, bindings } = pipeline(&gpu, &kernel);
     let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
-        layout: &layout,
+        layout: &bindings,
         entries: &[(0, &words), (1, &normals)].map(|(binding, buffer)| wgpu::BindGroupEntry {
             binding,
             resource: buffer.as_entire_binding(),

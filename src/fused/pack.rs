@@ -1,5 +1,35 @@
 //! Parameters as the kernels read them.
 
+use std::ops::Range;
+
+use half::f16;
+
+use super::plan::Parameters;
+use super::precision::Precision;
+
+/// Buffers are bound in slices, which begin at multiples of this.
+const ALIGNMENT: usize = 256;
+
+/// All parameters in one buffer, and where in it, in bytes, each begins and ends.
+pub fn pack(all: &[Parameters], precision: Precision) -> (Vec<u8>, Vec<Range<u64>>) {
+    let mut bytes = Vec::new();
+    let place = |parameters: &Parameters| {
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        let start = bytes.len() as u64;
+        match parameters.precision(precision) {
+            Precision::Half => bytes.extend(parameters.values.iter().flat_map(|value| {
+                f16::from_f32(value.clamp(-Precision::MOST, Precision::MOST)).to_le_bytes()
+            })),
+            Precision::Single => bytes.extend_from_slice(bytemuck::cast_slice(&parameters.values)),
+        }
+        start..bytes.len() as u64
+    };
+    let places = all.iter().map(place).collect();
+    // What is written to a buffer comes in words.
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    (bytes, places)
+}
+
 /// The order of channels in memory: for each place the channel that the network knows it by, or
 /// nothing where there is only padding.
 #[derive(Clone, Debug)]

@@ -4,14 +4,16 @@
 //! Tensors are channels-last, with channels padded to a multiple of four. [`super::builder`] makes
 //! plans, [`super::lower`] turns launches into shaders.
 
-use std::ops::Range;
-
 use super::conditioning::Conditioning;
 use super::pack::Axis;
+use super::precision::Precision;
 use crate::net::Picture;
 
 /// Which tensor.
 pub type Id = usize;
+
+/// Which of a plan's parameters.
+pub type Slice = usize;
 
 /// One picture's share of a tensor.
 #[derive(Clone, Debug)]
@@ -50,6 +52,31 @@ pub struct Tensor {
     pub axis: Axis,
     /// Whether whoever writes it also has to leave its tiles' moments for a normalisation.
     pub statistics: bool,
+    /// Whether it is f32 whatever the precision of the others.
+    pub exact: bool,
+}
+
+impl Tensor {
+    /// In what precision it is kept where the network's is `precision`.
+    pub fn precision(&self, precision: Precision) -> Precision {
+        if self.exact { Precision::Single } else { precision }
+    }
+}
+
+/// Numbers that launches read.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    /// In the order of memory.
+    pub values: Vec<f32>,
+    /// As [`Tensor::exact`].
+    pub exact: bool,
+}
+
+impl Parameters {
+    /// As [`Tensor::precision`].
+    pub fn precision(&self, precision: Precision) -> Precision {
+        if self.exact { Precision::Single } else { precision }
+    }
 }
 
 /// One kernel launch.
@@ -142,9 +169,9 @@ pub enum Scaling {
 #[derive(Clone, Debug)]
 pub enum Affine {
     /// They are parameters.
-    Parameters(Range<usize>),
+    Parameters(Slice),
     /// They are a row of a table of parameters; which one, σ says.
-    Rows(Range<usize>),
+    Rows(Slice),
     /// They depend on σ: they begin here in each row of the table of noise levels.
     Table(usize),
 }
@@ -155,7 +182,7 @@ pub struct Conv {
     /// The convolutions that are added up.
     pub terms: Vec<Term>,
     /// Weights of all terms, then the bias.
-    pub parameters: Range<usize>,
+    pub parameters: Slice,
     /// What is added to the sum; resized where it is of another size.
     pub residuals: Vec<Id>,
     /// What is taken of the sum.
@@ -235,12 +262,9 @@ pub struct Plan {
     pub embedding: Option<[Id; 2]>,
     /// What a step runs.
     pub steps: Vec<Launch>,
-    /// What the launches read; each range begins at a multiple of [`ALIGNMENT`].
-    pub parameters: Vec<f32>,
+    /// What the launches read.
+    pub parameters: Vec<Parameters>,
 }
-
-/// Parameters are bound in slices, which begin at multiples of 256 bytes.
-pub const ALIGNMENT: usize = 64;
 
 impl Plan {
     /// The length of the table's rows.

@@ -158,14 +158,14 @@ impl Run {
 
 fn launch(
     pass: &mut wgpu::ComputePass<'_>,
-    Compiled { kernel, pipeline, .. }: &Compiled,
+    Compiled { kernel, pipeline }: &Compiled,
     group: &wgpu::BindGroup,
     offset: usize,
     count: usize,
 ) {
     let offset = offset as u32;
     let stepped = kernel.operands.last() == Some(&Operand::Step);
-    pass.set_pipeline(pipeline);
+    pass.set_pipeline(&pipeline.pipeline);
     pass.set_bind_group(0, group, if stepped { std::slice::from_ref(&offset) } else { &[] });
     let [x, y] = kernel.groups;
     pass.dispatch_workgroups(x, y, count as u32);

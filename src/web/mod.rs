@@ -104,15 +104,40 @@ impl Engine {
 
     /// Puts a model on the device of the engine of that name.
     ///
+    /// The fused engine keeps weights and activations in f16 where the GPU is good at that, unless
+    /// it is to be `exact`. `tuning` is what [`Engine::tune`] answered an earlier time; it is
+    /// ignored where that was another GPU, model or program.
+    ///
     /// # Errors
     /// An `Error` whose message says why there is no such device, or what the model needs that it
     /// does not have.
     pub async fn create(
         #[wasm_bindgen(unchecked_param_type = "EngineName")] name: String,
         model: &Model,
+        exact: Option<bool>,
+        tuning: Option<String>,
     ) -> Result<Engine, JsError> {
         let picture = model.file.card.architecture.picture();
-        Ok(Self { executor: Executor::create(&name, &model.file).await?, picture })
+        let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
+        let executor = Executor::create(&name, &model.file, exact, &tuning).await?;
+        Ok(Self { executor, picture })
+    }
+
+    /// In what precision weights and activations are kept: `"f16"` or `"f32"`.
+    #[wasm_bindgen(unchecked_return_type = "Precision")]
+    pub fn precision(&self) -> String {
+        self.executor.precision().to_owned()
+    }
+
+    /// Does some milliseconds of finding out how kernels are the fastest on this GPU, for so many
+    /// chains at a time. Call it again until it answers with a line to be remembered; chains that
+    /// start after that are the faster.
+    ///
+    /// # Errors
+    /// An `Error` where the device fails.
+    #[cfg(feature = "fused")]
+    pub async fn tune(&self, chains: u32) -> Result<Option<String>, JsError> {
+        self.executor.tune(chains as usize).await
     }
 
     /// Lets chains be drawn straight into a canvas, which must not have a context of another kind.

@@ -10,6 +10,9 @@ export type View = "noisy" | "denoised";
 /** What runs a network: hand-written WGSL kernels, Burn on WebGPU, or Burn on the CPU. */
 export type EngineName = "fused" | "reference" | "cpu";
 
+/** What numbers are kept in between kernels; sums are always f32. */
+export type Precision = "f16" | "f32";
+
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
   sampler: "langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion"

@@ -18,14 +18,14 @@ $for q in QUERIES
     var peak$q = -3.0e38;
     var total$q = 0.0;
 $for d in SIZE
-    let query$qx$d = qkv[(base + position$q) * INPUTS + channel + $d] * SCALE;
+    let query$qx$d = f32(qkv[(base + position$q) * INPUTS + channel + $d]) * SCALE;
     var sum$qx$d = 0.0;
 $end
 $end
     for (var i = 0u; i < POSITIONS; i++) {
         let key = (base + i) * INPUTS + OUTPUTS_REAL + channel;
 $for d in SIZE
-        let key$d = qkv[key + $d];
+        let key$d = f32(qkv[key + $d]);
 $end
 $for q in QUERIES
         var logit$q = 0.0;
@@ -39,7 +39,7 @@ $end
         total$q = total$q * keep$q + weight$q;
 $end
 $for d in SIZE
-        let value$d = qkv[key + OUTPUTS_REAL + $d];
+        let value$d = f32(qkv[key + OUTPUTS_REAL + $d]);
 $for q in QUERIES
         sum$qx$d = sum$qx$d * keep$q + weight$q * value$d;
 $end
@@ -48,7 +48,7 @@ $end
 $for q in QUERIES
     if tile + $q * TILES < POSITIONS {
 $for d in SIZE
-        to[(base + position$q) * OUTPUTS + channel + $d] = sum$qx$d / total$q;
+        to[(base + position$q) * OUTPUTS + channel + $d] = stored(sum$qx$d / total$q);
 $end
     }
 $end

@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let x = (tile % TILES_ACROSS) * PIXELS;
 
 $for s in COLUMNS
-    let bias$s = parameters[BIAS + lane + COLUMN_$s];
+    let bias$s = f32(parameters[BIAS + lane + COLUMN_$s]);
 $for p in PIXELS
     var sum$px$s = bias$s;
 $end
@@ -31,17 +31,17 @@ $for t in TERMS
                 let w = WEIGHTS_$t + (ky * KERNEL_$t * CHANNELS_$t + c) * OUTPUTS + lane;
 $for i in REACH_$t
 $if INSIDE_$t_$i
-                let in$i = source$t[(line + column + $i) * CHANNELS_$t + c];
+                let in$i = f32(source$t[(line + column + $i) * CHANNELS_$t + c]);
 $end
 $if EDGE_$t_$i
                 let inside$i = column + $i < WIDTH_$t;
                 let at$i = select(0u, (line + column + $i) * CHANNELS_$t + c, inside$i);
-                let in$i = select(0.0, source$t[at$i], inside$i);
+                let in$i = select(0.0, f32(source$t[at$i]), inside$i);
 $end
 $end
 $for k in KERNEL_$t
 $for s in COLUMNS
-                let w$kx$s = parameters[w + $k * CHANNELS_$t * OUTPUTS + COLUMN_$s];
+                let w$kx$s = f32(parameters[w + $k * CHANNELS_$t * OUTPUTS + COLUMN_$s]);
 $for p in PIXELS
 $if REACHED_$t_$[$p * STRIDE_$t + $k * DILATION_$t]
                 sum$px$s += in$[$p * STRIDE_$t + $k * DILATION_$t] * w$kx$s;

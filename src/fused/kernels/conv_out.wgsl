@@ -20,10 +20,10 @@ $for p in PIXELS
         let value$p = activated(
             sum$px$s
 $for r in RESIDUALS
-            + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else residual$r[at + $p * FOLD * CHANNELS] $end
+            + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else f32(residual$r[at + $p * FOLD * CHANNELS]) $end
 $end
         );
-        to[at + $p * FOLD * CHANNELS] = value$p;
+        to[at + $p * FOLD * CHANNELS] = stored(value$p);
 $end
 $if STATISTICS
         // Mean and squared deviations of this tile, for the normalisation that follows.

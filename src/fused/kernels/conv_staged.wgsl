@@ -6,7 +6,12 @@
 // activates them on the way: a normalisation is no pass of its own. Weights come through the cache,
 // four columns at a time.
 
-var<workgroup> stage: array<vec4f, STAGE>;
+$if HALF_STAGE
+alias Staged = vec4h;
+$else
+alias Staged = vec4f;
+$end
+var<workgroup> stage: array<Staged, STAGE>;
 $if NORM
 var<workgroup> scales: array<f32, NORM_CHANNELS>;
 var<workgroup> shifts: array<f32, NORM_CHANNELS>;
@@ -66,7 +71,7 @@ $if NORM
 $end
 
 $for q in QUADS
-    let bias$q = parameters[(BIAS + COLUMN_$[$q * 4]) / 4 + lane];
+    let bias$q = vec4f(parameters[(BIAS + COLUMN_$[$q * 4]) / 4 + lane]);
 $for r in FOUR
 $for p in PIXELS
     var sum$px$[$q * 4 + $r] = bias$q[$r];
@@ -86,7 +91,7 @@ $for t in TERMS
                 let position = (n * HEIGHT_$t + row) * WIDTH_$t + column;
 $for u in PARTS_$t
                 if c >= PART_$tx$u && c < PART_$tx$u + PART_CHANNELS_$tx$u {
-                    value = source$tx$u[position * PART_CHANNELS_$tx$u + c - PART_$tx$u];
+                    value = vec4f(source$tx$u[position * PART_CHANNELS_$tx$u + c - PART_$tx$u]);
                 }
 $end
 $if NORM_$t
@@ -98,7 +103,7 @@ $if PREPARED_$t
                 value = prepared(value);
 $end
             }
-            stage[i] = value;
+            stage[i] = Staged(value);
         }
         workgroupBarrier();
         for (var ky = 0u; ky < KERNEL_$t; ky++) {
@@ -107,12 +112,12 @@ $end
             for (var c = 0u; c < CHUNK_$t; c++) {
                 let w = below + c * OUTPUTS;
 $for i in REACH_$t
-                let in$i = stage[line + $i * CHUNK_$t + c];
+                let in$i = vec4f(stage[line + $i * CHUNK_$t + c]);
 $end
 $for k in KERNEL_$t
 $for j in FOUR
 $for q in QUADS
-                let w$kx$jx$q = parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4) + COLUMN_$[$q * 4] / 4];
+                let w$kx$jx$q = vec4f(parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4) + COLUMN_$[$q * 4] / 4]);
 $for p in PIXELS
 $for r in FOUR
                 sum$px$[$q * 4 + $r] += in$[$p * STRIDE_$t + $k * DILATION_$t][$j] * w$kx$jx$q[$r];

@@ -49,8 +49,8 @@ $end
 $for t in SOURCES
     if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
         for (var i = n * POSITIONS; i < (n + 1) * POSITIONS; i++) {
-            let value = source$t[i * STRIDE_OF_$t + channel - BEGIN_$t];
-            to[i * NORM_CHANNELS + channel] = activated($if NORM value * scale + shift $else value $end);
+            let value = f32(source$t[i * STRIDE_OF_$t + channel - BEGIN_$t]);
+            to[i * NORM_CHANNELS + channel] = stored(activated($if NORM value * scale + shift $else value $end));
         }
     }
 $end

@@ -11,10 +11,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var pool = vec4f($if MAXIMUM -3.0e38 $else 0.0 $end);
     for (var row = max(y, REACH) - REACH; row <= min(y + REACH, HEIGHT - 1u); row++) {
         for (var column = max(x, REACH) - REACH; column <= min(x + REACH, WIDTH - 1u); column++) {
-            let value = source[(base + row * WIDTH + column) * QUADS + quad];
+            let value = vec4f(source[(base + row * WIDTH + column) * QUADS + quad]);
             pool = $if MAXIMUM max(pool, value) $else pool + value $end;
         }
     }
     let side = f32(2u * REACH + 1u);
-    to[base * QUADS + id.x] = pool$if MAXIMUM $else  * (1.0 / (side * side))$end;
+    to[base * QUADS + id.x] = stored4(pool$if MAXIMUM $else  * (1.0 / (side * side))$end);
 }

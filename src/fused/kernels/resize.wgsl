@@ -14,8 +14,8 @@ fn resized$r(n: u32, y: u32, x: u32, channel: u32) -> f32 {
     let above = (n * HEIGHT_OF_$r + top) * WIDTH_OF_$r;
     let below = (n * HEIGHT_OF_$r + bottom) * WIDTH_OF_$r;
     return mix(
-        mix(residual$r[(above + left) * CHANNELS + channel], residual$r[(above + right) * CHANNELS + channel], across),
-        mix(residual$r[(below + left) * CHANNELS + channel], residual$r[(below + right) * CHANNELS + channel], across),
+        mix(f32(residual$r[(above + left) * CHANNELS + channel]), f32(residual$r[(above + right) * CHANNELS + channel]), across),
+        mix(f32(residual$r[(below + left) * CHANNELS + channel]), f32(residual$r[(below + right) * CHANNELS + channel]), across),
         down,
     );
 }

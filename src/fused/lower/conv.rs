@@ -1,20 +1,12 @@
 //! Convolutions as shaders, in either style.
 
-use super::super::plan::{Conv, Norm, Scaling, Target, Term};
+use super::super::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
+use super::super::precision::Precision;
 use super::super::template::Values;
-use super::{Kernel, Lowering, Operand, Text, activates};
-
-/// The most neighbours of a row that one invocation computes, and the most sums that it holds.
-/// Twice as many sums run a tenth faster on software adapters, and compile for twice as long.
-const DIRECT: [usize; 2] = [16, 48];
-/// Likewise with workgroup memory.
-const STAGED: [usize; 2] = [8, 32];
-/// The invocations of a workgroup.
-const DIRECT_GROUP: usize = 16;
-const STAGED_GROUP: usize = 128;
+use super::{Element, Kernel, Lowering, MOMENTS, Operand, Text, activates};
 
 /// How a convolution's outputs are spread over invocations.
-struct Tiling {
+struct Tiles {
     /// Neighbours of a row, and columns, of one invocation.
     pixels: usize,
     columns: usize,
@@ -32,61 +24,62 @@ impl Lowering<'_> {
     /// See `kernels/conv_direct.wgsl`.
     pub fn direct(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
-        let [most_pixels, most_sums] = DIRECT;
-        let pixels = largest_divisor(width, most_pixels);
-        let most = (most_sums / pixels).max(1);
+        let most = self.setup.tiling;
+        let pixels = largest_divisor(width, most.pixels);
+        let most_columns = (most.sums / pixels).max(1);
         // Four invocations or more share their inputs, eight if it can be: software adapters work
         // on so many at once.
         let sharing = |lanes| {
-            (1..=most.min(12)).rev().find(|columns| conv.columns.is_multiple_of(columns * lanes))
+            let columns = (1..=most_columns.min(12)).rev();
+            { columns }.find(|columns| conv.columns.is_multiple_of(columns * lanes))
         };
         let columns = match (sharing(8), sharing(4)) {
-            (Some(columns), _) if 2 * columns >= most || columns >= 4 => columns,
+            (Some(columns), _) if 2 * columns >= most_columns || columns >= 4 => columns,
             (_, columns) => columns.unwrap_or(1),
         };
         let lanes = conv.columns / columns;
-        let group_lanes = largest_divisor(lanes, super::GROUP);
+        let group_lanes = largest_divisor(lanes, most.lanes);
         let across = width / pixels;
         let count = height * across;
-        let group_tiles = count.min((DIRECT_GROUP / group_lanes).max(1));
-        let tiling = Tiling { pixels, columns, lanes, group_lanes, across, count, group_tiles };
+        let group_tiles = count.min((most.group / group_lanes).max(1));
+        let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
         let mut kernel = Text::new(include_str!("../kernels/conv_direct.wgsl"));
-        self.sizes(&mut kernel.values, conv, &tiling);
+        self.sizes(&mut kernel.values, conv, &tiles);
         kernel.values.size("SPAN", 1);
         for s in 0..columns {
             kernel.values.size(format!("COLUMN_{s}"), s * lanes);
         }
         for (t, term) in conv.terms.iter().enumerate() {
-            edges(&mut kernel.values, t, term, self.shape(term.source).width, &tiling);
-            kernel.read(format!("source{t}"), Operand::Tensor(term.source));
+            edges(&mut kernel.values, t, term, self.shape(term.source).width, &tiles);
+            self.read(&mut kernel, format!("source{t}"), Precision::scalar, term.source);
         }
-        kernel.read("parameters", Operand::Parameters(conv.parameters.clone()));
+        self.read_parameters(&mut kernel, Precision::scalar, conv.parameters);
         let groups = [lanes / group_lanes, count.div_ceil(group_tiles)];
-        self.output(kernel, conv, &tiling, groups)
+        self.output(kernel, conv, &tiles, groups)
     }
 
     /// See `kernels/conv_staged.wgsl`.
     pub fn staged(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
-        let [most_pixels, most_sums] = STAGED;
-        let pixels = largest_divisor(width, most_pixels);
+        let most = self.setup.tiling;
+        let pixels = largest_divisor(width, most.pixels);
         // Four columns are one load of weights.
-        let columns = match conv.columns.is_multiple_of(8) && 8 * pixels <= most_sums {
+        let columns = match conv.columns.is_multiple_of(8) && 8 * pixels <= most.sums {
             true => 8,
             false => 4,
         };
         let lanes = conv.columns / columns;
-        let group_lanes = largest_divisor(lanes, 24);
+        let group_lanes = largest_divisor(lanes, most.lanes);
         let across = width / pixels;
-        let group_tiles = height.min((STAGED_GROUP / group_lanes).max(1)).min(8);
+        let group_tiles = height.min((most.group / group_lanes).max(1)).min(most.rows);
         // Equal shares of the rows.
         let group_tiles = height.div_ceil(height.div_ceil(group_tiles));
         let count = height * across;
-        let tiling = Tiling { pixels, columns, lanes, group_lanes, across, count, group_tiles };
+        let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
         let mut kernel = Text::new(include_str!("../kernels/conv_staged.wgsl"));
-        self.sizes(&mut kernel.values, conv, &tiling);
+        self.sizes(&mut kernel.values, conv, &tiles);
         let values = &mut kernel.values;
         values.size("SPAN", 4);
         values.size("FOUR", 4);
@@ -95,14 +88,19 @@ impl Lowering<'_> {
         for s in 0..columns {
             values.size(format!("COLUMN_{s}"), s / 4 * 4 * lanes + s % 4);
         }
-        let mut memory = self.memory / 16;
+        // In half precision where everything that is staged has no more anyway.
+        let sources = conv.terms.iter().flat_map(|term| self.sources(term));
+        let halves = sources.into_iter().all(|id| self.precision(id) == Precision::Half);
+        kernel.values.flag("HALF_STAGE", halves);
+        let mut memory = self.memory;
         for (t, term) in conv.terms.iter().enumerate() {
             let Some(&norm) = self.norms.get(&term.source) else { continue };
             let scales = self.prepared(&mut kernel, norm);
             kernel.values.flag(format!("NORM_{t}"), scales);
             kernel.values.flag(format!("PREPARED_{t}"), true);
-            memory -= if scales { self.shape(norm.to).channels() } else { 0 };
+            memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
         }
+        let memory = memory / if halves { 8 } else { 16 };
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
             let depth = (group_tiles - 1) * term.stride + (term.kernel - 1) * term.dilation + 1;
@@ -111,8 +109,7 @@ impl Lowering<'_> {
             kernel.values.size(format!("DEPTH_{t}"), depth);
             kernel.values.size(format!("CHUNK_{t}"), chunk);
             stage = stage.max(chunk * area);
-            let normalised = self.norms.get(&term.source);
-            let parts = normalised.map_or(vec![term.source], |norm| norm.from.clone());
+            let parts = self.sources(term);
             kernel.values.size(format!("PARTS_{t}"), parts.len());
             let mut begin = 0;
             for (u, &id) in parts.iter().enumerate() {
@@ -120,13 +117,24 @@ impl Lowering<'_> {
                 kernel.values.size(format!("PART_{t}x{u}"), begin);
                 kernel.values.size(format!("PART_CHANNELS_{t}x{u}"), channels);
                 begin += channels;
-                kernel.read_as(format!("source{t}x{u}"), "vec4f", Operand::Tensor(id));
+                self.read(&mut kernel, format!("source{t}x{u}"), Precision::quad, id);
             }
         }
         kernel.values.size("STAGE", stage);
-        kernel.read_as("parameters", "vec4f", Operand::Parameters(conv.parameters.clone()));
+        self.read_parameters(&mut kernel, Precision::quad, conv.parameters);
         let groups = [lanes / group_lanes, across * height.div_ceil(group_tiles)];
-        self.output(kernel, conv, &tiling, groups)
+        self.output(kernel, conv, &tiles, groups)
+    }
+
+    /// The tensors in memory that a term convolves.
+    fn sources(&self, term: &Term) -> Vec<Id> {
+        let normalised = self.norms.get(&term.source);
+        normalised.map_or(vec![term.source], |norm| norm.from.clone())
+    }
+
+    fn read_parameters(&self, kernel: &mut Text, element: Element, slice: Slice) {
+        let element = element(self.plan.parameters[slice].precision(self.setup.precision));
+        kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
     /// What a kernel has to know that normalises and activates what it reads; returns whether it
@@ -142,15 +150,15 @@ impl Lowering<'_> {
     }
 
     /// The sizes that either style needs.
-    fn sizes(&self, values: &mut Values, conv: &Conv, tiling: &Tiling) {
-        values.size("PIXELS", tiling.pixels);
-        values.size("COLUMNS", tiling.columns);
-        values.size("LANES", tiling.lanes);
+    fn sizes(&self, values: &mut Values, conv: &Conv, tiles: &Tiles) {
+        values.size("PIXELS", tiles.pixels);
+        values.size("COLUMNS", tiles.columns);
+        values.size("LANES", tiles.lanes);
         values.size("OUTPUTS", conv.columns);
-        values.size("GROUP_LANES", tiling.group_lanes);
-        values.size("GROUP_TILES", tiling.group_tiles);
-        values.size("TILES", tiling.count);
-        values.size("TILES_ACROSS", tiling.across);
+        values.size("GROUP_LANES", tiles.group_lanes);
+        values.size("GROUP_TILES", tiles.group_tiles);
+        values.size("TILES", tiles.count);
+        values.size("TILES_ACROSS", tiles.across);
         values.size("TERMS", conv.terms.len());
         let mut weights = 0;
         for (t, term) in conv.terms.iter().enumerate() {
@@ -164,7 +172,7 @@ impl Lowering<'_> {
             size("WIDTH", shape.width);
             size("CHANNELS", shape.channels());
             size("WEIGHTS", weights);
-            size("REACH", reach(term, tiling.pixels));
+            size("REACH", reach(term, tiles.pixels));
             weights += term.kernel * term.kernel * shape.channels() * conv.columns;
         }
         values.size("BIAS", weights);
@@ -175,7 +183,7 @@ impl Lowering<'_> {
         &mut self,
         mut kernel: Text,
         conv: &Conv,
-        tiling: &Tiling,
+        tiles: &Tiles,
         groups: [usize; 2],
     ) -> Kernel {
         activates(&mut kernel.values, "", conv.activation);
@@ -186,26 +194,26 @@ impl Lowering<'_> {
             kernel.values.flag(format!("RESIZED_{r}"), resized);
             kernel.values.size(format!("HEIGHT_OF_{r}"), shape.height);
             kernel.values.size(format!("WIDTH_OF_{r}"), shape.width);
-            kernel.read(format!("residual{r}"), Operand::Tensor(id));
+            self.read(&mut kernel, format!("residual{r}"), Precision::scalar, id);
         }
         kernel.add_helper(include_str!("../kernels/activation.wgsl"));
         kernel.add_helper(include_str!("../kernels/resize.wgsl"));
         let kernel = kernel.then(include_str!("../kernels/conv_out.wgsl"));
         match conv.to {
-            Target::Tensor(id) => self.tensor(kernel, conv, tiling, id).finish(groups),
+            Target::Tensor(id) => self.tensor(kernel, conv, tiles, id).finish(groups),
             Target::Picture => self.head(kernel, conv).finish(groups),
         }
     }
 
-    fn tensor(&mut self, mut kernel: Text, conv: &Conv, tiling: &Tiling, id: usize) -> Text {
+    fn tensor(&mut self, mut kernel: Text, conv: &Conv, tiles: &Tiles, id: usize) -> Text {
         let [height, width] = conv.grid;
         kernel.values.size("FOLD", conv.fold);
         kernel.values.size("HEIGHT", height);
         kernel.values.size("WIDTH", width);
         kernel.values.size("CHANNELS", conv.columns / (conv.fold * conv.fold));
-        kernel.write("to", "f32", Operand::Tensor(id));
+        self.write(&mut kernel, Precision::scalar, id);
         if self.plan.tensors[id].statistics {
-            self.tiles[id] = tiling.count * conv.fold * conv.fold;
+            self.tiles[id] = tiles.count * conv.fold * conv.fold;
             kernel.values.flag("STATISTICS", true);
             kernel.write("statistics", "vec2f", Operand::Statistics(id));
         }
@@ -231,12 +239,12 @@ fn reach(term: &Term, pixels: usize) -> usize {
 }
 
 /// Which of a tile's inputs are always inside of the picture, and which only in some tiles.
-fn edges(values: &mut Values, t: usize, term: &Term, width: usize, tiling: &Tiling) {
+fn edges(values: &mut Values, t: usize, term: &Term, width: usize, tiles: &Tiles) {
     let is_inside = |column| (term.padding()..term.padding() + width).contains(&column);
-    for i in 0..reach(term, tiling.pixels) {
-        let last = (tiling.across - 1) * tiling.pixels * term.stride + i;
+    for i in 0..reach(term, tiles.pixels) {
+        let last = (tiles.across - 1) * tiles.pixels * term.stride + i;
         let inside = is_inside(i) && is_inside(last);
-        let outside = tiling.across == 1 && !is_inside(i);
+        let outside = tiles.across == 1 && !is_inside(i);
         values.flag(format!("INSIDE_{t}_{i}"), inside);
         values.flag(format!("EDGE_{t}_{i}"), !inside && !outside);
         values.flag(format!("REACHED_{t}_{i}"), !outside);

@@ -7,7 +7,11 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use super::plan::{Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Target};
+use super::plan::{
+    Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Slice, Target,
+};
+use super::precision::Precision;
+use super::setup::{Setup, Style};
 use super::template::Values;
 use text::Text;
 
@@ -20,8 +24,8 @@ pub enum Operand {
     Statistics(Id),
     /// The moments of a tensor, where its tiles are many.
     Summary(Id),
-    /// A slice of the parameters.
-    Parameters(std::ops::Range<usize>),
+    /// Some of the parameters.
+    Parameters(Slice),
     /// The table of what depends on σ.
     Table,
     /// The preconditioning of each noise level.
@@ -64,6 +68,7 @@ impl Kernel {
 }
 
 /// The kernels of a plan: of noise levels and of steps.
+#[derive(Debug)]
 pub struct Lowered {
     /// Those of [`Plan::levels`].
     pub levels: Vec<Kernel>,
@@ -75,29 +80,26 @@ pub struct Lowered {
     pub tiles: Vec<usize>,
 }
 
-/// How kernels use a GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// Everything in registers, without workgroup memory and barriers, which are dear where a CPU
-    /// plays the GPU. Normalisations are passes of their own.
-    Direct,
-    /// Inputs are staged in workgroup memory, and normalised on the way.
-    Staged,
+impl Lowered {
+    /// All kernels.
+    pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.levels.iter().chain(&self.steps).chain([&self.mover])
+    }
 }
 
 /// Turns a plan into kernels. Workgroups share at most `memory` bytes.
-pub fn lower(plan: &Plan, style: Style, memory: usize) -> Lowered {
+pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
     // Where its scales and shifts leave enough memory for what is scaled.
     let fits = |norm: &&Norm| {
         matches!(norm.scaling, Scaling::None)
-            || 16 * plan.tensors[norm.to].shape.channels() <= memory / 2
+            || MOMENTS * plan.tensors[norm.to].shape.channels() <= memory / 2
     };
     let pooled = |norm: &&Norm| {
         let pools =
             |launch: &Launch| matches!(*launch, Launch::Pool { from, .. } if from == norm.to);
         plan.steps.iter().any(pools)
     };
-    let norms = match style {
+    let norms = match setup.style {
         Style::Direct => BTreeMap::new(),
         Style::Staged => {
             let norms = plan.steps.iter().filter_map(norm);
@@ -105,10 +107,11 @@ pub fn lower(plan: &Plan, style: Style, memory: usize) -> Lowered {
         }
     };
     let tiles = vec![0; plan.tensors.len()];
-    let mut lowering = Lowering { plan, style: Style::Direct, memory, norms, tiles };
     // Noise levels are single positions: there is nothing to share.
+    let alone = Setup::new(Style::Direct, setup.precision);
+    let mut lowering = Lowering { plan, setup: alone, memory, norms, tiles };
     let levels = plan.levels.iter().map(|launch| lowering.launch(launch)).collect();
-    lowering.style = style;
+    lowering.setup = setup;
     let mut steps = Vec::with_capacity(plan.steps.len());
     for launch in &plan.steps {
         if norm(launch).is_none_or(|norm| !lowering.norms.contains_key(&norm.to)) {
@@ -133,13 +136,20 @@ fn norm(launch: &Launch) -> Option<&Norm> {
 
 struct Lowering<'a> {
     plan: &'a Plan,
-    style: Style,
+    setup: Setup,
     /// Bytes of workgroup memory.
     memory: usize,
     /// Normalisations that are no launches of their own: whoever reads their result does them.
     norms: BTreeMap<Id, &'a Norm>,
     tiles: Vec<usize>,
 }
+
+/// The bytes of workgroup memory that a channel takes which is normalised on the way: mean, squared
+/// deviations, scale and shift.
+const MOMENTS: usize = 16;
+
+/// What a binding's elements are, in a precision.
+type Element = fn(Precision) -> &'static str;
 
 /// The size of workgroups where nothing else decides.
 const GROUP: usize = 64;
@@ -152,7 +162,7 @@ impl Lowering<'_> {
         match launch {
             Launch::Load { to, patch } => self.load(*to, *patch),
             Launch::Norm(norm) => self.norm(norm),
-            Launch::Conv(conv) => match self.style {
+            Launch::Conv(conv) => match self.setup.style {
                 Style::Direct => self.direct(conv),
                 Style::Staged => self.staged(conv),
             },
@@ -163,6 +173,23 @@ impl Lowering<'_> {
 
     fn shape(&self, id: Id) -> &Shape {
         &self.plan.tensors[id].shape
+    }
+
+    fn precision(&self, id: Id) -> Precision {
+        self.plan.tensors[id].precision(self.setup.precision)
+    }
+
+    /// Binds a tensor that a kernel reads.
+    fn read(&self, kernel: &mut Text, name: impl AsRef<str>, element: Element, id: Id) {
+        kernel.read_as(name, element(self.precision(id)), Operand::Tensor(id));
+    }
+
+    /// Binds the tensor that a kernel writes, with the functions that round for it.
+    fn write(&self, kernel: &mut Text, element: Element, id: Id) {
+        let precision = self.precision(id);
+        kernel.values.flag("HALF", precision == Precision::Half);
+        kernel.add_helper(include_str!("../kernels/stored.wgsl"));
+        kernel.write("to", element(precision), Operand::Tensor(id));
     }
 
     fn load(&self, to: Id, patch: usize) -> Kernel {
@@ -215,8 +242,8 @@ impl Lowering<'_> {
         kernel.values.size("WIDTH", shape.width);
         kernel.values.size("REACH", reach);
         kernel.values.flag("MAXIMUM", pooling == Pooling::Maximum);
-        kernel.read_as("source", "vec4f", Operand::Tensor(from));
-        kernel.write("to", "vec4f", Operand::Tensor(to));
+        self.read(&mut kernel, "source", Precision::quad, from);
+        self.write(&mut kernel, Precision::quad, to);
         kernel.finish([(shape.positions() * shape.channels() / 4).div_ceil(GROUP), 1])
     }
 
@@ -238,8 +265,8 @@ impl Lowering<'_> {
         values.size("OUTPUTS_REAL", real);
         values.size("GROUP", group);
         values.float("SCALE", (size as f32).sqrt().recip());
-        kernel.read("qkv", Operand::Tensor(qkv));
-        kernel.write("to", "f32", Operand::Tensor(to));
+        self.read(&mut kernel, "qkv", Precision::scalar, qkv);
+        self.write(&mut kernel, Precision::scalar, to);
         kernel.finish([tiles.div_ceil(group), heads])
     }
 }
@@ -252,6 +279,7 @@ fn activates(values: &mut Values, prefix: &str, activation: Activation) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tiling::Tiling;
     use super::super::{refinenet, unet};
     use super::*;
     use crate::net::weights::{Array, Weights};
@@ -279,26 +307,36 @@ mod tests {
     /// device. Returns how many there are.
     fn launches(plan: &Plan) -> [usize; 2] {
         [Style::Direct, Style::Staged].map(|style| {
-            let lowered = lower(plan, style, 1 << 14);
-            for kernel in lowered.levels.iter().chain(&lowered.steps).chain([&lowered.mover]) {
-                let storage = kernel.operands.iter().filter(|&o| *o != Operand::Step).count();
-                assert!(storage <= 8, "{storage} buffers:\n{}", kernel.source);
-                let size = |name: &str| {
-                    let constant = format!("const {name} = ");
-                    let rest = kernel.source.split(&constant).nth(1)?;
-                    rest.split('u').next()?.parse::<usize>().ok()
-                };
-                let invocations = size("GROUP_LANES").unwrap_or(1)
-                    * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1));
-                assert!(invocations <= 256, "{invocations} invocations");
-                let stage = size("STAGE").map_or(0, |stage| 16 * stage);
-                let norm = size("NORM_CHANNELS").unwrap_or(0);
-                let norm = norm * if stage > 0 { 16 } else { 8 };
-                assert!(stage + norm <= 1 << 14, "{stage} + {norm} bytes of workgroup memory");
-                assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
-            }
-            lowered.steps.len()
+            let precisions = [Precision::Single, Precision::Half];
+            let setups = precisions.map(|precision| Setup::new(style, precision));
+            let tilings = Tiling::of(style).iter().copied();
+            let setups = tilings.flat_map(|tiling| setups.map(|setup| Setup { tiling, ..setup }));
+            let counts: Vec<usize> = setups.map(|setup| launches_of(plan, setup)).collect();
+            counts[0]
         })
+    }
+
+    fn launches_of(plan: &Plan, setup: Setup) -> usize {
+        let lowered = lower(plan, setup, 1 << 14);
+        for kernel in lowered.kernels() {
+            let storage = kernel.operands.iter().filter(|&o| *o != Operand::Step).count();
+            assert!(storage <= 8, "{storage} buffers:\n{}", kernel.source);
+            let size = |name: &str| {
+                let constant = format!("const {name} = ");
+                let rest = kernel.source.split(&constant).nth(1)?;
+                rest.split('u').next()?.parse::<usize>().ok()
+            };
+            let invocations = size("GROUP_LANES").unwrap_or(1)
+                * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1));
+            assert!(invocations <= 256, "{invocations} invocations");
+            let number = if kernel.source.contains("alias Staged = vec4h") { 8 } else { 16 };
+            let stage = size("STAGE").map_or(0, |stage| number * stage);
+            let norm = size("NORM_CHANNELS").unwrap_or(0);
+            let norm = norm * if stage > 0 { 16 } else { 8 };
+            assert!(stage + norm <= 1 << 14, "{stage} + {norm} bytes of workgroup memory");
+            assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
+        }
+        lowered.steps.len()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Normalisations as shaders, or as a part of the convolution that reads them.
 
 use super::super::plan::{Affine, Id, Norm, Scaling};
+use super::super::precision::Precision;
 use super::{GROUP, Kernel, Lowering, Operand, Text, activates};
 
 /// Added to variances, as Burn does.
@@ -22,9 +23,9 @@ impl Lowering<'_> {
         activates(&mut kernel.values, "", norm.activation);
         self.scaling(&mut kernel, norm);
         for (t, &id) in norm.from.iter().enumerate() {
-            kernel.read(format!("source{t}"), Operand::Tensor(id));
+            self.read(&mut kernel, format!("source{t}"), Precision::scalar, id);
         }
-        kernel.write("to", "f32", Operand::Tensor(norm.to));
+        self.write(&mut kernel, Precision::scalar, norm.to);
         if matches!(norm.scaling, Scaling::Instance(_)) {
             kernel.add_helper(include_str!("../kernels/moments.wgsl"));
         }
@@ -75,13 +76,11 @@ impl Lowering<'_> {
         }
         kernel.add_helper(include_str!("../kernels/affine.wgsl"));
         match affine {
-            Affine::Parameters(range) => {
-                kernel.read("affine", Operand::Parameters(range.clone()));
-            }
-            Affine::Rows(range) => {
+            Affine::Parameters(slice) => kernel.read("affine", Operand::Parameters(*slice)),
+            Affine::Rows(slice) => {
                 kernel.values.flag("INDEXED", true);
                 kernel.values.size("ROW", 3 * to.channels());
-                kernel.read("affine", Operand::Parameters(range.clone()));
+                kernel.read("affine", Operand::Parameters(*slice));
                 kernel.levels();
             }
             Affine::Table(offset) => {

@@ -1,5 +1,6 @@
 //! A kernel's text and bindings as they are put together.
 
+use super::super::precision::Precision;
 use super::super::template::Values;
 use super::{Kernel, Operand};
 
@@ -12,6 +13,7 @@ pub struct Text {
     bindings: String,
     operands: Vec<Operand>,
     written: usize,
+    half: bool,
     /// Whether it reads the step's numbers.
     pub step: bool,
 }
@@ -26,6 +28,7 @@ impl Text {
             bindings: String::new(),
             operands: Vec::new(),
             written: 0,
+            half: false,
             step: false,
         }
     }
@@ -56,6 +59,7 @@ impl Text {
 
     fn bind(&mut self, access: &str, name: &str, element: &str, operand: Operand) {
         let binding = self.operands.len();
+        self.half |= [Precision::Half.scalar(), Precision::Half.quad()].contains(&element);
         self.bindings += &format!(
             "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;\n"
         );
@@ -88,7 +92,8 @@ impl Text {
             self.operands.push(Operand::Step);
         }
         let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));
-        let source = [self.values.constants(), self.bindings, helpers, body].concat();
+        let enable = if self.half { "enable f16;\n" } else { "" }.to_owned();
+        let source = [enable, self.values.constants(), self.bindings, helpers, body].concat();
         let groups = groups.map(|count| count as u32);
         Kernel { source, operands: self.operands, written: self.written, groups }
     }

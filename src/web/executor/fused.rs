@@ -1,19 +1,23 @@
 //! The fused executor, and the canvas that it draws into.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
 use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
-use crate::fused::{Chain, Gpu, Network};
+use crate::fused::{Chain, Gpu, Network, Setup, Tuner};
 use crate::model_file::ModelFile;
 use crate::sample::{Program, Step, View};
 
 /// A network on the GPU.
 pub(in crate::web) struct Fused {
-    network: Network,
+    network: RefCell<Network>,
+    /// Where its tiles are being measured.
+    tuner: Cell<Option<Tuner>>,
+    /// Whether they were, now or earlier.
+    tuned: Cell<bool>,
     screen: Rc<RefCell<Option<Screen>>>,
 }
 
@@ -25,15 +29,41 @@ struct Screen {
 }
 
 impl Fused {
-    pub(super) async fn create(model: &ModelFile) -> Result<Self, JsError> {
+    pub(super) async fn create(
+        model: &ModelFile,
+        exact: bool,
+        tuning: &str,
+    ) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
-        let network = Network::new(&gpu, &model.card.architecture, &model.weights).await?;
-        Ok(Self { network, screen: Rc::default() })
+        let setup = if exact { Setup::exact(&gpu) } else { Setup::best(&gpu).await };
+        let (architecture, weights) = (&model.card.architecture, &model.weights);
+        let network = Network::remembering(&gpu, architecture, weights, setup, tuning).await?;
+        let tuned = Cell::new(network.tuning() == tuning);
+        let (network, tuner) = (RefCell::new(network), Cell::default());
+        Ok(Self { network, tuner, tuned, screen: Rc::default() })
+    }
+
+    pub(super) fn precision(&self) -> &'static str {
+        self.network.borrow().setup().precision.scalar()
+    }
+
+    pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
+        if !self.tuned.get() {
+            let new = || Tuner::new(&self.network.borrow(), chains);
+            let mut tuner = self.tuner.take().unwrap_or_else(new);
+            if tuner.step().await? {
+                self.tuner.set(Some(tuner));
+                return Ok(None);
+            }
+            self.network.replace(tuner.finish());
+            self.tuned.set(true);
+        }
+        Ok(Some(self.network.borrow().tuning()))
     }
 
     pub(super) fn attach(&self, canvas: HtmlCanvasElement) -> Result<(), JsError> {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
-        let gpu = self.network.gpu();
+        let gpu = self.network.borrow().gpu().clone();
         let surface = gpu.instance().create_surface(target)?;
         let configuration = surface
             .get_default_config(gpu.wgpu_adapter(), canvas.width().max(1), canvas.height().max(1))
@@ -52,8 +82,9 @@ impl Fused {
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
-        let chain = Chain::new(&self.network, program, seed, numbers)?;
-        Ok(Chains { gpu: self.network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
+        let network = self.network.borrow();
+        let chain = Chain::new(&network, program, seed, numbers)?;
+        Ok(Chains { gpu: network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
     }
 }
 

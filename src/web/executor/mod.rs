@@ -31,10 +31,17 @@ pub(super) enum Executor {
 }
 
 impl Executor {
-    pub(super) async fn create(name: &str, model: &ModelFile) -> Result<Self, JsError> {
+    pub(super) async fn create(
+        name: &str,
+        model: &ModelFile,
+        exact: bool,
+        tuning: &str,
+    ) -> Result<Self, JsError> {
+        #[cfg(not(feature = "fused"))]
+        let _ = (exact, tuning);
         match name {
             #[cfg(feature = "fused")]
-            "fused" => Ok(Self::Fused(fused::Fused::create(model).await?)),
+            "fused" => Ok(Self::Fused(fused::Fused::create(model, exact, tuning).await?)),
             #[cfg(feature = "reference")]
             "reference" => Ok(Self::Burn(Box::new(burn::Burn::create(model, burn::gpu().await?)?))),
             #[cfg(feature = "cpu")]
@@ -46,6 +53,26 @@ impl Executor {
                 "no engine `{name}` in this program, which has {}",
                 NAMES.join(", ")
             ))),
+        }
+    }
+
+    /// In what precision weights and activations are kept.
+    pub(super) fn precision(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "fused")]
+            Self::Fused(fused) => fused.precision(),
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(_) => "f32",
+        }
+    }
+
+    /// Does a piece of finding the fastest tiles; what is to be remembered, once they are found.
+    #[cfg(feature = "fused")]
+    pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
+        match self {
+            Self::Fused(fused) => fused.tune(chains).await,
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(_) => Ok(Some(String::new())),
         }
     }
 

@@ -1,0 +1,11 @@
+// Numbers as a tensor keeps them. In half precision what is too large becomes the largest number,
+// for an infinity would make the next normalisation's whole picture undefined.
+$if HALF
+
+fn stored(x: f32) -> f16 { return f16(clamp(x, -65504.0, 65504.0)); }
+fn stored4(x: vec4f) -> vec4h { return vec4h(clamp(x, vec4f(-65504.0), vec4f(65504.0))); }
+$else
+
+fn stored(x: f32) -> f32 { return x; }
+fn stored4(x: vec4f) -> vec4f { return x; }
+$end
