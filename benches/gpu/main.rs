@@ -1,6 +1,7 @@
 //! The fused executor against Burn's in one run, and against what the GPU can do at all.
 //!
-//! `cargo bench --bench gpu` prints a table, and `-- --json` the same as JSON. `--batches 1,4`
+//! `cargo bench --bench gpu` prints tables, in f32 and, where the adapter has it, in f16, and how long
+//! an evaluation takes with tiles of each shape. `-- --json` prints the same as JSON. `--batches 1,4`
 //! chooses batches, `--model PATH` another model than the published one. Burn runs on Flex, or on
 //! Vulkan or Metal where this was built with that feature.
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use ncsn::fused::{Chain, Gpu, Network};
+use ncsn::fused::{Chain, Gpu, Network, Precision, Setup, Tuner};
 use ncsn::model_file::ModelFile;
 use ncsn::net::{self, weights};
 use ncsn::random::Key;
@@ -42,12 +43,21 @@ struct Arguments {
 struct Report {
     adapter: String,
     launches: usize,
-    /// Seconds from weights to compiled pipelines.
-    compile: f64,
     operations_per_picture: u64,
     matmul_flops: f64,
     burn: &'static str,
+    precisions: Vec<Measured>,
+}
+
+/// One precision.
+#[derive(Serialize)]
+struct Measured {
+    precision: &'static str,
+    /// Seconds from weights to compiled pipelines.
+    compile: f64,
     rows: Vec<Row>,
+    /// Seconds of an evaluation of the first batch with tiles of each shape.
+    tiles: Vec<(&'static str, f64)>,
 }
 
 #[derive(Serialize)]
@@ -66,45 +76,52 @@ fn main() -> Result<()> {
     let bytes = std::fs::read(&arguments.model)
         .with_context(|| format!("cannot read {}", arguments.model.display()))?;
     let model = ModelFile::read(&bytes)?;
-    ensure!(arguments.batches.iter().all(|&batch| batch > 0), "batches must be positive");
+    let positive = arguments.batches.iter().all(|&batch| batch > 0);
+    ensure!(positive && !arguments.batches.is_empty(), "batches must be positive");
     let limit = Duration::from_secs_f64(arguments.seconds);
 
     let gpu = block_on(Gpu::request())?;
-    let begun = Instant::now();
-    let network = block_on(Network::new(&gpu, &model.card.architecture, &model.weights))?;
-    let compile = begun.elapsed().as_secs_f64();
+    let architecture = &model.card.architecture;
     let (burn, device) = burn_device();
-    let reference = net::Network::new(&model.card.architecture, &device)?;
-    let reference = weights::apply(reference, model.weights, &device);
-
-    let picture = model.card.architecture.picture();
-    let operations = network.operations();
-    let matmul_flops = matmul::measure(&gpu, limit)?;
-    let mut rows = Vec::new();
-    for &batch in &arguments.batches {
-        let fused = evaluate(&network, batch, limit)?;
+    let reference = net::Network::new(architecture, &device)?;
+    let reference = weights::apply(reference, model.weights.clone(), &device);
+    let picture = architecture.picture();
+    let burn_seconds = arguments.batches.iter().map(|&batch| {
         let mut x = vec![0.0; batch * picture.dimension()];
         Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
         let shape = [batch, picture.channels, picture.height, picture.width];
         let x = Tensor::<4>::from_data(TensorData::new(x, shape), &device);
-        let burn = best(limit, || {
-            let score = reference.score(x.clone(), &[1.0]);
-            drop(score.into_data());
-        });
-        let flops = (operations * batch as u64) as f64 / fused;
-        let (share_of_matmul, speedup) = (flops / matmul_flops, burn / fused);
-        rows.push(Row { batch, fused, burn, flops, share_of_matmul, speedup });
+        best(limit, || drop(reference.score(x.clone(), &[1.0]).into_data()))
+    });
+    let burn_seconds: Vec<f64> = burn_seconds.collect();
+    let matmul_flops = matmul::measure(&gpu, limit)?;
+
+    let (mut launches, mut operations) = (0, 0);
+    let mut precisions = Vec::new();
+    let half = gpu.has_half().then_some(Precision::Half);
+    for precision in [Some(Precision::Single), half].into_iter().flatten() {
+        let setup = Setup { precision, ..Setup::exact(&gpu) };
+        let begun = Instant::now();
+        let network = block_on(Network::with(&gpu, architecture, &model.weights, setup))?;
+        let compile = begun.elapsed().as_secs_f64();
+        (launches, operations) = (network.launches(), network.operations());
+        let mut rows = Vec::new();
+        for (&batch, burn) in arguments.batches.iter().zip(&burn_seconds) {
+            let fused = evaluate(&network, batch, limit)?;
+            let flops = (operations * batch as u64) as f64 / fused;
+            let (share_of_matmul, speedup) = (flops / matmul_flops, burn / fused);
+            rows.push(Row { batch, fused, burn: *burn, flops, share_of_matmul, speedup });
+        }
+        let tiles = measure_tiles(&network, arguments.batches[0])?;
+        precisions.push(Measured { precision: precision.scalar(), compile, rows, tiles });
     }
-    let adapter = gpu.adapter();
-    let launches = network.launches();
     let report = Report {
-        adapter,
+        adapter: gpu.adapter(),
         launches,
-        compile,
         operations_per_picture: operations,
         matmul_flops,
         burn,
-        rows,
+        precisions,
     };
     match arguments.json {
         true => println!("{}", serde_json::to_string_pretty(&report)?),
@@ -114,27 +131,40 @@ fn main() -> Result<()> {
 }
 
 fn print(report: &Report) {
-    let Report { adapter, launches, compile, burn, .. } = report;
-    println!("{adapter}: {launches} launches, compiled in {compile:.2} s");
+    let Report { adapter, launches, burn, .. } = report;
+    println!("{adapter}: {launches} launches");
     println!(
-        "matrix product: {:.1} GFLOP/s; one picture: {:.1} MFLOP",
+        "f32 matrix product: {:.1} GFLOP/s; one picture: {:.1} MFLOP",
         report.matmul_flops / 1e9,
         report.operations_per_picture as f64 / 1e6
     );
-    println!(
-        "| batch | fused, ms | per picture, ms | GFLOP/s | of matmul | {burn}, ms | speed-up |"
-    );
-    println!("|---|---|---|---|---|---|---|");
-    for Row { batch, fused, burn, flops, share_of_matmul, speedup } in &report.rows {
+    for Measured { precision, compile, rows, tiles } in &report.precisions {
+        println!("\n{precision}, compiled in {compile:.2} s\n");
         println!(
-            "| {batch} | {:.3} | {:.3} | {:.1} | {:.0} % | {:.3} | {speedup:.2} |",
-            fused * 1e3,
-            fused * 1e3 / *batch as f64,
-            flops / 1e9,
-            share_of_matmul * 100.0,
-            burn * 1e3,
+            "| batch | fused, ms | per picture, ms | GFLOP/s | of matmul | {burn}, ms | speed-up |"
         );
+        println!("|---|---|---|---|---|---|---|");
+        for Row { batch, fused, burn, flops, share_of_matmul, speedup } in rows {
+            println!(
+                "| {batch} | {:.3} | {:.3} | {:.1} | {:.0} % | {:.3} | {speedup:.2} |",
+                fused * 1e3,
+                fused * 1e3 / *batch as f64,
+                flops / 1e9,
+                share_of_matmul * 100.0,
+                burn * 1e3,
+            );
+        }
+        println!("\n| tiles, batch {} | ms |\n|---|---|", rows[0].batch);
+        for (name, seconds) in tiles {
+            println!("| {name} | {:.3} |", seconds * 1e3);
+        }
     }
+}
+
+fn measure_tiles(network: &Network, batch: usize) -> Result<Vec<(&'static str, f64)>> {
+    let mut tuner = Tuner::new(network, batch);
+    while block_on(tuner.step())? {}
+    Ok(tuner.times().map(|(tiling, seconds)| (tiling.name, seconds)).collect())
 }
 
 /// Seconds for one evaluation while a chain runs as it does in use. Its σ never changes, nor do its

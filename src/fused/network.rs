@@ -126,7 +126,7 @@ impl Network {
             .and_then(|(_, name)| Tiling::named(setup.style, name))
             .unwrap_or(setup.tiling);
         let setup = Setup { tiling, ..setup };
-        let network = Self::planned(gpu, plan, setup, |kernels| compile(gpu, kernels))?;
+        let network = Self::planned(gpu, plan, setup, &|kernels| compile(gpu, kernels))?;
         gpu.idle().await?;
         Ok(network)
     }
@@ -136,7 +136,7 @@ impl Network {
         gpu: &Gpu,
         mut plan: Plan,
         setup: Setup,
-        compile: impl FnOnce(&mut dyn Iterator<Item = &Kernel>) -> Pipelines,
+        compile: &dyn Fn(&mut dyn Iterator<Item = &Kernel>) -> Pipelines,
     ) -> Result<Self, FusedError> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let (bytes, places) = pack(&plan.parameters, setup.precision);

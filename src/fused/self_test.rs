@@ -9,7 +9,8 @@ use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::gpu::Gpu;
 use super::layer::Layer;
-use super::network::{Network, Pipelines, pipeline};
+use super::lower::Kernel;
+use super::network::{Network, pipeline};
 use super::plan::{Activation, Plan, Term};
 use super::precision::Precision;
 use super::setup::{Setup, Style};
@@ -49,9 +50,9 @@ async fn compare(gpu: &Gpu) -> Result<bool, FusedError> {
 async fn score(gpu: &Gpu, precision: Precision, x: &[f32]) -> Result<Vec<f32>, FusedError> {
     let setup = Setup::new(Style::Staged, precision);
     // On this thread: what the device says is heard on the thread that made it say so.
-    let compile = |kernel: &_| pipeline(gpu, kernel);
-    let network = Network::planned(gpu, plan()?, setup, |kernels| {
-        kernels.map(|kernel| (kernel.source.clone(), compile(kernel))).collect::<Pipelines>()
+    let network = Network::planned(gpu, plan()?, setup, &|kernels| {
+        let compile = |kernel: &Kernel| (kernel.source.clone(), pipeline(gpu, kernel));
+        kernels.map(compile).collect()
     })?;
     network.score(x, &[1.0]).await
 }

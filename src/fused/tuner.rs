@@ -16,7 +16,7 @@ use super::tiling::Tiling;
 pub struct Tuner {
     network: Network,
     batch: usize,
-    /// The kernels that are not compiled yet, and then the pipelines of all.
+    /// The kernels that may not be compiled yet, and the pipelines of the others.
     missing: Vec<Kernel>,
     pipelines: Pipelines,
     /// What is not complete yet.
@@ -46,17 +46,12 @@ impl Tuner {
         let tilings = Tiling::of(network.setup().style);
         let lowered: Vec<_> =
             tilings.iter().map(|&tiling| (tiling, network.lowered(tiling))).collect();
-        let pipelines = network.pipelines();
         let all = lowered.iter().flat_map(|(_, lowered)| lowered.kernels());
-        let mut missing: Vec<Kernel> = all.cloned().collect();
-        missing.retain(|kernel| !pipelines.contains_key(&kernel.source));
-        missing.sort_by(|a, b| a.source.cmp(&b.source));
-        missing.dedup_by(|a, b| a.source == b.source);
         Self {
             network: network.clone(),
             batch,
-            missing,
-            pipelines,
+            missing: all.cloned().collect(),
+            pipelines: network.pipelines(),
             lowered,
             candidates: Vec::new(),
             evaluations: 0,
@@ -70,7 +65,10 @@ impl Tuner {
     /// # Errors
     /// [`FusedError`] where the GPU fails, or has no room for so many pictures.
     pub async fn step(&mut self) -> Result<bool, FusedError> {
-        if let Some(kernel) = self.missing.pop() {
+        while let Some(kernel) = self.missing.pop() {
+            if self.pipelines.contains_key(&kernel.source) {
+                continue;
+            }
             let pipeline = pipeline(self.network.gpu(), &kernel);
             self.pipelines.insert(kernel.source, pipeline);
             self.network.gpu().idle().await?;

@@ -214,6 +214,18 @@ impl<'a> Page<'a> {
         Ok(message)
     }
 
+    /// What the page has stored in the browser under names that contain `part`.
+    ///
+    /// # Errors
+    ///
+    /// When the page does not answer.
+    pub async fn stored(&self, part: &str) -> Result<Vec<String>> {
+        let script = "return Object.keys(localStorage).filter((key) => key.includes(arguments[0]))\
+                      .map((key) => localStorage[key])";
+        let found = self.browser.client.execute(script, vec![part.into()]).await?;
+        Ok(serde_json::from_value(found)?)
+    }
+
     /// Whether the contents are wider than the window, so that a visitor must scroll sideways.
     ///
     /// # Errors

@@ -125,6 +125,34 @@ async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     .await
 }
 
+/// A GPU's tiles are measured when an anneal is over, and remembered.
+#[tokio::test]
+#[ignore = "a software adapter takes minutes to compile and time all tiles of a GPU"]
+async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
+    with_browser(async |browser| {
+        // The software adapter, which would be left alone, in the guise of a GPU.
+        let info = "{ vendor: 'a', architecture: 'gpu', description: '', isFallbackAdapter: false, \
+                    subgroupMinSize: 4, subgroupMaxSize: 4 }";
+        let script = format!(
+            "Object.defineProperty(GPUAdapter.prototype, 'info', {{ get: () => ({info}) }})"
+        );
+        browser.before_every_page(&script).await?;
+        let (page, _) = ready(browser, &TINY.replace("chains=4", "chains=1")).await?;
+        let adapter = page.text("#adapter").await?;
+        ensure!(adapter.contains("a gpu") && adapter.contains("f32"), "{adapter}");
+        ensure!(page.stored("tiles").await?.is_empty(), "it has measured before the first picture");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let first = page.grid().await?;
+        let measured = async || Ok(page.stored("a gpu").await?.len() == 1);
+        page.wait_until("it has measured", measured).await?;
+        let most = restart(&page).await?.largest_difference(&first);
+        ensure!(most <= 2, "with other tiles pixels differ by {most} of 255");
+        Ok(())
+    })
+    .await
+}
+
 #[tokio::test]
 async fn steps_pauses_and_restarts() -> Result<()> {
     with_browser(async |browser| {
