@@ -31,7 +31,7 @@ pub struct Network(pub(super) Arc<Parts>);
 #[derive(Debug)]
 pub(super) struct Parts {
     pub gpu: Gpu,
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     pub setup: Setup,
     pub parameters: Uploaded,
     /// What runs once for each noise level.
@@ -148,12 +148,19 @@ impl Network {
         }
         let lowered = lower(&plan, setup, memory(gpu));
         let pipelines = compile(&mut lowered.kernels());
-        Ok(Self::assemble(gpu, plan, setup, Uploaded { buffer, places }, lowered, &pipelines))
+        Ok(Self::assemble(
+            gpu,
+            Arc::new(plan),
+            setup,
+            Uploaded { buffer, places },
+            lowered,
+            &pipelines,
+        ))
     }
 
     fn assemble(
         gpu: &Gpu,
-        plan: Plan,
+        plan: Arc<Plan>,
         setup: Setup,
         parameters: Uploaded,
         Lowered { levels, steps, mover, tiles }: Lowered,
@@ -188,7 +195,7 @@ impl Network {
     pub(super) fn tiled(&self, tiling: Tiling, lowered: Lowered, pipelines: &Pipelines) -> Self {
         let Parts { gpu, plan, setup, parameters, .. } = &*self.0;
         let setup = Setup { tiling, ..*setup };
-        Self::assemble(gpu, plan.clone(), setup, parameters.clone(), lowered, pipelines)
+        Self::assemble(gpu, Arc::clone(plan), setup, parameters.clone(), lowered, pipelines)
     }
 
     /// A line that has [`Self::remembering`] make this very network on this GPU with the tiles that
@@ -201,8 +208,11 @@ impl Network {
     /// The pipelines of its kernels.
     pub(super) fn pipelines(&self) -> Pipelines {
         let Parts { levels, steps, mover, .. } = &*self.0;
-        let all = levels.iter().chain(steps).chain([mover]);
-        all.map(|Compiled { kernel, pipeline }| (kernel.source.clone(), pipeline.clone())).collect()
+        let mut pipelines = Pipelines::new();
+        for Compiled { kernel, pipeline } in levels.iter().chain(steps).chain([mover]) {
+            pipelines.insert(kernel.source.clone(), pipeline.clone());
+        }
+        pipelines
     }
 
     /// Frees what runs that are over have left for others.
@@ -295,11 +305,19 @@ fn key(gpu: &Gpu, plan: &Plan, setup: Setup) -> String {
 
 /// Compiles kernels, each different text once.
 fn compile(gpu: &Gpu, kernels: &mut dyn Iterator<Item = &Kernel>) -> Pipelines {
-    let mut different: Vec<_> = kernels.collect();
-    different.sort_by_key(|kernel| &kernel.source);
-    different.dedup_by_key(|kernel| &kernel.source);
+    let mut different: Vec<&Kernel> = Vec::new();
+    for kernel in kernels {
+        if different.iter().all(|other| other.source != kernel.source) {
+            different.push(kernel);
+        }
+    }
     let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
-    different.iter().map(|kernel| kernel.source.clone()).zip(compiled).collect()
+    // Inserted one by one: to collect them would bring a sort into the page's program.
+    let mut pipelines = Pipelines::new();
+    for (kernel, pipeline) in different.into_iter().zip(compiled) {
+        pipelines.insert(kernel.source.clone(), pipeline);
+    }
+    pipelines
 }
 
 pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
