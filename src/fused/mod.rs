@@ -10,7 +10,7 @@
 //! | `conditioning.rs` | how σ enters and leaves them |
 //! | `builder.rs`, `layer.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
-//! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
+//! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
 //! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
@@ -29,6 +29,8 @@ mod chain;
 mod conditioning;
 mod error;
 mod gpu;
+#[macro_use]
+mod kernels;
 mod layer;
 mod lower;
 mod memory;

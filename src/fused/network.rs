@@ -1,6 +1,5 @@
 //! A network on the GPU: its parameters and its pipelines.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::buffers::Buffers;
@@ -173,15 +172,18 @@ impl Network {
 
 /// Compiles kernels, each different text once.
 fn compile<const N: usize>(gpu: &Gpu, lists: [Vec<Kernel>; N]) -> [Vec<Compiled>; N] {
-    let mut different: Vec<&Kernel> = lists.iter().flatten().collect();
-    different.sort_by_key(|kernel| &kernel.source);
-    different.dedup_by_key(|kernel| &kernel.source);
+    let mut different: Vec<&Kernel> = Vec::new();
+    for kernel in lists.iter().flatten() {
+        if different.iter().all(|other| other.source != kernel.source) {
+            different.push(kernel);
+        }
+    }
     let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
-    let sources = different.iter().map(|kernel| kernel.source.clone());
-    let compiled: BTreeMap<String, _> = sources.zip(compiled).collect();
+    let sources: Vec<String> = different.iter().map(|kernel| kernel.source.clone()).collect();
     lists.map(|kernels| {
         let with = |kernel: Kernel| {
-            let (pipeline, bindings) = compiled[&kernel.source].clone();
+            let number = sources.iter().position(|source| *source == kernel.source);
+            let (pipeline, bindings) = compiled[number.expect("every text is there")].clone();
             Compiled { kernel, pipeline, bindings }
         };
         kernels.into_iter().map(with).collect()

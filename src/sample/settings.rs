@@ -169,7 +169,7 @@ pub enum SettingsError {
     /// Churn is impossible.
     #[error(
         "impossible churn: amount ({}) must be at least 0, noise ({}) from 0 to 2, and min ({}) at \
-         most max ({:e})",
+         most max ({})",
         .0.amount, .0.noise, .0.min, .0.max
     )]
     Churn(Churn),

@@ -51,7 +51,7 @@ impl Lowering<'_> {
         let group_tiles = count.min((DIRECT_GROUP / group_lanes).max(1));
         let tiling = Tiling { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
-        let mut kernel = Text::new(include_str!("../kernels/conv_direct.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/conv_direct.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiling);
         kernel.values.size("SPAN", 1);
         for s in 0..columns {
@@ -85,7 +85,7 @@ impl Lowering<'_> {
         let count = height * across;
         let tiling = Tiling { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
-        let mut kernel = Text::new(include_str!("../kernels/conv_staged.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiling);
         let values = &mut kernel.values;
         values.size("SPAN", 4);
@@ -97,7 +97,7 @@ impl Lowering<'_> {
         }
         let mut memory = self.memory / 16;
         for (t, term) in conv.terms.iter().enumerate() {
-            let Some(&norm) = self.norms.get(&term.source) else { continue };
+            let Some(norm) = self.norms[term.source] else { continue };
             let scales = self.prepared(&mut kernel, norm);
             kernel.values.flag(format!("NORM_{t}"), scales);
             kernel.values.flag(format!("PREPARED_{t}"), true);
@@ -111,7 +111,7 @@ impl Lowering<'_> {
             kernel.values.size(format!("DEPTH_{t}"), depth);
             kernel.values.size(format!("CHUNK_{t}"), chunk);
             stage = stage.max(chunk * area);
-            let normalised = self.norms.get(&term.source);
+            let normalised = self.norms[term.source];
             let parts = normalised.map_or(vec![term.source], |norm| norm.from.clone());
             kernel.values.size(format!("PARTS_{t}"), parts.len());
             let mut begin = 0;
@@ -137,7 +137,7 @@ impl Lowering<'_> {
             return false;
         }
         self.scaling(kernel, norm);
-        kernel.add_helper(include_str!("../kernels/moments.wgsl"));
+        kernel.add_helper(kernel!("../kernels/moments.wgsl"));
         true
     }
 
@@ -188,9 +188,9 @@ impl Lowering<'_> {
             kernel.values.size(format!("WIDTH_OF_{r}"), shape.width);
             kernel.read(format!("residual{r}"), Operand::Tensor(id));
         }
-        kernel.add_helper(include_str!("../kernels/activation.wgsl"));
-        kernel.add_helper(include_str!("../kernels/resize.wgsl"));
-        let kernel = kernel.then(include_str!("../kernels/conv_out.wgsl"));
+        kernel.add_helper(kernel!("../kernels/activation.wgsl"));
+        kernel.add_helper(kernel!("../kernels/resize.wgsl"));
+        let kernel = kernel.then(kernel!("../kernels/conv_out.wgsl"));
         match conv.to {
             Target::Tensor(id) => self.tensor(kernel, conv, tiling, id).finish(groups),
             Target::Picture => self.head(kernel, conv).finish(groups),
@@ -219,9 +219,9 @@ impl Lowering<'_> {
         kernel.levels();
         kernel.write("to", "f32", Operand::Next);
         kernel
-            .helper(include_str!("../kernels/random.wgsl"))
-            .helper(include_str!("../kernels/normal.wgsl"))
-            .helper(include_str!("../kernels/finish.wgsl"))
+            .helper(kernel!("../kernels/random.wgsl"))
+            .helper(kernel!("../kernels/normal.wgsl"))
+            .helper(kernel!("../kernels/finish.wgsl"))
     }
 }
 
