@@ -45,7 +45,16 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     )?;
     step(
         "tests, native",
-        &mut workspace.cargo(["test", "--release", "--workspace", "--exclude", "e2e"])?,
+        workspace.cargo(["test", "--release", "--workspace"])?.args([
+            "--exclude",
+            "e2e",
+            "--exclude",
+            "shrink",
+        ]),
+    )?;
+    step(
+        "tests, what makes the page smaller",
+        &mut workspace.cargo(["test", "--profile", "quick", "--package", "shrink"])?,
     )?;
     step(
         "tests, browser",
