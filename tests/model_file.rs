@@ -6,7 +6,7 @@ mod common;
 use std::collections::HashMap;
 
 use half::f16;
-use ncsn::model_file::{Card, ModelError, ModelFile};
+use ncsn::model_file::{Card, ContainerError, ModelError, ModelFile};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 #[test]
@@ -46,6 +46,12 @@ fn with_tensors(tensors: &[(String, Vec<usize>)], dtype: Dtype) -> Vec<u8> {
     safetensors::serialize(views, Some(metadata)).expect("good views")
 }
 
+/// A file without tensors, with this text for a card.
+fn with_text(card: &str) -> Vec<u8> {
+    let metadata = HashMap::from([("card".to_owned(), card.to_owned())]);
+    safetensors::serialize([] as [(&str, TensorView<'_>); 0], Some(metadata)).expect("empty")
+}
+
 #[test]
 fn what_is_not_a_model_is_refused() {
     assert!(matches!(refused(b""), ModelError::Container(_)));
@@ -60,6 +66,38 @@ fn what_is_not_a_model_is_refused() {
     assert!(matches!(refused(&no_card), ModelError::NoCard(_)));
 }
 
+/// A file of this header and so many bytes after it.
+fn with_header(header: &str, bytes: usize) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; bytes]].concat()
+}
+
+#[test]
+fn impossible_headers_are_refused_with_what_is_wrong() {
+    let refused = |header: &str, bytes| match refused(&with_header(header, bytes)) {
+        ModelError::Container(error) => error,
+        other => panic!("{header}: {other}"),
+    };
+    let two = |first: [usize; 2], second: [usize; 2], bytes| {
+        let tensor = |[start, end]: [usize; 2]| {
+            format!(r#"{{"dtype":"F32","shape":[1],"data_offsets":[{start},{end}]}}"#)
+        };
+        refused(&format!(r#"{{"a":{},"b":{}}}"#, tensor(first), tensor(second)), bytes)
+    };
+    let offsets = |name: &str| ContainerError::Offsets(name.into());
+    assert_eq!(two([4, 8], [4, 8], 8), offsets("a"));
+    assert_eq!(two([0, 4], [0, 4], 8), offsets("b"));
+    assert_eq!(two([0, 4], [8, 12], 12), offsets("b"));
+    assert_eq!(two([4, 0], [4, 8], 8), offsets("a"));
+    let length = |found, expected| ContainerError::Length { found, expected };
+    assert_eq!(two([4, 8], [0, 4], 7), length(7, 8));
+    assert_eq!(two([0, 4], [4, 8], 9), length(9, 8));
+    assert!(matches!(refused("{", 0), ContainerError::Header(_)));
+    assert!(matches!(refused("[]", 0), ContainerError::Header(_)));
+    assert!(matches!(refused(r#"{"a":{"shape":[1]}}"#, 0), ContainerError::Header(_)));
+    let huge = r#"{"a":{"dtype":"F32","shape":[1e30],"data_offsets":[0,0]}}"#;
+    assert!(matches!(refused(huge, 0), ContainerError::Header(_)));
+}
+
 #[test]
 fn impossible_cards_are_refused() {
     assert!(matches!(refused(&with_card(|card| card.format = 2)), ModelError::Format(2)));
@@ -70,6 +108,10 @@ fn impossible_cards_are_refused() {
         unet.widths = vec![1 << 40, 16];
     });
     assert!(matches!(refused(&huge), ModelError::Description(_)));
+    let mut unnamed = serde_json::to_value(common::model().card).expect("plain data");
+    unnamed.as_object_mut().expect("an object").remove("name");
+    let error = refused(&with_text(&unnamed.to_string())).to_string();
+    assert!(error.contains("card") && error.contains("missing field `name`"), "{error}");
     let unstable = with_card(|card| card.sampler.step_lr = 1.0);
     assert!(matches!(refused(&unstable), ModelError::Sampler(_)));
 }
@@ -92,7 +134,14 @@ fn wrong_tensors_are_refused_by_name() {
     reshaped[3].1.push(1);
     let error = refused(&with_tensors(&reshaped, Dtype::F32));
     assert!(matches!(error, ModelError::Shape { name, .. } if name == good[3].0));
-    assert!(matches!(refused(&with_tensors(&good, Dtype::F64)), ModelError::Type { .. }));
+    let error = refused(&with_tensors(&good, Dtype::F64));
+    assert!(matches!(error, ModelError::Type { found, .. } if found == "F64"));
+    // As many bytes as there are, and the right shapes, but not as many as these shapes ask for.
+    let halves = with_tensors(&good, Dtype::F16);
+    let text = String::from_utf8_lossy(&halves).replacen(r#""F16""#, r#""F32""#, 1);
+    assert_ne!(text.as_bytes(), halves);
+    let error = refused(text.as_bytes());
+    assert!(matches!(error, ModelError::Container(ContainerError::Size(_))), "{error}");
 }
 
 #[test]

@@ -27,12 +27,10 @@ fn message(error: JsError) -> String {
 
 fn settings(change: &[(&str, JsValue)]) -> JsValue {
     let settings = serde_wasm_bindgen::to_value(&common::settings()).expect("plain data");
-    // Flattened structs become maps; the page sends plain objects.
-    let object = js_sys::Object::from_entries(&settings).expect("entries");
     for (name, value) in change {
-        Reflect::set(&object, &(*name).into(), value).expect("an object");
+        Reflect::set(&settings, &(*name).into(), value).expect("an object");
     }
-    object.into()
+    settings
 }
 
 fn number(object: &JsValue, name: &str) -> f64 {
@@ -136,6 +134,35 @@ fn the_card_is_plain_data() {
     for part in [r#""name":"tiny""#, r#""sampler":{"#, r#""sigma_max":4"#, r#""height":8"#] {
         assert!(json.contains(part), "{part} is not in {json}");
     }
+}
+
+/// The browser's JSON reader finds what the native one finds; `tests/model_file.rs` has the rest.
+#[wasm_bindgen_test]
+fn bad_model_files_are_refused_with_what_is_wrong() {
+    let refused = |bytes: &[u8]| match Model::new(bytes) {
+        Err(error) => message(error),
+        Ok(_) => panic!("must be refused"),
+    };
+    let good = common::model().write().expect("finite");
+    // Of the same length, so that everything else stays where it was.
+    let changed = |from: &str, to: &str| {
+        let at = good.windows(from.len()).position(|part| part == from.as_bytes());
+        let mut bytes = good.clone();
+        bytes[at.expect("in the header")..][..to.len()].copy_from_slice(to.as_bytes());
+        refused(&bytes)
+    };
+    assert!(refused(&good[..good.len() - 1]).contains("cut off"));
+    assert!(changed("{", "[").contains("header cannot be read"));
+    assert!(changed(r#"\"format\":1"#, r#"\"format\":2"#).contains("format 2"));
+    let unnamed = changed(r#"\"name\""#, r#"\"nome\""#);
+    assert!(unnamed.contains("card") && unnamed.contains("missing field `name`"), "{unnamed}");
+    let shapeless = changed(r#""shape":["#, r#""shapo":["#);
+    assert!(shapeless.contains("missing field `shape`"), "{shapeless}");
+    let unknown = changed(r#"\"kind\":\"unet\""#, r#"\"kind\":\"anet\""#);
+    assert!(unknown.contains("anet") && unknown.contains("refinenet"), "{unknown}");
+    let patchless = changed(r#"\"patch\""#, r#"\"potch\""#);
+    assert!(patchless.contains("missing field `patch`"), "{patchless}");
+    assert!(changed(r#""F16""#, r#""F64""#).contains("F64"));
 }
 
 #[wasm_bindgen_test]

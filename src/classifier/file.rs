@@ -5,7 +5,7 @@ use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
 use super::{Classifier, ClassifierDescription};
-use crate::model_file::{ModelError, tensors};
+use crate::model_file::{Container, ModelError, tensors, write};
 use crate::net::weights::{self, Weights};
 
 /// What a classifier is and how good it is: JSON in the file's metadata.
@@ -53,13 +53,13 @@ impl ClassifierFile {
     /// # Errors
     /// [`ModelError`] names what is wrong.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let card: ClassifierCard =
-            tensors::card(bytes, ClassifierCard::KEY, ClassifierCard::FORMAT)?;
+        let container = Container::read(bytes)?;
+        let card: ClassifierCard = container.card(ClassifierCard::KEY, ClassifierCard::FORMAT)?;
         // Asking the module itself what it has costs little: a classifier is small.
         let module = Classifier::new(&card.description, &Device::flex())?;
         let expected = weights::collect(&module).into_iter();
         let expected = expected.map(|(name, array)| (name, array.shape)).collect();
-        let weights = tensors::read(bytes, expected)?;
+        let weights = tensors::read(&container, expected)?;
         Ok(Self { card, weights })
     }
 
@@ -68,7 +68,7 @@ impl ClassifierFile {
     /// # Errors
     /// Where a value is not finite.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
-        tensors::write(&self.weights, ClassifierCard::KEY, &self.card, Dtype::F32)
+        write::tensors(&self.weights, ClassifierCard::KEY, &self.card, Dtype::F32)
     }
 
     /// The classifier on a device.

@@ -12,7 +12,7 @@
 //! | `plan.rs` | what a launch is |
 //! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are made for: style, precision, tiles |
 //! | `self_test.rs`, `tuner.rs` | which precision can be trusted, which tiles are the fastest |
-//! | `lower/`, `template.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
+//! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
 //! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
@@ -31,6 +31,8 @@ mod chain;
 mod conditioning;
 mod error;
 mod gpu;
+#[macro_use]
+mod kernels;
 mod layer;
 mod lower;
 mod memory;

@@ -1,6 +1,6 @@
 //! A network on the GPU: its parameters and its pipelines.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -71,7 +71,7 @@ pub(super) struct Pipeline {
 }
 
 /// Pipelines by the texts of their kernels.
-pub(super) type Pipelines = BTreeMap<String, Pipeline>;
+pub(super) type Pipelines = HashMap<String, Pipeline>;
 
 impl Network {
     /// Uploads the weights and compiles the kernels, as is best on this GPU.

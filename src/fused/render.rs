@@ -30,7 +30,7 @@ impl Renderer {
         values.flag("COLOUR", picture.channels >= 3);
         let bindings = "@group(0) @binding(0) var<storage, read> pictures: array<f32>;\n\
                         @group(0) @binding(1) var<uniform> grid: Grid;\n";
-        let body = values.expand(include_str!("kernels/render.wgsl"));
+        let body = values.expand(kernel!("kernels/render.wgsl"));
         let source = [&values.constants(), bindings, &body].concat();
         let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,

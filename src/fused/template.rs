@@ -10,18 +10,17 @@
 //! | `$p` | the value of a loop's variable, always a single letter |
 //! | `$[$p * STRIDE_0 + 1]` | the value of a sum of products |
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What the names in a template stand for.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     /// Sizes, which are also constants of the shader.
-    sizes: BTreeMap<String, usize>,
+    sizes: Numbers,
     /// What only the template needs to know.
-    flags: BTreeMap<String, usize>,
+    flags: Numbers,
     /// Further constants of the shader.
-    floats: BTreeMap<&'static str, f32>,
+    floats: Vec<(&'static str, f32)>,
 }
 
 impl Values {
@@ -37,21 +36,21 @@ impl Values {
 
     /// An `f32` constant of the shader.
     pub fn float(&mut self, name: &'static str, value: f32) {
-        self.floats.insert(name, value);
+        self.floats.push((name, value));
     }
 
     fn get(&self, name: &str) -> usize {
-        self.sizes.get(name).or_else(|| self.flags.get(name)).copied().unwrap_or(0)
+        self.sizes.get(name).or_else(|| self.flags.get(name)).unwrap_or(0)
     }
 
     /// The constants' declarations.
     pub fn constants(&self) -> String {
         let mut text = String::new();
-        for (name, value) in &self.sizes {
+        for (name, value) in &self.sizes.0 {
             let _ = writeln!(text, "const {name} = {value}u;");
         }
         for (name, value) in &self.floats {
-            let _ = writeln!(text, "const {name}: f32 = {value:?};");
+            let _ = writeln!(text, "const {name}: f32 = {value};");
         }
         text
     }
@@ -62,6 +61,27 @@ impl Values {
         Expander { text: template, at: 0, values: self, variables: Vec::new() }
             .block(&mut out, true);
         out
+    }
+}
+
+/// Numbers by name, in the order of the names. A map would do, with ten times the code.
+#[derive(Clone, Debug, Default)]
+struct Numbers(Vec<(String, usize)>);
+
+impl Numbers {
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(name))
+    }
+
+    fn insert(&mut self, name: String, value: usize) {
+        match self.place(&name) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (name, value)),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<usize> {
+        self.place(name).ok().map(|at| self.0[at].1)
     }
 }
 

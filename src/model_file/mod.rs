@@ -2,9 +2,15 @@
 //!
 //! Everything that is wrong with a file is found before memory is allocated for it, and named.
 
+mod container;
+mod json;
 pub(crate) mod tensors;
+pub(crate) mod write;
 
-use safetensors::tensor::{Dtype, SafeTensorError};
+pub(crate) use container::Container;
+pub use container::ContainerError;
+pub use json::JsonError;
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -94,7 +100,7 @@ pub struct Training {
 impl Card {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
-    const KEY: &str = "card";
+    pub(crate) const KEY: &str = "card";
 
     /// The noise levels that the network knows: its own, or as many between the same ends as samplers
     /// begin with.
@@ -121,13 +127,13 @@ pub enum ModelError {
     TooLarge(usize),
     /// Not a safetensors file, or a damaged one.
     #[error("not a readable .safetensors file ({0}); was the download cut off?")]
-    Container(#[from] SafeTensorError),
+    Container(#[from] ContainerError),
     /// A safetensors file, but without a card.
     #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
     NoCard(&'static str),
     /// The card cannot be read.
     #[error("the model's card cannot be read: {0}")]
-    Card(#[from] serde_json::Error),
+    Card(#[from] JsonError),
     /// The card is of another version.
     #[error("the model has format {0}, this program reads format {current}", current = Card::FORMAT)]
     Format(u32),
@@ -154,16 +160,19 @@ pub enum ModelError {
         expected: Vec<usize>,
     },
     /// A tensor is neither f16 nor f32.
-    #[error("the tensor `{name}` is of type {found:?}; only F16 and F32 are read")]
+    #[error("the tensor `{name}` is of type {found}; only F16 and F32 are read")]
     Type {
         /// Which tensor.
         name: String,
         /// Its type in the file.
-        found: Dtype,
+        found: String,
     },
     /// A tensor holds NaN or infinity.
     #[error("the tensor `{0}` holds values that are not finite: the training diverged")]
     NotFinite(String),
+    /// The file cannot be written.
+    #[error("the file cannot be written: {0}")]
+    Write(String),
 }
 
 impl ModelFile {
@@ -175,11 +184,15 @@ impl ModelFile {
     /// # Errors
     /// [`ModelError`] names what is wrong.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
-        let card: Card = tensors::card(bytes, Card::KEY, Card::FORMAT)?;
+        Self::of(&Container::read(bytes)?)
+    }
+
+    pub(crate) fn of(container: &Container<'_>) -> Result<Self, ModelError> {
+        let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
         card.sampler.program()?;
         card.best.map(|best| best.program()).transpose()?;
-        let weights = tensors::read(bytes, card.architecture.tensors())?;
+        let weights = tensors::read(container, card.architecture.tensors())?;
         Ok(Self { card, weights })
     }
 
@@ -188,7 +201,7 @@ impl ModelFile {
     /// # Errors
     /// As [`Self::read`].
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
-        tensors::with_card(bytes, Card::KEY, card)
+        write::with_card(bytes, Card::KEY, card)
     }
 
     /// The file's bytes, with tensors in f16: half the size, and no difference that one could see.
@@ -197,7 +210,7 @@ impl ModelFile {
     /// [`ModelError::NotFinite`] where a value is not finite in f16; otherwise only what the
     /// container itself refuses.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
-        tensors::write(&self.weights, Card::KEY, &self.card, Dtype::F16)
+        write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)
     }
 
     /// The file's bytes, with tensors in f32, to the last bit.
@@ -205,6 +218,6 @@ impl ModelFile {
     /// # Errors
     /// As [`Self::write`].
     pub fn write_f32(&self) -> Result<Vec<u8>, ModelError> {
-        tensors::write(&self.weights, Card::KEY, &self.card, Dtype::F32)
+        write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F32)
     }
 }

@@ -36,7 +36,7 @@ impl Picture {
 
 /// A network's kind and sizes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "lowercase", try_from = "super::fields::Fields")]
 pub enum Architecture {
     /// A U-Net conditioned on a continuous σ.
     UNet(UNetDescription),
@@ -45,7 +45,7 @@ pub enum Architecture {
 }
 
 /// The sizes of a U-Net; see [`super::unet`] for how they are wired.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UNetDescription {
     /// The pictures that go in and the scores that come out.
     pub picture: Picture,

@@ -5,6 +5,7 @@
 //! hold; none of them knows Burn. [`Network`] is the Burn module, made of the layers of [`layers`].
 
 pub mod description;
+mod fields;
 pub mod precondition;
 pub mod refinenet;
 pub mod weights;

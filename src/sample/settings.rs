@@ -60,14 +60,13 @@ impl Sampler {
     }
 }
 
-/// Everything that decides a program. What a card of an older model does not have is set to its
-/// default.
+/// Everything that decides a program.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Fields", into = "Fields")]
 pub struct Settings {
     /// Which sampler.
     pub sampler: Sampler,
     /// The ladder of noise levels; Heun's levels lie between the same ends on a grid of its own.
-    #[serde(flatten)]
     pub ladder: Ladder,
     /// T, the Langevin steps at each level: of Langevin, and the corrections of
     /// predictor–corrector.
@@ -77,14 +76,63 @@ pub struct Settings {
     /// Whether a last step takes off the noise that is left; Langevin only, the others always do.
     pub denoise: bool,
     /// r, the signal-to-noise ratio of corrections; predictor–corrector only.
-    #[serde(default = "default_snr")]
     pub snr: f32,
     /// ρ of the grid of levels; Heun only.
-    #[serde(default = "default_rho")]
     pub rho: f32,
     /// Noise that is added on the way; Heun only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<Churn>,
+}
+
+/// Settings as cards and the page have them: all side by side. What a card of an older model does not
+/// have is set to its default.
+///
+/// Written out, since `serde(flatten)` reads a value of any kind before it looks at it, and the code
+/// for that is a tenth of the page's download.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Settings")]
+struct Fields {
+    sampler: Sampler,
+    sigma_max: f32,
+    sigma_min: f32,
+    levels: usize,
+    steps_each: usize,
+    step_lr: f32,
+    denoise: bool,
+    #[serde(default = "default_snr")]
+    snr: f32,
+    #[serde(default = "default_rho")]
+    rho: f32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    churn: Option<Churn>,
+}
+
+impl From<Fields> for Settings {
+    fn from(fields: Fields) -> Self {
+        let Fields { sigma_max, sigma_min, levels, .. } = fields;
+        let Fields { sampler, steps_each, step_lr, denoise, snr, rho, churn, .. } = fields;
+        let ladder = Ladder { sigma_max, sigma_min, levels };
+        Self { sampler, ladder, steps_each, step_lr, denoise, snr, rho, churn }
+    }
+}
+
+impl From<Settings> for Fields {
+    fn from(settings: Settings) -> Self {
+        let Ladder { sigma_max, sigma_min, levels } = settings.ladder;
+        let Settings { sampler, ladder: _, steps_each, step_lr, denoise, snr, rho, churn } =
+            settings;
+        Self {
+            sampler,
+            sigma_max,
+            sigma_min,
+            levels,
+            steps_each,
+            step_lr,
+            denoise,
+            snr,
+            rho,
+            churn,
+        }
+    }
 }
 
 /// What Song et al. 2021 found best for CIFAR-10 (appendix G).
@@ -121,7 +169,7 @@ pub enum SettingsError {
     /// Churn is impossible.
     #[error(
         "impossible churn: amount ({}) must be at least 0, noise ({}) from 0 to 2, and min ({}) at \
-         most max ({:e})",
+         most max ({})",
         .0.amount, .0.noise, .0.min, .0.max
     )]
     Churn(Churn),

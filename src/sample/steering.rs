@@ -121,8 +121,8 @@ impl Steering {
                 Mixture { stream: 0, weights: [1.0, 0.0], other: None }
             }
             Some(Path { to: End::Seed(seed), .. }) => {
-                let angle = self.fraction(chain) * std::f64::consts::FRAC_PI_2;
-                let weights = [angle.cos() as f32, angle.sin() as f32];
+                let angle = self.fraction(chain) as f32 * std::f32::consts::FRAC_PI_2;
+                let weights = [angle.cos(), angle.sin()];
                 Mixture { stream: 0, weights, other: Some(seed) }
             }
         }

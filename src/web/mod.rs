@@ -10,11 +10,11 @@ mod types;
 
 use std::cell::{Cell, RefCell};
 
-use js_sys::{Float32Array, Uint8ClampedArray};
+use js_sys::{Float32Array, Object, Uint8ClampedArray};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use crate::model_file::{Card, ModelFile};
+use crate::model_file::{Card, Container, ModelFile};
 use crate::net::Picture;
 use crate::sample::{Settings, View};
 use executor::{Chains, Executor};
@@ -40,13 +40,13 @@ pub fn start() {
 #[wasm_bindgen]
 pub struct Model {
     file: ModelFile,
+    /// The card as the file has it: JSON is JavaScript's own.
+    card: String,
 }
 
-/// A [`Card`] with what JavaScript would otherwise have to work out.
+/// What JavaScript would otherwise have to work out from a card.
 #[derive(Serialize)]
-struct CardView<'a> {
-    #[serde(flatten)]
-    card: &'a Card,
+struct Derived {
     picture: Picture,
     parameters: usize,
 }
@@ -59,7 +59,9 @@ impl Model {
     /// An `Error` whose message names what is wrong with the file.
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8]) -> Result<Model, JsError> {
-        Ok(Self { file: ModelFile::read(bytes)? })
+        let container = Container::read(bytes)?;
+        let card = container.text(Card::KEY)?.to_owned();
+        Ok(Self { file: ModelFile::of(&container)?, card })
     }
 
     /// What the model is.
@@ -68,9 +70,12 @@ impl Model {
     /// None that a checked card can cause.
     #[wasm_bindgen(unchecked_return_type = "Card")]
     pub fn card(&self) -> Result<JsValue, JsError> {
-        let card = &self.file.card;
-        let (picture, parameters) = (card.architecture.picture(), card.architecture.parameters());
-        to_js(&CardView { card, picture, parameters })
+        let architecture = &self.file.card.architecture;
+        let (picture, parameters) = (architecture.picture(), architecture.parameters());
+        let derived = to_js(&Derived { picture, parameters })?;
+        let card = js_sys::JSON::parse(&self.card);
+        let card: Object = card.map_err(|_| JsError::new("the card is not JSON"))?.unchecked_into();
+        Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
     /// σ of every step that these settings lead to.
@@ -311,7 +316,5 @@ fn settings_from_js(settings: JsValue) -> Result<Settings, JsError> {
 }
 
 fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
-    // As JSON would be: plain objects rather than `Map`s, for structs that are flattened too.
-    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-    Ok(value.serialize(&serializer)?)
+    Ok(serde_wasm_bindgen::to_value(value)?)
 }

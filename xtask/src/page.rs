@@ -15,10 +15,38 @@ pub fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
     step("serve the page", trunk(workspace, "serve")?.args(args))
 }
 
-/// Builds the page with all its engines into `dist/`.
+/// Builds the page with all its engines into `dist/`, as small as it goes.
 pub fn build(workspace: &Workspace, args: &[String]) -> Result<()> {
     engines::build(workspace, &[])?;
-    step("build the page into dist/", trunk(workspace, "build")?.args(args))
+    step("build the page into dist/", trunk(workspace, "build")?.args(args))?;
+    step("make it smaller", shrink(workspace)?.arg(dist(args)))
+}
+
+/// Prints how large each part of the page in `dist/` is.
+pub fn sizes(workspace: &Workspace) -> Result<()> {
+    step("measure dist/", shrink(workspace)?.args(["--sizes", DIST]))
+}
+
+/// Where Trunk puts the page unless it is told otherwise.
+const DIST: &str = "dist";
+
+/// The folder that Trunk's arguments name.
+fn dist(args: &[String]) -> &str {
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.split_once('=') {
+            Some(("--dist" | "-d", folder)) => return folder,
+            None if arg == "--dist" || arg == "-d" => return args.next().map_or(DIST, |arg| arg),
+            _ => {}
+        }
+    }
+    DIST
+}
+
+/// The program that makes a built page smaller.
+fn shrink(workspace: &Workspace) -> Result<Command> {
+    // It runs for a second, and would take minutes to compile for speed.
+    workspace.cargo(["run", "--quiet", "--profile", "quick", "--package", "shrink", "--"])
 }
 
 fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
@@ -29,4 +57,19 @@ fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
         trunk.env("NO_COLOR", "true");
     }
     Ok(trunk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dist;
+
+    #[test]
+    fn the_folder_is_found_among_trunks_arguments() {
+        let of =
+            |args: &[&str]| dist(&args.iter().map(|&a| a.into()).collect::<Vec<_>>()).to_owned();
+        assert_eq!(of(&["--public-url", "/a/"]), "dist");
+        assert_eq!(of(&["--dist", "there"]), "there");
+        assert_eq!(of(&["--quiet", "-d", "there"]), "there");
+        assert_eq!(of(&["--dist=there"]), "there");
+    }
 }

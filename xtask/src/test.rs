@@ -1,7 +1,7 @@
 //! Everything that must hold before a change is taken, cheapest first, stopping at the first
 //! failure.
 //!
-//! All steps use the release profile: the native tests share their build with `train`, and Burn for
+//! All steps but one use the release profile: the native tests share their build with `train`, and Burn for
 //! the browser, minutes of work, is compiled once for wasm-pack and the page's reference engine. That
 //! holds only as long as both ask Cargo for the same target, features and flags.
 
@@ -20,10 +20,12 @@ const WASM: [&str; 2] = Engine::Reference.flags();
 
 /// The crate, and what is around it. Together they would have other features than the crate alone,
 /// and Burn, minutes of work, would be compiled for the tests and once more for `train`.
-const CRATE: &[&str] = &["--package=ncsn"];
-const TOOLS: &[&str] = &["--package=xtask", "--package=bench-web"];
+const CRATE: &[&str] = &["--release", "--package=ncsn"];
+const TOOLS: &[&str] = &["--release", "--package=xtask", "--package=bench-web"];
+/// What makes the built page smaller, as `build` compiles it.
+const SHRINK: &[&str] = &["--profile=quick", "--package=shrink"];
 /// The tests of the built page.
-const PAGE: &[&str] = &["--package=e2e"];
+const PAGE: &[&str] = &["--release", "--package=e2e"];
 
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
 /// adapter takes minutes.
@@ -36,8 +38,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tools::install(workspace)?;
 
     step("formatting", &mut workspace.cargo(["fmt", "--all", "--check"])?)?;
-    for packages in [CRATE, TOOLS, PAGE] {
-        let mut clippy = workspace.cargo(["clippy", "--release", "--all-targets"])?;
+    for packages in [CRATE, TOOLS, SHRINK, PAGE] {
+        let mut clippy = workspace.cargo(["clippy", "--all-targets"])?;
         step("lints, native", clippy.args(packages).args(["--", "-D", "warnings"]))?;
     }
     step(
@@ -48,8 +50,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(WASM)
             .args(["--", "-D", "warnings"]),
     )?;
-    for packages in [CRATE, TOOLS] {
-        step("tests, native", workspace.cargo(["test", "--release"])?.args(packages))?;
+    for packages in [CRATE, TOOLS, SHRINK] {
+        step("tests, native", workspace.cargo(["test"])?.args(packages))?;
     }
     step(
         "tests, browser",
@@ -64,8 +66,5 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT),
     )?;
     page::build(workspace, &[])?;
-    step(
-        "tests, page",
-        workspace.cargo(["test", "--release"])?.args(PAGE).env("CHROMEDRIVER", &driver),
-    )
+    step("tests, page", workspace.cargo(["test"])?.args(PAGE).env("CHROMEDRIVER", &driver))
 }

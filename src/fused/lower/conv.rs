@@ -44,7 +44,7 @@ impl Lowering<'_> {
         let group_tiles = count.min((most.group / group_lanes).max(1));
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
-        let mut kernel = Text::new(include_str!("../kernels/conv_direct.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/conv_direct.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         kernel.values.size("SPAN", 1);
         for s in 0..columns {
@@ -78,7 +78,7 @@ impl Lowering<'_> {
         let count = height * across;
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
-        let mut kernel = Text::new(include_str!("../kernels/conv_staged.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         let values = &mut kernel.values;
         values.size("SPAN", 4);
@@ -94,7 +94,7 @@ impl Lowering<'_> {
         kernel.values.flag("HALF_STAGE", halves);
         let mut memory = self.memory;
         for (t, term) in conv.terms.iter().enumerate() {
-            let Some(&norm) = self.norms.get(&term.source) else { continue };
+            let Some(norm) = self.norms[term.source] else { continue };
             let scales = self.prepared(&mut kernel, norm);
             kernel.values.flag(format!("NORM_{t}"), scales);
             kernel.values.flag(format!("PREPARED_{t}"), true);
@@ -128,7 +128,7 @@ impl Lowering<'_> {
 
     /// The tensors in memory that a term convolves.
     fn sources(&self, term: &Term) -> Vec<Id> {
-        let normalised = self.norms.get(&term.source);
+        let normalised = self.norms[term.source];
         normalised.map_or(vec![term.source], |norm| norm.from.clone())
     }
 
@@ -145,7 +145,7 @@ impl Lowering<'_> {
             return false;
         }
         self.scaling(kernel, norm);
-        kernel.add_helper(include_str!("../kernels/moments.wgsl"));
+        kernel.add_helper(kernel!("../kernels/moments.wgsl"));
         true
     }
 
@@ -196,9 +196,9 @@ impl Lowering<'_> {
             kernel.values.size(format!("WIDTH_OF_{r}"), shape.width);
             self.read(&mut kernel, format!("residual{r}"), Precision::scalar, id);
         }
-        kernel.add_helper(include_str!("../kernels/activation.wgsl"));
-        kernel.add_helper(include_str!("../kernels/resize.wgsl"));
-        let kernel = kernel.then(include_str!("../kernels/conv_out.wgsl"));
+        kernel.add_helper(kernel!("../kernels/activation.wgsl"));
+        kernel.add_helper(kernel!("../kernels/resize.wgsl"));
+        let kernel = kernel.then(kernel!("../kernels/conv_out.wgsl"));
         match conv.to {
             Target::Tensor(id) => self.tensor(kernel, conv, tiles, id).finish(groups),
             Target::Picture => self.head(kernel, conv).finish(groups),
@@ -227,9 +227,9 @@ impl Lowering<'_> {
         kernel.levels();
         kernel.write("to", "f32", Operand::Next);
         kernel
-            .helper(include_str!("../kernels/random.wgsl"))
-            .helper(include_str!("../kernels/normal.wgsl"))
-            .helper(include_str!("../kernels/finish.wgsl"))
+            .helper(kernel!("../kernels/random.wgsl"))
+            .helper(kernel!("../kernels/normal.wgsl"))
+            .helper(kernel!("../kernels/finish.wgsl"))
     }
 }
 

@@ -5,8 +5,6 @@ mod conv;
 mod norm;
 mod text;
 
-use std::collections::BTreeMap;
-
 use super::plan::{
     Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Slice, Target,
 };
@@ -99,13 +97,12 @@ pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
             |launch: &Launch| matches!(*launch, Launch::Pool { from, .. } if from == norm.to);
         plan.steps.iter().any(pools)
     };
-    let norms = match setup.style {
-        Style::Direct => BTreeMap::new(),
-        Style::Staged => {
-            let norms = plan.steps.iter().filter_map(norm);
-            norms.filter(fits).filter(|norm| !pooled(norm)).map(|norm| (norm.to, norm)).collect()
+    let mut norms = vec![None; plan.tensors.len()];
+    if setup.style == Style::Staged {
+        for norm in plan.steps.iter().filter_map(norm).filter(fits).filter(|norm| !pooled(norm)) {
+            norms[norm.to] = Some(norm);
         }
-    };
+    }
     let tiles = vec![0; plan.tensors.len()];
     // Noise levels are single positions: there is nothing to share.
     let alone = Setup::new(Style::Direct, setup.precision);
@@ -114,7 +111,7 @@ pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
     lowering.setup = setup;
     let mut steps = Vec::with_capacity(plan.steps.len());
     for launch in &plan.steps {
-        if norm(launch).is_none_or(|norm| !lowering.norms.contains_key(&norm.to)) {
+        if norm(launch).is_none_or(|norm| lowering.norms[norm.to].is_none()) {
             steps.push(lowering.launch(launch));
         }
         if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
@@ -139,8 +136,9 @@ struct Lowering<'a> {
     setup: Setup,
     /// Bytes of workgroup memory.
     memory: usize,
-    /// Normalisations that are no launches of their own: whoever reads their result does them.
-    norms: BTreeMap<Id, &'a Norm>,
+    /// For each tensor the normalisation that makes it, where that is no launch of its own: whoever
+    /// reads the tensor does it.
+    norms: Vec<Option<&'a Norm>>,
     tiles: Vec<usize>,
 }
 
@@ -188,13 +186,13 @@ impl Lowering<'_> {
     fn write(&self, kernel: &mut Text, element: Element, id: Id) {
         let precision = self.precision(id);
         kernel.values.flag("HALF", precision == Precision::Half);
-        kernel.add_helper(include_str!("../kernels/stored.wgsl"));
+        kernel.add_helper(kernel!("../kernels/stored.wgsl"));
         kernel.write("to", element(precision), Operand::Tensor(id));
     }
 
     fn load(&self, to: Id, patch: usize) -> Kernel {
         let shape = self.shape(to);
-        let mut kernel = Text::new(include_str!("../kernels/load.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/load.wgsl"));
         self.picture(&mut kernel.values, patch);
         kernel.values.size("CHANNELS", shape.channels());
         kernel.values.size("GROUP", GROUP);
@@ -206,7 +204,7 @@ impl Lowering<'_> {
     }
 
     fn mover(&self) -> Kernel {
-        let mut kernel = Text::new(include_str!("../kernels/move.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/move.wgsl"));
         self.picture(&mut kernel.values, 1);
         kernel.values.size("GROUP", MOVER_GROUP);
         kernel.read("picture", Operand::Picture);
@@ -217,8 +215,8 @@ impl Lowering<'_> {
         kernel.write("to", "f32", Operand::Next);
         kernel.step = true;
         kernel
-            .helper(include_str!("../kernels/random.wgsl"))
-            .helper(include_str!("../kernels/normal.wgsl"))
+            .helper(kernel!("../kernels/random.wgsl"))
+            .helper(kernel!("../kernels/normal.wgsl"))
             .finish([1, 1])
     }
 
@@ -235,7 +233,7 @@ impl Lowering<'_> {
 
     fn pool(&self, from: Id, pooling: Pooling, reach: usize, to: Id) -> Kernel {
         let shape = self.shape(to);
-        let mut kernel = Text::new(include_str!("../kernels/pool.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/pool.wgsl"));
         kernel.values.size("GROUP", GROUP);
         kernel.values.size("QUADS", shape.channels() / 4);
         kernel.values.size("HEIGHT", shape.height);
@@ -254,7 +252,7 @@ impl Lowering<'_> {
         let queries = if size <= 32 && positions > 8 { 2 } else { 1 };
         let tiles = positions.div_ceil(queries);
         let group = tiles.next_multiple_of(4).min(GROUP);
-        let mut kernel = Text::new(include_str!("../kernels/attention.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/attention.wgsl"));
         let values = &mut kernel.values;
         values.size("QUERIES", queries);
         values.size("TILES", tiles);

@@ -17,7 +17,7 @@ impl Lowering<'_> {
     /// See `kernels/norm.wgsl`.
     pub fn norm(&self, norm: &Norm) -> Kernel {
         let channels = self.shape(norm.to).channels();
-        let mut kernel = Text::new(include_str!("../kernels/norm.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/norm.wgsl"));
         let group = GROUP.min(channels);
         kernel.values.size("GROUP", group);
         activates(&mut kernel.values, "", norm.activation);
@@ -27,9 +27,9 @@ impl Lowering<'_> {
         }
         self.write(&mut kernel, Precision::scalar, norm.to);
         if matches!(norm.scaling, Scaling::Instance(_)) {
-            kernel.add_helper(include_str!("../kernels/moments.wgsl"));
+            kernel.add_helper(kernel!("../kernels/moments.wgsl"));
         }
-        let kernel = kernel.helper(include_str!("../kernels/activation.wgsl"));
+        let kernel = kernel.helper(kernel!("../kernels/activation.wgsl"));
         kernel.finish([channels.div_ceil(group), 1])
     }
 
@@ -74,7 +74,7 @@ impl Lowering<'_> {
             };
             kernel.read_as(format!("statistics{t}"), "vec2f", moments);
         }
-        kernel.add_helper(include_str!("../kernels/affine.wgsl"));
+        kernel.add_helper(kernel!("../kernels/affine.wgsl"));
         match affine {
             Affine::Parameters(slice) => kernel.read("affine", Operand::Parameters(*slice)),
             Affine::Rows(slice) => {
@@ -101,7 +101,7 @@ impl Lowering<'_> {
     /// See `kernels/summary.wgsl`.
     pub fn summary(&self, id: Id) -> Kernel {
         let shape = self.shape(id);
-        let mut kernel = Text::new(include_str!("../kernels/summary.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/summary.wgsl"));
         kernel.values.size("SIDE", SUMMARY_SIDE);
         kernel.values.size("CHANNELS", shape.channels());
         kernel.values.size("POSITIONS", shape.positions());

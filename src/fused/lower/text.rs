@@ -88,7 +88,7 @@ impl Text {
         if self.step {
             self.bindings +=
                 &format!("@group(0) @binding({}) var<uniform> step: Step;\n", self.operands.len());
-            self.bindings += include_str!("../kernels/step.wgsl");
+            self.bindings += kernel!("../kernels/step.wgsl");
             self.operands.push(Operand::Step);
         }
         let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));

@@ -7,7 +7,7 @@ use crate::net::description::{DescriptionError, Picture, TensorShape};
 use crate::noise::Ladder;
 
 /// The sizes of a RefineNet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RefineNetDescription {
     /// Whose: the two differ in how σ enters.
     pub variant: Variant,

@@ -146,9 +146,14 @@ impl Screen {
             self.surface.configure(gpu.device(), &self.configuration);
         }
         use wgpu::CurrentSurfaceTexture as Current;
-        match self.surface.get_current_texture() {
-            Current::Success(frame) | Current::Suboptimal(frame) => Ok(frame),
-            other => Err(JsError::new(&format!("cannot draw: {other:?}"))),
-        }
+        let reason = match self.surface.get_current_texture() {
+            Current::Success(frame) | Current::Suboptimal(frame) => return Ok(frame),
+            Current::Timeout => "it took too long",
+            Current::Occluded => "it cannot be seen",
+            Current::Outdated => "it has changed",
+            Current::Lost => "it was lost",
+            Current::Validation => "the GPU refuses it",
+        };
+        Err(JsError::new(&format!("cannot draw into the canvas: {reason}")))
     }
 }

@@ -6,7 +6,7 @@ mod web;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::workspace::Workspace;
+use crate::{page, workspace::Workspace};
 
 /// Each is a program of its own, so that this one stays quick to compile, and reads its own
 /// arguments.
@@ -21,6 +21,8 @@ pub enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// How much of the page in `dist/` there is to download
+    Size,
 }
 
 /// Runs one of them.
@@ -28,5 +30,6 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Train(arguments) => train::run(workspace, arguments),
         Bench::Web { args } => web::run(workspace, args),
+        Bench::Size => page::sizes(workspace),
     }
 }

@@ -1,0 +1,195 @@
+//! The safetensors format, read: the length of a header, the header in JSON, and the bytes of all
+//! tensors, one after the other.
+//!
+//! It is read here rather than by the crate of that name because of what this brings along in the
+//! browser; see [`super::json`]. The crate writes, and tests hold the two to each other.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use thiserror::Error;
+
+use super::json::{self, JsonError};
+use super::{ModelError, ModelFile};
+
+/// Why bytes are not a safetensors file.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ContainerError {
+    /// Not even the length of a header.
+    #[error("it has no header")]
+    NoHeader,
+    /// The header would reach beyond the end.
+    #[error("its header is longer than the file")]
+    HeaderLength,
+    /// The header is no text.
+    #[error("its header is not UTF-8")]
+    HeaderText,
+    /// The header is not what it should be.
+    #[error("its header cannot be read: {0}")]
+    Header(#[from] JsonError),
+    /// A tensor does not lie where the one before it ends.
+    #[error("the offsets of the tensor `{0}` are impossible")]
+    Offsets(String),
+    /// A tensor has not as many bytes as its type and shape ask for.
+    #[error("the tensor `{0}` has not as many bytes as its shape asks for")]
+    Size(String),
+    /// There are more or fewer bytes than the tensors have.
+    #[error("it should have {expected} bytes of tensors, but has {found}")]
+    Length {
+        /// How many there are.
+        found: usize,
+        /// Where the last tensor ends.
+        expected: usize,
+    },
+}
+
+/// What a file holds.
+pub(crate) struct Container<'a> {
+    header: Header,
+    data: &'a [u8],
+}
+
+#[derive(Default)]
+struct Header {
+    cards: Cards,
+    tensors: Vec<(String, Info)>,
+}
+
+/// The metadata that this project writes: in each file one of these.
+#[derive(Default, serde::Deserialize)]
+struct Cards {
+    /// A model's.
+    card: Option<String>,
+    /// A classifier's.
+    classifier: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Info {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+/// A tensor as it lies in the file.
+pub(super) struct Tensor<'a> {
+    pub name: &'a str,
+    pub dtype: &'a str,
+    pub shape: &'a [usize],
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Container<'a> {
+    /// Reads the header, and checks that its tensors are what follows it.
+    ///
+    /// # Errors
+    /// [`ModelError::TooLarge`], or [`ModelError::Container`] with what is wrong.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, ModelError> {
+        if bytes.len() > ModelFile::MAX_BYTES {
+            return Err(ModelError::TooLarge(bytes.len()));
+        }
+        let (length, rest) = bytes.split_first_chunk().ok_or(ContainerError::NoHeader)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).ok();
+        let parts = length.and_then(|length| rest.split_at_checked(length));
+        let (header, data) = parts.ok_or(ContainerError::HeaderLength)?;
+        let header = std::str::from_utf8(header).map_err(|_| ContainerError::HeaderText)?;
+        let header: Header = json::parse(header).map_err(ContainerError::Header)?;
+        header.check(data.len())?;
+        Ok(Self { header, data })
+    }
+
+    /// The text of the card under a key of the metadata.
+    ///
+    /// # Errors
+    /// [`ModelError::NoCard`] where there is none.
+    pub fn text(&self, key: &'static str) -> Result<&str, ModelError> {
+        let Cards { card, classifier } = &self.header.cards;
+        let card = match key {
+            "card" => card,
+            "classifier" => classifier,
+            _ => &None,
+        };
+        card.as_deref().ok_or(ModelError::NoCard(key))
+    }
+
+    /// The card under a key of the metadata, if it is of this version.
+    ///
+    /// # Errors
+    /// [`ModelError`] names what is wrong.
+    pub fn card<C: DeserializeOwned>(
+        &self,
+        key: &'static str,
+        format: u32,
+    ) -> Result<C, ModelError> {
+        #[derive(serde::Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let text = self.text(key)?;
+        // The version first: a card of another version need not have this version's fields.
+        let version: Version = json::parse(text)?;
+        if version.format != format {
+            return Err(ModelError::Format(version.format));
+        }
+        Ok(json::parse(text)?)
+    }
+
+    pub(super) fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
+        self.header.tensors.iter().map(|(name, info)| {
+            let (start, end) = info.data_offsets;
+            // That they are in bounds was checked.
+            let bytes = self.data.get(start..end).unwrap_or_default();
+            Tensor { name, dtype: &info.dtype, shape: &info.shape, bytes }
+        })
+    }
+}
+
+impl Header {
+    /// Checks that the tensors lie one after the other in a file with as many bytes for them.
+    fn check(&self, found: usize) -> Result<(), ContainerError> {
+        let ranges = self.tensors.iter().map(|(name, info)| Reverse((info.data_offsets, name)));
+        // In order, with a tenth of the code of a sort.
+        let mut ranges: BinaryHeap<_> = ranges.collect();
+        let mut expected = 0;
+        while let Some(Reverse(((start, end), name))) = ranges.pop() {
+            if start != expected || end < start {
+                return Err(ContainerError::Offsets(name.clone()));
+            }
+            expected = end;
+        }
+        if expected != found {
+            return Err(ContainerError::Length { found, expected });
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut header = Header::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        header.cards = map.next_value()?;
+                    } else {
+                        header.tensors.push((name, map.next_value()?));
+                    }
+                }
+                Ok(header)
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}

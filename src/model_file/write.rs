@@ -1,0 +1,88 @@
+//! The safetensors format, written by the crate of that name.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensors, View};
+use serde::Serialize;
+
+use super::ModelError;
+use crate::net::weights::Weights;
+
+/// A file of these tensors, in f16 or f32, with a card.
+///
+/// # Errors
+/// [`ModelError::NotFinite`] where a value is not finite in that type; otherwise
+/// [`ModelError::Write`].
+pub(crate) fn tensors(
+    weights: &Weights,
+    key: &str,
+    card: &impl Serialize,
+    dtype: Dtype,
+) -> Result<Vec<u8>, ModelError> {
+    let mut tensors = Vec::with_capacity(weights.len());
+    for (name, array) in weights {
+        let bytes = match dtype {
+            Dtype::F16 => encode(&array.values, |value| {
+                let half = f16::from_f32(value);
+                half.is_finite().then_some(half.to_le_bytes())
+            }),
+            _ => encode(&array.values, |value| value.is_finite().then_some(value.to_le_bytes())),
+        };
+        let bytes = bytes.ok_or_else(|| ModelError::NotFinite(name.clone()))?;
+        tensors.push((name, Encoded { dtype, shape: array.shape.clone(), bytes }));
+    }
+    let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
+    safetensors::serialize(tensors, Some(metadata)).map_err(refused)
+}
+
+/// A file with the same tensors and another card.
+///
+/// # Errors
+/// [`ModelError::Write`] where it is no safetensors file.
+pub(crate) fn with_card(
+    bytes: &[u8],
+    key: &str,
+    card: &impl Serialize,
+) -> Result<Vec<u8>, ModelError> {
+    let file = SafeTensors::deserialize(bytes).map_err(refused)?;
+    let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
+    safetensors::serialize(file.tensors(), Some(metadata)).map_err(refused)
+}
+
+/// In the words of whoever refuses, so that the page, which writes nothing, need not know their
+/// errors.
+fn refused(error: impl std::fmt::Display) -> ModelError {
+    ModelError::Write(error.to_string())
+}
+
+fn encode<const N: usize>(values: &[f32], one: fn(f32) -> Option<[u8; N]>) -> Option<Vec<u8>> {
+    let all: Option<Vec<_>> = values.iter().map(|&value| one(value)).collect();
+    Some(all?.concat())
+}
+
+/// A tensor, ready to be written.
+struct Encoded {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Encoded {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}

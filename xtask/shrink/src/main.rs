@@ -1,0 +1,78 @@
+//! Makes the built page smaller, in place, and says how large it is.
+//!
+//! It is a program of its own because it needs a parser of JavaScript, for which nobody's first
+//! command should wait. `cargo xtask build` starts it once Trunk is done, `cargo xtask bench size`
+//! to measure.
+
+mod imports;
+mod script;
+mod sizes;
+mod style;
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use walkdir::WalkDir;
+
+/// Make the built page smaller, or say how large it is.
+#[derive(Parser)]
+struct Arguments {
+    /// The folder that Trunk has built
+    dist: PathBuf,
+    /// Change nothing, and print what there is to download
+    #[arg(long)]
+    sizes: bool,
+}
+
+fn main() -> Result<()> {
+    let Arguments { dist, sizes } = Arguments::parse();
+    if sizes {
+        return sizes::print(&dist);
+    }
+    let files: Vec<PathBuf> = WalkDir::new(&dist)
+        .into_iter()
+        .map(|entry| Ok(entry?.into_path()))
+        .collect::<Result<_>>()
+        .with_context(|| format!("cannot list {}", dist.display()))?;
+    for wasm in &files {
+        if let Some(script) = bindings_of(wasm) {
+            let (program, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
+                .with_context(|| format!("{} and {}", wasm.display(), script.display()))?;
+            write(wasm, &program)?;
+            write(&script, text.as_bytes())?;
+        }
+    }
+    for path in &files {
+        let minified = match path.extension().and_then(OsStr::to_str) {
+            Some("js") => script::minified(&read_text(path)?),
+            Some("css") => style::minified(&read_text(path)?),
+            _ => continue,
+        };
+        let text = minified.with_context(|| format!("cannot understand {}", path.display()))?;
+        write(path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The script that wasm-bindgen wrote beside a wasm file: `ncsn.js` for `ncsn_bg.wasm`.
+fn bindings_of(wasm: &Path) -> Option<PathBuf> {
+    let stem = wasm.file_name()?.to_str()?.strip_suffix("_bg.wasm")?;
+    Some(wasm.with_file_name(format!("{stem}.js")))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,79 @@
+//! How much there is to download, as a server sends it that compresses as well as brotli can.
+
+use std::{fs, io::Write, iter::Sum, ops::Add, path::Path};
+
+use anyhow::{Context, Result};
+
+/// Brotli's highest quality, with the largest window that browsers accept.
+const QUALITY: u32 = 11;
+const WINDOW: u32 = 24;
+
+#[derive(Clone, Copy, Default)]
+struct Bytes {
+    raw: usize,
+    brotli: usize,
+}
+
+impl Add for Bytes {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { raw: self.raw + other.raw, brotli: self.brotli + other.brotli }
+    }
+}
+
+impl Sum for Bytes {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::default(), Add::add)
+    }
+}
+
+/// Prints the parts of the main bundle, which every visit downloads, and of each engine beside it.
+pub fn print(dist: &Path) -> Result<()> {
+    let www = dist.join("www");
+    let parts = [
+        ("program", files(dist, "wasm")?),
+        ("its bindings", files(dist, "js")?),
+        ("the page's scripts", files(&www, "js")?),
+        ("the page's styles", files(&www, "css")?),
+    ];
+    println!("{:24}{:>12}{:>12}", "", "bytes", "brotli");
+    for (name, size) in parts {
+        line(name, size);
+    }
+    line("main bundle", parts.into_iter().map(|(_, size)| size).sum());
+    if let Ok(engines) = fs::read_dir(www.join("engines")) {
+        for engine in engines {
+            let engine = engine?;
+            let size = files(&engine.path(), "wasm")? + files(&engine.path(), "js")?;
+            line(&format!("engine {}", engine.file_name().display()), size);
+        }
+    }
+    Ok(())
+}
+
+fn line(name: &str, Bytes { raw, brotli }: Bytes) {
+    println!("{name:24}{raw:>12}{brotli:>12}");
+}
+
+/// All files of a kind that lie in a folder, each compressed by itself.
+fn files(folder: &Path, kind: &str) -> Result<Bytes> {
+    let list = fs::read_dir(folder).with_context(|| {
+        format!("{} cannot be listed: run `cargo xtask build` first", folder.display())
+    })?;
+    let mut sum = Bytes::default();
+    for entry in list {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == kind) {
+            sum = sum + file(&path)?;
+        }
+    }
+    Ok(sum)
+}
+
+fn file(path: &Path) -> Result<Bytes> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut writer = brotli::CompressorWriter::new(Vec::new(), 1 << 16, QUALITY, WINDOW);
+    writer.write_all(&bytes).context("cannot compress")?;
+    Ok(Bytes { raw: bytes.len(), brotli: writer.into_inner().len() })
+}
