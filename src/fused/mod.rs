@@ -14,7 +14,7 @@
 //! | `self_test.rs`, `tuner.rs` | which precision can be trusted, which tiles are the fastest |
 //! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
-//! | `network.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
+//! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
 //! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
 //! | `chain.rs`, `run.rs`, `pace.rs` | their submission |
 //! | `render.rs` | pictures onto a texture |
@@ -41,6 +41,7 @@ mod network;
 mod noise_test;
 mod pace;
 mod pack;
+mod pipelines;
 mod plan;
 mod platform;
 mod precision;

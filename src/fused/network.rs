@@ -1,6 +1,5 @@
 //! A network on the GPU: its parameters and its pipelines.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +8,7 @@ use super::error::FusedError;
 use super::gpu::{Gpu, lock};
 use super::lower::{Kernel, Lowered, Operand, lower};
 use super::pack::pack;
+use super::pipelines::{Pipeline, Pipelines};
 use super::plan::Plan;
 use super::precision::Precision;
 use super::render::Renderer;
@@ -62,16 +62,6 @@ pub(super) struct Compiled {
     pub kernel: Kernel,
     pub pipeline: Pipeline,
 }
-
-/// A pipeline, and what it is bound to.
-#[derive(Clone, Debug)]
-pub(super) struct Pipeline {
-    pub pipeline: wgpu::ComputePipeline,
-    pub bindings: wgpu::BindGroupLayout,
-}
-
-/// Pipelines by the texts of their kernels.
-pub(super) type Pipelines = HashMap<String, Pipeline>;
 
 impl Network {
     /// Uploads the weights and compiles the kernels, as is best on this GPU.
@@ -167,7 +157,7 @@ impl Network {
         pipelines: &Pipelines,
     ) -> Self {
         let with = |kernel: Kernel| {
-            let pipeline = pipelines[&kernel.source].clone();
+            let pipeline = pipelines.get(&kernel).expect("all were compiled").clone();
             Compiled { kernel, pipeline }
         };
         let all = |kernels: Vec<Kernel>| kernels.into_iter().map(with).collect();
@@ -208,11 +198,8 @@ impl Network {
     /// The pipelines of its kernels.
     pub(super) fn pipelines(&self) -> Pipelines {
         let Parts { levels, steps, mover, .. } = &*self.0;
-        let mut pipelines = Pipelines::new();
-        for Compiled { kernel, pipeline } in levels.iter().chain(steps).chain([mover]) {
-            pipelines.insert(kernel.source.clone(), pipeline.clone());
-        }
-        pipelines
+        let all = levels.iter().chain(steps).chain([mover]);
+        all.map(|Compiled { kernel, pipeline }| (kernel, pipeline.clone())).collect()
     }
 
     /// Frees what runs that are over have left for others.
@@ -312,12 +299,7 @@ fn compile(gpu: &Gpu, kernels: &mut dyn Iterator<Item = &Kernel>) -> Pipelines {
         }
     }
     let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
-    // Inserted one by one: to collect them would bring a sort into the page's program.
-    let mut pipelines = Pipelines::new();
-    for (kernel, pipeline) in different.into_iter().zip(compiled) {
-        pipelines.insert(kernel.source.clone(), pipeline);
-    }
-    pipelines
+    different.into_iter().zip(compiled).collect()
 }
 
 pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {

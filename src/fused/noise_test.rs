@@ -4,7 +4,8 @@ use pollster::block_on;
 
 use super::gpu::Gpu;
 use super::lower::{Kernel, Operand};
-use super::network::{Pipeline, pipeline};
+use super::network::pipeline;
+use super::pipelines::Pipeline;
 use crate::random::{Key, pcg4d};
 
 const COUNT: usize = 1 << 16;

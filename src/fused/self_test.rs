@@ -9,7 +9,7 @@ use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::gpu::Gpu;
 use super::layer::Layer;
-use super::network::{Network, Pipelines, pipeline};
+use super::network::{Network, pipeline};
 use super::plan::{Activation, Plan, Term};
 use super::precision::Precision;
 use super::setup::{Setup, Style};
@@ -50,11 +50,7 @@ async fn score(gpu: &Gpu, precision: Precision, x: &[f32]) -> Result<Vec<f32>, F
     let setup = Setup::new(Style::Staged, precision);
     // On this thread: what the device says is heard on the thread that made it say so.
     let network = Network::planned(gpu, plan()?, setup, &|kernels| {
-        let mut pipelines = Pipelines::new();
-        for kernel in kernels {
-            pipelines.insert(kernel.source.clone(), pipeline(gpu, kernel));
-        }
-        pipelines
+        kernels.map(|kernel| (kernel, pipeline(gpu, kernel))).collect()
     })?;
     network.score(x, &[1.0]).await
 }

@@ -58,8 +58,7 @@ impl Values {
     /// Writes a template out.
     pub fn expand(&self, template: &str) -> String {
         let mut out = String::new();
-        Expander { text: template, at: 0, values: self, variables: Vec::new() }
-            .block(&mut out, true);
+        Expander { rest: template, values: self, variables: Vec::new() }.block(&mut out, true);
         out
     }
 }
@@ -86,10 +85,9 @@ impl Numbers {
 }
 
 struct Expander<'a> {
-    text: &'a str,
-    at: usize,
+    rest: &'a str,
     values: &'a Values,
-    variables: Vec<(u8, usize)>,
+    variables: Vec<(char, usize)>,
 }
 
 /// What ended a block.
@@ -102,22 +100,22 @@ enum Stop {
 impl Expander<'_> {
     /// Copies the text up to the block's end; `live` is false in what is left out.
     fn block(&mut self, out: &mut String, live: bool) -> Stop {
-        while let Some(length) = self.text[self.at..].find('$') {
+        while let Some((before, after)) = self.rest.split_once('$') {
             if live {
-                out.push_str(&self.text[self.at..self.at + length]);
+                out.push_str(before);
             }
-            self.at += length;
-            if self.skip("$end") {
+            self.rest = after;
+            if self.skip("end") {
                 return Stop::End;
-            } else if self.skip("$else") {
+            } else if self.skip("else") {
                 return Stop::Else;
-            } else if self.skip("$for ") {
-                let variable = self.text.as_bytes()[self.at];
-                self.at += "p in ".len();
+            } else if self.skip("for ") {
+                let variable = self.letter().unwrap_or_default();
+                self.skip(" in ");
                 let count = if live { self.values.get(&self.word()) } else { 0 };
-                let body = self.at;
+                let body = self.rest;
                 for value in 0..count {
-                    self.at = body;
+                    self.rest = body;
                     self.variables.push((variable, value));
                     self.block(out, true);
                     self.variables.pop();
@@ -125,7 +123,7 @@ impl Expander<'_> {
                 if count == 0 {
                     self.block(out, false);
                 }
-            } else if self.skip("$if ") {
+            } else if self.skip("if ") {
                 let name = self.word();
                 let chosen = live && self.values.get(&name) != 0;
                 if self.block(out, chosen) == Stop::Else {
@@ -139,62 +137,60 @@ impl Expander<'_> {
             }
         }
         if live {
-            out.push_str(&self.text[self.at..]);
+            out.push_str(self.rest);
         }
-        self.at = self.text.len();
+        self.rest = "";
         Stop::End
     }
 
-    fn skip(&mut self, directive: &str) -> bool {
-        let found = self.text[self.at..].starts_with(directive);
-        if found {
-            self.at += directive.len();
-        }
-        found
+    fn skip(&mut self, text: &str) -> bool {
+        let after = self.rest.strip_prefix(text);
+        self.rest = after.unwrap_or(self.rest);
+        after.is_some()
+    }
+
+    fn letter(&mut self) -> Option<char> {
+        let mut letters = self.rest.chars();
+        let letter = letters.next();
+        self.rest = letters.as_str();
+        letter
     }
 
     /// A name up to the next space, in which variables are replaced.
     fn word(&mut self) -> String {
         let mut word = String::new();
-        while let Some(&byte) = self.text.as_bytes().get(self.at) {
-            match byte {
-                b' ' | b'\n' => break,
-                b'$' => push(&mut word, self.value()),
-                _ => {
-                    word.push(char::from(byte));
-                    self.at += 1;
-                }
+        while !self.rest.starts_with([' ', '\n'])
+            && let Some(letter) = self.letter()
+        {
+            match letter {
+                '$' => push(&mut word, self.value()),
+                _ => word.push(letter),
             }
         }
         word
     }
 
-    /// `$p` or `$[…]`.
+    /// `p` or `[…]`, after the `$`.
     fn value(&mut self) -> usize {
-        self.at += 1;
-        if self.skip("[") {
-            let mut sum = String::new();
-            while !self.skip("]") {
-                match self.text.as_bytes()[self.at] {
-                    b'$' => push(&mut sum, self.value()),
-                    byte => {
-                        sum.push(char::from(byte));
-                        self.at += 1;
-                    }
-                }
-            }
-            let factor = |text: &str| match text.trim() {
-                number if number.starts_with(|c: char| c.is_ascii_digit()) => {
-                    number.parse().unwrap_or(0)
-                }
-                name => self.values.get(name),
-            };
-            return sum.split('+').map(|p| p.split('*').map(factor).product::<usize>()).sum();
+        if !self.skip("[") {
+            let name = self.letter();
+            let found = self.variables.iter().rev().find(|(variable, _)| Some(*variable) == name);
+            return found.map_or(0, |&(_, value)| value);
         }
-        let name = self.text.as_bytes()[self.at];
-        self.at += 1;
-        let found = self.variables.iter().rev().find(|(variable, _)| *variable == name);
-        found.map_or(0, |&(_, value)| value)
+        let mut sum = String::new();
+        while let Some(letter) = self.letter().filter(|&letter| letter != ']') {
+            match letter {
+                '$' => push(&mut sum, self.value()),
+                _ => sum.push(letter),
+            }
+        }
+        let factor = |text: &str| match text.trim() {
+            number if number.starts_with(|c: char| c.is_ascii_digit()) => {
+                number.parse().unwrap_or(0)
+            }
+            name => self.values.get(name),
+        };
+        sum.split('+').map(|p| p.split('*').map(factor).product::<usize>()).sum()
     }
 }
 

@@ -5,7 +5,8 @@
 
 use super::error::FusedError;
 use super::lower::{Kernel, Lowered};
-use super::network::{Network, Pipelines, pipeline};
+use super::network::{Network, pipeline};
+use super::pipelines::Pipelines;
 use super::platform;
 use super::run::{Flow, Run};
 use super::step::StepRow;
@@ -66,11 +67,11 @@ impl Tuner {
     /// [`FusedError`] where the GPU fails, or has no room for so many pictures.
     pub async fn step(&mut self) -> Result<bool, FusedError> {
         while let Some(kernel) = self.missing.pop() {
-            if self.pipelines.contains_key(&kernel.source) {
+            if self.pipelines.get(&kernel).is_some() {
                 continue;
             }
             let pipeline = pipeline(self.network.gpu(), &kernel);
-            self.pipelines.insert(kernel.source, pipeline);
+            self.pipelines.add(kernel, pipeline);
             self.network.gpu().idle().await?;
             return Ok(true);
         }

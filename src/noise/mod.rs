@@ -92,7 +92,8 @@ impl Ladder {
         if self.levels == 1 {
             return 1.0;
         }
-        (f64::from(self.sigma_max) / f64::from(self.sigma_min)).powf(1.0 / (self.levels - 1) as f64)
+        let whole = f64::from(self.sigma_max) / f64::from(self.sigma_min);
+        (whole.ln() / (self.levels - 1) as f64).exp()
     }
 }
 

@@ -38,9 +38,11 @@ impl Churn {
 /// σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
 pub fn grid(ladder: &Ladder, rho: f32) -> Vec<f32> {
     let Ladder { sigma_max, sigma_min, levels } = *ladder;
-    let root = |sigma: f32| f64::from(sigma).powf(f64::from(rho).recip());
+    // By logarithms, as ladders are computed.
+    let rho = f64::from(rho);
+    let root = |sigma: f32| (f64::from(sigma).ln() / rho).exp();
     let step = (root(sigma_min) - root(sigma_max)) / (levels.max(2) - 1) as f64;
-    let sigma = |i: usize| (root(sigma_max) + i as f64 * step).powf(f64::from(rho)) as f32;
+    let sigma = |i: usize| (rho * (root(sigma_max) + i as f64 * step).ln()).exp() as f32;
     (0..levels).map(sigma).collect()
 }
 

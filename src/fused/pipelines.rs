@@ -1,0 +1,33 @@
+//! Compiled kernels.
+
+use super::lower::Kernel;
+
+/// A pipeline, and what it is bound to.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub bindings: wgpu::BindGroupLayout,
+}
+
+/// Pipelines by the texts of their kernels: some dozens, which a list finds soon enough, and any map
+/// would be 6 kB more of code for every visitor of the page.
+#[derive(Debug)]
+pub struct Pipelines(Vec<(String, Pipeline)>);
+
+impl Pipelines {
+    pub fn get(&self, kernel: &Kernel) -> Option<&Pipeline> {
+        self.0.iter().find(|(text, _)| *text == kernel.source).map(|(_, pipeline)| pipeline)
+    }
+
+    /// Adds the pipeline of a kernel that is not there yet.
+    pub fn add(&mut self, kernel: Kernel, pipeline: Pipeline) {
+        self.0.push((kernel.source, pipeline));
+    }
+}
+
+impl<'a> FromIterator<(&'a Kernel, Pipeline)> for Pipelines {
+    fn from_iter<I: IntoIterator<Item = (&'a Kernel, Pipeline)>>(pipelines: I) -> Self {
+        let named = |(kernel, pipeline): (&Kernel, _)| (kernel.source.clone(), pipeline);
+        Self(pipelines.into_iter().map(named).collect())
+    }
+}
