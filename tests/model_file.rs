@@ -94,6 +94,8 @@ fn impossible_headers_are_refused_with_what_is_wrong() {
     assert!(matches!(refused("{", 0), ContainerError::Header(_)));
     assert!(matches!(refused("[]", 0), ContainerError::Header(_)));
     assert!(matches!(refused(r#"{"a":{"shape":[1]}}"#, 0), ContainerError::Header(_)));
+    let three = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}}"#;
+    assert_eq!(refused(three, 4), offsets("a"));
     let huge = r#"{"a":{"dtype":"F32","shape":[1e30],"data_offsets":[0,0]}}"#;
     assert!(matches!(refused(huge, 0), ContainerError::Header(_)));
 }

@@ -56,7 +56,8 @@ pub fn sigma_features(sigma: f32, pairs: usize) -> Vec<f32> {
 
 /// `pairs` geometrically spaced frequencies from 1/4 to 16 radians a nat.
 pub fn frequencies(pairs: usize) -> impl Iterator<Item = f32> + Clone {
-    (0..pairs).map(move |k| 0.25 * 64f32.powf(k as f32 / (pairs.max(2) - 1) as f32))
+    let step = 64f64.ln() / (pairs.max(2) - 1) as f64;
+    (0..pairs).map(move |k| (0.25 * (step * k as f64).exp()) as f32)
 }
 
 #[cfg(test)]

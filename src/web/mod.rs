@@ -19,6 +19,10 @@ use crate::net::Picture;
 use crate::sample::{Settings, View};
 use executor::{Chains, Executor};
 
+/// As fast as the allocator that wasm has otherwise, with a quarter of its code.
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 /// Runs when the program has loaded: panics go whole to the console, and to the page (or the
 /// worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
 #[wasm_bindgen(start)]
@@ -291,7 +295,8 @@ impl Drop for Turn<'_> {
 /// Pictures of C × H × W floats, 1 or 3 channels (of more, the first three), as RGBA.
 fn rgba(values: &[f32], picture: Picture) -> Vec<u8> {
     let plane = picture.height * picture.width;
-    let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+    // The cast rounds down, and stops at both ends.
+    let byte = |value: f32| (value * 255.0 + 0.5) as u8;
     let mut bytes = Vec::with_capacity(values.len() / picture.channels * 4);
     for picture_values in values.chunks_exact(picture.dimension()) {
         for pixel in 0..plane {

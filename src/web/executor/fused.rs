@@ -148,11 +148,9 @@ impl Screen {
         use wgpu::CurrentSurfaceTexture as Current;
         let reason = match self.surface.get_current_texture() {
             Current::Success(frame) | Current::Suboptimal(frame) => return Ok(frame),
-            Current::Timeout => "it took too long",
-            Current::Occluded => "it cannot be seen",
-            Current::Outdated => "it has changed",
             Current::Lost => "it was lost",
             Current::Validation => "the GPU refuses it",
+            Current::Timeout | Current::Occluded | Current::Outdated => "it is not ready",
         };
         Err(JsError::new(&format!("cannot draw into the canvas: {reason}")))
     }
