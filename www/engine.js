@@ -8,8 +8,7 @@
  * - `cpu`: for browsers without a usable GPU; runs in workers.
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
-import { Failure, download } from "./failures.js";
-import { startWorkers } from "./workers.js";
+import { Failure, download, panic } from "./failures.js";
 
 /** @typedef {"fused" | "reference" | "cpu"} EngineName */
 /** @typedef {"langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun"} SamplerName */
@@ -112,8 +111,13 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
       const own = await load(name);
       return onPage(name, await own.Engine.create(name, new own.Model(bytes)), adapter);
     }
-    case "cpu":
-      return startWorkers({ bundle: bundle(name), bytes, schedule: (settings) => model.schedule(settings), onFailure });
+    case "cpu": {
+      const module = await compile(new URL("./ncsn_bg.wasm", bundle(name)));
+      const { startWorkers } = await import("./workers.js").catch((error) => {
+        throw download("program", new URL("./workers.js", import.meta.url).href, 0, String(error));
+      });
+      return startWorkers({ bundle: bundle(name), module, bytes, schedule: (settings) => model.schedule(settings), onPanic: (text) => onFailure(panic(text)) });
+    }
   }
 }
 
@@ -153,6 +157,19 @@ function load(name) {
   }, (error) => {
     throw missing(name, url.href, String(error));
   });
+}
+
+/** @param {URL} url @returns {Promise<WebAssembly.Module>} */
+async function compile(url) {
+  let response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw download("program", url.href, 0, String(error));
+  }
+  if (!response.ok) throw download("program", url.href, response.status, response.statusText);
+  // A host with a wrong media type for wasm refuses to stream it.
+  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** @param {EngineName} name @param {string} url @param {string} technical */

@@ -6,7 +6,7 @@
  * and observes the device that an engine makes by wrapping
  * `GPUAdapter.prototype.requestDevice`.
  */
-import * as failures from "./failures.js";
+import { Failure, deviceLost, limitTooLow, missingFeature, noAdapter, noWebgpu, outOfMemory, panic } from "./failures.js";
 
 /**
  * WebGPU's default limits, which every full adapter has; one in compatibility
@@ -48,18 +48,18 @@ export function describe(adapter) {
 /**
  * Looks for an adapter.
  * @returns {Promise<Found>}
- * @throws {failures.Failure} saying what is missing
+ * @throws {Failure} saying what is missing
  */
 export async function probe() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) throw failures.noWebgpu();
+  if (!gpu) throw noWebgpu();
   let adapter;
   try {
     adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   } catch (error) {
-    throw failures.noAdapter(String(error));
+    throw noAdapter(String(error));
   }
-  if (!adapter) throw failures.noAdapter(navigator.userAgent);
+  if (!adapter) throw noAdapter(navigator.userAgent);
   return { ...describe(adapter), adapter };
 }
 
@@ -67,21 +67,21 @@ export async function probe() {
  * Checks that an adapter has what an engine needs.
  * @param {Found} found
  * @param {import("./engine.js").EngineName} engine
- * @throws {failures.Failure} naming the feature or the limit
+ * @throws {Failure} naming the feature or the limit
  */
 export function check({ name, adapter }, engine) {
   for (const feature of FEATURES[engine]) {
-    if (!adapter.features.has(feature)) throw failures.missingFeature(feature, name);
+    if (!adapter.features.has(feature)) throw missingFeature(feature, name);
   }
   for (const [limit, needs] of Object.entries(LIMITS)) {
     const has = adapter.limits[limit];
-    if (has !== undefined && has < needs) throw failures.limitTooLow(limit, has, needs, name);
+    if (has !== undefined && has < needs) throw limitTooLow(limit, has, needs, name);
   }
 }
 
 /**
  * Watches every device that is made from now on.
- * @param {(failure: failures.Failure) => void} onFailure
+ * @param {(failure: Failure) => void} onFailure
  */
 export function observeDevices(onFailure) {
   const prototype = /** @type {any} */ (globalThis).GPUAdapter?.prototype;
@@ -91,12 +91,12 @@ export function observeDevices(onFailure) {
   prototype.requestDevice = async function (...options) {
     const device = await original.apply(this, options);
     device.lost.then((/** @type {any} */ info) => {
-      if (info.reason !== "destroyed") onFailure(failures.deviceLost(info.reason, info.message));
+      if (info.reason !== "destroyed") onFailure(deviceLost(info.reason, info.message));
     });
     device.addEventListener("uncapturederror", (/** @type {any} */ event) => {
       const { error } = event;
       const text = `${error.constructor.name}: ${error.message}`;
-      onFailure(error.constructor.name === "GPUOutOfMemoryError" ? failures.outOfMemory(text) : failures.panic(text));
+      onFailure(error.constructor.name === "GPUOutOfMemoryError" ? outOfMemory(text) : panic(text));
     });
     return device;
   };

@@ -83,9 +83,13 @@ function showProgress(next) {
   if (run.state === "running" && next.step > 0) setStatus("running", "Running");
 }
 
+function showView() {
+  $("caption-view").textContent = run.view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
+}
+
 /** @param {import("./controls.js").Choice} choice */
 function showCaption({ seed, chains }) {
-  $("caption-view").textContent = run.view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
+  showView();
   $("caption-run").textContent = `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}`;
 }
 
@@ -221,7 +225,7 @@ function setView(view) {
   run.view = view;
   $("view").querySelector(`[value="${view}"]`).checked = true;
   if (!engine) return;
-  $("caption-view").textContent = view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
+  showView();
   run.redraw();
 }
 

@@ -4,9 +4,8 @@
  *
  * Chains know nothing of each other, so each worker takes a part of them, and no
  * memory need be shared: this works on every host, cross-origin isolated or not.
+ * The page fetches this when it needs it; so that it can, this imports nothing.
  */
-import { download, panic } from "./failures.js";
-
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 
@@ -19,17 +18,17 @@ class Line {
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting = new Map();
   #calls = 0;
 
-  /** @param {(failure: import("./failures.js").Failure) => void} onFailure */
-  constructor(onFailure) {
+  /** @param {(text: string) => void} onPanic */
+  constructor(onPanic) {
     this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.#worker.addEventListener("message", ({ data }) => {
-      if (data.panic) return onFailure(panic(data.panic));
+      if (data.panic) return onPanic(data.panic);
       const waiting = this.#waiting.get(data.call);
       this.#waiting.delete(data.call);
       if (data.error !== undefined) waiting?.reject(new Error(data.error));
       else waiting?.resolve(data.result);
     });
-    this.#worker.addEventListener("error", (event) => onFailure(panic(event.message || "A worker could not be started.")));
+    this.#worker.addEventListener("error", (event) => onPanic(event.message || "A worker could not be started."));
   }
 
   /** @param {string} ask @param {object} message @returns {Promise<any>} */
@@ -48,14 +47,13 @@ class Line {
 
 /**
  * Starts the workers and gives each the model.
- * @param {{ bundle: URL, bytes: Uint8Array, schedule: (settings: import("./engine.js").SamplerSettings) => Float32Array, onFailure: (failure: import("./failures.js").Failure) => void }} options
+ * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, schedule: (settings: import("./engine.js").SamplerSettings) => Float32Array, onPanic: (text: string) => void }} options
+ *   `module` is the bundle's program, compiled once for all.
  * @returns {Promise<import("./engine.js").Engine>}
- * @throws {import("./failures.js").Failure} where the bundle does not come
  */
-export async function startWorkers({ bundle, bytes, schedule, onFailure }) {
-  const module = await compile(new URL("./ncsn_bg.wasm", bundle));
+export async function startWorkers({ bundle, module, bytes, schedule, onPanic }) {
   const count = Math.max(1, Math.min(MOST_WORKERS, (navigator.hardwareConcurrency || 2) - 1));
-  const lines = Array.from({ length: count }, () => new Line(onFailure));
+  const lines = Array.from({ length: count }, () => new Line(onPanic));
   await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
   let ids = 0;
   return {
@@ -66,19 +64,6 @@ export async function startWorkers({ bundle, bytes, schedule, onFailure }) {
     start: (settings, seed, chains) => new SharedChain(lines, ids++, schedule(settings), settings, seed, chains),
     free: () => lines.forEach((line) => line.close()),
   };
-}
-
-/** Compiled once for all workers. @param {URL} url @returns {Promise<WebAssembly.Module>} */
-async function compile(url) {
-  let response;
-  try {
-    response = await fetch(url);
-  } catch (error) {
-    throw download("program", url.href, 0, String(error));
-  }
-  if (!response.ok) throw download("program", url.href, response.status, response.statusText);
-  // A host with a wrong media type for wasm refuses to stream it.
-  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /**

@@ -5,6 +5,7 @@
 //! to measure.
 
 mod imports;
+mod join;
 mod script;
 mod sizes;
 mod style;
@@ -47,6 +48,8 @@ fn main() -> Result<()> {
             write(&script, text.as_bytes())?;
         }
     }
+    let page = dist.join("www/main.js");
+    write(&page, join::joined(&page)?.as_bytes())?;
     for path in &files {
         let minified = match path.extension().and_then(OsStr::to_str) {
             Some("js") => script::minified(&read_text(path)?),

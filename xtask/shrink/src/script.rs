@@ -33,9 +33,27 @@ pub fn minified(text: &str) -> Result<String> {
     Ok(code)
 }
 
+/// The addresses that a module imports from before it runs.
+pub fn imports(text: &str) -> Result<Vec<String>> {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
+    if let Some(error) = parsed.diagnostics.first() {
+        bail!("{error}");
+    }
+    Ok(parsed.module_record.requested_modules.keys().map(ToString::to_string).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::minified;
+    use super::{imports, minified};
+
+    #[test]
+    fn what_is_imported_only_when_it_is_wanted_is_no_import() {
+        let text = "import { a } from './a.js'; import './b.js'; import('./c.js');";
+        let mut found = imports(text).expect("a module");
+        found.sort();
+        assert_eq!(found, ["./a.js", "./b.js"]);
+    }
 
     #[test]
     fn only_what_others_see_keeps_its_name() {

@@ -1,8 +1,16 @@
 //! How much there is to download, as a server sends it that compresses as well as brotli can.
 
-use std::{fs, io::Write, iter::Sum, ops::Add, path::Path};
+use std::{
+    fs,
+    io::Write,
+    iter::Sum,
+    ops::Add,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
+
+use crate::{read_text, script};
 
 /// Brotli's highest quality, with the largest window that browsers accept.
 const QUALITY: u32 = 11;
@@ -34,7 +42,7 @@ pub fn print(dist: &Path) -> Result<()> {
     let parts = [
         ("program", files(dist, "wasm")?),
         ("its bindings", files(dist, "js")?),
-        ("the page's scripts", files(&www, "js")?),
+        ("the page's scripts", with_imports(&www.join("main.js"))?),
         ("the page's styles", files(&www, "css")?),
     ];
     println!("{:24}{:>12}{:>12}", "", "bytes", "brotli");
@@ -66,6 +74,23 @@ fn files(folder: &Path, kind: &str) -> Result<Bytes> {
         let path = entry?.path();
         if path.extension().is_some_and(|end| end == kind) {
             sum = sum + file(&path)?;
+        }
+    }
+    Ok(sum)
+}
+
+/// A module and all that it imports before it runs.
+fn with_imports(entry: &Path) -> Result<Bytes> {
+    let mut found = vec![entry.to_path_buf()];
+    let mut sum = Bytes::default();
+    for next in 0.. {
+        let Some(path) = found.get(next).cloned() else { break };
+        sum = sum + file(&path)?;
+        for name in script::imports(&read_text(&path)?)? {
+            let import: PathBuf = path.with_file_name(name).components().collect();
+            if !found.contains(&import) {
+                found.push(import);
+            }
         }
     }
     Ok(sum)
