@@ -30,7 +30,7 @@ import { Failure, download, panic } from "./failures.js";
  * @property {{ channels: number, height: number, width: number }} picture
  * @property {SamplerSettings} sampler what its trainer recommends
  * @property {number} parameters
- * @property {{ data: string, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} [training]
+ * @property {{ data: string, from?: string, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} [training]
  * @property {string} [imported]
  * @property {string} licence
  */
@@ -112,10 +112,12 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
       return onPage(name, await own.Engine.create(name, new own.Model(bytes)), adapter);
     }
     case "cpu": {
-      const module = await compile(new URL("./ncsn_bg.wasm", bundle(name)));
-      const { startWorkers } = await import("./workers.js").catch((error) => {
-        throw download("program", new URL("./workers.js", import.meta.url).href, 0, String(error));
-      });
+      const [module, { startWorkers }] = await Promise.all([
+        compile(new URL("./ncsn_bg.wasm", bundle(name))),
+        import("./workers.js").catch((error) => {
+          throw download("program", new URL("./workers.js", import.meta.url).href, 0, String(error));
+        }),
+      ]);
       return startWorkers({ bundle: bundle(name), module, bytes, schedule: (settings) => model.schedule(settings), onPanic: (text) => onFailure(panic(text)) });
     }
   }

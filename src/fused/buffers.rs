@@ -33,6 +33,8 @@ pub struct Buffers {
     pub observation: wgpu::Buffer,
     /// The weights of the two seeds in each picture's noise.
     pub mixtures: wgpu::Buffer,
+    /// What the kernels of noise levels, and those of steps, leave for each other.
+    activations: Vec<wgpu::Buffer>,
     /// The bind groups of what runs once for each noise level.
     pub level_groups: Vec<wgpu::BindGroup>,
     /// The bind groups of a step, by the pictures that it reads and then by those that it writes.
@@ -194,9 +196,19 @@ impl Buffers {
             stride,
             observation,
             mixtures,
+            activations: [level_buffers, step_buffers].concat(),
             level_groups,
             step_groups,
             move_groups,
         })
+    }
+}
+
+impl Drop for Buffers {
+    /// A browser would free them whenever it next looks for what is no longer used.
+    fn drop(&mut self) {
+        let Self { pictures, levels, steps, observation, mixtures, activations, .. } = self;
+        let others = [&*levels, steps, observation, mixtures];
+        pictures.iter().chain(activations.iter()).chain(others).for_each(wgpu::Buffer::destroy);
     }
 }

@@ -118,6 +118,24 @@ impl Gpu {
         self.check()
     }
 
+    /// Does work that may go wrong: what the device says of it meanwhile is an answer, `None`, and no
+    /// fault of the device's. The device only hears what is said on this thread.
+    pub(super) async fn quietly<T>(
+        &self,
+        work: impl Future<Output = Result<T, FusedError>>,
+    ) -> Option<T> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let scopes =
+            [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
+        let mut answer = work.await.ok();
+        for scope in scopes.into_iter().rev() {
+            if scope.pop().await.is_some() {
+                answer = None;
+            }
+        }
+        answer
+    }
+
     /// A buffer for a kernel to work on, whose size must be within the limits.
     pub(super) fn buffer(
         &self,
@@ -170,7 +188,10 @@ impl Gpu {
         let view = staging
             .get_mapped_range(0..bytes)
             .map_err(|error| FusedError::Fault(error.to_string()))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        let numbers = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        staging.destroy();
+        Ok(numbers)
     }
 }
 

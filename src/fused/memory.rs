@@ -66,7 +66,7 @@ mod tests {
 
     fn kernel(operands: &[usize]) -> Kernel {
         let operands = operands.iter().map(|&id| Operand::Tensor(id)).collect();
-        Kernel { source: String::new(), operands, written: 1, groups: [1, 1] }
+        Kernel { source: "".into(), operands, written: 1, groups: [1, 1] }
     }
 
     /// 0 → 1 → 2 → 3, where 3 also reads 0: three buffers, and nothing that is read is overwritten.

@@ -7,7 +7,7 @@ use super::buffers::Buffers;
 use super::error::FusedError;
 use super::gpu::{Gpu, lock};
 use super::lower::{Kernel, Lowered, Operand, lower};
-use super::pack::pack;
+use super::pack;
 use super::pipelines::{Pipeline, Pipelines};
 use super::plan::Plan;
 use super::precision::Precision;
@@ -17,8 +17,8 @@ use super::setup::Setup;
 use super::step::StepRow;
 use super::tiling::Tiling;
 use super::{platform, refinenet, unet};
-use crate::net::Architecture;
 use crate::net::weights::Weights;
+use crate::net::{Architecture, Picture};
 
 /// More workgroup memory than this keeps GPUs from running several workgroups side by side.
 const MEMORY: usize = 1 << 14;
@@ -33,7 +33,9 @@ pub(super) struct Parts {
     pub gpu: Gpu,
     pub plan: Arc<Plan>,
     pub setup: Setup,
-    pub parameters: Uploaded,
+    /// What a measurement of its tiles holds for: see [`key`].
+    pub key: String,
+    pub parameters: Arc<Uploaded>,
     /// What runs once for each noise level.
     pub levels: Vec<Compiled>,
     /// What each step runs.
@@ -49,11 +51,18 @@ pub(super) struct Parts {
 }
 
 /// The parameters of a plan on the GPU.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Uploaded {
     pub buffer: wgpu::Buffer,
     /// Where each slice begins and ends, in bytes.
     pub places: Vec<Range<u64>>,
+}
+
+impl Drop for Uploaded {
+    /// See [`Buffers`].
+    fn drop(&mut self) {
+        self.buffer.destroy();
+    }
 }
 
 /// A kernel and its pipeline.
@@ -110,49 +119,51 @@ impl Network {
             Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
             Architecture::RefineNet(sizes) => refinenet::plan(sizes, weights)?,
         };
-        let tiling = tuning
-            .split_once(' ')
-            .filter(|(key, _)| *key == self::key(gpu, &plan, setup))
-            .and_then(|(_, name)| Tiling::named(setup.style, name))
-            .unwrap_or(setup.tiling);
-        let setup = Setup { tiling, ..setup };
-        let network = Self::planned(gpu, plan, setup, &|kernels| compile(gpu, kernels))?;
+        let network = Self::planned(gpu, plan, setup, tuning, compile)?;
         gpu.idle().await?;
         Ok(network)
     }
 
-    /// The network of a plan; `compile` has the pipelines of its kernels.
+    /// The network of a plan; `tuning` as for [`Self::remembering`]. `compile` makes its pipelines.
     pub(super) fn planned(
         gpu: &Gpu,
         mut plan: Plan,
         setup: Setup,
-        compile: &dyn Fn(&mut dyn Iterator<Item = &Kernel>) -> Pipelines,
+        tuning: &str,
+        compile: fn(&Gpu, &Lowered) -> Pipelines,
     ) -> Result<Self, FusedError> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let (bytes, places) = pack(&plan.parameters, setup.precision);
-        let buffer = gpu.buffer("the weights", bytes.len() as u64, usage)?;
-        gpu.queue().write_buffer(&buffer, 0, &bytes);
-        // The GPU has them now.
-        for parameters in &mut plan.parameters {
+        let places = pack::places(&plan.parameters, setup.precision);
+        let bytes = places.last().map_or(0, |last| last.end);
+        let buffer = gpu.buffer("the weights", bytes, usage)?;
+        for (parameters, place) in plan.parameters.iter_mut().zip(&places) {
+            let bytes = pack::bytes(parameters, setup.precision);
+            gpu.queue().write_buffer(&buffer, place.start, &bytes);
+            // The GPU has them now.
             parameters.values = Vec::new();
         }
-        let lowered = lower(&plan, setup, memory(gpu));
-        let pipelines = compile(&mut lowered.kernels());
-        Ok(Self::assemble(
-            gpu,
-            Arc::new(plan),
-            setup,
-            Uploaded { buffer, places },
-            lowered,
-            &pipelines,
-        ))
+        let untuned = Setup::new(setup.style, setup.precision);
+        let mut lowered = lower(&plan, untuned, memory(gpu));
+        let key = key(gpu, &lowered);
+        let tiling = tuning
+            .strip_prefix(&key)
+            .and_then(|name| Tiling::named(setup.style, name.trim_start()))
+            .unwrap_or(setup.tiling);
+        let setup = Setup { tiling, ..setup };
+        if setup != untuned {
+            lowered = lower(&plan, setup, memory(gpu));
+        }
+        let (plan, parameters) = (Arc::new(plan), Arc::new(Uploaded { buffer, places }));
+        let pipelines = compile(gpu, &lowered);
+        Ok(Self::assemble(gpu, plan, setup, key, parameters, lowered, &pipelines))
     }
 
     fn assemble(
         gpu: &Gpu,
         plan: Arc<Plan>,
         setup: Setup,
-        parameters: Uploaded,
+        key: String,
+        parameters: Arc<Uploaded>,
         Lowered { levels, steps, mover, tiles }: Lowered,
         pipelines: &Pipelines,
     ) -> Self {
@@ -165,6 +176,7 @@ impl Network {
             gpu: gpu.clone(),
             plan,
             setup,
+            key,
             parameters,
             levels: all(levels),
             steps: all(steps),
@@ -183,16 +195,16 @@ impl Network {
 
     /// The same network with tiles of another shape, of whose kernels `pipelines` has all.
     pub(super) fn tiled(&self, tiling: Tiling, lowered: Lowered, pipelines: &Pipelines) -> Self {
-        let Parts { gpu, plan, setup, parameters, .. } = &*self.0;
+        let Parts { gpu, plan, setup, key, parameters, .. } = &*self.0;
         let setup = Setup { tiling, ..*setup };
-        Self::assemble(gpu, Arc::clone(plan), setup, parameters.clone(), lowered, pipelines)
+        let (plan, parameters) = (Arc::clone(plan), Arc::clone(parameters));
+        Self::assemble(gpu, plan, setup, key.clone(), parameters, lowered, pipelines)
     }
 
     /// A line that has [`Self::remembering`] make this very network on this GPU with the tiles that
     /// this one has.
     pub fn tuning(&self) -> String {
-        let Parts { gpu, plan, setup, .. } = &*self.0;
-        [&key(gpu, plan, *setup), " ", setup.tiling.name].concat()
+        [&self.0.key, " ", self.0.setup.tiling.name].concat()
     }
 
     /// The pipelines of its kernels.
@@ -258,6 +270,11 @@ impl Network {
         &self.0.gpu
     }
 
+    /// The shape of its pictures.
+    pub(super) fn picture(&self) -> Picture {
+        self.0.plan.picture
+    }
+
     /// Floating-point operations of one evaluation for one picture: two for each multiplication of
     /// the convolutions and of the attention. What is done for padding does not count.
     pub fn operations(&self) -> u64 {
@@ -280,10 +297,10 @@ fn memory(gpu: &Gpu) -> usize {
     MEMORY.min(gpu.device().limits().max_compute_workgroup_storage_size as usize)
 }
 
-/// A measurement holds for this adapter, and for the texts of these kernels: they hold all sizes of
-/// the network, and change with the program. (The hash is Fowler, Noll and Vo's.)
-fn key(gpu: &Gpu, plan: &Plan, setup: Setup) -> String {
-    let lowered = lower(plan, Setup::new(setup.style, setup.precision), memory(gpu));
+/// A measurement of tiles holds for this adapter, and for the texts of the kernels with the tiles
+/// that a network has before: they hold all sizes of the network, and change with the program. (The
+/// hash is Fowler, Noll and Vo's.)
+fn key(gpu: &Gpu, lowered: &Lowered) -> String {
     let (adapter, texts) = (gpu.adapter(), lowered.kernels().map(|kernel| kernel.source.bytes()));
     let bytes = adapter.bytes().chain(texts.flatten());
     let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -291,9 +308,9 @@ fn key(gpu: &Gpu, plan: &Plan, setup: Setup) -> String {
 }
 
 /// Compiles kernels, each different text once.
-fn compile(gpu: &Gpu, kernels: &mut dyn Iterator<Item = &Kernel>) -> Pipelines {
+fn compile(gpu: &Gpu, lowered: &Lowered) -> Pipelines {
     let mut different: Vec<&Kernel> = Vec::new();
-    for kernel in kernels {
+    for kernel in lowered.kernels() {
         if different.iter().all(|other| other.source != kernel.source) {
             different.push(kernel);
         }
@@ -332,7 +349,7 @@ pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
     });
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: None,
-        source: wgpu::ShaderSource::Wgsl(kernel.source.as_str().into()),
+        source: wgpu::ShaderSource::Wgsl((&*kernel.source).into()),
     });
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: None,

@@ -34,7 +34,7 @@ fn the_shader_draws_the_numbers_of_its_twin() {
     gpu.queue().write_buffer(&words, 0, bytemuck::cast_slice(&inputs));
 
     let kernel = Kernel {
-        source: [include_str!("kernels/random.wgsl"), MAIN].concat(),
+        source: [include_str!("kernels/random.wgsl"), MAIN].concat().into(),
         operands: vec![Operand::Tensor(0), Operand::Tensor(1)],
         written: 2,
         groups: [COUNT as u32 / 64, 1],

@@ -1,5 +1,6 @@
 //! Parameters as the kernels read them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use half::f16;
@@ -10,24 +11,28 @@ use super::precision::Precision;
 /// Buffers are bound in slices, which begin at multiples of this.
 const ALIGNMENT: usize = 256;
 
-/// All parameters in one buffer, and where in it, in bytes, each begins and ends.
-pub fn pack(all: &[Parameters], precision: Precision) -> (Vec<u8>, Vec<Range<u64>>) {
-    let mut bytes = Vec::new();
+/// Where in one buffer, in bytes, each of the parameters begins and ends.
+pub fn places(all: &[Parameters], precision: Precision) -> Vec<Range<u64>> {
+    let mut end = 0usize;
     let place = |parameters: &Parameters| {
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
-        let start = bytes.len() as u64;
-        match parameters.precision(precision) {
-            Precision::Half => bytes.extend(parameters.values.iter().flat_map(|value| {
-                f16::from_f32(value.clamp(-Precision::MOST, Precision::MOST)).to_le_bytes()
-            })),
-            Precision::Single => bytes.extend_from_slice(bytemuck::cast_slice(&parameters.values)),
-        }
-        start..bytes.len() as u64
+        let start = end.next_multiple_of(ALIGNMENT);
+        end = start + parameters.precision(precision).bytes() * parameters.values.len();
+        start as u64..end as u64
     };
-    let places = all.iter().map(place).collect();
-    // What is written to a buffer comes in words.
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    (bytes, places)
+    all.iter().map(place).collect()
+}
+
+/// The bytes of one of them. They fill whole words, for channels come in fours.
+pub fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
+    let round = |&value: &f32| f16::from_f32(value.clamp(-Precision::MOST, Precision::MOST));
+    match parameters.precision(precision) {
+        Precision::Half => {
+            let halves: Vec<u16> =
+                parameters.values.iter().map(|value| round(value).to_bits()).collect();
+            Cow::Owned(bytemuck::pod_collect_to_vec(&halves))
+        }
+        Precision::Single => Cow::Borrowed(bytemuck::cast_slice(&parameters.values)),
+    }
 }
 
 /// The order of channels in memory: for each place the channel that the network knows it by, or

@@ -1,5 +1,7 @@
 //! Compiled kernels.
 
+use std::sync::Arc;
+
 use super::lower::Kernel;
 
 /// A pipeline, and what it is bound to.
@@ -12,7 +14,7 @@ pub struct Pipeline {
 /// Pipelines by the texts of their kernels: some dozens, which a list finds soon enough, and any map
 /// would be 6 kB more of code for every visitor of the page.
 #[derive(Debug)]
-pub struct Pipelines(Vec<(String, Pipeline)>);
+pub struct Pipelines(Vec<(Arc<str>, Pipeline)>);
 
 impl Pipelines {
     pub fn get(&self, kernel: &Kernel) -> Option<&Pipeline> {
@@ -27,7 +29,7 @@ impl Pipelines {
 
 impl<'a> FromIterator<(&'a Kernel, Pipeline)> for Pipelines {
     fn from_iter<I: IntoIterator<Item = (&'a Kernel, Pipeline)>>(pipelines: I) -> Self {
-        let named = |(kernel, pipeline): (&Kernel, _)| (kernel.source.clone(), pipeline);
+        let named = |(kernel, pipeline): (&Kernel, _)| (Arc::clone(&kernel.source), pipeline);
         Self(pipelines.into_iter().map(named).collect())
     }
 }

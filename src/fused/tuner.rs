@@ -7,93 +7,136 @@ use super::error::FusedError;
 use super::lower::{Kernel, Lowered};
 use super::network::{Network, pipeline};
 use super::pipelines::Pipelines;
-use super::platform;
 use super::run::{Flow, Run};
 use super::step::StepRow;
 use super::tiling::Tiling;
+use super::{platform, self_test};
 
 /// Measures the tilings of a network's style against each other.
 #[derive(Debug)]
 pub struct Tuner {
     network: Network,
     batch: usize,
-    /// The kernels that may not be compiled yet, and the pipelines of the others.
-    missing: Vec<Kernel>,
+    /// What no kernel has been made for yet.
+    waiting: Vec<Tiling>,
+    present: Option<Compiling>,
+    /// Of all tilings so far.
     pipelines: Pipelines,
-    /// What is not complete yet.
-    lowered: Vec<(Tiling, Lowered)>,
     candidates: Vec<Candidate>,
+    /// What the network as it is answers; empty until it was asked.
+    expected: Vec<f32>,
     /// How many evaluations are timed at once; 0 until that is known.
     evaluations: usize,
-    timed: usize,
+}
+
+/// A tiling some of whose kernels may not be compiled yet.
+#[derive(Debug)]
+struct Compiling {
+    tiling: Tiling,
+    lowered: Lowered,
+    missing: Vec<Kernel>,
 }
 
 #[derive(Debug)]
 struct Candidate {
     network: Network,
+    /// How often it was asked: first for its answer, then for its time.
+    rounds: usize,
     /// The least that an evaluation took, in seconds.
     seconds: f64,
 }
 
 impl Tuner {
-    /// How often each is timed. The least counts, so that whatever else the GPU does is left out.
-    const ROUNDS: usize = 5;
+    /// How often each is asked. The least time counts, so that whatever else the GPU does is left
+    /// out.
+    const ROUNDS: usize = 6;
     /// Seconds that are timed at once, and the most evaluations.
     const PIECE: f64 = 0.02;
     const MOST: usize = 64;
 
     /// Begins to measure with so many pictures at a time.
     pub fn new(network: &Network, batch: usize) -> Self {
-        let tilings = Tiling::of(network.setup().style);
-        let lowered: Vec<_> =
-            tilings.iter().map(|&tiling| (tiling, network.lowered(tiling))).collect();
-        let all = lowered.iter().flat_map(|(_, lowered)| lowered.kernels());
         Self {
             network: network.clone(),
             batch,
-            missing: all.cloned().collect(),
+            waiting: Tiling::of(network.setup().style).iter().rev().copied().collect(),
+            present: None,
             pipelines: network.pipelines(),
-            lowered,
             candidates: Vec::new(),
+            expected: Vec::new(),
             evaluations: 0,
-            timed: 0,
         }
     }
 
     /// Does one more piece: compiles a kernel, or times some evaluations. False once nothing is
-    /// left to do.
+    /// left to do. A tiling that does not compile, that computes something else or that there is no
+    /// memory for is left out.
     ///
     /// # Errors
-    /// [`FusedError`] where the GPU fails, or has no room for so many pictures.
+    /// [`FusedError`] where the GPU itself fails.
     pub async fn step(&mut self) -> Result<bool, FusedError> {
-        while let Some(kernel) = self.missing.pop() {
-            if self.pipelines.get(&kernel).is_some() {
-                continue;
+        let gpu = self.network.gpu().clone();
+        if let Some(more) = gpu.quietly(self.piece()).await {
+            return Ok(more);
+        }
+        gpu.check()?;
+        if self.present.take().is_none()
+            && let Some(next) = self.next()
+        {
+            self.candidates.remove(next);
+        }
+        Ok(true)
+    }
+
+    async fn piece(&mut self) -> Result<bool, FusedError> {
+        let gpu = self.network.gpu();
+        if let Some(Compiling { missing, .. }) = &mut self.present {
+            while let Some(kernel) = missing.pop() {
+                if self.pipelines.get(&kernel).is_none() {
+                    let pipeline = pipeline(gpu, &kernel);
+                    self.pipelines.add(kernel, pipeline);
+                    gpu.idle().await?;
+                    return Ok(true);
+                }
             }
-            let pipeline = pipeline(self.network.gpu(), &kernel);
-            self.pipelines.add(kernel, pipeline);
-            self.network.gpu().idle().await?;
+        }
+        if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
+            let network = self.network.tiled(tiling, lowered, &self.pipelines);
+            self.candidates.push(Candidate { network, rounds: 0, seconds: f64::INFINITY });
+        }
+        if let Some(tiling) = self.waiting.pop() {
+            let lowered = self.network.lowered(tiling);
+            let missing = lowered.kernels().cloned().collect();
+            self.present = Some(Compiling { tiling, lowered, missing });
             return Ok(true);
         }
-        for (tiling, lowered) in self.lowered.drain(..) {
-            let network = self.network.tiled(tiling, lowered, &self.pipelines);
-            self.candidates.push(Candidate { network, seconds: f64::INFINITY });
+        if self.expected.is_empty() {
+            self.expected = answer(&self.network).await?;
         }
-        if self.candidates.len() < 2 || self.timed == Self::ROUNDS * self.candidates.len() {
-            return Ok(false);
-        }
-        // In turns, so that a GPU that grows warm grows warm for all.
-        let next = self.timed % self.candidates.len();
-        if self.evaluations == 0 {
-            let seconds = time(&self.candidates[next].network, self.batch, 1).await?;
+        let Some(next) = self.next() else { return Ok(false) };
+        let Candidate { network, rounds, seconds } = &mut self.candidates[next];
+        if *rounds == 0 {
+            if !self_test::agree(&answer(network).await?, &self.expected) {
+                return Err(FusedError::Fault("these tiles compute something else".to_owned()));
+            }
+        } else if self.evaluations == 0 {
+            let seconds = time(network, self.batch, 1).await?;
             self.evaluations = (Self::PIECE / seconds.max(1e-6)).ceil() as usize;
             self.evaluations = self.evaluations.clamp(1, Self::MOST);
             return Ok(true);
+        } else {
+            *seconds = seconds.min(time(network, self.batch, self.evaluations).await?);
         }
-        let Candidate { network, seconds } = &mut self.candidates[next];
-        *seconds = seconds.min(time(network, self.batch, self.evaluations).await?);
-        self.timed += 1;
+        *rounds += 1;
         Ok(true)
+    }
+
+    /// The candidate to ask next: in turns, so that a GPU that grows warm grows warm for all. A
+    /// single one has nothing to be measured against.
+    fn next(&self) -> Option<usize> {
+        let all = self.candidates.iter().enumerate().filter(|(_, one)| one.rounds < Self::ROUNDS);
+        let next = all.min_by_key(|(_, candidate)| candidate.rounds);
+        next.map(|(index, _)| index).filter(|_| self.candidates.len() > 1)
     }
 
     /// The least seconds of an evaluation with each tiling, as far as they are known.
@@ -105,9 +148,18 @@ impl Tuner {
 
     /// The network with the tiles that were the fastest so far.
     pub fn finish(self) -> Network {
-        let fastest = self.candidates.into_iter().min_by(|a, b| a.seconds.total_cmp(&b.seconds));
+        let timed = self.candidates.into_iter().filter(|one| one.seconds.is_finite());
+        let fastest = timed.min_by(|a, b| a.seconds.total_cmp(&b.seconds));
         fastest.map_or(self.network, |fastest| fastest.network)
     }
+}
+
+/// The scores of a few pictures of noise.
+async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
+    let x = self_test::noise(0, 2 * network.picture().dimension());
+    let score = network.score(&x, &[1.0]).await;
+    network.forget_buffers();
+    score
 }
 
 /// Seconds of an evaluation, of so many at once. Warm: one more is done before. Its memory is freed,
@@ -126,4 +178,50 @@ async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64
     drop(run);
     network.forget_buffers();
     Ok(seconds)
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::super::gpu::Gpu;
+    use super::super::precision::Precision;
+    use super::*;
+
+    fn tuner() -> Tuner {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let network = self_test::network(&gpu, Precision::Single).expect("it is small");
+        Tuner::new(&network, 2)
+    }
+
+    fn complete(tuner: &mut Tuner) {
+        while block_on(tuner.step()).expect("the GPU is healthy") {}
+        assert_eq!(tuner.network.gpu().check(), Ok(()));
+    }
+
+    #[test]
+    fn tiles_that_do_not_compile_are_left_out() {
+        let mut tuner = tuner();
+        assert_eq!(block_on(tuner.step()), Ok(true));
+        let Compiling { tiling: left_out, missing, .. } = tuner.present.as_mut().expect("begun");
+        let (left_out, kernel) = (*left_out, missing[0].clone());
+        missing.push(Kernel { source: "@compute fn main() { this is no WGSL }".into(), ..kernel });
+        complete(&mut tuner);
+        let rest: Vec<Tiling> = tuner.times().map(|(tiling, _)| tiling).collect();
+        assert_eq!(rest.len(), Tiling::of(tuner.network.setup().style).len() - 1);
+        assert!(!rest.contains(&left_out));
+    }
+
+    #[test]
+    fn tiles_that_compute_something_else_are_left_out() {
+        let mut tuner = tuner();
+        let mut expected = block_on(answer(&tuner.network)).expect("the GPU is healthy");
+        expected[0] += 100.0;
+        tuner.expected = expected;
+        complete(&mut tuner);
+        // The last one is not asked any more.
+        assert!(tuner.times().all(|(_, seconds)| seconds.is_infinite()));
+        let before = tuner.network.setup();
+        assert_eq!(tuner.finish().setup(), before);
+    }
 }

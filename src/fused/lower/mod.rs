@@ -5,6 +5,8 @@ mod conv;
 mod norm;
 mod text;
 
+use std::sync::Arc;
+
 use super::plan::{
     Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Slice, Target,
 };
@@ -48,7 +50,7 @@ pub enum Operand {
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// WGSL, with one entry point `main`.
-    pub source: String,
+    pub source: Arc<str>,
     /// What its bindings are, in order.
     pub operands: Vec<Operand>,
     /// How many of the operands are written: the last ones before the step.

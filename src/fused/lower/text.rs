@@ -95,6 +95,6 @@ impl Text {
         let enable = if self.half { "enable f16;\n" } else { "" }.to_owned();
         let source = [enable, self.values.constants(), self.bindings, helpers, body].concat();
         let groups = groups.map(|count| count as u32);
-        Kernel { source, operands: self.operands, written: self.written, groups }
+        Kernel { source: source.into(), operands: self.operands, written: self.written, groups }
     }
 }
