@@ -29,7 +29,7 @@ const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * What has been loaded, whichever engine runs it.
- * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, bytes: Uint8Array } | null}
+ * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array } | null}
  */
 let loaded = null;
 /** @type {Promise<import("./gpu.js").Found>} */
@@ -103,6 +103,7 @@ function showCard(card) {
     ["Network", `${card.architecture.kind}, ${count(card.parameters)} parameters`],
     ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
     ["Trained on", training?.data],
+    ["Begun with", training?.from],
     ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
     ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
     ["Imported from", card.imported],
@@ -181,10 +182,10 @@ const place = () => ({ model: link.get("model"), view: run.view, engine: isEngin
 function begin(go) {
   if (!engine || !loaded || failed) return false;
   const here = engine;
-  const { model } = loaded;
+  const { model, card } = loaded;
   try {
     const choice = controls.read();
-    const { height, width } = model.card().picture;
+    const { height, width } = card.picture;
     const sigmas = model.schedule(choice.settings);
     const make = () => {
       const chain = here.start(choice.settings, choice.seed, choice.chains);
@@ -384,11 +385,12 @@ async function open() {
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;
   try {
-    loaded = { program, bytes, model: new program.Model(bytes) };
+    const model = new program.Model(bytes);
+    loaded = { program, bytes, model, card: model.card() };
   } catch (error) {
     throw failureOf(error, (message) => badModel(modelUrl.href, message));
   }
-  const card = loaded.model.card();
+  const { card } = loaded;
   showCard(card);
   document.title = `${card.name}: pictures out of noise`;
   setStatus("loading", "Preparing the engine…");

@@ -31,8 +31,10 @@ pub struct Card {
     pub architecture: Architecture,
     /// The sampler settings that suit this model.
     pub sampler: Settings,
-    /// How it was trained, where this project trained it.
+    /// How it was trained, where this project trained it. Like the quality it is not read in the
+    /// browser: the page shows what the card's text says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub training: Option<Training>,
     /// What it was imported from, where this project did not train it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,6 +45,7 @@ pub struct Card {
     pub best: Option<Settings>,
     /// How good its samples were found to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub quality: Option<Quality>,
     /// The licence of the data it was trained on.
     pub licence: String,

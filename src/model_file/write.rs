@@ -7,7 +7,7 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::Serialize;
 
-use super::ModelError;
+use super::{Container, ModelError};
 use crate::net::weights::Weights;
 
 /// A file of these tensors, in f16 or f32, with a card.
@@ -40,12 +40,13 @@ pub(crate) fn tensors(
 /// A file with the same tensors and another card.
 ///
 /// # Errors
-/// [`ModelError::Write`] where it is no safetensors file.
+/// [`ModelError::Container`] where it is no safetensors file.
 pub(crate) fn with_card(
     bytes: &[u8],
     key: &str,
     card: &impl Serialize,
 ) -> Result<Vec<u8>, ModelError> {
+    Container::read(bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(refused)?;
     let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
     safetensors::serialize(file.tensors(), Some(metadata)).map_err(refused)

@@ -67,6 +67,8 @@ export interface Card {
   training?: {
     data: string;
     pictures: number;
+    /** The model that it began with. */
+    from?: string;
     steps: number;
     examples: number;
     ema_decay: number;

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * The sampler around an engine that only evaluates the network: x ← x + drift · s(x, σ) + noise · z,
- * in JavaScript, as one writes it around any runtime.
+ * The sampler around an engine that only evaluates the network: x ← x + drift · s(x, σ) +
+ * previous · s₋ + noise · z, where s₋ is the score of the step before, in JavaScript, as one writes
+ * it around any runtime.
  */
 import { START, fillNormal } from "./noise.js";
 
@@ -11,6 +12,8 @@ export class HostChain {
   #dimension;
   #z;
   #done = 0;
+  /** The score of the step before. */
+  #before;
 
   /**
    * @param {import("./main.js").Program} program @param {number} seed
@@ -21,6 +24,7 @@ export class HostChain {
     this.#seed = seed;
     this.#dimension = dimension;
     this.#z = new Float32Array(batch * dimension);
+    this.#before = new Float32Array(batch * dimension);
     this.x = new Float32Array(batch * dimension);
     fillNormal(this.x, dimension, seed, START);
     const { mean, sigma } = program.start;
@@ -34,10 +38,11 @@ export class HostChain {
   async advance(steps, score) {
     const end = Math.min(this.#program.steps.length, this.#done + steps);
     for (; this.#done < end; this.#done++) {
-      const { sigma, drift, noise } = this.#program.steps[this.#done];
+      const { sigma, drift, previous, noise } = this.#program.steps[this.#done];
       const s = await score(this.x, sigma);
       if (noise > 0) fillNormal(this.#z, this.#dimension, this.#seed, this.#done);
-      for (let i = 0; i < this.x.length; i++) this.x[i] += drift * s[i] + noise * this.#z[i];
+      for (let i = 0; i < this.x.length; i++) this.x[i] += drift * s[i] + previous * this.#before[i] + noise * this.#z[i];
+      this.#before = s;
     }
   }
 

@@ -21,7 +21,7 @@ import { compare, warm } from "./warm.js";
  * @typedef {object} Program a sampler's settings, and the steps that they lead to
  * @property {object} settings
  * @property {{ mean: number, sigma: number }} start
- * @property {{ sigma: number, drift: number, noise: number }[]} steps
+ * @property {{ sigma: number, drift: number, previous: number, noise: number }[]} steps
  *
  * @typedef {object} EngineOptions what `load` of an adapter needs
  * @property {string} name

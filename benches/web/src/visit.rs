@@ -51,21 +51,24 @@ struct Normal {
     sigma: f32,
 }
 
-/// `x ← x + drift · s(x, σ) + noise · z`.
+/// `x ← x + drift · s(x, σ) + previous · s₋ + noise · z`, with the score s₋ of the step before.
 #[derive(Serialize)]
 pub struct Step {
     sigma: f32,
     drift: f32,
+    previous: f32,
     noise: f32,
 }
 
 impl Step {
     fn new(step: &ncsn::sample::Step) -> Result<Self> {
         match step.update {
-            Update::Affine { drift, previous: 0.0, noise } => {
-                Ok(Self { sigma: step.sigma, drift, noise })
+            Update::Affine { drift, previous, noise } => {
+                Ok(Self { sigma: step.sigma, drift, previous, noise })
             }
-            _ => bail!("the bench page knows no steps that look back or measure themselves"),
+            Update::Corrector { .. } => {
+                bail!("the bench page knows no steps that measure themselves")
+            }
         }
     }
 }

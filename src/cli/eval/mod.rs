@@ -43,8 +43,9 @@ pub struct Eval {
     /// How many samples.
     #[arg(short, long, default_value_t = 10_000)]
     n: usize,
-    /// The seed: the same seed gives the same samples on every device.
-    #[arg(long, default_value_t = 1)]
+    /// The seed: the same seed gives the same samples on every device. Below 2⁵³, for the card, whose
+    /// numbers JavaScript reads.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 53))]
     seed: u64,
     #[command(flatten)]
     settings: SettingArgs,
