@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench gpu` prints tables, in f32 and, where the adapter has it, in f16, and how long
 //! an evaluation takes with tiles of each shape. `-- --json` prints the same as JSON. `--batches 1,4`
-//! chooses batches, `--model PATH` another model than the published one. Burn runs on Flex, or on
-//! Vulkan or Metal where this was built with that feature.
+//! chooses batches, `--model PATH` another model than the published one. Burn runs on CUDA, Vulkan and
+//! Metal where this was built with these features, and otherwise on Flex.
 
 mod matmul;
 
@@ -45,7 +45,8 @@ struct Report {
     launches: usize,
     operations_per_picture: u64,
     matmul_flops: f64,
-    burn: &'static str,
+    /// Where Burn runs.
+    burn: Vec<&'static str>,
     precisions: Vec<Measured>,
 }
 
@@ -65,10 +66,10 @@ struct Row {
     batch: usize,
     /// Seconds for one evaluation of the whole batch.
     fused: f64,
-    burn: f64,
+    /// The same, wherever Burn runs.
+    burn: Vec<f64>,
     flops: f64,
     share_of_matmul: f64,
-    speedup: f64,
 }
 
 fn main() -> Result<()> {
@@ -82,18 +83,22 @@ fn main() -> Result<()> {
 
     let gpu = block_on(Gpu::request())?;
     let architecture = &model.card.architecture;
-    let (burn, device) = burn_device();
-    let reference = net::Network::new(architecture, &device)?;
-    let reference = weights::apply(reference, model.weights.clone(), &device);
-    let picture = architecture.picture();
-    let burn_seconds = arguments.batches.iter().map(|&batch| {
-        let mut x = vec![0.0; batch * picture.dimension()];
-        Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
-        let shape = [batch, picture.channels, picture.height, picture.width];
-        let x = Tensor::<4>::from_data(TensorData::new(x, shape), &device);
-        best(limit, || drop(reference.score(x.clone(), &[1.0]).into_data()))
-    });
-    let burn_seconds: Vec<f64> = burn_seconds.collect();
+    let mut burn = Vec::new();
+    // For each batch, on each device.
+    let mut burn_seconds = vec![Vec::new(); arguments.batches.len()];
+    for (name, device) in burn_devices() {
+        let reference = net::Network::new(architecture, &device)?;
+        let reference = weights::apply(reference, model.weights.clone(), &device);
+        let picture = architecture.picture();
+        for (&batch, seconds) in arguments.batches.iter().zip(&mut burn_seconds) {
+            let mut x = vec![0.0; batch * picture.dimension()];
+            Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
+            let shape = [batch, picture.channels, picture.height, picture.width];
+            let x = Tensor::<4>::from_data(TensorData::new(x, shape), &device);
+            seconds.push(best(limit, || drop(reference.score(x.clone(), &[1.0]).into_data())));
+        }
+        burn.push(name);
+    }
     let matmul_flops = matmul::measure(&gpu, limit)?;
 
     let (mut launches, mut operations) = (0, 0);
@@ -109,8 +114,8 @@ fn main() -> Result<()> {
         for (&batch, burn) in arguments.batches.iter().zip(&burn_seconds) {
             let fused = evaluate(&network, batch, limit)?;
             let flops = (operations * batch as u64) as f64 / fused;
-            let (share_of_matmul, speedup) = (flops / matmul_flops, burn / fused);
-            rows.push(Row { batch, fused, burn: *burn, flops, share_of_matmul, speedup });
+            let share_of_matmul = flops / matmul_flops;
+            rows.push(Row { batch, fused, burn: burn.clone(), flops, share_of_matmul });
         }
         let tiles = measure_tiles(&network, arguments.batches[0])?;
         precisions.push(Measured { precision: precision.scalar(), compile, rows, tiles });
@@ -140,19 +145,21 @@ fn print(report: &Report) {
     );
     for Measured { precision, compile, rows, tiles } in &report.precisions {
         println!("\n{precision}, compiled in {compile:.2} s\n");
-        println!(
-            "| batch | fused, ms | per picture, ms | GFLOP/s | of matmul | {burn}, ms | speed-up |"
-        );
-        println!("|---|---|---|---|---|---|---|");
-        for Row { batch, fused, burn, flops, share_of_matmul, speedup } in rows {
-            println!(
-                "| {batch} | {:.3} | {:.3} | {:.1} | {:.0} % | {:.3} | {speedup:.2} |",
+        print!("| batch | fused, ms | per picture, ms | GFLOP/s | of matmul |");
+        let names: String =
+            burn.iter().map(|name| format!(" Burn on {name}, ms | speed-up |")).collect();
+        println!("{names}\n|---|---|---|---|---|{}", "---|---|".repeat(burn.len()));
+        for Row { batch, fused, burn, flops, share_of_matmul } in rows {
+            print!(
+                "| {batch} | {:.3} | {:.3} | {:.1} | {:.0} % |",
                 fused * 1e3,
                 fused * 1e3 / *batch as f64,
                 flops / 1e9,
                 share_of_matmul * 100.0,
-                burn * 1e3,
             );
+            let beside =
+                burn.iter().map(|burn| format!(" {:.3} | {:.2} |", burn * 1e3, burn / fused));
+            println!("{}", beside.collect::<String>());
         }
         println!("\n| tiles, batch {} | ms |\n|---|---|", rows[0].batch);
         for (name, seconds) in tiles {
@@ -200,11 +207,15 @@ fn best(limit: Duration, mut call: impl FnMut()) -> f64 {
     best
 }
 
-fn burn_device() -> (&'static str, Device) {
-    #[cfg(feature = "vulkan")]
-    return ("Burn on Vulkan", Device::vulkan(burn::tensor::DeviceKind::DefaultDevice));
-    #[cfg(all(feature = "metal", not(feature = "vulkan")))]
-    return ("Burn on Metal", Device::metal(burn::tensor::DeviceKind::DefaultDevice));
-    #[cfg(not(any(feature = "vulkan", feature = "metal")))]
-    ("Burn on Flex", Device::flex())
+/// Where Burn can run, by name.
+fn burn_devices() -> Vec<(&'static str, Device)> {
+    let gpus = [
+        #[cfg(feature = "cuda")]
+        ("CUDA", Device::cuda(0_usize)),
+        #[cfg(feature = "vulkan")]
+        ("Vulkan", Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "metal")]
+        ("Metal", Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+    ];
+    if gpus.is_empty() { vec![("Flex", Device::flex())] } else { gpus.into() }
 }

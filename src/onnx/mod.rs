@@ -85,7 +85,7 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     let mut graph = Graph::new(&model.weights);
     let (x, sigma) = (graph.input("x"), graph.input("sigma"));
     let score = match &model.card.architecture {
-        Architecture::UNet(sizes) => unet::score(&mut graph, sizes, &x, &sigma)?,
+        Architecture::UNet(sizes) => unet::score(&mut graph, sizes, options.batch, &x, &sigma)?,
         Architecture::RefineNet(_) => return Err(ExportError::Architecture("refinenet")),
     };
     graph.rename(&score, "score");

@@ -82,8 +82,6 @@ pub struct Attribute {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
-    #[prost(bytes = "vec", optional, tag = "4")]
-    pub s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, optional, tag = "20")]
@@ -204,11 +202,6 @@ impl Attribute {
     /// A whole number.
     pub fn int(name: &str, value: i64) -> Self {
         Self { i: Some(value), ..Self::new(name, 2) }
-    }
-
-    /// A word.
-    pub fn string(name: &str, value: &str) -> Self {
-        Self { s: Some(value.into()), ..Self::new(name, 3) }
     }
 
     /// Whole numbers.

@@ -2,13 +2,14 @@
 //!
 //! Where ONNX has one operator for several of ours, that is used. Folding `r × r` pixels into
 //! channels before a k × k convolution is one convolution of k r × k r pixels and stride r, with
-//! the same weights in another order; unfolding is `DepthToSpace`. Group normalisation is instance
+//! the same weights in another order; unfolding turns axes, as some runtimes have no `DepthToSpace`.
+//! Group normalisation is instance
 //! normalisation of reshaped groups: runtimes have a kernel for that, and decompose ONNX's own
 //! `GroupNormalization`.
 
-use super::ExportError;
 use super::graph::{Graph, Value};
 use super::proto::Attribute;
+use super::{Batch, ExportError};
 use crate::net::UNetDescription;
 use crate::net::precondition::frequencies;
 
@@ -19,6 +20,7 @@ const EPSILON: f32 = 1e-5;
 pub fn score(
     graph: &mut Graph<'_>,
     sizes: &UNetDescription,
+    batch: Batch,
     x: &Value,
     sigma: &Value,
 ) -> Result<Value, ExportError> {
@@ -34,7 +36,11 @@ pub fn score(
     let root = graph.op(name, "Sqrt", &[&variance], &[]);
     let input = graph.op(name, "Div", &[&centred, &root], &[]);
 
-    let raw = Network { graph, sizes }.raw(input, sigma)?;
+    let batch = match batch {
+        Batch::Fixed(n) => n as i64,
+        Batch::Dynamic => 0,
+    };
+    let raw = Network { graph, sizes, batch }.raw(input, sigma)?;
 
     let divisor = graph.op(name, "Mul", &[&column, &root], &[]);
     let factor = graph.op(name, "Div", &[&deviation, &divisor], &[]);
@@ -56,6 +62,8 @@ struct Maps {
 struct Network<'g, 'w> {
     graph: &'g mut Graph<'w>,
     sizes: &'g UNetDescription,
+    /// How `Reshape` is told of N: 0, for "as it was", where it is not known.
+    batch: i64,
 }
 
 impl Network<'_, '_> {
@@ -173,7 +181,7 @@ impl Network<'_, '_> {
         let qkv = self.conv(&format!("{name}.qkv"), &h)?.value;
 
         let (heads, size) = (self.sizes.heads as i64, x.channels / self.sizes.heads);
-        let qkv = self.graph.reshape(name, &qkv, &[0, 3 * heads, size as i64, -1]);
+        let qkv = self.graph.reshape(name, &qkv, &[self.batch, 3 * heads, size as i64, -1]);
         let thirds = self.graph.integers(&[heads; 3]);
         let axis = [Attribute::int("axis", 1)];
         let [q, k, v] = self.graph.op_many(name, "Split", &[&qkv, &thirds], &axis);
@@ -239,11 +247,14 @@ impl Network<'_, '_> {
         if r == 1 {
             return Ok(x);
         }
-        // CRD: a channel's squares are neighbours, as in our folded channels.
-        let attributes = [Attribute::int("blocksize", r as i64), Attribute::string("mode", "CRD")];
-        let value = self.graph.op(name, "DepthToSpace", &[&x.value], &attributes);
-        let channels = x.channels / (r * r);
-        Ok(Maps { value, channels, height: x.height * r, width: x.width * r })
+        let (height, width) = (x.height as i64, x.width as i64);
+        let (channels, side) = (x.channels / (r * r), r as i64);
+        let apart = [self.batch, channels as i64, side, side, height, width];
+        let value = self.graph.reshape(name, &x.value, &apart);
+        let value = self.graph.transpose(name, &value, &[0, 1, 4, 2, 5, 3]);
+        let unfolded = Maps { value, channels, height: x.height * r, width: x.width * r };
+        let value = self.reshape_like(name, &unfolded.value, &unfolded);
+        Ok(Maps { value, ..unfolded })
     }
 
     /// Group normalisation with a factor and a summand for each channel.
@@ -262,7 +273,7 @@ impl Network<'_, '_> {
         let groups = self.sizes.groups;
         let one = self.graph.floats("norm.ones", &[groups], &vec![1.0; groups]);
         let zero = self.graph.floats("norm.zeros", &[groups], &vec![0.0; groups]);
-        let grouped = self.graph.reshape(name, &x.value, &[0, groups as i64, -1]);
+        let grouped = self.graph.reshape(name, &x.value, &[self.batch, groups as i64, -1]);
         let epsilon = [Attribute::float("epsilon", EPSILON)];
         let inputs = [&grouped, &one, &zero];
         let normal = self.graph.op(name, "InstanceNormalization", &inputs, &epsilon);
@@ -291,6 +302,6 @@ impl Network<'_, '_> {
 
     fn reshape_like(&mut self, name: &str, x: &Value, like: &Maps) -> Value {
         let [c, h, w] = [like.channels, like.height, like.width].map(|size| size as i64);
-        self.graph.reshape(name, x, &[0, c, h, w])
+        self.graph.reshape(name, x, &[self.batch, c, h, w])
     }
 }

@@ -25,7 +25,7 @@ import { compare, warm } from "./warm.js";
  *
  * @typedef {object} EngineOptions what `load` of an adapter needs
  * @property {string} name
- * @property {"ncsn" | "onnxruntime"} kind the adapter's file
+ * @property {"ncsn" | "onnxruntime" | "jax"} kind the adapter's file
  */
 
 const bench = { lines: /** @type {string[]} */ ([]), done: false, error: "", result: /** @type {unknown} */ (null) };

@@ -38,29 +38,30 @@ enum Adapter {
         models: BTreeMap<usize, String>,
         picture: [usize; 3],
     },
+    Jax {
+        models: BTreeMap<usize, String>,
+        picture: [usize; 3],
+    },
 }
 
 /// Every engine: ours first.
-pub fn all(
-    dist: &Path,
-    node_modules: &Path,
-    picture: Picture,
-    batches: &[usize],
-) -> Result<Vec<Engine>> {
+pub fn all(dist: &Path, picture: Picture, batches: &[usize]) -> Result<Vec<Engine>> {
     let mut engines = ours(dist)?;
-    let peer = |name: &str, script: &str, provider| Engine {
-        name: name.into(),
-        adapter: Adapter::OnnxRuntime {
-            script: address(NODE_MODULES, format_args!("onnxruntime-web/dist/{script}")),
-            provider,
-            models: batches.iter().map(|&b| (b, address(WORK, format_args!("{b}.onnx")))).collect(),
-            picture: [picture.channels, picture.height, picture.width],
-        },
+    let models: BTreeMap<usize, String> =
+        batches.iter().map(|&b| (b, address(WORK, format_args!("{b}.onnx")))).collect();
+    let picture = [picture.channels, picture.height, picture.width];
+    let onnxruntime = |script: &str, provider| Adapter::OnnxRuntime {
+        script: address(NODE_MODULES, format_args!("onnxruntime-web/dist/{script}")),
+        provider,
+        models: models.clone(),
+        picture,
     };
-    if node_modules.join("onnxruntime-web").is_dir() {
-        engines.push(peer(PEER, "ort.webgpu.bundle.min.mjs", "webgpu"));
-        engines.push(peer("ort-wasm", "ort.wasm.bundle.min.mjs", "wasm"));
-    }
+    let peers = [
+        (PEER, onnxruntime("ort.webgpu.bundle.min.mjs", "webgpu")),
+        ("ort-wasm", onnxruntime("ort.wasm.bundle.min.mjs", "wasm")),
+        ("jax-webgpu", Adapter::Jax { models: models.clone(), picture }),
+    ];
+    engines.extend(peers.map(|(name, adapter)| Engine { name: name.into(), adapter }));
     Ok(engines)
 }
 

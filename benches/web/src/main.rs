@@ -97,7 +97,7 @@ async fn main() -> Result<()> {
     }
 
     let picture = model.card.architecture.picture();
-    let all = engines::all(&arguments.dist, &arguments.node_modules, picture, &one_and_all)?;
+    let all = engines::all(&arguments.dist, picture, &one_and_all)?;
     let engines = chosen(all, &arguments.engines)?;
     let adapter = match arguments.adapter {
         AdapterName::Swiftshader => Adapter::SwiftShader,

@@ -6,7 +6,10 @@ mod web;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{page, workspace::Workspace};
+use crate::{
+    page,
+    workspace::{Workspace, step},
+};
 
 /// Each is a program of its own, so that this one stays quick to compile, and reads its own
 /// arguments.
@@ -21,6 +24,15 @@ pub enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// The fused kernels on this machine's GPU, against Burn and a large product of matrices
+    Gpu {
+        /// Where Burn runs beside them, of `cuda`, `vulkan` and `metal`; without it on the CPU
+        #[arg(long)]
+        features: Option<String>,
+        /// What the benchmark itself takes, after `--`: `-- --batches 1,16 --json`
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
     /// How much of the page in `dist/` there is to download
     Size,
 }
@@ -30,6 +42,11 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Train(arguments) => train::run(workspace, arguments),
         Bench::Web { args } => web::run(workspace, args),
+        Bench::Gpu { features, args } => {
+            let mut cargo = workspace.cargo(["bench", "--quiet", "--bench", "gpu"])?;
+            cargo.args(features.iter().flat_map(|features| ["--features", features]));
+            step("time the kernels", cargo.arg("--").args(args))
+        }
         Bench::Size => page::sizes(workspace),
     }
 }

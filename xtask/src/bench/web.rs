@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What we are compared with, from npm.
-const ONNXRUNTIME: &str = "onnxruntime-web@1.30.0";
+const PEERS: [&str; 3] = ["onnxruntime-web@1.30.0", "@jax-js/jax@0.1.25", "@jax-js/onnx@0.1.2"];
 
 /// Runs `benches/web` with these arguments.
 pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
@@ -31,7 +31,8 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
 fn install_peers(workspace: &Workspace) -> Result<()> {
     let folder = workspace.bench_peers();
     let mark = folder.join("installed");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == ONNXRUNTIME) {
+    let peers = PEERS.join(" ");
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == peers) {
         return Ok(());
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -44,7 +45,7 @@ fn install_peers(workspace: &Workspace) -> Result<()> {
             .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
             .arg("--prefix")
             .arg(&folder)
-            .arg(ONNXRUNTIME),
+            .args(PEERS),
     )?;
-    fs::write(&mark, ONNXRUNTIME).with_context(|| format!("cannot write {}", mark.display()))
+    fs::write(&mark, peers).with_context(|| format!("cannot write {}", mark.display()))
 }
