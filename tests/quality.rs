@@ -72,6 +72,7 @@ fn samples_are_measured_and_guided() {
         assert!(at.join("m.eval").join(name).metadata().expect(name).len() > 500, "{name}");
     }
     let card = read(&at.join("m.safetensors")).card;
+    let trained = card.ladder();
     let quality = card.quality.expect("written into the card");
     assert_eq!((quality.n, quality.nfe), (100, 20));
     assert!((quality.frechet - number("/denoised/frechet")).abs() < 1e-9);
@@ -87,13 +88,21 @@ fn samples_are_measured_and_guided() {
     let points = found["points"].as_array().expect("a table");
     let best = points.iter().map(|point| point["frechet"].as_f64().expect("a number"));
     let best = best.fold(f64::MAX, f64::min);
-    assert_eq!(points.len(), 6, "two samplers, one of them with churn, at two numbers");
+    assert_eq!(points.len(), 10, "two samplers in two and three variants, at two numbers");
+    let short = points.iter().filter(|point| point["name"] == "ancestral, short");
+    let ends =
+        short.map(|point| (&point["settings"]["sigma_max"], &point["settings"]["sigma_min"]));
+    let within =
+        |(max, min): (&Value, &Value)| max.as_f64() < Some(20.0) && min.as_f64() > Some(0.01);
+    assert!(ends.map(within).eq([true; 2]), "{points:?}");
     assert_eq!(found["best"]["frechet"].as_f64(), Some(best));
     assert!(found["fast"]["frechet"].as_f64() <= Some(1.1 * best));
     let card = read(&at.join("m.safetensors")).card;
     let nfe = |settings: ncsn::sample::Settings| settings.program().expect("possible").nfe();
     assert_eq!(Some(nfe(card.sampler) as u64), found["fast"]["nfe"].as_u64());
     assert_eq!(card.best.map(|best| nfe(best) as u64), found["best"]["nfe"].as_u64());
+    // Whatever samplers do with it, the network knows what it was trained for.
+    assert_eq!(card.ladder(), trained);
 
     // Guided.
     let classifier = [&quick[..], &["--classifier", "--out", "c.safetensors"]].concat();

@@ -209,13 +209,15 @@ fn best(limit: Duration, mut call: impl FnMut()) -> f64 {
 
 /// Where Burn can run, by name.
 fn burn_devices() -> Vec<(&'static str, Device)> {
-    let gpus = [
+    let devices = [
         #[cfg(feature = "cuda")]
         ("CUDA", Device::cuda(0_usize)),
         #[cfg(feature = "vulkan")]
         ("Vulkan", Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
         #[cfg(feature = "metal")]
         ("Metal", Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(not(any(feature = "cuda", feature = "vulkan", feature = "metal")))]
+        ("Flex", Device::flex()),
     ];
-    if gpus.is_empty() { vec![("Flex", Device::flex())] } else { gpus.into() }
+    devices.into()
 }

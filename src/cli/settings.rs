@@ -16,6 +16,12 @@ pub struct SettingArgs {
     /// Which sampler; the model recommends one, and the settings below.
     #[arg(long)]
     sampler: Option<Sampler>,
+    /// σ₁, the noise level that sampling begins at.
+    #[arg(long)]
+    sigma_max: Option<f32>,
+    /// σ_L, the last noise level.
+    #[arg(long)]
+    sigma_min: Option<f32>,
     /// L, the number of noise levels.
     #[arg(long)]
     levels: Option<usize>,
@@ -65,6 +71,8 @@ impl SettingArgs {
             ),
         };
         settings.sampler = self.sampler.unwrap_or(settings.sampler);
+        settings.ladder.sigma_max = self.sigma_max.unwrap_or(settings.ladder.sigma_max);
+        settings.ladder.sigma_min = self.sigma_min.unwrap_or(settings.ladder.sigma_min);
         settings.ladder.levels = self.levels.unwrap_or(settings.ladder.levels);
         settings.steps_each = self.steps_each.unwrap_or(settings.steps_each);
         settings.step_lr = self.step_lr.unwrap_or(settings.step_lr);

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use super::eval::presets::preset;
+use super::eval::presets::{Variant, preset};
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::Ladder;
 use crate::random::Key;
@@ -49,7 +49,9 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
         Settings { ladder, ..Settings::recommended(ladder.sigma_max, ladder.sigma_min) };
     for sampler in Sampler::ALL {
         for nfe in [10, 20, 50, 100, 1000] {
-            let Some(settings) = preset(sampler, false, nfe, recommended) else { continue };
+            let Some(settings) = preset(sampler, Variant::default(), nfe, recommended) else {
+                continue;
+            };
             let program = settings.program()?;
             let samples = points(host::run(&program, &density, seed, n));
             row(sampler.name(), program.nfe().to_string(), &samples);

@@ -88,6 +88,10 @@ pub struct Training {
     pub steps: u64,
     /// Pictures seen, counting every time.
     pub examples: u64,
+    /// The largest and the smallest noise level that it was trained for, where that was noted:
+    /// samplers may keep within them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sigmas: Option<(f32, f32)>,
     /// The decay of the moving average whose weights these are.
     pub ema_decay: f64,
     /// λ(σ).
@@ -105,10 +109,13 @@ impl Card {
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
 
-    /// The noise levels that the network knows: its own, or as many between the same ends as samplers
-    /// begin with.
+    /// The noise levels that the network knows: its own, or as many between the ends that it was
+    /// trained for, or else is sampled between, as samplers begin with.
     pub fn ladder(&self) -> Ladder {
-        let between = Ladder { levels: Settings::LEVELS, ..self.sampler.ladder };
+        let Ladder { sigma_max, sigma_min, .. } = self.sampler.ladder;
+        let trained = self.training.as_ref().and_then(|training| training.sigmas);
+        let (sigma_max, sigma_min) = trained.unwrap_or((sigma_max, sigma_min));
+        let between = Ladder { sigma_max, sigma_min, levels: Settings::LEVELS };
         self.architecture.ladder().unwrap_or(between)
     }
 }

@@ -62,6 +62,7 @@ pub fn model() -> ModelFile {
         from: None,
         steps: 0,
         examples: 0,
+        sigmas: None,
         ema_decay: 0.0,
         weighting: Weighting::Edm,
         seconds: 0.0,

@@ -8,15 +8,59 @@ use crate::sample::{Sampler, Settings};
 /// The numbers of evaluations.
 pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 
+/// How a sampler is tried.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Variant {
+    /// With churn.
+    pub churned: bool,
+    /// On the middle of the ladder: where the noise is still all that one sees there is little to
+    /// decide, and what the last levels take off the final denoising takes off as well, so that a few
+    /// evaluations are better spent in between.
+    pub short: bool,
+}
+
+impl Variant {
+    /// The parts of σ₁ and of σ_L that a short ladder is between.
+    const SHORT: [f32; 2] = [0.4, 10.0];
+
+    /// Those of a sampler, the plain one first. A short ladder is for those that fresh noise rids of
+    /// their mistakes.
+    pub fn of(sampler: Sampler) -> &'static [Self] {
+        const PLAIN: Variant = Variant { churned: false, short: false };
+        const CHURNED: Variant = Variant { churned: true, short: false };
+        match sampler {
+            Sampler::Heun => &[PLAIN, CHURNED, Variant { short: true, ..CHURNED }],
+            Sampler::Ancestral => &[PLAIN, Variant { short: true, ..PLAIN }],
+            _ => &[PLAIN],
+        }
+    }
+
+    /// The name of a sampler that is tried so.
+    pub fn name(self, sampler: Sampler) -> String {
+        let churned = if self.churned { ", churned" } else { "" };
+        let short = if self.short { ", short" } else { "" };
+        [sampler.name(), churned, short].concat()
+    }
+}
+
 /// A sampler with everything that goes with so many evaluations, or a few less; none where that is
 /// too few for it. What has no rule of its own is as the model recommends it.
 pub fn preset(
     sampler: Sampler,
-    churned: bool,
+    Variant { churned, short }: Variant,
     nfe: usize,
     recommended: Settings,
 ) -> Option<Settings> {
-    let Settings { ladder, .. } = recommended;
+    let Settings { mut ladder, .. } = recommended;
+    if short {
+        let [highest, lowest] = Variant::SHORT;
+        let (sigma_max, sigma_min) = (highest * ladder.sigma_max, lowest * ladder.sigma_min);
+        ladder = Ladder {
+            sigma_max: three_digits(sigma_max.max(sigma_min)),
+            sigma_min: three_digits(sigma_min.min(sigma_max)),
+            ..ladder
+        };
+    }
     // Langevin's step is the one that ends with the right variance (NCSNv2, technique 4).
     let langevin_steps = if nfe < 100 { 1 } else { 3 };
     let (levels, steps_each) = match sampler {
@@ -52,12 +96,17 @@ mod tests {
         for sampler in Sampler::ALL {
             for nfe in NFE {
                 let recommended = Settings::recommended(20.0, 0.01);
-                let Some(settings) = preset(sampler, false, nfe, recommended) else {
-                    assert!(nfe < 5, "{sampler:?} with {nfe}");
-                    continue;
-                };
-                let taken = settings.program().expect("possible").nfe();
-                assert!(taken <= nfe && taken + 3 > nfe, "{sampler:?} takes {taken} for {nfe}");
+                for &variant in Variant::of(sampler) {
+                    let Some(settings) = preset(sampler, variant, nfe, recommended) else {
+                        assert!(nfe < 5, "{sampler:?} with {nfe}");
+                        continue;
+                    };
+                    let taken = settings.program().expect("possible").nfe();
+                    assert!(taken <= nfe && taken + 3 > nfe, "{sampler:?} takes {taken} for {nfe}");
+                    let Ladder { sigma_max, sigma_min, .. } = settings.ladder;
+                    let ends = if variant.short { (8.0, 0.1) } else { (20.0, 0.01) };
+                    assert_eq!((sigma_max, sigma_min), ends);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::presets::preset;
+use super::presets::{Variant, preset};
 use super::{Looked, Session, plot};
 use crate::data::DataSet;
 use crate::eval::{Mmd, Reference};
@@ -42,7 +42,10 @@ const NEARLY: f64 = 1.1;
 
 pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let arguments = session.arguments;
-    let recommended = session.model.card.sampler;
+    let card = &session.model.card;
+    let recommended = Settings { ladder: card.ladder(), ..card.sampler };
+    // Such a network is asked at the very levels that it knows.
+    let has_levels = card.architecture.ladder().is_some();
     let samplers: Vec<Sampler> = match &arguments.samplers[..] {
         [] => Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin).collect(),
         chosen => chosen.to_vec(),
@@ -64,16 +67,16 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     // The cheap ones first: there is something to see soon.
     for &nfe in &arguments.nfe {
         for &sampler in &samplers {
-            for churned in [false, true] {
-                if churned && sampler != Sampler::Heun {
+            for &variant in Variant::of(sampler) {
+                if variant.short && has_levels {
                     continue;
                 }
-                let Some(settings) = preset(sampler, churned, nfe, recommended) else { continue };
+                let Some(settings) = preset(sampler, variant, nfe, recommended) else { continue };
                 let program = settings.program()?;
                 let nfe = program.nfe();
                 let [pictures] = session.draw(&engine, &program, [nfe])?;
                 let measured = reference.measure(&pictures);
-                let name = [sampler.name(), if churned { ", churned" } else { "" }].concat();
+                let name = variant.name(sampler);
                 println!(
                     "{name:<22}{nfe:>6}{:>11.3}{:>9.1}{:>11.3}{:>8.3}",
                     measured.frechet,

@@ -174,6 +174,7 @@ impl Run {
             from: options.from,
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
+            sigmas: Some((options.sigma_max, options.sigma_min)),
             ema_decay: options.ema_decay,
             weighting: options.weighting,
             seconds: trainer.seconds(),
