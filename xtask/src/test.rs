@@ -21,7 +21,9 @@ const WASM: [&str; 2] = Engine::Reference.flags();
 /// The crate, and what is around it. Together they would have other features than the crate alone,
 /// and Burn, minutes of work, would be compiled for the tests and once more for `train`.
 const CRATE: &[&str] = &["--release", "--package=ncsn"];
-const TOOLS: &[&str] = &["--release", "--package=xtask", "--package=bench-web"];
+const XTASK: &[&str] = &["--release", "--package=xtask"];
+/// The browser's benchmark, which is compiled in a folder of its own.
+const BENCH: &[&str] = &["--release", "--package=bench-web"];
 /// What makes the built page smaller, as `build` compiles it.
 const SHRINK: &[&str] = &["--profile=quick", "--package=shrink"];
 /// The tests of the built page.
@@ -38,7 +40,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tools::install(workspace)?;
 
     step("formatting", &mut workspace.cargo(["fmt", "--all", "--check"])?)?;
-    for packages in [CRATE, TOOLS, SHRINK, PAGE] {
+    for packages in [CRATE, XTASK, BENCH, SHRINK, PAGE] {
         let mut clippy = workspace.cargo(["clippy", "--all-targets"])?;
         step("lints, native", clippy.args(packages).args(["--", "-D", "warnings"]))?;
     }
@@ -50,9 +52,12 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(WASM)
             .args(["--", "-D", "warnings"]),
     )?;
-    for packages in [CRATE, TOOLS, SHRINK] {
+    for packages in [CRATE, XTASK, SHRINK] {
         step("tests, native", workspace.cargo(["test"])?.args(packages))?;
     }
+    let mut bench = workspace.cargo(["test"])?;
+    bench.args(BENCH).env("CARGO_TARGET_DIR", workspace.bench_target());
+    step("tests, native", &mut bench)?;
     step(
         "tests, browser",
         workspace

@@ -53,6 +53,13 @@ impl Workspace {
         own.unwrap_or_else(|| self.cache.join("target"))
     }
 
+    /// Where the browser's benchmark is compiled, whose `ncsn` has other features than everybody
+    /// else's. Cargo gives a library that is a `cdylib` too no hash in its file's name: in one folder
+    /// the one would take the other's place, and neither would be built anew.
+    pub fn bench_target(&self) -> PathBuf {
+        self.target().join("bench-web")
+    }
+
     /// Where npm puts the runtimes that benchmarks compare with.
     pub fn bench_peers(&self) -> PathBuf {
         self.cache.join("bench-peers")
