@@ -457,8 +457,8 @@ fn steps_and_restarts_allocate_no_memory() {
     let base = common::settings();
     let ladder = Ladder { levels: 300, ..base.ladder };
     let sampler = Sampler::PredictorCorrector;
-    let long = Settings { sampler, ladder, steps_each: 9, ..base }.program().expect("possible");
-    assert!(long.nfe() > 2500);
+    let long = Settings { sampler, ladder, steps_each: 33, ..base }.program().expect("possible");
+    assert!(long.nfe() > 10_000);
     let allocated = || {
         block_on(gpu.idle()).expect("healthy");
         let report = gpu.device().generate_allocator_report().expect("this backend counts");
