@@ -3,9 +3,8 @@
 //! Where ONNX has one operator for several of ours, that is used. Folding `r × r` pixels into
 //! channels before a k × k convolution is one convolution of k r × k r pixels and stride r, with
 //! the same weights in another order; unfolding turns axes, as some runtimes have no `DepthToSpace`.
-//! Group normalisation is instance
-//! normalisation of reshaped groups: runtimes have a kernel for that, and decompose ONNX's own
-//! `GroupNormalization`.
+//! Group normalisation is instance normalisation of reshaped groups: runtimes have a kernel for
+//! that, and decompose ONNX's own `GroupNormalization`.
 
 use super::graph::{Graph, Value};
 use super::proto::Attribute;
