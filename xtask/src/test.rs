@@ -55,9 +55,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     for packages in [CRATE, XTASK, SHRINK] {
         step("tests, native", workspace.cargo(["test"])?.args(packages))?;
     }
-    let mut bench = workspace.cargo(["test"])?;
-    bench.args(BENCH).env("CARGO_TARGET_DIR", workspace.bench_target());
-    step("tests, native", &mut bench)?;
+    step("tests, native", workspace.bench_cargo(["test"])?.args(BENCH))?;
     step(
         "tests, browser",
         workspace

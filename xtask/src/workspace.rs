@@ -53,13 +53,6 @@ impl Workspace {
         own.unwrap_or_else(|| self.cache.join("target"))
     }
 
-    /// Where the browser's benchmark is compiled, whose `ncsn` has other features than everybody
-    /// else's. Cargo gives a library that is a `cdylib` too no hash in its file's name: in one folder
-    /// the one would take the other's place, and neither would be built anew.
-    pub fn bench_target(&self) -> PathBuf {
-        self.target().join("bench-web")
-    }
-
     /// Where npm puts the runtimes that benchmarks compare with.
     pub fn bench_peers(&self) -> PathBuf {
         self.cache.join("bench-peers")
@@ -86,6 +79,16 @@ impl Workspace {
     pub fn cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Command> {
         let mut command = self.command("cargo")?;
         command.args(args);
+        Ok(command)
+    }
+
+    /// `cargo` with these arguments for the browser's benchmark, whose `ncsn` has other features than
+    /// everybody else's, into a target folder of its own. Cargo gives a library that is a `cdylib` too
+    /// no hash in its file's name: in one folder the one would take the other's place, and neither
+    /// would be built anew.
+    pub fn bench_cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Command> {
+        let mut command = self.cargo(args)?;
+        command.env("CARGO_TARGET_DIR", self.target().join("bench-web"));
         Ok(command)
     }
 

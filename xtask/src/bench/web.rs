@@ -15,8 +15,7 @@ const PEERS: [&str; 3] = ["onnxruntime-web@1.30.0", "@jax-js/jax@0.1.25", "@jax-
 /// Runs `benches/web` with these arguments.
 pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let mut bench =
-        workspace.cargo(["run", "--quiet", "--release", "--package", "bench-web", "--"])?;
-    bench.env("CARGO_TARGET_DIR", workspace.bench_target());
+        workspace.bench_cargo(["run", "--quiet", "--release", "--package", "bench-web", "--"])?;
     let peers = workspace.bench_peers();
     bench.arg("--node-modules").arg(peers.join("node_modules")).args(args);
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
