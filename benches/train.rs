@@ -37,6 +37,7 @@ mod bench {
         let options = Options {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
             from: None,
+            autoguidance: None,
             seed: 0,
             steps: 1000,
             batch,

@@ -3,16 +3,19 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::likelihood::NetworkSlope;
 use ncsn::loss::dsm;
 use ncsn::model_file::ModelFile;
-use ncsn::net::{Architecture, Network, weights};
+use ncsn::net::{Architecture, Network, Preconditioning, UNetDescription, weights};
 use ncsn::random::Key;
 use ncsn::sample::edm::Churn;
+use ncsn::sample::guide::Autoguide;
 use ncsn::sample::steering::{End, Path};
 use ncsn::sample::{
-    Chain, Observation, Program, Sampler, Settings, Start, Steering, Step, Update, host,
+    Chain, Observation, Program, Sampler, Settings, Start, Steering, Step, Strength, Update, host,
 };
 use ncsn::score::{Score, Slope};
 use ncsn::toy::GaussianMixture;
@@ -80,6 +83,50 @@ fn a_silent_network_runs_the_chains_of_a_gaussian() {
             let difference = difference(&found, &reference);
             assert!(difference < 1e-3, "{sampler:?}, seed {seed}: {difference}");
         }
+    }
+}
+
+/// Two silent networks are two Gaussians: guided from one by the other, a chain follows the sum of
+/// their scores that Karras et al. write down.
+#[test]
+fn an_autoguided_chain_follows_the_difference_of_two_scores() {
+    struct Guided([GaussianMixture; 2], Strength);
+    impl Score for Guided {
+        fn dimension(&self) -> usize {
+            64
+        }
+        fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
+            let Self([better, worse], Strength { weight, sigmas: [min, max] }) = self;
+            let mut away = vec![0.0; out.len()];
+            better.score(x, sigma, out);
+            worse.score(x, sigma, &mut away);
+            let guided = (*min..=*max).contains(&sigma);
+            for (out, away) in out.iter_mut().zip(away).filter(|_| guided) {
+                *out = weight * *out + (1.0 - weight) * away;
+            }
+        }
+    }
+    let Architecture::UNet(tiny) = common::tiny() else { panic!("the tiny model is a U-Net") };
+    let scale = Preconditioning { mean: 0.3, deviation: 0.4 };
+    let wide = Architecture::UNet(UNetDescription { preconditioning: scale, ..tiny });
+    let device = Device::flex();
+    let network = |architecture| Network::new(architecture, &device).expect("possible");
+    let (better, worse) = (network(&common::tiny()), network(&wide));
+    let gaussians = [common::SCALE, scale]
+        .map(|scale| GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation));
+    // Some of the levels are guided.
+    let strength = Strength { weight: 1.7, sigmas: [0.1, 2.0] };
+    let guided = Guided(gaussians, strength);
+    for sampler in Sampler::ALL {
+        let program = Settings { sampler, ..common::settings() }.program().expect("possible");
+        let reference = host::run(&program, &guided, 7, 5);
+        let (picture, guide) = (wide.picture(), Autoguide { worse: worse.clone(), strength });
+        let chain = Chain::new(better.clone(), picture, program, 7, 0..5, &device);
+        let mut chain = chain.guided(Arc::new(guide));
+        while chain.step() {}
+        let found: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+        let difference = difference(&found, &reference);
+        assert!(difference < 1e-3, "{sampler:?}: {difference}");
     }
 }
 

@@ -8,6 +8,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use burn::tensor::{Device, Tensor, TensorData};
+use ncsn::net::{Network, weights};
+use ncsn::random::Key;
+use ncsn::sample::Strength;
+use ncsn::sample::guide::Autoguide;
+
 use cli::{fail, folder_with_bars, read, succeed, train, training};
 
 /// The pixels of [`write_half`]'s picture.
@@ -119,11 +125,7 @@ fn a_run_begins_with_a_models_weights() {
     let levels = ["--sigmas", "auto", "--steps", "40", "--warm-up", "5"];
     succeed(&mut train(at, &[&levels[..], &["--out", "a.safetensors"]].concat()));
     let from = ["--from", "a.safetensors", "--out", "b.safetensors"];
-    let run = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        command.current_dir(at).args(["--data", "bars", "--batch", "8"]).args(from).args(more);
-        command
-    };
+    let run = |more: &[&str]| train(at, &[&from[..], more].concat());
     // The first step of a long warm-up changes next to nothing.
     succeed(&mut run(&["--steps", "1", "--warm-up", "1000000"]));
     let [a, b] = ["a", "b"].map(|name| read(&at.join(name).with_extension("safetensors")));
@@ -141,6 +143,50 @@ fn a_run_begins_with_a_models_weights() {
 
     assert!(fail(&mut run(&["--widths", "8,16"])).contains("--from"));
     assert!(fail(&mut run(&["--size", "16", "--overwrite"])).contains("1 × 8 × 8"));
+}
+
+/// Autoguidance takes two networks to sample with, or one that has learned it: that one's score is
+/// nearer to the guided one than the model's it began with.
+#[test]
+fn one_network_learns_what_two_do() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &["--out", "better.safetensors", "--steps", "60", "--warm-up", "5"]));
+    succeed(&mut train(at, &["--out", "worse.safetensors", "--steps", "20", "--warm-up", "5"]));
+    let strength = Strength { weight: 2.0, sigmas: [0.0, 4.0] };
+    let both = ["--from", "better.safetensors", "--autoguide", "worse.safetensors"];
+    let both = [&both[..], &["--autoguide-max", "4"]].concat();
+    let run =
+        [&both[..], &["--out", "one.safetensors", "--steps", "60", "--warm-up", "5"]].concat();
+    succeed(&mut train(at, &run));
+    let learned = training(&at.join("one.safetensors")).autoguidance.expect("noted");
+    assert_eq!((learned.strength, &*learned.away_from), (strength, "worse, 160 pictures of bars"));
+
+    let device = Device::flex();
+    let [better, worse, one] = ["better", "worse", "one"].map(|name| {
+        let model = read(&at.join(name).with_extension("safetensors"));
+        let network = Network::new(&model.card.architecture, &device).expect("possible");
+        weights::apply(network, model.weights, &device)
+    });
+    let guide = Autoguide { worse, strength };
+    for sigma in [0.1, 0.5, 2.0] {
+        let mut x = vec![0.0; 20 * 64];
+        Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
+        let x = Tensor::<4>::from_data(TensorData::new(x, [20, 1, 8, 8]), &device) * sigma + 0.1;
+        let score = better.score(x.clone(), &[sigma]);
+        let guided = score.clone() + guide.pull(&x, &[sigma], &score);
+        let error = |score: Tensor<4>| (score - guided.clone()).square().sum().into_scalar::<f32>();
+        let (before, after) = (error(score.clone()), error(one.score(x, &[sigma])));
+        assert!(after < 0.5 * before, "σ = {sigma}: {before}, and after learning {after}");
+    }
+
+    let mut sample = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    sample.current_dir(at).args(["sample", "--model", "better.safetensors", "-n", "2"]);
+    sample.args(["--levels", "3", "--autoguide"]);
+    assert!(succeed(sample.arg("worse.safetensors")).contains("Burn on cpu"));
+    let refused =
+        fail(&mut train(at, &[&both[..], &["--size", "8", "--autoguidance", "nan"]].concat()));
+    assert!(refused.contains("must be a number"), "{refused}");
 }
 
 /// Computing a batch in parts changes the order of sums, and nothing else.
@@ -207,30 +253,39 @@ fn a_dry_run_says_what_it_would_cost_and_writes_nothing() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
-/// Interrupted at a moment of chance, and resumed: the very weights of an uninterrupted run.
+/// Interrupted at a moment of chance, and resumed: the very weights of an uninterrupted run, also of
+/// one that learns from two models.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_weights() {
     let folder = folder_with_bars();
     let at = folder.path();
-    succeed(&mut train(at, &["--out", "whole.safetensors", "--steps", "400"]));
+    for out in ["better.safetensors", "worse.safetensors"] {
+        succeed(&mut train(at, &["--out", out, "--steps", "2", "--seed", "5"]));
+    }
+    let autoguided = ["--from", "better.safetensors", "--autoguide", "worse.safetensors"];
+    for kind in [&[][..], &autoguided] {
+        let run = |out: &str| train(at, &[kind, &["--out", out, "--steps", "400"]].concat());
+        succeed(run("whole.safetensors").arg("--overwrite"));
 
-    let parts = ["--out", "parts.safetensors", "--steps", "400"];
-    let child = train(at, &parts).stdout(Stdio::piped()).spawn().expect("the program starts");
-    std::thread::sleep(Duration::from_millis(1500));
-    let pid = child.id().to_string();
-    Command::new("kill").args(["-INT", &pid]).status().expect("there is a kill");
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "Ctrl-C is a clean end: {output:?}");
-    let interrupted = training(&at.join("parts.safetensors")).steps;
-    assert!((1..400).contains(&interrupted), "interrupted at {interrupted}: too late to tell");
+        let mut parts = run("parts.safetensors");
+        let child = parts.arg("--overwrite").stdout(Stdio::piped()).spawn();
+        let child = child.expect("the program starts");
+        std::thread::sleep(Duration::from_millis(1500));
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-INT", &pid]).status().expect("there is a kill");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "Ctrl-C is a clean end: {output:?}");
+        let interrupted = training(&at.join("parts.safetensors")).steps;
+        assert!((1..400).contains(&interrupted), "interrupted at {interrupted}: too late to tell");
 
-    let said = succeed(&mut train(at, &["--out", "parts.safetensors", "--resume"]));
-    assert!(said.contains(&format!("step {interrupted} of 400")), "{said}");
-    let [whole, parts] =
-        ["whole.safetensors", "parts.safetensors"].map(|name| read(&at.join(name)));
-    assert_eq!(parts.card.training.as_ref().expect("trained here").steps, 400);
-    assert_eq!(whole.weights, parts.weights);
+        let said = succeed(&mut train(at, &["--out", "parts.safetensors", "--resume"]));
+        assert!(said.contains(&format!("step {interrupted} of 400")), "{said}");
+        let [whole, parts] =
+            ["whole.safetensors", "parts.safetensors"].map(|name| read(&at.join(name)));
+        assert_eq!(parts.card.training.as_ref().expect("trained here").steps, 400);
+        assert_eq!(whole.weights, parts.weights);
+    }
 }
 
 #[test]

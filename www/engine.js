@@ -30,7 +30,7 @@ import { Failure, download, panic } from "./failures.js";
  * @property {{ channels: number, height: number, width: number }} picture
  * @property {SamplerSettings} sampler what its trainer recommends
  * @property {number} parameters
- * @property {{ data: string, from?: string, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} [training]
+ * @property {{ data: string, from?: string, autoguidance?: { away_from: string, weight: number }, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} [training]
  * @property {string} [imported]
  * @property {string} licence
  */

@@ -104,6 +104,7 @@ function showCard(card) {
     ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
     ["Trained on", training?.data],
     ["Begun with", training?.from],
+    ["Guided", training?.autoguidance && `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`],
     ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
     ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
     ["Imported from", card.imported],

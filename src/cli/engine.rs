@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
+use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
 use super::device;
-use super::steer::Steer;
 use crate::fused::{self, Gpu};
 use crate::model_file::ModelFile;
 use crate::net::{Network, Picture, weights};
@@ -32,13 +32,13 @@ pub enum Engine {
         /// The network.
         network: Box<Network>,
         /// What it is on.
-        device: burn::tensor::Device,
+        device: Device,
         /// What it makes.
         picture: Picture,
         /// The device's name.
         name: String,
         /// What adds to its score.
-        guide: Option<Arc<dyn Guide>>,
+        guides: Vec<Arc<dyn Guide>>,
     },
 }
 
@@ -86,24 +86,21 @@ impl Engine {
         let network = Network::new(architecture, &device)?;
         let network = Box::new(weights::apply(network, model.weights, &device));
         let picture = architecture.picture();
-        Ok(Self::Burn { network, device, picture, name, guide: None })
+        Ok(Self::Burn { network, device, picture, name, guides: Vec::new() })
     }
 
-    /// The same, guided towards a class.
+    /// The same, also guided by what is made for its pictures on its device; `flag` asked for it.
     ///
     /// # Errors
-    /// Where the flags name a classifier that cannot be used, or an engine that cannot
-    /// differentiate one.
-    pub fn guided(mut self, steer: &Steer) -> anyhow::Result<Self> {
+    /// Where it cannot be made, or the engine has kernels for a network alone.
+    pub fn guided(
+        mut self,
+        flag: &str,
+        make: impl FnOnce(Picture, &Device) -> anyhow::Result<Arc<dyn Guide>>,
+    ) -> anyhow::Result<Self> {
         match &mut self {
-            Self::Burn { guide, device, picture, .. } => {
-                let class = steer.guide(*picture, device)?;
-                *guide = class.map(|class| Arc::new(class) as Arc<dyn Guide>);
-            }
-            Self::Fused(_) if steer.is_guided() => {
-                bail!("--class needs a classifier's gradient, which Burn has: --engine burn")
-            }
-            Self::Fused(_) => {}
+            Self::Burn { guides, device, picture, .. } => guides.push(make(*picture, device)?),
+            Self::Fused(_) => bail!("{flag} takes a second network, which Burn has: --engine burn"),
         }
         Ok(self)
     }
@@ -166,11 +163,11 @@ impl Engine {
                     at(index, block_on(chain.noisy())?);
                 }
             }
-            Self::Burn { network, device, picture, guide, .. } => {
+            Self::Burn { network, device, picture, guides, .. } => {
                 let network = Network::clone(network);
                 let mut chain =
                     Chain::steered(network, *picture, program, steering, seed, chains, device)?;
-                if let Some(guide) = guide {
+                for guide in guides {
                     chain = chain.guided(Arc::clone(guide));
                 }
                 for (index, &stop) in stops.iter().enumerate() {

@@ -57,7 +57,8 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     let (n, d) = (arguments.n.min(pictures.len()), picture.dimension());
     ensure!(n >= 2, "at least two pictures are needed to tell an error");
 
-    let ladder = model.card.sampler.ladder;
+    let ladder = model.card.ladder();
+    let guided = model.card.training.as_ref().is_some_and(|t| t.autoguidance.is_some());
     let sigma_min = arguments.sigma_min.unwrap_or(ladder.sigma_min);
     let ladder = Ladder { sigma_min, levels: arguments.levels, ..ladder };
     ladder.check()?;
@@ -90,5 +91,10 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         "uniformly dequantised, at σ = {sigma_min}; {} evaluations of the score and its slope",
         2 * (sigmas.len() - 1)
     );
+    if guided {
+        println!(
+            "the model's score is an autoguided one: that of a sharper density than the pictures'"
+        );
+    }
     Ok(())
 }

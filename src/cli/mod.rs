@@ -1,5 +1,6 @@
 //! The two command-line programs, `train` and `ncsn`.
 
+pub mod autoguide;
 pub mod classifiers;
 pub mod device;
 pub mod engine;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
+use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
 use super::settings::SettingArgs;
 use super::steer::{Steer, Steered};
@@ -36,6 +37,8 @@ pub struct Sample {
     #[arg(long)]
     device: Option<String>,
     #[command(flatten)]
+    autoguide: AutoguideArgs,
+    #[command(flatten)]
     steer: Steer,
 }
 
@@ -60,9 +63,11 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     };
     let seed = seed.unwrap_or(arguments.seed);
     let device = arguments.device.as_deref();
-    let choice = arguments.engine.or(arguments.steer.is_guided().then_some(Choice::Burn));
+    let Sample { steer, autoguide, .. } = arguments;
+    let guided = steer.is_guided() || autoguide.is_guided();
+    let choice = arguments.engine.or(guided.then_some(Choice::Burn));
     let engine = Engine::new(choice, device, model)?;
-    let engine = engine.guided(&arguments.steer)?;
+    let engine = autoguide.guide(steer.guide(engine)?)?;
 
     let Sample { n, batch, .. } = *arguments;
     let work = Work { program: &program, steering: &steering, seed, n, batch };

@@ -1,11 +1,11 @@
 //! The flags of `ncsn sample` that steer it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{bail, ensure};
 
-use burn::tensor::Device;
-
+use super::engine::Engine;
 use super::{classifiers, picture};
 use crate::classifier::ClassGuide;
 use crate::net::Picture;
@@ -69,23 +69,26 @@ impl Steer {
         self.interpolate.is_some()
     }
 
-    /// The guide towards the class that the flags name; none where they name none.
+    /// Guides an engine towards the class that the flags name, where they do.
     ///
     /// # Errors
-    /// Where the classifier cannot be read, is for other pictures, or knows no such class.
-    pub fn guide(&self, shape: Picture, device: &Device) -> anyhow::Result<Option<ClassGuide>> {
-        let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(None) };
+    /// Where the classifier cannot be read, is for other pictures, or knows no such class, and where
+    /// the engine cannot differentiate one.
+    pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
+        let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(engine) };
         ensure!(self.guidance.is_finite(), "--guidance must be a number");
-        let file = classifiers::open(path)?;
-        let found = file.card.description.picture;
-        ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
-        let classes = &file.card.classes;
-        let number = || class.parse().ok().filter(|&number| number < classes.len());
-        let label = classes.iter().position(|name| name == class).or_else(number);
-        let Some(label) = label else {
-            bail!("there is no class {class}; there are {}", classes.join(", "));
-        };
-        Ok(Some(ClassGuide::new(&file, label, self.guidance, device)?))
+        engine.guided("--class", |shape, device| {
+            let file = classifiers::open(path)?;
+            let found = file.card.description.picture;
+            ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
+            let classes = &file.card.classes;
+            let number = || class.parse().ok().filter(|&number| number < classes.len());
+            let label = classes.iter().position(|name| name == class).or_else(number);
+            let Some(label) = label else {
+                bail!("there is no class {class}; there are {}", classes.join(", "));
+            };
+            Ok(Arc::new(ClassGuide::new(&file, label, self.guidance, device)?))
+        })
     }
 
     /// Whether there is a class to guide towards.

@@ -18,7 +18,7 @@ use crate::loss::Weighting;
 use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError};
 use crate::noise::Ladder;
-use crate::sample::{Settings, SettingsError};
+use crate::sample::{Settings, SettingsError, Strength};
 
 /// What a model is, how it came about and how to sample it: JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,9 @@ pub struct Training {
     /// The model whose weights it began with, where it did not begin with drawn ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// Where it learned the score of that model guided away from a worse one's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoguidance: Option<Autoguided>,
     /// Optimiser steps, since then.
     pub steps: u64,
     /// Pictures seen, counting every time.
@@ -102,6 +105,17 @@ pub struct Training {
     pub device: String,
     /// Held-out `½ ‖σ s + z‖²` at each of a few σ: (σ, loss).
     pub held_out: Vec<(f32, f32)>,
+}
+
+/// Autoguidance that a network has learned: its score then is that of a sharper density than that of
+/// the pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Autoguided {
+    /// The worse model that it leads away from, in words.
+    pub away_from: String,
+    /// How strongly, and at which σ.
+    #[serde(flatten)]
+    pub strength: Strength,
 }
 
 impl Card {

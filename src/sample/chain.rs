@@ -24,7 +24,7 @@ pub struct Chain {
     program: Program,
     noise: Noise,
     observed: Option<Observed>,
-    guide: Option<Arc<dyn Guide>>,
+    guides: Vec<Arc<dyn Guide>>,
     /// The step whose noise was drawn last.
     last_noise: u32,
     state: State,
@@ -81,14 +81,15 @@ impl Chain {
     fn begin(network: Network, program: Program, noise: Noise, observed: Option<Observed>) -> Self {
         let state = State { done: 0, x: noise.start(program.start), previous: None };
         let last_noise = Program::START;
-        let mut chain = Self { network, program, noise, observed, guide: None, last_noise, state };
+        let guides = Vec::new();
+        let mut chain = Self { network, program, noise, observed, guides, last_noise, state };
         chain.observe();
         chain
     }
 
-    /// These chains with something that adds to the network's score.
+    /// These chains with something more that adds to the network's score.
     pub fn guided(mut self, guide: Arc<dyn Guide>) -> Self {
-        self.guide = Some(guide);
+        self.guides.push(guide);
         self
     }
 
@@ -155,13 +156,12 @@ impl Chain {
         true
     }
 
-    /// s(x, σ), with what a guide adds.
+    /// s(x, σ), with what guides add.
     fn score(&self, sigma: f32) -> Tensor<4> {
-        let score = self.network.score(self.state.x.clone(), &[sigma]);
-        match &self.guide {
-            Some(guide) => score + guide.pull(&self.state.x, sigma),
-            None => score,
-        }
+        let State { x, .. } = &self.state;
+        let score = self.network.score(x.clone(), &[sigma]);
+        let pulls = self.guides.iter().map(|guide| guide.pull(x, sigma, &score));
+        pulls.fold(score.clone(), |sum, pull| sum + pull)
     }
 
     /// Replaces the observed component of x by what was observed, at the present noise.

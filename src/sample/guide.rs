@@ -1,12 +1,50 @@
-//! Guidance: something else that knows a gradient adds it to the score.
+//! Guidance: something else that adds to the score.
 
 use std::fmt::Debug;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
+
+use super::Strength;
+use crate::net::Network;
 
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: whoever knows the second term
 /// steers chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
 pub trait Guide: Debug + Send + Sync {
-    /// What is added to the score of noisy pictures at a noise level: N × C × H × W, like `x`.
-    fn pull(&self, x: &Tensor<4>, sigma: f32) -> Tensor<4>;
+    /// What is added to the network's `score` of the noisy pictures `x` at a noise level:
+    /// N × C × H × W, like both.
+    fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4>;
+}
+
+/// Autoguidance: away from what a worse model of the same pictures would do (Karras et al.,
+/// *Guiding a Diffusion Model with a Bad Version of Itself*, 2024, section 4).
+///
+/// Trained for less long, or smaller, it makes the mistakes of the better one, and more of them: the
+/// difference of their scores leads away from both. Unlike a class it costs no variety while the
+/// weight is moderate.
+#[derive(Clone, Debug)]
+pub struct Autoguide {
+    /// The worse model, on the device of the chains.
+    pub worse: Network,
+    /// How strongly, and where.
+    pub strength: Strength,
+}
+
+impl Autoguide {
+    /// `(w − 1) (s(x, σ) − s₀(x, σ))`, for the `score` s of the better model at `x` and for one σ or
+    /// one for each picture: what its guided score has over it. N × C × H × W.
+    pub fn pull(&self, x: &Tensor<4>, sigmas: &[f32], score: &Tensor<4>) -> Tensor<4> {
+        let factors: Vec<f32> = sigmas.iter().map(|&sigma| self.strength.at(sigma)).collect();
+        if factors.iter().all(|&factor| factor == 0.0) {
+            return score.zeros_like();
+        }
+        let factors = TensorData::new(factors, [sigmas.len(), 1, 1, 1]);
+        let factors = Tensor::<4>::from_data(factors, &x.device());
+        (score.clone() - self.worse.score(x.clone(), sigmas)) * factors
+    }
+}
+
+impl Guide for Autoguide {
+    fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
+        self.pull(x, &[sigma], score)
+    }
 }

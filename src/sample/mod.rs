@@ -19,6 +19,7 @@ pub mod observation;
 pub mod program;
 pub mod settings;
 pub mod steering;
+pub mod strength;
 pub mod view;
 
 #[cfg(feature = "burn")]
@@ -29,4 +30,5 @@ pub use observation::Observation;
 pub use program::{Program, Start, Step, Update};
 pub use settings::{Sampler, Settings, SettingsError};
 pub use steering::Steering;
+pub use strength::Strength;
 pub use view::View;

@@ -1,7 +1,7 @@
 //! A training run on disk: everything that is needed to go on to the very same weights.
 //!
-//! A `.safetensors` container of three byte tensors (weights, their moving average, Adam's state,
-//! each as Burn writes it) with the rest as JSON in its metadata, and a checksum, so that a damaged
+//! A `.safetensors` container of byte tensors (weights, their moving average, Adam's state and, where
+//! a run has one, its teacher; each as Burn writes it) with the rest as JSON in its metadata, and a checksum, so that a damaged
 //! one is not mistaken for a whole one. How it comes to the disk is for [`super::Checkpoints`].
 
 use std::collections::HashMap;
@@ -26,6 +26,8 @@ pub struct Checkpoint {
     pub(super) weights: Bytes,
     pub(super) average: Bytes,
     pub(super) optimizer: Bytes,
+    /// The better and the worse model of an autoguided run.
+    pub(super) teacher: Option<[Bytes; 2]>,
 }
 
 /// Why a checkpoint cannot be read or written.
@@ -64,18 +66,20 @@ struct Header {
     seconds: f64,
 }
 
+/// The parts of every checkpoint, and those of an autoguided run's beside them.
 const NAMES: [&str; 3] = ["weights", "average", "optimizer"];
+const TEACHER: [&str; 2] = ["teacher", "worse"];
 
 impl Checkpoint {
     pub(super) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
-        let parts = [&self.weights, &self.average, &self.optimizer];
-        let Self { options, step, seconds, .. } = self;
+        let Self { options, step, seconds, weights, average, optimizer, teacher } = self;
+        let parts = [weights, average, optimizer].into_iter().chain(teacher.iter().flatten());
         let header = Header { options: options.clone(), step: *step, seconds: *seconds };
         let header = serde_json::to_string(&header)?;
-        let sum = checksum(&header, parts.map(|part| &part[..]));
+        let sum = checksum(&header, parts.clone().map(|part| &part[..]));
         let view = |part| TensorView::new(Dtype::U8, vec![<[u8]>::len(part)], part);
         let mut tensors = Vec::new();
-        for (name, part) in NAMES.into_iter().zip(parts) {
+        for (name, part) in NAMES.into_iter().chain(TEACHER).zip(parts) {
             tensors.push((name, view(&part[..]).map_err(std::io::Error::other)?));
         }
         let metadata =
@@ -100,23 +104,32 @@ impl Checkpoint {
         let header = entry("checkpoint").ok_or("it has no header")?;
         let sum = entry("checksum").ok_or("it has no checksum")?;
         let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-        let mut parts = [&[][..]; 3];
-        for (part, name) in parts.iter_mut().zip(NAMES) {
-            *part = file.tensor(name).map_err(|e| e.to_string())?.data();
-        }
-        if checksum(header, parts).to_string() != *sum {
+        let Header { options, step, seconds } =
+            serde_json::from_str(header).map_err(|e| e.to_string())?;
+        let part = |name| file.tensor(name).map(|part| part.data()).map_err(|e| e.to_string());
+        let [weights, average, optimizer] = NAMES.map(part);
+        let parts = [weights?, average?, optimizer?];
+        let teacher = match options.autoguidance {
+            Some(_) => {
+                let [better, worse] = TEACHER.map(part);
+                Some([better?, worse?])
+            }
+            None => None,
+        };
+        let all = parts.into_iter().chain(teacher.into_iter().flatten());
+        if checksum(header, all).to_string() != *sum {
             return Err("its checksum does not match".into());
         }
-        let header: Header = serde_json::from_str(header).map_err(|e| e.to_string())?;
-        let [weights, average, optimizer] = parts.map(|part| Bytes::from_bytes_vec(part.to_vec()));
-        let Header { options, step, seconds } = header;
-        Ok(Self { options, step, seconds, weights, average, optimizer })
+        let bytes = |part: &[u8]| Bytes::from_bytes_vec(part.to_vec());
+        let [weights, average, optimizer] = parts.map(bytes);
+        let teacher = teacher.map(|teacher| teacher.map(bytes));
+        Ok(Self { options, step, seconds, weights, average, optimizer, teacher })
     }
 }
 
-fn checksum(header: &str, parts: [&[u8]; 3]) -> u32 {
+fn checksum<'a>(header: &str, parts: impl Iterator<Item = &'a [u8]>) -> u32 {
     let mut crc = Crc::new();
     crc.update(header.as_bytes());
-    parts.iter().for_each(|part| crc.update(part));
+    parts.for_each(|part| crc.update(part));
     crc.sum()
 }

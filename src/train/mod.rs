@@ -13,6 +13,7 @@ mod options;
 mod precision;
 mod schedule;
 mod shards;
+mod teacher;
 mod trainer;
 
 pub use augment::Augmentation;
@@ -20,6 +21,6 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
 pub use classifier::{ClassifierOptions, train_classifier};
 pub use files::write_atomically;
-pub use options::{Options, OptionsError};
+pub use options::{Autoguidance, Options, OptionsError};
 pub use precision::Precision;
 pub use trainer::{TrainError, Trainer};

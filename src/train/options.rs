@@ -7,7 +7,7 @@ use super::{Augmentation, Precision, average, schedule};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::Ladder;
-use crate::sample::Settings;
+use crate::sample::{Settings, Strength};
 
 /// Everything that decides the weights a run ends with, beside the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,21 @@ pub struct Options {
     /// What is done to pictures before noise is added.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// What else than the score of the pictures is learned; see [`super::Trainer::autoguided`].
+    #[serde(default)]
+    pub autoguidance: Option<Autoguidance>,
+}
+
+/// The score of the model that a run began with, guided away from a worse model's
+/// ([`crate::sample::guide::Autoguide`]): what a run may learn instead of that of the pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Autoguidance {
+    /// The worse model's network.
+    pub worse: Architecture,
+    /// The worse model in words, for the card.
+    pub name: String,
+    /// How strongly, and where.
+    pub strength: Strength,
 }
 
 /// What checkpoints of runs that did not choose mean.
@@ -88,6 +103,22 @@ impl Options {
         for (name, value) in positive {
             if !value.is_finite() || value <= 0.0 {
                 return fail(format!("{name} must be positive, but is {value}"));
+            }
+        }
+        if let Some(Autoguidance { worse, strength, .. }) = &self.autoguidance {
+            worse.check().map_err(|e| OptionsError(e.to_string()))?;
+            let (found, picture) = (worse.picture(), self.architecture.picture());
+            if found != picture {
+                return fail(format!("the worse model makes {found}, the better one {picture}"));
+            }
+            let Strength { weight, sigmas: [min, max] } = *strength;
+            if !weight.is_finite() {
+                return fail(format!(
+                    "the weight of autoguidance must be a number, but is {weight}"
+                ));
+            }
+            if !(min <= max) {
+                return fail(format!("there is no σ from {min} to {max} to guide at"));
             }
         }
         if !(0.0..1.0).contains(&self.ema_decay) {

@@ -10,11 +10,12 @@ use thiserror::Error;
 
 use super::batch::Batch;
 use super::shards::Shards;
-use super::{Augmentation, Checkpoint, Options, average, clip};
+use super::teacher::Teacher;
+use super::{Augmentation, Autoguidance, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
-use crate::net::Network;
 use crate::net::weights::{self, Weights};
+use crate::net::{Architecture, Network};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::sample::{Chain, Program};
@@ -53,6 +54,8 @@ pub struct Trainer {
     device: Device,
     shards: Shards,
     order: Order,
+    /// What is learned, where that is not the score of the pictures.
+    teacher: Option<Teacher>,
     state: State,
     /// The last state that is known to be finite. Tensors are shared until they are written to.
     sound: State,
@@ -89,8 +92,7 @@ impl Trainer {
         let device = devices.first().ok_or_else(|| TrainError::Device("none was given".into()))?;
         let autodiff = device.clone().autodiff();
         autodiff.seed(options.seed);
-        let network = Network::new(&options.architecture, &autodiff)
-            .map_err(|e| TrainError::Device(e.to_string()))?;
+        let network = drawn(&options.architecture, &autodiff)?;
         let average = network.valid();
         let order = Order::new(pictures.len(), options.seed);
         let optimizer = AdamConfig::new().with_beta_2(0.99).init();
@@ -98,7 +100,8 @@ impl Trainer {
         let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
         let shards = Shards::new(devices, options.batch.div_ceil(options.accumulate))
             .map_err(|e| TrainError::Device(e.to_string()))?;
-        Ok(Self { options, device, shards, order, sound: state.clone(), state, losses: None })
+        let (sound, teacher, losses) = (state.clone(), None, None);
+        Ok(Self { options, device, shards, order, teacher, state, sound, losses })
     }
 
     /// Begins with the weights of a model of the same architecture instead of with drawn ones. Adam
@@ -113,6 +116,20 @@ impl Trainer {
         let network = network.try_load_record(average.clone().into_record())?;
         let state = State { network, average, ..self.state };
         Ok(Self { sound: state.clone(), state, ..self })
+    }
+
+    /// Learns the score of the model that the run begins with, guided away from a worse model's,
+    /// instead of that of the pictures; they still are what noise is added to.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] where the two do not go together.
+    pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
+        let worse = weights::apply(drawn(&by.worse, &self.device)?, worse, &self.device);
+        let strength = by.strength;
+        let teacher = Teacher { network: self.state.average.clone(), worse, strength };
+        let options = Options { autoguidance: Some(by), ..self.options };
+        options.check()?;
+        Ok(Self { options, teacher: Some(teacher), ..self })
     }
 
     /// A run that goes on where a checkpoint was written.
@@ -133,7 +150,17 @@ impl Trainer {
             step: checkpoint.step,
             seconds: checkpoint.seconds,
         };
-        Ok(Self { sound: state.clone(), state, ..new })
+        let teacher = match (&new.options.autoguidance, checkpoint.teacher) {
+            (Some(by), Some([better, worse])) => {
+                let network = state.average.clone();
+                let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
+                let drawn = drawn(&by.worse, &new.device)?;
+                let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
+                Some(Teacher { network, worse, strength: by.strength })
+            }
+            _ => None,
+        };
+        Ok(Self { sound: state.clone(), state, teacher, ..new })
     }
 
     /// All that is needed to go on.
@@ -142,6 +169,10 @@ impl Trainer {
     /// [`TrainError::Record`] where Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let State { network, average, optimizer, step, seconds } = self.state.clone();
+        let bytes = |network: &Network| network.clone().into_record().into_bytes();
+        let teacher = self.teacher.as_ref().map(|Teacher { network, worse, .. }| {
+            Ok::<_, RecordError>([bytes(network)?, bytes(worse)?])
+        });
         Ok(Checkpoint {
             options: self.options.clone(),
             step,
@@ -149,6 +180,7 @@ impl Trainer {
             weights: network.into_record().into_bytes()?,
             average: average.into_record().into_bytes()?,
             optimizer: optimizer.into_bytes()?,
+            teacher: teacher.transpose()?,
         })
     }
 
@@ -170,7 +202,7 @@ impl Trainer {
     /// One optimiser step.
     pub fn step(&mut self, pictures: &Pictures) {
         let started = Instant::now();
-        let (options, state) = (&self.options, &mut self.state);
+        let (options, state, teacher) = (&self.options, &mut self.state, self.teacher.as_ref());
         let (order, first) = (&mut self.order, state.step * options.batch as u64);
         let indices: Vec<usize> =
             (first..).take(options.batch).map(|position| order.at(position)).collect();
@@ -183,7 +215,7 @@ impl Trainer {
             let loss =
                 self.shards.backward(part, &state.network, &mut grads, |part, network, device| {
                     let batch = Batch::of_step(options, pictures, &indices, step, part, device);
-                    loss(&options.precision.cast(network.clone()), batch, options)
+                    loss(&options.precision.cast(network.clone()), batch, options, teacher)
                 });
             self.losses = Some(match self.losses.take() {
                 Some((sum, count)) => (sum + loss, count),
@@ -289,7 +321,12 @@ impl Trainer {
 
 /// The weighted loss of a part of a batch, over the number of pictures in the *whole* batch, so that
 /// the losses of the parts add up to the batch's.
-fn loss(network: &Network, batch: Batch, options: &Options) -> Tensor<1> {
+fn loss(
+    network: &Network,
+    batch: Batch,
+    options: &Options,
+    teacher: Option<&Teacher>,
+) -> Tensor<1> {
     let data = options.architecture.preconditioning();
     // Who is not preconditioned has no other weighting than the paper's; `Options::check` sees to it.
     let factor = |sigma| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
@@ -297,6 +334,11 @@ fn loss(network: &Network, batch: Batch, options: &Options) -> Tensor<1> {
     let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
     let weights = TensorData::new(weights, [batch.sigmas.len()]);
     let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
+    let seen = teacher.map(|t| t.noise(&batch.noisy, &batch.sigmas, options.precision));
     let score = network.score(batch.noisy, &batch.sigmas);
-    (dsm(score, &batch.sigmas, batch.noise) * weights).sum()
+    (dsm(score, &batch.sigmas, seen.unwrap_or(batch.noise)) * weights).sum()
+}
+
+fn drawn(architecture: &Architecture, device: &Device) -> Result<Network, TrainError> {
+    Network::new(architecture, device).map_err(|e| TrainError::Device(e.to_string()))
 }

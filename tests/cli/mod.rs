@@ -22,8 +22,8 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
     command.current_dir(folder).args(arguments);
     for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
-        let other_network = name == "--widths" && arguments.contains(&"--net");
-        if !arguments.contains(&name) && !other_network {
+        let other_network = ["--net", "--from"].iter().any(|flag| arguments.contains(flag));
+        if !arguments.contains(&name) && !(name == "--widths" && other_network) {
             command.args([name, value]);
         }
     }

@@ -60,6 +60,7 @@ pub fn model() -> ModelFile {
         data: "nothing".into(),
         pictures: 0,
         from: None,
+        autoguidance: None,
         steps: 0,
         examples: 0,
         sigmas: None,

@@ -15,6 +15,7 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use serde::Serialize;
 
+use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
 use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
@@ -49,6 +50,8 @@ pub struct Eval {
     seed: u64,
     #[command(flatten)]
     settings: SettingArgs,
+    #[command(flatten)]
+    autoguide: AutoguideArgs,
     /// Try every sampler at several numbers of evaluations instead, and write the settings that did
     /// best, and those that did nearly as well with the fewest, into the model's card.
     #[arg(long)]
@@ -86,6 +89,7 @@ struct Report<'a> {
     classifier: Looked,
     sampler: Settings,
     nfe: usize,
+    autoguide: Option<&'a AutoguideArgs>,
     seed: u64,
     /// The decay of the moving average of the weights; none where it is not known.
     ema_decay: Option<f64>,
@@ -163,8 +167,9 @@ fn described(looked: &Looked) -> String {
 
 impl Session<'_> {
     fn engine(&self) -> anyhow::Result<Engine> {
-        let Eval { engine, ref device, .. } = *self.arguments;
-        Engine::new(engine, device.as_deref(), self.model.clone())
+        let Eval { engine, ref device, ref autoguide, .. } = *self.arguments;
+        let choice = engine.or(autoguide.is_guided().then_some(Choice::Burn));
+        autoguide.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
     }
 
     /// Draws samples, as they stand after each of so many steps of the program.
@@ -200,6 +205,7 @@ impl Session<'_> {
             classifier: self.looked.clone(),
             sampler: settings,
             nfe,
+            autoguide: Some(&self.arguments.autoguide).filter(|guide| guide.is_guided()),
             seed: self.arguments.seed,
             ema_decay: self.model.card.training.as_ref().map(|training| training.ema_decay),
             engine,
@@ -276,7 +282,8 @@ impl Session<'_> {
 
     /// Writes the card, and says where everything is.
     fn finish(self) -> anyhow::Result<()> {
-        if !self.arguments.keep_card {
+        // The card is that of the model alone.
+        if !(self.arguments.keep_card || self.arguments.autoguide.is_guided()) {
             let bytes = fs::read(self.path)?;
             let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
             write_atomically(self.path, &bytes)
@@ -293,9 +300,10 @@ fn print(report: &Report<'_>) {
     let Report { nfe, seed, held_out, .. } = report;
     let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
     println!(
-        "{} samples of {name}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
+        "{} samples of {name}{}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
          held-out pictures",
-        report.denoised.n
+        report.denoised.n,
+        report.autoguide.map_or("", |_| ", autoguided"),
     );
     println!(
         "{:<26}{:>10}{:>9}{:>20}{:>11}{:>8}{:>8}",

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use clap::{Parser, ValueEnum};
 
 use super::network::{Net, NetworkArgs};
+use crate::cli::autoguide::StrengthArgs;
 use crate::cli::pictures::{self, PictureArgs};
 use crate::cli::plan;
 use crate::data::DataSet;
@@ -76,6 +77,13 @@ pub struct RunArgs {
         ],
     )]
     pub from: Option<PathBuf>,
+    /// Learn the score of the model --from guided away from that of this worse one, instead of that of
+    /// the pictures: one network then draws what `ncsn sample --autoguide` draws with two. The worse
+    /// model is one that was trained for less long, say a tenth of the time.
+    #[arg(long, value_name = "WORSE", requires = "from")]
+    pub autoguide: Option<PathBuf>,
+    #[command(flatten)]
+    pub strength: StrengthArgs,
     /// Start anew although there is a checkpoint beside --out, and replace it.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
@@ -269,6 +277,7 @@ impl Arguments {
                 flip: augmentation.flip,
                 dequantize: augmentation.dequantize,
             },
+            autoguidance: None,
         })
     }
 
@@ -283,8 +292,8 @@ impl Arguments {
     }
 }
 
-/// What a card says of the model that a run began with.
-fn in_words(card: &Card) -> String {
+/// What a card says of a model that a run began with, or is guided away from.
+pub fn in_words(card: &Card) -> String {
     let examples =
         card.training.as_ref().map(|t| format!(", {} pictures of {}", t.examples, t.data));
     format!("{}{}", card.name, examples.unwrap_or_default())

@@ -14,12 +14,12 @@ mod tensorboard;
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 
-use self::arguments::Arguments;
+use self::arguments::{Arguments, RunArgs};
 use self::run::Run;
-use super::{device, ncsn::open, pictures};
+use super::{autoguide, device, ncsn::open, pictures};
 use crate::data::DataSet;
 use crate::model_file::ModelFile;
-use crate::train::{Checkpoints, Trainer};
+use crate::train::{Autoguidance, Checkpoints, Trainer};
 
 /// The program.
 ///
@@ -68,10 +68,16 @@ fn trainer(
         }
         let trainer =
             Trainer::new(arguments.options(data, origin.as_ref())?, &data.train, &devices)?;
-        return Ok(match origin {
-            Some(origin) => trainer.from_weights(origin.weights)?,
-            None => trainer,
-        });
+        let Some(origin) = origin else { return Ok(trainer) };
+        let trainer = trainer.from_weights(origin.weights)?;
+        let RunArgs { autoguide: Some(path), strength, .. } = &arguments.run else {
+            return Ok(trainer);
+        };
+        let strength = strength.strength()?;
+        let ModelFile { card, weights } = autoguide::worse(path, data.train.shape)?;
+        let name = arguments::in_words(&card);
+        let by = Autoguidance { worse: card.architecture, name, strength };
+        return Ok(trainer.autoguided(by, weights)?);
     }
     let found = checkpoints.load().context("cannot resume; without --resume a new run starts")?;
     if let Some(warning) = found.warning {

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::arguments::RunArgs;
 use super::log::{Log, Row};
 use crate::data::DataSet;
-use crate::model_file::{Card, ModelFile, Training};
+use crate::model_file::{Autoguided, Card, ModelFile, Training};
 use crate::noise::Ladder;
 use crate::sample::Settings;
 use crate::train::{Checkpoints, Options, TrainError, Trainer, write_atomically};
@@ -172,6 +172,9 @@ impl Run {
             data: data.name.clone(),
             pictures: data.train.len(),
             from: options.from,
+            autoguidance: options
+                .autoguidance
+                .map(|by| Autoguided { away_from: by.name, strength: by.strength }),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
             sigmas: Some((options.sigma_max, options.sigma_min)),
