@@ -43,12 +43,12 @@ impl StrengthArgs {
     /// What the flags come to.
     ///
     /// # Errors
-    /// Where they are no numbers, or leave no σ.
+    /// As [`Strength::check`].
     pub fn strength(&self) -> anyhow::Result<Strength> {
         let Self { autoguidance: weight, autoguide_min: min, autoguide_max: max } = *self;
-        ensure!(weight.is_finite(), "--autoguidance must be a number");
-        ensure!(min <= max, "--autoguide-min must be at most --autoguide-max");
-        Ok(Strength { weight, sigmas: [min, max] })
+        let strength = Strength { weight, sigmas: [min, max] };
+        strength.check()?;
+        Ok(strength)
     }
 }
 

@@ -1,6 +1,7 @@
 //! How strong guidance is, and at which noise levels.
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// The strength of autoguidance ([`super::guide`]).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,7 +13,30 @@ pub struct Strength {
     pub sigmas: [f32; 2],
 }
 
+/// Why a strength is refused.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum StrengthError {
+    /// The weight is NaN or infinite.
+    #[error("the weight of autoguidance must be a number, but is {0}")]
+    Weight(f32),
+    /// The interval is empty.
+    #[error("there is no σ from {0} to {1} to guide at")]
+    Sigmas(f32, f32),
+}
+
 impl Strength {
+    /// Checks that there is something to guide by.
+    ///
+    /// # Errors
+    /// [`StrengthError`] says what is impossible.
+    pub fn check(&self) -> Result<(), StrengthError> {
+        let Self { weight, sigmas: [min, max] } = *self;
+        if !weight.is_finite() {
+            return Err(StrengthError::Weight(weight));
+        }
+        if min <= max { Ok(()) } else { Err(StrengthError::Sigmas(min, max)) }
+    }
+
     /// w − 1 at a noise level: the factor of the difference of the two scores.
     pub fn at(&self, sigma: f32) -> f32 {
         let [min, max] = self.sigmas;

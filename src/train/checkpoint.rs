@@ -1,8 +1,8 @@
 //! A training run on disk: everything that is needed to go on to the very same weights.
 //!
 //! A `.safetensors` container of byte tensors (weights, their moving average, Adam's state and, where
-//! a run has one, its teacher; each as Burn writes it) with the rest as JSON in its metadata, and a checksum, so that a damaged
-//! one is not mistaken for a whole one. How it comes to the disk is for [`super::Checkpoints`].
+//! a run has one, its teacher; each as Burn writes it) with the rest as JSON in its metadata, and a
+//! checksum, so that a damaged one is not mistaken for a whole one. How it comes to the disk is for [`super::Checkpoints`].
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

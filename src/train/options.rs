@@ -111,15 +111,7 @@ impl Options {
             if found != picture {
                 return fail(format!("the worse model makes {found}, the better one {picture}"));
             }
-            let Strength { weight, sigmas: [min, max] } = *strength;
-            if !weight.is_finite() {
-                return fail(format!(
-                    "the weight of autoguidance must be a number, but is {weight}"
-                ));
-            }
-            if !(min <= max) {
-                return fail(format!("there is no σ from {min} to {max} to guide at"));
-            }
+            strength.check().map_err(|e| OptionsError(e.to_string()))?;
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
