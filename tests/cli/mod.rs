@@ -23,7 +23,8 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     command.current_dir(folder).args(arguments);
     for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
         let other_network = ["--net", "--from"].iter().any(|flag| arguments.contains(flag));
-        if !arguments.contains(&name) && !(name == "--widths" && other_network) {
+        let said = arguments.contains(&name) || (name == "--widths" && other_network);
+        if !said {
             command.args([name, value]);
         }
     }
