@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::net::{Network, weights};
+use ncsn::net::Network;
 use ncsn::random::Key;
 use ncsn::sample::Strength;
 use ncsn::sample::guide::Autoguide;
@@ -165,8 +165,7 @@ fn one_network_learns_what_two_do() {
     let device = Device::flex();
     let [better, worse, one] = ["better", "worse", "one"].map(|name| {
         let model = read(&at.join(name).with_extension("safetensors"));
-        let network = Network::new(&model.card.architecture, &device).expect("possible");
-        weights::apply(network, model.weights, &device)
+        Network::with_weights(&model.card.architecture, model.weights, &device).expect("possible")
     });
     let guide = Autoguide { worse, strength };
     for sigma in [0.1, 0.5, 2.0] {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::engine::Engine;
 use super::ncsn;
 use crate::model_file::ModelFile;
-use crate::net::{Network, Picture, weights::apply};
+use crate::net::{Network, Picture};
 use crate::sample::Strength;
 use crate::sample::guide::Autoguide;
 
@@ -67,7 +67,7 @@ impl AutoguideArgs {
         let strength = self.strength.strength()?;
         engine.guided("--autoguide", |shape, device| {
             let ModelFile { card, weights } = worse(path, shape)?;
-            let worse = apply(Network::new(&card.architecture, device)?, weights, device);
+            let worse = Network::with_weights(&card.architecture, weights, device)?;
             Ok(Arc::new(Autoguide { worse, strength }))
         })
     }

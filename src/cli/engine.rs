@@ -11,7 +11,7 @@ use pollster::block_on;
 use super::device;
 use crate::fused::{self, Gpu};
 use crate::model_file::ModelFile;
-use crate::net::{Network, Picture, weights};
+use crate::net::{Network, Picture};
 use crate::sample::{Chain, Guide, Program, Steering};
 
 /// What can be asked for.
@@ -83,8 +83,7 @@ impl Engine {
         }
         let name = device.unwrap_or("cpu").to_owned();
         let device = device::parse(&name)?;
-        let network = Network::new(architecture, &device)?;
-        let network = Box::new(weights::apply(network, model.weights, &device));
+        let network = Box::new(Network::with_weights(architecture, model.weights, &device)?);
         let picture = architecture.picture();
         Ok(Self::Burn { network, device, picture, name, guides: Vec::new() })
     }

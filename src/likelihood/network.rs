@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::net::weights::{self, Weights};
+use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError, Network, Picture};
 use crate::score::{Score, Slope};
 
@@ -27,9 +27,8 @@ impl NetworkSlope {
         device: &Device,
     ) -> Result<Self, DescriptionError> {
         let device = device.clone().autodiff();
-        let network = Network::new(architecture, &device)?;
         // Gradients are asked for with respect to x, not to the weights.
-        let network = weights::apply(network, weights, &device).no_grad();
+        let network = Network::with_weights(architecture, weights, &device)?.no_grad();
         Ok(Self { network, picture: architecture.picture(), device })
     }
 

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::description::{Architecture, DescriptionError};
 use super::refinenet::RefineNet;
 use super::unet::UNet;
+use super::weights::{self, Weights};
 
 /// A noise-conditional score network on a Burn device: any of the architectures.
 #[derive(Module, Debug)]
@@ -30,6 +31,18 @@ impl Network {
                 Self::RefineNet(RefineNet::new(description, device))
             }
         })
+    }
+
+    /// A network with the weights of a model.
+    ///
+    /// # Errors
+    /// [`DescriptionError`] where the sizes do not fit together.
+    pub fn with_weights(
+        architecture: &Architecture,
+        weights: Weights,
+        device: &Device,
+    ) -> Result<Self, DescriptionError> {
+        Ok(weights::apply(Self::new(architecture, device)?, weights, device))
     }
 
     /// The score `s(x, σ)`, N × C × H × W like `x`.

@@ -7,7 +7,7 @@ use ::burn::tensor::Device;
 use wasm_bindgen::JsError;
 
 use crate::model_file::ModelFile;
-use crate::net::{Network, Picture, weights};
+use crate::net::{Network, Picture};
 use crate::sample::{Chain, Program, View};
 
 /// A network on a Burn device.
@@ -37,9 +37,10 @@ pub(super) async fn gpu() -> Result<Device, JsError> {
 
 impl Burn {
     pub(super) fn create(model: &ModelFile, device: Device) -> Result<Self, JsError> {
-        let network = Network::new(&model.card.architecture, &device)?;
-        let network = weights::apply(network, model.weights.clone(), &device).no_grad();
-        Ok(Self { network, picture: model.card.architecture.picture(), device })
+        let ModelFile { card, weights } = model;
+        let network = Network::with_weights(&card.architecture, weights.clone(), &device)?;
+        let network = network.no_grad();
+        Ok(Self { network, picture: card.architecture.picture(), device })
     }
 
     pub(super) fn start(&self, program: Program, seed: u64, numbers: Range<usize>) -> Chain {
