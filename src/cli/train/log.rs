@@ -76,23 +76,27 @@ impl Log {
             ("pictures_per_second", rate as f32),
         ];
         self.losses
-            .append(&line)
+            .append(step, &line)
             .and_then(|()| self.events.scalars(step, &scalars))
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 
-    /// Logs held-out losses: (σ, loss).
+    /// Logs held-out losses: (σ, loss). A run that is resumed where it had ended looks at its
+    /// last step again, which is logged once.
     ///
     /// # Errors
     /// Where a file cannot be written.
     pub fn held_out(&mut self, step: u64, losses: &[(f32, f32)]) -> anyhow::Result<()> {
+        if self.held_out.last == Some(step) {
+            return Ok(());
+        }
         let lines: String =
             losses.iter().map(|(sigma, loss)| format!("{step},{sigma},{loss}\n")).collect();
         let tag = |sigma: f32| format!("loss/held-out σ={sigma:.3}");
         let tags: Vec<_> = losses.iter().map(|&(sigma, loss)| (tag(sigma), loss)).collect();
         let scalars: Vec<_> = tags.iter().map(|(tag, loss)| (tag.as_str(), *loss)).collect();
         self.held_out
-            .append(&lines)
+            .append(step, &lines)
             .and_then(|()| self.events.scalars(step, &scalars))
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
@@ -133,7 +137,11 @@ fn remove_old_files(folder: &Path) -> io::Result<()> {
 }
 
 /// A CSV file whose rows begin with the step.
-struct Table(File);
+struct Table {
+    file: File,
+    /// The step of its last row.
+    last: Option<u64>,
+}
 
 impl Table {
     fn open(path: PathBuf, header: &str, resumed: Option<u64>) -> io::Result<Self> {
@@ -142,17 +150,24 @@ impl Table {
             result => result?,
         };
         let mut text = format!("{header}\n");
+        let mut last = None;
         if let Some(resumed) = resumed {
             let step = |line: &str| line.split(',').next()?.parse::<u64>().ok();
             // A line without an end was cut off by a crash; the header has no step.
-            let whole = old.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-            text.extend(whole.filter(|line| step(line).is_some_and(|step| step <= resumed)));
+            for line in old.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+                if let Some(step) = step(line).filter(|&step| step <= resumed) {
+                    text.push_str(line);
+                    last = Some(step);
+                }
+            }
         }
         write_atomically(&path, text.as_bytes())?;
-        Ok(Self(OpenOptions::new().append(true).open(&path)?))
+        Ok(Self { file: OpenOptions::new().append(true).open(&path)?, last })
     }
 
-    fn append(&mut self, lines: &str) -> io::Result<()> {
-        self.0.write_all(lines.as_bytes())
+    fn append(&mut self, step: u64, lines: &str) -> io::Result<()> {
+        self.file.write_all(lines.as_bytes())?;
+        self.last = Some(step);
+        Ok(())
     }
 }
