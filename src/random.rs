@@ -49,15 +49,16 @@ impl Key {
         [first, self.stream, self.step, low]
     }
 
-    /// A uniform number in the open interval (0, 1), a multiple of 2⁻²⁵.
+    /// A uniform number in the open interval (0, 1).
     pub fn uniform(self, index: u32) -> f32 {
-        open_unit(pcg4d(self.words(index))[0])
+        const BELOW_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
+        unit(pcg4d(self.words(index))[0]).min(BELOW_ONE)
     }
 
     /// A standard normal number, by Box & Muller's transform of two uniform ones; |z| < 5.9.
     pub fn normal(self, index: u32) -> f32 {
         let [a, b, ..] = pcg4d(self.words(index));
-        (-2.0 * open_unit(a).ln()).sqrt() * (TAU * open_unit(b)).cos()
+        (-2.0 * unit(a).ln()).sqrt() * (TAU * unit(b)).cos()
     }
 
     /// Fills `out` with the standard normal numbers 0, 1, 2, … of this stream.
@@ -75,8 +76,9 @@ impl Key {
     }
 }
 
-/// The upper 24 bits of a word as a number in (0, 1): f32 holds them exactly.
-fn open_unit(word: u32) -> f32 {
+/// The upper 24 bits of a word as a number in (0, 1], as shaders have it too: never 0, whose logarithm
+/// is infinite, but 1 where f32 rounds the largest one up.
+fn unit(word: u32) -> f32 {
     ((word >> 8) as f32 + 0.5) * (1.0 / 16_777_216.0)
 }
 

@@ -142,6 +142,15 @@ fn any_unet_has_the_score_that_burn_gives_it() {
         (1, UNetDescription { heads: 1, groups: 1, ..unet((3, 64, 48), &[16]) }),
         // Nothing is a multiple of four, and the groups are odd.
         (2, UNetDescription { groups: 5, heads: 5, embedding: 6, ..unet((1, 12, 20), &[10, 15]) }),
+        (
+            2,
+            UNetDescription {
+                groups: 3,
+                heads: 3,
+                attention: vec![true; 3],
+                ..unet((1, 8, 8), &[18; 3])
+            },
+        ),
         (3, UNetDescription { attention: vec![true, true], ..unet((1, 28, 28), &[48, 96]) }),
         (1, UNetDescription { patch: 4, ..unet((2, 104, 136), &[8]) }),
     ];

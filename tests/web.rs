@@ -3,6 +3,10 @@
 
 mod common;
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
 use js_sys::{Reflect, Uint8ClampedArray};
 use ncsn::web::{Chain, Engine, Model};
 use wasm_bindgen::{JsError, JsValue};
@@ -119,7 +123,11 @@ async fn progress_counts_and_views_differ() {
     let before = progress(&chain);
     assert_eq!((number(&before, "step"), number(&before, "steps")), (0.0, 17.0));
     assert_eq!((number(&before, "sigma"), number(&before, "level")), (4.0, 0.0));
-    assert!(chain.advance(3).await.is_ok());
+    // A page asks for it whenever it likes, also while steps are under way.
+    let mut advancing = pin!(chain.advance(3));
+    assert!(poll_fn(|context| Poll::Ready(advancing.as_mut().poll(context).is_pending())).await);
+    assert_eq!(number(&progress(&chain), "step"), 0.0);
+    assert!(advancing.await.is_ok());
     let after = progress(&chain);
     assert_eq!((number(&after, "step"), number(&after, "level")), (3.0, 1.0));
     assert_ne!(pixels(&chain, "noisy").await, pixels(&chain, "denoised").await);

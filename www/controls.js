@@ -118,7 +118,11 @@ export class Controls {
     }
     this.#sampler = input("sampler").value;
     this.#applicable();
-    input("settings").disabled = false;
+  }
+
+  /** Whether there is a link to what the form holds. */
+  get opened() {
+    return this.#recommended !== null;
   }
 
   /** @returns {"watch" | "full"} */

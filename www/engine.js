@@ -10,42 +10,13 @@
  */
 import { Failure, download, panic } from "./failures.js";
 
-/** @typedef {"fused" | "reference" | "cpu"} EngineName */
-/** @typedef {"langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun"} SamplerName */
+/** @typedef {import("./types.js").EngineName} EngineName */
+/** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("./types.js").Card} Card */
+/** @typedef {import("./types.js").Progress} Progress */
+/** @typedef {import("./types.js").View} View */
 /**
- * @typedef {object} SamplerSettings
- * @property {SamplerName} sampler
- * @property {number} levels L
- * @property {number} steps_each T, for "langevin" only
- * @property {number} step_lr ε, for "langevin" and "consistent"
- * @property {boolean} denoise
- * @property {number} sigma_max σ₁
- * @property {number} sigma_min σ_L
- */
-/**
- * @typedef {object} Card
- * @property {number} format
- * @property {string} name
- * @property {{ kind: string, [key: string]: unknown }} architecture
- * @property {{ channels: number, height: number, width: number }} picture
- * @property {SamplerSettings} sampler what its trainer recommends
- * @property {number} parameters
- * @property {{ data: string, from?: string, autoguidance?: { away_from: string, weight: number }, steps: number, examples: number, ema_decay: number, seconds: number, device: string, [key: string]: unknown }} [training]
- * @property {string} [imported]
- * @property {string} licence
- */
-/**
- * @typedef {object} Progress
- * @property {number} step steps done
- * @property {number} steps
- * @property {number} sigma of the next step, or of the last when done
- * @property {number} level counted from 0
- * @property {number} levels
- * @property {boolean} done
- */
-/** @typedef {"noisy" | "denoised"} View */
-/**
- * Chains under way. No method may be called before the last call has settled.
+ * Chains under way. No method but `progress` may be called before the last call has settled.
  * @typedef {object} Chain
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
@@ -65,8 +36,9 @@ import { Failure, download, panic } from "./failures.js";
  * @property {() => void} free
  */
 /**
- * A model file, read and checked; needs no device.
+ * A model file, read and checked; needs no device, and an engine that was made of it needs it no more.
  * @typedef {object} Model
+ * @property {() => void} free
  * @property {() => Card} card
  * @property {(settings: SamplerSettings) => Float32Array} schedule σ of every step
  */
@@ -89,7 +61,7 @@ import { Failure, download, panic } from "./failures.js";
 export const NAMES = /** @type {const} */ ({ fused: "fused WGSL kernels", cpu: "CPU", reference: "Burn (reference)" });
 
 /** @param {string | null} name @returns {name is EngineName} */
-export const isEngine = (name) => name !== null && name in NAMES;
+export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
 
 /** Where a bundle that does not come with the page lies. @param {EngineName} name */
 const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
@@ -109,7 +81,12 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
       return onPage(name, await program.Engine.create(name, model, exact, tuning), adapter);
     case "reference": {
       const own = await load(name);
-      return onPage(name, await own.Engine.create(name, new own.Model(bytes)), adapter);
+      const model = new own.Model(bytes);
+      try {
+        return onPage(name, await own.Engine.create(name, model), adapter);
+      } finally {
+        model.free();
+      }
     }
     case "cpu": {
       const [module, { startWorkers }] = await Promise.all([

@@ -7,15 +7,15 @@
  * `main.js` shows it.
  */
 
-/** @typedef {"no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "download" | "model" | "panic"} Kind */
+/** @typedef {"no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */
 
 export class Failure extends Error {
   /**
    * @param {Kind} kind
-   * @param {{ title: string, text: string, advice?: string[], technical?: string, retry?: string }} words
-   *   `retry` is the label of the button that tries again.
+   * @param {{ title: string, text: string, advice?: string[], technical?: string, retry?: string, change?: (link: URLSearchParams) => void }} words
+   *   `retry` is the label of the button that tries again, and `change` what it does differently.
    */
-  constructor(kind, { title, text, advice = [], technical = "", retry = "" }) {
+  constructor(kind, { title, text, advice = [], technical = "", retry = "", change }) {
     super(`${title} ${text}`);
     this.name = "Failure";
     this.kind = kind;
@@ -24,6 +24,7 @@ export class Failure extends Error {
     this.advice = advice;
     this.technical = technical;
     this.retry = retry;
+    this.change = change;
   }
 }
 
@@ -93,6 +94,7 @@ export const outOfMemory = (technical) =>
     advice: ["Choose fewer chains, then reload.", "Close other pages and programs that use the GPU."],
     technical,
     retry: "Reload with fewer chains",
+    change: (link) => link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))),
   });
 
 /** @param {string} reason @param {string} message */
@@ -103,6 +105,18 @@ export const deviceLost = (reason, message) =>
     advice: ["Reload to carry on with the same settings.", "If it happens again, choose fewer chains."],
     technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}`,
     retry: "Reload",
+  });
+
+/** @param {import("./engine.js").EngineName} engine @param {string} message */
+export const refused = (engine, message) =>
+  new Failure("engine", {
+    title: "The engine could not take this model",
+    text: message,
+    advice: engine === "cpu"
+      ? ["Close other pages and programs that need much memory, then try again."]
+      : ["The CPU’s engine has no such limits, but is slower.", "If there are two GPUs in this machine, let the browser use the stronger one."],
+    retry: engine === "cpu" ? "Try again" : "Use the CPU",
+    change: (link) => link.set("engine", "cpu"),
   });
 
 /**

@@ -40,6 +40,7 @@ export function arrange(count, width, height, spaceX, spaceY) {
 
 export class Grid {
   #canvas;
+  /** @type {import("./engine.js").Engine | null} */ #engine = null;
   #plate;
   #onResize;
   /** @type {CanvasRenderingContext2D | null} none where the engine draws */ #context = null;
@@ -60,11 +61,13 @@ export class Grid {
   }
 
   /**
-   * Whose pictures come from now on. A canvas has one kind of context for life, so each engine gets
+   * Whose pictures come from now on; nothing changes where they already do. A canvas has one kind of context for life, so each engine gets
    * a canvas of its own.
    * @param {import("./engine.js").Engine} engine
    */
   use(engine) {
+    if (engine === this.#engine) return;
+    this.#engine = engine;
     const canvas = /** @type {HTMLCanvasElement} */ (this.#canvas.cloneNode());
     this.#canvas.replaceWith(canvas);
     this.#canvas = canvas;

@@ -3,7 +3,7 @@
  * Trunk calls this while it loads the program. Trunk copies the file to the
  * root of the built page under a hashed name, so it imports nothing by a
  * relative path; it only passes on what happens as events on `window`, for
- * `engine.js` to hear.
+ * `program.js` to hear.
  */
 
 /** @param {"progress" | "failed"} phase @param {object} detail */

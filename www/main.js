@@ -2,7 +2,7 @@
 /** The page: wires the parts together. */
 import { Controls } from "./controls.js";
 import { createEngine, isEngine } from "./engine.js";
-import { Failure, badModel, failureOf, panic } from "./failures.js";
+import { Failure, badModel, failureOf, panic, refused } from "./failures.js";
 import { duration, formatSigma, ofBytes } from "./format.js";
 import { check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
@@ -17,11 +17,18 @@ const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
 const link = new URLSearchParams(location.search);
-const modelUrl = new URL(link.get("model") || BUILT_IN_MODEL, document.baseURI);
+/** @param {string} address @returns {string} itself where it is none: the download will say so */
+const absolute = (address) => {
+  try {
+    return new URL(address, document.baseURI).href;
+  } catch {
+    return address;
+  }
+};
+const modelUrl = absolute(link.get("model") || BUILT_IN_MODEL);
 for (const choice of $("models").querySelectorAll("a")) {
   const { searchParams } = new URL(choice.href);
-  const url = new URL(searchParams.get("model") ?? "", document.baseURI);
-  if (url.href === modelUrl.href) choice.setAttribute("aria-current", "page");
+  if (absolute(searchParams.get("model") ?? "") === modelUrl) choice.setAttribute("aria-current", "page");
 }
 /** Whether the link asks for f32 everywhere: then a seed is the same picture on every GPU, up to rounding. */
 const exact = link.get("precision") === "f32";
@@ -38,7 +45,8 @@ const adapter = probe();
 let engine = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
-let failed = false;
+/** @type {Failure | null} */
+let failed = null;
 
 const grid = new Grid($("grid"), $("plate"), () => run.redraw());
 const plot = new SchedulePlot($("schedule"));
@@ -133,7 +141,7 @@ function fail(failure) {
     if (!$("message-technical").textContent.includes(failure.technical)) $("message-technical").textContent += `\n${failure.technical}`;
     return;
   }
-  failed = true;
+  failed = failure;
   run.kill();
   console.error(failure);
   $("message").dataset.kind = failure.kind;
@@ -153,21 +161,20 @@ function fail(failure) {
   const own = link.get("model") && (failure.kind === "download" || failure.kind === "model");
   $("message-link").hidden = !own;
   if (own) $("message-link").href = location.pathname;
-  for (const id of [...BUTTONS, "settings"]) $(id).disabled = true;
+  for (const id of CONSOLE) $(id).disabled = true;
   $("loading").hidden = true;
   $("message").hidden = false;
+  // Whatever had the focus may have just lost it.
+  $("message").focus();
   setStatus("error", failure.title);
   document.documentElement.classList.add("failed");
 }
 
 /** The program cannot be started twice in one page, so to try again is to reload, with the settings kept. */
 function retry() {
-  const { kind, title } = { kind: $("message").dataset.kind, title: $("message-title").textContent };
-  if (loaded) {
-    const url = new URL(controls.link(place()));
-    if (kind === "limit" && /memory/.test(title)) url.searchParams.set("chains", String(Math.max(1, Math.floor(Number($("chains").value) / 4))));
-    history.replaceState(null, "", url);
-  }
+  const url = new URL(controls.opened ? controls.link(place()) : location.href);
+  failed?.change?.(url.searchParams);
+  history.replaceState(null, "", url);
   location.reload();
 }
 
@@ -189,36 +196,44 @@ function begin(go) {
     const { height, width } = card.picture;
     const sigmas = model.schedule(choice.settings);
     const make = () => {
-      const chain = here.start(choice.settings, choice.seed, choice.chains);
-      plot.set(sigmas);
-      grid.shape(choice.chains, width, height);
-      return chain;
+      try {
+        const chain = here.start(choice.settings, choice.seed, choice.chains);
+        plot.set(sigmas);
+        grid.shape(choice.chains, width, height);
+        return chain;
+      } catch (error) {
+        refuse(error);
+        return null;
+      }
     };
     run.restart(make, go);
     showCaption(choice);
     $("problem").hidden = true;
     return true;
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) fail(failureOf(error));
-    else {
-      $("problem").textContent = error instanceof Error ? error.message : String(error);
-      $("problem").hidden = false;
-    }
+    refuse(error);
     return false;
   }
 }
 
-// Before the first anneal (a link may carry impossible settings), and after one is done, there is nothing to go on with.
-const over = () => run.state === "finished" || !progress;
+/**
+ * Says why an anneal cannot begin.
+ * @param {unknown} error
+ */
+function refuse(error) {
+  if (error instanceof WebAssembly.RuntimeError) return fail(failureOf(error));
+  $("problem").textContent = error instanceof Error ? error.message : String(error);
+  $("problem").hidden = false;
+}
 
 function toggle() {
   if (run.state === "running") run.pause();
-  else if (over()) begin(true);
+  else if (run.over) begin(true);
   else run.start();
 }
 
 function step() {
-  if (over() && !begin(false)) return;
+  if (run.over && !begin(false)) return;
   run.step();
 }
 
@@ -288,7 +303,7 @@ function listen() {
 // ── Engines ────────────────────────────────────────────────────────────────
 
 /** What can be used only while there is an engine. */
-const BUTTONS = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "engine"];
+const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "engine", "settings"];
 
 /**
  * The engine that the link asks for; else the GPU's, where there is one that is worth it. A software
@@ -318,24 +333,28 @@ async function make(name) {
     const found = await adapter;
     check(found, name);
     device = found.software ? `${found.name}, in software: slow` : found.name;
-    tuning = recall(found.name, modelUrl.href);
+    tuning = recall(found.name, modelUrl);
   }
-  return createEngine(name, { ...loaded, adapter: device, exact, tuning, onFailure: fail });
+  try {
+    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, onFailure: fail });
+  } catch (error) {
+    throw failureOf(error, (message) => refused(name, message));
+  }
 }
 
 /** A software adapter would take the visitor's CPU for it. */
 async function tuneWhileIdle() {
   const found = await adapter;
-  if (engine?.tune && !found.software) await tune(engine, run, controls.read().chains, found.name, modelUrl.href);
+  if (engine?.tune && !found.software) await tune(engine, run, controls.read().chains, found.name, modelUrl);
 }
 
 /** @param {import("./engine.js").Engine} next */
 function use(next) {
-  if (next !== engine) grid.use(next);
+  grid.use(next);
   engine = next;
   $("engine").value = next.name;
   $("adapter").textContent = next.device;
-  for (const id of BUTTONS) $(id).disabled = false;
+  for (const id of CONSOLE) $(id).disabled = false;
 }
 
 /** The same chains from the start, on another engine; where that fails, the present one stays. */
@@ -344,7 +363,8 @@ async function changeEngine() {
   if (!before || failed) return;
   const again = run.state !== "ready";
   run.pause();
-  for (const id of BUTTONS) $(id).disabled = true;
+  engine = null;
+  for (const id of CONSOLE) $(id).disabled = true;
   setStatus("loading", "Fetching the engine…");
   try {
     const next = await make(name);
@@ -382,14 +402,14 @@ async function open() {
   const cancel = new AbortController();
   // The look at the GPU has begun; both downloads begin at once, and the first to fail is told.
   adapter.catch(() => {});
-  const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl.href, gauge("model"), cancel.signal)]);
+  const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl, gauge("model"), cancel.signal)]);
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;
   try {
     const model = new program.Model(bytes);
     loaded = { program, bytes, model, card: model.card() };
   } catch (error) {
-    throw failureOf(error, (message) => badModel(modelUrl.href, message));
+    throw failureOf(error, (message) => badModel(modelUrl, message));
   }
   const { card } = loaded;
   showCard(card);

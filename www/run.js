@@ -29,6 +29,8 @@ export class Run {
   /** @type {Chain | null} */ #chain = null;
   /** @type {Promise<unknown>} */ #lane = Promise.resolve();
   /** @type {State} */ #state = "ready";
+  /** Whether an anneal was begun, though its chain may have to wait for the lane. */
+  #begun = false;
   #generation = 0;
   #batch = 1;
   #looping = false;
@@ -59,41 +61,55 @@ export class Run {
     return this.#worked;
   }
 
+  /** Whether there is an anneal to go on with. */
+  get over() {
+    return !this.#begun || this.#state === "finished";
+  }
+
   /**
    * Begins a new anneal in place of the current one and shows its noise.
-   * @param {() => Chain} make throws where the settings are impossible; then the current anneal stays
+   * @param {() => Chain | null} make called when the current one's memory is free again; null where
+   *   there is not enough for the new one, and then there is no anneal
    * @param {boolean} run
    */
   restart(make, run) {
     if (this.#dead) return;
-    const chain = make();
-    const old = this.#chain;
-    this.#chain = chain;
-    this.#generation += 1;
-    this.#looping = false;
-    this.#elapsed = 0;
-    this.#worked = 0;
-    this.#batch = 1;
-    if (old) this.#inLane(async () => old.free());
-    this.#observer.onProgress(chain.progress());
-    this.#set("ready");
-    if (run) this.start();
-    else this.redraw();
+    const old = this.#letGo();
+    const generation = this.#generation;
+    this.#begun = true;
+    this.#set(run ? "running" : "ready");
+    this.#inLane(async () => {
+      old?.free();
+      if (generation !== this.#generation) return;
+      this.#chain = make();
+      if (!this.#chain) {
+        this.#begun = false;
+        return this.#set("ready");
+      }
+      await this.#draw(generation);
+      if (generation !== this.#generation) return;
+      // Told once more, now that its progress is known.
+      this.#set(this.#state);
+      if (this.#state === "running" && !this.#looping) this.#loop(generation);
+    });
   }
 
   start() {
-    if (this.#dead || !this.#chain || this.#state === "finished" || this.#state === "running") return;
+    if (this.#dead || this.over || this.#state === "running") return;
     this.#set("running");
-    if (!this.#looping) this.#loop(this.#generation);
+    if (this.#chain && !this.#looping) this.#loop(this.#generation);
   }
 
   pause() {
-    if (this.#state === "running") this.#set("paused");
+    if (this.#state !== "running") return;
+    this.#set("paused");
+    // With less motion some steps were not shown.
+    if (this.calm) this.redraw();
   }
 
   /** One step, then a pause. */
   step() {
-    if (this.#dead || !this.#chain || this.#state === "finished") return;
+    if (this.#dead || this.over) return;
     this.#set("paused");
     // A key held down must not queue without bound.
     if (this.#waiting > 1) return;
@@ -123,12 +139,22 @@ export class Run {
 
   /** Lets go of the current anneal, and settles when nothing is under way any more. */
   async clear() {
-    const old = this.#chain;
-    this.#chain = null;
-    this.#generation += 1;
-    this.#looping = false;
+    const old = this.#letGo();
     this.#set("ready");
     await this.#inLane(async () => old?.free());
+  }
+
+  /** The current chain, for whoever frees it; what is under way with it does not go on. */
+  #letGo() {
+    const old = this.#chain;
+    this.#chain = null;
+    this.#begun = false;
+    this.#generation += 1;
+    this.#looping = false;
+    this.#elapsed = 0;
+    this.#worked = 0;
+    this.#batch = 1;
+    return old;
   }
 
   /** After a failure nothing may touch the program again. */
@@ -144,7 +170,6 @@ export class Run {
     const live = () => generation === this.#generation && this.#state === "running" && !this.#dead;
     let before = performance.now();
     let drawn = -Infinity;
-    if (this.#chain?.progress().step === 0) await this.redraw();
     // While the tab is hidden no frame comes, and so the anneal rests.
     while (live()) {
       await frame();
@@ -170,6 +195,8 @@ export class Run {
     if (this.pace === "full" || !this.#chain) return Infinity;
     const { step, steps } = this.#chain.progress();
     const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);
+    // Whoever was faster before need not wait for the clock.
+    this.#elapsed = Math.max(this.#elapsed, (step * length) / steps);
     return Math.floor((steps * this.#elapsed) / length) - step;
   }
 
@@ -194,16 +221,19 @@ export class Run {
         const each = Math.max(0.05, took / count);
         this.#batch = Math.max(1, Math.min(this.#batch * 2, Math.floor(BATCH_MS / each), BATCH_MAX));
       }
-      this.#observer.onProgress(progress);
       if (draw || progress.done) await this.#draw(generation);
       if (generation === this.#generation && progress.done) this.#set("finished");
     });
   }
 
-  /** @param {number} generation */
+  /**
+   * Shows the picture and how far it has come, which belong together.
+   * @param {number} generation
+   */
   async #draw(generation) {
     const chain = this.#chain;
     if (generation !== this.#generation || !chain) return;
+    this.#observer.onProgress(chain.progress());
     await this.#observer.onDraw(chain, this.view);
   }
 

@@ -24,7 +24,9 @@ const answers = {
   async open({ bundle, module, bytes }) {
     const program = await import(bundle);
     await program.default({ module_or_path: module });
-    engine = await program.Engine.create("cpu", new program.Model(bytes));
+    const model = new program.Model(bytes);
+    engine = await program.Engine.create("cpu", model);
+    model.free();
   },
   start({ id, settings, seed, first, count }) {
     chains.set(id, engine.start(settings, seed, first, count));

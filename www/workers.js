@@ -9,8 +9,11 @@
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 
-/** Each holds the network and what it needs to work on it. */
 const MOST_WORKERS = 8;
+/** Each holds the whole network in f32, and what it needs to work on it. */
+const MOST_BYTES = 1 << 30;
+/** What that comes to for each byte of a model file, which may be in f16. */
+const BYTES_EACH = 4;
 
 /** One worker, and the calls that wait for its answer. */
 class Line {
@@ -42,6 +45,8 @@ class Line {
 
   close() {
     this.#worker.terminate();
+    for (const { reject } of this.#waiting.values()) reject(new Error("The worker was stopped."));
+    this.#waiting.clear();
   }
 }
 
@@ -52,9 +57,16 @@ class Line {
  * @returns {Promise<import("./engine.js").Engine>}
  */
 export async function startWorkers({ bundle, module, bytes, schedule, onPanic }) {
-  const count = Math.max(1, Math.min(MOST_WORKERS, (navigator.hardwareConcurrency || 2) - 1));
+  const room = Math.floor(MOST_BYTES / (BYTES_EACH * bytes.length));
+  const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
   const lines = Array.from({ length: count }, () => new Line(onPanic));
-  await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
+  const close = () => lines.forEach((line) => line.close());
+  try {
+    await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
+  } catch (error) {
+    close();
+    throw error;
+  }
   let ids = 0;
   return {
     name: "cpu",
@@ -62,7 +74,7 @@ export async function startWorkers({ bundle, module, bytes, schedule, onPanic })
     draws: false,
     attach() {},
     start: (settings, seed, chains) => new SharedChain(lines, ids++, schedule(settings), settings, seed, chains),
-    free: () => lines.forEach((line) => line.close()),
+    free: close,
   };
 }
 

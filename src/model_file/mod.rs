@@ -18,7 +18,7 @@ use crate::loss::Weighting;
 use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError};
 use crate::noise::Ladder;
-use crate::sample::{Settings, SettingsError, Strength};
+use crate::sample::{Settings, SettingsError};
 
 /// What a model is, how it came about and how to sample it: JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,9 +113,10 @@ pub struct Training {
 pub struct Autoguided {
     /// The worse model that it leads away from, in words.
     pub away_from: String,
-    /// How strongly, and at which σ.
-    #[serde(flatten)]
-    pub strength: Strength,
+    /// w and the σ at which it guides, as in [`Strength`](crate::sample::Strength). Not that type, flat:
+    /// see [`crate::sample::Settings`].
+    pub weight: f32,
+    pub sigmas: [f32; 2],
 }
 
 impl Card {

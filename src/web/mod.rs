@@ -179,8 +179,8 @@ impl Engine {
         let numbers = first as usize..first as usize + chains as usize;
         let chains = self.executor.start(settings.program()?, seed, numbers)?;
         Ok(Chain {
+            progress: Cell::new(Progress::of(&chains, settings.ladder.levels)),
             chains: RefCell::new(chains),
-            levels: settings.ladder.levels,
             picture: self.picture,
             busy: Cell::new(false),
         })
@@ -191,13 +191,14 @@ impl Engine {
 #[wasm_bindgen]
 pub struct Chain {
     chains: RefCell<Chains>,
-    levels: usize,
+    /// Theirs when the last steps were done: can be asked for while others are under way.
+    progress: Cell<Progress>,
     picture: Picture,
     busy: Cell<bool>,
 }
 
 /// How far chains have come.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Progress {
     step: usize,
     steps: usize,
@@ -207,25 +208,31 @@ struct Progress {
     done: bool,
 }
 
+impl Progress {
+    fn of(chains: &Chains, levels: usize) -> Self {
+        let steps = &chains.program().steps;
+        let step = chains.next().or(steps.last().copied());
+        Self {
+            step: chains.done(),
+            steps: steps.len(),
+            sigma: step.map_or(0.0, |step| step.sigma),
+            level: step.map_or(0, |step| step.level),
+            levels,
+            done: chains.next().is_none(),
+        }
+    }
+}
+
 #[wasm_bindgen]
 impl Chain {
-    /// How far the chains have come. Cheap; asks nothing of the device.
+    /// How far the chains have come. Cheap; asks nothing of the device, and may be called while
+    /// another call waits for it.
     ///
     /// # Errors
     /// None.
     #[wasm_bindgen(unchecked_return_type = "Progress")]
     pub fn progress(&self) -> Result<JsValue, JsError> {
-        let chains = self.chains.borrow();
-        let steps = &chains.program().steps;
-        let step = chains.next().or(steps.last().copied());
-        to_js(&Progress {
-            step: chains.done(),
-            steps: steps.len(),
-            sigma: step.map_or(0.0, |step| step.sigma),
-            level: step.map_or(0, |step| step.level),
-            levels: self.levels,
-            done: chains.next().is_none(),
-        })
+        to_js(&self.progress.get())
     }
 
     /// Takes up to `steps` steps and waits until the device has taken them.
@@ -235,9 +242,10 @@ impl Chain {
     #[wasm_bindgen(unchecked_return_type = "Progress")]
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn advance(&self, steps: u32) -> Result<JsValue, JsError> {
-        let turn = self.turn()?;
-        self.chains.borrow_mut().advance(steps as usize).await?;
-        drop(turn);
+        let _turn = self.turn()?;
+        let mut chains = self.chains.borrow_mut();
+        chains.advance(steps as usize).await?;
+        self.progress.set(Progress::of(&chains, self.progress.get().levels));
         self.progress()
     }
 

@@ -172,9 +172,11 @@ impl Run {
             data: data.name.clone(),
             pictures: data.train.len(),
             from: options.from,
-            autoguidance: options
-                .autoguidance
-                .map(|by| Autoguided { away_from: by.name, strength: by.strength }),
+            autoguidance: options.autoguidance.map(|by| Autoguided {
+                away_from: by.name,
+                weight: by.strength.weight,
+                sigmas: by.strength.sigmas,
+            }),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
             sigmas: Some((options.sigma_max, options.sigma_min)),

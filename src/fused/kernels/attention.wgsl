@@ -50,6 +50,12 @@ $for q in QUERIES
 $for d in SIZE
         to[(base + position$q) * OUTPUTS + channel + $d] = stored(sum$qx$d / total$q);
 $end
+        // Weights of padding are 0, but 0 times what was left there may be NaN.
+        if head == 0u {
+            for (var pad = OUTPUTS_REAL; pad < OUTPUTS; pad++) {
+                to[(base + position$q) * OUTPUTS + pad] = stored(0.0);
+            }
+        }
     }
 $end
 }

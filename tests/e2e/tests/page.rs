@@ -109,12 +109,25 @@ async fn every_engine_makes_the_same_pictures() -> Result<()> {
     .await
 }
 
-/// Without WebGPU the page works all the same, on the CPU.
+/// A run is asked how far it has come while a step, which compiles all kernels, is under way.
+#[tokio::test]
+async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#step").await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// Without WebGPU the page works all the same, on the CPU; a link to an engine that there is not
+/// changes nothing.
 #[tokio::test]
 async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     with_browser(async |browser| {
         browser.before_every_page("delete Navigator.prototype.gpu").await?;
-        let query = TINY.replace("engine=fused&", "");
+        let query = TINY.replace("engine=fused", "engine=constructor");
         let (page, noise) = ready(browser, &query).await?;
         ensure!(page.text("#adapter").await?.contains("CPU"), "it does not say that it is the CPU");
         page.click("#start").await?;
@@ -222,6 +235,11 @@ async fn a_missing_model_is_a_failed_download() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_address_that_is_none_is_a_failed_download() -> Result<()> {
+    fails(Server::start(dist())?, "?model=https://", "", "download").await
+}
+
+#[tokio::test]
 async fn a_missing_program_is_a_failed_download() -> Result<()> {
     fails(Server::start_without(dist(), Some(".wasm"))?, "", "", "download").await
 }
@@ -254,6 +272,12 @@ async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
     let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
                   'maxStorageBuffersPerShaderStage', { get: () => 1 })";
     fails(Server::start(dist())?, "?engine=fused", script, "limit").await
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()> {
+    let script = "GPUAdapter.prototype.requestDevice = async () => { throw new Error('busy') }";
+    fails(Server::start(dist())?, "?engine=fused", script, "engine").await
 }
 
 #[tokio::test]

@@ -1,0 +1,102 @@
+/**
+ * The plain data that crosses between the page and the program, whose own `.d.ts` takes these types
+ * from here; in Rust they are serde's structs.
+ */
+
+/** Which pictures to show: x̃, or the D(x̃, σ) that the network believes in. */
+export type View = "noisy" | "denoised";
+
+/** What runs a network: hand-written WGSL kernels, Burn on WebGPU, or Burn on the CPU. */
+export type EngineName = "fused" | "reference" | "cpu";
+
+/** What numbers are kept in between kernels; sums are always f32. */
+export type Precision = "f16" | "f32";
+
+/** Everything that decides what a sampler does. */
+export interface SamplerSettings {
+  sampler: "langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion"
+    | "predictor-corrector" | "ode" | "heun";
+  /** σ₁ and σ_L, for pixels in [0, 1]. */
+  sigma_max: number;
+  sigma_min: number;
+  /** L, the number of noise levels. */
+  levels: number;
+  /** T, the steps at each level of Langevin, or the corrections of predictor–corrector. */
+  steps_each: number;
+  /** ε; Langevin and consistent only. */
+  step_lr: number;
+  /** Whether a last step takes off the noise that is left; Langevin only. */
+  denoise: boolean;
+  /** r, the signal-to-noise ratio of corrections; predictor–corrector only; 0.16 unless given. */
+  snr?: number;
+  /** ρ of Heun's grid of levels; 7 unless given. */
+  rho?: number;
+  /** EDM's S_churn, S_tmin, S_tmax and S_noise; Heun only; none unless given. */
+  churn?: { amount: number; min: number; max: number; noise: number };
+}
+
+/** The size of a picture. */
+export interface Picture { channels: number; height: number; width: number }
+
+/** What a model is, how it came about and how to sample it. */
+export interface Card {
+  format: number;
+  name: string;
+  architecture: { kind: string; [size: string]: unknown };
+  /** The recommended settings. */
+  sampler: SamplerSettings;
+  /** Those of the best pictures, where somebody has measured; `sampler` is then the quicker. */
+  best?: SamplerSettings;
+  /** What `ncsn eval` found. */
+  quality?: {
+    /** The number of samples, and of network evaluations for each. */
+    n: number;
+    nfe: number;
+    sampler: SamplerSettings;
+    seed: number;
+    /** Fréchet's distance in the features of a classifier of the data: of samples, and of as many
+     * training pictures. */
+    frechet: number;
+    floor: number;
+    precision: number;
+    recall: number;
+    classifier_accuracy: number;
+  };
+  /** How it was trained, where this project trained it. */
+  training?: {
+    data: string;
+    pictures: number;
+    /** The model that it began with. */
+    from?: string;
+    /** The guidance that it has learned, where it learned any. */
+    autoguidance?: { away_from: string; weight: number; sigmas: [number, number] };
+    steps: number;
+    examples: number;
+    /** The largest and the smallest σ that it was trained at, where that is not what is sampled. */
+    sigmas?: [number, number];
+    ema_decay: number;
+    weighting: string;
+    seconds: number;
+    device: string;
+    /** Pairs of σ and the held-out loss ½‖σ s + z‖². */
+    held_out: [number, number][];
+  };
+  /** What it was imported from, where this project did not train it. */
+  imported?: string;
+  licence: string;
+  picture: Picture;
+  parameters: number;
+}
+
+/** How far chains have come. */
+export interface Progress {
+  /** Steps done, of `steps`. */
+  step: number;
+  steps: number;
+  /** The noise level of the next step, or of the last one when all are done. */
+  sigma: number;
+  /** Its index from 0, of `levels`. */
+  level: number;
+  levels: number;
+  done: boolean;
+}
