@@ -113,9 +113,10 @@ pub struct Training {
 pub struct Autoguided {
     /// The worse model that it leads away from, in words.
     pub away_from: String,
-    /// w and the σ at which it guides, as in [`Strength`](crate::sample::Strength). Not that type, flat:
-    /// see [`crate::sample::Settings`].
+    /// w, as in [`Strength`](crate::sample::Strength), whose fields stand here side by side for the
+    /// reason that those of [`Settings`] do.
     pub weight: f32,
+    /// The smallest and the largest σ at which it guides.
     pub sigmas: [f32; 2],
 }
 
