@@ -36,6 +36,7 @@ mod bench {
         let scale = Preconditioning { mean: 0.1307, deviation: 0.3081 };
         let options = Options {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
+            licence: None,
             from: None,
             autoguidance: None,
             seed: 0,

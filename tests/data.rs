@@ -137,6 +137,11 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
     assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
     assert!(data.held_out.iter().zip(0..).all(|(picture, i)| picture[0] == i));
+    for (name, bytes) in &files {
+        fs::write(folder.path().join(name.replace("train", "test")), bytes).expect("written");
+    }
+    let error = DataSet::load(folder.path(), &Reading::default()).expect_err("none is left");
+    assert!(error.to_string().contains("also among those to test with"), "{error}");
 }
 
 #[test]
@@ -164,6 +169,12 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
         Reading { grey: true, size: Some(Size { width: 16, height: 16 }), ..Reading::default() };
     let data = DataSet::load(folder.path(), &grey).expect("batches");
     assert_eq!(data.train.shape, Picture { channels: 1, height: 16, width: 16 });
+
+    let huge = Reading { size: Some(Size { width: 4096, height: 4096 }), ..Reading::default() };
+    fs::write(folder.path().join("data_batch_3.bin"), vec![0; 3073 * 50]).expect("written");
+    let error = DataSet::load(folder.path(), &huge).expect_err("2.3 GiB").to_string();
+    assert!(error.contains("fit in memory"), "{error}");
+    fs::remove_file(folder.path().join("data_batch_3.bin")).expect("there");
 
     let torn = folder.path().join("test_batch.bin.gz");
     let bytes = fs::read(&torn).expect("there");

@@ -265,7 +265,8 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     }
     let autoguided = ["--from", "better.safetensors", "--autoguide", "worse.safetensors"];
     for kind in [&[][..], &autoguided] {
-        let run = |out: &str| train(at, &[kind, &["--out", out, "--steps", "400"]].concat());
+        let options = ["--steps", "400", "--licence", "CC0-1.0"];
+        let run = |out: &str| train(at, &[kind, &["--out", out], &options].concat());
         succeed(run("whole.safetensors").arg("--overwrite"));
 
         let mut parts = run("parts.safetensors");
@@ -284,6 +285,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         let [whole, parts] =
             ["whole.safetensors", "parts.safetensors"].map(|name| read(&at.join(name)));
         assert_eq!(parts.card.training.as_ref().expect("trained here").steps, 400);
+        assert_eq!(parts.card.licence, "CC0-1.0");
         assert_eq!(whole.weights, parts.weights);
     }
 }
@@ -306,6 +308,8 @@ fn the_noise_is_planned_and_trained_with() {
     assert_eq!(report["ladder"]["sigma_max"], 4.0);
     let levels = report["ladder"]["levels"].as_u64().expect("a number");
     assert!(fs::read(at.join("preview.png")).expect("written").starts_with(b"\x89PNG"));
+    let other = plan(&["--overlap", "0.9"]);
+    assert!(other.contains("--sigma-max 4 --levels"), "{other}");
     let said = plan(&[]);
     assert!(said.contains(&format!("L   = {levels} ")) && said.contains("--sigmas auto"), "{said}");
 
@@ -335,6 +339,9 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(train(&["--sigma-min", "30"]).contains("sigma_min"));
     assert!(train(&["--device", "cpu,tpu"]).contains("no such device: tpu"));
     assert!(train(&["--device", "abacus"]).contains("no such device"));
+    assert!(train(&["--device", "cpu:1"]).contains("only devices of cuda"));
+    assert!(train(&["--widths", "256,512,1024", "--blocks", "2"]).contains("at most 268435456"));
+    assert!(train(&["--classifier", "--dry-run"]).contains("--dry-run"));
     assert!(train(&["--out", "no/such/folder/m.safetensors"]).contains("cannot write"));
     assert!(train(&["--resume", "--out", "never.safetensors"]).contains("never.checkpoint"));
     fs::write(at.join("short"), [0, 0, 8, 3, 0, 0, 0, 9]).expect("written");
@@ -348,6 +355,10 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(ncsn(&["sample", "--model", "nowhere"]).contains("cannot read nowhere"));
     assert!(ncsn(&["sample", "--model", "bars"]).contains("cannot use bars"));
     assert!(ncsn(&["sample", "--mod", "bars"]).contains("--mod"));
+    let eval = ["eval", "--model", "bars", "--data", "bars"];
+    assert!(ncsn(&[&eval[..], &["--sweep", "--rho", "5"]].concat()).contains("--rho"));
+    assert!(ncsn(&[&eval[..], &["--sweep", "--nfe", "10,0"]].concat()).contains("--nfe"));
+    assert!(ncsn(&[&eval[..], &["-n", "3"]].concat()).contains("at least 4"));
     assert!(ncsn(&["export", "--model", "bars", "--onnx", "m.onnx"]).contains("cannot use bars"));
 }
 

@@ -55,6 +55,12 @@ impl ClassifierFile {
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let container = Container::read(bytes)?;
         let card: ClassifierCard = container.card(ClassifierCard::KEY, ClassifierCard::FORMAT)?;
+        if card.classes.len() != card.description.classes {
+            return Err(ModelError::Classifier("it has other classes than names of classes"));
+        }
+        if !(0.0..=card.sigma_max).contains(&card.sigma_min) {
+            return Err(ModelError::Classifier("its noise levels are none"));
+        }
         // Asking the module itself what it has costs little: a classifier is small.
         let module = Classifier::new(&card.description, &Device::flex())?;
         let expected = weights::collect(&module).into_iter();

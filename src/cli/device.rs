@@ -26,6 +26,9 @@ pub fn parse(name: &str) -> anyhow::Result<Device> {
     let Ok(_index) = index.parse::<usize>() else {
         bail!("--device {name}: `{index}` is not the number of a device");
     };
+    if kind != "cuda" && name != kind {
+        bail!("--device {name}: only devices of cuda are numbered here");
+    }
     match kind {
         "cpu" => Ok(Device::flex()),
         #[cfg(feature = "libtorch")]

@@ -150,7 +150,7 @@ fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
             variance: rules::variance(step, steps_each, ratio),
             nfe: ladder.levels * steps_each + 1,
         },
-        train: train_command(arguments, data.train.shape),
+        train: train_command(arguments, data.train.shape, ladder),
     })
 }
 
@@ -201,7 +201,7 @@ fn say(report: &Report) {
 }
 
 /// What to type next.
-fn train_command(arguments: &Plan, shape: Picture) -> String {
+fn train_command(arguments: &Plan, shape: Picture, ladder: Ladder) -> String {
     let PictureArgs { ref data, size, grey, background, strict } = arguments.pictures;
     let mut words = vec!["train --data".to_owned(), quoted(&data.display().to_string())];
     let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
@@ -223,7 +223,11 @@ fn train_command(arguments: &Plan, shape: Picture) -> String {
     if strict {
         words.push("--strict".into());
     }
-    words.push("--sigmas auto".into());
+    if arguments.overlap == rules::OVERLAP {
+        words.push("--sigmas auto".into());
+    } else {
+        words.push(format!("--sigma-max {} --levels {}", ladder.sigma_max, ladder.levels));
+    }
     if arguments.sigma_min != 0.01 {
         words.push(format!("--sigma-min {}", arguments.sigma_min));
     }
@@ -234,7 +238,7 @@ fn train_command(arguments: &Plan, shape: Picture) -> String {
 /// A word of a command line.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-~+:\\".contains(c);
-    if word.chars().all(plain) { word.into() } else { format!("'{word}'") }
+    if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// A hundred pictures from all over the set.

@@ -2,15 +2,22 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage, Rgba};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, Rgba};
 
-/// Width and height, from the header alone.
+/// Width and height of the picture the right way up, from the header alone.
 ///
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
-    let (width, height) = reader(bytes)?.into_dimensions().map_err(|e| e.to_string())?;
-    Ok((width as usize, height as usize))
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    let mut decoder = decoder(bytes)?;
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    Ok(match decoder.orientation().map_err(|e| e.to_string())? {
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (height, width),
+        _ => (width, height),
+    })
 }
 
 /// Decodes a picture (of an animation, the first one) the right way up, over a background where it
@@ -20,7 +27,8 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
 /// What is wrong with the file; also where it would need more memory than any camera's picture.
 pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, String> {
     let text = |e: image::ImageError| e.to_string();
-    let mut decoder = reader(bytes)?.into_decoder().map_err(text)?;
+    let mut decoder = decoder(bytes)?;
+    Limits::default().reserve(decoder.total_bytes()).map_err(text)?;
     let orientation = decoder.orientation().map_err(text)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(text)?;
     image.apply_orientation(orientation);
@@ -40,9 +48,10 @@ pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, Stri
     Ok(RgbImage::from_fn(image.width(), image.height(), over))
 }
 
-fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, String> {
+fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder, String> {
     let reader = ImageReader::new(Cursor::new(bytes));
-    reader.with_guessed_format().map_err(|e| e.to_string())
+    let reader = reader.with_guessed_format().map_err(|e| e.to_string())?;
+    reader.into_decoder().map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
@@ -82,6 +91,7 @@ mod tests {
         let bytes = include_bytes!("../../tests/pictures/sideways.jpg");
         let image = decode(bytes, [0; 3]).expect("a good file");
         assert_eq!(image.dimensions(), (8, 16));
+        assert_eq!(size(bytes), Ok((8, 16)));
         let (Rgb(top), Rgb(bottom)) = (image[(3, 0)], image[(3, 12)]);
         let is_red_above_blue = top[0] > 190 && top[2] < 10 && bottom[2] > 190 && bottom[0] < 10;
         assert!(is_red_above_blue, "{top:?} {bottom:?}");

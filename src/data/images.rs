@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::files::{Files, MAX_BYTES};
+use super::files::Files;
 use super::layout::Layout;
 use super::{DataError, Found, Pictures, Reading, Size, decode, fit};
 use crate::net::Picture;
@@ -28,15 +28,7 @@ pub(super) fn read(
         None => common_size(files, names, reading, found)?,
     };
     let shape = Picture { channels: 3, height: size.height, width: size.width };
-    reading.check(shape)?;
-    if (names.len() * shape.dimension()) as u64 > MAX_BYTES {
-        return Err(fail(format!(
-            "{} pictures of {size} are more than the {} GiB that fit in memory; choose a smaller \
-             --size",
-            names.len(),
-            MAX_BYTES >> 30
-        )));
-    }
+    reading.check(&files.root, shape, names.len())?;
 
     let Reading { background, grey, .. } = *reading;
     let decoded = map(files, names, reading, &|bytes| {

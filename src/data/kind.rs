@@ -65,7 +65,12 @@ impl Format {
 /// Where there is nothing that is read here, or more than one thing to choose from.
 pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
     let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
-        files.names.iter().filter(|name| wanted(&base(name))).cloned().collect()
+        // Whoever has unpacked an archive often keeps it beside what was in it.
+        let packed = |name: &str| {
+            name.strip_suffix(".gz").is_some_and(|bare| files.names.iter().any(|n| n == bare))
+        };
+        let names = files.names.iter().filter(|name| wanted(&base(name)) && !packed(name));
+        names.cloned().collect()
     };
     let nothing = || DataError::Nothing { path: files.root.clone() };
     if files.place == Place::Single {
@@ -81,7 +86,10 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
             !name.contains("train") && (name.contains("t10k") || name.contains("test"))
         });
         let train = one(files, train, "IDX file of training pictures")?;
-        let held_out = if held_out.len() == 1 { held_out } else { vec![] };
+        let held_out = match held_out.len() {
+            0 => held_out,
+            _ => one(files, held_out, "IDX file of test pictures")?,
+        };
         return Ok(Kind::Arrays { format: Format::Idx, train, held_out });
     }
     let is_batch = |name: &str| name.ends_with(".bin") || name.ends_with(".bin.gz");
@@ -149,7 +157,21 @@ mod tests {
             train: train.iter().map(|&name| name.into()).collect(),
             held_out: held_out.iter().map(|&name| name.into()).collect(),
         };
-        let layouts: [(&[&str], Kind); 5] = [
+        let layouts: [(&[&str], Kind); 6] = [
+            // As torchvision leaves them.
+            (
+                &[
+                    "raw/t10k-images-idx3-ubyte",
+                    "raw/t10k-images-idx3-ubyte.gz",
+                    "raw/train-images-idx3-ubyte",
+                    "raw/train-images-idx3-ubyte.gz",
+                ],
+                arrays(
+                    Format::Idx,
+                    &["raw/train-images-idx3-ubyte"],
+                    &["raw/t10k-images-idx3-ubyte"],
+                ),
+            ),
             (
                 &[
                     "raw/t10k-images-idx3-ubyte.gz",
@@ -207,5 +229,7 @@ mod tests {
         );
         assert!(message(&["x.npy", "y.npy"]).contains("found x.npy, y.npy"));
         assert!(message(&["t10k-images-idx3-ubyte"]).contains("found none"));
+        let two = ["a-test-images-idx3-ubyte", "t10k-images-idx3-ubyte", "train-images-idx3-ubyte"];
+        assert!(message(&two).contains("IDX file of test pictures"));
     }
 }

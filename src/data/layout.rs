@@ -4,8 +4,8 @@
 pub(super) struct Layout {
     /// What all names begin with.
     root: String,
-    /// The folders whose pictures are held out: `test` or `val…`, where everything is in these and
-    /// in `train`.
+    /// The folders whose pictures are held out: `test` or `val…`, in whatever case, where everything is
+    /// in these and in `train`.
     held_out: Vec<String>,
     /// The names of the classes, sorted: those of the folders, where every picture is in one and
     /// there are several. Otherwise none.
@@ -13,7 +13,7 @@ pub(super) struct Layout {
 }
 
 const TRAIN: [&str; 2] = ["train", "training"];
-const HELD_OUT: [&str; 4] = ["test", "val", "valid", "validation"];
+const HELD_OUT: [&str; 5] = ["test", "testing", "val", "valid", "validation"];
 
 impl Layout {
     /// That of the files of these names.
@@ -22,8 +22,9 @@ impl Layout {
         let mut layout = Self { root: root.to_owned(), held_out: vec![], classes: vec![] };
         // A file beside the folders is a folder of its own here, of no name that counts.
         let folders = sorted(names.clone().map(|name| layout.parts(name).next().unwrap_or(name)));
-        let (train, rest): (Vec<&str>, _) = folders.iter().partition(|f| TRAIN.contains(f));
-        if !train.is_empty() && rest.iter().all(|folder| HELD_OUT.contains(folder)) {
+        let is_one_of = |folder: &str, known: &[&str]| known.contains(&&folder.to_lowercase()[..]);
+        let (train, rest): (Vec<&str>, _) = folders.iter().partition(|f| is_one_of(f, &TRAIN));
+        if !train.is_empty() && rest.iter().all(|folder| is_one_of(folder, &HELD_OUT)) {
             layout.held_out = rest.iter().map(|folder| format!("{root}{folder}/")).collect();
         }
         let classes: Option<Vec<&str>> = names.map(|name| layout.class(name)).collect();
@@ -95,6 +96,7 @@ mod tests {
         let held_out = |names| layout(names).held_out;
         assert_eq!(held_out(&["d/test/a.png", "d/train/a.png", "d/train/x/b.png"]), ["d/test/"]);
         assert_eq!(held_out(&["train/a.png", "val/a.png"]), ["val/"]);
+        assert_eq!(held_out(&["Testing/cat/a.png", "Training/cat/a.png"]), ["Testing/"]);
         // Not where there are other folders, or only one of the two, or files beside them.
         assert!(held_out(&["cats/a.png", "test/b.png", "train/b.png"]).is_empty());
         assert!(held_out(&["d/train/a.png", "d/train/b.png"]).is_empty());

@@ -37,6 +37,8 @@ use thiserror::Error;
 use files::Files;
 use kind::{Format, Kind};
 
+use crate::net::Picture;
+
 /// What to train on, and what to hold out.
 #[derive(Clone, Debug)]
 pub struct DataSet {
@@ -135,6 +137,10 @@ impl DataSet {
         if train.len() + held_out.len() < 2 {
             return Err(DataError::One { path: path.to_owned() });
         }
+        if train.is_empty() {
+            let problem = "all pictures to train on are also among those to test with".into();
+            return Err(DataError::Format { path: path.to_owned(), problem });
+        }
         Ok(Self { name: name(path), train, held_out, classes, found })
     }
 }
@@ -162,14 +168,10 @@ fn arrays(
         if format == Format::Idx {
             pictures.labels = idx_labels(files, name, pictures.len())?;
         }
-        let size = reading
-            .size
-            .unwrap_or(Size { width: pictures.shape.width, height: pictures.shape.height });
-        reading.check(crate::net::Picture {
-            channels: 3,
-            height: size.height,
-            width: size.width,
-        })?;
+        let Picture { width, height, .. } = pictures.shape;
+        let Size { width, height } = reading.size.unwrap_or(Size { width, height });
+        let count = all.as_ref().map_or(0, Pictures::len) + pictures.len();
+        reading.check(&files.root, Picture { width, height, ..pictures.shape }, count)?;
         let pictures = fit::refit(pictures, reading.size, reading.grey);
         match &mut all {
             None => all = Some(pictures),

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use super::DataError;
+use super::files::MAX_BYTES;
 use crate::net::Picture;
 
 /// Width and height in pixels.
@@ -67,8 +69,26 @@ impl Default for Reading<'_> {
 }
 
 impl Reading<'_> {
-    pub(super) fn check(&self, shape: Picture) -> Result<(), DataError> {
-        (self.accepts)(shape).map_err(DataError::Refused)
+    /// Whether so many pictures of a shape, which come from `path`, are of use and fit in memory.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub(super) fn check(&self, path: &Path, shape: Picture, count: usize) -> Result<(), DataError> {
+        (self.accepts)(Picture { channels: 3, ..shape }).map_err(DataError::Refused)?;
+        let channels = if self.grey { 1 } else { shape.channels };
+        let each = Picture { channels, ..shape }.dimension() as u64;
+        if each.saturating_mul(count as u64) <= MAX_BYTES {
+            return Ok(());
+        }
+        let size = Size { width: shape.width, height: shape.height };
+        Err(DataError::Format {
+            path: path.to_owned(),
+            problem: format!(
+                "{count} pictures of {size} are more than the {} GiB that fit in memory; choose a \
+                 smaller --size",
+                MAX_BYTES >> 30
+            ),
+        })
     }
 }
 

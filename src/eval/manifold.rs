@@ -8,6 +8,9 @@ use super::Points;
 /// The neighbour that decides how far the surroundings of a point reach.
 const K: usize = 3;
 
+/// The fewest points that all have one.
+pub const FEWEST: usize = K + 1;
+
 /// The squared distance of each point to its third nearest neighbour.
 pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
     let mut radii = Vec::with_capacity(points.len());

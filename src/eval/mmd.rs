@@ -12,8 +12,8 @@ use crate::data::some_of;
 pub struct Mmd {
     /// The squared discrepancy; about 0, and of either sign, for samples of one distribution.
     pub value: f64,
-    /// The standard error of that.
-    pub error: f64,
+    /// The standard error of that; not known where there are too few samples for several estimates.
+    pub error: Option<f64>,
 }
 
 /// Samples of which one estimate is made; the mean of many such is told.
@@ -40,7 +40,8 @@ pub fn mmd(a: &Points, b: &Points, device: &Device) -> Mmd {
     let count = estimates.len() as f64;
     let value = estimates.iter().sum::<f64>() / count;
     let squares: f64 = estimates.iter().map(|estimate| (estimate - value).powi(2)).sum();
-    Mmd { value, error: (squares / (count - 1.0).max(1.0) / count).sqrt() }
+    let error = (subsets > 1).then(|| (squares / (count - 1.0) / count).sqrt());
+    Mmd { value, error }
 }
 
 fn kernel(a: &Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
@@ -72,10 +73,13 @@ mod tests {
         let device = Device::flex();
         let here = normal(1, 5000, 6, 0.0, 1.0);
         let same = mmd(&here, &normal(2, 5000, 6, 0.0, 1.0), &device);
-        assert!(same.value.abs() < 4.0 * same.error && same.error < 0.01, "{same:?}");
+        let error = same.error.expect("five estimates");
+        assert!(same.value.abs() < 4.0 * error && error < 0.01, "{same:?}");
         // The kernel knows three moments. A mean of m in each of d coordinates shifts the first by
         // m² exactly: with k = 1 + 3u + 3u² + u³, u = x·y/d.
         let other = mmd(&here, &normal(3, 5000, 6, 0.5, 1.0), &device);
-        assert!(other.value > 20.0 * same.error, "{other:?}");
+        assert!(other.value > 20.0 * error, "{other:?}");
+        let few = mmd(&here, &normal(4, 500, 6, 0.0, 1.0), &device);
+        assert_eq!(few.error, None);
     }
 }

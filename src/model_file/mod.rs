@@ -166,6 +166,9 @@ pub enum ModelError {
     /// The card describes an impossible network.
     #[error(transparent)]
     Description(#[from] DescriptionError),
+    /// A classifier's card does not describe what it was trained for.
+    #[error("the classifier's card is impossible: {0}")]
+    Classifier(&'static str),
     /// The card recommends an impossible sampler.
     #[error("the model's recommended sampler is impossible: {0}")]
     Sampler(#[from] SettingsError),
@@ -225,7 +228,8 @@ impl ModelFile {
     /// A file with another card: its tensors as they are, to the last bit.
     ///
     /// # Errors
-    /// As [`Self::read`].
+    /// [`ModelError::Container`] where it is no safetensors file; neither the tensors nor the card are
+    /// looked at.
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
         write::with_card(bytes, Card::KEY, card)
     }
@@ -233,8 +237,8 @@ impl ModelFile {
     /// The file's bytes, with tensors in f16: half the size, and no difference that one could see.
     ///
     /// # Errors
-    /// [`ModelError::NotFinite`] where a value is not finite in f16; otherwise only what the
-    /// container itself refuses.
+    /// [`ModelError::NotFinite`] where a value is not finite in f16, [`ModelError::TooLarge`] where
+    /// nobody could read the file; otherwise only what the container itself refuses.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)
     }

@@ -7,14 +7,14 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::Serialize;
 
-use super::{Container, ModelError};
+use super::{Container, ModelError, ModelFile};
 use crate::net::weights::Weights;
 
 /// A file of these tensors, in f16 or f32, with a card.
 ///
 /// # Errors
-/// [`ModelError::NotFinite`] where a value is not finite in that type; otherwise
-/// [`ModelError::Write`].
+/// [`ModelError::NotFinite`] where a value is not finite in that type, [`ModelError::TooLarge`] where
+/// nobody could read the file; otherwise [`ModelError::Write`].
 pub(crate) fn tensors(
     weights: &Weights,
     key: &str,
@@ -34,7 +34,11 @@ pub(crate) fn tensors(
         tensors.push((name, Encoded { dtype, shape: array.shape.clone(), bytes }));
     }
     let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
-    safetensors::serialize(tensors, Some(metadata)).map_err(refused)
+    let file = safetensors::serialize(tensors, Some(metadata)).map_err(refused)?;
+    if file.len() > ModelFile::MAX_BYTES {
+        return Err(ModelError::TooLarge(file.len()));
+    }
+    Ok(file)
 }
 
 /// A file with the same tensors and another card.

@@ -144,7 +144,7 @@ impl Program {
     }
 
     /// Ends the program with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula takes
-    /// off the noise that is left (Jolicoeur-Martineau et al. 2020; NCSNv2, technique 5).
+    /// off the noise that is left (Jolicoeur-Martineau et al. 2020; NCSNv2, algorithm 1).
     pub(super) fn denoised(mut self) -> Self {
         if let Some(&last) = self.steps.last() {
             let update = Update::affine(last.sigma * last.sigma, 0.0);

@@ -262,6 +262,11 @@ impl Settings {
         Ok(if denoise { program.denoised() } else { program })
     }
 
+    /// Whether what is left of the noise after the last level is taken off.
+    pub fn denoises(&self) -> bool {
+        self.denoise || !self.is_langevin()
+    }
+
     fn is_langevin(&self) -> bool {
         matches!(self.sampler, Sampler::Langevin | Sampler::PlainLangevin)
     }

@@ -7,7 +7,7 @@ use burn::optim::{AdamWConfig, GradientsAccumulator};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::shards::Shards;
-use super::{TrainError, average, schedule};
+use super::{OptionsError, TrainError, average, options, schedule};
 use crate::classifier::{Classifier, ClassifierDescription};
 use crate::data::{Order, Pictures};
 use crate::random::Key;
@@ -48,13 +48,14 @@ pub fn train_classifier(
     device: &Device,
     progress: &dyn Fn(u64, f32),
 ) -> Result<Classifier, TrainError> {
-    let fail = |error: &dyn std::fmt::Display| TrainError::Device(error.to_string());
+    options.check()?;
     let autodiff = device.clone().autodiff();
     autodiff.seed(options.seed);
-    let mut classifier = Classifier::new(description, &autodiff).map_err(|e| fail(&e))?;
+    let mut classifier = Classifier::new(description, &autodiff)?;
     let mut mean = classifier.valid();
     let mut optimizer = AdamWConfig::new().with_weight_decay(0.01).init();
-    let shards = Shards::new(std::slice::from_ref(device), options.batch).map_err(|e| fail(&e))?;
+    let shards = Shards::new(std::slice::from_ref(device), options.batch);
+    let shards = shards.map_err(|e| TrainError::Device(e.to_string()))?;
     let mut order = Order::new(pictures.len(), options.seed);
     for step in 0..options.steps {
         let first = step * options.batch as u64;
@@ -84,6 +85,22 @@ pub fn train_classifier(
 }
 
 impl ClassifierOptions {
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`OptionsError`] names the first that is impossible.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        let [low, high] = self.sigmas;
+        options::steps(self.steps)?;
+        options::batch(self.batch)?;
+        options::positive("the learning rate", self.learning_rate)?;
+        options::positive("the smallest noise level", f64::from(low))?;
+        if high.is_finite() && low <= high {
+            return Ok(());
+        }
+        Err(OptionsError(format!("there are no noise levels from {low} to {high}")))
+    }
+
     /// Whether it is trained with noise.
     pub fn is_noisy(&self) -> bool {
         self.sigmas[0] < self.sigmas[1]

@@ -5,6 +5,7 @@ use thiserror::Error;
 
 use super::{Augmentation, Precision, average, schedule};
 use crate::loss::Weighting;
+use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::noise::Ladder;
 use crate::sample::{Settings, Strength};
@@ -14,6 +15,9 @@ use crate::sample::{Settings, Strength};
 pub struct Options {
     /// The network.
     pub architecture: Architecture,
+    /// The licence of the pictures, for the card, where it is known.
+    #[serde(default)]
+    pub licence: Option<String>,
     /// The model whose weights the run began with, in words for the card; `None` where they were
     /// drawn.
     #[serde(default)]
@@ -78,7 +82,31 @@ fn levels() -> usize {
 /// Why options are refused.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[error("{0}")]
-pub struct OptionsError(String);
+pub struct OptionsError(pub(super) String);
+
+/// A finite number above 0.
+pub(super) fn positive(name: &str, value: f64) -> Result<(), OptionsError> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(OptionsError(format!("{name} must be positive, but is {value}")))
+}
+
+/// A number of pictures a step.
+pub(super) fn batch(size: usize) -> Result<(), OptionsError> {
+    if (1..=65_536).contains(&size) {
+        return Ok(());
+    }
+    Err(OptionsError(format!("the batch must be from 1 to 65536, but is {size}")))
+}
+
+/// A number of steps that a stream of random numbers can tell apart.
+pub(super) fn steps(count: u64) -> Result<(), OptionsError> {
+    if (1..u64::from(u32::MAX)).contains(&count) {
+        return Ok(());
+    }
+    Err(OptionsError(format!("the number of steps must be positive, but is {count}")))
+}
 
 impl Options {
     /// Checks every option.
@@ -88,23 +116,23 @@ impl Options {
     pub fn check(&self) -> Result<(), OptionsError> {
         let fail = |message: String| Err(OptionsError(message));
         self.architecture.check().map_err(|e| OptionsError(e.to_string()))?;
+        let bytes = self.architecture.parameters().saturating_mul(size_of::<half::f16>());
+        if bytes > ModelFile::MAX_BYTES {
+            return fail(format!(
+                "this network's file would have {bytes} bytes; a model has at most {}",
+                ModelFile::MAX_BYTES
+            ));
+        }
         if self.architecture.preconditioning().is_none() && self.weighting != Weighting::Paper {
             return fail("this network is not preconditioned: its weighting is the paper's".into());
         }
         let Self { sigma_max, sigma_min, levels, .. } = *self;
         let ladder = Ladder { sigma_max, sigma_min, levels };
         ladder.check().map_err(|e| OptionsError(e.to_string()))?;
-        let positive = [
-            ("the learning rate", self.learning_rate),
-            ("the clipping norm", f64::from(self.clip)),
-            ("sigma_centre", f64::from(self.sigma_centre)),
-            ("sigma_spread", f64::from(self.sigma_spread)),
-        ];
-        for (name, value) in positive {
-            if !value.is_finite() || value <= 0.0 {
-                return fail(format!("{name} must be positive, but is {value}"));
-            }
-        }
+        positive("the learning rate", self.learning_rate)?;
+        positive("the clipping norm", f64::from(self.clip))?;
+        positive("sigma_centre", f64::from(self.sigma_centre))?;
+        positive("sigma_spread", f64::from(self.sigma_spread))?;
         if let Some(Autoguidance { worse, strength, .. }) = &self.autoguidance {
             worse.check().map_err(|e| OptionsError(e.to_string()))?;
             let (found, picture) = (worse.picture(), self.architecture.picture());
@@ -116,17 +144,12 @@ impl Options {
         if !(0.0..1.0).contains(&self.ema_decay) {
             return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
         }
-        if !(1..=65_536).contains(&self.batch) {
-            return fail(format!("the batch must be from 1 to 65536, but is {}", self.batch));
-        }
+        batch(self.batch)?;
         if !(1..=self.batch).contains(&self.accumulate) {
             let Self { accumulate, batch, .. } = self;
             return fail(format!("a batch of {batch} cannot be computed in {accumulate} parts"));
         }
-        if !(1..u64::from(u32::MAX)).contains(&self.steps) {
-            return fail(format!("the number of steps must be positive, but is {}", self.steps));
-        }
-        Ok(())
+        steps(self.steps)
     }
 
     /// The learning rate at a step.

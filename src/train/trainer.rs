@@ -15,7 +15,7 @@ use super::{Augmentation, Autoguidance, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
-use crate::net::{Architecture, Network};
+use crate::net::{Architecture, DescriptionError, Network};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::sample::{Chain, Program};
@@ -26,6 +26,9 @@ pub enum TrainError {
     /// The options are impossible.
     #[error(transparent)]
     Options(#[from] super::OptionsError),
+    /// The network is impossible.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
     /// Burn does not take what a checkpoint holds.
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
@@ -340,5 +343,5 @@ fn loss(
 }
 
 fn drawn(architecture: &Architecture, device: &Device) -> Result<Network, TrainError> {
-    Network::new(architecture, device).map_err(|e| TrainError::Device(e.to_string()))
+    Ok(Network::new(architecture, device)?)
 }

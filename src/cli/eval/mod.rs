@@ -21,7 +21,7 @@ use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
 use super::{device, grid, ncsn};
 use crate::data::{DataSet, values};
-use crate::eval::{Eye, Measured, Nearest, NearestQuantiles, Reference, Task};
+use crate::eval::{Eye, FEWEST, Measured, Mmd, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
 use crate::sample::{Program, Sampler, Settings, Steering};
 use crate::train::write_atomically;
@@ -54,9 +54,9 @@ pub struct Eval {
     autoguide: AutoguideArgs,
     /// Try every sampler at several numbers of evaluations instead, and write the settings that did
     /// best, and those that did nearly as well with the fewest, into the model's card.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "SettingArgs")]
     sweep: bool,
-    /// The numbers of evaluations of a sweep.
+    /// The numbers of evaluations of a sweep, for which each sampler's settings are chosen.
     #[arg(long, value_delimiter = ',', default_values_t = presets::NFE, requires = "sweep")]
     nfe: Vec<usize>,
     /// The samplers of a sweep [default: all but the plain one].
@@ -94,7 +94,8 @@ struct Report<'a> {
     /// The decay of the moving average of the weights; none where it is not known.
     ema_decay: Option<f64>,
     engine: String,
-    /// x̃ before the program's last step, which takes off what noise is left.
+    /// x̃ before the program's last step, which takes off what noise is left, unless the sampler is
+    /// told not to.
     raw: &'a Measured,
     denoised: &'a Measured,
     /// As many training pictures.
@@ -138,11 +139,19 @@ struct Session<'a> {
 /// Whatever the user should know; one line.
 pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     let path = &arguments.model;
-    ensure!(arguments.n > 1, "--n must be at least 2");
+    ensure!(arguments.n >= FEWEST, "-n must be at least {FEWEST}");
+    ensure!(
+        arguments.nfe.iter().all(|nfe| (1..=100_000).contains(nfe)),
+        "--nfe must be from 1 to 100000"
+    );
     ensure!(arguments.batch > 0, "--batch must be at least 1");
     let model = ncsn::open(path)?;
     let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
     pictures::say(&data);
+    ensure!(
+        data.held_out.len() >= FEWEST,
+        "samples are compared with held-out pictures, of which there must be at least {FEWEST}"
+    );
     let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
     let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
@@ -309,14 +318,22 @@ fn print(report: &Report<'_>) {
         "{:<26}{:>10}{:>9}{:>20}{:>11}{:>8}{:>8}",
         "", "distance", "floors", "MMD²", "precision", "recall", "sure"
     );
+    // Langevin may leave its noise.
+    let [raw, denoised] = match report.sampler.denoises() {
+        true => ["raw", "denoised"],
+        false => ["before the last step", "after it"],
+    };
     let rows =
-        [("raw", report.raw), ("denoised", report.denoised), ("training pictures", report.floor)];
+        [(raw, report.raw), (denoised, report.denoised), ("training pictures", report.floor)];
     for (name, measured) in rows {
         println!(
             "{name:<26}{:>10.3}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
             measured.frechet,
             measured.frechet / report.floor.frechet,
-            format!("{:.4} ± {:.4}", measured.mmd.value, measured.mmd.error),
+            match measured.mmd {
+                Mmd { value, error: Some(error) } => format!("{value:.4} ± {error:.4}"),
+                Mmd { value, error: None } => format!("{value:.4}"),
+            },
             measured.precision,
             measured.recall,
             100.0 * measured.sure

@@ -60,10 +60,10 @@ pub struct RunArgs {
     pub device: String,
     /// Train a classifier of the pictures' classes instead, through noise of all levels: `ncsn
     /// sample --class` is guided by it.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
     pub classifier: bool,
-    /// Go on where the checkpoint beside --out was written; everything but --steps, --lr and
-    /// --precision is as it was.
+    /// Go on where the checkpoint beside --out was written; everything but --steps, --lr, --precision
+    /// and --licence is as it was.
     #[arg(long)]
     pub resume: bool,
     /// Begin with the weights of this model instead of with drawn ones: to train it further, or on
@@ -101,9 +101,10 @@ pub struct RunArgs {
     /// few steps to find out, and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// The licence of the pictures, for the model's card.
-    #[arg(long, default_value = "unknown")]
-    pub licence: String,
+    /// The licence of the pictures, for the model's card [default: that of the model --from, if it was
+    /// made of the same; otherwise unknown].
+    #[arg(long)]
+    pub licence: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -257,6 +258,11 @@ impl Arguments {
         let net = Net::of(&architecture);
         Ok(Options {
             architecture,
+            licence: self
+                .run
+                .licence
+                .clone()
+                .or_else(|| origin.and_then(|o| licence(&o.card, data))),
             from: origin.map(|origin| in_words(&origin.card)),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or(STEPS),
@@ -287,9 +293,16 @@ impl Arguments {
             steps: self.optimisation.steps.unwrap_or(before.steps),
             learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
             precision: self.optimisation.precision.unwrap_or(before.precision),
+            licence: self.run.licence.clone().or(before.licence),
             ..before
         }
     }
+}
+
+/// The licence of a model that was made of this data.
+fn licence(card: &Card, data: &DataSet) -> Option<String> {
+    let same = card.training.as_ref().is_some_and(|training| training.data == data.name);
+    same.then(|| card.licence.clone())
 }
 
 /// What a card says of a model that a run began with, or is guided away from.

@@ -1,10 +1,12 @@
 //! `train --classifier`: what `ncsn sample --class` is guided by.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 
 use super::arguments::Arguments;
+use super::run::ensure_writable;
 use crate::classifier::{ClassifierFile, accuracy};
 use crate::cli::classifiers::{self, Labelled};
 use crate::cli::device;
@@ -19,7 +21,8 @@ use crate::train::{ClassifierOptions, write_atomically};
 /// Whatever the user should know; one line.
 pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
     let run = &arguments.run;
-    ensure!(!run.resume, "--classifier is a matter of minutes: it is not resumed");
+    ensure_classifier(&run.out, run.overwrite)?;
+    ensure_writable(&run.out)?;
     ensure!(
         !data.classes.is_empty() && data.held_out.labels.is_some(),
         "these pictures have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
@@ -53,6 +56,17 @@ pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
     }
     write(&run.out, &file)?;
     println!("classifier in {}", run.out.display());
+    Ok(())
+}
+
+/// Whoever does not say where it is to go must not lose a model for it.
+fn ensure_classifier(path: &Path, overwrite: bool) -> anyhow::Result<()> {
+    let Ok(bytes) = fs::read(path) else { return Ok(()) };
+    ensure!(
+        overwrite || ClassifierFile::read(&bytes).is_ok(),
+        "{} is there, and is no classifier: choose another --out, or replace it with --overwrite",
+        path.display()
+    );
     Ok(())
 }
 

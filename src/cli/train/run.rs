@@ -195,7 +195,7 @@ impl Run {
             imported: None,
             best: None,
             quality: None,
-            licence: arguments.licence.clone(),
+            licence: options.licence.unwrap_or_else(|| "unknown".into()),
         };
         ModelFile { card, weights: trainer.average() }
     }
@@ -280,7 +280,11 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn ensure_writable(out: &Path) -> anyhow::Result<()> {
+/// Finds out whether a file can be written there.
+///
+/// # Errors
+/// Says why not.
+pub(super) fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
     let probe: PathBuf = out.with_extension("probe");
     write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
