@@ -34,6 +34,7 @@ pub mod random;
 pub mod sample;
 pub mod score;
 pub mod toy;
+mod turns;
 
 #[cfg(feature = "fused")]
 pub mod fused;

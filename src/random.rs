@@ -6,8 +6,6 @@
 //! Rendering* (JCGT 9(3), 2020): 32-bit multiplications, additions, shifts and xors only, which
 //! Rust, WGSL and integer tensors all have.
 
-use std::f32::consts::TAU;
-
 /// The hash `pcg4d`: four 32-bit words in, four well-mixed 32-bit words out.
 pub fn pcg4d(v: [u32; 4]) -> [u32; 4] {
     let [mut x, mut y, mut z, mut w] =
@@ -26,6 +24,8 @@ pub fn pcg4d(v: [u32; 4]) -> [u32; 4] {
 
 pub(crate) const MULTIPLIER: u32 = 1_664_525;
 pub(crate) const INCREMENT: u32 = 1_013_904_223;
+
+use crate::turns::cos_turns;
 
 /// Spreads the upper half of a seed over the index axis (2³² / the golden ratio).
 const GOLDEN: u32 = 0x9E37_79B1;
@@ -58,7 +58,7 @@ impl Key {
     /// A standard normal number, by Box & Muller's transform of two uniform ones; |z| < 5.9.
     pub fn normal(self, index: u32) -> f32 {
         let [a, b, ..] = pcg4d(self.words(index));
-        (-2.0 * unit(a).ln()).sqrt() * (TAU * unit(b)).cos()
+        (-2.0 * unit(a).ln()).sqrt() * cos_turns(unit(b))
     }
 
     /// Fills `out` with the standard normal numbers 0, 1, 2, … of this stream.

@@ -63,7 +63,8 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
 async fn the_same_seed_gives_the_same_pictures_as_natively() {
     for name in Engine::names() {
         let engine = engine(&name).await;
-        let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32) else {
+        let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32, None, None)
+        else {
             panic!("possible settings");
         };
         finish(&chain).await;
@@ -84,7 +85,9 @@ async fn the_same_seed_gives_the_same_pictures_as_natively() {
 async fn a_chain_is_the_same_whichever_others_run_beside_it() {
     let engine = engine("fused").await;
     let [together, alone] = [(0, 3), (2, 1)].map(|(first, count)| {
-        engine.start(settings(&[]), 7, first, count).unwrap_or_else(|e| panic!("{}", message(e)))
+        engine
+            .start(settings(&[]), 7, first, count, None, None)
+            .unwrap_or_else(|e| panic!("{}", message(e)))
     });
     for chain in [&together, &alone] {
         assert!(chain.advance(4).await.is_ok());
@@ -118,7 +121,9 @@ async fn tiles_are_measured_in_pieces_and_remembered() {
 #[wasm_bindgen_test]
 async fn progress_counts_and_views_differ() {
     let engine = engine("fused").await;
-    let Ok(chain) = engine.start(settings(&[]), 1, 0, 2) else { panic!("possible settings") };
+    let Ok(chain) = engine.start(settings(&[]), 1, 0, 2, None, None) else {
+        panic!("possible settings")
+    };
     let progress = |chain: &Chain| chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
     let before = progress(&chain);
     assert_eq!((number(&before, "step"), number(&before, "steps")), (0.0, 17.0));
@@ -131,8 +136,45 @@ async fn progress_counts_and_views_differ() {
     let after = progress(&chain);
     assert_eq!((number(&after, "step"), number(&after, "level")), (3.0, 1.0));
     assert_ne!(pixels(&chain, "noisy").await, pixels(&chain, "denoised").await);
-    let schedule = model().schedule(settings(&[])).unwrap_or_else(|e| panic!("{}", message(e)));
+    let schedule =
+        model().schedule(settings(&[]), None).unwrap_or_else(|e| panic!("{}", message(e)));
     assert_eq!(schedule.length(), 17);
+}
+
+/// A drawing of which one half is there: kept to the last bit, or covered with noise.
+#[wasm_bindgen_test]
+async fn chains_begin_at_a_drawing_or_end_with_it() {
+    let grey = |at: usize| (at * 4) as u8;
+    let drawing: Vec<u8> = (0..64)
+        .flat_map(|at| if at % 8 < 4 { [grey(at), grey(at), grey(at), 255] } else { [0; 4] })
+        .collect();
+    for name in Engine::names() {
+        let engine = engine(&name).await;
+        let start = |drawing: &[u8], wander| {
+            engine.start(settings(&[]), 7, 0, 2, Some(drawing.to_vec()), wander)
+        };
+        let Ok(chain) = start(&drawing, None) else { panic!("a drawing of this size") };
+        finish(&chain).await;
+        let rgba = pixels(&chain, "noisy").await;
+        for (at, pixel) in rgba.chunks_exact(4).enumerate().filter(|(at, _)| at % 8 < 4) {
+            assert_eq!(pixel[0], grey(at % 64), "{name}: pixel {at}");
+        }
+
+        let Ok(chain) = start(&drawing, Some(0.5)) else { panic!("a drawing of this size") };
+        let schedule = model().schedule(settings(&[]), Some(0.5));
+        let schedule = schedule.unwrap_or_else(|e| panic!("{}", message(e)));
+        let progress = chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
+        assert_eq!(number(&progress, "steps"), f64::from(schedule.length()));
+        assert_eq!(number(&progress, "sigma"), f64::from(schedule.get_index(0)));
+        assert!(schedule.length() < 17, "it leaves out the steps of large σ");
+
+        let refused = |drawing: &[u8], wander| match start(drawing, wander) {
+            Err(error) => message(error),
+            Ok(_) => panic!("must be refused"),
+        };
+        assert!(refused(&drawing[4..], None).contains("252 bytes instead of 256"));
+        assert!(refused(&drawing, Some(2.0)).contains("wander"));
+    }
 }
 
 #[wasm_bindgen_test]
@@ -185,7 +227,8 @@ async fn what_cannot_work_is_an_error_that_says_why() {
 
     let engine = engine("fused").await;
     let refused = |name: &str, value: f64, word: &str| {
-        let Err(error) = engine.start(settings(&[(name, value.into())]), 1, 0, 1) else {
+        let Err(error) = engine.start(settings(&[(name, value.into())]), 1, 0, 1, None, None)
+        else {
             panic!("{name} = {value} must be refused");
         };
         let message = message(error);
@@ -194,9 +237,11 @@ async fn what_cannot_work_is_an_error_that_says_why() {
     refused("levels", 0.0, "levels");
     refused("step_lr", 1.0, "unstable");
     refused("sigma_min", 9.0, "sigma_min");
-    let Err(error) = engine.start(settings(&[]), 1, 0, 0) else { panic!("no chains") };
+    let Err(error) = engine.start(settings(&[]), 1, 0, 0, None, None) else { panic!("no chains") };
     assert!(message(error).contains("chains"));
-    let Ok(chain) = engine.start(settings(&[]), 1, 0, 1) else { panic!("possible settings") };
+    let Ok(chain) = engine.start(settings(&[]), 1, 0, 1, None, None) else {
+        panic!("possible settings")
+    };
     let Err(error) = chain.pixels("sideways".into()).await else { panic!("no such view") };
     assert!(message(error).contains("sideways"));
 }

@@ -179,12 +179,14 @@ export class Controls {
 
   /**
    * A link to what is on the page now.
-   * @param {{ model: string | null, view: string, engine: string | null, precision: string | null }} more
+   * @param {{ model: string | null, view: string, engine: string | null, precision: string | null, drawing: string | null }} more
+   *   The drawing goes where no server sees it.
    */
-  link({ model, view, engine, precision }) {
+  link({ model, view, engine, precision, drawing }) {
     const url = new URL(location.href);
-    url.hash = "";
+    url.hash = drawing ?? "";
     url.search = "";
+    if (drawing) url.searchParams.set("wander", input("wander").value);
     if (model) url.searchParams.set("model", model);
     if (engine) url.searchParams.set("engine", engine);
     if (precision) url.searchParams.set("precision", precision);

@@ -31,7 +31,7 @@ import { Failure, download, panic } from "./failures.js";
  * @property {string} device what it runs on, for people
  * @property {boolean} draws whether it draws into a canvas by itself
  * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
- * @property {(settings: SamplerSettings, seed: bigint, chains: number) => Chain} start
+ * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, wander?: number) => Chain} start
  * @property {(chains: number) => Promise<string | undefined>} [tune] see `tuning.js`
  * @property {() => void} free
  */
@@ -40,7 +40,7 @@ import { Failure, download, panic } from "./failures.js";
  * @typedef {object} Model
  * @property {() => void} free
  * @property {() => Card} card
- * @property {(settings: SamplerSettings) => Float32Array} schedule σ of every step
+ * @property {(settings: SamplerSettings, wander?: number) => Float32Array} schedule σ of every step
  */
 /**
  * What a bundle exports.
@@ -53,7 +53,7 @@ import { Failure, download, panic } from "./failures.js";
  * @property {(canvas: HTMLCanvasElement) => void} [attach]
  * @property {(chains: number) => Promise<string | undefined>} [tune]
  * @property {() => string} precision
- * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number) => Chain} start
+ * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, wander?: number) => Chain} start
  * @property {() => void} free
  */
 
@@ -95,7 +95,7 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
           throw download("program", new URL("./workers.js", import.meta.url).href, 0, String(error));
         }),
       ]);
-      return startWorkers({ bundle: bundle(name), module, bytes, schedule: (settings) => model.schedule(settings), onPanic: (text) => onFailure(panic(text)) });
+      return startWorkers({ bundle: bundle(name), module, bytes, schedule: (settings, wander) => model.schedule(settings, wander), onPanic: (text) => onFailure(panic(text)) });
     }
   }
 }
@@ -108,8 +108,8 @@ function onPage(name, engine, device) {
     device: draws ? `${device}, ${engine.precision()}` : device,
     draws,
     attach: (canvas) => engine.attach?.(canvas),
-    start(settings, seed, chains) {
-      const chain = engine.start(settings, seed, 0, chains);
+    start(settings, seed, chains, drawing, wander) {
+      const chain = engine.start(settings, seed, 0, chains, drawing, wander);
       return {
         progress: () => chain.progress(),
         advance: (steps) => chain.advance(steps),

@@ -45,6 +45,8 @@ const adapter = probe();
 let engine = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
+/** @type {import("./pad.js").Pad | null} where somebody draws, what they draw on */
+let pad = null;
 /** @type {Failure | null} */
 let failed = null;
 
@@ -70,7 +72,7 @@ function setStatus(state, text) {
 function showState(state) {
   if (failed) return;
   const words = {
-    ready: "Pure noise. Start when you like.",
+    ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: progress?.step || engine?.name === "cpu" ? "Running" : "First step: the GPU prepares its kernels.",
     paused: "Paused",
     finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
@@ -98,8 +100,9 @@ function showView() {
 /** @param {import("./controls.js").Choice} choice */
 function showCaption({ seed, chains }) {
   showView();
-  $("caption-run").textContent = `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}`;
+  $("caption-run").textContent = `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}${drawing() ? ", from a drawing" : ""}`;
 }
+
 
 /** @param {import("./engine.js").Card} card */
 function showCard(card) {
@@ -180,7 +183,13 @@ function retry() {
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
-const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null });
+const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing() && pad ? pad.text : null });
+
+/** What chains begin at, where that is not noise alone. */
+const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad ? pad.pixels : null);
+/** From 0 to 1; nothing where the drawing is kept. */
+const wander = () => (drawing() && !pad?.hasHoles ? Number($("wander").value) : undefined);
+
 
 /**
  * Begins a new anneal with the settings of the form, or says what is wrong with them.
@@ -194,10 +203,11 @@ function begin(go) {
   try {
     const choice = controls.read();
     const { height, width } = card.picture;
-    const sigmas = model.schedule(choice.settings);
+    const [from, far] = [drawing() ?? undefined, wander()];
+    const sigmas = model.schedule(choice.settings, far);
     const make = () => {
       try {
-        const chain = here.start(choice.settings, choice.seed, choice.chains);
+        const chain = here.start(choice.settings, choice.seed, choice.chains, from, far);
         plot.set(sigmas);
         grid.shape(choice.chains, width, height);
         return chain;
@@ -208,6 +218,7 @@ function begin(go) {
     };
     run.restart(make, go);
     showCaption(choice);
+    $("wander-sigma").textContent = far === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
     $("problem").hidden = true;
     return true;
   } catch (error) {
@@ -246,6 +257,29 @@ function setView(view) {
   run.redraw();
 }
 
+/**
+ * Shows the pad, which comes when it is first wanted, or hides it.
+ * @param {"noise" | "drawing"} origin
+ */
+async function setOrigin(origin) {
+  if (origin === "drawing" && !pad && loaded) {
+    const { Pad } = await import("./pad.js");
+    pad ??= new Pad(loaded.card, () => begin(true));
+  }
+  $("origin").querySelector(`[value="${origin}"]`).checked = true;
+  $("drawing").hidden = origin === "noise";
+  $("plate").classList.toggle("draws", origin === "drawing");
+}
+
+/** A click on a picture puts it on the pad. @param {MouseEvent} event */
+async function take(event) {
+  const index = grid.at(event);
+  if (!engine || !loaded || index === undefined || !pad || $("drawing").hidden) return;
+  const { width, height } = loaded.card.picture;
+  const pixels = await run.withChain((chain) => chain.pixels(run.view));
+  pad.take(pixels.slice(4 * width * height * index, 4 * width * height * (index + 1)));
+}
+
 async function save() {
   const anchor = document.createElement("a");
   anchor.href = URL.createObjectURL(await run.withChain((chain) => grid.toPng(chain, run.view)));
@@ -275,6 +309,12 @@ function listen() {
   $("copy").addEventListener("click", copyLink);
   $("retry").addEventListener("click", retry);
   $("view").addEventListener("change", (/** @type {any} */ event) => setView(event.target.value));
+  $("origin").addEventListener("change", async (/** @type {any} */ event) => {
+    await setOrigin(event.target.value);
+    if (pad?.pixels) begin(true);
+  });
+  $("wander").addEventListener("input", () => drawing() && begin(true));
+  $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));
   $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
   $("pace").addEventListener("change", () => (run.pace = controls.pace));
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
@@ -303,7 +343,7 @@ function listen() {
 // ── Engines ────────────────────────────────────────────────────────────────
 
 /** What can be used only while there is an engine. */
-const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "engine", "settings"];
+const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "origin", "engine", "settings"];
 
 /**
  * The engine that the link asks for; else the GPU's, where there is one that is worth it. A software
@@ -423,11 +463,26 @@ async function open() {
   run.pace = controls.pace;
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
+  await openDrawing();
   $("loading").hidden = true;
   setStatus("ready", "Ready");
   // To those who asked for less motion nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");
+}
+
+/** The drawing of the link, where it has one. */
+async function openDrawing() {
+  const far = Number(link.get("wander") ?? NaN);
+  if (far >= 0 && far <= 1) $("wander").value = String(far);
+  const text = location.hash.slice(1);
+  if (!text) return;
+  try {
+    await setOrigin("drawing");
+    await pad?.load(text);
+  } catch (error) {
+    console.warn("The link's drawing cannot be read.", error);
+  }
 }
 
 observeDevices(fail);

@@ -28,8 +28,8 @@ const answers = {
     engine = await program.Engine.create("cpu", model);
     model.free();
   },
-  start({ id, settings, seed, first, count }) {
-    chains.set(id, engine.start(settings, seed, first, count));
+  start({ id, settings, seed, first, count, drawing, wander }) {
+    chains.set(id, engine.start(settings, seed, first, count, drawing, wander));
   },
   advance: ({ id, steps }) => chainOf(id).advance(steps),
   pixels: ({ id, view }) => chainOf(id).pixels(view),

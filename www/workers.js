@@ -52,7 +52,7 @@ class Line {
 
 /**
  * Starts the workers and gives each the model.
- * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, schedule: (settings: import("./engine.js").SamplerSettings) => Float32Array, onPanic: (text: string) => void }} options
+ * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, schedule: (settings: import("./engine.js").SamplerSettings, wander?: number) => Float32Array, onPanic: (text: string) => void }} options
  *   `module` is the bundle's program, compiled once for all.
  * @returns {Promise<import("./engine.js").Engine>}
  */
@@ -73,7 +73,7 @@ export async function startWorkers({ bundle, module, bytes, schedule, onPanic })
     device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
     draws: false,
     attach() {},
-    start: (settings, seed, chains) => new SharedChain(lines, ids++, schedule(settings), settings, seed, chains),
+    start: (settings, seed, chains, drawing, wander) => new SharedChain(lines, ids++, schedule(settings, wander), { settings, seed, chains, drawing, wander }),
     free: close,
   };
 }
@@ -90,16 +90,19 @@ class SharedChain {
 
   /**
    * @param {Line[]} lines @param {number} id @param {Float32Array} sigmas of every step
-   * @param {import("./engine.js").SamplerSettings} settings @param {bigint} seed @param {number} chains
+   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, wander?: number }} run
    */
-  constructor(lines, id, sigmas, settings, seed, chains) {
+  constructor(lines, id, sigmas, { chains, ...same }) {
     this.#id = id;
     this.#lines = lines.slice(0, chains);
     const share = (/** @type {number} */ i) => Math.round((i * chains) / this.#lines.length);
-    this.#started = Promise.all(this.#lines.map((line, i) => line.ask("start", { id, settings, seed, first: share(i), count: share(i + 1) - share(i) })));
+    this.#started = Promise.all(this.#lines.map((line, i) => line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) })));
     // Whoever asks for something next hears of a failure.
     this.#started.catch(() => {});
-    this.#progress = { step: 0, steps: sigmas.length, sigma: sigmas[0], level: 0, levels: settings.levels, done: false };
+    const { levels } = same.settings;
+    // Chains that begin at a drawing have left out the first levels.
+    const level = Math.max(0, levels - new Set(sigmas).size);
+    this.#progress = { step: 0, steps: sigmas.length, sigma: sigmas[0], level, levels, done: false };
   }
 
   progress() {

@@ -12,7 +12,11 @@
 //! the score of a Gaussian with the data's mean and deviation, corrected by F; no cancellation of
 //! large numbers at small σ.
 
+use std::f32::consts::TAU;
+
 use serde::{Deserialize, Serialize};
+
+use crate::turns::cos_turns;
 
 /// The data's mean μ and standard deviation σ_d over all pixels, which set the scale of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,9 +53,9 @@ impl Preconditioning {
 /// Features of σ for the embedding: sines and cosines of ln σ at the given number of
 /// [`frequencies`]. Returns `2 · pairs` numbers in \[−1, 1\].
 pub fn sigma_features(sigma: f32, pairs: usize) -> Vec<f32> {
-    let angles = frequencies(pairs).map(|frequency| sigma.ln() * frequency);
-    let sines = angles.clone().map(f32::sin);
-    sines.chain(angles.map(f32::cos)).collect()
+    let turns = frequencies(pairs).map(|frequency| sigma.ln() * frequency / TAU);
+    let sines = turns.clone().map(|turn| cos_turns(turn - 0.25));
+    sines.chain(turns.map(cos_turns)).collect()
 }
 
 /// `pairs` geometrically spaced frequencies from 1/4 to 16 radians a nat.

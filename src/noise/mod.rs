@@ -76,7 +76,7 @@ impl Ladder {
 
     /// The noise level at a fraction of the way up from σ_L (0) to σ₁ (1), on a logarithmic scale.
     pub fn sigma_at(&self, fraction: f32) -> f32 {
-        self.sigma_min * (self.sigma_max / self.sigma_min).powf(fraction.clamp(0.0, 1.0))
+        self.sigma_min * (fraction.clamp(0.0, 1.0) * (self.sigma_max / self.sigma_min).ln()).exp()
     }
 
     /// The index, from 0, of the level that is nearest to σ > 0 in log σ.

@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::observation::Observation;
 use super::program::{Program, Start};
 use crate::random::Key;
+use crate::turns::cos_turns;
 
 /// What chains are steered by; by default nothing.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -121,8 +122,9 @@ impl Steering {
                 Mixture { stream: 0, weights: [1.0, 0.0], other: None }
             }
             Some(Path { to: End::Seed(seed), .. }) => {
-                let angle = self.fraction(chain) as f32 * std::f32::consts::FRAC_PI_2;
-                let weights = [angle.cos(), angle.sin()];
+                // Along a quarter of a circle.
+                let turn = self.fraction(chain) as f32 / 4.0;
+                let weights = [cos_turns(turn), cos_turns(0.25 - turn)];
                 Mixture { stream: 0, weights, other: Some(seed) }
             }
         }

@@ -5,6 +5,7 @@
 //! is exported is the same in each. [`Model`] needs no device, so that a page can read a model and
 //! check settings before it has chosen an engine.
 
+mod drawing;
 mod executor;
 mod types;
 
@@ -16,7 +17,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::model_file::{Card, Container, ModelFile};
 use crate::net::Picture;
-use crate::sample::{Settings, View};
+use crate::sample::{Program, Settings, Steering, View};
 use executor::{Chains, Executor};
 
 /// As fast as the allocator that wasm has otherwise, with a quarter of its code.
@@ -82,15 +83,16 @@ impl Model {
         Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
-    /// σ of every step that these settings lead to.
+    /// σ of every step that these settings lead to, from a sketch on where it may `wander`.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
     pub fn schedule(
         &self,
         #[wasm_bindgen(unchecked_param_type = "SamplerSettings")] settings: JsValue,
+        wander: Option<f32>,
     ) -> Result<Float32Array, JsError> {
-        let program = settings_from_js(settings)?.program()?;
+        let program = program(settings_from_js(settings)?, wander)?;
         let sigmas: Vec<f32> = program.steps.iter().map(|step| step.sigma).collect();
         Ok(Float32Array::from(&sigmas[..]))
     }
@@ -161,6 +163,11 @@ impl Engine {
     /// Starts the chains number `first` to `first + chains − 1`: nothing is computed yet but where
     /// they begin. A chain is the same whichever others run beside it.
     ///
+    /// With a `drawing` (RGBA, height × width × 4 bytes) chains begin at it, as a sketch, where they
+    /// may `wander`: from 0, where nothing may change, to 1, where noise of σ₁ covers it. Where nothing
+    /// is said of that, the drawing's opaque pixels are kept exactly, and what is transparent is made
+    /// up.
+    ///
     /// # Errors
     /// An `Error` that names the impossible setting.
     pub fn start(
@@ -169,6 +176,8 @@ impl Engine {
         seed: u64,
         first: u32,
         chains: u32,
+        drawing: Option<Vec<u8>>,
+        wander: Option<f32>,
     ) -> Result<Chain, JsError> {
         const MOST: u32 = 1024;
         if !(1..=MOST).contains(&chains) {
@@ -177,7 +186,12 @@ impl Engine {
         }
         let settings = settings_from_js(settings)?;
         let numbers = first as usize..first as usize + chains as usize;
-        let chains = self.executor.start(settings.program()?, seed, numbers)?;
+        let steering = match drawing {
+            Some(rgba) => drawing::steering(self.picture, &rgba, wander.is_some())?,
+            None => Steering::default(),
+        };
+        let program = program(settings, wander)?;
+        let chains = self.executor.start(program, &steering, seed, numbers)?;
         Ok(Chain {
             progress: Cell::new(Progress::of(&chains, settings.ladder.levels)),
             chains: RefCell::new(chains),
@@ -321,6 +335,18 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
         "noisy" => Ok(View::Noisy),
         "denoised" => Ok(View::Denoised),
         _ => Err(JsError::new(&format!("no such view: {name}"))),
+    }
+}
+
+/// The program of these settings, or as much of it as a sketch that may so far `wander` needs.
+fn program(settings: Settings, wander: Option<f32>) -> Result<Program, JsError> {
+    let program = settings.program()?;
+    match wander {
+        None => Ok(program),
+        Some(wander) if (0.0..=1.0).contains(&wander) => {
+            Ok(program.from_sigma(settings.ladder.sigma_at(wander)))
+        }
+        Some(wander) => Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}"))),
     }
 }
 

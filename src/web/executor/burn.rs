@@ -8,7 +8,7 @@ use wasm_bindgen::JsError;
 
 use crate::model_file::ModelFile;
 use crate::net::{Network, Picture};
-use crate::sample::{Chain, Program, View};
+use crate::sample::{Chain, Program, Steering, View};
 
 /// A network on a Burn device.
 pub(in crate::web) struct Burn {
@@ -43,8 +43,16 @@ impl Burn {
         Ok(Self { network, picture: card.architecture.picture(), device })
     }
 
-    pub(super) fn start(&self, program: Program, seed: u64, numbers: Range<usize>) -> Chain {
-        Chain::new(self.network.clone(), self.picture, program, seed, numbers, &self.device)
+    pub(super) fn start(
+        &self,
+        program: Program,
+        steering: &Steering,
+        seed: u64,
+        numbers: Range<usize>,
+    ) -> Result<Chain, JsError> {
+        let Self { network, picture, device } = self;
+        let network = network.clone();
+        Ok(Chain::steered(network, *picture, program, steering, seed, numbers, device)?)
     }
 }
 

@@ -9,7 +9,7 @@ use web_sys::HtmlCanvasElement;
 
 use crate::fused::{Chain, Gpu, Network, Setup, Tuner};
 use crate::model_file::ModelFile;
-use crate::sample::{Program, Step, View};
+use crate::sample::{Program, Steering, Step, View};
 
 /// A network on the GPU.
 pub(in crate::web) struct Fused {
@@ -79,11 +79,12 @@ impl Fused {
     pub(super) fn start(
         &self,
         program: Program,
+        steering: &Steering,
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
         let network = self.network.borrow();
-        let chain = Chain::new(&network, program, seed, numbers)?;
+        let chain = Chain::steered(&network, program, steering, seed, numbers)?;
         Ok(Chains { gpu: network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
     }
 }

@@ -10,7 +10,7 @@ use std::ops::Range;
 use wasm_bindgen::JsError;
 
 use crate::model_file::ModelFile;
-use crate::sample::{Program, Step, View};
+use crate::sample::{Program, Steering, Step, View};
 
 /// The engines of this bundle, by the names that JavaScript has for them.
 pub(super) const NAMES: &[&str] = &[
@@ -89,15 +89,20 @@ impl Executor {
     pub(super) fn start(
         &self,
         program: Program,
+        steering: &Steering,
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
-        match self {
+        Ok(match self {
             #[cfg(feature = "fused")]
-            Self::Fused(fused) => Ok(Chains::Fused(Box::new(fused.start(program, seed, numbers)?))),
+            Self::Fused(fused) => {
+                Chains::Fused(Box::new(fused.start(program, steering, seed, numbers)?))
+            }
             #[cfg(any(feature = "reference", feature = "cpu"))]
-            Self::Burn(burn) => Ok(Chains::Burn(Box::new(burn.start(program, seed, numbers)))),
-        }
+            Self::Burn(burn) => {
+                Chains::Burn(Box::new(burn.start(program, steering, seed, numbers)?))
+            }
+        })
     }
 }
 

@@ -7,7 +7,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use fantoccini::{Locator, elements::Element};
+use fantoccini::{
+    Locator,
+    actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
+    elements::Element,
+};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -176,6 +180,46 @@ impl<'a> Page<'a> {
     /// When there is no such list or option.
     pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
         Ok(self.element(selector).await?.select_by_value(value).await?)
+    }
+
+    /// Draws a line on what `selector` finds, through points given as parts of its width and height
+    /// from its middle.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing.
+    pub async fn draw(&self, selector: &str, points: &[(f64, f64)]) -> Result<()> {
+        let element = self.element(selector).await?;
+        // Pointers go only to what is in the window.
+        let script = "arguments[0].scrollIntoView({ block: 'center' })";
+        self.browser.client.execute(script, vec![serde_json::to_value(&element)?]).await?;
+        let (.., width, height) = element.rectangle().await?;
+        let button = MOUSE_BUTTON_LEFT;
+        let mut hand = MouseActions::new("mouse".into());
+        for (index, (x, y)) in points.iter().enumerate() {
+            hand = hand.then(PointerAction::MoveToElement {
+                element: element.clone(),
+                duration: None,
+                x: x * width,
+                y: y * height,
+            });
+            if index == 0 {
+                hand = hand.then(PointerAction::Down { button });
+            }
+        }
+        let hand = hand.then(PointerAction::Up { button });
+        Ok(self.browser.client.perform_actions(hand).await?)
+    }
+
+    /// What of the address comes after the page itself: settings and drawing.
+    ///
+    /// # Errors
+    ///
+    /// When the driver does not answer.
+    pub async fn query(&self) -> Result<String> {
+        let url = self.browser.client.current_url().await?;
+        let drawing = url.fragment().unwrap_or_default();
+        Ok(format!("?{}#{drawing}", url.query().unwrap_or_default()))
     }
 
     /// The steps that `#step-count` shows, as in "12 / 120".

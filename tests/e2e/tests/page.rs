@@ -121,6 +121,50 @@ async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
     .await
 }
 
+/// Chains begin at a drawing, or make up what is erased of it, and a link carries it.
+#[tokio::test]
+async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
+    with_browser(async |browser| {
+        // Without a clipboard the link goes to the address bar.
+        browser.before_every_page("Clipboard.prototype.writeText = () => Promise.reject()").await?;
+        let (page, _) = ready(browser, TINY).await?;
+        let of_noise = page.steps().await?.total;
+        page.click("label:has([value=drawing])").await?;
+        page.wait_until("the pad is there", async || {
+            Ok(page.text("#pad-hint").await?.contains("Draw"))
+        })
+        .await?;
+        page.draw("#pad", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.steps().await?.total < of_noise, "it has begun at noise alone");
+        let drawn = page.grid().await?;
+
+        page.click("#copy").await?;
+        page.wait_until("the link is in the address bar", async || {
+            Ok(page.query().await?.contains("wander="))
+        })
+        .await?;
+        let link = page.query().await?;
+        let friend = Page::open(browser, &Server::start(dist())?, &link).await?;
+        friend.wait_for(State::Finished).await?;
+        let most = friend.grid().await?.largest_difference(&drawn);
+        ensure!(most == 0, "the link gives other pictures, by {most} of 255");
+
+        friend.click("label:has([value=eraser])").await?;
+        friend.draw("#pad", &[(-0.4, 0.3), (0.4, 0.3)]).await?;
+        friend
+            .wait_until("a part is to be made up", async || {
+                Ok(friend.text("#pad-hint").await?.contains("made up"))
+            })
+            .await?;
+        friend.wait_for(State::Finished).await?;
+        ensure!(friend.steps().await?.total == of_noise, "what is made up begins at noise");
+        ensure!(friend.grid().await? != drawn, "erasing has changed nothing");
+        Ok(())
+    })
+    .await
+}
+
 /// Without WebGPU the page works all the same, on the CPU; a link to an engine that there is not
 /// changes nothing.
 #[tokio::test]

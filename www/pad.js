@@ -1,0 +1,235 @@
+// @ts-check
+/**
+ * The pad: a drawing of the model's size, pixel by pixel.
+ *
+ * It is painted here and not by the canvas, whose antialiasing differs between
+ * browsers: what a link carries is what the chains begin at, to the last bit.
+ * The page fetches this when it needs it; so that it can, this imports nothing.
+ */
+
+/** Brushes, in hundredths of the picture's width. */
+const BRUSHES = [2, 3.5, 6, 9, 14];
+const ERASER = "eraser";
+/** @type {[string, string][]} colour, name */
+const GREYS = [["#ffffff", "white"], ["#808080", "grey"], ["#000000", "black"]];
+/** @type {[string, string][]} */
+const COLOURS = [
+  ["#202124", "black"], ["#ffffff", "white"], ["#fcc21b", "yellow"], ["#f5811f", "orange"], ["#e23b30", "red"], ["#ef6da8", "pink"],
+  ["#7c3fb5", "violet"], ["#2f7de1", "blue"], ["#52b944", "green"], ["#8a5a3c", "brown"],
+];
+
+/** @typedef {{ x: number, y: number }} Point in pixels of the picture */
+
+/** @param {string} id @returns {any} */
+const $ = (id) => document.getElementById(id);
+
+/** @param {string} colour as #rrggbb @returns {number[]} */
+const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+/** How far a point is from a segment. @param {number} x @param {number} y @param {Point} from @param {Point} to */
+function distance(x, y, from, to) {
+  const [dx, dy] = [to.x - from.x, to.y - from.y];
+  const length = dx * dx + dy * dy;
+  const t = length ? Math.min(1, Math.max(0, ((x - from.x) * dx + (y - from.y) * dy) / length)) : 0;
+  return Math.hypot(x - from.x - t * dx, y - from.y - t * dy);
+}
+
+export class Pad {
+  #canvas = /** @type {HTMLCanvasElement} */ ($("pad"));
+  #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true }));
+  #image;
+  #paper;
+  /** Whether anything was drawn since it was empty. */
+  #used = false;
+  /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
+  #onChange;
+
+  /**
+   * An empty pad for a model's pictures.
+   * @param {import("./engine.js").Card} card
+   * @param {() => void} onChange told when a stroke is done
+   */
+  constructor({ picture, architecture }, onChange) {
+    this.#onChange = onChange;
+    const style = document.createElement("link");
+    Object.assign(style, { rel: "stylesheet", href: new URL("./pad.css", import.meta.url).href });
+    document.head.append(style);
+    this.#image = new ImageData(picture.width, picture.height);
+    this.#canvas.width = picture.width;
+    this.#canvas.height = picture.height;
+    const { mean = 0 } = /** @type {{ mean?: number }} */ (architecture.preconditioning ?? {});
+    // The data's own background, more often than not.
+    this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
+    this.#offer(picture.channels < 3 ? GREYS : COLOURS);
+    this.clear();
+    this.#canvas.addEventListener("pointerdown", (event) => this.#down(event));
+    this.#canvas.addEventListener("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel"]) this.#canvas.addEventListener(end, () => this.#up());
+    $("pad-clear").addEventListener("click", () => {
+      this.clear();
+      onChange();
+    });
+    $("pad-open").addEventListener("click", () => $("pad-file").click());
+    $("pad-file").addEventListener("change", async () => {
+      const [file] = $("pad-file").files;
+      $("pad-file").value = "";
+      if (!file) return;
+      try {
+        await this.#read(file);
+        this.#hint();
+        onChange();
+      } catch {
+        $("pad-hint").textContent = `${file.name} is no picture that this browser can read.`;
+      }
+    });
+  }
+
+  /** @param {[string, string][]} inks */
+  #offer(inks) {
+    const first = inks.find(([colour]) => colour !== this.#paper)?.[0];
+    $("inks").replaceChildren(
+      ...[...inks, [ERASER, "eraser: what it takes off is made up"]].map(([colour, name]) => {
+        const label = document.createElement("label");
+        const input = document.createElement("input");
+        Object.assign(input, { type: "radio", name: "ink", value: colour, checked: colour === first, title: name });
+        input.setAttribute("aria-label", name);
+        const swatch = document.createElement("span");
+        swatch.className = colour === ERASER ? "holes" : "";
+        if (colour !== ERASER) swatch.style.background = colour;
+        label.append(input, swatch);
+        return label;
+      }),
+    );
+  }
+
+  clear() {
+    const [r, g, b] = channels(this.#paper);
+    for (let at = 0; at < this.#image.data.length; at += 4) this.#image.data.set([r, g, b, 255], at);
+    this.#used = false;
+    this.#show();
+  }
+
+  /** Puts a picture on the pad, RGBA. @param {Uint8ClampedArray} pixels */
+  take(pixels) {
+    this.#image.data.set(pixels);
+    this.#used = true;
+    this.#show();
+    this.#onChange();
+  }
+
+  /** RGBA, a copy; null where nothing has been drawn. @returns {Uint8Array | null} */
+  get pixels() {
+    return this.#used ? new Uint8Array(this.#image.data) : null;
+  }
+
+  /** Whether the eraser has left places for the model to fill in. */
+  get hasHoles() {
+    for (let at = 3; at < this.#image.data.length; at += 4) if (this.#image.data[at] === 0) return true;
+    return false;
+  }
+
+  /** The drawing as a PNG in base64url. */
+  get text() {
+    return this.#canvas.toDataURL("image/png").split(",")[1].replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  }
+
+  /**
+   * Reads what `text` has written.
+   * @param {string} text
+   * @throws where it is something else
+   */
+  async load(text) {
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    await this.#read(new Blob([Uint8Array.from(binary, (letter) => letter.charCodeAt(0))], { type: "image/png" }));
+  }
+
+  /** The largest centred part of a picture that has the pad's proportions. @param {Blob} file */
+  async #read(file) {
+    const picture = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const { width, height } = this.#canvas;
+    const scale = Math.max(width / picture.width, height / picture.height);
+    const [across, down] = [picture.width * scale, picture.height * scale];
+    this.#context.clearRect(0, 0, width, height);
+    this.#context.imageSmoothingQuality = "high";
+    this.#context.drawImage(picture, (width - across) / 2, (height - down) / 2, across, down);
+    this.#image = this.#context.getImageData(0, 0, width, height);
+    // Pixels are there or not: nothing lies half under the noise.
+    for (let at = 3; at < this.#image.data.length; at += 4) this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
+    this.#used = true;
+    this.#show();
+  }
+
+  #show() {
+    this.#context.putImageData(this.#image, 0, 0);
+    this.#hint();
+  }
+
+  #hint() {
+    const holes = this.hasHoles;
+    $("wander").disabled = holes;
+    $("pad-hint").textContent = holes
+      ? "What is erased is made up; the rest is kept exactly."
+      : this.#used
+        ? "Each chain begins at the drawing, under noise of that σ."
+        : "Draw, open a picture, or click one of the grid.";
+  }
+
+  /** @param {PointerEvent} event @returns {Point} */
+  #point(event) {
+    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+    return { x: ((event.clientX - left) / width) * this.#canvas.width, y: ((event.clientY - top) / height) * this.#canvas.height };
+  }
+
+  /** @param {PointerEvent} event */
+  #down(event) {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    this.#canvas.setPointerCapture(event.pointerId);
+    const { data } = this.#image;
+    this.#stroke = { last: this.#point(event), before: data.slice(), cover: new Float32Array(data.length / 4) };
+    this.#paint(this.#stroke.last);
+  }
+
+  /** @param {PointerEvent} event */
+  #move(event) {
+    if (this.#stroke) this.#paint(this.#point(event));
+  }
+
+  #up() {
+    if (!this.#stroke) return;
+    this.#stroke = null;
+    this.#hint();
+    this.#onChange();
+  }
+
+  /** Goes on with the stroke. @param {Point} to */
+  #paint(to) {
+    const stroke = this.#stroke;
+    if (!stroke) return;
+    const { width, height, data } = this.#image;
+    const radius = Math.max(0.5, (BRUSHES[Number($("brush").value) - 1] * width) / 100);
+    const ink = $("inks").querySelector(":checked").value;
+    const paper = channels(this.#paper);
+    const colour = ink === ERASER ? paper : channels(ink);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const cover = Math.min(1, Math.max(0, radius + 0.5 - distance(x + 0.5, y + 0.5, stroke.last, to)));
+        const pixel = y * width + x;
+        // A stroke that crosses itself is not thicker there.
+        if (cover <= stroke.cover[pixel]) continue;
+        stroke.cover[pixel] = cover;
+        const at = 4 * pixel;
+        if (ink === ERASER) {
+          if (cover >= 0.5) data.fill(0, at, at + 4);
+          continue;
+        }
+        const under = stroke.before[at + 3] === 0 ? paper : stroke.before.subarray(at, at + 3);
+        for (let c = 0; c < 3; c++) data[at + c] = under[c] + cover * (colour[c] - under[c]);
+        data[at + 3] = 255;
+      }
+    }
+    stroke.last = to;
+    this.#used = true;
+    this.#context.putImageData(this.#image, 0, 0);
+  }
+}
