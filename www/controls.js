@@ -103,9 +103,10 @@ export class Controls {
   open(card, link, engine) {
     this.#recommended = card.sampler;
     this.#best = card.best;
-    input("best").hidden = !card.best;
     // Where there are two, the recommended settings are the quicker ones.
-    if (card.best) input("recommended").textContent = "Fast";
+    const two = card.best && JSON.stringify(card.best) !== JSON.stringify(card.sampler);
+    input("best").hidden = !two;
+    if (two) input("recommended").textContent = "Fast";
     input("seed").value = DEFAULT_SEED;
     input("chains").value = DEFAULT_CHAINS[engine];
     this.#fill(card.sampler);
