@@ -76,7 +76,6 @@ export class Pad {
       if (!file) return;
       try {
         await this.#read(file);
-        this.#hint();
         onChange();
       } catch {
         $("pad-hint").textContent = `${file.name} is no picture that this browser can read.`;

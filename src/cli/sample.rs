@@ -56,11 +56,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let picture = model.card.architecture.picture();
     let settings = arguments.settings.over(&model.card)?;
     let Steered { steering, wander, seed } = arguments.steer.read(picture, arguments.n)?;
-    let program = settings.program()?;
-    let program = match wander {
-        Some(wander) => program.from_sigma(settings.ladder.sigma_at(wander)),
-        None => program,
-    };
+    let program = settings.program_from(wander)?;
     let seed = seed.unwrap_or(arguments.seed);
     let device = arguments.device.as_deref();
     let Sample { steer, autoguide, .. } = arguments;

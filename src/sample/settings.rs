@@ -262,6 +262,19 @@ impl Settings {
         Ok(if denoise { program.denoised() } else { program })
     }
 
+    /// As [`Self::program`], or as much of it as chains need that begin at a picture and may `wander` so
+    /// far from it: from 0, where nothing may change, to 1, where noise of σ₁ covers it.
+    ///
+    /// # Errors
+    /// As [`Self::program`].
+    pub fn program_from(&self, wander: Option<f32>) -> Result<Program, SettingsError> {
+        let program = self.program()?;
+        Ok(match wander {
+            Some(wander) => program.from_sigma(self.ladder.sigma_at(wander)),
+            None => program,
+        })
+    }
+
     /// Whether what is left of the noise after the last level is taken off.
     pub fn denoises(&self) -> bool {
         self.denoise || !self.is_langevin()

@@ -338,15 +338,13 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
     }
 }
 
-/// The program of these settings, or as much of it as a sketch that may so far `wander` needs.
+/// [`Settings::program_from`], whose `wander` comes from outside.
 fn program(settings: Settings, wander: Option<f32>) -> Result<Program, JsError> {
-    let program = settings.program()?;
     match wander {
-        None => Ok(program),
-        Some(wander) if (0.0..=1.0).contains(&wander) => {
-            Ok(program.from_sigma(settings.ladder.sigma_at(wander)))
+        Some(wander) if !(0.0..=1.0).contains(&wander) => {
+            Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}")))
         }
-        Some(wander) => Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}"))),
+        _ => Ok(settings.program_from(wander)?),
     }
 }
 

@@ -14,14 +14,14 @@ fn pcg4d(words: vec4u) -> vec4u {
     return v;
 }
 
-// A word's upper 24 bits as a number in (0, 1).
-fn open_unit(word: u32) -> f32 {
+// A word's upper 24 bits as a number in (0, 1].
+fn unit(word: u32) -> f32 {
     return (f32(word >> 8u) + 0.5) * (1.0 / 16777216.0);
 }
 
 // WGSL promises cos and log no more than 11 and 21 bits; these have 23 everywhere.
 
-// ln u for u in (0, 1), by the polynomial of Cephes' logf.
+// ln u for u in (0, 1], by the polynomial of Cephes' logf.
 fn ln(u: f32) -> f32 {
     let bits = bitcast<u32>(u);
     // u = 2^e m with m in [√½, √2).
@@ -39,7 +39,7 @@ fn ln(u: f32) -> f32 {
     return t * t * (t * p - 0.5) + t + f32(e) * 0.6931471806;
 }
 
-// cos 2πu for u in (0, 1): folded into the first eighth of a turn, then Taylor's series.
+// cos 2πu for u in (0, 1]: folded into the first eighth of a turn, then Taylor's series.
 fn cos_turns(u: f32) -> f32 {
     let quarter = floor(u * 4.0 + 0.5);
     let a = (u - quarter * 0.25) * 6.283185307;
@@ -53,5 +53,5 @@ fn cos_turns(u: f32) -> f32 {
 
 // Box & Muller's transform of the first two words.
 fn box_muller(words: vec4u) -> f32 {
-    return sqrt(-2.0 * ln(open_unit(words.x))) * cos_turns(open_unit(words.y));
+    return sqrt(-2.0 * ln(unit(words.x))) * cos_turns(unit(words.y));
 }
