@@ -54,9 +54,10 @@ export interface Card {
     nfe: number;
     sampler: SamplerSettings;
     seed: number;
-    /** Fréchet's distance in the features of a classifier of the data: of samples, and of as many
-     * training pictures. */
+    /** Fréchet's distance in the features of a classifier of the data: of samples with its standard
+     * error, and of as many training pictures. */
     frechet: number;
+    frechet_error?: number;
     floor: number;
     precision: number;
     recall: number;

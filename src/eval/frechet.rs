@@ -43,6 +43,25 @@ pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
     (apart + a.covariance.trace() + b.covariance.trace() - 2.0 * shared).max(0.0)
 }
 
+/// The standard error of the distance of samples from something that stands, which says how much of it
+/// is the luck of a seed: the jackknife, with a twentieth of the samples left out at a time (Efron &
+/// Stein 1981).
+pub fn frechet_error(samples: &Points, reference: &Gaussian) -> f64 {
+    const PARTS: usize = 20;
+    let parts = PARTS.min(samples.len());
+    let without = |part: usize| {
+        let rest = samples.iter().enumerate().filter(|(index, _)| index % parts != part);
+        let values = rest.flat_map(|(_, point)| point).copied().collect();
+        let rest = Points { dimension: samples.dimension, values };
+        frechet_distance(&Gaussian::of(&rest), reference)
+    };
+    let distances: Vec<f64> = (0..parts).map(without).collect();
+    let count = parts as f64;
+    let mean = distances.iter().sum::<f64>() / count;
+    let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();
+    ((count - 1.0) / count * squares).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::points::tests::normal;
@@ -76,5 +95,22 @@ mod tests {
         let (one, other) = (turned(0.2), turned(0.9));
         let both = [frechet_distance(&one, &other), frechet_distance(&other, &one)];
         assert!((both[0] - both[1]).abs() < 1e-9 && both[0] > 0.5, "{both:?}");
+    }
+
+    /// Where there are seeds enough to see how far distances scatter, that is the error of each.
+    #[test]
+    fn the_error_is_how_far_seeds_are_apart() {
+        let reference = Gaussian::of(&normal(1, 20_000, 4, 0.3, 1.2));
+        let seeds = (2..102).map(|seed| {
+            let samples = normal(seed, 500, 4, 0.0, 1.0);
+            let distance = frechet_distance(&Gaussian::of(&samples), &reference);
+            (distance, frechet_error(&samples, &reference))
+        });
+        let (distances, errors): (Vec<f64>, Vec<f64>) = seeds.unzip();
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let centre = mean(&distances);
+        let squares: Vec<f64> = distances.iter().map(|d| (d - centre).powi(2)).collect();
+        let (told, seen) = (mean(&errors), mean(&squares).sqrt());
+        assert!((told / seen - 1.0).abs() < 0.2, "{told} for {seen}");
     }
 }

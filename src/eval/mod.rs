@@ -16,7 +16,7 @@ mod report;
 mod sliced;
 
 pub use eye::{Eye, Seen, Task};
-pub use frechet::{Gaussian, frechet_distance};
+pub use frechet::{Gaussian, frechet_distance, frechet_error};
 pub use manifold::{FEWEST, precision, radii};
 pub use mmd::{Mmd, mmd};
 pub use nearest::{Nearest, nearest};

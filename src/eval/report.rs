@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::frechet::{Gaussian, frechet_distance};
+use super::frechet::{Gaussian, frechet_distance, frechet_error};
 use super::histogram;
 use super::manifold::{precision, radii};
 use super::mmd::{Mmd, mmd};
@@ -18,6 +18,8 @@ pub struct Measured {
     pub n: usize,
     /// The Fréchet classifier distance.
     pub frechet: f64,
+    /// The standard error of that, another seed's being so far off.
+    pub frechet_error: f64,
     /// KID's estimate of the squared kernel distance.
     pub mmd: Mmd,
     /// The share of these that lie among the held-out pictures.
@@ -89,6 +91,7 @@ impl<'a> Reference<'a> {
         Measured {
             n: features.len(),
             frechet: frechet_distance(&Gaussian::of(features), &self.gaussian),
+            frechet_error: frechet_error(features, &self.gaussian),
             mmd: mmd(features, &test.features, device),
             precision: precision(features, &test.features, &self.radii, device),
             recall: precision(&test.features, features, &own_radii, device),

@@ -64,6 +64,9 @@ pub struct Quality {
     pub seed: u64,
     /// Fréchet's distance to held-out pictures, in the features of a classifier of the data.
     pub frechet: f64,
+    /// The standard error of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frechet_error: Option<f64>,
     /// That of as many training pictures.
     pub floor: f64,
     /// The share of samples that lie among held-out pictures.

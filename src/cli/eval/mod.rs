@@ -239,6 +239,7 @@ impl Session<'_> {
             sampler: settings,
             seed: self.arguments.seed,
             frechet: denoised.frechet,
+            frechet_error: Some(denoised.frechet_error),
             floor: floor.frechet,
             precision: denoised.precision,
             recall: denoised.recall,
@@ -315,7 +316,7 @@ fn print(report: &Report<'_>) {
         report.autoguide.map_or("", |_| ", autoguided"),
     );
     println!(
-        "{:<26}{:>10}{:>9}{:>20}{:>11}{:>8}{:>8}",
+        "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",
         "", "distance", "floors", "MMD²", "precision", "recall", "sure"
     );
     // Langevin may leave its noise.
@@ -327,8 +328,8 @@ fn print(report: &Report<'_>) {
         [(raw, report.raw), (denoised, report.denoised), ("training pictures", report.floor)];
     for (name, measured) in rows {
         println!(
-            "{name:<26}{:>10.3}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
-            measured.frechet,
+            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
+            format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error),
             measured.frechet / report.floor.frechet,
             match measured.mmd {
                 Mmd { value, error: Some(error) } => format!("{value:.4} ± {error:.4}"),

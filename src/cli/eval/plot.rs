@@ -177,12 +177,15 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
     }
     for (index, name) in names.into_iter().enumerate() {
         let colour = COLOURS[index % COLOURS.len()];
-        let mut line: Vec<(f64, f64)> = points
-            .iter()
-            .filter(|point| point.name == name)
-            .map(|point| (point.nfe as f64, point.frechet))
-            .collect();
+        let own = points.iter().filter(|point| point.name == name);
+        let mut line: Vec<_> = own.clone().map(|p| (p.nfe as f64, p.frechet)).collect();
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let errors = own.map(|Point { nfe, frechet, frechet_error, .. }| {
+            let lowest = (frechet - frechet_error).max(0.1 * frechet);
+            let ends = (lowest, *frechet, frechet + frechet_error);
+            ErrorBar::new_vertical(*nfe as f64, ends.0, ends.1, ends.2, colour.filled(), 6)
+        });
+        chart.draw_series(errors)?;
         chart
             .draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)).point_size(4))?
             .label(name)

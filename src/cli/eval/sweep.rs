@@ -32,6 +32,7 @@ pub struct Point {
     pub settings: Settings,
     pub nfe: usize,
     pub frechet: f64,
+    pub frechet_error: f64,
     pub mmd: Mmd,
     pub precision: f64,
     pub recall: f64,
@@ -58,7 +59,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         arguments.n
     );
     println!(
-        "{:<22}{:>6}{:>11}{:>9}{:>11}{:>8}",
+        "{:<22}{:>6}{:>17}{:>9}{:>11}{:>8}",
         "", "NFE", "distance", "floors", "precision", "recall"
     );
 
@@ -78,8 +79,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                 let measured = reference.measure(&pictures);
                 let name = variant.name(sampler);
                 println!(
-                    "{name:<22}{nfe:>6}{:>11.3}{:>9.1}{:>11.3}{:>8.3}",
-                    measured.frechet,
+                    "{name:<22}{nfe:>6}{:>17}{:>9.1}{:>11.3}{:>8.3}",
+                    format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error),
                     measured.frechet / floor,
                     measured.precision,
                     measured.recall
@@ -89,6 +90,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                     settings,
                     nfe,
                     frechet: measured.frechet,
+                    frechet_error: measured.frechet_error,
                     mmd: measured.mmd,
                     precision: measured.precision,
                     recall: measured.recall,
