@@ -304,7 +304,7 @@ impl<'a> Builder<'a> {
     }
 
     fn array(&self, name: &str, part: &str, shape: &[usize]) -> Result<&'a Array, FusedError> {
-        let name = [name, part].join(".");
+        let name = format!("{name}.{part}");
         let fits = |array: &&Array| {
             array.shape == shape && array.values.len() == shape.iter().product::<usize>()
         };

@@ -204,7 +204,7 @@ impl Network {
     /// A line that has [`Self::remembering`] make this very network on this GPU with the tiles that
     /// this one has.
     pub fn tuning(&self) -> String {
-        [&self.0.key, " ", self.0.setup.tiling.name].concat()
+        format!("{} {}", self.0.key, self.0.setup.tiling.name)
     }
 
     /// The pipelines of its kernels.

@@ -31,7 +31,7 @@ impl Renderer {
         let bindings = "@group(0) @binding(0) var<storage, read> pictures: array<f32>;\n\
                         @group(0) @binding(1) var<uniform> grid: Grid;\n";
         let body = values.expand(kernel!("kernels/render.wgsl"));
-        let source = [&values.constants(), bindings, &body].concat();
+        let source = values.constants() + bindings + &body;
         let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,
             source: wgpu::ShaderSource::Wgsl(source.into()),

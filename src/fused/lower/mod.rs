@@ -273,8 +273,8 @@ impl Lowering<'_> {
 
 /// Tells a template which activation it has to take; the flags' names begin with `prefix`.
 fn activates(values: &mut Values, prefix: &str, activation: Activation) {
-    values.flag([prefix, "SILU"].concat(), activation == Activation::Silu);
-    values.flag([prefix, "ELU"].concat(), activation == Activation::Elu);
+    values.flag(format!("{prefix}SILU"), activation == Activation::Silu);
+    values.flag(format!("{prefix}ELU"), activation == Activation::Elu);
 }
 
 #[cfg(test)]

@@ -92,8 +92,9 @@ impl Text {
             self.operands.push(Operand::Step);
         }
         let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));
-        let enable = if self.half { "enable f16;\n" } else { "" }.to_owned();
-        let source = [enable, self.values.constants(), self.bindings, helpers, body].concat();
+        let enable = if self.half { "enable f16;\n" } else { "" };
+        let source =
+            enable.to_owned() + &self.values.constants() + &self.bindings + &helpers + &body;
         let groups = groups.map(|count| count as u32);
         Kernel { source: source.into(), operands: self.operands, written: self.written, groups }
     }

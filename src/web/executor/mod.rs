@@ -50,8 +50,7 @@ impl Executor {
                 Ok(Self::Burn(Box::new(burn::Burn::create(model, device)?)))
             }
             _ => Err(JsError::new(&format!(
-                "no engine `{name}` in this program, which has {}",
-                NAMES.join(", ")
+                "no engine `{name}` in this program, which has {NAMES:?}"
             ))),
         }
     }

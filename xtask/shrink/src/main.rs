@@ -6,6 +6,7 @@
 
 mod imports;
 mod join;
+mod paths;
 mod script;
 mod sizes;
 mod style;
@@ -40,10 +41,12 @@ fn main() -> Result<()> {
         .map(|entry| Ok(entry?.into_path()))
         .collect::<Result<_>>()
         .with_context(|| format!("cannot list {}", dist.display()))?;
+    let registry = paths::registry()?;
     for wasm in &files {
         if let Some(script) = bindings_of(wasm) {
-            let (program, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
+            let (mut program, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
                 .with_context(|| format!("{} and {}", wasm.display(), script.display()))?;
+            paths::hide(&mut program, &registry);
             write(wasm, &program)?;
             write(&script, text.as_bytes())?;
         }

@@ -1,0 +1,60 @@
+//! No folder of whoever builds a page in what it sends to everybody.
+//!
+//! A panic names the file that it comes from. For what was compiled from cargo's registry that is a
+//! whole path, from the home of the user on, with a hash in it that does not compress.
+
+use std::path::{MAIN_SEPARATOR, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The folder under which cargo unpacks what it compiles, as it is written in paths.
+///
+/// # Errors
+/// Where nobody is at home.
+pub fn registry() -> Result<String> {
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = cargo.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let cargo = cargo.context("there is neither CARGO_HOME nor a home folder")?;
+    let sources = cargo.join("registry").join("src").join("");
+    sources.into_os_string().into_string().ok().context("CARGO_HOME is not Unicode")
+}
+
+/// Overwrites, wherever it is written, the path of `folder` and the name of the folder in it with
+/// spaces. Nothing moves: the program has lengths and addresses.
+pub fn hide(program: &mut [u8], folder: &str) {
+    let folder = folder.as_bytes();
+    let mut at = 0;
+    while let Some(found) = program[at..].windows(folder.len()).position(|w| w == folder) {
+        let start = at + found;
+        let name = start + folder.len();
+        let length = program[name..].iter().position(|&b| b == MAIN_SEPARATOR as u8);
+        at = name + length.map_or(0, |length| length + 1);
+        program[start..at].fill(b' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_begin_with_the_name_of_a_crate() {
+        let folder = ["", "home", "me", ".cargo", "registry", "src", ""];
+        let separator = MAIN_SEPARATOR.to_string();
+        let folder = folder.join(&separator);
+        let file = ["index-1949cf8c6b5b557f", "wgpu-30.0.1", "src", "lib.rs"].join(&separator);
+        let mut program = format!("\0lib.rs{folder}{file}{folder}{file}\u{1}").into_bytes();
+        let length = program.len();
+        hide(&mut program, &folder);
+        let text = String::from_utf8(program).expect("it was, and spaces are");
+        let shown = ["wgpu-30.0.1", "src", "lib.rs"].join(&separator);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!(words, ["\0lib.rs", &shown, &format!("{shown}\u{1}")]);
+        assert_eq!(text.len(), length);
+    }
+
+    #[test]
+    fn the_registry_is_in_a_folder_of_the_users() {
+        assert!(registry().expect("there is a home").ends_with(MAIN_SEPARATOR));
+    }
+}
