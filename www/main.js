@@ -108,6 +108,7 @@ function showCaption({ seed, chains }) {
 function showCard(card) {
   const { training, quality } = card;
   const count = (/** @type {unknown} */ value) => (typeof value === "number" ? value.toLocaleString("en") : String(value));
+  const error = quality?.frechet_error ? ` ± ${quality.frechet_error.toPrecision(2)}` : "";
   /** @type {[string, unknown][]} */
   const rows = [
     ["Model", card.name],
@@ -117,7 +118,7 @@ function showCard(card) {
     ["Begun with", training?.from],
     ["Guided", training?.autoguidance && `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`],
     ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
-    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
+    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
     ["Imported from", card.imported],
     ["Licence", card.licence],
   ];
