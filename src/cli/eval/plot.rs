@@ -163,7 +163,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         .configure_mesh()
         .light_line_style(WHITE)
         .label_style((FONT, 13))
-        .x_labels(24)
+        .x_labels(12)
         .x_desc("evaluations of the network (NFE)")
         .y_desc("Fréchet classifier distance")
         .x_label_formatter(&|nfe| format!("{nfe:.0}"))
@@ -186,10 +186,21 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
             ErrorBar::new_vertical(*nfe as f64, ends.0, ends.1, ends.2, colour.filled(), 6)
         });
         chart.draw_series(errors)?;
-        chart
-            .draw_series(LineSeries::new(line.clone(), colour.stroke_width(2)).point_size(4))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+        let (style, dot) = (colour.stroke_width(2), colour.filled());
+        chart.draw_series(line.iter().map(|&point| Circle::new(point, 4, dot)))?;
+        if index < COLOURS.len() {
+            chart
+                .draw_series(LineSeries::new(line, style))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], style));
+        } else {
+            // Colours are used up.
+            let dash = move |from, to| PathElement::new([(from, 0), (to, 0)], style);
+            chart
+                .draw_series(DashedLineSeries::new(line, 7, 5, style))?
+                .label(name)
+                .legend(move |at| EmptyElement::at(at) + dash(0, 6) + dash(9, 15));
+        }
     }
     let ends = [(0.9 * least, floor), (1.1 * most, floor)];
     chart
