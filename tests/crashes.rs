@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cli::{fail, folder_with_bars, read, succeed, train, training};
+use cli::{fail, folder_with_bars, read, succeed, train, training, wait_for};
 
 const RUN: [&str; 6] = ["--out", "m.safetensors", "--save-every", "0", "--sample-every", "50"];
 
@@ -35,9 +35,8 @@ fn a_killed_run_can_always_go_on() {
         let resume: &[&str] = if saved() { &["--resume"] } else { &[] };
         let mut run = train(at, &[&RUN[..], &length, resume].concat());
         let mut child = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
-        // The first one is killed after it has saved something, on however slow a machine.
-        while kill == 0 && !saved() && child.try_wait().expect("it can be asked").is_none() {
-            std::thread::sleep(Duration::from_millis(1));
+        if kill == 0 {
+            wait_for(&mut child, saved);
         }
         let chance = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
         std::thread::sleep(Duration::from_millis(u64::from(chance.subsec_nanos() % 400)));

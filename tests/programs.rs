@@ -6,7 +6,6 @@ mod cli;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::net::Network;
@@ -14,7 +13,7 @@ use ncsn::random::Key;
 use ncsn::sample::Strength;
 use ncsn::sample::guide::Autoguide;
 
-use cli::{fail, folder_with_bars, read, succeed, train, training};
+use cli::{fail, folder_with_bars, read, succeed, train, training, wait_for};
 
 /// The pixels of [`write_half`]'s picture.
 fn half_pixel(index: usize) -> u8 {
@@ -276,11 +275,9 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         }
         let child = parts.arg("--overwrite").stdout(Stdio::piped()).spawn();
         let mut child = child.expect("the program starts");
-        // Its own progress says when, so that the speed of the machine does not matter.
-        let rows = || fs::read_to_string(&log).map_or(0, |text| text.lines().skip(1).count());
-        while rows() == 0 && child.try_wait().expect("it can be asked").is_none() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        wait_for(&mut child, || {
+            fs::read_to_string(&log).is_ok_and(|text| text.lines().count() > 1)
+        });
         let pid = child.id().to_string();
         Command::new("kill").args(["-INT", &pid]).status().expect("there is a kill");
         let output = child.wait_with_output().expect("it ends");

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::Duration;
 
 use ncsn::model_file::{ModelFile, Training};
 use ncsn::random::Key;
@@ -44,6 +45,13 @@ pub fn fail(command: &mut Command) -> String {
     assert_eq!(status.code(), Some(2), "{message}");
     assert!(message.starts_with("error: "), "{message}");
     message
+}
+
+/// Waits until something has happened, on however slow a machine, or the program has ended.
+pub fn wait_for(child: &mut Child, happened: impl Fn() -> bool) {
+    while !happened() && child.try_wait().expect("it can be asked").is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 pub fn read(path: &Path) -> ModelFile {

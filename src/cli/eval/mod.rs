@@ -305,6 +305,11 @@ impl Session<'_> {
     }
 }
 
+/// A distance and by how much another seed would be off, in 17 columns of both tables.
+fn distance(measured: &Measured) -> String {
+    format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error)
+}
+
 fn print(report: &Report<'_>) {
     let name = report.sampler.sampler.name();
     let Report { nfe, seed, held_out, .. } = report;
@@ -329,7 +334,7 @@ fn print(report: &Report<'_>) {
     for (name, measured) in rows {
         println!(
             "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
-            format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error),
+            distance(measured),
             measured.frechet / report.floor.frechet,
             match measured.mmd {
                 Mmd { value, error: Some(error) } => format!("{value:.4} ± {error:.4}"),

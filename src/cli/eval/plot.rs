@@ -177,16 +177,17 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
     }
     for (index, name) in names.into_iter().enumerate() {
         let colour = COLOURS[index % COLOURS.len()];
+        let (style, dot) = (colour.stroke_width(2), colour.filled());
         let own = points.iter().filter(|point| point.name == name);
         let mut line: Vec<_> = own.clone().map(|p| (p.nfe as f64, p.frechet)).collect();
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let errors = own.map(|Point { nfe, frechet, frechet_error, .. }| {
+        let errors = own.map(|&Point { nfe, frechet, frechet_error, .. }| {
+            // There is no 0 on the scale.
             let lowest = (frechet - frechet_error).max(0.1 * frechet);
-            let ends = (lowest, *frechet, frechet + frechet_error);
-            ErrorBar::new_vertical(*nfe as f64, ends.0, ends.1, ends.2, colour.filled(), 6)
+            let highest = frechet + frechet_error;
+            ErrorBar::new_vertical(nfe as f64, lowest, frechet, highest, dot, 6)
         });
         chart.draw_series(errors)?;
-        let (style, dot) = (colour.stroke_width(2), colour.filled());
         chart.draw_series(line.iter().map(|&point| Circle::new(point, 4, dot)))?;
         if index < COLOURS.len() {
             chart

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::presets::{Variant, preset};
-use super::{Looked, Session, plot};
+use super::{Looked, Session, distance, plot};
 use crate::data::DataSet;
 use crate::eval::{Mmd, Reference};
 use crate::sample::{Sampler, Settings};
@@ -80,7 +80,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                 let name = variant.name(sampler);
                 println!(
                     "{name:<22}{nfe:>6}{:>17}{:>9.1}{:>11.3}{:>8.3}",
-                    format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error),
+                    distance(&measured),
                     measured.frechet / floor,
                     measured.precision,
                     measured.recall
