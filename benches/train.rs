@@ -38,6 +38,7 @@ mod bench {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
             licence: None,
             from: None,
+            stable_targets: None,
             autoguidance: None,
             seed: 0,
             steps: 1000,

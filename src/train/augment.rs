@@ -33,6 +33,22 @@ impl Augmentation {
         }
         pixels
     }
+
+    /// Every picture that a run can see, one after the other; where bytes are spread, the middles of
+    /// their grey levels.
+    pub(super) fn every(self, pictures: &Pictures) -> Vec<f32> {
+        let value = |&byte: &u8| match self.dequantize {
+            true => (f32::from(byte) + 0.5) / 256.0,
+            false => f32::from(byte) / 255.0,
+        };
+        let mut values: Vec<f32> = pictures.bytes.iter().map(value).collect();
+        if self.flip {
+            let mut mirrored = values.clone();
+            mirrored.chunks_exact_mut(pictures.shape.width).for_each(<[f32]>::reverse);
+            values.append(&mut mirrored);
+        }
+        values
+    }
 }
 
 #[cfg(test)]

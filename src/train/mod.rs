@@ -13,6 +13,7 @@ mod options;
 mod precision;
 mod schedule;
 mod shards;
+mod target;
 mod teacher;
 mod trainer;
 

@@ -57,6 +57,11 @@ pub struct Options {
     /// What is done to pictures before noise is added.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// The σ from which up the network is asked for the mean of the noise over all pictures instead
+    /// of for the noise that was added, which has the same score with less variance (Xu et al. 2023);
+    /// `None` is nowhere.
+    #[serde(default)]
+    pub stable_targets: Option<f32>,
     /// What else than the score of the pictures is learned; see [`super::Trainer::autoguided`].
     #[serde(default)]
     pub autoguidance: Option<Autoguidance>,
@@ -133,6 +138,14 @@ impl Options {
         positive("the clipping norm", f64::from(self.clip))?;
         positive("sigma_centre", f64::from(self.sigma_centre))?;
         positive("sigma_spread", f64::from(self.sigma_spread))?;
+        if let Some(from) = self.stable_targets {
+            positive("the σ of stable targets", f64::from(from))?;
+            if self.autoguidance.is_some() {
+                return fail(
+                    "stable targets are of the pictures, autoguidance is of a model".into(),
+                );
+            }
+        }
         if let Some(Autoguidance { worse, strength, .. }) = &self.autoguidance {
             worse.check().map_err(|e| OptionsError(e.to_string()))?;
             let (found, picture) = (worse.picture(), self.architecture.picture());

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::batch::Batch;
 use super::shards::Shards;
+use super::target::{StableTargets, Target};
 use super::teacher::Teacher;
 use super::{Augmentation, Autoguidance, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
@@ -57,8 +58,7 @@ pub struct Trainer {
     device: Device,
     shards: Shards,
     order: Order,
-    /// What is learned, where that is not the score of the pictures.
-    teacher: Option<Teacher>,
+    target: Target,
     state: State,
     /// The last state that is known to be finite. Tensors are shared until they are written to.
     sound: State,
@@ -103,8 +103,12 @@ impl Trainer {
         let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
         let shards = Shards::new(devices, options.batch.div_ceil(options.accumulate))
             .map_err(|e| TrainError::Device(e.to_string()))?;
-        let (sound, teacher, losses) = (state.clone(), None, None);
-        Ok(Self { options, device, shards, order, teacher, state, sound, losses })
+        let stable = options
+            .stable_targets
+            .map(|from| StableTargets::new(pictures, options.augmentation, from, devices));
+        let target = stable.map_or(Target::Added, Target::Stable);
+        let (sound, losses) = (state.clone(), None);
+        Ok(Self { options, device, shards, order, target, state, sound, losses })
     }
 
     /// Begins with the weights of a model of the same architecture instead of with drawn ones. Adam
@@ -132,7 +136,7 @@ impl Trainer {
         let teacher = Teacher { network: self.state.average.clone(), worse, strength };
         let options = Options { autoguidance: Some(by), ..self.options };
         options.check()?;
-        Ok(Self { options, teacher: Some(teacher), ..self })
+        Ok(Self { options, target: Target::Guided(Box::new(teacher)), ..self })
     }
 
     /// A run that goes on where a checkpoint was written.
@@ -153,17 +157,17 @@ impl Trainer {
             step: checkpoint.step,
             seconds: checkpoint.seconds,
         };
-        let teacher = match (&new.options.autoguidance, checkpoint.teacher) {
+        let target = match (&new.options.autoguidance, checkpoint.teacher) {
             (Some(by), Some([better, worse])) => {
                 let network = state.average.clone();
                 let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
                 let drawn = drawn(&by.worse, &new.device)?;
                 let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
-                Some(Teacher { network, worse, strength: by.strength })
+                Target::Guided(Box::new(Teacher { network, worse, strength: by.strength }))
             }
-            _ => None,
+            _ => new.target,
         };
-        Ok(Self { sound: state.clone(), state, teacher, ..new })
+        Ok(Self { sound: state.clone(), state, target, ..new })
     }
 
     /// All that is needed to go on.
@@ -173,9 +177,10 @@ impl Trainer {
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let State { network, average, optimizer, step, seconds } = self.state.clone();
         let bytes = |network: &Network| network.clone().into_record().into_bytes();
-        let teacher = self.teacher.as_ref().map(|Teacher { network, worse, .. }| {
-            Ok::<_, RecordError>([bytes(network)?, bytes(worse)?])
-        });
+        let teacher = match &self.target {
+            Target::Guided(teacher) => Some([bytes(&teacher.network)?, bytes(&teacher.worse)?]),
+            Target::Added | Target::Stable(_) => None,
+        };
         Ok(Checkpoint {
             options: self.options.clone(),
             step,
@@ -183,7 +188,7 @@ impl Trainer {
             weights: network.into_record().into_bytes()?,
             average: average.into_record().into_bytes()?,
             optimizer: optimizer.into_bytes()?,
-            teacher: teacher.transpose()?,
+            teacher,
         })
     }
 
@@ -205,7 +210,7 @@ impl Trainer {
     /// One optimiser step.
     pub fn step(&mut self, pictures: &Pictures) {
         let started = Instant::now();
-        let (options, state, teacher) = (&self.options, &mut self.state, self.teacher.as_ref());
+        let (options, state, target) = (&self.options, &mut self.state, &self.target);
         let (order, first) = (&mut self.order, state.step * options.batch as u64);
         let indices: Vec<usize> =
             (first..).take(options.batch).map(|position| order.at(position)).collect();
@@ -218,7 +223,7 @@ impl Trainer {
             let loss =
                 self.shards.backward(part, &state.network, &mut grads, |part, network, device| {
                     let batch = Batch::of_step(options, pictures, &indices, step, part, device);
-                    loss(&options.precision.cast(network.clone()), batch, options, teacher)
+                    loss(&options.precision.cast(network.clone()), batch, options, target)
                 });
             self.losses = Some(match self.losses.take() {
                 Some((sum, count)) => (sum + loss, count),
@@ -324,12 +329,7 @@ impl Trainer {
 
 /// The weighted loss of a part of a batch, over the number of pictures in the *whole* batch, so that
 /// the losses of the parts add up to the batch's.
-fn loss(
-    network: &Network,
-    batch: Batch,
-    options: &Options,
-    teacher: Option<&Teacher>,
-) -> Tensor<1> {
+fn loss(network: &Network, batch: Batch, options: &Options, target: &Target) -> Tensor<1> {
     let data = options.architecture.preconditioning();
     // Who is not preconditioned has no other weighting than the paper's; `Options::check` sees to it.
     let factor = |sigma| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
@@ -337,9 +337,9 @@ fn loss(
     let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
     let weights = TensorData::new(weights, [batch.sigmas.len()]);
     let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
-    let seen = teacher.map(|t| t.noise(&batch.noisy, &batch.sigmas, options.precision));
+    let noise = target.noise(&batch, options.precision);
     let score = network.score(batch.noisy, &batch.sigmas);
-    (dsm(score, &batch.sigmas, seen.unwrap_or(batch.noise)) * weights).sum()
+    (dsm(score, &batch.sigmas, noise) * weights).sum()
 }
 
 fn drawn(architecture: &Architecture, device: &Device) -> Result<Network, TrainError> {

@@ -166,6 +166,12 @@ pub struct NoiseArgs {
     /// The standard deviation of their logarithm.
     #[arg(long, default_value_t = 1.5)]
     pub sigma_spread: f32,
+    /// From this noise level up, ask the network for the mean of the noise over all training pictures
+    /// that a noisy one can have come from, instead of for the noise that was added: the same score,
+    /// learned from answers that vary less (the stable target field). Keeps the training pictures on
+    /// the device, in f32 [default: nowhere].
+    #[arg(long, value_name = "SIGMA", conflicts_with_all = ["autoguide", "classifier"])]
+    pub stable_targets: Option<f32>,
 }
 
 /// How the noise levels are chosen.
@@ -283,6 +289,7 @@ impl Arguments {
                 flip: augmentation.flip,
                 dequantize: augmentation.dequantize,
             },
+            stable_targets: noise.stable_targets,
             autoguidance: None,
         })
     }

@@ -31,6 +31,11 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     println!("memory:");
     println!("  {} weights, gradients, average, Adam, last sound state", BinaryBytes(state));
     println!("  {} pictures", BinaryBytes(pictures));
+    if options.stable_targets.is_some() {
+        let copies = if options.augmentation.flip { 2 } else { 1 };
+        let targets = (copies * data.train.bytes.len() * size_of::<f32>()) as u64;
+        println!("  {} pictures on the device, for stable targets", BinaryBytes(targets));
+    }
     if let (Some(before), Some(after)) = (before, after) {
         // A first step makes the gradients and the moments, and writes weights and average anew.
         let growth = after.saturating_sub(before).saturating_sub(state);

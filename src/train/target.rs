@@ -1,0 +1,144 @@
+//! What the network is asked for at a noisy picture: the noise in it, as one of three knows it.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, IndexingUpdateOp, Tensor, TensorData};
+
+use super::batch::Batch;
+use super::teacher::Teacher;
+use super::{Augmentation, Precision};
+use crate::data::Pictures;
+
+/// Who says what noise is in a noisy picture. Denoising score matching asks the network for that.
+pub(super) enum Target {
+    /// Who added it: z.
+    Added,
+    /// All pictures.
+    Stable(StableTargets),
+    /// Two networks.
+    Guided(Box<Teacher>),
+}
+
+impl Target {
+    /// z of each picture of a batch, or what is asked for instead of it.
+    pub fn noise(&self, batch: &Batch, precision: Precision) -> Tensor<4> {
+        match self {
+            Self::Added => batch.noise.clone(),
+            Self::Stable(targets) => targets.noise(batch),
+            Self::Guided(teacher) => teacher.noise(&batch.noisy, &batch.sigmas, precision),
+        }
+    }
+}
+
+/// The stable target field (Xu, Tong & Jaakkola 2023, equation 4): not the noise between x̃ and the
+/// picture that it was made of, but the mean of that over all pictures x that it could have been made
+/// of, `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
+///
+/// Both have the same minimiser, since their means are the same given x̃. The noise that was added
+/// scatters about that mean, the more so the larger σ is, and what a network learns with it; the mean
+/// does not. The reference here is every training picture, so that nothing is biased.
+pub(super) struct StableTargets {
+    /// At σ below this, a noisy picture shows what it was made of, and the mean is that.
+    from: f32,
+    references: Vec<Reference>,
+}
+
+/// The pictures on a device.
+struct Reference {
+    device: Device,
+    /// M × D.
+    pictures: Tensor<2>,
+    /// ½ ‖x‖²: 1 × M.
+    half_norms: Tensor<2>,
+}
+
+impl StableTargets {
+    /// Those of some pictures, put through changes, at σ from `from` up.
+    pub fn new(pictures: &Pictures, change: Augmentation, from: f32, devices: &[Device]) -> Self {
+        let dimension = pictures.shape.dimension();
+        let values = change.every(pictures);
+        let reference = |device: &Device| {
+            let values = TensorData::new(values.clone(), [values.len() / dimension, dimension]);
+            let pictures = Tensor::<2>::from_data(values, device);
+            let half_norms = pictures.clone().square().sum_dim(1).swap_dims(0, 1) * 0.5;
+            Reference { device: device.clone(), pictures, half_norms }
+        };
+        Self { from, references: devices.iter().map(reference).collect() }
+    }
+
+    fn noise(&self, batch: &Batch) -> Tensor<4> {
+        let (noisy, noise) = (batch.noisy.clone().inner(), batch.noise.clone().inner());
+        let device = noisy.device();
+        let sigmas = batch.sigmas.iter().enumerate().filter(|(_, sigma)| **sigma >= self.from);
+        let (rows, sigmas): (Vec<i32>, Vec<f32>) = sigmas.map(|(row, &s)| (row as i32, s)).unzip();
+        let count = rows.len();
+        if count == 0 {
+            return noise;
+        }
+        let reference = self.references.iter().find(|reference| reference.device == device);
+        let Reference { pictures, half_norms, .. } =
+            reference.expect("batches are on the devices of the run");
+        let rows = Tensor::from_data(TensorData::new(rows, [count]), &device);
+        let sigmas = Tensor::<2>::from_data(TensorData::new(sigmas, [count, 1]), &device);
+        let noisy: Tensor<2> = noisy.select(0, rows.clone()).flatten(1, 3);
+        // −‖x̃ − x‖²/2 without ‖x̃‖²/2, which all x have in common.
+        let logits = noisy.clone().matmul(pictures.clone().swap_dims(0, 1)) - half_norms.clone();
+        let weights = softmax(logits / sigmas.clone().square(), 1);
+        let mean = (noisy - weights.matmul(pictures.clone())) / sigmas;
+        let [_, channels, height, width] = noise.dims();
+        let mean = mean.reshape([count, channels, height, width]);
+        let change = mean - noise.clone().select(0, rows.clone());
+        noise.select_assign(0, rows, change, IndexingUpdateOp::Add)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Picture;
+    use crate::random::Key;
+
+    /// Equation 4, one picture after the other, with pictures close enough for several to count.
+    #[test]
+    fn stable_targets_are_means_over_all_pictures() {
+        let shape = Picture { channels: 2, height: 2, width: 3 };
+        let dimension = shape.dimension();
+        let bytes = (0..20 * dimension).map(|i| (i * i * 7 % 251) as u8).collect();
+        let pictures = Pictures::new(shape, bytes);
+        let change = Augmentation { flip: true, dequantize: false };
+        let sigmas = vec![0.2, 0.5, 1.0, 4.0];
+        let key = Key { seed: 1, stream: 0, step: 0 };
+        let device = Device::flex();
+        let targets = StableTargets::new(&pictures, change, 0.4, std::slice::from_ref(&device));
+        let autodiff = device.autodiff();
+        let batch = Batch::new(&pictures, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
+        let host = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
+        let (noisy, added) = (host(batch.noisy.clone()), host(batch.noise.clone()));
+        let found = host(Target::Stable(targets).noise(&batch, Precision::F32));
+        let every = change.every(&pictures);
+        assert_eq!(every.len(), 2 * pictures.bytes.len());
+
+        for (row, &sigma) in sigmas.iter().enumerate() {
+            let [noisy, added, found] =
+                [&noisy, &added, &found].map(|all| &all[row * dimension..][..dimension]);
+            if sigma < 0.4 {
+                assert_eq!(found, added);
+                continue;
+            }
+            let weight = |picture: &[f32]| {
+                let square: f32 = noisy.iter().zip(picture).map(|(a, b)| (a - b).powi(2)).sum();
+                (-f64::from(square) / 2.0 / f64::from(sigma).powi(2)).exp()
+            };
+            let sum: f64 = every.chunks_exact(dimension).map(weight).sum();
+            for (pixel, found) in found.iter().enumerate() {
+                let share = |picture: &[f32]| {
+                    weight(picture) / sum * f64::from((noisy[pixel] - picture[pixel]) / sigma)
+                };
+                let truth: f64 = every.chunks_exact(dimension).map(share).sum();
+                assert!((f64::from(*found) - truth).abs() < 1e-4, "{found} for {truth} at {sigma}");
+            }
+            // Not what was added, or the test shows nothing.
+            let apart = found.iter().zip(added).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart > 0.01, "{apart} at {sigma}");
+        }
+    }
+}
