@@ -31,7 +31,7 @@ import { Failure, download, panic } from "./failures.js";
  * @property {string} device what it runs on, for people
  * @property {boolean} draws whether it draws into a canvas by itself
  * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
- * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, wander?: number) => Chain} start
+ * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, wander?: number) => Chain | Promise<Chain>} start
  * @property {(chains: number) => Promise<string | undefined>} [tune] see `tuning.js`
  * @property {() => void} free
  */
@@ -95,7 +95,7 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
           throw download("program", new URL("./workers.js", import.meta.url).href, 0, String(error));
         }),
       ]);
-      return startWorkers({ bundle: bundle(name), module, bytes, schedule: (settings, wander) => model.schedule(settings, wander), onPanic: (text) => onFailure(panic(text)) });
+      return startWorkers({ bundle: bundle(name), module, bytes, onPanic: (text) => onFailure(panic(text)) });
     }
   }
 }

@@ -184,12 +184,12 @@ function retry() {
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
-const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing() && pad ? pad.text : null });
+const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? null });
 
-/** What chains begin at, where that is not noise alone. */
-const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad ? pad.pixels : null);
+/** The pad, where chains begin at what is on it and not at noise alone. */
+const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
 /** From 0 to 1; nothing where the drawing is kept. */
-const wander = () => (drawing() && !pad?.hasHoles ? Number($("wander").value) : undefined);
+const wander = () => (drawing()?.hasHoles === false ? Number($("wander").value) : undefined);
 
 
 /**
@@ -204,11 +204,11 @@ function begin(go) {
   try {
     const choice = controls.read();
     const { height, width } = card.picture;
-    const [from, far] = [drawing() ?? undefined, wander()];
+    const [from, far] = [drawing()?.pixels, wander()];
     const sigmas = model.schedule(choice.settings, far);
-    const make = () => {
+    const make = async () => {
       try {
-        const chain = here.start(choice.settings, choice.seed, choice.chains, from, far);
+        const chain = await here.start(choice.settings, choice.seed, choice.chains, from, far);
         plot.set(sigmas);
         grid.shape(choice.chains, width, height);
         return chain;
@@ -312,7 +312,7 @@ function listen() {
   $("view").addEventListener("change", (/** @type {any} */ event) => setView(event.target.value));
   $("origin").addEventListener("change", async (/** @type {any} */ event) => {
     await setOrigin(event.target.value);
-    if (pad?.pixels) begin(true);
+    if (pad?.used) begin(true);
   });
   $("wander").addEventListener("input", () => drawing() && begin(true));
   $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));

@@ -116,9 +116,14 @@ export class Pad {
     this.#onChange();
   }
 
-  /** RGBA, a copy; null where nothing has been drawn. @returns {Uint8Array | null} */
+  /** Whether anything has been drawn. */
+  get used() {
+    return this.#used;
+  }
+
+  /** RGBA, a copy. */
   get pixels() {
-    return this.#used ? new Uint8Array(this.#image.data) : null;
+    return new Uint8Array(this.#image.data);
   }
 
   /** Whether the eraser has left places for the model to fill in. */

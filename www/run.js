@@ -68,7 +68,7 @@ export class Run {
 
   /**
    * Begins a new anneal in place of the current one and shows its noise.
-   * @param {() => Chain | null} make called when the current one's memory is free again; null where
+   * @param {() => Promise<Chain | null>} make called when the current one's memory is free again; null where
    *   there is not enough for the new one, and then there is no anneal
    * @param {boolean} run
    */
@@ -81,8 +81,10 @@ export class Run {
     this.#inLane(async () => {
       old?.free();
       if (generation !== this.#generation) return;
-      this.#chain = make();
-      if (!this.#chain) {
+      const chain = await make();
+      if (generation !== this.#generation) return chain?.free();
+      this.#chain = chain;
+      if (!chain) {
         this.#begun = false;
         return this.#set("ready");
       }

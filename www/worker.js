@@ -29,7 +29,9 @@ const answers = {
     model.free();
   },
   start({ id, settings, seed, first, count, drawing, wander }) {
-    chains.set(id, engine.start(settings, seed, first, count, drawing, wander));
+    const chain = engine.start(settings, seed, first, count, drawing, wander);
+    chains.set(id, chain);
+    return chain.progress();
   },
   advance: ({ id, steps }) => chainOf(id).advance(steps),
   pixels: ({ id, view }) => chainOf(id).pixels(view),

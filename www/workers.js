@@ -52,11 +52,11 @@ class Line {
 
 /**
  * Starts the workers and gives each the model.
- * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, schedule: (settings: import("./engine.js").SamplerSettings, wander?: number) => Float32Array, onPanic: (text: string) => void }} options
+ * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, onPanic: (text: string) => void }} options
  *   `module` is the bundle's program, compiled once for all.
  * @returns {Promise<import("./engine.js").Engine>}
  */
-export async function startWorkers({ bundle, module, bytes, schedule, onPanic }) {
+export async function startWorkers({ bundle, module, bytes, onPanic }) {
   const room = Math.floor(MOST_BYTES / (BYTES_EACH * bytes.length));
   const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
   const lines = Array.from({ length: count }, () => new Line(onPanic));
@@ -73,7 +73,7 @@ export async function startWorkers({ bundle, module, bytes, schedule, onPanic })
     device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
     draws: false,
     attach() {},
-    start: (settings, seed, chains, drawing, wander) => new SharedChain(lines, ids++, schedule(settings, wander), { settings, seed, chains, drawing, wander }),
+    start: (settings, seed, chains, drawing, wander) => SharedChain.start(lines.slice(0, chains), ids++, chains, { settings, seed, drawing, wander }),
     free: close,
   };
 }
@@ -85,24 +85,30 @@ export async function startWorkers({ bundle, module, bytes, schedule, onPanic })
 class SharedChain {
   #id;
   #lines;
-  #started;
   /** @type {Progress} */ #progress;
 
-  /**
-   * @param {Line[]} lines @param {number} id @param {Float32Array} sigmas of every step
-   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, wander?: number }} run
-   */
-  constructor(lines, id, sigmas, { chains, ...same }) {
+  /** @param {Line[]} lines @param {number} id @param {Progress} progress */
+  constructor(lines, id, progress) {
+    this.#lines = lines;
     this.#id = id;
-    this.#lines = lines.slice(0, chains);
-    const share = (/** @type {number} */ i) => Math.round((i * chains) / this.#lines.length);
-    this.#started = Promise.all(this.#lines.map((line, i) => line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) })));
-    // Whoever asks for something next hears of a failure.
-    this.#started.catch(() => {});
-    const { levels } = same.settings;
-    // Chains that begin at a drawing have left out the first levels.
-    const level = Math.max(0, levels - new Set(sigmas).size);
-    this.#progress = { step: 0, steps: sigmas.length, sigma: sigmas[0], level, levels, done: false };
+    this.#progress = progress;
+  }
+
+  /**
+   * @param {Line[]} lines one for each share @param {number} id @param {number} chains
+   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, wander?: number }} same
+   */
+  static async start(lines, id, chains, same) {
+    const share = (/** @type {number} */ i) => Math.round((i * chains) / lines.length);
+    const started = lines.map((line, i) => line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) }));
+    try {
+      const [progress] = await Promise.all(started);
+      return new SharedChain(lines, id, progress);
+    } catch (error) {
+      // Some may have begun.
+      Promise.all(lines.map((line) => line.ask("free", { id }))).catch(() => {});
+      throw error;
+    }
   }
 
   progress() {
@@ -133,8 +139,7 @@ class SharedChain {
   }
 
   /** @param {string} ask @param {object} message */
-  async #all(ask, message) {
-    await this.#started;
+  #all(ask, message) {
     return Promise.all(this.#lines.map((line) => line.ask(ask, { ...message, id: this.#id })));
   }
 }
