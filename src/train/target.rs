@@ -29,7 +29,7 @@ impl Target {
     }
 }
 
-/// The stable target field (Xu, Tong & Jaakkola 2023, equation 4): not the noise between x̃ and the
+/// The stable target field (Xu, Tong & Jaakkola 2023): not the noise between x̃ and the
 /// picture that it was made of, but the mean of that over all pictures x that it could have been made
 /// of, `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
 ///
@@ -97,7 +97,7 @@ mod tests {
     use crate::net::Picture;
     use crate::random::Key;
 
-    /// Equation 4, one picture after the other, with pictures close enough for several to count.
+    /// The definition, one picture after the other, with pictures close enough for several to count.
     #[test]
     fn stable_targets_are_means_over_all_pictures() {
         let shape = Picture { channels: 2, height: 2, width: 3 };
