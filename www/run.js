@@ -82,7 +82,7 @@ export class Run {
       old?.free();
       if (generation !== this.#generation) return;
       const chain = await make();
-      if (generation !== this.#generation) return chain?.free();
+      if (generation !== this.#generation) return this.#dead ? undefined : chain?.free();
       this.#chain = chain;
       if (!chain) {
         this.#begun = false;

@@ -23,13 +23,10 @@ impl Augmentation {
     /// The pixels of picture `index` in \[0, 1\], put through the changes that `key` decides: that of
     /// the picture's noise, so that they depend on seed, step and place in the batch alone.
     pub(super) fn pixels(self, pictures: &Pictures, index: usize, key: Key) -> Vec<f32> {
-        let value = |(at, &byte): (u32, &u8)| match self.dequantize {
-            true => (f32::from(byte) + key.uniform(FIRST + 1 + at)) / 256.0,
-            false => f32::from(byte) / 255.0,
-        };
+        let value = |(at, &byte)| self.value(byte, || key.uniform(FIRST + 1 + at));
         let mut pixels: Vec<f32> = (0..).zip(pictures.picture(index)).map(value).collect();
         if self.flip && key.uniform(FIRST) < 0.5 {
-            pixels.chunks_exact_mut(pictures.shape.width).for_each(<[f32]>::reverse);
+            mirror(&mut pixels, pictures);
         }
         pixels
     }
@@ -37,18 +34,33 @@ impl Augmentation {
     /// Every picture that a run can see, one after the other; where bytes are spread, the middles of
     /// their grey levels.
     pub(super) fn every(self, pictures: &Pictures) -> Vec<f32> {
-        let value = |&byte: &u8| match self.dequantize {
-            true => (f32::from(byte) + 0.5) / 256.0,
-            false => f32::from(byte) / 255.0,
-        };
+        let value = |&byte: &u8| self.value(byte, || 0.5);
         let mut values: Vec<f32> = pictures.bytes.iter().map(value).collect();
         if self.flip {
             let mut mirrored = values.clone();
-            mirrored.chunks_exact_mut(pictures.shape.width).for_each(<[f32]>::reverse);
+            mirror(&mut mirrored, pictures);
             values.append(&mut mirrored);
         }
         values
     }
+
+    /// How many numbers all that a run can see of some pictures is.
+    pub fn every_len(self, pictures: &Pictures) -> usize {
+        pictures.bytes.len() * if self.flip { 2 } else { 1 }
+    }
+
+    /// A byte in \[0, 1\], where it is spread at a place in its grey level, from 0 to 1.
+    fn value(self, byte: u8, place: impl FnOnce() -> f32) -> f32 {
+        match self.dequantize {
+            true => (f32::from(byte) + place()) / 256.0,
+            false => f32::from(byte) / 255.0,
+        }
+    }
+}
+
+/// Mirrors pixels of pictures of this shape, left for right.
+fn mirror(pixels: &mut [f32], pictures: &Pictures) {
+    pixels.chunks_exact_mut(pictures.shape.width).for_each(<[f32]>::reverse);
 }
 
 #[cfg(test)]

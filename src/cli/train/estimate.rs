@@ -32,8 +32,8 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     println!("  {} weights, gradients, average, Adam, last sound state", BinaryBytes(state));
     println!("  {} pictures", BinaryBytes(pictures));
     if options.stable_targets.is_some() {
-        let copies = if options.augmentation.flip { 2 } else { 1 };
-        let targets = (copies * data.train.bytes.len() * size_of::<f32>()) as u64;
+        let values = options.augmentation.every_len(&data.train);
+        let targets = (values * size_of::<f32>()) as u64;
         println!("  {} pictures on the device, for stable targets", BinaryBytes(targets));
     }
     if let (Some(before), Some(after)) = (before, after) {
