@@ -35,11 +35,11 @@ impl Augmentation {
     /// their grey levels.
     pub(super) fn every(self, pictures: &Pictures) -> Vec<f32> {
         let value = |&byte: &u8| self.value(byte, || 0.5);
-        let mut values: Vec<f32> = pictures.bytes.iter().map(value).collect();
+        let mut values = Vec::with_capacity(self.every_len(pictures));
+        values.extend(pictures.bytes.iter().map(value));
         if self.flip {
-            let mut mirrored = values.clone();
-            mirror(&mut mirrored, pictures);
-            values.append(&mut mirrored);
+            values.extend_from_within(..);
+            mirror(&mut values[pictures.bytes.len()..], pictures);
         }
         values
     }

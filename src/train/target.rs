@@ -52,15 +52,22 @@ struct Reference {
 }
 
 impl StableTargets {
-    /// Those of some pictures, put through changes, at σ from `from` up.
+    /// Those of some pictures, put through changes, at σ from `from` up; on devices, of which there must
+    /// be one.
     pub fn new(pictures: &Pictures, change: Augmentation, from: f32, devices: &[Device]) -> Self {
         let dimension = pictures.shape.dimension();
         let values = change.every(pictures);
-        let reference = |device: &Device| {
-            let values = TensorData::new(values.clone(), [values.len() / dimension, dimension]);
-            let pictures = Tensor::<2>::from_data(values, device);
-            let half_norms = pictures.clone().square().sum_dim(1).swap_dims(0, 1) * 0.5;
-            Reference { device: device.clone(), pictures, half_norms }
+        let half_norm = |picture: &[f32]| 0.5 * picture.iter().map(|v| v * v).sum::<f32>();
+        let half_norms: Vec<f32> = values.chunks_exact(dimension).map(half_norm).collect();
+        let count = half_norms.len();
+        let first = &devices[0];
+        let half_norms = Tensor::<2>::from_data(TensorData::new(half_norms, [1, count]), first);
+        // The largest thing that a run keeps: without a second of it, even for a moment.
+        let pictures = Tensor::<2>::from_data(TensorData::new(values, [count, dimension]), first);
+        let reference = |device: &Device| Reference {
+            device: device.clone(),
+            pictures: pictures.clone().to_device(device),
+            half_norms: half_norms.clone().to_device(device),
         };
         Self { from, references: devices.iter().map(reference).collect() }
     }
