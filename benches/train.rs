@@ -39,6 +39,7 @@ mod bench {
             licence: None,
             from: None,
             stable_targets: None,
+            pictures: None,
             autoguidance: None,
             seed: 0,
             steps: 1000,

@@ -10,6 +10,7 @@ pub mod grid;
 pub mod import;
 pub mod likelihood;
 pub mod ncsn;
+pub mod out;
 pub mod picture;
 pub mod pictures;
 pub mod plan;

@@ -22,6 +22,7 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
 pub use classifier::{ClassifierOptions, train_classifier};
 pub use files::write_atomically;
-pub use options::{Autoguidance, Options, OptionsError};
+pub use options::{Autoguidance, Fingerprint, Options, OptionsError};
 pub use precision::Precision;
+pub use target::stable_from;
 pub use trainer::{TrainError, Trainer};

@@ -1,9 +1,11 @@
 //! What a training run is made of; stored in its checkpoints.
 
+use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Augmentation, Precision, average, schedule};
+use crate::data::Pictures;
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
@@ -15,6 +17,9 @@ use crate::sample::{Settings, Strength};
 pub struct Options {
     /// The network.
     pub architecture: Architecture,
+    /// What the pictures are, to know them again; `None` in checkpoints of before that was kept.
+    #[serde(default)]
+    pub pictures: Option<Fingerprint>,
     /// The licence of the pictures, for the card, where it is known.
     #[serde(default)]
     pub licence: Option<String>,
@@ -77,6 +82,22 @@ pub struct Autoguidance {
     pub name: String,
     /// How strongly, and where.
     pub strength: Strength,
+}
+
+/// Tells sets of pictures apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    count: usize,
+    checksum: u32,
+}
+
+impl Fingerprint {
+    /// That of some pictures.
+    pub fn of(pictures: &Pictures) -> Self {
+        let mut crc = Crc::new();
+        crc.update(&pictures.bytes);
+        Self { count: pictures.len(), checksum: crc.sum() }
+    }
 }
 
 /// What checkpoints of runs that did not choose mean.
@@ -170,8 +191,12 @@ impl Options {
         self.learning_rate * schedule::at(step, self.warm_up, self.steps)
     }
 
-    /// The moving average's decay at a step: shorter at first, or the random start would linger.
+    /// The moving average's decay at a step: shorter at first, or the random start would linger. A model
+    /// is no random start.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
-        average::decay_at(self.ema_decay, step)
+        match self.from {
+            Some(_) => self.ema_decay,
+            None => average::decay_at(self.ema_decay, step),
+        }
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, IndexingUpdateOp, Tensor, TensorData};
 use super::batch::Batch;
 use super::teacher::Teacher;
 use super::{Augmentation, Precision};
-use crate::data::Pictures;
+use crate::data::{Pictures, distances};
 
 /// Who says what noise is in a noisy picture. Denoising score matching asks the network for that.
 pub(super) enum Target {
@@ -49,6 +49,14 @@ struct Reference {
     pictures: Tensor<2>,
     /// ½ ‖x‖²: 1 × M.
     half_norms: Tensor<2>,
+}
+
+/// Where the mean over all pictures begins to be another than the noise that was added: at a fifth of
+/// the distance between nearest pictures the nearest other one is e⁻¹² as probable as the one that a
+/// noisy picture was made of, give or take e⁵. Below there is nothing to gain. `None` where all
+/// pictures are the same.
+pub fn stable_from(pictures: &Pictures) -> Option<f32> {
+    distances::nearest(pictures).map(|distance| distance as f32 / 5.0)
 }
 
 impl StableTargets {
@@ -103,6 +111,36 @@ mod tests {
     use super::*;
     use crate::net::Picture;
     use crate::random::Key;
+
+    /// Below, all are as they would be without them; well above, none.
+    #[test]
+    fn stable_targets_begin_where_they_make_a_difference() {
+        let shape = Picture { channels: 1, height: 6, width: 6 };
+        let byte = |at: u32| {
+            let key = Key { seed: 2, stream: at / 36, step: 0 };
+            (256.0 * key.uniform(at % 36)) as u8
+        };
+        let pictures = Pictures::new(shape, (0..300 * 36).map(byte).collect());
+        let change = Augmentation::default();
+        let from = stable_from(&pictures).expect("they differ");
+        let device = Device::flex();
+        let targets = StableTargets::new(&pictures, change, 0.0, std::slice::from_ref(&device));
+        let targets = Target::Stable(targets);
+        let indices: Vec<usize> = (0..100).collect();
+        let key = Key { seed: 1, stream: 0, step: 0 };
+        // Of the noise's length, the part that is another.
+        let difference = |sigma: f32| {
+            let sigmas = vec![sigma; indices.len()];
+            let batch = Batch::new(&pictures, &indices, change, sigmas, key, &device);
+            let apart = targets.noise(&batch, Precision::F32) - batch.noise.clone();
+            let squares = |tensor: Tensor<4>| tensor.square().sum().into_scalar::<f32>();
+            (squares(apart) / squares(batch.noise)).sqrt()
+        };
+        assert!(difference(from) < 0.02, "{} at {from}", difference(from));
+        assert!(difference(4.0 * from) > 0.2, "{} at {}", difference(4.0 * from), 4.0 * from);
+        let black = Pictures::new(shape, vec![0; 3 * 36]);
+        assert_eq!(stable_from(&black), None);
+    }
 
     /// The definition, one picture after the other, with pictures close enough for several to count.
     #[test]

@@ -1,5 +1,6 @@
 //! A training run.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::module::Module;
@@ -303,14 +304,23 @@ impl Trainer {
         Ok(table)
     }
 
-    /// Pictures that the averaged network makes, always from the same seed: `count` × C × H × W.
+    /// Pictures that the averaged network makes, always from the same seed: `count` × C × H × W. `None`
+    /// if `stop` is set before they are done.
     ///
     /// # Errors
     /// [`TrainError::Device`] where the device fails.
-    pub fn samples(&self, program: &Program, count: usize) -> Result<Vec<f32>, TrainError> {
+    pub fn samples(
+        &self,
+        program: &Program,
+        count: usize,
+        stop: &AtomicBool,
+    ) -> Result<Option<Vec<f32>>, TrainError> {
         let (network, picture) = (self.state.average.clone(), self.options.architecture.picture());
         let mut chain = Chain::new(network, picture, program.clone(), 1, 0..count, &self.device);
         while chain.step() {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             // The queue of a GPU must not grow without bound.
             if chain.done().is_multiple_of(16) {
                 self.device.sync().map_err(|e| TrainError::Device(format!("{e:?}")))?;
@@ -318,7 +328,7 @@ impl Trainer {
         }
         let pixels = chain.noisy().try_into_data();
         let pixels = pixels.map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        Ok(pixels.iter::<f32>().collect())
+        Ok(Some(pixels.iter::<f32>().collect()))
     }
 
     /// The averaged weights, on the host.

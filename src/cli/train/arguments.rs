@@ -11,10 +11,10 @@ use crate::cli::pictures::{self, PictureArgs};
 use crate::cli::plan;
 use crate::data::DataSet;
 use crate::loss::Weighting;
-use crate::model_file::{Card, ModelFile};
-use crate::net::Preconditioning;
+use crate::model_file::Card;
+use crate::net::{Picture, Preconditioning};
 use crate::noise::Ladder;
-use crate::train::{Augmentation, Options, Precision};
+use crate::train::{Augmentation, Fingerprint, Options, Precision, stable_from};
 
 /// Train a score-based generative model on pictures.
 ///
@@ -48,10 +48,10 @@ pub struct AugmentationArgs {
     pub dequantize: bool,
 }
 
-/// Where a run computes and what it leaves behind; nothing here changes the weights.
+/// Where a run begins and computes, and what it leaves behind.
 #[derive(clap::Args)]
 pub struct RunArgs {
-    /// The model to write.
+    /// The model to write, a .safetensors file; what else belongs to the run has the same name.
     #[arg(long, default_value = "model.safetensors")]
     pub out: PathBuf,
     /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch; or several of them, separated by
@@ -62,8 +62,8 @@ pub struct RunArgs {
     /// sample --class` is guided by it.
     #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
     pub classifier: bool,
-    /// Go on where the checkpoint beside --out was written; everything but --steps, --lr, --precision
-    /// and --licence is as it was.
+    /// Go on where the checkpoint beside --out was written. Say which pictures, and how to read them, as
+    /// before; all else but --steps, --lr, --precision and --licence is as it was.
     #[arg(long)]
     pub resume: bool,
     /// Begin with the weights of this model instead of with drawn ones: to train it further, or on
@@ -84,17 +84,18 @@ pub struct RunArgs {
     pub autoguide: Option<PathBuf>,
     #[command(flatten)]
     pub strength: StrengthArgs,
-    /// Start anew although there is a checkpoint beside --out, and replace it.
+    /// Start anew although there is a model or a checkpoint, and replace it.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
     #[arg(long, default_value_t = 120)]
     pub save_every: u64,
-    /// Steps between looks at the model: held-out losses, a grid of samples, the model itself.
-    /// 0 is only at the end.
+    /// Steps between looks at the model: held-out losses, a grid of samples, the model itself. The first
+    /// look is after a tenth of them; 0 is only at the end.
     #[arg(long, default_value_t = 1000)]
     pub sample_every: u64,
-    /// Threads to compute with on the CPU [default: one for each core].
+    /// Threads to compute with on the CPU [default: one for each core]; with libtorch set OMP_NUM_THREADS,
+    /// too.
     #[arg(long)]
     pub threads: Option<usize>,
     /// Say how many parameters, how much memory and how much time it would take, and stop; trains a
@@ -109,7 +110,8 @@ pub struct RunArgs {
 
 #[derive(clap::Args)]
 pub struct OptimisationArgs {
-    /// Optimiser steps.
+    /// Optimiser steps [default: 30000; for few pictures so many that each is seen 400 times, but at
+    /// least 4000; 5000 for a --classifier].
     #[arg(long)]
     pub steps: Option<u64>,
     /// Pictures a step.
@@ -124,7 +126,7 @@ pub struct OptimisationArgs {
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,
     /// Adam's learning rate after warm-up; it decays to nothing along half a cosine [default: 2e-3
-    /// for the U-Net, 1e-3 for the others].
+    /// for the U-Net, 1e-3 for the others and with --from, 3e-3 for a --classifier].
     #[arg(long)]
     pub lr: Option<f64>,
     /// Steps over which the learning rate rises.
@@ -147,9 +149,10 @@ pub struct NoiseArgs {
     /// paper for the others].
     #[arg(long, value_enum)]
     pub weighting: Option<Weighting>,
-    /// How the noise levels are chosen.
-    #[arg(long, value_enum, default_value_t = Sigmas::Given)]
-    pub sigmas: Sigmas,
+    /// How the noise levels are chosen [default: auto for the U-Net, unless --sigma-max or --levels is
+    /// given; given for the others].
+    #[arg(long, value_enum)]
+    pub sigmas: Option<Sigmas>,
     /// The number of noise levels: of those that ncsn and ncsnv2 are trained on, and that samplers
     /// are recommended [default: 100; 10 for ncsn, by NCSNv2's technique 2 for ncsnv2].
     #[arg(long)]
@@ -166,12 +169,37 @@ pub struct NoiseArgs {
     /// The standard deviation of their logarithm.
     #[arg(long, default_value_t = 1.5)]
     pub sigma_spread: f32,
-    /// From this noise level up, ask the network for the mean of the noise over all training pictures
+    /// From which noise level up to ask the network for the mean of the noise over all training pictures
     /// that a noisy one can have come from, instead of for the noise that was added: the same score,
-    /// learned from answers that vary less (the stable target field). Keeps the training pictures on
-    /// the device, in f32 [default: nowhere].
-    #[arg(long, value_name = "SIGMA", conflicts_with_all = ["autoguide", "classifier"])]
-    pub stable_targets: Option<f32>,
+    /// learned from answers that vary less (the stable target field). A number; auto: from where that
+    /// makes a difference; or off. The pictures are then kept on the device in f32 [default: auto for
+    /// the U-Net, where they are few enough for it to cost next to nothing].
+    #[arg(
+        long,
+        value_name = "SIGMA",
+        value_parser = stable_targets,
+        conflicts_with_all = ["autoguide", "classifier"],
+    )]
+    pub stable_targets: Option<StableTargets>,
+}
+
+/// From which noise level up targets are stable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StableTargets {
+    /// From where [`stable_from`] says.
+    Auto,
+    /// Nowhere.
+    Off,
+    /// From here.
+    From(f32),
+}
+
+fn stable_targets(text: &str) -> Result<StableTargets, String> {
+    Ok(match text {
+        "auto" => StableTargets::Auto,
+        "off" => StableTargets::Off,
+        _ => StableTargets::From(text.parse().map_err(|_| "is neither a number, auto nor off")?),
+    })
 }
 
 /// How the noise levels are chosen.
@@ -209,22 +237,19 @@ impl ValueEnum for Precision {
     }
 }
 
-/// The run of a user who does not say how long: some hours on a CPU, minutes on a GPU.
-const STEPS: u64 = 30_000;
-
 impl Arguments {
-    /// Loads the pictures, unless they are of a shape that the network cannot take: a new one, or that
-    /// of `origin`, the model that the run begins with.
+    /// Loads the pictures, unless they are of another shape than the one given, or than a new network
+    /// can take.
     ///
     /// # Errors
     /// Where there are none, or of no use, or flags contradict each other; in words for the user.
-    pub fn load(&self, origin: Option<&ModelFile>) -> anyhow::Result<DataSet> {
-        if self.noise.sigmas == Sigmas::Auto {
+    pub fn load(&self, shape: Option<Picture>) -> anyhow::Result<DataSet> {
+        if self.noise.sigmas == Some(Sigmas::Auto) {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
             ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
         }
-        if let Some(origin) = origin {
-            return self.pictures.load_shaped(origin.card.architecture.picture());
+        if let Some(shape) = shape {
+            return self.pictures.load_shaped(shape);
         }
         let check = |shape| {
             let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
@@ -250,10 +275,10 @@ impl Arguments {
     ///
     /// # Errors
     /// Where the noise levels cannot be chosen.
-    pub fn options(&self, data: &DataSet, origin: Option<&ModelFile>) -> anyhow::Result<Options> {
-        let Self { optimisation, noise, augmentation, network, .. } = self;
+    pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
+        let Self { optimisation, noise, network, .. } = self;
         let (architecture, ladder) = match origin {
-            Some(ModelFile { card, .. }) => (card.architecture.clone(), card.ladder()),
+            Some(card) => (card.architecture.clone(), card.ladder()),
             None => {
                 let ladder = self.ladder(data)?;
                 let scale = data.train.statistics();
@@ -262,20 +287,22 @@ impl Arguments {
         };
         let Ladder { sigma_max, sigma_min, levels } = ladder;
         let net = Net::of(&architecture);
+        let batch = optimisation.batch;
         Ok(Options {
             architecture,
-            licence: self
-                .run
-                .licence
-                .clone()
-                .or_else(|| origin.and_then(|o| licence(&o.card, data))),
-            from: origin.map(|origin| in_words(&origin.card)),
+            pictures: Some(Fingerprint::of(&data.train)),
+            licence: self.run.licence.clone().or_else(|| licence(origin?, data)),
+            from: origin.map(in_words),
             seed: optimisation.seed,
-            steps: optimisation.steps.unwrap_or(STEPS),
-            batch: optimisation.batch,
+            steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
+            batch,
             accumulate: optimisation.accumulate,
             precision: optimisation.precision.unwrap_or_default(),
-            learning_rate: optimisation.lr.unwrap_or(net.learning_rate()),
+            learning_rate: optimisation.lr.unwrap_or_else(|| match origin {
+                None => net.learning_rate(),
+                // Enough to learn something else, and not so much that all is lost first.
+                Some(_) => 1e-3,
+            }),
             warm_up: optimisation.warm_up,
             clip: optimisation.clip,
             ema_decay: optimisation.ema,
@@ -285,13 +312,32 @@ impl Arguments {
             sigma_centre: noise.sigma_centre,
             sigma_spread: noise.sigma_spread,
             levels,
-            augmentation: Augmentation {
-                flip: augmentation.flip,
-                dequantize: augmentation.dequantize,
-            },
-            stable_targets: noise.stable_targets,
+            augmentation: self.augmentation(),
+            stable_targets: self.stable_targets(data, net),
             autoguidance: None,
         })
+    }
+
+    /// From which σ up this run asks for means over all pictures.
+    fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
+        /// Numbers in all pictures, 64 MiB of them: two products of matrices with as many took a twentieth
+        /// of a step, with three times as many a third (docs/training.md).
+        const FEW: usize = 1 << 24;
+        let few = self.augmentation().every_len(&data.train) <= FEW;
+        let usual = match net {
+            Net::Unet if few && self.run.autoguide.is_none() => StableTargets::Auto,
+            Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
+        };
+        match self.noise.stable_targets.unwrap_or(usual) {
+            StableTargets::Auto => stable_from(&data.train),
+            StableTargets::Off => None,
+            StableTargets::From(sigma) => Some(sigma),
+        }
+    }
+
+    fn augmentation(&self) -> Augmentation {
+        let AugmentationArgs { flip, dequantize } = self.augmentation;
+        Augmentation { flip, dequantize }
     }
 
     /// What a resumed run is made of: what it was, but for what the user says anew.
@@ -304,6 +350,13 @@ impl Arguments {
             ..before
         }
     }
+}
+
+/// The steps of a user who does not say how many, with so many pictures: some hours on a CPU, minutes on a
+/// GPU. Of few pictures a network sooner learns each by heart than what they have in common.
+fn steps(pictures: usize, batch: usize) -> u64 {
+    const EPOCHS: usize = 400;
+    (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
 /// The licence of a model that was made of this data.
@@ -319,9 +372,18 @@ pub fn in_words(card: &Card) -> String {
     format!("{}{}", card.name, examples.unwrap_or_default())
 }
 
+impl RunArgs {
+    /// Whether to look at the model after so many steps.
+    pub fn looks_at(&self, step: u64) -> bool {
+        let every = self.sample_every;
+        every > 0 && (step.is_multiple_of(every) || step == every / 10)
+    }
+}
+
 impl NoiseArgs {
     fn ladder(&self, data: &DataSet, net: Net) -> anyhow::Result<Ladder> {
-        match self.sigmas {
+        let given = net != Net::Unet || self.sigma_max.is_some() || self.levels.is_some();
+        match self.sigmas.unwrap_or(if given { Sigmas::Given } else { Sigmas::Auto }) {
             Sigmas::Given => {
                 let sigma_max = self.sigma_max.unwrap_or(net.sigma_max());
                 let usual = || net.levels(data.train.shape, sigma_max, self.sigma_min);

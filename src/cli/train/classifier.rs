@@ -1,16 +1,13 @@
 //! `train --classifier`: what `ncsn sample --class` is guided by.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 
 use super::arguments::Arguments;
-use super::run::ensure_writable;
 use crate::classifier::{ClassifierFile, accuracy};
 use crate::cli::classifiers::{self, Labelled};
-use crate::cli::device;
-use crate::data::DataSet;
+use crate::cli::{device, out, pictures};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::train::{ClassifierOptions, write_atomically};
@@ -19,16 +16,17 @@ use crate::train::{ClassifierOptions, write_atomically};
 ///
 /// # Errors
 /// Whatever the user should know; one line.
-pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
+pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let run = &arguments.run;
-    ensure_classifier(&run.out, run.overwrite)?;
-    ensure_writable(&run.out)?;
+    out::ensure_model(&run.out, run.overwrite)?;
+    let device = device::parse(&run.device)?;
+    let data = arguments.load(None)?;
+    pictures::say(&data);
     ensure!(
         !data.classes.is_empty() && data.held_out.labels.is_some(),
         "these pictures have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
     );
-    let device = device::parse(&run.device)?;
-    let Ladder { sigma_max, sigma_min, .. } = arguments.ladder(data)?;
+    let Ladder { sigma_max, sigma_min, .. } = arguments.ladder(&data)?;
     let optimisation = &arguments.optimisation;
     let options = ClassifierOptions {
         steps: optimisation.steps.unwrap_or(5000),
@@ -56,17 +54,6 @@ pub fn train(arguments: &Arguments, data: &DataSet) -> anyhow::Result<()> {
     }
     write(&run.out, &file)?;
     println!("classifier in {}", run.out.display());
-    Ok(())
-}
-
-/// Whoever does not say where it is to go must not lose a model for it.
-fn ensure_classifier(path: &Path, overwrite: bool) -> anyhow::Result<()> {
-    let Ok(bytes) = fs::read(path) else { return Ok(()) };
-    ensure!(
-        overwrite || ClassifierFile::read(&bytes).is_ok(),
-        "{} is there, and is no classifier: choose another --out, or replace it with --overwrite",
-        path.display()
-    );
     Ok(())
 }
 

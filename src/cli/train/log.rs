@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 
@@ -102,7 +103,7 @@ impl Log {
     }
 
     /// Makes a grid of pictures with the averaged network, always from the same seed, so that one
-    /// can see them become better.
+    /// can see them become better. None once `stop` is set.
     ///
     /// # Errors
     /// Where the settings are impossible or a file cannot be written.
@@ -111,9 +112,12 @@ impl Log {
         step: u64,
         trainer: &Trainer,
         settings: Settings,
+        stop: &AtomicBool,
     ) -> anyhow::Result<()> {
         const PICTURES: usize = 16;
-        let pixels = trainer.samples(&settings.program()?, PICTURES)?;
+        let Some(pixels) = trainer.samples(&settings.program()?, PICTURES, stop)? else {
+            return Ok(());
+        };
         let shape = trainer.options().architecture.picture();
         let png = grid::encode_png(&grid::to_bytes(&pixels), shape, None, 2)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));

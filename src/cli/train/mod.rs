@@ -1,7 +1,8 @@
 //! `train`: a model from pictures.
 //!
-//! [`arguments`] is what a user says ([`network`] of the network), [`run`] the loop, [`log`] what is written along the way
-//! ([`tensorboard`] in one of its forms), [`estimate`] what a run would cost.
+//! [`arguments`] is what a user says ([`network`] of the network), [`start`] what a run begins with,
+//! [`run`] the loop, [`log`] what is written along the way ([`tensorboard`] in one of its forms),
+//! [`estimate`] what a run would cost; [`classifier`] trains something else.
 
 mod arguments;
 mod classifier;
@@ -9,17 +10,17 @@ mod estimate;
 mod log;
 mod network;
 mod run;
+mod start;
 mod tensorboard;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::Parser;
 
-use self::arguments::{Arguments, RunArgs};
+use self::arguments::Arguments;
 use self::run::Run;
-use super::{autoguide, device, ncsn::open, pictures};
-use crate::data::DataSet;
-use crate::model_file::ModelFile;
-use crate::train::{Autoguidance, Checkpoints, Trainer};
+use self::start::Start;
+use super::pictures;
+use crate::train::Checkpoints;
 
 /// The program.
 ///
@@ -29,14 +30,14 @@ pub fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     // Pictures are read by many threads too.
     set_threads(arguments.run.threads)?;
-    let origin = arguments.run.from.as_deref().map(open).transpose()?;
-    let data = arguments.load(origin.as_ref())?;
-    pictures::say(&data);
     if arguments.run.classifier {
-        return classifier::train(&arguments, &data);
+        return classifier::train(&arguments);
     }
     let checkpoints = Checkpoints::beside(&arguments.run.out);
-    let trainer = trainer(&arguments, origin, &data, &checkpoints)?;
+    let start = Start::new(&arguments.run, &checkpoints)?;
+    let data = arguments.load(start.picture())?;
+    pictures::say(&data);
+    let trainer = start.trainer(&arguments, &data)?;
     let options = trainer.options();
     println!(
         "{} parameters on {}; step {} of {}, {} pictures a step",
@@ -46,51 +47,13 @@ pub fn main() -> anyhow::Result<()> {
         options.steps,
         options.batch
     );
+    if let Some(sigma) = options.stable_targets {
+        println!("stable targets from σ = {sigma:.2} up");
+    }
     if arguments.run.dry_run {
         return estimate::print(trainer, &data);
     }
     Run::new(arguments.run, data, trainer, checkpoints)?.finish()
-}
-
-/// A new run, which may begin with a model's weights, or the one that the checkpoints are of.
-fn trainer(
-    arguments: &Arguments,
-    origin: Option<ModelFile>,
-    data: &DataSet,
-    checkpoints: &Checkpoints,
-) -> anyhow::Result<Trainer> {
-    let devices = device::parse_list(&arguments.run.device)?;
-    if !arguments.run.resume {
-        let may_replace = arguments.run.overwrite || arguments.run.dry_run;
-        if checkpoints.any() && !may_replace {
-            let path = checkpoints.newest().display();
-            bail!("{path} is there: go on from it with --resume, or replace it with --overwrite");
-        }
-        let trainer =
-            Trainer::new(arguments.options(data, origin.as_ref())?, &data.train, &devices)?;
-        let Some(origin) = origin else { return Ok(trainer) };
-        let trainer = trainer.from_weights(origin.weights)?;
-        let RunArgs { autoguide: Some(path), strength, .. } = &arguments.run else {
-            return Ok(trainer);
-        };
-        let strength = strength.strength()?;
-        let ModelFile { card, weights } = autoguide::worse(path, data.train.shape)?;
-        let name = arguments::in_words(&card);
-        let by = Autoguidance { worse: card.architecture, name, strength };
-        return Ok(trainer.autoguided(by, weights)?);
-    }
-    let found = checkpoints.load().context("cannot resume; without --resume a new run starts")?;
-    if let Some(warning) = found.warning {
-        eprintln!("warning: {warning}");
-    }
-    let mut checkpoint = found.checkpoint;
-    ensure!(
-        checkpoint.options.architecture.picture() == data.train.shape,
-        "{} is for pictures of another shape",
-        checkpoints.newest().display()
-    );
-    checkpoint.options = arguments.resumed(checkpoint.options);
-    Ok(Trainer::resume(checkpoint, &data.train, &devices)?)
 }
 
 /// Burn's Flex computes on rayon's global pool; LibTorch reads the variable of OpenMP.

@@ -1,11 +1,10 @@
 //! A run from its start, or from where it was resumed, to its end.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
@@ -30,7 +29,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Finds out, before hours of training, that their result could not be written.
+    /// A run that is about to begin, whose files take the place of those of one before.
     ///
     /// # Errors
     /// Names the file or folder that cannot be written.
@@ -40,7 +39,6 @@ impl Run {
         trainer: Trainer,
         checkpoints: Checkpoints,
     ) -> anyhow::Result<Self> {
-        ensure_writable(&arguments.out)?;
         if arguments.overwrite {
             checkpoints.remove()?;
         }
@@ -67,7 +65,7 @@ impl Run {
         }
         self.save()?;
         let stopped = stop.load(Ordering::Relaxed);
-        let held_out = self.look(!stopped)?;
+        let held_out = self.look(&stop)?;
         if stopped {
             println!("stopped at step {}; go on with --resume", self.trainer.done());
         }
@@ -97,9 +95,7 @@ impl Run {
         while self.trainer.done() < steps && !stop.load(Ordering::Relaxed) {
             self.trainer.step(&self.data.train);
             let done = self.trainer.done();
-            let look = self.arguments.sample_every > 0
-                && done.is_multiple_of(self.arguments.sample_every)
-                && done < steps;
+            let look = self.arguments.looks_at(done) && done < steps;
             let due = done.is_multiple_of(REPORT) || reported.1.elapsed() >= REPORT_AFTER;
             if !(due || look || done == steps) {
                 continue;
@@ -113,7 +109,7 @@ impl Run {
             let seconds = self.trainer.seconds();
             self.log.row(&Row { step: done, loss, learning_rate, rate, seconds })?;
             if look {
-                self.look(true)?;
+                self.look(stop)?;
             }
             if saved.elapsed() >= save_every {
                 self.save()?;
@@ -136,9 +132,9 @@ impl Run {
         Ok(())
     }
 
-    /// Looks at the averaged network (held-out losses and, if wanted, a grid of samples) and writes
-    /// the model. The losses: (σ, loss).
-    fn look(&mut self, samples: bool) -> anyhow::Result<Vec<(f32, f32)>> {
+    /// Looks at the averaged network (held-out losses and, unless the user is waiting for the end, a grid
+    /// of samples) and writes the model. The losses: (σ, loss).
+    fn look(&mut self, stop: &AtomicBool) -> anyhow::Result<Vec<(f32, f32)>> {
         let step = self.trainer.done();
         if let Some((at, held_out)) = &self.looked
             && *at == step
@@ -147,10 +143,7 @@ impl Run {
         }
         let held_out = self.trainer.held_out(&self.data.held_out)?;
         self.log.held_out(step, &held_out)?;
-        if samples {
-            let settings = self.recommended();
-            self.log.samples(step, &self.trainer, settings)?;
-        }
+        self.log.samples(step, &self.trainer, self.recommended(), stop)?;
         let model = self.model(held_out.clone());
         write_atomically(&self.arguments.out, &model.write()?)
             .with_context(|| format!("cannot write {}", self.arguments.out.display()))?;
@@ -275,18 +268,8 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
+        eprintln!("\nfinishing the step, and writing all of it; Ctrl-C again stops at once");
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(stop)
-}
-
-/// Finds out whether a file can be written there.
-///
-/// # Errors
-/// Says why not.
-pub(super) fn ensure_writable(out: &Path) -> anyhow::Result<()> {
-    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
-    let probe: PathBuf = out.with_extension("probe");
-    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
-    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
 }

@@ -1,0 +1,30 @@
+//! The files that take long to make.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+
+use crate::train::write_atomically;
+
+/// Finds out, before hours of work, whether a model can be written there without losing another one.
+///
+/// # Errors
+/// Where its name does not say that it is one, something is there that is not to be replaced, or nothing
+/// can be written.
+pub fn ensure_model(out: &Path, replace: bool) -> anyhow::Result<()> {
+    // What belongs to a run has the model's name with another end: `lr-0.1` and `lr-0.2` would share it.
+    ensure!(
+        out.extension().is_some_and(|end| end == "safetensors"),
+        "--out {}: the name of a model ends in .safetensors",
+        out.display()
+    );
+    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
+    ensure!(
+        replace || !out.exists(),
+        "{} is there: choose another --out, or replace it with --overwrite",
+        out.display()
+    );
+    let probe = out.with_extension("probe");
+    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
+    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+}

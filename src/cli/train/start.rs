@@ -1,0 +1,112 @@
+//! How a run begins: all that can be known of that, and refused, before pictures are read.
+
+use anyhow::{Context, bail};
+use burn::tensor::Device;
+
+use super::arguments::{Arguments, RunArgs, in_words};
+use crate::cli::ncsn::open;
+use crate::cli::{autoguide, device, out};
+use crate::data::DataSet;
+use crate::model_file::{Card, ModelFile};
+use crate::net::Picture;
+use crate::sample::Strength;
+use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
+
+/// Where a run computes, and with which weights it begins.
+pub struct Start {
+    devices: Vec<Device>,
+    weights: Weights,
+}
+
+enum Weights {
+    /// Drawn at random.
+    Drawn,
+    /// A model's.
+    Model(ModelFile),
+    /// A model's, which learns what it does when it is guided away from a worse one.
+    Guided { better: ModelFile, worse: ModelFile, strength: Strength },
+    /// Those of an interrupted run.
+    Checkpoint(Box<Checkpoint>),
+}
+
+impl Start {
+    /// What the flags say.
+    ///
+    /// # Errors
+    /// Where there is no such device, model or checkpoint, or the run would replace another's files.
+    pub fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+        let devices = device::parse_list(&run.device)?;
+        if run.resume {
+            let found =
+                checkpoints.load().context("cannot resume; without --resume a new run starts")?;
+            if let Some(warning) = found.warning {
+                eprintln!("warning: {warning}");
+            }
+            out::ensure_model(&run.out, true)?;
+            let weights = Weights::Checkpoint(Box::new(found.checkpoint));
+            return Ok(Self { devices, weights });
+        }
+        if !run.dry_run {
+            if checkpoints.any() && !run.overwrite {
+                let path = checkpoints.newest().display();
+                bail!(
+                    "{path} is there: go on from it with --resume, or replace it with --overwrite"
+                );
+            }
+            out::ensure_model(&run.out, run.overwrite)?;
+        }
+        let weights = match run.from.as_deref().map(open).transpose()? {
+            None => Weights::Drawn,
+            Some(better) => match &run.autoguide {
+                None => Weights::Model(better),
+                Some(worse) => {
+                    let worse = autoguide::worse(worse, better.card.architecture.picture())?;
+                    Weights::Guided { better, worse, strength: run.strength.strength()? }
+                }
+            },
+        };
+        Ok(Self { devices, weights })
+    }
+
+    /// The shape that the pictures must have, where it is known.
+    pub fn picture(&self) -> Option<Picture> {
+        match &self.weights {
+            Weights::Drawn => None,
+            Weights::Model(model) | Weights::Guided { better: model, .. } => {
+                Some(model.card.architecture.picture())
+            }
+            Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.picture()),
+        }
+    }
+
+    /// The run, before its first step or that which the checkpoint was written before.
+    ///
+    /// # Errors
+    /// Where the options are impossible, or the device fails.
+    pub fn trainer(self, arguments: &Arguments, data: &DataSet) -> anyhow::Result<Trainer> {
+        let Self { devices, weights } = self;
+        let new = |origin: Option<&Card>| -> anyhow::Result<Trainer> {
+            Ok(Trainer::new(arguments.options(data, origin)?, &data.train, &devices)?)
+        };
+        Ok(match weights {
+            Weights::Drawn => new(None)?,
+            Weights::Model(model) => new(Some(&model.card))?.from_weights(model.weights)?,
+            Weights::Guided { better, worse: ModelFile { card, weights }, strength } => {
+                let name = in_words(&card);
+                let by = Autoguidance { worse: card.architecture, name, strength };
+                new(Some(&better.card))?.from_weights(better.weights)?.autoguided(by, weights)?
+            }
+            Weights::Checkpoint(mut checkpoint) => {
+                let then = checkpoint.options.pictures;
+                if then.is_some_and(|then| then != Fingerprint::of(&data.train)) {
+                    eprintln!(
+                        "warning: these are not the pictures that the run began with; see --data, \
+                         --size, --grey and --background"
+                    );
+                }
+                checkpoint.options = arguments.resumed(checkpoint.options);
+                Trainer::resume(*checkpoint, &data.train, &devices)?
+            }
+        })
+    }
+}
