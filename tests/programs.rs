@@ -295,6 +295,37 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     }
 }
 
+/// Nor is a model lost by mistake, nor a run gone on with on other pictures unawares.
+#[test]
+fn what_is_there_is_not_replaced_unasked() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let run = ["--out", "m.safetensors", "--steps", "2"];
+    succeed(&mut train(at, &run));
+    let model = fs::read(at.join("m.safetensors")).expect("written");
+    assert!(fail(&mut train(at, &run)).contains("--resume"));
+    for end in ["checkpoint", "previous.checkpoint"] {
+        let _ = fs::remove_file(at.join("m").with_extension(end));
+    }
+    for kind in [&[][..], &["--classifier"], &["--from", "m.safetensors"]] {
+        assert!(fail(&mut train(at, &[&run[..], kind].concat())).contains("--overwrite"));
+    }
+    assert_eq!(fs::read(at.join("m.safetensors")).expect("still there"), model);
+    assert!(fail(&mut train(at, &["--out", "lr-0.1"])).contains(".safetensors"));
+
+    succeed(&mut train(at, &["--out", "n.safetensors", "--steps", "2"]));
+    let resume = |steps| {
+        let mut command = train(at, &["--out", "n.safetensors", "--resume", "--steps", steps]);
+        let output = command.output().expect("the program starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(!resume("3").contains("warning"));
+    let picture = fs::read_dir(at.join("bars")).expect("a folder").next().expect("full");
+    fs::remove_file(picture.expect("readable").path()).expect("removed");
+    assert!(resume("4").contains("not the pictures that the run began with"));
+}
+
 #[test]
 fn the_noise_is_planned_and_trained_with() {
     let folder = folder_with_bars();
@@ -316,10 +347,12 @@ fn the_noise_is_planned_and_trained_with() {
     let other = plan(&["--overlap", "0.9"]);
     assert!(other.contains("--sigma-max 4 --levels"), "{other}");
     let said = plan(&[]);
-    assert!(said.contains(&format!("L   = {levels} ")) && said.contains("--sigmas auto"), "{said}");
+    assert!(
+        said.contains(&format!("L   = {levels} ")) && said.contains("train -- --data"),
+        "{said}"
+    );
 
-    let auto =
-        ["--sigmas", "auto", "--flip", "--dequantize", "--steps", "2", "--out", "a.safetensors"];
+    let auto = ["--flip", "--dequantize", "--steps", "2", "--out", "a.safetensors"];
     succeed(&mut train(at, &auto));
     let sampler = read(&at.join("a.safetensors")).card.sampler;
     assert_eq!((sampler.ladder.sigma_max, sampler.ladder.levels as u64), (4.0, levels));

@@ -42,7 +42,7 @@ pub fn parse(name: &str) -> anyhow::Result<Device> {
         "metal" => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
         _ if FEATURES.contains(&kind) => bail!(
             "this program was built without {kind}; build it again with `cargo run --release \
-             --features {kind} …`"
+             --features {kind} --bin train …`, or `--bin ncsn`"
         ),
         _ => bail!("no such device: {name}; there are cpu, cuda[:N], vulkan, metal and libtorch"),
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
+use super::out;
 use crate::import::{Facts, pytorch, refinenet};
 use crate::model_file::{Card, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
@@ -21,6 +22,9 @@ pub struct Import {
     /// The model to write.
     #[arg(long, default_value = "model.safetensors")]
     out: PathBuf,
+    /// Replace the model that is there.
+    #[arg(long)]
+    overwrite: bool,
     /// Which network it must be; found out if not given.
     #[arg(long)]
     arch: Option<Variant>,
@@ -60,6 +64,7 @@ impl clap::ValueEnum for Variant {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn import(arguments: &Import) -> anyhow::Result<()> {
+    out::ensure_model(&arguments.out, arguments.overwrite)?;
     let path = arguments.checkpoint.display();
     let checkpoint = pytorch::read(&arguments.checkpoint, !arguments.no_ema)
         .with_context(|| format!("cannot read {path}"))?;

@@ -203,7 +203,10 @@ fn say(report: &Report) {
 /// What to type next.
 fn train_command(arguments: &Plan, shape: Picture, ladder: Ladder) -> String {
     let PictureArgs { ref data, size, grey, background, strict } = arguments.pictures;
-    let mut words = vec!["train --data".to_owned(), quoted(&data.display().to_string())];
+    let mut words = vec![
+        "cargo run --release --bin train -- --data".to_owned(),
+        quoted(&data.display().to_string()),
+    ];
     let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
     let check = |picture| {
         Architecture::UNet(UNetDescription::new(picture, scale)).check().map_err(|e| e.to_string())
@@ -223,9 +226,7 @@ fn train_command(arguments: &Plan, shape: Picture, ladder: Ladder) -> String {
     if strict {
         words.push("--strict".into());
     }
-    if arguments.overlap == rules::OVERLAP {
-        words.push("--sigmas auto".into());
-    } else {
+    if arguments.overlap != rules::OVERLAP {
         words.push(format!("--sigma-max {} --levels {}", ladder.sigma_max, ladder.levels));
     }
     if arguments.sigma_min != 0.01 {

@@ -15,6 +15,8 @@ pub struct Pace {
     finished: f64,
     /// How many seconds a step takes.
     seconds: Option<f64>,
+    /// Steps of the last submission.
+    last: usize,
 }
 
 /// Some steps that the GPU was given at once.
@@ -32,11 +34,13 @@ impl Pace {
     const TARGET: f64 = 0.006;
     /// The most steps of a submission.
     const MOST: usize = 64;
+    /// No submission takes fewer seconds: the ends of two were heard of at once.
+    const TIE: f64 = 1e-4;
 
-    /// How many steps to submit.
+    /// How many steps to submit: at most twice as many as the last time, for a single time may be wrong.
     pub fn steps(&self) -> usize {
-        let count = self.seconds.map_or(1.0, |seconds| Self::TARGET / seconds.max(1e-6));
-        (count as usize).clamp(1, Self::MOST)
+        let count = self.seconds.map_or(1.0, |seconds| Self::TARGET / seconds);
+        (count as usize).clamp(1, Self::MOST.min(2 * self.last.max(1)))
     }
 
     /// Whether there is room for one more submission: never are more than two under way. Waits for
@@ -54,6 +58,7 @@ impl Pace {
 
     /// Takes note of a submission.
     pub fn submitted(&mut self, queue: &wgpu::Queue, index: wgpu::SubmissionIndex, steps: usize) {
+        self.last = steps;
         let finished = Arc::new(Mutex::new(None));
         let done = Arc::clone(&finished);
         self.under_way.push_back(Submission { index, steps, started: platform::now(), finished });
@@ -65,10 +70,13 @@ impl Pace {
         while let Some(first) = self.under_way.front() {
             let Some(finished) = *lock(&first.finished) else { return };
             // It began when it was submitted, or when the one before it was done.
-            let seconds = (finished - first.started.max(self.finished)) / first.steps as f64;
+            let seconds = finished - first.started.max(self.finished);
+            if seconds > Self::TIE {
+                // The quickest counts: the others waited for something else.
+                let seconds = seconds / first.steps as f64;
+                self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
+            }
             self.finished = finished;
-            // The quickest counts: the others waited for something else.
-            self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
             self.under_way.pop_front();
         }
     }

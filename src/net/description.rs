@@ -77,6 +77,10 @@ pub type TensorShape = (String, Vec<usize>);
 
 /// No sensible network for small pictures is larger than this in any one size.
 const LIMIT: usize = 4096;
+/// Pixels of a side.
+const PIXELS: usize = 256;
+/// Resolutions.
+const LEVELS: usize = 8;
 
 impl Architecture {
     /// The pictures that it is for.
@@ -129,19 +133,35 @@ impl Architecture {
 }
 
 impl UNetDescription {
-    /// The default network for pictures of this shape and scale.
+    /// The default network for pictures of this shape and scale: with so many resolutions that the
+    /// coarsest has at most 16 × 16 positions.
     pub fn new(picture: Picture, preconditioning: Preconditioning) -> Self {
-        Self {
+        let levels = match picture.height.max(picture.width) {
+            ..=64 => 2,
+            65..=128 => 3,
+            _ => 4,
+        };
+        let unet = Self {
             picture,
             patch: 2,
-            widths: vec![48, 96],
+            widths: [48, 96, 192, 192][..levels].to_vec(),
             blocks: 1,
-            attention: vec![false, true],
+            attention: Vec::new(),
             heads: 4,
             groups: 8,
             embedding: 128,
             preconditioning,
-        }
+        };
+        Self { attention: unet.usual_attention(), ..unet }
+    }
+
+    /// Where positions attend to each other, unless one wants it otherwise: not at the finest resolution,
+    /// and not where they are more than 16 × 16, for memory and time grow with their square.
+    pub fn usual_attention(&self) -> Vec<bool> {
+        let Self { picture, patch, widths, .. } = self;
+        let side = |pixels: usize, level| (pixels / patch.max(&1)) >> level;
+        let positions = |level| side(picture.height, level) * side(picture.width, level);
+        (0..widths.len().min(LEVELS)).map(|level| level > 0 && positions(level) <= 256).collect()
     }
 
     fn check(&self) -> Result<(), DescriptionError> {
@@ -149,14 +169,14 @@ impl UNetDescription {
         let Self { picture, patch, ref widths, blocks, ref attention, heads, groups, .. } = *self;
         let sizes = [
             ("channels", picture.channels, 16),
-            ("height", picture.height, LIMIT),
-            ("width", picture.width, LIMIT),
+            ("height", picture.height, PIXELS),
+            ("width", picture.width, PIXELS),
             ("patch", patch, 16),
             ("blocks", blocks, 64),
             ("heads", heads, LIMIT),
             ("groups", groups, LIMIT),
             ("embedding", self.embedding, LIMIT),
-            ("the number of widths", widths.len(), 8),
+            ("the number of widths", widths.len(), LEVELS),
         ];
         for (name, size, limit) in sizes {
             if !(1..=limit).contains(&size) {
@@ -301,6 +321,19 @@ mod tests {
         assert!(refused(|d| d.heads = 7).contains("7 heads"));
         assert!(refused(|d| d.attention = vec![true]).contains("1 attention flags"));
         assert!(refused(|d| d.preconditioning.deviation = 0.0).contains("deviation 0"));
+    }
+
+    #[test]
+    fn large_pictures_get_more_resolutions_and_no_attention_among_many_positions() {
+        let attention = |side| {
+            let picture = Picture { channels: 3, height: side, width: side };
+            let unet = UNetDescription::new(picture, Preconditioning { mean: 0.5, deviation: 0.3 });
+            assert_eq!(unet.check(), Ok(()));
+            unet.attention
+        };
+        assert_eq!(attention(64), [false, true]);
+        assert_eq!(attention(96), [false, false, true]);
+        assert_eq!(attention(256), [false, false, false, true]);
     }
 
     #[test]

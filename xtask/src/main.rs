@@ -7,12 +7,13 @@
 mod bench;
 mod chrome;
 mod engines;
+mod models;
 mod page;
 mod test;
 mod tools;
 mod workspace;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use bench::Bench;
@@ -31,6 +32,9 @@ struct Cli {
 enum Task {
     /// Build the page and serve it on http://127.0.0.1:8080, rebuilding when a file changes
     Serve {
+        /// Put this model, which `train` wrote, among those that the page can load
+        #[arg(long)]
+        model: Option<PathBuf>,
         /// Further arguments for `trunk serve`, such as `--port 9000` or `--open`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         trunk_args: Vec<String>,
@@ -43,6 +47,10 @@ enum Task {
     },
     /// Build the page with all its engines into `dist/`, a folder that any file server can host under any path
     Build {
+        /// Make a page of this model, which `train` wrote, instead of ours; give several to let visitors
+        /// choose, the first of which they see first
+        #[arg(long)]
+        model: Vec<PathBuf>,
         /// Further arguments for `trunk build`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         trunk_args: Vec<String>,
@@ -72,9 +80,9 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     let workspace = Workspace::locate()?;
     match task {
-        Task::Serve { trunk_args } => page::serve(&workspace, &trunk_args),
+        Task::Serve { model, trunk_args } => page::serve(&workspace, model.as_deref(), &trunk_args),
         Task::Engines { engines } => engines::build(&workspace, &engines),
-        Task::Build { trunk_args } => page::build(&workspace, &trunk_args),
+        Task::Build { model, trunk_args } => page::build(&workspace, &model, &trunk_args),
         Task::Test => test::run(&workspace),
         Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Setup => tools::install(&workspace),

@@ -1,25 +1,44 @@
 //! Builds and serves the page with Trunk, whose settings are in `Trunk.toml`.
 
-use std::{env, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
-    engines, tools,
+    engines, models, tools,
     workspace::{Workspace, step},
 };
 
 /// Builds the page and serves it until the user stops it, with those engines that have been built.
-pub fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
+pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Result<()> {
     tools::install(workspace)?;
+    if let Some(model) = model {
+        let address = models::add(&workspace.root, &absolute(model)?)?;
+        println!("the model is at the page's address with ?model={address}");
+    }
     step("serve the page", trunk(workspace, "serve")?.args(args))
 }
 
 /// Builds the page with all its engines into `dist/`, as small as it goes.
-pub fn build(workspace: &Workspace, args: &[String]) -> Result<()> {
+///
+/// With models it is a page of these instead of ours.
+pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Result<()> {
+    let models: Vec<PathBuf> = models.iter().map(|model| absolute(model)).collect::<Result<_>>()?;
     engines::build(workspace, &[])?;
     step("build the page into dist/", trunk(workspace, "build")?.args(args))?;
+    if !models.is_empty() {
+        models::replace(&workspace.root.join(dist(args)), &models)?;
+    }
     step("make it smaller", shrink(workspace)?.arg(dist(args)))
+}
+
+/// A path that the user gave, wherever the commands run; there must be a file.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Prints how large each part of the page in `dist/` is.

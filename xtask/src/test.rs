@@ -68,6 +68,6 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(["--lib", "--test", "*"])
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT),
     )?;
-    page::build(workspace, &[])?;
+    page::build(workspace, &[], &[])?;
     step("tests, page", workspace.cargo(["test"])?.args(PAGE).env("CHROMEDRIVER", &driver))
 }

@@ -248,6 +248,8 @@ impl Arguments {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
             ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
         }
+        let Self { network, .. } = self;
+        ensure!(network.net == Net::Unet || network.widths.is_none(), "--widths is of the U-Net");
         if let Some(shape) = shape {
             return self.pictures.load_shaped(shape);
         }

@@ -25,9 +25,10 @@ pub struct NetworkArgs {
     /// Which network.
     #[arg(long, value_enum, default_value_t = Net::Unet)]
     pub net: Net,
-    /// U-Net: channels at each resolution, finest first.
-    #[arg(long, value_delimiter = ',', default_values_t = [48, 96])]
-    pub widths: Vec<usize>,
+    /// U-Net: channels at each resolution, finest first [default: 48,96 up to 64 pixels a side, another
+    /// 192 up to 128, and one more up to 256].
+    #[arg(long, value_delimiter = ',')]
+    pub widths: Option<Vec<usize>>,
     /// U-Net: residual blocks at each resolution.
     #[arg(long, default_value_t = 1)]
     pub blocks: usize,
@@ -103,9 +104,9 @@ impl NetworkArgs {
         let variant = match self.net {
             Net::Unet => {
                 let mut unet = UNetDescription::new(picture, scale);
-                unet.attention = (0..self.widths.len()).map(|level| level > 0).collect();
-                unet.widths.clone_from(&self.widths);
                 (unet.blocks, unet.patch) = (self.blocks, self.patch);
+                unet.widths = self.widths.clone().unwrap_or(unet.widths);
+                unet.attention = unet.usual_attention();
                 return Architecture::UNet(unet);
             }
             Net::Ncsn => Variant::Ncsn,

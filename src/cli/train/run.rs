@@ -109,6 +109,10 @@ impl Run {
             let seconds = self.trainer.seconds();
             self.log.row(&Row { step: done, loss, learning_rate, rate, seconds })?;
             if look {
+                // A run that is killed now shall not leave a model that nothing goes on from.
+                if self.saved.is_none() {
+                    self.save()?;
+                }
                 self.look(stop)?;
             }
             if saved.elapsed() >= save_every {

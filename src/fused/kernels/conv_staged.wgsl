@@ -1,7 +1,7 @@
 // A sum of convolutions over one or more sources, as an implicit matrix product; conv_out.wgsl says
 // what becomes of it.
 //
-// A workgroup takes GROUP_TILES tiles of PIXELS neighbours, one below the other. It brings the
+// A workgroup takes GROUP_TILES rows of GROUP_ACROSS tiles of PIXELS neighbours. It brings the
 // inputs that they share into workgroup memory, CHUNK channels at a time, and normalises and
 // activates them on the way: a normalisation is no pass of its own. Weights come through the cache,
 // four columns at a time.
@@ -53,19 +53,20 @@ $end
 }
 $end
 
-@compute @workgroup_size(GROUP_LANES, GROUP_TILES)
+@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_TILES)
 fn main(
-    @builtin(global_invocation_id) id: vec3u,
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) index: u32,
     @builtin(workgroup_id) group: vec3u,
 ) {
-    let lane = id.x;
-    let n = id.z;
-    let first = group.y / TILES_ACROSS * GROUP_TILES; // the first of the workgroup's rows
-    let y = first + local.y;
-    let x = group.y % TILES_ACROSS * PIXELS;
-    let tile = y * TILES_ACROSS + group.y % TILES_ACROSS;
+    let lane = group.x * GROUP_LANES + local.x;
+    let n = group.z;
+    // The first of the workgroup's rows, and of its tiles in each.
+    let first = group.y / (TILES_ACROSS / GROUP_ACROSS) * GROUP_TILES;
+    let left = group.y % (TILES_ACROSS / GROUP_ACROSS) * GROUP_ACROSS;
+    let y = first + local.z;
+    let x = (left + local.y) * PIXELS;
+    let tile = y * TILES_ACROSS + left + local.y;
 $if NORM
     normalisation(n, index);
 $end
@@ -82,10 +83,10 @@ $end
 $for t in TERMS
     for (var chunk = 0u; chunk < CHANNELS_$t / 4; chunk += CHUNK_$t) {
         workgroupBarrier();
-        for (var i = index; i < CHUNK_$t * REACH_$t * DEPTH_$t; i += GROUP) {
+        for (var i = index; i < CHUNK_$t * SPREAD_$t * DEPTH_$t; i += GROUP) {
             let c = chunk + i % CHUNK_$t;
-            let column = x * STRIDE_$t + i / CHUNK_$t % REACH_$t - PAD_$t; // wraps below zero
-            let row = first * STRIDE_$t + i / CHUNK_$t / REACH_$t - PAD_$t;
+            let column = left * PIXELS * STRIDE_$t + i / CHUNK_$t % SPREAD_$t - PAD_$t; // wraps below zero
+            let row = first * STRIDE_$t + i / CHUNK_$t / SPREAD_$t - PAD_$t;
             var value = vec4f();
             if row < HEIGHT_$t && column < WIDTH_$t {
                 let position = (n * HEIGHT_$t + row) * WIDTH_$t + column;
@@ -107,7 +108,8 @@ $end
         }
         workgroupBarrier();
         for (var ky = 0u; ky < KERNEL_$t; ky++) {
-            let line = (local.y * STRIDE_$t + ky * DILATION_$t) * REACH_$t * CHUNK_$t;
+            let line = ((local.z * STRIDE_$t + ky * DILATION_$t) * SPREAD_$t
+                + local.y * PIXELS * STRIDE_$t) * CHUNK_$t;
             let below = WEIGHTS_$t / 4 + (ky * KERNEL_$t * CHANNELS_$t + chunk * 4) * (OUTPUTS / 4) + lane;
             for (var c = 0u; c < CHUNK_$t; c++) {
                 let w = below + c * OUTPUTS;

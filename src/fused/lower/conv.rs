@@ -16,7 +16,7 @@ struct Tiles {
     /// Tiles in a row and in a picture.
     across: usize,
     count: usize,
-    /// Tiles of one workgroup.
+    /// Tiles of one workgroup, one below the other.
     group_tiles: usize,
 }
 
@@ -63,7 +63,10 @@ impl Lowering<'_> {
     pub fn staged(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
         let most = self.setup.tiling;
-        let pixels = largest_divisor(width, most.pixels);
+        // With a few columns a workgroup would be a few invocations: those of the last layer take
+        // fewer pixels each, and are beside each other, too.
+        let narrow = conv.columns < 32;
+        let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
         // Four columns are one load of weights.
         let columns = match conv.columns.is_multiple_of(8) && 8 * pixels <= most.sums {
             true => 8,
@@ -75,16 +78,20 @@ impl Lowering<'_> {
         let group_tiles = height.min((most.group / group_lanes).max(1)).min(most.rows);
         // Equal shares of the rows.
         let group_tiles = height.div_ceil(height.div_ceil(group_tiles));
+        let beside = if narrow { most.group / (group_lanes * group_tiles) } else { 1 };
+        let group_across = largest_divisor(across, beside);
         let count = height * across;
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
+        let reach = |term: &Term| reach(term, pixels * group_across);
 
         let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         let values = &mut kernel.values;
+        values.size("GROUP_ACROSS", group_across);
         values.size("SPAN", 4);
         values.size("FOUR", 4);
         values.size("QUADS", columns / 4);
-        values.size("GROUP", group_lanes * group_tiles);
+        values.size("GROUP", group_lanes * group_across * group_tiles);
         for s in 0..columns {
             values.size(format!("COLUMN_{s}"), s / 4 * 4 * lanes + s % 4);
         }
@@ -104,9 +111,10 @@ impl Lowering<'_> {
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
             let depth = (group_tiles - 1) * term.stride + (term.kernel - 1) * term.dilation + 1;
-            let area = depth * reach(term, pixels);
+            let area = depth * reach(term);
             let chunk = largest_divisor(self.shape(term.source).channels() / 4, memory / area);
             kernel.values.size(format!("DEPTH_{t}"), depth);
+            kernel.values.size(format!("SPREAD_{t}"), reach(term));
             kernel.values.size(format!("CHUNK_{t}"), chunk);
             stage = stage.max(chunk * area);
             let parts = self.sources(term);
@@ -122,7 +130,7 @@ impl Lowering<'_> {
         }
         kernel.values.size("STAGE", stage);
         self.read_parameters(&mut kernel, Precision::quad, conv.parameters);
-        let groups = [lanes / group_lanes, across * height.div_ceil(group_tiles)];
+        let groups = [lanes / group_lanes, across / group_across * height.div_ceil(group_tiles)];
         self.output(kernel, conv, &tiles, groups)
     }
 

@@ -23,7 +23,7 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     }
     let driver = chrome::driver(workspace)?;
     install_peers(workspace)?;
-    page::build(workspace, &[])?;
+    page::build(workspace, &[], &[])?;
     step("time the engines", bench.env("CHROMEDRIVER", &driver))
 }
 

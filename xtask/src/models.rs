@@ -1,0 +1,86 @@
+//! Other models than ours on the page.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+/// Where models are, in the checkout and in the built page.
+const FOLDER: &str = "www/models";
+/// Between these `index.html` links to them; what it links to first, it loads first.
+const BEGIN: &str = r#"<nav class="models" id="models" aria-label="Models">"#;
+const END: &str = "</nav>";
+
+/// Copies a model to where the page can load it, and returns its address below the page's.
+pub fn add(root: &Path, model: &Path) -> Result<String> {
+    let name = model.file_name().with_context(|| format!("{} is no file", model.display()))?;
+    let name = name.to_str().filter(|name| name.ends_with(".safetensors")).with_context(|| {
+        format!("{}: the name of a model is UTF-8 and ends in .safetensors", model.display())
+    })?;
+    let (folder, place) = (root.join(FOLDER), root.join(FOLDER).join(name));
+    let is_there = place.canonicalize().is_ok_and(|place| model.canonicalize().ok() == Some(place));
+    if !is_there {
+        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::copy(model, &place)
+            .with_context(|| format!("cannot copy {} to {}", model.display(), place.display()))?;
+    }
+    Ok(format!("{FOLDER}/{name}"))
+}
+
+/// Makes a built page one of these models instead of ours.
+pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
+    let index = dist.join("index.html");
+    let page =
+        fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
+    let folder = dist.join(FOLDER);
+    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    let links = models.iter().map(|model| Ok(link(&add(dist, model)?))).collect::<Result<_>>()?;
+    let page = linking(&page, links).context("index.html has no list of models")?;
+    fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
+}
+
+/// A link to the page with a model at an address, under the name of its file.
+fn link(address: &str) -> String {
+    let name = address.rsplit('/').next().unwrap_or(address);
+    let name = name.trim_end_matches(".safetensors");
+    let escaped =
+        |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    let query: String = address.chars().map(encoded).collect();
+    format!(r#"<a href="./?model={}">{}</a>"#, escaped(&query), escaped(name))
+}
+
+/// A character in the value of a query.
+fn encoded(character: char) -> String {
+    if character.is_alphanumeric() || "/._-~".contains(character) {
+        return character.into();
+    }
+    let bytes = character.to_string().into_bytes();
+    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The page with these links instead of those that it has.
+fn linking(page: &str, links: Vec<String>) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some([before, BEGIN, &links.concat(), END, after].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_links_to_other_models() {
+        let page = include_str!("../../index.html");
+        let links = ["www/models/a.safetensors", "www/models/my \"b\" & c.safetensors"].map(link);
+        let other = linking(page, links.to_vec()).expect("it has a list");
+        assert!(other.contains(r#"<a href="./?model=www/models/a.safetensors">a</a>"#), "{other}");
+        let quoted =
+            r#"model=www/models/my%20%22b%22%20%26%20c.safetensors">my &quot;b&quot; &amp; c</a>"#;
+        assert!(other.contains(quoted), "{other}");
+        assert!(!other.contains("mnist.safetensors"));
+        assert_eq!(linking("<p>", Vec::new()), None);
+    }
+}
