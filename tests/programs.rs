@@ -264,7 +264,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     }
     let autoguided = ["--from", "better.safetensors", "--autoguide", "worse.safetensors"];
     for kind in [&[][..], &autoguided, &["--stable-targets", "off"]] {
-        let options = ["--steps", "400", "--licence", "CC0-1.0"];
+        let options = ["--steps", "1000", "--licence", "CC0-1.0"];
         let run = |out: &str| train(at, &[kind, &["--out", out], &options].concat());
         succeed(run("whole.safetensors").arg("--overwrite"));
 
@@ -283,13 +283,13 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "Ctrl-C is a clean end: {output:?}");
         let interrupted = training(&at.join("parts.safetensors")).steps;
-        assert!((10..400).contains(&interrupted), "interrupted at {interrupted}");
+        assert!((10..1000).contains(&interrupted), "interrupted at {interrupted}");
 
         let said = succeed(&mut train(at, &["--out", "parts.safetensors", "--resume"]));
-        assert!(said.contains(&format!("step {interrupted} of 400")), "{said}");
+        assert!(said.contains(&format!("step {interrupted} of 1000")), "{said}");
         let [whole, parts] =
             ["whole.safetensors", "parts.safetensors"].map(|name| read(&at.join(name)));
-        assert_eq!(parts.card.training.as_ref().expect("trained here").steps, 400);
+        assert_eq!(parts.card.training.as_ref().expect("trained here").steps, 1000);
         assert_eq!(parts.card.licence, "CC0-1.0");
         assert_eq!(whole.weights, parts.weights);
     }
