@@ -39,10 +39,10 @@ fn training_learns_and_its_model_can_be_sampled() {
     assert!(said.contains("57 pictures of 1 × 8 × 8, and 3 held out"), "{said}");
     let training = training(&at.join("m.safetensors"));
     assert_eq!((training.steps, training.examples), (60, 480));
-    // A network that answers 0 has 32 at every σ, and so has one that has learnt nothing at σ = 0.26,
-    // where the data's Gaussian alone leaves 20.
-    let (_, loss) = training.held_out[4];
-    assert!(loss < 19.0, "{:?}", training.held_out);
+    // A network that answers 0 has 32 at every σ, and so has one that has learnt nothing at σ = 0.31,
+    // where the data's Gaussian alone leaves 17.
+    let (_, loss) = training.held_out[3];
+    assert!(loss < 16.0, "{:?}", training.held_out);
 
     let sample = |out: &str, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
@@ -321,8 +321,10 @@ fn what_is_there_is_not_replaced_unasked() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     assert!(!resume("3").contains("warning"));
-    let picture = fs::read_dir(at.join("bars")).expect("a folder").next().expect("full");
-    fs::remove_file(picture.expect("readable").path()).expect("removed");
+    let mut pictures = fs::read(at.join("bars")).expect("there");
+    let first = pictures.len() - 60 * 64;
+    pictures[first] ^= 1;
+    fs::write(at.join("bars"), pictures).expect("written");
     assert!(resume("4").contains("not the pictures that the run began with"));
 }
 
@@ -357,7 +359,7 @@ fn the_noise_is_planned_and_trained_with() {
     let sampler = read(&at.join("a.safetensors")).card.sampler;
     assert_eq!((sampler.ladder.sigma_max, sampler.ladder.levels as u64), (4.0, levels));
     assert!(
-        fail(&mut train(at, &[&auto[..], &["--sigma-max", "9"]].concat())).contains("--sigmas")
+        fail(&mut train(at, &["--sigmas", "auto", "--sigma-max", "9"])).contains("--sigma-max")
     );
 }
 

@@ -191,12 +191,8 @@ impl Options {
         self.learning_rate * schedule::at(step, self.warm_up, self.steps)
     }
 
-    /// The moving average's decay at a step: shorter at first, or the random start would linger. A model
-    /// is no random start.
+    /// The moving average's decay at a step: shorter at first, or the random start would linger.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
-        match self.from {
-            Some(_) => self.ema_decay,
-            None => average::decay_at(self.ema_decay, step),
-        }
+        average::decay_at(self.ema_decay, step)
     }
 }
