@@ -79,6 +79,24 @@ export function check({ name, adapter }, engine) {
   }
 }
 
+/** @type {any} the GPUDevice that was made last */
+let latest;
+
+/**
+ * Waits for work on the GPU. Firefox looks ten times a second whether it is done, and besides whenever
+ * something is submitted, be it nothing.
+ * @template T
+ * @param {Promise<T>} work
+ */
+export async function watched(work) {
+  const timer = / Firefox/.test(navigator.userAgent) && setInterval(() => latest?.queue.submit([]), 4);
+  try {
+    return await work;
+  } finally {
+    if (timer) clearInterval(timer);
+  }
+}
+
 /**
  * Watches every device that is made from now on.
  * @param {(failure: Failure) => void} onFailure
@@ -89,7 +107,7 @@ export function observeDevices(onFailure) {
   const original = prototype.requestDevice;
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
-    const device = await original.apply(this, options);
+    const device = (latest = await original.apply(this, options));
     device.lost.then((/** @type {any} */ info) => {
       if (info.reason !== "destroyed") onFailure(deviceLost(info.reason, info.message));
     });

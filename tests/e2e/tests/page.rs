@@ -5,7 +5,7 @@
 
 use std::{env, fs, path::Path, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
@@ -232,6 +232,30 @@ async fn steps_pauses_and_restarts() -> Result<()> {
         page.click("#restart").await?;
         let went_back = async || Ok(page.steps().await?.done < done);
         page.wait_until("restart went back to the beginning", went_back).await
+    })
+    .await
+}
+
+/// How long a browser takes to tell that a GPU is done must not decide what the GPU does.
+#[tokio::test]
+async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // Any page of this server will do, and this one does nothing meanwhile.
+        browser.client.goto(&server.url("www/style.css")).await?;
+        let script = include_str!("pace.js");
+        let visits = browser.client.execute_async(script, vec![server.url("www/").into()]).await?;
+        let visits = visits.as_array().with_context(|| format!("no answer, but {visits}"))?;
+        ensure!(!visits.is_empty(), "nothing was simulated");
+        for visit in visits {
+            let number = |name| visit[name].as_f64().with_context(|| format!("{name} in {visit}"));
+            let (step, longest) = (number("step")?, number("longest")?);
+            ensure!(number("busy")? > 0.85, "the GPU rests: {visit}");
+            ensure!(longest <= f64::max(90.0, 2.0 * step), "too much at a time: {visit}");
+            let most = 1000.0 / (longest + number("latency")?);
+            ensure!(number("pictures")? >= 0.9 * most, "too few pictures: {visit}");
+        }
+        Ok(())
     })
     .await
 }
