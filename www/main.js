@@ -2,7 +2,7 @@
 /** The page: wires the parts together. */
 import { Controls } from "./controls.js";
 import { createEngine, isEngine } from "./engine.js";
-import { Failure, badModel, failureOf, panic, refused } from "./failures.js";
+import { Failure, badModel, failureOf, isTrap, lacking, panic, refused } from "./failures.js";
 import { duration, formatSigma, ofBytes } from "./format.js";
 import { check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
@@ -233,7 +233,7 @@ function begin(go) {
  * @param {unknown} error
  */
 function refuse(error) {
-  if (error instanceof WebAssembly.RuntimeError) return fail(failureOf(error));
+  if (isTrap(error)) return fail(failureOf(error));
   $("problem").textContent = error instanceof Error ? error.message : String(error);
   $("problem").hidden = false;
 }
@@ -354,8 +354,8 @@ const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "bes
 async function firstEngine() {
   const wanted = link.get("engine");
   if (isEngine(wanted)) return make(wanted);
-  const found = await adapter.catch((failure) => failure);
-  if (found instanceof Failure || found.software) {
+  const found = await adapter.catch(() => null);
+  if (!found || found.software) {
     try {
       return await make("cpu");
     } catch (error) {
@@ -372,7 +372,7 @@ async function make(name) {
   let tuning = "";
   if (name !== "cpu") {
     const found = await adapter;
-    check(found, name);
+    await check(found, name);
     device = found.software ? `${found.name}, in software: slow` : found.name;
     tuning = recall(found.name, modelUrl);
   }
@@ -440,9 +440,10 @@ function gauge(what) {
 
 async function open() {
   setStatus("loading", "Loading…");
-  const cancel = new AbortController();
   // The look at the GPU has begun; both downloads begin at once, and the first to fail is told.
   adapter.catch(() => {});
+  if (!globalThis.WebAssembly) throw await lacking("noWebAssembly");
+  const cancel = new AbortController();
   const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl, gauge("model"), cancel.signal)]);
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;

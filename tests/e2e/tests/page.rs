@@ -343,6 +343,19 @@ async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_browser_without_webassembly_is_told_so() -> Result<()> {
+    fails(Server::start(dist())?, "", "delete globalThis.WebAssembly", "no-webassembly").await
+}
+
+#[tokio::test]
+async fn a_kernel_that_the_browser_refuses_leaves_the_choice_of_another_engine() -> Result<()> {
+    let script = "const { createShaderModule } = GPUDevice.prototype; \
+                  GPUDevice.prototype.createShaderModule = function () { \
+                  return createShaderModule.call(this, { code: 'no shader' }) }";
+    fails(Server::start(dist())?, "?engine=fused", script, "engine").await
+}
+
+#[tokio::test]
 async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()> {
     let script = "GPUAdapter.prototype.requestDevice = async () => { throw new Error('busy') }";
     fails(Server::start(dist())?, "?engine=fused", script, "engine").await
