@@ -12,6 +12,8 @@ import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
 import { recall, tune } from "./tuning.js";
 
+/** Where the page's scripts are. */
+const FOLDER = new URL("./", import.meta.url).href;
 const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
 
 /** @param {string} id @returns {any} */
@@ -165,7 +167,8 @@ function fail(failure) {
   const own = link.get("model") && (failure.kind === "download" || failure.kind === "model");
   $("message-link").hidden = !own;
   if (own) $("message-link").href = location.pathname;
-  for (const id of CONSOLE) $(id).disabled = true;
+  // Hidden by then, but the keyboard would still find it.
+  /** @type {any} */ (document.querySelector(".console")).inert = true;
   $("loading").hidden = true;
   $("message").hidden = false;
   // Whatever had the focus may have just lost it.
@@ -302,6 +305,15 @@ async function copyLink() {
   setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
 }
 
+/**
+ * Extensions, and the browsers inside of apps, run scripts of their own in every page; what goes wrong in
+ * them is not ours.
+ * @param {any} error
+ */
+function hear(error) {
+  if (error instanceof Failure || isTrap(error) || String(error?.stack).includes(FOLDER)) fail(failureOf(error));
+}
+
 function listen() {
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
@@ -335,10 +347,8 @@ function listen() {
 
   // A panic in Rust: first its text, from the hook; then a RuntimeError, which reaches nobody else.
   addEventListener("ncsn-panic", (/** @type {any} */ event) => fail(panic(String(event.detail))));
-  addEventListener("error", (event) => {
-    if (event.error && !/^(chrome|moz|safari)\S*-extension:/.test(event.filename)) fail(failureOf(event.error));
-  });
-  addEventListener("unhandledrejection", (event) => fail(failureOf(event.reason)));
+  addEventListener("error", (event) => hear(event.error));
+  addEventListener("unhandledrejection", (event) => hear(event.reason));
 }
 
 // ── Engines ────────────────────────────────────────────────────────────────

@@ -182,6 +182,23 @@ async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     .await
 }
 
+/// Browsers inside of apps and extensions run scripts in every page.
+#[tokio::test]
+async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "addEventListener('load', () => { \
+                      setTimeout(() => { throw new ReferenceError('AutofillCallbackHandler') }); \
+                      Promise.reject(new Error('no wallet')) })";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        let errors = browser.console_errors().await?;
+        ensure!(errors.len() == 2, "there were to be two faults, not {errors:#?}");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
 /// A GPU's tiles are measured when an anneal is over, and remembered.
 #[tokio::test]
 #[ignore = "a software adapter takes minutes to compile and time all tiles of a GPU"]
