@@ -14,6 +14,9 @@ import { recall, tune } from "./tuning.js";
 
 /** Where the page's scripts are. */
 const FOLDER = new URL("./", import.meta.url).href;
+/** When the page was last loaded again by itself, and how long it then is not. */
+const RELOADED = "ncsn reloaded";
+const PATIENCE_MS = 300_000;
 const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
 
 /** @param {string} id @returns {any} */
@@ -150,6 +153,7 @@ function fail(failure) {
   failed = failure;
   run.kill();
   console.error(failure);
+  if (failure.kind === "device-lost" && mayReload()) return retry();
   $("message").dataset.kind = failure.kind;
   $("message-title").textContent = failure.title;
   $("message-text").textContent = failure.text;
@@ -175,6 +179,20 @@ function fail(failure) {
   $("message").focus();
   setStatus("error", failure.title);
   document.documentElement.classList.add("failed");
+}
+
+/**
+ * Phones take the GPU from pages that are out of sight, and the same pictures can be made again. But what
+ * loses it once more so soon may be the pictures themselves.
+ */
+function mayReload() {
+  try {
+    const last = Number(sessionStorage.getItem(RELOADED));
+    sessionStorage.setItem(RELOADED, String(Date.now()));
+    return Date.now() - last > PATIENCE_MS;
+  } catch {
+    return false; // Some visitors allow no storage.
+  }
 }
 
 /** The program cannot be started twice in one page, so to try again is to reload, with the settings kept. */
