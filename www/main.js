@@ -255,7 +255,12 @@ function begin(go) {
  */
 function refuse(error) {
   if (isTrap(error)) return fail(failureOf(error));
-  $("problem").textContent = error instanceof Error ? error.message : String(error);
+  complain(error instanceof Error ? error.message : String(error));
+}
+
+/** @param {string} text */
+function complain(text) {
+  $("problem").textContent = text;
   $("problem").hidden = false;
 }
 
@@ -284,11 +289,18 @@ function setView(view) {
  * @param {"noise" | "drawing"} origin
  */
 async function setOrigin(origin) {
+  const radio = $("origin").querySelector(`[value="${origin}"]`);
+  radio.checked = true;
   if (origin === "drawing" && !pad && loaded) {
-    const { Pad } = await import("./pad.js");
-    pad ??= new Pad(loaded.card, () => begin(true));
+    const module = await import("./pad.js").catch(() => null);
+    // Meanwhile somebody may have chosen otherwise.
+    if (!radio.checked) return;
+    if (!module) {
+      complain("The pad did not arrive. Reload the page to try again.");
+      return setOrigin("noise");
+    }
+    pad ??= new module.Pad(loaded.card, () => begin(true));
   }
-  $("origin").querySelector(`[value="${origin}"]`).checked = true;
   $("drawing").hidden = origin === "noise";
   $("plate").classList.toggle("draws", origin === "drawing");
 }
@@ -348,6 +360,8 @@ function listen() {
   $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));
   $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
   $("pace").addEventListener("change", () => (run.pace = controls.pace));
+  // Of another link to this page only the drawing may differ.
+  addEventListener("hashchange", () => location.reload());
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
 
   addEventListener("keydown", (event) => {

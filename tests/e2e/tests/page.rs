@@ -160,6 +160,26 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         friend.wait_for(State::Finished).await?;
         ensure!(friend.steps().await?.total == of_noise, "what is made up begins at noise");
         ensure!(friend.grid().await? != drawn, "erasing has changed nothing");
+
+        // A link with another drawing, followed in the same page.
+        browser.client.execute("location.hash = 'another'", vec![]).await?;
+        friend.wait_for_reload().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_a_pad_chains_go_on_from_noise() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start_without(dist(), Some("pad.js"))?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        page.click("label:has([value=drawing])").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("pad"));
+        page.wait_until("the page says that there is no pad", told).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.text("#caption-run").await?.ends_with("seed 7"), "it is of a drawing");
         Ok(())
     })
     .await
