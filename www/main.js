@@ -461,9 +461,10 @@ async function changeEngine() {
     console.error(failure);
     use(before);
     showState(run.state);
-    $("problem").textContent = [failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" ");
-    $("problem").hidden = false;
+    complain([failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" "));
   }
+  // It was switched off meanwhile, which has taken the focus from it.
+  if (document.activeElement === document.body) $("engine").focus();
 }
 
 // ── Opening ────────────────────────────────────────────────────────────────

@@ -101,6 +101,8 @@ async fn every_engine_makes_the_same_pictures() -> Result<()> {
                 Ok(page.state().await? == State::Finished)
             })
             .await?;
+            let focus = browser.client.execute("return document.activeElement.id", vec![]).await?;
+            ensure!(focus == "engine", "the focus has gone to {focus}");
             let most = page.grid().await?.largest_difference(&fused);
             ensure!(most <= 2, "{engine} differs from fused by {most} of 255");
         }
