@@ -9,6 +9,7 @@
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
 import { Failure, download, panic } from "./failures.js";
+import { watched } from "./gpu.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
@@ -112,13 +113,13 @@ function onPage(name, engine, device) {
       const chain = engine.start(settings, seed, 0, chains, drawing, wander);
       return {
         progress: () => chain.progress(),
-        advance: (steps) => chain.advance(steps),
+        advance: (steps) => watched(chain.advance(steps)),
         pixels: (view) => chain.pixels(view),
         render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
         free: () => chain.free(),
       };
     },
-    tune: draws ? (chains) => engine.tune?.(chains) ?? Promise.resolve("") : undefined,
+    tune: draws ? (chains) => watched(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
     free: () => engine.free(),
   };
 }

@@ -7,14 +7,15 @@
  * `main.js` shows it.
  */
 
-/** @typedef {"no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */
+/** @typedef {"no-webassembly" | "no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */
+
+/**
+ * `retry` is the label of the button that tries again, and `change` what it does differently.
+ * @typedef {{ title: string, text: string, advice?: string[], technical?: string, retry?: string, change?: (link: URLSearchParams) => void }} Words
+ */
 
 export class Failure extends Error {
-  /**
-   * @param {Kind} kind
-   * @param {{ title: string, text: string, advice?: string[], technical?: string, retry?: string, change?: (link: URLSearchParams) => void }} words
-   *   `retry` is the label of the button that tries again, and `change` what it does differently.
-   */
+  /** @param {Kind} kind @param {Words} words */
   constructor(kind, { title, text, advice = [], technical = "", retry = "", change }) {
     super(`${title} ${text}`);
     this.name = "Failure";
@@ -28,63 +29,16 @@ export class Failure extends Error {
   }
 }
 
-export const noWebgpu = () =>
-  window.isSecureContext
-    ? new Failure("no-webgpu", {
-        title: "This browser has no WebGPU",
-        text: "The pictures are made by your own GPU, and WebGPU is the way for a page to use it.",
-        advice: [
-          "Use a current Chrome or Edge (113 or newer; 121 on Android), Safari 26 or newer, or Firefox 141 or newer on Windows (145 on Macs with Apple silicon).",
-          "Chrome on Linux: start it with --enable-unsafe-webgpu --enable-features=Vulkan, or switch on chrome://flags/#enable-unsafe-webgpu.",
-          "Older Safari: Settings, Feature Flags, WebGPU. Firefox: set dom.webgpu.enabled in about:config.",
-        ],
-        technical: navigator.userAgent,
-      })
-    : new Failure("no-webgpu", {
-        title: "WebGPU needs a secure page",
-        text: `Browsers offer WebGPU only over https:// or from this machine, and this page came from ${location.origin}.`,
-        advice: ["Open the same page over https://, or serve it on localhost."],
-        technical: navigator.userAgent,
-      });
-
-export const noAdapter = (technical = "") =>
-  new Failure("no-adapter", {
-    title: "The browser found no GPU to use",
-    text: "It knows WebGPU but offers no adapter: the GPU or its driver is on the browser’s blocklist, or hardware acceleration is off.",
-    advice: [
-      "In Chrome or Edge, open chrome://gpu and look for the line “WebGPU”: it says why.",
-      "Switch on “Use graphics acceleration when available” in the browser’s settings.",
-      "Update the graphics driver, then restart the browser.",
-      "As a last resort, chrome://flags/#enable-unsafe-webgpu uses an adapter that is on the blocklist.",
-    ],
-    technical,
-    retry: "Look again",
-  });
-
-/** @param {string} feature @param {string} adapter */
-export const missingFeature = (feature, adapter) =>
-  new Failure("missing-feature", {
-    title: `This GPU lacks “${feature}”`,
-    text: `${adapter} works with WebGPU, but without the feature ${feature}, and the library that runs the network cannot start without it.`,
-    advice: [
-      "Update the browser and the graphics driver: newer versions offer it on most GPUs.",
-      "If there are two GPUs in this machine, let the browser use the other one.",
-      "Another browser may offer it: Chrome and Edge do on most machines.",
-    ],
-    technical: `Missing WebGPU feature: ${feature}\nAdapter: ${adapter}`,
-  });
-
-/** @param {string} limit @param {number} has @param {number} needs @param {string} adapter */
-export const limitTooLow = (limit, has, needs, adapter) =>
-  new Failure("limit", {
-    title: "This GPU’s limits are too low",
-    text: `${limit} is ${has.toLocaleString("en")} but ${needs.toLocaleString("en")} is needed.`,
-    advice: [
-      "Update the graphics driver and the browser.",
-      "If there are two GPUs in this machine, let the browser use the stronger one.",
-    ],
-    technical: `Adapter: ${adapter}`,
-  });
+/**
+ * Something that a browser or a GPU lacks, whose words are fetched when there is somebody to read them.
+ * @param {keyof typeof import("./lacks.js")} what
+ * @param {unknown[]} details
+ * @returns {Promise<Failure>}
+ */
+export async function lacking(what, ...details) {
+  const words = /** @type {any} */ (await import("./lacks.js"))[what](...details);
+  return new Failure(words.kind, words);
+}
 
 /** @param {string} technical */
 export const outOfMemory = (technical) =>
@@ -162,6 +116,13 @@ export const panic = (text) =>
   });
 
 /**
+ * Whether the program itself has come to an end. A browser may have no WebAssembly to compare with.
+ * @param {unknown} thrown
+ * @returns {thrown is Error}
+ */
+export const isTrap = (thrown) => thrown instanceof Error && thrown.name === "RuntimeError";
+
+/**
  * The failure behind any thrown value.
  * @param {unknown} thrown
  * @param {(message: string) => Failure} [otherwise] for an ordinary `Error`
@@ -169,7 +130,7 @@ export const panic = (text) =>
  */
 export function failureOf(thrown, otherwise = panic) {
   if (thrown instanceof Failure) return thrown;
-  if (thrown instanceof WebAssembly.RuntimeError) return panic(thrown.stack ?? thrown.message);
+  if (isTrap(thrown)) return panic(thrown.stack ?? thrown.message);
   if (thrown instanceof Error) {
     const failure = otherwise(thrown.message);
     failure.technical = [failure.technical, thrown.stack].filter(Boolean).join("\n");

@@ -6,7 +6,7 @@
  * and observes the device that an engine makes by wrapping
  * `GPUAdapter.prototype.requestDevice`.
  */
-import { Failure, deviceLost, limitTooLow, missingFeature, noAdapter, noWebgpu, outOfMemory, panic } from "./failures.js";
+import { Failure, deviceLost, lacking, outOfMemory, refused } from "./failures.js";
 
 /**
  * WebGPU's default limits, which every full adapter has; one in compatibility
@@ -52,14 +52,14 @@ export function describe(adapter) {
  */
 export async function probe() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) throw noWebgpu();
+  if (!gpu) throw await lacking("noWebgpu");
   let adapter;
   try {
     adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   } catch (error) {
-    throw noAdapter(String(error));
+    throw await lacking("noAdapter", String(error));
   }
-  if (!adapter) throw noAdapter(navigator.userAgent);
+  if (!adapter) throw await lacking("noAdapter", navigator.userAgent);
   return { ...describe(adapter), adapter };
 }
 
@@ -69,13 +69,31 @@ export async function probe() {
  * @param {import("./engine.js").EngineName} engine
  * @throws {Failure} naming the feature or the limit
  */
-export function check({ name, adapter }, engine) {
+export async function check({ name, adapter }, engine) {
   for (const feature of FEATURES[engine]) {
-    if (!adapter.features.has(feature)) throw missingFeature(feature, name);
+    if (!adapter.features.has(feature)) throw await lacking("missingFeature", feature, name);
   }
   for (const [limit, needs] of Object.entries(LIMITS)) {
     const has = adapter.limits[limit];
-    if (has !== undefined && has < needs) throw limitTooLow(limit, has, needs, name);
+    if (has !== undefined && has < needs) throw await lacking("limitTooLow", limit, has, needs, name);
+  }
+}
+
+/** @type {any} the GPUDevice that was made last */
+let latest;
+
+/**
+ * Waits for work on the GPU. Firefox looks ten times a second whether it is done, and besides whenever
+ * something is submitted, be it nothing.
+ * @template T
+ * @param {Promise<T>} work
+ */
+export async function watched(work) {
+  const timer = / Firefox/.test(navigator.userAgent) && setInterval(() => latest?.queue.submit([]), 4);
+  try {
+    return await work;
+  } finally {
+    if (timer) clearInterval(timer);
   }
 }
 
@@ -89,14 +107,15 @@ export function observeDevices(onFailure) {
   const original = prototype.requestDevice;
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
-    const device = await original.apply(this, options);
+    const device = (latest = await original.apply(this, options));
     device.lost.then((/** @type {any} */ info) => {
       if (info.reason !== "destroyed") onFailure(deviceLost(info.reason, info.message));
     });
     device.addEventListener("uncapturederror", (/** @type {any} */ event) => {
-      const { error } = event;
-      const text = `${error.constructor.name}: ${error.message}`;
-      onFailure(error.constructor.name === "GPUOutOfMemoryError" ? outOfMemory(text) : panic(text));
+      const { constructor, message } = event.error;
+      const text = `${constructor.name}: ${message}`;
+      // What else there is are kernels that this browser does not take.
+      onFailure(constructor.name === "GPUOutOfMemoryError" ? outOfMemory(text) : refused("fused", text));
     });
     return device;
   };

@@ -2,7 +2,7 @@
 /** The page: wires the parts together. */
 import { Controls } from "./controls.js";
 import { createEngine, isEngine } from "./engine.js";
-import { Failure, badModel, failureOf, panic, refused } from "./failures.js";
+import { Failure, badModel, failureOf, isTrap, lacking, panic, refused } from "./failures.js";
 import { duration, formatSigma, ofBytes } from "./format.js";
 import { check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
@@ -12,6 +12,11 @@ import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
 import { recall, tune } from "./tuning.js";
 
+/** Where the page's scripts are. */
+const FOLDER = new URL("./", import.meta.url).href;
+/** When the page was last loaded again by itself, and how long it then is not. */
+const RELOADED = "ncsn reloaded";
+const PATIENCE_MS = 300_000;
 const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
 
 /** @param {string} id @returns {any} */
@@ -148,6 +153,7 @@ function fail(failure) {
   failed = failure;
   run.kill();
   console.error(failure);
+  if (failure.kind === "device-lost" && mayReload()) return retry();
   $("message").dataset.kind = failure.kind;
   $("message-title").textContent = failure.title;
   $("message-text").textContent = failure.text;
@@ -165,13 +171,28 @@ function fail(failure) {
   const own = link.get("model") && (failure.kind === "download" || failure.kind === "model");
   $("message-link").hidden = !own;
   if (own) $("message-link").href = location.pathname;
-  for (const id of CONSOLE) $(id).disabled = true;
+  // Hidden by then, but the keyboard would still find it.
+  /** @type {any} */ (document.querySelector(".console")).inert = true;
   $("loading").hidden = true;
   $("message").hidden = false;
   // Whatever had the focus may have just lost it.
   $("message").focus();
   setStatus("error", failure.title);
   document.documentElement.classList.add("failed");
+}
+
+/**
+ * Phones take the GPU from pages that are out of sight, and the same pictures can be made again. But what
+ * loses it once more so soon may be the pictures themselves.
+ */
+function mayReload() {
+  try {
+    const last = Number(sessionStorage.getItem(RELOADED));
+    sessionStorage.setItem(RELOADED, String(Date.now()));
+    return Date.now() - last > PATIENCE_MS;
+  } catch {
+    return false; // Some visitors allow no storage.
+  }
 }
 
 /** The program cannot be started twice in one page, so to try again is to reload, with the settings kept. */
@@ -233,8 +254,13 @@ function begin(go) {
  * @param {unknown} error
  */
 function refuse(error) {
-  if (error instanceof WebAssembly.RuntimeError) return fail(failureOf(error));
-  $("problem").textContent = error instanceof Error ? error.message : String(error);
+  if (isTrap(error)) return fail(failureOf(error));
+  complain(error instanceof Error ? error.message : String(error));
+}
+
+/** @param {string} text */
+function complain(text) {
+  $("problem").textContent = text;
   $("problem").hidden = false;
 }
 
@@ -263,11 +289,18 @@ function setView(view) {
  * @param {"noise" | "drawing"} origin
  */
 async function setOrigin(origin) {
+  const radio = $("origin").querySelector(`[value="${origin}"]`);
+  radio.checked = true;
   if (origin === "drawing" && !pad && loaded) {
-    const { Pad } = await import("./pad.js");
-    pad ??= new Pad(loaded.card, () => begin(true));
+    const module = await import("./pad.js").catch(() => null);
+    // Meanwhile somebody may have chosen otherwise.
+    if (!radio.checked) return;
+    if (!module) {
+      complain("The pad did not arrive. Reload the page to try again.");
+      return setOrigin("noise");
+    }
+    pad ??= new module.Pad(loaded.card, () => begin(true));
   }
-  $("origin").querySelector(`[value="${origin}"]`).checked = true;
   $("drawing").hidden = origin === "noise";
   $("plate").classList.toggle("draws", origin === "drawing");
 }
@@ -302,6 +335,15 @@ async function copyLink() {
   setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
 }
 
+/**
+ * Extensions, and the browsers inside of apps, run scripts of their own in every page; what goes wrong in
+ * them is not ours.
+ * @param {any} error
+ */
+function hear(error) {
+  if (error instanceof Failure || isTrap(error) || String(error?.stack).includes(FOLDER)) fail(failureOf(error));
+}
+
 function listen() {
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
@@ -318,6 +360,8 @@ function listen() {
   $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));
   $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
   $("pace").addEventListener("change", () => (run.pace = controls.pace));
+  // Of another link to this page only the drawing may differ.
+  addEventListener("hashchange", () => location.reload());
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
 
   addEventListener("keydown", (event) => {
@@ -335,10 +379,8 @@ function listen() {
 
   // A panic in Rust: first its text, from the hook; then a RuntimeError, which reaches nobody else.
   addEventListener("ncsn-panic", (/** @type {any} */ event) => fail(panic(String(event.detail))));
-  addEventListener("error", (event) => {
-    if (event.error && !/^(chrome|moz|safari)\S*-extension:/.test(event.filename)) fail(failureOf(event.error));
-  });
-  addEventListener("unhandledrejection", (event) => fail(failureOf(event.reason)));
+  addEventListener("error", (event) => hear(event.error));
+  addEventListener("unhandledrejection", (event) => hear(event.reason));
 }
 
 // ── Engines ────────────────────────────────────────────────────────────────
@@ -354,8 +396,8 @@ const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "bes
 async function firstEngine() {
   const wanted = link.get("engine");
   if (isEngine(wanted)) return make(wanted);
-  const found = await adapter.catch((failure) => failure);
-  if (found instanceof Failure || found.software) {
+  const found = await adapter.catch(() => null);
+  if (!found || found.software) {
     try {
       return await make("cpu");
     } catch (error) {
@@ -372,7 +414,7 @@ async function make(name) {
   let tuning = "";
   if (name !== "cpu") {
     const found = await adapter;
-    check(found, name);
+    await check(found, name);
     device = found.software ? `${found.name}, in software: slow` : found.name;
     tuning = recall(found.name, modelUrl);
   }
@@ -419,9 +461,10 @@ async function changeEngine() {
     console.error(failure);
     use(before);
     showState(run.state);
-    $("problem").textContent = [failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" ");
-    $("problem").hidden = false;
+    complain([failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" "));
   }
+  // It was switched off meanwhile, which has taken the focus from it.
+  if (document.activeElement === document.body) $("engine").focus();
 }
 
 // ── Opening ────────────────────────────────────────────────────────────────
@@ -440,9 +483,10 @@ function gauge(what) {
 
 async function open() {
   setStatus("loading", "Loading…");
-  const cancel = new AbortController();
   // The look at the GPU has begun; both downloads begin at once, and the first to fail is told.
   adapter.catch(() => {});
+  if (!globalThis.WebAssembly) throw await lacking("noWebAssembly");
+  const cancel = new AbortController();
   const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl, gauge("model"), cancel.signal)]);
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;

@@ -62,9 +62,11 @@ export class Pad {
     this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
     this.#offer(picture.channels < 3 ? GREYS : COLOURS);
     this.clear();
-    this.#canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    this.#canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const end of ["pointerup", "pointercancel"]) this.#canvas.addEventListener(end, () => this.#up());
+    /** @param {string} type @param {(event: PointerEvent) => void} act on the first finger; the others rest */
+    const on = (type, act) => this.#canvas.addEventListener(type, (/** @type {any} */ event) => event.isPrimary && act(event));
+    on("pointerdown", (event) => this.#down(event));
+    on("pointermove", (event) => this.#move(event));
+    for (const end of ["pointerup", "pointercancel"]) on(end, () => this.#up());
     $("pad-clear").addEventListener("click", () => {
       this.clear();
       onChange();

@@ -8,15 +8,14 @@
  * sees that when it wakes and stops.
  */
 
+import { Batch } from "./batch.js";
+
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 /** @typedef {import("./engine.js").View} View */
 /** @typedef {"ready" | "running" | "paused" | "finished"} State */
 /** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void }} Observer */
 
-/** A batch of steps should last about a frame and a half, so that the picture moves and a pause is felt at once. */
-const BATCH_MS = 24;
-const BATCH_MAX = 64;
 /** A fast GPU is done before the eye has seen anything; at the pace to watch, a whole anneal takes at least this long, but no more than so much for each step. */
 const WATCH_MS = 8000;
 const WATCH_STEP_MS = 60;
@@ -32,7 +31,7 @@ export class Run {
   /** Whether an anneal was begun, though its chain may have to wait for the lane. */
   #begun = false;
   #generation = 0;
-  #batch = 1;
+  #batch = new Batch();
   #looping = false;
   #dead = false;
   /** Time that this anneal has spent running, waits for the pace included. */
@@ -155,7 +154,7 @@ export class Run {
     this.#looping = false;
     this.#elapsed = 0;
     this.#worked = 0;
-    this.#batch = 1;
+    this.#batch = new Batch();
     return old;
   }
 
@@ -172,9 +171,12 @@ export class Run {
     const live = () => generation === this.#generation && this.#state === "running" && !this.#dead;
     let before = performance.now();
     let drawn = -Infinity;
-    // While the tab is hidden no frame comes, and so the anneal rests.
+    let next = frame();
+    // At most one picture a frame. While the tab is hidden no frame comes, and so the anneal rests.
     while (live()) {
-      await frame();
+      await next;
+      // Asked for before the work, so that a long batch is followed by the next at once.
+      next = frame();
       const now = performance.now();
       this.#elapsed += Math.min(now - before, 1000);
       before = now;
@@ -183,7 +185,7 @@ export class Run {
       if (!live()) break;
       const calm = this.calm && now - drawn < CALM_MS;
       if (!calm) drawn = now;
-      await this.#advance(generation, () => (live() ? Math.min(this.#batch, wanted) : 0), !calm);
+      await this.#advance(generation, () => (live() ? Math.min(this.#batch.steps, wanted) : 0), !calm);
     }
     if (generation === this.#generation) {
       this.#looping = false;
@@ -219,10 +221,7 @@ export class Run {
       const took = performance.now() - began;
       this.#worked += took;
       // The first step compiles kernels and says nothing about the next.
-      if (!first) {
-        const each = Math.max(0.05, took / count);
-        this.#batch = Math.max(1, Math.min(this.#batch * 2, Math.floor(BATCH_MS / each), BATCH_MAX));
-      }
+      if (!first) this.#batch.learn(count, took);
       if (draw || progress.done) await this.#draw(generation);
       if (generation === this.#generation && progress.done) this.#set("finished");
     });

@@ -89,6 +89,14 @@ impl Fused {
     }
 }
 
+impl Drop for Fused {
+    /// Its chains are over by then. A device that nobody uses any more must not be lost later: the page
+    /// would take that for the loss of the one that it uses.
+    fn drop(&mut self) {
+        self.network.get_mut().gpu().device().destroy();
+    }
+}
+
 /// Chains under way.
 pub(in crate::web) struct Chains {
     gpu: Gpu,

@@ -270,6 +270,22 @@ impl<'a> Page<'a> {
         Ok(serde_json::from_value(found)?)
     }
 
+    /// Waits until the page has loaded itself again.
+    ///
+    /// # Errors
+    ///
+    /// When it takes too long.
+    pub async fn wait_for_reload(&self) -> Result<()> {
+        let script = "return performance.getEntriesByType('navigation')[0].type === 'reload'";
+        let start = Instant::now();
+        // Between two pages there is none to answer.
+        while self.browser.client.execute(script, vec![]).await.ok() != Some(Value::Bool(true)) {
+            ensure!(start.elapsed() < PATIENCE, "the page does not load itself again");
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// Whether the contents are wider than the window, so that a visitor must scroll sideways.
     ///
     /// # Errors

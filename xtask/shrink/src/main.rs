@@ -1,4 +1,4 @@
-//! Makes the built page smaller, in place, and says how large it is.
+//! Makes the built page smaller, in place, and its addresses new; and says how large it is.
 //!
 //! It is a program of its own because it needs a parser of JavaScript, for which nobody's first
 //! command should wait. `cargo xtask build` starts it once Trunk is done, `cargo xtask bench size`
@@ -9,6 +9,7 @@ mod join;
 mod paths;
 mod script;
 mod sizes;
+mod stamp;
 mod style;
 
 use std::{
@@ -37,6 +38,7 @@ fn main() -> Result<()> {
         return sizes::print(&dist);
     }
     let files: Vec<PathBuf> = WalkDir::new(&dist)
+        .sort_by_file_name()
         .into_iter()
         .map(|entry| Ok(entry?.into_path()))
         .collect::<Result<_>>()
@@ -54,15 +56,33 @@ fn main() -> Result<()> {
     let page = dist.join("www/main.js");
     write(&page, join::joined(&page)?.as_bytes())?;
     for path in &files {
-        let minified = match path.extension().and_then(OsStr::to_str) {
-            Some("js") => script::minified(&read_text(path)?),
-            Some("css") => style::minified(&read_text(path)?),
+        let minified = match kind(path) {
+            "js" => script::minified(&read_text(path)?),
+            "css" => style::minified(&read_text(path)?),
             _ => continue,
         };
         let text = minified.with_context(|| format!("cannot understand {}", path.display()))?;
         write(path, text.as_bytes())?;
     }
+    stamp_addresses(&dist, &files)
+}
+
+/// Stamps the addresses of what lies in `www/`, but for models and pictures.
+fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
+    let www = dist.join("www");
+    let parts = files.iter().filter(|path| matches!(kind(path), "js" | "css" | "wasm"));
+    let stamp = stamp::of(parts.clone().map(|path| read(path)).collect::<Result<Vec<_>>>()?);
+    let names = parts.filter(|path| path.starts_with(&www)).filter_map(|path| path.file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    for path in files.iter().filter(|path| matches!(kind(path), "js" | "html")) {
+        write(path, stamp::stamped(&read_text(path)?, &names, &stamp).as_bytes())?;
+    }
     Ok(())
+}
+
+/// How a file's name ends.
+fn kind(path: &Path) -> &str {
+    path.extension().and_then(OsStr::to_str).unwrap_or_default()
 }
 
 /// The script that wasm-bindgen wrote beside a wasm file: `ncsn.js` for `ncsn_bg.wasm`.

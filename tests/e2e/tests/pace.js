@@ -1,0 +1,100 @@
+// Anneals at full speed on simulated GPUs, in simulated time, and answers with what each came to: what
+// part of the time the GPU was busy after the first second, the longest work that was asked for at a
+// time, and pictures a second. `arguments` are the address of the page's scripts, and whom to answer.
+const [www, answer] = arguments;
+const FRAME = 1000 / 60;
+/** What a step takes the first time, when kernels are compiled. */
+const COMPILING = 300;
+
+let now = 0;
+let events = [];
+const at = (time, run) => events.push({ time, run });
+
+/** Lets time pass. */
+async function pass(milliseconds) {
+  const end = now + milliseconds;
+  for (;;) {
+    // Whatever waits for a promise has its turn first.
+    for (let turn = 0; turn < 50; turn++) await null;
+    const next = events.reduce((first, event) => (event.time < first.time ? event : first), { time: end });
+    now = next.time;
+    if (!next.run) return;
+    events = events.filter((event) => event !== next);
+    next.run();
+  }
+}
+
+/** @param {boolean} looks whether it looks ten times a second, and when something is submitted, what is done, as Firefox does */
+async function visit({ Run }, { observeDevices, watched }, step, latency, looks) {
+  events = [];
+  let [done, free, worked, longest, pictures] = [0, now, 0, 0, 0];
+  let waiting = [];
+  const look = () => {
+    waiting.filter(({ end }) => end <= now).forEach(({ tell }) => at(now + 1, tell));
+    waiting = waiting.filter(({ end }) => end > now);
+  };
+  const queue = { submit: looks ? look : () => {} };
+  const device = { queue, lost: new Promise(() => {}), addEventListener() {} };
+  globalThis.GPUAdapter = class {};
+  GPUAdapter.prototype.requestDevice = async () => device;
+  observeDevices(() => {});
+  await GPUAdapter.prototype.requestDevice();
+  if (looks) at(now, function again() { look(); at(now + latency, again); });
+
+  const start = now;
+  const measured = start + COMPILING + 1000;
+  const chain = {
+    progress: () => ({ step: done, steps: 1e9, done: false }),
+    advance: (count) => watched(new Promise((resolve) => {
+      const work = count * step + (done ? 0 : COMPILING);
+      const begins = Math.max(now, free);
+      const end = (free = begins + work);
+      worked += Math.max(0, end - Math.max(begins, measured));
+      if (done) longest = Math.max(longest, work);
+      const tell = () => resolve((done += count, chain.progress()));
+      if (looks) waiting.push({ end, tell });
+      else at(end + latency, tell);
+    })),
+    free() {},
+  };
+  const observer = {
+    onState() {},
+    onProgress() {},
+    onDraw: async () => void (pictures += Number(now >= measured)),
+    onError: (error) => { throw error; },
+  };
+  const run = new Run(observer);
+  run.pace = "full";
+  run.restart(async () => chain, true);
+  await pass(measured - start);
+  await pass(5000);
+  run.kill();
+  return { step, latency, busy: worked / 5000, longest, pictures: pictures / 5 };
+}
+
+const timers = new Set();
+Object.assign(globalThis, {
+  requestAnimationFrame: (run) => at((Math.floor(now / FRAME) + 1) * FRAME, run),
+  setInterval(run, every) {
+    const timer = {};
+    timers.add(timer);
+    at(now + every, function again() {
+      if (!timers.has(timer)) return;
+      run();
+      at(now + every, again);
+    });
+    return timer;
+  },
+  clearInterval: (timer) => timers.delete(timer),
+});
+performance.now = () => now;
+Object.defineProperty(navigator, "userAgent", { value: "Gecko Firefox/150.0", configurable: true });
+
+(async () => {
+  const modules = await Promise.all(["run.js", "gpu.js"].map((name) => import(new URL(name, www))));
+  const visits = [];
+  for (const latency of [0, 3, 13, 103]) {
+    for (const step of [0.1, 0.3, 1, 10, 100, 400]) visits.push(await visit(...modules, step, latency, latency > 100));
+  }
+  return visits;
+})().then(answer, (error) => answer(String(error)));

@@ -1,0 +1,75 @@
+// @ts-check
+/**
+ * What a browser or a GPU may lack, in words.
+ *
+ * The page fetches this when something is missing; so that it can, this imports
+ * nothing.
+ */
+
+export const noWebAssembly = () => ({
+  kind: "no-webassembly",
+  title: "This browser does not run WebAssembly",
+  text: "The program that makes the pictures is WebAssembly, and it is switched off here, as it is in Apple’s Lockdown Mode.",
+  advice: ["In Lockdown Mode: choose Website Settings from Safari’s page menu, or on a Mac Settings from its menu, and leave this page out.", "Or use another browser."],
+  technical: navigator.userAgent,
+});
+
+export const noWebgpu = () =>
+  window.isSecureContext
+    ? {
+        kind: "no-webgpu",
+        title: "This browser has no WebGPU",
+        text: "The pictures are made by your own GPU, and WebGPU is the way for a page to use it.",
+        advice: [
+          "Use a current Chrome or Edge (113 or newer; 121 on Android), Safari 26 or newer, or Firefox 141 or newer on Windows (145 on Macs with Apple silicon).",
+          "Chrome on Linux: start it with --enable-unsafe-webgpu --enable-features=Vulkan, or switch on chrome://flags/#enable-unsafe-webgpu.",
+          "Older Safari: Settings, Feature Flags, WebGPU. Firefox: set dom.webgpu.enabled in about:config.",
+        ],
+        technical: navigator.userAgent,
+      }
+    : {
+        kind: "no-webgpu",
+        title: "WebGPU needs a secure page",
+        text: `Browsers offer WebGPU only over https:// or from this machine, and this page came from ${location.origin}.`,
+        advice: ["Open the same page over https://, or serve it on localhost."],
+        technical: navigator.userAgent,
+      };
+
+export const noAdapter = (technical = "") => ({
+  kind: "no-adapter",
+  title: "The browser found no GPU to use",
+  text: "It knows WebGPU but offers no adapter: the GPU or its driver is on the browser’s blocklist, or hardware acceleration is off.",
+  advice: [
+    "In Chrome or Edge, open chrome://gpu and look for the line “WebGPU”: it says why.",
+    "Switch on “Use graphics acceleration when available” in the browser’s settings.",
+    "Update the graphics driver, then restart the browser.",
+    "As a last resort, chrome://flags/#enable-unsafe-webgpu uses an adapter that is on the blocklist.",
+  ],
+  technical,
+  retry: "Look again",
+});
+
+/** @param {string} feature @param {string} adapter */
+export const missingFeature = (feature, adapter) => ({
+  kind: "missing-feature",
+  title: `This GPU lacks “${feature}”`,
+  text: `${adapter} works with WebGPU, but without the feature ${feature}, and the library that runs the network cannot start without it.`,
+  advice: [
+    "Update the browser and the graphics driver: newer versions offer it on most GPUs.",
+    "If there are two GPUs in this machine, let the browser use the other one.",
+    "Another browser may offer it: Chrome and Edge do on most machines.",
+  ],
+  technical: `Missing WebGPU feature: ${feature}\nAdapter: ${adapter}`,
+});
+
+/** @param {string} limit @param {number} has @param {number} needs @param {string} adapter */
+export const limitTooLow = (limit, has, needs, adapter) => ({
+  kind: "limit",
+  title: "This GPU’s limits are too low",
+  text: `${limit} is ${has.toLocaleString("en")} but ${needs.toLocaleString("en")} is needed.`,
+  advice: [
+    "Update the graphics driver and the browser.",
+    "If there are two GPUs in this machine, let the browser use the stronger one.",
+  ],
+  technical: `Adapter: ${adapter}`,
+});
