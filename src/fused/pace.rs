@@ -15,8 +15,8 @@ pub struct Pace {
     finished: f64,
     /// How many seconds a step takes.
     seconds: Option<f64>,
-    /// Steps of the last submission.
-    last: usize,
+    /// Steps of the largest submission so far.
+    largest: usize,
 }
 
 /// Some steps that the GPU was given at once.
@@ -37,17 +37,17 @@ impl Pace {
     /// No submission takes fewer seconds: the ends of two were heard of at once.
     const TIE: f64 = 1e-4;
 
-    /// How many steps to submit: at most twice as many as the last time, for a single time may be wrong.
+    /// How many steps to submit: at most twice as many as ever before, for a single time may be wrong.
     pub fn steps(&self) -> usize {
         let count = self.seconds.map_or(1.0, |seconds| Self::TARGET / seconds);
-        (count as usize).clamp(1, Self::MOST.min(2 * self.last.max(1)))
+        (count as usize).clamp(1, Self::MOST.min(2 * self.largest.max(1)))
     }
 
-    /// Whether there is room for one more submission: never are more than two under way. Waits for
-    /// it where that is possible.
+    /// Whether there is room for one more submission: never are more than
+    /// [`platform::UNDER_WAY`] under way. Waits for it where that is possible.
     pub fn make_room(&mut self, device: &wgpu::Device) -> bool {
         self.collect();
-        while self.under_way.len() >= 2 {
+        while self.under_way.len() >= platform::UNDER_WAY {
             if !platform::block(device, self.under_way[0].index.clone()) {
                 return false;
             }
@@ -58,7 +58,7 @@ impl Pace {
 
     /// Takes note of a submission.
     pub fn submitted(&mut self, queue: &wgpu::Queue, index: wgpu::SubmissionIndex, steps: usize) {
-        self.last = steps;
+        self.largest = self.largest.max(steps);
         let finished = Arc::new(Mutex::new(None));
         let done = Arc::clone(&finished);
         self.under_way.push_back(Submission { index, steps, started: platform::now(), finished });

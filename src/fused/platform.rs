@@ -16,6 +16,9 @@ mod native {
     pub const NO_ADAPTER: &str = "there is no Vulkan, Metal or DirectX 12 driver. On Linux install \
         one (Debian and Ubuntu: mesa-vulkan-drivers, which also holds a driver for the CPU)";
 
+    /// Submissions at a time: one that runs, and one that follows it at once.
+    pub const UNDER_WAY: usize = 2;
+
     /// Lets the device run its callbacks, once all that was submitted is done.
     pub fn pump(device: &wgpu::Device) {
         // An error means a lost device, which its own callback reports.
@@ -59,6 +62,10 @@ mod wasm {
 
     /// What to do where there is no adapter.
     pub const NO_ADAPTER: &str = "this browser has no WebGPU, or its GPU is blocked";
+
+    /// Submissions at a time. Some browsers tell of an end a long time later; the page limits what it
+    /// asks for (`www/batch.js`).
+    pub const UNDER_WAY: usize = 16;
 
     /// The browser runs callbacks by itself.
     pub fn pump(_: &wgpu::Device) {}
