@@ -17,8 +17,6 @@ const FOLDER = new URL("./", import.meta.url).href;
 /** When the page was last loaded again by itself, and how long it then is not. */
 const RELOADED = "ncsn reloaded";
 const PATIENCE_MS = 300_000;
-const BUILT_IN_MODEL = "./www/models/mnist.safetensors";
-
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
 const link = new URLSearchParams(location.search);
@@ -30,11 +28,10 @@ const absolute = (address) => {
     return address;
   }
 };
-const modelUrl = absolute(link.get("model") || BUILT_IN_MODEL);
-for (const choice of $("models").querySelectorAll("a")) {
-  const { searchParams } = new URL(choice.href);
-  if (absolute(searchParams.get("model") ?? "") === modelUrl) choice.setAttribute("aria-current", "page");
-}
+/** @type {[any, string][]} the page's own models: links to them, and their addresses */
+const models = [...$("models").querySelectorAll("a")].map((a) => [a, absolute(new URL(a.href).searchParams.get("model") ?? "")]);
+const modelUrl = absolute(link.get("model") || models[0][1]);
+for (const [choice, address] of models) if (address === modelUrl) choice.setAttribute("aria-current", "page");
 /** Whether the link asks for f32 everywhere: then a seed is the same picture on every GPU, up to rounding. */
 const exact = link.get("precision") === "f32";
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");

@@ -103,8 +103,8 @@ impl Chain {
     /// Records and submits up to so many steps, and returns how many: as many as take some
     /// milliseconds, and none once the program is over or the GPU has enough to do.
     ///
-    /// Never are more than some submissions under way. Where waiting is possible this waits for the
-    /// older; in the browser it returns 0, and the page comes back after [`Self::wait`] or a frame.
+    /// Only a few submissions are under way at a time. Where waiting is possible this waits for the
+    /// oldest; in the browser it returns 0, and the page comes back after [`Self::wait`] or a frame.
     pub fn submit(&mut self, steps: usize) -> usize {
         let left = self.program.steps.len() - self.done;
         if left == 0 || steps == 0 || !self.pace.make_room(self.network.gpu().device()) {
