@@ -51,12 +51,11 @@ struct Reference {
     half_norms: Tensor<2>,
 }
 
-/// Where the mean over all pictures begins to be another than the noise that was added: at a fifth of
-/// the distance between nearest pictures the nearest other one is e⁻¹² as probable as the one that a
-/// noisy picture was made of, give or take e⁵. Below there is nothing to gain. `None` where all
-/// pictures are the same.
+/// Where the mean over all pictures begins to be another than the noise that was added: at an eighth of
+/// the distance between nearest pictures. There the one that a noisy picture was made of has 97 % of
+/// MNIST's weight w and 98 % of Fashion-MNIST's, at a fifth 85 %. `None` where all pictures are the same.
 pub fn stable_from(pictures: &Pictures) -> Option<f32> {
-    distances::nearest(pictures).map(|distance| distance as f32 / 5.0)
+    distances::nearest(pictures).map(|distance| distance as f32 / 8.0)
 }
 
 impl StableTargets {
@@ -112,7 +111,7 @@ mod tests {
     use crate::net::Picture;
     use crate::random::Key;
 
-    /// Below, all are as they would be without them; well above, none.
+    /// There they are nearly what was added; well above they are not.
     #[test]
     fn stable_targets_begin_where_they_make_a_difference() {
         let shape = Picture { channels: 1, height: 6, width: 6 };
@@ -136,8 +135,8 @@ mod tests {
             let squares = |tensor: Tensor<4>| tensor.square().sum().into_scalar::<f32>();
             (squares(apart) / squares(batch.noise)).sqrt()
         };
-        assert!(difference(from) < 0.02, "{} at {from}", difference(from));
-        assert!(difference(4.0 * from) > 0.2, "{} at {}", difference(4.0 * from), 4.0 * from);
+        assert!(difference(from) < 0.1, "{} at {from}", difference(from));
+        assert!(difference(3.0 * from) > 0.2, "{} at {}", difference(3.0 * from), 3.0 * from);
         let black = Pictures::new(shape, vec![0; 3 * 36]);
         assert_eq!(stable_from(&black), None);
     }

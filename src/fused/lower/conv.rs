@@ -63,9 +63,10 @@ impl Lowering<'_> {
     pub fn staged(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
         let most = self.setup.tiling;
-        // With a few columns a workgroup would be a few invocations: those of the last layer take
-        // fewer pixels each, and are beside each other, too.
-        let narrow = conv.columns < 32;
+        // With a few columns a workgroup would be a few invocations: in the last layer they take fewer
+        // pixels each, and are beside each other, too. (Elsewhere each tile has moments of its own.)
+        let measured = matches!(conv.to, Target::Tensor(id) if self.plan.tensors[id].statistics);
+        let narrow = conv.columns < 32 && !measured;
         let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
         // Four columns are one load of weights.
         let columns = match conv.columns.is_multiple_of(8) && 8 * pixels <= most.sums {

@@ -327,6 +327,7 @@ mod tests {
                 rest.split('u').next()?.parse::<usize>().ok()
             };
             let invocations = size("GROUP_LANES").unwrap_or(1)
+                * size("GROUP_ACROSS").unwrap_or(1)
                 * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1));
             assert!(invocations <= 256, "{invocations} invocations");
             let number = if kernel.source.contains("alias Staged = vec4h") { 8 } else { 16 };
