@@ -115,8 +115,8 @@ fn samples_are_measured_and_guided() {
     let said = succeed(&mut train(at, &classifier));
     let over_a_model = [&quick[..], &["--classifier", "--out", "m.safetensors"]].concat();
     assert!(fail(&mut train(at, &over_a_model)).contains("--overwrite"));
-    let none = [&classifier[..], &["--sigma-min", "30"]].concat();
-    assert!(fail(&mut train(at, &none)).contains("no noise levels from 30 to 20"));
+    let none = [&classifier[..], &["--sigma-min", "30", "--overwrite"]].concat();
+    assert!(fail(&mut train(at, &none)).contains("sigma_min (30)"));
     assert!(said.contains("whose class it tells"), "{said}");
     let classifiers = fs::read_dir(at.join("cache/ncsn/classifiers")).expect("kept");
     let kept: Vec<_> = classifiers.map(|entry| entry.expect("readable").path()).collect();
