@@ -1,8 +1,9 @@
 //! Denoising score matching.
 //!
 //! The objective is `(1/L) Σᵢ λ(σᵢ) ℓ(θ; σᵢ)` (Song & Ermon 2019, equations 5 and 6). With the
-//! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: about the same size at every σ, and D/2
-//! for a network that always answers 0.
+//! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: D/2 at every σ for a network that always
+//! answers 0. What a good one leaves of that is little at large σ, where x̃ shows the noise, and nearly
+//! all at small σ, where x̃ shows the picture and the noise cannot be told.
 
 #[cfg(feature = "burn")]
 use burn::tensor::{Tensor, TensorData};

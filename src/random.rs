@@ -100,10 +100,11 @@ mod tests {
 
     const KEY: Key = Key { seed: 7, stream: 3, step: 11 };
 
-    /// The published shader code, evaluated independently for one input.
     #[test]
     fn pcg4d_mixes_all_four_words() {
         let base = pcg4d([1, 2, 3, 4]);
+        // The published shader code, written out in another language's integers.
+        assert_eq!(base, [0x3622_cd16, 0xf114_71d8, 0xe110_9b3f, 0x02b9_4c2f]);
         for axis in 0..4 {
             let mut flipped = [1, 2, 3, 4];
             flipped[axis] ^= 1;

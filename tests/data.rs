@@ -136,7 +136,19 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     write_folder(folder.path(), &files);
     let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
     assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
-    assert!(data.held_out.iter().zip(0..).all(|(picture, i)| picture[0] == i));
+    let mut firsts: Vec<u8> = data.held_out.iter().map(|picture| picture[0]).collect();
+    firsts.sort_unstable();
+    assert_eq!(firsts, [0, 1, 2, 3]);
+    assert_eq!(data.found.split_ignored(), None);
+
+    // Whatever else is there makes it no such data set, and that is said.
+    fs::write(folder.path().join("stray.png"), png(8, [200; 3])).expect("written");
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    assert_eq!((data.train.len(), data.held_out.len()), (10, 1));
+    let said = data.found.split_ignored().expect("a note");
+    assert!(said.starts_with("stray.png beside"), "{said}");
+    fs::remove_file(folder.path().join("stray.png")).expect("there");
+
     for (name, bytes) in &files {
         fs::write(folder.path().join(name.replace("train", "test")), bytes).expect("written");
     }

@@ -64,7 +64,7 @@ fn samples_are_measured_and_guided() {
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).expect(path);
     assert!(number("/classifier/accuracy") > 0.97, "{report}");
     assert_eq!((number("/nfe"), number("/denoised/n"), number("/seed")), (20.0, 100.0, 1.0));
-    // Nothing is closer than training pictures, and what still has its noise is further.
+    // Nothing is closer than training pictures.
     assert!(number("/floor/frechet") < number("/denoised/frechet"), "{report}");
     assert!(number("/floor/precision") > 0.7 && number("/floor/recall") > 0.7, "{report}");
     assert!((number("/denoised/classes/0") + number("/denoised/classes/1") - 1.0).abs() < 1e-9);
@@ -76,6 +76,12 @@ fn samples_are_measured_and_guided() {
     let quality = card.quality.expect("written into the card");
     assert_eq!((quality.n, quality.nfe), (100, 20));
     assert!((quality.frechet - number("/denoised/frechet")).abs() < 1e-9);
+
+    // Which classifier it was is said, and more samples than training pictures are refused.
+    let weights =
+        report.pointer("/classifier/weights").and_then(Value::as_str).expect("a checksum");
+    assert!(weights.len() == 8 && said.contains(weights), "{weights}: {said}");
+    assert!(fail(ncsn(at, &eval).args(["-n", "401"])).contains("-n 400 is the most"));
 
     // The same classifier and the same samples again: the same numbers.
     succeed(ncsn(at, &eval).args(drawn).args(["--keep-card", "--out", "again"]));
@@ -108,9 +114,9 @@ fn samples_are_measured_and_guided() {
     let classifier = [&quick[..], &["--classifier", "--out", "c.safetensors"]].concat();
     let said = succeed(&mut train(at, &classifier));
     let over_a_model = [&quick[..], &["--classifier", "--out", "m.safetensors"]].concat();
-    assert!(fail(&mut train(at, &over_a_model)).contains("is no classifier"));
-    let none = [&classifier[..], &["--sigma-min", "30"]].concat();
-    assert!(fail(&mut train(at, &none)).contains("no noise levels from 30 to 20"));
+    assert!(fail(&mut train(at, &over_a_model)).contains("--overwrite"));
+    let none = [&classifier[..], &["--sigma-min", "30", "--overwrite"]].concat();
+    assert!(fail(&mut train(at, &none)).contains("sigma_min (30)"));
     assert!(said.contains("whose class it tells"), "{said}");
     let classifiers = fs::read_dir(at.join("cache/ncsn/classifiers")).expect("kept");
     let kept: Vec<_> = classifiers.map(|entry| entry.expect("readable").path()).collect();

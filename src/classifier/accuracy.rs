@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Classifier;
-use crate::data::Pictures;
+use crate::data::{Pictures, values};
 use crate::net::Picture;
 use crate::random::Key;
 
@@ -27,7 +27,7 @@ pub fn accuracy(
     for (batch, labels) in labels.chunks(BATCH).enumerate() {
         let mut x = Vec::with_capacity(labels.len() * dimension);
         for index in batch * BATCH..batch * BATCH + labels.len() {
-            let pixels = pictures.picture(index).iter().map(|&byte| f32::from(byte) / 255.0);
+            let pixels = values(pictures.picture(index));
             let key = noise.map(|key| Key { stream: key.stream + index as u32, ..key });
             x.extend((0..).zip(pixels).map(|(at, x)| match key {
                 Some(key) => x + sigma * key.normal(at),
@@ -35,8 +35,8 @@ pub fn accuracy(
             }));
         }
         let x = TensorData::new(x, [labels.len(), channels, height, width]);
-        let logits = classifier.features(Tensor::from_data(x, device), &[sigma]);
-        let told = classifier.logits(logits).argmax(1).into_data();
+        let features = classifier.features(Tensor::from_data(x, device), &[sigma]);
+        let told = classifier.logits(features).argmax(1).into_data();
         let told = told.iter::<i64>().zip(labels);
         right += told.filter(|&(told, &label)| told == i64::from(label)).count();
     }

@@ -77,6 +77,14 @@ impl ClassifierFile {
         write::tensors(&self.weights, ClassifierCard::KEY, &self.card, Dtype::F32)
     }
 
+    /// CRC-32C of the weights, which tells one classifier from another.
+    pub fn checksum(&self) -> u32 {
+        self.weights.iter().fold(0, |sum, (name, array)| {
+            let sum = crc32c::crc32c_append(sum, name.as_bytes());
+            crc32c::crc32c_append(sum, bytemuck::cast_slice(&array.values))
+        })
+    }
+
     /// The classifier on a device.
     ///
     /// # Errors
@@ -84,5 +92,35 @@ impl ClassifierFile {
     pub fn network(&self, device: &Device) -> Result<Classifier, ModelError> {
         let module = Classifier::new(&self.card.description, device)?;
         Ok(weights::apply(module, self.weights.clone(), device))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Picture, Preconditioning};
+
+    #[test]
+    fn a_checksum_is_that_of_the_weights_and_of_nothing_else() {
+        let picture = Picture { channels: 1, height: 8, width: 8 };
+        let scale = Preconditioning { mean: 0.5, deviation: 0.3 };
+        let description = ClassifierDescription::new(picture, 2, scale);
+        let classifier = Classifier::new(&description, &Device::flex()).expect("possible");
+        let card = ClassifierCard {
+            format: ClassifierCard::FORMAT,
+            data: "bars".into(),
+            description,
+            classes: vec!["lying".into(), "standing".into()],
+            sigma_min: 0.01,
+            sigma_max: 0.01,
+            accuracy: 0.5,
+        };
+        let file = ClassifierFile::new(card, &classifier);
+        let mut read = ClassifierFile::read(&file.write().expect("finite")).expect("its own");
+        read.card.accuracy = 0.6;
+        assert_eq!(read.checksum(), file.checksum());
+        let array = read.weights.values_mut().next().expect("it has weights");
+        array.values[0] += 1e-6;
+        assert_ne!(read.checksum(), file.checksum());
     }
 }

@@ -145,6 +145,7 @@ fn notes(found: &Found) -> Vec<String> {
     if !found.unreadable.is_empty() {
         notes.push(found.cannot_read());
     }
+    notes.extend(found.split_ignored());
     if !found.ignored.is_empty() {
         let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
         notes

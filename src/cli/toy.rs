@@ -6,7 +6,7 @@ use super::eval::presets::{Variant, preset};
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::Ladder;
 use crate::random::Key;
-use crate::sample::{Sampler, Settings, host};
+use crate::sample::{Sampler, Settings, Steering, host};
 use crate::toy::GaussianMixture;
 
 /// Measure the samplers themselves, without a network, on the paper's two-mode toy (Song & Ermon
@@ -43,6 +43,9 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
         println!("{name:<22}{nfe:>6}{distance:>20.3}{:>22.3}", upper(samples));
     };
     row("exact, drawn again", String::new(), &again);
+    // Chains begin about the density's mean, as a picture's begin near the mean picture: the even
+    // grey of a program is far from it here, and a flow without noise never forgets where it began.
+    let steering = Steering { origin: Some(density.mean()), ..Steering::default() };
     // From noise that covers both modes to what they do not show.
     let ladder = Ladder { sigma_max: 100.0, sigma_min: 0.05, levels: 2 };
     let recommended =
@@ -53,7 +56,7 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
                 continue;
             };
             let program = settings.program()?;
-            let samples = points(host::run(&program, &density, seed, n));
+            let samples = points(host::run_steered(&program, &steering, &density, seed, n));
             row(sampler.name(), program.nfe().to_string(), &samples);
         }
     }

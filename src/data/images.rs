@@ -52,6 +52,7 @@ pub(super) fn read(
 
     // What is held out comes first, so that its duplicates are dropped from what is trained on.
     let layout = Layout::of(pictures.iter().map(|(name, _)| &name[..]));
+    found.beside = layout.beside.clone();
     pictures.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
     let mut seen = HashSet::new();
     let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
@@ -74,7 +75,8 @@ pub(super) fn read(
         return Ok((all, None, layout.classes));
     }
     let (train, held_out) = all.partition(|index| index < count_held_out);
-    Ok((train, Some(held_out), layout.classes))
+    // They are sorted by name, and so by class.
+    Ok((train, Some(held_out.mixed()), layout.classes))
 }
 
 /// The size that most pictures have.

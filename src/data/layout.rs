@@ -1,12 +1,15 @@
 //! What the folders of image files say: what is held out, and which classes there are.
 
 /// See the module. Names have `/` between folders.
+#[derive(Default)]
 pub(super) struct Layout {
     /// What all names begin with.
     root: String,
     /// The folders whose pictures are held out: `test` or `val…`, in whatever case, where everything is
     /// in these and in `train`.
     held_out: Vec<String>,
+    /// What else there is beside such folders, on account of which nothing is held out.
+    pub beside: Vec<String>,
     /// The names of the classes, sorted: those of the folders, where every picture is in one and
     /// there are several. Otherwise none.
     pub classes: Vec<String>,
@@ -19,13 +22,18 @@ impl Layout {
     /// That of the files of these names.
     pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
         let root = names.clone().next().map_or("", |first| common_folder(first, names.clone()));
-        let mut layout = Self { root: root.to_owned(), held_out: vec![], classes: vec![] };
+        let mut layout = Self { root: root.to_owned(), ..Self::default() };
         // A file beside the folders is a folder of its own here, of no name that counts.
         let folders = sorted(names.clone().map(|name| layout.parts(name).next().unwrap_or(name)));
         let is_one_of = |folder: &str, known: &[&str]| known.contains(&&folder.to_lowercase()[..]);
         let (train, rest): (Vec<&str>, _) = folders.iter().partition(|f| is_one_of(f, &TRAIN));
-        if !train.is_empty() && rest.iter().all(|folder| is_one_of(folder, &HELD_OUT)) {
-            layout.held_out = rest.iter().map(|folder| format!("{root}{folder}/")).collect();
+        let (held_out, beside): (Vec<&str>, Vec<_>) =
+            rest.into_iter().partition(|folder| is_one_of(folder, &HELD_OUT));
+        if !train.is_empty() && !held_out.is_empty() {
+            if beside.is_empty() {
+                layout.held_out = held_out.iter().map(|f| format!("{root}{f}/")).collect();
+            }
+            layout.beside = beside.into_iter().map(str::to_owned).collect();
         }
         let classes: Option<Vec<&str>> = names.map(|name| layout.class(name)).collect();
         let classes = sorted(classes.unwrap_or_default().into_iter());
@@ -93,14 +101,21 @@ mod tests {
 
     #[test]
     fn folders_say_what_is_held_out() {
-        let held_out = |names| layout(names).held_out;
+        let held_out = |names: &[&'static str]| layout(names).held_out;
         assert_eq!(held_out(&["d/test/a.png", "d/train/a.png", "d/train/x/b.png"]), ["d/test/"]);
         assert_eq!(held_out(&["train/a.png", "val/a.png"]), ["val/"]);
         assert_eq!(held_out(&["Testing/cat/a.png", "Training/cat/a.png"]), ["Testing/"]);
-        // Not where there are other folders, or only one of the two, or files beside them.
-        assert!(held_out(&["cats/a.png", "test/b.png", "train/b.png"]).is_empty());
-        assert!(held_out(&["d/train/a.png", "d/train/b.png"]).is_empty());
-        assert!(held_out(&["test/b.png", "train.png", "train/b.png"]).is_empty());
+        // Not where there are other folders, or files beside them, which is worth a word …
+        let beside = |names: &[&'static str]| {
+            assert!(held_out(names).is_empty());
+            layout(names).beside
+        };
+        assert_eq!(beside(&["cats/a.png", "test/b.png", "train/b.png"]), ["cats"]);
+        assert_eq!(beside(&["test/b.png", "train.png", "train/b.png"]), ["train.png"]);
+        // … or where there is only one of the two.
+        assert!(beside(&["d/train/a.png", "d/train/b.png"]).is_empty());
+        assert!(beside(&["train/a.png", "cats/b.png"]).is_empty());
+        assert!(beside(&["test/a.png", "cats/b.png"]).is_empty());
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl DataSet {
     /// batches, of an IDX file or of an `.npy` array.
     ///
     /// Held out is what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder
-    /// `test` beside `train`), and without that one picture in twenty.
+    /// `test` beside `train`), and without that one picture in twenty. Published arrays keep their
+    /// order; what is held out of files or of a single array comes in a random one, always the same.
     ///
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.

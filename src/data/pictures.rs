@@ -87,7 +87,18 @@ impl Pictures {
     pub(super) fn hold_out(self) -> (Self, Self) {
         let count = self.len();
         let every = HELD_OUT.min(count);
-        self.partition(|index| count > 1 && index % every == every - 1)
+        let (train, held_out) = self.partition(|index| count > 1 && index % every == every - 1);
+        (train, held_out.mixed())
+    }
+
+    /// The same pictures in the order of [`some_of`]. Whoever measures only the first so many of what
+    /// is held out then has some of every kind, though they came sorted.
+    pub(super) fn mixed(self) -> Self {
+        let order: Vec<usize> = some_of(self.len(), self.len()).collect();
+        let bytes = order.iter().flat_map(|&index| self.picture(index)).copied().collect();
+        let labels = self.labels.as_ref();
+        let labels = labels.map(|labels| order.iter().map(|&index| labels[index]).collect());
+        Self { shape: self.shape, bytes, labels }
     }
 
     /// Those that are not `apart`, and those that are.
@@ -137,7 +148,10 @@ mod tests {
             assert_eq!(held_out.labels.as_ref(), Some(&held_out.bytes));
             held_out.bytes
         };
-        assert_eq!(split(60), [19, 39, 59]);
+        let mut held_out = split(240);
+        assert!(!held_out.is_sorted(), "{held_out:?}");
+        held_out.sort_unstable();
+        assert_eq!(held_out, (19..240).step_by(20).collect::<Vec<u8>>());
         assert_eq!((split(3), split(1), split(0)), (vec![2], vec![], vec![]));
     }
 }

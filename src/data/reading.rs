@@ -106,22 +106,40 @@ pub struct Found {
     pub unreadable: Vec<(String, String)>,
     /// How many files are there that are no pictures, under the ends of their names.
     pub ignored: BTreeMap<String, usize>,
+    /// What is beside folders for training and for tests, so that these do not say what is held out.
+    pub beside: Vec<String>,
 }
 
 impl Found {
     /// In words, which files cannot be read and why; the first few of many.
     pub fn cannot_read(&self) -> String {
-        const SHOWN: usize = 5;
-        let files = self.unreadable.iter().take(SHOWN);
-        let files: Vec<_> = files.map(|(name, problem)| format!("{name} ({problem})")).collect();
-        let more = match self.unreadable.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let files = self.unreadable.iter().map(|(name, problem)| format!("{name} ({problem})"));
         let count = self.unreadable.len();
         let s = if count == 1 { "" } else { "s" };
-        format!("cannot read {count} file{s}: {}{more}", files.join(", "))
+        format!("cannot read {count} file{s}: {}", first_few(files))
     }
+
+    /// In words, why folders for training and for tests do not say what is held out; the first few of
+    /// many. `None` where they do, or there are none.
+    pub fn split_ignored(&self) -> Option<String> {
+        let beside = first_few(self.beside.iter().cloned());
+        (!self.beside.is_empty()).then(|| {
+            format!(
+                "{beside} beside folders to train on and to test with: nothing is held out by folder; \
+                 move it elsewhere if it should be"
+            )
+        })
+    }
+}
+
+/// The first few of many, with commas between them, and how many there are beside.
+fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 5;
+    let more = match all.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    all.take(SHOWN).collect::<Vec<_>>().join(", ") + &more
 }
 
 #[cfg(test)]

@@ -45,6 +45,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_third_neighbour_decides_how_far_surroundings_reach() {
+        let device = Device::flex();
+        let line = |values: &[f32]| Points { dimension: 1, values: values.to_vec() };
+        let pictures = line(&[0.0, 1.0, 3.0, 7.0, 15.0]);
+        let radii = radii(&pictures, &device);
+        assert_eq!(radii, [7.0, 6.0, 4.0, 7.0, 14.0].map(|radius: f32| radius * radius));
+        // Two at the very edge, and one beyond each.
+        let samples = line(&[-8.0, -7.0, 29.0, 30.0]);
+        assert_eq!(precision(&samples, &pictures, &radii, &device), 0.5);
+    }
+
+    #[test]
     fn samples_among_pictures_are_precise_and_a_part_of_them_recalls_a_part() {
         let device = Device::flex();
         let pictures = normal(1, 2000, 2, 0.0, 1.0);

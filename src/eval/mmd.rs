@@ -75,11 +75,25 @@ mod tests {
         let same = mmd(&here, &normal(2, 5000, 6, 0.0, 1.0), &device);
         let error = same.error.expect("five estimates");
         assert!(same.value.abs() < 4.0 * error && error < 0.01, "{same:?}");
-        // The kernel knows three moments. A mean of m in each of d coordinates shifts the first by
-        // m² exactly: with k = 1 + 3u + 3u² + u³, u = x·y/d.
+        // With k = 1 + 3u + 3u² + u³, u = x·y/d, and a mean of m in each of d coordinates, the moments
+        // of a normal's products give, with q = m²: 3q + 3q² + q³ + 6q²/d + 3q (d + 2)/d².
         let other = mmd(&here, &normal(3, 5000, 6, 0.5, 1.0), &device);
-        assert!(other.value > 20.0 * error, "{other:?}");
+        let (q, d) = (0.25, 6.0);
+        let truth =
+            3.0 * q + 3.0 * q * q + q * q * q + 6.0 * q * q / d + 3.0 * q * (d + 2.0) / (d * d);
+        // Four standard errors of five estimates.
+        assert!((other.value - truth).abs() < 0.18, "{other:?}, not {truth}");
         let few = mmd(&here, &normal(4, 500, 6, 0.0, 1.0), &device);
         assert_eq!(few.error, None);
+    }
+
+    /// Two points and two: k is 1 between the first two, 27 between the others, and 1, 1, 8 and 27
+    /// across.
+    #[test]
+    fn it_is_the_one_that_is_worked_out_by_hand() {
+        let points = |values: &[f32]| Points { dimension: 2, values: values.to_vec() };
+        let (a, b) = (points(&[0.0, 0.0, 1.0, 1.0]), points(&[1.0, 1.0, 2.0, 2.0]));
+        let found = mmd(&a, &b, &Device::flex());
+        assert!((found.value - (1.0 + 27.0 - 37.0 / 2.0)).abs() < 1e-4, "{found:?}");
     }
 }

@@ -100,8 +100,8 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// What it says of `n` training pictures, or as many as there are: nothing is closer to the
-    /// held-out ones.
+    /// What it says of `n` training pictures, of which there must be as many: nothing is closer to
+    /// the held-out ones, and distances fall with the number of pictures.
     pub fn floor(&self, n: usize) -> Measured {
         self.measure(&values(&self.train.some(n)))
     }

@@ -12,9 +12,9 @@ use thiserror::Error;
 /// A geometric ladder of noise levels, largest first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ladder {
-    /// σ₁, in units of pixels in \[0, 1\].
+    /// σ₁, in units of pixels in \[0, 1\], at most 10⁶.
     pub sigma_max: f32,
-    /// σ_L, likewise; 0 < σ_L ≤ σ₁.
+    /// σ_L, likewise; 10⁻⁶ ≤ σ_L ≤ σ₁.
     pub sigma_min: f32,
     /// L, the number of levels, at least 1.
     pub levels: usize,
@@ -23,8 +23,8 @@ pub struct Ladder {
 /// Why a [`Ladder`] is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum LadderError {
-    /// A bound is not a positive, finite number.
-    #[error("sigma_max and sigma_min must be positive and finite, but they are {0} and {1}")]
+    /// A bound is not a number that a noise level may be.
+    #[error("sigma_max and sigma_min must be from 1e-6 to 1e6, but they are {0} and {1}")]
     Bounds(f32, f32),
     /// The bounds are the wrong way round.
     #[error("sigma_min ({1}) must not be larger than sigma_max ({0})")]
@@ -44,8 +44,9 @@ impl Ladder {
     /// [`LadderError`] says which value is impossible.
     pub fn check(&self) -> Result<(), LadderError> {
         let Self { sigma_max, sigma_min, levels } = *self;
-        let positive = |sigma: f32| sigma.is_finite() && sigma > 0.0;
-        if !positive(sigma_max) || !positive(sigma_min) {
+        // More than pictures need, and f32 still holds the squares and the ratios of squares.
+        let possible = |sigma: f32| (1e-6..=1e6).contains(&sigma);
+        if !possible(sigma_max) || !possible(sigma_min) {
             return Err(LadderError::Bounds(sigma_max, sigma_min));
         }
         if sigma_min > sigma_max {
@@ -133,11 +134,15 @@ mod tests {
     fn impossible_ladders_are_refused_by_name() {
         let refused = |ladder: Ladder| ladder.check().expect_err("must be refused");
         assert_eq!(LADDER.check(), Ok(()));
-        assert!(matches!(
-            refused(Ladder { sigma_max: f32::NAN, ..LADDER }),
-            LadderError::Bounds(..)
-        ));
-        assert!(matches!(refused(Ladder { sigma_min: 0.0, ..LADDER }), LadderError::Bounds(..)));
+        // The squares of the extreme ones would be infinite or 0.
+        for sigma in [f32::NAN, f32::INFINITY, 2e19, 1e-23, 0.0, -1.0] {
+            for ladder in
+                [Ladder { sigma_max: sigma, ..LADDER }, Ladder { sigma_min: sigma, ..LADDER }]
+            {
+                assert!(matches!(refused(ladder), LadderError::Bounds(..)), "{ladder:?}");
+            }
+        }
+        assert_eq!(Ladder { sigma_max: 1e6, sigma_min: 1e-6, levels: 2 }.check(), Ok(()));
         assert!(matches!(refused(Ladder { sigma_min: 30.0, ..LADDER }), LadderError::Order(..)));
         assert!(matches!(refused(Ladder { levels: 0, ..LADDER }), LadderError::Levels(0)));
     }

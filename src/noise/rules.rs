@@ -86,7 +86,8 @@ pub fn variance(step: f64, steps_each: usize, ratio: f64) -> f64 {
     left * (ratio * ratio - limit) + limit
 }
 
-/// ε/σ_L² for which T steps at each level bring [`variance`] closest to 1 (technique 4).
+/// ε/σ_L² for which T steps at each level bring [`variance`] closest to 1 (technique 4); at most 1,
+/// which takes off all noise there is.
 pub fn step(steps_each: usize, ratio: f64) -> f64 {
     // Small steps leave the variance of the level before, large ones have too large a limit: above 1
     // everywhere, and with one minimum in between, which a golden section finds on a scale of

@@ -7,9 +7,10 @@ use super::program::{Program, Start, Step, Update};
 /// that has variance σᵢ² before it has exactly σᵢ₊₁² after it:
 /// `x ← x + η σᵢ² s(x, σᵢ) + β σᵢ₊₁ z` with `β = √(1 − (1 − η)² γ²)` and `γ = σᵢ/σᵢ₊₁`.
 ///
-/// `η` is `step_lr/σ_L²` of annealed Langevin; `1 − 1/γ ≤ η ≤ 1` keeps β real, and `η` is raised to
-/// that bound where it is smaller. `η = 1` replaces all noise at every level. The last level
-/// takes `x` to its denoised mean.
+/// `η` is `step_lr/σ_L²` of annealed Langevin; `1 − 1/γ ≤ η ≤ 1` keeps β real, and an `η` outside
+/// that is taken to be the bound that is nearer, so that levels and σ_L can be changed without ε.
+/// `η = 1` replaces all noise at every level; `η = 1 − 1/γ` draws none, which is Euler's method on
+/// the ODE. The last level takes `x` to its denoised mean.
 pub fn consistent(sigmas: &[f32], eta: f32) -> Program {
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
     let step = |(level, pair): (usize, &[f32])| {
@@ -41,7 +42,8 @@ mod tests {
         let point = GaussianMixture::gaussian(vec![0.5], 0.0);
         let sigmas = Ladder { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }.sigmas();
         let n = 20_000;
-        for eta in [0.0, 0.5, 1.0] {
+        // The first and the last are beyond what η can be.
+        for eta in [0.0, 0.5, 1.0, 5.0] {
             let mut program = consistent(&sigmas, eta);
             program.steps.truncate(7);
             let x = host::run(&program, &point, 5, n);

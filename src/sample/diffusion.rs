@@ -49,7 +49,10 @@ where
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
     let nexts = sigmas.iter().skip(1).copied().chain([0.0]);
     let steps = sigmas.iter().zip(nexts).enumerate().flat_map(|(level, (&sigma, next))| {
-        let step = move |(sigma, update)| Step { sigma, update, level };
+        let step = move |(asked, update)| {
+            // What corrects the next level asks there.
+            Step { sigma: asked, update, level: level + usize::from(asked < sigma) }
+        };
         steps(sigma, next).into_iter().map(step)
     });
     Program { start, steps: steps.collect() }

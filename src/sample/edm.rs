@@ -71,7 +71,7 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
         if next > 0.0 {
             let (drift, previous) = (0.5 * length * next, -0.5 * length * raised);
             let update = Update::Affine { drift, previous, noise: 0.0 };
-            steps.push(Step { sigma: next, update, level });
+            steps.push(Step { sigma: next, update, level: level + 1 });
         }
     }
     Program { start: Start::Normal { mean: 0.5, sigma: start_sigma }, steps }

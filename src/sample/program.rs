@@ -32,7 +32,7 @@ pub struct Step {
     pub sigma: f32,
     /// What follows.
     pub update: Update,
-    /// The index of the noise level, from 0; for display.
+    /// The index of that noise level, from 0; for display.
     pub level: usize,
 }
 

@@ -71,7 +71,9 @@ pub struct Settings {
     /// T, the Langevin steps at each level: of Langevin, and the corrections of
     /// predictor–corrector.
     pub steps_each: usize,
-    /// ε, the step size at the smallest level; Langevin and consistent only.
+    /// ε, the step size at the smallest level; Langevin and consistent only. What counts is ε/σ_L²,
+    /// so that another σ_L wants another ε; consistent sampling takes the nearest η that it can have
+    /// ([`consistent::consistent`]).
     pub step_lr: f32,
     /// Whether a last step takes off the noise that is left; Langevin only, the others always do.
     pub denoise: bool,
@@ -237,7 +239,12 @@ impl Settings {
     /// [`SettingsError`] says which value is impossible.
     pub fn program(&self) -> Result<Program, SettingsError> {
         self.check()?;
-        let sigmas = self.ladder.sigmas();
+        let mut ladder = self.ladder;
+        if ladder.levels == 1 && !self.is_langevin() {
+            // One step from all noise to none; Langevin's stay at a level, and that is the smallest.
+            ladder.sigma_min = ladder.sigma_max;
+        }
+        let sigmas = ladder.sigmas();
         let smallest = self.ladder.sigma_min * self.ladder.sigma_min;
         let program = match self.sampler {
             Sampler::Langevin => langevin::annealed(&sigmas, self.steps_each, self.step_lr),
@@ -304,8 +311,7 @@ impl Settings {
         if !step_lr.is_finite() || step_lr <= 0.0 {
             return Err(SettingsError::StepSize(step_lr));
         }
-        // On N(0, σ²) a step multiplies x by 1 − ε/σ_L²: beyond −1 it grows.
-        let bound = 2.0 * self.ladder.sigma_min * self.ladder.sigma_min;
+        let bound = rules::MAX_STEP as f32 * self.ladder.sigma_min * self.ladder.sigma_min;
         if self.is_langevin() && step_lr >= bound {
             return Err(SettingsError::Unstable { step_lr, bound });
         }
@@ -359,6 +365,38 @@ mod tests {
         ] {
             let program = Settings { sampler, ..settings() }.program().expect("possible");
             assert_eq!(program.nfe(), nfe, "{sampler:?}");
+        }
+    }
+
+    /// A step's level is the one at whose σ it asks, also where half a step or a correction follows.
+    #[test]
+    fn steps_carry_the_level_that_they_ask_at() {
+        for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {
+            let settings = Settings { sampler, ..settings() };
+            let sigmas = match sampler {
+                Sampler::Heun => edm::grid(&settings.ladder, settings.rho),
+                _ => settings.ladder.sigmas(),
+            };
+            for step in settings.program().expect("possible").steps {
+                assert_eq!(step.sigma, sigmas[step.level], "{sampler:?}");
+            }
+        }
+    }
+
+    /// What goes down to 0 begins where all is noise, however few its levels.
+    #[test]
+    fn a_single_level_is_the_largest_but_for_langevin() {
+        for sampler in Sampler::ALL {
+            let settings = settings();
+            let ladder = Ladder { levels: 1, ..settings.ladder };
+            let settings = Settings { sampler, ladder, ..settings };
+            let program = settings.program().expect("possible");
+            let sigma = if settings.is_langevin() { 0.01 } else { 20.0 };
+            assert!((program.steps[0].sigma / sigma - 1.0).abs() < 1e-5, "{sampler:?}");
+            if sampler != Sampler::PlainLangevin {
+                let start = Start::Normal { mean: 0.5, sigma: program.steps[0].sigma };
+                assert_eq!(program.start, start, "{sampler:?}");
+            }
         }
     }
 

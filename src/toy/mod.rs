@@ -47,6 +47,14 @@ impl GaussianMixture {
         Self::new(vec![mode(0.2, -5.0), mode(0.8, 5.0)])
     }
 
+    /// The mean of the whole mixture, d coordinates.
+    pub fn mean(&self) -> Vec<f32> {
+        let total: f32 = self.components.iter().map(|c| c.weight).sum();
+        let coordinate =
+            |i: usize| self.components.iter().map(|c| c.weight * c.mean[i]).sum::<f32>() / total;
+        (0..self.dimension).map(coordinate).collect()
+    }
+
     /// `n` points of the density itself, one after the other; those of a key are always the same.
     pub fn draw(&self, n: usize, key: Key) -> Vec<f32> {
         let total: f32 = self.components.iter().map(|c| c.weight).sum();
@@ -196,6 +204,14 @@ mod tests {
         }
         check(&GaussianMixture::two_modes());
         check(&factor);
+    }
+
+    #[test]
+    fn the_mean_of_a_mixture_is_weighted() {
+        // ⅘ · 5 − ⅕ · 5.
+        for coordinate in GaussianMixture::two_modes().mean() {
+            assert!((coordinate - 3.0).abs() < 1e-6, "{coordinate}");
+        }
     }
 
     #[test]

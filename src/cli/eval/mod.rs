@@ -26,6 +26,9 @@ use crate::model_file::{ModelFile, Quality};
 use crate::sample::{Program, Sampler, Settings, Steering};
 use crate::train::write_atomically;
 
+/// How many samples, where there are as many training pictures and nobody chooses.
+const SAMPLES: usize = 10_000;
+
 /// Measure how good a model's samples are.
 ///
 /// Prints each measure beside its floor (as many training pictures), and writes them as JSON, with
@@ -33,7 +36,8 @@ use crate::train::write_atomically;
 ///
 /// The distance is Fréchet's in the features of a classifier that is trained for the purpose on the
 /// very data, once, and kept in the user's cache. It is not the FID of Inception's features: compare
-/// it with its floor and with other models under the same classifier, and with nothing else.
+/// it with its floor and with other models under the same classifier, and with nothing else. A
+/// checksum of its weights says which that was.
 #[derive(clap::Args)]
 pub struct Eval {
     /// The model, a .safetensors file that `train` wrote.
@@ -41,9 +45,10 @@ pub struct Eval {
     model: PathBuf,
     #[command(flatten)]
     pictures: PictureArgs,
-    /// How many samples.
-    #[arg(short, long, default_value_t = 10_000)]
-    n: usize,
+    /// How many samples, at most as many as there are training pictures [default: 10000, or as many as
+    /// these].
+    #[arg(short, long)]
+    n: Option<usize>,
     /// The seed: the same seed gives the same samples on every device. Below 2⁵³, for the card, whose
     /// numbers JavaScript reads.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 53))]
@@ -111,6 +116,9 @@ struct Looked {
     task: Task,
     classes: Vec<String>,
     accuracy: f64,
+    /// The checksum of its weights: devices and versions round differently while it is trained, and
+    /// figures compare only where this is the same.
+    weights: String,
 }
 
 /// Distances to the nearest training picture.
@@ -126,6 +134,8 @@ struct Session<'a> {
     path: &'a Path,
     model: ModelFile,
     data: DataSet,
+    /// How many samples.
+    n: usize,
     looked: Looked,
     eye: Eye,
     /// Where features and distances are computed.
@@ -139,7 +149,7 @@ struct Session<'a> {
 /// Whatever the user should know; one line.
 pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     let path = &arguments.model;
-    ensure!(arguments.n >= FEWEST, "-n must be at least {FEWEST}");
+    ensure!(arguments.n.is_none_or(|n| n >= FEWEST), "-n must be at least {FEWEST}");
     ensure!(
         arguments.nfe.iter().all(|nfe| (1..=100_000).contains(nfe)),
         "--nfe must be from 1 to 100000"
@@ -148,9 +158,17 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     let model = ncsn::open(path)?;
     let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
     pictures::say(&data);
+    let pictures = data.train.len();
     ensure!(
-        data.held_out.len() >= FEWEST,
-        "samples are compared with held-out pictures, of which there must be at least {FEWEST}"
+        pictures.min(data.held_out.len()) >= FEWEST,
+        "samples are compared with held-out pictures, as training pictures are: there must be at \
+         least {FEWEST} of each"
+    );
+    let n = arguments.n.unwrap_or(SAMPLES.min(pictures));
+    ensure!(
+        n <= pictures,
+        "-n {n}: distances fall with the number of samples, and there are only {pictures} training \
+         pictures to compare with; -n {pictures} is the most"
     );
     let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
@@ -158,20 +176,26 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
 
     let (file, task) = eye::find_or_train(&data, &device)?;
     let card = &file.card;
-    let looked = Looked { task, classes: card.classes.clone(), accuracy: card.accuracy };
+    let looked = Looked {
+        task,
+        classes: card.classes.clone(),
+        accuracy: card.accuracy,
+        weights: format!("{:08x}", file.checksum()),
+    };
     println!("{}", described(&looked));
     let eye = Eye::new(&file, &device)?;
-    let session = Session { arguments, path, model, data, looked, eye, device, out };
+    let session = Session { arguments, path, model, data, n, looked, eye, device, out };
     if arguments.sweep { sweep::run(session) } else { session.report() }
 }
 
 fn described(looked: &Looked) -> String {
-    let Looked { task, classes, accuracy } = looked;
+    let Looked { task, classes, accuracy, weights } = looked;
     let what = match task {
         Task::Classes => format!("{} classes", classes.len()),
         Task::Turns => "which way up a picture is, for want of classes".into(),
     };
-    format!("features of a classifier ({what}; right about {:.2} % held out)", 100.0 * accuracy)
+    let right = 100.0 * accuracy;
+    format!("features of a classifier ({what}; right about {right:.2} % held out; {weights})")
 }
 
 impl Session<'_> {
@@ -188,8 +212,8 @@ impl Session<'_> {
         program: &Program,
         stops: [usize; N],
     ) -> anyhow::Result<[Vec<f32>; N]> {
-        let Eval { n, batch, seed, .. } = *self.arguments;
-        let work = Work { program, steering: &Steering::default(), seed, n, batch };
+        let Eval { batch, seed, .. } = *self.arguments;
+        let work = Work { program, steering: &Steering::default(), seed, n: self.n, batch };
         // As everybody sees them.
         Ok(engine.draw(&work, stops)?.map(|pixels| values(&grid::to_bytes(&pixels))))
     }
@@ -205,7 +229,7 @@ impl Session<'_> {
         let DataSet { train, held_out, .. } = &self.data;
         let reference = Reference::new(&self.eye, train, held_out, &self.device);
         let [raw, denoised] = [&raw, &pictures].map(|pixels| reference.measure(pixels));
-        let floor = reference.floor(self.arguments.n);
+        let floor = reference.floor(self.n);
         let (nearest, curves) = self.neighbours(&reference, &pictures)?;
         let report = Report {
             model: &self.model.card.name,

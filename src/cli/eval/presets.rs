@@ -79,8 +79,7 @@ pub fn preset(
     let step = match sampler {
         // Midway between no fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ².
         Sampler::Consistent => 1.0 - ladder.ratio().powf(-1.5),
-        // Large steps overshoot where levels are far apart: 1 takes off all noise there is.
-        _ => rules::step(steps_each, ladder.ratio()).min(1.0),
+        _ => rules::step(steps_each, ladder.ratio()),
     };
     let churn = churned.then_some(Churn { amount: 0.4 * levels as f32, ..Churn::NONE });
     let step_lr = three_digits((step * smallest) as f32);

@@ -53,11 +53,9 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     };
     let DataSet { train, held_out, .. } = &session.data;
     let reference = Reference::new(&session.eye, train, held_out, &session.device);
-    let floor = reference.floor(arguments.n).frechet;
-    println!(
-        "{} samples each; {floor:.3} is the distance of as many training pictures",
-        arguments.n
-    );
+    let n = session.n;
+    let floor = reference.floor(n).frechet;
+    println!("{n} samples each; {floor:.3} is the distance of as many training pictures");
     println!(
         "{:<22}{:>6}{:>17}{:>9}{:>11}{:>8}",
         "", "NFE", "distance", "floors", "precision", "recall"
@@ -99,19 +97,16 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         }
     }
     drop(reference);
-    let by_distance = |a: &&Point, b: &&Point| a.frechet.total_cmp(&b.frechet);
-    let Some(best) = points.iter().min_by(by_distance) else {
+    let Some([best, fast]) = best_and_fast(&points) else {
         anyhow::bail!("no sampler can do with so few evaluations");
     };
-    let nearly = points.iter().filter(|point| point.frechet <= NEARLY * best.frechet);
-    let fast = nearly.min_by_key(|point| point.nfe).unwrap_or(best);
     println!("best: {} with {} evaluations", best.name, best.nfe);
     println!("fast: {} with {} evaluations", fast.name, fast.nfe);
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,
         classifier: session.looked.clone(),
-        n: arguments.n,
+        n,
         seed: arguments.seed,
         floor,
         points: &points,
@@ -123,4 +118,42 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     session.model.card.sampler = fast.settings;
     session.model.card.best = Some(best.settings);
     session.finish()
+}
+
+/// The point of the least distance, and of those that come near it the one of the fewest evaluations;
+/// of several of these again the best.
+fn best_and_fast(points: &[Point]) -> Option<[&Point; 2]> {
+    let by_distance = |a: &&Point, b: &&Point| a.frechet.total_cmp(&b.frechet);
+    let best = points.iter().min_by(by_distance)?;
+    let nearly = points.iter().filter(|point| point.frechet <= NEARLY * best.frechet);
+    let fast = nearly.min_by(|a, b| a.nfe.cmp(&b.nfe).then(by_distance(a, b)))?;
+    Some([best, fast])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fast_one_is_the_better_of_those_that_are_as_fast() {
+        let point = |name: &str, nfe, frechet| Point {
+            name: name.into(),
+            settings: Settings::recommended(20.0, 0.01),
+            nfe,
+            frechet,
+            frechet_error: 0.1,
+            mmd: Mmd { value: 0.0, error: None },
+            precision: 1.0,
+            recall: 1.0,
+        };
+        let points = [
+            point("far", 10, 1.2),
+            point("near", 20, 1.09),
+            point("nearer", 20, 1.05),
+            point("best", 50, 1.0),
+        ];
+        let names = best_and_fast(&points).map(|both| both.map(|point| &point.name[..]));
+        assert_eq!(names, Some(["best", "nearer"]));
+        assert!(best_and_fast(&[]).is_none());
+    }
 }
