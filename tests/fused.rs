@@ -268,8 +268,10 @@ fn the_fastest_tiles_are_found_and_remembered() {
     let times: Vec<_> = tuner.times().collect();
     assert_eq!(times.len(), Tiling::of(Style::Direct).len());
     assert!(times.iter().all(|(_, seconds)| seconds.is_finite()), "{times:?}");
-    let (least, _) = times.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("candidates");
-    assert_eq!(tuner.finish().setup().tiling, *least);
+    let (least, seconds) = times.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("candidates");
+    let (usual, usually) = &times[0];
+    let best = if Tuner::BETTER * usually <= *seconds { usual } else { least };
+    assert_eq!(tuner.finish().setup().tiling, *best);
 
     let other = Setup { tiling: Tiling::of(Style::Direct)[1], ..setup };
     let line = set_up(&gpu, &architecture, &weights, other).tuning();

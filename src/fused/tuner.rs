@@ -56,7 +56,7 @@ impl Tuner {
     const MOST: usize = 256;
     /// Of the time with the tiles that a style has anyway, what others may take to be preferred: clocks
     /// of browsers are coarse, and chance shall not decide.
-    const BETTER: f64 = 0.95;
+    pub const BETTER: f64 = 0.95;
 
     /// Begins to measure with so many pictures at a time.
     pub fn new(network: &Network, batch: usize) -> Self {

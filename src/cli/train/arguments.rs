@@ -14,6 +14,7 @@ use crate::loss::Weighting;
 use crate::model_file::Card;
 use crate::net::{Picture, Preconditioning};
 use crate::noise::Ladder;
+use crate::sample::Settings;
 use crate::train::{Augmentation, Fingerprint, Options, Precision, stable_from};
 
 /// Train a score-based generative model on pictures.
@@ -207,7 +208,8 @@ fn stable_targets(text: &str) -> Result<StableTargets, String> {
 pub enum Sigmas {
     /// By --sigma-max and --sigma-min.
     Given,
-    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains.
+    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains; for the U-Net only how
+    /// large they are, for it is not trained on levels.
     Auto,
 }
 
@@ -392,7 +394,14 @@ impl NoiseArgs {
                 let levels = self.levels.map_or_else(usual, Ok)?;
                 Ok(Ladder { sigma_max, sigma_min: self.sigma_min, levels })
             }
-            Sigmas::Auto => plan::ladder(&data.train, self.sigma_min),
+            Sigmas::Auto => {
+                let ladder = plan::ladder(&data.train, self.sigma_min)?;
+                Ok(match net {
+                    // It is not trained on levels, and the samplers that suit it need fewer.
+                    Net::Unet => Ladder { levels: Settings::LEVELS, ..ladder },
+                    Net::Ncsn | Net::Ncsnv2 => ladder,
+                })
+            }
         }
     }
 }
