@@ -47,6 +47,11 @@ pub fn main() -> anyhow::Result<()> {
         options.steps,
         options.batch
     );
+    if arguments.run.device == "cpu" {
+        println!(
+            "(for a GPU: build with --features cuda, vulkan or metal, and say which with --device)"
+        );
+    }
     if let Some(sigma) = options.stable_targets {
         println!("stable targets from σ = {sigma:.2} up");
     }

@@ -22,9 +22,9 @@ enum Weights {
     /// Drawn at random.
     Drawn,
     /// A model's.
-    Model(ModelFile),
+    Model(Box<ModelFile>),
     /// A model's, which learns what it does when it is guided away from a worse one.
-    Guided { better: ModelFile, worse: ModelFile, strength: Strength },
+    Guided { better: Box<ModelFile>, worse: Box<ModelFile>, strength: Strength },
     /// Those of an interrupted run.
     Checkpoint(Box<Checkpoint>),
 }
@@ -58,9 +58,10 @@ impl Start {
         let weights = match run.from.as_deref().map(open).transpose()? {
             None => Weights::Drawn,
             Some(better) => match &run.autoguide {
-                None => Weights::Model(better),
+                None => Weights::Model(Box::new(better)),
                 Some(worse) => {
                     let worse = autoguide::worse(worse, better.card.architecture.picture())?;
+                    let [better, worse] = [better, worse].map(Box::new);
                     Weights::Guided { better, worse, strength: run.strength.strength()? }
                 }
             },
@@ -91,7 +92,8 @@ impl Start {
         Ok(match weights {
             Weights::Drawn => new(None)?,
             Weights::Model(model) => new(Some(&model.card))?.from_weights(model.weights)?,
-            Weights::Guided { better, worse: ModelFile { card, weights }, strength } => {
+            Weights::Guided { better, worse, strength } => {
+                let ModelFile { card, weights } = *worse;
                 let name = in_words(&card);
                 let by = Autoguidance { worse: card.architecture, name, strength };
                 new(Some(&better.card))?.from_weights(better.weights)?.autoguided(by, weights)?
