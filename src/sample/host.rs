@@ -27,63 +27,48 @@ pub fn run_steered(
     seed: u64,
     chains: usize,
 ) -> Vec<f32> {
+    let chains = 0..chains as u32;
+    chains.flat_map(|chain| walk(program, steering, density, seed, chain)).collect()
+}
+
+/// One chain, from its start to its end.
+fn walk(
+    program: &Program,
+    steering: &Steering,
+    density: &impl Score,
+    seed: u64,
+    chain: u32,
+) -> Vec<f32> {
     let dimension = density.dimension();
-    let mut x = vec![0.0; chains * dimension];
-    let [mut score, mut before] = [x.clone(), x.clone()];
-    // The noise that each chain drew last.
-    let mut z = x.clone();
-    for (chain, (x, z)) in
-        (0..).zip(x.chunks_exact_mut(dimension).zip(z.chunks_exact_mut(dimension)))
-    {
-        steering.fill_start(program.start, seed, chain, x);
-        steering.fill_normal(seed, chain, Program::START, z);
+    let [mut x, mut score, mut before, mut z] = [(); 4].map(|()| vec![0.0; dimension]);
+    let observe = |x: &mut [f32], sigma, z: &[f32]| {
         if let Some(observation) = &steering.observation {
-            observation.impose(x, program.sigma_at(0), z);
+            observation.impose(x, sigma, z);
         }
-    }
+    };
+    steering.fill_start(program.start, seed, chain, &mut x);
+    steering.fill_normal(seed, chain, Program::START, &mut z);
+    observe(&mut x, program.sigma_at(0), &z);
     for (index, step) in program.steps.iter().enumerate() {
         density.score(&x, step.sigma, &mut score);
-        let chains = x.chunks_exact_mut(dimension).zip(z.chunks_exact_mut(dimension));
-        let scores = score.chunks_exact(dimension).zip(before.chunks_exact(dimension));
-        for (chain, ((x, z), (s, before))) in (0..).zip(chains.zip(scores)) {
-            let (drift, previous, noise) = match step.update {
-                Update::Affine { drift, previous, noise } => (drift, previous, noise),
-                Update::Corrector { snr } => {
-                    let norm2 = s.iter().map(|s| s * s).sum();
-                    let size = corrector_size(snr, step.sigma, dimension, norm2);
-                    (size, 0.0, (2.0 * size).sqrt())
-                }
-            };
-            for ((x, s), before) in x.iter_mut().zip(s).zip(before) {
-                *x += drift * s + previous * before;
+        let (drift, previous, noise) = match step.update {
+            Update::Affine { drift, previous, noise } => (drift, previous, noise),
+            Update::Corrector { snr } => {
+                let norm2 = score.iter().map(|s| s * s).sum();
+                let size = corrector_size(snr, step.sigma, dimension, norm2);
+                (size, 0.0, (2.0 * size).sqrt())
             }
-            if step.update.is_noisy() {
-                steering.fill_normal(seed, chain, index as u32, z);
-                crate::noise::perturb(x, noise, z);
-            }
-            if let Some(observation) = &steering.observation {
-                observation.impose(x, program.sigma_at(index + 1), z);
-            }
+        };
+        for ((x, s), before) in x.iter_mut().zip(&score).zip(&before) {
+            *x += drift * s + previous * before;
         }
+        if step.update.is_noisy() {
+            steering.fill_normal(seed, chain, index as u32, &mut z);
+            crate::noise::perturb(&mut x, noise, &z);
+        }
+        // With the noise that was drawn last, in this step or before.
+        observe(&mut x, program.sigma_at(index + 1), &z);
         std::mem::swap(&mut score, &mut before);
     }
     x
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::noise::Ladder;
-    use crate::sample::langevin;
-    use crate::toy::GaussianMixture;
-
-    #[test]
-    fn a_chain_does_not_depend_on_the_others() {
-        let sigmas = Ladder { sigma_max: 5.0, sigma_min: 0.5, levels: 4 }.sigmas();
-        let program = langevin::annealed(&sigmas, 3, 0.02);
-        let toy = GaussianMixture::two_modes();
-        let (few, many) = (run(&program, &toy, 6, 3), run(&program, &toy, 6, 10));
-        assert_eq!(few, many[..few.len()]);
-        assert_ne!(few, run(&program, &toy, 7, 3));
-    }
 }
