@@ -24,8 +24,6 @@ pub struct Likelihood {
     #[arg(long)]
     model: PathBuf,
     /// What is held out of these is measured.
-    #[command(flatten)]
-    pictures: PictureArgs,
     /// How many pictures.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
@@ -45,6 +43,9 @@ pub struct Likelihood {
     /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
     #[arg(long, default_value = "cpu")]
     device: String,
+    // Last, for the headings hold for all that follows.
+    #[command(flatten, next_help_heading = "Pictures")]
+    pictures: PictureArgs,
 }
 
 pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ pub struct PictureArgs {
     /// (MNIST and its relatives) or of CIFAR-10 batches; one IDX file or .npy array; or, where there
     /// is no such path, one of mnist, fashion-mnist and cifar10, which is then downloaded into the
     /// user's cache (from the server that NCSN_MIRROR names, if it is set).
-    #[arg(long)]
+    #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
     /// Crop to the centre and resize to this many pixels a side, or WIDTHxHEIGHT. Default: the size
     /// that most pictures have.

@@ -15,8 +15,6 @@ use crate::noise::{Ladder, rules};
 /// Measure pictures, and choose the noise levels for them by NCSNv2's rules.
 #[derive(clap::Args)]
 pub struct Plan {
-    #[command(flatten)]
-    pictures: PictureArgs,
     /// σ_L, the smallest noise level: too little to be seen.
     #[arg(long, default_value_t = 0.01)]
     sigma_min: f32,
@@ -32,6 +30,9 @@ pub struct Plan {
     /// Print JSON for other programs.
     #[arg(long)]
     json: bool,
+    // Last, for the headings hold for all that follows.
+    #[command(flatten, next_help_heading = "Pictures")]
+    pictures: PictureArgs,
 }
 
 /// Everything that `plan` finds out.

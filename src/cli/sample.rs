@@ -25,8 +25,6 @@ pub struct Sample {
     /// Where to: .png for a grid, .npy for an array of uint8 N×H×W(×C).
     #[arg(long, default_value = "grid.png")]
     out: PathBuf,
-    #[command(flatten)]
-    settings: SettingArgs,
     /// How many pictures to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
@@ -36,9 +34,12 @@ pub struct Sample {
     /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
     #[arg(long)]
     device: Option<String>,
-    #[command(flatten)]
+    // Last, for the headings hold for all that follows.
+    #[command(flatten, next_help_heading = "Sampler")]
+    settings: SettingArgs,
+    #[command(flatten, next_help_heading = "Guidance")]
     autoguide: AutoguideArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Steering")]
     steer: Steer,
 }
 

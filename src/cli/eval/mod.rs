@@ -43,8 +43,6 @@ pub struct Eval {
     /// The model, a .safetensors file that `train` wrote.
     #[arg(long)]
     model: PathBuf,
-    #[command(flatten)]
-    pictures: PictureArgs,
     /// How many samples, at most as many as there are training pictures [default: 10000, or as many as
     /// these].
     #[arg(short, long)]
@@ -53,10 +51,6 @@ pub struct Eval {
     /// numbers JavaScript reads.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 53))]
     seed: u64,
-    #[command(flatten)]
-    settings: SettingArgs,
-    #[command(flatten)]
-    autoguide: AutoguideArgs,
     /// Try every sampler at several numbers of evaluations instead, and write the settings that did
     /// best, and those that did nearly as well with the fewest, into the model's card.
     #[arg(long, conflicts_with = "SettingArgs")]
@@ -82,6 +76,13 @@ pub struct Eval {
     /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
     #[arg(long)]
     device: Option<String>,
+    // Last, for the headings hold for all that follows.
+    #[command(flatten, next_help_heading = "Pictures")]
+    pictures: PictureArgs,
+    #[command(flatten, next_help_heading = "Sampler")]
+    settings: SettingArgs,
+    #[command(flatten, next_help_heading = "Guidance")]
+    autoguide: AutoguideArgs,
 }
 
 /// What is written as `report.json`.

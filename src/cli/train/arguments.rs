@@ -24,17 +24,17 @@ use crate::train::{Augmentation, Fingerprint, Options, Precision, stable_from};
 #[derive(Parser)]
 #[command(name = "train", version)]
 pub struct Arguments {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Pictures")]
     pub pictures: PictureArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Pictures")]
     pub augmentation: AugmentationArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Run")]
     pub run: RunArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Optimisation")]
     pub optimisation: OptimisationArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Noise")]
     pub noise: NoiseArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Network")]
     pub network: NetworkArgs,
 }
 
@@ -53,7 +53,7 @@ pub struct AugmentationArgs {
 #[derive(clap::Args)]
 pub struct RunArgs {
     /// The model to write, a .safetensors file; what else belongs to the run has the same name.
-    #[arg(long, default_value = "model.safetensors")]
+    #[arg(long, value_name = "MODEL", default_value = "model.safetensors")]
     pub out: PathBuf,
     /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch; or several of them, separated by
     /// commas, which share every batch.
@@ -89,11 +89,11 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub save_every: u64,
     /// Steps between looks at the model: held-out losses, a grid of samples, the model itself. The first
     /// look is after a tenth of them; 0 is only at the end.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, value_name = "STEPS", default_value_t = 1000)]
     pub sample_every: u64,
     /// Threads to compute with on the CPU [default: one for each core]; with libtorch set OMP_NUM_THREADS,
     /// too.
@@ -158,7 +158,8 @@ pub struct NoiseArgs {
     /// are recommended [default: 100; 10 for ncsn, by NCSNv2's technique 2 for ncsnv2].
     #[arg(long)]
     pub levels: Option<usize>,
-    /// The largest noise level [default: 20; 1 for ncsn].
+    /// The largest noise level [default: the largest distance between two pictures for the U-Net; 20
+    /// with --sigmas given and for ncsnv2; 1 for ncsn].
     #[arg(long)]
     pub sigma_max: Option<f32>,
     /// The smallest noise level.
