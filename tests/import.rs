@@ -144,6 +144,8 @@ fn an_imported_model_is_a_model_like_any_other() {
 
     succeed(&mut ncsn(&["sample", "--model", "m.safetensors", "-n", "2", "--steps-each", "2"]));
     let half = std::fs::metadata(folder.path().join("m.safetensors")).expect("there").len();
+    assert!(fail(&mut ncsn(&import)).contains("--overwrite"));
+    let import = [&import[..], &["--overwrite"]].concat();
     succeed(&mut ncsn(&import));
     assert!(std::fs::metadata(folder.path().join("m.safetensors")).expect("there").len() < half);
 
