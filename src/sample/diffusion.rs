@@ -14,13 +14,13 @@ pub fn reverse_diffusion(sigmas: &[f32]) -> Program {
 /// (algorithm 4, [`Update::Corrector`]) correct what it got wrong. The last step, which takes off
 /// the noise that is left, is not corrected.
 pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> Program {
-    downwards(sigmas, |sigma, next| {
+    downwards(sigmas, &|sigma, next| {
         let removed = sigma * sigma - next * next;
-        let noise = if next > 0.0 { removed.sqrt() } else { 0.0 };
-        let predict = (sigma, Update::affine(removed, noise));
-        let corrections = if next > 0.0 { corrections } else { 0 };
-        let correct = std::iter::repeat_n((next, Update::Corrector { snr }), corrections);
-        std::iter::once(predict).chain(correct)
+        let (noise, corrections) =
+            if next > 0.0 { (removed.sqrt(), corrections) } else { (0.0, 0) };
+        let mut steps = vec![(sigma, Update::affine(removed, noise))];
+        steps.resize(1 + corrections, (next, Update::Corrector { snr }));
+        steps
     })
 }
 
@@ -28,32 +28,30 @@ pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> Prog
 /// noise, so that a chain has σᵢ₊₁² left and no more (Song et al. 2021, appendix F):
 /// `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ₊₁² (σᵢ² − σᵢ₊₁²)/σᵢ²) z`.
 pub fn ancestral(sigmas: &[f32]) -> Program {
-    downwards(sigmas, |sigma, next| {
+    downwards(sigmas, &|sigma, next| {
         let removed = sigma * sigma - next * next;
-        [(sigma, Update::affine(removed, next * removed.sqrt() / sigma))]
+        vec![(sigma, Update::affine(removed, next * removed.sqrt() / sigma))]
     })
 }
 
 /// Euler's method on the probability-flow ODE `dx/dσ = −σ s(x, σ)` (Song et al. 2021, equation 13;
 /// for this process the same as DDIM): `x ← x + σᵢ (σᵢ − σᵢ₊₁) s(x, σᵢ)`. No noise but the start's.
 pub fn probability_flow(sigmas: &[f32]) -> Program {
-    downwards(sigmas, |sigma, next| [(sigma, Update::affine(sigma * (sigma - next), 0.0))])
+    downwards(sigmas, &|sigma, next| vec![(sigma, Update::affine(sigma * (sigma - next), 0.0))])
 }
 
 /// From `N(½, σ₁²)` at σ₁ down to 0; `steps` maps (σᵢ, σᵢ₊₁) to what leads from one to the other,
 /// each with the σ at which it asks for the score.
-fn downwards<S>(sigmas: &[f32], steps: impl Fn(f32, f32) -> S) -> Program
-where
-    S: IntoIterator<Item = (f32, Update)>,
-{
+fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> Program {
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
-    let nexts = sigmas.iter().skip(1).copied().chain([0.0]);
-    let steps = sigmas.iter().zip(nexts).enumerate().flat_map(|(level, (&sigma, next))| {
-        let step = move |(asked, update)| {
+    let mut program = Program { start, steps: Vec::new() };
+    for (level, &sigma) in sigmas.iter().enumerate() {
+        let next = sigmas.get(level + 1).copied().unwrap_or(0.0);
+        for (asked, update) in steps(sigma, next) {
             // What corrects the next level asks there.
-            Step { sigma: asked, update, level: level + usize::from(asked < sigma) }
-        };
-        steps(sigma, next).into_iter().map(step)
-    });
-    Program { start, steps: steps.collect() }
+            let level = level + usize::from(asked < sigma);
+            program.steps.push(Step { sigma: asked, update, level });
+        }
+    }
+    program
 }
