@@ -32,7 +32,7 @@ struct Cli {
 enum Task {
     /// Build the page and serve it on http://127.0.0.1:8080, rebuilding when a file changes
     Serve {
-        /// Put this model, which `train` wrote, among those that the page can load
+        /// Try the page with this model, which `train` wrote
         #[arg(long)]
         model: Option<PathBuf>,
         /// Further arguments for `trunk serve`, such as `--port 9000` or `--open`

@@ -2,31 +2,50 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 
-/// Where models are, in the checkout and in the built page.
+/// Where the page's models are, in the checkout and in the built page.
 const FOLDER: &str = "www/models";
+/// Where those are that it is only to be tried with; git ignores them.
+const TRIED: &str = "www/tried";
 /// Between these `index.html` links to them; what it links to first, it loads first.
 const BEGIN: &str = r#"<nav class="models" id="models" aria-label="Models">"#;
 const END: &str = "</nav>";
 
-/// Copies a model to where the page can load it, and returns its address below the page's.
-pub fn add(root: &Path, model: &Path) -> Result<String> {
-    let name = model.file_name().with_context(|| format!("{} is no file", model.display()))?;
-    let name = name.to_str().filter(|name| name.ends_with(".safetensors")).with_context(|| {
+/// Puts a model where the page can load it from, and returns its address below the page's.
+pub fn try_with(root: &Path, model: &Path) -> Result<String> {
+    copy(root, TRIED, model)
+}
+
+/// Takes from a built page what was only to be tried.
+pub fn forget_tried(dist: &Path) -> Result<()> {
+    remove(&dist.join(TRIED))
+}
+
+fn copy(root: &Path, folder: &str, model: &Path) -> Result<String> {
+    let name = model.file_name().and_then(|name| name.to_str());
+    let name = name.filter(|name| name.ends_with(".safetensors")).with_context(|| {
         format!("{}: the name of a model is UTF-8 and ends in .safetensors", model.display())
     })?;
-    let (folder, place) = (root.join(FOLDER), root.join(FOLDER).join(name));
-    let is_there = place.canonicalize().is_ok_and(|place| model.canonicalize().ok() == Some(place));
-    if !is_there {
-        fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        fs::copy(model, &place)
-            .with_context(|| format!("cannot copy {} to {}", model.display(), place.display()))?;
+    let to = root.join(folder);
+    fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
+    let to = to.join(name);
+    fs::copy(model, &to)
+        .with_context(|| format!("cannot copy {} to {}", model.display(), to.display()))?;
+    Ok(format!("{folder}/{name}"))
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
     }
-    Ok(format!("{FOLDER}/{name}"))
 }
 
 /// Makes a built page one of these models instead of ours.
@@ -34,9 +53,9 @@ pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
     let index = dist.join("index.html");
     let page =
         fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
-    let folder = dist.join(FOLDER);
-    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    let links = models.iter().map(|model| Ok(link(&add(dist, model)?))).collect::<Result<_>>()?;
+    remove(&dist.join(FOLDER))?;
+    let link = |model: &PathBuf| Ok(link(&copy(dist, FOLDER, model)?));
+    let links = models.iter().map(link).collect::<Result<_>>()?;
     let page = linking(&page, links).context("index.html has no list of models")?;
     fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
 }

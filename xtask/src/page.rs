@@ -17,7 +17,7 @@ use crate::{
 pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Result<()> {
     tools::install(workspace)?;
     if let Some(model) = model {
-        let address = models::add(&workspace.root, &absolute(model)?)?;
+        let address = models::try_with(&workspace.root, &absolute(model)?)?;
         println!("the model is at the page's address with ?model={address}");
     }
     step("serve the page", trunk(workspace, "serve")?.args(args))
@@ -30,10 +30,12 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Resu
     let models: Vec<PathBuf> = models.iter().map(|model| absolute(model)).collect::<Result<_>>()?;
     engines::build(workspace, &[])?;
     step("build the page into dist/", trunk(workspace, "build")?.args(args))?;
+    let dist = workspace.root.join(dist(args));
+    models::forget_tried(&dist)?;
     if !models.is_empty() {
-        models::replace(&workspace.root.join(dist(args)), &models)?;
+        models::replace(&dist, &models)?;
     }
-    step("make it smaller", shrink(workspace)?.arg(dist(args)))
+    step("make it smaller", shrink(workspace)?.arg(dist))
 }
 
 /// A path that the user gave, wherever the commands run; there must be a file.
