@@ -23,8 +23,7 @@ pub struct Likelihood {
     /// The model, a .safetensors file that `train` wrote.
     #[arg(long)]
     model: PathBuf,
-    /// What is held out of these is measured.
-    /// How many pictures.
+    /// How many of the pictures that are held out are measured.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
     /// Noise levels of Heun's method, with two evaluations between neighbours. Too few show too
