@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Where the page's models are, in the checkout and in the built page.
 const FOLDER: &str = "www/models";
@@ -16,9 +17,9 @@ const TRIED: &str = "www/tried";
 const BEGIN: &str = r#"<nav class="models" id="models" aria-label="Models">"#;
 const END: &str = "</nav>";
 
-/// Puts a model where the page can load it from, and returns its address below the page's.
+/// Puts a model where the page can load it from, and returns the query that has the page load it.
 pub fn try_with(root: &Path, model: &Path) -> Result<String> {
-    copy(root, TRIED, model)
+    Ok(query(&copy(root, TRIED, model)?))
 }
 
 /// Takes from a built page what was only to be tried.
@@ -64,19 +65,15 @@ pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
 fn link(address: &str) -> String {
     let name = address.rsplit('/').next().unwrap_or(address);
     let name = name.trim_end_matches(".safetensors");
-    let escaped =
-        |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-    let query: String = address.chars().map(encoded).collect();
-    format!(r#"<a href="./?model={}">{}</a>"#, escaped(&query), escaped(name))
+    let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+    format!(r#"<a href="./{}">{name}</a>"#, query(address))
 }
 
-/// A character in the value of a query.
-fn encoded(character: char) -> String {
-    if character.is_alphanumeric() || "/._-~".contains(character) {
-        return character.into();
-    }
-    let bytes = character.to_string().into_bytes();
-    bytes.iter().map(|byte| format!("%{byte:02X}")).collect()
+/// What follows the page's address where it is to load the model at an address.
+fn query(address: &str) -> String {
+    const ENCODED: AsciiSet =
+        NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-').remove(b'~');
+    format!("?model={}", utf8_percent_encode(address, &ENCODED))
 }
 
 /// The page with these links instead of those that it has.

@@ -17,8 +17,8 @@ use crate::{
 pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Result<()> {
     tools::install(workspace)?;
     if let Some(model) = model {
-        let address = models::try_with(&workspace.root, &absolute(model)?)?;
-        println!("the model is at the page's address with ?model={address}");
+        let query = models::try_with(&workspace.root, &absolute(model)?)?;
+        println!("the model is at the page's address with {query}");
     }
     step("serve the page", trunk(workspace, "serve")?.args(args))
 }
