@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Classifier;
-use crate::data::{Pictures, values};
+use crate::data::{Pictures, value};
 use crate::net::Picture;
 use crate::random::Key;
 
@@ -27,7 +27,7 @@ pub fn accuracy(
     for (batch, labels) in labels.chunks(BATCH).enumerate() {
         let mut x = Vec::with_capacity(labels.len() * dimension);
         for index in batch * BATCH..batch * BATCH + labels.len() {
-            let pixels = values(pictures.picture(index));
+            let pixels = pictures.picture(index).iter().map(|&byte| value(byte));
             let key = noise.map(|key| Key { stream: key.stream + index as u32, ..key });
             x.extend((0..).zip(pixels).map(|(at, x)| match key {
                 Some(key) => x + sigma * key.normal(at),

@@ -9,7 +9,6 @@ use crate::import::{Facts, pytorch, refinenet};
 use crate::model_file::{Card, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
 use crate::sample::Settings;
-use crate::train::write_atomically;
 
 /// Make a model from a PyTorch checkpoint of the published NCSN or NCSNv2.
 ///
@@ -110,8 +109,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
     );
     let model = ModelFile { card, weights };
     let bytes = if arguments.f32 { model.write_f32()? } else { model.write()? };
-    write_atomically(&arguments.out, &bytes)
-        .with_context(|| format!("cannot write {}", arguments.out.display()))?;
+    out::write(&arguments.out, &bytes)?;
     println!("model in {}", arguments.out.display());
     Ok(())
 }

@@ -28,3 +28,11 @@ pub fn ensure_model(out: &Path, replace: bool) -> anyhow::Result<()> {
     write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
     std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
 }
+
+/// Writes a file, which stays as it was where that fails.
+///
+/// # Errors
+/// Names the file.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_atomically(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -27,7 +27,7 @@ mod pictures;
 mod reading;
 
 pub use order::Order;
-pub use pictures::{Pictures, some_of, values};
+pub use pictures::{Pictures, some_of, value, values};
 pub use reading::{Found, Reading, Size};
 
 use std::path::{Path, PathBuf};

@@ -14,9 +14,14 @@ pub struct Pictures {
     pub labels: Option<Vec<u8>>,
 }
 
+/// A byte as a value in \[0, 1\].
+pub fn value(byte: u8) -> f32 {
+    f32::from(byte) / 255.0
+}
+
 /// Bytes as values in \[0, 1\].
 pub fn values(bytes: &[u8]) -> Vec<f32> {
-    bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()
+    bytes.iter().map(|&byte| value(byte)).collect()
 }
 
 /// `count` of the indices `0..len`, or all, at random but always the same.
@@ -94,10 +99,10 @@ impl Pictures {
     /// The same pictures in the order of [`some_of`]. Whoever measures only the first so many of what
     /// is held out then has some of every kind, though they came sorted.
     pub(super) fn mixed(self) -> Self {
-        let order: Vec<usize> = some_of(self.len(), self.len()).collect();
-        let bytes = order.iter().flat_map(|&index| self.picture(index)).copied().collect();
+        let count = self.len();
+        let bytes = self.some(count);
         let labels = self.labels.as_ref();
-        let labels = labels.map(|labels| order.iter().map(|&index| labels[index]).collect());
+        let labels = labels.map(|labels| some_of(count, count).map(|i| labels[i]).collect());
         Self { shape: self.shape, bytes, labels }
     }
 

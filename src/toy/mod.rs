@@ -47,9 +47,14 @@ impl GaussianMixture {
         Self::new(vec![mode(0.2, -5.0), mode(0.8, 5.0)])
     }
 
+    /// The weight of all components together.
+    fn weight(&self) -> f32 {
+        self.components.iter().map(|c| c.weight).sum()
+    }
+
     /// The mean of the whole mixture, d coordinates.
     pub fn mean(&self) -> Vec<f32> {
-        let total: f32 = self.components.iter().map(|c| c.weight).sum();
+        let total = self.weight();
         let coordinate =
             |i: usize| self.components.iter().map(|c| c.weight * c.mean[i]).sum::<f32>() / total;
         (0..self.dimension).map(coordinate).collect()
@@ -57,7 +62,7 @@ impl GaussianMixture {
 
     /// `n` points of the density itself, one after the other; those of a key are always the same.
     pub fn draw(&self, n: usize, key: Key) -> Vec<f32> {
-        let total: f32 = self.components.iter().map(|c| c.weight).sum();
+        let total = self.weight();
         let d = self.dimension as u32;
         let mut points = Vec::with_capacity(n * self.dimension);
         for first in (0..n as u32).map(|point| point * (d + 1)) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Pictures;
+use crate::data::{Pictures, value};
 use crate::random::Key;
 
 /// Which changes a training picture is put through.
@@ -53,7 +53,7 @@ impl Augmentation {
     fn value(self, byte: u8, place: impl FnOnce() -> f32) -> f32 {
         match self.dequantize {
             true => (f32::from(byte) + place()) / 256.0,
-            false => f32::from(byte) / 255.0,
+            false => value(byte),
         }
     }
 }

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::shards::Shards;
 use super::{OptionsError, TrainError, average, options, schedule};
 use crate::classifier::{Classifier, ClassifierDescription};
-use crate::data::{self, Order, Pictures};
+use crate::data::{Order, Pictures, value};
 use crate::random::Key;
 
 /// How a classifier is trained.
@@ -147,8 +147,7 @@ impl Batch {
                 for y in 0..shape.height {
                     let row = inside(y, down, shape.height) * shape.width;
                     let pixel = |x| channel[row + inside(x, right, shape.width)];
-                    let pixels: Vec<u8> = (0..shape.width).map(pixel).collect();
-                    values.extend(data::values(&pixels));
+                    values.extend((0..shape.width).map(|x| value(pixel(x))));
                 }
             }
             if options.is_noisy() {

@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::classifier::ClassifierFile;
 use crate::cli::classifiers::{self, Labelled};
+use crate::cli::out;
 use crate::data::{DataSet, Pictures, named};
 use crate::eval::Task;
-use crate::train::{ClassifierOptions, write_atomically};
+use crate::train::ClassifierOptions;
 
 /// How it is trained. A change of this is a change of every number: count [`RECIPE`] up.
 fn options(pictures: usize) -> ClassifierOptions {
@@ -62,8 +63,7 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
         held_out: &held_out,
     };
     let file = classifiers::train(labelled, &options(train.len()), device)?;
-    write_atomically(&path, &file.write()?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    out::write(&path, &file.write()?)?;
     Ok((file, task))
 }
 

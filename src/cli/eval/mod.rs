@@ -19,12 +19,11 @@ use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
 use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
-use super::{device, grid, ncsn};
+use super::{device, grid, ncsn, out};
 use crate::data::{DataSet, values};
 use crate::eval::{Eye, FEWEST, Measured, Mmd, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
 use crate::sample::{Program, Sampler, Settings, Steering};
-use crate::train::write_atomically;
 
 /// How many samples, where there are as many training pictures and nobody chooses.
 const SAMPLES: usize = 10_000;
@@ -311,8 +310,7 @@ impl Session<'_> {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let path = self.out.join(name);
-        write_atomically(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+        out::write(&self.out.join(name), bytes)
     }
 
     /// Writes the card, and says where everything is.
@@ -321,8 +319,7 @@ impl Session<'_> {
         if !(self.arguments.keep_card || self.arguments.autoguide.is_guided()) {
             let bytes = fs::read(self.path)?;
             let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
-            write_atomically(self.path, &bytes)
-                .with_context(|| format!("cannot write {}", self.path.display()))?;
+            out::write(self.path, &bytes)?;
             println!("in the card of {}", self.path.display());
         }
         println!("in {}", self.out.display());

@@ -1,16 +1,14 @@
 //! `train --classifier`: what `ncsn sample --class` is guided by.
 
-use std::path::Path;
-
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use super::arguments::Arguments;
-use crate::classifier::{ClassifierFile, accuracy};
+use crate::classifier::accuracy;
 use crate::cli::classifiers::{self, Labelled};
 use crate::cli::{device, out, pictures};
 use crate::noise::Ladder;
 use crate::random::Key;
-use crate::train::{ClassifierOptions, write_atomically};
+use crate::train::ClassifierOptions;
 
 /// Trains a noise-conditional classifier of the data's classes, and writes it.
 ///
@@ -52,12 +50,7 @@ pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
         let share = accuracy(&classifier, &data.held_out, sigma, noise, &device);
         println!("  σ = {sigma:<8.3} {:.1} %", 100.0 * share);
     }
-    write(&run.out, &file)?;
+    out::write(&run.out, &file.write()?)?;
     println!("classifier in {}", run.out.display());
     Ok(())
-}
-
-fn write(path: &Path, file: &ClassifierFile) -> anyhow::Result<()> {
-    write_atomically(path, &file.write()?)
-        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -9,11 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
 use super::log::{Log, Row};
+use crate::cli::out;
 use crate::data::DataSet;
 use crate::model_file::{Autoguided, Card, ModelFile, Training};
 use crate::noise::Ladder;
 use crate::sample::Settings;
-use crate::train::{Checkpoints, Options, TrainError, Trainer, write_atomically};
+use crate::train::{Checkpoints, Options, TrainError, Trainer};
 
 /// A run under way.
 pub struct Run {
@@ -149,8 +150,7 @@ impl Run {
         self.log.held_out(step, &held_out)?;
         self.log.samples(step, &self.trainer, self.recommended(), stop)?;
         let model = self.model(held_out.clone());
-        write_atomically(&self.arguments.out, &model.write()?)
-            .with_context(|| format!("cannot write {}", self.arguments.out.display()))?;
+        out::write(&self.arguments.out, &model.write()?)?;
         self.looked = Some((step, held_out.clone()));
         Ok(held_out)
     }

@@ -1,6 +1,6 @@
 //! How a run begins: all that can be known of that, and refused, before pictures are read.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
 use super::arguments::{Arguments, RunArgs, in_words};
@@ -29,6 +29,24 @@ enum Weights {
     Checkpoint(Box<Checkpoint>),
 }
 
+impl Weights {
+    fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+        if run.resume {
+            let found =
+                checkpoints.load().context("cannot resume; without --resume a new run starts")?;
+            if let Some(warning) = found.warning {
+                eprintln!("warning: {warning}");
+            }
+            return Ok(Self::Checkpoint(Box::new(found.checkpoint)));
+        }
+        let Some(better) = &run.from else { return Ok(Self::Drawn) };
+        let better = Box::new(open(better)?);
+        let Some(worse) = &run.autoguide else { return Ok(Self::Model(better)) };
+        let worse = Box::new(autoguide::worse(worse, better.card.architecture.picture())?);
+        Ok(Self::Guided { better, worse, strength: run.strength.strength()? })
+    }
+}
+
 impl Start {
     /// What the flags say.
     ///
@@ -36,36 +54,16 @@ impl Start {
     /// Where there is no such device, model or checkpoint, or the run would replace another's files.
     pub fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
         let devices = device::parse_list(&run.device)?;
-        if run.resume {
-            let found =
-                checkpoints.load().context("cannot resume; without --resume a new run starts")?;
-            if let Some(warning) = found.warning {
-                eprintln!("warning: {warning}");
-            }
-            out::ensure_model(&run.out, true)?;
-            let weights = Weights::Checkpoint(Box::new(found.checkpoint));
-            return Ok(Self { devices, weights });
-        }
+        let weights = Weights::new(run, checkpoints)?;
         if !run.dry_run {
-            if checkpoints.any() && !run.overwrite {
-                let path = checkpoints.newest().display();
-                bail!(
-                    "{path} is there: go on from it with --resume, or replace it with --overwrite"
-                );
-            }
-            out::ensure_model(&run.out, run.overwrite)?;
+            let replaces = run.resume || run.overwrite;
+            ensure!(
+                replaces || !checkpoints.any(),
+                "{} is there: go on from it with --resume, or replace it with --overwrite",
+                checkpoints.newest().display()
+            );
+            out::ensure_model(&run.out, replaces)?;
         }
-        let weights = match run.from.as_deref().map(open).transpose()? {
-            None => Weights::Drawn,
-            Some(better) => match &run.autoguide {
-                None => Weights::Model(Box::new(better)),
-                Some(worse) => {
-                    let worse = autoguide::worse(worse, better.card.architecture.picture())?;
-                    let [better, worse] = [better, worse].map(Box::new);
-                    Weights::Guided { better, worse, strength: run.strength.strength()? }
-                }
-            },
-        };
         Ok(Self { devices, weights })
     }
 

@@ -83,7 +83,6 @@ impl Lowering<'_> {
         let group_across = largest_divisor(across, beside);
         let count = height * across;
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
-        let reach = |term: &Term| reach(term, pixels * group_across);
 
         let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
@@ -112,10 +111,11 @@ impl Lowering<'_> {
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
             let depth = (group_tiles - 1) * term.stride + (term.kernel - 1) * term.dilation + 1;
-            let area = depth * reach(term);
+            let spread = reach(term, pixels * group_across);
+            let area = depth * spread;
             let chunk = largest_divisor(self.shape(term.source).channels() / 4, memory / area);
             kernel.values.size(format!("DEPTH_{t}"), depth);
-            kernel.values.size(format!("SPREAD_{t}"), reach(term));
+            kernel.values.size(format!("SPREAD_{t}"), spread);
             kernel.values.size(format!("CHUNK_{t}"), chunk);
             stage = stage.max(chunk * area);
             let parts = self.sources(term);
