@@ -6,6 +6,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     thread,
@@ -156,6 +157,9 @@ fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     Ok(capabilities)
 }
 
+/// How often a driver is started that finds no port.
+const STARTS: usize = 5;
+
 /// A chromedriver process, which ends with this value.
 struct Driver {
     process: Child,
@@ -166,24 +170,32 @@ impl Driver {
     /// Starts `$CHROMEDRIVER`, or `chromedriver`, on a port that it finds free.
     fn start() -> Result<Self> {
         let program = env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-        let mut process = Command::new(&program)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let stdout = process.stdout.take().context("chromedriver has no output")?;
+        // It takes a port that is free for IPv4 and then asks for the same one for IPv6, where
+        // something else may have it; then it ends, and another start finds another port.
+        for _ in 0..STARTS {
+            if let Some(driver) = Self::start_once(&program)? {
+                return Ok(driver);
+            }
+        }
+        bail!("{} ended before it opened a port, {STARTS} times", program.display())
+    }
+
+    /// `None` if the driver ended before it had a port.
+    fn start_once(program: &OsStr) -> Result<Option<Self>> {
+        let process = Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn();
+        let process = process.with_context(|| format!("cannot start {}", program.display()))?;
+        let mut driver = Self { process, url: String::new() };
+        let stdout = driver.process.stdout.take().context("chromedriver has no output")?;
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         // "ChromeDriver was started successfully on port 34567."
         let port = lines.find_map(|line| {
             line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
         });
+        let Some(port) = port else { return Ok(None) };
         // Were nobody to read on, the driver would stop at a full pipe.
         thread::spawn(move || lines.for_each(drop));
-        let Some(port) = port else {
-            process.kill().ok();
-            bail!("{} ended before it opened a port", program.display());
-        };
-        Ok(Self { process, url: format!("http://127.0.0.1:{port}") })
+        driver.url = format!("http://127.0.0.1:{port}");
+        Ok(Some(driver))
     }
 }
 
