@@ -37,7 +37,7 @@ const FEATURES = { fused: [], reference: ["timestamp-query"], cpu: [] };
 export function describe(adapter) {
   const info = adapter.info ?? {};
   const words = [info.vendor, info.architecture].filter(Boolean).join(" ");
-  const name = info.description || info.device || words || "unnamed adapter";
+  const name = info.description || info.device || words || "an unnamed GPU";
   const all = `${name} ${words}`;
   const software = Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render/i.test(all);
   return { name: name === words || !words ? name : `${name} (${words})`, software };

@@ -44,6 +44,7 @@ export const noAdapter = (technical = "") => ({
     "Switch on “Use graphics acceleration when available” in the browser’s settings.",
     "Update the graphics driver, then restart the browser.",
     "As a last resort, chrome://flags/#enable-unsafe-webgpu uses an adapter that is on the blocklist.",
+    "In Firefox, about:support tells it under “Graphics”, and gfx.webgpu.ignore-blocklist in about:config is the last resort.",
   ],
   technical,
   retry: "Look again",

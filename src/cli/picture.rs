@@ -1,12 +1,10 @@
-//! Pictures that a user gives, as PNG files.
+//! Pictures that a user gives, as image files.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
-use png::Transformations;
+use anyhow::{Context, anyhow, ensure};
 
+use crate::data::{upright, value};
 use crate::net::Picture;
 
 /// A picture in \[0, 1\] with its opacity.
@@ -19,36 +17,23 @@ pub struct Given {
     pub opacity: Vec<f32>,
 }
 
-/// Reads a PNG file.
+/// Reads an image file: PNG, JPEG, GIF, WebP or BMP.
 ///
 /// # Errors
 /// Where there is none.
 pub fn read(path: &Path) -> anyhow::Result<Given> {
-    decode(path).with_context(|| format!("cannot read the picture {}", path.display()))
-}
+    let bytes = std::fs::read(path).map_err(anyhow::Error::from);
+    let image = bytes.and_then(|bytes| upright(&bytes).map_err(|problem| anyhow!(problem)));
+    let image = image.with_context(|| format!("cannot read the picture {}", path.display()))?;
+    let channels = if image.color().has_color() { 3 } else { 1 };
+    let image = image.into_rgba8();
+    let (width, height) = (image.width() as usize, image.height() as usize);
 
-fn decode(path: &Path) -> anyhow::Result<Given> {
-    let mut decoder = png::Decoder::new(BufReader::new(File::open(path)?));
-    decoder.set_transformations(Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info()?;
-    let size = reader.output_buffer_size().context("it is too large")?;
-    let mut bytes = vec![0; size];
-    let info = reader.next_frame(&mut bytes)?;
-    let (height, width) = (info.height as usize, info.width as usize);
-    let samples = info.color_type.samples();
-    let channels = if samples < 3 { 1 } else { 3 };
-    let value = |byte: u8| f32::from(byte) / 255.0;
-
-    let plane = height * width;
-    let (mut pixels, mut opacity) = (vec![0.0; channels * plane], vec![1.0; plane]);
-    for (at, pixel) in bytes[..info.buffer_size()].chunks_exact(samples).enumerate() {
-        if samples > channels {
-            opacity[at] = value(pixel[channels]);
-        }
-        for (channel, &byte) in pixel[..channels].iter().enumerate() {
-            pixels[channel * plane + at] = opacity[at] * value(byte);
-        }
-    }
+    let opacity: Vec<f32> = image.pixels().map(|pixel| value(pixel[3])).collect();
+    let plane = |channel: usize| {
+        image.pixels().zip(&opacity).map(move |(pixel, opacity)| opacity * value(pixel[channel]))
+    };
+    let pixels = (0..channels).flat_map(plane).collect();
     Ok(Given { shape: Picture { channels, height, width }, pixels, opacity })
 }
 
@@ -87,4 +72,34 @@ pub fn read_sized(path: &Path, shape: Picture) -> anyhow::Result<Given> {
         shape.height
     );
     Ok(given.channels(shape.channels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(name: &str) -> Given {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
+        read(&folder.join(name)).expect("a picture")
+    }
+
+    #[test]
+    fn pictures_have_their_channels_and_are_upright() {
+        let shape = |name| open(name).shape;
+        assert_eq!(shape("grey16.png"), Picture { channels: 1, height: 1, width: 2 });
+        assert_eq!(shape("palette.png"), Picture { channels: 3, height: 2, width: 3 });
+        assert_eq!(shape("sideways.jpg"), Picture { channels: 3, height: 16, width: 8 });
+        read(Path::new("Cargo.toml")).map(|_| ()).expect_err("no picture");
+    }
+
+    /// Red, green, blue; white, black, and nothing.
+    #[test]
+    fn transparent_pixels_are_known_as_such() {
+        for name in ["transparent.gif", "transparent.webp"] {
+            let Given { pixels, opacity, .. } = open(name);
+            assert_eq!(opacity, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0], "{name}");
+            assert_eq!(pixels[..6], [1.0, 0.0, 0.0, 1.0, 0.0, 0.0], "{name}");
+            assert_eq!(pixels[6..12], [0.0, 1.0, 0.0, 1.0, 0.0, 0.0], "{name}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::engine::Engine;
 use super::{classifiers, picture};
@@ -16,7 +16,7 @@ use crate::sample::{Observation, Steering};
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct Steer {
-    /// Complete a picture (PNG): what is transparent in it, or white in --mask, is made up; the
+    /// Complete a picture: what is transparent in it, or white in --mask, is made up; the
     /// rest is kept to the last bit.
     #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
     inpaint: Option<PathBuf>,
@@ -107,9 +107,7 @@ impl Steer {
             origin = Some(picture::read_sized(sketch, shape)?.pixels);
         }
         if let Some(ends) = &self.interpolate {
-            let Some((from, to)) = ends.split_once(':') else {
-                bail!("--interpolate takes two seeds, `3:8`, or two pictures, `a.png:b.png`");
-            };
+            let (from, to) = split(ends)?;
             let to = match (from.parse(), to.parse()) {
                 (Ok(from), Ok(to)) => {
                     seed = Some(from);
@@ -166,5 +164,30 @@ impl Steer {
             return Ok(Some(Observation::downsampled(shape, &small.pixels, factor)?));
         }
         Ok(None)
+    }
+}
+
+/// The two ends of a path, `FROM:TO`. Names of files may have colons in them (`C:\a.png`): then FROM is
+/// the shortest that is there.
+fn split(ends: &str) -> anyhow::Result<(&str, &str)> {
+    let splits = || ends.match_indices(':').map(|(at, _)| (&ends[..at], &ends[at + 1..]));
+    let found = splits().find(|(from, _)| Path::new(from).is_file()).or_else(|| splits().next());
+    found.context("--interpolate takes two seeds, `3:8`, or two pictures, `a.png:b.png`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_a_path_may_have_colons_in_their_names() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let from = folder.path().join("c:a.png");
+        std::fs::write(&from, "").expect("a file");
+        let from = from.to_str().expect("a name in Unicode");
+        let ends = format!("{from}:d:b.png");
+        assert_eq!(split(&ends).expect("two ends"), (from, "d:b.png"));
+        assert_eq!(split("3:8").expect("two ends"), ("3", "8"));
+        split("3").expect_err("one end");
     }
 }

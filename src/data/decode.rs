@@ -26,12 +26,7 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
 /// # Errors
 /// What is wrong with the file; also where it would need more memory than any camera's picture.
 pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, String> {
-    let text = |e: image::ImageError| e.to_string();
-    let mut decoder = decoder(bytes)?;
-    Limits::default().reserve(decoder.total_bytes()).map_err(text)?;
-    let orientation = decoder.orientation().map_err(text)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(text)?;
-    image.apply_orientation(orientation);
+    let image = upright(bytes)?;
     if !image.color().has_alpha() {
         return Ok(image.into_rgb8());
     }
@@ -46,6 +41,20 @@ pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, Stri
         Rgb([mix(red, r), mix(green, g), mix(blue, b)])
     };
     Ok(RgbImage::from_fn(image.width(), image.height(), over))
+}
+
+/// Decodes a picture (of an animation, the first one) the right way up, as it is in the file.
+///
+/// # Errors
+/// As [`decode`].
+pub fn upright(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let text = |e: image::ImageError| e.to_string();
+    let mut decoder = decoder(bytes)?;
+    Limits::default().reserve(decoder.total_bytes()).map_err(text)?;
+    let orientation = decoder.orientation().map_err(text)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(text)?;
+    image.apply_orientation(orientation);
+    Ok(image)
 }
 
 fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder, String> {

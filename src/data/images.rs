@@ -64,10 +64,10 @@ pub(super) fn read(
     let mut count_held_out = 0;
     let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
     let mut labels = Vec::new();
-    for ((name, planes), _) in pictures.iter().zip(first).filter(|&(_, first)| first) {
-        count_held_out += usize::from(layout.is_held_out(name));
+    for ((name, planes), _) in pictures.into_iter().zip(first).filter(|&(_, first)| first) {
+        count_held_out += usize::from(layout.is_held_out(&name));
         bytes.extend_from_slice(&planes[..shape.dimension()]);
-        labels.extend(layout.label(name));
+        labels.extend(layout.label(&name));
     }
     let labels = (!layout.classes.is_empty()).then_some(labels);
     let all = Pictures { shape, bytes, labels };

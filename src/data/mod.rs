@@ -26,6 +26,7 @@ mod order;
 mod pictures;
 mod reading;
 
+pub use decode::upright;
 pub use order::Order;
 pub use pictures::{Pictures, some_of, value, values};
 pub use reading::{Found, Reading, Size};

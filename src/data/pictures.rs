@@ -106,19 +106,33 @@ impl Pictures {
         Self { shape: self.shape, bytes, labels }
     }
 
-    /// Those that are not `apart`, and those that are.
-    pub(super) fn partition(self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
+    /// Those that are not `apart`, and those that are. The former stay where they are in memory, for
+    /// there may be gigabytes of them.
+    pub(super) fn partition(mut self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
         let labels = self.labels.as_ref().map(|_| Vec::new());
-        let none = Self { labels, ..Self::new(self.shape, Vec::new()) };
-        let (mut rest, mut others) = (none.clone(), none);
-        for (index, picture) in self.iter().enumerate() {
-            let to = if apart(index) { &mut others } else { &mut rest };
-            to.bytes.extend_from_slice(picture);
-            if let (Some(to), Some(labels)) = (&mut to.labels, &self.labels) {
-                to.push(labels[index]);
+        let mut others = Self { labels, ..Self::new(self.shape, Vec::new()) };
+        let dimension = self.shape.dimension();
+        let mut kept = 0;
+        for index in 0..self.len() {
+            if apart(index) {
+                others.bytes.extend_from_slice(self.picture(index));
+                if let (Some(to), Some(labels)) = (&mut others.labels, &self.labels) {
+                    to.push(labels[index]);
+                }
+            } else {
+                self.bytes
+                    .copy_within(index * dimension..(index + 1) * dimension, kept * dimension);
+                if let Some(labels) = &mut self.labels {
+                    labels[kept] = labels[index];
+                }
+                kept += 1;
             }
         }
-        (rest, others)
+        self.bytes.truncate(kept * dimension);
+        if let Some(labels) = &mut self.labels {
+            labels.truncate(kept);
+        }
+        (self, others)
     }
 }
 
