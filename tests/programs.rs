@@ -4,10 +4,13 @@
 mod cli;
 
 use std::fs;
+use std::io::Cursor;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use image::codecs::gif::GifDecoder;
+use image::{AnimationDecoder, Frame, RgbaImage};
 use ncsn::net::Network;
 use ncsn::random::Key;
 use ncsn::sample::Strength;
@@ -28,6 +31,13 @@ fn write_half(path: &Path) {
     let pixel = |i: usize| [half_pixel(i), if i % 8 < 4 { 255 } else { 0 }];
     let pixels: Vec<u8> = (0..64).flat_map(pixel).collect();
     writer.write_image_data(&pixels).expect("written");
+}
+
+/// The frames of a GIF.
+fn frames(bytes: &[u8]) -> Vec<RgbaImage> {
+    let decoder = GifDecoder::new(Cursor::new(bytes)).expect("a GIF");
+    let frames = decoder.into_frames().collect_frames().expect("whole frames");
+    frames.into_iter().map(Frame::into_buffer).collect()
 }
 
 #[test]
@@ -85,9 +95,23 @@ fn training_learns_and_its_model_can_be_sampled() {
         .map(|i| (i32::from(close[i]) - i32::from(half_pixel(i))).abs())
         .sum();
     assert!(error / 32 < 10, "nothing wanders at 0: {error}");
-    let frames = sample("p.npy", &["--interpolate", "3:4"]);
+    let walk = sample("p.npy", &["--interpolate", "3:4"]);
     let end = sample("e.npy", &["--seed", "3"]);
-    assert_eq!(frames[frames.len() - 5 * 64..][..64], end[end.len() - 5 * 64..][..64]);
+    assert_eq!(walk[walk.len() - 5 * 64..][..64], end[end.len() - 5 * 64..][..64]);
+
+    // From noise to the grid, whose pixels are twice as large; and along a path.
+    let way = frames(&sample("w.gif", &["--sampler", "reverse-diffusion", "--batch", "2"]));
+    let last = image::load_from_memory(&sample("l.png", &["--sampler", "reverse-diffusion"]));
+    let last = last.expect("a PNG").into_rgba8();
+    assert_eq!(way.len(), 4);
+    assert_ne!(way[0], way[3]);
+    let zoom = way[3].width() / last.width() * 2;
+    for (x, y, pixel) in last.enumerate_pixels() {
+        assert_eq!(way[3][(x / 2 * zoom, y / 2 * zoom)], *pixel, "({x}, {y})");
+    }
+    let path = frames(&sample("p.gif", &["--interpolate", "3:4"]));
+    assert_eq!(path.len(), 5);
+    assert_ne!(path[0], path[4]);
 
     let mut likelihood = Command::new(env!("CARGO_BIN_EXE_ncsn"));
     likelihood.current_dir(at).args(["likelihood", "--model", "m.safetensors", "--data", "bars"]);

@@ -125,19 +125,32 @@ impl Engine {
         work: &Work<'_>,
         stops: [usize; N],
     ) -> anyhow::Result<[Vec<f32>; N]> {
+        let mut all = [const { Vec::new() }; N];
+        self.visit(work, &stops, |stop, pixels| all[stop].extend(pixels))?;
+        Ok(all)
+    }
+
+    /// As [`Self::draw`], for any number of stops: `at` gets the pictures of a batch at each of them.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn visit(
+        &self,
+        work: &Work<'_>,
+        stops: &[usize],
+        mut at: impl FnMut(usize, Vec<f32>),
+    ) -> anyhow::Result<()> {
         let Work { n, batch, .. } = *work;
         let evaluations = n.div_ceil(batch) * stops.iter().copied().max().unwrap_or(0);
         let template = "{bar:40} {pos}/{len} evaluations, {eta} left";
         let bar = ProgressBar::new(evaluations as u64)
             .with_style(ProgressStyle::with_template(template)?);
-        let mut all = [const { Vec::new() }; N];
         for first in (0..n).step_by(batch) {
             let chains = first..n.min(first + batch);
-            let at = |stop: usize, pixels| all[stop].extend::<Vec<f32>>(pixels);
-            self.run(work, chains, &stops, at, |steps| bar.inc(steps as u64))?;
+            self.run(work, chains, stops, &mut at, |steps| bar.inc(steps as u64))?;
         }
         bar.finish_and_clear();
-        Ok(all)
+        Ok(())
     }
 
     /// Runs some of the chains. `at` gets the pictures at each stop, `progress` hears of steps done.

@@ -1,10 +1,13 @@
-//! Pictures on disk: a grid as PNG, or all of them as an array for NumPy.
+//! Pictures on disk: a grid as PNG, grids one after the other as an animated GIF, or all of them as an
+//! array for NumPy.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
 use anyhow::Context;
+use image::codecs::gif::{GifEncoder, Repeat};
+use image::{Delay, Frame, Rgba, RgbaImage};
 
 use crate::net::Picture;
 
@@ -39,35 +42,93 @@ pub fn encode_png(
     columns: Option<usize>,
     zoom: usize,
 ) -> anyhow::Result<Vec<u8>> {
-    const BORDER: u8 = 64;
-    let Picture { channels, height, width } = shape;
-    let dimension = shape.dimension();
-    let count = bytes.len() / dimension;
-    let columns = columns.unwrap_or_else(|| (count as f64).sqrt().ceil() as usize).max(1);
-    let rows = count.div_ceil(columns).max(1);
-    let (cell_w, cell_h) = (width + 1, height + 1);
-    let (w, h) = ((columns * cell_w + 1) * zoom, (rows * cell_h + 1) * zoom);
+    let grid = Grid::new(bytes, shape, columns, zoom);
+    let mut png = Vec::new();
+    let mut encoder = png::Encoder::new(&mut png, grid.width as u32, grid.height as u32);
+    let grey = shape.channels == 1;
+    encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&grid.pixels)?;
+    writer.finish()?;
+    Ok(png)
+}
 
-    let mut image = vec![BORDER; w * h * channels];
-    for (index, picture) in bytes.chunks_exact(dimension).enumerate() {
-        let (left, top) = (index % columns * cell_w + 1, index / columns * cell_h + 1);
-        for y in 0..height * zoom {
-            for x in 0..width * zoom {
-                let at = ((top * zoom + y) * w + left * zoom + x) * channels;
-                for c in 0..channels {
-                    image[at + c] = picture[(c * height + y / zoom) * width + x / zoom];
+/// Writes grids as they are for a PNG, one after the other, as an animated GIF that lasts some seconds,
+/// rests at its end and begins anew.
+///
+/// # Errors
+/// Where the file cannot be written, or a grid is larger than a GIF may be.
+pub fn write_gif<'a>(
+    path: &Path,
+    frames: impl ExactSizeIterator<Item = &'a [u8]>,
+    shape: Picture,
+) -> anyhow::Result<()> {
+    const LONG: u32 = 4000;
+    const REST: u32 = 2000;
+    let count = frames.len();
+    let each = (LONG / count.max(1) as u32).clamp(40, 200);
+    let write = || -> anyhow::Result<()> {
+        let mut encoder = GifEncoder::new_with_speed(BufWriter::new(File::create(path)?), 10);
+        encoder.set_repeat(Repeat::Infinite)?;
+        for (index, bytes) in frames.enumerate() {
+            let image = Grid::new(bytes, shape, None, zoom(bytes, shape)).into_rgba(shape.channels);
+            let lasts = if index + 1 == count { REST } else { each };
+            let delay = Delay::from_numer_denom_ms(lasts, 1);
+            encoder.encode_frame(Frame::from_parts(image, 0, 0, delay))?;
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// By how much to enlarge what will not be looked at enlarged: to about 256 pixels.
+fn zoom(bytes: &[u8], shape: Picture) -> usize {
+    let columns = ((bytes.len() / shape.dimension()) as f64).sqrt().ceil() as usize;
+    (256 / (columns * shape.width).max(1)).clamp(2, 8)
+}
+
+/// Pictures beside and below each other.
+struct Grid {
+    width: usize,
+    height: usize,
+    /// H × W × C.
+    pixels: Vec<u8>,
+}
+
+impl Grid {
+    fn new(bytes: &[u8], shape: Picture, columns: Option<usize>, zoom: usize) -> Self {
+        const BORDER: u8 = 64;
+        let Picture { channels, height, width } = shape;
+        let dimension = shape.dimension();
+        let count = bytes.len() / dimension;
+        let columns = columns.unwrap_or_else(|| (count as f64).sqrt().ceil() as usize).max(1);
+        let rows = count.div_ceil(columns).max(1);
+        let (cell_w, cell_h) = (width + 1, height + 1);
+        let (w, h) = ((columns * cell_w + 1) * zoom, (rows * cell_h + 1) * zoom);
+
+        let mut pixels = vec![BORDER; w * h * channels];
+        for (index, picture) in bytes.chunks_exact(dimension).enumerate() {
+            let (left, top) = (index % columns * cell_w + 1, index / columns * cell_h + 1);
+            for y in 0..height * zoom {
+                for x in 0..width * zoom {
+                    let at = ((top * zoom + y) * w + left * zoom + x) * channels;
+                    for c in 0..channels {
+                        pixels[at + c] = picture[(c * height + y / zoom) * width + x / zoom];
+                    }
                 }
             }
         }
+        Self { width: w, height: h, pixels }
     }
-    let mut png = Vec::new();
-    let mut encoder = png::Encoder::new(&mut png, w as u32, h as u32);
-    let grey = channels == 1;
-    encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(&image)?;
-    writer.finish()?;
-    Ok(png)
+
+    /// Opaque.
+    fn into_rgba(self, channels: usize) -> RgbaImage {
+        let Self { width, height, pixels } = self;
+        RgbaImage::from_fn(width as u32, height as u32, |x, y| {
+            let pixel = &pixels[(y as usize * width + x as usize) * channels..][..channels];
+            Rgba([pixel[0], pixel[channels / 2], pixel[channels - 1], 255])
+        })
+    }
 }
 
 /// Writes N pictures as a NumPy array of uint8: N × H × W, or N × H × W × C for more channels.

@@ -22,7 +22,8 @@ pub struct Sample {
     /// The seed: the same seed gives the same pictures on every device.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where to: .png for a grid, .npy for an array of uint8 N×H×W(×C).
+    /// Where to: .png for a grid; .gif for the way from noise to it (of --interpolate, for one
+    /// picture after the other); .npy for an array of uint8 N×H×W(×C).
     #[arg(long, default_value = "grid.png")]
     out: PathBuf,
     /// How many pictures to compute at once.
@@ -52,7 +53,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     ensure!(arguments.n > 0, "--n must be at least 1");
     ensure!(arguments.batch > 0, "--batch must be at least 1");
     let extension = arguments.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ensure!(matches!(extension, "png" | "npy"), "--out must end in .png or .npy");
+    ensure!(matches!(extension, "png" | "gif" | "npy"), "--out must end in .png, .gif or .npy");
 
     let picture = model.card.architecture.picture();
     let settings = arguments.settings.over(&model.card)?;
@@ -68,16 +69,42 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
 
     let Sample { n, batch, .. } = *arguments;
     let work = Work { program: &program, steering: &steering, seed, n, batch };
-    let [pixels] = engine.draw(&work, [program.nfe()])?;
+    let is_path = steer.is_path();
+    let stops = frames(program.nfe(), if extension == "gif" && !is_path { FRAMES } else { 1 });
+    let mut frames = vec![Vec::new(); stops.len()];
+    engine.visit(&work, &stops, |stop, pixels| frames[stop].extend(grid::to_bytes(&pixels)))?;
+    let last = frames.last().map_or(&[][..], |last| last);
 
-    let bytes = grid::to_bytes(&pixels);
     match extension {
-        "npy" => grid::write_npy(&arguments.out, &bytes, picture)?,
-        _ => {
-            let columns = arguments.steer.is_path().then_some(arguments.n);
-            grid::write_png(&arguments.out, &bytes, picture, columns, 2)?;
+        "npy" => grid::write_npy(&arguments.out, last, picture)?,
+        "png" => grid::write_png(&arguments.out, last, picture, is_path.then_some(n), 2)?,
+        _ if is_path => {
+            grid::write_gif(&arguments.out, last.chunks_exact(picture.dimension()), picture)?;
         }
+        _ => grid::write_gif(&arguments.out, frames.iter().map(|frame| &frame[..]), picture)?,
     }
     println!("{} pictures in {} ({})", arguments.n, arguments.out.display(), engine.name());
     Ok(())
+}
+
+/// The most frames of an animation.
+const FRAMES: usize = 50;
+
+/// After how many of so many steps to look, `most` times at most and evenly, the last time at the end.
+fn frames(steps: usize, most: usize) -> Vec<usize> {
+    let count = most.min(steps + 1);
+    (1..=count).map(|frame| steps - steps * (count - frame) / (count - 1).max(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_animation_goes_from_the_start_to_the_end() {
+        assert_eq!(frames(3, 50), [0, 1, 2, 3]);
+        assert_eq!(frames(100, 3), [0, 50, 100]);
+        assert_eq!(frames(100, 1), [100]);
+        assert_eq!(frames(0, 50), [0]);
+    }
 }
