@@ -1,12 +1,11 @@
 //! Headless Chrome behind chromedriver, with the flags that the repository's `webdriver.json` gives
-//! to wasm-pack too.
+//! to wasm-pack too; and Firefox behind geckodriver.
 //!
 //! One browser runs at a time: a software adapter keeps every core busy, and two would only make
 //! each other late.
 
 use std::{
     env,
-    ffi::OsStr,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     thread,
@@ -52,13 +51,50 @@ pub async fn with_browser_on<T>(
     adapter: Adapter,
     visit: impl AsyncFnOnce(&Browser) -> Result<T>,
 ) -> Result<T> {
+    let driver = Program {
+        variable: "CHROMEDRIVER",
+        name: "chromedriver",
+        // "ChromeDriver was started successfully on port 34567."
+        before_port: "successfully on port ",
+    };
+    with_driver(driver, capabilities(adapter)?, visit).await
+}
+
+/// As [`with_browser`], in Firefox, on whatever adapter it finds. It has no console to be read
+/// ([`Browser::console_errors`]) and nothing of Chrome's own protocol.
+///
+/// # Errors
+///
+/// As for [`with_browser`].
+pub async fn with_firefox<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> Result<T> {
+    let driver = Program {
+        variable: "GECKODRIVER",
+        name: "geckodriver",
+        // "1795693321123	geckodriver	INFO	Listening on 127.0.0.1:34567"
+        before_port: "Listening on 127.0.0.1:",
+    };
+    let options = json!({
+        "args": ["-headless"],
+        // The adapter of a machine without a GPU is on the list of those not to use.
+        "prefs": { "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true }
+    });
+    let capabilities = Map::from_iter([("moz:firefoxOptions".to_owned(), options)]);
+    with_driver(driver, capabilities, visit).await
+}
+
+async fn with_driver<T>(
+    driver: Program,
+    capabilities: Map<String, Value>,
+    visit: impl AsyncFnOnce(&Browser) -> Result<T>,
+) -> Result<T> {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let driver = Driver::start()?;
+    let name = driver.name;
+    let driver = Driver::start(&driver)?;
     let client = ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities(adapter)?)
+        .capabilities(capabilities)
         .connect(&driver.url)
         .await
-        .context("chromedriver cannot start the browser")?;
+        .with_context(|| format!("{name} cannot start the browser"))?;
     let browser = Browser { client };
     let outcome = visit(&browser).await;
     browser.client.close().await.context("cannot close the browser")?;
@@ -157,39 +193,50 @@ fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     Ok(capabilities)
 }
 
+/// A program that drives browsers.
+struct Program {
+    /// The variable of the environment that says where it is.
+    variable: &'static str,
+    /// What it is called where that is not set.
+    name: &'static str,
+    /// What it says before the number of its port.
+    before_port: &'static str,
+}
+
 /// How often a driver is started that finds no port.
 const STARTS: usize = 5;
 
-/// A chromedriver process, which ends with this value.
+/// A process that drives a browser, which ends with this value.
 struct Driver {
     process: Child,
     url: String,
 }
 
 impl Driver {
-    /// Starts `$CHROMEDRIVER`, or `chromedriver`, on a port that it finds free.
-    fn start() -> Result<Self> {
-        let program = env::var_os("CHROMEDRIVER").unwrap_or_else(|| "chromedriver".into());
-        // It takes a port that is free for IPv4 and then asks for the same one for IPv6, where
+    /// Starts it on a port that it finds free.
+    fn start(program: &Program) -> Result<Self> {
+        // chromedriver takes a port that is free for IPv4 and then asks for the same one for IPv6, where
         // something else may have it; then it ends, and another start finds another port.
         for _ in 0..STARTS {
-            if let Some(driver) = Self::start_once(&program)? {
+            if let Some(driver) = Self::start_once(program)? {
                 return Ok(driver);
             }
         }
-        bail!("{} ended before it opened a port, {STARTS} times", program.display())
+        bail!("{} ended before it opened a port, {STARTS} times", program.name)
     }
 
     /// `None` if the driver ended before it had a port.
-    fn start_once(program: &OsStr) -> Result<Option<Self>> {
-        let process = Command::new(program).arg("--port=0").stdout(Stdio::piped()).spawn();
-        let process = process.with_context(|| format!("cannot start {}", program.display()))?;
+    fn start_once(program: &Program) -> Result<Option<Self>> {
+        let Program { variable, name, before_port } = *program;
+        let path = env::var_os(variable).unwrap_or_else(|| name.into());
+        let process = Command::new(&path).arg("--port=0").stdout(Stdio::piped()).spawn();
+        let process = process.with_context(|| format!("cannot start {}", path.display()))?;
         let mut driver = Self { process, url: String::new() };
-        let stdout = driver.process.stdout.take().context("chromedriver has no output")?;
+        let stdout = driver.process.stdout.take();
+        let stdout = stdout.with_context(|| format!("{name} has no output"))?;
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        // "ChromeDriver was started successfully on port 34567."
         let port = lines.find_map(|line| {
-            line.split_once("successfully on port ")?.1.trim_end_matches('.').parse::<u16>().ok()
+            line.split_once(before_port)?.1.trim_end_matches('.').parse::<u16>().ok()
         });
         let Some(port) = port else { return Ok(None) };
         // Were nobody to read on, the driver would stop at a full pipe.

@@ -133,7 +133,7 @@ impl<'a> Page<'a> {
                 bail!("waiting until {what}, the page shows {}", self.message().await?);
             }
             if start.elapsed() > PATIENCE {
-                let console = self.browser.console_errors().await?;
+                let console = self.browser.console_errors().await;
                 bail!(
                     "waiting until {what} in vain: the page is {state:?}, its console says {console:#?}"
                 );

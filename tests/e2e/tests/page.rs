@@ -7,7 +7,7 @@ use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    browser::{Browser, with_browser},
+    browser::{Browser, with_browser, with_firefox},
     page::{Page, State},
     picture::Picture,
     server::Server,
@@ -88,27 +88,35 @@ async fn restart(page: &Page<'_>) -> Result<Picture> {
 
 /// The promise of a shared link: the same seed is the same picture on every engine, but for the last
 /// bit of a byte.
+async fn engines_agree(browser: &Browser) -> Result<()> {
+    let (page, _) = ready(browser, TINY).await?;
+    page.click("#start").await?;
+    page.wait_for(State::Finished).await?;
+    let fused = page.grid().await?;
+    for engine in ["cpu", "reference"] {
+        page.choose("#engine", engine).await?;
+        page.wait_until("the engine has changed and is done", async || {
+            Ok(page.state().await? == State::Finished)
+        })
+        .await?;
+        let focus = browser.client.execute("return document.activeElement.id", vec![]).await?;
+        ensure!(focus == "engine", "the focus has gone to {focus}");
+        let most = page.grid().await?.largest_difference(&fused);
+        ensure!(most <= 2, "{engine} differs from fused by {most} of 255");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_engine_makes_the_same_pictures() -> Result<()> {
-    with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await?;
-        let fused = page.grid().await?;
-        for engine in ["cpu", "reference"] {
-            page.choose("#engine", engine).await?;
-            page.wait_until("the engine has changed and is done", async || {
-                Ok(page.state().await? == State::Finished)
-            })
-            .await?;
-            let focus = browser.client.execute("return document.activeElement.id", vec![]).await?;
-            ensure!(focus == "engine", "the focus has gone to {focus}");
-            let most = page.grid().await?.largest_difference(&fused);
-            ensure!(most <= 2, "{engine} differs from fused by {most} of 255");
-        }
-        Ok(())
-    })
-    .await
+    with_browser(engines_agree).await
+}
+
+/// Firefox has a WebGPU of its own, with another compiler of shaders.
+#[tokio::test]
+#[ignore = "needs Firefox and geckodriver"]
+async fn every_engine_makes_the_same_pictures_in_firefox() -> Result<()> {
+    with_firefox(engines_agree).await
 }
 
 /// A run is asked how far it has come while a step, which compiles all kernels, is under way.
