@@ -38,6 +38,7 @@ mod bench {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
             licence: None,
             from: None,
+            sampler: None,
             stable_targets: None,
             pictures: None,
             autoguidance: None,

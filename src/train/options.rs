@@ -27,6 +27,10 @@ pub struct Options {
     /// drawn.
     #[serde(default)]
     pub from: Option<String>,
+    /// What samplers are recommended; `None` for what such a network is recommended that nobody has
+    /// measured yet.
+    #[serde(default)]
+    pub sampler: Option<Settings>,
     /// The seed of weights, order, noise levels and noise.
     pub seed: u64,
     /// Optimiser steps of the whole run.

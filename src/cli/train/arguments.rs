@@ -293,11 +293,14 @@ impl Arguments {
         let Ladder { sigma_max, sigma_min, levels } = ladder;
         let net = Net::of(&architecture);
         let batch = optimisation.batch;
+        // What holds of these pictures still does.
+        let same = origin.filter(|card| is_of(card, data));
         Ok(Options {
             architecture,
             pictures: Some(Fingerprint::of(&data.train)),
-            licence: self.run.licence.clone().or_else(|| licence(origin?, data)),
+            licence: self.run.licence.clone().or_else(|| Some(same?.licence.clone())),
             from: origin.map(in_words),
+            sampler: same.map(|card| card.sampler),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
             batch,
@@ -364,10 +367,9 @@ fn steps(pictures: usize, batch: usize) -> u64 {
     (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
-/// The licence of a model that was made of this data.
-fn licence(card: &Card, data: &DataSet) -> Option<String> {
-    let same = card.training.as_ref().is_some_and(|training| training.data == data.name);
-    same.then(|| card.licence.clone())
+/// Whether a model was made of this data.
+fn is_of(card: &Card, data: &DataSet) -> bool {
+    card.training.as_ref().is_some_and(|training| training.data == data.name)
 }
 
 /// What a card says of a model that a run began with, or is guided away from.

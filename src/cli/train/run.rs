@@ -158,7 +158,8 @@ impl Run {
     fn recommended(&self) -> Settings {
         let options = self.trainer.options();
         let Options { sigma_max, sigma_min, levels, .. } = *options;
-        Settings::for_network(&options.architecture, Ladder { sigma_max, sigma_min, levels })
+        let ladder = Ladder { sigma_max, sigma_min, levels };
+        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, ladder))
     }
 
     fn model(&self, held_out: Vec<(f32, f32)>) -> ModelFile {
