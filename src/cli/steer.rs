@@ -34,7 +34,7 @@ pub struct Steer {
     sketch: Option<PathBuf>,
     /// How far from a sketch or from interpolated pictures chains may wander: 0 keeps everything,
     /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically.
-    #[arg(long, default_value_t = 0.65, help_heading = STEERING)]
+    #[arg(long, default_value_t = 0.6, help_heading = STEERING)]
     wander: f32,
     /// Go in -n steps from one seed to another, `3:8`, or from one picture to another,
     /// `a.png:b.png` (those as sketches: see --wander).
