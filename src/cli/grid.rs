@@ -54,37 +54,42 @@ pub fn encode_png(
 }
 
 /// Writes grids as they are for a PNG, one after the other, as an animated GIF that lasts some seconds,
-/// rests at its end and begins anew.
+/// rests at its end and begins anew. All have as many pictures.
 ///
 /// # Errors
 /// Where the file cannot be written, or a grid is larger than a GIF may be.
-pub fn write_gif<'a>(
-    path: &Path,
-    frames: impl ExactSizeIterator<Item = &'a [u8]>,
-    shape: Picture,
-) -> anyhow::Result<()> {
-    const LONG: u32 = 4000;
-    const REST: u32 = 2000;
-    let count = frames.len();
-    let each = (LONG / count.max(1) as u32).clamp(40, 200);
-    let write = || -> anyhow::Result<()> {
-        let mut encoder = GifEncoder::new_with_speed(BufWriter::new(File::create(path)?), 10);
-        encoder.set_repeat(Repeat::Infinite)?;
-        for (index, bytes) in frames.enumerate() {
-            let image = Grid::new(bytes, shape, None, zoom(bytes, shape)).into_rgba(shape.channels);
-            let lasts = if index + 1 == count { REST } else { each };
-            let delay = Delay::from_numer_denom_ms(lasts, 1);
-            encoder.encode_frame(Frame::from_parts(image, 0, 0, delay))?;
-        }
-        Ok(())
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+pub fn write_gif(path: &Path, frames: &[&[u8]], shape: Picture) -> anyhow::Result<()> {
+    let gif = encode_gif(frames, shape)?;
+    std::fs::write(path, gif).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// By how much to enlarge what will not be looked at enlarged: to about 256 pixels.
-fn zoom(bytes: &[u8], shape: Picture) -> usize {
-    let columns = ((bytes.len() / shape.dimension()) as f64).sqrt().ceil() as usize;
-    (256 / (columns * shape.width).max(1)).clamp(2, 8)
+fn encode_gif(frames: &[&[u8]], shape: Picture) -> anyhow::Result<Vec<u8>> {
+    /// Milliseconds of all but the last frame, and of that.
+    const LONG: u32 = 4000;
+    const REST: u32 = 2000;
+    /// An animation is seldom looked at enlarged: it is itself about as wide as that.
+    const WIDE: usize = 256;
+    let Some((last, before)) = frames.split_last() else { return Ok(Vec::new()) };
+    let zoom = WIDE / (square(last.len() / shape.dimension()) * shape.width).max(1);
+    let zoom = zoom.clamp(2, 8);
+    let each = (LONG / frames.len() as u32).clamp(40, 200);
+
+    let mut gif = Vec::new();
+    let mut encoder = GifEncoder::new_with_speed(&mut gif, 10);
+    encoder.set_repeat(Repeat::Infinite)?;
+    let timed = before.iter().map(|frame| (frame, each)).chain([(last, REST)]);
+    for (bytes, lasts) in timed {
+        let image = Grid::new(bytes, shape, None, zoom).into_rgba(shape.channels);
+        let delay = Delay::from_numer_denom_ms(lasts, 1);
+        encoder.encode_frame(Frame::from_parts(image, 0, 0, delay))?;
+    }
+    drop(encoder);
+    Ok(gif)
+}
+
+/// How many columns make a grid of so many pictures as square as can be.
+fn square(count: usize) -> usize {
+    ((count as f64).sqrt().ceil() as usize).max(1)
 }
 
 /// Pictures beside and below each other.
@@ -101,7 +106,7 @@ impl Grid {
         let Picture { channels, height, width } = shape;
         let dimension = shape.dimension();
         let count = bytes.len() / dimension;
-        let columns = columns.unwrap_or_else(|| (count as f64).sqrt().ceil() as usize).max(1);
+        let columns = columns.unwrap_or_else(|| square(count)).max(1);
         let rows = count.div_ceil(columns).max(1);
         let (cell_w, cell_h) = (width + 1, height + 1);
         let (w, h) = ((columns * cell_w + 1) * zoom, (rows * cell_h + 1) * zoom);

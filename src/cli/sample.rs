@@ -70,18 +70,21 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let Sample { n, batch, .. } = *arguments;
     let work = Work { program: &program, steering: &steering, seed, n, batch };
     let is_path = steer.is_path();
-    let stops = frames(program.nfe(), if extension == "gif" && !is_path { FRAMES } else { 1 });
-    let mut frames = vec![Vec::new(); stops.len()];
-    engine.visit(&work, &stops, |stop, pixels| frames[stop].extend(grid::to_bytes(&pixels)))?;
-    let last = frames.last().map_or(&[][..], |last| last);
+    let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
+    let stops = stops(program.nfe(), looks);
+    let mut grids = vec![Vec::new(); stops.len()];
+    engine.visit(&work, &stops, |stop, pixels| grids[stop].extend(grid::to_bytes(&pixels)))?;
+    let grids: Vec<&[u8]> = grids.iter().map(|grid| &grid[..]).collect();
+    let last = grids[grids.len() - 1];
 
     match extension {
         "npy" => grid::write_npy(&arguments.out, last, picture)?,
         "png" => grid::write_png(&arguments.out, last, picture, is_path.then_some(n), 2)?,
         _ if is_path => {
-            grid::write_gif(&arguments.out, last.chunks_exact(picture.dimension()), picture)?;
+            let pictures: Vec<_> = last.chunks_exact(picture.dimension()).collect();
+            grid::write_gif(&arguments.out, &pictures, picture)?;
         }
-        _ => grid::write_gif(&arguments.out, frames.iter().map(|frame| &frame[..]), picture)?,
+        _ => grid::write_gif(&arguments.out, &grids, picture)?,
     }
     println!("{} pictures in {} ({})", arguments.n, arguments.out.display(), engine.name());
     Ok(())
@@ -91,7 +94,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
 const FRAMES: usize = 30;
 
 /// After how many of so many steps to look, `most` times at most and evenly, the last time at the end.
-fn frames(steps: usize, most: usize) -> Vec<usize> {
+fn stops(steps: usize, most: usize) -> Vec<usize> {
     let count = most.min(steps + 1);
     (1..=count).map(|frame| steps - steps * (count - frame) / (count - 1).max(1)).collect()
 }
@@ -102,9 +105,9 @@ mod tests {
 
     #[test]
     fn an_animation_goes_from_the_start_to_the_end() {
-        assert_eq!(frames(3, 30), [0, 1, 2, 3]);
-        assert_eq!(frames(100, 3), [0, 50, 100]);
-        assert_eq!(frames(100, 1), [100]);
-        assert_eq!(frames(0, 30), [0]);
+        assert_eq!(stops(3, 30), [0, 1, 2, 3]);
+        assert_eq!(stops(100, 3), [0, 50, 100]);
+        assert_eq!(stops(100, 1), [100]);
+        assert_eq!(stops(0, 30), [0]);
     }
 }

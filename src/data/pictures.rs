@@ -72,7 +72,7 @@ impl Pictures {
     /// `count` of them, or all, one after the other: at random but always the same, for data sets are
     /// sorted by class, or classes take turns in them.
     pub fn some(&self, count: usize) -> Vec<u8> {
-        some_of(self.len(), count).flat_map(|index| self.picture(index)).copied().collect()
+        self.select(some_of(self.len(), count)).bytes
     }
 
     /// Mean and standard deviation over all pixels, with pixels in \[0, 1\].
@@ -99,34 +99,34 @@ impl Pictures {
     /// The same pictures in the order of [`some_of`]. Whoever measures only the first so many of what
     /// is held out then has some of every kind, though they came sorted.
     pub(super) fn mixed(self) -> Self {
-        let count = self.len();
-        let bytes = self.some(count);
-        let labels = self.labels.as_ref();
-        let labels = labels.map(|labels| some_of(count, count).map(|i| labels[i]).collect());
-        Self { shape: self.shape, bytes, labels }
+        self.select(some_of(self.len(), self.len()))
+    }
+
+    /// Those of these indices, in this order.
+    fn select(&self, indices: impl Iterator<Item = usize>) -> Self {
+        let mut some = Self::new(self.shape, Vec::new());
+        some.labels = self.labels.as_ref().map(|_| Vec::new());
+        for index in indices {
+            some.bytes.extend_from_slice(self.picture(index));
+            if let (Some(to), Some(labels)) = (&mut some.labels, &self.labels) {
+                to.push(labels[index]);
+            }
+        }
+        some
     }
 
     /// Those that are not `apart`, and those that are. The former stay where they are in memory, for
     /// there may be gigabytes of them.
     pub(super) fn partition(mut self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
-        let labels = self.labels.as_ref().map(|_| Vec::new());
-        let mut others = Self { labels, ..Self::new(self.shape, Vec::new()) };
-        let dimension = self.shape.dimension();
+        let (count, dimension) = (self.len(), self.shape.dimension());
+        let others = self.select((0..count).filter(|&index| apart(index)));
         let mut kept = 0;
-        for index in 0..self.len() {
-            if apart(index) {
-                others.bytes.extend_from_slice(self.picture(index));
-                if let (Some(to), Some(labels)) = (&mut others.labels, &self.labels) {
-                    to.push(labels[index]);
-                }
-            } else {
-                self.bytes
-                    .copy_within(index * dimension..(index + 1) * dimension, kept * dimension);
-                if let Some(labels) = &mut self.labels {
-                    labels[kept] = labels[index];
-                }
-                kept += 1;
+        for index in (0..count).filter(|&index| !apart(index)) {
+            self.bytes.copy_within(index * dimension..(index + 1) * dimension, kept * dimension);
+            if let Some(labels) = &mut self.labels {
+                labels[kept] = labels[index];
             }
+            kept += 1;
         }
         self.bytes.truncate(kept * dimension);
         if let Some(labels) = &mut self.labels {

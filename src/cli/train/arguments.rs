@@ -68,7 +68,8 @@ pub struct RunArgs {
     #[arg(long)]
     pub resume: bool,
     /// Begin with the weights of this model instead of with drawn ones: to train it further, or on
-    /// other pictures of the same size. Its network and noise levels are kept.
+    /// other pictures of the same size. Its network and noise levels are kept, and on the same pictures
+    /// the sampler that it recommends.
     #[arg(
         long,
         value_name = "MODEL",

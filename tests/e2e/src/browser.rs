@@ -51,13 +51,13 @@ pub async fn with_browser_on<T>(
     adapter: Adapter,
     visit: impl AsyncFnOnce(&Browser) -> Result<T>,
 ) -> Result<T> {
-    let driver = Program {
+    let program = Program {
         variable: "CHROMEDRIVER",
         name: "chromedriver",
         // "ChromeDriver was started successfully on port 34567."
         before_port: "successfully on port ",
     };
-    with_driver(driver, capabilities(adapter)?, visit).await
+    with_driver(&program, capabilities(adapter)?, visit).await
 }
 
 /// As [`with_browser`], in Firefox, on whatever adapter it finds. It has no console to be read
@@ -67,7 +67,7 @@ pub async fn with_browser_on<T>(
 ///
 /// As for [`with_browser`].
 pub async fn with_firefox<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> Result<T> {
-    let driver = Program {
+    let program = Program {
         variable: "GECKODRIVER",
         name: "geckodriver",
         // "1795693321123	geckodriver	INFO	Listening on 127.0.0.1:34567"
@@ -79,22 +79,21 @@ pub async fn with_firefox<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> 
         "prefs": { "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true }
     });
     let capabilities = Map::from_iter([("moz:firefoxOptions".to_owned(), options)]);
-    with_driver(driver, capabilities, visit).await
+    with_driver(&program, capabilities, visit).await
 }
 
 async fn with_driver<T>(
-    driver: Program,
+    program: &Program,
     capabilities: Map<String, Value>,
     visit: impl AsyncFnOnce(&Browser) -> Result<T>,
 ) -> Result<T> {
     let _turn = ONE_AT_A_TIME.lock().await;
-    let name = driver.name;
-    let driver = Driver::start(&driver)?;
+    let driver = Driver::start(program)?;
     let client = ClientBuilder::new(HttpConnector::new())
         .capabilities(capabilities)
         .connect(&driver.url)
         .await
-        .with_context(|| format!("{name} cannot start the browser"))?;
+        .with_context(|| format!("{} cannot start the browser", program.name))?;
     let browser = Browser { client };
     let outcome = visit(&browser).await;
     browser.client.close().await.context("cannot close the browser")?;
