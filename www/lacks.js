@@ -6,6 +6,12 @@
  * nothing.
  */
 
+/** The way out: the CPU’s engine needs nothing of what a GPU may lack. */
+const onCpu = {
+  retry: "Use the CPU",
+  change: (/** @type {URLSearchParams} */ link) => link.set("engine", "cpu"),
+};
+
 export const noWebAssembly = () => ({
   kind: "no-webassembly",
   title: "This browser does not run WebAssembly",
@@ -19,13 +25,14 @@ export const noWebgpu = () =>
     ? {
         kind: "no-webgpu",
         title: "This browser has no WebGPU",
-        text: "The pictures are made by your own GPU, and WebGPU is the way for a page to use it.",
+        text: "WebGPU is the way for a page to use your GPU. Without it there is the CPU, which is slower.",
         advice: [
           "Use a current Chrome or Edge (113 or newer; 121 on Android), Safari 26 or newer, or Firefox 141 or newer on Windows (145 on Macs with Apple silicon).",
           "Chrome on Linux: start it with --enable-unsafe-webgpu --enable-features=Vulkan, or switch on chrome://flags/#enable-unsafe-webgpu.",
           "Older Safari: Settings, Feature Flags, WebGPU. Firefox: set dom.webgpu.enabled in about:config.",
         ],
         technical: navigator.userAgent,
+        ...onCpu,
       }
     : {
         kind: "no-webgpu",
@@ -33,6 +40,7 @@ export const noWebgpu = () =>
         text: `Browsers offer WebGPU only over https:// or from this machine, and this page came from ${location.origin}.`,
         advice: ["Open the same page over https://, or serve it on localhost."],
         technical: navigator.userAgent,
+        ...onCpu,
       };
 
 export const noAdapter = (technical = "") => ({
@@ -42,12 +50,12 @@ export const noAdapter = (technical = "") => ({
   advice: [
     "In Chrome or Edge, open chrome://gpu and look for the line “WebGPU”: it says why.",
     "Switch on “Use graphics acceleration when available” in the browser’s settings.",
-    "Update the graphics driver, then restart the browser.",
+    "Update the graphics driver, then restart the browser and open this page again.",
     "As a last resort, chrome://flags/#enable-unsafe-webgpu uses an adapter that is on the blocklist.",
     "In Firefox, about:support tells it under “Graphics”, and gfx.webgpu.ignore-blocklist in about:config is the last resort.",
   ],
   technical,
-  retry: "Look again",
+  ...onCpu,
 });
 
 /** @param {string} feature @param {string} adapter */
@@ -61,6 +69,7 @@ export const missingFeature = (feature, adapter) => ({
     "Another browser may offer it: Chrome and Edge do on most machines.",
   ],
   technical: `Missing WebGPU feature: ${feature}\nAdapter: ${adapter}`,
+  ...onCpu,
 });
 
 /** @param {string} limit @param {number} has @param {number} needs @param {string} adapter */
@@ -73,4 +82,5 @@ export const limitTooLow = (limit, has, needs, adapter) => ({
     "If there are two GPUs in this machine, let the browser use the stronger one.",
   ],
   technical: `Adapter: ${adapter}`,
+  ...onCpu,
 });

@@ -335,11 +335,34 @@ async fn fits_every_screen() -> Result<()> {
 /// Opens the page in a browser in which `script` has taken something away, and expects the message
 /// of this kind.
 async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<()> {
+    fails_and(server, query, script, kind, async |_| Ok(())).await
+}
+
+/// As [`fails`], and then does what a visitor might do about it.
+async fn fails_and(
+    server: Server,
+    query: &str,
+    script: &str,
+    kind: &str,
+    then: impl AsyncFnOnce(Page<'_>) -> Result<()>,
+) -> Result<()> {
     with_browser(async |browser| {
         browser.before_every_page(script).await?;
         let page = Page::open(browser, &server, query).await?;
         let message = page.wait_for_message().await?;
         ensure!(message.kind == kind, "expected the message {kind:?}, not {message}");
+        then(page).await
+    })
+    .await
+}
+
+/// As [`fails`] for what the GPU is to blame for, with the CPU as the way out.
+async fn lacks(query: &str, script: &str, kind: &str) -> Result<()> {
+    fails_and(Server::start(dist())?, query, script, kind, async |page| {
+        page.click("#retry").await?;
+        page.wait_for_reload().await?;
+        page.wait_for(State::Ready).await?;
+        ensure!(page.text("#adapter").await?.contains("CPU"), "it does not run on the CPU");
         Ok(())
     })
     .await
@@ -367,27 +390,26 @@ async fn a_file_that_is_no_model_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
-    fails(Server::start(dist())?, "?engine=fused", "delete Navigator.prototype.gpu", "no-webgpu")
-        .await
+    lacks(TINY, "delete Navigator.prototype.gpu", "no-webgpu").await
 }
 
 #[tokio::test]
 async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
-    let script = "GPU.prototype.requestAdapter = async () => null";
-    fails(Server::start(dist())?, "?engine=fused", script, "no-adapter").await
+    lacks(TINY, "GPU.prototype.requestAdapter = async () => null", "no-adapter").await
 }
 
 #[tokio::test]
 async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
+    let query = TINY.replace("engine=fused", "engine=reference");
     let script = "GPUSupportedFeatures.prototype.has = () => false";
-    fails(Server::start(dist())?, "?engine=reference", script, "missing-feature").await
+    lacks(&query, script, "missing-feature").await
 }
 
 #[tokio::test]
 async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
     let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
                   'maxStorageBuffersPerShaderStage', { get: () => 1 })";
-    fails(Server::start(dist())?, "?engine=fused", script, "limit").await
+    lacks(TINY, script, "limit").await
 }
 
 #[tokio::test]
