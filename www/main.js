@@ -284,6 +284,7 @@ function setView(view) {
 /**
  * Shows the pad, which comes when it is first wanted, or hides it.
  * @param {"noise" | "drawing"} origin
+ * @throws {Error} where it does not come
  */
 async function setOrigin(origin) {
   const radio = $("origin").querySelector(`[value="${origin}"]`);
@@ -293,8 +294,8 @@ async function setOrigin(origin) {
     // Meanwhile somebody may have chosen otherwise.
     if (!radio.checked) return;
     if (!module) {
-      complain("The pad did not arrive. Reload the page to try again.");
-      return setOrigin("noise");
+      setOrigin("noise");
+      throw new Error("The pad did not arrive: chains begin at noise. Reload the page to try again.");
     }
     pad ??= new module.Pad(loaded.card, () => begin(true));
   }
@@ -349,10 +350,7 @@ function listen() {
   $("copy").addEventListener("click", copyLink);
   $("retry").addEventListener("click", retry);
   $("view").addEventListener("change", (/** @type {any} */ event) => setView(event.target.value));
-  $("origin").addEventListener("change", async (/** @type {any} */ event) => {
-    await setOrigin(event.target.value);
-    if (pad?.used) begin(true);
-  });
+  $("origin").addEventListener("change", (/** @type {any} */ event) => setOrigin(event.target.value).then(() => pad?.used && begin(true), refuse));
   $("wander").addEventListener("input", () => drawing() && begin(true));
   $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));
   $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
@@ -505,12 +503,14 @@ async function open() {
   run.pace = controls.pace;
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
-  await openDrawing();
+  const trouble = await openDrawing().catch((error) => error);
   $("loading").hidden = true;
   setStatus("ready", "Ready");
   // To those who asked for less motion nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");
+  // Said last, and of pictures that are there: they are others than those of whoever made the link.
+  if (trouble) refuse(trouble);
 }
 
 /** The drawing of the link, where it has one. */
@@ -519,12 +519,8 @@ async function openDrawing() {
   if (far >= 0 && far <= 1) $("wander").value = String(far);
   const text = location.hash.slice(1);
   if (!text) return;
-  try {
-    await setOrigin("drawing");
-    await pad?.load(text);
-  } catch (error) {
-    console.warn("The link's drawing cannot be read.", error);
-  }
+  await setOrigin("drawing");
+  await pad?.load(text);
 }
 
 observeDevices(fail);

@@ -142,11 +142,15 @@ export class Pad {
   /**
    * Reads what `text` has written.
    * @param {string} text
-   * @throws where it is something else
+   * @throws {Error} for people, where it is something else
    */
   async load(text) {
-    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-    await this.#read(new Blob([Uint8Array.from(binary, (letter) => letter.charCodeAt(0))], { type: "image/png" }));
+    try {
+      const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+      await this.#read(new Blob([Uint8Array.from(binary, (letter) => letter.charCodeAt(0))], { type: "image/png" }));
+    } catch {
+      throw new Error("The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.");
+    }
   }
 
   /** The largest centred part of a picture that has the pad's proportions. @param {Blob} file */

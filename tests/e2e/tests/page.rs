@@ -195,6 +195,26 @@ async fn without_a_pad_chains_go_on_from_noise() -> Result<()> {
     .await
 }
 
+/// Pictures that are not those of whoever made the link are not passed off as them.
+#[tokio::test]
+async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
+    // The first half of a drawing, and one that nothing is left of but its first letters.
+    let whole = include_str!("drawing.txt").trim();
+    for (missing, drawing) in
+        [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("pad.js"), whole)]
+    {
+        with_browser(async |browser| {
+            let server = Server::start_without(dist(), missing)?;
+            let page = Page::open(browser, &server, &format!("{TINY}#{drawing}")).await?;
+            page.wait_for(State::Ready).await?;
+            let told = async || Ok(page.text("#problem").await?.contains("at noise"));
+            page.wait_until("the page says that these are other pictures", told).await
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// Without WebGPU the page works all the same, on the CPU; a link to an engine that there is not
 /// changes nothing.
 #[tokio::test]
