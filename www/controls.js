@@ -67,9 +67,13 @@ const FIELDS = [
 /** @param {string} id @returns {any} */
 const input = (id) => document.getElementById(id);
 
+/** What a field holds, whichever mark its writer puts before decimals. @param {string} id */
+const number = (id) => Number(input(id).value.trim().replace(",", "."));
+
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
   /** @type {SamplerSettings | undefined} */ #best;
+  /** @type {[number, number] | undefined} */ #trained;
   #sampler = "langevin";
 
   /** @param {{ onChange(): void }} observer told whenever a setting has changed */
@@ -103,6 +107,7 @@ export class Controls {
   open(card, link, engine) {
     this.#recommended = card.sampler;
     this.#best = card.best;
+    this.#trained = card.training?.sigmas;
     // Where there are two, the recommended settings are the quicker ones.
     const two = card.best && JSON.stringify(card.best) !== JSON.stringify(card.sampler);
     input("best").hidden = !two;
@@ -116,9 +121,9 @@ export class Controls {
       if (id === "denoise") input(id).checked = value !== "0" && value !== "false";
       // A name that no option has would leave the list empty.
       else if (input(id).tagName !== "SELECT" || [...input(id).options].some((/** @type {any} */ option) => option.value === value)) input(id).value = value;
+      // What the link does not say is as if the sampler had been chosen here.
+      if (id === "sampler") this.#changeSampler();
     }
-    this.#sampler = input("sampler").value;
-    this.#applicable();
   }
 
   /** Whether there is a link to what the form holds. */
@@ -142,7 +147,7 @@ export class Controls {
       return check(text !== "" && Number.isInteger(value) && value >= 1 && value <= max, id, `${name} must be a whole number from 1 to ${max}.`, value);
     };
     const positive = (/** @type {string} */ id, /** @type {string} */ name) => {
-      const value = Number(input(id).value.trim().replace(",", "."));
+      const value = number(id);
       return check(Number.isFinite(value) && value > 0, id, `${name} must be a number above 0.`, value);
     };
     const applies = (/** @type {string} */ id) => !input(id).disabled;
@@ -165,7 +170,7 @@ export class Controls {
     const rho = applies("rho") ? positive("rho", "ρ") : RHO;
     /** @type {SamplerSettings} */
     const settings = { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min, snr, rho };
-    const churn = Number(input("churn").value.trim().replace(",", "."));
+    const churn = number("churn");
     const amount = applies("churn") ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn) : 0;
     if (amount > 0) {
       const { min, max, noise } = this.#recommended?.churn ?? { min: 0, max: ALL_LEVELS, noise: 1 };
@@ -200,13 +205,22 @@ export class Controls {
     return url.href;
   }
 
-  /** Another sampler, and the number of levels that gives it as many network evaluations. */
+  /**
+   * Another sampler, and the number of levels that gives it as many network evaluations. The σ that a model
+   * recommends suit the sampler that it recommends; others begin with all that it was trained at.
+   */
   #changeSampler() {
     const before = this.#sampler;
     this.#sampler = input("sampler").value;
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    if (this.#sampler === recommended.sampler) this.#fill(recommended);
-    else if (this.#sampler === "heun") input("levels").value = String(LEVELS_HEUN);
+    if (this.#sampler === recommended.sampler) return this.#fill(recommended);
+    const sigmas = before === recommended.sampler && this.#trained;
+    if (sigmas) [input("sigma-max").value, input("sigma-min").value] = sigmas.map(formatSetting);
+    // What stands there goes with the recommended σ_L, and η = ε/σ_L² is to stay.
+    if (sigmas || input("step-lr").disabled) {
+      input("step-lr").value = formatSetting(recommended.step_lr * ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2);
+    }
+    if (this.#sampler === "heun") input("levels").value = String(LEVELS_HEUN);
     else if (this.#sampler === "predictor-corrector") {
       input("levels").value = String(LEVELS_CORRECTED);
       input("steps-each").value = "1";

@@ -259,6 +259,7 @@ function refuse(error) {
 function complain(text) {
   $("problem").textContent = text;
   $("problem").hidden = false;
+  $("problem").scrollIntoView({ block: "nearest" });
 }
 
 function toggle() {
@@ -309,12 +310,15 @@ async function take(event) {
   if (!engine || !loaded || index === undefined || !pad || $("drawing").hidden) return;
   const { width, height } = loaded.card.picture;
   const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  pad.take(pixels.slice(4 * width * height * index, 4 * width * height * (index + 1)));
+  if (pixels) pad.take(pixels.slice(4 * width * height * index, 4 * width * height * (index + 1)));
 }
 
 async function save() {
+  const file = await run.withChain((chain) => grid.toPng(chain, run.view));
+  // Why there are no chains has been said; it may be out of sight.
+  if (!file) return complain($("problem").textContent);
   const anchor = document.createElement("a");
-  anchor.href = URL.createObjectURL(await run.withChain((chain) => grid.toPng(chain, run.view)));
+  anchor.href = URL.createObjectURL(file);
   anchor.download = `ncsn-seed-${$("seed").value.trim()}-step-${progress?.step ?? 0}.png`;
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
@@ -346,7 +350,7 @@ function listen() {
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
   $("restart").addEventListener("click", () => begin(true));
-  $("save").addEventListener("click", () => save().catch((error) => fail(failureOf(error))));
+  $("save").addEventListener("click", () => save().catch(refuse));
   $("copy").addEventListener("click", copyLink);
   $("retry").addEventListener("click", retry);
   $("view").addEventListener("change", (/** @type {any} */ event) => setView(event.target.value));

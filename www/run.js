@@ -128,12 +128,13 @@ export class Run {
    * Uses the current chain when nothing else does.
    * @template T
    * @param {(chain: Chain) => Promise<T>} use
-   * @returns {Promise<T>}
+   * @returns {Promise<T | undefined>} nothing where there is no chain
    */
   withChain(use) {
     return new Promise((resolve, reject) => {
       this.#inLane(async () => {
-        if (this.#chain) await use(this.#chain).then(resolve, reject);
+        if (!this.#chain) return resolve(undefined);
+        await use(this.#chain).then(resolve, reject);
       });
     });
   }

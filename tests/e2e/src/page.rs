@@ -157,7 +157,7 @@ impl<'a> Page<'a> {
     ///
     /// When it is missing, hidden or covered.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let button = self.element(selector).await?;
+        let button = self.in_the_middle(selector).await?;
         button.click().await.with_context(|| format!("cannot click on {selector}"))
     }
 
@@ -189,10 +189,7 @@ impl<'a> Page<'a> {
     ///
     /// When it is missing.
     pub async fn draw(&self, selector: &str, points: &[(f64, f64)]) -> Result<()> {
-        let element = self.element(selector).await?;
-        // Pointers go only to what is in the window.
-        let script = "arguments[0].scrollIntoView({ block: 'center' })";
-        self.browser.client.execute(script, vec![serde_json::to_value(&element)?]).await?;
+        let element = self.in_the_middle(selector).await?;
         let (.., width, height) = element.rectangle().await?;
         let button = MOUSE_BUTTON_LEFT;
         let mut hand = MouseActions::new("mouse".into());
@@ -296,6 +293,18 @@ impl<'a> Page<'a> {
         Ok(self.browser.client.execute(script, vec![]).await? == Value::Bool(true))
     }
 
+    /// Whether all of what `selector` finds is in the window.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing.
+    pub async fn in_sight(&self, selector: &str) -> Result<bool> {
+        let script = "const { top, bottom, height } = arguments[0].getBoundingClientRect(); \
+                      return height > 0 && top >= 0 && bottom <= innerHeight";
+        let element = serde_json::to_value(self.element(selector).await?)?;
+        Ok(self.browser.client.execute(script, vec![element]).await? == Value::Bool(true))
+    }
+
     /// Writes what is in the window to a PNG file.
     ///
     /// # Errors
@@ -310,6 +319,15 @@ impl<'a> Page<'a> {
         let element = self.element("#message").await?;
         let kind = element.attr("data-kind").await?.unwrap_or_default();
         Ok(Message { kind, text: element.text().await? })
+    }
+
+    /// What `selector` finds, brought to the middle of the window: pointers go only to what is in it, and at
+    /// its bottom there may be words over it.
+    async fn in_the_middle(&self, selector: &str) -> Result<Element> {
+        let element = self.element(selector).await?;
+        let script = "arguments[0].scrollIntoView({ block: 'center' })";
+        self.browser.client.execute(script, vec![serde_json::to_value(&element)?]).await?;
+        Ok(element)
     }
 
     async fn element(&self, selector: &str) -> Result<Element> {

@@ -304,6 +304,55 @@ async fn steps_pauses_and_restarts() -> Result<()> {
     .await
 }
 
+/// A model recommends levels for the sampler that it recommends; others begin with all that it was
+/// trained at, and the step that goes with that.
+#[tokio::test]
+async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
+    with_browser(async |browser| {
+        let query = TINY.replace("&sampler=consistent", "");
+        let (page, _) = ready(browser, &query).await?;
+        let ladder = async || {
+            let script = "return ['sigma-max', 'sigma-min', 'step-lr']\
+                          .map((id) => Number(document.getElementById(id).value))";
+            let values = browser.client.execute(script, vec![]).await?;
+            Ok::<[f64; 3], anyhow::Error>(serde_json::from_value(values)?)
+        };
+        let recommended = ladder().await?;
+        ensure!(recommended[..2] == [12.0, 0.1], "the digits recommend {recommended:?}");
+        page.choose("#sampler", "langevin").await?;
+        let trained = ladder().await?;
+        ensure!(trained[..2] == [20.0, 0.01], "Langevin begins with {trained:?}");
+        let steps = [recommended, trained].map(|[_, smallest, step]| step / smallest.powi(2));
+        ensure!((steps[0] / steps[1] - 1.0).abs() < 1e-3, "ε/σ_L² has become {steps:?}");
+        page.choose("#sampler", "ancestral").await?;
+        ensure!(ladder().await? == recommended, "what is recommended does not come back");
+        Ok(())
+    })
+    .await
+}
+
+/// Settings that cannot be are said where a run is begun, and leave a page that goes on.
+#[tokio::test]
+async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
+    with_browser(async |browser| {
+        browser.resize(390, 844).await?;
+        let query = format!("{TINY}&sigma_max=0");
+        let page = Page::open(browser, &Server::start(dist())?, &query).await?;
+        page.wait_for(State::Ready).await?;
+        for button in ["#save", "#start"] {
+            page.click(button).await?;
+            ensure!(page.text("#problem").await?.contains("σ"), "{button}: it does not say why");
+            ensure!(page.in_sight("#problem").await?, "{button}: what it says is out of sight");
+        }
+        page.fill("#sigma-max", "20").await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(!page.in_sight("#problem").await?, "what was wrong is still said");
+        Ok(())
+    })
+    .await
+}
+
 /// How long a browser takes to tell that a GPU is done must not decide what the GPU does.
 #[tokio::test]
 async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
