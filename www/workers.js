@@ -43,9 +43,10 @@ class Line {
     });
   }
 
-  close() {
+  /** @param {string} [why] what those are told who wait for an answer */
+  close(why = "The worker was stopped.") {
     this.#worker.terminate();
-    for (const { reject } of this.#waiting.values()) reject(new Error("The worker was stopped."));
+    for (const { reject } of this.#waiting.values()) reject(new Error(why));
     this.#waiting.clear();
   }
 }
@@ -59,10 +60,14 @@ class Line {
 export async function startWorkers({ bundle, module, bytes, onPanic }) {
   const room = Math.floor(MOST_BYTES / (BYTES_EACH * bytes.length));
   const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
-  const lines = Array.from({ length: count }, () => new Line(onPanic));
-  const close = () => lines.forEach((line) => line.close());
+  // A worker that does not start ends nothing but this attempt: there are other engines.
+  let opened = false;
+  const lines = Array.from({ length: count }, () => new Line((text) => (opened ? onPanic(text) : close(text))));
+  /** @param {string} [why] */
+  const close = (why) => lines.forEach((line) => line.close(why));
   try {
     await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
+    opened = true;
   } catch (error) {
     close();
     throw error;

@@ -232,6 +232,26 @@ async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     .await
 }
 
+/// A machine may have no room for a worker, or a policy against them.
+#[tokio::test]
+async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "window.Worker = class extends EventTarget { postMessage() { \
+                      this.dispatchEvent(new ErrorEvent('error', { message: 'no room' })) } \
+                      terminate() {} }";
+        browser.before_every_page(script).await?;
+        // The software adapter would leave the work to the CPU.
+        let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
+        ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
+        page.choose("#engine", "cpu").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("no room"));
+        page.wait_until("the page says why there is no CPU", told).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
 /// Browsers inside of apps and extensions run scripts in every page.
 #[tokio::test]
 async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
