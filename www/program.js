@@ -32,7 +32,11 @@ export async function loadProgram(onProgress) {
       window.addEventListener("TrunkApplicationStarted", () => { if (!broken) resolve(/** @type {any} */ (window).wasmBindings); }, { signal });
       // Trunk's loader leaves a download that breaks off half-way as an unhandled rejection.
       window.addEventListener("unhandledrejection", (event) => {
-        if (!(event.reason instanceof TypeError && /network|fetch|load failed/i.test(event.reason.message))) return;
+        const { message, stack } = event.reason ?? {};
+        if (!(event.reason instanceof TypeError && /network|fetch|load failed/i.test(message))) return;
+        // Extensions and scripts of other origins fetch as well. They may also stand between the page and its own
+        // downloads.
+        if (/:\/\//.test(stack) && !stack.includes(location.origin)) return;
         event.stopImmediatePropagation();
         event.preventDefault();
         fail(event.reason, ".wasm");

@@ -252,17 +252,21 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
     .await
 }
 
-/// Browsers inside of apps and extensions run scripts in every page.
+/// Browsers inside of apps and extensions run scripts in every page, and some fetch things in vain
+/// while the program is on its way.
 #[tokio::test]
 async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
     with_browser(async |browser| {
         let script = "addEventListener('load', () => { \
                       setTimeout(() => { throw new ReferenceError('AutofillCallbackHandler') }); \
-                      Promise.reject(new Error('no wallet')) })";
+                      Promise.reject(new Error('no wallet')) }); \
+                      const inVain = new TypeError('Failed to fetch'); \
+                      inVain.stack = 'TypeError: Failed to fetch\\n at chrome-extension://a/b.js:1:2'; \
+                      addEventListener('ncsn-program-progress', () => Promise.reject(inVain), { once: true })";
         browser.before_every_page(script).await?;
         let (page, _) = ready(browser, TINY).await?;
         let errors = browser.console_errors().await?;
-        ensure!(errors.len() == 2, "there were to be two faults, not {errors:#?}");
+        ensure!(errors.len() == 3, "there were to be three faults, not {errors:#?}");
         page.click("#start").await?;
         page.wait_for(State::Finished).await
     })
