@@ -210,6 +210,26 @@ const drawing = () => ($("origin").querySelector(":checked").value === "drawing"
 const wander = () => (drawing()?.hasHoles === false ? Number($("wander").value) : undefined);
 
 
+let keeping = 0;
+
+/**
+ * Puts what a visitor has set into the address, for a reload, the way back and what a phone shares. A moment
+ * later: browsers allow only so many changes.
+ */
+function keep() {
+  clearTimeout(keeping);
+  keeping = setTimeout(() => {
+    const url = new URL(controls.link(place()));
+    const auto = link.get("autostart");
+    if (auto) url.searchParams.set("autostart", auto);
+    try {
+      history.replaceState(null, "", url);
+    } catch {
+      // A page inside of another may have to leave its address alone.
+    }
+  }, 500);
+}
+
 /**
  * Begins a new anneal with the settings of the form, or says what is wrong with them.
  * @param {boolean} go whether to run at once
@@ -239,6 +259,7 @@ function begin(go) {
     showCaption(choice);
     $("wander-sigma").textContent = far === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
     $("problem").hidden = true;
+    keep();
     return true;
   } catch (error) {
     refuse(error);
@@ -353,12 +374,18 @@ function listen() {
   $("save").addEventListener("click", () => save().catch(refuse));
   $("copy").addEventListener("click", copyLink);
   $("retry").addEventListener("click", retry);
-  $("view").addEventListener("change", (/** @type {any} */ event) => setView(event.target.value));
+  $("view").addEventListener("change", (/** @type {any} */ event) => {
+    setView(event.target.value);
+    keep();
+  });
   $("origin").addEventListener("change", (/** @type {any} */ event) => setOrigin(event.target.value).then(() => pad?.used && begin(true), refuse));
   $("wander").addEventListener("input", () => drawing() && begin(true));
   $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));
   $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
-  $("pace").addEventListener("change", () => (run.pace = controls.pace));
+  $("pace").addEventListener("change", () => {
+    run.pace = controls.pace;
+    keep();
+  });
   // Of another link to this page only the drawing may differ.
   addEventListener("hashchange", () => location.reload());
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
@@ -513,6 +540,8 @@ async function open() {
   // To those who asked for less motion nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");
+  // So far nobody has set anything.
+  clearTimeout(keeping);
   // Said last, and of pictures that are there: they are others than those of whoever made the link.
   if (trouble) refuse(trouble);
 }

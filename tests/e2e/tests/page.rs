@@ -151,7 +151,7 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
 
         page.click("#copy").await?;
         page.wait_until("the link is in the address bar", async || {
-            Ok(page.query().await?.contains("wander="))
+            Ok(page.text("#copy").await?.contains("address bar"))
         })
         .await?;
         let link = page.query().await?;
@@ -213,6 +213,32 @@ async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// What a visitor has set outlives a reload, and where nothing was set the address stays as short as
+/// it was.
+#[tokio::test]
+async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        sleep(Duration::from_secs(1)).await;
+        ensure!(page.query().await? == format!("{TINY}#"), "the page has changed its address");
+        page.fill("#seed", "9").await?;
+        page.click("label:has([value=denoised])").await?;
+        let kept = async || {
+            let query = page.query().await?;
+            Ok(query.contains("seed=9") && query.contains("view=denoised"))
+        };
+        page.wait_until("the address has the settings", kept).await?;
+        browser.client.refresh().await?;
+        page.wait_for(State::Ready).await?;
+        let caption = async || Ok(page.text("#caption").await?.contains("seed 9"));
+        page.wait_until("the seed is there again", caption).await?;
+        ensure!(page.text("#caption").await?.contains("believes"), "it forgot the view");
+        ensure!(page.query().await?.contains("autostart=0"), "it would run by itself");
+        Ok(())
+    })
+    .await
 }
 
 /// Without WebGPU the page works all the same, on the CPU; a link to an engine that there is not
