@@ -47,6 +47,8 @@ const adapter = probe();
 let engine = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
+/** Whether the anneal ends without noise. */
+let clean = false;
 /** @type {import("./pad.js").Pad | null} where somebody draws, what they draw on */
 let pad = null;
 /** @type {Failure | null} */
@@ -87,10 +89,11 @@ function showState(state) {
 /** @param {import("./engine.js").Progress} next */
 function showProgress(next) {
   progress = next;
-  $("sigma").textContent = formatSigma(next.sigma);
+  const sigma = next.done && clean ? 0 : next.sigma;
+  $("sigma").textContent = formatSigma(sigma);
   $("step-count").textContent = `${next.step} / ${next.steps}`;
   $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
-  const cold = plot.cursor(next.step, next.sigma);
+  const cold = plot.cursor(next.step, sigma);
   document.documentElement.style.setProperty("--coldness", `${(100 * cold).toFixed(1)}%`);
   if (run.state === "running" && next.step > 0) setStatus("running", "Running");
 }
@@ -248,6 +251,7 @@ function begin(go) {
       try {
         const chain = await here.start(choice.settings, choice.seed, choice.chains, from, far);
         plot.set(sigmas);
+        clean = choice.settings.denoise || !choice.settings.sampler.endsWith("langevin");
         grid.shape(choice.chains, width, height);
         return chain;
       } catch (error) {

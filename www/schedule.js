@@ -85,7 +85,7 @@ export class SchedulePlot {
     const right = width - MARGIN.right;
     const bottom = height - MARGIN.bottom;
     const x = (/** @type {number} */ step) => MARGIN.left + ((right - MARGIN.left) * step) / steps;
-    const y = (/** @type {number} */ sigma) => MARGIN.top + ((bottom - MARGIN.top) * (high - Math.log10(Math.max(sigma, 1e-12)))) / (high - low);
+    const y = (/** @type {number} */ sigma) => MARGIN.top + ((bottom - MARGIN.top) * (high - Math.log10(Math.max(sigma, min)))) / (high - low);
 
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#svg.replaceChildren();

@@ -59,6 +59,8 @@ async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Res
         page.wait_for(State::Finished).await?;
         let steps = page.steps().await?;
         ensure!(steps.total > 0 && steps.done == steps.total, "finished, but at {steps:?}");
+        let sigma = page.text("#sigma").await?;
+        ensure!(sigma == "0", "σ = {sigma} is said of pictures without noise");
         let first = page.grid().await?;
         ensure!(!first.is_blank(), "the finished grid is blank");
         ensure!(first != noise, "annealing has changed nothing");
