@@ -20,17 +20,6 @@ const RHO = 7;
 /** Churn at all levels: more than any σ. */
 const ALL_LEVELS = 1e9;
 
-const HINTS = {
-  langevin: "T noisy steps along the score at each level.",
-  "plain-langevin": "All steps at the smallest σ: see why there are many levels.",
-  consistent: "One step a level; puts back just the noise that the next level expects.",
-  ancestral: "One step a level back along the noise process, as DDPM does.",
-  "reverse-diffusion": "One step a level of the reverse-time SDE.",
-  "predictor-corrector": "A step of the reverse SDE, then T Langevin corrections, at each level.",
-  ode: "Euler steps of the deterministic flow: no noise after the first.",
-  heun: "Two evaluations a level: good pictures from few levels. Churn adds noise on the way.",
-};
-
 /**
  * Fields that only some samplers look at.
  * @type {Record<string, string[]>}
@@ -251,11 +240,11 @@ export class Controls {
   }
 
   #applicable() {
-    const sampler = /** @type {keyof typeof HINTS} */ (input("sampler").value);
+    const { value: sampler, selectedOptions } = input("sampler");
     for (const [id, samplers] of Object.entries(APPLY)) {
       input(id).disabled = !samplers.includes(sampler);
       input(id).setAttribute("aria-invalid", "false");
     }
-    input("sampler-hint").textContent = HINTS[sampler] ?? "";
+    input("sampler-hint").textContent = selectedOptions[0].dataset.hint;
   }
 }
