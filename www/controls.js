@@ -174,23 +174,19 @@ export class Controls {
 
   /**
    * A link to what is on the page now.
-   * @param {{ model: string | null, view: string, engine: string | null, precision: string | null, drawing: string | null }} more
+   * @param {{ drawing: string, [parameter: string]: string | null | undefined }} more
    *   The drawing goes where no server sees it.
    */
-  link({ model, view, engine, precision, drawing }) {
+  link({ drawing, ...more }) {
     const url = new URL(location.href);
-    url.hash = drawing ?? "";
+    url.hash = drawing;
     url.search = "";
-    if (drawing) url.searchParams.set("wander", input("wander").value);
-    if (model) url.searchParams.set("model", model);
-    if (engine) url.searchParams.set("engine", engine);
-    if (precision) url.searchParams.set("precision", precision);
+    if (drawing) more.wander = input("wander").value;
     for (const [parameter, id] of FIELDS) {
       const field = input(id);
-      if (field.disabled) continue;
-      url.searchParams.set(parameter, id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim());
+      if (!field.disabled) more[parameter] = id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim();
     }
-    url.searchParams.set("view", view);
+    for (const [parameter, value] of Object.entries(more)) if (value) url.searchParams.set(parameter, value);
     return url.href;
   }
 

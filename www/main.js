@@ -38,7 +38,7 @@ const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * What has been loaded, whichever engine runs it.
- * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array } | null}
+ * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array, sum: string } | null}
  */
 let loaded = null;
 /** @type {Promise<import("./gpu.js").Found>} */
@@ -205,7 +205,7 @@ function retry() {
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
-const place = () => ({ model: link.get("model"), view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? null });
+const place = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
 
 /** The pad, where chains begin at what is on it and not at noise alone. */
 const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
@@ -522,7 +522,9 @@ async function open() {
   const [program, bytes] = await all;
   try {
     const model = new program.Model(bytes);
-    loaded = { program, bytes, model, card: model.card() };
+    // An address may come to have another model: links say which one they mean.
+    const sum = bytes.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 0).toString(36);
+    loaded = { program, bytes, model, card: model.card(), sum };
   } catch (error) {
     throw failureOf(error, (message) => badModel(modelUrl, message));
   }
@@ -538,7 +540,8 @@ async function open() {
   run.pace = controls.pace;
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
-  const trouble = await openDrawing().catch((error) => error);
+  let trouble = await openDrawing().catch((error) => error);
+  if (link.get("of") && link.get("of") !== loaded.sum) trouble ??= "The model has changed since this link was made.";
   $("loading").hidden = true;
   setStatus("ready", "Ready");
   // To those who asked for less motion nothing moves by itself.

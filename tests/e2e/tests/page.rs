@@ -218,11 +218,13 @@ async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
 }
 
 /// What a visitor has set outlives a reload, and where nothing was set the address stays as short as
-/// it was.
+/// it was. The model that a link was made with may not outlive it.
 #[tokio::test]
 async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
         sleep(Duration::from_secs(1)).await;
         ensure!(page.query().await? == format!("{TINY}#"), "the page has changed its address");
         page.fill("#seed", "9").await?;
@@ -237,8 +239,15 @@ async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
         let caption = async || Ok(page.text("#caption").await?.contains("seed 9"));
         page.wait_until("the seed is there again", caption).await?;
         ensure!(page.text("#caption").await?.contains("believes"), "it forgot the view");
-        ensure!(page.query().await?.contains("autostart=0"), "it would run by itself");
-        Ok(())
+        let query = page.query().await?;
+        ensure!(query.contains("autostart=0"), "it would run by itself");
+        ensure!(page.text("#problem").await?.is_empty(), "something is wrong with its own link");
+
+        // As if the address had another model by now.
+        ensure!(query.contains("of="), "it does not say of which model: {query}");
+        let later = Page::open(browser, &server, &query.replace("of=", "of=-")).await?;
+        let told = async || Ok(later.text("#problem").await?.contains("changed"));
+        later.wait_until("the page says that the model is another", told).await
     })
     .await
 }
