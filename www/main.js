@@ -153,7 +153,12 @@ function fail(failure) {
   failed = failure;
   run.kill();
   console.error(failure);
-  if (failure.kind === "device-lost" && mayReload()) return retry();
+  if (failure.kind === "device-lost" && mayReload()) {
+    // Out of sight it would be taken once more, and there is but one more try.
+    if (document.hidden) document.addEventListener("visibilitychange", retry);
+    else retry();
+    return;
+  }
   $("message").dataset.kind = failure.kind;
   $("message-title").textContent = failure.title;
   $("message-text").textContent = failure.text;

@@ -568,7 +568,18 @@ async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
         let (page, _) = ready(browser, LONGER).await?;
         page.click("#start").await?;
         page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
+        // A phone has put the page away, and takes the GPU.
+        let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })";
+        browser.client.execute(hide, vec![]).await?;
+        browser.console_errors().await?;
         browser.crash_gpu().await?;
+        let lost = async || Ok(!browser.console_errors().await?.is_empty());
+        page.wait_until("the page knows that it has lost the GPU", lost).await?;
+        sleep(Duration::from_secs(1)).await;
+        let show = "const { hidden } = document; delete document.hidden; \
+                    document.dispatchEvent(new Event('visibilitychange')); return hidden";
+        let waited = browser.client.execute(show, vec![]).await?;
+        ensure!(waited == true, "it has tried again out of sight");
         page.wait_for_reload().await?;
         let link = page.query().await?;
         ensure!(link.contains("seed=7") && link.contains("levels=20"), "it forgot: {link}");
