@@ -10,6 +10,8 @@
 /** Brushes, in hundredths of the picture's width. */
 const BRUSHES = [2, 3.5, 6, 9, 14];
 const ERASER = "eraser";
+/** How many times one can go back. */
+const UNDOS = 50;
 /** @type {[string, string][]} colour, name */
 const GREYS = [["#ffffff", "white"], ["#808080", "grey"], ["#000000", "black"]];
 /** @type {[string, string][]} */
@@ -41,6 +43,7 @@ export class Pad {
   #paper;
   /** Whether anything was drawn since it was empty. */
   #used = false;
+  /** @type {{ data: Uint8ClampedArray, used: boolean }[]} what was on it before */ #past = [];
   /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
   #onChange;
 
@@ -68,7 +71,16 @@ export class Pad {
     on("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) on(end, () => this.#up());
     $("pad-clear").addEventListener("click", () => {
+      this.#note();
       this.clear();
+      onChange();
+    });
+    $("pad-undo").addEventListener("click", () => {
+      const last = this.#past.pop();
+      if (!last) return;
+      this.#image.data.set(last.data);
+      this.#used = last.used;
+      this.#show();
       onChange();
     });
     $("pad-open").addEventListener("click", () => $("pad-file").click());
@@ -83,6 +95,12 @@ export class Pad {
         $("pad-hint").textContent = `${file.name} is no picture that this browser can read.`;
       }
     });
+  }
+
+  /** Notes what is on the pad, before something else is. */
+  #note() {
+    this.#past.push({ data: this.#image.data.slice(), used: this.#used });
+    if (this.#past.length > UNDOS) this.#past.shift();
   }
 
   /** @param {[string, string][]} inks */
@@ -112,6 +130,7 @@ export class Pad {
 
   /** Puts a picture on the pad, RGBA. @param {Uint8ClampedArray} pixels */
   take(pixels) {
+    this.#note();
     this.#image.data.set(pixels);
     this.#used = true;
     this.#show();
@@ -148,6 +167,9 @@ export class Pad {
     try {
       const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
       await this.#read(new Blob([Uint8Array.from(binary, (letter) => letter.charCodeAt(0))], { type: "image/png" }));
+      // There is nothing before it.
+      this.#past = [];
+      this.#show();
     } catch {
       throw new Error("The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.");
     }
@@ -159,10 +181,11 @@ export class Pad {
     const { width, height } = this.#canvas;
     const scale = Math.max(width / picture.width, height / picture.height);
     const [across, down] = [picture.width * scale, picture.height * scale];
+    this.#note();
     this.#context.clearRect(0, 0, width, height);
     this.#context.imageSmoothingQuality = "high";
     this.#context.drawImage(picture, (width - across) / 2, (height - down) / 2, across, down);
-    this.#image = this.#context.getImageData(0, 0, width, height);
+    this.#image.data.set(this.#context.getImageData(0, 0, width, height).data);
     // Pixels are there or not: nothing lies half under the noise.
     for (let at = 3; at < this.#image.data.length; at += 4) this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
     this.#used = true;
@@ -176,6 +199,7 @@ export class Pad {
 
   #hint() {
     const holes = this.hasHoles;
+    $("pad-undo").disabled = !this.#past.length;
     $("wander").disabled = holes;
     $("pad-hint").textContent = holes
       ? "What is erased is made up; the rest is kept exactly."
@@ -195,6 +219,7 @@ export class Pad {
     if (event.button !== 0) return;
     event.preventDefault();
     this.#canvas.setPointerCapture(event.pointerId);
+    this.#note();
     const { data } = this.#image;
     this.#stroke = { last: this.#point(event), before: data.slice(), cover: new Float32Array(data.length / 4) };
     this.#paint(this.#stroke.last);

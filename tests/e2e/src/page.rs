@@ -151,6 +151,15 @@ impl<'a> Page<'a> {
         Ok(self.element(selector).await?.text().await?)
     }
 
+    /// Whether the button or field that `selector` finds can be used.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn enabled(&self, selector: &str) -> Result<bool> {
+        Ok(self.element(selector).await?.is_enabled().await?)
+    }
+
     /// Clicks on what `selector` finds.
     ///
     /// # Errors

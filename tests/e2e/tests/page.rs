@@ -173,6 +173,23 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         ensure!(friend.steps().await?.total == of_noise, "what is made up begins at noise");
         ensure!(friend.grid().await? != drawn, "erasing has changed nothing");
 
+        // Back to what the link brought, twice.
+        let shows = async |same| {
+            friend
+                .wait_until("the pictures are there", async || {
+                    let finished = friend.state().await? == State::Finished;
+                    Ok(finished && (friend.grid().await? == drawn) == same)
+                })
+                .await
+        };
+        friend.click("#pad-undo").await?;
+        shows(true).await?;
+        ensure!(!friend.enabled("#pad-undo").await?, "one can go back to before the link");
+        friend.click("#grid").await?;
+        shows(false).await?;
+        friend.click("#pad-undo").await?;
+        shows(true).await?;
+
         // A link with another drawing, followed in the same page.
         browser.client.execute("location.hash = 'another'", vec![]).await?;
         friend.wait_for_reload().await
