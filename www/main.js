@@ -405,9 +405,10 @@ function listen() {
     const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
     // Space presses whatever button has the focus, and turns the page elsewhere.
     const own = typing || target.closest("button, a, summary, input");
-    if (event.key === " " && !own) toggle();
+    // A key that is held down comes again and again: a step may, a run may not be begun so.
+    if (event.key === " " && !own) event.repeat || toggle();
     else if (event.key === "." && !typing) step();
-    else if (event.key === "r" && !typing && !event.repeat) begin(true);
+    else if (event.key === "r" && !typing) event.repeat || begin(true);
     else return;
     event.preventDefault();
   });
