@@ -3,7 +3,8 @@
  * The pad: a drawing of the model's size, pixel by pixel.
  *
  * It is painted here and not by the canvas, whose antialiasing differs between
- * browsers: what a link carries is what the chains begin at, to the last bit.
+ * browsers, and which some read back with a little noise, so that nobody is
+ * known by it: what a link carries is what the chains begin at, to the last bit.
  * The page fetches this when it needs it; so that it can, this imports nothing.
  */
 
@@ -20,6 +21,10 @@ const COLOURS = [
   ["#7c3fb5", "violet"], ["#2f7de1", "blue"], ["#52b944", "green"], ["#8a5a3c", "brown"],
 ];
 
+/** How a PNG begins in base64, and how it ends: links once carried drawings so. */
+const PNG = "iVBOR";
+const PNG_END = "IEND\xaeB`\x82";
+
 /** @typedef {{ x: number, y: number }} Point in pixels of the picture */
 
 /** @param {string} id @returns {any} */
@@ -27,6 +32,14 @@ const $ = (id) => document.getElementById(id);
 
 /** @param {string} colour as #rrggbb @returns {number[]} */
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+/** What a stream makes of some bytes. @param {BlobPart} bytes @param {any} stream */
+async function through(bytes, stream) {
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+}
+
+/** Base64 as it may stand in an address. @param {string} text */
+const ofUrl = (text) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
 /** How far a point is from a segment. @param {number} x @param {number} y @param {Point} from @param {Point} to */
 function distance(x, y, from, to) {
@@ -45,6 +58,8 @@ export class Pad {
   #used = false;
   /** @type {{ data: Uint8ClampedArray, used: boolean }[]} what was on it before */ #past = [];
   /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
+  #text = "";
+  /** @type {Promise<void>} */ #written = Promise.resolve();
   #onChange;
 
   /**
@@ -73,7 +88,7 @@ export class Pad {
     $("pad-clear").addEventListener("click", () => {
       this.#note();
       this.clear();
-      onChange();
+      this.#changed();
     });
     $("pad-undo").addEventListener("click", () => {
       const last = this.#past.pop();
@@ -81,7 +96,7 @@ export class Pad {
       this.#image.data.set(last.data);
       this.#used = last.used;
       this.#show();
-      onChange();
+      this.#changed();
     });
     $("pad-open").addEventListener("click", () => $("pad-file").click());
     $("pad-file").addEventListener("change", async () => {
@@ -90,7 +105,7 @@ export class Pad {
       if (!file) return;
       try {
         await this.#read(file);
-        onChange();
+        this.#changed();
       } catch {
         $("pad-hint").textContent = `${file.name} is no picture that this browser can read.`;
       }
@@ -134,7 +149,7 @@ export class Pad {
     this.#image.data.set(pixels);
     this.#used = true;
     this.#show();
-    this.#onChange();
+    this.#changed();
   }
 
   /** Whether anything has been drawn. */
@@ -153,9 +168,24 @@ export class Pad {
     return false;
   }
 
-  /** The drawing as a PNG in base64url. */
+  /** The drawing for a link: its pixels, deflated, in base64url. */
   get text() {
-    return this.#canvas.toDataURL("image/png").split(",")[1].replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+    return this.#text;
+  }
+
+  /** Has the drawing written down before it is told: whoever copies a link cannot wait. */
+  #changed() {
+    this.#written = this.#written.then(() => this.#write()).then(() => this.#onChange());
+  }
+
+  async #write() {
+    try {
+      const bytes = await through(this.#image.data, new CompressionStream("deflate-raw"));
+      this.#text = ofUrl(btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")));
+    } catch {
+      // Browsers of before 2023 do not deflate.
+      this.#text = ofUrl(this.#canvas.toDataURL("image/png").split(",")[1]);
+    }
   }
 
   /**
@@ -165,11 +195,22 @@ export class Pad {
    */
   async load(text) {
     try {
-      const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-      await this.#read(new Blob([Uint8Array.from(binary, (letter) => letter.charCodeAt(0))], { type: "image/png" }));
+      const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+      const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+      if (text.startsWith(PNG)) {
+        // Some browsers show as much as there is.
+        if (!letters.endsWith(PNG_END)) throw new RangeError("It is cut short.");
+        await this.#read(new Blob([bytes], { type: "image/png" }));
+      } else {
+        const data = await through(bytes, new DecompressionStream("deflate-raw"));
+        if (data.length !== this.#image.data.length) throw new RangeError("It is of another size.");
+        this.#image.data.set(data);
+        this.#used = true;
+      }
       // There is nothing before it.
       this.#past = [];
       this.#show();
+      await this.#write();
     } catch {
       throw new Error("The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.");
     }
@@ -234,7 +275,7 @@ export class Pad {
     if (!this.#stroke) return;
     this.#stroke = null;
     this.#hint();
-    this.#onChange();
+    this.#changed();
   }
 
   /** Goes on with the stroke. @param {Point} to */
