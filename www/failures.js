@@ -4,7 +4,7 @@
  *
  * A failure is found in many places (the GPU probe, a download, the program
  * itself), but said in one: whoever finds it throws or reports a `Failure`, and
- * `main.js` shows it.
+ * `end.js` shows it.
  */
 
 /** @typedef {"no-webassembly" | "no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */

@@ -1,8 +1,9 @@
 // @ts-check
 /** The page: wires the parts together. */
 import { Controls } from "./controls.js";
+import { End } from "./end.js";
 import { createEngine, isEngine } from "./engine.js";
-import { Failure, badModel, failureOf, isTrap, lacking, panic, refused } from "./failures.js";
+import { badModel, failureOf, isTrap, lacking, refused } from "./failures.js";
 import { duration, formatSigma, ofBytes } from "./format.js";
 import { check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
@@ -12,11 +13,6 @@ import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
 import { recall, tune } from "./tuning.js";
 
-/** Where the page's scripts are. */
-const FOLDER = new URL("./", import.meta.url).href;
-/** When the page was last loaded again by itself, and how long it then is not. */
-const RELOADED = "ncsn reloaded";
-const PATIENCE_MS = 300_000;
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
 const link = new URLSearchParams(location.search);
@@ -51,8 +47,6 @@ let progress = null;
 let clean = false;
 /** @type {import("./pad.js").Pad | null} where somebody draws, what they draw on */
 let pad = null;
-/** @type {Failure | null} */
-let failed = null;
 
 const grid = new Grid($("grid"), $("plate"), () => run.redraw());
 const plot = new SchedulePlot($("schedule"));
@@ -60,9 +54,23 @@ const run = new Run({
   onState: showState,
   onProgress: showProgress,
   onDraw: (chain, view) => grid.draw(chain, view),
-  onError: (error) => fail(failureOf(error)),
+  onError: fail,
 });
 const controls = new Controls({ onChange: () => begin(run.state === "running" || run.state === "finished") });
+
+const end = new End({
+  stop: () => run.kill(),
+  onMessage({ title }) {
+    $("loading").hidden = true;
+    setStatus("error", title);
+  },
+  address: () => (controls.opened ? controls.link(place()) : location.href),
+});
+
+/** @param {unknown} error after which nothing goes on */
+function fail(error) {
+  end.fail(error);
+}
 
 // ── What is on the screen ──────────────────────────────────────────────────
 
@@ -74,7 +82,7 @@ function setStatus(state, text) {
 
 /** @param {import("./run.js").State} state */
 function showState(state) {
-  if (failed) return;
+  if (end.failure) return;
   const words = {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: progress?.step || engine?.name === "cpu" ? "Running" : "First step: the GPU prepares its kernels.",
@@ -141,73 +149,6 @@ function showCard(card) {
   $("card").hidden = false;
 }
 
-/**
- * Shows a failure; the first one stands, since others follow from it.
- * @param {Failure} failure
- */
-function fail(failure) {
-  if (failed) {
-    if (!$("message-technical").textContent.includes(failure.technical)) $("message-technical").textContent += `\n${failure.technical}`;
-    return;
-  }
-  failed = failure;
-  run.kill();
-  console.error(failure);
-  if (failure.kind === "device-lost" && mayReload()) {
-    // Out of sight it would be taken once more, and there is but one more try.
-    if (document.hidden) document.addEventListener("visibilitychange", retry);
-    else retry();
-    return;
-  }
-  $("message").dataset.kind = failure.kind;
-  $("message-title").textContent = failure.title;
-  $("message-text").textContent = failure.text;
-  $("message-advice").replaceChildren(
-    ...failure.advice.map((advice) => {
-      const item = document.createElement("li");
-      item.textContent = advice;
-      return item;
-    }),
-  );
-  $("message-technical").textContent = failure.technical;
-  $("message-details").hidden = !failure.technical;
-  $("retry").hidden = !failure.retry;
-  $("retry").textContent = failure.retry;
-  const own = link.get("model") && (failure.kind === "download" || failure.kind === "model");
-  $("message-link").hidden = !own;
-  if (own) $("message-link").href = location.pathname;
-  // Hidden by then, but the keyboard would still find it.
-  /** @type {any} */ (document.querySelector(".console")).inert = true;
-  $("loading").hidden = true;
-  $("message").hidden = false;
-  // Whatever had the focus may have just lost it.
-  $("message").focus();
-  setStatus("error", failure.title);
-  document.documentElement.classList.add("failed");
-}
-
-/**
- * Phones take the GPU from pages that are out of sight, and the same pictures can be made again. But what
- * loses it once more so soon may be the pictures themselves.
- */
-function mayReload() {
-  try {
-    const last = Number(sessionStorage.getItem(RELOADED));
-    sessionStorage.setItem(RELOADED, String(Date.now()));
-    return Date.now() - last > PATIENCE_MS;
-  } catch {
-    return false; // Some visitors allow no storage.
-  }
-}
-
-/** The program cannot be started twice in one page, so to try again is to reload, with the settings kept. */
-function retry() {
-  const url = new URL(controls.opened ? controls.link(place()) : location.href);
-  failed?.change?.(url.searchParams);
-  history.replaceState(null, "", url);
-  location.reload();
-}
-
 // ── What a visitor does ────────────────────────────────────────────────────
 
 const place = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
@@ -216,7 +157,6 @@ const place = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view
 const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
 /** From 0 to 1; nothing where the drawing is kept. */
 const wander = () => (drawing()?.hasHoles === false ? Number($("wander").value) : undefined);
-
 
 let keeping = 0;
 
@@ -244,7 +184,7 @@ function keep() {
  * @returns {boolean} whether it began
  */
 function begin(go) {
-  if (!engine || !loaded || failed) return false;
+  if (!engine || !loaded || end.failure) return false;
   const here = engine;
   const { model, card } = loaded;
   try {
@@ -281,7 +221,7 @@ function begin(go) {
  * @param {unknown} error
  */
 function refuse(error) {
-  if (isTrap(error)) return fail(failureOf(error));
+  if (isTrap(error)) return fail(error);
   complain(error instanceof Error ? error.message : String(error));
 }
 
@@ -367,30 +307,20 @@ async function copyLink() {
   setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
 }
 
-/**
- * Extensions, and the browsers inside of apps, run scripts of their own in every page; what goes wrong in
- * them is not ours.
- * @param {any} error
- */
-function hear(error) {
-  if (error instanceof Failure || isTrap(error) || String(error?.stack).includes(FOLDER)) fail(failureOf(error));
-}
-
 function listen() {
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
   $("restart").addEventListener("click", () => begin(true));
   $("save").addEventListener("click", () => save().catch(refuse));
   $("copy").addEventListener("click", copyLink);
-  $("retry").addEventListener("click", retry);
   $("view").addEventListener("change", (/** @type {any} */ event) => {
     setView(event.target.value);
     keep();
   });
   $("origin").addEventListener("change", (/** @type {any} */ event) => setOrigin(event.target.value).then(() => pad?.used && begin(true), refuse));
   $("wander").addEventListener("input", () => drawing() && begin(true));
-  $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch((error) => fail(failureOf(error))));
-  $("engine").addEventListener("change", () => changeEngine().catch((error) => fail(failureOf(error))));
+  $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch(fail));
+  $("engine").addEventListener("change", () => changeEngine().catch(fail));
   $("pace").addEventListener("change", () => {
     run.pace = controls.pace;
     keep();
@@ -400,7 +330,7 @@ function listen() {
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
 
   addEventListener("keydown", (event) => {
-    if (!engine || failed || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!engine || end.failure || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
     // Space presses whatever button has the focus, and turns the page elsewhere.
@@ -412,11 +342,6 @@ function listen() {
     else return;
     event.preventDefault();
   });
-
-  // A panic in Rust: first its text, from the hook; then a RuntimeError, which reaches nobody else.
-  addEventListener("ncsn-panic", (/** @type {any} */ event) => fail(panic(String(event.detail))));
-  addEventListener("error", (event) => hear(event.error));
-  addEventListener("unhandledrejection", (event) => hear(event.reason));
 }
 
 // ── Engines ────────────────────────────────────────────────────────────────
@@ -479,7 +404,7 @@ function use(next) {
 /** The same chains from the start, on another engine; where that fails, the present one stays. */
 async function changeEngine() {
   const [before, name] = [engine, $("engine").value];
-  if (!before || failed) return;
+  if (!before || end.failure) return;
   const again = run.state !== "ready";
   run.pause();
   engine = null;
@@ -539,7 +464,7 @@ async function open() {
   document.title = `${card.name}: pictures out of noise`;
   setStatus("loading", "Preparing the engine…");
   const first = await firstEngine();
-  if (failed) return;
+  if (end.failure) return;
 
   controls.open(card, link, first.name);
   use(first);
@@ -571,5 +496,6 @@ async function openDrawing() {
 
 observeDevices(fail);
 // First, so that what concerns the download of the program is heard there and not taken for a panic.
-open().catch((error) => fail(failureOf(error)));
+open().catch(fail);
 listen();
+end.listen();
