@@ -269,6 +269,8 @@ async function setOrigin(origin) {
       throw new Error("The pad did not arrive: chains begin at noise. Reload the page to try again.");
     }
     pad ??= new module.Pad(loaded.card, () => begin(true));
+    await pad.styled;
+    if (!radio.checked) return;
   }
   $("drawing").hidden = origin === "noise";
   $("plate").classList.toggle("draws", origin === "drawing");
@@ -317,7 +319,13 @@ function listen() {
     setView(event.target.value);
     keep();
   });
-  $("origin").addEventListener("change", (/** @type {any} */ event) => setOrigin(event.target.value).then(() => pad?.used && begin(true), refuse));
+  $("origin").addEventListener("change", (/** @type {any} */ event) => {
+    setOrigin(event.target.value).then(() => {
+      // The pad may have come to another place than where it was asked for: below the pictures, and they above it.
+      $("origin").parentElement.scrollIntoView({ block: "end" });
+      if (pad?.used) begin(true);
+    }, refuse);
+  });
   $("wander").addEventListener("input", () => drawing() && begin(true));
   $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch(fail));
   $("engine").addEventListener("change", () => changeEngine().catch(fail));

@@ -61,6 +61,8 @@ export class Pad {
   #text = "";
   /** @type {Promise<void>} */ #written = Promise.resolve();
   #onChange;
+  /** Settles when the pad looks as it should. */
+  styled;
 
   /**
    * An empty pad for a model's pictures.
@@ -71,6 +73,7 @@ export class Pad {
     this.#onChange = onChange;
     const style = document.createElement("link");
     Object.assign(style, { rel: "stylesheet", href: new URL("./pad.css", import.meta.url).href });
+    this.styled = new Promise((done) => (style.onload = style.onerror = done));
     document.head.append(style);
     this.#image = new ImageData(picture.width, picture.height);
     this.#canvas.width = picture.width;

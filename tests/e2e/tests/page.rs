@@ -489,6 +489,22 @@ async fn fits_every_screen() -> Result<()> {
     .await
 }
 
+/// Who draws on a phone or a tablet sees what becomes of it.
+#[tokio::test]
+async fn the_pad_and_the_pictures_are_in_sight_together() -> Result<()> {
+    with_browser(async |browser| {
+        for (width, height) in [(390, 844), (820, 1180)] {
+            browser.resize(width, height).await?;
+            let (page, _) = ready(browser, TINY).await?;
+            page.click("label:has([value=drawing])").await?;
+            let both = async || Ok(page.in_sight("#pad").await? && page.in_sight("#grid").await?);
+            page.wait_until("pad and pictures are in the window", both).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Opens the page in a browser in which `script` has taken something away, and expects the message
 /// of this kind.
 async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<()> {
