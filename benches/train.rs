@@ -39,6 +39,7 @@ mod bench {
             licence: None,
             from: None,
             sampler: None,
+            best: None,
             stable_targets: None,
             pictures: None,
             autoguidance: None,

@@ -13,6 +13,7 @@
 //! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, the rules that choose it, and perturbation |
 //! | [`random`] | the counter-based generator that makes a seed mean the same picture everywhere |
 //! | [`score`] | what can be asked for a score |
+//! | [`colour`] | grey of colours |
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
@@ -25,6 +26,7 @@
 
 #![warn(missing_docs)]
 
+pub mod colour;
 pub mod likelihood;
 pub mod loss;
 pub mod model_file;

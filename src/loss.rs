@@ -49,3 +49,19 @@ pub fn dsm(score: Tensor<4>, sigmas: &[f32], z: Tensor<4>) -> Tensor<1> {
     let squares: Tensor<2> = error.square().flatten(1, 3);
     squares.sum_dim(1).flatten::<1>(0, 1).mul_scalar(0.5)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Equation 8 of Karras et al. 2022, over c_skip's and c_out's: no more at small σ, twice as much
+    /// where noise and data are as large.
+    #[test]
+    fn edms_weighting_grows_with_the_noise_over_the_data() {
+        let data = Preconditioning { mean: 0.5, deviation: 0.3 };
+        let factor = |sigma| Weighting::Edm.factor(sigma, &data);
+        assert!((factor(0.001) - 1.0).abs() < 1e-4);
+        assert!((factor(0.3) - 2.0).abs() < 1e-6 && (factor(3.0) - 101.0).abs() < 1e-3);
+        assert_eq!(Weighting::Paper.factor(3.0, &data), 1.0);
+    }
+}

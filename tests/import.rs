@@ -125,7 +125,7 @@ fn an_imported_model_is_a_model_like_any_other() {
         command
     };
     let checkpoint = fixture("ncsn.pth").display().to_string();
-    let import = ["import", &checkpoint, "--size", "8", "12", "--out", "m.safetensors"];
+    let import = ["import", &checkpoint, "--size", "12x8", "--out", "m.safetensors"];
     let said = succeed(&mut ncsn(&[&import[..], &["--f32", "--sigma-begin", "2"]].concat()));
     assert!(said.contains("1 × 8 × 12 pictures, ngf 2, σ from 2 to 0.01 in 4 levels"), "{said}");
 

@@ -64,7 +64,7 @@ fn samples_are_measured_and_guided() {
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).expect(path);
     assert!(number("/classifier/accuracy") > 0.97, "{report}");
     assert_eq!((number("/nfe"), number("/denoised/n"), number("/seed")), (20.0, 100.0, 1.0));
-    // Nothing is closer than training pictures.
+    // 300 steps do not come close to what training pictures are.
     assert!(number("/floor/frechet") < number("/denoised/frechet"), "{report}");
     assert!(number("/floor/precision") > 0.7 && number("/floor/recall") > 0.7, "{report}");
     assert!((number("/denoised/classes/0") + number("/denoised/classes/1") - 1.0).abs() < 1e-9);
@@ -111,6 +111,8 @@ fn samples_are_measured_and_guided() {
     assert_eq!(card.ladder(), trained);
 
     // Guided.
+    assert!(fail(&mut train(at, &["--classifier", "--warm-up", "9"])).contains("--warm-up"));
+    let quick = ["--steps", "300", "--batch", "16"];
     let classifier = [&quick[..], &["--classifier", "--out", "c.safetensors"]].concat();
     let said = succeed(&mut train(at, &classifier));
     let over_a_model = [&quick[..], &["--classifier", "--out", "m.safetensors"]].concat();
@@ -155,7 +157,8 @@ fn the_toy_is_sampled_as_its_paper_says() {
         let line = said.lines().find(of).expect("a row");
         line.split_whitespace().next_back().expect("a share").parse().expect("a number")
     };
-    // Langevin without annealing cannot tell the weights of modes far apart (section 3.2.1).
-    assert!((share("plain-langevin", "1000") - 0.8).abs() > 0.15, "{said}");
+    // Langevin without annealing cannot tell the weights of modes far apart, and keeps the halves that
+    // it begins with (section 3.2.1, figure 3).
+    assert!((0.45..0.6).contains(&share("plain-langevin", "1000")), "{said}");
     assert!((share("ancestral", "1000") - 0.8).abs() < 0.05, "{said}");
 }

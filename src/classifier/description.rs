@@ -50,6 +50,16 @@ impl ClassifierDescription {
         [self.picture.height, self.picture.width].map(|side| (side / self.patch) >> pools)
     }
 
+    /// The weights of the convolutions and of the features, which are nearly all.
+    pub(super) fn most_weights(&self) -> u64 {
+        let first = self.picture.channels * self.patch * self.patch;
+        let inputs = std::iter::once(&first).chain(&self.widths);
+        let convolutions = inputs.zip(&self.widths).map(|(&from, &to)| 9 * from as u64 * to as u64);
+        let [height, width] = self.last_sides();
+        let last = self.widths.last().map_or(first, |&width| width);
+        convolutions.sum::<u64>() + (last * height * width) as u64 * self.features as u64
+    }
+
     /// Checks that the sizes are sane and fit together.
     ///
     /// # Errors

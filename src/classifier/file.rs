@@ -58,8 +58,14 @@ impl ClassifierFile {
         if card.classes.len() != card.description.classes {
             return Err(ModelError::Classifier("it has other classes than names of classes"));
         }
-        if !(0.0..=card.sigma_max).contains(&card.sigma_min) {
+        // ln σ is what the network is told.
+        let has_levels = card.sigma_min > 0.0 && card.sigma_min <= card.sigma_max;
+        if !has_levels || !card.sigma_max.is_finite() {
             return Err(ModelError::Classifier("its noise levels are none"));
+        }
+        card.description.check()?;
+        if card.description.most_weights() > bytes.len() as u64 {
+            return Err(ModelError::Classifier("its sizes ask for more weights than it has"));
         }
         // Asking the module itself what it has costs little: a classifier is small.
         let module = Classifier::new(&card.description, &Device::flex())?;
@@ -101,7 +107,38 @@ mod tests {
     use crate::net::{Picture, Preconditioning};
 
     #[test]
+    fn what_a_file_claims_is_checked_before_there_is_memory_for_it() {
+        let mut file = classifier();
+        let refused = |file: &ClassifierFile| {
+            let bytes = file.write().expect("finite");
+            ClassifierFile::read(&bytes).expect_err("must be refused").to_string()
+        };
+        file.card.sigma_min = 0.0;
+        assert!(refused(&file).contains("noise levels"));
+        file.card.sigma_min = 0.01;
+        file.card.description = ClassifierDescription {
+            picture: Picture { channels: 1, height: 4096, width: 4096 },
+            patch: 1,
+            widths: vec![4096],
+            pools: vec![false],
+            features: 4096,
+            ..file.card.description
+        };
+        assert!(refused(&file).contains("more weights"));
+    }
+
+    #[test]
     fn a_checksum_is_that_of_the_weights_and_of_nothing_else() {
+        let file = classifier();
+        let mut read = ClassifierFile::read(&file.write().expect("finite")).expect("its own");
+        read.card.accuracy = 0.6;
+        assert_eq!(read.checksum(), file.checksum());
+        let array = read.weights.values_mut().next().expect("it has weights");
+        array.values[0] += 1e-6;
+        assert_ne!(read.checksum(), file.checksum());
+    }
+
+    fn classifier() -> ClassifierFile {
         let picture = Picture { channels: 1, height: 8, width: 8 };
         let scale = Preconditioning { mean: 0.5, deviation: 0.3 };
         let description = ClassifierDescription::new(picture, 2, scale);
@@ -115,12 +152,6 @@ mod tests {
             sigma_max: 0.01,
             accuracy: 0.5,
         };
-        let file = ClassifierFile::new(card, &classifier);
-        let mut read = ClassifierFile::read(&file.write().expect("finite")).expect("its own");
-        read.card.accuracy = 0.6;
-        assert_eq!(read.checksum(), file.checksum());
-        let array = read.weights.values_mut().next().expect("it has weights");
-        array.values[0] += 1e-6;
-        assert_ne!(read.checksum(), file.checksum());
+        ClassifierFile::new(card, &classifier)
     }
 }

@@ -79,7 +79,13 @@ impl Engine {
         };
         if let Some(gpu) = gpu {
             let network = block_on(fused::Network::new(&gpu, architecture, &model.weights));
-            return Ok(Self::Fused(network.with_context(|| gpu.adapter())?));
+            match (network, choice) {
+                (Ok(network), _) => return Ok(Self::Fused(network)),
+                (Err(error), Some(_)) => return Err(error).with_context(|| gpu.adapter()),
+                (Err(error), None) => {
+                    eprintln!("warning: {}: {error}; the CPU computes instead", gpu.adapter());
+                }
+            }
         }
         let name = device.unwrap_or("cpu").to_owned();
         let device = device::parse(&name)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 
 use super::out;
+use crate::data::Size;
 use crate::import::{Facts, pytorch, refinenet};
 use crate::model_file::{Card, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
@@ -27,10 +28,10 @@ pub struct Import {
     /// Which network it must be; found out if not given.
     #[arg(long)]
     arch: Option<Variant>,
-    /// Height and width of its pictures, which the weights do not say: 28 for grey and 32 for colour
-    /// if not given, 128 and 256 for the deeper networks.
-    #[arg(long, num_args = 1..=2, value_names = ["HEIGHT", "WIDTH"])]
-    size: Option<Vec<usize>>,
+    /// The size of its pictures, one number of pixels or WIDTHxHEIGHT, which the weights do not say: 28
+    /// for grey and 32 for colour if not given, 128 and 256 for the deeper networks.
+    #[arg(long)]
+    size: Option<Size>,
     /// σ₁ of NCSN, which the weights do not say [default: 1].
     #[arg(long)]
     sigma_begin: Option<f32>,
@@ -116,7 +117,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
 
 impl Import {
     fn facts(&self) -> Facts {
-        let size = self.size.as_deref().map(|size| [size[0], size[size.len() - 1]]);
+        let size = self.size.map(|Size { width, height }| [height, width]);
         let given = self.sigma_begin.is_some() || self.sigma_end.is_some();
         let sigmas = [self.sigma_begin.unwrap_or(1.0), self.sigma_end.unwrap_or(0.01)];
         Facts { size, sigmas: given.then_some(sigmas) }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::pictures::PictureArgs;
+use super::pictures::{self, PictureArgs};
 use super::{device, ncsn};
 use crate::likelihood::{NetworkSlope, Trace, bits_per_dimension, log_density};
 use crate::noise::Ladder;
@@ -53,6 +53,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     let model = ncsn::open(&arguments.model)?;
     let picture = model.card.architecture.picture();
     let data = arguments.pictures.load_shaped(picture)?;
+    pictures::say(&data);
     let pictures = &data.held_out;
     let (n, d) = (arguments.n.min(pictures.len()), picture.dimension());
     ensure!(n >= 2, "at least two pictures are needed to tell an error");

@@ -6,6 +6,17 @@ use anyhow::{Context, ensure};
 
 use crate::train::write_atomically;
 
+/// Finds out, before long work, whether a file can be written there. What may be there stays.
+///
+/// # Errors
+/// Where it is a folder, or nothing can be written beside it.
+pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
+    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
+    let probe = out.with_extension("probe");
+    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
+    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+}
+
 /// Finds out, before hours of work, whether a model can be written there without losing another one.
 ///
 /// # Errors
@@ -18,15 +29,12 @@ pub fn ensure_model(out: &Path, replace: bool) -> anyhow::Result<()> {
         "--out {}: the name of a model ends in .safetensors",
         out.display()
     );
-    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
     ensure!(
-        replace || !out.exists(),
+        replace || out.is_dir() || !out.exists(),
         "{} is there: choose another --out, or replace it with --overwrite",
         out.display()
     );
-    let probe = out.with_extension("probe");
-    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
-    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+    ensure_writable(out)
 }
 
 /// Writes a file, which stays as it was where that fails.

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow};
+use image::Rgba32FImage;
 
-use crate::data::{upright, value};
+use crate::colour::luma;
+use crate::data::{Size, fit, upright};
 use crate::net::Picture;
 
 /// A picture in \[0, 1\] with its opacity.
 pub struct Given {
     /// Its shape: 1 or 3 channels.
     pub shape: Picture,
-    /// C × H × W, over black where it is transparent.
+    /// C × H × W; black where the picture is wholly transparent.
     pub pixels: Vec<f32>,
     /// H × W; 1 where the picture is opaque.
     pub opacity: Vec<f32>,
@@ -22,56 +24,89 @@ pub struct Given {
 /// # Errors
 /// Where there is none.
 pub fn read(path: &Path) -> anyhow::Result<Given> {
+    read_as(path, None)
+}
+
+/// Reads a picture as one of a model's: cropped to the centre and resized where it has another size, with
+/// as many channels.
+///
+/// # Errors
+/// Where there is none.
+pub fn read_sized(path: &Path, shape: Picture) -> anyhow::Result<Given> {
+    let Picture { channels, height, width } = shape;
+    Ok(read_as(path, Some(Size { width, height }))?.channels(channels))
+}
+
+fn read_as(path: &Path, size: Option<Size>) -> anyhow::Result<Given> {
     let bytes = std::fs::read(path).map_err(anyhow::Error::from);
     let image = bytes.and_then(|bytes| upright(&bytes).map_err(|problem| anyhow!(problem)));
     let image = image.with_context(|| format!("cannot read the picture {}", path.display()))?;
     let channels = if image.color().has_color() { 3 } else { 1 };
-    let image = image.into_rgba8();
+    let mut image = premultiplied(image.into_rgba32f());
+    if let Some(size) = size {
+        let (width, height) = image.dimensions();
+        image = fit(image, size);
+        if (width, height) != image.dimensions() {
+            let Size { width: across, height: down } = size;
+            let name = path.display();
+            println!("{name}: {width} × {height}, cropped and resized to {across} × {down}");
+        }
+    }
     let (width, height) = (image.width() as usize, image.height() as usize);
-
-    let opacity: Vec<f32> = image.pixels().map(|pixel| value(pixel[3])).collect();
+    let opacity: Vec<f32> = image.pixels().map(|pixel| pixel[3]).collect();
     let plane = |channel: usize| {
-        image.pixels().zip(&opacity).map(move |(pixel, opacity)| opacity * value(pixel[channel]))
+        let colour = |opacity: f32, over_black: f32| match opacity > 0.0 {
+            true => (over_black / opacity).min(1.0),
+            false => 0.0,
+        };
+        image.pixels().map(move |pixel| colour(pixel[3], pixel[channel]))
     };
     let pixels = (0..channels).flat_map(plane).collect();
     Ok(Given { shape: Picture { channels, height, width }, pixels, opacity })
 }
 
+/// Colours as they are over black: what is transparent has none to give to its neighbours when a
+/// picture is resized.
+fn premultiplied(mut image: Rgba32FImage) -> Rgba32FImage {
+    for pixel in image.pixels_mut() {
+        let opacity = pixel[3];
+        pixel.0[..3].iter_mut().for_each(|colour| *colour *= opacity);
+    }
+    image
+}
+
 impl Given {
-    /// With as many channels as asked for: grey repeated, or colours' mean.
+    /// With as many channels as asked for: grey repeated, or colours' luma, as pictures to train on are
+    /// made grey.
     pub fn channels(mut self, channels: usize) -> Self {
-        if self.shape.channels != channels {
-            let grey = self.grey();
-            self.pixels = grey.repeat(channels);
-            self.shape.channels = channels;
+        if self.shape.channels == 3 && channels == 1 {
+            let plane = self.opacity.len();
+            let colour = |at| [0, 1, 2].map(|channel| self.pixels[channel * plane + at]);
+            self.pixels = (0..plane).map(|at| luma(colour(at))).collect();
+        } else if self.shape.channels == 1 {
+            self.pixels = self.pixels.repeat(channels);
         }
+        self.shape.channels = channels;
         self
     }
 
-    /// The mean of the channels: H × W.
+    /// The mean of the channels, H × W, which is what a colouring keeps.
     pub fn grey(&self) -> Vec<f32> {
         let Picture { channels, height, width } = self.shape;
         let plane = height * width;
         let mean = |at: usize| (0..channels).map(|c| self.pixels[c * plane + at]).sum::<f32>();
         (0..plane).map(|at| mean(at) / channels as f32).collect()
     }
-}
 
-/// Reads a picture that must have the size of a model's; its channels are made the model's.
-///
-/// # Errors
-/// Where there is none, or it is of another size.
-pub fn read_sized(path: &Path, shape: Picture) -> anyhow::Result<Given> {
-    let given = read(path)?;
-    let Picture { height, width, .. } = given.shape;
-    ensure!(
-        (height, width) == (shape.height, shape.width),
-        "{} is {width} × {height}, but the model's pictures are {} × {}",
-        path.display(),
-        shape.width,
-        shape.height
-    );
-    Ok(given.channels(shape.channels))
+    /// On paper of a grey in \[0, 1\], which shows where the picture is transparent.
+    pub fn on(mut self, paper: f32) -> Self {
+        let opacities = self.opacity.iter().cycle();
+        for (colour, opacity) in self.pixels.iter_mut().zip(opacities) {
+            *colour = paper + opacity * (*colour - paper);
+        }
+        self.opacity.fill(1.0);
+        self
+    }
 }
 
 #[cfg(test)]
@@ -94,12 +129,35 @@ mod tests {
 
     /// Red, green, blue; white, black, and nothing.
     #[test]
-    fn transparent_pixels_are_known_as_such() {
+    fn transparent_pixels_are_known_as_such_and_show_the_paper() {
         for name in ["transparent.gif", "transparent.webp"] {
             let Given { pixels, opacity, .. } = open(name);
             assert_eq!(opacity, [1.0, 1.0, 1.0, 1.0, 1.0, 0.0], "{name}");
             assert_eq!(pixels[..6], [1.0, 0.0, 0.0, 1.0, 0.0, 0.0], "{name}");
             assert_eq!(pixels[6..12], [0.0, 1.0, 0.0, 1.0, 0.0, 0.0], "{name}");
+            let Given { pixels, opacity, .. } = open(name).on(0.5);
+            assert_eq!(opacity, [1.0; 6], "{name}");
+            assert_eq!(pixels[..6], [1.0, 0.0, 0.0, 1.0, 0.0, 0.5], "{name}");
         }
+    }
+
+    /// Half of what the two right columns are averaged from is nothing, which has no colour.
+    #[test]
+    fn pictures_of_another_size_are_fitted_without_the_colour_of_nothing() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/transparent.webp");
+        let shape = Picture { channels: 1, height: 1, width: 1 };
+        let given = read_sized(&path, shape).expect("a picture");
+        assert_eq!((given.shape, given.pixels.len()), (shape, 1));
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("half.png");
+        let side = |x| [0.8, 0.0, 0.0, f32::from(x < 2u8)].map(|part| (part * 255.0) as u8);
+        let image = image::RgbaImage::from_fn(4, 2, |x, _| image::Rgba(side(x as u8)));
+        image.save(&path).expect("a file");
+        let shape = Picture { channels: 3, height: 1, width: 2 };
+        let Given { pixels, opacity, .. } = read_sized(&path, shape).expect("a picture");
+        assert!(opacity[0] > 0.9 && opacity[1] < 0.1, "{opacity:?}");
+        assert!(pixels[..2].iter().all(|red| (red - 0.8).abs() < 1e-3), "{pixels:?}");
+        assert!(pixels[2..].iter().all(|&other| other == 0.0), "{pixels:?}");
     }
 }

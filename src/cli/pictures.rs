@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::Args;
@@ -70,7 +70,10 @@ impl PictureArgs {
     /// As [`Self::load`], and where they are of another shape.
     pub fn load_shaped(&self, shape: Picture) -> anyhow::Result<DataSet> {
         let other = |found: Picture| {
-            format!("the pictures are {found}, but the model's are {shape}; see --size and --grey")
+            format!(
+                "the pictures are {found} (channels × height × width), but the model's are {shape}; see \
+                 --size and --grey"
+            )
         };
         // Whether there are colours is not known before all are read.
         let sides = |picture: Picture| (picture.height, picture.width);
@@ -146,6 +149,9 @@ fn notes(found: &Found) -> Vec<String> {
         notes.push(found.cannot_read());
     }
     notes.extend(found.split_ignored());
+    if let Some(name) = &found.unclassed {
+        notes.push(format!("folders are no classes, for {name} is in none"));
+    }
     if !found.ignored.is_empty() {
         let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
         notes
@@ -174,10 +180,4 @@ fn colour(text: &str) -> Result<[u8; 3], String> {
     let [_, red, green, blue] =
         number.map(u32::to_be_bytes).ok_or("a colour is black, grey, white or #RRGGBB")?;
     Ok([red, green, blue])
-}
-
-/// The name of a data set in a path to give its model.
-pub fn stem(data: &Path) -> String {
-    let name = data.file_name().map_or("model".into(), |name| name.to_string_lossy());
-    name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("model").to_owned()
 }

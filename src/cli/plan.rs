@@ -151,7 +151,7 @@ fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
             variance: rules::variance(step, steps_each, ratio),
             nfe: ladder.levels * steps_each + 1,
         },
-        train: train_command(arguments, data.train.shape, ladder),
+        train: train_command(arguments, data, ladder),
     })
 }
 
@@ -202,7 +202,8 @@ fn say(report: &Report) {
 }
 
 /// What to type next.
-fn train_command(arguments: &Plan, shape: Picture, ladder: Ladder) -> String {
+fn train_command(arguments: &Plan, data_set: &DataSet, ladder: Ladder) -> String {
+    let shape = data_set.train.shape;
     let PictureArgs { ref data, size, grey, background, strict } = arguments.pictures;
     let mut words = vec![
         "cargo run --release --bin train -- --data".to_owned(),
@@ -233,7 +234,7 @@ fn train_command(arguments: &Plan, shape: Picture, ladder: Ladder) -> String {
     if arguments.sigma_min != 0.01 {
         words.push(format!("--sigma-min {}", arguments.sigma_min));
     }
-    words.push(format!("--out {}.safetensors", quoted(&pictures::stem(data))));
+    words.push(format!("--out {}.safetensors", quoted(&data_set.name)));
     words.join(" ")
 }
 

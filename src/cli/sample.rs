@@ -8,7 +8,7 @@ use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
 use super::settings::SettingArgs;
 use super::steer::{Steer, Steered};
-use super::{grid, ncsn};
+use super::{grid, ncsn, out};
 
 /// Make pictures from a model.
 #[derive(clap::Args)]
@@ -19,9 +19,9 @@ pub struct Sample {
     /// How many pictures.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
-    /// The seed: the same seed gives the same pictures on every device.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The seed: the same seed gives the same pictures on every device [default: 1].
+    #[arg(long)]
+    seed: Option<u64>,
     /// Where to: .png for a grid; .gif for the way from noise to it (of --interpolate, for one
     /// picture after the other); .npy for an array of uint8 N×H×W(×C).
     #[arg(long, default_value = "grid.png")]
@@ -55,11 +55,18 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let extension = arguments.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
     ensure!(matches!(extension, "png" | "gif" | "npy"), "--out must end in .png, .gif or .npy");
 
+    out::ensure_writable(&arguments.out)?;
+
     let picture = model.card.architecture.picture();
     let settings = arguments.settings.over(&model.card)?;
-    let Steered { steering, wander, seed } = arguments.steer.read(picture, arguments.n)?;
+    let Steered { steering, wander, seed } =
+        arguments.steer.read(&model.card.architecture, arguments.n)?;
     let program = settings.program_from(wander)?;
-    let seed = seed.unwrap_or(arguments.seed);
+    ensure!(
+        seed.is_none() || arguments.seed.is_none(),
+        "--interpolate says the seeds that it goes from and to; leave out --seed"
+    );
+    let seed = seed.or(arguments.seed).unwrap_or(1);
     let device = arguments.device.as_deref();
     let Sample { steer, autoguide, .. } = arguments;
     let guided = steer.is_guided() || autoguide.is_guided();

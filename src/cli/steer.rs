@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use super::engine::Engine;
 use super::{classifiers, picture};
 use crate::classifier::ClassGuide;
-use crate::net::Picture;
+use crate::net::{Architecture, Picture};
 use crate::sample::steering::{End, Path as Way};
 use crate::sample::{Observation, Steering};
 
@@ -33,9 +33,9 @@ pub struct Steer {
     #[arg(long, value_name = "PICTURE", help_heading = STEERING)]
     sketch: Option<PathBuf>,
     /// How far from a sketch or from interpolated pictures chains may wander: 0 keeps everything,
-    /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically.
-    #[arg(long, default_value_t = 0.6, help_heading = STEERING)]
-    wander: f32,
+    /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically [default: 0.6].
+    #[arg(long, help_heading = STEERING)]
+    wander: Option<f32>,
     /// Go in -n steps from one seed to another, `3:8`, or from one picture to another,
     /// `a.png:b.png` (those as sketches: see --wander).
     #[arg(long, value_name = "FROM:TO", conflicts_with = "sketch", help_heading = STEERING)]
@@ -100,11 +100,16 @@ impl Steer {
     ///
     /// # Errors
     /// Where one cannot be read or does not fit the model.
-    pub fn read(&self, shape: Picture, frames: usize) -> anyhow::Result<Steered> {
-        ensure!((0.0..=1.0).contains(&self.wander), "--wander must be from 0 to 1");
+    pub fn read(&self, model: &Architecture, frames: usize) -> anyhow::Result<Steered> {
+        let wander = self.wander.unwrap_or(0.6);
+        ensure!((0.0..=1.0).contains(&wander), "--wander must be from 0 to 1");
+        let shape = model.picture();
+        // The data's own background, more often than not.
+        let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
+        let opaque = |path| picture::read_sized(path, shape).map(|given| given.on(paper));
         let (mut origin, mut path, mut seed) = (None, None, None);
         if let Some(sketch) = &self.sketch {
-            origin = Some(picture::read_sized(sketch, shape)?.pixels);
+            origin = Some(opaque(sketch)?.pixels);
         }
         if let Some(ends) = &self.interpolate {
             let (from, to) = split(ends)?;
@@ -114,27 +119,32 @@ impl Steer {
                     End::Seed(to)
                 }
                 _ => {
-                    origin = Some(picture::read_sized(Path::new(from), shape)?.pixels);
-                    End::Picture(picture::read_sized(Path::new(to), shape)?.pixels)
+                    origin = Some(opaque(Path::new(from))?.pixels);
+                    End::Picture(opaque(Path::new(to))?.pixels)
                 }
             };
             path = Some(Way { frames, to });
         }
-        let wander = origin.is_some().then_some(self.wander);
-        let steering = Steering { origin, path, observation: self.observation(shape)? };
+        ensure!(
+            origin.is_some() || self.wander.is_none(),
+            "--wander is of chains that begin at a --sketch or at pictures to --interpolate"
+        );
+        let wander = origin.is_some().then_some(wander);
+        let steering = Steering { origin, path, observation: self.observation(shape, paper)? };
         steering.check(shape.dimension())?;
         Ok(Steered { steering, wander, seed })
     }
 
-    fn observation(&self, shape: Picture) -> anyhow::Result<Option<Observation>> {
+    fn observation(&self, shape: Picture, paper: f32) -> anyhow::Result<Option<Observation>> {
         if let Some(path) = &self.inpaint {
             let given = picture::read_sized(path, shape)?;
-            let known: Vec<bool> = match &self.mask {
+            let (pixels, known): (_, Vec<bool>) = match &self.mask {
                 Some(mask) => {
-                    let mask = picture::read_sized(mask, shape)?;
-                    mask.grey().iter().map(|&white| white < 0.5).collect()
+                    let mask = picture::read_sized(mask, shape)?.on(0.0).grey();
+                    (given.on(paper).pixels, mask.iter().map(|&white| white < 0.5).collect())
                 }
-                None => given.opacity.iter().map(|&opacity| opacity >= 0.5).collect(),
+                // What is half there is there.
+                None => (given.pixels, given.opacity.iter().map(|&part| part >= 0.5).collect()),
             };
             ensure!(
                 known.contains(&false),
@@ -142,15 +152,15 @@ impl Steer {
                  that is white there",
                 path.display()
             );
-            return Ok(Some(Observation::pixels(shape, &given.pixels, &known)?));
+            return Ok(Some(Observation::pixels(shape, &pixels, &known)?));
         }
         if let Some(path) = &self.colourise {
             ensure!(shape.channels > 1, "--colourise needs a model of coloured pictures");
-            let given = picture::read_sized(path, shape)?;
+            let given = picture::read_sized(path, shape)?.on(paper);
             return Ok(Some(Observation::grey(shape, &given.grey())?));
         }
         if let Some(path) = &self.super_resolve {
-            let small = picture::read(path)?.channels(shape.channels);
+            let small = picture::read(path)?.on(paper).channels(shape.channels);
             let Picture { height, width, .. } = small.shape;
             let factor = shape.height / height.max(1);
             ensure!(

@@ -6,7 +6,7 @@ use super::eval::presets::{Variant, preset};
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::Ladder;
 use crate::random::Key;
-use crate::sample::{Sampler, Settings, Steering, host};
+use crate::sample::{Sampler, Settings, Start, Steering, host};
 use crate::toy::GaussianMixture;
 
 /// Measure the samplers themselves, without a network, on the paper's two-mode toy (Song & Ermon
@@ -55,7 +55,11 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
             let Some(settings) = preset(sampler, Variant::default(), nfe, recommended) else {
                 continue;
             };
-            let program = settings.program()?;
+            let mut program = settings.program()?;
+            if let Start::Uniform { low, high } = &mut program.start {
+                // Where both modes are, as in the paper's figure 3, and not where pictures are.
+                (*low, *high) = (-8.0, 8.0);
+            }
             let samples = points(host::run_steered(&program, &steering, &density, seed, n));
             row(sampler.name(), program.nfe().to_string(), &samples);
         }

@@ -2,14 +2,16 @@
 //! proportions, resized.
 
 use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
+use image::{ImageBuffer, Pixel, Rgb, RgbImage};
 
 use super::{Pictures, Size};
 use crate::net::Picture;
 
+type Buffer<P> = ImageBuffer<P, Vec<<P as Pixel>::Subpixel>>;
+
 /// Crops and resizes with a Catmull–Rom filter, widened where it makes smaller, so that nothing
 /// aliases. A picture that has the size already keeps its very pixels.
-pub(super) fn fit(image: RgbImage, size: Size) -> RgbImage {
+pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) -> Buffer<P> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if (width, height) == (size.width, size.height) {
         return image;

@@ -53,6 +53,7 @@ pub(super) fn read(
     // What is held out comes first, so that its duplicates are dropped from what is trained on.
     let layout = Layout::of(pictures.iter().map(|(name, _)| &name[..]));
     found.beside = layout.beside.clone();
+    found.unclassed = layout.unclassed.clone();
     pictures.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
     let mut seen = HashSet::new();
     let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();

@@ -13,6 +13,8 @@ pub(super) struct Layout {
     /// The names of the classes, sorted: those of the folders, where every picture is in one and
     /// there are several. Otherwise none.
     pub classes: Vec<String>,
+    /// A picture that is in no folder, where others are in several, so that there are no classes.
+    pub unclassed: Option<String>,
 }
 
 const TRAIN: [&str; 2] = ["train", "training"];
@@ -35,11 +37,14 @@ impl Layout {
             }
             layout.beside = beside.into_iter().map(str::to_owned).collect();
         }
-        let classes: Option<Vec<&str>> = names.map(|name| layout.class(name)).collect();
-        let classes = sorted(classes.unwrap_or_default().into_iter());
+        let classes = sorted(names.clone().filter_map(|name| layout.class(name)));
+        let unclassed = names.clone().find(|name| layout.class(name).is_none());
         // A label is a byte.
         if (2..=256).contains(&classes.len()) {
-            layout.classes = classes.into_iter().map(str::to_owned).collect();
+            match unclassed {
+                Some(name) => layout.unclassed = Some(name.to_owned()),
+                None => layout.classes = classes.into_iter().map(str::to_owned).collect(),
+            }
         }
         layout
     }
@@ -133,8 +138,11 @@ mod tests {
         );
         // Not where there is only one, or a picture is in none.
         assert!(layout(&["d/dog/a.png", "d/dog/b.png"]).classes.is_empty());
-        assert!(layout(&["dog/a.png", "cat/b.png", "c.png"]).classes.is_empty());
-        assert!(layout(&["train/a.png", "test/b.png"]).classes.is_empty());
+        let loose = layout(&["dog/a.png", "cat/b.png", "c.png"]);
+        assert!(loose.classes.is_empty());
+        assert_eq!(loose.unclassed.as_deref(), Some("c.png"));
+        let split = layout(&["train/a.png", "test/b.png"]);
+        assert!(split.classes.is_empty() && split.unclassed.is_none());
         assert!(layout(&[]).classes.is_empty());
     }
 }

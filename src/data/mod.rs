@@ -27,6 +27,7 @@ mod pictures;
 mod reading;
 
 pub use decode::upright;
+pub use fit::fit;
 pub use order::Order;
 pub use pictures::{Pictures, some_of, value, values};
 pub use reading::{Found, Reading, Size};
@@ -101,8 +102,8 @@ impl DataSet {
     /// batches, of an IDX file or of an `.npy` array.
     ///
     /// Held out is what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder
-    /// `test` beside `train`), and without that one picture in twenty. Published arrays keep their
-    /// order; what is held out of files or of a single array comes in a random one, always the same.
+    /// `test` beside `train`), and without that one picture in twenty. What is held out comes in a
+    /// random order, always the same; what is trained on in that of the files.
     ///
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
@@ -116,7 +117,7 @@ impl DataSet {
                 let train = arrays(&files, format, &train, reading)?;
                 let held_out = match &held_out[..] {
                     [] => None,
-                    names => Some(arrays(&files, format, names, reading)?),
+                    names => Some(arrays(&files, format, names, reading)?.mixed()),
                 };
                 let classes = train.labels.as_deref().map_or(vec![], |l| format.classes(l));
                 (train, held_out, classes)
@@ -134,7 +135,14 @@ impl DataSet {
         };
         let (train, held_out) = match held_out {
             Some(held_out) if held_out.shape == train.shape => (train, held_out),
-            _ => train.hold_out(),
+            Some(held_out) => {
+                let problem = format!(
+                    "the pictures to test with are {}, those to train on {}; see --size",
+                    held_out.shape, train.shape
+                );
+                return Err(DataError::Format { path: path.to_owned(), problem });
+            }
+            None => train.hold_out(),
         };
         if train.len() + held_out.len() < 2 {
             return Err(DataError::One { path: path.to_owned() });

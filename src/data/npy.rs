@@ -3,6 +3,7 @@
 use npyz::{DType, NpyFile, Order};
 
 use super::Pictures;
+use super::files::MAX_BYTES;
 use crate::net::Picture;
 
 /// Reads the pictures of an array.
@@ -14,6 +15,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     let sizes = file.shape().to_vec();
     let (shape, channels_last) = layout(&sizes)
         .ok_or_else(|| format!("an array of shape {sizes:?}; {EXPECTED}, and no size 0"))?;
+    let count = sizes.iter().try_fold(1, |count: u64, &size| count.checked_mul(size));
+    let count = count.filter(|&count| count <= MAX_BYTES);
+    let count = count.ok_or_else(|| format!("of the impossible shape {sizes:?}"))?;
     if file.order() == Order::Fortran {
         return Err("in Fortran's order; save np.ascontiguousarray(x)".into());
     }
@@ -27,7 +31,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
         "f8" => file.into_vec::<f64>().map_err(|e| e.to_string()).and_then(|v| quantised(&v)),
         _ => Err(format!("of type {kind}; {EXPECTED}")),
     }?;
-    if pixels.len() as u64 != sizes.iter().product::<u64>() {
+    if pixels.len() as u64 != count {
         return Err("truncated".into());
     }
     if channels_last && shape.channels > 1 {
@@ -118,5 +122,13 @@ mod tests {
         assert!(refused(&npy(&[1, 1, 1], vec![1i32])).contains("i4"));
         let whole = npy(&[1, 2, 2], vec![0u8; 4]);
         parse(&whole[..whole.len() - 1]).expect_err("truncated");
+        // More pixels than can be counted come to none where numbers wrap.
+        for shape in ["4294967296, 4294967296, 1", "1, 4294967296, 4294967296"] {
+            let header =
+                format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({shape})}}\n");
+            let length = u16::try_from(header.len()).expect("it is short").to_le_bytes();
+            let bytes = [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes()].concat();
+            assert!(refused(&bytes).contains("impossible"), "{shape}");
+        }
     }
 }

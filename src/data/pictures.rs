@@ -87,17 +87,25 @@ impl Pictures {
         Preconditioning { mean: round(mean), deviation: round(variance.max(1e-4).sqrt()) }
     }
 
-    /// Holds out every twentieth picture, at least one of several. Pictures come sorted, by name
-    /// or by class, so that the last twentieth would be all of one kind.
+    /// Holds out every twentieth picture of each class, at least one of several. Pictures come sorted
+    /// by name or by class, or classes take turns: neither the last twentieth nor every twentieth of
+    /// all would be some of each.
     pub(super) fn hold_out(self) -> (Self, Self) {
         let count = self.len();
-        let every = HELD_OUT.min(count);
-        let (train, held_out) = self.partition(|index| count > 1 && index % every == every - 1);
+        let every = HELD_OUT.min(count).max(1);
+        let mut by_class: Vec<usize> = (0..count).collect();
+        by_class.sort_by_key(|&index| self.labels.as_ref().map(|labels| labels[index]));
+        let mut apart = vec![false; count];
+        for &index in by_class.iter().skip(every - 1).step_by(every).filter(|_| count > 1) {
+            apart[index] = true;
+        }
+        let (train, held_out) = self.partition(|index| apart[index]);
         (train, held_out.mixed())
     }
 
     /// The same pictures in the order of [`some_of`]. Whoever measures only the first so many of what
-    /// is held out then has some of every kind, though they came sorted.
+    /// is held out then has some of every kind, though they came sorted; also of a published test set,
+    /// for the first half of MNIST's is by other writers than the second.
     pub(super) fn mixed(self) -> Self {
         self.select(some_of(self.len(), self.len()))
     }
@@ -172,5 +180,16 @@ mod tests {
         held_out.sort_unstable();
         assert_eq!(held_out, (19..240).step_by(20).collect::<Vec<u8>>());
         assert_eq!((split(3), split(1), split(0)), (vec![2], vec![], vec![]));
+    }
+
+    #[test]
+    fn as_many_of_each_class_are_held_out_where_classes_take_turns() {
+        let shape = Picture { channels: 1, height: 1, width: 1 };
+        let labels = Some((0..200).map(|index| index % 10).collect());
+        let pictures = Pictures { labels, ..Pictures::new(shape, (0..200).collect()) };
+        let (_, held_out) = pictures.hold_out();
+        let mut labels = held_out.labels.expect("as before");
+        labels.sort_unstable();
+        assert_eq!(labels, (0..10).collect::<Vec<u8>>());
     }
 }

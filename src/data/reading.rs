@@ -108,6 +108,8 @@ pub struct Found {
     pub ignored: BTreeMap<String, usize>,
     /// What is beside folders for training and for tests, so that these do not say what is held out.
     pub beside: Vec<String>,
+    /// A picture that is in no folder though others are, so that folders are no classes.
+    pub unclassed: Option<String>,
 }
 
 impl Found {

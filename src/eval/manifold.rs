@@ -31,7 +31,7 @@ pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
 /// The share of `points` that lie within the surroundings of at least one of `others`, whose
 /// [`radii`] these are. Of samples among pictures that is precision, of pictures among samples
 /// recall.
-pub fn precision(points: &Points, others: &Points, radii: &[f32], device: &Device) -> f64 {
+pub fn share_within(points: &Points, others: &Points, radii: &[f32], device: &Device) -> f64 {
     let mut inside = 0;
     points.squared_distances(others, device, |_, distances| {
         inside += usize::from(distances.iter().zip(radii).any(|(near, radius)| near <= radius));
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(radii, [7.0, 6.0, 4.0, 7.0, 14.0].map(|radius: f32| radius * radius));
         // Two at the very edge, and one beyond each.
         let samples = line(&[-8.0, -7.0, 29.0, 30.0]);
-        assert_eq!(precision(&samples, &pictures, &radii, &device), 0.5);
+        assert_eq!(share_within(&samples, &pictures, &radii, &device), 0.5);
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
         // Only around one place: precise, without much recall.
         let narrow = normal(2, 2000, 2, 0.0, 0.05);
         let share = |points: &Points, others: &Points, radii: &[f32]| {
-            precision(points, others, radii, &device)
+            share_within(points, others, radii, &device)
         };
         assert!(share(&narrow, &pictures, &real) > 0.95);
         assert!(share(&pictures, &narrow, &radii(&narrow, &device)) < 0.2);

@@ -17,7 +17,7 @@ mod sliced;
 
 pub use eye::{Eye, Seen, Task};
 pub use frechet::{Gaussian, frechet_distance, frechet_error};
-pub use manifold::{FEWEST, precision, radii};
+pub use manifold::{FEWEST, radii, share_within};
 pub use mmd::{Mmd, mmd};
 pub use nearest::{Nearest, nearest};
 pub use points::Points;

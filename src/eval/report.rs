@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frechet::{Gaussian, frechet_distance, frechet_error};
 use super::histogram;
-use super::manifold::{precision, radii};
+use super::manifold::{radii, share_within};
 use super::mmd::{Mmd, mmd};
 use super::nearest::{Nearest, nearest};
 use super::{Eye, Points, Seen};
@@ -93,15 +93,17 @@ impl<'a> Reference<'a> {
             frechet: frechet_distance(&Gaussian::of(features), &self.gaussian),
             frechet_error: frechet_error(features, &self.gaussian),
             mmd: mmd(features, &test.features, device),
-            precision: precision(features, &test.features, &self.radii, device),
-            recall: precision(&test.features, features, &own_radii, device),
+            precision: share_within(features, &test.features, &self.radii, device),
+            recall: share_within(&test.features, features, &own_radii, device),
             sure: histogram::sure(&seen.probabilities, eye.classes),
             classes: histogram::shares(&seen.probabilities, eye.classes),
         }
     }
 
-    /// What it says of `n` training pictures, of which there must be as many: nothing is closer to
-    /// the held-out ones, and distances fall with the number of pictures.
+    /// What it says of `n` training pictures, of which there must be as many: what a model would come
+    /// to that draws from the very density. Distances fall with the number of pictures. (The classifier
+    /// was trained on these, which where they are few makes them look a little further from held-out
+    /// ones than they are.)
     pub fn floor(&self, n: usize) -> Measured {
         self.measure(&values(&self.train.some(n)))
     }

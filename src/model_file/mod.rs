@@ -84,6 +84,17 @@ pub struct Training {
     pub data: String,
     /// How many pictures it has.
     pub pictures: usize,
+    /// CRC-32 of their pixels, by which they are known again under another name; `None` in older
+    /// cards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<u32>,
+    /// Whether every second picture was mirrored: then the density that is learned is a mirror image of
+    /// itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
+    /// The σ from which up targets were stable (Xu et al. 2023), where they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable_targets: Option<f32>,
     /// The model whose weights it began with, where it did not begin with drawn ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,

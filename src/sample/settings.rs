@@ -233,6 +233,25 @@ impl Settings {
         Self { sampler, ladder, steps_each, step_lr, denoise: true, ..recommended }
     }
 
+    /// With the ε that goes with the ladder and the number of steps at each of its levels: Langevin's
+    /// ends with the right variance (NCSNv2, technique 4); consistent sampling's η is midway between no
+    /// fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². A single level has γ = 1 and
+    /// no such step: then ε stays.
+    #[must_use]
+    pub fn with_step_by_rule(self) -> Self {
+        let Ladder { sigma_min, levels, .. } = self.ladder;
+        if levels < 2 {
+            return self;
+        }
+        let ratio = self.ladder.ratio();
+        let step = match self.sampler {
+            Sampler::Consistent => 1.0 - ratio.powf(-1.5),
+            _ => rules::step(self.steps_each, ratio),
+        };
+        let smallest = f64::from(sigma_min * sigma_min);
+        Self { step_lr: three_digits((step * smallest) as f32), ..self }
+    }
+
     /// Checks everything and writes the program.
     ///
     /// # Errors

@@ -14,7 +14,8 @@ use crate::turns::cos_turns;
 pub struct Steering {
     /// The picture, C × H × W, to whose noisy versions chains begin, instead of those of an even
     /// grey: a sketch to be made into a picture (Meng et al., *SDEdit*, 2022). How far chains may
-    /// wander from it is decided by the σ at which they begin, [`Program::from_sigma`].
+    /// wander from it is decided by the σ at which they begin, [`Program::from_sigma`]. Not looked at
+    /// where a program does not begin at noise: [`Start::Uniform`].
     pub origin: Option<Vec<f32>>,
     /// What has been seen of the picture, which chains end with.
     pub observation: Option<Observation>,

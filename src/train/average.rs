@@ -44,3 +44,33 @@ impl ModuleMapper for Blend {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::{Linear, LinearConfig};
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn every_weight_moves_towards_the_latest() {
+        let device = Device::flex();
+        let [average, latest] = [0, 1].map(|_| LinearConfig::new(3, 2).init(&device));
+        let values = |linear: &Linear| -> Vec<f32> {
+            let bias = linear.bias.as_ref().expect("it has one").val();
+            let all = Tensor::cat(vec![linear.weight.val().reshape([6]), bias], 0).into_data();
+            all.iter::<f32>().collect()
+        };
+        let moved = values(&update(average.clone(), &latest, 0.75));
+        let both = values(&average).into_iter().zip(values(&latest));
+        for (moved, (before, latest)) in moved.into_iter().zip(both) {
+            assert!((moved - (0.75 * before + 0.25 * latest)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_first_steps_forget_sooner() {
+        assert_eq!((decay_at(0.999, 0), decay_at(0.999, 1_000_000)), (0.1, 0.999));
+        assert!((decay_at(0.999, 90) - 0.91).abs() < 1e-9);
+    }
+}

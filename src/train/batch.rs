@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Augmentation, Options};
 use crate::data::Pictures;
+use crate::noise::perturb;
 use crate::random::Key;
 
 /// One batch on a device.
@@ -68,7 +69,9 @@ impl Batch {
             let key = Key { stream, ..key };
             key.fill_normal(z);
             let pixels = change.pixels(pictures, index, key);
-            noisy.extend(pixels.into_iter().zip(z).map(|(x, z)| x + sigma * *z));
+            let first = noisy.len();
+            noisy.extend(pixels);
+            perturb(&mut noisy[first..], sigma, z);
         }
         let shape = pictures.shape;
         let shape = [indices.len(), shape.channels, shape.height, shape.width];

@@ -64,3 +64,31 @@ impl ModuleVisitor for Scale {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::nn::LinearConfig;
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn gradients_keep_their_direction_and_have_at_most_the_norm() {
+        let device = Device::flex().autodiff();
+        let linear = LinearConfig::new(2, 1).init(&device);
+        let clipped = |norm| -> Vec<f32> {
+            let x = Tensor::<2>::from_data([[3.0, 4.0]], &device);
+            let grads = linear.forward(x).sum().backward();
+            let grads = GradientsParams::from_grads(grads, &linear);
+            let clipped = clip_by_global_norm(&linear, grads, norm);
+            let weight: Tensor<2> = clipped.get(linear.weight.id).expect("a gradient");
+            weight.into_data().iter::<f32>().collect()
+        };
+        // The bias has 1.
+        let norm = 26f32.sqrt();
+        assert_eq!(clipped(2.0 * norm), [3.0, 4.0]);
+        for (found, whole) in clipped(0.5).into_iter().zip([3.0, 4.0]) {
+            assert!((found - 0.5 / norm * whole).abs() < 1e-5, "{found}");
+        }
+    }
+}

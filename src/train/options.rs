@@ -31,6 +31,9 @@ pub struct Options {
     /// measured yet.
     #[serde(default)]
     pub sampler: Option<Settings>,
+    /// The settings that made the best pictures, where that was measured of what the run began with.
+    #[serde(default)]
+    pub best: Option<Settings>,
     /// The seed of weights, order, noise levels and noise.
     pub seed: u64,
     /// Optimiser steps of the whole run.
@@ -91,8 +94,10 @@ pub struct Autoguidance {
 /// Tells sets of pictures apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    count: usize,
-    checksum: u32,
+    /// How many there are.
+    pub count: usize,
+    /// CRC-32 of their pixels.
+    pub checksum: u32,
 }
 
 impl Fingerprint {
@@ -135,7 +140,8 @@ pub(super) fn steps(count: u64) -> Result<(), OptionsError> {
     if (1..u64::from(u32::MAX)).contains(&count) {
         return Ok(());
     }
-    Err(OptionsError(format!("the number of steps must be positive, but is {count}")))
+    let most = u32::MAX - 1;
+    Err(OptionsError(format!("the number of steps must be from 1 to {most}, but is {count}")))
 }
 
 impl Options {

@@ -52,6 +52,12 @@ pub enum TrainError {
     Device(String),
 }
 
+/// Adam's memory of squared gradients, a hundred steps: loss and gradients differ by the noise levels that
+/// a batch draws, and runs are short.
+const BETA_2: f32 = 0.99;
+/// What Adam adds to their root: as Burn has it.
+const EPSILON: f32 = 1e-5;
+
 /// A training run under way.
 pub struct Trainer {
     options: Options,
@@ -99,7 +105,7 @@ impl Trainer {
         let network = drawn(&options.architecture, &autodiff)?;
         let average = network.valid();
         let order = Order::new(pictures.len(), options.seed);
-        let optimizer = AdamConfig::new().with_beta_2(0.99).init();
+        let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
         let device = device.clone();
         let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
         let shards = Shards::new(devices, options.batch.div_ceil(options.accumulate))

@@ -2,6 +2,7 @@
 
 use wasm_bindgen::JsError;
 
+use crate::colour::luma;
 use crate::net::Picture;
 use crate::sample::{Observation, Steering};
 
@@ -29,14 +30,13 @@ pub(super) fn steering(
     Ok(Steering { observation, ..Steering::default() })
 }
 
-/// C × H × W in \[0, 1\]; of a picture without colours, the mean of red, green and blue.
+/// C × H × W in \[0, 1\]; of a picture without colours, their luma.
 fn pixels(picture: Picture, rgba: &[u8]) -> Vec<f32> {
     let mut pixels = Vec::with_capacity(picture.dimension());
     for channel in 0..picture.channels {
         for pixel in rgba.chunks_exact(4) {
-            let [r, g, b] = [0, 1, 2].map(|c| f32::from(pixel[c]) / 255.0);
-            let grey = picture.channels < 3;
-            pixels.push(if grey { (r + g + b) / 3.0 } else { [r, g, b][channel.min(2)] });
+            let colour = [0, 1, 2].map(|c| f32::from(pixel[c]) / 255.0);
+            pixels.push(if picture.channels < 3 { luma(colour) } else { colour[channel.min(2)] });
         }
     }
     pixels
@@ -52,7 +52,7 @@ mod tests {
         let picture = |channels| Picture { channels, height: 1, width: 2 };
         assert_eq!(pixels(picture(3), &rgba), [1.0, 0.0, 0.0, 1.0, 0.2, 0.0]);
         let grey = pixels(picture(1), &rgba);
-        assert!((grey[0] - 0.4).abs() < 1e-6 && (grey[1] - 1.0 / 3.0).abs() < 1e-6, "{grey:?}");
+        assert!((grey[0] - 0.3218).abs() < 1e-6 && (grey[1] - 0.587).abs() < 1e-6, "{grey:?}");
     }
 
     #[test]

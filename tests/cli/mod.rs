@@ -23,7 +23,8 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
     command.current_dir(folder).args(arguments);
     for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
-        let other_network = ["--net", "--from"].iter().any(|flag| arguments.contains(flag));
+        let other_network =
+            ["--net", "--from", "--classifier"].iter().any(|flag| arguments.contains(flag));
         let said = arguments.contains(&name) || (name == "--widths" && other_network);
         if !said {
             command.args([name, value]);

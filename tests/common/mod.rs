@@ -57,6 +57,9 @@ pub fn model() -> ModelFile {
     let architecture = tiny();
     let weights = weights(&architecture);
     let training = Training {
+        checksum: None,
+        flip: false,
+        stable_targets: None,
         data: "nothing".into(),
         pictures: 0,
         from: None,

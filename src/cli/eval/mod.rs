@@ -1,11 +1,12 @@
 //! `ncsn eval`: how good a model's samples are.
 //!
 //! [`eye`] finds or trains what looks at them, [`presets`] says which settings a sweep tries,
-//! [`plot`] draws.
+//! [`report`] prints what comes of it, [`plot`] draws.
 
 mod eye;
 mod plot;
 pub mod presets;
+mod report;
 mod sweep;
 
 use std::fs;
@@ -13,17 +14,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
-use serde::Serialize;
 
+use self::report::{Looked, Neighbours, Report, print};
 use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
 use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
 use super::{device, grid, ncsn, out};
 use crate::data::{DataSet, values};
-use crate::eval::{Eye, FEWEST, Measured, Mmd, Nearest, NearestQuantiles, Reference, Task};
+use crate::eval::{Eye, FEWEST, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
-use crate::sample::{Program, Sampler, Settings, Steering};
+use crate::sample::{Program, Sampler, Steering};
 
 /// How many samples, where there are as many training pictures and nobody chooses.
 const SAMPLES: usize = 10_000;
@@ -84,50 +85,6 @@ pub struct Eval {
     autoguide: AutoguideArgs,
 }
 
-/// What is written as `report.json`.
-#[derive(Serialize)]
-struct Report<'a> {
-    model: &'a str,
-    data: &'a str,
-    /// The number of held-out pictures that everything is compared with.
-    held_out: usize,
-    classifier: Looked,
-    sampler: Settings,
-    nfe: usize,
-    autoguide: Option<&'a AutoguideArgs>,
-    seed: u64,
-    /// The decay of the moving average of the weights; none where it is not known.
-    ema_decay: Option<f64>,
-    engine: String,
-    /// x̃ before the program's last step, which takes off what noise is left, unless the sampler is
-    /// told not to.
-    raw: &'a Measured,
-    denoised: &'a Measured,
-    /// As many training pictures.
-    floor: &'a Measured,
-    /// The shares of classes among the held-out pictures.
-    classes: &'a [f64],
-    nearest: &'a Neighbours,
-}
-
-/// What looked.
-#[derive(Clone, Serialize)]
-struct Looked {
-    task: Task,
-    classes: Vec<String>,
-    accuracy: f64,
-    /// The checksum of its weights: devices and versions round differently while it is trained, and
-    /// figures compare only where this is the same.
-    weights: String,
-}
-
-/// Distances to the nearest training picture.
-#[derive(Serialize)]
-struct Neighbours {
-    samples: NearestQuantiles,
-    held_out: NearestQuantiles,
-}
-
 /// Everything that measuring a model needs.
 struct Session<'a> {
     arguments: &'a Eval,
@@ -158,6 +115,9 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     let model = ncsn::open(path)?;
     let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
     pictures::say(&data);
+    if model.card.training.as_ref().is_some_and(|training| training.flip) {
+        println!("  the model was trained on mirrored ones, too; it is not measured by these");
+    }
     let pictures = data.train.len();
     ensure!(
         pictures.min(data.held_out.len()) >= FEWEST,
@@ -287,7 +247,8 @@ impl Session<'_> {
         let (dimension, held_out) = (shape.dimension(), &self.data.held_out);
         let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
         let pixels = &pixels[..count * dimension];
-        let test = values(&held_out.some(count));
+        // The first, for they are in an order of chance.
+        let test = values(&held_out.bytes[..count * dimension]);
         let nearest = reference.nearest(&[pixels, &test].concat());
         let (of_samples, of_test) = nearest.split_at(count);
 
@@ -325,60 +286,4 @@ impl Session<'_> {
         println!("in {}", self.out.display());
         Ok(())
     }
-}
-
-/// A distance and by how much another seed would be off, in 17 columns of both tables.
-fn distance(measured: &Measured) -> String {
-    format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error)
-}
-
-fn print(report: &Report<'_>) {
-    let name = report.sampler.sampler.name();
-    let Report { nfe, seed, held_out, .. } = report;
-    let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
-    println!(
-        "{} samples of {name}{}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
-         held-out pictures",
-        report.denoised.n,
-        report.autoguide.map_or("", |_| ", autoguided"),
-    );
-    println!(
-        "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",
-        "", "distance", "floors", "MMD²", "precision", "recall", "sure"
-    );
-    // Langevin may leave its noise.
-    let [raw, denoised] = match report.sampler.denoises() {
-        true => ["raw", "denoised"],
-        false => ["before the last step", "after it"],
-    };
-    let rows =
-        [(raw, report.raw), (denoised, report.denoised), ("training pictures", report.floor)];
-    for (name, measured) in rows {
-        println!(
-            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
-            distance(measured),
-            measured.frechet / report.floor.frechet,
-            match measured.mmd {
-                Mmd { value, error: Some(error) } => format!("{value:.4} ± {error:.4}"),
-                Mmd { value, error: None } => format!("{value:.4}"),
-            },
-            measured.precision,
-            measured.recall,
-            100.0 * measured.sure
-        );
-    }
-    println!("classes, in %: samples / held out");
-    let names = report.classifier.classes.iter();
-    for ((name, samples), held_out) in names.zip(&report.denoised.classes).zip(report.classes) {
-        println!("  {name:<24}{:>6.1} /{:>5.1}", 100.0 * samples, 100.0 * held_out);
-    }
-    let quantiles = |name: &str, near: &NearestQuantiles| {
-        let values: Vec<_> = near.quantiles.iter().map(|d| format!("{d:>7.2}")).collect();
-        println!("  {name:<24}{}", values.concat());
-    };
-    let heads = NearestQuantiles::AT.map(|share| format!("{:>6.0}%", 100.0 * share));
-    println!("distance to the nearest training picture, quantiles of {}", report.nearest.samples.n);
-    println!("  {:<24}{}", "", heads.concat());
-    quantiles("samples", &report.nearest.samples);
-    quantiles("held-out pictures", &report.nearest.held_out);
 }

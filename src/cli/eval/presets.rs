@@ -1,6 +1,6 @@
 //! The settings that a sweep tries: each sampler, given a number of evaluations.
 
-use crate::noise::{Ladder, rules};
+use crate::noise::Ladder;
 use crate::sample::edm::Churn;
 use crate::sample::settings::three_digits;
 use crate::sample::{Sampler, Settings};
@@ -61,7 +61,6 @@ pub fn preset(
             ..ladder
         };
     }
-    // Langevin's step is the one that ends with the right variance (NCSNv2, technique 4).
     let langevin_steps = if nfe < 100 { 1 } else { 3 };
     let (levels, steps_each) = match sampler {
         Sampler::Langevin => ((nfe - 1) / langevin_steps, langevin_steps),
@@ -75,15 +74,9 @@ pub fn preset(
         return None;
     }
     let ladder = Ladder { levels, ..ladder };
-    let smallest = f64::from(ladder.sigma_min * ladder.sigma_min);
-    let step = match sampler {
-        // Midway between no fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ².
-        Sampler::Consistent => 1.0 - ladder.ratio().powf(-1.5),
-        _ => rules::step(steps_each, ladder.ratio()),
-    };
     let churn = churned.then_some(Churn { amount: 0.4 * levels as f32, ..Churn::NONE });
-    let step_lr = three_digits((step * smallest) as f32);
-    Some(Settings { sampler, ladder, steps_each, step_lr, churn, denoise: true, ..recommended })
+    let settings = Settings { sampler, ladder, steps_each, churn, denoise: true, ..recommended };
+    Some(settings.with_step_by_rule())
 }
 
 #[cfg(test)]

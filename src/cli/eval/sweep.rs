@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::presets::{Variant, preset};
-use super::{Looked, Session, distance, plot};
+use super::report::{Looked, distance};
+use super::{Session, plot};
 use crate::data::DataSet;
 use crate::eval::{Mmd, Reference};
 use crate::sample::{Sampler, Settings};
@@ -38,7 +39,7 @@ pub struct Point {
     pub recall: f64,
 }
 
-/// "Fast" is at most so much worse than the best.
+/// "Fast" is at most so much worse than the best, or than its standard error, where that is more.
 const NEARLY: f64 = 1.1;
 
 pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
@@ -125,7 +126,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
 fn best_and_fast(points: &[Point]) -> Option<[&Point; 2]> {
     let by_distance = |a: &&Point, b: &&Point| a.frechet.total_cmp(&b.frechet);
     let best = points.iter().min_by(by_distance)?;
-    let nearly = points.iter().filter(|point| point.frechet <= NEARLY * best.frechet);
+    let nearly = (NEARLY * best.frechet).max(best.frechet + best.frechet_error);
+    let nearly = points.iter().filter(|point| point.frechet <= nearly);
     let fast = nearly.min_by(|a, b| a.nfe.cmp(&b.nfe).then(by_distance(a, b)))?;
     Some([best, fast])
 }
@@ -141,7 +143,7 @@ mod tests {
             settings: Settings::recommended(20.0, 0.01),
             nfe,
             frechet,
-            frechet_error: 0.1,
+            frechet_error: 0.05,
             mmd: Mmd { value: 0.0, error: None },
             precision: 1.0,
             recall: 1.0,
@@ -155,5 +157,9 @@ mod tests {
         let names = best_and_fast(&points).map(|both| both.map(|point| &point.name[..]));
         assert_eq!(names, Some(["best", "nearer"]));
         assert!(best_and_fast(&[]).is_none());
+        // What differs by chance does not differ.
+        let uncertain = points.map(|point| Point { frechet_error: 0.3, ..point });
+        let names = best_and_fast(&uncertain).map(|both| both.map(|point| &point.name[..]));
+        assert_eq!(names, Some(["best", "far"]));
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
-use clap::{Parser, ValueEnum};
+use anyhow::{bail, ensure};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use super::network::{Net, NetworkArgs};
 use crate::cli::autoguide::StrengthArgs;
@@ -242,6 +243,58 @@ impl ValueEnum for Precision {
 }
 
 impl Arguments {
+    /// What was said to this program, which ends with what is wrong with that by itself.
+    ///
+    /// # Errors
+    /// Where something is said that has no effect.
+    pub fn said() -> anyhow::Result<Self> {
+        Self::heed(&Self::command().get_matches())
+    }
+
+    fn heed(matches: &ArgMatches) -> anyhow::Result<Self> {
+        let arguments = Self::from_arg_matches(matches)?;
+        let is_unet = arguments.network.net == Net::Unet;
+        let deaf: [(bool, &str, &[&str]); 3] = [
+            (is_unet, "the U-Net", &["ngf"]),
+            (
+                !is_unet,
+                "this --net",
+                &["widths", "blocks", "patch", "sigma_centre", "sigma_spread"],
+            ),
+            (
+                arguments.run.classifier,
+                "a --classifier",
+                &[
+                    "flip",
+                    "dequantize",
+                    "save_every",
+                    "sample_every",
+                    "licence",
+                    "accumulate",
+                    "precision",
+                    "warm_up",
+                    "clip",
+                    "ema",
+                    "weighting",
+                    "levels",
+                    "sigma_centre",
+                    "sigma_spread",
+                    "widths",
+                    "blocks",
+                    "patch",
+                    "ngf",
+                ],
+            ),
+        ];
+        for (_, what, ids) in deaf.into_iter().filter(|&(is_so, ..)| is_so) {
+            let said = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
+            if let Some(id) = ids.iter().find(said) {
+                bail!("--{} has no effect on {what}", id.replace('_', "-"));
+            }
+        }
+        Ok(arguments)
+    }
+
     /// Loads the pictures, unless they are of another shape than the one given, or than a new network
     /// can take.
     ///
@@ -252,8 +305,6 @@ impl Arguments {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
             ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
         }
-        let Self { network, .. } = self;
-        ensure!(network.net == Net::Unet || network.widths.is_none(), "--widths is of the U-Net");
         if let Some(shape) = shape {
             return self.pictures.load_shaped(shape);
         }
@@ -302,6 +353,7 @@ impl Arguments {
             licence: self.run.licence.clone().or_else(|| Some(same?.licence.clone())),
             from: origin.map(in_words),
             sampler: same.map(|card| card.sampler),
+            best: same.and_then(|card| card.best),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
             batch,
@@ -349,9 +401,12 @@ impl Arguments {
         Augmentation { flip, dequantize }
     }
 
-    /// What a resumed run is made of: what it was, but for what the user says anew.
-    pub fn resumed(&self, before: Options) -> Options {
+    /// What a resumed run is made of: what it was, but for what the user says anew, and for what was
+    /// measured of its model meanwhile.
+    pub fn resumed(&self, before: Options, model: Option<&Card>) -> Options {
         Options {
+            sampler: model.map(|card| card.sampler).or(before.sampler),
+            best: model.and_then(|card| card.best).or(before.best),
             steps: self.optimisation.steps.unwrap_or(before.steps),
             learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
             precision: self.optimisation.precision.unwrap_or(before.precision),
@@ -368,9 +423,15 @@ fn steps(pictures: usize, batch: usize) -> u64 {
     (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
-/// Whether a model was made of this data.
-fn is_of(card: &Card, data: &DataSet) -> bool {
-    card.training.as_ref().is_some_and(|training| training.data == data.name)
+/// Whether a model was made of these very pictures.
+pub fn is_of(card: &Card, data: &DataSet) -> bool {
+    let Some(training) = &card.training else { return false };
+    let found = Fingerprint::of(&data.train);
+    match training.checksum {
+        Some(checksum) => found == Fingerprint { count: training.pictures, checksum },
+        // An older card knows their name and their number.
+        None => (&training.data, training.pictures) == (&data.name, found.count),
+    }
 }
 
 /// What a card says of a model that a run began with, or is guided away from.
@@ -406,6 +467,31 @@ impl NoiseArgs {
                     Net::Ncsn | Net::Ncsnv2 => ladder,
                 })
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_effect_is_refused() {
+        let said = |flags: &str| {
+            let words = ["train --data pictures ", flags].concat();
+            let matches = Arguments::command().try_get_matches_from(words.split(' '));
+            Arguments::heed(&matches.expect("known flags")).map(|_| ())
+        };
+        said("--patch 1 --sigma-spread 1.2").expect("of the U-Net");
+        said("--net ncsn --ngf 32").expect("of a RefineNet");
+        said("--classifier --steps 100 --sigmas given").expect("of a classifier");
+        for (flags, flag) in [
+            ("--ngf 32", "--ngf"),
+            ("--net ncsnv2 --sigma-centre 1", "--sigma-centre"),
+            ("--classifier --warm-up 3", "--warm-up"),
+        ] {
+            let refusal = said(flags).expect_err("it has no effect").to_string();
+            assert!(refusal.contains(flag), "{refusal}");
         }
     }
 }

@@ -14,7 +14,6 @@ mod start;
 mod tensorboard;
 
 use anyhow::{Context, ensure};
-use clap::Parser;
 
 use self::arguments::Arguments;
 use self::run::Run;
@@ -27,7 +26,7 @@ use crate::train::Checkpoints;
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::said()?;
     // Pictures are read by many threads too.
     set_threads(arguments.run.threads)?;
     if arguments.run.classifier {

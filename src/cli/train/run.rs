@@ -169,6 +169,9 @@ impl Run {
         let training = Training {
             data: data.name.clone(),
             pictures: data.train.len(),
+            checksum: options.pictures.map(|pictures| pictures.checksum),
+            flip: options.augmentation.flip,
+            stable_targets: options.stable_targets,
             from: options.from,
             autoguidance: options.autoguidance.map(|by| Autoguided {
                 away_from: by.name,
@@ -191,7 +194,7 @@ impl Run {
             architecture: options.architecture,
             training: Some(training),
             imported: None,
-            best: None,
+            best: options.best,
             quality: None,
             licence: options.licence.unwrap_or_else(|| "unknown".into()),
         };

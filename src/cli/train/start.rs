@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
-use super::arguments::{Arguments, RunArgs, in_words};
+use super::arguments::{Arguments, RunArgs, in_words, is_of};
 use crate::cli::ncsn::open;
 use crate::cli::{autoguide, device, out};
 use crate::data::DataSet;
@@ -104,7 +104,9 @@ impl Start {
                          --size, --grey and --background"
                     );
                 }
-                checkpoint.options = arguments.resumed(checkpoint.options);
+                let model = open(&arguments.run.out).ok();
+                let model = model.map(|model| model.card).filter(|card| is_of(card, data));
+                checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
                 Trainer::resume(*checkpoint, &data.train, &devices)?
             }
         })

@@ -1,0 +1,108 @@
+//! What `ncsn eval` says of a model.
+
+use serde::Serialize;
+
+use crate::cli::autoguide::AutoguideArgs;
+use crate::eval::{Measured, Mmd, NearestQuantiles, Task};
+use crate::sample::Settings;
+
+/// What is written as `report.json`.
+#[derive(Serialize)]
+pub struct Report<'a> {
+    pub model: &'a str,
+    pub data: &'a str,
+    /// The number of held-out pictures that everything is compared with.
+    pub held_out: usize,
+    pub classifier: Looked,
+    pub sampler: Settings,
+    pub nfe: usize,
+    pub autoguide: Option<&'a AutoguideArgs>,
+    pub seed: u64,
+    /// The decay of the moving average of the weights; none where it is not known.
+    pub ema_decay: Option<f64>,
+    pub engine: String,
+    /// x̃ before the program's last step, which takes off what noise is left, unless the sampler is
+    /// told not to.
+    pub raw: &'a Measured,
+    pub denoised: &'a Measured,
+    /// As many training pictures.
+    pub floor: &'a Measured,
+    /// The shares of classes among the held-out pictures.
+    pub classes: &'a [f64],
+    pub nearest: &'a Neighbours,
+}
+
+/// What looked.
+#[derive(Clone, Serialize)]
+pub struct Looked {
+    pub task: Task,
+    pub classes: Vec<String>,
+    pub accuracy: f64,
+    /// The checksum of its weights: devices and versions round differently while it is trained, and
+    /// figures compare only where this is the same.
+    pub weights: String,
+}
+
+/// Distances to the nearest training picture.
+#[derive(Serialize)]
+pub struct Neighbours {
+    pub samples: NearestQuantiles,
+    pub held_out: NearestQuantiles,
+}
+
+/// A distance and by how much another seed would be off, in 17 columns of both tables.
+pub fn distance(measured: &Measured) -> String {
+    format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error)
+}
+
+/// Prints it.
+pub fn print(report: &Report<'_>) {
+    let name = report.sampler.sampler.name();
+    let Report { nfe, seed, held_out, .. } = report;
+    let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
+    println!(
+        "{} samples of {name}{}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
+         held-out pictures",
+        report.denoised.n,
+        report.autoguide.map_or("", |_| ", autoguided"),
+    );
+    println!(
+        "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",
+        "", "distance", "floors", "MMD²", "precision", "recall", "sure"
+    );
+    // Langevin may leave its noise.
+    let [raw, denoised] = match report.sampler.denoises() {
+        true => ["raw", "denoised"],
+        false => ["before the last step", "after it"],
+    };
+    let rows =
+        [(raw, report.raw), (denoised, report.denoised), ("training pictures", report.floor)];
+    for (name, measured) in rows {
+        println!(
+            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
+            distance(measured),
+            measured.frechet / report.floor.frechet,
+            match measured.mmd {
+                Mmd { value, error: Some(error) } => format!("{value:.4} ± {error:.4}"),
+                Mmd { value, error: None } => format!("{value:.4}"),
+            },
+            measured.precision,
+            measured.recall,
+            100.0 * measured.sure
+        );
+    }
+    println!("classes, in %: samples / held out");
+    let names = report.classifier.classes.iter();
+    for ((name, samples), held_out) in names.zip(&report.denoised.classes).zip(report.classes) {
+        println!("  {name:<24}{:>6.1} /{:>5.1}", 100.0 * samples, 100.0 * held_out);
+    }
+    let quantiles = |name: &str, near: &NearestQuantiles| {
+        let values: Vec<_> = near.quantiles.iter().map(|d| format!("{d:>7.2}")).collect();
+        println!("  {name:<24}{}", values.concat());
+    };
+    let heads = NearestQuantiles::AT.map(|share| format!("{:>6.0}%", 100.0 * share));
+    println!("distance to the nearest training picture, quantiles of {}", report.nearest.samples.n);
+    println!("  {:<24}{}", "", heads.concat());
+    quantiles("samples", &report.nearest.samples);
+    quantiles("held-out pictures", &report.nearest.held_out);
+}
