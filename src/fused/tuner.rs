@@ -1,7 +1,8 @@
 //! Which tiles are the fastest on this GPU, found by trying them all on the network itself.
 //!
-//! The work comes in pieces of some milliseconds, so that a page can do it while nobody waits for
-//! anything, and stop at any time.
+//! The work comes in pieces, so that a page can do it while nobody waits for anything, and stop at any
+//! time: a kernel is compiled, or as many evaluations are timed as take some tenths of a second at
+//! most. Where a single one takes longer, it is a single one.
 
 use super::error::FusedError;
 use super::lower::{Kernel, Lowered};
@@ -54,6 +55,12 @@ impl Tuner {
     /// Seconds that are timed at once, at least, and the most evaluations.
     const PIECE: f64 = 0.02;
     const MOST: usize = 256;
+    /// More seconds are not asked for, however late the end is heard of: on a slow GPU it is the
+    /// evaluation itself that takes so long.
+    const LONG: f64 = 0.25;
+    /// Evaluations of one submission: the next is recorded while it runs, and no system takes it for
+    /// a hang.
+    const SUBMITTED: usize = 16;
     /// Of the time with the tiles that a style has anyway, what others may take to be preferred: clocks
     /// of browsers are coarse, and chance shall not decide.
     pub const BETTER: f64 = 0.95;
@@ -130,7 +137,8 @@ impl Tuner {
         let took = time(network, self.batch, self.evaluations).await?;
         // Hearing of the end takes some milliseconds too, in one browser a hundred: it must be the
         // smaller part of what is timed.
-        let enough = Self::PIECE.max(3.0 * *self.single.get_or_insert(took));
+        let heard = 3.0 * *self.single.get_or_insert(took);
+        let enough = heard.clamp(Self::PIECE, Self::LONG);
         if took < enough && self.evaluations < Self::MOST && seconds.is_infinite() {
             self.evaluations *= 2;
             return Ok(true);
@@ -184,7 +192,12 @@ async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64
     run.submit([(Flow::Look, 0)]);
     gpu.idle().await?;
     let begun = platform::now();
-    run.submit((0..evaluations).map(|_| (Flow::Look, 0)));
+    let mut left = evaluations;
+    while left > 0 {
+        let count = left.min(Tuner::SUBMITTED);
+        run.submit((0..count).map(|_| (Flow::Look, 0)));
+        left -= count;
+    }
     gpu.idle().await?;
     let seconds = platform::now() - begun;
     drop(run);
