@@ -20,9 +20,6 @@ use super::{platform, refinenet, unet};
 use crate::net::weights::Weights;
 use crate::net::{Architecture, Picture};
 
-/// More workgroup memory than this keeps GPUs from running several workgroups side by side.
-const MEMORY: usize = 1 << 14;
-
 /// A score network, ready to run. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Network(pub(super) Arc<Parts>);
@@ -201,6 +198,13 @@ impl Network {
         Self::assemble(gpu, plan, setup, key.clone(), parameters, lowered, pipelines)
     }
 
+    /// Whether these are the kernels that its steps run.
+    pub(super) fn runs(&self, lowered: &Lowered) -> bool {
+        let (own, other) = (&self.0.steps, &lowered.steps);
+        own.len() == other.len()
+            && own.iter().zip(other).all(|(own, other)| own.kernel.source == other.source)
+    }
+
     /// A line that has [`Self::remembering`] make this very network on this GPU with the tiles that
     /// this one has.
     pub fn tuning(&self) -> String {
@@ -294,7 +298,7 @@ impl Network {
 
 /// The bytes that workgroups share.
 fn memory(gpu: &Gpu) -> usize {
-    MEMORY.min(gpu.device().limits().max_compute_workgroup_storage_size as usize)
+    gpu.device().limits().max_compute_workgroup_storage_size as usize
 }
 
 /// A measurement of tiles holds for this adapter, and for the texts of the kernels with the tiles

@@ -3,42 +3,53 @@
 
 use super::setup::Style;
 
-/// What one invocation and one workgroup of a convolution take, at most: layers whose sizes are no
-/// multiples take less.
+/// What one invocation and one workgroup of a convolution take, at most. A row is shared out evenly:
+/// of a row of 14 an invocation takes 14, 7, 2 or 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
     /// What it is remembered by.
     pub name: &'static str,
     /// Neighbours of a row that one invocation computes.
     pub(super) pixels: usize,
-    /// Sums that it holds: pixels × columns.
-    pub(super) sums: usize,
+    /// Output channels that it computes of each: 4 or 8 where inputs are staged. Where they are not,
+    /// fewer neighbours leave room for more channels.
+    pub(super) columns: usize,
     /// Invocations of a workgroup that share their inputs and have columns of their own.
     pub(super) lanes: usize,
     /// Invocations of a workgroup.
     pub(super) group: usize,
     /// Rows of a workgroup.
     pub(super) rows: usize,
+    /// Bytes of memory that a workgroup shares. More than 16 KiB keep GPUs from running several
+    /// workgroups side by side.
+    pub(super) memory: usize,
 }
 
-const fn tiling(name: &'static str, [pixels, sums, lanes, group, rows]: [usize; 5]) -> Tiling {
-    Tiling { name, pixels, sums, lanes, group, rows }
+const fn tiling(name: &'static str, sizes: [usize; 5], memory: usize) -> Tiling {
+    let [pixels, columns, lanes, group, rows] = sizes;
+    Tiling { name, pixels, columns, lanes, group, rows, memory }
 }
 
 /// Twice as many sums run a tenth faster on software adapters, and compile for twice as long.
-const DIRECT: [Tiling; 2] =
-    [tiling("16 x 3 in 16", [16, 48, 64, 16, 16]), tiling("16 x 6 in 16", [16, 96, 64, 16, 16])];
+const DIRECT: [Tiling; 2] = [
+    tiling("16 x 3 in 16", [16, 3, 64, 16, 16], 0),
+    tiling("16 x 6 in 16", [16, 6, 64, 16, 16], 0),
+];
 
-const STAGED: [Tiling; 6] = [
-    tiling("8 x 4 in 128", [8, 32, 24, 128, 8]),
-    // Half the weights and half the inputs for each product, at twice the registers.
-    tiling("8 x 8 in 128", [8, 64, 24, 128, 8]),
-    // More invocations, for small pictures that leave a large GPU idle.
-    tiling("4 x 4 in 128", [4, 16, 24, 128, 8]),
-    tiling("4 x 8 in 128", [4, 32, 24, 128, 8]),
+const STAGED: [Tiling; 8] = [
+    tiling("8 x 4 in 128", [8, 4, 24, 128, 8], 1 << 14),
+    // Half as many loads of inputs for each product, at twice the registers.
+    tiling("8 x 8 in 128", [8, 8, 24, 128, 8], 1 << 14),
+    // Fewer neighbours: more loads of weights for each product, and more invocations.
+    tiling("4 x 4 in 128", [4, 4, 24, 128, 8], 1 << 14),
+    tiling("4 x 8 in 128", [4, 8, 24, 128, 8], 1 << 14),
+    // As many workgroups as can be, for a single picture that leaves a large GPU idle.
+    tiling("2 x 4 in 64", [2, 4, 16, 64, 4], 1 << 14),
     // Smaller and larger workgroups: more of them side by side, or more that share their inputs.
-    tiling("8 x 4 in 64", [8, 32, 16, 64, 4]),
-    tiling("8 x 4 in 256", [8, 32, 32, 256, 16]),
+    tiling("8 x 4 in 64", [8, 4, 16, 64, 4], 1 << 14),
+    tiling("8 x 4 in 256", [8, 4, 32, 256, 16], 1 << 14),
+    // Fewer channels are staged at a time, so that a core has room for more workgroups.
+    tiling("8 x 4 in 128, 8 KiB", [8, 4, 24, 128, 8], 1 << 13),
 ];
 
 impl Tiling {

@@ -26,7 +26,7 @@ impl Lowering<'_> {
         let [height, width] = conv.grid;
         let most = self.setup.tiling;
         let pixels = largest_divisor(width, most.pixels);
-        let most_columns = (most.sums / pixels).max(1);
+        let most_columns = (most.pixels * most.columns / pixels).max(1);
         // Four invocations or more share their inputs, eight if it can be: software adapters work
         // on so many at once.
         let sharing = |lanes| {
@@ -64,23 +64,34 @@ impl Lowering<'_> {
         let [height, width] = conv.grid;
         let most = self.setup.tiling;
         // With a few columns a workgroup would be a few invocations: in the last layer they take fewer
-        // pixels each, and are beside each other, too. (Elsewhere each tile has moments of its own.)
+        // pixels each. (Elsewhere each tile has moments of its own, and they would be many.)
         let measured = matches!(conv.to, Target::Tensor(id) if self.plan.tensors[id].statistics);
         let narrow = conv.columns < 32 && !measured;
         let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
         // Four columns are one load of weights.
-        let columns = match conv.columns.is_multiple_of(8) && 8 * pixels <= most.sums {
-            true => 8,
-            false => 4,
-        };
+        let columns = if conv.columns.is_multiple_of(most.columns) { most.columns } else { 4 };
         let lanes = conv.columns / columns;
         let group_lanes = largest_divisor(lanes, most.lanes);
         let across = width / pixels;
-        let group_tiles = height.min((most.group / group_lanes).max(1)).min(most.rows);
+
+        // In half precision where everything that is staged has no more anyway.
+        let mut sources = conv.terms.iter().flat_map(|term| self.sources(term));
+        let halves = sources.all(|id| self.precision(id) == Precision::Half);
+        let scaled =
+            conv.terms.iter().filter_map(|term| self.norms[term.source]).filter(normalises);
+        let scales: usize = scaled.map(|norm| MOMENTS * self.shape(norm.to).channels()).sum();
+        let memory = (self.memory - scales) / if halves { 8 } else { 16 };
+        // What tiles above and beside each other read.
+        let area = |term, rows, beside| reach(term, rows) * reach(term, pixels * beside);
+        let fits = |rows, beside| conv.terms.iter().all(|term| area(term, rows, beside) <= memory);
+
+        let rows = height.min((most.group / group_lanes).max(1)).min(most.rows);
+        let rows = (1..=rows).rev().find(|&rows| fits(rows, 1)).unwrap_or(1);
         // Equal shares of the rows.
-        let group_tiles = height.div_ceil(height.div_ceil(group_tiles));
-        let beside = if narrow { most.group / (group_lanes * group_tiles) } else { 1 };
-        let group_across = largest_divisor(across, beside);
+        let group_tiles = height.div_ceil(height.div_ceil(rows));
+        let beside = most.group / (group_lanes * group_tiles);
+        let divides = |beside: &usize| across.is_multiple_of(*beside) && fits(group_tiles, *beside);
+        let group_across = (1..=beside).rev().find(divides).unwrap_or(1);
         let count = height * across;
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
@@ -95,27 +106,19 @@ impl Lowering<'_> {
         for s in 0..columns {
             values.size(format!("COLUMN_{s}"), s / 4 * 4 * lanes + s % 4);
         }
-        // In half precision where everything that is staged has no more anyway.
-        let sources = conv.terms.iter().flat_map(|term| self.sources(term));
-        let halves = sources.into_iter().all(|id| self.precision(id) == Precision::Half);
         kernel.values.flag("HALF_STAGE", halves);
-        let mut memory = self.memory;
         for (t, term) in conv.terms.iter().enumerate() {
             let Some(norm) = self.norms[term.source] else { continue };
-            let scales = self.prepared(&mut kernel, norm);
-            kernel.values.flag(format!("NORM_{t}"), scales);
+            kernel.values.flag(format!("NORM_{t}"), normalises(&norm));
             kernel.values.flag(format!("PREPARED_{t}"), true);
-            memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
+            self.prepared(&mut kernel, norm);
         }
-        let memory = memory / if halves { 8 } else { 16 };
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
-            let depth = (group_tiles - 1) * term.stride + (term.kernel - 1) * term.dilation + 1;
-            let spread = reach(term, pixels * group_across);
-            let area = depth * spread;
+            let area = area(term, group_tiles, group_across);
             let chunk = largest_divisor(self.shape(term.source).channels() / 4, memory / area);
-            kernel.values.size(format!("DEPTH_{t}"), depth);
-            kernel.values.size(format!("SPREAD_{t}"), spread);
+            kernel.values.size(format!("DEPTH_{t}"), reach(term, group_tiles));
+            kernel.values.size(format!("SPREAD_{t}"), reach(term, pixels * group_across));
             kernel.values.size(format!("CHUNK_{t}"), chunk);
             stage = stage.max(chunk * area);
             let parts = self.sources(term);
@@ -146,16 +149,13 @@ impl Lowering<'_> {
         kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
-    /// What a kernel has to know that normalises and activates what it reads; returns whether it
-    /// normalises.
-    fn prepared(&self, kernel: &mut Text, norm: &Norm) -> bool {
+    /// What a kernel has to know that normalises and activates what it reads.
+    fn prepared(&self, kernel: &mut Text, norm: &Norm) {
         activates(&mut kernel.values, "READS_", norm.activation);
-        if matches!(norm.scaling, Scaling::None) {
-            return false;
+        if normalises(&norm) {
+            self.scaling(kernel, norm);
+            kernel.add_helper(kernel!("../kernels/moments.wgsl"));
         }
-        self.scaling(kernel, norm);
-        kernel.add_helper(kernel!("../kernels/moments.wgsl"));
-        true
     }
 
     /// The sizes that either style needs.
@@ -242,7 +242,12 @@ impl Lowering<'_> {
     }
 }
 
-/// The neighbours in a row that a tile of so many pixels reads.
+/// Whether it is more than an activation.
+fn normalises(norm: &&Norm) -> bool {
+    !matches!(norm.scaling, Scaling::None)
+}
+
+/// The neighbours in a row that a tile of so many pixels reads; likewise in a column.
 fn reach(term: &Term, pixels: usize) -> usize {
     (pixels - 1) * term.stride + (term.kernel - 1) * term.dilation + 1
 }

@@ -89,6 +89,7 @@ impl Lowered {
 
 /// Turns a plan into kernels. Workgroups share at most `memory` bytes.
 pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
+    let memory = memory.min(setup.tiling.memory);
     // Where its scales and shifts leave enough memory for what is scaled.
     let fits = |norm: &&Norm| {
         matches!(norm.scaling, Scaling::None)
@@ -334,7 +335,8 @@ mod tests {
             let stage = size("STAGE").map_or(0, |stage| number * stage);
             let norm = size("NORM_CHANNELS").unwrap_or(0);
             let norm = norm * if stage > 0 { 16 } else { 8 };
-            assert!(stage + norm <= 1 << 14, "{stage} + {norm} bytes of workgroup memory");
+            let most = if stage > 0 { setup.tiling.memory } else { 1 << 14 };
+            assert!(stage + norm <= most, "{stage} + {norm} bytes of workgroup memory");
             assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
         }
         lowered.steps.len()
