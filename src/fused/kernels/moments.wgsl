@@ -1,22 +1,24 @@
 var<workgroup> moments: array<vec2f, NORM_CHANNELS>;
 
 // Mean and squared deviations of each channel, from the moments of the tiles that its writer left
-// (Chan, Golub & LeVeque 1979); the workgroup shares the work.
+// (Chan, Golub & LeVeque 1979). They are read once, and summed about the mean of the first tile: what
+// cancels is then at most as many times what is left as there are tiles. The workgroup shares the work.
 fn gather_moments(n: u32, index: u32) {
     for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
 $for t in SOURCES
         if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
             let first = n * TILES_OF_$t * STRIDE_OF_$t + channel - BEGIN_$t;
-            var mean = 0.0;
-            for (var tile = 0u; tile < TILES_OF_$t; tile++) {
-                mean += statistics$t[first + tile * STRIDE_OF_$t].x * (1.0 / f32(TILES_OF_$t));
-            }
+            let about = statistics$t[first].x;
+            var off = 0.0;
             var spread = 0.0;
             for (var tile = 0u; tile < TILES_OF_$t; tile++) {
                 let part = statistics$t[first + tile * STRIDE_OF_$t];
-                let off = part.x - mean;
-                spread += part.y + f32(POSITIONS / TILES_OF_$t) * off * off;
+                let d = part.x - about;
+                off += d * (1.0 / f32(TILES_OF_$t));
+                spread += part.y + f32(POSITIONS / TILES_OF_$t) * d * d;
             }
+            let mean = about + off;
+            spread = max(spread - f32(POSITIONS) * off * off, 0.0);
             moments[channel] = vec2f(mean, spread);
         }
 $end
