@@ -360,7 +360,12 @@ pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
         layout: Some(&layout),
         module: &module,
         entry_point: Some("main"),
-        compilation_options: Default::default(),
+        // All that workgroups share is written before it is read, whatever the layer. (Only natively is
+        // there a choice.)
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
         cache: None,
     });
     Pipeline { pipeline, bindings }
