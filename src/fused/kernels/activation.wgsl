@@ -1,11 +1,14 @@
 // What becomes of a sum before it is written, and of what a convolution reads.
 
-fn activated(x: f32) -> f32 {
+// What is written at once.
+alias Written = $if QUADS vec4f $else f32 $end;
+
+fn activated(x: Written) -> Written {
 $if SILU
     return x / (1.0 + exp(-x));
 $else
 $if ELU
-    return max(x, 0.0) + (exp(min(x, 0.0)) - 1.0);
+    return max(x, Written(0.0)) + (exp(min(x, Written(0.0))) - 1.0);
 $else
     return x;
 $end

@@ -1,6 +1,6 @@
 
     // The end of `main` of each convolution: `sumPxS` is the sum at pixel x + p in column
-    // `lane * SPAN + COLUMN_S`.
+    // `lane * SPAN + COLUMN_S`. SPAN neighbouring columns are written at once.
 $if HEAD
 $for s in COLUMNS
 $for p in PIXELS
@@ -8,27 +8,31 @@ $for p in PIXELS
 $end
 $end
 $else
-$for s in COLUMNS
+$for s in SPANS
     {
         // Where the output goes: the columns of an unfolding convolution are FOLD × FOLD pixels.
-        let column = lane * SPAN + COLUMN_$s;
+        let column = lane * SPAN + COLUMN_$[$s * SPAN];
         let part = column / CHANNELS;
         let channel = column % CHANNELS;
         let line = (n * HEIGHT + y) * FOLD + part / FOLD;
-        let at = ((line * WIDTH + x) * FOLD + part % FOLD) * CHANNELS + channel;
+        let at = (((line * WIDTH + x) * FOLD + part % FOLD) * CHANNELS + channel) / SPAN;
 $for p in PIXELS
         let value$p = activated(
+$if QUADS
+            vec4f(sum$px$[$s * 4], sum$px$[$s * 4 + 1], sum$px$[$s * 4 + 2], sum$px$[$s * 4 + 3])
+$else
             sum$px$s
+$end
 $for r in RESIDUALS
-            + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else f32(residual$r[at + $p * FOLD * CHANNELS]) $end
+            + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else Written(residual$r[at + $p * FOLD * CHANNELS / SPAN]) $end
 $end
         );
-        to[at + $p * FOLD * CHANNELS] = stored(value$p);
+        to[at + $p * FOLD * CHANNELS / SPAN] = $if QUADS stored4(value$p) $else stored(value$p) $end;
 $end
 $if STATISTICS
         // Mean and squared deviations of this tile, for the normalisation that follows.
-        var mean = 0.0;
-        var spread = 0.0;
+        var mean = Written(0.0);
+        var spread = Written(0.0);
 $for p in PIXELS
         mean += value$p;
 $end
@@ -36,8 +40,13 @@ $end
 $for p in PIXELS
         spread += (value$p - mean) * (value$p - mean);
 $end
-        let entry = (n * TILES + tile) * FOLD * FOLD + part;
-        statistics[entry * CHANNELS + channel] = vec2f(mean, spread);
+        let entry = ((n * TILES + tile) * FOLD * FOLD + part) * CHANNELS + channel;
+$if QUADS
+        statistics[entry / 2] = vec4f(mean.x, spread.x, mean.y, spread.y);
+        statistics[entry / 2 + 1] = vec4f(mean.z, spread.z, mean.w, spread.w);
+$else
+        statistics[entry] = vec2f(mean, spread);
+$end
 $end
     }
 $end

@@ -2,6 +2,7 @@
 
 use super::super::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
 use super::super::precision::Precision;
+use super::super::setup::Style;
 use super::super::template::Values;
 use super::{Element, Kernel, Lowering, MOMENTS, Operand, Text, activates};
 
@@ -47,6 +48,7 @@ impl Lowering<'_> {
         let mut kernel = Text::new(kernel!("../kernels/conv_direct.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         kernel.values.size("SPAN", 1);
+        kernel.values.size("SPANS", columns);
         for s in 0..columns {
             kernel.values.size(format!("COLUMN_{s}"), s * lanes);
         }
@@ -100,6 +102,7 @@ impl Lowering<'_> {
         let values = &mut kernel.values;
         values.size("GROUP_ACROSS", group_across);
         values.size("SPAN", 4);
+        values.size("SPANS", columns / 4);
         values.size("FOUR", 4);
         values.size("QUADS", columns / 4);
         values.size("GROUP", group_lanes * group_across * group_tiles);
@@ -196,6 +199,7 @@ impl Lowering<'_> {
         groups: [usize; 2],
     ) -> Kernel {
         activates(&mut kernel.values, "", conv.activation);
+        let element = self.written();
         kernel.values.size("RESIDUALS", conv.residuals.len());
         for (r, &id) in conv.residuals.iter().enumerate() {
             let shape = self.shape(id);
@@ -203,7 +207,7 @@ impl Lowering<'_> {
             kernel.values.flag(format!("RESIZED_{r}"), resized);
             kernel.values.size(format!("HEIGHT_OF_{r}"), shape.height);
             kernel.values.size(format!("WIDTH_OF_{r}"), shape.width);
-            self.read(&mut kernel, format!("residual{r}"), Precision::scalar, id);
+            self.read(&mut kernel, format!("residual{r}"), element, id);
         }
         kernel.add_helper(kernel!("../kernels/activation.wgsl"));
         kernel.add_helper(kernel!("../kernels/resize.wgsl"));
@@ -214,17 +218,27 @@ impl Lowering<'_> {
         }
     }
 
+    /// What a convolution writes at once: staged, an invocation has four neighbouring columns, which
+    /// are as many channels of one pixel.
+    fn written(&self) -> Element {
+        match self.setup.style {
+            Style::Direct => Precision::scalar,
+            Style::Staged => Precision::quad,
+        }
+    }
+
     fn tensor(&mut self, mut kernel: Text, conv: &Conv, tiles: &Tiles, id: usize) -> Text {
         let [height, width] = conv.grid;
         kernel.values.size("FOLD", conv.fold);
         kernel.values.size("HEIGHT", height);
         kernel.values.size("WIDTH", width);
         kernel.values.size("CHANNELS", conv.columns / (conv.fold * conv.fold));
-        self.write(&mut kernel, Precision::scalar, id);
+        self.write(&mut kernel, self.written(), id);
         if self.plan.tensors[id].statistics {
             self.tiles[id] = tiles.count * conv.fold * conv.fold;
             kernel.values.flag("STATISTICS", true);
-            kernel.write("statistics", "vec2f", Operand::Statistics(id));
+            let moments = if self.setup.style == Style::Staged { "vec4f" } else { "vec2f" };
+            kernel.write("statistics", moments, Operand::Statistics(id));
         }
         kernel
     }
