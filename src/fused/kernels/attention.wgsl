@@ -2,7 +2,9 @@
 // (Milakov & Gimelshein 2018), so that no matrix of weights is ever stored.
 //
 // One invocation takes QUERIES positions, TILES apart, of one head of one picture; neighbouring
-// invocations read the same keys and values.
+// invocations read the same keys and values, SPAN channels at a time.
+
+alias Span = $if QUADS vec4f $else f32 $end;
 
 @compute @workgroup_size(GROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -17,20 +19,20 @@ $for q in QUERIES
     let position$q = min(tile + $q * TILES, POSITIONS - 1);
     var peak$q = -3.0e38;
     var total$q = 0.0;
-$for d in SIZE
-    let query$qx$d = f32(qkv[(base + position$q) * INPUTS + channel + $d]) * SCALE;
-    var sum$qx$d = 0.0;
+$for d in SPANS
+    let query$qx$d = Span(qkv[((base + position$q) * INPUTS + channel) / SPAN + $d]) * SCALE;
+    var sum$qx$d = Span(0.0);
 $end
 $end
     for (var i = 0u; i < POSITIONS; i++) {
-        let key = (base + i) * INPUTS + OUTPUTS_REAL + channel;
-$for d in SIZE
-        let key$d = f32(qkv[key + $d]);
+        let key = ((base + i) * INPUTS + OUTPUTS_REAL + channel) / SPAN;
+$for d in SPANS
+        let key$d = Span(qkv[key + $d]);
 $end
 $for q in QUERIES
         var logit$q = 0.0;
-$for d in SIZE
-        logit$q += query$qx$d * key$d;
+$for d in SPANS
+        logit$q += $if QUADS dot(query$qx$d, key$d) $else query$qx$d * key$d $end;
 $end
         let higher$q = max(peak$q, logit$q);
         let keep$q = exp(peak$q - higher$q);
@@ -38,8 +40,8 @@ $end
         peak$q = higher$q;
         total$q = total$q * keep$q + weight$q;
 $end
-$for d in SIZE
-        let value$d = f32(qkv[key + OUTPUTS_REAL + $d]);
+$for d in SPANS
+        let value$d = Span(qkv[key + OUTPUTS_REAL / SPAN + $d]);
 $for q in QUERIES
         sum$qx$d = sum$qx$d * keep$q + weight$q * value$d;
 $end
@@ -47,15 +49,18 @@ $end
     }
 $for q in QUERIES
     if tile + $q * TILES < POSITIONS {
-$for d in SIZE
-        to[(base + position$q) * OUTPUTS + channel + $d] = stored(sum$qx$d / total$q);
+$for d in SPANS
+        to[((base + position$q) * OUTPUTS + channel) / SPAN + $d] = $if QUADS stored4 $else stored $end(sum$qx$d / total$q);
 $end
+$if QUADS
+$else
         // Weights of padding are 0, but 0 times what was left there may be NaN.
         if head == 0u {
             for (var pad = OUTPUTS_REAL; pad < OUTPUTS; pad++) {
                 to[(base + position$q) * OUTPUTS + pad] = stored(0.0);
             }
         }
+$end
     }
 $end
 }

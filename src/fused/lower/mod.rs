@@ -252,7 +252,13 @@ impl Lowering<'_> {
         let (inputs, outputs) = (self.shape(qkv), self.shape(to));
         let (positions, real) = (outputs.positions(), outputs.segments[0]);
         let size = real / heads;
-        let queries = if size <= 32 && positions > 8 { 2 } else { 1 };
+        // Two queries share what they read, at twice the registers, of which a GPU has few.
+        let most = if self.setup.style == Style::Staged { 16 } else { 32 };
+        let queries = if size <= most && positions > 8 { 2 } else { 1 };
+        let (span, element): (_, Element) = match size.is_multiple_of(4) {
+            true => (4, Precision::quad),
+            false => (1, Precision::scalar),
+        };
         let tiles = positions.div_ceil(queries);
         let group = tiles.next_multiple_of(4).min(GROUP);
         let mut kernel = Text::new(kernel!("../kernels/attention.wgsl"));
@@ -260,14 +266,17 @@ impl Lowering<'_> {
         values.size("QUERIES", queries);
         values.size("TILES", tiles);
         values.size("POSITIONS", positions);
+        values.flag("QUADS", span == 4);
+        values.size("SPAN", span);
+        values.size("SPANS", size / span);
         values.size("SIZE", size);
         values.size("INPUTS", inputs.channels());
         values.size("OUTPUTS", outputs.channels());
         values.size("OUTPUTS_REAL", real);
         values.size("GROUP", group);
         values.float("SCALE", (size as f32).sqrt().recip());
-        self.read(&mut kernel, "qkv", Precision::scalar, qkv);
-        self.write(&mut kernel, Precision::scalar, to);
+        self.read(&mut kernel, "qkv", element, qkv);
+        self.write(&mut kernel, element, to);
         kernel.finish([tiles.div_ceil(group), heads])
     }
 }
