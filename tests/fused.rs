@@ -27,7 +27,7 @@ fn gpu() -> Gpu {
 }
 
 fn fused(gpu: &Gpu, architecture: &Architecture, weights: &Weights) -> Network {
-    set_up(gpu, architecture, weights, Setup::exact(gpu))
+    set_up(gpu, architecture, weights, block_on(Setup::best(gpu, Precision::Single)))
 }
 
 fn set_up(gpu: &Gpu, architecture: &Architecture, weights: &Weights, setup: Setup) -> Network {

@@ -103,9 +103,10 @@ fn main() -> Result<()> {
 
     let (mut launches, mut operations) = (0, 0);
     let mut precisions = Vec::new();
+    let plain = block_on(Setup::best(&gpu, Precision::Single));
     let half = gpu.has_half().then_some(Precision::Half);
     for precision in [Some(Precision::Single), half].into_iter().flatten() {
-        let setup = Setup { precision, ..Setup::exact(&gpu) };
+        let setup = Setup { precision, ..plain };
         let begun = Instant::now();
         let network = block_on(Network::with(&gpu, architecture, &model.weights, setup))?;
         let compile = begun.elapsed().as_secs_f64();

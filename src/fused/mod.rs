@@ -11,7 +11,7 @@
 //! | `builder.rs`, `layer.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
 //! | `plan.rs` | what a launch is |
 //! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are made for: style, precision, tiles |
-//! | `self_test.rs`, `tuner.rs` | which precision can be trusted, which tiles are the fastest |
+//! | `self_test.rs`, `tuner.rs` | which style and precision can be trusted, which tiles are the fastest |
 //! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |

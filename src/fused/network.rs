@@ -80,7 +80,7 @@ impl Network {
         architecture: &Architecture,
         weights: &Weights,
     ) -> Result<Self, FusedError> {
-        Self::with(gpu, architecture, weights, Setup::best(gpu).await).await
+        Self::with(gpu, architecture, weights, Setup::best(gpu, Precision::Half).await).await
     }
 
     /// As [`Self::new`], with given kernels.

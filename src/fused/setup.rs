@@ -31,18 +31,14 @@ impl Setup {
         Self { style, precision, tiling: Tiling::of(style)[0] }
     }
 
-    /// The style that suits a GPU, in f32.
-    pub fn exact(gpu: &Gpu) -> Self {
-        let style = if gpu.is_software() { Style::Direct } else { Style::Staged };
-        Self::new(style, Precision::Single)
-    }
-
-    /// The style that suits a GPU, in f16 where it is one that computes with it as it should: on a
-    /// CPU f16 is slower.
-    pub async fn best(gpu: &Gpu) -> Self {
-        let exact = Self::exact(gpu);
-        let half = exact.style == Style::Staged && self_test::passes(gpu).await;
-        let precision = if half { Precision::Half } else { Precision::Single };
-        Self { precision, ..exact }
+    /// What suits a GPU. Where it is one, inputs are staged, in the precision that is wanted or else in
+    /// f32, if that computes what the plainest kernels do; on a CPU these are the fastest.
+    pub async fn best(gpu: &Gpu, wanted: Precision) -> Self {
+        for precision in [wanted, Precision::Single] {
+            if !gpu.is_software() && self_test::passes(gpu, precision).await {
+                return Self::new(Style::Staged, precision);
+            }
+        }
+        Self::new(Style::Direct, Precision::Single)
     }
 }

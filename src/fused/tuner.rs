@@ -215,11 +215,13 @@ mod tests {
 
     use super::super::gpu::Gpu;
     use super::super::precision::Precision;
+    use super::super::setup::{Setup, Style};
     use super::*;
 
     fn tuner() -> Tuner {
         let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
-        let network = self_test::network(&gpu, Precision::Single).expect("it is small");
+        let setup = Setup::new(Style::Staged, Precision::Single);
+        let network = self_test::network(&gpu, setup).expect("it is small");
         Tuner::new(&network, 2)
     }
 

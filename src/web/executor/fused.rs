@@ -7,7 +7,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
-use crate::fused::{Chain, Gpu, Network, Setup, Tuner};
+use crate::fused::{Chain, Gpu, Network, Precision, Setup, Tuner};
 use crate::model_file::ModelFile;
 use crate::sample::{Program, Steering, Step, View};
 
@@ -35,7 +35,8 @@ impl Fused {
         tuning: &str,
     ) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
-        let setup = if exact { Setup::exact(&gpu) } else { Setup::best(&gpu).await };
+        let wanted = if exact { Precision::Single } else { Precision::Half };
+        let setup = Setup::best(&gpu, wanted).await;
         let (architecture, weights) = (&model.card.architecture, &model.weights);
         let network = Network::remembering(&gpu, architecture, weights, setup, tuning).await?;
         let tuned = Cell::new(network.tuning() == tuning);
