@@ -1,9 +1,10 @@
 //! The fused executor against Burn's in one run, and against what the GPU can do at all.
 //!
-//! `cargo bench --bench gpu` prints tables, in f32 and, where the adapter has it, in f16, and how long
-//! an evaluation takes with tiles of each shape. `-- --json` prints the same as JSON. `--batches 1,4`
-//! chooses batches, `--model PATH` another model than the published one. Burn runs on CUDA, Vulkan and
-//! Metal where this was built with these features, and otherwise on Flex.
+//! `cargo bench --bench gpu` prints tables, in f32 and, where the adapter has it, in f16: how long an
+//! evaluation takes with tiles of each shape, then what a chain makes of the best of them at each batch.
+//! `-- --json` prints the same as JSON. `--batches 1,16,256` chooses batches, `--model PATH` another
+//! model than the published one. Burn runs on CUDA, Vulkan and Metal where this was built with these
+//! features, and otherwise on Flex.
 
 mod matmul;
 
@@ -57,19 +58,21 @@ struct Measured {
     /// Seconds from weights to compiled pipelines.
     compile: f64,
     rows: Vec<Row>,
-    /// Seconds of an evaluation of the first batch with tiles of each shape.
-    tiles: Vec<(&'static str, f64)>,
 }
 
 #[derive(Serialize)]
 struct Row {
     batch: usize,
-    /// Seconds for one evaluation of the whole batch.
+    /// The shape of the fastest tiles.
+    tiles: &'static str,
+    /// Seconds for one evaluation of the whole batch with them.
     fused: f64,
     /// The same, wherever Burn runs.
     burn: Vec<f64>,
     flops: f64,
     share_of_matmul: f64,
+    /// Seconds with tiles of each shape, timed for the choice alone: those that differ.
+    tried: Vec<(&'static str, f64)>,
 }
 
 fn main() -> Result<()> {
@@ -113,13 +116,14 @@ fn main() -> Result<()> {
         (launches, operations) = (network.launches(), network.operations());
         let mut rows = Vec::new();
         for (&batch, burn) in arguments.batches.iter().zip(&burn_seconds) {
-            let fused = evaluate(&network, batch, limit)?;
+            let (tuned, tried) = tune(&network, batch)?;
+            let fused = evaluate(&tuned, batch, limit)?;
             let flops = (operations * batch as u64) as f64 / fused;
             let share_of_matmul = flops / matmul_flops;
-            rows.push(Row { batch, fused, burn: burn.clone(), flops, share_of_matmul });
+            let (tiles, burn) = (tuned.setup().tiling.name, burn.clone());
+            rows.push(Row { batch, tiles, fused, burn, flops, share_of_matmul, tried });
         }
-        let tiles = measure_tiles(&network, arguments.batches[0])?;
-        precisions.push(Measured { precision: precision.scalar(), compile, rows, tiles });
+        precisions.push(Measured { precision: precision.scalar(), compile, rows });
     }
     let report = Report {
         adapter: gpu.adapter(),
@@ -144,35 +148,43 @@ fn print(report: &Report) {
         report.matmul_flops / 1e9,
         report.operations_per_picture as f64 / 1e6
     );
-    for Measured { precision, compile, rows, tiles } in &report.precisions {
+    for Measured { precision, compile, rows } in &report.precisions {
         println!("\n{precision}, compiled in {compile:.2} s\n");
-        print!("| batch | fused, ms | per picture, ms | GFLOP/s | of matmul |");
+        let batches: String = rows.iter().map(|row| format!(" {}, ms |", row.batch)).collect();
+        println!("| tiles, at batch |{batches}\n|---|{}", "---|".repeat(rows.len()));
+        for (name, _) in &rows[0].tried {
+            let of = |row: &Row| row.tried.iter().find(|(other, _)| other == name).map(|one| one.1);
+            let times = rows.iter().map(|row| of(row).map_or("–".to_owned(), milliseconds));
+            println!("| {name} | {} |", times.collect::<Vec<_>>().join(" | "));
+        }
+        print!("\n| batch | tiles | fused, ms | per picture, ms | GFLOP/s | of matmul |");
         let names: String =
             burn.iter().map(|name| format!(" Burn on {name}, ms | speed-up |")).collect();
-        println!("{names}\n|---|---|---|---|---|{}", "---|---|".repeat(burn.len()));
-        for Row { batch, fused, burn, flops, share_of_matmul } in rows {
+        println!("{names}\n|---|---|---|---|---|---|{}", "---|---|".repeat(burn.len()));
+        for Row { batch, tiles, fused, burn, flops, share_of_matmul, .. } in rows {
             print!(
-                "| {batch} | {:.3} | {:.3} | {:.1} | {:.0} % |",
-                fused * 1e3,
-                fused * 1e3 / *batch as f64,
+                "| {batch} | {tiles} | {} | {} | {:.1} | {:.0} % |",
+                milliseconds(*fused),
+                milliseconds(*fused / *batch as f64),
                 flops / 1e9,
                 share_of_matmul * 100.0,
             );
-            let beside =
-                burn.iter().map(|burn| format!(" {:.3} | {:.2} |", burn * 1e3, burn / fused));
+            let beside = burn.iter().map(|&s| format!(" {} | {:.2} |", milliseconds(s), s / fused));
             println!("{}", beside.collect::<String>());
-        }
-        println!("\n| tiles, batch {} | ms |\n|---|---|", rows[0].batch);
-        for (name, seconds) in tiles {
-            println!("| {name} | {:.3} |", seconds * 1e3);
         }
     }
 }
 
-fn measure_tiles(network: &Network, batch: usize) -> Result<Vec<(&'static str, f64)>> {
+fn milliseconds(seconds: f64) -> String {
+    format!("{:.3}", seconds * 1e3)
+}
+
+/// The network with the tiles that are the fastest for so many pictures, and how long all took.
+fn tune(network: &Network, batch: usize) -> Result<(Network, Vec<(&'static str, f64)>)> {
     let mut tuner = Tuner::new(network, batch);
     while block_on(tuner.step())? {}
-    Ok(tuner.times().map(|(tiling, seconds)| (tiling.name, seconds)).collect())
+    let tried = tuner.times().map(|(tiling, seconds)| (tiling.name, seconds)).collect();
+    Ok((tuner.finish(), tried))
 }
 
 /// Seconds for one evaluation while a chain runs as it does in use. Its σ never changes, nor do its
