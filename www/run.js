@@ -55,6 +55,11 @@ export class Run {
     return this.#state;
   }
 
+  /** Whether the page has failed. */
+  get dead() {
+    return this.#dead;
+  }
+
   /** Milliseconds that the GPU took for this anneal's steps so far. */
   get worked() {
     return this.#worked;

@@ -4,8 +4,14 @@
  * waits for anything, and remembered from one visit to the next.
  */
 
-/** How often it is begun where it comes to no end: somebody may just have closed the page. */
+/** How many pieces may come to no end before it is left: a GPU that hangs at one takes the page along. */
 const ATTEMPTS = 2;
+
+/** A piece that has taken so long when the page is left may be one of those. */
+const LONG_MS = 1000;
+
+/** As many pictures at a time at least: few leave a GPU idle, and what is found for them says little of many. */
+const PICTURES = 16;
 
 /** @param {string} adapter @param {string} model */
 const key = (adapter, model) => `ncsn tiles: ${adapter}, ${model}`;
@@ -40,15 +46,30 @@ function remember(adapter, model, found) {
 export async function tune(engine, run, chains, adapter, model) {
   const rest = () => new Promise((resolve) => setTimeout(resolve, 50));
   await rest();
-  // Until it is over, what stands there is how often it was begun: a GPU that hangs at a kernel takes the page along.
-  const before = recall(adapter, model);
-  const begun = Number(before) || 0;
-  if (begun >= ATTEMPTS) return;
-  remember(adapter, model, String(begun + 1));
+  if (Number(recall(adapter, model)) >= ATTEMPTS) return;
+  let began = 0;
+  let before = "";
+  const settle = () => {
+    began = 0;
+    remember(adapter, model, before);
+  };
+  const leave = () => {
+    if (began && !run.dead && performance.now() - began < LONG_MS) settle();
+  };
+  addEventListener("pagehide", leave);
   let found;
   while (engine.tune && run.state === "finished" && !document.hidden && found === undefined) {
-    found = await run.withChain(() => engine.tune?.(chains) ?? Promise.resolve(""));
+    found = await run.withChain(async () => {
+      // Until it has come to its end, it counts as one of those that came to none.
+      before = recall(adapter, model);
+      began = performance.now();
+      remember(adapter, model, String((Number(before) || 0) + 1));
+      const line = await engine.tune?.(Math.max(chains, PICTURES));
+      settle();
+      return line;
+    });
     await rest();
   }
-  remember(adapter, model, found ?? before);
+  removeEventListener("pagehide", leave);
+  if (found) remember(adapter, model, found);
 }

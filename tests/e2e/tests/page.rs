@@ -356,7 +356,7 @@ async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let first = page.grid().await?;
-        // While it measures, how often it has begun stands there.
+        // While a piece is under way a number stands there, and before the first line nothing.
         let measured = async || Ok(page.stored("a gpu").await?.iter().any(|line| line.len() > 1));
         page.wait_until("it has measured", measured).await?;
         let most = restart(&page).await?.largest_difference(&first);
