@@ -302,8 +302,9 @@ fn memory(gpu: &Gpu) -> usize {
 }
 
 /// A measurement of tiles holds for this adapter, and for the texts of the kernels with the tiles
-/// that a network has before: they hold all sizes of the network, and change with the program. (The
-/// hash is Fowler, Noll and Vo's.)
+/// that a network has before: they hold all sizes of the network, and change with the program. Most
+/// browsers name no adapter here, and there it is the page that tells them apart. (The hash is Fowler,
+/// Noll and Vo's.)
 fn key(gpu: &Gpu, lowered: &Lowered) -> String {
     let (adapter, texts) = (gpu.adapter(), lowered.kernels().map(|kernel| kernel.source.bytes()));
     let bytes = adapter.bytes().chain(texts.flatten());
