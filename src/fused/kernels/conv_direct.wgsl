@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let x = (tile % TILES_ACROSS) * PIXELS;
 
 $for s in COLUMNS
-    let bias$s = f32(parameters[BIAS + lane + COLUMN_$s]);
+    let bias$s = f32(parameters[BIAS + lane + $s * LANES]);
 $for p in PIXELS
     var sum$px$s = bias$s;
 $end
@@ -41,7 +41,7 @@ $end
 $end
 $for k in KERNEL_$t
 $for s in COLUMNS
-                let w$kx$s = f32(parameters[w + $k * CHANNELS_$t * OUTPUTS + COLUMN_$s]);
+                let w$kx$s = f32(parameters[w + $k * CHANNELS_$t * OUTPUTS + $s * LANES]);
 $for p in PIXELS
 $if REACHED_$t_$[$p * STRIDE_$t + $k * DILATION_$t]
                 sum$px$s += in$[$p * STRIDE_$t + $k * DILATION_$t] * w$kx$s;

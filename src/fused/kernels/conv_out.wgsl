@@ -1,28 +1,26 @@
 
-    // The end of `main` of each convolution: `sumPxS` is the sum at pixel x + p in column
-    // `lane * SPAN + COLUMN_S`. SPAN neighbouring columns are written at once.
+    // The end of `main` of each convolution: `sumPxS` are the sums at pixel x + p in SPAN neighbouring
+    // columns, from `(lane + S * LANES) * SPAN` on. They are written at once.
 $if HEAD
-$for s in COLUMNS
+$for s in SPANS
 $for p in PIXELS
-    finish(n, y, x + $p, lane * SPAN + COLUMN_$s, sum$px$s);
+$for r in SPAN
+    finish(n, y, x + $p, (lane + $s * LANES) * SPAN + $r, sum$px$s$if QUADS [$r] $end);
+$end
 $end
 $end
 $else
 $for s in SPANS
     {
         // Where the output goes: the columns of an unfolding convolution are FOLD × FOLD pixels.
-        let column = lane * SPAN + COLUMN_$[$s * SPAN];
+        let column = (lane + $s * LANES) * SPAN;
         let part = column / CHANNELS;
         let channel = column % CHANNELS;
         let line = (n * HEIGHT + y) * FOLD + part / FOLD;
         let at = (((line * WIDTH + x) * FOLD + part % FOLD) * CHANNELS + channel) / SPAN;
 $for p in PIXELS
         let value$p = activated(
-$if QUADS
-            vec4f(sum$px$[$s * 4], sum$px$[$s * 4 + 1], sum$px$[$s * 4 + 2], sum$px$[$s * 4 + 3])
-$else
             sum$px$s
-$end
 $for r in RESIDUALS
             + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else Written(residual$r[at + $p * FOLD * CHANNELS / SPAN]) $end
 $end

@@ -72,11 +72,9 @@ $if NORM
 $end
 
 $for q in QUADS
-    let bias$q = vec4f(parameters[(BIAS + COLUMN_$[$q * 4]) / 4 + lane]);
-$for r in FOUR
+    let bias$q = vec4f(parameters[BIAS / 4 + lane + $q * LANES]);
 $for p in PIXELS
-    var sum$px$[$q * 4 + $r] = bias$q[$r];
-$end
+    var sum$px$q = bias$q;
 $end
 $end
 
@@ -119,11 +117,9 @@ $end
 $for k in KERNEL_$t
 $for j in FOUR
 $for q in QUADS
-                let w$kx$jx$q = vec4f(parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4) + COLUMN_$[$q * 4] / 4]);
+                let w$kx$jx$q = vec4f(parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4) + $q * LANES]);
 $for p in PIXELS
-$for r in FOUR
-                sum$px$[$q * 4 + $r] += in$[$p * STRIDE_$t + $k * DILATION_$t][$j] * w$kx$jx$q[$r];
-$end
+                sum$px$q += in$[$p * STRIDE_$t + $k * DILATION_$t][$j] * w$kx$jx$q;
 $end
 $end
 $end

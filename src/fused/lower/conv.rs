@@ -49,9 +49,6 @@ impl Lowering<'_> {
         self.sizes(&mut kernel.values, conv, &tiles);
         kernel.values.size("SPAN", 1);
         kernel.values.size("SPANS", columns);
-        for s in 0..columns {
-            kernel.values.size(format!("COLUMN_{s}"), s * lanes);
-        }
         for (t, term) in conv.terms.iter().enumerate() {
             edges(&mut kernel.values, t, term, self.shape(term.source).width, &tiles);
             self.read(&mut kernel, format!("source{t}"), Precision::scalar, term.source);
@@ -76,28 +73,38 @@ impl Lowering<'_> {
         let group_lanes = largest_divisor(lanes, most.lanes);
         let across = width / pixels;
 
+        let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
         // In half precision where everything that is staged has no more anyway.
-        let mut sources = conv.terms.iter().flat_map(|term| self.sources(term));
-        let halves = sources.all(|id| self.precision(id) == Precision::Half);
-        let scaled =
-            conv.terms.iter().filter_map(|term| self.norms[term.source]).filter(normalises);
-        let scales: usize = scaled.map(|norm| MOMENTS * self.shape(norm.to).channels()).sum();
-        let memory = (self.memory - scales) / if halves { 8 } else { 16 };
-        // What tiles above and beside each other read.
-        let area = |term, rows, beside| reach(term, rows) * reach(term, pixels * beside);
-        let fits = |rows, beside| conv.terms.iter().all(|term| area(term, rows, beside) <= memory);
-
-        let rows = height.min((most.group / group_lanes).max(1)).min(most.rows);
-        let rows = (1..=rows).rev().find(|&rows| fits(rows, 1)).unwrap_or(1);
+        let sources = conv.terms.iter().flat_map(|term| self.sources(term));
+        let halves = sources.into_iter().all(|id| self.precision(id) == Precision::Half);
+        kernel.values.flag("HALF_STAGE", halves);
+        let mut memory = self.memory;
+        for (t, term) in conv.terms.iter().enumerate() {
+            let Some(norm) = self.norms[term.source] else { continue };
+            let scales = self.prepared(&mut kernel, norm);
+            kernel.values.flag(format!("NORM_{t}"), scales);
+            kernel.values.flag(format!("PREPARED_{t}"), true);
+            memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
+        }
+        let memory = memory / if halves { 8 } else { 16 };
+        // The positions that tiles above and beside each other read.
+        let area = |rows, beside| {
+            let area = |term| reach(term, rows) * reach(term, pixels * beside);
+            conv.terms.iter().map(area).max().unwrap_or(0)
+        };
+        let mut rows = height.min(most.group / group_lanes).min(most.rows);
+        while rows > 1 && area(rows, 1) > memory {
+            rows -= 1;
+        }
         // Equal shares of the rows.
         let group_tiles = height.div_ceil(height.div_ceil(rows));
-        let beside = most.group / (group_lanes * group_tiles);
-        let divides = |beside: &usize| across.is_multiple_of(*beside) && fits(group_tiles, *beside);
-        let group_across = (1..=beside).rev().find(divides).unwrap_or(1);
+        let mut group_across = largest_divisor(across, most.group / (group_lanes * group_tiles));
+        while group_across > 1 && area(group_tiles, group_across) > memory {
+            group_across = largest_divisor(across, group_across - 1);
+        }
         let count = height * across;
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
-        let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         let values = &mut kernel.values;
         values.size("GROUP_ACROSS", group_across);
@@ -106,22 +113,13 @@ impl Lowering<'_> {
         values.size("FOUR", 4);
         values.size("QUADS", columns / 4);
         values.size("GROUP", group_lanes * group_across * group_tiles);
-        for s in 0..columns {
-            values.size(format!("COLUMN_{s}"), s / 4 * 4 * lanes + s % 4);
-        }
-        kernel.values.flag("HALF_STAGE", halves);
-        for (t, term) in conv.terms.iter().enumerate() {
-            let Some(norm) = self.norms[term.source] else { continue };
-            kernel.values.flag(format!("NORM_{t}"), normalises(&norm));
-            kernel.values.flag(format!("PREPARED_{t}"), true);
-            self.prepared(&mut kernel, norm);
-        }
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
-            let area = area(term, group_tiles, group_across);
+            let (depth, spread) = (reach(term, group_tiles), reach(term, pixels * group_across));
+            let area = depth * spread;
             let chunk = largest_divisor(self.shape(term.source).channels() / 4, memory / area);
-            kernel.values.size(format!("DEPTH_{t}"), reach(term, group_tiles));
-            kernel.values.size(format!("SPREAD_{t}"), reach(term, pixels * group_across));
+            kernel.values.size(format!("DEPTH_{t}"), depth);
+            kernel.values.size(format!("SPREAD_{t}"), spread);
             kernel.values.size(format!("CHUNK_{t}"), chunk);
             stage = stage.max(chunk * area);
             let parts = self.sources(term);
@@ -152,13 +150,16 @@ impl Lowering<'_> {
         kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
-    /// What a kernel has to know that normalises and activates what it reads.
-    fn prepared(&self, kernel: &mut Text, norm: &Norm) {
+    /// What a kernel has to know that normalises and activates what it reads; returns whether it
+    /// normalises.
+    fn prepared(&self, kernel: &mut Text, norm: &Norm) -> bool {
         activates(&mut kernel.values, "READS_", norm.activation);
-        if normalises(&norm) {
-            self.scaling(kernel, norm);
-            kernel.add_helper(kernel!("../kernels/moments.wgsl"));
+        if matches!(norm.scaling, Scaling::None) {
+            return false;
         }
+        self.scaling(kernel, norm);
+        kernel.add_helper(kernel!("../kernels/moments.wgsl"));
+        true
     }
 
     /// The sizes that either style needs.
@@ -254,11 +255,6 @@ impl Lowering<'_> {
             .helper(kernel!("../kernels/normal.wgsl"))
             .helper(kernel!("../kernels/finish.wgsl"))
     }
-}
-
-/// Whether it is more than an activation.
-fn normalises(norm: &&Norm) -> bool {
-    !matches!(norm.scaling, Scaling::None)
 }
 
 /// The neighbours in a row that a tile of so many pixels reads; likewise in a column.
