@@ -4,7 +4,8 @@
  *
  * A failure is found in many places (the GPU probe, a download, the program
  * itself), but said in one: whoever finds it throws or reports a `Failure`, and
- * `end.js` shows it.
+ * `end.js` shows it. Words that need no numbers are in `index.html`, those for
+ * what a browser lacks in `lacks.js`.
  */
 
 /** @typedef {"no-webassembly" | "no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */
@@ -40,38 +41,22 @@ export async function lacking(what, ...details) {
   return new Failure(words.kind, words);
 }
 
+/** Words that the page has from the start: it may be too late to fetch them. @param {string} id @returns {any} */
+function words(id) {
+  const { dataset, content } = /** @type {HTMLTemplateElement} */ (document.getElementById(`words-${id}`));
+  const [text, ...advice] = Array.from(content.children, (line) => line.textContent);
+  return { ...dataset, text, advice };
+}
+
 /** @param {string} technical */
 export const outOfMemory = (technical) =>
-  new Failure("limit", {
-    title: "The GPU ran out of memory",
-    text: "It could not hold all the pictures and what the network needs to work on them.",
-    advice: ["Choose fewer chains, then reload.", "Close other pages and programs that use the GPU."],
-    technical,
-    retry: "Reload with fewer chains",
-    change: (link) => link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))),
-  });
+  new Failure("limit", { ...words("memory"), technical, change: (link) => link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))) });
 
 /** @param {string} reason @param {string} message */
-export const deviceLost = (reason, message) =>
-  new Failure("device-lost", {
-    title: "The GPU went away",
-    text: "The browser lost its connection to the GPU. That happens when a driver restarts, when a laptop sleeps or changes GPU, or when one piece of work takes too long.",
-    advice: ["Reload to carry on with the same settings.", "If it happens again, choose fewer chains."],
-    technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}`,
-    retry: "Reload",
-  });
+export const deviceLost = (reason, message) => new Failure("device-lost", { ...words("lost"), technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}` });
 
-/** @param {import("./engine.js").EngineName} engine @param {string} message */
-export const refused = (engine, message) =>
-  new Failure("engine", {
-    title: "The engine could not take this model",
-    text: message,
-    advice: engine === "cpu"
-      ? ["Close other pages and programs that need much memory, then try again."]
-      : ["The CPU’s engine has no such limits, but is slower.", "If there are two GPUs in this machine, let the browser use the stronger one."],
-    retry: engine === "cpu" ? "Try again" : "Use the CPU",
-    change: (link) => link.set("engine", "cpu"),
-  });
+/** @param {import("./engine.js").EngineName} engine @param {string} text */
+export const refused = (engine, text) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), text, change: (link) => link.set("engine", "cpu") });
 
 /**
  * @param {string} what "program" or "model"
@@ -96,24 +81,11 @@ export const download = (what, url, status, technical = "") =>
     retry: "Try again",
   });
 
-/** @param {string} url @param {string} message */
-export const badModel = (url, message) =>
-  new Failure("model", {
-    title: "This model cannot be used",
-    text: message,
-    advice: ["A model is one .safetensors file written by this project’s train or import command.", "If it was made by another version, export it again with this one."],
-    technical: url,
-  });
+/** @param {string} technical @param {string} text */
+export const badModel = (technical, text) => new Failure("model", { ...words("model"), technical, text });
 
-/** @param {string} text */
-export const panic = (text) =>
-  new Failure("panic", {
-    title: "The program stopped",
-    text: "It met a state that it does not know how to go on from. This is a fault in the program, not in anything you did.",
-    advice: ["Reload to carry on with the same settings.", "If it comes back, the text below helps to find the fault."],
-    technical: text,
-    retry: "Reload",
-  });
+/** @param {string} technical */
+export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });
 
 /**
  * Whether the program itself has come to an end. A browser may have no WebAssembly to compare with.

@@ -11,7 +11,7 @@ use super::error::FusedError;
 use super::gpu::Gpu;
 use super::layer::Layer;
 use super::network::{Network, pipeline};
-use super::plan::{Activation, Id, Plan, Term};
+use super::plan::{Activation, Plan, Term};
 use super::precision::Precision;
 use super::setup::{Setup, Style};
 use crate::net::weights::{Array, Weights};
@@ -48,23 +48,19 @@ pub fn network(gpu: &Gpu, setup: Setup) -> Result<Network, FusedError> {
     })
 }
 
-/// What networks have, once each: a residual, a normalisation, half the resolution and back, attention
-/// and a concatenation.
+/// A normalised and activated convolution between two others, with a residual: whatever has barriers.
+/// (More layers would be more kernels to compile before the first picture.)
 fn plan() -> Result<Plan, FusedError> {
     let mut weights = Weights::new();
-    for (name, shape) in [
-        ("stem", [WIDTH, 4, 3, 3]),
-        ("conv", [WIDTH, WIDTH, 3, 3]),
-        ("qkv", [3 * WIDTH, 4 * WIDTH, 1, 1]),
-        ("up", [4 * WIDTH, WIDTH, 1, 1]),
-        ("head", [4, 2 * WIDTH, 3, 3]),
-    ] {
+    for (name, shape) in
+        [("stem", [WIDTH, 4, 3, 3]), ("conv", [WIDTH, WIDTH, 3, 3]), ("head", [4, WIDTH, 3, 3])]
+    {
         // What it reads may be normalised.
         let (outputs, inputs) = (&shape[..1], &shape[1..2]);
         let parts =
             [("weight", &shape[..]), ("bias", outputs), ("gamma", inputs), ("beta", inputs)];
         for (part, shape) in parts {
-            // Signals stay near unit variance, or the softmax would jump from key to key.
+            // Signals stay near unit variance.
             let scale = (shape[1..].iter().product::<usize>() as f32).sqrt().recip();
             let mut values = noise(weights.len() as u32 + 1, shape.iter().product());
             values.iter_mut().for_each(|value| *value *= scale);
@@ -75,17 +71,12 @@ fn plan() -> Result<Plan, FusedError> {
     let conditioning = Conditioning::Continuous(preconditioning, 0);
     let mut b = Builder::new(&weights, PICTURE, conditioning);
     let pixels = b.load(2);
-    let conv = |b: &mut Builder<'_>, output, name: &str, term, residuals: &[Id]| {
-        b.conv(output, &[Layer::new(name, [term])], residuals, Activation::None)
-    };
-    let x = conv(&mut b, Output::Channels(WIDTH), "stem", Term::square(pixels), &[])?;
+    let channels = Output::Channels(WIDTH);
+    let layer = |name: &str, source| [Layer::new(name, [Term::square(source)])];
+    let x = b.conv(channels, &layer("stem", pixels), &[], Activation::None)?;
     let h = b.norm("conv", &[x], 4, Activation::Silu)?;
-    let x = conv(&mut b, Output::Channels(WIDTH), "conv", Term::square(h), &[x])?;
-    let h = conv(&mut b, Output::Channels(3 * WIDTH), "qkv", Term::halving(x), &[])?;
-    let h = b.attention(h, 2);
-    let h = conv(&mut b, Output::Doubled(WIDTH), "up", Term::pointwise(h), &[])?;
-    let x = b.norm("head", &[h, x], 4, Activation::Silu)?;
-    conv(&mut b, Output::Picture(2), "head", Term::square(x), &[])?;
+    let x = b.conv(channels, &layer("conv", h), &[x], Activation::None)?;
+    b.conv(Output::Picture(2), &layer("head", x), &[], Activation::None)?;
     Ok(b.finish())
 }
 

@@ -15,7 +15,7 @@ use crate::sample::{Program, Steering, Step, View};
 pub(in crate::web) struct Fused {
     network: RefCell<Network>,
     /// Where its tiles are being measured.
-    tuner: Cell<Option<Tuner>>,
+    tuner: Cell<Option<Box<Tuner>>>,
     /// Whether they were, now or earlier.
     tuned: Cell<bool>,
     screen: Rc<RefCell<Option<Screen>>>,
@@ -50,7 +50,7 @@ impl Fused {
 
     pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
         if !self.tuned.get() {
-            let new = || Tuner::new(&self.network.borrow(), chains);
+            let new = || Box::new(Tuner::new(&self.network.borrow(), chains));
             let mut tuner = self.tuner.take().unwrap_or_else(new);
             if tuner.step().await? {
                 self.tuner.set(Some(tuner));
