@@ -69,8 +69,13 @@ export class Pad {
    * @param {import("./engine.js").Card} card
    * @param {() => void} onChange told when a stroke is done
    */
-  constructor({ picture, architecture }, onChange) {
+  constructor({ picture, architecture, sampler: { sigma_max, sigma_min } }, onChange) {
     this.#onChange = onChange;
+    if (!new URLSearchParams(location.search).has("wander")) {
+      // Noise of this σ covers strokes, and not what they draw.
+      const sigma = 0.04 * Math.sqrt(picture.width * picture.height);
+      $("wander").value = String(Math.log(sigma / sigma_min) / Math.log(sigma_max / sigma_min));
+    }
     const style = document.createElement("link");
     Object.assign(style, { rel: "stylesheet", href: new URL("./pad.css", import.meta.url).href });
     this.styled = new Promise((done) => (style.onload = style.onerror = done));

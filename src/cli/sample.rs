@@ -60,7 +60,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let picture = model.card.architecture.picture();
     let settings = arguments.settings.over(&model.card)?;
     let Steered { steering, wander, seed } =
-        arguments.steer.read(&model.card.architecture, arguments.n)?;
+        arguments.steer.read(&model.card.architecture, settings.ladder, arguments.n)?;
     let program = settings.program_from(wander)?;
     ensure!(
         seed.is_none() || arguments.seed.is_none(),

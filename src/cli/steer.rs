@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::{classifiers, picture};
 use crate::classifier::ClassGuide;
 use crate::net::{Architecture, Picture};
+use crate::noise::Ladder;
 use crate::sample::steering::{End, Path as Way};
 use crate::sample::{Observation, Steering};
 
@@ -33,7 +34,8 @@ pub struct Steer {
     #[arg(long, value_name = "PICTURE", help_heading = STEERING)]
     sketch: Option<PathBuf>,
     /// How far from a sketch or from interpolated pictures chains may wander: 0 keeps everything,
-    /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically [default: 0.6].
+    /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically [default: where
+    /// that is 0.04 times a side of the picture: strokes are covered, and what they draw is not].
     #[arg(long, help_heading = STEERING)]
     wander: Option<f32>,
     /// Go in -n steps from one seed to another, `3:8`, or from one picture to another,
@@ -100,10 +102,16 @@ impl Steer {
     ///
     /// # Errors
     /// Where one cannot be read or does not fit the model.
-    pub fn read(&self, model: &Architecture, frames: usize) -> anyhow::Result<Steered> {
-        let wander = self.wander.unwrap_or(0.6);
-        ensure!((0.0..=1.0).contains(&wander), "--wander must be from 0 to 1");
+    pub fn read(
+        &self,
+        model: &Architecture,
+        ladder: Ladder,
+        frames: usize,
+    ) -> anyhow::Result<Steered> {
         let shape = model.picture();
+        let usual = 0.04 * ((shape.height * shape.width) as f32).sqrt();
+        let wander = self.wander.unwrap_or_else(|| ladder.fraction_at(usual));
+        ensure!((0.0..=1.0).contains(&wander), "--wander must be from 0 to 1");
         // The data's own background, more often than not.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
         let opaque = |path| picture::read_sized(path, shape).map(|given| given.on(paper));

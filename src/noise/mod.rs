@@ -80,6 +80,14 @@ impl Ladder {
         self.sigma_min * (fraction.clamp(0.0, 1.0) * (self.sigma_max / self.sigma_min).ln()).exp()
     }
 
+    /// The fraction, from 0 to 1, that [`Self::sigma_at`] takes to be nearest to σ > 0; 0 where there is
+    /// but one noise level.
+    pub fn fraction_at(&self, sigma: f32) -> f32 {
+        let whole = (self.sigma_max / self.sigma_min).ln();
+        let part = (sigma / self.sigma_min).ln();
+        if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 }
+    }
+
     /// The index, from 0, of the level that is nearest to σ > 0 in log σ.
     pub fn nearest(&self, sigma: f32) -> usize {
         let last = self.levels.saturating_sub(1);
@@ -128,6 +136,17 @@ mod tests {
     #[test]
     fn a_single_level_is_the_smallest() {
         assert_eq!(Ladder { levels: 1, ..LADDER }.sigmas(), [0.01]);
+    }
+
+    #[test]
+    fn fractions_lead_to_noise_levels_and_back() {
+        for (fraction, sigma) in [(0.0, 0.01), (0.5, 0.2f32.sqrt()), (1.0, 20.0)] {
+            assert!((LADDER.sigma_at(fraction) / sigma - 1.0).abs() < 1e-5);
+            assert!((LADDER.fraction_at(sigma) - fraction).abs() < 1e-5);
+        }
+        assert_eq!((LADDER.fraction_at(1e-3), LADDER.fraction_at(1e3)), (0.0, 1.0));
+        let flat = Ladder { sigma_max: 1.0, sigma_min: 1.0, levels: 1 };
+        assert_eq!(flat.fraction_at(2.0), 0.0);
     }
 
     #[test]
