@@ -345,11 +345,12 @@ impl Arguments {
         let Ladder { sigma_max, sigma_min, levels } = ladder;
         let net = Net::of(&architecture);
         let batch = optimisation.batch;
+        let pictures = Fingerprint::of(&data.train);
         // What holds of these pictures still does.
-        let same = origin.filter(|card| is_of(card, data));
+        let same = origin.filter(|card| is_of(card, &data.name, pictures));
         Ok(Options {
             architecture,
-            pictures: Some(Fingerprint::of(&data.train)),
+            pictures: Some(pictures),
             licence: self.run.licence.clone().or_else(|| Some(same?.licence.clone())),
             from: origin.map(in_words),
             sampler: same.map(|card| card.sampler),
@@ -423,14 +424,13 @@ fn steps(pictures: usize, batch: usize) -> u64 {
     (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
-/// Whether a model was made of these very pictures.
-pub fn is_of(card: &Card, data: &DataSet) -> bool {
+/// Whether a model was made of these very pictures, of a data set of this name.
+pub fn is_of(card: &Card, name: &str, found: Fingerprint) -> bool {
     let Some(training) = &card.training else { return false };
-    let found = Fingerprint::of(&data.train);
     match training.checksum {
         Some(checksum) => found == Fingerprint { count: training.pictures, checksum },
         // An older card knows their name and their number.
-        None => (&training.data, training.pictures) == (&data.name, found.count),
+        None => (&training.data[..], training.pictures) == (name, found.count),
     }
 }
 

@@ -97,15 +97,16 @@ impl Start {
                 new(Some(&better.card))?.from_weights(better.weights)?.autoguided(by, weights)?
             }
             Weights::Checkpoint(mut checkpoint) => {
-                let then = checkpoint.options.pictures;
-                if then.is_some_and(|then| then != Fingerprint::of(&data.train)) {
+                let found = Fingerprint::of(&data.train);
+                if checkpoint.options.pictures.is_some_and(|then| then != found) {
                     eprintln!(
                         "warning: these are not the pictures that the run began with; see --data, \
                          --size, --grey and --background"
                     );
                 }
                 let model = open(&arguments.run.out).ok();
-                let model = model.map(|model| model.card).filter(|card| is_of(card, data));
+                let model =
+                    model.map(|model| model.card).filter(|card| is_of(card, &data.name, found));
                 checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
                 Trainer::resume(*checkpoint, &data.train, &devices)?
             }
