@@ -27,48 +27,82 @@ pub fn run_steered(
     seed: u64,
     chains: usize,
 ) -> Vec<f32> {
-    let chains = 0..chains as u32;
-    chains.flat_map(|chain| walk(program, steering, density, seed, chain)).collect()
+    let end = |chain| {
+        let mut walk = Walk::start(program, steering, density.dimension(), seed, chain);
+        while walk.step(program, steering, density) {}
+        walk.x
+    };
+    (0..chains as u32).flat_map(end).collect()
 }
 
-/// One chain, from its start to its end.
-fn walk(
-    program: &Program,
-    steering: &Steering,
-    density: &impl Score,
+/// One chain under way: what its next step needs beside its program, which stays the same.
+#[derive(Clone, Debug)]
+pub struct Walk {
     seed: u64,
     chain: u32,
-) -> Vec<f32> {
-    let dimension = density.dimension();
-    let [mut x, mut score, mut before, mut z] = [(); 4].map(|()| vec![0.0; dimension]);
-    let observe = |x: &mut [f32], sigma, z: &[f32]| {
-        if let Some(observation) = &steering.observation {
-            observation.impose(x, sigma, z);
-        }
-    };
-    steering.fill_start(program.start, seed, chain, &mut x);
-    steering.fill_normal(seed, chain, Program::START, &mut z);
-    observe(&mut x, program.sigma_at(0), &z);
-    for (index, step) in program.steps.iter().enumerate() {
-        density.score(&x, step.sigma, &mut score);
+    done: usize,
+    x: Vec<f32>,
+    score: Vec<f32>,
+    /// The score of the step before.
+    before: Vec<f32>,
+    /// The noise that was drawn last.
+    z: Vec<f32>,
+}
+
+impl Walk {
+    /// Chain number `chain` of a seed, where it begins.
+    pub fn start(
+        program: &Program,
+        steering: &Steering,
+        dimension: usize,
+        seed: u64,
+        chain: u32,
+    ) -> Self {
+        let [mut x, score, before, mut z] = [(); 4].map(|()| vec![0.0; dimension]);
+        steering.fill_start(program.start, seed, chain, &mut x);
+        steering.fill_normal(seed, chain, Program::START, &mut z);
+        let mut walk = Self { seed, chain, done: 0, x, score, before, z };
+        walk.observe(program, steering);
+        walk
+    }
+
+    /// Where the chain is, `dimension` coordinates.
+    pub fn x(&self) -> &[f32] {
+        &self.x
+    }
+
+    /// Takes the next step; false where there is none left.
+    pub fn step(&mut self, program: &Program, steering: &Steering, density: &impl Score) -> bool {
+        let Some(step) = program.steps.get(self.done) else {
+            return false;
+        };
+        density.score(&self.x, step.sigma, &mut self.score);
         let (drift, previous, noise) = match step.update {
             Update::Affine { drift, previous, noise } => (drift, previous, noise),
             Update::Corrector { snr } => {
-                let norm2 = score.iter().map(|s| s * s).sum();
-                let size = corrector_size(snr, step.sigma, dimension, norm2);
+                let norm2 = self.score.iter().map(|s| s * s).sum();
+                let size = corrector_size(snr, step.sigma, self.x.len(), norm2);
                 (size, 0.0, (2.0 * size).sqrt())
             }
         };
-        for ((x, s), before) in x.iter_mut().zip(&score).zip(&before) {
+        for ((x, s), before) in self.x.iter_mut().zip(&self.score).zip(&self.before) {
             *x += drift * s + previous * before;
         }
         if step.update.is_noisy() {
-            steering.fill_normal(seed, chain, index as u32, &mut z);
-            crate::noise::perturb(&mut x, noise, &z);
+            steering.fill_normal(self.seed, self.chain, self.done as u32, &mut self.z);
+            crate::noise::perturb(&mut self.x, noise, &self.z);
         }
-        // With the noise that was drawn last, in this step or before.
-        observe(&mut x, program.sigma_at(index + 1), &z);
-        std::mem::swap(&mut score, &mut before);
+        self.done += 1;
+        self.observe(program, steering);
+        std::mem::swap(&mut self.score, &mut self.before);
+        true
     }
-    x
+
+    /// Brings x into agreement with what is observed, under the noise that was drawn last, in this
+    /// step or before.
+    fn observe(&mut self, program: &Program, steering: &Steering) {
+        if let Some(observation) = &steering.observation {
+            observation.impose(&mut self.x, program.sigma_at(self.done), &self.z);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Densities whose score is known exactly, to hold samplers and losses against.
 
 mod factor;
+pub mod two_modes;
 
 pub use factor::FactorGaussian;
 
@@ -39,12 +40,6 @@ impl GaussianMixture {
     /// A single Gaussian `N(mean, deviation² I)`.
     pub fn gaussian(mean: Vec<f32>, deviation: f32) -> Self {
         Self::new(vec![Component { weight: 1.0, mean, deviation }])
-    }
-
-    /// The two-mode toy of Song & Ermon 2019, section 3.2.1: `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`.
-    pub fn two_modes() -> Self {
-        let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 1.0 };
-        Self::new(vec![mode(0.2, -5.0), mode(0.8, 5.0)])
     }
 
     /// The weight of all components together.
@@ -91,11 +86,18 @@ impl GaussianMixture {
             - 0.5 * self.dimension as f64 * variance.ln()
     }
 
-    /// log q_σ(x) for one point.
-    pub fn log_density(&self, x: &[f32], sigma: f32) -> f64 {
+    /// `wₖ q_σ(x | k)` of each component over the largest of them, and the log of that one, which lacks
+    /// a constant.
+    fn joints(&self, x: &[f32], sigma: f32) -> (Vec<f64>, f64) {
         let logs: Vec<f64> = self.components.iter().map(|c| self.log_joint(c, x, sigma)).collect();
         let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let evidence: f64 = logs.iter().map(|log| (log - top).exp()).sum();
+        (logs.iter().map(|log| (log - top).exp()).collect(), top)
+    }
+
+    /// log q_σ(x) for one point.
+    pub fn log_density(&self, x: &[f32], sigma: f32) -> f64 {
+        let (joints, top) = self.joints(x, sigma);
+        let evidence: f64 = joints.iter().sum();
         let weights: f64 = self.components.iter().map(|c| f64::from(c.weight)).sum();
         let constant = 0.5 * self.dimension as f64 * std::f64::consts::TAU.ln();
         top + evidence.ln() - weights.ln() - constant
@@ -103,9 +105,7 @@ impl GaussianMixture {
 
     /// p(k | x) of each component under noise σ.
     fn shares(&self, x: &[f32], sigma: f32) -> Vec<f64> {
-        let logs: Vec<f64> = self.components.iter().map(|c| self.log_joint(c, x, sigma)).collect();
-        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let joints: Vec<f64> = logs.iter().map(|log| (log - top).exp()).collect();
+        let (joints, _) = self.joints(x, sigma);
         let evidence: f64 = joints.iter().sum();
         joints.iter().map(|joint| joint / evidence).collect()
     }

@@ -21,6 +21,8 @@ const WASM: [&str; 2] = Engine::Reference.flags();
 /// The crate, and what is around it. Together they would have other features than the crate alone,
 /// and Burn, minutes of work, would be compiled for the tests and once more for `train`.
 const CRATE: &[&str] = &["--release", "--package=ncsn"];
+/// The page's figure of the plane.
+const PLANE: &[&str] = &["--release", "--package=plane"];
 const XTASK: &[&str] = &["--release", "--package=xtask"];
 /// The browser's benchmark, which is compiled in a folder of its own.
 const BENCH: &[&str] = &["--release", "--package=bench-web"];
@@ -40,7 +42,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tools::install(workspace)?;
 
     step("formatting", &mut workspace.cargo(["fmt", "--all", "--check"])?)?;
-    for packages in [CRATE, XTASK, BENCH, SHRINK, PAGE] {
+    for packages in [CRATE, PLANE, XTASK, BENCH, SHRINK, PAGE] {
         let mut clippy = workspace.cargo(["clippy", "--all-targets"])?;
         step("lints, native", clippy.args(packages).args(["--", "-D", "warnings"]))?;
     }
@@ -52,7 +54,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .args(WASM)
             .args(["--", "-D", "warnings"]),
     )?;
-    for packages in [CRATE, XTASK, SHRINK] {
+    for packages in [CRATE, PLANE, XTASK, SHRINK] {
         step("tests, native", workspace.cargo(["test"])?.args(packages))?;
     }
     step("tests, native", workspace.bench_cargo(["test"])?.args(BENCH))?;

@@ -160,6 +160,15 @@ impl<'a> Page<'a> {
         Ok(self.element(selector).await?.is_enabled().await?)
     }
 
+    /// Whether a visitor who scrolls there sees what `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn is_shown(&self, selector: &str) -> Result<bool> {
+        Ok(self.element(selector).await?.is_displayed().await?)
+    }
+
     /// Clicks on what `selector` finds.
     ///
     /// # Errors

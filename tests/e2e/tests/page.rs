@@ -12,6 +12,7 @@ use e2e::{
     picture::Picture,
     server::Server,
 };
+use serde_json::Value;
 use tokio::time::sleep;
 
 /// Four chains, three noise levels, one step at each.
@@ -119,6 +120,48 @@ async fn every_engine_makes_the_same_pictures() -> Result<()> {
 #[ignore = "needs Firefox and geckodriver"]
 async fn every_engine_makes_the_same_pictures_in_firefox() -> Result<()> {
     with_firefox(engines_agree).await
+}
+
+/// The paper's figure 3, live: where the score is exact, chains find the shares of both clouds only if they
+/// come from much noise.
+#[tokio::test]
+async fn the_plane_shows_why_there_are_many_noise_levels() -> Result<()> {
+    with_browser(async |browser| {
+        let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
+        let here = "document.getElementById('plane-view').scrollIntoView({ block: 'center' })";
+        let title = here.replace("plane-view", "how-title");
+        browser.client.execute(&title, vec![]).await?;
+        page.wait_until("the plane is there", async || page.is_shown("#plane").await).await?;
+        browser.client.execute(here, vec![]).await?;
+        // It begins by itself.
+        for (sampler, expected) in
+            [("langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
+        {
+            if sampler != "langevin" {
+                page.choose("#plane-sampler", sampler).await?;
+            }
+            let ended = async || Ok(!page.text("#plane-share").await?.is_empty());
+            page.wait_until("the chains have come to their ends", ended).await?;
+            let text = page.text("#plane-share").await?;
+            let share = text.split('\u{202f}').next().and_then(|share| share.parse().ok());
+            let share: u32 = share.with_context(|| format!("no share in {text:?}"))?;
+            ensure!(expected.contains(&share), "{sampler}: {share} %");
+        }
+        let pixels = async |noise: &str| -> Result<Value> {
+            let script = "const slider = document.getElementById('plane-sigma'); \
+                          slider.value = arguments[0]; slider.dispatchEvent(new Event('input')); \
+                          return document.getElementById('plane-view').toDataURL()";
+            Ok(browser.client.execute(script, vec![noise.into()]).await?)
+        };
+        let clouds = pixels("0").await?;
+        ensure!(pixels("1").await? != clouds, "the plane is the same under much noise");
+        ensure!(page.text("#plane-sigma-text").await? == "20", "σ is not at its largest");
+        ensure!(pixels("0").await? == clouds, "the noise is another than before");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
 }
 
 /// A run is asked how far it has come while a step, which compiles all kernels, is under way.

@@ -67,12 +67,13 @@ fn main() -> Result<()> {
     stamp_addresses(&dist, &files)
 }
 
-/// Stamps the addresses of what lies in `www/`, but for models and pictures.
+/// Stamps the addresses of scripts, styles and programs, but for those at the top, whose names have a
+/// hash from Trunk.
 fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
-    let www = dist.join("www");
     let parts = files.iter().filter(|path| matches!(kind(path), "js" | "css" | "wasm"));
     let stamp = stamp::of(parts.clone().map(|path| read(path)).collect::<Result<Vec<_>>>()?);
-    let names = parts.filter(|path| path.starts_with(&www)).filter_map(|path| path.file_name());
+    let names =
+        parts.filter(|path| path.parent() != Some(dist)).filter_map(|path| path.file_name());
     let names = names.map(|name| name.to_string_lossy().into_owned()).collect();
     for path in files.iter().filter(|path| matches!(kind(path), "js" | "html")) {
         write(path, stamp::stamped(&read_text(path)?, &names, &stamp).as_bytes())?;

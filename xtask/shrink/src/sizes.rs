@@ -36,7 +36,8 @@ impl Sum for Bytes {
     }
 }
 
-/// Prints the parts of the main bundle, which every visit downloads, and of each engine beside it.
+/// Prints the parts of the main bundle, which every visit downloads, and what is fetched beside it: the
+/// figure of the plane, and each engine.
 pub fn print(dist: &Path) -> Result<()> {
     let www = dist.join("www");
     let parts = [
@@ -50,6 +51,9 @@ pub fn print(dist: &Path) -> Result<()> {
         line(name, size);
     }
     line("main bundle", parts.into_iter().map(|(_, size)| size).sum());
+    let plane = dist.join("plane");
+    let shown = file(&www.join("plane.js"))? + file(&www.join("plane.css"))?;
+    line("figure of the plane", files(&plane, "wasm")? + files(&plane, "js")? + shown);
     if let Ok(engines) = fs::read_dir(www.join("engines")) {
         for engine in engines {
             let engine = engine?;

@@ -1,7 +1,7 @@
 //! Addresses that are others in every build.
 //!
-//! Trunk writes a hash into the names of the program's files; what lies in `www/` has the same names
-//! for ever. A browser that has kept some of it would put it together with what is newer, and the short
+//! Trunk writes a hash into the names of the program's files; all others have the same names for
+//! ever. A browser that has kept some of it would put it together with what is newer, and the short
 //! names of [`imports`](crate::imports) fit any build. So each address has a query, which servers
 //! ignore.
 

@@ -1,0 +1,195 @@
+//! The score in two dimensions, for the page: pictures of two pixels are points of a plane, where the
+//! density, its noise, its score and whole chains can be looked at.
+//!
+//! All of it is the paper's toy and the samplers of [`ncsn`], which need no network and no GPU there.
+//! It is a bundle of its own because most visits do without it: the page fetches it when somebody
+//! scrolls there.
+
+#![warn(missing_docs)]
+
+use ncsn::{
+    noise::{Ladder, perturb},
+    random::Key,
+    sample::{Program, Sampler, Settings, Steering, host::Walk},
+    score::Score,
+    toy::{GaussianMixture, two_modes},
+};
+use wasm_bindgen::prelude::*;
+
+/// From noise that covers both modes, 14 apart, to what does not show beside their deviation of 1.
+const LADDER: Ladder = Ladder { sigma_max: 20.0, sigma_min: 0.5, levels: 100 };
+
+/// T, Langevin's steps at each level.
+const STEPS_EACH: usize = 5;
+
+/// What a sampler does here, and where its chains begin.
+fn on_the_plane(sampler: Sampler) -> (Program, Steering) {
+    let recommended = Settings::recommended(LADDER.sigma_max, LADDER.sigma_min);
+    let settings = Settings { sampler, ladder: LADDER, steps_each: STEPS_EACH, ..recommended }
+        .with_step_by_rule();
+    two_modes::program(&settings).expect("the rules give settings that are possible")
+}
+
+/// Lets panics go to the console.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// The square `−side ≤ x, y ≤ side` of the plane, with the density `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`
+/// and chains on it. Points are pairs of x and y, one after the other; y points up.
+#[wasm_bindgen]
+pub struct Plane {
+    density: GaussianMixture,
+    side: f32,
+    seed: u64,
+    program: Program,
+    steering: Steering,
+    walks: Vec<Walk>,
+    done: usize,
+}
+
+#[wasm_bindgen]
+impl Plane {
+    /// A plane without chains.
+    #[wasm_bindgen(constructor)]
+    pub fn new(side: f32) -> Self {
+        let (program, steering) = on_the_plane(Sampler::Langevin);
+        let density = GaussianMixture::two_modes();
+        Self { density, side, seed: 0, program, steering, walks: vec![], done: 0 }
+    }
+
+    /// The noise level at a fraction of the way from the smallest (0) to the largest (1).
+    pub fn sigma_at(&self, fraction: f32) -> f32 {
+        LADDER.sigma_at(fraction)
+    }
+
+    /// The fraction that [`Self::sigma_at`] takes to σ.
+    pub fn fraction_at(&self, sigma: f32) -> f32 {
+        LADDER.fraction_at(sigma)
+    }
+
+    /// q_σ at the centres of n × n squares, rows from the top, over the largest of these.
+    pub fn density(&self, sigma: f32, n: usize) -> Vec<f32> {
+        let logs: Vec<f64> =
+            self.centres(n).chunks_exact(2).map(|x| self.density.log_density(x, sigma)).collect();
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        logs.iter().map(|log| (log - top).exp() as f32).collect()
+    }
+
+    /// The score at the centres of n × n squares, rows from the top, times the deviation of a mode
+    /// under noise: how many of these the point is away, at any σ.
+    pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
+        let centres = self.centres(n);
+        let mut arrows = vec![0.0; centres.len()];
+        self.density.score(&centres, sigma, &mut arrows);
+        arrows.iter().map(|s| s * (1.0 + sigma * sigma).sqrt()).collect()
+    }
+
+    /// `n` points of the density under noise, `x + σ z`: the same ones at each σ.
+    pub fn noisy(&self, sigma: f32, n: usize) -> Vec<f32> {
+        let key = |stream| Key { seed: self.seed, stream, step: 0 };
+        let mut points = self.density.draw(n, key(0));
+        let mut z = vec![0.0; points.len()];
+        key(1).fill_normal(&mut z);
+        perturb(&mut points, sigma, &z);
+        points
+    }
+
+    /// Puts `chains` chains where a sampler begins. The next time they are others.
+    ///
+    /// # Errors
+    /// An `Error` where there is no sampler of that name.
+    pub fn begin(&mut self, sampler: &str, chains: u32) -> Result<(), JsError> {
+        let sampler = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
+        let sampler = sampler.ok_or_else(|| JsError::new("there is no such sampler"))?;
+        (self.program, self.steering) = on_the_plane(sampler);
+        self.seed += 1;
+        let walk = |chain| {
+            Walk::start(&self.program, &self.steering, self.density.dimension(), self.seed, chain)
+        };
+        self.walks = (0..chains).map(walk).collect();
+        self.done = 0;
+        Ok(())
+    }
+
+    /// The steps of the chains' program.
+    pub fn steps(&self) -> usize {
+        self.program.nfe()
+    }
+
+    /// Lets all chains take steps until `step` of them are done.
+    pub fn advance_to(&mut self, step: usize) {
+        for _ in self.done..step.min(self.steps()) {
+            for walk in &mut self.walks {
+                walk.step(&self.program, &self.steering, &self.density);
+            }
+            self.done += 1;
+        }
+    }
+
+    /// Whether the chains have taken all steps.
+    pub fn finished(&self) -> bool {
+        self.done == self.steps()
+    }
+
+    /// σ of the chains' next step; 0 after the last.
+    pub fn sigma(&self) -> f32 {
+        self.program.sigma_at(self.done)
+    }
+
+    /// Where the chains are.
+    pub fn chains(&self) -> Vec<f32> {
+        self.walks.iter().flat_map(Walk::x).copied().collect()
+    }
+
+    /// The share of chains that are nearer to (5, 5), where four fifths of the density are.
+    pub fn upper_share(&self) -> f64 {
+        two_modes::upper_share(&self.chains())
+    }
+
+    fn centres(&self, n: usize) -> Vec<f32> {
+        let at = |i: usize| self.side * ((2 * i + 1) as f32 / n as f32 - 1.0);
+        (0..n).flat_map(|row| (0..n).flat_map(move |column| [at(column), -at(row)])).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annealed_chains_find_the_shares_of_both_modes_and_those_at_one_sigma_do_not() {
+        let mut plane = Plane::new(10.0);
+        let mut share = |sampler: Sampler| {
+            plane.begin(sampler.name(), 2_000).ok().expect("a sampler");
+            plane.advance_to(usize::MAX);
+            assert!(plane.finished() && plane.sigma() == 0.0);
+            plane.upper_share()
+        };
+        for sampler in Sampler::ALL {
+            let share = share(sampler);
+            println!("{}: {share}", sampler.name());
+            // Five standard errors, and what annealing at this pace gets wrong.
+            let truth = if sampler == Sampler::PlainLangevin { 0.5 } else { 0.8 };
+            assert!((share - truth).abs() < 0.1, "{}: {share}", sampler.name());
+        }
+    }
+
+    #[test]
+    fn what_is_drawn_fits_together() {
+        let plane = Plane::new(10.0);
+        // Squares of 2 × 2: the mode at (5, 5) is the centre of the eighth of the third row.
+        let (n, sigma) = (10, 0.5);
+        let density = plane.density(sigma, n);
+        let highest = (0..n * n).max_by(|&a, &b| density[a].total_cmp(&density[b]));
+        assert_eq!(highest, Some(2 * n + 7));
+        assert_eq!(density[2 * n + 7], 1.0);
+        // From the upper right corner they point to it: to the left, and down.
+        let arrows = plane.arrows(sigma, n);
+        assert!(arrows[2 * (n - 1)] < 0.0 && arrows[2 * (n - 1) + 1] < 0.0);
+        let distance =
+            |points: Vec<f32>| points.iter().map(|x| f64::from(x.abs() - 5.0).powi(2)).sum::<f64>();
+        assert!(distance(plane.noisy(20.0, 100)) > distance(plane.noisy(sigma, 100)));
+    }
+}

@@ -1,0 +1,36 @@
+//! The paper's toy, and samplers on it.
+
+use super::{Component, GaussianMixture};
+use crate::sample::{Program, Settings, SettingsError, Start, Steering};
+
+impl GaussianMixture {
+    /// The two-mode toy of Song & Ermon 2019, section 3.2.1: `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`.
+    pub fn two_modes() -> Self {
+        let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 1.0 };
+        Self::new(vec![mode(0.2, -5.0), mode(0.8, 5.0)])
+    }
+}
+
+/// The program of a sampler on [`GaussianMixture::two_modes`], and where its chains begin there.
+///
+/// They begin about the density's mean, as a picture's begin near the mean picture: the even grey of
+/// a program is far from it here, and a flow without noise never forgets where it began. Langevin
+/// dynamics at one σ begins anywhere in \[−8, 8\]², as in the paper's figure 3.
+///
+/// # Errors
+/// [`SettingsError`] says which setting is impossible.
+pub fn program(settings: &Settings) -> Result<(Program, Steering), SettingsError> {
+    let mut program = settings.program()?;
+    if let Start::Uniform { low, high } = &mut program.start {
+        (*low, *high) = (-8.0, 8.0);
+    }
+    let origin = Some(GaussianMixture::two_modes().mean());
+    Ok((program, Steering { origin, ..Steering::default() }))
+}
+
+/// The share of points, n × 2, that are nearer to the mode at (5, 5), which has ⅘ of the density.
+pub fn upper_share(points: &[f32]) -> f64 {
+    let points = points.chunks_exact(2);
+    let all = points.len();
+    points.filter(|x| x[0] + x[1] > 0.0).count() as f64 / all as f64
+}

@@ -1,0 +1,176 @@
+// @ts-check
+/**
+ * The plane: the score in two dimensions, where one can look at it, and chains that follow it.
+ *
+ * What there is to see comes from Rust (`plane/`), a WebAssembly module that needs no GPU; here it is
+ * painted. The page fetches this when somebody scrolls there; so that it can, this imports nothing.
+ */
+
+/** The plane is shown from −SIDE to SIDE, both ways. */
+const SIDE = 10;
+/** The density is known at so many points in a row, the score at so many. */
+const GLOW = 96;
+const ARROWS = 17;
+const CHAINS = 400;
+/** How long a run takes, however many steps it has. */
+const RUN_MS = 6000;
+
+/**
+ * What `plane/` exports.
+ * @typedef {object} Plane
+ * @property {(fraction: number) => number} sigma_at
+ * @property {(sigma: number) => number} fraction_at
+ * @property {(sigma: number, n: number) => Float32Array} density
+ * @property {(sigma: number, n: number) => Float32Array} arrows
+ * @property {(sigma: number, n: number) => Float32Array} noisy
+ * @property {(sampler: string, chains: number) => void} begin
+ * @property {() => number} steps
+ * @property {(step: number) => void} advance_to
+ * @property {() => boolean} finished
+ * @property {() => number} sigma
+ * @property {() => Float32Array} chains
+ * @property {() => number} upper_share
+ */
+
+/** @param {string} id @returns {any} */
+const $ = (id) => document.getElementById(`plane${id}`);
+
+/** Puts the figure into the page and lets it run for the first time. */
+export async function show() {
+  const style = document.createElement("link");
+  Object.assign(style, { rel: "stylesheet", href: new URL("./plane.css", import.meta.url).href });
+  const styled = new Promise((done) => (style.onload = style.onerror = done));
+  document.head.append(style);
+  const program = await import(new URL("../plane/plane.js", import.meta.url).href);
+  await Promise.all([program.default(), styled]);
+  $("").hidden = false;
+  new Figure(new program.Plane(SIDE));
+}
+
+class Figure {
+  #plane;
+  #context = /** @type {CanvasRenderingContext2D} */ ($("-view").getContext("2d"));
+  /** The density, pixel by pixel; on the canvas it is larger. */
+  #glow = new OffscreenCanvas(GLOW, GLOW);
+  /** Whether the points are chains, and not noisy pictures. */
+  #runs = false;
+  #frame = 0;
+
+  /** @param {Plane} plane */
+  constructor(plane) {
+    this.#plane = plane;
+    $("-sampler").append(...[.../** @type {any} */ (document.getElementById("sampler")).options].map((option) => new Option(option.text, option.value)));
+    $("-sampler").value = "langevin";
+    $("-sigma").addEventListener("input", () => this.#stop());
+    $("-sampler").addEventListener("change", () => this.#run());
+    $("-run").addEventListener("click", () => this.#run());
+    new ResizeObserver(() => this.#paint()).observe($("-view"));
+    // Nobody should miss the first run; but to those who asked for less motion nothing moves by itself.
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const seen = new IntersectionObserver(([{ isIntersecting }]) => {
+      if (!isIntersecting) return;
+      seen.disconnect();
+      this.#run();
+    }, { threshold: 0.6 });
+    seen.observe($("-view"));
+  }
+
+  /** Shows noisy pictures at the σ of the slider. */
+  #stop() {
+    cancelAnimationFrame(this.#frame);
+    this.#runs = false;
+    $("-share").textContent = "";
+    this.#paint();
+  }
+
+  #run() {
+    cancelAnimationFrame(this.#frame);
+    this.#runs = true;
+    this.#plane.begin($("-sampler").value, CHAINS);
+    $("-share").textContent = "";
+    /** @type {number | undefined} */
+    let begun;
+    const go = (/** @type {number} */ now) => {
+      begun ??= now;
+      this.#plane.advance_to(Math.floor(((now - begun) / RUN_MS) * this.#plane.steps()));
+      const sigma = this.#plane.sigma();
+      $("-sigma").value = String(sigma ? this.#plane.fraction_at(sigma) : 0);
+      if (!this.#plane.finished()) this.#frame = requestAnimationFrame(go);
+      else $("-share").textContent = `${Math.round(100 * this.#plane.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the pictures are.`;
+      this.#paint();
+    };
+    this.#frame = requestAnimationFrame(go);
+  }
+
+  #paint() {
+    const side = Math.round($("-view").clientWidth * devicePixelRatio);
+    if (!side) return;
+    const sigma = this.#runs ? this.#plane.sigma() : this.#plane.sigma_at(Number($("-sigma").value));
+    $("-sigma-text").textContent = sigma.toPrecision(sigma ? 2 : 1);
+    const fraction = sigma ? this.#plane.fraction_at(sigma) : 0;
+    $("").style.setProperty("--coldness", `${100 * (1 - fraction)}%`);
+    const canvas = this.#context.canvas;
+    // Setting it clears the canvas, and anything but that would leave trails.
+    canvas.width = canvas.height = side;
+    const { color } = getComputedStyle(canvas);
+    const page = getComputedStyle(document.documentElement);
+    this.#paintGlow(sigma, side, color);
+    this.#paintArrows(sigma, side, page.getPropertyValue("--plate-soft"));
+    this.#paintPoints(this.#runs ? this.#plane.chains() : this.#plane.noisy(sigma, CHAINS), side, page.getPropertyValue("--plate-ink"));
+  }
+
+  /** @param {number} sigma @param {number} side @param {string} colour */
+  #paintGlow(sigma, side, colour) {
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (this.#glow.getContext("2d"));
+    const image = new ImageData(GLOW, GLOW);
+    this.#plane.density(sigma, GLOW).forEach((density, at) => (image.data[4 * at + 3] = 200 * Math.sqrt(density)));
+    context.putImageData(image, 0, 0);
+    context.globalCompositeOperation = "source-in";
+    context.fillStyle = colour;
+    context.fillRect(0, 0, GLOW, GLOW);
+    context.globalCompositeOperation = "source-over";
+    this.#context.imageSmoothingQuality = "high";
+    this.#context.drawImage(this.#glow, 0, 0, side, side);
+  }
+
+  /** @param {number} sigma @param {number} side @param {string} colour */
+  #paintArrows(sigma, side, colour) {
+    const cell = side / ARROWS;
+    const context = this.#context;
+    const arrows = this.#plane.arrows(sigma, ARROWS);
+    context.beginPath();
+    for (let at = 0; at < ARROWS * ARROWS; at++) {
+      const [dx, dy] = [arrows[2 * at], -arrows[2 * at + 1]];
+      const length = Math.hypot(dx, dy);
+      if (length < 0.02) continue;
+      // However long they are, arrows stay in their cells.
+      const scale = (0.45 * cell * Math.tanh(0.6 * length)) / length;
+      const [x, y] = [((at % ARROWS) + 0.5) * cell, (Math.floor(at / ARROWS) + 0.5) * cell];
+      const [tipX, tipY] = [x + dx * scale, y + dy * scale];
+      context.moveTo(x - dx * scale, y - dy * scale);
+      context.lineTo(tipX, tipY);
+      for (const turn of [2.6, -2.6]) {
+        const angle = Math.atan2(dy, dx) + turn;
+        context.moveTo(tipX, tipY);
+        context.lineTo(tipX + 0.14 * cell * Math.cos(angle), tipY + 0.14 * cell * Math.sin(angle));
+      }
+    }
+    context.lineWidth = devicePixelRatio;
+    context.strokeStyle = colour;
+    context.stroke();
+  }
+
+  /** @param {Float32Array} points @param {number} side @param {string} colour */
+  #paintPoints(points, side, colour) {
+    const context = this.#context;
+    const at = (/** @type {number} */ coordinate) => (side * (coordinate / SIDE + 1)) / 2;
+    context.beginPath();
+    for (let i = 0; i < points.length; i += 2) {
+      const [x, y] = [at(points[i]), at(-points[i + 1])];
+      context.moveTo(x, y);
+      context.arc(x, y, 1.6 * devicePixelRatio, 0, 7);
+    }
+    context.fillStyle = colour;
+    context.fill();
+  }
+}
