@@ -6,14 +6,14 @@
 //! with `z ~ N(0, I)`, and the score is `s(x̃, σ) = ∇ log q_σ(x̃)`, which points from `x̃` towards
 //! the pictures that it may have come from.
 //!
-//! Read it from the bottom up:
+//! From the lowest layer up:
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, the rules that choose it, and perturbation |
 //! | [`random`] | the counter-based generator that makes a seed mean the same picture everywhere |
 //! | [`score`] | what can be asked for a score |
-//! | [`colour`] | grey of colours |
+//! | [`pixel`] | pixels as bytes and as values, colours as grey |
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
@@ -26,12 +26,12 @@
 
 #![warn(missing_docs)]
 
-pub mod colour;
 pub mod likelihood;
 pub mod loss;
 pub mod model_file;
 pub mod net;
 pub mod noise;
+pub mod pixel;
 pub mod random;
 pub mod sample;
 pub mod score;

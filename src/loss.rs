@@ -6,10 +6,12 @@
 //! all at small σ, where x̃ shows the picture and the noise cannot be told.
 
 #[cfg(feature = "burn")]
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::net::Preconditioning;
+#[cfg(feature = "burn")]
+use crate::net::layers::column;
 
 /// How much each noise level counts: λ(σ), beside the paper's σ².
 ///
@@ -44,8 +46,7 @@ impl Weighting {
 #[cfg(feature = "burn")]
 pub fn dsm(score: Tensor<4>, sigmas: &[f32], z: Tensor<4>) -> Tensor<1> {
     let device = score.device();
-    let sigma = TensorData::new(sigmas.to_vec(), [sigmas.len(), 1, 1, 1]);
-    let error = score * Tensor::from_data(sigma, &device) + z;
+    let error = score * column(sigmas.iter().copied(), &device) + z;
     let squares: Tensor<2> = error.square().flatten(1, 3);
     squares.sum_dim(1).flatten::<1>(0, 1).mul_scalar(0.5)
 }

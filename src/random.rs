@@ -6,10 +6,11 @@
 //! Rendering* (JCGT 9(3), 2020): 32-bit multiplications, additions, shifts and xors only, which
 //! Rust, WGSL and integer tensors all have.
 
+use crate::turns::cos_turns;
+
 /// The hash `pcg4d`: four 32-bit words in, four well-mixed 32-bit words out.
 pub fn pcg4d(v: [u32; 4]) -> [u32; 4] {
-    let [mut x, mut y, mut z, mut w] =
-        v.map(|v| v.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT));
+    let [mut x, mut y, mut z, mut w] = v.map(congruential);
     for round in 0..2 {
         x = x.wrapping_add(y.wrapping_mul(w));
         y = y.wrapping_add(z.wrapping_mul(x));
@@ -22,10 +23,11 @@ pub fn pcg4d(v: [u32; 4]) -> [u32; 4] {
     [x, y, z, w]
 }
 
-pub(crate) const MULTIPLIER: u32 = 1_664_525;
-pub(crate) const INCREMENT: u32 = 1_013_904_223;
-
-use crate::turns::cos_turns;
+/// The hash's first round, of each word by itself: a step of the linear congruential generator of
+/// *Numerical Recipes*.
+pub(crate) fn congruential(word: u32) -> u32 {
+    word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
+}
 
 /// Spreads the upper half of a seed over the index axis (2³² / the golden ratio).
 const GOLDEN: u32 = 0x9E37_79B1;

@@ -3,12 +3,13 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Classifier;
-use crate::data::{Pictures, value};
+use crate::data::Pictures;
 use crate::net::Picture;
+use crate::pixel::value;
 use crate::random::Key;
 
-/// The share of pictures whose label it tells, through noise of level σ > 0 where `noise` says from
-/// which stream on it is drawn, a stream for each picture.
+/// The share of pictures whose label the classifier predicts at σ > 0. With `noise`, noise of that level
+/// is added first, from one stream per picture, counting from the key's.
 ///
 /// # Panics
 /// Where the pictures have no labels.

@@ -6,10 +6,10 @@ use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::description::ClassifierDescription;
-use crate::net::layers::{SigmaEmbedding, conv, fold};
+use crate::net::layers::{SigmaEmbedding, column, conv, fold, modulated};
 use crate::net::{DescriptionError, Preconditioning};
 
 /// A classifier on a Burn device.
@@ -34,11 +34,8 @@ struct Block {
 
 impl Block {
     fn forward(&self, x: Tensor<4>, embedding: Tensor<2>) -> Tensor<4> {
-        let modulation = self.modulation.forward(embedding);
-        let [n, channels] = modulation.dims();
-        let [scale, shift] =
-            modulation.reshape([n, channels, 1, 1]).chunk(2, 1).try_into().expect("two halves");
-        let h = silu(self.norm.forward(self.conv.forward(x)) * (scale + 1.0) + shift);
+        let h = self.norm.forward(self.conv.forward(x));
+        let h = silu(modulated(h, self.modulation.forward(embedding)));
         match &self.pool {
             Some(pool) => pool.forward(h),
             None => h,
@@ -89,10 +86,9 @@ impl Classifier {
     pub fn features(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<2> {
         let device = x.device();
         let scale = Preconditioning { mean: self.mean, deviation: self.deviation };
-        let input: Vec<f32> = sigmas.iter().map(|&sigma| scale.at(sigma).input).collect();
-        let input = TensorData::new(input, [sigmas.len(), 1, 1, 1]);
+        let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).input), &device);
         let embedding = self.embedding.forward(sigmas, &device);
-        let mut h = fold((x - self.mean) * Tensor::from_data(input, &device), self.patch);
+        let mut h = fold((x - self.mean) * input, self.patch);
         for block in &self.blocks {
             h = block.forward(h, embedding.clone());
         }

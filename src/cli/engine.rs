@@ -196,7 +196,9 @@ impl Engine {
                         }
                         progress(1);
                     }
-                    at(index, chain.noisy().into_data().iter::<f32>().collect());
+                    let pictures = chain.noisy().try_into_data();
+                    let pictures = pictures.map_err(|e| anyhow!("the device failed: {e:?}"))?;
+                    at(index, pictures.iter::<f32>().collect());
                 }
             }
         }

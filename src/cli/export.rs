@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-
-use super::ncsn;
+use super::{ncsn, out};
 use crate::onnx::{self, Batch, Options};
 
 /// Write a model as an ONNX file, which computes the score of noisy pictures.
@@ -43,8 +41,8 @@ pub fn export(arguments: &Export) -> anyhow::Result<()> {
     let model = ncsn::open(&arguments.model)?;
     let options = Options { batch: arguments.batch, opset: arguments.opset };
     let bytes = onnx::export(&model, options)?;
-    let out = arguments.onnx.display();
-    std::fs::write(&arguments.onnx, &bytes).with_context(|| format!("cannot write {out}"))?;
-    println!("{} in {out}, {:.1} MB", model.card.name, bytes.len() as f64 / 1e6);
+    out::write(&arguments.onnx, &bytes)?;
+    let (file, size) = (arguments.onnx.display(), bytes.len() as f64 / 1e6);
+    println!("{} in {file}, {size:.1} MB", model.card.name);
     Ok(())
 }

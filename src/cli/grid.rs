@@ -1,20 +1,13 @@
 //! Pictures on disk: a grid as PNG, grids one after the other as an animated GIF, or all of them as an
 //! array for NumPy.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 
-use anyhow::Context;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, Rgba, RgbaImage};
 
+use super::out;
 use crate::net::Picture;
-
-/// Floats in \[0, 1\], clamped, as bytes.
-pub fn to_bytes(pixels: &[f32]) -> Vec<u8> {
-    pixels.iter().map(|&v| (v.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
-}
 
 /// Writes the grid of [`encode_png`].
 ///
@@ -28,7 +21,7 @@ pub fn write_png(
     zoom: usize,
 ) -> anyhow::Result<()> {
     let png = encode_png(bytes, shape, columns, zoom)?;
-    std::fs::write(path, png).with_context(|| format!("cannot write {}", path.display()))
+    out::write(path, &png)
 }
 
 /// N pictures (C × H × W bytes each, 1 or 3 channels) as one PNG, in a grid of so many columns (or
@@ -60,7 +53,7 @@ pub fn encode_png(
 /// Where the file cannot be written, or a grid is larger than a GIF may be.
 pub fn write_gif(path: &Path, frames: &[&[u8]], shape: Picture) -> anyhow::Result<()> {
     let gif = encode_gif(frames, shape)?;
-    std::fs::write(path, gif).with_context(|| format!("cannot write {}", path.display()))
+    out::write(path, &gif)
 }
 
 fn encode_gif(frames: &[&[u8]], shape: Picture) -> anyhow::Result<Vec<u8>> {
@@ -141,6 +134,10 @@ impl Grid {
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_npy(path: &Path, bytes: &[u8], shape: Picture) -> anyhow::Result<()> {
+    out::write(path, &encode_npy(bytes, shape)?)
+}
+
+fn encode_npy(bytes: &[u8], shape: Picture) -> anyhow::Result<Vec<u8>> {
     use npyz::WriterBuilder;
     let Picture { channels, height, width } = shape;
     let count = bytes.len() / shape.dimension();
@@ -148,19 +145,17 @@ pub fn write_npy(path: &Path, bytes: &[u8], shape: Picture) -> anyhow::Result<()
     if channels > 1 {
         axes.push(channels as u64);
     }
-    let write = || -> std::io::Result<()> {
-        let file = BufWriter::new(File::create(path)?);
-        let mut writer =
-            npyz::WriteOptions::new().default_dtype().shape(&axes).writer(file).begin_nd()?;
-        for picture in bytes.chunks_exact(shape.dimension()) {
-            let plane = height * width;
-            for pixel in 0..plane {
-                for c in 0..channels {
-                    writer.push(&picture[c * plane + pixel])?;
-                }
+    let mut npy = Vec::new();
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(&axes).writer(&mut npy).begin_nd()?;
+    for picture in bytes.chunks_exact(shape.dimension()) {
+        let plane = height * width;
+        for pixel in 0..plane {
+            for c in 0..channels {
+                writer.push(&picture[c * plane + pixel])?;
             }
         }
-        writer.finish()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    }
+    writer.finish()?;
+    Ok(npy)
 }

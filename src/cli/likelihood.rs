@@ -9,6 +9,7 @@ use super::pictures::{self, PictureArgs};
 use super::{device, ncsn};
 use crate::likelihood::{NetworkSlope, Trace, bits_per_dimension, log_density};
 use crate::noise::Ladder;
+use crate::pixel::dequantised;
 use crate::random::Key;
 use crate::sample::edm;
 
@@ -75,7 +76,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         for index in first..n.min(first + arguments.batch) {
             let key = Key { seed: arguments.seed, stream: index as u32, step: 1 };
             let bytes = (0..).zip(pictures.picture(index));
-            x.extend(bytes.map(|(i, &byte)| (f32::from(byte) + key.uniform(i)) / 256.0));
+            x.extend(bytes.map(|(i, &byte)| dequantised(byte, key.uniform(i))));
         }
         let trace = Trace::Hutchinson { seed: arguments.seed, first: first as u32 };
         let logs = log_density(&network, &x, &sigmas, trace);

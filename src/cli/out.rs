@@ -1,4 +1,4 @@
-//! The files that take long to make.
+//! Files that are written: whole, or not at all.
 
 use std::path::Path;
 
@@ -12,9 +12,11 @@ use crate::train::write_atomically;
 /// Where it is a folder, or nothing can be written beside it.
 pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
-    let probe = out.with_extension("probe");
-    write_atomically(&probe, &[]).with_context(|| format!("cannot write {}", out.display()))?;
-    std::fs::remove_file(&probe).with_context(|| format!("cannot remove {}", probe.display()))
+    // A file of its own there, which goes by itself.
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("cannot write {}", out.display()))?;
+    Ok(())
 }
 
 /// Finds out, before hours of work, whether a model can be written there without losing another one.

@@ -11,6 +11,7 @@ use crate::data::distances::Distances;
 use crate::data::{DataSet, Pictures};
 use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
 use crate::noise::{Ladder, rules};
+use crate::sample::settings::three_digits_up;
 
 /// Measure pictures, and choose the noise levels for them by NCSNv2's rules.
 #[derive(clap::Args)]
@@ -117,9 +118,7 @@ fn ladder_over(
     sigma_min: f32,
     overlap: f64,
 ) -> anyhow::Result<Ladder> {
-    // Three digits, upwards: people read and type it.
-    let scale = 10f64.powi(2 - distances.largest.log10().floor() as i32);
-    let sigma_max = ((distances.largest * scale).ceil() / scale) as f32;
+    let sigma_max = three_digits_up(distances.largest);
     Ladder { sigma_max, sigma_min, levels: 2 }.check()?;
     let ladder = rules::ladder(pictures.shape.dimension(), sigma_max, sigma_min, overlap)?;
     ladder.check()?;

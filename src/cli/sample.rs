@@ -9,6 +9,7 @@ use super::engine::{Choice, Engine, Work};
 use super::settings::SettingArgs;
 use super::steer::{Steer, Steered};
 use super::{grid, ncsn, out};
+use crate::pixel;
 
 /// Make pictures from a model.
 #[derive(clap::Args)]
@@ -80,7 +81,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
     let stops = stops(program.nfe(), looks);
     let mut grids = vec![Vec::new(); stops.len()];
-    engine.visit(&work, &stops, |stop, pixels| grids[stop].extend(grid::to_bytes(&pixels)))?;
+    engine.visit(&work, &stops, |stop, pixels| grids[stop].extend(pixel::bytes(&pixels)))?;
     let grids: Vec<&[u8]> = grids.iter().map(|grid| &grid[..]).collect();
     let last = grids[grids.len() - 1];
 

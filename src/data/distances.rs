@@ -61,7 +61,7 @@ const NEAREST: usize = 64;
 /// pictures: some seconds on two cores, whatever the shape of the pictures. MNIST takes the half of it.
 const WORK: u64 = 10_000_000_000;
 
-/// How far the nearest other picture is, which differs at all: the median over some of the pictures.
+/// The distance to the nearest picture that differs: the median over a sample of the pictures.
 /// `None` where all are the same.
 pub fn nearest(pictures: &Pictures) -> Option<f64> {
     let some: Vec<usize> = some_of(pictures.len(), NEAREST).collect();

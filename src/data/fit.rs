@@ -6,6 +6,7 @@ use image::{ImageBuffer, Pixel, Rgb, RgbImage};
 
 use super::{Pictures, Size};
 use crate::net::Picture;
+use crate::pixel::luma_byte;
 
 type Buffer<P> = ImageBuffer<P, Vec<<P as Pixel>::Subpixel>>;
 
@@ -30,12 +31,8 @@ pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) 
 
 /// Pixels as one plane of grey, or as planes of red, green and blue.
 pub(super) fn planes(image: &RgbImage, grey: bool) -> Vec<u8> {
-    // The luma of ITU-R BT.601, as Pillow and torchvision have it.
-    let luma = |&Rgb([r, g, b]): &Rgb<u8>| {
-        ((u32::from(r) * 299 + u32::from(g) * 587 + u32::from(b) * 114 + 500) / 1000) as u8
-    };
     if grey {
-        return image.pixels().map(luma).collect();
+        return image.pixels().map(|&Rgb(colour)| luma_byte(colour)).collect();
     }
     (0..3).flat_map(|channel| image.pixels().map(move |pixel| pixel.0[channel])).collect()
 }

@@ -29,7 +29,7 @@ mod reading;
 pub use decode::upright;
 pub use fit::fit;
 pub use order::Order;
-pub use pictures::{Pictures, some_of, value, values};
+pub use pictures::{Pictures, some_of};
 pub use reading::{Found, Reading, Size};
 
 use std::path::{Path, PathBuf};

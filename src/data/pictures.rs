@@ -14,16 +14,6 @@ pub struct Pictures {
     pub labels: Option<Vec<u8>>,
 }
 
-/// A byte as a value in \[0, 1\].
-pub fn value(byte: u8) -> f32 {
-    f32::from(byte) / 255.0
-}
-
-/// Bytes as values in \[0, 1\].
-pub fn values(bytes: &[u8]) -> Vec<f32> {
-    bytes.iter().map(|&byte| value(byte)).collect()
-}
-
 /// `count` of the indices `0..len`, or all, at random but always the same.
 pub fn some_of(len: usize, count: usize) -> impl Iterator<Item = usize> {
     let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });

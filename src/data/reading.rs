@@ -127,8 +127,8 @@ impl Found {
         let beside = first_few(self.beside.iter().cloned());
         (!self.beside.is_empty()).then(|| {
             format!(
-                "{beside} beside folders to train on and to test with: nothing is held out by folder; \
-                 move it elsewhere if it should be"
+                "{beside} beside the train and test folders, so these do not say what is held out; move \
+                 it elsewhere if they should"
             )
         })
     }

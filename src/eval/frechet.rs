@@ -43,8 +43,8 @@ pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
     (apart + a.covariance.trace() + b.covariance.trace() - 2.0 * shared).max(0.0)
 }
 
-/// The standard error of the distance of samples from something that stands, which says how much of it
-/// is the luck of a seed: the jackknife, with a twentieth of the samples left out at a time (Efron &
+/// The standard error of the distance of samples from a fixed reference, that is, how much of it is
+/// the luck of a seed: the jackknife, with a twentieth of the samples left out at a time (Efron &
 /// Stein 1981).
 pub fn frechet_error(samples: &Points, reference: &Gaussian) -> f64 {
     const PARTS: usize = 20;

@@ -9,7 +9,8 @@ use super::manifold::{radii, share_within};
 use super::mmd::{Mmd, mmd};
 use super::nearest::{Nearest, nearest};
 use super::{Eye, Points, Seen};
-use crate::data::{Pictures, values};
+use crate::data::Pictures;
+use crate::pixel::values;
 
 /// What is said of a set of pictures, compared with held-out ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,8 +101,8 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// What it says of `n` training pictures, of which there must be as many: what a model would come
-    /// to that draws from the very density. Distances fall with the number of pictures. (The classifier
+    /// The measures for `n` training pictures (there must be at least `n`): what a model that samples the
+    /// true density would reach. Distances fall with the number of pictures. (The classifier
     /// was trained on these, which where they are few makes them look a little further from held-out
     /// ones than they are.)
     pub fn floor(&self, n: usize) -> Measured {

@@ -139,8 +139,8 @@ impl Card {
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
 
-    /// The noise levels that the network knows: its own, or as many between the ends that it was
-    /// trained for, or else is sampled between, as samplers begin with.
+    /// The network's own noise levels; without such, [`Settings::LEVELS`] levels between the ends that
+    /// it was trained for or, where those were not noted, that its recommended sampler uses.
     pub fn ladder(&self) -> Ladder {
         let Ladder { sigma_max, sigma_min, .. } = self.sampler.ladder;
         let trained = self.training.as_ref().and_then(|training| training.sigmas);
@@ -235,6 +235,7 @@ impl ModelFile {
         card.architecture.check()?;
         card.sampler.program()?;
         card.best.map(|best| best.program()).transpose()?;
+        card.ladder().check().map_err(SettingsError::from)?;
         let weights = tensors::read(container, card.architecture.tensors())?;
         Ok(Self { card, weights })
     }

@@ -24,6 +24,23 @@ fn conv_config(inputs: usize, outputs: usize, kernel: usize) -> Conv2dConfig {
     Conv2dConfig::new([inputs, outputs], [kernel, kernel]).with_padding(padding)
 }
 
+/// A number for each of N pictures, for all of their pixels: N × 1 × 1 × 1.
+pub fn column(values: impl IntoIterator<Item = f32>, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = values.into_iter().collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count, 1, 1, 1]), device)
+}
+
+/// Scales and shifts each channel of the normalised `h`, N × C × H × W, by what σ says: `h (1 + a) + b`
+/// for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalisation; Dhariwal & Nichol 2021,
+/// section 4).
+pub fn modulated(h: Tensor<4>, modulation: Tensor<2>) -> Tensor<4> {
+    let [n, channels] = modulation.dims();
+    let [scale, shift] =
+        modulation.reshape([n, channels, 1, 1]).chunk(2, 1).try_into().expect("two halves");
+    h * (scale + 1.0) + shift
+}
+
 /// Space to depth: N × C × H × W becomes N × C r² × H/r × W/r.
 pub fn fold(x: Tensor<4>, r: usize) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
@@ -96,13 +113,8 @@ impl ResidualBlock {
 
     /// `x` is N × inputs × H × W, `embedding` N × E or 1 × E; returns N × outputs × H × W.
     pub fn forward(&self, x: Tensor<4>, embedding: Tensor<2>) -> Tensor<4> {
-        let modulation = self.modulation.forward(embedding);
-        let [n, channels] = modulation.dims();
-        let [scale, shift] =
-            modulation.reshape([n, channels, 1, 1]).chunk(2, 1).try_into().expect("two halves");
-
         let h = self.conv1.forward(silu(self.norm1.forward(x.clone())));
-        let h = self.norm2.forward(h) * (scale + 1.0) + shift;
+        let h = modulated(self.norm2.forward(h), self.modulation.forward(embedding));
         let h = self.conv2.forward(silu(h));
         h + match &self.shortcut {
             Some(shortcut) => shortcut.forward(x),

@@ -17,10 +17,12 @@ use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::{GroupNorm, GroupNormConfig};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::description::UNetDescription;
-use super::layers::{Attention, ResidualBlock, SigmaEmbedding, conv, fold, unfold, zero_conv};
+use super::layers::{
+    Attention, ResidualBlock, SigmaEmbedding, column, conv, fold, unfold, zero_conv,
+};
 use super::precondition::{Coefficients, Preconditioning};
 
 /// A U-Net on a Burn device.
@@ -94,14 +96,12 @@ impl UNet {
     pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         let device = x.device();
         let preconditioning = Preconditioning { mean: self.mean, deviation: self.deviation };
-        let column = |f: fn(Coefficients) -> f32| {
-            let values: Vec<f32> =
-                sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))).collect();
-            Tensor::<4>::from_data(TensorData::new(values, [sigmas.len(), 1, 1, 1]), &device)
+        let each = |f: fn(Coefficients) -> f32| {
+            column(sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))), &device)
         };
         let centred = x - self.mean;
-        let raw = self.raw(centred.clone() * column(|c| c.input), sigmas);
-        centred * column(|c| c.skip) + raw * column(|c| c.output)
+        let raw = self.raw(centred.clone() * each(|c| c.input), sigmas);
+        centred * each(|c| c.skip) + raw * each(|c| c.output)
     }
 
     /// F of [`super::precondition`], computed in the type of the weights.

@@ -60,19 +60,21 @@ impl Ladder {
 
     /// σ₁, …, σ_L: `σᵢ = σ₁ (σ_L/σ₁)^((i−1)/(L−1))`. A single level is σ_L.
     pub fn sigmas(&self) -> Vec<f32> {
-        if self.levels == 1 {
-            return vec![self.sigma_min];
-        }
-        let (top, bottom) = (f64::from(self.sigma_max).ln(), f64::from(self.sigma_min).ln());
-        let sigma = |i: usize| {
-            let t = i as f64 / (self.levels - 1) as f64;
-            (top + t * (bottom - top)).exp() as f32
-        };
-        let mut sigmas: Vec<f32> = (0..self.levels).map(sigma).collect();
+        (0..self.levels).map(|index| self.sigma(index)).collect()
+    }
+
+    /// The level number `index`, from 0.
+    pub fn sigma(&self, index: usize) -> f32 {
         // The ends are what the user asked for, to the last bit.
-        sigmas[0] = self.sigma_max;
-        sigmas[self.levels - 1] = self.sigma_min;
-        sigmas
+        match index {
+            last if last + 1 >= self.levels => self.sigma_min,
+            0 => self.sigma_max,
+            _ => {
+                let ends = [self.sigma_max, self.sigma_min].map(|sigma| f64::from(sigma).ln());
+                let t = index as f64 / (self.levels - 1) as f64;
+                (ends[0] + t * (ends[1] - ends[0])).exp() as f32
+            }
+        }
     }
 
     /// The noise level at a fraction of the way up from σ_L (0) to σ₁ (1), on a logarithmic scale.

@@ -2,10 +2,11 @@
 
 use std::fmt::Debug;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::Strength;
 use crate::net::Network;
+use crate::net::layers::column;
 
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: whoever knows the second term
 /// steers chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
@@ -37,9 +38,7 @@ impl Autoguide {
         if factors.iter().all(|&factor| factor == 0.0) {
             return score.zeros_like();
         }
-        let factors = TensorData::new(factors, [sigmas.len(), 1, 1, 1]);
-        let factors = Tensor::<4>::from_data(factors, &x.device());
-        (score.clone() - self.worse.score(x.clone(), sigmas)) * factors
+        (score.clone() - self.worse.score(x.clone(), sigmas)) * column(factors, &x.device())
     }
 }
 

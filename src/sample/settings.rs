@@ -165,7 +165,7 @@ pub enum SettingsError {
     /// r is not a ratio that corrections can have.
     #[error("snr must be above 0 and below 1, but it is {0}")]
     Snr(f32),
-    /// ρ is not positive.
+    /// ρ is out of its range.
     #[error("rho must be from 1 to 100, but it is {0}")]
     Rho(f32),
     /// Churn is impossible.
@@ -353,8 +353,20 @@ impl Settings {
 
 /// A positive number with three significant digits: settings are read and typed by people.
 pub(crate) fn three_digits(value: f32) -> f32 {
-    let scale = 10f64.powi(2 - f64::from(value).log10().floor() as i32);
+    let scale = scale_of(f64::from(value));
     ((f64::from(value) * scale).round() / scale) as f32
+}
+
+/// As [`three_digits`], but not below the value.
+#[cfg(feature = "cli")]
+pub(crate) fn three_digits_up(value: f64) -> f32 {
+    let scale = scale_of(value);
+    ((value * scale).ceil() / scale) as f32
+}
+
+/// What makes the third significant digit of a number the last before the point.
+fn scale_of(value: f64) -> f64 {
+    10f64.powi(2 - value.log10().floor() as i32)
 }
 
 #[cfg(test)]

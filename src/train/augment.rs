@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Pictures, value};
+use crate::data::Pictures;
+use crate::pixel::{dequantised, value};
 use crate::random::Key;
 
 /// Which changes a training picture is put through.
@@ -52,7 +53,7 @@ impl Augmentation {
     /// A byte in \[0, 1\], where it is spread at a place in its grey level, from 0 to 1.
     fn value(self, byte: u8, place: impl FnOnce() -> f32) -> f32 {
         match self.dequantize {
-            true => (f32::from(byte) + place()) / 256.0,
+            true => dequantised(byte, place()),
             false => value(byte),
         }
     }

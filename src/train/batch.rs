@@ -34,13 +34,9 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
-        let ladder = options.architecture.ladder().map(|ladder| ladder.sigmas());
-        let sigma = |i: usize| match &ladder {
+        let sigma = |i: usize| match options.architecture.ladder() {
             // Every level alike, as published.
-            Some(sigmas) => {
-                let level = (key.uniform(i as u32) * sigmas.len() as f32) as usize;
-                sigmas[level.min(sigmas.len() - 1)]
-            }
+            Some(ladder) => ladder.sigma((key.uniform(i as u32) * ladder.levels as f32) as usize),
             None => {
                 let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
                 ln.exp().clamp(options.sigma_min, options.sigma_max)

@@ -9,7 +9,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::shards::Shards;
 use super::{OptionsError, TrainError, average, options, schedule};
 use crate::classifier::{Classifier, ClassifierDescription};
-use crate::data::{Order, Pictures, value};
+use crate::data::{Order, Pictures};
+use crate::pixel::value;
 use crate::random::Key;
 
 /// How a classifier is trained.

@@ -1,4 +1,5 @@
-//! What the network is asked for at a noisy picture: the noise in it, as one of three knows it.
+//! What the network is trained to answer for a noisy picture: the noise in it, according to one of
+//! three sources.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, IndexingUpdateOp, Tensor, TensorData};
@@ -64,7 +65,10 @@ impl StableTargets {
     pub fn new(pictures: &Pictures, change: Augmentation, from: f32, devices: &[Device]) -> Self {
         let dimension = pictures.shape.dimension();
         let values = change.every(pictures);
-        let half_norm = |picture: &[f32]| 0.5 * picture.iter().map(|v| v * v).sum::<f32>();
+        let half_norm = |picture: &[f32]| {
+            // In f64, or what many pixels add up to would be lost against the differences.
+            (0.5 * picture.iter().map(|v| f64::from(v * v)).sum::<f64>()) as f32
+        };
         let half_norms: Vec<f32> = values.chunks_exact(dimension).map(half_norm).collect();
         let count = half_norms.len();
         let first = &devices[0];

@@ -1,10 +1,11 @@
 //! Distillation: a run learns what two networks together would do.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::Precision;
 use crate::net::Network;
+use crate::net::layers::column;
 use crate::sample::Strength;
 use crate::sample::guide::Autoguide;
 
@@ -30,8 +31,6 @@ impl Teacher {
         let guide = Autoguide { worse: here(&self.worse), strength: self.strength };
         let score = here(&self.network).score(x.clone(), sigmas);
         let guided = score.clone() + guide.pull(&x, sigmas, &score);
-        let factors: Vec<f32> = sigmas.iter().map(|sigma| -sigma).collect();
-        let factors = TensorData::new(factors, [sigmas.len(), 1, 1, 1]);
-        guided * Tensor::from_data(factors, &device)
+        guided * column(sigmas.iter().map(|sigma| -sigma), &device)
     }
 }

@@ -34,7 +34,7 @@ pub enum TrainError {
     /// Burn does not take what a checkpoint holds.
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
-    /// The loss is NaN or infinite.
+    /// The loss or a weight is NaN or infinite.
     #[error("the training diverged between steps {sound} and {step}: {what}")]
     Diverged {
         /// The last step after which all was well, and to which the run has gone back.
@@ -138,7 +138,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Options`] where the two do not go together.
     pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
-        let worse = weights::apply(drawn(&by.worse, &self.device)?, worse, &self.device);
+        let worse = Network::with_weights(&by.worse, worse, &self.device)?;
         let strength = by.strength;
         let teacher = Teacher { network: self.state.average.clone(), worse, strength };
         let options = Options { autoguidance: Some(by), ..self.options };
@@ -356,8 +356,4 @@ fn loss(network: &Network, batch: Batch, options: &Options, target: &Target) -> 
     let noise = target.noise(&batch, options.precision);
     let score = network.score(batch.noisy, &batch.sigmas);
     (dsm(score, &batch.sigmas, noise) * weights).sum()
-}
-
-fn drawn(architecture: &Architecture, device: &Device) -> Result<Network, TrainError> {
-    Ok(Network::new(architecture, device)?)
 }

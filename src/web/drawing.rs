@@ -2,8 +2,8 @@
 
 use wasm_bindgen::JsError;
 
-use crate::colour::luma;
 use crate::net::Picture;
+use crate::pixel::{luma, value};
 use crate::sample::{Observation, Steering};
 
 /// Chains begin at a drawing (RGBA, H × W × 4) that noise covers, or without noise end with it: its
@@ -35,7 +35,7 @@ fn pixels(picture: Picture, rgba: &[u8]) -> Vec<f32> {
     let mut pixels = Vec::with_capacity(picture.dimension());
     for channel in 0..picture.channels {
         for pixel in rgba.chunks_exact(4) {
-            let colour = [0, 1, 2].map(|c| f32::from(pixel[c]) / 255.0);
+            let colour = [0, 1, 2].map(|c| value(pixel[c]));
             pixels.push(if picture.channels < 3 { luma(colour) } else { colour[channel.min(2)] });
         }
     }

@@ -17,6 +17,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::model_file::{Card, Container, ModelFile};
 use crate::net::Picture;
+use crate::pixel::byte;
 use crate::sample::{Program, Settings, Steering, View};
 use executor::{Chains, Executor};
 
@@ -317,8 +318,6 @@ impl Drop for Turn<'_> {
 /// Pictures of C × H × W floats, 1 or 3 channels (of more, the first three), as RGBA.
 fn rgba(values: &[f32], picture: Picture) -> Vec<u8> {
     let plane = picture.height * picture.width;
-    // The cast rounds down, and stops at both ends.
-    let byte = |value: f32| (value * 255.0 + 0.5) as u8;
     let mut bytes = Vec::with_capacity(values.len() / picture.channels * 4);
     for picture_values in values.chunks_exact(picture.dimension()) {
         for pixel in 0..plane {

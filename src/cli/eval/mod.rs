@@ -21,9 +21,10 @@ use super::engine::{Choice, Engine, Work};
 use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
 use super::{device, grid, ncsn, out};
-use crate::data::{DataSet, values};
+use crate::data::DataSet;
 use crate::eval::{Eye, FEWEST, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
+use crate::pixel;
 use crate::sample::{Program, Sampler, Steering};
 
 /// How many samples, where there are as many training pictures and nobody chooses.
@@ -175,7 +176,7 @@ impl Session<'_> {
         let Eval { batch, seed, .. } = *self.arguments;
         let work = Work { program, steering: &Steering::default(), seed, n: self.n, batch };
         // As everybody sees them.
-        Ok(engine.draw(&work, stops)?.map(|pixels| values(&grid::to_bytes(&pixels))))
+        Ok(engine.draw(&work, stops)?.map(|pixels| pixel::values(&pixel::bytes(&pixels))))
     }
 
     fn report(mut self) -> anyhow::Result<()> {
@@ -214,7 +215,7 @@ impl Session<'_> {
         self.write("report.svg", plot.as_bytes())?;
         let shape = self.model.card.architecture.picture();
         let shown = 100.min(denoised.n) * shape.dimension();
-        let bytes = grid::to_bytes(&pictures[..shown]);
+        let bytes = pixel::bytes(&pictures[..shown]);
         grid::write_png(&self.out.join("samples.png"), &bytes, shape, None, 2)?;
 
         let quality = Quality {
@@ -256,7 +257,7 @@ impl Session<'_> {
         order.sort_by(|&a, &b| of_samples[a].distance.total_cmp(&of_samples[b].distance));
         order.truncate(SHOWN);
         order.extend(0..SHOWN.min(count));
-        let bytes = grid::to_bytes(pixels);
+        let bytes = pixel::bytes(pixels);
         let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
         let neighbour = |&k: &usize| self.data.train.picture(of_samples[k].index);
         let rows = order.iter().map(sample).chain(order.iter().map(neighbour));

@@ -13,6 +13,7 @@ use anyhow::Context;
 
 use super::tensorboard::EventFile;
 use crate::cli::grid;
+use crate::pixel;
 use crate::sample::Settings;
 use crate::train::{Trainer, write_atomically};
 
@@ -119,7 +120,7 @@ impl Log {
             return Ok(());
         };
         let shape = trainer.options().architecture.picture();
-        let png = grid::encode_png(&grid::to_bytes(&pixels), shape, None, 2)?;
+        let png = grid::encode_png(&pixel::bytes(&pixels), shape, None, 2)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));
         write_atomically(&path, &png)
             .and_then(|()| self.events.png(step, "samples", png))

@@ -56,12 +56,12 @@ impl Run {
     /// before is left as it was.
     pub fn finish(mut self) -> anyhow::Result<()> {
         let stop = stop_on_ctrl_c()?;
-        match self.train(&stop) {
-            Err(Failure::Train(error @ TrainError::Diverged { .. })) => {
+        match self.train(&stop).map_err(|error| error.downcast::<TrainError>()) {
+            Err(Ok(error @ TrainError::Diverged { .. })) => {
                 return Err(self.keep_what_was_sound(error)?);
             }
-            Err(Failure::Train(error)) => return Err(error.into()),
-            Err(Failure::Other(error)) => return Err(error),
+            Err(Ok(error)) => return Err(error.into()),
+            Err(Err(error)) => return Err(error),
             Ok(()) => {}
         }
         self.save()?;
@@ -84,7 +84,7 @@ impl Run {
         Ok(())
     }
 
-    fn train(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+    fn train(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
         // A report waits for the device, so not every step; but nobody likes to wait for a report.
         const REPORT: u64 = 10;
         const REPORT_AFTER: Duration = Duration::from_secs(10);
@@ -211,25 +211,6 @@ impl Run {
             self.checkpoints.newest().display(),
             self.trainer.options().learning_rate
         )))
-    }
-}
-
-/// A run ends early for a reason of the training, after which there is something to save, or for
-/// any other.
-enum Failure {
-    Train(TrainError),
-    Other(anyhow::Error),
-}
-
-impl From<TrainError> for Failure {
-    fn from(error: TrainError) -> Self {
-        Self::Train(error)
-    }
-}
-
-impl From<anyhow::Error> for Failure {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Other(error)
     }
 }
 

@@ -183,7 +183,7 @@ impl RefineNetDescription {
         match self.variant {
             Variant::Ncsn => {
                 let row = self.ladder.nearest(sigma);
-                let level = self.ladder.sigmas()[row];
+                let level = self.ladder.sigma(row);
                 AtSigma { row, factor: (level / sigma).powi(2) }
             }
             Variant::Ncsnv2 => AtSigma { row: 0, factor: sigma.recip() },

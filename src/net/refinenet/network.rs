@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::blocks::{InstanceNormPlus, Refinement, Residual, Rows, elu};
 use super::description::{AtSigma, RefineNetDescription};
-use crate::net::layers::conv;
+use crate::net::layers::{column, conv};
 
 /// A RefineNet on a Burn device.
 #[derive(Module, Debug)]
@@ -44,9 +44,7 @@ impl RefineNet {
         let at: Vec<AtSigma> = sigmas.iter().map(|&sigma| self.description.at(sigma)).collect();
         let rows: Vec<i32> = at.iter().map(|at| at.row as i32).collect();
         let rows = Rows::from_data(TensorData::new(rows, [sigmas.len()]), &device);
-        let factors: Vec<f32> = at.iter().map(|at| at.factor).collect();
-        let factors = TensorData::new(factors, [sigmas.len(), 1, 1, 1]);
-        self.raw(x, &rows) * Tensor::from_data(factors, &device)
+        self.raw(x, &rows) * column(at.iter().map(|at| at.factor), &device)
     }
 
     /// What is multiplied by [`AtSigma::factor`], computed in the type of the weights.

@@ -7,7 +7,8 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use super::super::program::{Program, Start};
 use super::super::steering::Steering;
 use crate::net::Picture;
-use crate::random::{INCREMENT, Key, MULTIPLIER};
+use crate::net::layers::column;
+use crate::random::{Key, congruential};
 
 /// What [`Steering::fill_normal`] and [`Steering::fill_start`] give, for a whole batch.
 #[derive(Clone, Debug)]
@@ -33,10 +34,8 @@ impl Noise {
         let mixtures: Vec<_> = chains.clone().map(|chain| steering.mixture(chain)).collect();
         let streams: Vec<u32> = mixtures.iter().map(|mixture| mixture.stream).collect();
         let stream = |seed| Stream::new(seed, picture, &streams, device);
-        let weights = |end: usize| {
-            let weights: Vec<f32> = mixtures.iter().map(|mixture| mixture.weights[end]).collect();
-            Tensor::from_data(TensorData::new(weights, [count, 1, 1, 1]), device)
-        };
+        let weights =
+            |end: usize| column(mixtures.iter().map(|mixture| mixture.weights[end]), device);
         let other = mixtures.first().and_then(|mixture| mixture.other);
         let Picture { channels, height, width } = picture;
         let origins: Option<Vec<_>> = chains.map(|chain| steering.origin_of(chain)).collect();
@@ -88,7 +87,7 @@ impl Noise {
 struct Stream {
     seed: u64,
     shape: [usize; 4],
-    /// `index · MULTIPLIER + INCREMENT` of each pixel: 1 × D.
+    /// [`congruential`] of the word that each pixel has of its own: 1 × D.
     pixels: Tensor<2, Int>,
     /// Likewise of each chain: N × 1.
     chains: Tensor<2, Int>,
@@ -98,16 +97,15 @@ impl Stream {
     /// The numbers of the streams of some chains.
     fn new(seed: u64, picture: Picture, streams: &[u32], device: &Device) -> Self {
         let Picture { channels, height, width } = picture;
-        let affine = |word: u32| word.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT) as i32;
-        let word = |axis: usize, index: u32| {
-            affine(Key { seed, stream: index, step: 0 }.words(index)[axis])
+        let words = |stream, index| {
+            Key { seed, stream, step: 0 }.words(index).map(|word| congruential(word) as i32)
         };
         let tensor = |words: Vec<i32>, shape: [usize; 2]| {
             Tensor::from_data(TensorData::new(words, shape), (device, DType::I32))
         };
         let (count, dimension) = (streams.len(), picture.dimension());
-        let pixels = (0..dimension as u32).map(|index| word(0, index)).collect();
-        let chains = streams.iter().map(|&stream| word(1, stream)).collect();
+        let pixels = (0..dimension as u32).map(|index| words(0, index)[0]).collect();
+        let chains = streams.iter().map(|&stream| words(stream, 0)[1]).collect();
         Self {
             seed,
             shape: [count, channels, height, width],
@@ -118,9 +116,8 @@ impl Stream {
 
     /// The first two words of `pcg4d` for every chain and pixel, as uniform numbers in (0, 1).
     fn uniforms(&self, step: u32) -> [Tensor<4>; 2] {
-        let [_, _, z, w] = Key { seed: self.seed, stream: 0, step }
-            .words(0)
-            .map(|word| word.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT) as i32);
+        let key = Key { seed: self.seed, stream: 0, step };
+        let [_, _, z, w] = key.words(0).map(|word| congruential(word) as i32);
         let (x, y) = (self.pixels.clone(), self.chains.clone());
 
         let x = x + y.clone().mul_scalar(w);
