@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, anyhow};
 use image::Rgba32FImage;
 
-use crate::colour::luma;
 use crate::data::{Size, fit, upright};
 use crate::net::Picture;
+use crate::pixel::luma;
 
 /// A picture in \[0, 1\] with its opacity.
 pub struct Given {

@@ -150,7 +150,7 @@ fn notes(found: &Found) -> Vec<String> {
     }
     notes.extend(found.split_ignored());
     if let Some(name) = &found.unclassed {
-        notes.push(format!("folders are no classes, for {name} is in none"));
+        notes.push(format!("folders are not taken as classes, since {name} is in none of them"));
     }
     if !found.ignored.is_empty() {
         let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();

@@ -78,7 +78,7 @@ impl SettingArgs {
         self.put_over(settings, Settings::for_network(&card.architecture, card.ladder()))
     }
 
-    /// What is said over what is recommended to one sampler and what is usual for the others.
+    /// Puts the flags over `recommended`, or over `usual` where another sampler is named.
     fn put_over(&self, recommended: Settings, usual: Settings) -> anyhow::Result<Settings> {
         let sampler = self.sampler.unwrap_or(recommended.sampler);
         self.check(sampler)?;

@@ -118,8 +118,8 @@ impl Gpu {
         self.check()
     }
 
-    /// Does work that may go wrong: what the device says of it meanwhile is an answer, `None`, and no
-    /// fault of the device's. The device only hears what is said on this thread.
+    /// Does work that may fail: an error that the device reports meanwhile makes the answer `None`
+    /// and does not count as a fault. Only errors raised on this thread are caught.
     pub(super) async fn quietly<T>(
         &self,
         work: impl Future<Output = Result<T, FusedError>>,

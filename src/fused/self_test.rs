@@ -1,4 +1,4 @@
-//! Whether a GPU computes as it should what is hard to compile, asked before it is trusted.
+//! Whether a GPU gets the kernels right that are hard to compile, tested before it is trusted.
 //!
 //! Adapters have been known to offer `shader-f16` and then to refuse or to miscompile shaders that
 //! use it, and drivers to lose barriers. So a small network, made of the very kernels that models run

@@ -61,8 +61,8 @@ impl Tuner {
     /// Evaluations of one submission: the next is recorded while it runs, and no system takes it for
     /// a hang.
     const SUBMITTED: usize = 16;
-    /// Of the time with the tiles that a style has anyway, what others may take to be preferred: clocks
-    /// of browsers are coarse, and chance shall not decide.
+    /// The share of the default tiles' time that others may take and still be preferred: browsers'
+    /// clocks are coarse, and chance should not decide.
     pub const BETTER: f64 = 0.95;
 
     /// Begins to measure with so many pictures at a time.

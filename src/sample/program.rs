@@ -113,8 +113,7 @@ impl Program {
         self.steps.len()
     }
 
-    /// The noise level that x is at once `done` steps are done: where the next step asks for the
-    /// score, and 0 at the end.
+    /// The noise level of x after `done` steps: the σ of the next step, and 0 at the end.
     pub fn sigma_at(&self, done: usize) -> f32 {
         self.steps.get(done).map_or(0.0, |step| step.sigma)
     }

@@ -17,7 +17,7 @@ use crate::sample::{Settings, Strength};
 pub struct Options {
     /// The network.
     pub architecture: Architecture,
-    /// What the pictures are, to know them again; `None` in checkpoints of before that was kept.
+    /// By which the pictures are recognised; `None` in checkpoints from before this was recorded.
     #[serde(default)]
     pub pictures: Option<Fingerprint>,
     /// The licence of the pictures, for the card, where it is known.
@@ -27,8 +27,7 @@ pub struct Options {
     /// drawn.
     #[serde(default)]
     pub from: Option<String>,
-    /// What samplers are recommended; `None` for what such a network is recommended that nobody has
-    /// measured yet.
+    /// The sampler settings to recommend; `None` for the defaults of this kind of network.
     #[serde(default)]
     pub sampler: Option<Settings>,
     /// The settings that made the best pictures, where that was measured of what the run began with.
@@ -109,7 +108,7 @@ impl Fingerprint {
     }
 }
 
-/// What checkpoints of runs that did not choose mean.
+/// The value for checkpoints from before `levels` was recorded.
 fn levels() -> usize {
     Settings::LEVELS
 }

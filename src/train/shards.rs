@@ -20,7 +20,7 @@ pub(super) struct Shards {
     size: usize,
 }
 
-/// Computes every so manieth shard.
+/// With n workers, computes every n-th shard.
 struct Worker {
     device: Device,
     /// Flex computes on these. A pool for each shard under way: its operations then neither wait

@@ -243,7 +243,7 @@ impl ValueEnum for Precision {
 }
 
 impl Arguments {
-    /// What was said to this program, which ends with what is wrong with that by itself.
+    /// Parses the command line; on a usage error clap prints it and exits.
     ///
     /// # Errors
     /// Where something is said that has no effect.
