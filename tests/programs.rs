@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::codecs::gif::GifDecoder;
-use image::{AnimationDecoder, Frame, RgbaImage};
+use image::{AnimationDecoder, Frame, Rgb, RgbImage, RgbaImage};
 use ncsn::net::Network;
 use ncsn::random::Key;
 use ncsn::sample::Strength;
@@ -127,6 +127,69 @@ fn training_learns_and_its_model_can_be_sampled() {
     export.current_dir(at).args(["export", "--model", "m.safetensors", "--onnx", "m.onnx"]);
     assert!(succeed(export.args(["--batch", "2"])).contains("m.onnx"));
     assert!(fs::metadata(at.join("m.onnx")).expect("written").len() > 10_000);
+}
+
+/// What is known of a picture, its grey, its small version or a part of it, its samples have exactly.
+#[test]
+fn what_is_known_of_a_picture_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    // Far from black and white, so that nothing is cut off there.
+    let level =
+        |stream, index| (96.0 + 64.0 * Key { seed: 3, stream, step: 0 }.uniform(index)) as u8;
+    let colours = |stream| {
+        let pixel = |x, y| Rgb([0, 1, 2].map(|channel| level(stream, 3 * (8 * y + x) + channel)));
+        RgbImage::from_fn(8, 8, pixel)
+    };
+    fs::create_dir(at.join("colours")).expect("made");
+    for picture in 0..30 {
+        colours(picture).save(at.join(format!("colours/{picture}.png"))).expect("saved");
+    }
+    succeed(&mut train(at, &["--data", "colours", "--out", "m.safetensors", "--steps", "1"]));
+    let sample = |out: &str, known: &[&str]| -> Vec<Vec<u8>> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        command.current_dir(at).args(["sample", "--model", "m.safetensors", "-n", "3"]);
+        succeed(command.args(["--levels", "5", "--out", out]).args(known));
+        let array = fs::read(at.join(out)).expect("written");
+        array[array.len() - 3 * 192..].chunks_exact(192).map(<[u8]>::to_vec).collect()
+    };
+    let mean = |bytes: &[u8]| bytes.iter().map(|&b| f32::from(b)).sum::<f32>() / bytes.len() as f32;
+
+    let grey = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([level(40, 8 * y + x)]));
+    grey.save(at.join("grey.png")).expect("saved");
+    let coloured = sample("c.npy", &["--colourise", "grey.png"]);
+    for picture in &coloured {
+        for (pixel, grey) in picture.chunks_exact(3).zip(grey.iter()) {
+            assert!((mean(pixel) - f32::from(*grey)).abs() <= 1.0, "{pixel:?} is not {grey}");
+        }
+    }
+    assert_ne!(coloured[0], coloured[1]);
+
+    let small = RgbImage::from_fn(4, 4, |x, y| *colours(41).get_pixel(x, y));
+    small.save(at.join("small.png")).expect("saved");
+    for picture in sample("s.npy", &["--super-resolve", "small.png"]) {
+        for (x, y, known) in small.enumerate_pixels() {
+            for channel in 0..3 {
+                let of = |dx, dy| picture[((2 * y + dy) * 8 + 2 * x + dx) as usize * 3 + channel];
+                let found = mean(&[of(0, 0), of(1, 0), of(0, 1), of(1, 1)]);
+                assert!((found - f32::from(known[channel])).abs() <= 1.0, "{found}, not {known:?}");
+            }
+        }
+    }
+
+    let whole = colours(42);
+    whole.save(at.join("whole.png")).expect("saved");
+    let mask = image::GrayImage::from_fn(8, 8, |x, _| image::Luma([if x < 4 { 255 } else { 0 }]));
+    mask.save(at.join("mask.png")).expect("saved");
+    for picture in sample("i.npy", &["--inpaint", "whole.png", "--mask", "mask.png"]) {
+        let same = |left: bool| {
+            let pixels = picture.chunks_exact(3).zip(whole.pixels()).enumerate();
+            pixels
+                .filter(|(at, _)| (at % 8 < 4) == left)
+                .all(|(_, (found, known))| found == known.0)
+        };
+        assert!(same(false) && !same(true));
+    }
 }
 
 #[test]

@@ -159,3 +159,38 @@ fn encode_npy(bytes: &[u8], shape: Picture) -> anyhow::Result<Vec<u8>> {
     writer.finish()?;
     Ok(npy)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two pictures of 3 × 2 × 4, each byte another.
+    const SHAPE: Picture = Picture { channels: 3, height: 2, width: 4 };
+
+    fn pictures() -> Vec<u8> {
+        (0..2 * SHAPE.dimension() as u8).collect()
+    }
+
+    #[test]
+    fn an_array_is_read_as_it_was_written() {
+        let npy = encode_npy(&pictures(), SHAPE).expect("in memory");
+        let file = npyz::NpyFile::new(&npy[..]).expect("an array");
+        assert_eq!(file.shape(), [2, 2, 4, 3]);
+        let read: Vec<u8> = file.into_vec().expect("bytes");
+        for (at, pixel) in read.chunks_exact(3).enumerate() {
+            let first = (at / 8 * 24 + at % 8) as u8;
+            assert_eq!(pixel, [first, first + 8, first + 16]);
+        }
+    }
+
+    #[test]
+    fn a_grid_shows_pictures_in_their_colours() {
+        let png = encode_png(&pictures(), SHAPE, Some(2), 3).expect("in memory");
+        let grid = image::load_from_memory(&png).expect("a PNG").into_rgb8();
+        assert_eq!(grid.dimensions(), (3 * (2 * 5 + 1), 3 * (3 + 1)));
+        // The last pixel of the second picture; around it there is a border.
+        let [x, y] = [3 * 9, 3 * 2];
+        assert_eq!(grid.get_pixel(x + 2, y + 2).0, [24 + 7, 24 + 15, 24 + 23]);
+        assert_eq!(grid.get_pixel(x + 3, y).0, grid.get_pixel(0, 0).0);
+    }
+}

@@ -1,23 +1,23 @@
 //! The two command-line programs, `train` and `ncsn`.
 
-pub mod autoguide;
-pub mod classifiers;
-pub mod device;
-pub mod engine;
-pub mod eval;
-pub mod export;
-pub mod grid;
-pub mod import;
-pub mod likelihood;
+mod autoguide;
+mod classifiers;
+mod device;
+mod engine;
+mod eval;
+mod export;
+mod grid;
+mod import;
+mod likelihood;
 pub mod ncsn;
-pub mod out;
-pub mod picture;
-pub mod pictures;
-pub mod plan;
-pub mod sample;
-pub mod settings;
-pub mod steer;
-pub mod toy;
+mod out;
+mod picture;
+mod pictures;
+mod plan;
+mod sample;
+mod settings;
+mod steer;
+mod toy;
 pub mod train;
 
 use std::process::ExitCode;

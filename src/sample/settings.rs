@@ -483,5 +483,9 @@ mod tests {
         let old = r#"{"sampler":"langevin","sigma_max":20.0,"sigma_min":0.01,"levels":100,
             "steps_each":3,"step_lr":0.000015,"denoise":true}"#;
         assert_eq!(serde_json::from_str::<Settings>(old).expect("an old card"), settings());
+        for sampler in Sampler::ALL {
+            let json = serde_json::to_value(sampler).expect("plain data");
+            assert_eq!(json, sampler.name(), "what cards and people call it is the same");
+        }
     }
 }
