@@ -1,4 +1,4 @@
-//! The buffers and bind groups of a network at work on so many pictures, all made beforehand.
+//! The buffers and bind groups for running a network on a batch, all created up front.
 
 use super::error::FusedError;
 use super::lower::Operand;
@@ -7,39 +7,39 @@ use super::network::{Compiled, Parts};
 use super::run::Run;
 use super::step::StepRow;
 
-/// The buffers of the noisy pictures before and after a step, in turns.
+/// The buffers of the noisy pictures before and after a step; they swap roles at each step.
 pub const PICTURES: [usize; 2] = [0, 1];
-/// The buffer of what a look has found.
+/// The buffer of the last look's result.
 pub const SEEN: usize = 2;
-/// The buffers of the score of a step and of the one before, in turns.
+/// The buffers of the score of a step and of the one before; they swap roles likewise.
 pub const SCORES: [usize; 2] = [3, 4];
 
-/// See the module.
+/// What a network needs for one batch size.
 #[derive(Debug)]
 pub struct Buffers {
-    /// How many pictures.
+    /// The number of pictures.
     pub batch: usize,
     /// See [`PICTURES`], [`SEEN`] and [`SCORES`].
     pub pictures: [wgpu::Buffer; 5],
-    /// What shaders know of each noise level: see [`super::conditioning::Conditioning::at`].
+    /// What shaders need for each noise level: see [`super::conditioning::Conditioning::at`].
     pub levels: wgpu::Buffer,
-    /// The features of each noise level, where it is embedded.
+    /// The features of each noise level, if σ is embedded.
     pub features: Option<wgpu::Buffer>,
-    /// Rows of [`StepRow`], as far apart as dynamic offsets must be.
+    /// Rows of [`StepRow`], `stride` bytes apart.
     pub steps: wgpu::Buffer,
-    /// How far apart, in bytes.
+    /// The spacing of the rows: a multiple of the alignment of dynamic offsets.
     pub stride: usize,
-    /// What was observed of each pixel, and 1 where anything was.
+    /// For each pixel its observed value, and 1 if it was observed.
     pub observation: wgpu::Buffer,
     /// The weights of the two seeds in each picture's noise.
     pub mixtures: wgpu::Buffer,
-    /// What the kernels of noise levels, and those of steps, leave for each other.
+    /// The intermediate tensors of the level kernels and of the step kernels.
     activations: Vec<wgpu::Buffer>,
-    /// The bind groups of what runs once for each noise level.
+    /// The bind groups of the kernels that run once per noise level.
     pub level_groups: Vec<wgpu::BindGroup>,
-    /// The bind groups of a step, by the pictures that it reads and then by those that it writes.
+    /// The bind groups of a step, by the picture buffer it reads and then by the one it writes.
     pub step_groups: [[Vec<wgpu::BindGroup>; 5]; 2],
-    /// Those of what follows a question, by the pictures that it reads and by the score.
+    /// The bind groups of the mover, by the picture buffer and then by the score buffer it reads.
     pub move_groups: [[wgpu::BindGroup; 2]; 2],
 }
 
@@ -55,7 +55,7 @@ impl Buffers {
     /// Allocates everything.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
+    /// [`FusedError::Limit`] if the batch or a buffer is larger than the GPU allows.
     pub fn new(parts: &Parts, batch: usize) -> Result<Self, FusedError> {
         use wgpu::BufferUsages as Usage;
         let (gpu, plan) = (&parts.gpu, &parts.plan);
@@ -80,7 +80,7 @@ impl Buffers {
         let mixtures = storage("the mixtures", 8 * batch)?;
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<StepRow>().next_multiple_of(alignment);
-        // One more, for looks.
+        // One extra row, for looks.
         let size = ((Run::STEPS + 1) * stride) as u64;
         let steps = gpu.buffer("the steps", size, Usage::UNIFORM | Usage::COPY_DST)?;
 
@@ -161,7 +161,7 @@ impl Buffers {
             let binding = Binding { from, to, scores: SCORES };
             bind(compiled, &of_steps, &step_buffers, binding)
         };
-        // Most launches see no pictures, and are bound to the same whatever the flow.
+        // Most launches touch no pictures, so their bindings do not depend on the flow.
         let inner: Vec<Option<wgpu::BindGroup>> = parts
             .steps
             .iter()
@@ -173,7 +173,7 @@ impl Buffers {
             .collect();
         let step_groups = PICTURES.map(|from| {
             [0, 1, 2, 3, 4].map(|to| {
-                // Nothing is written where it is read.
+                // No launch may write the buffer it reads; this entry is never used.
                 let to = if to == from { SEEN } else { to };
                 let group = |(compiled, inner): (&Compiled, &Option<wgpu::BindGroup>)| {
                     inner.clone().unwrap_or_else(|| step_group(compiled, from, to))
@@ -205,7 +205,7 @@ impl Buffers {
 }
 
 impl Drop for Buffers {
-    /// A browser would free them whenever it next looks for what is no longer used.
+    /// Frees the buffers now; a browser would wait for its next garbage collection.
     fn drop(&mut self) {
         let Self { pictures, levels, steps, observation, mixtures, activations, .. } = self;
         let others = [&*levels, steps, observation, mixtures];

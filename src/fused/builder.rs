@@ -1,4 +1,4 @@
-//! Makes a plan launch by launch, from the weights of a network: one method for each kind of layer.
+//! Builds a plan launch by launch from a network's weights, with one method per kind of layer.
 
 use std::borrow::Cow;
 
@@ -13,27 +13,27 @@ use super::plan::{
 use crate::net::Picture;
 use crate::net::weights::{Array, Weights};
 
-/// See the module.
+/// A plan under construction.
 pub struct Builder<'a> {
     weights: &'a Weights,
     plan: Plan,
-    /// The linear maps from σ's embedding to scales and shifts, and how many channels they scale.
+    /// The linear maps from σ's embedding to scales and shifts, and how many channels each scales.
     modulations: Vec<(String, usize)>,
 }
 
-/// What a convolution makes of its columns.
+/// How a convolution's columns are laid out.
 #[derive(Clone, Copy, Debug)]
 pub enum Output {
-    /// So many channels at each position.
+    /// This many channels at each position.
     Channels(usize),
-    /// So many channels at each of 2 × 2 positions.
+    /// This many channels at each of 2 × 2 positions.
     Doubled(usize),
     /// The network's raw output, in patches of this side.
     Picture(usize),
 }
 
 impl<'a> Builder<'a> {
-    /// A plan of nothing.
+    /// An empty plan.
     pub fn new(weights: &'a Weights, picture: Picture, conditioning: Conditioning) -> Self {
         let plan = Plan {
             picture,
@@ -47,26 +47,25 @@ impl<'a> Builder<'a> {
         Self { weights, plan, modulations: Vec::new() }
     }
 
-    /// The plan, where σ has no embedding.
+    /// The plan of a network without an embedding of σ.
     pub fn finish(self) -> Plan {
         self.plan
     }
 
-    /// The noisy picture in patches.
+    /// Loads the noisy picture in patches.
     pub fn load(&mut self, patch: usize) -> Id {
         let Picture { channels, height, width } = self.plan.picture;
-        // Rounded, a picture would lose a part of the little noise that is to be found in it.
+        // Rounding to f16 would lose part of the faint noise that the network has to find.
         let to = self.exact(&[channels * patch * patch], [height / patch, width / patch]);
         self.plan.tensors[to].axis = Axis::folded(channels, patch, 1);
         self.plan.steps.push(Launch::Load { to, patch });
         to
     }
 
-    /// Group normalisation with learnt scale and shift, over tensors whose channels follow each
-    /// other.
+    /// Group normalisation with learnt scale and shift, over the concatenated channels of `from`.
     ///
     /// # Errors
-    /// [`FusedError::Weights`] where the weights lack its tensors.
+    /// [`FusedError::Weights`] if the weights lack its tensors.
     pub fn norm(
         &mut self,
         name: &str,
@@ -82,7 +81,7 @@ impl<'a> Builder<'a> {
         Ok(self.prepare(from, Scaling::Group { groups, affine }, activation))
     }
 
-    /// Group normalisation, scaled and shifted as σ says by the linear layer `name`, then SiLU.
+    /// Group normalisation with scale and shift from σ, by the linear layer `name`, then SiLU.
     pub fn modulated(&mut self, name: &str, from: Id, groups: usize) -> Id {
         let offset = self.modulations.iter().map(|&(_, width)| 2 * Axis::segments(&[width]).len());
         let affine = Affine::Table(offset.sum());
@@ -90,10 +89,10 @@ impl<'a> Builder<'a> {
         self.prepare(&[from], Scaling::Group { groups, affine }, Activation::Silu)
     }
 
-    /// InstanceNorm++ with a table of so many rows.
+    /// InstanceNorm++ with a table of `rows` rows.
     ///
     /// # Errors
-    /// [`FusedError::Weights`] where the weights lack the table.
+    /// [`FusedError::Weights`] if the weights lack the table.
     pub fn instance_norm(
         &mut self,
         name: &str,
@@ -111,12 +110,12 @@ impl<'a> Builder<'a> {
         Ok(self.prepare(&[from], Scaling::Instance(affine), activation))
     }
 
-    /// An activation by itself.
+    /// An activation on its own.
     pub fn activated(&mut self, from: Id, activation: Activation) -> Id {
         self.prepare(&[from], Scaling::None, activation)
     }
 
-    /// The mean or the maximum of the positions around each, up to `reach` to each side.
+    /// The mean or maximum of the positions around each, up to `reach` to each side.
     pub fn pool(&mut self, from: Id, pooling: Pooling, reach: usize) -> Id {
         let Shape { height, width, .. } = self.plan.tensors[from].shape;
         let to = self.tensor(&self.segments(&[from]), [height, width]);
@@ -133,10 +132,10 @@ impl<'a> Builder<'a> {
         to
     }
 
-    /// The activation of a sum of convolution layers, and of residuals.
+    /// Convolution layers and residuals, summed and then activated.
     ///
     /// # Errors
-    /// [`FusedError::Weights`] where the weights lack a layer.
+    /// [`FusedError::Weights`] if the weights lack a layer.
     pub fn conv(
         &mut self,
         output: Output,
@@ -158,7 +157,7 @@ impl<'a> Builder<'a> {
             let shape = match stride {
                 _ if *is_averaged => [outputs, inputs, kernel - 1, kernel - 1],
                 1 => [outputs, inputs, kernel, kernel],
-                // Folding 2 × 2 positions into channels is a kernel of 2 × 2 by another name.
+                // Folding 2 × 2 positions into channels is the same as a 2 × 2 kernel.
                 _ => [outputs, inputs * kernel * kernel, 1, 1],
             };
             let weight = &self.array(name, "weight", &shape)?.values;
@@ -200,11 +199,11 @@ impl<'a> Builder<'a> {
         Ok(self.plan.tensors.len() - 1)
     }
 
-    /// The plan, with the way from σ's features, `size` of them, to the table: two linear layers
-    /// with SiLU, then the linear maps of all [`Self::modulated`] normalisations side by side.
+    /// The plan, with launches from `size` features of σ to the table: two linear layers with SiLU,
+    /// then the linear maps of all [`Self::modulated`] normalisations side by side.
     ///
     /// # Errors
-    /// [`FusedError::Weights`] where the weights lack a layer.
+    /// [`FusedError::Weights`] if the weights lack a layer.
     pub fn finish_embedded(
         mut self,
         size: usize,
@@ -221,7 +220,7 @@ impl<'a> Builder<'a> {
         let mut layers = Vec::new();
         for (name, width) in &modulations {
             let [weight, mut bias] = self.linear(name, [size, 2 * width])?;
-            // The scale is 1 + what the layer says.
+            // The scale is 1 plus the layer's output.
             bias[..*width].iter_mut().for_each(|bias| *bias += 1.0);
             layers.push([weight, bias]);
         }
@@ -237,8 +236,8 @@ impl<'a> Builder<'a> {
         Ok([weight.values.clone(), self.array(name, "bias", &shape[1..])?.values.clone()])
     }
 
-    /// Linear layers of the same input side by side, among the launches for noise levels. Their
-    /// outputs fill the segments one after the other.
+    /// Linear layers with the same input, side by side, as one launch for noise levels. Their
+    /// outputs fill the segments in order.
     fn linears(
         &mut self,
         source: Id,
@@ -282,7 +281,7 @@ impl<'a> Builder<'a> {
         self.plan.tensors.len() - 1
     }
 
-    /// As [`Self::tensor`], in f32 whatever the precision of the others.
+    /// As [`Self::tensor`], but always in f32.
     fn exact(&mut self, segments: &[usize], grid: [usize; 2]) -> Id {
         let id = self.tensor(segments, grid);
         self.plan.tensors[id].exact = true;

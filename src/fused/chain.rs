@@ -1,4 +1,4 @@
-//! Chains: a program at work.
+//! Runs a program on a batch of chains.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::step::StepRow;
 use super::steps::Steps;
 use crate::sample::{Program, Steering, Step, View};
 
-/// Chains under way: they can be stepped, paused, looked at and carried on.
+/// Chains in progress, which can be stepped, paused, inspected and resumed.
 #[derive(Debug)]
 pub struct Chain {
     network: Network,
@@ -34,11 +34,11 @@ struct Window {
 impl Chain {
     /// Chains at the start of a program.
     ///
-    /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone, or in a
+    /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
     /// batch from 0 to 100.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] where so many chains do not fit the GPU.
+    /// [`FusedError::Limit`] if so many chains do not fit on the GPU.
     pub fn new(
         network: &Network,
         program: Program,
@@ -48,10 +48,10 @@ impl Chain {
         Self::steered(network, program, &Steering::default(), seed, chains)
     }
 
-    /// As [`Self::new`], under a steering.
+    /// As [`Self::new`], with a steering.
     ///
     /// # Errors
-    /// As [`Self::new`], and where the steering does not fit the model's pictures.
+    /// As [`Self::new`], and if the steering does not fit the model's pictures.
     pub fn steered(
         network: &Network,
         program: Program,
@@ -85,26 +85,26 @@ impl Chain {
         Ok(Self { network, program, steps, count, run, done: 0, window, pace })
     }
 
-    /// The program that runs.
+    /// The program being run.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// How many steps are submitted.
+    /// The number of steps submitted so far.
     pub fn done(&self) -> usize {
         self.done
     }
 
-    /// The next step; none once the program is over.
+    /// The next step, or `None` once the program is over.
     pub fn next(&self) -> Option<Step> {
         self.program.steps.get(self.done).copied()
     }
 
-    /// Records and submits up to so many steps, and returns how many: as many as take some
-    /// milliseconds, and none once the program is over or the GPU has enough to do.
+    /// Records and submits at most `steps` steps and returns how many: as many as take some
+    /// milliseconds, or none if the program is over or the GPU has enough to do.
     ///
-    /// Only a few submissions are under way at a time. Where waiting is possible this waits for the
-    /// oldest; in the browser it returns 0, and the page comes back after [`Self::wait`] or a frame.
+    /// Only a few submissions are in flight at a time. Natively this waits for the oldest; in the
+    /// browser it returns 0, and the page tries again after [`Self::wait`] or a frame.
     pub fn submit(&mut self, steps: usize) -> usize {
         let left = self.program.steps.len() - self.done;
         if left == 0 || steps == 0 || !self.pace.make_room(self.network.gpu().device()) {
@@ -120,7 +120,7 @@ impl Chain {
         count
     }
 
-    /// Waits until everything that was submitted is done.
+    /// Waits until all submitted work is done.
     ///
     /// # Errors
     /// What went wrong on the GPU.
@@ -128,7 +128,7 @@ impl Chain {
         self.network.gpu().idle().await
     }
 
-    /// The noisy pictures x̃ as they stand: N × C × H × W.
+    /// The noisy pictures x̃ as they are now: N × C × H × W.
     ///
     /// # Errors
     /// What went wrong on the GPU.
@@ -136,8 +136,8 @@ impl Chain {
         self.network.gpu().read(self.run.present(), self.numbers()).await
     }
 
-    /// What the network believes in, D(x̃, σ) at the σ of the next step: N × C × H × W. A finished
-    /// chain's picture is what it is.
+    /// The denoised pictures D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
+    /// chains are returned as they are.
     ///
     /// # Errors
     /// What went wrong on the GPU.
@@ -148,8 +148,8 @@ impl Chain {
         self.network.gpu().read(self.run.seen(), self.numbers()).await
     }
 
-    /// Draws the pictures on a texture that can be rendered to, `columns` in a row and `gap` of their
-    /// pixels apart, by nearest neighbours, clamped to \[0, 1\].
+    /// Draws the pictures onto a render target, `columns` to a row and `gap` of their pixels apart,
+    /// with nearest-neighbour sampling, clamped to \[0, 1\].
     ///
     /// # Errors
     /// What went wrong on the GPU.
@@ -173,7 +173,7 @@ impl Chain {
         self.count * self.network.0.plan.picture.dimension()
     }
 
-    /// Submits one evaluation of the denoiser at the next step's σ; false where there is none.
+    /// Submits one evaluation of the denoiser at the next step's σ; false if no step is left.
     fn look(&mut self) -> bool {
         let Some(Step { sigma, .. }) = self.next() else { return false };
         self.prepare();
@@ -183,7 +183,7 @@ impl Chain {
         true
     }
 
-    /// Sees to it that the next step is in the tables, with as many after it as there is room for.
+    /// Makes sure that the tables hold the next step, and as many after it as they have room for.
     fn prepare(&mut self) {
         if self.window.steps.contains(&self.done) {
             return;

@@ -1,19 +1,19 @@
-//! How σ enters and leaves a network.
+//! How σ enters a network and scales its output.
 
 use crate::net::precondition::sigma_features;
 use crate::net::{Preconditioning, RefineNetDescription};
 
-/// See the module.
+/// How a network depends on σ.
 #[derive(Clone, Debug)]
 pub enum Conditioning {
-    /// By preconditioning, and by an embedding of so many features of ln σ.
+    /// Through preconditioning, and an embedding of this many features of ln σ.
     Continuous(Preconditioning, usize),
-    /// By the row of each normalisation's table, and by a factor of the output.
+    /// Through the row of each normalisation's table, and a factor of the output.
     Rows(RefineNetDescription),
 }
 
 impl Conditioning {
-    /// What is taken off pixels before all else.
+    /// What is subtracted from pixels before anything else.
     pub fn mean(&self) -> f32 {
         match self {
             Self::Continuous(preconditioning, _) => preconditioning.mean,
@@ -22,8 +22,8 @@ impl Conditioning {
         }
     }
 
-    /// What shaders know of σ: the factor of centred pixels on their way in, their factor in the
-    /// score, that of the raw output, and the row of the normalisations' tables.
+    /// What shaders need to know of σ: the factor of centred pixels in the input, their factor in
+    /// the score, the factor of the raw output, and the row of the normalisations' tables.
     pub fn at(&self, sigma: f32) -> [f32; 4] {
         match self {
             Self::Continuous(preconditioning, _) => {
@@ -37,7 +37,7 @@ impl Conditioning {
         }
     }
 
-    /// Features of σ for the embedding; none where there is no embedding.
+    /// The features of σ for the embedding; empty if there is none.
     pub fn features(&self, sigma: f32) -> Vec<f32> {
         match self {
             Self::Continuous(_, size) => sigma_features(sigma, size / 2),

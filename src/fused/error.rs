@@ -8,15 +8,15 @@ use crate::sample::steering::SteeringError;
 /// Why the fused executor cannot go on.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum FusedError {
-    /// There is nothing to run on.
+    /// There is no GPU to run on.
     #[error("no GPU can be used here: {0}")]
     NoAdapter(String),
-    /// There is an adapter, but it gives no device.
+    /// The adapter provides no device.
     #[error("the GPU {adapter} refuses to work: {reason}")]
     NoDevice {
-        /// Its name.
+        /// The adapter's name.
         adapter: String,
-        /// What it says.
+        /// The adapter's reason.
         reason: String,
     },
     /// The work is larger than the adapter allows.
@@ -28,44 +28,44 @@ pub enum FusedError {
         limit: &'static str,
         /// What the work needs.
         needed: u64,
-        /// What there is.
+        /// What the adapter allows.
         available: u64,
     },
-    /// The adapter lacks what was asked for.
+    /// The adapter lacks a required feature.
     #[error("this GPU lacks the feature {0}")]
     Feature(&'static str),
-    /// The architecture is impossible.
+    /// The architecture is invalid.
     #[error(transparent)]
     Description(#[from] DescriptionError),
     /// The steering does not fit the model's pictures.
     #[error(transparent)]
     Steering(#[from] SteeringError),
-    /// The weights are not those of the architecture.
+    /// The weights do not match the architecture.
     #[error("the tensor `{0}` is missing, or its shape is not what the network needs")]
     Weights(String),
-    /// The device's memory is used up.
+    /// The device is out of memory.
     #[error("the GPU is out of memory; use a smaller batch")]
     OutOfMemory,
     /// The device went away: unplugged, reset, or taken back by the browser.
     #[error("the GPU was lost ({0}); the chain can be started again from its seed")]
     Lost(String),
-    /// The device refused something that it should have taken.
+    /// The device rejected something it should have accepted.
     #[error("the GPU reports a fault: {0}")]
     Fault(String),
-    /// As many σ as pictures, or one for all, are needed.
+    /// There must be one σ per picture, or one for all.
     #[error("{sigmas} values of σ for {pictures} pictures")]
     Sigmas {
-        /// How many there are.
+        /// The number of σ.
         sigmas: usize,
-        /// How many pictures there are.
+        /// The number of pictures.
         pictures: usize,
     },
     /// The values are not a whole number of pictures.
     #[error("{values} values are not a whole number of pictures of {dimension}")]
     Pictures {
-        /// How many values there are.
+        /// The number of values.
         values: usize,
-        /// The values of one picture.
+        /// The number of values in one picture.
         dimension: usize,
     },
 }

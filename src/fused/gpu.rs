@@ -15,15 +15,15 @@ pub struct Gpu {
     adapter: wgpu::Adapter,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    /// The first thing that went wrong.
+    /// The first fault; losing the device overrides it.
     fault: Arc<Mutex<Option<FusedError>>>,
 }
 
 impl Gpu {
-    /// Acquires the fastest GPU that there is.
+    /// Acquires the fastest GPU.
     ///
     /// # Errors
-    /// [`FusedError::NoAdapter`] where there is none, [`FusedError::NoDevice`] where it refuses.
+    /// [`FusedError::NoAdapter`] if there is none, [`FusedError::NoDevice`] if it refuses.
     pub async fn request() -> Result<Self, FusedError> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
@@ -34,7 +34,7 @@ impl Gpu {
             .request_adapter(&options)
             .await
             .map_err(|_| FusedError::NoAdapter(platform::NO_ADAPTER.to_owned()))?;
-        // All that it can do: a model is as large as the adapter allows, not as WebGPU's minimum.
+        // Ask for all of the adapter's limits, so that models may exceed WebGPU's minimum.
         let descriptor = wgpu::DeviceDescriptor {
             required_limits: adapter.limits(),
             required_features: adapter.features() & wgpu::Features::SHADER_F16,
@@ -62,27 +62,27 @@ impl Gpu {
         Ok(Self { instance, adapter, device, queue, fault })
     }
 
-    /// The adapter's name, for people.
+    /// The adapter's name, for display.
     pub fn adapter(&self) -> String {
         name(&self.adapter)
     }
 
-    /// Whether the adapter is a program on the CPU.
+    /// Whether the adapter is software running on the CPU.
     pub fn is_software(&self) -> bool {
         self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Whether shaders can be given numbers in half precision.
+    /// Whether shaders support half precision.
     pub fn has_half(&self) -> bool {
         self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
-    /// What surfaces are made from.
+    /// The instance, which creates surfaces.
     pub fn instance(&self) -> &wgpu::Instance {
         &self.instance
     }
 
-    /// What a surface is configured for.
+    /// The adapter, which a surface is configured for.
     pub fn wgpu_adapter(&self) -> &wgpu::Adapter {
         &self.adapter
     }
@@ -97,18 +97,18 @@ impl Gpu {
         &self.queue
     }
 
-    /// What went wrong since the device was acquired.
+    /// Fails if anything went wrong since the device was acquired.
     ///
     /// # Errors
-    /// The first fault.
+    /// The first fault, or the loss of the device.
     pub fn check(&self) -> Result<(), FusedError> {
         lock(&self.fault).clone().map_or(Ok(()), Err)
     }
 
-    /// Waits until everything that was submitted is done.
+    /// Waits until all submitted work is done.
     ///
     /// # Errors
-    /// What went wrong meanwhile.
+    /// As [`Self::check`].
     pub async fn idle(&self) -> Result<(), FusedError> {
         let done = Signal::default();
         let signal = done.clone();
@@ -118,8 +118,8 @@ impl Gpu {
         self.check()
     }
 
-    /// Does work that may fail: an error that the device reports meanwhile makes the answer `None`
-    /// and does not count as a fault. Only errors raised on this thread are caught.
+    /// Does work that may fail. If the device reports an error meanwhile, the answer is `None` and
+    /// no fault is recorded. Only errors raised on this thread are caught.
     pub(super) async fn quietly<T>(
         &self,
         work: impl Future<Output = Result<T, FusedError>>,
@@ -136,7 +136,7 @@ impl Gpu {
         answer
     }
 
-    /// A buffer for a kernel to work on, whose size must be within the limits.
+    /// Creates a buffer, after checking its size against the limits.
     pub(super) fn buffer(
         &self,
         what: &'static str,
@@ -204,7 +204,7 @@ fn name(adapter: &wgpu::Adapter) -> String {
     }
 }
 
-/// A mutex that survives a panic elsewhere: what is behind these is never half-written.
+/// Locks a mutex even if a thread panicked while holding it: these values are never half-written.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! The texts of `kernels/*.wgsl`, as they are compiled in: without comments and indentation, which
-//! are a third of them, and which a visitor of the page would download.
+//! The texts of `kernels/*.wgsl`, compiled in without comments and indentation: these are a third
+//! of the text, and every visitor of the page would download them.
 
-/// The text of a file, whose path is relative to the one this stands in.
+/// The text of a file, by its path relative to the calling file.
 macro_rules! kernel {
     ($path:literal) => {{
         const TEXT: &str = include_str!($path);
@@ -16,8 +16,8 @@ macro_rules! kernel {
     }};
 }
 
-/// A shader's text without comments, indentation and empty lines, and its length. What is beyond N
-/// bytes is counted, but left out.
+/// A shader's text without comments, indentation and empty lines, and its length. Bytes beyond N
+/// are counted but not stored.
 pub(super) const fn bare<const N: usize>(text: &str) -> ([u8; N], usize) {
     let text = text.as_bytes();
     let (mut out, mut length) = ([0; N], 0);

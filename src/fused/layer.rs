@@ -1,4 +1,4 @@
-//! Convolution layers as a network has them.
+//! Convolution layers as networks define them.
 
 use super::plan::Term;
 
@@ -7,11 +7,11 @@ use super::plan::Term;
 pub struct Layer {
     /// Its name among the weights.
     pub name: String,
-    /// What its inputs are spread over.
+    /// The terms that its inputs are spread over.
     pub terms: Vec<Term>,
     /// Whether it has a bias.
     pub biased: bool,
-    /// Whether the mean of 2 × 2 neighbouring outputs is taken.
+    /// Whether it averages 2 × 2 neighbouring outputs.
     pub averaged: bool,
 }
 
@@ -21,13 +21,13 @@ impl Layer {
         Self { name: name.into(), terms: terms.into(), biased: true, averaged: false }
     }
 
-    /// It has no bias.
+    /// Drops the bias.
     pub fn unbiased(self) -> Self {
         Self { biased: false, ..self }
     }
 
-    /// The mean of 2 × 2 neighbouring outputs is taken. That is the convolution by a kernel that is
-    /// larger by one, at every second position: a quarter of the work goes, and no pass is added.
+    /// Averages 2 × 2 neighbouring outputs. That is a convolution with a kernel larger by one at
+    /// every second position: 16 products instead of 36 for a 3 × 3 kernel, and no extra pass.
     pub fn averaged(mut self) -> Self {
         for term in &mut self.terms {
             term.kernel += 1;
@@ -37,7 +37,7 @@ impl Layer {
     }
 }
 
-/// Weights of [`Layer::averaged`], whose kernels are `kernel × kernel`, from those of the layer.
+/// The `kernel × kernel` weights of a [`Layer::averaged`], from those of the layer.
 pub fn averaged(weights: &[f32], kernel: usize) -> Vec<f32> {
     let side = kernel - 1;
     let mut means = vec![0.0; weights.len() / (side * side) * kernel * kernel];
@@ -58,7 +58,7 @@ pub fn averaged(weights: &[f32], kernel: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Nine taps spread over sixteen, each a quarter of its neighbours.
+    /// Nine taps spread over sixteen, each a quarter of the sum of its neighbours.
     #[test]
     fn a_mean_of_neighbours_is_a_larger_kernel() {
         let one = averaged(&[4.0], 2);

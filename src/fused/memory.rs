@@ -1,22 +1,22 @@
-//! Buffers: which tensors live in which, for how long.
+//! Decides which tensors share a buffer.
 //!
 //! A tensor lives from the launch that writes it to the last one that reads it. Then its buffer is
-//! free for another, so that a network of any depth needs a handful.
+//! free for another, so a network of any depth needs only a handful.
 
 use super::lower::{Kernel, Operand};
 
 /// Which buffer each tensor is in, and how large the buffers are.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
-    /// For each operand that needs memory its buffer.
+    /// The buffer of each operand that needs memory.
     places: Vec<(Operand, usize)>,
     /// The size of each buffer for one picture, in bytes.
     pub sizes: Vec<usize>,
 }
 
 impl Layout {
-    /// Finds places for everything that some kernels write. `size` says how many bytes
-    /// an operand needs for one picture, 0 if it is not of this memory; `kept` is never overwritten.
+    /// Finds a buffer for every operand of some kernels. `size` is an operand's bytes for one
+    /// picture, 0 if it lives elsewhere; operands that are `kept` are never overwritten.
     pub fn new(
         kernels: &[Kernel],
         size: impl Fn(&Operand) -> usize,
@@ -27,7 +27,7 @@ impl Layout {
             if kept(operand) { usize::MAX } else { last.unwrap_or(0) }
         };
         let mut layout = Self::default();
-        // For each buffer the launch after which it is free.
+        // The launch after which each buffer is free.
         let mut busy: Vec<usize> = Vec::new();
         for (now, kernel) in kernels.iter().enumerate() {
             for operand in &kernel.operands {
@@ -36,7 +36,7 @@ impl Layout {
                     continue;
                 }
                 let free = (0..busy.len()).filter(|&slot| busy[slot] < now);
-                // The one that has to grow least, or else shrinks least.
+                // Prefer the buffer that grows least, then the one that wastes least.
                 let cost = |slot: &usize| {
                     let has = layout.sizes[*slot];
                     (needed.saturating_sub(has), has.saturating_sub(needed))
@@ -69,7 +69,8 @@ mod tests {
         Kernel { source: "".into(), operands, written: 1, groups: [1, 1] }
     }
 
-    /// 0 → 1 → 2 → 3, where 3 also reads 0: three buffers, and nothing that is read is overwritten.
+    /// 0 → 1 → 2 → 3, where 3 also reads 0: three buffers suffice, and none is overwritten too
+    /// early.
     #[test]
     fn buffers_are_used_again_once_nobody_reads_them() {
         let kernels =

@@ -1,24 +1,24 @@
 //! The fused executor: a network as a static plan of WGSL compute passes, natively and in the
 //! browser.
 //!
-//! Everything about a chain is decided before its first step; the steps themselves only replay the
-//! same launches with another row of a table. From a network to pixels:
+//! Everything about a chain is decided before its first step. Each step replays the same launches
+//! with a different row of a table. From a network to pixels:
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `unet.rs`, `refinenet.rs` | the networks, layer by layer |
-//! | `conditioning.rs` | how σ enters and leaves them |
-//! | `builder.rs`, `layer.rs`, `pack.rs` | a layer as a launch, and its weights in the order of memory |
+//! | `conditioning.rs` | how σ enters them and scales their output |
+//! | `builder.rs`, `layer.rs`, `pack.rs` | layers as launches, and their weights in memory order |
 //! | `plan.rs` | what a launch is |
-//! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are made for: style, precision, tiles |
-//! | `self_test.rs`, `tuner.rs` | which style and precision can be trusted, which tiles are the fastest |
+//! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are generated for: style, precision, tiles |
+//! | `self_test.rs`, `tuner.rs` | which style and precision can be trusted, which tiles are fastest |
 //! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
 //! | `memory.rs` | which tensors share a buffer |
-//! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for so many pictures |
+//! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for a batch of pictures |
 //! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
-//! | `chain.rs`, `run.rs`, `pace.rs` | their submission |
-//! | `render.rs` | pictures onto a texture |
-//! | `gpu.rs`, `platform.rs`, `error.rs` | the device, and how it fails |
+//! | `chain.rs`, `run.rs`, `pace.rs` | submitting the steps |
+//! | `render.rs` | drawing pictures onto a texture |
+//! | `gpu.rs`, `platform.rs`, `error.rs` | the device and its failures |
 
 #![allow(
     clippy::arc_with_non_send_sync,

@@ -30,20 +30,20 @@ pub(super) struct Parts {
     pub gpu: Gpu,
     pub plan: Arc<Plan>,
     pub setup: Setup,
-    /// What a measurement of its tiles holds for: see [`key`].
+    /// Identifies what a measurement of its tiles is valid for: see [`key`].
     pub key: String,
     pub parameters: Arc<Uploaded>,
-    /// What runs once for each noise level.
+    /// The kernels that run once per noise level.
     pub levels: Vec<Compiled>,
-    /// What each step runs.
+    /// The kernels of each step.
     pub steps: Vec<Compiled>,
-    /// What follows a step that only asks.
+    /// The kernel after a step that only computes the score.
     pub mover: Compiled,
-    /// For each tensor how many parts of moments each channel has.
+    /// For each tensor, the number of tiles with moments of their own.
     pub tiles: Vec<usize>,
-    /// The buffers of runs, also of those that are over: a restart finds its own again.
+    /// The buffers of runs, including finished ones: a restart reuses them.
     pub buffers: Mutex<Vec<Arc<Buffers>>>,
-    /// One for each format of targets so far.
+    /// One for each target format used so far.
     pub renderers: Mutex<Vec<Arc<Renderer>>>,
 }
 
@@ -70,11 +70,11 @@ pub(super) struct Compiled {
 }
 
 impl Network {
-    /// Uploads the weights and compiles the kernels, as is best on this GPU.
+    /// Uploads the weights and compiles the kernels that are best for this GPU.
     ///
     /// # Errors
-    /// [`FusedError`] where the weights are not those of the architecture, or the GPU is too small
-    /// for them, or refuses.
+    /// [`FusedError`] if the weights do not match the architecture, or the GPU is too small for
+    /// them or fails.
     pub async fn new(
         gpu: &Gpu,
         architecture: &Architecture,
@@ -83,10 +83,10 @@ impl Network {
         Self::with(gpu, architecture, weights, Setup::best(gpu, Precision::Half).await).await
     }
 
-    /// As [`Self::new`], with given kernels.
+    /// As [`Self::new`], with a given setup.
     ///
     /// # Errors
-    /// As [`Self::new`], and where the adapter lacks the precision.
+    /// As [`Self::new`], and if the adapter lacks the precision.
     pub async fn with(
         gpu: &Gpu,
         architecture: &Architecture,
@@ -96,8 +96,8 @@ impl Network {
         Self::remembering(gpu, architecture, weights, setup, "").await
     }
 
-    /// As [`Self::with`], but with the tiles that were found to be the fastest, where `tuning` is
-    /// the [`Self::tuning`] of this very network on this GPU.
+    /// As [`Self::with`], but with the tiles that were measured to be the fastest, if `tuning` is
+    /// the [`Self::tuning`] of the same network on this GPU.
     ///
     /// # Errors
     /// As [`Self::with`].
@@ -184,13 +184,13 @@ impl Network {
         }))
     }
 
-    /// The kernels that it would have with tiles of other shapes.
+    /// The kernels it would have with another tiling.
     pub(super) fn lowered(&self, tiling: Tiling) -> Lowered {
         let Parts { gpu, plan, setup, .. } = &*self.0;
         lower(plan, Setup { tiling, ..*setup }, memory(gpu))
     }
 
-    /// The same network with tiles of another shape, of whose kernels `pipelines` has all.
+    /// The same network with another tiling; `pipelines` has all its kernels.
     pub(super) fn tiled(&self, tiling: Tiling, lowered: Lowered, pipelines: &Pipelines) -> Self {
         let Parts { gpu, plan, setup, key, parameters, .. } = &*self.0;
         let setup = Setup { tiling, ..*setup };
@@ -205,8 +205,7 @@ impl Network {
             && own.iter().zip(other).all(|(own, other)| own.kernel.source == other.source)
     }
 
-    /// A line that has [`Self::remembering`] make this very network on this GPU with the tiles that
-    /// this one has.
+    /// A line that makes [`Self::remembering`] give the same network on this GPU the same tiles.
     pub fn tuning(&self) -> String {
         format!("{} {}", self.0.key, self.0.setup.tiling.name)
     }
@@ -218,7 +217,7 @@ impl Network {
         all.map(|Compiled { kernel, pipeline }| (kernel, pipeline.clone())).collect()
     }
 
-    /// Frees what runs that are over have left for others.
+    /// Frees the buffers that finished runs left for reuse.
     pub(super) fn forget_buffers(&self) {
         lock(&self.0.buffers).clear();
     }
@@ -227,7 +226,7 @@ impl Network {
     /// picture, or a single one for all.
     ///
     /// # Errors
-    /// [`FusedError`] where the shapes do not fit, or the GPU fails.
+    /// [`FusedError`] if the shapes do not fit, or the GPU fails.
     pub async fn score(&self, x: &[f32], sigmas: &[f32]) -> Result<Vec<f32>, FusedError> {
         let dimension = self.0.plan.picture.dimension();
         if x.is_empty() || !x.len().is_multiple_of(dimension) {
@@ -238,7 +237,7 @@ impl Network {
             return Err(FusedError::Sigmas { sigmas: sigmas.len(), pictures });
         }
         let mut score = Vec::with_capacity(x.len());
-        // As many at once as there is room for noise levels.
+        // As many at once as the tables have room for noise levels.
         let batch = pictures.min(Run::LEVELS);
         let mut run = Run::new(self, batch)?;
         for (x, first) in x.chunks(batch * dimension).zip((0..).step_by(batch)) {
@@ -255,7 +254,7 @@ impl Network {
         Ok(score)
     }
 
-    /// What draws its pictures on targets of a format.
+    /// The renderer for targets of a format.
     pub(super) fn renderer(
         &self,
         format: wgpu::TextureFormat,
@@ -280,12 +279,12 @@ impl Network {
     }
 
     /// Floating-point operations of one evaluation for one picture: two for each multiplication of
-    /// the convolutions and of the attention. What is done for padding does not count.
+    /// the convolutions and of the attention. Padding does not count.
     pub fn operations(&self) -> u64 {
         self.0.plan.operations()
     }
 
-    /// How its kernels were made.
+    /// The setup of its kernels.
     pub fn setup(&self) -> Setup {
         self.0.setup
     }
@@ -296,14 +295,14 @@ impl Network {
     }
 }
 
-/// The bytes that workgroups share.
+/// The bytes that a workgroup can share.
 fn memory(gpu: &Gpu) -> usize {
     gpu.device().limits().max_compute_workgroup_storage_size as usize
 }
 
-/// A measurement of tiles holds for this adapter, and for the texts of the kernels with the tiles
-/// that a network has before: they hold all sizes of the network, and change with the program. Most
-/// browsers name no adapter here, and there it is the page that tells them apart. (The hash is Fowler,
+/// Identifies what a measurement of tiles is valid for: this adapter, and the texts of the kernels
+/// with the default tiles, which hold all sizes of the network and change with the program. Most
+/// browsers do not name the adapter here; there the page tells adapters apart. (The hash is Fowler,
 /// Noll and Vo's.)
 fn key(gpu: &Gpu, lowered: &Lowered) -> String {
     let (adapter, texts) = (gpu.adapter(), lowered.kernels().map(|kernel| kernel.source.bytes()));
@@ -361,8 +360,8 @@ pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
         layout: Some(&layout),
         module: &module,
         entry_point: Some("main"),
-        // All that workgroups share is written before it is read, whatever the layer. (Only natively is
-        // there a choice.)
+        // Every kernel writes its workgroup memory before it reads it. (Only native programs have
+        // this choice.)
         compilation_options: wgpu::PipelineCompilationOptions {
             zero_initialize_workgroup_memory: false,
             ..Default::default()

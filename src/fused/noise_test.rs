@@ -67,7 +67,7 @@ fn the_shader_draws_the_numbers_of_its_twin() {
         let expected = key.normal(index);
         assert!((z - expected).abs() < 2e-6 * expected.abs().max(1.0), "{z} {expected}");
     }
-    // The moments of a normal within five standard errors each.
+    // The moments of a normal distribution, within five standard errors each.
     let moment = |p: i32| found.iter().map(|&z| f64::from(z).powi(p)).sum::<f64>() / COUNT as f64;
     for (p, expected, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
         let bound = 5.0 * f64::sqrt(variance / COUNT as f64);

@@ -8,10 +8,10 @@ use half::f16;
 use super::plan::Parameters;
 use super::precision::Precision;
 
-/// Buffers are bound in slices, which begin at multiples of this.
+/// Slices of a buffer are bound at multiples of this.
 const ALIGNMENT: usize = 256;
 
-/// Where in one buffer, in bytes, each of the parameters begins and ends.
+/// The byte range of each of the parameters in one buffer.
 pub fn places(all: &[Parameters], precision: Precision) -> Vec<Range<u64>> {
     let mut end = 0usize;
     let place = |parameters: &Parameters| {
@@ -22,7 +22,7 @@ pub fn places(all: &[Parameters], precision: Precision) -> Vec<Range<u64>> {
     all.iter().map(place).collect()
 }
 
-/// The bytes of one of them. They fill whole words, for channels come in fours.
+/// The bytes of one of them. They fill whole words, since channels come in fours.
 pub fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
     let round = |&value: &f32| f16::from_f32(value.clamp(-Precision::MOST, Precision::MOST));
     match parameters.precision(precision) {
@@ -35,8 +35,7 @@ pub fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
     }
 }
 
-/// The order of channels in memory: for each place the channel that the network knows it by, or
-/// nothing where there is only padding.
+/// The order of channels in memory: for each place the network's channel, or `None` for padding.
 #[derive(Clone, Debug)]
 pub struct Axis(Vec<Option<usize>>);
 
@@ -66,12 +65,12 @@ impl Axis {
         Self(places)
     }
 
-    /// How many places there are.
+    /// The number of places.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// How many channels the network knows.
+    /// The number of channels without padding.
     pub fn channels(&self) -> usize {
         self.0.iter().flatten().count()
     }
@@ -81,7 +80,7 @@ impl Axis {
         self.0.iter().map(|place| place.map_or(0.0, &value)).collect()
     }
 
-    /// A matrix of weights, inputs × outputs, with zeros where either has padding; `value` has
+    /// A matrix of weights, inputs × outputs, with zeros where either has padding; `value` takes
     /// (output, input).
     pub fn matrix(
         &self,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::lower::Kernel;
 
-/// A pipeline, and what it is bound to.
+/// A pipeline and its bind group layout.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
     pub bindings: wgpu::BindGroupLayout,
 }
 
-/// Pipelines by the texts of their kernels: some dozens, which a list finds soon enough, and any map
-/// would be 6 kB more of code for every visitor of the page.
+/// Pipelines by the texts of their kernels. There are a few dozen, so a list is fast enough, and
+/// any map would cost every visitor of the page another 6 kB of code.
 #[derive(Debug)]
 pub struct Pipelines(Vec<(Arc<str>, Pipeline)>);
 
@@ -21,7 +21,7 @@ impl Pipelines {
         self.0.iter().find(|(text, _)| *text == kernel.source).map(|(_, pipeline)| pipeline)
     }
 
-    /// Adds the pipeline of a kernel that is not there yet.
+    /// Adds the pipeline of a kernel that has none yet.
     pub fn add(&mut self, kernel: Kernel, pipeline: Pipeline) {
         self.0.push((kernel.source, pipeline));
     }

@@ -1,5 +1,5 @@
-//! What a network amounts to on a GPU: a list of kernel launches over tensors, and the parameters
-//! that they read. Everything is known but the number of pictures.
+//! A network as a GPU runs it: a list of kernel launches over tensors, and the parameters that they
+//! read. Only the number of pictures is left open.
 //!
 //! Tensors are channels-last, with channels padded to a multiple of four. [`super::builder`] makes
 //! plans, [`super::lower`] turns launches into shaders.
@@ -9,25 +9,25 @@ use super::pack::Axis;
 use super::precision::Precision;
 use crate::net::Picture;
 
-/// Which tensor.
+/// The index of a tensor.
 pub type Id = usize;
 
-/// Which of a plan's parameters.
+/// The index of one of a plan's [`Parameters`].
 pub type Slice = usize;
 
-/// One picture's share of a tensor.
+/// The shape of a tensor for one picture.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// The channels of each part that was concatenated; each part is padded by itself.
     pub segments: Vec<usize>,
-    /// In positions.
+    /// Height in positions.
     pub height: usize,
-    /// In positions.
+    /// Width in positions.
     pub width: usize,
 }
 
 impl Shape {
-    /// The channels in memory.
+    /// The channels in memory, padding included.
     pub fn channels(&self) -> usize {
         self.segments.iter().map(|&segment| padded(segment)).sum()
     }
@@ -38,26 +38,26 @@ impl Shape {
     }
 }
 
-/// Channels come in fours.
+/// Rounds channels up to the multiple of four that memory holds.
 pub fn padded(channels: usize) -> usize {
     channels.next_multiple_of(4)
 }
 
-/// What is held of a tensor.
+/// What a plan knows of a tensor.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     /// Its shape.
     pub shape: Shape,
     /// The order of its channels in memory.
     pub axis: Axis,
-    /// Whether whoever writes it also has to leave its tiles' moments for a normalisation.
+    /// Whether its writer must also leave its tiles' moments for a normalisation.
     pub statistics: bool,
-    /// Whether it is f32 whatever the precision of the others.
+    /// Whether it is always f32.
     pub exact: bool,
 }
 
 impl Tensor {
-    /// In what precision it is kept where the network's is `precision`.
+    /// The precision it is kept in if the network's is `precision`.
     pub fn precision(&self, precision: Precision) -> Precision {
         if self.exact { Precision::Single } else { precision }
     }
@@ -89,7 +89,7 @@ pub enum Launch {
         /// The patch's side.
         patch: usize,
     },
-    /// What happens to tensors on their way into a convolution.
+    /// Concatenates, normalises and activates tensors.
     Norm(Norm),
     /// A sum of convolutions.
     Conv(Conv),
@@ -102,11 +102,11 @@ pub enum Launch {
         /// The mixed values.
         to: Id,
     },
-    /// Each position becomes what a square of positions around it amounts to.
+    /// Replaces each position by the mean or maximum of a square around it.
     Pool {
-        /// What is pooled.
+        /// The tensor to pool.
         from: Id,
-        /// What of the square is taken.
+        /// Which of the two.
         pooling: Pooling,
         /// How far the square reaches to each side.
         reach: usize,
@@ -124,10 +124,10 @@ pub enum Pooling {
     Maximum,
 }
 
-/// What becomes of each number.
+/// A function of each number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// It stays.
+    /// The identity.
     None,
     /// x/(1 + e⁻ˣ).
     Silu,
@@ -138,24 +138,24 @@ pub enum Activation {
 /// See [`Launch::Norm`].
 #[derive(Clone, Debug)]
 pub struct Norm {
-    /// What is concatenated.
+    /// The tensors to concatenate.
     pub from: Vec<Id>,
-    /// How it is scaled and shifted.
+    /// How they are scaled and shifted.
     pub scaling: Scaling,
-    /// What follows.
+    /// The activation that follows.
     pub activation: Activation,
     /// The result.
     pub to: Id,
 }
 
-/// The affine map that a normalisation comes down to.
+/// How a normalisation scales and shifts.
 #[derive(Clone, Debug)]
 pub enum Scaling {
-    /// There is none, only an activation.
+    /// Not at all: there is only an activation.
     None,
     /// Group normalisation.
     Group {
-        /// How many groups.
+        /// The number of groups.
         groups: usize,
         /// Scale and shift.
         affine: Affine,
@@ -164,43 +164,43 @@ pub enum Scaling {
     Instance(Affine),
 }
 
-/// Where a normalisation's scales and shifts are: as many scales as padded channels, then the
-/// shifts; InstanceNorm++ has the scales of the channels' means between them.
+/// Where a normalisation's scales and shifts are: one scale per padded channel, then the shifts.
+/// InstanceNorm++ has the scales of the channels' means in between.
 #[derive(Clone, Debug)]
 pub enum Affine {
-    /// They are parameters.
+    /// In the parameters.
     Parameters(Slice),
-    /// They are a row of a table of parameters; which one, σ says.
+    /// In a row of a table of parameters; σ says which.
     Rows(Slice),
-    /// They depend on σ: they begin here in each row of the table of noise levels.
+    /// In each row of the table of noise levels, from here on; they depend on σ.
     Table(usize),
 }
 
 /// See [`Launch::Conv`].
 #[derive(Clone, Debug)]
 pub struct Conv {
-    /// The convolutions that are added up.
+    /// The convolutions to add up.
     pub terms: Vec<Term>,
     /// Weights of all terms, then the bias.
     pub parameters: Slice,
-    /// What is added to the sum; resized where it is of another size.
+    /// Tensors added to the sum, and resized if they are of another size.
     pub residuals: Vec<Id>,
-    /// What is taken of the sum.
+    /// The activation of the sum.
     pub activation: Activation,
-    /// The columns that are computed at each position: padded outputs of all pixels of a fold.
+    /// The columns computed at each position: the padded outputs of all pixels of a fold.
     pub columns: usize,
-    /// Each position becomes `fold × fold`, which the columns hold one after the other.
+    /// Each position becomes `fold × fold` pixels, which the columns hold one after the other.
     pub fold: usize,
-    /// Height and width of the positions where it is computed.
+    /// Height and width of the grid of positions.
     pub grid: [usize; 2],
-    /// What becomes of the result.
+    /// Where the result goes.
     pub to: Target,
 }
 
 /// One convolution of a sum.
 #[derive(Clone, Debug)]
 pub struct Term {
-    /// What is convolved.
+    /// The tensor to convolve.
     pub source: Id,
     /// The side of the kernel.
     pub kernel: usize,
@@ -216,7 +216,7 @@ impl Term {
         Self::dilated(source, 1)
     }
 
-    /// A 3 × 3 convolution whose taps are so far apart.
+    /// A 3 × 3 convolution whose taps are `dilation` apart.
     pub fn dilated(source: Id, dilation: usize) -> Self {
         Self { source, kernel: 3, stride: 1, dilation }
     }
@@ -231,18 +231,18 @@ impl Term {
         Self { source, kernel: 2, stride: 2, dilation: 1 }
     }
 
-    /// Zeros before the first position.
+    /// How many zeros precede the first position.
     pub fn padding(&self) -> usize {
         (self.kernel - self.stride) * self.dilation / 2
     }
 }
 
-/// What becomes of a convolution's result.
+/// Where a convolution's result goes.
 #[derive(Clone, Debug)]
 pub enum Target {
-    /// It is a tensor.
+    /// Into a tensor.
     Tensor(Id),
-    /// It is the network's raw output: the picture is brought forward by it.
+    /// Into the picture: it is the network's raw output, which moves the picture forward.
     Picture,
 }
 
@@ -251,18 +251,18 @@ pub enum Target {
 pub struct Plan {
     /// The pictures.
     pub picture: Picture,
-    /// How σ enters and leaves.
+    /// How the network depends on σ.
     pub conditioning: Conditioning,
     /// Every tensor.
     pub tensors: Vec<Tensor>,
-    /// What depends on σ alone, run once for each noise level (a "picture" of one position): from
-    /// features of σ to rows of the table.
+    /// The launches that depend on σ alone, run once per noise level (a "picture" of one position):
+    /// from features of σ to rows of the table.
     pub levels: Vec<Launch>,
-    /// The tensors that hold the features and the table, where there are any.
+    /// The tensors that hold the features and the table, if there are any.
     pub embedding: Option<[Id; 2]>,
-    /// What a step runs.
+    /// The launches of a step.
     pub steps: Vec<Launch>,
-    /// What the launches read.
+    /// The parameters that the launches read.
     pub parameters: Vec<Parameters>,
 }
 

@@ -12,32 +12,32 @@ mod native {
     use std::thread;
     use std::time::Instant;
 
-    /// What to do where there is no adapter.
+    /// The message if there is no adapter.
     pub const NO_ADAPTER: &str = "there is no Vulkan, Metal or DirectX 12 driver. On Linux install \
         one (Debian and Ubuntu: mesa-vulkan-drivers, which also holds a driver for the CPU)";
 
-    /// Submissions at a time: one that runs, and one that follows it at once.
+    /// Submissions in flight: one that runs, and one to follow it at once.
     pub const UNDER_WAY: usize = 2;
 
-    /// Lets the device run its callbacks, once all that was submitted is done.
+    /// Waits until all submitted work is done and runs the device's callbacks.
     pub fn pump(device: &wgpu::Device) {
         // An error means a lost device, which its own callback reports.
         let _ = device.poll(wgpu::PollType::wait_indefinitely());
     }
 
-    /// Waits until a submission is done; the browser cannot.
+    /// Waits until a submission is done, which the browser cannot.
     pub fn block(device: &wgpu::Device, submission: wgpu::SubmissionIndex) -> bool {
         let submission_index = Some(submission);
         device.poll(wgpu::PollType::Wait { submission_index, timeout: None }).is_ok()
     }
 
-    /// Seconds since some moment.
+    /// Seconds since an arbitrary moment.
     pub fn now() -> f64 {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed().as_secs_f64()
     }
 
-    /// Maps in parallel: compiling shaders is what start-up waits for.
+    /// Maps in parallel: start-up mostly waits for shaders to compile.
     pub fn parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let share = items.len().div_ceil(threads).max(1);
@@ -47,7 +47,7 @@ mod native {
                 scope.spawn(move || -> Vec<R> { Iterator::map(<[T]>::iter(part), f).collect() })
             };
             let parts: Vec<_> = items.chunks(share).map(start).collect();
-            // A panic over there is a panic here.
+            // Propagate a thread's panic.
             let join = |part: thread::ScopedJoinHandle<'_, Vec<R>>| {
                 part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
@@ -60,11 +60,11 @@ mod native {
 mod wasm {
     use wasm_bindgen::prelude::wasm_bindgen;
 
-    /// What to do where there is no adapter.
+    /// The message if there is no adapter.
     pub const NO_ADAPTER: &str = "this browser has no WebGPU, or its GPU is blocked";
 
-    /// Submissions at a time. Some browsers tell of an end a long time later; the page limits what it
-    /// asks for (`www/batch.js`).
+    /// Submissions in flight. Some browsers report the end of one much later; the page limits how
+    /// much it asks for (`www/batch.js`).
     pub const UNDER_WAY: usize = 16;
 
     /// The browser runs callbacks by itself.
@@ -81,7 +81,7 @@ mod wasm {
         fn milliseconds() -> f64;
     }
 
-    /// Seconds since some moment.
+    /// Seconds since an arbitrary moment.
     pub fn now() -> f64 {
         milliseconds() / 1e3
     }

@@ -1,18 +1,18 @@
-//! In what precision weights and tensors are kept. Sums are always taken in f32.
+//! The precision of stored weights and tensors. Sums are always in f32.
 
-/// See the module.
+/// A precision of weights and tensors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
     /// f32.
     #[default]
     Single,
-    /// f16, which takes half the memory and half the bandwidth, where the adapter has `shader-f16`.
-    /// Pictures, scores, moments and whatever depends on σ alone stay f32.
+    /// f16, with half the memory and bandwidth, on adapters with `shader-f16`. Pictures, scores,
+    /// moments and everything that depends on σ alone stay f32.
     Half,
 }
 
 impl Precision {
-    /// The largest number of f16. What is larger is kept as this.
+    /// The largest f16; larger numbers are clamped to it.
     pub const MOST: f32 = 65504.0;
 
     /// The bytes of a number.
@@ -23,7 +23,7 @@ impl Precision {
         }
     }
 
-    /// What WGSL calls a number.
+    /// The WGSL type of a number.
     pub fn scalar(self) -> &'static str {
         match self {
             Self::Single => "f32",
@@ -31,7 +31,7 @@ impl Precision {
         }
     }
 
-    /// What WGSL calls four of them.
+    /// The WGSL type of four numbers.
     pub fn quad(self) -> &'static str {
         match self {
             Self::Single => "vec4f",

@@ -43,7 +43,7 @@ struct RefineNet<'a> {
 }
 
 impl RefineNet<'_> {
-    /// A residual block of the encoder: the one of its stage that changes the shape, or the other.
+    /// A residual block of the encoder. The first of a stage changes the shape, the other does not.
     fn residual(
         &mut self,
         name: &str,
@@ -71,7 +71,7 @@ impl RefineNet<'_> {
         self.b.conv(Output::Channels(stage.outputs), &layers, &residuals, Activation::None)
     }
 
-    /// The refinement of a stage and of the next coarser refinement.
+    /// Refines a stage with the next coarser refinement.
     fn refinement(
         &mut self,
         index: usize,
@@ -85,7 +85,8 @@ impl RefineNet<'_> {
         let x = match coarser {
             None => self.units(&adapt, x, stage.outputs, units, Activation::Elu)?,
             Some(coarser) => {
-                // Resized where it is added, after its convolution: that is where it is smallest.
+                // `coarser` is resized after its convolution, where it is added: until then it is
+                // smaller.
                 let x = self.units(&adapt, x, stage.outputs, units, Activation::None)?;
                 let adapt = format!("{name}.adapt.1");
                 let coarser =
@@ -105,7 +106,8 @@ impl RefineNet<'_> {
         self.units(&format!("{name}.output"), x, refined, units, Activation::None)
     }
 
-    /// Chained residual pooling: x, what its pooling is convolved to, and what that one's is.
+    /// Chained residual pooling. Each link pools and convolves the one before; the result is the
+    /// sum of all links, x included.
     fn pools(&mut self, name: &str, x: Id, width: usize) -> Result<Id, FusedError> {
         let pooling = match self.sizes.variant {
             Variant::Ncsn => Pooling::Mean,
@@ -117,7 +119,7 @@ impl RefineNet<'_> {
             let path = self.normalised(&name, links[index], Activation::None)?;
             let pooled = self.b.pool(path, pooling, 2);
             let conv = Layer::new(format!("{name}.conv"), [Term::square(pooled)]).unbiased();
-            // The last link is not needed by itself, only in the sum of all.
+            // The last link is needed only in the sum of all.
             let last = index + 1 == RefineNetDescription::POOLS;
             let residuals: &[Id] = if last { &links } else { &[] };
             let link =
@@ -140,7 +142,7 @@ impl RefineNet<'_> {
             let [first, second] = [0, 1].map(|conv| format!("{name}.convs.{}", 2 * unit + conv));
             let h = self.normalised(&first, x, Activation::Elu)?;
             let layer = Layer::new(format!("{first}.conv"), [Term::square(h)]).unbiased();
-            // What nobody normalises is activated where it is written.
+            // Without a normalisation in between, the convolution that writes also activates.
             let normalises = self.sizes.normalises_refinements();
             let written = if normalises { Activation::None } else { Activation::Elu };
             let mut h = self.b.conv(Output::Channels(width), &[layer], &[], written)?;
@@ -154,7 +156,7 @@ impl RefineNet<'_> {
         Ok(x)
     }
 
-    /// What stands before a convolution of a refinement: a normalisation in NCSN, then perhaps an
+    /// What precedes a convolution of a refinement: a normalisation in NCSN, then perhaps an
     /// activation.
     fn normalised(&mut self, name: &str, x: Id, activation: Activation) -> Result<Id, FusedError> {
         match (self.sizes.normalises_refinements(), activation) {

@@ -1,4 +1,4 @@
-//! Pictures from a buffer onto a texture, without a detour through the host.
+//! Draws pictures from a buffer onto a texture, without a detour through the host.
 
 use super::error::FusedError;
 use super::gpu::Gpu;
@@ -17,7 +17,7 @@ impl Renderer {
     /// For pictures of this shape and targets of this format.
     ///
     /// # Errors
-    /// What allocating says.
+    /// [`FusedError::Limit`] if a buffer is too large.
     pub fn new(
         gpu: &Gpu,
         picture: Picture,
@@ -66,7 +66,7 @@ impl Renderer {
         self.format
     }
 
-    /// Draws `count` pictures, `columns` in a row and `gap` of their pixels apart, over the whole of
+    /// Draws `count` pictures, `columns` to a row and `gap` of their pixels apart, over all of
     /// `target`.
     pub fn draw(
         &self,
@@ -81,7 +81,7 @@ impl Renderer {
         let grid = [columns, count.div_ceil(columns), count, gap].map(|number| number as u32);
         let grid = [&grid[..], &[size.width, size.height, 0, 0]].concat();
         gpu.queue().write_buffer(&self.grid, 0, bytemuck::cast_slice(&grid));
-        // Not kept: the pictures change buffers, and this is done once a frame.
+        // Not cached: the pictures change buffers, and this runs only once a frame.
         let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout: &self.pipeline.get_bind_group_layout(0),

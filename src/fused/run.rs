@@ -1,4 +1,4 @@
-//! A network at work on a number of pictures: the recording of steps.
+//! Records a network's steps on a batch of pictures.
 
 use std::sync::Arc;
 
@@ -13,35 +13,35 @@ use crate::sample::Observation;
 /// Where a step reads the noisy pictures and where it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// The network's last layer brings the pictures forward.
+    /// The network's last layer moves the pictures forward.
     Step,
-    /// It writes the score beside them, and a kernel of its own brings them forward.
+    /// The last layer writes the score to a buffer of its own; another kernel moves the pictures.
     Move,
-    /// It leaves the pictures, and writes what it finds beside them.
+    /// The pictures stay as they are; the last layer writes its result to a buffer of its own.
     Look,
 }
 
-/// See the module.
+/// A network at work on a batch of pictures.
 #[derive(Debug)]
 pub struct Run {
     network: Network,
     buffers: Arc<Buffers>,
-    /// Which of [`PICTURES`] is the present.
+    /// Which of [`PICTURES`] holds the present ones.
     now: usize,
-    /// Which of [`SCORES`] is the next to be written.
+    /// Which of [`SCORES`] is written next.
     score: usize,
 }
 
 impl Run {
     /// The most noise levels that the tables hold at a time.
     pub const LEVELS: usize = 256;
-    /// The most steps likewise.
+    /// The most steps that they hold.
     pub const STEPS: usize = 1024;
 
-    /// Allocates everything, or takes what a run left that is over.
+    /// Allocates everything, or reuses the buffers of a finished run.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
+    /// [`FusedError::Limit`] if a buffer is larger than the GPU allows.
     pub fn new(network: &Network, batch: usize) -> Result<Self, FusedError> {
         let mut all = lock(&network.0.buffers);
         let idle = |buffers: &Arc<Buffers>| Arc::strong_count(buffers) == 1;
@@ -72,12 +72,12 @@ impl Run {
         &self.buffers.pictures[self.now]
     }
 
-    /// What the last look has found.
+    /// The result of the last look.
     pub fn seen(&self) -> &wgpu::Buffer {
         &self.buffers.pictures[SEEN]
     }
 
-    /// Replaces what was observed.
+    /// Replaces the observation.
     pub fn write_observation(&self, observation: &Observation) {
         let pairs = observation.target().iter().zip(observation.mask());
         let pairs: Vec<[f32; 2]> = pairs.map(|(&target, &mask)| [target, mask]).collect();
@@ -99,14 +99,14 @@ impl Run {
         self.write(&self.buffers.steps, first * stride, &bytes);
     }
 
-    /// Fills the tables with everything that depends on these σ, at most [`Self::LEVELS`], alone.
+    /// Fills the tables with everything that depends on σ alone, for at most [`Self::LEVELS`] σ.
     pub fn submit_levels(&self, sigmas: &[f32]) {
         let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let (gpu, plan) = (&parts.gpu, &parts.plan);
         let rows: Vec<[f32; 4]> = sigmas.iter().map(|&sigma| plan.conditioning.at(sigma)).collect();
         self.write(&buffers.levels, 0, bytemuck::cast_slice(&rows));
         let (Some(buffer), Some([id, _])) = (&buffers.features, plan.embedding) else { return };
-        // Channels come in fours, and so may features.
+        // Rows of features are padded to a multiple of four, like channels.
         let width = plan.tensors[id].shape.channels();
         let mut features = vec![0.0; sigmas.len() * width];
         for (sigma, row) in sigmas.iter().zip(features.chunks_exact_mut(width)) {
@@ -124,7 +124,7 @@ impl Run {
         gpu.queue().submit([encoder.finish()]);
     }
 
-    /// Records and submits steps, each given by its row in the table of steps.
+    /// Records and submits steps, each given by its flow and its row in the table of steps.
     pub fn submit(
         &mut self,
         steps: impl IntoIterator<Item = (Flow, usize)>,

@@ -1,9 +1,8 @@
-//! Whether a GPU gets the kernels right that are hard to compile, tested before it is trusted.
+//! Tests whether a GPU gets the hard-to-compile kernels right, before it is trusted.
 //!
-//! Adapters have been known to offer `shader-f16` and then to refuse or to miscompile shaders that
-//! use it, and drivers to lose barriers. So a small network, made of the very kernels that models run
-//! on, is asked for the same scores as the plainest kernels give: in f32, without workgroup memory
-//! and barriers.
+//! Some adapters offer `shader-f16` and then refuse or miscompile shaders that use it; some drivers
+//! lose barriers. So a small network, made of the kernels that models run on, must give the same
+//! scores as with the plainest kernels: in f32, without workgroup memory and barriers.
 
 use super::builder::{Builder, Output};
 use super::conditioning::Conditioning;
@@ -21,18 +20,18 @@ use crate::random::Key;
 const PICTURE: Picture = Picture { channels: 1, height: 16, width: 16 };
 const WIDTH: usize = 16;
 
-/// The largest difference between two setups over the largest score. Rounding to f16 makes about a
-/// thousandth.
+/// The largest difference allowed between two setups, relative to the largest score. Rounding to
+/// f16 causes about a thousandth.
 const TOLERANCE: f32 = 1e-2;
 
-/// Asks whether what is staged can be trusted in a precision.
+/// Whether staged kernels can be trusted in a precision.
 pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
     let possible = precision == Precision::Single || gpu.has_half();
     possible && gpu.quietly(compare(gpu, precision)).await.unwrap_or(false)
 }
 
 async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
-    // Both before either is waited for.
+    // Make both before waiting for either.
     let plain = network(gpu, Setup::new(Style::Direct, Precision::Single))?;
     let staged = network(gpu, Setup::new(Style::Staged, precision))?;
     let x = noise(0, 2 * PICTURE.dimension());
@@ -42,25 +41,25 @@ async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
 
 /// The small network.
 pub fn network(gpu: &Gpu, setup: Setup) -> Result<Network, FusedError> {
-    // On this thread, or nothing would be heard of what goes wrong.
+    // Compile on this thread: errors on others are not caught.
     Network::planned(gpu, plan()?, setup, "", |gpu, lowered| {
         lowered.kernels().map(|kernel| (kernel, pipeline(gpu, kernel))).collect()
     })
 }
 
-/// A normalised and activated convolution between two others, with a residual: whatever has barriers.
-/// (More layers would be more kernels to compile before the first picture.)
+/// A normalised and activated convolution between two others, with a residual. Staged, they have
+/// barriers. (More layers would mean more kernels to compile before the first picture.)
 fn plan() -> Result<Plan, FusedError> {
     let mut weights = Weights::new();
     for (name, shape) in
         [("stem", [WIDTH, 4, 3, 3]), ("conv", [WIDTH, WIDTH, 3, 3]), ("head", [4, WIDTH, 3, 3])]
     {
-        // What it reads may be normalised.
+        // Its input may be normalised.
         let (outputs, inputs) = (&shape[..1], &shape[1..2]);
         let parts =
             [("weight", &shape[..]), ("bias", outputs), ("gamma", inputs), ("beta", inputs)];
         for (part, shape) in parts {
-            // Signals stay near unit variance.
+            // Keep signals near unit variance.
             let scale = (shape[1..].iter().product::<usize>() as f32).sqrt().recip();
             let mut values = noise(weights.len() as u32 + 1, shape.iter().product());
             values.iter_mut().for_each(|value| *value *= scale);
@@ -80,15 +79,14 @@ fn plan() -> Result<Plan, FusedError> {
     Ok(b.finish())
 }
 
-/// Numbers to ask for a score of.
+/// Normal noise to compute scores of.
 pub fn noise(stream: u32, count: usize) -> Vec<f32> {
     let mut values = vec![0.0; count];
     Key { seed: 16, stream, step: 0 }.fill_normal(&mut values);
     values
 }
 
-/// Whether scores are the same but for what rounding to f16 does; also false where there is anything
-/// but finite numbers.
+/// Whether scores agree up to rounding to f16; false if `found` is not finite where `expected` is.
 pub fn agree(found: &[f32], expected: &[f32]) -> bool {
     let most = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
     let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * most;
@@ -101,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// Mesa's lavapipe does; an adapter without f16 does not.
+    /// Mesa's lavapipe passes; an adapter without f16 does not.
     #[test]
     fn an_adapter_with_f16_passes_and_is_healthy_afterwards() {
         let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));

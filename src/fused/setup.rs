@@ -7,32 +7,32 @@ use super::{self_test, tiling::Tiling};
 /// How kernels use a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Everything in registers, without workgroup memory and barriers, which are dear where a CPU
-    /// plays the GPU. Normalisations are passes of their own.
+    /// Everything stays in registers, without workgroup memory and barriers, which are expensive
+    /// where a CPU plays the GPU. Normalisations are separate passes.
     Direct,
-    /// Inputs are staged in workgroup memory, and normalised on the way.
+    /// Inputs are staged in workgroup memory and normalised on the way.
     Staged,
 }
 
-/// What a network's kernels are made for.
+/// How a network's kernels are generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// How they share their work.
+    /// How they use the GPU.
     pub style: Style,
-    /// In what precision they keep weights and tensors.
+    /// The precision of weights and tensors.
     pub precision: Precision,
-    /// The shapes of a convolution's tiles, of those that the style has.
+    /// The shapes of a convolution's tiles, from those of the style.
     pub tiling: Tiling,
 }
 
 impl Setup {
-    /// A style and a precision, with the tiles that a style has until somebody has measured.
+    /// A style and a precision, with the style's default tiles.
     pub fn new(style: Style, precision: Precision) -> Self {
         Self { style, precision, tiling: Tiling::of(style)[0] }
     }
 
-    /// What suits a GPU. Where it is one, inputs are staged, in the precision that is wanted or else in
-    /// f32, if that computes what the plainest kernels do; on a CPU these are the fastest.
+    /// The best setup for a GPU: staged, in the wanted precision or else in f32, if that computes
+    /// what the plainest kernels do. These are the fallback, and the fastest on a CPU.
     pub async fn best(gpu: &Gpu, wanted: Precision) -> Self {
         for precision in [wanted, Precision::Single] {
             if !gpu.is_software() && self_test::passes(gpu, precision).await {

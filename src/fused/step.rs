@@ -16,9 +16,9 @@ pub struct StepRow {
     pub chain_stride: u32,
     /// The seed's lower word, and what its upper word adds to each index.
     pub seed: [u32; 2],
-    /// Likewise of the seed at the other end of a path.
+    /// The same for the seed at the other end of a path.
     pub other: [u32; 2],
-    /// The step under which noise is drawn.
+    /// The step that keys the noise.
     pub noise_step: u32,
     /// The factor of the picture.
     pub keep: f32,
@@ -28,13 +28,13 @@ pub struct StepRow {
     pub noise: f32,
     /// The factor of the picture before the last step.
     pub back: f32,
-    /// What follows where the last layer only asks.
+    /// What follows if the last layer only computes the score.
     pub then: Move,
     /// Uniforms are multiples of 16 bytes.
     pub padding: u32,
 }
 
-/// What `kernels/move.wgsl` does once the score is there.
+/// What `kernels/move.wgsl` does with the score.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct Move {
@@ -44,21 +44,21 @@ pub struct Move {
     pub previous: f32,
     /// The factor of the noise.
     pub noise: f32,
-    /// Where the step's size is measured, that size times ‖s‖²; 0 where the size is known.
+    /// If the step's size is measured, that size times ‖s‖²; 0 if the size is known.
     pub signal: f32,
-    /// The least that ‖s‖² counts for.
+    /// The lower bound of ‖s‖².
     pub bound: f32,
-    /// The step whose noise an observation is given.
+    /// The step whose noise is added to an observation.
     pub observed_step: u32,
-    /// How much of it.
+    /// The standard deviation of that noise.
     pub observed_sigma: f32,
-    /// The size of the blocks whose means are observed: channels, height and width, all 0 where
-    /// nothing is.
+    /// The size of the blocks whose means are observed: channels, height and width, or all 0 if
+    /// nothing is observed.
     pub block: [u32; 3],
 }
 
 impl StepRow {
-    /// The row that only asks: `keep x + gain s`.
+    /// A row that only computes `keep x + gain s`.
     pub fn ask(row: u32, keep: f32, gain: f32) -> Self {
         Self { row, keep, gain, ..Self::zeroed() }
     }

@@ -1,4 +1,4 @@
-//! A program's steps as rows of a table, and what each has to run.
+//! A program's steps as rows of a table, and the flow of each.
 
 use bytemuck::Zeroable;
 
@@ -9,7 +9,7 @@ use crate::sample::observation::Block;
 use crate::sample::program::corrector_signal;
 use crate::sample::{Program, Steering, Step, Update};
 
-/// What the steps of some chains have in common.
+/// What all steps of some chains have in common.
 #[derive(Debug)]
 pub struct Steps {
     seed: u64,
@@ -31,16 +31,17 @@ impl Steps {
         Self { seed, other: mixture.other, streams, block, dimension }
     }
 
-    /// What a step has to run.
+    /// The flow of a step.
     pub fn flow(&self, program: &Program, index: usize) -> Flow {
         let steered = self.block.is_some() || self.other.is_some();
         let measured = matches!(program.steps[index].update, Update::Corrector { .. });
-        // Whoever asks for the last score, and whoever leaves it.
+        // The step that needs the last score, and the step that leaves it.
         let remembers = [index, index + 1].iter().any(|&index| self.remembers(program, index));
         if steered || measured || remembers { Flow::Move } else { Flow::Step }
     }
 
-    /// Whether a step needs the score of the one before, and cannot tell it from how far x has moved.
+    /// Whether a step needs the score of the one before and cannot tell it from how far x has
+    /// moved.
     fn remembers(&self, program: &Program, index: usize) -> bool {
         let looks_back = program.steps.get(index).is_some_and(|step| step.update.looks_back());
         looks_back && (self.block.is_some() || before(program, index).is_none())
@@ -91,9 +92,9 @@ impl Steps {
     }
 }
 
-/// The drift of the step before, where that was `x ← x + drift · s` and nothing else: then its score
-/// is what x has moved by, and the picture that it started from still lies where the next one is
-/// about to be written.
+/// The drift of the step before, if that was just `x ← x + drift · s`. Then its score follows from
+/// how far x has moved, and the picture it started from still lies where the next one is about to
+/// be written.
 fn before(program: &Program, index: usize) -> Option<f32> {
     match program.steps[index.checked_sub(1)?].update {
         Update::Affine { drift, previous: 0.0, noise: 0.0 } if drift != 0.0 => Some(drift),

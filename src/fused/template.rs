@@ -1,7 +1,7 @@
-//! Shader text: `kernels/*.wgsl`, written out for one layer.
+//! Expands `kernels/*.wgsl` into the shader text of one layer.
 //!
 //! Shapes are known when a plan is made, so a kernel's loops over registers are unrolled in its
-//! text; no compiler then has to guess that an array can live in registers. The directives:
+//! text, and no compiler has to guess that an array can live in registers. The directives:
 //!
 //! | in the text | what it becomes |
 //! |---|---|
@@ -17,7 +17,7 @@ use std::fmt::Write;
 pub struct Values {
     /// Sizes, which are also constants of the shader.
     sizes: Numbers,
-    /// What only the template needs to know.
+    /// Choices that only the template needs to know.
     flags: Numbers,
     /// Further constants of the shader.
     floats: Vec<(&'static str, f32)>,
@@ -55,7 +55,7 @@ impl Values {
         text
     }
 
-    /// Writes a template out.
+    /// Expands a template.
     pub fn expand(&self, template: &str) -> String {
         let mut out = String::new();
         Expander { rest: template, values: self, variables: Vec::new() }.block(&mut out, true);
@@ -63,7 +63,7 @@ impl Values {
     }
 }
 
-/// Numbers by name, in the order of the names. A map would do, with ten times the code.
+/// Numbers sorted by name. A map would do the same with ten times the code.
 #[derive(Clone, Debug, Default)]
 struct Numbers(Vec<(String, usize)>);
 
@@ -98,7 +98,7 @@ enum Stop {
 }
 
 impl Expander<'_> {
-    /// Copies the text up to the block's end; `live` is false in what is left out.
+    /// Copies the text up to the block's end; `live` is false in a branch that is left out.
     fn block(&mut self, out: &mut String, live: bool) -> Stop {
         while let Some((before, after)) = self.rest.split_once('$') {
             if live {
@@ -156,7 +156,7 @@ impl Expander<'_> {
         letter
     }
 
-    /// A name up to the next space, in which variables are replaced.
+    /// Reads a name up to the next space, with variables replaced.
     fn word(&mut self) -> String {
         let mut word = String::new();
         while !self.rest.starts_with([' ', '\n'])
@@ -170,7 +170,7 @@ impl Expander<'_> {
         word
     }
 
-    /// `p` or `[…]`, after the `$`.
+    /// The value of `p` or `[…]`, after the `$`.
     fn value(&mut self) -> usize {
         if !self.skip("[") {
             let name = self.letter();

@@ -1,8 +1,8 @@
-//! Which tiles are the fastest on this GPU, found by trying them all on the network itself.
+//! Finds the fastest tiles on this GPU by trying them all on the network itself.
 //!
-//! The work comes in pieces, so that a page can do it while nobody waits for anything, and stop at any
-//! time: a kernel is compiled, or as many evaluations are timed as take some tenths of a second at
-//! most. Where a single one takes longer, it is a single one.
+//! The work comes in pieces, so that a page can do it while it is idle and stop at any time. A
+//! piece compiles one kernel, or times evaluations for some tenths of a second at most, or a single
+//! evaluation if that takes longer.
 
 use super::error::FusedError;
 use super::lower::{Kernel, Lowered};
@@ -18,15 +18,15 @@ use super::{platform, self_test};
 pub struct Tuner {
     network: Network,
     batch: usize,
-    /// What no kernel has been made for yet.
+    /// Tilings without kernels so far.
     waiting: Vec<Tiling>,
     present: Option<Compiling>,
-    /// Of all tilings so far.
+    /// The pipelines of all tilings so far.
     pipelines: Pipelines,
     candidates: Vec<Candidate>,
-    /// What the network as it is answers; empty until it was asked.
+    /// The scores of the network as it is; empty until computed.
     expected: Vec<f32>,
-    /// How many evaluations are timed at once, and seconds of a single one with the wait for its end.
+    /// How many evaluations are timed at once, and the seconds of one with the wait for its end.
     evaluations: usize,
     single: Option<f64>,
 }
@@ -42,30 +42,30 @@ struct Compiling {
 #[derive(Debug)]
 struct Candidate {
     network: Network,
-    /// How often it was asked: first for its answer, then for its time.
+    /// How often it was run: first for its scores, then for its time.
     rounds: usize,
-    /// The least that an evaluation took, in seconds.
+    /// The shortest time of an evaluation, in seconds.
     seconds: f64,
 }
 
 impl Tuner {
-    /// How often each is asked. The least time counts, so that whatever else the GPU does is left
-    /// out.
+    /// How often each is run. The shortest time counts, which leaves out whatever else the GPU
+    /// does.
     const ROUNDS: usize = 6;
-    /// Seconds that are timed at once, at least, and the most evaluations.
+    /// The fewest seconds to time at once, and the most evaluations.
     const PIECE: f64 = 0.02;
     const MOST: usize = 256;
-    /// More seconds are not asked for, however late the end is heard of: on a slow GPU it is the
-    /// evaluation itself that takes so long.
+    /// Never require more seconds, however late the end is reported: on a slow GPU the evaluation
+    /// itself takes that long.
     const LONG: f64 = 0.25;
-    /// Evaluations of one submission: the next is recorded while it runs, and no system takes it for
-    /// a hang.
+    /// Evaluations per submission: the next is recorded while it runs, and no system takes it for a
+    /// hang.
     const SUBMITTED: usize = 16;
-    /// The share of the default tiles' time that others may take and still be preferred: browsers'
+    /// The share of the default tiles' time that others must stay below to be preferred: browsers'
     /// clocks are coarse, and chance should not decide.
     pub const BETTER: f64 = 0.95;
 
-    /// Begins to measure with so many pictures at a time.
+    /// Starts to measure with `batch` pictures at a time.
     pub fn new(network: &Network, batch: usize) -> Self {
         Self {
             network: network.clone(),
@@ -80,12 +80,12 @@ impl Tuner {
         }
     }
 
-    /// Does one more piece: compiles a kernel, or times some evaluations. False once nothing is
-    /// left to do. A tiling that does not compile, that computes something else or that there is no
-    /// memory for is left out.
+    /// Does one more piece: compiles a kernel, or times some evaluations. Returns false once
+    /// nothing is left to do. Tilings that do not compile, compute something else or do not fit
+    /// into memory are left out.
     ///
     /// # Errors
-    /// [`FusedError`] where the GPU itself fails.
+    /// [`FusedError`] if the GPU itself fails.
     pub async fn step(&mut self) -> Result<bool, FusedError> {
         let gpu = self.network.gpu().clone();
         if let Some(more) = gpu.quietly(self.piece()).await {
@@ -118,7 +118,7 @@ impl Tuner {
         }
         if let Some(tiling) = self.waiting.pop() {
             let lowered = self.network.lowered(tiling);
-            // In some networks shapes come down to the same.
+            // In some networks several tilings give the same kernels.
             if self.candidates.iter().any(|one| one.network.runs(&lowered)) {
                 return Ok(true);
             }
@@ -139,8 +139,8 @@ impl Tuner {
             return Ok(true);
         }
         let took = time(network, self.batch, self.evaluations).await?;
-        // Hearing of the end takes some milliseconds too, in one browser a hundred: it must be the
-        // smaller part of what is timed.
+        // The end is reported some milliseconds late, in one browser a hundred: that must be the
+        // smaller part of the measured time.
         let heard = 3.0 * *self.single.get_or_insert(took);
         let enough = heard.clamp(Self::PIECE, Self::LONG);
         if took < enough && self.evaluations < Self::MOST && seconds.is_infinite() {
@@ -152,24 +152,24 @@ impl Tuner {
         Ok(true)
     }
 
-    /// The candidate to ask next: in turns, so that a GPU that grows warm grows warm for all. A
-    /// single one has nothing to be measured against.
+    /// The candidate to run next. They take turns, so that a GPU that warms up does so for all. A
+    /// lone candidate needs no measurement.
     fn next(&self) -> Option<usize> {
         let all = self.candidates.iter().enumerate().filter(|(_, one)| one.rounds < Self::ROUNDS);
         let next = all.min_by_key(|(_, candidate)| candidate.rounds);
         next.map(|(index, _)| index).filter(|_| self.candidates.len() > 1)
     }
 
-    /// The least seconds of an evaluation with each tiling, as far as they are known.
+    /// The shortest time of an evaluation with each tiling, in seconds; infinite until measured.
     pub fn times(&self) -> impl Iterator<Item = (Tiling, f64)> {
         self.candidates
             .iter()
             .map(|candidate| (candidate.network.setup().tiling, candidate.seconds))
     }
 
-    /// The network with the tiles that were the fastest so far.
+    /// The network with the fastest tiles so far.
     pub fn finish(self) -> Network {
-        // The first is the usual one.
+        // The first has the default tiles.
         let handicap = |index: usize| if index == 0 { Self::BETTER } else { 1.0 };
         let timed = self.candidates.into_iter().enumerate();
         let timed = timed.map(|(index, one)| (handicap(index) * one.seconds, one.network));
@@ -178,7 +178,7 @@ impl Tuner {
     }
 }
 
-/// The scores of a few pictures of noise.
+/// The scores of two pictures of noise.
 async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
     let x = self_test::noise(0, 2 * network.picture().dimension());
     let score = network.score(&x, &[1.0]).await;
@@ -186,8 +186,8 @@ async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
     score
 }
 
-/// Seconds of so many evaluations at once. Warm: one more is done before. Its memory is freed, for
-/// there may be room for one only.
+/// Seconds that some evaluations take, after one to warm up. Frees their memory, since there may be
+/// room for only one batch.
 async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
     let gpu = network.gpu();
     let mut run = Run::new(network, batch)?;
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(rest, different(&tuner.network, Some(left_out)));
     }
 
-    /// The tilings that do not come down to the kernels of an earlier one.
+    /// The tilings whose kernels differ from those of all earlier ones.
     fn different(network: &Network, except: Option<Tiling>) -> Vec<Tiling> {
         let mut different: Vec<(Tiling, Vec<_>)> = Vec::new();
         let tilings = Tiling::of(network.setup().style).iter().copied();
@@ -273,7 +273,7 @@ mod tests {
         expected[0] += 100.0;
         tuner.expected = expected;
         complete(&mut tuner);
-        // The last one is not asked any more.
+        // The last candidate left is never run.
         assert!(tuner.times().all(|(_, seconds)| seconds.is_infinite()));
         let before = tuner.network.setup();
         assert_eq!(tuner.finish().setup(), before);

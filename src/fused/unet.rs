@@ -49,7 +49,7 @@ struct UNet<'a> {
 }
 
 impl UNet<'_> {
-    /// What happens at one resolution, on one of the two ways.
+    /// The blocks at one resolution, on the way down or up.
     fn level(&mut self, way: &str, level: usize, mut x: Vec<Id>) -> Result<Id, FusedError> {
         let width = self.sizes.widths[level];
         for block in 0..self.sizes.blocks {

@@ -1,6 +1,6 @@
-// What becomes of a sum before it is written, and of what a convolution reads.
+// The activations of a sum before it is written, and of what a convolution reads.
 
-// What is written at once.
+// The type of one write.
 alias Written = $if QUADS vec4f $else f32 $end;
 
 fn activated(x: Written) -> Written {

@@ -1,5 +1,5 @@
-// A normalisation's channels: which the network knows one by, counting without padding, and where
-// the scales and shifts of a picture begin.
+// A normalisation's channels: the index of one without padding, and where the scales and shifts of
+// a picture begin.
 
 fn unpadded(channel: u32) -> u32 {
     var real = 0u;

@@ -1,7 +1,7 @@
-// Self-attention: each position's query against all keys, with the softmax taken on the way
-// (Milakov & Gimelshein 2018), so that no matrix of weights is ever stored.
+// Self-attention: each position's query against all keys, with an online softmax (Milakov &
+// Gimelshein 2018), so that no matrix of weights is ever stored.
 //
-// One invocation takes QUERIES positions, TILES apart, of one head of one picture; neighbouring
+// One invocation takes QUERIES positions, TILES apart, of one head of one picture. Neighbouring
 // invocations read the same keys and values, SPAN channels at a time.
 
 alias Span = $if QUADS vec4f $else f32 $end;
@@ -54,7 +54,7 @@ $for d in SPANS
 $end
 $if QUADS
 $else
-        // Weights of padding are 0, but 0 times what was left there may be NaN.
+        // The weights of padding are 0, but 0 times leftover memory may be NaN.
         if head == 0u {
             for (var pad = OUTPUTS_REAL; pad < OUTPUTS; pad++) {
                 to[(base + position$q) * OUTPUTS + pad] = stored(0.0);

@@ -1,9 +1,8 @@
-// A sum of convolutions over one or more sources, all in registers; conv_out.wgsl says what becomes
-// of it.
+// A sum of convolutions over one or more sources, all in registers; conv_out.wgsl writes it.
 //
 // One invocation computes PIXELS neighbours of a row in COLUMNS output channels that are LANES
-// apart: neighbouring invocations read neighbouring weights and the very same inputs, and every
-// weight is used PIXELS times. There is no workgroup memory and no barrier.
+// apart. Neighbouring invocations read neighbouring weights and the same inputs, and every weight
+// is used PIXELS times. There is no workgroup memory and no barrier.
 
 @compute @workgroup_size(GROUP_LANES, GROUP_TILES)
 fn main(@builtin(global_invocation_id) id: vec3u) {

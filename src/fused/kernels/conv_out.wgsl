@@ -1,6 +1,6 @@
 
-    // The end of `main` of each convolution: `sumPxS` are the sums at pixel x + p in SPAN neighbouring
-    // columns, from `(lane + S * LANES) * SPAN` on. They are written at once.
+    // The end of each convolution's `main`: `sumPxS` are the sums at pixel x + P in SPAN
+    // neighbouring columns, from `(lane + S * LANES) * SPAN` on, which are written at once.
 $if HEAD
 $for s in SPANS
 $for p in PIXELS

@@ -1,10 +1,10 @@
-// A sum of convolutions over one or more sources, as an implicit matrix product; conv_out.wgsl says
-// what becomes of it.
+// A sum of convolutions over one or more sources, as an implicit matrix product; conv_out.wgsl
+// writes it.
 //
-// A workgroup takes GROUP_TILES rows of GROUP_ACROSS tiles of PIXELS neighbours. It brings the
-// inputs that they share into workgroup memory, CHUNK channels at a time, and normalises and
-// activates them on the way: a normalisation is no pass of its own. Weights come through the cache,
-// four columns at a time.
+// A workgroup takes GROUP_TILES rows of GROUP_ACROSS tiles of PIXELS neighbours. It loads their
+// shared inputs into workgroup memory, 4 CHUNK channels at a time, normalising and activating them
+// on the way, so a normalisation needs no pass of its own. Weights come through the cache, four
+// columns at a time.
 
 $if HALF_STAGE
 alias Staged = vec4h;

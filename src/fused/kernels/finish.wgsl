@@ -1,7 +1,7 @@
-// What becomes of the network's raw output F at one pixel: the score by preconditioning,
-// s = skip (x − μ) + output F, and then x' = keep x + gain s + noise z + back x₋. With (1, α, √2α, 0)
-// that is a step of Langevin's, with (1, σ², 0, 0) the denoiser, with (0, 1, 0, 0) the score itself.
-// x₋ is the picture before the last step, which lies where x' is about to be written.
+// Turns the network's raw output F at one pixel into the score, s = skip (x − μ) + output F, and
+// that into x' = keep x + gain s + noise z + back x₋. The factors (1, α, √2α, 0) make a Langevin
+// step, (1, σ², 0, 0) the denoiser, and (0, 1, 0, 0) the score itself. x₋ is the picture before the
+// last step, which still lies where x' is about to be written.
 
 fn finish(n: u32, y: u32, x: u32, column: u32, raw: f32) {
     if column >= COLOURS * PATCH * PATCH { return; }

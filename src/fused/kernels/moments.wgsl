@@ -1,8 +1,8 @@
 var<workgroup> moments: array<vec2f, NORM_CHANNELS>;
 
-// Mean and squared deviations of each channel, from the moments of the tiles that its writer left
-// (Chan, Golub & LeVeque 1979). They are read once, and summed about the mean of the first tile: what
-// cancels is then at most as many times what is left as there are tiles. The workgroup shares the work.
+// Mean and squared deviations of each channel, from the moments of its tiles (Chan, Golub & LeVeque
+// 1979). They are read once, and summed about the mean of the first tile: what cancels is then at
+// most as many times the remainder as there are tiles. The workgroup shares the work.
 fn gather_moments(n: u32, index: u32) {
     for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
 $for t in SOURCES
@@ -27,7 +27,8 @@ $end
 }
 $if INSTANCE
 
-// Mean and inverse deviation of the channels' means; unbiased, unlike the deviations of channels.
+// Mean and inverse deviation of the channels' means. It is unbiased, unlike the deviation of a
+// channel.
 fn among_channels() -> vec2f {
     var mean = 0.0;
     for (var c = 0u; c < REAL_END_0; c++) {

@@ -1,5 +1,5 @@
-// A step that the network's last layer cannot take by itself, since its size is measured, it asks
-// for the score of the step before, its noise is mixed of two seeds', or something is observed. The
+// The steps that the network's last layer cannot take: those whose size is measured, that use the
+// score of the step before, that mix the noise of two seeds, or that impose an observation. The
 // score is there already. One workgroup takes one picture.
 
 var<workgroup> parts: array<f32, GROUP>;
@@ -79,13 +79,13 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         z /= f32(size);
         for (var i = 0u; i < size; i++) {
             let at = base + first + in_block(i);
-            // In this order it is exact where blocks are single pixels.
+            // In this order it is exact for blocks of a single pixel.
             to[at] = (to[at] - mean) + (seen.x + step.observed_sigma * z);
         }
     }
 }
 
-// Where a block's pixels are, from its first.
+// The offset of a block's pixel from its first.
 fn in_block(i: u32) -> u32 {
     let row = i / step.block_width;
     let colour = row / step.block_height;

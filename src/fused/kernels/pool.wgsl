@@ -1,5 +1,5 @@
-// The mean or the maximum of SIDE × SIDE positions around each; beyond the edge are zeros, or
-// nothing. One invocation writes four channels of one position.
+// The mean or maximum of the (2 REACH + 1)² positions around each. Beyond the edge the mean counts
+// zeros, the maximum nothing. One invocation writes four channels of one position.
 
 @compute @workgroup_size(GROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -1,4 +1,4 @@
-// The twin of `random.rs`: integers bit for bit, normal numbers up to rounding.
+// The twin of `random.rs`: integers agree bit for bit, normal numbers up to rounding.
 
 fn pcg4d(words: vec4u) -> vec4u {
     var v = words * 1664525u + 1013904223u;
@@ -19,7 +19,7 @@ fn unit(word: u32) -> f32 {
     return (f32(word >> 8u) + 0.5) * (1.0 / 16777216.0);
 }
 
-// WGSL promises cos and log no more than 11 and 21 bits; these have 23 everywhere.
+// WGSL guarantees only 11 bits of cos and 21 of log; these have 23 everywhere.
 
 // ln u for u in (0, 1], by the polynomial of Cephes' logf.
 fn ln(u: f32) -> f32 {

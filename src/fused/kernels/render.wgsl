@@ -1,11 +1,11 @@
-// Pictures as a grid on a texture, by nearest neighbours, clamped to [0, 1].
+// Draws pictures as a grid, with nearest-neighbour sampling, clamped to [0, 1].
 
 struct Grid {
     // Pictures in a row of the grid, its rows, and how many pictures there are.
     columns: u32,
     rows: u32,
     count: u32,
-    // Pixels of pictures between one picture and the next, which stay transparent.
+    // The gap between pictures, in their pixels; it stays transparent.
     gap: u32,
     // The target's size in pixels.
     width: u32,
@@ -14,7 +14,7 @@ struct Grid {
 
 @vertex
 fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4f {
-    // One triangle that is larger than the target.
+    // One triangle, larger than the target.
     let corner = vec2f(f32(index & 1u), f32(index >> 1u));
     return vec4f(corner * 4.0 - 1.0, 0.0, 1.0);
 }

@@ -1,4 +1,4 @@
-// Residuals of another size, by bilinear interpolation whose corners stay where they are.
+// Resizes residuals by bilinear interpolation with aligned corners.
 $for r in RESIDUALS
 $if RESIZED_$r
 

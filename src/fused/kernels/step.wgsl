@@ -1,4 +1,4 @@
-// What one step of a program needs; `step.rs` has the same fields in the same order.
+// The numbers that one step needs; `step.rs` has the same fields in the same order.
 struct Step {
     // The row of the tables of noise levels for the first picture, and how much further the next
     // picture's is: 0 if all share it.
@@ -7,17 +7,17 @@ struct Step {
     // Likewise the stream of the noise: 0 if all draw the same.
     first_chain: u32,
     chain_stride: u32,
-    // What the seed adds to the words that noise is keyed by, and what the other end of a path adds:
-    // (to the fourth, to the first).
+    // What the seed, and the seed at the other end of a path, add to the words that noise is keyed
+    // by: (to the fourth, to the first).
     seed: vec2u,
     other: vec2u,
     noise_step: u32,
-    // What the network's last layer makes of the picture: see finish.wgsl.
+    // The factors of the network's last layer: see finish.wgsl.
     keep: f32,
     gain: f32,
     noise: f32,
     back: f32,
-    // What is made of the picture and the score afterwards: see move.wgsl.
+    // The numbers of the kernel that follows: see move.wgsl.
     move_gain: f32,
     move_previous: f32,
     move_noise: f32,

@@ -1,5 +1,5 @@
-// Numbers as a tensor keeps them. In half precision what is too large becomes the largest number,
-// for an infinity would make the next normalisation's whole picture undefined.
+// Numbers as a tensor stores them. Half precision clamps large numbers: an infinity would make the
+// next normalisation of the whole picture undefined.
 $if HALF
 
 fn stored(x: f32) -> f16 { return f16(clamp(x, -65504.0, 65504.0)); }

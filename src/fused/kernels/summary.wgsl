@@ -1,10 +1,10 @@
-// Mean and squared deviations of each channel, from those of its tiles, where these are too many for
-// every reader to go through them. SIDE neighbouring channels are a workgroup's, each SIDE
-// invocations'.
+// Mean and squared deviations of each channel from those of its tiles, for tensors with too many
+// tiles for every reader to go through. A workgroup takes SIDE neighbouring channels, with SIDE
+// invocations for each.
 
 var<workgroup> parts: array<f32, SIDE * SIDE>;
 
-// The sum of what a channel's invocations have.
+// The sum over a channel's invocations.
 fn total(value: f32, local: vec3u) -> f32 {
     workgroupBarrier();
     parts[local.y * SIDE + local.x] = value;
@@ -18,7 +18,7 @@ fn total(value: f32, local: vec3u) -> f32 {
 
 @compute @workgroup_size(SIDE, SIDE)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_id) local: vec3u) {
-    // Lanes beyond the last channel go along with it, for the barriers' sake.
+    // Lanes beyond the last channel repeat it: all must reach the barriers.
     let channel = min(id.x, CHANNELS - 1u);
     let first = id.z * TILES * CHANNELS + channel;
     var means = 0.0;

@@ -6,18 +6,18 @@ use super::super::setup::Style;
 use super::super::template::Values;
 use super::{Element, Kernel, Lowering, MOMENTS, Operand, Text, activates};
 
-/// How a convolution's outputs are spread over invocations.
+/// How a convolution's outputs are divided among invocations.
 struct Tiles {
-    /// Neighbours of a row, and columns, of one invocation.
+    /// Neighbours of a row, and columns, that one invocation computes.
     pixels: usize,
     columns: usize,
-    /// Invocations for all columns, and those of one workgroup.
+    /// Invocations that cover all columns, and those of one workgroup.
     lanes: usize,
     group_lanes: usize,
     /// Tiles in a row and in a picture.
     across: usize,
     count: usize,
-    /// Tiles of one workgroup, one below the other.
+    /// Tiles of one workgroup: consecutive if direct, one below the other if staged.
     group_tiles: usize,
 }
 
@@ -28,8 +28,8 @@ impl Lowering<'_> {
         let most = self.setup.tiling;
         let pixels = largest_divisor(width, most.pixels);
         let most_columns = (most.pixels * most.columns / pixels).max(1);
-        // Four invocations or more share their inputs, eight if it can be: software adapters work
-        // on so many at once.
+        // At least four invocations share their inputs, preferably eight: software adapters run
+        // that many at once.
         let sharing = |lanes| {
             let columns = (1..=most_columns.min(12)).rev();
             { columns }.find(|columns| conv.columns.is_multiple_of(columns * lanes))
@@ -62,8 +62,8 @@ impl Lowering<'_> {
     pub fn staged(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
         let most = self.setup.tiling;
-        // With a few columns a workgroup would be a few invocations: in the last layer they take fewer
-        // pixels each. (Elsewhere each tile has moments of its own, and they would be many.)
+        // With few columns a workgroup would have few invocations, so in the last layer each takes
+        // fewer pixels. (Elsewhere each tile leaves its moments, and there would be many.)
         let measured = matches!(conv.to, Target::Tensor(id) if self.plan.tensors[id].statistics);
         let narrow = conv.columns < 32 && !measured;
         let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
@@ -74,7 +74,7 @@ impl Lowering<'_> {
         let across = width / pixels;
 
         let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
-        // In half precision where everything that is staged has no more anyway.
+        // Stage in half precision if all sources are kept in it anyway.
         let sources = conv.terms.iter().flat_map(|term| self.sources(term));
         let halves = sources.into_iter().all(|id| self.precision(id) == Precision::Half);
         kernel.values.flag("HALF_STAGE", halves);
@@ -87,7 +87,7 @@ impl Lowering<'_> {
             memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
         }
         let memory = memory / if halves { 8 } else { 16 };
-        // The positions that tiles above and beside each other read.
+        // The number of positions that `rows` × `beside` tiles read.
         let area = |rows, beside| {
             let area = |term| reach(term, rows) * reach(term, pixels * beside);
             conv.terms.iter().map(area).max().unwrap_or(0)
@@ -96,7 +96,7 @@ impl Lowering<'_> {
         while rows > 1 && area(rows, 1) > memory {
             rows -= 1;
         }
-        // Equal shares of the rows.
+        // Divide the rows evenly.
         let group_tiles = height.div_ceil(height.div_ceil(rows));
         let mut group_across = largest_divisor(across, most.group / (group_lanes * group_tiles));
         while group_across > 1 && area(group_tiles, group_across) > memory {
@@ -150,7 +150,7 @@ impl Lowering<'_> {
         kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
-    /// What a kernel has to know that normalises and activates what it reads; returns whether it
+    /// Defines what a kernel needs to normalise and activate its input. Returns whether it
     /// normalises.
     fn prepared(&self, kernel: &mut Text, norm: &Norm) -> bool {
         activates(&mut kernel.values, "READS_", norm.activation);
@@ -162,7 +162,7 @@ impl Lowering<'_> {
         true
     }
 
-    /// The sizes that either style needs.
+    /// The sizes that both styles need.
     fn sizes(&self, values: &mut Values, conv: &Conv, tiles: &Tiles) {
         values.size("PIXELS", tiles.pixels);
         values.size("COLUMNS", tiles.columns);
@@ -191,7 +191,7 @@ impl Lowering<'_> {
         values.size("BIAS", weights);
     }
 
-    /// Completes a kernel with what becomes of its sums: see `kernels/conv_out.wgsl`.
+    /// Completes a kernel with what it does with its sums: see `kernels/conv_out.wgsl`.
     fn output(
         &mut self,
         mut kernel: Text,
@@ -219,8 +219,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// What a convolution writes at once: staged, an invocation has four neighbouring columns, which
-    /// are as many channels of one pixel.
+    /// What a convolution writes at once. In the staged style an invocation has four neighbouring
+    /// columns, which are four channels of one pixel.
     fn written(&self) -> Element {
         match self.setup.style {
             Style::Direct => Precision::scalar,
@@ -257,12 +257,12 @@ impl Lowering<'_> {
     }
 }
 
-/// The neighbours in a row that a tile of so many pixels reads; likewise in a column.
+/// How many neighbours of a row a tile of `pixels` pixels reads; likewise for columns.
 fn reach(term: &Term, pixels: usize) -> usize {
     (pixels - 1) * term.stride + (term.kernel - 1) * term.dilation + 1
 }
 
-/// Which of a tile's inputs are always inside of the picture, and which only in some tiles.
+/// Flags which of a tile's inputs are always inside the picture, and which only in some tiles.
 fn edges(values: &mut Values, t: usize, term: &Term, width: usize, tiles: &Tiles) {
     let is_inside = |column| (term.padding()..term.padding() + width).contains(&column);
     for i in 0..reach(term, tiles.pixels) {

@@ -1,5 +1,4 @@
-//! Launches as shaders: the text of each kernel for one layer, what it is bound to, and how many
-//! workgroups it takes.
+//! Launches as shaders: each kernel's text, its bindings and its number of workgroups.
 
 mod conv;
 mod norm;
@@ -15,34 +14,34 @@ use super::setup::{Setup, Style};
 use super::template::Values;
 use text::Text;
 
-/// What a binding of a kernel is.
+/// What a binding of a kernel refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
     /// A tensor.
     Tensor(Id),
     /// The moments of a tensor's tiles.
     Statistics(Id),
-    /// The moments of a tensor, where its tiles are many.
+    /// The moments of a whole tensor, if it has many tiles.
     Summary(Id),
-    /// Some of the parameters.
+    /// A slice of the parameters.
     Parameters(Slice),
-    /// The table of what depends on σ.
+    /// The table of scales and shifts that depend on σ.
     Table,
     /// The preconditioning of each noise level.
     Levels,
     /// The noisy pictures before the step.
     Picture,
-    /// The noisy pictures after it, or what was asked of the network.
+    /// What the step writes: the noisy pictures after it, their score, or the result of a look.
     Next,
-    /// The score of the step, where it was asked for by itself.
+    /// The score of the step, for the mover.
     Score,
     /// The score of the step before.
     Before,
-    /// What was observed, and a mask.
+    /// The observed values and their mask.
     Observation,
     /// The weights of the two seeds in each picture's noise.
     Mixtures,
-    /// The step's own numbers, found by a dynamic offset.
+    /// The step's row, selected by a dynamic offset.
     Step,
 }
 
@@ -51,9 +50,9 @@ pub enum Operand {
 pub struct Kernel {
     /// WGSL, with one entry point `main`.
     pub source: Arc<str>,
-    /// What its bindings are, in order.
+    /// What its bindings refer to, in order.
     pub operands: Vec<Operand>,
-    /// How many of the operands are written: the last ones before the step.
+    /// How many operands it writes: the last ones before the step.
     pub written: usize,
     /// Workgroups for one picture; the third axis counts pictures.
     pub groups: [u32; 2],
@@ -74,9 +73,9 @@ pub struct Lowered {
     pub levels: Vec<Kernel>,
     /// Those of [`Plan::steps`].
     pub steps: Vec<Kernel>,
-    /// What follows a step that only asks: `kernels/move.wgsl`.
+    /// The kernel after a step that only computes the score: `kernels/move.wgsl`.
     pub mover: Kernel,
-    /// For each tensor, how many parts of moments each channel has; 0 where nobody asks.
+    /// For each tensor, the number of tiles with moments of their own; 0 if nothing needs them.
     pub tiles: Vec<usize>,
 }
 
@@ -87,10 +86,10 @@ impl Lowered {
     }
 }
 
-/// Turns a plan into kernels. Workgroups share at most `memory` bytes.
+/// Turns a plan into kernels whose workgroups share at most `memory` bytes.
 pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
     let memory = memory.min(setup.tiling.memory);
-    // Where its scales and shifts leave enough memory for what is scaled.
+    // Whether a normalisation's moments, scales and shifts leave enough memory for its input.
     let fits = |norm: &&Norm| {
         matches!(norm.scaling, Scaling::None)
             || MOMENTS * plan.tensors[norm.to].shape.channels() <= memory / 2
@@ -107,7 +106,7 @@ pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
         }
     }
     let tiles = vec![0; plan.tensors.len()];
-    // Noise levels are single positions: there is nothing to share.
+    // A noise level is a single position, so there is nothing to share.
     let alone = Setup::new(Style::Direct, setup.precision);
     let mut lowering = Lowering { plan, setup: alone, memory, norms, tiles };
     let levels = plan.levels.iter().map(|launch| lowering.launch(launch)).collect();
@@ -139,23 +138,23 @@ struct Lowering<'a> {
     setup: Setup,
     /// Bytes of workgroup memory.
     memory: usize,
-    /// For each tensor the normalisation that makes it, where that is no launch of its own: whoever
-    /// reads the tensor does it.
+    /// For each tensor, the normalisation that its readers apply on the way, if that is not a
+    /// launch of its own.
     norms: Vec<Option<&'a Norm>>,
     tiles: Vec<usize>,
 }
 
-/// The bytes of workgroup memory that a channel takes which is normalised on the way: mean, squared
-/// deviations, scale and shift.
+/// Workgroup memory, in bytes, for each channel normalised on the way: mean, squared deviations,
+/// scale and shift.
 const MOMENTS: usize = 16;
 
-/// What a binding's elements are, in a precision.
+/// The type of a binding's elements, by precision.
 type Element = fn(Precision) -> &'static str;
 
-/// The size of workgroups where nothing else decides.
+/// The default size of workgroups.
 const GROUP: usize = 64;
 
-/// The invocations that share a picture where it is moved; a power of two.
+/// The invocations that move a picture together; a power of two.
 const MOVER_GROUP: usize = 256;
 
 impl Lowering<'_> {
@@ -185,7 +184,7 @@ impl Lowering<'_> {
         kernel.read_as(name, element(self.precision(id)), Operand::Tensor(id));
     }
 
-    /// Binds the tensor that a kernel writes, with the functions that round for it.
+    /// Binds the tensor that a kernel writes, and adds the functions that round for it.
     fn write(&self, kernel: &mut Text, element: Element, id: Id) {
         let precision = self.precision(id);
         kernel.values.flag("HALF", precision == Precision::Half);
@@ -223,7 +222,7 @@ impl Lowering<'_> {
             .finish([1, 1])
     }
 
-    /// What a kernel that sees pictures has to know of them.
+    /// Defines what a kernel needs to know of the pictures it accesses.
     fn picture(&self, values: &mut Values, patch: usize) {
         let picture = self.plan.picture;
         values.size("COLOURS", picture.channels);
@@ -252,7 +251,7 @@ impl Lowering<'_> {
         let (inputs, outputs) = (self.shape(qkv), self.shape(to));
         let (positions, real) = (outputs.positions(), outputs.segments[0]);
         let size = real / heads;
-        // Two queries share what they read, at twice the registers, of which a GPU has few.
+        // Two queries share what they read, but take twice the registers, which GPUs are short of.
         let most = if self.setup.style == Style::Staged { 16 } else { 32 };
         let queries = if size <= most && positions > 8 { 2 } else { 1 };
         let (span, element): (_, Element) = match size.is_multiple_of(4) {
@@ -281,7 +280,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Tells a template which activation it has to take; the flags' names begin with `prefix`.
+/// Tells a template which activation to use; the flags' names begin with `prefix`.
 fn activates(values: &mut Values, prefix: &str, activation: Activation) {
     values.flag(format!("{prefix}SILU"), activation == Activation::Silu);
     values.flag(format!("{prefix}ELU"), activation == Activation::Elu);
@@ -313,8 +312,8 @@ mod tests {
         plan.expect("all weights are there")
     }
 
-    /// Lowers a network in either style, and holds its kernels to what WebGPU promises on every
-    /// device. Returns how many there are.
+    /// Lowers a network in both styles and checks its kernels against what WebGPU guarantees on
+    /// every device. Returns the number of launches in each.
     fn launches(plan: &Plan) -> [usize; 2] {
         [Style::Direct, Style::Staged].map(|style| {
             let precisions = [Precision::Single, Precision::Half];
@@ -356,7 +355,7 @@ mod tests {
         let scale = Preconditioning { mean: 0.5, deviation: 0.2 };
         for widths in [vec![48, 96], vec![64, 128, 512], vec![8, 24], vec![1024]] {
             let attention = vec![true; widths.len()];
-            // Normalisations of very many channels stay passes of their own.
+            // Normalisations of very many channels remain separate passes.
             let narrow = widths[0] < 1024;
             let sizes =
                 UNetDescription { widths, attention, ..UNetDescription::new(PICTURE, scale) };

@@ -4,13 +4,13 @@ use super::super::plan::{Affine, Id, Norm, Scaling};
 use super::super::precision::Precision;
 use super::{GROUP, Kernel, Lowering, Operand, Text, activates};
 
-/// Added to variances, as Burn does.
+/// Added to variances, as in Burn.
 const EPSILON: f32 = 1e-5;
 
-/// With more tiles than this, going through their moments would take a reader as long as its work.
+/// With more tiles than this, reading their moments would take a kernel as long as its work.
 const MOST_TILES: usize = 256;
 
-/// The channels of a workgroup that summarises moments, and the invocations of each.
+/// The channels per workgroup that summarises moments, and the invocations per channel.
 const SUMMARY_SIDE: usize = 16;
 
 impl Lowering<'_> {
@@ -33,8 +33,8 @@ impl Lowering<'_> {
         kernel.finish([channels.div_ceil(group), 1])
     }
 
-    /// What a kernel has to know to find a normalisation's scales and shifts: the moments of the
-    /// sources' tiles, and where the affine part is.
+    /// Defines what a kernel needs to find a normalisation's scales and shifts: the moments of the
+    /// sources' tiles, and the affine part.
     pub fn scaling(&self, kernel: &mut Text, norm: &Norm) {
         let to = self.shape(norm.to);
         let values = &mut kernel.values;
@@ -93,7 +93,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Whether a tensor has so many tiles that their moments are brought together once.
+    /// Whether a tensor has so many tiles that a separate pass combines their moments.
     pub fn is_summarised(&self, id: Id) -> bool {
         self.tiles[id] > MOST_TILES
     }

@@ -1,20 +1,20 @@
-//! A kernel's text and bindings as they are put together.
+//! Assembles a kernel's text and bindings.
 
 use super::super::precision::Precision;
 use super::super::template::Values;
 use super::{Kernel, Operand};
 
-/// A kernel's text as it grows.
+/// A kernel under construction.
 pub struct Text {
     template: String,
     helpers: String,
-    /// What the template's names stand for.
+    /// The values of the template's names.
     pub values: Values,
     bindings: String,
     operands: Vec<Operand>,
     written: usize,
     half: bool,
-    /// Whether it reads the step's numbers.
+    /// Whether it reads the step's row.
     pub step: bool,
 }
 
@@ -33,17 +33,17 @@ impl Text {
         }
     }
 
-    /// Binds an operand as numbers that are read.
+    /// Binds an operand as numbers to read.
     pub fn read(&mut self, name: impl AsRef<str>, operand: Operand) {
         self.read_as(name, "f32", operand);
     }
 
-    /// Binds an operand as elements that are read.
+    /// Binds an operand as elements to read.
     pub fn read_as(&mut self, name: impl AsRef<str>, element: &str, operand: Operand) {
         self.bind("read", name.as_ref(), element, operand);
     }
 
-    /// Binds the noise levels, of which the step says which one each picture is at.
+    /// Binds the noise levels. The step says which one each picture is at.
     pub fn levels(&mut self) {
         if !self.operands.contains(&Operand::Levels) {
             self.read_as("levels", "vec4f", Operand::Levels);
@@ -51,7 +51,7 @@ impl Text {
         self.step = true;
     }
 
-    /// Binds an operand as elements that are written.
+    /// Binds an operand as elements to write.
     pub fn write(&mut self, name: &str, element: &str, operand: Operand) {
         self.written += 1;
         self.bind("read_write", name, element, operand);
@@ -78,12 +78,12 @@ impl Text {
         self
     }
 
-    /// As [`Self::helper`], for a text that others go on with.
+    /// As [`Self::helper`], in place.
     pub fn add_helper(&mut self, template: &'static str) {
         self.helpers += template;
     }
 
-    /// The kernel, with its workgroups for one picture.
+    /// Finishes the kernel; `groups` are its workgroups for one picture.
     pub fn finish(mut self, groups: [usize; 2]) -> Kernel {
         if self.step {
             self.bindings +=
