@@ -1,6 +1,7 @@
 //! The buffers and bind groups for running a network on a batch, all created up front.
 
 use super::error::FusedError;
+use super::gpu::Gpu;
 use super::lower::Operand;
 use super::memory::Layout;
 use super::network::{Compiled, Parts};
@@ -25,6 +26,8 @@ pub struct Buffers {
     pub levels: wgpu::Buffer,
     /// The features of each noise level, if σ is embedded.
     pub features: Option<wgpu::Buffer>,
+    /// What σ's embedding has made of them: the scales and shifts of normalisations.
+    table: Option<wgpu::Buffer>,
     /// Rows of [`StepRow`], `stride` bytes apart.
     pub steps: wgpu::Buffer,
     /// The spacing of the rows: a multiple of the alignment of dynamic offsets.
@@ -40,24 +43,29 @@ pub struct Buffers {
     /// The bind groups of a step, by the picture buffer it reads and then by the one it writes.
     pub step_groups: [[Vec<wgpu::BindGroup>; 5]; 2],
     /// The bind groups of the mover, by the picture buffer and then by the score buffer it reads.
-    pub move_groups: [[wgpu::BindGroup; 2]; 2],
+    pub move_groups: Vec<[wgpu::BindGroup; 2]>,
 }
 
 /// Which buffers of pictures a launch is bound to.
 #[derive(Clone, Copy)]
-struct Binding {
+struct Flow {
     from: usize,
     to: usize,
     scores: [usize; 2],
+}
+
+/// The tensors of some launches, and the buffers that hold them in turns.
+struct Activations {
+    layout: Layout,
+    buffers: Vec<wgpu::Buffer>,
 }
 
 impl Buffers {
     /// Allocates everything.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] if the batch or a buffer is larger than the GPU allows.
+    /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(parts: &Parts, batch: usize) -> Result<Self, FusedError> {
-        use wgpu::BufferUsages as Usage;
         let (gpu, plan) = (&parts.gpu, &parts.plan);
         let limits = gpu.device().limits();
         let most = limits.max_compute_workgroups_per_dimension;
@@ -69,21 +77,129 @@ impl Buffers {
                 available: u64::from(most),
             });
         }
-        let storage = |what, bytes: usize| {
-            gpu.buffer(what, bytes as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
-        };
         let dimension = plan.picture.dimension();
-        let picture = || storage("the pictures", 4 * batch * dimension);
-        let pictures = [picture()?, picture()?, picture()?, picture()?, picture()?];
-        let levels = storage("the noise levels", 16 * Run::LEVELS)?;
-        let observation = storage("the observation", 8 * dimension)?;
-        let mixtures = storage("the mixtures", 8 * batch)?;
+        let picture = || storage(gpu, "the pictures", 4 * batch * dimension);
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<StepRow>().next_multiple_of(alignment);
-        // One extra row, for looks.
+        // One more, for looks.
         let size = ((Run::STEPS + 1) * stride) as u64;
-        let steps = gpu.buffer("the steps", size, Usage::UNIFORM | Usage::COPY_DST)?;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
 
+        let lasting = plan.embedding.map(|ids| ids.map(Operand::Tensor));
+        let lasts = |operand: &Operand| lasting.iter().flatten().any(|lasts| lasts == operand);
+        let of_levels = Activations::new(parts, &parts.levels, Run::LEVELS, lasts)?;
+        let of_steps = Activations::new(parts, &parts.steps, batch, |_| false)?;
+        let place = |operand| of_levels.find(&operand).cloned();
+        let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
+        let mut all = Self {
+            batch,
+            pictures: [picture()?, picture()?, picture()?, picture()?, picture()?],
+            levels: storage(gpu, "the noise levels", 16 * Run::LEVELS)?,
+            features,
+            table,
+            steps: gpu.buffer("the steps", size, usage)?,
+            stride,
+            observation: storage(gpu, "the observation", 8 * dimension)?,
+            mixtures: storage(gpu, "the mixtures", 8 * batch)?,
+            activations: [&of_levels.buffers[..], &of_steps.buffers].concat(),
+            level_groups: Vec::new(),
+            step_groups: Default::default(),
+            move_groups: Vec::new(),
+        };
+        all.bind_all(parts, &of_levels, &of_steps);
+        Ok(all)
+    }
+
+    /// Makes the bind groups.
+    fn bind_all(&mut self, parts: &Parts, of_levels: &Activations, of_steps: &Activations) {
+        let flow = Flow { from: 0, to: 1, scores: SCORES };
+        let level_group = |compiled| self.bind(parts, compiled, of_levels, flow);
+        let level_groups = parts.levels.iter().map(level_group).collect();
+        let step_group = |compiled: &Compiled, from, to| {
+            self.bind(parts, compiled, of_steps, Flow { from, to, ..flow })
+        };
+        // Most launches see no pictures, and are bound to the same whatever the flow.
+        let inner = |compiled: &Compiled| {
+            let sees = |operand| matches!(operand, &Operand::Picture | &Operand::Next);
+            let inner = !compiled.kernel.operands.iter().any(sees);
+            inner.then(|| step_group(compiled, 0, 1))
+        };
+        let inner: Vec<Option<wgpu::BindGroup>> = parts.steps.iter().map(inner).collect();
+        let step_groups = PICTURES.map(|from| {
+            [0, 1, 2, 3, 4].map(|to| {
+                // Nothing is written where it is read.
+                let to = if to == from { SEEN } else { to };
+                let group = |(compiled, inner): (&Compiled, &Option<wgpu::BindGroup>)| {
+                    inner.clone().unwrap_or_else(|| step_group(compiled, from, to))
+                };
+                parts.steps.iter().zip(&inner).map(group).collect()
+            })
+        });
+        let move_groups = PICTURES.map(|from| {
+            [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
+                let flow = Flow { from, to: PICTURES[1 - from], scores };
+                self.bind(parts, &parts.mover, of_steps, flow)
+            })
+        });
+        (self.level_groups, self.step_groups) = (level_groups, step_groups);
+        self.move_groups = move_groups.to_vec();
+    }
+
+    /// The bind group of a launch.
+    fn bind(
+        &self,
+        parts: &Parts,
+        compiled: &Compiled,
+        activations: &Activations,
+        Flow { from, to, scores }: Flow,
+    ) -> wgpu::BindGroup {
+        let entry = |(binding, operand): (u32, &Operand)| {
+            let (mut offset, mut size) = (0, None);
+            let buffer = match operand {
+                Operand::Parameters(slice) => {
+                    let place = &parts.parameters.places[*slice];
+                    offset = place.start;
+                    size = wgpu::BufferSize::new(place.end - place.start);
+                    &parts.parameters.buffer
+                }
+                Operand::Table => self.table.as_ref().unwrap_or(&self.levels),
+                Operand::Levels => &self.levels,
+                Operand::Picture => &self.pictures[from],
+                Operand::Next => &self.pictures[to],
+                Operand::Score => &self.pictures[scores[0]],
+                Operand::Before => &self.pictures[scores[1]],
+                Operand::Observation => &self.observation,
+                Operand::Mixtures => &self.mixtures,
+                Operand::Step => {
+                    size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
+                    &self.steps
+                }
+                Operand::Tensor(_) | Operand::Statistics(_) | Operand::Summary(_) => {
+                    activations.find(operand).unwrap_or(&self.levels)
+                }
+            };
+            let resource =
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
+            wgpu::BindGroupEntry { binding, resource }
+        };
+        let entries: Vec<_> = (0..).zip(&compiled.kernel.operands).map(entry).collect();
+        parts.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &compiled.pipeline.bindings,
+            entries: &entries,
+        })
+    }
+}
+
+impl Activations {
+    /// Those of kernels that run for `count` pictures, or noise levels, at once.
+    fn new(
+        parts: &Parts,
+        list: &[Compiled],
+        count: usize,
+        lasts: impl Fn(&Operand) -> bool,
+    ) -> Result<Self, FusedError> {
+        let plan = &parts.plan;
         let size = |operand: &Operand| match *operand {
             Operand::Tensor(id) => {
                 let tensor = &plan.tensors[id];
@@ -94,114 +210,21 @@ impl Buffers {
             Operand::Summary(id) => 8 * plan.tensors[id].shape.channels(),
             _ => 0,
         };
-        let kernels = |list: &[Compiled]| -> Vec<_> {
-            list.iter().map(|compiled| compiled.kernel.clone()).collect()
-        };
-        let lasting = plan.embedding.map(|ids| ids.map(Operand::Tensor));
-        let lasts = |operand: &Operand| lasting.iter().flatten().any(|lasts| lasts == operand);
-        let of_levels = Layout::new(&kernels(&parts.levels), size, lasts);
-        let of_steps = Layout::new(&kernels(&parts.steps), size, |_| false);
-        let allocate = |layout: &Layout, count: usize| -> Result<Vec<_>, FusedError> {
-            layout.sizes.iter().map(|size| storage("the activations", size * count)).collect()
-        };
-        let level_buffers = allocate(&of_levels, Run::LEVELS)?;
-        let step_buffers = allocate(&of_steps, batch)?;
-        let place = |operand| of_levels.find(&operand).map(|slot| level_buffers[slot].clone());
-        let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
-
-        let bind = |compiled: &Compiled,
-                    layout: &Layout,
-                    buffers: &[wgpu::Buffer],
-                    Binding { from, to, scores }: Binding| {
-            let entries: Vec<_> = (0..)
-                .zip(&compiled.kernel.operands)
-                .map(|(binding, operand)| {
-                    let mut size = None;
-                    let mut offset = 0;
-                    let buffer = match operand {
-                        Operand::Parameters(slice) => {
-                            let place = &parts.parameters.places[*slice];
-                            offset = place.start;
-                            size = wgpu::BufferSize::new(place.end - place.start);
-                            &parts.parameters.buffer
-                        }
-                        Operand::Table => table.as_ref().unwrap_or(&levels),
-                        Operand::Levels => &levels,
-                        Operand::Picture => &pictures[from],
-                        Operand::Next => &pictures[to],
-                        Operand::Score => &pictures[scores[0]],
-                        Operand::Before => &pictures[scores[1]],
-                        Operand::Observation => &observation,
-                        Operand::Mixtures => &mixtures,
-                        Operand::Step => {
-                            size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
-                            &steps
-                        }
-                        Operand::Tensor(_) | Operand::Statistics(_) | Operand::Summary(_) => {
-                            layout.find(operand).map_or(&levels, |slot| &buffers[slot])
-                        }
-                    };
-                    let resource =
-                        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-                    wgpu::BindGroupEntry { binding, resource }
-                })
-                .collect();
-            gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &compiled.pipeline.bindings,
-                entries: &entries,
-            })
-        };
-        let level_group = |compiled| {
-            let binding = Binding { from: 0, to: 1, scores: SCORES };
-            bind(compiled, &of_levels, &level_buffers, binding)
-        };
-        let level_groups = parts.levels.iter().map(level_group).collect();
-        let step_group = |compiled: &Compiled, from, to| {
-            let binding = Binding { from, to, scores: SCORES };
-            bind(compiled, &of_steps, &step_buffers, binding)
-        };
-        // Most launches touch no pictures, so their bindings do not depend on the flow.
-        let inner: Vec<Option<wgpu::BindGroup>> = parts
-            .steps
-            .iter()
-            .map(|compiled| {
-                let sees = |operand| matches!(operand, &Operand::Picture | &Operand::Next);
-                let inner = !compiled.kernel.operands.iter().any(sees);
-                inner.then(|| step_group(compiled, 0, 1))
-            })
-            .collect();
-        let step_groups = PICTURES.map(|from| {
-            [0, 1, 2, 3, 4].map(|to| {
-                // No launch may write the buffer it reads; this entry is never used.
-                let to = if to == from { SEEN } else { to };
-                let group = |(compiled, inner): (&Compiled, &Option<wgpu::BindGroup>)| {
-                    inner.clone().unwrap_or_else(|| step_group(compiled, from, to))
-                };
-                parts.steps.iter().zip(&inner).map(group).collect()
-            })
-        });
-        let move_groups = PICTURES.map(|from| {
-            [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
-                let binding = Binding { from, to: PICTURES[1 - from], scores };
-                bind(&parts.mover, &of_steps, &step_buffers, binding)
-            })
-        });
-        Ok(Self {
-            batch,
-            pictures,
-            levels,
-            features,
-            steps,
-            stride,
-            observation,
-            mixtures,
-            activations: [level_buffers, step_buffers].concat(),
-            level_groups,
-            step_groups,
-            move_groups,
-        })
+        let kernels: Vec<_> = list.iter().map(|compiled| compiled.kernel.clone()).collect();
+        let layout = Layout::new(&kernels, size, lasts);
+        let buffer = |size| storage(&parts.gpu, "the activations", size * count);
+        let buffers = layout.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
+        Ok(Self { layout, buffers })
     }
+
+    fn find(&self, operand: &Operand) -> Option<&wgpu::Buffer> {
+        self.layout.find(operand).map(|slot| &self.buffers[slot])
+    }
+}
+
+fn storage(gpu: &Gpu, what: &'static str, bytes: usize) -> Result<wgpu::Buffer, FusedError> {
+    use wgpu::BufferUsages as Usage;
+    gpu.buffer(what, bytes as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
 }
 
 impl Drop for Buffers {

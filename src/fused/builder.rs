@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::conditioning::Conditioning;
 use super::error::FusedError;
-use super::layer::{Layer, averaged};
+use super::layer::{Layer, averaged_weights};
 use super::pack::Axis;
 use super::plan::{
     Activation, Affine, Conv, Id, Launch, Norm, Parameters, Plan, Pooling, Scaling, Shape, Slice,
@@ -28,8 +28,6 @@ pub enum Output {
     Channels(usize),
     /// This many channels at each of 2 × 2 positions.
     Doubled(usize),
-    /// The network's raw output, in patches of this side.
-    Picture(usize),
 }
 
 impl<'a> Builder<'a> {
@@ -143,12 +141,59 @@ impl<'a> Builder<'a> {
         residuals: &[Id],
         activation: Activation,
     ) -> Result<Id, FusedError> {
-        let colours = self.plan.picture.channels;
         let (axis, fold, channels) = match output {
             Output::Channels(channels) => (Axis::segments(&[channels]), 1, channels),
             Output::Doubled(channels) => (Axis::folded(channels, 2, 4), 2, channels),
-            Output::Picture(patch) => (Axis::folded(colours, patch, 1), patch, colours),
         };
+        let to = self.tensor(&[channels], self.grid(layers).map(|side| side * fold));
+        self.sum(layers, residuals, activation, axis, fold, Target::Tensor(to))?;
+        Ok(to)
+    }
+
+    /// The network's raw output: a sum of convolution layers, in patches of this side.
+    ///
+    /// # Errors
+    /// As [`Self::conv`].
+    pub fn head(&mut self, patch: usize, layers: &[Layer]) -> Result<(), FusedError> {
+        let axis = Axis::folded(self.plan.picture.channels, patch, 1);
+        self.sum(layers, &[], Activation::None, axis, patch, Target::Picture)
+    }
+
+    /// The height and width that convolution layers of one sum have in common.
+    fn grid(&self, layers: &[Layer]) -> [usize; 2] {
+        let Term { source, stride, .. } = layers[0].terms[0];
+        let Shape { height, width, .. } = self.plan.tensors[source].shape;
+        [height / stride, width / stride]
+    }
+
+    /// The launch of a sum of convolution layers, whose columns are an axis of `fold` × `fold`
+    /// positions.
+    fn sum(
+        &mut self,
+        layers: &[Layer],
+        residuals: &[Id],
+        activation: Activation,
+        axis: Axis,
+        fold: usize,
+        to: Target,
+    ) -> Result<(), FusedError> {
+        let values = self.packed(layers, &axis)?;
+        let conv = Conv {
+            terms: layers.iter().flat_map(|layer| layer.terms.clone()).collect(),
+            parameters: self.store(Parameters { values, exact: false }),
+            residuals: residuals.to_vec(),
+            activation,
+            columns: axis.len(),
+            fold,
+            grid: self.grid(layers),
+            to,
+        };
+        self.plan.steps.push(Launch::Conv(conv));
+        Ok(())
+    }
+
+    /// The weights of convolution layers, tap by tap, and the sum of their biases.
+    fn packed(&self, layers: &[Layer], axis: &Axis) -> Result<Vec<f32>, FusedError> {
         let (outputs, mut bias, mut parameters) = (axis.channels(), vec![0.0; axis.len()], vec![]);
         for Layer { name, terms, averaged: is_averaged, .. } in layers {
             let Term { kernel, stride, .. } = terms[0];
@@ -162,7 +207,7 @@ impl<'a> Builder<'a> {
             };
             let weight = &self.array(name, "weight", &shape)?.values;
             let weight = match is_averaged {
-                true => Cow::Owned(averaged(weight, kernel)),
+                true => Cow::Owned(averaged_weights(weight, kernel)),
                 false => Cow::Borrowed(weight),
             };
             let mut first = 0;
@@ -170,7 +215,7 @@ impl<'a> Builder<'a> {
                 let from = &self.plan.tensors[term.source].axis;
                 for tap in 0..kernel * kernel {
                     let at = |o: usize, i: usize| (o * inputs + first + i) * kernel * kernel + tap;
-                    parameters.extend(from.matrix(&axis, |o, i| weight[at(o, i)]));
+                    parameters.extend(from.matrix(axis, |o, i| weight[at(o, i)]));
                 }
                 first += from.channels();
             }
@@ -182,21 +227,7 @@ impl<'a> Builder<'a> {
             }
         }
         parameters.extend(bias);
-        let parameters = self.store(Parameters { values: parameters, exact: false });
-
-        let terms: Vec<Term> = layers.iter().flat_map(|layer| layer.terms.clone()).collect();
-        let Shape { height, width, .. } = self.plan.tensors[terms[0].source].shape;
-        let stride = terms[0].stride;
-        let grid = [height / stride, width / stride];
-        let to = match output {
-            Output::Picture(_) => Target::Picture,
-            _ => Target::Tensor(self.tensor(&[channels], grid.map(|side| side * fold))),
-        };
-        let columns = axis.len();
-        let residuals = residuals.to_vec();
-        let conv = Conv { terms, parameters, residuals, activation, columns, fold, grid, to };
-        self.plan.steps.push(Launch::Conv(conv));
-        Ok(self.plan.tensors.len() - 1)
+        Ok(parameters)
     }
 
     /// The plan, with launches from `size` features of σ to the table: two linear layers with SiLU,

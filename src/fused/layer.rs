@@ -38,7 +38,7 @@ impl Layer {
 }
 
 /// The `kernel × kernel` weights of a [`Layer::averaged`], from those of the layer.
-pub fn averaged(weights: &[f32], kernel: usize) -> Vec<f32> {
+pub fn averaged_weights(weights: &[f32], kernel: usize) -> Vec<f32> {
     let side = kernel - 1;
     let mut means = vec![0.0; weights.len() / (side * side) * kernel * kernel];
     for (weights, means) in
@@ -61,9 +61,12 @@ mod tests {
     /// Nine taps spread over sixteen, each a quarter of the sum of its neighbours.
     #[test]
     fn a_mean_of_neighbours_is_a_larger_kernel() {
-        let one = averaged(&[4.0], 2);
+        let one = averaged_weights(&[4.0], 2);
         assert_eq!(one, [1.0; 4]);
-        let nine = averaged(&[[4.0; 9], [0.0, 0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0]].concat(), 4);
+        let nine = averaged_weights(
+            &[[4.0; 9], [0.0, 0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0]].concat(),
+            4,
+        );
         let flat = [1.0, 2.0, 2.0, 1.0, 2.0, 4.0, 4.0, 2.0, 2.0, 4.0, 4.0, 2.0, 1.0, 2.0, 2.0, 1.0];
         assert_eq!(nine[..16], flat);
         let centre =

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use super::buffers::Buffers;
 use super::error::FusedError;
 use super::gpu::{Gpu, lock};
-use super::lower::{Kernel, Lowered, Operand, lower};
+use super::lower::{Kernel, Lowered, lower};
 use super::pack;
-use super::pipelines::{Pipeline, Pipelines};
+use super::pipelines::{Pipeline, Pipelines, compile};
 use super::plan::Plan;
 use super::precision::Precision;
 use super::render::Renderer;
@@ -16,7 +16,7 @@ use super::run::{Flow, Run};
 use super::setup::Setup;
 use super::step::StepRow;
 use super::tiling::Tiling;
-use super::{platform, refinenet, unet};
+use super::{refinenet, unet};
 use crate::net::weights::Weights;
 use crate::net::{Architecture, Picture};
 
@@ -309,64 +309,4 @@ fn key(gpu: &Gpu, lowered: &Lowered) -> String {
     let bytes = adapter.bytes().chain(texts.flatten());
     let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     format!("{:016x}", bytes.fold(0xcbf2_9ce4_8422_2325, mix))
-}
-
-/// Compiles kernels, each different text once.
-fn compile(gpu: &Gpu, lowered: &Lowered) -> Pipelines {
-    let mut different: Vec<&Kernel> = Vec::new();
-    for kernel in lowered.kernels() {
-        if different.iter().all(|other| other.source != kernel.source) {
-            different.push(kernel);
-        }
-    }
-    let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
-    different.into_iter().zip(compiled).collect()
-}
-
-pub(super) fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
-    let device = gpu.device();
-    let entries: Vec<_> = (0..)
-        .zip(&kernel.operands)
-        .map(|(binding, operand)| {
-            let uniform = *operand == Operand::Step;
-            let ty = match uniform {
-                true => wgpu::BufferBindingType::Uniform,
-                false => wgpu::BufferBindingType::Storage { read_only: kernel.only_reads(binding) },
-            };
-            wgpu::BindGroupLayoutEntry {
-                binding: binding as u32,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty,
-                    has_dynamic_offset: uniform,
-                    min_binding_size: None,
-                },
-                count: None,
-            }
-        })
-        .collect();
-    let descriptor = wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries };
-    let bindings = device.create_bind_group_layout(&descriptor);
-    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        bind_group_layouts: &[Some(&bindings)],
-        ..Default::default()
-    });
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: None,
-        source: wgpu::ShaderSource::Wgsl((&*kernel.source).into()),
-    });
-    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: None,
-        layout: Some(&layout),
-        module: &module,
-        entry_point: Some("main"),
-        // Every kernel writes its workgroup memory before it reads it. (Only native programs have
-        // this choice.)
-        compilation_options: wgpu::PipelineCompilationOptions {
-            zero_initialize_workgroup_memory: false,
-            ..Default::default()
-        },
-        cache: None,
-    });
-    Pipeline { pipeline, bindings }
 }

@@ -4,8 +4,7 @@ use pollster::block_on;
 
 use super::gpu::Gpu;
 use super::lower::{Kernel, Operand};
-use super::network::pipeline;
-use super::pipelines::Pipeline;
+use super::pipelines::{Pipeline, pipeline};
 use crate::random::{Key, pcg4d};
 
 const COUNT: usize = 1 << 16;

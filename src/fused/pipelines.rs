@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::lower::Kernel;
+use super::gpu::Gpu;
+use super::lower::{Kernel, Lowered, Operand};
+use super::platform;
 
 /// A pipeline and its bind group layout.
 #[derive(Clone, Debug)]
@@ -32,4 +34,65 @@ impl<'a> FromIterator<(&'a Kernel, Pipeline)> for Pipelines {
         let named = |(kernel, pipeline): (&Kernel, _)| (Arc::clone(&kernel.source), pipeline);
         Self(pipelines.into_iter().map(named).collect())
     }
+}
+
+/// Compiles kernels, each different text once.
+pub fn compile(gpu: &Gpu, lowered: &Lowered) -> Pipelines {
+    let mut different: Vec<&Kernel> = Vec::new();
+    for kernel in lowered.kernels() {
+        if different.iter().all(|other| other.source != kernel.source) {
+            different.push(kernel);
+        }
+    }
+    let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
+    different.into_iter().zip(compiled).collect()
+}
+
+/// Compiles a kernel.
+pub fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
+    let device = gpu.device();
+    let entries: Vec<_> = (0..)
+        .zip(&kernel.operands)
+        .map(|(binding, operand)| {
+            let uniform = *operand == Operand::Step;
+            let ty = match uniform {
+                true => wgpu::BufferBindingType::Uniform,
+                false => wgpu::BufferBindingType::Storage { read_only: kernel.only_reads(binding) },
+            };
+            wgpu::BindGroupLayoutEntry {
+                binding: binding as u32,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty,
+                    has_dynamic_offset: uniform,
+                    min_binding_size: None,
+                },
+                count: None,
+            }
+        })
+        .collect();
+    let descriptor = wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries };
+    let bindings = device.create_bind_group_layout(&descriptor);
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        bind_group_layouts: &[Some(&bindings)],
+        ..Default::default()
+    });
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: None,
+        source: wgpu::ShaderSource::Wgsl((&*kernel.source).into()),
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: Some(&layout),
+        module: &module,
+        entry_point: Some("main"),
+        // Every kernel writes its workgroup memory before it reads it. (Only native programs have
+        // this choice.)
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    });
+    Pipeline { pipeline, bindings }
 }

@@ -33,7 +33,7 @@ pub fn plan(sizes: &RefineNetDescription, weights: &Weights) -> Result<Plan, Fus
     let x = refined.unwrap_or(x);
     let x = net.b.instance_norm("norm", x, sizes.rows(), Activation::Elu)?;
     let end = Layer::new("end", [Term::square(x)]);
-    net.b.conv(Output::Picture(1), &[end], &[], Activation::None)?;
+    net.b.head(1, &[end])?;
     Ok(net.b.finish())
 }
 

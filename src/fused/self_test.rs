@@ -9,7 +9,8 @@ use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::gpu::Gpu;
 use super::layer::Layer;
-use super::network::{Network, pipeline};
+use super::network::Network;
+use super::pipelines::pipeline;
 use super::plan::{Activation, Plan, Term};
 use super::precision::Precision;
 use super::setup::{Setup, Style};
@@ -75,7 +76,7 @@ fn plan() -> Result<Plan, FusedError> {
     let x = b.conv(channels, &layer("stem", pixels), &[], Activation::None)?;
     let h = b.norm("conv", &[x], 4, Activation::Silu)?;
     let x = b.conv(channels, &layer("conv", h), &[x], Activation::None)?;
-    b.conv(Output::Picture(2), &layer("head", x), &[], Activation::None)?;
+    b.head(2, &layer("head", x))?;
     Ok(b.finish())
 }
 

@@ -6,8 +6,8 @@
 
 use super::error::FusedError;
 use super::lower::{Kernel, Lowered};
-use super::network::{Network, pipeline};
-use super::pipelines::Pipelines;
+use super::network::Network;
+use super::pipelines::{Pipelines, pipeline};
 use super::run::{Flow, Run};
 use super::step::StepRow;
 use super::tiling::Tiling;

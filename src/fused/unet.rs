@@ -39,7 +39,7 @@ pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedErr
         }
     }
     x = net.b.norm("head_norm", &[x], groups, Activation::Silu)?;
-    net.layer("head", Output::Picture(sizes.patch), Term::square(x))?;
+    net.b.head(sizes.patch, &[Layer::new("head", [Term::square(x)])])?;
     net.b.finish_embedded(embedding, "embedding.first", "embedding.second")
 }
 
