@@ -8,11 +8,11 @@
 //!
 //! From the lowest layer up:
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, the rules that choose it, and perturbation |
 //! | [`random`] | the counter-based generator that makes a seed mean the same picture everywhere |
-//! | [`score`] | what can be asked for a score |
+//! | [`score`] | the traits of anything that has a score |
 //! | [`pixel`] | pixels as bytes and as values, colours as grey |
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
@@ -22,7 +22,7 @@
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
 //! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: pictures from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
-//! | `web` | wasm only: what JavaScript sees |
+//! | `web` | wasm only: the interface for JavaScript |
 
 #![warn(missing_docs)]
 

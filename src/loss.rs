@@ -2,8 +2,8 @@
 //!
 //! The objective is `(1/L) Σᵢ λ(σᵢ) ℓ(θ; σᵢ)` (Song & Ermon 2019, equations 5 and 6). With the
 //! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: D/2 at every σ for a network that always
-//! answers 0. What a good one leaves of that is little at large σ, where x̃ shows the noise, and nearly
-//! all at small σ, where x̃ shows the picture and the noise cannot be told.
+//! answers 0. A good one leaves little of that at large σ, where x̃ shows the noise, and nearly all
+//! at small σ, where x̃ shows the picture and hides the noise.
 
 #[cfg(feature = "burn")]
 use burn::tensor::Tensor;
@@ -13,14 +13,14 @@ use crate::net::Preconditioning;
 #[cfg(feature = "burn")]
 use crate::net::layers::column;
 
-/// How much each noise level counts: λ(σ), beside the paper's σ².
+/// How much each noise level counts: λ(σ).
 ///
-/// The minimiser is the same under any positive λ, since the levels are separate problems; what
-/// changes is where a network of limited size spends its effort.
+/// Any positive λ has the same minimiser, since the levels are separate problems, but λ decides
+/// where a network of limited size spends its effort.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weighting {
-    /// `λ(σ) = σ²` (Song & Ermon 2019). A preconditioned network then hears of large σ only with
+    /// `λ(σ) = σ²` (Song & Ermon 2019). A preconditioned network then learns from large σ only with
     /// weight `σ_d²/(σ² + σ_d²)`, though that is where a picture decides what it will be.
     Paper,
     /// `λ(σ) = σ² (σ² + σ_d²)/σ_d²`: the error of the raw network F counts the same at every σ
@@ -41,8 +41,8 @@ impl Weighting {
 
 /// `½ ‖σ s(x̃, σ) + z‖²` for each of N pictures, summed over pixels: N values.
 ///
-/// `score` is the network's answer at `x̃ = x + σ z`, `z` the noise that was added, both
-/// N × C × H × W; `sigmas` holds N noise levels.
+/// `score` is the network's output at `x̃ = x + σ z`, `z` the noise that was added, both N × C × H
+/// × W; `sigmas` holds N noise levels.
 #[cfg(feature = "burn")]
 pub fn dsm(score: Tensor<4>, sigmas: &[f32], z: Tensor<4>) -> Tensor<1> {
     let device = score.device();
@@ -55,8 +55,8 @@ pub fn dsm(score: Tensor<4>, sigmas: &[f32], z: Tensor<4>) -> Tensor<1> {
 mod tests {
     use super::*;
 
-    /// Equation 8 of Karras et al. 2022, over c_skip's and c_out's: no more at small σ, twice as much
-    /// where noise and data are as large.
+    /// Equation 8 of Karras et al. 2022, with its c_skip and c_out: the same at small σ, twice as
+    /// much where noise and data are equally large.
     #[test]
     fn edms_weighting_grows_with_the_noise_over_the_data() {
         let data = Preconditioning { mean: 0.5, deviation: 0.3 };

@@ -1,33 +1,33 @@
-//! Pixels: bytes as values in \[0, 1\] and back, and colours as grey.
+//! Pixels: conversion between bytes and values in \[0, 1\], and from colours to grey.
 
-/// A byte as a value in \[0, 1\]; 255 is 1.
+/// Converts a byte to a value in \[0, 1\]; 255 is 1.
 pub fn value(byte: u8) -> f32 {
     f32::from(byte) / 255.0
 }
 
-/// The byte that is nearest to a value, and to the nearer end where it is outside of \[0, 1\].
+/// Converts a value to the nearest byte; values outside \[0, 1\] are clamped.
 pub fn byte(value: f32) -> u8 {
-    // The cast rounds down, and stops at both ends.
+    // The cast rounds down and saturates.
     (value * 255.0 + 0.5) as u8
 }
 
-/// Bytes as values.
+/// Converts bytes to values.
 pub fn values(bytes: &[u8]) -> Vec<f32> {
     bytes.iter().map(|&each| value(each)).collect()
 }
 
-/// Values as bytes.
+/// Converts values to bytes.
 pub fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().map(|&each| byte(each)).collect()
 }
 
-/// A value somewhere in its byte's grey level, at `place` from 0 to 1: what has been quantised to 256
-/// values, spread evenly over \[0, 1\].
+/// Undoes the quantisation of a value to a byte: the value at `place`, from 0 to 1, within the byte's
+/// share of \[0, 1\].
 pub fn dequantised(byte: u8, place: f32) -> f32 {
     (f32::from(byte) + place) / 256.0
 }
 
-/// The luma of ITU-R BT.601, as Pillow and torchvision have it; what is grey keeps its very value.
+/// The luma of ITU-R BT.601, as in Pillow and torchvision. Grey keeps its value exactly.
 pub fn luma([red, green, blue]: [f32; 3]) -> f32 {
     green + 0.299 * (red - green) + 0.114 * (blue - green)
 }

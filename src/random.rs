@@ -1,4 +1,4 @@
-//! A counter-based generator: the noise of a chain is a pure function of where it is needed.
+//! A counter-based generator: a chain's noise is a pure function of where it is needed.
 //!
 //! Every normal number is keyed by (seed, stream, step, index), so a chain does not change with
 //! batch size, executor or device, a paused chain needs no saved generator, and each pixel can be
@@ -32,14 +32,14 @@ pub(crate) fn congruential(word: u32) -> u32 {
 /// Spreads the upper half of a seed over the index axis (2³² / the golden ratio).
 const GOLDEN: u32 = 0x9E37_79B1;
 
-/// What a stream of random numbers is keyed by; `index` is the only axis left open.
+/// The key of a stream of random numbers; only the index is left open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// The user's seed.
     pub seed: u64,
-    /// Which chain, or which example.
+    /// The number of the chain, or of the example.
     pub stream: u32,
-    /// Which step of the chain, or of training.
+    /// The step of the chain, or of training.
     pub step: u32,
 }
 
@@ -78,8 +78,8 @@ impl Key {
     }
 }
 
-/// The upper 24 bits of a word as a number in (0, 1], as shaders have it too: never 0, whose logarithm
-/// is infinite, but 1 where f32 rounds the largest one up.
+/// The upper 24 bits of a word as a number in (0, 1], as in shaders: never 0, whose logarithm is
+/// infinite, but 1 if f32 rounds the largest one up.
 fn unit(word: u32) -> f32 {
     ((word >> 8) as f32 + 0.5) * (1.0 / 16_777_216.0)
 }
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn pcg4d_mixes_all_four_words() {
         let base = pcg4d([1, 2, 3, 4]);
-        // The published shader code, written out in another language's integers.
+        // Computed by the published shader code, in another language's integers.
         assert_eq!(base, [0x3622_cd16, 0xf114_71d8, 0xe110_9b3f, 0x02b9_4c2f]);
         for axis in 0..4 {
             let mut flipped = [1, 2, 3, 4];

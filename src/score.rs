@@ -1,8 +1,8 @@
-//! What can be asked for a score.
+//! Traits of anything that has a score.
 
-/// A family of noisy densities q_σ on ℝᵈ that knows its score `∇ log q_σ`.
+/// A family of noisy densities q_σ on ℝᵈ with a known score `∇ log q_σ`.
 ///
-/// Exact densities ([`crate::toy`]) and anything else that answers on the host implement it; the
+/// Exact densities ([`crate::toy`]) and anything else with a score on the host implement it; the
 /// host executor ([`crate::sample::host`]) runs programs on it.
 pub trait Score {
     /// d, the number of coordinates of a point.
@@ -10,11 +10,11 @@ pub trait Score {
 
     /// Writes `s(x, σ)` for each of n points to `out`.
     ///
-    /// `x` and `out` are n × d, a point after the other; σ > 0, or 0 for the density itself where
-    /// it has one.
+    /// `x` and `out` are n × d, one point after the other; σ > 0, or 0 for the density itself if it
+    /// has one.
     fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]);
 
-    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, the mean of what x may have come from
+    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, the mean of the points that x may have come from
     /// (Tweedie's formula; Efron 2011).
     fn denoise(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
         self.score(x, sigma, out);
@@ -24,7 +24,7 @@ pub trait Score {
     }
 }
 
-/// A score that can be differentiated, as likelihoods need it.
+/// A differentiable score, as likelihoods need it.
 pub trait Slope: Score {
     /// Writes `s(x, σ)` to `score` and returns `vᵀ (∂s/∂x) v` for each of n points; the mean over
     /// v with `E[v vᵀ] = I` is the divergence of s (Hutchinson 1989).

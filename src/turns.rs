@@ -1,10 +1,10 @@
-//! Cosines of angles in turns, as the shaders have them (`fused/kernels/random.wgsl`). Those of the
-//! standard library take any angle, and 3 kB more of everybody's download.
+//! Cosines of angles in turns, as in the shaders (`fused/kernels/random.wgsl`). The standard
+//! library's take any angle, but add 3 kB to everybody's download.
 
 use std::f32::consts::TAU;
 
-/// cos 2πu for a few thousand turns u or less: folded into the first eighth of a turn, then Taylor's
-/// series.
+/// cos 2πu for at most a few thousand turns u: folded into the first eighth of a turn, then
+/// Taylor's series.
 pub fn cos_turns(u: f32) -> f32 {
     let quarter = (u * 4.0 + 0.5).floor();
     let a = (u - quarter * 0.25) * TAU;

@@ -1,9 +1,8 @@
-//! The score in two dimensions, for the page: pictures of two pixels are points of a plane, where the
-//! density, its noise, its score and whole chains can be looked at.
+//! The score in two dimensions, for the page: pictures of two pixels are points of a plane, where
+//! one can see the density, its noise, its score and whole chains.
 //!
-//! All of it is the paper's toy and the samplers of [`ncsn`], which need no network and no GPU there.
-//! It is a bundle of its own because most visits do without it: the page fetches it when somebody
-//! scrolls there.
+//! It runs the samplers of [`ncsn`] on the paper's toy, without a network or a GPU. It is a bundle
+//! of its own because most visits do without it: the page fetches it when somebody scrolls there.
 
 #![warn(missing_docs)]
 
@@ -16,13 +15,14 @@ use ncsn::{
 };
 use wasm_bindgen::prelude::*;
 
-/// From noise that covers both modes, 14 apart, to what does not show beside their deviation of 1.
+/// From noise that covers both modes, 14 apart, to noise that is small beside their deviation
+/// of 1.
 const LADDER: Ladder = Ladder { sigma_max: 20.0, sigma_min: 0.5, levels: 100 };
 
 /// T, Langevin's steps at each level.
 const STEPS_EACH: usize = 5;
 
-/// What a sampler does here, and where its chains begin.
+/// A sampler's program here, and a steering with the start of its chains.
 fn on_the_plane(sampler: Sampler) -> (Program, Steering) {
     let recommended = Settings::recommended(LADDER.sigma_max, LADDER.sigma_min);
     let settings = Settings { sampler, ladder: LADDER, steps_each: STEPS_EACH, ..recommended }
@@ -30,14 +30,15 @@ fn on_the_plane(sampler: Sampler) -> (Program, Steering) {
     two_modes::program(&settings).expect("the rules give settings that are possible")
 }
 
-/// Lets panics go to the console.
+/// Makes panics go to the console.
 #[wasm_bindgen(start)]
 pub fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// The square `−side ≤ x, y ≤ side` of the plane, with the density `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`
-/// and chains on it. Points are pairs of x and y, one after the other; y points up.
+/// The square `−side ≤ x, y ≤ side` of the plane, with the density
+/// `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)` and chains on it. Points are pairs of x and y, one after the
+/// other; y points up.
 #[wasm_bindgen]
 pub struct Plane {
     density: GaussianMixture,
@@ -64,12 +65,12 @@ impl Plane {
         LADDER.sigma_at(fraction)
     }
 
-    /// The fraction that [`Self::sigma_at`] takes to σ.
+    /// The inverse of [`Self::sigma_at`].
     pub fn fraction_at(&self, sigma: f32) -> f32 {
         LADDER.fraction_at(sigma)
     }
 
-    /// q_σ at the centres of n × n squares, rows from the top, over the largest of these.
+    /// q_σ at the centres of n × n squares, rows from the top, relative to the largest of them.
     pub fn density(&self, sigma: f32, n: usize) -> Vec<f32> {
         let logs: Vec<f64> =
             self.centres(n).chunks_exact(2).map(|x| self.density.log_density(x, sigma)).collect();
@@ -77,8 +78,8 @@ impl Plane {
         logs.iter().map(|log| (log - top).exp() as f32).collect()
     }
 
-    /// The score at the centres of n × n squares, rows from the top, times the deviation of a mode
-    /// under noise: how many of these the point is away, at any σ.
+    /// The score at the centres of n × n squares, rows from the top, times the deviation of a noisy
+    /// mode: how many deviations away the mode is, at any σ.
     pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
         let centres = self.centres(n);
         let mut arrows = vec![0.0; centres.len()];
@@ -96,10 +97,10 @@ impl Plane {
         points
     }
 
-    /// Puts `chains` chains where a sampler begins. The next time they are others.
+    /// Starts `chains` chains of a sampler, other ones each time.
     ///
     /// # Errors
-    /// An `Error` where there is no sampler of that name.
+    /// An `Error` if there is no sampler of that name.
     pub fn begin(&mut self, sampler: &str, chains: u32) -> Result<(), JsError> {
         let sampler = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
         let sampler = sampler.ok_or_else(|| JsError::new("there is no such sampler"))?;
@@ -118,7 +119,7 @@ impl Plane {
         self.program.nfe()
     }
 
-    /// Lets all chains take steps until `step` of them are done.
+    /// Advances all chains until they have done `step` steps.
     pub fn advance_to(&mut self, step: usize) {
         for _ in self.done..step.min(self.steps()) {
             for walk in &mut self.walks {
@@ -138,12 +139,12 @@ impl Plane {
         self.program.sigma_at(self.done)
     }
 
-    /// Where the chains are.
+    /// The positions of the chains.
     pub fn chains(&self) -> Vec<f32> {
         self.walks.iter().flat_map(Walk::x).copied().collect()
     }
 
-    /// The share of chains that are nearer to (5, 5), where four fifths of the density are.
+    /// The share of chains nearer to (5, 5), which has four fifths of the density.
     pub fn upper_share(&self) -> f64 {
         two_modes::upper_share(&self.chains())
     }
@@ -170,7 +171,7 @@ mod tests {
         for sampler in Sampler::ALL {
             let share = share(sampler);
             println!("{}: {share}", sampler.name());
-            // Five standard errors, and what annealing at this pace gets wrong.
+            // Five standard errors, and the error of annealing at this pace.
             let truth = if sampler == Sampler::PlainLangevin { 0.5 } else { 0.8 };
             assert!((share - truth).abs() < 0.1, "{}: {share}", sampler.name());
         }
@@ -179,13 +180,13 @@ mod tests {
     #[test]
     fn what_is_drawn_fits_together() {
         let plane = Plane::new(10.0);
-        // Squares of 2 × 2: the mode at (5, 5) is the centre of the eighth of the third row.
+        // Squares of 2 × 2: the mode at (5, 5) is the centre of the eighth in the third row.
         let (n, sigma) = (10, 0.5);
         let density = plane.density(sigma, n);
         let highest = (0..n * n).max_by(|&a, &b| density[a].total_cmp(&density[b]));
         assert_eq!(highest, Some(2 * n + 7));
         assert_eq!(density[2 * n + 7], 1.0);
-        // From the upper right corner they point to it: to the left, and down.
+        // From the upper right corner arrows point to it: to the left, and down.
         let arrows = plane.arrows(sigma, n);
         assert!(arrows[2 * (n - 1)] < 0.0 && arrows[2 * (n - 1) + 1] < 0.0);
         let distance =

@@ -1,10 +1,10 @@
-//! `ncsn`: everything else that one does with a model, natively.
+//! The `ncsn` program: everything but training.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
     ncsn::cli::run(ncsn::cli::ncsn::main)
 }
 
-// `wasm-pack test` builds every target of the package for wasm, where there is nothing to run.
+// `wasm-pack test` builds every target for wasm, where this program has nothing to do.
 #[cfg(target_family = "wasm")]
 fn main() {}

@@ -1,10 +1,10 @@
-//! `train`: makes a model from pictures.
+//! The `train` program: makes a model from pictures.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {
     ncsn::cli::run(ncsn::cli::train::main)
 }
 
-// `wasm-pack test` builds every target of the package for wasm, where there is nothing to run.
+// `wasm-pack test` builds every target for wasm, where this program has nothing to do.
 #[cfg(target_family = "wasm")]
 fn main() {}

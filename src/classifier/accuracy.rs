@@ -1,4 +1,4 @@
-//! How often a classifier is right.
+//! The accuracy of a classifier.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -8,11 +8,11 @@ use crate::net::Picture;
 use crate::pixel::value;
 use crate::random::Key;
 
-/// The share of pictures whose label the classifier predicts at σ > 0. With `noise`, noise of that level
-/// is added first, from one stream per picture, counting from the key's.
+/// The share of pictures whose label the classifier predicts at σ > 0. With `noise`, first adds
+/// noise of that level, from one stream per picture, starting at the key's.
 ///
 /// # Panics
-/// Where the pictures have no labels.
+/// If the pictures have no labels.
 pub fn accuracy(
     classifier: &Classifier,
     pictures: &Pictures,

@@ -7,19 +7,19 @@ use crate::net::{DescriptionError, Picture, Preconditioning};
 /// The sizes of a classifier; see [`super::network`] for how they are wired.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierDescription {
-    /// The pictures that go in.
+    /// The shape of the input pictures.
     pub picture: Picture,
     /// The number of classes, from 2 to 256.
     pub classes: usize,
     /// Each `patch × patch` square of pixels becomes the channels of one position.
     pub patch: usize,
-    /// The number of channels of each convolution.
+    /// The number of output channels of each convolution.
     pub widths: Vec<usize>,
-    /// Of each convolution, whether 2 × 2 positions become one after it.
+    /// Whether each convolution is followed by pooling 2 × 2 positions into one.
     pub pools: Vec<bool>,
-    /// The number of features that the classes are told by.
+    /// The number of features that the classes are predicted from.
     pub features: usize,
-    /// Groups of each group normalisation.
+    /// The number of groups of each group normalisation.
     pub groups: usize,
     /// The size of σ's embedding.
     pub embedding: usize,
@@ -28,7 +28,7 @@ pub struct ClassifierDescription {
 }
 
 impl ClassifierDescription {
-    /// The classifier for pictures of this shape and scale.
+    /// A classifier for pictures of this shape and scale.
     pub fn new(picture: Picture, classes: usize, preconditioning: Preconditioning) -> Self {
         let even = picture.height.is_multiple_of(2) && picture.width.is_multiple_of(2);
         Self {
@@ -44,13 +44,13 @@ impl ClassifierDescription {
         }
     }
 
-    /// Height and width of what the last convolution leaves.
+    /// The height and width of the last convolution's output.
     pub(super) fn last_sides(&self) -> [usize; 2] {
         let pools = self.pools.iter().filter(|&&pool| pool).count() as u32;
         [self.picture.height, self.picture.width].map(|side| (side / self.patch) >> pools)
     }
 
-    /// The weights of the convolutions and of the features, which are nearly all.
+    /// The number of weights of the convolutions and the features, which are nearly all.
     pub(super) fn most_weights(&self) -> u64 {
         let first = self.picture.channels * self.patch * self.patch;
         let inputs = std::iter::once(&first).chain(&self.widths);

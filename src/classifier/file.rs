@@ -1,4 +1,4 @@
-//! A classifier as one `.safetensors` file, with a card of its own.
+//! A classifier as a `.safetensors` file, with a card of its own.
 
 use burn::tensor::Device;
 use safetensors::tensor::Dtype;
@@ -8,7 +8,7 @@ use super::{Classifier, ClassifierDescription};
 use crate::model_file::{Container, ModelError, tensors, write};
 use crate::net::weights::{self, Weights};
 
-/// What a classifier is and how good it is: JSON in the file's metadata.
+/// What a classifier is and how good it is, as JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierCard {
     /// The version of this format, [`ClassifierCard::FORMAT`].
@@ -21,9 +21,9 @@ pub struct ClassifierCard {
     pub classes: Vec<String>,
     /// The smallest noise level it was trained at.
     pub sigma_min: f32,
-    /// The largest; the same as the smallest where it was trained without noise.
+    /// The largest noise level; equal to the smallest if it was trained without noise.
     pub sigma_max: f32,
-    /// The share of held-out pictures, without noise, whose class it tells.
+    /// The share of held-out pictures, without noise, that it classifies correctly.
     pub accuracy: f64,
 }
 
@@ -36,7 +36,7 @@ impl ClassifierCard {
 /// A classifier on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassifierFile {
-    /// What it is.
+    /// Its card.
     pub card: ClassifierCard,
     /// Its tensors.
     pub weights: Weights,
@@ -58,7 +58,7 @@ impl ClassifierFile {
         if card.classes.len() != card.description.classes {
             return Err(ModelError::Classifier("it has other classes than names of classes"));
         }
-        // ln σ is what the network is told.
+        // The network is given ln σ.
         let has_levels = card.sigma_min > 0.0 && card.sigma_min <= card.sigma_max;
         if !has_levels || !card.sigma_max.is_finite() {
             return Err(ModelError::Classifier("its noise levels are none"));
@@ -67,7 +67,7 @@ impl ClassifierFile {
         if card.description.most_weights() > bytes.len() as u64 {
             return Err(ModelError::Classifier("its sizes ask for more weights than it has"));
         }
-        // Asking the module itself what it has costs little: a classifier is small.
+        // The module itself tells what it expects: a classifier is small, so this costs little.
         let module = Classifier::new(&card.description, &Device::flex())?;
         let expected = weights::collect(&module).into_iter();
         let expected = expected.map(|(name, array)| (name, array.shape)).collect();
@@ -78,12 +78,12 @@ impl ClassifierFile {
     /// The file's bytes, in f32.
     ///
     /// # Errors
-    /// Where a value is not finite.
+    /// If a value is not finite.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, ClassifierCard::KEY, &self.card, Dtype::F32)
     }
 
-    /// CRC-32C of the weights, which tells one classifier from another.
+    /// The CRC-32C of the weights, which identifies the classifier.
     pub fn checksum(&self) -> u32 {
         self.weights.iter().fold(0, |sum, (name, array)| {
             let sum = crc32c::crc32c_append(sum, name.as_bytes());
@@ -94,7 +94,7 @@ impl ClassifierFile {
     /// The classifier on a device.
     ///
     /// # Errors
-    /// [`ModelError::Description`] where the sizes do not fit together.
+    /// [`ModelError::Description`] if the sizes do not fit together.
     pub fn network(&self, device: &Device) -> Result<Classifier, ModelError> {
         let module = Classifier::new(&self.card.description, device)?;
         Ok(weights::apply(module, self.weights.clone(), device))

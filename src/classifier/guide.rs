@@ -1,4 +1,4 @@
-//! A classifier as a guide towards one of its classes.
+//! A classifier that guides towards one of its classes.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
@@ -17,14 +17,14 @@ pub struct ClassGuide {
 }
 
 impl ClassGuide {
-    /// Towards a class, given by its label, with a weight: 1 is Bayes' rule; more makes pictures
-    /// more typical and less varied.
+    /// A guide towards the class with this label. Weight 1 is Bayes' rule; more makes pictures more
+    /// typical and less varied.
     ///
     /// # Errors
-    /// [`ModelError::Description`] where the classifier's sizes do not fit together.
+    /// [`ModelError::Description`] if the classifier's sizes do not fit together.
     ///
     /// # Panics
-    /// Where there is no such class.
+    /// If there is no such class.
     pub fn new(
         file: &ClassifierFile,
         class: usize,
@@ -39,13 +39,13 @@ impl ClassGuide {
 
 impl Guide for ClassGuide {
     fn pull(&self, x: &Tensor<4>, sigma: f32, _score: &Tensor<4>) -> Tensor<4> {
-        // Outside the levels that it knows it is asked at the nearest.
+        // Outside its range of noise levels, the classifier is evaluated at the nearest.
         let sigma = sigma.clamp(self.sigmas[0], self.sigmas[1]);
         let x = x.clone().autodiff().require_grad();
         let logits = self.classifier.logits(self.classifier.features(x.clone(), &[sigma]));
         let [n, _] = logits.dims();
         let told = log_softmax(logits, 1).slice([0..n, self.class..self.class + 1]);
-        // The pictures of a batch do not know of each other: one gradient serves all of them.
+        // The pictures of a batch are independent, so one gradient serves all of them.
         let grads = told.sum().backward();
         match x.grad(&grads) {
             Some(gradient) => gradient * self.weight,

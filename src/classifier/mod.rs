@@ -1,6 +1,6 @@
-//! Noise-conditional classifiers p(y | x̃, σ), small ones. `∇ log p(y | x̃, σ)` guides chains towards
-//! a class ([`ClassGuide`]), and the features of one that was trained without noise are
-//! the eye with which samples are judged ([`crate::eval`]).
+//! Small noise-conditional classifiers p(y | x̃, σ). `∇ log p(y | x̃, σ)` guides chains towards a
+//! class ([`ClassGuide`]). The features of a classifier trained without noise serve to judge
+//! samples ([`crate::eval`]).
 
 mod accuracy;
 mod description;

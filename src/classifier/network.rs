@@ -1,5 +1,5 @@
-//! The classifier as a Burn module: convolutions whose normalisations σ scales and shifts, features,
-//! classes.
+//! The classifier as a Burn module: convolutions with normalisations that σ scales and shifts, then
+//! features, then classes.
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -44,10 +44,10 @@ impl Block {
 }
 
 impl Classifier {
-    /// A classifier with freshly drawn weights.
+    /// A classifier with random weights.
     ///
     /// # Errors
-    /// [`DescriptionError`] where the sizes do not fit together.
+    /// [`DescriptionError`] if the sizes do not fit together.
     pub fn new(
         description: &ClassifierDescription,
         device: &Device,
@@ -81,8 +81,8 @@ impl Classifier {
         })
     }
 
-    /// The features that classes are told by, N × F, for `x` of N × C × H × W. `sigmas` holds one
-    /// σ > 0 for each of the N pictures, or a single one for all.
+    /// The features that classes are predicted from, N × F, for `x` of N × C × H × W. `sigmas`
+    /// holds one σ > 0 for each of the N pictures, or a single one for all.
     pub fn features(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<2> {
         let device = x.device();
         let scale = Preconditioning { mean: self.mean, deviation: self.deviation };

@@ -1,4 +1,4 @@
-//! The flags that guide away from a worse model.
+//! The flags of autoguidance.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,31 +16,32 @@ use crate::sample::guide::Autoguide;
 /// Autoguidance, for commands that draw samples.
 #[derive(clap::Args, Serialize)]
 pub struct AutoguideArgs {
-    /// Guide away from this model: one of the same pictures that is worse, such as one that was
-    /// trained for a tenth of the time. Samples get better and take twice as long; `train
-    /// --autoguide` then puts both into one network.
+    /// Guide away from this worse model of the same pictures, such as one trained for a tenth of
+    /// the time. Samples get better but take twice as long; `train --autoguide` trains a single
+    /// network to do the same.
     #[arg(long, value_name = "WORSE")]
     autoguide: Option<PathBuf>,
     #[command(flatten)]
     strength: StrengthArgs,
 }
 
-/// How strongly, and where.
+/// The strength of autoguidance, and the noise levels it acts at.
 #[derive(clap::Args, Serialize)]
 pub struct StrengthArgs {
-    /// How strongly --autoguide guides: at 1 not at all, at 2 by as much as lies between the two.
+    /// The weight of --autoguide: 1 has no effect, 2 adds the whole difference between the two
+    /// models' scores.
     #[arg(long, value_name = "WEIGHT", default_value_t = 2.0, requires = "autoguide")]
     autoguidance: f32,
-    /// The smallest σ at which it does.
+    /// The smallest σ that --autoguide acts at.
     #[arg(long, value_name = "SIGMA", default_value_t = 0.0, requires = "autoguide")]
     autoguide_min: f32,
-    /// The largest.
+    /// The largest σ that --autoguide acts at [default: no limit].
     #[arg(long, value_name = "SIGMA", default_value_t = f32::MAX, hide_default_value = true, requires = "autoguide")]
     autoguide_max: f32,
 }
 
 impl StrengthArgs {
-    /// What the flags come to.
+    /// The strength that the flags describe.
     ///
     /// # Errors
     /// As [`Strength::check`].
@@ -53,15 +54,15 @@ impl StrengthArgs {
 }
 
 impl AutoguideArgs {
-    /// Whether there is a model to be guided away from.
+    /// Whether --autoguide is given.
     pub fn is_guided(&self) -> bool {
         self.autoguide.is_some()
     }
 
-    /// Guides an engine, where the flags say so.
+    /// Adds the guide to an engine if --autoguide is given.
     ///
     /// # Errors
-    /// As [`worse`] and [`StrengthArgs::strength`], and where the engine cannot run a second network.
+    /// As [`worse`] and [`StrengthArgs::strength`], and if the engine cannot run a second network.
     pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
         let Some(path) = &self.autoguide else { return Ok(engine) };
         let strength = self.strength.strength()?;
@@ -73,13 +74,13 @@ impl AutoguideArgs {
     }
 }
 
-/// A model that makes pictures of the given shape, to be guided away from.
+/// Opens the worse model, which must make pictures of the given shape.
 ///
 /// # Errors
-/// Where it cannot be read, or makes others.
+/// If it cannot be read or makes pictures of another shape.
 pub fn worse(path: &Path, shape: Picture) -> anyhow::Result<ModelFile> {
     let worse = ncsn::open(path)?;
     let found = worse.card.architecture.picture();
-    ensure!(found == shape, "{} makes {found}, but the model {shape}", path.display());
+    ensure!(found == shape, "{} makes {found}, but the model makes {shape}", path.display());
     Ok(worse)
 }

@@ -1,4 +1,4 @@
-//! What the programs share about classifiers.
+//! What both programs do with classifiers.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::data::Pictures;
 use crate::net::Preconditioning;
 use crate::train::{ClassifierOptions, train_classifier};
 
-/// Pictures of classes, to train a classifier on and to hold out.
+/// Labelled pictures to train a classifier on, and others to test it on.
 pub struct Labelled<'a> {
     /// The data set.
     pub name: &'a str,
@@ -19,16 +19,16 @@ pub struct Labelled<'a> {
     pub classes: Vec<String>,
     /// The scale of the data.
     pub scale: Preconditioning,
-    /// What is trained on.
+    /// The pictures to train on.
     pub train: &'a Pictures,
-    /// What is never trained on.
+    /// The pictures to test on, which are never trained on.
     pub held_out: &'a Pictures,
 }
 
-/// Trains a classifier, shows how far it is, and tries it on what is held out.
+/// Trains a classifier, showing its progress, and measures its accuracy on the held-out pictures.
 ///
 /// # Errors
-/// Where training fails.
+/// If training fails.
 pub fn train(
     data: Labelled<'_>,
     options: &ClassifierOptions,
@@ -53,7 +53,7 @@ pub fn train(
     Ok(ClassifierFile::new(card, &classifier))
 }
 
-/// Reads a classifier, or says why not.
+/// Reads a classifier.
 ///
 /// # Errors
 /// Names the file and what is wrong with it.

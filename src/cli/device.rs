@@ -3,10 +3,10 @@
 use anyhow::bail;
 use burn::tensor::Device;
 
-/// What can be built in beside the CPU.
+/// The devices other than the CPU, each of which is a feature of the build.
 const FEATURES: [&str; 4] = ["cuda", "vulkan", "metal", "libtorch"];
 
-/// The devices of these names, which commas separate.
+/// Parses device names separated by commas.
 ///
 /// # Errors
 /// As [`parse`].
@@ -14,17 +14,17 @@ pub fn parse_list(names: &str) -> anyhow::Result<Vec<Device>> {
     names.split(',').map(parse).collect()
 }
 
-/// The device of that name.
+/// Parses the name of a device.
 ///
 /// # Errors
-/// Where the name is unknown, or this program was built without it.
+/// If the name is unknown, or this build lacks the device.
 pub fn parse(name: &str) -> anyhow::Result<Device> {
     if name.contains(',') {
-        bail!("--device {name}: only the training of models takes several; choose one of them");
+        bail!("--device {name}: only training a model takes several devices; choose one");
     }
     let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
     let Ok(_index) = index.parse::<usize>() else {
-        bail!("--device {name}: `{index}` is not the number of a device");
+        bail!("--device {name}: `{index}` is not a device number");
     };
     if kind != "cuda" && name != kind {
         bail!("--device {name}: only devices of cuda are numbered here");

@@ -1,4 +1,4 @@
-//! `--engine`: what computes samples.
+//! `--engine`: what computes the samples.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::model_file::ModelFile;
 use crate::net::{Network, Picture};
 use crate::sample::{Chain, Guide, Program, Steering};
 
-/// What can be asked for.
+/// The engines to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Choice {
-    /// Kernels of our own, on any GPU with Vulkan, Metal or DirectX 12.
+    /// This crate's own kernels, on any GPU with Vulkan, Metal or DirectX 12.
     Fused,
-    /// Burn, on the device that --device names.
+    /// Burn, on the device given by --device.
     Burn,
 }
 
-/// A model, ready to be sampled.
+/// A model that is ready to be sampled.
 pub enum Engine {
     /// See [`Choice::Fused`].
     Fused(fused::Network),
@@ -31,37 +31,37 @@ pub enum Engine {
     Burn {
         /// The network.
         network: Box<Network>,
-        /// What it is on.
+        /// The device that the network is on.
         device: Device,
-        /// What it makes.
+        /// The shape of its pictures.
         picture: Picture,
         /// The device's name.
         name: String,
-        /// What adds to its score.
+        /// The guides that add to its score.
         guides: Vec<Arc<dyn Guide>>,
     },
 }
 
-/// Chains to be run.
+/// The chains to run.
 pub struct Work<'a> {
-    /// What they do.
+    /// The program that each chain runs.
     pub program: &'a Program,
-    /// What they are steered by.
+    /// What steers them.
     pub steering: &'a Steering,
     /// Their seed.
     pub seed: u64,
-    /// How many, from chain 0 on.
+    /// How many chains, counted from chain 0.
     pub n: usize,
-    /// How many at once.
+    /// How many chains run at once.
     pub batch: usize,
 }
 
 impl Engine {
-    /// Gets a model ready. Who does not choose gets the GPU if there is one, and the CPU through
-    /// Burn otherwise: a software adapter is slower.
+    /// Prepares a model. If neither an engine nor a device is chosen, this takes the GPU if there
+    /// is one, and otherwise Burn on the CPU, which is faster than a software adapter.
     ///
     /// # Errors
-    /// Where what was asked for is not there.
+    /// If the chosen engine or device is not available.
     pub fn new(
         choice: Option<Choice>,
         device: Option<&str>,
@@ -70,8 +70,8 @@ impl Engine {
         let architecture = &model.card.architecture;
         let gpu = match (choice, device) {
             (Some(Choice::Fused), Some(device)) => bail!(
-                "--device {device} is for Burn; the fused engine takes the GPU that the system \
-                 prefers"
+                "--device {device} is for Burn; the fused engine uses the system's preferred \
+                 GPU"
             ),
             (Some(Choice::Burn), _) | (None, Some(_)) => None,
             (Some(Choice::Fused), None) => Some(block_on(Gpu::request())?),
@@ -83,7 +83,7 @@ impl Engine {
                 (Ok(network), _) => return Ok(Self::Fused(network)),
                 (Err(error), Some(_)) => return Err(error).with_context(|| gpu.adapter()),
                 (Err(error), None) => {
-                    eprintln!("warning: {}: {error}; the CPU computes instead", gpu.adapter());
+                    eprintln!("warning: {}: {error}; using the CPU instead", gpu.adapter());
                 }
             }
         }
@@ -94,10 +94,10 @@ impl Engine {
         Ok(Self::Burn { network, device, picture, name, guides: Vec::new() })
     }
 
-    /// The same, also guided by what is made for its pictures on its device; `flag` asked for it.
+    /// Adds the guide that `make` builds for the engine's pictures and device; `flag` asked for it.
     ///
     /// # Errors
-    /// Where it cannot be made, or the engine has kernels for a network alone.
+    /// If the guide cannot be made, or the engine can only run a single network.
     pub fn guided(
         mut self,
         flag: &str,
@@ -105,12 +105,12 @@ impl Engine {
     ) -> anyhow::Result<Self> {
         match &mut self {
             Self::Burn { guides, device, picture, .. } => guides.push(make(*picture, device)?),
-            Self::Fused(_) => bail!("{flag} takes a second network, which Burn has: --engine burn"),
+            Self::Fused(_) => bail!("{flag} needs a second network, which takes --engine burn"),
         }
         Ok(self)
     }
 
-    /// What it is, for people.
+    /// The engine's name for people.
     pub fn name(&self) -> String {
         match self {
             Self::Fused(network) => {
@@ -121,11 +121,11 @@ impl Engine {
         }
     }
 
-    /// Runs chains to each of the given numbers of steps, which rise, and returns their pictures
-    /// there; shows how far it is.
+    /// Runs the chains, showing progress, and returns their pictures after each of the given
+    /// numbers of steps, which must be in ascending order.
     ///
     /// # Errors
-    /// Where the device fails.
+    /// If the device fails.
     pub fn draw<const N: usize>(
         &self,
         work: &Work<'_>,
@@ -136,10 +136,10 @@ impl Engine {
         Ok(all)
     }
 
-    /// As [`Self::draw`], for any number of stops: `at` gets the pictures of a batch at each of them.
+    /// Like [`Self::draw`] for any number of stops: `at` gets a batch's pictures at each stop.
     ///
     /// # Errors
-    /// Where the device fails.
+    /// If the device fails.
     pub fn visit(
         &self,
         work: &Work<'_>,
@@ -159,7 +159,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs some of the chains. `at` gets the pictures at each stop, `progress` hears of steps done.
+    /// Runs some of the chains: `at` gets the pictures at each stop, `progress` the number of steps
+    /// done.
     fn run(
         &self,
         work: &Work<'_>,
@@ -190,7 +191,7 @@ impl Engine {
                 }
                 for (index, &stop) in stops.iter().enumerate() {
                     while chain.done() < stop && chain.step() {
-                        // Wait now and then: the queue of a GPU must not grow without bound.
+                        // Wait now and then: the GPU's queue must not grow without bound.
                         if chain.done().is_multiple_of(16) {
                             device.sync().map_err(|e| anyhow!("the device failed: {e:?}"))?;
                         }

@@ -5,23 +5,23 @@ use std::path::PathBuf;
 use super::{ncsn, out};
 use crate::onnx::{self, Batch, Options};
 
-/// Write a model as an ONNX file, which computes the score of noisy pictures.
+/// Export a model as an ONNX file that computes the score of noisy pictures.
 ///
-/// Inputs are `x` (N×C×H×W) and `sigma` (1; or N as well, with --batch dynamic), the output is
-/// `score` (N×C×H×W), all of 32-bit floats. The model's card, with the recommended sampler, is in
-/// the metadata.
+/// The inputs are `x` (N×C×H×W) and `sigma` (1, or N with --batch dynamic); the output is `score`
+/// (N×C×H×W). All are 32-bit floats. The metadata holds the model's card, with the recommended
+/// sampler.
 #[derive(clap::Args)]
 pub struct Export {
-    /// Where to.
+    /// The ONNX file to write.
     #[arg(long)]
     onnx: PathBuf,
-    /// The model, a .safetensors file that `train` wrote.
+    /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// How many pictures at once: a number, which some runtimes make faster use of, or `dynamic`.
+    /// Pictures per call: a number, which some runtimes execute faster, or `dynamic`.
     #[arg(long, default_value = "dynamic", value_parser = batch)]
     batch: Batch,
-    /// The version of ONNX's operators.
+    /// The version of ONNX's operator set.
     #[arg(long, default_value_t = Options::DEFAULT_OPSET)]
     opset: i64,
 }

@@ -1,5 +1,4 @@
-//! Pictures on disk: a grid as PNG, grids one after the other as an animated GIF, or all of them as an
-//! array for NumPy.
+//! Pictures on disk: a grid as PNG, a sequence of grids as an animated GIF, or a NumPy array.
 
 use std::path::Path;
 
@@ -9,10 +8,10 @@ use image::{Delay, Frame, Rgba, RgbaImage};
 use super::out;
 use crate::net::Picture;
 
-/// Writes the grid of [`encode_png`].
+/// Writes the grid of [`encode_png`] to a file.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write_png(
     path: &Path,
     bytes: &[u8],
@@ -24,11 +23,12 @@ pub fn write_png(
     out::write(path, &png)
 }
 
-/// N pictures (C × H × W bytes each, 1 or 3 channels) as one PNG, in a grid of so many columns (or
-/// as square as can be), with a border of one pixel around each, enlarged `zoom` times.
+/// Encodes N pictures (C × H × W bytes each, 1 or 3 channels) as a PNG of a grid with so many
+/// columns (by default as square as possible), a border of one pixel around each picture, enlarged
+/// `zoom` times.
 ///
 /// # Errors
-/// Where the grid is larger than a PNG may be.
+/// If the grid is larger than a PNG may be.
 pub fn encode_png(
     bytes: &[u8],
     shape: Picture,
@@ -46,21 +46,22 @@ pub fn encode_png(
     Ok(png)
 }
 
-/// Writes grids as they are for a PNG, one after the other, as an animated GIF that lasts some seconds,
-/// rests at its end and begins anew. All have as many pictures.
+/// Writes a sequence of grids as an animated GIF that lasts a few seconds, pauses at its end and
+/// repeats. All grids must have the same number of pictures.
 ///
 /// # Errors
-/// Where the file cannot be written, or a grid is larger than a GIF may be.
+/// If the file cannot be written, or a grid is larger than a GIF may be.
 pub fn write_gif(path: &Path, frames: &[&[u8]], shape: Picture) -> anyhow::Result<()> {
     let gif = encode_gif(frames, shape)?;
     out::write(path, &gif)
 }
 
 fn encode_gif(frames: &[&[u8]], shape: Picture) -> anyhow::Result<Vec<u8>> {
-    /// Milliseconds of all but the last frame, and of that.
+    /// How long all frames but the last take together, in milliseconds, and how long the last one
+    /// stays.
     const LONG: u32 = 4000;
     const REST: u32 = 2000;
-    /// An animation is seldom looked at enlarged: it is itself about as wide as that.
+    /// The width in pixels to enlarge the grid to, roughly: animations are rarely viewed enlarged.
     const WIDE: usize = 256;
     let Some((last, before)) = frames.split_last() else { return Ok(Vec::new()) };
     let zoom = WIDE / (square(last.len() / shape.dimension()) * shape.width).max(1);
@@ -80,12 +81,12 @@ fn encode_gif(frames: &[&[u8]], shape: Picture) -> anyhow::Result<Vec<u8>> {
     Ok(gif)
 }
 
-/// How many columns make a grid of so many pictures as square as can be.
+/// The number of columns that makes a grid of `count` pictures as square as possible.
 fn square(count: usize) -> usize {
     ((count as f64).sqrt().ceil() as usize).max(1)
 }
 
-/// Pictures beside and below each other.
+/// Pictures arranged in rows and columns.
 struct Grid {
     width: usize,
     height: usize,
@@ -119,7 +120,7 @@ impl Grid {
         Self { width: w, height: h, pixels }
     }
 
-    /// Opaque.
+    /// The grid as an opaque image.
     fn into_rgba(self, channels: usize) -> RgbaImage {
         let Self { width, height, pixels } = self;
         RgbaImage::from_fn(width as u32, height as u32, |x, y| {
@@ -129,10 +130,11 @@ impl Grid {
     }
 }
 
-/// Writes N pictures as a NumPy array of uint8: N × H × W, or N × H × W × C for more channels.
+/// Writes N pictures as a NumPy array of uint8, N × H × W, or N × H × W × C if there are several
+/// channels.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write_npy(path: &Path, bytes: &[u8], shape: Picture) -> anyhow::Result<()> {
     out::write(path, &encode_npy(bytes, shape)?)
 }

@@ -11,40 +11,40 @@ use crate::model_file::{Card, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
 use crate::sample::Settings;
 
-/// Make a model from a PyTorch checkpoint of the published NCSN or NCSNv2.
+/// Convert a PyTorch checkpoint of the published NCSN or NCSNv2 into a model.
 ///
-/// For networks of github.com/ermongroup/ncsn and ncsnv2 with InstanceNorm++ that were trained on
-/// pictures in [0, 1] (`logit_transform: false`, `rescaled: false`).
+/// Supports the networks of github.com/ermongroup/ncsn and ncsnv2 with InstanceNorm++ that were
+/// trained on pictures in [0, 1] (`logit_transform: false`, `rescaled: false`).
 #[derive(clap::Args)]
 pub struct Import {
-    /// The checkpoint, as those trainers write it, or a bare state_dict.
+    /// The checkpoint, as written by the authors' trainers, or a bare state_dict.
     checkpoint: PathBuf,
     /// The model to write.
     #[arg(long, default_value = "model.safetensors")]
     out: PathBuf,
-    /// Replace the model that is there.
+    /// Replace an existing model.
     #[arg(long)]
     overwrite: bool,
-    /// Which network it must be; found out if not given.
+    /// Fail unless the checkpoint is of this network [default: detect it].
     #[arg(long)]
     arch: Option<Variant>,
-    /// The size of its pictures, one number of pixels or WIDTHxHEIGHT, which the weights do not say: 28
-    /// for grey and 32 for colour if not given, 128 and 256 for the deeper networks.
+    /// The size of the pictures, in pixels a side or as WIDTHxHEIGHT, which the weights do not tell
+    /// [default: 28 for grey and 32 for colour; 128 or 256 for the deeper networks].
     #[arg(long)]
     size: Option<Size>,
-    /// σ₁ of NCSN, which the weights do not say [default: 1].
+    /// σ₁ of NCSN, which the weights do not tell [default: 1].
     #[arg(long)]
     sigma_begin: Option<f32>,
-    /// σ_L of NCSN, likewise [default: 0.01].
+    /// σ_L of NCSN, which the weights do not tell [default: 0.01].
     #[arg(long)]
     sigma_end: Option<f32>,
-    /// Take the weights as they were, rather than their moving average where there is one.
+    /// Use the weights themselves, not their moving average.
     #[arg(long)]
     no_ema: bool,
-    /// Write the weights in f32, to the last bit, rather than in f16.
+    /// Write the weights in f32, without loss, instead of f16.
     #[arg(long)]
     f32: bool,
-    /// The licence of the data it was trained on.
+    /// The licence of the data that the network was trained on.
     #[arg(long, default_value = "unknown")]
     licence: String,
 }

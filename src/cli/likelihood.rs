@@ -1,4 +1,4 @@
-//! `ncsn likelihood`: how many bits a model needs for pictures.
+//! `ncsn likelihood`: how many bits a model needs to code pictures.
 
 use std::path::PathBuf;
 
@@ -13,28 +13,28 @@ use crate::pixel::dequantised;
 use crate::random::Key;
 use crate::sample::edm;
 
-/// Measure how probable pictures are under a model, in bits per dimension.
+/// Measure how likely a model finds held-out pictures, in bits per dimension.
 ///
 /// The log density comes from the probability-flow ODE between the model's smallest and largest
 /// noise level, with Hutchinson's estimate of the divergence. Bytes are dequantised uniformly,
-/// (byte + u)/256 with u from 0 to 1, so that the figure bounds on average what it takes to code
-/// the bytes; 8 would be uniform noise.
+/// (byte + u)/256 with u from 0 to 1. On average the result is an upper bound on the bits needed to
+/// code the bytes; uniform noise has 8.
 #[derive(clap::Args)]
 pub struct Likelihood {
-    /// The model, a .safetensors file that `train` wrote.
+    /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// How many of the pictures that are held out are measured.
+    /// How many held-out pictures to measure.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
-    /// Noise levels of Heun's method, with two evaluations between neighbours. Too few show too
-    /// few bits: the error of the method goes down with their square.
+    /// Noise levels of Heun's method, with two evaluations between neighbours. Too few levels give
+    /// too low a result; the error falls with the square of their number.
     #[arg(long, default_value_t = 100)]
     levels: usize,
-    /// The noise level at which the density is measured; the smallest of the model unless said.
+    /// The noise level to measure the density at [default: the model's smallest].
     #[arg(long)]
     sigma_min: Option<f32>,
-    /// The seed of dequantisation and of the estimate.
+    /// The seed of the dequantisation and of the estimate.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many pictures to compute at once.
@@ -43,7 +43,7 @@ pub struct Likelihood {
     /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
     #[arg(long, default_value = "cpu")]
     device: String,
-    // Last, for the headings hold for all that follows.
+    // Last: a heading applies to all flags that follow it.
     #[command(flatten, next_help_heading = "Pictures")]
     pictures: PictureArgs,
 }
@@ -57,7 +57,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     pictures::say(&data);
     let pictures = &data.held_out;
     let (n, d) = (arguments.n.min(pictures.len()), picture.dimension());
-    ensure!(n >= 2, "at least two pictures are needed to tell an error");
+    ensure!(n >= 2, "at least two pictures are needed to estimate an error");
 
     let ladder = model.card.ladder();
     let guided = model.card.training.as_ref().is_some_and(|t| t.autoguidance.is_some());
@@ -95,7 +95,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     );
     if guided {
         println!(
-            "the model's score is an autoguided one: that of a sharper density than the pictures'"
+            "the model was trained with --autoguide: its density is sharper than the pictures'"
         );
     }
     Ok(())

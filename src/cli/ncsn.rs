@@ -1,4 +1,4 @@
-//! `ncsn`: what one does before and after training.
+//! `ncsn`: everything before and after training.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use super::{eval, export, import, likelihood, plan, sample, toy};
 use crate::model_file::ModelFile;
 
-/// Score-based generative models: what one does before and after training.
+/// Score-based generative models: planning, sampling and measuring, before and after training.
 #[derive(Parser)]
 #[command(name = "ncsn", version)]
 struct Arguments {
@@ -27,10 +27,10 @@ enum Command {
     Import(import::Import),
 }
 
-/// The program.
+/// The program's entry point.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
+/// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Plan(arguments) => plan::run(&arguments),
@@ -43,7 +43,7 @@ pub fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Reads a model, or says why not.
+/// Reads a model; an error names the file.
 pub(super) fn open(path: &Path) -> anyhow::Result<ModelFile> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     ModelFile::read(&bytes).with_context(|| format!("cannot use {}", path.display()))

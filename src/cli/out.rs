@@ -1,4 +1,4 @@
-//! Files that are written: whole, or not at all.
+//! Output files, written whole or not at all.
 
 use std::path::Path;
 
@@ -6,40 +6,40 @@ use anyhow::{Context, ensure};
 
 use crate::train::write_atomically;
 
-/// Finds out, before long work, whether a file can be written there. What may be there stays.
+/// Checks, before long work, that a file can be written. An existing file is left alone.
 ///
 /// # Errors
-/// Where it is a folder, or nothing can be written beside it.
+/// If the path is a folder, or its folder cannot be written to.
 pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
-    // A file of its own there, which goes by itself.
+    // A temporary file, which is deleted when dropped.
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
     tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
         .with_context(|| format!("cannot write {}", out.display()))?;
     Ok(())
 }
 
-/// Finds out, before hours of work, whether a model can be written there without losing another one.
+/// Checks, before hours of work, that a model can be written without losing another one.
 ///
 /// # Errors
-/// Where its name does not say that it is one, something is there that is not to be replaced, or nothing
-/// can be written.
+/// If the name does not end in `.safetensors`, the file exists and is not to be replaced, or it
+/// cannot be written.
 pub fn ensure_model(out: &Path, replace: bool) -> anyhow::Result<()> {
-    // What belongs to a run has the model's name with another end: `lr-0.1` and `lr-0.2` would share it.
+    // The other files of a run differ only in extension: `lr-0.1` and `lr-0.2` would share them.
     ensure!(
         out.extension().is_some_and(|end| end == "safetensors"),
-        "--out {}: the name of a model ends in .safetensors",
+        "--out {}: a model's name must end in .safetensors",
         out.display()
     );
     ensure!(
         replace || out.is_dir() || !out.exists(),
-        "{} is there: choose another --out, or replace it with --overwrite",
+        "{} already exists: choose another --out, or replace it with --overwrite",
         out.display()
     );
     ensure_writable(out)
 }
 
-/// Writes a file, which stays as it was where that fails.
+/// Writes a file; if that fails, the file stays as it was.
 ///
 /// # Errors
 /// Names the file.

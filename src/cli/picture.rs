@@ -1,4 +1,4 @@
-//! Pictures that a user gives, as image files.
+//! Image files given by the user.
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ use crate::pixel::luma;
 
 /// A picture in \[0, 1\] with its opacity.
 pub struct Given {
-    /// Its shape: 1 or 3 channels.
+    /// The picture's shape, with 1 or 3 channels.
     pub shape: Picture,
-    /// C × H × W; black where the picture is wholly transparent.
+    /// C × H × W; black where the picture is fully transparent.
     pub pixels: Vec<f32>,
     /// H × W; 1 where the picture is opaque.
     pub opacity: Vec<f32>,
@@ -22,16 +22,16 @@ pub struct Given {
 /// Reads an image file: PNG, JPEG, GIF, WebP or BMP.
 ///
 /// # Errors
-/// Where there is none.
+/// If the file is not such a picture.
 pub fn read(path: &Path) -> anyhow::Result<Given> {
     read_as(path, None)
 }
 
-/// Reads a picture as one of a model's: cropped to the centre and resized where it has another size, with
-/// as many channels.
+/// Reads a picture in a model's shape: cropped to the centre and resized if its size differs, with
+/// as many channels as the model has.
 ///
 /// # Errors
-/// Where there is none.
+/// If the file is not a picture.
 pub fn read_sized(path: &Path, shape: Picture) -> anyhow::Result<Given> {
     let Picture { channels, height, width } = shape;
     Ok(read_as(path, Some(Size { width, height }))?.channels(channels))
@@ -65,8 +65,8 @@ fn read_as(path: &Path, size: Option<Size>) -> anyhow::Result<Given> {
     Ok(Given { shape: Picture { channels, height, width }, pixels, opacity })
 }
 
-/// Colours as they are over black: what is transparent has none to give to its neighbours when a
-/// picture is resized.
+/// Multiplies colours by opacity, so that transparent pixels add no colour to their neighbours when
+/// the picture is resized.
 fn premultiplied(mut image: Rgba32FImage) -> Rgba32FImage {
     for pixel in image.pixels_mut() {
         let opacity = pixel[3];
@@ -76,8 +76,8 @@ fn premultiplied(mut image: Rgba32FImage) -> Rgba32FImage {
 }
 
 impl Given {
-    /// With as many channels as asked for: grey repeated, or colours' luma, as pictures to train on are
-    /// made grey.
+    /// Converts the picture to the given number of channels: repeats grey, or takes the luma of
+    /// colours, as for training pictures.
     pub fn channels(mut self, channels: usize) -> Self {
         if self.shape.channels == 3 && channels == 1 {
             let plane = self.opacity.len();
@@ -90,7 +90,7 @@ impl Given {
         self
     }
 
-    /// The mean of the channels, H × W, which is what a colouring keeps.
+    /// The mean of the channels, H × W, which `--colourise` preserves.
     pub fn grey(&self) -> Vec<f32> {
         let Picture { channels, height, width } = self.shape;
         let plane = height * width;
@@ -98,7 +98,7 @@ impl Given {
         (0..plane).map(|at| mean(at) / channels as f32).collect()
     }
 
-    /// On paper of a grey in \[0, 1\], which shows where the picture is transparent.
+    /// Puts the picture on paper of a grey in \[0, 1\], which shows through transparent parts.
     pub fn on(mut self, paper: f32) -> Self {
         let opacities = self.opacity.iter().cycle();
         for (colour, opacity) in self.pixels.iter_mut().zip(opacities) {
@@ -127,7 +127,7 @@ mod tests {
         read(Path::new("Cargo.toml")).map(|_| ()).expect_err("no picture");
     }
 
-    /// Red, green, blue; white, black, and nothing.
+    /// The picture holds red, green, blue, white, black and a transparent pixel.
     #[test]
     fn transparent_pixels_are_known_as_such_and_show_the_paper() {
         for name in ["transparent.gif", "transparent.webp"] {
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// Half of what the two right columns are averaged from is nothing, which has no colour.
+    /// Half the pixels behind the two right columns are transparent and must add no colour.
     #[test]
     fn pictures_of_another_size_are_fitted_without_the_colour_of_nothing() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures/transparent.webp");

@@ -1,4 +1,4 @@
-//! The flags that say which pictures, and how to read them.
+//! The flags that choose pictures and how to read them.
 
 use std::cell::OnceCell;
 use std::io::Read;
@@ -11,40 +11,39 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::data::{DataSet, Found, Reading, Size, named};
 use crate::net::Picture;
 
-/// Which pictures.
+/// Where the pictures are, and how to read them.
 #[derive(Args)]
 pub struct PictureArgs {
-    /// The pictures: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), of IDX files
-    /// (MNIST and its relatives) or of CIFAR-10 batches; one IDX file or .npy array; or, where there
-    /// is no such path, one of mnist, fashion-mnist and cifar10, which is then downloaded into the
-    /// user's cache (from the server that NCSN_MIRROR names, if it is set).
+    /// The pictures: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
+    /// (MNIST and its relatives) or CIFAR-10 batches; or a single IDX file or .npy array. If there
+    /// is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
+    /// NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Crop to the centre and resize to this many pixels a side, or WIDTHxHEIGHT. Default: the size
-    /// that most pictures have.
+    /// Crop to the centre and resize to this many pixels a side, or to WIDTHxHEIGHT [default: the
+    /// most common size].
     #[arg(long)]
     pub size: Option<Size>,
-    /// Turn colours into grey.
+    /// Convert to grey.
     #[arg(long)]
     pub grey: bool,
-    /// What is behind transparent pixels: black, grey, white or #RRGGBB. Transparent pictures are
-    /// mostly drawn to be put on a page.
+    /// The colour behind transparent pixels: black, grey, white or #RRGGBB.
     #[arg(long, default_value = "white", value_parser = colour)]
     pub background: [u8; 3],
-    /// Stop at a file that cannot be read, instead of going on without it.
+    /// Stop at a file that cannot be read, instead of skipping it.
     #[arg(long)]
     pub strict: bool,
 }
 
 impl PictureArgs {
-    /// Loads the pictures and says what was found; `accepts` says of their shape why it is of no
-    /// use, before the work of reading them all.
+    /// Loads the pictures. `accepts` may refuse their shape, saying why, before all of them are
+    /// read.
     ///
     /// # Errors
-    /// Where there are none; in words for the user.
+    /// If there are none; in words for the user.
     pub fn load(&self, accepts: &dyn Fn(Picture) -> Result<(), String>) -> anyhow::Result<DataSet> {
         let path = self.path()?;
-        // Most data is read at once; a bar is for the many images of a folder.
+        // Most formats are read in one go; the bar is for folders of many images.
         let bar = OnceCell::new();
         let progress = |done: usize, total: usize| {
             let template = "{bar:30} {pos}/{len} files, {eta} left";
@@ -64,10 +63,10 @@ impl PictureArgs {
         Ok(loaded?)
     }
 
-    /// Loads pictures for a model that is for pictures of this shape.
+    /// Loads pictures for a model of this shape.
     ///
     /// # Errors
-    /// As [`Self::load`], and where they are of another shape.
+    /// As [`Self::load`], and if the pictures have another shape.
     pub fn load_shaped(&self, shape: Picture) -> anyhow::Result<DataSet> {
         let other = |found: Picture| {
             format!(
@@ -75,7 +74,7 @@ impl PictureArgs {
                  --size and --grey"
             )
         };
-        // Whether there are colours is not known before all are read.
+        // Whether there are colours is only known once all pictures are read.
         let sides = |picture: Picture| (picture.height, picture.width);
         let fits = |found| if sides(found) == sides(shape) { Ok(()) } else { Err(other(found)) };
         let data = self.load(&fits)?;
@@ -83,7 +82,7 @@ impl PictureArgs {
         Ok(data)
     }
 
-    /// Where the pictures are. A path that exists wins over a name.
+    /// The path of the pictures. An existing path wins over the name of a data set.
     fn path(&self) -> anyhow::Result<PathBuf> {
         let name = self.data.to_str().and_then(named::find);
         match name {
@@ -91,7 +90,7 @@ impl PictureArgs {
             None if !self.data.exists() => {
                 let names: Vec<_> = named::names().collect();
                 bail!(
-                    "--data {}: there is no such path, and no such data set ({})",
+                    "--data {}: there is no such path or data set ({})",
                     self.data.display(),
                     names.join(", ")
                 )
@@ -101,7 +100,7 @@ impl PictureArgs {
     }
 }
 
-/// Says what was found: a line of numbers, and one for each thing that a user may want to mend.
+/// Prints what was found: a line of numbers, then one line for each thing that may need attention.
 pub fn say(data: &DataSet) {
     let Picture { channels, height, width } = data.train.shape;
     println!(
@@ -114,10 +113,10 @@ pub fn say(data: &DataSet) {
     notes(&data.found).iter().for_each(|note| println!("  {note}"));
 }
 
-/// What is wrong with a shape, and which `--size` would be right.
+/// Checks a shape, and suggests a `--size` if it fails.
 ///
 /// # Errors
-/// What `check` says, where other sizes pass it; what is wrong with all sizes is not for here.
+/// What `check` says, if other sizes pass it. A problem of all sizes is not reported here.
 pub fn with_sizes_that_work(
     shape: Picture,
     check: &dyn Fn(Picture) -> Result<(), String>,
@@ -127,7 +126,7 @@ pub fn with_sizes_that_work(
     if sizes.is_empty() { Ok(()) } else { Err(format!("{problem}; {} works", sizes.join(" or "))) }
 }
 
-/// The sides of the next smaller and the next larger square that pass a check.
+/// The sides of the next smaller and the next larger square that pass the check.
 pub fn sizes_around(
     shape: Picture,
     check: &dyn Fn(Picture) -> Result<(), String>,
@@ -150,17 +149,19 @@ fn notes(found: &Found) -> Vec<String> {
     }
     notes.extend(found.split_ignored());
     if let Some(name) = &found.unclassed {
-        notes.push(format!("folders are not taken as classes, since {name} is in none of them"));
+        notes.push(format!("folders are not used as classes, since {name} is in none"));
     }
     if !found.ignored.is_empty() {
         let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
-        notes
-            .push(format!("ignored what is not PNG, JPEG, GIF, WebP or BMP: {}", kinds.join(", ")));
+        notes.push(format!(
+            "ignored files other than PNG, JPEG, GIF, WebP and BMP: {}",
+            kinds.join(", ")
+        ));
     }
     notes
 }
 
-/// Draws a bar for a download.
+/// A progress bar for a download.
 fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn Read> {
     let template = "{bar:30} {bytes}/{total_bytes}, {eta} left: {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());

@@ -1,4 +1,4 @@
-//! `ncsn plan`: looks at pictures before anything is trained on them, and chooses the noise.
+//! `ncsn plan`: measures pictures before training and chooses the noise levels.
 
 use std::path::PathBuf;
 
@@ -13,30 +13,30 @@ use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
 use crate::noise::{Ladder, rules};
 use crate::sample::settings::three_digits_up;
 
-/// Measure pictures, and choose the noise levels for them by NCSNv2's rules.
+/// Measure pictures and choose noise levels for them by NCSNv2's rules.
 #[derive(clap::Args)]
 pub struct Plan {
-    /// σ_L, the smallest noise level: too little to be seen.
+    /// σ_L, the smallest noise level: too faint to see.
     #[arg(long, default_value_t = 0.01)]
     sigma_min: f32,
-    /// C, how much neighbouring levels overlap.
+    /// C, the overlap of neighbouring noise levels.
     #[arg(long, default_value_t = rules::OVERLAP)]
     overlap: f64,
     /// T, Langevin steps at each level.
     #[arg(long, default_value_t = 5)]
     steps_each: usize,
-    /// Also draw a hundred of the pictures, as they would be trained on, into this .png.
+    /// Also draw a hundred of the pictures, as training would see them, into this .png.
     #[arg(long)]
     preview: Option<PathBuf>,
-    /// Print JSON for other programs.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
-    // Last, for the headings hold for all that follows.
+    // Last: a heading applies to all flags that follow it.
     #[command(flatten, next_help_heading = "Pictures")]
     pictures: PictureArgs,
 }
 
-/// Everything that `plan` finds out.
+/// The result of `plan`.
 #[derive(Serialize)]
 struct Report {
     data: String,
@@ -61,7 +61,7 @@ struct Measured {
     largest_at_most: f64,
 }
 
-/// Langevin's settings by technique 4.
+/// Langevin's settings, by technique 4.
 #[derive(Serialize)]
 struct Langevin {
     steps_each: usize,
@@ -71,10 +71,10 @@ struct Langevin {
     nfe: usize,
 }
 
-/// The command.
+/// Runs the command.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
+/// Errors are one-line messages for the user.
 pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
     ensure!(
         (1..=1_000_000).contains(&arguments.steps_each),
@@ -100,13 +100,16 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
 /// The ladder for these pictures, by techniques 1 and 2.
 ///
 /// # Errors
-/// Where the pictures are all the same, or `sigma_min` is impossible.
+/// If all pictures are the same, or `sigma_min` is impossible.
 pub(super) fn ladder(pictures: &Pictures, sigma_min: f32) -> anyhow::Result<Ladder> {
     ladder_over(pictures, &measure(pictures)?, sigma_min, rules::OVERLAP)
 }
 
 fn measure(pictures: &Pictures) -> anyhow::Result<Distances> {
-    ensure!(pictures.len() > 1, "there is one picture to train on: no distances to measure");
+    ensure!(
+        pictures.len() > 1,
+        "there is only one picture to train on, so there are no distances to measure"
+    );
     let distances = Distances::measure(pictures);
     ensure!(distances.largest > 0.0, "all pictures are the same");
     Ok(distances)
@@ -200,7 +203,7 @@ fn say(report: &Report) {
     println!("\nNext\n  {}", report.train);
 }
 
-/// What to type next.
+/// The command to type next.
 fn train_command(arguments: &Plan, data_set: &DataSet, ladder: Ladder) -> String {
     let shape = data_set.train.shape;
     let PictureArgs { ref data, size, grey, background, strict } = arguments.pictures;
@@ -237,13 +240,13 @@ fn train_command(arguments: &Plan, data_set: &DataSet, ladder: Ladder) -> String
     words.join(" ")
 }
 
-/// A word of a command line.
+/// Quotes a word for a command line if necessary.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-~+:\\".contains(c);
     if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// A hundred pictures from all over the set.
+/// Draws a hundred pictures taken evenly from the whole set.
 fn preview(path: &std::path::Path, pictures: &Pictures) -> anyhow::Result<()> {
     const SHOWN: usize = 100;
     let shown = pictures.len().min(SHOWN);

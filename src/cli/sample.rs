@@ -11,32 +11,33 @@ use super::steer::{Steer, Steered};
 use super::{grid, ncsn, out};
 use crate::pixel;
 
-/// Make pictures from a model.
+/// Generate pictures from a model.
 #[derive(clap::Args)]
 pub struct Sample {
-    /// The model, a .safetensors file that `train` wrote.
+    /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
     /// How many pictures.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
-    /// The seed: the same seed gives the same pictures on every device [default: 1].
+    /// The seed; the same seed gives the same pictures on every device [default: 1].
     #[arg(long)]
     seed: Option<u64>,
-    /// Where to: .png for a grid; .gif for the way from noise to it (of --interpolate, for one
-    /// picture after the other); .npy for an array of uint8 N×H×W(×C).
+    /// The file to write: .png for a grid; .gif for the way from noise to the grid (with
+    /// --interpolate, for one picture after another); .npy for an array of uint8, N×H×W(×C).
     #[arg(long, default_value = "grid.png")]
     out: PathBuf,
     /// How many pictures to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
-    /// What computes: `fused` if there is a GPU and no --device, otherwise `burn`.
+    /// What computes [default: fused on a GPU, unless --device, --autoguide or --class is given;
+    /// otherwise burn].
     #[arg(long)]
     engine: Option<Choice>,
     /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
     #[arg(long)]
     device: Option<String>,
-    // Last, for the headings hold for all that follows.
+    // Last: a heading applies to all flags that follow it.
     #[command(flatten, next_help_heading = "Sampler")]
     settings: SettingArgs,
     #[command(flatten, next_help_heading = "Guidance")]
@@ -48,7 +49,7 @@ pub struct Sample {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
+/// Errors are one-line messages for the user.
 pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let model = ncsn::open(&arguments.model)?;
     ensure!(arguments.n > 0, "--n must be at least 1");
@@ -65,7 +66,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let program = settings.program_from(wander)?;
     ensure!(
         seed.is_none() || arguments.seed.is_none(),
-        "--interpolate says the seeds that it goes from and to; leave out --seed"
+        "--interpolate gives both seeds; leave out --seed"
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     let device = arguments.device.as_deref();
@@ -98,10 +99,11 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The most frames of an animation: noise does not compress, and each is a picture of it.
+/// The most frames in an animation. Noise does not compress, so each frame is large.
 const FRAMES: usize = 30;
 
-/// After how many of so many steps to look, `most` times at most and evenly, the last time at the end.
+/// After how many of `steps` steps to look: evenly spaced, at most `most` times, the last at the
+/// end.
 fn stops(steps: usize, most: usize) -> Vec<usize> {
     let count = most.min(steps + 1);
     (1..=count).map(|frame| steps - steps * (count - frame) / (count - 1).max(1)).collect()

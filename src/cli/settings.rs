@@ -6,18 +6,18 @@ use crate::model_file::Card;
 use crate::sample::edm::Churn;
 use crate::sample::{Sampler, Settings};
 
-/// What is said over what a model recommends.
+/// Changes to the settings that a model recommends.
 #[derive(clap::Args)]
 pub struct SettingArgs {
-    /// Take the settings that made the model's best pictures, where `ncsn eval --sweep` has found
-    /// them, instead of those that made nearly as good ones in the least time.
+    /// Use the model's best settings, as found by `ncsn eval --sweep`, instead of its recommended
+    /// ones, which are nearly as good and faster.
     #[arg(long)]
     best: bool,
-    /// Which sampler; the model recommends one, and the settings below. Another one begins with all
-    /// the noise levels that the model was trained for.
+    /// The sampler; any but the recommended one starts from the full range of noise levels that the
+    /// model was trained for [default: recommended by the model].
     #[arg(long)]
     sampler: Option<Sampler>,
-    /// σ₁, the noise level that sampling begins at.
+    /// σ₁, the noise level to start at.
     #[arg(long)]
     sigma_max: Option<f32>,
     /// σ_L, the last noise level.
@@ -26,47 +26,47 @@ pub struct SettingArgs {
     /// L, the number of noise levels.
     #[arg(long)]
     levels: Option<usize>,
-    /// T, Langevin steps (of predictor–corrector: corrections) at each level.
+    /// T, the Langevin steps (predictor–corrector: corrections) at each level.
     #[arg(long)]
     steps_each: Option<usize>,
-    /// ε, the step size at the smallest level. What counts is ε/σ_L²: for Langevin it must be below 2;
-    /// consistent sampling takes the nearest number from 1 − σᵢ₊₁/σᵢ to 1 [default: as recommended; for
-    /// another sampler than that by NCSNv2's rule].
+    /// ε, the step size at the smallest level. What matters is ε/σ_L²: for Langevin it must be
+    /// below 2; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ and 1 [default: recommended by
+    /// the model; for another sampler, derived from the noise levels].
     #[arg(long)]
     step_lr: Option<f32>,
-    /// r, the signal-to-noise ratio of the corrections of predictor–corrector.
+    /// r, the signal-to-noise ratio of predictor–corrector's corrections.
     #[arg(long)]
     snr: Option<f32>,
-    /// ρ of Heun's grid of levels.
+    /// ρ, which spaces Heun's noise levels.
     #[arg(long)]
     rho: Option<f32>,
-    /// S_churn, the noise that Heun's method adds on the way and takes off again; 0 is none, as where
-    /// --sampler is given without this.
+    /// S_churn, the noise that Heun's method adds and removes along the way; 0 for none, which is
+    /// also the default with --sampler.
     #[arg(long)]
     churn: Option<f32>,
-    /// S_tmin, the smallest σ that is churned.
+    /// S_tmin, the smallest σ to churn at.
     #[arg(long, requires = "churn")]
     churn_min: Option<f32>,
-    /// S_tmax, the largest σ that is churned.
+    /// S_tmax, the largest σ to churn at.
     #[arg(long, requires = "churn")]
     churn_max: Option<f32>,
-    /// S_noise, the deviation of the noise that churns.
+    /// S_noise, the standard deviation of the churning noise.
     #[arg(long, requires = "churn")]
     churn_noise: Option<f32>,
-    /// Take off the noise that is left after the last level.
+    /// Remove the noise that is left after the last level.
     #[arg(long, overrides_with = "no_denoise")]
     denoise: bool,
-    /// Leave it.
+    /// Keep the noise that is left after the last level.
     #[arg(long)]
     no_denoise: bool,
 }
 
 impl SettingArgs {
-    /// The settings that come of it.
+    /// The resulting settings.
     ///
     /// # Errors
-    /// Where the best are asked for, and nobody has looked for them, and where something is said that
-    /// the sampler does not look at.
+    /// If the best settings are asked for but the card has none, or a flag has no effect on the
+    /// sampler.
     pub fn over(&self, card: &Card) -> anyhow::Result<Settings> {
         let settings = match (self.best, card.best) {
             (false, _) => card.sampler,
@@ -78,19 +78,19 @@ impl SettingArgs {
         self.put_over(settings, Settings::for_network(&card.architecture, card.ladder()))
     }
 
-    /// Puts the flags over `recommended`, or over `usual` where another sampler is named.
+    /// Applies the flags to `recommended`, or to `usual` if another sampler is chosen.
     fn put_over(&self, recommended: Settings, usual: Settings) -> anyhow::Result<Settings> {
         let sampler = self.sampler.unwrap_or(recommended.sampler);
         self.check(sampler)?;
         if sampler == recommended.sampler {
             return Ok(self.change(recommended));
         }
-        // What is right for one, such as a short ladder or its ε, is not for another.
+        // One sampler's choices, such as a short ladder or its ε, do not suit another.
         let settings = self.change(Settings { sampler, ..usual });
         Ok(if self.step_lr.is_none() { settings.with_step_by_rule() } else { settings })
     }
 
-    /// Whether the sampler looks at all that is said.
+    /// Refuses flags that have no effect on the sampler.
     fn check(&self, sampler: Sampler) -> anyhow::Result<()> {
         use Sampler::{Consistent, Heun, Langevin, PlainLangevin, PredictorCorrector};
         let denoise = self.denoise || self.no_denoise;
@@ -109,7 +109,7 @@ impl SettingArgs {
         for (flag, said, of) in flags {
             ensure!(
                 !said || of.contains(&sampler),
-                "--{flag} is of {}, but the sampler is {}; see --sampler",
+                "--{flag} only applies to {}, but the sampler is {}; see --sampler",
                 of.iter().map(|sampler| sampler.name()).collect::<Vec<_>>().join(" and "),
                 sampler.name()
             );
@@ -117,7 +117,7 @@ impl SettingArgs {
         Ok(())
     }
 
-    /// Settings with what is said put over them.
+    /// Applies the flags to some settings.
     fn change(&self, mut settings: Settings) -> Settings {
         settings.ladder.sigma_max = self.sigma_max.unwrap_or(settings.ladder.sigma_max);
         settings.ladder.sigma_min = self.sigma_min.unwrap_or(settings.ladder.sigma_min);
@@ -136,7 +136,7 @@ impl SettingArgs {
                     noise: self.churn_noise.unwrap_or(churn.noise),
                 })
             }
-            // Whoever names Heun's method means the deterministic one, also where the model's
+            // Asking for Heun's method by name means the deterministic one, even if the model's
             // recommendation churns.
             None => settings.churn.filter(|_| self.sampler.is_none()),
         };
@@ -174,7 +174,8 @@ mod tests {
 
     const CHURN: Churn = Churn { amount: 10.0, max: 5.0, ..Churn::NONE };
 
-    /// Over Heun's method on a short ladder, for a model that was trained from σ = 20 to 0.01.
+    /// Parses flags for a model trained from σ = 20 to 0.01 that recommends Heun's method on a
+    /// short ladder.
     fn over(arguments: &str) -> anyhow::Result<Settings> {
         let short = Settings {
             sampler: Sampler::Heun,

@@ -13,69 +13,69 @@ use crate::noise::Ladder;
 use crate::sample::steering::{End, Path as Way};
 use crate::sample::{Observation, Steering};
 
-/// What pictures are made from, beside noise.
+/// What pictures are made from besides noise.
 #[derive(clap::Args)]
 #[group(skip)]
 pub struct Steer {
-    /// Complete a picture: what is transparent in it, or white in --mask, is made up; the
-    /// rest is kept to the last bit.
+    /// Fill in the transparent parts of a picture, or those that are white in --mask; the rest is
+    /// kept exactly.
     #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
     inpaint: Option<PathBuf>,
-    /// White where --inpaint makes the picture up, black where it is kept.
+    /// The mask of --inpaint: white where the picture is filled in, black where it is kept.
     #[arg(long, value_name = "PICTURE", requires = "inpaint", help_heading = STEERING)]
     mask: Option<PathBuf>,
-    /// Colour a grey picture: its grey is kept as the mean of red, green and blue.
+    /// Colour a grey picture, keeping its grey as the mean of red, green and blue.
     #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
     colourise: Option<PathBuf>,
-    /// Enlarge a small picture: its pixels are kept as the means of squares of pixels.
+    /// Enlarge a small picture, keeping each of its pixels as the mean of a square of pixels.
     #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
     super_resolve: Option<PathBuf>,
-    /// Make a picture from a sketch of one.
+    /// Start from a sketch of the picture.
     #[arg(long, value_name = "PICTURE", help_heading = STEERING)]
     sketch: Option<PathBuf>,
-    /// How far from a sketch or from interpolated pictures chains may wander: 0 keeps everything,
-    /// 1 forgets it. Between, the noise that covers it grows from σ_L to σ₁ geometrically [default: where
-    /// that is 0.04 times a side of the picture: strokes are covered, and what they draw is not].
+    /// How far chains may wander from a sketch or from interpolated pictures: 0 keeps everything, 1
+    /// forgets it. The noise added at the start grows geometrically from σ_L to σ₁ [default: where
+    /// it is 0.04 times the picture's side, which hides strokes but not what they draw].
     #[arg(long, help_heading = STEERING)]
     wander: Option<f32>,
-    /// Go in -n steps from one seed to another, `3:8`, or from one picture to another,
-    /// `a.png:b.png` (those as sketches: see --wander).
+    /// Go from one seed to another, `3:8`, or from one picture to another, `a.png:b.png`, in -n
+    /// pictures. Pictures are treated as sketches: see --wander.
     #[arg(long, value_name = "FROM:TO", conflicts_with = "sketch", help_heading = STEERING)]
     interpolate: Option<String>,
-    /// A classifier that `train --classifier` made, for --class.
+    /// The classifier for --class, made by `train --classifier`.
     #[arg(long, value_name = "FILE", requires = "class", help_heading = STEERING)]
     classifier: Option<PathBuf>,
-    /// Guide towards a class of --classifier: its name, or its number from 0.
+    /// Guide towards a class of --classifier, given by its name or its number, counted from 0.
     #[arg(long, requires = "classifier", help_heading = STEERING)]
     class: Option<String>,
-    /// How strongly: 1 is Bayes' rule, more is more typical and less varied.
+    /// The strength of --class: 1 is Bayes' rule; more makes pictures more typical and less varied.
     #[arg(long, default_value_t = 1.0, requires = "class", help_heading = STEERING)]
     guidance: f32,
 }
 
 const STEERING: &str = "Steering";
 
-/// What the flags come to.
+/// What the flags ask for.
 pub struct Steered {
-    /// For the chains.
+    /// What the chains are steered by.
     pub steering: Steering,
-    /// Where a program begins that does not begin at noise alone: σ from σ_L (0) to σ₁ (1).
+    /// Where chains start, from σ_L (0) to σ₁ (1), if they do not start from pure noise.
     pub wander: Option<f32>,
-    /// The seed, where a path between seeds says it.
+    /// The first seed, if the path goes between seeds.
     pub seed: Option<u64>,
 }
 
 impl Steer {
-    /// Whether the pictures are a path rather than a heap.
+    /// Whether the pictures form a path rather than a set.
     pub fn is_path(&self) -> bool {
         self.interpolate.is_some()
     }
 
-    /// Guides an engine towards the class that the flags name, where they do.
+    /// Adds a guide towards --class, if it is given.
     ///
     /// # Errors
-    /// Where the classifier cannot be read, is for other pictures, or knows no such class, and where
-    /// the engine cannot differentiate one.
+    /// If the classifier cannot be read, is for other pictures or has no such class, or if the
+    /// engine cannot differentiate it.
     pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
         let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(engine) };
         ensure!(self.guidance.is_finite(), "--guidance must be a number");
@@ -93,7 +93,7 @@ impl Steer {
         })
     }
 
-    /// Whether there is a class to guide towards.
+    /// Whether --class is given.
     pub fn is_guided(&self) -> bool {
         self.class.is_some()
     }
@@ -101,7 +101,7 @@ impl Steer {
     /// Reads the pictures that the flags name.
     ///
     /// # Errors
-    /// Where one cannot be read or does not fit the model.
+    /// If one cannot be read or does not fit the model.
     pub fn read(
         &self,
         model: &Architecture,
@@ -112,7 +112,7 @@ impl Steer {
         let usual = 0.04 * ((shape.height * shape.width) as f32).sqrt();
         let wander = self.wander.unwrap_or_else(|| ladder.fraction_at(usual));
         ensure!((0.0..=1.0).contains(&wander), "--wander must be from 0 to 1");
-        // The data's own background, more often than not.
+        // Usually the background of the training pictures.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
         let opaque = |path| picture::read_sized(path, shape).map(|given| given.on(paper));
         let (mut origin, mut path, mut seed) = (None, None, None);
@@ -135,7 +135,7 @@ impl Steer {
         }
         ensure!(
             origin.is_some() || self.wander.is_none(),
-            "--wander is of chains that begin at a --sketch or at pictures to --interpolate"
+            "--wander needs a --sketch or pictures to --interpolate"
         );
         let wander = origin.is_some().then_some(wander);
         let steering = Steering { origin, path, observation: self.observation(shape, paper)? };
@@ -151,13 +151,13 @@ impl Steer {
                     let mask = picture::read_sized(mask, shape)?.on(0.0).grey();
                     (given.on(paper).pixels, mask.iter().map(|&white| white < 0.5).collect())
                 }
-                // What is half there is there.
+                // A pixel that is at least half opaque is known.
                 None => (given.pixels, given.opacity.iter().map(|&part| part >= 0.5).collect()),
             };
             ensure!(
                 known.contains(&false),
-                "nothing of {} is to be made up: make a part of it transparent, or give a --mask \
-                 that is white there",
+                "{} has nothing to fill in: make a part of it transparent, or give a --mask that is \
+                 partly white",
                 path.display()
             );
             return Ok(Some(Observation::pixels(shape, &pixels, &known)?));
@@ -185,8 +185,8 @@ impl Steer {
     }
 }
 
-/// The two ends of a path, `FROM:TO`. Names of files may have colons in them (`C:\a.png`): then FROM is
-/// the shortest that is there.
+/// Splits `FROM:TO`. File names may contain colons (`C:\a.png`), so FROM is the shortest prefix
+/// that is an existing file.
 fn split(ends: &str) -> anyhow::Result<(&str, &str)> {
     let splits = || ends.match_indices(':').map(|(at, _)| (&ends[..at], &ends[at + 1..]));
     let found = splits().find(|(from, _)| Path::new(from).is_file()).or_else(|| splits().next());

@@ -1,4 +1,4 @@
-//! `ncsn toy`: the samplers alone, on a density whose score is exact.
+//! `ncsn toy`: the samplers on a density whose score is known exactly.
 
 use anyhow::ensure;
 
@@ -24,7 +24,7 @@ pub struct Toy {
 /// Runs the command.
 ///
 /// # Errors
-/// Where no sample was asked for.
+/// If no samples are asked for.
 pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
     let Toy { n, seed } = *arguments;
     ensure!(n > 0, "--n must be at least 1");
@@ -43,7 +43,7 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
         );
     };
     row("exact, drawn again", String::new(), &again);
-    // From noise that covers both modes to what they do not show.
+    // From noise that covers both modes down to noise much narrower than either.
     let ladder = Ladder { sigma_max: 100.0, sigma_min: 0.05, levels: 2 };
     let recommended =
         Settings { ladder, ..Settings::recommended(ladder.sigma_max, ladder.sigma_min) };

@@ -1,4 +1,4 @@
-//! Archives, read as if they were folders: tar, gzipped or not, and zip.
+//! Archives read as if they were folders: tar, optionally gzipped, and zip.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -11,10 +11,10 @@ use zip::result::ZipResult;
 
 use super::files::{GZIP, Place, Visit, bounded};
 
-/// Whether a file is an archive, told by its first bytes.
+/// Tells from its first bytes whether a file is an archive.
 pub(super) fn place(path: &Path) -> io::Result<Place> {
     let mut head = Vec::new();
-    // A damaged gzip stream is for whoever reads it to report.
+    // A damaged gzip stream is reported by whoever reads it.
     let _ = unzipped(path)?.take(512).read_to_end(&mut head);
     Ok(match &head[..] {
         head if head.starts_with(b"PK\x03\x04") => Place::Zip,

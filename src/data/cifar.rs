@@ -1,5 +1,5 @@
-//! The binary batches of CIFAR-10: records of a label and 32 × 32 pixels, planes of red, green and
-//! blue one after the other.
+//! The binary batches of CIFAR-10: records of a label followed by 32 × 32 pixels, as planes of red,
+//! green and blue.
 
 use super::Pictures;
 use crate::net::Picture;
@@ -13,7 +13,7 @@ pub(super) const CLASSES: [&str; 10] =
 /// Reads the pictures of a batch.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Says what is wrong with it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     let (records, rest) = bytes.as_chunks::<RECORD>();
     if records.is_empty() || !rest.is_empty() {

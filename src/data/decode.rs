@@ -1,14 +1,14 @@
-//! One image file in memory to pixels: PNG, JPEG, GIF, WebP or BMP, told by its first bytes.
+//! Decodes an image file: PNG, JPEG, GIF, WebP or BMP, told apart by its first bytes.
 
 use std::io::Cursor;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, Rgba};
 
-/// Width and height of the picture the right way up, from the header alone.
+/// Reads the width and height of an upright picture from the file's header.
 ///
 /// # Errors
-/// What is wrong with the file.
+/// Says what is wrong with the file.
 pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     let mut decoder = decoder(bytes)?;
@@ -20,11 +20,11 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
     })
 }
 
-/// Decodes a picture (of an animation, the first one) the right way up, over a background where it
-/// is transparent.
+/// Decodes a picture (the first frame of an animation), turns it upright and puts it on a
+/// background.
 ///
 /// # Errors
-/// What is wrong with the file; also where it would need more memory than any camera's picture.
+/// Says what is wrong with the file; also if it needs more memory than any camera's picture.
 pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, String> {
     let image = upright(bytes)?;
     if !image.color().has_alpha() {
@@ -43,7 +43,8 @@ pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, Stri
     Ok(RgbImage::from_fn(image.width(), image.height(), over))
 }
 
-/// Decodes a picture (of an animation, the first one) the right way up, as it is in the file.
+/// Decodes a picture (the first frame of an animation) and turns it upright, keeping its colour
+/// type.
 ///
 /// # Errors
 /// As [`decode`].
@@ -71,7 +72,7 @@ mod tests {
         image.pixels().map(|&Rgb(colour)| colour).collect()
     }
 
-    /// What Pillow wrote, and what it says is in it; 3 × 2 pixels where nothing else is said.
+    /// Files written by Pillow, with the pixels that Pillow reads: 3 × 2 unless stated otherwise.
     #[test]
     fn every_format_has_the_pixels_that_another_program_wrote() {
         const COLOURS: [[u8; 3]; 6] =
@@ -94,7 +95,7 @@ mod tests {
         assert_eq!(colours(&grey), [[0; 3], [255; 3]]);
     }
 
-    /// A camera held sideways: 16 × 8 in the file, red and then blue, to be turned to the right.
+    /// Taken with the camera held sideways: 16 × 8 in the file, red then blue, to be turned right.
     #[test]
     fn photographs_are_upright() {
         let bytes = include_bytes!("../../tests/pictures/sideways.jpg");

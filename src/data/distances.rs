@@ -1,4 +1,4 @@
-//! How far apart pictures are: what the largest noise level has to be measured against.
+//! Distances between pictures, from which the largest noise level is chosen.
 
 use rayon::prelude::*;
 
@@ -12,35 +12,34 @@ use crate::random::Key;
 pub struct Distances {
     /// The median over random pairs.
     pub median: f64,
-    /// Between these the median of all pairs is, with a confidence of 95 %: order statistics of the
-    /// same pairs, whatever the distribution.
+    /// A 95 % confidence interval for the median of all pairs: order statistics of the same random
+    /// pairs, valid for any distribution.
     pub median_between: (f64, f64),
-    /// How many random pairs.
+    /// The number of random pairs.
     pub pairs: usize,
-    /// The largest distance found. There is such a pair, so that it bounds the largest of all from
-    /// below.
+    /// The largest distance found, a lower bound on the largest of all.
     pub largest: f64,
-    /// No two pictures are further apart.
+    /// An upper bound on all distances.
     pub bound: f64,
 }
 
 impl Distances {
-    /// Whether [`largest`](Self::largest) is the largest of all.
+    /// Whether [`largest`](Self::largest) is the largest of all distances.
     pub fn is_exact(&self) -> bool {
         self.bound <= self.largest
     }
 
-    /// Measures at least two pictures.
+    /// Measures the distances between at least two pictures.
     ///
-    /// A sample of pairs says what is usual, but nothing about the largest distance: the pair in
-    /// question is one of a billion. So that one is searched for. Two pictures are at most as far
-    /// apart as their distances to the mean picture add up to; walking from the outermost pictures
-    /// inwards, all pairs that could still be further apart than the best one are measured, and when
-    /// none is left the best one is the largest. Where that would take too long the search stops, and
-    /// the bound of what is left is the answer's other end.
+    /// A sample of pairs shows what is usual but not the largest distance, which a single pair in a
+    /// billion may have. That one is searched for. Two pictures are at most as far apart as the sum
+    /// of their distances to the mean picture. Going from the outermost pictures inwards, the
+    /// search measures every pair that could still beat the best one; when none is left, the best
+    /// one is the largest. If that takes too long, the search stops, and the bound on the remaining
+    /// pairs becomes the upper bound.
     ///
     /// # Panics
-    /// With fewer than two pictures.
+    /// If there are fewer than two pictures.
     pub fn measure(pictures: &Pictures) -> Self {
         Self::measure_within(pictures, WORK)
     }
@@ -53,16 +52,16 @@ impl Distances {
     }
 }
 
-/// How many random pairs: enough for a median to within half a percent.
+/// The number of random pairs: enough to know the median to within half a percent.
 const PAIRS: usize = 20_000;
-/// How many pictures are asked for their nearest: half a second for 60,000 of 28 × 28.
+/// The number of pictures whose nearest is searched: half a second for 60,000 of 28 × 28.
 const NEAREST: usize = 64;
-/// How many numbers the search for the largest distance may compare, those of bounds and those of
-/// pictures: some seconds on two cores, whatever the shape of the pictures. MNIST takes the half of it.
+/// The most numbers that the search for the largest distance may compare, in bounds and in
+/// pictures: some seconds on two cores for any shape of picture. MNIST takes half of them.
 const WORK: u64 = 10_000_000_000;
 
-/// The distance to the nearest picture that differs: the median over a sample of the pictures.
-/// `None` where all are the same.
+/// The distance to the nearest different picture: the median over a sample of the pictures. `None`
+/// if all pictures are the same.
 pub fn nearest(pictures: &Pictures) -> Option<f64> {
     let some: Vec<usize> = some_of(pictures.len(), NEAREST).collect();
     let of = |&index: &usize| {
@@ -93,7 +92,7 @@ fn median(pictures: &Pictures) -> (f64, (f64, f64)) {
     (distances[middle], (distances[middle - half_width], distances[middle + half_width]))
 }
 
-/// The largest distance found, and a bound on all.
+/// The largest distance found, and an upper bound on all.
 fn largest(pictures: &Pictures, work: u64) -> (f64, f64) {
     let mean = mean(pictures);
     let mut coarse: Vec<Coarse> = (0..pictures.len())
@@ -103,8 +102,8 @@ fn largest(pictures: &Pictures, work: u64) -> (f64, f64) {
     coarse.sort_unstable_by(|a, b| b.radius.total_cmp(&a.radius).then(a.index.cmp(&b.index)));
     let picture = |rank: usize| pictures.picture(coarse[rank].index);
 
-    // A good guess spares most of the search: from the outermost picture to the one that is furthest
-    // from it, and on, until that is mutual.
+    // A good first guess spares most of the search: go from the outermost picture to the one
+    // furthest from it, and so on until the two are furthest from each other.
     let (mut best, mut from) = (0.0, 0);
     loop {
         let to = (0..coarse.len()).into_par_iter();
@@ -119,8 +118,9 @@ fn largest(pictures: &Pictures, work: u64) -> (f64, f64) {
         (best, from) = (far, to);
     }
 
-    // Some rows at a time, all against the best one of the rows before: the answer does not depend
-    // on the threads. Few, for their full distances are counted only when they have been computed.
+    // Compare some rows at a time, all with the best distance of the rows before, so that the
+    // result does not depend on threads. Only a few, since their full distances count towards
+    // `work` only afterwards.
     const ROWS: usize = 16;
     let (mut row, mut compared) = (0, 0);
     while row + 1 < coarse.len() {
@@ -129,7 +129,7 @@ fn largest(pictures: &Pictures, work: u64) -> (f64, f64) {
             break;
         }
         let rows = row..(row + ROWS).min(coarse.len());
-        // Radii fall, so that the pictures that can be far enough from a row's are the first ones.
+        // Radii decrease, so the pictures that can be far enough from a row's come first.
         let partners = |row: usize| {
             let reach = |other: &Coarse| f64::from(other.radius + coarse[row].radius) > best;
             row + 1..coarse.partition_point(reach).max(row + 1)
@@ -153,24 +153,24 @@ fn largest(pictures: &Pictures, work: u64) -> (f64, f64) {
     (best, best)
 }
 
-/// A picture in few numbers, which bound its distance to another.
+/// A summary of a picture that bounds its distance to others.
 ///
-/// The sums over squares of pixels are coordinates along orthogonal directions, in which most of a
-/// picture is, because neighbours are alike; with what is left of its length, at worst opposite to
-/// what is left of another's, they say how far apart two pictures can be. A sixteenth of the work,
-/// which rules out all but one pair in thousands.
+/// The sums over squares of pixels are coordinates along orthogonal directions. They hold most of a
+/// picture, because neighbouring pixels are alike. Together with the length of the rest, which at
+/// worst points away from the other picture's, they bound the distance. This takes a sixteenth of
+/// the work and rules out all but one pair in thousands.
 struct Coarse {
     index: usize,
     /// The distance to the mean picture.
     radius: f32,
     sums: Vec<f32>,
-    /// The length of the part that the sums do not have.
+    /// The length of the part that the sums do not capture.
     rest: f32,
 }
 
-/// The side of the squares.
+/// The side of a square of pixels.
 const SQUARE: usize = 4;
-/// What rounding to 32 bits may take off a bound, and more.
+/// More than rounding to 32 bits can take off a bound.
 const SLACK: f32 = 1.0 + 1e-4;
 
 impl Coarse {
@@ -197,7 +197,7 @@ impl Coarse {
         }
     }
 
-    /// No less than the distance to another picture.
+    /// An upper bound on the distance to another picture.
     fn bound(&self, other: &Self) -> f64 {
         let mut squares = [0.0; 8];
         let (a, a_rest) = self.sums.as_chunks::<8>();
@@ -223,9 +223,9 @@ fn mean(pictures: &Pictures) -> Vec<f64> {
     sums.into_iter().map(|sum| sum as f64 / pictures.len() as f64).collect()
 }
 
-/// Between two pictures, with pixels in \[0, 1\].
+/// The distance between two pictures, with pixels in \[0, 1\].
 fn distance(a: &[u8], b: &[u8]) -> f64 {
-    // Integers are exact, and this many squares of bytes fit into 32 bits.
+    // Integers are exact, and this many squared bytes fit into 32 bits.
     const CHUNK: usize = 1 << 15;
     let chunks = a.chunks(CHUNK).zip(b.chunks(CHUNK)).map(|(a, b)| {
         let square = |(&a, &b): (&u8, &u8)| {
@@ -241,7 +241,7 @@ fn distance(a: &[u8], b: &[u8]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Pictures at random, some of them faint.
+    /// Random pictures, some of them faint.
     fn pictures(count: u32) -> Pictures {
         let shape = Picture { channels: 1, height: 5, width: 8 };
         let pixels = |stream: u32| {
@@ -252,7 +252,7 @@ mod tests {
         Pictures::new(shape, (0..count).flat_map(pixels).collect())
     }
 
-    /// Every pair, in floating point.
+    /// The distances of all pairs, in floating point.
     fn all(pictures: &Pictures) -> Vec<f64> {
         let mut distances = Vec::new();
         for (index, a) in pictures.iter().enumerate() {
@@ -296,7 +296,7 @@ mod tests {
             let median = distances[distances.len() / 2];
             let (low, high) = measured.median_between;
             assert!(low <= median + 1e-9 && median <= high + 1e-9, "{measured:?}, not {median}");
-            // A search that is cut short says between what it is.
+            // A search that is cut short still bounds the largest distance from both sides.
             let hasty = Distances::measure_within(&pictures, 0);
             assert!(hasty.largest <= largest + 1e-9 && largest <= hasty.bound + 1e-9, "{hasty:?}");
         }

@@ -1,4 +1,4 @@
-//! Files under names: those of a folder, or of an archive, which is read as if it were a folder.
+//! Named files in a folder, or in an archive read as if it were one.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,20 +8,20 @@ use flate2::read::MultiGzDecoder;
 
 use super::{DataError, archive, folder};
 
-/// 2 GiB, of a file or of all pixels together, is more than this trainer is for.
+/// 2 GiB, for one file or for all pixels, is more than this trainer is meant for.
 pub(super) const MAX_BYTES: u64 = 1 << 31;
 
-/// What is called for each file that is read: its name, and its bytes or why there are none.
+/// Called with each file's name, and its bytes or why they cannot be read.
 pub(super) type Visit<'a> = dyn FnMut(&str, Result<Vec<u8>, String>) + 'a;
 
-/// Where named files are.
+/// Where the named files are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In a folder and the folders in it.
+    /// In a folder and its subfolders.
     Folder,
-    /// In a tar archive, gzipped or not.
+    /// In a tar archive, optionally gzipped.
     Tar,
-    /// In a zip archive (a NumPy `.npz` is one).
+    /// In a zip archive (NumPy's `.npz` is one).
     Zip,
     /// The path itself is the only file.
     Single,
@@ -33,18 +33,18 @@ pub(super) struct Files {
     /// The folder, archive or file.
     pub root: PathBuf,
     pub place: Place,
-    /// Their names with `/` between folders, sorted, so that nothing depends on a file system's or
-    /// an archive's order.
+    /// Their names, with `/` between folders; sorted, so that nothing depends on the order of a
+    /// file system or an archive.
     pub names: Vec<String>,
-    /// What could not be listed, and why.
+    /// The entries that could not be listed, and why.
     pub unlisted: Vec<(String, String)>,
 }
 
 impl Files {
-    /// Lists what is at a path.
+    /// Lists the files at a path.
     ///
     /// # Errors
-    /// Where there is nothing, or an archive is damaged.
+    /// If there is nothing there, or an archive is damaged.
     pub fn at(path: &Path) -> Result<Self, DataError> {
         let io = |source| DataError::Io { path: path.to_owned(), source };
         let place = if std::fs::metadata(path).map_err(io)?.is_dir() {
@@ -61,7 +61,7 @@ impl Files {
                 path.file_name().map(|n| n.to_string_lossy().into()).into_iter().collect()
             }
         };
-        // Files that systems and tools leave behind, such as .DS_Store and __MACOSX/._a.png.
+        // Skip files left behind by systems and tools, such as .DS_Store and __MACOSX/._a.png.
         if place != Place::Single {
             let hidden = |part: &str| (part.starts_with('.') && part != ".") || part == "__MACOSX";
             names.retain(|name| !name.split('/').any(hidden));
@@ -70,7 +70,7 @@ impl Files {
         Ok(Self { root: path.to_owned(), place, names, unlisted })
     }
 
-    /// Where a file is, for people.
+    /// The path of a file, for people.
     pub fn path(&self, name: &str) -> PathBuf {
         match self.place {
             Place::Single => self.root.clone(),
@@ -78,11 +78,11 @@ impl Files {
         }
     }
 
-    /// Reads the files of the given sorted names one after the other, in the order in which they
-    /// are stored; what cannot be read comes as the reason.
+    /// Reads the files with the given sorted names, one after another, in the order in which they
+    /// are stored. For a file that cannot be read, `visit` gets the reason.
     ///
     /// # Errors
-    /// Where the archive as a whole cannot be read.
+    /// If the archive as a whole cannot be read.
     pub fn read_each(&self, names: &[String], visit: &mut Visit<'_>) -> Result<(), DataError> {
         let io = |source| DataError::Io { path: self.root.clone(), source };
         match self.place {
@@ -98,7 +98,7 @@ impl Files {
         }
     }
 
-    /// Reads one file, and unpacks it where it is gzipped (told by its first bytes).
+    /// Reads one file, and decompresses it if its first bytes say that it is gzipped.
     ///
     /// # Errors
     /// [`DataError::Format`] names the file.
@@ -110,7 +110,7 @@ impl Files {
     }
 }
 
-/// All that a reader has, unless that is absurdly much.
+/// Reads everything, up to [`MAX_BYTES`].
 pub(super) fn bounded(reader: &mut dyn Read) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     reader.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;

@@ -1,5 +1,5 @@
-//! A picture of any size to the size that is trained on: the largest centred part of the right
-//! proportions, resized.
+//! Fits a picture of any size to the size trained on: crops it to the largest centred part of the
+//! right proportions and resizes that.
 
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Pixel, Rgb, RgbImage};
@@ -10,14 +10,14 @@ use crate::pixel::luma_byte;
 
 type Buffer<P> = ImageBuffer<P, Vec<<P as Pixel>::Subpixel>>;
 
-/// Crops and resizes with a Catmull–Rom filter, widened where it makes smaller, so that nothing
-/// aliases. A picture that has the size already keeps its very pixels.
+/// Crops and resizes with a Catmull–Rom filter, widened when shrinking to avoid aliasing. A picture
+/// that already has the size is returned as it is.
 pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) -> Buffer<P> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if (width, height) == (size.width, size.height) {
         return image;
     }
-    // The crop has the proportions of `size` and one side of the picture.
+    // The crop has the proportions of `size` and shares one side with the picture.
     let scaled = |side: usize, by: usize, of: usize| {
         ((side as f64 * by as f64 / of as f64).round() as usize).max(1)
     };
@@ -29,7 +29,7 @@ pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) 
     imageops::resize(&*crop, size.width as u32, size.height as u32, FilterType::CatmullRom)
 }
 
-/// Pixels as one plane of grey, or as planes of red, green and blue.
+/// Converts pixels to one plane of grey, or to planes of red, green and blue.
 pub(super) fn planes(image: &RgbImage, grey: bool) -> Vec<u8> {
     if grey {
         return image.pixels().map(|&Rgb(colour)| luma_byte(colour)).collect();
@@ -37,13 +37,13 @@ pub(super) fn planes(image: &RgbImage, grey: bool) -> Vec<u8> {
     (0..3).flat_map(|channel| image.pixels().map(move |pixel| pixel.0[channel])).collect()
 }
 
-/// Whether three planes are all the same.
+/// Whether all three planes are the same.
 pub(super) fn is_grey(planes: &[u8]) -> bool {
     let plane = planes.len() / 3;
     planes[..plane] == planes[plane..2 * plane] && planes[..plane] == planes[2 * plane..]
 }
 
-/// Brings pictures that are in memory to another size, or to grey.
+/// Converts pictures in memory to another size, or to grey.
 pub(super) fn refit(pictures: Pictures, size: Option<Size>, grey: bool) -> Pictures {
     let Picture { channels, height, width } = pictures.shape;
     let size = size.unwrap_or(Size { width, height });

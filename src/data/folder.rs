@@ -1,10 +1,10 @@
-//! The files of a folder and of the folders in it.
+//! The files of a folder and its subfolders.
 
 use std::path::Path;
 
 use walkdir::WalkDir;
 
-/// Their names, with `/` between folders. Links are followed, but not in circles.
+/// Lists their names, with `/` between folders. Links are followed, but not in circles.
 pub(super) fn names(root: &Path, unlisted: &mut Vec<(String, String)>) -> Vec<String> {
     let mut names = Vec::new();
     for entry in WalkDir::new(root).follow_links(true) {

@@ -12,8 +12,8 @@ const MAGIC_LABELS: u32 = 0x0801;
 /// Reads grey pictures.
 ///
 /// # Errors
-/// What is wrong with a file that is truncated or too long, holds something else than pictures, or
-/// claims impossible sizes.
+/// Says what is wrong with a file that is truncated or too long, does not hold pictures, or claims
+/// impossible sizes.
 pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     let (words, _) = bytes.as_chunks::<4>();
     let word = |i: usize| words.get(i).map(|&word| u32::from_be_bytes(word));
@@ -50,7 +50,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
 /// Reads the labels of `count` pictures.
 ///
 /// # Errors
-/// What is wrong with a file that is not just that.
+/// Says what is wrong with the file.
 pub(super) fn labels(bytes: &[u8], count: usize) -> Result<Vec<u8>, String> {
     let header = [MAGIC_LABELS, count as u32].map(u32::to_be_bytes).concat();
     let labels = bytes.strip_prefix(&header[..]).filter(|labels| labels.len() == count);

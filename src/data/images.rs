@@ -1,4 +1,4 @@
-//! A data set of image files: one picture a file.
+//! A data set of image files, with one picture per file.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,13 +9,13 @@ use super::layout::Layout;
 use super::{DataError, Found, Pictures, Reading, Size, decode, fit};
 use crate::net::Picture;
 
-/// Reads, decodes and fits the files of these sorted names. Beside the pictures, the answer is what
-/// the data set itself holds out, where it has folders that say so, and the names of its classes,
-/// where folders are these.
+/// Reads, decodes and fits the files with these sorted names. Also returns the pictures that the
+/// data set itself holds out, if its folders say so, and the names of its classes, if its folders
+/// are classes.
 ///
 /// # Errors
-/// Where there is no picture among them, they have no size in common, or one cannot be read and
-/// `reading` is strict.
+/// If there are no pictures, they have no common size, or one cannot be read and `reading` is
+/// strict.
 pub(super) fn read(
     files: &Files,
     names: &[String],
@@ -50,7 +50,7 @@ pub(super) fn read(
         return Err(fail(found.cannot_read()));
     }
 
-    // What is held out comes first, so that its duplicates are dropped from what is trained on.
+    // Held-out pictures come first, so that duplicates are dropped from the training pictures.
     let layout = Layout::of(pictures.iter().map(|(name, _)| &name[..]));
     found.beside = layout.beside.clone();
     found.unclassed = layout.unclassed.clone();
@@ -59,7 +59,7 @@ pub(super) fn read(
     let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
     found.duplicates = first.iter().filter(|&&first| !first).count();
 
-    // Files may say RGB and still hold nothing but grey.
+    // Files may claim RGB and still hold only grey.
     let grey = grey || pictures.iter().all(|(_, planes)| fit::is_grey(planes));
     let shape = Picture { channels: if grey { 1 } else { 3 }, ..shape };
     let mut count_held_out = 0;
@@ -108,10 +108,10 @@ fn common_size(
     }
 }
 
-/// A file's name, and what came of it or why nothing did.
+/// A file's name with its result, or why there is none.
 type Outcome<T> = (String, Result<T, String>);
 
-/// Applies a function to the contents of files, in parallel, some at a time.
+/// Applies a function to the contents of files, in parallel, some files at a time.
 fn map<T: Send>(
     files: &Files,
     names: &[String],

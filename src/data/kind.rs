@@ -1,21 +1,21 @@
-//! What kind of data is at a path. This is the only place that decides it.
+//! Recognises the kind of data at a path; the only place that decides this.
 
 use super::files::{Files, Place};
 use super::{DataError, Pictures, cifar, idx, npy};
 
-/// What there is to read.
+/// The kinds of data.
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind {
     /// Arrays of pictures.
     Arrays {
-        /// How they are written.
+        /// Their format.
         format: Format,
         /// The files to train on.
         train: Vec<String>,
-        /// The files to hold out; none where the data set does not say.
+        /// The files to hold out; none if the data set does not say.
         held_out: Vec<String>,
     },
-    /// One picture a file.
+    /// Image files, with one picture each.
     Images(Vec<String>),
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// What so many files of it are called.
+    /// Describes a data set of so many files of this format.
     pub fn describe(self, files: usize) -> String {
         match self {
             Self::Idx => "IDX".into(),
@@ -38,7 +38,7 @@ impl Format {
         }
     }
 
-    /// The names of its classes, given the labels that there are.
+    /// The names of the classes, given all labels.
     pub fn classes(self, labels: &[u8]) -> Vec<String> {
         match self {
             Self::Cifar => cifar::CLASSES.map(str::to_owned).to_vec(),
@@ -49,7 +49,7 @@ impl Format {
     /// Reads a file of this format.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Says what is wrong with it.
     pub fn parse(self, bytes: &[u8]) -> Result<Pictures, String> {
         match self {
             Self::Idx => idx::parse(bytes),
@@ -59,13 +59,13 @@ impl Format {
     }
 }
 
-/// Recognises the kind: of a single file by its first bytes, of many by their names.
+/// Recognises the kind of data: a single file by its first bytes, several by their names.
 ///
 /// # Errors
-/// Where there is nothing that is read here, or more than one thing to choose from.
+/// If nothing here can be read, or there is more than one candidate.
 pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
     let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
-        // Whoever has unpacked an archive often keeps it beside what was in it.
+        // People often keep an archive beside what they unpacked from it.
         let packed = |name: &str| {
             name.strip_suffix(".gz").is_some_and(|bare| files.names.iter().any(|n| n == bare))
         };
@@ -110,7 +110,7 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
     Ok(Kind::Arrays { format: Format::Npy, train, held_out: vec![] })
 }
 
-/// Whether a file of this name (in lower case) should be a picture.
+/// Whether a file with this name, in lower case, should be a picture.
 fn is_image(name: &str) -> bool {
     const ENDINGS: [&str; 6] = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp"];
     ENDINGS.iter().any(|ending| name.ends_with(ending))

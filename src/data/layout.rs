@@ -1,19 +1,19 @@
-//! What the folders of image files say: what is held out, and which classes there are.
+//! What the folders of image files mean: which pictures are held out, and which classes there are.
 
-/// See the module. Names have `/` between folders.
+/// The meaning of the folders. File names have `/` between folders.
 #[derive(Default)]
 pub(super) struct Layout {
-    /// What all names begin with.
+    /// The common prefix of all names.
     root: String,
-    /// The folders whose pictures are held out: `test` or `val…`, in whatever case, where everything is
-    /// in these and in `train`.
+    /// The folders whose pictures are held out: `test` or `val…` in any case, if all files are in
+    /// these and in `train`.
     held_out: Vec<String>,
-    /// What else there is beside such folders, on account of which nothing is held out.
+    /// Other files and folders beside those, because of which nothing is held out.
     pub beside: Vec<String>,
-    /// The names of the classes, sorted: those of the folders, where every picture is in one and
-    /// there are several. Otherwise none.
+    /// The names of the classes, sorted: the names of the folders, if every picture is in one and
+    /// there are several; otherwise none.
     pub classes: Vec<String>,
-    /// A picture that is in no folder, where others are in several, so that there are no classes.
+    /// A picture outside all folders while others are in several, so that there are no classes.
     pub unclassed: Option<String>,
 }
 
@@ -21,11 +21,11 @@ const TRAIN: [&str; 2] = ["train", "training"];
 const HELD_OUT: [&str; 5] = ["test", "testing", "val", "valid", "validation"];
 
 impl Layout {
-    /// That of the files of these names.
+    /// The layout of files with these names.
     pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
         let root = names.clone().next().map_or("", |first| common_folder(first, names.clone()));
         let mut layout = Self { root: root.to_owned(), ..Self::default() };
-        // A file beside the folders is a folder of its own here, of no name that counts.
+        // Here a file beside the folders counts as a folder of its own, with an irrelevant name.
         let folders = sorted(names.clone().map(|name| layout.parts(name).next().unwrap_or(name)));
         let is_one_of = |folder: &str, known: &[&str]| known.contains(&&folder.to_lowercase()[..]);
         let (train, rest): (Vec<&str>, _) = folders.iter().partition(|f| is_one_of(f, &TRAIN));
@@ -54,19 +54,19 @@ impl Layout {
         !self.held_out.is_empty()
     }
 
-    /// Whether the file of this name is held out.
+    /// Whether the file with this name is held out.
     pub fn is_held_out(&self, name: &str) -> bool {
         self.held_out.iter().any(|folder| name.starts_with(folder))
     }
 
-    /// The label of the file of this name: the number of its class.
+    /// The label of the file with this name: the number of its class.
     pub fn label(&self, name: &str) -> Option<u8> {
         let class = self.class(name)?;
         let index = self.classes.binary_search_by(|known| known.as_str().cmp(class)).ok()?;
         u8::try_from(index).ok()
     }
 
-    /// The folder that is a file's class, whether it is held out or trained on.
+    /// The folder that is a file's class, whether the file is held out or not.
     fn class<'a>(&self, name: &'a str) -> Option<&'a str> {
         let mut parts = self.parts(name).skip(usize::from(self.holds_out()));
         let folder = parts.next()?;
@@ -79,8 +79,7 @@ impl Layout {
     }
 }
 
-/// The innermost folder that all names are in, with its `/`: archives tend to have everything in
-/// one.
+/// The innermost folder containing all names, with its `/`: archives often have everything in one.
 fn common_folder<'a>(first: &'a str, names: impl Iterator<Item = &'a str> + Clone) -> &'a str {
     let mut end = first.rfind('/').map_or(0, |at| at + 1);
     while !names.clone().all(|name| name.starts_with(&first[..end])) {
@@ -110,14 +109,14 @@ mod tests {
         assert_eq!(held_out(&["d/test/a.png", "d/train/a.png", "d/train/x/b.png"]), ["d/test/"]);
         assert_eq!(held_out(&["train/a.png", "val/a.png"]), ["val/"]);
         assert_eq!(held_out(&["Testing/cat/a.png", "Training/cat/a.png"]), ["Testing/"]);
-        // Not where there are other folders, or files beside them, which is worth a word …
+        // Not if other folders or files are beside them, which is reported …
         let beside = |names: &[&'static str]| {
             assert!(held_out(names).is_empty());
             layout(names).beside
         };
         assert_eq!(beside(&["cats/a.png", "test/b.png", "train/b.png"]), ["cats"]);
         assert_eq!(beside(&["test/b.png", "train.png", "train/b.png"]), ["train.png"]);
-        // … or where there is only one of the two.
+        // … nor if there is only one of the two.
         assert!(beside(&["d/train/a.png", "d/train/b.png"]).is_empty());
         assert!(beside(&["train/a.png", "cats/b.png"]).is_empty());
         assert!(beside(&["test/a.png", "cats/b.png"]).is_empty());
@@ -136,7 +135,7 @@ mod tests {
             (&split.classes[..], split.label("test/cat/b.png")),
             (&["cat".into(), "dog".into()][..], Some(0))
         );
-        // Not where there is only one, or a picture is in none.
+        // Not if there is only one folder, or a picture is outside them.
         assert!(layout(&["d/dog/a.png", "d/dog/b.png"]).classes.is_empty());
         let loose = layout(&["dog/a.png", "cat/b.png", "c.png"]);
         assert!(loose.classes.is_empty());

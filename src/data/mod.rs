@@ -1,13 +1,14 @@
 //! Pictures from disk.
 //!
-//! | file | what it knows |
+//! | file | what it does |
 //! |---|---|
-//! | `kind` | what kind of data is at a path; the only place that decides it |
-//! | `files`, `folder`, `archive` | files under names, in a folder or in an archive |
-//! | `idx`, `cifar`, `npy` | one format of arrays each |
-//! | `images`, `decode`, `fit` | image files: all of them, one of them, and to one size |
+//! | `kind` | recognises the kind of data at a path; the only place that decides this |
+//! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
+//! | `idx`, `cifar`, `npy` | a format of arrays each |
+//! | `layout` | what the folders of image files mean |
+//! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
 //! | `named` | published data sets, downloaded once |
-//! | `pictures`, `order`, `distances` | what comes of it, in which order it is seen, how far apart pictures are |
+//! | `pictures`, `order`, `distances` | pictures in memory, their order, their distances |
 
 mod archive;
 mod cifar;
@@ -41,16 +42,16 @@ use kind::{Format, Kind};
 
 use crate::net::Picture;
 
-/// What to train on, and what to hold out.
+/// The pictures to train on and those to hold out.
 #[derive(Clone, Debug)]
 pub struct DataSet {
-    /// A name for people, from the folder or the file.
+    /// A name for people, taken from the folder or file.
     pub name: String,
-    /// What is trained on.
+    /// The pictures to train on.
     pub train: Pictures,
-    /// What is never trained on.
+    /// The pictures that are never trained on.
     pub held_out: Pictures,
-    /// The names of the classes, by label; none where the pictures have none.
+    /// The names of the classes, by label; empty if the pictures have none.
     pub classes: Vec<String>,
     /// What was found, dropped and ignored.
     pub found: Found,
@@ -75,7 +76,7 @@ pub enum DataError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A place without data.
+    /// There is no data at a path.
     #[error(
         "{}: no pictures here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
          BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin), or \
@@ -83,13 +84,13 @@ pub enum DataError {
         path.display()
     )]
     Nothing {
-        /// Which place.
+        /// Which path.
         path: PathBuf,
     },
-    /// Pictures of a size that is of no use.
+    /// Pictures of a size that cannot be used.
     #[error("{0}")]
     Refused(String),
-    /// Pictures that are all the same, or only one.
+    /// Only one picture, or copies of one.
     #[error("{}: one picture is no data set", path.display())]
     One {
         /// Where it is.
@@ -98,12 +99,12 @@ pub enum DataError {
 }
 
 impl DataSet {
-    /// Loads pictures: of a folder or an archive of image files, of IDX files or of CIFAR-10
-    /// batches, of an IDX file or of an `.npy` array.
+    /// Loads pictures from a folder or archive of image files, IDX files or CIFAR-10 batches, or
+    /// from an IDX file or an `.npy` array.
     ///
-    /// Held out is what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder
-    /// `test` beside `train`), and without that one picture in twenty. What is held out comes in a
-    /// random order, always the same; what is trained on in that of the files.
+    /// Holds out what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder `test`
+    /// beside `train`), or else one picture in twenty. Held-out pictures are in a random order that
+    /// is always the same, training pictures in the order of the files.
     ///
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
@@ -155,7 +156,7 @@ impl DataSet {
     }
 }
 
-/// A data set's name: that of its folder or file, without the ends that say how it is packed.
+/// A data set's name: that of its folder or file, without archive and array extensions.
 fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
@@ -164,7 +165,7 @@ fn name(path: &Path) -> String {
     bare.unwrap_or(&name).to_owned()
 }
 
-/// The pictures of some files of a format, one file after the other.
+/// The pictures of several files of a format, one file after another.
 fn arrays(
     files: &Files,
     format: Format,
@@ -192,7 +193,7 @@ fn arrays(
     all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
 }
 
-/// The labels of an IDX file of pictures, where there are any: in `train-labels-idx1-ubyte` for
+/// The labels for an IDX file of pictures, if there are any: `train-labels-idx1-ubyte` for
 /// `train-images-idx3-ubyte`.
 fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
     let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();

@@ -1,5 +1,5 @@
-//! Published data sets by name, downloaded once into the user's cache. What comes is checked by
-//! SHA-256 before it is used.
+//! Published data sets by name, downloaded once into the user's cache and verified by SHA-256
+//! before use.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -13,21 +13,21 @@ use thiserror::Error;
 /// A published data set.
 #[derive(Debug)]
 pub struct Named {
-    /// What it is called on the command line.
+    /// Its name on the command line.
     pub name: &'static str,
     files: &'static [Remote],
 }
 
-/// A file of it.
+/// A file of a data set.
 #[derive(Debug)]
 struct Remote {
     name: &'static str,
-    /// The folders where it is, with a `/` at their ends.
+    /// The folders to download it from, each ending in `/`.
     bases: &'static [&'static str],
     sha256: &'static str,
 }
 
-/// The variable of the environment that names another server to download from.
+/// The environment variable that names another server to download from.
 pub const MIRROR: &str = "NCSN_MIRROR";
 
 const MNIST: &[&str] = &[
@@ -39,7 +39,7 @@ const FASHION: &[&str] = &[
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
 ];
 
-/// What is known by name.
+/// All data sets with a name.
 const SETS: [Named; 3] = [
     Named {
         name: "mnist",
@@ -101,10 +101,10 @@ const SETS: [Named; 3] = [
     },
 ];
 
-/// Why a published data set is not there.
+/// Why a published data set is not available.
 #[derive(Debug, Error)]
 pub enum DownloadError {
-    /// There is no place for it.
+    /// The cache cannot be written.
     #[error("cannot keep downloads in {}: {source}", path.display())]
     Cache {
         /// The cache.
@@ -112,10 +112,10 @@ pub enum DownloadError {
         /// Why.
         source: io::Error,
     },
-    /// The user has no home.
+    /// The user has no home folder.
     #[error("there is no folder for downloads: {0}")]
     Home(#[from] etcetera::HomeDirError),
-    /// No place had it.
+    /// All addresses failed.
     #[error(
         "cannot download {file}: {}; get it some other way and put it into {}, or set {MIRROR} to \
          a server that has it",
@@ -125,34 +125,34 @@ pub enum DownloadError {
     Failed {
         /// Which file.
         file: String,
-        /// Each address, and what happened.
+        /// Each address, and how it failed.
         attempts: Vec<String>,
-        /// Where it should be.
+        /// The folder it belongs in.
         folder: PathBuf,
     },
 }
 
-/// The folder of the user's cache that is ours.
+/// This crate's folder in the user's cache.
 ///
 /// # Errors
-/// Where the user has no home.
+/// If the user has no home folder.
 pub fn cache() -> Result<PathBuf, etcetera::HomeDirError> {
     Ok(etcetera::choose_base_strategy()?.cache_dir().join(env!("CARGO_PKG_NAME")))
 }
 
-/// The data set of that name.
+/// The data set with this name.
 pub fn find(name: &str) -> Option<&'static Named> {
     SETS.iter().find(|set| set.name == name)
 }
 
-/// The names that there are.
+/// The names of all data sets.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SETS.iter().map(|set| set.name)
 }
 
 impl Named {
-    /// Downloads what is not there yet, and says where it is. `progress` may wrap what comes, of so
-    /// many bytes where the server says so, to watch it.
+    /// Downloads any missing files and returns their folder. `progress` may wrap a download to
+    /// follow it; it also gets the length in bytes, if the server tells it.
     ///
     /// # Errors
     /// [`DownloadError`] names each address that failed, and why.
@@ -195,19 +195,20 @@ impl Named {
             let Err(problem) = result else { return Ok(()) };
             attempts.push(format!("{url}: {problem}"));
         }
-        // What is left of a failed attempt helps nobody.
+        // What is left of a failed attempt is useless.
         let _ = std::fs::remove_file(&partial);
         let (file, folder) = (file.name.to_owned(), folder.to_owned());
         Err(DownloadError::Failed { file, attempts, folder })
     }
 }
 
-/// Watches what is downloaded: from an address, so many bytes, through this reader.
+/// Follows a download: gets its address, its length in bytes if known, and its reader, and returns
+/// the reader to use.
 pub type Progress<'a> = dyn Fn(&str, Option<u64>, Box<dyn Read>) -> Box<dyn Read> + 'a;
 
 fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), String> {
     const CONNECT: Duration = Duration::from_secs(20);
-    // No published set is larger; nobody's disk is to be filled.
+    // No published set is larger, and nobody's disk should be filled.
     const LIMIT: u64 = 1 << 30;
     let config = ureq::Agent::config_builder().timeout_connect(Some(CONNECT)).build();
     let answer = ureq::Agent::new_with_config(config).get(url).call();

@@ -9,7 +9,7 @@ use crate::net::Picture;
 /// Reads the pictures of an array.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Says what is wrong with it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     let file = NpyFile::new(bytes).map_err(|e| format!("not a readable .npy array: {e}"))?;
     let sizes = file.shape().to_vec();
@@ -52,8 +52,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
 const EXPECTED: &str = "expected N×H×W, N×H×W×C or N×C×H×W with 1 or 3 channels, of uint8 (0 to \
                         255) or float32 or float64 (0 to 1)";
 
-/// The shape of each picture, and whether its channels come last. An axis of 1 or 3 is channels;
-/// where both may be, the last is.
+/// The shape of each picture, and whether its channels come last. An axis of size 1 or 3 is taken
+/// as the channels, preferably the last one.
 fn layout(sizes: &[u64]) -> Option<(Picture, bool)> {
     let is_channels = |size: u64| size == 1 || size == 3;
     let (channels, height, width, last) = match *sizes {
@@ -122,7 +122,7 @@ mod tests {
         assert!(refused(&npy(&[1, 1, 1], vec![1i32])).contains("i4"));
         let whole = npy(&[1, 2, 2], vec![0u8; 4]);
         parse(&whole[..whole.len() - 1]).expect_err("truncated");
-        // More pixels than can be counted come to none where numbers wrap.
+        // Shapes whose pixel count would wrap around to 0.
         for shape in ["4294967296, 4294967296, 1", "1, 4294967296, 4294967296"] {
             let header =
                 format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({shape})}}\n");

@@ -2,8 +2,8 @@
 
 use crate::random::{Key, permutation};
 
-/// The order in which pictures are seen: every epoch all of them once, in an order of its own that
-/// depends on the seed and the epoch alone, so that training can be resumed anywhere.
+/// The order in which pictures are seen: each once per epoch, in an order that depends only on the
+/// seed and the epoch, so that training can be resumed anywhere.
 #[derive(Clone, Debug)]
 pub struct Order {
     pictures: usize,
@@ -18,7 +18,7 @@ impl Order {
         Self { pictures, seed, epoch: u64::MAX, order: Vec::new() }
     }
 
-    /// Which picture is the `position`-th to be seen, counting from the start of training.
+    /// The picture that is seen at `position`, counted from the start of training.
     pub fn at(&mut self, position: u64) -> usize {
         let (epoch, index) = (position / self.pictures as u64, position % self.pictures as u64);
         if epoch != self.epoch {
@@ -30,7 +30,7 @@ impl Order {
     }
 }
 
-/// Streams of a training step are its examples; this one is none of them.
+/// The streams of a training step are its examples; this one is not among them.
 const ORDER_STREAM: u32 = u32::MAX;
 
 #[cfg(test)]

@@ -3,24 +3,24 @@
 use crate::net::{Picture, Preconditioning};
 use crate::random::{Key, permutation};
 
-/// Pictures of one shape in memory, as bytes: 255 is 1.
+/// Pictures of one shape, as bytes: 255 is 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pictures {
-    /// The shape of each.
+    /// The shape of each picture.
     pub shape: Picture,
-    /// One picture after the other, C × H × W each.
+    /// The pixels, one picture after another, C × H × W each.
     pub bytes: Vec<u8>,
-    /// The class of each picture, from 0; none where they have no classes.
+    /// The class of each picture, from 0; `None` if they have no classes.
     pub labels: Option<Vec<u8>>,
 }
 
-/// `count` of the indices `0..len`, or all, at random but always the same.
+/// `count` of the indices `0..len`, or all: random, but always the same.
 pub fn some_of(len: usize, count: usize) -> impl Iterator<Item = usize> {
     let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
     order.into_iter().take(count).map(|index| index as usize)
 }
 
-/// One picture in so many is held out where a data set does not say which.
+/// One picture in this many is held out if the data set does not say which.
 const HELD_OUT: usize = 20;
 
 impl Pictures {
@@ -29,12 +29,12 @@ impl Pictures {
         Self { shape, bytes, labels: None }
     }
 
-    /// How many there are.
+    /// The number of pictures.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.shape.dimension()
     }
 
-    /// Whether there are none.
+    /// Whether there are no pictures.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -42,44 +42,44 @@ impl Pictures {
     /// The pixels of picture `index`.
     ///
     /// # Panics
-    /// Where there are not that many pictures.
+    /// If there are fewer pictures.
     pub fn picture(&self, index: usize) -> &[u8] {
         let dimension = self.shape.dimension();
         &self.bytes[index * dimension..][..dimension]
     }
 
-    /// All of them, one after the other.
+    /// All pictures, one after another.
     pub fn iter(&self) -> std::slice::ChunksExact<'_, u8> {
         self.bytes.chunks_exact(self.shape.dimension())
     }
 
-    /// Puts others of the same shape behind these.
+    /// Appends pictures of the same shape.
     pub(super) fn append(&mut self, others: Self) {
         self.bytes.extend(others.bytes);
         self.labels = self.labels.take().zip(others.labels).map(|(a, b)| [a, b].concat());
     }
 
-    /// `count` of them, or all, one after the other: at random but always the same, for data sets are
-    /// sorted by class, or classes take turns in them.
+    /// The bytes of `count` pictures, or all: random but always the same, because data sets may be
+    /// sorted by class, or cycle through the classes.
     pub fn some(&self, count: usize) -> Vec<u8> {
         self.select(some_of(self.len(), count)).bytes
     }
 
-    /// Mean and standard deviation over all pixels, with pixels in \[0, 1\].
+    /// The mean and standard deviation of all pixels, in \[0, 1\].
     pub fn statistics(&self) -> Preconditioning {
         let n = self.bytes.len().max(1) as f64;
         let sum: u64 = self.bytes.iter().map(|&b| u64::from(b)).sum();
         let squares: u64 = self.bytes.iter().map(|&b| u64::from(b).pow(2)).sum();
         let mean = sum as f64 / n / 255.0;
         let variance = squares as f64 / n / 255.0 / 255.0 - mean * mean;
-        // Four digits are plenty, and read well in the card. A blank data set has no scale.
+        // Four digits are plenty and read well in the card. A blank data set has no scale.
         let round = |v: f64| ((v * 1e4).round() / 1e4) as f32;
         Preconditioning { mean: round(mean), deviation: round(variance.max(1e-4).sqrt()) }
     }
 
-    /// Holds out every twentieth picture of each class, at least one of several. Pictures come sorted
-    /// by name or by class, or classes take turns: neither the last twentieth nor every twentieth of
-    /// all would be some of each.
+    /// Holds out every twentieth picture in the order of their classes, and at least one of
+    /// several. Pictures may be sorted by name or by class, or cycle through the classes, so
+    /// neither the last twentieth nor every twentieth of all would cover every class.
     pub(super) fn hold_out(self) -> (Self, Self) {
         let count = self.len();
         let every = HELD_OUT.min(count).max(1);
@@ -93,14 +93,14 @@ impl Pictures {
         (train, held_out.mixed())
     }
 
-    /// The same pictures in the order of [`some_of`]. Whoever measures only the first so many of what
-    /// is held out then has some of every kind, though they came sorted; also of a published test set,
-    /// for the first half of MNIST's is by other writers than the second.
+    /// The same pictures in the order of [`some_of`], so that the first so many held-out pictures
+    /// include every kind even if they were sorted. Published test sets need this too: the halves
+    /// of MNIST's are by different writers.
     pub(super) fn mixed(self) -> Self {
         self.select(some_of(self.len(), self.len()))
     }
 
-    /// Those of these indices, in this order.
+    /// The pictures with these indices, in this order.
     fn select(&self, indices: impl Iterator<Item = usize>) -> Self {
         let mut some = Self::new(self.shape, Vec::new());
         some.labels = self.labels.as_ref().map(|_| Vec::new());
@@ -113,8 +113,8 @@ impl Pictures {
         some
     }
 
-    /// Those that are not `apart`, and those that are. The former stay where they are in memory, for
-    /// there may be gigabytes of them.
+    /// Splits the pictures into those that are not `apart` and those that are. The former, which
+    /// may be gigabytes, stay in place in memory.
     pub(super) fn partition(mut self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
         let (count, dimension) = (self.len(), self.shape.dimension());
         let others = self.select((0..count).filter(|&index| apart(index)));

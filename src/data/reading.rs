@@ -1,4 +1,4 @@
-//! How pictures are to be read, and what was found.
+//! How to read pictures, and what was found.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,9 +12,9 @@ use crate::net::Picture;
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size {
-    /// In pixels.
+    /// The width in pixels.
     pub width: usize,
-    /// In pixels.
+    /// The height in pixels.
     pub height: usize,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// `32`, or `48x32`: width, then height.
+/// Parses `32`, or `48x32`: width, then height.
 impl FromStr for Size {
     type Err = String;
 
@@ -38,20 +38,20 @@ impl FromStr for Size {
     }
 }
 
-/// How pictures are to be read.
+/// How to read pictures.
 pub struct Reading<'a> {
-    /// Crop and resize to this size; without it, to the one that most pictures have.
+    /// Crop and resize to this size; by default to the most common one.
     pub size: Option<Size>,
-    /// One channel instead of three.
+    /// Convert to one channel instead of three.
     pub grey: bool,
-    /// What is behind transparent pixels: red, green and blue.
+    /// The colour behind transparent pixels: red, green and blue.
     pub background: [u8; 3],
-    /// A file that cannot be read is an error.
+    /// Whether a file that cannot be read is an error.
     pub strict: bool,
-    /// Asked as soon as the size of the pictures is known (before the work of decoding them, and
-    /// then always with three channels); `Err` says why they are of no use.
+    /// Called as soon as the size of the pictures is known, before they are decoded and so always
+    /// with three channels; `Err` says why they cannot be used.
     pub accepts: &'a dyn Fn(Picture) -> Result<(), String>,
-    /// Told how many files of how many have been read.
+    /// Called with the number of files read so far and the number of all files.
     pub progress: &'a dyn Fn(usize, usize),
 }
 
@@ -69,7 +69,7 @@ impl Default for Reading<'_> {
 }
 
 impl Reading<'_> {
-    /// Whether so many pictures of a shape, which come from `path`, are of use and fit in memory.
+    /// Checks that `count` pictures of a shape, read from `path`, can be used and fit in memory.
     ///
     /// # Errors
     /// Says why not.
@@ -92,28 +92,28 @@ impl Reading<'_> {
     }
 }
 
-/// What was found where pictures were looked for.
+/// What was found at a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// What kind of data, for people.
+    /// The kind of data, for people.
     pub kind: String,
-    /// How many pictures were dropped because another has the same pixels. Image files only: a
-    /// published array is taken as it is.
+    /// The number of pictures dropped because another has the same pixels. Only for image files:
+    /// published arrays are taken as they are.
     pub duplicates: usize,
-    /// How many pictures had another size, and were cropped and resized.
+    /// The number of pictures of another size, which were cropped and resized.
     pub resized: usize,
     /// The files that could not be read, and why.
     pub unreadable: Vec<(String, String)>,
-    /// How many files are there that are no pictures, under the ends of their names.
+    /// The number of other files, by the extension of their names.
     pub ignored: BTreeMap<String, usize>,
-    /// What is beside folders for training and for tests, so that these do not say what is held out.
+    /// What is beside the folders for training and testing, because of which these are ignored.
     pub beside: Vec<String>,
-    /// A picture that is in no folder though others are, so that folders are no classes.
+    /// A picture outside all folders while others are inside, so that folders are not classes.
     pub unclassed: Option<String>,
 }
 
 impl Found {
-    /// In words, which files cannot be read and why; the first few of many.
+    /// Says which files cannot be read and why; of many, only the first few.
     pub fn cannot_read(&self) -> String {
         let files = self.unreadable.iter().map(|(name, problem)| format!("{name} ({problem})"));
         let count = self.unreadable.len();
@@ -121,8 +121,8 @@ impl Found {
         format!("cannot read {count} file{s}: {}", first_few(files))
     }
 
-    /// In words, why folders for training and for tests do not say what is held out; the first few of
-    /// many. `None` where they do, or there are none.
+    /// Says why folders for training and testing were ignored, naming only the first few reasons;
+    /// `None` if they were not, or there are none.
     pub fn split_ignored(&self) -> Option<String> {
         let beside = first_few(self.beside.iter().cloned());
         (!self.beside.is_empty()).then(|| {
@@ -134,7 +134,7 @@ impl Found {
     }
 }
 
-/// The first few of many, with commas between them, and how many there are beside.
+/// The first few items, separated by commas, and how many more there are.
 fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
     const SHOWN: usize = 5;
     let more = match all.len().saturating_sub(SHOWN) {

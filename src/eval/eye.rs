@@ -1,4 +1,4 @@
-//! What samples are looked at with: a classifier of the data, trained for the purpose.
+//! The eye that judges samples: a classifier trained on the data for this purpose.
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use crate::data::{Pictures, some_of};
 use crate::model_file::ModelError;
 use crate::net::Picture;
 
-/// What the classifier has learned to tell.
+/// What the classifier has learned to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// The classes that the data came with.
     Classes,
-    /// How far a picture has been turned, in quarters: for data without classes (Gidaris et al.
-    /// 2018, *Unsupervised Representation Learning by Predicting Image Rotations*).
+    /// Rotations of a picture by quarter turns, for data without classes (Gidaris et al. 2018,
+    /// *Unsupervised Representation Learning by Predicting Image Rotations*).
     Turns,
 }
 
 impl Task {
-    /// What can be told of such pictures; nothing where they have neither classes nor equal sides.
+    /// The task for these pictures; `None` if they have neither classes nor equal sides.
     pub fn of(pictures: &Pictures) -> Option<Self> {
         match &pictures.labels {
             Some(_) => Some(Self::Classes),
@@ -32,7 +32,7 @@ impl Task {
         }
     }
 
-    /// The pictures with the labels of this task. At most 100,000 are turned.
+    /// The pictures with the labels of this task. At most 100,000 rotated ones are made.
     pub fn labelled(self, pictures: &Pictures) -> Cow<'_, Pictures> {
         const TURNED: usize = 100_000;
         if self == Self::Classes {
@@ -53,7 +53,7 @@ impl Task {
     }
 }
 
-/// Planes of equal sides, turned by a quarter.
+/// Rotates square planes by a quarter turn.
 fn turn(planes: &[u8], side: usize) -> Vec<u8> {
     let plane = |plane: &[u8]| -> Vec<u8> {
         let pixel = |at: usize| plane[at % side * side + side - 1 - at / side];
@@ -62,10 +62,10 @@ fn turn(planes: &[u8], side: usize) -> Vec<u8> {
     planes.chunks_exact(side * side).flat_map(plane).collect()
 }
 
-/// What was seen of pictures.
+/// What the classifier sees in some pictures.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// The features of each.
+    /// The features of each picture.
     pub features: Points,
     /// The probability of each class, N × K.
     pub probabilities: Vec<f32>,
@@ -83,10 +83,10 @@ pub struct Eye {
 }
 
 impl Eye {
-    /// A trained classifier.
+    /// The eye of a trained classifier.
     ///
     /// # Errors
-    /// [`ModelError::Description`] where its sizes do not fit together.
+    /// [`ModelError::Description`] if its sizes do not fit together.
     pub fn new(file: &ClassifierFile, device: &Device) -> Result<Self, ModelError> {
         let description = &file.card.description;
         Ok(Self {
@@ -98,7 +98,7 @@ impl Eye {
         })
     }
 
-    /// Looks at pictures, values in \[0, 1\], one after the other.
+    /// Looks at pictures, one after another, with values in \[0, 1\].
     pub fn look(&self, pixels: &[f32]) -> Seen {
         const BATCH: usize = 500;
         let Picture { channels, height, width } = self.picture;

@@ -1,5 +1,6 @@
-//! Fréchet's distance between Gaussians (Dowson & Landau 1982), as Heusel et al. 2017 use it on
-//! features; here those of a classifier of the data: the Fréchet classifier distance.
+//! Fréchet's distance between Gaussians (Dowson & Landau 1982), applied to features as by Heusel et
+//! al. 2017. Here the features are those of a classifier of the data: the Fréchet classifier
+//! distance.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
@@ -13,7 +14,7 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// That of at least two points.
+    /// The Gaussian of at least two points.
     pub fn of(points: &Points) -> Self {
         let (n, d) = (points.len(), points.dimension);
         let values = points.values.iter().map(|&value| f64::from(value));
@@ -27,10 +28,10 @@ impl Gaussian {
     }
 }
 
-/// `‖μ − μ'‖² + tr(Σ + Σ' − 2 (Σ Σ')^½)`: the square of the Wasserstein-2 distance between two
-/// Gaussians.
+/// The square of the Wasserstein-2 distance between two Gaussians: `‖μ − μ'‖² + tr(Σ + Σ' − 2 (Σ
+/// Σ')^½)`.
 pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
-    // (Σ Σ')^½ has the trace of the root of the symmetric Σ^½ Σ' Σ^½.
+    // (Σ Σ')^½ has the same trace as the root of the symmetric Σ^½ Σ' Σ^½.
     let root = {
         let SymmetricEigen { eigenvalues, eigenvectors } = a.covariance.clone().symmetric_eigen();
         let roots = DMatrix::from_diagonal(&eigenvalues.map(|value| value.max(0.0).sqrt()));
@@ -39,13 +40,13 @@ pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
     let product = &root * &b.covariance * &root;
     let shared: f64 = product.symmetric_eigenvalues().iter().map(|v| v.max(0.0).sqrt()).sum();
     let apart = (&a.mean - &b.mean).norm_squared();
-    // Rounding may leave a little less than nothing of two that are the same.
+    // Rounding may make the distance of equal Gaussians slightly negative.
     (apart + a.covariance.trace() + b.covariance.trace() - 2.0 * shared).max(0.0)
 }
 
-/// The standard error of the distance of samples from a fixed reference, that is, how much of it is
-/// the luck of a seed: the jackknife, with a twentieth of the samples left out at a time (Efron &
-/// Stein 1981).
+/// The standard error of the distance between samples and a fixed reference, which tells how much
+/// of it is due to the seed: the jackknife, leaving out a twentieth of the samples at a time (Efron
+/// & Stein 1981).
 pub fn frechet_error(samples: &Points, reference: &Gaussian) -> f64 {
     const PARTS: usize = 20;
     let parts = PARTS.min(samples.len());
@@ -67,7 +68,7 @@ mod tests {
     use super::super::points::tests::normal;
     use super::*;
 
-    /// Diagonal Gaussians have `Σ (μ − μ')² + (σ − σ')²`; the samples' own errors are known too.
+    /// Diagonal Gaussians have `Σ (μ − μ')² + (σ − σ')²`; the samples' own errors are known, too.
     #[test]
     fn gaussians_are_as_far_apart_as_theory_says() {
         let (n, d) = (20_000, 4);
@@ -79,7 +80,7 @@ mod tests {
         let found = distance(&here, &there);
         assert!((found / truth - 1.0).abs() < 0.03, "{found} for {truth}");
         assert!(distance(&here, &here) < 1e-9);
-        // Two samples of the same: about d (d + 5)/4 of 2/n.
+        // Two samples of the same Gaussian: about d (d + 5)/4 of 2/n.
         let again = distance(&here, &normal(3, n, d, 0.0, 1.0));
         assert!((1e-5..2e-3).contains(&again), "{again}");
         // Rotations matter: covariances that do not commute.
@@ -90,14 +91,14 @@ mod tests {
             Gaussian { mean: DVector::zeros(2), covariance: &turn * wide * turn.transpose() }
         };
         let (here, there) = (turned(0.0), turned(std::f64::consts::FRAC_PI_2));
-        // Both orders of the axes: (3 − 1)² + (1 − 3)².
+        // The axes are swapped: (3 − 1)² + (1 − 3)².
         assert!((frechet_distance(&here, &there) - 8.0).abs() < 1e-9);
         let (one, other) = (turned(0.2), turned(0.9));
         let both = [frechet_distance(&one, &other), frechet_distance(&other, &one)];
         assert!((both[0] - both[1]).abs() < 1e-9 && both[0] > 0.5, "{both:?}");
     }
 
-    /// Where there are seeds enough to see how far distances scatter, that is the error of each.
+    /// With many seeds, the scatter of their distances is the error of each.
     #[test]
     fn the_error_is_how_far_seeds_are_apart() {
         let reference = Gaussian::of(&normal(1, 20_000, 4, 0.3, 1.2));

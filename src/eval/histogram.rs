@@ -1,7 +1,7 @@
-//! Which classes there are, and how many of each.
+//! How samples are distributed over classes.
 
-/// The share of each class among the likeliest classes of samples, from the classifier's
-/// probabilities, N × `classes`.
+/// The share of samples whose likeliest class is each class, from the classifier's probabilities, N
+/// × `classes`.
 pub(super) fn shares(probabilities: &[f32], classes: usize) -> Vec<f64> {
     let mut counts = vec![0usize; classes];
     for row in probabilities.chunks_exact(classes) {
@@ -12,7 +12,7 @@ pub(super) fn shares(probabilities: &[f32], classes: usize) -> Vec<f64> {
     counts.into_iter().map(|count| count as f64 / all).collect()
 }
 
-/// The share of samples that the classifier is at least 90 % sure of.
+/// The share of samples for which the classifier is at least 90 % sure.
 pub(super) fn sure(probabilities: &[f32], classes: usize) -> f64 {
     let rows = probabilities.chunks_exact(classes);
     let all = rows.len().max(1) as f64;

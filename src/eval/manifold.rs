@@ -1,17 +1,17 @@
-//! Precision and recall of samples (Kynkäänniemi et al. 2019): how many samples lie among the
-//! pictures, and how many pictures lie among the samples.
+//! Precision and recall of samples (Kynkäänniemi et al. 2019): the share of samples that lie among
+//! the pictures, and of pictures that lie among the samples.
 
 use burn::tensor::Device;
 
 use super::Points;
 
-/// The neighbour that decides how far the surroundings of a point reach.
+/// Which nearest neighbour determines the radius around a point.
 const K: usize = 3;
 
-/// The fewest points that all have one.
+/// The fewest points for which each has that neighbour.
 pub const FEWEST: usize = K + 1;
 
-/// The squared distance of each point to its third nearest neighbour.
+/// The squared distance of each point to its third-nearest neighbour.
 pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
     let mut radii = Vec::with_capacity(points.len());
     points.squared_distances(points, device, |row, distances| {
@@ -28,8 +28,8 @@ pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
     radii
 }
 
-/// The share of `points` that lie within the surroundings of at least one of `others`, whose
-/// [`radii`] these are. Of samples among pictures that is precision, of pictures among samples
+/// The share of `points` that lie within the radius of at least one of `others`, whose squared
+/// [`radii`] are given. For samples among pictures this is precision, for pictures among samples
 /// recall.
 pub fn share_within(points: &Points, others: &Points, radii: &[f32], device: &Device) -> f64 {
     let mut inside = 0;
@@ -61,7 +61,7 @@ mod tests {
         let device = Device::flex();
         let pictures = normal(1, 2000, 2, 0.0, 1.0);
         let real = radii(&pictures, &device);
-        // Only around one place: precise, without much recall.
+        // All around one place: precise, but with little recall.
         let narrow = normal(2, 2000, 2, 0.0, 0.05);
         let share = |points: &Points, others: &Points, radii: &[f32]| {
             share_within(points, others, radii, &device)

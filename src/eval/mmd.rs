@@ -1,5 +1,5 @@
 //! The kernel distance of Bińkowski et al. 2018 (KID's estimator): the squared maximum mean
-//! discrepancy under the kernel `(x·y/d + 1)³`, without bias however few samples there are.
+//! discrepancy under the kernel `(x·y/d + 1)³`, unbiased for any number of samples.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
@@ -10,16 +10,16 @@ use crate::data::some_of;
 /// An estimate and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mmd {
-    /// The squared discrepancy; about 0, and of either sign, for samples of one distribution.
+    /// The squared discrepancy: about 0, and of either sign, for samples of the same distribution.
     pub value: f64,
-    /// The standard error of that; not known where there are too few samples for several estimates.
+    /// The standard error of `value`; unknown if there are too few samples for several estimates.
     pub error: Option<f64>,
 }
 
-/// Samples of which one estimate is made; the mean of many such is told.
+/// The number of samples for one estimate; the result is the mean of several.
 const SUBSET: usize = 1000;
 
-/// The squared discrepancy of two sets of points.
+/// The squared discrepancy between two sets of points.
 pub fn mmd(a: &Points, b: &Points, device: &Device) -> Mmd {
     let size = SUBSET.min(a.len()).min(b.len());
     let subsets = (a.len().min(b.len()) / size.max(1)).max(1);
@@ -51,11 +51,11 @@ fn kernel(a: &Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
 
 fn mean(kernel: Tensor<2>) -> f64 {
     let [n, m] = kernel.dims();
-    // In f64: differences of these means are small.
+    // In f64, since differences between these means are small.
     kernel.into_data().iter::<f64>().sum::<f64>() / (n * m) as f64
 }
 
-/// The mean of the kernel over pairs of two different points.
+/// The mean of the kernel over pairs of different points.
 fn inner(a: &Tensor<2>) -> f64 {
     let [n, d] = a.dims();
     let own = (a.clone().square().sum_dim(1) / d as f32 + 1.0).powi_scalar(3);
@@ -75,8 +75,8 @@ mod tests {
         let same = mmd(&here, &normal(2, 5000, 6, 0.0, 1.0), &device);
         let error = same.error.expect("five estimates");
         assert!(same.value.abs() < 4.0 * error && error < 0.01, "{same:?}");
-        // With k = 1 + 3u + 3u² + u³, u = x·y/d, and a mean of m in each of d coordinates, the moments
-        // of a normal's products give, with q = m²: 3q + 3q² + q³ + 6q²/d + 3q (d + 2)/d².
+        // With k = 1 + 3u + 3u² + u³, u = x·y/d, and a mean of m in each of d coordinates, the
+        // moments of products of normals give, with q = m²: 3q + 3q² + q³ + 6q²/d + 3q (d + 2)/d².
         let other = mmd(&here, &normal(3, 5000, 6, 0.5, 1.0), &device);
         let (q, d) = (0.25, 6.0);
         let truth =

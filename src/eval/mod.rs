@@ -1,9 +1,9 @@
 //! How good samples are, measured against pictures that were never trained on.
 //!
-//! Everything is told beside its *floor*: what the same measure says of as many training pictures.
-//! Distances, precision and recall are taken in the features of a classifier of the very data
-//! ([`Eye`]); they are comparable where classifier and reference are the same, and with nothing
-//! else. In particular the distance is Fréchet's, but not the FID of Inception's features.
+//! Every measure is reported beside its *floor*: its value for as many training pictures.
+//! Distances, precision and recall use the features of a classifier of the very data ([`Eye`]).
+//! They are only comparable if classifier and reference are the same. In particular, the distance
+//! is Fréchet's, but not the FID of Inception's features.
 
 mod eye;
 mod frechet;

@@ -1,4 +1,4 @@
-//! The training picture that a sample is nearest to: has anything been learned by heart?
+//! The training picture nearest to each sample: has anything been learned by heart?
 
 use burn::tensor::Device;
 
@@ -7,13 +7,13 @@ use super::Points;
 /// A nearest neighbour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
-    /// Which of the others.
+    /// The index of the neighbour.
     pub index: usize,
     /// The Euclidean distance.
     pub distance: f32,
 }
 
-/// Of each point, the nearest among others.
+/// The nearest of `others` for each point.
 pub fn nearest(points: &Points, others: &Points, device: &Device) -> Vec<Nearest> {
     let mut all = Vec::with_capacity(points.len());
     points.squared_distances(others, device, |_, distances| {

@@ -1,31 +1,31 @@
-//! Points in a space of some dimension, and how far they are apart.
+//! Points in a space of any dimension, and the distances between them.
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Points of equal dimension, one after the other.
+/// Points of equal dimension, one after another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Points {
-    /// The number of coordinates of each.
+    /// The number of coordinates of each point.
     pub dimension: usize,
     /// N × dimension.
     pub values: Vec<f32>,
 }
 
-/// So many distances are computed at once: 64 MiB.
+/// The number of distances computed at once: 64 MiB.
 const BLOCK: usize = 1 << 24;
 
 impl Points {
-    /// How many there are.
+    /// The number of points.
     pub fn len(&self) -> usize {
         self.values.len() / self.dimension
     }
 
-    /// Whether there are none.
+    /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// One after the other.
+    /// The points, one after another.
     pub fn iter(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(self.dimension)
     }
@@ -48,7 +48,7 @@ impl Points {
         for (block, values) in self.values.chunks(rows * self.dimension).enumerate() {
             let here = tensor(values);
             let norms = here.clone().square().sum_dim(1);
-            // ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b, which rounding can make a little less than 0.
+            // ‖a − b‖² = ‖a‖² + ‖b‖² − 2 a·b, which rounding can make slightly negative.
             let distances = here.matmul(there.clone()) * -2.0 + norms + there_norms.clone();
             let distances = distances.clamp_min(0.0).into_data();
             let distances: Vec<f32> = distances.iter::<f32>().collect();

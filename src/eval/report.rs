@@ -12,41 +12,41 @@ use super::{Eye, Points, Seen};
 use crate::data::Pictures;
 use crate::pixel::values;
 
-/// What is said of a set of pictures, compared with held-out ones.
+/// The measures of a set of pictures, compared with held-out ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// How many pictures.
+    /// The number of pictures.
     pub n: usize,
     /// The Fréchet classifier distance.
     pub frechet: f64,
-    /// The standard error of that, another seed's being so far off.
+    /// The standard error of `frechet`, over seeds.
     pub frechet_error: f64,
     /// KID's estimate of the squared kernel distance.
     pub mmd: Mmd,
-    /// The share of these that lie among the held-out pictures.
+    /// The share of these pictures that lie among the held-out ones.
     pub precision: f64,
     /// The share of held-out pictures that lie among these.
     pub recall: f64,
-    /// The share that the classifier is at least 90 % sure of.
+    /// The share of pictures for which the classifier is at least 90 % sure.
     pub sure: f64,
     /// The share of each class.
     pub classes: Vec<f64>,
 }
 
-/// Of distances to the nearest training picture: some quantiles, 1, 5, 25, 50, 75 and 95 %.
+/// Quantiles of distances to the nearest training picture: 1, 5, 25, 50, 75 and 95 %.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NearestQuantiles {
-    /// How many pictures were compared.
+    /// The number of pictures compared.
     pub n: usize,
     /// The quantiles.
     pub quantiles: [f64; 6],
 }
 
 impl NearestQuantiles {
-    /// The shares that the quantiles are of.
+    /// The shares that the quantiles stand for.
     pub const AT: [f64; 6] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95];
 
-    /// Those of some neighbours.
+    /// The quantiles of some neighbours' distances.
     pub fn of(neighbours: &[Nearest]) -> Self {
         let mut distances: Vec<f32> = neighbours.iter().map(|near| near.distance).collect();
         distances.sort_unstable_by(f32::total_cmp);
@@ -57,8 +57,7 @@ impl NearestQuantiles {
     }
 }
 
-/// Held-out pictures, as they are compared with, and training pictures, in which nearest ones are
-/// looked for.
+/// Held-out pictures to compare with, and training pictures to search for nearest ones.
 #[derive(Debug)]
 pub struct Reference<'a> {
     eye: &'a Eye,
@@ -83,7 +82,7 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// Measures pictures, values in \[0, 1\], one after the other.
+    /// Measures pictures, one after another, with values in \[0, 1\].
     pub fn measure(&self, pixels: &[f32]) -> Measured {
         let Self { eye, test, device, .. } = self;
         let seen = eye.look(pixels);
@@ -101,10 +100,10 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// The measures for `n` training pictures (there must be at least `n`): what a model that samples the
-    /// true density would reach. Distances fall with the number of pictures. (The classifier
-    /// was trained on these, which where they are few makes them look a little further from held-out
-    /// ones than they are.)
+    /// The measures of `n` training pictures, of which there must be at least `n`: what a model
+    /// that samples the true density would reach, since distances fall with the number of pictures.
+    /// (The classifier was trained on these pictures; if they are few, this makes them look a
+    /// little further from held-out ones than they are.)
     pub fn floor(&self, n: usize) -> Measured {
         self.measure(&values(&self.train.some(n)))
     }
@@ -114,7 +113,7 @@ impl<'a> Reference<'a> {
         histogram::shares(&self.test.probabilities, self.eye.classes)
     }
 
-    /// Of each picture the nearest training picture, pixel by pixel.
+    /// The nearest training picture of each picture, compared pixel by pixel.
     pub fn nearest(&self, pixels: &[f32]) -> Vec<Nearest> {
         let points = |values| Points { dimension: self.train.shape.dimension(), values };
         nearest(&points(pixels.to_vec()), &points(values(&self.train.bytes)), &self.device)

@@ -1,13 +1,13 @@
-//! The sliced Wasserstein distance (Rabin et al. 2012), for points of few dimensions: the toys.
+//! The sliced Wasserstein distance (Rabin et al. 2012), for points of low dimension: the toys.
 
 use super::Points;
 use crate::random::Key;
 
-/// The root of the mean of the squared Wasserstein-2 distances of two equally many points, seen
-/// along `directions` random directions.
+/// The root mean square of the Wasserstein-2 distances between two sets of points, projected onto
+/// `directions` random directions.
 ///
 /// # Panics
-/// Where there are not equally many points of equal dimension.
+/// If the sets differ in their number of points or dimension.
 pub fn sliced_wasserstein(a: &Points, b: &Points, directions: u32, seed: u64) -> f64 {
     assert_eq!((a.len(), a.dimension), (b.len(), b.dimension), "as many points of one dimension");
     let squares = (0..directions).map(|stream| {
@@ -31,7 +31,7 @@ mod tests {
     use super::super::points::tests::normal;
     use super::*;
 
-    /// A shift by v is seen as v·direction along each: ‖v‖/√d on average.
+    /// A shift by v appears as v·direction along each direction: ‖v‖/√d in root mean square.
     #[test]
     fn a_shift_is_seen_as_large_as_it_is() {
         let here = normal(1, 500, 2, 0.0, 1.0);

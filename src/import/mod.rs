@@ -1,7 +1,7 @@
-//! Published weights: from tensors under PyTorch's names to a network of ours.
+//! Imports published weights: makes a network of ours from tensors under PyTorch's names.
 //!
-//! [`pytorch`] reads checkpoints. What is a tensor's name and what its shape is the description's
-//! to say ([`RefineNetDescription`]); here a description is found that fits the tensors.
+//! [`pytorch`] reads checkpoints. A [`RefineNetDescription`] determines the names and shapes of
+//! tensors; this module finds the description that fits the tensors.
 
 pub mod pytorch;
 
@@ -12,7 +12,7 @@ use crate::net::weights::{Array, Weights};
 use crate::net::{Depth, DescriptionError, Picture, RefineNetDescription, Variant};
 use crate::noise::Ladder;
 
-/// What the tensors of a RefineNet do not say.
+/// What the tensors of a RefineNet do not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Facts {
     /// Height and width of the pictures it was trained on.
@@ -21,34 +21,34 @@ pub struct Facts {
     pub sigmas: Option<[f32; 2]>,
 }
 
-/// Why tensors are no network that can be run.
+/// Why tensors are not a network that can be run.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ImportError {
-    /// Neither of the networks.
+    /// It is neither of the networks.
     #[error(
         "there is no tensor `{0}`: these are not the weights of ermongroup's NCSN or NCSNv2 with \
          InstanceNorm++"
     )]
     Missing(String),
-    /// A tensor that the network does not have.
+    /// The network does not have this tensor.
     #[error("the tensor `{0}` is not part of the published networks")]
     Unexpected(String),
     /// A tensor has another shape than the network needs.
     #[error("the tensor `{name}` has the shape {found:?}, but the network needs {expected:?}")]
     Shape {
-        /// Which tensor.
+        /// The tensor's name.
         name: String,
         /// Its shape.
         found: Vec<usize>,
         /// The shape that the network needs.
         expected: Vec<usize>,
     },
-    /// The noise levels are no geometric ladder.
+    /// The noise levels are not a geometric ladder.
     #[error(
         "the noise levels in `sigmas` are not geometric from large to small: only such are run"
     )]
     Sigmas,
-    /// σ₁ and σ_L were given, although the tensors say them.
+    /// σ₁ and σ_L were given, although the tensors include them.
     #[error("the noise levels are among the tensors: they cannot be given")]
     SigmasGiven,
     /// The sizes do not fit together.
@@ -56,11 +56,11 @@ pub enum ImportError {
     Description(#[from] DescriptionError),
 }
 
-/// The network of these tensors, which are named as in the published code's `state_dict`, and the
-/// same tensors under our names.
+/// The network of these tensors, named as in the published code's `state_dict`, and the same
+/// tensors under our names.
 ///
-/// Networks that were trained with the code's options `logit_transform` or `rescaled` look the same,
-/// but are for pictures on another scale.
+/// Networks trained with the code's options `logit_transform` or `rescaled` look the same, but are
+/// for pictures on another scale.
 ///
 /// # Errors
 /// [`ImportError`] names the tensor that does not fit.
@@ -79,7 +79,7 @@ pub fn refinenet(
     }
 }
 
-/// Moves the tensors of a layer.
+/// Moves a layer's tensors from `state` to `weights`.
 fn take(
     state: &mut Weights,
     Layer { name, published, kind }: &Layer,
@@ -119,7 +119,7 @@ fn take(
     Ok(())
 }
 
-/// What kind of network it is, and its sizes.
+/// Finds the kind of network and its sizes.
 fn describe(state: &mut Weights, facts: &Facts) -> Result<RefineNetDescription, ImportError> {
     const TABLE: &str = "normalizer.embed.weight";
     let levels = state.get(TABLE).and_then(|table| table.shape.first().copied());
@@ -167,8 +167,8 @@ fn ladder(sigmas: &[f32]) -> Result<Ladder, ImportError> {
     Ok(ladder)
 }
 
-/// The size of the pictures that the published networks of these sizes were trained on. The networks
-/// are convolutions all through: their tensors fit any size.
+/// The size of the pictures that the published networks of these sizes were trained on. The
+/// networks are all convolutions, so their tensors fit any size.
 fn usual_size(depth: Depth, channels: usize) -> [usize; 2] {
     match (depth, channels) {
         (Depth::Standard, 1) => [28, 28],

@@ -1,8 +1,8 @@
 //! PyTorch checkpoints.
 //!
-//! The trainers of NCSN and NCSNv2 save a *list*: the network's `state_dict` (whose names begin with
-//! `module.`, after `DataParallel`), the optimiser's, and in NCSNv2 the epoch, the step and the
-//! moving average of the weights. The reader wants a dictionary at a file's root, so it is given a
+//! The trainers of NCSN and NCSNv2 save a *list*: the network's `state_dict` (whose names begin
+//! with `module.`, after `DataParallel`), the optimiser's, and in NCSNv2 the epoch, the step and
+//! the moving average of the weights. The reader needs a dictionary at a file's root, so it gets a
 //! copy of the file in which the list is the only entry of one.
 
 use std::collections::BTreeSet;
@@ -27,17 +27,17 @@ pub struct Checkpoint {
     pub state: Weights,
     /// Whether [`Self::state`] is the moving average of the weights.
     pub averaged: bool,
-    /// The step at which it was saved, where the checkpoint says it.
+    /// The step at which it was saved, if the checkpoint has it.
     pub step: Option<i64>,
 }
 
 /// Why a checkpoint cannot be read.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// PyTorch's format is not what it should be.
+    /// The PyTorch format is invalid.
     #[error("not a readable PyTorch checkpoint: {0}")]
     Format(#[from] PytorchError),
-    /// The archive is not what it should be.
+    /// The archive is invalid.
     #[error("not a readable PyTorch checkpoint: {0}")]
     Archive(#[from] zip::result::ZipError),
     /// The file, or the copy of it, cannot be read or written.
@@ -49,31 +49,31 @@ pub enum CheckpointError {
          `{FIRST}`"
     )]
     NoNetwork,
-    /// A tensor is of a type that weights are never of.
+    /// A tensor does not hold floating-point numbers.
     #[error("the tensor `{name}` is of type {dtype:?}; weights are floating-point numbers")]
     Type {
-        /// Which tensor.
+        /// The tensor's name.
         name: String,
         /// Its type.
         dtype: DType,
     },
-    /// More tensors than any network for small pictures has.
+    /// There are more parameters than any network for small pictures has.
     #[error("the network has more than {MOST} parameters")]
     TooLarge,
 }
 
-/// The tensor by which a network is found.
+/// The tensor by which a network is recognised.
 const FIRST: &str = "begin_conv.weight";
-/// As many parameters as a model file can hold.
+/// The most parameters that a model file can hold.
 const MOST: usize = ModelFile::MAX_BYTES / 2;
-/// The key under which a copy holds what was the root of the file.
+/// The key of the file's original root in a copy.
 const ROOT: &str = "root";
 
 /// Reads the network of a checkpoint: the moving average of its weights, if `average` and there is
-/// one, or else the weights as they were.
+/// one, or else the weights themselves.
 ///
 /// # Errors
-/// [`CheckpointError`] where there is no such network.
+/// [`CheckpointError`] if there is no such network.
 pub fn read(path: &Path, average: bool) -> Result<Checkpoint, CheckpointError> {
     let root = PytorchReader::read_pickle_data(path, None)?;
     let (reader, step) = match root {
@@ -83,7 +83,7 @@ pub fn read(path: &Path, average: bool) -> Result<Checkpoint, CheckpointError> {
                 Some(PickleValue::Int(step)) => Some(*step),
                 _ => None,
             };
-            // Tensors are read when they are asked for: the copy must be there until then.
+            // Tensors are read lazily: the copy must exist until then.
             (Source { reader: PytorchReader::new(copy.path())?, _copy: Some(copy) }, step)
         }
         _ => (Source { reader: PytorchReader::new(path)?, _copy: None }, None),
@@ -98,11 +98,11 @@ struct Source {
 }
 
 impl Source {
-    /// The weights, or their moving average, and whether they are that.
+    /// The weights or their moving average, and whether it is the average.
     fn state(&self, average: bool) -> Result<(Weights, bool), CheckpointError> {
         let tensors = self.reader.tensors();
-        // Wherever there is the first tensor of a network there is a network. The weights come
-        // first, and the moving average lacks what is no parameter.
+        // The first tensor of a network marks each network. The weights come first, and the moving
+        // average lacks what is not a parameter.
         let prefixes: BTreeSet<&str> =
             tensors.keys().filter_map(|name| name.strip_suffix(FIRST)).collect();
         let mut prefixes = prefixes.into_iter();
@@ -187,8 +187,8 @@ fn damaged() -> CheckpointError {
     PytorchError::InvalidFormat("the file is damaged, or of an unknown layout".into()).into()
 }
 
-/// The pickle of `{"root": object}` from that of an object. A pickle is a program for a machine with
-/// a stack: push an empty dictionary and the key, do as before, set the item.
+/// The pickle of `{"root": object}` from that of an object. A pickle is a program for a stack
+/// machine: push an empty dictionary and the key, do as before, set the item.
 fn keyed(pickle: &[u8]) -> Option<Vec<u8>> {
     const PROTO: u8 = 0x80;
     let (&stop, object) = pickle.split_last()?;
@@ -204,8 +204,8 @@ fn keyed(pickle: &[u8]) -> Option<Vec<u8>> {
     Some(keyed)
 }
 
-/// The length of the pickle that `bytes` begin with, by the lengths of its instructions' arguments
-/// (Python's `pickletools`, protocols 0 to 5).
+/// The length of the pickle that `bytes` begin with, from the lengths of its instructions'
+/// arguments (Python's `pickletools`, protocols 0 to 5).
 fn pickle_length(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

@@ -1,13 +1,13 @@
-//! The likelihood of pictures under a model, by way of the probability-flow ODE (Song et al. 2021,
+//! The likelihood of pictures under a model, via the probability-flow ODE (Song et al. 2021,
 //! section 4.3 and appendix D.2).
 //!
-//! The flow `dx/dσ = −σ s(x, σ)` carries the density at σ_L to the one at σ₁, which is known, and
-//! along it `log p` changes by the divergence of what moves x:
+//! The flow `dx/dσ = −σ s(x, σ)` carries the density at σ_L to the one at σ₁, which is known. Along
+//! it `log p` changes by the divergence of the flow:
 //!
 //! `log p_σL(x) = log N(x(σ₁); ½, σ₁² I) − ∫ σ ∇·s(x(σ), σ) dσ` from σ_L to σ₁.
 //!
-//! This is the density of what the deterministic samplers make, without the last step that takes
-//! off the noise of σ_L.
+//! This is the density of what deterministic samplers make before their last step, which removes
+//! the noise of σ_L.
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 mod network;
@@ -18,14 +18,14 @@ pub use network::NetworkSlope;
 use crate::random::Key;
 use crate::score::Slope;
 
-/// How the divergence `∇·s` is found.
+/// How the divergence `∇·s` is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trace {
     /// From the slopes along all d axes.
     Exact,
-    /// From the slope along one vector of random signs for each point, the same all along the way:
+    /// From the slope along one vector of random signs per point, the same all along the flow:
     /// unbiased (Hutchinson 1989; Grathwohl et al., *FFJORD*, 2019). Point i of a call has the
-    /// vector i of the seed.
+    /// vector `first + i` of the seed.
     Hutchinson {
         /// The seed of the signs.
         seed: u64,
@@ -68,14 +68,14 @@ pub fn log_density(model: &impl Slope, x: &[f32], sigmas: &[f32], trace: Trace) 
     logs
 }
 
-/// Bits per dimension of bytes whose dequantised values, `(byte + u)/256` with u uniform in
-/// \[0, 1), have the log density `nats`: on average an upper bound on what it takes to code the
-/// bytes themselves (Theis et al. 2016).
+/// Bits per dimension of bytes whose dequantised values, `(byte + u)/256` with u uniform in \[0,
+/// 1), have the log density `nats`: on average an upper bound on the bits that code the bytes
+/// themselves (Theis et al. 2016).
 pub fn bits_per_dimension(nats: f64, dimension: usize) -> f64 {
     8.0 - nats / (dimension as f64 * std::f64::consts::LN_2)
 }
 
-/// The vectors whose slopes make up the divergence: each n × d.
+/// The vectors along which slopes are added up to the divergence: each n × d.
 fn probes(trace: Trace, d: usize, n: usize) -> Vec<Vec<f32>> {
     match trace {
         Trace::Exact => {
@@ -132,12 +132,12 @@ mod tests {
         let truth: Vec<f64> = x.chunks(2).map(|x| toy.log_density(x, 0.1)).collect();
         let error = largest(&finest, &truth);
         assert!(error < 0.01, "{error}");
-        // What is left at last is that the largest σ is not infinite; steps are told by differences.
+        // The error left at last is that of a finite largest σ; differences show that of the steps.
         let order = (largest(&coarse, &fine) / largest(&fine, &finest)).log2();
         assert!((1.7..2.3).contains(&order), "of order {order}");
     }
 
-    /// Signs of chance estimate the same without bias: on average over many of them.
+    /// Random signs are unbiased: right on average over many of them.
     #[test]
     fn random_signs_are_right_on_average() {
         let toy = GaussianMixture::two_modes();
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn uniform_bytes_take_eight_bits() {
         assert_eq!(bits_per_dimension(0.0, 784), 8.0);
-        // All of them 0 for sure: (byte + u)/256 is uniform on a 256th.
+        // If all are surely 0, (byte + u)/256 is uniform on a 256th.
         assert!((bits_per_dimension(784.0 * 256f64.ln(), 784)).abs() < 1e-12);
     }
 }

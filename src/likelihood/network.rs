@@ -7,12 +7,12 @@ use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError, Network, Picture};
 use crate::score::{Score, Slope};
 
-/// A network whose score, and the slope of it, are asked for on the host.
+/// A network whose score and slope are read on the host.
 #[derive(Clone, Debug)]
 pub struct NetworkSlope {
     network: Network,
     picture: Picture,
-    /// Where gradients are kept track of.
+    /// The device, with gradients.
     device: Device,
 }
 
@@ -20,14 +20,14 @@ impl NetworkSlope {
     /// A network on a device.
     ///
     /// # Errors
-    /// [`DescriptionError`] where the sizes do not fit together.
+    /// [`DescriptionError`] if the sizes do not fit together.
     pub fn new(
         architecture: &Architecture,
         weights: Weights,
         device: &Device,
     ) -> Result<Self, DescriptionError> {
         let device = device.clone().autodiff();
-        // Gradients are asked for with respect to x, not to the weights.
+        // Gradients are needed with respect to x, not to the weights.
         let network = Network::with_weights(architecture, weights, &device)?.no_grad();
         Ok(Self { network, picture: architecture.picture(), device })
     }
@@ -60,7 +60,7 @@ impl Slope for NetworkSlope {
     fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32> {
         let (x, v) = (self.pictures(x).require_grad(), self.pictures(v));
         let s = self.network.score(x.clone(), &[sigma]);
-        // The pictures of a batch do not know of each other: one gradient serves all of them.
+        // The pictures of a batch are independent: one gradient serves all of them.
         let grads = (s.clone() * v.clone()).sum().backward();
         read(s.inner(), score);
         match x.grad(&grads) {

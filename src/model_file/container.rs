@@ -1,8 +1,8 @@
-//! The safetensors format, read: the length of a header, the header in JSON, and the bytes of all
+//! Reads the safetensors format: the length of a header, the header in JSON, and the bytes of all
 //! tensors, one after the other.
 //!
-//! It is read here rather than by the crate of that name because of what this brings along in the
-//! browser; see [`super::json`]. The crate writes, and tests hold the two to each other.
+//! The crate of that name would bring too much code into the browser; see [`super::json`]. It does
+//! the writing, and tests check that the two agree.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -17,25 +17,25 @@ use super::{ModelError, ModelFile};
 /// Why bytes are not a safetensors file.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ContainerError {
-    /// Not even the length of a header.
+    /// There is not even the length of a header.
     #[error("it has no header")]
     NoHeader,
     /// The header would reach beyond the end.
     #[error("its header is longer than the file")]
     HeaderLength,
-    /// The header is no text.
+    /// The header is not text.
     #[error("its header is not UTF-8")]
     HeaderText,
-    /// The header is not what it should be.
+    /// The header does not have the expected form.
     #[error("its header cannot be read: {0}")]
     Header(#[from] JsonError),
     /// A tensor does not lie where the one before it ends.
     #[error("the offsets of the tensor `{0}` are impossible")]
     Offsets(String),
-    /// A tensor has not as many bytes as its type and shape ask for.
+    /// A tensor's bytes do not match its type and shape.
     #[error("the tensor `{0}` has not as many bytes as its shape asks for")]
     Size(String),
-    /// There are more or fewer bytes than the tensors have.
+    /// There are more or fewer bytes than the tensors need.
     #[error("it should have {expected} bytes of tensors, but has {found}")]
     Length {
         /// How many there are.
@@ -57,7 +57,7 @@ struct Header {
     tensors: Vec<(String, Info)>,
 }
 
-/// The metadata that this project writes: in each file one of these.
+/// The metadata that this project writes: each file has one of these.
 #[derive(Default, serde::Deserialize)]
 struct Cards {
     /// A model's.
@@ -74,7 +74,7 @@ struct Info {
     data_offsets: Vec<usize>,
 }
 
-/// A tensor as it lies in the file.
+/// A tensor as stored in the file.
 pub(super) struct Tensor<'a> {
     pub name: &'a str,
     pub dtype: &'a str,
@@ -83,7 +83,7 @@ pub(super) struct Tensor<'a> {
 }
 
 impl<'a> Container<'a> {
-    /// Reads the header, and checks that its tensors are what follows it.
+    /// Reads the header, and checks that its tensors are exactly what follows.
     ///
     /// # Errors
     /// [`ModelError::TooLarge`], or [`ModelError::Container`] with what is wrong.
@@ -104,7 +104,7 @@ impl<'a> Container<'a> {
     /// The text of the card under a key of the metadata.
     ///
     /// # Errors
-    /// [`ModelError::NoCard`] where there is none.
+    /// [`ModelError::NoCard`] if there is none.
     pub fn text(&self, key: &'static str) -> Result<&str, ModelError> {
         let Cards { card, classifier } = &self.header.cards;
         let card = match key {
@@ -139,7 +139,7 @@ impl<'a> Container<'a> {
 
     pub(super) fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
         self.header.tensors.iter().map(|(name, info)| {
-            // That there are two, and in bounds, was checked.
+            // Checked before: there are two, and they are in bounds.
             let bytes = match info.data_offsets[..] {
                 [start, end] => self.data.get(start..end).unwrap_or_default(),
                 _ => &[],
@@ -150,10 +150,10 @@ impl<'a> Container<'a> {
 }
 
 impl Header {
-    /// Checks that the tensors lie one after the other in a file with as many bytes for them.
+    /// Checks that the tensors lie one after the other and fill exactly the bytes `found`.
     fn check(&self, found: usize) -> Result<(), ContainerError> {
         let ranges = self.tensors.iter().map(|(name, info)| Reverse((&info.data_offsets, name)));
-        // In order, with a tenth of the code of a sort.
+        // Takes them in order, with a tenth of the code of a sort.
         let mut ranges: BinaryHeap<_> = ranges.collect();
         let mut expected = 0;
         while let Some(Reverse((range, name))) = ranges.pop() {

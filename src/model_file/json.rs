@@ -1,13 +1,13 @@
-//! JSON text into typed data.
+//! Parses JSON into typed data.
 //!
-//! Natively `serde_json` parses it. The browser has a parser of its own, whose values
-//! `serde-wasm-bindgen` reads; that one is in the page in any case, for settings, and every visitor
-//! would have to download the other.
+//! Natively `serde_json` does. The browser has a parser of its own, whose values
+//! `serde-wasm-bindgen` reads. The page needs that crate anyway, for settings; the other would be
+//! one more download for every visitor.
 
 pub(super) use parser::parse;
 use thiserror::Error;
 
-/// Why a text is not the JSON that was expected, in the parser's words.
+/// Why a text is not the expected JSON, in the parser's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct JsonError(String);
@@ -18,7 +18,7 @@ mod parser {
 
     use super::JsonError;
 
-    /// What a text says, if it says a `T`.
+    /// Parses a text as a `T`.
     pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
         serde_json::from_str(text).map_err(|error| JsonError(error.to_string()))
     }
@@ -31,7 +31,7 @@ mod parser {
 
     use super::JsonError;
 
-    /// What a text says, if it says a `T`.
+    /// Parses a text as a `T`.
     pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
         let value = js_sys::JSON::parse(text).map_err(thrown)?;
         serde_wasm_bindgen::from_value(value).map_err(|error| thrown(error.into()))

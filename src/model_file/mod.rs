@@ -1,6 +1,6 @@
 //! One `.safetensors` file is a whole model: its tensors, and a *card* in the metadata.
 //!
-//! Everything that is wrong with a file is found before memory is allocated for it, and named.
+//! Sizes and shapes are checked before memory is allocated, and every error names what is wrong.
 
 mod container;
 mod json;
@@ -20,30 +20,30 @@ use crate::net::{Architecture, DescriptionError};
 use crate::noise::Ladder;
 use crate::sample::{Settings, SettingsError};
 
-/// What a model is, how it came about and how to sample it: JSON in the file's metadata.
+/// What a model is, where it comes from and how to sample it: JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Card {
     /// The version of this format, [`Card::FORMAT`].
     pub format: u32,
-    /// A name for people, such as `mnist`.
+    /// A name for display, such as `mnist`.
     pub name: String,
     /// The network.
     pub architecture: Architecture,
     /// The sampler settings that suit this model.
     pub sampler: Settings,
-    /// How it was trained, where this project trained it. Like the quality it is not read in the
-    /// browser: the page shows what the card's text says.
+    /// How it was trained, if this project trained it. Like the quality it is not parsed in the
+    /// browser: the page shows the card's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub training: Option<Training>,
-    /// What it was imported from, where this project did not train it.
+    /// What it was imported from, if this project did not train it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<String>,
-    /// The sampler settings that made the best pictures, where that was measured; `sampler` then
-    /// made nearly as good ones with the fewest evaluations.
+    /// The sampler settings that made the best pictures, if that was measured; `sampler` then made
+    /// nearly as good ones with the fewest evaluations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Settings>,
-    /// How good its samples were found to be.
+    /// How good its samples are, if that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub quality: Option<Quality>,
@@ -56,24 +56,24 @@ pub struct Card {
 pub struct Quality {
     /// The number of samples.
     pub n: usize,
-    /// Network evaluations for each.
+    /// Network evaluations per sample.
     pub nfe: usize,
     /// How they were sampled.
     pub sampler: Settings,
-    /// From which seed.
+    /// The seed.
     pub seed: u64,
     /// Fréchet's distance to held-out pictures, in the features of a classifier of the data.
     pub frechet: f64,
-    /// The standard error of that.
+    /// Its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frechet_error: Option<f64>,
-    /// That of as many training pictures.
+    /// The same distance for as many training pictures.
     pub floor: f64,
     /// The share of samples that lie among held-out pictures.
     pub precision: f64,
     /// The share of held-out pictures that lie among samples.
     pub recall: f64,
-    /// The share of held-out pictures whose class the classifier tells.
+    /// The share of held-out pictures that the classifier gets right.
     pub classifier_accuracy: f64,
 }
 
@@ -82,53 +82,51 @@ pub struct Quality {
 pub struct Training {
     /// The data set.
     pub data: String,
-    /// How many pictures it has.
+    /// The number of its pictures.
     pub pictures: usize,
-    /// CRC-32 of their pixels, by which they are known again under another name; `None` in older
-    /// cards.
+    /// CRC-32 of their pixels, which identifies them under another name; `None` in older cards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<u32>,
-    /// Whether every second picture was mirrored: then the density that is learned is a mirror image of
-    /// itself.
+    /// Whether every second picture was mirrored, which makes the learned density symmetric.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
-    /// The σ from which up targets were stable (Xu et al. 2023), where they were.
+    /// The smallest σ with stable targets (Xu et al. 2023), if there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stable_targets: Option<f32>,
-    /// The model whose weights it began with, where it did not begin with drawn ones.
+    /// The model whose weights it began with, if it did not begin with drawn ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Where it learned the score of that model guided away from a worse one's.
+    /// Set if it learned that model's score, guided away from a worse model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoguidance: Option<Autoguided>,
-    /// Optimiser steps, since then.
+    /// Optimiser steps since the beginning, without those of `from`.
     pub steps: u64,
-    /// Pictures seen, counting every time.
+    /// Pictures seen, counting repetitions.
     pub examples: u64,
-    /// The largest and the smallest noise level that it was trained for, where that was noted:
-    /// samplers may keep within them.
+    /// The largest and the smallest noise level that it was trained for, if recorded: samplers may
+    /// keep within them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sigmas: Option<(f32, f32)>,
-    /// The decay of the moving average whose weights these are.
+    /// The decay of the moving average that gave these weights.
     pub ema_decay: f64,
     /// λ(σ).
     pub weighting: Weighting,
     /// Seconds spent in training steps.
     pub seconds: f64,
-    /// Where it ran.
+    /// The device it ran on.
     pub device: String,
     /// Held-out `½ ‖σ s + z‖²` at each of a few σ: (σ, loss).
     pub held_out: Vec<(f32, f32)>,
 }
 
-/// Autoguidance that a network has learned: its score then is that of a sharper density than that of
-/// the pictures.
+/// Autoguidance that a network has learned: its score is that of a sharper density than the
+/// pictures'.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Autoguided {
-    /// The worse model that it leads away from, in words.
+    /// The worse model it leads away from, in words.
     pub away_from: String,
-    /// w, as in [`Strength`](crate::sample::Strength), whose fields stand here side by side for the
-    /// reason that those of [`Settings`] do.
+    /// w, as in [`Strength`](crate::sample::Strength), whose fields are written out here for the
+    /// same reason as those of [`Settings`].
     pub weight: f32,
     /// The smallest and the largest σ at which it guides.
     pub sigmas: [f32; 2],
@@ -139,8 +137,8 @@ impl Card {
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
 
-    /// The network's own noise levels; without such, [`Settings::LEVELS`] levels between the ends that
-    /// it was trained for or, where those were not noted, that its recommended sampler uses.
+    /// The network's own noise levels, or else [`Settings::LEVELS`] levels between the ends that it
+    /// was trained for or, if those are not recorded, between those of its recommended sampler.
     pub fn ladder(&self) -> Ladder {
         let Ladder { sigma_max, sigma_min, .. } = self.sampler.ladder;
         let trained = self.training.as_ref().and_then(|training| training.sigmas);
@@ -153,49 +151,49 @@ impl Card {
 /// A model on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelFile {
-    /// What it is.
+    /// The card.
     pub card: Card,
-    /// Its tensors, just those that the architecture asks for.
+    /// Its tensors: exactly those of the architecture.
     pub weights: Weights,
 }
 
 /// Why a file is refused.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    /// Larger than any model this is for.
+    /// The file is larger than any model this is for.
     #[error("the file has {0} bytes; a model has at most {max}", max = ModelFile::MAX_BYTES)]
     TooLarge(usize),
-    /// Not a safetensors file, or a damaged one.
+    /// It is not a safetensors file, or a damaged one.
     #[error("not a readable .safetensors file ({0}); was the download cut off?")]
     Container(#[from] ContainerError),
-    /// A safetensors file, but without a card.
+    /// It is a safetensors file, but without a card.
     #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
     NoCard(&'static str),
     /// The card cannot be read.
     #[error("the model's card cannot be read: {0}")]
     Card(#[from] JsonError),
-    /// The card is of another version.
+    /// The card has another version.
     #[error("the model has format {0}, this program reads format {current}", current = Card::FORMAT)]
     Format(u32),
-    /// The card describes an impossible network.
+    /// The card describes an invalid network.
     #[error(transparent)]
     Description(#[from] DescriptionError),
     /// A classifier's card does not describe what it was trained for.
     #[error("the classifier's card is impossible: {0}")]
     Classifier(&'static str),
-    /// The card recommends an impossible sampler.
+    /// The card recommends an invalid sampler.
     #[error("the model's recommended sampler is impossible: {0}")]
     Sampler(#[from] SettingsError),
-    /// A tensor that the network needs is not there.
+    /// A tensor that the network needs is missing.
     #[error("the tensor `{0}` is missing")]
     Missing(String),
-    /// A tensor that the network does not have is there.
+    /// The network does not have this tensor.
     #[error("the tensor `{0}` is not part of the network that the card describes")]
     Unexpected(String),
     /// A tensor has another shape than the network needs.
     #[error("the tensor `{name}` has the shape {found:?}, but the network needs {expected:?}")]
     Shape {
-        /// Which tensor.
+        /// The tensor's name.
         name: String,
         /// Its shape in the file.
         found: Vec<usize>,
@@ -205,7 +203,7 @@ pub enum ModelError {
     /// A tensor is neither f16 nor f32.
     #[error("the tensor `{name}` is of type {found}; only F16 and F32 are read")]
     Type {
-        /// Which tensor.
+        /// The tensor's name.
         name: String,
         /// Its type in the file.
         found: String,
@@ -240,20 +238,20 @@ impl ModelFile {
         Ok(Self { card, weights })
     }
 
-    /// A file with another card: its tensors as they are, to the last bit.
+    /// The same file with another card: its tensors stay as they are, to the last bit.
     ///
     /// # Errors
-    /// [`ModelError::Container`] where it is no safetensors file; neither the tensors nor the card are
-    /// looked at.
+    /// [`ModelError::Container`] if it is not a safetensors file. Neither the tensors nor the old
+    /// card are checked.
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
         write::with_card(bytes, Card::KEY, card)
     }
 
-    /// The file's bytes, with tensors in f16: half the size, and no difference that one could see.
+    /// The file's bytes, with tensors in f16: half the size, and no visible difference.
     ///
     /// # Errors
-    /// [`ModelError::NotFinite`] where a value is not finite in f16, [`ModelError::TooLarge`] where
-    /// nobody could read the file; otherwise only what the container itself refuses.
+    /// [`ModelError::NotFinite`] if a value is not finite in f16, [`ModelError::TooLarge`] if the
+    /// file would be too large to read; otherwise [`ModelError::Write`].
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)
     }

@@ -1,4 +1,4 @@
-//! The tensors of a file, which must be just those of the network that its card describes.
+//! The tensors of a file, which must be exactly those of the network that its card describes.
 
 use half::f16;
 
@@ -17,13 +17,13 @@ pub(crate) fn read(
 ) -> Result<Weights, ModelError> {
     let mut found: Vec<Option<Floats<'_>>> = expected.iter().map(|_| None).collect();
     for tensor in container.tensors() {
-        // A file with more tensors than these ends the search with the first of the others.
+        // The first tensor that is not expected ends the search.
         let number = expected.iter().position(|(name, _)| name == tensor.name);
         let number = number.ok_or_else(|| ModelError::Unexpected(tensor.name.into()))?;
         found[number] = Some(Floats::of(tensor, &expected[number].1)?);
     }
 
-    // Nothing is allocated for values before every tensor is there.
+    // Allocate nothing for values before every tensor is found.
     let whole = |((name, shape), floats)| match floats {
         Some(floats) => Ok((name, shape, floats)),
         None => Err(ModelError::Missing(name)),
@@ -41,7 +41,7 @@ pub(crate) fn read(
     Ok(weights)
 }
 
-/// The values of a tensor of the right shape, as they lie in the file.
+/// The values of a tensor of the right shape, as stored in the file.
 enum Floats<'a> {
     F16(&'a [[u8; 2]]),
     F32(&'a [[u8; 4]]),
@@ -71,7 +71,7 @@ impl<'a> Floats<'a> {
     }
 }
 
-/// Bytes as so many values of N bytes, if that is how many they are.
+/// Bytes as `elements` values of N bytes each, if their number fits.
 fn exactly<const N: usize>(bytes: &[u8], elements: usize) -> Option<&[[u8; N]]> {
     let (values, rest) = bytes.as_chunks();
     (rest.is_empty() && values.len() == elements).then_some(values)

@@ -1,4 +1,4 @@
-//! The safetensors format, written by the crate of that name.
+//! Writes the safetensors format, with the crate of that name.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,8 +13,8 @@ use crate::net::weights::Weights;
 /// A file of these tensors, in f16 or f32, with a card.
 ///
 /// # Errors
-/// [`ModelError::NotFinite`] where a value is not finite in that type, [`ModelError::TooLarge`] where
-/// nobody could read the file; otherwise [`ModelError::Write`].
+/// [`ModelError::NotFinite`] if a value is not finite in that type, [`ModelError::TooLarge`] if the
+/// file would be too large to read; otherwise [`ModelError::Write`].
 pub(crate) fn tensors(
     weights: &Weights,
     key: &str,
@@ -44,7 +44,7 @@ pub(crate) fn tensors(
 /// A file with the same tensors and another card.
 ///
 /// # Errors
-/// [`ModelError::Container`] where it is no safetensors file.
+/// [`ModelError::Container`] if it is not a safetensors file.
 pub(crate) fn with_card(
     bytes: &[u8],
     key: &str,
@@ -56,8 +56,8 @@ pub(crate) fn with_card(
     safetensors::serialize(file.tensors(), Some(metadata)).map_err(refused)
 }
 
-/// In the words of whoever refuses, so that the page, which writes nothing, need not know their
-/// errors.
+/// Keeps only an error's text, so that the page, which writes nothing, does not need the error
+/// types.
 fn refused(error: impl std::fmt::Display) -> ModelError {
     ModelError::Write(error.to_string())
 }

@@ -1,4 +1,4 @@
-//! What a network is, as plain data: stored in the model file's card, checked before anything is
+//! A network described as plain data: stored in the model file's card, checked before anything is
 //! allocated, and the source from which each executor builds its own network.
 
 use std::fmt;
@@ -15,9 +15,9 @@ use crate::noise::Ladder;
 pub struct Picture {
     /// 1 for grey, 3 for colour.
     pub channels: usize,
-    /// In pixels.
+    /// Height in pixels.
     pub height: usize,
-    /// In pixels.
+    /// Width in pixels.
     pub width: usize,
 }
 
@@ -47,7 +47,7 @@ pub enum Architecture {
 /// The sizes of a U-Net; see [`super::unet`] for how they are wired.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UNetDescription {
-    /// The pictures that go in and the scores that come out.
+    /// The pictures it takes, and the shape of its scores.
     pub picture: Picture,
     /// Each `patch × patch` square of pixels becomes the channels of one position.
     pub patch: usize,
@@ -75,15 +75,15 @@ pub struct DescriptionError(pub String);
 /// The name of a tensor as the Burn module has it, and its shape.
 pub type TensorShape = (String, Vec<usize>);
 
-/// No sensible network for small pictures is larger than this in any one size.
+/// No sensible network for small pictures has a size above this.
 const LIMIT: usize = 4096;
-/// Pixels of a side.
+/// The most pixels of a side.
 const PIXELS: usize = 256;
-/// Resolutions.
+/// The most resolutions.
 const LEVELS: usize = 8;
 
 impl Architecture {
-    /// The pictures that it is for.
+    /// The pictures it is made for.
     pub fn picture(&self) -> Picture {
         match self {
             Self::UNet(unet) => unet.picture,
@@ -91,7 +91,7 @@ impl Architecture {
         }
     }
 
-    /// The noise levels that it is trained on; `None` where it is conditioned on a continuous σ.
+    /// The noise levels that it is trained on; `None` if it is conditioned on a continuous σ.
     pub fn ladder(&self) -> Option<Ladder> {
         match self {
             Self::UNet(_) => None,
@@ -99,7 +99,7 @@ impl Architecture {
         }
     }
 
-    /// The scale of the data that it is preconditioned for; `None` where it is not.
+    /// The scale of the data that it is preconditioned for, if it is.
     pub fn preconditioning(&self) -> Option<Preconditioning> {
         match self {
             Self::UNet(unet) => Some(unet.preconditioning),
@@ -118,7 +118,7 @@ impl Architecture {
         }
     }
 
-    /// Name and shape of every tensor that the network has.
+    /// Name and shape of all tensors of the network.
     pub fn tensors(&self) -> Vec<TensorShape> {
         match self {
             Self::UNet(unet) => unet.tensors(),
@@ -133,7 +133,7 @@ impl Architecture {
 }
 
 impl UNetDescription {
-    /// The default network for pictures of this shape and scale: with so many resolutions that the
+    /// The default network for pictures of this shape and scale, with enough resolutions that the
     /// coarsest has at most 16 × 16 positions.
     pub fn new(picture: Picture, preconditioning: Preconditioning) -> Self {
         let levels = match picture.height.max(picture.width) {
@@ -155,8 +155,8 @@ impl UNetDescription {
         Self { attention: unet.usual_attention(), ..unet }
     }
 
-    /// Where positions attend to each other, unless one wants it otherwise: not at the finest resolution,
-    /// and not where they are more than 16 × 16, for memory and time grow with their square.
+    /// Where positions attend to each other by default: not at the finest resolution, and not among
+    /// more than 16 × 16 positions, since memory and time grow with their square.
     pub fn usual_attention(&self) -> Vec<bool> {
         let Self { picture, patch, widths, .. } = self;
         let side = |pixels: usize, level| (pixels / patch.max(&1)) >> level;
@@ -236,7 +236,7 @@ impl UNetDescription {
         list.block("middle", coarsest, coarsest);
         for (level, &width) in self.widths.iter().enumerate() {
             for block in 0..self.blocks {
-                // The first block also sees what the way down had at this resolution.
+                // The first block also sees the output of the way down at this resolution.
                 let inputs = if block == 0 { 2 * width } else { width };
                 list.block(&format!("up.{level}.blocks.{block}"), inputs, width);
             }

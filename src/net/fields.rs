@@ -1,7 +1,7 @@
-//! A network as a card has it: its kind, and beside that the sizes of a network of that kind.
+//! A network as a card has it: its kind, and next to it the sizes for that kind.
 //!
-//! `serde(tag)` would read this too, but it keeps values of any kind until it has met the tag, and
-//! the code for that is a twentieth of what a visitor of the page downloads.
+//! `serde(tag)` would read this too, but it buffers values of any kind until it meets the tag, and
+//! the code for that is a twentieth of the page's download.
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use super::precondition::Preconditioning;
 use super::refinenet::{Depth, RefineNetDescription, Variant};
 use crate::noise::Ladder;
 
-/// The sizes of every kind of network; which of them there are depends on the kind.
+/// The sizes of every kind of network; the kind decides which must be there.
 #[derive(Deserialize)]
 #[serde(rename = "Architecture")]
 pub(super) struct Fields {
@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl TryFrom<Fields> for Architecture {
-    /// In the words of serde.
+    /// Worded like serde's own errors.
     type Error = String;
 
     fn try_from(fields: Fields) -> Result<Self, String> {
@@ -98,7 +98,7 @@ mod tests {
             assert_eq!(json["kind"], kind);
             let read: Architecture = serde_json::from_value(json.clone()).expect("its own output");
             assert_eq!(read, architecture);
-            // Without any one of its fields it is refused by name.
+            // Without any one of its fields it is refused, by the field's name.
             let fields = json.as_object().expect("an object");
             for name in fields.keys() {
                 let mut fields = fields.clone();

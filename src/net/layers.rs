@@ -14,7 +14,7 @@ pub fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Co
     conv_config(inputs, outputs, kernel).init(device)
 }
 
-/// As [`conv`], but starting at zero: what it is added to passes through unchanged at first.
+/// As [`conv`], but zero at first: whatever it is added to starts out unchanged.
 pub fn zero_conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {
     conv_config(inputs, outputs, kernel).with_initializer(Initializer::Zeros).init(device)
 }
@@ -59,7 +59,7 @@ pub fn unfold(x: Tensor<4>, r: usize) -> Tensor<4> {
     x.reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
 }
 
-/// What the blocks know of σ: features of ln σ through two linear layers.
+/// σ as the blocks see it: features of ln σ through two linear layers.
 #[derive(Module, Debug)]
 pub struct SigmaEmbedding {
     first: Linear,
@@ -123,7 +123,7 @@ impl ResidualBlock {
     }
 }
 
-/// Self-attention over all positions, so that one stroke knows of the others.
+/// Self-attention over all positions, so that strokes can depend on each other.
 #[derive(Module, Debug)]
 pub struct Attention {
     norm: GroupNorm,

@@ -1,8 +1,9 @@
-//! Networks: each is described once, as plain data, from which every executor builds its own.
+//! Networks: each is described once, as plain data, and every executor builds its own from that.
 //!
-//! [`description`] says what a network is (kind, sizes, and the name and shape of each of its
-//! tensors), [`precondition`] how σ enters and leaves the U-Net, and [`weights`] what its tensors
-//! hold; none of them knows Burn. [`Network`] is the Burn module, made of the layers of [`layers`].
+//! [`description`] says what a network is (its kind, its sizes, and the name and shape of each
+//! tensor), [`precondition`] how σ enters the U-Net and scales its output, and [`weights`] what its
+//! tensors hold; none of them knows Burn. [`Network`] is the Burn module, made of the layers of
+//! [`layers`].
 
 pub mod description;
 mod fields;

@@ -19,10 +19,11 @@ pub enum Network {
 }
 
 impl Network {
-    /// A network with freshly drawn weights (call [`Device::seed`] first to have them again).
+    /// A network with freshly drawn weights (call [`Device::seed`] first to make them
+    /// reproducible).
     ///
     /// # Errors
-    /// [`DescriptionError`] where the sizes do not fit together.
+    /// [`DescriptionError`] if the sizes do not fit together.
     pub fn new(architecture: &Architecture, device: &Device) -> Result<Self, DescriptionError> {
         architecture.check()?;
         Ok(match architecture {
@@ -36,7 +37,7 @@ impl Network {
     /// A network with the weights of a model.
     ///
     /// # Errors
-    /// [`DescriptionError`] where the sizes do not fit together.
+    /// [`DescriptionError`] if the sizes do not fit together.
     pub fn with_weights(
         architecture: &Architecture,
         weights: Weights,
@@ -55,8 +56,8 @@ impl Network {
         }
     }
 
-    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, N × C × H × W: the picture that the network
-    /// believes in.
+    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, N × C × H × W: the network's estimate of the clean
+    /// picture.
     pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
         x.clone() + self.score(x, &[sigma]).mul_scalar(sigma * sigma)
     }

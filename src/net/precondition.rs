@@ -1,16 +1,16 @@
-//! Preconditioning: how σ enters and leaves a network, so that training is well scaled at every σ.
+//! Preconditioning: scales a network's input and output so that training is well scaled at every σ.
 //!
-//! The denoiser is `D(x, σ) = c_skip x + c_out F(c_in x, c_noise)` with the coefficients of
-//! Karras et al., *Elucidating the Design Space of Diffusion-Based Generative Models* (EDM, 2022,
-//! table 1): the raw network F sees inputs and is asked for outputs of unit variance whatever σ.
-//! EDM's data has mean 0; ours is in \[0, 1\], so the data's mean μ is taken off first.
+//! The denoiser is `D(x, σ) = c_skip x + c_out F(c_in x, c_noise)` with the coefficients of Karras
+//! et al., *Elucidating the Design Space of Diffusion-Based Generative Models* (EDM, 2022, table
+//! 1): inputs and targets of the raw network F have unit variance at every σ. EDM's data has mean
+//! 0; ours is in \[0, 1\], so the data's mean μ is subtracted first.
 //!
-//! What samplers need is the score. From `s = (D − x)/σ²` follows
+//! Samplers need the score. From `s = (D − x)/σ²` follows
 //!
 //! `s(x, σ) = −(x − μ)/(σ² + σ_d²) + σ_d/(σ √(σ² + σ_d²)) · F(c_in (x − μ), c_noise)`,
 //!
-//! the score of a Gaussian with the data's mean and deviation, corrected by F; no cancellation of
-//! large numbers at small σ.
+//! the score of a Gaussian with the data's mean and deviation, corrected by F, without cancellation
+//! of large numbers at small σ.
 
 use std::f32::consts::TAU;
 
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::turns::cos_turns;
 
-/// The data's mean μ and standard deviation σ_d over all pixels, which set the scale of everything.
+/// The data's mean μ and standard deviation σ_d over all pixels, which set all scales.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preconditioning {
     /// μ, in \[0, 1\].
@@ -27,10 +27,10 @@ pub struct Preconditioning {
     pub deviation: f32,
 }
 
-/// The coefficients of one σ.
+/// The coefficients for one σ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coefficients {
-    /// What `x − μ` is multiplied by on its way in: `1/√(σ² + σ_d²)`.
+    /// The factor of `x − μ` in the input: `1/√(σ² + σ_d²)`.
     pub input: f32,
     /// The factor of `x − μ` in the score: `−1/(σ² + σ_d²)`.
     pub skip: f32,
@@ -68,7 +68,7 @@ pub fn frequencies(pairs: usize) -> impl Iterator<Item = f32> + Clone {
 mod tests {
     use super::*;
 
-    /// With F = 0 the score is that of `N(μ, σ_d² I)`, and its denoiser EDM's `c_skip`.
+    /// With F = 0 the score is that of `N(μ, σ_d² I)`, and its denoiser has EDM's `c_skip`.
     #[test]
     fn a_silent_network_leaves_the_gaussian_of_the_data() {
         let preconditioning = Preconditioning { mean: 0.0, deviation: 0.5 };

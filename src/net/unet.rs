@@ -7,11 +7,11 @@
 //!                                               score ─ unfold ─ head ──────┘
 //! ```
 //!
-//! Three choices keep it cheap on a phone and on a CPU: pixels are folded into patches, so that
-//! nothing wide runs at full resolution (a 3 × 3 convolution of 64 channels at 14 × 14 costs what
-//! one of 32 channels costs at 28 × 28, has four times the weights and sees twice as far);
-//! resolutions change by folding too, with a 1 × 1 convolution; and attention stands only where
-//! the grid is coarse, where it sees the whole picture for next to nothing.
+//! Three choices keep it cheap on a phone and on a CPU. Pixels are folded into patches, so that
+//! nothing wide runs at full resolution: a 3 × 3 convolution of 64 channels at 14 × 14 costs the
+//! same as one of 32 channels at 28 × 28, has four times the weights and sees twice as far.
+//! Resolutions change by folding too, with a 1 × 1 convolution. And attention is used only where
+//! the grid is coarse, where it sees the whole picture at little cost.
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -40,7 +40,7 @@ pub struct UNet {
     deviation: f32,
 }
 
-/// What happens at one resolution, on one of the two ways.
+/// The blocks at one resolution, on the way down or up.
 #[derive(Module, Debug)]
 struct Level {
     blocks: Vec<ResidualBlock>,

@@ -1,8 +1,8 @@
 //! Noise levels: the geometric ladder σ₁ > σ₂ > … > σ_L.
 //!
-//! σ₁ is large enough that the noise covers the whole space, σ_L so small that the noisy pictures
-//! are nearly the pictures; in between, each level is as hard as the last because the *ratio* of
-//! neighbours is constant (Song & Ermon 2019, section 4.1). [`rules`] chooses the numbers.
+//! σ₁ is so large that its noise covers the whole space, σ_L so small that noisy pictures are
+//! nearly clean. In between, each level is as hard as the last because the *ratio* of neighbours is
+//! constant (Song & Ermon 2019, section 4.1). [`rules`] chooses the numbers.
 
 pub mod rules;
 
@@ -14,7 +14,7 @@ use thiserror::Error;
 pub struct Ladder {
     /// σ₁, in units of pixels in \[0, 1\], at most 10⁶.
     pub sigma_max: f32,
-    /// σ_L, likewise; 10⁻⁶ ≤ σ_L ≤ σ₁.
+    /// σ_L, in the same units; 10⁻⁶ ≤ σ_L ≤ σ₁.
     pub sigma_min: f32,
     /// L, the number of levels, at least 1.
     pub levels: usize,
@@ -23,19 +23,19 @@ pub struct Ladder {
 /// Why a [`Ladder`] is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum LadderError {
-    /// A bound is not a number that a noise level may be.
+    /// A bound is not a possible noise level.
     #[error("sigma_max and sigma_min must be from 1e-6 to 1e6, but they are {0} and {1}")]
     Bounds(f32, f32),
     /// The bounds are the wrong way round.
     #[error("sigma_min ({1}) must not be larger than sigma_max ({0})")]
     Order(f32, f32),
-    /// No levels, or more than anything could need.
+    /// There are no levels, or too many.
     #[error("the number of levels must be from 1 to {max}, but it is {0}", max = Ladder::MAX_LEVELS)]
     Levels(usize),
 }
 
 impl Ladder {
-    /// More levels than this is a mistake, not a ladder (NCSNv2 uses 232 for CIFAR-10).
+    /// More levels than this are a mistake, not a ladder (NCSNv2 uses 232 for CIFAR-10).
     pub const MAX_LEVELS: usize = 100_000;
 
     /// Checks the bounds and the number of levels.
@@ -44,7 +44,7 @@ impl Ladder {
     /// [`LadderError`] says which value is impossible.
     pub fn check(&self) -> Result<(), LadderError> {
         let Self { sigma_max, sigma_min, levels } = *self;
-        // More than pictures need, and f32 still holds the squares and the ratios of squares.
+        // A wider range than pictures need; f32 still holds squares and ratios of squares.
         let possible = |sigma: f32| (1e-6..=1e6).contains(&sigma);
         if !possible(sigma_max) || !possible(sigma_min) {
             return Err(LadderError::Bounds(sigma_max, sigma_min));
@@ -82,19 +82,18 @@ impl Ladder {
         self.sigma_min * (fraction.clamp(0.0, 1.0) * (self.sigma_max / self.sigma_min).ln()).exp()
     }
 
-    /// The fraction, from 0 to 1, that [`Self::sigma_at`] takes to be nearest to σ > 0; 0 where there is
-    /// but one noise level.
+    /// The fraction, from 0 to 1, at which [`Self::sigma_at`] is nearest to σ > 0; 0 if σ₁ = σ_L.
     pub fn fraction_at(&self, sigma: f32) -> f32 {
         let whole = (self.sigma_max / self.sigma_min).ln();
         let part = (sigma / self.sigma_min).ln();
         if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// The index, from 0, of the level that is nearest to σ > 0 in log σ.
+    /// The index, from 0, of the level nearest to σ > 0 in log σ.
     pub fn nearest(&self, sigma: f32) -> usize {
         let last = self.levels.saturating_sub(1);
         let steps = (f64::from(self.sigma_max) / f64::from(sigma)).ln() / self.ratio().ln();
-        // A ladder whose levels are all the same has no ratio to divide by.
+        // A ladder whose levels are all equal has no ratio to divide by.
         if steps.is_finite() { (steps.round().max(0.0) as usize).min(last) } else { last }
     }
 
@@ -111,7 +110,7 @@ impl Ladder {
 /// Adds noise: `x̃ = x + σ z`, in place.
 ///
 /// # Panics
-/// Where the lengths differ.
+/// If the lengths differ.
 pub fn perturb(x: &mut [f32], sigma: f32, z: &[f32]) {
     assert_eq!(x.len(), z.len(), "one normal number a pixel");
     for (x, z) in x.iter_mut().zip(z) {

@@ -1,10 +1,10 @@
-//! The rules that choose a ladder and a step size, instead of trial and error: the techniques of
-//! NCSNv2 (Song & Ermon, [*Improved Techniques for Training Score-Based Generative
+//! Rules that choose a ladder and a step size without trial and error: the techniques of NCSNv2
+//! (Song & Ermon, [*Improved Techniques for Training Score-Based Generative
 //! Models*](https://arxiv.org/abs/2006.09011), 2020).
 //!
-//! Technique 1 takes σ₁ from the data: as large as the largest distance between two pictures. Then
-//! from the neighbourhood of any picture a chain can reach that of any other (proposition 1); with
-//! less noise it stays where it began. The rest follows from σ₁, σ_L and the dimension D.
+//! Technique 1 takes σ₁ from the data: the largest distance between two pictures. Then a chain can
+//! go from the neighbourhood of any picture to that of any other (proposition 1); with less noise
+//! it stays where it began. The rest follows from σ₁, σ_L and the dimension D.
 
 use thiserror::Error;
 
@@ -13,14 +13,14 @@ use super::Ladder;
 /// The overlap of neighbouring levels that technique 2 aims for.
 pub const OVERLAP: f64 = 0.5;
 
-/// The largest stable ε/σ_L²: on N(0, σ²) a Langevin step multiplies x by 1 − ε/σ_L², and beyond −1
-/// it grows.
+/// The largest stable ε/σ_L²: on N(0, σ²) a Langevin step multiplies x by 1 − ε/σ_L², and x grows
+/// if that is below −1.
 pub const MAX_STEP: f64 = 2.0;
 
 /// Why there is no such ladder.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum RuleError {
-    /// C is no probability that levels can overlap by.
+    /// C is not a possible overlap.
     #[error("the overlap of neighbouring levels must be above 0 and below 0.99, but it is {0}")]
     Overlap(f64),
     /// The space is so small that all levels overlap.
@@ -31,8 +31,8 @@ pub enum RuleError {
 /// C(γ), how much two neighbouring levels of ratio `γ` overlap (proposition 2, technique 2).
 ///
 /// The length of noise N(0, σ²I) in D dimensions is close to N(√D σ, σ²/2). This is the probability
-/// that the noise of one level is of a length that is usual (three standard deviations) at the next:
-/// `Φ(√(2D)(γ − 1) + 3γ) − Φ(√(2D)(γ − 1) − 3γ)`.
+/// that noise of one level has a length that is usual (within three standard deviations) at the
+/// next larger one: `Φ(√(2D)(γ − 1) + 3γ) − Φ(√(2D)(γ − 1) − 3γ)`.
 pub fn overlap(dimension: usize, ratio: f64) -> f64 {
     let shift = (2.0 * dimension as f64).sqrt() * (ratio - 1.0);
     normal_cdf(shift + 3.0 * ratio) - normal_cdf(shift - 3.0 * ratio)
@@ -41,13 +41,13 @@ pub fn overlap(dimension: usize, ratio: f64) -> f64 {
 /// γ, the ratio of neighbouring levels that overlap by `c` (technique 2).
 ///
 /// # Errors
-/// [`RuleError`] where there is none.
+/// [`RuleError`] if there is none.
 pub fn ratio(dimension: usize, c: f64) -> Result<f64, RuleError> {
     const LARGEST: f64 = 1e6;
     if !(c > 0.0 && c < 0.99) {
         return Err(RuleError::Overlap(c));
     }
-    // The overlap is 0.997 at γ = 1 and falls, where the space has dimensions enough.
+    // The overlap is 0.997 at γ = 1 and falls, if the space has enough dimensions.
     if overlap(dimension, LARGEST) > c {
         return Err(RuleError::Dimension(dimension));
     }
@@ -62,7 +62,7 @@ pub fn ratio(dimension: usize, c: f64) -> Result<f64, RuleError> {
 /// The ladder from σ₁ to σ_L whose neighbours overlap by about `c` (technique 2).
 ///
 /// # Errors
-/// [`RuleError`] where there is none.
+/// [`RuleError`] if there is none.
 pub fn ladder(
     dimension: usize,
     sigma_max: f32,
@@ -77,21 +77,21 @@ pub fn ladder(
 /// s_T²/σᵢ², the variance that a chain has after T steps at a level, over the variance that it
 /// should have (proposition 3, equation 4).
 ///
-/// `step` is ε/σ_L², below [`MAX_STEP`]; the chain comes from the level before, `ratio` times as
-/// large. The data is taken to be one point.
+/// `step` is ε/σ_L², below [`MAX_STEP`]; the chain comes from the level before, which is `ratio`
+/// times as large. The data is taken to be one point.
 pub fn variance(step: f64, steps_each: usize, ratio: f64) -> f64 {
     let left = (1.0 - step).powi(2).powf(steps_each as f64);
-    // What it tends to is a little above 1, because steps are finite.
+    // The limit is a little above 1, because steps are finite.
     let limit = 2.0 / (2.0 - step);
     left * (ratio * ratio - limit) + limit
 }
 
 /// ε/σ_L² for which T steps at each level bring [`variance`] closest to 1 (technique 4); at most 1,
-/// which takes off all noise there is.
+/// which removes all noise.
 pub fn step(steps_each: usize, ratio: f64) -> f64 {
-    // Small steps leave the variance of the level before, large ones have too large a limit: above 1
-    // everywhere, and with one minimum in between, which a golden section finds on a scale of
-    // logarithms.
+    // Small steps leave the variance of the level before; large ones have too large a limit. The
+    // variance is above 1 everywhere, with one minimum in between, which a golden-section search
+    // finds on a logarithmic scale.
     const GOLDEN: f64 = 0.618_033_988_749_895;
     let at = |ln: f64| variance(ln.exp(), steps_each, ratio);
     let (mut low, mut high) = (1e-9f64.ln(), 0.0);
@@ -111,7 +111,7 @@ fn normal_cdf(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// `actual` has the digits of the published number.
+    /// `actual` agrees with the published number.
     fn assert_close(actual: f64, published: f64, tolerance: f64) {
         assert!((actual / published - 1.0).abs() < tolerance, "{actual}, published {published}");
     }

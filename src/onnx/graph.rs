@@ -1,4 +1,4 @@
-//! A graph that grows operator by operator.
+//! Builds a graph operator by operator.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::ExportError;
 use super::proto::{self, Attribute};
 use crate::net::weights::{Array, Weights};
 
-/// The name of what an operator returns, of an input or of a constant.
+/// The name of an operator's output, of an input or of a constant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(String);
 
@@ -18,7 +18,7 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    /// Nothing yet.
+    /// An empty graph.
     pub fn new(weights: &'a Weights) -> Self {
         Self { weights, nodes: Vec::new(), constants: BTreeMap::new() }
     }
@@ -28,7 +28,7 @@ impl<'a> Graph<'a> {
         Value(name.into())
     }
 
-    /// An operator with one output, which `layer` gives a name that people can find.
+    /// An operator with one output, named after `layer` so that people can find it.
     pub fn op(
         &mut self,
         layer: &str,
@@ -63,12 +63,12 @@ impl<'a> Graph<'a> {
         outputs.map(Value)
     }
 
-    /// What the model holds under `name`.
+    /// The model's tensor `name`.
     pub fn array(&self, name: &str) -> Result<&'a Array, ExportError> {
         self.weights.get(name).ok_or_else(|| ExportError::Missing(name.into()))
     }
 
-    /// A tensor of the model as it is.
+    /// A tensor of the model, unchanged.
     pub fn weight(&mut self, name: &str) -> Result<Value, ExportError> {
         let array = self.array(name)?;
         Ok(self.floats(name, &array.shape, &array.values))
@@ -94,7 +94,7 @@ impl<'a> Graph<'a> {
         Value(name.into())
     }
 
-    /// Reshapes; 0 keeps an axis and −1 is whatever is left.
+    /// Reshapes; 0 keeps an axis and −1 takes whatever is left.
     pub fn reshape(&mut self, layer: &str, x: &Value, shape: &[i64]) -> Value {
         let shape = self.integers(shape);
         self.op(layer, "Reshape", &[x, &shape], &[])
@@ -105,13 +105,13 @@ impl<'a> Graph<'a> {
         self.op(layer, "Transpose", &[x], &[Attribute::ints("perm", axes)])
     }
 
-    /// Gives the output of an operator, which nothing uses yet, another name.
+    /// Renames the output of an operator, which nothing may use yet.
     pub fn rename(&mut self, value: &Value, name: &str) {
         let outputs = self.nodes.iter_mut().flat_map(|node| &mut node.outputs);
         outputs.filter(|output| **output == value.0).for_each(|output| *output = name.into());
     }
 
-    /// The operators and constants; inputs and outputs are the caller's to declare.
+    /// The operators and constants; the caller declares inputs and outputs.
     pub fn finish(self) -> proto::Graph {
         proto::Graph {
             nodes: self.nodes,

@@ -1,8 +1,8 @@
 //! Models as ONNX files, for the runtimes of other languages.
 //!
-//! A file is written from the network's description and its weights: no device, no Burn. The graph
-//! is what a careful export from another framework would hold, and not a translation of our
-//! kernels: 32-bit floats, standard operators only, shapes static where the batch is given.
+//! A file is written from the network's description and weights alone, without a device or Burn.
+//! The graph is what a careful export from another framework would contain, not a translation of
+//! our kernels: 32-bit floats, standard operators only, static shapes if the batch is fixed.
 //!
 //! | input or output | shape | |
 //! |---|---|---|
@@ -10,7 +10,7 @@
 //! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all pictures, or of each |
 //! | `score` | N × C × H × W | s(x̃, σ) |
 //!
-//! The model's card is in the metadata under `card`, as it is in a model file.
+//! The model's card is in the metadata under `card`, as in a model file.
 
 mod graph;
 mod proto;
@@ -26,13 +26,13 @@ use graph::Graph;
 /// How many pictures a graph takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batch {
-    /// Just as many, and one σ for all of them: every shape is known to the runtime beforehand.
+    /// This many, and one σ for all: the runtime knows every shape beforehand.
     Fixed(usize),
     /// Any number, and one σ for all or one for each.
     Dynamic,
 }
 
-/// What a file is to be like.
+/// What a file should be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The number of pictures.
@@ -42,9 +42,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// The versions in which every operator that is used here means the same.
+    /// The versions in which all operators used here mean the same.
     pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=24;
-    /// Read by every runtime of the last years.
+    /// Supported by every runtime of recent years.
     pub const DEFAULT_OPSET: i64 = 17;
 }
 
@@ -54,16 +54,16 @@ pub enum ExportError {
     /// There is no graph for this kind of network.
     #[error("a network of the kind `{0}` cannot be exported yet, only a U-Net")]
     Architecture(&'static str),
-    /// A batch of nothing.
+    /// The batch is empty.
     #[error("a batch has at least one picture; say `dynamic` for any number")]
     Batch,
-    /// A version that was not checked.
+    /// The version has not been checked.
     #[error(
         "opset {0} is not supported; choose one from {first} to {last}",
         first = Options::OPSETS.start(), last = Options::OPSETS.end()
     )]
     Opset(i64),
-    /// The model lacks a tensor that its description asks for.
+    /// The model lacks a tensor that its description requires.
     #[error("the tensor `{0}` is missing")]
     Missing(String),
     /// The card cannot be written as JSON.

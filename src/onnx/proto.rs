@@ -1,7 +1,7 @@
 //! The messages of ONNX's file format that a network needs, after the published `onnx.proto`.
 //!
-//! They are declared by hand so that nobody needs a protobuf compiler. That schema is proto2:
-//! whether a field is there matters, and repeated numbers are not packed.
+//! They are declared by hand so that nobody needs a protobuf compiler. The schema is proto2:
+//! whether a field is present matters, and repeated numbers are not packed.
 
 use prost::{Message, Oneof};
 
@@ -58,7 +58,7 @@ pub struct Graph {
     pub outputs: Vec<Value>,
 }
 
-/// `NodeProto`: an operator and the names of what goes in and comes out.
+/// `NodeProto`: an operator and the names of its inputs and outputs.
 #[derive(Clone, PartialEq, Message)]
 pub struct Node {
     #[prost(string, repeated, tag = "1")]
@@ -73,7 +73,7 @@ pub struct Node {
     pub attributes: Vec<Attribute>,
 }
 
-/// `AttributeProto`, whose `kind` says which of its fields is there.
+/// `AttributeProto`, whose `kind` says which of its fields is present.
 #[derive(Clone, PartialEq, Message)]
 pub struct Attribute {
     #[prost(string, optional, tag = "1")]

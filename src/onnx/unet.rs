@@ -1,10 +1,10 @@
 //! The U-Net of [`crate::net::unet`] in ONNX's operators.
 //!
-//! Where ONNX has one operator for several of ours, that is used. Folding `r × r` pixels into
+//! One operator of ONNX replaces several of ours where possible. Folding `r × r` pixels into
 //! channels before a k × k convolution is one convolution of k r × k r pixels and stride r, with
-//! the same weights in another order; unfolding turns axes, as some runtimes have no `DepthToSpace`.
-//! Group normalisation is instance normalisation of reshaped groups: runtimes have a kernel for
-//! that, and decompose ONNX's own `GroupNormalization`.
+//! the same weights in another order; unfolding permutes axes, since some runtimes have no
+//! `DepthToSpace`. Group normalisation is instance normalisation of reshaped groups: runtimes have
+//! a kernel for that, but decompose ONNX's own `GroupNormalization`.
 
 use super::graph::{Graph, Value};
 use super::proto::Attribute;
@@ -12,7 +12,7 @@ use super::{Batch, ExportError};
 use crate::net::UNetDescription;
 use crate::net::precondition::frequencies;
 
-/// What the Burn modules' normalisations add to a variance.
+/// Added to variances, as in the Burn modules.
 const EPSILON: f32 = 1e-5;
 
 /// s(x, σ) of N × C × H × W pictures and 1 or N values of σ; see [`crate::net::precondition`].
@@ -61,7 +61,7 @@ struct Maps {
 struct Network<'g, 'w> {
     graph: &'g mut Graph<'w>,
     sizes: &'g UNetDescription,
-    /// How `Reshape` is told of N: 0, for "as it was", where it is not known.
+    /// N for `Reshape`: 0, for "as it was", if it is not known.
     batch: i64,
 }
 
@@ -117,7 +117,7 @@ impl Network<'_, '_> {
         }
     }
 
-    /// 1 or N values of σ to that many embeddings.
+    /// Turns 1 or N values of σ into as many embeddings.
     fn embedding(&mut self, sigma: &Value) -> Result<Value, ExportError> {
         let name = "embedding";
         let frequencies: Vec<f32> = frequencies(self.sizes.embedding / 2).collect();
@@ -159,7 +159,7 @@ impl Network<'_, '_> {
         Ok(self.add(name, &h, &x))
     }
 
-    /// What σ multiplies each channel by, and what it adds to it.
+    /// The scale and the shift of each channel, from σ.
     fn modulation(&mut self, name: &str, embedding: &Value) -> Result<[Value; 2], ExportError> {
         // The factor is scale + 1; the 1 goes into the bias.
         let bias_name = format!("{name}.bias");
@@ -212,9 +212,9 @@ impl Network<'_, '_> {
         self.fold_conv(name, x, 1)
     }
 
-    /// Squares of r × r pixels to channels, then a convolution of k × k: one convolution of
-    /// k r × k r and stride r. A folded channel's weight at (u, v) is the pixel's at (u r + i,
-    /// v r + j).
+    /// Folds squares of r × r pixels into channels and convolves by k × k, as one convolution of k
+    /// r × k r and stride r. A folded channel's weight at (u, v) is the pixel's at (u r + i, v r +
+    /// j).
     fn fold_conv(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
         let weight = self.graph.array(&format!("{name}.weight"))?;
         let [outputs, kernel] = [weight.shape[0], weight.shape[2]];
@@ -240,7 +240,7 @@ impl Network<'_, '_> {
         Ok(Maps { value, channels: outputs, height: x.height / r, width: x.width / r })
     }
 
-    /// A convolution, then channels to squares of r × r pixels.
+    /// A convolution, then unfolds channels into squares of r × r pixels.
     fn conv_unfold(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
         let x = self.conv(name, x)?;
         if r == 1 {
@@ -256,7 +256,7 @@ impl Network<'_, '_> {
         Ok(Maps { value, ..unfolded })
     }
 
-    /// Group normalisation with a factor and a summand for each channel.
+    /// Group normalisation with a scale and a shift for each channel.
     fn affine_norm(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
         let [gamma, beta] = ["gamma", "beta"].map(|part| {
             let name = format!("{name}.{part}");

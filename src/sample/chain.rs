@@ -1,6 +1,6 @@
-//! The Burn executor: a program on a network, on any Burn device.
+//! The Burn executor: runs a program on a network, on any Burn device.
 //!
-//! Network, noise and update all run on the device; nothing is read back but what is asked for.
+//! Network, noise and updates all run on the device; only what is asked for is read back.
 
 mod noise;
 mod observed;
@@ -17,7 +17,7 @@ use super::program::{Program, Step, Update, corrector_signal};
 use super::steering::{Steering, SteeringError};
 use crate::net::{Network, Picture};
 
-/// Chains under way: they can be stepped, paused, looked at, saved and carried on.
+/// Chains in progress, which can be stepped, paused, inspected, saved and resumed.
 #[derive(Clone, Debug)]
 pub struct Chain {
     network: Network,
@@ -30,22 +30,22 @@ pub struct Chain {
     state: State,
 }
 
-/// How far chains have come. With the model, the program, the steering, the seed and the numbers
-/// of the chains it is all there is to know: see [`Chain::carried_on`].
+/// The progress of chains. With the model, program, steering, seed and numbers of the chains it is
+/// all that [`Chain::carried_on`] needs.
 #[derive(Clone, Debug)]
 pub struct State {
     /// The number of steps done.
     pub done: usize,
     /// The noisy pictures x̃: N × C × H × W.
     pub x: Tensor<4>,
-    /// The score of the step before, N × C × H × W, where the next step asks for it.
+    /// The score of the step before, N × C × H × W, if the next step needs it.
     pub previous: Option<Tensor<4>>,
 }
 
 impl Chain {
     /// Chains at the start of a program, on the device that the network is on.
     ///
-    /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone, or in a
+    /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
     /// batch from 0 to 100.
     pub fn new(
         network: Network,
@@ -59,7 +59,7 @@ impl Chain {
         Self::begin(network, program, noise, None)
     }
 
-    /// As [`Self::new`], under a steering.
+    /// As [`Self::new`], with a steering.
     ///
     /// # Errors
     /// [`SteeringError`] says what does not fit the model's pictures.
@@ -87,36 +87,36 @@ impl Chain {
         chain
     }
 
-    /// These chains with something more that adds to the network's score.
+    /// Adds a guide, which contributes to the network's score.
     pub fn guided(mut self, guide: Arc<dyn Guide>) -> Self {
         self.guides.push(guide);
         self
     }
 
-    /// These chains where a state left off that is theirs: the same model, program, steering, seed
-    /// and chains.
+    /// Resumes from a state of these chains: of the same model, program, steering, seed and
+    /// numbers.
     pub fn carried_on(mut self, state: State) -> Self {
         self.last_noise = self.program.last_noise(state.done);
         self.state = state;
         self
     }
 
-    /// What has to be kept to carry on later, elsewhere, or after a device was lost.
+    /// What to keep in order to carry on later, elsewhere, or after the device is lost.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The program that runs.
+    /// The program being run.
     pub fn program(&self) -> &Program {
         &self.program
     }
 
-    /// How many steps are done.
+    /// The number of steps done.
     pub fn done(&self) -> usize {
         self.state.done
     }
 
-    /// The next step; none once the program is over.
+    /// The next step, or `None` once the program is over.
     pub fn next(&self) -> Option<Step> {
         self.program.steps.get(self.state.done).copied()
     }
@@ -149,14 +149,14 @@ impl Chain {
         }
         *x = moved;
         *done += 1;
-        // Kept only for a step that looks back: it is as large as x.
+        // Keep the score only for a step that looks back: it is as large as x.
         let looks_back = self.next().is_some_and(|next| next.update.looks_back());
         self.state.previous = looks_back.then_some(score);
         self.observe();
         true
     }
 
-    /// s(x, σ), with what guides add.
+    /// s(x, σ), plus what the guides add.
     fn score(&self, sigma: f32) -> Tensor<4> {
         let State { x, .. } = &self.state;
         let score = self.network.score(x.clone(), &[sigma]);
@@ -164,7 +164,7 @@ impl Chain {
         pulls.fold(score.clone(), |sum, pull| sum + pull)
     }
 
-    /// Replaces the observed component of x by what was observed, at the present noise.
+    /// Replaces the observed component of x by the observation, at the current noise level.
     fn observe(&mut self) {
         if let Some(observed) = &self.observed {
             let sigma = self.program.sigma_at(self.state.done);
@@ -173,18 +173,18 @@ impl Chain {
         }
     }
 
-    /// One number that is known once every step so far is done: read it back to wait for them.
+    /// One number that depends on every step so far: read it back to wait for them.
     pub fn mark(&self) -> Tensor<1> {
         self.state.x.clone().slice([0..1, 0..1, 0..1, 0..1]).reshape([1])
     }
 
-    /// The noisy pictures x̃ as they stand: N × C × H × W.
+    /// The noisy pictures x̃ as they are now: N × C × H × W.
     pub fn noisy(&self) -> Tensor<4> {
         self.state.x.clone()
     }
 
-    /// What the network believes in, D(x̃, σ) at the σ of the next step: N × C × H × W. A finished
-    /// chain's picture is what it is.
+    /// The denoised pictures D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
+    /// chains are returned as they are.
     pub fn denoised(&self) -> Tensor<4> {
         match self.next() {
             Some(step) => self.noisy() + self.score(step.sigma) * (step.sigma * step.sigma),

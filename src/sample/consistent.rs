@@ -3,20 +3,20 @@
 use super::program::{Program, Start, Step, Update};
 
 /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020, *Adversarial Score Matching and
-/// Improved Sampling*, algorithm 3): one step a level, whose fresh noise is chosen so that a chain
-/// that has variance σᵢ² before it has exactly σᵢ₊₁² after it:
+/// Improved Sampling*, algorithm 3): one step per level, with as much fresh noise as takes a chain
+/// from variance σᵢ² to exactly σᵢ₊₁²:
 /// `x ← x + η σᵢ² s(x, σᵢ) + β σᵢ₊₁ z` with `β = √(1 − (1 − η)² γ²)` and `γ = σᵢ/σᵢ₊₁`.
 ///
-/// `η` is `step_lr/σ_L²` of annealed Langevin; `1 − 1/γ ≤ η ≤ 1` keeps β real, and an `η` outside
-/// that is taken to be the bound that is nearer, so that levels and σ_L can be changed without ε.
-/// `η = 1` replaces all noise at every level; `η = 1 − 1/γ` draws none, which is Euler's method on
-/// the ODE. The last level takes `x` to its denoised mean.
+/// `η` is `step_lr/σ_L²` of annealed Langevin. `1 − 1/γ ≤ η ≤ 1` keeps β real; an `η` outside is
+/// clamped, so that levels and σ_L can change without ε. `η = 1` replaces all noise at every level;
+/// `η = 1 − 1/γ` draws none, which is Euler's method on the ODE. The last level takes `x` to its
+/// denoised mean.
 pub fn consistent(sigmas: &[f32], eta: f32) -> Program {
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
     let step = |(level, pair): (usize, &[f32])| {
         let (sigma, next) = (pair[0], pair[1]);
         let gamma = sigma / next;
-        // `clamp` could panic, with a message of the bounds: its code would be in the page.
+        // Not `clamp`: it can panic, and the code for its message would be in the page.
         let eta = eta.max(1.0 - 1.0 / gamma).min(1.0);
         let beta = (1.0 - ((1.0 - eta) * gamma).powi(2)).max(0.0).sqrt();
         Step { sigma, update: Update::affine(eta * sigma * sigma, beta * next), level }
@@ -42,7 +42,7 @@ mod tests {
         let point = GaussianMixture::gaussian(vec![0.5], 0.0);
         let sigmas = Ladder { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }.sigmas();
         let n = 20_000;
-        // The first and the last are beyond what η can be.
+        // The first and the last η are out of range, and are clamped.
         for eta in [0.0, 0.5, 1.0, 5.0] {
             let mut program = consistent(&sigmas, eta);
             program.steps.truncate(7);

@@ -3,16 +3,16 @@
 
 use super::program::{Program, Start, Step, Update};
 
-/// Reverse diffusion: the reverse equation, discretised as the forward one is (Song et al. 2021,
+/// Reverse diffusion: the reverse equation, discretised like the forward one (Song et al. 2021,
 /// appendix E): `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ² − σᵢ₊₁²) z`. The last step draws no noise.
 pub fn reverse_diffusion(sigmas: &[f32]) -> Program {
     predictor_corrector(sigmas, 0, 0.0)
 }
 
 /// Predictor–corrector sampling (Song et al. 2021, algorithm 2): a step of reverse diffusion
-/// predicts the next level, and `corrections` Langevin steps of the signal-to-noise ratio `snr`
-/// (algorithm 4, [`Update::Corrector`]) correct what it got wrong. The last step, which takes off
-/// the noise that is left, is not corrected.
+/// predicts the next level, and `corrections` Langevin steps with the signal-to-noise ratio `snr`
+/// (algorithm 4, [`Update::Corrector`]) correct its errors. The last step, which removes the
+/// remaining noise, is not corrected.
 pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> Program {
     downwards(sigmas, &|sigma, next| {
         let removed = sigma * sigma - next * next;
@@ -24,8 +24,8 @@ pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> Prog
     })
 }
 
-/// Ancestral sampling: as reverse diffusion, but the noise is that of the exact reverse of adding
-/// noise, so that a chain has σᵢ₊₁² left and no more (Song et al. 2021, appendix F):
+/// Ancestral sampling: like reverse diffusion, but with the noise of the exact reverse of adding
+/// noise, so that a chain is left with exactly σᵢ₊₁² (Song et al. 2021, appendix F):
 /// `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ₊₁² (σᵢ² − σᵢ₊₁²)/σᵢ²) z`.
 pub fn ancestral(sigmas: &[f32]) -> Program {
     downwards(sigmas, &|sigma, next| {
@@ -35,20 +35,21 @@ pub fn ancestral(sigmas: &[f32]) -> Program {
 }
 
 /// Euler's method on the probability-flow ODE `dx/dσ = −σ s(x, σ)` (Song et al. 2021, equation 13;
-/// for this process the same as DDIM): `x ← x + σᵢ (σᵢ − σᵢ₊₁) s(x, σᵢ)`. No noise but the start's.
+/// for this process the same as DDIM): `x ← x + σᵢ (σᵢ − σᵢ₊₁) s(x, σᵢ)`. Only the start draws
+/// noise.
 pub fn probability_flow(sigmas: &[f32]) -> Program {
     downwards(sigmas, &|sigma, next| vec![(sigma, Update::affine(sigma * (sigma - next), 0.0))])
 }
 
-/// From `N(½, σ₁²)` at σ₁ down to 0; `steps` maps (σᵢ, σᵢ₊₁) to what leads from one to the other,
-/// each with the σ at which it asks for the score.
+/// From `N(½, σ₁²)` at σ₁ down to 0. `steps` maps (σᵢ, σᵢ₊₁) to the updates that lead from one to
+/// the other, each with the σ of its score.
 fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> Program {
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
     let mut program = Program { start, steps: Vec::new() };
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(0.0);
         for (asked, update) in steps(sigma, next) {
-            // What corrects the next level asks there.
+            // Corrections evaluate the score at the next level.
             let level = level + usize::from(asked < sigma);
             program.steps.push(Step { sigma: asked, update, level });
         }

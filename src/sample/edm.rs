@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::program::{Program, Start, Step, Update};
 use crate::noise::Ladder;
 
-/// How much noise the stochastic sampler adds before each step, to be taken off again with it:
-/// mistakes are forgotten with the noise (Karras et al. 2022, algorithm 2).
+/// How much noise the stochastic sampler adds before each step, which removes it again: mistakes
+/// are forgotten with the noise (Karras et al. 2022, algorithm 2).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Churn {
     /// S_churn ≥ 0: σ grows by the factor `1 + min(S_churn/N, √2 − 1)` for N levels.
@@ -22,10 +22,10 @@ pub struct Churn {
 }
 
 impl Churn {
-    /// None: algorithm 1, Heun's method on the probability flow.
+    /// No churn: algorithm 1, Heun's method on the probability flow.
     pub const NONE: Self = Self { amount: 0.0, min: 0.0, max: f32::MAX, noise: 1.0 };
 
-    /// γᵢ, by which σ grows at a level.
+    /// γᵢ: at a level σ grows by the factor 1 + γᵢ.
     fn gamma(&self, sigma: f32, levels: usize) -> f32 {
         if !(self.min..=self.max).contains(&sigma) {
             return 0.0;
@@ -38,7 +38,7 @@ impl Churn {
 /// σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
 pub fn grid(ladder: &Ladder, rho: f32) -> Vec<f32> {
     let Ladder { sigma_max, sigma_min, levels } = *ladder;
-    // By logarithms, as ladders are computed.
+    // Via logarithms, as ladders are computed.
     let rho = f64::from(rho);
     let root = |sigma: f32| (f64::from(sigma).ln() / rho).exp();
     let step = (root(sigma_min) - root(sigma_max)) / (levels.max(2) - 1) as f64;
@@ -49,9 +49,9 @@ pub fn grid(ladder: &Ladder, rho: f32) -> Vec<f32> {
 /// Heun's method on the probability-flow ODE, with churn (algorithm 2; without it algorithm 1).
 ///
 /// With `d = −σ s(x, σ)` the paper's step from σ̂ to σ' is `x' = x + (σ' − σ̂) d`, and then
-/// `x + (σ' − σ̂) (d + d')/2`, which is `x' + ½ (σ̂ − σ') (σ' s(x', σ') − σ̂ s(x, σ̂))`: the score of
-/// the step before comes in again. The last step, to σ = 0, is Euler's. The noise that takes x from
-/// σ to σ̂ is drawn by the step before, or is part of the start's.
+/// `x + (σ' − σ̂) (d + d')/2`, which is `x' + ½ (σ̂ − σ') (σ' s(x', σ') − σ̂ s(x, σ̂))`: it uses
+/// the score of the step before again. The last step, to σ = 0, is Euler's. The noise that takes x
+/// from σ to σ̂ is drawn by the step before, or is part of the start.
 pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
     let mut start_sigma = sigmas.first().copied().unwrap_or(1.0);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * sigmas.len());
@@ -59,7 +59,7 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
     for (level, (&sigma, next)) in sigmas.iter().zip(nexts).enumerate() {
         let gamma = churn.gamma(sigma, sigmas.len());
         let raised = sigma * (1.0 + gamma);
-        // √(σ̂² − σ²), without a difference of near equals.
+        // √(σ̂² − σ²), without subtracting nearly equal numbers.
         let added = churn.noise * sigma * (gamma * (2.0 + gamma)).sqrt();
         match steps.last_mut().map(|step| &mut step.update) {
             Some(Update::Affine { noise, .. }) => *noise = added,

@@ -1,11 +1,11 @@
-//! The host executor: programs on the CPU, on anything whose score is known there. The reference
-//! in its plainness, and what the toys run on.
+//! The host executor: runs programs on the CPU, on anything with a [`Score`]. It is the plain
+//! reference, and what the toys run on.
 
 use super::program::{Program, Update, corrector_size};
 use super::steering::Steering;
 use crate::score::Score;
 
-/// Where `chains` chains of the given dimension begin: chains × dimension.
+/// The starts of `chains` chains of the given dimension: chains × dimension.
 pub fn start(program: &Program, dimension: usize, seed: u64, chains: usize) -> Vec<f32> {
     let mut x = vec![0.0; chains * dimension];
     for (chain, x) in (0..).zip(x.chunks_exact_mut(dimension)) {
@@ -19,7 +19,7 @@ pub fn run(program: &Program, density: &impl Score, seed: u64, chains: usize) ->
     run_steered(program, &Steering::default(), density, seed, chains)
 }
 
-/// As [`run`], under a steering that has been checked.
+/// As [`run`], with a steering that has been checked.
 pub fn run_steered(
     program: &Program,
     steering: &Steering,
@@ -35,7 +35,7 @@ pub fn run_steered(
     (0..chains as u32).flat_map(end).collect()
 }
 
-/// One chain under way: what its next step needs beside its program, which stays the same.
+/// One chain in progress: what its next step needs besides its program.
 #[derive(Clone, Debug)]
 pub struct Walk {
     seed: u64,
@@ -45,12 +45,12 @@ pub struct Walk {
     score: Vec<f32>,
     /// The score of the step before.
     before: Vec<f32>,
-    /// The noise that was drawn last.
+    /// The noise drawn last.
     z: Vec<f32>,
 }
 
 impl Walk {
-    /// Chain number `chain` of a seed, where it begins.
+    /// Chain number `chain` of a seed, at its start.
     pub fn start(
         program: &Program,
         steering: &Steering,
@@ -66,12 +66,12 @@ impl Walk {
         walk
     }
 
-    /// Where the chain is, `dimension` coordinates.
+    /// The chain's position: `dimension` coordinates.
     pub fn x(&self) -> &[f32] {
         &self.x
     }
 
-    /// Takes the next step; false where there is none left.
+    /// Takes the next step; false if none is left.
     pub fn step(&mut self, program: &Program, steering: &Steering, density: &impl Score) -> bool {
         let Some(step) = program.steps.get(self.done) else {
             return false;
@@ -98,8 +98,8 @@ impl Walk {
         true
     }
 
-    /// Brings x into agreement with what is observed, under the noise that was drawn last, in this
-    /// step or before.
+    /// Makes x agree with the observation, under the noise drawn last, in this step or an earlier
+    /// one.
     fn observe(&mut self, program: &Program, steering: &Steering) {
         if let Some(observation) = &steering.observation {
             observation.impose(&mut self.x, program.sigma_at(self.done), &self.z);

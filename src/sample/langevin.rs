@@ -6,8 +6,8 @@ use super::program::{Program, Start, Step, Update};
 /// `steps_each` steps of `x ← x + αᵢ s(x, σᵢ) + √(2αᵢ) z` with `αᵢ = step_lr · σᵢ²/σ_L²`.
 ///
 /// The paper writes `α/2` and `√α`; this is the form of its published code, whose ε (`step_lr`) is
-/// half of the paper's. Chains begin where the first level's density is, at `N(½, σ₁²)`: the
-/// paper begins uniformly in the unit cube, which a σ₁ that covers the space makes a mere point.
+/// half of the paper's. Chains begin at the first level's density, `N(½, σ₁²)`. The paper begins
+/// uniformly in the unit cube, a mere point to a σ₁ that covers the space.
 pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
     let smallest = sigmas.last().copied().unwrap_or(1.0);
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
@@ -22,7 +22,7 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
 }
 
 /// Langevin dynamics at a single noise level: `x ← x + ε s(x, σ) + √(2ε) z` (Song & Ermon 2019,
-/// equation 4). The baseline that does not find its way between modes.
+/// equation 4). The baseline, which does not find its way between modes.
 pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> Program {
     let update = Update::affine(step_lr, (2.0 * step_lr).sqrt());
     let step = Step { sigma, update, level: 0 };
@@ -44,7 +44,8 @@ mod tests {
         upper as f64 / CHAINS as f64
     }
 
-    /// Song & Ermon 2019, figure 3: the truth is 0.80, plain Langevin keeps the start's halves.
+    /// Song & Ermon 2019, figure 3: the truth is 0.80; plain Langevin keeps the halves of the
+    /// start.
     #[test]
     fn annealing_recovers_the_weights_of_modes_and_plain_langevin_does_not() {
         let everywhere = Start::Uniform { low: -8.0, high: 8.0 };

@@ -1,10 +1,10 @@
 //! Samplers, and the executors that run them.
 //!
-//! A sampler is a pure function from settings to a [`Program`]: a list of steps, each of which
-//! says at which σ to ask for the score and what to do with it. One file a paper; each sampler reads
-//! like its algorithm there. A [`Steering`] is what else is asked of the chains: what they begin at,
-//! what they must agree with. Executors run programs and know no sampler: [`host`] on anything
-//! that implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
+//! A sampler is a pure function from settings to a [`Program`]: a list of steps, each of which says
+//! at which σ to evaluate the score and what to do with it. There is one file per paper, and each
+//! sampler reads like its algorithm there. A [`Steering`] says what else chains must do: where to
+//! begin, what to agree with. Executors run programs and know no sampler: [`host`] on anything that
+//! implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
 
 #[cfg(feature = "burn")]
 pub mod chain;

@@ -1,28 +1,28 @@
-//! Linear observations of a picture, `y = A x`, and chains that end in agreement with one.
+//! Linear observations of a picture, `y = A x`, and how chains are made to agree with one.
 //!
-//! Some pixels (inpainting), the mean of the channels (colourisation), the means of squares of
-//! pixels (super-resolution): in each of them `P = A⁺A`, the orthogonal projection onto what is
-//! observed, replaces each pixel by the mean of the block it is in, or by 0 where the block is not
-//! observed. After each step the observed component of x is replaced by the observation with the
-//! noise of the present σ, and the rest is left to the chain (Song et al. 2021, appendix I; for
-//! masks Song & Ermon 2019, appendix B.3):
+//! An observation is some of the pixels (inpainting), the mean of the channels (colourisation) or
+//! the means of squares of pixels (super-resolution). In each case `P = A⁺A`, the orthogonal
+//! projection onto what is observed, replaces each pixel by the mean of its block, or by 0 if the
+//! block is not observed. After each step the observed component of x is replaced by the
+//! observation with the noise of the current σ; the rest is left to the chain (Song et al. 2021,
+//! appendix I; for masks Song & Ermon 2019, appendix B.3):
 //!
 //! `x ← (I − P) x + P (y + σ z)`, and `x ← (I − P) x + P y` at the end, which agrees exactly.
 //!
-//! `z` is the noise that the chain drew last. Its component in P has just been thrown away and is
-//! independent of the one that was kept, so it is as good as fresh; and where a program draws no
-//! noise, z is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
+//! `z` is the noise that the chain drew last. Its component in P has just been discarded and is
+//! independent of the one that was kept, so it is as good as fresh. If a program draws no noise, z
+//! is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
 //! probability flow itself would take it.
 //!
-//! The method is approximate: what is left to the chain sees the observation through its noise
-//! only, and is not exactly distributed as it should be given y. It is close where a sampler stays
-//! long enough at each level to adjust, which Langevin's steps and correctors do.
+//! The method is approximate: the rest of x sees the observation only through its noise, and is not
+//! distributed exactly as it should be given y. It comes close if a sampler stays at each level
+//! long enough to adjust, as Langevin steps and correctors do.
 
 use thiserror::Error;
 
 use crate::net::Picture;
 
-/// What has been seen of a picture.
+/// What was observed of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
     picture: Picture,
@@ -45,20 +45,20 @@ pub struct Block {
 /// Why an observation is refused.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ObservationError {
-    /// Something is of the wrong size.
+    /// Something has the wrong size.
     #[error("{what} has {found} values, but {expected} are needed")]
     Size {
-        /// What is.
+        /// What has the wrong size.
         what: &'static str,
         /// Its number of values.
         found: usize,
-        /// What it should be.
+        /// The number it should have.
         expected: usize,
     },
     /// Pictures cannot be made smaller by this factor.
     #[error("pictures of {height} × {width} cannot be divided into squares of {factor} × {factor}")]
     Factor {
-        /// What was asked for.
+        /// The factor asked for.
         factor: usize,
         /// The height of a picture.
         height: usize,
@@ -72,10 +72,10 @@ fn sized(what: &'static str, found: usize, expected: usize) -> Result<(), Observ
 }
 
 impl Observation {
-    /// Inpainting: `pixels` (C × H × W) where `known` (H × W), whatever fits elsewhere.
+    /// Inpainting: `pixels` (C × H × W) where `known` (H × W), and anything that fits elsewhere.
     ///
     /// # Errors
-    /// [`ObservationError::Size`] where either is of another size.
+    /// [`ObservationError::Size`] if either has another size.
     pub fn pixels(
         picture: Picture,
         pixels: &[f32],
@@ -93,7 +93,7 @@ impl Observation {
     /// Colourisation: a picture whose channels have the mean `grey` (H × W).
     ///
     /// # Errors
-    /// [`ObservationError::Size`] where `grey` is of another size.
+    /// [`ObservationError::Size`] if `grey` has another size.
     pub fn grey(picture: Picture, grey: &[f32]) -> Result<Self, ObservationError> {
         sized("the grey picture", grey.len(), picture.height * picture.width)?;
         let block = Block { channels: picture.channels, height: 1, width: 1 };
@@ -105,8 +105,7 @@ impl Observation {
     /// `small` (C × H/factor × W/factor).
     ///
     /// # Errors
-    /// [`ObservationError`] where the factor does not divide the picture, or `small` is of another
-    /// size.
+    /// [`ObservationError`] if the factor does not divide the picture, or `small` has another size.
     pub fn downsampled(
         picture: Picture,
         small: &[f32],
@@ -149,8 +148,7 @@ impl Observation {
         &self.mask
     }
 
-    /// `x ← (I − P) x + P (y + σ z)` for one picture, C × H × W. Exact where blocks are single
-    /// pixels.
+    /// `x ← (I − P) x + P (y + σ z)` for one picture, C × H × W. Exact for blocks of one pixel.
     pub(crate) fn impose(&self, x: &mut [f32], sigma: f32, z: &[f32]) {
         let (means, noise) = (self.block_means(x), self.block_means(z));
         for (index, x) in x.iter_mut().enumerate() {

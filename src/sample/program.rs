@@ -1,10 +1,10 @@
-//! What a sampler amounts to, decided before its first step.
+//! Everything a sampler does, decided before its first step.
 //!
-//! A program is a flat table with a row for each network evaluation. All that an executor keeps
-//! between rows is `x` and the score of the row before: that covers Langevin, ancestral and
-//! consistent sampling, Euler's method, Heun's (whose second half takes back a half of the first
-//! evaluation's drift), multistep methods, and EDM's churn, which is noise in the row before. Only
-//! a corrector's size is not known beforehand; it is a row of its own kind.
+//! A program is a flat table with one row per network evaluation. Between rows an executor keeps
+//! only `x` and the score of the row before. That covers Langevin, ancestral and consistent
+//! sampling, Euler's method, Heun's (whose second half takes back half of the first evaluation's
+//! drift), multistep methods, and EDM's churn, which is noise in the row before. Only a corrector's
+//! step size is not known beforehand, so correctors are rows of another kind.
 
 /// Where chains begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,9 +28,9 @@ pub enum Start {
 /// One network evaluation and what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// The noise level at which the score is asked for.
+    /// The noise level at which the score is evaluated.
     pub sigma: f32,
-    /// What follows.
+    /// What it does with the score.
     pub update: Update,
     /// The index of that noise level, from 0; for display.
     pub level: usize,
@@ -52,10 +52,10 @@ pub enum Update {
     /// A Langevin step whose size is measured: `x ← x + ε s + √(2ε) z` with
     /// `ε = 2 (snr · √D/‖s‖)²`, at most σ² (Song et al. 2021, algorithm 4).
     ///
-    /// The published code takes the norms of z and s and averages them over the batch. Here a
-    /// chain must not change with its batch, so ‖s‖ is the chain's own, over its D pixels, and ‖z‖
-    /// is √D, what its average tends to. The bound σ² leads to the denoised picture; it is far off
-    /// for the `snr` that people use, but keeps a chain that sits where its score vanishes finite.
+    /// The published code averages the norms of z and s over the batch. Here a chain must not
+    /// depend on its batch, so ‖s‖ is the chain's own, over its D pixels, and ‖z‖ is √D, which its
+    /// average tends to. A step of size σ² leads to the denoised picture. The usual `snr` stays far
+    /// below that bound, which keeps a chain finite where its score vanishes.
     Corrector {
         /// r, the ratio of the score's part of the move to the noise's part.
         snr: f32,
@@ -76,7 +76,7 @@ impl Update {
         }
     }
 
-    /// Whether it asks for the score of the step before.
+    /// Whether it needs the score of the step before.
     pub fn looks_back(self) -> bool {
         matches!(self, Self::Affine { previous, .. } if previous != 0.0)
     }
@@ -86,26 +86,26 @@ impl Update {
 /// squared norm `norm2`: see [`Update::Corrector`].
 pub fn corrector_size(snr: f32, sigma: f32, dimension: usize, norm2: f32) -> f32 {
     let signal = corrector_signal(snr, dimension);
-    // The bound on ε as one on the norm: nothing is divided by zero.
+    // Bounds the norm instead of ε, so that nothing is divided by zero.
     signal / norm2.max(signal / (sigma * sigma))
 }
 
-/// A corrector's size times the squared norm of the score, where the bound does not hold.
+/// A corrector's size times the squared norm of the score, unless the bound applies.
 pub(crate) fn corrector_signal(snr: f32, dimension: usize) -> f32 {
     2.0 * snr * snr * dimension as f32
 }
 
-/// A chain's whole plan: a chain is shared as (model, program, steering, seed).
+/// A chain's whole plan. A chain is shared as (model, program, steering, seed).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     /// Where chains begin.
     pub start: Start,
-    /// What they do, in order.
+    /// Their steps, in order.
     pub steps: Vec<Step>,
 }
 
 impl Program {
-    /// The step under which a chain's start is drawn; the noise of step i is drawn under i.
+    /// The step that keys the noise of a chain's start; step i keys its noise by i.
     pub const START: u32 = u32::MAX;
 
     /// The number of network evaluations, NFE.
@@ -118,20 +118,20 @@ impl Program {
         self.steps.get(done).map_or(0.0, |step| step.sigma)
     }
 
-    /// The step whose noise is the last that was drawn once `done` steps are done;
-    /// [`Self::START`] where that is the start's.
+    /// The step that drew the latest noise once `done` steps are done; [`Self::START`] if that is
+    /// the start's.
     pub fn last_noise(&self, done: usize) -> u32 {
         let noisy = self.steps.iter().take(done).rposition(|step| step.update.is_noisy());
         noisy.map_or(Self::START, |index| index as u32)
     }
 
-    /// The part of the program that runs at noise levels of at most `sigma`, and at least its last
-    /// level: chains begin there, at the noise of its first step.
+    /// The part of the program at noise levels of at most `sigma`, but at least its last level.
+    /// Chains begin there, at the noise level of its first step.
     pub fn from_sigma(mut self, sigma: f32) -> Self {
-        // A step that looks back is half a step: nothing can begin there.
+        // A step that looks back is half a step: nothing can begin with one.
         let levels = self.steps.iter().filter(|step| !step.update.looks_back());
         let lowest = levels.map(|step| step.sigma).fold(f32::INFINITY, f32::min);
-        // A little more, for what rounding did to levels that are meant to be equal.
+        // A little more, in case rounding separated levels that are meant to be equal.
         let sigma = sigma.max(lowest) * (1.0 + 1e-5);
         let begins = |step: &Step| step.sigma <= sigma && !step.update.looks_back();
         let first = self.steps.iter().position(begins).unwrap_or(0);
@@ -142,8 +142,8 @@ impl Program {
         self
     }
 
-    /// Ends the program with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula takes
-    /// off the noise that is left (Jolicoeur-Martineau et al. 2020; NCSNv2, algorithm 1).
+    /// Ends the program with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula
+    /// removes the remaining noise (Jolicoeur-Martineau et al. 2020; NCSNv2, algorithm 1).
     pub(super) fn denoised(mut self) -> Self {
         if let Some(&last) = self.steps.last() {
             let update = Update::affine(last.sigma * last.sigma, 0.0);

@@ -9,20 +9,20 @@ use super::{consistent, diffusion, langevin};
 use crate::net::{Architecture, RefineNetDescription, Variant};
 use crate::noise::{Ladder, LadderError, rules};
 
-/// Which sampler.
+/// The samplers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampler {
     /// Annealed Langevin dynamics (Song & Ermon 2019).
     Langevin,
-    /// Langevin dynamics at the smallest noise level alone, for as many steps as the annealed one
-    /// would take: the baseline that shows why there are many levels.
+    /// Langevin dynamics at the smallest noise level alone, with as many steps as the annealed one:
+    /// the baseline that shows why there are many levels.
     PlainLangevin,
     /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020).
     Consistent,
     /// Ancestral sampling of the reverse diffusion (Song et al. 2021).
     Ancestral,
-    /// The reverse diffusion, discretised as the forward one is (Song et al. 2021).
+    /// The reverse diffusion, discretised like the forward one (Song et al. 2021).
     ReverseDiffusion,
     /// Reverse diffusion with Langevin corrections (Song et al. 2021).
     PredictorCorrector,
@@ -45,7 +45,7 @@ impl Sampler {
         Self::Heun,
     ];
 
-    /// What it is called on the command line and in cards.
+    /// Its name on the command line and in cards.
     pub fn name(self) -> &'static str {
         match self {
             Self::Langevin => "langevin",
@@ -60,36 +60,36 @@ impl Sampler {
     }
 }
 
-/// Everything that decides a program.
+/// Everything that determines a program.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Fields", into = "Fields")]
 pub struct Settings {
-    /// Which sampler.
+    /// The sampler.
     pub sampler: Sampler,
     /// The ladder of noise levels; Heun's levels lie between the same ends on a grid of its own.
     pub ladder: Ladder,
-    /// T, the Langevin steps at each level: of Langevin, and the corrections of
+    /// T, the steps at each level of the Langevin samplers, and the corrections of
     /// predictor–corrector.
     pub steps_each: usize,
     /// ε, the step size at the smallest level; Langevin and consistent only. What counts is ε/σ_L²,
-    /// so that another σ_L wants another ε; consistent sampling takes the nearest η that it can have
+    /// so another σ_L needs another ε; consistent sampling clamps to the η that it can have
     /// ([`consistent::consistent`]).
     pub step_lr: f32,
-    /// Whether a last step takes off the noise that is left; Langevin only, the others always do.
+    /// Whether a last step removes the remaining noise; Langevin only, the others always do.
     pub denoise: bool,
     /// r, the signal-to-noise ratio of corrections; predictor–corrector only.
     pub snr: f32,
     /// ρ of the grid of levels; Heun only.
     pub rho: f32,
-    /// Noise that is added on the way; Heun only.
+    /// Noise added on the way; Heun only.
     pub churn: Option<Churn>,
 }
 
-/// Settings as cards and the page have them: all side by side. What a card of an older model does not
-/// have is set to its default.
+/// Settings as cards and the page have them: flat. Settings that an older card lacks get their
+/// defaults.
 ///
-/// Written out, since `serde(flatten)` reads a value of any kind before it looks at it, and the code
-/// for that is a tenth of the page's download.
+/// Written out, since `serde(flatten)` buffers values of any kind before it reads them, and the
+/// code for that is a tenth of the page's download.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Settings")]
 struct Fields {
@@ -150,25 +150,25 @@ fn default_rho() -> f32 {
 /// Why settings are refused.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum SettingsError {
-    /// The ladder is impossible.
+    /// The ladder is invalid.
     #[error(transparent)]
     Ladder(#[from] LadderError),
-    /// No steps, or more than anybody would wait for.
+    /// There are no steps, or too many.
     #[error("steps_each must be from 1 to {max}, but it is {0}", max = Settings::MAX_STEPS)]
     StepsEach(usize),
-    /// Too many steps altogether.
+    /// There are too many steps altogether.
     #[error("{0} steps are more than the {max} that a chain may have", max = Settings::MAX_STEPS)]
     Steps(usize),
-    /// ε is not positive.
+    /// ε is not positive and finite.
     #[error("step_lr must be positive, but it is {0}")]
     StepSize(f32),
-    /// r is not a ratio that corrections can have.
+    /// r is not between 0 and 1.
     #[error("snr must be above 0 and below 1, but it is {0}")]
     Snr(f32),
-    /// ρ is out of its range.
+    /// ρ is not from 1 to 100.
     #[error("rho must be from 1 to 100, but it is {0}")]
     Rho(f32),
-    /// Churn is impossible.
+    /// The churn is invalid.
     #[error(
         "impossible churn: amount ({}) must be at least 0, noise ({}) from 0 to 2, and min ({}) at \
          most max ({})",
@@ -178,9 +178,9 @@ pub enum SettingsError {
     /// ε is so large that chains explode.
     #[error("step_lr = {step_lr} is unstable: chains explode above 2 sigma_min² = {bound}")]
     Unstable {
-        /// What was asked for.
+        /// The value asked for.
         step_lr: f32,
-        /// What is possible.
+        /// What it must be below.
         bound: f32,
     },
 }
@@ -189,15 +189,15 @@ impl Settings {
     /// The most steps that a chain may have.
     pub const MAX_STEPS: usize = 1_000_000;
 
-    /// L where nobody chooses it.
+    /// The default L.
     pub const LEVELS: usize = 100;
 
-    /// Consistent annealed sampling with settings that do well on small pictures, for networks that
-    /// were trained from `sigma_min` to `sigma_max`.
+    /// Consistent annealed sampling with settings that work well on small pictures, for networks
+    /// trained from `sigma_min` to `sigma_max`.
     ///
     /// Each step moves by η = ε/σ_L² = 0.15 of the way to the denoised picture. Plain annealed
-    /// Langevin needs several steps at each level to come as close (see `docs/quality.md`), and here
-    /// has three.
+    /// Langevin needs several steps per level to come as close (see `docs/quality.md`), and gets
+    /// three here.
     pub fn recommended(sigma_max: f32, sigma_min: f32) -> Self {
         let step_lr = three_digits(0.15 * sigma_min * sigma_min);
         let ladder = Ladder { sigma_max, sigma_min, levels: Self::LEVELS };
@@ -213,8 +213,8 @@ impl Settings {
         }
     }
 
-    /// What a network does well with on a ladder: the published settings for NCSN's and NCSNv2's own
-    /// networks, on the ladder that is theirs, and otherwise [`Self::recommended`].
+    /// Settings that suit a network: the published ones for NCSN's and NCSNv2's own networks, on
+    /// their own ladder, and otherwise [`Self::recommended`] on the given ladder.
     pub fn for_network(architecture: &Architecture, ladder: Ladder) -> Self {
         let recommended = Self::recommended(ladder.sigma_max, ladder.sigma_min);
         let Architecture::RefineNet(RefineNetDescription { variant, ladder, .. }) = *architecture
@@ -233,10 +233,10 @@ impl Settings {
         Self { sampler, ladder, steps_each, step_lr, denoise: true, ..recommended }
     }
 
-    /// With the ε that goes with the ladder and the number of steps at each of its levels: Langevin's
-    /// ends with the right variance (NCSNv2, technique 4); consistent sampling's η is midway between no
-    /// fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². A single level has γ = 1 and
-    /// no such step: then ε stays.
+    /// Sets ε to suit the ladder and the number of steps at each level. Langevin then ends with the
+    /// right variance (NCSNv2, technique 4). Consistent sampling's η is then midway between no
+    /// fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². A single level has γ =
+    /// 1 and no such step, so it keeps its ε.
     #[must_use]
     pub fn with_step_by_rule(self) -> Self {
         let Ladder { sigma_min, levels, .. } = self.ladder;
@@ -252,7 +252,7 @@ impl Settings {
         Self { step_lr: three_digits((step * smallest) as f32), ..self }
     }
 
-    /// Checks everything and writes the program.
+    /// Checks the settings and builds the program.
     ///
     /// # Errors
     /// [`SettingsError`] says which value is impossible.
@@ -260,7 +260,7 @@ impl Settings {
         self.check()?;
         let mut ladder = self.ladder;
         if ladder.levels == 1 && !self.is_langevin() {
-            // One step from all noise to none; Langevin's stay at a level, and that is the smallest.
+            // One step from all noise to none. (Langevin's steps stay at one level, the smallest.)
             ladder.sigma_min = ladder.sigma_max;
         }
         let sigmas = ladder.sigmas();
@@ -268,7 +268,7 @@ impl Settings {
         let program = match self.sampler {
             Sampler::Langevin => langevin::annealed(&sigmas, self.steps_each, self.step_lr),
             Sampler::PlainLangevin => {
-                // Where the pictures are, as the paper has it.
+                // Among the pictures, as in the paper.
                 let start = Start::Uniform { low: 0.0, high: 1.0 };
                 let steps = self.ladder.levels * self.steps_each;
                 langevin::plain(start, self.ladder.sigma_min, steps, self.step_lr)
@@ -288,8 +288,8 @@ impl Settings {
         Ok(if denoise { program.denoised() } else { program })
     }
 
-    /// As [`Self::program`], or as much of it as chains need that begin at a picture and may `wander` so
-    /// far from it: from 0, where nothing may change, to 1, where noise of σ₁ covers it.
+    /// As [`Self::program`], or the part of it for chains that begin at a picture and may `wander`
+    /// from it: from 0, where nothing may change, to 1, where noise of σ₁ covers it.
     ///
     /// # Errors
     /// As [`Self::program`].
@@ -301,7 +301,7 @@ impl Settings {
         })
     }
 
-    /// Whether what is left of the noise after the last level is taken off.
+    /// Whether the noise left after the last level is removed.
     pub fn denoises(&self) -> bool {
         self.denoise || !self.is_langevin()
     }
@@ -321,7 +321,7 @@ impl Settings {
             Sampler::Heun => 2,
             _ => 1,
         };
-        // On a narrow machine the product would not fit.
+        // The product could overflow 32 bits.
         let steps = self.ladder.levels.saturating_mul(each);
         if steps > Self::MAX_STEPS {
             return Err(SettingsError::Steps(steps));
@@ -351,7 +351,7 @@ impl Settings {
     }
 }
 
-/// A positive number with three significant digits: settings are read and typed by people.
+/// Rounds a positive number to three significant digits: people read and type settings.
 pub(crate) fn three_digits(value: f32) -> f32 {
     let scale = scale_of(f64::from(value));
     ((f64::from(value) * scale).round() / scale) as f32
@@ -399,7 +399,7 @@ mod tests {
         }
     }
 
-    /// A step's level is the one at whose σ it asks, also where half a step or a correction follows.
+    /// A step's level is the one whose σ its score is at, also for half steps and corrections.
     #[test]
     fn steps_carry_the_level_that_they_ask_at() {
         for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {
@@ -414,7 +414,7 @@ mod tests {
         }
     }
 
-    /// What goes down to 0 begins where all is noise, however few its levels.
+    /// A sampler that goes down to 0 begins where all is noise, however few its levels.
     #[test]
     fn a_single_level_is_the_largest_but_for_langevin() {
         for sampler in Sampler::ALL {
@@ -479,7 +479,7 @@ mod tests {
         let churned = Settings { churn, ..settings() };
         let json = serde_json::to_string(&churned).expect("plain data");
         assert_eq!(serde_json::from_str::<Settings>(&json).expect("its own output"), churned);
-        // A card from before there were these settings.
+        // A card that predates these settings.
         let old = r#"{"sampler":"langevin","sigma_max":20.0,"sigma_min":0.01,"levels":100,
             "steps_each":3,"step_lr":0.000015,"denoise":true}"#;
         assert_eq!(serde_json::from_str::<Settings>(old).expect("an old card"), settings());

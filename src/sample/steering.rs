@@ -1,4 +1,4 @@
-//! Steering: what is asked of chains beside a sampler's program, without another network.
+//! Steering: what chains must do besides a sampler's program, without another network.
 //!
 //! Plain data that every executor understands and every program can run under.
 
@@ -9,22 +9,22 @@ use super::program::{Program, Start};
 use crate::random::Key;
 use crate::turns::cos_turns;
 
-/// What chains are steered by; by default nothing.
+/// How chains are steered; by default not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Steering {
-    /// The picture, C × H × W, to whose noisy versions chains begin, instead of those of an even
-    /// grey: a sketch to be made into a picture (Meng et al., *SDEdit*, 2022). How far chains may
-    /// wander from it is decided by the σ at which they begin, [`Program::from_sigma`]. Not looked at
-    /// where a program does not begin at noise: [`Start::Uniform`].
+    /// The picture, C × H × W, that chains begin at under noise, instead of an even grey: a sketch
+    /// to be made into a picture (Meng et al., *SDEdit*, 2022). The σ at which chains begin,
+    /// [`Program::from_sigma`], decides how far they may wander from it. Ignored if a program
+    /// begins at [`Start::Uniform`].
     pub origin: Option<Vec<f32>>,
-    /// What has been seen of the picture, which chains end with.
+    /// What was observed of the picture; chains end in agreement with it.
     pub observation: Option<Observation>,
     /// A path of pictures instead of independent ones.
     pub path: Option<Path>,
 }
 
-/// Interpolation: chain k is the k-th of `frames` points on the way from here to there. All of
-/// them draw the noise of chain 0, so that neighbours differ by little.
+/// Interpolation: chain k is the k-th of `frames` points on the way from one end to the other. All
+/// chains draw the noise of chain 0, so that neighbours differ only a little.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
     /// The number of points, both ends included.
@@ -37,33 +37,33 @@ pub struct Path {
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// The noise of another seed. Between two seeds all noise, the start's and every step's, is
-    /// `cos(θ) z + sin(θ) z'`: normal at every point, and at the ends what the seeds alone give.
+    /// `cos(θ) z + sin(θ) z'`: normal at every point, and at the ends that of one seed alone.
     Seed(u64),
-    /// Another picture than [`Steering::origin`], C × H × W: chains begin at mixtures of the two,
-    /// with the same noise (Ho et al., *DDPM*, 2020, section 4.3).
+    /// A picture, C × H × W: chains begin at mixtures of [`Steering::origin`] and this one, with
+    /// the same noise (Ho et al., *DDPM*, 2020, section 4.3).
     Picture(Vec<f32>),
 }
 
 /// Why a steering is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum SteeringError {
-    /// Something is of another size than the model's pictures.
+    /// Something has another size than the model's pictures.
     #[error("{what} has {found} values, but the model's pictures have {expected}")]
     Size {
-        /// What is.
+        /// What has the wrong size.
         what: &'static str,
         /// Its number of values.
         found: usize,
-        /// What it should be.
+        /// The number it should have.
         expected: usize,
     },
     /// A value is NaN or infinite.
     #[error("{0} holds values that are not finite")]
     NotFinite(&'static str),
-    /// A path to a picture from nowhere.
+    /// A path to a picture has no origin.
     #[error("a path to a picture begins at a picture: `origin` is missing")]
     NoOrigin,
-    /// A path without points.
+    /// A path has no points.
     #[error("a path must have at least one frame")]
     NoFrames,
 }
@@ -115,7 +115,7 @@ impl Steering {
         if last == 0 { 0.0 } else { (f64::from(chain) / last as f64).min(1.0) }
     }
 
-    /// What a chain's noise is mixed from.
+    /// The mixture that is a chain's noise.
     pub(crate) fn mixture(&self, chain: u32) -> Mixture {
         match self.path {
             None => Mixture { stream: chain, weights: [1.0, 0.0], other: None },
@@ -131,7 +131,7 @@ impl Steering {
         }
     }
 
-    /// The picture about which a chain begins; none where that is the program's even grey.
+    /// The picture around which a chain begins; none for the program's even grey.
     pub(super) fn origin_of(&self, chain: u32) -> Option<Vec<f32>> {
         let origin = self.origin.as_ref()?;
         let Some(Path { to: End::Picture(there), .. }) = &self.path else {
@@ -153,7 +153,7 @@ impl Steering {
         }
     }
 
-    /// Where a chain begins, before anything has been observed.
+    /// Where a chain begins, before any observation.
     pub(crate) fn fill_start(&self, start: Start, seed: u64, chain: u32, x: &mut [f32]) {
         let step = Program::START;
         match start {
@@ -162,7 +162,7 @@ impl Steering {
                 let other = Key { seed: other.unwrap_or(seed), stream, step };
                 Key { seed, stream, step }.fill_uniform(x);
                 for (index, x) in (0..).zip(x.iter_mut()) {
-                    // Squares, so that a mixture stays in the box.
+                    // The squared weights sum to 1, so that a mixture stays in the box.
                     let unit = here * here * *x + there * there * other.uniform(index);
                     *x = low + (high - low) * unit;
                 }

@@ -6,9 +6,9 @@ use thiserror::Error;
 /// The strength of autoguidance ([`super::guide`]).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Strength {
-    /// w: 1 is the better model alone, 2 goes on by as much as lies between the two.
+    /// w: 1 is the better model alone; 2 goes beyond it by the difference of the two.
     pub weight: f32,
-    /// The smallest and the largest σ that is guided; more of either may do harm (Kynkäänniemi et
+    /// The smallest and the largest σ to guide at; guiding beyond them may do harm (Kynkäänniemi et
     /// al., *Applying Guidance in a Limited Interval*, 2024).
     pub sigmas: [f32; 2],
 }
@@ -25,7 +25,7 @@ pub enum StrengthError {
 }
 
 impl Strength {
-    /// Checks that there is something to guide by.
+    /// Checks the weight and the interval.
     ///
     /// # Errors
     /// [`StrengthError`] says what is impossible.

@@ -1,10 +1,10 @@
-//! What of chains under way is looked at.
+//! Which pictures of running chains to show.
 
-/// Which pictures.
+/// The pictures to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// The noisy pictures x̃, as they stand.
+    /// The noisy pictures x̃.
     Noisy,
-    /// What the network believes in, D(x̃, σ).
+    /// The denoised pictures D(x̃, σ).
     Denoised,
 }

@@ -2,8 +2,8 @@
 
 use crate::score::{Score, Slope};
 
-/// `N(μ, τ² I + a aᵀ)` on ℝᵈ: all coordinates share one factor, with which each goes by its own
-/// loading. What some coordinates say of the others is known in closed form.
+/// `N(μ, τ² I + a aᵀ)` on ℝᵈ: all coordinates share one factor, each with its own loading. What
+/// some coordinates say about the others is known in closed form.
 #[derive(Clone, Debug)]
 pub struct FactorGaussian {
     /// μ, d coordinates.

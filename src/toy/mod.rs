@@ -1,4 +1,4 @@
-//! Densities whose score is known exactly, to hold samplers and losses against.
+//! Densities whose score is known exactly, to test samplers and losses against.
 
 mod factor;
 pub mod two_modes;
@@ -30,7 +30,7 @@ impl GaussianMixture {
     /// A mixture of the given components.
     ///
     /// # Panics
-    /// Where there is no component, or two of them have different dimensions.
+    /// If there is no component, or two of them have different dimensions.
     pub fn new(components: Vec<Component>) -> Self {
         let dimension = components.first().expect("a mixture has a component").mean.len();
         assert!(components.iter().all(|c| c.mean.len() == dimension), "means of one dimension");
@@ -42,7 +42,7 @@ impl GaussianMixture {
         Self::new(vec![Component { weight: 1.0, mean, deviation }])
     }
 
-    /// The weight of all components together.
+    /// The sum of all weights.
     fn weight(&self) -> f32 {
         self.components.iter().map(|c| c.weight).sum()
     }
@@ -55,7 +55,7 @@ impl GaussianMixture {
         (0..self.dimension).map(coordinate).collect()
     }
 
-    /// `n` points of the density itself, one after the other; those of a key are always the same.
+    /// `n` points of the density itself, one after the other; a key always gives the same.
     pub fn draw(&self, n: usize, key: Key) -> Vec<f32> {
         let total = self.weight();
         let d = self.dimension as u32;
@@ -66,7 +66,7 @@ impl GaussianMixture {
                 left -= component.weight;
                 left < 0.0
             });
-            // Rounding may leave nothing for the last.
+            // Rounding may leave a remainder after the last.
             let component = component.unwrap_or(&self.components[self.components.len() - 1]);
             let coordinate = |(index, mean): (u32, &f32)| {
                 mean + component.deviation * key.normal(first + 1 + index)

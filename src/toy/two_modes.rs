@@ -11,11 +11,12 @@ impl GaussianMixture {
     }
 }
 
-/// The program of a sampler on [`GaussianMixture::two_modes`], and where its chains begin there.
+/// The program of a sampler on [`GaussianMixture::two_modes`], and a steering with the start of its
+/// chains.
 ///
-/// They begin about the density's mean, as a picture's begin near the mean picture: the even grey of
-/// a program is far from it here, and a flow without noise never forgets where it began. Langevin
-/// dynamics at one σ begins anywhere in \[−8, 8\]², as in the paper's figure 3.
+/// They begin around the density's mean, as a picture's chains begin near the mean picture. A
+/// program's even grey is far from that mean, and a flow without noise never forgets where it
+/// began. Langevin dynamics at one σ begins anywhere in \[−8, 8\]², as in the paper's figure 3.
 ///
 /// # Errors
 /// [`SettingsError`] says which setting is impossible.

@@ -1,4 +1,4 @@
-//! What is done to a picture before noise is added to it, differently every time it is seen.
+//! Random changes to a picture before noise is added, different each time it is seen.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,23 +6,23 @@ use crate::data::Pictures;
 use crate::pixel::{dequantised, value};
 use crate::random::Key;
 
-/// Which changes a training picture is put through.
+/// The changes made to training pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Augmentation {
-    /// Mirror every second picture, left for right.
+    /// Mirror every picture, left for right, with probability ½.
     pub flip: bool,
     /// Spread each byte over its grey level, `(b + u)/256` with `u` uniform in (0, 1), so that the
-    /// density that is learned has no spikes at the 256 values (Theis et al. 2016, section 3.1).
+    /// learned density has no spikes at the 256 values (Theis et al. 2016, section 3.1).
     pub dequantize: bool,
 }
 
-/// Index that decides on the mirror; the numbers after it are the pixels' places in their levels.
-/// Noise takes the indices from 0, one a pixel; no picture has 2³¹ of them.
+/// The index of the random number that decides on mirroring; those after it place the pixels within
+/// their levels. Noise takes one index per pixel, from 0; no picture has 2³¹ pixels.
 const FIRST: u32 = 1 << 31;
 
 impl Augmentation {
-    /// The pixels of picture `index` in \[0, 1\], put through the changes that `key` decides: that of
-    /// the picture's noise, so that they depend on seed, step and place in the batch alone.
+    /// The changed pixels of picture `index`, in \[0, 1\]. `key` is that of the picture's noise, so
+    /// the changes depend only on seed, step and place in the batch.
     pub(super) fn pixels(self, pictures: &Pictures, index: usize, key: Key) -> Vec<f32> {
         let value = |(at, &byte)| self.value(byte, || key.uniform(FIRST + 1 + at));
         let mut pixels: Vec<f32> = (0..).zip(pictures.picture(index)).map(value).collect();
@@ -32,8 +32,8 @@ impl Augmentation {
         pixels
     }
 
-    /// Every picture that a run can see, one after the other; where bytes are spread, the middles of
-    /// their grey levels.
+    /// Every picture that a run can see, one after another; where bytes are spread, as the middles
+    /// of their grey levels.
     pub(super) fn every(self, pictures: &Pictures) -> Vec<f32> {
         let value = |&byte: &u8| self.value(byte, || 0.5);
         let mut values = Vec::with_capacity(self.every_len(pictures));
@@ -45,12 +45,13 @@ impl Augmentation {
         values
     }
 
-    /// How many numbers all that a run can see of some pictures is.
+    /// The number of values in all pictures that a run can see.
     pub fn every_len(self, pictures: &Pictures) -> usize {
         pictures.bytes.len() * if self.flip { 2 } else { 1 }
     }
 
-    /// A byte in \[0, 1\], where it is spread at a place in its grey level, from 0 to 1.
+    /// A byte as a value in \[0, 1\]; if it is spread, `place` is its position within its grey
+    /// level, from 0 to 1.
     fn value(self, byte: u8, place: impl FnOnce() -> f32) -> f32 {
         match self.dequantize {
             true => dequantised(byte, place()),
@@ -59,7 +60,7 @@ impl Augmentation {
     }
 }
 
-/// Mirrors pixels of pictures of this shape, left for right.
+/// Mirrors the pixels of pictures of this shape, left for right.
 fn mirror(pixels: &mut [f32], pictures: &Pictures) {
     pixels.chunks_exact_mut(pictures.shape.width).for_each(<[f32]>::reverse);
 }

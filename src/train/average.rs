@@ -1,18 +1,18 @@
-//! The exponential moving average of the weights. It samples far better than the weights of any
+//! The exponential moving average of the weights. It samples far better than the weights after any
 //! single step, which jitter (Song & Ermon 2020, technique 5 of NCSNv2).
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// `average ← decay · average + (1 − decay) · weights`; both modules have the same structure and
-/// neither is tracked by autodiff.
+/// Computes `average ← decay · average + (1 − decay) · weights`. Both modules must have the same
+/// structure, and neither may be tracked by autodiff.
 pub(super) fn update<M: Module>(average: M, weights: &M, decay: f64) -> M {
     let mut latest = Flat(Vec::new());
     weights.visit(&mut latest);
     average.map(&mut Blend { latest: latest.0.into_iter(), decay })
 }
 
-/// The decay at a step: shorter at first, or the random start would linger.
+/// The decay at a step: smaller at first, so that the random start does not linger.
 pub(super) fn decay_at(decay: f64, step: u64) -> f64 {
     let step = step as f64;
     decay.min((1.0 + step) / (10.0 + step))

@@ -1,5 +1,5 @@
-//! A training batch: which pictures, at which noise levels, with which noise. A pure function of
-//! the seed and the step, so that a resumed run needs no generator's state.
+//! A training batch: pictures, noise levels and noise. It is a pure function of the seed and the
+//! step, so resuming a run needs no generator's state.
 
 use std::ops::Range;
 
@@ -14,13 +14,13 @@ use crate::random::Key;
 pub(super) struct Batch {
     /// x̃ = x + σ z: N × C × H × W.
     pub noisy: Tensor<4>,
-    /// z, likewise.
+    /// z: N × C × H × W.
     pub noise: Tensor<4>,
-    /// σ of each picture.
+    /// The σ of each picture.
     pub sigmas: Vec<f32>,
 }
 
-/// Streams of a training step are its examples; noise levels are drawn from this one.
+/// The streams of a training step are its examples; noise levels are drawn from this extra one.
 const SIGMA_STREAM: u32 = u32::MAX - 1;
 
 impl Batch {
@@ -35,7 +35,7 @@ impl Batch {
     ) -> Self {
         let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
         let sigma = |i: usize| match options.architecture.ladder() {
-            // Every level alike, as published.
+            // All levels equally often, as published.
             Some(ladder) => ladder.sigma((key.uniform(i as u32) * ladder.levels as f32) as usize),
             None => {
                 let ln = options.sigma_centre.ln() + options.sigma_spread * key.normal(i as u32);
@@ -47,8 +47,8 @@ impl Batch {
         Self::new(pictures, &indices[part], options.augmentation, sigmas, key, device)
     }
 
-    /// The given pictures, changed, each with noise of its level: the first with change and noise of
-    /// `key`, the others with those of the streams that follow.
+    /// The given pictures, changed, each with noise of its level. `key` provides the changes and
+    /// noise of the first picture, and the streams after it those of the others.
     pub fn new(
         pictures: &Pictures,
         indices: &[usize],

@@ -1,8 +1,8 @@
-//! A training run on disk: everything that is needed to go on to the very same weights.
+//! A training run on disk: everything needed to continue to the very same weights.
 //!
-//! A `.safetensors` container of byte tensors (weights, their moving average, Adam's state and, where
-//! a run has one, its teacher; each as Burn writes it) with the rest as JSON in its metadata, and a
-//! checksum, so that a damaged one is not mistaken for a whole one. How it comes to the disk is for [`super::Checkpoints`].
+//! A `.safetensors` container of byte tensors, as Burn writes them: weights, their moving average,
+//! Adam's state and the teacher, if the run has one. The rest is JSON in the metadata, with a
+//! checksum that reveals damage. [`super::Checkpoints`] puts it on disk.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use thiserror::Error;
 
 use super::Options;
 
-/// Everything that a run needs to go on.
+/// Everything that a run needs to continue.
 pub struct Checkpoint {
-    /// What the run is made of.
+    /// The options of the run.
     pub options: Options,
     /// Steps done.
     pub step: u64,
-    /// Seconds spent in them.
+    /// Seconds spent in these steps.
     pub seconds: f64,
     pub(super) weights: Bytes,
     pub(super) average: Bytes,
@@ -49,7 +49,7 @@ pub enum CheckpointError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is damaged, or no checkpoint.
+    /// The file is damaged or not a checkpoint.
     #[error("the checkpoint {} is damaged ({problem})", path.display())]
     Damaged {
         /// Which file.
@@ -66,7 +66,7 @@ struct Header {
     seconds: f64,
 }
 
-/// The parts of every checkpoint, and those of an autoguided run's beside them.
+/// The parts of every checkpoint, and the additional ones of an autoguided run.
 const NAMES: [&str; 3] = ["weights", "average", "optimizer"];
 const TEACHER: [&str; 2] = ["teacher", "worse"];
 
@@ -90,7 +90,7 @@ impl Checkpoint {
     /// Reads a checkpoint.
     ///
     /// # Errors
-    /// [`CheckpointError`] where there is none, or it is damaged.
+    /// [`CheckpointError`] if there is none, or it is damaged.
     pub fn load(path: &Path) -> Result<Self, CheckpointError> {
         let bytes = std::fs::read(path)
             .map_err(|source| CheckpointError::Read { path: path.to_owned(), source })?;

@@ -1,9 +1,9 @@
-//! The two newest checkpoints of a run, kept so that at every instant a whole one is on the disk.
+//! The two newest checkpoints of a run, kept so that the disk holds a whole one at every instant.
 //!
-//! A new one is written beside the others and forced to the disk before anything that is there is
-//! touched; then the newest becomes the previous one and the new one the newest, each by a rename.
-//! A process or a machine that dies in between leaves at least one of them. Why two: a rename
-//! protects from a crash, not from a disk that loses what it had confirmed.
+//! A new one is written beside the others and forced to disk before any of them is touched. Then
+//! two renames make the newest the previous one, and the new one the newest. If the process or
+//! machine dies in between, at least one of them survives. There are two because a rename protects
+//! from a crash, but not from a disk that loses what it has confirmed.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 use super::checkpoint::{Checkpoint, CheckpointError};
 use super::files;
 
-/// Where a run's checkpoints are.
+/// The paths of a run's checkpoints.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     newest: PathBuf,
     previous: PathBuf,
 }
 
-/// A checkpoint that was found, and what was wrong with the newest one if it is the one before.
+/// A checkpoint, and what was wrong with the newest one if this is the previous one.
 pub struct Found {
     /// The newest whole checkpoint.
     pub checkpoint: Checkpoint,
@@ -27,8 +27,8 @@ pub struct Found {
 }
 
 impl Checkpoints {
-    /// Those of the run that writes the given model: `x.checkpoint` and `x.previous.checkpoint`
-    /// beside `x.safetensors`.
+    /// The checkpoints of the run that writes the given model: `x.checkpoint` and
+    /// `x.previous.checkpoint` beside `x.safetensors`.
     pub fn beside(model: &Path) -> Self {
         Self {
             newest: model.with_extension("checkpoint"),
@@ -36,25 +36,25 @@ impl Checkpoints {
         }
     }
 
-    /// The newest one's place.
+    /// The path of the newest checkpoint.
     pub fn newest(&self) -> &Path {
         &self.newest
     }
 
-    /// The place of the one before.
+    /// The path of the previous checkpoint.
     pub fn previous(&self) -> &Path {
         &self.previous
     }
 
-    /// Whether there is any.
+    /// Whether there are any checkpoints.
     pub fn any(&self) -> bool {
         self.newest.exists() || self.previous.exists()
     }
 
-    /// Writes a checkpoint, which becomes the newest; the newest becomes the previous one.
+    /// Writes a checkpoint as the newest; the one that was the newest becomes the previous one.
     ///
     /// # Errors
-    /// [`CheckpointError::Write`] names the file; what was there is still there.
+    /// [`CheckpointError::Write`] names the file; the old checkpoints are still there.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let write = || {
             let partial = files::write_beside(&self.newest, &checkpoint.to_bytes()?)?;
@@ -67,11 +67,11 @@ impl Checkpoints {
         write().map_err(|source| CheckpointError::Write { path: self.newest.clone(), source })
     }
 
-    /// Reads the newest checkpoint or, where that is damaged or was never finished, the one before.
-    /// A damaged one is set aside, so that it never takes the place of the one before.
+    /// Reads the newest checkpoint, or the previous one if the newest is damaged or missing. A
+    /// damaged one is set aside, so that it never replaces the previous one.
     ///
     /// # Errors
-    /// [`CheckpointError`] of the newest one where neither can be read.
+    /// [`CheckpointError`] for the newest one if neither can be read.
     pub fn load(&self) -> Result<Found, CheckpointError> {
         let error = match Checkpoint::load(&self.newest) {
             Ok(checkpoint) => return Ok(Found { checkpoint, warning: None }),
@@ -92,7 +92,7 @@ impl Checkpoints {
         Ok(Found { checkpoint, warning: Some(warning) })
     }
 
-    /// Removes them all: another run is about to take their place.
+    /// Removes all checkpoints: another run is about to replace them.
     ///
     /// # Errors
     /// [`CheckpointError::Write`] names the file.

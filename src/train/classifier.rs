@@ -1,5 +1,5 @@
-//! Training a classifier: cross entropy, Adam, a moving average; minutes rather than hours, so
-//! without checkpoints.
+//! Trains a classifier with cross entropy, Adam and a moving average. This takes minutes, not
+//! hours, so there are no checkpoints.
 
 use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -18,30 +18,30 @@ use crate::random::Key;
 pub struct ClassifierOptions {
     /// Optimiser steps.
     pub steps: u64,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch: usize,
-    /// Adam's learning rate at its highest; it rises over a twentieth of the steps and falls along
-    /// half a cosine.
+    /// Adam's peak learning rate; it is reached over a twentieth of the steps and decays along half
+    /// a cosine.
     pub learning_rate: f64,
-    /// The noise levels it is for, σ_min and σ_max, drawn evenly on a logarithmic scale; where both
-    /// are the same, pictures are without noise.
+    /// σ_min and σ_max, between which noise levels are drawn evenly on a logarithmic scale; if both
+    /// are the same, pictures get no noise.
     pub sigmas: [f32; 2],
-    /// By how many pixels pictures are shifted at most, at random, in each direction.
+    /// The largest random shift of a picture in each direction, in pixels.
     pub shift: usize,
     /// The seed of everything random.
     pub seed: u64,
 }
 
-/// The decay of the moving average of the weights, a step.
+/// The decay of the moving average of the weights, per step.
 const EMA_DECAY: f64 = 0.998;
 
-/// Trains a classifier on labelled pictures; `progress` hears of each step done and of its loss.
+/// Trains a classifier on labelled pictures; `progress` gets the number of steps done and the loss.
 ///
 /// # Errors
-/// [`TrainError`] where the description does not fit, the device fails, or the loss is not finite.
+/// [`TrainError`] if the description does not fit, the device fails or the loss is not finite.
 ///
 /// # Panics
-/// Where the pictures have no labels.
+/// If the pictures have no labels.
 pub fn train_classifier(
     description: &ClassifierDescription,
     pictures: &Pictures,
@@ -102,7 +102,7 @@ impl ClassifierOptions {
         Err(OptionsError(format!("there are no noise levels from {low} to {high}")))
     }
 
-    /// Whether it is trained with noise.
+    /// Whether the classifier is trained with noise.
     pub fn is_noisy(&self) -> bool {
         self.sigmas[0] < self.sigmas[1]
     }
@@ -114,8 +114,8 @@ struct Batch {
     labels: Tensor<1, Int>,
 }
 
-/// Indices of the random numbers of a picture that decide on its noise level and its shift; noise
-/// takes those from 0.
+/// The indices of the random numbers that decide on a picture's noise level and shift; noise takes
+/// those from 0.
 const SIGMA: u32 = 1 << 31;
 const SHIFT: u32 = SIGMA + 1;
 

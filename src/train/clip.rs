@@ -1,5 +1,5 @@
-//! Clipping by the norm of all gradients together (Pascanu et al. 2013), which keeps their
-//! direction; Burn's own clips each tensor by itself.
+//! Clips gradients by the norm of all of them together (Pascanu et al. 2013), which keeps their
+//! direction; Burn clips each tensor by itself.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -20,7 +20,7 @@ pub(super) fn clip_by_global_norm<M: Module>(
     scale.grads
 }
 
-/// The sum of the squares of all parameters, on the device: not finite where one of them is not.
+/// The sum of the squares of all parameters, on the device: not finite if any of them is not.
 pub(super) fn squared_norm<M: Module>(module: &M) -> Tensor<1> {
     let mut norm = Norm(Vec::new());
     module.visit(&mut norm);
@@ -84,7 +84,7 @@ mod tests {
             let weight: Tensor<2> = clipped.get(linear.weight.id).expect("a gradient");
             weight.into_data().iter::<f32>().collect()
         };
-        // The bias has 1.
+        // The bias has the gradient 1.
         let norm = 26f32.sqrt();
         assert_eq!(clipped(2.0 * norm), [3.0, 4.0]);
         for (found, whole) in clipped(0.5).into_iter().zip([3.0, 4.0]) {

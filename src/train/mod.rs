@@ -1,5 +1,5 @@
 //! The trainer: denoising score matching with Adam, a moving average of the weights, and
-//! checkpoints from which training goes on to the very same weights.
+//! checkpoints from which training continues to the very same weights.
 
 mod augment;
 mod average;

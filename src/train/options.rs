@@ -1,4 +1,4 @@
-//! What a training run is made of; stored in its checkpoints.
+//! The options of a training run, which its checkpoints store.
 
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
@@ -12,36 +12,37 @@ use crate::net::Architecture;
 use crate::noise::Ladder;
 use crate::sample::{Settings, Strength};
 
-/// Everything that decides the weights a run ends with, beside the data.
+/// Everything besides the data that decides a run's final weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The network.
     pub architecture: Architecture,
-    /// By which the pictures are recognised; `None` in checkpoints from before this was recorded.
+    /// Identifies the pictures; `None` in checkpoints from before this was recorded.
     #[serde(default)]
     pub pictures: Option<Fingerprint>,
-    /// The licence of the pictures, for the card, where it is known.
+    /// The licence of the pictures, for the card, if it is known.
     #[serde(default)]
     pub licence: Option<String>,
-    /// The model whose weights the run began with, in words for the card; `None` where they were
-    /// drawn.
+    /// The model that the run started from, in words for the card; `None` if its weights were drawn
+    /// at random.
     #[serde(default)]
     pub from: Option<String>,
     /// The sampler settings to recommend; `None` for the defaults of this kind of network.
     #[serde(default)]
     pub sampler: Option<Settings>,
-    /// The settings that made the best pictures, where that was measured of what the run began with.
+    /// The settings that made the best pictures, if they were measured for the model that the run
+    /// started from.
     #[serde(default)]
     pub best: Option<Settings>,
     /// The seed of weights, order, noise levels and noise.
     pub seed: u64,
     /// Optimiser steps of the whole run.
     pub steps: u64,
-    /// Pictures a step.
+    /// Pictures per step.
     pub batch: usize,
-    /// In how many parts, one after the other, a batch is computed.
+    /// The number of parts that a batch is computed in, one after another.
     pub accumulate: usize,
-    /// What the network computes in.
+    /// The precision that the network computes in.
     pub precision: Precision,
     /// Adam's learning rate after warm-up, before decay.
     pub learning_rate: f64,
@@ -49,7 +50,7 @@ pub struct Options {
     pub warm_up: u64,
     /// The largest norm of all gradients together.
     pub clip: f32,
-    /// The decay of the moving average, a step.
+    /// The decay of the moving average, per step.
     pub ema_decay: f64,
     /// λ(σ).
     pub weighting: Weighting,
@@ -62,45 +63,44 @@ pub struct Options {
     pub sigma_centre: f32,
     /// See `sigma_centre`; in nats.
     pub sigma_spread: f32,
-    /// L of the ladder that the model recommends to samplers.
+    /// L, the number of noise levels that the model recommends to samplers.
     #[serde(default = "levels")]
     pub levels: usize,
-    /// What is done to pictures before noise is added.
+    /// The changes made to pictures before noise is added.
     #[serde(default)]
     pub augmentation: Augmentation,
-    /// The σ from which up the network is asked for the mean of the noise over all pictures instead
-    /// of for the noise that was added, which has the same score with less variance (Xu et al. 2023);
-    /// `None` is nowhere.
+    /// The σ from which the network learns the mean noise over all pictures instead of the noise
+    /// that was added: the same score with less variance (Xu et al. 2023). `None` is never.
     #[serde(default)]
     pub stable_targets: Option<f32>,
-    /// What else than the score of the pictures is learned; see [`super::Trainer::autoguided`].
+    /// What is learned instead of the score of the pictures; see [`super::Trainer::autoguided`].
     #[serde(default)]
     pub autoguidance: Option<Autoguidance>,
 }
 
-/// The score of the model that a run began with, guided away from a worse model's
-/// ([`crate::sample::guide::Autoguide`]): what a run may learn instead of that of the pictures.
+/// What a run may learn instead of the score of the pictures: the score of the model it starts
+/// from, guided away from a worse model's ([`crate::sample::guide::Autoguide`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Autoguidance {
     /// The worse model's network.
     pub worse: Architecture,
     /// The worse model in words, for the card.
     pub name: String,
-    /// How strongly, and where.
+    /// The strength of the guidance, and the noise levels it acts at.
     pub strength: Strength,
 }
 
 /// Tells sets of pictures apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// How many there are.
+    /// The number of pictures.
     pub count: usize,
-    /// CRC-32 of their pixels.
+    /// The CRC-32 of their pixels.
     pub checksum: u32,
 }
 
 impl Fingerprint {
-    /// That of some pictures.
+    /// The fingerprint of some pictures.
     pub fn of(pictures: &Pictures) -> Self {
         let mut crc = Crc::new();
         crc.update(&pictures.bytes);
@@ -118,7 +118,7 @@ fn levels() -> usize {
 #[error("{0}")]
 pub struct OptionsError(pub(super) String);
 
-/// A finite number above 0.
+/// Checks that a number is finite and above 0.
 pub(super) fn positive(name: &str, value: f64) -> Result<(), OptionsError> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
@@ -126,7 +126,7 @@ pub(super) fn positive(name: &str, value: f64) -> Result<(), OptionsError> {
     Err(OptionsError(format!("{name} must be positive, but is {value}")))
 }
 
-/// A number of pictures a step.
+/// Checks a number of pictures per step.
 pub(super) fn batch(size: usize) -> Result<(), OptionsError> {
     if (1..=65_536).contains(&size) {
         return Ok(());
@@ -134,7 +134,7 @@ pub(super) fn batch(size: usize) -> Result<(), OptionsError> {
     Err(OptionsError(format!("the batch must be from 1 to 65536, but is {size}")))
 }
 
-/// A number of steps that a stream of random numbers can tell apart.
+/// Checks a number of steps, which a stream of random numbers must be able to tell apart.
 pub(super) fn steps(count: u64) -> Result<(), OptionsError> {
     if (1..u64::from(u32::MAX)).contains(&count) {
         return Ok(());
@@ -147,7 +147,7 @@ impl Options {
     /// Checks every option.
     ///
     /// # Errors
-    /// [`OptionsError`] names the first that is impossible.
+    /// [`OptionsError`] names the first impossible option.
     pub fn check(&self) -> Result<(), OptionsError> {
         let fail = |message: String| Err(OptionsError(message));
         self.architecture.check().map_err(|e| OptionsError(e.to_string()))?;
@@ -200,7 +200,8 @@ impl Options {
         self.learning_rate * schedule::at(step, self.warm_up, self.steps)
     }
 
-    /// The moving average's decay at a step: shorter at first, or the random start would linger.
+    /// The moving average's decay at a step: smaller at first, so that the random start does not
+    /// linger.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
         average::decay_at(self.ema_decay, step)
     }

@@ -1,22 +1,21 @@
 //! Mixed precision: the network computes in a narrow type, everything else in f32.
 //!
-//! The weights that are kept, their gradients, Adam's moments, the moving average, what
-//! preconditioning does and the loss stay in f32, so that small updates are not rounded away
-//! (Micikevicius et al. 2018, *Mixed Precision Training*). bf16 has the range of f32, so the loss
-//! needs no scaling.
+//! The stored weights, their gradients, Adam's moments, the moving average, the preconditioning and
+//! the loss stay in f32, so that small updates are not rounded away (Micikevicius et al. 2018,
+//! *Mixed Precision Training*). bf16 has the range of f32, so the loss needs no scaling.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// What the network computes in.
+/// The precision that the network computes in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32 bits.
     #[default]
     F32,
-    /// 16 bits with the range of 32: for GPUs that have it.
+    /// 16 bits with the range of 32, for devices that support it.
     Bf16,
 }
 
@@ -28,7 +27,7 @@ impl Precision {
         }
     }
 
-    /// The network with its weights in this type; gradients go through to the weights it had.
+    /// Casts the network's weights to this type; gradients flow back to the original weights.
     pub(super) fn cast<M: Module>(self, network: M) -> M {
         match self {
             Self::F32 => network,

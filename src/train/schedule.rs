@@ -1,9 +1,9 @@
-//! The learning rate over a training.
+//! The learning rate over the course of training.
 
 use std::f64::consts::PI;
 
-/// What share of the learning rate a step has: a linear rise over `warm_up` steps, then half a cosine
-/// down to nothing at `steps`.
+/// The fraction of the full learning rate at a step: a linear rise over `warm_up` steps, then half
+/// a cosine down to 0 at `steps`.
 pub(super) fn at(step: u64, warm_up: u64, steps: u64) -> f64 {
     if step < warm_up {
         return (step + 1) as f64 / warm_up as f64;

@@ -1,10 +1,10 @@
 //! A batch on several devices, or on all cores of a CPU.
 //!
-//! A batch is computed in shards, each with an autodiff graph of its own, on threads of their own.
-//! Several devices take turns at them, with copies of the network. Burn's Flex is cut further: it
-//! runs what is not a matrix product on one thread, which is half of a step. The size of a shard
-//! does not depend on the number of threads, and gradients are added up in the order of the shards:
-//! the weights are the same on any number of cores.
+//! A batch is computed in shards, each with its own autodiff graph, on several threads. Several
+//! devices, with copies of the network, take turns at them. Burn's Flex gets smaller shards,
+//! because it runs everything but matrix products, half of a step, on one thread. The size of a
+//! shard does not depend on the number of threads, and gradients are added up in the order of the
+//! shards, so the weights are the same on any number of cores.
 
 use std::ops::Range;
 
@@ -13,27 +13,28 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::{Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-/// The threads that compute shards, and where.
+/// The threads that compute shards, and their devices.
 pub(super) struct Shards {
     workers: Vec<Worker>,
-    /// Pictures in a shard.
+    /// Pictures per shard.
     size: usize,
 }
 
-/// With n workers, computes every n-th shard.
+/// One of n workers, which computes every n-th shard.
 struct Worker {
     device: Device,
-    /// Flex computes on these. A pool for each shard under way: its operations then neither wait
-    /// for those of another nor, by stealing, run them while they hold a lock of the autodiff graph.
+    /// The threads that Flex computes on. Each concurrent shard has a pool of its own, so its
+    /// operations neither wait for another's nor, by stealing, run them while holding a lock of the
+    /// autodiff graph.
     pool: Option<ThreadPool>,
 }
 
 impl Shards {
-    /// Pictures in a shard on a CPU: enough for the matrix products to be efficient, few enough for
-    /// the usual batch to keep four cores busy.
+    /// Pictures per shard on a CPU: enough for efficient matrix products, few enough for the usual
+    /// batch to keep four cores busy.
     const SIZE: usize = 16;
 
-    /// Workers for a batch on devices, of which there must be one; on CPUs they have as many threads
+    /// Makes workers for a batch on one or more devices. Those on CPUs have as many threads
     /// altogether as rayon's global pool.
     pub fn new(devices: &[Device], batch: usize) -> Result<Self, ThreadPoolBuildError> {
         let each = batch.div_ceil(devices.len());
@@ -56,9 +57,9 @@ impl Shards {
         Ok(Self { workers, size: if cpus > 0 { Self::SIZE } else { each } })
     }
 
-    /// The loss of a part of a batch, whose gradients are added to `grads`; both on the first device.
-    /// `loss` is that of a shard, by a copy of the module on an autodiff device; those of a part add
-    /// up to the part's.
+    /// Returns the loss of a part of a batch and adds its gradients to `grads`, both on the first
+    /// device. `loss` computes a shard's loss with a copy of the module on an autodiff device; the
+    /// sum over the shards is the part's.
     pub fn backward<M: Module + Send>(
         &self,
         part: Range<usize>,
@@ -88,8 +89,8 @@ impl Shards {
         sum
     }
 
-    /// Computes something for each shard, the i-th by worker i mod their number; results are in the
-    /// order of the shards.
+    /// Computes something for each shard, the i-th on worker i modulo their number. Results are in
+    /// the order of the shards.
     fn map<S: Send, T: Send>(&self, shards: Vec<S>, compute: impl Fn(S) -> T + Sync) -> Vec<T> {
         if self.workers.len() < 2 || shards.len() < 2 {
             return shards.into_iter().map(compute).collect();

@@ -1,4 +1,4 @@
-//! What the network is trained to answer for a noisy picture: the noise in it, according to one of
+//! What the network learns to answer for a noisy picture: the noise in it, according to one of
 //! three sources.
 
 use burn::tensor::activation::softmax;
@@ -9,18 +9,18 @@ use super::teacher::Teacher;
 use super::{Augmentation, Precision};
 use crate::data::{Pictures, distances};
 
-/// Who says what noise is in a noisy picture. Denoising score matching asks the network for that.
+/// The source of the noise that denoising score matching asks the network for.
 pub(super) enum Target {
-    /// Who added it: z.
+    /// The noise that was added, z.
     Added,
-    /// All pictures.
+    /// The mean over all pictures.
     Stable(StableTargets),
-    /// Two networks.
+    /// The noise that two networks see.
     Guided(Box<Teacher>),
 }
 
 impl Target {
-    /// z of each picture of a batch, or what is asked for instead of it.
+    /// The noise of each picture of a batch, according to this source.
     pub fn noise(&self, batch: &Batch, precision: Precision) -> Tensor<4> {
         match self {
             Self::Added => batch.noise.clone(),
@@ -30,20 +30,20 @@ impl Target {
     }
 }
 
-/// The stable target field (Xu, Tong & Jaakkola 2023): not the noise between x̃ and the
-/// picture that it was made of, but the mean of that over all pictures x that it could have been made
-/// of, `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
+/// The stable target field (Xu, Tong & Jaakkola 2023). The target is not the noise between x̃ and
+/// the picture it was made from, but its mean over all pictures x that x̃ can have been made from,
+/// `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
 ///
-/// Both have the same minimiser, since their means are the same given x̃. The noise that was added
-/// scatters about that mean, the more so the larger σ is, and what a network learns with it; the mean
-/// does not. The reference here is every training picture, so that nothing is biased.
+/// Both have the same minimiser, since they have the same mean given x̃. The added noise scatters
+/// about that mean, the more so the larger σ is, and makes the gradients scatter; the mean does
+/// not. All training pictures serve as the reference, so nothing is biased.
 pub(super) struct StableTargets {
-    /// At σ below this, a noisy picture shows what it was made of, and the mean is that.
+    /// Below this σ, a noisy picture shows what it was made from, and the mean is the added noise.
     from: f32,
     references: Vec<Reference>,
 }
 
-/// The pictures on a device.
+/// The reference pictures on a device.
 struct Reference {
     device: Device,
     /// M × D.
@@ -52,16 +52,17 @@ struct Reference {
     half_norms: Tensor<2>,
 }
 
-/// Where the mean over all pictures begins to be another than the noise that was added: at an eighth of
-/// the distance between nearest pictures. There the one that a noisy picture was made of has 97 % of
-/// MNIST's weight w and 98 % of Fashion-MNIST's, at a fifth 85 %. `None` where all pictures are the same.
+/// The σ from which the mean over all pictures differs from the added noise: an eighth of the
+/// distance between nearest pictures. There the picture that a noisy one was made from has 97 % of
+/// the weight w on MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %. `None` if all pictures
+/// are the same.
 pub fn stable_from(pictures: &Pictures) -> Option<f32> {
     distances::nearest(pictures).map(|distance| distance as f32 / 8.0)
 }
 
 impl StableTargets {
-    /// Those of some pictures, put through changes, at σ from `from` up; on devices, of which there must
-    /// be one.
+    /// The targets for these pictures, put through changes, at σ from `from` up, on one or more
+    /// devices.
     pub fn new(pictures: &Pictures, change: Augmentation, from: f32, devices: &[Device]) -> Self {
         let dimension = pictures.shape.dimension();
         let values = change.every(pictures);
@@ -73,7 +74,7 @@ impl StableTargets {
         let count = half_norms.len();
         let first = &devices[0];
         let half_norms = Tensor::<2>::from_data(TensorData::new(half_norms, [1, count]), first);
-        // The largest thing that a run keeps: without a second of it, even for a moment.
+        // The largest thing that a run keeps, so never copy it, even for a moment.
         let pictures = Tensor::<2>::from_data(TensorData::new(values, [count, dimension]), first);
         let reference = |device: &Device| Reference {
             device: device.clone(),
@@ -98,7 +99,7 @@ impl StableTargets {
         let rows = Tensor::from_data(TensorData::new(rows, [count]), &device);
         let sigmas = Tensor::<2>::from_data(TensorData::new(sigmas, [count, 1]), &device);
         let noisy: Tensor<2> = noisy.select(0, rows.clone()).flatten(1, 3);
-        // −‖x̃ − x‖²/2 without ‖x̃‖²/2, which all x have in common.
+        // −‖x̃ − x‖²/2 without ‖x̃‖²/2, which is the same for all x.
         let logits = noisy.clone().matmul(pictures.clone().swap_dims(0, 1)) - half_norms.clone();
         let weights = softmax(logits / sigmas.clone().square(), 1);
         let mean = (noisy - weights.matmul(pictures.clone())) / sigmas;
@@ -115,7 +116,7 @@ mod tests {
     use crate::net::Picture;
     use crate::random::Key;
 
-    /// There they are nearly what was added; well above they are not.
+    /// At that σ the targets are nearly the added noise; well above it, they are not.
     #[test]
     fn stable_targets_begin_where_they_make_a_difference() {
         let shape = Picture { channels: 1, height: 6, width: 6 };
@@ -131,7 +132,7 @@ mod tests {
         let targets = Target::Stable(targets);
         let indices: Vec<usize> = (0..100).collect();
         let key = Key { seed: 1, stream: 0, step: 0 };
-        // Of the noise's length, the part that is another.
+        // The relative difference from the added noise.
         let difference = |sigma: f32| {
             let sigmas = vec![sigma; indices.len()];
             let batch = Batch::new(&pictures, &indices, change, sigmas, key, &device);
@@ -145,7 +146,7 @@ mod tests {
         assert_eq!(stable_from(&black), None);
     }
 
-    /// The definition, one picture after the other, with pictures close enough for several to count.
+    /// The definition, applied picture by picture, with pictures close enough for several to count.
     #[test]
     fn stable_targets_are_means_over_all_pictures() {
         let shape = Picture { channels: 2, height: 2, width: 3 };
@@ -184,7 +185,7 @@ mod tests {
                 let truth: f64 = every.chunks_exact(dimension).map(share).sum();
                 assert!((f64::from(*found) - truth).abs() < 1e-4, "{found} for {truth} at {sigma}");
             }
-            // Not what was added, or the test shows nothing.
+            // They must differ from the added noise, or the test shows nothing.
             let apart = found.iter().zip(added).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(apart > 0.01, "{apart} at {sigma}");
         }

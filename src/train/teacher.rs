@@ -1,4 +1,4 @@
-//! Distillation: a run learns what two networks together would do.
+//! Distillation: one network learns what two do together.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -9,21 +9,21 @@ use crate::net::layers::column;
 use crate::sample::Strength;
 use crate::sample::guide::Autoguide;
 
-/// A model guided away from a worse one, whose score is learned instead of that of the pictures, so
-/// that afterwards one network has it (Meng et al., *On Distillation of Guided Diffusion Models*,
-/// 2023, section 3.1).
+/// A model guided away from a worse one. A run learns its score instead of that of the pictures, so
+/// that afterwards a single network has it (Meng et al., *On Distillation of Guided Diffusion
+/// Models*, 2023, section 3.1).
 pub(super) struct Teacher {
     /// The better model.
     pub network: Network,
-    /// The worse one.
+    /// The worse model.
     pub worse: Network,
-    /// How strongly, and where.
+    /// The strength of the guidance, and the noise levels it acts at.
     pub strength: Strength,
 }
 
 impl Teacher {
-    /// The noise that it sees in noisy pictures, `−σ s(x̃, σ)`: what denoising score matching then asks
-    /// for instead of the noise that was added, without that one's variance.
+    /// The noise that it sees in noisy pictures, `−σ s(x̃, σ)`. Denoising score matching asks for
+    /// this instead of the added noise, and so without the latter's variance.
     pub fn noise(&self, noisy: &Tensor<4>, sigmas: &[f32], precision: Precision) -> Tensor<4> {
         let x = noisy.clone().inner();
         let device = x.device();

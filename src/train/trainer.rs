@@ -22,7 +22,7 @@ use crate::noise::Ladder;
 use crate::random::Key;
 use crate::sample::{Chain, Program};
 
-/// Why a run cannot start, go on or be resumed.
+/// Why a run cannot start, continue or be resumed.
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// The options are impossible.
@@ -31,20 +31,20 @@ pub enum TrainError {
     /// The network is impossible.
     #[error(transparent)]
     Description(#[from] DescriptionError),
-    /// Burn does not take what a checkpoint holds.
+    /// Burn does not accept what a checkpoint holds.
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
     /// The loss or a weight is NaN or infinite.
     #[error("the training diverged between steps {sound} and {step}: {what}")]
     Diverged {
-        /// The last step after which all was well, and to which the run has gone back.
+        /// The last step after which everything was finite, to which the run has returned.
         sound: u64,
         /// The step after which it was not.
         step: u64,
         /// What is not finite.
         what: &'static str,
     },
-    /// The device does not have the precision that was asked for.
+    /// The device does not support the requested precision.
     #[error("this device cannot compute in bf16; train without --precision bf16")]
     Precision,
     /// The device failed.
@@ -52,28 +52,28 @@ pub enum TrainError {
     Device(String),
 }
 
-/// Adam's memory of squared gradients, a hundred steps: loss and gradients differ by the noise levels that
-/// a batch draws, and runs are short.
+/// Adam's memory of squared gradients, a hundred steps: losses and gradients vary with the noise
+/// levels that a batch draws, and runs are short.
 const BETA_2: f32 = 0.99;
-/// What Adam adds to their root: as Burn has it.
+/// What Adam adds to their root, as by default in Burn.
 const EPSILON: f32 = 1e-5;
 
 /// A training run under way.
 pub struct Trainer {
     options: Options,
-    /// Where the state is: the first of the devices.
+    /// The first of the devices, which holds the state.
     device: Device,
     shards: Shards,
     order: Order,
     target: Target,
     state: State,
-    /// The last state that is known to be finite. Tensors are shared until they are written to.
+    /// The last state known to be finite. Tensors are shared until they are written to.
     sound: State,
-    /// The sum of losses since they were last asked for, on the device, and how many.
+    /// The sum of the losses since [`Self::take_loss`], on the device, and the number of steps.
     losses: Option<(Tensor<1>, u32)>,
 }
 
-/// What a step changes.
+/// Everything that a step changes.
 #[derive(Clone)]
 struct State {
     network: Network,
@@ -84,12 +84,12 @@ struct State {
 }
 
 impl Trainer {
-    /// A new run. Its state is on the first device; with several, each computes its share of every
-    /// batch with a copy of the network, and gradients are added up on the first.
+    /// Starts a new run. Its state is on the first device. With several devices, each computes its
+    /// share of every batch with a copy of the network, and gradients are added up on the first.
     ///
     /// # Errors
-    /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] where there
-    /// is no device.
+    /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] if there is
+    /// no device.
     pub fn new(
         options: Options,
         pictures: &Pictures,
@@ -118,25 +118,25 @@ impl Trainer {
         Ok(Self { options, device, shards, order, target, state, sound, losses })
     }
 
-    /// Begins with the weights of a model of the same architecture instead of with drawn ones. Adam
-    /// knows nothing yet: warm up.
+    /// Starts from the weights of a model of the same architecture instead of random ones. Adam has
+    /// no moments yet, so warm up.
     ///
     /// # Errors
-    /// [`TrainError::Record`] where Burn does not take them.
+    /// [`TrainError::Record`] if Burn does not accept them.
     pub fn from_weights(self, weights: Weights) -> Result<Self, TrainError> {
         let State { network, average, .. } = self.state.clone();
         let average = weights::apply(average, weights, &self.device);
-        // Through a record, or the weights would not be tracked by autodiff.
+        // Through a record, since otherwise autodiff would not track the weights.
         let network = network.try_load_record(average.clone().into_record())?;
         let state = State { network, average, ..self.state };
         Ok(Self { sound: state.clone(), state, ..self })
     }
 
-    /// Learns the score of the model that the run begins with, guided away from a worse model's,
-    /// instead of that of the pictures; they still are what noise is added to.
+    /// Learns the score of the model that the run starts from, guided away from a worse model's,
+    /// instead of the score of the pictures. Noise is still added to the pictures.
     ///
     /// # Errors
-    /// [`TrainError::Options`] where the two do not go together.
+    /// [`TrainError::Options`] if the two models do not fit together.
     pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
         let worse = Network::with_weights(&by.worse, worse, &self.device)?;
         let strength = by.strength;
@@ -146,10 +146,10 @@ impl Trainer {
         Ok(Self { options, target: Target::Guided(Box::new(teacher)), ..self })
     }
 
-    /// A run that goes on where a checkpoint was written.
+    /// Continues a run from a checkpoint.
     ///
     /// # Errors
-    /// [`TrainError`] where the checkpoint does not fit.
+    /// [`TrainError`] if the checkpoint does not fit.
     pub fn resume(
         checkpoint: Checkpoint,
         pictures: &Pictures,
@@ -177,10 +177,10 @@ impl Trainer {
         Ok(Self { sound: state.clone(), state, target, ..new })
     }
 
-    /// All that is needed to go on.
+    /// Everything needed to continue.
     ///
     /// # Errors
-    /// [`TrainError::Record`] where Burn cannot write its state.
+    /// [`TrainError::Record`] if Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let State { network, average, optimizer, step, seconds } = self.state.clone();
         let bytes = |network: &Network| network.clone().into_record().into_bytes();
@@ -199,7 +199,7 @@ impl Trainer {
         })
     }
 
-    /// What the run is made of.
+    /// The options of the run.
     pub fn options(&self) -> &Options {
         &self.options
     }
@@ -214,7 +214,7 @@ impl Trainer {
         self.state.seconds
     }
 
-    /// One optimiser step.
+    /// Makes one optimiser step.
     pub fn step(&mut self, pictures: &Pictures) {
         let started = Instant::now();
         let (options, state, target) = (&self.options, &mut self.state, &self.target);
@@ -250,17 +250,17 @@ impl Trainer {
         state.seconds += started.elapsed().as_secs_f64();
     }
 
-    /// The mean weighted loss of the steps since this was last asked for, over D/2, so that a
-    /// network that always answers 0 stands at about 1 under the paper's weighting. Waits for the
-    /// device. `None` where there was no step.
+    /// The mean weighted loss of the steps since the last call, over D/2, so that a network that
+    /// always answers 0 has about 1 under the paper's weighting. Waits for the device. `None` if
+    /// there was no step.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] where the loss or the weights are not finite; the run is then back
-    /// at its state at the last call.
+    /// [`TrainError::Diverged`] if the loss or the weights are not finite; the run is then back at
+    /// its state of the last call.
     pub fn take_loss(&mut self) -> Result<Option<f32>, TrainError> {
         let Some((sum, count)) = self.losses.take() else { return Ok(None) };
         let started = Instant::now();
-        // A finite loss was computed with the weights before the step: they must be asked, too.
+        // The loss was computed with the weights before the step, so check the new ones, too.
         let norm = clip::squared_norm(&self.state.network.valid());
         let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
         let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
@@ -278,18 +278,18 @@ impl Trainer {
         Ok(Some(2.0 * read[0] / count as f32 / dimension as f32))
     }
 
-    /// Held-out `½ ‖σ s + z‖²` of the averaged network at a few noise levels: (σ, loss). The same
-    /// pictures and noise at every call.
+    /// Held-out `½ ‖σ s + z‖²` of the averaged network at a few noise levels, as (σ, loss): with
+    /// the same pictures and noise at every call.
     ///
     /// # Errors
-    /// [`TrainError::Device`] where the device fails.
+    /// [`TrainError::Device`] if the device fails.
     pub fn held_out(&self, pictures: &Pictures) -> Result<Vec<(f32, f32)>, TrainError> {
         const LEVELS: usize = 8;
         const PICTURES: usize = 256;
         const BATCH: usize = 64;
         let Options { sigma_max, sigma_min, .. } = self.options;
         let usual = Ladder { sigma_max, sigma_min, levels: LEVELS };
-        // A network that knows few levels is asked at these.
+        // A network with few levels of its own is evaluated at those.
         let own = self.options.architecture.ladder().filter(|own| own.levels <= 2 * LEVELS);
         let indices: Vec<usize> = (0..pictures.len().min(PICTURES)).collect();
         let mut table = Vec::with_capacity(LEVELS);
@@ -310,11 +310,11 @@ impl Trainer {
         Ok(table)
     }
 
-    /// Pictures that the averaged network makes, always from the same seed: `count` × C × H × W. `None`
-    /// if `stop` is set before they are done.
+    /// Pictures drawn with the averaged network, always from the same seed: `count` × C × H × W.
+    /// `None` if `stop` is set before they are finished.
     ///
     /// # Errors
-    /// [`TrainError::Device`] where the device fails.
+    /// [`TrainError::Device`] if the device fails.
     pub fn samples(
         &self,
         program: &Program,
@@ -327,7 +327,7 @@ impl Trainer {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            // The queue of a GPU must not grow without bound.
+            // The GPU's queue must not grow without bound.
             if chain.done().is_multiple_of(16) {
                 self.device.sync().map_err(|e| TrainError::Device(format!("{e:?}")))?;
             }
@@ -343,11 +343,11 @@ impl Trainer {
     }
 }
 
-/// The weighted loss of a part of a batch, over the number of pictures in the *whole* batch, so that
-/// the losses of the parts add up to the batch's.
+/// The weighted loss of a part of a batch, divided by the number of pictures in the *whole* batch,
+/// so that the losses of the parts add up to the batch's.
 fn loss(network: &Network, batch: Batch, options: &Options, target: &Target) -> Tensor<1> {
     let data = options.architecture.preconditioning();
-    // Who is not preconditioned has no other weighting than the paper's; `Options::check` sees to it.
+    // Without preconditioning, the weighting is the paper's; `Options::check` makes sure of that.
     let factor = |sigma| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
     let weight = |&sigma: &f32| factor(sigma) / options.batch as f32;
     let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();

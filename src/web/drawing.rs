@@ -1,4 +1,4 @@
-//! What a visitor has drawn, as a steering.
+//! A visitor's drawing as a steering.
 
 use wasm_bindgen::JsError;
 
@@ -6,11 +6,11 @@ use crate::net::Picture;
 use crate::pixel::{luma, value};
 use crate::sample::{Observation, Steering};
 
-/// Chains begin at a drawing (RGBA, H × W × 4) that noise covers, or without noise end with it: its
-/// opaque pixels are kept, and what is transparent is made up.
+/// Chains begin at a drawing (RGBA, H × W × 4) under noise, if `is_covered`, or else end with it:
+/// its opaque pixels are kept, and the rest is filled in.
 ///
 /// # Errors
-/// Where the drawing has another size than the model's pictures.
+/// If the drawing has another size than the model's pictures.
 pub(super) fn steering(
     picture: Picture,
     rgba: &[u8],
@@ -30,7 +30,7 @@ pub(super) fn steering(
     Ok(Steering { observation, ..Steering::default() })
 }
 
-/// C × H × W in \[0, 1\]; of a picture without colours, their luma.
+/// C × H × W in \[0, 1\]; their luma if the picture has no colours.
 fn pixels(picture: Picture, rgba: &[u8]) -> Vec<f32> {
     let mut pixels = Vec::with_capacity(picture.dimension());
     for channel in 0..picture.channels {

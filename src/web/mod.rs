@@ -1,9 +1,9 @@
-//! What JavaScript sees. Everything that crosses is typed: plain data through
+//! The interface for JavaScript. Everything that crosses it is typed: plain data through
 //! `serde-wasm-bindgen`, with the TypeScript of [`types`] in the generated `.d.ts`.
 //!
-//! The page comes in three bundles of this crate, one an engine (`fused`, `reference`, `cpu`); what
-//! is exported is the same in each. [`Model`] needs no device, so that a page can read a model and
-//! check settings before it has chosen an engine.
+//! The page comes in three bundles of this crate, one per engine (`fused`, `reference`, `cpu`),
+//! with the same exports; only `fused` also tunes and draws. [`Model`] needs no device, so a page
+//! can read a model and check settings before it chooses an engine.
 
 mod drawing;
 mod executor;
@@ -21,12 +21,12 @@ use crate::pixel::byte;
 use crate::sample::{Program, Settings, Steering, View};
 use executor::{Chains, Executor};
 
-/// As fast as the allocator that wasm has otherwise, with a quarter of its code.
+/// As fast as wasm's default allocator, with a quarter of its code.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
-/// Runs when the program has loaded: panics go whole to the console, and to the page (or the
-/// worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
+/// Runs when the program has loaded: makes panics go in full to the console, and to the page (or
+/// the worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
 #[wasm_bindgen(start)]
 pub fn start() {
     std::panic::set_hook(Box::new(|info| {
@@ -34,7 +34,7 @@ pub fn start() {
         let init = web_sys::CustomEventInit::new();
         init.set_detail(&info.to_string().into());
         let event = web_sys::CustomEvent::new_with_event_init_dict("ncsn-panic", &init);
-        // In a panic there is nobody left to tell that the telling failed.
+        // In a panic nobody is left to hear that its report failed.
         let target: web_sys::EventTarget = js_sys::global().unchecked_into();
         if let Ok(event) = event {
             let _ = target.dispatch_event(&event);
@@ -42,15 +42,15 @@ pub fn start() {
     }));
 }
 
-/// A model file that was read and found to be in order.
+/// A model file that has been read and checked.
 #[wasm_bindgen]
 pub struct Model {
     file: ModelFile,
-    /// The card as the file has it: JSON is JavaScript's own.
+    /// The card's text in the file: JavaScript parses JSON itself.
     card: String,
 }
 
-/// What JavaScript would otherwise have to work out from a card.
+/// What JavaScript would otherwise have to derive from a card.
 #[derive(Serialize)]
 struct Derived {
     picture: Picture,
@@ -70,7 +70,7 @@ impl Model {
         Ok(Self { file: ModelFile::of(&container)?, card })
     }
 
-    /// What the model is.
+    /// The model's card.
     ///
     /// # Errors
     /// None that a checked card can cause.
@@ -84,7 +84,7 @@ impl Model {
         Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
-    /// σ of every step that these settings lead to, from a sketch on where it may `wander`.
+    /// σ of every step of these settings, or of those from a sketch that may `wander`.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
@@ -114,15 +114,14 @@ impl Engine {
         executor::NAMES.iter().map(|&name| name.to_owned()).collect()
     }
 
-    /// Puts a model on the device of the engine of that name.
+    /// Puts a model on the device of the engine `name`.
     ///
-    /// The fused engine keeps weights and activations in f16 where the GPU is good at that, unless
-    /// it is to be `exact`. `tuning` is what [`Engine::tune`] answered an earlier time; it is
-    /// ignored where that was another GPU, model or program.
+    /// The fused engine keeps weights and activations in f16 if the GPU is good at that and it need
+    /// not be `exact`. `tuning` is what [`Engine::tune`] returned before; it is ignored if that was
+    /// for another GPU, model or program.
     ///
     /// # Errors
-    /// An `Error` whose message says why there is no such device, or what the model needs that it
-    /// does not have.
+    /// An `Error` whose message says why there is no such device, or what it lacks for the model.
     pub async fn create(
         #[wasm_bindgen(unchecked_param_type = "EngineName")] name: String,
         model: &Model,
@@ -135,39 +134,38 @@ impl Engine {
         Ok(Self { executor, picture })
     }
 
-    /// In what precision weights and activations are kept: `"f16"` or `"f32"`.
+    /// The precision of weights and activations: `"f16"` or `"f32"`.
     #[wasm_bindgen(unchecked_return_type = "Precision")]
     pub fn precision(&self) -> String {
         self.executor.precision().to_owned()
     }
 
-    /// Does some milliseconds of finding out how kernels are the fastest on this GPU, for so many
-    /// chains at a time. Call it again until it answers with a line to be remembered; chains that
-    /// start after that are the faster.
+    /// Does a piece of the search for the fastest kernels on this GPU, for `chains` chains at a
+    /// time: some tenths of a second at most. Call it again until it returns a line to remember;
+    /// chains started after that are faster.
     ///
     /// # Errors
-    /// An `Error` where the device fails.
+    /// An `Error` if the device fails.
     #[cfg(feature = "fused")]
     pub async fn tune(&self, chains: u32) -> Result<Option<String>, JsError> {
         self.executor.tune(chains as usize).await
     }
 
-    /// Lets chains be drawn straight into a canvas, which must not have a context of another kind.
+    /// Makes chains draw straight into a canvas, which must not have a context of another kind.
     ///
     /// # Errors
-    /// An `Error` where this engine cannot draw; then there is [`Chain::pixels`].
+    /// An `Error` if this engine cannot draw; use [`Chain::pixels`] instead.
     #[cfg(feature = "fused")]
     pub fn attach(&self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
         self.executor.attach(canvas)
     }
 
-    /// Starts the chains number `first` to `first + chains − 1`: nothing is computed yet but where
-    /// they begin. A chain is the same whichever others run beside it.
+    /// Starts the chains number `first` to `first + chains − 1`: only where they begin is computed
+    /// yet. A chain is the same whichever others run beside it.
     ///
-    /// With a `drawing` (RGBA, height × width × 4 bytes) chains begin at it, as a sketch, where they
-    /// may `wander`: from 0, where nothing may change, to 1, where noise of σ₁ covers it. Where nothing
-    /// is said of that, the drawing's opaque pixels are kept exactly, and what is transparent is made
-    /// up.
+    /// With a `drawing` (RGBA, height × width × 4 bytes) and `wander`, chains begin at it as a
+    /// sketch and may wander from it: from 0, where nothing may change, to 1, where noise of σ₁
+    /// covers it. Without `wander`, its opaque pixels are kept exactly and the rest is filled in.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
@@ -202,17 +200,17 @@ impl Engine {
     }
 }
 
-/// Chains under way on a device.
+/// Chains in progress on a device.
 #[wasm_bindgen]
 pub struct Chain {
     chains: RefCell<Chains>,
-    /// Theirs when the last steps were done: can be asked for while others are under way.
+    /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
     picture: Picture,
     busy: Cell<bool>,
 }
 
-/// How far chains have come.
+/// The progress of chains.
 #[derive(Clone, Copy, Serialize)]
 struct Progress {
     step: usize,
@@ -240,7 +238,7 @@ impl Progress {
 
 #[wasm_bindgen]
 impl Chain {
-    /// How far the chains have come. Cheap; asks nothing of the device, and may be called while
+    /// The progress of the chains. Cheap: it does not involve the device, and may be called while
     /// another call waits for it.
     ///
     /// # Errors
@@ -250,10 +248,10 @@ impl Chain {
         to_js(&self.progress.get())
     }
 
-    /// Takes up to `steps` steps and waits until the device has taken them.
+    /// Takes up to `steps` steps and waits until the device has done them.
     ///
     /// # Errors
-    /// An `Error` where the last call has not settled yet, or the device fails.
+    /// An `Error` if the last call has not settled yet, or the device fails.
     #[wasm_bindgen(unchecked_return_type = "Progress")]
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn advance(&self, steps: u32) -> Result<JsValue, JsError> {
@@ -265,11 +263,10 @@ impl Chain {
     }
 
     /// The pictures as RGBA, one after the other: chains × height × width × 4 bytes. `"noisy"` is
-    /// x̃, `"denoised"` the picture D(x̃, σ) that the network believes in, which costs one more
-    /// evaluation.
+    /// x̃, `"denoised"` the denoised picture D(x̃, σ), which costs one more evaluation.
     ///
     /// # Errors
-    /// An `Error` where the last call has not settled yet, or the device fails.
+    /// An `Error` if the last call has not settled yet, or the device fails.
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn pixels(
         &self,
@@ -280,11 +277,11 @@ impl Chain {
         Ok(Uint8ClampedArray::from(&rgba(&values, self.picture)[..]))
     }
 
-    /// Draws the pictures into the canvas that the engine is attached to: `columns` in a row, `gap`
+    /// Draws the pictures into the canvas that the engine is attached to: `columns` to a row, `gap`
     /// pixels apart. Nothing comes back to the host.
     ///
     /// # Errors
-    /// An `Error` where the last call has not settled yet, there is no canvas, or the device fails.
+    /// An `Error` if the last call has not settled yet, there is no canvas, or the device fails.
     #[cfg(feature = "fused")]
     pub fn render(
         &self,
@@ -297,7 +294,7 @@ impl Chain {
         self.chains.borrow_mut().render(view, columns as usize, gap as usize)
     }
 
-    /// At most one call may be waiting for the device.
+    /// Lets one call at a time wait for the device.
     fn turn(&self) -> Result<Turn<'_>, JsError> {
         if self.busy.replace(true) {
             return Err(JsError::new("await the last call on this chain before the next"));
@@ -315,7 +312,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Pictures of C × H × W floats, 1 or 3 channels (of more, the first three), as RGBA.
+/// Pictures of C × H × W floats, 1 or 3 channels (or the first three of more), as RGBA.
 fn rgba(values: &[f32], picture: Picture) -> Vec<u8> {
     let plane = picture.height * picture.width;
     let mut bytes = Vec::with_capacity(values.len() / picture.channels * 4);
@@ -337,7 +334,7 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
     }
 }
 
-/// [`Settings::program_from`], whose `wander` comes from outside.
+/// [`Settings::program_from`] with an unchecked `wander`.
 fn program(settings: Settings, wander: Option<f32>) -> Result<Program, JsError> {
     match wander {
         Some(wander) if !(0.0..=1.0).contains(&wander) => {

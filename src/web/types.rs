@@ -1,5 +1,5 @@
-//! The TypeScript of the plain data that crosses: serde's structs, told to TypeScript. The page's own
-//! scripts are checked against the same file.
+//! The TypeScript declarations of the plain data that crosses to JavaScript. The page's own scripts
+//! are checked against the same file.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,4 +1,4 @@
-//! The classifier that looks at samples: trained once for a data set, and kept.
+//! The classifier that judges samples: trained once per data set, then cached.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::data::{DataSet, Pictures, named};
 use crate::eval::Task;
 use crate::train::ClassifierOptions;
 
-/// How it is trained. A change of this is a change of every number: count [`RECIPE`] up.
+/// How the classifier is trained. Any change here changes every figure, so increment [`RECIPE`].
 fn options(pictures: usize) -> ClassifierOptions {
     const EPOCHS: u64 = 4;
     const BATCH: u64 = 128;
@@ -32,14 +32,14 @@ fn options(pictures: usize) -> ClassifierOptions {
 
 const RECIPE: u32 = 1;
 
-/// The classifier of a data set, from the cache where it was trained before, and what it tells.
+/// Finds the classifier of a data set in the cache, or trains it; also returns what it classifies.
 ///
 /// # Errors
-/// Where the data has nothing to be told, or the cache cannot be written.
+/// If there is nothing in the data to classify, or the cache cannot be written.
 pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
     let task = Task::of(&data.train).context(
         "these pictures have neither classes (labels, or a folder for each class) nor equal sides, \
-         so there is nothing that a classifier could learn to tell",
+         so there is nothing for a classifier to learn",
     )?;
     let train = task.labelled(&data.train);
     let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
@@ -49,7 +49,7 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
     let held_out = task.labelled(&data.held_out);
     ensure!(
         held_out.labels.is_some(),
-        "the held-out pictures have no classes, though those that are trained on have"
+        "the held-out pictures have no classes, but the training pictures have"
     );
     let classes = match task {
         Task::Classes => data.classes.clone(),
@@ -73,7 +73,7 @@ fn cache() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// What the classifier is made of: another data set, or recipe, is another classifier.
+/// Identifies a classifier by what it is made from: the data set and the recipe.
 fn fingerprint(train: &Pictures) -> String {
     let mut hasher = Sha256::new();
     hasher.update(format!("{RECIPE} {}", train.shape));

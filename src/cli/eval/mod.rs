@@ -1,7 +1,7 @@
 //! `ncsn eval`: how good a model's samples are.
 //!
-//! [`eye`] finds or trains what looks at them, [`presets`] says which settings a sweep tries,
-//! [`report`] prints what comes of it, [`plot`] draws.
+//! [`eye`] finds or trains the classifier that judges samples, [`presets`] chooses the settings of
+//! a sweep, [`report`] prints the results and [`plot`] draws them.
 
 mod eye;
 mod plot;
@@ -27,57 +27,59 @@ use crate::model_file::{ModelFile, Quality};
 use crate::pixel;
 use crate::sample::{Program, Sampler, Steering};
 
-/// How many samples, where there are as many training pictures and nobody chooses.
+/// The default number of samples, if there are as many training pictures.
 const SAMPLES: usize = 10_000;
 
 /// Measure how good a model's samples are.
 ///
-/// Prints each measure beside its floor (as many training pictures), and writes them as JSON, with
-/// plots and pictures, into a folder beside the model. What was found goes into the model's card.
+/// Prints each measure beside its floor, which is what as many training pictures score. Writes the
+/// results as JSON, with plots and pictures, to a folder beside the model, and adds a summary to
+/// the model's card.
 ///
-/// The distance is Fréchet's in the features of a classifier that is trained for the purpose on the
-/// very data, once, and kept in the user's cache. It is not the FID of Inception's features: compare
-/// it with its floor and with other models under the same classifier, and with nothing else. A
-/// checksum of its weights says which that was.
+/// The distance is Fréchet's, in the features of a classifier that is trained once on this very
+/// data and then cached. It is not the FID of Inception's features: compare it only with its floor
+/// and with other models measured by the same classifier, which a checksum of its weights
+/// identifies.
 #[derive(clap::Args)]
 pub struct Eval {
-    /// The model, a .safetensors file that `train` wrote.
+    /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// How many samples, at most as many as there are training pictures [default: 10000, or as many as
-    /// these].
+    /// How many samples, at most as many as there are training pictures [default: 10000, or all of
+    /// them].
     #[arg(short, long)]
     n: Option<usize>,
-    /// The seed: the same seed gives the same samples on every device. Below 2⁵³, for the card, whose
-    /// numbers JavaScript reads.
+    /// The seed; the same seed gives the same samples on every device. Below 2⁵³, so that
+    /// JavaScript can read it from the card.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 53))]
     seed: u64,
-    /// Try every sampler at several numbers of evaluations instead, and write the settings that did
-    /// best, and those that did nearly as well with the fewest, into the model's card.
+    /// Try every sampler at several numbers of evaluations instead. Records the best settings in
+    /// the model's card, and recommends those that did nearly as well with the fewest evaluations.
     #[arg(long, conflicts_with = "SettingArgs")]
     sweep: bool,
-    /// The numbers of evaluations of a sweep, for which each sampler's settings are chosen.
+    /// The numbers of evaluations to try each sampler with.
     #[arg(long, value_delimiter = ',', default_values_t = presets::NFE, requires = "sweep")]
     nfe: Vec<usize>,
-    /// The samplers of a sweep [default: all but the plain one].
+    /// The samplers to try [default: all but plain-langevin].
     #[arg(long, value_delimiter = ',', requires = "sweep")]
     samplers: Vec<Sampler>,
-    /// Where results go [default: the model's path, ending in .eval].
+    /// The folder for the results [default: the model's path, ending in .eval].
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Leave the model's card as it is.
+    /// Do not change the model's card.
     #[arg(long)]
     keep_card: bool,
     /// How many pictures to compute at once.
     #[arg(long, default_value_t = 250)]
     batch: usize,
-    /// What computes samples: `fused` if there is a GPU and no --device, otherwise `burn`.
+    /// What computes the samples [default: fused on a GPU, unless --device or --autoguide is given;
+    /// otherwise burn].
     #[arg(long)]
     engine: Option<Choice>,
     /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
     #[arg(long)]
     device: Option<String>,
-    // Last, for the headings hold for all that follows.
+    // Last: a heading applies to all flags that follow it.
     #[command(flatten, next_help_heading = "Pictures")]
     pictures: PictureArgs,
     #[command(flatten, next_help_heading = "Sampler")]
@@ -86,17 +88,17 @@ pub struct Eval {
     autoguide: AutoguideArgs,
 }
 
-/// Everything that measuring a model needs.
+/// Everything needed to measure a model.
 struct Session<'a> {
     arguments: &'a Eval,
     path: &'a Path,
     model: ModelFile,
     data: DataSet,
-    /// How many samples.
+    /// The number of samples.
     n: usize,
     looked: Looked,
     eye: Eye,
-    /// Where features and distances are computed.
+    /// The device for features and distances.
     device: Device,
     out: PathBuf,
 }
@@ -104,7 +106,7 @@ struct Session<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
+/// Errors are one-line messages for the user.
 pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     let path = &arguments.model;
     ensure!(arguments.n.is_none_or(|n| n >= FEWEST), "-n must be at least {FEWEST}");
@@ -117,12 +119,14 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
     pictures::say(&data);
     if model.card.training.as_ref().is_some_and(|training| training.flip) {
-        println!("  the model was trained on mirrored ones, too; it is not measured by these");
+        println!(
+            "  the model was trained on mirrored pictures, too; they are not used to measure it"
+        );
     }
     let pictures = data.train.len();
     ensure!(
         pictures.min(data.held_out.len()) >= FEWEST,
-        "samples are compared with held-out pictures, as training pictures are: there must be at \
+        "samples and training pictures are compared with held-out pictures: there must be at \
          least {FEWEST} of each"
     );
     let n = arguments.n.unwrap_or(SAMPLES.min(pictures));
@@ -166,7 +170,7 @@ impl Session<'_> {
         autoguide.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
     }
 
-    /// Draws samples, as they stand after each of so many steps of the program.
+    /// Draws samples, as they are after each of the given numbers of steps of the program.
     fn draw<const N: usize>(
         &self,
         engine: &Engine,
@@ -175,7 +179,7 @@ impl Session<'_> {
     ) -> anyhow::Result<[Vec<f32>; N]> {
         let Eval { batch, seed, .. } = *self.arguments;
         let work = Work { program, steering: &Steering::default(), seed, n: self.n, batch };
-        // As everybody sees them.
+        // Rounded to bytes, as people see them.
         Ok(engine.draw(&work, stops)?.map(|pixels| pixel::values(&pixel::bytes(&pixels))))
     }
 
@@ -235,8 +239,8 @@ impl Session<'_> {
         self.finish()
     }
 
-    /// Looks for the training pictures nearest to samples and to held-out pictures, and draws the
-    /// samples that are nearest to one, and the first, above it.
+    /// Finds the training pictures nearest to samples and to held-out pictures. Draws the samples
+    /// with the nearest ones, and the first samples, above their neighbours.
     fn neighbours(
         &self,
         reference: &Reference<'_>,
@@ -248,7 +252,7 @@ impl Session<'_> {
         let (dimension, held_out) = (shape.dimension(), &self.data.held_out);
         let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
         let pixels = &pixels[..count * dimension];
-        // The first, for they are in an order of chance.
+        // The first ones will do: held-out pictures are in random order.
         let test = values(&held_out.bytes[..count * dimension]);
         let nearest = reference.nearest(&[pixels, &test].concat());
         let (of_samples, of_test) = nearest.split_at(count);
@@ -275,16 +279,16 @@ impl Session<'_> {
         out::write(&self.out.join(name), bytes)
     }
 
-    /// Writes the card, and says where everything is.
+    /// Writes the card and says where the results are.
     fn finish(self) -> anyhow::Result<()> {
-        // The card is that of the model alone.
+        // With autoguidance, the results are not those of the model alone.
         if !(self.arguments.keep_card || self.arguments.autoguide.is_guided()) {
             let bytes = fs::read(self.path)?;
             let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
             out::write(self.path, &bytes)?;
-            println!("in the card of {}", self.path.display());
+            println!("results in the card of {}", self.path.display());
         }
-        println!("in {}", self.out.display());
+        println!("results in {}", self.out.display());
         Ok(())
     }
 }

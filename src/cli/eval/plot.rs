@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::sweep::Point;
 
-/// Colours that are told apart by people who do not see all of them (Okabe & Ito 2008).
+/// Colours that colour-blind people can tell apart (Okabe & Ito 2008).
 const COLOURS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -19,11 +19,11 @@ const COLOURS: [RGBColor; 8] = [
 ];
 const FONT: &str = "sans-serif";
 
-/// The histogram of classes, and how the distances to the nearest training picture are distributed:
-/// of samples, and of held-out pictures.
+/// Plots the shares of the classes, and the distribution of distances to the nearest training
+/// picture, for samples and for held-out pictures.
 ///
 /// # Errors
-/// Where the plot cannot be drawn.
+/// If the plot cannot be drawn.
 pub fn report(
     names: &[String],
     samples: &[f64],
@@ -138,10 +138,11 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
     legend(&mut chart, SeriesLabelPosition::LowerRight)
 }
 
-/// The distance against the number of evaluations, a line for each sampler, and the floor.
+/// Plots the distance against the number of evaluations, with a line for each sampler and the
+/// floor.
 ///
 /// # Errors
-/// Where the plot cannot be drawn.
+/// If the plot cannot be drawn.
 pub fn sweep(points: &[Point], floor: f64) -> anyhow::Result<String> {
     svg((960, 540), |root| sweep_lines(root, points, floor))
 }
@@ -182,7 +183,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         let mut line: Vec<_> = own.clone().map(|p| (p.nfe as f64, p.frechet)).collect();
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
         let errors = own.map(|&Point { nfe, frechet, frechet_error, .. }| {
-            // There is no 0 on the scale.
+            // A logarithmic scale has no 0.
             let lowest = (frechet - frechet_error).max(0.1 * frechet);
             let highest = frechet + frechet_error;
             ErrorBar::new_vertical(nfe as f64, lowest, frechet, highest, dot, 6)
@@ -195,7 +196,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
                 .label(name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], style));
         } else {
-            // Colours are used up.
+            // Out of colours: repeat them, dashed.
             let dash = move |from, to| PathElement::new([(from, 0), (to, 0)], style);
             chart
                 .draw_series(DashedLineSeries::new(line, 7, 5, style))?

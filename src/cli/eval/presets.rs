@@ -1,11 +1,11 @@
-//! The settings that a sweep tries: each sampler, given a number of evaluations.
+//! The settings that a sweep tries: each sampler for a given number of evaluations.
 
 use crate::noise::Ladder;
 use crate::sample::edm::Churn;
 use crate::sample::settings::three_digits;
 use crate::sample::{Sampler, Settings};
 
-/// The numbers of evaluations.
+/// The default numbers of evaluations.
 pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 
 /// How a sampler is tried.
@@ -13,18 +13,18 @@ pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 pub struct Variant {
     /// With churn.
     pub churned: bool,
-    /// On the middle of the ladder: where the noise is still all that one sees there is little to
-    /// decide, and what the last levels take off the final denoising takes off as well, so that a few
-    /// evaluations are better spent in between.
+    /// On the middle of the ladder. At its top, where noise hides everything, there is little to
+    /// decide; what its last levels remove, the final denoising removes as well. A few evaluations
+    /// are better spent in between.
     pub short: bool,
 }
 
 impl Variant {
-    /// The parts of σ₁ and of σ_L that a short ladder is between.
+    /// The ends of a short ladder, as multiples of σ₁ and σ_L.
     const SHORT: [f32; 2] = [0.4, 10.0];
 
-    /// Those of a sampler, the plain one first. A short ladder is for those that fresh noise rids of
-    /// their mistakes.
+    /// The variants to try of a sampler, the plain one first. Only samplers that add fresh noise,
+    /// which erases their mistakes, are tried with a short ladder.
     pub fn of(sampler: Sampler) -> &'static [Self] {
         const PLAIN: Variant = Variant { churned: false, short: false };
         const CHURNED: Variant = Variant { churned: true, short: false };
@@ -35,7 +35,7 @@ impl Variant {
         }
     }
 
-    /// The name of a sampler that is tried so.
+    /// The name of a sampler in this variant.
     pub fn name(self, sampler: Sampler) -> String {
         let churned = if self.churned { ", churned" } else { "" };
         let short = if self.short { ", short" } else { "" };
@@ -43,8 +43,8 @@ impl Variant {
     }
 }
 
-/// A sampler with everything that goes with so many evaluations, or a few less; none where that is
-/// too few for it. What has no rule of its own is as the model recommends it.
+/// A sampler with the settings for `nfe` evaluations or slightly fewer, or none if it needs more.
+/// Settings without a rule of their own are as the model recommends.
 pub fn preset(
     sampler: Sampler,
     Variant { churned, short }: Variant,

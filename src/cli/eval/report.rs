@@ -1,4 +1,4 @@
-//! What `ncsn eval` says of a model.
+//! The report of `ncsn eval`.
 
 use serde::Serialize;
 
@@ -6,40 +6,40 @@ use crate::cli::autoguide::AutoguideArgs;
 use crate::eval::{Measured, Mmd, NearestQuantiles, Task};
 use crate::sample::Settings;
 
-/// What is written as `report.json`.
+/// The contents of `report.json`.
 #[derive(Serialize)]
 pub struct Report<'a> {
     pub model: &'a str,
     pub data: &'a str,
-    /// The number of held-out pictures that everything is compared with.
+    /// The number of held-out pictures to compare with.
     pub held_out: usize,
     pub classifier: Looked,
     pub sampler: Settings,
     pub nfe: usize,
     pub autoguide: Option<&'a AutoguideArgs>,
     pub seed: u64,
-    /// The decay of the moving average of the weights; none where it is not known.
+    /// The decay of the weights' moving average, if known.
     pub ema_decay: Option<f64>,
     pub engine: String,
-    /// x̃ before the program's last step, which takes off what noise is left, unless the sampler is
+    /// x̃ before the program's last step, which removes the remaining noise unless the sampler is
     /// told not to.
     pub raw: &'a Measured,
     pub denoised: &'a Measured,
-    /// As many training pictures.
+    /// As many training pictures, measured in the same way.
     pub floor: &'a Measured,
-    /// The shares of classes among the held-out pictures.
+    /// The share of each class among the held-out pictures.
     pub classes: &'a [f64],
     pub nearest: &'a Neighbours,
 }
 
-/// What looked.
+/// The classifier that judged the samples.
 #[derive(Clone, Serialize)]
 pub struct Looked {
     pub task: Task,
     pub classes: Vec<String>,
     pub accuracy: f64,
-    /// The checksum of its weights: devices and versions round differently while it is trained, and
-    /// figures compare only where this is the same.
+    /// The checksum of its weights. Training rounds differently across devices and versions, and
+    /// only figures with equal checksums are comparable.
     pub weights: String,
 }
 
@@ -50,12 +50,12 @@ pub struct Neighbours {
     pub held_out: NearestQuantiles,
 }
 
-/// A distance and by how much another seed would be off, in 17 columns of both tables.
+/// A distance and its standard error over seeds; both tables give it 17 columns.
 pub fn distance(measured: &Measured) -> String {
     format!("{:.3} ± {:.3}", measured.frechet, measured.frechet_error)
 }
 
-/// Prints it.
+/// Prints the report.
 pub fn print(report: &Report<'_>) {
     let name = report.sampler.sampler.name();
     let Report { nfe, seed, held_out, .. } = report;
@@ -70,7 +70,7 @@ pub fn print(report: &Report<'_>) {
         "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",
         "", "distance", "floors", "MMD²", "precision", "recall", "sure"
     );
-    // Langevin may leave its noise.
+    // Langevin may keep its noise.
     let [raw, denoised] = match report.sampler.denoises() {
         true => ["raw", "denoised"],
         false => ["before the last step", "after it"],

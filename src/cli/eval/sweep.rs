@@ -9,13 +9,13 @@ use crate::data::DataSet;
 use crate::eval::{Mmd, Reference};
 use crate::sample::{Sampler, Settings};
 
-/// What is written as `sweep.json`.
+/// The contents of `sweep.json`.
 #[derive(Serialize)]
 struct Report<'a> {
     model: &'a str,
     data: &'a str,
     classifier: Looked,
-    /// The number of samples of each.
+    /// The number of samples per point.
     n: usize,
     seed: u64,
     /// The distance of as many training pictures.
@@ -25,10 +25,10 @@ struct Report<'a> {
     fast: &'a Point,
 }
 
-/// A sampler with a number of evaluations, and what came of it.
+/// A sampler with a number of evaluations, and its results.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
-    /// The line that it is on.
+    /// The name of the line it is on.
     pub name: String,
     pub settings: Settings,
     pub nfe: usize,
@@ -39,14 +39,15 @@ pub struct Point {
     pub recall: f64,
 }
 
-/// "Fast" is at most so much worse than the best, or than its standard error, where that is more.
+/// The fast settings may be worse than the best by this factor, or by the best's standard error if
+/// that is more.
 const NEARLY: f64 = 1.1;
 
 pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let arguments = session.arguments;
     let card = &session.model.card;
     let recommended = Settings { ladder: card.ladder(), ..card.sampler };
-    // Such a network is asked at the very levels that it knows.
+    // A network with levels of its own is only evaluated at those.
     let has_levels = card.architecture.ladder().is_some();
     let samplers: Vec<Sampler> = match &arguments.samplers[..] {
         [] => Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin).collect(),
@@ -64,7 +65,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
 
     let engine = session.engine()?;
     let mut points: Vec<Point> = Vec::new();
-    // The cheap ones first: there is something to see soon.
+    // The cheap ones first, so that there is soon something to see.
     for &nfe in &arguments.nfe {
         for &sampler in &samplers {
             for &variant in Variant::of(sampler) {
@@ -99,7 +100,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     }
     drop(reference);
     let Some([best, fast]) = best_and_fast(&points) else {
-        anyhow::bail!("no sampler can do with so few evaluations");
+        anyhow::bail!("no sampler works with so few evaluations");
     };
     println!("best: {} with {} evaluations", best.name, best.nfe);
     println!("fast: {} with {} evaluations", fast.name, fast.nfe);
@@ -121,8 +122,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     session.finish()
 }
 
-/// The point of the least distance, and of those that come near it the one of the fewest evaluations;
-/// of several of these again the best.
+/// The point with the least distance, and among those close to it the one with the fewest
+/// evaluations; ties go to the lesser distance.
 fn best_and_fast(points: &[Point]) -> Option<[&Point; 2]> {
     let by_distance = |a: &&Point, b: &&Point| a.frechet.total_cmp(&b.frechet);
     let best = points.iter().min_by(by_distance)?;
@@ -157,7 +158,7 @@ mod tests {
         let names = best_and_fast(&points).map(|both| both.map(|point| &point.name[..]));
         assert_eq!(names, Some(["best", "nearer"]));
         assert!(best_and_fast(&[]).is_none());
-        // What differs by chance does not differ.
+        // Differences within the error do not count.
         let uncertain = points.map(|point| Point { frechet_error: 0.3, ..point });
         let names = best_and_fast(&uncertain).map(|both| both.map(|point| &point.name[..]));
         assert_eq!(names, Some(["best", "far"]));

@@ -1,4 +1,4 @@
-//! What a user says to `train`, and what a run is made of then.
+//! The flags of `train`, and the options of a run that follow from them.
 
 use std::path::PathBuf;
 
@@ -20,8 +20,8 @@ use crate::train::{Augmentation, Fingerprint, Options, Precision, stable_from};
 
 /// Train a score-based generative model on pictures.
 ///
-/// Writes the model to --out, and beside it a checkpoint from which --resume goes on and a folder
-/// with the run's log: losses, held-out losses and samples.
+/// Writes the model to --out. Beside it go a checkpoint, from which --resume continues, and a
+/// folder with the run's log: losses, held-out losses and samples.
 #[derive(Parser)]
 #[command(name = "train", version)]
 pub struct Arguments {
@@ -39,38 +39,39 @@ pub struct Arguments {
     pub network: NetworkArgs,
 }
 
-/// What is done to pictures before noise is added to them.
+/// Changes made to pictures before noise is added.
 #[derive(clap::Args)]
 pub struct AugmentationArgs {
-    /// Mirror every second picture, left for right, differently in each epoch.
+    /// Mirror every picture, left for right, with probability ½ each time it is seen.
     #[arg(long)]
     pub flip: bool,
-    /// Add uniform noise of one grey level, so that the density has no spikes at the 256 values.
+    /// Spread each value uniformly over its grey level, so that the density has no spikes at the
+    /// 256 values.
     #[arg(long)]
     pub dequantize: bool,
 }
 
-/// Where a run begins and computes, and what it leaves behind.
+/// Where a run starts and computes, and what it writes.
 #[derive(clap::Args)]
 pub struct RunArgs {
-    /// The model to write, a .safetensors file; what else belongs to the run has the same name.
+    /// The model to write, a .safetensors file; the run's other files share its name.
     #[arg(long, value_name = "MODEL", default_value = "model.safetensors")]
     pub out: PathBuf,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch; or several of them, separated by
-    /// commas, which share every batch.
+    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch; or several, separated by commas,
+    /// which share every batch.
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Train a classifier of the pictures' classes instead, through noise of all levels: `ncsn
-    /// sample --class` is guided by it.
+    /// Instead of a model, train a classifier of the pictures' classes at all noise levels, to
+    /// guide `ncsn sample --class`.
     #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
     pub classifier: bool,
-    /// Go on where the checkpoint beside --out was written. Say which pictures, and how to read them, as
-    /// before; all else but --steps, --lr, --precision and --licence is as it was.
+    /// Continue from the checkpoint beside --out. Give the same pictures and ways to read them; of
+    /// the training settings, only --steps, --lr, --precision and --licence can be changed.
     #[arg(long)]
     pub resume: bool,
-    /// Begin with the weights of this model instead of with drawn ones: to train it further, or on
-    /// other pictures of the same size. Its network and noise levels are kept, and on the same pictures
-    /// the sampler that it recommends.
+    /// Start from this model's weights instead of random ones, to train it further or on other
+    /// pictures of the same size. Its network and noise levels are kept; on the same pictures, its
+    /// recommended sampler too.
     #[arg(
         long,
         value_name = "MODEL",
@@ -80,65 +81,64 @@ pub struct RunArgs {
         ],
     )]
     pub from: Option<PathBuf>,
-    /// Learn the score of the model --from guided away from that of this worse one, instead of that of
-    /// the pictures: one network then draws what `ncsn sample --autoguide` draws with two. The worse
-    /// model is one that was trained for less long, say a tenth of the time.
+    /// Learn the score of the --from model, guided away from this worse model, instead of the
+    /// pictures' own. The resulting network draws alone what `ncsn sample --autoguide` draws with
+    /// two. The worse model is one trained for less long, say a tenth of the time.
     #[arg(long, value_name = "WORSE", requires = "from")]
     pub autoguide: Option<PathBuf>,
     #[command(flatten)]
     pub strength: StrengthArgs,
-    /// Start anew although there is a model or a checkpoint, and replace it.
+    /// Start anew, replacing any existing model and checkpoint.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub save_every: u64,
-    /// Steps between looks at the model: held-out losses, a grid of samples, the model itself. The first
-    /// look is after a tenth of them; 0 is only at the end.
+    /// Steps between evaluations: held-out losses, a grid of samples, and the model itself. The
+    /// first comes after a tenth of these steps; 0 means only at the end.
     #[arg(long, value_name = "STEPS", default_value_t = 1000)]
     pub sample_every: u64,
-    /// Threads to compute with on the CPU [default: one for each core]; with libtorch set OMP_NUM_THREADS,
-    /// too.
+    /// CPU threads [default: one per core]. With libtorch, also set OMP_NUM_THREADS.
     #[arg(long)]
     pub threads: Option<usize>,
-    /// Say how many parameters, how much memory and how much time it would take, and stop; trains a
-    /// few steps to find out, and writes nothing.
+    /// Print how many parameters and how much memory and time the run would take, then stop. Trains
+    /// a few steps to measure this and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// The licence of the pictures, for the model's card [default: that of the model --from, if it was
-    /// made of the same; otherwise unknown].
+    /// The licence of the pictures, for the model's card [default: that of the --from model if it
+    /// was trained on the same pictures, otherwise unknown].
     #[arg(long)]
     pub licence: Option<String>,
 }
 
 #[derive(clap::Args)]
 pub struct OptimisationArgs {
-    /// Optimiser steps [default: 30000; for few pictures so many that each is seen 400 times, but at
-    /// least 4000; 5000 for a --classifier].
+    /// Optimiser steps [default: 30000; for few pictures, enough to see each 400 times, but at
+    /// least 4000; for a --classifier 5000].
     #[arg(long)]
     pub steps: Option<u64>,
-    /// Pictures a step.
+    /// Pictures per step.
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
-    /// Compute each batch in so many parts, one after the other, in that much less memory; the
-    /// weights are the same but for rounding.
+    /// Compute each batch in this many parts, one after another, to save memory; the weights are
+    /// the same up to rounding.
     #[arg(long, default_value_t = 1)]
     pub accumulate: usize,
-    /// What the network computes in; weights, optimiser and loss are in f32 either way [default:
-    /// f32]. bf16 is for GPUs that have it, and with libtorch for CPUs that have it.
+    /// The precision of the network; weights, optimiser and loss are in f32 either way [default:
+    /// f32]. bf16 needs a GPU that supports it or, with libtorch, such a CPU.
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,
-    /// Adam's learning rate after warm-up; it decays to nothing along half a cosine [default: 2e-3
-    /// for the U-Net, 1e-3 for the others and with --from, 3e-3 for a --classifier].
+    /// Adam's learning rate after warm-up, which decays to zero along half a cosine [default: 2e-3
+    /// for the U-Net, 1e-3 for other networks and with --from, 3e-3 for a --classifier].
     #[arg(long)]
     pub lr: Option<f64>,
-    /// Steps over which the learning rate rises.
+    /// Steps over which the learning rate rises to --lr.
     #[arg(long, default_value_t = 500)]
     pub warm_up: u64,
-    /// The largest norm of the gradients.
+    /// Clip the norm of all gradients together to this.
     #[arg(long, default_value_t = 1.0)]
     pub clip: f32,
-    /// The decay of the moving average of the weights, which is what is saved.
+    /// The decay of the moving average of the weights; the average is what is saved.
     #[arg(long, default_value_t = 0.999)]
     pub ema: f64,
     /// The seed of everything random.
@@ -148,36 +148,38 @@ pub struct OptimisationArgs {
 
 #[derive(clap::Args)]
 pub struct NoiseArgs {
-    /// How much each noise level counts [default: edm for the U-Net, which alone is preconditioned;
-    /// paper for the others].
+    /// How much each noise level counts [default: edm for the U-Net, the only preconditioned
+    /// network; paper for the others].
     #[arg(long, value_enum)]
     pub weighting: Option<Weighting>,
-    /// How the noise levels are chosen [default: auto for the U-Net, unless --sigma-max or --levels is
-    /// given; given for the others].
+    /// How to choose the noise levels [default: auto for the U-Net, unless --sigma-max or --levels
+    /// is given; given for the others].
     #[arg(long, value_enum)]
     pub sigmas: Option<Sigmas>,
-    /// The number of noise levels: of those that ncsn and ncsnv2 are trained on, and that samplers
-    /// are recommended [default: 100; 10 for ncsn, by NCSNv2's technique 2 for ncsnv2].
+    /// The number of noise levels: those that ncsn and ncsnv2 are trained on, and that samplers are
+    /// recommended to use [default: 100; 10 for ncsn; by NCSNv2's technique 2 for ncsnv2].
     #[arg(long)]
     pub levels: Option<usize>,
-    /// The largest noise level [default: the largest distance between two pictures for the U-Net; 20
-    /// with --sigmas given and for ncsnv2; 1 for ncsn].
+    /// The largest noise level [default: for the U-Net, the largest distance between two pictures;
+    /// 20 for ncsnv2 and with --sigmas given; 1 for ncsn].
     #[arg(long)]
     pub sigma_max: Option<f32>,
     /// The smallest noise level.
     #[arg(long, default_value_t = 0.01)]
     pub sigma_min: f32,
-    /// U-Net: the median of the noise levels that training draws.
+    /// U-Net: the median of the noise levels drawn in training.
     #[arg(long, default_value_t = 0.4)]
     pub sigma_centre: f32,
-    /// The standard deviation of their logarithm.
+    /// U-Net: the standard deviation of their logarithm.
     #[arg(long, default_value_t = 1.5)]
     pub sigma_spread: f32,
-    /// From which noise level up to ask the network for the mean of the noise over all training pictures
-    /// that a noisy one can have come from, instead of for the noise that was added: the same score,
-    /// learned from answers that vary less (the stable target field). A number; auto: from where that
-    /// makes a difference; or off. The pictures are then kept on the device in f32 [default: auto for
-    /// the U-Net, where they are few enough for it to cost next to nothing].
+    /// The noise level from which to learn from stable targets: a number; auto, where they make a
+    /// difference; or off [default: auto for the U-Net, if the pictures are few enough for them to
+    /// cost next to nothing; otherwise off].
+    ///
+    /// A stable target is the mean noise over all training pictures that a noisy one can have come
+    /// from, instead of the noise that was added (the stable target field): the score is the same,
+    /// but learned from targets that vary less. The pictures are kept on the device in f32.
     #[arg(
         long,
         value_name = "SIGMA",
@@ -187,14 +189,14 @@ pub struct NoiseArgs {
     pub stable_targets: Option<StableTargets>,
 }
 
-/// From which noise level up targets are stable.
+/// The noise level from which targets are stable.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StableTargets {
-    /// From where [`stable_from`] says.
+    /// Where [`stable_from`] says.
     Auto,
-    /// Nowhere.
+    /// At no noise level.
     Off,
-    /// From here.
+    /// From this noise level.
     From(f32),
 }
 
@@ -206,13 +208,13 @@ fn stable_targets(text: &str) -> Result<StableTargets, String> {
     })
 }
 
-/// How the noise levels are chosen.
+/// How to choose the noise levels.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Sigmas {
-    /// By --sigma-max and --sigma-min.
+    /// From --sigma-max and --sigma-min.
     Given,
-    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains; for the U-Net only how
-    /// large they are, for it is not trained on levels.
+    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains. The U-Net is not
+    /// trained on discrete levels, so only their range is chosen.
     Auto,
 }
 
@@ -243,10 +245,10 @@ impl ValueEnum for Precision {
 }
 
 impl Arguments {
-    /// Parses the command line; on a usage error clap prints it and exits.
+    /// Parses the command line. On a usage error, clap prints it and exits.
     ///
     /// # Errors
-    /// Where something is said that has no effect.
+    /// If a flag has no effect.
     pub fn said() -> anyhow::Result<Self> {
         Self::heed(&Self::command().get_matches())
     }
@@ -295,11 +297,11 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// Loads the pictures, unless they are of another shape than the one given, or than a new network
-    /// can take.
+    /// Loads the pictures. Refuses them if they are not of the given shape or, without one, if a
+    /// new network cannot take theirs.
     ///
     /// # Errors
-    /// Where there are none, or of no use, or flags contradict each other; in words for the user.
+    /// If there are no usable pictures, or flags contradict each other; in words for the user.
     pub fn load(&self, shape: Option<Picture>) -> anyhow::Result<DataSet> {
         if self.noise.sigmas == Some(Sigmas::Auto) {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
@@ -310,7 +312,7 @@ impl Arguments {
         }
         let check = |shape| {
             let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
-            // The noise levels do not matter to the shape.
+            // The shape does not depend on the noise levels.
             let ladder = Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
             self.network
                 .architecture(shape, scale, ladder)
@@ -323,15 +325,15 @@ impl Arguments {
     /// The noise levels for this data.
     ///
     /// # Errors
-    /// Where they cannot be chosen.
+    /// If they cannot be chosen.
     pub fn ladder(&self, data: &DataSet) -> anyhow::Result<Ladder> {
         self.noise.ladder(data, self.network.net)
     }
 
-    /// What a new run on this data is made of; `origin` is the model that it begins with.
+    /// The options of a new run on this data, which starts from the model `origin` if there is one.
     ///
     /// # Errors
-    /// Where the noise levels cannot be chosen.
+    /// If the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
         let Self { optimisation, noise, network, .. } = self;
         let (architecture, ladder) = match origin {
@@ -346,7 +348,7 @@ impl Arguments {
         let net = Net::of(&architecture);
         let batch = optimisation.batch;
         let pictures = Fingerprint::of(&data.train);
-        // What holds of these pictures still does.
+        // What was found for these pictures remains true.
         let same = origin.filter(|card| is_of(card, &data.name, pictures));
         Ok(Options {
             architecture,
@@ -362,7 +364,7 @@ impl Arguments {
             precision: optimisation.precision.unwrap_or_default(),
             learning_rate: optimisation.lr.unwrap_or_else(|| match origin {
                 None => net.learning_rate(),
-                // Enough to learn something else, and not so much that all is lost first.
+                // Enough to learn something new, but not so much that everything is lost first.
                 Some(_) => 1e-3,
             }),
             warm_up: optimisation.warm_up,
@@ -380,10 +382,10 @@ impl Arguments {
         })
     }
 
-    /// From which σ up this run asks for means over all pictures.
+    /// The σ from which this run learns means over all pictures.
     fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
-        /// Numbers in all pictures, 64 MiB of them: two products of matrices with as many took a twentieth
-        /// of a step, with three times as many a third (docs/training.md).
+        /// The most values in all pictures together: 64 MiB of f32. The two matrix products took a
+        /// twentieth of a step with this many, a third with three times as many (docs/training.md).
         const FEW: usize = 1 << 24;
         let few = self.augmentation().every_len(&data.train) <= FEW;
         let usual = match net {
@@ -402,7 +404,7 @@ impl Arguments {
         Augmentation { flip, dequantize }
     }
 
-    /// What a resumed run is made of: what it was, but for what the user says anew, and for what was
+    /// The options of a resumed run: those it had, except what the user gives anew and what was
     /// measured of its model meanwhile.
     pub fn resumed(&self, before: Options, model: Option<&Card>) -> Options {
         Options {
@@ -417,24 +419,24 @@ impl Arguments {
     }
 }
 
-/// The steps of a user who does not say how many, with so many pictures: some hours on a CPU, minutes on a
-/// GPU. Of few pictures a network sooner learns each by heart than what they have in common.
+/// The default number of steps for so many pictures: some hours on a CPU, minutes on a GPU. With
+/// few pictures, a network soon learns each by heart instead of what they have in common.
 fn steps(pictures: usize, batch: usize) -> u64 {
     const EPOCHS: usize = 400;
     (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
-/// Whether a model was made of these very pictures, of a data set of this name.
+/// Whether a model was trained on these very pictures, of a data set of this name.
 pub fn is_of(card: &Card, name: &str, found: Fingerprint) -> bool {
     let Some(training) = &card.training else { return false };
     match training.checksum {
         Some(checksum) => found == Fingerprint { count: training.pictures, checksum },
-        // An older card knows their name and their number.
+        // An older card only has their name and number.
         None => (&training.data[..], training.pictures) == (name, found.count),
     }
 }
 
-/// What a card says of a model that a run began with, or is guided away from.
+/// How a card describes the model that a run started from or is guided away from.
 pub fn in_words(card: &Card) -> String {
     let examples =
         card.training.as_ref().map(|t| format!(", {} pictures of {}", t.examples, t.data));
@@ -442,7 +444,7 @@ pub fn in_words(card: &Card) -> String {
 }
 
 impl RunArgs {
-    /// Whether to look at the model after so many steps.
+    /// Whether to evaluate the model after this step.
     pub fn looks_at(&self, step: u64) -> bool {
         let every = self.sample_every;
         every > 0 && (step.is_multiple_of(every) || step == every / 10)

@@ -1,4 +1,4 @@
-//! `train --classifier`: what `ncsn sample --class` is guided by.
+//! `train --classifier`: the classifier that guides `ncsn sample --class`.
 
 use anyhow::ensure;
 
@@ -10,10 +10,10 @@ use crate::noise::Ladder;
 use crate::random::Key;
 use crate::train::ClassifierOptions;
 
-/// Trains a noise-conditional classifier of the data's classes, and writes it.
+/// Trains a noise-conditional classifier of the data's classes and writes it.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
+/// Errors are one-line messages for the user.
 pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let run = &arguments.run;
     out::ensure_model(&run.out, run.overwrite)?;

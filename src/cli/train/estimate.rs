@@ -7,18 +7,18 @@ use indicatif::{BinaryBytes, HumanDuration};
 use crate::data::DataSet;
 use crate::train::{TrainError, Trainer};
 
-/// Copies of each parameter: the weight, its gradient, its moving average and Adam's two moments;
-/// and, from the last state that was found sound, all of these but the gradient.
+/// Copies of each parameter: the weight, its gradient, its moving average and Adam's two moments,
+/// plus all of these but the gradient for the last sound state.
 const COPIES: usize = 5 + 4;
 
-/// Trains a few steps and prints what a whole run takes.
+/// Trains a few steps and prints what the whole run would take.
 ///
 /// # Errors
-/// Where the training fails.
+/// If training fails.
 pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     const STEPS: u32 = 4;
     let before = peak_memory();
-    // The first step also starts threads and fills caches, or compiles kernels.
+    // The first step also starts threads, fills caches and compiles kernels.
     let _ = step(&mut trainer, data, 1)?;
     let each = step(&mut trainer, data, STEPS)? / STEPS;
     let after = peak_memory();
@@ -37,17 +37,17 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
         println!("  {} pictures on the device, for stable targets", BinaryBytes(targets));
     }
     if let (Some(before), Some(after)) = (before, after) {
-        // A first step makes the gradients and the moments, and writes weights and average anew.
+        // The first step allocates the gradients and moments, and writes weights and average anew.
         let growth = after.saturating_sub(before).saturating_sub(state);
-        println!("  {} activations and all else in a step (measured)", BinaryBytes(growth));
-        println!("  {} in all: the peak of this process so far", BinaryBytes(after));
+        println!("  {} activations and everything else in a step (measured)", BinaryBytes(growth));
+        println!("  {} in total: the peak of this process so far", BinaryBytes(after));
     } else {
-        println!("  activations: this system does not say how much a process has used");
+        println!("  activations: unknown, as this system does not report a process's memory");
     }
     let rate = options.batch as f64 / each.as_secs_f64();
     let left = options.steps - trainer.done().min(options.steps);
     println!("time: {:.3} s a step, {rate:.0} pictures/s", each.as_secs_f64());
-    println!("  {} for the {left} steps that are left", HumanDuration(each * left as u32));
+    println!("  {} for the remaining {left} steps", HumanDuration(each * left as u32));
     Ok(())
 }
 
@@ -60,7 +60,7 @@ fn step(trainer: &mut Trainer, data: &DataSet, steps: u32) -> Result<Duration, T
     Ok(started.elapsed())
 }
 
-/// The most memory that this process has had, in bytes, where the system says so.
+/// The peak memory of this process in bytes, if the system tells it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,8 +1,8 @@
-//! What a run leaves to look at: a folder `x.log` beside `x.safetensors` with tables for any
-//! program, pictures for the eye and event files for TensorBoard.
+//! The log of a run: a folder `x.log` beside `x.safetensors`, with CSV tables, grids of samples and
+//! event files for TensorBoard.
 //!
-//! A run that is resumed goes on from a checkpoint that is older than its last rows: those are
-//! dropped, and will be written again.
+//! A resumed run continues from a checkpoint older than the last rows: those are dropped and
+//! written again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -25,7 +25,7 @@ pub struct Log {
     events: EventFile,
 }
 
-/// What is known of the steps since the last row.
+/// What is logged for the steps since the last row.
 pub struct Row {
     /// Steps done.
     pub step: u64,
@@ -40,7 +40,7 @@ pub struct Row {
 }
 
 impl Log {
-    /// The log beside a model: that of a run that goes on after `resumed` steps, or a new one.
+    /// Opens the log beside a model: that of a run resumed after so many steps, or a new one.
     ///
     /// # Errors
     /// Names the file that cannot be written.
@@ -60,15 +60,15 @@ impl Log {
         open().with_context(|| format!("cannot write to {}", folder.display()))
     }
 
-    /// Where it is.
+    /// Where the log is.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Logs what is known of some steps.
+    /// Logs a row.
     ///
     /// # Errors
-    /// Where a file cannot be written.
+    /// If a file cannot be written.
     pub fn row(&mut self, row: &Row) -> anyhow::Result<()> {
         let Row { step, loss, learning_rate, rate, seconds } = *row;
         let line = format!("{step},{loss},{learning_rate:e},{rate:.1},{seconds:.1}\n");
@@ -83,11 +83,11 @@ impl Log {
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 
-    /// Logs held-out losses: (σ, loss). A run that is resumed where it had ended looks at its
-    /// last step again, which is logged once.
+    /// Logs held-out losses, pairs (σ, loss). A run resumed at its end evaluates its last step
+    /// again, which is logged only once.
     ///
     /// # Errors
-    /// Where a file cannot be written.
+    /// If a file cannot be written.
     pub fn held_out(&mut self, step: u64, losses: &[(f32, f32)]) -> anyhow::Result<()> {
         if self.held_out.last == Some(step) {
             return Ok(());
@@ -103,11 +103,11 @@ impl Log {
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 
-    /// Makes a grid of pictures with the averaged network, always from the same seed, so that one
-    /// can see them become better. None once `stop` is set.
+    /// Draws a grid of pictures with the averaged network, always from the same seed, so that
+    /// progress shows. Does nothing once `stop` is set.
     ///
     /// # Errors
-    /// Where the settings are impossible or a file cannot be written.
+    /// If the settings are impossible or a file cannot be written.
     pub fn samples(
         &mut self,
         step: u64,
@@ -128,7 +128,7 @@ impl Log {
     }
 }
 
-/// The files that [`Log`] writes, from another run; nothing else that lies there.
+/// Removes another run's files that [`Log`] would add to, and nothing else in the folder.
 fn remove_old_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -144,7 +144,7 @@ fn remove_old_files(folder: &Path) -> io::Result<()> {
 /// A CSV file whose rows begin with the step.
 struct Table {
     file: File,
-    /// The step of its last row.
+    /// The step of the last row.
     last: Option<u64>,
 }
 
@@ -158,7 +158,7 @@ impl Table {
         let mut last = None;
         if let Some(resumed) = resumed {
             let step = |line: &str| line.split(',').next()?.parse::<u64>().ok();
-            // A line without an end was cut off by a crash; the header has no step.
+            // A line without an end was cut off by a crash. The header has no step.
             for line in old.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
                 if let Some(step) = step(line).filter(|&step| step <= resumed) {
                     text.push_str(line);

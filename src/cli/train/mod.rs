@@ -1,8 +1,8 @@
-//! `train`: a model from pictures.
+//! `train`: pictures in, a model out.
 //!
-//! [`arguments`] is what a user says ([`network`] of the network), [`start`] what a run begins with,
-//! [`run`] the loop, [`log`] what is written along the way ([`tensorboard`] in one of its forms),
-//! [`estimate`] what a run would cost; [`classifier`] trains something else.
+//! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
+//! from, [`run`] the training loop, [`log`] the files written along the way ([`tensorboard`] its
+//! event files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
 
 mod arguments;
 mod classifier;
@@ -21,13 +21,13 @@ use self::start::Start;
 use super::pictures;
 use crate::train::Checkpoints;
 
-/// The program.
+/// The program's entry point.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
+/// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<()> {
     let arguments = Arguments::said()?;
-    // Pictures are read by many threads too.
+    // Reading pictures uses many threads, too.
     set_threads(arguments.run.threads)?;
     if arguments.run.classifier {
         return classifier::train(&arguments);
@@ -60,7 +60,7 @@ pub fn main() -> anyhow::Result<()> {
     Run::new(arguments.run, data, trainer, checkpoints)?.finish()
 }
 
-/// Burn's Flex computes on rayon's global pool; LibTorch reads the variable of OpenMP.
+/// Sets the size of rayon's global pool, which Burn's Flex uses; LibTorch reads OpenMP's variable.
 fn set_threads(threads: Option<usize>) -> anyhow::Result<()> {
     let Some(threads) = threads else { return Ok(()) };
     ensure!(threads > 0, "--threads must be at least 1");

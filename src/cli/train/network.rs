@@ -1,4 +1,4 @@
-//! Which network a run trains, and what suits it.
+//! The network that a run trains, and the defaults that suit it.
 
 use clap::ValueEnum;
 
@@ -12,7 +12,7 @@ use crate::sample::Settings;
 /// The kinds of network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Net {
-    /// A U-Net conditioned on a continuous σ: fast, for the page.
+    /// A U-Net conditioned on a continuous σ: fast enough for the page.
     Unet,
     /// NCSN's RefineNet (2019), for a few noise levels.
     Ncsn,
@@ -22,26 +22,26 @@ pub enum Net {
 
 #[derive(clap::Args)]
 pub struct NetworkArgs {
-    /// Which network.
+    /// The kind of network.
     #[arg(long, value_enum, default_value_t = Net::Unet)]
     pub net: Net,
-    /// U-Net: channels at each resolution, finest first [default: 48,96 up to 64 pixels a side, another
-    /// 192 up to 128, and one more up to 256].
+    /// U-Net: channels at each resolution, finest first [default: 48,96 up to 64 pixels a side,
+    /// with another 192 up to 128 and one more up to 256].
     #[arg(long, value_delimiter = ',')]
     pub widths: Option<Vec<usize>>,
     /// U-Net: residual blocks at each resolution.
     #[arg(long, default_value_t = 1)]
     pub blocks: usize,
-    /// U-Net: the side of the squares of pixels that are folded into channels.
+    /// U-Net: the side of the squares of pixels folded into channels.
     #[arg(long, default_value_t = 2)]
     pub patch: usize,
-    /// RefineNets: channels at full resolution; published are 64 for MNIST, 128 for CIFAR-10.
+    /// RefineNets: channels at full resolution; as published, 64 for MNIST and 128 for CIFAR-10.
     #[arg(long, default_value_t = 64)]
     pub ngf: usize,
 }
 
 impl Net {
-    /// The kind of a network that there is already.
+    /// The kind of an existing network.
     pub fn of(architecture: &Architecture) -> Self {
         match architecture {
             Architecture::UNet(_) => Self::Unet,
@@ -52,7 +52,7 @@ impl Net {
         }
     }
 
-    /// The largest noise level: NCSN's as published, otherwise one that covers the space of
+    /// The largest noise level: for NCSN as published, for the others one that covers the space of
     /// pictures.
     pub fn sigma_max(self) -> f32 {
         match self {
@@ -61,10 +61,10 @@ impl Net {
         }
     }
 
-    /// How many noise levels there are from σ₁ to σ_L.
+    /// The number of noise levels from σ₁ to σ_L.
     ///
     /// # Errors
-    /// Where NCSNv2's rule does not apply.
+    /// If NCSNv2's rule does not apply.
     pub fn levels(self, picture: Picture, sigma_max: f32, sigma_min: f32) -> anyhow::Result<usize> {
         Ok(match self {
             Self::Unet => Settings::LEVELS,
@@ -94,7 +94,7 @@ impl Net {
 }
 
 impl NetworkArgs {
-    /// The network for these pictures, of this scale, and these noise levels.
+    /// The network for pictures of this shape and scale, with these noise levels.
     pub fn architecture(
         &self,
         picture: Picture,

@@ -1,4 +1,4 @@
-//! A run from its start, or from where it was resumed, to its end.
+//! A run from its start, or from where it resumes, to its end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,12 +25,12 @@ pub struct Run {
     log: Log,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
-    /// The step at which the model was last looked at, and its held-out losses then.
+    /// The step at which the model was last evaluated, and its held-out losses.
     looked: Option<(u64, Vec<(f32, f32)>)>,
 }
 
 impl Run {
-    /// A run that is about to begin, whose files take the place of those of one before.
+    /// Prepares a run. Its files replace those of an earlier one.
     ///
     /// # Errors
     /// Names the file or folder that cannot be written.
@@ -49,11 +49,11 @@ impl Run {
         Ok(Self { arguments, data, trainer, checkpoints, log, saved, looked: None })
     }
 
-    /// Trains until the last step, or until the user stops it, and writes everything.
+    /// Trains to the last step, or until the user stops it, and writes everything.
     ///
     /// # Errors
-    /// Where the training diverges, the device fails or a file cannot be written. What was saved
-    /// before is left as it was.
+    /// If training diverges, the device fails or a file cannot be written. Files saved earlier are
+    /// left as they were.
     pub fn finish(mut self) -> anyhow::Result<()> {
         let stop = stop_on_ctrl_c()?;
         match self.train(&stop).map_err(|error| error.downcast::<TrainError>()) {
@@ -68,7 +68,7 @@ impl Run {
         let stopped = stop.load(Ordering::Relaxed);
         let held_out = self.look(&stop)?;
         if stopped {
-            println!("stopped at step {}; go on with --resume", self.trainer.done());
+            println!("stopped at step {}; continue with --resume", self.trainer.done());
         }
         let dimension = self.data.train.shape.dimension();
         println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", dimension / 2);
@@ -85,7 +85,8 @@ impl Run {
     }
 
     fn train(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
-        // A report waits for the device, so not every step; but nobody likes to wait for a report.
+        // A report waits for the device, so not after every step, but often enough not to bore
+        // anyone.
         const REPORT: u64 = 10;
         const REPORT_AFTER: Duration = Duration::from_secs(10);
         let save_every = Duration::from_secs(self.arguments.save_every);
@@ -101,7 +102,7 @@ impl Run {
             if !(due || look || done == steps) {
                 continue;
             }
-            // Whatever is saved or shown below was found to be finite here.
+            // Everything saved or shown below was found to be finite here.
             let Some(loss) = self.trainer.take_loss()? else { continue };
             let pictures = (done - reported.0) * self.trainer.options().batch as u64;
             let rate = pictures as f64 / reported.1.elapsed().as_secs_f64();
@@ -110,7 +111,8 @@ impl Run {
             let seconds = self.trainer.seconds();
             self.log.row(&Row { step: done, loss, learning_rate, rate, seconds })?;
             if look {
-                // A run that is killed now shall not leave a model that nothing goes on from.
+                // A run killed from here on must not leave a model without a checkpoint to continue
+                // from.
                 if self.saved.is_none() {
                     self.save()?;
                 }
@@ -127,7 +129,7 @@ impl Run {
         Ok(())
     }
 
-    /// Writes a checkpoint, unless the newest is of this very step.
+    /// Writes a checkpoint, unless the newest is of this step.
     fn save(&mut self) -> anyhow::Result<()> {
         let step = self.trainer.done();
         if self.saved != Some(step) {
@@ -137,8 +139,8 @@ impl Run {
         Ok(())
     }
 
-    /// Looks at the averaged network (held-out losses and, unless the user is waiting for the end, a grid
-    /// of samples) and writes the model. The losses: (σ, loss).
+    /// Evaluates the averaged network, with held-out losses (σ, loss), which are returned, and a
+    /// grid of samples unless the user is waiting for the end; then writes the model.
     fn look(&mut self, stop: &AtomicBool) -> anyhow::Result<Vec<(f32, f32)>> {
         let step = self.trainer.done();
         if let Some((at, held_out)) = &self.looked
@@ -201,11 +203,12 @@ impl Run {
         ModelFile { card, weights: trainer.average() }
     }
 
-    /// After a divergence the trainer stands where all was well: saves that, and says what to do.
+    /// After a divergence the trainer is back at its last sound state: saves that, and says what to
+    /// do.
     fn keep_what_was_sound(&mut self, error: TrainError) -> anyhow::Result<anyhow::Error> {
         self.save()?;
         Ok(anyhow::Error::from(error).context(format!(
-            "step {} is saved in {}; go on from it with --resume and an --lr below {}, or start \
+            "step {} is saved in {}; continue from it with --resume and an --lr below {}, or start \
              anew with a smaller --clip or a longer --warm-up",
             self.trainer.done(),
             self.checkpoints.newest().display(),
@@ -214,10 +217,10 @@ impl Run {
     }
 }
 
-/// A bar for a terminal; where there is none, a line now and then.
+/// A progress bar in a terminal, an occasional line elsewhere.
 struct Progress {
     bar: ProgressBar,
-    /// A running mean: single losses jump with the noise levels that were drawn.
+    /// A running mean: single losses vary with the noise levels drawn.
     loss: Option<f32>,
     logged: Instant,
 }
@@ -249,7 +252,7 @@ impl Progress {
     }
 }
 
-/// The first Ctrl-C asks for a clean end, the second is an end.
+/// The first Ctrl-C asks for a clean end; the second ends at once.
 fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
@@ -257,7 +260,7 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nfinishing the step, and writing all of it; Ctrl-C again stops at once");
+        eprintln!("\nfinishing the step and saving; press Ctrl-C again to stop at once");
     })
     .context("cannot listen for Ctrl-C")?;
     Ok(stop)

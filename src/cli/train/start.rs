@@ -1,4 +1,4 @@
-//! How a run begins: all that can be known of that, and refused, before pictures are read.
+//! How a run starts: everything that can be checked, and refused, before pictures are read.
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
@@ -12,7 +12,7 @@ use crate::net::Picture;
 use crate::sample::Strength;
 use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
 
-/// Where a run computes, and with which weights it begins.
+/// The devices a run computes on, and the weights it starts from.
 pub struct Start {
     devices: Vec<Device>,
     weights: Weights,
@@ -21,9 +21,9 @@ pub struct Start {
 enum Weights {
     /// Drawn at random.
     Drawn,
-    /// A model's.
+    /// Those of a model.
     Model(Box<ModelFile>),
-    /// A model's, which learns what it does when it is guided away from a worse one.
+    /// Those of a model that learns to do what it does when guided away from a worse one.
     Guided { better: Box<ModelFile>, worse: Box<ModelFile>, strength: Strength },
     /// Those of an interrupted run.
     Checkpoint(Box<Checkpoint>),
@@ -48,10 +48,10 @@ impl Weights {
 }
 
 impl Start {
-    /// What the flags say.
+    /// Checks the flags and opens the files that they name.
     ///
     /// # Errors
-    /// Where there is no such device, model or checkpoint, or the run would replace another's files.
+    /// If there is no such device, model or checkpoint, or the run would replace another's files.
     pub fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
         let devices = device::parse_list(&run.device)?;
         let weights = Weights::new(run, checkpoints)?;
@@ -59,7 +59,7 @@ impl Start {
             let replaces = run.resume || run.overwrite;
             ensure!(
                 replaces || !checkpoints.any(),
-                "{} is there: go on from it with --resume, or replace it with --overwrite",
+                "{} already exists: continue from it with --resume, or replace it with --overwrite",
                 checkpoints.newest().display()
             );
             out::ensure_model(&run.out, replaces)?;
@@ -67,7 +67,7 @@ impl Start {
         Ok(Self { devices, weights })
     }
 
-    /// The shape that the pictures must have, where it is known.
+    /// The shape that the pictures must have, if it is known.
     pub fn picture(&self) -> Option<Picture> {
         match &self.weights {
             Weights::Drawn => None,
@@ -78,10 +78,10 @@ impl Start {
         }
     }
 
-    /// The run, before its first step or that which the checkpoint was written before.
+    /// The run before its first step, or at the step its checkpoint was written.
     ///
     /// # Errors
-    /// Where the options are impossible, or the device fails.
+    /// If the options are impossible or the device fails.
     pub fn trainer(self, arguments: &Arguments, data: &DataSet) -> anyhow::Result<Trainer> {
         let Self { devices, weights } = self;
         let new = |origin: Option<&Card>| -> anyhow::Result<Trainer> {

@@ -58,15 +58,15 @@ struct SessionLog {
     status: i32,
 }
 
-/// An event file that is being written.
+/// An event file being written.
 pub struct EventFile(File);
 
 impl EventFile {
-    /// What the names of event files begin with.
+    /// The prefix of event files' names.
     pub const PREFIX: &str = "events.out.tfevents.";
 
-    /// A new file; TensorBoard reads those of a folder one after the other, by name. Of a run that
-    /// is resumed it is told to forget the steps that will be done again.
+    /// Creates a file; TensorBoard reads the files of a folder in order of their names. For a
+    /// resumed run, it is told to forget the steps that will be done again.
     pub fn create(folder: &Path, resumed: Option<u64>) -> io::Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, micros) = (now.as_secs(), now.subsec_micros());
@@ -93,7 +93,7 @@ impl EventFile {
 
     /// Writes a picture.
     pub fn png(&mut self, step: u64, tag: &str, png: Vec<u8>) -> io::Result<()> {
-        // The header of a PNG has its width and height after signature, length and type.
+        // A PNG's header has its width and height after the signature, length and type.
         let word = |at: usize| {
             let bytes = png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
             bytes.map_or(0, i32::from_be_bytes)
@@ -116,12 +116,13 @@ impl EventFile {
             record.extend_from_slice(part);
             record.extend_from_slice(&masked_crc(part).to_le_bytes());
         }
-        // In one piece: a crash leaves at most one torn record, at the end, which readers skip.
+        // In one write, so that a crash leaves at most one torn record at the end, which readers
+        // skip.
         self.0.write_all(&record)
     }
 }
 
-/// A checksum of data that may hold checksums itself.
+/// A checksum for data that may itself contain checksums.
 fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -10,12 +10,12 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use super::description::{RefineNetDescription, Stage, Variant};
 use crate::net::layers::conv;
 
-/// Which row of the normalisations' tables each picture takes: N of them, or one for all.
+/// The row of the normalisations' tables for each picture: N of them, or one for all.
 pub type Rows = Tensor<1, Int>;
 
 /// InstanceNorm++ (Song & Ermon 2019, appendix A.1): normalises each channel of each picture over
-/// its pixels, and gives back, scaled by α, what that takes away: how the channel's mean stands
-/// among the other channels' means.
+/// its pixels, and adds back, scaled by α, what that removes: how the channel's mean compares with
+/// the other channels' means.
 ///
 /// `z = γ [(x − μ)/σ + α (μ − m)/v] + β`, with a row of γ, α and β for each level.
 #[derive(Module, Debug)]
@@ -48,15 +48,15 @@ impl InstanceNormPlus {
         let normal = centred / (variance + EPSILON).sqrt();
 
         let means = means.clone() - means.mean_dim(1);
-        // Unbiased, unlike the variance above: so are the published networks.
+        // Unbiased, unlike the variance above, as in the published networks.
         let spread = means.clone().square().sum_dim(1).div_scalar((channels - 1) as f32);
         let means = means / (spread + EPSILON).sqrt();
         (normal + means * alpha) * gamma + beta
     }
 }
 
-/// The exponential linear unit. Burn's own takes exp(x) of large x too, on the branch that it does
-/// not use, and a gradient of 0 · ∞ with it.
+/// The exponential linear unit. Burn's own also computes exp(x) of large x, on the branch that it
+/// does not use, which makes a gradient of 0 · ∞.
 pub fn elu(x: Tensor<4>) -> Tensor<4> {
     x.clone().clamp_min(0.0) + (x.clamp_max(0.0).exp() - 1.0)
 }
@@ -100,7 +100,7 @@ impl Residual {
         }
     }
 
-    /// N × inputs × H × W; returns N × outputs × H × W, or half of both sides.
+    /// N × inputs × H × W in; N × outputs × H × W out, or half of both sides.
     pub fn forward(&self, x: Tensor<4>, rows: &Rows) -> Tensor<4> {
         let h = self.conv1.forward(elu(self.norm1.forward(x.clone(), rows)));
         let h = self.conv2.forward(elu(self.norm2.forward(h, rows)));
@@ -136,7 +136,7 @@ impl NormConv {
         Self { norm: sizes.normalises_refinements().then(norm), conv }
     }
 
-    /// `between` stands between normalisation and convolution.
+    /// `between` goes between normalisation and convolution.
     fn forward(
         &self,
         x: Tensor<4>,
@@ -152,7 +152,7 @@ impl NormConv {
 }
 
 /// Residual convolution units (RCU; Lin et al. 2016, section 3.2): pairs of activations and
-/// convolutions, each pair with a shortcut around it.
+/// convolutions, with a shortcut around each pair.
 #[derive(Module, Debug)]
 struct Units {
     convs: Vec<NormConv>,
@@ -173,11 +173,11 @@ impl Units {
     }
 }
 
-/// A refinement (Lin et al. 2016, figure 3): brings a stage and the refinement of the next coarser
-/// one to the same shape, adds them, and lets every position see a wide neighbourhood.
+/// A refinement (Lin et al. 2016, figure 3): brings a stage and the next coarser refinement to the
+/// same shape, adds them, and lets every position see a wide neighbourhood.
 #[derive(Module, Debug)]
 pub struct Refinement {
-    /// For the stage, and for the coarser refinement where there is one.
+    /// For the stage, and for the coarser refinement if there is one.
     adapt: Vec<Units>,
     /// Multi-resolution fusion (MSF); none at the coarsest stage.
     fuse: Vec<NormConv>,
@@ -209,8 +209,8 @@ impl Refinement {
         }
     }
 
-    /// `stage` is N × outputs × H × W, `coarser` what the next coarser refinement gave, of the same
-    /// size or half of it; returns N × refined × H × W.
+    /// `stage` is N × outputs × H × W, `coarser` the output of the next coarser refinement, of the
+    /// same size or half of it; returns N × refined × H × W.
     pub fn forward(&self, stage: Tensor<4>, coarser: Option<Tensor<4>>, rows: &Rows) -> Tensor<4> {
         let [_, _, height, width] = stage.dims();
         let inputs = [Some(stage), coarser].into_iter().flatten();
@@ -236,7 +236,8 @@ impl Refinement {
         self.output.forward(sum, rows)
     }
 
-    /// The mean or the maximum of 5 × 5 pixels around each; beyond the edge are zeros, or nothing.
+    /// The mean or maximum of the 5 × 5 pixels around each. Beyond the edge the mean counts zeros,
+    /// the maximum nothing.
     fn pooled(&self, x: Tensor<4>) -> Tensor<4> {
         if self.averages {
             let options = AvgPoolOptions::new([5, 5]).with_stride([1, 1]);
@@ -248,9 +249,8 @@ impl Refinement {
     }
 }
 
-/// Bilinear interpolation whose corners stay where they are (PyTorch's `align_corners`), along one
-/// axis after the other as products with small matrices: not all of Burn's devices differentiate
-/// its own.
+/// Bilinear interpolation with aligned corners (PyTorch's `align_corners`), one axis after the
+/// other as products with small matrices: not all of Burn's devices can differentiate its own.
 fn resize(x: Tensor<4>, height: usize, width: usize) -> Tensor<4> {
     let x = resize_rows(x, width);
     resize_rows(x.swap_dims(2, 3), height).swap_dims(2, 3)

@@ -1,5 +1,5 @@
-//! What a RefineNet is, as plain data: stages, blocks and layers, with the names that the
-//! published PyTorch code gives them. See [`super`] for the picture.
+//! A RefineNet as plain data: stages, blocks and layers, with the names that the published PyTorch
+//! code gives them. See [`super`] for the picture.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +9,15 @@ use crate::noise::Ladder;
 /// The sizes of a RefineNet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RefineNetDescription {
-    /// Whose: the two differ in how σ enters.
+    /// Which paper's: the two differ in how σ enters.
     pub variant: Variant,
-    /// The pictures that go in and the scores that come out.
+    /// The pictures it takes, and the shape of its scores.
     pub picture: Picture,
-    /// How many stages.
+    /// The number of stages.
     pub depth: Depth,
     /// Channels at full resolution, `ngf` in the published code (64 for MNIST, 128 for CIFAR-10).
     pub ngf: usize,
-    /// The noise levels that it is trained on. NCSN knows no other.
+    /// The noise levels that it is trained on. NCSN knows no others.
     pub ladder: Ladder,
 }
 
@@ -25,11 +25,11 @@ pub struct RefineNetDescription {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Variant {
-    /// NCSN (Song & Ermon 2019, appendix A): every normalisation has one row of scales and shifts
-    /// for each level, stands before every convolution, and residual pooling averages.
+    /// NCSN (Song & Ermon 2019, appendix A): every normalisation has a row of scales and shifts for
+    /// each level, refinements normalise too, and residual pooling averages.
     Ncsn,
     /// NCSNv2 (Song & Ermon 2020, section 3.3 and appendix B): the network does not see σ, its
-    /// output is divided by σ; only the encoder normalises, and residual pooling takes maxima.
+    /// output is divided by σ; refinements do not normalise, and residual pooling takes maxima.
     Ncsnv2,
 }
 
@@ -45,24 +45,24 @@ pub enum Depth {
     Deepest,
 }
 
-/// A stage of the encoder: two residual blocks, of which the first changes the shape.
+/// A stage of the encoder: two residual blocks, the first of which changes the shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// Channels that come in.
+    /// Input channels.
     pub inputs: usize,
-    /// Channels that go out.
+    /// Output channels.
     pub outputs: usize,
-    /// Whether the first block halves height and width, by the mean of 2 × 2 pixels.
+    /// Whether the first block halves height and width, by averaging 2 × 2 pixels.
     pub halves: bool,
-    /// The dilation of the stage's 3 × 3 convolutions; more than 1 instead of halving.
+    /// The dilation of the stage's 3 × 3 convolutions; above 1 in stages that do not halve.
     pub dilation: usize,
-    /// Channels after the refinement that brings this stage and the coarser ones together.
+    /// Channels after the refinement that joins this stage and the coarser ones.
     pub refined: usize,
 }
 
 impl Stage {
-    /// The size of the kernel on the first block's shortcut, which the first stage does not have:
-    /// 1 before halving, 3 where it is dilated.
+    /// The size of the kernel on the first block's shortcut: 1 before halving, 3 if dilated. The
+    /// first stage has no shortcut.
     pub fn shortcut(&self) -> Option<usize> {
         match (self.halves, self.dilation) {
             (true, _) => Some(1),
@@ -77,7 +77,7 @@ impl Stage {
 pub struct AtSigma {
     /// The row of each normalisation's table.
     pub row: usize,
-    /// What the raw output is multiplied by.
+    /// The factor of the raw output.
     pub factor: f32,
 }
 
@@ -99,7 +99,7 @@ pub(crate) enum LayerKind {
 }
 
 impl Variant {
-    /// What it is called in model files and on the command line.
+    /// Its name in model files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ncsn => "ncsn",
@@ -109,7 +109,7 @@ impl Variant {
 }
 
 impl Depth {
-    /// Each stage's width in multiples of `ngf`, and its dilation; 0 stands for halving instead.
+    /// Each stage's width in multiples of `ngf`, and its dilation; 0 means that it halves instead.
     fn stages(self) -> &'static [(usize, usize)] {
         match self {
             Self::Standard => &[(1, 1), (2, 0), (2, 2), (2, 4)],
@@ -118,8 +118,8 @@ impl Depth {
         }
     }
 
-    /// The published numbers of stages, finest first, and of refinements, coarsest first: the
-    /// deepest network was the deeper one with a stage 31 squeezed in.
+    /// The published numbers of the stages, finest first, and of the refinements, coarsest first:
+    /// the deepest network is the deeper one with a stage 31 squeezed in.
     fn numbers(self) -> &'static [usize] {
         match self {
             Self::Standard => &[1, 2, 3, 4],
@@ -137,7 +137,7 @@ impl Depth {
 }
 
 impl RefineNetDescription {
-    /// Residual convolution units, of two convolutions each, on the way into a refinement.
+    /// Residual convolution units, of two convolutions each, at the start of a refinement.
     pub const ADAPT_UNITS: usize = 2;
     /// Links of a refinement's chain of residual pooling.
     pub const POOLS: usize = 2;
@@ -176,9 +176,9 @@ impl RefineNetDescription {
 
     /// What the network does at σ > 0.
     ///
-    /// NCSN knows only its ladder. At another σ it is given the level σᵢ that is nearest in log σ,
-    /// and believes in the same picture: `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler
-    /// with a finer ladder stays sound.
+    /// NCSN knows only its ladder. At another σ it uses the level σᵢ that is nearest in log σ and
+    /// keeps its denoised picture, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler with a
+    /// finer ladder stays sound.
     pub fn at(&self, sigma: f32) -> AtSigma {
         match self.variant {
             Variant::Ncsn => {
@@ -198,7 +198,7 @@ impl RefineNetDescription {
             ("channels", channels, 1, 16),
             ("height", height, 1, 1024),
             ("width", width, 1, 1024),
-            // The spread of the channels' means asks for two channels.
+            // The spread of the channels' means needs two channels.
             ("ngf", self.ngf, 2, 512),
             ("the number of rows of a normalisation", self.rows(), 1, 1024),
         ];
@@ -252,7 +252,7 @@ impl RefineNetDescription {
         }
         let numbers = self.depth.refinement_numbers().iter().rev();
         for (i, (stage, number)) in stages.iter().zip(numbers).enumerate() {
-            // A stage meets the refinement of the next coarser one; the coarsest is alone.
+            // A stage is joined with the next coarser refinement; the coarsest is alone.
             let inputs = if i + 1 < stages.len() { 2 } else { 1 };
             let (name, published) = (format!("refinements.{i}"), format!("refine{number}"));
             list.refinement(&name, &published, inputs, stage, Self::output_units(i));

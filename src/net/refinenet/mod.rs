@@ -9,8 +9,8 @@
 //!
 //! A stage is two residual blocks. The first halving is the only one in the standard depth: after
 //! it, convolutions are dilated to see further at the same resolution. NCSN tells every
-//! normalisation the index of the noise level; NCSNv2 does not know σ at all and divides what comes
-//! out by it, as the norm of a trained score goes with 1/σ. [`description`] is plain data.
+//! normalisation the index of the noise level. NCSNv2 does not know σ at all and divides its output
+//! by it, since the norm of a trained score goes with 1/σ. [`description`] is plain data.
 
 pub mod description;
 

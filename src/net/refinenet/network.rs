@@ -47,7 +47,7 @@ impl RefineNet {
         self.raw(x, &rows) * column(at.iter().map(|at| at.factor), &device)
     }
 
-    /// What is multiplied by [`AtSigma::factor`], computed in the type of the weights.
+    /// The raw output, before [`AtSigma::factor`], computed in the type of the weights.
     fn raw(&self, x: Tensor<4>, rows: &Rows) -> Tensor<4> {
         let (outside, inside) = (x.dtype(), self.begin.weight.dtype());
         let mut x = self.begin.forward((x * 2.0 - 1.0).cast(inside));

@@ -1,4 +1,4 @@
-//! What the tensors of a network hold, by name.
+//! The values of a network's tensors, by name.
 
 use std::collections::BTreeMap;
 

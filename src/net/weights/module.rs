@@ -8,7 +8,7 @@ use super::{Array, Weights};
 /// Reads every tensor of a module back to the host.
 ///
 /// # Panics
-/// Where the device fails while reading.
+/// If the device fails while reading.
 pub fn collect<M: Module>(module: &M) -> Weights {
     let mut collector = Collector::default();
     module.visit(&mut collector);
@@ -17,14 +17,14 @@ pub fn collect<M: Module>(module: &M) -> Weights {
 
 /// Puts tensors into a module, by name, on the given device.
 ///
-/// Tensors that the module does not have are left aside and those that it alone has keep their
-/// value: [`crate::model_file`] has checked names and shapes before.
+/// Tensors that the module lacks are ignored, and parameters without a tensor keep their values:
+/// [`crate::model_file`] has already checked names and shapes.
 pub fn apply<M: Module>(module: M, weights: Weights, device: &Device) -> M {
     module.map(&mut Applier { path: Path::default(), weights, device: device.clone() })
 }
 
-/// Where a traversal stands. The variant of [`crate::net::Network`] is not part of a name: the card says
-/// which architecture it is.
+/// The current place of a traversal. The variant of [`crate::net::Network`] is not part of a name:
+/// the card says which architecture it is.
 #[derive(Default)]
 struct Path(Vec<String>);
 

@@ -10,18 +10,18 @@ use crate::net::Picture;
 use crate::net::layers::column;
 use crate::random::{Key, congruential};
 
-/// What [`Steering::fill_normal`] and [`Steering::fill_start`] give, for a whole batch.
+/// [`Steering::fill_normal`] and [`Steering::fill_start`] for a whole batch.
 #[derive(Clone, Debug)]
 pub struct Noise {
     here: Stream,
     /// The other end of a path between seeds, and the weights of both: N × 1 × 1 × 1 each.
     mixed: Option<(Stream, [Tensor<4>; 2])>,
-    /// The pictures about which chains begin: N × C × H × W.
+    /// The pictures around which chains begin: N × C × H × W.
     origin: Option<Tensor<4>>,
 }
 
 impl Noise {
-    /// The noise of the given chains under a steering that has been checked.
+    /// The noise of the given chains, with a steering that has been checked.
     pub fn new(
         seed: u64,
         steering: &Steering,
@@ -56,7 +56,7 @@ impl Noise {
         }
     }
 
-    /// Where the chains begin, before anything has been observed: N × C × H × W.
+    /// Where the chains begin, before any observation: N × C × H × W.
     pub fn start(&self, start: Start) -> Tensor<4> {
         match start {
             Start::Uniform { low, high } => {
@@ -81,15 +81,15 @@ impl Noise {
     }
 }
 
-/// [`Key`]'s numbers for a whole batch, by the same integer arithmetic on tensors of i32 (whose
-/// bits are those of u32; only the shift to the right must be told that they have no sign).
+/// [`Key`]'s numbers for a whole batch, by the same integer arithmetic on tensors of i32. Their
+/// bits are those of u32; only shifts to the right must mask out the sign.
 #[derive(Clone, Debug)]
 struct Stream {
     seed: u64,
     shape: [usize; 4],
     /// [`congruential`] of the word that each pixel has of its own: 1 × D.
     pixels: Tensor<2, Int>,
-    /// Likewise of each chain: N × 1.
+    /// The same for each chain: N × 1.
     chains: Tensor<2, Int>,
 }
 
@@ -114,7 +114,7 @@ impl Stream {
         }
     }
 
-    /// The first two words of `pcg4d` for every chain and pixel, as uniform numbers in (0, 1).
+    /// The first two words of `pcg4d` for every chain and pixel, as uniform numbers in (0, 1].
     fn uniforms(&self, step: u32) -> [Tensor<4>; 2] {
         let key = Key { seed: self.seed, stream: 0, step };
         let [_, _, z, w] = key.words(0).map(|word| congruential(word) as i32);

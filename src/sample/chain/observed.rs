@@ -27,7 +27,7 @@ impl Observed {
         Self { block: observation.block(), target, mask }
     }
 
-    /// `(I − P) x + P (y + σ z)`, N × C × H × W. Exact where blocks are single pixels: `x − x` is 0.
+    /// `(I − P) x + P (y + σ z)`, N × C × H × W. Exact for blocks of one pixel: `x − x` is 0.
     pub fn impose(&self, x: Tensor<4>, sigma: f32, z: Tensor<4>) -> Tensor<4> {
         let seen = x.clone() - self.block_means(x.clone());
         let seen = seen + self.target.clone() + self.block_means(z * sigma);

@@ -17,7 +17,7 @@ pub(in crate::web) struct Burn {
     device: Device,
 }
 
-/// WebGPU's device. Burn can be given one only once a page; every engine shares it.
+/// The WebGPU device. Burn can be given one only once per page; all engines share it.
 #[cfg(feature = "reference")]
 pub(super) async fn gpu() -> Result<Device, JsError> {
     use std::cell::RefCell;
@@ -28,7 +28,7 @@ pub(super) async fn gpu() -> Result<Device, JsError> {
     if let Some(device) = DEVICE.with_borrow(Clone::clone) {
         return Ok(device);
     }
-    // Few tasks a submission: the first picture must not wait until a long queue is recorded.
+    // Few tasks per submission: the first picture must not wait for a long queue to be recorded.
     let device = Device::wgpu_options().tasks_max(32).init_async().await;
     let device = device.map_err(|error| JsError::new(&format!("no GPU device: {error}")))?;
     DEVICE.set(Some(device.clone()));
@@ -62,7 +62,7 @@ pub(super) async fn advance(chain: &mut Chain, steps: usize) -> Result<(), JsErr
             break;
         }
     }
-    // One number comes back, so that the queue cannot grow without bound.
+    // Read one number back, so that the queue cannot grow without bound.
     chain.mark().into_data_async().await.map_err(failed)?;
     Ok(())
 }

@@ -14,14 +14,14 @@ use crate::sample::{Program, Steering, Step, View};
 /// A network on the GPU.
 pub(in crate::web) struct Fused {
     network: RefCell<Network>,
-    /// Where its tiles are being measured.
+    /// The measurement of its tiles, while it lasts.
     tuner: Cell<Option<Box<Tuner>>>,
-    /// Whether they were, now or earlier.
+    /// Whether its tiles have been measured, now or earlier.
     tuned: Cell<bool>,
     screen: Rc<RefCell<Option<Screen>>>,
 }
 
-/// A canvas as WebGPU has it.
+/// A canvas for WebGPU.
 struct Screen {
     canvas: HtmlCanvasElement,
     surface: wgpu::Surface<'static>,
@@ -69,7 +69,7 @@ impl Fused {
         let configuration = surface
             .get_default_config(gpu.wgpu_adapter(), canvas.width().max(1), canvas.height().max(1))
             .ok_or_else(|| JsError::new("this GPU cannot draw into a canvas"))?;
-        // What lies between the pictures is the page's.
+        // The page shows between the pictures.
         let alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
         let configuration = wgpu::SurfaceConfiguration { alpha_mode, ..configuration };
         surface.configure(gpu.device(), &configuration);
@@ -91,14 +91,14 @@ impl Fused {
 }
 
 impl Drop for Fused {
-    /// Its chains are over by then. A device that nobody uses any more must not be lost later: the page
-    /// would take that for the loss of the one that it uses.
+    /// Its chains are finished by then. Destroys the device, which might otherwise be lost later:
+    /// the page would take that for the loss of the device in use.
     fn drop(&mut self) {
         self.network.get_mut().gpu().device().destroy();
     }
 }
 
-/// Chains under way.
+/// Chains in progress.
 pub(in crate::web) struct Chains {
     gpu: Gpu,
     chain: Chain,
@@ -122,7 +122,7 @@ impl Chains {
         let end = (self.done() + steps).min(self.program().steps.len());
         while self.done() < end {
             if self.chain.submit(end - self.done()) == 0 {
-                // Enough is under way.
+                // Enough is in flight.
                 self.chain.wait().await?;
             }
         }
@@ -148,7 +148,7 @@ impl Chains {
 }
 
 impl Screen {
-    /// The next thing to draw on, as large as the canvas is by now.
+    /// The next frame to draw on, as large as the canvas is now.
     fn frame(&mut self, gpu: &Gpu) -> Result<wgpu::SurfaceTexture, JsError> {
         let size = (self.canvas.width().max(1), self.canvas.height().max(1));
         if size != (self.configuration.width, self.configuration.height) {

@@ -12,7 +12,7 @@ use wasm_bindgen::JsError;
 use crate::model_file::ModelFile;
 use crate::sample::{Program, Steering, Step, View};
 
-/// The engines of this bundle, by the names that JavaScript has for them.
+/// The engines of this bundle, by their names in JavaScript.
 pub(super) const NAMES: &[&str] = &[
     #[cfg(feature = "fused")]
     "fused",
@@ -55,7 +55,7 @@ impl Executor {
         }
     }
 
-    /// In what precision weights and activations are kept.
+    /// The precision of weights and activations.
     pub(super) fn precision(&self) -> &'static str {
         match self {
             #[cfg(feature = "fused")]
@@ -65,7 +65,7 @@ impl Executor {
         }
     }
 
-    /// Does a piece of finding the fastest tiles; what is to be remembered, once they are found.
+    /// Does a piece of the search for the fastest tiles. Returns what to remember, once it is over.
     #[cfg(feature = "fused")]
     pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
         match self {
@@ -75,7 +75,7 @@ impl Executor {
         }
     }
 
-    /// Has chains drawn into a canvas from now on.
+    /// Makes chains draw into a canvas from now on.
     #[cfg(feature = "fused")]
     pub(super) fn attach(&self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
         match self {
@@ -105,7 +105,7 @@ impl Executor {
     }
 }
 
-/// Chains under way.
+/// Chains in progress.
 pub(super) enum Chains {
     #[cfg(feature = "fused")]
     Fused(Box<fused::Chains>),
