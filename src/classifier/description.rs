@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::net::description::within;
 use crate::net::{DescriptionError, Picture, Preconditioning};
 
 /// The sizes of a classifier; see [`super::network`] for how they are wired.
@@ -69,25 +70,19 @@ impl ClassifierDescription {
         let fail = |message: String| Err(DescriptionError(message));
         let Picture { channels, height, width } = self.picture;
         let sizes = [
-            ("channels", channels, 16),
-            ("height", height, LIMIT),
-            ("width", width, LIMIT),
-            ("patch", self.patch, 16),
-            ("features", self.features, LIMIT),
-            ("groups", self.groups, LIMIT),
-            ("the number of convolutions", self.widths.len(), 16),
+            ("channels", channels, 1, 16),
+            ("height", height, 1, LIMIT),
+            ("width", width, 1, LIMIT),
+            ("patch", self.patch, 1, 16),
+            ("features", self.features, 1, LIMIT),
+            ("groups", self.groups, 1, LIMIT),
+            ("embedding", self.embedding, 2, LIMIT),
+            ("the number of convolutions", self.widths.len(), 1, 16),
+            ("the number of classes", self.classes, 2, 256),
         ];
-        for (name, size, limit) in sizes {
-            if !(1..=limit).contains(&size) {
-                return fail(format!("{name} must be from 1 to {limit}, but is {size}"));
-            }
-        }
-        if !(2..=256).contains(&self.classes) {
-            return fail(format!("there must be from 2 to 256 classes, not {}", self.classes));
-        }
-        if !(2..=LIMIT).contains(&self.embedding) || !self.embedding.is_multiple_of(2) {
-            let embedding = self.embedding;
-            return fail(format!("the embedding must be even, to {LIMIT}, but is {embedding}"));
+        within(&sizes)?;
+        if !self.embedding.is_multiple_of(2) {
+            return fail(format!("the embedding must be even, but is {}", self.embedding));
         }
         if self.pools.len() != self.widths.len() {
             let (pools, widths) = (self.pools.len(), self.widths.len());
@@ -104,10 +99,6 @@ impl ClassifierDescription {
         if let Some(width) = odd {
             return fail(format!("a width of {width} is not a multiple of {groups} groups"));
         }
-        let Preconditioning { mean, deviation } = self.preconditioning;
-        if !mean.is_finite() || !deviation.is_finite() || deviation <= 0.0 {
-            return fail(format!("data of mean {mean} and deviation {deviation}"));
-        }
-        Ok(())
+        self.preconditioning.check()
     }
 }

@@ -5,9 +5,10 @@
 
 use serde::Deserialize;
 
-use super::description::{Architecture, Picture, UNetDescription};
+use super::description::{Architecture, Picture};
 use super::precondition::Preconditioning;
 use super::refinenet::{Depth, RefineNetDescription, Variant};
+use super::unet::UNetDescription;
 use crate::noise::Ladder;
 
 /// The sizes of every kind of network; the kind decides which must be there.

@@ -6,8 +6,8 @@ use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::{silu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::description::UNetDescription;
 use super::precondition::sigma_features;
+use super::unet::UNetDescription;
 
 /// A convolution that keeps height and width; `kernel` is odd.
 pub fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {

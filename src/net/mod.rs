@@ -9,16 +9,15 @@ pub mod description;
 mod fields;
 pub mod precondition;
 pub mod refinenet;
+pub mod unet;
 pub mod weights;
 
 #[cfg(feature = "burn")]
 pub mod layers;
 #[cfg(feature = "burn")]
 mod network;
-#[cfg(feature = "burn")]
-pub mod unet;
 
-pub use description::{Architecture, DescriptionError, Picture, UNetDescription};
+pub use description::{Architecture, DescriptionError, Picture};
 #[cfg(feature = "burn")]
 pub use network::Network;
 pub use precondition::Preconditioning;
@@ -27,3 +26,4 @@ pub use refinenet::RefineNet;
 pub use refinenet::{Depth, RefineNetDescription, Variant};
 #[cfg(feature = "burn")]
 pub use unet::UNet;
+pub use unet::UNetDescription;

@@ -16,6 +16,7 @@ use std::f32::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
+use super::description::DescriptionError;
 use crate::turns::cos_turns;
 
 /// The data's mean μ and standard deviation σ_d over all pixels, which set all scales.
@@ -39,6 +40,18 @@ pub struct Coefficients {
 }
 
 impl Preconditioning {
+    /// Checks that there is such data.
+    ///
+    /// # Errors
+    /// [`DescriptionError`] if a value is not a number or the deviation is not positive.
+    pub(crate) fn check(&self) -> Result<(), DescriptionError> {
+        let Self { mean, deviation } = *self;
+        if mean.is_finite() && deviation.is_finite() && deviation > 0.0 {
+            return Ok(());
+        }
+        Err(DescriptionError(format!("no data has mean {mean} and deviation {deviation}")))
+    }
+
     /// The coefficients at σ > 0.
     pub fn at(&self, sigma: f32) -> Coefficients {
         let variance = sigma * sigma + self.deviation * self.deviation;

@@ -1,4 +1,4 @@
-//! The flags of `train`, and the options of a run that follow from them.
+//! The flags of `train`.
 
 use std::path::PathBuf;
 
@@ -9,14 +9,11 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use super::network::{Net, NetworkArgs};
 use crate::cli::autoguide::StrengthArgs;
 use crate::cli::pictures::{self, PictureArgs};
-use crate::cli::plan;
 use crate::data::DataSet;
 use crate::loss::Weighting;
-use crate::model_file::Card;
 use crate::net::{Picture, Preconditioning};
 use crate::noise::Ladder;
-use crate::sample::Settings;
-use crate::train::{Augmentation, Fingerprint, Options, Precision, stable_from};
+use crate::train::Precision;
 
 /// Train a score-based generative model on pictures.
 ///
@@ -249,14 +246,14 @@ impl Arguments {
     ///
     /// # Errors
     /// If a flag has no effect.
-    pub fn said() -> anyhow::Result<Self> {
-        Self::heed(&Self::command().get_matches())
+    pub fn parse() -> anyhow::Result<Self> {
+        Self::checked(&Self::command().get_matches())
     }
 
-    fn heed(matches: &ArgMatches) -> anyhow::Result<Self> {
+    fn checked(matches: &ArgMatches) -> anyhow::Result<Self> {
         let arguments = Self::from_arg_matches(matches)?;
         let is_unet = arguments.network.net == Net::Unet;
-        let deaf: [(bool, &str, &[&str]); 3] = [
+        let without_effect: [(bool, &str, &[&str]); 3] = [
             (is_unet, "the U-Net", &["ngf"]),
             (
                 !is_unet,
@@ -288,7 +285,7 @@ impl Arguments {
                 ],
             ),
         ];
-        for (_, what, ids) in deaf.into_iter().filter(|&(is_so, ..)| is_so) {
+        for (_, what, ids) in without_effect.into_iter().filter(|&(is_so, ..)| is_so) {
             let said = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
             if let Some(id) = ids.iter().find(said) {
                 bail!("--{} has no effect on {what}", id.replace('_', "-"));
@@ -321,126 +318,6 @@ impl Arguments {
         };
         self.pictures.load(&|shape| pictures::with_sizes_that_work(shape, &check))
     }
-
-    /// The noise levels for this data.
-    ///
-    /// # Errors
-    /// If they cannot be chosen.
-    pub fn ladder(&self, data: &DataSet) -> anyhow::Result<Ladder> {
-        self.noise.ladder(data, self.network.net)
-    }
-
-    /// The options of a new run on this data, which starts from the model `origin` if there is one.
-    ///
-    /// # Errors
-    /// If the noise levels cannot be chosen.
-    pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
-        let Self { optimisation, noise, network, .. } = self;
-        let (architecture, ladder) = match origin {
-            Some(card) => (card.architecture.clone(), card.ladder()),
-            None => {
-                let ladder = self.ladder(data)?;
-                let scale = data.train.statistics();
-                (network.architecture(data.train.shape, scale, ladder), ladder)
-            }
-        };
-        let Ladder { sigma_max, sigma_min, levels } = ladder;
-        let net = Net::of(&architecture);
-        let batch = optimisation.batch;
-        let pictures = Fingerprint::of(&data.train);
-        // What was found for these pictures remains true.
-        let same = origin.filter(|card| is_of(card, &data.name, pictures));
-        Ok(Options {
-            architecture,
-            pictures: Some(pictures),
-            licence: self.run.licence.clone().or_else(|| Some(same?.licence.clone())),
-            from: origin.map(in_words),
-            sampler: same.map(|card| card.sampler),
-            best: same.and_then(|card| card.best),
-            seed: optimisation.seed,
-            steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
-            batch,
-            accumulate: optimisation.accumulate,
-            precision: optimisation.precision.unwrap_or_default(),
-            learning_rate: optimisation.lr.unwrap_or_else(|| match origin {
-                None => net.learning_rate(),
-                // Enough to learn something new, but not so much that everything is lost first.
-                Some(_) => 1e-3,
-            }),
-            warm_up: optimisation.warm_up,
-            clip: optimisation.clip,
-            ema_decay: optimisation.ema,
-            weighting: noise.weighting.unwrap_or(net.weighting()),
-            sigma_max,
-            sigma_min,
-            sigma_centre: noise.sigma_centre,
-            sigma_spread: noise.sigma_spread,
-            levels,
-            augmentation: self.augmentation(),
-            stable_targets: self.stable_targets(data, net),
-            autoguidance: None,
-        })
-    }
-
-    /// The σ from which this run learns means over all pictures.
-    fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
-        /// The most values in all pictures together: 64 MiB of f32. The two matrix products took a
-        /// twentieth of a step with this many, a third with three times as many (docs/training.md).
-        const FEW: usize = 1 << 24;
-        let few = self.augmentation().every_len(&data.train) <= FEW;
-        let usual = match net {
-            Net::Unet if few && self.run.autoguide.is_none() => StableTargets::Auto,
-            Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
-        };
-        match self.noise.stable_targets.unwrap_or(usual) {
-            StableTargets::Auto => stable_from(&data.train),
-            StableTargets::Off => None,
-            StableTargets::From(sigma) => Some(sigma),
-        }
-    }
-
-    fn augmentation(&self) -> Augmentation {
-        let AugmentationArgs { flip, dequantize } = self.augmentation;
-        Augmentation { flip, dequantize }
-    }
-
-    /// The options of a resumed run: those it had, except what the user gives anew and what was
-    /// measured of its model meanwhile.
-    pub fn resumed(&self, before: Options, model: Option<&Card>) -> Options {
-        Options {
-            sampler: model.map(|card| card.sampler).or(before.sampler),
-            best: model.and_then(|card| card.best).or(before.best),
-            steps: self.optimisation.steps.unwrap_or(before.steps),
-            learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
-            precision: self.optimisation.precision.unwrap_or(before.precision),
-            licence: self.run.licence.clone().or(before.licence),
-            ..before
-        }
-    }
-}
-
-/// The default number of steps for so many pictures: some hours on a CPU, minutes on a GPU. With
-/// few pictures, a network soon learns each by heart instead of what they have in common.
-fn steps(pictures: usize, batch: usize) -> u64 {
-    const EPOCHS: usize = 400;
-    (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
-}
-
-/// Whether a model was trained on these very pictures, of a data set of this name.
-pub fn is_of(card: &Card, name: &str, found: Fingerprint) -> bool {
-    let Some(training) = &card.training else { return false };
-    match training.checksum {
-        Some(checksum) => found == Fingerprint { count: training.pictures, checksum },
-        // An older card only has their name and number.
-        None => (&training.data[..], training.pictures) == (name, found.count),
-    }
-}
-
-/// How a card describes the model that a run started from or is guided away from.
-pub fn in_words(card: &Card) -> String {
-    let examples =
-        card.training.as_ref().map(|t| format!(", {} pictures of {}", t.examples, t.data));
-    format!("{}{}", card.name, examples.unwrap_or_default())
 }
 
 impl RunArgs {
@@ -448,28 +325,6 @@ impl RunArgs {
     pub fn looks_at(&self, step: u64) -> bool {
         let every = self.sample_every;
         every > 0 && (step.is_multiple_of(every) || step == every / 10)
-    }
-}
-
-impl NoiseArgs {
-    fn ladder(&self, data: &DataSet, net: Net) -> anyhow::Result<Ladder> {
-        let given = net != Net::Unet || self.sigma_max.is_some() || self.levels.is_some();
-        match self.sigmas.unwrap_or(if given { Sigmas::Given } else { Sigmas::Auto }) {
-            Sigmas::Given => {
-                let sigma_max = self.sigma_max.unwrap_or(net.sigma_max());
-                let usual = || net.levels(data.train.shape, sigma_max, self.sigma_min);
-                let levels = self.levels.map_or_else(usual, Ok)?;
-                Ok(Ladder { sigma_max, sigma_min: self.sigma_min, levels })
-            }
-            Sigmas::Auto => {
-                let ladder = plan::ladder(&data.train, self.sigma_min)?;
-                Ok(match net {
-                    // It is not trained on levels, and the samplers that suit it need fewer.
-                    Net::Unet => Ladder { levels: Settings::LEVELS, ..ladder },
-                    Net::Ncsn | Net::Ncsnv2 => ladder,
-                })
-            }
-        }
     }
 }
 
@@ -482,7 +337,7 @@ mod tests {
         let said = |flags: &str| {
             let words = ["train --data pictures ", flags].concat();
             let matches = Arguments::command().try_get_matches_from(words.split(' '));
-            Arguments::heed(&matches.expect("known flags")).map(|_| ())
+            Arguments::checked(&matches.expect("known flags")).map(|_| ())
         };
         said("--patch 1 --sigma-spread 1.2").expect("of the U-Net");
         said("--net ncsn --ngf 32").expect("of a RefineNet");

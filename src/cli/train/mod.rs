@@ -9,6 +9,7 @@ mod classifier;
 mod estimate;
 mod log;
 mod network;
+mod options;
 mod run;
 mod start;
 mod tensorboard;
@@ -26,7 +27,7 @@ use crate::train::Checkpoints;
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::said()?;
+    let arguments = Arguments::parse()?;
     // Reading pictures uses many threads, too.
     set_threads(arguments.run.threads)?;
     if arguments.run.classifier {

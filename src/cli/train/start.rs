@@ -3,7 +3,8 @@
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
-use super::arguments::{Arguments, RunArgs, in_words, is_of};
+use super::arguments::{Arguments, RunArgs};
+use super::options::{in_words, is_of};
 use crate::cli::ncsn::open;
 use crate::cli::{autoguide, device, out};
 use crate::data::DataSet;

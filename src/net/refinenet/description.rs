@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::description::{DescriptionError, Picture, TensorShape};
+use crate::net::description::{DescriptionError, Picture, TensorShape, within};
 use crate::noise::Ladder;
 
 /// The sizes of a RefineNet.
@@ -202,11 +202,7 @@ impl RefineNetDescription {
             ("ngf", self.ngf, 2, 512),
             ("the number of rows of a normalisation", self.rows(), 1, 1024),
         ];
-        for (name, size, least, most) in sizes {
-            if !(least..=most).contains(&size) {
-                return fail(format!("{name} must be from {least} to {most}, but is {size}"));
-            }
-        }
+        within(&sizes)?;
         let halvings = self.stages().iter().filter(|stage| stage.halves).count();
         let multiple = 1 << halvings;
         if height % multiple != 0 || width % multiple != 0 {

@@ -1,17 +1,4 @@
-//! The default network: a U-Net conditioned on a continuous σ.
-//!
-//! ```text
-//! x ─ fold ─ stem ─┬─ blocks ─┬─ half ─┬─ blocks ─ attention ─┬─ middle ─┐
-//!                  σ          │        σ                      └── skip ──┴ blocks ─ attention ┐
-//!                             └───────────── skip ─────────────────────── blocks ── double ───┘
-//!                                               score ─ unfold ─ head ──────┘
-//! ```
-//!
-//! Three choices keep it cheap on a phone and on a CPU. Pixels are folded into patches, so that
-//! nothing wide runs at full resolution: a 3 × 3 convolution of 64 channels at 14 × 14 costs the
-//! same as one of 32 channels at 28 × 28, has four times the weights and sees twice as far.
-//! Resolutions change by folding too, with a 1 × 1 convolution. And attention is used only where
-//! the grid is coarse, where it sees the whole picture at little cost.
+//! The U-Net on a Burn device.
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -20,10 +7,10 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
 use super::description::UNetDescription;
-use super::layers::{
+use crate::net::layers::{
     Attention, ResidualBlock, SigmaEmbedding, column, conv, fold, unfold, zero_conv,
 };
-use super::precondition::{Coefficients, Preconditioning};
+use crate::net::precondition::{Coefficients, Preconditioning};
 
 /// A U-Net on a Burn device.
 #[derive(Module, Debug)]
@@ -92,7 +79,7 @@ impl UNet {
         }
     }
 
-    /// See [`super::Network::score`].
+    /// See [`crate::net::Network::score`].
     pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         let device = x.device();
         let preconditioning = Preconditioning { mean: self.mean, deviation: self.deviation };
@@ -104,7 +91,7 @@ impl UNet {
         centred * each(|c| c.skip) + raw * each(|c| c.output)
     }
 
-    /// F of [`super::precondition`], computed in the type of the weights.
+    /// F of [`crate::net::precondition`], computed in the type of the weights.
     fn raw(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         let embedding = self.embedding.forward(sigmas, &x.device());
         let (outside, inside) = (x.dtype(), self.stem.weight.dtype());

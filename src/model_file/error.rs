@@ -1,0 +1,67 @@
+//! Why a model file is refused.
+
+use thiserror::Error;
+
+use super::card::Card;
+use super::{ContainerError, JsonError, ModelFile};
+use crate::net::DescriptionError;
+use crate::sample::SettingsError;
+
+/// Why a file is refused.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// The file is larger than any model this is for.
+    #[error("the file has {0} bytes; a model has at most {max}", max = ModelFile::MAX_BYTES)]
+    TooLarge(usize),
+    /// It is not a safetensors file, or a damaged one.
+    #[error("not a readable .safetensors file ({0}); was the download cut off?")]
+    Container(#[from] ContainerError),
+    /// It is a safetensors file, but without a card.
+    #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
+    NoCard(&'static str),
+    /// The card cannot be read.
+    #[error("the model's card cannot be read: {0}")]
+    Card(#[from] JsonError),
+    /// The card has another version.
+    #[error("the model has format {0}, this program reads format {current}", current = Card::FORMAT)]
+    Format(u32),
+    /// The card describes an invalid network.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// A classifier's card does not describe what it was trained for.
+    #[error("the classifier's card is impossible: {0}")]
+    Classifier(&'static str),
+    /// The card recommends an invalid sampler.
+    #[error("the model's recommended sampler is impossible: {0}")]
+    Sampler(#[from] SettingsError),
+    /// A tensor that the network needs is missing.
+    #[error("the tensor `{0}` is missing")]
+    Missing(String),
+    /// The network does not have this tensor.
+    #[error("the tensor `{0}` is not part of the network that the card describes")]
+    Unexpected(String),
+    /// A tensor has another shape than the network needs.
+    #[error("the tensor `{name}` has the shape {found:?}, but the network needs {expected:?}")]
+    Shape {
+        /// The tensor's name.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+    },
+    /// A tensor is neither f16 nor f32.
+    #[error("the tensor `{name}` is of type {found}; only F16 and F32 are read")]
+    Type {
+        /// The tensor's name.
+        name: String,
+        /// Its type in the file.
+        found: String,
+    },
+    /// A tensor holds NaN or infinity.
+    #[error("the tensor `{0}` holds values that are not finite: the training diverged")]
+    NotFinite(String),
+    /// The file cannot be written.
+    #[error("the file cannot be written: {0}")]
+    Write(String),
+}

@@ -1,0 +1,25 @@
+//! The default network: a U-Net conditioned on a continuous σ.
+//!
+//! ```text
+//! x ─ fold ─ stem ─┬─ blocks ─┬─ half ─┬─ blocks ─ attention ─┬─ middle ─┐
+//!                  σ          │        σ                      └── skip ──┴ blocks ─ attention ┐
+//!                             └───────────── skip ─────────────────────── blocks ── double ───┘
+//!                                               score ─ unfold ─ head ──────┘
+//! ```
+//!
+//! Three choices keep it cheap on a phone and on a CPU. Pixels are folded into patches, so that
+//! nothing wide runs at full resolution: a 3 × 3 convolution of 64 channels at 14 × 14 costs the
+//! same as one of 32 channels at 28 × 28, has four times the weights and sees twice as far.
+//! Resolutions change by folding too, with a 1 × 1 convolution. And attention is used only where
+//! the grid is coarse, where it sees the whole picture at little cost.
+//!
+//! [`description`] is plain data.
+
+pub mod description;
+
+#[cfg(feature = "burn")]
+mod network;
+
+pub use description::UNetDescription;
+#[cfg(feature = "burn")]
+pub use network::UNet;
