@@ -1,5 +1,5 @@
-//! What must not cost a user the work of hours: a killed process, a damaged file, a full disk, a
-//! training that diverges.
+//! Accidents that must not cost a user hours of work: a killed process, a damaged file, a full
+//! disk, a training that diverges.
 #![cfg(unix)]
 
 mod cli;
@@ -19,8 +19,8 @@ fn steps(folder: &Path, table: &str) -> Vec<u64> {
     text.lines().skip(1).map(|line| step(line).expect("a whole line")).collect()
 }
 
-/// Killed at moments of chance while it saves as often as it can, and resumed each time: the very
-/// weights of an uninterrupted run, and every step once in the log.
+/// A run that is killed at random moments while it saves as often as it can, and resumed each time,
+/// has the weights of an uninterrupted run, and every step once in the log.
 #[test]
 fn a_killed_run_can_always_go_on() {
     let folder = folder_with_bars();
@@ -42,7 +42,7 @@ fn a_killed_run_can_always_go_on() {
         std::thread::sleep(Duration::from_millis(u64::from(chance.subsec_nanos() % 400)));
         let _ended_before = child.kill();
         let output = child.wait_with_output().expect("it ends");
-        // By a signal, or well, but never because of what an earlier kill had left.
+        // It ends by a signal or well, but never fails because of what an earlier kill left.
         assert!(output.status.code().is_none_or(|code| code == 0), "kill {kill}: {output:?}");
     }
     // Twice, the second time from its end, as after a kill between the last checkpoint and the log.
@@ -62,7 +62,7 @@ fn a_killed_run_can_always_go_on() {
     assert!(at.join("m.log/samples-00000200.png").exists());
 }
 
-/// A bit that flips anywhere in the newest checkpoint is found, and the one before is used.
+/// A flipped bit anywhere in the newest checkpoint is found, and the one before is used.
 #[test]
 fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     let folder = folder_with_bars();
@@ -103,7 +103,7 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
     assert!(said.contains("m.checkpoint is damaged"), "{said}");
 }
 
-/// The limit on the size of a file stands for a full disk: writing fails in the middle of a file.
+/// A limit on the size of files stands for a full disk: writing fails in the middle of a file.
 #[test]
 fn a_write_that_fails_names_the_file_and_loses_nothing() {
     let folder = folder_with_bars();
@@ -129,7 +129,7 @@ fn a_write_that_fails_names_the_file_and_loses_nothing() {
     succeed(&mut train(at, &[&RUN[..], &["--resume", "--steps", "60"]].concat()));
 }
 
-/// The loss is read every few steps only; what is saved must be from before the divergence.
+/// The loss is read only every few steps; what is saved must be from before the divergence.
 #[test]
 fn a_diverging_run_stops_and_keeps_its_last_good_state() {
     let folder = folder_with_bars();
@@ -149,7 +149,7 @@ fn a_diverging_run_stops_and_keeps_its_last_good_state() {
     assert!(loss < 32.0, "worse than a network that answers 0: {loss}");
 }
 
-/// Forgetting --resume must not cost the run that is there.
+/// Forgetting --resume must not cost an existing run.
 #[test]
 fn a_new_run_does_not_replace_an_old_one_unasked() {
     let folder = folder_with_bars();

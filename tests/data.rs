@@ -22,8 +22,8 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-/// Names and contents: 40 pictures of colours of their own, one of another size, one that is there
-/// twice, one that is torn, and what is no picture.
+/// Names and contents: 40 pictures of different colours, one of them of another size, one
+/// duplicate, one torn file, and files that are not pictures.
 fn files() -> Vec<(String, Vec<u8>)> {
     let colour = |i: u8| [i, 255 - i, 7];
     let name = |i: u8| format!("set/{}/{i}.png", i % 3);
@@ -85,7 +85,7 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
     assert_eq!(data.found.ignored, [("txt".to_owned(), 1)].into());
     let [(torn, _)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
     assert_eq!(torn, "set/torn.jpg");
-    // Planes of red, green and blue; the picture of another size has kept its colour.
+    // Planes of red, green and blue; the picture of another size kept its colour.
     let seven: Vec<u8> = [7, 248, 7].into_iter().flat_map(|value| [value; 64]).collect();
     assert!(data.train.iter().chain(data.held_out.iter()).any(|picture| picture == seven));
 
@@ -103,12 +103,12 @@ fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     write_folder(folder.path(), &grey);
     let load = |reading: &Reading<'_>| DataSet::load(folder.path(), reading);
 
-    // Nine sizes, none of which is the usual one.
+    // Nine sizes, none more common than the others.
     let error = load(&Reading::default()).expect_err("no size").to_string();
     assert!(error.contains("9 sizes") && error.contains("--size"), "{error}");
     let size = Some(Size { width: 6, height: 4 });
     let data = load(&Reading { size, ..Reading::default() }).expect("pictures");
-    // RGB files of nothing but grey are grey.
+    // RGB files that hold only greys are grey.
     assert_eq!(data.train.shape, Picture { channels: 1, height: 4, width: 6 });
     assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
     assert_eq!(data.train.picture(3), [60; 24]);
@@ -126,7 +126,7 @@ fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     assert!(strict.expect_err("torn").to_string().contains("torn.png"));
 }
 
-/// A folder of tests beside one for training is what is held out, and nothing of it is trained on.
+/// A folder `test` beside `train` is held out, and none of it is trained on.
 #[test]
 fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -141,7 +141,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     assert_eq!(firsts, [0, 1, 2, 3]);
     assert_eq!(data.found.split_ignored(), None);
 
-    // Whatever else is there makes it no such data set, and that is said.
+    // Anything else there makes it an ordinary data set, with a note.
     fs::write(folder.path().join("stray.png"), png(8, [200; 3])).expect("written");
     let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
     assert_eq!((data.train.len(), data.held_out.len()), (10, 1));
@@ -197,7 +197,7 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
     assert!(error.contains("test_batch.bin.gz") && error.contains("download"), "{error}");
 }
 
-/// A server that has something else under every name, and one that is not there.
+/// A server that has something else under every name, and one that is gone.
 #[cfg(unix)]
 #[test]
 fn a_download_that_fails_says_where_and_why() {

@@ -1,4 +1,4 @@
-//! The Burn network and the Burn executor, against closed forms and against the host's.
+//! The Burn network and the Burn executor, against closed forms and the host executor.
 #![cfg(not(target_family = "wasm"))]
 
 mod common;
@@ -68,8 +68,8 @@ fn weights_survive_a_round_trip_through_a_module() {
     assert_eq!(weights::collect(&network(&common::tiny(), drawn.clone())), drawn);
 }
 
-/// A fresh network's last layer is zero, so that its score is exactly that of the data's Gaussian.
-/// The whole chain on Burn (start, noise, update, denoising) must then be the host's.
+/// A fresh network's last layer is zero, so its score is exactly that of the data's Gaussian. The
+/// whole chain on Burn (start, noise, update, denoising) must then be the host's.
 #[test]
 fn a_silent_network_runs_the_chains_of_a_gaussian() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
@@ -86,8 +86,8 @@ fn a_silent_network_runs_the_chains_of_a_gaussian() {
     }
 }
 
-/// Two silent networks are two Gaussians: guided from one by the other, a chain follows the sum of
-/// their scores that Karras et al. write down.
+/// Two silent networks are two Gaussians. A chain of one, guided away from the other, follows the
+/// weighted sum of their scores in Karras et al.
 #[test]
 fn an_autoguided_chain_follows_the_difference_of_two_scores() {
     struct Guided([GaussianMixture; 2], Strength);
@@ -114,7 +114,7 @@ fn an_autoguided_chain_follows_the_difference_of_two_scores() {
     let (better, worse) = (network(&common::tiny()), network(&wide));
     let gaussians = [common::SCALE, scale]
         .map(|scale| GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation));
-    // Some of the levels are guided.
+    // Only some of the levels are guided.
     let strength = Strength { weight: 1.7, sigmas: [0.1, 2.0] };
     let guided = Guided(gaussians, strength);
     for sampler in Sampler::ALL {
@@ -130,7 +130,7 @@ fn an_autoguided_chain_follows_the_difference_of_two_scores() {
     }
 }
 
-/// The noise of the tensors is the noise of [`Key`], for both ways to start.
+/// The noise on tensors is that of [`Key`], for both kinds of start.
 #[test]
 fn noise_on_the_device_is_noise_on_the_host() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
@@ -152,8 +152,8 @@ fn noise_on_the_device_is_noise_on_the_host() {
     }
 }
 
-/// Steered chains on Burn are the host's, for every kind of steering: in colour, with a network
-/// that is silent as above.
+/// Steered chains on Burn are the host's, for every kind of steering: in colour, with a silent
+/// network as above.
 #[test]
 fn steering_on_the_device_is_steering_on_the_host() {
     let Architecture::UNet(mut colour) = common::tiny() else {
@@ -205,8 +205,8 @@ fn steering_on_the_device_is_steering_on_the_host() {
     assert!(refused.is_err_and(|error| error.to_string().contains("7 values")));
 }
 
-/// The model on the page, given a 7 × 7 version of one of its own digits: the means of the squares
-/// are kept, and what it makes of them is far nearer to that digit than another digit is.
+/// The page's model, given a 7 × 7 version of one of its own digits, keeps the means of the
+/// squares, and its result is far nearer to that digit than another digit is.
 #[test]
 fn a_digit_is_recovered_from_a_small_picture_of_it() {
     let model = ModelFile::read(&std::fs::read("www/models/mnist.safetensors").expect("committed"))
@@ -240,7 +240,7 @@ fn a_digit_is_recovered_from_a_small_picture_of_it() {
     assert!(found < 0.5 * other, "{found}, and {other} to another digit");
 }
 
-/// A chain that is put down and taken up again, anywhere, is the chain that was not.
+/// A chain paused anywhere and resumed is the same as one that was not.
 #[test]
 fn a_chain_can_be_carried_on_from_its_state() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));
@@ -293,7 +293,7 @@ fn one_sigma_for_all_is_that_sigma_for_each() {
     assert!(difference(&score(&[0.7]), &score(&[0.7, 0.7, 0.2])) > 1e-2, "σ must matter");
 }
 
-/// The numbers that the browser's executor is held to.
+/// The numbers that the browser's executor must match.
 #[test]
 fn the_shared_ends_are_what_flex_computes() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));
@@ -325,8 +325,8 @@ fn a_network_that_answers_zero_has_half_the_dimension_as_loss() {
     assert!((loss - 32.0).abs() < 5.0 * (32.0 / n as f32).sqrt(), "{loss}");
 }
 
-/// Of the fields `a · ∇ log q_σ`, denoising score matching must like a = 1 best, and give it the loss
-/// that theory says: `D/2 · τ²/(τ² + σ²)` for a Gaussian of deviation τ.
+/// Of the fields `a · ∇ log q_σ`, denoising score matching must prefer a = 1, and give it the loss
+/// of theory: `D/2 · τ²/(τ² + σ²)` for a Gaussian of deviation τ.
 #[test]
 fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
     let (n, tau, sigma) = (4_000, 0.5f32, 0.8f32);
@@ -346,7 +346,7 @@ fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
     assert!(loss(0.95) > loss(1.0) && loss(1.05) > loss(1.0));
 }
 
-/// The slope of a network along v is what differences of its score say.
+/// The slope of a network along v matches differences of its score.
 #[test]
 fn slopes_of_a_network_are_derivatives_of_its_score() {
     let architecture = common::tiny();

@@ -1,7 +1,7 @@
 //! The fused executor against Burn's.
 //!
-//! These tests need an adapter. On a machine without a GPU that is Mesa's lavapipe, in Debian's and
-//! Ubuntu's package `mesa-vulkan-drivers`.
+//! These tests need an adapter. Without a GPU that is Mesa's lavapipe, in the package
+//! `mesa-vulkan-drivers` of Debian and Ubuntu.
 #![cfg(not(target_family = "wasm"))]
 
 mod common;
@@ -35,7 +35,7 @@ fn set_up(gpu: &Gpu, architecture: &Architecture, weights: &Weights, setup: Setu
     network.unwrap_or_else(|error| panic!("{setup:?}: {error}"))
 }
 
-/// Both styles, and half precision where the adapter has it.
+/// Both styles, and half precision if the adapter has it.
 fn setups(gpu: &Gpu) -> Vec<Setup> {
     let mut setups = vec![
         Setup::new(Style::Direct, Precision::Single),
@@ -101,7 +101,7 @@ fn unet(picture: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
     }
 }
 
-/// Holds the scores of a network with drawn weights to Burn's, in both styles and precisions.
+/// Holds the scores of a network with drawn weights to Burn's, in all of [`setups`].
 fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> Vec<Network> {
     set_up_holds_to_burn(gpu, batch, architecture, &setups(gpu))
 }
@@ -131,7 +131,7 @@ fn set_up_holds_to_burn(
     networks
 }
 
-/// Every size that a description can vary.
+/// Varies every size of a description.
 #[test]
 fn any_unet_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
@@ -176,7 +176,7 @@ fn refinenets_hold_to_burn(variant: Variant) {
     let variants = [
         // No number of channels is a multiple of four.
         (3, refinenet(variant, Depth::Standard, (3, 28, 28), 6)),
-        // Narrow ones, whose shaders a software adapter has compiled sooner.
+        // Narrow ones, whose shaders compile sooner on a software adapter.
         (3, refinenet(variant, Depth::Deeper, (1, 28, 12), 4)),
         (1, refinenet(variant, Depth::Deepest, (3, 32, 8), 4)),
     ];
@@ -197,7 +197,7 @@ fn any_ncsnv2_has_the_score_that_burn_gives_it() {
     refinenets_hold_to_burn(Variant::Ncsnv2);
 }
 
-/// With more tiles than every reader of a normalised tensor could go through.
+/// It has too many tiles for every reader of a normalised tensor to go through.
 #[test]
 fn a_tall_picture_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
@@ -242,7 +242,7 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
     }
 }
 
-/// Whichever tiles are measured to be the fastest, the scores are the same.
+/// Whichever tiles are the fastest, the scores are the same.
 #[test]
 fn tiles_of_every_shape_have_the_score_that_burn_gives_it() {
     let gpu = gpu();
@@ -256,11 +256,11 @@ fn tiles_of_every_shape_have_the_score_that_burn_gives_it() {
     }
 }
 
-/// Every candidate is timed, and what was found is taken up again, but for no other network.
+/// Every candidate is timed, and the result is remembered for this network and no other.
 #[test]
 fn the_fastest_tiles_are_found_and_remembered() {
     let gpu = gpu();
-    // Wide enough for the shapes to come down to kernels of their own.
+    // Wide enough that all tilings give different kernels.
     let architecture = Architecture::UNet(unet((1, 8, 32), &[16]));
     let weights = common::weights(&architecture);
     let setup = Setup::new(Style::Direct, Precision::Single);
@@ -290,7 +290,7 @@ fn the_fastest_tiles_are_found_and_remembered() {
     }
 }
 
-/// In half precision a seed is still the same picture to the eye.
+/// In half precision a seed still gives the same picture to the eye.
 #[test]
 fn a_chain_in_half_precision_ends_near_the_exact_one() {
     let gpu = gpu();
@@ -307,7 +307,7 @@ fn a_chain_in_half_precision_ends_near_the_exact_one() {
     assert!(difference > 0.0, "f16 rounds");
 }
 
-/// What is too large for f16 is kept as its largest number, not as an infinity.
+/// Numbers too large for f16 become its largest, not an infinity.
 #[test]
 fn half_precision_saturates() {
     let gpu = gpu();
@@ -371,8 +371,8 @@ impl Pair {
     }
 }
 
-/// Start, noise, update and denoising of every sampler; also where a program has more levels than
-/// the tables hold at a time, and where a noisy step is looked back at.
+/// Start, noise, update and denoising of every sampler; also with more levels than the tables hold
+/// at a time, and with a step that looks back at a noisy one.
 #[test]
 fn a_seed_is_the_same_chain_as_on_burn() {
     let gpu = gpu();
@@ -462,7 +462,7 @@ fn paths_are_those_of_burn() {
     }
 }
 
-/// A long run holds what it began with, and a restart takes what the run before has left.
+/// A long run keeps to the memory it began with, and a restart reuses that of the run before.
 #[test]
 fn steps_and_restarts_allocate_no_memory() {
     let gpu = gpu();
@@ -504,7 +504,7 @@ fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
     let shared = common::every_21st(&together[..64 * common::ENDS_OF]);
     assert!(difference(&shared, &common::ENDS) < 1e-3, "{shared:?}");
 
-    // Looking does not change where a chain goes, and shows D(x̃, σ) at the next step's σ.
+    // Looking does not change a chain, and shows D(x̃, σ) at the next step's σ.
     let mut chain = Chain::new(&network, program.clone(), 7, 0..5).expect("it fits");
     while chain.done() < 9 {
         let (x, denoised) = (block_on(chain.noisy()), block_on(chain.denoised()));
@@ -520,7 +520,7 @@ fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
     assert_eq!(block_on(chain.denoised()).expect("read back"), together);
 }
 
-/// Rendered to a texture four times as large: each pixel is the picture's, clamped.
+/// Rendered to a texture with four times the pixels: each is the picture's, clamped.
 #[test]
 fn chains_are_drawn_as_a_grid() {
     let gpu = gpu();

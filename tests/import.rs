@@ -1,5 +1,5 @@
-//! Checkpoints as the published trainers write them become models that run. `tests/fixtures/make.py`
-//! made the checkpoints, with PyTorch.
+//! Checkpoints in the form of the published trainers become models that run.
+//! `tests/fixtures/make.py` made the checkpoints, with PyTorch.
 #![cfg(not(target_family = "wasm"))]
 
 mod cli;
@@ -19,7 +19,7 @@ use ncsn::sample::Sampler;
 use safetensors::tensor::SafeTensors;
 
 fn fixture(name: &str) -> PathBuf {
-    // Programs are run in other folders.
+    // Programs run in other folders.
     std::path::absolute(Path::new("tests/fixtures").join(name)).expect("there is a folder")
 }
 
@@ -43,8 +43,8 @@ fn the_oldest_checkpoints_are_read_to_the_last_bit() {
     assert_eq!(compared, checkpoint.state.len());
 }
 
-/// A ZIP archive: `[state_dict, optimiser, epoch, step, moving average]`. Raw weights are all −1; in
-/// the moving average γ = 1, α = 2, β = 3, everything else ½, and the levels are not part of it.
+/// A ZIP archive: `[state_dict, optimiser, epoch, step, moving average]`. Raw weights are all −1.
+/// The moving average has γ = 1, α = 2, β = 3 and ½ everywhere else, but no levels.
 #[test]
 fn the_moving_average_is_taken_unless_it_is_not_wanted() {
     let read = |average| pytorch::read(&fixture("ncsnv2.pth"), average).expect("a good checkpoint");
@@ -76,7 +76,7 @@ fn what_is_no_published_network_is_refused_by_name() {
         pytorch::read(&fixture("ncsn-8x12x1.safetensors"), true),
         Err(CheckpointError::Format(_))
     ));
-    // Every cut of both kinds of file is noticed.
+    // A cut anywhere is noticed in both kinds of file.
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["ncsn.pth", "ncsnv2.pth"] {
         let whole = std::fs::read(fixture(name)).expect("there");

@@ -1,4 +1,4 @@
-//! The documentation leads to what is there.
+//! Every relative link in the documentation leads somewhere.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ fn pages() -> Vec<PathBuf> {
     [vec![root.join("README.md")], pages].concat()
 }
 
-/// A heading as GitHub writes it behind `#`.
+/// The anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|&c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.collect::<String>().trim().to_lowercase().replace(' ', "-")

@@ -56,7 +56,7 @@ fn with_text(card: &str) -> Vec<u8> {
 fn what_is_not_a_model_is_refused() {
     assert!(matches!(refused(b""), ModelError::Container(_)));
     assert!(matches!(refused(b"<!doctype html>"), ModelError::Container(_)));
-    // A header that claims to be larger than the file, and nearly everything that there is.
+    // A header that claims to be larger than the file, and than nearly anything.
     assert!(matches!(refused(&u64::MAX.to_le_bytes()), ModelError::Container(_)));
     let whole = common::model().write().expect("finite");
     for length in [7, 8, 100, whole.len() / 2, whole.len() - 1] {
@@ -66,7 +66,7 @@ fn what_is_not_a_model_is_refused() {
     assert!(matches!(refused(&no_card), ModelError::NoCard(_)));
 }
 
-/// A file of this header and so many bytes after it.
+/// A file with this header and `bytes` bytes after it.
 fn with_header(header: &str, bytes: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; bytes]].concat()
 }
@@ -138,7 +138,7 @@ fn wrong_tensors_are_refused_by_name() {
     assert!(matches!(error, ModelError::Shape { name, .. } if name == good[3].0));
     let error = refused(&with_tensors(&good, Dtype::F64));
     assert!(matches!(error, ModelError::Type { found, .. } if found == "F64"));
-    // As many bytes as there are, and the right shapes, but not as many as these shapes ask for.
+    // The right shapes, and offsets that fit the file, but not the bytes that these shapes need.
     let halves = with_tensors(&good, Dtype::F16);
     let text = String::from_utf8_lossy(&halves).replacen(r#""F16""#, r#""F32""#, 1);
     assert_ne!(text.as_bytes(), halves);

@@ -1,4 +1,4 @@
-//! Exported graphs, run by an ONNX runtime that knows nothing of us, against the Burn network.
+//! Exported graphs, run by an independent ONNX runtime, against the Burn network.
 #![cfg(not(target_family = "wasm"))]
 
 mod common;
@@ -60,7 +60,7 @@ fn by_onnx(file: &Model, model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f3
     score.to_vec()
 }
 
-/// The largest difference, in units of the largest value.
+/// The largest difference, relative to the largest value.
 fn difference(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len());
     let largest =

@@ -1,7 +1,7 @@
 //! The RefineNets compute what published PyTorch code computes, from the same weights.
 //!
-//! In `tests/fixtures` are small ones that `make.py` there made. With more of them in a folder, in the same
-//! format: `NCSN_FIXTURES=folder cargo test --release --test parity -- --ignored`.
+//! `tests/fixtures` has small ones, made by `make.py` there. To test others in a folder, in the
+//! same format: `NCSN_FIXTURES=folder cargo test --release --test parity -- --ignored`.
 #![cfg(not(target_family = "wasm"))]
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use ncsn::sample::program::Update;
 use safetensors::tensor::SafeTensors;
 use serde::de::DeserializeOwned;
 
-/// What a fixture holds; see `make.py`.
+/// The contents of a fixture; see `make.py`.
 struct Fixture {
     tensors: Weights,
     labels: Vec<usize>,
@@ -116,7 +116,7 @@ fn holds(path: &Path) {
     assert!(chain < 1e-3, "{}: the chain is off by {chain:e}", path.display());
 }
 
-/// The fixtures in a folder; none where there is no folder.
+/// The fixtures in a folder; none if there is no folder.
 fn fixtures(folder: &Path) -> Vec<PathBuf> {
     let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = files.map(|file| file.expect("a readable folder").path());

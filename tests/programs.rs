@@ -49,8 +49,8 @@ fn training_learns_and_its_model_can_be_sampled() {
     assert!(said.contains("57 pictures of 1 × 8 × 8, and 3 held out"), "{said}");
     let training = training(&at.join("m.safetensors"));
     assert_eq!((training.steps, training.examples), (60, 480));
-    // A network that answers 0 has 32 at every σ, and so has one that has learnt nothing at σ = 0.31,
-    // where the data's Gaussian alone leaves 17.
+    // A network that answers 0 has 32 at every σ; at σ = 0.31 one that has learnt nothing has 17,
+    // from the data's Gaussian alone.
     let (_, loss) = training.held_out[3];
     assert!(loss < 16.0, "{:?}", training.held_out);
 
@@ -75,7 +75,7 @@ fn training_learns_and_its_model_can_be_sampled() {
     let noisy = sample("w.npy", &[&langevin[..], &["--no-denoise"]].concat());
     assert_ne!(sample("x.npy", &langevin), noisy);
 
-    // The left half is kept to the last bit, the right half is made up.
+    // The left half is kept to the last bit, the right half is filled in.
     write_half(&at.join("half.png"));
     let pictures = sample("i.npy", &["--inpaint", "half.png"]);
     let pictures = &pictures[pictures.len() - 5 * 64..];
@@ -99,7 +99,7 @@ fn training_learns_and_its_model_can_be_sampled() {
     let end = sample("e.npy", &["--seed", "3"]);
     assert_eq!(walk[walk.len() - 5 * 64..][..64], end[end.len() - 5 * 64..][..64]);
 
-    // From noise to the grid, whose pixels are twice as large; and along a path.
+    // From noise to the PNG's grid, whose pixels are twice as large; and along a path.
     let way = frames(&sample("w.gif", &["--sampler", "reverse-diffusion", "--batch", "2"]));
     let last = image::load_from_memory(&sample("l.png", &["--sampler", "reverse-diffusion"]));
     let last = last.expect("a PNG").into_rgba8();
@@ -119,10 +119,10 @@ fn training_learns_and_its_model_can_be_sampled() {
     let line = said.lines().find(|line| line.contains("bits/dim")).expect("a line of bits");
     let bits: f64 = line.split_whitespace().next().and_then(|b| b.parse().ok()).expect("a number");
     // A Gaussian of the bars' deviation needs 8 + log₂(0.33 √(2πe)) = 8.45, and no code can do with
-    // less than what tells 8 places apart.
+    // less than it takes to tell 8 places apart.
     assert!((3.0 / 64.0..8.3).contains(&bits), "{said}");
 
-    // What the file computes is for `tests/onnx.rs` to say.
+    // `tests/onnx.rs` checks what the file computes.
     let mut export = Command::new(env!("CARGO_BIN_EXE_ncsn"));
     export.current_dir(at).args(["export", "--model", "m.safetensors", "--onnx", "m.onnx"]);
     assert!(succeed(export.args(["--batch", "2"])).contains("m.onnx"));
@@ -204,14 +204,15 @@ fn the_same_seed_trains_the_same_weights() {
     assert_ne!(a, c);
 }
 
-/// A run that begins with a model has its network, its levels and its weights, which it then changes.
+/// A run that begins with a model has its network, levels and weights, and then changes the
+/// weights.
 #[test]
 fn a_run_begins_with_a_models_weights() {
     let folder = folder_with_bars();
     let at = folder.path();
     let levels = ["--sigmas", "auto", "--steps", "40", "--warm-up", "5"];
     succeed(&mut train(at, &[&levels[..], &["--out", "a.safetensors"]].concat()));
-    // As somebody has measured that it is best sampled.
+    // As if these levels had been measured to sample it best.
     let mut measured = read(&at.join("a.safetensors"));
     measured.card.sampler.ladder.levels = 7;
     fs::write(at.join("a.safetensors"), measured.write().expect("sound")).expect("written");
@@ -237,8 +238,8 @@ fn a_run_begins_with_a_models_weights() {
     assert!(fail(&mut run(&["--size", "16", "--overwrite"])).contains("1 × 8 × 8"));
 }
 
-/// Autoguidance takes two networks to sample with, or one that has learned it: that one's score is
-/// nearer to the guided one than the model's it began with.
+/// Autoguidance takes two networks to sample with, or one that has learned it: its score is nearer
+/// to the guided one than that of the model it began with.
 #[test]
 fn one_network_learns_what_two_do() {
     let folder = folder_with_bars();
@@ -281,7 +282,7 @@ fn one_network_learns_what_two_do() {
     assert!(refused.contains("must be a number"), "{refused}");
 }
 
-/// Computing a batch in parts changes the order of sums, and nothing else.
+/// Computing a batch in parts changes the order of sums and nothing else.
 #[test]
 fn a_batch_in_parts_trains_the_same_weights() {
     let folder = folder_with_bars();
@@ -317,8 +318,7 @@ fn any_number_of_threads_and_devices_trains_the_same_weights() {
     assert_eq!(alone, weights("cpu,cpu,cpu", "2"));
 }
 
-/// bf16 has 8 bits of precision: the losses are those of f32 to within a few percent, and not the
-/// same.
+/// bf16 has 8 bits of precision: the losses are within a tenth of those of f32, but not the same.
 #[test]
 fn mixed_precision_learns_what_f32_learns() {
     let folder = folder_with_bars();
@@ -345,8 +345,8 @@ fn a_dry_run_says_what_it_would_cost_and_writes_nothing() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
-/// Interrupted on its way, and resumed: the very weights of an uninterrupted run, also of
-/// one that learns from two models, or from one picture at a time.
+/// A run that is interrupted and resumed has the weights of an uninterrupted one, also if it learns
+/// from two models, or from one picture at a time.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_weights() {
@@ -388,7 +388,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     }
 }
 
-/// Nor is a model lost by mistake, nor a run gone on with on other pictures unawares.
+/// No model is lost by mistake, and no run goes on with other pictures unnoticed.
 #[test]
 fn what_is_there_is_not_replaced_unasked() {
     let folder = folder_with_bars();

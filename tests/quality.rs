@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use cli::{fail, read, succeed, train};
 
-/// 400 pictures of 8 × 8 with 100 to be held out: a bar that lies (class 0) or stands (class 1), of
-/// some grey.
+/// 400 pictures of 8 × 8 and 100 to hold out: a bar of some grey that lies (class 0) or stands
+/// (class 1).
 fn write_bars(folder: &Path) {
     fs::create_dir_all(folder).expect("a folder");
     for (name, count) in [("train", 400u32), ("t10k", 100)] {
@@ -64,7 +64,7 @@ fn samples_are_measured_and_guided() {
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).expect(path);
     assert!(number("/classifier/accuracy") > 0.97, "{report}");
     assert_eq!((number("/nfe"), number("/denoised/n"), number("/seed")), (20.0, 100.0, 1.0));
-    // 300 steps do not come close to what training pictures are.
+    // After 300 steps, samples are not yet as good as training pictures.
     assert!(number("/floor/frechet") < number("/denoised/frechet"), "{report}");
     assert!(number("/floor/precision") > 0.7 && number("/floor/recall") > 0.7, "{report}");
     assert!((number("/denoised/classes/0") + number("/denoised/classes/1") - 1.0).abs() < 1e-9);
@@ -77,17 +77,18 @@ fn samples_are_measured_and_guided() {
     assert_eq!((quality.n, quality.nfe), (100, 20));
     assert!((quality.frechet - number("/denoised/frechet")).abs() < 1e-9);
 
-    // Which classifier it was is said, and more samples than training pictures are refused.
+    // The report says which classifier it was, and more samples than training pictures are refused.
     let weights =
         report.pointer("/classifier/weights").and_then(Value::as_str).expect("a checksum");
     assert!(weights.len() == 8 && said.contains(weights), "{weights}: {said}");
     assert!(fail(ncsn(at, &eval).args(["-n", "401"])).contains("-n 400 is the most"));
 
-    // The same classifier and the same samples again: the same numbers.
+    // The same classifier and the same samples give the same numbers.
     succeed(ncsn(at, &eval).args(drawn).args(["--keep-card", "--out", "again"]));
     assert_eq!(json(&at.join("again/report.json")), report);
 
-    // At every number of evaluations; the card then recommends what did best.
+    // At several numbers of evaluations; the card then has the best settings and the fastest good
+    // ones.
     let sweep = ["--sweep", "-n", "50", "--nfe", "5,9", "--samplers", "ancestral,heun"];
     succeed(ncsn(at, &eval).args(sweep));
     let found = json(&at.join("m.eval/sweep.json"));
@@ -107,7 +108,7 @@ fn samples_are_measured_and_guided() {
     let nfe = |settings: ncsn::sample::Settings| settings.program().expect("possible").nfe();
     assert_eq!(Some(nfe(card.sampler) as u64), found["fast"]["nfe"].as_u64());
     assert_eq!(card.best.map(|best| nfe(best) as u64), found["best"]["nfe"].as_u64());
-    // Whatever samplers do with it, the network knows what it was trained for.
+    // Whatever its sampler does, the card knows what the network was trained for.
     assert_eq!(card.ladder(), trained);
 
     // Guided.
@@ -157,8 +158,8 @@ fn the_toy_is_sampled_as_its_paper_says() {
         let line = said.lines().find(of).expect("a row");
         line.split_whitespace().next_back().expect("a share").parse().expect("a number")
     };
-    // Langevin without annealing cannot tell the weights of modes far apart, and keeps the halves that
-    // it begins with (section 3.2.1, figure 3).
+    // Langevin without annealing cannot tell the weights of distant modes, and keeps the halves
+    // that it begins with (section 3.2.1, figure 3).
     assert!((0.45..0.6).contains(&share("plain-langevin", "1000")), "{said}");
     assert!((share("ancestral", "1000") - 0.8).abs() < 0.05, "{said}");
 }

@@ -1,5 +1,5 @@
-//! Samplers and steering on densities whose score is exact, against closed forms. What is left to
-//! be wrong is the sampler: its bias at finite steps, which is stated, and chance.
+//! Samplers and steering on densities with exact scores, against closed forms. What remains is the
+//! sampler's bias at finite steps, which is stated, and chance.
 #![cfg(not(target_family = "wasm"))]
 
 use ncsn::net::Picture;
@@ -10,7 +10,7 @@ use ncsn::sample::{Observation, Program, Sampler, Settings, Steering, diffusion,
 use ncsn::score::Score;
 use ncsn::toy::{Component, FactorGaussian, GaussianMixture};
 
-/// Every sampler that there is, with and without churn, but for the baseline that has to fail.
+/// Every sampler, with and without churn, except the baseline that has to fail.
 fn samplers(ladder: Ladder) -> Vec<(Sampler, String, Program)> {
     let Ladder { sigma_max, sigma_min, .. } = ladder;
     let step_lr = 0.3 * sigma_min * sigma_min;
@@ -18,7 +18,7 @@ fn samplers(ladder: Ladder) -> Vec<(Sampler, String, Program)> {
     let churn = Some(Churn { amount: 20.0, ..Churn::NONE });
     let samplers = Sampler::ALL.into_iter().filter(|&sampler| sampler != Sampler::PlainLangevin);
     let settings = |sampler| match sampler {
-        // Annealed Langevin is right only where it stays at each level until it is.
+        // Annealed Langevin is right only if it stays at each level long enough.
         Sampler::Langevin => Settings {
             sampler,
             ladder: Ladder { levels: ladder.levels / 3, ..ladder },
@@ -51,9 +51,9 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// A Gaussian of 48 coordinates, a picture of 3 × 4 × 4, that go with one factor in many ways.
 const PICTURE: Picture = Picture { channels: 3, height: 4, width: 4 };
 
+/// A Gaussian of 48 coordinates, a picture of 3 × 4 × 4, that follow one factor in many ways.
 fn factor_gaussian() -> FactorGaussian {
     let d = PICTURE.dimension();
     FactorGaussian {
@@ -69,7 +69,7 @@ fn every_sampler_reaches_mean_and_covariance() {
     let d = density.dimension();
     let length = dot(&density.loadings, &density.loadings).sqrt();
     let along: Vec<f32> = density.loadings.iter().map(|a| a / length).collect();
-    // A direction across: without a share of the factor, that is.
+    // A direction across, without a share of the factor.
     let mut across: Vec<f32> = (0..d).map(|i| (1.7 * i as f32).cos()).collect();
     let shadow = dot(&across, &along);
     across.iter_mut().zip(&along).for_each(|(v, a)| *v -= shadow * a);
@@ -87,10 +87,10 @@ fn every_sampler_reaches_mean_and_covariance() {
             // Four standard errors, and one of bias: the start's mean is not quite forgotten.
             assert!(error.abs() < 5.0, "{name}: the mean is off by {error} standard errors");
             let ratio = variance(offsets) / truth;
-            // Four standard errors of 5.8 %, and 6 % of bias of finite steps.
+            // Four standard errors of 5.8 %, and 6 % bias from finite steps.
             assert!((ratio - 1.0).abs() < 0.29, "{name}: variance {ratio} of the truth");
         }
-        // All 48 together: the mean square of what is left across all directions but one.
+        // All 48 together: the mean square across all directions but one.
         let total = x.chunks_exact(d).flat_map(|x| {
             let offset: Vec<f32> = x.iter().zip(&density.mean).map(|(x, m)| x - m).collect();
             let part = dot(&offset, &along);
@@ -99,13 +99,13 @@ fn every_sampler_reaches_mean_and_covariance() {
         let ratio = mean(total.collect::<Vec<_>>().into_iter()) * 48.0 / 47.0 / 0.09;
         println!("{name}: {ratio}");
         // Chance is 0.8 %. Consistent sampling is exact for data at a point, and too narrow for
-        // wide data, the more so the larger its steps are.
+        // wide data, the more so the larger its steps.
         let bias = if name.starts_with("Consistent") { 0.16 } else { 0.06 };
         assert!((ratio - 1.0).abs() < bias, "{name}: variance {ratio} of the truth in all");
     }
 }
 
-/// ⅕ to ⅘, which only a chain that comes from where everything is one can tell.
+/// ⅕ to ⅘, which only a chain that begins where both modes are one can tell.
 #[test]
 fn every_sampler_recovers_the_weights_of_modes() {
     let n = 4_000;
@@ -121,7 +121,7 @@ fn every_sampler_recovers_the_weights_of_modes() {
     }
 }
 
-/// Langevin at one small σ does not find its way: it keeps the halves where its start left them.
+/// Langevin at one small σ does not find its way: it keeps the halves of its start.
 #[test]
 fn plain_langevin_never_learns_the_weights() {
     let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 0.05 };
@@ -178,7 +178,7 @@ fn the_orders_of_the_ode_solvers_are_one_and_two() {
     }
 }
 
-/// Churn is exact on the data of a single point: noise is added and taken off again, whatever σ.
+/// Churn is exact on the data of a single point: noise is added and removed again, at any σ.
 #[test]
 fn churned_chains_have_the_noise_of_their_level() {
     let point = GaussianMixture::gaussian(vec![0.5; 4], 0.0);
@@ -196,8 +196,8 @@ fn churned_chains_have_the_noise_of_their_level() {
     }
 }
 
-/// What is seen of a picture of 3 × 4 × 4: the block that each coordinate is in, of whose mean alone
-/// something is known.
+/// What is seen of a picture of 3 × 4 × 4: the block that each coordinate is in, of which only the
+/// mean is known.
 type Blocks = fn(usize) -> Option<usize>;
 
 const LEFT_HALF: Blocks = |i| (i % 4 < 2).then_some(i);
@@ -210,9 +210,9 @@ fn project(x: &[f32], blocks: Blocks) -> Vec<f32> {
     (0..x.len()).map(|i| blocks(i).map_or(0.0, |block| mean(in_block(block)) as f32)).collect()
 }
 
-/// What is left to chance once P x is known of a factor Gaussian, along (I − P) a.
+/// The distribution of a factor Gaussian along (I − P) a, given P x.
 struct Conditional {
-    /// (I − P) a: the part of the factor's loadings that is not seen.
+    /// (I − P) a: the unseen part of the factor's loadings.
     free: Vec<f32>,
     /// E and deviation of ⟨(I − P) a, x − m⟩.
     expected: f64,
@@ -220,7 +220,7 @@ struct Conditional {
 }
 
 impl Conditional {
-    /// That of x = m + a f + τ z, given P x = y.
+    /// For x = m + a f + τ z, given P x = y.
     fn new(density: &FactorGaussian, y: &[f32], blocks: Blocks) -> Self {
         let own = density.deviation.powi(2);
         let seen = project(&density.loadings, blocks);
@@ -228,7 +228,7 @@ impl Conditional {
         let (seen2, free2) = (dot(&seen, &seen), dot(&free, &free));
         let offset: Vec<f32> =
             y.iter().zip(project(&density.mean, blocks)).map(|(y, m)| y - m).collect();
-        // f given P x is normal; what is not seen follows it, with noise of its own.
+        // f given P x is normal; the unseen part follows it, with noise of its own.
         let factor = dot(&seen, &offset) / (own + seen2);
         let variance = own / (own + seen2) * free2 * free2 + own * free2;
         let expected = f64::from(factor * free2);
@@ -236,9 +236,9 @@ impl Conditional {
     }
 }
 
-/// How exact the projection is: by how many deviations the mean may be off, and between which shares of
-/// the deviation the chains' may be. Chains that are corrected at each level come to know the observation;
-/// a flow without noise hardly does, and stays nearly as wide as it was.
+/// How exact the projection is: by how many deviations the mean may be off, and the range of the
+/// chains' deviation relative to the truth. Chains that are corrected at each level adapt to the
+/// observation; a flow without noise hardly does, and stays nearly as wide as it was.
 fn bias(sampler: Sampler) -> (f64, std::ops::Range<f64>) {
     match sampler {
         Sampler::Langevin | Sampler::PlainLangevin => (0.15, 0.9..1.25),
@@ -248,7 +248,7 @@ fn bias(sampler: Sampler) -> (f64, std::ops::Range<f64>) {
     }
 }
 
-/// What the observed part must be, and what is known of the rest: E\[x | y\] of the Gaussian.
+/// The observed part is kept, and the rest follows E\[x | y\] of the Gaussian.
 #[test]
 fn observations_are_kept_and_the_rest_follows_from_them() {
     let (density, n) = (factor_gaussian(), 300);
@@ -302,14 +302,14 @@ fn a_path_between_seeds_ends_at_the_seeds() {
             let difference = difference(&x[frame * d..][..d], &end);
             assert!(difference < 1e-4, "{name}, frame {frame}: {difference}");
         }
-        // And on the way it takes no leaps: each step is a part of the whole way.
+        // There are no leaps on the way: each step is a part of the whole.
         let way = difference(&x[..d], &x[8 * d..]);
         let leap = x.chunks_exact(d).zip(x[d..].chunks_exact(d)).map(|(a, b)| difference(a, b));
         assert!(leap.fold(0.0, f32::max) < 0.5 * way, "{name}");
     }
 }
 
-/// A sketch keeps what is coarser than the noise it is given, and forgets what is finer.
+/// A sketch keeps what is coarser than its noise, and loses what is finer.
 #[test]
 fn a_sketch_is_kept_as_far_as_its_noise_allows() {
     let toy = GaussianMixture::two_modes();
@@ -317,7 +317,7 @@ fn a_sketch_is_kept_as_far_as_its_noise_allows() {
         ladder: Ladder { sigma_max: 100.0, sigma_min: 0.1, levels: 100 },
         ..Settings::recommended(100.0, 0.1)
     };
-    // Near the rare mode, but far off for a point of it.
+    // Near the rare mode, but far out for one of its points.
     let steering = Steering { origin: Some(vec![-9.0, -5.0]), ..Steering::default() };
     let n = 2_000;
     let run = |sampler, wander| {

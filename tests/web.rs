@@ -58,7 +58,7 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
     pixels.to_vec()
 }
 
-/// Every engine that was built in ends where natively Flex ends: same seed, same pictures.
+/// Every engine in the bundle ends where Flex ends natively: same seed, same pictures.
 #[wasm_bindgen_test]
 async fn the_same_seed_gives_the_same_pictures_as_natively() {
     for name in Engine::names() {
@@ -75,12 +75,12 @@ async fn the_same_seed_gives_the_same_pictures_as_natively() {
             let (expected, most) = (expected.clamp(0.0, 1.0), 1.0 / 255.0 + 1e-3);
             assert!((found - expected).abs() < most, "{name}: {found} instead of {expected}");
         }
-        // A finished chain's picture is what it is.
+        // A finished chain has no noise to remove.
         assert_eq!(pixels(&chain, "denoised").await, rgba);
     }
 }
 
-/// What lets workers share the chains of a run among them.
+/// This lets workers share the chains of a run.
 #[wasm_bindgen_test]
 async fn a_chain_is_the_same_whichever_others_run_beside_it() {
     let engine = engine("fused").await;
@@ -96,7 +96,7 @@ async fn a_chain_is_the_same_whichever_others_run_beside_it() {
     assert_eq!(all[2 * 8 * 8 * 4..], last);
 }
 
-/// Measured once; whoever remembers need not measure again.
+/// A remembered measurement need not be repeated.
 #[wasm_bindgen_test]
 async fn tiles_are_measured_in_pieces_and_remembered() {
     let tune = async |engine: &Engine| {
@@ -128,7 +128,7 @@ async fn progress_counts_and_views_differ() {
     let before = progress(&chain);
     assert_eq!((number(&before, "step"), number(&before, "steps")), (0.0, 17.0));
     assert_eq!((number(&before, "sigma"), number(&before, "level")), (4.0, 0.0));
-    // A page asks for it whenever it likes, also while steps are under way.
+    // A page may ask at any time, even while steps are running.
     let mut advancing = pin!(chain.advance(3));
     assert!(poll_fn(|context| Poll::Ready(advancing.as_mut().poll(context).is_pending())).await);
     assert_eq!(number(&progress(&chain), "step"), 0.0);
@@ -141,7 +141,7 @@ async fn progress_counts_and_views_differ() {
     assert_eq!(schedule.length(), 17);
 }
 
-/// A drawing of which one half is there: kept to the last bit, or covered with noise.
+/// A drawing with one opaque half: kept to the last bit, or covered with noise.
 #[wasm_bindgen_test]
 async fn chains_begin_at_a_drawing_or_end_with_it() {
     let grey = |at: usize| (at * 4) as u8;
@@ -186,7 +186,7 @@ fn the_card_is_plain_data() {
     }
 }
 
-/// The browser's JSON reader finds what the native one finds; `tests/model_file.rs` has the rest.
+/// The browser's JSON parser finds what the native one finds; `tests/model_file.rs` has the rest.
 #[wasm_bindgen_test]
 fn bad_model_files_are_refused_with_what_is_wrong() {
     let refused = |bytes: &[u8]| match Model::new(bytes) {
@@ -194,7 +194,7 @@ fn bad_model_files_are_refused_with_what_is_wrong() {
         Ok(_) => panic!("must be refused"),
     };
     let good = common::model().write().expect("finite");
-    // Of the same length, so that everything else stays where it was.
+    // Of the same length, so that everything else stays in place.
     let changed = |from: &str, to: &str| {
         let at = good.windows(from.len()).position(|part| part == from.as_bytes());
         let mut bytes = good.clone();

@@ -87,11 +87,14 @@ pub fn noise(stream: u32, count: usize) -> Vec<f32> {
     values
 }
 
-/// Whether scores agree up to rounding to f16; false if `found` is not finite where `expected` is.
+/// Whether scores agree up to rounding to f16; false if any is not finite.
 pub fn agree(found: &[f32], expected: &[f32]) -> bool {
     let most = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
     let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * most;
-    most > 0.0 && found.len() == expected.len() && found.iter().zip(expected).all(near)
+    most > 0.0
+        && most < f32::INFINITY
+        && found.len() == expected.len()
+        && found.iter().zip(expected).all(near)
 }
 
 #[cfg(all(test, not(target_family = "wasm")))]
@@ -117,6 +120,7 @@ mod tests {
         for wrong in [[1.1, -2.0, 0.5], [0.0; 3], [1.0, f32::NAN, 0.5], [f32::INFINITY; 3]] {
             assert!(!agree(&wrong, &right), "{wrong:?}");
         }
+        assert!(!agree(&right, &[f32::INFINITY; 3]), "nothing is known to be right");
         assert!(!agree(&[0.0; 3], &[0.0; 3]), "a GPU that does nothing");
         assert!(!agree(&[f32::NAN; 3], &[f32::NAN; 3]));
     }

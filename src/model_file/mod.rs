@@ -53,7 +53,8 @@ impl ModelFile {
     /// The same file with another card: its tensors stay as they are, to the last bit.
     ///
     /// # Errors
-    /// [`ModelError::Container`] if it is not a safetensors file. Neither the tensors nor the old
+    /// [`ModelError::Container`] if it is not a safetensors file, [`ModelError::TooLarge`] if the new
+    /// one could not be read. Neither the tensors nor the old
     /// card are checked.
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
         write::with_card(bytes, Card::KEY, card)

@@ -399,7 +399,8 @@ mod tests {
         }
     }
 
-    /// A step's level is the one whose σ its score is at, also for half steps and corrections.
+    /// A step's level is that of the σ at which it evaluates the score, also for half steps and
+    /// corrections.
     #[test]
     fn steps_carry_the_level_that_they_ask_at() {
         for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {

@@ -1,5 +1,5 @@
-//! What the native and the browser tests share: a tiny model that is the same everywhere, and what
-//! must come out of it everywhere.
+//! Shared by the native and the browser tests: a tiny model that is the same everywhere, and the
+//! results that it must give everywhere.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use ncsn::loss::Weighting;
@@ -31,8 +31,8 @@ pub fn settings() -> Settings {
     Settings { sampler, ladder, steps_each: 2, step_lr, ..Settings::recommended(4.0, 0.05) }
 }
 
-/// Weights that need no device to be drawn: normal, scaled to keep signals near unit variance, and
-/// the answer small, so that chains end among the greys.
+/// Weights drawn without a device: normal, and scaled so that signals stay near unit variance and
+/// the output is small, which lets chains end among the greys.
 pub fn weights(architecture: &Architecture) -> Weights {
     let tensor = |(stream, (name, shape)): (u32, (String, Vec<usize>))| {
         let count: usize = shape.iter().product();
@@ -88,8 +88,8 @@ pub fn model() -> ModelFile {
 }
 
 /// The ends of [`ENDS_OF`] chains of the tiny model under [`settings`] and seed 7, every 21st pixel
-/// of each. Burn's Flex gave them; the browser's GPU has to give them too, and so has any other
-/// executor. What they should be is for `tests/executors.rs` to say, against closed forms.
+/// of each. Burn's Flex computed them; the browser's GPU and any other executor must give the same.
+/// `tests/executors.rs` checks Flex itself against closed forms.
 pub const ENDS: [f32; 12] = [
     0.28562778, 0.45146835, 0.34554774, 0.4634117, 0.25602016, 0.578469, 0.3333026, 0.70967925,
     0.4576815, 0.15266152, 0.51494676, 0.27307123,

@@ -191,7 +191,7 @@ impl Lowering<'_> {
         values.size("BIAS", weights);
     }
 
-    /// Completes a kernel with what it does with its sums: see `kernels/conv_out.wgsl`.
+    /// Completes a kernel with the output of its sums: see `kernels/conv_out.wgsl`.
     fn output(
         &mut self,
         mut kernel: Text,
