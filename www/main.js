@@ -4,7 +4,7 @@ import { Controls } from "./controls.js";
 import { End } from "./end.js";
 import { createEngine, isEngine } from "./engine.js";
 import { badModel, failureOf, isTrap, lacking, refused } from "./failures.js";
-import { duration, formatSigma, ofBytes } from "./format.js";
+import { formatSigma, ofBytes } from "./format.js";
 import { check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
 import { fetchModel } from "./model.js";
@@ -47,6 +47,17 @@ let progress = null;
 let clean = false;
 /** @type {import("./pad.js").Pad | null} where somebody draws, what they draw on */
 let pad = null;
+
+/** Settles when a visitor scrolls below the bench; what is there is fetched only then. */
+const nearby = new Promise((come) => {
+  const watch = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (!isIntersecting) return;
+    watch.disconnect();
+    come(null);
+  });
+  watch.observe($("how-title"));
+});
+nearby.then(() => import("./plane.js")).then(({ show }) => show()).catch(console.warn);
 
 const grid = new Grid($("grid"), $("plate"), () => run.redraw());
 const plot = new SchedulePlot($("schedule"));
@@ -116,38 +127,6 @@ function showCaption({ seed, chains }) {
   $("caption-run").textContent = `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}${drawing() ? ", from a drawing" : ""}`;
 }
 
-
-/** @param {import("./engine.js").Card} card */
-function showCard(card) {
-  const { training, quality } = card;
-  const count = (/** @type {unknown} */ value) => (typeof value === "number" ? value.toLocaleString("en") : String(value));
-  const error = quality?.frechet_error ? ` ± ${quality.frechet_error.toPrecision(2)}` : "";
-  /** @type {[string, unknown][]} */
-  const rows = [
-    ["Model", card.name],
-    ["Network", `${card.architecture.kind}, ${count(card.parameters)} parameters`],
-    ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
-    ["Trained on", training?.data],
-    ["Begun with", training?.from],
-    ["Guided", training?.autoguidance && `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`],
-    ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
-    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
-    ["Imported from", card.imported],
-    ["Licence", card.licence],
-  ];
-  $("card").replaceChildren(
-    ...rows.filter(([, value]) => value).map(([name, value]) => {
-      const row = document.createElement("div");
-      const term = document.createElement("dt");
-      const text = document.createElement("dd");
-      term.textContent = name;
-      text.textContent = String(value);
-      row.append(term, text);
-      return row;
-    }),
-  );
-  $("card").hidden = false;
-}
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
@@ -468,7 +447,7 @@ async function open() {
     throw failureOf(error, (message) => badModel(modelUrl, message));
   }
   const { card } = loaded;
-  showCard(card);
+  nearby.then(() => import("./card.js")).then(({ showCard }) => showCard($("card"), card)).catch(console.warn);
   document.title = `${card.name}: pictures out of noise`;
   setStatus("loading", "Preparing the engine…");
   const first = await firstEngine();
