@@ -88,9 +88,7 @@ impl ClassifierDescription {
             let (pools, widths) = (self.pools.len(), self.widths.len());
             return fail(format!("{pools} pools for {widths} convolutions"));
         }
-        if !height.is_multiple_of(self.patch) || !width.is_multiple_of(self.patch) {
-            return fail(format!("{height} × {width} pixels in patches of {}", self.patch));
-        }
+        self.picture.check_multiples_of(self.patch)?;
         if self.last_sides().contains(&0) {
             return fail(format!("nothing is left of {height} × {width} pixels after its pools"));
         }

@@ -61,7 +61,7 @@ impl ClassifierFile {
         // The network is given ln σ.
         let has_levels = card.sigma_min > 0.0 && card.sigma_min <= card.sigma_max;
         if !has_levels || !card.sigma_max.is_finite() {
-            return Err(ModelError::Classifier("its noise levels are none"));
+            return Err(ModelError::Classifier("its noise levels must be positive and in order"));
         }
         card.description.check()?;
         if card.description.most_weights() > bytes.len() as u64 {

@@ -91,7 +91,7 @@ pub enum DataError {
     #[error("{0}")]
     Refused(String),
     /// Only one picture, or copies of one.
-    #[error("{}: one picture is no data set", path.display())]
+    #[error("{}: there must be at least two different pictures", path.display())]
     One {
         /// Where it is.
         path: PathBuf,

@@ -33,7 +33,7 @@ pub enum ContainerError {
     #[error("the offsets of the tensor `{0}` are impossible")]
     Offsets(String),
     /// A tensor's bytes do not match its type and shape.
-    #[error("the tensor `{0}` has not as many bytes as its shape asks for")]
+    #[error("the tensor `{0}` has the wrong number of bytes for its shape")]
     Size(String),
     /// There are more or fewer bytes than the tensors need.
     #[error("it should have {expected} bytes of tensors, but has {found}")]

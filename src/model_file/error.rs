@@ -38,7 +38,7 @@ pub enum ModelError {
     #[error("the tensor `{0}` is missing")]
     Missing(String),
     /// The network does not have this tensor.
-    #[error("the tensor `{0}` is not part of the network that the card describes")]
+    #[error("the network has no tensor `{0}`")]
     Unexpected(String),
     /// A tensor has another shape than the network needs.
     #[error("the tensor `{name}` has the shape {found:?}, but the network needs {expected:?}")]

@@ -33,6 +33,20 @@ impl Picture {
     pub fn dimension(&self) -> usize {
         self.channels * self.height * self.width
     }
+
+    /// Checks that both sides can be divided.
+    ///
+    /// # Errors
+    /// [`DescriptionError`] if there is a remainder.
+    pub(crate) fn check_multiples_of(&self, divisor: usize) -> Result<(), DescriptionError> {
+        let Self { height, width, .. } = self;
+        if height % divisor == 0 && width % divisor == 0 {
+            return Ok(());
+        }
+        Err(DescriptionError(format!(
+            "both sides of pictures must be multiples of {divisor}, but they are {height} × {width}"
+        )))
+    }
 }
 
 /// A network's kind and sizes.

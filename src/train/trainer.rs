@@ -35,7 +35,7 @@ pub enum TrainError {
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
     /// The loss or a weight is NaN or infinite.
-    #[error("the training diverged between steps {sound} and {step}: {what}")]
+    #[error("the training diverged between steps {sound} and {step}: {what} is not finite")]
     Diverged {
         /// The last step after which everything was finite, to which the run has returned.
         sound: u64,

@@ -192,7 +192,6 @@ impl RefineNetDescription {
 
     /// Checks that the sizes are sane and fit together.
     pub(crate) fn check(&self) -> Result<(), DescriptionError> {
-        let fail = |message: String| Err(DescriptionError(message));
         let Picture { channels, height, width } = self.picture;
         let sizes = [
             ("channels", channels, 1, 16),
@@ -204,13 +203,7 @@ impl RefineNetDescription {
         ];
         within(&sizes)?;
         let halvings = self.stages().iter().filter(|stage| stage.halves).count();
-        let multiple = 1 << halvings;
-        if height % multiple != 0 || width % multiple != 0 {
-            return fail(format!(
-                "pictures of {height} × {width} cannot be halved {halvings} times: both sides must \
-                 be multiples of {multiple}"
-            ));
-        }
+        self.picture.check_multiples_of(1 << halvings)?;
         self.ladder.check().map_err(|error| DescriptionError(error.to_string()))
     }
 

@@ -86,15 +86,7 @@ impl UNetDescription {
             let (a, w) = (attention.len(), widths.len());
             return fail(format!("{a} attention flags for {w} widths"));
         }
-        let multiple = patch << (widths.len() - 1);
-        if picture.height % multiple != 0 || picture.width % multiple != 0 {
-            let Picture { height, width, .. } = picture;
-            return fail(format!(
-                "pictures of {height} × {width} cannot be halved {} times after patches of {patch}: \
-                 both sides must be multiples of {multiple}",
-                widths.len() - 1
-            ));
-        }
+        picture.check_multiples_of(patch << (widths.len() - 1))?;
         for (&width, &attends) in widths.iter().zip(attention) {
             if !(1..=LIMIT).contains(&width) || width % groups != 0 {
                 return fail(format!("a width of {width} is not a multiple of {groups} groups"));
