@@ -1,6 +1,6 @@
-//! Steps of training the default U-Net on the CPU: `cargo bench --bench train -- BATCH STEPS
-//! THREADS [libtorch] [bf16]`. Prints the wall and processor seconds of a step, as `train_torch.py`
-//! does; `cargo xtask bench train` runs the two in turn.
+//! Times training steps of the default U-Net on the CPU: `cargo bench --bench train -- BATCH STEPS
+//! THREADS [libtorch] [bf16]`. Prints wall and processor seconds per step, like `train_torch.py`;
+//! `cargo xtask bench train` alternates between the two.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
@@ -87,7 +87,7 @@ mod bench {
         panic!("built without --features libtorch")
     }
 
-    /// What the threads of this process have used.
+    /// The processor time used by all threads of this process.
     fn processor_time() -> Duration {
         cpu_time::ProcessTime::now().as_duration()
     }

@@ -1,7 +1,8 @@
 """A PyTorch twin of the default U-Net's training step, for `cargo xtask bench train`.
 
-The same network, loss, clipping, Adam, moving average, batch and pictures as `benches/train.rs`;
-prints the same line. `bf16` as a fourth argument is PyTorch's own mixed precision. What PyTorch has fused (group norm, attention, Adam) is used.
+Uses the same network, loss, clipping, Adam, moving average, batch and pictures as
+`benches/train.rs`, and prints the same line. A fourth argument `bf16` turns on PyTorch's mixed
+precision. Whatever PyTorch has fused (group norm, attention, Adam) is used.
 """
 
 import math

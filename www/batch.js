@@ -1,28 +1,28 @@
 // @ts-check
 /**
- * How many steps to ask for at a time.
+ * How many steps to request at a time.
  *
- * The answer comes a while after the work is done, in some browsers a dozen
- * milliseconds, and meanwhile the GPU rests. So a batch lasts several times as
- * long as that wait, and otherwise about as long as a picture is shown. What of
- * the time was work and what was waiting, batches of different sizes tell.
+ * The answer comes a while after the work is done, in some browsers a dozen milliseconds, and
+ * meanwhile the GPU rests. So a batch lasts several times as long as that wait, and otherwise about
+ * as long as a picture is shown. Batches of different sizes tell how much of the time is work and
+ * how much is waiting.
  */
 
-/** Milliseconds that a batch is to last, so that the picture moves and a pause is felt at once. */
+/** Limits in milliseconds for a batch: pictures keep moving, and a pause acts at once. */
 const SHORTEST = 24;
 const LONGEST = 90;
-/** How many times as long as the wait. */
+/** How many times as long as the wait a batch should be. */
 const WAITS = 7;
-/** How often more than one step is tried where one seems to be enough, and how many milliseconds that one may have taken. */
+/** How often to try two steps if one seems enough, and how many milliseconds that one may take. */
 const TRIES = 3;
 const SLOW = 150;
-/** No step takes less: clocks of browsers are coarse. */
+/** The least time of a step: clocks of browsers are coarse. */
 const QUICKEST = 0.05;
 
 export class Batch {
-  /** How many steps to ask for next. */
+  /** How many steps to request next. */
   steps = 1;
-  /** The least that a batch has taken. */
+  /** The least time that a batch has taken. */
   #least = Infinity;
   /** How much of that was waiting. */
   #wait = 0;
@@ -31,7 +31,7 @@ export class Batch {
   /** Learns from a batch. @param {number} steps @param {number} took milliseconds until the answer */
   learn(steps, took) {
     this.#least = Math.min(this.#least, took);
-    // The quickest counts: the others have waited for something else, too.
+    // The quickest batch counts: the others have also waited for something else.
     if (steps > 1) {
       this.#wait = Math.max(this.#wait, this.#least - (took - this.#least) / (steps - 1));
       this.#tries -= 1;

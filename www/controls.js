@@ -1,5 +1,5 @@
 // @ts-check
-/** The form, the settings that it stands for, and the link that carries them. */
+/** The form, the settings that it holds, and the link that carries them. */
 import { formatSetting } from "./format.js";
 
 /** @typedef {import("./engine.js").SamplerSettings} SamplerSettings */
@@ -8,20 +8,20 @@ import { formatSetting } from "./format.js";
 const SEED_MAX = 2n ** 64n - 1n;
 const CHAINS_MAX = 400;
 const DEFAULT_SEED = "1";
-/** As many as an engine anneals while one likes to watch. */
+/** As many as an engine anneals in a time that is pleasant to watch. */
 const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
-/** More steps than this bring the one-step-a-level samplers little, and Heun's method less. */
+/** More steps gain little for samplers with one step per level, and less for Heun's method. */
 const LEVELS_ONE_STEP = 100;
 const LEVELS_HEUN = 20;
 const LEVELS_CORRECTED = 50;
-/** What Rust takes where a model says nothing: Song et al. 2021, Karras et al. 2022. */
+/** Rust's defaults, for models that say nothing: Song et al. 2021, Karras et al. 2022. */
 const SNR = 0.16;
 const RHO = 7;
-/** Churn at all levels: more than any σ. */
+/** Churn at all levels: larger than any σ. */
 const ALL_LEVELS = 1e9;
 
 /**
- * Fields that only some samplers look at.
+ * Fields that only apply to some samplers.
  * @type {Record<string, string[]>}
  */
 const APPLY = {
@@ -34,7 +34,7 @@ const APPLY = {
 };
 
 /**
- * Fields that a link carries: parameter of the URL, id of the input.
+ * Fields that a link carries: URL parameter, id of the input.
  * @type {[string, string][]}
  */
 const FIELDS = [
@@ -56,7 +56,7 @@ const FIELDS = [
 /** @param {string} id @returns {any} */
 const input = (id) => document.getElementById(id);
 
-/** What a field holds, whichever mark its writer puts before decimals. @param {string} id */
+/** The number in a field, with either decimal mark. @param {string} id */
 const number = (id) => Number(input(id).value.trim().replace(",", "."));
 
 export class Controls {
@@ -65,7 +65,7 @@ export class Controls {
   /** @type {[number, number] | undefined} */ #trained;
   #sampler = "langevin";
 
-  /** @param {{ onChange(): void }} observer told whenever a setting has changed */
+  /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
   constructor({ onChange }) {
     input("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
     input("settings").addEventListener("change", (/** @type {Event} */ event) => {
@@ -89,7 +89,7 @@ export class Controls {
   }
 
   /**
-   * Fills the form: what the model recommends, then what the link says.
+   * Fills the form with what the model recommends, then with what the link contains.
    * @param {import("./engine.js").Card} card @param {URLSearchParams} link
    * @param {import("./engine.js").EngineName} engine
    */
@@ -97,7 +97,7 @@ export class Controls {
     this.#recommended = card.sampler;
     this.#best = card.best;
     this.#trained = card.training?.sigmas;
-    // Where there are two, the recommended settings are the quicker ones.
+    // If there are both, the recommended settings are the faster ones.
     const two = card.best && JSON.stringify(card.best) !== JSON.stringify(card.sampler);
     input("best").hidden = !two;
     if (two) input("recommended").textContent = "Fast";
@@ -108,14 +108,14 @@ export class Controls {
       const value = link.get(parameter);
       if (value === null) continue;
       if (id === "denoise") input(id).checked = value !== "0" && value !== "false";
-      // A name that no option has would leave the list empty.
+      // An unknown name would leave the list empty.
       else if (input(id).tagName !== "SELECT" || [...input(id).options].some((/** @type {any} */ option) => option.value === value)) input(id).value = value;
-      // What the link does not say is as if the sampler had been chosen here.
+      // For whatever the link leaves out, act as if the sampler had been chosen here.
       if (id === "sampler") this.#changeSampler();
     }
   }
 
-  /** Whether there is a link to what the form holds. */
+  /** Whether the form is filled, so that there can be a link to it. */
   get opened() {
     return this.#recommended !== null;
   }
@@ -127,7 +127,7 @@ export class Controls {
 
   /**
    * @returns {Choice}
-   * @throws {RangeError} naming the field that does not hold a usable number; the sampler itself checks the rest
+   * @throws {RangeError} naming the field without a usable number; the sampler itself checks the rest
    */
   read() {
     const whole = (/** @type {string} */ id, /** @type {string} */ name, /** @type {number} */ max) => {
@@ -173,9 +173,9 @@ export class Controls {
   }
 
   /**
-   * A link to what is on the page now.
+   * A link to the current state of the page.
    * @param {{ drawing: string, [parameter: string]: string | null | undefined }} more
-   *   The drawing goes where no server sees it.
+   *   The drawing goes where servers do not see it.
    */
   link({ drawing, ...more }) {
     const url = new URL(location.href);
@@ -191,8 +191,9 @@ export class Controls {
   }
 
   /**
-   * Another sampler, and the number of levels that gives it as many network evaluations. The σ that a model
-   * recommends suit the sampler that it recommends; others begin with all that it was trained at.
+   * Switches to another sampler, with the number of levels that takes as many network evaluations.
+   * The σ that a model recommends suit its recommended sampler; others start with the full range
+   * that it was trained at.
    */
   #changeSampler() {
     const before = this.#sampler;
@@ -201,7 +202,7 @@ export class Controls {
     if (this.#sampler === recommended.sampler) return this.#fill(recommended);
     const sigmas = before === recommended.sampler && this.#trained;
     if (sigmas) [input("sigma-max").value, input("sigma-min").value] = sigmas.map(formatSetting);
-    // What stands there goes with the recommended σ_L, and η = ε/σ_L² is to stay.
+    // The value there belongs to the recommended σ_L, and η = ε/σ_L² should stay the same.
     if (sigmas || input("step-lr").disabled) {
       input("step-lr").value = formatSetting(recommended.step_lr * ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2);
     }
@@ -217,7 +218,7 @@ export class Controls {
   }
 
   /**
-   * Puts settings into the form.
+   * Fills the form with settings.
    * @param {SamplerSettings} settings
    */
   #fill(settings) {

@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * How a visit ends before its time: the first failure, what a visitor sees of it, and the way back.
+ * How a visit ends early: the first failure, what the visitor sees of it, and the way back.
  *
- * `failures.js` has the words. Nothing of the page goes on after a failure, but most can be tried
- * again: by loading the page anew, for its program can be started only once.
+ * `failures.js` has the words. Nothing on the page continues after a failure, but most can be
+ * retried by reloading the page, since its program can only be started once.
  */
 import { Failure, failureOf, isTrap, panic } from "./failures.js";
 
-/** Where the page's scripts are. */
+/** The folder of the page's scripts. */
 const FOLDER = new URL("./", import.meta.url).href;
-/** When the page was last loaded again by itself, and how long it then is not. */
+/** When the page last reloaded itself, and for how long it then does not do so again. */
 const RELOADED = "ncsn reloaded";
 const PATIENCE_MS = 300_000;
 
@@ -21,24 +21,25 @@ export class End {
   #page;
 
   /**
-   * @param {{ stop(): void, onMessage(failure: Failure): void, address(): string }} page to be stopped at the
-   *   first failure, told when a message is shown, and with which address to be loaded again
+   * @param {{ stop(): void, onMessage(failure: Failure): void, address(): string }} page is stopped at the first
+   *   failure, is notified when a message is shown, and gives the address to reload
    */
   constructor(page) {
     this.#page = page;
   }
 
-  /** Hears from now on what else goes wrong in the page. */
+  /** From now on listens to whatever else goes wrong on the page. */
   listen() {
-    // A panic in Rust: first its text, from the hook; then a RuntimeError, which reaches nobody else.
+    // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nobody else
+    // catches.
     addEventListener("ncsn-panic", (/** @type {any} */ event) => this.fail(panic(String(event.detail))));
     addEventListener("error", (event) => this.#hear(event.error));
     addEventListener("unhandledrejection", (event) => this.#hear(event.reason));
   }
 
   /**
-   * Extensions, and the browsers inside of apps, run scripts of their own in every page; what goes wrong in
-   * them is not ours.
+   * Extensions, and browsers inside apps, run scripts of their own in every page; their errors are
+   * not ours.
    * @param {any} error
    */
   #hear(error) {
@@ -46,7 +47,7 @@ export class End {
   }
 
   /**
-   * Shows a failure; the first one stands, since others follow from it.
+   * Shows a failure. Only the first is shown, since others follow from it.
    * @param {unknown} thrown
    */
   fail(thrown) {
@@ -60,7 +61,7 @@ export class End {
     console.error(failure);
     const retry = () => this.#retry();
     if (failure.kind === "device-lost" && mayReload()) {
-      // Out of sight it would be taken once more, and there is but one more try.
+      // Out of sight the GPU would be taken again, and there is only one more try.
       if (document.hidden) document.addEventListener("visibilitychange", retry);
       else retry();
       return;
@@ -85,14 +86,14 @@ export class End {
     part("message-link").hidden = !own;
     if (own) part("message-link").href = location.pathname;
     document.documentElement.classList.add("failed");
-    // Hidden by then, but the keyboard would still find it.
+    // It is hidden by then, but the keyboard would still reach it.
     /** @type {any} */ (document.querySelector(".console")).inert = true;
     part("message").hidden = false;
-    // Whatever had the focus may have just lost it.
+    // Whatever had the focus may just have lost it.
     part("message").focus();
   }
 
-  /** The settings are kept. */
+  /** Reloads the page, keeping the settings. */
   #retry() {
     const url = new URL(this.#page.address());
     this.failure?.change?.(url.searchParams);
@@ -102,8 +103,9 @@ export class End {
 }
 
 /**
- * Phones take the GPU from pages that are out of sight, and the same pictures can be made again. But what
- * loses it once more so soon may be the pictures themselves.
+ * Whether the page may reload itself. Phones take the GPU from pages that are out of sight, and the
+ * same pictures can be made again. But if it is lost again so soon, the pictures themselves may be
+ * the cause.
  */
 function mayReload() {
   try {
@@ -111,6 +113,6 @@ function mayReload() {
     sessionStorage.setItem(RELOADED, String(Date.now()));
     return Date.now() - last > PATIENCE_MS;
   } catch {
-    return false; // Some visitors allow no storage.
+    return false; // Some visitors forbid storage.
   }
 }

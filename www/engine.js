@@ -1,10 +1,9 @@
 // @ts-check
 /**
- * The engines: what runs the network. Each is a bundle of the same program with
- * another executor inside, so all look alike from here, and the same seed gives
- * the same pictures on each.
+ * The engines, which run the network. Each is a bundle of the same program with a different
+ * executor, so all have the same interface, and the same seed gives the same pictures on each.
  *
- * - `fused`: hand-written WGSL kernels; comes with the page.
+ * - `fused`: hand-written WGSL kernels; part of the page.
  * - `cpu`: for browsers without a usable GPU; runs in workers.
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
@@ -17,7 +16,7 @@ import { watched } from "./gpu.js";
 /** @typedef {import("./types.js").Progress} Progress */
 /** @typedef {import("./types.js").View} View */
 /**
- * Chains under way. No method but `progress` may be called before the last call has settled.
+ * Running chains. No method but `progress` may be called before the last call has settled.
  * @typedef {object} Chain
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
@@ -37,14 +36,15 @@ import { watched } from "./gpu.js";
  * @property {() => void} free
  */
 /**
- * A model file, read and checked; needs no device, and an engine that was made of it needs it no more.
+ * A model file, read and checked. It needs no device, and an engine made from it no longer needs
+ * it.
  * @typedef {object} Model
  * @property {() => void} free
  * @property {() => Card} card
  * @property {(settings: SamplerSettings, wander?: number) => Float32Array} schedule σ of every step
  */
 /**
- * What a bundle exports.
+ * The exports of a bundle.
  * @typedef {object} Program
  * @property {new (bytes: Uint8Array) => Model} Model
  * @property {{ create(name: EngineName, model: Model, exact?: boolean, tuning?: string): Promise<WasmEngine> }} Engine
@@ -58,23 +58,23 @@ import { watched } from "./gpu.js";
  * @property {() => void} free
  */
 
-/** The engines, each with a name for people. */
+/** The engines, with their names for people. */
 export const NAMES = /** @type {const} */ ({ fused: "fused WGSL kernels", cpu: "CPU", reference: "Burn (reference)" });
 
 /** @param {string | null} name @returns {name is EngineName} */
 export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
 
-/** Where a bundle that does not come with the page lies. @param {EngineName} name */
+/** The location of a bundle that is not part of the page. @param {EngineName} name */
 const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 
 /**
  * Puts a model on a device.
  * @param {EngineName} name
  * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, onFailure: (failure: Failure) => void }} page
- *   `bytes` are the model file's, `adapter` is the GPU's name, `exact` asks the fused engine for f32
- *   everywhere, `tuning` is what its `tune` found an earlier time.
+ *   `bytes` is the model file, `adapter` the GPU's name; `exact` asks the fused engine for f32 everywhere,
+ *   and `tuning` is what its `tune` found earlier.
  * @returns {Promise<Engine>}
- * @throws {Failure} where the bundle is missing; `Error` where the device or the model is not what it should be
+ * @throws {Failure} if the bundle is missing; `Error` if the device or the model is unsuitable
  */
 export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, onFailure }) {
   switch (name) {
@@ -125,7 +125,7 @@ function onPage(name, engine, device) {
 }
 
 /**
- * Fetches a bundle and starts its program. A second call answers with the first's.
+ * Fetches a bundle and starts its program. A second call returns the same program.
  * @param {EngineName} name
  * @returns {Promise<Program>}
  */
@@ -148,7 +148,7 @@ async function compile(url) {
     throw download("program", url.href, 0, String(error));
   }
   if (!response.ok) throw download("program", url.href, response.status, response.statusText);
-  // A host with a wrong media type for wasm refuses to stream it.
+  // Hosts may send a wrong media type for wasm, which browsers refuse to stream.
   return WebAssembly.compile(await response.arrayBuffer());
 }
 

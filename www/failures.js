@@ -1,17 +1,16 @@
 // @ts-check
 /**
- * What can go wrong, each with its own words and what to do about it.
+ * What can go wrong, with a message for each case and what to do about it.
  *
- * A failure is found in many places (the GPU probe, a download, the program
- * itself), but said in one: whoever finds it throws or reports a `Failure`, and
- * `end.js` shows it. Words that need no numbers are in `index.html`, those for
- * what a browser lacks in `lacks.js`.
+ * Failures are found in many places (the GPU probe, a download, the program itself) but shown in
+ * one: whoever finds one throws or reports a `Failure`, and `end.js` shows it. Messages without
+ * numbers are in `index.html`, those for what a browser lacks in `lacks.js`.
  */
 
 /** @typedef {"no-webassembly" | "no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */
 
 /**
- * `retry` is the label of the button that tries again, and `change` what it does differently.
+ * `retry` is the label of the button that tries again, and `change` what that does differently.
  * @typedef {{ title: string, text: string, advice?: string[], technical?: string, retry?: string, change?: (link: URLSearchParams) => void }} Words
  */
 
@@ -31,7 +30,7 @@ export class Failure extends Error {
 }
 
 /**
- * Something that a browser or a GPU lacks, whose words are fetched when there is somebody to read them.
+ * Something that a browser or a GPU lacks; its message is only fetched when it is needed.
  * @param {keyof typeof import("./lacks.js")} what
  * @param {unknown[]} details
  * @returns {Promise<Failure>}
@@ -41,7 +40,7 @@ export async function lacking(what, ...details) {
   return new Failure(words.kind, words);
 }
 
-/** Words that the page has from the start: it may be too late to fetch them. @param {string} id @returns {any} */
+/** A message that is part of the page from the start: it may be too late to fetch it. @param {string} id @returns {any} */
 function words(id) {
   const { dataset, content } = /** @type {HTMLTemplateElement} */ (document.getElementById(`words-${id}`));
   const [text, ...advice] = Array.from(content.children, (line) => line.textContent);
@@ -88,7 +87,7 @@ export const badModel = (technical, text) => new Failure("model", { ...words("mo
 export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });
 
 /**
- * Whether the program itself has come to an end. A browser may have no WebAssembly to compare with.
+ * Whether the program itself has crashed. A browser may have no WebAssembly to compare with.
  * @param {unknown} thrown
  * @returns {thrown is Error}
  */

@@ -1,12 +1,13 @@
 // @ts-check
-/** Numbers as the page writes them. */
+/** Formats numbers for the page. */
 
-/** @param {number} sigma @returns {string} three significant digits, never in exponents for usual σ */
+/** @param {number} sigma @returns {string} three significant digits, without an exponent for usual σ */
 export function formatSigma(sigma) {
   if (!Number.isFinite(sigma)) return "–";
   if (sigma !== 0 && (sigma < 1e-4 || sigma >= 1e5)) return sigma.toExponential(2);
   if (sigma === 0) return "0";
-  // Rounded first: 0.0099999998, which is 0.01 in single precision, has as many digits as 0.01.
+  // Round first: 0.0099999998, which is 0.01 in single precision, should have as many digits as
+  // 0.01.
   const rounded = Number(sigma.toPrecision(3));
   return rounded.toFixed(Math.max(0, 2 - Math.floor(Math.log10(rounded) + 1e-9)));
 }
@@ -20,5 +21,5 @@ export function formatSetting(value) {
 /** @param {number} bytes */
 export const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
 
-/** @param {number} loaded @param {number} total 0 where it is not known */
+/** @param {number} loaded @param {number} total 0 if it is not known */
 export const ofBytes = (loaded, total) => (total ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`);

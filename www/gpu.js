@@ -2,16 +2,14 @@
 /**
  * The GPU, before and around the program.
  *
- * The page looks first, in JavaScript, where each lack can get its own message,
- * and observes the device that an engine makes by wrapping
- * `GPUAdapter.prototype.requestDevice`.
+ * The page first looks at it in JavaScript, where each lack can get its own message. It observes
+ * the device that an engine creates, by wrapping `GPUAdapter.prototype.requestDevice`.
  */
 import { Failure, deviceLost, lacking, outOfMemory, refused } from "./failures.js";
 
 /**
- * WebGPU's default limits, which every full adapter has; one in compatibility
- * mode may have less. Larger needs depend on the model and are found by the
- * engine.
+ * WebGPU's default limits, which every full adapter has, but perhaps not one in compatibility mode.
+ * Larger needs depend on the model and are found by the engine.
  * @type {Record<string, number>}
  */
 const LIMITS = {
@@ -23,8 +21,8 @@ const LIMITS = {
 };
 
 /**
- * What an engine cannot do without. Burn's runtime measures kernels with
- * timestamps and panics without them.
+ * The features that an engine needs. Burn's runtime times kernels with timestamps and panics
+ * without them.
  * @type {Record<import("./engine.js").EngineName, string[]>}
  */
 const FEATURES = { fused: [], reference: ["timestamp-query"], cpu: [] };
@@ -79,12 +77,12 @@ export async function check({ name, adapter }, engine) {
   }
 }
 
-/** @type {any} the GPUDevice that was made last */
+/** @type {any} the latest GPUDevice */
 let latest;
 
 /**
- * Waits for work on the GPU. Firefox looks ten times a second whether it is done, and besides whenever
- * something is submitted, be it nothing.
+ * Waits for work on the GPU. Firefox only checks ten times a second whether it is done, and
+ * additionally whenever something is submitted, even an empty list.
  * @template T
  * @param {Promise<T>} work
  */
@@ -98,7 +96,7 @@ export async function watched(work) {
 }
 
 /**
- * Watches every device that is made from now on.
+ * Watches every device created from now on.
  * @param {(failure: Failure) => void} onFailure
  */
 export function observeDevices(onFailure) {
@@ -114,7 +112,7 @@ export function observeDevices(onFailure) {
     device.addEventListener("uncapturederror", (/** @type {any} */ event) => {
       const { constructor, message } = event.error;
       const text = `${constructor.name}: ${message}`;
-      // What else there is are kernels that this browser does not take.
+      // All other errors are kernels that this browser refuses.
       onFailure(constructor.name === "GPUOutOfMemoryError" ? outOfMemory(text) : refused("fused", text));
     });
     return device;

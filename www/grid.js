@@ -1,22 +1,20 @@
 // @ts-check
 /**
- * The plate: all chains' pictures on one canvas.
+ * The plate: the pictures of all chains on one canvas.
  *
- * The canvas has one pixel for each pixel of a picture and is scaled by CSS, by
- * a whole number of device pixels, so that every pixel stays a sharp square. An
- * engine that can draw into it by itself does; of the others the pixels come
- * here.
+ * The canvas has one pixel per pixel of a picture, and CSS scales it by a whole number of device
+ * pixels, so that every pixel stays a sharp square. An engine that can draw into the canvas does so
+ * itself; the pixels of other engines are painted here.
  */
 
-/** Colour between the pictures in a saved file; on the page the plate shows through. */
+/** The colour between pictures in a saved file; on the page the plate shows through. */
 const MOUNT = "#1c2022";
 /** A saved file is scaled up to about this many pixels. */
 const SAVED_SIZE = 1200;
 
 /**
- * How to arrange `count` pictures of `width` × `height` in a space of device
- * pixels: the largest whole scale, then the fewest empty places, then the shape
- * nearest to a square.
+ * Arranges `count` pictures of `width` × `height` in a space of device pixels: with the largest
+ * whole scale, then the fewest empty places, then the shape nearest to a square.
  * @param {number} count @param {number} width @param {number} height
  * @param {number} spaceX @param {number} spaceY
  */
@@ -43,7 +41,7 @@ export class Grid {
   /** @type {import("./engine.js").Engine | null} */ #engine = null;
   #plate;
   #onResize;
-  /** @type {CanvasRenderingContext2D | null} none where the engine draws */ #context = null;
+  /** @type {CanvasRenderingContext2D | null} null if the engine draws */ #context = null;
   /** @type {{ count: number, width: number, height: number } | null} */ #shape = null;
   /** @type {ReturnType<typeof arrange> | null} */ #arrangement = null;
   /** @type {ImageData | null} */ #image = null;
@@ -51,7 +49,7 @@ export class Grid {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {HTMLElement} plate the space around it
-   * @param {() => void} onResize told when an engine that draws must draw again
+   * @param {() => void} onResize called when an engine that draws must draw again
    */
   constructor(canvas, plate, onResize) {
     this.#canvas = canvas;
@@ -61,8 +59,8 @@ export class Grid {
   }
 
   /**
-   * Whose pictures come from now on; nothing changes where they already do. A canvas has one kind of context for life, so each engine gets
-   * a canvas of its own.
+   * Takes pictures from this engine from now on, if it does not already. A canvas has one kind of
+   * context for life, so each engine gets a canvas of its own.
    * @param {import("./engine.js").Engine} engine
    */
   use(engine) {
@@ -91,7 +89,7 @@ export class Grid {
     if (chain.render) return this.#render(chain, view);
     const pixels = await chain.pixels(view);
     const { count, width, height } = this.#shape;
-    // What was asked for before the shape changed is of no use any more.
+    // The shape may have changed since the pixels were requested.
     if (pixels.length !== 4 * count * width * height) return;
     this.#image = new ImageData(/** @type {any} */ (pixels), width, height * count);
     this.#paint();
@@ -119,7 +117,7 @@ export class Grid {
       this.#canvas.width = across;
       this.#canvas.height = down;
     }
-    // More chains than the plate has pixels for: let it shrink.
+    // If there are more chains than the plate has pixels for, shrink the canvas.
     const shrink = Math.min(1, spaceX / (across * scale), spaceY / (down * scale));
     this.#canvas.style.width = `${(across * scale * shrink) / ratio}px`;
     this.#canvas.style.height = `${(down * scale * shrink) / ratio}px`;
@@ -129,7 +127,7 @@ export class Grid {
   }
 
   /**
-   * The number of the picture under a pointer, if there is one.
+   * The index of the picture under a pointer, if there is one.
    * @param {MouseEvent} event
    */
   at({ clientX, clientY }) {
@@ -160,7 +158,7 @@ export class Grid {
    * @returns {Promise<Blob>} the grid as a PNG, scaled up without smoothing
    */
   toPng(chain, view) {
-    // What an engine has drawn can be copied only until the browser shows it.
+    // What an engine has drawn can only be copied until the browser shows it.
     if (chain.render) this.#render(chain, view);
     const { width, height } = this.#canvas;
     const gap = this.#arrangement?.gap ?? 1;

@@ -1,9 +1,8 @@
 // @ts-check
 /**
- * Trunk calls this while it loads the program. Trunk copies the file to the
- * root of the built page under a hashed name, so it imports nothing by a
- * relative path; it only passes on what happens as events on `window`, for
- * `program.js` to hear.
+ * Trunk calls this while it loads the program. Trunk copies the file to the root of the built page
+ * under a hashed name, so it imports nothing by a relative path. It only passes on what happens as
+ * events on `window`, which `program.js` listens to.
  */
 
 /** @param {"progress" | "failed"} phase @param {object} detail */

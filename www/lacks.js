@@ -1,12 +1,11 @@
 // @ts-check
 /**
- * What a browser or a GPU may lack, in words.
+ * Messages for what a browser or a GPU may lack.
  *
- * The page fetches this when something is missing; so that it can, this imports
- * nothing.
+ * The page fetches this module when something is missing. It imports nothing, so that this works.
  */
 
-/** The way out: the CPU’s engine needs nothing of what a GPU may lack. */
+/** The way out: the CPU’s engine needs none of what a GPU may lack. */
 const onCpu = {
   retry: "Use the CPU",
   change: (/** @type {URLSearchParams} */ link) => link.set("engine", "cpu"),

@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: wires the parts together. */
+/** The page: connects the parts. */
 import { Controls } from "./controls.js";
 import { End } from "./end.js";
 import { createEngine, isEngine } from "./engine.js";
@@ -16,7 +16,7 @@ import { recall, tune } from "./tuning.js";
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
 const link = new URLSearchParams(location.search);
-/** @param {string} address @returns {string} itself where it is none: the download will say so */
+/** @param {string} address @returns {string} unchanged if it is invalid: the download will say so */
 const absolute = (address) => {
   try {
     return new URL(address, document.baseURI).href;
@@ -24,28 +24,28 @@ const absolute = (address) => {
     return address;
   }
 };
-/** @type {[any, string][]} the page's own models: links to them, and their addresses */
+/** @type {[any, string][]} the page's own models: links and their addresses */
 const models = [...$("models").querySelectorAll("a")].map((a) => [a, absolute(new URL(a.href).searchParams.get("model") ?? "")]);
 const modelUrl = absolute(link.get("model") || models[0][1]);
 for (const [choice, address] of models) if (address === modelUrl) choice.setAttribute("aria-current", "page");
-/** Whether the link asks for f32 everywhere: then a seed is the same picture on every GPU, up to rounding. */
+/** Whether to use f32 everywhere, so that a seed gives the same picture on every GPU, up to rounding. */
 const exact = link.get("precision") === "f32";
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
- * What has been loaded, whichever engine runs it.
+ * What has been loaded, for any engine.
  * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array, sum: string } | null}
  */
 let loaded = null;
 /** @type {Promise<import("./gpu.js").Found>} */
 const adapter = probe();
-/** @type {import("./engine.js").Engine | null} none while it changes */
+/** @type {import("./engine.js").Engine | null} null while it changes */
 let engine = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
 /** Whether the anneal ends without noise. */
 let clean = false;
-/** @type {import("./pad.js").Pad | null} where somebody draws, what they draw on */
+/** @type {import("./pad.js").Pad | null} the pad, once somebody draws */
 let pad = null;
 
 /** Settles when a visitor scrolls below the bench; what is there is fetched only then. */
@@ -78,7 +78,7 @@ const end = new End({
   address: () => (controls.opened ? controls.link(place()) : location.href),
 });
 
-/** @param {unknown} error after which nothing goes on */
+/** @param {unknown} error after which nothing continues */
 function fail(error) {
   end.fail(error);
 }
@@ -132,16 +132,16 @@ function showCaption({ seed, chains }) {
 
 const place = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
 
-/** The pad, where chains begin at what is on it and not at noise alone. */
+/** The pad, if chains start from what is on it and not from pure noise. */
 const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
-/** From 0 to 1; nothing where the drawing is kept. */
+/** From 0 to 1; undefined without a drawing, or if it has holes to fill in. */
 const wander = () => (drawing()?.hasHoles === false ? Number($("wander").value) : undefined);
 
 let keeping = 0;
 
 /**
- * Puts what a visitor has set into the address, for a reload, the way back and what a phone shares. A moment
- * later: browsers allow only so many changes.
+ * Puts the visitor's settings into the address, for reloading, going back and sharing from a phone.
+ * It waits a moment, since browsers limit the number of changes.
  */
 function keep() {
   clearTimeout(keeping);
@@ -152,7 +152,7 @@ function keep() {
     try {
       history.replaceState(null, "", url);
     } catch {
-      // A page inside of another may have to leave its address alone.
+      // A page inside another may not be allowed to change its address.
     }
   }, 500);
 }
@@ -232,16 +232,16 @@ function setView(view) {
 }
 
 /**
- * Shows the pad, which comes when it is first wanted, or hides it.
+ * Shows the pad, which is fetched when first wanted, or hides it.
  * @param {"noise" | "drawing"} origin
- * @throws {Error} where it does not come
+ * @throws {Error} if it cannot be fetched
  */
 async function setOrigin(origin) {
   const radio = $("origin").querySelector(`[value="${origin}"]`);
   radio.checked = true;
   if (origin === "drawing" && !pad && loaded) {
     const module = await import("./pad.js").catch(() => null);
-    // Meanwhile somebody may have chosen otherwise.
+    // Meanwhile the visitor may have changed their mind.
     if (!radio.checked) return;
     if (!module) {
       setOrigin("noise");
@@ -266,7 +266,7 @@ async function take(event) {
 
 async function save() {
   const file = await run.withChain((chain) => grid.toPng(chain, run.view));
-  // Why there are no chains has been said; it may be out of sight.
+  // The page has said why there are no chains, but perhaps out of sight.
   if (!file) return complain($("problem").textContent);
   const anchor = document.createElement("a");
   anchor.href = URL.createObjectURL(file);
@@ -300,7 +300,7 @@ function listen() {
   });
   $("origin").addEventListener("change", (/** @type {any} */ event) => {
     setOrigin(event.target.value).then(() => {
-      // The pad may have come to another place than where it was asked for: below the pictures, and they above it.
+      // The pad may have moved away from here, to just below the pictures.
       $("origin").parentElement.scrollIntoView({ block: "end" });
       if (pad?.used) begin(true);
     }, refuse);
@@ -312,7 +312,7 @@ function listen() {
     run.pace = controls.pace;
     keep();
   });
-  // Of another link to this page only the drawing may differ.
+  // The hash only changes by a link with another drawing.
   addEventListener("hashchange", () => location.reload());
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
 
@@ -320,9 +320,9 @@ function listen() {
     if (!engine || end.failure || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
-    // Space presses whatever button has the focus, and turns the page elsewhere.
+    // Space presses the focused button, and otherwise scrolls the page.
     const own = typing || target.closest("button, a, summary, input");
-    // A key that is held down comes again and again: a step may, a run may not be begun so.
+    // A held key repeats: that may make steps, but must not begin runs.
     if (event.key === " " && !own) event.repeat || toggle();
     else if (event.key === "." && !typing) step();
     else if (event.key === "r" && !typing) event.repeat || begin(true);
@@ -333,12 +333,12 @@ function listen() {
 
 // ── Engines ────────────────────────────────────────────────────────────────
 
-/** What can be used only while there is an engine. */
+/** What can only be used while there is an engine. */
 const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "origin", "engine", "settings"];
 
 /**
- * The engine that the link asks for; else the GPU's, where there is one that is worth it. A software
- * adapter does on the CPU what the CPU's own engine does many times as fast.
+ * The engine that the link asks for, or else the GPU's if it is worth it: a software adapter does
+ * on the CPU what the CPU's own engine does many times as fast.
  * @returns {Promise<import("./engine.js").Engine>}
  */
 async function firstEngine() {
@@ -373,7 +373,7 @@ async function make(name) {
   }
 }
 
-/** A software adapter would take the visitor's CPU for it. */
+/** Tunes the GPU's engine, but not on a software adapter: that would take up the visitor's CPU. */
 async function tuneWhileIdle() {
   const found = await adapter;
   if (engine?.tune && !found.software) await tune(engine, run, controls.read().chains, found.name, modelUrl);
@@ -388,7 +388,7 @@ function use(next) {
   for (const id of CONSOLE) $(id).disabled = false;
 }
 
-/** The same chains from the start, on another engine; where that fails, the present one stays. */
+/** Starts the same chains on another engine; if that fails, the present one stays. */
 async function changeEngine() {
   const [before, name] = [engine, $("engine").value];
   if (!before || end.failure) return;
@@ -411,7 +411,7 @@ async function changeEngine() {
     showState(run.state);
     complain([failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" "));
   }
-  // It was switched off meanwhile, which has taken the focus from it.
+  // Being disabled meanwhile, it has lost the focus.
   if (document.activeElement === document.body) $("engine").focus();
 }
 
@@ -431,7 +431,7 @@ function gauge(what) {
 
 async function open() {
   setStatus("loading", "Loading…");
-  // The look at the GPU has begun; both downloads begin at once, and the first to fail is told.
+  // The GPU probe has begun; both downloads start together, and the first to fail is reported.
   adapter.catch(() => {});
   if (!globalThis.WebAssembly) throw await lacking("noWebAssembly");
   const cancel = new AbortController();
@@ -440,7 +440,7 @@ async function open() {
   const [program, bytes] = await all;
   try {
     const model = new program.Model(bytes);
-    // An address may come to have another model: links say which one they mean.
+    // The model at an address may change, so links carry a checksum.
     const sum = bytes.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 0).toString(36);
     loaded = { program, bytes, model, card: model.card(), sum };
   } catch (error) {
@@ -462,16 +462,16 @@ async function open() {
   if (link.get("of") && link.get("of") !== loaded.sum) trouble ??= "The model has changed since this link was made.";
   $("loading").hidden = true;
   setStatus("ready", "Ready");
-  // To those who asked for less motion nothing moves by itself.
+  // For visitors who asked for less motion, nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");
   // So far nobody has set anything.
   clearTimeout(keeping);
-  // Said last, and of pictures that are there: they are others than those of whoever made the link.
+  // Say this last, when pictures are there: they are not those of whoever made the link.
   if (trouble) refuse(trouble);
 }
 
-/** The drawing of the link, where it has one. */
+/** Loads the drawing of the link, if it has one. */
 async function openDrawing() {
   const far = Number(link.get("wander") ?? NaN);
   if (far >= 0 && far <= 1) $("wander").value = String(far);
@@ -482,7 +482,7 @@ async function openDrawing() {
 }
 
 observeDevices(fail);
-// First, so that what concerns the download of the program is heard there and not taken for a panic.
+// First, so that problems with the program's download are caught there and not taken for a panic.
 open().catch(fail);
 listen();
 end.listen();

@@ -1,10 +1,10 @@
 // @ts-check
-/** Fetches a model file, telling how many bytes have come. */
+/** Fetches a model file, reporting progress in bytes. */
 import { download } from "./failures.js";
 
 /**
  * @param {string} url absolute
- * @param {(loaded: number, total: number) => void} onProgress `total` is 0 where the server does not say
+ * @param {(loaded: number, total: number) => void} onProgress `total` is 0 if the server does not tell it
  * @param {AbortSignal} [signal]
  * @returns {Promise<Uint8Array>}
  * @throws {import("./failures.js").Failure} of kind "download"
@@ -18,13 +18,13 @@ export async function fetchModel(url, onProgress, signal) {
     throw download("model", url, 0, String(error));
   }
   if (!response.ok) throw download("model", url, response.status, response.statusText);
-  // A development server answers with the page itself where there is no file.
+  // A development server answers with the page itself if there is no file.
   const type = response.headers.get("content-type") ?? "";
   if (type.startsWith("text/html") || !response.body) {
     throw download("model", url, response.status, `content-type: ${type}`);
   }
 
-  // The length counts compressed bytes where the server compresses; then it says nothing about what comes.
+  // If the server compresses, the length counts compressed bytes and is no use here.
   const compressed = response.headers.has("content-encoding");
   let total = compressed ? 0 : Number(response.headers.get("content-length") ?? 0);
   /** @type {Uint8Array[]} */

@@ -2,16 +2,16 @@
 /**
  * The pad: a drawing of the model's size, pixel by pixel.
  *
- * It is painted here and not by the canvas, whose antialiasing differs between
- * browsers, and which some read back with a little noise, so that nobody is
- * known by it: what a link carries is what the chains begin at, to the last bit.
- * The page fetches this when it needs it; so that it can, this imports nothing.
+ * It is painted here and not by the canvas, because antialiasing differs between browsers, and some
+ * add noise to what they read back, against fingerprinting. So a link carries exactly what the
+ * chains start from. The page fetches this module when it needs it; it imports nothing, so that
+ * this works.
  */
 
-/** Brushes, in hundredths of the picture's width. */
+/** The widths of the brushes, in hundredths of the picture's width. */
 const BRUSHES = [2, 3.5, 6, 9, 14];
 const ERASER = "eraser";
-/** How many times one can go back. */
+/** How many times one can undo. */
 const UNDOS = 50;
 /** @type {[string, string][]} colour, name */
 const GREYS = [["#ffffff", "white"], ["#808080", "grey"], ["#000000", "black"]];
@@ -21,7 +21,7 @@ const COLOURS = [
   ["#7c3fb5", "violet"], ["#2f7de1", "blue"], ["#52b944", "green"], ["#8a5a3c", "brown"],
 ];
 
-/** How a PNG begins in base64, and how it ends: links once carried drawings so. */
+/** How a PNG begins in base64, and how it ends: the format of drawings in older links. */
 const PNG = "iVBOR";
 const PNG_END = "IEND\xaeB`\x82";
 
@@ -33,15 +33,15 @@ const $ = (id) => document.getElementById(id);
 /** @param {string} colour as #rrggbb @returns {number[]} */
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
-/** What a stream makes of some bytes. @param {BlobPart} bytes @param {any} stream */
+/** Passes bytes through a stream. @param {BlobPart} bytes @param {any} stream */
 async function through(bytes, stream) {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
 }
 
-/** Base64 as it may stand in an address. @param {string} text */
+/** Converts base64 to a form allowed in addresses. @param {string} text */
 const ofUrl = (text) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
-/** How far a point is from a segment. @param {number} x @param {number} y @param {Point} from @param {Point} to */
+/** The distance of a point from a segment. @param {number} x @param {number} y @param {Point} from @param {Point} to */
 function distance(x, y, from, to) {
   const [dx, dy] = [to.x - from.x, to.y - from.y];
   const length = dx * dx + dy * dy;
@@ -54,25 +54,25 @@ export class Pad {
   #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true }));
   #image;
   #paper;
-  /** Whether anything was drawn since it was empty. */
+  /** Whether anything was drawn since the pad was empty. */
   #used = false;
-  /** @type {{ data: Uint8ClampedArray, used: boolean }[]} what was on it before */ #past = [];
+  /** @type {{ data: Uint8ClampedArray, used: boolean }[]} its earlier contents */ #past = [];
   /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
   #text = "";
   /** @type {Promise<void>} */ #written = Promise.resolve();
   #onChange;
-  /** Settles when the pad looks as it should. */
+  /** Settles once the style sheet is loaded. */
   styled;
 
   /**
    * An empty pad for a model's pictures.
    * @param {import("./engine.js").Card} card
-   * @param {() => void} onChange told when a stroke is done
+   * @param {() => void} onChange called when a stroke is done
    */
   constructor({ picture, architecture, sampler: { sigma_max, sigma_min } }, onChange) {
     this.#onChange = onChange;
     if (!new URLSearchParams(location.search).has("wander")) {
-      // Noise of this σ covers strokes, and not what they draw.
+      // Noise of this σ hides strokes, but not what they draw.
       const sigma = 0.04 * Math.sqrt(picture.width * picture.height);
       $("wander").value = String(Math.log(sigma / sigma_min) / Math.log(sigma_max / sigma_min));
     }
@@ -84,11 +84,11 @@ export class Pad {
     this.#canvas.width = picture.width;
     this.#canvas.height = picture.height;
     const { mean = 0 } = /** @type {{ mean?: number }} */ (architecture.preconditioning ?? {});
-    // The data's own background, more often than not.
+    // Usually the background of the training pictures.
     this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
     this.#offer(picture.channels < 3 ? GREYS : COLOURS);
     this.clear();
-    /** @param {string} type @param {(event: PointerEvent) => void} act on the first finger; the others rest */
+    /** @param {string} type @param {(event: PointerEvent) => void} act on the first finger; others are ignored */
     const on = (type, act) => this.#canvas.addEventListener(type, (/** @type {any} */ event) => event.isPrimary && act(event));
     on("pointerdown", (event) => this.#down(event));
     on("pointermove", (event) => this.#move(event));
@@ -120,7 +120,7 @@ export class Pad {
     });
   }
 
-  /** Notes what is on the pad, before something else is. */
+  /** Remembers the pad's contents before they change. */
   #note() {
     this.#past.push({ data: this.#image.data.slice(), used: this.#used });
     if (this.#past.length > UNDOS) this.#past.shift();
@@ -165,12 +165,12 @@ export class Pad {
     return this.#used;
   }
 
-  /** RGBA, a copy. */
+  /** A copy of the pixels, RGBA. */
   get pixels() {
     return new Uint8Array(this.#image.data);
   }
 
-  /** Whether the eraser has left places for the model to fill in. */
+  /** Whether the eraser has left holes for the model to fill in. */
   get hasHoles() {
     for (let at = 3; at < this.#image.data.length; at += 4) if (this.#image.data[at] === 0) return true;
     return false;
@@ -181,7 +181,7 @@ export class Pad {
     return this.#text;
   }
 
-  /** Has the drawing written down before it is told: whoever copies a link cannot wait. */
+  /** Encodes the drawing before reporting the change: whoever copies a link cannot wait. */
   #changed() {
     this.#written = this.#written.then(() => this.#write()).then(() => this.#onChange());
   }
@@ -191,22 +191,22 @@ export class Pad {
       const bytes = await through(this.#image.data, new CompressionStream("deflate-raw"));
       this.#text = ofUrl(btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")));
     } catch {
-      // Browsers of before 2023 do not deflate.
+      // Browsers from before 2023 cannot deflate.
       this.#text = ofUrl(this.#canvas.toDataURL("image/png").split(",")[1]);
     }
   }
 
   /**
-   * Reads what `text` has written.
+   * Reads what `text` holds.
    * @param {string} text
-   * @throws {Error} for people, where it is something else
+   * @throws {Error} with a message for people, if it is something else
    */
   async load(text) {
     try {
       const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
       const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
       if (text.startsWith(PNG)) {
-        // Some browsers show as much as there is.
+        // Some browsers show an incomplete picture.
         if (!letters.endsWith(PNG_END)) throw new RangeError("It is cut short.");
         await this.#read(new Blob([bytes], { type: "image/png" }));
       } else {
@@ -215,7 +215,7 @@ export class Pad {
         this.#image.data.set(data);
         this.#used = true;
       }
-      // There is nothing before it.
+      // There is nothing to go back to.
       this.#past = [];
       this.#show();
       await this.#write();
@@ -224,7 +224,7 @@ export class Pad {
     }
   }
 
-  /** The largest centred part of a picture that has the pad's proportions. @param {Blob} file */
+  /** Puts a picture on the pad, cropped to its centre and resized. @param {Blob} file */
   async #read(file) {
     const picture = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
     const { width, height } = this.#canvas;
@@ -235,7 +235,7 @@ export class Pad {
     this.#context.imageSmoothingQuality = "high";
     this.#context.drawImage(picture, (width - across) / 2, (height - down) / 2, across, down);
     this.#image.data.set(this.#context.getImageData(0, 0, width, height).data);
-    // Pixels are there or not: nothing lies half under the noise.
+    // Pixels are either there or not: none is half transparent.
     for (let at = 3; at < this.#image.data.length; at += 4) this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
     this.#used = true;
     this.#show();
@@ -286,7 +286,7 @@ export class Pad {
     this.#changed();
   }
 
-  /** Goes on with the stroke. @param {Point} to */
+  /** Continues the stroke. @param {Point} to */
   #paint(to) {
     const stroke = this.#stroke;
     if (!stroke) return;
@@ -299,7 +299,7 @@ export class Pad {
       for (let x = 0; x < width; x++) {
         const cover = Math.min(1, Math.max(0, radius + 0.5 - distance(x + 0.5, y + 0.5, stroke.last, to)));
         const pixel = y * width + x;
-        // A stroke that crosses itself is not thicker there.
+        // A stroke is not thicker where it crosses itself.
         if (cover <= stroke.cover[pixel]) continue;
         stroke.cover[pixel] = cover;
         const at = 4 * pixel;

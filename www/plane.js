@@ -1,22 +1,22 @@
 // @ts-check
 /**
- * The plane: the score in two dimensions, where one can look at it, and chains that follow it.
+ * The plane: the score in two dimensions, where it can be seen, and chains that follow it.
  *
- * What there is to see comes from Rust (`plane/`), a WebAssembly module that needs no GPU; here it is
- * painted. The page fetches this when somebody scrolls there; so that it can, this imports nothing.
+ * Rust (`plane/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
+ * fetches this module when somebody scrolls to it; it imports nothing, so that this works.
  */
 
-/** The plane is shown from −SIDE to SIDE, both ways. */
+/** The plane is shown from −SIDE to SIDE in both directions. */
 const SIDE = 10;
-/** The density is known at so many points in a row, the score at so many. */
+/** The number of points per row at which the density and the score are computed. */
 const GLOW = 96;
 const ARROWS = 17;
 const CHAINS = 400;
-/** How long a run takes, however many steps it has. */
+/** The duration of a run with any number of steps. */
 const RUN_MS = 6000;
 
 /**
- * What `plane/` exports.
+ * The exports of `plane/`.
  * @typedef {object} Plane
  * @property {(fraction: number) => number} sigma_at
  * @property {(sigma: number) => number} fraction_at
@@ -35,7 +35,7 @@ const RUN_MS = 6000;
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(`plane${id}`);
 
-/** Puts the figure into the page and lets it run for the first time. */
+/** Puts the figure into the page and runs it for the first time. */
 export async function show() {
   const style = document.createElement("link");
   Object.assign(style, { rel: "stylesheet", href: new URL("./plane.css", import.meta.url).href });
@@ -50,7 +50,7 @@ export async function show() {
 class Figure {
   #plane;
   #context = /** @type {CanvasRenderingContext2D} */ ($("-view").getContext("2d"));
-  /** The density, pixel by pixel; on the canvas it is larger. */
+  /** The density, pixel by pixel; the canvas shows it enlarged. */
   #glow = new OffscreenCanvas(GLOW, GLOW);
   /** Whether the points are chains, and not noisy pictures. */
   #runs = false;
@@ -65,7 +65,7 @@ class Figure {
     $("-sampler").addEventListener("change", () => this.#run());
     $("-run").addEventListener("click", () => this.#run());
     new ResizeObserver(() => this.#paint()).observe($("-view"));
-    // Nobody should miss the first run; but to those who asked for less motion nothing moves by itself.
+    // Nobody should miss the first run. For visitors who asked for less motion, nothing moves by itself.
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const seen = new IntersectionObserver(([{ isIntersecting }]) => {
       if (!isIntersecting) return;
@@ -110,7 +110,7 @@ class Figure {
     const fraction = sigma ? this.#plane.fraction_at(sigma) : 0;
     $("").style.setProperty("--coldness", `${100 * (1 - fraction)}%`);
     const canvas = this.#context.canvas;
-    // Setting it clears the canvas, and anything but that would leave trails.
+    // Setting the size clears the canvas, without which there would be trails.
     canvas.width = canvas.height = side;
     const { color } = getComputedStyle(canvas);
     const page = getComputedStyle(document.documentElement);

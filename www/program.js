@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * The program: the WebAssembly module that Trunk loads. It reads models, checks
- * settings, and holds the fused engine; the other engines are programs of their
- * own, which `engine.js` fetches when they are wanted.
+ * The program: the WebAssembly module that Trunk loads. It reads models, checks settings and
+ * contains the fused engine. The other engines are separate programs, which `engine.js` fetches
+ * when they are wanted.
  */
 import { download } from "./failures.js";
 
 /** @typedef {import("./engine.js").Program} Program */
 
 /**
- * Waits for the program. Call it before Trunk's script runs.
+ * Waits for the program. Must be called before Trunk's script runs.
  * @param {(loaded: number, total: number) => void} onProgress
  * @returns {Promise<Program>}
  */
@@ -28,20 +28,21 @@ export async function loadProgram(onProgress) {
         onProgress(current, total);
       }, { signal });
       window.addEventListener("ncsn-program-failed", (event) => fail(/** @type {CustomEvent} */ (event).detail.error, ".wasm"), { signal });
-      // Trunk fires this after a failure too.
+      // Trunk fires this after a failure, too.
       window.addEventListener("TrunkApplicationStarted", () => { if (!broken) resolve(/** @type {any} */ (window).wasmBindings); }, { signal });
-      // Trunk's loader leaves a download that breaks off half-way as an unhandled rejection.
+      // If a download breaks off half-way, Trunk's loader leaves an unhandled rejection.
       window.addEventListener("unhandledrejection", (event) => {
         const { message, stack } = event.reason ?? {};
         if (!(event.reason instanceof TypeError && /network|fetch|load failed/i.test(message))) return;
-        // Extensions and scripts of other origins fetch as well. They may also stand between the page and its own
-        // downloads.
+        // Extensions and scripts of other origins fetch as well, but they may also stand between
+        // the page and its own downloads.
         if (/:\/\//.test(stack) && !stack.includes(location.origin)) return;
         event.stopImmediatePropagation();
         event.preventDefault();
         fail(event.reason, ".wasm");
       }, { signal });
-      // The script itself, or what it imports, did not load. Such events do not bubble: listen on the way down.
+      // The script itself, or something it imports, did not load. Such events do not bubble, so
+      // capture them.
       window.addEventListener("error", (event) => {
         if (event.target instanceof HTMLScriptElement) fail(new Error("The loader of the program did not load."), ".js");
       }, { capture: true, signal });
@@ -52,7 +53,8 @@ export async function loadProgram(onProgress) {
 }
 
 /**
- * Trunk hands over neither the address nor the status, but the browser notes both, a moment later.
+ * Finds the address and the status, which Trunk does not pass on but the browser records a moment
+ * later.
  * @param {unknown} error
  * @param {string} ending of the file's name
  */

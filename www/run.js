@@ -2,10 +2,9 @@
 /**
  * One anneal at a time: start, pause, step, restart.
  *
- * All GPU work goes through one lane, a promise that each piece of work waits
- * for: a chain is never asked for two things at once, and is freed only when
- * nothing uses it. A new anneal raises the generation; work of an older one
- * sees that when it wakes and stops.
+ * All GPU work goes through one lane, a promise that each piece of work waits for. So a chain is
+ * never asked for two things at once, and is only freed when nothing uses it. A new anneal raises
+ * the generation, and work of an older one notices this when it wakes, and stops.
  */
 
 import { Batch } from "./batch.js";
@@ -16,10 +15,13 @@ import { Batch } from "./batch.js";
 /** @typedef {"ready" | "running" | "paused" | "finished"} State */
 /** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void }} Observer */
 
-/** A fast GPU is done before the eye has seen anything; at the pace to watch, a whole anneal takes at least this long, but no more than so much for each step. */
+/**
+ * A fast GPU is done before anything can be seen. At the pace to watch, an anneal takes at least
+ * `WATCH_MS`, or `WATCH_STEP_MS` per step if that is less.
+ */
 const WATCH_MS = 8000;
 const WATCH_STEP_MS = 60;
-/** How often the picture changes for those who asked for less motion. */
+/** How often the picture changes for visitors who asked for less motion. */
 const CALM_MS = 500;
 
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -28,17 +30,17 @@ export class Run {
   /** @type {Chain | null} */ #chain = null;
   /** @type {Promise<unknown>} */ #lane = Promise.resolve();
   /** @type {State} */ #state = "ready";
-  /** Whether an anneal was begun, though its chain may have to wait for the lane. */
+  /** Whether an anneal has begun, though its chain may still wait for the lane. */
   #begun = false;
   #generation = 0;
   #batch = new Batch();
   #looping = false;
   #dead = false;
-  /** Time that this anneal has spent running, waits for the pace included. */
+  /** The time that this anneal has been running, including waits for the pace. */
   #elapsed = 0;
-  /** Time that the GPU has worked on it. */
+  /** The time that the GPU has worked on it. */
   #worked = 0;
-  /** Single steps that wait for their turn. */
+  /** The number of single steps that wait for their turn. */
   #waiting = 0;
   #observer;
 
@@ -65,15 +67,15 @@ export class Run {
     return this.#worked;
   }
 
-  /** Whether there is an anneal to go on with. */
+  /** Whether there is no anneal to continue. */
   get over() {
     return !this.#begun || this.#state === "finished";
   }
 
   /**
    * Begins a new anneal in place of the current one and shows its noise.
-   * @param {() => Promise<Chain | null>} make called when the current one's memory is free again; null where
-   *   there is not enough for the new one, and then there is no anneal
+   * @param {() => Promise<Chain | null>} make called when the current one's memory is free again; null if there
+   *   is too little for the new one, and then there is no anneal
    * @param {boolean} run
    */
   restart(make, run) {
@@ -94,7 +96,7 @@ export class Run {
       }
       await this.#draw(generation);
       if (generation !== this.#generation) return;
-      // Told once more, now that its progress is known.
+      // Report the state again, now that the progress is known.
       this.#set(this.#state);
       if (this.#state === "running" && !this.#looping) this.#loop(generation);
     });
@@ -109,21 +111,21 @@ export class Run {
   pause() {
     if (this.#state !== "running") return;
     this.#set("paused");
-    // With less motion some steps were not shown.
+    // With less motion, some steps were not shown.
     if (this.calm) this.redraw();
   }
 
-  /** One step, then a pause. */
+  /** Makes one step, then pauses. */
   step() {
     if (this.#dead || this.over) return;
     this.#set("paused");
-    // A key held down must not queue without bound.
+    // A held key must not queue steps without bound.
     if (this.#waiting > 1) return;
     this.#waiting += 1;
     this.#advance(this.#generation, () => 1).then(() => (this.#waiting -= 1));
   }
 
-  /** Draws the current picture again, in another view for instance. */
+  /** Draws the current picture again, for example in another view. */
   redraw() {
     const generation = this.#generation;
     return this.#inLane(() => this.#draw(generation));
@@ -133,7 +135,7 @@ export class Run {
    * Uses the current chain when nothing else does.
    * @template T
    * @param {(chain: Chain) => Promise<T>} use
-   * @returns {Promise<T | undefined>} nothing where there is no chain
+   * @returns {Promise<T | undefined>} undefined if there is no chain
    */
   withChain(use) {
     return new Promise((resolve, reject) => {
@@ -144,14 +146,14 @@ export class Run {
     });
   }
 
-  /** Lets go of the current anneal, and settles when nothing is under way any more. */
+  /** Drops the current anneal, and settles when nothing is running any more. */
   async clear() {
     const old = this.#letGo();
     this.#set("ready");
     await this.#inLane(async () => old?.free());
   }
 
-  /** The current chain, for whoever frees it; what is under way with it does not go on. */
+  /** Returns the current chain for the caller to free; work on it does not continue. */
   #letGo() {
     const old = this.#chain;
     this.#chain = null;
@@ -164,7 +166,7 @@ export class Run {
     return old;
   }
 
-  /** After a failure nothing may touch the program again. */
+  /** After a failure, nothing may touch the program again. */
   kill() {
     this.#dead = true;
     this.#generation += 1;
@@ -178,10 +180,11 @@ export class Run {
     let before = performance.now();
     let drawn = -Infinity;
     let next = frame();
-    // At most one picture a frame. While the tab is hidden no frame comes, and so the anneal rests.
+    // At most one picture per frame. In a hidden tab there are no frames, so the anneal rests.
     while (live()) {
       await next;
-      // Asked for before the work, so that a long batch is followed by the next at once.
+      // Request the frame before the work, so that a long batch is immediately followed by the
+      // next.
       next = frame();
       const now = performance.now();
       this.#elapsed += Math.min(now - before, 1000);
@@ -195,7 +198,7 @@ export class Run {
     }
     if (generation === this.#generation) {
       this.#looping = false;
-      // A pause and a start within one batch: carry on.
+      // There was a pause and a start within one batch: continue.
       if (/** @type {State} */ (this.#state) === "running") this.#loop(generation);
     }
   }
@@ -205,14 +208,14 @@ export class Run {
     if (this.pace === "full" || !this.#chain) return Infinity;
     const { step, steps } = this.#chain.progress();
     const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);
-    // Whoever was faster before need not wait for the clock.
+    // If the anneal was faster before, it need not wait for the clock.
     this.#elapsed = Math.max(this.#elapsed, (step * length) / steps);
     return Math.floor((steps * this.#elapsed) / length) - step;
   }
 
   /**
    * @param {number} generation
-   * @param {() => number} steps asked when it is this work's turn
+   * @param {() => number} steps called when it is this work's turn
    * @param {boolean} [draw]
    */
   #advance(generation, steps, draw = true) {
@@ -234,7 +237,7 @@ export class Run {
   }
 
   /**
-   * Shows the picture and how far it has come, which belong together.
+   * Shows the picture together with the progress that belongs to it.
    * @param {number} generation
    */
   async #draw(generation) {

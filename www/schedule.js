@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * The σ schedule: log σ against step, with a cursor at the current step.
+ * The σ schedule: log σ against the step, with a cursor at the current step.
  *
- * The line goes through the colours that steel takes as it cools; the same
- * colour stands in the reading beside it (see `--heat` in style.css).
+ * The curve goes through the colours of cooling steel; the reading beside it has the same colour
+ * (see `--heat` in style.css).
  */
 import { formatSigma } from "./format.js";
 
@@ -119,7 +119,7 @@ export class SchedulePlot {
     // The curve falls, so this corner is free.
     label(scale, "σ, logarithmic", { x: right - 8, y: MARGIN.top + 8, "text-anchor": "end" });
 
-    // Every step holds its σ: a staircase. Equal neighbours share a tread.
+    // Each step has one σ, which makes a staircase. Equal neighbours share a tread.
     let path = `M${x(0)} ${y(this.#sigmas[0])}`;
     for (let i = 1; i < steps; i++) {
       if (this.#sigmas[i] !== this.#sigmas[i - 1]) path += `H${x(i).toFixed(2)}V${y(this.#sigmas[i]).toFixed(2)}`;

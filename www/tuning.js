@@ -1,27 +1,27 @@
 // @ts-check
 /**
- * How kernels are the fastest on this visitor's GPU: measured once, while nobody
- * waits for anything, and remembered from one visit to the next.
+ * Finds the fastest kernels on this visitor's GPU: measured once, while nobody waits for anything,
+ * and remembered across visits.
  */
 
-/** How many pieces may come to no end before it is left: a GPU that hangs at one takes the page along. */
+/** How many pieces may never finish before tuning gives up: a GPU that hangs takes the page along. */
 const ATTEMPTS = 2;
 
-/** A piece that has taken so long when the page is left may be one of those. */
+/** A piece that has taken this long when the page is left may be one of those. */
 const LONG_MS = 1000;
 
-/** As many pictures at a time at least: few leave a GPU idle, and what is found for them says little of many. */
+/** The fewest pictures to measure with: fewer leave a GPU idle, and say little about many. */
 const PICTURES = 16;
 
 /** @param {string} adapter @param {string} model */
 const key = (adapter, model) => `ncsn tiles: ${adapter}, ${model}`;
 
-/** What was found for a model on an adapter; the engine ignores it where it no longer fits. @param {string} adapter @param {string} model */
+/** What was found for a model on an adapter; the engine ignores it if it no longer fits. @param {string} adapter @param {string} model */
 export function recall(adapter, model) {
   try {
     return localStorage.getItem(key(adapter, model)) ?? "";
   } catch {
-    return ""; // Some visitors allow no storage.
+    return ""; // Some visitors forbid storage.
   }
 }
 
@@ -30,13 +30,13 @@ function remember(adapter, model, found) {
   try {
     localStorage.setItem(key(adapter, model), found);
   } catch {
-    // The next visit measures again.
+    // The next visit will measure again.
   }
 }
 
 /**
- * Measures in small pieces for as long as the run stays finished, so that whoever starts something
- * waits for one piece at most. The next anneal takes what was found.
+ * Measures in small pieces while the run stays finished, so that whoever starts something waits for
+ * at most one piece. The next anneal uses what was found.
  * @param {import("./engine.js").Engine} engine
  * @param {import("./run.js").Run} run
  * @param {number} chains
@@ -60,7 +60,7 @@ export async function tune(engine, run, chains, adapter, model) {
   let found;
   while (engine.tune && run.state === "finished" && !document.hidden && found === undefined) {
     found = await run.withChain(async () => {
-      // Until it has come to its end, it counts as one of those that came to none.
+      // Until the piece has finished, it counts as one that failed to.
       before = recall(adapter, model);
       began = performance.now();
       remember(adapter, model, String((Number(before) || 0) + 1));

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * A worker of the CPU engine: some of the chains, in a thread of their own.
+ * A worker of the CPU engine, which runs some of the chains in its own thread.
  *
- * It answers one message after another, in order; `workers.js` is the other end.
+ * It answers messages one after another, in order; `workers.js` is the other end.
  */
 
 /** @typedef {import("./engine.js").Chain} Chain */

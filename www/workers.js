@@ -1,21 +1,21 @@
 // @ts-check
 /**
- * The CPU engine: workers that share the chains of a run among them.
+ * The CPU engine: workers that share the chains of a run.
  *
- * Chains know nothing of each other, so each worker takes a part of them, and no
- * memory need be shared: this works on every host, cross-origin isolated or not.
- * The page fetches this when it needs it; so that it can, this imports nothing.
+ * Chains are independent, so each worker takes some of them and no memory is shared: this works on
+ * every host, cross-origin isolated or not. The page fetches this module when it needs it; it
+ * imports nothing, so that this works.
  */
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 
 const MOST_WORKERS = 8;
-/** Each holds the whole network in f32, and what it needs to work on it. */
+/** The most memory for all workers: each holds the whole network in f32, and working memory. */
 const MOST_BYTES = 1 << 30;
-/** What that comes to for each byte of a model file, which may be in f16. */
+/** How much memory a worker needs per byte of the model file, which may be in f16. */
 const BYTES_EACH = 4;
 
-/** One worker, and the calls that wait for its answer. */
+/** A worker, and the calls that wait for its answer. */
 class Line {
   #worker;
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting = new Map();
@@ -43,7 +43,7 @@ class Line {
     });
   }
 
-  /** @param {string} [why] what those are told who wait for an answer */
+  /** @param {string} [why] the reason given to those who wait for an answer */
   close(why = "The worker was stopped.") {
     this.#worker.terminate();
     for (const { reject } of this.#waiting.values()) reject(new Error(why));
@@ -60,7 +60,7 @@ class Line {
 export async function startWorkers({ bundle, module, bytes, onPanic }) {
   const room = Math.floor(MOST_BYTES / (BYTES_EACH * bytes.length));
   const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
-  // A worker that does not start ends nothing but this attempt: there are other engines.
+  // A worker that does not start only ends this attempt: there are other engines.
   let opened = false;
   const lines = Array.from({ length: count }, () => new Line((text) => (opened ? onPanic(text) : close(text))));
   /** @param {string} [why] */
@@ -84,7 +84,7 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
 }
 
 /**
- * The chains of a run, each worker with its share.
+ * The chains of a run, with a share for each worker.
  * @implements {Chain}
  */
 class SharedChain {

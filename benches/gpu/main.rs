@@ -1,10 +1,10 @@
-//! The fused executor against Burn's in one run, and against what the GPU can do at all.
+//! Times the fused executor against Burn's, and against what the GPU can do at most, in one run.
 //!
-//! `cargo bench --bench gpu` prints tables, in f32 and, where the adapter has it, in f16: how long an
-//! evaluation takes with tiles of each shape, then what a chain makes of the best of them at each batch.
-//! `-- --json` prints the same as JSON. `--batches 1,16,256` chooses batches, `--model PATH` another
-//! model than the published one. Burn runs on CUDA, Vulkan and Metal where this was built with these
-//! features, and otherwise on Flex.
+//! `cargo bench --bench gpu` prints tables in f32 and, if the adapter supports it, in f16: the time
+//! of an evaluation with tiles of each shape, then the speed of a chain with the best tiles at each
+//! batch size. `-- --json` prints JSON instead. `--batches 1,16,256` chooses the batch sizes,
+//! `--model PATH` another model than the published one. Burn runs on CUDA, Vulkan and Metal if
+//! built with these features, otherwise on Flex.
 
 mod matmul;
 
@@ -23,10 +23,10 @@ use serde::Serialize;
 
 #[derive(Parser)]
 struct Arguments {
-    /// The model whose network is evaluated.
+    /// The model whose network to evaluate.
     #[arg(long, default_value = "www/models/mnist.safetensors")]
     model: std::path::PathBuf,
-    /// Pictures at a time.
+    /// The batch sizes, in pictures.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16, 64])]
     batches: Vec<usize>,
     /// Seconds for each measurement.
@@ -35,7 +35,7 @@ struct Arguments {
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Cargo passes it.
+    /// Passed by Cargo.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -46,12 +46,12 @@ struct Report {
     launches: usize,
     operations_per_picture: u64,
     matmul_flops: f64,
-    /// Where Burn runs.
+    /// The devices that Burn runs on.
     burn: Vec<&'static str>,
     precisions: Vec<Measured>,
 }
 
-/// One precision.
+/// The results for one precision.
 #[derive(Serialize)]
 struct Measured {
     precision: &'static str,
@@ -65,13 +65,13 @@ struct Row {
     batch: usize,
     /// The shape of the fastest tiles.
     tiles: &'static str,
-    /// Seconds for one evaluation of the whole batch with them.
+    /// Seconds per evaluation of the whole batch with these tiles.
     fused: f64,
-    /// The same, wherever Burn runs.
+    /// The same with Burn, on each device.
     burn: Vec<f64>,
     flops: f64,
     share_of_matmul: f64,
-    /// Seconds with tiles of each shape, timed for the choice alone: those that differ.
+    /// Seconds with each distinct shape of tiles, as timed to choose among them.
     tried: Vec<(&'static str, f64)>,
 }
 
@@ -87,7 +87,7 @@ fn main() -> Result<()> {
     let gpu = block_on(Gpu::request())?;
     let architecture = &model.card.architecture;
     let mut burn = Vec::new();
-    // For each batch, on each device.
+    // For each batch size, the times on each device.
     let mut burn_seconds = vec![Vec::new(); arguments.batches.len()];
     for (name, device) in burn_devices() {
         let reference = net::Network::new(architecture, &device)?;
@@ -179,7 +179,7 @@ fn milliseconds(seconds: f64) -> String {
     format!("{:.3}", seconds * 1e3)
 }
 
-/// The network with the tiles that are the fastest for so many pictures, and how long all took.
+/// The network with the fastest tiles for this batch size, and the times of all tiles.
 fn tune(network: &Network, batch: usize) -> Result<(Network, Vec<(&'static str, f64)>)> {
     let mut tuner = Tuner::new(network, batch);
     while block_on(tuner.step())? {}
@@ -187,8 +187,8 @@ fn tune(network: &Network, batch: usize) -> Result<(Network, Vec<(&'static str, 
     Ok((tuner.finish(), tried))
 }
 
-/// Seconds for one evaluation while a chain runs as it does in use. Its σ never changes, nor do its
-/// pictures.
+/// Seconds per evaluation in a chain that runs as in use, except that neither its σ nor its
+/// pictures change.
 fn evaluate(network: &Network, batch: usize, limit: Duration) -> Result<f64> {
     let step = Step { sigma: 1.0, update: Update::affine(0.0, 0.0), level: 0 };
     let start = Start::Normal { mean: 0.5, sigma: 1.0 };
@@ -207,7 +207,7 @@ fn evaluate(network: &Network, batch: usize, limit: Duration) -> Result<f64> {
     Ok(begun.elapsed().as_secs_f64() / (chain.done() - done) as f64)
 }
 
-/// The quickest of as many calls as fit; the first is not counted.
+/// The fastest of as many calls as fit in the limit, not counting the first.
 fn best(limit: Duration, mut call: impl FnMut()) -> f64 {
     call();
     let begun = Instant::now();
@@ -220,7 +220,7 @@ fn best(limit: Duration, mut call: impl FnMut()) -> f64 {
     best
 }
 
-/// Where Burn can run, by name.
+/// The devices that Burn can run on, by name.
 fn burn_devices() -> Vec<(&'static str, Device)> {
     let devices = [
         #[cfg(feature = "cuda")]

@@ -1,6 +1,6 @@
-//! What the GPU can do: a large product of f32 matrices, in plain WGSL, tuned by hand. The better of
-//! two kernels counts, one with workgroup memory, as GPUs want it, and one without barriers, as
-//! software adapters do.
+//! What the GPU can do at most: a large product of f32 matrices in plain, hand-tuned WGSL. The
+//! faster of two kernels counts: one with workgroup memory, which suits GPUs, and one without
+//! barriers, which suits software adapters.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use anyhow::Result;
 use ncsn::fused::Gpu;
 use pollster::block_on;
 
-/// Floating-point operations a second.
+/// Measures floating-point operations per second.
 pub fn measure(gpu: &Gpu, limit: Duration) -> Result<f64> {
     let side = if gpu.is_software() { 512 } else { 4096 };
     let staged = time(gpu, side, &staged(side), [side / 128, side / 128], limit)?;
@@ -16,7 +16,8 @@ pub fn measure(gpu: &Gpu, limit: Duration) -> Result<f64> {
     Ok(2.0 * f64::from(side).powi(3) / staged.min(direct))
 }
 
-/// 128 × 128 results a workgroup, 8 × 8 an invocation, 16 columns of A and rows of B at a time.
+/// 128 × 128 results per workgroup, 8 × 8 per invocation, from 16 columns of A and rows of B at a
+/// time.
 fn staged(side: u32) -> String {
     let mut text = format!(
         "@group(0) @binding(0) var<storage, read> a: array<vec4f>;
@@ -67,7 +68,7 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     text + "}\n"
 }
 
-/// 64 × 64 results a workgroup of 64, 8 × 8 an invocation, eight columns apart.
+/// 64 × 64 results per workgroup of 64, 8 × 8 per invocation, eight columns apart.
 fn direct(side: u32) -> String {
     let mut text = format!(
         "@group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -93,7 +94,7 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
     text + "}\n"
 }
 
-/// Seconds for one product: the quickest of as many as fit.
+/// Seconds per product: the fastest of as many as fit in the limit.
 fn time(gpu: &Gpu, side: u32, source: &str, groups: [u32; 2], limit: Duration) -> Result<f64> {
     let device = gpu.device();
     let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {

@@ -23,9 +23,9 @@ pub fn write_png(
     out::write(path, &png)
 }
 
-/// Encodes N pictures (C × H × W bytes each, 1 or 3 channels) as a PNG of a grid with so many
-/// columns (by default as square as possible), a border of one pixel around each picture, enlarged
-/// `zoom` times.
+/// Encodes N pictures (C × H × W bytes each, 1 or 3 channels) as a PNG: a grid with the given
+/// number of columns (by default as square as possible) and a border of one pixel around each
+/// picture, enlarged `zoom` times.
 ///
 /// # Errors
 /// If the grid is larger than a PNG may be.

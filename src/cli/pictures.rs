@@ -20,8 +20,8 @@ pub struct PictureArgs {
     /// NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Crop to the centre and resize to this many pixels a side, or to WIDTHxHEIGHT [default: the
-    /// most common size].
+    /// Crop to the centre and resize to this many pixels a side, or to WIDTHxHEIGHT. Default: the
+    /// most common size.
     #[arg(long)]
     pub size: Option<Size>,
     /// Convert to grey.

@@ -28,7 +28,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// Describes a data set of so many files of this format.
+    /// Describes a data set of `files` files of this format.
     pub fn describe(self, files: usize) -> String {
         match self {
             Self::Idx => "IDX".into(),

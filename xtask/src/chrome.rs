@@ -1,4 +1,4 @@
-//! Chrome and its driver, which the tests of the page need.
+//! Chrome and its driver, which the page's tests need.
 
 use std::{
     env, fs,
@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use crate::workspace::{Workspace, step};
 
-/// Where chromedriver itself looks for a browser: on the `PATH`, and at the usual places of systems
+/// Where chromedriver itself looks for a browser: on the `PATH`, and in the usual places of systems
 /// that do not put it there.
 const BROWSERS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -20,7 +20,7 @@ const APPLICATIONS: [&str; 3] = [
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
 ];
 
-/// What to type, by the package manager that is there.
+/// The command to type for each package manager.
 const INSTALL: [(&str, &str); 4] = [
     ("apt-get", "sudo apt-get install chromium chromium-driver"),
     ("brew", "brew install --cask google-chrome chromedriver"),
@@ -28,8 +28,8 @@ const INSTALL: [(&str, &str); 4] = [
     ("pacman", "sudo pacman -S chromium"),
 ];
 
-/// The path of chromedriver. Where it or the browser is missing, installs Debian's packages if this
-/// is Debian and the user is root; otherwise the error is the line to type.
+/// The path of chromedriver. If it or the browser is missing, installs Debian's packages if this is
+/// Debian and the user is root; otherwise the error names the command to type.
 pub fn driver(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(driver) = find() {
         return Ok(driver);
@@ -52,7 +52,7 @@ pub fn driver(workspace: &Workspace) -> Result<PathBuf> {
     bail!("the tests need Chrome or Chromium and its chromedriver on the PATH: {line}")
 }
 
-/// The driver, if the browser is there too. `CHROMEDRIVER` names another driver than `PATH`'s.
+/// The driver, if the browser is there, too. `CHROMEDRIVER` takes precedence over the `PATH`.
 fn find() -> Option<PathBuf> {
     let browser = BROWSERS.iter().any(|name| on_path(name).is_some())
         || APPLICATIONS.iter().any(|path| Path::new(path).exists());

@@ -1,8 +1,8 @@
-//! The page's lazily loaded engines: bundles of the same crate with another executor inside.
+//! The page's lazily loaded engines: bundles of the same crate with another executor.
 //!
-//! They are put into `www/engines/`, which Trunk copies with the rest of `www/`. The page works
-//! without them, and they take minutes to compile the first time, because Burn does; so `trunk
-//! serve` does not wait for them.
+//! They go into `www/engines/`, which Trunk copies along with the rest of `www/`. The page works
+//! without them, and at first they take minutes to compile because Burn does, so `trunk serve` does
+//! not wait for them.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::{
     workspace::{Workspace, step},
 };
 
-/// An engine beside the one that comes with the page.
+/// An engine other than the page's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
     /// Burn on the CPU, in workers
     Cpu,
-    /// Burn on WebGPU, with which the page's own engine must agree
+    /// Burn on WebGPU, the reference for the page's own engine
     Reference,
 }
 
@@ -31,8 +31,8 @@ impl Engine {
         }
     }
 
-    /// Cargo's flags. The reference brings the fused executor along, so that it shares every
-    /// compiled dependency with the tests that hold the two to each other.
+    /// Cargo's flags. The reference includes the fused executor, so that it shares every compiled
+    /// dependency with the tests that compare the two.
     pub const fn flags(self) -> [&'static str; 2] {
         let features = match self {
             Self::Cpu => "--features=cpu",
@@ -42,7 +42,7 @@ impl Engine {
     }
 }
 
-/// Builds these engines, or all of them where none is named.
+/// Builds these engines, or all if none are named.
 pub fn build(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
     tools::install(workspace)?;
     let engines = if engines.is_empty() { Engine::value_variants() } else { engines };
@@ -64,7 +64,7 @@ fn build_one(workspace: &Workspace, engine: Engine) -> Result<()> {
         workspace
             .command("wasm-bindgen")?
             .args(["--target", "web", "--no-typescript"])
-            // An eighth of the download, and of use to debuggers only.
+            // An eighth of the download, and only useful to debuggers.
             .args(["--remove-name-section", "--remove-producers-section", "--out-dir"])
             .arg(&folder)
             .arg(&wasm),

@@ -1,5 +1,5 @@
-//! `cargo xtask`: every chore of this repository that needs more than one tool, as a Rust program,
-//! so that a machine with Rust on it needs nothing else and no shell dialect is assumed.
+//! `cargo xtask`: every chore of this repository that needs more than one tool. It is a Rust
+//! program, so a machine with Rust needs nothing else, and no shell is assumed.
 //!
 //! The tools that the page needs are installed on first use, at pinned versions, outside the
 //! checkout (see [`tools`]).
@@ -32,38 +32,38 @@ struct Cli {
 enum Task {
     /// Build the page and serve it on http://127.0.0.1:8080, rebuilding when a file changes
     Serve {
-        /// Try the page with this model, which `train` wrote
+        /// Also offer this model, written by `train`, on the page
         #[arg(long)]
         model: Option<PathBuf>,
         /// Further arguments for `trunk serve`, such as `--port 9000` or `--open`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         trunk_args: Vec<String>,
     },
-    /// Build the engines that the page loads only when they are wanted: all, or those named
+    /// Build the engines that the page loads on demand: all, or those named
     Engines {
-        /// Which
+        /// The engines to build
         #[arg(value_enum)]
         engines: Vec<engines::Engine>,
     },
-    /// Build the page with all its engines into `dist/`, a folder that any file server can host under any path
+    /// Build the page with all engines into `dist/`, a folder for any file server and any path
     Build {
-        /// Make a page of this model, which `train` wrote, instead of ours; give several to let visitors
-        /// choose, the first of which they see first
+        /// Make a page of this model, written by `train`, instead of ours; give several to let
+        /// visitors choose, starting with the first
         #[arg(long)]
         model: Vec<PathBuf>,
         /// Further arguments for `trunk build`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         trunk_args: Vec<String>,
     },
-    /// Check formatting and lints, then run every test: native, in headless Chrome, and of the page
+    /// Check formatting and lints, then run all tests: native, in headless Chrome, and of the page
     Test,
-    /// Time what must be fast, beside what others have; alone, says what there is to time
+    /// Time what must be fast beside its competitors; without a name, list the benchmarks
     #[command(arg_required_else_help = true)]
     Bench {
         #[command(subcommand)]
         bench: Bench,
     },
-    /// Install the pinned tools and stop, for instance to fill a cache
+    /// Install the pinned tools and stop, for example to fill a cache
     Setup,
 }
 

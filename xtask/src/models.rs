@@ -1,4 +1,4 @@
-//! Other models than ours on the page.
+//! Puts models other than ours on the page.
 
 use std::{
     fs,
@@ -9,20 +9,20 @@ use std::{
 use anyhow::{Context, Result};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Where the page's models are, in the checkout and in the built page.
+/// The folder of the page's models, in the checkout and in the built page.
 const FOLDER: &str = "www/models";
-/// Where those are that it is only to be tried with; git ignores them.
+/// The folder of models that are only tried out; git ignores it.
 const TRIED: &str = "www/tried";
-/// Between these `index.html` links to them; what it links to first, it loads first.
+/// The ends of the list of links to models in `index.html`; the page first loads the first one.
 const BEGIN: &str = r#"<nav class="models" id="models" aria-label="Models">"#;
 const END: &str = "</nav>";
 
-/// Puts a model where the page can load it from, and returns the query that has the page load it.
+/// Copies a model to where the page can load it, and returns the query that makes the page do so.
 pub fn try_with(root: &Path, model: &Path) -> Result<String> {
     Ok(query(&copy(root, TRIED, model)?))
 }
 
-/// Takes from a built page what was only to be tried.
+/// Removes models that were only tried out from a built page.
 pub fn forget_tried(dist: &Path) -> Result<()> {
     remove(&dist.join(TRIED))
 }
@@ -49,7 +49,7 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-/// Makes a built page one of these models instead of ours.
+/// Replaces our models in a built page by these.
 pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
     let index = dist.join("index.html");
     let page =
@@ -61,7 +61,7 @@ pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
     fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
 }
 
-/// A link to the page with a model at an address, under the name of its file.
+/// A link to the page with the model at an address, labelled with its file name.
 fn link(address: &str) -> String {
     let name = address.rsplit('/').next().unwrap_or(address);
     let name = name.trim_end_matches(".safetensors");
@@ -69,14 +69,14 @@ fn link(address: &str) -> String {
     format!(r#"<a href="./{}">{name}</a>"#, query(address))
 }
 
-/// What follows the page's address where it is to load the model at an address.
+/// The query that makes the page load the model at an address.
 fn query(address: &str) -> String {
     const ENCODED: AsciiSet =
         NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'_').remove(b'-').remove(b'~');
     format!("?model={}", utf8_percent_encode(address, &ENCODED))
 }
 
-/// The page with these links instead of those that it has.
+/// The page with its links replaced by these.
 fn linking(page: &str, links: Vec<String>) -> Option<String> {
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;

@@ -1,4 +1,4 @@
-//! Builds and serves the page with Trunk, whose settings are in `Trunk.toml`.
+//! Builds and serves the page with Trunk, which is configured in `Trunk.toml`.
 
 use std::{
     env,
@@ -13,7 +13,7 @@ use crate::{
     workspace::{Workspace, step},
 };
 
-/// Builds the page and serves it until the user stops it, with those engines that have been built.
+/// Builds the page and serves it until the user stops it, with whatever engines have been built.
 pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Result<()> {
     tools::install(workspace)?;
     if let Some(model) = model {
@@ -23,9 +23,9 @@ pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Re
     step("serve the page", trunk(workspace, "serve")?.args(args))
 }
 
-/// Builds the page with all its engines into `dist/`, as small as it goes.
+/// Builds the page with all its engines into `dist/`, as small as possible.
 ///
-/// With models it is a page of these instead of ours.
+/// If models are given, they replace ours.
 pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Result<()> {
     let models: Vec<PathBuf> = models.iter().map(|model| absolute(model)).collect::<Result<_>>()?;
     engines::build(workspace, &[])?;
@@ -38,20 +38,20 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Resu
     step("make it smaller", shrink(workspace)?.arg(dist))
 }
 
-/// A path that the user gave, wherever the commands run; there must be a file.
+/// Makes a path that the user gave absolute, since commands run elsewhere; the file must exist.
 fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize().with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Prints how large each part of the page in `dist/` is.
+/// Prints the size of each part of the page in `dist/`.
 pub fn sizes(workspace: &Workspace) -> Result<()> {
     step("measure dist/", shrink(workspace)?.args(["--sizes", DIST]))
 }
 
-/// Where Trunk puts the page unless it is told otherwise.
+/// Trunk's default output folder.
 const DIST: &str = "dist";
 
-/// The folder that Trunk's arguments name.
+/// The output folder according to Trunk's arguments.
 fn dist(args: &[String]) -> &str {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
@@ -66,14 +66,14 @@ fn dist(args: &[String]) -> &str {
 
 /// The program that makes a built page smaller.
 fn shrink(workspace: &Workspace) -> Result<Command> {
-    // It runs for a second, and would take minutes to compile for speed.
+    // It runs for a second, but an optimised build would take minutes.
     workspace.cargo(["run", "--quiet", "--profile", "quick", "--package", "shrink", "--"])
 }
 
 fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     let mut trunk = workspace.command("trunk")?;
     trunk.args([subcommand, "--release"]);
-    // The custom is that any value means "no colour"; Trunk stops at anything but a boolean.
+    // By convention any value means "no colour", but Trunk only accepts booleans.
     if env::var_os("NO_COLOR").is_some() {
         trunk.env("NO_COLOR", "true");
     }

@@ -1,9 +1,9 @@
-//! Everything that must hold before a change is taken, cheapest first, stopping at the first
+//! Everything that must hold before a change is accepted: cheapest first, stopping at the first
 //! failure.
 //!
-//! All steps but one use the release profile: the native tests share their build with `train`, and Burn for
-//! the browser, minutes of work, is compiled once for wasm-pack and the page's reference engine. That
-//! holds only as long as both ask Cargo for the same target, features and flags.
+//! Almost all steps use the release profile. The native tests share their build with `train`, and
+//! Burn for the browser, which takes minutes, is compiled once for wasm-pack and the page's
+//! reference engine. That only works while both ask Cargo for the same target, features and flags.
 
 use anyhow::Result;
 
@@ -14,19 +14,20 @@ use crate::{
     workspace::{Workspace, step},
 };
 
-/// The library for the browser with both of its WebGPU engines, without the programs, which are
-/// behind the default feature `cli`.
+/// The library for the browser with both of its WebGPU engines, without the programs of the default
+/// feature `cli`.
 const WASM: [&str; 2] = Engine::Reference.flags();
 
-/// The crate, and what is around it. Together they would have other features than the crate alone,
-/// and Burn, minutes of work, would be compiled for the tests and once more for `train`.
+/// The crate and what surrounds it are built separately. Together their features would differ from
+/// the crate's alone, and Burn, which takes minutes, would be compiled once for the tests and again
+/// for `train`.
 const CRATE: &[&str] = &["--release", "--package=ncsn"];
 /// The page's figure of the plane.
 const PLANE: &[&str] = &["--release", "--package=plane"];
 const XTASK: &[&str] = &["--release", "--package=xtask"];
-/// The browser's benchmark, which is compiled in a folder of its own.
+/// The browser benchmark, which is compiled in a folder of its own.
 const BENCH: &[&str] = &["--release", "--package=bench-web"];
-/// What makes the built page smaller, as `build` compiles it.
+/// The program that makes the built page smaller, compiled as by `build`.
 const SHRINK: &[&str] = &["--profile=quick", "--package=shrink"];
 /// The tests of the built page.
 const PAGE: &[&str] = &["--release", "--package=e2e"];
@@ -64,7 +65,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .command("wasm-pack")?
             .args(["test", "--headless", "--chrome", "--release", "--chromedriver"])
             .arg(&driver)
-            // wasm-pack names the target itself. Examples in the documentation are tested natively.
+            // wasm-pack adds the target itself. Documentation examples are tested natively.
             .arg("--")
             .args(WASM)
             .args(["--lib", "--test", "*"])

@@ -1,7 +1,7 @@
-//! The tools beside Cargo that the page needs, installed from crates.io at pinned versions.
+//! The tools besides Cargo that the page needs, installed from crates.io at pinned versions.
 //!
-//! They are compiled for a short build, not for speed: even so they are busy for seconds where
-//! rustc is for minutes. Only `wasm-bindgen`, which rewrites the whole wasm file, is optimised.
+//! They are compiled for a short build, not for speed, since they run for seconds where rustc runs
+//! for minutes. Only `wasm-bindgen`, which rewrites the whole wasm file, is optimised.
 
 use std::{fs, io::ErrorKind, process::Command};
 
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace::{Workspace, step};
 
-/// The newest Trunk that this workspace's Rust compiles.
+/// The newest Trunk that compiles with this workspace's Rust.
 const TRUNK: &str = "0.21.14";
 const WASM_PACK: &str = "0.15.1";
 const WASM: &str = "wasm32-unknown-unknown";
@@ -17,20 +17,20 @@ const WASM: &str = "wasm32-unknown-unknown";
 struct Tool {
     /// The package on crates.io.
     package: &'static str,
-    /// The program to ask for its version.
+    /// The program that tells its version.
     program: &'static str,
     version: String,
     opt_level: &'static str,
 }
 
-/// Installs whatever is missing or has another version; says nothing when there is nothing to do.
+/// Installs whatever is missing or has another version; prints nothing if there is nothing to do.
 pub fn install(workspace: &Workspace) -> Result<()> {
     install_wasm_target(workspace)?;
     let tools = [
         Tool {
             package: "wasm-bindgen-cli",
             program: "wasm-bindgen",
-            // The program refuses to work on a file made with any other version of the library.
+            // The program refuses files made with any other version of the library.
             version: locked_version(workspace, "wasm-bindgen")?,
             opt_level: "2",
         },
@@ -47,7 +47,7 @@ pub fn install(workspace: &Workspace) -> Result<()> {
             tool.install(workspace)?;
         }
     }
-    // What was compiled on the way fills a gigabyte and a half, and is not needed again.
+    // The build folder takes up 1.5 GB and is no longer needed.
     match fs::remove_dir_all(workspace.tools_target()) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("cannot clean up"),
         _ => Ok(()),
@@ -57,7 +57,7 @@ pub fn install(workspace: &Workspace) -> Result<()> {
 impl Tool {
     fn install(&self, workspace: &Workspace) -> Result<()> {
         let name = format!("install {} {}", self.package, self.version);
-        // A mirror of the registry can lag behind the lock file that the tool was published with.
+        // A registry mirror can lag behind the lock file that the tool was published with.
         step(&name, &mut self.cargo_install(workspace, true)?).or_else(|error| {
             eprintln!("{error:#}; trying again with the dependencies that the registry has");
             step(&name, &mut self.cargo_install(workspace, false)?)
@@ -66,7 +66,7 @@ impl Tool {
 
     fn cargo_install(&self, workspace: &Workspace, locked: bool) -> Result<Command> {
         let package = format!("{}@{}", self.package, self.version);
-        // Default features are TLS and the search for updates, for downloads that nobody wants here.
+        // The default features are TLS and checks for updates, for downloads not wanted here.
         let mut cargo = workspace.cargo(["install", &package, "--no-default-features"])?;
         cargo
             .args(locked.then_some("--locked"))
@@ -82,11 +82,10 @@ impl Tool {
     }
 }
 
-/// Adds the formatter and the linter, which rustup's minimal profile leaves out, unless they are
-/// there.
+/// Adds the formatter and the linter, which rustup's minimal profile lacks, unless they are there.
 pub fn install_checkers(workspace: &Workspace) -> Result<()> {
     for (component, program) in [("rustfmt", "cargo-fmt"), ("clippy", "cargo-clippy")] {
-        // rustup leaves a stand-in on the PATH that fails.
+        // rustup leaves a stand-in on the PATH, which fails.
         let there = workspace.command(program)?.arg("--version").output();
         if !there.is_ok_and(|output| output.status.success()) {
             let mut rustup = workspace.command("rustup")?;
@@ -96,7 +95,7 @@ pub fn install_checkers(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Adds the compilation target of the browser unless it is there.
+/// Adds the browser's compilation target, unless it is there.
 fn install_wasm_target(workspace: &Workspace) -> Result<()> {
     let output = workspace
         .command("rustc")?
@@ -110,7 +109,7 @@ fn install_wasm_target(workspace: &Workspace) -> Result<()> {
     step("install the wasm target", workspace.command("rustup")?.args(["target", "add", WASM]))
 }
 
-/// The second word of `program --version`; `None` when there is no such program.
+/// The second word of `program --version`; `None` if there is no such program.
 fn installed_version(workspace: &Workspace, program: &str) -> Result<Option<String>> {
     let Ok(output) = workspace.command(program)?.arg("--version").output() else {
         return Ok(None);
@@ -129,7 +128,7 @@ fn locked_version(workspace: &Workspace, package: &str) -> Result<String> {
         .with_context(|| format!("{} does not name {package}", path.display()))
 }
 
-/// Cargo writes each package as `name = "…"` with `version = "…"` on the next line.
+/// Finds a package in Cargo's format: `name = "…"`, then `version = "…"` on the next line.
 fn version_in_lock<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     let name = format!("name = \"{package}\"");
     let mut lines = lock.lines().skip_while(|line| *line != name);

@@ -1,9 +1,9 @@
-//! Where things are, and how another program is started: from the root of the checkout, with the
-//! pinned tools first on `PATH` and one target folder for all of them.
+//! Folders, and how other programs are started: in the root of the checkout, with the pinned tools
+//! first on the `PATH` and a shared target folder.
 //!
-//! The target folder lies in the user's cache, not in the checkout. Burn takes twenty minutes to
-//! compile for the browser on a small machine; a fresh clone or a `git clean` must not cost that
-//! again, and Cargo, Trunk and wasm-pack must all find what another of them has built.
+//! The target folder is in the user's cache, not in the checkout. Burn takes twenty minutes to
+//! compile for the browser on a small machine. A fresh clone or a `git clean` must not repeat that,
+//! and Cargo, Trunk and wasm-pack must find each other's results.
 
 use std::{
     env,
@@ -16,17 +16,17 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-/// The checkout and the folders in the user's cache that belong to it.
+/// The checkout and its folders in the user's cache.
 pub struct Workspace {
     /// The root of the checkout.
     pub root: PathBuf,
-    /// `ncsn/` in the user's cache: the target folder and the tools.
+    /// `ncsn/` in the user's cache, with the target folder and the tools.
     cache: PathBuf,
 }
 
 impl Workspace {
-    /// Finds the checkout that Cargo runs this program in, and the user's cache. (Not the one that it
-    /// was compiled in: clones that share a target folder share the program.)
+    /// Finds the checkout that Cargo runs this program in, and the user's cache. (It need not be
+    /// the checkout where it was compiled: clones that share a target folder share the program.)
     pub fn locate() -> Result<Self> {
         let package = env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
         let root = Path::new(&package)
@@ -37,7 +37,7 @@ impl Workspace {
         Ok(Self { root, cache })
     }
 
-    /// Where the tools are installed: their programs are in `bin/` below.
+    /// Where the tools are installed, with their programs in `bin/`.
     pub fn tools(&self) -> PathBuf {
         self.cache.join("tools")
     }
@@ -47,25 +47,25 @@ impl Workspace {
         self.cache.join("tools-target")
     }
 
-    /// Where everything else is compiled: what `CARGO_TARGET_DIR` says, or a folder in the cache.
+    /// The target folder for everything else: `CARGO_TARGET_DIR`, or a folder in the cache.
     pub fn target(&self) -> PathBuf {
         let own = env::var_os("CARGO_TARGET_DIR").map(|folder| self.root.join(folder));
         own.unwrap_or_else(|| self.cache.join("target"))
     }
 
-    /// Where npm puts the runtimes that benchmarks compare with.
+    /// Where npm installs the runtimes that benchmarks compare with.
     pub fn bench_peers(&self) -> PathBuf {
         self.cache.join("bench-peers")
     }
 
-    /// A command that runs in the root of the checkout, sees the pinned tools before any others,
+    /// A command that runs in the root of the checkout, finds the pinned tools before any others,
     /// and compiles into [`Self::target`].
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("PATH", self.path()?);
         command.env("CARGO_TARGET_DIR", self.target());
-        // `cargo run` describes *this* package in the environment. Left there, build scripts that
-        // watch such a variable would run again, and dependants with them.
+        // `cargo run` describes *this* package in the environment. Build scripts that watch such
+        // variables would run again, and recompile their dependants.
         for (key, _) in env::vars_os() {
             let name = key.to_string_lossy();
             if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
@@ -82,10 +82,9 @@ impl Workspace {
         Ok(command)
     }
 
-    /// `cargo` with these arguments for the browser's benchmark, whose `ncsn` has other features than
-    /// everybody else's, into a target folder of its own. Cargo gives a library that is a `cdylib` too
-    /// no hash in its file's name: in one folder the one would take the other's place, and neither
-    /// would be built anew.
+    /// `cargo` with these arguments for the browser benchmark, with a target folder of its own,
+    /// since its `ncsn` has other features. The file name of a library that is also a `cdylib` has
+    /// no hash: in one folder the two would replace each other, and neither would be rebuilt.
     pub fn bench_cargo<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<Command> {
         let mut command = self.cargo(args)?;
         command.env("CARGO_TARGET_DIR", self.target().join("bench-web"));
@@ -100,8 +99,8 @@ impl Workspace {
     }
 }
 
-/// Runs `command` to its end as one step of a task: a line when it starts, a line with the time
-/// that it took when it has succeeded, an error with its name when it has not.
+/// Runs `command` as one step of a task. Prints a line at its start and, if it succeeds, a line
+/// with the time it took; if it fails, the error contains its name.
 pub fn step(name: &str, command: &mut Command) -> Result<()> {
     eprintln!("▶ {name}");
     let start = Instant::now();
@@ -125,7 +124,7 @@ fn line(command: &Command) -> String {
         .join(" ")
 }
 
-/// The folder in which programs may keep what they can make again.
+/// The folder for files that programs can recreate.
 fn user_cache() -> Result<PathBuf> {
     let variable = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(cache) = variable("XDG_CACHE_HOME") {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What a visitor waits for: from the navigation until an engine is ready, until its first
+ * What a visitor waits for: the time from navigation until an engine is ready, until its first
  * evaluation is done, and until the first picture is finished.
  */
 import { load } from "./load.js";
@@ -13,7 +13,7 @@ import { load } from "./load.js";
 export async function firstPicture({ engine: options, program, batch, seed, budget }, say) {
   const engine = await load(options);
   const run = await engine.start(program, seed, batch);
-  // Times since the navigation.
+  // Times since navigation.
   const ready = performance.now();
   await run.advance(1);
   const firstEvaluation = performance.now();

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * The sampler around an engine that only evaluates the network: x ← x + drift · s(x, σ) +
- * previous · s₋ + noise · z, where s₋ is the score of the step before, in JavaScript, as one writes
- * it around any runtime.
+ * The sampler around an engine that only evaluates the network, in JavaScript, as one would write it
+ * around any runtime: x ← x + drift · s(x, σ) + previous · s₋ + noise · z, where s₋ is the score of
+ * the previous step.
  */
 import { START, fillNormal } from "./noise.js";
 
@@ -12,7 +12,7 @@ export class HostChain {
   #dimension;
   #z;
   #done = 0;
-  /** The score of the step before. */
+  /** The score of the previous step. */
   #before;
 
   /**

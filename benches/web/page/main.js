@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Does the task that the address names and keeps its progress in `window.bench`, where the driver
- * looks for it.
+ * Performs the task that the address names, and reports progress in `window.bench`, where the
+ * driver looks for it.
  */
 import { firstPicture } from "./first-picture.js";
 import { compare, warm } from "./warm.js";
 
 /**
- * One engine, of any kind. Everything that it returns is awaited, and a promise settles only when
- * the work is done, on the GPU too.
+ * One engine of any kind. Every returned promise is awaited and only settles when the work is done,
+ * also on the GPU.
  * @typedef {object} Engine
  * @property {(program: Program, seed: number, batch: number) => Promise<Run>} start
  *
@@ -31,7 +31,7 @@ import { compare, warm } from "./warm.js";
 const bench = { lines: /** @type {string[]} */ ([]), done: false, error: "", result: /** @type {unknown} */ (null) };
 Object.assign(window, { bench });
 
-// What fails outside of any call, such as a worker.
+// Failures outside of any call, such as in a worker.
 addEventListener("error", (event) => { bench.error ||= event.message; });
 
 /** @param {string} line */

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * The same noise as `src/random.rs`, so that every engine walks the same chains: pcg4d (Jarzynski &
- * Olano, JCGT 9(3), 2020) keyed by (seed, chain, step, pixel), and Box & Muller's transform.
+ * The same noise as in `src/random.rs`, so that every engine runs the same chains: pcg4d (Jarzynski
+ * & Olano, JCGT 9(3), 2020) keyed by (seed, chain, step, pixel), and the Box–Muller transform.
  */
 
-/** The step under which a chain's start is drawn. */
+/** The step that a chain's start is drawn with. */
 export const START = 0xffffffff;
 
 /** @param {number} word */

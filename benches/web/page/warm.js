@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * Engines side by side on one page: first whether they paint the same pictures, then how long they
- * take. Rounds go through all engines in turn, so that whatever else the machine does hits all
- * alike.
+ * take. Rounds go through all engines in turn, so that whatever else the machine does affects all
+ * equally.
  */
 import { load, time } from "./load.js";
 
@@ -10,7 +10,7 @@ import { load, time } from "./load.js";
 /** @typedef {import("./main.js").Program} Program */
 /** @typedef {(line: string) => void} Say */
 
-/** Fewer than this tell nothing; more than that tell nothing new. */
+/** Fewer rounds tell nothing; more tell nothing new. */
 const ROUNDS = { least: 2, most: 50 };
 
 /**
@@ -54,7 +54,8 @@ export async function warm({ engines, program, batches, seed, budget }, say) {
     for (const each of loaded) {
       const cell = { name: each.name, batch, first: /** @type {number | null} */ (null), times: /** @type {number[]} */ ([]), steps: 0, sampling: 0 };
       cells.push(cell);
-      // What the last batch took, in proportion: a first evaluation and the fewest rounds.
+      // The estimated time of a first evaluation and the fewest rounds, in proportion to the last
+      // batch.
       if (each.perPicture * batch * (1 + ROUNDS.least) > budget) continue;
       const run = await each.engine.start(program, seed, batch);
       cell.first = await time(() => run.evaluate());
@@ -63,7 +64,7 @@ export async function warm({ engines, program, batches, seed, budget }, say) {
     }
     for (let round = 0; round < ROUNDS.most; round++) {
       let busy = false;
-      // Nobody is always the first after a rest.
+      // Rotate, so that no engine is always the first after a rest.
       for (let i = 0; i < lanes.length; i++) {
         const lane = lanes[(i + round) % lanes.length];
         const last = lane.cell.times.at(-1) ?? 0;

@@ -1,4 +1,4 @@
-//! What there is to be timed: our bundles in the built page, and the other runtimes.
+//! The engines to time: our bundles in the built page, and the other runtimes.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use crate::visit::{DIST, NODE_MODULES, WORK, address};
 
-/// The engine that ratios are to.
+/// The engine that ratios refer to.
 pub const PEER: &str = "ort-webgpu";
 
-/// An engine, and what the adapter of its kind in `page/engines/` needs to load it.
+/// An engine, and what its adapter in `page/engines/` needs to load it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Engine {
-    /// For people.
+    /// The engine's name for people.
     pub name: String,
     #[serde(flatten)]
     adapter: Adapter,
@@ -25,9 +25,10 @@ pub struct Engine {
 enum Adapter {
     Ncsn {
         engine: String,
-        /// The page's module that puts a model on the device of an engine.
+        /// The page's module that puts a model on an engine's device.
         engines: String,
-        /// The page's own program, which reads the model for all engines and holds the first.
+        /// The page's own program, which reads the model for all engines and contains the first
+        /// one.
         script: String,
         wasm: String,
         model: String,
@@ -44,7 +45,7 @@ enum Adapter {
     },
 }
 
-/// Every engine: ours first.
+/// All engines, ours first.
 pub fn all(dist: &Path, picture: Picture, batches: &[usize]) -> Result<Vec<Engine>> {
     let mut engines = ours(dist)?;
     let models: BTreeMap<usize, String> =
@@ -65,7 +66,7 @@ pub fn all(dist: &Path, picture: Picture, batches: &[usize]) -> Result<Vec<Engin
     Ok(engines)
 }
 
-/// Our engines: the one that comes with the page, and those of `www/engines/`.
+/// Our engines: the one that is part of the page, and those in `www/engines/`.
 fn ours(dist: &Path) -> Result<Vec<Engine>> {
     let (script, wasm) = program(dist)?;
     let mut names = vec!["fused".to_owned()];
@@ -88,7 +89,7 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
     Ok(names.into_iter().map(engine).collect())
 }
 
-/// The names of the page's program, which carry a hash: its script and its wasm file.
+/// The names of the page's script and wasm file, which contain a hash.
 fn program(dist: &Path) -> Result<(String, String)> {
     let missing = || format!("{} holds no page: run `cargo xtask build`", dist.display());
     for entry in fs::read_dir(dist).with_context(missing)? {

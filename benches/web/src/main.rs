@@ -1,9 +1,9 @@
-//! Our engines in headless Chrome, timed against other runtimes: the same network, the same adapter,
+//! Times our engines in headless Chrome against other runtimes: the same network, the same adapter,
 //! the same run. `cargo xtask bench web` prepares everything and starts this.
 //!
-//! Three visits, each in a browser of its own where that matters: every engine alone, from the
-//! navigation to the first finished picture; all engines side by side, whether they paint the same
-//! pictures; and, only if they do, round after round through all of them.
+//! First, all engines run side by side; unless they paint the same pictures, nothing is timed. Then
+//! each is timed alone in a fresh browser, from navigation to the first finished picture. Finally,
+//! all are timed side by side, round after round.
 
 mod engines;
 mod report;
@@ -23,7 +23,7 @@ use ncsn::{
 use report::Report;
 use visit::{Sampler, Visits};
 
-/// Time our engines in headless Chrome against onnxruntime-web, on the same network and adapter.
+/// Time our engines in headless Chrome against other runtimes, on the same network and adapter.
 #[derive(Parser)]
 #[command(
     name = "cargo xtask bench web",
@@ -31,16 +31,16 @@ use visit::{Sampler, Visits};
     override_usage = "cargo xtask bench web [OPTIONS]"
 )]
 struct Arguments {
-    /// Which engines, by name; all that there are without it
+    /// The engines to time, by name [default: all]
     #[arg(long, value_delimiter = ',')]
     engines: Vec<String>,
-    /// How many pictures at once
+    /// The batch sizes, in pictures
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16, 64])]
     batches: Vec<usize>,
-    /// The GPU: Chrome's software adapter, which every machine has, or the machine's own
+    /// The GPU: Chrome's software adapter, which works on every machine, or the machine's own
     #[arg(long, value_enum, default_value = "swiftshader")]
     adapter: AdapterName,
-    /// Seconds that an engine may take at one batch, and for its first picture
+    /// Seconds that each engine may take per batch size, and for its first picture
     #[arg(long, default_value_t = 60.0)]
     budget: f64,
     /// The model
@@ -49,10 +49,10 @@ struct Arguments {
     /// Also write the figures as JSON
     #[arg(long)]
     json: Option<PathBuf>,
-    /// The built page, whose engines these are
+    /// The built page whose engines to time
     #[arg(long, default_value = "dist")]
     dist: PathBuf,
-    /// The folder `node_modules` with the other runtimes, which xtask knows
+    /// The folder `node_modules` with the other runtimes, as prepared by xtask
     #[arg(long, hide = true)]
     node_modules: PathBuf,
 }
@@ -63,9 +63,9 @@ enum AdapterName {
     Default,
 }
 
-/// Levels of the short program on which engines must agree before they are timed.
+/// Levels of the short program on which engines must agree before being timed.
 const LEVELS_COMPARED: usize = 8;
-/// Pixels are whole 255ths, and rounding differs: a chain may come out a few of them apart.
+/// Pixels are whole 255ths, and rounding differs, so chains may end up a few of them apart.
 const TOLERANCE: f64 = 0.03;
 
 #[tokio::main(flavor = "current_thread")]
@@ -85,7 +85,7 @@ async fn main() -> Result<()> {
 
     let work = tempfile::tempdir().context("cannot make a temporary folder")?;
     fs::write(work.path().join("model.safetensors"), &bytes)?;
-    // The first picture and the comparison are of one picture and a few.
+    // The first picture needs a batch of one, whatever batches are asked for.
     let mut batches = arguments.batches.clone();
     batches.sort_unstable();
     batches.dedup();

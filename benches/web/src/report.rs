@@ -1,4 +1,4 @@
-//! The figures as tables of Markdown, and as JSON.
+//! The figures as Markdown tables and as JSON.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::{
 
 const SKIPPED: &str = "skipped (over budget)";
 
-/// Everything that was measured.
+/// All measurements.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub adapter: String,
     pub model: String,
     pub parameters: usize,
-    /// Network evaluations of the model's recommended sampler.
+    /// The number of network evaluations of the model's recommended sampler.
     pub evaluations: usize,
     pub budget_seconds: f64,
     pub differences: Vec<Difference>,
@@ -102,12 +102,12 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// The median of the peer at the same batch.
+    /// The peer's median at the same batch size.
     fn peer(&self, batch: usize) -> Option<f64> {
         self.cells.iter().find(|cell| cell.batch == batch && cell.name == PEER)?.median()
     }
 
-    /// At the speed of the steps that were timed.
+    /// Extrapolated from the speed of the steps that were timed.
     fn pictures_per_second(&self, cell: &Cell) -> f64 {
         let picture = cell.sampling / cell.steps as f64 * self.evaluations as f64;
         cell.batch as f64 * 1000.0 / picture
@@ -143,7 +143,7 @@ fn megabytes(bytes: usize) -> String {
     format!("{:.2} MB", bytes as f64 / 1e6)
 }
 
-/// A table of Markdown whose columns are as wide as they must be.
+/// A Markdown table with columns just wide enough.
 struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
 }

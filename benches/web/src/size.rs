@@ -1,11 +1,11 @@
-//! How much there is to download.
+//! Download sizes.
 
 use std::{fs, io::Write, ops::AddAssign, path::Path};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Bytes, as they are and as a file server would send them.
+/// The size of files in bytes, uncompressed and as a file server would send them.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Bytes {
     pub raw: usize,
@@ -19,7 +19,7 @@ impl AddAssign for Bytes {
     }
 }
 
-/// A good compromise of 0 to 11, since the highest takes minutes for what there is; with the largest
+/// A good compromise between 0 and 11, the highest of which takes minutes here; with the largest
 /// window that browsers accept.
 const QUALITY: u32 = 9;
 const WINDOW: u32 = 24;

@@ -1,4 +1,4 @@
-//! Visits of the bench page: a task goes to it as a file, its result comes back.
+//! Visits to the bench page: a task goes to it as a file, and its result comes back.
 
 use std::{
     fmt::Display,
@@ -26,22 +26,23 @@ pub const NODE_MODULES: &str = "node_modules/";
 /// Where models and tasks are served.
 pub const WORK: &str = "work/";
 
-/// The address of a file in one of these folders, as the bench page's modules see it.
+/// The address of a file in one of these folders, as seen by the bench page's modules.
 pub fn address(folder: &str, file: impl Display) -> String {
     format!("{PREFIX}{folder}{file}")
 }
 
-/// Where the bench page lies, from the root of the checkout, in which `cargo xtask bench web` runs this.
+/// The folder of the bench page, from the root of the checkout, where `cargo xtask bench web` runs
+/// this.
 const HERE: &str = "benches/web";
 
 const SEED: u32 = 7;
 
-/// A sampler for all engines: ours take settings, others its steps.
+/// A sampler for all engines: ours take its settings, others its steps.
 #[derive(Serialize)]
 pub struct Sampler {
     settings: Settings,
     start: Normal,
-    /// What the settings lead to.
+    /// The steps that the settings lead to.
     pub steps: Vec<Step>,
 }
 
@@ -51,7 +52,8 @@ struct Normal {
     sigma: f32,
 }
 
-/// `x ← x + drift · s(x, σ) + previous · s₋ + noise · z`, with the score s₋ of the step before.
+/// `x ← x + drift · s(x, σ) + previous · s₋ + noise · z`, where s₋ is the score of the previous
+/// step.
 #[derive(Serialize)]
 pub struct Step {
     sigma: f32,
@@ -85,7 +87,7 @@ impl Sampler {
     }
 }
 
-/// How far an engine's pixels are from the first engine's, in units of the range of pixels.
+/// How far an engine's pixels are from the first engine's, as a fraction of the pixels' range.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Difference {
     pub name: String,
@@ -93,15 +95,15 @@ pub struct Difference {
     pub mean: f64,
 }
 
-/// An engine's first picture, in milliseconds since the navigation.
+/// An engine's first picture, in milliseconds since navigation.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct FirstPicture {
     pub ready: f64,
     #[serde(rename(deserialize = "firstEvaluation"))]
     pub first_evaluation: f64,
-    /// The steps that were taken within the budget.
+    /// The number of steps taken within the budget.
     pub steps: usize,
-    /// None where the budget ended first.
+    /// `None` if the budget ended first.
     pub picture: Option<f64>,
 }
 
@@ -115,22 +117,22 @@ pub struct Load {
     pub model: size::Bytes,
 }
 
-/// Times of one engine at one batch, in milliseconds.
+/// The times of one engine at one batch size, in milliseconds.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Cell {
     pub name: String,
     pub batch: usize,
-    /// The first evaluation at this batch; none where the engine was skipped.
+    /// The first evaluation at this batch size; `None` if the engine was skipped.
     pub first: Option<f64>,
-    /// Evaluations after it.
+    /// The evaluations after it.
     pub times: Vec<f64>,
-    /// Steps of the sampler that were timed together.
+    /// The number of sampler steps that were timed together.
     pub steps: usize,
-    /// What they took.
+    /// The time that they took.
     pub sampling: f64,
 }
 
-/// The bench page behind a server, and how it is visited.
+/// The bench page on a server, ready to be visited.
 pub struct Visits {
     server: Server,
     work: PathBuf,
@@ -138,7 +140,7 @@ pub struct Visits {
 }
 
 impl Visits {
-    /// Serves the page, our engines, the other runtimes and the folder with the models.
+    /// Serves the page, our engines, the other runtimes, and the folder with models and tasks.
     pub fn new(dist: &Path, node_modules: &Path, work: &Path, adapter: Adapter) -> Result<Self> {
         let page = Path::new(HERE).join("page");
         let mount = |path, folder: &Path| Mount { path, folder: folder.into() };
@@ -154,7 +156,7 @@ impl Visits {
     /// The GPU's name.
     pub async fn adapter_name(&self) -> Result<String> {
         with_browser_on(self.adapter, async |browser| {
-            // WebGPU is there only on a page from this machine.
+            // WebGPU is only available on a page from this machine.
             browser.client.goto(&self.server.url("bench/idle.html")).await?;
             let script = "const [done] = arguments; \
                 navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }).then( \
@@ -166,7 +168,7 @@ impl Visits {
         .await
     }
 
-    /// Whether engines paint the same pictures.
+    /// Compares the pictures that the engines paint.
     pub async fn compare(
         &self,
         engines: &[Engine],
@@ -179,7 +181,7 @@ impl Visits {
         self.visit(&task).await
     }
 
-    /// From the navigation to one finished picture, in a fresh browser.
+    /// Times an engine from navigation to one finished picture, in a fresh browser.
     pub async fn first_picture(
         &self,
         engine: &Engine,
@@ -206,7 +208,7 @@ impl Visits {
         Ok(Load { name: engine.name.clone(), times, program, model })
     }
 
-    /// Evaluations of all engines in turn.
+    /// Times evaluations of all engines in turn.
     pub async fn warm(
         &self,
         engines: &[Engine],
@@ -221,7 +223,7 @@ impl Visits {
         self.visit(&task).await
     }
 
-    /// Opens the page with a task in a fresh browser, shows its progress, and returns its result.
+    /// Opens the page with a task in a fresh browser, shows its progress and returns its result.
     async fn visit<T: DeserializeOwned>(&self, task: &Value) -> Result<T> {
         fs::write(self.work.join("task.json"), task.to_string())?;
         let task = address(WORK, "task.json");
@@ -250,7 +252,7 @@ async fn watch(browser: &Browser) -> Result<Value> {
         if bench["done"] == Value::Bool(true) {
             return Ok(bench["result"].take());
         }
-        // Asking costs the page a little: not while it measures, if it can be helped.
+        // Each look costs the page a little, so look rarely while it measures.
         sleep(Duration::from_secs(1)).await;
     }
 }

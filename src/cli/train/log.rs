@@ -40,7 +40,7 @@ pub struct Row {
 }
 
 impl Log {
-    /// Opens the log beside a model: that of a run resumed after so many steps, or a new one.
+    /// Opens the log beside a model: that of a run resumed after `resumed` steps, or a new one.
     ///
     /// # Errors
     /// Names the file that cannot be written.

@@ -1,8 +1,8 @@
-//! Headless Chrome behind chromedriver, with the flags that the repository's `webdriver.json` gives
-//! to wasm-pack too; and Firefox behind geckodriver.
+//! Headless Chrome behind chromedriver, with the flags from the repository's `webdriver.json` that
+//! wasm-pack uses, too; and Firefox behind geckodriver.
 //!
-//! One browser runs at a time: a software adapter keeps every core busy, and two would only make
-//! each other late.
+//! Only one browser runs at a time: a software adapter keeps every core busy, and two would merely
+//! delay each other.
 
 use std::{
     env,
@@ -24,7 +24,7 @@ const ADAPTER: &str = "--use-webgpu-adapter=";
 /// Which GPU a browser uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adapter {
-    /// SwiftShader, the software adapter that every Chrome brings along.
+    /// SwiftShader, the software adapter that is part of every Chrome.
     SwiftShader,
     /// Whatever the browser would choose.
     Default,
@@ -32,8 +32,7 @@ pub enum Adapter {
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// Starts a browser on the software adapter, lets `visit` use it, and ends it whatever came of the
-/// visit.
+/// Starts a browser on the software adapter, lets `visit` use it, and always closes it afterwards.
 ///
 /// # Errors
 ///
@@ -42,7 +41,7 @@ pub async fn with_browser<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> 
     with_browser_on(Adapter::SwiftShader, visit).await
 }
 
-/// As [`with_browser`], on the adapter of choice.
+/// Like [`with_browser`], on the given adapter.
 ///
 /// # Errors
 ///
@@ -60,8 +59,8 @@ pub async fn with_browser_on<T>(
     with_driver(&program, capabilities(adapter)?, visit).await
 }
 
-/// As [`with_browser`], in Firefox, on whatever adapter it finds. It has no console to be read
-/// ([`Browser::console_errors`]) and nothing of Chrome's own protocol.
+/// Like [`with_browser`], in Firefox, on whatever adapter it finds. Its console cannot be read
+/// ([`Browser::console_errors`]), and Chrome's own protocol is not available.
 ///
 /// # Errors
 ///
@@ -75,7 +74,7 @@ pub async fn with_firefox<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> 
     };
     let options = json!({
         "args": ["-headless"],
-        // The adapter of a machine without a GPU is on the list of those not to use.
+        // The adapter of a machine without a GPU is on the blocklist.
         "prefs": { "dom.webgpu.enabled": true, "gfx.webgpu.ignore-blocklist": true }
     });
     let capabilities = Map::from_iter([("moz:firefoxOptions".to_owned(), options)]);
@@ -107,7 +106,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Runs `script` in every page before any of the page's own.
+    /// Runs `script` in every page before the page's own scripts.
     ///
     /// # Errors
     ///
@@ -116,7 +115,7 @@ impl Browser {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await
     }
 
-    /// Makes the page as wide and high as the screen of a device, in CSS pixels.
+    /// Gives the page the size of a device's screen, in CSS pixels.
     ///
     /// # Errors
     ///
@@ -128,7 +127,7 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await
     }
 
-    /// Kills the process that owns the GPU, as a driver's crash would.
+    /// Kills the process that owns the GPU, as a driver crash would.
     ///
     /// # Errors
     ///
@@ -137,8 +136,8 @@ impl Browser {
         self.devtools("Browser.crashGpuProcess", json!({})).await
     }
 
-    /// The errors that have reached the console since the last call: uncaught exceptions, failed
-    /// requests, `console.error`.
+    /// The errors that reached the console since the last call: uncaught exceptions, failed
+    /// requests and `console.error`.
     ///
     /// # Errors
     ///
@@ -179,7 +178,7 @@ impl WebDriverCompatibleCommand for Post {
     }
 }
 
-/// The repository's flags, and the console's log.
+/// The repository's flags, plus the console's log.
 fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     let mut capabilities: Map<String, Value> =
         serde_json::from_str(include_str!("../../../webdriver.json")).context("webdriver.json")?;
@@ -194,28 +193,28 @@ fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
 
 /// A program that drives browsers.
 struct Program {
-    /// The variable of the environment that says where it is.
+    /// The environment variable that holds its path.
     variable: &'static str,
-    /// What it is called where that is not set.
+    /// Its name if that is not set.
     name: &'static str,
-    /// What it says before the number of its port.
+    /// What it prints before the number of its port.
     before_port: &'static str,
 }
 
-/// How often a driver is started that finds no port.
+/// How often to start a driver that finds no port.
 const STARTS: usize = 5;
 
-/// A process that drives a browser, which ends with this value.
+/// A process that drives a browser and is killed when this is dropped.
 struct Driver {
     process: Child,
     url: String,
 }
 
 impl Driver {
-    /// Starts it on a port that it finds free.
+    /// Starts the driver on a free port of its choice.
     fn start(program: &Program) -> Result<Self> {
-        // chromedriver takes a port that is free for IPv4 and then asks for the same one for IPv6, where
-        // something else may have it; then it ends, and another start finds another port.
+        // chromedriver takes a port that is free for IPv4, then asks for the same one for IPv6,
+        // where it may be taken. In that case it exits, and another start finds another port.
         for _ in 0..STARTS {
             if let Some(driver) = Self::start_once(program)? {
                 return Ok(driver);
@@ -238,7 +237,7 @@ impl Driver {
             line.split_once(before_port)?.1.trim_end_matches('.').parse::<u16>().ok()
         });
         let Some(port) = port else { return Ok(None) };
-        // Were nobody to read on, the driver would stop at a full pipe.
+        // If nobody read on, the driver would block on a full pipe.
         thread::spawn(move || lines.for_each(drop));
         driver.url = format!("http://127.0.0.1:{port}");
         Ok(Some(driver))
@@ -247,7 +246,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended by itself, and then there is nothing to do.
+        // It may have exited by itself.
         self.process.kill().ok();
         self.process.wait().ok();
     }

@@ -1,4 +1,4 @@
-//! The page, by what it shows and by the controls that it offers.
+//! The page, used through what it shows and the controls it offers.
 
 use std::{
     fmt,
@@ -20,12 +20,12 @@ use crate::{browser::Browser, picture::Picture, server::Server};
 /// How long the page may take for anything. A software adapter compiles shaders for minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What the page says that it is doing.
+/// What the page says it is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Fetching and compiling the program and the model.
     Loading,
-    /// Everything is there and the chains hold their first noise.
+    /// Everything is loaded, and the chains hold their first noise.
     Ready,
     /// Annealing.
     Running,
@@ -33,7 +33,7 @@ pub enum State {
     Paused,
     /// All steps are done.
     Finished,
-    /// Something failed, and `#message` says what.
+    /// Something failed, as `#message` explains.
     Error,
 }
 
@@ -51,21 +51,21 @@ impl State {
     }
 }
 
-/// How many steps are done, of how many.
+/// The number of steps done, and of all steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// Steps done.
     pub done: u32,
-    /// Steps that the run has.
+    /// Steps of the run.
     pub total: u32,
 }
 
-/// The message that a visitor sees when something failed.
+/// The message that a visitor sees after a failure.
 #[derive(Debug)]
 pub struct Message {
-    /// What kind of failure it is, `data-kind`.
+    /// The kind of failure, from `data-kind`.
     pub kind: String,
-    /// The words.
+    /// The text of the message.
     pub text: String,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Page<'a> {
         Ok(Self { browser })
     }
 
-    /// What the page says that it is doing now.
+    /// What the page says it is doing now.
     ///
     /// # Errors
     ///
@@ -111,12 +111,12 @@ impl<'a> Page<'a> {
         self.wait_until(&format!("the page is {wanted:?}"), is_there).await
     }
 
-    /// Waits until `holds`, which `what` puts in words.
+    /// Waits until `holds` is true; `what` describes it.
     ///
     /// # Errors
     ///
-    /// With the page's own message when it reports an error first; with what the console says when
-    /// it takes too long; any error of `holds`.
+    /// With the page's own message if it reports an error first; with the console's if it takes too
+    /// long; any error of `holds`.
     pub async fn wait_until(
         &self,
         what: &str,
@@ -124,7 +124,7 @@ impl<'a> Page<'a> {
     ) -> Result<()> {
         let start = Instant::now();
         loop {
-            // Before `holds`, which may be waiting for this very error.
+            // Check this before `holds`, which may be waiting for this very error.
             let state = self.state().await?;
             if holds().await? {
                 return Ok(());
@@ -179,7 +179,7 @@ impl<'a> Page<'a> {
         button.click().await.with_context(|| format!("cannot click on {selector}"))
     }
 
-    /// Replaces the contents of an input and leaves it, as a visitor does with the tab key.
+    /// Replaces the contents of an input and leaves it, as with the tab key.
     ///
     /// # Errors
     ///
@@ -191,7 +191,7 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// Chooses an option of a list, by its value.
+    /// Chooses an option of a list by its value.
     ///
     /// # Errors
     ///
@@ -200,8 +200,8 @@ impl<'a> Page<'a> {
         Ok(self.element(selector).await?.select_by_value(value).await?)
     }
 
-    /// Draws a line on what `selector` finds, through points given as parts of its width and height
-    /// from its middle.
+    /// Draws a line on the element that `selector` finds, through points given as fractions of its
+    /// width and height from its centre.
     ///
     /// # Errors
     ///
@@ -226,7 +226,7 @@ impl<'a> Page<'a> {
         Ok(self.browser.client.perform_actions(hand).await?)
     }
 
-    /// What of the address comes after the page itself: settings and drawing.
+    /// The part of the address after the page itself: settings and drawing.
     ///
     /// # Errors
     ///
@@ -250,7 +250,7 @@ impl<'a> Page<'a> {
         numbers.with_context(|| format!("`#step-count` shows {text:?}, not \"12 / 120\""))
     }
 
-    /// What the grid of chains looks like.
+    /// The contents of the grid of chains.
     ///
     /// # Errors
     ///
@@ -264,7 +264,7 @@ impl<'a> Page<'a> {
     ///
     /// # Errors
     ///
-    /// When no failure shows, or it has no visible words.
+    /// When no failure shows, or its message has no visible text.
     pub async fn wait_for_message(&self) -> Result<Message> {
         self.wait_for(State::Error).await?;
         ensure!(self.element("#message").await?.is_displayed().await?, "the message is hidden");
@@ -273,7 +273,7 @@ impl<'a> Page<'a> {
         Ok(message)
     }
 
-    /// What the page has stored in the browser under names that contain `part`.
+    /// The values that the page has stored in the browser under names containing `part`.
     ///
     /// # Errors
     ///
@@ -285,7 +285,7 @@ impl<'a> Page<'a> {
         Ok(serde_json::from_value(found)?)
     }
 
-    /// Waits until the page has loaded itself again.
+    /// Waits until the page has reloaded itself.
     ///
     /// # Errors
     ///
@@ -301,7 +301,7 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// Whether the contents are wider than the window, so that a visitor must scroll sideways.
+    /// Whether the contents are wider than the window, so that a visitor has to scroll sideways.
     ///
     /// # Errors
     ///
@@ -311,7 +311,7 @@ impl<'a> Page<'a> {
         Ok(self.browser.client.execute(script, vec![]).await? == Value::Bool(true))
     }
 
-    /// Whether all of what `selector` finds is in the window.
+    /// Whether the whole element that `selector` finds is in the window.
     ///
     /// # Errors
     ///
@@ -323,7 +323,7 @@ impl<'a> Page<'a> {
         Ok(self.browser.client.execute(script, vec![element]).await? == Value::Bool(true))
     }
 
-    /// Writes what is in the window to a PNG file.
+    /// Writes the contents of the window to a PNG file.
     ///
     /// # Errors
     ///
@@ -339,8 +339,8 @@ impl<'a> Page<'a> {
         Ok(Message { kind, text: element.text().await? })
     }
 
-    /// What `selector` finds, brought to the middle of the window: pointers go only to what is in it, and at
-    /// its bottom there may be words over it.
+    /// Finds an element and scrolls it to the middle of the window: pointers only reach what is in
+    /// the window, and text may cover its bottom.
     async fn in_the_middle(&self, selector: &str) -> Result<Element> {
         let element = self.element(selector).await?;
         let script = "arguments[0].scrollIntoView({ block: 'center' })";

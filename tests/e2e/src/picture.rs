@@ -1,7 +1,7 @@
-//! What a canvas holds, for telling a picture from a blank and two pictures apart.
+//! The contents of a canvas, to tell pictures from blanks and from each other.
 //!
-//! A screenshot would not do: the compositor scales the canvas, and not to the same colours every
-//! time.
+//! A screenshot would not do: the compositor scales the canvas, with slightly different colours
+//! each time.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -13,9 +13,9 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The asynchronous script whose answer [`Self::from_json`] reads: what the page's own button
-    /// saves, at one pixel for each pixel of a picture. The canvas itself cannot be asked: what
-    /// WebGPU has drawn can be copied only until the browser shows it.
+    /// The asynchronous script whose answer [`Self::from_json`] reads. It takes what the page's
+    /// save button saves, at one pixel per pixel of a picture. The canvas itself cannot be read:
+    /// what WebGPU has drawn can only be copied until the browser shows it.
     pub const SCRIPT: &str = "
         const answer = arguments[arguments.length - 1];
         const { createObjectURL } = URL;
@@ -36,11 +36,11 @@ impl Picture {
         };
         document.querySelector('#save').click();";
 
-    /// Reads the canvas' RGBA bytes.
+    /// Reads the canvas's RGBA bytes.
     ///
     /// # Errors
     ///
-    /// When `bytes` is anything else than an array of bytes, four for each pixel.
+    /// When `bytes` is not an array of bytes, four per pixel.
     pub fn from_json(bytes: Value) -> Result<Self> {
         let bytes: Vec<u8> = serde_json::from_value(bytes).context("not the bytes of a canvas")?;
         let (pixels, rest) = bytes.as_chunks();
@@ -53,7 +53,7 @@ impl Picture {
         self.pixels.windows(2).all(|pair| pair[0] == pair[1])
     }
 
-    /// The largest difference of any channel of any pixel; 255 if the sizes differ.
+    /// The largest difference in any channel of any pixel; 255 if the sizes differ.
     pub fn largest_difference(&self, other: &Self) -> u8 {
         if self.pixels.len() != other.pixels.len() {
             return u8::MAX;
@@ -62,7 +62,7 @@ impl Picture {
         channels.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
     }
 
-    /// The part of the pixels, in [0, 1], that are not the same in `other`; 1 if the sizes differ.
+    /// The fraction of pixels, in [0, 1], that differ from `other`; 1 if the sizes differ.
     pub fn difference(&self, other: &Self) -> f64 {
         if self.pixels.len() != other.pixels.len() {
             return 1.0;

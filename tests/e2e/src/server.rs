@@ -1,7 +1,7 @@
-//! A file server with nothing special about it: if the page works here, it works on any host.
+//! A file server without any special features: if the page works here, it works on any host.
 //!
-//! It answers `GET` for files below the folders that it is given, under a path that is not the root,
-//! and 404 for everything else, so that a wrong absolute address in the page is found out.
+//! It answers `GET` for files in the given folders, under a path that is not the root, and 404 for
+//! everything else, which reveals wrong absolute addresses in the page.
 
 use std::{
     fs,
@@ -14,18 +14,18 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// The path under which the folder is served.
+/// The path that everything is served under.
 pub const PREFIX: &str = "/some/path/";
 
 /// A folder whose files are served under `path`, which ends in `/` or is empty.
 pub struct Mount {
     /// Relative to [`PREFIX`].
     pub path: &'static str,
-    /// On this machine.
+    /// The folder on this machine.
     pub folder: PathBuf,
 }
 
-/// A running server. It lives until the process ends; tests come to an end.
+/// A running server. It lives as long as the process.
 pub struct Server {
     address: SocketAddr,
     sent: Arc<Mutex<Vec<PathBuf>>>,
@@ -36,12 +36,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When `folder` has no `index.html` or no port can be had.
+    /// When `folder` has no `index.html`, or no port is available.
     pub fn start(folder: &Path) -> Result<Self> {
         Self::start_without(folder, None)
     }
 
-    /// Serves as [`start`](Self::start) does, but for files whose name ends in `missing`.
+    /// Like [`start`](Self::start), but without files whose name ends in `missing`.
     ///
     /// # Errors
     ///
@@ -55,11 +55,11 @@ impl Server {
         Self::serve(vec![Mount { path: "", folder: folder.into() }], missing)
     }
 
-    /// Serves the files below several folders; the first whose path fits is asked.
+    /// Serves the files of several folders; the first with a matching path is used.
     ///
     /// # Errors
     ///
-    /// When no port can be had.
+    /// When no port is available.
     pub fn start_mounted(mounts: Vec<Mount>) -> Result<Self> {
         Self::serve(mounts, None)
     }
@@ -74,19 +74,19 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (mounts, log) = (Arc::clone(&mounts), Arc::clone(&log));
-                // A browser hangs up whenever it likes; that is its business.
+                // Browsers hang up whenever they like, so errors do not matter.
                 thread::spawn(move || answer(stream, &mounts, missing, &log).ok());
             }
         });
         Ok(Self { address, sent })
     }
 
-    /// The files that were sent since the last call, in order.
+    /// The files sent since the last call, in order.
     pub fn take_sent(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The address of `file` (which may carry a query), relative to the page.
+    /// The address of `file`, which may include a query, relative to the page.
     pub fn url(&self, file: &str) -> String {
         format!("http://{}{PREFIX}{file}", self.address)
     }
@@ -101,7 +101,8 @@ fn answer(
 ) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
-    // The headers do not matter here, but a reset would cut the answer short if they stayed unread.
+    // The headers do not matter, but leaving them unread would reset the connection and cut off the
+    // answer.
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
 
     let file = file_of(&request, mounts)
@@ -134,7 +135,7 @@ fn file_of(request: &str, mounts: &[Mount]) -> Option<PathBuf> {
     stays_below.then(|| folder.join(name))
 }
 
-/// The media type by the file's extension. Browsers refuse modules and wasm that have a wrong one.
+/// The media type for a file's extension. Browsers refuse modules and wasm with a wrong one.
 fn mime(path: &Path) -> &'static str {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("html") => "text/html; charset=utf-8",

@@ -1,9 +1,10 @@
-// Anneals at full speed on simulated GPUs, in simulated time, and answers with what each came to: what
-// part of the time the GPU was busy after the first second, the longest work that was asked for at a
-// time, and pictures a second. `arguments` are the address of the page's scripts, and whom to answer.
+// Anneals at full speed on simulated GPUs in simulated time. For each it answers with the fraction
+// of time that the GPU was busy after the first second, the longest piece of work requested at
+// once, and pictures per second. `arguments` are the address of the page's scripts and the callback
+// for the answer.
 const [www, answer] = arguments;
 const FRAME = 1000 / 60;
-/** What a step takes the first time, when kernels are compiled. */
+/** The additional time of the first step, when kernels are compiled. */
 const COMPILING = 300;
 
 let now = 0;
@@ -14,7 +15,7 @@ const at = (time, run) => events.push({ time, run });
 async function pass(milliseconds) {
   const end = now + milliseconds;
   for (;;) {
-    // Whatever waits for a promise has its turn first.
+    // First let everything that waits for a promise run.
     for (let turn = 0; turn < 50; turn++) await null;
     const next = events.reduce((first, event) => (event.time < first.time ? event : first), { time: end });
     now = next.time;
@@ -24,7 +25,7 @@ async function pass(milliseconds) {
   }
 }
 
-/** @param {boolean} looks whether it looks ten times a second, and when something is submitted, what is done, as Firefox does */
+/** @param {boolean} looks whether completion is only noticed ten times a second and whenever something is submitted, as in Firefox */
 async function visit({ Run }, { observeDevices, watched }, step, latency, looks) {
   events = [];
   let [done, free, worked, longest, pictures] = [0, now, 0, 0, 0];

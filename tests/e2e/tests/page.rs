@@ -1,7 +1,7 @@
 //! The built page in headless Chrome: a whole run, its controls, and every failure that can be
-//! brought about from outside.
+//! provoked from outside.
 //!
-//! The runs are tiny, since a software adapter needs seconds for one evaluation of the network.
+//! The runs are tiny, since a software adapter needs seconds per evaluation of the network.
 
 use std::{env, fs, path::Path, time::Duration};
 
@@ -23,12 +23,12 @@ const TINY: &str =
 const LONGER: &str =
     "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&pace=full";
 
-/// What `cargo xtask build` has built, from the folder that tests run in.
+/// The output of `cargo xtask build`, seen from the folder that tests run in.
 fn dist() -> &'static Path {
     Path::new("../../dist")
 }
 
-/// Opens the page and waits until it can start and shows the first noise, which it returns.
+/// Opens the page, waits until it can start and shows the first noise, and returns both.
 async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Picture)> {
     let page = Page::open(browser, &Server::start(dist())?, query).await?;
     page.wait_for(State::Ready).await?;
@@ -38,8 +38,8 @@ async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Pictu
     Ok((page, noise))
 }
 
-/// Waits until the chains have come to rest, which may be a step after a pause was asked for: until
-/// neither the steps nor the picture have changed for longer than a step takes.
+/// Waits until the chains rest, which may be a step after a pause was requested: until neither the
+/// steps nor the picture have changed for longer than a step takes.
 async fn rest(page: &Page<'_>) -> Result<(u32, Picture)> {
     loop {
         let (steps, picture) = (page.steps().await?, page.grid().await?);
@@ -79,7 +79,7 @@ async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Res
     .await
 }
 
-/// Restarts, starts where the page does not by itself, and returns the finished grid.
+/// Restarts, presses start if the page does not start by itself, and returns the finished grid.
 async fn restart(page: &Page<'_>) -> Result<Picture> {
     page.click("#restart").await?;
     if page.state().await? == State::Ready {
@@ -89,8 +89,8 @@ async fn restart(page: &Page<'_>) -> Result<Picture> {
     page.grid().await
 }
 
-/// The promise of a shared link: the same seed is the same picture on every engine, but for the last
-/// bit of a byte.
+/// The promise of a shared link: the same seed gives the same picture on every engine, up to
+/// rounding.
 async fn engines_agree(browser: &Browser) -> Result<()> {
     let (page, _) = ready(browser, TINY).await?;
     page.click("#start").await?;
@@ -115,15 +115,15 @@ async fn every_engine_makes_the_same_pictures() -> Result<()> {
     with_browser(engines_agree).await
 }
 
-/// Firefox has a WebGPU of its own, with another compiler of shaders.
+/// Firefox has its own WebGPU, with another shader compiler.
 #[tokio::test]
 #[ignore = "needs Firefox and geckodriver"]
 async fn every_engine_makes_the_same_pictures_in_firefox() -> Result<()> {
     with_firefox(engines_agree).await
 }
 
-/// The paper's figure 3, live: where the score is exact, chains find the shares of both clouds only if they
-/// come from much noise.
+/// The paper's figure 3, live: the score is exact, but chains find the shares of both clouds only if they
+/// start from a lot of noise.
 #[tokio::test]
 async fn the_plane_shows_why_there_are_many_noise_levels() -> Result<()> {
     with_browser(async |browser| {
@@ -133,7 +133,7 @@ async fn the_plane_shows_why_there_are_many_noise_levels() -> Result<()> {
         browser.client.execute(&title, vec![]).await?;
         page.wait_until("the plane is there", async || page.is_shown("#plane").await).await?;
         browser.client.execute(here, vec![]).await?;
-        // It begins by itself.
+        // It starts by itself.
         for (sampler, expected) in
             [("langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
         {
@@ -164,7 +164,7 @@ async fn the_plane_shows_why_there_are_many_noise_levels() -> Result<()> {
     .await
 }
 
-/// A run is asked how far it has come while a step, which compiles all kernels, is under way.
+/// The page asks for a run's progress while a step, which compiles all kernels, is under way.
 #[tokio::test]
 async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
     with_browser(async |browser| {
@@ -176,12 +176,12 @@ async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
     .await
 }
 
-/// Chains begin at a drawing, or make up what is erased of it, and a link carries it.
+/// Chains start from a drawing, or fill in what is erased from it, and a link carries it.
 #[tokio::test]
 async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
     with_browser(async |browser| {
-        // Without a clipboard the link goes to the address bar. Browsers that protect their visitors
-        // give a canvas back with other pixels than were put into it.
+        // Without a clipboard, the link goes to the address bar. Privacy-protecting browsers return
+        // other pixels from a canvas than were put into it.
         let script = "Clipboard.prototype.writeText = () => Promise.reject(); \
                       HTMLCanvasElement.prototype.toDataURL = () => 'data:image/png;base64,iVBOR'";
         browser.before_every_page(script).await?;
@@ -219,7 +219,7 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         ensure!(friend.steps().await?.total == of_noise, "what is made up begins at noise");
         ensure!(friend.grid().await? != drawn, "erasing has changed nothing");
 
-        // Back to what the link brought, twice.
+        // Go back to what the link brought, twice.
         let shows = async |same| {
             friend
                 .wait_until("the pictures are there", async || {
@@ -236,7 +236,7 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         friend.click("#pad-undo").await?;
         shows(true).await?;
 
-        // A link with another drawing, followed in the same page.
+        // A link with another drawing, followed within the same page.
         browser.client.execute("location.hash = 'another'", vec![]).await?;
         friend.wait_for_reload().await
     })
@@ -260,10 +260,10 @@ async fn without_a_pad_chains_go_on_from_noise() -> Result<()> {
     .await
 }
 
-/// Pictures that are not those of whoever made the link are not passed off as them.
+/// The page says so if its pictures are not those of whoever made the link.
 #[tokio::test]
 async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
-    // The first half of a drawing, and one that nothing is left of but its first letters.
+    // The first half of a drawing, and one with only its first letters left.
     let whole = include_str!("drawing.txt").trim();
     for (missing, drawing) in
         [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("pad.js"), whole)]
@@ -277,7 +277,7 @@ async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
         })
         .await?;
     }
-    // As links were before: the whole PNG.
+    // The format of older links: the whole PNG.
     with_browser(async |browser| {
         let (page, _) = ready(browser, &format!("{TINY}#{whole}")).await?;
         ensure!(page.text("#problem").await?.is_empty(), "an older link cannot be read");
@@ -287,8 +287,8 @@ async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
     .await
 }
 
-/// What a visitor has set outlives a reload, and where nothing was set the address stays as short as
-/// it was. The model that a link was made with may not outlive it.
+/// What a visitor has set survives a reload, and without changes the address stays as short as it
+/// was. The model that a link was made with may have changed since.
 #[tokio::test]
 async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     with_browser(async |browser| {
@@ -313,7 +313,7 @@ async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
         ensure!(query.contains("autostart=0"), "it would run by itself");
         ensure!(page.text("#problem").await?.is_empty(), "something is wrong with its own link");
 
-        // As if the address had another model by now.
+        // As if the address now led to another model.
         ensure!(query.contains("of="), "it does not say of which model: {query}");
         let later = Page::open(browser, &server, &query.replace("of=", "of=-")).await?;
         let told = async || Ok(later.text("#problem").await?.contains("changed"));
@@ -322,8 +322,8 @@ async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     .await
 }
 
-/// Without WebGPU the page works all the same, on the CPU; a link to an engine that there is not
-/// changes nothing.
+/// Without WebGPU the page still works, on the CPU; a link to an engine that does not exist changes
+/// nothing.
 #[tokio::test]
 async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     with_browser(async |browser| {
@@ -339,7 +339,7 @@ async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     .await
 }
 
-/// A machine may have no room for a worker, or a policy against them.
+/// A machine may lack the memory for a worker, or a policy may forbid workers.
 #[tokio::test]
 async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
     with_browser(async |browser| {
@@ -347,7 +347,7 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
                       this.dispatchEvent(new ErrorEvent('error', { message: 'no room' })) } \
                       terminate() {} }";
         browser.before_every_page(script).await?;
-        // The software adapter would leave the work to the CPU.
+        // With the software adapter, the page would leave the work to the CPU by default.
         let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
         ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
         page.choose("#engine", "cpu").await?;
@@ -359,8 +359,8 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
     .await
 }
 
-/// Browsers inside of apps and extensions run scripts in every page, and some fetch things in vain
-/// while the program is on its way.
+/// Browsers inside apps, and extensions, run scripts in every page, and some fail to fetch things
+/// while the program is loading.
 #[tokio::test]
 async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
     with_browser(async |browser| {
@@ -380,12 +380,12 @@ async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
     .await
 }
 
-/// A GPU's tiles are measured when an anneal is over, and remembered.
+/// A GPU's tiles are measured after an anneal and remembered.
 #[tokio::test]
 #[ignore = "a software adapter takes minutes to compile and time all tiles of a GPU"]
 async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
     with_browser(async |browser| {
-        // The software adapter, which would be left alone, in the guise of a GPU.
+        // The software adapter, which would not be measured, in the guise of a GPU.
         let info = "{ vendor: 'a', architecture: 'gpu', description: '', isFallbackAdapter: false, \
                     subgroupMinSize: 4, subgroupMaxSize: 4 }";
         let script = format!(
@@ -399,7 +399,7 @@ async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let first = page.grid().await?;
-        // While a piece is under way a number stands there, and before the first line nothing.
+        // While a piece is being timed, a number is stored there; before the first line, nothing.
         let measured = async || Ok(page.stored("a gpu").await?.iter().any(|line| line.len() > 1));
         page.wait_until("it has measured", measured).await?;
         let most = restart(&page).await?.largest_difference(&first);
@@ -435,8 +435,8 @@ async fn steps_pauses_and_restarts() -> Result<()> {
     .await
 }
 
-/// A model recommends levels for the sampler that it recommends; others begin with all that it was
-/// trained at, and the step that goes with that.
+/// The levels that a model recommends are for the recommended sampler. Others start with all levels
+/// that the model was trained at, and with a step size to match.
 #[tokio::test]
 async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
     with_browser(async |browser| {
@@ -462,7 +462,7 @@ async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
     .await
 }
 
-/// Settings that cannot be are said where a run is begun, and leave a page that goes on.
+/// Impossible settings are reported where a run is started, and the page remains usable.
 #[tokio::test]
 async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
     with_browser(async |browser| {
@@ -484,12 +484,12 @@ async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
     .await
 }
 
-/// How long a browser takes to tell that a GPU is done must not decide what the GPU does.
+/// How fast a browser reports that a GPU is done must not affect how busy the GPU is.
 #[tokio::test]
 async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        // Any page of this server will do, and this one does nothing meanwhile.
+        // Any file of this server will do as a page, and this one does nothing meanwhile.
         browser.client.goto(&server.url("www/style.css")).await?;
         let script = include_str!("pace.js");
         let visits = browser.client.execute_async(script, vec![server.url("www/").into()]).await?;
@@ -508,8 +508,8 @@ async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
     .await
 }
 
-/// Nothing may hang over the edge of a phone, a tablet or a desk's screen. With `NCSN_SCREENSHOTS`
-/// set, leaves pictures of all three in that folder for people to look at.
+/// Nothing may overflow the screen of a phone, a tablet or a desktop. If `NCSN_SCREENSHOTS` is set,
+/// saves screenshots of all three in that folder.
 #[tokio::test]
 async fn fits_every_screen() -> Result<()> {
     with_browser(async |browser| {
@@ -518,7 +518,7 @@ async fn fits_every_screen() -> Result<()> {
         page.wait_for(State::Finished).await?;
         for (width, height) in [(390, 844), (820, 1180), (1440, 900)] {
             browser.resize(width, height).await?;
-            // The page lays itself out anew over a frame or two.
+            // The page's new layout takes a frame or two.
             sleep(Duration::from_millis(500)).await;
             if let Some(folder) = env::var_os("NCSN_SCREENSHOTS") {
                 fs::create_dir_all(&folder)?;
@@ -532,7 +532,7 @@ async fn fits_every_screen() -> Result<()> {
     .await
 }
 
-/// Who draws on a phone or a tablet sees what becomes of it.
+/// Visitors who draw on a phone or a tablet can see the result.
 #[tokio::test]
 async fn the_pad_and_the_pictures_are_in_sight_together() -> Result<()> {
     with_browser(async |browser| {
@@ -548,13 +548,13 @@ async fn the_pad_and_the_pictures_are_in_sight_together() -> Result<()> {
     .await
 }
 
-/// Opens the page in a browser in which `script` has taken something away, and expects the message
-/// of this kind.
+/// Opens the page in a browser in which `script` has removed something, and expects a message of
+/// this kind.
 async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<()> {
     fails_and(server, query, script, kind, async |_| Ok(())).await
 }
 
-/// As [`fails`], and then does what a visitor might do about it.
+/// Like [`fails`], and then does what a visitor might do about it.
 async fn fails_and(
     server: Server,
     query: &str,
@@ -572,7 +572,7 @@ async fn fails_and(
     .await
 }
 
-/// As [`fails`] for what the GPU is to blame for, with the CPU as the way out.
+/// Like [`fails`], for failures of the GPU, with the CPU as the way out.
 async fn lacks(query: &str, script: &str, kind: &str) -> Result<()> {
     fails_and(Server::start(dist())?, query, script, kind, async |page| {
         page.click("#retry").await?;
@@ -647,14 +647,15 @@ async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()
     fails(Server::start(dist())?, "?engine=fused", script, "engine").await
 }
 
-/// Phones lose it by the way: then the page makes the same pictures again. Once, or it might go on so.
+/// Phones lose the GPU in passing, and then the page makes the same pictures again: only once, or
+/// it might never stop.
 #[tokio::test]
 async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, LONGER).await?;
         page.click("#start").await?;
         page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
-        // A phone has put the page away, and takes the GPU.
+        // A phone has put the page into the background, and takes the GPU away.
         let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })";
         browser.client.execute(hide, vec![]).await?;
         browser.console_errors().await?;

@@ -1,8 +1,9 @@
-//! Short names for what a program imports from its bindings, and none for its own functions.
+//! Gives a program's imports from its bindings short names, and drops the names of its own
+//! functions.
 //!
-//! wasm-bindgen names each of several hundred imports as in `__wbg_set_label_644bc1b32c7917b0`, once
-//! in the wasm file and once in the script beside it, and hashes do not compress. Only these two see
-//! the names. They were a twentieth of what a visitor downloads.
+//! wasm-bindgen names each of several hundred imports like `__wbg_set_label_644bc1b32c7917b0`, once
+//! in the wasm file and once in the script beside it, and hashes do not compress. Nothing else sees
+//! these names. They were a twentieth of a visitor's download.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use wasm_encoder::{
 };
 use wasmparser::{Parser, Payload};
 
-/// A wasm file and its script, with short names for what one imports from the other, and without
-/// what is for debuggers only.
+/// Returns a wasm file and its script with short names for what one imports from the other, and
+/// without data for debuggers.
 pub fn shortened(wasm: &[u8], script: &str) -> Result<(Vec<u8>, String)> {
     let mut module = Module::new();
     let mut names = BTreeMap::new();
@@ -30,7 +31,7 @@ pub fn shortened(wasm: &[u8], script: &str) -> Result<(Vec<u8>, String)> {
             }
             module.section(&imports);
         } else if let Some((id, range)) = payload.as_section()
-            // Custom sections tell debuggers names, and which tools there were.
+            // Custom sections tell debuggers names and build tools.
             && !matches!(payload, Payload::CustomSection(_))
         {
             let data = &wasm[range.start as usize..range.end as usize];
@@ -40,7 +41,7 @@ pub fn shortened(wasm: &[u8], script: &str) -> Result<(Vec<u8>, String)> {
     Ok((module.finish(), replaced(script, &names)?))
 }
 
-/// A script in which words were replaced, each of which must be there just once.
+/// Replaces words in a script, each of which must occur exactly once.
 fn replaced(script: &str, names: &BTreeMap<&str, String>) -> Result<String> {
     let is_in_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
     let (mut out, mut rest) = (String::with_capacity(script.len()), script);
@@ -59,7 +60,7 @@ fn replaced(script: &str, names: &BTreeMap<&str, String>) -> Result<String> {
     Ok(out)
 }
 
-/// 0, 1, … as `aa`, `ab`, …, `az`, `ba`, …: names of one length compress best.
+/// 0, 1, … as `aa`, `ab`, …, `az`, `ba`, …: names of equal length compress best.
 fn letters(mut number: usize) -> String {
     let mut letters = Vec::new();
     loop {

@@ -1,10 +1,10 @@
-//! A script with all that it imports inside: one request instead of a dozen in two turns, and one
-//! text to compress.
+//! Joins a script with everything that it imports: one request instead of a dozen in two rounds,
+//! and a single text to compress.
 //!
-//! This is no bundler. It puts the texts of modules one after the other, which is right as long as
-//! they import by name what is exported where it is declared, and no name at the top of one means
-//! anything in another. Whatever it cannot be sure of is an error. What is imported only when it is
-//! wanted stays a file, which therefore must not import anything that is inside.
+//! This is not a bundler. It concatenates the texts of modules, which is right as long as modules
+//! export things where they are declared and import them by name, and no name at the top of one
+//! means anything in another. Whatever it cannot be sure of is an error. A module that is imported
+//! dynamically stays a file, and so must not import anything that was joined.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +22,7 @@ use oxc::{
 
 use crate::{read_text, script};
 
-/// The text of a module and of all that it imports.
+/// The joined text of a module and everything that it imports.
 pub fn joined(entry: &Path) -> Result<String> {
     let mut modules = Modules::default();
     modules.add(entry.to_path_buf())?;
@@ -44,16 +44,16 @@ pub fn joined(entry: &Path) -> Result<String> {
 struct Modules {
     seen: BTreeSet<PathBuf>,
     text: String,
-    /// Names that are declared at the top of a module.
+    /// The names declared at the top of modules.
     tops: BTreeSet<String>,
-    /// Names that a module uses and does not declare.
+    /// The names that a module uses but does not declare.
     globals: Vec<(String, PathBuf)>,
-    /// Modules that are imported when they are wanted.
+    /// The modules that are imported dynamically.
     later: Vec<PathBuf>,
 }
 
 impl Modules {
-    /// Adds a module, after what it imports.
+    /// Adds a module after those that it imports.
     fn add(&mut self, path: PathBuf) -> Result<()> {
         if !self.seen.insert(path.clone()) {
             return Ok(());
@@ -115,7 +115,7 @@ impl Modules {
     }
 }
 
-/// What a module imports from another, under the names that it has there.
+/// The names that a module imports from another, which must not be renamed.
 fn names(import: &ImportDeclaration<'_>) -> Result<Vec<String>> {
     let name = |specifier: &ImportDeclarationSpecifier<'_>| match specifier {
         ImportDeclarationSpecifier::ImportSpecifier(one)
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Joins modules of these names and texts, the first of which imports the others.
+    /// Joins modules with these names and texts, the first of which imports the others.
     fn join(modules: &[(&str, &str)]) -> Result<String> {
         let folder = tempfile::tempdir()?;
         for (name, text) in modules {

@@ -1,7 +1,7 @@
-//! Makes the built page smaller, in place, and its addresses new; and says how large it is.
+//! Makes the built page smaller, in place, and renews its addresses; or prints its size.
 //!
-//! It is a program of its own because it needs a parser of JavaScript, for which nobody's first
-//! command should wait. `cargo xtask build` starts it once Trunk is done, `cargo xtask bench size`
+//! This is a program of its own because it needs a JavaScript parser, whose compilation nobody's
+//! first command should wait for. `cargo xtask build` runs it after Trunk, `cargo xtask bench size`
 //! to measure.
 
 mod imports;
@@ -22,12 +22,12 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use walkdir::WalkDir;
 
-/// Make the built page smaller, or say how large it is.
+/// Make the built page smaller, or print its size.
 #[derive(Parser)]
 struct Arguments {
-    /// The folder that Trunk has built
+    /// The folder that Trunk built
     dist: PathBuf,
-    /// Change nothing, and print what there is to download
+    /// Change nothing, and print the download sizes
     #[arg(long)]
     sizes: bool,
 }
@@ -67,8 +67,8 @@ fn main() -> Result<()> {
     stamp_addresses(&dist, &files)
 }
 
-/// Stamps the addresses of scripts, styles and programs, but for those at the top, whose names have a
-/// hash from Trunk.
+/// Stamps the addresses of scripts, styles and programs, except those at the top of `dist`, whose
+/// names have a hash from Trunk.
 fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
     let parts = files.iter().filter(|path| matches!(kind(path), "js" | "css" | "wasm"));
     let stamp = stamp::of(parts.clone().map(|path| read(path)).collect::<Result<Vec<_>>>()?);
@@ -81,7 +81,7 @@ fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// How a file's name ends.
+/// A file's extension.
 fn kind(path: &Path) -> &str {
     path.extension().and_then(OsStr::to_str).unwrap_or_default()
 }

@@ -1,16 +1,16 @@
-//! No folder of whoever builds a page in what it sends to everybody.
+//! Removes the builder's own folders from what the page sends to everybody.
 //!
-//! A panic names the file that it comes from. For what was compiled from cargo's registry that is a
-//! whole path, from the home of the user on, with a hash in it that does not compress.
+//! A panic names the source file that it comes from. For code from Cargo's registry this is a full
+//! path, starting at the user's home folder and containing a hash that does not compress.
 
 use std::path::{MAIN_SEPARATOR, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The folder under which cargo unpacks what it compiles, as it is written in paths.
+/// The folder that Cargo unpacks sources into, as written in paths.
 ///
 /// # Errors
-/// Where nobody is at home.
+/// If there is no home folder.
 pub fn registry() -> Result<String> {
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo = cargo.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
@@ -19,8 +19,8 @@ pub fn registry() -> Result<String> {
     sources.into_os_string().into_string().ok().context("CARGO_HOME is not Unicode")
 }
 
-/// Overwrites, wherever it is written, the path of `folder` and the name of the folder in it with
-/// spaces. Nothing moves: the program has lengths and addresses.
+/// Overwrites every occurrence of the path of `folder`, and the name of the folder in it, with
+/// spaces. Nothing moves, since the program contains lengths and addresses.
 pub fn hide(program: &mut [u8], folder: &str) {
     let folder = folder.as_bytes();
     let mut at = 0;

@@ -1,4 +1,4 @@
-//! Scripts without what only their readers need.
+//! Minifies scripts.
 
 use anyhow::{Result, bail};
 use oxc::{
@@ -9,7 +9,7 @@ use oxc::{
     span::SourceType,
 };
 
-/// A module with short names, and without comments and spaces.
+/// A module with short names, and without comments and whitespace.
 pub fn minified(text: &str) -> Result<String> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
@@ -33,7 +33,7 @@ pub fn minified(text: &str) -> Result<String> {
     Ok(code)
 }
 
-/// The addresses that a module imports from before it runs.
+/// The addresses that a module imports statically.
 pub fn imports(text: &str) -> Result<Vec<String>> {
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();

@@ -1,4 +1,4 @@
-//! How much there is to download, as a server sends it that compresses as well as brotli can.
+//! Download sizes, as sent by a server that compresses as well as brotli can.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::{read_text, script};
 
-/// Brotli's highest quality, with the largest window that browsers accept.
+/// Brotli's highest quality, and the largest window that browsers accept.
 const QUALITY: u32 = 11;
 const WINDOW: u32 = 24;
 
@@ -36,8 +36,8 @@ impl Sum for Bytes {
     }
 }
 
-/// Prints the parts of the main bundle, which every visit downloads, and what is fetched beside it: the
-/// figure of the plane, and each engine.
+/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the plane,
+/// and of each other engine.
 pub fn print(dist: &Path) -> Result<()> {
     let www = dist.join("www");
     let parts = [
@@ -68,7 +68,7 @@ fn line(name: &str, Bytes { raw, brotli }: Bytes) {
     println!("{name:24}{raw:>12}{brotli:>12}");
 }
 
-/// All files of a kind that lie in a folder, each compressed by itself.
+/// The total size of all files of a kind in a folder, each compressed separately.
 fn files(folder: &Path, kind: &str) -> Result<Bytes> {
     let list = fs::read_dir(folder).with_context(|| {
         format!("{} cannot be listed: run `cargo xtask build` first", folder.display())
@@ -83,7 +83,7 @@ fn files(folder: &Path, kind: &str) -> Result<Bytes> {
     Ok(sum)
 }
 
-/// A module and all that it imports before it runs.
+/// The size of a module and everything that it imports statically.
 fn with_imports(entry: &Path) -> Result<Bytes> {
     let mut found = vec![entry.to_path_buf()];
     let mut sum = Bytes::default();

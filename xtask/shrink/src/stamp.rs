@@ -1,8 +1,8 @@
-//! Addresses that are others in every build.
+//! Addresses that differ in every build.
 //!
-//! Trunk writes a hash into the names of the program's files; all others have the same names for
-//! ever. A browser that has kept some of it would put it together with what is newer, and the short
-//! names of [`imports`](crate::imports) fit any build. So each address has a query, which servers
+//! Trunk writes a hash into the names of the program's files, but all others always keep their
+//! names. A browser that had cached some of them would combine them with newer ones, and the short
+//! names of [`imports`](crate::imports) fit any build. So each address gets a query, which servers
 //! ignore.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
     hash::{DefaultHasher, Hasher},
 };
 
-/// Some letters that change with any of these contents.
+/// A few letters that change with any of these contents.
 pub fn of(contents: impl IntoIterator<Item = Vec<u8>>) -> String {
     let mut hasher = DefaultHasher::new();
     for bytes in contents {
@@ -20,8 +20,8 @@ pub fn of(contents: impl IntoIterator<Item = Vec<u8>>) -> String {
     format!("{:08x}", hasher.finish() as u32)
 }
 
-/// A page or a script in which the addresses of files of these names have the stamp for a query. What
-/// is between quotes and ends with a name is an address.
+/// A page or script with the stamp as a query in the addresses of the named files. An address is
+/// whatever stands between quotes and ends with such a name.
 pub fn stamped(text: &str, names: &BTreeSet<String>, stamp: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for piece in text.split_inclusive(['"', '\'', '`']) {

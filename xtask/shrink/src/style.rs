@@ -1,8 +1,8 @@
-//! Style sheets without what only their readers need.
+//! Minifies style sheets.
 
 use anyhow::{Result, anyhow};
 
-/// A style sheet without comments and spaces.
+/// A style sheet without comments and whitespace.
 pub fn minified(text: &str) -> Result<String> {
     let minified = minifier::css::minify(text).map_err(|error| anyhow!("{error}"))?;
     Ok(minified.to_string())

@@ -1,4 +1,4 @@
-//! Benchmarks: what is fast is so beside a peer, timed in the same run.
+//! Benchmarks: something is fast if it is faster than a peer timed in the same run.
 
 mod train;
 mod web;
@@ -11,33 +11,33 @@ use crate::{
     workspace::{Workspace, step},
 };
 
-/// Each is a program of its own, so that this one stays quick to compile, and reads its own
-/// arguments.
+/// Each is a program of its own, which parses its own arguments, so that xtask stays quick to
+/// compile.
 #[derive(Subcommand)]
 pub enum Bench {
-    /// Training steps of the default U-Net on the CPU, beside PyTorch's on the same network
+    /// Training steps of the default U-Net on the CPU, beside PyTorch's with the same network
     Train(train::Train),
-    /// The page's engines in headless Chrome, against onnxruntime-web on the same network
+    /// The page's engines in headless Chrome, beside other runtimes with the same network
     #[command(disable_help_flag = true)]
     Web {
         /// See `--help`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// The fused kernels on this machine's GPU, against Burn and a large product of matrices
+    /// The fused kernels on this machine's GPU, beside Burn and a large matrix product
     Gpu {
-        /// Where Burn runs beside them, of `cuda`, `vulkan` and `metal`; without it on the CPU
+        /// Where to run Burn: `cuda`, `vulkan` or `metal` [default: the CPU]
         #[arg(long)]
         features: Option<String>,
-        /// What the benchmark itself takes, after `--`: `-- --batches 1,16 --json`
+        /// Arguments of the benchmark itself, after `--`: `-- --batches 1,16 --json`
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// How much of the page in `dist/` there is to download
+    /// The download size of the page in `dist/`
     Size,
 }
 
-/// Runs one of them.
+/// Runs a benchmark.
 pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Train(arguments) => train::run(workspace, arguments),

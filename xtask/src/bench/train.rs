@@ -1,5 +1,5 @@
-//! Training steps, ours and PyTorch's, in turn: the ratio of neighbours holds on a machine whose
-//! speed drifts, where absolute times do not.
+//! Times training steps, ours and PyTorch's, in turn: on a machine whose speed drifts, ratios
+//! between neighbours are meaningful where absolute times are not.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,48 +11,49 @@ use crate::workspace::{Workspace, step};
 
 #[derive(Args)]
 pub struct Train {
-    /// A Python that has PyTorch, to time its twin of the network beside ours
+    /// A Python with PyTorch, to time its twin of the network, too
     #[arg(long)]
     torch: Option<PathBuf>,
     /// Also time our trainer on the LibTorch of that PyTorch (2.9)
     #[arg(long, requires = "torch")]
     libtorch: bool,
-    /// Also time mixed precision, bf16, on LibTorch and in PyTorch: for processors that multiply it
+    /// Also time mixed precision, bf16, on LibTorch and in PyTorch, for processors that multiply
+    /// bf16
     #[arg(long, requires = "torch")]
     bf16: bool,
-    /// Pictures a step
+    /// Pictures per step
     #[arg(long, default_value_t = 64)]
     batch: usize,
-    /// Steps that are timed together, after three that are not
+    /// Steps to time together, after three warm-up steps
     #[arg(long, default_value_t = 10)]
     steps: usize,
-    /// Threads of each
+    /// Threads of each contender [default: one per core]
     #[arg(long)]
     threads: Option<usize>,
-    /// How often each is timed
+    /// How often to time each contender
     #[arg(long, default_value_t = 7)]
     runs: usize,
 }
 
-/// Seconds of a step.
+/// Seconds per step.
 #[derive(Clone, Copy)]
 struct Timing {
     wall: f64,
-    /// Of all cores together: on a busy machine, where a step waits for its turn, this is what
-    /// says how much work it is.
+    /// Of all cores together: on a busy machine, where a step waits for its turn, this measures the
+    /// work of a step.
     cpu: f64,
 }
 
-/// What is timed.
+/// A trainer to time.
 struct Contender {
     name: &'static str,
-    /// What is added to the command line; `None` is PyTorch's program instead of ours.
+    /// What to add to our command line; `None` runs PyTorch's program instead of ours.
     ours: Option<&'static [&'static str]>,
     narrow: bool,
     timings: Vec<Timing>,
 }
 
-/// Times all in turn and prints medians and ratios.
+/// Times all contenders in turn and prints medians and ratios.
 pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
     ensure!(arguments.runs > 0 && arguments.steps > 0, "--runs and --steps must be at least 1");
     let bench = || -> Result<Command> {
@@ -87,7 +88,7 @@ pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
             if contender.narrow {
                 command.arg("bf16");
             }
-            // LibTorch asks OpenMP.
+            // LibTorch reads OpenMP's variable.
             contender.timings.push(time(command.env("OMP_NUM_THREADS", &numbers[2]))?);
         }
         eprintln!("round {round} of {}", arguments.runs);
@@ -126,7 +127,8 @@ fn contenders(arguments: &Train) -> Vec<Contender> {
         .collect()
 }
 
-/// How one of ours compares with PyTorch in the same precision: neighbours in each round.
+/// Compares one of ours with PyTorch in the same precision, as the median of the ratios in each
+/// round.
 fn ratios(contender: &Contender, all: &[Contender]) -> String {
     let peer = all.iter().find(|peer| peer.ours.is_none() && peer.narrow == contender.narrow);
     let (Some(_), Some(peer)) = (contender.ours, peer) else { return String::new() };
@@ -138,14 +140,14 @@ fn ratios(contender: &Contender, all: &[Contender]) -> String {
     format!("   {wall:.2} and {cpu:.2} of PyTorch's")
 }
 
-/// Has a build link, and its program find, the LibTorch of a Python's PyTorch.
+/// Makes a build link, and its program load, the LibTorch of a Python's PyTorch.
 fn use_libtorch_of(python: &Path, cargo: &mut Command) -> Result<()> {
     let script = "import os, torch; print(os.path.join(os.path.dirname(torch.__file__), 'lib'))";
     let output = Command::new(python).args(["-c", script]).output();
     let output = output.with_context(|| format!("cannot start `{}`", python.display()))?;
     ensure!(output.status.success(), "`{}` has no PyTorch", python.display());
     let libraries = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    // The build script of tch asks whatever `python3` the PATH has.
+    // tch's build script runs whichever `python3` is on the PATH.
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders =
         python.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&path));
@@ -176,7 +178,7 @@ fn time(command: &mut Command) -> Result<Timing> {
         .with_context(|| format!("`{program}` printed no timing:\n{text}"))
 }
 
-/// The middle value of at least one.
+/// The median of at least one value.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

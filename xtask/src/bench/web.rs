@@ -1,4 +1,4 @@
-//! Gets what the browser's benchmark needs (the page, Chrome, the other runtimes), and starts it.
+//! Prepares what the browser benchmark needs (the page, Chrome, the other runtimes) and starts it.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::{
     workspace::{Workspace, step},
 };
 
-/// What we are compared with, from npm.
+/// The npm packages of the runtimes to compare with.
 const PEERS: [&str; 3] = ["onnxruntime-web@1.30.0", "@jax-js/jax@0.1.25", "@jax-js/onnx@0.1.2"];
 
 /// Runs `benches/web` with these arguments.
@@ -27,7 +27,7 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     step("time the engines", bench.env("CHROMEDRIVER", &driver))
 }
 
-/// Has npm put the other runtimes into the user's cache, unless they are there.
+/// Has npm install the other runtimes into the user's cache, unless they are there.
 fn install_peers(workspace: &Workspace) -> Result<()> {
     let folder = workspace.bench_peers();
     let mark = folder.join("installed");
@@ -36,7 +36,7 @@ fn install_peers(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    // On Windows npm is a script, which only its full name starts.
+    // On Windows npm is a script, which is only found under its full name.
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     step(
         "fetch the other runtimes (with npm, of Node.js)",

@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * jax-js on WebGPU, with the same network as an ONNX file of static shapes, compiled as a whole.
+ * jax-js on WebGPU, running the same network, as an ONNX file of static shapes, compiled as a
+ * whole.
  */
 import { HostChain } from "../host-chain.js";
 
@@ -51,8 +52,8 @@ async function open(url) {
 }
 
 /**
- * jax-js has no `InstanceNormalization`. Ours is of groups × positions, with 1 and 0 for its factors
- * and summands: the same as `LayerNormalization` over positions.
+ * jax-js has no `InstanceNormalization`. Ours is over groups × positions with factors of 1 and
+ * summands of 0, so it equals `LayerNormalization` over positions.
  * @param {any} graph
  */
 async function normaliseLayers(graph) {

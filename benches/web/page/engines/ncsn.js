@@ -1,5 +1,5 @@
 // @ts-check
-/** This project's engines, put on their devices by the page's own `www/engine.js`. */
+/** This project's engines, created by the page's own `www/engine.js`. */
 
 /**
  * @param {import("../main.js").EngineOptions & { engine: string, engines: string, script: string, wasm: string, model: string }} options
@@ -20,7 +20,7 @@ export async function load({ engine: name, engines, script, wasm, model }) {
       const start = () => engine.start(settings, BigInt(seed), batch);
       let chain = start();
       return {
-        // With the sampler's update, which has no entry of its own.
+        // Includes the sampler's update, which cannot be called separately.
         evaluate: async () => {
           if (chain.progress().done) {
             chain.free();

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * onnxruntime-web, on WebGPU or as WebAssembly on one thread, with the same network as an ONNX file
- * of static shapes. On WebGPU inputs and outputs stay in buffers on the GPU.
+ * onnxruntime-web on WebGPU, or as WebAssembly on one thread, running the same network as an ONNX
+ * file of static shapes. On WebGPU, inputs and outputs stay in GPU buffers.
  *
- * Its graph capture stays off: with version 1.30 the second evaluation of a captured graph fails,
- * or answers with other numbers than the first.
+ * Graph capture stays off: in version 1.30 the second evaluation of a captured graph fails or
+ * differs from the first.
  */
 import { HostChain } from "../host-chain.js";
 
@@ -78,7 +78,7 @@ async function onBuffers(ort, session, dims) {
   const [x, sigma] = [input(dims), input([1])];
   const staging = device.createBuffer({ size, usage: MAP_READ | COPY_DST });
 
-  /** Evaluates, and reads back `bytes` of the score: only then is it known to be done. */
+  /** Evaluates the network and reads back `bytes` of the score, to know that it is done. */
   const evaluate = async (/** @type {number} */ bytes) => {
     const { score } = await session.run({ x: x.tensor, sigma: sigma.tensor });
     const encoder = device.createCommandEncoder();
