@@ -46,13 +46,14 @@ import { watched } from "./gpu.js";
 /**
  * The exports of a bundle.
  * @typedef {object} Program
- * @property {new (bytes: Uint8Array) => Model} Model
+ * @property {{ new (bytes: Uint8Array): Model, begun(head: Uint8Array): Model }} Model
  * @property {{ create(name: EngineName, model: Model, exact?: boolean, tuning?: string): Promise<WasmEngine> }} Engine
  */
 /**
  * @typedef {object} WasmEngine
  * @property {(canvas: HTMLCanvasElement) => void} [attach]
  * @property {(chains: number) => Promise<string | undefined>} [tune]
+ * @property {(model: Model) => void} load
  * @property {() => string} precision
  * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, wander?: number) => Chain} start
  * @property {() => void} free
@@ -70,21 +71,21 @@ const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 /**
  * Puts a model on a device.
  * @param {EngineName} name
- * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, onFailure: (failure: Failure) => void }} page
+ * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, early?: Promise<WasmEngine | undefined>, onFailure: (failure: Failure) => void }} page
  *   `bytes` is the model file, `adapter` the GPU's name; `exact` asks the fused engine for f32 everywhere,
- *   and `tuning` is what its `tune` found earlier.
+ *   `tuning` is what its `tune` found earlier, and `early` is that engine if it was made beforehand.
  * @returns {Promise<Engine>}
  * @throws {Failure} if the bundle is missing; `Error` if the device or the model is unsuitable
  */
-export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, onFailure }) {
+export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, early, onFailure }) {
   switch (name) {
     case "fused":
-      return onPage(name, await program.Engine.create(name, model, exact, tuning), adapter);
+      return onPage(name, (await early) ?? (await program.Engine.create(name, model, exact, tuning)), model, adapter);
     case "reference": {
       const own = await load(name);
       const model = new own.Model(bytes);
       try {
-        return onPage(name, await own.Engine.create(name, model), adapter);
+        return onPage(name, await own.Engine.create(name, model), model, adapter);
       } finally {
         model.free();
       }
@@ -101,8 +102,9 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
   }
 }
 
-/** @param {EngineName} name @param {WasmEngine} engine @param {string} device @returns {Engine} */
-function onPage(name, engine, device) {
+/** @param {EngineName} name @param {WasmEngine} engine @param {Model} model @param {string} device @returns {Engine} */
+function onPage(name, engine, model, device) {
+  engine.load(model);
   const draws = name === "fused";
   return {
     name,

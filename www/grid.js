@@ -7,11 +7,6 @@
  * itself; the pixels of other engines are painted here.
  */
 
-/** The colour between pictures in a saved file; on the page the plate shows through. */
-const MOUNT = "#1c2022";
-/** A saved file is scaled up to about this many pixels. */
-const SAVED_SIZE = 1200;
-
 /**
  * Arranges `count` pictures of `width` × `height` in a space of device pixels: with the largest
  * whole scale, then the fewest empty places, then the shape nearest to a square.
@@ -86,7 +81,7 @@ export class Grid {
   /** @param {Chain} chain @param {View} view */
   async draw(chain, view) {
     if (!this.#shape) return;
-    if (chain.render) return this.#render(chain, view);
+    if (chain.render) return this.render(chain, view);
     const pixels = await chain.pixels(view);
     const { count, width, height } = this.#shape;
     // The shape may have changed since the pixels were requested.
@@ -95,8 +90,11 @@ export class Grid {
     this.#paint();
   }
 
-  /** @param {Chain} chain @param {View} view */
-  #render(chain, view) {
+  /**
+   * Lets an engine that can draw do so at once.
+   * @param {Chain} chain @param {View} view
+   */
+  render(chain, view) {
     if (this.#arrangement) chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
   }
 
@@ -151,28 +149,5 @@ export class Grid {
       const y = Math.floor(i / columns) * (height + gap);
       this.#context.putImageData(this.#image, x, y - i * height, 0, i * height, width, height);
     }
-  }
-
-  /**
-   * @param {Chain} chain @param {View} view what is on the canvas
-   * @returns {Promise<Blob>} the grid as a PNG, scaled up without smoothing
-   */
-  toPng(chain, view) {
-    // What an engine has drawn can only be copied until the browser shows it.
-    if (chain.render) this.#render(chain, view);
-    const { width, height } = this.#canvas;
-    const gap = this.#arrangement?.gap ?? 1;
-    const scale = Math.max(1, Math.floor(SAVED_SIZE / Math.max(width, height)));
-    const saved = document.createElement("canvas");
-    saved.width = (width + 2 * gap) * scale;
-    saved.height = (height + 2 * gap) * scale;
-    const context = /** @type {CanvasRenderingContext2D} */ (saved.getContext("2d"));
-    context.fillStyle = MOUNT;
-    context.fillRect(0, 0, saved.width, saved.height);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(this.#canvas, gap * scale, gap * scale, width * scale, height * scale);
-    return new Promise((resolve, reject) => {
-      saved.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not encode the picture."))), "image/png");
-    });
   }
 }

@@ -11,7 +11,7 @@ import { fetchModel } from "./model.js";
 import { loadProgram } from "./program.js";
 import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
-import { recall, tune } from "./tuning.js";
+import { recall, tilesOf } from "./tiles.js";
 
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
@@ -41,6 +41,8 @@ let loaded = null;
 const adapter = probe();
 /** @type {import("./engine.js").Engine | null} null while it changes */
 let engine = null;
+/** @type {Promise<import("./engine.js").WasmEngine | undefined> | undefined} the first engine, if it is made before the model is there */
+let early;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
 /** Whether the anneal ends without noise. */
@@ -265,14 +267,14 @@ async function take(event) {
 }
 
 async function save() {
-  const file = await run.withChain((chain) => grid.toPng(chain, run.view));
+  const { toPng, saveAs } = await import("./save.js");
+  const file = await run.withChain((chain) => {
+    grid.render(chain, run.view);
+    return toPng($("grid"));
+  });
   // The page has said why there are no chains, but perhaps out of sight.
   if (!file) return complain($("problem").textContent);
-  const anchor = document.createElement("a");
-  anchor.href = URL.createObjectURL(file);
-  anchor.download = `ncsn-seed-${$("seed").value.trim()}-step-${progress?.step ?? 0}.png`;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
+  saveAs(file, `ncsn-seed-${$("seed").value.trim()}-step-${progress?.step ?? 0}.png`);
 }
 
 async function copyLink() {
@@ -339,20 +341,34 @@ const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "bes
 /**
  * The engine that the link asks for, or else the GPU's if it is worth it: a software adapter does
  * on the CPU what the CPU's own engine does many times as fast.
- * @returns {Promise<import("./engine.js").Engine>}
+ * @returns {Promise<import("./engine.js").EngineName>}
  */
-async function firstEngine() {
+async function firstName() {
   const wanted = link.get("engine");
-  if (isEngine(wanted)) return make(wanted);
+  if (isEngine(wanted)) return wanted;
   const found = await adapter.catch(() => null);
-  if (!found || found.software) {
-    try {
-      return await make("cpu");
-    } catch (error) {
-      console.warn(error);
-    }
+  return !found || found.software ? "cpu" : "fused";
+}
+
+/** @returns {Promise<import("./engine.js").Engine>} */
+async function firstEngine() {
+  const name = await firstName();
+  try {
+    return await make(name);
+  } catch (error) {
+    if (name === "fused" || name === link.get("engine")) throw error;
+    console.warn(error);
+    return make("fused");
   }
-  return make("fused");
+}
+
+/**
+ * Has the GPU test itself and compile the kernels while the model's weights are on their way.
+ * @param {import("./engine.js").Program} program @param {Uint8Array} head the first bytes of the model
+ */
+async function prepare({ Engine, Model }, head) {
+  if ((await firstName()) !== "fused") return;
+  return Engine.create("fused", Model.begun(head), exact, recall(tilesOf((await adapter).name, modelUrl)));
 }
 
 /** @param {import("./engine.js").EngineName} name @returns {Promise<import("./engine.js").Engine>} */
@@ -364,10 +380,12 @@ async function make(name) {
     const found = await adapter;
     await check(found, name);
     device = found.software ? `${found.name}, in software: slow` : found.name;
-    tuning = recall(found.name, modelUrl);
+    tuning = recall(tilesOf(found.name, modelUrl));
   }
   try {
-    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, onFailure: fail });
+    const ready = early;
+    early = undefined;
+    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, early: ready, onFailure: fail });
   } catch (error) {
     throw failureOf(error, (message) => refused(name, message));
   }
@@ -376,7 +394,9 @@ async function make(name) {
 /** Tunes the GPU's engine, but not on a software adapter: that would take up the visitor's CPU. */
 async function tuneWhileIdle() {
   const found = await adapter;
-  if (engine?.tune && !found.software) await tune(engine, run, controls.read().chains, found.name, modelUrl);
+  if (!engine?.tune || found.software) return;
+  const { tune } = await import("./tuning.js");
+  await tune(engine, run, controls.read().chains, tilesOf(found.name, modelUrl), recall);
 }
 
 /** @param {import("./engine.js").Engine} next */
@@ -435,7 +455,10 @@ async function open() {
   adapter.catch(() => {});
   if (!globalThis.WebAssembly) throw await lacking("noWebAssembly");
   const cancel = new AbortController();
-  const all = Promise.all([loadProgram(gauge("program")), fetchModel(modelUrl, gauge("model"), cancel.signal)]);
+  const loading = loadProgram(gauge("program"));
+  // If that fails, it is tried again with the whole model, and told.
+  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => prepare(program, head)).catch(() => undefined));
+  const all = Promise.all([loading, fetchModel(modelUrl, gauge("model"), cancel.signal, onHead)]);
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;
   try {

@@ -5,11 +5,12 @@ import { download } from "./failures.js";
 /**
  * @param {string} url absolute
  * @param {(loaded: number, total: number) => void} onProgress `total` is 0 if the server does not tell it
- * @param {AbortSignal} [signal]
+ * @param {AbortSignal} signal
+ * @param {(head: Uint8Array) => void} onHead called with the first bytes
  * @returns {Promise<Uint8Array>}
  * @throws {import("./failures.js").Failure} of kind "download"
  */
-export async function fetchModel(url, onProgress, signal) {
+export async function fetchModel(url, onProgress, signal, onHead) {
   /** @type {Response} */
   let response;
   try {
@@ -35,6 +36,7 @@ export async function fetchModel(url, onProgress, signal) {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
+      if (!loaded) onHead(value);
       pieces.push(value);
       loaded += value.byteLength;
       if (loaded > total) total = 0;

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Finds the fastest kernels on this visitor's GPU: measured once, while nobody waits for anything,
- * and remembered across visits.
+ * and remembered across visits. The page fetches this then; so that it can, this imports nothing.
  */
 
 /** How many pieces may never finish before tuning gives up: a GPU that hangs takes the page along. */
@@ -13,22 +13,10 @@ const LONG_MS = 1000;
 /** The fewest pictures to measure with: fewer leave a GPU idle, and say little about many. */
 const PICTURES = 16;
 
-/** @param {string} adapter @param {string} model */
-const key = (adapter, model) => `ncsn tiles: ${adapter}, ${model}`;
-
-/** What was found for a model on an adapter; the engine ignores it if it no longer fits. @param {string} adapter @param {string} model */
-export function recall(adapter, model) {
+/** @param {string} name @param {string} found */
+function remember(name, found) {
   try {
-    return localStorage.getItem(key(adapter, model)) ?? "";
-  } catch {
-    return ""; // Some visitors forbid storage.
-  }
-}
-
-/** @param {string} adapter @param {string} model @param {string} found */
-function remember(adapter, model, found) {
-  try {
-    localStorage.setItem(key(adapter, model), found);
+    localStorage.setItem(name, found);
   } catch {
     // The next visit will measure again.
   }
@@ -40,18 +28,18 @@ function remember(adapter, model, found) {
  * @param {import("./engine.js").Engine} engine
  * @param {import("./run.js").Run} run
  * @param {number} chains
- * @param {string} adapter
- * @param {string} model
+ * @param {string} name under which the result is kept
+ * @param {(name: string) => string} recall what is kept under a name
  */
-export async function tune(engine, run, chains, adapter, model) {
+export async function tune(engine, run, chains, name, recall) {
   const rest = () => new Promise((resolve) => setTimeout(resolve, 50));
   await rest();
-  if (Number(recall(adapter, model)) >= ATTEMPTS) return;
+  if (Number(recall(name)) >= ATTEMPTS) return;
   let began = 0;
   let before = "";
   const settle = () => {
     began = 0;
-    remember(adapter, model, before);
+    remember(name, before);
   };
   const leave = () => {
     if (began && !run.dead && performance.now() - began < LONG_MS) settle();
@@ -61,9 +49,9 @@ export async function tune(engine, run, chains, adapter, model) {
   while (engine.tune && run.state === "finished" && !document.hidden && found === undefined) {
     found = await run.withChain(async () => {
       // Until the piece has finished, it counts as one that failed to.
-      before = recall(adapter, model);
+      before = recall(name);
       began = performance.now();
-      remember(adapter, model, String((Number(before) || 0) + 1));
+      remember(name, String((Number(before) || 0) + 1));
       const line = await engine.tune?.(Math.max(chains, PICTURES));
       settle();
       return line;
@@ -71,5 +59,5 @@ export async function tune(engine, run, chains, adapter, model) {
     await rest();
   }
   removeEventListener("pagehide", leave);
-  if (found) remember(adapter, model, found);
+  if (found) remember(name, found);
 }

@@ -26,6 +26,7 @@ const answers = {
     await program.default({ module_or_path: module });
     const model = new program.Model(bytes);
     engine = await program.Engine.create("cpu", model);
+    engine.load(model);
     model.free();
   },
   start({ id, settings, seed, first, count, drawing, wander }) {

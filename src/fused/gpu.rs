@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::error::FusedError;
+use super::pipelines::Pipelines;
 use super::platform;
 
 /// A GPU that is ready to work. Clones share it.
@@ -17,6 +18,8 @@ pub struct Gpu {
     queue: wgpu::Queue,
     /// The first fault; losing the device overrides it.
     fault: Arc<Mutex<Option<FusedError>>>,
+    /// What has been compiled, for all networks on this GPU.
+    pub(super) pipelines: Arc<Mutex<Pipelines>>,
 }
 
 impl Gpu {
@@ -59,7 +62,8 @@ impl Gpu {
                 *lock(&lost) = Some(FusedError::Lost(message));
             }
         });
-        Ok(Self { instance, adapter, device, queue, fault })
+        let pipelines = Arc::default();
+        Ok(Self { instance, adapter, device, queue, fault, pipelines })
     }
 
     /// The adapter's name, for display.

@@ -17,7 +17,7 @@ use super::setup::Setup;
 use super::step::StepRow;
 use super::tiling::Tiling;
 use super::{refinenet, unet};
-use crate::net::weights::Weights;
+use crate::net::weights::{Array, Weights};
 use crate::net::{Architecture, Picture};
 
 /// A score network, ready to run. Clones share it.
@@ -108,17 +108,49 @@ impl Network {
         setup: Setup,
         tuning: &str,
     ) -> Result<Self, FusedError> {
+        let network = Self::loaded(gpu, architecture, weights, setup, tuning)?;
+        gpu.idle().await?;
+        Ok(network)
+    }
+
+    /// As [`Self::remembering`], without waiting for the GPU.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the weights do not match the architecture, or the GPU is too small for
+    /// them. Later uses report everything else.
+    pub fn loaded(
+        gpu: &Gpu,
+        architecture: &Architecture,
+        weights: &Weights,
+        setup: Setup,
+        tuning: &str,
+    ) -> Result<Self, FusedError> {
         if setup.precision == Precision::Half && !gpu.has_half() {
             return Err(FusedError::Feature("shader-f16"));
         }
-        architecture.check()?;
-        let plan = match architecture {
-            Architecture::UNet(sizes) => unet::plan(sizes, weights)?,
-            Architecture::RefineNet(sizes) => refinenet::plan(sizes, weights)?,
-        };
-        let network = Self::planned(gpu, plan, setup, tuning, compile)?;
-        gpu.idle().await?;
-        Ok(network)
+        Self::planned(gpu, plan(architecture, weights)?, setup, tuning, compile)
+    }
+
+    /// Compiles the kernels of a network whose weights are still on their way: [`Self::loaded`] then
+    /// finds them.
+    ///
+    /// # Errors
+    /// [`FusedError::Description`] if there is no such network.
+    pub fn ahead(
+        gpu: &Gpu,
+        architecture: &Architecture,
+        setup: Setup,
+        tuning: &str,
+    ) -> Result<(), FusedError> {
+        // Kernels are the same whatever the weights. (To collect a map would sort, with 4 kB of code.)
+        let mut weights = Weights::new();
+        for (name, shape) in architecture.tensors() {
+            let values = vec![0.0; shape.iter().product()];
+            weights.insert(name, Array { shape, values });
+        }
+        let (.., lowered) = tiled(gpu, &plan(architecture, &weights)?, setup, tuning);
+        compile(gpu, &lowered);
+        Ok(())
     }
 
     /// The network of a plan; `tuning` as for [`Self::remembering`]. `compile` makes its pipelines.
@@ -139,17 +171,7 @@ impl Network {
             // The GPU has them now.
             parameters.values = Vec::new();
         }
-        let untuned = Setup::new(setup.style, setup.precision);
-        let mut lowered = lower(&plan, untuned, memory(gpu));
-        let key = key(gpu, &lowered);
-        let tiling = tuning
-            .strip_prefix(&key)
-            .and_then(|name| Tiling::named(setup.style, name.trim_start()))
-            .unwrap_or(setup.tiling);
-        let setup = Setup { tiling, ..setup };
-        if setup != untuned {
-            lowered = lower(&plan, setup, memory(gpu));
-        }
+        let (setup, key, lowered) = tiled(gpu, &plan, setup, tuning);
         let (plan, parameters) = (Arc::new(plan), Arc::new(Uploaded { buffer, places }));
         let pipelines = compile(gpu, &lowered);
         Ok(Self::assemble(gpu, plan, setup, key, parameters, lowered, &pipelines))
@@ -293,6 +315,32 @@ impl Network {
     pub fn launches(&self) -> usize {
         self.0.steps.len()
     }
+}
+
+/// The plan of a network.
+fn plan(architecture: &Architecture, weights: &Weights) -> Result<Plan, FusedError> {
+    architecture.check()?;
+    match architecture {
+        Architecture::UNet(sizes) => unet::plan(sizes, weights),
+        Architecture::RefineNet(sizes) => refinenet::plan(sizes, weights),
+    }
+}
+
+/// The kernels of a plan, with the tiles that `tuning` names if it is of this network and GPU; and
+/// what identifies both: see [`key`].
+fn tiled(gpu: &Gpu, plan: &Plan, setup: Setup, tuning: &str) -> (Setup, String, Lowered) {
+    let untuned = Setup::new(setup.style, setup.precision);
+    let mut lowered = lower(plan, untuned, memory(gpu));
+    let key = key(gpu, &lowered);
+    let tiling = tuning
+        .strip_prefix(&key)
+        .and_then(|name| Tiling::named(setup.style, name.trim_start()))
+        .unwrap_or(setup.tiling);
+    let setup = Setup { tiling, ..setup };
+    if setup != untuned {
+        lowered = lower(plan, setup, memory(gpu));
+    }
+    (setup, key, lowered)
 }
 
 /// The bytes that a workgroup can share.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::gpu::Gpu;
+use super::gpu::{Gpu, lock};
 use super::lower::{Kernel, Lowered, Operand};
 use super::platform;
 
@@ -15,7 +15,7 @@ pub struct Pipeline {
 
 /// Pipelines by the texts of their kernels. There are a few dozen, so a list is fast enough, and
 /// any map would cost every visitor of the page another 6 kB of code.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Pipelines(Vec<(Arc<str>, Pipeline)>);
 
 impl Pipelines {
@@ -36,16 +36,21 @@ impl<'a> FromIterator<(&'a Kernel, Pipeline)> for Pipelines {
     }
 }
 
-/// Compiles kernels, each different text once.
+/// The pipelines of kernels, and of all others on this GPU. Each different text is compiled once.
 pub fn compile(gpu: &Gpu, lowered: &Lowered) -> Pipelines {
-    let mut different: Vec<&Kernel> = Vec::new();
+    let mut known = lock(&gpu.pipelines);
+    let mut missing: Vec<&Kernel> = Vec::new();
     for kernel in lowered.kernels() {
-        if different.iter().all(|other| other.source != kernel.source) {
-            different.push(kernel);
+        let is_new = missing.iter().all(|other| other.source != kernel.source);
+        if is_new && known.get(kernel).is_none() {
+            missing.push(kernel);
         }
     }
-    let compiled = platform::parallel(&different, |kernel| pipeline(gpu, kernel));
-    different.into_iter().zip(compiled).collect()
+    let compiled = platform::parallel(&missing, |kernel| pipeline(gpu, kernel));
+    for (kernel, pipeline) in missing.into_iter().zip(compiled) {
+        known.add(kernel.clone(), pipeline);
+    }
+    known.clone()
 }
 
 /// Compiles a kernel.

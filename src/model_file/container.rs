@@ -91,13 +91,22 @@ impl<'a> Container<'a> {
         if bytes.len() > ModelFile::MAX_BYTES {
             return Err(ModelError::TooLarge(bytes.len()));
         }
+        let container = Self::begun(bytes)?;
+        container.header.check(container.data.len())?;
+        Ok(container)
+    }
+
+    /// Reads the header of a file of which not all may be there.
+    ///
+    /// # Errors
+    /// As [`Self::read`], but nothing is known of what follows the header.
+    pub fn begun(bytes: &'a [u8]) -> Result<Self, ModelError> {
         let (length, rest) = bytes.split_first_chunk().ok_or(ContainerError::NoHeader)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok();
         let parts = length.and_then(|length| rest.split_at_checked(length));
         let (header, data) = parts.ok_or(ContainerError::HeaderLength)?;
         let header = std::str::from_utf8(header).map_err(|_| ContainerError::HeaderText)?;
         let header: Header = json::parse(header).map_err(ContainerError::Header)?;
-        header.check(data.len())?;
         Ok(Self { header, data })
     }
 

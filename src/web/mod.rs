@@ -17,6 +17,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::model_file::{Card, Container, ModelFile};
 use crate::net::Picture;
+use crate::net::weights::Weights;
 use crate::pixel::byte;
 use crate::sample::{Program, Settings, Steering, View};
 use executor::{Chains, Executor};
@@ -70,6 +71,17 @@ impl Model {
         Ok(Self { file: ModelFile::of(&container)?, card })
     }
 
+    /// A model without its weights, from the first bytes of its file: all that [`Engine::create`]
+    /// asks for.
+    ///
+    /// # Errors
+    /// An `Error` if there is no card in these bytes.
+    pub fn begun(bytes: &[u8]) -> Result<Model, JsError> {
+        let container = Container::begun(bytes)?;
+        let card = container.card(Card::KEY, Card::FORMAT)?;
+        Ok(Self { file: ModelFile { card, weights: Weights::new() }, card: String::new() })
+    }
+
     /// The model's card.
     ///
     /// # Errors
@@ -114,7 +126,8 @@ impl Engine {
         executor::NAMES.iter().map(|&name| name.to_owned()).collect()
     }
 
-    /// Puts a model on the device of the engine `name`.
+    /// Acquires the device of the engine `name`, and prepares it for the weights of a model: the fused
+    /// engine tests the GPU and compiles all kernels.
     ///
     /// The fused engine keeps weights and activations in f16 if the GPU is good at that and it need
     /// not be `exact`. `tuning` is what [`Engine::tune`] returned before; it is ignored if that was
@@ -128,10 +141,19 @@ impl Engine {
         exact: Option<bool>,
         tuning: Option<String>,
     ) -> Result<Engine, JsError> {
-        let picture = model.file.card.architecture.picture();
+        let architecture = &model.file.card.architecture;
+        let picture = architecture.picture();
         let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
-        let executor = Executor::create(&name, &model.file, exact, &tuning).await?;
+        let executor = Executor::create(&name, architecture, exact, tuning).await?;
         Ok(Self { executor, picture })
+    }
+
+    /// Puts the weights on the device, which has been prepared for this model.
+    ///
+    /// # Errors
+    /// An `Error` that says what the device lacks for the model.
+    pub fn load(&mut self, model: &Model) -> Result<(), JsError> {
+        self.executor.load(&model.file)
     }
 
     /// The precision of weights and activations: `"f16"` or `"f32"`.

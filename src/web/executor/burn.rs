@@ -10,11 +10,10 @@ use crate::model_file::ModelFile;
 use crate::net::{Network, Picture};
 use crate::sample::{Chain, Program, Steering, View};
 
-/// A network on a Burn device.
+/// A Burn device, and a network on it once its weights are there.
 pub(in crate::web) struct Burn {
-    network: Network,
-    picture: Picture,
     device: Device,
+    network: Option<(Network, Picture)>,
 }
 
 /// The WebGPU device. Burn can be given one only once per page; all engines share it.
@@ -36,11 +35,14 @@ pub(super) async fn gpu() -> Result<Device, JsError> {
 }
 
 impl Burn {
-    pub(super) fn create(model: &ModelFile, device: Device) -> Result<Self, JsError> {
-        let ModelFile { card, weights } = model;
-        let network = Network::with_weights(&card.architecture, weights.clone(), &device)?;
-        let network = network.no_grad();
-        Ok(Self { network, picture: card.architecture.picture(), device })
+    pub(super) fn on(device: Device) -> Self {
+        Self { device, network: None }
+    }
+
+    pub(super) fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
+        let network = Network::with_weights(&card.architecture, weights.clone(), &self.device)?;
+        self.network = Some((network.no_grad(), card.architecture.picture()));
+        Ok(())
     }
 
     pub(super) fn start(
@@ -50,9 +52,8 @@ impl Burn {
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chain, JsError> {
-        let Self { network, picture, device } = self;
-        let network = network.clone();
-        Ok(Chain::steered(network, *picture, program, steering, seed, numbers, device)?)
+        let (network, picture) = self.network.clone().ok_or_else(super::not_loaded)?;
+        Ok(Chain::steered(network, picture, program, steering, seed, numbers, &self.device)?)
     }
 }
 

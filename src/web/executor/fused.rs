@@ -9,11 +9,16 @@ use web_sys::HtmlCanvasElement;
 
 use crate::fused::{Chain, Gpu, Network, Precision, Setup, Tuner};
 use crate::model_file::ModelFile;
+use crate::net::Architecture;
 use crate::sample::{Program, Steering, Step, View};
 
-/// A network on the GPU.
+/// A GPU, and a network on it once its weights are there.
 pub(in crate::web) struct Fused {
-    network: RefCell<Network>,
+    gpu: Gpu,
+    setup: Setup,
+    /// What was measured earlier.
+    tuning: String,
+    network: Option<RefCell<Network>>,
     /// The measurement of its tiles, while it lasts.
     tuner: Cell<Option<Box<Tuner>>>,
     /// Whether its tiles have been measured, now or earlier.
@@ -29,42 +34,55 @@ struct Screen {
 }
 
 impl Fused {
+    /// Has the GPU test itself and compile the kernels.
     pub(super) async fn create(
-        model: &ModelFile,
+        architecture: &Architecture,
         exact: bool,
-        tuning: &str,
+        tuning: String,
     ) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
         let wanted = if exact { Precision::Single } else { Precision::Half };
         let setup = Setup::best(&gpu, wanted).await;
-        let (architecture, weights) = (&model.card.architecture, &model.weights);
-        let network = Network::remembering(&gpu, architecture, weights, setup, tuning).await?;
-        let tuned = Cell::new(network.tuning() == tuning);
-        let (network, tuner) = (RefCell::new(network), Cell::default());
-        Ok(Self { network, tuner, tuned, screen: Rc::default() })
+        Network::ahead(&gpu, architecture, setup, &tuning)?;
+        gpu.idle().await?;
+        let (network, tuner, tuned) = (None, Cell::default(), Cell::default());
+        Ok(Self { gpu, setup, tuning, network, tuner, tuned, screen: Rc::default() })
+    }
+
+    pub(super) fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
+        let Self { gpu, setup, tuning, .. } = &*self;
+        let network = Network::loaded(gpu, &card.architecture, weights, *setup, tuning)?;
+        self.tuned.set(network.tuning() == *tuning);
+        self.network = Some(RefCell::new(network));
+        Ok(())
+    }
+
+    fn network(&self) -> Result<&RefCell<Network>, JsError> {
+        self.network.as_ref().ok_or_else(super::not_loaded)
     }
 
     pub(super) fn precision(&self) -> &'static str {
-        self.network.borrow().setup().precision.scalar()
+        self.setup.precision.scalar()
     }
 
     pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
+        let network = self.network()?;
         if !self.tuned.get() {
-            let new = || Box::new(Tuner::new(&self.network.borrow(), chains));
+            let new = || Box::new(Tuner::new(&network.borrow(), chains));
             let mut tuner = self.tuner.take().unwrap_or_else(new);
             if tuner.step().await? {
                 self.tuner.set(Some(tuner));
                 return Ok(None);
             }
-            self.network.replace(tuner.finish());
+            network.replace(tuner.finish());
             self.tuned.set(true);
         }
-        Ok(Some(self.network.borrow().tuning()))
+        Ok(Some(network.borrow().tuning()))
     }
 
     pub(super) fn attach(&self, canvas: HtmlCanvasElement) -> Result<(), JsError> {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
-        let gpu = self.network.borrow().gpu().clone();
+        let gpu = &self.gpu;
         let surface = gpu.instance().create_surface(target)?;
         let configuration = surface
             .get_default_config(gpu.wgpu_adapter(), canvas.width().max(1), canvas.height().max(1))
@@ -84,7 +102,7 @@ impl Fused {
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
-        let network = self.network.borrow();
+        let network = self.network()?.borrow();
         let chain = Chain::steered(&network, program, steering, seed, numbers)?;
         Ok(Chains { gpu: network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
     }
@@ -94,7 +112,7 @@ impl Drop for Fused {
     /// Its chains are finished by then. Destroys the device, which might otherwise be lost later:
     /// the page would take that for the loss of the device in use.
     fn drop(&mut self) {
-        self.network.get_mut().gpu().device().destroy();
+        self.gpu.device().destroy();
     }
 }
 

@@ -10,6 +10,7 @@ use std::ops::Range;
 use wasm_bindgen::JsError;
 
 use crate::model_file::ModelFile;
+use crate::net::Architecture;
 use crate::sample::{Program, Steering, Step, View};
 
 /// The engines of this bundle, by their names in JavaScript.
@@ -22,7 +23,12 @@ pub(super) const NAMES: &[&str] = &[
     "cpu",
 ];
 
-/// A network on a device.
+/// Why chains cannot start.
+fn not_loaded() -> JsError {
+    JsError::new("load a model first")
+}
+
+/// A device, and a network on it once its weights are there.
 pub(super) enum Executor {
     #[cfg(feature = "fused")]
     Fused(fused::Fused),
@@ -31,27 +37,35 @@ pub(super) enum Executor {
 }
 
 impl Executor {
+    /// The executor of that name, ready for the weights of a network.
     pub(super) async fn create(
         name: &str,
-        model: &ModelFile,
+        architecture: &Architecture,
         exact: bool,
-        tuning: &str,
+        tuning: String,
     ) -> Result<Self, JsError> {
         #[cfg(not(feature = "fused"))]
-        let _ = (exact, tuning);
+        let _ = (architecture, exact, tuning);
         match name {
             #[cfg(feature = "fused")]
-            "fused" => Ok(Self::Fused(fused::Fused::create(model, exact, tuning).await?)),
+            "fused" => Ok(Self::Fused(fused::Fused::create(architecture, exact, tuning).await?)),
             #[cfg(feature = "reference")]
-            "reference" => Ok(Self::Burn(Box::new(burn::Burn::create(model, burn::gpu().await?)?))),
+            "reference" => Ok(Self::Burn(Box::new(burn::Burn::on(burn::gpu().await?)))),
             #[cfg(feature = "cpu")]
-            "cpu" => {
-                let device = ::burn::tensor::Device::flex();
-                Ok(Self::Burn(Box::new(burn::Burn::create(model, device)?)))
-            }
+            "cpu" => Ok(Self::Burn(Box::new(burn::Burn::on(::burn::tensor::Device::flex())))),
             _ => Err(JsError::new(&format!(
                 "no engine `{name}` in this program, which has {NAMES:?}"
             ))),
+        }
+    }
+
+    /// Puts the weights on the device.
+    pub(super) fn load(&mut self, model: &ModelFile) -> Result<(), JsError> {
+        match self {
+            #[cfg(feature = "fused")]
+            Self::Fused(fused) => fused.load(model),
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(burn) => burn.load(model),
         }
     }
 
