@@ -41,13 +41,13 @@ pub enum FusedError {
     #[error(transparent)]
     Steering(#[from] SteeringError),
     /// The weights do not match the architecture.
-    #[error("the tensor `{0}` is missing, or its shape is not what the network needs")]
+    #[error("the tensor `{0}` is missing or has the wrong shape")]
     Weights(String),
     /// The device is out of memory.
     #[error("the GPU is out of memory; use a smaller batch")]
     OutOfMemory,
     /// The device went away: unplugged, reset, or taken back by the browser.
-    #[error("the GPU was lost ({0}); the chain can be started again from its seed")]
+    #[error("the GPU was lost: {0}")]
     Lost(String),
     /// The device rejected something it should have accepted.
     #[error("the GPU reports a fault: {0}")]

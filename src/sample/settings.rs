@@ -170,9 +170,7 @@ pub enum SettingsError {
     Rho(f32),
     /// The churn is invalid.
     #[error(
-        "impossible churn: amount ({}) must be at least 0, noise ({}) from 0 to 2, and min ({}) at \
-         most max ({})",
-        .0.amount, .0.noise, .0.min, .0.max
+        "impossible churn: its amount must be at least 0, its noise from 0 to 2, min at most max"
     )]
     Churn(Churn),
     /// ε is so large that chains explode.

@@ -120,12 +120,6 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// The engines that this bundle holds: some of `"fused"`, `"reference"`, `"cpu"`.
-    #[wasm_bindgen(unchecked_return_type = "EngineName[]")]
-    pub fn names() -> Vec<String> {
-        executor::NAMES.iter().map(|&name| name.to_owned()).collect()
-    }
-
     /// Acquires the device of the engine `name`, and prepares it for the weights of a model: the fused
     /// engine tests the GPU and compiles all kernels.
     ///

@@ -13,16 +13,6 @@ use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::sample::{Program, Steering, Step, View};
 
-/// The engines of this bundle, by their names in JavaScript.
-pub(super) const NAMES: &[&str] = &[
-    #[cfg(feature = "fused")]
-    "fused",
-    #[cfg(feature = "reference")]
-    "reference",
-    #[cfg(feature = "cpu")]
-    "cpu",
-];
-
 /// Why chains cannot start.
 fn not_loaded() -> JsError {
     JsError::new("load a model first")
@@ -53,9 +43,7 @@ impl Executor {
             "reference" => Ok(Self::Burn(Box::new(burn::Burn::on(burn::gpu().await?)))),
             #[cfg(feature = "cpu")]
             "cpu" => Ok(Self::Burn(Box::new(burn::Burn::on(::burn::tensor::Device::flex())))),
-            _ => Err(JsError::new(&format!(
-                "no engine `{name}` in this program, which has {NAMES:?}"
-            ))),
+            _ => Err(JsError::new(&format!("there is no engine `{name}` in this program"))),
         }
     }
 
