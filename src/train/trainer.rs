@@ -17,7 +17,7 @@ use super::{Augmentation, Autoguidance, Checkpoint, Options, average, clip};
 use crate::data::{Order, Pictures};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
-use crate::net::{Architecture, DescriptionError, Network};
+use crate::net::{DescriptionError, Network};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::sample::{Chain, Program};
@@ -102,7 +102,7 @@ impl Trainer {
         let device = devices.first().ok_or_else(|| TrainError::Device("none was given".into()))?;
         let autodiff = device.clone().autodiff();
         autodiff.seed(options.seed);
-        let network = drawn(&options.architecture, &autodiff)?;
+        let network = Network::new(&options.architecture, &autodiff)?;
         let average = network.valid();
         let order = Order::new(pictures.len(), options.seed);
         let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
@@ -168,7 +168,7 @@ impl Trainer {
             (Some(by), Some([better, worse])) => {
                 let network = state.average.clone();
                 let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
-                let drawn = drawn(&by.worse, &new.device)?;
+                let drawn = Network::new(&by.worse, &new.device)?;
                 let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
                 Target::Guided(Box::new(Teacher { network, worse, strength: by.strength }))
             }

@@ -253,7 +253,7 @@ impl Session<'_> {
         let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
         let pixels = &pixels[..count * dimension];
         // The first ones will do: held-out pictures are in random order.
-        let test = values(&held_out.bytes[..count * dimension]);
+        let test = pixel::values(&held_out.bytes[..count * dimension]);
         let nearest = reference.nearest(&[pixels, &test].concat());
         let (of_samples, of_test) = nearest.split_at(count);
 

@@ -49,7 +49,7 @@ impl Level {
 
 impl UNet {
     /// A U-Net of checked sizes with freshly drawn weights.
-    pub(super) fn new(sizes: &UNetDescription, device: &Device) -> Self {
+    pub(in crate::net) fn new(sizes: &UNetDescription, device: &Device) -> Self {
         let widths = &sizes.widths;
         let pixels = sizes.picture.channels * sizes.patch * sizes.patch;
         let (finest, coarsest) = (widths[0], widths[widths.len() - 1]);
