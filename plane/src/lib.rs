@@ -163,7 +163,7 @@ mod tests {
     fn annealed_chains_find_the_shares_of_both_modes_and_those_at_one_sigma_do_not() {
         let mut plane = Plane::new(10.0);
         let mut share = |sampler: Sampler| {
-            plane.begin(sampler.name(), 2_000).ok().expect("a sampler");
+            plane.begin(sampler.name(), 2_000).expect("a sampler");
             plane.advance_to(usize::MAX);
             assert!(plane.finished() && plane.sigma() == 0.0);
             plane.upper_share()
