@@ -77,7 +77,7 @@ const end = new End({
     $("loading").hidden = true;
     setStatus("error", title);
   },
-  address: () => (controls.opened ? controls.link(place()) : location.href),
+  address: () => (controls.opened ? controls.link(linked()) : location.href),
 });
 
 /** @param {unknown} error after which nothing continues */
@@ -132,7 +132,8 @@ function showCaption({ seed, chains }) {
 
 // ── What a visitor does ────────────────────────────────────────────────────
 
-const place = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
+/** What a link carries besides the settings. */
+const linked = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
 
 /** The pad, if chains start from what is on it and not from pure noise. */
 const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
@@ -148,7 +149,7 @@ let keeping = 0;
 function keep() {
   clearTimeout(keeping);
   keeping = setTimeout(() => {
-    const url = new URL(controls.link(place()));
+    const url = new URL(controls.link(linked()));
     const auto = link.get("autostart");
     if (auto) url.searchParams.set("autostart", auto);
     try {
@@ -278,7 +279,7 @@ async function save() {
 }
 
 async function copyLink() {
-  const url = controls.link(place());
+  const url = controls.link(linked());
   let text = "Copied";
   try {
     await navigator.clipboard.writeText(url);

@@ -1,6 +1,6 @@
 /**
- * The plain data that crosses between the page and the program, whose own `.d.ts` takes these types
- * from here; in Rust they are serde's structs.
+ * The plain data that crosses between the page and the program. The program's own `.d.ts` includes these
+ * types; in Rust they are serde structs.
  */
 
 /** Which pictures to show: x̃, or the D(x̃, σ) that the network believes in. */
@@ -9,7 +9,7 @@ export type View = "noisy" | "denoised";
 /** What runs a network: hand-written WGSL kernels, Burn on WebGPU, or Burn on the CPU. */
 export type EngineName = "fused" | "reference" | "cpu";
 
-/** What numbers are kept in between kernels; sums are always f32. */
+/** The precision of weights and activations; sums are always f32. */
 export type Precision = "f16" | "f32";
 
 /** Everything that decides what a sampler does. */
@@ -25,7 +25,7 @@ export interface SamplerSettings {
   steps_each: number;
   /** ε; Langevin and consistent only. */
   step_lr: number;
-  /** Whether a last step takes off the noise that is left; Langevin only. */
+  /** Whether a last step removes the remaining noise; Langevin only. */
   denoise: boolean;
   /** r, the signal-to-noise ratio of corrections; predictor–corrector only; 0.16 unless given. */
   snr?: number;
@@ -38,14 +38,14 @@ export interface SamplerSettings {
 /** The size of a picture. */
 export interface Picture { channels: number; height: number; width: number }
 
-/** What a model is, how it came about and how to sample it. */
+/** What a model is, where it comes from and how to sample it. */
 export interface Card {
   format: number;
   name: string;
   architecture: { kind: string; [size: string]: unknown };
   /** The recommended settings. */
   sampler: SamplerSettings;
-  /** Those of the best pictures, where somebody has measured; `sampler` is then the quicker. */
+  /** The settings that made the best pictures, if that was measured; `sampler` is then the faster one. */
   best?: SamplerSettings;
   /** What `ncsn eval` found. */
   quality?: {
@@ -54,7 +54,7 @@ export interface Card {
     nfe: number;
     sampler: SamplerSettings;
     seed: number;
-    /** Fréchet's distance in the features of a classifier of the data: of samples with its standard
+    /** The Fréchet distance in the features of a classifier of the data: of samples, with its standard
      * error, and of as many training pictures. */
     frechet: number;
     frechet_error?: number;
@@ -63,17 +63,17 @@ export interface Card {
     recall: number;
     classifier_accuracy: number;
   };
-  /** How it was trained, where this project trained it. */
+  /** How it was trained, if this project trained it. */
   training?: {
     data: string;
     pictures: number;
-    /** The model that it began with. */
+    /** The model that it started from. */
     from?: string;
-    /** The guidance that it has learned, where it learned any. */
+    /** The guidance that it has learned, if any. */
     autoguidance?: { away_from: string; weight: number; sigmas: [number, number] };
     steps: number;
     examples: number;
-    /** The largest and the smallest σ that it was trained at, where that is not what is sampled. */
+    /** The largest and the smallest σ that it was trained at. */
     sigmas?: [number, number];
     ema_decay: number;
     weighting: string;
@@ -82,7 +82,7 @@ export interface Card {
     /** Pairs of σ and the held-out loss ½‖σ s + z‖². */
     held_out: [number, number][];
   };
-  /** What it was imported from, where this project did not train it. */
+  /** What it was imported from, if this project did not train it. */
   imported?: string;
   licence: string;
   picture: Picture;
