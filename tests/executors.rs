@@ -22,8 +22,7 @@ use ncsn::toy::GaussianMixture;
 
 fn network(architecture: &Architecture, weights: weights::Weights) -> Network {
     let device = Device::flex();
-    let network = Network::new(architecture, &device).expect("a possible network");
-    weights::apply(network, weights, &device)
+    Network::with_weights(architecture, weights, &device).expect("a possible network")
 }
 
 fn ends(

@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::model_file::ModelFile;
-use ncsn::net::{Architecture, Network, weights};
+use ncsn::net::{Architecture, Network};
 use ncsn::onnx::{self, Batch, ExportError, Options};
 use ncsn::random::Key;
 use rten::{Dimension, Model, NodeId};
@@ -34,8 +34,8 @@ fn pictures(model: &ModelFile, count: usize) -> Vec<f32> {
 
 fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
     let (picture, device) = (model.card.architecture.picture(), Device::flex());
-    let network = Network::new(&model.card.architecture, &device).expect("possible");
-    let network = weights::apply(network, model.weights.clone(), &device);
+    let network = Network::with_weights(&model.card.architecture, model.weights.clone(), &device);
+    let network = network.expect("possible");
     let count = x.len() / picture.dimension();
     let shape = [count, picture.channels, picture.height, picture.width];
     let x = Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::import::{Facts, refinenet};
-use ncsn::net::weights::{self, Array, Weights};
+use ncsn::net::weights::{Array, Weights};
 use ncsn::net::{Architecture, Network, Variant};
 use ncsn::sample::langevin;
 use ncsn::sample::program::Update;
@@ -81,8 +81,8 @@ impl Fixture {
         let (description, weights) = refinenet(state.collect(), &facts).expect("published names");
         assert_eq!(description.ladder.levels, sigmas.len());
         let variant = description.variant;
-        let network = Network::new(&Architecture::RefineNet(description), device).expect("checked");
-        (variant, weights::apply(network, weights, device))
+        let architecture = Architecture::RefineNet(description);
+        (variant, Network::with_weights(&architecture, weights, device).expect("checked"))
     }
 }
 

@@ -15,7 +15,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
 use ncsn::fused::{Chain, Gpu, Network, Precision, Setup, Tuner};
 use ncsn::model_file::ModelFile;
-use ncsn::net::{self, weights};
+use ncsn::net;
 use ncsn::random::Key;
 use ncsn::sample::{Program, Start, Step, Update};
 use pollster::block_on;
@@ -90,8 +90,7 @@ fn main() -> Result<()> {
     // For each batch size, the times on each device.
     let mut burn_seconds = vec![Vec::new(); arguments.batches.len()];
     for (name, device) in burn_devices() {
-        let reference = net::Network::new(architecture, &device)?;
-        let reference = weights::apply(reference, model.weights.clone(), &device);
+        let reference = net::Network::with_weights(architecture, model.weights.clone(), &device)?;
         let picture = architecture.picture();
         for (&batch, seconds) in arguments.batches.iter().zip(&mut burn_seconds) {
             let mut x = vec![0.0; batch * picture.dimension()];

@@ -69,15 +69,53 @@ impl Pace {
     fn collect(&mut self) {
         while let Some(first) = self.under_way.front() {
             let Some(finished) = *lock(&first.finished) else { return };
-            // It began when it was submitted, or when the one before it ended.
-            let seconds = finished - first.started.max(self.finished);
-            if seconds > Self::TIE {
-                // The shortest time counts: the others include waiting for something else.
-                let seconds = seconds / first.steps as f64;
-                self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
-            }
-            self.finished = finished;
+            let (steps, started) = (first.steps, first.started);
             self.under_way.pop_front();
+            self.learn(steps, started, finished);
         }
+    }
+
+    /// Learns from the next submission to finish: when it was submitted, and when it ended.
+    fn learn(&mut self, steps: usize, submitted: f64, finished: f64) {
+        // It began when it was submitted, or when the one before it ended.
+        let seconds = finished - submitted.max(self.finished);
+        if seconds > Self::TIE {
+            // The shortest time counts: the others include waiting for something else.
+            let seconds = seconds / steps as f64;
+            self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
+        }
+        self.finished = finished;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn submissions_grow_to_the_time_that_they_should_take() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.steps(), 1, "nothing is known");
+        // A step takes a millisecond, and every submission waits for the one before it.
+        let mut end = 0.0;
+        for expected in [1, 2, 4, 6, 6] {
+            let steps = pace.steps();
+            assert_eq!(steps, expected);
+            pace.largest = pace.largest.max(steps);
+            end += 0.001 * steps as f64 * 0.999;
+            pace.learn(steps, 0.0, end);
+        }
+    }
+
+    #[test]
+    fn a_submission_that_waited_for_something_else_says_little() {
+        let mut pace = Pace { largest: 64, ..Pace::default() };
+        pace.learn(10, 0.0, 0.010);
+        let before = pace.steps();
+        pace.learn(10, 0.010, 1.0);
+        assert!(pace.steps() >= before - 1, "{} after {before}", pace.steps());
+        // The end of the next one was reported at once with it: no step takes so little.
+        pace.learn(10, 0.010, 1.0);
+        assert!(pace.steps() <= before, "{} after {before}", pace.steps());
     }
 }
