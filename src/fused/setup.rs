@@ -7,8 +7,10 @@ use super::{self_test, tiling::Tiling};
 /// How kernels use a GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Everything stays in registers, without workgroup memory and barriers, which are expensive
-    /// where a CPU plays the GPU. Normalisations are separate passes.
+    /// Convolutions keep everything in registers, without workgroup memory and barriers, which are
+    /// expensive where a CPU plays the GPU. Normalisations are separate passes. (What sums over a
+    /// whole picture shares memory in either style: InstanceNorm++, and the moments and norms of
+    /// `kernels/summary.wgsl` and `move.wgsl`.)
     Direct,
     /// Inputs are staged in workgroup memory and normalised on the way.
     Staged,

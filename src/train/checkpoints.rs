@@ -54,7 +54,7 @@ impl Checkpoints {
     /// Writes a checkpoint as the newest; the one that was the newest becomes the previous one.
     ///
     /// # Errors
-    /// [`CheckpointError::Write`] names the file; the old checkpoints are still there.
+    /// [`CheckpointError::Write`] names the file; a whole checkpoint is still there.
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
         let write = || {
             let partial = files::write_beside(&self.newest, &checkpoint.to_bytes()?)?;

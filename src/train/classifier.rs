@@ -1,4 +1,4 @@
-//! Trains a classifier with cross entropy, Adam and a moving average. This takes minutes, not
+//! Trains a classifier with cross entropy, AdamW and a moving average. This takes minutes, not
 //! hours, so there are no checkpoints.
 
 use burn::module::Module;
@@ -35,6 +35,9 @@ pub struct ClassifierOptions {
 /// The decay of the moving average of the weights, per step.
 const EMA_DECAY: f64 = 0.998;
 
+/// AdamW's weight decay.
+const WEIGHT_DECAY: f32 = 0.01;
+
 /// Trains a classifier on labelled pictures; `progress` gets the number of steps done and the loss.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ pub fn train_classifier(
     autodiff.seed(options.seed);
     let mut classifier = Classifier::new(description, &autodiff)?;
     let mut mean = classifier.valid();
-    let mut optimizer = AdamWConfig::new().with_weight_decay(0.01).init();
+    let mut optimizer = AdamWConfig::new().with_weight_decay(WEIGHT_DECAY).init();
     let shards = Shards::new(std::slice::from_ref(device), options.batch);
     let shards = shards.map_err(|e| TrainError::Device(e.to_string()))?;
     let mut order = Order::new(pictures.len(), options.seed);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Writes a file beside `path`, forces it to disk and renames it to `path`.
 ///
 /// # Errors
-/// Any error of the file system; the old file is then untouched.
+/// Any error of the file system; `path` is then the whole old or the whole new file.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(&write_beside(path, bytes)?, path)
 }
