@@ -106,7 +106,9 @@ class Figure {
     const side = Math.round($("-view").clientWidth * devicePixelRatio);
     if (!side) return;
     const sigma = this.#runs ? this.#plane.sigma() : this.#plane.sigma_at(Number($("-sigma").value));
-    $("-sigma-text").textContent = sigma.toPrecision(sigma ? 2 : 1);
+    const text = sigma.toPrecision(sigma ? 2 : 1);
+    $("-sigma-text").textContent = text;
+    $("-sigma").setAttribute("aria-valuetext", text);
     const fraction = sigma ? this.#plane.fraction_at(sigma) : 0;
     $("").style.setProperty("--coldness", `${100 * (1 - fraction)}%`);
     const canvas = this.#context.canvas;
