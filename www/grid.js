@@ -124,22 +124,6 @@ export class Grid {
     else this.#onResize();
   }
 
-  /**
-   * The index of the picture under a pointer, if there is one.
-   * @param {MouseEvent} event
-   */
-  at({ clientX, clientY }) {
-    if (!this.#shape || !this.#arrangement) return undefined;
-    const { count, width, height } = this.#shape;
-    const { columns, gap } = this.#arrangement;
-    const box = this.#canvas.getBoundingClientRect();
-    const column = Math.floor(((clientX - box.left) / box.width) * this.#canvas.width / (width + gap));
-    const row = Math.floor(((clientY - box.top) / box.height) * this.#canvas.height / (height + gap));
-    const index = row * columns + column;
-    const inside = column >= 0 && column < columns && row >= 0 && index < count;
-    return inside ? index : undefined;
-  }
-
   #paint() {
     if (!this.#image || !this.#arrangement || !this.#shape || !this.#context) return;
     const { count, width, height } = this.#shape;

@@ -98,7 +98,7 @@ function showState(state) {
   if (end.failure) return;
   const words = {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
-    running: progress?.step || engine?.name === "cpu" ? "Running" : "First step: the GPU prepares its kernels.",
+    running: "Running",
     paused: "Paused",
     finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
   };
@@ -116,7 +116,6 @@ function showProgress(next) {
   $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
   const cold = plot.cursor(next.step, sigma);
   document.documentElement.style.setProperty("--coldness", `${(100 * cold).toFixed(1)}%`);
-  if (run.state === "running" && next.step > 0) setStatus("running", "Running");
 }
 
 function showView() {
@@ -260,11 +259,10 @@ async function setOrigin(origin) {
 
 /** A click on a picture puts it on the pad. @param {MouseEvent} event */
 async function take(event) {
-  const index = grid.at(event);
-  if (!engine || !loaded || index === undefined || !pad || $("drawing").hidden) return;
-  const { width, height } = loaded.card.picture;
+  const at = pad?.at($("grid"), event);
+  if (!engine || at === undefined || $("drawing").hidden) return;
   const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  if (pixels) pad.take(pixels.slice(4 * width * height * index, 4 * width * height * (index + 1)));
+  if (pixels && at < pixels.length) pad?.take(pixels.slice(at));
 }
 
 async function save() {

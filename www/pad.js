@@ -151,10 +151,25 @@ export class Pad {
     this.#show();
   }
 
-  /** Puts a picture on the pad, RGBA. @param {Uint8ClampedArray} pixels */
+  /**
+   * The picture of the grid that is under a pointer: where its bytes begin among those of all.
+   * @param {HTMLCanvasElement} grid
+   * @param {MouseEvent} event
+   * @returns {number | undefined}
+   */
+  at(grid, { clientX, clientY }) {
+    const { width, height, data } = this.#image;
+    const [columns, gap] = [Number(grid.dataset.columns), Number(grid.dataset.gap)];
+    const box = grid.getBoundingClientRect();
+    const column = Math.floor(((clientX - box.left) / box.width) * grid.width / (width + gap));
+    const row = Math.floor(((clientY - box.top) / box.height) * grid.height / (height + gap));
+    return column >= 0 && column < columns && row >= 0 ? (row * columns + column) * data.length : undefined;
+  }
+
+  /** Puts the first of these pictures on the pad, RGBA. @param {Uint8ClampedArray} pixels */
   take(pixels) {
     this.#note();
-    this.#image.data.set(pixels);
+    this.#image.data.set(pixels.subarray(0, this.#image.data.length));
     this.#used = true;
     this.#show();
     this.#changed();

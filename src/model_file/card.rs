@@ -25,6 +25,7 @@ pub struct Card {
     pub training: Option<Training>,
     /// What it was imported from, if this project did not train it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub imported: Option<String>,
     /// The sampler settings that made the best pictures, if that was measured; `sampler` then made
     /// nearly as good ones with the fewest evaluations.

@@ -113,7 +113,9 @@ impl Architecture {
 
     /// The number of parameters.
     pub fn parameters(&self) -> usize {
-        self.tensors().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+        let sizes = self.tensors().into_iter().map(|(_, shape)| shape.iter().product());
+        // On a narrow machine an absurd sum would not fit.
+        sizes.fold(0, usize::saturating_add)
     }
 }
 

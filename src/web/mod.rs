@@ -78,7 +78,12 @@ impl Model {
     /// An `Error` if there is no card in these bytes.
     pub fn begun(bytes: &[u8]) -> Result<Model, JsError> {
         let container = Container::begun(bytes)?;
-        let card = container.card(Card::KEY, Card::FORMAT)?;
+        let card: Card = container.card(Card::KEY, Card::FORMAT)?;
+        card.architecture.check()?;
+        // The tensors that a whole file would be checked for may not be there yet.
+        if card.architecture.parameters() > ModelFile::MAX_BYTES / 2 {
+            return Err(JsError::new("too many parameters"));
+        }
         Ok(Self { file: ModelFile { card, weights: Weights::new() }, card: String::new() })
     }
 
@@ -196,8 +201,7 @@ impl Engine {
     ) -> Result<Chain, JsError> {
         const MOST: u32 = 1024;
         if !(1..=MOST).contains(&chains) {
-            let message = format!("the number of chains must be from 1 to {MOST}, but is {chains}");
-            return Err(JsError::new(&message));
+            return Err(JsError::new("there must be from 1 to 1024 chains"));
         }
         let settings = settings_from_js(settings)?;
         let numbers = first as usize..first as usize + chains as usize;
