@@ -50,7 +50,7 @@ fn setups(gpu: &Gpu) -> Vec<Setup> {
         Setup::new(Style::Direct, Precision::Single),
         Setup::new(Style::Staged, Precision::Single),
     ];
-    if has_half(&gpu) {
+    if has_half(gpu) {
         setups.push(Setup::new(Style::Staged, Precision::Half));
     }
     setups
