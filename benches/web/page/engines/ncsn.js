@@ -17,14 +17,15 @@ export async function load({ engine: name, engines, script, wasm, model }) {
   const engine = await createEngine(name, { program, model: new program.Model(bytes), bytes, adapter: "", onFailure: reportError });
   return {
     start: async ({ settings }, seed, batch) => {
-      const start = () => engine.start(settings, BigInt(seed), batch);
-      let chain = start();
+      // The CPU engine's workers answer later.
+      const start = async () => engine.start(settings, BigInt(seed), batch);
+      let chain = await start();
       return {
         // Includes the sampler's update, which cannot be called separately.
         evaluate: async () => {
           if (chain.progress().done) {
             chain.free();
-            chain = start();
+            chain = await start();
           }
           await chain.advance(1);
         },
