@@ -48,7 +48,7 @@ pub struct Buffers {
 
 /// Which buffers of pictures a launch is bound to.
 #[derive(Clone, Copy)]
-struct Flow {
+struct Binding {
     from: usize,
     to: usize,
     scores: [usize; 2],
@@ -112,11 +112,11 @@ impl Buffers {
 
     /// Makes the bind groups.
     fn bind_all(&mut self, parts: &Parts, of_levels: &Activations, of_steps: &Activations) {
-        let flow = Flow { from: 0, to: 1, scores: SCORES };
-        let level_group = |compiled| self.bind(parts, compiled, of_levels, flow);
+        let binding = Binding { from: 0, to: 1, scores: SCORES };
+        let level_group = |compiled| self.bind(parts, compiled, of_levels, binding);
         let level_groups = parts.levels.iter().map(level_group).collect();
         let step_group = |compiled: &Compiled, from, to| {
-            self.bind(parts, compiled, of_steps, Flow { from, to, ..flow })
+            self.bind(parts, compiled, of_steps, Binding { from, to, ..binding })
         };
         // Most launches see no pictures, and are bound to the same whatever the flow.
         let inner = |compiled: &Compiled| {
@@ -137,8 +137,8 @@ impl Buffers {
         });
         let move_groups = PICTURES.map(|from| {
             [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
-                let flow = Flow { from, to: PICTURES[1 - from], scores };
-                self.bind(parts, &parts.mover, of_steps, flow)
+                let binding = Binding { from, to: PICTURES[1 - from], scores };
+                self.bind(parts, &parts.mover, of_steps, binding)
             })
         });
         (self.level_groups, self.step_groups) = (level_groups, step_groups);
@@ -151,9 +151,9 @@ impl Buffers {
         parts: &Parts,
         compiled: &Compiled,
         activations: &Activations,
-        Flow { from, to, scores }: Flow,
+        Binding { from, to, scores }: Binding,
     ) -> wgpu::BindGroup {
-        let entry = |(binding, operand): (u32, &Operand)| {
+        let entry = |(index, operand): (u32, &Operand)| {
             let (mut offset, mut size) = (0, None);
             let buffer = match operand {
                 Operand::Parameters(slice) => {
@@ -180,7 +180,7 @@ impl Buffers {
             };
             let resource =
                 wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-            wgpu::BindGroupEntry { binding, resource }
+            wgpu::BindGroupEntry { binding: index, resource }
         };
         let entries: Vec<_> = (0..).zip(&compiled.kernel.operands).map(entry).collect();
         parts.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

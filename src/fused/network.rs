@@ -142,6 +142,7 @@ impl Network {
         setup: Setup,
         tuning: &str,
     ) -> Result<(), FusedError> {
+        architecture.check()?;
         // Kernels are the same whatever the weights. (To collect a map would sort, with 4 kB of code.)
         let mut weights = Weights::new();
         for (name, shape) in architecture.tensors() {

@@ -201,7 +201,7 @@ impl Engine {
     ) -> Result<Chain, JsError> {
         const MOST: u32 = 1024;
         if !(1..=MOST).contains(&chains) {
-            return Err(JsError::new("there must be from 1 to 1024 chains"));
+            return Err(JsError::new(&format!("there must be from 1 to {MOST} chains")));
         }
         let settings = settings_from_js(settings)?;
         let numbers = first as usize..first as usize + chains as usize;
