@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 
-use crate::train::write_atomically;
+use crate::train::{folder_of, write_atomically};
 
 /// Checks, before long work, that a file can be written. An existing file is left alone.
 ///
@@ -13,8 +13,7 @@ use crate::train::write_atomically;
 pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
     // A temporary file, which is deleted when dropped.
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+    tempfile::NamedTempFile::new_in(folder_of(out))
         .with_context(|| format!("cannot write {}", out.display()))?;
     Ok(())
 }

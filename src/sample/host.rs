@@ -7,11 +7,9 @@ use crate::score::Score;
 
 /// The starts of `chains` chains of the given dimension: chains × dimension.
 pub fn start(program: &Program, dimension: usize, seed: u64, chains: usize) -> Vec<f32> {
-    let mut x = vec![0.0; chains * dimension];
-    for (chain, x) in (0..).zip(x.chunks_exact_mut(dimension)) {
-        Steering::default().fill_start(program.start, seed, chain, x);
-    }
-    x
+    let steering = Steering::default();
+    let begin = |chain| Walk::start(program, &steering, dimension, seed, chain).x;
+    (0..chains as u32).flat_map(begin).collect()
 }
 
 /// Runs a whole program on `chains` chains; returns their ends, chains × dimension.

@@ -32,9 +32,12 @@ pub(super) fn replace(new: &Path, path: &Path) -> io::Result<()> {
     fs::rename(new, path).inspect_err(|_| drop(fs::remove_file(new)))?;
     // Only on Unix can folders be synced as files; elsewhere the file system takes care of it.
     #[cfg(unix)]
-    if let Some(folder) = path.parent() {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder)?.sync_all()?;
-    }
+    File::open(folder_of(path))?.sync_all()?;
     Ok(())
+}
+
+/// The folder that a file is in, also if its path is a name alone.
+pub fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
