@@ -8,7 +8,7 @@
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
 import { Failure, download, panic } from "./failures.js";
-import { watched } from "./gpu.js";
+import { compileKernels, observeDevices, watched } from "./gpu.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
@@ -53,6 +53,8 @@ import { watched } from "./gpu.js";
  * @typedef {object} WasmEngine
  * @property {(canvas: HTMLCanvasElement) => void} [attach]
  * @property {(chains: number) => Promise<string | undefined>} [tune]
+ * @property {(model: Model) => string[]} [kernels]
+ * @property {(model: Model) => void} [compile]
  * @property {(model: Model) => void} load
  * @property {() => string} precision
  * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, wander?: number) => Chain} start
@@ -61,6 +63,9 @@ import { watched } from "./gpu.js";
 
 /** The engines, with their names for people. */
 export const NAMES = /** @type {const} */ ({ fused: "fused WGSL kernels", cpu: "CPU", reference: "Burn (reference)" });
+
+/** To be called before engines are created, by whoever uses them without the page. */
+export const observe = observeDevices;
 
 /** @param {string | null} name @returns {name is EngineName} */
 export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
@@ -80,7 +85,7 @@ const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, early, onFailure }) {
   switch (name) {
     case "fused":
-      return onPage(name, (await early) ?? (await program.Engine.create(name, model, exact, tuning)), model, adapter);
+      return onPage(name, (await early) ?? (await prepare(program, model, exact, tuning)), model, adapter);
     case "reference": {
       const own = await load(name);
       const model = new own.Model(bytes);
@@ -100,6 +105,17 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
       return startWorkers({ bundle: bundle(name), module, bytes, onPanic: (text) => onFailure(panic(text)) });
     }
   }
+}
+
+/**
+ * The fused engine, for a model whose weights may still be on their way: the GPU has been tested, and
+ * the kernels are compiled.
+ * @param {Program} program @param {Model} model @param {boolean} [exact] @param {string} [tuning]
+ */
+export async function prepare({ Engine }, model, exact, tuning) {
+  const engine = await Engine.create("fused", model, exact, tuning);
+  await compileKernels(engine, model);
+  return engine;
 }
 
 /** @param {EngineName} name @param {WasmEngine} engine @param {Model} model @param {string} device @returns {Engine} */

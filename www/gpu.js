@@ -21,13 +21,6 @@ const LIMITS = {
 };
 
 /**
- * The features that an engine needs. Burn's runtime times kernels with timestamps and panics
- * without them.
- * @type {Record<import("./engine.js").EngineName, string[]>}
- */
-const FEATURES = { fused: [], reference: ["timestamp-query"], cpu: [] };
-
-/**
  * A name for people, from what the browser is willing to tell.
  * @param {any} adapter GPUAdapter
  * @returns {{ name: string, software: boolean }}
@@ -68,9 +61,9 @@ export async function probe() {
  * @throws {Failure} naming the feature or the limit
  */
 export async function check({ name, adapter }, engine) {
-  for (const feature of FEATURES[engine]) {
-    if (!adapter.features.has(feature)) throw await lacking("missingFeature", feature, name);
-  }
+  // Burn's runtime times kernels, and panics if it cannot.
+  const feature = "timestamp-query";
+  if (engine === "reference" && !adapter.features.has(feature)) throw await lacking("missingFeature", feature, name);
   for (const [limit, needs] of Object.entries(LIMITS)) {
     const has = adapter.limits[limit];
     if (has !== undefined && has < needs) throw await lacking("limitTooLow", limit, has, needs, name);
@@ -93,6 +86,25 @@ export async function watched(work) {
   } finally {
     if (timer) clearInterval(timer);
   }
+}
+
+/**
+ * Compiles the kernels of an engine on the latest device. wgpu asks for one after the other.
+ * Browsers made of Chromium, which have a property that others lack, compile side by side if asked
+ * otherwise, and know what they have compiled while somebody keeps it: here, the device.
+ * @param {import("./engine.js").WasmEngine} engine @param {import("./engine.js").Model} model
+ */
+export async function compileKernels(engine, model) {
+  if (!latest || !("userAgentData" in navigator)) engine.compile?.(model);
+  else latest.kernels = await Promise.allSettled(Array.from(new Set(engine.kernels?.(model)), (code) => {
+    const entries = Array.from(code.matchAll(/var<(uniform|storage, read(_write)?)>/g), ([, kind, writes], binding) => ({
+      binding,
+      visibility: 4, // compute
+      buffer: kind === "uniform" ? { hasDynamicOffset: true } : { type: writes ? "storage" : "read-only-storage" },
+    }));
+    const layout = latest.createPipelineLayout({ bindGroupLayouts: [latest.createBindGroupLayout({ entries })] });
+    return latest.createComputePipelineAsync({ layout, compute: { module: latest.createShaderModule({ code }) } });
+  }));
 }
 
 /**

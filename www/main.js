@@ -2,7 +2,7 @@
 /** The page: connects the parts. */
 import { Controls } from "./controls.js";
 import { End } from "./end.js";
-import { createEngine, isEngine } from "./engine.js";
+import { createEngine, isEngine, prepare } from "./engine.js";
 import { badModel, failureOf, isTrap, lacking, refused } from "./failures.js";
 import { formatSigma, ofBytes } from "./format.js";
 import { check, observeDevices, probe } from "./gpu.js";
@@ -362,12 +362,11 @@ async function firstEngine() {
 }
 
 /**
- * Has the GPU test itself and compile the kernels while the model's weights are on their way.
+ * Prepares the fused engine while the model's weights are on their way, if it is going to be used.
  * @param {import("./engine.js").Program} program @param {Uint8Array} head the first bytes of the model
  */
-async function prepare({ Engine, Model }, head) {
-  if ((await firstName()) !== "fused") return;
-  return Engine.create("fused", Model.begun(head), exact, recall(tilesOf((await adapter).name, modelUrl)));
+async function firstPrepared(program, head) {
+  if ((await firstName()) === "fused") return prepare(program, program.Model.begun(head), exact, recall(tilesOf((await adapter).name, modelUrl)));
 }
 
 /** @param {import("./engine.js").EngineName} name @returns {Promise<import("./engine.js").Engine>} */
@@ -456,7 +455,7 @@ async function open() {
   const cancel = new AbortController();
   const loading = loadProgram(gauge("program"));
   // If that fails, it is tried again with the whole model, and told.
-  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => prepare(program, head)).catch(() => undefined));
+  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => firstPrepared(program, head)).catch(() => undefined));
   const all = Promise.all([loading, fetchModel(modelUrl, gauge("model"), cancel.signal, onHead)]);
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;

@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench gpu` prints tables in f32 and, if the adapter supports it, in f16: the time
 //! of an evaluation with tiles of each shape, then the speed of a chain with the best tiles at each
-//! batch size. `-- --json` prints JSON instead. `--batches 1,16,256` chooses the batch sizes,
-//! `--model PATH` another model than the published one. Burn runs on CUDA, Vulkan and Metal if
+//! batch size. `-- --json` prints JSON instead, `-- --profile` also the time of each launch.
+//! `--batches 1,16,256` chooses the batch sizes, `--model PATH` another model than the published one. Burn runs on CUDA, Vulkan and Metal if
 //! built with these features, otherwise on Flex.
 
 mod matmul;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use ncsn::fused::{Chain, Gpu, Network, Precision, Setup, Tuner};
+use ncsn::fused::{Chain, Gpu, Network, Precision, Setup, Timed, Tuner, profile};
 use ncsn::model_file::ModelFile;
 use ncsn::net;
 use ncsn::random::Key;
@@ -32,6 +32,9 @@ struct Arguments {
     /// Seconds for each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Also print the time of each launch.
+    #[arg(long)]
+    profile: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -117,6 +120,10 @@ fn main() -> Result<()> {
         for (&batch, burn) in arguments.batches.iter().zip(&burn_seconds) {
             let (tuned, tried) = tune(&network, batch)?;
             let fused = evaluate(&tuned, batch, limit)?;
+            if arguments.profile {
+                let launches = block_on(profile(&tuned, batch, 100))?;
+                print_launches(precision, batch, &launches);
+            }
             let flops = (operations * batch as u64) as f64 / fused;
             let share_of_matmul = flops / matmul_flops;
             let (tiles, burn) = (tuned.setup().tiling.name, burn.clone());
@@ -172,6 +179,37 @@ fn print(report: &Report) {
             println!("{}", beside.collect::<String>());
         }
     }
+}
+
+/// Prints where the time of an evaluation goes.
+fn print_launches(precision: Precision, batch: usize, launches: &[Timed]) {
+    println!("\n| {}, batch {batch} | workgroups | µs |\n|---|---|---|", precision.scalar());
+    for Timed { source, groups: [x, y, z], seconds } in launches {
+        println!("| {} | {x} × {y} × {z} | {:.2} |", summary(source), seconds * 1e6);
+    }
+    let all: f64 = launches.iter().map(|launch| launch.seconds).sum();
+    println!("| all | | {:.2} |", all * 1e6);
+}
+
+/// The constants of a shader that say what it computes, in their alphabetical order.
+fn summary(source: &str) -> String {
+    const SHOWN: [&str; 9] = [
+        "CHANNELS_",
+        "HEIGHT",
+        "KERNEL_",
+        "NORM_CHANNELS",
+        "OUTPUTS",
+        "PIXELS",
+        "POSITIONS",
+        "SLICES",
+        "WIDTH",
+    ];
+    let size = |line: &str| {
+        let (name, value) = line.strip_prefix("const ")?.split_once(" = ")?;
+        let shown = SHOWN.iter().any(|shown| name.starts_with(shown));
+        shown.then(|| format!("{name} {}", value.trim_end_matches("u;")))
+    };
+    source.lines().filter_map(size).collect::<Vec<_>>().join(", ")
 }
 
 fn milliseconds(seconds: f64) -> String {

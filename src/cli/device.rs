@@ -1,7 +1,9 @@
 //! `--device`: where to compute.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use anyhow::bail;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 /// The devices other than the CPU, each of which is a feature of the build.
 const FEATURES: [&str; 4] = ["cuda", "vulkan", "metal", "libtorch"];
@@ -17,8 +19,18 @@ pub fn parse_list(names: &str) -> anyhow::Result<Vec<Device>> {
 /// Parses the name of a device.
 ///
 /// # Errors
-/// If the name is unknown, or this build lacks the device.
+/// If the name is unknown, this build lacks the device, or this machine does.
 pub fn parse(name: &str) -> anyhow::Result<Device> {
+    let device = named(name)?;
+    // Backends panic if there is no such device, or no driver for it.
+    let try_it = || drop(Tensor::<1>::zeros([1], &device).into_data());
+    match catch_unwind(AssertUnwindSafe(try_it)) {
+        Ok(()) => Ok(device),
+        Err(_) => bail!("--device {name}: there is no such device here, or no driver for it"),
+    }
+}
+
+fn named(name: &str) -> anyhow::Result<Device> {
     if name.contains(',') {
         bail!("--device {name}: only training a model takes several devices; choose one");
     }
@@ -26,24 +38,31 @@ pub fn parse(name: &str) -> anyhow::Result<Device> {
     let Ok(_index) = index.parse::<usize>() else {
         bail!("--device {name}: `{index}` is not a device number");
     };
-    if kind != "cuda" && name != kind {
-        bail!("--device {name}: only devices of cuda are numbered here");
+    if !kind.ends_with("cuda") && name != kind {
+        bail!("--device {name}: only devices of cuda and libtorch-cuda are numbered here");
     }
+    let feature = kind.strip_suffix("-cuda").unwrap_or(kind);
     match kind {
         "cpu" => Ok(Device::flex()),
         #[cfg(feature = "libtorch")]
         #[expect(deprecated, reason = "on the CPU it trains several times as fast as Flex")]
         "libtorch" => Ok(Device::libtorch()),
+        #[cfg(feature = "libtorch")]
+        #[expect(deprecated, reason = "it has the kernels of NVIDIA itself")]
+        "libtorch-cuda" => Ok(Device::libtorch_cuda(_index)),
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(_index)),
         #[cfg(feature = "vulkan")]
         "vulkan" => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
         #[cfg(feature = "metal")]
         "metal" => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
-        _ if FEATURES.contains(&kind) => bail!(
-            "this program was built without {kind}; build it again with `cargo run --release \
-             --features {kind} --bin train …`, or `--bin ncsn`"
+        _ if FEATURES.contains(&feature) => bail!(
+            "this program was built without {feature}; build it again with `cargo run --release \
+             --features {feature} --bin train …`, or `--bin ncsn`"
         ),
-        _ => bail!("no such device: {name}; there are cpu, cuda[:N], vulkan, metal and libtorch"),
+        _ => bail!(
+            "no such device: {name}; there are cpu, cuda[:N], vulkan, metal, libtorch and \
+             libtorch-cuda[:N]"
+        ),
     }
 }

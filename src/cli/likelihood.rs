@@ -40,7 +40,8 @@ pub struct Likelihood {
     /// How many pictures to compute at once.
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch.
+    /// Where to compute: cpu, cuda[:N], vulkan, metal, libtorch or
+    /// libtorch-cuda[:N].
     #[arg(long, default_value = "cpu")]
     device: String,
     // Last: a heading applies to all flags that follow it.

@@ -34,7 +34,8 @@ pub struct Sample {
     /// otherwise burn].
     #[arg(long)]
     engine: Option<Choice>,
-    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal or libtorch.
+    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
+    /// libtorch-cuda[:N].
     #[arg(long)]
     device: Option<String>,
     // Last: a heading applies to all flags that follow it.

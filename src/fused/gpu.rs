@@ -86,11 +86,6 @@ impl Gpu {
         &self.instance
     }
 
-    /// The adapter, which a surface is configured for.
-    pub fn wgpu_adapter(&self) -> &wgpu::Adapter {
-        &self.adapter
-    }
-
     /// The device.
     pub fn device(&self) -> &wgpu::Device {
         &self.device

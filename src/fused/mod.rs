@@ -13,10 +13,12 @@
 //! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are generated for: style, precision, tiles |
 //! | `self_test.rs`, `tuner.rs` | which style and precision can be trusted, which tiles are fastest |
 //! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
+//! | `ahead.rs` | compiling while the weights are on their way |
 //! | `memory.rs` | which tensors share a buffer |
 //! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for a batch of pictures |
 //! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
 //! | `chain.rs`, `run.rs`, `pace.rs` | submitting the steps |
+//! | `profile.rs` | how long each launch takes |
 //! | `render.rs` | drawing pictures onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device and its failures |
 
@@ -25,6 +27,7 @@
     reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
 )]
 
+mod ahead;
 mod buffers;
 mod builder;
 mod chain;
@@ -45,6 +48,7 @@ mod pipelines;
 mod plan;
 mod platform;
 mod precision;
+mod profile;
 mod refinenet;
 mod render;
 mod run;
@@ -57,11 +61,13 @@ mod tiling;
 mod tuner;
 mod unet;
 
+pub use ahead::Ahead;
 pub use chain::Chain;
 pub use error::FusedError;
 pub use gpu::Gpu;
 pub use network::Network;
 pub use precision::Precision;
+pub use profile::{Timed, profile};
 pub use setup::{Setup, Style};
 pub use tiling::Tiling;
 pub use tuner::Tuner;

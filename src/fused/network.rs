@@ -17,7 +17,7 @@ use super::setup::Setup;
 use super::step::StepRow;
 use super::tiling::Tiling;
 use super::{refinenet, unet};
-use crate::net::weights::{Array, Weights};
+use crate::net::weights::Weights;
 use crate::net::{Architecture, Picture};
 
 /// A score network, ready to run. Clones share it.
@@ -129,29 +129,6 @@ impl Network {
             return Err(FusedError::Feature("shader-f16"));
         }
         Self::planned(gpu, plan(architecture, weights)?, setup, tuning, compile)
-    }
-
-    /// Compiles the kernels of a network whose weights are still on their way: [`Self::loaded`] then
-    /// finds them.
-    ///
-    /// # Errors
-    /// [`FusedError::Description`] if there is no such network.
-    pub fn ahead(
-        gpu: &Gpu,
-        architecture: &Architecture,
-        setup: Setup,
-        tuning: &str,
-    ) -> Result<(), FusedError> {
-        architecture.check()?;
-        // Kernels are the same whatever the weights. (To collect a map would sort, with 4 kB of code.)
-        let mut weights = Weights::new();
-        for (name, shape) in architecture.tensors() {
-            let values = vec![0.0; shape.iter().product()];
-            weights.insert(name, Array { shape, values });
-        }
-        let (.., lowered) = tiled(gpu, &plan(architecture, &weights)?, setup, tuning);
-        compile(gpu, &lowered);
-        Ok(())
     }
 
     /// The network of a plan; `tuning` as for [`Self::remembering`]. `compile` makes its pipelines.
@@ -319,7 +296,7 @@ impl Network {
 }
 
 /// The plan of a network.
-fn plan(architecture: &Architecture, weights: &Weights) -> Result<Plan, FusedError> {
+pub(super) fn plan(architecture: &Architecture, weights: &Weights) -> Result<Plan, FusedError> {
     architecture.check()?;
     match architecture {
         Architecture::UNet(sizes) => unet::plan(sizes, weights),
@@ -329,7 +306,12 @@ fn plan(architecture: &Architecture, weights: &Weights) -> Result<Plan, FusedErr
 
 /// The kernels of a plan, with the tiles that `tuning` names if it is of this network and GPU; and
 /// what identifies both: see [`key`].
-fn tiled(gpu: &Gpu, plan: &Plan, setup: Setup, tuning: &str) -> (Setup, String, Lowered) {
+pub(super) fn tiled(
+    gpu: &Gpu,
+    plan: &Plan,
+    setup: Setup,
+    tuning: &str,
+) -> (Setup, String, Lowered) {
     let untuned = Setup::new(setup.style, setup.precision);
     let mut lowered = lower(plan, untuned, memory(gpu));
     let key = key(gpu, &lowered);

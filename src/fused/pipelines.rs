@@ -82,10 +82,7 @@ pub fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
         bind_group_layouts: &[Some(&bindings)],
         ..Default::default()
     });
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: None,
-        source: wgpu::ShaderSource::Wgsl((&*kernel.source).into()),
-    });
+    let module = platform::module(device, &kernel.source);
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: None,
         layout: Some(&layout),

@@ -37,6 +37,18 @@ mod native {
         START.get_or_init(Instant::now).elapsed().as_secs_f64()
     }
 
+    /// Compiles a kernel without what wgpu otherwise adds to keep foreign shaders from harm, which
+    /// makes an evaluation a sixth slower: counters that end every loop, and checks of indices.
+    pub fn module(device: &wgpu::Device, text: &str) -> wgpu::ShaderModule {
+        let source = wgpu::ShaderSource::Wgsl(text.into());
+        let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
+        let checks = wgpu::ShaderRuntimeChecks::unchecked();
+        // SAFETY: all text is generated from `kernels/`, whose loops are bounded by constants, and
+        // whose indices follow from constants and the invocation's number, never from what buffers
+        // hold.
+        unsafe { device.create_shader_module_trusted(descriptor, checks) }
+    }
+
     /// Maps in parallel: start-up mostly waits for shaders to compile.
     pub fn parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -84,6 +96,12 @@ mod wasm {
     /// Seconds since an arbitrary moment.
     pub fn now() -> f64 {
         milliseconds() / 1e3
+    }
+
+    /// Compiles a kernel.
+    pub fn module(device: &wgpu::Device, text: &str) -> wgpu::ShaderModule {
+        let source = wgpu::ShaderSource::Wgsl(text.into());
+        device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source })
     }
 
     /// The browser compiles in processes of its own.

@@ -58,6 +58,17 @@ impl Run {
         Ok(Self { network: network.clone(), buffers, now: 0, score: 0 })
     }
 
+    /// As [`Self::new`], with row 0 of the tables for a look at the score at σ = 1.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn looking(network: &Network, batch: usize) -> Result<Self, FusedError> {
+        let run = Self::new(network, batch)?;
+        run.write_steps(0, &[StepRow::ask(0, 0.0, 1.0)]);
+        run.submit_levels(&[1.0]);
+        Ok(run)
+    }
+
     fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) {
         self.network.0.gpu.queue().write_buffer(buffer, offset as u64, bytes);
     }
@@ -153,6 +164,19 @@ impl Run {
         }
         drop(pass);
         parts.gpu.queue().submit([encoder.finish()])
+    }
+
+    /// Records and submits one launch of a look, over and over.
+    pub fn repeat(&mut self, index: usize, times: usize) {
+        let (parts, buffers) = (&*self.network.0, &*self.buffers);
+        let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let group = &buffers.step_groups[self.now][SEEN][index];
+        for _ in 0..times {
+            launch(&mut pass, &parts.steps[index], group, 0, buffers.batch);
+        }
+        drop(pass);
+        parts.gpu.queue().submit([encoder.finish()]);
     }
 }
 

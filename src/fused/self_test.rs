@@ -13,6 +13,7 @@ use super::network::Network;
 use super::pipelines::pipeline;
 use super::plan::{Activation, Plan, Term};
 use super::precision::Precision;
+use super::run::{Flow, Run};
 use super::setup::{Setup, Style};
 use crate::net::weights::{Array, Weights};
 use crate::net::{Picture, Preconditioning};
@@ -35,9 +36,17 @@ async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
     // Make both before waiting for either.
     let plain = network(gpu, Setup::new(Style::Direct, Precision::Single))?;
     let staged = network(gpu, Setup::new(Style::Staged, precision))?;
-    let x = noise(0, 2 * PICTURE.dimension());
-    let expected = plain.score(&x, &[1.0]).await?;
-    Ok(agree(&staged.score(&x, &[1.0]).await?, &expected))
+    let expected = answer(&plain).await?;
+    Ok(agree(&answer(&staged).await?, &expected))
+}
+
+/// A network's scores of two pictures of noise at σ = 1.
+pub async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
+    let x = noise(0, 2 * network.picture().dimension());
+    let mut run = Run::looking(network, 2)?;
+    run.write_picture(&x);
+    run.submit([(Flow::Look, 0)]);
+    network.gpu().read(run.seen(), x.len()).await
 }
 
 /// The small network.
@@ -80,8 +89,8 @@ fn plan() -> Result<Plan, FusedError> {
     Ok(b.finish())
 }
 
-/// Normal noise to compute scores of.
-pub fn noise(stream: u32, count: usize) -> Vec<f32> {
+/// Normal noise.
+fn noise(stream: u32, count: usize) -> Vec<f32> {
     let mut values = vec![0.0; count];
     Key { seed: 16, stream, step: 0 }.fill_normal(&mut values);
     values

@@ -7,12 +7,12 @@ use super::setup::Style;
 /// an invocation takes 14, 7, 2 or 1 pixels of a row of 14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
-    /// The name it is remembered by.
+    /// The name it is remembered by: the invocations of a workgroup, / those that share a tile.
     pub name: &'static str,
     /// Neighbours of a row that one invocation computes.
     pub(super) pixels: usize,
-    /// Output channels that it computes for each: 4 or 8 if staged. If direct, fewer neighbours
-    /// leave room for more channels.
+    /// Output channels that it computes for each: 4 if staged. If direct, fewer neighbours leave
+    /// room for more channels.
     pub(super) columns: usize,
     /// Invocations of a workgroup that share their inputs and have columns of their own.
     pub(super) lanes: usize,
@@ -20,36 +20,35 @@ pub struct Tiling {
     pub(super) group: usize,
     /// Rows of a workgroup.
     pub(super) rows: usize,
+    /// Invocations that share a tile, with a part of the input channels each; 1 if direct.
+    pub(super) slices: usize,
     /// Bytes of workgroup memory. More than 16 KiB would keep GPUs from running several workgroups
     /// side by side.
     pub(super) memory: usize,
 }
 
-const fn tiling(name: &'static str, sizes: [usize; 5], memory: usize) -> Tiling {
-    let [pixels, columns, lanes, group, rows] = sizes;
-    Tiling { name, pixels, columns, lanes, group, rows, memory }
+const fn tiling(name: &'static str, sizes: [usize; 6], memory: usize) -> Tiling {
+    let [pixels, columns, lanes, group, rows, slices] = sizes;
+    Tiling { name, pixels, columns, lanes, group, rows, slices, memory }
 }
 
 /// Twice as many sums run a tenth faster on software adapters, but take twice as long to compile.
 const DIRECT: [Tiling; 2] = [
-    tiling("16 x 3 in 16", [16, 3, 64, 16, 16], 0),
-    tiling("16 x 6 in 16", [16, 6, 64, 16, 16], 0),
+    tiling("16 x 3 in 16", [16, 3, 64, 16, 16, 1], 0),
+    tiling("16 x 6 in 16", [16, 6, 64, 16, 16, 1], 0),
 ];
 
-const STAGED: [Tiling; 8] = [
-    tiling("8 x 4 in 128", [8, 4, 24, 128, 8], 1 << 14),
-    // Half as many loads of inputs for each product, at twice the registers.
-    tiling("8 x 8 in 128", [8, 8, 24, 128, 8], 1 << 14),
-    // Fewer neighbours: more loads of weights for each product, and more invocations.
-    tiling("4 x 4 in 128", [4, 4, 24, 128, 8], 1 << 14),
-    tiling("4 x 8 in 128", [4, 8, 24, 128, 8], 1 << 14),
-    // As many workgroups as possible, where a single picture would leave a large GPU idle.
-    tiling("2 x 4 in 64", [2, 4, 16, 64, 4], 1 << 14),
-    // Smaller and larger workgroups: more of them side by side, or more that share their inputs.
-    tiling("8 x 4 in 64", [8, 4, 16, 64, 4], 1 << 14),
-    tiling("8 x 4 in 256", [8, 4, 32, 256, 16], 1 << 14),
-    // Fewer channels are staged at a time, so that a core has room for more workgroups.
-    tiling("8 x 4 in 128, 8 KiB", [8, 4, 24, 128, 8], 1 << 13),
+const STAGED: [Tiling; 7] = [
+    tiling("256 / 4", [8, 4, 24, 256, 8, 4], 1 << 14),
+    // Fewer or more slices: for many pictures, which keep a GPU busy anyway, or for few.
+    tiling("256 / 2", [8, 4, 24, 256, 8, 2], 1 << 14),
+    tiling("256 / 8", [8, 4, 24, 256, 8, 8], 1 << 14),
+    tiling("256", [8, 4, 32, 256, 16, 1], 1 << 14),
+    // Smaller workgroups, and fewer channels at a time, so that a core has room for more of them.
+    tiling("128", [8, 4, 24, 128, 8, 1], 1 << 14),
+    tiling("128, 8 KiB", [8, 4, 24, 128, 8, 1], 1 << 13),
+    // Fewer neighbours: more loads of weights for each product, and fewer registers.
+    tiling("128 / 2, narrow", [4, 4, 24, 128, 8, 2], 1 << 14),
 ];
 
 impl Tiling {

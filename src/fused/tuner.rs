@@ -9,7 +9,6 @@ use super::lower::{Kernel, Lowered};
 use super::network::Network;
 use super::pipelines::{Pipelines, pipeline};
 use super::run::{Flow, Run};
-use super::step::StepRow;
 use super::tiling::Tiling;
 use super::{platform, self_test};
 
@@ -178,10 +177,9 @@ impl Tuner {
     }
 }
 
-/// The scores of two pictures of noise.
+/// What the network answers.
 async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
-    let x = self_test::noise(0, 2 * network.picture().dimension());
-    let score = network.score(&x, &[1.0]).await;
+    let score = self_test::answer(network).await;
     network.forget_buffers();
     score
 }
@@ -190,9 +188,7 @@ async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
 /// room for only one batch.
 async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
     let gpu = network.gpu();
-    let mut run = Run::new(network, batch)?;
-    run.write_steps(0, &[StepRow::ask(0, 0.0, 1.0)]);
-    run.submit_levels(&[1.0]);
+    let mut run = Run::looking(network, batch)?;
     run.submit([(Flow::Look, 0)]);
     gpu.idle().await?;
     let begun = platform::now();

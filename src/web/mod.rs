@@ -11,6 +11,8 @@ mod types;
 
 use std::cell::{Cell, RefCell};
 
+#[cfg(feature = "fused")]
+use js_sys::Array;
 use js_sys::{Float32Array, Object, Uint8ClampedArray};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -125,8 +127,7 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Acquires the device of the engine `name`, and prepares it for the weights of a model: the fused
-    /// engine tests the GPU and compiles all kernels.
+    /// Acquires the device of the engine `name`, which the fused engine also tests.
     ///
     /// The fused engine keeps weights and activations in f16 if the GPU is good at that and it need
     /// not be `exact`. `tuning` is what [`Engine::tune`] returned before; it is ignored if that was
@@ -140,14 +141,38 @@ impl Engine {
         exact: Option<bool>,
         tuning: Option<String>,
     ) -> Result<Engine, JsError> {
-        let architecture = &model.file.card.architecture;
-        let picture = architecture.picture();
+        let picture = model.file.card.architecture.picture();
         let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
-        let executor = Executor::create(&name, architecture, exact, tuning).await?;
+        let executor = Executor::create(&name, exact, tuning).await?;
         Ok(Self { executor, picture })
     }
 
-    /// Puts the weights on the device, which has been prepared for this model.
+    /// The WGSL of the kernels that [`Engine::load`] is going to ask for one after the other. Some
+    /// browsers compile them sooner if a page asks for all at once, and then know them.
+    ///
+    /// # Errors
+    /// An `Error` if the engine has no kernels of its own.
+    #[cfg(feature = "fused")]
+    #[wasm_bindgen(unchecked_return_type = "string[]")]
+    pub fn kernels(&self, model: &Model) -> Result<Array, JsError> {
+        let texts = Array::new();
+        for text in self.executor.ahead(&model.file.card.architecture)?.texts() {
+            texts.push(&text.into());
+        }
+        Ok(texts)
+    }
+
+    /// Compiles the kernels of a model whose weights are still on their way.
+    ///
+    /// # Errors
+    /// As [`Engine::kernels`].
+    #[cfg(feature = "fused")]
+    pub fn compile(&self, model: &Model) -> Result<(), JsError> {
+        self.executor.ahead(&model.file.card.architecture)?.compile();
+        Ok(())
+    }
+
+    /// Puts the weights on the device.
     ///
     /// # Errors
     /// An `Error` that says what the device lacks for the model.

@@ -54,8 +54,8 @@ pub struct RunArgs {
     /// The model to write, a .safetensors file; the run's other files share its name.
     #[arg(long, value_name = "MODEL", default_value = "model.safetensors")]
     pub out: PathBuf,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal or libtorch; or several, separated by commas,
-    /// which share every batch.
+    /// Where to compute: cpu, cuda[:N], vulkan, metal, libtorch (on the CPU) or libtorch-cuda[:N];
+    /// or several, separated by commas, which share every batch.
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Instead of a model, train a classifier of the pictures' classes at all noise levels, to

@@ -5,6 +5,9 @@
 // shared inputs into workgroup memory, 4 CHUNK channels at a time, normalising and activating them
 // on the way, so a normalisation needs no pass of its own. Weights come through the cache, four
 // columns at a time.
+//
+// SLICES invocations share a tile, each with a part of the channels: a GPU that waits for one
+// invocation's loads computes for another. The first adds up what they have.
 
 $if HALF_STAGE
 alias Staged = vec4h;
@@ -53,7 +56,11 @@ $end
 }
 $end
 
-@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_TILES)
+$if SLICED
+var<workgroup> shares: array<vec4f, SHARES>;
+$end
+
+@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_ROWS)
 fn main(
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) index: u32,
@@ -64,18 +71,18 @@ fn main(
     // The first of the workgroup's rows, and of its tiles in each.
     let first = group.y / (TILES_ACROSS / GROUP_ACROSS) * GROUP_TILES;
     let left = group.y % (TILES_ACROSS / GROUP_ACROSS) * GROUP_ACROSS;
-    let y = first + local.z;
+    let below = local.z % GROUP_TILES;
+    let slice = local.z / GROUP_TILES;
+    let y = first + below;
     let x = (left + local.y) * PIXELS;
     let tile = y * TILES_ACROSS + left + local.y;
 $if NORM
     normalisation(n, index);
 $end
 
-$for q in QUADS
-    let bias$q = vec4f(parameters[BIAS / 4 + lane + $q * LANES]);
+    let bias = vec4f(parameters[BIAS / 4 + lane]);
 $for p in PIXELS
-    var sum$px$q = bias$q;
-$end
+    var sum$px0 = $if SLICED select(vec4f(), bias, slice == 0) $else bias $end;
 $end
 
 $for t in TERMS
@@ -106,26 +113,36 @@ $end
         }
         workgroupBarrier();
         for (var ky = 0u; ky < KERNEL_$t; ky++) {
-            let line = ((local.z * STRIDE_$t + ky * DILATION_$t) * SPREAD_$t
+            let line = ((below * STRIDE_$t + ky * DILATION_$t) * SPREAD_$t
                 + local.y * PIXELS * STRIDE_$t) * CHUNK_$t;
-            let below = WEIGHTS_$t / 4 + (ky * KERNEL_$t * CHANNELS_$t + chunk * 4) * (OUTPUTS / 4) + lane;
-            for (var c = 0u; c < CHUNK_$t; c++) {
-                let w = below + c * OUTPUTS;
+            let weights = WEIGHTS_$t / 4 + (ky * KERNEL_$t * CHANNELS_$t + chunk * 4) * (OUTPUTS / 4) + lane;
+            for (var c = slice; c < CHUNK_$t; c += SLICES) {
+                let w = weights + c * OUTPUTS;
 $for i in REACH_$t
                 let in$i = vec4f(stage[line + $i * CHUNK_$t + c]);
 $end
 $for k in KERNEL_$t
-$for j in FOUR
-$for q in QUADS
-                let w$kx$jx$q = vec4f(parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4) + $q * LANES]);
+$for j in SPAN
+                let w$kx$j = vec4f(parameters[w + ($k * CHANNELS_$t + $j) * (OUTPUTS / 4)]);
 $for p in PIXELS
-                sum$px$q += in$[$p * STRIDE_$t + $k * DILATION_$t][$j] * w$kx$jx$q;
-$end
+                sum$px0 += in$[$p * STRIDE_$t + $k * DILATION_$t][$j] * w$kx$j;
 $end
 $end
 $end
             }
         }
     }
+$end
+$if SLICED
+    let share = (below * GROUP_ACROSS + local.y) * GROUP_LANES + local.x;
+$for p in PIXELS
+    workgroupBarrier();
+    if slice > 0 { shares[(slice - 1) * GROUP / SLICES + share] = sum$px0; }
+    workgroupBarrier();
+    if slice == 0 {
+        for (var other = share; other < SHARES; other += GROUP / SLICES) { sum$px0 += shares[other]; }
+    }
+$end
+    if slice > 0 { return; }
 $end
     if y >= HEIGHT { return; }

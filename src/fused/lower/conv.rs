@@ -68,7 +68,7 @@ impl Lowering<'_> {
         let narrow = conv.columns < 32 && !measured;
         let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
         // Four columns are one load of weights.
-        let columns = if conv.columns.is_multiple_of(most.columns) { most.columns } else { 4 };
+        let columns = 4;
         let lanes = conv.columns / columns;
         let group_lanes = largest_divisor(lanes, most.lanes);
         let across = width / pixels;
@@ -86,19 +86,25 @@ impl Lowering<'_> {
             kernel.values.flag(format!("PREPARED_{t}"), true);
             memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
         }
+        // No slice is without a channel.
+        let quads = |term: &Term| self.shape(term.source).channels() / 4;
+        let slices = conv.terms.iter().map(quads).fold(1, usize::max).min(most.slices);
+        // The others' shares of what the first slice adds up.
+        memory -= 16 * most.group / slices * (slices - 1);
         let memory = memory / if halves { 8 } else { 16 };
         // The number of positions that `rows` × `beside` tiles read.
         let area = |rows, beside| {
             let area = |term| reach(term, rows) * reach(term, pixels * beside);
             conv.terms.iter().map(area).max().unwrap_or(0)
         };
-        let mut rows = height.min(most.group / group_lanes).min(most.rows);
+        let mut rows = height.min(most.group / (group_lanes * slices)).clamp(1, most.rows);
         while rows > 1 && area(rows, 1) > memory {
             rows -= 1;
         }
         // Divide the rows evenly.
         let group_tiles = height.div_ceil(height.div_ceil(rows));
-        let mut group_across = largest_divisor(across, most.group / (group_lanes * group_tiles));
+        let mut group_across =
+            largest_divisor(across, most.group / (group_lanes * slices * group_tiles));
         while group_across > 1 && area(group_tiles, group_across) > memory {
             group_across = largest_divisor(across, group_across - 1);
         }
@@ -108,16 +114,26 @@ impl Lowering<'_> {
         self.sizes(&mut kernel.values, conv, &tiles);
         let values = &mut kernel.values;
         values.size("GROUP_ACROSS", group_across);
-        values.size("SPAN", 4);
-        values.size("SPANS", columns / 4);
-        values.size("FOUR", 4);
-        values.size("QUADS", columns / 4);
-        values.size("GROUP", group_lanes * group_across * group_tiles);
+        values.size("SPAN", columns);
+        values.size("SPANS", 1);
+        values.flag("QUADS", true);
+        let of_slice = group_lanes * group_across * group_tiles;
+        values.size("GROUP", of_slice * slices);
+        values.size("GROUP_ROWS", group_tiles * slices);
+        values.size("SLICES", slices);
+        values.flag("SLICED", slices > 1);
+        values.size("SHARES", of_slice * (slices - 1));
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
             let (depth, spread) = (reach(term, group_tiles), reach(term, pixels * group_across));
             let area = depth * spread;
-            let chunk = largest_divisor(self.shape(term.source).channels() / 4, memory / area);
+            let quads = quads(term);
+            // Slices get equally much if the chunk can be divided.
+            let divides = quads.is_multiple_of(slices) && area * slices <= memory;
+            let chunk = match divides {
+                true => slices * largest_divisor(quads / slices, memory / area / slices),
+                false => largest_divisor(quads, memory / area),
+            };
             kernel.values.size(format!("DEPTH_{t}"), depth);
             kernel.values.size(format!("SPREAD_{t}"), spread);
             kernel.values.size(format!("CHUNK_{t}"), chunk);

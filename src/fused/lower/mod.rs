@@ -154,6 +154,9 @@ type Element = fn(Precision) -> &'static str;
 /// The default size of workgroups.
 const GROUP: usize = 64;
 
+/// The invocations that share a query of an attention, if staged.
+const SLICES: usize = 4;
+
 /// The invocations that move a picture together; a power of two.
 const MOVER_GROUP: usize = 256;
 
@@ -251,32 +254,39 @@ impl Lowering<'_> {
         let (inputs, outputs) = (self.shape(qkv), self.shape(to));
         let (positions, real) = (outputs.positions(), outputs.segments[0]);
         let size = real / heads;
-        // Two queries share what they read, but take twice the registers, which GPUs are short of.
-        let most = if self.setup.style == Style::Staged { 16 } else { 32 };
-        let queries = if size <= most && positions > 8 { 2 } else { 1 };
+        let staged = self.setup.style == Style::Staged;
         let (span, element): (_, Element) = match size.is_multiple_of(4) {
             true => (4, Precision::quad),
             false => (1, Precision::scalar),
         };
-        let tiles = positions.div_ceil(queries);
-        let group = tiles.next_multiple_of(4).min(GROUP);
+        let spans = size / span;
+        let (mut queries, mut block, mut slices) = (positions.min(GROUP), positions, 1);
         let mut kernel = Text::new(kernel!("../kernels/attention.wgsl"));
         let values = &mut kernel.values;
+        if staged {
+            // How many keys, values or sums fit into memory, beside the totals.
+            let room = (self.memory - 8 * GROUP) / (4 * size);
+            queries = queries.min(room.max(1));
+            block = positions.div_ceil(positions.div_ceil((room / 2).max(1)));
+            slices = SLICES;
+            values.size("STAGE", spans * queries.max(2 * block));
+        }
+        values.flag("STAGED", staged);
         values.size("QUERIES", queries);
-        values.size("TILES", tiles);
+        values.size("SLICES", slices);
+        values.size("BLOCK", block);
         values.size("POSITIONS", positions);
         values.flag("QUADS", span == 4);
         values.size("SPAN", span);
-        values.size("SPANS", size / span);
+        values.size("SPANS", spans);
         values.size("SIZE", size);
         values.size("INPUTS", inputs.channels());
         values.size("OUTPUTS", outputs.channels());
         values.size("OUTPUTS_REAL", real);
-        values.size("GROUP", group);
         values.float("SCALE", (size as f32).sqrt().recip());
         self.read(&mut kernel, "qkv", element, qkv);
         self.write(&mut kernel, element, to);
-        kernel.finish([tiles.div_ceil(group), heads])
+        kernel.finish([positions.div_ceil(queries), heads])
     }
 }
 
@@ -335,12 +345,19 @@ mod tests {
                 let rest = kernel.source.split(&constant).nth(1)?;
                 rest.split('u').next()?.parse::<usize>().ok()
             };
-            let invocations = size("GROUP_LANES").unwrap_or(1)
+            let invocations = size("GROUP_LANES").or_else(|| size("QUERIES")).unwrap_or(1)
                 * size("GROUP_ACROSS").unwrap_or(1)
-                * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1));
+                * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1))
+                * size("SLICES").unwrap_or(1);
             assert!(invocations <= 256, "{invocations} invocations");
-            let number = if kernel.source.contains("alias Staged = vec4h") { 8 } else { 16 };
+            let holds = |text| kernel.source.contains(text);
+            let number = match (holds("alias Staged = vec4h"), holds("alias Span =  f32")) {
+                (true, _) => 8,
+                (_, true) => 4,
+                _ => 16,
+            };
             let stage = size("STAGE").map_or(0, |stage| number * stage);
+            let stage = stage + 16 * size("SHARES").unwrap_or(0);
             let norm = size("NORM_CHANNELS").unwrap_or(0);
             let norm = norm * if stage > 0 { 16 } else { 8 };
             let most = if stage > 0 { setup.tiling.memory } else { 1 << 14 };

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use wasm_bindgen::JsError;
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlCanvasElement;
 
-use crate::fused::{Chain, Gpu, Network, Precision, Setup, Tuner};
+use crate::fused::{Ahead, Chain, Gpu, Network, Precision, Setup, Tuner};
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::sample::{Program, Steering, Step, View};
@@ -26,6 +27,14 @@ pub(in crate::web) struct Fused {
     screen: Rc<RefCell<Option<Screen>>>,
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// The browser's format of canvases. (wgpu would compare the answer with those of all textures,
+    /// in a kilobyte of code.)
+    #[wasm_bindgen(js_namespace = ["navigator", "gpu"], js_name = getPreferredCanvasFormat)]
+    fn preferred_format() -> String;
+}
+
 /// A canvas for WebGPU.
 struct Screen {
     canvas: HtmlCanvasElement,
@@ -34,19 +43,17 @@ struct Screen {
 }
 
 impl Fused {
-    /// Has the GPU test itself and compile the kernels.
-    pub(super) async fn create(
-        architecture: &Architecture,
-        exact: bool,
-        tuning: String,
-    ) -> Result<Self, JsError> {
+    /// Has the GPU test itself.
+    pub(super) async fn create(exact: bool, tuning: String) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
         let wanted = if exact { Precision::Single } else { Precision::Half };
         let setup = Setup::best(&gpu, wanted).await;
-        Network::ahead(&gpu, architecture, setup, &tuning)?;
-        gpu.idle().await?;
         let (network, tuner, tuned) = (None, Cell::default(), Cell::default());
         Ok(Self { gpu, setup, tuning, network, tuner, tuned, screen: Rc::default() })
+    }
+
+    pub(super) fn ahead(&self, architecture: &Architecture) -> Result<Ahead, JsError> {
+        Ok(Ahead::new(&self.gpu, architecture, self.setup, &self.tuning)?)
     }
 
     pub(super) fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
@@ -84,13 +91,23 @@ impl Fused {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
         let gpu = &self.gpu;
         let surface = gpu.instance().create_surface(target)?;
-        let configuration = surface
-            .get_default_config(gpu.wgpu_adapter(), canvas.width().max(1), canvas.height().max(1))
-            .ok_or_else(|| JsError::new("this GPU cannot draw into a canvas"))?;
-        // The page shows between the pictures.
-        let alpha_mode = wgpu::CompositeAlphaMode::PreMultiplied;
-        let configuration = wgpu::SurfaceConfiguration { alpha_mode, ..configuration };
-        surface.configure(gpu.device(), &configuration);
+        let format = match &*preferred_format() {
+            "rgba8unorm" => wgpu::TextureFormat::Rgba8Unorm,
+            _ => wgpu::TextureFormat::Bgra8Unorm,
+        };
+        let configuration = wgpu::SurfaceConfiguration {
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
+            format,
+            color_space: wgpu::SurfaceColorSpace::Auto,
+            // The first frame finds out.
+            width: 0,
+            height: 0,
+            present_mode: wgpu::PresentMode::Fifo,
+            desired_maximum_frame_latency: 2,
+            // The page shows between the pictures.
+            alpha_mode: wgpu::CompositeAlphaMode::PreMultiplied,
+            view_formats: Vec::new(),
+        };
         self.screen.replace(Some(Screen { canvas, surface, configuration }));
         Ok(())
     }

@@ -9,7 +9,10 @@ use std::ops::Range;
 
 use wasm_bindgen::JsError;
 
+#[cfg(feature = "fused")]
+use crate::fused::Ahead;
 use crate::model_file::ModelFile;
+#[cfg(feature = "fused")]
 use crate::net::Architecture;
 use crate::sample::{Program, Steering, Step, View};
 
@@ -27,23 +30,28 @@ pub(super) enum Executor {
 }
 
 impl Executor {
-    /// The executor of that name, ready for the weights of a network.
-    pub(super) async fn create(
-        name: &str,
-        architecture: &Architecture,
-        exact: bool,
-        tuning: String,
-    ) -> Result<Self, JsError> {
+    /// The executor of that name.
+    pub(super) async fn create(name: &str, exact: bool, tuning: String) -> Result<Self, JsError> {
         #[cfg(not(feature = "fused"))]
-        let _ = (architecture, exact, tuning);
+        let _ = (exact, tuning);
         match name {
             #[cfg(feature = "fused")]
-            "fused" => Ok(Self::Fused(fused::Fused::create(architecture, exact, tuning).await?)),
+            "fused" => Ok(Self::Fused(fused::Fused::create(exact, tuning).await?)),
             #[cfg(feature = "reference")]
             "reference" => Ok(Self::Burn(Box::new(burn::Burn::on(burn::gpu().await?)))),
             #[cfg(feature = "cpu")]
             "cpu" => Ok(Self::Burn(Box::new(burn::Burn::on(::burn::tensor::Device::flex())))),
             _ => Err(JsError::new(&format!("there is no engine `{name}` in this program"))),
+        }
+    }
+
+    /// The kernels of a network whose weights are still on their way.
+    #[cfg(feature = "fused")]
+    pub(super) fn ahead(&self, architecture: &Architecture) -> Result<Ahead, JsError> {
+        match self {
+            Self::Fused(fused) => fused.ahead(architecture),
+            #[cfg(any(feature = "reference", feature = "cpu"))]
+            Self::Burn(_) => Err(JsError::new("this engine compiles its kernels as it runs")),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Headless Chrome behind chromedriver, with the flags from the repository's `webdriver.json` that
-//! wasm-pack uses, too; and Firefox behind geckodriver.
+//! wasm-pack uses, too; and Firefox behind geckodriver. The environment variable `CHROME` is the path
+//! of a Chrome that chromedriver does not find by itself.
 //!
 //! Only one browser runs at a time: a software adapter keeps every core busy, and two would merely
 //! delay each other.
@@ -18,8 +19,15 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 use url::{ParseError, Url};
 
-/// The flag that chooses the adapter.
-const ADAPTER: &str = "--use-webgpu-adapter=";
+/// What the flags that choose the software adapter have in common.
+const SOFTWARE: &str = "swiftshader";
+
+/// The flags with which a headless Chrome uses the machine's own GPU: on Linux it would otherwise
+/// look for a display.
+const HARDWARE: &[&str] = match cfg!(target_os = "linux") {
+    true => &["--use-angle=vulkan", "--disable-vulkan-surface"],
+    false => &[],
+};
 
 /// Which GPU a browser uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +193,12 @@ fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     if adapter == Adapter::Default {
         let args = capabilities["goog:chromeOptions"]["args"].as_array_mut();
         let args = args.context("webdriver.json has no arguments for Chrome")?;
-        args.retain(|arg| !arg.as_str().is_some_and(|arg| arg.starts_with(ADAPTER)));
+        args.retain(|arg| !arg.as_str().is_some_and(|arg| arg.ends_with(SOFTWARE)));
+        args.extend(HARDWARE.iter().map(|&arg| arg.into()));
+    }
+    if let Some(binary) = env::var_os("CHROME") {
+        let binary = binary.to_string_lossy();
+        capabilities["goog:chromeOptions"]["binary"] = binary.into();
     }
     capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
     Ok(capabilities)
