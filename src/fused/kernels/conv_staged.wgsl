@@ -60,7 +60,7 @@ $if SLICED
 var<workgroup> shares: array<vec4f, SHARES>;
 $end
 
-@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_ROWS)
+@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_TILES * SLICES)
 fn main(
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) index: u32,

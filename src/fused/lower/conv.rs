@@ -86,17 +86,20 @@ impl Lowering<'_> {
             kernel.values.flag(format!("PREPARED_{t}"), true);
             memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
         }
-        // No slice is without a channel.
-        let quads = |term: &Term| self.shape(term.source).channels() / 4;
-        let slices = conv.terms.iter().map(quads).fold(1, usize::max).min(most.slices);
-        // The others' shares of what the first slice adds up.
-        memory -= 16 * most.group / slices * (slices - 1);
-        let memory = memory / if halves { 8 } else { 16 };
         // The number of positions that `rows` × `beside` tiles read.
         let area = |rows, beside| {
             let area = |term| reach(term, rows) * reach(term, pixels * beside);
             conv.terms.iter().map(area).max().unwrap_or(0)
         };
+        // No slice is without a channel, and there must be room for what the first adds up.
+        let quads = |term: &Term| self.shape(term.source).channels() / 4;
+        let mut slices = conv.terms.iter().map(quads).fold(1, usize::max).min(most.slices);
+        let number = if halves { 8 } else { 16 };
+        let mut shares = 16 * most.group / slices * (slices - 1);
+        if area(1, 1) * number + shares > memory {
+            (slices, shares) = (1, 0);
+        }
+        let memory = (memory - shares) / number;
         let mut rows = height.min(most.group / (group_lanes * slices)).clamp(1, most.rows);
         while rows > 1 && area(rows, 1) > memory {
             rows -= 1;
@@ -119,7 +122,6 @@ impl Lowering<'_> {
         values.flag("QUADS", true);
         let of_slice = group_lanes * group_across * group_tiles;
         values.size("GROUP", of_slice * slices);
-        values.size("GROUP_ROWS", group_tiles * slices);
         values.size("SLICES", slices);
         values.flag("SLICED", slices > 1);
         values.size("SHARES", of_slice * (slices - 1));

@@ -389,6 +389,7 @@ mod tests {
             (Depth::Deeper, 128),
             (Depth::Deepest, 128),
             (Depth::Standard, 6),
+            (Depth::Standard, 256),
         ] {
             for variant in [Variant::Ncsn, Variant::Ncsnv2] {
                 let sizes = RefineNetDescription { variant, picture: PICTURE, depth, ngf, ladder };
