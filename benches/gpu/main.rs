@@ -3,8 +3,8 @@
 //! `cargo bench --bench gpu` prints tables in f32 and, if the adapter supports it, in f16: the time
 //! of an evaluation with tiles of each shape, then the speed of a chain with the best tiles at each
 //! batch size. `-- --json` prints JSON instead, `-- --profile` also the time of each launch.
-//! `--batches 1,16,256` chooses the batch sizes, `--model PATH` another model than the published one. Burn runs on CUDA, Vulkan and Metal if
-//! built with these features, otherwise on Flex.
+//! `--batches 1,16,256` chooses the batch sizes, `--model PATH` another model than the published
+//! one. Burn runs on CUDA, Vulkan and Metal if built with these features, otherwise on Flex.
 
 mod matmul;
 
@@ -33,7 +33,7 @@ struct Arguments {
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
     /// Also print the time of each launch.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     profile: bool,
     /// Print JSON.
     #[arg(long)]

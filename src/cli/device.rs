@@ -38,10 +38,10 @@ fn named(name: &str) -> anyhow::Result<Device> {
     let Ok(_index) = index.parse::<usize>() else {
         bail!("--device {name}: `{index}` is not a device number");
     };
-    if !kind.ends_with("cuda") && name != kind {
+    if !matches!(kind, "cuda" | "libtorch-cuda") && name != kind {
         bail!("--device {name}: only devices of cuda and libtorch-cuda are numbered here");
     }
-    let feature = kind.strip_suffix("-cuda").unwrap_or(kind);
+    let feature = if kind == "libtorch-cuda" { "libtorch" } else { kind };
     match kind {
         "cpu" => Ok(Device::flex()),
         #[cfg(feature = "libtorch")]

@@ -167,7 +167,7 @@ impl Run {
     }
 
     /// Records and submits one launch of a look, over and over.
-    pub fn repeat(&mut self, index: usize, times: usize) {
+    pub fn repeat(&self, index: usize, times: usize) {
         let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
