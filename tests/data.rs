@@ -178,8 +178,11 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
     let mut held_out = firsts(&data.held_out);
     held_out.sort_unstable();
     assert_eq!(held_out, [30, 31, 32]);
-    let grey =
-        Reading { grey: true, size: Some(Size { width: 16, height: 16 }), ..Reading::default() };
+    let grey = Reading {
+        grayscale: true,
+        size: Some(Size { width: 16, height: 16 }),
+        ..Reading::default()
+    };
     let data = DataSet::load(folder.path(), &grey).expect("batches");
     assert_eq!(data.train.shape, ImageShape { channels: 1, height: 16, width: 16 });
 

@@ -74,7 +74,7 @@ fn weights_survive_a_round_trip_through_a_module() {
 fn a_silent_network_runs_the_chains_of_a_gaussian() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
     let scale = common::SCALE;
-    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation);
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data);
     for sampler in Sampler::ALL {
         let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
         for seed in [7, u64::MAX - 1] {
@@ -113,7 +113,7 @@ fn an_autoguided_chain_follows_the_difference_of_two_scores() {
     let network = |architecture| Network::new(architecture, &device).expect("possible");
     let (better, worse) = (network(&common::tiny()), network(&wide));
     let gaussians = [common::SCALE, scale]
-        .map(|scale| GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation));
+        .map(|scale| GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data));
     // Only some of the levels are guided.
     let guidance_scale = GuidanceScale { weight: 1.7, sigmas: [0.1, 2.0] };
     let guided = Guided(gaussians, guidance_scale);
@@ -164,7 +164,7 @@ fn steering_on_the_device_is_steering_on_the_host() {
     let (image_shape, d) = (colour.image_shape, colour.image_shape.dimension());
     let network = Network::new(&Architecture::UNet(colour), &Device::flex()).expect("possible");
     let scale = common::SCALE;
-    let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.deviation);
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.sigma_data);
     let values = |stream, n| {
         let mut values = vec![0.0; n];
         Key { seed: 4, stream, step: 0 }.fill_uniform(&mut values);

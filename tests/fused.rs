@@ -39,7 +39,7 @@ fn set_up(
     config: KernelConfig,
 ) -> Network {
     let network = block_on(Network::with(gpu, architecture, weights, config));
-    network.unwrap_or_else(|error| panic!("{setup:?}: {error}"))
+    network.unwrap_or_else(|error| panic!("{config:?}: {error}"))
 }
 
 /// Whether the adapter has half precision. Where it has not, less is tested, which nobody should miss.
@@ -140,7 +140,7 @@ fn set_up_holds_to_burn(
             let (config, found) = (network.config(), block_on(network.score(&x, sigmas)));
             let error = relative(&found.expect("a score"), &expected);
             let most = tolerance(config);
-            assert!(error < most, "{setup:?}: {error} at {sigmas:?} with {architecture:?}");
+            assert!(error < most, "{config:?}: {error} at {sigmas:?} with {architecture:?}");
         }
     }
     networks
@@ -249,7 +249,7 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
         for network in &networks {
             let (config, found) = (network.config(), block_on(network.score(&x, &[sigma])));
             let error = relative(&found.expect("a score"), &expected);
-            assert!(error < tolerance(config), "{setup:?}: {error} at {sigma}");
+            assert!(error < tolerance(config), "{config:?}: {error} at {sigma}");
         }
     }
     for staged in networks.iter().filter(|network| network.config().strategy == Strategy::Staged) {

@@ -31,7 +31,7 @@ fn samplers(schedule: NoiseSchedule) -> Vec<(Sampler, String, StepTable)> {
     let mut settings: Vec<_> = samplers.map(settings).collect();
     settings.push(Settings { sampler: Sampler::Heun, churn, ..base });
     let table = |settings: Settings| {
-        let name = format!("{:?}, churn {:?}", settings.sampler, settings.churn.map(|c| c.amount));
+        let name = format!("{:?}, churn {:?}", settings.sampler, settings.churn.map(|c| c.s_churn));
         (settings.sampler, name, settings.step_table().expect("possible"))
     };
     settings.into_iter().map(table).collect()

@@ -21,7 +21,7 @@ pub struct Classifier {
     classes: Linear,
     patch: usize,
     mean: f32,
-    deviation: f32,
+    sigma_data: f32,
 }
 
 #[derive(Module, Debug)]
@@ -77,7 +77,7 @@ impl Classifier {
             classes: linear(description.features, description.classes),
             patch,
             mean,
-            deviation,
+            sigma_data,
         })
     }
 
@@ -85,7 +85,7 @@ impl Classifier {
     /// holds one σ > 0 for each of the N images, or a single one for all.
     pub fn features(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<2> {
         let device = x.device();
-        let scale = Preconditioning { mean: self.mean, sigma_data: self.deviation };
+        let scale = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
         let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).c_in), &device);
         let embedding = self.embedding.forward(sigmas, &device);
         let mut h = fold((x - self.mean) * input, self.patch);

@@ -15,7 +15,7 @@ use crate::sample::guidance::Autoguide;
 
 /// Autoguidance, for commands that draw samples.
 #[derive(clap::Args, Serialize)]
-pub struct AutoguideArgs {
+pub struct AutoguidanceArgs {
     /// Guide away from this worse model of the same images, such as one trained for a tenth of
     /// the time. Samples get better but take twice as long; `train --guiding-model` trains a single
     /// network to do the same.
@@ -39,11 +39,17 @@ pub struct GuidanceScaleArgs {
     )]
     guidance_scale: f32,
     /// The smallest σ that --guiding-model acts at.
-    #[arg(long, value_name = "SIGMA", default_value_t = 0.0, requires = "guiding_model")]
-    autoguide_min: f32,
+    #[arg(
+        long,
+        alias = "autoguide-min",
+        value_name = "SIGMA",
+        default_value_t = 0.0,
+        requires = "guiding_model"
+    )]
+    guidance_sigma_min: f32,
     /// The largest σ that --guiding-model acts at [default: no limit].
-    #[arg(long, value_name = "SIGMA", default_value_t = f32::MAX, hide_default_value = true, requires = "guiding_model")]
-    autoguide_max: f32,
+    #[arg(long, alias = "autoguide-max", value_name = "SIGMA", default_value_t = f32::MAX, hide_default_value = true, requires = "guiding_model")]
+    guidance_sigma_max: f32,
 }
 
 impl GuidanceScaleArgs {
@@ -52,14 +58,15 @@ impl GuidanceScaleArgs {
     /// # Errors
     /// As [`GuidanceScale::check`].
     pub fn guidance_scale(&self) -> anyhow::Result<GuidanceScale> {
-        let Self { autoguidance: weight, autoguide_min: min, autoguide_max: max } = *self;
+        let Self { guidance_scale: weight, guidance_sigma_min: min, guidance_sigma_max: max } =
+            *self;
         let guidance_scale = GuidanceScale { weight, sigmas: [min, max] };
         guidance_scale.check()?;
         Ok(guidance_scale)
     }
 }
 
-impl AutoguideArgs {
+impl AutoguidanceArgs {
     /// Whether --guiding-model is given.
     pub fn is_guided(&self) -> bool {
         self.guiding_model.is_some()

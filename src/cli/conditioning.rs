@@ -110,7 +110,7 @@ impl ConditioningArgs {
     ) -> anyhow::Result<Conditioned> {
         let shape = model.image_shape();
         let usual = 0.04 * ((shape.height * shape.width) as f32).sqrt();
-        let strength = self.guidance_scale.unwrap_or_else(|| schedule.fraction_at(usual));
+        let strength = self.strength.unwrap_or_else(|| schedule.fraction_at(usual));
         ensure!((0.0..=1.0).contains(&strength), "--strength must be from 0 to 1");
         // Usually the background of the training images.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
@@ -134,7 +134,7 @@ impl ConditioningArgs {
             path = Some(Way { frames, to });
         }
         ensure!(
-            origin.is_some() || self.guidance_scale.is_none(),
+            origin.is_some() || self.strength.is_none(),
             "--strength needs a --init-image or images to --interpolate"
         );
         let strength = origin.is_some().then_some(strength);

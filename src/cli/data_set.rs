@@ -57,8 +57,8 @@ impl ImageArgs {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
         };
-        let Self { size, grey, background, strict, .. } = *self;
-        let reading = Reading { size, grey, background, strict, accepts, progress: &progress };
+        let Self { size, grayscale, background, strict, .. } = *self;
+        let reading = Reading { size, grayscale, background, strict, accepts, progress: &progress };
         let loaded = DataSet::load(&path, &reading);
         if let Some(bar) = bar.get() {
             bar.finish_and_clear();
@@ -78,7 +78,7 @@ impl ImageArgs {
             )
         };
         // Whether there are colours is only known once all images are read.
-        let sides = |image_shape: ImageShape| (image.height, image.width);
+        let sides = |image_shape: ImageShape| (image_shape.height, image_shape.width);
         let fits = |found| if sides(found) == sides(shape) { Ok(()) } else { Err(other(found)) };
         let data = self.load(&fits)?;
         ensure!(data.train.shape == shape, other(data.train.shape));

@@ -76,7 +76,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         let mut x = Vec::with_capacity(arguments.batch * d);
         for index in first..n.min(first + arguments.batch) {
             let key = Key { seed: arguments.seed, stream: index as u32, step: 1 };
-            let bytes = (0..).zip(images.image_shape(index));
+            let bytes = (0..).zip(images.image(index));
             x.extend(bytes.map(|(i, &byte)| dequantised(byte, key.uniform(i))));
         }
         let trace = Trace::Hutchinson { seed: arguments.seed, first: first as u32 };

@@ -160,11 +160,11 @@ fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
 fn say(report: &Report) {
     let Report { scale, distances, schedule, langevin, .. } = report;
     let NoiseSchedule { sigma_max, sigma_min, levels } = *schedule;
-    let Preconditioning { mean, deviation } = scale;
+    let Preconditioning { mean, sigma_data } = scale;
     let (low, high) = distances.median_between;
     let error = (high - low) / 2.0;
     println!("\nThe images, with pixels from 0 to 1");
-    println!("  mean {mean:.3}, standard deviation {deviation:.3}");
+    println!("  mean {mean:.3}, standard deviation {sigma_data:.3}");
     println!(
         "  two images are {:.2} ± {error:.2} apart (median; {} random pairs, 95 % confidence)",
         distances.median, distances.pairs
@@ -206,7 +206,7 @@ fn say(report: &Report) {
 /// The command to type next.
 fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) -> String {
     let shape = data_set.train.shape;
-    let ImageArgs { ref data, size, grey, background, strict } = arguments.images;
+    let ImageArgs { ref data, size, grayscale, background, strict } = arguments.images;
     let mut words = vec![
         "cargo run --release --bin train -- --data".to_owned(),
         quoted(&data.display().to_string()),
@@ -220,7 +220,7 @@ fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) 
     } else {
         words.extend(size.map(|size| format!("--size {}x{}", size.width, size.height)));
     }
-    if grey {
+    if grayscale {
         words.push("--grayscale".into());
     }
     if background != [255; 3] {

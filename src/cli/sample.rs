@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
-use super::autoguidance::AutoguideArgs;
+use super::autoguidance::AutoguidanceArgs;
 use super::conditioning::{Conditioned, ConditioningArgs};
 use super::engine::{Choice, Engine, SamplingJob};
 use super::settings::SettingArgs;
@@ -42,7 +42,7 @@ pub struct Sample {
     #[command(flatten, next_help_heading = "Sampler")]
     settings: SettingArgs,
     #[command(flatten, next_help_heading = "Guidance")]
-    autoguide: AutoguideArgs,
+    autoguidance: AutoguidanceArgs,
     #[command(flatten, next_help_heading = "Conditioning")]
     conditioning: ConditioningArgs,
 }
@@ -71,15 +71,15 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     let device = arguments.device.as_deref();
-    let Sample { conditioning, autoguide, .. } = arguments;
-    let guided = conditioning.is_guided() || autoguide.is_guided();
+    let Sample { conditioning: flags, autoguidance, .. } = arguments;
+    let guided = flags.is_guided() || autoguidance.is_guided();
     let choice = arguments.engine.or(guided.then_some(Choice::Burn));
     let engine = Engine::new(choice, device, model)?;
-    let engine = autoguide.guide(conditioning.guide(engine)?)?;
+    let engine = autoguidance.guide(flags.guide(engine)?)?;
 
     let Sample { n, batch, .. } = *arguments;
     let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };
-    let is_path = conditioning.is_path();
+    let is_path = flags.is_path();
     let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
     let stops = stops(table.nfe(), looks);
     let mut grids = vec![Vec::new(); stops.len()];

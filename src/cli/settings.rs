@@ -127,10 +127,10 @@ impl SettingArgs {
         settings.snr = self.snr.unwrap_or(settings.snr);
         settings.rho = self.rho.unwrap_or(settings.rho);
         settings.churn = match self.churn {
-            Some(amount) => {
+            Some(s_churn) => {
                 let churn = settings.churn.unwrap_or(Churn::NONE);
                 Some(Churn {
-                    amount,
+                    s_churn,
                     s_tmin: self.churn_min.unwrap_or(churn.s_tmin),
                     s_tmax: self.churn_max.unwrap_or(churn.s_tmax),
                     s_noise: self.churn_noise.unwrap_or(churn.s_noise),

@@ -30,11 +30,11 @@ pub(super) fn read(
     let shape = ImageShape { channels: 3, height: size.height, width: size.width };
     reading.check(&files.root, shape, names.len())?;
 
-    let Reading { background, grey, .. } = *reading;
+    let Reading { background, grayscale, .. } = *reading;
     let decoded = map(files, names, reading, &|bytes| {
         let image = decode::decode(bytes, background)?;
         let resized = image.dimensions() != (size.width as u32, size.height as u32);
-        Ok((resize::planes(&resize::fit(image, size), grey), resized))
+        Ok((resize::planes(&resize::fit(image, size), grayscale), resized))
     })?;
     let mut images = Vec::with_capacity(decoded.len());
     for (name, result) in decoded {
@@ -60,7 +60,7 @@ pub(super) fn read(
     found.duplicates = first.iter().filter(|&&first| !first).count();
 
     // Files may claim RGB and still hold only grey.
-    let grey = grey || images.iter().all(|(_, planes)| resize::is_grey(planes));
+    let grey = grayscale || images.iter().all(|(_, planes)| resize::is_grey(planes));
     let shape = ImageShape { channels: if grey { 1 } else { 3 }, ..shape };
     let mut count_held_out = 0;
     let mut bytes = Vec::with_capacity(images.len() * shape.dimension());

@@ -183,7 +183,7 @@ fn arrays(
         let Size { width, height } = reading.size.unwrap_or(Size { width, height });
         let count = all.as_ref().map_or(0, Images::len) + images.len();
         reading.check(&files.root, ImageShape { width, height, ..images.shape }, count)?;
-        let images = resize::refit(images, reading.size, reading.grey);
+        let images = resize::refit(images, reading.size, reading.grayscale);
         match &mut all {
             None => all = Some(images),
             Some(all) if all.shape == images.shape => all.append(images),

@@ -43,7 +43,7 @@ pub struct Reading<'a> {
     /// Crop and resize to this size; by default to the most common one.
     pub size: Option<Size>,
     /// Convert to one channel instead of three.
-    pub grey: bool,
+    pub grayscale: bool,
     /// The colour behind transparent pixels: red, green and blue.
     pub background: [u8; 3],
     /// Whether a file that cannot be read is an error.
@@ -59,7 +59,7 @@ impl Default for Reading<'_> {
     fn default() -> Self {
         Self {
             size: None,
-            grey: false,
+            grayscale: false,
             background: [255; 3],
             strict: false,
             accepts: &|_| Ok(()),
@@ -80,7 +80,7 @@ impl Reading<'_> {
         count: usize,
     ) -> Result<(), DataError> {
         (self.accepts)(ImageShape { channels: 3, ..shape }).map_err(DataError::Refused)?;
-        let channels = if self.grey { 1 } else { shape.channels };
+        let channels = if self.grayscale { 1 } else { shape.channels };
         let each = ImageShape { channels, ..shape }.dimension() as u64;
         if each.saturating_mul(count as u64) <= MAX_BYTES {
             return Ok(());

@@ -91,7 +91,7 @@ impl FeatureExtractor {
         let description = &file.card.description;
         Ok(Self {
             classifier: file.network(device)?,
-            image: description.image_shape,
+            image_shape: description.image_shape,
             sigma: file.card.sigma_min,
             device: device.clone(),
             classes: description.classes,

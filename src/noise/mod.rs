@@ -162,7 +162,7 @@ mod tests {
             ] {
                 assert!(
                     matches!(refused(schedule), NoiseScheduleError::Bounds(..)),
-                    "{noise schedule:?}"
+                    "{schedule:?}"
                 );
             }
         }

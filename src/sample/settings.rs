@@ -340,9 +340,9 @@ impl Settings {
             return Err(SettingsError::Rho(self.rho));
         }
         if let Some(churn) = self.churn {
-            let Churn { amount, min, max, noise } = churn;
-            let possible = amount >= 0.0 && amount.is_finite() && (0.0..=2.0).contains(&noise);
-            if !possible || min.is_nan() || max.is_nan() || min > max {
+            let Churn { s_churn, s_tmin, s_tmax, s_noise } = churn;
+            let possible = s_churn >= 0.0 && s_churn.is_finite() && (0.0..=2.0).contains(&s_noise);
+            if !possible || s_tmin.is_nan() || s_tmax.is_nan() || s_tmin > s_tmax {
                 return Err(SettingsError::Churn(churn));
             }
         }

@@ -83,7 +83,7 @@ impl Shards {
         };
         let mut sum = Tensor::zeros([1], first);
         for (loss, shard) in self.map(shards, compute) {
-            grads.grad_accum_steps(module, shard);
+            grads.accumulate(module, shard);
             sum = sum + loss;
         }
         sum

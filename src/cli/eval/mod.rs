@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
 use self::report::{Measurements, Neighbours, Report, print};
-use super::autoguidance::AutoguideArgs;
+use super::autoguidance::AutoguidanceArgs;
 use super::data_set::{self, ImageArgs};
 use super::engine::{Choice, Engine, SamplingJob};
 use super::settings::SettingArgs;
@@ -86,7 +86,7 @@ pub struct Eval {
     #[command(flatten, next_help_heading = "Sampler")]
     settings: SettingArgs,
     #[command(flatten, next_help_heading = "Guidance")]
-    autoguide: AutoguideArgs,
+    autoguidance: AutoguidanceArgs,
 }
 
 /// Everything needed to measure a model.
@@ -166,9 +166,9 @@ fn described(looked: &Measurements) -> String {
 
 impl Session<'_> {
     fn engine(&self) -> anyhow::Result<Engine> {
-        let Eval { engine, ref device, ref autoguide, .. } = *self.arguments;
-        let choice = engine.or(autoguide.is_guided().then_some(Choice::Burn));
-        autoguide.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
+        let Eval { engine, ref device, ref autoguidance, .. } = *self.arguments;
+        let choice = engine.or(autoguidance.is_guided().then_some(Choice::Burn));
+        autoguidance.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
     }
 
     /// Draws samples, as they are after each of the given numbers of steps of the program.
@@ -205,7 +205,7 @@ impl Session<'_> {
             classifier: self.looked.clone(),
             sampler: settings,
             nfe,
-            autoguide: Some(&self.arguments.guiding_model).filter(|guide| guide.is_guided()),
+            autoguidance: Some(&self.arguments.autoguidance).filter(|guide| guide.is_guided()),
             seed: self.arguments.seed,
             ema_decay: self.model.card.training.as_ref().map(|training| training.ema_decay),
             engine,
@@ -284,7 +284,7 @@ impl Session<'_> {
     /// Writes the card and says where the results are.
     fn finish(self) -> anyhow::Result<()> {
         // With autoguidance, the results are not those of the model alone.
-        if !(self.arguments.keep_card || self.arguments.guiding_model.is_guided()) {
+        if !(self.arguments.keep_card || self.arguments.autoguidance.is_guided()) {
             let bytes = fs::read(self.path)?;
             let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
             output::write(self.path, &bytes)?;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::autoguidance::AutoguideArgs;
+use crate::cli::autoguidance::AutoguidanceArgs;
 use crate::eval::{Measured, Mmd, NearestQuantiles, Task};
 use crate::sample::Settings;
 
@@ -16,7 +16,8 @@ pub struct Report<'a> {
     pub classifier: Measurements,
     pub sampler: Settings,
     pub nfe: usize,
-    pub autoguide: Option<&'a AutoguideArgs>,
+    #[serde(rename = "autoguide")]
+    pub autoguidance: Option<&'a AutoguidanceArgs>,
     pub seed: u64,
     /// The decay of the weights' moving average, if known.
     pub ema_decay: Option<f64>,
@@ -64,7 +65,7 @@ pub fn print(report: &Report<'_>) {
         "{} samples of {name}{}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
          held-out images",
         report.denoised.n,
-        report.autoguide.map_or("", |_| ", autoguided"),
+        report.autoguidance.map_or("", |_| ", autoguided"),
     );
     println!(
         "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",

@@ -48,15 +48,15 @@ impl Arguments {
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
             batch,
-            accumulate: optimisation.grad_accum_steps,
+            grad_accum_steps: optimisation.grad_accum_steps,
             precision: optimisation.precision.unwrap_or_default(),
             learning_rate: optimisation.lr.unwrap_or_else(|| match origin {
                 None => net.learning_rate(),
                 // Enough to learn something new, but not so much that everything is lost first.
                 Some(_) => 1e-3,
             }),
-            warm_up: optimisation.warmup_steps,
-            clip: optimisation.max_grad_norm,
+            warmup_steps: optimisation.warmup_steps,
+            max_grad_norm: optimisation.max_grad_norm,
             ema_decay: optimisation.ema_decay,
             weighting: noise.weighting.unwrap_or(net.weighting()),
             sigma_max,

@@ -200,7 +200,7 @@ impl Run {
             quality: None,
             licence: options.licence.unwrap_or_else(|| "unknown".into()),
         };
-        ModelFile { card, weights: trainer.average() }
+        ModelFile { card, weights: trainer.ema_weights() }
     }
 
     /// After a divergence the trainer is back at its last sound state: saves that, and says what to
