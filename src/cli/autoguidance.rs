@@ -20,8 +20,10 @@ pub struct AutoguidanceArgs {
     /// the time. Samples get better but take twice as long; `train --guiding-model` trains a single
     /// network to do the same.
     #[arg(long, alias = "autoguide", value_name = "WORSE")]
+    #[serde(rename = "autoguide")]
     guiding_model: Option<PathBuf>,
     #[command(flatten)]
+    #[serde(rename = "strength")]
     guidance_scale: GuidanceScaleArgs,
 }
 
@@ -37,6 +39,7 @@ pub struct GuidanceScaleArgs {
         default_value_t = 2.0,
         requires = "guiding_model"
     )]
+    #[serde(rename = "autoguidance")]
     guidance_scale: f32,
     /// The smallest σ that --guiding-model acts at.
     #[arg(
@@ -46,9 +49,11 @@ pub struct GuidanceScaleArgs {
         default_value_t = 0.0,
         requires = "guiding_model"
     )]
+    #[serde(rename = "autoguide_min")]
     guidance_sigma_min: f32,
     /// The largest σ that --guiding-model acts at [default: no limit].
     #[arg(long, alias = "autoguide-max", value_name = "SIGMA", default_value_t = f32::MAX, hide_default_value = true, requires = "guiding_model")]
+    #[serde(rename = "autoguide_max")]
     guidance_sigma_max: f32,
 }
 

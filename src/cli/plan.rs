@@ -40,11 +40,13 @@ pub struct Plan {
 #[derive(Serialize)]
 struct Report {
     data: String,
+    #[serde(rename = "pictures")]
     images: usize,
     held_out: usize,
     shape: ImageShape,
     scale: Preconditioning,
     distances: Measured,
+    #[serde(rename = "ladder")]
     schedule: NoiseSchedule,
     ratio: f64,
     overlap: f64,

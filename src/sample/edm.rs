@@ -80,3 +80,20 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> StepTable {
     }
     StepTable { start: Start::Normal { mean: 0.5, sigma: start_sigma }, steps }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cards and links have these names.
+    #[test]
+    fn churn_keeps_its_names_in_files() {
+        let json = r#"{"amount":40.0,"min":0.1,"max":10.0,"noise":1.0}"#;
+        let churn: Churn = serde_json::from_str(json).expect("the names are known");
+        assert_eq!(
+            (churn.s_churn, churn.s_tmin, churn.s_tmax, churn.s_noise),
+            (40.0, 0.1, 10.0, 1.0)
+        );
+        assert_eq!(serde_json::to_string(&churn).expect("plain data"), json);
+    }
+}

@@ -215,3 +215,43 @@ impl Options {
         ema::decay_at(self.ema_decay, step)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The header of a checkpoint from before fields of [`Options`] were renamed.
+    const HEADER: &str = r#"{"architecture":{"kind":"unet","picture":{"channels":1,"height":8,"width":8},
+        "patch":2,"widths":[8],"blocks":1,"attention":[true],"heads":1,"groups":4,"embedding":16,
+        "preconditioning":{"mean":0.25,"deviation":0.5}},"pictures":{"count":3,"checksum":7},
+        "licence":"CC0","from":"x","sampler":null,"best":null,"seed":1,"steps":100,"batch":4,
+        "accumulate":2,"precision":"f32","learning_rate":0.001,"warm_up":5,"clip":1.0,
+        "ema_decay":0.9,"weighting":"edm","sigma_max":20.0,"sigma_min":0.01,"sigma_centre":0.4,
+        "sigma_spread":1.5,"levels":10,"augmentation":{"flip":true,"dequantize":false},
+        "stable_targets":null,"autoguidance":{"worse":{"kind":"refinenet","variant":"ncsn",
+        "picture":{"channels":1,"height":8,"width":8},"depth":"standard","ngf":8,
+        "ladder":{"sigma_max":1.0,"sigma_min":0.01,"levels":10}},"name":"w",
+        "strength":{"weight":2.0,"sigmas":[0.0,1.0]}}}"#;
+
+    #[test]
+    fn checkpoints_of_earlier_versions_are_read_and_written_with_the_same_names() {
+        let before: serde_json::Value = serde_json::from_str(HEADER).expect("JSON");
+        let options: Options = serde_json::from_str(HEADER).expect("all fields are known");
+        assert_eq!((options.p_mean, options.p_std), (0.4, 1.5));
+        assert_eq!((options.warmup_steps, options.grad_accum_steps), (5, 2));
+        let after = serde_json::to_value(&options).expect("plain data");
+        let names = |value: &serde_json::Value| {
+            let mut names = Vec::new();
+            let mut open = vec![(String::new(), value)];
+            while let Some((path, value)) = open.pop() {
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    names.push(format!("{path}.{name}"));
+                    open.push((format!("{path}.{name}"), value));
+                }
+            }
+            names.sort();
+            names
+        };
+        assert_eq!(names(&after), names(&before));
+    }
+}
