@@ -17,7 +17,7 @@ mod decode;
 pub mod distances;
 mod files;
 mod folder;
-mod format;
+mod detect;
 mod idx;
 mod image_files;
 mod images;
@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use files::Files;
-use format::{Format, Kind};
+use detect::{Format, Kind};
 
 use crate::net::ImageShape;
 
@@ -110,7 +110,7 @@ impl DataSet {
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
         let files = Files::at(path)?;
-        let kind = format::recognise(&files)?;
+        let kind = detect::recognise(&files)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
