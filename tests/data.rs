@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ncsn::data::{DataError, DataSet, Reading, Size};
-use ncsn::net::Picture;
+use ncsn::net::ImageShape;
 
 /// A PNG of one colour, `side` pixels a side.
 fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
@@ -22,8 +22,8 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-/// Names and contents: 40 pictures of different colours, one of them of another size, one
-/// duplicate, one torn file, and files that are not pictures.
+/// Names and contents: 40 images of different colours, one of them of another size, one
+/// duplicate, one torn file, and files that are not images.
 fn files() -> Vec<(String, Vec<u8>)> {
     let colour = |i: u8| [i, 255 - i, 7];
     let name = |i: u8| format!("set/{}/{i}.png", i % 3);
@@ -79,15 +79,15 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
 
     let load = |name| DataSet::load(&at(name), &Reading::default()).expect("pictures");
     let data = load("folder");
-    assert_eq!(data.train.shape, Picture { channels: 3, height: 8, width: 8 });
+    assert_eq!(data.train.shape, ImageShape { channels: 3, height: 8, width: 8 });
     assert_eq!((data.train.len(), data.held_out.len()), (38, 2));
     assert_eq!((data.found.resized, data.found.duplicates), (1, 1));
     assert_eq!(data.found.ignored, [("txt".to_owned(), 1)].into());
     let [(torn, _)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
     assert_eq!(torn, "set/torn.jpg");
-    // Planes of red, green and blue; the picture of another size kept its colour.
+    // Planes of red, green and blue; the image of another size kept its colour.
     let seven: Vec<u8> = [7, 248, 7].into_iter().flat_map(|value| [value; 64]).collect();
-    assert!(data.train.iter().chain(data.held_out.iter()).any(|picture| picture == seven));
+    assert!(data.train.iter().chain(data.held_out.iter()).any(|image| image == seven));
 
     for archive in [load("archive.tar.gz"), load("archive.zip")] {
         assert_eq!((&archive.train, &archive.held_out), (&data.train, &data.held_out));
@@ -96,7 +96,7 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
 }
 
 #[test]
-fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
+fn images_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let grey: Vec<_> =
         (0..9).map(|i| (format!("{i}.png"), png(4 + u32::from(i), [20 * i; 3]))).collect();
@@ -109,11 +109,11 @@ fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     let size = Some(Size { width: 6, height: 4 });
     let data = load(&Reading { size, ..Reading::default() }).expect("pictures");
     // RGB files that hold only greys are grey.
-    assert_eq!(data.train.shape, Picture { channels: 1, height: 4, width: 6 });
+    assert_eq!(data.train.shape, ImageShape { channels: 1, height: 4, width: 6 });
     assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
-    assert_eq!(data.train.picture(3), [60; 24]);
+    assert_eq!(data.train.image(3), [60; 24]);
 
-    let refuse = |shape: Picture| Err(format!("not {} × {}", shape.width, shape.height));
+    let refuse = |shape: ImageShape| Err(format!("not {} × {}", shape.width, shape.height));
     let error = load(&Reading { size, accepts: &refuse, ..Reading::default() });
     assert!(matches!(error, Err(DataError::Refused(text)) if text == "not 6 × 4"));
 
@@ -136,7 +136,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     write_folder(folder.path(), &files);
     let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
     assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
-    let mut firsts: Vec<u8> = data.held_out.iter().map(|picture| picture[0]).collect();
+    let mut firsts: Vec<u8> = data.held_out.iter().map(|image| image[0]).collect();
     firsts.sort_unstable();
     assert_eq!(firsts, [0, 1, 2, 3]);
     assert_eq!(data.found.split_ignored(), None);
@@ -173,8 +173,7 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
         gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("written");
     }
     let data = DataSet::load(folder.path(), &Reading::default()).expect("batches");
-    let firsts =
-        |pictures: &ncsn::data::Pictures| pictures.iter().map(|p| p[0]).collect::<Vec<_>>();
+    let firsts = |images: &ncsn::data::Images| images.iter().map(|p| p[0]).collect::<Vec<_>>();
     assert_eq!(firsts(&data.train), [10, 11, 12, 20, 21, 22]);
     let mut held_out = firsts(&data.held_out);
     held_out.sort_unstable();
@@ -182,7 +181,7 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
     let grey =
         Reading { grey: true, size: Some(Size { width: 16, height: 16 }), ..Reading::default() };
     let data = DataSet::load(folder.path(), &grey).expect("batches");
-    assert_eq!(data.train.shape, Picture { channels: 1, height: 16, width: 16 });
+    assert_eq!(data.train.shape, ImageShape { channels: 1, height: 16, width: 16 });
 
     let huge = Reading { size: Some(Size { width: 4096, height: 4096 }), ..Reading::default() };
     fs::write(folder.path().join("data_batch_3.bin"), vec![0; 3073 * 50]).expect("written");

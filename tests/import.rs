@@ -14,7 +14,7 @@ use ncsn::import::{Facts, ImportError, refinenet};
 use ncsn::model_file::{Card, ModelFile};
 use ncsn::net::weights::Array;
 use ncsn::net::{Architecture, Depth, Variant};
-use ncsn::noise::Ladder;
+use ncsn::noise::NoiseSchedule;
 use ncsn::sample::Sampler;
 use safetensors::tensor::SafeTensors;
 
@@ -55,10 +55,10 @@ fn the_moving_average_is_taken_unless_it_is_not_wanted() {
     let facts = Facts { size: Some([8, 8]), sigmas: None };
     let (description, weights) = refinenet(average.state, &facts).expect("NCSNv2");
     assert_eq!(
-        (description.variant, description.depth, description.ngf, description.picture.channels),
+        (description.variant, description.depth, description.ngf, description.image_shape.channels),
         (Variant::Ncsnv2, Depth::Standard, 2, 3)
     );
-    assert_eq!(description.ladder, Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 5 });
+    assert_eq!(description.schedule, NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 5 });
     let table = Array { shape: vec![1, 6], values: vec![1.0, 1.0, 2.0, 2.0, 3.0, 3.0] };
     assert_eq!(weights["norm.table"], table);
     assert!(weights["refinements.0.fuse.1.conv.bias"].values.iter().all(|&v| v == 0.5));
@@ -127,14 +127,14 @@ fn an_imported_model_is_a_model_like_any_other() {
     let checkpoint = fixture("ncsn.pth").display().to_string();
     let import = ["import", &checkpoint, "--size", "12x8", "--out", "m.safetensors"];
     let said = succeed(&mut ncsn(&[&import[..], &["--f32", "--sigma-begin", "2"]].concat()));
-    assert!(said.contains("1 × 8 × 12 pictures, ngf 2, σ from 2 to 0.01 in 4 levels"), "{said}");
+    assert!(said.contains("1 × 8 × 12 images, ngf 2, σ from 2 to 0.01 in 4 levels"), "{said}");
 
     let ModelFile { card, weights } = read(&folder.path().join("m.safetensors"));
     let Card { sampler, training: None, imported: Some(imported), .. } = card else {
         panic!("imported, not trained: {card:?}")
     };
     assert_eq!(imported, "ncsn.pth (ncsn)");
-    assert_eq!(sampler.ladder, Ladder { sigma_max: 2.0, sigma_min: 0.01, levels: 4 });
+    assert_eq!(sampler.schedule, NoiseSchedule { sigma_max: 2.0, sigma_min: 0.01, levels: 4 });
     assert_eq!(
         (sampler.sampler, sampler.steps_each, sampler.step_lr),
         (Sampler::Langevin, 100, 2e-5)

@@ -71,9 +71,9 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
     pixels.to_vec()
 }
 
-/// Every engine in the bundle ends where Flex ends natively: same seed, same pictures.
+/// Every engine in the bundle ends where Flex ends natively: same seed, same images.
 #[wasm_bindgen_test]
-async fn the_same_seed_gives_the_same_pictures_as_natively() {
+async fn the_same_seed_gives_the_same_images_as_natively() {
     for name in ENGINES {
         let engine = engine(name).await;
         let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32, None, None)
@@ -170,8 +170,8 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
         .collect();
     for name in ENGINES {
         let engine = engine(name).await;
-        let start = |drawing: &[u8], wander| {
-            engine.start(settings(&[]), 7, 0, 2, Some(drawing.to_vec()), wander)
+        let start = |drawing: &[u8], strength| {
+            engine.start(settings(&[]), 7, 0, 2, Some(drawing.to_vec()), strength)
         };
         let Ok(chain) = start(&drawing, None) else { panic!("a drawing of this size") };
         finish(&chain).await;
@@ -188,7 +188,7 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
         assert_eq!(number(&progress, "sigma"), f64::from(schedule.get_index(0)));
         assert!(schedule.length() < 17, "it leaves out the steps of large σ");
 
-        let refused = |drawing: &[u8], wander| match start(drawing, wander) {
+        let refused = |drawing: &[u8], strength| match start(drawing, strength) {
             Err(error) => message(error),
             Ok(_) => panic!("must be refused"),
         };

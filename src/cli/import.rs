@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use super::out;
+use super::output;
 use crate::data::Size;
 use crate::import::{Facts, pytorch, refinenet};
 use crate::model_file::{Card, ModelFile};
@@ -14,7 +14,7 @@ use crate::sample::Settings;
 /// Convert a PyTorch checkpoint of the published NCSN or NCSNv2 into a model.
 ///
 /// Supports the networks of github.com/ermongroup/ncsn and ncsnv2 with InstanceNorm++ that were
-/// trained on pictures in [0, 1] (`logit_transform: false`, `rescaled: false`).
+/// trained on images in [0, 1] (`logit_transform: false`, `rescaled: false`).
 #[derive(clap::Args)]
 pub struct Import {
     /// The checkpoint, as written by the authors' trainers, or a bare state_dict.
@@ -26,9 +26,9 @@ pub struct Import {
     #[arg(long)]
     overwrite: bool,
     /// Fail unless the checkpoint is of this network [default: detect it].
-    #[arg(long)]
+    #[arg(long, alias = "net")]
     arch: Option<Variant>,
-    /// The size of the pictures, in pixels a side or as WIDTHxHEIGHT, which the weights do not tell
+    /// The size of the images, in pixels a side or as WIDTHxHEIGHT, which the weights do not tell
     /// [default: 28 for grey and 32 for colour; 128 or 256 for the deeper networks].
     #[arg(long)]
     size: Option<Size>,
@@ -45,8 +45,8 @@ pub struct Import {
     #[arg(long)]
     f32: bool,
     /// The licence of the data that the network was trained on.
-    #[arg(long, default_value = "unknown")]
-    licence: String,
+    #[arg(long, alias = "licence", default_value = "unknown")]
+    license: String,
 }
 
 impl clap::ValueEnum for Variant {
@@ -64,13 +64,13 @@ impl clap::ValueEnum for Variant {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn import(arguments: &Import) -> anyhow::Result<()> {
-    out::ensure_model(&arguments.out, arguments.overwrite)?;
+    output::ensure_model(&arguments.out, arguments.overwrite)?;
     let path = arguments.checkpoint.display();
     let checkpoint = pytorch::read(&arguments.checkpoint, !arguments.no_ema)
         .with_context(|| format!("cannot read {path}"))?;
     let (description, weights) = refinenet(checkpoint.state, &arguments.facts())
         .with_context(|| format!("cannot use {path}"))?;
-    let RefineNetDescription { variant, picture, depth, ngf, ladder } = description;
+    let RefineNetDescription { variant, image_shape, depth, ngf, schedule } = description;
     ensure!(
         arguments.arch.is_none_or(|arch| arch == variant),
         "the weights in {path} are {}'s",
@@ -84,33 +84,33 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
     let card = Card {
         format: Card::FORMAT,
         name: arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into()),
-        sampler: Settings::for_network(&architecture, ladder),
+        sampler: Settings::for_network(&architecture, schedule),
         architecture,
         training: None,
         imported: Some(format!("{file} ({}{average}{step})", variant.name())),
         best: None,
         quality: None,
-        licence: arguments.licence.clone(),
+        licence: arguments.license.clone(),
     };
     println!(
-        "{}{}: {} × {} × {} pictures, ngf {ngf}, σ from {} to {} in {} levels, {} parameters{average}",
+        "{}{}: {} × {} × {} images, ngf {ngf}, σ from {} to {} in {} levels, {} parameters{average}",
         variant.name(),
         match depth {
             Depth::Standard => "",
             Depth::Deeper => ", deeper",
             Depth::Deepest => ", deepest",
         },
-        picture.channels,
-        picture.height,
-        picture.width,
-        ladder.sigma_max,
-        ladder.sigma_min,
-        ladder.levels,
+        image_shape.channels,
+        image_shape.height,
+        image_shape.width,
+        schedule.sigma_max,
+        schedule.sigma_min,
+        schedule.levels,
         card.architecture.parameters(),
     );
     let model = ModelFile { card, weights };
     let bytes = if arguments.f32 { model.write_f32()? } else { model.write()? };
-    out::write(&arguments.out, &bytes)?;
+    output::write(&arguments.out, &bytes)?;
     println!("model in {}", arguments.out.display());
     Ok(())
 }

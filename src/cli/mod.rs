@@ -1,22 +1,22 @@
 //! The two command-line programs, `train` and `ncsn`.
 
-mod autoguide;
+mod autoguidance;
 mod classifiers;
+mod conditioning;
+mod data_set;
 mod device;
 mod engine;
 mod eval;
 mod export;
 mod grid;
+mod image_input;
 mod import;
 mod likelihood;
 pub mod ncsn;
-mod out;
-mod picture;
-mod pictures;
+mod output;
 mod plan;
 mod sample;
 mod settings;
-mod steer;
 mod toy;
 pub mod train;
 

@@ -75,7 +75,7 @@ impl SettingArgs {
                 "the model's card does not say which settings are best; `ncsn eval --sweep` finds out"
             ),
         };
-        self.put_over(settings, Settings::for_network(&card.architecture, card.ladder()))
+        self.put_over(settings, Settings::for_network(&card.architecture, card.schedule()))
     }
 
     /// Applies the flags to `recommended`, or to `usual` if another sampler is chosen.
@@ -85,7 +85,7 @@ impl SettingArgs {
         if sampler == recommended.sampler {
             return Ok(self.change(recommended));
         }
-        // One sampler's choices, such as a short ladder or its ε, do not suit another.
+        // One sampler's choices, such as a short noise schedule or its ε, do not suit another.
         let settings = self.change(Settings { sampler, ..usual });
         Ok(if self.step_lr.is_none() { settings.with_step_by_rule() } else { settings })
     }
@@ -119,9 +119,9 @@ impl SettingArgs {
 
     /// Applies the flags to some settings.
     fn change(&self, mut settings: Settings) -> Settings {
-        settings.ladder.sigma_max = self.sigma_max.unwrap_or(settings.ladder.sigma_max);
-        settings.ladder.sigma_min = self.sigma_min.unwrap_or(settings.ladder.sigma_min);
-        settings.ladder.levels = self.levels.unwrap_or(settings.ladder.levels);
+        settings.schedule.sigma_max = self.sigma_max.unwrap_or(settings.schedule.sigma_max);
+        settings.schedule.sigma_min = self.sigma_min.unwrap_or(settings.schedule.sigma_min);
+        settings.schedule.levels = self.levels.unwrap_or(settings.schedule.levels);
         settings.steps_each = self.steps_each.unwrap_or(settings.steps_each);
         settings.step_lr = self.step_lr.unwrap_or(settings.step_lr);
         settings.snr = self.snr.unwrap_or(settings.snr);
@@ -131,9 +131,9 @@ impl SettingArgs {
                 let churn = settings.churn.unwrap_or(Churn::NONE);
                 Some(Churn {
                     amount,
-                    min: self.churn_min.unwrap_or(churn.min),
-                    max: self.churn_max.unwrap_or(churn.max),
-                    noise: self.churn_noise.unwrap_or(churn.noise),
+                    s_tmin: self.churn_min.unwrap_or(churn.s_tmin),
+                    s_tmax: self.churn_max.unwrap_or(churn.s_tmax),
+                    s_noise: self.churn_noise.unwrap_or(churn.s_noise),
                 })
             }
             // Asking for Heun's method by name means the deterministic one, even if the model's
@@ -172,10 +172,10 @@ mod tests {
         settings: SettingArgs,
     }
 
-    const CHURN: Churn = Churn { amount: 10.0, max: 5.0, ..Churn::NONE };
+    const CHURN: Churn = Churn { s_churn: 10.0, s_tmax: 5.0, ..Churn::NONE };
 
     /// Parses flags for a model trained from σ = 20 to 0.01 that recommends Heun's method on a
-    /// short ladder.
+    /// short noise schedule.
     fn over(arguments: &str) -> anyhow::Result<Settings> {
         let short = Settings {
             sampler: Sampler::Heun,
@@ -188,13 +188,13 @@ mod tests {
 
     #[test]
     fn another_sampler_begins_with_all_that_the_model_was_trained_for() {
-        let ends = |settings: Settings| (settings.ladder.sigma_max, settings.ladder.sigma_min);
+        let ends = |settings: Settings| (settings.schedule.sigma_max, settings.schedule.sigma_min);
         let heun = over("ncsn --sampler heun --levels 30").expect("possible");
-        assert_eq!((ends(heun), heun.ladder.levels), ((8.0, 0.1), 30));
+        assert_eq!((ends(heun), heun.schedule.levels), ((8.0, 0.1), 30));
         let langevin = over("ncsn --sampler langevin --levels 10 --steps-each 100");
         let langevin = langevin.expect("possible");
         assert_eq!((ends(langevin), langevin.churn), ((20.0, 0.01), None));
-        let step = rules::step(100, langevin.ladder.ratio()) as f32 * 0.01 * 0.01;
+        let step = rules::step(100, langevin.schedule.ratio()) as f32 * 0.01 * 0.01;
         assert!((langevin.step_lr / step - 1.0).abs() < 0.01, "{}", langevin.step_lr);
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
@@ -218,7 +218,7 @@ mod tests {
         let churn_of = |arguments: &str| over(arguments).expect("possible").churn;
         assert_eq!(churn_of("ncsn --levels 30"), Some(churn));
         assert_eq!(churn_of("ncsn --sampler heun --levels 30"), None);
-        let asked = Some(Churn { amount: 20.0, ..churn });
+        let asked = Some(Churn { s_churn: 20.0, ..churn });
         assert_eq!(churn_of("ncsn --sampler heun --churn 20"), asked);
         assert_eq!(churn_of("ncsn --churn 20"), asked);
     }

@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use super::eval::presets::{Variant, preset};
 use crate::eval::{Points, sliced_wasserstein};
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::sample::{Sampler, Settings, host};
 use crate::toy::{GaussianMixture, two_modes};
@@ -44,17 +44,17 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
     };
     row("exact, drawn again", String::new(), &again);
     // From noise that covers both modes down to noise much narrower than either.
-    let ladder = Ladder { sigma_max: 100.0, sigma_min: 0.05, levels: 2 };
+    let schedule = NoiseSchedule { sigma_max: 100.0, sigma_min: 0.05, levels: 2 };
     let recommended =
-        Settings { ladder, ..Settings::recommended(ladder.sigma_max, ladder.sigma_min) };
+        Settings { schedule, ..Settings::recommended(schedule.sigma_max, schedule.sigma_min) };
     for sampler in Sampler::ALL {
         for nfe in [10, 20, 50, 100, 1000] {
             let Some(settings) = preset(sampler, Variant::default(), nfe, recommended) else {
                 continue;
             };
-            let (program, steering) = two_modes::program(&settings)?;
-            let samples = points(host::run_steered(&program, &steering, &density, seed, n));
-            row(sampler.name(), program.nfe().to_string(), &samples);
+            let (table, conditioning) = two_modes::step_table(&settings)?;
+            let samples = points(host::run_conditioned(&table, &conditioning, &density, seed, n));
+            row(sampler.name(), table.nfe().to_string(), &samples);
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage, Rgba};
 
-/// Reads the width and height of an upright picture from the file's header.
+/// Reads the width and height of an upright image from the file's header.
 ///
 /// # Errors
 /// Says what is wrong with the file.
@@ -20,11 +20,11 @@ pub(super) fn size(bytes: &[u8]) -> Result<(usize, usize), String> {
     })
 }
 
-/// Decodes a picture (the first frame of an animation), turns it upright and puts it on a
+/// Decodes an image (the first frame of an animation), turns it upright and puts it on a
 /// background.
 ///
 /// # Errors
-/// Says what is wrong with the file; also if it needs more memory than any camera's picture.
+/// Says what is wrong with the file; also if it needs more memory than any camera's image.
 pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, String> {
     let image = upright(bytes)?;
     if !image.color().has_alpha() {
@@ -43,7 +43,7 @@ pub(super) fn decode(bytes: &[u8], background: [u8; 3]) -> Result<RgbImage, Stri
     Ok(RgbImage::from_fn(image.width(), image.height(), over))
 }
 
-/// Decodes a picture (the first frame of an animation) and turns it upright, keeping its colour
+/// Decodes an image (the first frame of an animation) and turns it upright, keeping its colour
 /// type.
 ///
 /// # Errors
@@ -82,15 +82,15 @@ mod tests {
             assert_eq!(image.dimensions(), (3, 2));
             colours(&image)
         };
-        assert_eq!(pixels(include_bytes!("../../tests/pictures/colours.bmp")), COLOURS);
-        assert_eq!(pixels(include_bytes!("../../tests/pictures/colours.webp")), COLOURS);
-        assert_eq!(pixels(include_bytes!("../../tests/pictures/palette.png")), COLOURS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/colours.bmp")), COLOURS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/colours.webp")), COLOURS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/palette.png")), COLOURS);
         let mut transparent = COLOURS;
         transparent[5] = [7, 8, 9];
-        assert_eq!(pixels(include_bytes!("../../tests/pictures/transparent.webp")), transparent);
-        assert_eq!(pixels(include_bytes!("../../tests/pictures/transparent.gif")), transparent);
+        assert_eq!(pixels(include_bytes!("../../tests/images/transparent.webp")), transparent);
+        assert_eq!(pixels(include_bytes!("../../tests/images/transparent.gif")), transparent);
 
-        let grey = decode(include_bytes!("../../tests/pictures/grey16.png"), [0; 3]);
+        let grey = decode(include_bytes!("../../tests/images/grey16.png"), [0; 3]);
         let grey = grey.expect("a good file");
         assert_eq!(colours(&grey), [[0; 3], [255; 3]]);
     }
@@ -98,7 +98,7 @@ mod tests {
     /// Taken with the camera held sideways: 16 × 8 in the file, red then blue, to be turned right.
     #[test]
     fn photographs_are_upright() {
-        let bytes = include_bytes!("../../tests/pictures/sideways.jpg");
+        let bytes = include_bytes!("../../tests/images/sideways.jpg");
         let image = decode(bytes, [0; 3]).expect("a good file");
         assert_eq!(image.dimensions(), (8, 16));
         assert_eq!(size(bytes), Ok((8, 16)));

@@ -1,28 +1,28 @@
 //! The IDX format of MNIST and its relatives: a magic number, big-endian sizes, then bytes.
 
-use super::Pictures;
+use super::Images;
 use super::files::MAX_BYTES;
-use crate::net::Picture;
+use crate::net::ImageShape;
 
-/// Unsigned bytes in three dimensions: pictures × rows × columns.
+/// Unsigned bytes in three dimensions: images × rows × columns.
 const MAGIC_IMAGES: u32 = 0x0803;
 /// Unsigned bytes in one dimension: labels.
 const MAGIC_LABELS: u32 = 0x0801;
 
-/// Reads grey pictures.
+/// Reads grey images.
 ///
 /// # Errors
-/// Says what is wrong with a file that is truncated or too long, does not hold pictures, or claims
+/// Says what is wrong with a file that is truncated or too long, does not hold images, or claims
 /// impossible sizes.
-pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Images, String> {
     let (words, _) = bytes.as_chunks::<4>();
     let word = |i: usize| words.get(i).map(|&word| u32::from_be_bytes(word));
     match word(0).ok_or("too short to be an IDX file")? {
         MAGIC_IMAGES => {}
-        MAGIC_LABELS => return Err("holds labels (magic number 2049), not pictures".into()),
+        MAGIC_LABELS => return Err("holds labels (magic number 2049), not images".into()),
         magic => {
             return Err(format!(
-                "not an IDX file of pictures: its magic number is {magic}, not {MAGIC_IMAGES}"
+                "not an IDX file of images: its magic number is {magic}, not {MAGIC_IMAGES}"
             ));
         }
     }
@@ -31,23 +31,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     };
     let total = u64::from(count).checked_mul(u64::from(height) * u64::from(width));
     let total = total.filter(|total| (1..=MAX_BYTES).contains(total)).ok_or_else(|| {
-        format!("claims {count} pictures of {height} × {width}, which is impossible")
+        format!("claims {count} images of {height} × {width}, which is impossible")
     })?;
     let pixels = &bytes[16..];
     let found = pixels.len() as u64;
     if found < total {
         return Err(format!(
-            "truncated: {count} pictures of {height} × {width} need {total} bytes, found {found}"
+            "truncated: {count} images of {height} × {width} need {total} bytes, found {found}"
         ));
     }
     if found > total {
         return Err(format!("longer than its header says ({total} bytes of pixels)"));
     }
-    let shape = Picture { channels: 1, height: height as usize, width: width as usize };
-    Ok(Pictures::new(shape, pixels.to_vec()))
+    let shape = ImageShape { channels: 1, height: height as usize, width: width as usize };
+    Ok(Images::new(shape, pixels.to_vec()))
 }
 
-/// Reads the labels of `count` pictures.
+/// Reads the labels of `count` images.
 ///
 /// # Errors
 /// Says what is wrong with the file.
@@ -67,10 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn pictures_follow_the_header() {
+    fn images_follow_the_header() {
         let file = idx(MAGIC_IMAGES, [2, 1, 3], &[1, 2, 3, 4, 5, 6]);
-        let pictures = parse(&file).expect("a good file");
-        assert_eq!((pictures.len(), pictures.picture(1)), (2, &[4, 5, 6][..]));
+        let images = parse(&file).expect("a good file");
+        assert_eq!((images.len(), images.image(1)), (2, &[4, 5, 6][..]));
     }
 
     #[test]

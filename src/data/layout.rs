@@ -1,19 +1,19 @@
-//! What the folders of image files mean: which pictures are held out, and which classes there are.
+//! What the folders of image files mean: which images are held out, and which classes there are.
 
 /// The meaning of the folders. File names have `/` between folders.
 #[derive(Default)]
 pub(super) struct Layout {
     /// The common prefix of all names.
     root: String,
-    /// The folders whose pictures are held out: `test` or `val…` in any case, if all files are in
+    /// The folders whose images are held out: `test` or `val…` in any case, if all files are in
     /// these and in `train`.
     held_out: Vec<String>,
     /// Other files and folders beside those, because of which nothing is held out.
     pub beside: Vec<String>,
-    /// The names of the classes, sorted: the names of the folders, if every picture is in one and
+    /// The names of the classes, sorted: the names of the folders, if every image is in one and
     /// there are several; otherwise none.
     pub classes: Vec<String>,
-    /// A picture outside all folders while others are in several, so that there are no classes.
+    /// An image outside all folders while others are in several, so that there are no classes.
     pub unclassed: Option<String>,
 }
 
@@ -135,7 +135,7 @@ mod tests {
             (&split.classes[..], split.label("test/cat/b.png")),
             (&["cat".into(), "dog".into()][..], Some(0))
         );
-        // Not if there is only one folder, or a picture is outside them.
+        // Not if there is only one folder, or an image is outside them.
         assert!(layout(&["d/dog/a.png", "d/dog/b.png"]).classes.is_empty());
         let loose = layout(&["dog/a.png", "cat/b.png", "c.png"]);
         assert!(loose.classes.is_empty());

@@ -1,4 +1,4 @@
-//! Pictures from disk.
+//! Images from disk.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -8,50 +8,50 @@
 //! | `layout` | what the folders of image files mean |
 //! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
 //! | `named` | published data sets, downloaded once |
-//! | `pictures`, `order`, `distances` | pictures in memory, their order, their distances |
+//! | `images`, `order`, `distances` | images in memory, their order, their distances |
 
 mod archive;
+pub mod built_in;
 mod cifar;
 mod decode;
+mod detect;
 pub mod distances;
 mod files;
-mod fit;
 mod folder;
 mod idx;
+mod image_files;
 mod images;
-mod kind;
 mod layout;
-pub mod named;
 mod npy;
-mod order;
-mod pictures;
 mod reading;
+mod resize;
+mod shuffle;
 
 pub use decode::upright;
-pub use fit::fit;
-pub use order::Order;
-pub use pictures::{Pictures, some_of};
+pub use images::{Images, evenly_spaced};
 pub use reading::{Found, Reading, Size};
+pub use resize::fit;
+pub use shuffle::Order;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use detect::{Format, Kind};
 use files::Files;
-use kind::{Format, Kind};
 
-use crate::net::Picture;
+use crate::net::ImageShape;
 
-/// The pictures to train on and those to hold out.
+/// The images to train on and those to hold out.
 #[derive(Clone, Debug)]
 pub struct DataSet {
     /// A name for people, taken from the folder or file.
     pub name: String,
-    /// The pictures to train on.
-    pub train: Pictures,
-    /// The pictures that are never trained on.
-    pub held_out: Pictures,
-    /// The names of the classes, by label; empty if the pictures have none.
+    /// The images to train on.
+    pub train: Images,
+    /// The images that are never trained on.
+    pub held_out: Images,
+    /// The names of the classes, by label; empty if the images have none.
     pub classes: Vec<String>,
     /// What was found, dropped and ignored.
     pub found: Found,
@@ -78,7 +78,7 @@ pub enum DataError {
     },
     /// There is no data at a path.
     #[error(
-        "{}: no pictures here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
+        "{}: no images here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
          BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin), or \
          one IDX file or .npy array",
         path.display()
@@ -87,11 +87,11 @@ pub enum DataError {
         /// Which path.
         path: PathBuf,
     },
-    /// Pictures of a size that cannot be used.
+    /// Images of a size that cannot be used.
     #[error("{0}")]
     Refused(String),
-    /// Only one picture, or copies of one.
-    #[error("{}: there must be at least two different pictures", path.display())]
+    /// Only one image, or copies of one.
+    #[error("{}: there must be at least two different images", path.display())]
     One {
         /// Where it is.
         path: PathBuf,
@@ -99,18 +99,18 @@ pub enum DataError {
 }
 
 impl DataSet {
-    /// Loads pictures from a folder or archive of image files, IDX files or CIFAR-10 batches, or
+    /// Loads images from a folder or archive of image files, IDX files or CIFAR-10 batches, or
     /// from an IDX file or an `.npy` array.
     ///
     /// Holds out what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder `test`
-    /// beside `train`), or else one picture in twenty. Held-out pictures are in a random order that
-    /// is always the same, training pictures in the order of the files.
+    /// beside `train`), or else one image in twenty. Held-out images are in a random order that
+    /// is always the same, training images in the order of the files.
     ///
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
         let files = Files::at(path)?;
-        let kind = kind::recognise(&files)?;
+        let kind = detect::recognise(&files)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
@@ -131,14 +131,14 @@ impl DataSet {
                     let end = name.rsplit_once('.').map_or(name, |(_, end)| end);
                     *found.ignored.entry(end.to_lowercase()).or_default() += 1;
                 }
-                images::read(&files, &names, reading, &mut found)?
+                image_files::read(&files, &names, reading, &mut found)?
             }
         };
         let (train, held_out) = match held_out {
             Some(held_out) if held_out.shape == train.shape => (train, held_out),
             Some(held_out) => {
                 let problem = format!(
-                    "the pictures to test with are {}, those to train on {}; see --size",
+                    "the images to test with are {}, those to train on {}; see --size",
                     held_out.shape, train.shape
                 );
                 return Err(DataError::Format { path: path.to_owned(), problem });
@@ -149,7 +149,7 @@ impl DataSet {
             return Err(DataError::One { path: path.to_owned() });
         }
         if train.is_empty() {
-            let problem = "all pictures to train on are also among those to test with".into();
+            let problem = "all images to train on are also among those to test with".into();
             return Err(DataError::Format { path: path.to_owned(), problem });
         }
         Ok(Self { name: name(path), train, held_out, classes, found })
@@ -165,35 +165,35 @@ fn name(path: &Path) -> String {
     bare.unwrap_or(&name).to_owned()
 }
 
-/// The pictures of several files of a format, one file after another.
+/// The images of several files of a format, one file after another.
 fn arrays(
     files: &Files,
     format: Format,
     names: &[String],
     reading: &Reading<'_>,
-) -> Result<Pictures, DataError> {
-    let mut all: Option<Pictures> = None;
+) -> Result<Images, DataError> {
+    let mut all: Option<Images> = None;
     for name in names {
         let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let mut pictures = format.parse(&files.read(name)?).map_err(fail)?;
+        let mut images = format.parse(&files.read(name)?).map_err(fail)?;
         if format == Format::Idx {
-            pictures.labels = idx_labels(files, name, pictures.len())?;
+            images.labels = idx_labels(files, name, images.len())?;
         }
-        let Picture { width, height, .. } = pictures.shape;
+        let ImageShape { width, height, .. } = images.shape;
         let Size { width, height } = reading.size.unwrap_or(Size { width, height });
-        let count = all.as_ref().map_or(0, Pictures::len) + pictures.len();
-        reading.check(&files.root, Picture { width, height, ..pictures.shape }, count)?;
-        let pictures = fit::refit(pictures, reading.size, reading.grey);
+        let count = all.as_ref().map_or(0, Images::len) + images.len();
+        reading.check(&files.root, ImageShape { width, height, ..images.shape }, count)?;
+        let images = resize::refit(images, reading.size, reading.grey);
         match &mut all {
-            None => all = Some(pictures),
-            Some(all) if all.shape == pictures.shape => all.append(pictures),
-            Some(_) => return Err(fail("its pictures have another size than those before".into())),
+            None => all = Some(images),
+            Some(all) if all.shape == images.shape => all.append(images),
+            Some(_) => return Err(fail("its images have another size than those before".into())),
         }
     }
     all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
 }
 
-/// The labels for an IDX file of pictures, if there are any: `train-labels-idx1-ubyte` for
+/// The labels for an IDX file of images, if there are any: `train-labels-idx1-ubyte` for
 /// `train-images-idx3-ubyte`.
 fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
     let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();

@@ -2,15 +2,15 @@
 
 use npyz::{DType, NpyFile, Order};
 
-use super::Pictures;
+use super::Images;
 use super::files::MAX_BYTES;
-use crate::net::Picture;
+use crate::net::ImageShape;
 
-/// Reads the pictures of an array.
+/// Reads the images of an array.
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Images, String> {
     let file = NpyFile::new(bytes).map_err(|e| format!("not a readable .npy array: {e}"))?;
     let sizes = file.shape().to_vec();
     let (shape, channels_last) = layout(&sizes)
@@ -37,24 +37,24 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     if channels_last && shape.channels > 1 {
         let dimension = shape.dimension();
         let mut planes = vec![0; dimension];
-        for picture in pixels.chunks_exact_mut(dimension) {
-            for (at, pixel) in picture.chunks_exact(shape.channels).enumerate() {
+        for image in pixels.chunks_exact_mut(dimension) {
+            for (at, pixel) in image.chunks_exact(shape.channels).enumerate() {
                 for (channel, &value) in pixel.iter().enumerate() {
                     planes[channel * shape.height * shape.width + at] = value;
                 }
             }
-            picture.copy_from_slice(&planes);
+            image.copy_from_slice(&planes);
         }
     }
-    Ok(Pictures::new(shape, pixels))
+    Ok(Images::new(shape, pixels))
 }
 
 const EXPECTED: &str = "expected N×H×W, N×H×W×C or N×C×H×W with 1 or 3 channels, of uint8 (0 to \
                         255) or float32 or float64 (0 to 1)";
 
-/// The shape of each picture, and whether its channels come last. An axis of size 1 or 3 is taken
+/// The shape of each image, and whether its channels come last. An axis of size 1 or 3 is taken
 /// as the channels, preferably the last one.
-fn layout(sizes: &[u64]) -> Option<(Picture, bool)> {
+fn layout(sizes: &[u64]) -> Option<(ImageShape, bool)> {
     let is_channels = |size: u64| size == 1 || size == 3;
     let (channels, height, width, last) = match *sizes {
         [_, h, w] => (1, h, w, true),
@@ -64,7 +64,8 @@ fn layout(sizes: &[u64]) -> Option<(Picture, bool)> {
     };
     let size = |size: u64| usize::try_from(size).ok().filter(|&size| size > 0);
     size(sizes[0])?;
-    let shape = Picture { channels: size(channels)?, height: size(height)?, width: size(width)? };
+    let shape =
+        ImageShape { channels: size(channels)?, height: size(height)?, width: size(width)? };
     Some((shape, last))
 }
 
@@ -95,11 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn all_layouts_and_types_hold_the_same_pictures() {
+    fn all_layouts_and_types_hold_the_same_images() {
         let planes: Vec<u8> = vec![1, 2, 3, 4, 10, 20, 30, 40, 100, 110, 120, 255];
         let pixels: Vec<u8> = vec![1, 10, 100, 2, 20, 110, 3, 30, 120, 4, 40, 255];
         let first = parse(&npy(&[1, 3, 2, 2], planes.clone())).expect("channels first");
-        assert_eq!(first.shape, Picture { channels: 3, height: 2, width: 2 });
+        assert_eq!(first.shape, ImageShape { channels: 3, height: 2, width: 2 });
         assert_eq!(first.bytes, planes);
         assert_eq!(first, parse(&npy(&[1, 2, 2, 3], pixels.clone())).expect("channels last"));
         let f32s: Vec<f32> = pixels.iter().map(|&b| f32::from(b) / 255.0).collect();

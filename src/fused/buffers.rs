@@ -1,28 +1,28 @@
 //! The buffers and bind groups for running a network on a batch, all created up front.
 
+use super::buffer_plan::BufferPlan;
 use super::error::FusedError;
 use super::gpu::Gpu;
 use super::lower::Operand;
-use super::memory::Layout;
 use super::network::{Compiled, Parts};
 use super::run::Run;
 use super::step::StepRow;
 
-/// The buffers of the noisy pictures before and after a step; they swap roles at each step.
-pub const PICTURES: [usize; 2] = [0, 1];
+/// The buffers of the noisy images before and after a step; they swap roles at each step.
+pub const IMAGES: [usize; 2] = [0, 1];
 /// The buffer of the last look's result.
-pub const SEEN: usize = 2;
+pub const DENOISED: usize = 2;
 /// The buffers of the score of a step and of the one before; they swap roles likewise.
 pub const SCORES: [usize; 2] = [3, 4];
 
 /// What a network needs for one batch size.
 #[derive(Debug)]
 pub struct Buffers {
-    /// The number of pictures.
+    /// The number of images.
     pub batch: usize,
-    /// See [`PICTURES`], [`SEEN`] and [`SCORES`].
-    pub pictures: [wgpu::Buffer; 5],
-    /// What shaders need for each noise level: see [`super::conditioning::Conditioning::at`].
+    /// See [`IMAGES`], [`DENOISED`] and [`SCORES`].
+    pub images: [wgpu::Buffer; 5],
+    /// What shaders need for each noise level: see [`super::sigma_embedding::SigmaEmbedding::at`].
     pub levels: wgpu::Buffer,
     /// The features of each noise level, if σ is embedded.
     pub features: Option<wgpu::Buffer>,
@@ -34,19 +34,19 @@ pub struct Buffers {
     pub stride: usize,
     /// For each pixel its observed value, and 1 if it was observed.
     pub observation: wgpu::Buffer,
-    /// The weights of the two seeds in each picture's noise.
+    /// The weights of the two seeds in each image's noise.
     pub mixtures: wgpu::Buffer,
     /// The intermediate tensors of the level kernels and of the step kernels.
     activations: Vec<wgpu::Buffer>,
     /// The bind groups of the kernels that run once per noise level.
     pub level_groups: Vec<wgpu::BindGroup>,
-    /// The bind groups of a step, by the picture buffer it reads and then by the one it writes.
+    /// The bind groups of a step, by the image buffer it reads and then by the one it writes.
     pub step_groups: [[Vec<wgpu::BindGroup>; 5]; 2],
-    /// The bind groups of the mover, by the picture buffer and then by the score buffer it reads.
-    pub move_groups: Vec<[wgpu::BindGroup; 2]>,
+    /// The bind groups of the mover, by the image buffer and then by the score buffer it reads.
+    pub update_groups: Vec<[wgpu::BindGroup; 2]>,
 }
 
-/// Which buffers of pictures a launch is bound to.
+/// Which buffers of images a launch is bound to.
 #[derive(Clone, Copy)]
 struct Binding {
     from: usize,
@@ -56,7 +56,7 @@ struct Binding {
 
 /// The tensors of some launches, and the buffers that hold them in turns.
 struct Activations {
-    layout: Layout,
+    layout: BufferPlan,
     buffers: Vec<wgpu::Buffer>,
 }
 
@@ -77,8 +77,8 @@ impl Buffers {
                 available: u64::from(most),
             });
         }
-        let dimension = plan.picture.dimension();
-        let picture = || storage(gpu, "the pictures", 4 * batch * dimension);
+        let dimension = plan.image_shape.dimension();
+        let image_shape = || storage(gpu, "the images", 4 * batch * dimension);
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<StepRow>().next_multiple_of(alignment);
         // One more, for looks.
@@ -93,7 +93,13 @@ impl Buffers {
         let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
         let mut all = Self {
             batch,
-            pictures: [picture()?, picture()?, picture()?, picture()?, picture()?],
+            images: [
+                image_shape()?,
+                image_shape()?,
+                image_shape()?,
+                image_shape()?,
+                image_shape()?,
+            ],
             levels: storage(gpu, "the noise levels", 16 * Run::LEVELS)?,
             features,
             table,
@@ -104,7 +110,7 @@ impl Buffers {
             activations: [&of_levels.buffers[..], &of_steps.buffers].concat(),
             level_groups: Vec::new(),
             step_groups: Default::default(),
-            move_groups: Vec::new(),
+            update_groups: Vec::new(),
         };
         all.bind_all(parts, &of_levels, &of_steps);
         Ok(all)
@@ -118,31 +124,31 @@ impl Buffers {
         let step_group = |compiled: &Compiled, from, to| {
             self.bind(parts, compiled, of_steps, Binding { from, to, ..binding })
         };
-        // Most launches see no pictures, and are bound to the same whatever the flow.
+        // Most launches see no images, and are bound to the same whatever the flow.
         let inner = |compiled: &Compiled| {
-            let sees = |operand| matches!(operand, &Operand::Picture | &Operand::Next);
+            let sees = |operand| matches!(operand, &Operand::Image | &Operand::Next);
             let inner = !compiled.kernel.operands.iter().any(sees);
             inner.then(|| step_group(compiled, 0, 1))
         };
         let inner: Vec<Option<wgpu::BindGroup>> = parts.steps.iter().map(inner).collect();
-        let step_groups = PICTURES.map(|from| {
+        let step_groups = IMAGES.map(|from| {
             [0, 1, 2, 3, 4].map(|to| {
                 // Nothing is written where it is read.
-                let to = if to == from { SEEN } else { to };
+                let to = if to == from { DENOISED } else { to };
                 let group = |(compiled, inner): (&Compiled, &Option<wgpu::BindGroup>)| {
                     inner.clone().unwrap_or_else(|| step_group(compiled, from, to))
                 };
                 parts.steps.iter().zip(&inner).map(group).collect()
             })
         });
-        let move_groups = PICTURES.map(|from| {
+        let update_groups = IMAGES.map(|from| {
             [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
-                let binding = Binding { from, to: PICTURES[1 - from], scores };
-                self.bind(parts, &parts.mover, of_steps, binding)
+                let binding = Binding { from, to: IMAGES[1 - from], scores };
+                self.bind(parts, &parts.update, of_steps, binding)
             })
         });
         (self.level_groups, self.step_groups) = (level_groups, step_groups);
-        self.move_groups = move_groups.to_vec();
+        self.update_groups = update_groups.to_vec();
     }
 
     /// The bind group of a launch.
@@ -164,10 +170,10 @@ impl Buffers {
                 }
                 Operand::Table => self.table.as_ref().unwrap_or(&self.levels),
                 Operand::Levels => &self.levels,
-                Operand::Picture => &self.pictures[from],
-                Operand::Next => &self.pictures[to],
-                Operand::Score => &self.pictures[scores[0]],
-                Operand::Before => &self.pictures[scores[1]],
+                Operand::Image => &self.images[from],
+                Operand::Next => &self.images[to],
+                Operand::Score => &self.images[scores[0]],
+                Operand::Before => &self.images[scores[1]],
                 Operand::Observation => &self.observation,
                 Operand::Mixtures => &self.mixtures,
                 Operand::Step => {
@@ -192,7 +198,7 @@ impl Buffers {
 }
 
 impl Activations {
-    /// Those of kernels that run for `count` pictures, or noise levels, at once.
+    /// Those of kernels that run for `count` images, or noise levels, at once.
     fn new(
         parts: &Parts,
         list: &[Compiled],
@@ -203,7 +209,7 @@ impl Activations {
         let size = |operand: &Operand| match *operand {
             Operand::Tensor(id) => {
                 let tensor = &plan.tensors[id];
-                let number = tensor.precision(parts.setup.precision).bytes();
+                let number = tensor.precision(parts.config.precision).bytes();
                 number * tensor.shape.positions() * tensor.shape.channels()
             }
             Operand::Statistics(id) => 8 * parts.tiles[id] * plan.tensors[id].shape.channels(),
@@ -211,7 +217,7 @@ impl Activations {
             _ => 0,
         };
         let kernels: Vec<_> = list.iter().map(|compiled| compiled.kernel.clone()).collect();
-        let layout = Layout::new(&kernels, size, lasts);
+        let layout = BufferPlan::new(&kernels, size, lasts);
         let buffer = |size| storage(&parts.gpu, "the activations", size * count);
         let buffers = layout.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
         Ok(Self { layout, buffers })
@@ -230,8 +236,8 @@ fn storage(gpu: &Gpu, what: &'static str, bytes: usize) -> Result<wgpu::Buffer, 
 impl Drop for Buffers {
     /// Frees the buffers now; a browser would wait for its next garbage collection.
     fn drop(&mut self) {
-        let Self { pictures, levels, steps, observation, mixtures, activations, .. } = self;
+        let Self { images, levels, steps, observation, mixtures, activations, .. } = self;
         let others = [&*levels, steps, observation, mixtures];
-        pictures.iter().chain(activations.iter()).chain(others).for_each(wgpu::Buffer::destroy);
+        images.iter().chain(activations.iter()).chain(others).for_each(wgpu::Buffer::destroy);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::layer::{Layer, averaged_weights};
-use super::pack::Axis;
+use super::pack::ChannelLayout;
 use super::plan::{
     Activation, Affine, Conv, Id, Launch, Norm, Parameters, Plan, Pooling, Scaling, Shape, Slice,
     Target, Tensor, Term,
 };
-use crate::net::Picture;
+use super::sigma_embedding::SigmaEmbedding;
+use crate::net::ImageShape;
 use crate::net::weights::{Array, Weights};
 
 /// A plan under construction.
@@ -32,10 +32,14 @@ pub enum Output {
 
 impl<'a> Builder<'a> {
     /// An empty plan.
-    pub fn new(weights: &'a Weights, picture: Picture, conditioning: Conditioning) -> Self {
+    pub fn new(
+        weights: &'a Weights,
+        image_shape: ImageShape,
+        sigma_embedding: SigmaEmbedding,
+    ) -> Self {
         let plan = Plan {
-            picture,
-            conditioning,
+            image_shape,
+            sigma_embedding,
             tensors: Vec::new(),
             levels: Vec::new(),
             embedding: None,
@@ -50,12 +54,12 @@ impl<'a> Builder<'a> {
         self.plan
     }
 
-    /// Loads the noisy picture in patches.
+    /// Loads the noisy image in patches.
     pub fn load(&mut self, patch: usize) -> Id {
-        let Picture { channels, height, width } = self.plan.picture;
+        let ImageShape { channels, height, width } = self.plan.image_shape;
         // Rounding to f16 would lose part of the faint noise that the network has to find.
         let to = self.exact(&[channels * patch * patch], [height / patch, width / patch]);
-        self.plan.tensors[to].axis = Axis::folded(channels, patch, 1);
+        self.plan.tensors[to].axis = ChannelLayout::folded(channels, patch, 1);
         self.plan.steps.push(Launch::Load { to, patch });
         to
     }
@@ -72,7 +76,7 @@ impl<'a> Builder<'a> {
         activation: Activation,
     ) -> Result<Id, FusedError> {
         let segments = self.segments(from);
-        let (axis, shape) = (Axis::segments(&segments), [segments.iter().sum()]);
+        let (axis, shape) = (ChannelLayout::segments(&segments), [segments.iter().sum()]);
         let [gamma, beta] = [self.array(name, "gamma", &shape)?, self.array(name, "beta", &shape)?];
         let values = [gamma, beta].map(|array| axis.vector(|c| array.values[c])).concat();
         let affine = Affine::Parameters(self.store(Parameters { values, exact: true }));
@@ -81,7 +85,8 @@ impl<'a> Builder<'a> {
 
     /// Group normalisation with scale and shift from σ, by the linear layer `name`, then SiLU.
     pub fn modulated(&mut self, name: &str, from: Id, groups: usize) -> Id {
-        let offset = self.modulations.iter().map(|&(_, width)| 2 * Axis::segments(&[width]).len());
+        let offset =
+            self.modulations.iter().map(|&(_, width)| 2 * ChannelLayout::segments(&[width]).len());
         let affine = Affine::Table(offset.sum());
         self.modulations.push((name.to_owned(), self.segments(&[from])[0]));
         self.prepare(&[from], Scaling::Group { groups, affine }, Activation::Silu)
@@ -100,7 +105,7 @@ impl<'a> Builder<'a> {
     ) -> Result<Id, FusedError> {
         let width = self.segments(&[from])[0];
         let table = &self.array(name, "table", &[rows, 3 * width])?.values;
-        let axis = Axis::segments(&[width; 3]);
+        let axis = ChannelLayout::segments(&[width; 3]);
         let row = |row: usize| axis.vector(move |c| table[row * 3 * width + c]);
         let values = (0..rows).flat_map(row).collect();
         let table = self.store(Parameters { values, exact: true });
@@ -142,8 +147,8 @@ impl<'a> Builder<'a> {
         activation: Activation,
     ) -> Result<Id, FusedError> {
         let (axis, fold, channels) = match output {
-            Output::Channels(channels) => (Axis::segments(&[channels]), 1, channels),
-            Output::Doubled(channels) => (Axis::folded(channels, 2, 4), 2, channels),
+            Output::Channels(channels) => (ChannelLayout::segments(&[channels]), 1, channels),
+            Output::Doubled(channels) => (ChannelLayout::folded(channels, 2, 4), 2, channels),
         };
         let to = self.tensor(&[channels], self.grid(layers).map(|side| side * fold));
         self.sum(layers, residuals, activation, axis, fold, Target::Tensor(to))?;
@@ -155,8 +160,8 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Self::conv`].
     pub fn head(&mut self, patch: usize, layers: &[Layer]) -> Result<(), FusedError> {
-        let axis = Axis::folded(self.plan.picture.channels, patch, 1);
-        self.sum(layers, &[], Activation::None, axis, patch, Target::Picture)
+        let axis = ChannelLayout::folded(self.plan.image_shape.channels, patch, 1);
+        self.sum(layers, &[], Activation::None, axis, patch, Target::Image)
     }
 
     /// The height and width that convolution layers of one sum have in common.
@@ -173,7 +178,7 @@ impl<'a> Builder<'a> {
         layers: &[Layer],
         residuals: &[Id],
         activation: Activation,
-        axis: Axis,
+        axis: ChannelLayout,
         fold: usize,
         to: Target,
     ) -> Result<(), FusedError> {
@@ -193,7 +198,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The weights of convolution layers, tap by tap, and the sum of their biases.
-    fn packed(&self, layers: &[Layer], axis: &Axis) -> Result<Vec<f32>, FusedError> {
+    fn packed(&self, layers: &[Layer], axis: &ChannelLayout) -> Result<Vec<f32>, FusedError> {
         let (outputs, mut bias, mut parameters) = (axis.channels(), vec![0.0; axis.len()], vec![]);
         for Layer { name, terms, averaged: is_averaged, .. } in layers {
             let Term { kernel, stride, .. } = terms[0];
@@ -281,7 +286,7 @@ impl<'a> Builder<'a> {
             .zip(layers)
             .flat_map(|(index, layer)| columns(layer).map(move |column| (index, column)))
             .collect();
-        let axis = Axis::segments(segments);
+        let axis = ChannelLayout::segments(segments);
         let from = &self.plan.tensors[source].axis;
         let weight = |o: usize, i: usize| {
             let (layer, column) = columns[o];
@@ -307,7 +312,7 @@ impl<'a> Builder<'a> {
 
     fn tensor(&mut self, segments: &[usize], [height, width]: [usize; 2]) -> Id {
         let shape = Shape { segments: segments.to_vec(), height, width };
-        let axis = Axis::segments(segments);
+        let axis = ChannelLayout::segments(segments);
         self.plan.tensors.push(Tensor { shape, axis, statistics: false, exact: false });
         self.plan.tensors.len() - 1
     }

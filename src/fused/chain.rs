@@ -1,26 +1,26 @@
-//! Runs a program on a batch of chains.
+//! Runs a step table on a batch of chains.
 
 use std::ops::Range;
 
 use super::error::FusedError;
 use super::network::Network;
-use super::pace::Pace;
 use super::run::{Flow, Run};
 use super::step::StepRow;
 use super::steps::Steps;
-use crate::sample::{Program, Steering, Step, View};
+use super::throttle::Throttle;
+use crate::sample::{Conditioning, Step, StepTable, View};
 
 /// Chains in progress, which can be stepped, paused, inspected and resumed.
 #[derive(Debug)]
 pub struct Chain {
     network: Network,
-    program: Program,
+    table: StepTable,
     steps: Steps,
     count: usize,
     run: Run,
     done: usize,
     window: Window,
-    pace: Pace,
+    throttle: Throttle,
 }
 
 /// The steps whose rows are in the tables.
@@ -32,7 +32,7 @@ struct Window {
 }
 
 impl Chain {
-    /// Chains at the start of a program.
+    /// Chains at the start of a step table.
     ///
     /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
     /// batch from 0 to 100.
@@ -41,53 +41,53 @@ impl Chain {
     /// [`FusedError::Limit`] if so many chains do not fit on the GPU.
     pub fn new(
         network: &Network,
-        program: Program,
+        table: StepTable,
         seed: u64,
         chains: Range<usize>,
     ) -> Result<Self, FusedError> {
-        Self::steered(network, program, &Steering::default(), seed, chains)
+        Self::conditioned(network, table, &Conditioning::default(), seed, chains)
     }
 
-    /// As [`Self::new`], with a steering.
+    /// As [`Self::new`], with a conditioning.
     ///
     /// # Errors
-    /// As [`Self::new`], and if the steering does not fit the model's pictures.
-    pub fn steered(
+    /// As [`Self::new`], and if the conditioning does not fit the model's images.
+    pub fn conditioned(
         network: &Network,
-        program: Program,
-        steering: &Steering,
+        table: StepTable,
+        conditioning: &Conditioning,
         seed: u64,
         chains: Range<usize>,
     ) -> Result<Self, FusedError> {
-        let dimension = network.0.plan.picture.dimension();
-        steering.check(dimension)?;
+        let dimension = network.0.plan.image_shape.dimension();
+        conditioning.check(dimension)?;
         let run = Run::new(network, chains.len())?;
         let mut x = vec![0.0; chains.len() * dimension];
         let mut z = vec![0.0; dimension];
         for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
             let chain = chain as u32;
-            steering.fill_start(program.start, seed, chain, x);
-            if let Some(observation) = &steering.observation {
-                steering.fill_normal(seed, chain, Program::START, &mut z);
-                observation.impose(x, program.sigma_at(0), &z);
+            conditioning.fill_start(table.start, seed, chain, x);
+            if let Some(observation) = &conditioning.observation {
+                conditioning.fill_normal(seed, chain, StepTable::START, &mut z);
+                observation.impose(x, table.sigma_at(0), &z);
             }
         }
-        run.write_picture(&x);
-        if let Some(observation) = &steering.observation {
+        run.write_image(&x);
+        if let Some(observation) = &conditioning.observation {
             run.write_observation(observation);
         }
         let weights: Vec<[f32; 2]> =
-            chains.clone().map(|chain| steering.mixture(chain as u32).weights).collect();
+            chains.clone().map(|chain| conditioning.mixture(chain as u32).weights).collect();
         run.write_mixtures(&weights);
-        let steps = Steps::new(steering, seed, chains.start as u32, dimension);
+        let steps = Steps::new(conditioning, seed, chains.start as u32, dimension);
         let (network, count) = (network.clone(), chains.len());
-        let (window, pace) = (Window::default(), Pace::default());
-        Ok(Self { network, program, steps, count, run, done: 0, window, pace })
+        let (window, throttle) = (Window::default(), Throttle::default());
+        Ok(Self { network, table, steps, count, run, done: 0, window, throttle })
     }
 
-    /// The program being run.
-    pub fn program(&self) -> &Program {
-        &self.program
+    /// The step table being run.
+    pub fn step_table(&self) -> &StepTable {
+        &self.table
     }
 
     /// The number of steps submitted so far.
@@ -95,27 +95,27 @@ impl Chain {
         self.done
     }
 
-    /// The next step, or `None` once the program is over.
+    /// The next step, or `None` once the step table is over.
     pub fn next(&self) -> Option<Step> {
-        self.program.steps.get(self.done).copied()
+        self.table.steps.get(self.done).copied()
     }
 
     /// Records and submits at most `steps` steps and returns how many: as many as take some
-    /// milliseconds, or none if the program is over or the GPU has enough to do.
+    /// milliseconds, or none if the step table is over or the GPU has enough to do.
     ///
     /// Only a few submissions are in flight at a time. Natively this waits for the oldest; in the
     /// browser it returns 0, and the page tries again after [`Self::wait`] or a frame.
     pub fn submit(&mut self, steps: usize) -> usize {
-        let left = self.program.steps.len() - self.done;
-        if left == 0 || steps == 0 || !self.pace.make_room(self.network.gpu().device()) {
+        let left = self.table.steps.len() - self.done;
+        if left == 0 || steps == 0 || !self.throttle.make_room(self.network.gpu().device()) {
             return 0;
         }
         self.prepare();
-        let count = steps.min(self.window.steps.end - self.done).min(self.pace.steps());
+        let count = steps.min(self.window.steps.end - self.done).min(self.throttle.steps());
         let first = self.done - self.window.steps.start;
-        let flow = |row| (self.steps.flow(&self.program, self.window.steps.start + row), row);
+        let flow = |row| (self.steps.flow(&self.table, self.window.steps.start + row), row);
         let submission = self.run.submit((first..first + count).map(flow));
-        self.pace.submitted(self.network.gpu().queue(), submission, count);
+        self.throttle.submitted(self.network.gpu().queue(), submission, count);
         self.done += count;
         count
     }
@@ -128,7 +128,7 @@ impl Chain {
         self.network.gpu().idle().await
     }
 
-    /// The noisy pictures x̃ as they are now: N × C × H × W.
+    /// The noisy images x̃ as they are now: N × C × H × W.
     ///
     /// # Errors
     /// What went wrong on the GPU.
@@ -136,19 +136,19 @@ impl Chain {
         self.network.gpu().read(self.run.present(), self.numbers()).await
     }
 
-    /// The denoised pictures D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
+    /// The denoised images D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
     /// chains are returned as they are.
     ///
     /// # Errors
     /// What went wrong on the GPU.
     pub async fn denoised(&mut self) -> Result<Vec<f32>, FusedError> {
-        if !self.look() {
+        if !self.evaluate() {
             return self.noisy().await;
         }
-        self.network.gpu().read(self.run.seen(), self.numbers()).await
+        self.network.gpu().read(self.run.denoised(), self.numbers()).await
     }
 
-    /// Draws the pictures onto a render target, `columns` to a row and `gap` of their pixels apart,
+    /// Draws the images onto a render target, `columns` to a row and `gap` of their pixels apart,
     /// with nearest-neighbour sampling, clamped to \[0, 1\].
     ///
     /// # Errors
@@ -162,24 +162,24 @@ impl Chain {
     ) -> Result<(), FusedError> {
         let gpu = self.network.gpu().clone();
         gpu.check()?;
-        let seen = view == View::Denoised && self.look();
+        let denoised = view == View::Denoised && self.evaluate();
         let renderer = self.network.renderer(target.texture().format())?;
-        let pictures = if seen { self.run.seen() } else { self.run.present() };
-        renderer.draw(&gpu, pictures, self.count, [columns, gap], target);
+        let images = if denoised { self.run.denoised() } else { self.run.present() };
+        renderer.draw(&gpu, images, self.count, [columns, gap], target);
         Ok(())
     }
 
     fn numbers(&self) -> usize {
-        self.count * self.network.0.plan.picture.dimension()
+        self.count * self.network.0.plan.image_shape.dimension()
     }
 
     /// Submits one evaluation of the denoiser at the next step's σ; false if no step is left.
-    fn look(&mut self) -> bool {
+    fn evaluate(&mut self) -> bool {
         let Some(Step { sigma, .. }) = self.next() else { return false };
         self.prepare();
         let row = self.window.rows[self.done - self.window.steps.start];
-        self.run.write_steps(Run::STEPS, &[StepRow::ask(row, 1.0, sigma * sigma)]);
-        self.run.submit([(Flow::Look, Run::STEPS)]);
+        self.run.write_steps(Run::STEPS, &[StepRow::evaluate(row, 1.0, sigma * sigma)]);
+        self.run.submit([(Flow::Evaluate, Run::STEPS)]);
         true
     }
 
@@ -189,7 +189,7 @@ impl Chain {
             return;
         }
         let (mut sigmas, mut rows): (Vec<f32>, Vec<u32>) = Default::default();
-        for step in self.program.steps[self.done..].iter().take(Run::STEPS) {
+        for step in self.table.steps[self.done..].iter().take(Run::STEPS) {
             let row = match sigmas.iter().rposition(|&sigma| sigma == step.sigma) {
                 Some(row) => row,
                 None if sigmas.len() == Run::LEVELS => break,
@@ -202,7 +202,7 @@ impl Chain {
         }
         let table: Vec<StepRow> = (self.done..)
             .zip(&rows)
-            .map(|(index, &row)| self.steps.row(&self.program, index, row))
+            .map(|(index, &row)| self.steps.row(&self.table, index, row))
             .collect();
         self.run.write_steps(0, &table);
         self.run.submit_levels(&sigmas);

@@ -3,9 +3,9 @@
 use thiserror::Error;
 
 use crate::net::DescriptionError;
-use crate::sample::steering::SteeringError;
+use crate::sample::conditioning::ConditioningError;
 
-/// Why the fused executor cannot go on.
+/// Why the fused backend cannot go on.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum FusedError {
     /// There is no GPU to run on.
@@ -37,9 +37,9 @@ pub enum FusedError {
     /// The architecture is invalid.
     #[error(transparent)]
     Description(#[from] DescriptionError),
-    /// The steering does not fit the model's pictures.
+    /// The conditioning does not fit the model's images.
     #[error(transparent)]
-    Steering(#[from] SteeringError),
+    Conditioning(#[from] ConditioningError),
     /// The weights do not match the architecture.
     #[error("the tensor `{0}` is missing or has the wrong shape")]
     Weights(String),
@@ -52,20 +52,20 @@ pub enum FusedError {
     /// The device rejected something it should have accepted.
     #[error("the GPU reports a fault: {0}")]
     Fault(String),
-    /// There must be one σ per picture, or one for all.
-    #[error("{sigmas} values of σ for {pictures} pictures")]
+    /// There must be one σ per image, or one for all.
+    #[error("{sigmas} values of σ for {images} images")]
     Sigmas {
         /// The number of σ.
         sigmas: usize,
-        /// The number of pictures.
-        pictures: usize,
+        /// The number of images.
+        images: usize,
     },
-    /// The values are not a whole number of pictures.
-    #[error("{values} values are not a whole number of pictures of {dimension}")]
-    Pictures {
+    /// The values are not a whole number of images.
+    #[error("{values} values are not a whole number of images of {dimension}")]
+    Images {
         /// The number of values.
         values: usize,
-        /// The number of values in one picture.
+        /// The number of values in one image.
         dimension: usize,
     },
 }

@@ -48,13 +48,13 @@ impl Gpu {
         })?;
 
         let fault = Arc::new(Mutex::new(None));
-        let seen = Arc::clone(&fault);
+        let denoised = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error| {
             let error = match error {
                 wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
                 other => FusedError::Fault(other.to_string()),
             };
-            lock(&seen).get_or_insert(error);
+            lock(&denoised).get_or_insert(error);
         }));
         let lost = Arc::clone(&fault);
         device.set_device_lost_callback(move |reason, message| {

@@ -1,4 +1,4 @@
-//! The fused executor: a network as a static plan of WGSL compute passes, natively and in the
+//! The fused backend: a network as a static plan of WGSL compute passes, natively and in the
 //! browser.
 //!
 //! Everything about a chain is decided before its first step. Each step replays the same launches
@@ -7,19 +7,19 @@
 //! | file | contents |
 //! |---|---|
 //! | `unet.rs`, `refinenet.rs` | the networks, layer by layer |
-//! | `conditioning.rs` | how σ enters them and scales their output |
+//! | `sigma_embedding.rs` | how σ enters them and scales their output |
 //! | `builder.rs`, `layer.rs`, `pack.rs` | layers as launches, and their weights in memory order |
 //! | `plan.rs` | what a launch is |
-//! | `setup.rs`, `precision.rs`, `tiling.rs` | what kernels are generated for: style, precision, tiles |
+//! | `config.rs`, `precision.rs`, `tiling.rs` | what kernels are generated for: style, precision, tiles |
 //! | `self_test.rs`, `tuner.rs` | which style and precision can be trusted, which tiles are fastest |
 //! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
-//! | `ahead.rs` | compiling while the weights are on their way |
+//! | `precompile.rs` | compiling while the weights are on their way |
 //! | `memory.rs` | which tensors share a buffer |
-//! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for a batch of pictures |
-//! | `step.rs`, `steps.rs` | a program's steps as rows of a table |
-//! | `chain.rs`, `run.rs`, `pace.rs` | submitting the steps |
+//! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for a batch of images |
+//! | `step.rs`, `steps.rs` | a step table's steps as rows of a table |
+//! | `chain.rs`, `run.rs`, `throttle.rs` | submitting the steps |
 //! | `profile.rs` | how long each launch takes |
-//! | `render.rs` | drawing pictures onto a texture |
+//! | `render.rs` | drawing images onto a texture |
 //! | `gpu.rs`, `platform.rs`, `error.rs` | the device and its failures |
 
 #![allow(
@@ -27,22 +27,22 @@
     reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
 )]
 
-mod ahead;
 mod buffers;
 mod builder;
 mod chain;
-mod conditioning;
 mod error;
 mod gpu;
+mod precompile;
+mod sigma_embedding;
 #[macro_use]
 mod kernels;
+mod buffer_plan;
+mod kernel_config;
 mod layer;
 mod lower;
-mod memory;
 mod network;
 #[cfg(all(test, not(target_family = "wasm")))]
 mod noise_test;
-mod pace;
 mod pack;
 mod pipelines;
 mod plan;
@@ -53,21 +53,21 @@ mod refinenet;
 mod render;
 mod run;
 mod self_test;
-mod setup;
 mod step;
 mod steps;
 mod template;
+mod throttle;
 mod tiling;
 mod tuner;
 mod unet;
 
-pub use ahead::Ahead;
 pub use chain::Chain;
 pub use error::FusedError;
 pub use gpu::Gpu;
+pub use kernel_config::{KernelConfig, Strategy};
 pub use network::Network;
 pub use precision::Precision;
+pub use precompile::Precompile;
 pub use profile::{Timed, profile};
-pub use setup::{Setup, Style};
 pub use tiling::Tiling;
 pub use tuner::Tuner;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::buffers::Buffers;
 use super::error::FusedError;
 use super::gpu::{Gpu, lock};
+use super::kernel_config::KernelConfig;
 use super::lower::{Kernel, Lowered, lower};
 use super::pack;
 use super::pipelines::{Pipeline, Pipelines, compile};
@@ -13,12 +14,11 @@ use super::plan::Plan;
 use super::precision::Precision;
 use super::render::Renderer;
 use super::run::{Flow, Run};
-use super::setup::Setup;
 use super::step::StepRow;
 use super::tiling::Tiling;
 use super::{refinenet, unet};
 use crate::net::weights::Weights;
-use crate::net::{Architecture, Picture};
+use crate::net::{Architecture, ImageShape};
 
 /// A score network, ready to run. Clones share it.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct Network(pub(super) Arc<Parts>);
 pub(super) struct Parts {
     pub gpu: Gpu,
     pub plan: Arc<Plan>,
-    pub setup: Setup,
+    pub config: KernelConfig,
     /// Identifies what a measurement of its tiles is valid for: see [`key`].
     pub key: String,
     pub parameters: Arc<Uploaded>,
@@ -38,7 +38,7 @@ pub(super) struct Parts {
     /// The kernels of each step.
     pub steps: Vec<Compiled>,
     /// The kernel after a step that only computes the score.
-    pub mover: Compiled,
+    pub update: Compiled,
     /// For each tensor, the number of tiles with moments of their own.
     pub tiles: Vec<usize>,
     /// The buffers of runs, including finished ones: a restart reuses them.
@@ -80,7 +80,7 @@ impl Network {
         architecture: &Architecture,
         weights: &Weights,
     ) -> Result<Self, FusedError> {
-        Self::with(gpu, architecture, weights, Setup::best(gpu, Precision::Half).await).await
+        Self::with(gpu, architecture, weights, KernelConfig::best(gpu, Precision::Half).await).await
     }
 
     /// As [`Self::new`], with a given setup.
@@ -91,9 +91,9 @@ impl Network {
         gpu: &Gpu,
         architecture: &Architecture,
         weights: &Weights,
-        setup: Setup,
+        config: KernelConfig,
     ) -> Result<Self, FusedError> {
-        Self::remembering(gpu, architecture, weights, setup, "").await
+        Self::remembering(gpu, architecture, weights, config, "").await
     }
 
     /// As [`Self::with`], but with the tiles that were measured to be the fastest, if `tuning` is
@@ -105,10 +105,10 @@ impl Network {
         gpu: &Gpu,
         architecture: &Architecture,
         weights: &Weights,
-        setup: Setup,
+        config: KernelConfig,
         tuning: &str,
     ) -> Result<Self, FusedError> {
-        let network = Self::loaded(gpu, architecture, weights, setup, tuning)?;
+        let network = Self::loaded(gpu, architecture, weights, config, tuning)?;
         gpu.idle().await?;
         Ok(network)
     }
@@ -122,46 +122,46 @@ impl Network {
         gpu: &Gpu,
         architecture: &Architecture,
         weights: &Weights,
-        setup: Setup,
+        config: KernelConfig,
         tuning: &str,
     ) -> Result<Self, FusedError> {
-        if setup.precision == Precision::Half && !gpu.has_half() {
+        if config.precision == Precision::Half && !gpu.has_half() {
             return Err(FusedError::Feature("shader-f16"));
         }
-        Self::planned(gpu, plan(architecture, weights)?, setup, tuning, compile)
+        Self::planned(gpu, plan(architecture, weights)?, config, tuning, compile)
     }
 
     /// The network of a plan; `tuning` as for [`Self::remembering`]. `compile` makes its pipelines.
     pub(super) fn planned(
         gpu: &Gpu,
         mut plan: Plan,
-        setup: Setup,
+        config: KernelConfig,
         tuning: &str,
         compile: fn(&Gpu, &Lowered) -> Pipelines,
     ) -> Result<Self, FusedError> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let places = pack::places(&plan.parameters, setup.precision);
+        let places = pack::places(&plan.parameters, config.precision);
         let bytes = places.last().map_or(0, |last| last.end);
         let buffer = gpu.buffer("the weights", bytes, usage)?;
         for (parameters, place) in plan.parameters.iter_mut().zip(&places) {
-            let bytes = pack::bytes(parameters, setup.precision);
+            let bytes = pack::bytes(parameters, config.precision);
             gpu.queue().write_buffer(&buffer, place.start, &bytes);
             // The GPU has them now.
             parameters.values = Vec::new();
         }
-        let (setup, key, lowered) = tiled(gpu, &plan, setup, tuning);
+        let (config, key, lowered) = tiled(gpu, &plan, config, tuning);
         let (plan, parameters) = (Arc::new(plan), Arc::new(Uploaded { buffer, places }));
         let pipelines = compile(gpu, &lowered);
-        Ok(Self::assemble(gpu, plan, setup, key, parameters, lowered, &pipelines))
+        Ok(Self::assemble(gpu, plan, config, key, parameters, lowered, &pipelines))
     }
 
     fn assemble(
         gpu: &Gpu,
         plan: Arc<Plan>,
-        setup: Setup,
+        config: KernelConfig,
         key: String,
         parameters: Arc<Uploaded>,
-        Lowered { levels, steps, mover, tiles }: Lowered,
+        Lowered { levels, steps, update, tiles }: Lowered,
         pipelines: &Pipelines,
     ) -> Self {
         let with = |kernel: Kernel| {
@@ -172,12 +172,12 @@ impl Network {
         Self(Arc::new(Parts {
             gpu: gpu.clone(),
             plan,
-            setup,
+            config,
             key,
             parameters,
             levels: all(levels),
             steps: all(steps),
-            mover: with(mover),
+            update: with(update),
             tiles,
             buffers: Mutex::default(),
             renderers: Mutex::default(),
@@ -186,16 +186,16 @@ impl Network {
 
     /// The kernels it would have with another tiling.
     pub(super) fn lowered(&self, tiling: Tiling) -> Lowered {
-        let Parts { gpu, plan, setup, .. } = &*self.0;
-        lower(plan, Setup { tiling, ..*setup }, memory(gpu))
+        let Parts { gpu, plan, config, .. } = &*self.0;
+        lower(plan, KernelConfig { tiling, ..*config }, memory(gpu))
     }
 
     /// The same network with another tiling; `pipelines` has all its kernels.
     pub(super) fn tiled(&self, tiling: Tiling, lowered: Lowered, pipelines: &Pipelines) -> Self {
-        let Parts { gpu, plan, setup, key, parameters, .. } = &*self.0;
-        let setup = Setup { tiling, ..*setup };
+        let Parts { gpu, plan, config, key, parameters, .. } = &*self.0;
+        let config = KernelConfig { tiling, ..*config };
         let (plan, parameters) = (Arc::clone(plan), Arc::clone(parameters));
-        Self::assemble(gpu, plan, setup, key.clone(), parameters, lowered, pipelines)
+        Self::assemble(gpu, plan, config, key.clone(), parameters, lowered, pipelines)
     }
 
     /// Whether these are the kernels that its steps run.
@@ -207,13 +207,13 @@ impl Network {
 
     /// A line that makes [`Self::remembering`] give the same network on this GPU the same tiles.
     pub fn tuning(&self) -> String {
-        format!("{} {}", self.0.key, self.0.setup.tiling.name)
+        format!("{} {}", self.0.key, self.0.config.tiling.name)
     }
 
     /// The pipelines of its kernels.
     pub(super) fn pipelines(&self) -> Pipelines {
-        let Parts { levels, steps, mover, .. } = &*self.0;
-        let all = levels.iter().chain(steps).chain([mover]);
+        let Parts { levels, steps, update, .. } = &*self.0;
+        let all = levels.iter().chain(steps).chain([update]);
         all.map(|Compiled { kernel, pipeline }| (kernel, pipeline.clone())).collect()
     }
 
@@ -222,34 +222,34 @@ impl Network {
         lock(&self.0.buffers).clear();
     }
 
-    /// The score `s(x, σ)` of N pictures, N × C × H × W like `x`. `sigmas` holds one σ > 0 for each
-    /// picture, or a single one for all.
+    /// The score `s(x, σ)` of N images, N × C × H × W like `x`. `sigmas` holds one σ > 0 for each
+    /// image, or a single one for all.
     ///
     /// # Errors
     /// [`FusedError`] if the shapes do not fit, or the GPU fails.
     pub async fn score(&self, x: &[f32], sigmas: &[f32]) -> Result<Vec<f32>, FusedError> {
-        let dimension = self.0.plan.picture.dimension();
+        let dimension = self.0.plan.image_shape.dimension();
         if x.is_empty() || !x.len().is_multiple_of(dimension) {
-            return Err(FusedError::Pictures { values: x.len(), dimension });
+            return Err(FusedError::Images { values: x.len(), dimension });
         }
-        let pictures = x.len() / dimension;
-        if sigmas.len() != 1 && sigmas.len() != pictures {
-            return Err(FusedError::Sigmas { sigmas: sigmas.len(), pictures });
+        let images = x.len() / dimension;
+        if sigmas.len() != 1 && sigmas.len() != images {
+            return Err(FusedError::Sigmas { sigmas: sigmas.len(), images });
         }
         let mut score = Vec::with_capacity(x.len());
         // As many at once as the tables have room for noise levels.
-        let batch = pictures.min(Run::LEVELS);
+        let batch = images.min(Run::LEVELS);
         let mut run = Run::new(self, batch)?;
         for (x, first) in x.chunks(batch * dimension).zip((0..).step_by(batch)) {
             let count = x.len() / dimension;
             let shared = sigmas.len() == 1;
             let sigmas = if shared { sigmas } else { &sigmas[first..first + count] };
-            let step = StepRow { row_stride: u32::from(!shared), ..StepRow::ask(0, 0.0, 1.0) };
-            run.write_picture(x);
+            let step = StepRow { row_stride: u32::from(!shared), ..StepRow::evaluate(0, 0.0, 1.0) };
+            run.write_image(x);
             run.write_steps(0, &[step]);
             run.submit_levels(sigmas);
-            run.submit([(Flow::Look, 0)]);
-            score.extend(self.0.gpu.read(run.seen(), x.len()).await?);
+            run.submit([(Flow::Evaluate, 0)]);
+            score.extend(self.0.gpu.read(run.denoised(), x.len()).await?);
         }
         Ok(score)
     }
@@ -263,7 +263,7 @@ impl Network {
         if let Some(renderer) = renderers.iter().find(|renderer| renderer.format() == format) {
             return Ok(Arc::clone(renderer));
         }
-        let renderer = Arc::new(Renderer::new(&self.0.gpu, self.0.plan.picture, format)?);
+        let renderer = Arc::new(Renderer::new(&self.0.gpu, self.0.plan.image_shape, format)?);
         renderers.push(Arc::clone(&renderer));
         Ok(renderer)
     }
@@ -273,20 +273,20 @@ impl Network {
         &self.0.gpu
     }
 
-    /// The shape of its pictures.
-    pub(super) fn picture(&self) -> Picture {
-        self.0.plan.picture
+    /// The shape of its images.
+    pub(super) fn image_shape(&self) -> ImageShape {
+        self.0.plan.image_shape
     }
 
-    /// Floating-point operations of one evaluation for one picture: two for each multiplication of
+    /// Floating-point operations of one evaluation for one image: two for each multiplication of
     /// the convolutions and of the attention. Padding does not count.
     pub fn operations(&self) -> u64 {
         self.0.plan.operations()
     }
 
     /// The setup of its kernels.
-    pub fn setup(&self) -> Setup {
-        self.0.setup
+    pub fn config(&self) -> KernelConfig {
+        self.0.config
     }
 
     /// How many kernels one evaluation launches.
@@ -309,21 +309,21 @@ pub(super) fn plan(architecture: &Architecture, weights: &Weights) -> Result<Pla
 pub(super) fn tiled(
     gpu: &Gpu,
     plan: &Plan,
-    setup: Setup,
+    config: KernelConfig,
     tuning: &str,
-) -> (Setup, String, Lowered) {
-    let untuned = Setup::new(setup.style, setup.precision);
+) -> (KernelConfig, String, Lowered) {
+    let untuned = KernelConfig::new(config.strategy, config.precision);
     let mut lowered = lower(plan, untuned, memory(gpu));
     let key = key(gpu, &lowered);
     let tiling = tuning
         .strip_prefix(&key)
-        .and_then(|name| Tiling::named(setup.style, name.trim_start()))
-        .unwrap_or(setup.tiling);
-    let setup = Setup { tiling, ..setup };
-    if setup != untuned {
-        lowered = lower(plan, setup, memory(gpu));
+        .and_then(|name| Tiling::named(config.strategy, name.trim_start()))
+        .unwrap_or(config.tiling);
+    let config = KernelConfig { tiling, ..config };
+    if config != untuned {
+        lowered = lower(plan, config, memory(gpu));
     }
-    (setup, key, lowered)
+    (config, key, lowered)
 }
 
 /// The bytes that a workgroup can share.
@@ -332,7 +332,7 @@ fn memory(gpu: &Gpu) -> usize {
 }
 
 /// Identifies what a measurement of tiles is valid for: this adapter, and the texts of the kernels
-/// with the default tiles, which hold all sizes of the network and change with the program. Most
+/// with the default tiles, which hold all sizes of the network and change with the step table. Most
 /// browsers do not name the adapter here; there the page tells adapters apart. (The hash is Fowler,
 /// Noll and Vo's.)
 fn key(gpu: &Gpu, lowered: &Lowered) -> String {

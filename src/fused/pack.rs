@@ -37,9 +37,9 @@ pub fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
 
 /// The order of channels in memory: for each place the network's channel, or `None` for padding.
 #[derive(Clone, Debug)]
-pub struct Axis(Vec<Option<usize>>);
+pub struct ChannelLayout(Vec<Option<usize>>);
 
-impl Axis {
+impl ChannelLayout {
     /// Segments one after the other, each padded by itself to a multiple of four.
     pub fn segments(widths: &[usize]) -> Self {
         let mut places = Vec::new();
@@ -102,12 +102,15 @@ mod tests {
     #[test]
     fn padding_is_zero_and_order_is_kept() {
         let value = |channel: usize| channel as f32 + 1.0;
-        assert_eq!(Axis::segments(&[2, 1]).vector(value), [1.0, 2.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0]);
-        let folded = Axis::folded(2, 2, 1);
+        assert_eq!(
+            ChannelLayout::segments(&[2, 1]).vector(value),
+            [1.0, 2.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0]
+        );
+        let folded = ChannelLayout::folded(2, 2, 1);
         assert_eq!(folded.vector(value), [1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0]);
-        let padded = Axis::folded(1, 2, 4).vector(value);
+        let padded = ChannelLayout::folded(1, 2, 4).vector(value);
         assert_eq!(padded[..5], [1.0, 0.0, 0.0, 0.0, 2.0]);
-        let one = Axis::segments(&[1]);
+        let one = ChannelLayout::segments(&[1]);
         let matrix: Vec<f32> = one.matrix(&one, |o, i| (10 * o + i) as f32 + 5.0).collect();
         assert_eq!(matrix, [vec![5.0], vec![0.0; 15]].concat());
     }

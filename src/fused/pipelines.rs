@@ -88,7 +88,7 @@ pub fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
         layout: Some(&layout),
         module: &module,
         entry_point: Some("main"),
-        // Every kernel writes its workgroup memory before it reads it. (Only native programs have
+        // Every kernel writes its workgroup memory before it reads it. (Only native step tables have
         // this choice.)
         compilation_options: wgpu::PipelineCompilationOptions {
             zero_initialize_workgroup_memory: false,

@@ -1,13 +1,13 @@
 //! A network as a GPU runs it: a list of kernel launches over tensors, and the parameters that they
-//! read. Only the number of pictures is left open.
+//! read. Only the number of images is left open.
 //!
 //! Tensors are channels-last, with channels padded to a multiple of four. [`super::builder`] makes
 //! plans, [`super::lower`] turns launches into shaders.
 
-use super::conditioning::Conditioning;
-use super::pack::Axis;
+use super::pack::ChannelLayout;
 use super::precision::Precision;
-use crate::net::Picture;
+use super::sigma_embedding::SigmaEmbedding;
+use crate::net::ImageShape;
 
 /// The index of a tensor.
 pub type Id = usize;
@@ -15,7 +15,7 @@ pub type Id = usize;
 /// The index of one of a plan's [`Parameters`].
 pub type Slice = usize;
 
-/// The shape of a tensor for one picture.
+/// The shape of a tensor for one image.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// The channels of each part that was concatenated; each part is padded by itself.
@@ -32,7 +32,7 @@ impl Shape {
         self.segments.iter().map(|&segment| padded(segment)).sum()
     }
 
-    /// The positions of one picture.
+    /// The positions of one image.
     pub fn positions(&self) -> usize {
         self.height * self.width
     }
@@ -49,7 +49,7 @@ pub struct Tensor {
     /// Its shape.
     pub shape: Shape,
     /// The order of its channels in memory.
-    pub axis: Axis,
+    pub axis: ChannelLayout,
     /// Whether its writer must also leave its tiles' moments for a normalisation.
     pub statistics: bool,
     /// Whether it is always f32.
@@ -82,7 +82,7 @@ impl Parameters {
 /// One kernel launch.
 #[derive(Clone, Debug)]
 pub enum Launch {
-    /// The noisy picture, centred, scaled and folded into patches.
+    /// The noisy image, centred, scaled and folded into patches.
     Load {
         /// The tensor of patches.
         to: Id,
@@ -242,20 +242,20 @@ impl Term {
 pub enum Target {
     /// Into a tensor.
     Tensor(Id),
-    /// Into the picture: it is the network's raw output, which moves the picture forward.
-    Picture,
+    /// Into the image: it is the network's raw output, which moves the image forward.
+    Image,
 }
 
 /// A network as launches.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The pictures.
-    pub picture: Picture,
+    /// The images.
+    pub image_shape: ImageShape,
     /// How the network depends on σ.
-    pub conditioning: Conditioning,
+    pub sigma_embedding: SigmaEmbedding,
     /// Every tensor.
     pub tensors: Vec<Tensor>,
-    /// The launches that depend on σ alone, run once per noise level (a "picture" of one position):
+    /// The launches that depend on σ alone, run once per noise level (an "image" of one position):
     /// from features of σ to rows of the table.
     pub levels: Vec<Launch>,
     /// The tensors that hold the features and the table, if there are any.
@@ -281,7 +281,7 @@ impl Plan {
                 let inputs: usize = conv.terms.iter().map(taps).sum();
                 let outputs = match conv.to {
                     Target::Tensor(id) => channels(id),
-                    Target::Picture => self.picture.channels,
+                    Target::Image => self.image_shape.channels,
                 };
                 conv.grid[0] * conv.grid[1] * conv.fold * conv.fold * outputs * inputs
             }

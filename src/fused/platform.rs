@@ -1,5 +1,5 @@
-//! What differs between native programs and the browser: waiting, clocks and threads. The only
-//! `cfg` of this executor.
+//! What differs between native step tables and the browser: waiting, clocks and threads. The only
+//! `cfg` of this backend.
 
 #[cfg(not(target_family = "wasm"))]
 pub use native::*;
@@ -45,7 +45,7 @@ mod native {
         let checks = wgpu::ShaderRuntimeChecks::unchecked();
         // SAFETY: all text is generated from `kernels/`. Its loops and indices follow from constants,
         // from the invocation's number and from tables of steps and noise levels, which this crate
-        // writes itself; never from pictures or weights.
+        // writes itself; never from images or weights.
         unsafe { device.create_shader_module_trusted(descriptor, checks) }
     }
 

@@ -6,7 +6,7 @@ pub enum Precision {
     /// f32.
     #[default]
     Single,
-    /// f16, with half the memory and bandwidth, on adapters with `shader-f16`. Pictures, scores,
+    /// f16, with half the memory and bandwidth, on adapters with `shader-f16`. Images, scores,
     /// moments and everything that depends on σ alone stay f32.
     Half,
 }

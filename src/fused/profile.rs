@@ -21,7 +21,7 @@ pub struct Timed {
 /// How often each is timed: the shortest time counts.
 const ROUNDS: usize = 5;
 
-/// Times each launch of an evaluation of `batch` pictures, from runs of `repeats` of it and of
+/// Times each launch of an evaluation of `batch` images, from runs of `repeats` of it and of
 /// twice as many, so that the time for submitting them is left out.
 ///
 /// # Errors
@@ -32,8 +32,8 @@ pub async fn profile(
     repeats: usize,
 ) -> Result<Vec<Timed>, FusedError> {
     let gpu = network.gpu();
-    let mut run = Run::looking(network, batch)?;
-    run.submit([(Flow::Look, 0)]);
+    let mut run = Run::evaluating(network, batch)?;
+    run.submit([(Flow::Evaluate, 0)]);
     let mut all = Vec::with_capacity(network.launches());
     for (index, compiled) in network.0.steps.iter().enumerate() {
         let mut shortest = [f64::INFINITY; 2];
@@ -61,16 +61,16 @@ mod tests {
     use pollster::block_on;
 
     use super::super::gpu::Gpu;
+    use super::super::kernel_config::{KernelConfig, Strategy};
     use super::super::precision::Precision;
     use super::super::self_test;
-    use super::super::setup::{Setup, Style};
     use super::profile;
 
     #[test]
     fn every_launch_is_timed_for_the_whole_batch() {
         let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
-        let setup = Setup::new(Style::Staged, Precision::Single);
-        let network = self_test::network(&gpu, setup).expect("it is small");
+        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let network = self_test::network(&gpu, config).expect("it is small");
         let launches = block_on(profile(&network, 3, 2)).expect("the GPU is healthy");
         assert_eq!(launches.len(), network.launches());
         for (launch, compiled) in launches.iter().zip(&network.0.steps) {

@@ -1,10 +1,10 @@
 //! The RefineNets of [`crate::net::refinenet`] as a plan.
 
 use super::builder::{Builder, Output};
-use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::layer::Layer;
 use super::plan::{Activation, Id, Plan, Pooling, Term};
+use super::sigma_embedding::SigmaEmbedding;
 use crate::net::refinenet::description::Stage;
 use crate::net::weights::Weights;
 use crate::net::{RefineNetDescription, Variant};
@@ -14,7 +14,7 @@ use crate::net::{RefineNetDescription, Variant};
 /// # Errors
 /// [`FusedError::Weights`] names a tensor that the weights lack.
 pub fn plan(sizes: &RefineNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
-    let builder = Builder::new(weights, sizes.picture, Conditioning::Rows(sizes.clone()));
+    let builder = Builder::new(weights, sizes.image_shape, SigmaEmbedding::Rows(sizes.clone()));
     let mut net = RefineNet { sizes, b: builder };
 
     let pixels = net.b.load(1);

@@ -1,11 +1,11 @@
-//! Draws pictures from a buffer onto a texture, without a detour through the host.
+//! Draws images from a buffer onto a texture, without a detour through the host.
 
 use super::error::FusedError;
 use super::gpu::Gpu;
 use super::template::Values;
-use crate::net::Picture;
+use crate::net::ImageShape;
 
-/// Draws pictures as a grid.
+/// Draws images as a grid.
 #[derive(Debug)]
 pub struct Renderer {
     format: wgpu::TextureFormat,
@@ -14,21 +14,21 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// For pictures of this shape and targets of this format.
+    /// For images of this shape and targets of this format.
     ///
     /// # Errors
     /// [`FusedError::Limit`] if a buffer is too large.
     pub fn new(
         gpu: &Gpu,
-        picture: Picture,
+        image_shape: ImageShape,
         format: wgpu::TextureFormat,
     ) -> Result<Self, FusedError> {
         let mut values = Values::default();
-        values.size("CHANNELS", picture.channels);
-        values.size("HEIGHT", picture.height);
-        values.size("WIDTH", picture.width);
-        values.flag("COLOUR", picture.channels >= 3);
-        let bindings = "@group(0) @binding(0) var<storage, read> pictures: array<f32>;\n\
+        values.size("CHANNELS", image_shape.channels);
+        values.size("HEIGHT", image_shape.height);
+        values.size("WIDTH", image_shape.width);
+        values.flag("COLOUR", image_shape.channels >= 3);
+        let bindings = "@group(0) @binding(0) var<storage, read> images: array<f32>;\n\
                         @group(0) @binding(1) var<uniform> grid: Grid;\n";
         let body = values.expand(kernel!("kernels/render.wgsl"));
         let source = values.constants() + bindings + &body;
@@ -66,12 +66,12 @@ impl Renderer {
         self.format
     }
 
-    /// Draws `count` pictures, `columns` to a row and `gap` of their pixels apart, over all of
+    /// Draws `count` images, `columns` to a row and `gap` of their pixels apart, over all of
     /// `target`.
     pub fn draw(
         &self,
         gpu: &Gpu,
-        pictures: &wgpu::Buffer,
+        images: &wgpu::Buffer,
         count: usize,
         [columns, gap]: [usize; 2],
         target: &wgpu::TextureView,
@@ -81,11 +81,11 @@ impl Renderer {
         let grid = [columns, count.div_ceil(columns), count, gap].map(|number| number as u32);
         let grid = [&grid[..], &[size.width, size.height, 0, 0]].concat();
         gpu.queue().write_buffer(&self.grid, 0, bytemuck::cast_slice(&grid));
-        // Not cached: the pictures change buffers, and this runs only once a frame.
+        // Not cached: the images change buffers, and this runs only once a frame.
         let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout: &self.pipeline.get_bind_group_layout(0),
-            entries: &[(0, pictures), (1, &self.grid)].map(|(binding, buffer)| {
+            entries: &[(0, images), (1, &self.grid)].map(|(binding, buffer)| {
                 wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }
             }),
         });

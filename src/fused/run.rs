@@ -1,8 +1,8 @@
-//! Records a network's steps on a batch of pictures.
+//! Records a network's steps on a batch of images.
 
 use std::sync::Arc;
 
-use super::buffers::{Buffers, PICTURES, SCORES, SEEN};
+use super::buffers::{Buffers, DENOISED, IMAGES, SCORES};
 use super::error::FusedError;
 use super::gpu::lock;
 use super::lower::Operand;
@@ -10,23 +10,23 @@ use super::network::{Compiled, Network};
 use super::step::StepRow;
 use crate::sample::Observation;
 
-/// Where a step reads the noisy pictures and where it writes.
+/// Where a step reads the noisy images and where it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// The network's last layer moves the pictures forward.
+    /// The network's last layer moves the images forward.
     Step,
-    /// The last layer writes the score to a buffer of its own; another kernel moves the pictures.
-    Move,
-    /// The pictures stay as they are; the last layer writes its result to a buffer of its own.
-    Look,
+    /// The last layer writes the score to a buffer of its own; another kernel moves the images.
+    Update,
+    /// The images stay as they are; the last layer writes its result to a buffer of its own.
+    Evaluate,
 }
 
-/// A network at work on a batch of pictures.
+/// A network at work on a batch of images.
 #[derive(Debug)]
 pub struct Run {
     network: Network,
     buffers: Arc<Buffers>,
-    /// Which of [`PICTURES`] holds the present ones.
+    /// Which of [`IMAGES`] holds the present ones.
     now: usize,
     /// Which of [`SCORES`] is written next.
     score: usize,
@@ -62,9 +62,9 @@ impl Run {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn looking(network: &Network, batch: usize) -> Result<Self, FusedError> {
+    pub fn evaluating(network: &Network, batch: usize) -> Result<Self, FusedError> {
         let run = Self::new(network, batch)?;
-        run.write_steps(0, &[StepRow::ask(0, 0.0, 1.0)]);
+        run.write_steps(0, &[StepRow::evaluate(0, 0.0, 1.0)]);
         run.submit_levels(&[1.0]);
         Ok(run)
     }
@@ -73,19 +73,19 @@ impl Run {
         self.network.0.gpu.queue().write_buffer(buffer, offset as u64, bytes);
     }
 
-    /// Replaces the noisy pictures.
-    pub fn write_picture(&self, x: &[f32]) {
+    /// Replaces the noisy images.
+    pub fn write_image(&self, x: &[f32]) {
         self.write(self.present(), 0, bytemuck::cast_slice(x));
     }
 
-    /// The noisy pictures.
+    /// The noisy images.
     pub fn present(&self) -> &wgpu::Buffer {
-        &self.buffers.pictures[self.now]
+        &self.buffers.images[self.now]
     }
 
     /// The result of the last look.
-    pub fn seen(&self) -> &wgpu::Buffer {
-        &self.buffers.pictures[SEEN]
+    pub fn denoised(&self) -> &wgpu::Buffer {
+        &self.buffers.images[DENOISED]
     }
 
     /// Replaces the observation.
@@ -95,7 +95,7 @@ impl Run {
         self.write(&self.buffers.observation, 0, bytemuck::cast_slice(&pairs));
     }
 
-    /// Replaces the weights of the two seeds in each picture's noise.
+    /// Replaces the weights of the two seeds in each image's noise.
     pub fn write_mixtures(&self, weights: &[[f32; 2]]) {
         self.write(&self.buffers.mixtures, 0, bytemuck::cast_slice(weights));
     }
@@ -114,14 +114,15 @@ impl Run {
     pub fn submit_levels(&self, sigmas: &[f32]) {
         let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let (gpu, plan) = (&parts.gpu, &parts.plan);
-        let rows: Vec<[f32; 4]> = sigmas.iter().map(|&sigma| plan.conditioning.at(sigma)).collect();
+        let rows: Vec<[f32; 4]> =
+            sigmas.iter().map(|&sigma| plan.sigma_embedding.at(sigma)).collect();
         self.write(&buffers.levels, 0, bytemuck::cast_slice(&rows));
         let (Some(buffer), Some([id, _])) = (&buffers.features, plan.embedding) else { return };
         // Rows of features are padded to a multiple of four, like channels.
         let width = plan.tensors[id].shape.channels();
         let mut features = vec![0.0; sigmas.len() * width];
         for (sigma, row) in sigmas.iter().zip(features.chunks_exact_mut(width)) {
-            let values = plan.conditioning.features(*sigma);
+            let values = plan.sigma_embedding.features(*sigma);
             row[..values.len()].copy_from_slice(&values);
         }
         self.write(buffer, 0, bytemuck::cast_slice(&features));
@@ -146,19 +147,19 @@ impl Run {
         for (flow, row) in steps {
             let offset = row * buffers.stride;
             let to = match flow {
-                Flow::Step => PICTURES[1 - self.now],
-                Flow::Move => SCORES[self.score],
-                Flow::Look => SEEN,
+                Flow::Step => IMAGES[1 - self.now],
+                Flow::Update => SCORES[self.score],
+                Flow::Evaluate => DENOISED,
             };
             for (compiled, group) in parts.steps.iter().zip(&buffers.step_groups[self.now][to]) {
                 launch(&mut pass, compiled, group, offset, buffers.batch);
             }
-            if flow == Flow::Move {
-                let group = &buffers.move_groups[self.now][self.score];
-                launch(&mut pass, &parts.mover, group, offset, buffers.batch);
+            if flow == Flow::Update {
+                let group = &buffers.update_groups[self.now][self.score];
+                launch(&mut pass, &parts.update, group, offset, buffers.batch);
                 self.score = 1 - self.score;
             }
-            if flow != Flow::Look {
+            if flow != Flow::Evaluate {
                 self.now = 1 - self.now;
             }
         }
@@ -171,7 +172,7 @@ impl Run {
         let (parts, buffers) = (&*self.network.0, &*self.buffers);
         let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let group = &buffers.step_groups[self.now][SEEN][index];
+        let group = &buffers.step_groups[self.now][DENOISED][index];
         for _ in 0..times {
             launch(&mut pass, &parts.steps[index], group, 0, buffers.batch);
         }

@@ -5,21 +5,21 @@
 //! scores as with the plainest kernels: in f32, without workgroup memory and barriers.
 
 use super::builder::{Builder, Output};
-use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::gpu::Gpu;
+use super::kernel_config::{KernelConfig, Strategy};
 use super::layer::Layer;
 use super::network::Network;
 use super::pipelines::pipeline;
 use super::plan::{Activation, Plan, Term};
 use super::precision::Precision;
 use super::run::{Flow, Run};
-use super::setup::{Setup, Style};
+use super::sigma_embedding::SigmaEmbedding;
 use crate::net::weights::{Array, Weights};
-use crate::net::{Picture, Preconditioning};
+use crate::net::{ImageShape, Preconditioning};
 use crate::random::Key;
 
-const PICTURE: Picture = Picture { channels: 1, height: 16, width: 16 };
+const IMAGE: ImageShape = ImageShape { channels: 1, height: 16, width: 16 };
 const WIDTH: usize = 16;
 
 /// The largest difference allowed between two setups, relative to the largest score. Rounding to
@@ -34,31 +34,31 @@ pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
 
 async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
     // Make both before waiting for either.
-    let plain = network(gpu, Setup::new(Style::Direct, Precision::Single))?;
-    let staged = network(gpu, Setup::new(Style::Staged, precision))?;
+    let plain = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
+    let staged = network(gpu, KernelConfig::new(Strategy::Staged, precision))?;
     let expected = answer(&plain).await?;
     Ok(agree(&answer(&staged).await?, &expected))
 }
 
-/// A network's scores of two pictures of noise at σ = 1.
+/// A network's scores of two images of noise at σ = 1.
 pub async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
-    let x = noise(0, 2 * network.picture().dimension());
-    let mut run = Run::looking(network, 2)?;
-    run.write_picture(&x);
-    run.submit([(Flow::Look, 0)]);
-    network.gpu().read(run.seen(), x.len()).await
+    let x = noise(0, 2 * network.image_shape().dimension());
+    let mut run = Run::evaluating(network, 2)?;
+    run.write_image(&x);
+    run.submit([(Flow::Evaluate, 0)]);
+    network.gpu().read(run.denoised(), x.len()).await
 }
 
 /// The small network.
-pub fn network(gpu: &Gpu, setup: Setup) -> Result<Network, FusedError> {
+pub fn network(gpu: &Gpu, config: KernelConfig) -> Result<Network, FusedError> {
     // Compile on this thread: errors on others are not caught.
-    Network::planned(gpu, plan()?, setup, "", |gpu, lowered| {
+    Network::planned(gpu, plan()?, config, "", |gpu, lowered| {
         lowered.kernels().map(|kernel| (kernel, pipeline(gpu, kernel))).collect()
     })
 }
 
 /// A normalised and activated convolution between two others, with a residual. Staged, they have
-/// barriers. (More layers would mean more kernels to compile before the first picture.)
+/// barriers. (More layers would mean more kernels to compile before the first image.)
 fn plan() -> Result<Plan, FusedError> {
     let mut weights = Weights::new();
     for (name, shape) in
@@ -76,9 +76,9 @@ fn plan() -> Result<Plan, FusedError> {
             weights.insert(format!("{name}.{part}"), Array { values, shape: shape.to_vec() });
         }
     }
-    let preconditioning = Preconditioning { mean: 0.5, deviation: 0.5 };
-    let conditioning = Conditioning::Continuous(preconditioning, 0);
-    let mut b = Builder::new(&weights, PICTURE, conditioning);
+    let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.5 };
+    let sigma_embedding = SigmaEmbedding::Continuous(preconditioning, 0);
+    let mut b = Builder::new(&weights, IMAGE, sigma_embedding);
     let pixels = b.load(2);
     let channels = Output::Channels(WIDTH);
     let layer = |name: &str, source| [Layer::new(name, [Term::square(source)])];

@@ -6,9 +6,9 @@ use bytemuck::{Pod, Zeroable};
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct StepRow {
-    /// The row of the tables of noise levels for the first picture.
+    /// The row of the tables of noise levels for the first image.
     pub row: u32,
-    /// How much further the next picture's row is: 0 if all share one.
+    /// How much further the next image's row is: 0 if all share one.
     pub row_stride: u32,
     /// The stream of the first chain's noise.
     pub first_chain: u32,
@@ -20,16 +20,16 @@ pub struct StepRow {
     pub other: [u32; 2],
     /// The step that keys the noise.
     pub noise_step: u32,
-    /// The factor of the picture.
+    /// The factor of the image.
     pub keep: f32,
     /// The factor of the score.
     pub gain: f32,
     /// The factor of the noise.
     pub noise: f32,
-    /// The factor of the picture before the last step.
+    /// The factor of the image before the last step.
     pub back: f32,
     /// What follows if the last layer only computes the score.
-    pub then: Move,
+    pub then: UpdateRow,
     /// Uniforms are multiples of 16 bytes.
     pub padding: u32,
 }
@@ -37,7 +37,7 @@ pub struct StepRow {
 /// What `kernels/move.wgsl` does with the score.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
-pub struct Move {
+pub struct UpdateRow {
     /// The factor of the score.
     pub gain: f32,
     /// The factor of the score of the step before.
@@ -59,7 +59,7 @@ pub struct Move {
 
 impl StepRow {
     /// A row that only computes `keep x + gain s`.
-    pub fn ask(row: u32, keep: f32, gain: f32) -> Self {
+    pub fn evaluate(row: u32, keep: f32, gain: f32) -> Self {
         Self { row, keep, gain, ..Self::zeroed() }
     }
 }

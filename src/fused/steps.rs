@@ -1,13 +1,13 @@
-//! A program's steps as rows of a table, and the flow of each.
+//! A step table's steps as rows of a table, and the flow of each.
 
 use bytemuck::Zeroable;
 
 use super::run::Flow;
-use super::step::{Move, StepRow};
+use super::step::{StepRow, UpdateRow};
 use crate::random::Key;
 use crate::sample::observation::Block;
-use crate::sample::program::corrector_signal;
-use crate::sample::{Program, Steering, Step, Update};
+use crate::sample::step_table::corrector_signal;
+use crate::sample::{Conditioning, Step, StepTable, Update};
 
 /// What all steps of some chains have in common.
 #[derive(Debug)]
@@ -24,31 +24,31 @@ pub struct Steps {
 
 impl Steps {
     /// The steps of chains from `first` on.
-    pub fn new(steering: &Steering, seed: u64, first: u32, dimension: usize) -> Self {
-        let mixture = steering.mixture(first);
-        let streams = [mixture.stream, u32::from(steering.path.is_none())];
-        let block = steering.observation.as_ref().map(|observation| observation.block());
+    pub fn new(conditioning: &Conditioning, seed: u64, first: u32, dimension: usize) -> Self {
+        let mixture = conditioning.mixture(first);
+        let streams = [mixture.stream, u32::from(conditioning.path.is_none())];
+        let block = conditioning.observation.as_ref().map(|observation| observation.block());
         Self { seed, other: mixture.other, streams, block, dimension }
     }
 
     /// The flow of a step.
-    pub fn flow(&self, program: &Program, index: usize) -> Flow {
-        let steered = self.block.is_some() || self.other.is_some();
-        let measured = matches!(program.steps[index].update, Update::Corrector { .. });
+    pub fn flow(&self, table: &StepTable, index: usize) -> Flow {
+        let conditioned = self.block.is_some() || self.other.is_some();
+        let measured = matches!(table.steps[index].update, Update::Corrector { .. });
         // The step that needs the last score, and the step that leaves it.
-        let remembers = [index, index + 1].iter().any(|&index| self.remembers(program, index));
-        if steered || measured || remembers { Flow::Move } else { Flow::Step }
+        let remembers = [index, index + 1].iter().any(|&index| self.remembers(table, index));
+        if conditioned || measured || remembers { Flow::Update } else { Flow::Step }
     }
 
     /// Whether a step needs the score of the one before and cannot tell it from how far x has
     /// moved.
-    fn remembers(&self, program: &Program, index: usize) -> bool {
-        let looks_back = program.steps.get(index).is_some_and(|step| step.update.looks_back());
-        looks_back && (self.block.is_some() || before(program, index).is_none())
+    fn remembers(&self, table: &StepTable, index: usize) -> bool {
+        let looks_back = table.steps.get(index).is_some_and(|step| step.update.looks_back());
+        looks_back && (self.block.is_some() || before(table, index).is_none())
     }
 
     /// The row of a step whose noise level is in row `level` of the tables.
-    pub fn row(&self, program: &Program, index: usize, level: u32) -> StepRow {
+    pub fn row(&self, table: &StepTable, index: usize, level: u32) -> StepRow {
         let seed = |seed| {
             let [high, _, _, low] = Key { seed, stream: 0, step: 0 }.words(0);
             [low, high]
@@ -60,32 +60,36 @@ impl Steps {
             seed: seed(self.seed),
             other: seed(self.other.unwrap_or(self.seed)),
             noise_step: index as u32,
-            ..StepRow::ask(level, 0.0, 1.0)
+            ..StepRow::evaluate(level, 0.0, 1.0)
         };
-        let step = program.steps[index];
-        match (self.flow(program, index), step.update) {
+        let step = table.steps[index];
+        match (self.flow(table, index), step.update) {
             (Flow::Step, Update::Affine { drift, previous, noise }) => {
-                let back = before(program, index).map_or(0.0, |drift| -previous / drift);
+                let back = before(table, index).map_or(0.0, |drift| -previous / drift);
                 StepRow { keep: 1.0 - back, gain: drift, noise, back, ..row }
             }
-            _ => StepRow { then: self.then(program, index, step), ..row },
+            _ => StepRow { then: self.then(table, index, step), ..row },
         }
     }
 
-    fn then(&self, program: &Program, index: usize, step: Step) -> Move {
+    fn then(&self, table: &StepTable, index: usize, step: Step) -> UpdateRow {
         let then = match step.update {
             Update::Affine { drift, previous, noise } => {
-                Move { gain: drift, previous, noise, ..Move::zeroed() }
+                UpdateRow { gain: drift, previous, noise, ..UpdateRow::zeroed() }
             }
             Update::Corrector { snr } => {
                 let signal = corrector_signal(snr, self.dimension);
-                Move { signal, bound: signal / (step.sigma * step.sigma), ..Move::zeroed() }
+                UpdateRow {
+                    signal,
+                    bound: signal / (step.sigma * step.sigma),
+                    ..UpdateRow::zeroed()
+                }
             }
         };
         let Some(Block { channels, height, width }) = self.block else { return then };
-        Move {
-            observed_step: program.last_noise(index + 1),
-            observed_sigma: program.sigma_at(index + 1),
+        UpdateRow {
+            observed_step: table.last_noise(index + 1),
+            observed_sigma: table.sigma_at(index + 1),
             block: [channels, height, width].map(|size| size as u32),
             ..then
         }
@@ -93,10 +97,10 @@ impl Steps {
 }
 
 /// The drift of the step before, if that was just `x ← x + drift · s`. Then its score follows from
-/// how far x has moved, and the picture it started from still lies where the next one is about to
+/// how far x has moved, and the image it started from still lies where the next one is about to
 /// be written.
-fn before(program: &Program, index: usize) -> Option<f32> {
-    match program.steps[index.checked_sub(1)?].update {
+fn before(table: &StepTable, index: usize) -> Option<f32> {
+    match table.steps[index.checked_sub(1)?].update {
         Update::Affine { drift, previous: 0.0, noise: 0.0 } if drift != 0.0 => Some(drift),
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! The shapes of a convolution's tiles. Which is the fastest differs between GPUs and is measured
 //! (`tuner.rs`); the results are the same up to rounding.
 
-use super::setup::Style;
+use super::kernel_config::Strategy;
 
 /// The most that one invocation and one workgroup of a convolution take. A row is divided evenly:
 /// an invocation takes 14, 7, 2 or 1 pixels of a row of 14.
@@ -21,15 +21,15 @@ pub struct Tiling {
     /// Rows of a workgroup.
     pub(super) rows: usize,
     /// Invocations that share a tile, with a part of the input channels each; 1 if direct.
-    pub(super) slices: usize,
+    pub(super) split_k: usize,
     /// Bytes of workgroup memory. More than 16 KiB would keep GPUs from running several workgroups
     /// side by side.
     pub(super) memory: usize,
 }
 
 const fn tiling(name: &'static str, sizes: [usize; 6], memory: usize) -> Tiling {
-    let [pixels, columns, lanes, group, rows, slices] = sizes;
-    Tiling { name, pixels, columns, lanes, group, rows, slices, memory }
+    let [pixels, columns, lanes, group, rows, split_k] = sizes;
+    Tiling { name, pixels, columns, lanes, group, rows, split_k, memory }
 }
 
 /// Twice as many sums run a tenth faster on software adapters, but take twice as long to compile.
@@ -40,7 +40,7 @@ const DIRECT: [Tiling; 2] = [
 
 const STAGED: [Tiling; 7] = [
     tiling("256 / 4", [8, 4, 24, 256, 8, 4], 1 << 14),
-    // Fewer or more slices: for many pictures, which keep a GPU busy anyway, or for few.
+    // Fewer or more slices: for many images, which keep a GPU busy anyway, or for few.
     tiling("256 / 2", [8, 4, 24, 256, 8, 2], 1 << 14),
     tiling("256 / 8", [8, 4, 24, 256, 8, 8], 1 << 14),
     tiling("256", [8, 4, 32, 256, 16, 1], 1 << 14),
@@ -53,15 +53,15 @@ const STAGED: [Tiling; 7] = [
 
 impl Tiling {
     /// The tilings of a style; the first is the default.
-    pub fn of(style: Style) -> &'static [Self] {
-        match style {
-            Style::Direct => &DIRECT,
-            Style::Staged => &STAGED,
+    pub fn of(strategy: Strategy) -> &'static [Self] {
+        match strategy {
+            Strategy::Direct => &DIRECT,
+            Strategy::Staged => &STAGED,
         }
     }
 
     /// The tiling of that name.
-    pub fn named(style: Style, name: &str) -> Option<Self> {
-        Self::of(style).iter().copied().find(|tiling| tiling.name == name)
+    pub fn named(strategy: Strategy, name: &str) -> Option<Self> {
+        Self::of(strategy).iter().copied().find(|tiling| tiling.name == name)
     }
 }

@@ -64,12 +64,12 @@ impl Tuner {
     /// clocks are coarse, and chance should not decide.
     pub const BETTER: f64 = 0.95;
 
-    /// Starts to measure with `batch` pictures at a time.
+    /// Starts to measure with `batch` images at a time.
     pub fn new(network: &Network, batch: usize) -> Self {
         Self {
             network: network.clone(),
             batch,
-            waiting: Tiling::of(network.setup().style).iter().rev().copied().collect(),
+            waiting: Tiling::of(network.config().strategy).iter().rev().copied().collect(),
             present: None,
             pipelines: network.pipelines(),
             candidates: Vec::new(),
@@ -163,7 +163,7 @@ impl Tuner {
     pub fn times(&self) -> impl Iterator<Item = (Tiling, f64)> {
         self.candidates
             .iter()
-            .map(|candidate| (candidate.network.setup().tiling, candidate.seconds))
+            .map(|candidate| (candidate.network.config().tiling, candidate.seconds))
     }
 
     /// The network with the fastest tiles so far.
@@ -188,14 +188,14 @@ async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
 /// room for only one batch.
 async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
     let gpu = network.gpu();
-    let mut run = Run::looking(network, batch)?;
-    run.submit([(Flow::Look, 0)]);
+    let mut run = Run::evaluating(network, batch)?;
+    run.submit([(Flow::Evaluate, 0)]);
     gpu.idle().await?;
     let begun = platform::now();
     let mut left = evaluations;
     while left > 0 {
         let count = left.min(Tuner::SUBMITTED);
-        run.submit((0..count).map(|_| (Flow::Look, 0)));
+        run.submit((0..count).map(|_| (Flow::Evaluate, 0)));
         left -= count;
     }
     gpu.idle().await?;
@@ -210,14 +210,14 @@ mod tests {
     use pollster::block_on;
 
     use super::super::gpu::Gpu;
+    use super::super::kernel_config::{KernelConfig, Strategy};
     use super::super::precision::Precision;
-    use super::super::setup::{Setup, Style};
     use super::*;
 
     fn tuner() -> Tuner {
         let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
-        let setup = Setup::new(Style::Staged, Precision::Single);
-        let network = self_test::network(&gpu, setup).expect("it is small");
+        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let network = self_test::network(&gpu, config).expect("it is small");
         Tuner::new(&network, 2)
     }
 
@@ -241,7 +241,7 @@ mod tests {
     /// The tilings whose kernels differ from those of all earlier ones.
     fn different(network: &Network, except: Option<Tiling>) -> Vec<Tiling> {
         let mut different: Vec<(Tiling, Vec<_>)> = Vec::new();
-        let tilings = Tiling::of(network.setup().style).iter().copied();
+        let tilings = Tiling::of(network.config().strategy).iter().copied();
         for tiling in tilings.filter(|&tiling| except != Some(tiling)) {
             let kernels = network.lowered(tiling).steps.into_iter();
             let texts = kernels.map(|kernel| kernel.source).collect();
@@ -256,7 +256,7 @@ mod tests {
     fn tiles_that_come_down_to_the_same_are_measured_once() {
         let mut tuner = tuner();
         let expected = different(&tuner.network, None);
-        assert!(expected.len() < Tiling::of(tuner.network.setup().style).len());
+        assert!(expected.len() < Tiling::of(tuner.network.config().strategy).len());
         complete(&mut tuner);
         assert!(tuner.times().all(|(_, seconds)| seconds.is_finite()));
         assert_eq!(tuner.times().map(|(tiling, _)| tiling).collect::<Vec<_>>(), expected);
@@ -271,7 +271,7 @@ mod tests {
         complete(&mut tuner);
         // The last candidate left is never run.
         assert!(tuner.times().all(|(_, seconds)| seconds.is_infinite()));
-        let before = tuner.network.setup();
-        assert_eq!(tuner.finish().setup(), before);
+        let before = tuner.network.config();
+        assert_eq!(tuner.finish().config(), before);
     }
 }

@@ -1,10 +1,10 @@
 //! The U-Net of [`crate::net::unet`] as a plan.
 
 use super::builder::{Builder, Output};
-use super::conditioning::Conditioning;
 use super::error::FusedError;
 use super::layer::Layer;
 use super::plan::{Activation, Id, Plan, Term};
+use super::sigma_embedding::SigmaEmbedding;
 use crate::net::UNetDescription;
 use crate::net::weights::Weights;
 
@@ -13,9 +13,9 @@ use crate::net::weights::Weights;
 /// # Errors
 /// [`FusedError::Weights`] names a tensor that the weights lack.
 pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
-    let UNetDescription { picture, preconditioning, groups, embedding, .. } = *sizes;
-    let conditioning = Conditioning::Continuous(preconditioning, embedding);
-    let builder = Builder::new(weights, picture, conditioning);
+    let UNetDescription { image_shape, preconditioning, groups, embedding, .. } = *sizes;
+    let sigma_embedding = SigmaEmbedding::Continuous(preconditioning, embedding);
+    let builder = Builder::new(weights, image_shape, sigma_embedding);
     let mut net = UNet { sizes, b: builder };
 
     let widths = &sizes.widths;

@@ -57,7 +57,7 @@ pub enum CheckpointError {
         /// Its type.
         dtype: DType,
     },
-    /// There are more parameters than any network for small pictures has.
+    /// There are more parameters than any network for small images has.
     #[error("the network has more than {MOST} parameters")]
     TooLarge,
 }

@@ -29,7 +29,7 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
-    /// A quarter of a gibibyte: far more than any network for small pictures.
+    /// A quarter of a gibibyte: far more than any network for small images.
     pub const MAX_BYTES: usize = 1 << 28;
 
     /// Reads and checks a file.
@@ -43,9 +43,9 @@ impl ModelFile {
     pub(crate) fn of(container: &Container<'_>) -> Result<Self, ModelError> {
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
-        card.sampler.program()?;
-        card.best.map(|best| best.program()).transpose()?;
-        card.ladder().check().map_err(SettingsError::from)?;
+        card.sampler.step_table()?;
+        card.best.map(|best| best.step_table()).transpose()?;
+        card.schedule().check().map_err(SettingsError::from)?;
         let weights = tensors::read(container, card.architecture.tensors())?;
         Ok(Self { card, weights })
     }

@@ -6,8 +6,8 @@
 //!
 //! | input or output | shape | |
 //! |---|---|---|
-//! | `x` | N × C × H × W | noisy pictures x̃ |
-//! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all pictures, or of each |
+//! | `x` | N × C × H × W | noisy images x̃ |
+//! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all images, or of each |
 //! | `score` | N × C × H × W | s(x̃, σ) |
 //!
 //! The model's card is in the metadata under `card`, as in a model file.
@@ -23,7 +23,7 @@ use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use graph::Graph;
 
-/// How many pictures a graph takes at once.
+/// How many images a graph takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batch {
     /// This many, and one σ for all: the runtime knows every shape beforehand.
@@ -35,7 +35,7 @@ pub enum Batch {
 /// What a file should be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The number of pictures.
+    /// The number of images.
     pub batch: Batch,
     /// The version of ONNX's operators, from [`Options::OPSETS`].
     pub opset: i64,
@@ -55,7 +55,7 @@ pub enum ExportError {
     #[error("a network of the kind `{0}` cannot be exported yet, only a U-Net")]
     Architecture(&'static str),
     /// The batch is empty.
-    #[error("a batch has at least one picture; say `dynamic` for any number")]
+    #[error("a batch has at least one image; say `dynamic` for any number")]
     Batch,
     /// The version has not been checked.
     #[error(
@@ -90,14 +90,14 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     };
     graph.rename(&score, "score");
 
-    let picture = model.card.architecture.picture();
-    let [channels, height, width] =
-        [picture.channels, picture.height, picture.width].map(|size| proto::size(size as i64));
+    let image_shape = model.card.architecture.image_shape();
+    let [channels, height, width] = [image_shape.channels, image_shape.height, image_shape.width]
+        .map(|size| proto::size(size as i64));
     let (batch, sigmas) = match options.batch {
         Batch::Fixed(n) => (proto::size(n as i64), proto::size(1)),
         Batch::Dynamic => (proto::symbol("N"), proto::symbol("one_or_N")),
     };
-    let pictures = vec![batch, channels, height, width];
+    let images = vec![batch, channels, height, width];
     let card = serde_json::to_string(&model.card);
     let card = card.map_err(|error| ExportError::Card(error.to_string()))?;
     let file = proto::Model {
@@ -108,8 +108,8 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
         metadata: vec![proto::Entry { key: Some("card".into()), value: Some(card) }],
         graph: Some(proto::Graph {
             name: Some(model.card.name.clone()),
-            inputs: vec![proto::value("x", pictures.clone()), proto::value("sigma", vec![sigmas])],
-            outputs: vec![proto::value("score", pictures)],
+            inputs: vec![proto::value("x", images.clone()), proto::value("sigma", vec![sigmas])],
+            outputs: vec![proto::value("score", images)],
             ..graph.finish()
         }),
     };

@@ -1,6 +1,6 @@
 //! Langevin dynamics: walk uphill on log q_σ, with noise.
 
-use super::program::{Program, Start, Step, Update};
+use super::step_table::{Start, Step, StepTable, Update};
 
 /// Annealed Langevin dynamics (Song & Ermon 2019, algorithm 1): for each σᵢ from the largest down,
 /// `steps_each` steps of `x ← x + αᵢ s(x, σᵢ) + √(2αᵢ) z` with `αᵢ = step_lr · σᵢ²/σ_L²`.
@@ -8,7 +8,7 @@ use super::program::{Program, Start, Step, Update};
 /// The paper writes `α/2` and `√α`; this is the form of its published code, whose ε (`step_lr`) is
 /// half of the paper's. Chains begin at the first level's density, `N(½, σ₁²)`. The paper begins
 /// uniformly in the unit cube, a mere point to a σ₁ that covers the space.
-pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
+pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> StepTable {
     let smallest = sigmas.last().copied().unwrap_or(1.0);
     let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
     let mut steps = Vec::with_capacity(sigmas.len() * steps_each);
@@ -18,28 +18,28 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
         let step = Step { sigma, update, level };
         steps.extend(std::iter::repeat_n(step, steps_each));
     }
-    Program { start, steps }
+    StepTable { start, steps }
 }
 
 /// Langevin dynamics at a single noise level: `x ← x + ε s(x, σ) + √(2ε) z` (Song & Ermon 2019,
 /// equation 4). The baseline, which does not find its way between modes.
-pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> Program {
+pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> StepTable {
     let update = Update::affine(step_lr, (2.0 * step_lr).sqrt());
     let step = Step { sigma, update, level: 0 };
-    Program { start, steps: vec![step; steps] }
+    StepTable { start, steps: vec![step; steps] }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::host;
     use super::*;
-    use crate::noise::Ladder;
+    use crate::noise::NoiseSchedule;
     use crate::toy::GaussianMixture;
 
     const CHAINS: usize = 4_000;
 
-    fn share_at_the_upper_mode(program: &Program) -> f64 {
-        let x = host::run(program, &GaussianMixture::two_modes(), 1, CHAINS);
+    fn share_at_the_upper_mode(table: &StepTable) -> f64 {
+        let x = host::run(table, &GaussianMixture::two_modes(), 1, CHAINS);
         let upper = x.chunks_exact(2).filter(|x| x[0] + x[1] > 0.0).count();
         upper as f64 / CHAINS as f64
     }
@@ -53,7 +53,7 @@ mod tests {
         let plain = share_at_the_upper_mode(&plain(everywhere, 0.0, 1_000, 0.05));
         assert!((0.45..0.60).contains(&plain), "plain Langevin: {plain}");
 
-        let sigmas = Ladder { sigma_max: 20.0, sigma_min: 1.0, levels: 10 }.sigmas();
+        let sigmas = NoiseSchedule { sigma_max: 20.0, sigma_min: 1.0, levels: 10 }.sigmas();
         let mut annealed = annealed(&sigmas, 100, 0.05);
         annealed.start = everywhere;
         let annealed = share_at_the_upper_mode(&annealed);

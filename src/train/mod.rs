@@ -2,16 +2,16 @@
 //! checkpoints from which training continues to the very same weights.
 
 mod augment;
-mod average;
 mod batch;
 mod checkpoint;
 mod checkpoints;
 mod classifier;
-mod clip;
+mod ema;
 mod files;
+mod grad_clip;
+mod learning_rate;
 mod options;
 mod precision;
-mod schedule;
 mod shards;
 mod target;
 mod teacher;

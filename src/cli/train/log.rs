@@ -33,7 +33,7 @@ pub struct Row {
     pub loss: f32,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// Pictures a second.
+    /// Images a second.
     pub rate: f64,
     /// Seconds spent in steps since the start of the run.
     pub seconds: f64,
@@ -103,7 +103,7 @@ impl Log {
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 
-    /// Draws a grid of pictures with the averaged network, always from the same seed, so that
+    /// Draws a grid of images with the averaged network, always from the same seed, so that
     /// progress shows. Does nothing once `stop` is set.
     ///
     /// # Errors
@@ -115,11 +115,11 @@ impl Log {
         settings: Settings,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        const PICTURES: usize = 16;
-        let Some(pixels) = trainer.samples(&settings.program()?, PICTURES, stop)? else {
+        const IMAGES: usize = 16;
+        let Some(pixels) = trainer.samples(&settings.step_table()?, IMAGES, stop)? else {
             return Ok(());
         };
-        let shape = trainer.options().architecture.picture();
+        let shape = trainer.options().architecture.image_shape();
         let png = grid::encode_png(&pixel::bytes(&pixels), shape, None, 2)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));
         write_atomically(&path, &png)

@@ -1,4 +1,4 @@
-//! `train`: pictures in, a model out.
+//! `train`: images in, a model out.
 //!
 //! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
 //! from, [`run`] the training loop, [`log`] the files written along the way ([`tensorboard`] its
@@ -19,7 +19,7 @@ use anyhow::{Context, ensure};
 use self::arguments::Arguments;
 use self::run::Run;
 use self::start::Start;
-use super::pictures;
+use super::data_set;
 use crate::train::Checkpoints;
 
 /// The program's entry point.
@@ -28,19 +28,19 @@ use crate::train::Checkpoints;
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse()?;
-    // Reading pictures uses many threads, too.
+    // Reading images uses many threads, too.
     set_threads(arguments.run.threads)?;
     if arguments.run.classifier {
         return classifier::train(&arguments);
     }
     let checkpoints = Checkpoints::beside(&arguments.run.out);
     let start = Start::new(&arguments.run, &checkpoints)?;
-    let data = arguments.load(start.picture())?;
-    pictures::say(&data);
+    let data = arguments.load(start.image_shape())?;
+    data_set::say(&data);
     let trainer = start.trainer(&arguments, &data)?;
     let options = trainer.options();
     println!(
-        "{} parameters on {}; step {} of {}, {} pictures a step",
+        "{} parameters on {}; step {} of {}, {} images a step",
         options.architecture.parameters(),
         arguments.run.device,
         trainer.done(),

@@ -9,10 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
 use super::log::{Log, Row};
-use crate::cli::out;
+use crate::cli::output;
 use crate::data::DataSet;
 use crate::model_file::{Autoguided, Card, ModelFile, Training};
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::sample::Settings;
 use crate::train::{Checkpoints, Options, TrainError, Trainer};
 
@@ -89,7 +89,7 @@ impl Run {
         // anyone.
         const REPORT: u64 = 10;
         const REPORT_AFTER: Duration = Duration::from_secs(10);
-        let save_every = Duration::from_secs(self.arguments.save_every);
+        let save_every = Duration::from_secs(self.arguments.checkpoint_every_seconds);
         let steps = self.trainer.options().steps;
         let mut progress = Progress::new(steps, self.trainer.done())?;
         let mut saved = Instant::now();
@@ -104,8 +104,8 @@ impl Run {
             }
             // Everything saved or shown below was found to be finite here.
             let Some(loss) = self.trainer.take_loss()? else { continue };
-            let pictures = (done - reported.0) * self.trainer.options().batch as u64;
-            let rate = pictures as f64 / reported.1.elapsed().as_secs_f64();
+            let images = (done - reported.0) * self.trainer.options().batch as u64;
+            let rate = images as f64 / reported.1.elapsed().as_secs_f64();
             progress.report(done, loss, rate);
             let learning_rate = self.trainer.options().learning_rate_at(done - 1);
             let seconds = self.trainer.seconds();
@@ -152,7 +152,7 @@ impl Run {
         self.log.held_out(step, &held_out)?;
         self.log.samples(step, &self.trainer, self.recommended(), stop)?;
         let model = self.model(held_out.clone());
-        out::write(&self.arguments.out, &model.write()?)?;
+        output::write(&self.arguments.out, &model.write()?)?;
         self.looked = Some((step, held_out.clone()));
         Ok(held_out)
     }
@@ -160,8 +160,8 @@ impl Run {
     fn recommended(&self) -> Settings {
         let options = self.trainer.options();
         let Options { sigma_max, sigma_min, levels, .. } = *options;
-        let ladder = Ladder { sigma_max, sigma_min, levels };
-        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, ladder))
+        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
+        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, schedule))
     }
 
     fn model(&self, held_out: Vec<(f32, f32)>) -> ModelFile {
@@ -170,15 +170,15 @@ impl Run {
         let name = arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
         let training = Training {
             data: data.name.clone(),
-            pictures: data.train.len(),
-            checksum: options.pictures.map(|pictures| pictures.checksum),
+            images: data.train.len(),
+            checksum: options.images.map(|images| images.checksum),
             flip: options.augmentation.flip,
             stable_targets: options.stable_targets,
             from: options.from,
             autoguidance: options.autoguidance.map(|by| Autoguided {
                 away_from: by.name,
-                weight: by.strength.weight,
-                sigmas: by.strength.sigmas,
+                weight: by.guidance_scale.weight,
+                sigmas: by.guidance_scale.sigmas,
             }),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
@@ -209,7 +209,7 @@ impl Run {
         self.save()?;
         Ok(anyhow::Error::from(error).context(format!(
             "step {} is saved in {}; continue from it with --resume and an --lr below {}, or start \
-             anew with a smaller --clip or a longer --warm-up",
+             anew with a smaller --max-grad-norm or a longer --warmup-steps",
             self.trainer.done(),
             self.checkpoints.newest().display(),
             self.trainer.options().learning_rate
@@ -238,7 +238,7 @@ impl Progress {
         const LOG_EVERY: Duration = Duration::from_secs(60);
         let mean = self.loss.map_or(loss, |mean| mean + 0.05 * (loss - mean));
         self.loss = Some(mean);
-        let message = format!("{mean:.4}, {rate:.0} pictures/s");
+        let message = format!("{mean:.4}, {rate:.0} images/s");
         if self.bar.is_hidden() && self.logged.elapsed() >= LOG_EVERY {
             eprintln!("step {done} of {}, loss {message}", self.bar.length().unwrap_or_default());
             self.logged = Instant::now();

@@ -1,4 +1,4 @@
-//! How a run starts: everything that can be checked, and refused, before pictures are read.
+//! How a run starts: everything that can be checked, and refused, before images are read.
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
@@ -6,11 +6,11 @@ use burn::tensor::Device;
 use super::arguments::{Arguments, RunArgs};
 use super::options::{in_words, is_of};
 use crate::cli::ncsn::open;
-use crate::cli::{autoguide, device, out};
+use crate::cli::{autoguidance, device, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
-use crate::net::Picture;
-use crate::sample::Strength;
+use crate::net::ImageShape;
+use crate::sample::GuidanceScale;
 use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
 
 /// The devices a run computes on, and the weights it starts from.
@@ -25,7 +25,7 @@ enum Weights {
     /// Those of a model.
     Model(Box<ModelFile>),
     /// Those of a model that learns to do what it does when guided away from a worse one.
-    Guided { better: Box<ModelFile>, worse: Box<ModelFile>, strength: Strength },
+    Guided { better: Box<ModelFile>, worse: Box<ModelFile>, guidance_scale: GuidanceScale },
     /// Those of an interrupted run.
     Checkpoint(Box<Checkpoint>),
 }
@@ -40,11 +40,11 @@ impl Weights {
             }
             return Ok(Self::Checkpoint(Box::new(found.checkpoint)));
         }
-        let Some(better) = &run.from else { return Ok(Self::Drawn) };
+        let Some(better) = &run.init_from else { return Ok(Self::Drawn) };
         let better = Box::new(open(better)?);
-        let Some(worse) = &run.autoguide else { return Ok(Self::Model(better)) };
-        let worse = Box::new(autoguide::worse(worse, better.card.architecture.picture())?);
-        Ok(Self::Guided { better, worse, strength: run.strength.strength()? })
+        let Some(worse) = &run.guiding_model else { return Ok(Self::Model(better)) };
+        let worse = Box::new(autoguidance::worse(worse, better.card.architecture.image_shape())?);
+        Ok(Self::Guided { better, worse, guidance_scale: run.guidance_scale.guidance_scale()? })
     }
 }
 
@@ -63,19 +63,19 @@ impl Start {
                 "{} already exists: continue from it with --resume, or replace it with --overwrite",
                 checkpoints.newest().display()
             );
-            out::ensure_model(&run.out, replaces)?;
+            output::ensure_model(&run.out, replaces)?;
         }
         Ok(Self { devices, weights })
     }
 
-    /// The shape that the pictures must have, if it is known.
-    pub fn picture(&self) -> Option<Picture> {
+    /// The shape that the images must have, if it is known.
+    pub fn image_shape(&self) -> Option<ImageShape> {
         match &self.weights {
             Weights::Drawn => None,
             Weights::Model(model) | Weights::Guided { better: model, .. } => {
-                Some(model.card.architecture.picture())
+                Some(model.card.architecture.image_shape())
             }
-            Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.picture()),
+            Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.image_shape()),
         }
     }
 
@@ -91,18 +91,18 @@ impl Start {
         Ok(match weights {
             Weights::Drawn => new(None)?,
             Weights::Model(model) => new(Some(&model.card))?.from_weights(model.weights)?,
-            Weights::Guided { better, worse, strength } => {
+            Weights::Guided { better, worse, guidance_scale } => {
                 let ModelFile { card, weights } = *worse;
                 let name = in_words(&card);
-                let by = Autoguidance { worse: card.architecture, name, strength };
+                let by = Autoguidance { worse: card.architecture, name, guidance_scale };
                 new(Some(&better.card))?.from_weights(better.weights)?.autoguided(by, weights)?
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);
-                if checkpoint.options.pictures.is_some_and(|then| then != found) {
+                if checkpoint.options.images.is_some_and(|then| then != found) {
                     eprintln!(
-                        "warning: these are not the pictures that the run began with; see --data, \
-                         --size, --grey and --background"
+                        "warning: these are not the images that the run began with; see --data, \
+                         --size, --grayscale and --background"
                     );
                 }
                 let model = open(&arguments.run.out).ok();

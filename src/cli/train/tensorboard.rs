@@ -1,7 +1,7 @@
 //! TensorBoard's event files: a chain of records, each an `Event` message in protobuf.
 //!
 //! The messages are the parts of TensorFlow's `event.proto` and `summary.proto` that scalars and
-//! pictures need; the framing is that of its `record_writer.h`.
+//! images need; the framing is that of its `record_writer.h`.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -91,7 +91,7 @@ impl EventFile {
         self.write(step, |event| event.summary = Some(Summary { value }))
     }
 
-    /// Writes a picture.
+    /// Writes an image.
     pub fn png(&mut self, step: u64, tag: &str, png: Vec<u8>) -> io::Result<()> {
         // A PNG's header has its width and height after the signature, length and type.
         let word = |at: usize| {

@@ -1,5 +1,5 @@
 // A normalisation's channels: the index of one without padding, and where the scales and shifts of
-// a picture begin.
+// an image begin.
 
 fn unpadded(channel: u32) -> u32 {
     var real = 0u;

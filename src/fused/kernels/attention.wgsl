@@ -1,7 +1,7 @@
 // Self-attention: each position's query against all keys, with an online softmax (Milakov &
 // Gimelshein 2018), so that no matrix of weights is ever stored.
 //
-// One invocation takes one position of one head of one picture. Neighbouring invocations read the
+// One invocation takes one position of one head of one image. Neighbouring invocations read the
 // same keys and values, SPAN channels at a time. Staged, these are in workgroup memory, a BLOCK of
 // positions at a time, and SLICES invocations share a query, with a part of the positions each; the
 // first adds up what they have.
@@ -12,7 +12,7 @@ var<workgroup> stage: array<Span, STAGE>;
 var<workgroup> totals: array<vec2f, QUERIES>;
 $end
 
-@compute @workgroup_size(QUERIES, SLICES)
+@compute @workgroup_size(QUERIES, SPLIT_K)
 fn main(
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) index: u32,
@@ -34,7 +34,7 @@ $end
     for (var block = 0u; block < POSITIONS; block += BLOCK) {
 $if STAGED
         workgroupBarrier();
-        for (var i = index; i < BLOCK * SPANS * 2; i += QUERIES * SLICES) {
+        for (var i = index; i < BLOCK * SPANS * 2; i += QUERIES * SPLIT_K) {
             // Keys, then values; what lies beyond the last position is not used.
             let d = i % SPANS + i / SPANS % 2 * (OUTPUTS_REAL / SPAN);
             let key = min(block + i / SPANS / 2, POSITIONS - 1);
@@ -42,7 +42,7 @@ $if STAGED
         }
         workgroupBarrier();
 $end
-        for (var i = local.y; i < min(BLOCK, POSITIONS - block); i += SLICES) {
+        for (var i = local.y; i < min(BLOCK, POSITIONS - block); i += SPLIT_K) {
 $if STAGED
             let key = i * SPANS * 2;
 $else
@@ -67,7 +67,7 @@ $end
         }
     }
 $if STAGED
-    for (var slice = 1u; slice < SLICES; slice++) {
+    for (var slice = 1u; slice < SPLIT_K; slice++) {
         workgroupBarrier();
         if local.y == slice {
             totals[local.x] = vec2f(peak, total);
@@ -93,13 +93,13 @@ $end
     if position >= POSITIONS { return; }
     let row = (base + position) * OUTPUTS;
 $for d in SPANS
-    to[(row + channel) / SPAN + $d] = $if QUADS stored4 $else stored $end(sum$d / total);
+    to[(row + channel) / SPAN + $d] = $if QUADS convert4 $else convert $end(sum$d / total);
 $end
 $if QUADS
 $else
     // The weights of padding are 0, but 0 times leftover memory may be NaN.
     if head == 0u {
-        for (var pad = OUTPUTS_REAL; pad < OUTPUTS; pad++) { to[row + pad] = stored(0.0); }
+        for (var pad = OUTPUTS_REAL; pad < OUTPUTS; pad++) { to[row + pad] = convert(0.0); }
     }
 $end
 }

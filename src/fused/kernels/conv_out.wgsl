@@ -5,7 +5,7 @@ $if HEAD
 $for s in SPANS
 $for p in PIXELS
 $for r in SPAN
-    finish(n, y, x + $p, (lane + $s * LANES) * SPAN + $r, sum$px$s$if QUADS [$r] $end);
+    write_score(n, y, x + $p, (lane + $s * LANES) * SPAN + $r, sum$px$s$if QUADS [$r] $end);
 $end
 $end
 $end
@@ -25,7 +25,7 @@ $for r in RESIDUALS
             + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else Written(residual$r[at + $p * FOLD * CHANNELS / SPAN]) $end
 $end
         );
-        to[at + $p * FOLD * CHANNELS / SPAN] = $if QUADS stored4(value$p) $else stored(value$p) $end;
+        to[at + $p * FOLD * CHANNELS / SPAN] = $if QUADS convert4(value$p) $else convert(value$p) $end;
 $end
 $if STATISTICS
         // Mean and squared deviations of this tile, for the normalisation that follows.

@@ -60,7 +60,7 @@ $if SLICED
 var<workgroup> shares: array<vec4f, SHARES>;
 $end
 
-@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_TILES * SLICES)
+@compute @workgroup_size(GROUP_LANES, GROUP_ACROSS, GROUP_TILES * SPLIT_K)
 fn main(
     @builtin(local_invocation_id) local: vec3u,
     @builtin(local_invocation_index) index: u32,
@@ -116,7 +116,7 @@ $end
             let line = ((below * STRIDE_$t + ky * DILATION_$t) * SPREAD_$t
                 + local.y * PIXELS * STRIDE_$t) * CHUNK_$t;
             let weights = WEIGHTS_$t / 4 + (ky * KERNEL_$t * CHANNELS_$t + chunk * 4) * (OUTPUTS / 4) + lane;
-            for (var c = slice; c < CHUNK_$t; c += SLICES) {
+            for (var c = slice; c < CHUNK_$t; c += SPLIT_K) {
                 let w = weights + c * OUTPUTS;
 $for i in REACH_$t
                 let in$i = vec4f(stage[line + $i * CHUNK_$t + c]);
@@ -137,10 +137,10 @@ $if SLICED
     let share = (below * GROUP_ACROSS + local.y) * GROUP_LANES + local.x;
 $for p in PIXELS
     workgroupBarrier();
-    if slice > 0 { shares[(slice - 1) * GROUP / SLICES + share] = sum$px0; }
+    if slice > 0 { shares[(slice - 1) * GROUP / SPLIT_K + share] = sum$px0; }
     workgroupBarrier();
     if slice == 0 {
-        for (var other = share; other < SHARES; other += GROUP / SLICES) { sum$px0 += shares[other]; }
+        for (var other = share; other < SHARES; other += GROUP / SPLIT_K) { sum$px0 += shares[other]; }
     }
 $end
     if slice > 0 { return; }

@@ -1,4 +1,4 @@
-// The picture as the network takes it: centred, scaled by c_in, each PATCH × PATCH square of pixels
+// The image as the network takes it: centred, scaled by c_in, each PATCH × PATCH square of pixels
 // folded into the channels of one position. One invocation writes one number.
 
 @compute @workgroup_size(GROUP)
@@ -14,7 +14,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var value = 0.0;
     if part < PATCH * PATCH {
         let line = (n * COLOURS + colour) * HEIGHT * PATCH + y * PATCH + part / PATCH;
-        let pixel = picture[line * WIDTH * PATCH + x * PATCH + part % PATCH];
+        let pixel = image[line * WIDTH * PATCH + x * PATCH + part % PATCH];
         value = (pixel - MEAN) * levels[step.row + n * step.row_stride].x;
     }
     to[n * HEIGHT * WIDTH * CHANNELS + id.x] = value;

@@ -1,6 +1,6 @@
 // Normalises one tensor, or several whose channels follow each other, then activates.
 //
-// One invocation takes one channel of one picture. The kernels that wrote the sources left the mean
+// One invocation takes one channel of one image. The kernels that wrote the sources left the mean
 // and the squared deviations of each of their tiles, so the moments of a group come from a few
 // numbers and its pixels are read only once.
 
@@ -50,7 +50,7 @@ $for t in SOURCES
     if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {
         for (var i = n * POSITIONS; i < (n + 1) * POSITIONS; i++) {
             let value = f32(source$t[i * STRIDE_OF_$t + channel - BEGIN_$t]);
-            to[i * NORM_CHANNELS + channel] = stored(activated($if NORM value * scale + shift $else value $end));
+            to[i * NORM_CHANNELS + channel] = convert(activated($if NORM value * scale + shift $else value $end));
         }
     }
 $end

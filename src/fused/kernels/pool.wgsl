@@ -16,5 +16,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
     }
     let side = f32(2u * REACH + 1u);
-    to[base * QUADS + id.x] = stored4(pool$if MAXIMUM $else  * (1.0 / (side * side))$end);
+    to[base * QUADS + id.x] = convert4(pool$if MAXIMUM $else  * (1.0 / (side * side))$end);
 }

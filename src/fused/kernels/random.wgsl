@@ -40,7 +40,7 @@ fn ln(u: f32) -> f32 {
 }
 
 // cos 2πu for u in (0, 1]: folded into the first eighth of a turn, then Taylor's series.
-fn cos_turns(u: f32) -> f32 {
+fn cos_2pi(u: f32) -> f32 {
     let quarter = floor(u * 4.0 + 0.5);
     let a = (u - quarter * 0.25) * 6.283185307;
     let b = a * a;
@@ -53,5 +53,5 @@ fn cos_turns(u: f32) -> f32 {
 
 // Box & Muller's transform of the first two words.
 fn box_muller(words: vec4u) -> f32 {
-    return sqrt(-2.0 * ln(unit(words.x))) * cos_turns(unit(words.y));
+    return sqrt(-2.0 * ln(unit(words.x))) * cos_2pi(unit(words.y));
 }

@@ -1,11 +1,11 @@
-// Draws pictures as a grid, with nearest-neighbour sampling, clamped to [0, 1].
+// Draws images as a grid, with nearest-neighbour sampling, clamped to [0, 1].
 
 struct Grid {
-    // Pictures in a row of the grid, its rows, and how many pictures there are.
+    // Images in a row of the grid, its rows, and how many images there are.
     columns: u32,
     rows: u32,
     count: u32,
-    // The gap between pictures, in their pixels; it stays transparent.
+    // The gap between images, in their pixels; it stays transparent.
     gap: u32,
     // The target's size in pixels.
     width: u32,
@@ -29,10 +29,10 @@ fn shade(@builtin(position) position: vec4f) -> @location(0) vec4f {
     let n = place.y * grid.columns + place.x;
     if n >= grid.count || inside.x >= WIDTH || inside.y >= HEIGHT { return vec4f(0.0); }
     let at = n * CHANNELS * HEIGHT * WIDTH + inside.y * WIDTH + inside.x;
-    var colour = vec3f(pictures[at]);
+    var colour = vec3f(images[at]);
 $if COLOUR
-    colour.y = pictures[at + HEIGHT * WIDTH];
-    colour.z = pictures[at + 2 * HEIGHT * WIDTH];
+    colour.y = images[at + HEIGHT * WIDTH];
+    colour.z = images[at + 2 * HEIGHT * WIDTH];
 $end
     return vec4f(clamp(colour, vec3f(0.0), vec3f(1.0)), 1.0);
 }

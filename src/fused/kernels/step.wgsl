@@ -1,7 +1,7 @@
 // The numbers that one step needs; `step.rs` has the same fields in the same order.
 struct Step {
-    // The row of the tables of noise levels for the first picture, and how much further the next
-    // picture's is: 0 if all share it.
+    // The row of the tables of noise levels for the first image, and how much further the next
+    // image's is: 0 if all share it.
     row: u32,
     row_stride: u32,
     // Likewise the stream of the noise: 0 if all draw the same.

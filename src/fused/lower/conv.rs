@@ -1,8 +1,8 @@
 //! Convolutions as shaders, in either style.
 
+use super::super::kernel_config::Strategy;
 use super::super::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
 use super::super::precision::Precision;
-use super::super::setup::Style;
 use super::super::template::Values;
 use super::{Element, Kernel, Lowering, MOMENTS, Operand, Text, activates};
 
@@ -14,7 +14,7 @@ struct Tiles {
     /// Invocations that cover all columns, and those of one workgroup.
     lanes: usize,
     group_lanes: usize,
-    /// Tiles in a row and in a picture.
+    /// Tiles in a row and in an image.
     across: usize,
     count: usize,
     /// Tiles of one workgroup: consecutive if direct, one below the other if staged.
@@ -25,7 +25,7 @@ impl Lowering<'_> {
     /// See `kernels/conv_direct.wgsl`.
     pub fn direct(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
-        let most = self.setup.tiling;
+        let most = self.config.tiling;
         let pixels = largest_divisor(width, most.pixels);
         let most_columns = (most.pixels * most.columns / pixels).max(1);
         // At least four invocations share their inputs, preferably eight: software adapters run
@@ -61,7 +61,7 @@ impl Lowering<'_> {
     /// See `kernels/conv_staged.wgsl`.
     pub fn staged(&mut self, conv: &Conv) -> Kernel {
         let [height, width] = conv.grid;
-        let most = self.setup.tiling;
+        let most = self.config.tiling;
         // With few columns a workgroup would have few invocations, so in the last layer each takes
         // fewer pixels. (Elsewhere each tile leaves its moments, and there would be many.)
         let measured = matches!(conv.to, Target::Tensor(id) if self.plan.tensors[id].statistics);
@@ -93,21 +93,21 @@ impl Lowering<'_> {
         };
         // No slice is without a channel, and there must be room for what the first adds up.
         let quads = |term: &Term| self.shape(term.source).channels() / 4;
-        let mut slices = conv.terms.iter().map(quads).fold(1, usize::max).min(most.slices);
+        let mut split_k = conv.terms.iter().map(quads).fold(1, usize::max).min(most.split_k);
         let number = if halves { 8 } else { 16 };
-        let mut shares = 16 * most.group / slices * (slices - 1);
+        let mut shares = 16 * most.group / split_k * (split_k - 1);
         if area(1, 1) * number + shares > memory {
-            (slices, shares) = (1, 0);
+            (split_k, shares) = (1, 0);
         }
         let memory = (memory - shares) / number;
-        let mut rows = height.min(most.group / (group_lanes * slices)).clamp(1, most.rows);
+        let mut rows = height.min(most.group / (group_lanes * split_k)).clamp(1, most.rows);
         while rows > 1 && area(rows, 1) > memory {
             rows -= 1;
         }
         // Divide the rows evenly.
         let group_tiles = height.div_ceil(height.div_ceil(rows));
         let mut group_across =
-            largest_divisor(across, most.group / (group_lanes * slices * group_tiles));
+            largest_divisor(across, most.group / (group_lanes * split_k * group_tiles));
         while group_across > 1 && area(group_tiles, group_across) > memory {
             group_across = largest_divisor(across, group_across - 1);
         }
@@ -121,19 +121,19 @@ impl Lowering<'_> {
         values.size("SPANS", 1);
         values.flag("QUADS", true);
         let of_slice = group_lanes * group_across * group_tiles;
-        values.size("GROUP", of_slice * slices);
-        values.size("SLICES", slices);
-        values.flag("SLICED", slices > 1);
-        values.size("SHARES", of_slice * (slices - 1));
+        values.size("GROUP", of_slice * split_k);
+        values.size("SPLIT_K", split_k);
+        values.flag("SLICED", split_k > 1);
+        values.size("SHARES", of_slice * (split_k - 1));
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
             let (depth, spread) = (reach(term, group_tiles), reach(term, pixels * group_across));
             let area = depth * spread;
             let quads = quads(term);
             // Slices get equally much if the chunk can be divided.
-            let divides = quads.is_multiple_of(slices) && area * slices <= memory;
+            let divides = quads.is_multiple_of(split_k) && area * split_k <= memory;
             let chunk = match divides {
-                true => slices * largest_divisor(quads / slices, memory / area / slices),
+                true => split_k * largest_divisor(quads / split_k, memory / area / split_k),
                 false => largest_divisor(quads, memory / area),
             };
             kernel.values.size(format!("DEPTH_{t}"), depth);
@@ -164,7 +164,7 @@ impl Lowering<'_> {
     }
 
     fn read_parameters(&self, kernel: &mut Text, element: Element, slice: Slice) {
-        let element = element(self.plan.parameters[slice].precision(self.setup.precision));
+        let element = element(self.plan.parameters[slice].precision(self.config.precision));
         kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
@@ -233,16 +233,16 @@ impl Lowering<'_> {
         let kernel = kernel.then(kernel!("../kernels/conv_out.wgsl"));
         match conv.to {
             Target::Tensor(id) => self.tensor(kernel, conv, tiles, id).finish(groups),
-            Target::Picture => self.head(kernel, conv).finish(groups),
+            Target::Image => self.head(kernel, conv).finish(groups),
         }
     }
 
     /// What a convolution writes at once. In the staged style an invocation has four neighbouring
     /// columns, which are four channels of one pixel.
     fn written(&self) -> Element {
-        match self.setup.style {
-            Style::Direct => Precision::scalar,
-            Style::Staged => Precision::quad,
+        match self.config.strategy {
+            Strategy::Direct => Precision::scalar,
+            Strategy::Staged => Precision::quad,
         }
     }
 
@@ -256,7 +256,7 @@ impl Lowering<'_> {
         if self.plan.tensors[id].statistics {
             self.tiles[id] = tiles.count * conv.fold * conv.fold;
             kernel.values.flag("STATISTICS", true);
-            let moments = if self.setup.style == Style::Staged { "vec4f" } else { "vec2f" };
+            let moments = if self.config.strategy == Strategy::Staged { "vec4f" } else { "vec2f" };
             kernel.write("statistics", moments, Operand::Statistics(id));
         }
         kernel
@@ -264,14 +264,14 @@ impl Lowering<'_> {
 
     fn head(&self, mut kernel: Text, conv: &Conv) -> Text {
         kernel.values.flag("HEAD", true);
-        self.picture(&mut kernel.values, conv.fold);
-        kernel.read("picture", Operand::Picture);
+        self.image_shape(&mut kernel.values, conv.fold);
+        kernel.read("image", Operand::Image);
         kernel.levels();
         kernel.write("to", "f32", Operand::Next);
         kernel
             .helper(kernel!("../kernels/random.wgsl"))
             .helper(kernel!("../kernels/normal.wgsl"))
-            .helper(kernel!("../kernels/finish.wgsl"))
+            .helper(kernel!("../kernels/write_score.wgsl"))
     }
 }
 
@@ -280,7 +280,7 @@ fn reach(term: &Term, pixels: usize) -> usize {
     (pixels - 1) * term.stride + (term.kernel - 1) * term.dilation + 1
 }
 
-/// Flags which of a tile's inputs are always inside the picture, and which only in some tiles.
+/// Flags which of a tile's inputs are always inside the image, and which only in some tiles.
 fn edges(values: &mut Values, t: usize, term: &Term, width: usize, tiles: &Tiles) {
     let is_inside = |column| (term.padding()..term.padding() + width).contains(&column);
     for i in 0..reach(term, tiles.pixels) {

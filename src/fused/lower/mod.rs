@@ -6,11 +6,11 @@ mod text;
 
 use std::sync::Arc;
 
+use super::kernel_config::{KernelConfig, Strategy};
 use super::plan::{
     Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Slice, Target,
 };
 use super::precision::Precision;
-use super::setup::{Setup, Style};
 use super::template::Values;
 use text::Text;
 
@@ -29,9 +29,9 @@ pub enum Operand {
     Table,
     /// The preconditioning of each noise level.
     Levels,
-    /// The noisy pictures before the step.
-    Picture,
-    /// What the step writes: the noisy pictures after it, their score, or the result of a look.
+    /// The noisy images before the step.
+    Image,
+    /// What the step writes: the noisy images after it, their score, or the result of a look.
     Next,
     /// The score of the step, for the mover.
     Score,
@@ -39,7 +39,7 @@ pub enum Operand {
     Before,
     /// The observed values and their mask.
     Observation,
-    /// The weights of the two seeds in each picture's noise.
+    /// The weights of the two seeds in each image's noise.
     Mixtures,
     /// The step's row, selected by a dynamic offset.
     Step,
@@ -54,7 +54,7 @@ pub struct Kernel {
     pub operands: Vec<Operand>,
     /// How many operands it writes: the last ones before the step.
     pub written: usize,
-    /// Workgroups for one picture; the third axis counts pictures.
+    /// Workgroups for one image; the third axis counts images.
     pub groups: [u32; 2],
 }
 
@@ -74,7 +74,7 @@ pub struct Lowered {
     /// Those of [`Plan::steps`].
     pub steps: Vec<Kernel>,
     /// The kernel after a step that only computes the score: `kernels/move.wgsl`.
-    pub mover: Kernel,
+    pub update: Kernel,
     /// For each tensor, the number of tiles with moments of their own; 0 if nothing needs them.
     pub tiles: Vec<usize>,
 }
@@ -82,13 +82,13 @@ pub struct Lowered {
 impl Lowered {
     /// All kernels.
     pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
-        self.levels.iter().chain(&self.steps).chain([&self.mover])
+        self.levels.iter().chain(&self.steps).chain([&self.update])
     }
 }
 
 /// Turns a plan into kernels whose workgroups share at most `memory` bytes.
-pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
-    let memory = memory.min(setup.tiling.memory);
+pub fn lower(plan: &Plan, config: KernelConfig, memory: usize) -> Lowered {
+    let memory = memory.min(config.tiling.memory);
     // Whether a normalisation's moments, scales and shifts leave enough memory for its input.
     let fits = |norm: &&Norm| {
         matches!(norm.scaling, Scaling::None)
@@ -100,30 +100,30 @@ pub fn lower(plan: &Plan, setup: Setup, memory: usize) -> Lowered {
         plan.steps.iter().any(pools)
     };
     let mut norms = vec![None; plan.tensors.len()];
-    if setup.style == Style::Staged {
+    if config.strategy == Strategy::Staged {
         for norm in plan.steps.iter().filter_map(norm).filter(fits).filter(|norm| !pooled(norm)) {
             norms[norm.to] = Some(norm);
         }
     }
     let tiles = vec![0; plan.tensors.len()];
     // A noise level is a single position, so there is nothing to share.
-    let alone = Setup::new(Style::Direct, setup.precision);
-    let mut lowering = Lowering { plan, setup: alone, memory, norms, tiles };
+    let alone = KernelConfig::new(Strategy::Direct, config.precision);
+    let mut lowering = Lowering { plan, config: alone, memory, norms, tiles };
     let levels = plan.levels.iter().map(|launch| lowering.launch(launch)).collect();
-    lowering.setup = setup;
+    lowering.config = config;
     let mut steps = Vec::with_capacity(plan.steps.len());
     for launch in &plan.steps {
         if norm(launch).is_none_or(|norm| lowering.norms[norm.to].is_none()) {
             steps.push(lowering.launch(launch));
         }
         if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
-            && lowering.is_summarised(id)
+            && lowering.reduces_moments(id)
         {
-            steps.push(lowering.summary(id));
+            steps.push(lowering.reduce_moments(id));
         }
     }
-    let mover = lowering.mover();
-    Lowered { levels, steps, mover, tiles: lowering.tiles }
+    let update = lowering.update();
+    Lowered { levels, steps, update, tiles: lowering.tiles }
 }
 
 fn norm(launch: &Launch) -> Option<&Norm> {
@@ -135,7 +135,7 @@ fn norm(launch: &Launch) -> Option<&Norm> {
 
 struct Lowering<'a> {
     plan: &'a Plan,
-    setup: Setup,
+    config: KernelConfig,
     /// Bytes of workgroup memory.
     memory: usize,
     /// For each tensor, the normalisation that its readers apply on the way, if that is not a
@@ -155,19 +155,19 @@ type Element = fn(Precision) -> &'static str;
 const GROUP: usize = 64;
 
 /// The invocations that share a query of an attention, if staged.
-const SLICES: usize = 4;
+const SPLIT_K: usize = 4;
 
-/// The invocations that move a picture together; a power of two.
-const MOVER_GROUP: usize = 256;
+/// The invocations that move an image together; a power of two.
+const UPDATE_GROUP: usize = 256;
 
 impl Lowering<'_> {
     fn launch(&mut self, launch: &Launch) -> Kernel {
         match launch {
             Launch::Load { to, patch } => self.load(*to, *patch),
             Launch::Norm(norm) => self.norm(norm),
-            Launch::Conv(conv) => match self.setup.style {
-                Style::Direct => self.direct(conv),
-                Style::Staged => self.staged(conv),
+            Launch::Conv(conv) => match self.config.strategy {
+                Strategy::Direct => self.direct(conv),
+                Strategy::Staged => self.staged(conv),
             },
             Launch::Attention { qkv, heads, to } => self.attention(*qkv, *heads, *to),
             Launch::Pool { from, pooling, reach, to } => self.pool(*from, *pooling, *reach, *to),
@@ -179,7 +179,7 @@ impl Lowering<'_> {
     }
 
     fn precision(&self, id: Id) -> Precision {
-        self.plan.tensors[id].precision(self.setup.precision)
+        self.plan.tensors[id].precision(self.config.precision)
     }
 
     /// Binds a tensor that a kernel reads.
@@ -191,28 +191,28 @@ impl Lowering<'_> {
     fn write(&self, kernel: &mut Text, element: Element, id: Id) {
         let precision = self.precision(id);
         kernel.values.flag("HALF", precision == Precision::Half);
-        kernel.add_helper(kernel!("../kernels/stored.wgsl"));
+        kernel.add_helper(kernel!("../kernels/convert.wgsl"));
         kernel.write("to", element(precision), Operand::Tensor(id));
     }
 
     fn load(&self, to: Id, patch: usize) -> Kernel {
         let shape = self.shape(to);
         let mut kernel = Text::new(kernel!("../kernels/load.wgsl"));
-        self.picture(&mut kernel.values, patch);
+        self.image_shape(&mut kernel.values, patch);
         kernel.values.size("CHANNELS", shape.channels());
         kernel.values.size("GROUP", GROUP);
-        kernel.read("picture", Operand::Picture);
+        kernel.read("image", Operand::Image);
         kernel.levels();
         kernel.write("to", "f32", Operand::Tensor(to));
         let numbers = shape.positions() * shape.channels();
         kernel.finish([numbers.div_ceil(GROUP), 1])
     }
 
-    fn mover(&self) -> Kernel {
-        let mut kernel = Text::new(kernel!("../kernels/move.wgsl"));
-        self.picture(&mut kernel.values, 1);
-        kernel.values.size("GROUP", MOVER_GROUP);
-        kernel.read("picture", Operand::Picture);
+    fn update(&self) -> Kernel {
+        let mut kernel = Text::new(kernel!("../kernels/update.wgsl"));
+        self.image_shape(&mut kernel.values, 1);
+        kernel.values.size("GROUP", UPDATE_GROUP);
+        kernel.read("image", Operand::Image);
         kernel.read("score", Operand::Score);
         kernel.read("before", Operand::Before);
         kernel.read_as("observation", "vec2f", Operand::Observation);
@@ -225,15 +225,15 @@ impl Lowering<'_> {
             .finish([1, 1])
     }
 
-    /// Defines what a kernel needs to know of the pictures it accesses.
-    fn picture(&self, values: &mut Values, patch: usize) {
-        let picture = self.plan.picture;
-        values.size("COLOURS", picture.channels);
+    /// Defines what a kernel needs to know of the images it accesses.
+    fn image_shape(&self, values: &mut Values, patch: usize) {
+        let image_shape = self.plan.image_shape;
+        values.size("COLOURS", image_shape.channels);
         values.size("PATCH", patch);
-        values.size("HEIGHT", picture.height / patch);
-        values.size("WIDTH", picture.width / patch);
-        values.size("DIMENSION", picture.dimension());
-        values.float("MEAN", self.plan.conditioning.mean());
+        values.size("HEIGHT", image_shape.height / patch);
+        values.size("WIDTH", image_shape.width / patch);
+        values.size("DIMENSION", image_shape.dimension());
+        values.float("MEAN", self.plan.sigma_embedding.mean());
     }
 
     fn pool(&self, from: Id, pooling: Pooling, reach: usize, to: Id) -> Kernel {
@@ -254,13 +254,13 @@ impl Lowering<'_> {
         let (inputs, outputs) = (self.shape(qkv), self.shape(to));
         let (positions, real) = (outputs.positions(), outputs.segments[0]);
         let size = real / heads;
-        let staged = self.setup.style == Style::Staged;
+        let staged = self.config.strategy == Strategy::Staged;
         let (span, element): (_, Element) = match size.is_multiple_of(4) {
             true => (4, Precision::quad),
             false => (1, Precision::scalar),
         };
         let spans = size / span;
-        let (mut queries, mut block, mut slices) = (positions.min(GROUP), positions, 1);
+        let (mut queries, mut block, mut split_k) = (positions.min(GROUP), positions, 1);
         let mut kernel = Text::new(kernel!("../kernels/attention.wgsl"));
         let values = &mut kernel.values;
         if staged {
@@ -268,12 +268,12 @@ impl Lowering<'_> {
             let room = (self.memory - 8 * GROUP) / (4 * size);
             queries = queries.min(room.max(1));
             block = positions.div_ceil(positions.div_ceil((room / 2).max(1)));
-            slices = SLICES;
+            split_k = SPLIT_K;
             values.size("STAGE", spans * queries.max(2 * block));
         }
         values.flag("STAGED", staged);
         values.size("QUERIES", queries);
-        values.size("SLICES", slices);
+        values.size("SPLIT_K", split_k);
         values.size("BLOCK", block);
         values.size("POSITIONS", positions);
         values.flag("QUADS", span == 4);
@@ -303,12 +303,12 @@ mod tests {
     use super::*;
     use crate::net::weights::{Array, Weights};
     use crate::net::{
-        Architecture, Depth, Picture, Preconditioning, RefineNetDescription, UNetDescription,
+        Architecture, Depth, ImageShape, Preconditioning, RefineNetDescription, UNetDescription,
         Variant,
     };
-    use crate::noise::Ladder;
+    use crate::noise::NoiseSchedule;
 
-    const PICTURE: Picture = Picture { channels: 3, height: 64, width: 64 };
+    const IMAGE: ImageShape = ImageShape { channels: 3, height: 64, width: 64 };
 
     fn plan(architecture: &Architecture) -> Plan {
         let zeros = |shape: Vec<usize>| Array { values: vec![0.0; shape.iter().product()], shape };
@@ -325,18 +325,19 @@ mod tests {
     /// Lowers a network in both styles and checks its kernels against what WebGPU guarantees on
     /// every device. Returns the number of launches in each.
     fn launches(plan: &Plan) -> [usize; 2] {
-        [Style::Direct, Style::Staged].map(|style| {
+        [Strategy::Direct, Strategy::Staged].map(|strategy| {
             let precisions = [Precision::Single, Precision::Half];
-            let setups = precisions.map(|precision| Setup::new(style, precision));
-            let tilings = Tiling::of(style).iter().copied();
-            let setups = tilings.flat_map(|tiling| setups.map(|setup| Setup { tiling, ..setup }));
-            let counts: Vec<usize> = setups.map(|setup| launches_of(plan, setup)).collect();
+            let configs = precisions.map(|precision| KernelConfig::new(strategy, precision));
+            let tilings = Tiling::of(strategy).iter().copied();
+            let configs =
+                tilings.flat_map(|tiling| configs.map(|config| KernelConfig { tiling, ..config }));
+            let counts: Vec<usize> = configs.map(|config| launches_of(plan, config)).collect();
             counts[0]
         })
     }
 
-    fn launches_of(plan: &Plan, setup: Setup) -> usize {
-        let lowered = lower(plan, setup, 1 << 14);
+    fn launches_of(plan: &Plan, config: KernelConfig) -> usize {
+        let lowered = lower(plan, config, 1 << 14);
         for kernel in lowered.kernels() {
             let storage = kernel.operands.iter().filter(|&o| *o != Operand::Step).count();
             assert!(storage <= 8, "{storage} buffers:\n{}", kernel.source);
@@ -348,7 +349,7 @@ mod tests {
             let invocations = size("GROUP_LANES").or_else(|| size("QUERIES")).unwrap_or(1)
                 * size("GROUP_ACROSS").unwrap_or(1)
                 * size("GROUP_TILES").unwrap_or_else(|| size("GROUP").unwrap_or(1))
-                * size("SLICES").unwrap_or(1);
+                * size("SPLIT_K").unwrap_or(1);
             assert!(invocations <= 256, "{invocations} invocations");
             let holds = |text| kernel.source.contains(text);
             let number = match (holds("alias Staged = vec4h"), holds("alias Span =  f32")) {
@@ -360,7 +361,7 @@ mod tests {
             let stage = stage + 16 * size("SHARES").unwrap_or(0);
             let norm = size("NORM_CHANNELS").unwrap_or(0);
             let norm = norm * if stage > 0 { 16 } else { 8 };
-            let most = if stage > 0 { setup.tiling.memory } else { 1 << 14 };
+            let most = if stage > 0 { config.tiling.memory } else { 1 << 14 };
             assert!(stage + norm <= most, "{stage} + {norm} bytes of workgroup memory");
             assert!(kernel.groups.iter().all(|&count| (1..=65_535).contains(&count)));
         }
@@ -369,13 +370,12 @@ mod tests {
 
     #[test]
     fn every_kernel_of_a_unet_fits_every_device() {
-        let scale = Preconditioning { mean: 0.5, deviation: 0.2 };
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.2 };
         for widths in [vec![48, 96], vec![64, 128, 512], vec![8, 24], vec![1024]] {
             let attention = vec![true; widths.len()];
             // Normalisations of very many channels remain separate passes.
             let narrow = widths[0] < 1024;
-            let sizes =
-                UNetDescription { widths, attention, ..UNetDescription::new(PICTURE, scale) };
+            let sizes = UNetDescription { widths, attention, ..UNetDescription::new(IMAGE, scale) };
             let [direct, staged] = launches(&plan(&Architecture::UNet(sizes)));
             assert_eq!(staged < direct, narrow);
         }
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn every_kernel_of_a_refinenet_fits_every_device() {
-        let ladder = Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 3 };
+        let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 3 };
         for (depth, ngf) in [
             (Depth::Standard, 128),
             (Depth::Deeper, 128),
@@ -392,7 +392,8 @@ mod tests {
             (Depth::Standard, 256),
         ] {
             for variant in [Variant::Ncsn, Variant::Ncsnv2] {
-                let sizes = RefineNetDescription { variant, picture: PICTURE, depth, ngf, ladder };
+                let sizes =
+                    RefineNetDescription { variant, image_shape: IMAGE, depth, ngf, schedule };
                 let [direct, staged] = launches(&plan(&Architecture::RefineNet(sizes)));
                 assert!(staged < direct);
             }

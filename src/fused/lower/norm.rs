@@ -47,7 +47,7 @@ impl Lowering<'_> {
             values.size(format!("BEGIN_{t}"), begin);
             values.size(format!("STRIDE_OF_{t}"), width);
             values.size(format!("REAL_{t}"), real);
-            let tiles = if self.is_summarised(id) { 1 } else { self.tiles[id] };
+            let tiles = if self.reduces_moments(id) { 1 } else { self.tiles[id] };
             values.size(format!("TILES_OF_{t}"), tiles);
             begin += width;
             real += self.shape(id).segments[0];
@@ -68,7 +68,7 @@ impl Lowering<'_> {
         values.flag("NORM", true);
         values.float("EPSILON", EPSILON);
         for (t, &id) in norm.from.iter().enumerate() {
-            let moments = match self.is_summarised(id) {
+            let moments = match self.reduces_moments(id) {
                 true => Operand::Summary(id),
                 false => Operand::Statistics(id),
             };
@@ -94,14 +94,14 @@ impl Lowering<'_> {
     }
 
     /// Whether a tensor has so many tiles that a separate pass combines their moments.
-    pub fn is_summarised(&self, id: Id) -> bool {
+    pub fn reduces_moments(&self, id: Id) -> bool {
         self.tiles[id] > MOST_TILES
     }
 
-    /// See `kernels/summary.wgsl`.
-    pub fn summary(&self, id: Id) -> Kernel {
+    /// See `kernels/reduce_moments.wgsl`.
+    pub fn reduce_moments(&self, id: Id) -> Kernel {
         let shape = self.shape(id);
-        let mut kernel = Text::new(kernel!("../kernels/summary.wgsl"));
+        let mut kernel = Text::new(kernel!("../kernels/reduce_moments.wgsl"));
         kernel.values.size("SIDE", SUMMARY_SIDE);
         kernel.values.size("CHANNELS", shape.channels());
         kernel.values.size("POSITIONS", shape.positions());

@@ -43,7 +43,7 @@ impl Text {
         self.bind("read", name.as_ref(), element, operand);
     }
 
-    /// Binds the noise levels. The step says which one each picture is at.
+    /// Binds the noise levels. The step says which one each image is at.
     pub fn levels(&mut self) {
         if !self.operands.contains(&Operand::Levels) {
             self.read_as("levels", "vec4f", Operand::Levels);
@@ -83,7 +83,7 @@ impl Text {
         self.helpers += template;
     }
 
-    /// Finishes the kernel; `groups` are its workgroups for one picture.
+    /// Finishes the kernel; `groups` are its workgroups for one image.
     pub fn finish(mut self, groups: [usize; 2]) -> Kernel {
         if self.step {
             self.bindings +=

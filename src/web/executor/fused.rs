@@ -8,15 +8,15 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlCanvasElement;
 
-use crate::fused::{Ahead, Chain, Gpu, Network, Precision, Setup, Tuner};
+use crate::fused::{Chain, Gpu, KernelConfig, Network, Precision, Precompile, Tuner};
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
-use crate::sample::{Program, Steering, Step, View};
+use crate::sample::{Conditioning, Step, StepTable, View};
 
 /// A GPU, and a network on it once its weights are there.
 pub(in crate::web) struct Fused {
     gpu: Gpu,
-    setup: Setup,
+    config: KernelConfig,
     /// What was measured earlier.
     tuning: String,
     network: Option<RefCell<Network>>,
@@ -47,18 +47,18 @@ impl Fused {
     pub(super) async fn create(exact: bool, tuning: String) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
         let wanted = if exact { Precision::Single } else { Precision::Half };
-        let setup = Setup::best(&gpu, wanted).await;
+        let config = KernelConfig::best(&gpu, wanted).await;
         let (network, tuner, tuned) = (None, Cell::default(), Cell::default());
-        Ok(Self { gpu, setup, tuning, network, tuner, tuned, screen: Rc::default() })
+        Ok(Self { gpu, config, tuning, network, tuner, tuned, screen: Rc::default() })
     }
 
-    pub(super) fn ahead(&self, architecture: &Architecture) -> Result<Ahead, JsError> {
-        Ok(Ahead::new(&self.gpu, architecture, self.setup, &self.tuning)?)
+    pub(super) fn precompile(&self, architecture: &Architecture) -> Result<Precompile, JsError> {
+        Ok(Precompile::new(&self.gpu, architecture, self.config, &self.tuning)?)
     }
 
     pub(super) fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
-        let Self { gpu, setup, tuning, .. } = &*self;
-        let network = Network::loaded(gpu, &card.architecture, weights, *setup, tuning)?;
+        let Self { gpu, config, tuning, .. } = &*self;
+        let network = Network::loaded(gpu, &card.architecture, weights, *config, tuning)?;
         self.tuned.set(network.tuning() == *tuning);
         self.network = Some(RefCell::new(network));
         Ok(())
@@ -69,7 +69,7 @@ impl Fused {
     }
 
     pub(super) fn precision(&self) -> &'static str {
-        self.setup.precision.scalar()
+        self.config.precision.scalar()
     }
 
     pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
@@ -104,7 +104,7 @@ impl Fused {
             height: 0,
             present_mode: wgpu::PresentMode::Fifo,
             desired_maximum_frame_latency: 2,
-            // The page shows between the pictures.
+            // The page shows between the images.
             alpha_mode: wgpu::CompositeAlphaMode::PreMultiplied,
             view_formats: Vec::new(),
         };
@@ -114,13 +114,13 @@ impl Fused {
 
     pub(super) fn start(
         &self,
-        program: Program,
-        steering: &Steering,
+        table: StepTable,
+        conditioning: &Conditioning,
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
         let network = self.network()?.borrow();
-        let chain = Chain::steered(&network, program, steering, seed, numbers)?;
+        let chain = Chain::conditioned(&network, table, conditioning, seed, numbers)?;
         Ok(Chains { gpu: network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
     }
 }
@@ -141,8 +141,8 @@ pub(in crate::web) struct Chains {
 }
 
 impl Chains {
-    pub(super) fn program(&self) -> &Program {
-        self.chain.program()
+    pub(super) fn step_table(&self) -> &StepTable {
+        self.chain.step_table()
     }
 
     pub(super) fn done(&self) -> usize {
@@ -154,7 +154,7 @@ impl Chains {
     }
 
     pub(super) async fn advance(&mut self, steps: usize) -> Result<(), JsError> {
-        let end = (self.done() + steps).min(self.program().steps.len());
+        let end = (self.done() + steps).min(self.step_table().steps.len());
         while self.done() < end {
             if self.chain.submit(end - self.done()) == 0 {
                 // Enough is in flight.

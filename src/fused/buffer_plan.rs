@@ -7,16 +7,16 @@ use super::lower::{Kernel, Operand};
 
 /// Which buffer each tensor is in, and how large the buffers are.
 #[derive(Clone, Debug, Default)]
-pub struct Layout {
+pub struct BufferPlan {
     /// The buffer of each operand that needs memory.
     places: Vec<(Operand, usize)>,
-    /// The size of each buffer for one picture, in bytes.
+    /// The size of each buffer for one image, in bytes.
     pub sizes: Vec<usize>,
 }
 
-impl Layout {
+impl BufferPlan {
     /// Finds a buffer for every operand of some kernels. `size` is an operand's bytes for one
-    /// picture, 0 if it lives elsewhere; operands that are `kept` are never overwritten.
+    /// image, 0 if it lives elsewhere; operands that are `kept` are never overwritten.
     pub fn new(
         kernels: &[Kernel],
         size: impl Fn(&Operand) -> usize,
@@ -75,7 +75,7 @@ mod tests {
     fn buffers_are_used_again_once_nobody_reads_them() {
         let kernels =
             [kernel(&[0]), kernel(&[0, 1]), kernel(&[1, 2]), kernel(&[2, 0, 3]), kernel(&[3, 4])];
-        let layout = Layout::new(&kernels, |_| 5, |_| false);
+        let layout = BufferPlan::new(&kernels, |_| 5, |_| false);
         assert_eq!(layout.sizes, [5; 3]);
         let slot = |id| layout.find(&Operand::Tensor(id)).expect("placed");
         for kernel in &kernels {
@@ -91,7 +91,7 @@ mod tests {
             slots.dedup();
             assert_eq!(slots.len(), kernel.operands.len());
         }
-        let kept = Layout::new(&kernels, |_| 5, |operand| *operand == Operand::Tensor(1));
+        let kept = BufferPlan::new(&kernels, |_| 5, |operand| *operand == Operand::Tensor(1));
         assert_eq!(kept.sizes.len(), 4);
     }
 }

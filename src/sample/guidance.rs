@@ -4,19 +4,19 @@ use std::fmt::Debug;
 
 use burn::tensor::Tensor;
 
-use super::Strength;
+use super::GuidanceScale;
 use crate::net::Network;
 use crate::net::layers::column;
 
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: adding the second term steers
 /// chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
 pub trait Guide: Debug + Send + Sync {
-    /// The term added to the network's `score` of the noisy pictures `x` at a noise level: N × C ×
+    /// The term added to the network's `score` of the noisy images `x` at a noise level: N × C ×
     /// H × W, like both.
     fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4>;
 }
 
-/// Autoguidance: steers away from what a worse model of the same pictures would do (Karras et al.,
+/// Autoguidance: steers away from what a worse model of the same images would do (Karras et al.,
 /// *Guiding a Diffusion Model with a Bad Version of Itself*, 2024, section 4).
 ///
 /// A smaller or less trained model makes the mistakes of the better one, and more of them, so the
@@ -27,14 +27,14 @@ pub struct Autoguide {
     /// The worse model, on the device of the chains.
     pub worse: Network,
     /// How strongly, and at which noise levels.
-    pub strength: Strength,
+    pub guidance_scale: GuidanceScale,
 }
 
 impl Autoguide {
     /// `(w − 1) (s(x, σ) − s₀(x, σ))`, the term added to the `score` s of the better model at `x`,
-    /// for one σ or one per picture: N × C × H × W.
+    /// for one σ or one per image: N × C × H × W.
     pub fn pull(&self, x: &Tensor<4>, sigmas: &[f32], score: &Tensor<4>) -> Tensor<4> {
-        let factors: Vec<f32> = sigmas.iter().map(|&sigma| self.strength.at(sigma)).collect();
+        let factors: Vec<f32> = sigmas.iter().map(|&sigma| self.guidance_scale.at(sigma)).collect();
         if factors.iter().all(|&factor| factor == 0.0) {
             return score.zeros_like();
         }

@@ -6,67 +6,67 @@ use std::sync::Arc;
 use anyhow::{Context, bail, ensure};
 
 use super::engine::Engine;
-use super::{classifiers, picture};
+use super::{classifiers, image_input};
 use crate::classifier::ClassGuide;
-use crate::net::{Architecture, Picture};
-use crate::noise::Ladder;
-use crate::sample::steering::{End, Path as Way};
-use crate::sample::{Observation, Steering};
+use crate::net::{Architecture, ImageShape};
+use crate::noise::NoiseSchedule;
+use crate::sample::conditioning::{End, Path as Way};
+use crate::sample::{Conditioning, Observation};
 
-/// What pictures are made from besides noise.
+/// What images are made from besides noise.
 #[derive(clap::Args)]
 #[group(skip)]
-pub struct Steer {
-    /// Fill in the transparent parts of a picture, or those that are white in --mask; the rest is
+pub struct ConditioningArgs {
+    /// Fill in the transparent parts of an image, or those that are white in --mask; the rest is
     /// kept exactly.
-    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
     inpaint: Option<PathBuf>,
-    /// The mask of --inpaint: white where the picture is filled in, black where it is kept.
-    #[arg(long, value_name = "PICTURE", requires = "inpaint", help_heading = STEERING)]
+    /// The mask of --inpaint: white where the image is filled in, black where it is kept.
+    #[arg(long, value_name = "PICTURE", requires = "inpaint", help_heading = CONDITIONING)]
     mask: Option<PathBuf>,
-    /// Colour a grey picture, keeping its grey as the mean of red, green and blue.
-    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
-    colourise: Option<PathBuf>,
-    /// Enlarge a small picture, keeping each of its pixels as the mean of a square of pixels.
-    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = STEERING)]
+    /// Colour a grey image, keeping its grey as the mean of red, green and blue.
+    #[arg(long, alias = "colourise", value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    colorize: Option<PathBuf>,
+    /// Enlarge a small image, keeping each of its pixels as the mean of a square of pixels.
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
     super_resolve: Option<PathBuf>,
-    /// Start from a sketch of the picture.
-    #[arg(long, value_name = "PICTURE", help_heading = STEERING)]
-    sketch: Option<PathBuf>,
-    /// How far chains may wander from a sketch or from interpolated pictures: 0 keeps everything, 1
+    /// Start from a sketch of the image.
+    #[arg(long, alias = "sketch", value_name = "PICTURE", help_heading = CONDITIONING)]
+    init_image: Option<PathBuf>,
+    /// How far chains may wander from a sketch or from interpolated images: 0 keeps everything, 1
     /// forgets it. The noise added at the start grows geometrically from σ_L to σ₁ [default: where
-    /// it is 0.04 times the picture's side, which hides strokes but not what they draw].
-    #[arg(long, help_heading = STEERING)]
-    wander: Option<f32>,
-    /// Go from one seed to another, `3:8`, or from one picture to another, `a.png:b.png`, in -n
-    /// pictures. Pictures are treated as sketches: see --wander.
-    #[arg(long, value_name = "FROM:TO", conflicts_with = "sketch", help_heading = STEERING)]
+    /// it is 0.04 times the image's side, which hides strokes but not what they draw].
+    #[arg(long, alias = "wander", help_heading = CONDITIONING)]
+    strength: Option<f32>,
+    /// Go from one seed to another, `3:8`, or from one image to another, `a.png:b.png`, in -n
+    /// images. Images are treated as sketches: see --strength.
+    #[arg(long, value_name = "FROM:TO", conflicts_with = "init_image", help_heading = CONDITIONING)]
     interpolate: Option<String>,
     /// The classifier for --class, made by `train --classifier`.
-    #[arg(long, value_name = "FILE", requires = "class", help_heading = STEERING)]
+    #[arg(long, value_name = "FILE", requires = "class", help_heading = CONDITIONING)]
     classifier: Option<PathBuf>,
     /// Guide towards a class of --classifier, given by its name or its number, counted from 0.
-    #[arg(long, requires = "classifier", help_heading = STEERING)]
+    #[arg(long, requires = "classifier", help_heading = CONDITIONING)]
     class: Option<String>,
-    /// The strength of --class: 1 is Bayes' rule; more makes pictures more typical and less varied.
-    #[arg(long, default_value_t = 1.0, requires = "class", help_heading = STEERING)]
+    /// The strength of --class: 1 is Bayes' rule; more makes images more typical and less varied.
+    #[arg(long, default_value_t = 1.0, requires = "class", help_heading = CONDITIONING)]
     guidance: f32,
 }
 
-const STEERING: &str = "Steering";
+const CONDITIONING: &str = "Conditioning";
 
 /// What the flags ask for.
-pub struct Steered {
-    /// What the chains are steered by.
-    pub steering: Steering,
+pub struct Conditioned {
+    /// What the chains are conditioned by.
+    pub conditioning: Conditioning,
     /// Where chains start, from σ_L (0) to σ₁ (1), if they do not start from pure noise.
-    pub wander: Option<f32>,
+    pub strength: Option<f32>,
     /// The first seed, if the path goes between seeds.
     pub seed: Option<u64>,
 }
 
-impl Steer {
-    /// Whether the pictures form a path rather than a set.
+impl ConditioningArgs {
+    /// Whether the images form a path rather than a set.
     pub fn is_path(&self) -> bool {
         self.interpolate.is_some()
     }
@@ -74,14 +74,14 @@ impl Steer {
     /// Adds a guide towards --class, if it is given.
     ///
     /// # Errors
-    /// If the classifier cannot be read, is for other pictures or has no such class, or if the
+    /// If the classifier cannot be read, is for other images or has no such class, or if the
     /// engine cannot differentiate it.
     pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
         let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(engine) };
         ensure!(self.guidance.is_finite(), "--guidance must be a number");
         engine.guided("--class", |shape, device| {
             let file = classifiers::open(path)?;
-            let found = file.card.description.picture;
+            let found = file.card.description.image_shape;
             ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
             let classes = &file.card.classes;
             let number = || class.parse().ok().filter(|&number| number < classes.len());
@@ -98,25 +98,25 @@ impl Steer {
         self.class.is_some()
     }
 
-    /// Reads the pictures that the flags name.
+    /// Reads the images that the flags name.
     ///
     /// # Errors
     /// If one cannot be read or does not fit the model.
     pub fn read(
         &self,
         model: &Architecture,
-        ladder: Ladder,
+        schedule: NoiseSchedule,
         frames: usize,
-    ) -> anyhow::Result<Steered> {
-        let shape = model.picture();
+    ) -> anyhow::Result<Conditioned> {
+        let shape = model.image_shape();
         let usual = 0.04 * ((shape.height * shape.width) as f32).sqrt();
-        let wander = self.wander.unwrap_or_else(|| ladder.fraction_at(usual));
-        ensure!((0.0..=1.0).contains(&wander), "--wander must be from 0 to 1");
-        // Usually the background of the training pictures.
+        let strength = self.guidance_scale.unwrap_or_else(|| schedule.fraction_at(usual));
+        ensure!((0.0..=1.0).contains(&strength), "--strength must be from 0 to 1");
+        // Usually the background of the training images.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
-        let opaque = |path| picture::read_sized(path, shape).map(|given| given.on(paper));
+        let opaque = |path| image_input::read_sized(path, shape).map(|given| given.on(paper));
         let (mut origin, mut path, mut seed) = (None, None, None);
-        if let Some(sketch) = &self.sketch {
+        if let Some(sketch) = &self.init_image {
             origin = Some(opaque(sketch)?.pixels);
         }
         if let Some(ends) = &self.interpolate {
@@ -128,27 +128,28 @@ impl Steer {
                 }
                 _ => {
                     origin = Some(opaque(Path::new(from))?.pixels);
-                    End::Picture(opaque(Path::new(to))?.pixels)
+                    End::Image(opaque(Path::new(to))?.pixels)
                 }
             };
             path = Some(Way { frames, to });
         }
         ensure!(
-            origin.is_some() || self.wander.is_none(),
-            "--wander needs a --sketch or pictures to --interpolate"
+            origin.is_some() || self.guidance_scale.is_none(),
+            "--strength needs a --init-image or images to --interpolate"
         );
-        let wander = origin.is_some().then_some(wander);
-        let steering = Steering { origin, path, observation: self.observation(shape, paper)? };
-        steering.check(shape.dimension())?;
-        Ok(Steered { steering, wander, seed })
+        let strength = origin.is_some().then_some(strength);
+        let conditioning =
+            Conditioning { origin, path, observation: self.observation(shape, paper)? };
+        conditioning.check(shape.dimension())?;
+        Ok(Conditioned { conditioning, strength, seed })
     }
 
-    fn observation(&self, shape: Picture, paper: f32) -> anyhow::Result<Option<Observation>> {
+    fn observation(&self, shape: ImageShape, paper: f32) -> anyhow::Result<Option<Observation>> {
         if let Some(path) = &self.inpaint {
-            let given = picture::read_sized(path, shape)?;
+            let given = image_input::read_sized(path, shape)?;
             let (pixels, known): (_, Vec<bool>) = match &self.mask {
                 Some(mask) => {
-                    let mask = picture::read_sized(mask, shape)?.on(0.0).grey();
+                    let mask = image_input::read_sized(mask, shape)?.on(0.0).grey();
                     (given.on(paper).pixels, mask.iter().map(|&white| white < 0.5).collect())
                 }
                 // A pixel that is at least half opaque is known.
@@ -162,14 +163,14 @@ impl Steer {
             );
             return Ok(Some(Observation::pixels(shape, &pixels, &known)?));
         }
-        if let Some(path) = &self.colourise {
-            ensure!(shape.channels > 1, "--colourise needs a model of coloured pictures");
-            let given = picture::read_sized(path, shape)?.on(paper);
+        if let Some(path) = &self.colorize {
+            ensure!(shape.channels > 1, "--colorize needs a model of coloured images");
+            let given = image_input::read_sized(path, shape)?.on(paper);
             return Ok(Some(Observation::grey(shape, &given.grey())?));
         }
         if let Some(path) = &self.super_resolve {
-            let small = picture::read(path)?.on(paper).channels(shape.channels);
-            let Picture { height, width, .. } = small.shape;
+            let small = image_input::read(path)?.on(paper).channels(shape.channels);
+            let ImageShape { height, width, .. } = small.shape;
             let factor = shape.height / height.max(1);
             ensure!(
                 (height * factor, width * factor) == (shape.height, shape.width),
@@ -190,7 +191,7 @@ impl Steer {
 fn split(ends: &str) -> anyhow::Result<(&str, &str)> {
     let splits = || ends.match_indices(':').map(|(at, _)| (&ends[..at], &ends[at + 1..]));
     let found = splits().find(|(from, _)| Path::new(from).is_file()).or_else(|| splits().next());
-    found.context("--interpolate takes two seeds, `3:8`, or two pictures, `a.png:b.png`")
+    found.context("--interpolate takes two seeds, `3:8`, or two images, `a.png:b.png`")
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Recognises the kind of data at a path; the only place that decides this.
 
 use super::files::{Files, Place};
-use super::{DataError, Pictures, cifar, idx, npy};
+use super::{DataError, Images, cifar, idx, npy};
 
 /// The kinds of data.
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind {
-    /// Arrays of pictures.
+    /// Arrays of images.
     Arrays {
         /// Their format.
         format: Format,
@@ -15,11 +15,11 @@ pub(super) enum Kind {
         /// The files to hold out; none if the data set does not say.
         held_out: Vec<String>,
     },
-    /// Image files, with one picture each.
+    /// Image files, with one image each.
     Images(Vec<String>),
 }
 
-/// A format that holds many pictures of one size.
+/// A format that holds many images of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Idx,
@@ -50,7 +50,7 @@ impl Format {
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn parse(self, bytes: &[u8]) -> Result<Pictures, String> {
+    pub fn parse(self, bytes: &[u8]) -> Result<Images, String> {
         match self {
             Self::Idx => idx::parse(bytes),
             Self::Cifar => cifar::parse(bytes),
@@ -85,10 +85,10 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
             let name = base(name);
             !name.contains("train") && (name.contains("t10k") || name.contains("test"))
         });
-        let train = one(files, train, "IDX file of training pictures")?;
+        let train = one(files, train, "IDX file of training images")?;
         let held_out = match held_out.len() {
             0 => held_out,
-            _ => one(files, held_out, "IDX file of test pictures")?,
+            _ => one(files, held_out, "IDX file of test images")?,
         };
         return Ok(Kind::Arrays { format: Format::Idx, train, held_out });
     }
@@ -110,7 +110,7 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
     Ok(Kind::Arrays { format: Format::Npy, train, held_out: vec![] })
 }
 
-/// Whether a file with this name, in lower case, should be a picture.
+/// Whether a file with this name, in lower case, should be an image.
 fn is_image(name: &str) -> bool {
     const ENDINGS: [&str; 6] = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp"];
     ENDINGS.iter().any(|ending| name.ends_with(ending))
@@ -230,6 +230,6 @@ mod tests {
         assert!(message(&["x.npy", "y.npy"]).contains("found x.npy, y.npy"));
         assert!(message(&["t10k-images-idx3-ubyte"]).contains("found none"));
         let two = ["a-test-images-idx3-ubyte", "t10k-images-idx3-ubyte", "train-images-idx3-ubyte"];
-        assert!(message(&two).contains("IDX file of test pictures"));
+        assert!(message(&two).contains("IDX file of test images"));
     }
 }

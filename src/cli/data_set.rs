@@ -1,4 +1,4 @@
-//! The flags that choose pictures and how to read them.
+//! The flags that choose images and how to read them.
 
 use std::cell::OnceCell;
 use std::io::Read;
@@ -8,13 +8,13 @@ use anyhow::{bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::data::{DataSet, Found, Reading, Size, named};
-use crate::net::Picture;
+use crate::data::{DataSet, Found, Reading, Size, built_in};
+use crate::net::ImageShape;
 
-/// Where the pictures are, and how to read them.
+/// Where the images are, and how to read them.
 #[derive(Args)]
-pub struct PictureArgs {
-    /// The pictures: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
+pub struct ImageArgs {
+    /// The images: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
     /// (MNIST and its relatives) or CIFAR-10 batches; or a single IDX file or .npy array. If there
     /// is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
     /// NCSN_MIRROR, if set).
@@ -25,8 +25,8 @@ pub struct PictureArgs {
     #[arg(long)]
     pub size: Option<Size>,
     /// Convert to grey.
-    #[arg(long)]
-    pub grey: bool,
+    #[arg(long, alias = "grey")]
+    pub grayscale: bool,
     /// The colour behind transparent pixels: black, grey, white or #RRGGBB.
     #[arg(long, default_value = "white", value_parser = colour)]
     pub background: [u8; 3],
@@ -35,13 +35,16 @@ pub struct PictureArgs {
     pub strict: bool,
 }
 
-impl PictureArgs {
-    /// Loads the pictures. `accepts` may refuse their shape, saying why, before all of them are
+impl ImageArgs {
+    /// Loads the images. `accepts` may refuse their shape, saying why, before all of them are
     /// read.
     ///
     /// # Errors
     /// If there are none; in words for the user.
-    pub fn load(&self, accepts: &dyn Fn(Picture) -> Result<(), String>) -> anyhow::Result<DataSet> {
+    pub fn load(
+        &self,
+        accepts: &dyn Fn(ImageShape) -> Result<(), String>,
+    ) -> anyhow::Result<DataSet> {
         let path = self.path()?;
         // Most formats are read in one go; the bar is for folders of many images.
         let bar = OnceCell::new();
@@ -63,32 +66,32 @@ impl PictureArgs {
         Ok(loaded?)
     }
 
-    /// Loads pictures for a model of this shape.
+    /// Loads images for a model of this shape.
     ///
     /// # Errors
-    /// As [`Self::load`], and if the pictures have another shape.
-    pub fn load_shaped(&self, shape: Picture) -> anyhow::Result<DataSet> {
-        let other = |found: Picture| {
+    /// As [`Self::load`], and if the images have another shape.
+    pub fn load_shaped(&self, shape: ImageShape) -> anyhow::Result<DataSet> {
+        let other = |found: ImageShape| {
             format!(
-                "the pictures are {found} (channels × height × width), but the model's are {shape}; see \
-                 --size and --grey"
+                "the images are {found} (channels × height × width), but the model's are {shape}; see \
+                 --size and --grayscale"
             )
         };
-        // Whether there are colours is only known once all pictures are read.
-        let sides = |picture: Picture| (picture.height, picture.width);
+        // Whether there are colours is only known once all images are read.
+        let sides = |image_shape: ImageShape| (image.height, image.width);
         let fits = |found| if sides(found) == sides(shape) { Ok(()) } else { Err(other(found)) };
         let data = self.load(&fits)?;
         ensure!(data.train.shape == shape, other(data.train.shape));
         Ok(data)
     }
 
-    /// The path of the pictures. An existing path wins over the name of a data set.
+    /// The path of the images. An existing path wins over the name of a data set.
     fn path(&self) -> anyhow::Result<PathBuf> {
-        let name = self.data.to_str().and_then(named::find);
+        let name = self.data.to_str().and_then(built_in::find);
         match name {
             Some(set) if !self.data.exists() => Ok(set.fetch(&download_bar)?),
             None if !self.data.exists() => {
-                let names: Vec<_> = named::names().collect();
+                let names: Vec<_> = built_in::names().collect();
                 bail!(
                     "--data {}: there is no such path or data set ({})",
                     self.data.display(),
@@ -102,9 +105,9 @@ impl PictureArgs {
 
 /// Prints what was found: a line of numbers, then one line for each thing that may need attention.
 pub fn say(data: &DataSet) {
-    let Picture { channels, height, width } = data.train.shape;
+    let ImageShape { channels, height, width } = data.train.shape;
     println!(
-        "{}: {} pictures of {channels} × {height} × {width}, and {} held out ({})",
+        "{}: {} images of {channels} × {height} × {width}, and {} held out ({})",
         data.name,
         data.train.len(),
         data.held_out.len(),
@@ -118,8 +121,8 @@ pub fn say(data: &DataSet) {
 /// # Errors
 /// What `check` says, if other sizes pass it. A problem of all sizes is not reported here.
 pub fn with_sizes_that_work(
-    shape: Picture,
-    check: &dyn Fn(Picture) -> Result<(), String>,
+    shape: ImageShape,
+    check: &dyn Fn(ImageShape) -> Result<(), String>,
 ) -> Result<(), String> {
     let Err(problem) = check(shape) else { return Ok(()) };
     let sizes: Vec<_> = sizes_around(shape, check).map(|side| format!("--size {side}")).collect();
@@ -128,10 +131,10 @@ pub fn with_sizes_that_work(
 
 /// The sides of the next smaller and the next larger square that pass the check.
 pub fn sizes_around(
-    shape: Picture,
-    check: &dyn Fn(Picture) -> Result<(), String>,
+    shape: ImageShape,
+    check: &dyn Fn(ImageShape) -> Result<(), String>,
 ) -> impl Iterator<Item = usize> {
-    let works = |&side: &usize| check(Picture { height: side, width: side, ..shape }).is_ok();
+    let works = |&side: &usize| check(ImageShape { height: side, width: side, ..shape }).is_ok();
     let side = shape.height.min(shape.width);
     [(1..=side).rev().find(works), (side + 1..=side + 64).find(works)].into_iter().flatten()
 }
@@ -172,7 +175,7 @@ fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn 
 fn colour(text: &str) -> Result<[u8; 3], String> {
     match text {
         "black" => return Ok([0; 3]),
-        "grey" | "gray" => return Ok([128; 3]),
+        "grayscale" | "gray" => return Ok([128; 3]),
         "white" => return Ok([255; 3]),
         _ => {}
     }

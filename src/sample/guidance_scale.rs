@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The strength of autoguidance ([`super::guide`]).
+/// The strength of autoguidance ([`super::guidance`]).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Strength {
+pub struct GuidanceScale {
     /// w: 1 is the better model alone; 2 goes beyond it by the difference of the two.
     pub weight: f32,
     /// The smallest and the largest σ to guide at; guiding beyond them may do harm (Kynkäänniemi et
@@ -15,7 +15,7 @@ pub struct Strength {
 
 /// Why a strength is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
-pub enum StrengthError {
+pub enum GuidanceScaleError {
     /// The weight is NaN or infinite.
     #[error("the weight of autoguidance must be a number, but is {0}")]
     Weight(f32),
@@ -24,17 +24,17 @@ pub enum StrengthError {
     Sigmas(f32, f32),
 }
 
-impl Strength {
+impl GuidanceScale {
     /// Checks the weight and the interval.
     ///
     /// # Errors
-    /// [`StrengthError`] says what is impossible.
-    pub fn check(&self) -> Result<(), StrengthError> {
+    /// [`GuidanceScaleError`] says what is impossible.
+    pub fn check(&self) -> Result<(), GuidanceScaleError> {
         let Self { weight, sigmas: [min, max] } = *self;
         if !weight.is_finite() {
-            return Err(StrengthError::Weight(weight));
+            return Err(GuidanceScaleError::Weight(weight));
         }
-        if min <= max { Ok(()) } else { Err(StrengthError::Sigmas(min, max)) }
+        if min <= max { Ok(()) } else { Err(GuidanceScaleError::Sigmas(min, max)) }
     }
 
     /// w − 1 at a noise level: the factor of the difference of the two scores.

@@ -1,6 +1,6 @@
 //! Everything a sampler does, decided before its first step.
 //!
-//! A program is a flat table with one row per network evaluation. Between rows an executor keeps
+//! A step table is a flat table with one row per network evaluation. Between rows a backend keeps
 //! only `x` and the score of the row before. That covers Langevin, ancestral and consistent
 //! sampling, Euler's method, Heun's (whose second half takes back half of the first evaluation's
 //! drift), multistep methods, and EDM's churn, which is noise in the row before. Only a corrector's
@@ -44,7 +44,7 @@ pub enum Update {
     Affine {
         /// The factor of the score.
         drift: f32,
-        /// The factor of the score of the step before; 0 in a program's first step.
+        /// The factor of the score of the step before; 0 in a step table's first step.
         previous: f32,
         /// The factor of fresh noise; 0 draws none.
         noise: f32,
@@ -54,7 +54,7 @@ pub enum Update {
     ///
     /// The published code averages the norms of z and s over the batch. Here a chain must not
     /// depend on its batch, so ‖s‖ is the chain's own, over its D pixels, and ‖z‖ is √D, which its
-    /// average tends to. A step of size σ² leads to the denoised picture. The usual `snr` stays far
+    /// average tends to. A step of size σ² leads to the denoised image. The usual `snr` stays far
     /// below that bound, which keeps a chain finite where its score vanishes.
     Corrector {
         /// r, the ratio of the score's part of the move to the noise's part.
@@ -95,16 +95,16 @@ pub(crate) fn corrector_signal(snr: f32, dimension: usize) -> f32 {
     2.0 * snr * snr * dimension as f32
 }
 
-/// A chain's whole plan. A chain is shared as (model, program, steering, seed).
+/// A chain's whole plan. A chain is shared as (model, step table, conditioning, seed).
 #[derive(Clone, Debug, PartialEq)]
-pub struct Program {
+pub struct StepTable {
     /// Where chains begin.
     pub start: Start,
     /// Their steps, in order.
     pub steps: Vec<Step>,
 }
 
-impl Program {
+impl StepTable {
     /// The step that keys the noise of a chain's start; step i keys its noise by i.
     pub const START: u32 = u32::MAX;
 
@@ -125,7 +125,7 @@ impl Program {
         noisy.map_or(Self::START, |index| index as u32)
     }
 
-    /// The part of the program at noise levels of at most `sigma`, but at least its last level.
+    /// The part of the step table at noise levels of at most `sigma`, but at least its last level.
     /// Chains begin there, at the noise level of its first step.
     pub fn from_sigma(mut self, sigma: f32) -> Self {
         // A step that looks back is half a step: nothing can begin with one.
@@ -142,7 +142,7 @@ impl Program {
         self
     }
 
-    /// Ends the program with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula
+    /// Ends the step table with `x ← x + σ² s(x, σ)` at its last noise level: Tweedie's formula
     /// removes the remaining noise (Jolicoeur-Martineau et al. 2020; NCSNv2, algorithm 1).
     pub(super) fn denoised(mut self) -> Self {
         if let Some(&last) = self.steps.last() {

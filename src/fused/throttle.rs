@@ -9,7 +9,7 @@ use super::platform;
 
 /// Tracks submissions and how long their steps take.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct Throttle {
     under_way: VecDeque<Submission>,
     /// When the latest finished submission ended.
     finished: f64,
@@ -29,7 +29,7 @@ struct Submission {
     finished: Arc<Mutex<Option<f64>>>,
 }
 
-impl Pace {
+impl Throttle {
     /// Seconds that a submission should take.
     const TARGET: f64 = 0.006;
     /// The most steps of a submission.
@@ -94,28 +94,28 @@ mod tests {
 
     #[test]
     fn submissions_grow_to_the_time_that_they_should_take() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.steps(), 1, "nothing is known");
+        let mut throttle = Throttle::default();
+        assert_eq!(throttle.steps(), 1, "nothing is known");
         // A step takes a millisecond, and every submission waits for the one before it.
         let mut end = 0.0;
         for expected in [1, 2, 4, 6, 6] {
-            let steps = pace.steps();
+            let steps = throttle.steps();
             assert_eq!(steps, expected);
-            pace.largest = pace.largest.max(steps);
+            throttle.largest = throttle.largest.max(steps);
             end += 0.001 * steps as f64 * 0.999;
-            pace.learn(steps, 0.0, end);
+            throttle.learn(steps, 0.0, end);
         }
     }
 
     #[test]
     fn a_submission_that_waited_for_something_else_says_little() {
-        let mut pace = Pace { largest: 64, ..Pace::default() };
-        pace.learn(10, 0.0, 0.010);
-        let before = pace.steps();
-        pace.learn(10, 0.010, 1.0);
-        assert!(pace.steps() >= before - 1, "{} after {before}", pace.steps());
+        let mut throttle = Throttle { largest: 64, ..Throttle::default() };
+        throttle.learn(10, 0.0, 0.010);
+        let before = throttle.steps();
+        throttle.learn(10, 0.010, 1.0);
+        assert!(throttle.steps() >= before - 1, "{} after {before}", throttle.steps());
         // The end of the next one was reported at once with it: no step takes so little.
-        pace.learn(10, 0.010, 1.0);
-        assert!(pace.steps() <= before, "{} after {before}", pace.steps());
+        throttle.learn(10, 0.010, 1.0);
+        assert!(throttle.steps() <= before, "{} after {before}", throttle.steps());
     }
 }

@@ -4,12 +4,12 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
-/// Computes `average ← decay · average + (1 − decay) · weights`. Both modules must have the same
+/// Computes `ema ← decay · ema + (1 − decay) · weights`. Both modules must have the same
 /// structure, and neither may be tracked by autodiff.
-pub(super) fn update<M: Module>(average: M, weights: &M, decay: f64) -> M {
+pub(super) fn update<M: Module>(ema: M, weights: &M, decay: f64) -> M {
     let mut latest = Flat(Vec::new());
     weights.visit(&mut latest);
-    average.map(&mut Blend { latest: latest.0.into_iter(), decay })
+    ema.map(&mut Blend { latest: latest.0.into_iter(), decay })
 }
 
 /// The decay at a step: smaller at first, so that the random start does not linger.
@@ -38,9 +38,9 @@ impl ModuleMapper for Blend {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let Some(latest) = self.latest.next() else { return param };
         let decay = self.decay;
-        param.map(|average| {
-            let latest = latest.reshape(average.shape());
-            average * decay + latest * (1.0 - decay)
+        param.map(|ema| {
+            let latest = latest.reshape(ema.shape());
+            ema * decay + latest * (1.0 - decay)
         })
     }
 }
@@ -55,14 +55,14 @@ mod tests {
     #[test]
     fn every_weight_moves_towards_the_latest() {
         let device = Device::flex();
-        let [average, latest] = [0, 1].map(|_| LinearConfig::new(3, 2).init(&device));
+        let [ema, latest] = [0, 1].map(|_| LinearConfig::new(3, 2).init(&device));
         let values = |linear: &Linear| -> Vec<f32> {
             let bias = linear.bias.as_ref().expect("it has one").val();
             let all = Tensor::cat(vec![linear.weight.val().reshape([6]), bias], 0).into_data();
             all.iter::<f32>().collect()
         };
-        let moved = values(&update(average.clone(), &latest, 0.75));
-        let both = values(&average).into_iter().zip(values(&latest));
+        let moved = values(&update(ema.clone(), &latest, 0.75));
+        let both = values(&ema).into_iter().zip(values(&latest));
         for (moved, (before, latest)) in moved.into_iter().zip(both) {
             assert!((moved - (0.75 * before + 0.25 * latest)).abs() < 1e-6);
         }

@@ -1,23 +1,23 @@
-//! Fits a picture of any size to the size trained on: crops it to the largest centred part of the
+//! Fits an image of any size to the size trained on: crops it to the largest centred part of the
 //! right proportions and resizes that.
 
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Pixel, Rgb, RgbImage};
 
-use super::{Pictures, Size};
-use crate::net::Picture;
+use super::{Images, Size};
+use crate::net::ImageShape;
 use crate::pixel::luma_byte;
 
 type Buffer<P> = ImageBuffer<P, Vec<<P as Pixel>::Subpixel>>;
 
-/// Crops and resizes with a Catmull–Rom filter, widened when shrinking to avoid aliasing. A picture
+/// Crops and resizes with a Catmull–Rom filter, widened when shrinking to avoid aliasing. An image
 /// that already has the size is returned as it is.
 pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) -> Buffer<P> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if (width, height) == (size.width, size.height) {
         return image;
     }
-    // The crop has the proportions of `size` and shares one side with the picture.
+    // The crop has the proportions of `size` and shares one side with the image.
     let scaled = |side: usize, by: usize, of: usize| {
         ((side as f64 * by as f64 / of as f64).round() as usize).max(1)
     };
@@ -43,26 +43,26 @@ pub(super) fn is_grey(planes: &[u8]) -> bool {
     planes[..plane] == planes[plane..2 * plane] && planes[..plane] == planes[2 * plane..]
 }
 
-/// Converts pictures in memory to another size, or to grey.
-pub(super) fn refit(pictures: Pictures, size: Option<Size>, grey: bool) -> Pictures {
-    let Picture { channels, height, width } = pictures.shape;
+/// Converts images in memory to another size, or to grey.
+pub(super) fn refit(images: Images, size: Option<Size>, grey: bool) -> Images {
+    let ImageShape { channels, height, width } = images.shape;
     let size = size.unwrap_or(Size { width, height });
     let grey = grey || channels == 1;
     let shape =
-        Picture { channels: if grey { 1 } else { 3 }, height: size.height, width: size.width };
-    if shape == pictures.shape {
-        return pictures;
+        ImageShape { channels: if grey { 1 } else { 3 }, height: size.height, width: size.width };
+    if shape == images.shape {
+        return images;
     }
-    let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
-    for picture in pictures.iter() {
+    let mut bytes = Vec::with_capacity(images.len() * shape.dimension());
+    for image in images.iter() {
         let value = |channel: usize, x: u32, y: u32| {
-            picture[(channel.min(channels - 1) * height + y as usize) * width + x as usize]
+            image[(channel.min(channels - 1) * height + y as usize) * width + x as usize]
         };
         let pixel = |x, y| Rgb([0, 1, 2].map(|channel| value(channel, x, y)));
         let image = RgbImage::from_fn(width as u32, height as u32, pixel);
         bytes.extend(planes(&fit(image, size), grey));
     }
-    Pictures { shape, bytes, labels: pictures.labels }
+    Images { shape, bytes, labels: images.labels }
 }
 
 #[cfg(test)]
@@ -82,9 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn pictures_in_memory_are_refitted() {
-        let shape = Picture { channels: 1, height: 2, width: 2 };
-        let grey = Pictures::new(shape, vec![10, 20, 30, 40, 1, 1, 1, 1]);
+    fn images_in_memory_are_refitted() {
+        let shape = ImageShape { channels: 1, height: 2, width: 2 };
+        let grey = Images::new(shape, vec![10, 20, 30, 40, 1, 1, 1, 1]);
         assert_eq!(refit(grey.clone(), None, true), grey);
         let one = refit(grey, Some(Size { width: 1, height: 1 }), false);
         assert_eq!(one.bytes, [25, 1]);

@@ -2,14 +2,14 @@
 
 use std::f64::consts::PI;
 
-/// The fraction of the full learning rate at a step: a linear rise over `warm_up` steps, then half
+/// The fraction of the full learning rate at a step: a linear rise over `warmup_steps` steps, then half
 /// a cosine down to 0 at `steps`.
-pub(super) fn at(step: u64, warm_up: u64, steps: u64) -> f64 {
-    if step < warm_up {
-        return (step + 1) as f64 / warm_up as f64;
+pub(super) fn at(step: u64, warmup_steps: u64, steps: u64) -> f64 {
+    if step < warmup_steps {
+        return (step + 1) as f64 / warmup_steps as f64;
     }
-    let rest = steps.saturating_sub(warm_up).max(1) as f64;
-    let progress = ((step - warm_up) as f64 / rest).min(1.0);
+    let rest = steps.saturating_sub(warmup_steps).max(1) as f64;
+    let progress = ((step - warmup_steps) as f64 / rest).min(1.0);
     0.5 * (1.0 + (PI * progress).cos())
 }
 

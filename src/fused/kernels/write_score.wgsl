@@ -1,9 +1,9 @@
 // Turns the network's raw output F at one pixel into the score, s = skip (x − μ) + output F, and
 // that into x' = keep x + gain s + noise z + back x₋. The factors (1, α, √2α, 0) make a Langevin
-// step, (1, σ², 0, 0) the denoiser, and (0, 1, 0, 0) the score itself. x₋ is the picture before the
+// step, (1, σ², 0, 0) the denoiser, and (0, 1, 0, 0) the score itself. x₋ is the image before the
 // last step, which still lies where x' is about to be written.
 
-fn finish(n: u32, y: u32, x: u32, column: u32, raw: f32) {
+fn write_score(n: u32, y: u32, x: u32, column: u32, raw: f32) {
     if column >= COLOURS * PATCH * PATCH { return; }
     let part = column / COLOURS;
     let row = y * PATCH + part / PATCH;
@@ -11,7 +11,7 @@ fn finish(n: u32, y: u32, x: u32, column: u32, raw: f32) {
     let at = n * DIMENSION + index;
 
     let level = levels[step.row + n * step.row_stride];
-    let pixel = picture[at];
+    let pixel = image[at];
     let score = level.y * (pixel - MEAN) + level.z * raw;
     var next = step.keep * pixel + step.gain * score;
     if step.noise > 0.0 {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Points;
 use crate::classifier::{Classifier, ClassifierFile};
-use crate::data::{Pictures, some_of};
+use crate::data::{Images, evenly_spaced};
 use crate::model_file::ModelError;
-use crate::net::Picture;
+use crate::net::ImageShape;
 
 /// What the classifier has learned to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,34 +18,34 @@ use crate::net::Picture;
 pub enum Task {
     /// The classes that the data came with.
     Classes,
-    /// Rotations of a picture by quarter turns, for data without classes (Gidaris et al. 2018,
+    /// Rotations of an image by quarter turns, for data without classes (Gidaris et al. 2018,
     /// *Unsupervised Representation Learning by Predicting Image Rotations*).
     Turns,
 }
 
 impl Task {
-    /// The task for these pictures; `None` if they have neither classes nor equal sides.
-    pub fn of(pictures: &Pictures) -> Option<Self> {
-        match &pictures.labels {
+    /// The task for these images; `None` if they have neither classes nor equal sides.
+    pub fn of(images: &Images) -> Option<Self> {
+        match &images.labels {
             Some(_) => Some(Self::Classes),
-            None => (pictures.shape.height == pictures.shape.width).then_some(Self::Turns),
+            None => (images.shape.height == images.shape.width).then_some(Self::Turns),
         }
     }
 
-    /// The pictures with the labels of this task. At most 100,000 rotated ones are made.
-    pub fn labelled(self, pictures: &Pictures) -> Cow<'_, Pictures> {
+    /// The images with the labels of this task. At most 100,000 rotated ones are made.
+    pub fn labelled(self, images: &Images) -> Cow<'_, Images> {
         const TURNED: usize = 100_000;
         if self == Self::Classes {
-            return Cow::Borrowed(pictures);
+            return Cow::Borrowed(images);
         }
-        let mut turned = Pictures::new(pictures.shape, Vec::new());
+        let mut turned = Images::new(images.shape, Vec::new());
         let mut labels = Vec::new();
-        for index in some_of(pictures.len(), TURNED / 4) {
-            let mut picture = pictures.picture(index).to_vec();
+        for index in evenly_spaced(images.len(), TURNED / 4) {
+            let mut image = images.image(index).to_vec();
             for quarters in 0..4 {
-                turned.bytes.extend_from_slice(&picture);
+                turned.bytes.extend_from_slice(&image);
                 labels.push(quarters);
-                picture = turn(&picture, pictures.shape.width);
+                image = turn(&image, images.shape.width);
             }
         }
         turned.labels = Some(labels);
@@ -62,27 +62,27 @@ fn turn(planes: &[u8], side: usize) -> Vec<u8> {
     planes.chunks_exact(side * side).flat_map(plane).collect()
 }
 
-/// What the classifier sees in some pictures.
+/// What the classifier sees in some images.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    /// The features of each picture.
+pub struct Features {
+    /// The features of each image.
     pub features: Points,
     /// The probability of each class, N × K.
     pub probabilities: Vec<f32>,
 }
 
-/// A classifier on a device, for pictures without noise.
+/// A classifier on a device, for images without noise.
 #[derive(Debug)]
-pub struct Eye {
+pub struct FeatureExtractor {
     classifier: Classifier,
-    picture: Picture,
+    image_shape: ImageShape,
     sigma: f32,
     device: Device,
     /// The number of classes.
     pub classes: usize,
 }
 
-impl Eye {
+impl FeatureExtractor {
     /// The eye of a trained classifier.
     ///
     /// # Errors
@@ -91,21 +91,21 @@ impl Eye {
         let description = &file.card.description;
         Ok(Self {
             classifier: file.network(device)?,
-            picture: description.picture,
+            image: description.image_shape,
             sigma: file.card.sigma_min,
             device: device.clone(),
             classes: description.classes,
         })
     }
 
-    /// Looks at pictures, one after another, with values in \[0, 1\].
-    pub fn look(&self, pixels: &[f32]) -> Seen {
+    /// Looks at images, one after another, with values in \[0, 1\].
+    pub fn look(&self, pixels: &[f32]) -> Features {
         const BATCH: usize = 500;
-        let Picture { channels, height, width } = self.picture;
+        let ImageShape { channels, height, width } = self.image_shape;
         let mut features = Points { dimension: 1, values: Vec::new() };
         let mut probabilities = Vec::new();
-        for pixels in pixels.chunks(BATCH * self.picture.dimension()) {
-            let shape = [pixels.len() / self.picture.dimension(), channels, height, width];
+        for pixels in pixels.chunks(BATCH * self.image_shape.dimension()) {
+            let shape = [pixels.len() / self.image_shape.dimension(), channels, height, width];
             let x = Tensor::from_data(TensorData::new(pixels.to_vec(), shape), &self.device);
             let seen = self.classifier.features(x, &[self.sigma]);
             features.dimension = seen.dims()[1];
@@ -113,7 +113,7 @@ impl Eye {
             features.values.extend(seen.into_data().iter::<f32>());
             probabilities.extend(told.into_data().iter::<f32>());
         }
-        Seen { features, probabilities }
+        Features { features, probabilities }
     }
 }
 
@@ -123,12 +123,12 @@ mod tests {
 
     #[test]
     fn four_quarters_are_a_whole_turn() {
-        let picture = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-        assert_eq!(turn(&picture, 3), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
-        let shape = Picture { channels: 1, height: 3, width: 3 };
-        let pictures = Pictures::new(shape, picture.to_vec());
-        let turned = Task::Turns.labelled(&pictures);
+        let image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        assert_eq!(turn(&image, 3), [3, 6, 9, 2, 5, 8, 1, 4, 7]);
+        let shape = ImageShape { channels: 1, height: 3, width: 3 };
+        let images = Images::new(shape, image.to_vec());
+        let turned = Task::Turns.labelled(&images);
         assert_eq!(turned.labels, Some(vec![0, 1, 2, 3]));
-        assert_eq!(turn(turned.picture(3), 3), picture);
+        assert_eq!(turn(turned.image(3), 3), image);
     }
 }

@@ -34,6 +34,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_id) 
     }
     let whole = total(spread, local);
     if local.y == 0u && id.x < CHANNELS {
-        summary[id.z * CHANNELS + channel] = vec2f(mean, whole);
+        reduce_moments[id.z * CHANNELS + channel] = vec2f(mean, whole);
     }
 }

@@ -1,10 +1,10 @@
 // The steps that the network's last layer cannot take: those whose size is measured, that use the
 // score of the step before, that mix the noise of two seeds, or that impose an observation. The
-// score is there already. One workgroup takes one picture.
+// score is there already. One workgroup takes one image.
 
 var<workgroup> parts: array<f32, GROUP>;
 
-// Noise as `Steering::fill_normal` mixes it.
+// Noise as `Conditioning::fill_normal` mixes it.
 fn mixed_normal(index: u32, n: u32, noise_step: u32) -> f32 {
     var z = normal(index, n, noise_step, step.seed);
     let mixture = mixtures[n];
@@ -14,7 +14,7 @@ fn mixed_normal(index: u32, n: u32, noise_step: u32) -> f32 {
     return z;
 }
 
-// ‖s‖² of a picture.
+// ‖s‖² of an image.
 fn norm2(base: u32, lane: u32) -> f32 {
     var sum = 0.0;
     for (var i = lane; i < DIMENSION; i += GROUP) {
@@ -44,7 +44,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         noise = sqrt(2.0 * gain);
     }
     for (var i = lane; i < DIMENSION; i += GROUP) {
-        var next = picture[base + i] + gain * score[base + i];
+        var next = image[base + i] + gain * score[base + i];
         if step.move_previous != 0.0 {
             next += step.move_previous * before[base + i];
         }
@@ -64,8 +64,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         let colour = block / (rows * columns) * step.block_channels;
         let y = block / columns % rows * step.block_height;
         let first = (colour * HEIGHT + y) * WIDTH + block % columns * step.block_width;
-        let seen = observation[first];
-        if seen.y == 0.0 { continue; }
+        let denoised = observation[first];
+        if denoised.y == 0.0 { continue; }
         var mean = 0.0;
         var z = 0.0;
         for (var i = 0u; i < size; i++) {
@@ -80,7 +80,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         for (var i = 0u; i < size; i++) {
             let at = base + first + in_block(i);
             // In this order it is exact for blocks of a single pixel.
-            to[at] = (to[at] - mean) + (seen.x + step.observed_sigma * z);
+            to[at] = (to[at] - mean) + (denoised.x + step.observed_sigma * z);
         }
     }
 }

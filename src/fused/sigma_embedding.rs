@@ -5,14 +5,14 @@ use crate::net::{Preconditioning, RefineNetDescription};
 
 /// How a network depends on σ.
 #[derive(Clone, Debug)]
-pub enum Conditioning {
+pub enum SigmaEmbedding {
     /// Through preconditioning, and an embedding of this many features of ln σ.
     Continuous(Preconditioning, usize),
     /// Through the row of each normalisation's table, and a factor of the output.
     Rows(RefineNetDescription),
 }
 
-impl Conditioning {
+impl SigmaEmbedding {
     /// What is subtracted from pixels before anything else.
     pub fn mean(&self) -> f32 {
         match self {
@@ -28,7 +28,7 @@ impl Conditioning {
         match self {
             Self::Continuous(preconditioning, _) => {
                 let c = preconditioning.at(sigma);
-                [c.input, c.skip, c.output, 0.0]
+                [c.c_in, c.c_skip, c.c_out, 0.0]
             }
             Self::Rows(description) => {
                 let at = description.at(sigma);

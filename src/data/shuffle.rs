@@ -1,29 +1,29 @@
-//! The order in which pictures are seen.
+//! The order in which images are seen.
 
 use crate::random::{Key, permutation};
 
-/// The order in which pictures are seen: each once per epoch, in an order that depends only on the
+/// The order in which images are seen: each once per epoch, in an order that depends only on the
 /// seed and the epoch, so that training can be resumed anywhere.
 #[derive(Clone, Debug)]
 pub struct Order {
-    pictures: usize,
+    images: usize,
     seed: u64,
     epoch: u64,
     order: Vec<u32>,
 }
 
 impl Order {
-    /// The order of `pictures` ≥ 1 pictures under a seed.
-    pub fn new(pictures: usize, seed: u64) -> Self {
-        Self { pictures, seed, epoch: u64::MAX, order: Vec::new() }
+    /// The order of `images` ≥ 1 images under a seed.
+    pub fn new(images: usize, seed: u64) -> Self {
+        Self { images, seed, epoch: u64::MAX, order: Vec::new() }
     }
 
-    /// The picture that is seen at `position`, counted from the start of training.
+    /// The image that is seen at `position`, counted from the start of training.
     pub fn at(&mut self, position: u64) -> usize {
-        let (epoch, index) = (position / self.pictures as u64, position % self.pictures as u64);
+        let (epoch, index) = (position / self.images as u64, position % self.images as u64);
         if epoch != self.epoch {
             let key = Key { seed: self.seed, stream: ORDER_STREAM, step: epoch as u32 };
-            self.order = permutation(self.pictures, key);
+            self.order = permutation(self.images, key);
             self.epoch = epoch;
         }
         self.order[index as usize] as usize

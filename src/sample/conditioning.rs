@@ -1,25 +1,25 @@
-//! Steering: what chains must do besides a sampler's program, without another network.
+//! Conditioning: what chains must do besides a sampler's step table, without another network.
 //!
-//! Plain data that every executor understands and every program can run under.
+//! Plain data that every backend understands and every step table can run under.
 
 use thiserror::Error;
 
 use super::observation::Observation;
-use super::program::{Program, Start};
+use super::step_table::{Start, StepTable};
+use crate::cos_2pi::cos_2pi;
 use crate::random::Key;
-use crate::turns::cos_turns;
 
-/// How chains are steered; by default not at all.
+/// How chains are conditioned; by default not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Steering {
-    /// The picture, C × H × W, that chains begin at under noise, instead of an even grey: a sketch
-    /// to be made into a picture (Meng et al., *SDEdit*, 2022). The σ at which chains begin,
-    /// [`Program::from_sigma`], decides how far they may wander from it. Ignored if a program
+pub struct Conditioning {
+    /// The image, C × H × W, that chains begin at under noise, instead of an even grey: a sketch
+    /// to be made into an image (Meng et al., *SDEdit*, 2022). The σ at which chains begin,
+    /// [`StepTable::from_sigma`], decides how far they may wander from it. Ignored if a step table
     /// begins at [`Start::Uniform`].
     pub origin: Option<Vec<f32>>,
-    /// What was observed of the picture; chains end in agreement with it.
+    /// What was observed of the image; chains end in agreement with it.
     pub observation: Option<Observation>,
-    /// A path of pictures instead of independent ones.
+    /// A path of images instead of independent ones.
     pub path: Option<Path>,
 }
 
@@ -39,16 +39,16 @@ pub enum End {
     /// The noise of another seed. Between two seeds all noise, the start's and every step's, is
     /// `cos(θ) z + sin(θ) z'`: normal at every point, and at the ends that of one seed alone.
     Seed(u64),
-    /// A picture, C × H × W: chains begin at mixtures of [`Steering::origin`] and this one, with
+    /// An image, C × H × W: chains begin at mixtures of [`Conditioning::origin`] and this one, with
     /// the same noise (Ho et al., *DDPM*, 2020, section 4.3).
-    Picture(Vec<f32>),
+    Image(Vec<f32>),
 }
 
-/// Why a steering is refused.
+/// Why a conditioning is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
-pub enum SteeringError {
-    /// Something has another size than the model's pictures.
-    #[error("{what} has {found} values, but the model's pictures have {expected}")]
+pub enum ConditioningError {
+    /// Something has another size than the model's images.
+    #[error("{what} has {found} values, but the model's images have {expected}")]
     Size {
         /// What has the wrong size.
         what: &'static str,
@@ -60,8 +60,8 @@ pub enum SteeringError {
     /// A value is NaN or infinite.
     #[error("{0} holds values that are not finite")]
     NotFinite(&'static str),
-    /// A path to a picture has no origin.
-    #[error("a path to a picture begins at a picture: `origin` is missing")]
+    /// A path to an image has no origin.
+    #[error("a path to an image begins at an image: `origin` is missing")]
     NoOrigin,
     /// A path has no points.
     #[error("a path must have at least one frame")]
@@ -77,33 +77,33 @@ pub(crate) struct Mixture {
     pub other: Option<u64>,
 }
 
-impl Steering {
-    /// Checks everything against the number of values of a picture.
+impl Conditioning {
+    /// Checks everything against the number of values of an image.
     ///
     /// # Errors
-    /// [`SteeringError`] says what does not fit.
-    pub fn check(&self, dimension: usize) -> Result<(), SteeringError> {
+    /// [`ConditioningError`] says what does not fit.
+    pub fn check(&self, dimension: usize) -> Result<(), ConditioningError> {
         let fits = |what: &'static str, values: &[f32]| {
             if values.len() != dimension {
                 let (found, expected) = (values.len(), dimension);
-                return Err(SteeringError::Size { what, found, expected });
+                return Err(ConditioningError::Size { what, found, expected });
             }
             let finite = values.iter().all(|value| value.is_finite());
-            if finite { Ok(()) } else { Err(SteeringError::NotFinite(what)) }
+            if finite { Ok(()) } else { Err(ConditioningError::NotFinite(what)) }
         };
         if let Some(origin) = &self.origin {
-            fits("the picture to begin at", origin)?;
+            fits("the image to begin at", origin)?;
         }
         if let Some(observation) = &self.observation {
             fits("the observation", observation.target())?;
         }
         if let Some(path) = &self.path {
             if path.frames == 0 {
-                return Err(SteeringError::NoFrames);
+                return Err(ConditioningError::NoFrames);
             }
-            if let End::Picture(picture) = &path.to {
-                fits("the picture to end at", picture)?;
-                self.origin.as_ref().ok_or(SteeringError::NoOrigin)?;
+            if let End::Image(image_shape) = &path.to {
+                fits("the image to end at", image_shape)?;
+                self.origin.as_ref().ok_or(ConditioningError::NoOrigin)?;
             }
         }
         Ok(())
@@ -119,22 +119,22 @@ impl Steering {
     pub(crate) fn mixture(&self, chain: u32) -> Mixture {
         match self.path {
             None => Mixture { stream: chain, weights: [1.0, 0.0], other: None },
-            Some(Path { to: End::Picture(_), .. }) => {
+            Some(Path { to: End::Image(_), .. }) => {
                 Mixture { stream: 0, weights: [1.0, 0.0], other: None }
             }
             Some(Path { to: End::Seed(seed), .. }) => {
                 // Along a quarter of a circle.
                 let turn = self.fraction(chain) as f32 / 4.0;
-                let weights = [cos_turns(turn), cos_turns(0.25 - turn)];
+                let weights = [cos_2pi(turn), cos_2pi(0.25 - turn)];
                 Mixture { stream: 0, weights, other: Some(seed) }
             }
         }
     }
 
-    /// The picture around which a chain begins; none for the program's even grey.
+    /// The image around which a chain begins; none for the step table's even grey.
     pub(super) fn origin_of(&self, chain: u32) -> Option<Vec<f32>> {
         let origin = self.origin.as_ref()?;
-        let Some(Path { to: End::Picture(there), .. }) = &self.path else {
+        let Some(Path { to: End::Image(there), .. }) = &self.path else {
             return Some(origin.clone());
         };
         let t = self.fraction(chain) as f32;
@@ -155,7 +155,7 @@ impl Steering {
 
     /// Where a chain begins, before any observation.
     pub(crate) fn fill_start(&self, start: Start, seed: u64, chain: u32, x: &mut [f32]) {
-        let step = Program::START;
+        let step = StepTable::START;
         match start {
             Start::Uniform { low, high } => {
                 let Mixture { stream, weights: [here, there], other } = self.mixture(chain);

@@ -5,7 +5,7 @@ use std::f32::consts::TAU;
 
 /// cos 2πu for at most a few thousand turns u: folded into the first eighth of a turn, then
 /// Taylor's series.
-pub fn cos_turns(u: f32) -> f32 {
+pub fn cos_2pi(u: f32) -> f32 {
     let quarter = (u * 4.0 + 0.5).floor();
     let a = (u - quarter * 0.25) * TAU;
     let b = a * a;
@@ -28,7 +28,7 @@ mod tests {
     fn cosines_are_those_of_the_standard_library() {
         for u in (-2000..=2000).map(|k| k as f32 * 0.00731) {
             let truth = (f64::from(u) * std::f64::consts::TAU).cos();
-            assert!((f64::from(cos_turns(u)) - truth).abs() < 2e-6, "{u} turns");
+            assert!((f64::from(cos_2pi(u)) - truth).abs() < 2e-6, "{u} turns");
         }
     }
 }

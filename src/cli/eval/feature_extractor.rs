@@ -9,19 +9,19 @@ use sha2::{Digest, Sha256};
 
 use crate::classifier::ClassifierFile;
 use crate::cli::classifiers::{self, Labelled};
-use crate::cli::out;
-use crate::data::{DataSet, Pictures, named};
+use crate::cli::output;
+use crate::data::{DataSet, Images, built_in};
 use crate::eval::Task;
 use crate::train::ClassifierOptions;
 
 /// How the classifier is trained. Any change here changes every figure, so increment [`RECIPE`].
-fn options(pictures: usize) -> ClassifierOptions {
+fn options(images: usize) -> ClassifierOptions {
     const EPOCHS: u64 = 4;
     const BATCH: u64 = 128;
     let sigma = 0.01;
     ClassifierOptions {
         // Small sets are seen more often.
-        steps: (EPOCHS * pictures as u64 / BATCH).clamp(800, 4000),
+        steps: (EPOCHS * images as u64 / BATCH).clamp(800, 4000),
         batch: BATCH as usize,
         learning_rate: 3e-3,
         sigmas: [sigma, sigma],
@@ -38,7 +38,7 @@ const RECIPE: u32 = 1;
 /// If there is nothing in the data to classify, or the cache cannot be written.
 pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
     let task = Task::of(&data.train).context(
-        "these pictures have neither classes (labels, or a folder for each class) nor equal sides, \
+        "these images have neither classes (labels, or a folder for each class) nor equal sides, \
          so there is nothing for a classifier to learn",
     )?;
     let train = task.labelled(&data.train);
@@ -49,7 +49,7 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
     let held_out = task.labelled(&data.held_out);
     ensure!(
         held_out.labels.is_some(),
-        "the held-out pictures have no classes, but the training pictures have"
+        "the held-out images have no classes, but the training images have"
     );
     let classes = match task {
         Task::Classes => data.classes.clone(),
@@ -63,18 +63,18 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
         held_out: &held_out,
     };
     let file = classifiers::train(labelled, &options(train.len()), device)?;
-    out::write(&path, &file.write()?)?;
+    output::write(&path, &file.write()?)?;
     Ok((file, task))
 }
 
 fn cache() -> anyhow::Result<PathBuf> {
-    let folder = named::cache().context("there is no folder for caches")?.join("classifiers");
+    let folder = built_in::cache().context("there is no folder for caches")?.join("classifiers");
     fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
     Ok(folder)
 }
 
 /// Identifies a classifier by what it is made from: the data set and the recipe.
-fn fingerprint(train: &Pictures) -> String {
+fn fingerprint(train: &Images) -> String {
     let mut hasher = Sha256::new();
     hasher.update(format!("{RECIPE} {}", train.shape));
     hasher.update(&train.bytes);
