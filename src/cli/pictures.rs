@@ -15,8 +15,8 @@ use crate::net::Picture;
 #[derive(Args)]
 pub struct PictureArgs {
     /// The pictures: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
-    /// (MNIST and its relatives) or CIFAR-10 batches; or a single IDX file or .npy array. If there
-    /// is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
+    /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; or a single IDX file, .npy array or .npz.
+    /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
     /// NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
@@ -151,6 +151,7 @@ fn notes(found: &Found) -> Vec<String> {
     if let Some(name) = &found.unclassed {
         notes.push(format!("folders are not used as classes, since {name} is in none"));
     }
+    notes.extend(found.notes.iter().cloned());
     if !found.ignored.is_empty() {
         let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
         notes.push(format!(

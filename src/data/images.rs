@@ -54,6 +54,9 @@ pub(super) fn read(
     let layout = Layout::of(pictures.iter().map(|(name, _)| &name[..]));
     found.beside = layout.beside.clone();
     found.unclassed = layout.unclassed.clone();
+    found.notes.extend(layout.too_many.map(|count| {
+        format!("folders are not used as classes, since {count} are more than the 256 possible")
+    }));
     pictures.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
     let mut seen = HashSet::new();
     let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();

@@ -4,28 +4,36 @@
 //! |---|---|
 //! | `kind` | recognises the kind of data at a path; the only place that decides this |
 //! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
-//! | `idx`, `cifar`, `npy` | a format of arrays each |
+//! | `decompress` | gzip, xz, bzip2, Zstandard |
+//! | `arrays` | files of arrays: reads them piece by piece |
+//! | `idx`, `cifar` (`pickle`), `npy` (`keys`) | a format of arrays each |
+//! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
 //! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
 //! | `named` | published data sets, downloaded once |
 //! | `pictures`, `order`, `distances` | pictures in memory, their order, their distances |
 
 mod archive;
+mod arrays;
 mod cifar;
 mod decode;
+mod decompress;
 pub mod distances;
 mod files;
 mod fit;
 mod folder;
 mod idx;
 mod images;
+mod keys;
 mod kind;
 mod layout;
 pub mod named;
 mod npy;
 mod order;
+mod pickle;
 mod pictures;
 mod reading;
+mod unsupported;
 
 pub use decode::upright;
 pub use fit::fit;
@@ -38,9 +46,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use files::Files;
-use kind::{Format, Kind};
-
-use crate::net::Picture;
+use kind::Kind;
 
 /// The pictures to train on and those to hold out.
 #[derive(Clone, Debug)]
@@ -79,8 +85,8 @@ pub enum DataError {
     /// There is no data at a path.
     #[error(
         "{}: no pictures here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
-         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin), or \
-         one IDX file or .npy array",
+         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin) or \
+         CIFAR-100, or one IDX file, .npy array or .npz",
         path.display()
     )]
     Nothing {
@@ -99,8 +105,8 @@ pub enum DataError {
 }
 
 impl DataSet {
-    /// Loads pictures from a folder or archive of image files, IDX files or CIFAR-10 batches, or
-    /// from an IDX file or an `.npy` array.
+    /// Loads pictures from a folder or archive of image files, IDX files, CIFAR's batches or `.npy`
+    /// arrays (`.npz`), or from an IDX file or an `.npy` array.
     ///
     /// Holds out what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder `test`
     /// beside `train`), or else one picture in twenty. Held-out pictures are in a random order that
@@ -114,13 +120,22 @@ impl DataSet {
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
-                found.kind = format.describe(train.len());
-                let train = arrays(&files, format, &train, reading)?;
+                found.kind = format.describe(&train);
+                let train = arrays::read(&files, format, &train, reading, &mut found)?;
                 let held_out = match &held_out[..] {
                     [] => None,
-                    names => Some(arrays(&files, format, names, reading)?.mixed()),
+                    names => {
+                        Some(arrays::read(&files, format, names, reading, &mut found)?.mixed())
+                    }
                 };
-                let classes = train.labels.as_deref().map_or(vec![], |l| format.classes(l));
+                if reading.strict && !found.unreadable.is_empty() {
+                    let problem = found.cannot_read();
+                    return Err(DataError::Format { path: path.to_owned(), problem });
+                }
+                let labels = [Some(&train), held_out.as_ref()].map(|p| p?.labels.as_ref());
+                let most = labels.iter().flatten().copied().flatten().max();
+                let most = most.filter(|_| train.labels.is_some());
+                let classes = most.map_or(vec![], |&most| format.classes(most));
                 (train, held_out, classes)
             }
             Kind::Images(names) => {
@@ -160,48 +175,12 @@ impl DataSet {
 fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
-    let packed = [".tar.gz", ".tgz", ".tar", ".zip", ".npy", ".npz", ".gz"];
-    let bare = packed.iter().find_map(|end| name.strip_suffix(end)).filter(|bare| !bare.is_empty());
-    bare.unwrap_or(&name).to_owned()
-}
-
-/// The pictures of several files of a format, one file after another.
-fn arrays(
-    files: &Files,
-    format: Format,
-    names: &[String],
-    reading: &Reading<'_>,
-) -> Result<Pictures, DataError> {
-    let mut all: Option<Pictures> = None;
-    for name in names {
-        let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let mut pictures = format.parse(&files.read(name)?).map_err(fail)?;
-        if format == Format::Idx {
-            pictures.labels = idx_labels(files, name, pictures.len())?;
-        }
-        let Picture { width, height, .. } = pictures.shape;
-        let Size { width, height } = reading.size.unwrap_or(Size { width, height });
-        let count = all.as_ref().map_or(0, Pictures::len) + pictures.len();
-        reading.check(&files.root, Picture { width, height, ..pictures.shape }, count)?;
-        let pictures = fit::refit(pictures, reading.size, reading.grey);
-        match &mut all {
-            None => all = Some(pictures),
-            Some(all) if all.shape == pictures.shape => all.append(pictures),
-            Some(_) => return Err(fail("its pictures have another size than those before".into())),
-        }
-    }
-    all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
-}
-
-/// The labels for an IDX file of pictures, if there are any: `train-labels-idx1-ubyte` for
-/// `train-images-idx3-ubyte`.
-fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
-    let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();
-    let wanted = bare(images).replace("images", "labels").replace("idx3", "idx1");
-    let labels = |name: &&String| *name != images && bare(name) == wanted;
-    let Some(name) = files.names.iter().find(labels) else { return Ok(None) };
-    let fail = |problem| DataError::Format { path: files.path(name), problem };
-    idx::labels(&files.read(name)?, count).map(Some).map_err(fail)
+    let without = |name: &str, ends: &[&str]| {
+        let bare = ends.iter().find_map(|end| name.strip_suffix(end));
+        bare.filter(|bare| !bare.is_empty()).unwrap_or(name).to_owned()
+    };
+    let name = without(&name, &[".gz", ".xz", ".bz2", ".zst", ".tgz", ".txz", ".tbz2", ".tzst"]);
+    without(&name, &[".tar", ".zip", ".npy", ".npz"])
 }
 
 #[cfg(test)]

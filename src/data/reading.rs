@@ -110,6 +110,8 @@ pub struct Found {
     pub beside: Vec<String>,
     /// A picture outside all folders while others are inside, so that folders are not classes.
     pub unclassed: Option<String>,
+    /// What else may need attention, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Found {
