@@ -4,7 +4,7 @@
 use std::io::{self, Cursor, Read};
 
 use super::files::Files;
-use super::kind::Format;
+use super::format::Format;
 use super::{DataError, Found, Pictures, Reading, Size, fit};
 use crate::net::Picture;
 

@@ -5,8 +5,9 @@
 //! | `kind` | recognises the kind of data at a path; the only place that decides this |
 //! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
 //! | `decompress` | gzip, xz, bzip2, Zstandard |
-//! | `arrays` | files of arrays: reads them piece by piece |
+//! | `arrays`, `format` | files of arrays: reads them piece by piece |
 //! | `idx`, `cifar` (`pickle`), `npy` (`keys`) | a format of arrays each |
+//! | `spelling` | file names in their spellings |
 //! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
 //! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
@@ -22,6 +23,7 @@ pub mod distances;
 mod files;
 mod fit;
 mod folder;
+mod format;
 mod idx;
 mod images;
 mod keys;
@@ -33,6 +35,7 @@ mod order;
 mod pickle;
 mod pictures;
 mod reading;
+mod spelling;
 mod unsupported;
 
 pub use decode::upright;
