@@ -108,8 +108,7 @@ impl Format {
                 named.find(is_close).or(first)
             }
             Self::Npy => {
-                let held_out = role(pictures).held_out;
-                let wanted = Role { held_out, labels: Some(true) };
+                let wanted = Role { labels: Some(true), ..role(pictures) };
                 others.filter(|name| is_npy(name)).find(|name| role(name) == wanted)
             }
             Self::Cifar { .. } => None,

@@ -151,7 +151,7 @@ fn npy_arrays(files: &Files, names: &[String]) -> Result<Kind, DataError> {
         }
     }
     let (mut held_out, mut train): (Vec<_>, Vec<_>) =
-        pictures.into_iter().partition(|name| role(name).held_out == Some(true));
+        pictures.into_iter().partition(|name| role(name).is_held_out());
     if train.is_empty() {
         std::mem::swap(&mut train, &mut held_out);
     }

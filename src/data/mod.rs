@@ -70,7 +70,7 @@ pub struct DataSet {
 #[derive(Debug, Error)]
 pub enum DataError {
     /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,

@@ -105,7 +105,7 @@ const SETS: [Named; 3] = [
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// The cache cannot be written.
-    #[error("cannot keep downloads in {}: {source}", path.display())]
+    #[error("cannot keep downloads in {}", path.display())]
     Cache {
         /// The cache.
         path: PathBuf,
