@@ -38,6 +38,15 @@ pub(super) fn decompressed<'a>(
     })
 }
 
+/// Most of the library's messages show its internal values.
+fn damaged(error: &FrameDecoderError) -> io::Error {
+    let problem = match error {
+        FrameDecoderError::WindowSizeTooBig { .. } => error.to_string(),
+        _ => "incomplete or damaged Zstandard stream".into(),
+    };
+    io::Error::new(io::ErrorKind::InvalidData, problem)
+}
+
 /// Zstandard: frames, one after another. The library decodes one.
 struct Zstd<R> {
     stream: R,
@@ -62,7 +71,7 @@ impl<R: BufRead> Zstd<R> {
                     let mut frame = self.stream.by_ref().take(length.into());
                     io::copy(&mut frame, &mut io::sink())?;
                 }
-                Err(error) => return Err(io::Error::other(error)),
+                Err(error) => return Err(damaged(&error)),
             }
         }
         Ok(false)
@@ -74,7 +83,7 @@ impl<R: BufRead> Read for Zstd<R> {
         while !buffer.is_empty() && (self.inside || self.begin()?) {
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.stream, one).map_err(io::Error::other)?;
+                self.decoder.decode_blocks(&mut self.stream, one).map_err(|e| damaged(&e))?;
             }
             let count = self.decoder.read(buffer)?;
             if count > 0 {
@@ -87,5 +96,35 @@ impl<R: BufRead> Read for Zstd<R> {
             self.inside = false;
         }
         Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        decompressed(bytes)?.0.read_to_end(&mut all).map(|_| all)
+    }
+
+    /// Files written by xz, bzip2 and zstd; the last has several frames.
+    #[test]
+    fn damaged_streams_are_errors_in_plain_words() {
+        let whole: [&[u8]; 3] = [
+            include_bytes!("../../tests/archives/set.tar.xz"),
+            include_bytes!("../../tests/archives/set.tar.bz2"),
+            include_bytes!("../../tests/archives/set.tar.zst"),
+        ];
+        let unpacked = whole.map(|bytes| read(bytes).expect("a good stream"));
+        assert!(unpacked[0].len() > 8 << 10 && unpacked.iter().all(|other| *other == unpacked[0]));
+        for bytes in whole {
+            let error = read(&bytes[..bytes.len() - 20]).expect_err("it ends early").to_string();
+            assert!(!error.contains('{'), "{error}");
+            let mut wrong = bytes.to_vec();
+            wrong[bytes.len() / 2] ^= 0x55;
+            read(&wrong).expect_err("damaged");
+        }
+        assert_eq!(read(b"plain").expect("as it is"), b"plain");
     }
 }
