@@ -338,6 +338,9 @@ fn what_keys_do_not_tell_is_asked() {
     asked(&layout, &Choice::default(), "`ema_fast` and `ema_slow`");
     let read = read_back(&layout, &at("ema_slow")).expect("it is there");
     assert!(read.averaged && read.state == ema);
+    let twice = dict([("model", both(r.clone(), state("_orig_mod.", &ema)))]);
+    let error = read_back(&twice, &Choice::default()).expect_err("twice");
+    assert!(matches!(error, CheckpointError::Twice(_)), "{error}");
     // The same weights are the same choice.
     let layout = dict([("best", r.clone()), ("last", r.clone())]);
     assert!(read_back(&layout, &Choice::default()).expect("no choice").state == raw);

@@ -30,8 +30,9 @@ pub(super) struct Chosen<'a> {
 impl Contents {
     /// The contents of a file.
     pub fn read(path: PathBuf, root: Root) -> Result<Self, CheckpointError> {
+        let saved: BTreeMap<_, _> = PytorchReader::new(&path)?.into_tensors().into_iter().collect();
         let mut tensors = BTreeMap::new();
-        for (name, tensor) in PytorchReader::new(&path)?.into_tensors() {
+        for (name, tensor) in saved {
             let name = unwrapped(&name);
             if tensors.insert(name.clone(), tensor).is_some() {
                 return Err(CheckpointError::Twice(name));

@@ -131,6 +131,9 @@ pub(super) fn average_key(prefix: &str, root: Root) -> Option<&str> {
     ];
     const NO_AVERAGE: [&str; 8] =
         ["raw", "online", "backup", "collected", "no", "non", "not", "without"];
+    // `best_avg_loss` is the best by an average, and no average of weights.
+    const MEASURES: [&str; 9] =
+        ["loss", "losses", "fid", "psnr", "acc", "accuracy", "metric", "error", "reward"];
     let mut keys = prefix.trim_end_matches('.');
     loop {
         let (outer, key) = keys.rsplit_once('.').unwrap_or(("", keys));
@@ -139,7 +142,9 @@ pub(super) fn average_key(prefix: &str, root: Root) -> Option<&str> {
         if is(&NO_AVERAGE) {
             return None;
         }
-        if is(&AVERAGE) || (root == Root::Published && outer == ROOT && key == "4") {
+        if (is(&AVERAGE) && !is(&MEASURES))
+            || (root == Root::Published && outer == ROOT && key == "4")
+        {
             return Some(keys);
         }
         if outer.is_empty() {
@@ -218,6 +223,7 @@ mod tests {
             "emanuel.",
             "cinema_net.",
             "teacher.",
+            "best_avg_loss.model.",
             "root.4.",
         ] {
             assert!(!is_average(other, Root::Dictionary), "{other}");
