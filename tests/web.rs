@@ -222,6 +222,9 @@ fn bad_model_files_are_refused_with_what_is_wrong() {
         refused(&bytes)
     };
     assert!(refused(&good[..good.len() - 1]).contains("cut off"));
+    assert!(refused(&[&good[..], b"\n"].concat()).contains("1 more follow"));
+    let bare = br#"{"__metadata__":null}"#;
+    assert!(refused(&[&bare.len().to_le_bytes()[..], &[0; 4], bare].concat()).contains("`card`"));
     assert!(changed("{", "[").contains("header cannot be read"));
     assert!(changed(r#"\"format\":1"#, r#"\"format\":2"#).contains("format 2"));
     let unnamed = changed(r#"\"name\""#, r#"\"nome\""#);

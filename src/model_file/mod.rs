@@ -13,6 +13,7 @@ pub use card::{Autoguided, Card, Quality, Training};
 pub(crate) use container::Container;
 pub use container::ContainerError;
 pub use error::ModelError;
+pub(crate) use error::one_line;
 pub use json::JsonError;
 use safetensors::tensor::Dtype;
 
@@ -63,8 +64,9 @@ impl ModelFile {
     /// The file's bytes, with tensors in f16: half the size, and no visible difference.
     ///
     /// # Errors
-    /// [`ModelError::NotFinite`] if a value is not finite in f16, [`ModelError::TooLarge`] if the
-    /// file would be too large to read; otherwise [`ModelError::Write`].
+    /// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in
+    /// f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
+    /// [`ModelError::Write`].
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)
     }
