@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
-use super::out;
+use super::{apart, out};
 use crate::data::Size;
 use crate::import::{Facts, pytorch, refinenet};
 use crate::model_file::{Card, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
 use crate::sample::Settings;
+use crate::words::count;
 
 /// Convert a PyTorch checkpoint of the published NCSN or NCSNv2 into a model.
 ///
@@ -64,6 +65,8 @@ impl clap::ValueEnum for Variant {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn import(arguments: &Import) -> anyhow::Result<()> {
+    let reads = [("<CHECKPOINT>", Some(&*arguments.checkpoint))];
+    apart::ensure_replaces_none(&reads, "--out", &arguments.out)?;
     out::ensure_model(&arguments.out, arguments.overwrite)?;
     let path = arguments.checkpoint.display();
     let checkpoint = pytorch::read(&arguments.checkpoint, !arguments.no_ema)
@@ -93,7 +96,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         licence: arguments.licence.clone(),
     };
     println!(
-        "{}{}: {} × {} × {} pictures, ngf {ngf}, σ from {} to {} in {} levels, {} parameters{average}",
+        "{}{}: {} × {} × {} pictures, ngf {ngf}, σ from {} to {} in {}, {}{average}",
         variant.name(),
         match depth {
             Depth::Standard => "",
@@ -105,8 +108,8 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         picture.width,
         ladder.sigma_max,
         ladder.sigma_min,
-        ladder.levels,
-        card.architecture.parameters(),
+        count(ladder.levels, "level"),
+        count(card.architecture.parameters(), "parameter"),
     );
     let model = ModelFile { card, weights };
     let bytes = if arguments.f32 { model.write_f32()? } else { model.write()? };

@@ -3,6 +3,7 @@
 use super::Pictures;
 use super::files::MAX_BYTES;
 use crate::net::Picture;
+use crate::words;
 
 /// Unsigned bytes in three dimensions: pictures × rows × columns.
 const MAGIC_IMAGES: u32 = 0x0803;
@@ -31,13 +32,15 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
     };
     let total = u64::from(count).checked_mul(u64::from(height) * u64::from(width));
     let total = total.filter(|total| (1..=MAX_BYTES).contains(total)).ok_or_else(|| {
-        format!("claims {count} pictures of {height} × {width}, which is impossible")
+        let count = words::count(count, "picture");
+        format!("claims {count} of {height} × {width}, which is impossible")
     })?;
     let pixels = &bytes[16..];
     let found = pixels.len() as u64;
     if found < total {
         return Err(format!(
-            "truncated: {count} pictures of {height} × {width} need {total} bytes, found {found}"
+            "truncated: {} of {height} × {width} need {total} bytes, found {found}",
+            words::count(count, "picture")
         ));
     }
     if found > total {
