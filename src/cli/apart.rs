@@ -22,8 +22,8 @@ pub type Read<'a> = (&'a str, Option<&'a Path>);
 pub fn ensure_replaces_none(reads: &[Read<'_>], flag: &str, out: &Path) -> anyhow::Result<()> {
     for &(input, path) in reads {
         let Some(path) = path else { continue };
-        // An error means that one of them is not there.
-        if is_same_file(path, out).unwrap_or(false) {
+        // Only files: to open a pipe is to read from it.
+        if path.is_file() && out.is_file() && is_same_file(path, out).unwrap_or(false) {
             bail!(
                 "{flag} {} would replace {}, which {input} reads; choose another {flag}",
                 out.display(),
@@ -42,8 +42,8 @@ pub fn ensure_replaces_none(reads: &[Read<'_>], flag: &str, out: &Path) -> anyho
 pub fn ensure_outside_data(data: &Path, flag: &str, out: &Path) -> anyhow::Result<()> {
     ensure!(
         !(data.is_dir() && is_read_with(data, out) && DataSet::has_images(data)),
-        "{} is inside of --data {}, where it would be read as pictures next time; choose another \
-         {flag}, outside of that folder",
+        "{} is inside --data {}, so the next command would read what is drawn there as pictures; \
+         choose another {flag}, outside that folder",
         out.display(),
         data.display()
     );

@@ -56,7 +56,8 @@ fn sync(file: &File) -> io::Result<()> {
     };
     let cannot = matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported);
     #[cfg(unix)]
-    let cannot = cannot || matches!(error.raw_os_error(), Some(libc::EBADF | libc::ENOTSUP));
+    let cannot =
+        cannot || matches!(error.raw_os_error(), Some(nix::libc::EBADF | nix::libc::ENOTSUP));
     if cannot { Ok(()) } else { Err(error) }
 }
 

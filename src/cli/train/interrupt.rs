@@ -90,7 +90,9 @@ fn listen(interrupt: Interrupt) -> std::io::Result<()> {
 
 /// Whether this process was started with a signal ignored.
 #[cfg(unix)]
-fn is_ignored(signal: libc::c_int) -> bool {
+fn is_ignored(signal: i32) -> bool {
+    use nix::libc;
+
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: without a new action, `sigaction` only writes the current one, to a valid place.
     let known = unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) } == 0;
