@@ -89,7 +89,7 @@ pub struct RunArgs {
     pub autoguide: Option<PathBuf>,
     #[command(flatten)]
     pub strength: StrengthArgs,
-    /// Start anew, replacing any existing model and checkpoint.
+    /// Start anew, replacing any existing model, checkpoint and log.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
