@@ -37,6 +37,8 @@ pub mod sample;
 pub mod score;
 pub mod toy;
 mod turns;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod words;
 
 #[cfg(feature = "fused")]
 pub mod fused;

@@ -54,6 +54,11 @@ impl StrengthArgs {
 }
 
 impl AutoguideArgs {
+    /// The worse model's file, if --autoguide is given.
+    pub fn worse(&self) -> Option<&Path> {
+        self.autoguide.as_deref()
+    }
+
     /// Whether --autoguide is given.
     pub fn is_guided(&self) -> bool {
         self.autoguide.is_some()

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, ensure};
 
-use super::out;
+use super::{apart, out};
 use crate::data::Size;
 use crate::import::pytorch::{self, Checkpoint, Choice};
 use crate::import::{Facts, refinenet};
 use crate::model_file::{Card, ModelError, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
 use crate::sample::Settings;
+use crate::words::count;
 
 /// Convert a PyTorch checkpoint of the published NCSN or NCSNv2 into a model.
 ///
@@ -70,6 +71,8 @@ impl clap::ValueEnum for Variant {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn import(arguments: &Import) -> anyhow::Result<()> {
+    let reads = [("<CHECKPOINT>", Some(&*arguments.checkpoint))];
+    apart::ensure_replaces_none(&reads, "--out", &arguments.out)?;
     out::ensure_model(&arguments.out, arguments.overwrite)?;
     let path = arguments.checkpoint.display();
     let choice = Choice { average: !arguments.no_ema, key: arguments.key.clone() };
@@ -101,7 +104,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         licence: arguments.licence.clone(),
     };
     println!(
-        "{}{}: {} × {} × {} pictures, ngf {ngf}, σ from {} to {} in {} levels, {} parameters{average}",
+        "{}{}: {} × {} × {} pictures, ngf {ngf}, σ from {} to {} in {}, {}{average}",
         variant.name(),
         match depth {
             Depth::Standard => "",
@@ -113,8 +116,8 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         picture.width,
         ladder.sigma_max,
         ladder.sigma_min,
-        ladder.levels,
-        card.architecture.parameters(),
+        count(ladder.levels, "level"),
+        count(card.architecture.parameters(), "parameter"),
     );
     println!("{source}");
     let model = ModelFile { card, weights };

@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::{DataSet, Found, Reading, Size, named};
 use crate::net::Picture;
+use crate::words::count;
 
 /// Where the pictures are, and how to read them.
 #[derive(Args)]
@@ -104,9 +105,9 @@ impl PictureArgs {
 pub fn say(data: &DataSet) {
     let Picture { channels, height, width } = data.train.shape;
     println!(
-        "{}: {} pictures of {channels} × {height} × {width}, and {} held out ({})",
+        "{}: {} of {channels} × {height} × {width}, and {} held out ({})",
         data.name,
-        data.train.len(),
+        count(data.train.len(), "picture"),
         data.held_out.len(),
         data.found.kind
     );
@@ -142,7 +143,7 @@ fn notes(found: &Found) -> Vec<String> {
         notes.push(format!("{} had another size: cropped and resized", found.resized));
     }
     if found.duplicates > 0 {
-        notes.push(format!("{} duplicates dropped", found.duplicates));
+        notes.push(format!("{} dropped", count(found.duplicates, "duplicate")));
     }
     if !found.unreadable.is_empty() {
         notes.push(found.cannot_read());

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
+use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
 use super::steer::{Steer, Steered};
-use super::{grid, ncsn, out};
+use super::{apart, grid, ncsn, out};
 use crate::pixel;
+use crate::words::count;
 
 /// Generate pictures from a model.
 #[derive(clap::Args)]
@@ -52,18 +54,29 @@ pub struct Sample {
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
-    let model = ncsn::open(&arguments.model)?;
-    ensure!(arguments.n > 0, "--n must be at least 1");
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
-    let extension = arguments.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ensure!(matches!(extension, "png" | "gif" | "npy"), "--out must end in .png, .gif or .npy");
+    let Sample { n, batch, ref out, .. } = *arguments;
+    ensure_within("-n", n, SAMPLES)?;
+    ensure_within("--batch", batch, BATCH)?;
+    let extension = ["png", "gif", "npy"].into_iter().find(|end| out::ends_in(out, end));
+    let extension = extension.context("--out must end in .png, .gif or .npy")?;
+    let Sample { model, autoguide, steer, .. } = arguments;
+    let mut reads = steer.reads();
+    reads.extend([("--model", Some(&**model)), ("--autoguide", autoguide.worse())]);
+    apart::ensure_replaces_none(&reads, "--out", out)?;
+    out::ensure_writable(out)?;
 
-    out::ensure_writable(&arguments.out)?;
-
+    let model = ncsn::open(model)?;
     let picture = model.card.architecture.picture();
+    let is_path = steer.is_path();
+    let columns = is_path.then_some(n);
+    match extension {
+        "png" => grid::ensure_fits(n, picture, columns, grid::PNG_SIDE)?,
+        "gif" if !is_path => grid::ensure_fits(n, picture, None, grid::GIF_SIDE)?,
+        _ => {}
+    }
     let settings = arguments.settings.over(&model.card)?;
     let Steered { steering, wander, seed } =
-        arguments.steer.read(&model.card.architecture, settings.ladder, arguments.n)?;
+        steer.read(&model.card.architecture, settings.ladder, n)?;
     let program = settings.program_from(wander)?;
     ensure!(
         seed.is_none() || arguments.seed.is_none(),
@@ -71,15 +84,12 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     let device = arguments.device.as_deref();
-    let Sample { steer, autoguide, .. } = arguments;
     let guided = steer.is_guided() || autoguide.is_guided();
     let choice = arguments.engine.or(guided.then_some(Choice::Burn));
     let engine = Engine::new(choice, device, model)?;
     let engine = autoguide.guide(steer.guide(engine)?)?;
 
-    let Sample { n, batch, .. } = *arguments;
     let work = Work { program: &program, steering: &steering, seed, n, batch };
-    let is_path = steer.is_path();
     let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
     let stops = stops(program.nfe(), looks);
     let mut grids = vec![Vec::new(); stops.len()];
@@ -88,15 +98,15 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let last = grids[grids.len() - 1];
 
     match extension {
-        "npy" => grid::write_npy(&arguments.out, last, picture)?,
-        "png" => grid::write_png(&arguments.out, last, picture, is_path.then_some(n), 2)?,
+        "npy" => grid::write_npy(out, last, picture)?,
+        "png" => grid::write_png(out, last, picture, columns, 2)?,
         _ if is_path => {
             let pictures: Vec<_> = last.chunks_exact(picture.dimension()).collect();
-            grid::write_gif(&arguments.out, &pictures, picture)?;
+            grid::write_gif(out, &pictures, picture)?;
         }
-        _ => grid::write_gif(&arguments.out, &grids, picture)?,
+        _ => grid::write_gif(out, &grids, picture)?,
     }
-    println!("{} pictures in {} ({})", arguments.n, arguments.out.display(), engine.name());
+    println!("{} in {} ({})", count(n, "picture"), out.display(), engine.name());
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 use super::arrays::Records;
 use super::files::MAX_BYTES;
 use crate::net::Picture;
+use crate::words;
 
 /// Unsigned bytes in three dimensions: pictures × rows × columns.
 const MAGIC_IMAGES: u32 = 0x0803;
@@ -36,7 +37,8 @@ pub(super) fn records(file: &mut dyn Read, transposed: bool) -> Result<Records, 
     };
     let size = u64::from(height) * u64::from(width);
     if count == 0 || !(1..=MAX_BYTES).contains(&size) {
-        return Err(format!("claims {count} pictures of {height} × {width}, which is impossible"));
+        let count = words::count(count, "picture");
+        return Err(format!("claims {count} of {height} × {width}, which is impossible"));
     }
     let (height, width) = (height as usize, width as usize);
     let (height, width) = if transposed { (width, height) } else { (height, width) };

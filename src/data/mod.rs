@@ -172,6 +172,12 @@ impl DataSet {
         }
         Ok(Self { name: name(path), train, held_out, classes, found })
     }
+
+    /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
+    pub fn has_images(path: &Path) -> bool {
+        let kind = Files::at(path).and_then(|files| kind::recognise(&files));
+        matches!(kind, Ok(Kind::Images(_)))
+    }
 }
 
 /// A data set's name: that of its folder or file, without archive and array extensions.

@@ -18,14 +18,20 @@ use burn::tensor::Device;
 use self::report::{Looked, Neighbours, Report, print};
 use super::autoguide::AutoguideArgs;
 use super::engine::{Choice, Engine, Work};
+use super::numbers::{BATCH, ensure_within};
 use super::pictures::{self, PictureArgs};
 use super::settings::SettingArgs;
-use super::{device, grid, ncsn, out};
+use super::{apart, device, grid, ncsn, out};
 use crate::data::DataSet;
 use crate::eval::{Eye, FEWEST, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
 use crate::pixel;
 use crate::sample::{Program, Sampler, Steering};
+use crate::words::count;
+
+/// The files written to the folder of results.
+const RESULTS: [&str; 6] =
+    ["report.json", "report.svg", "samples.png", "nearest.png", "sweep.json", "sweep.svg"];
 
 /// The default number of samples, if there are as many training pictures.
 const SAMPLES: usize = 10_000;
@@ -115,7 +121,9 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
         arguments.nfe.iter().all(|nfe| (1..=100_000).contains(nfe)),
         "--nfe must be from 1 to 100000"
     );
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
+    ensure_within("--batch", arguments.batch, BATCH)?;
+    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
+    ensure_results(arguments, &out)?;
     let model = ncsn::open(path)?;
     let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
     pictures::say(&data);
@@ -136,7 +144,6 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
         "-n {n}: distances fall with the number of samples, and there are only {pictures} training \
          pictures to compare with; -n {pictures} is the most"
     );
-    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
     let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
 
@@ -154,10 +161,26 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     if arguments.sweep { sweep::run(session) } else { session.report() }
 }
 
+/// Checks, before long work, that results in this folder replace nothing that is read, and are not
+/// read as pictures.
+fn ensure_results(arguments: &Eval, out: &Path) -> anyhow::Result<()> {
+    ensure!(out.is_dir() || !out.exists(), "--out {}: it is no folder", out.display());
+    let data = &arguments.pictures.data;
+    let reads = [
+        ("--model", Some(&*arguments.model)),
+        ("--data", Some(&**data)),
+        ("--autoguide", arguments.autoguide.worse()),
+    ];
+    for name in RESULTS {
+        apart::ensure_replaces_none(&reads, "--out", &out.join(name))?;
+    }
+    apart::ensure_outside_data(data, "--out", out)
+}
+
 fn described(looked: &Looked) -> String {
     let Looked { task, classes, accuracy, weights } = looked;
     let what = match task {
-        Task::Classes => format!("{} classes", classes.len()),
+        Task::Classes => count(classes.len(), "class"),
         Task::Turns => "which way up a picture is, for want of classes".into(),
     };
     let right = 100.0 * accuracy;

@@ -5,7 +5,7 @@ use anyhow::ensure;
 use super::arguments::Arguments;
 use crate::classifier::accuracy;
 use crate::cli::classifiers::{self, Labelled};
-use crate::cli::{device, out, pictures};
+use crate::cli::{apart, device, out, pictures};
 use crate::noise::Ladder;
 use crate::random::Key;
 use crate::train::ClassifierOptions;
@@ -16,6 +16,8 @@ use crate::train::ClassifierOptions;
 /// Errors are one-line messages for the user.
 pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let run = &arguments.run;
+    let data = [("--data", Some(&*arguments.pictures.data))];
+    apart::ensure_replaces_none(&data, "--out", &run.out)?;
     out::ensure_model(&run.out, run.overwrite)?;
     let device = device::parse(&run.device)?;
     let data = arguments.load(None)?;

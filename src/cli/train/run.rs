@@ -1,13 +1,13 @@
 //! A run from its start, or from where it resumes, to its end.
 
-use std::sync::Arc;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
+use super::interrupt::Interrupt;
 use super::log::{Log, Row};
 use crate::cli::out;
 use crate::data::DataSet;
@@ -49,14 +49,16 @@ impl Run {
         Ok(Self { arguments, data, trainer, checkpoints, log, saved, looked: None })
     }
 
-    /// Trains to the last step, or until the user stops it, and writes everything.
+    /// Trains to the last step, or until the user stops it, and writes everything. The exit code
+    /// says which.
     ///
     /// # Errors
     /// If training diverges, the device fails or a file cannot be written. Files saved earlier are
     /// left as they were.
-    pub fn finish(mut self) -> anyhow::Result<()> {
-        let stop = stop_on_ctrl_c()?;
-        match self.train(&stop).map_err(|error| error.downcast::<TrainError>()) {
+    pub fn finish(mut self) -> anyhow::Result<ExitCode> {
+        let interrupt = Interrupt::listen()?;
+        let stop = interrupt.asked();
+        match self.train(stop).map_err(|error| error.downcast::<TrainError>()) {
             Err(Ok(error @ TrainError::Diverged { .. })) => {
                 return Err(self.keep_what_was_sound(error)?);
             }
@@ -65,10 +67,10 @@ impl Run {
             Ok(()) => {}
         }
         self.save()?;
-        let stopped = stop.load(Ordering::Relaxed);
-        let held_out = self.look(&stop)?;
-        if stopped {
-            println!("stopped at step {}; continue with --resume", self.trainer.done());
+        let held_out = self.look(stop)?;
+        let (done, steps) = (self.trainer.done(), self.trainer.options().steps);
+        if done < steps {
+            println!("stopped at step {done} of {steps}; continue with --resume");
         }
         let dimension = self.data.train.shape.dimension();
         println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", dimension / 2);
@@ -81,7 +83,7 @@ impl Run {
             self.checkpoints.newest().display(),
             self.log.folder().display()
         );
-        Ok(())
+        Ok(interrupt.exit_code())
     }
 
     fn train(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -250,18 +252,4 @@ impl Progress {
     fn end(self) {
         self.bar.abandon();
     }
-}
-
-/// The first Ctrl-C asks for a clean end; the second ends at once.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nfinishing the step and saving; press Ctrl-C again to stop at once");
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }
