@@ -9,6 +9,7 @@ mod export;
 mod grid;
 mod import;
 mod likelihood;
+mod mean;
 pub mod ncsn;
 mod out;
 mod picture;

@@ -30,7 +30,7 @@ pub struct SettingArgs {
     #[arg(long)]
     steps_each: Option<usize>,
     /// ε, the step size at the smallest level. What matters is ε/σ_L²: for Langevin it must be
-    /// below 2; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ and 1 [default: recommended by
+    /// below 2, for exact Langevin, which calls it a, at most 1; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ and 1 [default: recommended by
     /// the model; for another sampler, derived from the noise levels].
     #[arg(long)]
     step_lr: Option<f32>,
@@ -92,19 +92,25 @@ impl SettingArgs {
 
     /// Refuses flags that have no effect on the sampler.
     fn check(&self, sampler: Sampler) -> anyhow::Result<()> {
-        use Sampler::{Consistent, Heun, Langevin, PlainLangevin, PredictorCorrector};
+        use Sampler::{
+            Consistent, ExactLangevin, Heun, Langevin, PlainLangevin, PredictorCorrector,
+        };
         let denoise = self.denoise || self.no_denoise;
         let flags: [(&str, bool, &[Sampler]); 6] = [
             (
                 "steps-each",
                 self.steps_each.is_some(),
-                &[Langevin, PlainLangevin, PredictorCorrector],
+                &[Langevin, ExactLangevin, PlainLangevin, PredictorCorrector],
             ),
-            ("step-lr", self.step_lr.is_some(), &[Langevin, PlainLangevin, Consistent]),
+            (
+                "step-lr",
+                self.step_lr.is_some(),
+                &[Langevin, ExactLangevin, PlainLangevin, Consistent],
+            ),
             ("snr", self.snr.is_some(), &[PredictorCorrector]),
             ("rho", self.rho.is_some(), &[Heun]),
             ("churn", self.churn.is_some(), &[Heun]),
-            ("[no-]denoise", denoise, &[Langevin, PlainLangevin]),
+            ("[no-]denoise", denoise, &[Langevin, ExactLangevin, PlainLangevin]),
         ];
         for (flag, said, of) in flags {
             ensure!(
@@ -205,7 +211,7 @@ mod tests {
         for (arguments, of) in [
             ("ncsn --snr 0.1", "predictor-corrector"),
             ("ncsn --sampler ancestral --churn 20", "heun"),
-            ("ncsn --no-denoise", "langevin and plain-langevin"),
+            ("ncsn --no-denoise", "langevin and exact-langevin and plain-langevin"),
         ] {
             let refusal = over(arguments).expect_err("it has no effect").to_string();
             assert!(refusal.contains(of), "{refusal}");

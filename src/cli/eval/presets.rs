@@ -63,7 +63,7 @@ pub fn preset(
     }
     let langevin_steps = if nfe < 100 { 1 } else { 3 };
     let (levels, steps_each) = match sampler {
-        Sampler::Langevin => ((nfe - 1) / langevin_steps, langevin_steps),
+        Sampler::Langevin | Sampler::ExactLangevin => ((nfe - 1) / langevin_steps, langevin_steps),
         Sampler::PlainLangevin => (nfe - 1, 1),
         // A prediction at every level but the last, each followed by one correction.
         Sampler::PredictorCorrector => (nfe.div_ceil(2), 1),

@@ -17,6 +17,7 @@ mod tensorboard;
 use anyhow::{Context, ensure};
 
 use self::arguments::Arguments;
+pub(super) use self::options::is_of;
 use self::run::Run;
 use self::start::Start;
 use super::pictures;
