@@ -27,7 +27,7 @@ fn samplers(ladder: Ladder) -> Vec<(Sampler, String, Program)> {
             ..base
         },
         Sampler::ExactLangevin => {
-            Settings { sampler, steps_each: 2, step_lr: step_lr / 3.0, ..base }
+            Settings { sampler, steps_each: 5, step_lr: step_lr / 3.0, ..base }
         }
         _ => Settings { sampler, steps_each: 2, ..base },
     };
