@@ -15,7 +15,7 @@ const LEVELS_ONE_STEP = 100;
 const LEVELS_HEUN = 20;
 const LEVELS_CORRECTED = 50;
 /** What `docs/quality.md` measured for exact Langevin with 200 evaluations: L, T and a = ε/σ_L². */
-const EXACT = { levels: 66, steps: 3, a: 0.128 };
+const EXACT = { levels: 39, steps: 5, a: 0.25 };
 /** Rust's defaults, for models that say nothing: Song et al. 2021, Karras et al. 2022. */
 const SNR = 0.16;
 const RHO = 7;

@@ -202,6 +202,9 @@ mod tests {
         assert_eq!((ends(langevin), langevin.churn), ((20.0, 0.01), None));
         let step = rules::step(100, langevin.ladder.ratio()) as f32 * 0.01 * 0.01;
         assert!((langevin.step_lr / step - 1.0).abs() < 0.01, "{}", langevin.step_lr);
+        let exact = over("ncsn --sampler exact-langevin --levels 40 --steps-each 5");
+        let exact = exact.expect("possible");
+        assert_eq!((ends(exact), exact.step_lr), ((20.0, 0.01), 2.5e-5), "a = ¼");
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
     }

@@ -21,9 +21,16 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> Program {
     Program { start, steps }
 }
 
-/// The a of [`exact`] that `docs/quality.md` found to do well with three steps at each of 70 to
-/// 300 levels.
-pub const EXACT_STEP: f64 = 0.128;
+/// The a of [`exact`] for so many steps at each of so many levels: it adds up to 50 over all steps,
+/// and is at most ¼.
+///
+/// The sum says how much of a chain's noise has been replaced on its way. `docs/quality.md` has what
+/// it was chosen by: with much less, a chain keeps the mistakes of its first levels; with much more,
+/// it adapts at each level to a score that is not quite that of the level's density, least of all if
+/// the network has learned guidance.
+pub fn exact_step(levels: usize, steps_each: usize) -> f64 {
+    (50.0 / (levels as f64 * steps_each as f64)).min(0.25)
+}
 
 /// Annealed Langevin dynamics that leaves a chain with exactly the noise of its level: T =
 /// `steps_each` steps of `x ← x + a σᵢ² s(x, σᵢ) + √(2a − a²) σᵢ z` for each σᵢ, with `0 < a ≤ 1`.

@@ -252,7 +252,7 @@ impl Settings {
     /// Sets ε to suit the ladder and the number of steps at each level. Langevin then ends with the
     /// right variance (NCSNv2, technique 4). Consistent sampling's η is then midway between no
     /// fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². Exact Langevin's a is
-    /// [`langevin::EXACT_STEP`]. A single level has γ = 1 and no such step, so it keeps its ε.
+    /// [`langevin::exact_step`]. A single level has γ = 1 and no such step, so it keeps its ε.
     #[must_use]
     pub fn with_step_by_rule(self) -> Self {
         let Ladder { sigma_min, levels, .. } = self.ladder;
@@ -262,7 +262,7 @@ impl Settings {
         let ratio = self.ladder.ratio();
         let step = match self.sampler {
             Sampler::Consistent => 1.0 - ratio.powf(-1.5),
-            Sampler::ExactLangevin => langevin::EXACT_STEP,
+            Sampler::ExactLangevin => langevin::exact_step(levels, self.steps_each),
             _ => rules::step(self.steps_each, ratio),
         };
         let smallest = f64::from(sigma_min * sigma_min);
