@@ -106,7 +106,7 @@ async fn chains_begin_around_the_mean_of_the_pictures() {
             let mut engine = engine.unwrap_or_else(|error| panic!("{name}: {}", message(error)));
             engine.load(&model).unwrap_or_else(|error| panic!("{name}: {}", message(error)));
             let still = [("sigma_max", 1e-3), ("sigma_min", 1e-3), ("step_lr", 1e-7)];
-            let still = still.map(|(name, value): (_, f64)| (name, value.into()));
+            let still = still.map(|(name, value)| (name, JsValue::from_f64(value)));
             let Ok(chain) = engine.start(settings(&still), 7, 0, 2, None, None) else {
                 panic!("possible settings");
             };

@@ -30,8 +30,9 @@ pub struct SettingArgs {
     #[arg(long)]
     steps_each: Option<usize>,
     /// ε, the step size at the smallest level. What matters is ε/σ_L²: for Langevin it must be
-    /// below 2, for exact Langevin, which calls it a, at most 1; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ and 1 [default: recommended by
-    /// the model; for another sampler, derived from the noise levels].
+    /// below 2, for exact Langevin at most 1; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ
+    /// and 1 [default: recommended by the model; for another sampler, derived from the noise
+    /// levels].
     #[arg(long)]
     step_lr: Option<f32>,
     /// r, the signal-to-noise ratio of predictor–corrector's corrections.
