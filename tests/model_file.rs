@@ -23,6 +23,23 @@ fn what_was_written_is_read_back_in_half_precision() {
     }
 }
 
+/// Chains of a card from before there was a mean begin around an even grey.
+#[test]
+fn the_mean_of_the_pictures_is_kept_and_older_cards_have_none() {
+    let known = ModelFile::read(&with_card(|card| card.mean = Some(0.1307))).expect("a good file");
+    assert_eq!((known.card.mean, known.card.start_mean()), (Some(0.1307), 0.1307));
+    let mut old = serde_json::to_value(common::model().card).expect("plain data");
+    assert!(old.as_object_mut().expect("an object").remove("mean").is_none(), "{old}");
+    let old: Card = serde_json::from_value(old).expect("an older card");
+    assert_eq!((old.mean, old.start_mean()), (None, 0.5));
+    for mean in [-0.1, 1.5, 1e30] {
+        let error = refused(&with_card(|card| card.mean = Some(mean)));
+        assert!(matches!(error, ModelError::Mean(_)), "{error}");
+    }
+    assert!(ModelFile::read(&with_card(|card| card.mean = Some(0.0))).is_ok());
+    assert!(ModelFile::read(&with_card(|card| card.mean = Some(1.0))).is_ok());
+}
+
 fn refused(bytes: &[u8]) -> ModelError {
     ModelFile::read(bytes).expect_err("must be refused")
 }

@@ -96,6 +96,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         format: Card::FORMAT,
         name: arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into()),
         sampler: Settings::for_network(&architecture, ladder),
+        mean: None,
         architecture,
         training: None,
         imported: Some(format!("{file} ({}{average}{step})", variant.name())),

@@ -16,6 +16,7 @@ mod grid;
 mod headless;
 mod import;
 mod likelihood;
+mod mean;
 pub mod ncsn;
 mod numbers;
 mod out;

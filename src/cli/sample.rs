@@ -77,7 +77,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let settings = arguments.settings.over(&model.card)?;
     let Steered { steering, wander, seed } =
         steer.read(&model.card.architecture, settings.ladder, n)?;
-    let program = settings.program_from(wander)?;
+    let program = model.card.program(&settings, wander)?;
     ensure!(
         seed.is_none() || arguments.seed.is_none(),
         "--interpolate gives both seeds; leave out --seed"

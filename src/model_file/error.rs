@@ -35,6 +35,9 @@ pub enum ModelError {
     /// The card recommends an invalid sampler.
     #[error("the model's recommended sampler is impossible: {0}")]
     Sampler(SettingsError),
+    /// The card's mean of the training pictures is not that of pictures.
+    #[error("the model's card says that the mean of its pictures is {0}; it must be from 0 to 1")]
+    Mean(f32),
     /// A tensor that the network needs is missing.
     #[error("the tensor `{0}` is missing")]
     Missing(String),

@@ -45,6 +45,9 @@ impl ModelFile {
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
         card.sampler.program()?;
+        if !(0.0..=1.0).contains(&card.start_mean()) {
+            return Err(ModelError::Mean(card.start_mean()));
+        }
         card.best.map(|best| best.program()).transpose()?;
         card.ladder().check().map_err(SettingsError::from)?;
         let weights = tensors::read(container, card.architecture.tensors())?;

@@ -74,5 +74,5 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
             steps.push(Step { sigma: next, update, level: level + 1 });
         }
     }
-    Program { start: Start::Normal { mean: 0.5, sigma: start_sigma }, steps }
+    Program { start: Start::noise(start_sigma), steps }
 }

@@ -123,6 +123,8 @@ impl Model {
 pub struct Engine {
     executor: Executor,
     picture: Picture,
+    /// The mean of the pixels of chains at their start.
+    mean: f32,
 }
 
 #[wasm_bindgen]
@@ -141,10 +143,11 @@ impl Engine {
         exact: Option<bool>,
         tuning: Option<String>,
     ) -> Result<Engine, JsError> {
-        let picture = model.file.card.architecture.picture();
+        let card = &model.file.card;
+        let (picture, mean) = (card.architecture.picture(), card.start_mean());
         let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
         let executor = Executor::create(&name, exact, tuning).await?;
-        Ok(Self { executor, picture })
+        Ok(Self { executor, picture, mean })
     }
 
     /// The WGSL of the kernels that [`Engine::load`] is going to ask for one after the other. Some
@@ -234,7 +237,7 @@ impl Engine {
             Some(rgba) => drawing::steering(self.picture, &rgba, wander.is_some())?,
             None => Steering::default(),
         };
-        let program = program(settings, wander)?;
+        let program = program(settings, wander)?.around(self.mean);
         let chains = self.executor.start(program, &steering, seed, numbers)?;
         Ok(Chain {
             progress: Cell::new(Progress::of(&chains, settings.ladder.levels)),

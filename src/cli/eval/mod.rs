@@ -209,7 +209,7 @@ impl Session<'_> {
 
     fn report(mut self) -> anyhow::Result<()> {
         let settings = self.arguments.settings.over(&self.model.card)?;
-        let program = settings.program()?;
+        let program = self.model.card.program(&settings, None)?;
         let nfe = program.nfe();
         let engine = self.engine()?;
         let [raw, pictures] = self.draw(&engine, &program, [nfe - 1, nfe])?;

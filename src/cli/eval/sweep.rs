@@ -77,7 +77,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                     continue;
                 }
                 let Some(settings) = preset(sampler, variant, nfe, recommended) else { continue };
-                let program = settings.program()?;
+                let program = session.model.card.program(&settings, None)?;
                 let nfe = program.nfe();
                 let [pictures] = session.draw(&engine, &program, [nfe])?;
                 let measured = reference.measure(&pictures);

@@ -15,7 +15,7 @@ use anyhow::{Context, ensure};
 use super::tensorboard::EventFile;
 use crate::cli::grid;
 use crate::pixel;
-use crate::sample::Settings;
+use crate::sample::Program;
 use crate::train::{Trainer, target, write_atomically};
 
 /// The log of a run.
@@ -154,16 +154,16 @@ impl Log {
     /// progress shows. Does nothing once `stop` is set.
     ///
     /// # Errors
-    /// If the settings are impossible or a file cannot be written.
+    /// If the device fails or a file cannot be written.
     pub fn samples(
         &mut self,
         step: u64,
         trainer: &Trainer,
-        settings: Settings,
+        program: &Program,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
         const PICTURES: usize = 16;
-        let Some(pixels) = trainer.samples(&settings.program()?, PICTURES, stop)? else {
+        let Some(pixels) = trainer.samples(program, PICTURES, stop)? else {
             return Ok(());
         };
         let shape = trainer.options().architecture.picture();

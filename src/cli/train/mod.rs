@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use self::arguments::Arguments;
+pub(super) use self::options::is_of;
 use self::run::Run;
 use self::start::Start;
 use super::numbers::ensure_within;

@@ -23,6 +23,8 @@ pub struct Run {
     trainer: Trainer,
     checkpoints: Checkpoints,
     log: Log,
+    /// The mean of the training pictures.
+    mean: f32,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
     /// The step at which the model was last evaluated, and its held-out losses.
@@ -46,7 +48,8 @@ impl Run {
         let done = trainer.done();
         let log = Log::open(&arguments.out, arguments.resume.then_some(done))?;
         let saved = arguments.resume.then_some(done);
-        Ok(Self { arguments, data, trainer, checkpoints, log, saved, looked: None })
+        let mean = data.train.statistics().mean;
+        Ok(Self { arguments, data, trainer, checkpoints, log, mean, saved, looked: None })
     }
 
     /// Trains to the last step, or until the user stops it, and writes everything. The exit code
@@ -152,7 +155,8 @@ impl Run {
         }
         let held_out = self.trainer.held_out(&self.data.held_out)?;
         self.log.held_out(step, &held_out)?;
-        self.log.samples(step, &self.trainer, self.recommended(), stop)?;
+        let program = self.recommended().program()?.around(self.mean);
+        self.log.samples(step, &self.trainer, &program, stop)?;
         let model = self.model(held_out.clone());
         out::write(&self.arguments.out, &model.write()?)?;
         self.looked = Some((step, held_out.clone()));
@@ -195,6 +199,7 @@ impl Run {
             format: Card::FORMAT,
             name,
             sampler: self.recommended(),
+            mean: Some(self.mean),
             architecture: options.architecture,
             training: Some(training),
             imported: None,
