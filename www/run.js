@@ -13,7 +13,7 @@ import { Batch } from "./batch.js";
 /** @typedef {import("./engine.js").Progress} Progress */
 /** @typedef {import("./engine.js").View} View */
 /** @typedef {"ready" | "running" | "paused" | "finished"} State */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void }} Observer */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void, onWrong(fault: string): void }} Observer */
 
 /**
  * A fast GPU is done before anything can be seen. At the pace to watch, an anneal takes at least
@@ -232,7 +232,12 @@ export class Run {
       // The first step compiles kernels and says nothing about the next.
       if (!first) this.#batch.learn(count, took);
       if (draw || progress.done) await this.#draw(generation);
-      if (generation === this.#generation && progress.done) this.#set("finished");
+      if (!progress.done) return;
+      // It is not called done before it has been looked at.
+      const fault = await chain.verify();
+      if (generation !== this.#generation) return;
+      if (fault) this.#observer.onWrong(fault);
+      else this.#set("finished");
     });
   }
 

@@ -1,0 +1,54 @@
+//! Whether finished pictures can be what a network makes.
+
+use crate::sample::Steering;
+
+/// What is wrong with the values of pictures of `dimension` values each, if anything: a value that
+/// is not finite, or a picture whose values are all the same. A GPU that loses its work, or does
+/// none, leaves such pictures.
+pub(super) fn fault(values: &[f32], dimension: usize, may_be_even: bool) -> Option<&'static str> {
+    if values.is_empty() {
+        return Some("There are no pictures.");
+    }
+    if !values.iter().all(|value| value.is_finite()) {
+        return Some("Some of their values are not finite.");
+    }
+    let is_even = |picture: &[f32]| picture.iter().all(|value| *value == picture[0]);
+    let is_wrong = !may_be_even && dimension > 1 && values.chunks_exact(dimension).any(is_even);
+    is_wrong.then_some("All of a picture has the same colour.")
+}
+
+/// Whether pictures may end the same all over: where they begin at a drawing that is, or keep one.
+pub(super) fn may_be_even(steering: &Steering) -> bool {
+    let kept = steering.observation.as_ref().map(|observation| observation.target());
+    steering.origin.as_deref().or(kept).is_some_and(|values| {
+        values.first().is_some_and(|first| values.iter().all(|value| value == first))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_network_can_make_is_right() {
+        let noise = [0.1, -0.3, 0.2, 1.4];
+        assert_eq!(fault(&noise, 2, false), None);
+        for lost in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(fault(&[0.1, -0.3, lost, 1.4], 2, true).is_some(), "{lost}");
+        }
+        assert!(fault(&[0.0; 4], 2, false).is_some(), "work that was not done");
+        assert!(fault(&[0.1, -0.3, 0.5, 0.5], 2, false).is_some(), "one picture of two");
+        assert!(fault(&[], 2, true).is_some());
+        assert_eq!(fault(&[0.5; 4], 2, true), None, "a drawing in one colour");
+        assert_eq!(fault(&[0.5; 4], 1, false), None, "pictures of one pixel");
+    }
+
+    #[test]
+    fn a_drawing_in_one_colour_may_stay_so() {
+        let origin =
+            |values: &[f32]| Steering { origin: Some(values.to_vec()), ..Steering::default() };
+        assert!(may_be_even(&origin(&[1.0, 1.0])));
+        assert!(!may_be_even(&origin(&[1.0, 0.0])));
+        assert!(!may_be_even(&Steering::default()));
+    }
+}
