@@ -8,12 +8,13 @@
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
 import { Failure, download, notImported, panic } from "./failures.js";
-import { compileKernels, observeDevices, unanswered, watched } from "./gpu.js";
+import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {import("./types.js").Progress} Progress */
+/** @typedef {import("./types.js").Fault} Fault */
 /** @typedef {import("./types.js").View} View */
 /**
  * Running chains. No method but `progress` may be called before the last call has settled.
@@ -21,8 +22,7 @@ import { compileKernels, observeDevices, unanswered, watched } from "./gpu.js";
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
  * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
- * @property {() => Promise<string | undefined>} verify says what is wrong if the pictures cannot be right: if a
- *   number is not finite, or all of a picture is the same
+ * @property {() => Promise<Fault | undefined>} verify says what is wrong if the pictures cannot be right
  * @property {(view: View, columns: number, gap: number) => void} [render] draws into the canvas that the engine is attached to
  * @property {() => void} free
  */
@@ -139,7 +139,7 @@ export async function prepare({ Engine }, model, exact, tuning) {
   try {
     engine = await Engine.create("fused", model, exact, tuning);
   } catch (error) {
-    throw unanswered() ?? error;
+    throw whyNoDevice() ?? error;
   }
   await compileKernels(engine, model);
   return engine;

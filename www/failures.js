@@ -68,8 +68,8 @@ export const deviceLost = (reason, message) => new Failure("device-lost", { ...w
 /** @param {import("./engine.js").EngineName} engine @param {string} message */
 export const refused = (engine, message) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
 
-/** An engine that works but computes what cannot be right. @param {string} text */
-export const wrongPictures = (text) => new Failure("wrong", { ...words("wrong"), text });
+/** An engine that works but computes what cannot be right. @param {import("./engine.js").Fault} fault */
+export const wrongPictures = (fault) => new Failure("wrong", { ...words("wrong"), text: fault === "even" ? "All of a picture has the same colour, which no network makes of noise." : "Some of their values are not finite numbers." });
 
 /**
  * @param {string} what "program" or "model"
@@ -137,11 +137,10 @@ export function failureOf(thrown, otherwise = panic) {
   if (isTrap(thrown)) return panic(thrown.stack ?? thrown.message);
   if (thrown instanceof Error) {
     const failure = otherwise(thrown.message);
-    // Chrome's stacks begin with the message, which is shown already.
-    const said = failure.text === thrown.message ? String(thrown) : "";
-    const stack = thrown.stack ?? "";
-    const rest = said && stack.startsWith(said) ? stack.slice(said.length).trim() : stack;
-    failure.technical = [failure.technical, rest].filter(Boolean).join("\n");
+    // Nothing is said twice: Chrome's stacks begin with the message, which may be shown already.
+    const [stack, said] = [thrown.stack ?? "", String(thrown)];
+    const rest = failure.text === thrown.message && stack.startsWith(said) ? stack.slice(said.length).trim() : stack;
+    failure.technical = rest.includes(failure.technical) ? rest : `${failure.technical}\n${rest}`.trim();
     return failure;
   }
   return otherwise(String(thrown));

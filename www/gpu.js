@@ -112,11 +112,11 @@ export async function compileKernels(engine, model) {
   }));
 }
 
-/** @type {Failure | undefined} why the latest request for a device was given up */
-let givenUp;
+/** @type {Error | undefined} why the latest request for a device was in vain */
+let refusal;
 
-/** The failure if the browser did not answer when an engine asked for a device: programs pass on only its words. */
-export const unanswered = () => givenUp;
+/** Why an engine got no device, if so: programs pass on a text for developers. */
+export const whyNoDevice = () => refusal;
 
 /** What the browser itself offers. @type {(this: any, ...options: unknown[]) => Promise<any>} */
 let requestDevice;
@@ -171,8 +171,11 @@ export function observeDevices(onFailure) {
 
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
-    givenUp = undefined;
-    const device = (latest = await within(requestDevice.apply(this, options), GPU_ANSWER_MS, async () => (givenUp = await late("device")())));
+    refusal = undefined;
+    const device = await within(requestDevice.apply(this, options), GPU_ANSWER_MS, late("device")).catch((/** @type {any} */ error) => {
+      throw (refusal = error instanceof Failure ? error : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
+    });
+    latest = device;
     // An engine that is no longer needed destroys its device; nobody else should.
     let released = false;
     const { destroy } = device;

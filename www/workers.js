@@ -140,7 +140,7 @@ class SharedChain {
   }
 
   async verify() {
-    /** @type {(string | undefined)[]} */
+    /** @type {(import("./engine.js").Fault | undefined)[]} */
     const faults = await this.#all("verify", {});
     return faults.find(Boolean);
   }

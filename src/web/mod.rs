@@ -328,12 +328,13 @@ impl Chain {
     }
 
     /// Looks at the pictures as they stand, before anyone calls them done. Returns what is wrong if
-    /// they cannot be right: if a value is not finite, or all of a picture is the same (and does not
-    /// come from a drawing that is).
+    /// they cannot be right: `"infinite"` if a value is not finite, `"even"` if all of a picture is
+    /// the same (and does not come from a drawing that is).
     ///
     /// # Errors
     /// An `Error` if the last call has not settled yet, or the device fails.
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
+    #[wasm_bindgen(unchecked_return_type = "Fault | undefined")]
     pub async fn verify(&self) -> Result<Option<String>, JsError> {
         let _turn = self.turn()?;
         let values = self.chains.borrow_mut().values(View::Noisy).await?;

@@ -262,6 +262,22 @@ async fn pictures_that_cannot_be_right_are_a_failure() -> Result<()> {
     Ok(())
 }
 
+/// Steps that a visitor has made too large are no failure, but nothing to call done either.
+#[tokio::test]
+async fn chains_that_explode_are_not_called_done() -> Result<()> {
+    with_browser(async |browser| {
+        let query = "?engine=fused&seed=7&chains=1&sampler=langevin&levels=4&steps_each=4\
+                     &step_lr=1&autostart=0&pace=full";
+        let (page, _) = ready(browser, query).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Exploded).await?;
+        ensure!(page.text("#status").await?.contains("exploded"), "it does not say so");
+        page.click("#recommended").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_gpu_that_does_not_answer_is_not_waited_for() -> Result<()> {
     for call in ["GPU.prototype.requestAdapter", "GPUAdapter.prototype.requestDevice"] {
@@ -281,18 +297,20 @@ async fn a_gpu_that_does_not_answer_is_not_waited_for() -> Result<()> {
     .await
 }
 
-/// Chrome before 127 has no such property.
+/// Chrome before 127 has no such property, but others.
 #[tokio::test]
 async fn an_adapter_that_does_not_describe_itself_works() -> Result<()> {
-    for older in ["", "GPUAdapter.prototype.requestAdapterInfo = async () => ({ vendor: 'old' })"] {
+    for (name, words) in [("old", "{ vendor: 'old' }"), ("unnamed", "{}"), ("unnamed", "null")] {
         with_browser(async |browser| {
             let script = format!(
-                "delete GPUAdapter.prototype.info; delete GPUDevice.prototype.adapterInfo; {older}"
+                "delete GPUAdapter.prototype.info; delete GPUDevice.prototype.adapterInfo; \
+                 const value = true; \
+                 Object.defineProperty(GPUAdapter.prototype, 'isFallbackAdapter', {{ value }}); \
+                 GPUAdapter.prototype.requestAdapterInfo = async () => ({words})"
             );
             browser.before_every_page(&script).await?;
             let (page, _) = ready(browser, TINY).await?;
             let adapter = page.text("#adapter").await?;
-            let name = if older.is_empty() { "unnamed" } else { "old" };
             ensure!(adapter.contains(name), "it runs on {adapter}");
             page.click("#start").await?;
             page.wait_for(State::Finished).await
@@ -305,11 +323,40 @@ async fn an_adapter_that_does_not_describe_itself_works() -> Result<()> {
 /// Such an exception settles no promise.
 #[tokio::test]
 async fn an_exception_inside_the_program_is_heard_of() -> Result<()> {
-    let script =
-        "GPUDevice.prototype.createShaderModule = () => { throw new TypeError('no such thing') }";
-    fails_and(Server::start(dist())?, TINY, script, "panic", async |page, _| {
+    let throws = "{ throw new TypeError('no such thing') }";
+    let here = |page: Page<'_>| async move {
         let technical = page.technical().await?;
-        ensure!(technical.contains("no such thing"), "its details say {technical}");
+        let times = technical.matches("no such thing").count();
+        ensure!(times == 1, "its details say it {times} times: {technical}");
+        to_cpu(&page).await
+    };
+    // While the engine is made.
+    let script = format!(
+        "Object.defineProperty(GPUAdapterInfo.prototype, 'subgroupMinSize', {{ get() {throws} }})"
+    );
+    fails_and(Server::start(dist())?, TINY, &script, "panic", async |page, _| here(page).await)
+        .await?;
+    // In the middle of a run.
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let script = format!("GPUQueue.prototype.submit = function () {throws}");
+        browser.client.execute(&script, vec![]).await?;
+        page.click("#start").await?;
+        says(browser, &page, "panic").await?;
+        here(page).await
+    })
+    .await
+}
+
+/// What a browser says about a device that it does not give is said once, in its words.
+#[tokio::test]
+async fn the_reason_for_no_device_is_said_once() -> Result<()> {
+    let script =
+        "GPUAdapter.prototype.requestDevice = async () => { throw new Error('very busy') }";
+    fails_and(Server::start(dist())?, TINY, script, "engine", async |page, text| {
+        ensure!(text.matches("busy").count() == 1 && !text.contains("JsValue"), "it says {text}");
+        let technical = page.technical().await?;
+        ensure!(!technical.contains("busy"), "its details say it again: {technical}");
         to_cpu(&page).await
     })
     .await
