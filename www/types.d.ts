@@ -12,6 +12,9 @@ export type EngineName = "fused" | "reference" | "cpu";
 /** The precision of weights and activations; sums are always f32. */
 export type Precision = "f16" | "f32";
 
+/** Why pictures cannot be right: a value is not finite, or all of a picture is the same. */
+export type Fault = "infinite" | "even";
+
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
   sampler: "langevin" | "exact-langevin" | "plain-langevin" | "consistent" | "ancestral"

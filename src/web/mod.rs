@@ -8,6 +8,7 @@
 mod drawing;
 mod executor;
 mod types;
+mod verify;
 
 use std::cell::{Cell, RefCell};
 
@@ -238,11 +239,13 @@ impl Engine {
             None => Steering::default(),
         };
         let program = program(settings, wander)?.around(self.mean);
+        let may_be_even = verify::may_be_even(&steering);
         let chains = self.executor.start(program, &steering, seed, numbers)?;
         Ok(Chain {
             progress: Cell::new(Progress::of(&chains, settings.ladder.levels)),
             chains: RefCell::new(chains),
             picture: self.picture,
+            may_be_even,
             busy: Cell::new(false),
         })
     }
@@ -255,6 +258,8 @@ pub struct Chain {
     /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
     picture: Picture,
+    /// Whether a picture that is the same all over can be right.
+    may_be_even: bool,
     busy: Cell<bool>,
 }
 
@@ -323,6 +328,21 @@ impl Chain {
         let _turn = self.turn()?;
         let values = self.chains.borrow_mut().values(view_from_js(&view)?).await?;
         Ok(Uint8ClampedArray::from(&rgba(&values, self.picture)[..]))
+    }
+
+    /// Looks at the pictures as they stand, before anyone calls them done. Returns what is wrong if
+    /// they cannot be right: `"infinite"` if a value is not finite, `"even"` if all of a picture is
+    /// the same (and does not come from a drawing that is).
+    ///
+    /// # Errors
+    /// An `Error` if the last call has not settled yet, or the device fails.
+    #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
+    #[wasm_bindgen(unchecked_return_type = "Fault | undefined")]
+    pub async fn verify(&self) -> Result<Option<String>, JsError> {
+        let _turn = self.turn()?;
+        let values = self.chains.borrow_mut().values(View::Noisy).await?;
+        let fault = verify::fault(&values, self.picture.dimension(), self.may_be_even);
+        Ok(fault.map(str::to_owned))
     }
 
     /// Draws the pictures into the canvas that the engine is attached to: `columns` to a row, `gap`
