@@ -98,6 +98,36 @@ impl Files {
         }
     }
 
+    /// Reads the first `length` bytes of the files with the given sorted names, or fewer if they are
+    /// shorter or cannot be read.
+    ///
+    /// # Errors
+    /// If the archive as a whole cannot be read.
+    pub fn heads(
+        &self,
+        names: &[String],
+        length: usize,
+        visit: &mut dyn FnMut(&str, &[u8]),
+    ) -> Result<(), DataError> {
+        match self.place {
+            Place::Folder | Place::Single => {
+                for name in names {
+                    let mut head = Vec::new();
+                    // Only the files that are wanted are reported.
+                    let file = File::open(self.path(name));
+                    let _ = file.and_then(|file| file.take(length as u64).read_to_end(&mut head));
+                    visit(name, &head);
+                }
+                Ok(())
+            }
+            Place::Tar | Place::Zip if names.is_empty() => Ok(()),
+            Place::Tar | Place::Zip => self.read_each(names, &mut |name, content| {
+                let content = content.unwrap_or_default();
+                visit(name, &content[..length.min(content.len())]);
+            }),
+        }
+    }
+
     /// Reads one file, and decompresses it if its first bytes say that it is gzipped.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Recognises the kind of data at a path; the only place that decides this.
 
 use super::files::{Files, Place};
-use super::{DataError, Pictures, cifar, idx, npy};
+use super::{DataError, Pictures, cifar, idx, images, npy};
 
 /// The kinds of data.
 #[derive(Debug, PartialEq)]
@@ -98,7 +98,7 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
         let held_out = named(&|name| name.starts_with("test_batch.") && is_batch(name));
         return Ok(Kind::Arrays { format: Format::Cifar, train: cifar, held_out });
     }
-    let images = named(&is_image);
+    let images = images::names(files)?;
     if !images.is_empty() {
         return Ok(Kind::Images(images));
     }
@@ -108,12 +108,6 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
     }
     let train = one(files, npy, ".npy array")?;
     Ok(Kind::Arrays { format: Format::Npy, train, held_out: vec![] })
-}
-
-/// Whether a file with this name, in lower case, should be a picture.
-fn is_image(name: &str) -> bool {
-    const ENDINGS: [&str; 6] = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp"];
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// A file's name without its folders, in lower case.

@@ -6,11 +6,13 @@
 //! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
 //! | `idx`, `cifar`, `npy` | a format of arrays each |
 //! | `layout` | what the folders of image files mean |
-//! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
+//! | `images`, `decode`, `jpeg`, `fit` | image files: all of them, one of them, a JPEG, and fitted to one size |
+//! | `budget` | memory that threads share |
 //! | `named` | published data sets, downloaded once |
 //! | `pictures`, `order`, `distances` | pictures in memory, their order, their distances |
 
 mod archive;
+mod budget;
 mod cifar;
 mod decode;
 pub mod distances;
@@ -19,6 +21,7 @@ mod fit;
 mod folder;
 mod idx;
 mod images;
+mod jpeg;
 mod kind;
 mod layout;
 pub mod named;
@@ -61,7 +64,7 @@ pub struct DataSet {
 #[derive(Debug, Error)]
 pub enum DataError {
     /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
