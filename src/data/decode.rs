@@ -141,8 +141,7 @@ impl<'a> Encoded<'a> {
         let memory = decoded.saturating_add(largest);
         if memory > MEMORY {
             return Err(format!(
-                "{width} × {height} pixels need more than the {} GiB of memory that there are for \
-                 pictures; save it smaller",
+                "its {width} × {height} pixels need more than {} GiB of memory; save it smaller",
                 MEMORY >> 30
             ));
         }
@@ -295,6 +294,27 @@ mod tests {
     }
 
     #[test]
+    fn all_eight_orientations_are_turned_upright() {
+        let mut bytes = include_bytes!("../../tests/pictures/sideways.jpg").to_vec();
+        // The tag, its type and count, and the value, big-endian or little-endian.
+        let tag = |window: &[u8]| matches!(window, [1, 0x12, 0, 3] | [0x12, 1, 3, 0]);
+        let at = bytes.windows(4).position(tag).expect("an orientation");
+        let value = at + if bytes[at] == 1 { 9 } else { 8 };
+        for orientation in 1..=8 {
+            bytes[value] = orientation;
+            let image = decode(&bytes, [0; 3]).expect("a good file");
+            let expected = if orientation < 5 { (16, 8) } else { (8, 16) };
+            assert_eq!(image.dimensions(), expected, "{orientation}");
+            let size = Encoded::open(&bytes).map(|image| image.size());
+            assert_eq!(size, Ok((expected.0 as usize, expected.1 as usize)));
+            // Red is left, right, right, left, and above, above, below, below.
+            let is_red = |x, y| image[(x, y)].0[0] > 128;
+            let first = [1, 4, 5, 6].contains(&orientation);
+            assert_eq!((is_red(1, 1), is_red(expected.0 - 2, expected.1 - 2)), (first, !first));
+        }
+    }
+
+    #[test]
     fn transparent_pixels_show_the_background() {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, 2, 1);
@@ -369,20 +389,15 @@ mod tests {
     /// Files of less than 100 bytes whose headers announce `side` × `side` pixels.
     fn huge(side: u16) -> [Vec<u8>; 5] {
         let ([low, high], wide) = (side.to_le_bytes(), u32::from(side));
-        let chunk = |body: &[u8], data: &[u8]| {
+        let chunk = |body: &[u8]| {
             let mut crc = flate2::Crc::new();
             crc.update(body);
-            let length = data.len() as u32;
+            let length = body.len() as u32 - 4;
             [&length.to_be_bytes()[..], body, &crc.sum().to_be_bytes()].concat()
         };
         let sides = [wide.to_be_bytes(), wide.to_be_bytes()].concat();
-        let header = [&sides[..], &[1, 0, 0, 0, 0]].concat();
-        let png = [
-            b"\x89PNG\r\n\x1a\n".to_vec(),
-            chunk(&[b"IHDR", &header[..]].concat(), &header),
-            chunk(b"IDAT\x78", b"\x78"),
-        ]
-        .concat();
+        let header = [b"IHDR", &sides[..], &[1, 0, 0, 0, 0]].concat();
+        let png = [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(&header), chunk(b"IDAT\x78")].concat();
         let jpeg = [
             &[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, high, low, high, low, 1, 1, 0x11, 0][..],
             &[0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0xaa, 0xff, 0xd9],
@@ -393,7 +408,7 @@ mod tests {
         let sides = (wide - 1) & 0x3fff | ((wide - 1) & 0x3fff) << 14;
         let webp =
             [b"RIFF\x12\0\0\0WEBPVP8L\x05\0\0\0\x2f", &sides.to_le_bytes()[..], b"\0"].concat();
-        let mut bmp = bmp(40, [0, 0]);
+        let mut bmp = bmp(56, [0, 0]);
         for side in [18, 22] {
             bmp[side..side + 2].copy_from_slice(&[low, high]);
         }

@@ -59,7 +59,8 @@ impl Format {
     }
 }
 
-/// Recognises the kind of data: a single file by its first bytes, several by their names.
+/// Recognises the kind of data: a single file by its first bytes, several by their names, and images
+/// that are not named so by theirs.
 ///
 /// # Errors
 /// If nothing here can be read, or there is more than one candidate.
