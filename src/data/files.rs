@@ -193,6 +193,30 @@ impl Files {
         result
     }
 
+    /// Reads the first `length` bytes of the files with the given names, or fewer if they are shorter
+    /// or cannot be read.
+    ///
+    /// # Errors
+    /// If the archive as a whole cannot be read.
+    pub fn heads(
+        &self,
+        names: &[String],
+        length: usize,
+        visit: &mut dyn FnMut(&str, &[u8]),
+    ) -> Result<(), DataError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.open_each(names, &mut |name, file| {
+            let mut head = Vec::new();
+            if let Ok(file) = file {
+                // Only the files that are wanted are reported as unreadable.
+                let _ = file.reader.take(length as u64).read_to_end(&mut head);
+            }
+            visit(name, &head);
+        })
+    }
+
     /// The first bytes of a file, decompressed: 512 if it has as many.
     ///
     /// # Errors

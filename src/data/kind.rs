@@ -4,7 +4,7 @@ use super::files::{Files, Place};
 use super::format::{Format, is_npy, role};
 use super::named::sha256;
 use super::spelling::{base, plain, without_compression};
-use super::{DataError, npy, unsupported};
+use super::{DataError, decode, images, npy, unsupported};
 
 /// The kinds of data.
 #[derive(Debug, PartialEq)]
@@ -22,7 +22,8 @@ pub(super) enum Kind {
     Images(Vec<String>),
 }
 
-/// Recognises the kind of data: a single file by its first bytes, several by their names.
+/// Recognises the kind of data: a single file by its first bytes, several by their names, and images
+/// that are not named so by theirs.
 ///
 /// # Errors
 /// If nothing here can be read, or there is more than one candidate.
@@ -53,10 +54,10 @@ pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
         };
         return Ok(Kind::Arrays { format: Format::Idx, train, held_out });
     }
-    let images = named(&is_image);
-    if let Some(kind) = cifar(&named, !images.is_empty()) {
+    if let Some(kind) = cifar(&named, !named(&images::is_named).is_empty()) {
         return Ok(kind);
     }
+    let images = images::names(files)?;
     if !images.is_empty() {
         return Ok(Kind::Images(images));
     }
@@ -85,7 +86,7 @@ fn single(files: &Files) -> Result<Kind, DataError> {
         [0x80, 2..=5, b'}' | 0x95, ..] if base == "train" || base == "test" => {
             Format::Cifar { hundred: true, python: true }
         }
-        head if image::guess_format(head).is_ok() => {
+        head if decode::is_image(head) => {
             let problem = "one image; --data takes a folder or an archive of several".into();
             return Err(DataError::Format { path: files.root.clone(), problem });
         }
@@ -166,12 +167,6 @@ fn nothing(files: &Files, head: &[u8]) -> DataError {
         Some(problem) => DataError::Format { path, problem },
         None => DataError::Nothing { path },
     }
-}
-
-/// Whether a file with this name, in lower case, should be a picture.
-fn is_image(name: &str) -> bool {
-    const ENDINGS: [&str; 6] = [".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp"];
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 fn one(files: &Files, names: Vec<String>, what: &str) -> Result<Vec<String>, DataError> {

@@ -10,12 +10,14 @@
 //! | `spelling` | file names in their spellings |
 //! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
-//! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
+//! | `images`, `decode`, `jpeg`, `fit` | image files: all of them, one of them, a JPEG, and fitted to one size |
+//! | `budget` | memory that threads share |
 //! | `named` | published data sets, downloaded once |
 //! | `pictures`, `order`, `distances` | pictures in memory, their order, their distances |
 
 mod archive;
 mod arrays;
+mod budget;
 mod cifar;
 mod decode;
 mod decompress;
@@ -26,6 +28,7 @@ mod folder;
 mod format;
 mod idx;
 mod images;
+mod jpeg;
 mod keys;
 mod kind;
 mod layout;
@@ -203,6 +206,8 @@ mod tests {
         let error = load(folder.path()).expect_err("nothing there");
         assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");
         let error = load(&folder.path().join("nowhere")).expect_err("no such folder");
-        assert!(error.to_string().contains("nowhere"), "{error}");
+        // As the programs print it: the reason once.
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains("nowhere") && error.matches("os error").count() == 1, "{error}");
     }
 }
