@@ -2,11 +2,9 @@
 //!
 //! The tools, Biome and TypeScript, come from npm at the versions in `package.json`. Nothing else
 //! in the tests needs npm. So where it is missing, or cannot fetch them, these checks are left out,
-//! and a line says so; in CI, where the variable `CI` is set, that is an error.
+//! and a line says so.
 
-use std::env;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{
     tools,
@@ -23,23 +21,20 @@ const CHECKS: [(&str, &str, &str); 2] =
 /// Runs all checks of scripts that can be run here.
 pub fn check(workspace: &Workspace) -> Result<()> {
     if !tools::works(workspace, NPM, &["--version"])? {
-        return skip("scripts", "npm is not installed (https://nodejs.org)");
+        skip("scripts", "npm is not installed (https://nodejs.org)");
+        return Ok(());
     }
     for (name, tool, check) in CHECKS {
         if tools::works(workspace, NPM, &["run", "--silent", tool, "--", "--version"])? {
             let mut npm = workspace.command(NPM)?;
             step(name, "seconds", npm.args(["run", "--silent", check]))?;
         } else {
-            skip(name, &format!("`npm run {tool} -- --version` fails; is there a network?"))?;
+            skip(name, &format!("`npm run {tool} -- --version` fails: is there a network?"));
         }
     }
     Ok(())
 }
 
-fn skip(name: &str, reason: &str) -> Result<()> {
-    if env::var_os("CI").is_some_and(|value| !value.is_empty()) {
-        bail!("{name}: {reason}");
-    }
+fn skip(name: &str, reason: &str) {
     eprintln!("– {name}: NOT CHECKED, since {reason}");
-    Ok(())
 }
