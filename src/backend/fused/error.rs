@@ -12,7 +12,7 @@ pub enum FusedError {
     #[error("no GPU can be used here: {0}")]
     NoAdapter(String),
     /// The adapter provides no device.
-    #[error("the GPU {adapter} refuses to work: {reason}")]
+    #[error("the GPU {adapter} cannot be opened: {reason}")]
     NoDevice {
         /// The adapter's name.
         adapter: String,
@@ -46,7 +46,7 @@ pub enum FusedError {
     /// The device is out of memory.
     #[error("the GPU is out of memory; use a smaller batch")]
     OutOfMemory,
-    /// The device went away: unplugged, reset, or taken back by the browser.
+    /// The device was lost: unplugged, reset, or withdrawn by the browser.
     #[error("the GPU was lost: {0}")]
     Lost(String),
     /// The device rejected something it should have accepted.

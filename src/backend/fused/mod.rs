@@ -1,73 +1,50 @@
-//! The fused backend: a network as a static plan of WGSL compute passes, natively and in the
-//! browser.
+//! The fused backend: a network as a fixed list of WGSL compute passes, natively and in the browser.
 //!
-//! Everything about a chain is decided before its first step. Each step replays the same launches
-//! with a different row of a table. From a network to pixels:
+//! Everything about a chain is determined before its first step. Each step replays the same kernel
+//! launches with a different row of a table. From a network to pixels:
 //!
 //! | file | contents |
 //! |---|---|
-//! | `unet.rs`, `refinenet.rs` | the networks, layer by layer |
-//! | `sigma_embedding.rs` | how σ enters them and scales their output |
-//! | `builder.rs`, `layer.rs`, `pack.rs` | layers as launches, and their weights in memory order |
-//! | `plan.rs` | what a launch is |
-//! | `config.rs`, `precision.rs`, `tiling.rs` | what kernels are generated for: style, precision, tiles |
-//! | `self_test.rs`, `tuner.rs` | which style and precision can be trusted, which tiles are fastest |
-//! | `lower/`, `template.rs`, `kernels.rs`, `kernels/` | launches as shaders, in the style that suits the GPU |
-//! | `precompile.rs` | compiling while the weights are on their way |
-//! | `memory.rs` | which tensors share a buffer |
-//! | `network.rs`, `pipelines.rs`, `buffers.rs` | pipelines, then buffers and bind groups for a batch of images |
-//! | `step.rs`, `steps.rs` | a step table's steps as rows of a table |
-//! | `chain.rs`, `run.rs`, `throttle.rs` | submitting the steps |
-//! | `profile.rs` | how long each launch takes |
+//! | **`plan/`** | **from a network to kernel launches** |
+//! | `network.rs`, `unet.rs`, `refinenet.rs` | the plan of a network, layer by layer |
+//! | `builder.rs`, `layer.rs` | layers as launches, and their weights in the order of memory |
+//! | `mod.rs`, `launch.rs`, `tensor.rs`, `channel_layout.rs` | what a plan, a launch and a tensor are |
+//! | `sigma_embedding.rs` | how σ enters a network and scales its output |
+//! | **`codegen/`** | **from launches to WGSL** |
+//! | `kernel_config.rs`, `strategy.rs`, `precision.rs`, `tiling.rs` | how kernels are generated |
+//! | `lower/` | each kind of launch as a kernel |
+//! | `kernel.rs` | what a kernel is |
+//! | `kernels/`, `wgsl.rs`, `template.rs` | the kernels' templates, how they are included and expanded |
+//! | `render.rs` | the shader that draws images |
+//! | **`runtime/`** | **running compiled kernels on a GPU** |
+//! | `gpu.rs`, `platform.rs` | the device; what differs between native builds and the browser |
+//! | `compiler.rs`, `pipelines.rs`, `precompile.rs` | compiling kernels, also while weights are downloading |
+//! | `network.rs`, `compiled_plan.rs`, `parameters.rs` | a network on the GPU |
+//! | `buffer_plan.rs`, `activations.rs` | which tensors share a buffer |
+//! | `buffers.rs`, `bound_buffers.rs`, `buffer_pool.rs` | buffers and bind groups for a batch, and their reuse |
+//! | `step_row.rs`, `step_rows.rs` | the steps of a step table as rows for the kernels |
+//! | `chains.rs`, `recorder.rs`, `throttle.rs` | chains: recording steps, and how many to submit at a time |
 //! | `render.rs` | drawing images onto a texture |
-//! | `gpu.rs`, `platform.rs`, `error.rs` | the device and its failures |
+//! | **`tune/`** | **measuring the GPU** |
+//! | `self_test.rs`, `best.rs` | which strategy and precision compute the right thing |
+//! | `tuner.rs` | which tiles are the fastest |
+//! | `profile.rs` | how long each launch takes |
+//!
+//! Imports run from `tune/` and `runtime/` down to `codegen/` and from there to `plan/`; `error.rs`
+//! is common to all.
 
 #![allow(
     clippy::arc_with_non_send_sync,
     reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
 )]
 
-mod buffers;
-mod builder;
-mod chain;
+mod codegen;
 mod error;
-mod gpu;
-mod precompile;
-mod sigma_embedding;
-#[macro_use]
-mod kernels;
-mod buffer_plan;
-mod kernel_config;
-mod layer;
-mod lower;
-mod network;
-#[cfg(all(test, not(target_family = "wasm")))]
-mod noise_test;
-mod pack;
-mod pipelines;
 mod plan;
-mod platform;
-mod precision;
-mod profile;
-mod refinenet;
-mod render;
-mod run;
-mod self_test;
-mod step;
-mod steps;
-mod template;
-mod throttle;
-mod tiling;
-mod tuner;
-mod unet;
+mod runtime;
+mod tune;
 
-pub use chain::Chain;
+pub use codegen::{KernelConfig, Precision, Strategy, Tiling};
 pub use error::FusedError;
-pub use gpu::Gpu;
-pub use kernel_config::{KernelConfig, Strategy};
-pub use network::Network;
-pub use precision::Precision;
-pub use precompile::Precompile;
-pub use profile::{Timed, profile};
-pub use tiling::Tiling;
-pub use tuner::Tuner;
+pub use runtime::{Compiler, FusedChains, Gpu, Network, Precompile};
+pub use tune::{Timed, Tuner, best_kernel_config, profile};

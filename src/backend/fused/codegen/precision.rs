@@ -15,6 +15,11 @@ impl Precision {
     /// The largest f16; larger numbers are clamped to it.
     pub const MOST: f32 = 65504.0;
 
+    /// This precision, or f32 for what is `exact`: in f32 whatever the network's precision.
+    pub(in crate::backend::fused) fn unless_exact(self, exact: bool) -> Self {
+        if exact { Self::Single } else { self }
+    }
+
     /// The bytes of a number.
     pub fn bytes(self) -> usize {
         match self {

@@ -1,7 +1,7 @@
 //! Expands `kernels/*.wgsl` into the shader text of one layer.
 //!
-//! Shapes are known when a plan is made, so a kernel's loops over registers are unrolled in its
-//! text, and no compiler has to guess that an array can live in registers. The directives:
+//! A plan fixes all shapes, so a kernel's loops over registers are unrolled in its text: shader
+//! compilers need not find out that an array fits into registers. The directives:
 //!
 //! | in the text | what it becomes |
 //! |---|---|
@@ -12,7 +12,7 @@
 
 use std::fmt::Write;
 
-/// What the names in a template stand for.
+/// The values of the names in a template.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     /// Sizes, which are also constants of the shader.

@@ -1,13 +1,14 @@
-//! The shapes of a convolution's tiles. Which is the fastest differs between GPUs and is measured
-//! (`tuner.rs`); the results are the same up to rounding.
+//! How a convolution's output is divided into tiles. Which tiling is the fastest differs between
+//! GPUs and is measured (`tune/tuner.rs`); the results are the same up to rounding.
 
-use super::kernel_config::Strategy;
+use super::strategy::Strategy;
 
-/// The most that one invocation and one workgroup of a convolution take. A row is divided evenly:
-/// an invocation takes 14, 7, 2 or 1 pixels of a row of 14.
+/// The most that one invocation and one workgroup of a convolution compute. A row is divided
+/// evenly: an invocation computes 14, 7, 2 or 1 pixels of a row of 14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tiling {
-    /// The name it is remembered by: the invocations of a workgroup, / those that share a tile.
+    /// The name by which a tuning line refers to it: the invocations of a workgroup, / those that
+    /// share a tile.
     pub name: &'static str,
     /// Neighbours of a row that one invocation computes.
     pub(super) pixels: usize,
@@ -40,7 +41,7 @@ const DIRECT: [Tiling; 2] = [
 
 const STAGED: [Tiling; 7] = [
     tiling("256 / 4", [8, 4, 24, 256, 8, 4], 1 << 14),
-    // Fewer or more slices: for many images, which keep a GPU busy anyway, or for few.
+    // Fewer or more invocations to a tile: fewer are enough with many images, which keep a GPU busy.
     tiling("256 / 2", [8, 4, 24, 256, 8, 2], 1 << 14),
     tiling("256 / 8", [8, 4, 24, 256, 8, 8], 1 << 14),
     tiling("256", [8, 4, 32, 256, 16, 1], 1 << 14),
@@ -52,7 +53,7 @@ const STAGED: [Tiling; 7] = [
 ];
 
 impl Tiling {
-    /// The tilings of a style; the first is the default.
+    /// The tilings of a strategy; the first is the default.
     pub fn of(strategy: Strategy) -> &'static [Self] {
         match strategy {
             Strategy::Direct => &DIRECT,

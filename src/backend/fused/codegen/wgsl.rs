@@ -1,12 +1,12 @@
-//! The texts of `kernels/*.wgsl`, compiled in without comments and indentation: these are a third
-//! of the text, and every visitor of the page would download them.
+//! The texts of `kernels/*.wgsl`, included without comments and indentation: these are a third of
+//! the text, and every visitor of the page would download them.
 
 /// The text of a file, by its path relative to the calling file.
-macro_rules! kernel {
+macro_rules! include_kernel {
     ($path:literal) => {{
         const TEXT: &str = include_str!($path);
-        const LENGTH: usize = $crate::fused::kernels::bare::<{ TEXT.len() }>(TEXT).1;
-        const BARE: [u8; LENGTH] = $crate::fused::kernels::bare(TEXT).0;
+        const LENGTH: usize = $crate::backend::fused::codegen::wgsl::bare::<{ TEXT.len() }>(TEXT).1;
+        const BARE: [u8; LENGTH] = $crate::backend::fused::codegen::wgsl::bare(TEXT).0;
         const {
             match std::str::from_utf8(&BARE) {
                 Ok(text) => text,
@@ -16,9 +16,11 @@ macro_rules! kernel {
     }};
 }
 
+pub(in crate::backend::fused) use include_kernel;
+
 /// A shader's text without comments, indentation and empty lines, and its length. Bytes beyond N
 /// are counted but not stored.
-pub(super) const fn bare<const N: usize>(text: &str) -> ([u8; N], usize) {
+pub const fn bare<const N: usize>(text: &str) -> ([u8; N], usize) {
     let text = text.as_bytes();
     let (mut out, mut length) = ([0; N], 0);
     let (mut at, mut line_is_empty) = (0, true);

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::error::FusedError;
+use super::Plan;
+use super::channel_layout::ChannelLayout;
+use super::launch::{Activation, Affine, Conv, Launch, Norm, Pooling, Scaling, Target, Term};
 use super::layer::{Layer, averaged_weights};
-use super::pack::ChannelLayout;
-use super::plan::{
-    Activation, Affine, Conv, Id, Launch, Norm, Parameters, Plan, Pooling, Scaling, Shape, Slice,
-    Target, Tensor, Term,
-};
 use super::sigma_embedding::SigmaEmbedding;
+use super::tensor::{Id, Parameters, Shape, Slice, Tensor};
+use crate::backend::fused::error::FusedError;
 use crate::net::ImageShape;
 use crate::net::weights::{Array, Weights};
 
@@ -59,7 +58,7 @@ impl<'a> Builder<'a> {
         let ImageShape { channels, height, width } = self.plan.image_shape;
         // Rounding to f16 would lose part of the faint noise that the network has to find.
         let to = self.exact(&[channels * patch * patch], [height / patch, width / patch]);
-        self.plan.tensors[to].axis = ChannelLayout::folded(channels, patch, 1);
+        self.plan.tensors[to].layout = ChannelLayout::folded(channels, patch, 1);
         self.plan.steps.push(Launch::Load { to, patch });
         to
     }
@@ -76,9 +75,9 @@ impl<'a> Builder<'a> {
         activation: Activation,
     ) -> Result<Id, FusedError> {
         let segments = self.segments(from);
-        let (axis, shape) = (ChannelLayout::segments(&segments), [segments.iter().sum()]);
+        let (layout, shape) = (ChannelLayout::segments(&segments), [segments.iter().sum()]);
         let [gamma, beta] = [self.array(name, "gamma", &shape)?, self.array(name, "beta", &shape)?];
-        let values = [gamma, beta].map(|array| axis.vector(|c| array.values[c])).concat();
+        let values = [gamma, beta].map(|array| layout.vector(|c| array.values[c])).concat();
         let affine = Affine::Parameters(self.store(Parameters { values, exact: true }));
         Ok(self.prepare(from, Scaling::Group { groups, affine }, activation))
     }
@@ -105,8 +104,8 @@ impl<'a> Builder<'a> {
     ) -> Result<Id, FusedError> {
         let width = self.segments(&[from])[0];
         let table = &self.array(name, "table", &[rows, 3 * width])?.values;
-        let axis = ChannelLayout::segments(&[width; 3]);
-        let row = |row: usize| axis.vector(move |c| table[row * 3 * width + c]);
+        let layout = ChannelLayout::segments(&[width; 3]);
+        let row = |row: usize| layout.vector(move |c| table[row * 3 * width + c]);
         let values = (0..rows).flat_map(row).collect();
         let table = self.store(Parameters { values, exact: true });
         let affine = if rows == 1 { Affine::Parameters(table) } else { Affine::Rows(table) };
@@ -146,12 +145,12 @@ impl<'a> Builder<'a> {
         residuals: &[Id],
         activation: Activation,
     ) -> Result<Id, FusedError> {
-        let (axis, fold, channels) = match output {
+        let (layout, fold, channels) = match output {
             Output::Channels(channels) => (ChannelLayout::segments(&[channels]), 1, channels),
             Output::Doubled(channels) => (ChannelLayout::folded(channels, 2, 4), 2, channels),
         };
         let to = self.tensor(&[channels], self.grid(layers).map(|side| side * fold));
-        self.sum(layers, residuals, activation, axis, fold, Target::Tensor(to))?;
+        self.sum(layers, residuals, activation, layout, fold, Target::Tensor(to))?;
         Ok(to)
     }
 
@@ -160,8 +159,8 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Self::conv`].
     pub fn head(&mut self, patch: usize, layers: &[Layer]) -> Result<(), FusedError> {
-        let axis = ChannelLayout::folded(self.plan.image_shape.channels, patch, 1);
-        self.sum(layers, &[], Activation::None, axis, patch, Target::Image)
+        let layout = ChannelLayout::folded(self.plan.image_shape.channels, patch, 1);
+        self.sum(layers, &[], Activation::None, layout, patch, Target::Image)
     }
 
     /// The height and width that convolution layers of one sum have in common.
@@ -171,24 +170,24 @@ impl<'a> Builder<'a> {
         [height / stride, width / stride]
     }
 
-    /// The launch of a sum of convolution layers, whose columns are an axis of `fold` × `fold`
+    /// The launch of a sum of convolution layers, whose columns are a layout of `fold` × `fold`
     /// positions.
     fn sum(
         &mut self,
         layers: &[Layer],
         residuals: &[Id],
         activation: Activation,
-        axis: ChannelLayout,
+        layout: ChannelLayout,
         fold: usize,
         to: Target,
     ) -> Result<(), FusedError> {
-        let values = self.packed(layers, &axis)?;
+        let values = self.packed(layers, &layout)?;
         let conv = Conv {
             terms: layers.iter().flat_map(|layer| layer.terms.clone()).collect(),
             parameters: self.store(Parameters { values, exact: false }),
             residuals: residuals.to_vec(),
             activation,
-            columns: axis.len(),
+            columns: layout.len(),
             fold,
             grid: self.grid(layers),
             to,
@@ -198,11 +197,12 @@ impl<'a> Builder<'a> {
     }
 
     /// The weights of convolution layers, tap by tap, and the sum of their biases.
-    fn packed(&self, layers: &[Layer], axis: &ChannelLayout) -> Result<Vec<f32>, FusedError> {
-        let (outputs, mut bias, mut parameters) = (axis.channels(), vec![0.0; axis.len()], vec![]);
+    fn packed(&self, layers: &[Layer], layout: &ChannelLayout) -> Result<Vec<f32>, FusedError> {
+        let (outputs, mut bias, mut parameters) =
+            (layout.channels(), vec![0.0; layout.len()], vec![]);
         for Layer { name, terms, averaged: is_averaged, .. } in layers {
             let Term { kernel, stride, .. } = terms[0];
-            let inputs = terms.iter().map(|term| self.plan.tensors[term.source].axis.channels());
+            let inputs = terms.iter().map(|term| self.plan.tensors[term.source].layout.channels());
             let inputs: usize = inputs.sum();
             let shape = match stride {
                 _ if *is_averaged => [outputs, inputs, kernel - 1, kernel - 1],
@@ -217,17 +217,17 @@ impl<'a> Builder<'a> {
             };
             let mut first = 0;
             for term in terms {
-                let from = &self.plan.tensors[term.source].axis;
+                let from = &self.plan.tensors[term.source].layout;
                 for tap in 0..kernel * kernel {
                     let at = |o: usize, i: usize| (o * inputs + first + i) * kernel * kernel + tap;
-                    parameters.extend(from.matrix(axis, |o, i| weight[at(o, i)]));
+                    parameters.extend(from.matrix(layout, |o, i| weight[at(o, i)]));
                 }
                 first += from.channels();
             }
         }
         for Layer { name, .. } in layers.iter().filter(|layer| layer.biased) {
             let values = &self.array(name, "bias", &[outputs])?.values;
-            for (bias, value) in bias.iter_mut().zip(axis.vector(|o| values[o])) {
+            for (bias, value) in bias.iter_mut().zip(layout.vector(|o| values[o])) {
                 *bias += value;
             }
         }
@@ -286,15 +286,15 @@ impl<'a> Builder<'a> {
             .zip(layers)
             .flat_map(|(index, layer)| columns(layer).map(move |column| (index, column)))
             .collect();
-        let axis = ChannelLayout::segments(segments);
-        let from = &self.plan.tensors[source].axis;
+        let layout = ChannelLayout::segments(segments);
+        let from = &self.plan.tensors[source].layout;
         let weight = |o: usize, i: usize| {
             let (layer, column) = columns[o];
             let [weight, bias] = &layers[layer];
             weight[i * bias.len() + column]
         };
-        let mut parameters: Vec<f32> = from.matrix(&axis, weight).collect();
-        parameters.extend(axis.vector(|o| layers[columns[o].0][1][columns[o].1]));
+        let mut parameters: Vec<f32> = from.matrix(&layout, weight).collect();
+        parameters.extend(layout.vector(|o| layers[columns[o].0][1][columns[o].1]));
         let parameters = self.store(Parameters { values: parameters, exact: true });
         let to = self.exact(segments, [1, 1]);
         self.plan.levels.push(Launch::Conv(Conv {
@@ -302,7 +302,7 @@ impl<'a> Builder<'a> {
             parameters,
             residuals: Vec::new(),
             activation,
-            columns: axis.len(),
+            columns: layout.len(),
             fold: 1,
             grid: [1, 1],
             to: Target::Tensor(to),
@@ -312,8 +312,8 @@ impl<'a> Builder<'a> {
 
     fn tensor(&mut self, segments: &[usize], [height, width]: [usize; 2]) -> Id {
         let shape = Shape { segments: segments.to_vec(), height, width };
-        let axis = ChannelLayout::segments(segments);
-        self.plan.tensors.push(Tensor { shape, axis, statistics: false, exact: false });
+        let layout = ChannelLayout::segments(segments);
+        self.plan.tensors.push(Tensor { shape, layout, statistics: false, exact: false });
         self.plan.tensors.len() - 1
     }
 

@@ -1,39 +1,4 @@
-//! Parameters as the kernels read them.
-
-use std::borrow::Cow;
-use std::ops::Range;
-
-use half::f16;
-
-use super::plan::Parameters;
-use super::precision::Precision;
-
-/// Slices of a buffer are bound at multiples of this.
-const ALIGNMENT: usize = 256;
-
-/// The byte range of each of the parameters in one buffer.
-pub fn places(all: &[Parameters], precision: Precision) -> Vec<Range<u64>> {
-    let mut end = 0usize;
-    let place = |parameters: &Parameters| {
-        let start = end.next_multiple_of(ALIGNMENT);
-        end = start + parameters.precision(precision).bytes() * parameters.values.len();
-        start as u64..end as u64
-    };
-    all.iter().map(place).collect()
-}
-
-/// The bytes of one of them. They fill whole words, since channels come in fours.
-pub fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
-    let round = |&value: &f32| f16::from_f32(value.clamp(-Precision::MOST, Precision::MOST));
-    match parameters.precision(precision) {
-        Precision::Half => {
-            let halves: Vec<u16> =
-                parameters.values.iter().map(|value| round(value).to_bits()).collect();
-            Cow::Owned(bytemuck::pod_collect_to_vec(&halves))
-        }
-        Precision::Single => Cow::Borrowed(bytemuck::cast_slice(&parameters.values)),
-    }
-}
+//! In which order a tensor's channels are stored.
 
 /// The order of channels in memory: for each place the network's channel, or `None` for padding.
 #[derive(Clone, Debug)]

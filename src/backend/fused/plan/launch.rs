@@ -1,83 +1,6 @@
-//! A network as a GPU runs it: a list of kernel launches over tensors, and the parameters that they
-//! read. Only the number of images is left open.
-//!
-//! Tensors are channels-last, with channels padded to a multiple of four. [`super::builder`] makes
-//! plans, [`super::lower`] turns launches into shaders.
+//! What a kernel launch computes. `codegen/lower/` turns launches into shaders.
 
-use super::pack::ChannelLayout;
-use super::precision::Precision;
-use super::sigma_embedding::SigmaEmbedding;
-use crate::net::ImageShape;
-
-/// The index of a tensor.
-pub type Id = usize;
-
-/// The index of one of a plan's [`Parameters`].
-pub type Slice = usize;
-
-/// The shape of a tensor for one image.
-#[derive(Clone, Debug)]
-pub struct Shape {
-    /// The channels of each part that was concatenated; each part is padded by itself.
-    pub segments: Vec<usize>,
-    /// Height in positions.
-    pub height: usize,
-    /// Width in positions.
-    pub width: usize,
-}
-
-impl Shape {
-    /// The channels in memory, padding included.
-    pub fn channels(&self) -> usize {
-        self.segments.iter().map(|&segment| padded(segment)).sum()
-    }
-
-    /// The positions of one image.
-    pub fn positions(&self) -> usize {
-        self.height * self.width
-    }
-}
-
-/// Rounds channels up to the multiple of four that memory holds.
-pub fn padded(channels: usize) -> usize {
-    channels.next_multiple_of(4)
-}
-
-/// What a plan knows of a tensor.
-#[derive(Clone, Debug)]
-pub struct Tensor {
-    /// Its shape.
-    pub shape: Shape,
-    /// The order of its channels in memory.
-    pub axis: ChannelLayout,
-    /// Whether its writer must also leave its tiles' moments for a normalisation.
-    pub statistics: bool,
-    /// Whether it is always f32.
-    pub exact: bool,
-}
-
-impl Tensor {
-    /// The precision it is kept in if the network's is `precision`.
-    pub fn precision(&self, precision: Precision) -> Precision {
-        if self.exact { Precision::Single } else { precision }
-    }
-}
-
-/// Numbers that launches read.
-#[derive(Clone, Debug)]
-pub struct Parameters {
-    /// In the order of memory.
-    pub values: Vec<f32>,
-    /// As [`Tensor::exact`].
-    pub exact: bool,
-}
-
-impl Parameters {
-    /// As [`Tensor::precision`].
-    pub fn precision(&self, precision: Precision) -> Precision {
-        if self.exact { Precision::Single } else { precision }
-    }
-}
+use super::tensor::{Id, Slice};
 
 /// One kernel launch.
 #[derive(Clone, Debug)]
@@ -164,13 +87,13 @@ pub enum Scaling {
     Instance(Affine),
 }
 
-/// Where a normalisation's scales and shifts are: one scale per padded channel, then the shifts.
-/// InstanceNorm++ has the scales of the channels' means in between.
+/// Where a normalisation's scales and shifts are stored: one scale per padded channel, then the
+/// shifts. InstanceNorm++ has the scales of the channels' means in between.
 #[derive(Clone, Debug)]
 pub enum Affine {
     /// In the parameters.
     Parameters(Slice),
-    /// In a row of a table of parameters; σ says which.
+    /// In a row of a table of parameters; σ determines the row.
     Rows(Slice),
     /// In each row of the table of noise levels, from here on; they depend on σ.
     Table(usize),
@@ -242,55 +165,7 @@ impl Term {
 pub enum Target {
     /// Into a tensor.
     Tensor(Id),
-    /// Into the image: it is the network's raw output, which moves the image forward.
+    /// Into an image buffer: the result is the network's raw output, from which the kernel computes
+    /// the score and the next image.
     Image,
-}
-
-/// A network as launches.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The images.
-    pub image_shape: ImageShape,
-    /// How the network depends on σ.
-    pub sigma_embedding: SigmaEmbedding,
-    /// Every tensor.
-    pub tensors: Vec<Tensor>,
-    /// The launches that depend on σ alone, run once per noise level (an "image" of one position):
-    /// from features of σ to rows of the table.
-    pub levels: Vec<Launch>,
-    /// The tensors that hold the features and the table, if there are any.
-    pub embedding: Option<[Id; 2]>,
-    /// The launches of a step.
-    pub steps: Vec<Launch>,
-    /// The parameters that the launches read.
-    pub parameters: Vec<Parameters>,
-}
-
-impl Plan {
-    /// The length of the table's rows.
-    pub fn row(&self) -> usize {
-        self.embedding.map_or(0, |[_, table]| self.tensors[table].shape.channels())
-    }
-
-    /// See [`super::Network::operations`].
-    pub fn operations(&self) -> u64 {
-        let channels = |id: Id| self.tensors[id].axis.channels();
-        let of = |launch: &Launch| match launch {
-            Launch::Conv(conv) => {
-                let taps = |term: &Term| term.kernel * term.kernel * channels(term.source);
-                let inputs: usize = conv.terms.iter().map(taps).sum();
-                let outputs = match conv.to {
-                    Target::Tensor(id) => channels(id),
-                    Target::Image => self.image_shape.channels,
-                };
-                conv.grid[0] * conv.grid[1] * conv.fold * conv.fold * outputs * inputs
-            }
-            Launch::Attention { to, .. } => {
-                let positions = self.tensors[*to].shape.positions();
-                2 * positions * positions * channels(*to)
-            }
-            Launch::Load { .. } | Launch::Norm(_) | Launch::Pool { .. } => 0,
-        };
-        2 * self.steps.iter().map(|launch| of(launch) as u64).sum::<u64>()
-    }
 }

@@ -1,6 +1,6 @@
 //! Convolution layers as networks define them.
 
-use super::plan::Term;
+use super::launch::Term;
 
 /// A convolution layer.
 #[derive(Clone, Debug)]

@@ -1,10 +1,12 @@
 //! The RefineNets of [`crate::net::refinenet`] as a plan.
 
+use super::Plan;
 use super::builder::{Builder, Output};
-use super::error::FusedError;
+use super::launch::{Activation, Pooling, Term};
 use super::layer::Layer;
-use super::plan::{Activation, Id, Plan, Pooling, Term};
 use super::sigma_embedding::SigmaEmbedding;
+use super::tensor::Id;
+use crate::backend::fused::error::FusedError;
 use crate::net::refinenet::description::Stage;
 use crate::net::weights::Weights;
 use crate::net::{RefineNetDescription, Variant};

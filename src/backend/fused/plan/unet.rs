@@ -1,10 +1,12 @@
 //! The U-Net of [`crate::net::unet`] as a plan.
 
+use super::Plan;
 use super::builder::{Builder, Output};
-use super::error::FusedError;
+use super::launch::{Activation, Term};
 use super::layer::Layer;
-use super::plan::{Activation, Id, Plan, Term};
 use super::sigma_embedding::SigmaEmbedding;
+use super::tensor::Id;
+use crate::backend::fused::error::FusedError;
 use crate::net::UNetDescription;
 use crate::net::weights::Weights;
 

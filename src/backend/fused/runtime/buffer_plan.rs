@@ -1,9 +1,9 @@
 //! Decides which tensors share a buffer.
 //!
-//! A tensor lives from the launch that writes it to the last one that reads it. Then its buffer is
-//! free for another, so a network of any depth needs only a handful.
+//! A tensor is in use from the launch that writes it to the last launch that reads it. Then its
+//! buffer is free for another tensor, so a network of any depth needs only a few buffers.
 
-use super::lower::{Kernel, Operand};
+use crate::backend::fused::codegen::{Kernel, Operand};
 
 /// Which buffer each tensor is in, and how large the buffers are.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct BufferPlan {
 
 impl BufferPlan {
     /// Finds a buffer for every operand of some kernels. `size` is an operand's bytes for one
-    /// image, 0 if it lives elsewhere; operands that are `kept` are never overwritten.
+    /// image, 0 if it has a buffer of its own elsewhere; operands that are `kept` are never overwritten.
     pub fn new(
         kernels: &[Kernel],
         size: impl Fn(&Operand) -> usize,
@@ -26,32 +26,32 @@ impl BufferPlan {
             let last = kernels.iter().rposition(|kernel| kernel.operands.contains(operand));
             if kept(operand) { usize::MAX } else { last.unwrap_or(0) }
         };
-        let mut layout = Self::default();
+        let mut plan = Self::default();
         // The launch after which each buffer is free.
         let mut busy: Vec<usize> = Vec::new();
         for (now, kernel) in kernels.iter().enumerate() {
             for operand in &kernel.operands {
                 let needed = size(operand);
-                if needed == 0 || layout.find(operand).is_some() {
+                if needed == 0 || plan.find(operand).is_some() {
                     continue;
                 }
                 let free = (0..busy.len()).filter(|&slot| busy[slot] < now);
                 // Prefer the buffer that grows least, then the one that wastes least.
                 let cost = |slot: &usize| {
-                    let has = layout.sizes[*slot];
+                    let has = plan.sizes[*slot];
                     (needed.saturating_sub(has), has.saturating_sub(needed))
                 };
                 let slot = free.min_by_key(cost).unwrap_or_else(|| {
                     busy.push(0);
-                    layout.sizes.push(0);
+                    plan.sizes.push(0);
                     busy.len() - 1
                 });
-                layout.sizes[slot] = layout.sizes[slot].max(needed);
+                plan.sizes[slot] = plan.sizes[slot].max(needed);
                 busy[slot] = last_use(operand);
-                layout.places.push((operand.clone(), slot));
+                plan.places.push((operand.clone(), slot));
             }
         }
-        layout
+        plan
     }
 
     /// The buffer of an operand.
@@ -72,12 +72,12 @@ mod tests {
     /// 0 → 1 → 2 → 3, where 3 also reads 0: three buffers suffice, and none is overwritten too
     /// early.
     #[test]
-    fn buffers_are_used_again_once_nobody_reads_them() {
+    fn buffers_are_reused_after_the_last_read() {
         let kernels =
             [kernel(&[0]), kernel(&[0, 1]), kernel(&[1, 2]), kernel(&[2, 0, 3]), kernel(&[3, 4])];
-        let layout = BufferPlan::new(&kernels, |_| 5, |_| false);
-        assert_eq!(layout.sizes, [5; 3]);
-        let slot = |id| layout.find(&Operand::Tensor(id)).expect("placed");
+        let plan = BufferPlan::new(&kernels, |_| 5, |_| false);
+        assert_eq!(plan.sizes, [5; 3]);
+        let slot = |id| plan.find(&Operand::Tensor(id)).expect("placed");
         for kernel in &kernels {
             let mut slots: Vec<usize> = kernel
                 .operands

@@ -1,23 +1,24 @@
-//! Runs a step table on a batch of chains.
+//! A batch of chains that runs through a step table.
 
 use std::ops::Range;
 
-use super::error::FusedError;
+use super::buffers::Buffers;
 use super::network::Network;
-use super::run::{Flow, Run};
-use super::step::StepRow;
-use super::steps::Steps;
+use super::recorder::{Flow, Recorder};
+use super::step_row::StepRow;
+use super::step_rows::StepRows;
 use super::throttle::Throttle;
+use crate::backend::fused::error::FusedError;
 use crate::sample::{Conditioning, Step, StepTable, View};
 
-/// Chains in progress, which can be stepped, paused, inspected and resumed.
+/// A batch of chains on the fused kernels, which can be stepped, paused, inspected and resumed.
 #[derive(Debug)]
-pub struct Chain {
+pub struct FusedChains {
     network: Network,
     table: StepTable,
-    steps: Steps,
+    rows: StepRows,
     count: usize,
-    run: Run,
+    recorder: Recorder,
     done: usize,
     window: Window,
     throttle: Throttle,
@@ -31,7 +32,7 @@ struct Window {
     rows: Vec<u32>,
 }
 
-impl Chain {
+impl FusedChains {
     /// Chains at the start of a step table.
     ///
     /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
@@ -59,9 +60,9 @@ impl Chain {
         seed: u64,
         chains: Range<usize>,
     ) -> Result<Self, FusedError> {
-        let dimension = network.0.plan.image_shape.dimension();
+        let dimension = network.image_shape().dimension();
         conditioning.check(dimension)?;
-        let run = Run::new(network, chains.len())?;
+        let recorder = network.recorder(chains.len())?;
         let mut x = vec![0.0; chains.len() * dimension];
         let mut z = vec![0.0; dimension];
         for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
@@ -72,20 +73,20 @@ impl Chain {
                 observation.impose(x, table.sigma_at(0), &z);
             }
         }
-        run.write_image(&x);
+        recorder.write_images(&x);
         if let Some(observation) = &conditioning.observation {
-            run.write_observation(observation);
+            recorder.write_observation(observation);
         }
         let weights: Vec<[f32; 2]> =
             chains.clone().map(|chain| conditioning.mixture(chain as u32).weights).collect();
-        run.write_mixtures(&weights);
-        let steps = Steps::new(conditioning, seed, chains.start as u32, dimension);
+        recorder.write_mixtures(&weights);
+        let rows = StepRows::new(conditioning, seed, chains.start as u32, dimension);
         let (network, count) = (network.clone(), chains.len());
         let (window, throttle) = (Window::default(), Throttle::default());
-        Ok(Self { network, table, steps, count, run, done: 0, window, throttle })
+        Ok(Self { network, table, rows, count, recorder, done: 0, window, throttle })
     }
 
-    /// The step table being run.
+    /// The step table being recorder.
     pub fn step_table(&self) -> &StepTable {
         &self.table
     }
@@ -101,7 +102,7 @@ impl Chain {
     }
 
     /// Records and submits at most `steps` steps and returns how many: as many as take some
-    /// milliseconds, or none if the step table is over or the GPU has enough to do.
+    /// milliseconds, or none if the step table is over or enough submissions are in flight.
     ///
     /// Only a few submissions are in flight at a time. Natively this waits for the oldest; in the
     /// browser it returns 0, and the page tries again after [`Self::wait`] or a frame.
@@ -113,8 +114,8 @@ impl Chain {
         self.prepare();
         let count = steps.min(self.window.steps.end - self.done).min(self.throttle.steps());
         let first = self.done - self.window.steps.start;
-        let flow = |row| (self.steps.flow(&self.table, self.window.steps.start + row), row);
-        let submission = self.run.submit((first..first + count).map(flow));
+        let flow = |row| (self.rows.flow(&self.table, self.window.steps.start + row), row);
+        let submission = self.recorder.submit((first..first + count).map(flow));
         self.throttle.submitted(self.network.gpu().queue(), submission, count);
         self.done += count;
         count
@@ -133,7 +134,7 @@ impl Chain {
     /// # Errors
     /// What went wrong on the GPU.
     pub async fn noisy(&self) -> Result<Vec<f32>, FusedError> {
-        self.network.gpu().read(self.run.present(), self.numbers()).await
+        self.network.gpu().read(self.recorder.noisy(), self.numbers()).await
     }
 
     /// The denoised images D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
@@ -145,7 +146,7 @@ impl Chain {
         if !self.evaluate() {
             return self.noisy().await;
         }
-        self.network.gpu().read(self.run.denoised(), self.numbers()).await
+        self.network.gpu().read(self.recorder.result(), self.numbers()).await
     }
 
     /// Draws the images onto a render target, `columns` to a row and `gap` of their pixels apart,
@@ -164,13 +165,13 @@ impl Chain {
         gpu.check()?;
         let denoised = view == View::Denoised && self.evaluate();
         let renderer = self.network.renderer(target.texture().format())?;
-        let images = if denoised { self.run.denoised() } else { self.run.present() };
+        let images = if denoised { self.recorder.result() } else { self.recorder.noisy() };
         renderer.draw(&gpu, images, self.count, [columns, gap], target);
         Ok(())
     }
 
     fn numbers(&self) -> usize {
-        self.count * self.network.0.plan.image_shape.dimension()
+        self.count * self.network.image_shape().dimension()
     }
 
     /// Submits one evaluation of the denoiser at the next step's σ; false if no step is left.
@@ -178,8 +179,8 @@ impl Chain {
         let Some(Step { sigma, .. }) = self.next() else { return false };
         self.prepare();
         let row = self.window.rows[self.done - self.window.steps.start];
-        self.run.write_steps(Run::STEPS, &[StepRow::evaluate(row, 1.0, sigma * sigma)]);
-        self.run.submit([(Flow::Evaluate, Run::STEPS)]);
+        self.recorder.write_steps(Buffers::STEPS, &[StepRow::evaluate(row, 1.0, sigma * sigma)]);
+        self.recorder.submit([(Flow::Evaluate, Buffers::STEPS)]);
         true
     }
 
@@ -189,10 +190,10 @@ impl Chain {
             return;
         }
         let (mut sigmas, mut rows): (Vec<f32>, Vec<u32>) = Default::default();
-        for step in self.table.steps[self.done..].iter().take(Run::STEPS) {
+        for step in self.table.steps[self.done..].iter().take(Buffers::STEPS) {
             let row = match sigmas.iter().rposition(|&sigma| sigma == step.sigma) {
                 Some(row) => row,
-                None if sigmas.len() == Run::LEVELS => break,
+                None if sigmas.len() == Buffers::LEVELS => break,
                 None => {
                     sigmas.push(step.sigma);
                     sigmas.len() - 1
@@ -202,10 +203,10 @@ impl Chain {
         }
         let table: Vec<StepRow> = (self.done..)
             .zip(&rows)
-            .map(|(index, &row)| self.steps.row(&self.table, index, row))
+            .map(|(index, &row)| self.rows.row(&self.table, index, row))
             .collect();
-        self.run.write_steps(0, &table);
-        self.run.submit_levels(&sigmas);
+        self.recorder.write_steps(0, &table);
+        self.recorder.submit_levels(&sigmas);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
     }
 }

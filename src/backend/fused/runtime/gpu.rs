@@ -5,11 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::error::FusedError;
-use super::pipelines::Pipelines;
 use super::platform;
+use crate::backend::fused::error::FusedError;
 
-/// A GPU that is ready to work. Clones share it.
+/// A GPU with an open device. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     instance: wgpu::Instance,
@@ -18,15 +17,13 @@ pub struct Gpu {
     queue: wgpu::Queue,
     /// The first fault; losing the device overrides it.
     fault: Arc<Mutex<Option<FusedError>>>,
-    /// What has been compiled, for all networks on this GPU.
-    pub(super) pipelines: Arc<Mutex<Pipelines>>,
 }
 
 impl Gpu {
     /// Acquires the fastest GPU.
     ///
     /// # Errors
-    /// [`FusedError::NoAdapter`] if there is none, [`FusedError::NoDevice`] if it refuses.
+    /// [`FusedError::NoAdapter`] if there is none, [`FusedError::NoDevice`] if it opens no device.
     pub async fn request() -> Result<Self, FusedError> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
@@ -48,13 +45,13 @@ impl Gpu {
         })?;
 
         let fault = Arc::new(Mutex::new(None));
-        let denoised = Arc::clone(&fault);
+        let reported = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error| {
             let error = match error {
                 wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
                 other => FusedError::Fault(other.to_string()),
             };
-            lock(&denoised).get_or_insert(error);
+            lock(&reported).get_or_insert(error);
         }));
         let lost = Arc::clone(&fault);
         device.set_device_lost_callback(move |reason, message| {
@@ -62,8 +59,7 @@ impl Gpu {
                 *lock(&lost) = Some(FusedError::Lost(message));
             }
         });
-        let pipelines = Arc::default();
-        Ok(Self { instance, adapter, device, queue, fault, pipelines })
+        Ok(Self { instance, adapter, device, queue, fault })
     }
 
     /// The adapter's name, for display.
@@ -117,26 +113,26 @@ impl Gpu {
         self.check()
     }
 
-    /// Does work that may fail. If the device reports an error meanwhile, the answer is `None` and
+    /// Does work that may fail. If the device reports an error meanwhile, the result is `None` and
     /// no fault is recorded. Only errors raised on this thread are caught.
-    pub(super) async fn quietly<T>(
+    pub(in crate::backend::fused) async fn catch_errors<T>(
         &self,
         work: impl Future<Output = Result<T, FusedError>>,
     ) -> Option<T> {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         let scopes =
             [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
-        let mut answer = work.await.ok();
+        let mut result = work.await.ok();
         for scope in scopes.into_iter().rev() {
             if scope.pop().await.is_some() {
-                answer = None;
+                result = None;
             }
         }
-        answer
+        result
     }
 
     /// Creates a buffer, after checking its size against the limits.
-    pub(super) fn buffer(
+    pub(in crate::backend::fused) fn buffer(
         &self,
         what: &'static str,
         bytes: u64,
@@ -158,8 +154,18 @@ impl Gpu {
         Ok(self.device.create_buffer(&descriptor))
     }
 
+    /// Creates a buffer of numbers for kernels.
+    pub(in crate::backend::fused) fn storage(
+        &self,
+        what: &'static str,
+        bytes: usize,
+    ) -> Result<wgpu::Buffer, FusedError> {
+        use wgpu::BufferUsages as Usage;
+        self.buffer(what, bytes as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+    }
+
     /// Reads numbers back from the beginning of a buffer.
-    pub(super) async fn read(
+    pub(in crate::backend::fused) async fn read(
         &self,
         buffer: &wgpu::Buffer,
         count: usize,
@@ -203,8 +209,9 @@ fn name(adapter: &wgpu::Adapter) -> String {
     }
 }
 
-/// Locks a mutex even if a thread panicked while holding it: these values are never half-written.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Locks a mutex even if a thread panicked while holding it: the values that this backend keeps in
+/// mutexes are never half-written.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

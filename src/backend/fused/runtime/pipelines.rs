@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::gpu::{Gpu, lock};
-use super::lower::{Kernel, Lowered, Operand};
+use super::gpu::Gpu;
 use super::platform;
+use crate::backend::fused::codegen::{Kernel, Operand};
 
 /// A pipeline and its bind group layout.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
+    /// The pipeline.
     pub pipeline: wgpu::ComputePipeline,
+    /// The layout of its bind group.
     pub bindings: wgpu::BindGroupLayout,
 }
 
@@ -19,42 +21,19 @@ pub struct Pipeline {
 pub struct Pipelines(Vec<(Arc<str>, Pipeline)>);
 
 impl Pipelines {
+    /// The pipeline of a kernel, if it has been compiled.
     pub fn get(&self, kernel: &Kernel) -> Option<&Pipeline> {
         self.0.iter().find(|(text, _)| *text == kernel.source).map(|(_, pipeline)| pipeline)
     }
 
     /// Adds the pipeline of a kernel that has none yet.
-    pub fn add(&mut self, kernel: Kernel, pipeline: Pipeline) {
-        self.0.push((kernel.source, pipeline));
+    pub fn add(&mut self, kernel: &Kernel, pipeline: Pipeline) {
+        self.0.push((Arc::clone(&kernel.source), pipeline));
     }
 }
 
-impl<'a> FromIterator<(&'a Kernel, Pipeline)> for Pipelines {
-    fn from_iter<I: IntoIterator<Item = (&'a Kernel, Pipeline)>>(pipelines: I) -> Self {
-        let named = |(kernel, pipeline): (&Kernel, _)| (Arc::clone(&kernel.source), pipeline);
-        Self(pipelines.into_iter().map(named).collect())
-    }
-}
-
-/// The pipelines of kernels, and of all others on this GPU. Each different text is compiled once.
-pub fn compile(gpu: &Gpu, lowered: &Lowered) -> Pipelines {
-    let mut known = lock(&gpu.pipelines);
-    let mut missing: Vec<&Kernel> = Vec::new();
-    for kernel in lowered.kernels() {
-        let is_new = missing.iter().all(|other| other.source != kernel.source);
-        if is_new && known.get(kernel).is_none() {
-            missing.push(kernel);
-        }
-    }
-    let compiled = platform::parallel(&missing, |kernel| pipeline(gpu, kernel));
-    for (kernel, pipeline) in missing.into_iter().zip(compiled) {
-        known.add(kernel.clone(), pipeline);
-    }
-    known.clone()
-}
-
-/// Compiles a kernel.
-pub fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
+/// Compiles a kernel on this thread.
+pub fn compile(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
     let device = gpu.device();
     let entries: Vec<_> = (0..)
         .zip(&kernel.operands)
@@ -88,8 +67,7 @@ pub fn pipeline(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
         layout: Some(&layout),
         module: &module,
         entry_point: Some("main"),
-        // Every kernel writes its workgroup memory before it reads it. (Only native step tables have
-        // this choice.)
+        // Every kernel writes its workgroup memory before it reads it. (Browsers ignore this.)
         compilation_options: wgpu::PipelineCompilationOptions {
             zero_initialize_workgroup_memory: false,
             ..Default::default()

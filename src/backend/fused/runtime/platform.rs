@@ -1,5 +1,5 @@
-//! What differs between native step tables and the browser: waiting, clocks and threads. The only
-//! `cfg` of this backend.
+//! What differs between native builds and the browser: waiting, clocks and threads. The only `cfg`
+//! of this backend.
 
 #[cfg(not(target_family = "wasm"))]
 pub use native::*;
@@ -16,7 +16,7 @@ mod native {
     pub const NO_ADAPTER: &str = "there is no Vulkan, Metal or DirectX 12 driver. On Linux install \
         one (Debian and Ubuntu: mesa-vulkan-drivers, which also holds a driver for the CPU)";
 
-    /// Submissions in flight: one that runs, and one to follow it at once.
+    /// Submissions in flight: one that runs, and one that follows it without a gap.
     pub const UNDER_WAY: usize = 2;
 
     /// Waits until all submitted work is done and runs the device's callbacks.
@@ -37,19 +37,19 @@ mod native {
         START.get_or_init(Instant::now).elapsed().as_secs_f64()
     }
 
-    /// Compiles a kernel without what wgpu otherwise adds to keep foreign shaders from harm, which
-    /// makes an evaluation a sixth slower: counters that end every loop, and checks of indices.
+    /// Compiles a kernel without the counters that end every loop and the checks of indices that
+    /// wgpu adds to shaders of unknown origin: they make an evaluation a sixth slower.
     pub fn module(device: &wgpu::Device, text: &str) -> wgpu::ShaderModule {
         let source = wgpu::ShaderSource::Wgsl(text.into());
         let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
         let checks = wgpu::ShaderRuntimeChecks::unchecked();
-        // SAFETY: all text is generated from `kernels/`. Its loops and indices follow from constants,
+        // SAFETY: all text is generated from `codegen/kernels/`. Its loops and indices follow from constants,
         // from the invocation's number and from tables of steps and noise levels, which this crate
         // writes itself; never from images or weights.
         unsafe { device.create_shader_module_trusted(descriptor, checks) }
     }
 
-    /// Maps in parallel: start-up mostly waits for shaders to compile.
+    /// Maps in parallel: compiling shaders takes most of the start-up time.
     pub fn parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let share = items.len().div_ceil(threads).max(1);

@@ -1,41 +1,40 @@
-//! Compiling the kernels of a network whose weights are still on their way.
+//! Compiles the kernels of a network while its weights are being downloaded.
 
-use super::error::FusedError;
-use super::gpu::Gpu;
-use super::kernel_config::KernelConfig;
-use super::lower::Lowered;
-use super::network::{plan, tiled};
-use super::pipelines::compile;
+use super::compiler::Compiler;
+use crate::backend::fused::codegen::Lowered;
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::network;
 use crate::net::Architecture;
 use crate::net::weights::{Array, Weights};
 
-/// The kernels of a network: once they are compiled, [`super::Network::loaded`] finds them.
+/// The kernels of a network. Once they are compiled, [`super::Network::load`] with the same
+/// compiler finds them.
 #[derive(Debug)]
 pub struct Precompile {
-    gpu: Gpu,
+    compiler: Compiler,
     lowered: Lowered,
 }
 
 impl Precompile {
-    /// The kernels of a network in a setup; `tuning` as for [`super::Network::remembering`].
+    /// The kernels of a network; `tuning` as for [`super::Network::load`].
     ///
     /// # Errors
     /// [`FusedError::Description`] if there is no such network.
     pub fn new(
-        gpu: &Gpu,
+        compiler: &Compiler,
         architecture: &Architecture,
-        config: KernelConfig,
         tuning: &str,
     ) -> Result<Self, FusedError> {
         architecture.check()?;
-        // Kernels are the same whatever the weights. (To collect a map would sort, with 4 kB of code.)
+        // Kernels do not depend on the values of weights. (Collecting into a map would sort, which
+        // takes 4 kB of code.)
         let mut weights = Weights::new();
         for (name, shape) in architecture.tensors() {
             let values = vec![0.0; shape.iter().product()];
             weights.insert(name, Array { shape, values });
         }
-        let (.., lowered) = tiled(gpu, &plan(architecture, &weights)?, config, tuning);
-        Ok(Self { gpu: gpu.clone(), lowered })
+        let lowered = compiler.tuned(&network::plan(architecture, &weights)?, tuning).lowered;
+        Ok(Self { compiler: compiler.clone(), lowered })
     }
 
     /// Their texts.
@@ -45,7 +44,7 @@ impl Precompile {
 
     /// Compiles them.
     pub fn compile(&self) {
-        compile(&self.gpu, &self.lowered);
+        self.compiler.compile_all(&self.lowered);
     }
 }
 
@@ -53,11 +52,10 @@ impl Precompile {
 mod tests {
     use pollster::block_on;
 
-    use super::super::gpu::lock;
-    use super::super::kernel_config::Strategy;
+    use super::super::gpu::Gpu;
     use super::super::network::Network;
-    use super::super::precision::Precision;
     use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
     #[test]
@@ -69,17 +67,18 @@ mod tests {
             UNetDescription { widths: vec![8, 16], ..UNetDescription::new(image_shape, scale) };
         let architecture = Architecture::UNet(sizes);
         let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
         let precompile =
-            Precompile::new(&gpu, &architecture, config, "").expect("there is such a network");
+            Precompile::new(&compiler, &architecture, "").expect("there is such a network");
         precompile.compile();
-        let compiled = lock(&gpu.pipelines).clone();
 
         let ones = |shape: Vec<usize>| Array { values: vec![1.0; shape.iter().product()], shape };
         let tensors = architecture.tensors().into_iter();
         let weights = tensors.map(|(name, shape)| (name, ones(shape))).collect();
-        let network = Network::loaded(&gpu, &architecture, &weights, config, "").expect("it fits");
-        for step in &network.0.steps {
-            assert!(compiled.get(&step.kernel).is_some());
+        let before = compiler.fork();
+        let network = Network::load(&compiler, &architecture, &weights, "").expect("it fits");
+        for step in &network.compiled().steps {
+            assert!(!before.compile(&step.kernel), "it was compiled before");
             assert!(precompile.texts().any(|text| *text == *step.kernel.source));
         }
     }

@@ -1,10 +1,10 @@
-//! The shader's generator against its Rust twin, on whatever adapter there is.
+//! The shader's generator against the same functions in Rust, on the adapter at hand.
 
 use pollster::block_on;
 
 use super::gpu::Gpu;
-use super::lower::{Kernel, Operand};
-use super::pipelines::{Pipeline, pipeline};
+use super::pipelines::{self, Pipeline};
+use crate::backend::fused::codegen::{Kernel, Operand};
 use crate::random::{Key, pcg4d};
 
 const COUNT: usize = 1 << 16;
@@ -19,7 +19,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }";
 
 #[test]
-fn the_shader_draws_the_numbers_of_its_twin() {
+fn the_shader_draws_the_same_numbers() {
     let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
     let usage =
         wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
@@ -33,12 +33,12 @@ fn the_shader_draws_the_numbers_of_its_twin() {
     gpu.queue().write_buffer(&words, 0, bytemuck::cast_slice(&inputs));
 
     let kernel = Kernel {
-        source: [include_str!("kernels/random.wgsl"), MAIN].concat().into(),
+        source: [include_str!("../codegen/kernels/random.wgsl"), MAIN].concat().into(),
         operands: vec![Operand::Tensor(0), Operand::Tensor(1)],
         written: 2,
         groups: [COUNT as u32 / 64, 1],
     };
-    let Pipeline { pipeline, bindings } = pipeline(&gpu, &kernel);
+    let Pipeline { pipeline, bindings } = pipelines::compile(&gpu, &kernel);
     let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &bindings,

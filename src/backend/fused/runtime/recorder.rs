@@ -1,123 +1,94 @@
-//! Records a network's steps on a batch of images.
+//! Records the steps of a network on a batch of images, and submits them to the GPU.
 
 use std::sync::Arc;
 
-use super::buffers::{Buffers, DENOISED, IMAGES, SCORES};
-use super::error::FusedError;
-use super::gpu::lock;
-use super::lower::Operand;
-use super::network::{Compiled, Network};
-use super::step::StepRow;
+use super::bound_buffers::BoundBuffers;
+use super::buffers::{IMAGES, RESULT, SCORES};
+use super::compiled_plan::{CompiledKernel, CompiledPlan};
+use super::step_row::StepRow;
+use crate::backend::fused::codegen::Operand;
 use crate::sample::Observation;
 
 /// Where a step reads the noisy images and where it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// The network's last layer moves the images forward.
+    /// The network's last layer writes the next images.
     Step,
-    /// The last layer writes the score to a buffer of its own; another kernel moves the images.
+    /// The last layer writes the score to a buffer of its own; the update kernel writes the next
+    /// images.
     Update,
     /// The images stay as they are; the last layer writes its result to a buffer of its own.
     Evaluate,
 }
 
-/// A network at work on a batch of images.
+/// Records the steps of a network on a batch of images, and submits them.
 #[derive(Debug)]
-pub struct Run {
-    network: Network,
-    buffers: Arc<Buffers>,
-    /// Which of [`IMAGES`] holds the present ones.
+pub struct Recorder {
+    network: Arc<CompiledPlan>,
+    bound: Arc<BoundBuffers>,
+    /// Which of [`IMAGES`] holds the noisy images as they are now.
     now: usize,
     /// Which of [`SCORES`] is written next.
     score: usize,
 }
 
-impl Run {
-    /// The most noise levels that the tables hold at a time.
-    pub const LEVELS: usize = 256;
-    /// The most steps that they hold.
-    pub const STEPS: usize = 1024;
-
-    /// Allocates everything, or reuses the buffers of a finished run.
-    ///
-    /// # Errors
-    /// [`FusedError::Limit`] if a buffer is larger than the GPU allows.
-    pub fn new(network: &Network, batch: usize) -> Result<Self, FusedError> {
-        let mut all = lock(&network.0.buffers);
-        let idle = |buffers: &Arc<Buffers>| Arc::strong_count(buffers) == 1;
-        let left = all.iter().find(|buffers| idle(buffers) && buffers.batch == batch).cloned();
-        let buffers = match left {
-            Some(buffers) => buffers,
-            None => {
-                all.retain(|buffers| !idle(buffers));
-                let buffers = Arc::new(Buffers::new(&network.0, batch)?);
-                all.push(Arc::clone(&buffers));
-                buffers
-            }
-        };
-        Ok(Self { network: network.clone(), buffers, now: 0, score: 0 })
-    }
-
-    /// As [`Self::new`], with row 0 of the tables for a look at the score at σ = 1.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn evaluating(network: &Network, batch: usize) -> Result<Self, FusedError> {
-        let run = Self::new(network, batch)?;
-        run.write_steps(0, &[StepRow::evaluate(0, 0.0, 1.0)]);
-        run.submit_levels(&[1.0]);
-        Ok(run)
+impl Recorder {
+    /// A recorder for a network, with buffers that no other recorder uses.
+    pub fn new(network: Arc<CompiledPlan>, bound: Arc<BoundBuffers>) -> Self {
+        Self { network, bound, now: 0, score: 0 }
     }
 
     fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) {
-        self.network.0.gpu.queue().write_buffer(buffer, offset as u64, bytes);
+        self.network.gpu.queue().write_buffer(buffer, offset as u64, bytes);
     }
 
     /// Replaces the noisy images.
-    pub fn write_image(&self, x: &[f32]) {
-        self.write(self.present(), 0, bytemuck::cast_slice(x));
+    pub fn write_images(&self, x: &[f32]) {
+        self.write(self.noisy(), 0, bytemuck::cast_slice(x));
     }
 
     /// The noisy images.
-    pub fn present(&self) -> &wgpu::Buffer {
-        &self.buffers.images[self.now]
+    pub fn noisy(&self) -> &wgpu::Buffer {
+        &self.bound.buffers.images[self.now]
     }
 
-    /// The result of the last look.
-    pub fn denoised(&self) -> &wgpu::Buffer {
-        &self.buffers.images[DENOISED]
+    /// The result of the last [`Flow::Evaluate`].
+    pub fn result(&self) -> &wgpu::Buffer {
+        &self.bound.buffers.images[RESULT]
     }
 
     /// Replaces the observation.
     pub fn write_observation(&self, observation: &Observation) {
         let pairs = observation.target().iter().zip(observation.mask());
         let pairs: Vec<[f32; 2]> = pairs.map(|(&target, &mask)| [target, mask]).collect();
-        self.write(&self.buffers.observation, 0, bytemuck::cast_slice(&pairs));
+        self.write(&self.bound.buffers.observation, 0, bytemuck::cast_slice(&pairs));
     }
 
     /// Replaces the weights of the two seeds in each image's noise.
     pub fn write_mixtures(&self, weights: &[[f32; 2]]) {
-        self.write(&self.buffers.mixtures, 0, bytemuck::cast_slice(weights));
+        self.write(&self.bound.buffers.mixtures, 0, bytemuck::cast_slice(weights));
     }
 
     /// Replaces some rows of the table of steps.
     pub fn write_steps(&self, first: usize, rows: &[StepRow]) {
-        let stride = self.buffers.stride;
+        let stride = self.bound.buffers.stride;
         let mut bytes = vec![0; rows.len() * stride];
         for (row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
             bytes[..size_of::<StepRow>()].copy_from_slice(bytemuck::bytes_of(row));
         }
-        self.write(&self.buffers.steps, first * stride, &bytes);
+        self.write(&self.bound.buffers.steps, first * stride, &bytes);
     }
 
-    /// Fills the tables with everything that depends on σ alone, for at most [`Self::LEVELS`] σ.
+    /// Fills the tables with everything that depends on σ alone, for at most `Buffers::LEVELS` σ.
     pub fn submit_levels(&self, sigmas: &[f32]) {
-        let (parts, buffers) = (&*self.network.0, &*self.buffers);
-        let (gpu, plan) = (&parts.gpu, &parts.plan);
+        let (network, bound) = (&*self.network, &*self.bound);
+        let (gpu, plan) = (&network.gpu, &network.plan);
         let rows: Vec<[f32; 4]> =
             sigmas.iter().map(|&sigma| plan.sigma_embedding.at(sigma)).collect();
-        self.write(&buffers.levels, 0, bytemuck::cast_slice(&rows));
-        let (Some(buffer), Some([id, _])) = (&buffers.features, plan.embedding) else { return };
+        self.write(&bound.buffers.levels, 0, bytemuck::cast_slice(&rows));
+        let (Some(buffer), Some([id, _])) = (&bound.buffers.features, plan.embedding) else {
+            return;
+        };
         // Rows of features are padded to a multiple of four, like channels.
         let width = plan.tensors[id].shape.channels();
         let mut features = vec![0.0; sigmas.len() * width];
@@ -129,8 +100,8 @@ impl Run {
 
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for (compiled, group) in parts.levels.iter().zip(&buffers.level_groups) {
-            launch(&mut pass, compiled, group, 0, sigmas.len());
+        for (kernel, group) in network.levels.iter().zip(&bound.levels) {
+            launch(&mut pass, kernel, group, 0, sigmas.len());
         }
         drop(pass);
         gpu.queue().submit([encoder.finish()]);
@@ -141,22 +112,22 @@ impl Run {
         &mut self,
         steps: impl IntoIterator<Item = (Flow, usize)>,
     ) -> wgpu::SubmissionIndex {
-        let (parts, buffers) = (&*self.network.0, &*self.buffers);
-        let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
+        let (network, bound) = (&*self.network, &*self.bound);
+        let mut encoder = network.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for (flow, row) in steps {
-            let offset = row * buffers.stride;
+            let offset = row * bound.buffers.stride;
             let to = match flow {
                 Flow::Step => IMAGES[1 - self.now],
                 Flow::Update => SCORES[self.score],
-                Flow::Evaluate => DENOISED,
+                Flow::Evaluate => RESULT,
             };
-            for (compiled, group) in parts.steps.iter().zip(&buffers.step_groups[self.now][to]) {
-                launch(&mut pass, compiled, group, offset, buffers.batch);
+            for (kernel, group) in network.steps.iter().zip(&bound.steps[self.now][to]) {
+                launch(&mut pass, kernel, group, offset, bound.buffers.batch);
             }
             if flow == Flow::Update {
-                let group = &buffers.update_groups[self.now][self.score];
-                launch(&mut pass, &parts.update, group, offset, buffers.batch);
+                let group = &bound.update[self.now][self.score];
+                launch(&mut pass, &network.update, group, offset, bound.buffers.batch);
                 self.score = 1 - self.score;
             }
             if flow != Flow::Evaluate {
@@ -164,26 +135,26 @@ impl Run {
             }
         }
         drop(pass);
-        parts.gpu.queue().submit([encoder.finish()])
+        network.gpu.queue().submit([encoder.finish()])
     }
 
-    /// Records and submits one launch of a look, over and over.
+    /// Records and submits one launch of an evaluation, `times` times.
     pub fn repeat(&self, index: usize, times: usize) {
-        let (parts, buffers) = (&*self.network.0, &*self.buffers);
-        let mut encoder = parts.gpu.device().create_command_encoder(&Default::default());
+        let (network, bound) = (&*self.network, &*self.bound);
+        let mut encoder = network.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let group = &buffers.step_groups[self.now][DENOISED][index];
+        let group = &bound.steps[self.now][RESULT][index];
         for _ in 0..times {
-            launch(&mut pass, &parts.steps[index], group, 0, buffers.batch);
+            launch(&mut pass, &network.steps[index], group, 0, bound.buffers.batch);
         }
         drop(pass);
-        parts.gpu.queue().submit([encoder.finish()]);
+        network.gpu.queue().submit([encoder.finish()]);
     }
 }
 
 fn launch(
     pass: &mut wgpu::ComputePass<'_>,
-    Compiled { kernel, pipeline }: &Compiled,
+    CompiledKernel { kernel, pipeline }: &CompiledKernel,
     group: &wgpu::BindGroup,
     offset: usize,
     count: usize,

@@ -1,8 +1,8 @@
-//! Draws images from a buffer onto a texture, without a detour through the host.
+//! Draws images from a buffer onto a texture, without reading them back.
 
-use super::error::FusedError;
 use super::gpu::Gpu;
-use super::template::Values;
+use crate::backend::fused::codegen::render_shader;
+use crate::backend::fused::error::FusedError;
 use crate::net::ImageShape;
 
 /// Draws images as a grid.
@@ -23,18 +23,9 @@ impl Renderer {
         image_shape: ImageShape,
         format: wgpu::TextureFormat,
     ) -> Result<Self, FusedError> {
-        let mut values = Values::default();
-        values.size("CHANNELS", image_shape.channels);
-        values.size("HEIGHT", image_shape.height);
-        values.size("WIDTH", image_shape.width);
-        values.flag("COLOUR", image_shape.channels >= 3);
-        let bindings = "@group(0) @binding(0) var<storage, read> images: array<f32>;\n\
-                        @group(0) @binding(1) var<uniform> grid: Grid;\n";
-        let body = values.expand(kernel!("kernels/render.wgsl"));
-        let source = values.constants() + bindings + &body;
         let module = gpu.device().create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,
-            source: wgpu::ShaderSource::Wgsl(source.into()),
+            source: wgpu::ShaderSource::Wgsl(render_shader(image_shape).into()),
         });
         let pipeline = gpu.device().create_render_pipeline(&wgpu::RenderPipelineDescriptor {
             label: None,

@@ -1,8 +1,8 @@
-//! The numbers that one step needs, as `kernels/step.wgsl` declares them.
+//! The numbers that one step needs, as `codegen/kernels/step.wgsl` declares them.
 
 use bytemuck::{Pod, Zeroable};
 
-/// See the shader.
+/// A row of the table of steps: the uniform `step` of the kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct StepRow {
@@ -28,13 +28,13 @@ pub struct StepRow {
     pub noise: f32,
     /// The factor of the image before the last step.
     pub back: f32,
-    /// What follows if the last layer only computes the score.
-    pub then: UpdateRow,
-    /// Uniforms are multiples of 16 bytes.
+    /// What the update kernel does if the last layer only computes the score.
+    pub update: UpdateRow,
+    /// Makes the size a multiple of 16 bytes, as for every uniform.
     pub padding: u32,
 }
 
-/// What `kernels/move.wgsl` does with the score.
+/// What `codegen/kernels/update.wgsl` does with the score.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct UpdateRow {

@@ -1,17 +1,17 @@
-//! A step table's steps as rows of a table, and the flow of each.
+//! The steps of a step table as rows for the kernels, and the flow of each.
 
 use bytemuck::Zeroable;
 
-use super::run::Flow;
-use super::step::{StepRow, UpdateRow};
+use super::recorder::Flow;
+use super::step_row::{StepRow, UpdateRow};
 use crate::random::Key;
 use crate::sample::observation::Block;
 use crate::sample::step_table::corrector_signal;
 use crate::sample::{Conditioning, Step, StepTable, Update};
 
-/// What all steps of some chains have in common.
+/// Makes the rows of a batch of chains: holds what all their steps have in common.
 #[derive(Debug)]
-pub struct Steps {
+pub struct StepRows {
     seed: u64,
     /// The seed at the other end of a path.
     other: Option<u64>,
@@ -22,8 +22,8 @@ pub struct Steps {
     dimension: usize,
 }
 
-impl Steps {
-    /// The steps of chains from `first` on.
+impl StepRows {
+    /// The rows of the chains from number `first` on.
     pub fn new(conditioning: &Conditioning, seed: u64, first: u32, dimension: usize) -> Self {
         let mixture = conditioning.mixture(first);
         let streams = [mixture.stream, u32::from(conditioning.path.is_none())];
@@ -35,14 +35,14 @@ impl Steps {
     pub fn flow(&self, table: &StepTable, index: usize) -> Flow {
         let conditioned = self.block.is_some() || self.other.is_some();
         let measured = matches!(table.steps[index].update, Update::Corrector { .. });
-        // The step that needs the last score, and the step that leaves it.
-        let remembers = [index, index + 1].iter().any(|&index| self.remembers(table, index));
-        if conditioned || measured || remembers { Flow::Update } else { Flow::Step }
+        // Whether this step needs a stored score of the step before, or the next one that of this.
+        let stored = [index, index + 1].iter().any(|&index| self.needs_stored(table, index));
+        if conditioned || measured || stored { Flow::Update } else { Flow::Step }
     }
 
-    /// Whether a step needs the score of the one before and cannot tell it from how far x has
-    /// moved.
-    fn remembers(&self, table: &StepTable, index: usize) -> bool {
+    /// Whether a step needs the score of the step before and cannot compute it from the change of x
+    /// in that step.
+    fn needs_stored(&self, table: &StepTable, index: usize) -> bool {
         let looks_back = table.steps.get(index).is_some_and(|step| step.update.looks_back());
         looks_back && (self.block.is_some() || before(table, index).is_none())
     }
@@ -68,12 +68,12 @@ impl Steps {
                 let back = before(table, index).map_or(0.0, |drift| -previous / drift);
                 StepRow { keep: 1.0 - back, gain: drift, noise, back, ..row }
             }
-            _ => StepRow { then: self.then(table, index, step), ..row },
+            _ => StepRow { update: self.update(table, index, step), ..row },
         }
     }
 
-    fn then(&self, table: &StepTable, index: usize, step: Step) -> UpdateRow {
-        let then = match step.update {
+    fn update(&self, table: &StepTable, index: usize, step: Step) -> UpdateRow {
+        let update = match step.update {
             Update::Affine { drift, previous, noise } => {
                 UpdateRow { gain: drift, previous, noise, ..UpdateRow::zeroed() }
             }
@@ -86,19 +86,19 @@ impl Steps {
                 }
             }
         };
-        let Some(Block { channels, height, width }) = self.block else { return then };
+        let Some(Block { channels, height, width }) = self.block else { return update };
         UpdateRow {
             observed_step: table.last_noise(index + 1),
             observed_sigma: table.sigma_at(index + 1),
             block: [channels, height, width].map(|size| size as u32),
-            ..then
+            ..update
         }
     }
 }
 
-/// The drift of the step before, if that was just `x ← x + drift · s`. Then its score follows from
-/// how far x has moved, and the image it started from still lies where the next one is about to
-/// be written.
+/// The drift of the step before, if that step was only `x ← x + drift · s`. Then its score follows
+/// from the change of x, and the image that it started from is still in the buffer which the next
+/// image is written to.
 fn before(table: &StepTable, index: usize) -> Option<f32> {
     match table.steps[index.checked_sub(1)?].update {
         Update::Affine { drift, previous: 0.0, noise: 0.0 } if drift != 0.0 => Some(drift),

@@ -1,4 +1,4 @@
-//! How much to submit at a time: enough to keep the GPU busy, but little enough that a page stays
+//! How many steps to submit at a time: enough to keep the GPU busy, but so few that a page stays
 //! responsive and the system does not take a long submission for a hang.
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ pub struct Throttle {
     largest: usize,
 }
 
-/// Steps that were submitted at once.
+/// Steps that were submitted together.
 #[derive(Debug)]
 struct Submission {
     index: wgpu::SubmissionIndex,
@@ -34,7 +34,7 @@ impl Throttle {
     const TARGET: f64 = 0.006;
     /// The most steps of a submission.
     const MOST: usize = 64;
-    /// A shorter time means only that the ends of two submissions were reported at once.
+    /// A shorter time is not measured: the ends of two submissions were reported together.
     const TIE: f64 = 1e-4;
 
     /// How many steps to submit: at most twice as many as before, since a single time may be wrong.
@@ -65,22 +65,22 @@ impl Throttle {
         queue.on_submitted_work_done(move || *lock(&done) = Some(platform::now()));
     }
 
-    /// Learns from finished submissions.
+    /// Updates the estimate from finished submissions.
     fn collect(&mut self) {
         while let Some(first) = self.under_way.front() {
             let Some(finished) = *lock(&first.finished) else { return };
             let (steps, started) = (first.steps, first.started);
             self.under_way.pop_front();
-            self.learn(steps, started, finished);
+            self.measure(steps, started, finished);
         }
     }
 
-    /// Learns from the next submission to finish: when it was submitted, and when it ended.
-    fn learn(&mut self, steps: usize, submitted: f64, finished: f64) {
+    /// Updates the estimate from a submission: when it was submitted, and when it ended.
+    fn measure(&mut self, steps: usize, submitted: f64, finished: f64) {
         // It began when it was submitted, or when the one before it ended.
         let seconds = finished - submitted.max(self.finished);
         if seconds > Self::TIE {
-            // The shortest time counts: the others include waiting for something else.
+            // The shortest time counts: longer times include waiting for other work.
             let seconds = seconds / steps as f64;
             self.seconds = Some(self.seconds.map_or(seconds, |s| (s * 1.1).min(seconds)));
         }
@@ -103,19 +103,19 @@ mod tests {
             assert_eq!(steps, expected);
             throttle.largest = throttle.largest.max(steps);
             end += 0.001 * steps as f64 * 0.999;
-            throttle.learn(steps, 0.0, end);
+            throttle.measure(steps, 0.0, end);
         }
     }
 
     #[test]
-    fn a_submission_that_waited_for_something_else_says_little() {
+    fn a_submission_that_waited_for_other_work_changes_little() {
         let mut throttle = Throttle { largest: 64, ..Throttle::default() };
-        throttle.learn(10, 0.0, 0.010);
+        throttle.measure(10, 0.0, 0.010);
         let before = throttle.steps();
-        throttle.learn(10, 0.010, 1.0);
+        throttle.measure(10, 0.010, 1.0);
         assert!(throttle.steps() >= before - 1, "{} after {before}", throttle.steps());
-        // The end of the next one was reported at once with it: no step takes so little.
-        throttle.learn(10, 0.010, 1.0);
+        // The end of the next one was reported together with it: no step takes so little time.
+        throttle.measure(10, 0.010, 1.0);
         assert!(throttle.steps() <= before, "{} after {before}", throttle.steps());
     }
 }

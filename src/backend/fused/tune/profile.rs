@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use super::error::FusedError;
-use super::network::Network;
-use super::platform;
-use super::run::{Flow, Run};
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::runtime::{Flow, Network, platform};
 
 /// A launch and its time.
 #[derive(Clone, Debug)]
@@ -14,7 +12,7 @@ pub struct Timed {
     pub source: Arc<str>,
     /// Its workgroups.
     pub groups: [u32; 3],
-    /// Seconds, with the wait for its end that the next launch would begin with.
+    /// Seconds, including the wait for its end before the next launch can begin.
     pub seconds: f64,
 }
 
@@ -32,16 +30,16 @@ pub async fn profile(
     repeats: usize,
 ) -> Result<Vec<Timed>, FusedError> {
     let gpu = network.gpu();
-    let mut run = Run::evaluating(network, batch)?;
-    run.submit([(Flow::Evaluate, 0)]);
+    let mut recorder = network.evaluator(batch)?;
+    recorder.submit([(Flow::Evaluate, 0)]);
     let mut all = Vec::with_capacity(network.launches());
-    for (index, compiled) in network.0.steps.iter().enumerate() {
+    for (index, compiled) in network.compiled().steps.iter().enumerate() {
         let mut shortest = [f64::INFINITY; 2];
         for _ in 0..ROUNDS {
             for (times, shortest) in [1, 2].into_iter().zip(&mut shortest) {
                 gpu.idle().await?;
                 let begun = platform::now();
-                run.repeat(index, times * repeats);
+                recorder.repeat(index, times * repeats);
                 gpu.idle().await?;
                 *shortest = shortest.min(platform::now() - begun);
             }
@@ -60,11 +58,10 @@ pub async fn profile(
 mod tests {
     use pollster::block_on;
 
-    use super::super::gpu::Gpu;
-    use super::super::kernel_config::{KernelConfig, Strategy};
-    use super::super::precision::Precision;
     use super::super::self_test;
     use super::profile;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::runtime::Gpu;
 
     #[test]
     fn every_launch_is_timed_for_the_whole_batch() {
@@ -73,7 +70,7 @@ mod tests {
         let network = self_test::network(&gpu, config).expect("it is small");
         let launches = block_on(profile(&network, 3, 2)).expect("the GPU is healthy");
         assert_eq!(launches.len(), network.launches());
-        for (launch, compiled) in launches.iter().zip(&network.0.steps) {
+        for (launch, compiled) in launches.iter().zip(&network.compiled().steps) {
             assert_eq!(launch.source, compiled.kernel.source);
             assert_eq!(launch.groups[2], 3);
             assert!(launch.seconds.is_finite());

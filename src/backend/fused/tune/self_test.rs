@@ -1,20 +1,15 @@
-//! Tests whether a GPU gets the hard-to-compile kernels right, before it is trusted.
+//! Tests whether a GPU computes the right scores with the staged kernels, before they are used.
 //!
 //! Some adapters offer `shader-f16` and then refuse or miscompile shaders that use it; some drivers
-//! lose barriers. So a small network, made of the kernels that models run on, must give the same
-//! scores as with the plainest kernels: in f32, without workgroup memory and barriers.
+//! drop barriers. So a small network, made of the kernels that models run on, must give the same
+//! scores as with the simplest kernels: in f32, without workgroup memory and barriers.
 
-use super::builder::{Builder, Output};
-use super::error::FusedError;
-use super::gpu::Gpu;
-use super::kernel_config::{KernelConfig, Strategy};
-use super::layer::Layer;
-use super::network::Network;
-use super::pipelines::pipeline;
-use super::plan::{Activation, Plan, Term};
-use super::precision::Precision;
-use super::run::{Flow, Run};
-use super::sigma_embedding::SigmaEmbedding;
+use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::builder::{Builder, Output};
+use crate::backend::fused::plan::layer::Layer;
+use crate::backend::fused::plan::{Activation, Plan, SigmaEmbedding, Term};
+use crate::backend::fused::runtime::{Compiler, Flow, Gpu, Network};
 use crate::net::weights::{Array, Weights};
 use crate::net::{ImageShape, Preconditioning};
 use crate::random::Key;
@@ -22,39 +17,41 @@ use crate::random::Key;
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 16, width: 16 };
 const WIDTH: usize = 16;
 
-/// The largest difference allowed between two setups, relative to the largest score. Rounding to
+/// The largest difference allowed between two kernel configs, relative to the largest score. Rounding to
 /// f16 causes about a thousandth.
 const TOLERANCE: f32 = 1e-2;
 
-/// Whether staged kernels can be trusted in a precision.
+/// Whether staged kernels compute the right scores in a precision.
 pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
     let possible = precision == Precision::Single || gpu.has_half();
-    possible && gpu.quietly(compare(gpu, precision)).await.unwrap_or(false)
+    possible && gpu.catch_errors(compare(gpu, precision)).await.unwrap_or(false)
 }
 
 async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
     // Make both before waiting for either.
-    let plain = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
+    let direct = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
     let staged = network(gpu, KernelConfig::new(Strategy::Staged, precision))?;
-    let expected = answer(&plain).await?;
-    Ok(agree(&answer(&staged).await?, &expected))
+    let expected = scores(&direct).await?;
+    Ok(agree(&scores(&staged).await?, &expected))
 }
 
 /// A network's scores of two images of noise at σ = 1.
-pub async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
+pub async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
     let x = noise(0, 2 * network.image_shape().dimension());
-    let mut run = Run::evaluating(network, 2)?;
-    run.write_image(&x);
-    run.submit([(Flow::Evaluate, 0)]);
-    network.gpu().read(run.denoised(), x.len()).await
+    let mut recorder = network.evaluator(2)?;
+    recorder.write_images(&x);
+    recorder.submit([(Flow::Evaluate, 0)]);
+    network.gpu().read(recorder.result(), x.len()).await
 }
 
 /// The small network.
 pub fn network(gpu: &Gpu, config: KernelConfig) -> Result<Network, FusedError> {
+    let (compiler, plan) = (Compiler::new(gpu, config)?, plan()?);
     // Compile on this thread: errors on others are not caught.
-    Network::planned(gpu, plan()?, config, "", |gpu, lowered| {
-        lowered.kernels().map(|kernel| (kernel, pipeline(gpu, kernel))).collect()
-    })
+    for kernel in compiler.lower(&plan, config.tiling).kernels() {
+        compiler.compile(kernel);
+    }
+    Network::planned(&compiler, plan, "")
 }
 
 /// A normalised and activated convolution between two others, with a residual. Staged, they have

@@ -1,27 +1,24 @@
-//! Finds the fastest tiles on this GPU by trying them all on the network itself.
+//! Finds the fastest tiles on this GPU by measuring the network itself with every tiling.
 //!
-//! The work comes in pieces, so that a page can do it while it is idle and stop at any time. A
+//! The work is done in pieces, so that a page can do it while it is idle and stop at any time. A
 //! piece compiles one kernel, or times evaluations for some tenths of a second at most, or a single
 //! evaluation if that takes longer.
 
-use super::error::FusedError;
-use super::lower::{Kernel, Lowered};
-use super::network::Network;
-use super::pipelines::{Pipelines, pipeline};
-use super::run::{Flow, Run};
-use super::tiling::Tiling;
-use super::{platform, self_test};
+use super::self_test;
+use crate::backend::fused::codegen::{Kernel, Lowered, Tiling};
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::runtime::{Compiler, Flow, Network, platform};
 
-/// Measures the tilings of a network's style against each other.
+/// Measures how fast a network is with each tiling of its strategy.
 #[derive(Debug)]
 pub struct Tuner {
     network: Network,
     batch: usize,
-    /// Tilings without kernels so far.
+    /// Tilings whose kernels have not been generated yet.
     waiting: Vec<Tiling>,
     present: Option<Compiling>,
-    /// The pipelines of all tilings so far.
-    pipelines: Pipelines,
+    /// Keeps the pipelines of all tilings so far, which other networks have no use for.
+    compiler: Compiler,
     candidates: Vec<Candidate>,
     /// The scores of the network as it is; empty until computed.
     expected: Vec<f32>,
@@ -48,17 +45,17 @@ struct Candidate {
 }
 
 impl Tuner {
-    /// How often each is run. The shortest time counts, which leaves out whatever else the GPU
+    /// How often each is run. The shortest time counts: it includes the least of what else the GPU
     /// does.
     const ROUNDS: usize = 6;
     /// The fewest seconds to time at once, and the most evaluations.
     const PIECE: f64 = 0.02;
     const MOST: usize = 256;
-    /// Never require more seconds, however late the end is reported: on a slow GPU the evaluation
+    /// The most seconds to require, however late the end is reported: on a slow GPU the evaluation
     /// itself takes that long.
     const LONG: f64 = 0.25;
-    /// Evaluations per submission: the next is recorded while it runs, and no system takes it for a
-    /// hang.
+    /// Evaluations per submission: the next is recorded while it runs, and it is short enough that no
+    /// system takes it for a hang.
     const SUBMITTED: usize = 16;
     /// The share of the default tiles' time that others must stay below to be preferred: browsers'
     /// clocks are coarse, and chance should not decide.
@@ -71,7 +68,7 @@ impl Tuner {
             batch,
             waiting: Tiling::of(network.config().strategy).iter().rev().copied().collect(),
             present: None,
-            pipelines: network.pipelines(),
+            compiler: network.compiler().fork(),
             candidates: Vec::new(),
             expected: Vec::new(),
             evaluations: 1,
@@ -87,7 +84,7 @@ impl Tuner {
     /// [`FusedError`] if the GPU itself fails.
     pub async fn step(&mut self) -> Result<bool, FusedError> {
         let gpu = self.network.gpu().clone();
-        if let Some(more) = gpu.quietly(self.piece()).await {
+        if let Some(more) = gpu.catch_errors(self.piece()).await {
             return Ok(more);
         }
         gpu.check()?;
@@ -103,22 +100,20 @@ impl Tuner {
         let gpu = self.network.gpu();
         if let Some(Compiling { missing, .. }) = &mut self.present {
             while let Some(kernel) = missing.pop() {
-                if self.pipelines.get(&kernel).is_none() {
-                    let pipeline = pipeline(gpu, &kernel);
-                    self.pipelines.add(kernel, pipeline);
+                if self.compiler.compile(&kernel) {
                     gpu.idle().await?;
                     return Ok(true);
                 }
             }
         }
         if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
-            let network = self.network.tiled(tiling, lowered, &self.pipelines);
+            let network = self.network.tiled(tiling, lowered, &self.compiler);
             self.candidates.push(Candidate { network, rounds: 0, seconds: f64::INFINITY });
         }
         if let Some(tiling) = self.waiting.pop() {
-            let lowered = self.network.lowered(tiling);
+            let lowered = self.compiler.lower(&self.network.compiled().plan, tiling);
             // In some networks several tilings give the same kernels.
-            if self.candidates.iter().any(|one| one.network.runs(&lowered)) {
+            if self.candidates.iter().any(|one| one.network.compiled().runs(&lowered)) {
                 return Ok(true);
             }
             let missing = lowered.kernels().cloned().collect();
@@ -126,12 +121,12 @@ impl Tuner {
             return Ok(true);
         }
         if self.expected.is_empty() {
-            self.expected = answer(&self.network).await?;
+            self.expected = scores(&self.network).await?;
         }
         let Some(next) = self.next() else { return Ok(false) };
         let Candidate { network, rounds, seconds } = &mut self.candidates[next];
         if *rounds == 0 {
-            if !self_test::agree(&answer(network).await?, &self.expected) {
+            if !self_test::agree(&scores(network).await?, &self.expected) {
                 return Err(FusedError::Fault("these tiles compute something else".to_owned()));
             }
             *rounds += 1;
@@ -140,8 +135,8 @@ impl Tuner {
         let took = time(network, self.batch, self.evaluations).await?;
         // The end is reported some milliseconds late, in one browser a hundred: that must be the
         // smaller part of the measured time.
-        let heard = 3.0 * *self.single.get_or_insert(took);
-        let enough = heard.clamp(Self::PIECE, Self::LONG);
+        let reported = 3.0 * *self.single.get_or_insert(took);
+        let enough = reported.clamp(Self::PIECE, Self::LONG);
         if took < enough && self.evaluations < Self::MOST && seconds.is_infinite() {
             self.evaluations *= 2;
             return Ok(true);
@@ -177,31 +172,31 @@ impl Tuner {
     }
 }
 
-/// What the network answers.
-async fn answer(network: &Network) -> Result<Vec<f32>, FusedError> {
-    let score = self_test::answer(network).await;
-    network.forget_buffers();
-    score
+/// The network's scores of some noise.
+async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
+    let scores = self_test::scores(network).await;
+    network.free_buffers();
+    scores
 }
 
 /// Seconds that some evaluations take, after one to warm up. Frees their memory, since there may be
 /// room for only one batch.
 async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
     let gpu = network.gpu();
-    let mut run = Run::evaluating(network, batch)?;
-    run.submit([(Flow::Evaluate, 0)]);
+    let mut recorder = network.evaluator(batch)?;
+    recorder.submit([(Flow::Evaluate, 0)]);
     gpu.idle().await?;
     let begun = platform::now();
     let mut left = evaluations;
     while left > 0 {
         let count = left.min(Tuner::SUBMITTED);
-        run.submit((0..count).map(|_| (Flow::Evaluate, 0)));
+        recorder.submit((0..count).map(|_| (Flow::Evaluate, 0)));
         left -= count;
     }
     gpu.idle().await?;
     let seconds = platform::now() - begun;
-    drop(run);
-    network.forget_buffers();
+    drop(recorder);
+    network.free_buffers();
     Ok(seconds)
 }
 
@@ -209,10 +204,9 @@ async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64
 mod tests {
     use pollster::block_on;
 
-    use super::super::gpu::Gpu;
-    use super::super::kernel_config::{KernelConfig, Strategy};
-    use super::super::precision::Precision;
     use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::runtime::Gpu;
 
     fn tuner() -> Tuner {
         let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
@@ -243,7 +237,8 @@ mod tests {
         let mut different: Vec<(Tiling, Vec<_>)> = Vec::new();
         let tilings = Tiling::of(network.config().strategy).iter().copied();
         for tiling in tilings.filter(|&tiling| except != Some(tiling)) {
-            let kernels = network.lowered(tiling).steps.into_iter();
+            let plan = &network.compiled().plan;
+            let kernels = network.compiler().lower(plan, tiling).steps.into_iter();
             let texts = kernels.map(|kernel| kernel.source).collect();
             if different.iter().all(|(_, others)| *others != texts) {
                 different.push((tiling, texts));
@@ -253,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_that_come_down_to_the_same_are_measured_once() {
+    fn tiles_that_give_the_same_kernels_are_measured_once() {
         let mut tuner = tuner();
         let expected = different(&tuner.network, None);
         assert!(expected.len() < Tiling::of(tuner.network.config().strategy).len());
@@ -265,7 +260,7 @@ mod tests {
     #[test]
     fn tiles_that_compute_something_else_are_left_out() {
         let mut tuner = tuner();
-        let mut expected = block_on(answer(&tuner.network)).expect("the GPU is healthy");
+        let mut expected = block_on(scores(&tuner.network)).expect("the GPU is healthy");
         expected[0] += 100.0;
         tuner.expected = expected;
         complete(&mut tuner);

@@ -3,8 +3,8 @@
 //
 // One invocation takes one position of one head of one image. Neighbouring invocations read the
 // same keys and values, SPAN channels at a time. Staged, these are in workgroup memory, a BLOCK of
-// positions at a time, and SLICES invocations share a query, with a part of the positions each; the
-// first adds up what they have.
+// positions at a time, and SPLIT_K invocations share a query, each with a part of the positions; the
+// first of them combines their sums.
 
 alias Span = $if QUADS vec4f $else f32 $end;
 $if STAGED
@@ -67,9 +67,9 @@ $end
         }
     }
 $if STAGED
-    for (var slice = 1u; slice < SPLIT_K; slice++) {
+    for (var split = 1u; split < SPLIT_K; split++) {
         workgroupBarrier();
-        if local.y == slice {
+        if local.y == split {
             totals[local.x] = vec2f(peak, total);
 $for d in SPANS
             stage[local.x * SPANS + $d] = sum$d;

@@ -2,12 +2,12 @@
 // writes it.
 //
 // A workgroup takes GROUP_TILES rows of GROUP_ACROSS tiles of PIXELS neighbours. It loads their
-// shared inputs into workgroup memory, 4 CHUNK channels at a time, normalising and activating them
-// on the way, so a normalisation needs no pass of its own. Weights come through the cache, four
+// shared inputs into workgroup memory, 4 CHUNK channels at a time, and normalises and activates them
+// as it does so: a normalisation needs no pass of its own. Weights are read through the cache, four
 // columns at a time.
 //
-// SLICES invocations share a tile, each with a part of the channels: a GPU that waits for one
-// invocation's loads computes for another. The first adds up what they have.
+// SPLIT_K invocations share a tile, each with a part of the channels (split-K): while one of them
+// waits for its loads, the GPU computes for another. The first of them adds up their sums.
 
 $if HALF_STAGE
 alias Staged = vec4h;
@@ -56,7 +56,7 @@ $end
 }
 $end
 
-$if SLICED
+$if SPLIT
 var<workgroup> shares: array<vec4f, SHARES>;
 $end
 
@@ -72,7 +72,7 @@ fn main(
     let first = group.y / (TILES_ACROSS / GROUP_ACROSS) * GROUP_TILES;
     let left = group.y % (TILES_ACROSS / GROUP_ACROSS) * GROUP_ACROSS;
     let below = local.z % GROUP_TILES;
-    let slice = local.z / GROUP_TILES;
+    let split = local.z / GROUP_TILES;
     let y = first + below;
     let x = (left + local.y) * PIXELS;
     let tile = y * TILES_ACROSS + left + local.y;
@@ -82,7 +82,7 @@ $end
 
     let bias = vec4f(parameters[BIAS / 4 + lane]);
 $for p in PIXELS
-    var sum$px0 = $if SLICED select(vec4f(), bias, slice == 0) $else bias $end;
+    var sum$px0 = $if SPLIT select(vec4f(), bias, split == 0) $else bias $end;
 $end
 
 $for t in TERMS
@@ -116,7 +116,7 @@ $end
             let line = ((below * STRIDE_$t + ky * DILATION_$t) * SPREAD_$t
                 + local.y * PIXELS * STRIDE_$t) * CHUNK_$t;
             let weights = WEIGHTS_$t / 4 + (ky * KERNEL_$t * CHANNELS_$t + chunk * 4) * (OUTPUTS / 4) + lane;
-            for (var c = slice; c < CHUNK_$t; c += SPLIT_K) {
+            for (var c = split; c < CHUNK_$t; c += SPLIT_K) {
                 let w = weights + c * OUTPUTS;
 $for i in REACH_$t
                 let in$i = vec4f(stage[line + $i * CHUNK_$t + c]);
@@ -133,16 +133,16 @@ $end
         }
     }
 $end
-$if SLICED
+$if SPLIT
     let share = (below * GROUP_ACROSS + local.y) * GROUP_LANES + local.x;
 $for p in PIXELS
     workgroupBarrier();
-    if slice > 0 { shares[(slice - 1) * GROUP / SPLIT_K + share] = sum$px0; }
+    if split > 0 { shares[(split - 1) * GROUP / SPLIT_K + share] = sum$px0; }
     workgroupBarrier();
-    if slice == 0 {
+    if split == 0 {
         for (var other = share; other < SHARES; other += GROUP / SPLIT_K) { sum$px0 += shares[other]; }
     }
 $end
-    if slice > 0 { return; }
+    if split > 0 { return; }
 $end
     if y >= HEIGHT { return; }

@@ -8,12 +8,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let channel = id.x % CHANNELS;
     let x = id.x / CHANNELS % WIDTH;
     let y = id.x / CHANNELS / WIDTH;
-    // Channels are ordered as (row in the square, column in the square, colour).
-    let colour = channel % COLOURS;
-    let part = channel / COLOURS;
+    // Channels are ordered as (row in the square, column in the square, color).
+    let color = channel % COLORS;
+    let part = channel / COLORS;
     var value = 0.0;
     if part < PATCH * PATCH {
-        let line = (n * COLOURS + colour) * HEIGHT * PATCH + y * PATCH + part / PATCH;
+        let line = (n * COLORS + color) * HEIGHT * PATCH + y * PATCH + part / PATCH;
         let pixel = image[line * WIDTH * PATCH + x * PATCH + part % PATCH];
         value = (pixel - MEAN) * levels[step.row + n * step.row_stride].x;
     }

@@ -1,8 +1,8 @@
 var<workgroup> moments: array<vec2f, NORM_CHANNELS>;
 
 // Mean and squared deviations of each channel, from the moments of its tiles (Chan, Golub & LeVeque
-// 1979). They are read once, and summed about the mean of the first tile: what cancels is then at
-// most as many times the remainder as there are tiles. The workgroup shares the work.
+// 1979). They are read once and summed about the mean of the first tile: the sum that cancels is
+// then at most as many times the remainder as there are tiles. The workgroup shares the channels.
 fn gather_moments(n: u32, index: u32) {
     for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
 $for t in SOURCES

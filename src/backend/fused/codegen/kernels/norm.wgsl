@@ -1,8 +1,8 @@
 // Normalises one tensor, or several whose channels follow each other, then activates.
 //
-// One invocation takes one channel of one image. The kernels that wrote the sources left the mean
-// and the squared deviations of each of their tiles, so the moments of a group come from a few
-// numbers and its pixels are read only once.
+// One invocation takes one channel of one image. The kernels that wrote the sources also wrote the
+// mean and the squared deviations of each of their tiles, so the moments of a group are computed
+// from a few numbers and its pixels are read only once.
 
 @compute @workgroup_size(GROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_index) index: u32) {

@@ -1,6 +1,6 @@
 // Mean and squared deviations of each channel from those of its tiles, for tensors with too many
-// tiles for every reader to go through. A workgroup takes SIDE neighbouring channels, with SIDE
-// invocations for each.
+// tiles for every kernel that reads them to combine. A workgroup takes SIDE neighbouring channels,
+// with SIDE invocations for each.
 
 var<workgroup> parts: array<f32, SIDE * SIDE>;
 
@@ -34,6 +34,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(local_invocation_id) 
     }
     let whole = total(spread, local);
     if local.y == 0u && id.x < CHANNELS {
-        reduce_moments[id.z * CHANNELS + channel] = vec2f(mean, whole);
+        reduced[id.z * CHANNELS + channel] = vec2f(mean, whole);
     }
 }

@@ -29,10 +29,10 @@ fn shade(@builtin(position) position: vec4f) -> @location(0) vec4f {
     let n = place.y * grid.columns + place.x;
     if n >= grid.count || inside.x >= WIDTH || inside.y >= HEIGHT { return vec4f(0.0); }
     let at = n * CHANNELS * HEIGHT * WIDTH + inside.y * WIDTH + inside.x;
-    var colour = vec3f(images[at]);
-$if COLOUR
-    colour.y = images[at + HEIGHT * WIDTH];
-    colour.z = images[at + 2 * HEIGHT * WIDTH];
+    var color = vec3f(images[at]);
+$if COLOR
+    color.y = images[at + HEIGHT * WIDTH];
+    color.z = images[at + 2 * HEIGHT * WIDTH];
 $end
-    return vec4f(clamp(colour, vec3f(0.0), vec3f(1.0)), 1.0);
+    return vec4f(clamp(color, vec3f(0.0), vec3f(1.0)), 1.0);
 }

@@ -1,4 +1,4 @@
-// The numbers that one step needs; `step.rs` has the same fields in the same order.
+// The numbers that one step needs; `runtime/step_row.rs` has the same fields in the same order.
 struct Step {
     // The row of the tables of noise levels for the first image, and how much further the next
     // image's is: 0 if all share it.
@@ -12,15 +12,16 @@ struct Step {
     seed: vec2u,
     other: vec2u,
     noise_step: u32,
-    // The factors of the network's last layer: see finish.wgsl.
+    // The factors of the network's last layer: see write_score.wgsl.
     keep: f32,
     gain: f32,
     noise: f32,
     back: f32,
-    // The numbers of the kernel that follows: see move.wgsl.
-    move_gain: f32,
-    move_previous: f32,
-    move_noise: f32,
+    // The numbers of the kernel that follows if the last layer only computes the score: see
+    // update.wgsl.
+    update_gain: f32,
+    update_previous: f32,
+    update_noise: f32,
     signal: f32,
     bound: f32,
     observed_step: u32,

@@ -1,6 +1,6 @@
 // The steps that the network's last layer cannot take: those whose size is measured, that use the
 // score of the step before, that mix the noise of two seeds, or that impose an observation. The
-// score is there already. One workgroup takes one image.
+// network has written the score to a buffer. One workgroup takes one image.
 
 var<workgroup> parts: array<f32, GROUP>;
 
@@ -37,16 +37,16 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let base = n * DIMENSION;
 
     // x' = x + gain s + previous s₋ + noise z.
-    var gain = step.move_gain;
-    var noise = step.move_noise;
+    var gain = step.update_gain;
+    var noise = step.update_noise;
     if step.signal > 0.0 {
         gain = step.signal / max(norm2(base, lane), step.bound);
         noise = sqrt(2.0 * gain);
     }
     for (var i = lane; i < DIMENSION; i += GROUP) {
         var next = image[base + i] + gain * score[base + i];
-        if step.move_previous != 0.0 {
-            next += step.move_previous * before[base + i];
+        if step.update_previous != 0.0 {
+            next += step.update_previous * before[base + i];
         }
         if noise > 0.0 {
             next += noise * mixed_normal(i, n, step.noise_step);
@@ -60,12 +60,12 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let columns = WIDTH / step.block_width;
     let rows = HEIGHT / step.block_height;
     let size = step.block_channels * step.block_height * step.block_width;
-    for (var block = lane; block < COLOURS / step.block_channels * rows * columns; block += GROUP) {
-        let colour = block / (rows * columns) * step.block_channels;
+    for (var block = lane; block < COLORS / step.block_channels * rows * columns; block += GROUP) {
+        let color = block / (rows * columns) * step.block_channels;
         let y = block / columns % rows * step.block_height;
-        let first = (colour * HEIGHT + y) * WIDTH + block % columns * step.block_width;
-        let denoised = observation[first];
-        if denoised.y == 0.0 { continue; }
+        let first = (color * HEIGHT + y) * WIDTH + block % columns * step.block_width;
+        let observed = observation[first];
+        if observed.y == 0.0 { continue; }
         var mean = 0.0;
         var z = 0.0;
         for (var i = 0u; i < size; i++) {
@@ -80,7 +80,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         for (var i = 0u; i < size; i++) {
             let at = base + first + in_block(i);
             // In this order it is exact for blocks of a single pixel.
-            to[at] = (to[at] - mean) + (denoised.x + step.observed_sigma * z);
+            to[at] = (to[at] - mean) + (observed.x + step.observed_sigma * z);
         }
     }
 }
@@ -88,6 +88,6 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 // The offset of a block's pixel from its first.
 fn in_block(i: u32) -> u32 {
     let row = i / step.block_width;
-    let colour = row / step.block_height;
-    return (colour * HEIGHT + row % step.block_height) * WIDTH + i % step.block_width;
+    let color = row / step.block_height;
+    return (color * HEIGHT + row % step.block_height) * WIDTH + i % step.block_width;
 }

@@ -1,10 +1,13 @@
-//! Convolutions as shaders, in either style.
+//! Convolutions as shaders, for either strategy.
 
-use super::super::kernel_config::Strategy;
-use super::super::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
-use super::super::precision::Precision;
-use super::super::template::Values;
-use super::{Element, Kernel, Lowering, MOMENTS, Operand, Text, activates};
+use super::lowering::{Element, Lowering, MOMENTS, activates};
+use super::text::Text;
+use crate::backend::fused::codegen::kernel::{Kernel, Operand};
+use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::strategy::Strategy;
+use crate::backend::fused::codegen::template::Values;
+use crate::backend::fused::codegen::wgsl::include_kernel;
+use crate::backend::fused::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
 
 /// How a convolution's outputs are divided among invocations.
 struct Tiles {
@@ -29,7 +32,7 @@ impl Lowering<'_> {
         let pixels = largest_divisor(width, most.pixels);
         let most_columns = (most.pixels * most.columns / pixels).max(1);
         // At least four invocations share their inputs, preferably eight: software adapters run
-        // that many at once.
+        // that many side by side.
         let sharing = |lanes| {
             let columns = (1..=most_columns.min(12)).rev();
             { columns }.find(|columns| conv.columns.is_multiple_of(columns * lanes))
@@ -45,7 +48,7 @@ impl Lowering<'_> {
         let group_tiles = count.min((most.group / group_lanes).max(1));
         let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
 
-        let mut kernel = Text::new(kernel!("../kernels/conv_direct.wgsl"));
+        let mut kernel = Text::new(include_kernel!("../kernels/conv_direct.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         kernel.values.size("SPAN", 1);
         kernel.values.size("SPANS", columns);
@@ -63,18 +66,18 @@ impl Lowering<'_> {
         let [height, width] = conv.grid;
         let most = self.config.tiling;
         // With few columns a workgroup would have few invocations, so in the last layer each takes
-        // fewer pixels. (Elsewhere each tile leaves its moments, and there would be many.)
+        // fewer pixels. (Elsewhere the moments of each tile are written, and there would be many.)
         let measured = matches!(conv.to, Target::Tensor(id) if self.plan.tensors[id].statistics);
         let narrow = conv.columns < 32 && !measured;
         let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
-        // Four columns are one load of weights.
+        // One load of weights gives four columns.
         let columns = 4;
         let lanes = conv.columns / columns;
         let group_lanes = largest_divisor(lanes, most.lanes);
         let across = width / pixels;
 
-        let mut kernel = Text::new(kernel!("../kernels/conv_staged.wgsl"));
-        // Stage in half precision if all sources are kept in it anyway.
+        let mut kernel = Text::new(include_kernel!("../kernels/conv_staged.wgsl"));
+        // Stage in half precision if all sources are stored in half precision.
         let sources = conv.terms.iter().flat_map(|term| self.sources(term));
         let halves = sources.into_iter().all(|id| self.precision(id) == Precision::Half);
         kernel.values.flag("HALF_STAGE", halves);
@@ -91,7 +94,7 @@ impl Lowering<'_> {
             let area = |term| reach(term, rows) * reach(term, pixels * beside);
             conv.terms.iter().map(area).max().unwrap_or(0)
         };
-        // No slice is without a channel, and there must be room for what the first adds up.
+        // Each invocation that shares a tile needs a channel, and workgroup memory must hold their sums.
         let quads = |term: &Term| self.shape(term.source).channels() / 4;
         let mut split_k = conv.terms.iter().map(quads).fold(1, usize::max).min(most.split_k);
         let number = if halves { 8 } else { 16 };
@@ -120,17 +123,17 @@ impl Lowering<'_> {
         values.size("SPAN", columns);
         values.size("SPANS", 1);
         values.flag("QUADS", true);
-        let of_slice = group_lanes * group_across * group_tiles;
-        values.size("GROUP", of_slice * split_k);
+        let tile_group = group_lanes * group_across * group_tiles;
+        values.size("GROUP", tile_group * split_k);
         values.size("SPLIT_K", split_k);
-        values.flag("SLICED", split_k > 1);
-        values.size("SHARES", of_slice * (split_k - 1));
+        values.flag("SPLIT", split_k > 1);
+        values.size("SHARES", tile_group * (split_k - 1));
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
             let (depth, spread) = (reach(term, group_tiles), reach(term, pixels * group_across));
             let area = depth * spread;
             let quads = quads(term);
-            // Slices get equally much if the chunk can be divided.
+            // The invocations that share a tile take equally many channels if the chunk can be divided.
             let divides = quads.is_multiple_of(split_k) && area * split_k <= memory;
             let chunk = match divides {
                 true => split_k * largest_divisor(quads / split_k, memory / area / split_k),
@@ -164,7 +167,8 @@ impl Lowering<'_> {
     }
 
     fn read_parameters(&self, kernel: &mut Text, element: Element, slice: Slice) {
-        let element = element(self.plan.parameters[slice].precision(self.config.precision));
+        let element =
+            element(self.config.precision.unless_exact(self.plan.parameters[slice].exact));
         kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
@@ -176,11 +180,11 @@ impl Lowering<'_> {
             return false;
         }
         self.scaling(kernel, norm);
-        kernel.add_helper(kernel!("../kernels/moments.wgsl"));
+        kernel.add_helper(include_kernel!("../kernels/moments.wgsl"));
         true
     }
 
-    /// The sizes that both styles need.
+    /// The sizes that both strategies need.
     fn sizes(&self, values: &mut Values, conv: &Conv, tiles: &Tiles) {
         values.size("PIXELS", tiles.pixels);
         values.size("COLUMNS", tiles.columns);
@@ -228,16 +232,16 @@ impl Lowering<'_> {
             kernel.values.size(format!("WIDTH_OF_{r}"), shape.width);
             self.read(&mut kernel, format!("residual{r}"), element, id);
         }
-        kernel.add_helper(kernel!("../kernels/activation.wgsl"));
-        kernel.add_helper(kernel!("../kernels/resize.wgsl"));
-        let kernel = kernel.then(kernel!("../kernels/conv_out.wgsl"));
+        kernel.add_helper(include_kernel!("../kernels/activation.wgsl"));
+        kernel.add_helper(include_kernel!("../kernels/resize.wgsl"));
+        let kernel = kernel.then(include_kernel!("../kernels/conv_out.wgsl"));
         match conv.to {
             Target::Tensor(id) => self.tensor(kernel, conv, tiles, id).finish(groups),
             Target::Image => self.head(kernel, conv).finish(groups),
         }
     }
 
-    /// What a convolution writes at once. In the staged style an invocation has four neighbouring
+    /// What a convolution writes at once. With the staged strategy an invocation has four neighbouring
     /// columns, which are four channels of one pixel.
     fn written(&self) -> Element {
         match self.config.strategy {
@@ -269,9 +273,9 @@ impl Lowering<'_> {
         kernel.levels();
         kernel.write("to", "f32", Operand::Next);
         kernel
-            .helper(kernel!("../kernels/random.wgsl"))
-            .helper(kernel!("../kernels/normal.wgsl"))
-            .helper(kernel!("../kernels/write_score.wgsl"))
+            .helper(include_kernel!("../kernels/random.wgsl"))
+            .helper(include_kernel!("../kernels/normal.wgsl"))
+            .helper(include_kernel!("../kernels/write_score.wgsl"))
     }
 }
 

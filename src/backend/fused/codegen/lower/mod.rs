@@ -1,79 +1,27 @@
 //! Launches as shaders: each kernel's text, its bindings and its number of workgroups.
 
+mod attention;
 mod conv;
+mod image;
+mod lowering;
 mod norm;
+mod pool;
 mod text;
 
-use std::sync::Arc;
+use super::kernel::Kernel;
+use super::kernel_config::KernelConfig;
+use super::strategy::Strategy;
+use crate::backend::fused::plan::{Conv, Launch, Norm, Plan, Scaling, Target};
+use lowering::{Lowering, MOMENTS};
 
-use super::kernel_config::{KernelConfig, Strategy};
-use super::plan::{
-    Activation, Conv, Id, Launch, Norm, Plan, Pooling, Scaling, Shape, Slice, Target,
-};
-use super::precision::Precision;
-use super::template::Values;
-use text::Text;
-
-/// What a binding of a kernel refers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operand {
-    /// A tensor.
-    Tensor(Id),
-    /// The moments of a tensor's tiles.
-    Statistics(Id),
-    /// The moments of a whole tensor, if it has many tiles.
-    Summary(Id),
-    /// A slice of the parameters.
-    Parameters(Slice),
-    /// The table of scales and shifts that depend on σ.
-    Table,
-    /// The preconditioning of each noise level.
-    Levels,
-    /// The noisy images before the step.
-    Image,
-    /// What the step writes: the noisy images after it, their score, or the result of a look.
-    Next,
-    /// The score of the step, for the mover.
-    Score,
-    /// The score of the step before.
-    Before,
-    /// The observed values and their mask.
-    Observation,
-    /// The weights of the two seeds in each image's noise.
-    Mixtures,
-    /// The step's row, selected by a dynamic offset.
-    Step,
-}
-
-/// A kernel for one layer.
-#[derive(Clone, Debug)]
-pub struct Kernel {
-    /// WGSL, with one entry point `main`.
-    pub source: Arc<str>,
-    /// What its bindings refer to, in order.
-    pub operands: Vec<Operand>,
-    /// How many operands it writes: the last ones before the step.
-    pub written: usize,
-    /// Workgroups for one image; the third axis counts images.
-    pub groups: [u32; 2],
-}
-
-impl Kernel {
-    /// Whether an operand is only read.
-    pub fn only_reads(&self, operand: usize) -> bool {
-        let end = self.operands.len() - usize::from(self.operands.last() == Some(&Operand::Step));
-        operand < end - self.written
-    }
-}
-
-/// The kernels of a plan: of noise levels and of steps.
+/// The kernels of a plan.
 #[derive(Debug)]
 pub struct Lowered {
-    /// Those of [`Plan::levels`].
+    /// The kernels of [`Plan::levels`].
     pub levels: Vec<Kernel>,
-    /// Those of [`Plan::steps`].
+    /// The kernels of [`Plan::steps`].
     pub steps: Vec<Kernel>,
-    /// The kernel after a step that only computes the score: `kernels/move.wgsl`.
+    /// The kernel after a step that only computes the score: `kernels/update.wgsl`.
     pub update: Kernel,
     /// For each tensor, the number of tiles with moments of their own; 0 if nothing needs them.
     pub tiles: Vec<usize>,
@@ -133,33 +81,6 @@ fn norm(launch: &Launch) -> Option<&Norm> {
     }
 }
 
-struct Lowering<'a> {
-    plan: &'a Plan,
-    config: KernelConfig,
-    /// Bytes of workgroup memory.
-    memory: usize,
-    /// For each tensor, the normalisation that its readers apply on the way, if that is not a
-    /// launch of its own.
-    norms: Vec<Option<&'a Norm>>,
-    tiles: Vec<usize>,
-}
-
-/// Workgroup memory, in bytes, for each channel normalised on the way: mean, squared deviations,
-/// scale and shift.
-const MOMENTS: usize = 16;
-
-/// The type of a binding's elements, by precision.
-type Element = fn(Precision) -> &'static str;
-
-/// The default size of workgroups.
-const GROUP: usize = 64;
-
-/// The invocations that share a query of an attention, if staged.
-const SPLIT_K: usize = 4;
-
-/// The invocations that move an image together; a power of two.
-const UPDATE_GROUP: usize = 256;
-
 impl Lowering<'_> {
     fn launch(&mut self, launch: &Launch) -> Kernel {
         match launch {
@@ -173,134 +94,15 @@ impl Lowering<'_> {
             Launch::Pool { from, pooling, reach, to } => self.pool(*from, *pooling, *reach, *to),
         }
     }
-
-    fn shape(&self, id: Id) -> &Shape {
-        &self.plan.tensors[id].shape
-    }
-
-    fn precision(&self, id: Id) -> Precision {
-        self.plan.tensors[id].precision(self.config.precision)
-    }
-
-    /// Binds a tensor that a kernel reads.
-    fn read(&self, kernel: &mut Text, name: impl AsRef<str>, element: Element, id: Id) {
-        kernel.read_as(name, element(self.precision(id)), Operand::Tensor(id));
-    }
-
-    /// Binds the tensor that a kernel writes, and adds the functions that round for it.
-    fn write(&self, kernel: &mut Text, element: Element, id: Id) {
-        let precision = self.precision(id);
-        kernel.values.flag("HALF", precision == Precision::Half);
-        kernel.add_helper(kernel!("../kernels/convert.wgsl"));
-        kernel.write("to", element(precision), Operand::Tensor(id));
-    }
-
-    fn load(&self, to: Id, patch: usize) -> Kernel {
-        let shape = self.shape(to);
-        let mut kernel = Text::new(kernel!("../kernels/load.wgsl"));
-        self.image_shape(&mut kernel.values, patch);
-        kernel.values.size("CHANNELS", shape.channels());
-        kernel.values.size("GROUP", GROUP);
-        kernel.read("image", Operand::Image);
-        kernel.levels();
-        kernel.write("to", "f32", Operand::Tensor(to));
-        let numbers = shape.positions() * shape.channels();
-        kernel.finish([numbers.div_ceil(GROUP), 1])
-    }
-
-    fn update(&self) -> Kernel {
-        let mut kernel = Text::new(kernel!("../kernels/update.wgsl"));
-        self.image_shape(&mut kernel.values, 1);
-        kernel.values.size("GROUP", UPDATE_GROUP);
-        kernel.read("image", Operand::Image);
-        kernel.read("score", Operand::Score);
-        kernel.read("before", Operand::Before);
-        kernel.read_as("observation", "vec2f", Operand::Observation);
-        kernel.read_as("mixtures", "vec2f", Operand::Mixtures);
-        kernel.write("to", "f32", Operand::Next);
-        kernel.step = true;
-        kernel
-            .helper(kernel!("../kernels/random.wgsl"))
-            .helper(kernel!("../kernels/normal.wgsl"))
-            .finish([1, 1])
-    }
-
-    /// Defines what a kernel needs to know of the images it accesses.
-    fn image_shape(&self, values: &mut Values, patch: usize) {
-        let image_shape = self.plan.image_shape;
-        values.size("COLOURS", image_shape.channels);
-        values.size("PATCH", patch);
-        values.size("HEIGHT", image_shape.height / patch);
-        values.size("WIDTH", image_shape.width / patch);
-        values.size("DIMENSION", image_shape.dimension());
-        values.float("MEAN", self.plan.sigma_embedding.mean());
-    }
-
-    fn pool(&self, from: Id, pooling: Pooling, reach: usize, to: Id) -> Kernel {
-        let shape = self.shape(to);
-        let mut kernel = Text::new(kernel!("../kernels/pool.wgsl"));
-        kernel.values.size("GROUP", GROUP);
-        kernel.values.size("QUADS", shape.channels() / 4);
-        kernel.values.size("HEIGHT", shape.height);
-        kernel.values.size("WIDTH", shape.width);
-        kernel.values.size("REACH", reach);
-        kernel.values.flag("MAXIMUM", pooling == Pooling::Maximum);
-        self.read(&mut kernel, "source", Precision::quad, from);
-        self.write(&mut kernel, Precision::quad, to);
-        kernel.finish([(shape.positions() * shape.channels() / 4).div_ceil(GROUP), 1])
-    }
-
-    fn attention(&self, qkv: Id, heads: usize, to: Id) -> Kernel {
-        let (inputs, outputs) = (self.shape(qkv), self.shape(to));
-        let (positions, real) = (outputs.positions(), outputs.segments[0]);
-        let size = real / heads;
-        let staged = self.config.strategy == Strategy::Staged;
-        let (span, element): (_, Element) = match size.is_multiple_of(4) {
-            true => (4, Precision::quad),
-            false => (1, Precision::scalar),
-        };
-        let spans = size / span;
-        let (mut queries, mut block, mut split_k) = (positions.min(GROUP), positions, 1);
-        let mut kernel = Text::new(kernel!("../kernels/attention.wgsl"));
-        let values = &mut kernel.values;
-        if staged {
-            // How many keys, values or sums fit into memory, beside the totals.
-            let room = (self.memory - 8 * GROUP) / (4 * size);
-            queries = queries.min(room.max(1));
-            block = positions.div_ceil(positions.div_ceil((room / 2).max(1)));
-            split_k = SPLIT_K;
-            values.size("STAGE", spans * queries.max(2 * block));
-        }
-        values.flag("STAGED", staged);
-        values.size("QUERIES", queries);
-        values.size("SPLIT_K", split_k);
-        values.size("BLOCK", block);
-        values.size("POSITIONS", positions);
-        values.flag("QUADS", span == 4);
-        values.size("SPAN", span);
-        values.size("SPANS", spans);
-        values.size("SIZE", size);
-        values.size("INPUTS", inputs.channels());
-        values.size("OUTPUTS", outputs.channels());
-        values.size("OUTPUTS_REAL", real);
-        values.float("SCALE", (size as f32).sqrt().recip());
-        self.read(&mut kernel, "qkv", element, qkv);
-        self.write(&mut kernel, element, to);
-        kernel.finish([positions.div_ceil(queries), heads])
-    }
-}
-
-/// Tells a template which activation to use; the flags' names begin with `prefix`.
-fn activates(values: &mut Values, prefix: &str, activation: Activation) {
-    values.flag(format!("{prefix}SILU"), activation == Activation::Silu);
-    values.flag(format!("{prefix}ELU"), activation == Activation::Elu);
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernel::Operand;
+    use super::super::precision::Precision;
     use super::super::tiling::Tiling;
-    use super::super::{refinenet, unet};
     use super::*;
+    use crate::backend::fused::plan::network;
     use crate::net::weights::{Array, Weights};
     use crate::net::{
         Architecture, Depth, ImageShape, Preconditioning, RefineNetDescription, UNetDescription,
@@ -315,14 +117,10 @@ mod tests {
         let tensors = architecture.tensors();
         let weights: Weights =
             tensors.into_iter().map(|(name, shape)| (name, zeros(shape))).collect();
-        let plan = match architecture {
-            Architecture::UNet(sizes) => unet::plan(sizes, &weights),
-            Architecture::RefineNet(sizes) => refinenet::plan(sizes, &weights),
-        };
-        plan.expect("all weights are there")
+        network::plan(architecture, &weights).expect("all weights are there")
     }
 
-    /// Lowers a network in both styles and checks its kernels against what WebGPU guarantees on
+    /// Lowers a network with both strategies and checks its kernels against what WebGPU guarantees on
     /// every device. Returns the number of launches in each.
     fn launches(plan: &Plan) -> [usize; 2] {
         [Strategy::Direct, Strategy::Staged].map(|strategy| {

@@ -1,8 +1,11 @@
-//! Normalisations as shaders, or as a part of the convolution that reads them.
+//! Normalisations as shaders, or as a part of the convolutions that read their results.
 
-use super::super::plan::{Affine, Id, Norm, Scaling};
-use super::super::precision::Precision;
-use super::{GROUP, Kernel, Lowering, Operand, Text, activates};
+use super::lowering::{GROUP, Lowering, activates};
+use super::text::Text;
+use crate::backend::fused::codegen::kernel::{Kernel, Operand};
+use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::wgsl::include_kernel;
+use crate::backend::fused::plan::{Affine, Id, Norm, Scaling};
 
 /// Added to variances, as in Burn.
 const EPSILON: f32 = 1e-5;
@@ -10,14 +13,14 @@ const EPSILON: f32 = 1e-5;
 /// With more tiles than this, reading their moments would take a kernel as long as its work.
 const MOST_TILES: usize = 256;
 
-/// The channels per workgroup that summarises moments, and the invocations per channel.
-const SUMMARY_SIDE: usize = 16;
+/// The channels of a workgroup that reduces moments, and the invocations for each channel.
+const REDUCE_SIDE: usize = 16;
 
 impl Lowering<'_> {
     /// See `kernels/norm.wgsl`.
     pub fn norm(&self, norm: &Norm) -> Kernel {
         let channels = self.shape(norm.to).channels();
-        let mut kernel = Text::new(kernel!("../kernels/norm.wgsl"));
+        let mut kernel = Text::new(include_kernel!("../kernels/norm.wgsl"));
         let group = GROUP.min(channels);
         kernel.values.size("GROUP", group);
         activates(&mut kernel.values, "", norm.activation);
@@ -27,9 +30,9 @@ impl Lowering<'_> {
         }
         self.write(&mut kernel, Precision::scalar, norm.to);
         if matches!(norm.scaling, Scaling::Instance(_)) {
-            kernel.add_helper(kernel!("../kernels/moments.wgsl"));
+            kernel.add_helper(include_kernel!("../kernels/moments.wgsl"));
         }
-        let kernel = kernel.helper(kernel!("../kernels/activation.wgsl"));
+        let kernel = kernel.helper(include_kernel!("../kernels/activation.wgsl"));
         kernel.finish([channels.div_ceil(group), 1])
     }
 
@@ -69,12 +72,12 @@ impl Lowering<'_> {
         values.float("EPSILON", EPSILON);
         for (t, &id) in norm.from.iter().enumerate() {
             let moments = match self.reduces_moments(id) {
-                true => Operand::Summary(id),
+                true => Operand::Moments(id),
                 false => Operand::Statistics(id),
             };
             kernel.read_as(format!("statistics{t}"), "vec2f", moments);
         }
-        kernel.add_helper(kernel!("../kernels/affine.wgsl"));
+        kernel.add_helper(include_kernel!("../kernels/affine.wgsl"));
         match affine {
             Affine::Parameters(slice) => kernel.read("affine", Operand::Parameters(*slice)),
             Affine::Rows(slice) => {
@@ -101,13 +104,13 @@ impl Lowering<'_> {
     /// See `kernels/reduce_moments.wgsl`.
     pub fn reduce_moments(&self, id: Id) -> Kernel {
         let shape = self.shape(id);
-        let mut kernel = Text::new(kernel!("../kernels/reduce_moments.wgsl"));
-        kernel.values.size("SIDE", SUMMARY_SIDE);
+        let mut kernel = Text::new(include_kernel!("../kernels/reduce_moments.wgsl"));
+        kernel.values.size("SIDE", REDUCE_SIDE);
         kernel.values.size("CHANNELS", shape.channels());
         kernel.values.size("POSITIONS", shape.positions());
         kernel.values.size("TILES", self.tiles[id]);
         kernel.read_as("statistics", "vec2f", Operand::Statistics(id));
-        kernel.write("summary", "vec2f", Operand::Summary(id));
-        kernel.finish([shape.channels().div_ceil(SUMMARY_SIDE), 1])
+        kernel.write("reduced", "vec2f", Operand::Moments(id));
+        kernel.finish([shape.channels().div_ceil(REDUCE_SIDE), 1])
     }
 }

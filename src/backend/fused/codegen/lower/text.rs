@@ -1,8 +1,9 @@
 //! Assembles a kernel's text and bindings.
 
-use super::super::precision::Precision;
-use super::super::template::Values;
-use super::{Kernel, Operand};
+use crate::backend::fused::codegen::kernel::{Kernel, Operand};
+use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::template::Values;
+use crate::backend::fused::codegen::wgsl::include_kernel;
 
 /// A kernel under construction.
 pub struct Text {
@@ -43,7 +44,7 @@ impl Text {
         self.bind("read", name.as_ref(), element, operand);
     }
 
-    /// Binds the noise levels. The step says which one each image is at.
+    /// Binds the noise levels. The step's row determines the level of each image.
     pub fn levels(&mut self) {
         if !self.operands.contains(&Operand::Levels) {
             self.read_as("levels", "vec4f", Operand::Levels);
@@ -88,7 +89,7 @@ impl Text {
         if self.step {
             self.bindings +=
                 &format!("@group(0) @binding({}) var<uniform> step: Step;\n", self.operands.len());
-            self.bindings += kernel!("../kernels/step.wgsl");
+            self.bindings += include_kernel!("../kernels/step.wgsl");
             self.operands.push(Operand::Step);
         }
         let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));
