@@ -1,4 +1,4 @@
-//! Cosines of angles in turns, as in the shaders (`fused/kernels/random.wgsl`). The standard
+//! Cosines of angles in turns, as in the shaders (`backend/fused/codegen/kernels/random.wgsl`). The standard
 //! library's take any angle, but add 3 kB to everybody's download.
 
 use std::f32::consts::TAU;

@@ -20,7 +20,7 @@
 //! | [`sample`] | samplers, each a step table of steps, and the backends that run step tables |
 //! | [`likelihood`] | how probable images are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
-//! | [`fused`] | hand-written WGSL kernels that run step tables near the GPU's limit |
+//! | [`backend`] | what evaluates a network for chains: [`backend::fused`], own WGSL kernels |
 //! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |
 //!
@@ -50,6 +50,7 @@
 
 #![warn(missing_docs)]
 
+pub mod backend;
 mod cos_2pi;
 pub mod likelihood;
 pub mod loss;
@@ -63,9 +64,6 @@ pub mod score;
 pub mod toy;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 mod words;
-
-#[cfg(feature = "fused")]
-pub mod fused;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod classifier;

@@ -9,8 +9,9 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::fused::{
-    Chain, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling, Tuner,
+use ncsn::backend::fused::{
+    Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
+    Tuner, best_kernel_config,
 };
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::Weights;
@@ -29,7 +30,7 @@ fn gpu() -> Gpu {
 }
 
 fn fused(gpu: &Gpu, architecture: &Architecture, weights: &Weights) -> Network {
-    set_up(gpu, architecture, weights, block_on(KernelConfig::best(gpu, Precision::Single)))
+    set_up(gpu, architecture, weights, block_on(best_kernel_config(gpu, Precision::Single)))
 }
 
 fn set_up(
@@ -38,7 +39,8 @@ fn set_up(
     weights: &Weights,
     config: KernelConfig,
 ) -> Network {
-    let network = block_on(Network::with(gpu, architecture, weights, config));
+    let compiler = Compiler::new(gpu, config).expect("the precision is supported");
+    let network = block_on(Network::new(&compiler, architecture, weights));
     network.unwrap_or_else(|error| panic!("{config:?}: {error}"))
 }
 
@@ -51,7 +53,7 @@ fn has_half(gpu: &Gpu) -> bool {
     has
 }
 
-/// Both styles, and half precision if the adapter has it.
+/// Both strategies, and half precision if the adapter has it.
 fn configs(gpu: &Gpu) -> Vec<KernelConfig> {
     let mut configs = vec![
         KernelConfig::new(Strategy::Direct, Precision::Single),
@@ -197,7 +199,7 @@ fn refinenets_hold_to_burn(variant: Variant) {
     ];
     for (batch, architecture) in variants {
         let networks = holds_to_burn(&gpu, batch, &architecture);
-        let (direct, staged) = networks.split_first().expect("both styles");
+        let (direct, staged) = networks.split_first().expect("both strategies");
         assert!(staged.iter().all(|staged| staged.launches() < direct.launches()));
     }
 }
@@ -294,10 +296,11 @@ fn the_fastest_tiles_are_found_and_remembered() {
 
     let other = KernelConfig { tiling: Tiling::of(Strategy::Direct)[1], ..config };
     let line = set_up(&gpu, &architecture, &weights, other).tuning();
+    let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
     let remember = |architecture: &Architecture, line: &str| {
         let weights = common::weights(architecture);
-        let network = Network::remembering(&gpu, architecture, &weights, config, line);
-        block_on(network).expect("it fits").config().tiling
+        let network = Network::load(&compiler, architecture, &weights, line);
+        network.expect("it fits").config().tiling
     };
     assert_eq!(remember(&architecture, &line), other.tiling);
     assert_eq!(remember(&Architecture::UNet(unet((1, 8, 8), &[8])), &line), config.tiling);
@@ -352,7 +355,7 @@ fn steered_ends(
     seed: u64,
     chains: Range<usize>,
 ) -> Vec<f32> {
-    let chain = Chain::conditioned(network, table.clone(), conditioning, seed, chains);
+    let chain = FusedChains::conditioned(network, table.clone(), conditioning, seed, chains);
     let mut chain = chain.expect("it fits");
     while chain.submit(usize::MAX) > 0 {}
     assert_eq!(chain.done(), table.nfe());
@@ -531,23 +534,23 @@ fn steps_and_restarts_allocate_no_memory() {
         let report = gpu.device().generate_allocator_report().expect("this backend counts");
         report.allocations.iter().map(|allocation| allocation.size).sum::<u64>()
     };
-    let mut chain = Chain::new(&network, long.clone(), 1, 0..2).expect("it fits");
+    let mut chain = FusedChains::new(&network, long.clone(), 1, 0..2).expect("it fits");
     assert!(chain.submit(1) > 0);
     let at_the_start = allocated();
     while chain.submit(usize::MAX) > 0 {}
     assert_eq!(allocated(), at_the_start);
     drop(chain);
-    let mut restarted = Chain::new(&network, long, 2, 0..2).expect("it fits");
+    let mut restarted = FusedChains::new(&network, long, 2, 0..2).expect("it fits");
     assert!(restarted.submit(1) > 0);
     assert_eq!(allocated(), at_the_start);
     let another =
-        Chain::new(&network, base.step_table().expect("possible"), 2, 0..2).expect("it fits");
+        FusedChains::new(&network, base.step_table().expect("possible"), 2, 0..2).expect("it fits");
     assert!(allocated() > at_the_start, "two chains need twice the memory");
     drop(another);
 }
 
 #[test]
-fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
+fn a_chain_is_the_same_in_any_batch_and_can_be_inspected() {
     let gpu = gpu();
     let weights = common::weights(&common::tiny());
     let network = fused(&gpu, &common::tiny(), &weights);
@@ -558,8 +561,8 @@ fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
     let shared = common::every_21st(&together[..64 * common::ENDS_OF]);
     assert!(difference(&shared, &common::ENDS) < 1e-3, "{shared:?}");
 
-    // Looking does not change a chain, and shows D(x̃, σ) at the next step's σ.
-    let mut chain = Chain::new(&network, table.clone(), 7, 0..5).expect("it fits");
+    // To evaluate D(x̃, σ) does not change a chain; it is D at the next step's σ.
+    let mut chain = FusedChains::new(&network, table.clone(), 7, 0..5).expect("it fits");
     while chain.done() < 9 {
         let (x, denoised) = (block_on(chain.noisy()), block_on(chain.denoised()));
         let (x, denoised) = (x.expect("read back"), denoised.expect("read back"));
@@ -581,7 +584,7 @@ fn chains_are_drawn_as_a_grid() {
     let weights = common::weights(&common::tiny());
     let network = fused(&gpu, &common::tiny(), &weights);
     let table = common::settings().step_table().expect("possible");
-    let mut chain = Chain::new(&network, table, 3, 0..5).expect("it fits");
+    let mut chain = FusedChains::new(&network, table, 3, 0..5).expect("it fits");
     let (side, columns) = (64, 4);
     let texture = gpu.device().create_texture(&wgpu::TextureDescriptor {
         label: None,
@@ -648,10 +651,12 @@ fn what_cannot_work_is_an_error() {
     assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Images { .. })));
     assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Sigmas { .. })));
     let table = common::settings().step_table().expect("possible");
-    let error = Chain::new(&network, table, 1, 0..1 << 20).expect_err("too many");
+    let error = FusedChains::new(&network, table, 1, 0..1 << 20).expect_err("too many");
     let message = error.to_string();
     assert!(message.contains("1048576") && message.contains("65535"), "{message}");
     weights.remove("middle.conv1.bias");
-    let error = block_on(Network::new(&gpu, &common::tiny(), &weights)).expect_err("no bias");
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
+    let error = Network::load(&compiler, &common::tiny(), &weights, "").expect_err("no bias");
     assert_eq!(error, FusedError::Weights("middle.conv1.bias".into()));
 }

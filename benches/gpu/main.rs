@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use ncsn::fused::{Chain, Gpu, KernelConfig, Network, Precision, Timed, Tuner, profile};
+use ncsn::backend::fused::{
+    Compiler, FusedChains, Gpu, KernelConfig, Network, Precision, Timed, Tuner, best_kernel_config,
+    profile,
+};
 use ncsn::model_file::ModelFile;
 use ncsn::net;
 use ncsn::random::Key;
@@ -108,12 +111,13 @@ fn main() -> Result<()> {
 
     let (mut launches, mut operations) = (0, 0);
     let mut precisions = Vec::new();
-    let plain = block_on(KernelConfig::best(&gpu, Precision::Single));
+    let plain = block_on(best_kernel_config(&gpu, Precision::Single));
     let half = gpu.has_half().then_some(Precision::Half);
     for precision in [Some(Precision::Single), half].into_iter().flatten() {
         let config = KernelConfig { precision, ..plain };
         let begun = Instant::now();
-        let network = block_on(Network::with(&gpu, architecture, &model.weights, config))?;
+        let compiler = Compiler::new(&gpu, config)?;
+        let network = block_on(Network::new(&compiler, architecture, &model.weights))?;
         let compile = begun.elapsed().as_secs_f64();
         (launches, operations) = (network.launches(), network.operations());
         let mut rows = Vec::new();
@@ -201,7 +205,7 @@ fn summary(source: &str) -> String {
         "OUTPUTS",
         "PIXELS",
         "POSITIONS",
-        "SLICES",
+        "SPLIT_K",
         "WIDTH",
     ];
     let size = |line: &str| {
@@ -230,8 +234,8 @@ fn evaluate(network: &Network, batch: usize, limit: Duration) -> Result<f64> {
     let step = Step { sigma: 1.0, update: Update::affine(0.0, 0.0), level: 0 };
     let start = Start::Normal { mean: 0.5, sigma: 1.0 };
     let table = StepTable { start, steps: vec![step; 1_000_000] };
-    let mut chain = Chain::new(network, table, 1, 0..batch)?;
-    // Until the chain has found its pace.
+    let mut chain = FusedChains::new(network, table, 1, 0..batch)?;
+    // Until the size of submissions has settled.
     for _ in 0..4 {
         chain.submit(usize::MAX);
     }

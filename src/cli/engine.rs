@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
 use super::device;
-use crate::fused::{self, Gpu};
+use crate::backend::fused::{self, Compiler, FusedChains, Gpu, Precision, best_kernel_config};
 use crate::model_file::ModelFile;
 use crate::net::{ImageShape, Network};
 use crate::sample::{Chain, Conditioning, Guide, StepTable};
@@ -78,7 +78,11 @@ impl Engine {
             (None, None) => block_on(Gpu::request()).ok().filter(|gpu| !gpu.is_software()),
         };
         if let Some(gpu) = gpu {
-            let network = block_on(fused::Network::new(&gpu, architecture, &model.weights));
+            let network = block_on(async {
+                let config = best_kernel_config(&gpu, Precision::Half).await;
+                let compiler = Compiler::new(&gpu, config)?;
+                fused::Network::new(&compiler, architecture, &model.weights).await
+            });
             match (network, choice) {
                 (Ok(network), _) => return Ok(Self::Fused(network)),
                 (Err(error), Some(_)) => return Err(error).with_context(|| gpu.adapter()),
@@ -176,7 +180,7 @@ impl Engine {
         match self {
             Self::Fused(network) => {
                 let mut chain =
-                    fused::Chain::conditioned(network, table, conditioning, seed, chains)?;
+                    FusedChains::conditioned(network, table, conditioning, seed, chains)?;
                 for (index, &stop) in stops.iter().enumerate() {
                     while chain.done() < stop {
                         progress(chain.submit(stop - chain.done()));

@@ -10,7 +10,7 @@ use std::ops::Range;
 use wasm_bindgen::JsError;
 
 #[cfg(feature = "fused")]
-use crate::fused::Precompile;
+use crate::backend::fused::Precompile;
 use crate::model_file::ModelFile;
 #[cfg(feature = "fused")]
 use crate::net::Architecture;
