@@ -17,7 +17,8 @@
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
-//! | [`sample`] | samplers, each a step table of steps, and the backends that run step tables |
+//! | [`sample`] | samplers, each a step table of steps, and what conditions and guides chains |
+//! | [`backend`] | chains under way: one trait, and the backends that run step tables |
 //! | [`likelihood`] | how probable images are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | [`fused`] | hand-written WGSL kernels that run step tables near the GPU's limit |
@@ -26,6 +27,7 @@
 
 #![warn(missing_docs)]
 
+pub mod backend;
 mod cos_2pi;
 pub mod likelihood;
 pub mod loss;

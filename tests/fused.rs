@@ -1,4 +1,4 @@
-//! The fused executor against Burn's.
+//! The fused backend against Burn's.
 //!
 //! These tests need an adapter. Without a GPU that is Mesa's lavapipe, in the package
 //! `mesa-vulkan-drivers` of Debian and Ubuntu.
@@ -9,6 +9,7 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use ncsn::backend::{BurnChains, Chains, advance_to};
 use ncsn::fused::{
     Chain, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling, Tuner,
 };
@@ -21,7 +22,7 @@ use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::observation::Block;
-use ncsn::sample::{self, Conditioning, Observation, Sampler, Settings, StepTable, Update, View};
+use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, Update, View};
 use pollster::block_on;
 
 fn gpu() -> Gpu {
@@ -359,7 +360,7 @@ fn steered_ends(
     block_on(chain.noisy()).expect("read back")
 }
 
-/// A network on both executors.
+/// A network on both backends.
 struct Pair {
     image_shape: ImageShape,
     fused: Network,
@@ -383,7 +384,7 @@ impl Pair {
     ) -> Vec<f32> {
         let found = steered_ends(&self.fused, table, conditioning, seed, 4..7);
         let (network, table, device) = (self.burn.clone(), table.clone(), Device::flex());
-        let chain = sample::Chain::conditioned(
+        let chains = BurnChains::conditioned(
             network,
             self.image_shape,
             table,
@@ -392,9 +393,9 @@ impl Pair {
             4..7,
             &device,
         );
-        let mut chain = chain.expect("it fits");
-        while chain.step() {}
-        let expected: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+        let mut chains = chains.expect("it fits");
+        block_on(advance_to(&mut chains, usize::MAX, |_| ())).expect("the device works");
+        let expected = block_on(chains.read(View::Noisy)).expect("the device works");
         let difference = difference(&found, &expected);
         assert!(difference < 1e-3, "{what}: {difference}");
         found
@@ -490,6 +491,63 @@ fn paths_are_those_of_burn() {
         for sampler in [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode] {
             let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
             pair.agrees(&table, &conditioning, 3, &format!("{sampler:?}, {:?}", conditioning.path));
+        }
+    }
+}
+
+/// Chains saved on either backend carry on from there on the other: among them, steps that read the
+/// score of the step before, and steps that tell it from how far x has moved.
+#[test]
+fn a_state_carries_over_to_burn_and_back() {
+    let gpu = gpu();
+    let Pair { image_shape, fused, burn } = Pair::new(&gpu, &common::tiny());
+    let settings = Settings { sampler: Sampler::Heun, ..common::settings() };
+    let plain = settings.step_table().expect("possible");
+    let mut noisy = plain.clone();
+    for step in &mut noisy.steps {
+        if let Update::Affine { noise, .. } = &mut step.update {
+            *noise = 0.1;
+        }
+    }
+    let known = [[true, false]; 32].concat();
+    let observation = Observation::pixels(image_shape, &[0.25; 64], &known).expect("it fits");
+    let observed = Conditioning { observation: Some(observation), ..Conditioning::default() };
+    for (table, conditioning) in [
+        (&plain, &Conditioning::default()),
+        (&noisy, &Conditioning::default()),
+        (&noisy, &observed),
+    ] {
+        let pair = || -> [Box<dyn Chains>; 2] {
+            let (network, table, device) = (burn.clone(), table.clone(), Device::flex());
+            let on_burn = BurnChains::conditioned(
+                network,
+                image_shape,
+                table.clone(),
+                conditioning,
+                7,
+                1..3,
+                &device,
+            );
+            let on_gpu = Chain::conditioned(&fused, table, conditioning, 7, 1..3);
+            [Box::new(on_gpu.expect("it fits")), Box::new(on_burn.expect("it fits"))]
+        };
+        let finish = |chains: &mut dyn Chains| {
+            block_on(advance_to(chains, usize::MAX, |_| ())).expect("the device works");
+            block_on(chains.read(View::Noisy)).expect("the device works")
+        };
+        let whole = pair().map(|mut chains| finish(&mut *chains));
+        for pause in 0..=table.nfe() {
+            for [from, to] in [[0, 0], [0, 1], [1, 0]] {
+                let first = &mut pair()[from];
+                block_on(advance_to(&mut **first, pause, |_| ())).expect("the device works");
+                let state = block_on(first.save()).expect("the device works");
+                let second = &mut pair()[to];
+                // Not where a chain begins, so that what is not restored shows.
+                block_on(advance_to(&mut **second, 3, |_| ())).expect("the device works");
+                second.restore(&state).expect("a state of these chains");
+                let difference = difference(&finish(&mut **second), &whole[to]);
+                assert!(difference < 1e-3, "{from} to {to} after {pause} steps: {difference}");
+            }
         }
     }
 }

@@ -3,10 +3,11 @@
 use anyhow::ensure;
 
 use super::eval::presets::{Variant, preset};
+use crate::backend::host;
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
-use crate::sample::{Sampler, Settings, host};
+use crate::sample::{Sampler, Settings};
 use crate::toy::{GaussianMixture, two_modes};
 
 /// Measure the samplers themselves, without a network, on the paper's two-mode toy (Song & Ermon

@@ -8,6 +8,8 @@ use super::run::{Flow, Run};
 use super::step::StepRow;
 use super::steps::Steps;
 use super::throttle::Throttle;
+use crate::backend::state::looks_back;
+use crate::backend::{BackendError, Chains, Pending, State};
 use crate::sample::{Conditioning, Step, StepTable, View};
 
 /// Chains in progress, which can be stepped, paused, inspected and resumed.
@@ -207,5 +209,88 @@ impl Chain {
         self.run.write_steps(0, &table);
         self.run.submit_levels(&sigmas);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
+    }
+}
+
+impl Chains for Chain {
+    fn step_table(&self) -> &StepTable {
+        &self.table
+    }
+
+    fn done(&self) -> usize {
+        self.done
+    }
+
+    fn advance(&mut self, steps: usize) -> Pending<'_, usize> {
+        Box::pin(async move {
+            loop {
+                let count = self.submit(steps);
+                self.network.gpu().check()?;
+                if count > 0 || steps == 0 || self.next().is_none() {
+                    return Ok(count);
+                }
+                // Enough is in flight.
+                self.network.gpu().idle().await?;
+            }
+        })
+    }
+
+    fn wait(&mut self) -> Pending<'_, ()> {
+        Box::pin(async { Ok(self.network.gpu().idle().await?) })
+    }
+
+    fn read(&mut self, view: View) -> Pending<'_, Vec<f32>> {
+        Box::pin(async move {
+            let images = match view {
+                View::Denoised if self.evaluate() => self.run.denoised(),
+                View::Noisy | View::Denoised => self.run.present(),
+            };
+            Ok(self.network.gpu().read(images, self.numbers()).await?)
+        })
+    }
+
+    fn draw(
+        &mut self,
+        view: View,
+        columns: usize,
+        gap: usize,
+        target: &wgpu::TextureView,
+    ) -> Result<(), BackendError> {
+        Ok(self.render(view, columns, gap, target)?)
+    }
+
+    fn save(&mut self) -> Pending<'_, State> {
+        Box::pin(async {
+            let Self { network, table, steps, run, done, .. } = &*self;
+            let (gpu, numbers) = (network.gpu(), self.numbers());
+            let x = gpu.read(run.present(), numbers).await?;
+            let moved = looks_back(table, *done).then(|| steps.earlier(table, *done));
+            let previous = match moved {
+                None => None,
+                Some(None) => Some(gpu.read(run.last_score(), numbers).await?),
+                Some(Some(drift)) => {
+                    let earlier = gpu.read(run.earlier(), numbers).await?;
+                    Some(x.iter().zip(&earlier).map(|(x, earlier)| (x - earlier) / drift).collect())
+                }
+            };
+            Ok(State { done: *done, x, previous })
+        })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), BackendError> {
+        state.check(&self.table, self.numbers())?;
+        let State { done, x, previous } = state;
+        self.run.write_image(x);
+        if let Some(previous) = previous {
+            match self.steps.earlier(&self.table, *done) {
+                None => self.run.write_last_score(previous),
+                Some(drift) => {
+                    let earlier = x.iter().zip(previous).map(|(x, score)| x - drift * score);
+                    self.run.write_earlier(&earlier.collect::<Vec<f32>>());
+                }
+            }
+        }
+        self.done = *done;
+        Ok(())
     }
 }

@@ -88,6 +88,26 @@ impl Run {
         &self.buffers.images[DENOISED]
     }
 
+    /// The images before the last step.
+    pub fn earlier(&self) -> &wgpu::Buffer {
+        &self.buffers.images[IMAGES[1 - self.now]]
+    }
+
+    /// The score that the last step left, if its flow was [`Flow::Update`].
+    pub fn last_score(&self) -> &wgpu::Buffer {
+        &self.buffers.images[SCORES[1 - self.score]]
+    }
+
+    /// Replaces the images before the last step.
+    pub fn write_earlier(&self, x: &[f32]) {
+        self.write(self.earlier(), 0, bytemuck::cast_slice(x));
+    }
+
+    /// Replaces the score that the last step left.
+    pub fn write_last_score(&self, score: &[f32]) {
+        self.write(self.last_score(), 0, bytemuck::cast_slice(score));
+    }
+
     /// Replaces the observation.
     pub fn write_observation(&self, observation: &Observation) {
         let pairs = observation.target().iter().zip(observation.mask());
