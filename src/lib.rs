@@ -17,10 +17,10 @@
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
-//! | [`sample`] | samplers, each a step table of steps, and the backends that run step tables |
+//! | [`sample`] | samplers, each a function that returns a step table, and what conditions and guides chains |
+//! | [`backend`] | chains under way: one trait, and the backends that run step tables |
 //! | [`likelihood`] | how probable images are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
-//! | [`backend`] | what evaluates a network for chains: [`backend::fused`], own WGSL kernels |
 //! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |
 //!
@@ -30,23 +30,24 @@
 //! mixture of two Gaussians in the plane, of weights ⅕ and ⅘.
 //!
 //! ```
-//! use ncsn::sample::{Sampler, Settings, host};
+//! use ncsn::backend::host;
+//! use ncsn::sample::{Sampler, Settings};
 //! use ncsn::toy::{GaussianMixture, two_modes};
 //!
 //! let density = GaussianMixture::two_modes();
 //! // Heun's method from σ = 20 to σ = 0.01; 199 evaluations of the score.
 //! let settings = Settings { sampler: Sampler::Heun, ..Settings::recommended(20.0, 0.01) };
-//! let (step table, conditioning) = two_modes::step table(&settings)?;
+//! let (table, conditioning) = two_modes::step_table(&settings)?;
 //! // A thousand chains of seed 1, two coordinates each.
-//! let points = host::run_steered(&step table, &conditioning, &density, 1, 1_000);
+//! let points = host::run_conditioned(&table, &conditioning, &density, 1, 1_000);
 //!
 //! let share = two_modes::upper_share(&points);
 //! assert!((share - 0.8).abs() < 0.05, "{share}");
 //! # Ok::<(), ncsn::sample::SettingsError>(())
 //! ```
 //!
-//! Images come from a [`model_file::ModelFile`]: [`sample::Chain`] runs the same table of steps on
-//! Burn, [`fused::Chain`] on the GPU.
+//! Images come from a [`model_file::ModelFile`]: [`backend::BurnChains`] runs the same step table
+//! on Burn, [`backend::fused::FusedChains`] on the GPU.
 
 #![warn(missing_docs)]
 

@@ -1,7 +1,7 @@
 //! A counter-based generator: a chain's noise is a pure function of where it is needed.
 //!
 //! Every normal number is keyed by (seed, stream, step, index), so a chain does not change with
-//! batch size, executor or device, a paused chain needs no saved generator, and each pixel can be
+//! batch size, backend or device, a paused chain needs no saved generator, and each pixel can be
 //! drawn by its own GPU thread. The hash is `pcg4d` of Jarzynski & Olano, *Hash Functions for GPU
 //! Rendering* (JCGT 9(3), 2020): 32-bit multiplications, additions, shifts and xors only, which
 //! Rust, WGSL and integer tensors all have.

@@ -3,7 +3,7 @@
 /// A family of noisy densities q_σ on ℝᵈ with a known score `∇ log q_σ`.
 ///
 /// Exact densities ([`crate::toy`]) and anything else with a score on the host implement it; the
-/// host backend ([`crate::sample::host`]) runs step tables on it.
+/// host backend ([`crate::backend::host`]) runs step tables on it.
 pub trait Score {
     /// d, the number of coordinates of a point.
     fn dimension(&self) -> usize;

@@ -1,4 +1,4 @@
-//! The fused executor against Burn's.
+//! The fused backend against Burn's.
 //!
 //! These tests need an adapter. Without a GPU that is Mesa's lavapipe, in the package
 //! `mesa-vulkan-drivers` of Debian and Ubuntu.
@@ -13,6 +13,7 @@ use ncsn::backend::fused::{
     Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
     Tuner, best_kernel_config,
 };
+use ncsn::backend::{BurnChains, Chains, advance_to, host};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::Weights;
 use ncsn::net::{
@@ -22,7 +23,7 @@ use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::observation::Block;
-use ncsn::sample::{self, Conditioning, Observation, Sampler, Settings, StepTable, Update, View};
+use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, Update, View};
 use pollster::block_on;
 
 fn gpu() -> Gpu {
@@ -362,7 +363,7 @@ fn steered_ends(
     block_on(chain.noisy()).expect("read back")
 }
 
-/// A network on both executors.
+/// A network on both backends.
 struct Pair {
     image_shape: ImageShape,
     fused: Network,
@@ -386,7 +387,7 @@ impl Pair {
     ) -> Vec<f32> {
         let found = steered_ends(&self.fused, table, conditioning, seed, 4..7);
         let (network, table, device) = (self.burn.clone(), table.clone(), Device::flex());
-        let chain = sample::Chain::conditioned(
+        let chains = BurnChains::conditioned(
             network,
             self.image_shape,
             table,
@@ -395,9 +396,9 @@ impl Pair {
             4..7,
             &device,
         );
-        let mut chain = chain.expect("it fits");
-        while chain.step() {}
-        let expected: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+        let mut chains = chains.expect("it fits");
+        block_on(advance_to(&mut chains, usize::MAX, |_| ())).expect("the device works");
+        let expected = block_on(chains.read(View::Noisy)).expect("the device works");
         let difference = difference(&found, &expected);
         assert!(difference < 1e-3, "{what}: {difference}");
         found
@@ -437,11 +438,11 @@ fn chains_begin_around_the_mean_of_the_images() {
     for sampler in [Sampler::ExactLangevin, Sampler::Ancestral, Sampler::Heun] {
         let settings = Settings { sampler, ..common::settings() };
         let table = card.step_table(&settings, None).expect("possible");
-        let chain = Chain::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
+        let chain = FusedChains::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
         let begun = block_on(chain.noisy()).expect("read back");
-        let expected = sample::host::start(&table, 64, 9, 3);
+        let expected = host::start(&table, 64, 9, 3);
         assert!(difference(&begun, &expected) < 1e-4, "{sampler:?}");
-        let grey = sample::host::start(&settings.step_table().expect("possible"), 64, 9, 3);
+        let grey = host::start(&settings.step_table().expect("possible"), 64, 9, 3);
         let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
         assert!(moved.into_iter().all(|d| (d + 0.37).abs() < 1e-4), "{sampler:?}");
         pair.agrees(&table, &Conditioning::default(), 9, &format!("{sampler:?}"));
@@ -514,6 +515,63 @@ fn paths_are_those_of_burn() {
         for sampler in [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode] {
             let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
             pair.agrees(&table, &conditioning, 3, &format!("{sampler:?}, {:?}", conditioning.path));
+        }
+    }
+}
+
+/// Chains saved on either backend carry on from there on the other: among them, steps that read the
+/// score of the step before, and steps that tell it from how far x has moved.
+#[test]
+fn a_state_carries_over_to_burn_and_back() {
+    let gpu = gpu();
+    let Pair { image_shape, fused, burn } = Pair::new(&gpu, &common::tiny());
+    let settings = Settings { sampler: Sampler::Heun, ..common::settings() };
+    let plain = settings.step_table().expect("possible");
+    let mut noisy = plain.clone();
+    for step in &mut noisy.steps {
+        if let Update::Affine { noise, .. } = &mut step.update {
+            *noise = 0.1;
+        }
+    }
+    let known = [[true, false]; 32].concat();
+    let observation = Observation::pixels(image_shape, &[0.25; 64], &known).expect("it fits");
+    let observed = Conditioning { observation: Some(observation), ..Conditioning::default() };
+    for (table, conditioning) in [
+        (&plain, &Conditioning::default()),
+        (&noisy, &Conditioning::default()),
+        (&noisy, &observed),
+    ] {
+        let pair = || -> [Box<dyn Chains>; 2] {
+            let (network, table, device) = (burn.clone(), table.clone(), Device::flex());
+            let on_burn = BurnChains::conditioned(
+                network,
+                image_shape,
+                table.clone(),
+                conditioning,
+                7,
+                1..3,
+                &device,
+            );
+            let on_gpu = FusedChains::conditioned(&fused, table, conditioning, 7, 1..3);
+            [Box::new(on_gpu.expect("it fits")), Box::new(on_burn.expect("it fits"))]
+        };
+        let finish = |chains: &mut dyn Chains| {
+            block_on(advance_to(chains, usize::MAX, |_| ())).expect("the device works");
+            block_on(chains.read(View::Noisy)).expect("the device works")
+        };
+        let whole = pair().map(|mut chains| finish(&mut *chains));
+        for pause in 0..=table.nfe() {
+            for [from, to] in [[0, 0], [0, 1], [1, 0]] {
+                let first = &mut pair()[from];
+                block_on(advance_to(&mut **first, pause, |_| ())).expect("the device works");
+                let state = block_on(first.save()).expect("the device works");
+                let second = &mut pair()[to];
+                // Not where a chain begins, so that what is not restored shows.
+                block_on(advance_to(&mut **second, 3, |_| ())).expect("the device works");
+                second.restore(&state).expect("a state of these chains");
+                let difference = difference(&finish(&mut **second), &whole[to]);
+                assert!(difference < 1e-3, "{from} to {to} after {pause} steps: {difference}");
+            }
         }
     }
 }

@@ -2,11 +2,12 @@
 //! sampler's bias at finite steps, which is stated, and chance.
 #![cfg(not(target_family = "wasm"))]
 
+use ncsn::backend::host;
 use ncsn::net::ImageShape;
 use ncsn::noise::NoiseSchedule;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::edm::{self, Churn};
-use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, diffusion, host};
+use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, diffusion};
 use ncsn::score::Score;
 use ncsn::toy::{Component, FactorGaussian, GaussianMixture};
 

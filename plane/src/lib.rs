@@ -7,9 +7,10 @@
 #![warn(missing_docs)]
 
 use ncsn::{
+    backend::{Chains, HostChains},
     noise::{NoiseSchedule, perturb},
     random::Key,
-    sample::{Conditioning, Sampler, Settings, StepTable, host::HostChain},
+    sample::{Conditioning, Sampler, Settings, StepTable},
     score::Score,
     toy::{GaussianMixture, two_modes},
 };
@@ -44,10 +45,7 @@ pub struct Plane {
     density: GaussianMixture,
     side: f32,
     seed: u64,
-    table: StepTable,
-    conditioning: Conditioning,
-    walks: Vec<HostChain>,
-    done: usize,
+    chains: HostChains<GaussianMixture>,
 }
 
 #[wasm_bindgen]
@@ -55,9 +53,10 @@ impl Plane {
     /// A plane without chains.
     #[wasm_bindgen(constructor)]
     pub fn new(side: f32) -> Self {
-        let (table, conditioning) = on_the_plane(Sampler::Langevin);
+        let (table, _) = on_the_plane(Sampler::Langevin);
         let density = GaussianMixture::two_modes();
-        Self { density, side, seed: 0, table, conditioning, walks: vec![], done: 0 }
+        let chains = HostChains::new(density.clone(), table, 0, 0..0);
+        Self { density, side, seed: 0, chains }
     }
 
     /// The noise level at a fraction of the way from the smallest (0) to the largest (1).
@@ -104,50 +103,37 @@ impl Plane {
     pub fn begin(&mut self, sampler: &str, chains: u32) -> Result<(), JsError> {
         let sampler = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
         let sampler = sampler.ok_or_else(|| JsError::new("there is no such sampler"))?;
-        (self.table, self.conditioning) = on_the_plane(sampler);
+        let (table, conditioning) = on_the_plane(sampler);
         self.seed += 1;
-        let chain = |chain| {
-            HostChain::start(
-                &self.table,
-                &self.conditioning,
-                self.density.dimension(),
-                self.seed,
-                chain,
-            )
-        };
-        self.walks = (0..chains).map(chain).collect();
-        self.done = 0;
+        let density = self.density.clone();
+        let numbers = 0..chains as usize;
+        self.chains = HostChains::conditioned(density, table, &conditioning, self.seed, numbers)?;
         Ok(())
     }
 
     /// The steps of the chains' program.
     pub fn steps(&self) -> usize {
-        self.table.nfe()
+        self.chains.step_table().nfe()
     }
 
     /// Advances all chains until they have done `step` steps.
     pub fn advance_to(&mut self, step: usize) {
-        for _ in self.done..step.min(self.steps()) {
-            for chain in &mut self.walks {
-                chain.step(&self.table, &self.conditioning, &self.density);
-            }
-            self.done += 1;
-        }
+        while self.chains.done() < step && self.chains.step() {}
     }
 
     /// Whether the chains have taken all steps.
     pub fn finished(&self) -> bool {
-        self.done == self.steps()
+        self.chains.next().is_none()
     }
 
     /// σ of the chains' next step; 0 after the last.
     pub fn sigma(&self) -> f32 {
-        self.table.sigma_at(self.done)
+        self.chains.step_table().sigma_at(self.chains.done())
     }
 
     /// The positions of the chains.
     pub fn chains(&self) -> Vec<f32> {
-        self.walks.iter().flat_map(HostChain::x).copied().collect()
+        self.chains.x()
     }
 
     /// The share of chains nearer to (5, 5), which has four fifths of the density.

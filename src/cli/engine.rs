@@ -3,16 +3,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
 use super::device;
 use crate::backend::fused::{self, Compiler, FusedChains, Gpu, Precision, best_kernel_config};
+use crate::backend::{BackendError, BurnChains, Chains, advance_to};
 use crate::model_file::ModelFile;
 use crate::net::{ImageShape, Network};
-use crate::sample::{Chain, Conditioning, Guide, StepTable};
+use crate::sample::{Conditioning, Guide, StepTable, View};
 
 /// The engines to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -174,49 +175,40 @@ impl Engine {
         stops: &[usize],
         mut at: impl FnMut(usize, Vec<f32>),
         progress: impl Fn(usize),
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), BackendError> {
+        let mut chains = self.start(job, chains)?;
+        for (index, &stop) in stops.iter().enumerate() {
+            block_on(advance_to(&mut *chains, stop, &progress))?;
+            at(index, block_on(chains.read(View::Noisy))?);
+        }
+        Ok(())
+    }
+
+    /// Some of the chains, at their start.
+    fn start(
+        &self,
+        job: &SamplingJob<'_>,
+        chains: Range<usize>,
+    ) -> Result<Box<dyn Chains>, BackendError> {
         let SamplingJob { conditioning, seed, .. } = *job;
         let table = job.table.clone();
-        match self {
+        Ok(match self {
             Self::Fused(network) => {
-                let mut chain =
-                    FusedChains::conditioned(network, table, conditioning, seed, chains)?;
-                for (index, &stop) in stops.iter().enumerate() {
-                    while chain.done() < stop {
-                        progress(chain.submit(stop - chain.done()));
-                        network.gpu().check()?;
-                    }
-                    at(index, block_on(chain.noisy())?);
-                }
+                Box::new(FusedChains::conditioned(network, table, conditioning, seed, chains)?)
             }
             Self::Burn { network, device, image_shape, guides, .. } => {
-                let network = Network::clone(network);
-                let mut chain = Chain::conditioned(
+                let (network, image_shape) = (Network::clone(network), *image_shape);
+                let chains = BurnChains::conditioned(
                     network,
-                    *image_shape,
+                    image_shape,
                     table,
                     conditioning,
                     seed,
                     chains,
                     device,
                 )?;
-                for guide in guides {
-                    chain = chain.guided(Arc::clone(guide));
-                }
-                for (index, &stop) in stops.iter().enumerate() {
-                    while chain.done() < stop && chain.step() {
-                        // Wait now and then: the GPU's queue must not grow without bound.
-                        if chain.done().is_multiple_of(16) {
-                            device.sync().map_err(|e| anyhow!("the device failed: {e:?}"))?;
-                        }
-                        progress(1);
-                    }
-                    let images = chain.noisy().try_into_data();
-                    let images = images.map_err(|e| anyhow!("the device failed: {e:?}"))?;
-                    at(index, images.iter::<f32>().collect());
-                }
+                Box::new(guides.iter().cloned().fold(chains, BurnChains::guided))
             }
-        }
-        Ok(())
+        })
     }
 }

@@ -3,10 +3,11 @@
 use super::eval::presets::{Variant, preset};
 use super::numbers::{SAMPLES, ensure_within};
 use super::print::ensure_delivered;
+use crate::backend::host;
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
-use crate::sample::{Sampler, Settings, host};
+use crate::sample::{Sampler, Settings};
 use crate::toy::{GaussianMixture, two_modes};
 use crate::words::count;
 

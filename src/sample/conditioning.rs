@@ -132,7 +132,7 @@ impl Conditioning {
     }
 
     /// The image around which a chain begins; none for the step table's even grey.
-    pub(super) fn origin_of(&self, chain: u32) -> Option<Vec<f32>> {
+    pub(crate) fn origin_of(&self, chain: u32) -> Option<Vec<f32>> {
         let origin = self.origin.as_ref()?;
         let Some(Path { to: End::Image(there), .. }) = &self.path else {
             return Some(origin.clone());

@@ -31,8 +31,8 @@ pub fn consistent(sigmas: &[f32], eta: f32) -> StepTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::host;
     use super::*;
+    use crate::backend::host;
     use crate::noise::NoiseSchedule;
     use crate::toy::GaussianMixture;
 

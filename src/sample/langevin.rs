@@ -72,8 +72,8 @@ pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> StepTable 
 #[cfg(test)]
 mod tests {
     use super::super::consistent::consistent;
-    use super::super::host;
     use super::*;
+    use crate::backend::host;
     use crate::noise::NoiseSchedule;
     use crate::toy::GaussianMixture;
 

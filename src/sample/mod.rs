@@ -1,13 +1,10 @@
-//! Samplers, and the backends that run them.
+//! Samplers, and what chains can be told besides.
 //!
 //! A sampler is a pure function from settings to a [`StepTable`]: a list of steps, each of which says
 //! at which σ to evaluate the score and what to do with it. There is one file per paper, and each
 //! sampler reads like its algorithm there. A [`Conditioning`] says what else chains must do: where to
-//! begin, what to agree with. Backends run step tables and know no sampler: [`host`] on anything that
-//! implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
+//! begin, what to agree with. A backend ([`crate::backend`]) runs step tables and knows no sampler.
 
-#[cfg(feature = "burn")]
-pub mod chain;
 pub mod conditioning;
 pub mod consistent;
 pub mod diffusion;
@@ -15,15 +12,12 @@ pub mod edm;
 #[cfg(feature = "burn")]
 pub mod guidance;
 pub mod guidance_scale;
-pub mod host;
 pub mod langevin;
 pub mod observation;
 pub mod settings;
 pub mod step_table;
 pub mod view;
 
-#[cfg(feature = "burn")]
-pub use chain::Chain;
 pub use conditioning::Conditioning;
 #[cfg(feature = "burn")]
 pub use guidance::Guide;

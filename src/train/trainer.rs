@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsAccumulator, ModuleOptimizer};
 use burn::store::{ModuleRecord, RecordError};
 use burn::tensor::{Device, Tensor, TensorData};
+use pollster::block_on;
 use thiserror::Error;
 
 use super::batch::Batch;
@@ -14,13 +15,14 @@ use super::shards::Shards;
 use super::target::{StableTargets, Target};
 use super::teacher::Teacher;
 use super::{Augmentation, Autoguidance, Checkpoint, Options, ema, grad_clip};
+use crate::backend::{BackendError, BurnChains, Chains};
 use crate::data::{Images, Order};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
 use crate::net::{DescriptionError, Network};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
-use crate::sample::{Chain, StepTable};
+use crate::sample::{StepTable, View};
 
 /// Why a run cannot start, continue or be resumed.
 #[derive(Debug, Error)]
@@ -50,6 +52,9 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
+    /// No samples can be drawn.
+    #[error(transparent)]
+    Samples(#[from] BackendError),
 }
 
 /// Adam's memory of squared gradients, a hundred steps: losses and gradients vary with the noise
@@ -315,7 +320,7 @@ impl Trainer {
     /// `None` if `stop` is set before they are finished.
     ///
     /// # Errors
-    /// [`TrainError::Device`] if the device fails.
+    /// [`TrainError::Samples`] if the device fails.
     pub fn samples(
         &self,
         table: &StepTable,
@@ -323,19 +328,13 @@ impl Trainer {
         stop: &AtomicBool,
     ) -> Result<Option<Vec<f32>>, TrainError> {
         let (network, image) = (self.state.ema.clone(), self.options.architecture.image_shape());
-        let mut chain = Chain::new(network, image, table.clone(), 1, 0..count, &self.device);
-        while chain.step() {
+        let mut chains = BurnChains::new(network, image, table.clone(), 1, 0..count, &self.device);
+        while block_on(chains.advance(usize::MAX))? > 0 {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            // The GPU's queue must not grow without bound.
-            if chain.done().is_multiple_of(16) {
-                self.device.sync().map_err(|e| TrainError::Device(format!("{e:?}")))?;
-            }
         }
-        let pixels = chain.noisy().try_into_data();
-        let pixels = pixels.map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        Ok(Some(pixels.iter::<f32>().collect()))
+        Ok(Some(block_on(chains.read(View::Noisy))?))
     }
 
     /// The averaged weights, on the host.

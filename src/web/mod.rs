@@ -7,10 +7,14 @@
 
 mod drawing;
 mod executor;
+#[cfg(feature = "fused")]
+mod screen;
 mod types;
 mod verify;
 
 use std::cell::{Cell, RefCell};
+#[cfg(feature = "fused")]
+use std::rc::Rc;
 
 #[cfg(feature = "fused")]
 use js_sys::Array;
@@ -18,12 +22,15 @@ use js_sys::{Float32Array, Object, Uint8ClampedArray};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
+use crate::backend::{Chains, advance_to};
 use crate::model_file::{Card, Container, ModelFile};
 use crate::net::ImageShape;
 use crate::net::weights::Weights;
 use crate::pixel::byte;
 use crate::sample::{Conditioning, Settings, StepTable, View};
-use executor::{Chains, Executor};
+use executor::Executor;
+#[cfg(feature = "fused")]
+use screen::Screen;
 
 /// As fast as wasm's default allocator, with a quarter of its code.
 #[global_allocator]
@@ -122,10 +129,13 @@ impl Model {
 /// A model on a device.
 #[wasm_bindgen]
 pub struct Engine {
-    executor: Executor,
+    executor: Box<dyn Executor>,
     image_shape: ImageShape,
     /// The mean of the pixels of chains at their start.
     mean: f32,
+    /// The canvas that it is attached to.
+    #[cfg(feature = "fused")]
+    screen: Rc<RefCell<Option<Screen>>>,
 }
 
 #[wasm_bindgen]
@@ -147,8 +157,14 @@ impl Engine {
         let card = &model.file.card;
         let (image_shape, mean) = (card.architecture.image_shape(), card.start_mean());
         let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
-        let executor = Executor::create(&name, exact, tuning).await?;
-        Ok(Self { executor, image_shape, mean })
+        let executor = executor::create(&name, exact, tuning).await?;
+        Ok(Self {
+            executor,
+            image_shape,
+            mean,
+            #[cfg(feature = "fused")]
+            screen: Rc::default(),
+        })
     }
 
     /// The WGSL of the kernels that [`Engine::load`] is going to ask for one after the other. Some
@@ -207,7 +223,8 @@ impl Engine {
     /// An `Error` if this engine cannot draw; use [`Chain::pixels`] instead.
     #[cfg(feature = "fused")]
     pub fn attach(&self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
-        self.executor.attach(canvas)
+        self.screen.replace(Some(self.executor.screen(canvas)?));
+        Ok(())
     }
 
     /// Starts the chains number `first` to `first + chains − 1`: only where they begin is computed
@@ -242,11 +259,13 @@ impl Engine {
         let may_be_even = verify::may_be_even(&conditioning);
         let chains = self.executor.start(table, &conditioning, seed, numbers)?;
         Ok(Chain {
-            progress: Cell::new(Progress::of(&chains, settings.schedule.levels)),
+            progress: Cell::new(Progress::of(&*chains, settings.schedule.levels)),
             chains: RefCell::new(chains),
             image_shape: self.image_shape,
             may_be_even,
             busy: Cell::new(false),
+            #[cfg(feature = "fused")]
+            screen: Rc::clone(&self.screen),
         })
     }
 }
@@ -254,13 +273,15 @@ impl Engine {
 /// Chains in progress on a device.
 #[wasm_bindgen]
 pub struct Chain {
-    chains: RefCell<Chains>,
+    chains: RefCell<Box<dyn Chains>>,
     /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
     image_shape: ImageShape,
     /// Whether an image that is the same all over can be right.
     may_be_even: bool,
     busy: Cell<bool>,
+    #[cfg(feature = "fused")]
+    screen: Rc<RefCell<Option<Screen>>>,
 }
 
 /// The progress of chains.
@@ -275,7 +296,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn of(chains: &Chains, levels: usize) -> Self {
+    fn of(chains: &dyn Chains, levels: usize) -> Self {
         let steps = &chains.step_table().steps;
         let step = chains.next().or(steps.last().copied());
         Self {
@@ -310,8 +331,10 @@ impl Chain {
     pub async fn advance(&self, steps: u32) -> Result<JsValue, JsError> {
         let _turn = self.turn()?;
         let mut chains = self.chains.borrow_mut();
-        chains.advance(steps as usize).await?;
-        self.progress.set(Progress::of(&chains, self.progress.get().levels));
+        let stop = chains.done().saturating_add(steps as usize);
+        advance_to(&mut **chains, stop, |_| ()).await?;
+        chains.wait().await?;
+        self.progress.set(Progress::of(&**chains, self.progress.get().levels));
         self.progress()
     }
 
@@ -326,7 +349,7 @@ impl Chain {
         #[wasm_bindgen(unchecked_param_type = "View")] view: String,
     ) -> Result<Uint8ClampedArray, JsError> {
         let _turn = self.turn()?;
-        let values = self.chains.borrow_mut().values(view_from_js(&view)?).await?;
+        let values = self.chains.borrow_mut().read(view_from_js(&view)?).await?;
         Ok(Uint8ClampedArray::from(&rgba(&values, self.image_shape)[..]))
     }
 
@@ -359,7 +382,9 @@ impl Chain {
     ) -> Result<(), JsError> {
         let _turn = self.turn()?;
         let view = view_from_js(&view)?;
-        self.chains.borrow_mut().render(view, columns as usize, gap as usize)
+        let (mut screen, mut chains) = (self.screen.borrow_mut(), self.chains.borrow_mut());
+        let screen = screen.as_mut().ok_or_else(|| JsError::new("attach a canvas first"))?;
+        screen.show(&mut **chains, view, columns as usize, gap as usize)
     }
 
     /// Lets one call at a time wait for the device.
@@ -406,7 +431,7 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
 fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
     match strength {
         Some(strength) if !(0.0..=1.0).contains(&strength) => {
-            Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}")))
+            Err(JsError::new(&format!("wander must be from 0 to 1, but is {strength}")))
         }
         _ => Ok(settings.step_table_from(strength)?),
     }

@@ -89,8 +89,8 @@ pub fn model() -> ModelFile {
 }
 
 /// The ends of [`ENDS_OF`] chains of the tiny model under [`settings`] and seed 7, every 21st pixel
-/// of each. Burn's Flex computed them; the browser's GPU and any other executor must give the same.
-/// `tests/executors.rs` checks Flex itself against closed forms.
+/// of each. Burn's Flex computed them; the browser's GPU and any other backend must give the same.
+/// `tests/backends.rs` checks Flex itself against closed forms.
 pub const ENDS: [f32; 12] = [
     0.28562778, 0.45146835, 0.34554774, 0.4634117, 0.25602016, 0.578469, 0.3333026, 0.70967925,
     0.4576815, 0.15266152, 0.51494676, 0.27307123,

@@ -9,6 +9,8 @@ use super::step_row::StepRow;
 use super::step_rows::StepRows;
 use super::throttle::Throttle;
 use crate::backend::fused::error::FusedError;
+use crate::backend::state::looks_back;
+use crate::backend::{BackendError, Chains, Pending, State};
 use crate::sample::{Conditioning, Step, StepTable, View};
 
 /// A batch of chains on the fused kernels, which can be stepped, paused, inspected and resumed.
@@ -86,7 +88,7 @@ impl FusedChains {
         Ok(Self { network, table, rows, count, recorder, done: 0, window, throttle })
     }
 
-    /// The step table being recorder.
+    /// The step table being run.
     pub fn step_table(&self) -> &StepTable {
         &self.table
     }
@@ -208,5 +210,88 @@ impl FusedChains {
         self.recorder.write_steps(0, &table);
         self.recorder.submit_levels(&sigmas);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
+    }
+}
+
+impl Chains for FusedChains {
+    fn step_table(&self) -> &StepTable {
+        &self.table
+    }
+
+    fn done(&self) -> usize {
+        self.done
+    }
+
+    fn advance(&mut self, steps: usize) -> Pending<'_, usize> {
+        Box::pin(async move {
+            loop {
+                let count = self.submit(steps);
+                self.network.gpu().check()?;
+                if count > 0 || steps == 0 || self.next().is_none() {
+                    return Ok(count);
+                }
+                // Enough is in flight.
+                self.network.gpu().idle().await?;
+            }
+        })
+    }
+
+    fn wait(&mut self) -> Pending<'_, ()> {
+        Box::pin(async { Ok(self.network.gpu().idle().await?) })
+    }
+
+    fn read(&mut self, view: View) -> Pending<'_, Vec<f32>> {
+        Box::pin(async move {
+            let images = match view {
+                View::Denoised if self.evaluate() => self.recorder.result(),
+                View::Noisy | View::Denoised => self.recorder.noisy(),
+            };
+            Ok(self.network.gpu().read(images, self.numbers()).await?)
+        })
+    }
+
+    fn draw(
+        &mut self,
+        view: View,
+        columns: usize,
+        gap: usize,
+        target: &wgpu::TextureView,
+    ) -> Result<(), BackendError> {
+        Ok(self.render(view, columns, gap, target)?)
+    }
+
+    fn save(&mut self) -> Pending<'_, State> {
+        Box::pin(async {
+            let Self { network, table, rows, recorder, done, .. } = &*self;
+            let (gpu, numbers) = (network.gpu(), self.numbers());
+            let x = gpu.read(recorder.noisy(), numbers).await?;
+            let moved = looks_back(table, *done).then(|| rows.earlier(table, *done));
+            let previous = match moved {
+                None => None,
+                Some(None) => Some(gpu.read(recorder.last_score(), numbers).await?),
+                Some(Some(drift)) => {
+                    let earlier = gpu.read(recorder.earlier(), numbers).await?;
+                    Some(x.iter().zip(&earlier).map(|(x, earlier)| (x - earlier) / drift).collect())
+                }
+            };
+            Ok(State { done: *done, x, previous })
+        })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), BackendError> {
+        state.check(&self.table, self.numbers())?;
+        let State { done, x, previous } = state;
+        self.recorder.write_images(x);
+        if let Some(previous) = previous {
+            match self.rows.earlier(&self.table, *done) {
+                None => self.recorder.write_last_score(previous),
+                Some(drift) => {
+                    let earlier = x.iter().zip(previous).map(|(x, score)| x - drift * score);
+                    self.recorder.write_earlier(&earlier.collect::<Vec<f32>>());
+                }
+            }
+        }
+        self.done = *done;
+        Ok(())
     }
 }

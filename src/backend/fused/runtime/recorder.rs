@@ -57,6 +57,26 @@ impl Recorder {
         &self.bound.buffers.images[RESULT]
     }
 
+    /// The images before the last step.
+    pub fn earlier(&self) -> &wgpu::Buffer {
+        &self.bound.buffers.images[IMAGES[1 - self.now]]
+    }
+
+    /// The score that the last step left, if its flow was [`Flow::Update`].
+    pub fn last_score(&self) -> &wgpu::Buffer {
+        &self.bound.buffers.images[SCORES[1 - self.score]]
+    }
+
+    /// Replaces the images before the last step.
+    pub fn write_earlier(&self, x: &[f32]) {
+        self.write(self.earlier(), 0, bytemuck::cast_slice(x));
+    }
+
+    /// Replaces the score that the last step left.
+    pub fn write_last_score(&self, score: &[f32]) {
+        self.write(self.last_score(), 0, bytemuck::cast_slice(score));
+    }
+
     /// Replaces the observation.
     pub fn write_observation(&self, observation: &Observation) {
         let pairs = observation.target().iter().zip(observation.mask());

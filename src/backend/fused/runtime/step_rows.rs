@@ -47,6 +47,12 @@ impl StepRows {
         looks_back && (self.block.is_some() || before(table, index).is_none())
     }
 
+    /// For a step that looks back: the drift of the one before, if it tells that one's score from
+    /// how far x has moved; otherwise it reads the score itself.
+    pub fn earlier(&self, table: &StepTable, index: usize) -> Option<f32> {
+        before(table, index).filter(|_| self.flow(table, index) == Flow::Step)
+    }
+
     /// The row of a step whose noise level is in row `level` of the tables.
     pub fn row(&self, table: &StepTable, index: usize, level: u32) -> StepRow {
         let seed = |seed| {

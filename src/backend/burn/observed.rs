@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::super::observation::{Block, Observation};
 use crate::net::ImageShape;
+use crate::sample::observation::{Block, Observation};
 
 /// [`Observation::impose`] for a whole batch.
 #[derive(Clone, Debug)]

@@ -4,11 +4,10 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::super::conditioning::Conditioning;
-use super::super::step_table::{Start, StepTable};
 use crate::net::ImageShape;
 use crate::net::layers::column;
 use crate::random::{Key, congruential};
+use crate::sample::{Conditioning, Start, StepTable};
 
 /// [`Conditioning::fill_normal`] and [`Conditioning::fill_start`] for a whole batch.
 #[derive(Clone, Debug)]

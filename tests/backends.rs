@@ -1,4 +1,4 @@
-//! The Burn network and the Burn executor, against closed forms and the host executor.
+//! The Burn network and the Burn backend, against closed forms and the host backend.
 #![cfg(not(target_family = "wasm"))]
 
 mod common;
@@ -6,6 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use ncsn::backend::{BackendError, BurnChains, Chains, HostChains, State, advance_to, host};
 use ncsn::likelihood::NetworkDivergence;
 use ncsn::loss::dsm;
 use ncsn::model_file::ModelFile;
@@ -15,11 +16,12 @@ use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::edm::Churn;
 use ncsn::sample::guidance::Autoguide;
 use ncsn::sample::{
-    Chain, Conditioning, GuidanceScale, Observation, Sampler, Settings, Start, Step, StepTable,
-    Update, host,
+    Conditioning, GuidanceScale, Observation, Sampler, Settings, Start, Step, StepTable, Update,
+    View,
 };
 use ncsn::score::{Score, ScoreWithDivergence};
 use ncsn::toy::GaussianMixture;
+use pollster::block_on;
 
 fn network(architecture: &Architecture, weights: weights::Weights) -> Network {
     let device = Device::flex();
@@ -34,9 +36,14 @@ fn ends(
 ) -> Vec<f32> {
     let image_shape = common::tiny().image_shape();
     let device = Device::flex();
-    let mut chain = Chain::new(network.clone(), image_shape, table.clone(), seed, chains, &device);
-    while chain.step() {}
-    chain.noisy().into_data().iter::<f32>().collect()
+    finish(&mut BurnChains::new(network.clone(), image_shape, table.clone(), seed, chains, &device))
+}
+
+/// Runs chains to their ends.
+fn finish(chains: &mut dyn Chains) -> Vec<f32> {
+    block_on(advance_to(chains, usize::MAX, |_| ())).expect("the device works");
+    assert_eq!(chains.done(), chains.step_table().nfe());
+    block_on(chains.read(View::Noisy)).expect("the device works")
 }
 
 fn difference(a: &[f32], b: &[f32]) -> f32 {
@@ -160,10 +167,8 @@ fn an_autoguided_chain_follows_the_difference_of_two_scores() {
         let reference = host::run(&table, &guided, 7, 5);
         let (image_shape, guide) =
             (wide.image_shape(), Autoguide { worse: worse.clone(), guidance_scale });
-        let chain = Chain::new(better.clone(), image_shape, table, 7, 0..5, &device);
-        let mut chain = chain.guided(Arc::new(guide));
-        while chain.step() {}
-        let found: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+        let chains = BurnChains::new(better.clone(), image_shape, table, 7, 0..5, &device);
+        let found = finish(&mut chains.guided(Arc::new(guide)));
         let difference = difference(&found, &reference);
         assert!(difference < 1e-3, "{sampler:?}: {difference}");
     }
@@ -234,19 +239,31 @@ fn steering_on_the_device_is_steering_on_the_host() {
             let reference = host::run_conditioned(&table, conditioning, &gaussian, 7, 5);
             let device = Device::flex();
             let (network, table) = (network.clone(), table.clone());
-            let mut chain =
-                Chain::conditioned(network, image_shape, table, conditioning, 7, 0..5, &device)
-                    .expect("it fits");
-            while chain.step() {}
-            let found: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
+            let chains = BurnChains::conditioned(
+                network,
+                image_shape,
+                table,
+                conditioning,
+                7,
+                0..5,
+                &device,
+            );
+            let found = finish(&mut chains.expect("it fits"));
             let difference = difference(&found, &reference);
             assert!(difference < 1e-3, "{sampler:?}, {conditioning:?}: {difference}");
         }
     }
     let conditioning = Conditioning { origin: Some(vec![0.5; 7]), ..Default::default() };
     let table = common::settings().step_table().expect("possible");
-    let refused =
-        Chain::conditioned(network, image_shape, table, &conditioning, 7, 0..5, &Device::flex());
+    let refused = BurnChains::conditioned(
+        network,
+        image_shape,
+        table,
+        &conditioning,
+        7,
+        0..5,
+        &Device::flex(),
+    );
     assert!(refused.is_err_and(|error| error.to_string().contains("7 values")));
 }
 
@@ -263,11 +280,9 @@ fn a_digit_is_recovered_from_a_small_image_of_it() {
     let table = settings.step_table().expect("possible");
     let run = |conditioning: &Conditioning, seed| -> Vec<f32> {
         let (network, table) = (network.clone(), table.clone());
-        let mut chain =
-            Chain::conditioned(network, image_shape, table, conditioning, seed, 0..1, &device)
-                .expect("it fits");
-        while chain.step() {}
-        chain.noisy().into_data().iter::<f32>().collect()
+        let chains =
+            BurnChains::conditioned(network, image_shape, table, conditioning, seed, 0..1, &device);
+        finish(&mut chains.expect("it fits"))
     };
     let small = |x: &[f32]| -> Vec<f32> {
         let square = |i: usize| {
@@ -286,32 +301,106 @@ fn a_digit_is_recovered_from_a_small_image_of_it() {
     assert!(found < 0.5 * other, "{found}, and {other} to another digit");
 }
 
-/// A chain paused anywhere and resumed is the same as one that was not.
-#[test]
-fn a_chain_can_be_carried_on_from_its_state() {
-    let network = network(&common::tiny(), common::weights(&common::tiny()));
-    let (image_shape, device) = (common::tiny().image_shape(), Device::flex());
+/// Chains on the host and on Burn with the same score, and everything that a state has to bring
+/// back: steps that look back, noise, and an observation. `chains` are their numbers.
+fn pair(chains: std::ops::Range<usize>) -> [Box<dyn Chains>; 2] {
+    let scale = common::SCALE;
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data);
+    let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
+    let image_shape = common::tiny().image_shape();
     let known: Vec<bool> = (0..64).map(|i| i < 20).collect();
     let observation = Observation::pixels(image_shape, &[0.25; 64], &known).expect("fits");
     let conditioning = Conditioning { observation: Some(observation), ..Default::default() };
     let churn = Some(Churn { s_churn: 3.0, s_tmin: 0.1, s_tmax: 1.0, s_noise: 1.0 });
     let settings = Settings { sampler: Sampler::Heun, churn, ..common::settings() };
     let table = settings.step_table().expect("possible");
-    let start = || {
-        let (network, table) = (network.clone(), table.clone());
-        Chain::conditioned(network, image_shape, table, &conditioning, 7, 2..4, &device)
-            .expect("it fits")
-    };
-    let mut whole = start();
-    while whole.step() {}
-    let whole: Vec<f32> = whole.noisy().into_data().iter::<f32>().collect();
-    for pause in 0..=table.nfe() {
-        let mut first = start();
-        (0..pause).for_each(|_| assert!(first.step()));
-        let mut second = start().carried_on(first.state().clone());
-        while second.step() {}
-        let second: Vec<f32> = second.noisy().into_data().iter::<f32>().collect();
-        assert_eq!(second, whole, "paused after {pause} steps");
+    let host = HostChains::conditioned(gaussian, table.clone(), &conditioning, 7, chains.clone())
+        .expect("it fits");
+    let burn = BurnChains::conditioned(
+        network,
+        image_shape,
+        table,
+        &conditioning,
+        7,
+        chains,
+        &Device::flex(),
+    );
+    [Box::new(host), Box::new(burn.expect("it fits"))]
+}
+
+/// Chains saved anywhere and resumed are the same as those that were not, also on the other
+/// backend.
+#[test]
+fn chains_carry_on_from_a_state_on_any_backend() {
+    let whole = pair(2..4).map(|mut chains| finish(&mut *chains));
+    let steps = pair(2..4)[0].step_table().nfe();
+    for pause in 0..=steps {
+        for from in [0, 1] {
+            let first = &mut pair(2..4)[from];
+            block_on(advance_to(&mut **first, pause, |_| ())).expect("the device works");
+            let state = block_on(first.save()).expect("the device works");
+            assert_eq!(state.done, pause);
+            for to in [0, 1] {
+                let second = &mut pair(2..4)[to];
+                second.restore(&state).expect("a state of these chains");
+                let end = finish(&mut **second);
+                match from == to {
+                    true => assert_eq!(end, whole[to], "paused after {pause} steps"),
+                    false => assert!(difference(&end, &whole[to]) < 1e-3, "{from}, {pause}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_state_of_these_chains_is_refused() {
+    for mut chains in pair(0..2) {
+        // The second step of Heun's method looks back.
+        block_on(advance_to(&mut *chains, 1, |_| ())).expect("the device works");
+        let state = block_on(chains.save()).expect("the device works");
+        assert!(state.previous.is_some());
+        let wrong = [
+            State { done: 1000, ..state.clone() },
+            State { x: vec![0.0; 64], ..state.clone() },
+            State { previous: None, ..state.clone() },
+            State { done: 0, ..state.clone() },
+        ];
+        for state in wrong {
+            let refused = chains.restore(&state);
+            assert!(matches!(refused, Err(BackendError::State { .. })), "{refused:?}");
+        }
+        chains.restore(&state).expect("its own state");
+        assert_eq!(chains.done(), 1);
+    }
+}
+
+/// What a caller may rely on to show progress and to stop.
+#[test]
+fn chains_advance_as_far_as_they_are_asked_to() {
+    for mut chains in pair(0..1) {
+        let steps = chains.step_table().nfe();
+        assert_eq!(block_on(chains.advance(0)).expect("nothing to do"), 0);
+        let mut submitted = 0;
+        block_on(advance_to(&mut *chains, 5, |steps| submitted += steps)).expect("it works");
+        assert_eq!((submitted, chains.done()), (5, 5));
+        let sigma = chains.next().expect("a step").sigma;
+        let [noisy, denoised] = [View::Noisy, View::Denoised]
+            .map(|view| block_on(chains.read(view)).expect("the device works"));
+        let scale = common::SCALE;
+        let variance = scale.sigma_data.powi(2);
+        for (x, denoised) in noisy.iter().zip(denoised) {
+            let expected = scale.mean + variance / (variance + sigma * sigma) * (x - scale.mean);
+            assert!((denoised - expected).abs() < 1e-4, "{denoised} instead of {expected}");
+        }
+        block_on(advance_to(&mut *chains, usize::MAX, |steps| submitted += steps))
+            .expect("it works");
+        block_on(chains.wait()).expect("it works");
+        assert_eq!((submitted, chains.done(), chains.next()), (steps, steps, None));
+        assert_eq!(block_on(chains.advance(1)).expect("nothing to do"), 0);
+        let ends = [View::Noisy, View::Denoised]
+            .map(|view| block_on(chains.read(view)).expect("the device works"));
+        assert_eq!(ends[0], ends[1], "a finished chain has no noise to remove");
     }
 }
 
@@ -340,7 +429,7 @@ fn one_sigma_for_all_is_that_sigma_for_each() {
     assert!(difference(&score(&[0.7]), &score(&[0.7, 0.7, 0.2])) > 1e-2, "σ must matter");
 }
 
-/// The numbers that the browser's executor must match.
+/// The numbers that every backend must give, also in the browser.
 #[test]
 fn the_shared_ends_are_what_flex_computes() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));

@@ -1,0 +1,221 @@
+//! The Burn backend: runs a step table on a network, on any Burn device.
+//!
+//! Network, noise and updates all run on the device; only what is asked for is read back.
+
+mod noise;
+mod observed;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use self::noise::Noise;
+use self::observed::Observed;
+use super::state::looks_back;
+use super::{BackendError, Chains, Pending, State};
+use crate::net::{ImageShape, Network};
+use crate::sample::conditioning::ConditioningError;
+use crate::sample::guidance::Guide;
+use crate::sample::step_table::corrector_signal;
+use crate::sample::{Conditioning, StepTable, Update, View};
+
+/// The most steps that a device may have in its queue. In the browser it costs milliseconds to
+/// hear of their end, so the page asks for few enough at a time and waits once for them all.
+const MOST_QUEUED: usize = if cfg!(target_family = "wasm") { 64 } else { 16 };
+
+/// A batch of chains on a Burn device.
+#[derive(Clone, Debug)]
+pub struct BurnChains {
+    network: Network,
+    table: StepTable,
+    noise: Noise,
+    observed: Option<Observed>,
+    guides: Vec<Arc<dyn Guide>>,
+    /// The step whose noise was drawn last.
+    last_noise: u32,
+    /// The number of steps done.
+    done: usize,
+    /// The noisy images x̃: N × C × H × W.
+    x: Tensor<4>,
+    /// The score of the step before, N × C × H × W, if the next step needs it.
+    previous: Option<Tensor<4>>,
+}
+
+impl BurnChains {
+    /// Chains at the start of a step table, on the device that the network is on.
+    ///
+    /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
+    /// batch from 0 to 100.
+    pub fn new(
+        network: Network,
+        image_shape: ImageShape,
+        table: StepTable,
+        seed: u64,
+        chains: Range<usize>,
+        device: &Device,
+    ) -> Self {
+        let noise = Noise::new(seed, &Conditioning::default(), image_shape, chains, device);
+        Self::begin(network, table, noise, None)
+    }
+
+    /// As [`Self::new`], with a conditioning.
+    ///
+    /// # Errors
+    /// [`ConditioningError`] says what does not fit the model's images.
+    pub fn conditioned(
+        network: Network,
+        image_shape: ImageShape,
+        table: StepTable,
+        conditioning: &Conditioning,
+        seed: u64,
+        chains: Range<usize>,
+        device: &Device,
+    ) -> Result<Self, ConditioningError> {
+        conditioning.check(image_shape.dimension())?;
+        let noise = Noise::new(seed, conditioning, image_shape, chains, device);
+        let observed = conditioning.observation.as_ref().map(|o| Observed::new(o, device));
+        Ok(Self::begin(network, table, noise, observed))
+    }
+
+    fn begin(network: Network, table: StepTable, noise: Noise, observed: Option<Observed>) -> Self {
+        let (x, last_noise) = (noise.start(table.start), StepTable::START);
+        let (guides, done, previous) = (Vec::new(), 0, None);
+        let mut chains =
+            Self { network, table, noise, observed, guides, last_noise, done, x, previous };
+        chains.observe();
+        chains
+    }
+
+    /// Adds a guide, which contributes to the network's score.
+    pub fn guided(mut self, guide: Arc<dyn Guide>) -> Self {
+        self.guides.push(guide);
+        self
+    }
+
+    /// Submits one step; false once the step table is over.
+    fn step(&mut self) -> bool {
+        let Some(step) = self.next() else { return false };
+        let score = self.score(step.sigma);
+        let (x, index) = (self.x.clone(), self.done as u32);
+        self.x = match step.update {
+            Update::Affine { drift, previous, noise } => {
+                let mut moved = x + score.clone() * drift;
+                if let Some(before) = self.previous.take() {
+                    moved = moved + before * previous;
+                }
+                if noise > 0.0 {
+                    moved = moved + self.noise.normal(index) * noise;
+                }
+                moved
+            }
+            Update::Corrector { snr } => {
+                let size = corrector_sizes(snr, step.sigma, &score);
+                let z = self.noise.normal(index);
+                x + score.clone() * size.clone() + z * (size * 2.0).sqrt()
+            }
+        };
+        if step.update.is_noisy() {
+            self.last_noise = index;
+        }
+        self.done += 1;
+        // Keep the score only for a step that looks back: it is as large as x.
+        self.previous = looks_back(&self.table, self.done).then_some(score);
+        self.observe();
+        true
+    }
+
+    /// s(x, σ), plus what the guides add.
+    fn score(&self, sigma: f32) -> Tensor<4> {
+        let score = self.network.score(self.x.clone(), &[sigma]);
+        let pulls = self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &score));
+        pulls.fold(score.clone(), |sum, pull| sum + pull)
+    }
+
+    /// Replaces the observed component of x by the observation, at the current noise level.
+    fn observe(&mut self) {
+        if let Some(observed) = &self.observed {
+            let z = self.noise.normal(self.last_noise);
+            self.x = observed.impose(self.x.clone(), self.table.sigma_at(self.done), z);
+        }
+    }
+
+    /// As [`Chains::read`], left on the device.
+    fn images(&self, view: View) -> Tensor<4> {
+        let x = self.x.clone();
+        match (view, self.next()) {
+            (View::Denoised, Some(step)) => x + self.score(step.sigma) * (step.sigma * step.sigma),
+            (View::Noisy, _) | (View::Denoised, None) => x,
+        }
+    }
+}
+
+impl Chains for BurnChains {
+    fn step_table(&self) -> &StepTable {
+        &self.table
+    }
+
+    fn done(&self) -> usize {
+        self.done
+    }
+
+    fn advance(&mut self, steps: usize) -> Pending<'_, usize> {
+        Box::pin(async move {
+            if steps == 0 || !self.step() {
+                return Ok(0);
+            }
+            if self.done.is_multiple_of(MOST_QUEUED) {
+                self.wait().await?;
+            }
+            Ok(1)
+        })
+    }
+
+    fn wait(&mut self) -> Pending<'_, ()> {
+        // One number that depends on every step so far.
+        let mark = self.x.clone().slice([0..1, 0..1, 0..1, 0..1]);
+        Box::pin(async { read(mark).await.map(drop) })
+    }
+
+    fn read(&mut self, view: View) -> Pending<'_, Vec<f32>> {
+        Box::pin(read(self.images(view)))
+    }
+
+    fn save(&mut self) -> Pending<'_, State> {
+        let (done, x, previous) = (self.done, self.x.clone(), self.previous.clone());
+        Box::pin(async move {
+            let previous = match previous {
+                Some(previous) => Some(read(previous).await?),
+                None => None,
+            };
+            Ok(State { done, x: read(x).await?, previous })
+        })
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), BackendError> {
+        let (shape, device) = (self.x.dims(), self.x.device());
+        state.check(&self.table, shape.iter().product())?;
+        let tensor =
+            |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), shape), &device);
+        (self.done, self.x) = (state.done, tensor(&state.x));
+        self.previous = state.previous.as_ref().map(tensor);
+        self.last_noise = self.table.last_noise(state.done);
+        Ok(())
+    }
+}
+
+/// The values of a tensor, once the device has computed them.
+async fn read(images: Tensor<4>) -> Result<Vec<f32>, BackendError> {
+    let data = images.into_data_async().await;
+    let data = data.map_err(|error| BackendError::Device(format!("{error:?}")))?;
+    Ok(data.iter::<f32>().collect())
+}
+
+/// [`crate::sample::step_table::corrector_size`] of each chain: N × 1 × 1 × 1.
+fn corrector_sizes(snr: f32, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
+    let [n, channels, height, width] = score.dims();
+    let signal = corrector_signal(snr, channels * height * width);
+    let norm2: Tensor<2> = score.clone().square().flatten::<2>(1, 3).sum_dim(1);
+    let norm2 = norm2.clamp_min(signal / (sigma * sigma)).reshape([n, 1, 1, 1]);
+    norm2.recip() * signal
+}

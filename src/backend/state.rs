@@ -1,0 +1,43 @@
+//! The progress of chains, on the host.
+
+use super::BackendError;
+use crate::sample::StepTable;
+
+/// The progress of chains. With the model, step table, conditioning, seed and numbers of the chains
+/// it is all that [`super::Chains::restore`] needs, on any backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The number of steps done.
+    pub done: usize,
+    /// The noisy images x̃: N × C × H × W.
+    pub x: Vec<f32>,
+    /// The score of the step before, N × C × H × W, if the next step looks back at it.
+    pub previous: Option<Vec<f32>>,
+}
+
+impl State {
+    /// Checks the sizes against a step table and the number of values of all images together.
+    ///
+    /// # Errors
+    /// [`BackendError::State`] says what does not fit.
+    pub(crate) fn check(&self, table: &StepTable, values: usize) -> Result<(), BackendError> {
+        if self.done > table.nfe() {
+            let (what, found, expected) = ("steps", self.done, table.nfe());
+            return Err(BackendError::State { what, found, expected });
+        }
+        let previous = if looks_back(table, self.done) { values } else { 0 };
+        let sizes = [
+            ("values", self.x.len(), values),
+            ("values of a score", self.previous.as_ref().map_or(0, Vec::len), previous),
+        ];
+        match sizes.into_iter().find(|(_, found, expected)| found != expected) {
+            Some((what, found, expected)) => Err(BackendError::State { what, found, expected }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether the step after `done` steps needs the score of the one before.
+pub(crate) fn looks_back(table: &StepTable, done: usize) -> bool {
+    table.steps.get(done).is_some_and(|next| next.update.looks_back())
+}
