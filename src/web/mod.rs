@@ -383,7 +383,7 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
 fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
     match strength {
         Some(strength) if !(0.0..=1.0).contains(&strength) => {
-            Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}")))
+            Err(JsError::new(&format!("wander must be from 0 to 1, but is {strength}")))
         }
         _ => Ok(settings.step_table_from(strength)?),
     }
