@@ -23,6 +23,30 @@
 //! | [`backend`] | what evaluates a network for chains: [`backend::fused`], own WGSL kernels |
 //! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |
+//!
+//! # Sampling, in ten lines
+//!
+//! The samplers need no network and no GPU: they run on anything that has a score. Here it is a
+//! mixture of two Gaussians in the plane, of weights ⅕ and ⅘.
+//!
+//! ```
+//! use ncsn::sample::{Sampler, Settings, host};
+//! use ncsn::toy::{GaussianMixture, two_modes};
+//!
+//! let density = GaussianMixture::two_modes();
+//! // Heun's method from σ = 20 to σ = 0.01; 199 evaluations of the score.
+//! let settings = Settings { sampler: Sampler::Heun, ..Settings::recommended(20.0, 0.01) };
+//! let (step table, conditioning) = two_modes::step table(&settings)?;
+//! // A thousand chains of seed 1, two coordinates each.
+//! let points = host::run_steered(&step table, &conditioning, &density, 1, 1_000);
+//!
+//! let share = two_modes::upper_share(&points);
+//! assert!((share - 0.8).abs() < 0.05, "{share}");
+//! # Ok::<(), ncsn::sample::SettingsError>(())
+//! ```
+//!
+//! Images come from a [`model_file::ModelFile`]: [`sample::Chain`] runs the same table of steps on
+//! Burn, [`fused::Chain`] on the GPU.
 
 #![warn(missing_docs)]
 
@@ -38,6 +62,8 @@ pub mod random;
 pub mod sample;
 pub mod score;
 pub mod toy;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod words;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod classifier;

@@ -126,6 +126,71 @@ fn images_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     assert!(strict.expect_err("torn").to_string().contains("torn.png"));
 }
 
+/// By content, also in archives; but a file with an image's name is one that cannot be read.
+#[test]
+fn images_need_no_image_extension() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name| folder.path().join(name);
+    let jpeg = include_bytes!("images/jpeg/progressive-restarts.jpg").to_vec();
+    let image = |i: u8| png(8, [i, 2, 3]);
+    let files: Vec<(String, Vec<u8>)> = [
+        ("a/photo.jfif", jpeg.clone()),
+        ("a/without", image(1)),
+        ("a/tweet.jpg_large", image(2)),
+        ("a/PHOTO.PNG", image(3)),
+        ("a/photo.JPE", image(4)),
+        ("a/photo.png:orig", image(5)),
+        ("a/list.txt", b"BM and other letters, in a list".to_vec()),
+        ("a/empty", vec![]),
+        ("a/text.jpg", b"no image".to_vec()),
+    ]
+    .map(|(name, bytes)| (name.replace(':', "_"), bytes))
+    .into();
+    write_folder(&at("folder"), &files);
+    write_tar_gz(&at("archive.tar.gz"), &files);
+    write_zip(&at("archive.zip"), &files);
+    for name in ["folder", "archive.tar.gz", "archive.zip"] {
+        let reading = Reading { size: Some(Size { width: 8, height: 8 }), ..Reading::default() };
+        let data = DataSet::load(&at(name), &reading).expect("pictures");
+        assert_eq!((data.train.len() + data.held_out.len(), data.found.resized), (6, 1), "{name}");
+        let [(text, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+        assert!(text == "a/text.jpg" && problem.contains("no PNG, JPEG"), "{text}: {problem}");
+        let ignored = [("txt".to_owned(), 1), ("empty".to_owned(), 1)];
+        assert_eq!(data.found.ignored, ignored.into(), "{name}");
+    }
+}
+
+/// Files that end early, are of a kind that is not decoded, or announce gigabytes.
+#[test]
+fn images_that_would_be_wrong_are_listed_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut files: Vec<_> = (0..9).map(|i| (format!("{i}.png"), png(19, [i, 2, 3]))).collect();
+    let baseline = include_bytes!("images/jpeg/one-scan-each.jpg");
+    let progressive = include_bytes!("images/jpeg/progressive-restarts.jpg");
+    let mut huge = baseline.to_vec();
+    let frame = huge.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
+    huge[frame + 5..frame + 9].fill(0xff);
+    let bad: [(&str, &[u8], &str); 5] = [
+        ("arithmetic.jpg", include_bytes!("images/jpeg/refused-arithmetic.jpg"), "arithmetic"),
+        ("half.jpg", &baseline[..baseline.len() / 2], "ends before"),
+        ("huge.jpg", &huge, "65535 × 65535"),
+        ("most.jpg", &baseline[..baseline.len() - 3], "ends before"),
+        ("progressive.jpg", &progressive[..progressive.len() * 2 / 3], "ends before"),
+    ];
+    files.extend(bad.map(|(name, bytes, _)| (name.to_owned(), bytes.to_vec())));
+    write_folder(folder.path(), &files);
+
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    assert_eq!(data.train.len() + data.held_out.len(), 9);
+    assert_eq!(data.found.unreadable.len(), bad.len());
+    for ((name, problem), (expected, _, words)) in data.found.unreadable.iter().zip(bad) {
+        assert!(name == expected && problem.contains(words), "{name}: {problem}");
+    }
+    let strict = Reading { strict: true, ..Reading::default() };
+    let error = DataSet::load(folder.path(), &strict).expect_err("five are bad").to_string();
+    assert!(error.contains("half.jpg (the file ends before") && !error.contains('\n'), "{error}");
+}
+
 /// A folder `test` beside `train` is held out, and none of it is trained on.
 #[test]
 fn a_data_set_that_says_what_to_hold_out_is_obeyed() {

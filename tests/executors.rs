@@ -86,6 +86,44 @@ fn a_silent_network_runs_the_chains_of_a_gaussian() {
     }
 }
 
+/// Chains begin around the mean that the model's card gives, ½ without one, and go on from there as
+/// on the host.
+#[test]
+fn chains_begin_around_the_mean_of_the_images() {
+    let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
+    let scale = common::SCALE;
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data);
+    let mut card = common::model().card;
+    for (mean, at) in [(Some(0.13), 0.13), (None, 0.5)] {
+        card.mean = mean;
+        for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {
+            let settings = Settings { sampler, ..common::settings() };
+            let table = card.step_table(&settings, None).expect("possible");
+            let start = StepTable { start: table.start, steps: Vec::new() };
+            let begun = ends(&network, &start, 7, 0..40);
+            // 2,560 pixels of N(at, 4²): five standard errors.
+            let found = begun.iter().sum::<f32>() / begun.len() as f32;
+            assert!((found - at).abs() < 0.4, "{sampler:?}: {found}");
+            // The same noise around another mean.
+            let grey = settings.step_table().expect("possible");
+            let grey =
+                ends(&network, &StepTable { start: grey.start, steps: Vec::new() }, 7, 0..40);
+            let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
+            assert!(moved.into_iter().all(|d| (d - (at - 0.5)).abs() < 1e-5), "{sampler:?}");
+            let reference = host::run(&table, &gaussian, 7, 5);
+            let difference = difference(&ends(&network, &table, 7, 0..5), &reference);
+            assert!(difference < 1e-3, "{sampler:?}: {difference}");
+            // The part of a program that a sketch runs begins at the sketch; without one, around
+            // the same mean.
+            let part = card.step_table(&settings, Some(0.5)).expect("possible");
+            assert!(matches!(part.start, Start::Normal { mean, .. } if mean == at), "{part:?}");
+        }
+        let plain = Settings { sampler: Sampler::PlainLangevin, ..common::settings() };
+        let start = card.step_table(&plain, None).expect("possible").start;
+        assert_eq!(start, Start::Uniform { low: 0.0, high: 1.0 }, "as in the paper");
+    }
+}
+
 /// Two silent networks are two Gaussians. A chain of one, guided away from the other, follows the
 /// weighted sum of their scores in Karras et al.
 #[test]

@@ -427,6 +427,27 @@ fn a_seed_is_the_same_chain_as_on_burn() {
     pair.agrees(&table, &Conditioning::default(), 1, "a noisy step is looked back at");
 }
 
+/// Around the mean in the card, from the first step to the last.
+#[test]
+fn chains_begin_around_the_mean_of_the_images() {
+    let gpu = gpu();
+    let pair = Pair::new(&gpu, &common::tiny());
+    let mut card = common::model().card;
+    card.mean = Some(0.13);
+    for sampler in [Sampler::ExactLangevin, Sampler::Ancestral, Sampler::Heun] {
+        let settings = Settings { sampler, ..common::settings() };
+        let table = card.step_table(&settings, None).expect("possible");
+        let chain = Chain::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
+        let begun = block_on(chain.noisy()).expect("read back");
+        let expected = sample::host::start(&table, 64, 9, 3);
+        assert!(difference(&begun, &expected) < 1e-4, "{sampler:?}");
+        let grey = sample::host::start(&settings.step_table().expect("possible"), 64, 9, 3);
+        let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
+        assert!(moved.into_iter().all(|d| (d + 0.37).abs() < 1e-4), "{sampler:?}");
+        pair.agrees(&table, &Conditioning::default(), 9, &format!("{sampler:?}"));
+    }
+}
+
 #[test]
 fn refinenets_run_whole_chains_as_on_burn() {
     let gpu = gpu();

@@ -3,14 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// README.md and all of docs/.
+/// The pages in the root, in docs/ and in docs/adr/.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let docs = fs::read_dir(root.join("docs")).expect("there are docs");
-    let docs = docs.map(|entry| entry.expect("readable").path());
-    let pages: Vec<_> = docs.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
-    assert!(pages.len() > 3, "{pages:?}");
-    [vec![root.join("README.md")], pages].concat()
+    let files = |folder| {
+        let entries = fs::read_dir(root.join(folder)).expect("there are pages");
+        entries.map(|entry| entry.expect("readable").path())
+    };
+    let files = [".", "docs", "docs/adr"].into_iter().flat_map(files);
+    let pages: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
+    for name in ["README.md", "CONTRIBUTING.md", "architecture.md"] {
+        assert!(pages.iter().any(|page| page.ends_with(name)), "{pages:?}");
+    }
+    pages
 }
 
 /// The anchor that GitHub gives a heading.

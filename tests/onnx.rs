@@ -108,7 +108,10 @@ fn shapes_are_static_where_the_batch_is() {
 fn what_cannot_be_exported_is_refused() {
     let mut model = common::model();
     let refused = |model: &ModelFile, options| onnx::export(model, options).expect_err("refused");
-    assert_eq!(refused(&model, Options { batch: Batch::Fixed(0), ..STATIC }), ExportError::Batch);
+    for batch in [0, 65_537, usize::MAX] {
+        let options = Options { batch: Batch::Fixed(batch), ..STATIC };
+        assert_eq!(refused(&model, options), ExportError::Batch(batch));
+    }
     assert_eq!(refused(&model, Options { opset: 9, ..STATIC }), ExportError::Opset(9));
     model.weights.remove("middle.conv1.weight");
     let missing = ExportError::Missing("middle.conv1.weight".into());

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, Frame, Rgb, RgbImage, RgbaImage};
+use ncsn::model_file::ModelFile;
 use ncsn::net::Network;
 use ncsn::random::Key;
 use ncsn::sample::GuidanceScale;
@@ -76,6 +77,9 @@ fn training_learns_and_its_model_can_be_sampled() {
     let langevin = ["--sampler", "langevin"];
     let noisy = sample("w.npy", &[&langevin[..], &["--no-denoise"]].concat());
     assert_ne!(sample("x.npy", &langevin), noisy);
+    let exact = ["--sampler", "exact-langevin"];
+    let noisy = sample("y.npy", &[&exact[..], &["--no-denoise"]].concat());
+    assert_ne!(sample("z.npy", &exact), noisy);
 
     // The left half is kept to the last bit, the right half is filled in.
     write_half(&at.join("half.png"));
@@ -129,6 +133,48 @@ fn training_learns_and_its_model_can_be_sampled() {
     export.current_dir(at).args(["export", "--model", "m.safetensors", "--onnx", "m.onnx"]);
     assert!(succeed(export.args(["--batch", "2"])).contains("m.onnx"));
     assert!(fs::metadata(at.join("m.onnx")).expect("written").len() > 10_000);
+}
+
+/// `train` records where chains begin, and `ncsn mean` does so for a model that lacks it.
+#[test]
+fn chains_begin_around_the_mean_of_the_training_images() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &["--out", "m.safetensors", "--steps", "5", "--warmup-steps", "1"]));
+    let path = at.join("m.safetensors");
+    // One column of eight is white in every image.
+    let new = read(&path);
+    assert_eq!(new.card.mean, Some(0.125));
+
+    let ncsn = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        command.current_dir(at).args(arguments);
+        command
+    };
+    let sample = |out: &str| {
+        succeed(&mut ncsn(&["sample", "--model", "m.safetensors", "-n", "5", "--out", out]));
+        fs::read(at.join(out)).expect("written")
+    };
+    let around_the_mean = sample("a.npy");
+    let mut old = new.clone();
+    old.card.mean = None;
+    let bytes = fs::read(&path).expect("there");
+    fs::write(&path, ModelFile::with_card(&bytes, &old.card).expect("its own")).expect("written");
+    assert_ne!(sample("b.npy"), around_the_mean, "older models begin around ½");
+
+    let said = succeed(&mut ncsn(&["mean", "--model", "m.safetensors", "--data", "bars"]));
+    assert!(said.contains("around 0.125"), "{said}");
+    assert_eq!((read(&path).card.mean, read(&path).weights), (Some(0.125), new.weights));
+    assert_eq!(sample("c.npy"), around_the_mean);
+
+    // Other images of that shape.
+    let mut others = fs::read(at.join("bars")).expect("there");
+    others[16..16 + 64].fill(255);
+    fs::write(at.join("others"), others).expect("written");
+    let bytes = fs::read(&path).expect("there");
+    let said = fail(&mut ncsn(&["mean", "--model", "m.safetensors", "--data", "others"]));
+    assert!(said.contains("other images") && said.contains("57 of bars"), "{said}");
+    assert_eq!(fs::read(&path).expect("there"), bytes);
 }
 
 /// What is known of an image, its grey, its small version or a part of it, its samples have exactly.
@@ -385,7 +431,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         let pid = child.id().to_string();
         Command::new("kill").args(["-INT", &pid]).status().expect("there is a kill");
         let output = child.wait_with_output().expect("it ends");
-        assert!(output.status.success(), "Ctrl-C is a clean end: {output:?}");
+        assert_eq!(output.status.code(), Some(130), "Ctrl-C is a clean end: {output:?}");
         let interrupted = training(&at.join("parts.safetensors")).steps;
         assert!((10..1000).contains(&interrupted), "interrupted at {interrupted}");
 

@@ -93,6 +93,30 @@ async fn the_same_seed_gives_the_same_images_as_natively() {
     }
 }
 
+/// At the smallest of noise, a start is as grey as the mean in the card; older cards have none.
+#[wasm_bindgen_test]
+async fn chains_begin_around_the_mean_of_the_images() {
+    for name in ENGINES {
+        for (mean, grey) in [(Some(0.2), 51), (None, 128)] {
+            let mut file = common::model();
+            file.card.mean = mean;
+            let model = Model::new(&file.write().expect("finite"));
+            let model = model.unwrap_or_else(|error| panic!("{}", message(error)));
+            let engine = Engine::create((*name).into(), &model, None, None).await;
+            let mut engine = engine.unwrap_or_else(|error| panic!("{name}: {}", message(error)));
+            engine.load(&model).unwrap_or_else(|error| panic!("{name}: {}", message(error)));
+            let still = [("sigma_max", 1e-3), ("sigma_min", 1e-3), ("step_lr", 1e-7)];
+            let still = still.map(|(name, value)| (name, JsValue::from_f64(value)));
+            let Ok(chain) = engine.start(settings(&still), 7, 0, 2, None, None) else {
+                panic!("possible settings");
+            };
+            let rgba = pixels(&chain, "noisy").await;
+            let off = rgba.chunks_exact(4).map(|pixel| i32::from(pixel[0]) - grey);
+            assert!(off.into_iter().all(|off| off.abs() <= 2), "{name}, {mean:?}: {rgba:?}");
+        }
+    }
+}
+
 /// This lets workers share the chains of a run.
 #[wasm_bindgen_test]
 async fn a_chain_is_the_same_whichever_others_run_beside_it() {
@@ -222,6 +246,9 @@ fn bad_model_files_are_refused_with_what_is_wrong() {
         refused(&bytes)
     };
     assert!(refused(&good[..good.len() - 1]).contains("cut off"));
+    assert!(refused(&[&good[..], b"\n"].concat()).contains("1 more follow"));
+    let bare = br#"{"__metadata__":null}"#;
+    assert!(refused(&[&bare.len().to_le_bytes()[..], &[0; 4], bare].concat()).contains("`card`"));
     assert!(changed("{", "[").contains("header cannot be read"));
     assert!(changed(r#"\"format\":1"#, r#"\"format\":2"#).contains("format 2"));
     let unnamed = changed(r#"\"name\""#, r#"\"nome\""#);

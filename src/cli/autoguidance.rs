@@ -72,6 +72,11 @@ impl GuidanceScaleArgs {
 }
 
 impl AutoguidanceArgs {
+    /// The worse model's file, if --guiding-model is given.
+    pub fn worse(&self) -> Option<&Path> {
+        self.guiding_model.as_deref()
+    }
+
     /// Whether --guiding-model is given.
     pub fn is_guided(&self) -> bool {
         self.guiding_model.is_some()

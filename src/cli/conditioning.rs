@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail, ensure};
 
+use super::apart::Read;
 use super::engine::Engine;
 use super::{classifiers, image_input};
 use crate::classifier::ClassGuide;
@@ -69,6 +70,22 @@ impl ConditioningArgs {
     /// Whether the images form a path rather than a set.
     pub fn is_path(&self) -> bool {
         self.interpolate.is_some()
+    }
+
+    /// The files that the flags name, each with its flag.
+    pub fn reads(&self) -> Vec<Read<'_>> {
+        let files = [
+            ("--inpaint", &self.inpaint),
+            ("--mask", &self.mask),
+            ("--colorize", &self.colorize),
+            ("--super-resolve", &self.super_resolve),
+            ("--init-image", &self.init_image),
+            ("--classifier", &self.classifier),
+        ];
+        let files = files.into_iter().map(|(flag, path)| (flag, path.as_deref()));
+        let ends = self.interpolate.as_deref().and_then(|ends| split(ends).ok());
+        let ends = ends.into_iter().flat_map(|(from, to)| [from, to]);
+        files.chain(ends.map(|end| ("--interpolate", Some(Path::new(end))))).collect()
     }
 
     /// Adds a guide towards --class, if it is given.

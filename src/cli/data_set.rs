@@ -10,13 +10,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::{DataSet, Found, Reading, Size, built_in};
 use crate::net::ImageShape;
+use crate::words::count;
 
 /// Where the images are, and how to read them.
 #[derive(Args)]
 pub struct ImageArgs {
     /// The images: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
-    /// (MNIST and its relatives) or CIFAR-10 batches; or a single IDX file or .npy array. If there
-    /// is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
+    /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; or a single IDX file, .npy array or .npz.
+    /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
     /// NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
@@ -107,9 +108,9 @@ impl ImageArgs {
 pub fn say(data: &DataSet) {
     let ImageShape { channels, height, width } = data.train.shape;
     println!(
-        "{}: {} images of {channels} × {height} × {width}, and {} held out ({})",
+        "{}: {} of {channels} × {height} × {width}, and {} held out ({})",
         data.name,
-        data.train.len(),
+        count(data.train.len(), "image"),
         data.held_out.len(),
         data.found.kind
     );
@@ -145,7 +146,7 @@ fn notes(found: &Found) -> Vec<String> {
         notes.push(format!("{} had another size: cropped and resized", found.resized));
     }
     if found.duplicates > 0 {
-        notes.push(format!("{} duplicates dropped", found.duplicates));
+        notes.push(format!("{} dropped", count(found.duplicates, "duplicate")));
     }
     if !found.unreadable.is_empty() {
         notes.push(found.cannot_read());
@@ -154,6 +155,7 @@ fn notes(found: &Found) -> Vec<String> {
     if let Some(name) = &found.unclassed {
         notes.push(format!("folders are not used as classes, since {name} is in none"));
     }
+    notes.extend(found.notes.iter().cloned());
     if !found.ignored.is_empty() {
         let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
         notes.push(format!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ncsn, output};
+use super::{apart, ncsn, output};
 use crate::onnx::{self, Batch, Options};
 
 /// Export a model as an ONNX file that computes the score of noisy images.
@@ -38,11 +38,13 @@ fn batch(text: &str) -> Result<Batch, String> {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn export(arguments: &Export) -> anyhow::Result<()> {
-    let model = ncsn::open(&arguments.model)?;
+    let Export { onnx: to, model, .. } = arguments;
+    apart::ensure_replaces_none(&[("--model", Some(model))], "--onnx", to)?;
+    output::ensure_writable(to)?;
+    let model = ncsn::open(model)?;
     let options = Options { batch: arguments.batch, opset: arguments.opset };
     let bytes = onnx::export(&model, options)?;
-    output::write(&arguments.onnx, &bytes)?;
-    let (file, size) = (arguments.onnx.display(), bytes.len() as f64 / 1e6);
-    println!("{} in {file}, {size:.1} MB", model.card.name);
+    output::write(to, &bytes)?;
+    println!("{} in {}, {:.1} MB", model.card.name, to.display(), bytes.len() as f64 / 1e6);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anyhow::ensure;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, Rgba, RgbaImage};
 
@@ -21,6 +22,32 @@ pub fn write_png(
 ) -> anyhow::Result<()> {
     let png = encode_png(bytes, shape, columns, zoom)?;
     output::write(path, &png)
+}
+
+/// The longest side of a PNG and of a GIF.
+pub const PNG_SIDE: usize = i32::MAX as usize;
+/// See [`PNG_SIDE`].
+pub const GIF_SIDE: usize = u16::MAX as usize;
+
+/// Checks, before images are drawn, that a grid of them, enlarged twice, can be written as a file
+/// whose sides are at most `side` pixels.
+///
+/// # Errors
+/// Says how large the grid would be.
+pub fn ensure_fits(
+    count: usize,
+    shape: ImageShape,
+    columns: Option<usize>,
+    side: usize,
+) -> anyhow::Result<()> {
+    const MOST_PIXELS: usize = 1 << 30;
+    let [width, height] = sides(count, shape, columns, 2);
+    ensure!(
+        width.max(height) <= side && width.saturating_mul(height) <= MOST_PIXELS,
+        "{count} images would make a grid of {width} × {height} pixels, which is too large; draw \
+         fewer, or choose an --out that ends in .npy"
+    );
+    Ok(())
 }
 
 /// Encodes N images (C × H × W bytes each, 1 or 3 channels) as a PNG: a grid with the given
@@ -81,6 +108,13 @@ fn encode_gif(frames: &[&[u8]], shape: ImageShape) -> anyhow::Result<Vec<u8>> {
     Ok(gif)
 }
 
+/// The width and height of a grid of `count` images with a border around each, enlarged.
+fn sides(count: usize, shape: ImageShape, columns: Option<usize>, zoom: usize) -> [usize; 2] {
+    let columns = columns.unwrap_or_else(|| square(count)).max(1);
+    let rows = count.div_ceil(columns).max(1);
+    [columns * (shape.width + 1) + 1, rows * (shape.height + 1) + 1].map(|side| side * zoom)
+}
+
 /// The number of columns that makes a grid of `count` images as square as possible.
 fn square(count: usize) -> usize {
     ((count as f64).sqrt().ceil() as usize).max(1)
@@ -100,10 +134,9 @@ impl Grid {
         let ImageShape { channels, height, width } = shape;
         let dimension = shape.dimension();
         let count = bytes.len() / dimension;
-        let columns = columns.unwrap_or_else(|| square(count)).max(1);
-        let rows = count.div_ceil(columns).max(1);
+        let [w, h] = sides(count, shape, columns, zoom);
         let (cell_w, cell_h) = (width + 1, height + 1);
-        let (w, h) = ((columns * cell_w + 1) * zoom, (rows * cell_h + 1) * zoom);
+        let columns = (w / zoom - 1) / cell_w;
 
         let mut pixels = vec![BORDER; w * h * channels];
         for (index, image) in bytes.chunks_exact(dimension).enumerate() {

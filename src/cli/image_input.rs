@@ -39,7 +39,9 @@ pub fn read_sized(path: &Path, shape: ImageShape) -> anyhow::Result<InputImage> 
 
 fn read_as(path: &Path, size: Option<Size>) -> anyhow::Result<InputImage> {
     let bytes = std::fs::read(path).map_err(anyhow::Error::from);
-    let image = bytes.and_then(|bytes| upright(&bytes).map_err(|problem| anyhow!(problem)));
+    // Four floats, and as many in planes if the image keeps its size.
+    let kept = if size.is_some() { 16 } else { 32 };
+    let image = bytes.and_then(|bytes| upright(&bytes, kept).map_err(|problem| anyhow!(problem)));
     let image = image.with_context(|| format!("cannot read the image {}", path.display()))?;
     let channels = if image.color().has_color() { 3 } else { 1 };
     let mut image = premultiplied(image.into_rgba32f());

@@ -6,12 +6,15 @@ use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::data_set::{self, ImageArgs};
+use super::numbers::{BATCH, ensure_within};
+use super::print::ensure_delivered;
 use super::{device, ncsn};
 use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_density};
 use crate::noise::NoiseSchedule;
 use crate::pixel::dequantised;
 use crate::random::Key;
 use crate::sample::edm;
+use crate::words::count;
 
 /// Measure how likely a model finds held-out images, in bits per dimension.
 ///
@@ -50,8 +53,8 @@ pub struct Likelihood {
 }
 
 pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
-    ensure!(arguments.levels >= 2, "--levels must be at least 2");
+    ensure_within("--batch", arguments.batch, BATCH)?;
+    ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
     let model = ncsn::open(&arguments.model)?;
     let image_shape = model.card.architecture.image_shape();
     let data = arguments.images.load_shaped(image_shape)?;
@@ -73,7 +76,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left")?);
     let mut bits = Vec::with_capacity(n);
     for first in (0..n).step_by(arguments.batch) {
-        let mut x = Vec::with_capacity(arguments.batch * d);
+        let mut x = Vec::with_capacity(arguments.batch.min(n - first) * d);
         for index in first..n.min(first + arguments.batch) {
             let key = Key { seed: arguments.seed, stream: index as u32, step: 1 };
             let bytes = (0..).zip(images.image(index));
@@ -89,15 +92,19 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     let mean = bits.iter().sum::<f64>() / n as f64;
     let variance = bits.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
     let error = (variance / n as f64).sqrt();
-    println!("{mean:.3} ± {error:.3} bits/dim over {n} held-out images of {}", data.name);
     println!(
-        "uniformly dequantised, at σ = {sigma_min}; {} evaluations of the score and its slope",
-        2 * (sigmas.len() - 1)
+        "{mean:.3} ± {error:.3} bits/dim over {} of {}",
+        count(n, "held-out image"),
+        data.name
+    );
+    println!(
+        "uniformly dequantised, at σ = {sigma_min}; {} of the score and its slope",
+        count(2 * (sigmas.len() - 1), "evaluation")
     );
     if guided {
         println!(
             "the model was trained with --guiding-model: its density is sharper than the images'"
         );
     }
-    Ok(())
+    Ok(ensure_delivered()?)
 }

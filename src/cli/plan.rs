@@ -6,12 +6,14 @@ use anyhow::ensure;
 use serde::Serialize;
 
 use super::data_set::{self, ImageArgs};
-use super::grid;
+use super::print::ensure_delivered;
+use super::{apart, grid, output};
 use crate::data::distances::Distances;
 use crate::data::{DataSet, Images};
 use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::{NoiseSchedule, rules};
 use crate::sample::settings::three_digits_up;
+use crate::words::{count, form};
 
 /// Measure images and choose noise levels for them by NCSNv2's rules.
 #[derive(clap::Args)]
@@ -82,6 +84,12 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
         (1..=1_000_000).contains(&arguments.steps_each),
         "--steps-each must be from 1 to 1000000"
     );
+    if let Some(preview) = &arguments.preview {
+        let data = &arguments.images.data;
+        apart::ensure_replaces_none(&[("--data", Some(data))], "--preview", preview)?;
+        apart::ensure_outside_data(data, "--preview", preview)?;
+        output::ensure_writable(preview)?;
+    }
     let data = arguments.images.load(&|_| Ok(()))?;
     if let Some(path) = &arguments.preview {
         preview(path, &data.train)?;
@@ -89,14 +97,14 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
     let report = report(arguments, &data)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
-        return Ok(());
+        return Ok(ensure_delivered()?);
     }
     data_set::say(&data);
     if let Some(path) = &arguments.preview {
         println!("  some of them in {}", path.display());
     }
     say(&report);
-    Ok(())
+    Ok(ensure_delivered()?)
 }
 
 /// The noise schedule for these images, by techniques 1 and 2.
@@ -168,8 +176,9 @@ fn say(report: &Report) {
     println!("\nThe images, with pixels from 0 to 1");
     println!("  mean {mean:.3}, standard deviation {sigma_data:.3}");
     println!(
-        "  two images are {:.2} ± {error:.2} apart (median; {} random pairs, 95 % confidence)",
-        distances.median, distances.pairs
+        "  two images are {:.2} ± {error:.2} apart (median; {}, 95 % confidence)",
+        distances.median,
+        count(distances.pairs, "random pair")
     );
     if distances.largest_at_most <= distances.largest {
         println!("  the two that are furthest apart: {:.2} (exact)", distances.largest);
@@ -188,13 +197,17 @@ fn say(report: &Report) {
         sigma_min * 255.0
     );
     println!(
-        "  L   = {levels:<9} levels, each {:.4} times the next: neighbours overlap by C = {:.2}",
-        report.ratio, report.overlap
+        "  L   = {levels:<9} {}, each {:.4} times the next: neighbours overlap by C = {:.2}",
+        form(&levels, "level"),
+        report.ratio,
+        report.overlap
     );
     println!("\nAnnealed Langevin dynamics on them");
     println!(
-        "  T   = {:<9} steps at each level, {} evaluations of the network in all",
-        langevin.steps_each, langevin.nfe
+        "  T   = {:<9} {} at each level, {} of the network in all",
+        langevin.steps_each,
+        form(&langevin.steps_each, "step"),
+        count(langevin.nfe, "evaluation")
     );
     println!(
         "  ε   = {:<9} brings the noise closest to what it should be: {:.3} times its variance at the end of a level",

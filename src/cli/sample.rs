@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::autoguidance::AutoguidanceArgs;
 use super::conditioning::{Conditioned, ConditioningArgs};
 use super::engine::{Choice, Engine, SamplingJob};
+use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
-use super::{grid, ncsn, output};
+use super::{apart, grid, ncsn, output};
 use crate::pixel;
+use crate::words::count;
 
 /// Generate images from a model.
 #[derive(clap::Args)]
@@ -52,34 +54,42 @@ pub struct Sample {
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
-    let model = ncsn::open(&arguments.model)?;
-    ensure!(arguments.n > 0, "--n must be at least 1");
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
-    let extension = arguments.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ensure!(matches!(extension, "png" | "gif" | "npy"), "--out must end in .png, .gif or .npy");
+    let Sample { n, batch, ref out, .. } = *arguments;
+    ensure_within("-n", n, SAMPLES)?;
+    ensure_within("--batch", batch, BATCH)?;
+    let extension = ["png", "gif", "npy"].into_iter().find(|end| output::ends_in(out, end));
+    let extension = extension.context("--out must end in .png, .gif or .npy")?;
+    let Sample { model, autoguidance, conditioning: flags, .. } = arguments;
+    let mut reads = flags.reads();
+    reads.extend([("--model", Some(&**model)), ("--guiding-model", autoguidance.worse())]);
+    apart::ensure_replaces_none(&reads, "--out", out)?;
+    output::ensure_writable(out)?;
 
-    output::ensure_writable(&arguments.out)?;
-
+    let model = ncsn::open(model)?;
     let image_shape = model.card.architecture.image_shape();
+    let is_path = flags.is_path();
+    let columns = is_path.then_some(n);
+    match extension {
+        "png" => grid::ensure_fits(n, image_shape, columns, grid::PNG_SIDE)?,
+        "gif" if !is_path => grid::ensure_fits(n, image_shape, None, grid::GIF_SIDE)?,
+        _ => {}
+    }
     let settings = arguments.settings.over(&model.card)?;
     let Conditioned { conditioning, strength, seed } =
-        arguments.conditioning.read(&model.card.architecture, settings.schedule, arguments.n)?;
-    let table = settings.step_table_from(strength)?;
+        flags.read(&model.card.architecture, settings.schedule, n)?;
+    let table = model.card.step_table(&settings, strength)?;
     ensure!(
         seed.is_none() || arguments.seed.is_none(),
         "--interpolate gives both seeds; leave out --seed"
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     let device = arguments.device.as_deref();
-    let Sample { conditioning: flags, autoguidance, .. } = arguments;
     let guided = flags.is_guided() || autoguidance.is_guided();
     let choice = arguments.engine.or(guided.then_some(Choice::Burn));
     let engine = Engine::new(choice, device, model)?;
     let engine = autoguidance.guide(flags.guide(engine)?)?;
 
-    let Sample { n, batch, .. } = *arguments;
     let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };
-    let is_path = flags.is_path();
     let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
     let stops = stops(table.nfe(), looks);
     let mut grids = vec![Vec::new(); stops.len()];
@@ -88,15 +98,15 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let last = grids[grids.len() - 1];
 
     match extension {
-        "npy" => grid::write_npy(&arguments.out, last, image_shape)?,
-        "png" => grid::write_png(&arguments.out, last, image_shape, is_path.then_some(n), 2)?,
+        "npy" => grid::write_npy(out, last, image_shape)?,
+        "png" => grid::write_png(out, last, image_shape, columns, 2)?,
         _ if is_path => {
             let images: Vec<_> = last.chunks_exact(image_shape.dimension()).collect();
-            grid::write_gif(&arguments.out, &images, image_shape)?;
+            grid::write_gif(out, &images, image_shape)?;
         }
-        _ => grid::write_gif(&arguments.out, &grids, image_shape)?,
+        _ => grid::write_gif(out, &grids, image_shape)?,
     }
-    println!("{} images in {} ({})", arguments.n, arguments.out.display(), engine.name());
+    println!("{} in {} ({})", count(n, "image"), out.display(), engine.name());
     Ok(())
 }
 

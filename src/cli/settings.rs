@@ -30,8 +30,9 @@ pub struct SettingArgs {
     #[arg(long)]
     steps_each: Option<usize>,
     /// ε, the step size at the smallest level. What matters is ε/σ_L²: for Langevin it must be
-    /// below 2; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ and 1 [default: recommended by
-    /// the model; for another sampler, derived from the noise levels].
+    /// below 2, for exact Langevin at most 1; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ
+    /// and 1 [default: recommended by the model; for another sampler, derived from the noise
+    /// levels].
     #[arg(long)]
     step_lr: Option<f32>,
     /// r, the signal-to-noise ratio of predictor–corrector's corrections.
@@ -92,19 +93,25 @@ impl SettingArgs {
 
     /// Refuses flags that have no effect on the sampler.
     fn check(&self, sampler: Sampler) -> anyhow::Result<()> {
-        use Sampler::{Consistent, Heun, Langevin, PlainLangevin, PredictorCorrector};
+        use Sampler::{
+            Consistent, ExactLangevin, Heun, Langevin, PlainLangevin, PredictorCorrector,
+        };
         let denoise = self.denoise || self.no_denoise;
         let flags: [(&str, bool, &[Sampler]); 6] = [
             (
                 "steps-each",
                 self.steps_each.is_some(),
-                &[Langevin, PlainLangevin, PredictorCorrector],
+                &[Langevin, ExactLangevin, PlainLangevin, PredictorCorrector],
             ),
-            ("step-lr", self.step_lr.is_some(), &[Langevin, PlainLangevin, Consistent]),
+            (
+                "step-lr",
+                self.step_lr.is_some(),
+                &[Langevin, ExactLangevin, PlainLangevin, Consistent],
+            ),
             ("snr", self.snr.is_some(), &[PredictorCorrector]),
             ("rho", self.rho.is_some(), &[Heun]),
             ("churn", self.churn.is_some(), &[Heun]),
-            ("[no-]denoise", denoise, &[Langevin, PlainLangevin]),
+            ("[no-]denoise", denoise, &[Langevin, ExactLangevin, PlainLangevin]),
         ];
         for (flag, said, of) in flags {
             ensure!(
@@ -196,6 +203,9 @@ mod tests {
         assert_eq!((ends(langevin), langevin.churn), ((20.0, 0.01), None));
         let step = rules::step(100, langevin.schedule.ratio()) as f32 * 0.01 * 0.01;
         assert!((langevin.step_lr / step - 1.0).abs() < 0.01, "{}", langevin.step_lr);
+        let exact = over("ncsn --sampler exact-langevin --levels 40 --steps-each 5");
+        let exact = exact.expect("possible");
+        assert_eq!((ends(exact), exact.step_lr), ((20.0, 0.01), 2.5e-5), "a = ¼");
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
     }
@@ -205,7 +215,7 @@ mod tests {
         for (arguments, of) in [
             ("ncsn --snr 0.1", "predictor-corrector"),
             ("ncsn --sampler ancestral --churn 20", "heun"),
-            ("ncsn --no-denoise", "langevin and plain-langevin"),
+            ("ncsn --no-denoise", "langevin and exact-langevin and plain-langevin"),
         ] {
             let refusal = over(arguments).expect_err("it has no effect").to_string();
             assert!(refusal.contains(of), "{refusal}");

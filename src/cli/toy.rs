@@ -1,13 +1,14 @@
 //! `ncsn toy`: the samplers on a density whose score is known exactly.
 
-use anyhow::ensure;
-
 use super::eval::presets::{Variant, preset};
+use super::numbers::{SAMPLES, ensure_within};
+use super::print::ensure_delivered;
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::sample::{Sampler, Settings, host};
 use crate::toy::{GaussianMixture, two_modes};
+use crate::words::count;
 
 /// Measure the samplers themselves, without a network, on the paper's two-mode toy (Song & Ermon
 /// 2019, section 3.2.1), whose score is known exactly.
@@ -24,16 +25,16 @@ pub struct Toy {
 /// Runs the command.
 ///
 /// # Errors
-/// If no samples are asked for.
+/// If no samples are asked for, or far too many.
 pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
     let Toy { n, seed } = *arguments;
-    ensure!(n > 0, "--n must be at least 1");
+    ensure_within("-n", n, SAMPLES)?;
     const DIRECTIONS: u32 = 100;
     let density = GaussianMixture::two_modes();
     let points = |values| Points { dimension: 2, values };
     let exact = points(density.draw(n, Key { seed, stream: 0, step: 0 }));
     let again = points(density.draw(n, Key { seed, stream: 1, step: 0 }));
-    println!("⅕ N((−5, −5), I) + ⅘ N((5, 5), I), exact score, {n} samples");
+    println!("⅕ N((−5, −5), I) + ⅘ N((5, 5), I), exact score, {}", count(n, "sample"));
     println!("{:<22}{:>6}{:>20}{:>22}", "", "NFE", "sliced Wasserstein", "share of (5, 5)");
     let row = |name: &str, nfe: String, samples: &Points| {
         let distance = sliced_wasserstein(samples, &exact, DIRECTIONS, seed);
@@ -55,7 +56,8 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
             let (table, conditioning) = two_modes::step_table(&settings)?;
             let samples = points(host::run_conditioned(&table, &conditioning, &density, seed, n));
             row(sampler.name(), table.nfe().to_string(), &samples);
+            ensure_delivered()?;
         }
     }
-    Ok(())
+    Ok(ensure_delivered()?)
 }

@@ -105,7 +105,7 @@ const SETS: [Named; 3] = [
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// The cache cannot be written.
-    #[error("cannot keep downloads in {}: {source}", path.display())]
+    #[error("cannot keep downloads in {}", path.display())]
     Cache {
         /// The cache.
         path: PathBuf,
@@ -162,7 +162,7 @@ impl Named {
         std::fs::create_dir_all(&folder).map_err(failed)?;
         for file in self.files {
             let path = folder.join(file.name);
-            if !path.exists() || sha256(&path).map_err(failed)? != file.sha256 {
+            if !path.exists() || sha256_of(&path).map_err(failed)? != file.sha256 {
                 self.download(file, &path, &folder, progress)?;
             }
         }
@@ -186,7 +186,7 @@ impl Named {
         let mut attempts = Vec::new();
         for url in urls {
             let result = get(&url, &partial, progress).and_then(|()| {
-                let found = sha256(&partial).map_err(|e| e.to_string())?;
+                let found = sha256_of(&partial).map_err(|e| e.to_string())?;
                 if found == file.sha256 {
                     return std::fs::rename(&partial, path).map_err(|e| e.to_string());
                 }
@@ -219,17 +219,25 @@ fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), String> {
     copy().map(|_| ()).map_err(|e| e.to_string())
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+fn sha256_of(path: &Path) -> io::Result<String> {
+    sha256(&mut File::open(path)?)
+}
+
+/// The SHA-256 of everything that a reader has.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn sha256(reader: &mut dyn Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut reader = BufReader::with_capacity(1 << 20, reader);
     loop {
-        let bytes = file.fill_buf()?;
+        let bytes = reader.fill_buf()?;
         if bytes.is_empty() {
             break;
         }
         hasher.update(bytes);
         let count = bytes.len();
-        file.consume(count);
+        reader.consume(count);
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -4,10 +4,40 @@ use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 
+use super::budget::Budget;
+use super::decode::{Encoded, MEMORY};
 use super::files::Files;
 use super::layout::Layout;
 use super::{DataError, Found, Images, Reading, Size, decode, resize};
 use crate::net::ImageShape;
+
+/// The bytes that are made of each decoded pixel.
+const RGB: u64 = 3;
+
+/// The names of the files that are to be images: sorted, those with an image's name, and those
+/// without whose content is an image.
+///
+/// # Errors
+/// If the archive as a whole cannot be read.
+pub(super) fn names(files: &Files) -> Result<Vec<String>, DataError> {
+    let (mut images, others): (Vec<_>, Vec<_>) =
+        files.names.iter().cloned().partition(|name| is_named(name));
+    files.heads(&others, decode::HEAD, &mut |name, head| {
+        if decode::is_image(head) {
+            images.push(name.to_owned());
+        }
+    })?;
+    images.sort_unstable();
+    Ok(images)
+}
+
+/// Whether a file with this name should be an image.
+pub(super) fn is_named(name: &str) -> bool {
+    const ENDINGS: [&str; 9] =
+        [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jpg_large", ".gif", ".webp", ".bmp"];
+    let name = name.to_lowercase();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
 
 /// Reads, decodes and fits the files with these sorted names. Also returns the images that the
 /// data set itself holds out, if its folders say so, and the names of its classes, if its folders
@@ -31,8 +61,11 @@ pub(super) fn read(
     reading.check(&files.root, shape, names.len())?;
 
     let Reading { background, grayscale, .. } = *reading;
+    let memory = Budget::new(MEMORY);
     let decoded = map(files, names, reading, &|bytes| {
-        let image = decode::decode(bytes, background)?;
+        let encoded = Encoded::open(bytes)?;
+        let _share = memory.take(encoded.memory(RGB)?);
+        let image = encoded.on(background)?;
         let resized = image.dimensions() != (size.width as u32, size.height as u32);
         Ok((resize::planes(&resize::fit(image, size), grayscale), resized))
     })?;
@@ -54,6 +87,9 @@ pub(super) fn read(
     let layout = Layout::of(images.iter().map(|(name, _)| &name[..]));
     found.beside = layout.beside.clone();
     found.unclassed = layout.unclassed.clone();
+    found.notes.extend(layout.too_many.map(|count| {
+        format!("folders are not used as classes, since {count} are more than the 256 possible")
+    }));
     images.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
     let mut seen = HashSet::new();
     let first: Vec<bool> = images.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
@@ -90,7 +126,12 @@ fn common_size(
     let fail = |problem| DataError::Format { path: files.root.clone(), problem };
     let mut sizes: BTreeMap<Size, usize> = BTreeMap::new();
     let mut unreadable = Vec::new();
-    for (name, size) in map(files, names, reading, &decode::size)? {
+    let size = |bytes: &[u8]| {
+        let encoded = Encoded::open(bytes)?;
+        encoded.memory(RGB)?;
+        Ok(encoded.size())
+    };
+    for (name, size) in map(files, names, reading, &size)? {
         match size {
             Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
             Err(problem) => unreadable.push((name, problem)),

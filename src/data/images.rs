@@ -53,12 +53,6 @@ impl Images {
         self.bytes.chunks_exact(self.shape.dimension())
     }
 
-    /// Appends images of the same shape.
-    pub(super) fn append(&mut self, others: Self) {
-        self.bytes.extend(others.bytes);
-        self.labels = self.labels.take().zip(others.labels).map(|(a, b)| [a, b].concat());
-    }
-
     /// The bytes of `count` images, or all: random but always the same, because data sets may be
     /// sorted by class, or cycle through the classes.
     pub fn some(&self, count: usize) -> Vec<u8> {

@@ -15,7 +15,12 @@ pub(super) struct Layout {
     pub classes: Vec<String>,
     /// An image outside all folders while others are in several, so that there are no classes.
     pub unclassed: Option<String>,
+    /// The number of folders, if they are too many for classes.
+    pub too_many: Option<usize>,
 }
+
+/// The most classes: a label is a byte.
+const MOST_CLASSES: usize = 256;
 
 const TRAIN: [&str; 2] = ["train", "training"];
 const HELD_OUT: [&str; 5] = ["test", "testing", "val", "valid", "validation"];
@@ -39,9 +44,9 @@ impl Layout {
         }
         let classes = sorted(names.clone().filter_map(|name| layout.class(name)));
         let unclassed = names.clone().find(|name| layout.class(name).is_none());
-        // A label is a byte.
-        if (2..=256).contains(&classes.len()) {
+        if classes.len() > 1 {
             match unclassed {
+                _ if classes.len() > MOST_CLASSES => layout.too_many = Some(classes.len()),
                 Some(name) => layout.unclassed = Some(name.to_owned()),
                 None => layout.classes = classes.into_iter().map(str::to_owned).collect(),
             }
@@ -143,5 +148,8 @@ mod tests {
         let split = layout(&["train/a.png", "test/b.png"]);
         assert!(split.classes.is_empty() && split.unclassed.is_none());
         assert!(layout(&[]).classes.is_empty());
+        let names: Vec<String> = (0..300).map(|class| format!("{class}/a.png")).collect();
+        let many = Layout::of(names.iter().map(String::as_str));
+        assert_eq!((many.classes.len(), many.too_many), (0, Some(300)));
     }
 }

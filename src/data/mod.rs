@@ -4,16 +4,25 @@
 //! |---|---|
 //! | `kind` | recognises the kind of data at a path; the only place that decides this |
 //! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
-//! | `idx`, `cifar`, `npy` | a format of arrays each |
+//! | `decompress` | gzip, xz, bzip2, Zstandard |
+//! | `arrays`, `format` | files of arrays: reads them piece by piece |
+//! | `idx`, `cifar` (`pickle`), `npy` (`keys`) | a format of arrays each |
+//! | `spelling` | file names in their spellings |
+//! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
-//! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
+//! | `images`, `decode`, `jpeg`, `fit` | image files: all of them, one of them, a JPEG, and fitted to one size |
+//! | `budget` | memory that threads share |
 //! | `named` | published data sets, downloaded once |
 //! | `images`, `order`, `distances` | images in memory, their order, their distances |
 
 mod archive;
+mod arrays;
+mod budget;
 pub mod built_in;
 mod cifar;
 mod decode;
+mod decompress;
+mod detect;
 pub mod distances;
 mod files;
 mod folder;
@@ -21,11 +30,16 @@ mod format;
 mod idx;
 mod image_files;
 mod images;
+mod jpeg;
+mod keys;
 mod layout;
 mod npy;
+mod pickle;
 mod reading;
 mod resize;
 mod shuffle;
+mod spelling;
+mod unsupported;
 
 pub use decode::upright;
 pub use images::{Images, evenly_spaced};
@@ -37,10 +51,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use detect::Kind;
 use files::Files;
-use format::{Format, Kind};
-
-use crate::net::ImageShape;
 
 /// The images to train on and those to hold out.
 #[derive(Clone, Debug)]
@@ -61,7 +73,7 @@ pub struct DataSet {
 #[derive(Debug, Error)]
 pub enum DataError {
     /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -79,8 +91,8 @@ pub enum DataError {
     /// There is no data at a path.
     #[error(
         "{}: no images here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
-         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin), or \
-         one IDX file or .npy array",
+         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin) or \
+         CIFAR-100, or one IDX file, .npy array or .npz",
         path.display()
     )]
     Nothing {
@@ -99,8 +111,8 @@ pub enum DataError {
 }
 
 impl DataSet {
-    /// Loads images from a folder or archive of image files, IDX files or CIFAR-10 batches, or
-    /// from an IDX file or an `.npy` array.
+    /// Loads images from a folder or archive of image files, IDX files, CIFAR's batches or `.npy`
+    /// arrays (`.npz`), or from an IDX file or an `.npy` array.
     ///
     /// Holds out what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder `test`
     /// beside `train`), or else one image in twenty. Held-out images are in a random order that
@@ -110,17 +122,26 @@ impl DataSet {
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
         let files = Files::at(path)?;
-        let kind = format::recognise(&files)?;
+        let kind = detect::recognise(&files)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
-                found.kind = format.describe(train.len());
-                let train = arrays(&files, format, &train, reading)?;
+                found.kind = format.describe(&train);
+                let train = arrays::read(&files, format, &train, reading, &mut found)?;
                 let held_out = match &held_out[..] {
                     [] => None,
-                    names => Some(arrays(&files, format, names, reading)?.mixed()),
+                    names => {
+                        Some(arrays::read(&files, format, names, reading, &mut found)?.mixed())
+                    }
                 };
-                let classes = train.labels.as_deref().map_or(vec![], |l| format.classes(l));
+                if reading.strict && !found.unreadable.is_empty() {
+                    let problem = found.cannot_read();
+                    return Err(DataError::Format { path: path.to_owned(), problem });
+                }
+                let labels = [Some(&train), held_out.as_ref()].map(|p| p?.labels.as_ref());
+                let most = labels.iter().flatten().copied().flatten().max();
+                let most = most.filter(|_| train.labels.is_some());
+                let classes = most.map_or(vec![], |&most| format.classes(most));
                 (train, held_out, classes)
             }
             Kind::Images(names) => {
@@ -154,54 +175,24 @@ impl DataSet {
         }
         Ok(Self { name: name(path), train, held_out, classes, found })
     }
+
+    /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
+    pub fn has_images(path: &Path) -> bool {
+        let kind = Files::at(path).and_then(|files| detect::recognise(&files));
+        matches!(kind, Ok(Kind::Images(_)))
+    }
 }
 
 /// A data set's name: that of its folder or file, without archive and array extensions.
 fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
-    let packed = [".tar.gz", ".tgz", ".tar", ".zip", ".npy", ".npz", ".gz"];
-    let bare = packed.iter().find_map(|end| name.strip_suffix(end)).filter(|bare| !bare.is_empty());
-    bare.unwrap_or(&name).to_owned()
-}
-
-/// The images of several files of a format, one file after another.
-fn arrays(
-    files: &Files,
-    format: Format,
-    names: &[String],
-    reading: &Reading<'_>,
-) -> Result<Images, DataError> {
-    let mut all: Option<Images> = None;
-    for name in names {
-        let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let mut images = format.parse(&files.read(name)?).map_err(fail)?;
-        if format == Format::Idx {
-            images.labels = idx_labels(files, name, images.len())?;
-        }
-        let ImageShape { width, height, .. } = images.shape;
-        let Size { width, height } = reading.size.unwrap_or(Size { width, height });
-        let count = all.as_ref().map_or(0, Images::len) + images.len();
-        reading.check(&files.root, ImageShape { width, height, ..images.shape }, count)?;
-        let images = resize::refit(images, reading.size, reading.grayscale);
-        match &mut all {
-            None => all = Some(images),
-            Some(all) if all.shape == images.shape => all.append(images),
-            Some(_) => return Err(fail("its images have another size than those before".into())),
-        }
-    }
-    all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
-}
-
-/// The labels for an IDX file of images, if there are any: `train-labels-idx1-ubyte` for
-/// `train-images-idx3-ubyte`.
-fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
-    let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();
-    let wanted = bare(images).replace("images", "labels").replace("idx3", "idx1");
-    let labels = |name: &&String| *name != images && bare(name) == wanted;
-    let Some(name) = files.names.iter().find(labels) else { return Ok(None) };
-    let fail = |problem| DataError::Format { path: files.path(name), problem };
-    idx::labels(&files.read(name)?, count).map(Some).map_err(fail)
+    let without = |name: &str, ends: &[&str]| {
+        let bare = ends.iter().find_map(|end| name.strip_suffix(end));
+        bare.filter(|bare| !bare.is_empty()).unwrap_or(name).to_owned()
+    };
+    let name = without(&name, &[".gz", ".xz", ".bz2", ".zst", ".tgz", ".txz", ".tbz2", ".tzst"]);
+    without(&name, &[".tar", ".zip", ".npy", ".npz"])
 }
 
 #[cfg(test)]
@@ -215,6 +206,8 @@ mod tests {
         let error = load(folder.path()).expect_err("nothing there");
         assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");
         let error = load(&folder.path().join("nowhere")).expect_err("no such folder");
-        assert!(error.to_string().contains("nowhere"), "{error}");
+        // As the programs print it: the reason once.
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains("nowhere") && error.matches("os error").count() == 1, "{error}");
     }
 }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use super::DataError;
 use super::files::MAX_BYTES;
 use crate::net::ImageShape;
+use crate::words;
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,8 +90,9 @@ impl Reading<'_> {
         Err(DataError::Format {
             path: path.to_owned(),
             problem: format!(
-                "{count} images of {size} are more than the {} GiB that fit in memory; choose a \
+                "{} of {size} are more than the {} GiB that fit in memory; choose a \
                  smaller --size",
+                words::count(count, "image"),
                 MAX_BYTES >> 30
             ),
         })
@@ -115,6 +117,8 @@ pub struct Found {
     pub beside: Vec<String>,
     /// An image outside all folders while others are inside, so that folders are not classes.
     pub unclassed: Option<String>,
+    /// What else may need attention, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Found {
@@ -122,8 +126,7 @@ impl Found {
     pub fn cannot_read(&self) -> String {
         let files = self.unreadable.iter().map(|(name, problem)| format!("{name} ({problem})"));
         let count = self.unreadable.len();
-        let s = if count == 1 { "" } else { "s" };
-        format!("cannot read {count} file{s}: {}", first_few(files))
+        format!("cannot read {}: {}", words::count(count, "file"), first_few(files))
     }
 
     /// Says why folders for training and testing were ignored, naming only the first few reasons;

@@ -3,6 +3,9 @@
 //! [`pytorch`] reads checkpoints. A [`RefineNetDescription`] determines the names and shapes of
 //! tensors; this module finds the description that fits the tensors.
 
+mod contents;
+mod networks;
+mod pickle;
 pub mod pytorch;
 
 use thiserror::Error;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
-use crate::sample::Settings;
+use crate::sample::{Settings, SettingsError, Start, StepTable};
 
 /// What a model is, where it comes from and how to sample it: JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub struct Card {
     pub architecture: Architecture,
     /// The sampler settings that suit this model.
     pub sampler: Settings,
+    /// The mean of the training images over all pixels, in \[0, 1\], around which chains begin.
+    /// Chains of older cards, which have none, begin around ½.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f32>,
     /// How it was trained, if this project trained it. Like the quality it is not parsed in the
     /// browser: the page shows the card's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +129,24 @@ impl Card {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
+
+    /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
+    pub fn start_mean(&self) -> f32 {
+        self.mean.unwrap_or(Start::GREY)
+    }
+
+    /// The program of some settings for this model's chains; `strength` is as in
+    /// [`Settings::step_table_from`].
+    ///
+    /// # Errors
+    /// As [`Settings::table`].
+    pub fn step_table(
+        &self,
+        settings: &Settings,
+        strength: Option<f32>,
+    ) -> Result<StepTable, SettingsError> {
+        Ok(settings.step_table_from(strength)?.around(self.start_mean()))
+    }
 
     /// The network's own noise levels, or else [`Settings::LEVELS`] levels between the ends that it
     /// was trained for or, if those are not recorded, between those of its recommended sampler.

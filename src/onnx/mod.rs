@@ -46,6 +46,8 @@ impl Options {
     pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=24;
     /// Supported by every runtime of recent years.
     pub const DEFAULT_OPSET: i64 = 17;
+    /// The most images of a fixed batch.
+    pub const MAX_BATCH: usize = 65_536;
 }
 
 /// Why a model cannot be written as ONNX.
@@ -54,9 +56,12 @@ pub enum ExportError {
     /// There is no graph for this kind of network.
     #[error("a network of the kind `{0}` cannot be exported yet, only a U-Net")]
     Architecture(&'static str),
-    /// The batch is empty.
-    #[error("a batch has at least one image; say `dynamic` for any number")]
-    Batch,
+    /// The batch is empty or absurdly large.
+    #[error(
+        "a batch has from 1 to {max} images, not {0}; say `dynamic` for any number",
+        max = Options::MAX_BATCH
+    )]
+    Batch(usize),
     /// The version has not been checked.
     #[error(
         "opset {0} is not supported; choose one from {first} to {last}",
@@ -76,8 +81,10 @@ pub enum ExportError {
 /// # Errors
 /// [`ExportError`] says what cannot be written.
 pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportError> {
-    if options.batch == Batch::Fixed(0) {
-        return Err(ExportError::Batch);
+    if let Batch::Fixed(n) = options.batch
+        && !(1..=Options::MAX_BATCH).contains(&n)
+    {
+        return Err(ExportError::Batch(n));
     }
     if !Options::OPSETS.contains(&options.opset) {
         return Err(ExportError::Opset(options.opset));

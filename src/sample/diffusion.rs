@@ -44,7 +44,7 @@ pub fn probability_flow(sigmas: &[f32]) -> StepTable {
 /// From `N(½, σ₁²)` at σ₁ down to 0. `steps` maps (σᵢ, σᵢ₊₁) to the updates that lead from one to
 /// the other, each with the σ of its score.
 fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> StepTable {
-    let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
+    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
     let mut table = StepTable { start, steps: Vec::new() };
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(0.0);

@@ -78,7 +78,7 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> StepTable {
             steps.push(Step { sigma: next, update, level: level + 1 });
         }
     }
-    StepTable { start: Start::Normal { mean: 0.5, sigma: start_sigma }, steps }
+    StepTable { start: Start::noise(start_sigma), steps }
 }
 
 #[cfg(test)]

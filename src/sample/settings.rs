@@ -15,6 +15,9 @@ use crate::noise::{NoiseSchedule, NoiseScheduleError, rules};
 pub enum Sampler {
     /// Annealed Langevin dynamics (Song & Ermon 2019).
     Langevin,
+    /// Annealed Langevin dynamics whose noise is exactly that of each level, for steps of any size
+    /// ([`langevin::exact`]).
+    ExactLangevin,
     /// Langevin dynamics at the smallest noise level alone, with as many steps as the annealed one:
     /// the baseline that shows why there are many levels.
     PlainLangevin,
@@ -34,8 +37,9 @@ pub enum Sampler {
 
 impl Sampler {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Langevin,
+        Self::ExactLangevin,
         Self::PlainLangevin,
         Self::Consistent,
         Self::Ancestral,
@@ -49,6 +53,7 @@ impl Sampler {
     pub fn name(self) -> &'static str {
         match self {
             Self::Langevin => "langevin",
+            Self::ExactLangevin => "exact-langevin",
             Self::PlainLangevin => "plain-langevin",
             Self::Consistent => "consistent",
             Self::Ancestral => "ancestral",
@@ -72,8 +77,8 @@ pub struct Settings {
     /// predictor–corrector.
     pub steps_each: usize,
     /// ε, the step size at the smallest level; Langevin and consistent only. What counts is ε/σ_L²,
-    /// so another σ_L needs another ε; consistent sampling clamps to the η that it can have
-    /// ([`consistent::consistent`]).
+    /// so another σ_L needs another ε. Exact Langevin's a = ε/σ_L² is at most 1; consistent
+    /// sampling clamps to the η that it can have ([`consistent::consistent`]).
     pub step_lr: f32,
     /// Whether a last step removes the remaining noise; Langevin only, the others always do.
     pub denoise: bool,
@@ -173,6 +178,19 @@ pub enum SettingsError {
         "impossible churn: its amount must be at least 0, its noise from 0 to 2, min at most max"
     )]
     Churn(Churn),
+    /// ε is so large that exact Langevin steps would go beyond the denoised image.
+    #[error(
+        "exact-langevin's a = step_lr/sigma_min² is at most 1, but with step_lr = {step_lr} it is \
+         {a}: step_lr must be at most sigma_min² = {bound}"
+    )]
+    TooFar {
+        /// The value asked for.
+        step_lr: f32,
+        /// What it would be as a part of the way.
+        a: f32,
+        /// What it can at most be.
+        bound: f32,
+    },
     /// ε is so large that chains explode.
     #[error("step_lr = {step_lr} is unstable: chains explode above 2 sigma_min² = {bound}")]
     Unstable {
@@ -233,8 +251,8 @@ impl Settings {
 
     /// Sets ε to suit the noise schedule and the number of steps at each level. Langevin then ends with the
     /// right variance (NCSNv2, technique 4). Consistent sampling's η is then midway between no
-    /// fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². A single level has γ =
-    /// 1 and no such step, so it keeps its ε.
+    /// fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². Exact Langevin's a is
+    /// [`langevin::exact_step`]. A single level has γ = 1 and no such step, so it keeps its ε.
     #[must_use]
     pub fn with_step_by_rule(self) -> Self {
         let NoiseSchedule { sigma_min, levels, .. } = self.schedule;
@@ -244,6 +262,7 @@ impl Settings {
         let ratio = self.schedule.ratio();
         let step = match self.sampler {
             Sampler::Consistent => 1.0 - ratio.powf(-1.5),
+            Sampler::ExactLangevin => langevin::exact_step(levels, self.steps_each),
             _ => rules::step(self.steps_each, ratio),
         };
         let smallest = f64::from(sigma_min * sigma_min);
@@ -265,6 +284,9 @@ impl Settings {
         let smallest = self.schedule.sigma_min * self.schedule.sigma_min;
         let table = match self.sampler {
             Sampler::Langevin => langevin::annealed(&sigmas, self.steps_each, self.step_lr),
+            Sampler::ExactLangevin => {
+                langevin::exact(&sigmas, self.steps_each, self.step_lr / smallest)
+            }
             Sampler::PlainLangevin => {
                 // Among the images, as in the paper.
                 let start = Start::Uniform { low: 0.0, high: 1.0 };
@@ -306,7 +328,8 @@ impl Settings {
     }
 
     fn is_langevin(&self) -> bool {
-        matches!(self.sampler, Sampler::Langevin | Sampler::PlainLangevin)
+        use Sampler::{ExactLangevin, Langevin, PlainLangevin};
+        matches!(self.sampler, Langevin | ExactLangevin | PlainLangevin)
     }
 
     fn check(&self) -> Result<(), SettingsError> {
@@ -315,7 +338,7 @@ impl Settings {
             return Err(SettingsError::StepsEach(self.steps_each));
         }
         let each = match self.sampler {
-            Sampler::Langevin | Sampler::PlainLangevin => self.steps_each,
+            _ if self.is_langevin() => self.steps_each,
             Sampler::PredictorCorrector => 1 + self.steps_each,
             Sampler::Heun => 2,
             _ => 1,
@@ -329,7 +352,13 @@ impl Settings {
         if !step_lr.is_finite() || step_lr <= 0.0 {
             return Err(SettingsError::StepSize(step_lr));
         }
-        let bound = rules::MAX_STEP as f32 * self.schedule.sigma_min * self.schedule.sigma_min;
+        let smallest = self.schedule.sigma_min * self.schedule.sigma_min;
+        let a = step_lr / smallest;
+        // A little more, in case rounding made more of 1.
+        if self.sampler == Sampler::ExactLangevin && a > 1.0 + 1e-5 {
+            return Err(SettingsError::TooFar { step_lr, a, bound: smallest });
+        }
+        let bound = rules::MAX_STEP as f32 * smallest;
         if self.is_langevin() && step_lr >= bound {
             return Err(SettingsError::Unstable { step_lr, bound });
         }
@@ -386,6 +415,7 @@ mod tests {
         assert_eq!((last.sigma, last.update), (0.01, Update::affine(0.01 * 0.01, 0.0)));
         for (sampler, nfe) in [
             (Sampler::PlainLangevin, 301),
+            (Sampler::ExactLangevin, 301),
             (Sampler::Consistent, 100),
             (Sampler::Ancestral, 100),
             (Sampler::ReverseDiffusion, 100),
@@ -460,6 +490,10 @@ mod tests {
             refused(Settings { step_lr: 1.0, ..base }),
             SettingsError::Unstable { .. }
         ));
+        let exact = Settings { sampler: Sampler::ExactLangevin, step_lr: 1e-4, ..base };
+        assert!(exact.step_table().is_ok(), "a = 1");
+        let far = refused(Settings { step_lr: 1.1e-4, ..exact });
+        assert!(matches!(far, SettingsError::TooFar { .. }), "{far}");
         assert!(matches!(refused(Settings { snr: 0.0, ..base }), SettingsError::Snr(_)));
         assert!(matches!(refused(Settings { rho: f32::NAN, ..base }), SettingsError::Rho(_)));
         let churn = Some(Churn { s_tmin: 2.0, s_tmax: 1.0, ..Churn::NONE });

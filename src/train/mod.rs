@@ -21,7 +21,7 @@ pub use augment::Augmentation;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
 pub use classifier::{ClassifierOptions, train_classifier};
-pub use files::{folder_of, write_atomically};
+pub use files::{folder_of, is_device, target, write_atomically};
 pub use options::{Autoguidance, Fingerprint, Options, OptionsError};
 pub use precision::Precision;
 pub use target::stable_from;

@@ -8,6 +8,7 @@
 mod drawing;
 mod executor;
 mod types;
+mod verify;
 
 use std::cell::{Cell, RefCell};
 
@@ -123,6 +124,8 @@ impl Model {
 pub struct Engine {
     executor: Executor,
     image_shape: ImageShape,
+    /// The mean of the pixels of chains at their start.
+    mean: f32,
 }
 
 #[wasm_bindgen]
@@ -141,10 +144,11 @@ impl Engine {
         exact: Option<bool>,
         tuning: Option<String>,
     ) -> Result<Engine, JsError> {
-        let image_shape = model.file.card.architecture.image_shape();
+        let card = &model.file.card;
+        let (image_shape, mean) = (card.architecture.image_shape(), card.start_mean());
         let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
         let executor = Executor::create(&name, exact, tuning).await?;
-        Ok(Self { executor, image_shape })
+        Ok(Self { executor, image_shape, mean })
     }
 
     /// The WGSL of the kernels that [`Engine::load`] is going to ask for one after the other. Some
@@ -234,12 +238,14 @@ impl Engine {
             Some(rgba) => drawing::conditioning(self.image_shape, &rgba, strength.is_some())?,
             None => Conditioning::default(),
         };
-        let table = step_table(settings, strength)?;
+        let table = step_table(settings, strength)?.around(self.mean);
+        let may_be_even = verify::may_be_even(&conditioning);
         let chains = self.executor.start(table, &conditioning, seed, numbers)?;
         Ok(Chain {
             progress: Cell::new(Progress::of(&chains, settings.schedule.levels)),
             chains: RefCell::new(chains),
             image_shape: self.image_shape,
+            may_be_even,
             busy: Cell::new(false),
         })
     }
@@ -252,6 +258,8 @@ pub struct Chain {
     /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
     image_shape: ImageShape,
+    /// Whether an image that is the same all over can be right.
+    may_be_even: bool,
     busy: Cell<bool>,
 }
 
@@ -320,6 +328,21 @@ impl Chain {
         let _turn = self.turn()?;
         let values = self.chains.borrow_mut().values(view_from_js(&view)?).await?;
         Ok(Uint8ClampedArray::from(&rgba(&values, self.image_shape)[..]))
+    }
+
+    /// Looks at the images as they stand, before anyone calls them done. Returns what is wrong if
+    /// they cannot be right: `"infinite"` if a value is not finite, `"even"` if all of an image is
+    /// the same (and does not come from a drawing that is).
+    ///
+    /// # Errors
+    /// An `Error` if the last call has not settled yet, or the device fails.
+    #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
+    #[wasm_bindgen(unchecked_return_type = "Fault | undefined")]
+    pub async fn verify(&self) -> Result<Option<String>, JsError> {
+        let _turn = self.turn()?;
+        let values = self.chains.borrow_mut().values(View::Noisy).await?;
+        let fault = verify::fault(&values, self.image_shape.dimension(), self.may_be_even);
+        Ok(fault.map(str::to_owned))
     }
 
     /// Draws the images into the canvas that the engine is attached to: `columns` to a row, `gap`

@@ -78,6 +78,7 @@ pub fn model() -> ModelFile {
         name: "tiny".into(),
         architecture,
         sampler: settings(),
+        mean: None,
         training: Some(training),
         imported: None,
         best: None,

@@ -35,9 +35,14 @@ pub fn driver(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(driver);
     }
     if is_debian() && is_root() {
-        step("update the list of packages", workspace.command("apt-get")?.args(["update", "-qq"]))?;
+        step(
+            "update the list of packages",
+            "seconds",
+            workspace.command("apt-get")?.args(["update", "-qq"]),
+        )?;
         step(
             "install chromium and chromium-driver",
+            "1 min",
             workspace
                 .command("apt-get")?
                 .args(["install", "-y", "-qq", "chromium", "chromium-driver"])

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use crate::{
-    tools,
+    tools::{self, Tool},
     workspace::{Workspace, step},
 };
 
@@ -31,6 +31,14 @@ impl Engine {
         }
     }
 
+    /// How long it usually takes to compile, on two cores.
+    fn usually(self) -> &'static str {
+        match self {
+            Self::Cpu => "5 min the first time",
+            Self::Reference => "20 min the first time",
+        }
+    }
+
     /// Cargo's flags. The reference includes the fused executor, so that it shares every compiled
     /// dependency with the tests that compare the two.
     pub const fn flags(self) -> [&'static str; 2] {
@@ -44,7 +52,7 @@ impl Engine {
 
 /// Builds these engines, or all if none are named.
 pub fn build(workspace: &Workspace, engines: &[Engine]) -> Result<()> {
-    tools::install(workspace)?;
+    tools::install(workspace, &[Tool::WasmBindgen])?;
     let engines = if engines.is_empty() { Engine::value_variants() } else { engines };
     engines.iter().try_for_each(|&engine| build_one(workspace, engine))
 }
@@ -53,6 +61,7 @@ fn build_one(workspace: &Workspace, engine: Engine) -> Result<()> {
     let name = engine.name();
     step(
         &format!("compile the engine {name}"),
+        engine.usually(),
         workspace
             .cargo(["build", "--release", "--lib", "--target", "wasm32-unknown-unknown"])?
             .args(engine.flags()),
@@ -61,6 +70,7 @@ fn build_one(workspace: &Workspace, engine: Engine) -> Result<()> {
     let folder = workspace.root.join("www/engines").join(name);
     step(
         &format!("bind the engine {name}"),
+        "seconds",
         workspace
             .command("wasm-bindgen")?
             .args(["--target", "web", "--no-typescript"])

@@ -9,6 +9,7 @@ mod chrome;
 mod engines;
 mod models;
 mod page;
+mod scripts;
 mod test;
 mod tools;
 mod workspace;
@@ -18,6 +19,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use bench::Bench;
 use clap::{Parser, Subcommand};
+use tools::Tool;
 use workspace::Workspace;
 
 /// Build, serve and test ncsn with nothing installed but Rust.
@@ -85,6 +87,6 @@ fn run(task: Task) -> Result<()> {
         Task::Build { model, trunk_args } => page::build(&workspace, &model, &trunk_args),
         Task::Test => test::run(&workspace),
         Task::Bench { bench } => bench::run(&workspace, &bench),
-        Task::Setup => tools::install(&workspace),
+        Task::Setup => tools::install(&workspace, &Tool::ALL),
     }
 }

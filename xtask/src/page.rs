@@ -9,18 +9,19 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    engines, models, tools,
+    engines, models,
+    tools::{self, Tool},
     workspace::{Workspace, step},
 };
 
 /// Builds the page and serves it until the user stops it, with whatever engines have been built.
 pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Result<()> {
-    tools::install(workspace)?;
+    tools::install(workspace, &[Tool::WasmBindgen, Tool::Trunk])?;
     if let Some(model) = model {
         let query = models::try_with(&workspace.root, &absolute(model)?)?;
         println!("the model is at the page's address with {query}");
     }
-    step("serve the page", trunk(workspace, "serve")?.args(args))
+    step("build and serve the page", FIRST_BUILD, trunk(workspace, "serve")?.args(args))
 }
 
 /// Builds the page with all its engines into `dist/`, as small as possible.
@@ -28,14 +29,15 @@ pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Re
 /// If models are given, they replace ours.
 pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Result<()> {
     let models: Vec<PathBuf> = models.iter().map(|model| absolute(model)).collect::<Result<_>>()?;
+    tools::install(workspace, &[Tool::WasmBindgen, Tool::Trunk])?;
     engines::build(workspace, &[])?;
-    step("build the page into dist/", trunk(workspace, "build")?.args(args))?;
+    step("build the page into dist/", FIRST_BUILD, trunk(workspace, "build")?.args(args))?;
     let dist = workspace.root.join(dist(args));
     models::forget_tried(&dist)?;
     if !models.is_empty() {
         models::replace(&dist, &models)?;
     }
-    step("make it smaller", shrink(workspace)?.arg(dist))
+    step("make it smaller", "2 min the first time", shrink(workspace)?.arg(dist))
 }
 
 /// Makes a path that the user gave absolute, since commands run elsewhere; the file must exist.
@@ -45,8 +47,11 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Prints the size of each part of the page in `dist/`.
 pub fn sizes(workspace: &Workspace) -> Result<()> {
-    step("measure dist/", shrink(workspace)?.args(["--sizes", DIST]))
+    step("measure dist/", "2 min the first time", shrink(workspace)?.args(["--sizes", DIST]))
 }
+
+/// How long it usually takes to compile the page.
+const FIRST_BUILD: &str = "3 min the first time, then seconds";
 
 /// Trunk's default output folder.
 const DIST: &str = "dist";

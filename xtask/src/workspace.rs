@@ -33,8 +33,13 @@ impl Workspace {
             .parent()
             .context("xtask must be a folder of the checkout")?
             .to_path_buf();
-        let cache = user_cache()?.join("ncsn");
-        Ok(Self { root, cache })
+        Ok(Self { root, cache: user_cache()?.join("ncsn") })
+    }
+
+    /// A checkout and a cache that a test has made.
+    #[cfg(all(test, unix))]
+    pub fn at(root: PathBuf, cache: PathBuf) -> Self {
+        Self { root, cache }
     }
 
     /// Where the tools are installed, with their programs in `bin/`.
@@ -99,10 +104,11 @@ impl Workspace {
     }
 }
 
-/// Runs `command` as one step of a task. Prints a line at its start and, if it succeeds, a line
-/// with the time it took; if it fails, the error contains its name.
-pub fn step(name: &str, command: &mut Command) -> Result<()> {
-    eprintln!("▶ {name}");
+/// Runs `command` as one step of a task. Prints a line at its start, with how long the step usually
+/// takes on two idle cores, and, if it succeeds, a line with the time it took; if it fails, the
+/// error contains its name.
+pub fn step(name: &str, usually: &str, command: &mut Command) -> Result<()> {
+    eprintln!("▶ {name} (usually {usually})");
     let start = Instant::now();
     let status = command.status().with_context(|| {
         let program = command.get_program().to_string_lossy();

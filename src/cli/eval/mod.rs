@@ -19,13 +19,19 @@ use self::report::{Measurements, Neighbours, Report, print};
 use super::autoguidance::AutoguidanceArgs;
 use super::data_set::{self, ImageArgs};
 use super::engine::{Choice, Engine, SamplingJob};
+use super::numbers::{BATCH, ensure_within};
 use super::settings::SettingArgs;
-use super::{device, grid, ncsn, output};
+use super::{apart, device, grid, ncsn, output};
 use crate::data::DataSet;
 use crate::eval::{FEWEST, FeatureExtractor, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
 use crate::pixel;
 use crate::sample::{Conditioning, Sampler, StepTable};
+use crate::words::count;
+
+/// The files written to the folder of results.
+const RESULTS: [&str; 6] =
+    ["report.json", "report.svg", "samples.png", "nearest.png", "sweep.json", "sweep.svg"];
 
 /// The default number of samples, if there are as many training images.
 const SAMPLES: usize = 10_000;
@@ -115,7 +121,9 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
         arguments.nfe.iter().all(|nfe| (1..=100_000).contains(nfe)),
         "--nfe must be from 1 to 100000"
     );
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
+    ensure_within("--batch", arguments.batch, BATCH)?;
+    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
+    ensure_results(arguments, &out)?;
     let model = ncsn::open(path)?;
     let data = arguments.images.load_shaped(model.card.architecture.image_shape())?;
     data_set::say(&data);
@@ -136,7 +144,6 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
         "-n {n}: distances fall with the number of samples, and there are only {images} training \
          images to compare with; -n {images} is the most"
     );
-    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
     let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
 
@@ -154,10 +161,26 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     if arguments.sweep { sweep::run(session) } else { session.report() }
 }
 
+/// Checks, before long work, that results in this folder replace nothing that is read, and are not
+/// read as images.
+fn ensure_results(arguments: &Eval, out: &Path) -> anyhow::Result<()> {
+    ensure!(out.is_dir() || !out.exists(), "--out {}: it is no folder", out.display());
+    let data = &arguments.images.data;
+    let reads = [
+        ("--model", Some(&*arguments.model)),
+        ("--data", Some(&**data)),
+        ("--guiding-model", arguments.autoguidance.worse()),
+    ];
+    for name in RESULTS {
+        apart::ensure_replaces_none(&reads, "--out", &out.join(name))?;
+    }
+    apart::ensure_outside_data(data, "--out", out)
+}
+
 fn described(looked: &Measurements) -> String {
     let Measurements { task, classes, accuracy, weights } = looked;
     let what = match task {
-        Task::Classes => format!("{} classes", classes.len()),
+        Task::Classes => count(classes.len(), "class"),
         Task::Turns => "which way up an image is, for want of classes".into(),
     };
     let right = 100.0 * accuracy;
@@ -187,7 +210,7 @@ impl Session<'_> {
 
     fn report(mut self) -> anyhow::Result<()> {
         let settings = self.arguments.settings.over(&self.model.card)?;
-        let table = settings.step_table()?;
+        let table = self.model.card.step_table(&settings, None)?;
         let nfe = table.nfe();
         let engine = self.engine()?;
         let [raw, images] = self.draw(&engine, &table, [nfe - 1, nfe])?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::autoguidance::AutoguidanceArgs;
 use crate::eval::{Measured, Mmd, NearestQuantiles, Task};
 use crate::sample::Settings;
+use crate::words::count;
 
 /// The contents of `report.json`.
 #[derive(Serialize)]
@@ -62,10 +63,11 @@ pub fn print(report: &Report<'_>) {
     let Report { nfe, seed, held_out, .. } = report;
     let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
     println!(
-        "{} samples of {name}{}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
-         held-out images",
-        report.denoised.n,
+        "{} of {name}{}, {} each, seed {seed}, EMA {ema}, against {}",
+        count(report.denoised.n, "sample"),
         report.autoguidance.map_or("", |_| ", autoguided"),
+        count(*nfe, "evaluation"),
+        count(*held_out, "held-out image"),
     );
     println!(
         "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",

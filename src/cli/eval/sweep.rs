@@ -8,6 +8,7 @@ use super::{Session, plot};
 use crate::data::DataSet;
 use crate::eval::{Mmd, Reference};
 use crate::sample::{Sampler, Settings};
+use crate::words::count;
 
 /// The contents of `sweep.json`.
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let reference = Reference::new(&session.extractor, train, held_out, &session.device);
     let n = session.n;
     let floor = reference.floor(n).frechet;
-    println!("{n} samples each; {floor:.3} is the distance of as many training images");
+    println!("{} each; {floor:.3} is the distance of as many training images", count(n, "sample"));
     println!(
         "{:<22}{:>6}{:>17}{:>9}{:>11}{:>8}",
         "", "NFE", "distance", "floors", "precision", "recall"
@@ -73,7 +74,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                     continue;
                 }
                 let Some(settings) = preset(sampler, variant, nfe, recommended) else { continue };
-                let table = settings.step_table()?;
+                let table = session.model.card.step_table(&settings, None)?;
                 let nfe = table.nfe();
                 let [images] = session.draw(&engine, &table, [nfe])?;
                 let measured = reference.measure(&images);
@@ -102,8 +103,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let Some([best, fast]) = best_and_fast(&points) else {
         anyhow::bail!("no sampler works with so few evaluations");
     };
-    println!("best: {} with {} evaluations", best.name, best.nfe);
-    println!("fast: {} with {} evaluations", fast.name, fast.nfe);
+    println!("best: {} with {}", best.name, count(best.nfe, "evaluation"));
+    println!("fast: {} with {}", fast.name, count(fast.nfe, "evaluation"));
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,

@@ -34,6 +34,9 @@ pub struct Arguments {
     pub noise: NoiseArgs,
     #[command(flatten, next_help_heading = "Network")]
     pub network: NetworkArgs,
+    /// The names of the flags on the command line, as opposed to those with their default.
+    #[arg(skip)]
+    given: Vec<String>,
 }
 
 /// Changes made to images before noise is added.
@@ -63,7 +66,8 @@ pub struct RunArgs {
     #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
     pub classifier: bool,
     /// Continue from the checkpoint beside --out. Give the same images and ways to read them; of
-    /// the training settings, only --steps, --lr, --precision and --license can be changed.
+    /// the training settings, only --steps, --lr, --precision and --license can be changed. Others
+    /// may be repeated, but not with another value.
     #[arg(long)]
     pub resume: bool,
     /// Start from this model's weights instead of random ones, to train it further or on other
@@ -85,7 +89,7 @@ pub struct RunArgs {
     pub guiding_model: Option<PathBuf>,
     #[command(flatten)]
     pub guidance_scale: GuidanceScaleArgs,
-    /// Start anew, replacing any existing model and checkpoint.
+    /// Start anew, replacing any existing model, checkpoint and log.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
@@ -143,7 +147,7 @@ pub struct OptimisationArgs {
     pub seed: u64,
 }
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct NoiseArgs {
     /// How much each noise level counts [default: edm for the U-Net, the only preconditioned
     /// network; paper for the others].
@@ -251,11 +255,16 @@ impl Arguments {
     }
 
     fn checked(matches: &ArgMatches) -> anyhow::Result<Self> {
-        let arguments = Self::from_arg_matches(matches)?;
+        let mut arguments = Self::from_arg_matches(matches)?;
+        let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        arguments.given =
+            matches.ids().map(clap::Id::as_str).filter(|id| said(id)).map(flag).collect();
         let is_unet = arguments.network.arch == Net::Unet;
+        // A resumed run has the network that it has; see `ensure_resumes`.
+        let is_new = !arguments.run.resume;
         let without_effect: [(bool, &str, &[&str]); 3] = [
-            (is_unet, "the U-Net", &["ngf"]),
-            (!is_unet, "this --arch", &["widths", "blocks", "patch", "p_mean", "p_std"]),
+            (is_new && is_unet, "the U-Net", &["ngf"]),
+            (is_new && !is_unet, "this --arch", &["widths", "blocks", "patch", "p_mean", "p_std"]),
             (
                 arguments.run.classifier,
                 "a --classifier",
@@ -282,12 +291,17 @@ impl Arguments {
             ),
         ];
         for (_, what, ids) in without_effect.into_iter().filter(|&(is_so, ..)| is_so) {
-            let said = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
-            if let Some(id) = ids.iter().find(said) {
-                bail!("--{} has no effect on {what}", id.replace('_', "-"));
+            if let Some(flag) = ids.iter().map(|id| flag(id)).find(|flag| arguments.is_given(flag))
+            {
+                bail!("{flag} has no effect on {what}");
             }
         }
         Ok(arguments)
+    }
+
+    /// Whether a flag, such as `--batch`, is on the command line.
+    pub fn is_given(&self, flag: &str) -> bool {
+        self.given.iter().any(|given| given == flag)
     }
 
     /// Loads the images. Refuses them if they are not of the given shape or, without one, if a
@@ -314,6 +328,11 @@ impl Arguments {
         };
         self.images.load(&|shape| data_set::with_sizes_that_work(shape, &check))
     }
+}
+
+/// A flag by the name that clap knows it by.
+fn flag(id: &str) -> String {
+    format!("--{}", id.replace('_', "-"))
 }
 
 impl RunArgs {

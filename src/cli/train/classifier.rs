@@ -5,7 +5,7 @@ use anyhow::ensure;
 use super::arguments::Arguments;
 use crate::classifier::accuracy;
 use crate::cli::classifiers::{self, Labelled};
-use crate::cli::{data_set, device, output};
+use crate::cli::{apart, data_set, device, output};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::train::ClassifierOptions;
@@ -16,6 +16,8 @@ use crate::train::ClassifierOptions;
 /// Errors are one-line messages for the user.
 pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let run = &arguments.run;
+    let data = [("--data", Some(&*arguments.images.data))];
+    apart::ensure_replaces_none(&data, "--out", &run.out)?;
     output::ensure_model(&run.out, run.overwrite)?;
     let device = device::parse(&run.device)?;
     let data = arguments.load(None)?;

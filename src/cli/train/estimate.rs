@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, HumanDuration};
 
+use crate::cli::print::ensure_delivered;
 use crate::data::DataSet;
 use crate::train::{TrainError, Trainer};
+use crate::words::count;
 
 /// Copies of each parameter: the weight, its gradient, its moving average and Adam's two moments,
 /// plus all of these but the gradient for the last sound state.
@@ -47,8 +49,8 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     let rate = options.batch as f64 / each.as_secs_f64();
     let left = options.steps - trainer.done().min(options.steps);
     println!("time: {:.3} s a step, {rate:.0} images/s", each.as_secs_f64());
-    println!("  {} for the remaining {left} steps", HumanDuration(each * left as u32));
-    Ok(())
+    println!("  {} for the remaining {}", HumanDuration(each * left as u32), count(left, "step"));
+    Ok(ensure_delivered()?)
 }
 
 fn step(trainer: &mut Trainer, data: &DataSet, steps: u32) -> Result<Duration, TrainError> {

@@ -8,6 +8,7 @@ use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
 use crate::sample::Settings;
 use crate::train::{Augmentation, Fingerprint, Options, stable_from};
+use crate::words::count;
 
 impl Arguments {
     /// The noise levels for this data.
@@ -71,7 +72,7 @@ impl Arguments {
     }
 
     /// The σ from which this run learns means over all images.
-    fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
+    pub(super) fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
         /// The most values in all images together: 64 MiB of f32. The two matrix products took a
         /// twentieth of a step with this many, a third with three times as many (docs/training.md).
         const FEW: usize = 1 << 24;
@@ -90,20 +91,6 @@ impl Arguments {
     fn augmentation(&self) -> Augmentation {
         let AugmentationArgs { flip, dequantize } = self.augmentation;
         Augmentation { flip, dequantize }
-    }
-
-    /// The options of a resumed run: those it had, except what the user gives anew and what was
-    /// measured of its model meanwhile.
-    pub fn resumed(&self, before: Options, model: Option<&Card>) -> Options {
-        Options {
-            sampler: model.map(|card| card.sampler).or(before.sampler),
-            best: model.and_then(|card| card.best).or(before.best),
-            steps: self.optimisation.steps.unwrap_or(before.steps),
-            learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
-            precision: self.optimisation.precision.unwrap_or(before.precision),
-            licence: self.run.license.clone().or(before.licence),
-            ..before
-        }
     }
 }
 
@@ -126,12 +113,17 @@ pub fn is_of(card: &Card, name: &str, found: Fingerprint) -> bool {
 
 /// How a card describes the model that a run started from or is guided away from.
 pub fn in_words(card: &Card) -> String {
-    let examples = card.training.as_ref().map(|t| format!(", {} images of {}", t.examples, t.data));
+    let examples =
+        card.training.as_ref().map(|t| format!(", {} of {}", count(t.examples, "image"), t.data));
     format!("{}{}", card.name, examples.unwrap_or_default())
 }
 
 impl NoiseArgs {
-    fn schedule(&self, data: &DataSet, net: Net) -> anyhow::Result<NoiseSchedule> {
+    /// The noise levels for this data and kind of network.
+    ///
+    /// # Errors
+    /// If they cannot be chosen.
+    pub(super) fn schedule(&self, data: &DataSet, net: Net) -> anyhow::Result<NoiseSchedule> {
         let given = net != Net::Unet || self.sigma_max.is_some() || self.levels.is_some();
         match self.sigmas.unwrap_or(if given { Sigmas::Given } else { Sigmas::Auto }) {
             Sigmas::Given => {

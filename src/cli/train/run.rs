@@ -1,13 +1,13 @@
 //! A run from its start, or from where it resumes, to its end.
 
-use std::sync::Arc;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
+use super::interrupt::Interrupt;
 use super::log::{Log, Row};
 use crate::cli::output;
 use crate::data::DataSet;
@@ -23,6 +23,8 @@ pub struct Run {
     trainer: Trainer,
     checkpoints: Checkpoints,
     log: Log,
+    /// The mean of the training images.
+    mean: f32,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
     /// The step at which the model was last evaluated, and its held-out losses.
@@ -46,17 +48,20 @@ impl Run {
         let done = trainer.done();
         let log = Log::open(&arguments.out, arguments.resume.then_some(done))?;
         let saved = arguments.resume.then_some(done);
-        Ok(Self { arguments, data, trainer, checkpoints, log, saved, looked: None })
+        let mean = data.train.statistics().mean;
+        Ok(Self { arguments, data, trainer, checkpoints, log, mean, saved, looked: None })
     }
 
-    /// Trains to the last step, or until the user stops it, and writes everything.
+    /// Trains to the last step, or until the user stops it, and writes everything. The exit code
+    /// says which.
     ///
     /// # Errors
     /// If training diverges, the device fails or a file cannot be written. Files saved earlier are
     /// left as they were.
-    pub fn finish(mut self) -> anyhow::Result<()> {
-        let stop = stop_on_ctrl_c()?;
-        match self.train(&stop).map_err(|error| error.downcast::<TrainError>()) {
+    pub fn finish(mut self) -> anyhow::Result<ExitCode> {
+        let interrupt = Interrupt::listen()?;
+        let stop = interrupt.asked();
+        match self.train(stop).map_err(|error| error.downcast::<TrainError>()) {
             Err(Ok(error @ TrainError::Diverged { .. })) => {
                 return Err(self.keep_what_was_sound(error)?);
             }
@@ -65,10 +70,10 @@ impl Run {
             Ok(()) => {}
         }
         self.save()?;
-        let stopped = stop.load(Ordering::Relaxed);
-        let held_out = self.look(&stop)?;
-        if stopped {
-            println!("stopped at step {}; continue with --resume", self.trainer.done());
+        let held_out = self.look(stop)?;
+        let (done, steps) = (self.trainer.done(), self.trainer.options().steps);
+        if done < steps {
+            println!("stopped at step {done} of {steps}; continue with --resume");
         }
         let dimension = self.data.train.shape.dimension();
         println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", dimension / 2);
@@ -81,7 +86,7 @@ impl Run {
             self.checkpoints.newest().display(),
             self.log.folder().display()
         );
-        Ok(())
+        Ok(interrupt.exit_code())
     }
 
     fn train(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -150,7 +155,8 @@ impl Run {
         }
         let held_out = self.trainer.held_out(&self.data.held_out)?;
         self.log.held_out(step, &held_out)?;
-        self.log.samples(step, &self.trainer, self.recommended(), stop)?;
+        let table = self.recommended().step_table()?.around(self.mean);
+        self.log.samples(step, &self.trainer, &table, stop)?;
         let model = self.model(held_out.clone());
         output::write(&self.arguments.out, &model.write()?)?;
         self.looked = Some((step, held_out.clone()));
@@ -193,6 +199,7 @@ impl Run {
             format: Card::FORMAT,
             name,
             sampler: self.recommended(),
+            mean: Some(self.mean),
             architecture: options.architecture,
             training: Some(training),
             imported: None,
@@ -250,18 +257,4 @@ impl Progress {
     fn end(self) {
         self.bar.abandon();
     }
-}
-
-/// The first Ctrl-C asks for a clean end; the second ends at once.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nfinishing the step and saving; press Ctrl-C again to stop at once");
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }

@@ -4,9 +4,10 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
 use super::arguments::{Arguments, RunArgs};
+use super::log::Log;
 use super::options::{in_words, is_of};
 use crate::cli::ncsn::open;
-use crate::cli::{autoguidance, device, output};
+use crate::cli::{apart, autoguidance, device, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
 use crate::net::ImageShape;
@@ -52,18 +53,17 @@ impl Start {
     /// Checks the flags and opens the files that they name.
     ///
     /// # Errors
-    /// If there is no such device, model or checkpoint, or the run would replace another's files.
-    pub fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+    /// If there is no such device, model or checkpoint, a flag has no effect on what is resumed, or
+    /// the run would replace other files than its own.
+    pub fn new(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+        let run = &arguments.run;
         let devices = device::parse_list(&run.device)?;
-        let weights = Weights::new(run, checkpoints)?;
         if !run.dry_run {
-            let replaces = run.resume || run.overwrite;
-            ensure!(
-                replaces || !checkpoints.any(),
-                "{} already exists: continue from it with --resume, or replace it with --overwrite",
-                checkpoints.newest().display()
-            );
-            output::ensure_model(&run.out, replaces)?;
+            ensure_own_files(arguments, checkpoints)?;
+        }
+        let weights = Weights::new(run, checkpoints)?;
+        if let Weights::Checkpoint(checkpoint) = &weights {
+            arguments.ensure_resumes(&checkpoint.options)?;
         }
         Ok(Self { devices, weights })
     }
@@ -108,9 +108,29 @@ impl Start {
                 let model = open(&arguments.run.out).ok();
                 let model =
                     model.map(|model| model.card).filter(|card| is_of(card, &data.name, found));
+                arguments.ensure_resumes_with(data, &checkpoint.options)?;
                 checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
                 Trainer::resume(*checkpoint, &data.train, &devices)?
             }
         })
     }
+}
+
+/// Checks that a run writes its files where it replaces none but those of an earlier run, and those
+/// only when asked to, and where it adds no image to those to train on.
+fn ensure_own_files(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow::Result<()> {
+    let Arguments { run, images, .. } = arguments;
+    let log = Log::folder_beside(&run.out);
+    for written in [&run.out, checkpoints.newest(), checkpoints.previous()] {
+        apart::ensure_replaces_none(&[("--data", Some(&images.data))], "--out", written)?;
+    }
+    apart::ensure_outside_data(&images.data, "--out", &log)?;
+    let replaces = run.resume || run.overwrite;
+    ensure!(
+        replaces || !checkpoints.any(),
+        "{} already exists: continue from it with --resume, or replace it with --overwrite",
+        checkpoints.newest().display()
+    );
+    output::ensure_model(&run.out, replaces)?;
+    Log::ensure_own(&log, run.resume, run.overwrite)
 }

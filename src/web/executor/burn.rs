@@ -85,6 +85,9 @@ pub(super) async fn values(chain: &Chain, view: View) -> Result<Vec<f32>, JsErro
     Ok(data.iter::<f32>().collect())
 }
 
-fn failed(error: impl std::fmt::Debug) -> JsError {
-    JsError::new(&format!("the device failed: {error:?}"))
+/// A failure as one line: Burn's own texts have several, of which the last says why.
+fn failed(error: impl std::fmt::Display) -> JsError {
+    let text = error.to_string();
+    let reason = text.rsplit("Caused by:").next().unwrap_or(&text);
+    JsError::new(&format!("the device failed: {}", reason.trim()))
 }

@@ -45,7 +45,7 @@ pub fn run(workspace: &Workspace, bench: &Bench) -> Result<()> {
         Bench::Gpu { features, args } => {
             let mut cargo = workspace.cargo(["bench", "--quiet", "--bench", "gpu"])?;
             cargo.args(features.iter().flat_map(|features| ["--features", features]));
-            step("time the kernels", cargo.arg("--").args(args))
+            step("time the kernels", "minutes", cargo.arg("--").args(args))
         }
         Bench::Size => page::sizes(workspace),
     }

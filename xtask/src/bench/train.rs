@@ -63,7 +63,7 @@ pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
         }
         Ok(cargo)
     };
-    step("build the benchmark", bench()?.arg("--no-run"))?;
+    step("build the benchmark", "20 min the first time", bench()?.arg("--no-run"))?;
     let threads = match arguments.threads {
         Some(threads) => threads,
         None => std::thread::available_parallelism()?.get(),

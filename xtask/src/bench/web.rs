@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     chrome, page,
+    scripts::NPM,
     workspace::{Workspace, step},
 };
 
@@ -19,12 +20,16 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let peers = workspace.bench_peers();
     bench.arg("--node-modules").arg(peers.join("node_modules")).args(args);
     if args.iter().any(|arg| arg == "--help" || arg == "-h") {
-        return step("ask the benchmark", &mut bench);
+        return step("ask the benchmark", "3 min the first time", &mut bench);
     }
     let driver = chrome::driver(workspace)?;
     install_peers(workspace)?;
     page::build(workspace, &[], &[])?;
-    step("time the engines", bench.env("CHROMEDRIVER", &driver))
+    step(
+        "time the engines",
+        "minutes to hours, as --budget says",
+        bench.env("CHROMEDRIVER", &driver),
+    )
 }
 
 /// Has npm install the other runtimes into the user's cache, unless they are there.
@@ -36,12 +41,11 @@ fn install_peers(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    // On Windows npm is a script, which is only found under its full name.
-    let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     step(
         "fetch the other runtimes (with npm, of Node.js)",
+        "seconds",
         workspace
-            .command(npm)?
+            .command(NPM)?
             .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
             .arg("--prefix")
             .arg(&folder)

@@ -54,10 +54,10 @@ impl Gpu {
             lock(&reported).get_or_insert(error);
         }));
         let lost = Arc::clone(&fault);
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                *lock(&lost) = Some(FusedError::Lost(message));
-            }
+        // For whatever reason: browsers also destroy devices that nobody asked them to. Whoever
+        // destroys one on purpose asks nothing of it any more.
+        device.set_device_lost_callback(move |_, message| {
+            *lock(&lost) = Some(FusedError::Lost(message));
         });
         Ok(Self { instance, adapter, device, queue, fault })
     }
@@ -242,5 +242,21 @@ impl Future for Signal {
         }
         state.1 = Some(context.waker().clone());
         Poll::Pending
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_device_that_was_destroyed_is_lost() {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(block_on(gpu.idle()), Ok(()));
+        gpu.device().destroy();
+        let after = block_on(gpu.idle());
+        assert!(matches!(after, Err(FusedError::Lost(_))), "{after:?}");
     }
 }
