@@ -46,7 +46,7 @@
 //! ```
 //!
 //! Images come from a [`model_file::ModelFile`]: [`sample::Chain`] runs the same table of steps on
-//! Burn, [`fused::Chain`] on the GPU.
+//! Burn, [`backend::fused::FusedChains`] on the GPU.
 
 #![warn(missing_docs)]
 
