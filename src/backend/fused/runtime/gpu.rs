@@ -54,8 +54,8 @@ impl Gpu {
             lock(&reported).get_or_insert(error);
         }));
         let lost = Arc::clone(&fault);
-        // For whatever reason: browsers also destroy devices that nobody asked them to. Whoever
-        // destroys one on purpose asks nothing of it any more.
+        // Whatever the reason: browsers also destroy devices that no script has destroyed. Code that
+        // destroys a device on purpose does not use it afterwards.
         device.set_device_lost_callback(move |_, message| {
             *lock(&lost) = Some(FusedError::Lost(message));
         });
