@@ -15,9 +15,9 @@ mod bench {
     use std::time::{Duration, Instant};
 
     use burn::tensor::Device;
-    use ncsn::data::Pictures;
+    use ncsn::data::Images;
     use ncsn::loss::Weighting;
-    use ncsn::net::{Architecture, Picture, Preconditioning, UNetDescription};
+    use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
     use ncsn::random::Key;
     use ncsn::sample::Settings;
     use ncsn::train::{Augmentation, Options, Precision, Trainer};
@@ -29,11 +29,11 @@ mod bench {
         let asked = |word: &str| std::env::args().any(|argument| argument == word);
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("threads");
 
-        let shape = Picture { channels: 1, height: 28, width: 28 };
+        let shape = ImageShape { channels: 1, height: 28, width: 28 };
         let key = Key { seed: 1, stream: 0, step: 0 };
         let bytes = (0..4096 * 784).map(|i| (key.uniform(i) * 256.0) as u8).collect();
-        let pictures = Pictures::new(shape, bytes);
-        let scale = Preconditioning { mean: 0.1307, deviation: 0.3081 };
+        let images = Images::new(shape, bytes);
+        let scale = Preconditioning { mean: 0.1307, sigma_data: 0.3081 };
         let options = Options {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
             licence: None,
@@ -41,30 +41,30 @@ mod bench {
             sampler: None,
             best: None,
             stable_targets: None,
-            pictures: None,
+            images: None,
             autoguidance: None,
             seed: 0,
             steps: 1000,
             batch,
-            accumulate: 1,
+            grad_accum_steps: 1,
             precision: if asked("bf16") { Precision::Bf16 } else { Precision::F32 },
             learning_rate: 1e-4,
-            warm_up: 1,
-            clip: 1.0,
+            warmup_steps: 1,
+            max_grad_norm: 1.0,
             ema_decay: 0.999,
             weighting: Weighting::Edm,
             sigma_max: 20.0,
             sigma_min: 0.01,
-            sigma_centre: 0.4,
-            sigma_spread: 1.5,
+            p_mean: 0.4,
+            p_std: 1.5,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
         };
         let device = if asked("libtorch") { libtorch() } else { Device::flex() };
-        let mut trainer = Trainer::new(options, &pictures, &[device]).expect("possible");
+        let mut trainer = Trainer::new(options, &images, &[device]).expect("possible");
         let mut steps_done = |steps: usize| {
             for _ in 0..steps {
-                trainer.step(&pictures);
+                trainer.step(&images);
             }
             trainer.take_loss().expect("finite");
         };

@@ -2,26 +2,26 @@
 //!
 //! The system is NCSN (Song & Ermon, [*Generative Modeling by Estimating Gradients of the Data
 //! Distribution*](https://arxiv.org/abs/1907.05600), 2019) with what its successors learned. One
-//! convention holds everywhere: pictures `x` are in \[0, 1\], a noisy picture is `x̃ = x + σ z`
+//! convention holds everywhere: images `x` are in \[0, 1\], a noisy image is `x̃ = x + σ z`
 //! with `z ~ N(0, I)`, and the score is `s(x̃, σ) = ∇ log q_σ(x̃)`, which points from `x̃` towards
-//! the pictures that it may have come from.
+//! the images that it may have come from.
 //!
 //! From the lowest layer up:
 //!
 //! | module | contents |
 //! |---|---|
-//! | [`noise`] | the ladder of noise levels σ₁ > … > σ_L, the rules that choose it, and perturbation |
-//! | [`random`] | the counter-based generator that makes a seed mean the same picture everywhere |
+//! | [`noise`] | the noise schedule σ₁ > … > σ_L, the rules that choose it, and perturbation |
+//! | [`random`] | the counter-based generator that makes a seed mean the same image everywhere |
 //! | [`score`] | the traits of anything that has a score |
 //! | [`pixel`] | pixels as bytes and as values, colours as grey |
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
-//! | [`sample`] | samplers, each a program of steps, and the executors that run programs |
-//! | [`likelihood`] | how probable pictures are under a model, by the probability flow |
+//! | [`sample`] | samplers, each a step table of steps, and the backends that run step tables |
+//! | [`likelihood`] | how probable images are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
-//! | [`fused`] | hand-written WGSL kernels that run programs near the GPU's limit |
-//! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: pictures from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
+//! | [`backend`] | what evaluates a network for chains: [`backend::fused`], own WGSL kernels |
+//! | `data`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, the trainer, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |
 //!
 //! # Sampling, in ten lines
@@ -36,9 +36,9 @@
 //! let density = GaussianMixture::two_modes();
 //! // Heun's method from σ = 20 to σ = 0.01; 199 evaluations of the score.
 //! let settings = Settings { sampler: Sampler::Heun, ..Settings::recommended(20.0, 0.01) };
-//! let (program, steering) = two_modes::program(&settings)?;
+//! let (step table, conditioning) = two_modes::step table(&settings)?;
 //! // A thousand chains of seed 1, two coordinates each.
-//! let points = host::run_steered(&program, &steering, &density, 1, 1_000);
+//! let points = host::run_steered(&step table, &conditioning, &density, 1, 1_000);
 //!
 //! let share = two_modes::upper_share(&points);
 //! assert!((share - 0.8).abs() < 0.05, "{share}");
@@ -50,6 +50,8 @@
 
 #![warn(missing_docs)]
 
+pub mod backend;
+mod cos_2pi;
 pub mod likelihood;
 pub mod loss;
 pub mod model_file;
@@ -60,10 +62,8 @@ pub mod random;
 pub mod sample;
 pub mod score;
 pub mod toy;
-mod turns;
-
-#[cfg(feature = "fused")]
-pub mod fused;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod words;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod classifier;

@@ -3,7 +3,7 @@
 //! The objective is `(1/L) Σᵢ λ(σᵢ) ℓ(θ; σᵢ)` (Song & Ermon 2019, equations 5 and 6). With the
 //! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: D/2 at every σ for a network that always
 //! answers 0. A good one leaves little of that at large σ, where x̃ shows the noise, and nearly all
-//! at small σ, where x̃ shows the picture and hides the noise.
+//! at small σ, where x̃ shows the image and hides the noise.
 
 #[cfg(feature = "burn")]
 use burn::tensor::Tensor;
@@ -21,7 +21,7 @@ use crate::net::layers::column;
 #[serde(rename_all = "lowercase")]
 pub enum Weighting {
     /// `λ(σ) = σ²` (Song & Ermon 2019). A preconditioned network then learns from large σ only with
-    /// weight `σ_d²/(σ² + σ_d²)`, though that is where a picture decides what it will be.
+    /// weight `σ_d²/(σ² + σ_d²)`, though that is where an image decides what it will be.
     Paper,
     /// `λ(σ) = σ² (σ² + σ_d²)/σ_d²`: the error of the raw network F counts the same at every σ
     /// (EDM, Karras et al. 2022, equation 8 and table 1).
@@ -34,12 +34,12 @@ impl Weighting {
     pub fn factor(self, sigma: f32, data: &Preconditioning) -> f32 {
         match self {
             Self::Paper => 1.0,
-            Self::Edm => 1.0 + (sigma / data.deviation).powi(2),
+            Self::Edm => 1.0 + (sigma / data.sigma_data).powi(2),
         }
     }
 }
 
-/// `½ ‖σ s(x̃, σ) + z‖²` for each of N pictures, summed over pixels: N values.
+/// `½ ‖σ s(x̃, σ) + z‖²` for each of N images, summed over pixels: N values.
 ///
 /// `score` is the network's output at `x̃ = x + σ z`, `z` the noise that was added, both N × C × H
 /// × W; `sigmas` holds N noise levels.
@@ -59,7 +59,7 @@ mod tests {
     /// much where noise and data are equally large.
     #[test]
     fn edms_weighting_grows_with_the_noise_over_the_data() {
-        let data = Preconditioning { mean: 0.5, deviation: 0.3 };
+        let data = Preconditioning { mean: 0.5, sigma_data: 0.3 };
         let factor = |sigma| Weighting::Edm.factor(sigma, &data);
         assert!((factor(0.001) - 1.0).abs() < 1e-4);
         assert!((factor(0.3) - 2.0).abs() < 1e-6 && (factor(3.0) - 101.0).abs() < 1e-3);

@@ -6,7 +6,7 @@
 //! Rendering* (JCGT 9(3), 2020): 32-bit multiplications, additions, shifts and xors only, which
 //! Rust, WGSL and integer tensors all have.
 
-use crate::turns::cos_turns;
+use crate::cos_2pi::cos_2pi;
 
 /// The hash `pcg4d`: four 32-bit words in, four well-mixed 32-bit words out.
 pub fn pcg4d(v: [u32; 4]) -> [u32; 4] {
@@ -60,7 +60,7 @@ impl Key {
     /// A standard normal number, by Box & Muller's transform of two uniform ones; |z| < 5.9.
     pub fn normal(self, index: u32) -> f32 {
         let [a, b, ..] = pcg4d(self.words(index));
-        (-2.0 * unit(a).ln()).sqrt() * cos_turns(unit(b))
+        (-2.0 * unit(a).ln()).sqrt() * cos_2pi(unit(b))
     }
 
     /// Fills `out` with the standard normal numbers 0, 1, 2, … of this stream.

@@ -3,7 +3,7 @@
 /// A family of noisy densities q_σ on ℝᵈ with a known score `∇ log q_σ`.
 ///
 /// Exact densities ([`crate::toy`]) and anything else with a score on the host implement it; the
-/// host executor ([`crate::sample::host`]) runs programs on it.
+/// host backend ([`crate::sample::host`]) runs step tables on it.
 pub trait Score {
     /// d, the number of coordinates of a point.
     fn dimension(&self) -> usize;
@@ -25,10 +25,11 @@ pub trait Score {
 }
 
 /// A differentiable score, as likelihoods need it.
-pub trait Slope: Score {
+pub trait ScoreWithDivergence: Score {
     /// Writes `s(x, σ)` to `score` and returns `vᵀ (∂s/∂x) v` for each of n points; the mean over
     /// v with `E[v vᵀ] = I` is the divergence of s (Hutchinson 1989).
     ///
     /// `x`, `v` and `score` are n × d.
-    fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32>;
+    fn score_and_divergence(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32])
+    -> Vec<f32>;
 }

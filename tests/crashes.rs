@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cli::{fail, folder_with_bars, read, succeed, train, training, wait_for};
 
-const RUN: [&str; 6] = ["--out", "m.safetensors", "--save-every", "0", "--sample-every", "50"];
+const RUN: [&str; 6] =
+    ["--out", "m.safetensors", "--checkpoint-every-seconds", "0", "--eval-every-steps", "50"];
 
 fn steps(folder: &Path, table: &str) -> Vec<u64> {
     let text = fs::read_to_string(folder.join(table)).expect("a log");
@@ -25,7 +26,7 @@ fn steps(folder: &Path, table: &str) -> Vec<u64> {
 fn a_killed_run_can_always_go_on() {
     let folder = folder_with_bars();
     let at = folder.path();
-    let length = ["--steps", "200", "--accumulate", "2"];
+    let length = ["--steps", "200", "--grad-accum-steps", "2"];
     let whole = ["--out", "whole.safetensors"];
     succeed(&mut train(at, &[&whole[..], &length].concat()));
 
@@ -134,7 +135,7 @@ fn a_write_that_fails_names_the_file_and_loses_nothing() {
 fn a_diverging_run_stops_and_keeps_its_last_good_state() {
     let folder = folder_with_bars();
     let at = folder.path();
-    let sane = ["--steps", "40", "--warm-up", "1"];
+    let sane = ["--steps", "40", "--warmup-steps", "1"];
     succeed(&mut train(at, &[&RUN[..], &sane].concat()));
     let resume = [&RUN[..], &["--resume", "--steps", "80"]].concat();
     let said = fail(&mut train(at, &[&resume[..], &["--lr", "1e30"]].concat()));

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use ncsn::data::{DataError, DataSet, Reading, Size};
-use ncsn::net::Picture;
+use ncsn::net::ImageShape;
 
 /// A PNG of one colour, `side` pixels a side.
 fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
@@ -22,8 +22,8 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-/// Names and contents: 40 pictures of different colours, one of them of another size, one
-/// duplicate, one torn file, and files that are not pictures.
+/// Names and contents: 40 images of different colours, one of them of another size, one
+/// duplicate, one torn file, and files that are not images.
 fn files() -> Vec<(String, Vec<u8>)> {
     let colour = |i: u8| [i, 255 - i, 7];
     let name = |i: u8| format!("set/{}/{i}.png", i % 3);
@@ -79,15 +79,15 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
 
     let load = |name| DataSet::load(&at(name), &Reading::default()).expect("pictures");
     let data = load("folder");
-    assert_eq!(data.train.shape, Picture { channels: 3, height: 8, width: 8 });
+    assert_eq!(data.train.shape, ImageShape { channels: 3, height: 8, width: 8 });
     assert_eq!((data.train.len(), data.held_out.len()), (38, 2));
     assert_eq!((data.found.resized, data.found.duplicates), (1, 1));
     assert_eq!(data.found.ignored, [("txt".to_owned(), 1)].into());
     let [(torn, _)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
     assert_eq!(torn, "set/torn.jpg");
-    // Planes of red, green and blue; the picture of another size kept its colour.
+    // Planes of red, green and blue; the image of another size kept its colour.
     let seven: Vec<u8> = [7, 248, 7].into_iter().flat_map(|value| [value; 64]).collect();
-    assert!(data.train.iter().chain(data.held_out.iter()).any(|picture| picture == seven));
+    assert!(data.train.iter().chain(data.held_out.iter()).any(|image| image == seven));
 
     for archive in [load("archive.tar.gz"), load("archive.zip")] {
         assert_eq!((&archive.train, &archive.held_out), (&data.train, &data.held_out));
@@ -96,7 +96,7 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
 }
 
 #[test]
-fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
+fn images_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let grey: Vec<_> =
         (0..9).map(|i| (format!("{i}.png"), png(4 + u32::from(i), [20 * i; 3]))).collect();
@@ -109,11 +109,11 @@ fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     let size = Some(Size { width: 6, height: 4 });
     let data = load(&Reading { size, ..Reading::default() }).expect("pictures");
     // RGB files that hold only greys are grey.
-    assert_eq!(data.train.shape, Picture { channels: 1, height: 4, width: 6 });
+    assert_eq!(data.train.shape, ImageShape { channels: 1, height: 4, width: 6 });
     assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
-    assert_eq!(data.train.picture(3), [60; 24]);
+    assert_eq!(data.train.image(3), [60; 24]);
 
-    let refuse = |shape: Picture| Err(format!("not {} × {}", shape.width, shape.height));
+    let refuse = |shape: ImageShape| Err(format!("not {} × {}", shape.width, shape.height));
     let error = load(&Reading { size, accepts: &refuse, ..Reading::default() });
     assert!(matches!(error, Err(DataError::Refused(text)) if text == "not 6 × 4"));
 
@@ -126,6 +126,71 @@ fn pictures_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
     assert!(strict.expect_err("torn").to_string().contains("torn.png"));
 }
 
+/// By content, also in archives; but a file with an image's name is one that cannot be read.
+#[test]
+fn images_need_no_image_extension() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name| folder.path().join(name);
+    let jpeg = include_bytes!("images/jpeg/progressive-restarts.jpg").to_vec();
+    let image = |i: u8| png(8, [i, 2, 3]);
+    let files: Vec<(String, Vec<u8>)> = [
+        ("a/photo.jfif", jpeg.clone()),
+        ("a/without", image(1)),
+        ("a/tweet.jpg_large", image(2)),
+        ("a/PHOTO.PNG", image(3)),
+        ("a/photo.JPE", image(4)),
+        ("a/photo.png:orig", image(5)),
+        ("a/list.txt", b"BM and other letters, in a list".to_vec()),
+        ("a/empty", vec![]),
+        ("a/text.jpg", b"no image".to_vec()),
+    ]
+    .map(|(name, bytes)| (name.replace(':', "_"), bytes))
+    .into();
+    write_folder(&at("folder"), &files);
+    write_tar_gz(&at("archive.tar.gz"), &files);
+    write_zip(&at("archive.zip"), &files);
+    for name in ["folder", "archive.tar.gz", "archive.zip"] {
+        let reading = Reading { size: Some(Size { width: 8, height: 8 }), ..Reading::default() };
+        let data = DataSet::load(&at(name), &reading).expect("pictures");
+        assert_eq!((data.train.len() + data.held_out.len(), data.found.resized), (6, 1), "{name}");
+        let [(text, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+        assert!(text == "a/text.jpg" && problem.contains("no PNG, JPEG"), "{text}: {problem}");
+        let ignored = [("txt".to_owned(), 1), ("empty".to_owned(), 1)];
+        assert_eq!(data.found.ignored, ignored.into(), "{name}");
+    }
+}
+
+/// Files that end early, are of a kind that is not decoded, or announce gigabytes.
+#[test]
+fn images_that_would_be_wrong_are_listed_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut files: Vec<_> = (0..9).map(|i| (format!("{i}.png"), png(19, [i, 2, 3]))).collect();
+    let baseline = include_bytes!("images/jpeg/one-scan-each.jpg");
+    let progressive = include_bytes!("images/jpeg/progressive-restarts.jpg");
+    let mut huge = baseline.to_vec();
+    let frame = huge.windows(2).position(|marker| marker == [0xff, 0xc0]).expect("a frame");
+    huge[frame + 5..frame + 9].fill(0xff);
+    let bad: [(&str, &[u8], &str); 5] = [
+        ("arithmetic.jpg", include_bytes!("images/jpeg/refused-arithmetic.jpg"), "arithmetic"),
+        ("half.jpg", &baseline[..baseline.len() / 2], "ends before"),
+        ("huge.jpg", &huge, "65535 × 65535"),
+        ("most.jpg", &baseline[..baseline.len() - 3], "ends before"),
+        ("progressive.jpg", &progressive[..progressive.len() * 2 / 3], "ends before"),
+    ];
+    files.extend(bad.map(|(name, bytes, _)| (name.to_owned(), bytes.to_vec())));
+    write_folder(folder.path(), &files);
+
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    assert_eq!(data.train.len() + data.held_out.len(), 9);
+    assert_eq!(data.found.unreadable.len(), bad.len());
+    for ((name, problem), (expected, _, words)) in data.found.unreadable.iter().zip(bad) {
+        assert!(name == expected && problem.contains(words), "{name}: {problem}");
+    }
+    let strict = Reading { strict: true, ..Reading::default() };
+    let error = DataSet::load(folder.path(), &strict).expect_err("five are bad").to_string();
+    assert!(error.contains("half.jpg (the file ends before") && !error.contains('\n'), "{error}");
+}
+
 /// A folder `test` beside `train` is held out, and none of it is trained on.
 #[test]
 fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
@@ -136,7 +201,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     write_folder(folder.path(), &files);
     let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
     assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
-    let mut firsts: Vec<u8> = data.held_out.iter().map(|picture| picture[0]).collect();
+    let mut firsts: Vec<u8> = data.held_out.iter().map(|image| image[0]).collect();
     firsts.sort_unstable();
     assert_eq!(firsts, [0, 1, 2, 3]);
     assert_eq!(data.found.split_ignored(), None);
@@ -173,16 +238,18 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
         gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("written");
     }
     let data = DataSet::load(folder.path(), &Reading::default()).expect("batches");
-    let firsts =
-        |pictures: &ncsn::data::Pictures| pictures.iter().map(|p| p[0]).collect::<Vec<_>>();
+    let firsts = |images: &ncsn::data::Images| images.iter().map(|p| p[0]).collect::<Vec<_>>();
     assert_eq!(firsts(&data.train), [10, 11, 12, 20, 21, 22]);
     let mut held_out = firsts(&data.held_out);
     held_out.sort_unstable();
     assert_eq!(held_out, [30, 31, 32]);
-    let grey =
-        Reading { grey: true, size: Some(Size { width: 16, height: 16 }), ..Reading::default() };
+    let grey = Reading {
+        grayscale: true,
+        size: Some(Size { width: 16, height: 16 }),
+        ..Reading::default()
+    };
     let data = DataSet::load(folder.path(), &grey).expect("batches");
-    assert_eq!(data.train.shape, Picture { channels: 1, height: 16, width: 16 });
+    assert_eq!(data.train.shape, ImageShape { channels: 1, height: 16, width: 16 });
 
     let huge = Reading { size: Some(Size { width: 4096, height: 4096 }), ..Reading::default() };
     fs::write(folder.path().join("data_batch_3.bin"), vec![0; 3073 * 50]).expect("written");

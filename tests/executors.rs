@@ -6,18 +6,19 @@ mod common;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::likelihood::NetworkSlope;
+use ncsn::likelihood::NetworkDivergence;
 use ncsn::loss::dsm;
 use ncsn::model_file::ModelFile;
 use ncsn::net::{Architecture, Network, Preconditioning, UNetDescription, weights};
 use ncsn::random::Key;
+use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::edm::Churn;
-use ncsn::sample::guide::Autoguide;
-use ncsn::sample::steering::{End, Path};
+use ncsn::sample::guidance::Autoguide;
 use ncsn::sample::{
-    Chain, Observation, Program, Sampler, Settings, Start, Steering, Step, Strength, Update, host,
+    Chain, Conditioning, GuidanceScale, Observation, Sampler, Settings, Start, Step, StepTable,
+    Update, host,
 };
-use ncsn::score::{Score, Slope};
+use ncsn::score::{Score, ScoreWithDivergence};
 use ncsn::toy::GaussianMixture;
 
 fn network(architecture: &Architecture, weights: weights::Weights) -> Network {
@@ -27,13 +28,13 @@ fn network(architecture: &Architecture, weights: weights::Weights) -> Network {
 
 fn ends(
     network: &Network,
-    program: &Program,
+    table: &StepTable,
     seed: u64,
     chains: std::ops::Range<usize>,
 ) -> Vec<f32> {
-    let picture = common::tiny().picture();
+    let image_shape = common::tiny().image_shape();
     let device = Device::flex();
-    let mut chain = Chain::new(network.clone(), picture, program.clone(), seed, chains, &device);
+    let mut chain = Chain::new(network.clone(), image_shape, table.clone(), seed, chains, &device);
     while chain.step() {}
     chain.noisy().into_data().iter::<f32>().collect()
 }
@@ -49,7 +50,7 @@ fn the_description_lists_the_tensors_that_the_module_has() {
     let mut variants = vec![common::tiny()];
     let Architecture::UNet(mut deep) = common::tiny() else { panic!("the tiny model is a U-Net") };
     (deep.blocks, deep.widths, deep.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
-    (deep.picture.channels, deep.groups) = (3, 2);
+    (deep.image_shape.channels, deep.groups) = (3, 2);
     variants.push(Architecture::UNet(deep));
     for architecture in variants {
         let network = Network::new(&architecture, &Device::flex()).expect("possible");
@@ -73,15 +74,53 @@ fn weights_survive_a_round_trip_through_a_module() {
 fn a_silent_network_runs_the_chains_of_a_gaussian() {
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
     let scale = common::SCALE;
-    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation);
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data);
     for sampler in Sampler::ALL {
-        let program = Settings { sampler, ..common::settings() }.program().expect("possible");
+        let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
         for seed in [7, u64::MAX - 1] {
-            let reference = host::run(&program, &gaussian, seed, 5);
-            let found = ends(&network, &program, seed, 0..5);
+            let reference = host::run(&table, &gaussian, seed, 5);
+            let found = ends(&network, &table, seed, 0..5);
             let difference = difference(&found, &reference);
             assert!(difference < 1e-3, "{sampler:?}, seed {seed}: {difference}");
         }
+    }
+}
+
+/// Chains begin around the mean that the model's card gives, ½ without one, and go on from there as
+/// on the host.
+#[test]
+fn chains_begin_around_the_mean_of_the_images() {
+    let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
+    let scale = common::SCALE;
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data);
+    let mut card = common::model().card;
+    for (mean, at) in [(Some(0.13), 0.13), (None, 0.5)] {
+        card.mean = mean;
+        for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {
+            let settings = Settings { sampler, ..common::settings() };
+            let table = card.step_table(&settings, None).expect("possible");
+            let start = StepTable { start: table.start, steps: Vec::new() };
+            let begun = ends(&network, &start, 7, 0..40);
+            // 2,560 pixels of N(at, 4²): five standard errors.
+            let found = begun.iter().sum::<f32>() / begun.len() as f32;
+            assert!((found - at).abs() < 0.4, "{sampler:?}: {found}");
+            // The same noise around another mean.
+            let grey = settings.step_table().expect("possible");
+            let grey =
+                ends(&network, &StepTable { start: grey.start, steps: Vec::new() }, 7, 0..40);
+            let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
+            assert!(moved.into_iter().all(|d| (d - (at - 0.5)).abs() < 1e-5), "{sampler:?}");
+            let reference = host::run(&table, &gaussian, 7, 5);
+            let difference = difference(&ends(&network, &table, 7, 0..5), &reference);
+            assert!(difference < 1e-3, "{sampler:?}: {difference}");
+            // The part of a program that a sketch runs begins at the sketch; without one, around
+            // the same mean.
+            let part = card.step_table(&settings, Some(0.5)).expect("possible");
+            assert!(matches!(part.start, Start::Normal { mean, .. } if mean == at), "{part:?}");
+        }
+        let plain = Settings { sampler: Sampler::PlainLangevin, ..common::settings() };
+        let start = card.step_table(&plain, None).expect("possible").start;
+        assert_eq!(start, Start::Uniform { low: 0.0, high: 1.0 }, "as in the paper");
     }
 }
 
@@ -89,13 +128,13 @@ fn a_silent_network_runs_the_chains_of_a_gaussian() {
 /// weighted sum of their scores in Karras et al.
 #[test]
 fn an_autoguided_chain_follows_the_difference_of_two_scores() {
-    struct Guided([GaussianMixture; 2], Strength);
+    struct Guided([GaussianMixture; 2], GuidanceScale);
     impl Score for Guided {
         fn dimension(&self) -> usize {
             64
         }
         fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
-            let Self([better, worse], Strength { weight, sigmas: [min, max] }) = self;
+            let Self([better, worse], GuidanceScale { weight, sigmas: [min, max] }) = self;
             let mut away = vec![0.0; out.len()];
             better.score(x, sigma, out);
             worse.score(x, sigma, &mut away);
@@ -106,21 +145,22 @@ fn an_autoguided_chain_follows_the_difference_of_two_scores() {
         }
     }
     let Architecture::UNet(tiny) = common::tiny() else { panic!("the tiny model is a U-Net") };
-    let scale = Preconditioning { mean: 0.3, deviation: 0.4 };
+    let scale = Preconditioning { mean: 0.3, sigma_data: 0.4 };
     let wide = Architecture::UNet(UNetDescription { preconditioning: scale, ..tiny });
     let device = Device::flex();
     let network = |architecture| Network::new(architecture, &device).expect("possible");
     let (better, worse) = (network(&common::tiny()), network(&wide));
     let gaussians = [common::SCALE, scale]
-        .map(|scale| GaussianMixture::gaussian(vec![scale.mean; 64], scale.deviation));
+        .map(|scale| GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data));
     // Only some of the levels are guided.
-    let strength = Strength { weight: 1.7, sigmas: [0.1, 2.0] };
-    let guided = Guided(gaussians, strength);
+    let guidance_scale = GuidanceScale { weight: 1.7, sigmas: [0.1, 2.0] };
+    let guided = Guided(gaussians, guidance_scale);
     for sampler in Sampler::ALL {
-        let program = Settings { sampler, ..common::settings() }.program().expect("possible");
-        let reference = host::run(&program, &guided, 7, 5);
-        let (picture, guide) = (wide.picture(), Autoguide { worse: worse.clone(), strength });
-        let chain = Chain::new(better.clone(), picture, program, 7, 0..5, &device);
+        let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
+        let reference = host::run(&table, &guided, 7, 5);
+        let (image_shape, guide) =
+            (wide.image_shape(), Autoguide { worse: worse.clone(), guidance_scale });
+        let chain = Chain::new(better.clone(), image_shape, table, 7, 0..5, &device);
         let mut chain = chain.guided(Arc::new(guide));
         while chain.step() {}
         let found: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
@@ -136,9 +176,9 @@ fn noise_on_the_device_is_noise_on_the_host() {
     for start in [Start::Uniform { low: -1.0, high: 3.0 }, Start::Normal { mean: 0.5, sigma: 2.0 }]
     {
         let step = Step { sigma: 1.0, update: Update::affine(0.0, 1.5), level: 0 };
-        let program = Program { start, steps: vec![step; 3] };
+        let table = StepTable { start, steps: vec![step; 3] };
         let seed = 0x1234_5678_9abc_def0;
-        let mut reference = host::start(&program, 64, seed, 4);
+        let mut reference = host::start(&table, 64, seed, 4);
         for (stream, x) in (0..).zip(reference.chunks_exact_mut(64)) {
             for step in 0..3 {
                 for (index, x) in (0..).zip(x.iter_mut()) {
@@ -146,79 +186,86 @@ fn noise_on_the_device_is_noise_on_the_host() {
                 }
             }
         }
-        let difference = difference(&ends(&network, &program, seed, 0..4), &reference);
+        let difference = difference(&ends(&network, &table, seed, 0..4), &reference);
         assert!(difference < 1e-4, "{start:?}: {difference}");
     }
 }
 
-/// Steered chains on Burn are the host's, for every kind of steering: in colour, with a silent
+/// Steered chains on Burn are the host's, for every kind of conditioning: in colour, with a silent
 /// network as above.
 #[test]
 fn steering_on_the_device_is_steering_on_the_host() {
     let Architecture::UNet(mut colour) = common::tiny() else {
         panic!("the tiny model is a U-Net")
     };
-    colour.picture.channels = 3;
-    let (picture, d) = (colour.picture, colour.picture.dimension());
+    colour.image_shape.channels = 3;
+    let (image_shape, d) = (colour.image_shape, colour.image_shape.dimension());
     let network = Network::new(&Architecture::UNet(colour), &Device::flex()).expect("possible");
     let scale = common::SCALE;
-    let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.deviation);
+    let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.sigma_data);
     let values = |stream, n| {
         let mut values = vec![0.0; n];
         Key { seed: 4, stream, step: 0 }.fill_uniform(&mut values);
         values
     };
     let known: Vec<bool> = values(0, 64).iter().map(|&u| u < 0.4).collect();
-    let observed = |observation| Steering { observation: Some(observation), ..Default::default() };
+    let observed =
+        |observation| Conditioning { observation: Some(observation), ..Default::default() };
     let steerings = [
-        observed(Observation::pixels(picture, &values(1, d), &known).expect("fits")),
-        observed(Observation::grey(picture, &values(2, 64)).expect("fits")),
-        observed(Observation::downsampled(picture, &values(3, d / 16), 4).expect("fits")),
-        Steering { origin: Some(values(4, d)), ..Default::default() },
-        Steering { path: Some(Path { frames: 5, to: End::Seed(1 << 40) }), ..Default::default() },
-        Steering {
+        observed(Observation::pixels(image_shape, &values(1, d), &known).expect("fits")),
+        observed(Observation::grey(image_shape, &values(2, 64)).expect("fits")),
+        observed(Observation::downsampled(image_shape, &values(3, d / 16), 4).expect("fits")),
+        Conditioning { origin: Some(values(4, d)), ..Default::default() },
+        Conditioning {
+            path: Some(Path { frames: 5, to: End::Seed(1 << 40) }),
+            ..Default::default()
+        },
+        Conditioning {
             origin: Some(values(5, d)),
-            path: Some(Path { frames: 4, to: End::Picture(values(6, d)) }),
+            path: Some(Path { frames: 4, to: End::Image(values(6, d)) }),
             observation: None,
         },
     ];
-    let churn = Some(Churn { amount: 3.0, ..Churn::NONE });
+    let churn = Some(Churn { s_churn: 3.0, ..Churn::NONE });
     for sampler in [Sampler::PlainLangevin, Sampler::PredictorCorrector, Sampler::Heun] {
-        let program =
-            Settings { sampler, churn, ..common::settings() }.program().expect("possible");
-        for steering in &steerings {
-            let reference = host::run_steered(&program, steering, &gaussian, 7, 5);
+        let table =
+            Settings { sampler, churn, ..common::settings() }.step_table().expect("possible");
+        for conditioning in &steerings {
+            let reference = host::run_conditioned(&table, conditioning, &gaussian, 7, 5);
             let device = Device::flex();
-            let (network, program) = (network.clone(), program.clone());
-            let mut chain = Chain::steered(network, picture, program, steering, 7, 0..5, &device)
-                .expect("it fits");
+            let (network, table) = (network.clone(), table.clone());
+            let mut chain =
+                Chain::conditioned(network, image_shape, table, conditioning, 7, 0..5, &device)
+                    .expect("it fits");
             while chain.step() {}
             let found: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
             let difference = difference(&found, &reference);
-            assert!(difference < 1e-3, "{sampler:?}, {steering:?}: {difference}");
+            assert!(difference < 1e-3, "{sampler:?}, {conditioning:?}: {difference}");
         }
     }
-    let steering = Steering { origin: Some(vec![0.5; 7]), ..Default::default() };
-    let program = common::settings().program().expect("possible");
-    let refused = Chain::steered(network, picture, program, &steering, 7, 0..5, &Device::flex());
+    let conditioning = Conditioning { origin: Some(vec![0.5; 7]), ..Default::default() };
+    let table = common::settings().step_table().expect("possible");
+    let refused =
+        Chain::conditioned(network, image_shape, table, &conditioning, 7, 0..5, &Device::flex());
     assert!(refused.is_err_and(|error| error.to_string().contains("7 values")));
 }
 
 /// The page's model, given a 7 × 7 version of one of its own digits, keeps the means of the
 /// squares, and its result is far nearer to that digit than another digit is.
 #[test]
-fn a_digit_is_recovered_from_a_small_picture_of_it() {
+fn a_digit_is_recovered_from_a_small_image_of_it() {
     let model = ModelFile::read(&std::fs::read("www/models/mnist.safetensors").expect("committed"))
         .expect("a good model");
-    let (picture, device) = (model.card.architecture.picture(), Device::flex());
+    let (image_shape, device) = (model.card.architecture.image_shape(), Device::flex());
     let network = network(&model.card.architecture, model.weights);
     let mut settings = model.card.sampler;
-    settings.ladder.levels = 40;
-    let program = settings.program().expect("possible");
-    let run = |steering: &Steering, seed| -> Vec<f32> {
-        let (network, program) = (network.clone(), program.clone());
-        let mut chain = Chain::steered(network, picture, program, steering, seed, 0..1, &device)
-            .expect("it fits");
+    settings.schedule.levels = 40;
+    let table = settings.step_table().expect("possible");
+    let run = |conditioning: &Conditioning, seed| -> Vec<f32> {
+        let (network, table) = (network.clone(), table.clone());
+        let mut chain =
+            Chain::conditioned(network, image_shape, table, conditioning, seed, 0..1, &device)
+                .expect("it fits");
         while chain.step() {}
         chain.noisy().into_data().iter::<f32>().collect()
     };
@@ -229,10 +276,10 @@ fn a_digit_is_recovered_from_a_small_picture_of_it() {
         };
         (0..49).map(square).collect()
     };
-    let digit = run(&Steering::default(), 1);
-    let observation = Observation::downsampled(picture, &small(&digit), 4).expect("fits");
-    let steering = Steering { observation: Some(observation), ..Default::default() };
-    let (found, other) = (run(&steering, 2), run(&Steering::default(), 2));
+    let digit = run(&Conditioning::default(), 1);
+    let observation = Observation::downsampled(image_shape, &small(&digit), 4).expect("fits");
+    let conditioning = Conditioning { observation: Some(observation), ..Default::default() };
+    let (found, other) = (run(&conditioning, 2), run(&Conditioning::default(), 2));
     assert!(difference(&small(&found), &small(&digit)) < 1e-5);
     let distance = |x: &[f32]| x.iter().zip(&digit).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
     let (found, other) = (distance(&found), distance(&other));
@@ -243,21 +290,22 @@ fn a_digit_is_recovered_from_a_small_picture_of_it() {
 #[test]
 fn a_chain_can_be_carried_on_from_its_state() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));
-    let (picture, device) = (common::tiny().picture(), Device::flex());
+    let (image_shape, device) = (common::tiny().image_shape(), Device::flex());
     let known: Vec<bool> = (0..64).map(|i| i < 20).collect();
-    let observation = Observation::pixels(picture, &[0.25; 64], &known).expect("fits");
-    let steering = Steering { observation: Some(observation), ..Default::default() };
-    let churn = Some(Churn { amount: 3.0, min: 0.1, max: 1.0, noise: 1.0 });
+    let observation = Observation::pixels(image_shape, &[0.25; 64], &known).expect("fits");
+    let conditioning = Conditioning { observation: Some(observation), ..Default::default() };
+    let churn = Some(Churn { s_churn: 3.0, s_tmin: 0.1, s_tmax: 1.0, s_noise: 1.0 });
     let settings = Settings { sampler: Sampler::Heun, churn, ..common::settings() };
-    let program = settings.program().expect("possible");
+    let table = settings.step_table().expect("possible");
     let start = || {
-        let (network, program) = (network.clone(), program.clone());
-        Chain::steered(network, picture, program, &steering, 7, 2..4, &device).expect("it fits")
+        let (network, table) = (network.clone(), table.clone());
+        Chain::conditioned(network, image_shape, table, &conditioning, 7, 2..4, &device)
+            .expect("it fits")
     };
     let mut whole = start();
     while whole.step() {}
     let whole: Vec<f32> = whole.noisy().into_data().iter::<f32>().collect();
-    for pause in 0..=program.nfe() {
+    for pause in 0..=table.nfe() {
         let mut first = start();
         (0..pause).for_each(|_| assert!(first.step()));
         let mut second = start().carried_on(first.state().clone());
@@ -272,9 +320,9 @@ fn a_chain_is_the_same_in_any_batch() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));
     // With corrections, whose size is measured.
     let settings = Settings { sampler: Sampler::PredictorCorrector, ..common::settings() };
-    let program = settings.program().expect("possible");
-    let together = ends(&network, &program, 7, 0..5);
-    let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &program, 7, chains)).concat();
+    let table = settings.step_table().expect("possible");
+    let together = ends(&network, &table, 7, 0..5);
+    let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &table, 7, chains)).concat();
     let difference = difference(&together, &apart);
     assert!(difference < 1e-4, "{difference}");
 }
@@ -296,13 +344,13 @@ fn one_sigma_for_all_is_that_sigma_for_each() {
 #[test]
 fn the_shared_ends_are_what_flex_computes() {
     let network = network(&common::tiny(), common::weights(&common::tiny()));
-    let program = common::settings().program().expect("possible");
-    let found = common::every_21st(&ends(&network, &program, 7, 0..common::ENDS_OF));
+    let table = common::settings().step_table().expect("possible");
+    let found = common::every_21st(&ends(&network, &table, 7, 0..common::ENDS_OF));
     let difference = difference(&found, &common::ENDS);
     assert!(difference < 1e-3, "{difference}: {found:?}");
 }
 
-fn picture_tensor(values: Vec<f32>) -> Tensor<4> {
+fn image_tensor(values: Vec<f32>) -> Tensor<4> {
     let count = values.len() / 64;
     Tensor::from_data(TensorData::new(values, [count, 1, 8, 8]), &Device::flex())
 }
@@ -317,9 +365,9 @@ fn a_network_that_answers_zero_has_half_the_dimension_as_loss() {
     let n = 2_000;
     let mut z = vec![0.0; n * 64];
     Key { seed: 2, stream: 0, step: 0 }.fill_normal(&mut z);
-    let zero = picture_tensor(vec![0.0; n * 64]);
+    let zero = image_tensor(vec![0.0; n * 64]);
     let sigmas: Vec<f32> = (0..n).map(|i| 0.01 * 1.003f32.powi(i as i32)).collect();
-    let loss = mean(dsm(zero, &sigmas, picture_tensor(z)));
+    let loss = mean(dsm(zero, &sigmas, image_tensor(z)));
     // ½ ‖z‖² has standard deviation √(D/2).
     assert!((loss - 32.0).abs() < 5.0 * (32.0 / n as f32).sqrt(), "{loss}");
 }
@@ -337,8 +385,8 @@ fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
     let mut score = vec![0.0; n * 64];
     gaussian.score(&x, sigma, &mut score);
     let loss = |a: f32| {
-        let score = picture_tensor(score.clone()).mul_scalar(a);
-        mean(dsm(score, &vec![sigma; n], picture_tensor(z.clone())))
+        let score = image_tensor(score.clone()).mul_scalar(a);
+        mean(dsm(score, &vec![sigma; n], image_tensor(z.clone())))
     };
     let least = 32.0 * tau * tau / (tau * tau + sigma * sigma);
     assert!((loss(1.0) - least).abs() < 0.01 * least, "{} instead of {least}", loss(1.0));
@@ -350,14 +398,14 @@ fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
 fn slopes_of_a_network_are_derivatives_of_its_score() {
     let architecture = common::tiny();
     let weights = common::weights(&architecture);
-    let slope = NetworkSlope::new(&architecture, weights, &Device::flex()).expect("possible");
+    let slope = NetworkDivergence::new(&architecture, weights, &Device::flex()).expect("possible");
     let n = 3;
     let (mut x, mut v) = (vec![0.0; n * 64], vec![0.0; n * 64]);
     Key { seed: 8, stream: 0, step: 0 }.fill_normal(&mut x);
     Key { seed: 8, stream: 1, step: 0 }.fill_normal(&mut v);
     let (sigma, h) = (0.7, 1.0 / 128.0);
     let mut score = vec![0.0; n * 64];
-    let slopes = slope.score_and_slope(&x, sigma, &v, &mut score);
+    let slopes = slope.score_and_divergence(&x, sigma, &v, &mut score);
     let along = |t: f32| {
         let moved: Vec<f32> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
         let mut score = vec![0.0; n * 64];

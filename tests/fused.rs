@@ -9,17 +9,20 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use ncsn::fused::{Chain, FusedError, Gpu, Network, Precision, Setup, Style, Tiling, Tuner};
+use ncsn::backend::fused::{
+    Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
+    Tuner, best_kernel_config,
+};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::Weights;
 use ncsn::net::{
-    self, Architecture, Depth, Picture, RefineNetDescription, UNetDescription, Variant,
+    self, Architecture, Depth, ImageShape, RefineNetDescription, UNetDescription, Variant,
 };
-use ncsn::noise::Ladder;
+use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
+use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::observation::Block;
-use ncsn::sample::steering::{End, Path};
-use ncsn::sample::{self, Observation, Program, Sampler, Settings, Steering, Update, View};
+use ncsn::sample::{self, Conditioning, Observation, Sampler, Settings, StepTable, Update, View};
 use pollster::block_on;
 
 fn gpu() -> Gpu {
@@ -27,12 +30,18 @@ fn gpu() -> Gpu {
 }
 
 fn fused(gpu: &Gpu, architecture: &Architecture, weights: &Weights) -> Network {
-    set_up(gpu, architecture, weights, block_on(Setup::best(gpu, Precision::Single)))
+    set_up(gpu, architecture, weights, block_on(best_kernel_config(gpu, Precision::Single)))
 }
 
-fn set_up(gpu: &Gpu, architecture: &Architecture, weights: &Weights, setup: Setup) -> Network {
-    let network = block_on(Network::with(gpu, architecture, weights, setup));
-    network.unwrap_or_else(|error| panic!("{setup:?}: {error}"))
+fn set_up(
+    gpu: &Gpu,
+    architecture: &Architecture,
+    weights: &Weights,
+    config: KernelConfig,
+) -> Network {
+    let compiler = Compiler::new(gpu, config).expect("the precision is supported");
+    let network = block_on(Network::new(&compiler, architecture, weights));
+    network.unwrap_or_else(|error| panic!("{config:?}: {error}"))
 }
 
 /// Whether the adapter has half precision. Where it has not, less is tested, which nobody should miss.
@@ -44,21 +53,21 @@ fn has_half(gpu: &Gpu) -> bool {
     has
 }
 
-/// Both styles, and half precision if the adapter has it.
-fn setups(gpu: &Gpu) -> Vec<Setup> {
-    let mut setups = vec![
-        Setup::new(Style::Direct, Precision::Single),
-        Setup::new(Style::Staged, Precision::Single),
+/// Both strategies, and half precision if the adapter has it.
+fn configs(gpu: &Gpu) -> Vec<KernelConfig> {
+    let mut configs = vec![
+        KernelConfig::new(Strategy::Direct, Precision::Single),
+        KernelConfig::new(Strategy::Staged, Precision::Single),
     ];
     if has_half(gpu) {
-        setups.push(Setup::new(Style::Staged, Precision::Half));
+        configs.push(KernelConfig::new(Strategy::Staged, Precision::Half));
     }
-    setups
+    configs
 }
 
 /// How far a score may be from Burn's, relative to the largest.
-fn tolerance(setup: Setup) -> f32 {
-    match setup.precision {
+fn tolerance(config: KernelConfig) -> f32 {
+    match config.precision {
         Precision::Single => 1e-4,
         Precision::Half => 1e-2,
     }
@@ -71,7 +80,7 @@ fn burn(architecture: &Architecture, weights: &Weights) -> net::Network {
 
 fn burn_score(
     network: &net::Network,
-    Picture { channels, height, width }: Picture,
+    ImageShape { channels, height, width }: ImageShape,
     x: &[f32],
     sigmas: &[f32],
 ) -> Vec<f32> {
@@ -96,44 +105,44 @@ fn relative(a: &[f32], b: &[f32]) -> f32 {
     difference(a, b) / b.iter().fold(0.0, |m: f32, b| m.max(b.abs()))
 }
 
-fn unet(picture: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
-    let (channels, height, width) = picture;
-    let picture = Picture { channels, height, width };
+fn unet(image_shape: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
+    let (channels, height, width) = image_shape;
+    let image_shape = ImageShape { channels, height, width };
     UNetDescription {
         widths: widths.to_vec(),
         attention: widths.iter().enumerate().map(|(level, _)| level > 0).collect(),
         groups: 4,
         heads: 2,
         embedding: 8,
-        ..UNetDescription::new(picture, common::SCALE)
+        ..UNetDescription::new(image_shape, common::SCALE)
     }
 }
 
-/// Holds the scores of a network with drawn weights to Burn's, in all of [`setups`].
+/// Holds the scores of a network with drawn weights to Burn's, in all of [`configs`].
 fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> Vec<Network> {
-    set_up_holds_to_burn(gpu, batch, architecture, &setups(gpu))
+    set_up_holds_to_burn(gpu, batch, architecture, &configs(gpu))
 }
 
 fn set_up_holds_to_burn(
     gpu: &Gpu,
     batch: usize,
     architecture: &Architecture,
-    setups: &[Setup],
+    configs: &[KernelConfig],
 ) -> Vec<Network> {
-    let picture = architecture.picture();
+    let image_shape = architecture.image_shape();
     let weights = common::weights(architecture);
-    let set_up = |&setup: &Setup| set_up(gpu, architecture, &weights, setup);
-    let networks: Vec<_> = setups.iter().map(set_up).collect();
+    let set_up = |&config: &KernelConfig| set_up(gpu, architecture, &weights, config);
+    let networks: Vec<_> = configs.iter().map(set_up).collect();
     let reference = burn(architecture, &weights);
-    let x = normal(batch * picture.dimension(), 1);
+    let x = normal(batch * image_shape.dimension(), 1);
     let sigmas: Vec<f32> = (0..batch).map(|n| 20.0 * 0.3f32.powi(n as i32)).collect();
     for sigmas in [&sigmas[..], &[0.5]] {
-        let expected = burn_score(&reference, picture, &x, sigmas);
+        let expected = burn_score(&reference, image_shape, &x, sigmas);
         for network in &networks {
-            let (setup, found) = (network.setup(), block_on(network.score(&x, sigmas)));
+            let (config, found) = (network.config(), block_on(network.score(&x, sigmas)));
             let error = relative(&found.expect("a score"), &expected);
-            let most = tolerance(setup);
-            assert!(error < most, "{setup:?}: {error} at {sigmas:?} with {architecture:?}");
+            let most = tolerance(config);
+            assert!(error < most, "{config:?}: {error} at {sigmas:?} with {architecture:?}");
         }
     }
     networks
@@ -173,9 +182,9 @@ fn refinenet(
     (channels, height, width): (usize, usize, usize),
     ngf: usize,
 ) -> Architecture {
-    let picture = Picture { channels, height, width };
-    let ladder = Ladder { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
-    Architecture::RefineNet(RefineNetDescription { variant, picture, depth, ngf, ladder })
+    let image_shape = ImageShape { channels, height, width };
+    let schedule = NoiseSchedule { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
+    Architecture::RefineNet(RefineNetDescription { variant, image_shape, depth, ngf, schedule })
 }
 
 /// All depths.
@@ -190,7 +199,7 @@ fn refinenets_hold_to_burn(variant: Variant) {
     ];
     for (batch, architecture) in variants {
         let networks = holds_to_burn(&gpu, batch, &architecture);
-        let (direct, staged) = networks.split_first().expect("both styles");
+        let (direct, staged) = networks.split_first().expect("both strategies");
         assert!(staged.iter().all(|staged| staged.launches() < direct.launches()));
     }
 }
@@ -207,17 +216,17 @@ fn any_ncsnv2_has_the_score_that_burn_gives_it() {
 
 /// It has too many tiles for every reader of a normalised tensor to go through.
 #[test]
-fn a_tall_picture_has_the_score_that_burn_gives_it() {
+fn a_tall_image_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
     let sizes = |height| refinenet(Variant::Ncsnv2, Depth::Standard, (1, height, 4), 2);
     let tall = holds_to_burn(&gpu, 2, &sizes(512));
     let weights = common::weights(&sizes(64));
     for tall in tall {
-        let short = set_up(&gpu, &sizes(64), &weights, tall.setup());
+        let short = set_up(&gpu, &sizes(64), &weights, tall.config());
         assert!(
             short.launches() < tall.launches(),
             "{:?}: moments are brought together",
-            tall.setup()
+            tall.config()
         );
     }
 }
@@ -227,25 +236,25 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
     let bytes = std::fs::read("www/models/mnist.safetensors").expect("there");
     let ModelFile { card, weights } = ModelFile::read(&bytes).expect("a good model");
     let gpu = gpu();
-    let mut setups = setups(&gpu);
+    let mut configs = configs(&gpu);
     if has_half(&gpu) {
-        setups.push(Setup::new(Style::Direct, Precision::Half));
+        configs.push(KernelConfig::new(Strategy::Direct, Precision::Half));
     }
-    let set_up = |&setup: &Setup| set_up(&gpu, &card.architecture, &weights, setup);
-    let networks: Vec<_> = setups.iter().map(set_up).collect();
+    let set_up = |&config: &KernelConfig| set_up(&gpu, &card.architecture, &weights, config);
+    let networks: Vec<_> = configs.iter().map(set_up).collect();
     let reference = burn(&card.architecture, &weights);
-    let picture = card.architecture.picture();
+    let image_shape = card.architecture.image_shape();
     for sigma in [10.0f32, 1.0, 0.1, 0.01] {
         let x: Vec<f32> =
-            normal(2 * picture.dimension(), 3).iter().map(|z| 0.1 + sigma * z).collect();
-        let expected = burn_score(&reference, picture, &x, &[sigma]);
+            normal(2 * image_shape.dimension(), 3).iter().map(|z| 0.1 + sigma * z).collect();
+        let expected = burn_score(&reference, image_shape, &x, &[sigma]);
         for network in &networks {
-            let (setup, found) = (network.setup(), block_on(network.score(&x, &[sigma])));
+            let (config, found) = (network.config(), block_on(network.score(&x, &[sigma])));
             let error = relative(&found.expect("a score"), &expected);
-            assert!(error < tolerance(setup), "{setup:?}: {error} at {sigma}");
+            assert!(error < tolerance(config), "{config:?}: {error} at {sigma}");
         }
     }
-    for staged in networks.iter().filter(|network| network.setup().style == Style::Staged) {
+    for staged in networks.iter().filter(|network| network.config().strategy == Strategy::Staged) {
         assert!(staged.launches() < 25, "{} launches", staged.launches());
     }
 }
@@ -254,13 +263,15 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
 #[test]
 fn tiles_of_every_shape_have_the_score_that_burn_gives_it() {
     let gpu = gpu();
-    let others = |setup: Setup| Tiling::of(setup.style)[1..].iter().map(move |&t| (setup, t));
-    let setups = setups(&gpu).into_iter().flat_map(others);
-    let setups: Vec<_> = setups.map(|(setup, tiling)| Setup { tiling, ..setup }).collect();
+    let others =
+        |config: KernelConfig| Tiling::of(config.strategy)[1..].iter().map(move |&t| (config, t));
+    let configs = configs(&gpu).into_iter().flat_map(others);
+    let configs: Vec<_> =
+        configs.map(|(config, tiling)| KernelConfig { tiling, ..config }).collect();
     // Rows of 16 and of 14, and numbers of columns that are multiples of 4, of 8 and of 16.
     for sizes in [unet((3, 32, 28), &[16]), UNetDescription { heads: 1, ..unet((1, 8, 16), &[12]) }]
     {
-        set_up_holds_to_burn(&gpu, 2, &Architecture::UNet(sizes), &setups);
+        set_up_holds_to_burn(&gpu, 2, &Architecture::UNet(sizes), &configs);
     }
 }
 
@@ -271,34 +282,35 @@ fn the_fastest_tiles_are_found_and_remembered() {
     // Wide enough that all tilings give different kernels.
     let architecture = Architecture::UNet(unet((1, 8, 32), &[16]));
     let weights = common::weights(&architecture);
-    let setup = Setup::new(Style::Direct, Precision::Single);
-    let network = set_up(&gpu, &architecture, &weights, setup);
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let network = set_up(&gpu, &architecture, &weights, config);
     let mut tuner = Tuner::new(&network, 2);
     while block_on(tuner.step()).expect("healthy") {}
     let times: Vec<_> = tuner.times().collect();
-    assert_eq!(times.len(), Tiling::of(Style::Direct).len());
+    assert_eq!(times.len(), Tiling::of(Strategy::Direct).len());
     assert!(times.iter().all(|(_, seconds)| seconds.is_finite()), "{times:?}");
     let (least, seconds) = times.iter().min_by(|a, b| a.1.total_cmp(&b.1)).expect("candidates");
     let (usual, usually) = &times[0];
     let best = if Tuner::BETTER * usually <= *seconds { usual } else { least };
-    assert_eq!(tuner.finish().setup().tiling, *best);
+    assert_eq!(tuner.finish().config().tiling, *best);
 
-    let other = Setup { tiling: Tiling::of(Style::Direct)[1], ..setup };
+    let other = KernelConfig { tiling: Tiling::of(Strategy::Direct)[1], ..config };
     let line = set_up(&gpu, &architecture, &weights, other).tuning();
+    let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
     let remember = |architecture: &Architecture, line: &str| {
         let weights = common::weights(architecture);
-        let network = Network::remembering(&gpu, architecture, &weights, setup, line);
-        block_on(network).expect("it fits").setup().tiling
+        let network = Network::load(&compiler, architecture, &weights, line);
+        network.expect("it fits").config().tiling
     };
     assert_eq!(remember(&architecture, &line), other.tiling);
-    assert_eq!(remember(&Architecture::UNet(unet((1, 8, 8), &[8])), &line), setup.tiling);
+    assert_eq!(remember(&Architecture::UNet(unet((1, 8, 8), &[8])), &line), config.tiling);
     let unknown = [line.split_once(' ').expect("a key").0, " 1000 x 1000"].concat();
     for line in [&unknown, "", "nothing", "0 0 0"] {
-        assert_eq!(remember(&architecture, line), setup.tiling, "{line}");
+        assert_eq!(remember(&architecture, line), config.tiling, "{line}");
     }
 }
 
-/// In half precision a seed still gives the same picture to the eye.
+/// In half precision a seed still gives the same image to the eye.
 #[test]
 fn a_chain_in_half_precision_ends_near_the_exact_one() {
     let gpu = gpu();
@@ -306,10 +318,10 @@ fn a_chain_in_half_precision_ends_near_the_exact_one() {
         return;
     }
     let weights = common::weights(&common::tiny());
-    let setup = Setup::new(Style::Staged, Precision::Half);
-    let network = set_up(&gpu, &common::tiny(), &weights, setup);
-    let program = common::settings().program().expect("possible");
-    let found = common::every_21st(&ends(&network, &program, 7, 0..common::ENDS_OF));
+    let config = KernelConfig::new(Strategy::Staged, Precision::Half);
+    let network = set_up(&gpu, &common::tiny(), &weights, config);
+    let table = common::settings().step_table().expect("possible");
+    let found = common::every_21st(&ends(&network, &table, 7, 0..common::ENDS_OF));
     let difference = difference(&found, &common::ENDS);
     assert!(difference < 1e-2, "{difference}");
     assert!(difference > 0.0, "f16 rounds");
@@ -326,33 +338,33 @@ fn half_precision_saturates() {
     let mut weights = common::weights(&architecture);
     let begin = weights.get_mut("begin.weight").expect("a layer");
     begin.values.iter_mut().for_each(|weight| *weight *= 1e6);
-    let setup = Setup::new(Style::Staged, Precision::Half);
-    let network = set_up(&gpu, &architecture, &weights, setup);
+    let config = KernelConfig::new(Strategy::Staged, Precision::Half);
+    let network = set_up(&gpu, &architecture, &weights, config);
     let score = block_on(network.score(&normal(64, 2), &[0.5])).expect("a score");
     assert!(score.iter().all(|s| s.is_finite()), "{score:?}");
 }
 
-fn ends(network: &Network, program: &Program, seed: u64, chains: Range<usize>) -> Vec<f32> {
-    steered_ends(network, program, &Steering::default(), seed, chains)
+fn ends(network: &Network, table: &StepTable, seed: u64, chains: Range<usize>) -> Vec<f32> {
+    steered_ends(network, table, &Conditioning::default(), seed, chains)
 }
 
 fn steered_ends(
     network: &Network,
-    program: &Program,
-    steering: &Steering,
+    table: &StepTable,
+    conditioning: &Conditioning,
     seed: u64,
     chains: Range<usize>,
 ) -> Vec<f32> {
-    let chain = Chain::steered(network, program.clone(), steering, seed, chains);
+    let chain = FusedChains::conditioned(network, table.clone(), conditioning, seed, chains);
     let mut chain = chain.expect("it fits");
     while chain.submit(usize::MAX) > 0 {}
-    assert_eq!(chain.done(), program.nfe());
+    assert_eq!(chain.done(), table.nfe());
     block_on(chain.noisy()).expect("read back")
 }
 
 /// A network on both executors.
 struct Pair {
-    picture: Picture,
+    image_shape: ImageShape,
     fused: Network,
     burn: net::Network,
 }
@@ -361,15 +373,28 @@ impl Pair {
     fn new(gpu: &Gpu, architecture: &Architecture) -> Self {
         let weights = common::weights(architecture);
         let (fused, burn) = (fused(gpu, architecture, &weights), burn(architecture, &weights));
-        Self { picture: architecture.picture(), fused, burn }
+        Self { image_shape: architecture.image_shape(), fused, burn }
     }
 
     /// Holds the ends of chains to Burn's.
-    fn agrees(&self, program: &Program, steering: &Steering, seed: u64, what: &str) -> Vec<f32> {
-        let found = steered_ends(&self.fused, program, steering, seed, 4..7);
-        let (network, program, device) = (self.burn.clone(), program.clone(), Device::flex());
-        let chain =
-            sample::Chain::steered(network, self.picture, program, steering, seed, 4..7, &device);
+    fn agrees(
+        &self,
+        table: &StepTable,
+        conditioning: &Conditioning,
+        seed: u64,
+        what: &str,
+    ) -> Vec<f32> {
+        let found = steered_ends(&self.fused, table, conditioning, seed, 4..7);
+        let (network, table, device) = (self.burn.clone(), table.clone(), Device::flex());
+        let chain = sample::Chain::conditioned(
+            network,
+            self.image_shape,
+            table,
+            conditioning,
+            seed,
+            4..7,
+            &device,
+        );
         let mut chain = chain.expect("it fits");
         while chain.step() {}
         let expected: Vec<f32> = chain.noisy().into_data().iter::<f32>().collect();
@@ -386,29 +411,50 @@ fn a_seed_is_the_same_chain_as_on_burn() {
     let gpu = gpu();
     let pair = Pair::new(&gpu, &common::tiny());
     let base = common::settings();
-    let long = Settings { ladder: Ladder { levels: 600, ..base.ladder }, ..base };
+    let long = Settings { schedule: NoiseSchedule { levels: 600, ..base.schedule }, ..base };
     let variants = Sampler::ALL.map(|sampler| Settings { sampler, ..base });
     for (settings, seed) in variants.into_iter().chain([long]).zip(u64::MAX - 4..) {
-        let program = settings.program().expect("possible");
-        pair.agrees(&program, &Steering::default(), seed, &format!("{:?}", settings.sampler));
+        let table = settings.step_table().expect("possible");
+        pair.agrees(&table, &Conditioning::default(), seed, &format!("{:?}", settings.sampler));
     }
     let settings = Settings { sampler: Sampler::Heun, ..base };
-    let mut program = settings.program().expect("possible");
-    for step in &mut program.steps {
+    let mut table = settings.step_table().expect("possible");
+    for step in &mut table.steps {
         if let Update::Affine { noise, .. } = &mut step.update {
             *noise = 0.1;
         }
     }
-    pair.agrees(&program, &Steering::default(), 1, "a noisy step is looked back at");
+    pair.agrees(&table, &Conditioning::default(), 1, "a noisy step is looked back at");
+}
+
+/// Around the mean in the card, from the first step to the last.
+#[test]
+fn chains_begin_around_the_mean_of_the_images() {
+    let gpu = gpu();
+    let pair = Pair::new(&gpu, &common::tiny());
+    let mut card = common::model().card;
+    card.mean = Some(0.13);
+    for sampler in [Sampler::ExactLangevin, Sampler::Ancestral, Sampler::Heun] {
+        let settings = Settings { sampler, ..common::settings() };
+        let table = card.step_table(&settings, None).expect("possible");
+        let chain = Chain::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
+        let begun = block_on(chain.noisy()).expect("read back");
+        let expected = sample::host::start(&table, 64, 9, 3);
+        assert!(difference(&begun, &expected) < 1e-4, "{sampler:?}");
+        let grey = sample::host::start(&settings.step_table().expect("possible"), 64, 9, 3);
+        let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
+        assert!(moved.into_iter().all(|d| (d + 0.37).abs() < 1e-4), "{sampler:?}");
+        pair.agrees(&table, &Conditioning::default(), 9, &format!("{sampler:?}"));
+    }
 }
 
 #[test]
 fn refinenets_run_whole_chains_as_on_burn() {
     let gpu = gpu();
-    let program = common::settings().program().expect("possible");
+    let table = common::settings().step_table().expect("possible");
     for variant in [Variant::Ncsn, Variant::Ncsnv2] {
         let pair = Pair::new(&gpu, &refinenet(variant, Depth::Standard, (1, 12, 8), 4));
-        pair.agrees(&program, &Steering::default(), 5, variant.name());
+        pair.agrees(&table, &Conditioning::default(), 5, variant.name());
     }
 }
 
@@ -416,26 +462,28 @@ fn refinenets_run_whole_chains_as_on_burn() {
 #[test]
 fn what_is_observed_is_imposed_as_on_burn() {
     let gpu = gpu();
-    let picture = Picture { channels: 3, height: 8, width: 12 };
+    let image_shape = ImageShape { channels: 3, height: 8, width: 12 };
     let Architecture::UNet(sizes) = common::tiny() else { panic!("the tiny model is a U-Net") };
-    let pair = Pair::new(&gpu, &Architecture::UNet(UNetDescription { picture, ..sizes }));
-    let pixels: Vec<f32> = normal(picture.dimension(), 9).iter().map(|z| 0.5 + 0.1 * z).collect();
+    let pair = Pair::new(&gpu, &Architecture::UNet(UNetDescription { image_shape, ..sizes }));
+    let pixels: Vec<f32> =
+        normal(image_shape.dimension(), 9).iter().map(|z| 0.5 + 0.1 * z).collect();
     let known: Vec<bool> = (0..96).map(|pixel| pixel % 5 < 2).collect();
     let observations = [
-        Observation::pixels(picture, &pixels, &known),
-        Observation::grey(picture, &pixels[..96]),
-        Observation::downsampled(picture, &pixels[..3 * 24], 2),
+        Observation::pixels(image_shape, &pixels, &known),
+        Observation::grey(image_shape, &pixels[..96]),
+        Observation::downsampled(image_shape, &pixels[..3 * 24], 2),
     ];
     let samplers = [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Heun];
     for observation in observations {
         let observation = observation.expect("it fits");
-        let steering = Steering { observation: Some(observation), ..Steering::default() };
+        let conditioning =
+            Conditioning { observation: Some(observation), ..Conditioning::default() };
         for sampler in samplers {
-            let program = Settings { sampler, ..common::settings() }.program().expect("possible");
-            let block = steering.observation.as_ref().map(Observation::block);
-            let found = pair.agrees(&program, &steering, 2, &format!("{sampler:?}, {block:?}"));
+            let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
+            let block = conditioning.observation.as_ref().map(Observation::block);
+            let found = pair.agrees(&table, &conditioning, 2, &format!("{sampler:?}, {block:?}"));
             if let Some(Block { channels: 1, height: 1, width: 1 }) = block {
-                for x in found.chunks(picture.dimension()) {
+                for x in found.chunks(image_shape.dimension()) {
                     let seen = (0..).zip(x).filter(|(i, _)| known[i % 96]);
                     assert!(seen.into_iter().all(|(i, x)| *x == pixels[i]));
                 }
@@ -451,21 +499,21 @@ fn paths_are_those_of_burn() {
     let [here, there] =
         [1, 2].map(|stream| normal(64, stream).iter().map(|z| 0.5 + 0.1 * z).collect::<Vec<_>>());
     let to_seed = Path { frames: 9, to: End::Seed(u64::MAX - 1) };
-    let to_picture = Path { frames: 9, to: End::Picture(there) };
-    let observation = Observation::pixels(pair.picture, &here, &[[true, false]; 32].concat());
+    let to_image = Path { frames: 9, to: End::Image(there) };
+    let observation = Observation::pixels(pair.image_shape, &here, &[[true, false]; 32].concat());
     let steerings = [
-        Steering { path: Some(to_seed.clone()), ..Steering::default() },
-        Steering { path: Some(to_picture), origin: Some(here), ..Steering::default() },
-        Steering {
+        Conditioning { path: Some(to_seed.clone()), ..Conditioning::default() },
+        Conditioning { path: Some(to_image), origin: Some(here), ..Conditioning::default() },
+        Conditioning {
             path: Some(to_seed),
             observation: Some(observation.expect("it fits")),
-            ..Steering::default()
+            ..Conditioning::default()
         },
     ];
-    for steering in steerings {
+    for conditioning in steerings {
         for sampler in [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode] {
-            let program = Settings { sampler, ..common::settings() }.program().expect("possible");
-            pair.agrees(&program, &steering, 3, &format!("{sampler:?}, {:?}", steering.path));
+            let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
+            pair.agrees(&table, &conditioning, 3, &format!("{sampler:?}, {:?}", conditioning.path));
         }
     }
 }
@@ -476,44 +524,45 @@ fn steps_and_restarts_allocate_no_memory() {
     let gpu = gpu();
     let network = fused(&gpu, &common::tiny(), &common::weights(&common::tiny()));
     let base = common::settings();
-    let ladder = Ladder { levels: 300, ..base.ladder };
+    let schedule = NoiseSchedule { levels: 300, ..base.schedule };
     let sampler = Sampler::PredictorCorrector;
-    let long = Settings { sampler, ladder, steps_each: 33, ..base }.program().expect("possible");
+    let long =
+        Settings { sampler, schedule, steps_each: 33, ..base }.step_table().expect("possible");
     assert!(long.nfe() > 10_000);
     let allocated = || {
         block_on(gpu.idle()).expect("healthy");
         let report = gpu.device().generate_allocator_report().expect("this backend counts");
         report.allocations.iter().map(|allocation| allocation.size).sum::<u64>()
     };
-    let mut chain = Chain::new(&network, long.clone(), 1, 0..2).expect("it fits");
+    let mut chain = FusedChains::new(&network, long.clone(), 1, 0..2).expect("it fits");
     assert!(chain.submit(1) > 0);
     let at_the_start = allocated();
     while chain.submit(usize::MAX) > 0 {}
     assert_eq!(allocated(), at_the_start);
     drop(chain);
-    let mut restarted = Chain::new(&network, long, 2, 0..2).expect("it fits");
+    let mut restarted = FusedChains::new(&network, long, 2, 0..2).expect("it fits");
     assert!(restarted.submit(1) > 0);
     assert_eq!(allocated(), at_the_start);
     let another =
-        Chain::new(&network, base.program().expect("possible"), 2, 0..2).expect("it fits");
+        FusedChains::new(&network, base.step_table().expect("possible"), 2, 0..2).expect("it fits");
     assert!(allocated() > at_the_start, "two chains need twice the memory");
     drop(another);
 }
 
 #[test]
-fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
+fn a_chain_is_the_same_in_any_batch_and_can_be_inspected() {
     let gpu = gpu();
     let weights = common::weights(&common::tiny());
     let network = fused(&gpu, &common::tiny(), &weights);
-    let program = common::settings().program().expect("possible");
-    let together = ends(&network, &program, 7, 0..5);
-    let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &program, 7, chains)).concat();
+    let table = common::settings().step_table().expect("possible");
+    let together = ends(&network, &table, 7, 0..5);
+    let apart = [0..2, 2..3, 3..5].map(|chains| ends(&network, &table, 7, chains)).concat();
     assert_eq!(together, apart);
     let shared = common::every_21st(&together[..64 * common::ENDS_OF]);
     assert!(difference(&shared, &common::ENDS) < 1e-3, "{shared:?}");
 
-    // Looking does not change a chain, and shows D(x̃, σ) at the next step's σ.
-    let mut chain = Chain::new(&network, program.clone(), 7, 0..5).expect("it fits");
+    // To evaluate D(x̃, σ) does not change a chain; it is D at the next step's σ.
+    let mut chain = FusedChains::new(&network, table.clone(), 7, 0..5).expect("it fits");
     while chain.done() < 9 {
         let (x, denoised) = (block_on(chain.noisy()), block_on(chain.denoised()));
         let (x, denoised) = (x.expect("read back"), denoised.expect("read back"));
@@ -528,14 +577,14 @@ fn a_chain_is_the_same_in_any_batch_and_can_be_looked_at() {
     assert_eq!(block_on(chain.denoised()).expect("read back"), together);
 }
 
-/// Rendered to a texture with four times the pixels: each is the picture's, clamped.
+/// Rendered to a texture with four times the pixels: each is the image's, clamped.
 #[test]
 fn chains_are_drawn_as_a_grid() {
     let gpu = gpu();
     let weights = common::weights(&common::tiny());
     let network = fused(&gpu, &common::tiny(), &weights);
-    let program = common::settings().program().expect("possible");
-    let mut chain = Chain::new(&network, program, 3, 0..5).expect("it fits");
+    let table = common::settings().step_table().expect("possible");
+    let mut chain = FusedChains::new(&network, table, 3, 0..5).expect("it fits");
     let (side, columns) = (64, 4);
     let texture = gpu.device().create_texture(&wgpu::TextureDescriptor {
         label: None,
@@ -599,13 +648,15 @@ fn what_cannot_work_is_an_error() {
     let mut weights = common::weights(&common::tiny());
     let network = fused(&gpu, &common::tiny(), &weights);
     let score = |x: &[f32], sigmas: &[f32]| block_on(network.score(x, sigmas));
-    assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Pictures { .. })));
+    assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Images { .. })));
     assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Sigmas { .. })));
-    let program = common::settings().program().expect("possible");
-    let error = Chain::new(&network, program, 1, 0..1 << 20).expect_err("too many");
+    let table = common::settings().step_table().expect("possible");
+    let error = FusedChains::new(&network, table, 1, 0..1 << 20).expect_err("too many");
     let message = error.to_string();
     assert!(message.contains("1048576") && message.contains("65535"), "{message}");
     weights.remove("middle.conv1.bias");
-    let error = block_on(Network::new(&gpu, &common::tiny(), &weights)).expect_err("no bias");
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
+    let error = Network::load(&compiler, &common::tiny(), &weights, "").expect_err("no bias");
     assert_eq!(error, FusedError::Weights("middle.conv1.bias".into()));
 }

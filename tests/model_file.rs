@@ -23,6 +23,23 @@ fn what_was_written_is_read_back_in_half_precision() {
     }
 }
 
+/// Chains of a card from before there was a mean begin around an even grey.
+#[test]
+fn the_mean_of_the_images_is_kept_and_older_cards_have_none() {
+    let known = ModelFile::read(&with_card(|card| card.mean = Some(0.1307))).expect("a good file");
+    assert_eq!((known.card.mean, known.card.start_mean()), (Some(0.1307), 0.1307));
+    let mut old = serde_json::to_value(common::model().card).expect("plain data");
+    assert!(old.as_object_mut().expect("an object").remove("mean").is_none(), "{old}");
+    let old: Card = serde_json::from_value(old).expect("an older card");
+    assert_eq!((old.mean, old.start_mean()), (None, 0.5));
+    for mean in [-0.1, 1.5, 1e30] {
+        let error = refused(&with_card(|card| card.mean = Some(mean)));
+        assert!(matches!(error, ModelError::Mean(_)), "{error}");
+    }
+    assert!(ModelFile::read(&with_card(|card| card.mean = Some(0.0))).is_ok());
+    assert!(ModelFile::read(&with_card(|card| card.mean = Some(1.0))).is_ok());
+}
+
 fn refused(bytes: &[u8]) -> ModelError {
     ModelFile::read(bytes).expect_err("must be refused")
 }
@@ -66,6 +83,80 @@ fn what_is_not_a_model_is_refused() {
     assert!(matches!(refused(&no_card), ModelError::NoCard(_)));
 }
 
+/// The format allows it, and PyTorch's library writes no metadata at all.
+#[test]
+fn metadata_that_is_null_is_none() {
+    for header in [
+        r#"{"__metadata__":null}"#,
+        r#"{"__metadata__":{}}"#,
+        r#"{"__metadata__":{"card":null}}"#,
+        "{}",
+    ] {
+        assert!(matches!(refused(&with_header(header, 0)), ModelError::NoCard("card")), "{header}");
+    }
+    let card = common::model().card;
+    let bytes = ModelFile::with_card(&with_header(r#"{"__metadata__":null}"#, 0), &card);
+    let error = refused(&bytes.expect("a safetensors file"));
+    assert!(matches!(error, ModelError::Missing(_)), "{error}");
+    let wrong = refused(&with_header(r#"{"__metadata__":[]}"#, 0));
+    assert!(matches!(wrong, ModelError::Container(ContainerError::Header(_))), "{wrong}");
+}
+
+/// Only what is shorter than it says may have been cut off.
+#[test]
+fn what_was_cut_off_is_told_from_what_is_something_else() {
+    let whole = common::model().write().expect("finite");
+    for length in [0, 7, 8, 9, 100, whole.len() / 2, whole.len() - 1] {
+        let error = refused(&whole[..length]).to_string();
+        assert!(error.contains("cut off"), "{length} bytes: {error}");
+    }
+    for more in [&b"\n"[..], b"\0\0\0\0", &whole] {
+        let error = refused(&[&whole[..], more].concat()).to_string();
+        assert!(error.contains("more follow") && !error.contains("cut off"), "{error}");
+    }
+    let others: [&[u8]; 5] = [
+        b"<!doctype html><title>404</title>",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"PK\x03\x04\0\0\0\0\0\0\0\0archive/data.pkl",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x02",
+    ];
+    for other in others {
+        let error = refused(other);
+        assert!(matches!(error, ModelError::Container(ContainerError::Foreign)), "{error}");
+    }
+}
+
+/// The programs print an error and its sources, the page only the error.
+#[test]
+fn errors_are_said_once_and_in_one_line() {
+    let whole = common::model().write().expect("finite");
+    let mut nan = whole.clone();
+    let (header, _) = SafeTensors::read_metadata(&whole).expect("a good file");
+    nan[8 + header..][..2].copy_from_slice(&f16::NAN.to_le_bytes());
+    for bytes in [
+        whole[..100].to_vec(),
+        whole[..whole.len() - 1].to_vec(),
+        nan,
+        with_header("{\n\"a\nb\":", 0),
+        with_header(r#"{"a":{"shape":[1]}}"#, 0),
+        with_text("{\n"),
+        with_text("{}"),
+        with_card(|card| card.sampler.step_lr = 1.0),
+        with_card(|card| card.format = 2),
+        with_card(|card| card.sampler.schedule.levels = 0),
+    ] {
+        let error = refused(&bytes);
+        let message = error.to_string();
+        assert_eq!(message.lines().count(), 1, "{message}");
+        let printed = format!("{:#}", anyhow::Error::new(error));
+        let parts: Vec<&str> = printed.split(": ").collect();
+        for (number, part) in parts.iter().enumerate() {
+            assert!(!parts[..number].contains(part), "`{part}` is said twice: {printed}");
+        }
+    }
+}
+
 /// A file with this header and `bytes` bytes after it.
 fn with_header(header: &str, bytes: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &vec![0; bytes]].concat()
@@ -88,9 +179,18 @@ fn impossible_headers_are_refused_with_what_is_wrong() {
     assert_eq!(two([0, 4], [0, 4], 8), offsets("b"));
     assert_eq!(two([0, 4], [8, 12], 12), offsets("b"));
     assert_eq!(two([4, 0], [4, 8], 8), offsets("a"));
-    let length = |found, expected| ContainerError::Length { found, expected };
-    assert_eq!(two([4, 8], [0, 4], 7), length(7, 8));
-    assert_eq!(two([0, 4], [4, 8], 9), length(9, 8));
+    let short = two([4, 8], [0, 4], 7);
+    assert_eq!(short, ContainerError::Short { found: 7, expected: 8 });
+    assert!(short.to_string().contains("cut off"), "{short}");
+    for found in [9, 4096] {
+        let long = two([0, 4], [4, 8], found);
+        assert_eq!(long, ContainerError::Long { found, expected: 8 });
+        let message = long.to_string();
+        assert!(
+            message.contains(&(found - 8).to_string()) && !message.contains("cut off"),
+            "{message}"
+        );
+    }
     assert!(matches!(refused("{", 0), ContainerError::Header(_)));
     assert!(matches!(refused("[]", 0), ContainerError::Header(_)));
     assert!(matches!(refused(r#"{"a":{"shape":[1]}}"#, 0), ContainerError::Header(_)));
@@ -150,7 +250,16 @@ fn wrong_tensors_are_refused_by_name() {
 fn values_that_are_not_finite_are_neither_written_nor_read() {
     let mut model = common::model();
     model.weights.get_mut("head.bias").expect("there").values[0] = 1e6; // beyond f16
-    assert!(matches!(model.write(), Err(ModelError::NotFinite(name)) if name == "head.bias"));
+    let error = model.write().expect_err("too large");
+    assert!(matches!(&error, ModelError::BeyondF16 { name, value: 1e6 } if name == "head.bias"));
+    assert!(error.to_string().contains("65504"), "{error}");
+    assert_eq!(ModelFile::read(&model.write_f32().expect("finite")).expect("its own"), model);
+    for value in [f32::NAN, f32::INFINITY] {
+        model.weights.get_mut("head.bias").expect("there").values[0] = value;
+        for refused in [model.write(), model.write_f32()] {
+            assert!(matches!(refused, Err(ModelError::NotFinite(name)) if name == "head.bias"));
+        }
+    }
 
     let mut bytes = common::model().write().expect("finite");
     let (header, _) = SafeTensors::read_metadata(&bytes).expect("a good file");

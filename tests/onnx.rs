@@ -15,29 +15,29 @@ use rten_tensor::prelude::*;
 const STATIC: Options = Options { batch: Batch::Fixed(3), opset: Options::DEFAULT_OPSET };
 const DYNAMIC: Options = Options { batch: Batch::Dynamic, opset: Options::DEFAULT_OPSET };
 
-/// The tiny model, and one of colour pictures with every part of a U-Net at an uneven size.
+/// The tiny model, and one of colour images with every part of a U-Net at an uneven size.
 fn models() -> [ModelFile; 2] {
     let tiny = common::model();
     let mut deep = tiny.clone();
     let Architecture::UNet(sizes) = &mut deep.card.architecture else { panic!("a U-Net") };
-    (sizes.picture.channels, sizes.picture.height, sizes.picture.width) = (3, 8, 16);
+    (sizes.image_shape.channels, sizes.image_shape.height, sizes.image_shape.width) = (3, 8, 16);
     (sizes.blocks, sizes.widths, sizes.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
     deep.weights = common::weights(&deep.card.architecture);
     [tiny, deep]
 }
 
-fn pictures(model: &ModelFile, count: usize) -> Vec<f32> {
-    let mut x = vec![0.0; count * model.card.architecture.picture().dimension()];
+fn images(model: &ModelFile, count: usize) -> Vec<f32> {
+    let mut x = vec![0.0; count * model.card.architecture.image_shape().dimension()];
     Key { seed: 11, stream: 0, step: 0 }.fill_normal(&mut x);
     x
 }
 
 fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
-    let (picture, device) = (model.card.architecture.picture(), Device::flex());
+    let (image_shape, device) = (model.card.architecture.image_shape(), Device::flex());
     let network = Network::with_weights(&model.card.architecture, model.weights.clone(), &device);
     let network = network.expect("possible");
-    let count = x.len() / picture.dimension();
-    let shape = [count, picture.channels, picture.height, picture.width];
+    let count = x.len() / image_shape.dimension();
+    let shape = [count, image_shape.channels, image_shape.height, image_shape.width];
     let x = Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);
     network.score(x, sigmas).into_data().iter::<f32>().collect()
 }
@@ -47,9 +47,9 @@ fn load(model: &ModelFile, options: Options) -> Model {
 }
 
 fn by_onnx(file: &Model, model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
-    let picture = model.card.architecture.picture();
-    let count = x.len() / picture.dimension();
-    let shape = [count, picture.channels, picture.height, picture.width];
+    let image_shape = model.card.architecture.image_shape();
+    let count = x.len() / image_shape.dimension();
+    let shape = [count, image_shape.channels, image_shape.height, image_shape.width];
     let x = NdTensor::from_data(shape, x.to_vec());
     let sigmas = NdTensor::from_data([sigmas.len()], sigmas.to_vec());
     let node = |name: &str| -> NodeId { file.node_id(name).expect("the name is documented") };
@@ -72,7 +72,7 @@ fn difference(found: &[f32], expected: &[f32]) -> f32 {
 #[test]
 fn another_runtime_computes_the_same_score() {
     for model in models() {
-        let x = pictures(&model, 3);
+        let x = images(&model, 3);
         for (options, sigmas) in
             [(STATIC, &[0.7][..]), (DYNAMIC, &[0.7]), (DYNAMIC, &[0.02, 0.7, 15.0])]
         {
@@ -108,7 +108,10 @@ fn shapes_are_static_where_the_batch_is() {
 fn what_cannot_be_exported_is_refused() {
     let mut model = common::model();
     let refused = |model: &ModelFile, options| onnx::export(model, options).expect_err("refused");
-    assert_eq!(refused(&model, Options { batch: Batch::Fixed(0), ..STATIC }), ExportError::Batch);
+    for batch in [0, 65_537, usize::MAX] {
+        let options = Options { batch: Batch::Fixed(batch), ..STATIC };
+        assert_eq!(refused(&model, options), ExportError::Batch(batch));
+    }
     assert_eq!(refused(&model, Options { opset: 9, ..STATIC }), ExportError::Opset(9));
     model.weights.remove("middle.conv1.weight");
     let missing = ExportError::Missing("middle.conv1.weight".into());

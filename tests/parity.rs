@@ -12,7 +12,7 @@ use ncsn::import::{Facts, refinenet};
 use ncsn::net::weights::{Array, Weights};
 use ncsn::net::{Architecture, Network, Variant};
 use ncsn::sample::langevin;
-use ncsn::sample::program::Update;
+use ncsn::sample::step_table::Update;
 use safetensors::tensor::SafeTensors;
 use serde::de::DeserializeOwned;
 
@@ -71,7 +71,7 @@ impl Fixture {
             Some((name.strip_prefix("state/")?.to_owned(), array.clone()))
         });
         let [_, _, height, width] = self.tensors["input/x"].shape[..] else {
-            panic!("pictures have four axes")
+            panic!("images have four axes")
         };
         let mut facts = Facts { size: Some([height, width]), sigmas: None };
         let sigmas: Vec<f32> = self.fact("sigmas");
@@ -79,7 +79,7 @@ impl Fixture {
             facts.sigmas = Some([sigmas[0], sigmas[sigmas.len() - 1]]);
         }
         let (description, weights) = refinenet(state.collect(), &facts).expect("published names");
-        assert_eq!(description.ladder.levels, sigmas.len());
+        assert_eq!(description.schedule.levels, sigmas.len());
         let variant = description.variant;
         let architecture = Architecture::RefineNet(description);
         (variant, Network::with_weights(&architecture, weights, device).expect("checked"))
@@ -97,11 +97,11 @@ fn holds(path: &Path) {
     let score =
         fixture.error(network.score(fixture.tensor("input/x", &device), &at), "output/score");
 
-    let program = langevin::annealed(&sigmas, fixture.fact("steps_each"), fixture.fact("step_lr"));
+    let table = langevin::annealed(&sigmas, fixture.fact("steps_each"), fixture.fact("step_lr"));
     let noise: Tensor<5> = fixture.tensor("input/chain_noise", &device);
-    assert_eq!(program.nfe(), noise.dims()[0]);
+    assert_eq!(table.nfe(), noise.dims()[0]);
     let mut x: Tensor<4> = fixture.tensor("input/chain_x0", &device);
-    for (step, z) in program.steps.iter().zip(noise.iter_dim(0)) {
+    for (step, z) in table.steps.iter().zip(noise.iter_dim(0)) {
         let Update::Affine { drift, previous: 0.0, noise } = step.update else {
             panic!("Langevin's steps are affine")
         };

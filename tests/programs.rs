@@ -11,14 +11,15 @@ use std::process::{Command, Stdio};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, Frame, Rgb, RgbImage, RgbaImage};
+use ncsn::model_file::ModelFile;
 use ncsn::net::Network;
 use ncsn::random::Key;
-use ncsn::sample::Strength;
-use ncsn::sample::guide::Autoguide;
+use ncsn::sample::GuidanceScale;
+use ncsn::sample::guidance::Autoguide;
 
 use cli::{fail, folder_with_bars, read, succeed, train, training, wait_for};
 
-/// The pixels of [`write_half`]'s picture.
+/// The pixels of [`write_half`]'s image.
 fn half_pixel(index: usize) -> u8 {
     (index * 3) as u8
 }
@@ -44,9 +45,11 @@ fn frames(bytes: &[u8]) -> Vec<RgbaImage> {
 fn training_learns_and_its_model_can_be_sampled() {
     let folder = folder_with_bars();
     let at = folder.path();
-    let said =
-        succeed(&mut train(at, &["--out", "m.safetensors", "--steps", "60", "--warm-up", "5"]));
-    assert!(said.contains("57 pictures of 1 × 8 × 8, and 3 held out"), "{said}");
+    let said = succeed(&mut train(
+        at,
+        &["--out", "m.safetensors", "--steps", "60", "--warmup-steps", "5"],
+    ));
+    assert!(said.contains("57 images of 1 × 8 × 8, and 3 held out"), "{said}");
     let training = training(&at.join("m.safetensors"));
     assert_eq!((training.steps, training.examples), (60, 480));
     // A network that answers 0 has 32 at every σ; at σ = 0.31 one that has learnt nothing has 17,
@@ -74,30 +77,33 @@ fn training_learns_and_its_model_can_be_sampled() {
     let langevin = ["--sampler", "langevin"];
     let noisy = sample("w.npy", &[&langevin[..], &["--no-denoise"]].concat());
     assert_ne!(sample("x.npy", &langevin), noisy);
+    let exact = ["--sampler", "exact-langevin"];
+    let noisy = sample("y.npy", &[&exact[..], &["--no-denoise"]].concat());
+    assert_ne!(sample("z.npy", &exact), noisy);
 
     // The left half is kept to the last bit, the right half is filled in.
     write_half(&at.join("half.png"));
-    let pictures = sample("i.npy", &["--inpaint", "half.png"]);
-    let pictures = &pictures[pictures.len() - 5 * 64..];
-    for (index, pixel) in pictures.iter().enumerate().filter(|(index, _)| index % 8 < 4) {
+    let images = sample("i.npy", &["--inpaint", "half.png"]);
+    let images = &images[images.len() - 5 * 64..];
+    for (index, pixel) in images.iter().enumerate().filter(|(index, _)| index % 8 < 4) {
         assert_eq!(*pixel, half_pixel(index % 64));
     }
-    let made_up = |picture: usize| {
+    let made_up = |image: usize| {
         let right = |index: &usize| index % 8 >= 4;
-        let indices = (picture * 64..(picture + 1) * 64).filter(right);
-        indices.map(|index| pictures[index]).collect::<Vec<_>>()
+        let indices = (image * 64..(image + 1) * 64).filter(right);
+        indices.map(|index| images[index]).collect::<Vec<_>>()
     };
     assert_ne!(made_up(0), made_up(1));
-    let close = sample("k.npy", &["--sketch", "half.png", "--wander", "0"]);
+    let close = sample("k.npy", &["--init-image", "half.png", "--strength", "0"]);
     let close = &close[close.len() - 64..];
     let error: i32 = (0..64)
         .filter(|i| i % 8 < 4)
         .map(|i| (i32::from(close[i]) - i32::from(half_pixel(i))).abs())
         .sum();
     assert!(error / 32 < 10, "nothing wanders at 0: {error}");
-    let walk = sample("p.npy", &["--interpolate", "3:4"]);
+    let chain = sample("p.npy", &["--interpolate", "3:4"]);
     let end = sample("e.npy", &["--seed", "3"]);
-    assert_eq!(walk[walk.len() - 5 * 64..][..64], end[end.len() - 5 * 64..][..64]);
+    assert_eq!(chain[chain.len() - 5 * 64..][..64], end[end.len() - 5 * 64..][..64]);
 
     // From noise to the PNG's grid, whose pixels are twice as large; and along a path.
     let way = frames(&sample("w.gif", &["--sampler", "reverse-diffusion", "--batch", "2"]));
@@ -129,9 +135,51 @@ fn training_learns_and_its_model_can_be_sampled() {
     assert!(fs::metadata(at.join("m.onnx")).expect("written").len() > 10_000);
 }
 
-/// What is known of a picture, its grey, its small version or a part of it, its samples have exactly.
+/// `train` records where chains begin, and `ncsn mean` does so for a model that lacks it.
 #[test]
-fn what_is_known_of_a_picture_is_kept() {
+fn chains_begin_around_the_mean_of_the_training_images() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &["--out", "m.safetensors", "--steps", "5", "--warmup-steps", "1"]));
+    let path = at.join("m.safetensors");
+    // One column of eight is white in every image.
+    let new = read(&path);
+    assert_eq!(new.card.mean, Some(0.125));
+
+    let ncsn = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        command.current_dir(at).args(arguments);
+        command
+    };
+    let sample = |out: &str| {
+        succeed(&mut ncsn(&["sample", "--model", "m.safetensors", "-n", "5", "--out", out]));
+        fs::read(at.join(out)).expect("written")
+    };
+    let around_the_mean = sample("a.npy");
+    let mut old = new.clone();
+    old.card.mean = None;
+    let bytes = fs::read(&path).expect("there");
+    fs::write(&path, ModelFile::with_card(&bytes, &old.card).expect("its own")).expect("written");
+    assert_ne!(sample("b.npy"), around_the_mean, "older models begin around ½");
+
+    let said = succeed(&mut ncsn(&["mean", "--model", "m.safetensors", "--data", "bars"]));
+    assert!(said.contains("around 0.125"), "{said}");
+    assert_eq!((read(&path).card.mean, read(&path).weights), (Some(0.125), new.weights));
+    assert_eq!(sample("c.npy"), around_the_mean);
+
+    // Other images of that shape.
+    let mut others = fs::read(at.join("bars")).expect("there");
+    others[16..16 + 64].fill(255);
+    fs::write(at.join("others"), others).expect("written");
+    let bytes = fs::read(&path).expect("there");
+    let said = fail(&mut ncsn(&["mean", "--model", "m.safetensors", "--data", "others"]));
+    assert!(said.contains("other images") && said.contains("57 of bars"), "{said}");
+    assert_eq!(fs::read(&path).expect("there"), bytes);
+}
+
+/// What is known of an image, its grey, its small version or a part of it, its samples have exactly.
+#[test]
+fn what_is_known_of_an_image_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     // Far from black and white, so that nothing is cut off there.
@@ -142,8 +190,8 @@ fn what_is_known_of_a_picture_is_kept() {
         RgbImage::from_fn(8, 8, pixel)
     };
     fs::create_dir(at.join("colours")).expect("made");
-    for picture in 0..30 {
-        colours(picture).save(at.join(format!("colours/{picture}.png"))).expect("saved");
+    for image in 0..30 {
+        colours(image).save(at.join(format!("colours/{image}.png"))).expect("saved");
     }
     succeed(&mut train(at, &["--data", "colours", "--out", "m.safetensors", "--steps", "1"]));
     let sample = |out: &str, known: &[&str]| -> Vec<Vec<u8>> {
@@ -157,9 +205,9 @@ fn what_is_known_of_a_picture_is_kept() {
 
     let grey = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([level(40, 8 * y + x)]));
     grey.save(at.join("grey.png")).expect("saved");
-    let coloured = sample("c.npy", &["--colourise", "grey.png"]);
-    for picture in &coloured {
-        for (pixel, grey) in picture.chunks_exact(3).zip(grey.iter()) {
+    let coloured = sample("c.npy", &["--colorize", "grey.png"]);
+    for image in &coloured {
+        for (pixel, grey) in image.chunks_exact(3).zip(grey.iter()) {
             assert!((mean(pixel) - f32::from(*grey)).abs() <= 1.0, "{pixel:?} is not {grey}");
         }
     }
@@ -167,10 +215,10 @@ fn what_is_known_of_a_picture_is_kept() {
 
     let small = RgbImage::from_fn(4, 4, |x, y| *colours(41).get_pixel(x, y));
     small.save(at.join("small.png")).expect("saved");
-    for picture in sample("s.npy", &["--super-resolve", "small.png"]) {
+    for image in sample("s.npy", &["--super-resolve", "small.png"]) {
         for (x, y, known) in small.enumerate_pixels() {
             for channel in 0..3 {
-                let of = |dx, dy| picture[((2 * y + dy) * 8 + 2 * x + dx) as usize * 3 + channel];
+                let of = |dx, dy| image[((2 * y + dy) * 8 + 2 * x + dx) as usize * 3 + channel];
                 let found = mean(&[of(0, 0), of(1, 0), of(0, 1), of(1, 1)]);
                 assert!((found - f32::from(known[channel])).abs() <= 1.0, "{found}, not {known:?}");
             }
@@ -181,9 +229,9 @@ fn what_is_known_of_a_picture_is_kept() {
     whole.save(at.join("whole.png")).expect("saved");
     let mask = image::GrayImage::from_fn(8, 8, |x, _| image::Luma([if x < 4 { 255 } else { 0 }]));
     mask.save(at.join("mask.png")).expect("saved");
-    for picture in sample("i.npy", &["--inpaint", "whole.png", "--mask", "mask.png"]) {
+    for image in sample("i.npy", &["--inpaint", "whole.png", "--mask", "mask.png"]) {
         let same = |left: bool| {
-            let pixels = picture.chunks_exact(3).zip(whole.pixels()).enumerate();
+            let pixels = image.chunks_exact(3).zip(whole.pixels()).enumerate();
             pixels
                 .filter(|(at, _)| (at % 8 < 4) == left)
                 .all(|(_, (found, known))| found == known.0)
@@ -210,31 +258,31 @@ fn the_same_seed_trains_the_same_weights() {
 fn a_run_begins_with_a_models_weights() {
     let folder = folder_with_bars();
     let at = folder.path();
-    let levels = ["--sigmas", "auto", "--steps", "40", "--warm-up", "5"];
+    let levels = ["--sigmas", "auto", "--steps", "40", "--warmup-steps", "5"];
     succeed(&mut train(at, &[&levels[..], &["--out", "a.safetensors"]].concat()));
     // As if these levels had been measured to sample it best.
     let mut measured = read(&at.join("a.safetensors"));
-    measured.card.sampler.ladder.levels = 7;
+    measured.card.sampler.schedule.levels = 7;
     fs::write(at.join("a.safetensors"), measured.write().expect("sound")).expect("written");
-    let from = ["--from", "a.safetensors", "--out", "b.safetensors"];
+    let from = ["--init-from", "a.safetensors", "--out", "b.safetensors"];
     let run = |more: &[&str]| train(at, &[&from[..], more].concat());
     // The first step of a long warm-up changes next to nothing.
-    succeed(&mut run(&["--steps", "1", "--warm-up", "1000000"]));
+    succeed(&mut run(&["--steps", "1", "--warmup-steps", "1000000"]));
     let [a, b] = ["a", "b"].map(|name| read(&at.join(name).with_extension("safetensors")));
     assert_eq!(a.card.architecture, b.card.architecture);
     assert_eq!(a.card.sampler, b.card.sampler);
-    assert_eq!(b.card.sampler.ladder.levels, 7);
+    assert_eq!(b.card.sampler.schedule.levels, 7);
     let from = training(&at.join("b.safetensors")).from.expect("its origin");
-    assert_eq!(from, "a, 320 pictures of bars");
+    assert_eq!(from, "a, 320 images of bars");
     for (name, array) in &a.weights {
         for (a, b) in array.values.iter().zip(&b.weights[name].values) {
             assert!((a - b).abs() < 1e-3 * a.abs().max(1.0), "{name}: {a} and {b}");
         }
     }
-    succeed(&mut run(&["--steps", "10", "--overwrite", "--warm-up", "1"]));
+    succeed(&mut run(&["--steps", "10", "--overwrite", "--warmup-steps", "1"]));
     assert_ne!(a.weights, read(&at.join("b.safetensors")).weights);
 
-    assert!(fail(&mut run(&["--widths", "8,16"])).contains("--from"));
+    assert!(fail(&mut run(&["--widths", "8,16"])).contains("--init-from"));
     assert!(fail(&mut run(&["--size", "16", "--overwrite"])).contains("1 × 8 × 8"));
 }
 
@@ -244,24 +292,30 @@ fn a_run_begins_with_a_models_weights() {
 fn one_network_learns_what_two_do() {
     let folder = folder_with_bars();
     let at = folder.path();
-    succeed(&mut train(at, &["--out", "better.safetensors", "--steps", "60", "--warm-up", "5"]));
-    succeed(&mut train(at, &["--out", "worse.safetensors", "--steps", "20", "--warm-up", "5"]));
-    let strength = Strength { weight: 2.0, sigmas: [0.0, 4.0] };
-    let both = ["--from", "better.safetensors", "--autoguide", "worse.safetensors"];
+    succeed(&mut train(
+        at,
+        &["--out", "better.safetensors", "--steps", "60", "--warmup-steps", "5"],
+    ));
+    succeed(&mut train(
+        at,
+        &["--out", "worse.safetensors", "--steps", "20", "--warmup-steps", "5"],
+    ));
+    let guidance_scale = GuidanceScale { weight: 2.0, sigmas: [0.0, 4.0] };
+    let both = ["--init-from", "better.safetensors", "--guiding-model", "worse.safetensors"];
     let both = [&both[..], &["--autoguide-max", "4"]].concat();
     let run =
-        [&both[..], &["--out", "one.safetensors", "--steps", "60", "--warm-up", "5"]].concat();
+        [&both[..], &["--out", "one.safetensors", "--steps", "60", "--warmup-steps", "5"]].concat();
     succeed(&mut train(at, &run));
     let learned = training(&at.join("one.safetensors")).autoguidance.expect("noted");
-    assert_eq!((learned.weight, learned.sigmas), (strength.weight, strength.sigmas));
-    assert_eq!(learned.away_from, "worse, 160 pictures of bars");
+    assert_eq!((learned.weight, learned.sigmas), (guidance_scale.weight, guidance_scale.sigmas));
+    assert_eq!(learned.away_from, "worse, 160 images of bars");
 
     let device = Device::flex();
     let [better, worse, one] = ["better", "worse", "one"].map(|name| {
         let model = read(&at.join(name).with_extension("safetensors"));
         Network::with_weights(&model.card.architecture, model.weights, &device).expect("possible")
     });
-    let guide = Autoguide { worse, strength };
+    let guide = Autoguide { worse, guidance_scale };
     for sigma in [0.1, 0.5, 2.0] {
         let mut x = vec![0.0; 20 * 64];
         Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
@@ -275,10 +329,10 @@ fn one_network_learns_what_two_do() {
 
     let mut sample = Command::new(env!("CARGO_BIN_EXE_ncsn"));
     sample.current_dir(at).args(["sample", "--model", "better.safetensors", "-n", "2"]);
-    sample.args(["--levels", "3", "--autoguide"]);
+    sample.args(["--levels", "3", "--guiding-model"]);
     assert!(succeed(sample.arg("worse.safetensors")).contains("Burn on cpu"));
     let refused =
-        fail(&mut train(at, &[&both[..], &["--size", "8", "--autoguidance", "nan"]].concat()));
+        fail(&mut train(at, &[&both[..], &["--size", "8", "--guidance-scale", "nan"]].concat()));
     assert!(refused.contains("must be a number"), "{refused}");
 }
 
@@ -287,18 +341,21 @@ fn one_network_learns_what_two_do() {
 fn a_batch_in_parts_trains_the_same_weights() {
     let folder = folder_with_bars();
     let weights = |out: &str, parts: &str| {
-        succeed(&mut train(folder.path(), &["--out", out, "--steps", "6", "--accumulate", parts]));
+        succeed(&mut train(
+            folder.path(),
+            &["--out", out, "--steps", "6", "--grad-accum-steps", parts],
+        ));
         read(&folder.path().join(out)).weights
     };
     let whole = weights("whole.safetensors", "1");
-    // Eight pictures in parts of 3, 3 and 2.
+    // Eight images in parts of 3, 3 and 2.
     let parts = weights("parts.safetensors", "3");
     for (name, array) in &whole {
         for (a, b) in array.values.iter().zip(&parts[name].values) {
             assert!((a - b).abs() < 2e-3 * a.abs().max(0.01), "{name}: {a} and {b}");
         }
     }
-    assert!(fail(&mut train(folder.path(), &["--accumulate", "9"])).contains("9 parts"));
+    assert!(fail(&mut train(folder.path(), &["--grad-accum-steps", "9"])).contains("9 parts"));
 }
 
 /// The order of sums must not depend on how many threads or devices there are.
@@ -324,7 +381,7 @@ fn mixed_precision_learns_what_f32_learns() {
     let folder = folder_with_bars();
     let held_out = |precision: &str| {
         let out = format!("{precision}.safetensors");
-        let run = ["--out", &out, "--steps", "60", "--warm-up", "5", "--precision", precision];
+        let run = ["--out", &out, "--steps", "60", "--warmup-steps", "5", "--precision", precision];
         succeed(&mut train(folder.path(), &run));
         training(&folder.path().join(out)).held_out
     };
@@ -340,13 +397,13 @@ fn a_dry_run_says_what_it_would_cost_and_writes_nothing() {
     let folder = folder_with_bars();
     let said = succeed(&mut train(folder.path(), &["--dry-run", "--out", "m.safetensors"]));
     assert!(said.contains("parameters: 73428"), "{said}");
-    assert!(said.contains("pictures/s") && said.contains("Adam"), "{said}");
+    assert!(said.contains("images/s") && said.contains("Adam"), "{said}");
     let left: Vec<_> = fs::read_dir(folder.path()).expect("there").collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
 /// A run that is interrupted and resumed has the weights of an uninterrupted one, also if it learns
-/// from two models, or from one picture at a time.
+/// from two models, or from one image at a time.
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_goes_on_to_the_same_weights() {
@@ -355,9 +412,9 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     for out in ["better.safetensors", "worse.safetensors"] {
         succeed(&mut train(at, &["--out", out, "--steps", "2", "--seed", "5"]));
     }
-    let autoguided = ["--from", "better.safetensors", "--autoguide", "worse.safetensors"];
+    let autoguided = ["--init-from", "better.safetensors", "--guiding-model", "worse.safetensors"];
     for kind in [&[][..], &autoguided, &["--stable-targets", "off"]] {
-        let options = ["--steps", "1000", "--licence", "CC0-1.0"];
+        let options = ["--steps", "1000", "--license", "CC0-1.0"];
         let run = |out: &str| train(at, &[kind, &["--out", out], &options].concat());
         succeed(run("whole.safetensors").arg("--overwrite"));
 
@@ -374,7 +431,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         let pid = child.id().to_string();
         Command::new("kill").args(["-INT", &pid]).status().expect("there is a kill");
         let output = child.wait_with_output().expect("it ends");
-        assert!(output.status.success(), "Ctrl-C is a clean end: {output:?}");
+        assert_eq!(output.status.code(), Some(130), "Ctrl-C is a clean end: {output:?}");
         let interrupted = training(&at.join("parts.safetensors")).steps;
         assert!((10..1000).contains(&interrupted), "interrupted at {interrupted}");
 
@@ -388,7 +445,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     }
 }
 
-/// No model is lost by mistake, and no run goes on with other pictures unnoticed.
+/// No model is lost by mistake, and no run goes on with other images unnoticed.
 #[test]
 fn what_is_there_is_not_replaced_unasked() {
     let folder = folder_with_bars();
@@ -400,7 +457,7 @@ fn what_is_there_is_not_replaced_unasked() {
     for end in ["checkpoint", "previous.checkpoint"] {
         let _ = fs::remove_file(at.join("m").with_extension(end));
     }
-    for kind in [&[][..], &["--classifier"], &["--from", "m.safetensors"]] {
+    for kind in [&[][..], &["--classifier"], &["--init-from", "m.safetensors"]] {
         assert!(fail(&mut train(at, &[&run[..], kind].concat())).contains("--overwrite"));
     }
     assert_eq!(fs::read(at.join("m.safetensors")).expect("still there"), model);
@@ -414,11 +471,11 @@ fn what_is_there_is_not_replaced_unasked() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     assert!(!resume("3").contains("warning"));
-    let mut pictures = fs::read(at.join("bars")).expect("there");
-    let first = pictures.len() - 60 * 64;
-    pictures[first] ^= 1;
-    fs::write(at.join("bars"), pictures).expect("written");
-    assert!(resume("4").contains("not the pictures that the run began with"));
+    let mut images = fs::read(at.join("bars")).expect("there");
+    let first = images.len() - 60 * 64;
+    images[first] ^= 1;
+    fs::write(at.join("bars"), images).expect("written");
+    assert!(resume("4").contains("not the images that the run began with"));
 }
 
 #[test]
@@ -449,8 +506,8 @@ fn the_noise_is_planned_and_trained_with() {
 
     let auto = ["--flip", "--dequantize", "--steps", "2", "--out", "a.safetensors"];
     succeed(&mut train(at, &auto));
-    let ladder = read(&at.join("a.safetensors")).card.sampler.ladder;
-    assert_eq!((ladder.sigma_max, ladder.levels), (4.0, 100));
+    let schedule = read(&at.join("a.safetensors")).card.sampler.schedule;
+    assert_eq!((schedule.sigma_max, schedule.levels), (4.0, 100));
     assert!(
         fail(&mut train(at, &["--sigmas", "auto", "--sigma-max", "9"])).contains("--sigma-max")
     );
@@ -501,8 +558,9 @@ fn the_published_networks_learn() {
     for net in ["ncsn", "ncsnv2"] {
         let folder = folder_with_bars();
         let at = folder.path();
-        let sizes = ["--net", net, "--ngf", "8", "--levels", "10", "--sigma-max", "1"];
-        let steps = ["--out", "m.safetensors", "--steps", "80", "--warm-up", "5", "--size", "16"];
+        let sizes = ["--arch", net, "--ngf", "8", "--levels", "10", "--sigma-max", "1"];
+        let steps =
+            ["--out", "m.safetensors", "--steps", "80", "--warmup-steps", "5", "--size", "16"];
         succeed(&mut train(at, &[&sizes[..], &steps].concat()));
         let training = training(&at.join("m.safetensors"));
         assert_eq!(training.held_out.len(), 10, "at each level");
@@ -513,6 +571,6 @@ fn the_published_networks_learn() {
         sample.current_dir(at).args(["sample", "--model", "m.safetensors", "-n", "2"]);
         succeed(sample.args(["--steps-each", "2", "--out", "s.npy"]));
         let array = fs::read(at.join("s.npy")).expect("written");
-        assert!(array.len() > 2 * 256, "two pictures of 16 × 16");
+        assert!(array.len() > 2 * 256, "two images of 16 × 16");
     }
 }

@@ -1,4 +1,4 @@
-//! Classifiers, guidance and `ncsn eval`, as a user runs them, on pictures of two kinds of bars.
+//! Classifiers, guidance and `ncsn eval`, as a user runs them, on images of two kinds of bars.
 #![cfg(not(target_family = "wasm"))]
 
 mod cli;
@@ -8,13 +8,13 @@ use std::path::Path;
 use std::process::Command;
 
 use burn::tensor::Device;
-use ncsn::eval::Eye;
+use ncsn::eval::FeatureExtractor;
 use ncsn::random::Key;
 use serde_json::Value;
 
 use cli::{fail, read, succeed, train};
 
-/// 400 pictures of 8 × 8 and 100 to hold out: a bar of some grey that lies (class 0) or stands
+/// 400 images of 8 × 8 and 100 to hold out: a bar of some grey that lies (class 0) or stands
 /// (class 1).
 fn write_bars(folder: &Path) {
     fs::create_dir_all(folder).expect("a folder");
@@ -22,11 +22,11 @@ fn write_bars(folder: &Path) {
         let big = |words: &[u32]| words.iter().flat_map(|w| w.to_be_bytes()).collect::<Vec<u8>>();
         let mut images = big(&[0x0803, count, 8, 8]);
         let mut labels = big(&[0x0801, count]);
-        for picture in 0..count {
-            let key = Key { seed: 1, stream: picture, step: count };
+        for image in 0..count {
+            let key = Key { seed: 1, stream: image, step: count };
             let at = (key.uniform(0) * 8.0) as usize;
             let grey = 128 + (key.uniform(1) * 127.0) as u8;
-            let stands = picture % 2 == 1;
+            let stands = image % 2 == 1;
             let on = |pixel: usize| if stands { pixel % 8 == at } else { pixel / 8 == at };
             images.extend((0..64).map(|pixel| if on(pixel) { grey } else { 0 }));
             labels.push(u8::from(stands));
@@ -52,19 +52,19 @@ fn samples_are_measured_and_guided() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
     write_bars(&at.join("bars"));
-    let quick = ["--steps", "300", "--warm-up", "10", "--batch", "16"];
+    let quick = ["--steps", "300", "--warmup-steps", "10", "--batch", "16"];
     succeed(&mut train(at, &[&quick[..], &["--out", "m.safetensors"]].concat()));
 
     // Measured.
     let eval = ["eval", "--model", "m.safetensors", "--data", "bars", "--engine", "burn"];
     let drawn = ["-n", "100", "--sampler", "ancestral", "--levels", "20"];
     let said = succeed(ncsn(at, &eval).args(drawn));
-    assert!(said.contains("2 classes") && said.contains("training pictures"), "{said}");
+    assert!(said.contains("2 classes") && said.contains("training images"), "{said}");
     let report = json(&at.join("m.eval/report.json"));
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).expect(path);
     assert!(number("/classifier/accuracy") > 0.97, "{report}");
     assert_eq!((number("/nfe"), number("/denoised/n"), number("/seed")), (20.0, 100.0, 1.0));
-    // After 300 steps, samples are not yet as good as training pictures.
+    // After 300 steps, samples are not yet as good as training images.
     assert!(number("/floor/frechet") < number("/denoised/frechet"), "{report}");
     assert!(number("/floor/precision") > 0.7 && number("/floor/recall") > 0.7, "{report}");
     assert!((number("/denoised/classes/0") + number("/denoised/classes/1") - 1.0).abs() < 1e-9);
@@ -72,12 +72,12 @@ fn samples_are_measured_and_guided() {
         assert!(at.join("m.eval").join(name).metadata().expect(name).len() > 500, "{name}");
     }
     let card = read(&at.join("m.safetensors")).card;
-    let trained = card.ladder();
+    let trained = card.schedule();
     let quality = card.quality.expect("written into the card");
     assert_eq!((quality.n, quality.nfe), (100, 20));
     assert!((quality.frechet - number("/denoised/frechet")).abs() < 1e-9);
 
-    // The report says which classifier it was, and more samples than training pictures are refused.
+    // The report says which classifier it was, and more samples than training images are refused.
     let weights =
         report.pointer("/classifier/weights").and_then(Value::as_str).expect("a checksum");
     assert!(weights.len() == 8 && said.contains(weights), "{weights}: {said}");
@@ -105,14 +105,16 @@ fn samples_are_measured_and_guided() {
     assert_eq!(found["best"]["frechet"].as_f64(), Some(best));
     assert!(found["fast"]["frechet"].as_f64() <= Some(1.1 * best));
     let card = read(&at.join("m.safetensors")).card;
-    let nfe = |settings: ncsn::sample::Settings| settings.program().expect("possible").nfe();
+    let nfe = |settings: ncsn::sample::Settings| settings.step_table().expect("possible").nfe();
     assert_eq!(Some(nfe(card.sampler) as u64), found["fast"]["nfe"].as_u64());
     assert_eq!(card.best.map(|best| nfe(best) as u64), found["best"]["nfe"].as_u64());
     // Whatever its sampler does, the card knows what the network was trained for.
-    assert_eq!(card.ladder(), trained);
+    assert_eq!(card.schedule(), trained);
 
     // Guided.
-    assert!(fail(&mut train(at, &["--classifier", "--warm-up", "9"])).contains("--warm-up"));
+    assert!(
+        fail(&mut train(at, &["--classifier", "--warmup-steps", "9"])).contains("--warmup-steps")
+    );
     let quick = ["--steps", "300", "--batch", "16"];
     let classifier = [&quick[..], &["--classifier", "--out", "c.safetensors"]].concat();
     let said = succeed(&mut train(at, &classifier));
@@ -124,8 +126,9 @@ fn samples_are_measured_and_guided() {
     let classifiers = fs::read_dir(at.join("cache/ncsn/classifiers")).expect("kept");
     let kept: Vec<_> = classifiers.map(|entry| entry.expect("readable").path()).collect();
     assert_eq!(kept.len(), 1, "{kept:?}");
-    let eye = ncsn::classifier::ClassifierFile::read(&fs::read(&kept[0]).expect("readable"));
-    let eye = Eye::new(&eye.expect("its own"), &Device::flex()).expect("its own");
+    let extractor = ncsn::classifier::ClassifierFile::read(&fs::read(&kept[0]).expect("readable"));
+    let extractor =
+        FeatureExtractor::new(&extractor.expect("its own"), &Device::flex()).expect("its own");
     let share = |class: &str| {
         let guide = ["--classifier", "c.safetensors", "--class", class, "--guidance", "2"];
         let sample = ["sample", "--model", "m.safetensors", "-n", "60", "--out", "g.npy"];
@@ -133,7 +136,7 @@ fn samples_are_measured_and_guided() {
         let bytes = fs::read(at.join("g.npy")).expect("written");
         let pixels: Vec<f32> =
             bytes[bytes.len() - 60 * 64..].iter().map(|&b| f32::from(b) / 255.0).collect();
-        let stands = eye.look(&pixels).probabilities.into_iter().skip(1).step_by(2);
+        let stands = extractor.look(&pixels).probabilities.into_iter().skip(1).step_by(2);
         stands.filter(|&p| p > 0.5).count() as f64 / 60.0
     };
     let (lying, standing) = (share("0"), share("1"));

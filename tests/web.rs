@@ -71,9 +71,9 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
     pixels.to_vec()
 }
 
-/// Every engine in the bundle ends where Flex ends natively: same seed, same pictures.
+/// Every engine in the bundle ends where Flex ends natively: same seed, same images.
 #[wasm_bindgen_test]
-async fn the_same_seed_gives_the_same_pictures_as_natively() {
+async fn the_same_seed_gives_the_same_images_as_natively() {
     for name in ENGINES {
         let engine = engine(name).await;
         let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32, None, None)
@@ -90,6 +90,30 @@ async fn the_same_seed_gives_the_same_pictures_as_natively() {
         }
         // A finished chain has no noise to remove.
         assert_eq!(pixels(&chain, "denoised").await, rgba);
+    }
+}
+
+/// At the smallest of noise, a start is as grey as the mean in the card; older cards have none.
+#[wasm_bindgen_test]
+async fn chains_begin_around_the_mean_of_the_images() {
+    for name in ENGINES {
+        for (mean, grey) in [(Some(0.2), 51), (None, 128)] {
+            let mut file = common::model();
+            file.card.mean = mean;
+            let model = Model::new(&file.write().expect("finite"));
+            let model = model.unwrap_or_else(|error| panic!("{}", message(error)));
+            let engine = Engine::create((*name).into(), &model, None, None).await;
+            let mut engine = engine.unwrap_or_else(|error| panic!("{name}: {}", message(error)));
+            engine.load(&model).unwrap_or_else(|error| panic!("{name}: {}", message(error)));
+            let still = [("sigma_max", 1e-3), ("sigma_min", 1e-3), ("step_lr", 1e-7)];
+            let still = still.map(|(name, value)| (name, JsValue::from_f64(value)));
+            let Ok(chain) = engine.start(settings(&still), 7, 0, 2, None, None) else {
+                panic!("possible settings");
+            };
+            let rgba = pixels(&chain, "noisy").await;
+            let off = rgba.chunks_exact(4).map(|pixel| i32::from(pixel[0]) - grey);
+            assert!(off.into_iter().all(|off| off.abs() <= 2), "{name}, {mean:?}: {rgba:?}");
+        }
     }
 }
 
@@ -170,8 +194,8 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
         .collect();
     for name in ENGINES {
         let engine = engine(name).await;
-        let start = |drawing: &[u8], wander| {
-            engine.start(settings(&[]), 7, 0, 2, Some(drawing.to_vec()), wander)
+        let start = |drawing: &[u8], strength| {
+            engine.start(settings(&[]), 7, 0, 2, Some(drawing.to_vec()), strength)
         };
         let Ok(chain) = start(&drawing, None) else { panic!("a drawing of this size") };
         finish(&chain).await;
@@ -188,7 +212,7 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
         assert_eq!(number(&progress, "sigma"), f64::from(schedule.get_index(0)));
         assert!(schedule.length() < 17, "it leaves out the steps of large σ");
 
-        let refused = |drawing: &[u8], wander| match start(drawing, wander) {
+        let refused = |drawing: &[u8], strength| match start(drawing, strength) {
             Err(error) => message(error),
             Ok(_) => panic!("must be refused"),
         };
@@ -222,6 +246,9 @@ fn bad_model_files_are_refused_with_what_is_wrong() {
         refused(&bytes)
     };
     assert!(refused(&good[..good.len() - 1]).contains("cut off"));
+    assert!(refused(&[&good[..], b"\n"].concat()).contains("1 more follow"));
+    let bare = br#"{"__metadata__":null}"#;
+    assert!(refused(&[&bare.len().to_le_bytes()[..], &[0; 4], bare].concat()).contains("`card`"));
     assert!(changed("{", "[").contains("header cannot be read"));
     assert!(changed(r#"\"format\":1"#, r#"\"format\":2"#).contains("format 2"));
     let unnamed = changed(r#"\"name\""#, r#"\"nome\""#);

@@ -14,9 +14,13 @@ const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
 const LEVELS_ONE_STEP = 100;
 const LEVELS_HEUN = 20;
 const LEVELS_CORRECTED = 50;
+/** What `docs/quality.md` measured for exact Langevin with 200 evaluations: L, T and a = ε/σ_L². */
+const EXACT = { levels: 39, steps: 5, a: 0.25 };
 /** Rust's defaults, for models that say nothing: Song et al. 2021, Karras et al. 2022. */
 const SNR = 0.16;
 const RHO = 7;
+/** Steps so many times as large as recommended are a visitor's own risk. */
+const BOLD = 2;
 /** Churn at all levels: larger than any σ. */
 const ALL_LEVELS = 1e9;
 
@@ -25,9 +29,9 @@ const ALL_LEVELS = 1e9;
  * @type {Record<string, string[]>}
  */
 const APPLY = {
-  "steps-each": ["langevin", "plain-langevin", "predictor-corrector"],
-  "step-lr": ["langevin", "plain-langevin", "consistent"],
-  denoise: ["langevin", "plain-langevin"],
+  "steps-each": ["langevin", "exact-langevin", "plain-langevin", "predictor-corrector"],
+  "step-lr": ["langevin", "exact-langevin", "plain-langevin", "consistent"],
+  denoise: ["langevin", "exact-langevin", "plain-langevin"],
   snr: ["predictor-corrector"],
   rho: ["heun"],
   churn: ["heun"],
@@ -120,6 +124,15 @@ export class Controls {
     return this.#recommended !== null;
   }
 
+  /** Whether a visitor has made the steps much larger than the model recommends. */
+  get bold() {
+    const { settings } = this.read();
+    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
+    const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) => step_lr / sigma_min ** 2;
+    const [step, ratio] = ["step-lr", "snr"].map((id) => !input(id).disabled);
+    return (step && factor(settings) > BOLD * factor(recommended)) || (ratio && (settings.snr ?? SNR) > BOLD * (recommended.snr ?? SNR));
+  }
+
   /** @returns {"watch" | "full"} */
   get pace() {
     return input("pace").value;
@@ -210,7 +223,11 @@ export class Controls {
     else if (this.#sampler === "predictor-corrector") {
       input("levels").value = String(LEVELS_CORRECTED);
       input("steps-each").value = "1";
-    } else if (before === "langevin" || before === "plain-langevin") {
+    } else if (this.#sampler === "exact-langevin") {
+      input("levels").value = String(EXACT.levels);
+      input("steps-each").value = String(EXACT.steps);
+      input("step-lr").value = formatSetting(EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2);
+    } else if (before.endsWith("langevin")) {
       const evaluations = Number(input("levels").value) * Number(input("steps-each").value);
       if (evaluations > 0) input("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
     } else if (before === "heun" || before === "predictor-corrector") input("levels").value = String(LEVELS_ONE_STEP);

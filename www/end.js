@@ -6,12 +6,19 @@
  * retried by reloading the page, since its program can only be started once.
  */
 import { Failure, failureOf, isTrap, panic } from "./failures.js";
+import { isInProgram } from "./program.js";
 
 /** The folder of the page's scripts. */
 const FOLDER = new URL("./", import.meta.url).href;
 /** When the page last reloaded itself, and for how long it then does not do so again. */
 const RELOADED = "ncsn reloaded";
 const PATIENCE_MS = 300_000;
+
+/**
+ * Failures of a GPU, of the browser's way to it, or of the program on it: the CPU's engine needs none of these.
+ * @type {import("./failures.js").Kind[]}
+ */
+const OF_THE_GPU = ["no-webgpu", "no-adapter", "no-answer", "missing-feature", "limit", "device-lost", "engine", "wrong", "panic"];
 
 /** @param {string} id @returns {any} */
 const part = (id) => document.getElementById(id);
@@ -21,8 +28,9 @@ export class End {
   #page;
 
   /**
-   * @param {{ stop(): void, onMessage(failure: Failure): void, address(): string }} page is stopped at the first
-   *   failure, is notified when a message is shown, and gives the address to reload
+   * @param {{ stop(): void, address(): string, usesGpu(): boolean, withoutCpu(): Promise<string> }} page
+   *   is stopped at the first failure, gives the address to reload, and tells whether the engine in use or under
+   *   way needs a GPU, and why the CPU's cannot take over, if so
    */
   constructor(page) {
     this.#page = page;
@@ -33,6 +41,7 @@ export class End {
     // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nobody else
     // catches.
     addEventListener("ncsn-panic", (/** @type {any} */ event) => this.fail(panic(String(event.detail))));
+    // An exception after an await in the program settles no promise: it is only heard of here.
     addEventListener("error", (event) => this.#hear(event.error));
     addEventListener("unhandledrejection", (event) => this.#hear(event.reason));
   }
@@ -43,7 +52,8 @@ export class End {
    * @param {any} error
    */
   #hear(error) {
-    if (error instanceof Failure || isTrap(error) || String(error?.stack).includes(FOLDER)) this.fail(error);
+    const stack = String(error?.stack);
+    if (error instanceof Failure || isTrap(error) || stack.includes(FOLDER) || isInProgram(stack)) this.fail(error);
   }
 
   /**
@@ -53,7 +63,9 @@ export class End {
   fail(thrown) {
     const failure = failureOf(thrown);
     if (this.failure) {
-      if (!part("message-technical").textContent.includes(failure.technical)) part("message-technical").textContent += `\n${failure.technical}`;
+      if (this.failure.technical.includes(failure.technical)) return;
+      this.failure.technical += `\n${failure.technical}`;
+      part("message-technical").textContent = this.failure.technical;
       return;
     }
     this.failure = failure;
@@ -66,37 +78,40 @@ export class End {
       else retry();
       return;
     }
-    this.#page.onMessage(failure);
-    part("message").dataset.kind = failure.kind;
-    part("message-title").textContent = failure.title;
-    part("message-text").textContent = failure.text;
-    part("message-advice").replaceChildren(
-      ...failure.advice.map((advice) => {
-        const item = document.createElement("li");
-        item.textContent = advice;
-        return item;
-      }),
-    );
-    part("message-technical").textContent = failure.technical;
-    part("message-details").hidden = !failure.technical;
-    part("retry").hidden = !failure.retry;
-    part("retry").textContent = failure.retry;
-    part("retry").addEventListener("click", retry);
-    const own = new URLSearchParams(location.search).get("model") && (failure.kind === "download" || failure.kind === "model");
-    part("message-link").hidden = !own;
-    if (own) part("message-link").href = location.pathname;
-    document.documentElement.classList.add("failed");
-    // It is hidden by then, but the keyboard would still reach it.
-    /** @type {any} */ (document.querySelector(".console")).inert = true;
-    part("message").hidden = false;
-    // Whatever had the focus may just have lost it.
-    part("message").focus();
+    this.#show(failure).catch(console.error);
   }
 
-  /** Reloads the page, keeping the settings. */
-  #retry() {
+  /**
+   * Shows the message, with the ways out that there are.
+   * @param {Failure} failure
+   */
+  async #show(failure) {
+    const { kind, retry, change, advice } = failure;
+    /** @type {{ label: string, change?: (link: URLSearchParams) => void }[]} */
+    const ways = retry ? [{ label: retry, change }] : [];
+    const more = [];
+    if (OF_THE_GPU.includes(kind) && this.#page.usesGpu()) {
+      const without = await this.#page.withoutCpu();
+      more.push(without || "The CPU can do the same, but is slower.");
+      // Trying the same once more is the last resort.
+      if (!without) ways.splice(change ? 1 : 0, 0, { label: "Use the CPU", change: (link) => link.set("engine", "cpu") });
+    }
+    const { title, text, technical } = failure;
+    for (const [at, id] of ["retry", "other"].entries()) {
+      part(id).hidden = !ways[at];
+      part(id).textContent = ways[at]?.label ?? "";
+      part(id).addEventListener("click", () => this.#retry(ways[at].change));
+    }
+    const own = new URLSearchParams(location.search).get("model") && (kind === "download" || kind === "model");
+    part("message-link").hidden = !own;
+    if (own) part("message-link").href = location.pathname;
+    window.showMessage({ kind, title, text, technical, advice: [...advice, ...more] });
+  }
+
+  /** Reloads the page, keeping the other settings. @param {(link: URLSearchParams) => void} [change] */
+  #retry(change) {
     const url = new URL(this.#page.address());
-    this.failure?.change?.(url.searchParams);
+    change?.(url.searchParams);
     history.replaceState(null, "", url);
     location.reload();
   }

@@ -7,13 +7,14 @@
  * - `cpu`: for browsers without a usable GPU; runs in workers.
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
-import { Failure, download, panic } from "./failures.js";
-import { compileKernels, observeDevices, watched } from "./gpu.js";
+import { Failure, download, notImported, panic } from "./failures.js";
+import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {import("./types.js").Progress} Progress */
+/** @typedef {import("./types.js").Fault} Fault */
 /** @typedef {import("./types.js").View} View */
 /**
  * Running chains. No method but `progress` may be called before the last call has settled.
@@ -21,6 +22,7 @@ import { compileKernels, observeDevices, watched } from "./gpu.js";
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
  * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
+ * @property {() => Promise<Fault | undefined>} verify says what is wrong if the pictures cannot be right
  * @property {(view: View, columns: number, gap: number) => void} [render] draws into the canvas that the engine is attached to
  * @property {() => void} free
  */
@@ -70,27 +72,47 @@ export const observe = observeDevices;
 /** @param {string | null} name @returns {name is EngineName} */
 export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
 
+/** How many milliseconds to wait for the answer whether there is a CPU engine. */
+const CPU_ANSWER_MS = 1500;
+
+/** Whether this copy of the page has the CPU engine, and it can be fetched now. */
+export async function hasCpu() {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), CPU_ANSWER_MS);
+  try {
+    const answer = await fetch(bundle("cpu"), { signal: stop.signal });
+    // Some servers answer with a page if there is no such file.
+    return answer.ok && /javascript/.test(answer.headers.get("content-type") ?? "");
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
+}
+
 /** The location of a bundle that is not part of the page. @param {EngineName} name */
 const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 
 /**
  * Puts a model on a device.
  * @param {EngineName} name
- * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, early?: Promise<WasmEngine | undefined>, onFailure: (failure: Failure) => void }} page
+ * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, early?: WasmEngine, onFailure: (failure: Failure) => void }} page
  *   `bytes` is the model file, `adapter` the GPU's name; `exact` asks the fused engine for f32 everywhere,
- *   `tuning` is what its `tune` found earlier, and `early` is that engine if it was made beforehand.
+ *   `tuning` is what its `tune` found earlier, `draws` whether it may draw into a canvas, and `early` is that
+ *   engine if it was made beforehand.
  * @returns {Promise<Engine>}
  * @throws {Failure} if the bundle is missing; `Error` if the device or the model is unsuitable
  */
-export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, early, onFailure }) {
+export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, draws = true, early, onFailure }) {
   switch (name) {
     case "fused":
-      return onPage(name, (await early) ?? (await prepare(program, model, exact, tuning)), model, adapter);
+      return onPage(name, early ?? (await prepare(program, model, exact, tuning)), model, adapter, draws);
     case "reference": {
       const own = await load(name);
       const model = new own.Model(bytes);
       try {
-        return onPage(name, await own.Engine.create(name, model), model, adapter);
+        return onPage(name, await own.Engine.create(name, model), model, adapter, false);
       } finally {
         model.free();
       }
@@ -98,8 +120,8 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
     case "cpu": {
       const [module, { startWorkers }] = await Promise.all([
         compile(new URL("./ncsn_bg.wasm", bundle(name))),
-        import("./workers.js").catch((error) => {
-          throw download("program", new URL("./workers.js", import.meta.url).href, 0, String(error));
+        import("./workers.js").catch(async (error) => {
+          throw await notImported(new URL("./workers.js", import.meta.url).href, error);
         }),
       ]);
       return startWorkers({ bundle: bundle(name), module, bytes, onPanic: (text) => onFailure(panic(text)) });
@@ -113,18 +135,23 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
  * @param {Program} program @param {Model} model @param {boolean} [exact] @param {string} [tuning]
  */
 export async function prepare({ Engine }, model, exact, tuning) {
-  const engine = await Engine.create("fused", model, exact, tuning);
+  let engine;
+  try {
+    engine = await Engine.create("fused", model, exact, tuning);
+  } catch (error) {
+    throw whyNoDevice() ?? error;
+  }
   await compileKernels(engine, model);
   return engine;
 }
 
-/** @param {EngineName} name @param {WasmEngine} engine @param {Model} model @param {string} device @returns {Engine} */
-function onPage(name, engine, model, device) {
+/** @param {EngineName} name @param {WasmEngine} engine @param {Model} model @param {string} device @param {boolean} draws @returns {Engine} */
+function onPage(name, engine, model, device, draws) {
   engine.load(model);
-  const draws = name === "fused";
+  const tunes = name === "fused";
   return {
     name,
-    device: draws ? `${device}, ${engine.precision()}` : device,
+    device: tunes ? `${device}, ${engine.precision()}` : device,
     draws,
     attach: (canvas) => engine.attach?.(canvas),
     start(settings, seed, chains, drawing, wander) {
@@ -133,11 +160,12 @@ function onPage(name, engine, model, device) {
         progress: () => chain.progress(),
         advance: (steps) => watched(chain.advance(steps)),
         pixels: (view) => chain.pixels(view),
+        verify: () => chain.verify(),
         render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
         free: () => chain.free(),
       };
     },
-    tune: draws ? (chains) => watched(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
+    tune: tunes ? (chains) => watched(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
     free: () => engine.free(),
   };
 }
@@ -152,8 +180,8 @@ function load(name) {
   return import(url.href).then(async (module) => {
     await module.default();
     return module;
-  }, (error) => {
-    throw missing(name, url.href, String(error));
+  }, async (error) => {
+    throw missing(name, await notImported(url.href, error));
   });
 }
 
@@ -165,14 +193,13 @@ async function compile(url) {
   } catch (error) {
     throw download("program", url.href, 0, String(error));
   }
-  if (!response.ok) throw download("program", url.href, response.status, response.statusText);
+  if (!response.ok) throw missing("cpu", download("program", url.href, response.status, response.statusText));
   // Hosts may send a wrong media type for wasm, which browsers refuse to stream.
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
-/** @param {EngineName} name @param {string} url @param {string} technical */
-export function missing(name, url, technical) {
-  const failure = download("program", url, 0, technical);
+/** Adds what to do about an engine that is not there. @param {EngineName} name @param {Failure} failure */
+function missing(name, failure) {
   failure.advice = [`The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`, ...failure.advice];
   return failure;
 }

@@ -7,7 +7,9 @@
  * numbers are in `index.html`, those for what a browser lacks in `lacks.js`.
  */
 
-/** @typedef {"no-webassembly" | "no-webgpu" | "no-adapter" | "missing-feature" | "limit" | "device-lost" | "engine" | "download" | "model" | "panic"} Kind */
+import { megabytes } from "./format.js";
+
+/** @typedef {"no-webassembly" | "policy" | "no-webgpu" | "no-adapter" | "no-answer" | "missing-feature" | "limit" | "device-lost" | "engine" | "wrong" | "download" | "media-type" | "model" | "panic"} Kind */
 
 /**
  * `retry` is the label of the button that tries again, and `change` what that does differently.
@@ -17,7 +19,7 @@
 export class Failure extends Error {
   /** @param {Kind} kind @param {Words} words */
   constructor(kind, { title, text, advice = [], technical = "", retry = "", change }) {
-    super(`${title} ${text}`);
+    super(`${title}. ${text}`);
     this.name = "Failure";
     this.kind = kind;
     this.title = title;
@@ -40,6 +42,15 @@ export async function lacking(what, ...details) {
   return new Failure(words.kind, words);
 }
 
+/**
+ * A message of a library as a line to show. Some go on with reports, which are details.
+ * @param {string} message
+ */
+const parts = (message) => {
+  const [line] = message.trim().split("\n", 1);
+  return { text: line, technical: line === message.trim() ? "" : message };
+};
+
 /** A message that is part of the page from the start: it may be too late to fetch it. @param {string} id @returns {any} */
 function words(id) {
   const { dataset, content } = /** @type {HTMLTemplateElement} */ (document.getElementById(`words-${id}`));
@@ -54,8 +65,11 @@ export const outOfMemory = (technical) =>
 /** @param {string} reason @param {string} message */
 export const deviceLost = (reason, message) => new Failure("device-lost", { ...words("lost"), technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}` });
 
-/** @param {import("./engine.js").EngineName} engine @param {string} text */
-export const refused = (engine, text) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), text, change: (link) => link.set("engine", "cpu") });
+/** @param {import("./engine.js").EngineName} engine @param {string} message */
+export const refused = (engine, message) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
+
+/** An engine that works but computes what cannot be right. @param {import("./engine.js").Fault} fault */
+export const wrongPictures = (fault) => new Failure("wrong", { ...words("wrong"), text: fault === "even" ? "All of a picture has the same colour, which no network makes of noise." : "Some of their values are not finite numbers." });
 
 /**
  * @param {string} what "program" or "model"
@@ -80,8 +94,27 @@ export const download = (what, url, status, technical = "") =>
     retry: "Try again",
   });
 
-/** @param {string} technical @param {string} text */
-export const badModel = (technical, text) => new Failure("model", { ...words("model"), technical, text });
+/**
+ * The failure behind a script that could not be imported.
+ * @param {string} url @param {unknown} error
+ */
+export async function notImported(url, error) {
+  const { status, words } = await window.whyNotRun(url);
+  return words ? new Failure("media-type", { ...words, technical: String(error) }) : download("program", url, status, String(error));
+}
+
+/** @param {string} url @param {string} message */
+export function badModel(url, message) {
+  const { text, technical } = parts(message);
+  return new Failure("model", { ...words("model"), text, technical: [url, technical].filter(Boolean).join("\n") });
+}
+
+/**
+ * @param {string} url @param {number} bytes at least so many, if not `exact` @param {boolean} exact
+ * @param {number} most
+ */
+export const largeModel = (url, bytes, exact, most) =>
+  new Failure("model", { ...words("large"), technical: url, text: `It has ${exact ? "" : "more than "}${megabytes(bytes)} MB, and the page takes up to ${megabytes(most)} MB.` });
 
 /** @param {string} technical */
 export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });
@@ -104,7 +137,10 @@ export function failureOf(thrown, otherwise = panic) {
   if (isTrap(thrown)) return panic(thrown.stack ?? thrown.message);
   if (thrown instanceof Error) {
     const failure = otherwise(thrown.message);
-    failure.technical = [failure.technical, thrown.stack].filter(Boolean).join("\n");
+    // Nothing is said twice: Chrome's stacks begin with the message, which may be shown already.
+    const [stack, said] = [thrown.stack ?? "", String(thrown)];
+    const rest = failure.text === thrown.message && stack.startsWith(said) ? stack.slice(said.length).trim() : stack;
+    failure.technical = rest.includes(failure.technical) ? rest : `${failure.technical}\n${rest}`.trim();
     return failure;
   }
   return otherwise(String(thrown));

@@ -3,9 +3,12 @@
  * The GPU, before and around the program.
  *
  * The page first looks at it in JavaScript, where each lack can get its own message. It observes
- * the device that an engine creates, by wrapping `GPUAdapter.prototype.requestDevice`.
+ * what an engine asks for, by wrapping `GPU.prototype.requestAdapter` and
+ * `GPUAdapter.prototype.requestDevice`.
  */
 import { Failure, deviceLost, lacking, outOfMemory, refused } from "./failures.js";
+import { presents } from "./presents.js";
+import { GPU_ANSWER_MS, within } from "./within.js";
 
 /**
  * WebGPU's default limits, which every full adapter has, but perhaps not one in compatibility mode.
@@ -36,8 +39,10 @@ export function describe(adapter) {
 
 /** @typedef {{ name: string, software: boolean, adapter: any }} Found */
 
+const OPTIONS = { powerPreference: "high-performance" };
+
 /**
- * Looks for an adapter.
+ * Looks for an adapter; to be called after `observeDevices`.
  * @returns {Promise<Found>}
  * @throws {Failure} saying what is missing
  */
@@ -46,9 +51,9 @@ export async function probe() {
   if (!gpu) throw await lacking("noWebgpu");
   let adapter;
   try {
-    adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+    adapter = await gpu.requestAdapter(OPTIONS);
   } catch (error) {
-    throw await lacking("noAdapter", String(error));
+    throw error instanceof Failure ? error : await lacking("noAdapter", String(error));
   }
   if (!adapter) throw await lacking("noAdapter", navigator.userAgent);
   return { ...describe(adapter), adapter };
@@ -107,19 +112,80 @@ export async function compileKernels(engine, model) {
   }));
 }
 
+/** @type {Error | undefined} why the latest request for a device was in vain */
+let refusal;
+
+/** Why an engine got no device, if so: programs pass on a text for developers. */
+export const whyNoDevice = () => refusal;
+
+/** What the browser itself offers. @type {(this: any, ...options: unknown[]) => Promise<any>} */
+let requestDevice;
+
+/**
+ * Whether an engine can draw into a canvas. Must settle before there is a device to keep: see `presents.js`.
+ * @throws {Failure} if the browser does not answer
+ */
+export const canPresent = () =>
+  presents(async () => {
+    const adapter = await /** @type {any} */ (navigator).gpu.requestAdapter(OPTIONS);
+    return within(requestDevice.call(adapter), GPU_ANSWER_MS, late("device"));
+  }).catch((error) => {
+    if (error instanceof Failure) throw error;
+    // The engine asks for a device, too, and says what is wrong.
+    return true;
+  });
+
+/** @param {string} what */
+const late = (what) => () => lacking("noAnswer", what, GPU_ANSWER_MS / 1000);
+
+/**
+ * Gives an adapter the property that browsers did not have at first (Chrome before 127).
+ * @param {any} adapter GPUAdapter
+ */
+async function describeItself(adapter) {
+  if (!adapter || adapter.info) return;
+  const { vendor = "", architecture = "", device = "", description = "" } = (await adapter.requestAdapterInfo?.().catch(() => null)) ?? {};
+  // Of subgroups nothing is known; these are the limits of what WebGPU allows.
+  const info = { vendor, architecture, device, description, isFallbackAdapter: Boolean(adapter.isFallbackAdapter), subgroupMinSize: 4, subgroupMaxSize: 128 };
+  Object.defineProperty(adapter, "info", { value: info });
+}
+
 /**
  * Watches every device created from now on.
  * @param {(failure: Failure) => void} onFailure
  */
 export function observeDevices(onFailure) {
-  const prototype = /** @type {any} */ (globalThis).GPUAdapter?.prototype;
-  if (!prototype) return;
-  const original = prototype.requestDevice;
+  const [gpu, prototype] = ["GPU", "GPUAdapter"].map((name) => /** @type {any} */ (globalThis)[name]?.prototype);
+  if (!gpu || !prototype) return;
+  const { requestAdapter } = gpu;
+  ({ requestDevice } = prototype);
+
+  /** @this {any} @param {unknown[]} options */
+  gpu.requestAdapter = function (...options) {
+    const found = requestAdapter.apply(this, options).then(async (/** @type {any} */ adapter) => {
+      await describeItself(adapter);
+      return adapter;
+    });
+    return within(found, GPU_ANSWER_MS, late("adapter"));
+  };
+
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
-    const device = (latest = await original.apply(this, options));
+    refusal = undefined;
+    const device = await within(requestDevice.apply(this, options), GPU_ANSWER_MS, late("device")).catch((/** @type {any} */ error) => {
+      throw (refusal = error instanceof Failure ? error : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
+    });
+    latest = device;
+    // An engine that is no longer needed destroys its device; nobody else should.
+    let released = false;
+    const { destroy } = device;
+    device.destroy = () => {
+      released = true;
+      destroy.call(device);
+    };
+    if (!device.adapterInfo) Object.defineProperty(device, "adapterInfo", { value: this.info });
     device.lost.then((/** @type {any} */ info) => {
-      if (info.reason !== "destroyed") onFailure(deviceLost(info.reason, info.message));
+      if (!released) onFailure(deviceLost(info.reason, info.message));
     });
     device.addEventListener("uncapturederror", (/** @type {any} */ event) => {
       const { constructor, message } = event.error;

@@ -6,6 +6,7 @@
  * pixels, so that every pixel stays a sharp square. An engine that can draw into the canvas does so
  * itself; the pixels of other engines are painted here.
  */
+import { isDrawn } from "./presents.js";
 
 /**
  * Arranges `count` pictures of `width` × `height` in a space of device pixels: with the largest
@@ -61,12 +62,18 @@ export class Grid {
   use(engine) {
     if (engine === this.#engine) return;
     this.#engine = engine;
+    this.#renew();
+    if (engine.draws) engine.attach(this.#canvas);
+    else this.#context = this.#canvas.getContext("2d");
+  }
+
+  /** Replaces the canvas by one without a context. */
+  #renew() {
     const canvas = /** @type {HTMLCanvasElement} */ (this.#canvas.cloneNode());
     this.#canvas.replaceWith(canvas);
     this.#canvas = canvas;
     this.#image = null;
-    this.#context = engine.draws ? null : canvas.getContext("2d");
-    if (engine.draws) engine.attach(canvas);
+    this.#context = null;
   }
 
   /** @param {number} count @param {number} width @param {number} height */
@@ -81,7 +88,17 @@ export class Grid {
   /** @param {Chain} chain @param {View} view */
   async draw(chain, view) {
     if (!this.#shape) return;
-    if (chain.render) return this.render(chain, view);
+    if (chain.render && !this.#context) {
+      try {
+        this.render(chain, view);
+        if (!chain.progress().done || !this.#arrangement || isDrawn(this.#canvas)) return;
+      } catch (error) {
+        console.warn(error);
+      }
+      // What should have been drawn is not on the canvas: from now on, paint it here.
+      this.#renew();
+      this.#context = this.#canvas.getContext("2d");
+    }
     const pixels = await chain.pixels(view);
     const { count, width, height } = this.#shape;
     // The shape may have changed since the pixels were requested.
@@ -95,7 +112,7 @@ export class Grid {
    * @param {Chain} chain @param {View} view
    */
   render(chain, view) {
-    if (this.#arrangement) chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
+    if (this.#arrangement && !this.#context) chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
   }
 
   #fit() {

@@ -3,13 +3,8 @@
  * Messages for what a browser or a GPU may lack.
  *
  * The page fetches this module when something is missing. It imports nothing, so that this works.
+ * Where the CPU engine is a way out, `end.js` says so.
  */
-
-/** The way out: the CPU’s engine needs none of what a GPU may lack. */
-const onCpu = {
-  retry: "Use the CPU",
-  change: (/** @type {URLSearchParams} */ link) => link.set("engine", "cpu"),
-};
 
 export const noWebAssembly = () => ({
   kind: "no-webassembly",
@@ -19,19 +14,27 @@ export const noWebAssembly = () => ({
   technical: navigator.userAgent,
 });
 
+/** @param {string} technical */
+export const policy = (technical) => ({
+  kind: "policy",
+  title: "A policy forbids WebAssembly here",
+  text: "The program that makes the pictures is WebAssembly, and the page came with a Content-Security-Policy that does not allow it.",
+  advice: ["Whoever publishes the page: the policy needs script-src 'self' 'wasm-unsafe-eval'."],
+  technical,
+});
+
 export const noWebgpu = () =>
   window.isSecureContext
     ? {
         kind: "no-webgpu",
         title: "This browser has no WebGPU",
-        text: "WebGPU is the way for a page to use your GPU. Without it there is the CPU, which is slower.",
+        text: "WebGPU is the way for a page to use your GPU.",
         advice: [
           "Use a current Chrome or Edge (113 or newer; 121 on Android), Safari 26 or newer, or Firefox 141 or newer on Windows (145 on Macs with Apple silicon).",
           "Chrome on Linux: start it with --enable-unsafe-webgpu --enable-features=Vulkan, or switch on chrome://flags/#enable-unsafe-webgpu.",
           "Older Safari: Settings, Feature Flags, WebGPU. Firefox: set dom.webgpu.enabled in about:config.",
         ],
         technical: navigator.userAgent,
-        ...onCpu,
       }
     : {
         kind: "no-webgpu",
@@ -39,7 +42,6 @@ export const noWebgpu = () =>
         text: `Browsers offer WebGPU only over https:// or from this machine, and this page came from ${location.origin}.`,
         advice: ["Open the same page over https://, or serve it on localhost."],
         technical: navigator.userAgent,
-        ...onCpu,
       };
 
 export const noAdapter = (technical = "") => ({
@@ -54,7 +56,19 @@ export const noAdapter = (technical = "") => ({
     "In Firefox, about:support tells it under “Graphics”, and gfx.webgpu.ignore-blocklist in about:config is the last resort.",
   ],
   technical,
-  ...onCpu,
+});
+
+/** @param {string} what @param {number} seconds */
+export const noAnswer = (what, seconds) => ({
+  kind: "no-answer",
+  title: "The GPU does not answer",
+  text: `The browser was asked for a GPU and has not answered for ${seconds} seconds.`,
+  advice: [
+    "Close other pages and programs that use the GPU, then try again.",
+    "If that does not help, restart the browser, or update the graphics driver.",
+  ],
+  technical: `No answer to the request for a WebGPU ${what}.\n${navigator.userAgent}`,
+  retry: "Try again",
 });
 
 /** @param {string} feature @param {string} adapter */
@@ -68,7 +82,6 @@ export const missingFeature = (feature, adapter) => ({
     "Another browser may offer it: Chrome and Edge do on most machines.",
   ],
   technical: `Missing WebGPU feature: ${feature}\nAdapter: ${adapter}`,
-  ...onCpu,
 });
 
 /** @param {string} limit @param {number} has @param {number} needs @param {string} adapter */
@@ -81,5 +94,4 @@ export const limitTooLow = (limit, has, needs, adapter) => ({
     "If there are two GPUs in this machine, let the browser use the stronger one.",
   ],
   technical: `Adapter: ${adapter}`,
-  ...onCpu,
 });

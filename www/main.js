@@ -2,10 +2,10 @@
 /** The page: connects the parts. */
 import { Controls } from "./controls.js";
 import { End } from "./end.js";
-import { createEngine, isEngine, prepare } from "./engine.js";
-import { badModel, failureOf, isTrap, lacking, refused } from "./failures.js";
+import { createEngine, hasCpu, isEngine, prepare } from "./engine.js";
+import { Failure, badModel, failureOf, isTrap, lacking, panic, refused, wrongPictures } from "./failures.js";
 import { formatSigma, ofBytes } from "./format.js";
-import { check, observeDevices, probe } from "./gpu.js";
+import { canPresent, check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
 import { fetchModel } from "./model.js";
 import { loadProgram } from "./program.js";
@@ -15,6 +15,10 @@ import { recall, tilesOf } from "./tiles.js";
 
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
+// It says that the scripts have not started.
+$("stuck")?.remove();
+// Before anything asks for a GPU.
+observeDevices(fail);
 const link = new URLSearchParams(location.search);
 /** @param {string} address @returns {string} unchanged if it is invalid: the download will say so */
 const absolute = (address) => {
@@ -41,8 +45,12 @@ let loaded = null;
 const adapter = probe();
 /** @type {import("./engine.js").Engine | null} null while it changes */
 let engine = null;
-/** @type {Promise<import("./engine.js").WasmEngine | undefined> | undefined} the first engine, if it is made before the model is there */
+/** @type {import("./engine.js").EngineName | null} the engine in use, or under way */
+let chosen = null;
+/** @type {Promise<import("./engine.js").WasmEngine | Failure | undefined> | undefined} the first engine, if it is made before the model is there */
 let early;
+/** @type {Failure | null} why the CPU's engine did not start */
+let withoutCpu = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
 /** Whether the anneal ends without noise. */
@@ -67,17 +75,21 @@ const run = new Run({
   onState: showState,
   onProgress: showProgress,
   onDraw: (chain, view) => grid.draw(chain, view),
-  onError: fail,
+  // What an engine rejects with is an ordinary error.
+  onError: (error) => fail(failureOf(error, (message) => (/** @type {any} */ (error)?.constructor === Error ? refused(chosen ?? "fused", message) : panic(message)))),
+  onWrong: (fault) => fail(wrongPictures(fault)),
+  mayExplode: () => controls.bold,
 });
-const controls = new Controls({ onChange: () => begin(run.state === "running" || run.state === "finished") });
+const controls = new Controls({ onChange: () => begin(run.state !== "ready" && run.state !== "paused") });
 
 const end = new End({
   stop: () => run.kill(),
-  onMessage({ title }) {
-    $("loading").hidden = true;
-    setStatus("error", title);
-  },
   address: () => (controls.opened ? controls.link(linked()) : location.href),
+  usesGpu: () => chosen !== null && chosen !== "cpu",
+  async withoutCpu() {
+    if (!(await hasCpu())) return "The CPU could do the same, but this copy of the page has no CPU engine. “cargo xtask build” makes one that has.";
+    return withoutCpu ? `The CPU’s engine does not start either: ${withoutCpu.text}` : "";
+  },
 });
 
 /** @param {unknown} error after which nothing continues */
@@ -100,11 +112,12 @@ function showState(state) {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: "Running",
     paused: "Paused",
+    exploded: "The chains have exploded: steps this large never settle. Make them smaller, and run again.",
     finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
   };
   setStatus(state, words[state]);
   if (state === "finished") tuneWhileIdle().catch(console.warn);
-  $("start-text").textContent = state === "running" ? "Pause" : state === "paused" ? "Resume" : state === "finished" ? "Run again" : "Start";
+  $("start-text").textContent = state === "running" ? "Pause" : state === "paused" ? "Resume" : run.over && state !== "ready" ? "Run again" : "Start";
 }
 
 /** @param {import("./engine.js").Progress} next */
@@ -357,6 +370,7 @@ async function firstEngine() {
   } catch (error) {
     if (name === "fused" || name === link.get("engine")) throw error;
     console.warn(error);
+    withoutCpu = failureOf(error);
     return make("fused");
   }
 }
@@ -366,24 +380,34 @@ async function firstEngine() {
  * @param {import("./engine.js").Program} program @param {Uint8Array} head the first bytes of the model
  */
 async function firstPrepared(program, head) {
-  if ((await firstName()) === "fused") return prepare(program, program.Model.begun(head), exact, recall(tilesOf((await adapter).name, modelUrl)));
+  if ((await firstName()) !== "fused") return undefined;
+  chosen = "fused";
+  const { name } = await adapter;
+  await canPresent();
+  return prepare(program, program.Model.begun(head), exact, recall(tilesOf(name, modelUrl)));
 }
 
 /** @param {import("./engine.js").EngineName} name @returns {Promise<import("./engine.js").Engine>} */
 async function make(name) {
   if (!loaded) throw new Error("Nothing is loaded yet.");
-  let device = "";
-  let tuning = "";
+  chosen = name;
+  let [device, tuning, draws] = ["", "", false];
+  /** @type {import("./engine.js").WasmEngine | undefined} */
+  let ready;
   if (name !== "cpu") {
     const found = await adapter;
     await check(found, name);
+    if (name === "fused") {
+      const made = await early;
+      if (made instanceof Failure) throw made;
+      [ready, early] = [made, undefined];
+    }
+    draws = await canPresent();
     device = found.software ? `${found.name}, in software: slow` : found.name;
     tuning = recall(tilesOf(found.name, modelUrl));
   }
   try {
-    const ready = early;
-    early = undefined;
-    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, early: ready, onFailure: fail });
+    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, draws, early: ready, onFailure: fail });
   } catch (error) {
     throw failureOf(error, (message) => refused(name, message));
   }
@@ -401,6 +425,7 @@ async function tuneWhileIdle() {
 function use(next) {
   grid.use(next);
   engine = next;
+  chosen = next.name;
   $("engine").value = next.name;
   $("adapter").textContent = next.device;
   for (const id of CONSOLE) $(id).disabled = false;
@@ -427,7 +452,7 @@ async function changeEngine() {
     console.error(failure);
     use(before);
     showState(run.state);
-    complain([failure.title, failure.text, failure.advice[0]].filter(Boolean).join(" "));
+    complain([failure.message, failure.advice[0]].filter(Boolean).join(" "));
   }
   // Being disabled meanwhile, it has lost the focus.
   if (document.activeElement === document.body) $("engine").focus();
@@ -448,6 +473,8 @@ function gauge(what) {
 }
 
 async function open() {
+  // Then `first.js` has said what to do.
+  if (location.protocol === "file:") return;
   setStatus("loading", "Loading…");
   // The GPU probe has begun; both downloads start together, and the first to fail is reported.
   adapter.catch(() => {});
@@ -455,7 +482,7 @@ async function open() {
   const cancel = new AbortController();
   const loading = loadProgram(gauge("program"));
   // If that fails, it is tried again with the whole model, and told.
-  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => firstPrepared(program, head)).catch(() => undefined));
+  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => firstPrepared(program, head)).catch((error) => (error instanceof Failure ? error : undefined)));
   const all = Promise.all([loading, fetchModel(modelUrl, gauge("model"), cancel.signal, onHead)]);
   all.catch(() => cancel.abort());
   const [program, bytes] = await all;
@@ -480,6 +507,8 @@ async function open() {
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
   let trouble = await openDrawing().catch((error) => error);
+  const lack = first.name === "cpu" && !isEngine(link.get("engine")) ? await adapter.then(() => null, failureOf) : null;
+  if (lack?.kind === "no-answer") trouble ??= `${lack.message} So the CPU does the work.`;
   if (link.get("of") && link.get("of") !== loaded.sum) trouble ??= "The model has changed since this link was made.";
   $("loading").hidden = true;
   setStatus("ready", "Ready");
@@ -502,7 +531,6 @@ async function openDrawing() {
   await pad?.load(text);
 }
 
-observeDevices(fail);
 // First, so that problems with the program's download are caught there and not taken for a panic.
 open().catch(fail);
 listen();

@@ -1,6 +1,9 @@
 // @ts-check
 /** Fetches a model file, reporting progress in bytes. */
-import { download } from "./failures.js";
+import { Failure, download, largeModel } from "./failures.js";
+
+/** The most bytes of a model file: what the program accepts, `ModelFile::MAX_BYTES`. */
+export const MAX_MODEL_BYTES = 1 << 28;
 
 /**
  * @param {string} url absolute
@@ -8,7 +11,7 @@ import { download } from "./failures.js";
  * @param {AbortSignal} signal
  * @param {(head: Uint8Array) => void} onHead called with the first bytes
  * @returns {Promise<Uint8Array>}
- * @throws {import("./failures.js").Failure} of kind "download"
+ * @throws {import("./failures.js").Failure} of kind "download", or "model" if it is too large
  */
 export async function fetchModel(url, onProgress, signal, onHead) {
   /** @type {Response} */
@@ -25,13 +28,19 @@ export async function fetchModel(url, onProgress, signal, onHead) {
     throw download("model", url, response.status, `content-type: ${type}`);
   }
 
-  // If the server compresses, the length counts compressed bytes and is no use here.
+  // If the server compresses, the length counts compressed bytes, of which there are fewer.
   const compressed = response.headers.has("content-encoding");
-  let total = compressed ? 0 : Number(response.headers.get("content-length") ?? 0);
+  const length = Number(response.headers.get("content-length") ?? 0);
+  const reader = response.body.getReader();
+  const refuse = (/** @type {number} */ bytes, /** @type {boolean} */ exact) => {
+    reader.cancel().catch(() => {});
+    return largeModel(url, bytes, exact, MAX_MODEL_BYTES);
+  };
+  if (length > MAX_MODEL_BYTES) throw refuse(length, !compressed);
+  let total = compressed ? 0 : length;
   /** @type {Uint8Array[]} */
   const pieces = [];
   let loaded = 0;
-  const reader = response.body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -39,11 +48,12 @@ export async function fetchModel(url, onProgress, signal, onHead) {
       if (!loaded) onHead(value);
       pieces.push(value);
       loaded += value.byteLength;
+      if (loaded > MAX_MODEL_BYTES) throw refuse(MAX_MODEL_BYTES, false);
       if (loaded > total) total = 0;
       onProgress(loaded, total);
     }
   } catch (error) {
-    throw download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
+    throw error instanceof Failure ? error : download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;

@@ -1,70 +1,79 @@
 // @ts-check
 /**
- * The program: the WebAssembly module that Trunk loads. It reads models, checks settings and
+ * The program: the WebAssembly module that Trunk builds. It reads models, checks settings and
  * contains the fused engine. The other engines are separate programs, which `engine.js` fetches
  * when they are wanted.
  */
-import { download } from "./failures.js";
+import { Failure, download, lacking, notImported } from "./failures.js";
 
 /** @typedef {import("./engine.js").Program} Program */
 
-/**
- * Waits for the program. Must be called before Trunk's script runs.
- * @param {(loaded: number, total: number) => void} onProgress
- * @returns {Promise<Program>}
- */
-export async function loadProgram(onProgress) {
-  const done = new AbortController();
-  const { signal } = done;
-  try {
-    return await new Promise((resolve, reject) => {
-      let broken = false;
-      const fail = (/** @type {unknown} */ error, /** @type {string} */ ending) => {
-        broken = true;
-        failureOfDownload(error, ending).then(reject);
-      };
-      window.addEventListener("ncsn-program-progress", (event) => {
-        const { current, total } = /** @type {CustomEvent} */ (event).detail;
-        onProgress(current, total);
-      }, { signal });
-      window.addEventListener("ncsn-program-failed", (event) => fail(/** @type {CustomEvent} */ (event).detail.error, ".wasm"), { signal });
-      // Trunk fires this after a failure, too.
-      window.addEventListener("TrunkApplicationStarted", () => { if (!broken) resolve(/** @type {any} */ (window).wasmBindings); }, { signal });
-      // If a download breaks off half-way, Trunk's loader leaves an unhandled rejection.
-      window.addEventListener("unhandledrejection", (event) => {
-        const { message, stack } = event.reason ?? {};
-        if (!(event.reason instanceof TypeError && /network|fetch|load failed/i.test(message))) return;
-        // Extensions and scripts of other origins fetch as well, but they may also stand between
-        // the page and its own downloads.
-        if (/:\/\//.test(stack) && !stack.includes(location.origin)) return;
-        event.stopImmediatePropagation();
-        event.preventDefault();
-        fail(event.reason, ".wasm");
-      }, { signal });
-      // The script itself, or something it imports, did not load. Such events do not bubble, so
-      // capture them.
-      window.addEventListener("error", (event) => {
-        if (event.target instanceof HTMLScriptElement) fail(new Error("The loader of the program did not load."), ".js");
-      }, { capture: true, signal });
-    });
-  } finally {
-    done.abort();
-  }
-}
+/** The links to its script and its WebAssembly, which Trunk writes into the page. */
+const preload = (/** @type {"script" | "wasm"} */ part) => /** @type {HTMLLinkElement} */ (document.getElementById(`program-${part}`));
 
 /**
- * Finds the address and the status, which Trunk does not pass on but the browser records a moment
- * later.
- * @param {unknown} error
- * @param {string} ending of the file's name
+ * Fetches and starts the program.
+ * @param {(loaded: number, total: number) => void} onProgress `total` is 0 if the server does not tell it
+ * @returns {Promise<Program>}
+ * @throws {Failure}
  */
-async function failureOfDownload(error, ending) {
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const ours = (/** @type {string} */ url) => new URL(url, document.baseURI).pathname.endsWith(ending) && !url.includes("/www/");
-  const entries = /** @type {PerformanceResourceTiming[]} */ (performance.getEntriesByType("resource")).filter((each) => ours(each.name));
-  const entry = entries.find((each) => each.responseStatus >= 400) ?? entries.at(-1);
-  const preload = [...document.querySelectorAll("link")].find((each) => each.href && ours(each.href));
-  const url = entry?.name ?? preload?.href ?? document.baseURI;
-  const brokeOff = error instanceof TypeError && !(entry && entry.responseStatus >= 400);
-  return download("program", url, brokeOff ? 0 : (entry?.responseStatus ?? 0), String(error));
+export async function loadProgram(onProgress) {
+  const [script, { href: wasm, dataset }] = [preload("script").href, preload("wasm")];
+  const [module, answer] = await Promise.all([
+    import(script).catch(async (error) => {
+      throw await notImported(script, error);
+    }),
+    fetchCounting(wasm, Number(dataset.bytes ?? 0), onProgress),
+  ]);
+  try {
+    await module.default({ module_or_path: answer.response });
+  } catch (error) {
+    if (/content security policy|unsafe-eval/i.test(String(error))) throw await lacking("policy", String(error));
+    throw answer.brokeOff() ?? download("program", wasm, answer.response.status, String(error));
+  }
+  return module;
+}
+
+/** Whether the stack of an error leads into the program. @param {string} stack */
+export const isInProgram = (stack) => ["script", "wasm"].some((/** @type {any} */ part) => stack.includes(preload(part).href));
+
+/**
+ * Fetches a file so that it can be compiled while it comes, whatever media type the server gives it.
+ * @param {string} url @param {number} size 0 if it is not known
+ * @param {(loaded: number, total: number) => void} onProgress
+ */
+async function fetchCounting(url, size, onProgress) {
+  /** @type {Response} */
+  let answer;
+  try {
+    answer = await fetch(url);
+  } catch (error) {
+    throw download("program", url, 0, String(error));
+  }
+  if (!answer.ok || !answer.body) throw download("program", url, answer.status, answer.statusText);
+  // If the server compresses, the length counts compressed bytes.
+  const length = answer.headers.has("content-encoding") ? 0 : Number(answer.headers.get("content-length") ?? 0);
+  const total = size || length;
+  const reader = answer.body.getReader();
+  let loaded = 0;
+  /** @type {Failure | undefined} */
+  let failure;
+  const body = new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) {
+          onProgress(loaded, loaded);
+          return controller.close();
+        }
+        loaded += value.byteLength;
+        onProgress(loaded, loaded > total ? 0 : total);
+        controller.enqueue(value);
+      } catch (error) {
+        failure = download("program", url, 0, `broke off after ${loaded} bytes: ${error}`);
+        controller.error(error);
+      }
+    },
+  });
+  return { response: new Response(body, { status: answer.status, headers: { "content-type": "application/wasm" } }), brokeOff: () => failure };
 }

@@ -12,10 +12,13 @@ export type EngineName = "fused" | "reference" | "cpu";
 /** The precision of weights and activations; sums are always f32. */
 export type Precision = "f16" | "f32";
 
+/** Why pictures cannot be right: a value is not finite, or all of a picture is the same. */
+export type Fault = "infinite" | "even";
+
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
-  sampler: "langevin" | "plain-langevin" | "consistent" | "ancestral" | "reverse-diffusion"
-    | "predictor-corrector" | "ode" | "heun";
+  sampler: "langevin" | "exact-langevin" | "plain-langevin" | "consistent" | "ancestral"
+    | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun";
   /** σ₁ and σ_L, for pixels in [0, 1]. */
   sigma_max: number;
   sigma_min: number;
@@ -23,7 +26,7 @@ export interface SamplerSettings {
   levels: number;
   /** T, the steps at each level of Langevin, or the corrections of predictor–corrector. */
   steps_each: number;
-  /** ε; Langevin and consistent only. */
+  /** ε, of which exact Langevin's a and consistent sampling's η are ε/σ_L²; these and Langevin only. */
   step_lr: number;
   /** Whether a last step removes the remaining noise; Langevin only. */
   denoise: boolean;
@@ -45,6 +48,8 @@ export interface Card {
   architecture: { kind: string; [size: string]: unknown };
   /** The recommended settings. */
   sampler: SamplerSettings;
+  /** The mean of the training pictures, around which chains begin; ½ if it is not known. */
+  mean?: number;
   /** The settings that made the best pictures, if that was measured; `sampler` is then the faster one. */
   best?: SamplerSettings;
   /** What `ncsn eval` found. */

@@ -36,6 +36,7 @@ const answers = {
   },
   advance: ({ id, steps }) => chainOf(id).advance(steps),
   pixels: ({ id, view }) => chainOf(id).pixels(view),
+  verify: ({ id }) => chainOf(id).verify(),
   free({ id }) {
     chains.get(id)?.free();
     chains.delete(id);

@@ -139,6 +139,12 @@ class SharedChain {
     return whole;
   }
 
+  async verify() {
+    /** @type {(import("./engine.js").Fault | undefined)[]} */
+    const faults = await this.#all("verify", {});
+    return faults.find(Boolean);
+  }
+
   free() {
     this.#all("free", {}).catch(() => {});
   }

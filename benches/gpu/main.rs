@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
-use ncsn::fused::{Chain, Gpu, Network, Precision, Setup, Timed, Tuner, profile};
+use ncsn::backend::fused::{
+    Compiler, FusedChains, Gpu, KernelConfig, Network, Precision, Timed, Tuner, best_kernel_config,
+    profile,
+};
 use ncsn::model_file::ModelFile;
 use ncsn::net;
 use ncsn::random::Key;
-use ncsn::sample::{Program, Start, Step, Update};
+use ncsn::sample::{Start, Step, StepTable, Update};
 use pollster::block_on;
 use serde::Serialize;
 
@@ -26,7 +29,7 @@ struct Arguments {
     /// The model whose network to evaluate.
     #[arg(long, default_value = "www/models/mnist.safetensors")]
     model: std::path::PathBuf,
-    /// The batch sizes, in pictures.
+    /// The batch sizes, in images.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16, 64])]
     batches: Vec<usize>,
     /// Seconds for each measurement.
@@ -47,7 +50,7 @@ struct Arguments {
 struct Report {
     adapter: String,
     launches: usize,
-    operations_per_picture: u64,
+    operations_per_image: u64,
     matmul_flops: f64,
     /// The devices that Burn runs on.
     burn: Vec<&'static str>,
@@ -94,11 +97,11 @@ fn main() -> Result<()> {
     let mut burn_seconds = vec![Vec::new(); arguments.batches.len()];
     for (name, device) in burn_devices() {
         let reference = net::Network::with_weights(architecture, model.weights.clone(), &device)?;
-        let picture = architecture.picture();
+        let image_shape = architecture.image_shape();
         for (&batch, seconds) in arguments.batches.iter().zip(&mut burn_seconds) {
-            let mut x = vec![0.0; batch * picture.dimension()];
+            let mut x = vec![0.0; batch * image_shape.dimension()];
             Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
-            let shape = [batch, picture.channels, picture.height, picture.width];
+            let shape = [batch, image_shape.channels, image_shape.height, image_shape.width];
             let x = Tensor::<4>::from_data(TensorData::new(x, shape), &device);
             seconds.push(best(limit, || drop(reference.score(x.clone(), &[1.0]).into_data())));
         }
@@ -108,12 +111,13 @@ fn main() -> Result<()> {
 
     let (mut launches, mut operations) = (0, 0);
     let mut precisions = Vec::new();
-    let plain = block_on(Setup::best(&gpu, Precision::Single));
+    let plain = block_on(best_kernel_config(&gpu, Precision::Single));
     let half = gpu.has_half().then_some(Precision::Half);
     for precision in [Some(Precision::Single), half].into_iter().flatten() {
-        let setup = Setup { precision, ..plain };
+        let config = KernelConfig { precision, ..plain };
         let begun = Instant::now();
-        let network = block_on(Network::with(&gpu, architecture, &model.weights, setup))?;
+        let compiler = Compiler::new(&gpu, config)?;
+        let network = block_on(Network::new(&compiler, architecture, &model.weights))?;
         let compile = begun.elapsed().as_secs_f64();
         (launches, operations) = (network.launches(), network.operations());
         let mut rows = Vec::new();
@@ -126,7 +130,7 @@ fn main() -> Result<()> {
             }
             let flops = (operations * batch as u64) as f64 / fused;
             let share_of_matmul = flops / matmul_flops;
-            let (tiles, burn) = (tuned.setup().tiling.name, burn.clone());
+            let (tiles, burn) = (tuned.config().tiling.name, burn.clone());
             rows.push(Row { batch, tiles, fused, burn, flops, share_of_matmul, tried });
         }
         precisions.push(Measured { precision: precision.scalar(), compile, rows });
@@ -134,7 +138,7 @@ fn main() -> Result<()> {
     let report = Report {
         adapter: gpu.adapter(),
         launches,
-        operations_per_picture: operations,
+        operations_per_image: operations,
         matmul_flops,
         burn,
         precisions,
@@ -150,9 +154,9 @@ fn print(report: &Report) {
     let Report { adapter, launches, burn, .. } = report;
     println!("{adapter}: {launches} launches");
     println!(
-        "f32 matrix product: {:.1} GFLOP/s; one picture: {:.1} MFLOP",
+        "f32 matrix product: {:.1} GFLOP/s; one image: {:.1} MFLOP",
         report.matmul_flops / 1e9,
-        report.operations_per_picture as f64 / 1e6
+        report.operations_per_image as f64 / 1e6
     );
     for Measured { precision, compile, rows } in &report.precisions {
         println!("\n{precision}, compiled in {compile:.2} s\n");
@@ -163,7 +167,7 @@ fn print(report: &Report) {
             let times = rows.iter().map(|row| of(row).map_or("–".to_owned(), milliseconds));
             println!("| {name} | {} |", times.collect::<Vec<_>>().join(" | "));
         }
-        print!("\n| batch | tiles | fused, ms | per picture, ms | GFLOP/s | of matmul |");
+        print!("\n| batch | tiles | fused, ms | per image, ms | GFLOP/s | of matmul |");
         let names: String =
             burn.iter().map(|name| format!(" Burn on {name}, ms | speed-up |")).collect();
         println!("{names}\n|---|---|---|---|---|---|{}", "---|---|".repeat(burn.len()));
@@ -201,7 +205,7 @@ fn summary(source: &str) -> String {
         "OUTPUTS",
         "PIXELS",
         "POSITIONS",
-        "SLICES",
+        "SPLIT_K",
         "WIDTH",
     ];
     let size = |line: &str| {
@@ -225,13 +229,13 @@ fn tune(network: &Network, batch: usize) -> Result<(Network, Vec<(&'static str, 
 }
 
 /// Seconds per evaluation in a chain that runs as in use, except that neither its σ nor its
-/// pictures change.
+/// images change.
 fn evaluate(network: &Network, batch: usize, limit: Duration) -> Result<f64> {
     let step = Step { sigma: 1.0, update: Update::affine(0.0, 0.0), level: 0 };
     let start = Start::Normal { mean: 0.5, sigma: 1.0 };
-    let program = Program { start, steps: vec![step; 1_000_000] };
-    let mut chain = Chain::new(network, program, 1, 0..batch)?;
-    // Until the chain has found its pace.
+    let table = StepTable { start, steps: vec![step; 1_000_000] };
+    let mut chain = FusedChains::new(network, table, 1, 0..batch)?;
+    // Until the size of submissions has settled.
     for _ in 0..4 {
         chain.submit(usize::MAX);
     }

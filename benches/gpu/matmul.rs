@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use ncsn::fused::Gpu;
+use ncsn::backend::fused::Gpu;
 use pollster::block_on;
 
 /// Measures floating-point operations per second.

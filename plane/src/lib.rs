@@ -1,4 +1,4 @@
-//! The score in two dimensions, for the page: pictures of two pixels are points of a plane, where
+//! The score in two dimensions, for the page: images of two pixels are points of a plane, where
 //! one can see the density, its noise, its score and whole chains.
 //!
 //! It runs the samplers of [`ncsn`] on the paper's toy, without a network or a GPU. It is a bundle
@@ -7,9 +7,9 @@
 #![warn(missing_docs)]
 
 use ncsn::{
-    noise::{Ladder, perturb},
+    noise::{NoiseSchedule, perturb},
     random::Key,
-    sample::{Program, Sampler, Settings, Steering, host::Walk},
+    sample::{Conditioning, Sampler, Settings, StepTable, host::HostChain},
     score::Score,
     toy::{GaussianMixture, two_modes},
 };
@@ -17,17 +17,17 @@ use wasm_bindgen::prelude::*;
 
 /// From noise that covers both modes, 14 apart, to noise that is small beside their deviation
 /// of 1.
-const LADDER: Ladder = Ladder { sigma_max: 20.0, sigma_min: 0.5, levels: 100 };
+const SCHEDULE: NoiseSchedule = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.5, levels: 100 };
 
 /// T, Langevin's steps at each level.
 const STEPS_EACH: usize = 5;
 
-/// A sampler's program here, and a steering with the start of its chains.
-fn on_the_plane(sampler: Sampler) -> (Program, Steering) {
-    let recommended = Settings::recommended(LADDER.sigma_max, LADDER.sigma_min);
-    let settings = Settings { sampler, ladder: LADDER, steps_each: STEPS_EACH, ..recommended }
+/// A sampler's program here, and a conditioning with the start of its chains.
+fn on_the_plane(sampler: Sampler) -> (StepTable, Conditioning) {
+    let recommended = Settings::recommended(SCHEDULE.sigma_max, SCHEDULE.sigma_min);
+    let settings = Settings { sampler, schedule: SCHEDULE, steps_each: STEPS_EACH, ..recommended }
         .with_step_by_rule();
-    two_modes::program(&settings).expect("the rules give settings that are possible")
+    two_modes::step_table(&settings).expect("the rules give settings that are possible")
 }
 
 /// Makes panics go to the console.
@@ -44,9 +44,9 @@ pub struct Plane {
     density: GaussianMixture,
     side: f32,
     seed: u64,
-    program: Program,
-    steering: Steering,
-    walks: Vec<Walk>,
+    table: StepTable,
+    conditioning: Conditioning,
+    walks: Vec<HostChain>,
     done: usize,
 }
 
@@ -55,19 +55,19 @@ impl Plane {
     /// A plane without chains.
     #[wasm_bindgen(constructor)]
     pub fn new(side: f32) -> Self {
-        let (program, steering) = on_the_plane(Sampler::Langevin);
+        let (table, conditioning) = on_the_plane(Sampler::Langevin);
         let density = GaussianMixture::two_modes();
-        Self { density, side, seed: 0, program, steering, walks: vec![], done: 0 }
+        Self { density, side, seed: 0, table, conditioning, walks: vec![], done: 0 }
     }
 
     /// The noise level at a fraction of the way from the smallest (0) to the largest (1).
     pub fn sigma_at(&self, fraction: f32) -> f32 {
-        LADDER.sigma_at(fraction)
+        SCHEDULE.sigma_at(fraction)
     }
 
     /// The inverse of [`Self::sigma_at`].
     pub fn fraction_at(&self, sigma: f32) -> f32 {
-        LADDER.fraction_at(sigma)
+        SCHEDULE.fraction_at(sigma)
     }
 
     /// q_σ at the centres of n × n squares, rows from the top, relative to the largest of them.
@@ -104,26 +104,32 @@ impl Plane {
     pub fn begin(&mut self, sampler: &str, chains: u32) -> Result<(), JsError> {
         let sampler = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
         let sampler = sampler.ok_or_else(|| JsError::new("there is no such sampler"))?;
-        (self.program, self.steering) = on_the_plane(sampler);
+        (self.table, self.conditioning) = on_the_plane(sampler);
         self.seed += 1;
-        let walk = |chain| {
-            Walk::start(&self.program, &self.steering, self.density.dimension(), self.seed, chain)
+        let chain = |chain| {
+            HostChain::start(
+                &self.table,
+                &self.conditioning,
+                self.density.dimension(),
+                self.seed,
+                chain,
+            )
         };
-        self.walks = (0..chains).map(walk).collect();
+        self.walks = (0..chains).map(chain).collect();
         self.done = 0;
         Ok(())
     }
 
     /// The steps of the chains' program.
     pub fn steps(&self) -> usize {
-        self.program.nfe()
+        self.table.nfe()
     }
 
     /// Advances all chains until they have done `step` steps.
     pub fn advance_to(&mut self, step: usize) {
         for _ in self.done..step.min(self.steps()) {
-            for walk in &mut self.walks {
-                walk.step(&self.program, &self.steering, &self.density);
+            for chain in &mut self.walks {
+                chain.step(&self.table, &self.conditioning, &self.density);
             }
             self.done += 1;
         }
@@ -136,12 +142,12 @@ impl Plane {
 
     /// σ of the chains' next step; 0 after the last.
     pub fn sigma(&self) -> f32 {
-        self.program.sigma_at(self.done)
+        self.table.sigma_at(self.done)
     }
 
     /// The positions of the chains.
     pub fn chains(&self) -> Vec<f32> {
-        self.walks.iter().flat_map(Walk::x).copied().collect()
+        self.walks.iter().flat_map(HostChain::x).copied().collect()
     }
 
     /// The share of chains nearer to (5, 5), which has four fifths of the density.

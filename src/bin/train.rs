@@ -1,4 +1,4 @@
-//! The `train` program: makes a model from pictures.
+//! The `train` program: makes a model from images.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {

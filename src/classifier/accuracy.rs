@@ -3,32 +3,32 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Classifier;
-use crate::data::Pictures;
-use crate::net::Picture;
+use crate::data::Images;
+use crate::net::ImageShape;
 use crate::pixel::value;
 use crate::random::Key;
 
-/// The share of pictures whose label the classifier predicts at σ > 0. With `noise`, first adds
-/// noise of that level, from one stream per picture, starting at the key's.
+/// The share of images whose label the classifier predicts at σ > 0. With `noise`, first adds
+/// noise of that level, from one stream per image, starting at the key's.
 ///
 /// # Panics
-/// If the pictures have no labels.
+/// If the images have no labels.
 pub fn accuracy(
     classifier: &Classifier,
-    pictures: &Pictures,
+    images: &Images,
     sigma: f32,
     noise: Option<Key>,
     device: &Device,
 ) -> f64 {
     const BATCH: usize = 500;
-    let labels = pictures.labels.as_ref().expect("accuracy is asked of labelled pictures");
-    let Picture { channels, height, width } = pictures.shape;
-    let dimension = pictures.shape.dimension();
+    let labels = images.labels.as_ref().expect("accuracy is asked of labelled images");
+    let ImageShape { channels, height, width } = images.shape;
+    let dimension = images.shape.dimension();
     let mut right = 0;
     for (batch, labels) in labels.chunks(BATCH).enumerate() {
         let mut x = Vec::with_capacity(labels.len() * dimension);
         for index in batch * BATCH..batch * BATCH + labels.len() {
-            let pixels = pictures.picture(index).iter().map(|&byte| value(byte));
+            let pixels = images.image(index).iter().map(|&byte| value(byte));
             let key = noise.map(|key| Key { stream: key.stream + index as u32, ..key });
             x.extend((0..).zip(pixels).map(|(at, x)| match key {
                 Some(key) => x + sigma * key.normal(at),

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::net::description::within;
-use crate::net::{DescriptionError, Picture, Preconditioning};
+use crate::net::{DescriptionError, ImageShape, Preconditioning};
 
 /// The sizes of a classifier; see [`super::network`] for how they are wired.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassifierDescription {
-    /// The shape of the input pictures.
-    pub picture: Picture,
+    /// The shape of the input images.
+    #[serde(rename = "picture")]
+    pub image_shape: ImageShape,
     /// The number of classes, from 2 to 256.
     pub classes: usize,
     /// Each `patch × patch` square of pixels becomes the channels of one position.
@@ -29,11 +30,11 @@ pub struct ClassifierDescription {
 }
 
 impl ClassifierDescription {
-    /// A classifier for pictures of this shape and scale.
-    pub fn new(picture: Picture, classes: usize, preconditioning: Preconditioning) -> Self {
-        let even = picture.height.is_multiple_of(2) && picture.width.is_multiple_of(2);
+    /// A classifier for images of this shape and scale.
+    pub fn new(image_shape: ImageShape, classes: usize, preconditioning: Preconditioning) -> Self {
+        let even = image_shape.height.is_multiple_of(2) && image_shape.width.is_multiple_of(2);
         Self {
-            picture,
+            image_shape,
             classes,
             patch: if even { 2 } else { 1 },
             widths: vec![32, 48, 64, 64],
@@ -48,12 +49,12 @@ impl ClassifierDescription {
     /// The height and width of the last convolution's output.
     pub(super) fn last_sides(&self) -> [usize; 2] {
         let pools = self.pools.iter().filter(|&&pool| pool).count() as u32;
-        [self.picture.height, self.picture.width].map(|side| (side / self.patch) >> pools)
+        [self.image_shape.height, self.image_shape.width].map(|side| (side / self.patch) >> pools)
     }
 
     /// The number of weights of the convolutions and the features, which are nearly all.
     pub(super) fn most_weights(&self) -> u64 {
-        let first = self.picture.channels * self.patch * self.patch;
+        let first = self.image_shape.channels * self.patch * self.patch;
         let inputs = std::iter::once(&first).chain(&self.widths);
         let convolutions = inputs.zip(&self.widths).map(|(&from, &to)| 9 * from as u64 * to as u64);
         let [height, width] = self.last_sides();
@@ -68,7 +69,7 @@ impl ClassifierDescription {
     pub fn check(&self) -> Result<(), DescriptionError> {
         const LIMIT: usize = 4096;
         let fail = |message: String| Err(DescriptionError(message));
-        let Picture { channels, height, width } = self.picture;
+        let ImageShape { channels, height, width } = self.image_shape;
         let sizes = [
             ("channels", channels, 1, 16),
             ("height", height, 1, LIMIT),
@@ -88,7 +89,7 @@ impl ClassifierDescription {
             let (pools, widths) = (self.pools.len(), self.widths.len());
             return fail(format!("{pools} pools for {widths} convolutions"));
         }
-        self.picture.check_multiples_of(self.patch)?;
+        self.image_shape.check_multiples_of(self.patch)?;
         if self.last_sides().contains(&0) {
             return fail(format!("nothing is left of {height} × {width} pixels after its pools"));
         }

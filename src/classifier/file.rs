@@ -23,7 +23,7 @@ pub struct ClassifierCard {
     pub sigma_min: f32,
     /// The largest noise level; equal to the smallest if it was trained without noise.
     pub sigma_max: f32,
-    /// The share of held-out pictures, without noise, that it classifies correctly.
+    /// The share of held-out images, without noise, that it classifies correctly.
     pub accuracy: f64,
 }
 
@@ -104,7 +104,7 @@ impl ClassifierFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Picture, Preconditioning};
+    use crate::net::{ImageShape, Preconditioning};
 
     #[test]
     fn what_a_file_claims_is_checked_before_there_is_memory_for_it() {
@@ -117,7 +117,7 @@ mod tests {
         assert!(refused(&file).contains("noise levels"));
         file.card.sigma_min = 0.01;
         file.card.description = ClassifierDescription {
-            picture: Picture { channels: 1, height: 4096, width: 4096 },
+            image_shape: ImageShape { channels: 1, height: 4096, width: 4096 },
             patch: 1,
             widths: vec![4096],
             pools: vec![false],
@@ -139,9 +139,9 @@ mod tests {
     }
 
     fn classifier() -> ClassifierFile {
-        let picture = Picture { channels: 1, height: 8, width: 8 };
-        let scale = Preconditioning { mean: 0.5, deviation: 0.3 };
-        let description = ClassifierDescription::new(picture, 2, scale);
+        let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
+        let description = ClassifierDescription::new(image_shape, 2, scale);
         let classifier = Classifier::new(&description, &Device::flex()).expect("possible");
         let card = ClassifierCard {
             format: ClassifierCard::FORMAT,

@@ -5,7 +5,7 @@ use burn::tensor::activation::log_softmax;
 
 use super::{Classifier, ClassifierFile};
 use crate::model_file::ModelError;
-use crate::sample::guide::Guide;
+use crate::sample::guidance::Guide;
 
 /// `w ∇ log p(y | x̃, σ)` for a class y (Dhariwal & Nichol 2021, section 4).
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct ClassGuide {
 }
 
 impl ClassGuide {
-    /// A guide towards the class with this label. Weight 1 is Bayes' rule; more makes pictures more
+    /// A guide towards the class with this label. Weight 1 is Bayes' rule; more makes images more
     /// typical and less varied.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Guide for ClassGuide {
         let logits = self.classifier.logits(self.classifier.features(x.clone(), &[sigma]));
         let [n, _] = logits.dims();
         let told = log_softmax(logits, 1).slice([0..n, self.class..self.class + 1]);
-        // The pictures of a batch are independent, so one gradient serves all of them.
+        // The images of a batch are independent, so one gradient serves all of them.
         let grads = told.sum().backward();
         match x.grad(&grads) {
             Some(gradient) => gradient * self.weight,

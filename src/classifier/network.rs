@@ -21,7 +21,7 @@ pub struct Classifier {
     classes: Linear,
     patch: usize,
     mean: f32,
-    deviation: f32,
+    sigma_data: f32,
 }
 
 #[derive(Module, Debug)]
@@ -54,7 +54,7 @@ impl Classifier {
     ) -> Result<Self, DescriptionError> {
         description.check()?;
         let ClassifierDescription { patch, embedding, preconditioning, .. } = *description;
-        let mut channels = description.picture.channels * patch * patch;
+        let mut channels = description.image_shape.channels * patch * patch;
         let mut blocks = Vec::new();
         for (&width, &pool) in description.widths.iter().zip(&description.pools) {
             blocks.push(Block {
@@ -69,7 +69,7 @@ impl Classifier {
         }
         let [height, width] = description.last_sides();
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
-        let Preconditioning { mean, deviation } = preconditioning;
+        let Preconditioning { mean, sigma_data } = preconditioning;
         Ok(Self {
             embedding: SigmaEmbedding::new(embedding, device),
             blocks,
@@ -77,16 +77,16 @@ impl Classifier {
             classes: linear(description.features, description.classes),
             patch,
             mean,
-            deviation,
+            sigma_data,
         })
     }
 
     /// The features that classes are predicted from, N × F, for `x` of N × C × H × W. `sigmas`
-    /// holds one σ > 0 for each of the N pictures, or a single one for all.
+    /// holds one σ > 0 for each of the N images, or a single one for all.
     pub fn features(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<2> {
         let device = x.device();
-        let scale = Preconditioning { mean: self.mean, deviation: self.deviation };
-        let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).input), &device);
+        let scale = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
+        let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).c_in), &device);
         let embedding = self.embedding.forward(sigmas, &device);
         let mut h = fold((x - self.mean) * input, self.patch);
         for block in &self.blocks {

@@ -7,11 +7,11 @@ use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
-use crate::data::Pictures;
+use crate::data::Images;
 use crate::net::Preconditioning;
 use crate::train::{ClassifierOptions, train_classifier};
 
-/// Labelled pictures to train a classifier on, and others to test it on.
+/// Labelled images to train a classifier on, and others to test it on.
 pub struct Labelled<'a> {
     /// The data set.
     pub name: &'a str,
@@ -19,13 +19,13 @@ pub struct Labelled<'a> {
     pub classes: Vec<String>,
     /// The scale of the data.
     pub scale: Preconditioning,
-    /// The pictures to train on.
-    pub train: &'a Pictures,
-    /// The pictures to test on, which are never trained on.
-    pub held_out: &'a Pictures,
+    /// The images to train on.
+    pub train: &'a Images,
+    /// The images to test on, which are never trained on.
+    pub held_out: &'a Images,
 }
 
-/// Trains a classifier, showing its progress, and measures its accuracy on the held-out pictures.
+/// Trains a classifier, showing its progress, and measures its accuracy on the held-out images.
 ///
 /// # Errors
 /// If training fails.

@@ -9,10 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
 use super::device;
-use crate::fused::{self, Gpu};
+use crate::backend::fused::{self, Compiler, FusedChains, Gpu, Precision, best_kernel_config};
 use crate::model_file::ModelFile;
-use crate::net::{Network, Picture};
-use crate::sample::{Chain, Guide, Program, Steering};
+use crate::net::{ImageShape, Network};
+use crate::sample::{Chain, Conditioning, Guide, StepTable};
 
 /// The engines to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -33,8 +33,8 @@ pub enum Engine {
         network: Box<Network>,
         /// The device that the network is on.
         device: Device,
-        /// The shape of its pictures.
-        picture: Picture,
+        /// The shape of its images.
+        image_shape: ImageShape,
         /// The device's name.
         name: String,
         /// The guides that add to its score.
@@ -43,11 +43,11 @@ pub enum Engine {
 }
 
 /// The chains to run.
-pub struct Work<'a> {
+pub struct SamplingJob<'a> {
     /// The program that each chain runs.
-    pub program: &'a Program,
+    pub table: &'a StepTable,
     /// What steers them.
-    pub steering: &'a Steering,
+    pub conditioning: &'a Conditioning,
     /// Their seed.
     pub seed: u64,
     /// How many chains, counted from chain 0.
@@ -78,7 +78,11 @@ impl Engine {
             (None, None) => block_on(Gpu::request()).ok().filter(|gpu| !gpu.is_software()),
         };
         if let Some(gpu) = gpu {
-            let network = block_on(fused::Network::new(&gpu, architecture, &model.weights));
+            let network = block_on(async {
+                let config = best_kernel_config(&gpu, Precision::Half).await;
+                let compiler = Compiler::new(&gpu, config)?;
+                fused::Network::new(&compiler, architecture, &model.weights).await
+            });
             match (network, choice) {
                 (Ok(network), _) => return Ok(Self::Fused(network)),
                 (Err(error), Some(_)) => return Err(error).with_context(|| gpu.adapter()),
@@ -90,21 +94,23 @@ impl Engine {
         let name = device.unwrap_or("cpu").to_owned();
         let device = device::parse(&name)?;
         let network = Box::new(Network::with_weights(architecture, model.weights, &device)?);
-        let picture = architecture.picture();
-        Ok(Self::Burn { network, device, picture, name, guides: Vec::new() })
+        let image_shape = architecture.image_shape();
+        Ok(Self::Burn { network, device, image_shape, name, guides: Vec::new() })
     }
 
-    /// Adds the guide that `make` builds for the engine's pictures and device; `flag` asked for it.
+    /// Adds the guide that `make` builds for the engine's images and device; `flag` asked for it.
     ///
     /// # Errors
     /// If the guide cannot be made, or the engine can only run a single network.
     pub fn guided(
         mut self,
         flag: &str,
-        make: impl FnOnce(Picture, &Device) -> anyhow::Result<Arc<dyn Guide>>,
+        make: impl FnOnce(ImageShape, &Device) -> anyhow::Result<Arc<dyn Guide>>,
     ) -> anyhow::Result<Self> {
         match &mut self {
-            Self::Burn { guides, device, picture, .. } => guides.push(make(*picture, device)?),
+            Self::Burn { guides, device, image_shape, .. } => {
+                guides.push(make(*image_shape, device)?)
+            }
             Self::Fused(_) => bail!("{flag} needs a second network, which takes --engine burn"),
         }
         Ok(self)
@@ -114,66 +120,67 @@ impl Engine {
     pub fn name(&self) -> String {
         match self {
             Self::Fused(network) => {
-                let precision = network.setup().precision.scalar();
+                let precision = network.config().precision.scalar();
                 format!("fused kernels in {precision} on {}", network.gpu().adapter())
             }
             Self::Burn { name, .. } => format!("Burn on {name}"),
         }
     }
 
-    /// Runs the chains, showing progress, and returns their pictures after each of the given
+    /// Runs the chains, showing progress, and returns their images after each of the given
     /// numbers of steps, which must be in ascending order.
     ///
     /// # Errors
     /// If the device fails.
     pub fn draw<const N: usize>(
         &self,
-        work: &Work<'_>,
+        job: &SamplingJob<'_>,
         stops: [usize; N],
     ) -> anyhow::Result<[Vec<f32>; N]> {
         let mut all = [const { Vec::new() }; N];
-        self.visit(work, &stops, |stop, pixels| all[stop].extend(pixels))?;
+        self.visit(job, &stops, |stop, pixels| all[stop].extend(pixels))?;
         Ok(all)
     }
 
-    /// Like [`Self::draw`] for any number of stops: `at` gets a batch's pictures at each stop.
+    /// Like [`Self::draw`] for any number of stops: `at` gets a batch's images at each stop.
     ///
     /// # Errors
     /// If the device fails.
     pub fn visit(
         &self,
-        work: &Work<'_>,
+        job: &SamplingJob<'_>,
         stops: &[usize],
         mut at: impl FnMut(usize, Vec<f32>),
     ) -> anyhow::Result<()> {
-        let Work { n, batch, .. } = *work;
+        let SamplingJob { n, batch, .. } = *job;
         let evaluations = n.div_ceil(batch) * stops.iter().copied().max().unwrap_or(0);
         let template = "{bar:40} {pos}/{len} evaluations, {eta} left";
         let bar = ProgressBar::new(evaluations as u64)
             .with_style(ProgressStyle::with_template(template)?);
         for first in (0..n).step_by(batch) {
             let chains = first..n.min(first + batch);
-            self.run(work, chains, stops, &mut at, |steps| bar.inc(steps as u64))?;
+            self.run(job, chains, stops, &mut at, |steps| bar.inc(steps as u64))?;
         }
         bar.finish_and_clear();
         Ok(())
     }
 
-    /// Runs some of the chains: `at` gets the pictures at each stop, `progress` the number of steps
+    /// Runs some of the chains: `at` gets the images at each stop, `progress` the number of steps
     /// done.
     fn run(
         &self,
-        work: &Work<'_>,
+        job: &SamplingJob<'_>,
         chains: Range<usize>,
         stops: &[usize],
         mut at: impl FnMut(usize, Vec<f32>),
         progress: impl Fn(usize),
     ) -> anyhow::Result<()> {
-        let Work { steering, seed, .. } = *work;
-        let program = work.program.clone();
+        let SamplingJob { conditioning, seed, .. } = *job;
+        let table = job.table.clone();
         match self {
             Self::Fused(network) => {
-                let mut chain = fused::Chain::steered(network, program, steering, seed, chains)?;
+                let mut chain =
+                    FusedChains::conditioned(network, table, conditioning, seed, chains)?;
                 for (index, &stop) in stops.iter().enumerate() {
                     while chain.done() < stop {
                         progress(chain.submit(stop - chain.done()));
@@ -182,10 +189,17 @@ impl Engine {
                     at(index, block_on(chain.noisy())?);
                 }
             }
-            Self::Burn { network, device, picture, guides, .. } => {
+            Self::Burn { network, device, image_shape, guides, .. } => {
                 let network = Network::clone(network);
-                let mut chain =
-                    Chain::steered(network, *picture, program, steering, seed, chains, device)?;
+                let mut chain = Chain::conditioned(
+                    network,
+                    *image_shape,
+                    table,
+                    conditioning,
+                    seed,
+                    chains,
+                    device,
+                )?;
                 for guide in guides {
                     chain = chain.guided(Arc::clone(guide));
                 }
@@ -197,9 +211,9 @@ impl Engine {
                         }
                         progress(1);
                     }
-                    let pictures = chain.noisy().try_into_data();
-                    let pictures = pictures.map_err(|e| anyhow!("the device failed: {e:?}"))?;
-                    at(index, pictures.iter::<f32>().collect());
+                    let images = chain.noisy().try_into_data();
+                    let images = images.map_err(|e| anyhow!("the device failed: {e:?}"))?;
+                    at(index, images.iter::<f32>().collect());
                 }
             }
         }

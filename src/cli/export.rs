@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{ncsn, out};
+use super::{apart, ncsn, output};
 use crate::onnx::{self, Batch, Options};
 
-/// Export a model as an ONNX file that computes the score of noisy pictures.
+/// Export a model as an ONNX file that computes the score of noisy images.
 ///
 /// The inputs are `x` (N×C×H×W) and `sigma` (1, or N with --batch dynamic); the output is `score`
 /// (N×C×H×W). All are 32-bit floats. The metadata holds the model's card, with the recommended
@@ -18,7 +18,7 @@ pub struct Export {
     /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// Pictures per call: a number, which some runtimes execute faster, or `dynamic`.
+    /// Images per call: a number, which some runtimes execute faster, or `dynamic`.
     #[arg(long, default_value = "dynamic", value_parser = batch)]
     batch: Batch,
     /// The version of ONNX's operator set.
@@ -38,11 +38,13 @@ fn batch(text: &str) -> Result<Batch, String> {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn export(arguments: &Export) -> anyhow::Result<()> {
-    let model = ncsn::open(&arguments.model)?;
+    let Export { onnx: to, model, .. } = arguments;
+    apart::ensure_replaces_none(&[("--model", Some(model))], "--onnx", to)?;
+    output::ensure_writable(to)?;
+    let model = ncsn::open(model)?;
     let options = Options { batch: arguments.batch, opset: arguments.opset };
     let bytes = onnx::export(&model, options)?;
-    out::write(&arguments.onnx, &bytes)?;
-    let (file, size) = (arguments.onnx.display(), bytes.len() as f64 / 1e6);
-    println!("{} in {file}, {size:.1} MB", model.card.name);
+    output::write(to, &bytes)?;
+    println!("{} in {}, {:.1} MB", model.card.name, to.display(), bytes.len() as f64 / 1e6);
     Ok(())
 }

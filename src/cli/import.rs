@@ -2,22 +2,25 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
-use super::out;
+use super::{apart, output};
 use crate::data::Size;
-use crate::import::{Facts, pytorch, refinenet};
-use crate::model_file::{Card, ModelFile};
+use crate::import::pytorch::{self, Checkpoint, Choice};
+use crate::import::{Facts, refinenet};
+use crate::model_file::{Card, ModelError, ModelFile};
 use crate::net::{Architecture, Depth, RefineNetDescription, Variant};
 use crate::sample::Settings;
+use crate::words::count;
 
 /// Convert a PyTorch checkpoint of the published NCSN or NCSNv2 into a model.
 ///
 /// Supports the networks of github.com/ermongroup/ncsn and ncsnv2 with InstanceNorm++ that were
-/// trained on pictures in [0, 1] (`logit_transform: false`, `rescaled: false`).
+/// trained on images in [0, 1] (`logit_transform: false`, `rescaled: false`). Of a checkpoint with
+/// several sets of weights, the moving average is used, which is found by its name.
 #[derive(clap::Args)]
 pub struct Import {
-    /// The checkpoint, as written by the authors' trainers, or a bare state_dict.
+    /// The checkpoint, as written by the authors' trainers or by others, or a bare state_dict.
     checkpoint: PathBuf,
     /// The model to write.
     #[arg(long, default_value = "model.safetensors")]
@@ -26,9 +29,9 @@ pub struct Import {
     #[arg(long)]
     overwrite: bool,
     /// Fail unless the checkpoint is of this network [default: detect it].
-    #[arg(long)]
+    #[arg(long, alias = "net")]
     arch: Option<Variant>,
-    /// The size of the pictures, in pixels a side or as WIDTHxHEIGHT, which the weights do not tell
+    /// The size of the images, in pixels a side or as WIDTHxHEIGHT, which the weights do not tell
     /// [default: 28 for grey and 32 for colour; 128 or 256 for the deeper networks].
     #[arg(long)]
     size: Option<Size>,
@@ -41,12 +44,16 @@ pub struct Import {
     /// Use the weights themselves, not their moving average.
     #[arg(long)]
     no_ema: bool,
+    /// Use only weights at this key of the checkpoint, or within it, such as `ema` or `ema.module`
+    /// [default: those whose keys say that they are a moving average, or else the only ones].
+    #[arg(long)]
+    key: Option<String>,
     /// Write the weights in f32, without loss, instead of f16.
     #[arg(long)]
     f32: bool,
     /// The licence of the data that the network was trained on.
-    #[arg(long, default_value = "unknown")]
-    licence: String,
+    #[arg(long, alias = "licence", default_value = "unknown")]
+    license: String,
 }
 
 impl clap::ValueEnum for Variant {
@@ -64,13 +71,17 @@ impl clap::ValueEnum for Variant {
 /// # Errors
 /// Whatever the user should know; one line.
 pub fn import(arguments: &Import) -> anyhow::Result<()> {
-    out::ensure_model(&arguments.out, arguments.overwrite)?;
+    let reads = [("<CHECKPOINT>", Some(&*arguments.checkpoint))];
+    apart::ensure_replaces_none(&reads, "--out", &arguments.out)?;
+    output::ensure_model(&arguments.out, arguments.overwrite)?;
     let path = arguments.checkpoint.display();
-    let checkpoint = pytorch::read(&arguments.checkpoint, !arguments.no_ema)
+    let choice = Choice { average: !arguments.no_ema, key: arguments.key.clone() };
+    let checkpoint = pytorch::read(&arguments.checkpoint, &choice)
         .with_context(|| format!("cannot read {path}"))?;
+    let source = source(&checkpoint);
     let (description, weights) = refinenet(checkpoint.state, &arguments.facts())
         .with_context(|| format!("cannot use {path}"))?;
-    let RefineNetDescription { variant, picture, depth, ngf, ladder } = description;
+    let RefineNetDescription { variant, image_shape, depth, ngf, schedule } = description;
     ensure!(
         arguments.arch.is_none_or(|arch| arch == variant),
         "the weights in {path} are {}'s",
@@ -84,35 +95,50 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
     let card = Card {
         format: Card::FORMAT,
         name: arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into()),
-        sampler: Settings::for_network(&architecture, ladder),
+        sampler: Settings::for_network(&architecture, schedule),
+        mean: None,
         architecture,
         training: None,
         imported: Some(format!("{file} ({}{average}{step})", variant.name())),
         best: None,
         quality: None,
-        licence: arguments.licence.clone(),
+        licence: arguments.license.clone(),
     };
     println!(
-        "{}{}: {} × {} × {} pictures, ngf {ngf}, σ from {} to {} in {} levels, {} parameters{average}",
+        "{}{}: {} × {} × {} images, ngf {ngf}, σ from {} to {} in {}, {}{average}",
         variant.name(),
         match depth {
             Depth::Standard => "",
             Depth::Deeper => ", deeper",
             Depth::Deepest => ", deepest",
         },
-        picture.channels,
-        picture.height,
-        picture.width,
-        ladder.sigma_max,
-        ladder.sigma_min,
-        ladder.levels,
-        card.architecture.parameters(),
+        image_shape.channels,
+        image_shape.height,
+        image_shape.width,
+        schedule.sigma_max,
+        schedule.sigma_min,
+        count(schedule.levels, "level"),
+        count(card.architecture.parameters(), "parameter"),
     );
+    println!("{source}");
     let model = ModelFile { card, weights };
-    let bytes = if arguments.f32 { model.write_f32()? } else { model.write()? };
-    out::write(&arguments.out, &bytes)?;
+    let bytes = if arguments.f32 { model.write_f32() } else { model.write() };
+    let bytes = bytes.map_err(|error| match error {
+        ModelError::BeyondF16 { .. } => anyhow!("{error}: --f32 keeps such values"),
+        error => error.into(),
+    })?;
+    output::write(&arguments.out, &bytes)?;
     println!("model in {}", arguments.out.display());
     Ok(())
+}
+
+/// Which weights were used, and which not.
+fn source(checkpoint: &Checkpoint) -> String {
+    let Checkpoint { averaged, key, others, .. } = checkpoint;
+    let kind = if *averaged { "the moving average" } else { "the weights" };
+    let others: Vec<String> = others.iter().map(|key| format!("`{key}`")).collect();
+    let others = if others.is_empty() { "".into() } else { format!(", not {}", others.join(", ")) };
+    format!("{kind} at `{key}`{others}")
 }
 
 impl Import {

@@ -1,19 +1,22 @@
-//! `ncsn likelihood`: how many bits a model needs to code pictures.
+//! `ncsn likelihood`: how many bits a model needs to code images.
 
 use std::path::PathBuf;
 
 use anyhow::ensure;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::pictures::{self, PictureArgs};
+use super::data_set::{self, ImageArgs};
+use super::numbers::{BATCH, ensure_within};
+use super::print::ensure_delivered;
 use super::{device, ncsn};
-use crate::likelihood::{NetworkSlope, Trace, bits_per_dimension, log_density};
-use crate::noise::Ladder;
+use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_density};
+use crate::noise::NoiseSchedule;
 use crate::pixel::dequantised;
 use crate::random::Key;
 use crate::sample::edm;
+use crate::words::count;
 
-/// Measure how likely a model finds held-out pictures, in bits per dimension.
+/// Measure how likely a model finds held-out images, in bits per dimension.
 ///
 /// The log density comes from the probability-flow ODE between the model's smallest and largest
 /// noise level, with Hutchinson's estimate of the divergence. Bytes are dequantised uniformly,
@@ -24,7 +27,7 @@ pub struct Likelihood {
     /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// How many held-out pictures to measure.
+    /// How many held-out images to measure.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
     /// Noise levels of Heun's method, with two evaluations between neighbours. Too few levels give
@@ -37,7 +40,7 @@ pub struct Likelihood {
     /// The seed of the dequantisation and of the estimate.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many pictures to compute at once.
+    /// How many images to compute at once.
     #[arg(long, default_value_t = 16)]
     batch: usize,
     /// Where to compute: cpu, cuda[:N], vulkan, metal, libtorch or
@@ -45,38 +48,38 @@ pub struct Likelihood {
     #[arg(long, default_value = "cpu")]
     device: String,
     // Last: a heading applies to all flags that follow it.
-    #[command(flatten, next_help_heading = "Pictures")]
-    pictures: PictureArgs,
+    #[command(flatten, next_help_heading = "Images")]
+    images: ImageArgs,
 }
 
 pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
-    ensure!(arguments.levels >= 2, "--levels must be at least 2");
+    ensure_within("--batch", arguments.batch, BATCH)?;
+    ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
     let model = ncsn::open(&arguments.model)?;
-    let picture = model.card.architecture.picture();
-    let data = arguments.pictures.load_shaped(picture)?;
-    pictures::say(&data);
-    let pictures = &data.held_out;
-    let (n, d) = (arguments.n.min(pictures.len()), picture.dimension());
-    ensure!(n >= 2, "at least two pictures are needed to estimate an error");
+    let image_shape = model.card.architecture.image_shape();
+    let data = arguments.images.load_shaped(image_shape)?;
+    data_set::say(&data);
+    let images = &data.held_out;
+    let (n, d) = (arguments.n.min(images.len()), image_shape.dimension());
+    ensure!(n >= 2, "at least two images are needed to estimate an error");
 
-    let ladder = model.card.ladder();
+    let schedule = model.card.schedule();
     let guided = model.card.training.as_ref().is_some_and(|t| t.autoguidance.is_some());
-    let sigma_min = arguments.sigma_min.unwrap_or(ladder.sigma_min);
-    let ladder = Ladder { sigma_min, levels: arguments.levels, ..ladder };
-    ladder.check()?;
-    let sigmas = edm::grid(&ladder, 7.0);
+    let sigma_min = arguments.sigma_min.unwrap_or(schedule.sigma_min);
+    let schedule = NoiseSchedule { sigma_min, levels: arguments.levels, ..schedule };
+    schedule.check()?;
+    let sigmas = edm::karras_sigmas(&schedule, 7.0);
     let device = device::parse(&arguments.device)?;
-    let network = NetworkSlope::new(&model.card.architecture, model.weights, &device)?;
+    let network = NetworkDivergence::new(&model.card.architecture, model.weights, &device)?;
 
     let bar = ProgressBar::new(n as u64)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} pictures, {eta} left")?);
+        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left")?);
     let mut bits = Vec::with_capacity(n);
     for first in (0..n).step_by(arguments.batch) {
-        let mut x = Vec::with_capacity(arguments.batch * d);
+        let mut x = Vec::with_capacity(arguments.batch.min(n - first) * d);
         for index in first..n.min(first + arguments.batch) {
             let key = Key { seed: arguments.seed, stream: index as u32, step: 1 };
-            let bytes = (0..).zip(pictures.picture(index));
+            let bytes = (0..).zip(images.image(index));
             x.extend(bytes.map(|(i, &byte)| dequantised(byte, key.uniform(i))));
         }
         let trace = Trace::Hutchinson { seed: arguments.seed, first: first as u32 };
@@ -89,15 +92,19 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     let mean = bits.iter().sum::<f64>() / n as f64;
     let variance = bits.iter().map(|b| (b - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
     let error = (variance / n as f64).sqrt();
-    println!("{mean:.3} ± {error:.3} bits/dim over {n} held-out pictures of {}", data.name);
     println!(
-        "uniformly dequantised, at σ = {sigma_min}; {} evaluations of the score and its slope",
-        2 * (sigmas.len() - 1)
+        "{mean:.3} ± {error:.3} bits/dim over {} of {}",
+        count(n, "held-out image"),
+        data.name
+    );
+    println!(
+        "uniformly dequantised, at σ = {sigma_min}; {} of the score and its slope",
+        count(2 * (sigmas.len() - 1), "evaluation")
     );
     if guided {
         println!(
-            "the model was trained with --autoguide: its density is sharper than the pictures'"
+            "the model was trained with --guiding-model: its density is sharper than the images'"
         );
     }
-    Ok(())
+    Ok(ensure_delivered()?)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use super::{eval, export, import, likelihood, plan, sample, toy};
+use super::{eval, export, import, likelihood, mean, plan, sample, toy};
 use crate::model_file::ModelFile;
 
 /// Score-based generative models: planning, sampling and measuring, before and after training.
@@ -25,6 +25,7 @@ enum Command {
     Toy(toy::Toy),
     Export(export::Export),
     Import(import::Import),
+    Mean(mean::Mean),
 }
 
 /// The program's entry point.
@@ -40,6 +41,7 @@ pub fn main() -> anyhow::Result<()> {
         Command::Toy(arguments) => toy::toy(&arguments),
         Command::Export(arguments) => export::export(&arguments),
         Command::Import(arguments) => import::import(&arguments),
+        Command::Mean(arguments) => mean::run(&arguments),
     }
 }
 

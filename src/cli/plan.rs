@@ -1,19 +1,21 @@
-//! `ncsn plan`: measures pictures before training and chooses the noise levels.
+//! `ncsn plan`: measures images before training and chooses the noise levels.
 
 use std::path::PathBuf;
 
 use anyhow::ensure;
 use serde::Serialize;
 
-use super::grid;
-use super::pictures::{self, PictureArgs};
+use super::data_set::{self, ImageArgs};
+use super::print::ensure_delivered;
+use super::{apart, grid, output};
 use crate::data::distances::Distances;
-use crate::data::{DataSet, Pictures};
-use crate::net::{Architecture, Picture, Preconditioning, UNetDescription};
-use crate::noise::{Ladder, rules};
+use crate::data::{DataSet, Images};
+use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
+use crate::noise::{NoiseSchedule, rules};
 use crate::sample::settings::three_digits_up;
+use crate::words::{count, form};
 
-/// Measure pictures and choose noise levels for them by NCSNv2's rules.
+/// Measure images and choose noise levels for them by NCSNv2's rules.
 #[derive(clap::Args)]
 pub struct Plan {
     /// σ_L, the smallest noise level: too faint to see.
@@ -25,27 +27,29 @@ pub struct Plan {
     /// T, Langevin steps at each level.
     #[arg(long, default_value_t = 5)]
     steps_each: usize,
-    /// Also draw a hundred of the pictures, as training would see them, into this .png.
+    /// Also draw a hundred of the images, as training would see them, into this .png.
     #[arg(long)]
     preview: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
     // Last: a heading applies to all flags that follow it.
-    #[command(flatten, next_help_heading = "Pictures")]
-    pictures: PictureArgs,
+    #[command(flatten, next_help_heading = "Images")]
+    images: ImageArgs,
 }
 
 /// The result of `plan`.
 #[derive(Serialize)]
 struct Report {
     data: String,
-    pictures: usize,
+    #[serde(rename = "pictures")]
+    images: usize,
     held_out: usize,
-    shape: Picture,
+    shape: ImageShape,
     scale: Preconditioning,
     distances: Measured,
-    ladder: Ladder,
+    #[serde(rename = "ladder")]
+    schedule: NoiseSchedule,
     ratio: f64,
     overlap: f64,
     langevin: Langevin,
@@ -80,70 +84,76 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
         (1..=1_000_000).contains(&arguments.steps_each),
         "--steps-each must be from 1 to 1000000"
     );
-    let data = arguments.pictures.load(&|_| Ok(()))?;
+    if let Some(preview) = &arguments.preview {
+        let data = &arguments.images.data;
+        apart::ensure_replaces_none(&[("--data", Some(data))], "--preview", preview)?;
+        apart::ensure_outside_data(data, "--preview", preview)?;
+        output::ensure_writable(preview)?;
+    }
+    let data = arguments.images.load(&|_| Ok(()))?;
     if let Some(path) = &arguments.preview {
         preview(path, &data.train)?;
     }
     let report = report(arguments, &data)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
-        return Ok(());
+        return Ok(ensure_delivered()?);
     }
-    pictures::say(&data);
+    data_set::say(&data);
     if let Some(path) = &arguments.preview {
         println!("  some of them in {}", path.display());
     }
     say(&report);
-    Ok(())
+    Ok(ensure_delivered()?)
 }
 
-/// The ladder for these pictures, by techniques 1 and 2.
+/// The noise schedule for these images, by techniques 1 and 2.
 ///
 /// # Errors
-/// If all pictures are the same, or `sigma_min` is impossible.
-pub(super) fn ladder(pictures: &Pictures, sigma_min: f32) -> anyhow::Result<Ladder> {
-    ladder_over(pictures, &measure(pictures)?, sigma_min, rules::OVERLAP)
+/// If all images are the same, or `sigma_min` is impossible.
+pub(super) fn schedule(images: &Images, sigma_min: f32) -> anyhow::Result<NoiseSchedule> {
+    schedule_over(images, &measure(images)?, sigma_min, rules::OVERLAP)
 }
 
-fn measure(pictures: &Pictures) -> anyhow::Result<Distances> {
+fn measure(images: &Images) -> anyhow::Result<Distances> {
     ensure!(
-        pictures.len() > 1,
-        "there is only one picture to train on, so there are no distances to measure"
+        images.len() > 1,
+        "there is only one image to train on, so there are no distances to measure"
     );
-    let distances = Distances::measure(pictures);
-    ensure!(distances.largest > 0.0, "all pictures are the same");
+    let distances = Distances::measure(images);
+    ensure!(distances.largest > 0.0, "all images are the same");
     Ok(distances)
 }
 
-fn ladder_over(
-    pictures: &Pictures,
+fn schedule_over(
+    images: &Images,
     distances: &Distances,
     sigma_min: f32,
     overlap: f64,
-) -> anyhow::Result<Ladder> {
+) -> anyhow::Result<NoiseSchedule> {
     let sigma_max = three_digits_up(distances.largest);
-    Ladder { sigma_max, sigma_min, levels: 2 }.check()?;
-    let ladder = rules::ladder(pictures.shape.dimension(), sigma_max, sigma_min, overlap)?;
-    ladder.check()?;
-    Ok(ladder)
+    NoiseSchedule { sigma_max, sigma_min, levels: 2 }.check()?;
+    let schedule = rules::schedule(images.shape.dimension(), sigma_max, sigma_min, overlap)?;
+    schedule.check()?;
+    Ok(schedule)
 }
 
 fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
     let Plan { sigma_min, overlap, steps_each, .. } = *arguments;
     let distances = measure(&data.train)?;
-    let ladder = ladder_over(&data.train, &distances, sigma_min, overlap)?;
-    let ratio = ladder.ratio();
+    let schedule = schedule_over(&data.train, &distances, sigma_min, overlap)?;
+    let ratio = schedule.ratio();
     let step = rules::step(steps_each, ratio);
     let smallest = f64::from(sigma_min).powi(2);
     let Distances { median, median_between, pairs, largest, bound } = distances;
     Ok(Report {
         data: data.name.clone(),
-        pictures: data.train.len(),
+        images: data.train.len(),
         held_out: data.held_out.len(),
         shape: data.train.shape,
         scale: data.train.statistics(),
         distances: Measured { median, median_between, pairs, largest, largest_at_most: bound },
-        ladder,
+        schedule,
         ratio,
         overlap: rules::overlap(data.train.shape.dimension(), ratio),
         langevin: Langevin {
@@ -151,23 +161,24 @@ fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
             step_lr: step * smallest,
             step_lr_below: rules::MAX_STEP * smallest,
             variance: rules::variance(step, steps_each, ratio),
-            nfe: ladder.levels * steps_each + 1,
+            nfe: schedule.levels * steps_each + 1,
         },
-        train: train_command(arguments, data, ladder),
+        train: train_command(arguments, data, schedule),
     })
 }
 
 fn say(report: &Report) {
-    let Report { scale, distances, ladder, langevin, .. } = report;
-    let Ladder { sigma_max, sigma_min, levels } = *ladder;
-    let Preconditioning { mean, deviation } = scale;
+    let Report { scale, distances, schedule, langevin, .. } = report;
+    let NoiseSchedule { sigma_max, sigma_min, levels } = *schedule;
+    let Preconditioning { mean, sigma_data } = scale;
     let (low, high) = distances.median_between;
     let error = (high - low) / 2.0;
-    println!("\nThe pictures, with pixels from 0 to 1");
-    println!("  mean {mean:.3}, standard deviation {deviation:.3}");
+    println!("\nThe images, with pixels from 0 to 1");
+    println!("  mean {mean:.3}, standard deviation {sigma_data:.3}");
     println!(
-        "  two pictures are {:.2} ± {error:.2} apart (median; {} random pairs, 95 % confidence)",
-        distances.median, distances.pairs
+        "  two images are {:.2} ± {error:.2} apart (median; {}, 95 % confidence)",
+        distances.median,
+        count(distances.pairs, "random pair")
     );
     if distances.largest_at_most <= distances.largest {
         println!("  the two that are furthest apart: {:.2} (exact)", distances.largest);
@@ -179,20 +190,24 @@ fn say(report: &Report) {
     }
     println!("\nNoise levels, by NCSNv2's rules (Song & Ermon 2020)");
     println!(
-        "  σ₁  = {sigma_max:<9} as large as the largest distance: from any picture, noise reaches any other"
+        "  σ₁  = {sigma_max:<9} as large as the largest distance: from any image, noise reaches any other"
     );
     println!(
         "  σ_L = {sigma_min:<9} {:.1} of 255 grey levels: what is left at the end",
         sigma_min * 255.0
     );
     println!(
-        "  L   = {levels:<9} levels, each {:.4} times the next: neighbours overlap by C = {:.2}",
-        report.ratio, report.overlap
+        "  L   = {levels:<9} {}, each {:.4} times the next: neighbours overlap by C = {:.2}",
+        form(&levels, "level"),
+        report.ratio,
+        report.overlap
     );
     println!("\nAnnealed Langevin dynamics on them");
     println!(
-        "  T   = {:<9} steps at each level, {} evaluations of the network in all",
-        langevin.steps_each, langevin.nfe
+        "  T   = {:<9} {} at each level, {} of the network in all",
+        langevin.steps_each,
+        form(&langevin.steps_each, "step"),
+        count(langevin.nfe, "evaluation")
     );
     println!(
         "  ε   = {:<9} brings the noise closest to what it should be: {:.3} times its variance at the end of a level",
@@ -204,24 +219,24 @@ fn say(report: &Report) {
 }
 
 /// The command to type next.
-fn train_command(arguments: &Plan, data_set: &DataSet, ladder: Ladder) -> String {
+fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) -> String {
     let shape = data_set.train.shape;
-    let PictureArgs { ref data, size, grey, background, strict } = arguments.pictures;
+    let ImageArgs { ref data, size, grayscale, background, strict } = arguments.images;
     let mut words = vec![
         "cargo run --release --bin train -- --data".to_owned(),
         quoted(&data.display().to_string()),
     ];
-    let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
-    let check = |picture| {
-        Architecture::UNet(UNetDescription::new(picture, scale)).check().map_err(|e| e.to_string())
+    let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
+    let check = |image| {
+        Architecture::UNet(UNetDescription::new(image, scale)).check().map_err(|e| e.to_string())
     };
     if check(shape).is_err() {
-        words.extend(pictures::sizes_around(shape, &check).next().map(|s| format!("--size {s}")));
+        words.extend(data_set::sizes_around(shape, &check).next().map(|s| format!("--size {s}")));
     } else {
         words.extend(size.map(|size| format!("--size {}x{}", size.width, size.height)));
     }
-    if grey {
-        words.push("--grey".into());
+    if grayscale {
+        words.push("--grayscale".into());
     }
     if background != [255; 3] {
         let [red, green, blue] = background;
@@ -231,7 +246,7 @@ fn train_command(arguments: &Plan, data_set: &DataSet, ladder: Ladder) -> String
         words.push("--strict".into());
     }
     if arguments.overlap != rules::OVERLAP {
-        words.push(format!("--sigma-max {} --levels {}", ladder.sigma_max, ladder.levels));
+        words.push(format!("--sigma-max {} --levels {}", schedule.sigma_max, schedule.levels));
     }
     if arguments.sigma_min != 0.01 {
         words.push(format!("--sigma-min {}", arguments.sigma_min));
@@ -246,11 +261,11 @@ fn quoted(word: &str) -> String {
     if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// Draws a hundred pictures taken evenly from the whole set.
-fn preview(path: &std::path::Path, pictures: &Pictures) -> anyhow::Result<()> {
+/// Draws a hundred images taken evenly from the whole set.
+fn preview(path: &std::path::Path, images: &Images) -> anyhow::Result<()> {
     const SHOWN: usize = 100;
-    let shown = pictures.len().min(SHOWN);
-    let indices = (0..shown).map(|index| index * pictures.len() / shown);
-    let bytes: Vec<u8> = indices.flat_map(|index| pictures.picture(index)).copied().collect();
-    grid::write_png(path, &bytes, pictures.shape, None, 2)
+    let shown = images.len().min(SHOWN);
+    let indices = (0..shown).map(|index| index * images.len() / shown);
+    let bytes: Vec<u8> = indices.flat_map(|index| images.image(index)).copied().collect();
+    grid::write_png(path, &bytes, images.shape, None, 2)
 }

@@ -1,36 +1,38 @@
-//! `ncsn sample`: pictures from a model.
+//! `ncsn sample`: images from a model.
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
-use super::autoguide::AutoguideArgs;
-use super::engine::{Choice, Engine, Work};
+use super::autoguidance::AutoguidanceArgs;
+use super::conditioning::{Conditioned, ConditioningArgs};
+use super::engine::{Choice, Engine, SamplingJob};
+use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
-use super::steer::{Steer, Steered};
-use super::{grid, ncsn, out};
+use super::{apart, grid, ncsn, output};
 use crate::pixel;
+use crate::words::count;
 
-/// Generate pictures from a model.
+/// Generate images from a model.
 #[derive(clap::Args)]
 pub struct Sample {
     /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// How many pictures.
+    /// How many images.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
-    /// The seed; the same seed gives the same pictures on every device [default: 1].
+    /// The seed; the same seed gives the same images on every device [default: 1].
     #[arg(long)]
     seed: Option<u64>,
     /// The file to write: .png for a grid; .gif for the way from noise to the grid (with
-    /// --interpolate, for one picture after another); .npy for an array of uint8, N×H×W(×C).
+    /// --interpolate, for one image after another); .npy for an array of uint8, N×H×W(×C).
     #[arg(long, default_value = "grid.png")]
     out: PathBuf,
-    /// How many pictures to compute at once.
+    /// How many images to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
-    /// What computes [default: fused on a GPU, unless --device, --autoguide or --class is given;
+    /// What computes [default: fused on a GPU, unless --device, --guiding-model or --class is given;
     /// otherwise burn].
     #[arg(long)]
     engine: Option<Choice>,
@@ -42,9 +44,9 @@ pub struct Sample {
     #[command(flatten, next_help_heading = "Sampler")]
     settings: SettingArgs,
     #[command(flatten, next_help_heading = "Guidance")]
-    autoguide: AutoguideArgs,
-    #[command(flatten, next_help_heading = "Steering")]
-    steer: Steer,
+    autoguidance: AutoguidanceArgs,
+    #[command(flatten, next_help_heading = "Conditioning")]
+    conditioning: ConditioningArgs,
 }
 
 /// Runs the command.
@@ -52,51 +54,59 @@ pub struct Sample {
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
-    let model = ncsn::open(&arguments.model)?;
-    ensure!(arguments.n > 0, "--n must be at least 1");
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
-    let extension = arguments.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ensure!(matches!(extension, "png" | "gif" | "npy"), "--out must end in .png, .gif or .npy");
+    let Sample { n, batch, ref out, .. } = *arguments;
+    ensure_within("-n", n, SAMPLES)?;
+    ensure_within("--batch", batch, BATCH)?;
+    let extension = ["png", "gif", "npy"].into_iter().find(|end| output::ends_in(out, end));
+    let extension = extension.context("--out must end in .png, .gif or .npy")?;
+    let Sample { model, autoguidance, conditioning: flags, .. } = arguments;
+    let mut reads = flags.reads();
+    reads.extend([("--model", Some(&**model)), ("--guiding-model", autoguidance.worse())]);
+    apart::ensure_replaces_none(&reads, "--out", out)?;
+    output::ensure_writable(out)?;
 
-    out::ensure_writable(&arguments.out)?;
-
-    let picture = model.card.architecture.picture();
+    let model = ncsn::open(model)?;
+    let image_shape = model.card.architecture.image_shape();
+    let is_path = flags.is_path();
+    let columns = is_path.then_some(n);
+    match extension {
+        "png" => grid::ensure_fits(n, image_shape, columns, grid::PNG_SIDE)?,
+        "gif" if !is_path => grid::ensure_fits(n, image_shape, None, grid::GIF_SIDE)?,
+        _ => {}
+    }
     let settings = arguments.settings.over(&model.card)?;
-    let Steered { steering, wander, seed } =
-        arguments.steer.read(&model.card.architecture, settings.ladder, arguments.n)?;
-    let program = settings.program_from(wander)?;
+    let Conditioned { conditioning, strength, seed } =
+        flags.read(&model.card.architecture, settings.schedule, n)?;
+    let table = model.card.step_table(&settings, strength)?;
     ensure!(
         seed.is_none() || arguments.seed.is_none(),
         "--interpolate gives both seeds; leave out --seed"
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     let device = arguments.device.as_deref();
-    let Sample { steer, autoguide, .. } = arguments;
-    let guided = steer.is_guided() || autoguide.is_guided();
+    let guided = flags.is_guided() || autoguidance.is_guided();
     let choice = arguments.engine.or(guided.then_some(Choice::Burn));
     let engine = Engine::new(choice, device, model)?;
-    let engine = autoguide.guide(steer.guide(engine)?)?;
+    let engine = autoguidance.guide(flags.guide(engine)?)?;
 
-    let Sample { n, batch, .. } = *arguments;
-    let work = Work { program: &program, steering: &steering, seed, n, batch };
-    let is_path = steer.is_path();
+    let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };
     let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
-    let stops = stops(program.nfe(), looks);
+    let stops = stops(table.nfe(), looks);
     let mut grids = vec![Vec::new(); stops.len()];
-    engine.visit(&work, &stops, |stop, pixels| grids[stop].extend(pixel::bytes(&pixels)))?;
+    engine.visit(&job, &stops, |stop, pixels| grids[stop].extend(pixel::bytes(&pixels)))?;
     let grids: Vec<&[u8]> = grids.iter().map(|grid| &grid[..]).collect();
     let last = grids[grids.len() - 1];
 
     match extension {
-        "npy" => grid::write_npy(&arguments.out, last, picture)?,
-        "png" => grid::write_png(&arguments.out, last, picture, is_path.then_some(n), 2)?,
+        "npy" => grid::write_npy(out, last, image_shape)?,
+        "png" => grid::write_png(out, last, image_shape, columns, 2)?,
         _ if is_path => {
-            let pictures: Vec<_> = last.chunks_exact(picture.dimension()).collect();
-            grid::write_gif(&arguments.out, &pictures, picture)?;
+            let images: Vec<_> = last.chunks_exact(image_shape.dimension()).collect();
+            grid::write_gif(out, &images, image_shape)?;
         }
-        _ => grid::write_gif(&arguments.out, &grids, picture)?,
+        _ => grid::write_gif(out, &grids, image_shape)?,
     }
-    println!("{} pictures in {} ({})", arguments.n, arguments.out.display(), engine.name());
+    println!("{} in {} ({})", count(n, "image"), out.display(), engine.name());
     Ok(())
 }
 

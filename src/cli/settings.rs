@@ -30,8 +30,9 @@ pub struct SettingArgs {
     #[arg(long)]
     steps_each: Option<usize>,
     /// ε, the step size at the smallest level. What matters is ε/σ_L²: for Langevin it must be
-    /// below 2; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ and 1 [default: recommended by
-    /// the model; for another sampler, derived from the noise levels].
+    /// below 2, for exact Langevin at most 1; consistent sampling clamps it to between 1 − σᵢ₊₁/σᵢ
+    /// and 1 [default: recommended by the model; for another sampler, derived from the noise
+    /// levels].
     #[arg(long)]
     step_lr: Option<f32>,
     /// r, the signal-to-noise ratio of predictor–corrector's corrections.
@@ -75,7 +76,7 @@ impl SettingArgs {
                 "the model's card does not say which settings are best; `ncsn eval --sweep` finds out"
             ),
         };
-        self.put_over(settings, Settings::for_network(&card.architecture, card.ladder()))
+        self.put_over(settings, Settings::for_network(&card.architecture, card.schedule()))
     }
 
     /// Applies the flags to `recommended`, or to `usual` if another sampler is chosen.
@@ -85,26 +86,32 @@ impl SettingArgs {
         if sampler == recommended.sampler {
             return Ok(self.change(recommended));
         }
-        // One sampler's choices, such as a short ladder or its ε, do not suit another.
+        // One sampler's choices, such as a short noise schedule or its ε, do not suit another.
         let settings = self.change(Settings { sampler, ..usual });
         Ok(if self.step_lr.is_none() { settings.with_step_by_rule() } else { settings })
     }
 
     /// Refuses flags that have no effect on the sampler.
     fn check(&self, sampler: Sampler) -> anyhow::Result<()> {
-        use Sampler::{Consistent, Heun, Langevin, PlainLangevin, PredictorCorrector};
+        use Sampler::{
+            Consistent, ExactLangevin, Heun, Langevin, PlainLangevin, PredictorCorrector,
+        };
         let denoise = self.denoise || self.no_denoise;
         let flags: [(&str, bool, &[Sampler]); 6] = [
             (
                 "steps-each",
                 self.steps_each.is_some(),
-                &[Langevin, PlainLangevin, PredictorCorrector],
+                &[Langevin, ExactLangevin, PlainLangevin, PredictorCorrector],
             ),
-            ("step-lr", self.step_lr.is_some(), &[Langevin, PlainLangevin, Consistent]),
+            (
+                "step-lr",
+                self.step_lr.is_some(),
+                &[Langevin, ExactLangevin, PlainLangevin, Consistent],
+            ),
             ("snr", self.snr.is_some(), &[PredictorCorrector]),
             ("rho", self.rho.is_some(), &[Heun]),
             ("churn", self.churn.is_some(), &[Heun]),
-            ("[no-]denoise", denoise, &[Langevin, PlainLangevin]),
+            ("[no-]denoise", denoise, &[Langevin, ExactLangevin, PlainLangevin]),
         ];
         for (flag, said, of) in flags {
             ensure!(
@@ -119,21 +126,21 @@ impl SettingArgs {
 
     /// Applies the flags to some settings.
     fn change(&self, mut settings: Settings) -> Settings {
-        settings.ladder.sigma_max = self.sigma_max.unwrap_or(settings.ladder.sigma_max);
-        settings.ladder.sigma_min = self.sigma_min.unwrap_or(settings.ladder.sigma_min);
-        settings.ladder.levels = self.levels.unwrap_or(settings.ladder.levels);
+        settings.schedule.sigma_max = self.sigma_max.unwrap_or(settings.schedule.sigma_max);
+        settings.schedule.sigma_min = self.sigma_min.unwrap_or(settings.schedule.sigma_min);
+        settings.schedule.levels = self.levels.unwrap_or(settings.schedule.levels);
         settings.steps_each = self.steps_each.unwrap_or(settings.steps_each);
         settings.step_lr = self.step_lr.unwrap_or(settings.step_lr);
         settings.snr = self.snr.unwrap_or(settings.snr);
         settings.rho = self.rho.unwrap_or(settings.rho);
         settings.churn = match self.churn {
-            Some(amount) => {
+            Some(s_churn) => {
                 let churn = settings.churn.unwrap_or(Churn::NONE);
                 Some(Churn {
-                    amount,
-                    min: self.churn_min.unwrap_or(churn.min),
-                    max: self.churn_max.unwrap_or(churn.max),
-                    noise: self.churn_noise.unwrap_or(churn.noise),
+                    s_churn,
+                    s_tmin: self.churn_min.unwrap_or(churn.s_tmin),
+                    s_tmax: self.churn_max.unwrap_or(churn.s_tmax),
+                    s_noise: self.churn_noise.unwrap_or(churn.s_noise),
                 })
             }
             // Asking for Heun's method by name means the deterministic one, even if the model's
@@ -172,10 +179,10 @@ mod tests {
         settings: SettingArgs,
     }
 
-    const CHURN: Churn = Churn { amount: 10.0, max: 5.0, ..Churn::NONE };
+    const CHURN: Churn = Churn { s_churn: 10.0, s_tmax: 5.0, ..Churn::NONE };
 
     /// Parses flags for a model trained from σ = 20 to 0.01 that recommends Heun's method on a
-    /// short ladder.
+    /// short noise schedule.
     fn over(arguments: &str) -> anyhow::Result<Settings> {
         let short = Settings {
             sampler: Sampler::Heun,
@@ -188,14 +195,17 @@ mod tests {
 
     #[test]
     fn another_sampler_begins_with_all_that_the_model_was_trained_for() {
-        let ends = |settings: Settings| (settings.ladder.sigma_max, settings.ladder.sigma_min);
+        let ends = |settings: Settings| (settings.schedule.sigma_max, settings.schedule.sigma_min);
         let heun = over("ncsn --sampler heun --levels 30").expect("possible");
-        assert_eq!((ends(heun), heun.ladder.levels), ((8.0, 0.1), 30));
+        assert_eq!((ends(heun), heun.schedule.levels), ((8.0, 0.1), 30));
         let langevin = over("ncsn --sampler langevin --levels 10 --steps-each 100");
         let langevin = langevin.expect("possible");
         assert_eq!((ends(langevin), langevin.churn), ((20.0, 0.01), None));
-        let step = rules::step(100, langevin.ladder.ratio()) as f32 * 0.01 * 0.01;
+        let step = rules::step(100, langevin.schedule.ratio()) as f32 * 0.01 * 0.01;
         assert!((langevin.step_lr / step - 1.0).abs() < 0.01, "{}", langevin.step_lr);
+        let exact = over("ncsn --sampler exact-langevin --levels 40 --steps-each 5");
+        let exact = exact.expect("possible");
+        assert_eq!((ends(exact), exact.step_lr), ((20.0, 0.01), 2.5e-5), "a = ¼");
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
     }
@@ -205,7 +215,7 @@ mod tests {
         for (arguments, of) in [
             ("ncsn --snr 0.1", "predictor-corrector"),
             ("ncsn --sampler ancestral --churn 20", "heun"),
-            ("ncsn --no-denoise", "langevin and plain-langevin"),
+            ("ncsn --no-denoise", "langevin and exact-langevin and plain-langevin"),
         ] {
             let refusal = over(arguments).expect_err("it has no effect").to_string();
             assert!(refusal.contains(of), "{refusal}");
@@ -218,7 +228,7 @@ mod tests {
         let churn_of = |arguments: &str| over(arguments).expect("possible").churn;
         assert_eq!(churn_of("ncsn --levels 30"), Some(churn));
         assert_eq!(churn_of("ncsn --sampler heun --levels 30"), None);
-        let asked = Some(Churn { amount: 20.0, ..churn });
+        let asked = Some(Churn { s_churn: 20.0, ..churn });
         assert_eq!(churn_of("ncsn --sampler heun --churn 20"), asked);
         assert_eq!(churn_of("ncsn --churn 20"), asked);
     }

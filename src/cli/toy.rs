@@ -1,13 +1,14 @@
 //! `ncsn toy`: the samplers on a density whose score is known exactly.
 
-use anyhow::ensure;
-
 use super::eval::presets::{Variant, preset};
+use super::numbers::{SAMPLES, ensure_within};
+use super::print::ensure_delivered;
 use crate::eval::{Points, sliced_wasserstein};
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::sample::{Sampler, Settings, host};
 use crate::toy::{GaussianMixture, two_modes};
+use crate::words::count;
 
 /// Measure the samplers themselves, without a network, on the paper's two-mode toy (Song & Ermon
 /// 2019, section 3.2.1), whose score is known exactly.
@@ -24,16 +25,16 @@ pub struct Toy {
 /// Runs the command.
 ///
 /// # Errors
-/// If no samples are asked for.
+/// If no samples are asked for, or far too many.
 pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
     let Toy { n, seed } = *arguments;
-    ensure!(n > 0, "--n must be at least 1");
+    ensure_within("-n", n, SAMPLES)?;
     const DIRECTIONS: u32 = 100;
     let density = GaussianMixture::two_modes();
     let points = |values| Points { dimension: 2, values };
     let exact = points(density.draw(n, Key { seed, stream: 0, step: 0 }));
     let again = points(density.draw(n, Key { seed, stream: 1, step: 0 }));
-    println!("⅕ N((−5, −5), I) + ⅘ N((5, 5), I), exact score, {n} samples");
+    println!("⅕ N((−5, −5), I) + ⅘ N((5, 5), I), exact score, {}", count(n, "sample"));
     println!("{:<22}{:>6}{:>20}{:>22}", "", "NFE", "sliced Wasserstein", "share of (5, 5)");
     let row = |name: &str, nfe: String, samples: &Points| {
         let distance = sliced_wasserstein(samples, &exact, DIRECTIONS, seed);
@@ -44,18 +45,19 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
     };
     row("exact, drawn again", String::new(), &again);
     // From noise that covers both modes down to noise much narrower than either.
-    let ladder = Ladder { sigma_max: 100.0, sigma_min: 0.05, levels: 2 };
+    let schedule = NoiseSchedule { sigma_max: 100.0, sigma_min: 0.05, levels: 2 };
     let recommended =
-        Settings { ladder, ..Settings::recommended(ladder.sigma_max, ladder.sigma_min) };
+        Settings { schedule, ..Settings::recommended(schedule.sigma_max, schedule.sigma_min) };
     for sampler in Sampler::ALL {
         for nfe in [10, 20, 50, 100, 1000] {
             let Some(settings) = preset(sampler, Variant::default(), nfe, recommended) else {
                 continue;
             };
-            let (program, steering) = two_modes::program(&settings)?;
-            let samples = points(host::run_steered(&program, &steering, &density, seed, n));
-            row(sampler.name(), program.nfe().to_string(), &samples);
+            let (table, conditioning) = two_modes::step_table(&settings)?;
+            let samples = points(host::run_conditioned(&table, &conditioning, &density, seed, n));
+            row(sampler.name(), table.nfe().to_string(), &samples);
+            ensure_delivered()?;
         }
     }
-    Ok(())
+    Ok(ensure_delivered()?)
 }

@@ -1,54 +1,130 @@
-//! The binary batches of CIFAR-10: records of a label followed by 32 × 32 pixels, as planes of red,
-//! green and blue.
+//! CIFAR-10 and CIFAR-100: 32 × 32 pixels, as planes of red, green and blue, in binary records
+//! behind a label or two, or in Python's pickles.
 
-use super::Pictures;
-use crate::net::Picture;
+use std::io::Read;
 
-const SHAPE: Picture = Picture { channels: 3, height: 32, width: 32 };
-const RECORD: usize = 1 + 3 * 32 * 32;
-/// The classes, by label.
-pub(super) const CLASSES: [&str; 10] =
+use super::arrays::Records;
+use super::pickle::{self, Value};
+use crate::net::ImageShape;
+
+const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
+const PIXELS: usize = 3 * 32 * 32;
+
+/// The classes of CIFAR-10, by label.
+pub(super) const TEN: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
-/// Reads the pictures of a batch.
+/// The classes of CIFAR-100, by label.
+#[rustfmt::skip]
+pub(super) const HUNDRED: [&str; 100] = [
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle",
+    "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
+    "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup",
+    "dinosaur", "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house",
+    "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man",
+    "maple_tree", "motorcycle", "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid",
+    "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy",
+    "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal",
+    "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider", "squirrel", "streetcar",
+    "sunflower", "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor",
+    "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman",
+    "worm",
+];
+
+/// The records of a binary file. Those of CIFAR-100 begin with two labels, of which the second is
+/// the class.
+pub(super) fn records(hundred: bool) -> Records {
+    let labels = if hundred { 2 } else { 1 };
+    Records {
+        shape: SHAPE,
+        count: None,
+        size: labels + PIXELS,
+        ends: true,
+        decode: Box::new(move |record, decoded| {
+            decoded.labels.push(record[labels - 1]);
+            decoded.pixels.extend_from_slice(&record[labels..]);
+            Ok(())
+        }),
+    }
+}
+
+/// Reads a pickle. Returns the pixels of all images, and how to read them.
 ///
 /// # Errors
 /// Says what is wrong with it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Pictures, String> {
-    let (records, rest) = bytes.as_chunks::<RECORD>();
-    if records.is_empty() || !rest.is_empty() {
-        return Err(format!(
-            "not a batch of CIFAR-10: {} bytes are no multiple of its records' {RECORD}; is the \
-             download complete?",
-            bytes.len()
-        ));
-    }
-    if let Some(at) = records.iter().position(|record| usize::from(record[0]) >= CLASSES.len()) {
-        let label = records[at][0];
-        return Err(format!("not a batch of CIFAR-10: record {at} has the label {label}"));
-    }
-    let bytes = records.iter().flat_map(|record| &record[1..]).copied().collect();
-    let labels = Some(records.iter().map(|record| record[0]).collect());
-    Ok(Pictures { shape: SHAPE, bytes, labels })
+pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, Vec<u8>), String> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    let binary = if hundred { "cifar-100-binary.tar.gz" } else { "cifar-10-binary.tar.gz" };
+    let fail = |problem: &str| format!("{problem}; if this is CIFAR, {binary} can be read");
+    let Value::Dict(items) = pickle::parse(&bytes).map_err(|problem| fail(&problem))? else {
+        return Err(fail("a pickle, but not of a dictionary"));
+    };
+    let get = |wanted: &str| {
+        let found = items.iter().rev().find(|(key, _)| *key == Value::Bytes(wanted.as_bytes()));
+        found.map(|(_, value)| value)
+    };
+    let data = get("data").ok_or_else(|| fail("a pickle without data"))?;
+    let pixels = data
+        .bytes_of_rows(PIXELS)
+        .ok_or_else(|| fail(&format!("a pickle whose data is no array of N×{PIXELS} bytes")))?;
+    // Labels are a list of numbers. Others are as if there were none.
+    let label = |value: &Value<'_>| match value {
+        Value::Number(number) => u8::try_from(*number).ok(),
+        _ => None,
+    };
+    let labels: Option<Vec<u8>> = match get(if hundred { "fine_labels" } else { "labels" }) {
+        Some(Value::List(values)) => values.iter().map(label).collect(),
+        _ => None,
+    };
+    let labels = labels.filter(|labels| labels.len() == pixels.len() / PIXELS);
+    let mut labels = labels.unwrap_or_default().into_iter();
+    let records = Records {
+        shape: SHAPE,
+        count: None,
+        size: PIXELS,
+        ends: true,
+        decode: Box::new(move |record, decoded| {
+            decoded.labels.extend(labels.next());
+            decoded.pixels.extend_from_slice(record);
+            Ok(())
+        }),
+    };
+    Ok((records, pixels.to_vec()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::arrays::tests::read;
 
     #[test]
     fn records_are_a_label_and_three_planes() {
+        const RECORD: usize = 1 + PIXELS;
         let mut batch = vec![0; 2 * RECORD];
         batch[0] = 9;
         batch[1] = 10;
+        batch[RECORD] = 42;
         batch[RECORD + 1 + 1024] = 20;
-        let pictures = parse(&batch).expect("a good batch");
-        assert_eq!((pictures.len(), pictures.shape), (2, SHAPE));
-        assert_eq!((pictures.picture(0)[0], pictures.picture(1)[1024]), (10, 20));
-        assert_eq!(pictures.labels, Some(vec![9, 0]));
+        let parse = |batch: &[u8]| read(batch, |_| Ok(records(false)));
+        let images = parse(&batch).expect("a good batch");
+        assert_eq!((images.len(), images.shape), (2, SHAPE));
+        assert_eq!((images.image(0)[0], images.image(1)[1024]), (10, 20));
+        assert_eq!(images.labels, Some(vec![9, 42]));
         assert!(parse(&batch[1..]).expect_err("truncated").contains("6145 bytes"));
-        batch[RECORD] = 10;
-        assert!(parse(&batch).expect_err("CIFAR-100, or noise").contains("label 10"));
-        assert!(parse(&[]).is_err());
+    }
+
+    #[test]
+    fn records_of_cifar_100_have_two_labels() {
+        let record = |coarse, fine, value| [vec![coarse, fine], vec![value; PIXELS]].concat();
+        let file = [record(19, 99, 1), record(3, 7, 2)].concat();
+        let images = read(&file, |_| Ok(records(true))).expect("a good file");
+        assert_eq!((images.image(0)[0], images.image(1)[PIXELS - 1]), (1, 2));
+        assert_eq!(images.labels, Some(vec![99, 7]));
+    }
+
+    #[test]
+    fn classes_are_in_the_order_of_their_labels() {
+        assert!(TEN.is_sorted() && HUNDRED.is_sorted());
     }
 }

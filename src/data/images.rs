@@ -1,142 +1,179 @@
-//! A data set of image files, with one picture per file.
+//! Images in memory.
 
-use std::collections::{BTreeMap, HashSet};
+use crate::net::{ImageShape, Preconditioning};
+use crate::random::{Key, permutation};
 
-use rayon::prelude::*;
+/// Images of one shape, as bytes: 255 is 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Images {
+    /// The shape of each image.
+    pub shape: ImageShape,
+    /// The pixels, one image after another, C × H × W each.
+    pub bytes: Vec<u8>,
+    /// The class of each image, from 0; `None` if they have no classes.
+    pub labels: Option<Vec<u8>>,
+}
 
-use super::files::Files;
-use super::layout::Layout;
-use super::{DataError, Found, Pictures, Reading, Size, decode, fit};
-use crate::net::Picture;
+/// `count` of the indices `0..len`, or all: random, but always the same.
+pub fn evenly_spaced(len: usize, count: usize) -> impl Iterator<Item = usize> {
+    let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
+    order.into_iter().take(count).map(|index| index as usize)
+}
 
-/// Reads, decodes and fits the files with these sorted names. Also returns the pictures that the
-/// data set itself holds out, if its folders say so, and the names of its classes, if its folders
-/// are classes.
-///
-/// # Errors
-/// If there are no pictures, they have no common size, or one cannot be read and `reading` is
-/// strict.
-pub(super) fn read(
-    files: &Files,
-    names: &[String],
-    reading: &Reading<'_>,
-    found: &mut Found,
-) -> Result<(Pictures, Option<Pictures>, Vec<String>), DataError> {
-    let fail = |problem| DataError::Format { path: files.root.clone(), problem };
-    let size = match reading.size {
-        Some(size) => size,
-        None => common_size(files, names, reading, found)?,
-    };
-    let shape = Picture { channels: 3, height: size.height, width: size.width };
-    reading.check(&files.root, shape, names.len())?;
+/// One image in this many is held out if the data set does not say which.
+const HELD_OUT: usize = 20;
 
-    let Reading { background, grey, .. } = *reading;
-    let decoded = map(files, names, reading, &|bytes| {
-        let image = decode::decode(bytes, background)?;
-        let resized = image.dimensions() != (size.width as u32, size.height as u32);
-        Ok((fit::planes(&fit::fit(image, size), grey), resized))
-    })?;
-    let mut pictures = Vec::with_capacity(decoded.len());
-    for (name, result) in decoded {
-        match result {
-            Ok((planes, resized)) => {
-                found.resized += usize::from(resized);
-                pictures.push((name, planes));
+impl Images {
+    /// Images without classes.
+    pub fn new(shape: ImageShape, bytes: Vec<u8>) -> Self {
+        Self { shape, bytes, labels: None }
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.shape.dimension()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The pixels of image `index`.
+    ///
+    /// # Panics
+    /// If there are fewer images.
+    pub fn image(&self, index: usize) -> &[u8] {
+        let dimension = self.shape.dimension();
+        &self.bytes[index * dimension..][..dimension]
+    }
+
+    /// All images, one after another.
+    pub fn iter(&self) -> std::slice::ChunksExact<'_, u8> {
+        self.bytes.chunks_exact(self.shape.dimension())
+    }
+
+    /// The bytes of `count` images, or all: random but always the same, because data sets may be
+    /// sorted by class, or cycle through the classes.
+    pub fn some(&self, count: usize) -> Vec<u8> {
+        self.select(evenly_spaced(self.len(), count)).bytes
+    }
+
+    /// The mean and standard deviation of all pixels, in \[0, 1\].
+    pub fn statistics(&self) -> Preconditioning {
+        let n = self.bytes.len().max(1) as f64;
+        let sum: u64 = self.bytes.iter().map(|&b| u64::from(b)).sum();
+        let squares: u64 = self.bytes.iter().map(|&b| u64::from(b).pow(2)).sum();
+        let mean = sum as f64 / n / 255.0;
+        let variance = squares as f64 / n / 255.0 / 255.0 - mean * mean;
+        // Four digits are plenty and read well in the card. A blank data set has no scale.
+        let round = |v: f64| ((v * 1e4).round() / 1e4) as f32;
+        Preconditioning { mean: round(mean), sigma_data: round(variance.max(1e-4).sqrt()) }
+    }
+
+    /// Holds out every twentieth image in the order of their classes, and at least one of
+    /// several. Images may be sorted by name or by class, or cycle through the classes, so
+    /// neither the last twentieth nor every twentieth of all would cover every class.
+    pub(super) fn hold_out(self) -> (Self, Self) {
+        let count = self.len();
+        let every = HELD_OUT.min(count).max(1);
+        let mut by_class: Vec<usize> = (0..count).collect();
+        by_class.sort_by_key(|&index| self.labels.as_ref().map(|labels| labels[index]));
+        let mut apart = vec![false; count];
+        for &index in by_class.iter().skip(every - 1).step_by(every).filter(|_| count > 1) {
+            apart[index] = true;
+        }
+        let (train, held_out) = self.partition(|index| apart[index]);
+        (train, held_out.mixed())
+    }
+
+    /// The same images in the order of [`evenly_spaced`], so that the first so many held-out images
+    /// include every kind even if they were sorted. Published test sets need this too: the halves
+    /// of MNIST's are by different writers.
+    pub(super) fn mixed(self) -> Self {
+        self.select(evenly_spaced(self.len(), self.len()))
+    }
+
+    /// The images with these indices, in this order.
+    fn select(&self, indices: impl Iterator<Item = usize>) -> Self {
+        let mut some = Self::new(self.shape, Vec::new());
+        some.labels = self.labels.as_ref().map(|_| Vec::new());
+        for index in indices {
+            some.bytes.extend_from_slice(self.image(index));
+            if let (Some(to), Some(labels)) = (&mut some.labels, &self.labels) {
+                to.push(labels[index]);
             }
-            Err(problem) => found.unreadable.push((name, problem)),
         }
-    }
-    if pictures.is_empty() || (reading.strict && !found.unreadable.is_empty()) {
-        return Err(fail(found.cannot_read()));
+        some
     }
 
-    // Held-out pictures come first, so that duplicates are dropped from the training pictures.
-    let layout = Layout::of(pictures.iter().map(|(name, _)| &name[..]));
-    found.beside = layout.beside.clone();
-    found.unclassed = layout.unclassed.clone();
-    pictures.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
-    let mut seen = HashSet::new();
-    let first: Vec<bool> = pictures.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
-    found.duplicates = first.iter().filter(|&&first| !first).count();
-
-    // Files may claim RGB and still hold only grey.
-    let grey = grey || pictures.iter().all(|(_, planes)| fit::is_grey(planes));
-    let shape = Picture { channels: if grey { 1 } else { 3 }, ..shape };
-    let mut count_held_out = 0;
-    let mut bytes = Vec::with_capacity(pictures.len() * shape.dimension());
-    let mut labels = Vec::new();
-    for ((name, planes), _) in pictures.into_iter().zip(first).filter(|&(_, first)| first) {
-        count_held_out += usize::from(layout.is_held_out(&name));
-        bytes.extend_from_slice(&planes[..shape.dimension()]);
-        labels.extend(layout.label(&name));
-    }
-    let labels = (!layout.classes.is_empty()).then_some(labels);
-    let all = Pictures { shape, bytes, labels };
-    if !layout.holds_out() {
-        return Ok((all, None, layout.classes));
-    }
-    let (train, held_out) = all.partition(|index| index < count_held_out);
-    // They are sorted by name, and so by class.
-    Ok((train, Some(held_out.mixed()), layout.classes))
-}
-
-/// The size that most pictures have.
-fn common_size(
-    files: &Files,
-    names: &[String],
-    reading: &Reading<'_>,
-    found: &Found,
-) -> Result<Size, DataError> {
-    let fail = |problem| DataError::Format { path: files.root.clone(), problem };
-    let mut sizes: BTreeMap<Size, usize> = BTreeMap::new();
-    let mut unreadable = Vec::new();
-    for (name, size) in map(files, names, reading, &decode::size)? {
-        match size {
-            Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
-            Err(problem) => unreadable.push((name, problem)),
+    /// Splits the images into those that are not `apart` and those that are. The former, which
+    /// may be gigabytes, stay in place in memory.
+    pub(super) fn partition(mut self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
+        let (count, dimension) = (self.len(), self.shape.dimension());
+        let others = self.select((0..count).filter(|&index| apart(index)));
+        let mut kept = 0;
+        for index in (0..count).filter(|&index| !apart(index)) {
+            self.bytes.copy_within(index * dimension..(index + 1) * dimension, kept * dimension);
+            if let Some(labels) = &mut self.labels {
+                labels[kept] = labels[index];
+            }
+            kept += 1;
         }
-    }
-    let all: usize = sizes.values().sum();
-    match sizes.iter().max_by_key(|(_, count)| **count) {
-        Some((&size, &count)) if 2 * count >= all => Ok(size),
-        Some((size, count)) => Err(fail(format!(
-            "the pictures have {} sizes (the most common, {size}, {count} of {all}); choose one, for \
-             example --size 32, and they are cropped and resized to it",
-            sizes.len()
-        ))),
-        None => Err(fail(Found { unreadable, ..found.clone() }.cannot_read())),
+        self.bytes.truncate(kept * dimension);
+        if let Some(labels) = &mut self.labels {
+            labels.truncate(kept);
+        }
+        (self, others)
     }
 }
 
-/// A file's name with its result, or why there is none.
-type Outcome<T> = (String, Result<T, String>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Applies a function to the contents of files, in parallel, some files at a time.
-fn map<T: Send>(
-    files: &Files,
-    names: &[String],
-    reading: &Reading<'_>,
-    function: &(dyn Fn(&[u8]) -> Result<T, String> + Sync),
-) -> Result<Vec<Outcome<T>>, DataError> {
-    const FILES: usize = 256;
-    const BYTES: usize = 1 << 26;
-    let mut results = Vec::with_capacity(names.len());
-    let (mut waiting, mut bytes) = (Vec::new(), 0);
-    let mut work = |waiting: &mut Vec<Outcome<Vec<u8>>>| {
-        let apply = |(name, content): Outcome<Vec<u8>>| {
-            (name, content.and_then(|content| function(&content)))
+    #[test]
+    fn statistics_are_those_of_the_pixels() {
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let images = Images::new(shape, vec![0, 255, 255, 0]);
+        assert_eq!(images.statistics(), Preconditioning { mean: 0.5, sigma_data: 0.5 });
+        assert_eq!((images.len(), images.image(1)), (2, &[255, 0][..]));
+    }
+
+    #[test]
+    fn some_are_the_first_of_an_order() {
+        let mut all: Vec<usize> = evenly_spaced(9, 20).collect();
+        assert_eq!(evenly_spaced(9, 4).collect::<Vec<_>>(), all[..4]);
+        all.sort_unstable();
+        assert_eq!(all, (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn one_image_in_twenty_is_held_out() {
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        let split = |count: u8| {
+            let labels = Some((0..count).collect());
+            let images = Images { labels, ..Images::new(shape, (0..count).collect()) };
+            let (train, held_out) = images.hold_out();
+            assert_eq!(train.len() + held_out.len(), usize::from(count));
+            assert_eq!(held_out.labels.as_ref(), Some(&held_out.bytes));
+            held_out.bytes
         };
-        results.par_extend(std::mem::take(waiting).into_par_iter().map(apply));
-        (reading.progress)(results.len(), names.len());
-    };
-    files.read_each(names, &mut |name, content| {
-        bytes += content.as_ref().map_or(0, Vec::len);
-        waiting.push((name.to_owned(), content));
-        if waiting.len() == FILES || bytes >= BYTES {
-            work(&mut waiting);
-            bytes = 0;
-        }
-    })?;
-    work(&mut waiting);
-    Ok(results)
+        let mut held_out = split(240);
+        assert!(!held_out.is_sorted(), "{held_out:?}");
+        held_out.sort_unstable();
+        assert_eq!(held_out, (19..240).step_by(20).collect::<Vec<u8>>());
+        assert_eq!((split(3), split(1), split(0)), (vec![2], vec![], vec![]));
+    }
+
+    #[test]
+    fn as_many_of_each_class_are_held_out_where_classes_take_turns() {
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        let labels = Some((0..200).map(|index| index % 10).collect());
+        let images = Images { labels, ..Images::new(shape, (0..200).collect()) };
+        let (_, held_out) = images.hold_out();
+        let mut labels = held_out.labels.expect("as before");
+        labels.sort_unstable();
+        assert_eq!(labels, (0..10).collect::<Vec<u8>>());
+    }
 }

@@ -1,21 +1,26 @@
-//! What the folders of image files mean: which pictures are held out, and which classes there are.
+//! What the folders of image files mean: which images are held out, and which classes there are.
 
 /// The meaning of the folders. File names have `/` between folders.
 #[derive(Default)]
 pub(super) struct Layout {
     /// The common prefix of all names.
     root: String,
-    /// The folders whose pictures are held out: `test` or `val…` in any case, if all files are in
+    /// The folders whose images are held out: `test` or `val…` in any case, if all files are in
     /// these and in `train`.
     held_out: Vec<String>,
     /// Other files and folders beside those, because of which nothing is held out.
     pub beside: Vec<String>,
-    /// The names of the classes, sorted: the names of the folders, if every picture is in one and
+    /// The names of the classes, sorted: the names of the folders, if every image is in one and
     /// there are several; otherwise none.
     pub classes: Vec<String>,
-    /// A picture outside all folders while others are in several, so that there are no classes.
+    /// An image outside all folders while others are in several, so that there are no classes.
     pub unclassed: Option<String>,
+    /// The number of folders, if they are too many for classes.
+    pub too_many: Option<usize>,
 }
+
+/// The most classes: a label is a byte.
+const MOST_CLASSES: usize = 256;
 
 const TRAIN: [&str; 2] = ["train", "training"];
 const HELD_OUT: [&str; 5] = ["test", "testing", "val", "valid", "validation"];
@@ -39,9 +44,9 @@ impl Layout {
         }
         let classes = sorted(names.clone().filter_map(|name| layout.class(name)));
         let unclassed = names.clone().find(|name| layout.class(name).is_none());
-        // A label is a byte.
-        if (2..=256).contains(&classes.len()) {
+        if classes.len() > 1 {
             match unclassed {
+                _ if classes.len() > MOST_CLASSES => layout.too_many = Some(classes.len()),
                 Some(name) => layout.unclassed = Some(name.to_owned()),
                 None => layout.classes = classes.into_iter().map(str::to_owned).collect(),
             }
@@ -135,7 +140,7 @@ mod tests {
             (&split.classes[..], split.label("test/cat/b.png")),
             (&["cat".into(), "dog".into()][..], Some(0))
         );
-        // Not if there is only one folder, or a picture is outside them.
+        // Not if there is only one folder, or an image is outside them.
         assert!(layout(&["d/dog/a.png", "d/dog/b.png"]).classes.is_empty());
         let loose = layout(&["dog/a.png", "cat/b.png", "c.png"]);
         assert!(loose.classes.is_empty());
@@ -143,5 +148,8 @@ mod tests {
         let split = layout(&["train/a.png", "test/b.png"]);
         assert!(split.classes.is_empty() && split.unclassed.is_none());
         assert!(layout(&[]).classes.is_empty());
+        let names: Vec<String> = (0..300).map(|class| format!("{class}/a.png")).collect();
+        let many = Layout::of(names.iter().map(String::as_str));
+        assert_eq!((many.classes.len(), many.too_many), (0, Some(300)));
     }
 }

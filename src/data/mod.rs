@@ -1,57 +1,69 @@
-//! Pictures from disk.
+//! Images from disk.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `kind` | recognises the kind of data at a path; the only place that decides this |
 //! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
-//! | `idx`, `cifar`, `npy` | a format of arrays each |
+//! | `decompress` | gzip, xz, bzip2, Zstandard |
+//! | `arrays`, `format` | files of arrays: reads them piece by piece |
+//! | `idx`, `cifar` (`pickle`), `npy` (`keys`) | a format of arrays each |
+//! | `spelling` | file names in their spellings |
+//! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
-//! | `images`, `decode`, `fit` | image files: all of them, one of them, and fitted to one size |
+//! | `images`, `decode`, `jpeg`, `fit` | image files: all of them, one of them, a JPEG, and fitted to one size |
+//! | `budget` | memory that threads share |
 //! | `named` | published data sets, downloaded once |
-//! | `pictures`, `order`, `distances` | pictures in memory, their order, their distances |
+//! | `images`, `order`, `distances` | images in memory, their order, their distances |
 
 mod archive;
+mod arrays;
+mod budget;
+pub mod built_in;
 mod cifar;
 mod decode;
+mod decompress;
+mod detect;
 pub mod distances;
 mod files;
-mod fit;
 mod folder;
+mod format;
 mod idx;
+mod image_files;
 mod images;
-mod kind;
+mod jpeg;
+mod keys;
 mod layout;
-pub mod named;
 mod npy;
-mod order;
-mod pictures;
+mod pickle;
 mod reading;
+mod resize;
+mod shuffle;
+mod spelling;
+mod unsupported;
 
 pub use decode::upright;
-pub use fit::fit;
-pub use order::Order;
-pub use pictures::{Pictures, some_of};
+pub use images::{Images, evenly_spaced};
 pub use reading::{Found, Reading, Size};
+pub use resize::fit;
+pub use shuffle::Order;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use detect::Kind;
 use files::Files;
-use kind::{Format, Kind};
 
-use crate::net::Picture;
-
-/// The pictures to train on and those to hold out.
+/// The images to train on and those to hold out.
 #[derive(Clone, Debug)]
 pub struct DataSet {
     /// A name for people, taken from the folder or file.
     pub name: String,
-    /// The pictures to train on.
-    pub train: Pictures,
-    /// The pictures that are never trained on.
-    pub held_out: Pictures,
-    /// The names of the classes, by label; empty if the pictures have none.
+    /// The images to train on.
+    pub train: Images,
+    /// The images that are never trained on.
+    pub held_out: Images,
+    /// The names of the classes, by label; empty if the images have none.
     pub classes: Vec<String>,
     /// What was found, dropped and ignored.
     pub found: Found,
@@ -61,7 +73,7 @@ pub struct DataSet {
 #[derive(Debug, Error)]
 pub enum DataError {
     /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Io {
         /// Which file.
         path: PathBuf,
@@ -78,20 +90,20 @@ pub enum DataError {
     },
     /// There is no data at a path.
     #[error(
-        "{}: no pictures here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
-         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin), or \
-         one IDX file or .npy array",
+        "{}: no images here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
+         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin) or \
+         CIFAR-100, or one IDX file, .npy array or .npz",
         path.display()
     )]
     Nothing {
         /// Which path.
         path: PathBuf,
     },
-    /// Pictures of a size that cannot be used.
+    /// Images of a size that cannot be used.
     #[error("{0}")]
     Refused(String),
-    /// Only one picture, or copies of one.
-    #[error("{}: there must be at least two different pictures", path.display())]
+    /// Only one image, or copies of one.
+    #[error("{}: there must be at least two different images", path.display())]
     One {
         /// Where it is.
         path: PathBuf,
@@ -99,28 +111,37 @@ pub enum DataError {
 }
 
 impl DataSet {
-    /// Loads pictures from a folder or archive of image files, IDX files or CIFAR-10 batches, or
-    /// from an IDX file or an `.npy` array.
+    /// Loads images from a folder or archive of image files, IDX files, CIFAR's batches or `.npy`
+    /// arrays (`.npz`), or from an IDX file or an `.npy` array.
     ///
     /// Holds out what the data set itself sets apart (`t10k-images…`, `test_batch`, a folder `test`
-    /// beside `train`), or else one picture in twenty. Held-out pictures are in a random order that
-    /// is always the same, training pictures in the order of the files.
+    /// beside `train`), or else one image in twenty. Held-out images are in a random order that
+    /// is always the same, training images in the order of the files.
     ///
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
         let files = Files::at(path)?;
-        let kind = kind::recognise(&files)?;
+        let kind = detect::recognise(&files)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
-                found.kind = format.describe(train.len());
-                let train = arrays(&files, format, &train, reading)?;
+                found.kind = format.describe(&train);
+                let train = arrays::read(&files, format, &train, reading, &mut found)?;
                 let held_out = match &held_out[..] {
                     [] => None,
-                    names => Some(arrays(&files, format, names, reading)?.mixed()),
+                    names => {
+                        Some(arrays::read(&files, format, names, reading, &mut found)?.mixed())
+                    }
                 };
-                let classes = train.labels.as_deref().map_or(vec![], |l| format.classes(l));
+                if reading.strict && !found.unreadable.is_empty() {
+                    let problem = found.cannot_read();
+                    return Err(DataError::Format { path: path.to_owned(), problem });
+                }
+                let labels = [Some(&train), held_out.as_ref()].map(|p| p?.labels.as_ref());
+                let most = labels.iter().flatten().copied().flatten().max();
+                let most = most.filter(|_| train.labels.is_some());
+                let classes = most.map_or(vec![], |&most| format.classes(most));
                 (train, held_out, classes)
             }
             Kind::Images(names) => {
@@ -131,14 +152,14 @@ impl DataSet {
                     let end = name.rsplit_once('.').map_or(name, |(_, end)| end);
                     *found.ignored.entry(end.to_lowercase()).or_default() += 1;
                 }
-                images::read(&files, &names, reading, &mut found)?
+                image_files::read(&files, &names, reading, &mut found)?
             }
         };
         let (train, held_out) = match held_out {
             Some(held_out) if held_out.shape == train.shape => (train, held_out),
             Some(held_out) => {
                 let problem = format!(
-                    "the pictures to test with are {}, those to train on {}; see --size",
+                    "the images to test with are {}, those to train on {}; see --size",
                     held_out.shape, train.shape
                 );
                 return Err(DataError::Format { path: path.to_owned(), problem });
@@ -149,10 +170,16 @@ impl DataSet {
             return Err(DataError::One { path: path.to_owned() });
         }
         if train.is_empty() {
-            let problem = "all pictures to train on are also among those to test with".into();
+            let problem = "all images to train on are also among those to test with".into();
             return Err(DataError::Format { path: path.to_owned(), problem });
         }
         Ok(Self { name: name(path), train, held_out, classes, found })
+    }
+
+    /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
+    pub fn has_images(path: &Path) -> bool {
+        let kind = Files::at(path).and_then(|files| detect::recognise(&files));
+        matches!(kind, Ok(Kind::Images(_)))
     }
 }
 
@@ -160,48 +187,12 @@ impl DataSet {
 fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().map_or("data".into(), |n| n.to_string_lossy().into_owned());
-    let packed = [".tar.gz", ".tgz", ".tar", ".zip", ".npy", ".npz", ".gz"];
-    let bare = packed.iter().find_map(|end| name.strip_suffix(end)).filter(|bare| !bare.is_empty());
-    bare.unwrap_or(&name).to_owned()
-}
-
-/// The pictures of several files of a format, one file after another.
-fn arrays(
-    files: &Files,
-    format: Format,
-    names: &[String],
-    reading: &Reading<'_>,
-) -> Result<Pictures, DataError> {
-    let mut all: Option<Pictures> = None;
-    for name in names {
-        let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let mut pictures = format.parse(&files.read(name)?).map_err(fail)?;
-        if format == Format::Idx {
-            pictures.labels = idx_labels(files, name, pictures.len())?;
-        }
-        let Picture { width, height, .. } = pictures.shape;
-        let Size { width, height } = reading.size.unwrap_or(Size { width, height });
-        let count = all.as_ref().map_or(0, Pictures::len) + pictures.len();
-        reading.check(&files.root, Picture { width, height, ..pictures.shape }, count)?;
-        let pictures = fit::refit(pictures, reading.size, reading.grey);
-        match &mut all {
-            None => all = Some(pictures),
-            Some(all) if all.shape == pictures.shape => all.append(pictures),
-            Some(_) => return Err(fail("its pictures have another size than those before".into())),
-        }
-    }
-    all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })
-}
-
-/// The labels for an IDX file of pictures, if there are any: `train-labels-idx1-ubyte` for
-/// `train-images-idx3-ubyte`.
-fn idx_labels(files: &Files, images: &str, count: usize) -> Result<Option<Vec<u8>>, DataError> {
-    let bare = |name: &str| name.to_lowercase().trim_end_matches(".gz").to_owned();
-    let wanted = bare(images).replace("images", "labels").replace("idx3", "idx1");
-    let labels = |name: &&String| *name != images && bare(name) == wanted;
-    let Some(name) = files.names.iter().find(labels) else { return Ok(None) };
-    let fail = |problem| DataError::Format { path: files.path(name), problem };
-    idx::labels(&files.read(name)?, count).map(Some).map_err(fail)
+    let without = |name: &str, ends: &[&str]| {
+        let bare = ends.iter().find_map(|end| name.strip_suffix(end));
+        bare.filter(|bare| !bare.is_empty()).unwrap_or(name).to_owned()
+    };
+    let name = without(&name, &[".gz", ".xz", ".bz2", ".zst", ".tgz", ".txz", ".tbz2", ".tzst"]);
+    without(&name, &[".tar", ".zip", ".npy", ".npz"])
 }
 
 #[cfg(test)]
@@ -215,6 +206,8 @@ mod tests {
         let error = load(folder.path()).expect_err("nothing there");
         assert!(error.to_string().contains("train-images-idx3-ubyte"), "{error}");
         let error = load(&folder.path().join("nowhere")).expect_err("no such folder");
-        assert!(error.to_string().contains("nowhere"), "{error}");
+        // As the programs print it: the reason once.
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains("nowhere") && error.matches("os error").count() == 1, "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! How to read pictures, and what was found.
+//! How to read images, and what was found.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use super::DataError;
 use super::files::MAX_BYTES;
-use crate::net::Picture;
+use crate::net::ImageShape;
+use crate::words;
 
 /// Width and height in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,19 +39,19 @@ impl FromStr for Size {
     }
 }
 
-/// How to read pictures.
+/// How to read images.
 pub struct Reading<'a> {
     /// Crop and resize to this size; by default to the most common one.
     pub size: Option<Size>,
     /// Convert to one channel instead of three.
-    pub grey: bool,
+    pub grayscale: bool,
     /// The colour behind transparent pixels: red, green and blue.
     pub background: [u8; 3],
     /// Whether a file that cannot be read is an error.
     pub strict: bool,
-    /// Called as soon as the size of the pictures is known, before they are decoded and so always
+    /// Called as soon as the size of the images is known, before they are decoded and so always
     /// with three channels; `Err` says why they cannot be used.
-    pub accepts: &'a dyn Fn(Picture) -> Result<(), String>,
+    pub accepts: &'a dyn Fn(ImageShape) -> Result<(), String>,
     /// Called with the number of files read so far and the number of all files.
     pub progress: &'a dyn Fn(usize, usize),
 }
@@ -59,7 +60,7 @@ impl Default for Reading<'_> {
     fn default() -> Self {
         Self {
             size: None,
-            grey: false,
+            grayscale: false,
             background: [255; 3],
             strict: false,
             accepts: &|_| Ok(()),
@@ -69,14 +70,19 @@ impl Default for Reading<'_> {
 }
 
 impl Reading<'_> {
-    /// Checks that `count` pictures of a shape, read from `path`, can be used and fit in memory.
+    /// Checks that `count` images of a shape, read from `path`, can be used and fit in memory.
     ///
     /// # Errors
     /// Says why not.
-    pub(super) fn check(&self, path: &Path, shape: Picture, count: usize) -> Result<(), DataError> {
-        (self.accepts)(Picture { channels: 3, ..shape }).map_err(DataError::Refused)?;
-        let channels = if self.grey { 1 } else { shape.channels };
-        let each = Picture { channels, ..shape }.dimension() as u64;
+    pub(super) fn check(
+        &self,
+        path: &Path,
+        shape: ImageShape,
+        count: usize,
+    ) -> Result<(), DataError> {
+        (self.accepts)(ImageShape { channels: 3, ..shape }).map_err(DataError::Refused)?;
+        let channels = if self.grayscale { 1 } else { shape.channels };
+        let each = ImageShape { channels, ..shape }.dimension() as u64;
         if each.saturating_mul(count as u64) <= MAX_BYTES {
             return Ok(());
         }
@@ -84,8 +90,9 @@ impl Reading<'_> {
         Err(DataError::Format {
             path: path.to_owned(),
             problem: format!(
-                "{count} pictures of {size} are more than the {} GiB that fit in memory; choose a \
+                "{} of {size} are more than the {} GiB that fit in memory; choose a \
                  smaller --size",
+                words::count(count, "image"),
                 MAX_BYTES >> 30
             ),
         })
@@ -97,10 +104,10 @@ impl Reading<'_> {
 pub struct Found {
     /// The kind of data, for people.
     pub kind: String,
-    /// The number of pictures dropped because another has the same pixels. Only for image files:
+    /// The number of images dropped because another has the same pixels. Only for image files:
     /// published arrays are taken as they are.
     pub duplicates: usize,
-    /// The number of pictures of another size, which were cropped and resized.
+    /// The number of images of another size, which were cropped and resized.
     pub resized: usize,
     /// The files that could not be read, and why.
     pub unreadable: Vec<(String, String)>,
@@ -108,8 +115,10 @@ pub struct Found {
     pub ignored: BTreeMap<String, usize>,
     /// What is beside the folders for training and testing, because of which these are ignored.
     pub beside: Vec<String>,
-    /// A picture outside all folders while others are inside, so that folders are not classes.
+    /// An image outside all folders while others are inside, so that folders are not classes.
     pub unclassed: Option<String>,
+    /// What else may need attention, in sentences.
+    pub notes: Vec<String>,
 }
 
 impl Found {
@@ -117,8 +126,7 @@ impl Found {
     pub fn cannot_read(&self) -> String {
         let files = self.unreadable.iter().map(|(name, problem)| format!("{name} ({problem})"));
         let count = self.unreadable.len();
-        let s = if count == 1 { "" } else { "s" };
-        format!("cannot read {count} file{s}: {}", first_few(files))
+        format!("cannot read {}: {}", words::count(count, "file"), first_few(files))
     }
 
     /// Says why folders for training and testing were ignored, naming only the first few reasons;

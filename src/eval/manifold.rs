@@ -1,5 +1,5 @@
 //! Precision and recall of samples (Kynkäänniemi et al. 2019): the share of samples that lie among
-//! the pictures, and of pictures that lie among the samples.
+//! the images, and of images that lie among the samples.
 
 use burn::tensor::Device;
 
@@ -29,7 +29,7 @@ pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
 }
 
 /// The share of `points` that lie within the radius of at least one of `others`, whose squared
-/// [`radii`] are given. For samples among pictures this is precision, for pictures among samples
+/// [`radii`] are given. For samples among images this is precision, for images among samples
 /// recall.
 pub fn share_within(points: &Points, others: &Points, radii: &[f32], device: &Device) -> f64 {
     let mut inside = 0;
@@ -48,27 +48,27 @@ mod tests {
     fn the_third_neighbour_decides_how_far_surroundings_reach() {
         let device = Device::flex();
         let line = |values: &[f32]| Points { dimension: 1, values: values.to_vec() };
-        let pictures = line(&[0.0, 1.0, 3.0, 7.0, 15.0]);
-        let radii = radii(&pictures, &device);
+        let images = line(&[0.0, 1.0, 3.0, 7.0, 15.0]);
+        let radii = radii(&images, &device);
         assert_eq!(radii, [7.0, 6.0, 4.0, 7.0, 14.0].map(|radius: f32| radius * radius));
         // Two at the very edge, and one beyond each.
         let samples = line(&[-8.0, -7.0, 29.0, 30.0]);
-        assert_eq!(share_within(&samples, &pictures, &radii, &device), 0.5);
+        assert_eq!(share_within(&samples, &images, &radii, &device), 0.5);
     }
 
     #[test]
-    fn samples_among_pictures_are_precise_and_a_part_of_them_recalls_a_part() {
+    fn samples_among_images_are_precise_and_a_part_of_them_recalls_a_part() {
         let device = Device::flex();
-        let pictures = normal(1, 2000, 2, 0.0, 1.0);
-        let real = radii(&pictures, &device);
+        let images = normal(1, 2000, 2, 0.0, 1.0);
+        let real = radii(&images, &device);
         // All around one place: precise, but with little recall.
         let narrow = normal(2, 2000, 2, 0.0, 0.05);
         let share = |points: &Points, others: &Points, radii: &[f32]| {
             share_within(points, others, radii, &device)
         };
-        assert!(share(&narrow, &pictures, &real) > 0.95);
-        assert!(share(&pictures, &narrow, &radii(&narrow, &device)) < 0.2);
+        assert!(share(&narrow, &images, &real) > 0.95);
+        assert!(share(&images, &narrow, &radii(&narrow, &device)) < 0.2);
         let far = normal(3, 500, 2, 30.0, 1.0);
-        assert!(share(&far, &pictures, &real) < 1e-6);
+        assert!(share(&far, &images, &real) < 1e-6);
     }
 }

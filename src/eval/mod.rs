@@ -1,11 +1,11 @@
-//! How good samples are, measured against pictures that were never trained on.
+//! How good samples are, measured against images that were never trained on.
 //!
-//! Every measure is reported beside its *floor*: its value for as many training pictures.
-//! Distances, precision and recall use the features of a classifier of the very data ([`Eye`]).
+//! Every measure is reported beside its *floor*: its value for as many training images.
+//! Distances, precision and recall use the features of a classifier of the very data ([`FeatureExtractor`]).
 //! They are only comparable if classifier and reference are the same. In particular, the distance
 //! is Fréchet's, but not the FID of Inception's features.
 
-mod eye;
+mod feature_extractor;
 mod frechet;
 mod histogram;
 mod manifold;
@@ -15,7 +15,7 @@ mod points;
 mod report;
 mod sliced;
 
-pub use eye::{Eye, Seen, Task};
+pub use feature_extractor::{FeatureExtractor, Features, Task};
 pub use frechet::{Gaussian, frechet_distance, frechet_error};
 pub use manifold::{FEWEST, radii, share_within};
 pub use mmd::{Mmd, mmd};

@@ -1,4 +1,4 @@
-//! The training picture nearest to each sample: has anything been learned by heart?
+//! The training image nearest to each sample: has anything been learned by heart?
 
 use burn::tensor::Device;
 

@@ -1,4 +1,4 @@
-//! All measures of a set of pictures at once.
+//! All measures of a set of images at once.
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
@@ -8,14 +8,14 @@ use super::histogram;
 use super::manifold::{radii, share_within};
 use super::mmd::{Mmd, mmd};
 use super::nearest::{Nearest, nearest};
-use super::{Eye, Points, Seen};
-use crate::data::Pictures;
+use super::{FeatureExtractor, Features, Points};
+use crate::data::Images;
 use crate::pixel::values;
 
-/// The measures of a set of pictures, compared with held-out ones.
+/// The measures of a set of images, compared with held-out ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// The number of pictures.
+    /// The number of images.
     pub n: usize,
     /// The Fréchet classifier distance.
     pub frechet: f64,
@@ -23,20 +23,20 @@ pub struct Measured {
     pub frechet_error: f64,
     /// KID's estimate of the squared kernel distance.
     pub mmd: Mmd,
-    /// The share of these pictures that lie among the held-out ones.
+    /// The share of these images that lie among the held-out ones.
     pub precision: f64,
-    /// The share of held-out pictures that lie among these.
+    /// The share of held-out images that lie among these.
     pub recall: f64,
-    /// The share of pictures for which the classifier is at least 90 % sure.
+    /// The share of images for which the classifier is at least 90 % sure.
     pub sure: f64,
     /// The share of each class.
     pub classes: Vec<f64>,
 }
 
-/// Quantiles of distances to the nearest training picture: 1, 5, 25, 50, 75 and 95 %.
+/// Quantiles of distances to the nearest training image: 1, 5, 25, 50, 75 and 95 %.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NearestQuantiles {
-    /// The number of pictures compared.
+    /// The number of images compared.
     pub n: usize,
     /// The quantiles.
     pub quantiles: [f64; 6],
@@ -57,23 +57,28 @@ impl NearestQuantiles {
     }
 }
 
-/// Held-out pictures to compare with, and training pictures to search for nearest ones.
+/// Held-out images to compare with, and training images to search for nearest ones.
 #[derive(Debug)]
 pub struct Reference<'a> {
-    eye: &'a Eye,
-    train: &'a Pictures,
-    test: Seen,
+    extractor: &'a FeatureExtractor,
+    train: &'a Images,
+    test: Features,
     gaussian: Gaussian,
     radii: Vec<f32>,
     device: Device,
 }
 
 impl<'a> Reference<'a> {
-    /// Looks at the held-out pictures.
-    pub fn new(eye: &'a Eye, train: &'a Pictures, held_out: &Pictures, device: &Device) -> Self {
-        let test = eye.look(&values(&held_out.bytes));
+    /// Looks at the held-out images.
+    pub fn new(
+        extractor: &'a FeatureExtractor,
+        train: &'a Images,
+        held_out: &Images,
+        device: &Device,
+    ) -> Self {
+        let test = extractor.look(&values(&held_out.bytes));
         Self {
-            eye,
+            extractor,
             train,
             gaussian: Gaussian::of(&test.features),
             radii: radii(&test.features, device),
@@ -82,10 +87,10 @@ impl<'a> Reference<'a> {
         }
     }
 
-    /// Measures pictures, one after another, with values in \[0, 1\].
+    /// Measures images, one after another, with values in \[0, 1\].
     pub fn measure(&self, pixels: &[f32]) -> Measured {
-        let Self { eye, test, device, .. } = self;
-        let seen = eye.look(pixels);
+        let Self { extractor, test, device, .. } = self;
+        let seen = extractor.look(pixels);
         let features = &seen.features;
         let own_radii = radii(features, device);
         Measured {
@@ -95,25 +100,25 @@ impl<'a> Reference<'a> {
             mmd: mmd(features, &test.features, device),
             precision: share_within(features, &test.features, &self.radii, device),
             recall: share_within(&test.features, features, &own_radii, device),
-            sure: histogram::sure(&seen.probabilities, eye.classes),
-            classes: histogram::shares(&seen.probabilities, eye.classes),
+            sure: histogram::sure(&seen.probabilities, extractor.classes),
+            classes: histogram::shares(&seen.probabilities, extractor.classes),
         }
     }
 
-    /// The measures of `n` training pictures, of which there must be at least `n`: what a model
-    /// that samples the true density would reach, since distances fall with the number of pictures.
-    /// (The classifier was trained on these pictures; if they are few, this makes them look a
+    /// The measures of `n` training images, of which there must be at least `n`: what a model
+    /// that samples the true density would reach, since distances fall with the number of images.
+    /// (The classifier was trained on these images; if they are few, this makes them look a
     /// little further from held-out ones than they are.)
     pub fn floor(&self, n: usize) -> Measured {
         self.measure(&values(&self.train.some(n)))
     }
 
-    /// The share of each class among the held-out pictures.
+    /// The share of each class among the held-out images.
     pub fn classes(&self) -> Vec<f64> {
-        histogram::shares(&self.test.probabilities, self.eye.classes)
+        histogram::shares(&self.test.probabilities, self.extractor.classes)
     }
 
-    /// The nearest training picture of each picture, compared pixel by pixel.
+    /// The nearest training image of each image, compared pixel by pixel.
     pub fn nearest(&self, pixels: &[f32]) -> Vec<Nearest> {
         let points = |values| Points { dimension: self.train.shape.dimension(), values };
         nearest(&points(pixels.to_vec()), &points(values(&self.train.bytes)), &self.device)

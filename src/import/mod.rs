@@ -3,19 +3,22 @@
 //! [`pytorch`] reads checkpoints. A [`RefineNetDescription`] determines the names and shapes of
 //! tensors; this module finds the description that fits the tensors.
 
+mod contents;
+mod networks;
+mod pickle;
 pub mod pytorch;
 
 use thiserror::Error;
 
 use crate::net::refinenet::description::{Layer, LayerKind};
 use crate::net::weights::{Array, Weights};
-use crate::net::{Depth, DescriptionError, Picture, RefineNetDescription, Variant};
-use crate::noise::Ladder;
+use crate::net::{Depth, DescriptionError, ImageShape, RefineNetDescription, Variant};
+use crate::noise::NoiseSchedule;
 
 /// What the tensors of a RefineNet do not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// Height and width of the pictures it was trained on.
+    /// Height and width of the images it was trained on.
     pub size: Option<[usize; 2]>,
     /// σ₁ and σ_L of NCSN; NCSNv2 has its noise levels among its tensors.
     pub sigmas: Option<[f32; 2]>,
@@ -43,7 +46,7 @@ pub enum ImportError {
         /// The shape that the network needs.
         expected: Vec<usize>,
     },
-    /// The noise levels are not a geometric ladder.
+    /// The noise levels are not a geometric noise schedule.
     #[error(
         "the noise levels in `sigmas` are not geometric from large to small: only such are run"
     )]
@@ -60,7 +63,7 @@ pub enum ImportError {
 /// tensors under our names.
 ///
 /// Networks trained with the code's options `logit_transform` or `rescaled` look the same, but are
-/// for pictures on another scale.
+/// for images on another scale.
 ///
 /// # Errors
 /// [`ImportError`] names the tensor that does not fit.
@@ -124,12 +127,12 @@ fn describe(state: &mut Weights, facts: &Facts) -> Result<RefineNetDescription, 
     const TABLE: &str = "normalizer.embed.weight";
     let levels = state.get(TABLE).and_then(|table| table.shape.first().copied());
     let variant = if levels.is_some() { Variant::Ncsn } else { Variant::Ncsnv2 };
-    let ladder = match (state.remove("sigmas"), facts.sigmas, levels) {
+    let schedule = match (state.remove("sigmas"), facts.sigmas, levels) {
         (Some(_), Some(_), _) => return Err(ImportError::SigmasGiven),
-        (Some(sigmas), None, _) => ladder(&sigmas.values)?,
+        (Some(sigmas), None, _) => schedule(&sigmas.values)?,
         (None, given, Some(levels)) => {
             let [sigma_max, sigma_min] = given.unwrap_or([1.0, 0.01]);
-            Ladder { sigma_max, sigma_min, levels }
+            NoiseSchedule { sigma_max, sigma_min, levels }
         }
         (None, _, None) => return Err(ImportError::Missing(TABLE.into())),
     };
@@ -147,27 +150,27 @@ fn describe(state: &mut Weights, facts: &Facts) -> Result<RefineNetDescription, 
         return Err(ImportError::Shape { name: name.into(), found, expected });
     };
     let [height, width] = facts.size.unwrap_or_else(|| usual_size(depth, channels));
-    let picture = Picture { channels, height, width };
-    let description = RefineNetDescription { variant, picture, depth, ngf, ladder };
+    let image_shape = ImageShape { channels, height, width };
+    let description = RefineNetDescription { variant, image_shape, depth, ngf, schedule };
     description.check()?;
     Ok(description)
 }
 
-/// The geometric ladder of these levels.
-fn ladder(sigmas: &[f32]) -> Result<Ladder, ImportError> {
+/// The geometric noise schedule of these levels.
+fn schedule(sigmas: &[f32]) -> Result<NoiseSchedule, ImportError> {
     let (Some(&sigma_max), Some(&sigma_min)) = (sigmas.first(), sigmas.last()) else {
         return Err(ImportError::Sigmas);
     };
-    let ladder = Ladder { sigma_max, sigma_min, levels: sigmas.len() };
-    ladder.check().map_err(|_| ImportError::Sigmas)?;
+    let schedule = NoiseSchedule { sigma_max, sigma_min, levels: sigmas.len() };
+    schedule.check().map_err(|_| ImportError::Sigmas)?;
     let close = |(found, sigma): (&f32, &f32)| (found / sigma - 1.0).abs() < 1e-3;
-    if !sigmas.iter().zip(&ladder.sigmas()).all(close) {
+    if !sigmas.iter().zip(&schedule.sigmas()).all(close) {
         return Err(ImportError::Sigmas);
     }
-    Ok(ladder)
+    Ok(schedule)
 }
 
-/// The size of the pictures that the published networks of these sizes were trained on. The
+/// The size of the images that the published networks of these sizes were trained on. The
 /// networks are all convolutions, so their tensors fit any size.
 fn usual_size(depth: Depth, channels: usize) -> [usize; 2] {
     match (depth, channels) {

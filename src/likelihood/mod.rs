@@ -1,4 +1,4 @@
-//! The likelihood of pictures under a model, via the probability-flow ODE (Song et al. 2021,
+//! The likelihood of images under a model, via the probability-flow ODE (Song et al. 2021,
 //! section 4.3 and appendix D.2).
 //!
 //! The flow `dx/dσ = −σ s(x, σ)` carries the density at σ_L to the one at σ₁, which is known. Along
@@ -13,10 +13,10 @@
 mod network;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
-pub use network::NetworkSlope;
+pub use network::NetworkDivergence;
 
 use crate::random::Key;
-use crate::score::Slope;
+use crate::score::ScoreWithDivergence;
 
 /// How the divergence `∇·s` is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,12 @@ pub enum Trace {
 
 /// `log p_σL(x)` in nats for each of n points, n × d, by Heun's method on the given levels, largest
 /// first.
-pub fn log_density(model: &impl Slope, x: &[f32], sigmas: &[f32], trace: Trace) -> Vec<f64> {
+pub fn log_density(
+    model: &impl ScoreWithDivergence,
+    x: &[f32],
+    sigmas: &[f32],
+    trace: Trace,
+) -> Vec<f64> {
     let d = model.dimension();
     let probes = probes(trace, d, x.len() / d);
     let mut x = x.to_vec();
@@ -93,7 +98,7 @@ fn probes(trace: Trace, d: usize, n: usize) -> Vec<Vec<f32>> {
 }
 
 fn divergence(
-    model: &impl Slope,
+    model: &impl ScoreWithDivergence,
     x: &[f32],
     sigma: f32,
     probes: &[Vec<f32>],
@@ -101,7 +106,7 @@ fn divergence(
 ) -> Vec<f64> {
     let mut sums = vec![0.0; x.len() / model.dimension()];
     for probe in probes {
-        let slopes = model.score_and_slope(x, sigma, probe, score);
+        let slopes = model.score_and_divergence(x, sigma, probe, score);
         for (sum, slope) in sums.iter_mut().zip(slopes) {
             *sum += f64::from(slope);
         }
@@ -112,7 +117,7 @@ fn divergence(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::noise::Ladder;
+    use crate::noise::NoiseSchedule;
     use crate::sample::edm;
     use crate::toy::GaussianMixture;
 
@@ -121,9 +126,9 @@ mod tests {
     fn the_flow_finds_the_density_of_a_mixture() {
         let toy = GaussianMixture::two_modes();
         let x = [5.0, 5.0, -4.0, -6.0, 7.0, 4.0];
-        let ladder = Ladder { sigma_max: 2_000.0, sigma_min: 0.1, levels: 0 };
+        let schedule = NoiseSchedule { sigma_max: 2_000.0, sigma_min: 0.1, levels: 0 };
         let found = |levels| {
-            let sigmas = edm::grid(&Ladder { levels, ..ladder }, 7.0);
+            let sigmas = edm::karras_sigmas(&NoiseSchedule { levels, ..schedule }, 7.0);
             log_density(&toy, &x, &sigmas, Trace::Exact)
         };
         let largest =
@@ -143,7 +148,8 @@ mod tests {
         let toy = GaussianMixture::two_modes();
         let n = 400;
         let x = [0.5, 0.2].repeat(n);
-        let sigmas = edm::grid(&Ladder { sigma_max: 50.0, sigma_min: 0.5, levels: 60 }, 7.0);
+        let sigmas =
+            edm::karras_sigmas(&NoiseSchedule { sigma_max: 50.0, sigma_min: 0.5, levels: 60 }, 7.0);
         let exact = log_density(&toy, &x[..2], &sigmas, Trace::Exact)[0];
         let found = log_density(&toy, &x, &sigmas, Trace::Hutchinson { seed: 3, first: 0 });
         let mean = found.iter().sum::<f64>() / n as f64;

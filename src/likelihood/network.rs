@@ -4,19 +4,19 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::net::weights::Weights;
-use crate::net::{Architecture, DescriptionError, Network, Picture};
-use crate::score::{Score, Slope};
+use crate::net::{Architecture, DescriptionError, ImageShape, Network};
+use crate::score::{Score, ScoreWithDivergence};
 
 /// A network whose score and slope are read on the host.
 #[derive(Clone, Debug)]
-pub struct NetworkSlope {
+pub struct NetworkDivergence {
     network: Network,
-    picture: Picture,
+    image_shape: ImageShape,
     /// The device, with gradients.
     device: Device,
 }
 
-impl NetworkSlope {
+impl NetworkDivergence {
     /// A network on a device.
     ///
     /// # Errors
@@ -29,12 +29,12 @@ impl NetworkSlope {
         let device = device.clone().autodiff();
         // Gradients are needed with respect to x, not to the weights.
         let network = Network::with_weights(architecture, weights, &device)?.no_grad();
-        Ok(Self { network, picture: architecture.picture(), device })
+        Ok(Self { network, image_shape: architecture.image_shape(), device })
     }
 
-    fn pictures(&self, values: &[f32]) -> Tensor<4> {
-        let Picture { channels, height, width } = self.picture;
-        let count = values.len() / self.picture.dimension();
+    fn images(&self, values: &[f32]) -> Tensor<4> {
+        let ImageShape { channels, height, width } = self.image_shape;
+        let count = values.len() / self.image_shape.dimension();
         let data = TensorData::new(values.to_vec(), [count, channels, height, width]);
         Tensor::from_data(data, &self.device)
     }
@@ -46,21 +46,27 @@ fn read(tensor: Tensor<4>, out: &mut [f32]) {
     }
 }
 
-impl Score for NetworkSlope {
+impl Score for NetworkDivergence {
     fn dimension(&self) -> usize {
-        self.picture.dimension()
+        self.image_shape.dimension()
     }
 
     fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
-        read(self.network.score(self.pictures(x), &[sigma]), out);
+        read(self.network.score(self.images(x), &[sigma]), out);
     }
 }
 
-impl Slope for NetworkSlope {
-    fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32> {
-        let (x, v) = (self.pictures(x).require_grad(), self.pictures(v));
+impl ScoreWithDivergence for NetworkDivergence {
+    fn score_and_divergence(
+        &self,
+        x: &[f32],
+        sigma: f32,
+        v: &[f32],
+        score: &mut [f32],
+    ) -> Vec<f32> {
+        let (x, v) = (self.images(x).require_grad(), self.images(v));
         let s = self.network.score(x.clone(), &[sigma]);
-        // The pictures of a batch are independent: one gradient serves all of them.
+        // The images of a batch are independent: one gradient serves all of them.
         let grads = (s.clone() * v.clone()).sum().backward();
         read(s.inner(), score);
         match x.grad(&grads) {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::loss::Weighting;
 use crate::net::Architecture;
-use crate::noise::Ladder;
-use crate::sample::Settings;
+use crate::noise::NoiseSchedule;
+use crate::sample::{Settings, SettingsError, Start, StepTable};
 
 /// What a model is, where it comes from and how to sample it: JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,10 @@ pub struct Card {
     pub architecture: Architecture,
     /// The sampler settings that suit this model.
     pub sampler: Settings,
+    /// The mean of the training images over all pixels, in \[0, 1\], around which chains begin.
+    /// Chains of older cards, which have none, begin around ½.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<f32>,
     /// How it was trained, if this project trained it. Like the quality it is not parsed in the
     /// browser: the page shows the card's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,7 +31,7 @@ pub struct Card {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub imported: Option<String>,
-    /// The sampler settings that made the best pictures, if that was measured; `sampler` then made
+    /// The sampler settings that made the best images, if that was measured; `sampler` then made
     /// nearly as good ones with the fewest evaluations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Settings>,
@@ -50,18 +54,18 @@ pub struct Quality {
     pub sampler: Settings,
     /// The seed.
     pub seed: u64,
-    /// Fréchet's distance to held-out pictures, in the features of a classifier of the data.
+    /// Fréchet's distance to held-out images, in the features of a classifier of the data.
     pub frechet: f64,
     /// Its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frechet_error: Option<f64>,
-    /// The same distance for as many training pictures.
+    /// The same distance for as many training images.
     pub floor: f64,
-    /// The share of samples that lie among held-out pictures.
+    /// The share of samples that lie among held-out images.
     pub precision: f64,
-    /// The share of held-out pictures that lie among samples.
+    /// The share of held-out images that lie among samples.
     pub recall: f64,
-    /// The share of held-out pictures that the classifier gets right.
+    /// The share of held-out images that the classifier gets right.
     pub classifier_accuracy: f64,
 }
 
@@ -70,12 +74,13 @@ pub struct Quality {
 pub struct Training {
     /// The data set.
     pub data: String,
-    /// The number of its pictures.
-    pub pictures: usize,
+    /// The number of its images.
+    #[serde(rename = "pictures")]
+    pub images: usize,
     /// CRC-32 of their pixels, which identifies them under another name; `None` in older cards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<u32>,
-    /// Whether every second picture was mirrored, which makes the learned density symmetric.
+    /// Whether every second image was mirrored, which makes the learned density symmetric.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
     /// The smallest σ with stable targets (Xu et al. 2023), if there were any.
@@ -89,7 +94,7 @@ pub struct Training {
     pub autoguidance: Option<Autoguided>,
     /// Optimiser steps since the beginning, without those of `from`.
     pub steps: u64,
-    /// Pictures seen, counting repetitions.
+    /// Images seen, counting repetitions.
     pub examples: u64,
     /// The largest and the smallest noise level that it was trained for, if recorded: samplers may
     /// keep within them.
@@ -108,12 +113,12 @@ pub struct Training {
 }
 
 /// Autoguidance that a network has learned: its score is that of a sharper density than the
-/// pictures'.
+/// images'.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Autoguided {
     /// The worse model it leads away from, in words.
     pub away_from: String,
-    /// w, as in [`Strength`](crate::sample::Strength), whose fields are written out here for the
+    /// w, as in [`GuidanceScale`](crate::sample::Strength), whose fields are written out here for the
     /// same reason as those of [`Settings`].
     pub weight: f32,
     /// The smallest and the largest σ at which it guides.
@@ -125,13 +130,31 @@ impl Card {
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
 
+    /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
+    pub fn start_mean(&self) -> f32 {
+        self.mean.unwrap_or(Start::GREY)
+    }
+
+    /// The program of some settings for this model's chains; `strength` is as in
+    /// [`Settings::step_table_from`].
+    ///
+    /// # Errors
+    /// As [`Settings::table`].
+    pub fn step_table(
+        &self,
+        settings: &Settings,
+        strength: Option<f32>,
+    ) -> Result<StepTable, SettingsError> {
+        Ok(settings.step_table_from(strength)?.around(self.start_mean()))
+    }
+
     /// The network's own noise levels, or else [`Settings::LEVELS`] levels between the ends that it
     /// was trained for or, if those are not recorded, between those of its recommended sampler.
-    pub fn ladder(&self) -> Ladder {
-        let Ladder { sigma_max, sigma_min, .. } = self.sampler.ladder;
+    pub fn schedule(&self) -> NoiseSchedule {
+        let NoiseSchedule { sigma_max, sigma_min, .. } = self.sampler.schedule;
         let trained = self.training.as_ref().and_then(|training| training.sigmas);
         let (sigma_max, sigma_min) = trained.unwrap_or((sigma_max, sigma_min));
-        let between = Ladder { sigma_max, sigma_min, levels: Settings::LEVELS };
-        self.architecture.ladder().unwrap_or(between)
+        let between = NoiseSchedule { sigma_max, sigma_min, levels: Settings::LEVELS };
+        self.architecture.schedule().unwrap_or(between)
     }
 }

@@ -4,7 +4,7 @@
 //! The crate of that name would bring too much code into the browser; see [`super::json`]. It does
 //! the writing, and tests check that the two agree.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::fmt;
 
@@ -18,26 +18,37 @@ use super::{ModelError, ModelFile};
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ContainerError {
     /// There is not even the length of a header.
-    #[error("it has no header")]
+    #[error("it ends before its header; was the download cut off?")]
     NoHeader,
     /// The header would reach beyond the end.
-    #[error("its header is longer than the file")]
+    #[error("it ends within its header; was the download cut off?")]
     HeaderLength,
+    /// What should be the length of the header is another format's beginning.
+    #[error("it begins like a file of another kind")]
+    Foreign,
     /// The header is not text.
     #[error("its header is not UTF-8")]
     HeaderText,
     /// The header does not have the expected form.
     #[error("its header cannot be read: {0}")]
-    Header(#[from] JsonError),
+    Header(JsonError),
     /// A tensor does not lie where the one before it ends.
     #[error("the offsets of the tensor `{0}` are impossible")]
     Offsets(String),
     /// A tensor's bytes do not match its type and shape.
     #[error("the tensor `{0}` has the wrong number of bytes for its shape")]
     Size(String),
-    /// There are more or fewer bytes than the tensors need.
-    #[error("it should have {expected} bytes of tensors, but has {found}")]
-    Length {
+    /// There are fewer bytes than the tensors need.
+    #[error("it has {found} of {expected} bytes of tensors; was the download cut off?")]
+    Short {
+        /// How many there are.
+        found: usize,
+        /// Where the last tensor ends.
+        expected: usize,
+    },
+    /// Something follows the last tensor.
+    #[error("its tensors have {expected} bytes, and {} more follow", .found - .expected)]
+    Long {
         /// How many there are.
         found: usize,
         /// Where the last tensor ends.
@@ -104,7 +115,11 @@ impl<'a> Container<'a> {
         let (length, rest) = bytes.split_first_chunk().ok_or(ContainerError::NoHeader)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok();
         let parts = length.and_then(|length| rest.split_at_checked(length));
-        let (header, data) = parts.ok_or(ContainerError::HeaderLength)?;
+        let (header, data) = parts.ok_or(match rest.first() {
+            // Where the header should begin.
+            None | Some(b'{') => ContainerError::HeaderLength,
+            Some(_) => ContainerError::Foreign,
+        })?;
         let header = std::str::from_utf8(header).map_err(|_| ContainerError::HeaderText)?;
         let header: Header = json::parse(header).map_err(ContainerError::Header)?;
         Ok(Self { header, data })
@@ -171,10 +186,11 @@ impl Header {
                 _ => return Err(ContainerError::Offsets(name.clone())),
             }
         }
-        if expected != found {
-            return Err(ContainerError::Length { found, expected });
+        match found.cmp(&expected) {
+            Ordering::Less => Err(ContainerError::Short { found, expected }),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(ContainerError::Long { found, expected }),
         }
-        Ok(())
     }
 }
 
@@ -193,7 +209,7 @@ impl<'de> Deserialize<'de> for Header {
                 let mut header = Header::default();
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "__metadata__" {
-                        header.cards = map.next_value()?;
+                        header.cards = map.next_value::<Option<_>>()?.unwrap_or_default();
                     } else {
                         header.tensors.push((name, map.next_value()?));
                     }

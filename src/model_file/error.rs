@@ -1,5 +1,6 @@
 //! Why a model file is refused.
 
+use half::f16;
 use thiserror::Error;
 
 use super::card::Card;
@@ -14,14 +15,14 @@ pub enum ModelError {
     #[error("the file has {0} bytes; a model has at most {max}", max = ModelFile::MAX_BYTES)]
     TooLarge(usize),
     /// It is not a safetensors file, or a damaged one.
-    #[error("not a readable .safetensors file ({0}); was the download cut off?")]
-    Container(#[from] ContainerError),
+    #[error("not a readable .safetensors file: {0}")]
+    Container(ContainerError),
     /// It is a safetensors file, but without a card.
     #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
     NoCard(&'static str),
     /// The card cannot be read.
     #[error("the model's card cannot be read: {0}")]
-    Card(#[from] JsonError),
+    Card(JsonError),
     /// The card has another version.
     #[error("the model has format {0}, this program reads format {current}", current = Card::FORMAT)]
     Format(u32),
@@ -33,7 +34,10 @@ pub enum ModelError {
     Classifier(&'static str),
     /// The card recommends an invalid sampler.
     #[error("the model's recommended sampler is impossible: {0}")]
-    Sampler(#[from] SettingsError),
+    Sampler(SettingsError),
+    /// The card's mean of the training images is not that of images.
+    #[error("the model's card says that the mean of its images is {0}; it must be from 0 to 1")]
+    Mean(f32),
     /// A tensor that the network needs is missing.
     #[error("the tensor `{0}` is missing")]
     Missing(String),
@@ -61,7 +65,41 @@ pub enum ModelError {
     /// A tensor holds NaN or infinity.
     #[error("the tensor `{0}` holds values that are not finite: the training diverged")]
     NotFinite(String),
+    /// A value is too large to be written in f16.
+    #[error("the tensor `{name}` holds {value:e}, but f16 ends at {max}", max = f16::MAX)]
+    BeyondF16 {
+        /// The tensor's name.
+        name: String,
+        /// The value.
+        value: f32,
+    },
     /// The file cannot be written.
     #[error("the file cannot be written: {0}")]
     Write(String),
+}
+
+// Each message has that of its cause, for the page, which shows no others. So the causes are no
+// `source`: the programs would say them twice.
+
+impl From<ContainerError> for ModelError {
+    fn from(error: ContainerError) -> Self {
+        Self::Container(error)
+    }
+}
+
+impl From<JsonError> for ModelError {
+    fn from(error: JsonError) -> Self {
+        Self::Card(error)
+    }
+}
+
+impl From<SettingsError> for ModelError {
+    fn from(error: SettingsError) -> Self {
+        Self::Sampler(error)
+    }
+}
+
+/// The message of a library's error, which may have several lines, in one.
+pub(crate) fn one_line(error: impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

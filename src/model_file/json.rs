@@ -7,10 +7,18 @@
 pub(super) use parser::parse;
 use thiserror::Error;
 
+use super::one_line;
+
 /// Why a text is not the expected JSON, in the parser's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct JsonError(String);
+
+impl JsonError {
+    fn new(error: impl std::fmt::Display) -> Self {
+        Self(one_line(error))
+    }
+}
 
 #[cfg(not(target_family = "wasm"))]
 mod parser {
@@ -20,7 +28,7 @@ mod parser {
 
     /// Parses a text as a `T`.
     pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
-        serde_json::from_str(text).map_err(|error| JsonError(error.to_string()))
+        serde_json::from_str(text).map_err(JsonError::new)
     }
 }
 
@@ -39,6 +47,6 @@ mod parser {
 
     /// The message of an `Error`, which is what both steps throw.
     fn thrown(error: JsValue) -> JsonError {
-        JsonError(error.unchecked_into::<js_sys::Error>().message().into())
+        JsonError::new(error.unchecked_into::<js_sys::Error>().message())
     }
 }

@@ -13,6 +13,7 @@ pub use card::{Autoguided, Card, Quality, Training};
 pub(crate) use container::Container;
 pub use container::ContainerError;
 pub use error::ModelError;
+pub(crate) use error::one_line;
 pub use json::JsonError;
 use safetensors::tensor::Dtype;
 
@@ -29,7 +30,7 @@ pub struct ModelFile {
 }
 
 impl ModelFile {
-    /// A quarter of a gibibyte: far more than any network for small pictures.
+    /// A quarter of a gibibyte: far more than any network for small images.
     pub const MAX_BYTES: usize = 1 << 28;
 
     /// Reads and checks a file.
@@ -43,9 +44,12 @@ impl ModelFile {
     pub(crate) fn of(container: &Container<'_>) -> Result<Self, ModelError> {
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
-        card.sampler.program()?;
-        card.best.map(|best| best.program()).transpose()?;
-        card.ladder().check().map_err(SettingsError::from)?;
+        card.sampler.step_table()?;
+        if !(0.0..=1.0).contains(&card.start_mean()) {
+            return Err(ModelError::Mean(card.start_mean()));
+        }
+        card.best.map(|best| best.step_table()).transpose()?;
+        card.schedule().check().map_err(SettingsError::from)?;
         let weights = tensors::read(container, card.architecture.tensors())?;
         Ok(Self { card, weights })
     }
@@ -63,8 +67,9 @@ impl ModelFile {
     /// The file's bytes, with tensors in f16: half the size, and no visible difference.
     ///
     /// # Errors
-    /// [`ModelError::NotFinite`] if a value is not finite in f16, [`ModelError::TooLarge`] if the
-    /// file would be too large to read; otherwise [`ModelError::Write`].
+    /// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in
+    /// f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
+    /// [`ModelError::Write`].
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)
     }

@@ -7,14 +7,14 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::Serialize;
 
-use super::{Container, ModelError, ModelFile};
+use super::{Container, ModelError, ModelFile, one_line};
 use crate::net::weights::Weights;
 
 /// A file of these tensors, in f16 or f32, with a card.
 ///
 /// # Errors
-/// [`ModelError::NotFinite`] if a value is not finite in that type, [`ModelError::TooLarge`] if the
-/// file would be too large to read; otherwise [`ModelError::Write`].
+/// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in f16,
+/// [`ModelError::TooLarge`] if the file would be too large to read; otherwise [`ModelError::Write`].
 pub(crate) fn tensors(
     weights: &Weights,
     key: &str,
@@ -23,14 +23,19 @@ pub(crate) fn tensors(
 ) -> Result<Vec<u8>, ModelError> {
     let mut tensors = Vec::with_capacity(weights.len());
     for (name, array) in weights {
+        if !array.values.iter().all(|value| value.is_finite()) {
+            return Err(ModelError::NotFinite(name.clone()));
+        }
         let bytes = match dtype {
-            Dtype::F16 => encode(&array.values, |value| {
-                let half = f16::from_f32(value);
-                half.is_finite().then_some(half.to_le_bytes())
-            }),
-            _ => encode(&array.values, |value| value.is_finite().then_some(value.to_le_bytes())),
+            Dtype::F16 => {
+                let halves = array.values.iter().map(|&value| match f16::from_f32(value) {
+                    half if half.is_finite() => Ok(half.to_le_bytes()),
+                    _ => Err(ModelError::BeyondF16 { name: name.clone(), value }),
+                });
+                halves.collect::<Result<Vec<_>, _>>()?.concat()
+            }
+            _ => array.values.iter().flat_map(|value| value.to_le_bytes()).collect(),
         };
-        let bytes = bytes.ok_or_else(|| ModelError::NotFinite(name.clone()))?;
         tensors.push((name, Encoded { dtype, shape: array.shape.clone(), bytes }));
     }
     let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
@@ -59,12 +64,7 @@ pub(crate) fn with_card(
 /// Keeps only an error's text, so that the page, which writes nothing, does not need the error
 /// types.
 fn refused(error: impl std::fmt::Display) -> ModelError {
-    ModelError::Write(error.to_string())
-}
-
-fn encode<const N: usize>(values: &[f32], one: fn(f32) -> Option<[u8; N]>) -> Option<Vec<u8>> {
-    let all: Option<Vec<_>> = values.iter().map(|&value| one(value)).collect();
-    Some(all?.concat())
+    ModelError::Write(one_line(error))
 }
 
 /// A tensor, ready to be written.

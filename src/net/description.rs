@@ -1,5 +1,5 @@
 //! A network described as plain data: stored in the model file's card, checked before anything is
-//! allocated, and the source from which each executor builds its own network.
+//! allocated, and the source from which each backend builds its own network.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use thiserror::Error;
 use super::precondition::Preconditioning;
 use super::refinenet::RefineNetDescription;
 use super::unet::UNetDescription;
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 
-/// The shape of a picture.
+/// The shape of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Picture {
+pub struct ImageShape {
     /// 1 for grey, 3 for colour.
     pub channels: usize,
     /// Height in pixels.
@@ -22,14 +22,14 @@ pub struct Picture {
     pub width: usize,
 }
 
-impl fmt::Display for Picture {
+impl fmt::Display for ImageShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} × {} × {}", self.channels, self.height, self.width)
     }
 }
 
-impl Picture {
-    /// D, the dimension of the space of pictures.
+impl ImageShape {
+    /// D, the dimension of the space of images.
     pub fn dimension(&self) -> usize {
         self.channels * self.height * self.width
     }
@@ -44,7 +44,7 @@ impl Picture {
             return Ok(());
         }
         Err(DescriptionError(format!(
-            "both sides of pictures must be multiples of {divisor}, but they are {height} × {width}"
+            "both sides of images must be multiples of {divisor}, but they are {height} × {width}"
         )))
     }
 }
@@ -68,19 +68,19 @@ pub struct DescriptionError(pub String);
 pub type TensorShape = (String, Vec<usize>);
 
 impl Architecture {
-    /// The pictures it is made for.
-    pub fn picture(&self) -> Picture {
+    /// The images it is made for.
+    pub fn image_shape(&self) -> ImageShape {
         match self {
-            Self::UNet(unet) => unet.picture,
-            Self::RefineNet(refinenet) => refinenet.picture,
+            Self::UNet(unet) => unet.image_shape,
+            Self::RefineNet(refinenet) => refinenet.image_shape,
         }
     }
 
     /// The noise levels that it is trained on; `None` if it is conditioned on a continuous σ.
-    pub fn ladder(&self) -> Option<Ladder> {
+    pub fn schedule(&self) -> Option<NoiseSchedule> {
         match self {
             Self::UNet(_) => None,
-            Self::RefineNet(refinenet) => Some(refinenet.ladder),
+            Self::RefineNet(refinenet) => Some(refinenet.schedule),
         }
     }
 

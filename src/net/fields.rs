@@ -5,18 +5,19 @@
 
 use serde::Deserialize;
 
-use super::description::{Architecture, Picture};
+use super::description::{Architecture, ImageShape};
 use super::precondition::Preconditioning;
 use super::refinenet::{Depth, RefineNetDescription, Variant};
 use super::unet::UNetDescription;
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 
 /// The sizes of every kind of network; the kind decides which must be there.
 #[derive(Deserialize)]
 #[serde(rename = "Architecture")]
 pub(super) struct Fields {
     kind: Kind,
-    picture: Picture,
+    #[serde(rename = "picture")]
+    image_shape: ImageShape,
 
     patch: Option<usize>,
     widths: Option<Vec<usize>>,
@@ -30,7 +31,8 @@ pub(super) struct Fields {
     variant: Option<Variant>,
     depth: Option<Depth>,
     ngf: Option<usize>,
-    ladder: Option<Ladder>,
+    #[serde(rename = "ladder")]
+    schedule: Option<NoiseSchedule>,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +49,7 @@ impl TryFrom<Fields> for Architecture {
     fn try_from(fields: Fields) -> Result<Self, String> {
         Ok(match fields.kind {
             Kind::UNet => Self::UNet(UNetDescription {
-                picture: fields.picture,
+                image_shape: fields.image_shape,
                 patch: given("patch", fields.patch)?,
                 widths: given("widths", fields.widths)?,
                 blocks: given("blocks", fields.blocks)?,
@@ -59,10 +61,10 @@ impl TryFrom<Fields> for Architecture {
             }),
             Kind::RefineNet => Self::RefineNet(RefineNetDescription {
                 variant: given("variant", fields.variant)?,
-                picture: fields.picture,
+                image_shape: fields.image_shape,
                 depth: given("depth", fields.depth)?,
                 ngf: given("ngf", fields.ngf)?,
-                ladder: given("ladder", fields.ladder)?,
+                schedule: given("ladder", fields.schedule)?,
             }),
         })
     }
@@ -78,19 +80,19 @@ mod tests {
 
     #[test]
     fn networks_of_each_kind_survive_json() {
-        let picture = Picture { channels: 3, height: 32, width: 32 };
-        let preconditioning = Preconditioning { mean: 0.5, deviation: 0.25 };
-        let ladder = Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
+        let image_shape = ImageShape { channels: 3, height: 32, width: 32 };
+        let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.25 };
+        let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
         let (variant, depth) = (Variant::Ncsnv2, Depth::Deeper);
         for (architecture, kind) in [
-            (Architecture::UNet(UNetDescription::new(picture, preconditioning)), "unet"),
+            (Architecture::UNet(UNetDescription::new(image_shape, preconditioning)), "unet"),
             (
                 Architecture::RefineNet(RefineNetDescription {
                     variant,
-                    picture,
+                    image_shape,
                     depth,
                     ngf: 64,
-                    ladder,
+                    schedule,
                 }),
                 "refinenet",
             ),

@@ -24,7 +24,7 @@ fn conv_config(inputs: usize, outputs: usize, kernel: usize) -> Conv2dConfig {
     Conv2dConfig::new([inputs, outputs], [kernel, kernel]).with_padding(padding)
 }
 
-/// A number for each of N pictures, for all of their pixels: N × 1 × 1 × 1.
+/// A number for each of N images, for all of their pixels: N × 1 × 1 × 1.
 pub fn column(values: impl IntoIterator<Item = f32>, device: &Device) -> Tensor<4> {
     let values: Vec<f32> = values.into_iter().collect();
     let count = values.len();

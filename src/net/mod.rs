@@ -1,4 +1,4 @@
-//! Networks: each is described once, as plain data, and every executor builds its own from that.
+//! Networks: each is described once, as plain data, and every backend builds its own from that.
 //!
 //! [`description`] says what a network is (its kind, its sizes, and the name and shape of each
 //! tensor), [`precondition`] how σ enters the U-Net and scales its output, and [`weights`] what its
@@ -17,7 +17,7 @@ pub mod layers;
 #[cfg(feature = "burn")]
 mod network;
 
-pub use description::{Architecture, DescriptionError, Picture};
+pub use description::{Architecture, DescriptionError, ImageShape};
 #[cfg(feature = "burn")]
 pub use network::Network;
 pub use precondition::Preconditioning;

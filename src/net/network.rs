@@ -48,7 +48,7 @@ impl Network {
 
     /// The score `s(x, σ)`, N × C × H × W like `x`.
     ///
-    /// `sigmas` holds one σ > 0 for each of the N pictures, or a single one for all.
+    /// `sigmas` holds one σ > 0 for each of the N images, or a single one for all.
     pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         match self {
             Self::UNet(unet) => unet.score(x, sigmas),
@@ -57,7 +57,7 @@ impl Network {
     }
 
     /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, N × C × H × W: the network's estimate of the clean
-    /// picture.
+    /// image.
     pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
         x.clone() + self.score(x, &[sigma]).mul_scalar(sigma * sigma)
     }

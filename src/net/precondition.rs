@@ -17,7 +17,7 @@ use std::f32::consts::TAU;
 use serde::{Deserialize, Serialize};
 
 use super::description::DescriptionError;
-use crate::turns::cos_turns;
+use crate::cos_2pi::cos_2pi;
 
 /// The data's mean μ and standard deviation σ_d over all pixels, which set all scales.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,18 +25,19 @@ pub struct Preconditioning {
     /// μ, in \[0, 1\].
     pub mean: f32,
     /// σ_d, positive.
-    pub deviation: f32,
+    #[serde(rename = "deviation")]
+    pub sigma_data: f32,
 }
 
 /// The coefficients for one σ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coefficients {
     /// The factor of `x − μ` in the input: `1/√(σ² + σ_d²)`.
-    pub input: f32,
+    pub c_in: f32,
     /// The factor of `x − μ` in the score: `−1/(σ² + σ_d²)`.
-    pub skip: f32,
+    pub c_skip: f32,
     /// The factor of F in the score: `σ_d/(σ √(σ² + σ_d²))`.
-    pub output: f32,
+    pub c_out: f32,
 }
 
 impl Preconditioning {
@@ -45,20 +46,20 @@ impl Preconditioning {
     /// # Errors
     /// [`DescriptionError`] if a value is not a number or the deviation is not positive.
     pub(crate) fn check(&self) -> Result<(), DescriptionError> {
-        let Self { mean, deviation } = *self;
-        if mean.is_finite() && deviation.is_finite() && deviation > 0.0 {
+        let Self { mean, sigma_data } = *self;
+        if mean.is_finite() && sigma_data.is_finite() && sigma_data > 0.0 {
             return Ok(());
         }
-        Err(DescriptionError(format!("no data has mean {mean} and deviation {deviation}")))
+        Err(DescriptionError(format!("no data has mean {mean} and deviation {sigma_data}")))
     }
 
     /// The coefficients at σ > 0.
     pub fn at(&self, sigma: f32) -> Coefficients {
-        let variance = sigma * sigma + self.deviation * self.deviation;
+        let variance = sigma * sigma + self.sigma_data * self.sigma_data;
         Coefficients {
-            input: variance.sqrt().recip(),
-            skip: -variance.recip(),
-            output: self.deviation / (sigma * variance.sqrt()),
+            c_in: variance.sqrt().recip(),
+            c_skip: -variance.recip(),
+            c_out: self.sigma_data / (sigma * variance.sqrt()),
         }
     }
 }
@@ -67,8 +68,8 @@ impl Preconditioning {
 /// [`frequencies`]. Returns `2 · pairs` numbers in \[−1, 1\].
 pub fn sigma_features(sigma: f32, pairs: usize) -> Vec<f32> {
     let turns = frequencies(pairs).map(|frequency| sigma.ln() * frequency / TAU);
-    let sines = turns.clone().map(|turn| cos_turns(turn - 0.25));
-    sines.chain(turns.map(cos_turns)).collect()
+    let sines = turns.clone().map(|turn| cos_2pi(turn - 0.25));
+    sines.chain(turns.map(cos_2pi)).collect()
 }
 
 /// `pairs` geometrically spaced frequencies from 1/4 to 16 radians a nat.
@@ -84,9 +85,9 @@ mod tests {
     /// With F = 0 the score is that of `N(μ, σ_d² I)`, and its denoiser has EDM's `c_skip`.
     #[test]
     fn a_silent_network_leaves_the_gaussian_of_the_data() {
-        let preconditioning = Preconditioning { mean: 0.0, deviation: 0.5 };
+        let preconditioning = Preconditioning { mean: 0.0, sigma_data: 0.5 };
         for sigma in [0.01f32, 0.3, 20.0] {
-            let skip = 1.0 + sigma * sigma * preconditioning.at(sigma).skip;
+            let skip = 1.0 + sigma * sigma * preconditioning.at(sigma).c_skip;
             let edm = 0.25 / (sigma * sigma + 0.25);
             assert!((skip - edm).abs() < 1e-3, "{skip} {edm}");
         }
@@ -95,15 +96,15 @@ mod tests {
     /// EDM's defining properties: unit-variance inputs, and unit-variance targets for F.
     #[test]
     fn inputs_and_targets_have_unit_variance() {
-        let preconditioning = Preconditioning { mean: 0.1, deviation: 0.3 };
+        let preconditioning = Preconditioning { mean: 0.1, sigma_data: 0.3 };
         for sigma in [0.01f32, 0.3, 20.0] {
             let c = preconditioning.at(sigma);
             let (data, noise) = (0.09, sigma * sigma);
-            assert!((c.input * c.input * (data + noise) - 1.0).abs() < 1e-5);
+            assert!((c.c_in * c.c_in * (data + noise) - 1.0).abs() < 1e-5);
             // The target of F is (−z/σ − skip (x − μ))/output with x − μ = y + σ z.
-            let from_data = c.skip * c.skip * data;
-            let from_noise = (1.0 / sigma + c.skip * sigma).powi(2);
-            let variance = (from_data + from_noise) / (c.output * c.output);
+            let from_data = c.c_skip * c.c_skip * data;
+            let from_noise = (1.0 / sigma + c.c_skip * sigma).powi(2);
+            let variance = (from_data + from_noise) / (c.c_out * c.c_out);
             assert!((variance - 1.0).abs() < 1e-2, "{variance} at {sigma}");
         }
     }

@@ -1,6 +1,6 @@
-//! Noise levels: the geometric ladder σ₁ > σ₂ > … > σ_L.
+//! Noise levels: the geometric noise schedule σ₁ > σ₂ > … > σ_L.
 //!
-//! σ₁ is so large that its noise covers the whole space, σ_L so small that noisy pictures are
+//! σ₁ is so large that its noise covers the whole space, σ_L so small that noisy images are
 //! nearly clean. In between, each level is as hard as the last because the *ratio* of neighbours is
 //! constant (Song & Ermon 2019, section 4.1). [`rules`] chooses the numbers.
 
@@ -9,9 +9,9 @@ pub mod rules;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A geometric ladder of noise levels, largest first.
+/// A geometric noise schedule, largest first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ladder {
+pub struct NoiseSchedule {
     /// σ₁, in units of pixels in \[0, 1\], at most 10⁶.
     pub sigma_max: f32,
     /// σ_L, in the same units; 10⁻⁶ ≤ σ_L ≤ σ₁.
@@ -20,9 +20,9 @@ pub struct Ladder {
     pub levels: usize,
 }
 
-/// Why a [`Ladder`] is refused.
+/// Why a [`NoiseSchedule`] is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
-pub enum LadderError {
+pub enum NoiseScheduleError {
     /// A bound is not a possible noise level.
     #[error("sigma_max and sigma_min must be from 1e-6 to 1e6, but they are {0} and {1}")]
     Bounds(f32, f32),
@@ -30,30 +30,30 @@ pub enum LadderError {
     #[error("sigma_min ({1}) must not be larger than sigma_max ({0})")]
     Order(f32, f32),
     /// There are no levels, or too many.
-    #[error("the number of levels must be from 1 to {max}, but it is {0}", max = Ladder::MAX_LEVELS)]
+    #[error("the number of levels must be from 1 to {max}, but it is {0}", max = NoiseSchedule::MAX_LEVELS)]
     Levels(usize),
 }
 
-impl Ladder {
-    /// More levels than this are a mistake, not a ladder (NCSNv2 uses 232 for CIFAR-10).
+impl NoiseSchedule {
+    /// More levels than this are a mistake, not a noise schedule (NCSNv2 uses 232 for CIFAR-10).
     pub const MAX_LEVELS: usize = 100_000;
 
     /// Checks the bounds and the number of levels.
     ///
     /// # Errors
-    /// [`LadderError`] says which value is impossible.
-    pub fn check(&self) -> Result<(), LadderError> {
+    /// [`NoiseScheduleError`] says which value is impossible.
+    pub fn check(&self) -> Result<(), NoiseScheduleError> {
         let Self { sigma_max, sigma_min, levels } = *self;
-        // A wider range than pictures need; f32 still holds squares and ratios of squares.
+        // A wider range than images need; f32 still holds squares and ratios of squares.
         let possible = |sigma: f32| (1e-6..=1e6).contains(&sigma);
         if !possible(sigma_max) || !possible(sigma_min) {
-            return Err(LadderError::Bounds(sigma_max, sigma_min));
+            return Err(NoiseScheduleError::Bounds(sigma_max, sigma_min));
         }
         if sigma_min > sigma_max {
-            return Err(LadderError::Order(sigma_max, sigma_min));
+            return Err(NoiseScheduleError::Order(sigma_max, sigma_min));
         }
         if !(1..=Self::MAX_LEVELS).contains(&levels) {
-            return Err(LadderError::Levels(levels));
+            return Err(NoiseScheduleError::Levels(levels));
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Ladder {
     pub fn nearest(&self, sigma: f32) -> usize {
         let last = self.levels.saturating_sub(1);
         let steps = (f64::from(self.sigma_max) / f64::from(sigma)).ln() / self.ratio().ln();
-        // A ladder whose levels are all equal has no ratio to divide by.
+        // A noise schedule whose levels are all equal has no ratio to divide by.
         if steps.is_finite() { (steps.round().max(0.0) as usize).min(last) } else { last }
     }
 
@@ -122,48 +122,58 @@ pub fn perturb(x: &mut [f32], sigma: f32, z: &[f32]) {
 mod tests {
     use super::*;
 
-    const LADDER: Ladder = Ladder { sigma_max: 20.0, sigma_min: 0.01, levels: 10 };
+    const SCHEDULE: NoiseSchedule = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.01, levels: 10 };
 
     #[test]
     fn neighbours_have_a_constant_ratio() {
-        let sigmas = LADDER.sigmas();
+        let sigmas = SCHEDULE.sigmas();
         assert_eq!((sigmas[0], sigmas[9]), (20.0, 0.01));
         for pair in sigmas.windows(2) {
             let ratio = f64::from(pair[0] / pair[1]);
-            assert!((ratio / LADDER.ratio() - 1.0).abs() < 1e-5, "{ratio}");
+            assert!((ratio / SCHEDULE.ratio() - 1.0).abs() < 1e-5, "{ratio}");
         }
     }
 
     #[test]
     fn a_single_level_is_the_smallest() {
-        assert_eq!(Ladder { levels: 1, ..LADDER }.sigmas(), [0.01]);
+        assert_eq!(NoiseSchedule { levels: 1, ..SCHEDULE }.sigmas(), [0.01]);
     }
 
     #[test]
     fn fractions_lead_to_noise_levels_and_back() {
         for (fraction, sigma) in [(0.0, 0.01), (0.5, 0.2f32.sqrt()), (1.0, 20.0)] {
-            assert!((LADDER.sigma_at(fraction) / sigma - 1.0).abs() < 1e-5);
-            assert!((LADDER.fraction_at(sigma) - fraction).abs() < 1e-5);
+            assert!((SCHEDULE.sigma_at(fraction) / sigma - 1.0).abs() < 1e-5);
+            assert!((SCHEDULE.fraction_at(sigma) - fraction).abs() < 1e-5);
         }
-        assert_eq!((LADDER.fraction_at(1e-3), LADDER.fraction_at(1e3)), (0.0, 1.0));
-        let flat = Ladder { sigma_max: 1.0, sigma_min: 1.0, levels: 1 };
+        assert_eq!((SCHEDULE.fraction_at(1e-3), SCHEDULE.fraction_at(1e3)), (0.0, 1.0));
+        let flat = NoiseSchedule { sigma_max: 1.0, sigma_min: 1.0, levels: 1 };
         assert_eq!(flat.fraction_at(2.0), 0.0);
     }
 
     #[test]
     fn impossible_ladders_are_refused_by_name() {
-        let refused = |ladder: Ladder| ladder.check().expect_err("must be refused");
-        assert_eq!(LADDER.check(), Ok(()));
+        let refused = |schedule: NoiseSchedule| schedule.check().expect_err("must be refused");
+        assert_eq!(SCHEDULE.check(), Ok(()));
         // The squares of the extreme ones would be infinite or 0.
         for sigma in [f32::NAN, f32::INFINITY, 2e19, 1e-23, 0.0, -1.0] {
-            for ladder in
-                [Ladder { sigma_max: sigma, ..LADDER }, Ladder { sigma_min: sigma, ..LADDER }]
-            {
-                assert!(matches!(refused(ladder), LadderError::Bounds(..)), "{ladder:?}");
+            for schedule in [
+                NoiseSchedule { sigma_max: sigma, ..SCHEDULE },
+                NoiseSchedule { sigma_min: sigma, ..SCHEDULE },
+            ] {
+                assert!(
+                    matches!(refused(schedule), NoiseScheduleError::Bounds(..)),
+                    "{schedule:?}"
+                );
             }
         }
-        assert_eq!(Ladder { sigma_max: 1e6, sigma_min: 1e-6, levels: 2 }.check(), Ok(()));
-        assert!(matches!(refused(Ladder { sigma_min: 30.0, ..LADDER }), LadderError::Order(..)));
-        assert!(matches!(refused(Ladder { levels: 0, ..LADDER }), LadderError::Levels(0)));
+        assert_eq!(NoiseSchedule { sigma_max: 1e6, sigma_min: 1e-6, levels: 2 }.check(), Ok(()));
+        assert!(matches!(
+            refused(NoiseSchedule { sigma_min: 30.0, ..SCHEDULE }),
+            NoiseScheduleError::Order(..)
+        ));
+        assert!(matches!(
+            refused(NoiseSchedule { levels: 0, ..SCHEDULE }),
+            NoiseScheduleError::Levels(0)
+        ));
     }
 }

@@ -1,14 +1,14 @@
-//! Rules that choose a ladder and a step size without trial and error: the techniques of NCSNv2
+//! Rules that choose a noise schedule and a step size without trial and error: the techniques of NCSNv2
 //! (Song & Ermon, [*Improved Techniques for Training Score-Based Generative
 //! Models*](https://arxiv.org/abs/2006.09011), 2020).
 //!
-//! Technique 1 takes σ₁ from the data: the largest distance between two pictures. Then a chain can
-//! go from the neighbourhood of any picture to that of any other (proposition 1); with less noise
+//! Technique 1 takes σ₁ from the data: the largest distance between two images. Then a chain can
+//! go from the neighbourhood of any image to that of any other (proposition 1); with less noise
 //! it stays where it began. The rest follows from σ₁, σ_L and the dimension D.
 
 use thiserror::Error;
 
-use super::Ladder;
+use super::NoiseSchedule;
 
 /// The overlap of neighbouring levels that technique 2 aims for.
 pub const OVERLAP: f64 = 0.5;
@@ -17,14 +17,14 @@ pub const OVERLAP: f64 = 0.5;
 /// if that is below −1.
 pub const MAX_STEP: f64 = 2.0;
 
-/// Why there is no such ladder.
+/// Why there is no such noise schedule.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum RuleError {
     /// C is not a possible overlap.
     #[error("the overlap of neighbouring levels must be above 0 and below 0.99, but it is {0}")]
     Overlap(f64),
     /// The space is so small that all levels overlap.
-    #[error("in {0} dimensions all noise levels overlap; the rule is for pictures")]
+    #[error("in {0} dimensions all noise levels overlap; the rule is for images")]
     Dimension(usize),
 }
 
@@ -59,19 +59,19 @@ pub fn ratio(dimension: usize, c: f64) -> Result<f64, RuleError> {
     Ok(0.5 * (low + high))
 }
 
-/// The ladder from σ₁ to σ_L whose neighbours overlap by about `c` (technique 2).
+/// The noise schedule from σ₁ to σ_L whose neighbours overlap by about `c` (technique 2).
 ///
 /// # Errors
 /// [`RuleError`] if there is none.
-pub fn ladder(
+pub fn schedule(
     dimension: usize,
     sigma_max: f32,
     sigma_min: f32,
     c: f64,
-) -> Result<Ladder, RuleError> {
+) -> Result<NoiseSchedule, RuleError> {
     let ratio = ratio(dimension, c)?;
     let steps = (f64::from(sigma_max) / f64::from(sigma_min)).ln().max(0.0) / ratio.ln();
-    Ok(Ladder { sigma_max, sigma_min, levels: steps.round() as usize + 1 })
+    Ok(NoiseSchedule { sigma_max, sigma_min, levels: steps.round() as usize + 1 })
 }
 
 /// s_T²/σᵢ², the variance that a chain has after T steps at a level, over the variance that it
@@ -120,10 +120,10 @@ mod tests {
     fn the_published_numbers_of_cifar_10_come_out() {
         // Song & Ermon 2020, section 3.2 and appendix B: σ₁ = 50, σ_L = 0.01, L = 232, T = 5,
         // ε = 6.2e-6.
-        let ladder = ladder(3072, 50.0, 0.01, 0.567).expect("possible");
-        assert_eq!(ladder.levels, 232);
-        assert_close(overlap(3072, ladder.ratio()), 0.567, 1e-3);
-        assert_close(step(5, ladder.ratio()) * 0.01 * 0.01, 6.2e-6, 0.01);
+        let schedule = schedule(3072, 50.0, 0.01, 0.567).expect("possible");
+        assert_eq!(schedule.levels, 232);
+        assert_close(overlap(3072, schedule.ratio()), 0.567, 1e-3);
+        assert_close(step(5, schedule.ratio()) * 0.01 * 0.01, 6.2e-6, 0.01);
     }
 
     /// SciPy's `norm.cdf`, `brentq` and `minimize_scalar` for D = 784.
@@ -134,7 +134,7 @@ mod tests {
             (0.567, 1.077_361_060_681_624_8, 101, 1.067_693_792_905_285e-5),
         ] {
             assert_close(ratio(784, c).expect("possible"), gamma, 1e-10);
-            assert_eq!(ladder(784, 16.8, 0.01, c).expect("possible").levels, levels);
+            assert_eq!(schedule(784, 16.8, 0.01, c).expect("possible").levels, levels);
             assert_close(step(5, gamma) * 1e-4, step_lr, 1e-5);
         }
     }
@@ -160,6 +160,6 @@ mod tests {
         assert_eq!(ratio(784, 1.0), Err(RuleError::Overlap(1.0)));
         assert_eq!(ratio(784, f64::NAN).map_err(|e| e.to_string().contains("NaN")), Err(true));
         assert_eq!(ratio(2, 0.5), Err(RuleError::Dimension(2)));
-        assert_eq!(ladder(784, 0.01, 0.01, 0.5).expect("one level").levels, 1);
+        assert_eq!(schedule(784, 0.01, 0.01, 0.5).expect("one level").levels, 1);
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! | input or output | shape | |
 //! |---|---|---|
-//! | `x` | N × C × H × W | noisy pictures x̃ |
-//! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all pictures, or of each |
+//! | `x` | N × C × H × W | noisy images x̃ |
+//! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all images, or of each |
 //! | `score` | N × C × H × W | s(x̃, σ) |
 //!
 //! The model's card is in the metadata under `card`, as in a model file.
@@ -23,7 +23,7 @@ use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use graph::Graph;
 
-/// How many pictures a graph takes at once.
+/// How many images a graph takes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batch {
     /// This many, and one σ for all: the runtime knows every shape beforehand.
@@ -35,7 +35,7 @@ pub enum Batch {
 /// What a file should be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The number of pictures.
+    /// The number of images.
     pub batch: Batch,
     /// The version of ONNX's operators, from [`Options::OPSETS`].
     pub opset: i64,
@@ -46,6 +46,8 @@ impl Options {
     pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=24;
     /// Supported by every runtime of recent years.
     pub const DEFAULT_OPSET: i64 = 17;
+    /// The most images of a fixed batch.
+    pub const MAX_BATCH: usize = 65_536;
 }
 
 /// Why a model cannot be written as ONNX.
@@ -54,9 +56,12 @@ pub enum ExportError {
     /// There is no graph for this kind of network.
     #[error("a network of the kind `{0}` cannot be exported yet, only a U-Net")]
     Architecture(&'static str),
-    /// The batch is empty.
-    #[error("a batch has at least one picture; say `dynamic` for any number")]
-    Batch,
+    /// The batch is empty or absurdly large.
+    #[error(
+        "a batch has from 1 to {max} images, not {0}; say `dynamic` for any number",
+        max = Options::MAX_BATCH
+    )]
+    Batch(usize),
     /// The version has not been checked.
     #[error(
         "opset {0} is not supported; choose one from {first} to {last}",
@@ -76,8 +81,10 @@ pub enum ExportError {
 /// # Errors
 /// [`ExportError`] says what cannot be written.
 pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportError> {
-    if options.batch == Batch::Fixed(0) {
-        return Err(ExportError::Batch);
+    if let Batch::Fixed(n) = options.batch
+        && !(1..=Options::MAX_BATCH).contains(&n)
+    {
+        return Err(ExportError::Batch(n));
     }
     if !Options::OPSETS.contains(&options.opset) {
         return Err(ExportError::Opset(options.opset));
@@ -90,14 +97,14 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     };
     graph.rename(&score, "score");
 
-    let picture = model.card.architecture.picture();
-    let [channels, height, width] =
-        [picture.channels, picture.height, picture.width].map(|size| proto::size(size as i64));
+    let image_shape = model.card.architecture.image_shape();
+    let [channels, height, width] = [image_shape.channels, image_shape.height, image_shape.width]
+        .map(|size| proto::size(size as i64));
     let (batch, sigmas) = match options.batch {
         Batch::Fixed(n) => (proto::size(n as i64), proto::size(1)),
         Batch::Dynamic => (proto::symbol("N"), proto::symbol("one_or_N")),
     };
-    let pictures = vec![batch, channels, height, width];
+    let images = vec![batch, channels, height, width];
     let card = serde_json::to_string(&model.card);
     let card = card.map_err(|error| ExportError::Card(error.to_string()))?;
     let file = proto::Model {
@@ -108,8 +115,8 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
         metadata: vec![proto::Entry { key: Some("card".into()), value: Some(card) }],
         graph: Some(proto::Graph {
             name: Some(model.card.name.clone()),
-            inputs: vec![proto::value("x", pictures.clone()), proto::value("sigma", vec![sigmas])],
-            outputs: vec![proto::value("score", pictures)],
+            inputs: vec![proto::value("x", images.clone()), proto::value("sigma", vec![sigmas])],
+            outputs: vec![proto::value("score", images)],
             ..graph.finish()
         }),
     };

@@ -15,7 +15,7 @@ use crate::net::precondition::frequencies;
 /// Added to variances, as in the Burn modules.
 const EPSILON: f32 = 1e-5;
 
-/// s(x, σ) of N × C × H × W pictures and 1 or N values of σ; see [`crate::net::precondition`].
+/// s(x, σ) of N × C × H × W images and 1 or N values of σ; see [`crate::net::precondition`].
 pub fn score(
     graph: &mut Graph<'_>,
     sizes: &UNetDescription,
@@ -27,7 +27,8 @@ pub fn score(
     let scale = sizes.preconditioning;
     let column = graph.reshape(name, sigma, &[-1, 1, 1, 1]);
     let [mean, deviation, data_variance] =
-        [scale.mean, scale.deviation, scale.deviation * scale.deviation].map(|v| graph.scalar(v));
+        [scale.mean, scale.sigma_data, scale.sigma_data * scale.sigma_data]
+            .map(|v| graph.scalar(v));
 
     let centred = graph.op(name, "Sub", &[x, &mean], &[]);
     let variance = graph.op(name, "Mul", &[&column, &column], &[]);
@@ -67,14 +68,14 @@ struct Network<'g, 'w> {
 
 impl Network<'_, '_> {
     fn raw(&mut self, x: Value, sigma: &Value) -> Result<Value, ExportError> {
-        let (picture, patch, levels) =
-            (self.sizes.picture, self.sizes.patch, self.sizes.widths.len());
+        let (image_shape, patch, levels) =
+            (self.sizes.image_shape, self.sizes.patch, self.sizes.widths.len());
         let embedding = self.embedding(sigma)?;
         let pixels = Maps {
             value: x,
-            channels: picture.channels,
-            height: picture.height,
-            width: picture.width,
+            channels: image_shape.channels,
+            height: image_shape.height,
+            width: image_shape.width,
         };
         let mut x = self.fold_conv("stem", &pixels, patch)?;
         let mut skips = Vec::with_capacity(levels);

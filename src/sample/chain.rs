@@ -1,4 +1,4 @@
-//! The Burn executor: runs a program on a network, on any Burn device.
+//! The Burn backend: runs a step table on a network, on any Burn device.
 //!
 //! Network, noise and updates all run on the device; only what is asked for is read back.
 
@@ -12,16 +12,16 @@ use burn::tensor::{Device, Tensor};
 
 use self::noise::Noise;
 use self::observed::Observed;
-use super::guide::Guide;
-use super::program::{Program, Step, Update, corrector_signal};
-use super::steering::{Steering, SteeringError};
-use crate::net::{Network, Picture};
+use super::conditioning::{Conditioning, ConditioningError};
+use super::guidance::Guide;
+use super::step_table::{Step, StepTable, Update, corrector_signal};
+use crate::net::{ImageShape, Network};
 
 /// Chains in progress, which can be stepped, paused, inspected, saved and resumed.
 #[derive(Clone, Debug)]
 pub struct Chain {
     network: Network,
-    program: Program,
+    table: StepTable,
     noise: Noise,
     observed: Option<Observed>,
     guides: Vec<Arc<dyn Guide>>,
@@ -30,59 +30,59 @@ pub struct Chain {
     state: State,
 }
 
-/// The progress of chains. With the model, program, steering, seed and numbers of the chains it is
+/// The progress of chains. With the model, step table, conditioning, seed and numbers of the chains it is
 /// all that [`Chain::carried_on`] needs.
 #[derive(Clone, Debug)]
 pub struct State {
     /// The number of steps done.
     pub done: usize,
-    /// The noisy pictures x̃: N × C × H × W.
+    /// The noisy images x̃: N × C × H × W.
     pub x: Tensor<4>,
     /// The score of the step before, N × C × H × W, if the next step needs it.
     pub previous: Option<Tensor<4>>,
 }
 
 impl Chain {
-    /// Chains at the start of a program, on the device that the network is on.
+    /// Chains at the start of a step table, on the device that the network is on.
     ///
     /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
     /// batch from 0 to 100.
     pub fn new(
         network: Network,
-        picture: Picture,
-        program: Program,
+        image_shape: ImageShape,
+        table: StepTable,
         seed: u64,
         chains: Range<usize>,
         device: &Device,
     ) -> Self {
-        let noise = Noise::new(seed, &Steering::default(), picture, chains, device);
-        Self::begin(network, program, noise, None)
+        let noise = Noise::new(seed, &Conditioning::default(), image_shape, chains, device);
+        Self::begin(network, table, noise, None)
     }
 
-    /// As [`Self::new`], with a steering.
+    /// As [`Self::new`], with a conditioning.
     ///
     /// # Errors
-    /// [`SteeringError`] says what does not fit the model's pictures.
-    pub fn steered(
+    /// [`ConditioningError`] says what does not fit the model's images.
+    pub fn conditioned(
         network: Network,
-        picture: Picture,
-        program: Program,
-        steering: &Steering,
+        image_shape: ImageShape,
+        table: StepTable,
+        conditioning: &Conditioning,
         seed: u64,
         chains: Range<usize>,
         device: &Device,
-    ) -> Result<Self, SteeringError> {
-        steering.check(picture.dimension())?;
-        let noise = Noise::new(seed, steering, picture, chains, device);
-        let observed = steering.observation.as_ref().map(|o| Observed::new(o, device));
-        Ok(Self::begin(network, program, noise, observed))
+    ) -> Result<Self, ConditioningError> {
+        conditioning.check(image_shape.dimension())?;
+        let noise = Noise::new(seed, conditioning, image_shape, chains, device);
+        let observed = conditioning.observation.as_ref().map(|o| Observed::new(o, device));
+        Ok(Self::begin(network, table, noise, observed))
     }
 
-    fn begin(network: Network, program: Program, noise: Noise, observed: Option<Observed>) -> Self {
-        let state = State { done: 0, x: noise.start(program.start), previous: None };
-        let last_noise = Program::START;
+    fn begin(network: Network, table: StepTable, noise: Noise, observed: Option<Observed>) -> Self {
+        let state = State { done: 0, x: noise.start(table.start), previous: None };
+        let last_noise = StepTable::START;
         let guides = Vec::new();
-        let mut chain = Self { network, program, noise, observed, guides, last_noise, state };
+        let mut chain = Self { network, table, noise, observed, guides, last_noise, state };
         chain.observe();
         chain
     }
@@ -93,10 +93,10 @@ impl Chain {
         self
     }
 
-    /// Resumes from a state of these chains: of the same model, program, steering, seed and
+    /// Resumes from a state of these chains: of the same model, step table, conditioning, seed and
     /// numbers.
     pub fn carried_on(mut self, state: State) -> Self {
-        self.last_noise = self.program.last_noise(state.done);
+        self.last_noise = self.table.last_noise(state.done);
         self.state = state;
         self
     }
@@ -106,9 +106,9 @@ impl Chain {
         &self.state
     }
 
-    /// The program being run.
-    pub fn program(&self) -> &Program {
-        &self.program
+    /// The step table being run.
+    pub fn step_table(&self) -> &StepTable {
+        &self.table
     }
 
     /// The number of steps done.
@@ -116,12 +116,12 @@ impl Chain {
         self.state.done
     }
 
-    /// The next step, or `None` once the program is over.
+    /// The next step, or `None` once the step table is over.
     pub fn next(&self) -> Option<Step> {
-        self.program.steps.get(self.state.done).copied()
+        self.table.steps.get(self.state.done).copied()
     }
 
-    /// Submits one step; false once the program is over. Does not wait for the device: read
+    /// Submits one step; false once the step table is over. Does not wait for the device: read
     /// something back now and then, or the queue grows without bound.
     pub fn step(&mut self) -> bool {
         let Some(step) = self.next() else { return false };
@@ -167,7 +167,7 @@ impl Chain {
     /// Replaces the observed component of x by the observation, at the current noise level.
     fn observe(&mut self) {
         if let Some(observed) = &self.observed {
-            let sigma = self.program.sigma_at(self.state.done);
+            let sigma = self.table.sigma_at(self.state.done);
             let z = self.noise.normal(self.last_noise);
             self.state.x = observed.impose(self.state.x.clone(), sigma, z);
         }
@@ -178,12 +178,12 @@ impl Chain {
         self.state.x.clone().slice([0..1, 0..1, 0..1, 0..1]).reshape([1])
     }
 
-    /// The noisy pictures x̃ as they are now: N × C × H × W.
+    /// The noisy images x̃ as they are now: N × C × H × W.
     pub fn noisy(&self) -> Tensor<4> {
         self.state.x.clone()
     }
 
-    /// The denoised pictures D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
+    /// The denoised images D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
     /// chains are returned as they are.
     pub fn denoised(&self) -> Tensor<4> {
         match self.next() {
@@ -193,7 +193,7 @@ impl Chain {
     }
 }
 
-/// [`super::program::corrector_size`] of each chain: N × 1 × 1 × 1.
+/// [`super::step_table::corrector_size`] of each chain: N × 1 × 1 × 1.
 fn corrector_sizes(snr: f32, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
     let [n, channels, height, width] = score.dims();
     let signal = corrector_signal(snr, channels * height * width);

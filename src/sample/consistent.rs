@@ -1,6 +1,6 @@
 //! Consistent annealed sampling.
 
-use super::program::{Program, Start, Step, Update};
+use super::step_table::{Start, Step, StepTable, Update};
 
 /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020, *Adversarial Score Matching and
 /// Improved Sampling*, algorithm 3): one step per level, with as much fresh noise as takes a chain
@@ -11,8 +11,8 @@ use super::program::{Program, Start, Step, Update};
 /// clamped, so that levels and σ_L can change without ε. `η = 1` replaces all noise at every level;
 /// `η = 1 − 1/γ` draws none, which is Euler's method on the ODE. The last level takes `x` to its
 /// denoised mean.
-pub fn consistent(sigmas: &[f32], eta: f32) -> Program {
-    let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
+pub fn consistent(sigmas: &[f32], eta: f32) -> StepTable {
+    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
     let step = |(level, pair): (usize, &[f32])| {
         let (sigma, next) = (pair[0], pair[1]);
         let gamma = sigma / next;
@@ -26,27 +26,27 @@ pub fn consistent(sigmas: &[f32], eta: f32) -> Program {
         let update = Update::affine(sigma * sigma, 0.0);
         steps.push(Step { sigma, update, level: sigmas.len() - 1 });
     }
-    Program { start, steps }
+    StepTable { start, steps }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::host;
     use super::*;
-    use crate::noise::Ladder;
+    use crate::noise::NoiseSchedule;
     use crate::toy::GaussianMixture;
 
     /// For data at a single point the chain's variance is σᵢ² at every level, exactly.
     #[test]
     fn the_noise_that_is_left_is_what_the_next_level_expects() {
         let point = GaussianMixture::gaussian(vec![0.5], 0.0);
-        let sigmas = Ladder { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }.sigmas();
+        let sigmas = NoiseSchedule { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }.sigmas();
         let n = 20_000;
         // The first and the last η are out of range, and are clamped.
         for eta in [0.0, 0.5, 1.0, 5.0] {
-            let mut program = consistent(&sigmas, eta);
-            program.steps.truncate(7);
-            let x = host::run(&program, &point, 5, n);
+            let mut table = consistent(&sigmas, eta);
+            table.steps.truncate(7);
+            let x = host::run(&table, &point, 5, n);
             let variance = x.iter().map(|x| (x - 0.5).powi(2)).sum::<f32>() / n as f32;
             let ratio = variance / sigmas[7].powi(2);
             assert!((ratio - 1.0).abs() < 5.0 * (2.0 / n as f32).sqrt(), "η = {eta}: {ratio}");

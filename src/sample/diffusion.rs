@@ -1,11 +1,11 @@
 //! Samplers of the variance-exploding diffusion `dx = √(dσ²/dt) dw` run backwards (Song et al.,
 //! *Score-Based Generative Modeling through Stochastic Differential Equations*, 2021).
 
-use super::program::{Program, Start, Step, Update};
+use super::step_table::{Start, Step, StepTable, Update};
 
 /// Reverse diffusion: the reverse equation, discretised like the forward one (Song et al. 2021,
 /// appendix E): `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ² − σᵢ₊₁²) z`. The last step draws no noise.
-pub fn reverse_diffusion(sigmas: &[f32]) -> Program {
+pub fn reverse_diffusion(sigmas: &[f32]) -> StepTable {
     predictor_corrector(sigmas, 0, 0.0)
 }
 
@@ -13,7 +13,7 @@ pub fn reverse_diffusion(sigmas: &[f32]) -> Program {
 /// predicts the next level, and `corrections` Langevin steps with the signal-to-noise ratio `snr`
 /// (algorithm 4, [`Update::Corrector`]) correct its errors. The last step, which removes the
 /// remaining noise, is not corrected.
-pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> Program {
+pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> StepTable {
     downwards(sigmas, &|sigma, next| {
         let removed = sigma * sigma - next * next;
         let (noise, corrections) =
@@ -27,7 +27,7 @@ pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> Prog
 /// Ancestral sampling: like reverse diffusion, but with the noise of the exact reverse of adding
 /// noise, so that a chain is left with exactly σᵢ₊₁² (Song et al. 2021, appendix F):
 /// `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ₊₁² (σᵢ² − σᵢ₊₁²)/σᵢ²) z`.
-pub fn ancestral(sigmas: &[f32]) -> Program {
+pub fn ancestral(sigmas: &[f32]) -> StepTable {
     downwards(sigmas, &|sigma, next| {
         let removed = sigma * sigma - next * next;
         vec![(sigma, Update::affine(removed, next * removed.sqrt() / sigma))]
@@ -37,22 +37,22 @@ pub fn ancestral(sigmas: &[f32]) -> Program {
 /// Euler's method on the probability-flow ODE `dx/dσ = −σ s(x, σ)` (Song et al. 2021, equation 13;
 /// for this process the same as DDIM): `x ← x + σᵢ (σᵢ − σᵢ₊₁) s(x, σᵢ)`. Only the start draws
 /// noise.
-pub fn probability_flow(sigmas: &[f32]) -> Program {
+pub fn probability_flow(sigmas: &[f32]) -> StepTable {
     downwards(sigmas, &|sigma, next| vec![(sigma, Update::affine(sigma * (sigma - next), 0.0))])
 }
 
 /// From `N(½, σ₁²)` at σ₁ down to 0. `steps` maps (σᵢ, σᵢ₊₁) to the updates that lead from one to
 /// the other, each with the σ of its score.
-fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> Program {
-    let start = Start::Normal { mean: 0.5, sigma: sigmas.first().copied().unwrap_or(1.0) };
-    let mut program = Program { start, steps: Vec::new() };
+fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> StepTable {
+    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
+    let mut table = StepTable { start, steps: Vec::new() };
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(0.0);
         for (asked, update) in steps(sigma, next) {
             // Corrections evaluate the score at the next level.
             let level = level + usize::from(asked < sigma);
-            program.steps.push(Step { sigma: asked, update, level });
+            table.steps.push(Step { sigma: asked, update, level });
         }
     }
-    program
+    table
 }

@@ -3,42 +3,46 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::program::{Program, Start, Step, Update};
-use crate::noise::Ladder;
+use super::step_table::{Start, Step, StepTable, Update};
+use crate::noise::NoiseSchedule;
 
 /// How much noise the stochastic sampler adds before each step, which removes it again: mistakes
 /// are forgotten with the noise (Karras et al. 2022, algorithm 2).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Churn {
     /// S_churn ≥ 0: σ grows by the factor `1 + min(S_churn/N, √2 − 1)` for N levels.
-    pub amount: f32,
+    #[serde(rename = "amount")]
+    pub s_churn: f32,
     /// S_tmin: only noise levels from here …
-    pub min: f32,
+    #[serde(rename = "min")]
+    pub s_tmin: f32,
     /// S_tmax: … to here are churned.
-    pub max: f32,
+    #[serde(rename = "max")]
+    pub s_tmax: f32,
     /// S_noise: the deviation of the noise; slightly more than 1 makes up for a network that
     /// removes too much.
-    pub noise: f32,
+    #[serde(rename = "noise")]
+    pub s_noise: f32,
 }
 
 impl Churn {
     /// No churn: algorithm 1, Heun's method on the probability flow.
-    pub const NONE: Self = Self { amount: 0.0, min: 0.0, max: f32::MAX, noise: 1.0 };
+    pub const NONE: Self = Self { s_churn: 0.0, s_tmin: 0.0, s_tmax: f32::MAX, s_noise: 1.0 };
 
     /// γᵢ: at a level σ grows by the factor 1 + γᵢ.
     fn gamma(&self, sigma: f32, levels: usize) -> f32 {
-        if !(self.min..=self.max).contains(&sigma) {
+        if !(self.s_tmin..=self.s_tmax).contains(&sigma) {
             return 0.0;
         }
-        (self.amount / levels as f32).min(2f32.sqrt() - 1.0)
+        (self.s_churn / levels as f32).min(2f32.sqrt() - 1.0)
     }
 }
 
 /// The ρ-grid (equation 5): levels whose ρ-th roots are evenly spaced between those of σ₁ and
 /// σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
-pub fn grid(ladder: &Ladder, rho: f32) -> Vec<f32> {
-    let Ladder { sigma_max, sigma_min, levels } = *ladder;
-    // Via logarithms, as ladders are computed.
+pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
+    let NoiseSchedule { sigma_max, sigma_min, levels } = *schedule;
+    // Via logarithms, as noise schedules are computed.
     let rho = f64::from(rho);
     let root = |sigma: f32| (f64::from(sigma).ln() / rho).exp();
     let step = (root(sigma_min) - root(sigma_max)) / (levels.max(2) - 1) as f64;
@@ -52,7 +56,7 @@ pub fn grid(ladder: &Ladder, rho: f32) -> Vec<f32> {
 /// `x + (σ' − σ̂) (d + d')/2`, which is `x' + ½ (σ̂ − σ') (σ' s(x', σ') − σ̂ s(x, σ̂))`: it uses
 /// the score of the step before again. The last step, to σ = 0, is Euler's. The noise that takes x
 /// from σ to σ̂ is drawn by the step before, or is part of the start.
-pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
+pub fn heun(sigmas: &[f32], churn: Churn) -> StepTable {
     let mut start_sigma = sigmas.first().copied().unwrap_or(1.0);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * sigmas.len());
     let nexts = sigmas.iter().skip(1).copied().chain([0.0]);
@@ -60,7 +64,7 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
         let gamma = churn.gamma(sigma, sigmas.len());
         let raised = sigma * (1.0 + gamma);
         // √(σ̂² − σ²), without subtracting nearly equal numbers.
-        let added = churn.noise * sigma * (gamma * (2.0 + gamma)).sqrt();
+        let added = churn.s_noise * sigma * (gamma * (2.0 + gamma)).sqrt();
         match steps.last_mut().map(|step| &mut step.update) {
             Some(Update::Affine { noise, .. }) => *noise = added,
             _ => start_sigma = start_sigma.hypot(added),
@@ -74,5 +78,22 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> Program {
             steps.push(Step { sigma: next, update, level: level + 1 });
         }
     }
-    Program { start: Start::Normal { mean: 0.5, sigma: start_sigma }, steps }
+    StepTable { start: Start::noise(start_sigma), steps }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cards and links have these names.
+    #[test]
+    fn churn_keeps_its_names_in_files() {
+        let json = r#"{"amount":40.0,"min":0.1,"max":10.0,"noise":1.0}"#;
+        let churn: Churn = serde_json::from_str(json).expect("the names are known");
+        assert_eq!(
+            (churn.s_churn, churn.s_tmin, churn.s_tmax, churn.s_noise),
+            (40.0, 0.1, 10.0, 1.0)
+        );
+        assert_eq!(serde_json::to_string(&churn).expect("plain data"), json);
+    }
 }

@@ -1,41 +1,41 @@
-//! The host executor: runs programs on the CPU, on anything with a [`Score`]. It is the plain
+//! The host backend: runs step tables on the CPU, on anything with a [`Score`]. It is the plain
 //! reference, and what the toys run on.
 
-use super::program::{Program, Update, corrector_size};
-use super::steering::Steering;
+use super::conditioning::Conditioning;
+use super::step_table::{StepTable, Update, corrector_size};
 use crate::score::Score;
 
 /// The starts of `chains` chains of the given dimension: chains × dimension.
-pub fn start(program: &Program, dimension: usize, seed: u64, chains: usize) -> Vec<f32> {
-    let steering = Steering::default();
-    let begin = |chain| Walk::start(program, &steering, dimension, seed, chain).x;
+pub fn start(table: &StepTable, dimension: usize, seed: u64, chains: usize) -> Vec<f32> {
+    let conditioning = Conditioning::default();
+    let begin = |chain| HostChain::start(table, &conditioning, dimension, seed, chain).x;
     (0..chains as u32).flat_map(begin).collect()
 }
 
-/// Runs a whole program on `chains` chains; returns their ends, chains × dimension.
-pub fn run(program: &Program, density: &impl Score, seed: u64, chains: usize) -> Vec<f32> {
-    run_steered(program, &Steering::default(), density, seed, chains)
+/// Runs a whole step table on `chains` chains; returns their ends, chains × dimension.
+pub fn run(table: &StepTable, density: &impl Score, seed: u64, chains: usize) -> Vec<f32> {
+    run_conditioned(table, &Conditioning::default(), density, seed, chains)
 }
 
-/// As [`run`], with a steering that has been checked.
-pub fn run_steered(
-    program: &Program,
-    steering: &Steering,
+/// As [`run`], with a conditioning that has been checked.
+pub fn run_conditioned(
+    table: &StepTable,
+    conditioning: &Conditioning,
     density: &impl Score,
     seed: u64,
     chains: usize,
 ) -> Vec<f32> {
     let end = |chain| {
-        let mut walk = Walk::start(program, steering, density.dimension(), seed, chain);
-        while walk.step(program, steering, density) {}
-        walk.x
+        let mut chain = HostChain::start(table, conditioning, density.dimension(), seed, chain);
+        while chain.step(table, conditioning, density) {}
+        chain.x
     };
     (0..chains as u32).flat_map(end).collect()
 }
 
-/// One chain in progress: what its next step needs besides its program.
+/// One chain in progress: what its next step needs besides its step table.
 #[derive(Clone, Debug)]
-pub struct Walk {
+pub struct HostChain {
     seed: u64,
     chain: u32,
     done: usize,
@@ -47,21 +47,21 @@ pub struct Walk {
     z: Vec<f32>,
 }
 
-impl Walk {
+impl HostChain {
     /// Chain number `chain` of a seed, at its start.
     pub fn start(
-        program: &Program,
-        steering: &Steering,
+        table: &StepTable,
+        conditioning: &Conditioning,
         dimension: usize,
         seed: u64,
         chain: u32,
     ) -> Self {
         let [mut x, score, before, mut z] = [(); 4].map(|()| vec![0.0; dimension]);
-        steering.fill_start(program.start, seed, chain, &mut x);
-        steering.fill_normal(seed, chain, Program::START, &mut z);
-        let mut walk = Self { seed, chain, done: 0, x, score, before, z };
-        walk.observe(program, steering);
-        walk
+        conditioning.fill_start(table.start, seed, chain, &mut x);
+        conditioning.fill_normal(seed, chain, StepTable::START, &mut z);
+        let mut chain = Self { seed, chain, done: 0, x, score, before, z };
+        chain.observe(table, conditioning);
+        chain
     }
 
     /// The chain's position: `dimension` coordinates.
@@ -70,8 +70,13 @@ impl Walk {
     }
 
     /// Takes the next step; false if none is left.
-    pub fn step(&mut self, program: &Program, steering: &Steering, density: &impl Score) -> bool {
-        let Some(step) = program.steps.get(self.done) else {
+    pub fn step(
+        &mut self,
+        table: &StepTable,
+        conditioning: &Conditioning,
+        density: &impl Score,
+    ) -> bool {
+        let Some(step) = table.steps.get(self.done) else {
             return false;
         };
         density.score(&self.x, step.sigma, &mut self.score);
@@ -87,20 +92,20 @@ impl Walk {
             *x += drift * s + previous * before;
         }
         if step.update.is_noisy() {
-            steering.fill_normal(self.seed, self.chain, self.done as u32, &mut self.z);
+            conditioning.fill_normal(self.seed, self.chain, self.done as u32, &mut self.z);
             crate::noise::perturb(&mut self.x, noise, &self.z);
         }
         self.done += 1;
-        self.observe(program, steering);
+        self.observe(table, conditioning);
         std::mem::swap(&mut self.score, &mut self.before);
         true
     }
 
     /// Makes x agree with the observation, under the noise drawn last, in this step or an earlier
     /// one.
-    fn observe(&mut self, program: &Program, steering: &Steering) {
-        if let Some(observation) = &steering.observation {
-            observation.impose(&mut self.x, program.sigma_at(self.done), &self.z);
+    fn observe(&mut self, table: &StepTable, conditioning: &Conditioning) {
+        if let Some(observation) = &conditioning.observation {
+            observation.impose(&mut self.x, table.sigma_at(self.done), &self.z);
         }
     }
 }

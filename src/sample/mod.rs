@@ -1,34 +1,34 @@
-//! Samplers, and the executors that run them.
+//! Samplers, and the backends that run them.
 //!
-//! A sampler is a pure function from settings to a [`Program`]: a list of steps, each of which says
+//! A sampler is a pure function from settings to a [`StepTable`]: a list of steps, each of which says
 //! at which σ to evaluate the score and what to do with it. There is one file per paper, and each
-//! sampler reads like its algorithm there. A [`Steering`] says what else chains must do: where to
-//! begin, what to agree with. Executors run programs and know no sampler: [`host`] on anything that
+//! sampler reads like its algorithm there. A [`Conditioning`] says what else chains must do: where to
+//! begin, what to agree with. Backends run step tables and know no sampler: [`host`] on anything that
 //! implements [`crate::score::Score`], [`chain`] on a network on a Burn device.
 
 #[cfg(feature = "burn")]
 pub mod chain;
+pub mod conditioning;
 pub mod consistent;
 pub mod diffusion;
 pub mod edm;
 #[cfg(feature = "burn")]
-pub mod guide;
+pub mod guidance;
+pub mod guidance_scale;
 pub mod host;
 pub mod langevin;
 pub mod observation;
-pub mod program;
 pub mod settings;
-pub mod steering;
-pub mod strength;
+pub mod step_table;
 pub mod view;
 
 #[cfg(feature = "burn")]
 pub use chain::Chain;
+pub use conditioning::Conditioning;
 #[cfg(feature = "burn")]
-pub use guide::Guide;
+pub use guidance::Guide;
+pub use guidance_scale::GuidanceScale;
 pub use observation::Observation;
-pub use program::{Program, Start, Step, Update};
 pub use settings::{Sampler, Settings, SettingsError};
-pub use steering::Steering;
-pub use strength::Strength;
+pub use step_table::{Start, Step, StepTable, Update};
 pub use view::View;

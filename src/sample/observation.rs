@@ -1,4 +1,4 @@
-//! Linear observations of a picture, `y = A x`, and how chains are made to agree with one.
+//! Linear observations of an image, `y = A x`, and how chains are made to agree with one.
 //!
 //! An observation is some of the pixels (inpainting), the mean of the channels (colourisation) or
 //! the means of squares of pixels (super-resolution). In each case `P = A⁺A`, the orthogonal
@@ -10,7 +10,7 @@
 //! `x ← (I − P) x + P (y + σ z)`, and `x ← (I − P) x + P y` at the end, which agrees exactly.
 //!
 //! `z` is the noise that the chain drew last. Its component in P has just been discarded and is
-//! independent of the one that was kept, so it is as good as fresh. If a program draws no noise, z
+//! independent of the one that was kept, so it is as good as fresh. If a step table draws no noise, z
 //! is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
 //! probability flow itself would take it.
 //!
@@ -20,18 +20,18 @@
 
 use thiserror::Error;
 
-use crate::net::Picture;
+use crate::net::ImageShape;
 
-/// What was observed of a picture.
+/// What was observed of an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observation {
-    picture: Picture,
+    image_shape: ImageShape,
     block: Block,
     target: Vec<f32>,
     mask: Vec<f32>,
 }
 
-/// The size of the blocks whose means are observed; each divides the picture's.
+/// The size of the blocks whose means are observed; each divides the image's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
     /// Channels: 1, or all.
@@ -55,12 +55,12 @@ pub enum ObservationError {
         /// The number it should have.
         expected: usize,
     },
-    /// Pictures cannot be made smaller by this factor.
-    #[error("pictures of {height} × {width} cannot be divided into squares of {factor} × {factor}")]
+    /// Images cannot be made smaller by this factor.
+    #[error("images of {height} × {width} cannot be divided into squares of {factor} × {factor}")]
     Factor {
         /// The factor asked for.
         factor: usize,
-        /// The height of a picture.
+        /// The height of an image.
         height: usize,
         /// Its width.
         width: usize,
@@ -77,47 +77,47 @@ impl Observation {
     /// # Errors
     /// [`ObservationError::Size`] if either has another size.
     pub fn pixels(
-        picture: Picture,
+        image_shape: ImageShape,
         pixels: &[f32],
         known: &[bool],
     ) -> Result<Self, ObservationError> {
-        sized("the picture", pixels.len(), picture.dimension())?;
-        sized("the mask", known.len(), picture.height * picture.width)?;
+        sized("the image", pixels.len(), image_shape.dimension())?;
+        sized("the mask", known.len(), image_shape.height * image_shape.width)?;
         let mask: Vec<f32> = known.iter().map(|&known| f32::from(u8::from(known))).collect();
-        let mask = mask.repeat(picture.channels);
+        let mask = mask.repeat(image_shape.channels);
         let seen = |(pixel, mask): (&f32, &f32)| if *mask > 0.0 { *pixel } else { 0.0 };
         let target = pixels.iter().zip(&mask).map(seen).collect();
-        Ok(Self { picture, block: Block { channels: 1, height: 1, width: 1 }, target, mask })
+        Ok(Self { image_shape, block: Block { channels: 1, height: 1, width: 1 }, target, mask })
     }
 
-    /// Colourisation: a picture whose channels have the mean `grey` (H × W).
+    /// Colourisation: an image whose channels have the mean `grey` (H × W).
     ///
     /// # Errors
     /// [`ObservationError::Size`] if `grey` has another size.
-    pub fn grey(picture: Picture, grey: &[f32]) -> Result<Self, ObservationError> {
-        sized("the grey picture", grey.len(), picture.height * picture.width)?;
-        let block = Block { channels: picture.channels, height: 1, width: 1 };
-        let mask = vec![1.0; picture.dimension()];
-        Ok(Self { picture, block, target: grey.repeat(picture.channels), mask })
+    pub fn grey(image_shape: ImageShape, grey: &[f32]) -> Result<Self, ObservationError> {
+        sized("the grey image", grey.len(), image_shape.height * image_shape.width)?;
+        let block = Block { channels: image_shape.channels, height: 1, width: 1 };
+        let mask = vec![1.0; image_shape.dimension()];
+        Ok(Self { image_shape, block, target: grey.repeat(image_shape.channels), mask })
     }
 
-    /// Super-resolution: a picture whose squares of `factor` × `factor` pixels have the means
+    /// Super-resolution: an image whose squares of `factor` × `factor` pixels have the means
     /// `small` (C × H/factor × W/factor).
     ///
     /// # Errors
-    /// [`ObservationError`] if the factor does not divide the picture, or `small` has another size.
+    /// [`ObservationError`] if the factor does not divide the image, or `small` has another size.
     pub fn downsampled(
-        picture: Picture,
+        image_shape: ImageShape,
         small: &[f32],
         factor: usize,
     ) -> Result<Self, ObservationError> {
-        let Picture { channels, height, width } = picture;
+        let ImageShape { channels, height, width } = image_shape;
         if factor == 0 || !height.is_multiple_of(factor) || !width.is_multiple_of(factor) {
             return Err(ObservationError::Factor { factor, height, width });
         }
         let (rows, columns) = (height / factor, width / factor);
-        sized("the small picture", small.len(), channels * rows * columns)?;
-        let mut target = Vec::with_capacity(picture.dimension());
+        sized("the small image", small.len(), channels * rows * columns)?;
+        let mut target = Vec::with_capacity(image_shape.dimension());
         for row in 0..channels * height {
             // Row `row % height` of channel `row / height`.
             let small_row = row / height * rows + row % height / factor;
@@ -125,12 +125,12 @@ impl Observation {
             target.extend(small_row.iter().flat_map(|&v| std::iter::repeat_n(v, factor)));
         }
         let block = Block { channels: 1, height: factor, width: factor };
-        Ok(Self { picture, block, target, mask: vec![1.0; picture.dimension()] })
+        Ok(Self { image_shape, block, target, mask: vec![1.0; image_shape.dimension()] })
     }
 
-    /// The shape of the picture.
-    pub fn picture(&self) -> Picture {
-        self.picture
+    /// The shape of the image.
+    pub fn image_shape(&self) -> ImageShape {
+        self.image_shape
     }
 
     /// The blocks whose means are observed.
@@ -148,7 +148,7 @@ impl Observation {
         &self.mask
     }
 
-    /// `x ← (I − P) x + P (y + σ z)` for one picture, C × H × W. Exact for blocks of one pixel.
+    /// `x ← (I − P) x + P (y + σ z)` for one image, C × H × W. Exact for blocks of one pixel.
     pub(crate) fn impose(&self, x: &mut [f32], sigma: f32, z: &[f32]) {
         let (means, noise) = (self.block_means(x), self.block_means(z));
         for (index, x) in x.iter_mut().enumerate() {
@@ -160,7 +160,7 @@ impl Observation {
 
     /// Each pixel replaced by the mean of its block.
     fn block_means(&self, x: &[f32]) -> Vec<f32> {
-        let Picture { channels, height, width } = self.picture;
+        let ImageShape { channels, height, width } = self.image_shape;
         let Block { channels: deep, height: high, width: wide } = self.block;
         let (rows, columns) = (height / high, width / wide);
         let block = |index: usize| {

@@ -1,10 +1,10 @@
-//! Which pictures of running chains to show.
+//! Which images of running chains to show.
 
-/// The pictures to show.
+/// The images to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
-    /// The noisy pictures x̃.
+    /// The noisy images x̃.
     Noisy,
-    /// The denoised pictures D(x̃, σ).
+    /// The denoised images D(x̃, σ).
     Denoised,
 }

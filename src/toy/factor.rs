@@ -1,6 +1,6 @@
 //! A Gaussian whose coordinates depend on each other.
 
-use crate::score::{Score, Slope};
+use crate::score::{Score, ScoreWithDivergence};
 
 /// `N(μ, τ² I + a aᵀ)` on ℝᵈ: all coordinates share one factor, each with its own loading. What
 /// some coordinates say about the others is known in closed form.
@@ -42,8 +42,14 @@ impl Score for FactorGaussian {
     }
 }
 
-impl Slope for FactorGaussian {
-    fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32> {
+impl ScoreWithDivergence for FactorGaussian {
+    fn score_and_divergence(
+        &self,
+        x: &[f32],
+        sigma: f32,
+        v: &[f32],
+        score: &mut [f32],
+    ) -> Vec<f32> {
         self.score(x, sigma, score);
         let slope = |v: &[f32]| {
             let (variance, along) = self.along(v.iter().copied(), sigma);

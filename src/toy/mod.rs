@@ -6,7 +6,7 @@ pub mod two_modes;
 pub use factor::FactorGaussian;
 
 use crate::random::Key;
-use crate::score::{Score, Slope};
+use crate::score::{Score, ScoreWithDivergence};
 
 /// A mixture of isotropic Gaussians `Σₖ wₖ N(μₖ, τₖ² I)` on ℝᵈ; one component is a Gaussian.
 #[derive(Clone, Debug)]
@@ -132,10 +132,16 @@ impl Score for GaussianMixture {
     }
 }
 
-impl Slope for GaussianMixture {
+impl ScoreWithDivergence for GaussianMixture {
     /// `vᵀ (∂s/∂x) v` is `Σₖ p(k | x) ((v·gₖ)² − ‖v‖²/(τₖ² + σ²)) − (v·s)²`, where gₖ is the score
     /// of component k alone.
-    fn score_and_slope(&self, x: &[f32], sigma: f32, v: &[f32], score: &mut [f32]) -> Vec<f32> {
+    fn score_and_divergence(
+        &self,
+        x: &[f32],
+        sigma: f32,
+        v: &[f32],
+        score: &mut [f32],
+    ) -> Vec<f32> {
         self.score(x, sigma, score);
         let d = self.dimension;
         let points = x.chunks_exact(d).zip(v.chunks_exact(d)).zip(score.chunks_exact(d));
@@ -194,10 +200,10 @@ mod tests {
     fn slopes_are_derivatives_of_the_score() {
         let factor =
             FactorGaussian { mean: vec![1.0, -1.0], deviation: 0.5, loadings: vec![0.4, 2.0] };
-        fn check(density: &impl Slope) {
+        fn check(density: &impl ScoreWithDivergence) {
             let (x, v, h) = ([-1.0, 0.5], [0.6f32, -1.1], 1.0 / 64.0);
             let mut score = [0.0; 2];
-            let slope = density.score_and_slope(&x, 2.0, &v, &mut score)[0];
+            let slope = density.score_and_divergence(&x, 2.0, &v, &mut score)[0];
             let along = |t: f32| {
                 let mut score = [0.0; 2];
                 density.score(&[x[0] + t * v[0], x[1] + t * v[1]], 2.0, &mut score);

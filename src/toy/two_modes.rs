@@ -1,7 +1,7 @@
 //! The paper's toy, and samplers on it.
 
 use super::{Component, GaussianMixture};
-use crate::sample::{Program, Settings, SettingsError, Start, Steering};
+use crate::sample::{Conditioning, Settings, SettingsError, Start, StepTable};
 
 impl GaussianMixture {
     /// The two-mode toy of Song & Ermon 2019, section 3.2.1: `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`.
@@ -11,22 +11,22 @@ impl GaussianMixture {
     }
 }
 
-/// The program of a sampler on [`GaussianMixture::two_modes`], and a steering with the start of its
+/// The step table of a sampler on [`GaussianMixture::two_modes`], and a conditioning with the start of its
 /// chains.
 ///
-/// They begin around the density's mean, as a picture's chains begin near the mean picture. A
-/// program's even grey is far from that mean, and a flow without noise never forgets where it
+/// They begin around the density's mean, as an image's chains begin near the mean image. A
+/// step table's even grey is far from that mean, and a flow without noise never forgets where it
 /// began. Langevin dynamics at one σ begins anywhere in \[−8, 8\]², as in the paper's figure 3.
 ///
 /// # Errors
 /// [`SettingsError`] says which setting is impossible.
-pub fn program(settings: &Settings) -> Result<(Program, Steering), SettingsError> {
-    let mut program = settings.program()?;
-    if let Start::Uniform { low, high } = &mut program.start {
+pub fn step_table(settings: &Settings) -> Result<(StepTable, Conditioning), SettingsError> {
+    let mut table = settings.step_table()?;
+    if let Start::Uniform { low, high } = &mut table.start {
         (*low, *high) = (-8.0, 8.0);
     }
     let origin = Some(GaussianMixture::two_modes().mean());
-    Ok((program, Steering { origin, ..Steering::default() }))
+    Ok((table, Conditioning { origin, ..Conditioning::default() }))
 }
 
 /// The share of points, n × 2, that are nearer to the mode at (5, 5), which has ⅘ of the density.

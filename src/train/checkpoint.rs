@@ -24,7 +24,7 @@ pub struct Checkpoint {
     /// Seconds spent in these steps.
     pub seconds: f64,
     pub(super) weights: Bytes,
-    pub(super) average: Bytes,
+    pub(super) ema: Bytes,
     pub(super) optimizer: Bytes,
     /// The better and the worse model of an autoguided run.
     pub(super) teacher: Option<[Bytes; 2]>,
@@ -72,8 +72,8 @@ const TEACHER: [&str; 2] = ["teacher", "worse"];
 
 impl Checkpoint {
     pub(super) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
-        let Self { options, step, seconds, weights, average, optimizer, teacher } = self;
-        let parts = [weights, average, optimizer].into_iter().chain(teacher.iter().flatten());
+        let Self { options, step, seconds, weights, ema, optimizer, teacher } = self;
+        let parts = [weights, ema, optimizer].into_iter().chain(teacher.iter().flatten());
         let header = Header { options: options.clone(), step: *step, seconds: *seconds };
         let header = serde_json::to_string(&header)?;
         let sum = checksum(&header, parts.clone().map(|part| &part[..]));
@@ -107,8 +107,8 @@ impl Checkpoint {
         let Header { options, step, seconds } =
             serde_json::from_str(header).map_err(|e| e.to_string())?;
         let part = |name| file.tensor(name).map(|part| part.data()).map_err(|e| e.to_string());
-        let [weights, average, optimizer] = NAMES.map(part);
-        let parts = [weights?, average?, optimizer?];
+        let [weights, ema, optimizer] = NAMES.map(part);
+        let parts = [weights?, ema?, optimizer?];
         let teacher = match options.autoguidance {
             Some(_) => {
                 let [better, worse] = TEACHER.map(part);
@@ -121,9 +121,9 @@ impl Checkpoint {
             return Err("its checksum does not match".into());
         }
         let bytes = |part: &[u8]| Bytes::from_bytes_vec(part.to_vec());
-        let [weights, average, optimizer] = parts.map(bytes);
+        let [weights, ema, optimizer] = parts.map(bytes);
         let teacher = teacher.map(|teacher| teacher.map(bytes));
-        Ok(Self { options, step, seconds, weights, average, optimizer, teacher })
+        Ok(Self { options, step, seconds, weights, ema, optimizer, teacher })
     }
 }
 

@@ -28,12 +28,13 @@ pub struct Found {
 
 impl Checkpoints {
     /// The checkpoints of the run that writes the given model: `x.checkpoint` and
-    /// `x.previous.checkpoint` beside `x.safetensors`.
+    /// `x.previous.checkpoint` beside `x.safetensors`. If the first is a symbolic link, both are
+    /// where it leads.
     pub fn beside(model: &Path) -> Self {
-        Self {
-            newest: model.with_extension("checkpoint"),
-            previous: model.with_extension("previous.checkpoint"),
-        }
+        let newest = model.with_extension("checkpoint");
+        // A circle of links is reported by the first attempt to use it.
+        let newest = files::target(&newest).unwrap_or(newest);
+        Self { previous: newest.with_extension("previous.checkpoint"), newest }
     }
 
     /// The path of the newest checkpoint.

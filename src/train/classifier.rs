@@ -7,9 +7,9 @@ use burn::optim::{AdamWConfig, GradientsAccumulator};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::shards::Shards;
-use super::{OptionsError, TrainError, average, options, schedule};
+use super::{OptionsError, TrainError, ema, learning_rate, options};
 use crate::classifier::{Classifier, ClassifierDescription};
-use crate::data::{Order, Pictures};
+use crate::data::{Images, Order};
 use crate::pixel::value;
 use crate::random::Key;
 
@@ -18,15 +18,15 @@ use crate::random::Key;
 pub struct ClassifierOptions {
     /// Optimiser steps.
     pub steps: u64,
-    /// Pictures per step.
+    /// Images per step.
     pub batch: usize,
     /// Adam's peak learning rate; it is reached over a twentieth of the steps and decays along half
     /// a cosine.
     pub learning_rate: f64,
     /// σ_min and σ_max, between which noise levels are drawn evenly on a logarithmic scale; if both
-    /// are the same, pictures get no noise.
+    /// are the same, images get no noise.
     pub sigmas: [f32; 2],
-    /// The largest random shift of a picture in each direction, in pixels.
+    /// The largest random shift of an image in each direction, in pixels.
     pub shift: usize,
     /// The seed of everything random.
     pub seed: u64,
@@ -38,16 +38,16 @@ const EMA_DECAY: f64 = 0.998;
 /// AdamW's weight decay.
 const WEIGHT_DECAY: f32 = 0.01;
 
-/// Trains a classifier on labelled pictures; `progress` gets the number of steps done and the loss.
+/// Trains a classifier on labelled images; `progress` gets the number of steps done and the loss.
 ///
 /// # Errors
 /// [`TrainError`] if the description does not fit, the device fails or the loss is not finite.
 ///
 /// # Panics
-/// If the pictures have no labels.
+/// If the images have no labels.
 pub fn train_classifier(
     description: &ClassifierDescription,
-    pictures: &Pictures,
+    images: &Images,
     options: &ClassifierOptions,
     device: &Device,
     progress: &dyn Fn(u64, f32),
@@ -60,7 +60,7 @@ pub fn train_classifier(
     let mut optimizer = AdamWConfig::new().with_weight_decay(WEIGHT_DECAY).init();
     let shards = Shards::new(std::slice::from_ref(device), options.batch);
     let shards = shards.map_err(|e| TrainError::Device(e.to_string()))?;
-    let mut order = Order::new(pictures.len(), options.seed);
+    let mut order = Order::new(images.len(), options.seed);
     for step in 0..options.steps {
         let first = step * options.batch as u64;
         let indices: Vec<usize> =
@@ -69,7 +69,7 @@ pub fn train_classifier(
         let part = 0..indices.len();
         let loss = shards.backward(part, &classifier, &mut grads, |part, classifier, device| {
             let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
-            let batch = Batch::new(pictures, &indices[part], options, key, device);
+            let batch = Batch::new(images, &indices[part], options, key, device);
             let share = batch.sigmas.len() as f32 / options.batch as f32;
             let logits = classifier.logits(classifier.features(batch.x, &batch.sigmas));
             let loss = CrossEntropyLossConfig::new().init(device).forward(logits, batch.labels);
@@ -80,9 +80,10 @@ pub fn train_classifier(
         if !loss.is_finite() {
             return Err(TrainError::Diverged { sound: step, step: step + 1, what: "the loss" });
         }
-        let rate = options.learning_rate * schedule::at(step, options.steps / 20, options.steps);
+        let rate =
+            options.learning_rate * learning_rate::at(step, options.steps / 20, options.steps);
         classifier = optimizer.step(rate, classifier, grads.grads());
-        mean = average::update(mean, &classifier.valid(), average::decay_at(EMA_DECAY, step));
+        mean = ema::update(mean, &classifier.valid(), ema::decay_at(EMA_DECAY, step));
         progress(step + 1, loss);
     }
     Ok(mean)
@@ -117,22 +118,21 @@ struct Batch {
     labels: Tensor<1, Int>,
 }
 
-/// The indices of the random numbers that decide on a picture's noise level and shift; noise takes
+/// The indices of the random numbers that decide on an image's noise level and shift; noise takes
 /// those from 0.
 const SIGMA: u32 = 1 << 31;
 const SHIFT: u32 = SIGMA + 1;
 
 impl Batch {
     fn new(
-        pictures: &Pictures,
+        images: &Images,
         indices: &[usize],
         options: &ClassifierOptions,
         key: Key,
         device: &Device,
     ) -> Self {
-        let shape = pictures.shape;
-        let labels =
-            pictures.labels.as_ref().expect("a classifier is trained on labelled pictures");
+        let shape = images.shape;
+        let labels = images.labels.as_ref().expect("a classifier is trained on labelled images");
         let [low, high] = options.sigmas;
         let mut values = Vec::with_capacity(indices.len() * shape.dimension());
         let mut sigmas = Vec::with_capacity(indices.len());
@@ -144,10 +144,10 @@ impl Batch {
                 let reach = 2.0 * options.shift as f32 + 1.0;
                 (key.uniform(SHIFT + axis) * reach) as isize - options.shift as isize
             });
-            let picture = pictures.picture(index);
+            let image = images.image(index);
             let inside =
                 |at: usize, by: isize, side: usize| at.saturating_add_signed(by).min(side - 1);
-            for channel in picture.chunks_exact(shape.height * shape.width) {
+            for channel in image.chunks_exact(shape.height * shape.width) {
                 for y in 0..shape.height {
                     let row = inside(y, down, shape.height) * shape.width;
                     let pixel = |x| channel[row + inside(x, right, shape.width)];

@@ -2,16 +2,16 @@
 //! checkpoints from which training continues to the very same weights.
 
 mod augment;
-mod average;
 mod batch;
 mod checkpoint;
 mod checkpoints;
 mod classifier;
-mod clip;
+mod ema;
 mod files;
+mod grad_clip;
+mod learning_rate;
 mod options;
 mod precision;
-mod schedule;
 mod shards;
 mod target;
 mod teacher;
@@ -21,7 +21,7 @@ pub use augment::Augmentation;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
 pub use classifier::{ClassifierOptions, train_classifier};
-pub use files::{folder_of, write_atomically};
+pub use files::{folder_of, is_device, target, write_atomically};
 pub use options::{Autoguidance, Fingerprint, Options, OptionsError};
 pub use precision::Precision;
 pub use target::stable_from;

@@ -4,23 +4,24 @@ use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Augmentation, Precision, average, schedule};
-use crate::data::Pictures;
+use super::{Augmentation, Precision, ema, learning_rate};
+use crate::data::Images;
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
-use crate::noise::Ladder;
-use crate::sample::{Settings, Strength};
+use crate::noise::NoiseSchedule;
+use crate::sample::{GuidanceScale, Settings};
 
 /// Everything besides the data that decides a run's final weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The network.
     pub architecture: Architecture,
-    /// Identifies the pictures; `None` in checkpoints from before this was recorded.
+    /// Identifies the images; `None` in checkpoints from before this was recorded.
     #[serde(default)]
-    pub pictures: Option<Fingerprint>,
-    /// The licence of the pictures, for the card, if it is known.
+    #[serde(rename = "pictures")]
+    pub images: Option<Fingerprint>,
+    /// The licence of the images, for the card, if it is known.
     #[serde(default)]
     pub licence: Option<String>,
     /// The model that the run started from, in words for the card; `None` if its weights were drawn
@@ -30,7 +31,7 @@ pub struct Options {
     /// The sampler settings to recommend; `None` for the defaults of this kind of network.
     #[serde(default)]
     pub sampler: Option<Settings>,
-    /// The settings that made the best pictures, if they were measured for the model that the run
+    /// The settings that made the best images, if they were measured for the model that the run
     /// started from.
     #[serde(default)]
     pub best: Option<Settings>,
@@ -38,18 +39,21 @@ pub struct Options {
     pub seed: u64,
     /// Optimiser steps of the whole run.
     pub steps: u64,
-    /// Pictures per step.
+    /// Images per step.
     pub batch: usize,
     /// The number of parts that a batch is computed in, one after another.
-    pub accumulate: usize,
+    #[serde(rename = "accumulate")]
+    pub grad_accum_steps: usize,
     /// The precision that the network computes in.
     pub precision: Precision,
     /// Adam's learning rate after warm-up, before decay.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises from 0.
-    pub warm_up: u64,
+    #[serde(rename = "warm_up")]
+    pub warmup_steps: u64,
     /// The largest norm of all gradients together.
-    pub clip: f32,
+    #[serde(rename = "clip")]
+    pub max_grad_norm: f32,
     /// The decay of the moving average, per step.
     pub ema_decay: f64,
     /// λ(σ).
@@ -58,28 +62,30 @@ pub struct Options {
     pub sigma_max: f32,
     /// The smallest noise level.
     pub sigma_min: f32,
-    /// Training draws `ln σ ~ N(ln sigma_centre, sigma_spread²)`, clamped to the levels' range
+    /// Training draws `ln σ ~ N(ln p_mean, sigma_spread²)`, clamped to the levels' range
     /// (EDM's choice, Karras et al. 2022, table 1, scaled to pixels in \[0, 1\]).
-    pub sigma_centre: f32,
-    /// See `sigma_centre`; in nats.
-    pub sigma_spread: f32,
+    #[serde(rename = "sigma_centre")]
+    pub p_mean: f32,
+    /// See `p_mean`; in nats.
+    #[serde(rename = "sigma_spread")]
+    pub p_std: f32,
     /// L, the number of noise levels that the model recommends to samplers.
     #[serde(default = "levels")]
     pub levels: usize,
-    /// The changes made to pictures before noise is added.
+    /// The changes made to images before noise is added.
     #[serde(default)]
     pub augmentation: Augmentation,
-    /// The σ from which the network learns the mean noise over all pictures instead of the noise
+    /// The σ from which the network learns the mean noise over all images instead of the noise
     /// that was added: the same score with less variance (Xu et al. 2023). `None` is never.
     #[serde(default)]
     pub stable_targets: Option<f32>,
-    /// What is learned instead of the score of the pictures; see [`super::Trainer::autoguided`].
+    /// What is learned instead of the score of the images; see [`super::Trainer::autoguided`].
     #[serde(default)]
     pub autoguidance: Option<Autoguidance>,
 }
 
-/// What a run may learn instead of the score of the pictures: the score of the model it starts
-/// from, guided away from a worse model's ([`crate::sample::guide::Autoguide`]).
+/// What a run may learn instead of the score of the images: the score of the model it starts
+/// from, guided away from a worse model's ([`crate::sample::guidance::Autoguide`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Autoguidance {
     /// The worse model's network.
@@ -87,24 +93,25 @@ pub struct Autoguidance {
     /// The worse model in words, for the card.
     pub name: String,
     /// The strength of the guidance, and the noise levels it acts at.
-    pub strength: Strength,
+    #[serde(rename = "strength")]
+    pub guidance_scale: GuidanceScale,
 }
 
-/// Tells sets of pictures apart.
+/// Tells sets of images apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The number of pictures.
+    /// The number of images.
     pub count: usize,
     /// The CRC-32 of their pixels.
     pub checksum: u32,
 }
 
 impl Fingerprint {
-    /// The fingerprint of some pictures.
-    pub fn of(pictures: &Pictures) -> Self {
+    /// The fingerprint of some images.
+    pub fn of(images: &Images) -> Self {
         let mut crc = Crc::new();
-        crc.update(&pictures.bytes);
-        Self { count: pictures.len(), checksum: crc.sum() }
+        crc.update(&images.bytes);
+        Self { count: images.len(), checksum: crc.sum() }
     }
 }
 
@@ -126,7 +133,7 @@ pub(super) fn positive(name: &str, value: f64) -> Result<(), OptionsError> {
     Err(OptionsError(format!("{name} must be positive, but is {value}")))
 }
 
-/// Checks a number of pictures per step.
+/// Checks a number of images per step.
 pub(super) fn batch(size: usize) -> Result<(), OptionsError> {
     if (1..=65_536).contains(&size) {
         return Ok(());
@@ -162,47 +169,89 @@ impl Options {
             return fail("this network is not preconditioned: its weighting is the paper's".into());
         }
         let Self { sigma_max, sigma_min, levels, .. } = *self;
-        let ladder = Ladder { sigma_max, sigma_min, levels };
-        ladder.check().map_err(|e| OptionsError(e.to_string()))?;
+        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
+        schedule.check().map_err(|e| OptionsError(e.to_string()))?;
         positive("the learning rate", self.learning_rate)?;
-        positive("the clipping norm", f64::from(self.clip))?;
-        positive("sigma_centre", f64::from(self.sigma_centre))?;
-        positive("sigma_spread", f64::from(self.sigma_spread))?;
+        positive("the clipping norm", f64::from(self.max_grad_norm))?;
+        positive("sigma_centre", f64::from(self.p_mean))?;
+        positive("sigma_spread", f64::from(self.p_std))?;
         if let Some(from) = self.stable_targets {
             positive("the σ of stable targets", f64::from(from))?;
             if self.autoguidance.is_some() {
-                return fail(
-                    "stable targets are of the pictures, autoguidance is of a model".into(),
-                );
+                return fail("stable targets are of the images, autoguidance is of a model".into());
             }
         }
-        if let Some(Autoguidance { worse, strength, .. }) = &self.autoguidance {
+        if let Some(Autoguidance { worse, guidance_scale, .. }) = &self.autoguidance {
             worse.check().map_err(|e| OptionsError(e.to_string()))?;
-            let (found, picture) = (worse.picture(), self.architecture.picture());
-            if found != picture {
-                return fail(format!("the worse model makes {found}, the better one {picture}"));
+            let (found, image_shape) = (worse.image_shape(), self.architecture.image_shape());
+            if found != image_shape {
+                return fail(format!(
+                    "the worse model makes {found}, the better one {image_shape}"
+                ));
             }
-            strength.check().map_err(|e| OptionsError(e.to_string()))?;
+            guidance_scale.check().map_err(|e| OptionsError(e.to_string()))?;
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
         }
         batch(self.batch)?;
-        if !(1..=self.batch).contains(&self.accumulate) {
-            let Self { accumulate, batch, .. } = self;
-            return fail(format!("a batch of {batch} cannot be computed in {accumulate} parts"));
+        if !(1..=self.batch).contains(&self.grad_accum_steps) {
+            let Self { grad_accum_steps, batch, .. } = self;
+            return fail(format!(
+                "a batch of {batch} cannot be computed in {grad_accum_steps} parts"
+            ));
         }
         steps(self.steps)
     }
 
     /// The learning rate at a step.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
-        self.learning_rate * schedule::at(step, self.warm_up, self.steps)
+        self.learning_rate * learning_rate::at(step, self.warmup_steps, self.steps)
     }
 
     /// The moving average's decay at a step: smaller at first, so that the random start does not
     /// linger.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
-        average::decay_at(self.ema_decay, step)
+        ema::decay_at(self.ema_decay, step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The header of a checkpoint from before fields of [`Options`] were renamed.
+    const HEADER: &str = r#"{"architecture":{"kind":"unet","picture":{"channels":1,"height":8,"width":8},
+        "patch":2,"widths":[8],"blocks":1,"attention":[true],"heads":1,"groups":4,"embedding":16,
+        "preconditioning":{"mean":0.25,"deviation":0.5}},"pictures":{"count":3,"checksum":7},
+        "licence":"CC0","from":"x","sampler":null,"best":null,"seed":1,"steps":100,"batch":4,
+        "accumulate":2,"precision":"f32","learning_rate":0.001,"warm_up":5,"clip":1.0,
+        "ema_decay":0.9,"weighting":"edm","sigma_max":20.0,"sigma_min":0.01,"sigma_centre":0.4,
+        "sigma_spread":1.5,"levels":10,"augmentation":{"flip":true,"dequantize":false},
+        "stable_targets":null,"autoguidance":{"worse":{"kind":"refinenet","variant":"ncsn",
+        "picture":{"channels":1,"height":8,"width":8},"depth":"standard","ngf":8,
+        "ladder":{"sigma_max":1.0,"sigma_min":0.01,"levels":10}},"name":"w",
+        "strength":{"weight":2.0,"sigmas":[0.0,1.0]}}}"#;
+
+    #[test]
+    fn checkpoints_of_earlier_versions_are_read_and_written_with_the_same_names() {
+        let before: serde_json::Value = serde_json::from_str(HEADER).expect("JSON");
+        let options: Options = serde_json::from_str(HEADER).expect("all fields are known");
+        assert_eq!((options.p_mean, options.p_std), (0.4, 1.5));
+        assert_eq!((options.warmup_steps, options.grad_accum_steps), (5, 2));
+        let after = serde_json::to_value(&options).expect("plain data");
+        let names = |value: &serde_json::Value| {
+            let mut names = Vec::new();
+            let mut open = vec![(String::new(), value)];
+            while let Some((path, value)) = open.pop() {
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    names.push(format!("{path}.{name}"));
+                    open.push((format!("{path}.{name}"), value));
+                }
+            }
+            names.sort();
+            names
+        };
+        assert_eq!(names(&after), names(&before));
     }
 }

@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 /// The threads that compute shards, and their devices.
 pub(super) struct Shards {
     workers: Vec<Worker>,
-    /// Pictures per shard.
+    /// Images per shard.
     size: usize,
 }
 
@@ -30,7 +30,7 @@ struct Worker {
 }
 
 impl Shards {
-    /// Pictures per shard on a CPU: enough for efficient matrix products, few enough for the usual
+    /// Images per shard on a CPU: enough for efficient matrix products, few enough for the usual
     /// batch to keep four cores busy.
     const SIZE: usize = 16;
 

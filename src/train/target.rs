@@ -1,4 +1,4 @@
-//! What the network learns to answer for a noisy picture: the noise in it, according to one of
+//! What the network learns to answer for a noisy image: the noise in it, according to one of
 //! three sources.
 
 use burn::tensor::activation::softmax;
@@ -7,20 +7,20 @@ use burn::tensor::{Device, IndexingUpdateOp, Tensor, TensorData};
 use super::batch::Batch;
 use super::teacher::Teacher;
 use super::{Augmentation, Precision};
-use crate::data::{Pictures, distances};
+use crate::data::{Images, distances};
 
 /// The source of the noise that denoising score matching asks the network for.
 pub(super) enum Target {
     /// The noise that was added, z.
     Added,
-    /// The mean over all pictures.
+    /// The mean over all images.
     Stable(StableTargets),
     /// The noise that two networks see.
     Guided(Box<Teacher>),
 }
 
 impl Target {
-    /// The noise of each picture of a batch, according to this source.
+    /// The noise of each image of a batch, according to this source.
     pub fn noise(&self, batch: &Batch, precision: Precision) -> Tensor<4> {
         match self {
             Self::Added => batch.noise.clone(),
@@ -31,54 +31,54 @@ impl Target {
 }
 
 /// The stable target field (Xu, Tong & Jaakkola 2023). The target is not the noise between x̃ and
-/// the picture it was made from, but its mean over all pictures x that x̃ can have been made from,
+/// the image it was made from, but its mean over all images x that x̃ can have been made from,
 /// `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
 ///
 /// Both have the same minimiser, since they have the same mean given x̃. The added noise scatters
 /// about that mean, the more so the larger σ is, and makes the gradients scatter; the mean does
-/// not. All training pictures serve as the reference, so nothing is biased.
+/// not. All training images serve as the reference, so nothing is biased.
 pub(super) struct StableTargets {
-    /// Below this σ, a noisy picture shows what it was made from, and the mean is the added noise.
+    /// Below this σ, a noisy image shows what it was made from, and the mean is the added noise.
     from: f32,
     references: Vec<Reference>,
 }
 
-/// The reference pictures on a device.
+/// The reference images on a device.
 struct Reference {
     device: Device,
     /// M × D.
-    pictures: Tensor<2>,
+    images: Tensor<2>,
     /// ½ ‖x‖²: 1 × M.
     half_norms: Tensor<2>,
 }
 
-/// The σ from which the mean over all pictures differs from the added noise: an eighth of the
-/// distance between nearest pictures. There the picture that a noisy one was made from has 97 % of
-/// the weight w on MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %. `None` if all pictures
+/// The σ from which the mean over all images differs from the added noise: an eighth of the
+/// distance between nearest images. There the image that a noisy one was made from has 97 % of
+/// the weight w on MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %. `None` if all images
 /// are the same.
-pub fn stable_from(pictures: &Pictures) -> Option<f32> {
-    distances::nearest(pictures).map(|distance| distance as f32 / 8.0)
+pub fn stable_from(images: &Images) -> Option<f32> {
+    distances::nearest(images).map(|distance| distance as f32 / 8.0)
 }
 
 impl StableTargets {
-    /// The targets for these pictures, put through changes, at σ from `from` up, on one or more
+    /// The targets for these images, put through changes, at σ from `from` up, on one or more
     /// devices.
-    pub fn new(pictures: &Pictures, change: Augmentation, from: f32, devices: &[Device]) -> Self {
-        let dimension = pictures.shape.dimension();
-        let values = change.every(pictures);
-        let half_norm = |picture: &[f32]| {
+    pub fn new(images: &Images, change: Augmentation, from: f32, devices: &[Device]) -> Self {
+        let dimension = images.shape.dimension();
+        let values = change.every(images);
+        let half_norm = |image: &[f32]| {
             // In f64, or what many pixels add up to would be lost against the differences.
-            (0.5 * picture.iter().map(|v| f64::from(v * v)).sum::<f64>()) as f32
+            (0.5 * image.iter().map(|v| f64::from(v * v)).sum::<f64>()) as f32
         };
         let half_norms: Vec<f32> = values.chunks_exact(dimension).map(half_norm).collect();
         let count = half_norms.len();
         let first = &devices[0];
         let half_norms = Tensor::<2>::from_data(TensorData::new(half_norms, [1, count]), first);
         // The largest thing that a run keeps, so never copy it, even for a moment.
-        let pictures = Tensor::<2>::from_data(TensorData::new(values, [count, dimension]), first);
+        let images = Tensor::<2>::from_data(TensorData::new(values, [count, dimension]), first);
         let reference = |device: &Device| Reference {
             device: device.clone(),
-            pictures: pictures.clone().to_device(device),
+            images: images.clone().to_device(device),
             half_norms: half_norms.clone().to_device(device),
         };
         Self { from, references: devices.iter().map(reference).collect() }
@@ -94,15 +94,15 @@ impl StableTargets {
             return noise;
         }
         let reference = self.references.iter().find(|reference| reference.device == device);
-        let Reference { pictures, half_norms, .. } =
+        let Reference { images, half_norms, .. } =
             reference.expect("batches are on the devices of the run");
         let rows = Tensor::from_data(TensorData::new(rows, [count]), &device);
         let sigmas = Tensor::<2>::from_data(TensorData::new(sigmas, [count, 1]), &device);
         let noisy: Tensor<2> = noisy.select(0, rows.clone()).flatten(1, 3);
         // −‖x̃ − x‖²/2 without ‖x̃‖²/2, which is the same for all x.
-        let logits = noisy.clone().matmul(pictures.clone().swap_dims(0, 1)) - half_norms.clone();
+        let logits = noisy.clone().matmul(images.clone().swap_dims(0, 1)) - half_norms.clone();
         let weights = softmax(logits / sigmas.clone().square(), 1);
-        let mean = (noisy - weights.matmul(pictures.clone())) / sigmas;
+        let mean = (noisy - weights.matmul(images.clone())) / sigmas;
         let [_, channels, height, width] = noise.dims();
         let mean = mean.reshape([count, channels, height, width]);
         let change = mean - noise.clone().select(0, rows.clone());
@@ -113,58 +113,58 @@ impl StableTargets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Picture;
+    use crate::net::ImageShape;
     use crate::random::Key;
 
     /// At that σ the targets are nearly the added noise; well above it, they are not.
     #[test]
     fn stable_targets_begin_where_they_make_a_difference() {
-        let shape = Picture { channels: 1, height: 6, width: 6 };
+        let shape = ImageShape { channels: 1, height: 6, width: 6 };
         let byte = |at: u32| {
             let key = Key { seed: 2, stream: at / 36, step: 0 };
             (256.0 * key.uniform(at % 36)) as u8
         };
-        let pictures = Pictures::new(shape, (0..300 * 36).map(byte).collect());
+        let images = Images::new(shape, (0..300 * 36).map(byte).collect());
         let change = Augmentation::default();
-        let from = stable_from(&pictures).expect("they differ");
+        let from = stable_from(&images).expect("they differ");
         let device = Device::flex();
-        let targets = StableTargets::new(&pictures, change, 0.0, std::slice::from_ref(&device));
+        let targets = StableTargets::new(&images, change, 0.0, std::slice::from_ref(&device));
         let targets = Target::Stable(targets);
         let indices: Vec<usize> = (0..100).collect();
         let key = Key { seed: 1, stream: 0, step: 0 };
         // The relative difference from the added noise.
         let difference = |sigma: f32| {
             let sigmas = vec![sigma; indices.len()];
-            let batch = Batch::new(&pictures, &indices, change, sigmas, key, &device);
+            let batch = Batch::new(&images, &indices, change, sigmas, key, &device);
             let apart = targets.noise(&batch, Precision::F32) - batch.noise.clone();
             let squares = |tensor: Tensor<4>| tensor.square().sum().into_scalar::<f32>();
             (squares(apart) / squares(batch.noise)).sqrt()
         };
         assert!(difference(from) < 0.1, "{} at {from}", difference(from));
         assert!(difference(3.0 * from) > 0.2, "{} at {}", difference(3.0 * from), 3.0 * from);
-        let black = Pictures::new(shape, vec![0; 3 * 36]);
+        let black = Images::new(shape, vec![0; 3 * 36]);
         assert_eq!(stable_from(&black), None);
     }
 
-    /// The definition, applied picture by picture, with pictures close enough for several to count.
+    /// The definition, applied image by image, with images close enough for several to count.
     #[test]
-    fn stable_targets_are_means_over_all_pictures() {
-        let shape = Picture { channels: 2, height: 2, width: 3 };
+    fn stable_targets_are_means_over_all_images() {
+        let shape = ImageShape { channels: 2, height: 2, width: 3 };
         let dimension = shape.dimension();
         let bytes = (0..20 * dimension).map(|i| (i * i * 7 % 251) as u8).collect();
-        let pictures = Pictures::new(shape, bytes);
+        let images = Images::new(shape, bytes);
         let change = Augmentation { flip: true, dequantize: false };
         let sigmas = vec![0.2, 0.5, 1.0, 4.0];
         let key = Key { seed: 1, stream: 0, step: 0 };
         let device = Device::flex();
-        let targets = StableTargets::new(&pictures, change, 0.4, std::slice::from_ref(&device));
+        let targets = StableTargets::new(&images, change, 0.4, std::slice::from_ref(&device));
         let autodiff = device.autodiff();
-        let batch = Batch::new(&pictures, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
+        let batch = Batch::new(&images, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
         let host = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
         let (noisy, added) = (host(batch.noisy.clone()), host(batch.noise.clone()));
         let found = host(Target::Stable(targets).noise(&batch, Precision::F32));
-        let every = change.every(&pictures);
-        assert_eq!(every.len(), 2 * pictures.bytes.len());
+        let every = change.every(&images);
+        assert_eq!(every.len(), 2 * images.bytes.len());
 
         for (row, &sigma) in sigmas.iter().enumerate() {
             let [noisy, added, found] =
@@ -173,14 +173,14 @@ mod tests {
                 assert_eq!(found, added);
                 continue;
             }
-            let weight = |picture: &[f32]| {
-                let square: f32 = noisy.iter().zip(picture).map(|(a, b)| (a - b).powi(2)).sum();
+            let weight = |image: &[f32]| {
+                let square: f32 = noisy.iter().zip(image).map(|(a, b)| (a - b).powi(2)).sum();
                 (-f64::from(square) / 2.0 / f64::from(sigma).powi(2)).exp()
             };
             let sum: f64 = every.chunks_exact(dimension).map(weight).sum();
             for (pixel, found) in found.iter().enumerate() {
-                let share = |picture: &[f32]| {
-                    weight(picture) / sum * f64::from((noisy[pixel] - picture[pixel]) / sigma)
+                let share = |image: &[f32]| {
+                    weight(image) / sum * f64::from((noisy[pixel] - image[pixel]) / sigma)
                 };
                 let truth: f64 = every.chunks_exact(dimension).map(share).sum();
                 assert!((f64::from(*found) - truth).abs() < 1e-4, "{found} for {truth} at {sigma}");

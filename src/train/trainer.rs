@@ -13,14 +13,14 @@ use super::batch::Batch;
 use super::shards::Shards;
 use super::target::{StableTargets, Target};
 use super::teacher::Teacher;
-use super::{Augmentation, Autoguidance, Checkpoint, Options, average, clip};
-use crate::data::{Order, Pictures};
+use super::{Augmentation, Autoguidance, Checkpoint, Options, ema, grad_clip};
+use crate::data::{Images, Order};
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
 use crate::net::{DescriptionError, Network};
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::random::Key;
-use crate::sample::{Chain, Program};
+use crate::sample::{Chain, StepTable};
 
 /// Why a run cannot start, continue or be resumed.
 #[derive(Debug, Error)]
@@ -77,7 +77,7 @@ pub struct Trainer {
 #[derive(Clone)]
 struct State {
     network: Network,
-    average: Network,
+    ema: Network,
     optimizer: ModuleOptimizer,
     step: u64,
     seconds: f64,
@@ -90,11 +90,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] if there is
     /// no device.
-    pub fn new(
-        options: Options,
-        pictures: &Pictures,
-        devices: &[Device],
-    ) -> Result<Self, TrainError> {
+    pub fn new(options: Options, images: &Images, devices: &[Device]) -> Result<Self, TrainError> {
         options.check()?;
         if !devices.iter().all(|device| device.supports_dtype(options.precision.dtype())) {
             return Err(TrainError::Precision);
@@ -103,16 +99,16 @@ impl Trainer {
         let autodiff = device.clone().autodiff();
         autodiff.seed(options.seed);
         let network = Network::new(&options.architecture, &autodiff)?;
-        let average = network.valid();
-        let order = Order::new(pictures.len(), options.seed);
+        let ema = network.valid();
+        let order = Order::new(images.len(), options.seed);
         let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
         let device = device.clone();
-        let state = State { network, average, optimizer, step: 0, seconds: 0.0 };
-        let shards = Shards::new(devices, options.batch.div_ceil(options.accumulate))
+        let state = State { network, ema, optimizer, step: 0, seconds: 0.0 };
+        let shards = Shards::new(devices, options.batch.div_ceil(options.grad_accum_steps))
             .map_err(|e| TrainError::Device(e.to_string()))?;
         let stable = options
             .stable_targets
-            .map(|from| StableTargets::new(pictures, options.augmentation, from, devices));
+            .map(|from| StableTargets::new(images, options.augmentation, from, devices));
         let target = stable.map_or(Target::Added, Target::Stable);
         let (sound, losses) = (state.clone(), None);
         Ok(Self { options, device, shards, order, target, state, sound, losses })
@@ -124,23 +120,23 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Record`] if Burn does not accept them.
     pub fn from_weights(self, weights: Weights) -> Result<Self, TrainError> {
-        let State { network, average, .. } = self.state.clone();
-        let average = weights::apply(average, weights, &self.device);
+        let State { network, ema, .. } = self.state.clone();
+        let ema = weights::apply(ema, weights, &self.device);
         // Through a record, since otherwise autodiff would not track the weights.
-        let network = network.try_load_record(average.clone().into_record())?;
-        let state = State { network, average, ..self.state };
+        let network = network.try_load_record(ema.clone().into_record())?;
+        let state = State { network, ema, ..self.state };
         Ok(Self { sound: state.clone(), state, ..self })
     }
 
     /// Learns the score of the model that the run starts from, guided away from a worse model's,
-    /// instead of the score of the pictures. Noise is still added to the pictures.
+    /// instead of the score of the images. Noise is still added to the images.
     ///
     /// # Errors
     /// [`TrainError::Options`] if the two models do not fit together.
     pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
         let worse = Network::with_weights(&by.worse, worse, &self.device)?;
-        let strength = by.strength;
-        let teacher = Teacher { network: self.state.average.clone(), worse, strength };
+        let guidance_scale = by.guidance_scale;
+        let teacher = Teacher { network: self.state.ema.clone(), worse, guidance_scale };
         let options = Options { autoguidance: Some(by), ..self.options };
         options.check()?;
         Ok(Self { options, target: Target::Guided(Box::new(teacher)), ..self })
@@ -152,25 +148,29 @@ impl Trainer {
     /// [`TrainError`] if the checkpoint does not fit.
     pub fn resume(
         checkpoint: Checkpoint,
-        pictures: &Pictures,
+        images: &Images,
         devices: &[Device],
     ) -> Result<Self, TrainError> {
-        let new = Self::new(checkpoint.options, pictures, devices)?;
-        let State { network, average, optimizer, .. } = new.state;
+        let new = Self::new(checkpoint.options, images, devices)?;
+        let State { network, ema, optimizer, .. } = new.state;
         let state = State {
             network: network.try_load_record(ModuleRecord::from_bytes(checkpoint.weights)?)?,
-            average: average.try_load_record(ModuleRecord::from_bytes(checkpoint.average)?)?,
+            ema: ema.try_load_record(ModuleRecord::from_bytes(checkpoint.ema)?)?,
             optimizer: optimizer.from_bytes(checkpoint.optimizer)?,
             step: checkpoint.step,
             seconds: checkpoint.seconds,
         };
         let target = match (&new.options.autoguidance, checkpoint.teacher) {
             (Some(by), Some([better, worse])) => {
-                let network = state.average.clone();
+                let network = state.ema.clone();
                 let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
                 let drawn = Network::new(&by.worse, &new.device)?;
                 let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
-                Target::Guided(Box::new(Teacher { network, worse, strength: by.strength }))
+                Target::Guided(Box::new(Teacher {
+                    network,
+                    worse,
+                    guidance_scale: by.guidance_scale,
+                }))
             }
             _ => new.target,
         };
@@ -182,7 +182,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Record`] if Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        let State { network, average, optimizer, step, seconds } = self.state.clone();
+        let State { network, ema, optimizer, step, seconds } = self.state.clone();
         let bytes = |network: &Network| network.clone().into_record().into_bytes();
         let teacher = match &self.target {
             Target::Guided(teacher) => Some([bytes(&teacher.network)?, bytes(&teacher.worse)?]),
@@ -193,7 +193,7 @@ impl Trainer {
             step,
             seconds,
             weights: network.into_record().into_bytes()?,
-            average: average.into_record().into_bytes()?,
+            ema: ema.into_record().into_bytes()?,
             optimizer: optimizer.into_bytes()?,
             teacher,
         })
@@ -215,7 +215,7 @@ impl Trainer {
     }
 
     /// Makes one optimiser step.
-    pub fn step(&mut self, pictures: &Pictures) {
+    pub fn step(&mut self, images: &Images) {
         let started = Instant::now();
         let (options, state, target) = (&self.options, &mut self.state, &self.target);
         let (order, first) = (&mut self.order, state.step * options.batch as u64);
@@ -223,13 +223,13 @@ impl Trainer {
             (first..).take(options.batch).map(|position| order.at(position)).collect();
 
         let mut grads = GradientsAccumulator::new();
-        let part = options.batch.div_ceil(options.accumulate);
+        let part = options.batch.div_ceil(options.grad_accum_steps);
         for first in (0..options.batch).step_by(part) {
             let part = first..options.batch.min(first + part);
             let step = state.step;
             let loss =
                 self.shards.backward(part, &state.network, &mut grads, |part, network, device| {
-                    let batch = Batch::of_step(options, pictures, &indices, step, part, device);
+                    let batch = Batch::of_step(options, images, &indices, step, part, device);
                     loss(&options.precision.cast(network.clone()), batch, options, target)
                 });
             self.losses = Some(match self.losses.take() {
@@ -241,11 +241,12 @@ impl Trainer {
             *count += 1;
         }
 
-        let grads = clip::clip_by_global_norm(&state.network, grads.grads(), options.clip);
+        let grads =
+            grad_clip::clip_by_global_norm(&state.network, grads.grads(), options.max_grad_norm);
         let rate = options.learning_rate_at(state.step);
         state.network = state.optimizer.step(rate, state.network.clone(), grads);
         let decay = options.ema_decay_at(state.step);
-        state.average = average::update(state.average.clone(), &state.network.valid(), decay);
+        state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
         state.step += 1;
         state.seconds += started.elapsed().as_secs_f64();
     }
@@ -261,7 +262,7 @@ impl Trainer {
         let Some((sum, count)) = self.losses.take() else { return Ok(None) };
         let started = Instant::now();
         // The loss was computed with the weights before the step, so check the new ones, too.
-        let norm = clip::squared_norm(&self.state.network.valid());
+        let norm = grad_clip::squared_norm(&self.state.network.valid());
         let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
         let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
         let read: Vec<f32> = read.iter::<f32>().collect();
@@ -274,24 +275,24 @@ impl Trainer {
             return Err(TrainError::Diverged { sound, step, what });
         }
         self.sound = self.state.clone();
-        let dimension = self.options.architecture.picture().dimension();
+        let dimension = self.options.architecture.image_shape().dimension();
         Ok(Some(2.0 * read[0] / count as f32 / dimension as f32))
     }
 
     /// Held-out `½ ‖σ s + z‖²` of the averaged network at a few noise levels, as (σ, loss): with
-    /// the same pictures and noise at every call.
+    /// the same images and noise at every call.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
-    pub fn held_out(&self, pictures: &Pictures) -> Result<Vec<(f32, f32)>, TrainError> {
+    pub fn held_out(&self, images: &Images) -> Result<Vec<(f32, f32)>, TrainError> {
         const LEVELS: usize = 8;
-        const PICTURES: usize = 256;
+        const IMAGES: usize = 256;
         const BATCH: usize = 64;
         let Options { sigma_max, sigma_min, .. } = self.options;
-        let usual = Ladder { sigma_max, sigma_min, levels: LEVELS };
+        let usual = NoiseSchedule { sigma_max, sigma_min, levels: LEVELS };
         // A network with few levels of its own is evaluated at those.
-        let own = self.options.architecture.ladder().filter(|own| own.levels <= 2 * LEVELS);
-        let indices: Vec<usize> = (0..pictures.len().min(PICTURES)).collect();
+        let own = self.options.architecture.schedule().filter(|own| own.levels <= 2 * LEVELS);
+        let indices: Vec<usize> = (0..images.len().min(IMAGES)).collect();
         let mut table = Vec::with_capacity(LEVELS);
         for sigma in own.unwrap_or(usual).sigmas() {
             let mut sum = 0.0;
@@ -299,8 +300,8 @@ impl Trainer {
                 let sigmas = vec![sigma; indices.len()];
                 let plain = Augmentation::default();
                 let key = Key { seed: 0, stream: 0, step };
-                let batch = Batch::new(pictures, indices, plain, sigmas, key, &self.device);
-                let score = self.state.average.score(batch.noisy, &batch.sigmas);
+                let batch = Batch::new(images, indices, plain, sigmas, key, &self.device);
+                let score = self.state.ema.score(batch.noisy, &batch.sigmas);
                 let losses = dsm(score, &batch.sigmas, batch.noise).try_into_data();
                 let losses = losses.map_err(|e| TrainError::Device(format!("{e:?}")))?;
                 sum += losses.iter::<f32>().map(f64::from).sum::<f64>();
@@ -310,19 +311,19 @@ impl Trainer {
         Ok(table)
     }
 
-    /// Pictures drawn with the averaged network, always from the same seed: `count` × C × H × W.
+    /// Images drawn with the averaged network, always from the same seed: `count` × C × H × W.
     /// `None` if `stop` is set before they are finished.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
     pub fn samples(
         &self,
-        program: &Program,
+        table: &StepTable,
         count: usize,
         stop: &AtomicBool,
     ) -> Result<Option<Vec<f32>>, TrainError> {
-        let (network, picture) = (self.state.average.clone(), self.options.architecture.picture());
-        let mut chain = Chain::new(network, picture, program.clone(), 1, 0..count, &self.device);
+        let (network, image) = (self.state.ema.clone(), self.options.architecture.image_shape());
+        let mut chain = Chain::new(network, image, table.clone(), 1, 0..count, &self.device);
         while chain.step() {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -338,12 +339,12 @@ impl Trainer {
     }
 
     /// The averaged weights, on the host.
-    pub fn average(&self) -> Weights {
-        weights::collect(&self.state.average)
+    pub fn ema_weights(&self) -> Weights {
+        weights::collect(&self.state.ema)
     }
 }
 
-/// The weighted loss of a part of a batch, divided by the number of pictures in the *whole* batch,
+/// The weighted loss of a part of a batch, divided by the number of images in the *whole* batch,
 /// so that the losses of the parts add up to the batch's.
 fn loss(network: &Network, batch: Batch, options: &Options, target: &Target) -> Tensor<1> {
     let data = options.architecture.preconditioning();

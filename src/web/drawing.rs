@@ -1,42 +1,46 @@
-//! A visitor's drawing as a steering.
+//! A visitor's drawing as a conditioning.
 
 use wasm_bindgen::JsError;
 
-use crate::net::Picture;
+use crate::net::ImageShape;
 use crate::pixel::{luma, value};
-use crate::sample::{Observation, Steering};
+use crate::sample::{Conditioning, Observation};
 
 /// Chains begin at a drawing (RGBA, H × W × 4) under noise, if `is_covered`, or else end with it:
 /// its opaque pixels are kept, and the rest is filled in.
 ///
 /// # Errors
-/// If the drawing has another size than the model's pictures.
-pub(super) fn steering(
-    picture: Picture,
+/// If the drawing has another size than the model's images.
+pub(super) fn conditioning(
+    image_shape: ImageShape,
     rgba: &[u8],
     is_covered: bool,
-) -> Result<Steering, JsError> {
-    let expected = 4 * picture.height * picture.width;
+) -> Result<Conditioning, JsError> {
+    let expected = 4 * image_shape.height * image_shape.width;
     if rgba.len() != expected {
         let found = rgba.len();
         return Err(JsError::new(&format!("the drawing has {found} bytes instead of {expected}")));
     }
-    let pixels = pixels(picture, rgba);
+    let pixels = pixels(image_shape, rgba);
     if is_covered {
-        return Ok(Steering { origin: Some(pixels), ..Steering::default() });
+        return Ok(Conditioning { origin: Some(pixels), ..Conditioning::default() });
     }
     let known: Vec<bool> = rgba.chunks_exact(4).map(|pixel| pixel[3] >= 128).collect();
-    let observation = Some(Observation::pixels(picture, &pixels, &known)?);
-    Ok(Steering { observation, ..Steering::default() })
+    let observation = Some(Observation::pixels(image_shape, &pixels, &known)?);
+    Ok(Conditioning { observation, ..Conditioning::default() })
 }
 
-/// C × H × W in \[0, 1\]; their luma if the picture has no colours.
-fn pixels(picture: Picture, rgba: &[u8]) -> Vec<f32> {
-    let mut pixels = Vec::with_capacity(picture.dimension());
-    for channel in 0..picture.channels {
+/// C × H × W in \[0, 1\]; their luma if the image has no colours.
+fn pixels(image_shape: ImageShape, rgba: &[u8]) -> Vec<f32> {
+    let mut pixels = Vec::with_capacity(image_shape.dimension());
+    for channel in 0..image_shape.channels {
         for pixel in rgba.chunks_exact(4) {
             let colour = [0, 1, 2].map(|c| value(pixel[c]));
-            pixels.push(if picture.channels < 3 { luma(colour) } else { colour[channel.min(2)] });
+            pixels.push(if image_shape.channels < 3 {
+                luma(colour)
+            } else {
+                colour[channel.min(2)]
+            });
         }
     }
     pixels
@@ -49,20 +53,22 @@ mod tests {
     #[test]
     fn colours_become_planes_or_grey() {
         let rgba = [255, 0, 51, 255, 0, 255, 0, 0];
-        let picture = |channels| Picture { channels, height: 1, width: 2 };
-        assert_eq!(pixels(picture(3), &rgba), [1.0, 0.0, 0.0, 1.0, 0.2, 0.0]);
-        let grey = pixels(picture(1), &rgba);
+        let image_shape = |channels| ImageShape { channels, height: 1, width: 2 };
+        assert_eq!(pixels(image_shape(3), &rgba), [1.0, 0.0, 0.0, 1.0, 0.2, 0.0]);
+        let grey = pixels(image_shape(1), &rgba);
         assert!((grey[0] - 0.3218).abs() < 1e-6 && (grey[1] - 0.587).abs() < 1e-6, "{grey:?}");
     }
 
     #[test]
     fn what_is_transparent_is_made_up() {
-        let picture = Picture { channels: 1, height: 1, width: 2 };
-        let steering = |covered| steering(picture, &[255, 255, 255, 255, 9, 9, 9, 0], covered);
-        let Ok(Steering { observation: Some(seen), origin: None, .. }) = steering(false) else {
+        let image_shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let conditioning =
+            |covered| conditioning(image_shape, &[255, 255, 255, 255, 9, 9, 9, 0], covered);
+        let Ok(Conditioning { observation: Some(seen), origin: None, .. }) = conditioning(false)
+        else {
             panic!("an observation")
         };
         assert_eq!((seen.target(), seen.mask()), (&[1.0, 0.0][..], &[1.0, 0.0][..]));
-        assert!(steering(true).is_ok_and(|s| s.observation.is_none() && s.origin.is_some()));
+        assert!(conditioning(true).is_ok_and(|s| s.observation.is_none() && s.origin.is_some()));
     }
 }

@@ -8,6 +8,7 @@
 mod drawing;
 mod executor;
 mod types;
+mod verify;
 
 use std::cell::{Cell, RefCell};
 
@@ -18,10 +19,10 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
 use crate::model_file::{Card, Container, ModelFile};
-use crate::net::Picture;
+use crate::net::ImageShape;
 use crate::net::weights::Weights;
 use crate::pixel::byte;
-use crate::sample::{Program, Settings, Steering, View};
+use crate::sample::{Conditioning, Settings, StepTable, View};
 use executor::{Chains, Executor};
 
 /// As fast as wasm's default allocator, with a quarter of its code.
@@ -56,7 +57,7 @@ pub struct Model {
 /// What JavaScript would otherwise have to derive from a card.
 #[derive(Serialize)]
 struct Derived {
-    picture: Picture,
+    image_shape: ImageShape,
     parameters: usize,
 }
 
@@ -96,24 +97,24 @@ impl Model {
     #[wasm_bindgen(unchecked_return_type = "Card")]
     pub fn card(&self) -> Result<JsValue, JsError> {
         let architecture = &self.file.card.architecture;
-        let (picture, parameters) = (architecture.picture(), architecture.parameters());
-        let derived = to_js(&Derived { picture, parameters })?;
+        let (image_shape, parameters) = (architecture.image_shape(), architecture.parameters());
+        let derived = to_js(&Derived { image_shape, parameters })?;
         let card = js_sys::JSON::parse(&self.card);
         let card: Object = card.map_err(|_| JsError::new("the card is not JSON"))?.unchecked_into();
         Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
-    /// σ of every step of these settings, or of those from a sketch that may `wander`.
+    /// σ of every step of these settings, or of those from a sketch that may `strength`.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
     pub fn schedule(
         &self,
         #[wasm_bindgen(unchecked_param_type = "SamplerSettings")] settings: JsValue,
-        wander: Option<f32>,
+        strength: Option<f32>,
     ) -> Result<Float32Array, JsError> {
-        let program = program(settings_from_js(settings)?, wander)?;
-        let sigmas: Vec<f32> = program.steps.iter().map(|step| step.sigma).collect();
+        let table = step_table(settings_from_js(settings)?, strength)?;
+        let sigmas: Vec<f32> = table.steps.iter().map(|step| step.sigma).collect();
         Ok(Float32Array::from(&sigmas[..]))
     }
 }
@@ -122,7 +123,9 @@ impl Model {
 #[wasm_bindgen]
 pub struct Engine {
     executor: Executor,
-    picture: Picture,
+    image_shape: ImageShape,
+    /// The mean of the pixels of chains at their start.
+    mean: f32,
 }
 
 #[wasm_bindgen]
@@ -141,10 +144,11 @@ impl Engine {
         exact: Option<bool>,
         tuning: Option<String>,
     ) -> Result<Engine, JsError> {
-        let picture = model.file.card.architecture.picture();
+        let card = &model.file.card;
+        let (image_shape, mean) = (card.architecture.image_shape(), card.start_mean());
         let (exact, tuning) = (exact.unwrap_or(false), tuning.unwrap_or_default());
         let executor = Executor::create(&name, exact, tuning).await?;
-        Ok(Self { executor, picture })
+        Ok(Self { executor, image_shape, mean })
     }
 
     /// The WGSL of the kernels that [`Engine::load`] is going to ask for one after the other. Some
@@ -156,7 +160,7 @@ impl Engine {
     #[wasm_bindgen(unchecked_return_type = "string[]")]
     pub fn kernels(&self, model: &Model) -> Result<Array, JsError> {
         let texts = Array::new();
-        for text in self.executor.ahead(&model.file.card.architecture)?.texts() {
+        for text in self.executor.precompile(&model.file.card.architecture)?.texts() {
             texts.push(&text.into());
         }
         Ok(texts)
@@ -168,7 +172,7 @@ impl Engine {
     /// As [`Engine::kernels`].
     #[cfg(feature = "fused")]
     pub fn compile(&self, model: &Model) -> Result<(), JsError> {
-        self.executor.ahead(&model.file.card.architecture)?.compile();
+        self.executor.precompile(&model.file.card.architecture)?.compile();
         Ok(())
     }
 
@@ -209,9 +213,9 @@ impl Engine {
     /// Starts the chains number `first` to `first + chains − 1`: only where they begin is computed
     /// yet. A chain is the same whichever others run beside it.
     ///
-    /// With a `drawing` (RGBA, height × width × 4 bytes) and `wander`, chains begin at it as a
+    /// With a `drawing` (RGBA, height × width × 4 bytes) and `strength`, chains begin at it as a
     /// sketch and may wander from it: from 0, where nothing may change, to 1, where noise of σ₁
-    /// covers it. Without `wander`, its opaque pixels are kept exactly and the rest is filled in.
+    /// covers it. Without `strength`, its opaque pixels are kept exactly and the rest is filled in.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
@@ -222,7 +226,7 @@ impl Engine {
         first: u32,
         chains: u32,
         drawing: Option<Vec<u8>>,
-        wander: Option<f32>,
+        strength: Option<f32>,
     ) -> Result<Chain, JsError> {
         const MOST: u32 = 1024;
         if !(1..=MOST).contains(&chains) {
@@ -230,16 +234,18 @@ impl Engine {
         }
         let settings = settings_from_js(settings)?;
         let numbers = first as usize..first as usize + chains as usize;
-        let steering = match drawing {
-            Some(rgba) => drawing::steering(self.picture, &rgba, wander.is_some())?,
-            None => Steering::default(),
+        let conditioning = match drawing {
+            Some(rgba) => drawing::conditioning(self.image_shape, &rgba, strength.is_some())?,
+            None => Conditioning::default(),
         };
-        let program = program(settings, wander)?;
-        let chains = self.executor.start(program, &steering, seed, numbers)?;
+        let table = step_table(settings, strength)?.around(self.mean);
+        let may_be_even = verify::may_be_even(&conditioning);
+        let chains = self.executor.start(table, &conditioning, seed, numbers)?;
         Ok(Chain {
-            progress: Cell::new(Progress::of(&chains, settings.ladder.levels)),
+            progress: Cell::new(Progress::of(&chains, settings.schedule.levels)),
             chains: RefCell::new(chains),
-            picture: self.picture,
+            image_shape: self.image_shape,
+            may_be_even,
             busy: Cell::new(false),
         })
     }
@@ -251,7 +257,9 @@ pub struct Chain {
     chains: RefCell<Chains>,
     /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
-    picture: Picture,
+    image_shape: ImageShape,
+    /// Whether an image that is the same all over can be right.
+    may_be_even: bool,
     busy: Cell<bool>,
 }
 
@@ -268,7 +276,7 @@ struct Progress {
 
 impl Progress {
     fn of(chains: &Chains, levels: usize) -> Self {
-        let steps = &chains.program().steps;
+        let steps = &chains.step_table().steps;
         let step = chains.next().or(steps.last().copied());
         Self {
             step: chains.done(),
@@ -307,8 +315,8 @@ impl Chain {
         self.progress()
     }
 
-    /// The pictures as RGBA, one after the other: chains × height × width × 4 bytes. `"noisy"` is
-    /// x̃, `"denoised"` the denoised picture D(x̃, σ), which costs one more evaluation.
+    /// The images as RGBA, one after the other: chains × height × width × 4 bytes. `"noisy"` is
+    /// x̃, `"denoised"` the denoised image D(x̃, σ), which costs one more evaluation.
     ///
     /// # Errors
     /// An `Error` if the last call has not settled yet, or the device fails.
@@ -319,10 +327,25 @@ impl Chain {
     ) -> Result<Uint8ClampedArray, JsError> {
         let _turn = self.turn()?;
         let values = self.chains.borrow_mut().values(view_from_js(&view)?).await?;
-        Ok(Uint8ClampedArray::from(&rgba(&values, self.picture)[..]))
+        Ok(Uint8ClampedArray::from(&rgba(&values, self.image_shape)[..]))
     }
 
-    /// Draws the pictures into the canvas that the engine is attached to: `columns` to a row, `gap`
+    /// Looks at the images as they stand, before anyone calls them done. Returns what is wrong if
+    /// they cannot be right: `"infinite"` if a value is not finite, `"even"` if all of an image is
+    /// the same (and does not come from a drawing that is).
+    ///
+    /// # Errors
+    /// An `Error` if the last call has not settled yet, or the device fails.
+    #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
+    #[wasm_bindgen(unchecked_return_type = "Fault | undefined")]
+    pub async fn verify(&self) -> Result<Option<String>, JsError> {
+        let _turn = self.turn()?;
+        let values = self.chains.borrow_mut().values(View::Noisy).await?;
+        let fault = verify::fault(&values, self.image_shape.dimension(), self.may_be_even);
+        Ok(fault.map(str::to_owned))
+    }
+
+    /// Draws the images into the canvas that the engine is attached to: `columns` to a row, `gap`
     /// pixels apart. Nothing comes back to the host.
     ///
     /// # Errors
@@ -357,14 +380,14 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Pictures of C × H × W floats, 1 or 3 channels (or the first three of more), as RGBA.
-fn rgba(values: &[f32], picture: Picture) -> Vec<u8> {
-    let plane = picture.height * picture.width;
-    let mut bytes = Vec::with_capacity(values.len() / picture.channels * 4);
-    for picture_values in values.chunks_exact(picture.dimension()) {
+/// Images of C × H × W floats, 1 or 3 channels (or the first three of more), as RGBA.
+fn rgba(values: &[f32], image_shape: ImageShape) -> Vec<u8> {
+    let plane = image_shape.height * image_shape.width;
+    let mut bytes = Vec::with_capacity(values.len() / image_shape.channels * 4);
+    for image_values in values.chunks_exact(image_shape.dimension()) {
         for pixel in 0..plane {
-            let channel = |c: usize| byte(picture_values[c * plane + pixel]);
-            let [r, g, b] = if picture.channels < 3 { [0; 3] } else { [0, 1, 2] }.map(channel);
+            let channel = |c: usize| byte(image_values[c * plane + pixel]);
+            let [r, g, b] = if image_shape.channels < 3 { [0; 3] } else { [0, 1, 2] }.map(channel);
             bytes.extend([r, g, b, 255]);
         }
     }
@@ -379,13 +402,13 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
     }
 }
 
-/// [`Settings::program_from`] with an unchecked `wander`.
-fn program(settings: Settings, wander: Option<f32>) -> Result<Program, JsError> {
-    match wander {
-        Some(wander) if !(0.0..=1.0).contains(&wander) => {
+/// [`Settings::step_table_from`] with an unchecked `strength`.
+fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
+    match strength {
+        Some(strength) if !(0.0..=1.0).contains(&strength) => {
             Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}")))
         }
-        _ => Ok(settings.program_from(wander)?),
+        _ => Ok(settings.step_table_from(strength)?),
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use ncsn::model_file::{ModelFile, Training};
 use ncsn::random::Key;
 
-/// An IDX file of 60 pictures of 8 × 8: bars at random places.
+/// An IDX file of 60 images of 8 × 8: bars at random places.
 pub fn write_bars(path: &Path) {
     let mut bytes: Vec<u8> = [0x0803u32, 60, 8, 8].iter().flat_map(|w| w.to_be_bytes()).collect();
-    for picture in 0..60 {
-        let at = (Key { seed: 1, stream: 0, step: 0 }.uniform(picture) * 8.0) as usize;
+    for image in 0..60 {
+        let at = (Key { seed: 1, stream: 0, step: 0 }.uniform(image) * 8.0) as usize;
         bytes.extend((0..64).map(|pixel| if pixel % 8 == at { 255 } else { 0 }));
     }
     fs::write(path, bytes).expect("written");
@@ -24,7 +24,7 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     command.current_dir(folder).args(arguments);
     for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
         let other_network =
-            ["--net", "--from", "--classifier"].iter().any(|flag| arguments.contains(flag));
+            ["--arch", "--init-from", "--classifier"].iter().any(|flag| arguments.contains(flag));
         let said = arguments.contains(&name) || (name == "--widths" && other_network);
         if !said {
             command.args([name, value]);

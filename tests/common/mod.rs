@@ -5,30 +5,30 @@
 use ncsn::loss::Weighting;
 use ncsn::model_file::{Card, ModelFile, Training};
 use ncsn::net::weights::{Array, Weights};
-use ncsn::net::{Architecture, Picture, Preconditioning, UNetDescription};
-use ncsn::noise::Ladder;
+use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
+use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::{Sampler, Settings};
 
-pub const SCALE: Preconditioning = Preconditioning { mean: 0.5, deviation: 0.15 };
+pub const SCALE: Preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.15 };
 
 /// A U-Net of some thousand parameters with everything that a large one has.
 pub fn tiny() -> Architecture {
-    let picture = Picture { channels: 1, height: 8, width: 8 };
+    let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
     Architecture::UNet(UNetDescription {
         widths: vec![8, 16],
         heads: 2,
         groups: 4,
         embedding: 8,
-        ..UNetDescription::new(picture, SCALE)
+        ..UNetDescription::new(image_shape, SCALE)
     })
 }
 
 pub fn settings() -> Settings {
-    let ladder = Ladder { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
+    let schedule = NoiseSchedule { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
     let sampler = Sampler::Langevin;
     let step_lr = 0.8 * 0.05 * 0.05;
-    Settings { sampler, ladder, steps_each: 2, step_lr, ..Settings::recommended(4.0, 0.05) }
+    Settings { sampler, schedule, steps_each: 2, step_lr, ..Settings::recommended(4.0, 0.05) }
 }
 
 /// Weights drawn without a device: normal, and scaled so that signals stay near unit variance and
@@ -61,7 +61,7 @@ pub fn model() -> ModelFile {
         flip: false,
         stable_targets: None,
         data: "nothing".into(),
-        pictures: 0,
+        images: 0,
         from: None,
         autoguidance: None,
         steps: 0,
@@ -78,6 +78,7 @@ pub fn model() -> ModelFile {
         name: "tiny".into(),
         architecture,
         sampler: settings(),
+        mean: None,
         training: Some(training),
         imported: None,
         best: None,
@@ -98,5 +99,5 @@ pub const ENDS_OF: usize = 3;
 
 /// The pixels that [`ENDS`] holds.
 pub fn every_21st(pixels: &[f32]) -> Vec<f32> {
-    pixels.chunks(64).flat_map(|picture| picture.iter().step_by(21).copied()).collect()
+    pixels.chunks(64).flat_map(|image_shape| image_shape.iter().step_by(21).copied()).collect()
 }

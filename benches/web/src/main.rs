@@ -76,8 +76,8 @@ async fn main() -> Result<()> {
     let bytes = fs::read(&arguments.model)
         .with_context(|| format!("cannot read {}", arguments.model.display()))?;
     let model = ModelFile::read(&bytes)?;
-    let program = Sampler::new(model.card.sampler)?;
-    let short = Sampler::new({
+    let program = Sampler::new(&model.card, model.card.sampler)?;
+    let short = Sampler::new(&model.card, {
         let mut settings = model.card.sampler;
         settings.ladder.levels = LEVELS_COMPARED;
         settings

@@ -12,7 +12,10 @@ use e2e::{
     browser::{Adapter, Browser, with_browser_on},
     server::{Mount, PREFIX, Server},
 };
-use ncsn::sample::{Settings, Start, Update};
+use ncsn::{
+    model_file::Card,
+    sample::{Settings, Start, Update},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -76,9 +79,9 @@ impl Step {
 }
 
 impl Sampler {
-    /// The program of these settings.
-    pub fn new(settings: Settings) -> Result<Self> {
-        let program = settings.program()?;
+    /// The program of these settings for the model of this card.
+    pub fn new(card: &Card, settings: Settings) -> Result<Self> {
+        let program = card.program(&settings, None)?;
         let Start::Normal { mean, sigma } = program.start else {
             bail!("the bench page starts chains at a normal distribution only");
         };

@@ -1,9 +1,9 @@
 //! `ncsn eval`: how good a model's samples are.
 //!
-//! [`eye`] finds or trains the classifier that judges samples, [`presets`] chooses the settings of
+//! [`extractor`] finds or trains the classifier that judges samples, [`presets`] chooses the settings of
 //! a sweep, [`report`] prints the results and [`plot`] draws them.
 
-mod eye;
+mod feature_extractor;
 mod plot;
 pub mod presets;
 mod report;
@@ -15,25 +15,31 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
-use self::report::{Looked, Neighbours, Report, print};
-use super::autoguide::AutoguideArgs;
-use super::engine::{Choice, Engine, Work};
-use super::pictures::{self, PictureArgs};
+use self::report::{Measurements, Neighbours, Report, print};
+use super::autoguidance::AutoguidanceArgs;
+use super::data_set::{self, ImageArgs};
+use super::engine::{Choice, Engine, SamplingJob};
+use super::numbers::{BATCH, ensure_within};
 use super::settings::SettingArgs;
-use super::{device, grid, ncsn, out};
+use super::{apart, device, grid, ncsn, output};
 use crate::data::DataSet;
-use crate::eval::{Eye, FEWEST, Nearest, NearestQuantiles, Reference, Task};
+use crate::eval::{FEWEST, FeatureExtractor, Nearest, NearestQuantiles, Reference, Task};
 use crate::model_file::{ModelFile, Quality};
 use crate::pixel;
-use crate::sample::{Program, Sampler, Steering};
+use crate::sample::{Conditioning, Sampler, StepTable};
+use crate::words::count;
 
-/// The default number of samples, if there are as many training pictures.
+/// The files written to the folder of results.
+const RESULTS: [&str; 6] =
+    ["report.json", "report.svg", "samples.png", "nearest.png", "sweep.json", "sweep.svg"];
+
+/// The default number of samples, if there are as many training images.
 const SAMPLES: usize = 10_000;
 
 /// Measure how good a model's samples are.
 ///
-/// Prints each measure beside its floor, which is what as many training pictures score. Writes the
-/// results as JSON, with plots and pictures, to a folder beside the model, and adds a summary to
+/// Prints each measure beside its floor, which is what as many training images score. Writes the
+/// results as JSON, with plots and images, to a folder beside the model, and adds a summary to
 /// the model's card.
 ///
 /// The distance is Fréchet's, in the features of a classifier that is trained once on this very
@@ -45,7 +51,7 @@ pub struct Eval {
     /// The model: a .safetensors file written by `train`.
     #[arg(long)]
     model: PathBuf,
-    /// How many samples, at most as many as there are training pictures [default: 10000, or all of
+    /// How many samples, at most as many as there are training images [default: 10000, or all of
     /// them].
     #[arg(short, long)]
     n: Option<usize>,
@@ -69,10 +75,10 @@ pub struct Eval {
     /// Do not change the model's card.
     #[arg(long)]
     keep_card: bool,
-    /// How many pictures to compute at once.
+    /// How many images to compute at once.
     #[arg(long, default_value_t = 250)]
     batch: usize,
-    /// What computes the samples [default: fused on a GPU, unless --device or --autoguide is given;
+    /// What computes the samples [default: fused on a GPU, unless --device or --guiding-model is given;
     /// otherwise burn].
     #[arg(long)]
     engine: Option<Choice>,
@@ -81,12 +87,12 @@ pub struct Eval {
     #[arg(long)]
     device: Option<String>,
     // Last: a heading applies to all flags that follow it.
-    #[command(flatten, next_help_heading = "Pictures")]
-    pictures: PictureArgs,
+    #[command(flatten, next_help_heading = "Images")]
+    images: ImageArgs,
     #[command(flatten, next_help_heading = "Sampler")]
     settings: SettingArgs,
     #[command(flatten, next_help_heading = "Guidance")]
-    autoguide: AutoguideArgs,
+    autoguidance: AutoguidanceArgs,
 }
 
 /// Everything needed to measure a model.
@@ -97,8 +103,8 @@ struct Session<'a> {
     data: DataSet,
     /// The number of samples.
     n: usize,
-    looked: Looked,
-    eye: Eye,
+    looked: Measurements,
+    extractor: FeatureExtractor,
     /// The device for features and distances.
     device: Device,
     out: PathBuf,
@@ -115,50 +121,67 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
         arguments.nfe.iter().all(|nfe| (1..=100_000).contains(nfe)),
         "--nfe must be from 1 to 100000"
     );
-    ensure!(arguments.batch > 0, "--batch must be at least 1");
+    ensure_within("--batch", arguments.batch, BATCH)?;
+    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
+    ensure_results(arguments, &out)?;
     let model = ncsn::open(path)?;
-    let data = arguments.pictures.load_shaped(model.card.architecture.picture())?;
-    pictures::say(&data);
+    let data = arguments.images.load_shaped(model.card.architecture.image_shape())?;
+    data_set::say(&data);
     if model.card.training.as_ref().is_some_and(|training| training.flip) {
         println!(
-            "  the model was trained on mirrored pictures, too; they are not used to measure it"
+            "  the model was trained on mirrored images, too; they are not used to measure it"
         );
     }
-    let pictures = data.train.len();
+    let images = data.train.len();
     ensure!(
-        pictures.min(data.held_out.len()) >= FEWEST,
-        "samples and training pictures are compared with held-out pictures: there must be at \
+        images.min(data.held_out.len()) >= FEWEST,
+        "samples and training images are compared with held-out images: there must be at \
          least {FEWEST} of each"
     );
-    let n = arguments.n.unwrap_or(SAMPLES.min(pictures));
+    let n = arguments.n.unwrap_or(SAMPLES.min(images));
     ensure!(
-        n <= pictures,
-        "-n {n}: distances fall with the number of samples, and there are only {pictures} training \
-         pictures to compare with; -n {pictures} is the most"
+        n <= images,
+        "-n {n}: distances fall with the number of samples, and there are only {images} training \
+         images to compare with; -n {images} is the most"
     );
-    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
     let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
 
-    let (file, task) = eye::find_or_train(&data, &device)?;
+    let (file, task) = feature_extractor::find_or_train(&data, &device)?;
     let card = &file.card;
-    let looked = Looked {
+    let looked = Measurements {
         task,
         classes: card.classes.clone(),
         accuracy: card.accuracy,
         weights: format!("{:08x}", file.checksum()),
     };
     println!("{}", described(&looked));
-    let eye = Eye::new(&file, &device)?;
-    let session = Session { arguments, path, model, data, n, looked, eye, device, out };
+    let extractor = FeatureExtractor::new(&file, &device)?;
+    let session = Session { arguments, path, model, data, n, looked, extractor, device, out };
     if arguments.sweep { sweep::run(session) } else { session.report() }
 }
 
-fn described(looked: &Looked) -> String {
-    let Looked { task, classes, accuracy, weights } = looked;
+/// Checks, before long work, that results in this folder replace nothing that is read, and are not
+/// read as images.
+fn ensure_results(arguments: &Eval, out: &Path) -> anyhow::Result<()> {
+    ensure!(out.is_dir() || !out.exists(), "--out {}: it is no folder", out.display());
+    let data = &arguments.images.data;
+    let reads = [
+        ("--model", Some(&*arguments.model)),
+        ("--data", Some(&**data)),
+        ("--guiding-model", arguments.autoguidance.worse()),
+    ];
+    for name in RESULTS {
+        apart::ensure_replaces_none(&reads, "--out", &out.join(name))?;
+    }
+    apart::ensure_outside_data(data, "--out", out)
+}
+
+fn described(looked: &Measurements) -> String {
+    let Measurements { task, classes, accuracy, weights } = looked;
     let what = match task {
-        Task::Classes => format!("{} classes", classes.len()),
-        Task::Turns => "which way up a picture is, for want of classes".into(),
+        Task::Classes => count(classes.len(), "class"),
+        Task::Turns => "which way up an image is, for want of classes".into(),
     };
     let right = 100.0 * accuracy;
     format!("features of a classifier ({what}; right about {right:.2} % held out; {weights})")
@@ -166,37 +189,38 @@ fn described(looked: &Looked) -> String {
 
 impl Session<'_> {
     fn engine(&self) -> anyhow::Result<Engine> {
-        let Eval { engine, ref device, ref autoguide, .. } = *self.arguments;
-        let choice = engine.or(autoguide.is_guided().then_some(Choice::Burn));
-        autoguide.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
+        let Eval { engine, ref device, ref autoguidance, .. } = *self.arguments;
+        let choice = engine.or(autoguidance.is_guided().then_some(Choice::Burn));
+        autoguidance.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
     }
 
     /// Draws samples, as they are after each of the given numbers of steps of the program.
     fn draw<const N: usize>(
         &self,
         engine: &Engine,
-        program: &Program,
+        table: &StepTable,
         stops: [usize; N],
     ) -> anyhow::Result<[Vec<f32>; N]> {
         let Eval { batch, seed, .. } = *self.arguments;
-        let work = Work { program, steering: &Steering::default(), seed, n: self.n, batch };
+        let job =
+            SamplingJob { table, conditioning: &Conditioning::default(), seed, n: self.n, batch };
         // Rounded to bytes, as people see them.
-        Ok(engine.draw(&work, stops)?.map(|pixels| pixel::values(&pixel::bytes(&pixels))))
+        Ok(engine.draw(&job, stops)?.map(|pixels| pixel::values(&pixel::bytes(&pixels))))
     }
 
     fn report(mut self) -> anyhow::Result<()> {
         let settings = self.arguments.settings.over(&self.model.card)?;
-        let program = settings.program()?;
-        let nfe = program.nfe();
+        let table = self.model.card.step_table(&settings, None)?;
+        let nfe = table.nfe();
         let engine = self.engine()?;
-        let [raw, pictures] = self.draw(&engine, &program, [nfe - 1, nfe])?;
+        let [raw, images] = self.draw(&engine, &table, [nfe - 1, nfe])?;
         let engine = engine.name();
 
         let DataSet { train, held_out, .. } = &self.data;
-        let reference = Reference::new(&self.eye, train, held_out, &self.device);
-        let [raw, denoised] = [&raw, &pictures].map(|pixels| reference.measure(pixels));
+        let reference = Reference::new(&self.extractor, train, held_out, &self.device);
+        let [raw, denoised] = [&raw, &images].map(|pixels| reference.measure(pixels));
         let floor = reference.floor(self.n);
-        let (nearest, curves) = self.neighbours(&reference, &pictures)?;
+        let (nearest, curves) = self.neighbours(&reference, &images)?;
         let report = Report {
             model: &self.model.card.name,
             data: &self.data.name,
@@ -204,7 +228,7 @@ impl Session<'_> {
             classifier: self.looked.clone(),
             sampler: settings,
             nfe,
-            autoguide: Some(&self.arguments.autoguide).filter(|guide| guide.is_guided()),
+            autoguidance: Some(&self.arguments.autoguidance).filter(|guide| guide.is_guided()),
             seed: self.arguments.seed,
             ema_decay: self.model.card.training.as_ref().map(|training| training.ema_decay),
             engine,
@@ -218,9 +242,9 @@ impl Session<'_> {
         self.write("report.json", &serde_json::to_vec_pretty(&report)?)?;
         let plot = plot::report(&self.looked.classes, &denoised.classes, report.classes, &curves)?;
         self.write("report.svg", plot.as_bytes())?;
-        let shape = self.model.card.architecture.picture();
+        let shape = self.model.card.architecture.image_shape();
         let shown = 100.min(denoised.n) * shape.dimension();
-        let bytes = pixel::bytes(&pictures[..shown]);
+        let bytes = pixel::bytes(&images[..shown]);
         grid::write_png(&self.out.join("samples.png"), &bytes, shape, None, 2)?;
 
         let quality = Quality {
@@ -240,7 +264,7 @@ impl Session<'_> {
         self.finish()
     }
 
-    /// Finds the training pictures nearest to samples and to held-out pictures. Draws the samples
+    /// Finds the training images nearest to samples and to held-out images. Draws the samples
     /// with the nearest ones, and the first samples, above their neighbours.
     fn neighbours(
         &self,
@@ -249,11 +273,11 @@ impl Session<'_> {
     ) -> anyhow::Result<(Neighbours, [Vec<f32>; 2])> {
         const COMPARED: usize = 1000;
         const SHOWN: usize = 10;
-        let shape = self.model.card.architecture.picture();
+        let shape = self.model.card.architecture.image_shape();
         let (dimension, held_out) = (shape.dimension(), &self.data.held_out);
         let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
         let pixels = &pixels[..count * dimension];
-        // The first ones will do: held-out pictures are in random order.
+        // The first ones will do: held-out images are in random order.
         let test = pixel::values(&held_out.bytes[..count * dimension]);
         let nearest = reference.nearest(&[pixels, &test].concat());
         let (of_samples, of_test) = nearest.split_at(count);
@@ -264,7 +288,7 @@ impl Session<'_> {
         order.extend(0..SHOWN.min(count));
         let bytes = pixel::bytes(pixels);
         let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
-        let neighbour = |&k: &usize| self.data.train.picture(of_samples[k].index);
+        let neighbour = |&k: &usize| self.data.train.image(of_samples[k].index);
         let rows = order.iter().map(sample).chain(order.iter().map(neighbour));
         let rows: Vec<u8> = rows.flatten().copied().collect();
         let path = self.out.join("nearest.png");
@@ -277,16 +301,16 @@ impl Session<'_> {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        out::write(&self.out.join(name), bytes)
+        output::write(&self.out.join(name), bytes)
     }
 
     /// Writes the card and says where the results are.
     fn finish(self) -> anyhow::Result<()> {
         // With autoguidance, the results are not those of the model alone.
-        if !(self.arguments.keep_card || self.arguments.autoguide.is_guided()) {
+        if !(self.arguments.keep_card || self.arguments.autoguidance.is_guided()) {
             let bytes = fs::read(self.path)?;
             let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
-            out::write(self.path, &bytes)?;
+            output::write(self.path, &bytes)?;
             println!("results in the card of {}", self.path.display());
         }
         println!("results in {}", self.out.display());

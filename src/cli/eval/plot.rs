@@ -20,7 +20,7 @@ const COLOURS: [RGBColor; 8] = [
 const FONT: &str = "sans-serif";
 
 /// Plots the shares of the classes, and the distribution of distances to the nearest training
-/// picture, for samples and for held-out pictures.
+/// image, for samples and for held-out images.
 ///
 /// # Errors
 /// If the plot cannot be drawn.
@@ -93,7 +93,7 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
         .label_style((FONT, 13))
         .x_labels(names.len().min(12))
         .x_label_formatter(&name)
-        .y_desc("% of pictures")
+        .y_desc("% of images")
         .draw()?;
     for (side, (label, shares)) in [("samples", samples), ("held out", held_out)].iter().enumerate()
     {
@@ -113,7 +113,7 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
 fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
     let furthest = distances.iter().flatten().fold(0f32, |a, &b| a.max(b));
     let mut chart = ChartBuilder::on(area)
-        .caption("Distance to the nearest training picture", (FONT, 18))
+        .caption("Distance to the nearest training image", (FONT, 18))
         .margin(12)
         .x_label_area_size(36)
         .y_label_area_size(44)
@@ -122,7 +122,7 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
         .configure_mesh()
         .light_line_style(WHITE)
         .label_style((FONT, 13))
-        .y_desc("% of pictures that are as near")
+        .y_desc("% of images that are as near")
         .draw()?;
     for (index, (label, distances)) in ["samples", "held out"].iter().zip(distances).enumerate() {
         let colour = COLOURS[index];
@@ -207,7 +207,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
     let ends = [(0.9 * least, floor), (1.1 * most, floor)];
     chart
         .draw_series(DashedLineSeries::new(ends, 6, 4, BLACK.stroke_width(1)))?
-        .label("training pictures")
+        .label("training images")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], BLACK));
     legend(&mut chart, SeriesLabelPosition::UpperRight)
 }

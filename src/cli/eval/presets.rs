@@ -1,6 +1,6 @@
 //! The settings that a sweep tries: each sampler for a given number of evaluations.
 
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::sample::edm::Churn;
 use crate::sample::settings::three_digits;
 use crate::sample::{Sampler, Settings};
@@ -13,18 +13,18 @@ pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 pub struct Variant {
     /// With churn.
     pub churned: bool,
-    /// On the middle of the ladder. At its top, where noise hides everything, there is little to
+    /// On the middle of the noise schedule. At its top, where noise hides everything, there is little to
     /// decide; what its last levels remove, the final denoising removes as well. A few evaluations
     /// are better spent in between.
     pub short: bool,
 }
 
 impl Variant {
-    /// The ends of a short ladder, as multiples of σ₁ and σ_L.
+    /// The ends of a short noise schedule, as multiples of σ₁ and σ_L.
     const SHORT: [f32; 2] = [0.4, 10.0];
 
     /// The variants to try of a sampler, the plain one first. Only samplers that add fresh noise,
-    /// which erases their mistakes, are tried with a short ladder.
+    /// which erases their mistakes, are tried with a short noise schedule.
     pub fn of(sampler: Sampler) -> &'static [Self] {
         const PLAIN: Variant = Variant { churned: false, short: false };
         const CHURNED: Variant = Variant { churned: true, short: false };
@@ -51,19 +51,20 @@ pub fn preset(
     nfe: usize,
     recommended: Settings,
 ) -> Option<Settings> {
-    let Settings { mut ladder, .. } = recommended;
+    let Settings { mut schedule, .. } = recommended;
     if short {
         let [highest, lowest] = Variant::SHORT;
-        let (sigma_max, sigma_min) = (highest * ladder.sigma_max, lowest * ladder.sigma_min);
-        ladder = Ladder {
+        let (sigma_max, sigma_min) = (highest * schedule.sigma_max, lowest * schedule.sigma_min);
+        schedule = NoiseSchedule {
             sigma_max: three_digits(sigma_max.max(sigma_min)),
             sigma_min: three_digits(sigma_min.min(sigma_max)),
-            ..ladder
+            ..schedule
         };
     }
-    let langevin_steps = if nfe < 100 { 1 } else { 3 };
+    let [langevin_steps, exact_steps] = if nfe < 100 { [1, 1] } else { [3, 5] };
     let (levels, steps_each) = match sampler {
         Sampler::Langevin => ((nfe - 1) / langevin_steps, langevin_steps),
+        Sampler::ExactLangevin => ((nfe - 1) / exact_steps, exact_steps),
         Sampler::PlainLangevin => (nfe - 1, 1),
         // A prediction at every level but the last, each followed by one correction.
         Sampler::PredictorCorrector => (nfe.div_ceil(2), 1),
@@ -73,9 +74,9 @@ pub fn preset(
     if levels < 2 {
         return None;
     }
-    let ladder = Ladder { levels, ..ladder };
-    let churn = churned.then_some(Churn { amount: 0.4 * levels as f32, ..Churn::NONE });
-    let settings = Settings { sampler, ladder, steps_each, churn, denoise: true, ..recommended };
+    let schedule = NoiseSchedule { levels, ..schedule };
+    let churn = churned.then_some(Churn { s_churn: 0.4 * levels as f32, ..Churn::NONE });
+    let settings = Settings { sampler, schedule, steps_each, churn, denoise: true, ..recommended };
     Some(settings.with_step_by_rule())
 }
 
@@ -93,9 +94,9 @@ mod tests {
                         assert!(nfe < 5, "{sampler:?} with {nfe}");
                         continue;
                     };
-                    let taken = settings.program().expect("possible").nfe();
-                    assert!(taken <= nfe && taken + 3 > nfe, "{sampler:?} takes {taken} for {nfe}");
-                    let Ladder { sigma_max, sigma_min, .. } = settings.ladder;
+                    let taken = settings.step_table().expect("possible").nfe();
+                    assert!(taken <= nfe && taken + 5 > nfe, "{sampler:?} takes {taken} for {nfe}");
+                    let NoiseSchedule { sigma_max, sigma_min, .. } = settings.schedule;
                     let ends = if variant.short { (8.0, 0.1) } else { (20.0, 0.01) };
                     assert_eq!((sigma_max, sigma_min), ends);
                 }

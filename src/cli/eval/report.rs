@@ -2,21 +2,23 @@
 
 use serde::Serialize;
 
-use crate::cli::autoguide::AutoguideArgs;
+use crate::cli::autoguidance::AutoguidanceArgs;
 use crate::eval::{Measured, Mmd, NearestQuantiles, Task};
 use crate::sample::Settings;
+use crate::words::count;
 
 /// The contents of `report.json`.
 #[derive(Serialize)]
 pub struct Report<'a> {
     pub model: &'a str,
     pub data: &'a str,
-    /// The number of held-out pictures to compare with.
+    /// The number of held-out images to compare with.
     pub held_out: usize,
-    pub classifier: Looked,
+    pub classifier: Measurements,
     pub sampler: Settings,
     pub nfe: usize,
-    pub autoguide: Option<&'a AutoguideArgs>,
+    #[serde(rename = "autoguide")]
+    pub autoguidance: Option<&'a AutoguidanceArgs>,
     pub seed: u64,
     /// The decay of the weights' moving average, if known.
     pub ema_decay: Option<f64>,
@@ -25,16 +27,16 @@ pub struct Report<'a> {
     /// told not to.
     pub raw: &'a Measured,
     pub denoised: &'a Measured,
-    /// As many training pictures, measured in the same way.
+    /// As many training images, measured in the same way.
     pub floor: &'a Measured,
-    /// The share of each class among the held-out pictures.
+    /// The share of each class among the held-out images.
     pub classes: &'a [f64],
     pub nearest: &'a Neighbours,
 }
 
 /// The classifier that judged the samples.
 #[derive(Clone, Serialize)]
-pub struct Looked {
+pub struct Measurements {
     pub task: Task,
     pub classes: Vec<String>,
     pub accuracy: f64,
@@ -43,7 +45,7 @@ pub struct Looked {
     pub weights: String,
 }
 
-/// Distances to the nearest training picture.
+/// Distances to the nearest training image.
 #[derive(Serialize)]
 pub struct Neighbours {
     pub samples: NearestQuantiles,
@@ -61,10 +63,11 @@ pub fn print(report: &Report<'_>) {
     let Report { nfe, seed, held_out, .. } = report;
     let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
     println!(
-        "{} samples of {name}{}, {nfe} evaluations each, seed {seed}, EMA {ema}, against {held_out} \
-         held-out pictures",
-        report.denoised.n,
-        report.autoguide.map_or("", |_| ", autoguided"),
+        "{} of {name}{}, {} each, seed {seed}, EMA {ema}, against {}",
+        count(report.denoised.n, "sample"),
+        report.autoguidance.map_or("", |_| ", autoguided"),
+        count(*nfe, "evaluation"),
+        count(*held_out, "held-out image"),
     );
     println!(
         "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",
@@ -75,8 +78,7 @@ pub fn print(report: &Report<'_>) {
         true => ["raw", "denoised"],
         false => ["before the last step", "after it"],
     };
-    let rows =
-        [(raw, report.raw), (denoised, report.denoised), ("training pictures", report.floor)];
+    let rows = [(raw, report.raw), (denoised, report.denoised), ("training images", report.floor)];
     for (name, measured) in rows {
         println!(
             "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
@@ -101,8 +103,8 @@ pub fn print(report: &Report<'_>) {
         println!("  {name:<24}{}", values.concat());
     };
     let heads = NearestQuantiles::AT.map(|share| format!("{:>6.0}%", 100.0 * share));
-    println!("distance to the nearest training picture, quantiles of {}", report.nearest.samples.n);
+    println!("distance to the nearest training image, quantiles of {}", report.nearest.samples.n);
     println!("  {:<24}{}", "", heads.concat());
     quantiles("samples", &report.nearest.samples);
-    quantiles("held-out pictures", &report.nearest.held_out);
+    quantiles("held-out images", &report.nearest.held_out);
 }

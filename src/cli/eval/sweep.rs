@@ -3,22 +3,23 @@
 use serde::Serialize;
 
 use super::presets::{Variant, preset};
-use super::report::{Looked, distance};
+use super::report::{Measurements, distance};
 use super::{Session, plot};
 use crate::data::DataSet;
 use crate::eval::{Mmd, Reference};
 use crate::sample::{Sampler, Settings};
+use crate::words::count;
 
 /// The contents of `sweep.json`.
 #[derive(Serialize)]
 struct Report<'a> {
     model: &'a str,
     data: &'a str,
-    classifier: Looked,
+    classifier: Measurements,
     /// The number of samples per point.
     n: usize,
     seed: u64,
-    /// The distance of as many training pictures.
+    /// The distance of as many training images.
     floor: f64,
     points: &'a [Point],
     best: &'a Point,
@@ -46,18 +47,18 @@ const NEARLY: f64 = 1.1;
 pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let arguments = session.arguments;
     let card = &session.model.card;
-    let recommended = Settings { ladder: card.ladder(), ..card.sampler };
+    let recommended = Settings { schedule: card.schedule(), ..card.sampler };
     // A network with levels of its own is only evaluated at those.
-    let has_levels = card.architecture.ladder().is_some();
+    let has_levels = card.architecture.schedule().is_some();
     let samplers: Vec<Sampler> = match &arguments.samplers[..] {
         [] => Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin).collect(),
         chosen => chosen.to_vec(),
     };
     let DataSet { train, held_out, .. } = &session.data;
-    let reference = Reference::new(&session.eye, train, held_out, &session.device);
+    let reference = Reference::new(&session.extractor, train, held_out, &session.device);
     let n = session.n;
     let floor = reference.floor(n).frechet;
-    println!("{n} samples each; {floor:.3} is the distance of as many training pictures");
+    println!("{} each; {floor:.3} is the distance of as many training images", count(n, "sample"));
     println!(
         "{:<22}{:>6}{:>17}{:>9}{:>11}{:>8}",
         "", "NFE", "distance", "floors", "precision", "recall"
@@ -73,10 +74,10 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                     continue;
                 }
                 let Some(settings) = preset(sampler, variant, nfe, recommended) else { continue };
-                let program = settings.program()?;
-                let nfe = program.nfe();
-                let [pictures] = session.draw(&engine, &program, [nfe])?;
-                let measured = reference.measure(&pictures);
+                let table = session.model.card.step_table(&settings, None)?;
+                let nfe = table.nfe();
+                let [images] = session.draw(&engine, &table, [nfe])?;
+                let measured = reference.measure(&images);
                 let name = variant.name(sampler);
                 println!(
                     "{name:<22}{nfe:>6}{:>17}{:>9.1}{:>11.3}{:>8.3}",
@@ -102,8 +103,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let Some([best, fast]) = best_and_fast(&points) else {
         anyhow::bail!("no sampler works with so few evaluations");
     };
-    println!("best: {} with {} evaluations", best.name, best.nfe);
-    println!("fast: {} with {} evaluations", fast.name, fast.nfe);
+    println!("best: {} with {}", best.name, count(best.nfe, "evaluation"));
+    println!("fast: {} with {}", fast.name, count(fast.nfe, "evaluation"));
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,

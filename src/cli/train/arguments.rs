@@ -7,24 +7,24 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use super::network::{Net, NetworkArgs};
-use crate::cli::autoguide::StrengthArgs;
-use crate::cli::pictures::{self, PictureArgs};
+use crate::cli::autoguidance::GuidanceScaleArgs;
+use crate::cli::data_set::{self, ImageArgs};
 use crate::data::DataSet;
 use crate::loss::Weighting;
-use crate::net::{Picture, Preconditioning};
-use crate::noise::Ladder;
+use crate::net::{ImageShape, Preconditioning};
+use crate::noise::NoiseSchedule;
 use crate::train::Precision;
 
-/// Train a score-based generative model on pictures.
+/// Train a score-based generative model on images.
 ///
 /// Writes the model to --out. Beside it go a checkpoint, from which --resume continues, and a
 /// folder with the run's log: losses, held-out losses and samples.
 #[derive(Parser)]
 #[command(name = "train", version)]
 pub struct Arguments {
-    #[command(flatten, next_help_heading = "Pictures")]
-    pub pictures: PictureArgs,
-    #[command(flatten, next_help_heading = "Pictures")]
+    #[command(flatten, next_help_heading = "Images")]
+    pub images: ImageArgs,
+    #[command(flatten, next_help_heading = "Images")]
     pub augmentation: AugmentationArgs,
     #[command(flatten, next_help_heading = "Run")]
     pub run: RunArgs,
@@ -34,12 +34,15 @@ pub struct Arguments {
     pub noise: NoiseArgs,
     #[command(flatten, next_help_heading = "Network")]
     pub network: NetworkArgs,
+    /// The names of the flags on the command line, as opposed to those with their default.
+    #[arg(skip)]
+    given: Vec<String>,
 }
 
-/// Changes made to pictures before noise is added.
+/// Changes made to images before noise is added.
 #[derive(clap::Args)]
 pub struct AugmentationArgs {
-    /// Mirror every picture, left for right, with probability ½ each time it is seen.
+    /// Mirror every image, left for right, with probability ½ each time it is seen.
     #[arg(long)]
     pub flip: bool,
     /// Spread each value uniformly over its grey level, so that the density has no spikes at the
@@ -58,43 +61,44 @@ pub struct RunArgs {
     /// or several, separated by commas, which share every batch.
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Instead of a model, train a classifier of the pictures' classes at all noise levels, to
+    /// Instead of a model, train a classifier of the images' classes at all noise levels, to
     /// guide `ncsn sample --class`.
     #[arg(long, conflicts_with_all = ["resume", "dry_run"])]
     pub classifier: bool,
-    /// Continue from the checkpoint beside --out. Give the same pictures and ways to read them; of
-    /// the training settings, only --steps, --lr, --precision and --licence can be changed.
+    /// Continue from the checkpoint beside --out. Give the same images and ways to read them; of
+    /// the training settings, only --steps, --lr, --precision and --license can be changed. Others
+    /// may be repeated, but not with another value.
     #[arg(long)]
     pub resume: bool,
     /// Start from this model's weights instead of random ones, to train it further or on other
-    /// pictures of the same size. Its network and noise levels are kept; on the same pictures, its
+    /// images of the same size. Its network and noise levels are kept; on the same images, its
     /// recommended sampler too.
     #[arg(
-        long,
+        long, alias = "from",
         value_name = "MODEL",
         conflicts_with_all = [
-            "resume", "classifier", "net", "widths", "blocks", "patch", "ngf", "sigmas", "levels",
+            "resume", "classifier", "arch", "widths", "blocks", "patch", "ngf", "sigmas", "levels",
             "sigma_max", "sigma_min",
         ],
     )]
-    pub from: Option<PathBuf>,
-    /// Learn the score of the --from model, guided away from this worse model, instead of the
-    /// pictures' own. The resulting network draws alone what `ncsn sample --autoguide` draws with
+    pub init_from: Option<PathBuf>,
+    /// Learn the score of the --init-from model, guided away from this worse model, instead of the
+    /// images' own. The resulting network draws alone what `ncsn sample --guiding-model` draws with
     /// two. The worse model is one trained for less long, say a tenth of the time.
-    #[arg(long, value_name = "WORSE", requires = "from")]
-    pub autoguide: Option<PathBuf>,
+    #[arg(long, alias = "autoguide", value_name = "WORSE", requires = "init_from")]
+    pub guiding_model: Option<PathBuf>,
     #[command(flatten)]
-    pub strength: StrengthArgs,
-    /// Start anew, replacing any existing model and checkpoint.
+    pub guidance_scale: GuidanceScaleArgs,
+    /// Start anew, replacing any existing model, checkpoint and log.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub save_every: u64,
+    #[arg(long, alias = "save-every", value_name = "SECONDS", default_value_t = 120)]
+    pub checkpoint_every_seconds: u64,
     /// Steps between evaluations: held-out losses, a grid of samples, and the model itself. The
     /// first comes after a tenth of these steps; 0 means only at the end.
-    #[arg(long, value_name = "STEPS", default_value_t = 1000)]
-    pub sample_every: u64,
+    #[arg(long, alias = "sample-every", value_name = "STEPS", default_value_t = 1000)]
+    pub eval_every_steps: u64,
     /// CPU threads [default: one per core]. With libtorch, also set OMP_NUM_THREADS.
     #[arg(long)]
     pub threads: Option<usize>,
@@ -102,48 +106,48 @@ pub struct RunArgs {
     /// a few steps to measure this and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// The licence of the pictures, for the model's card [default: that of the --from model if it
-    /// was trained on the same pictures, otherwise unknown].
-    #[arg(long)]
-    pub licence: Option<String>,
+    /// The licence of the images, for the model's card [default: that of the --init-from model if it
+    /// was trained on the same images, otherwise unknown].
+    #[arg(long, alias = "licence")]
+    pub license: Option<String>,
 }
 
 #[derive(clap::Args)]
 pub struct OptimisationArgs {
-    /// Optimiser steps [default: 30000; for few pictures, enough to see each 400 times, but at
+    /// Optimiser steps [default: 30000; for few images, enough to see each 400 times, but at
     /// least 4000; for a --classifier 5000].
     #[arg(long)]
     pub steps: Option<u64>,
-    /// Pictures per step.
+    /// Images per step.
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Compute each batch in this many parts, one after another, to save memory; the weights are
     /// the same up to rounding.
-    #[arg(long, default_value_t = 1)]
-    pub accumulate: usize,
+    #[arg(long, alias = "accumulate", default_value_t = 1)]
+    pub grad_accum_steps: usize,
     /// The precision of the network; weights, optimiser and loss are in f32 either way [default:
     /// f32]. bf16 needs a GPU that supports it or, with libtorch, such a CPU.
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,
     /// Adam's learning rate after warm-up, which decays to zero along half a cosine [default: 2e-3
-    /// for the U-Net, 1e-3 for other networks and with --from, 3e-3 for a --classifier].
+    /// for the U-Net, 1e-3 for other networks and with --init-from, 3e-3 for a --classifier].
     #[arg(long)]
     pub lr: Option<f64>,
     /// Steps over which the learning rate rises to --lr.
-    #[arg(long, default_value_t = 500)]
-    pub warm_up: u64,
+    #[arg(long, alias = "warm-up", default_value_t = 500)]
+    pub warmup_steps: u64,
     /// Clip the norm of all gradients together to this.
-    #[arg(long, default_value_t = 1.0)]
-    pub clip: f32,
+    #[arg(long, alias = "clip", default_value_t = 1.0)]
+    pub max_grad_norm: f32,
     /// The decay of the moving average of the weights; the average is what is saved.
-    #[arg(long, default_value_t = 0.999)]
-    pub ema: f64,
+    #[arg(long, alias = "ema", default_value_t = 0.999)]
+    pub ema_decay: f64,
     /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
 }
 
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct NoiseArgs {
     /// How much each noise level counts [default: edm for the U-Net, the only preconditioned
     /// network; paper for the others].
@@ -157,7 +161,7 @@ pub struct NoiseArgs {
     /// recommended to use [default: 100; 10 for ncsn; by NCSNv2's technique 2 for ncsnv2].
     #[arg(long)]
     pub levels: Option<usize>,
-    /// The largest noise level [default: for the U-Net, the largest distance between two pictures;
+    /// The largest noise level [default: for the U-Net, the largest distance between two images;
     /// 20 for ncsnv2 and with --sigmas given; 1 for ncsn].
     #[arg(long)]
     pub sigma_max: Option<f32>,
@@ -165,23 +169,23 @@ pub struct NoiseArgs {
     #[arg(long, default_value_t = 0.01)]
     pub sigma_min: f32,
     /// U-Net: the median of the noise levels drawn in training.
-    #[arg(long, default_value_t = 0.4)]
-    pub sigma_centre: f32,
+    #[arg(long, alias = "sigma-centre", default_value_t = 0.4)]
+    pub p_mean: f32,
     /// U-Net: the standard deviation of their logarithm.
-    #[arg(long, default_value_t = 1.5)]
-    pub sigma_spread: f32,
+    #[arg(long, alias = "sigma-spread", default_value_t = 1.5)]
+    pub p_std: f32,
     /// The noise level from which to learn from stable targets: a number; auto, where they make a
-    /// difference; or off [default: auto for the U-Net, if the pictures are few enough for them to
+    /// difference; or off [default: auto for the U-Net, if the images are few enough for them to
     /// cost next to nothing; otherwise off].
     ///
-    /// A stable target is the mean noise over all training pictures that a noisy one can have come
+    /// A stable target is the mean noise over all training images that a noisy one can have come
     /// from, instead of the noise that was added (the stable target field): the score is the same,
-    /// but learned from targets that vary less. The pictures are kept on the device in f32.
+    /// but learned from targets that vary less. The images are kept on the device in f32.
     #[arg(
         long,
         value_name = "SIGMA",
         value_parser = stable_targets,
-        conflicts_with_all = ["autoguide", "classifier"],
+        conflicts_with_all = ["guiding_model", "classifier"],
     )]
     pub stable_targets: Option<StableTargets>,
 }
@@ -210,7 +214,7 @@ fn stable_targets(text: &str) -> Result<StableTargets, String> {
 pub enum Sigmas {
     /// From --sigma-max and --sigma-min.
     Given,
-    /// From the pictures and --sigma-min, by the rules that `ncsn plan` explains. The U-Net is not
+    /// From the images and --sigma-min, by the rules that `ncsn plan` explains. The U-Net is not
     /// trained on discrete levels, so only their range is chosen.
     Auto,
 }
@@ -251,33 +255,34 @@ impl Arguments {
     }
 
     fn checked(matches: &ArgMatches) -> anyhow::Result<Self> {
-        let arguments = Self::from_arg_matches(matches)?;
-        let is_unet = arguments.network.net == Net::Unet;
+        let mut arguments = Self::from_arg_matches(matches)?;
+        let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        arguments.given =
+            matches.ids().map(clap::Id::as_str).filter(|id| said(id)).map(flag).collect();
+        let is_unet = arguments.network.arch == Net::Unet;
+        // A resumed run has the network that it has; see `ensure_resumes`.
+        let is_new = !arguments.run.resume;
         let without_effect: [(bool, &str, &[&str]); 3] = [
-            (is_unet, "the U-Net", &["ngf"]),
-            (
-                !is_unet,
-                "this --net",
-                &["widths", "blocks", "patch", "sigma_centre", "sigma_spread"],
-            ),
+            (is_new && is_unet, "the U-Net", &["ngf"]),
+            (is_new && !is_unet, "this --arch", &["widths", "blocks", "patch", "p_mean", "p_std"]),
             (
                 arguments.run.classifier,
                 "a --classifier",
                 &[
                     "flip",
                     "dequantize",
-                    "save_every",
-                    "sample_every",
-                    "licence",
-                    "accumulate",
+                    "checkpoint_every_seconds",
+                    "eval_every_steps",
+                    "license",
+                    "grad_accum_steps",
                     "precision",
-                    "warm_up",
-                    "clip",
-                    "ema",
+                    "warmup_steps",
+                    "max_grad_norm",
+                    "ema_decay",
                     "weighting",
                     "levels",
-                    "sigma_centre",
-                    "sigma_spread",
+                    "p_mean",
+                    "p_std",
                     "widths",
                     "blocks",
                     "patch",
@@ -286,44 +291,54 @@ impl Arguments {
             ),
         ];
         for (_, what, ids) in without_effect.into_iter().filter(|&(is_so, ..)| is_so) {
-            let said = |id: &&&str| matches.value_source(id) == Some(ValueSource::CommandLine);
-            if let Some(id) = ids.iter().find(said) {
-                bail!("--{} has no effect on {what}", id.replace('_', "-"));
+            if let Some(flag) = ids.iter().map(|id| flag(id)).find(|flag| arguments.is_given(flag))
+            {
+                bail!("{flag} has no effect on {what}");
             }
         }
         Ok(arguments)
     }
 
-    /// Loads the pictures. Refuses them if they are not of the given shape or, without one, if a
+    /// Whether a flag, such as `--batch`, is on the command line.
+    pub fn is_given(&self, flag: &str) -> bool {
+        self.given.iter().any(|given| given == flag)
+    }
+
+    /// Loads the images. Refuses them if they are not of the given shape or, without one, if a
     /// new network cannot take theirs.
     ///
     /// # Errors
-    /// If there are no usable pictures, or flags contradict each other; in words for the user.
-    pub fn load(&self, shape: Option<Picture>) -> anyhow::Result<DataSet> {
+    /// If there are no usable images, or flags contradict each other; in words for the user.
+    pub fn load(&self, shape: Option<ImageShape>) -> anyhow::Result<DataSet> {
         if self.noise.sigmas == Some(Sigmas::Auto) {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
             ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
         }
         if let Some(shape) = shape {
-            return self.pictures.load_shaped(shape);
+            return self.images.load_shaped(shape);
         }
         let check = |shape| {
-            let scale = Preconditioning { mean: 0.5, deviation: 0.5 };
+            let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
             // The shape does not depend on the noise levels.
-            let ladder = Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
+            let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
             self.network
-                .architecture(shape, scale, ladder)
+                .architecture(shape, scale, schedule)
                 .check()
                 .map_err(|error| error.to_string())
         };
-        self.pictures.load(&|shape| pictures::with_sizes_that_work(shape, &check))
+        self.images.load(&|shape| data_set::with_sizes_that_work(shape, &check))
     }
+}
+
+/// A flag by the name that clap knows it by.
+fn flag(id: &str) -> String {
+    format!("--{}", id.replace('_', "-"))
 }
 
 impl RunArgs {
     /// Whether to evaluate the model after this step.
     pub fn looks_at(&self, step: u64) -> bool {
-        let every = self.sample_every;
+        let every = self.eval_every_steps;
         every > 0 && (step.is_multiple_of(every) || step == every / 10)
     }
 }
@@ -335,17 +350,17 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_refused() {
         let said = |flags: &str| {
-            let words = ["train --data pictures ", flags].concat();
+            let words = ["train --data images ", flags].concat();
             let matches = Arguments::command().try_get_matches_from(words.split(' '));
             Arguments::checked(&matches.expect("known flags")).map(|_| ())
         };
-        said("--patch 1 --sigma-spread 1.2").expect("of the U-Net");
-        said("--net ncsn --ngf 32").expect("of a RefineNet");
+        said("--patch 1 --p-std 1.2").expect("of the U-Net");
+        said("--arch ncsn --ngf 32").expect("of a RefineNet");
         said("--classifier --steps 100 --sigmas given").expect("of a classifier");
         for (flags, flag) in [
             ("--ngf 32", "--ngf"),
-            ("--net ncsnv2 --sigma-centre 1", "--sigma-centre"),
-            ("--classifier --warm-up 3", "--warm-up"),
+            ("--arch ncsnv2 --p-mean 1", "--p-mean"),
+            ("--classifier --warmup-steps 3", "--warmup-steps"),
         ] {
             let refusal = said(flags).expect_err("it has no effect").to_string();
             assert!(refusal.contains(flag), "{refusal}");

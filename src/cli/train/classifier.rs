@@ -5,8 +5,8 @@ use anyhow::ensure;
 use super::arguments::Arguments;
 use crate::classifier::accuracy;
 use crate::cli::classifiers::{self, Labelled};
-use crate::cli::{device, out, pictures};
-use crate::noise::Ladder;
+use crate::cli::{apart, data_set, device, output};
+use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::train::ClassifierOptions;
 
@@ -16,15 +16,17 @@ use crate::train::ClassifierOptions;
 /// Errors are one-line messages for the user.
 pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let run = &arguments.run;
-    out::ensure_model(&run.out, run.overwrite)?;
+    let data = [("--data", Some(&*arguments.images.data))];
+    apart::ensure_replaces_none(&data, "--out", &run.out)?;
+    output::ensure_model(&run.out, run.overwrite)?;
     let device = device::parse(&run.device)?;
     let data = arguments.load(None)?;
-    pictures::say(&data);
+    data_set::say(&data);
     ensure!(
         !data.classes.is_empty() && data.held_out.labels.is_some(),
-        "these pictures have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
+        "these images have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
     );
-    let Ladder { sigma_max, sigma_min, .. } = arguments.ladder(&data)?;
+    let NoiseSchedule { sigma_max, sigma_min, .. } = arguments.schedule(&data)?;
     let optimisation = &arguments.optimisation;
     let options = ClassifierOptions {
         steps: optimisation.steps.unwrap_or(5000),
@@ -43,14 +45,14 @@ pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let file = classifiers::train(labelled, &options, &device)?;
     let classifier = file.network(&device)?;
-    println!("held-out pictures whose class it tells, through noise:");
-    let levels = Ladder { sigma_max, sigma_min, levels: 8 }.sigmas();
+    println!("held-out images whose class it tells, through noise:");
+    let levels = NoiseSchedule { sigma_max, sigma_min, levels: 8 }.sigmas();
     for &sigma in &levels {
         let noise = Some(Key { seed: options.seed, stream: 0, step: 0 });
         let share = accuracy(&classifier, &data.held_out, sigma, noise, &device);
         println!("  σ = {sigma:<8.3} {:.1} %", 100.0 * share);
     }
-    out::write(&run.out, &file.write()?)?;
+    output::write(&run.out, &file.write()?)?;
     println!("classifier in {}", run.out.display());
     Ok(())
 }

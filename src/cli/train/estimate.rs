@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{BinaryBytes, HumanDuration};
 
+use crate::cli::print::ensure_delivered;
 use crate::data::DataSet;
 use crate::train::{TrainError, Trainer};
+use crate::words::count;
 
 /// Copies of each parameter: the weight, its gradient, its moving average and Adam's two moments,
 /// plus all of these but the gradient for the last sound state.
@@ -26,15 +28,15 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     let options = trainer.options();
     let parameters = options.architecture.parameters();
     let state = (parameters * COPIES * size_of::<f32>()) as u64;
-    let pictures = (data.train.bytes.len() + data.held_out.bytes.len()) as u64;
+    let images = (data.train.bytes.len() + data.held_out.bytes.len()) as u64;
     println!("parameters: {parameters}");
     println!("memory:");
     println!("  {} weights, gradients, average, Adam, last sound state", BinaryBytes(state));
-    println!("  {} pictures", BinaryBytes(pictures));
+    println!("  {} images", BinaryBytes(images));
     if options.stable_targets.is_some() {
         let values = options.augmentation.every_len(&data.train);
         let targets = (values * size_of::<f32>()) as u64;
-        println!("  {} pictures on the device, for stable targets", BinaryBytes(targets));
+        println!("  {} images on the device, for stable targets", BinaryBytes(targets));
     }
     if let (Some(before), Some(after)) = (before, after) {
         // The first step allocates the gradients and moments, and writes weights and average anew.
@@ -46,9 +48,9 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     }
     let rate = options.batch as f64 / each.as_secs_f64();
     let left = options.steps - trainer.done().min(options.steps);
-    println!("time: {:.3} s a step, {rate:.0} pictures/s", each.as_secs_f64());
-    println!("  {} for the remaining {left} steps", HumanDuration(each * left as u32));
-    Ok(())
+    println!("time: {:.3} s a step, {rate:.0} images/s", each.as_secs_f64());
+    println!("  {} for the remaining {}", HumanDuration(each * left as u32), count(left, "step"));
+    Ok(ensure_delivered()?)
 }
 
 fn step(trainer: &mut Trainer, data: &DataSet, steps: u32) -> Result<Duration, TrainError> {

@@ -4,18 +4,19 @@
 //! A resumed run continues from a checkpoint older than the last rows: those are dropped and
 //! written again.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::tensorboard::EventFile;
 use crate::cli::grid;
 use crate::pixel;
-use crate::sample::Settings;
-use crate::train::{Trainer, write_atomically};
+use crate::sample::StepTable;
+use crate::train::{Trainer, target, write_atomically};
 
 /// The log of a run.
 pub struct Log {
@@ -33,27 +34,73 @@ pub struct Row {
     pub loss: f32,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// Pictures a second.
+    /// Images a second.
     pub rate: f64,
     /// Seconds spent in steps since the start of the run.
     pub seconds: f64,
 }
 
 impl Log {
-    /// Opens the log beside a model: that of a run resumed after `resumed` steps, or a new one.
+    /// The folder of the log beside a model.
+    pub fn folder_beside(model: &Path) -> PathBuf {
+        model.with_extension("log")
+    }
+
+    /// Checks, before a run reads anything, that its log would replace no other files than those of
+    /// an earlier log, and those only if `overwrite` says so or they are of a run that ended before
+    /// it saved anything. A resumed run adds to them.
+    ///
+    /// # Errors
+    /// Names the file or folder that is in the way.
+    pub fn ensure_own(folder: &Path, resume: bool, overwrite: bool) -> anyhow::Result<()> {
+        let shown = folder.display();
+        ensure!(
+            folder.is_dir() || !folder.exists(),
+            "{shown} is a file, but the log is a folder of that name; move it, or choose another \
+             --out"
+        );
+        let foreign = |path: &Path| {
+            format!(
+                "{} is not of a log that `train` wrote, but a log would replace it; move it, or \
+                 choose another --out, beside which the log goes",
+                path.display()
+            )
+        };
+        let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+        for (name, header) in [LOSSES, HELD_OUT] {
+            let path = folder.join(name);
+            ensure!(!path.exists() || Table::has_header(&path, header), foreign(&path));
+        }
+        if resume {
+            return Ok(());
+        }
+        let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        let samples = paths.find(|path| path.file_name().is_some_and(is_samples));
+        if let Some(samples) = &samples {
+            ensure!(folder.join(LOSSES.0).exists(), foreign(samples));
+        }
+        ensure!(
+            overwrite || (samples.is_none() && !Table::has_rows(&folder.join(HELD_OUT.0))),
+            "{shown} holds the log of an earlier run; choose another --out, or replace it with \
+             --overwrite"
+        );
+        Ok(())
+    }
+
+    /// Opens the log beside a model: that of a run resumed after `resumed` steps, or a new one. See
+    /// [`Self::ensure_own`].
     ///
     /// # Errors
     /// Names the file that cannot be written.
     pub fn open(model: &Path, resumed: Option<u64>) -> anyhow::Result<Self> {
-        let folder = model.with_extension("log");
+        let folder = Self::folder_beside(model);
         let open = || -> io::Result<Self> {
-            fs::create_dir_all(&folder)?;
+            fs::create_dir_all(target(&folder)?)?;
             if resumed.is_none() {
                 remove_old_files(&folder)?;
             }
-            let header = "step,loss,learning_rate,pictures_per_second,seconds";
-            let losses = Table::open(folder.join("losses.csv"), header, resumed)?;
-            let held_out = Table::open(folder.join("held-out.csv"), "step,sigma,loss", resumed)?;
+            let losses = Table::open(&folder, LOSSES, resumed)?;
+            let held_out = Table::open(&folder, HELD_OUT, resumed)?;
             let events = EventFile::create(&folder, resumed)?;
             Ok(Self { folder: folder.clone(), losses, held_out, events })
         };
@@ -103,23 +150,23 @@ impl Log {
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 
-    /// Draws a grid of pictures with the averaged network, always from the same seed, so that
+    /// Draws a grid of images with the averaged network, always from the same seed, so that
     /// progress shows. Does nothing once `stop` is set.
     ///
     /// # Errors
-    /// If the settings are impossible or a file cannot be written.
+    /// If the device fails or a file cannot be written.
     pub fn samples(
         &mut self,
         step: u64,
         trainer: &Trainer,
-        settings: Settings,
+        table: &StepTable,
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
-        const PICTURES: usize = 16;
-        let Some(pixels) = trainer.samples(&settings.program()?, PICTURES, stop)? else {
+        const IMAGES: usize = 16;
+        let Some(pixels) = trainer.samples(table, IMAGES, stop)? else {
             return Ok(());
         };
-        let shape = trainer.options().architecture.picture();
+        let shape = trainer.options().architecture.image_shape();
         let png = grid::encode_png(&pixel::bytes(&pixels), shape, None, 2)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));
         write_atomically(&path, &png)
@@ -128,14 +175,24 @@ impl Log {
     }
 }
 
+/// The tables: the names of their files, and their headers.
+const LOSSES: (&str, &str) = ("losses.csv", "step,loss,learning_rate,pictures_per_second,seconds");
+const HELD_OUT: (&str, &str) = ("held-out.csv", "step,sigma,loss");
+
+/// Whether a file's name is that of a grid of samples, `samples-00001000.png`.
+fn is_samples(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    let step = name.strip_prefix("samples-").and_then(|rest| rest.strip_suffix(".png"));
+    step.is_some_and(|step| step.len() >= 8 && step.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Removes another run's files that [`Log`] would add to, and nothing else in the folder.
 fn remove_old_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let samples = name.starts_with("samples-") && name.ends_with(".png");
-        if samples || name.starts_with(EventFile::PREFIX) {
-            fs::remove_file(&path)?;
+        let entry = entry?;
+        let name = entry.file_name();
+        if is_samples(&name) || name.to_str().is_some_and(EventFile::is_own) {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
@@ -149,7 +206,20 @@ struct Table {
 }
 
 impl Table {
-    fn open(path: PathBuf, header: &str, resumed: Option<u64>) -> io::Result<Self> {
+    /// Whether the file is a table with this header.
+    fn has_header(path: &Path, header: &str) -> bool {
+        let mut first = String::new();
+        let file = File::open(path).map(|file| BufReader::new(file.take(1 << 10)));
+        file.and_then(|mut file| file.read_line(&mut first)).is_ok() && first.trim_end() == header
+    }
+
+    /// Whether the file is a table with more than its header.
+    fn has_rows(path: &Path) -> bool {
+        fs::read_to_string(path).is_ok_and(|text| text.lines().nth(1).is_some())
+    }
+
+    fn open(folder: &Path, (name, header): (&str, &str), resumed: Option<u64>) -> io::Result<Self> {
+        let path = folder.join(name);
         let old = match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
             result => result?,

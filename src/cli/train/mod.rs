@@ -1,51 +1,60 @@
-//! `train`: pictures in, a model out.
+//! `train`: images in, a model out.
 //!
 //! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
-//! from, [`run`] the training loop, [`log`] the files written along the way ([`tensorboard`] its
-//! event files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
+//! from, [`resume`] what a resumed one keeps, [`run`] the training loop, [`interrupt`] what ends it
+//! early, [`log`] the files written along the way ([`tensorboard`] its event files) and [`estimate`]
+//! the cost of a run; [`classifier`] trains a classifier instead.
 
 mod arguments;
 mod classifier;
 mod estimate;
+mod interrupt;
 mod log;
 mod network;
 mod options;
+mod resume;
 mod run;
 mod start;
 mod tensorboard;
 
-use anyhow::{Context, ensure};
+use std::process::ExitCode;
+
+use anyhow::Context;
 
 use self::arguments::Arguments;
+pub(super) use self::options::is_of;
 use self::run::Run;
 use self::start::Start;
-use super::pictures;
+use super::data_set;
+use super::numbers::ensure_within;
 use crate::train::Checkpoints;
+use crate::words::count;
 
-/// The program's entry point.
+/// The program's entry point. The exit code is that of the signal by which a run was interrupted.
 ///
 /// # Errors
 /// Errors are one-line messages for the user.
-pub fn main() -> anyhow::Result<()> {
+pub fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse()?;
-    // Reading pictures uses many threads, too.
+    // Reading images uses many threads, too.
     set_threads(arguments.run.threads)?;
     if arguments.run.classifier {
-        return classifier::train(&arguments);
+        classifier::train(&arguments)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let checkpoints = Checkpoints::beside(&arguments.run.out);
-    let start = Start::new(&arguments.run, &checkpoints)?;
-    let data = arguments.load(start.picture())?;
-    pictures::say(&data);
+    let start = Start::new(&arguments, &checkpoints)?;
+    let data = arguments.load(start.image_shape())?;
+    data_set::say(&data);
     let trainer = start.trainer(&arguments, &data)?;
     let options = trainer.options();
     println!(
-        "{} parameters on {}; step {} of {}, {} pictures a step",
-        options.architecture.parameters(),
+        "{} on {}; step {} of {}, {} a step",
+        count(options.architecture.parameters(), "parameter"),
         arguments.run.device,
         trainer.done(),
         options.steps,
-        options.batch
+        count(options.batch, "image")
     );
     if arguments.run.device == "cpu" {
         println!(
@@ -56,15 +65,18 @@ pub fn main() -> anyhow::Result<()> {
         println!("stable targets from σ = {sigma:.2} up");
     }
     if arguments.run.dry_run {
-        return estimate::print(trainer, &data);
+        estimate::print(trainer, &data)?;
+        return Ok(ExitCode::SUCCESS);
     }
     Run::new(arguments.run, data, trainer, checkpoints)?.finish()
 }
 
 /// Sets the size of rayon's global pool, which Burn's Flex uses; LibTorch reads OpenMP's variable.
 fn set_threads(threads: Option<usize>) -> anyhow::Result<()> {
+    /// More than any machine has cores; systems refuse tens of thousands in their own words.
+    const MOST_THREADS: usize = 1024;
     let Some(threads) = threads else { return Ok(()) };
-    ensure!(threads > 0, "--threads must be at least 1");
+    ensure_within("--threads", threads, 1..=MOST_THREADS)?;
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()

@@ -4,9 +4,10 @@ use clap::ValueEnum;
 
 use crate::loss::Weighting;
 use crate::net::{
-    Architecture, Depth, Picture, Preconditioning, RefineNetDescription, UNetDescription, Variant,
+    Architecture, Depth, ImageShape, Preconditioning, RefineNetDescription, UNetDescription,
+    Variant,
 };
-use crate::noise::{Ladder, rules};
+use crate::noise::{NoiseSchedule, rules};
 use crate::sample::Settings;
 
 /// The kinds of network.
@@ -23,8 +24,8 @@ pub enum Net {
 #[derive(clap::Args)]
 pub struct NetworkArgs {
     /// The kind of network.
-    #[arg(long, value_enum, default_value_t = Net::Unet)]
-    pub net: Net,
+    #[arg(long, alias = "net", value_enum, default_value_t = Net::Unet)]
+    pub arch: Net,
     /// U-Net: channels at each resolution, finest first [default: 48,96 up to 64 pixels a side,
     /// with another 192 up to 128 and one more up to 256].
     #[arg(long, value_delimiter = ',')]
@@ -53,7 +54,7 @@ impl Net {
     }
 
     /// The largest noise level: for NCSN as published, for the others one that covers the space of
-    /// pictures.
+    /// images.
     pub fn sigma_max(self) -> f32 {
         match self {
             Self::Ncsn => 1.0,
@@ -65,13 +66,18 @@ impl Net {
     ///
     /// # Errors
     /// If NCSNv2's rule does not apply.
-    pub fn levels(self, picture: Picture, sigma_max: f32, sigma_min: f32) -> anyhow::Result<usize> {
+    pub fn levels(
+        self,
+        image_shape: ImageShape,
+        sigma_max: f32,
+        sigma_min: f32,
+    ) -> anyhow::Result<usize> {
         Ok(match self {
             Self::Unet => Settings::LEVELS,
             Self::Ncsn => 10,
             Self::Ncsnv2 => {
-                let dimension = picture.dimension();
-                rules::ladder(dimension, sigma_max, sigma_min, rules::OVERLAP)?.levels
+                let dimension = image_shape.dimension();
+                rules::schedule(dimension, sigma_max, sigma_min, rules::OVERLAP)?.levels
             }
         })
     }
@@ -94,16 +100,16 @@ impl Net {
 }
 
 impl NetworkArgs {
-    /// The network for pictures of this shape and scale, with these noise levels.
+    /// The network for images of this shape and scale, with these noise levels.
     pub fn architecture(
         &self,
-        picture: Picture,
+        image_shape: ImageShape,
         scale: Preconditioning,
-        ladder: Ladder,
+        schedule: NoiseSchedule,
     ) -> Architecture {
-        let variant = match self.net {
+        let variant = match self.arch {
             Net::Unet => {
-                let mut unet = UNetDescription::new(picture, scale);
+                let mut unet = UNetDescription::new(image_shape, scale);
                 (unet.blocks, unet.patch) = (self.blocks, self.patch);
                 unet.widths = self.widths.clone().unwrap_or(unet.widths);
                 unet.attention = unet.usual_attention();
@@ -113,12 +119,12 @@ impl NetworkArgs {
             Net::Ncsnv2 => Variant::Ncsnv2,
         };
         // As published: four stages up to 64 × 64, five up to 128 × 128.
-        let depth = match picture.height.max(picture.width) {
+        let depth = match image_shape.height.max(image_shape.width) {
             ..=64 => Depth::Standard,
             65..=128 => Depth::Deeper,
             _ => Depth::Deepest,
         };
         let ngf = self.ngf;
-        Architecture::RefineNet(RefineNetDescription { variant, picture, depth, ngf, ladder })
+        Architecture::RefineNet(RefineNetDescription { variant, image_shape, depth, ngf, schedule })
     }
 }

@@ -1,21 +1,22 @@
-//! The options of a run, from the flags, the pictures and the model that it starts from.
+//! The options of a run, from the flags, the images and the model that it starts from.
 
 use super::arguments::{Arguments, AugmentationArgs, NoiseArgs, Sigmas, StableTargets};
 use super::network::Net;
 use crate::cli::plan;
 use crate::data::DataSet;
 use crate::model_file::Card;
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::sample::Settings;
 use crate::train::{Augmentation, Fingerprint, Options, stable_from};
+use crate::words::count;
 
 impl Arguments {
     /// The noise levels for this data.
     ///
     /// # Errors
     /// If they cannot be chosen.
-    pub fn ladder(&self, data: &DataSet) -> anyhow::Result<Ladder> {
-        self.noise.ladder(data, self.network.net)
+    pub fn schedule(&self, data: &DataSet) -> anyhow::Result<NoiseSchedule> {
+        self.noise.schedule(data, self.network.arch)
     }
 
     /// The options of a new run on this data, which starts from the model `origin` if there is one.
@@ -24,45 +25,45 @@ impl Arguments {
     /// If the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
         let Self { optimisation, noise, network, .. } = self;
-        let (architecture, ladder) = match origin {
-            Some(card) => (card.architecture.clone(), card.ladder()),
+        let (architecture, schedule) = match origin {
+            Some(card) => (card.architecture.clone(), card.schedule()),
             None => {
-                let ladder = self.ladder(data)?;
+                let schedule = self.schedule(data)?;
                 let scale = data.train.statistics();
-                (network.architecture(data.train.shape, scale, ladder), ladder)
+                (network.architecture(data.train.shape, scale, schedule), schedule)
             }
         };
-        let Ladder { sigma_max, sigma_min, levels } = ladder;
+        let NoiseSchedule { sigma_max, sigma_min, levels } = schedule;
         let net = Net::of(&architecture);
         let batch = optimisation.batch;
-        let pictures = Fingerprint::of(&data.train);
-        // What was found for these pictures remains true.
-        let same = origin.filter(|card| is_of(card, &data.name, pictures));
+        let images = Fingerprint::of(&data.train);
+        // What was found for these images remains true.
+        let same = origin.filter(|card| is_of(card, &data.name, images));
         Ok(Options {
             architecture,
-            pictures: Some(pictures),
-            licence: self.run.licence.clone().or_else(|| Some(same?.licence.clone())),
+            images: Some(images),
+            licence: self.run.license.clone().or_else(|| Some(same?.licence.clone())),
             from: origin.map(in_words),
             sampler: same.map(|card| card.sampler),
             best: same.and_then(|card| card.best),
             seed: optimisation.seed,
             steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
             batch,
-            accumulate: optimisation.accumulate,
+            grad_accum_steps: optimisation.grad_accum_steps,
             precision: optimisation.precision.unwrap_or_default(),
             learning_rate: optimisation.lr.unwrap_or_else(|| match origin {
                 None => net.learning_rate(),
                 // Enough to learn something new, but not so much that everything is lost first.
                 Some(_) => 1e-3,
             }),
-            warm_up: optimisation.warm_up,
-            clip: optimisation.clip,
-            ema_decay: optimisation.ema,
+            warmup_steps: optimisation.warmup_steps,
+            max_grad_norm: optimisation.max_grad_norm,
+            ema_decay: optimisation.ema_decay,
             weighting: noise.weighting.unwrap_or(net.weighting()),
             sigma_max,
             sigma_min,
-            sigma_centre: noise.sigma_centre,
-            sigma_spread: noise.sigma_spread,
+            p_mean: noise.p_mean,
+            p_std: noise.p_std,
             levels,
             augmentation: self.augmentation(),
             stable_targets: self.stable_targets(data, net),
@@ -70,14 +71,14 @@ impl Arguments {
         })
     }
 
-    /// The σ from which this run learns means over all pictures.
-    fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
-        /// The most values in all pictures together: 64 MiB of f32. The two matrix products took a
+    /// The σ from which this run learns means over all images.
+    pub(super) fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
+        /// The most values in all images together: 64 MiB of f32. The two matrix products took a
         /// twentieth of a step with this many, a third with three times as many (docs/training.md).
         const FEW: usize = 1 << 24;
         let few = self.augmentation().every_len(&data.train) <= FEW;
         let usual = match net {
-            Net::Unet if few && self.run.autoguide.is_none() => StableTargets::Auto,
+            Net::Unet if few && self.run.guiding_model.is_none() => StableTargets::Auto,
             Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
         };
         match self.noise.stable_targets.unwrap_or(usual) {
@@ -91,62 +92,52 @@ impl Arguments {
         let AugmentationArgs { flip, dequantize } = self.augmentation;
         Augmentation { flip, dequantize }
     }
-
-    /// The options of a resumed run: those it had, except what the user gives anew and what was
-    /// measured of its model meanwhile.
-    pub fn resumed(&self, before: Options, model: Option<&Card>) -> Options {
-        Options {
-            sampler: model.map(|card| card.sampler).or(before.sampler),
-            best: model.and_then(|card| card.best).or(before.best),
-            steps: self.optimisation.steps.unwrap_or(before.steps),
-            learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
-            precision: self.optimisation.precision.unwrap_or(before.precision),
-            licence: self.run.licence.clone().or(before.licence),
-            ..before
-        }
-    }
 }
 
-/// The default number of steps for so many pictures: some hours on a CPU, minutes on a GPU. With
-/// few pictures, a network soon learns each by heart instead of what they have in common.
-fn steps(pictures: usize, batch: usize) -> u64 {
+/// The default number of steps for so many images: some hours on a CPU, minutes on a GPU. With
+/// few images, a network soon learns each by heart instead of what they have in common.
+fn steps(images: usize, batch: usize) -> u64 {
     const EPOCHS: usize = 400;
-    (EPOCHS * pictures / batch.max(1)).clamp(4000, 30_000) as u64
+    (EPOCHS * images / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
-/// Whether a model was trained on these very pictures, of a data set of this name.
+/// Whether a model was trained on these very images, of a data set of this name.
 pub fn is_of(card: &Card, name: &str, found: Fingerprint) -> bool {
     let Some(training) = &card.training else { return false };
     match training.checksum {
-        Some(checksum) => found == Fingerprint { count: training.pictures, checksum },
+        Some(checksum) => found == Fingerprint { count: training.images, checksum },
         // An older card only has their name and number.
-        None => (&training.data[..], training.pictures) == (name, found.count),
+        None => (&training.data[..], training.images) == (name, found.count),
     }
 }
 
 /// How a card describes the model that a run started from or is guided away from.
 pub fn in_words(card: &Card) -> String {
     let examples =
-        card.training.as_ref().map(|t| format!(", {} pictures of {}", t.examples, t.data));
+        card.training.as_ref().map(|t| format!(", {} of {}", count(t.examples, "image"), t.data));
     format!("{}{}", card.name, examples.unwrap_or_default())
 }
 
 impl NoiseArgs {
-    fn ladder(&self, data: &DataSet, net: Net) -> anyhow::Result<Ladder> {
+    /// The noise levels for this data and kind of network.
+    ///
+    /// # Errors
+    /// If they cannot be chosen.
+    pub(super) fn schedule(&self, data: &DataSet, net: Net) -> anyhow::Result<NoiseSchedule> {
         let given = net != Net::Unet || self.sigma_max.is_some() || self.levels.is_some();
         match self.sigmas.unwrap_or(if given { Sigmas::Given } else { Sigmas::Auto }) {
             Sigmas::Given => {
                 let sigma_max = self.sigma_max.unwrap_or(net.sigma_max());
                 let usual = || net.levels(data.train.shape, sigma_max, self.sigma_min);
                 let levels = self.levels.map_or_else(usual, Ok)?;
-                Ok(Ladder { sigma_max, sigma_min: self.sigma_min, levels })
+                Ok(NoiseSchedule { sigma_max, sigma_min: self.sigma_min, levels })
             }
             Sigmas::Auto => {
-                let ladder = plan::ladder(&data.train, self.sigma_min)?;
+                let schedule = plan::schedule(&data.train, self.sigma_min)?;
                 Ok(match net {
                     // It is not trained on levels, and the samplers that suit it need fewer.
-                    Net::Unet => Ladder { levels: Settings::LEVELS, ..ladder },
-                    Net::Ncsn | Net::Ncsnv2 => ladder,
+                    Net::Unet => NoiseSchedule { levels: Settings::LEVELS, ..schedule },
+                    Net::Ncsn | Net::Ncsnv2 => schedule,
                 })
             }
         }

@@ -1,18 +1,18 @@
 //! A run from its start, or from where it resumes, to its end.
 
-use std::sync::Arc;
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
+use super::interrupt::Interrupt;
 use super::log::{Log, Row};
-use crate::cli::out;
+use crate::cli::output;
 use crate::data::DataSet;
 use crate::model_file::{Autoguided, Card, ModelFile, Training};
-use crate::noise::Ladder;
+use crate::noise::NoiseSchedule;
 use crate::sample::Settings;
 use crate::train::{Checkpoints, Options, TrainError, Trainer};
 
@@ -23,6 +23,8 @@ pub struct Run {
     trainer: Trainer,
     checkpoints: Checkpoints,
     log: Log,
+    /// The mean of the training images.
+    mean: f32,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
     /// The step at which the model was last evaluated, and its held-out losses.
@@ -46,17 +48,20 @@ impl Run {
         let done = trainer.done();
         let log = Log::open(&arguments.out, arguments.resume.then_some(done))?;
         let saved = arguments.resume.then_some(done);
-        Ok(Self { arguments, data, trainer, checkpoints, log, saved, looked: None })
+        let mean = data.train.statistics().mean;
+        Ok(Self { arguments, data, trainer, checkpoints, log, mean, saved, looked: None })
     }
 
-    /// Trains to the last step, or until the user stops it, and writes everything.
+    /// Trains to the last step, or until the user stops it, and writes everything. The exit code
+    /// says which.
     ///
     /// # Errors
     /// If training diverges, the device fails or a file cannot be written. Files saved earlier are
     /// left as they were.
-    pub fn finish(mut self) -> anyhow::Result<()> {
-        let stop = stop_on_ctrl_c()?;
-        match self.train(&stop).map_err(|error| error.downcast::<TrainError>()) {
+    pub fn finish(mut self) -> anyhow::Result<ExitCode> {
+        let interrupt = Interrupt::listen()?;
+        let stop = interrupt.asked();
+        match self.train(stop).map_err(|error| error.downcast::<TrainError>()) {
             Err(Ok(error @ TrainError::Diverged { .. })) => {
                 return Err(self.keep_what_was_sound(error)?);
             }
@@ -65,10 +70,10 @@ impl Run {
             Ok(()) => {}
         }
         self.save()?;
-        let stopped = stop.load(Ordering::Relaxed);
-        let held_out = self.look(&stop)?;
-        if stopped {
-            println!("stopped at step {}; continue with --resume", self.trainer.done());
+        let held_out = self.look(stop)?;
+        let (done, steps) = (self.trainer.done(), self.trainer.options().steps);
+        if done < steps {
+            println!("stopped at step {done} of {steps}; continue with --resume");
         }
         let dimension = self.data.train.shape.dimension();
         println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):", dimension / 2);
@@ -81,7 +86,7 @@ impl Run {
             self.checkpoints.newest().display(),
             self.log.folder().display()
         );
-        Ok(())
+        Ok(interrupt.exit_code())
     }
 
     fn train(&mut self, stop: &AtomicBool) -> anyhow::Result<()> {
@@ -89,7 +94,7 @@ impl Run {
         // anyone.
         const REPORT: u64 = 10;
         const REPORT_AFTER: Duration = Duration::from_secs(10);
-        let save_every = Duration::from_secs(self.arguments.save_every);
+        let save_every = Duration::from_secs(self.arguments.checkpoint_every_seconds);
         let steps = self.trainer.options().steps;
         let mut progress = Progress::new(steps, self.trainer.done())?;
         let mut saved = Instant::now();
@@ -104,8 +109,8 @@ impl Run {
             }
             // Everything saved or shown below was found to be finite here.
             let Some(loss) = self.trainer.take_loss()? else { continue };
-            let pictures = (done - reported.0) * self.trainer.options().batch as u64;
-            let rate = pictures as f64 / reported.1.elapsed().as_secs_f64();
+            let images = (done - reported.0) * self.trainer.options().batch as u64;
+            let rate = images as f64 / reported.1.elapsed().as_secs_f64();
             progress.report(done, loss, rate);
             let learning_rate = self.trainer.options().learning_rate_at(done - 1);
             let seconds = self.trainer.seconds();
@@ -150,9 +155,10 @@ impl Run {
         }
         let held_out = self.trainer.held_out(&self.data.held_out)?;
         self.log.held_out(step, &held_out)?;
-        self.log.samples(step, &self.trainer, self.recommended(), stop)?;
+        let table = self.recommended().step_table()?.around(self.mean);
+        self.log.samples(step, &self.trainer, &table, stop)?;
         let model = self.model(held_out.clone());
-        out::write(&self.arguments.out, &model.write()?)?;
+        output::write(&self.arguments.out, &model.write()?)?;
         self.looked = Some((step, held_out.clone()));
         Ok(held_out)
     }
@@ -160,8 +166,8 @@ impl Run {
     fn recommended(&self) -> Settings {
         let options = self.trainer.options();
         let Options { sigma_max, sigma_min, levels, .. } = *options;
-        let ladder = Ladder { sigma_max, sigma_min, levels };
-        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, ladder))
+        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
+        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, schedule))
     }
 
     fn model(&self, held_out: Vec<(f32, f32)>) -> ModelFile {
@@ -170,15 +176,15 @@ impl Run {
         let name = arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
         let training = Training {
             data: data.name.clone(),
-            pictures: data.train.len(),
-            checksum: options.pictures.map(|pictures| pictures.checksum),
+            images: data.train.len(),
+            checksum: options.images.map(|images| images.checksum),
             flip: options.augmentation.flip,
             stable_targets: options.stable_targets,
             from: options.from,
             autoguidance: options.autoguidance.map(|by| Autoguided {
                 away_from: by.name,
-                weight: by.strength.weight,
-                sigmas: by.strength.sigmas,
+                weight: by.guidance_scale.weight,
+                sigmas: by.guidance_scale.sigmas,
             }),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
@@ -193,6 +199,7 @@ impl Run {
             format: Card::FORMAT,
             name,
             sampler: self.recommended(),
+            mean: Some(self.mean),
             architecture: options.architecture,
             training: Some(training),
             imported: None,
@@ -200,7 +207,7 @@ impl Run {
             quality: None,
             licence: options.licence.unwrap_or_else(|| "unknown".into()),
         };
-        ModelFile { card, weights: trainer.average() }
+        ModelFile { card, weights: trainer.ema_weights() }
     }
 
     /// After a divergence the trainer is back at its last sound state: saves that, and says what to
@@ -209,7 +216,7 @@ impl Run {
         self.save()?;
         Ok(anyhow::Error::from(error).context(format!(
             "step {} is saved in {}; continue from it with --resume and an --lr below {}, or start \
-             anew with a smaller --clip or a longer --warm-up",
+             anew with a smaller --max-grad-norm or a longer --warmup-steps",
             self.trainer.done(),
             self.checkpoints.newest().display(),
             self.trainer.options().learning_rate
@@ -238,7 +245,7 @@ impl Progress {
         const LOG_EVERY: Duration = Duration::from_secs(60);
         let mean = self.loss.map_or(loss, |mean| mean + 0.05 * (loss - mean));
         self.loss = Some(mean);
-        let message = format!("{mean:.4}, {rate:.0} pictures/s");
+        let message = format!("{mean:.4}, {rate:.0} images/s");
         if self.bar.is_hidden() && self.logged.elapsed() >= LOG_EVERY {
             eprintln!("step {done} of {}, loss {message}", self.bar.length().unwrap_or_default());
             self.logged = Instant::now();
@@ -250,18 +257,4 @@ impl Progress {
     fn end(self) {
         self.bar.abandon();
     }
-}
-
-/// The first Ctrl-C asks for a clean end; the second ends at once.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nfinishing the step and saving; press Ctrl-C again to stop at once");
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }

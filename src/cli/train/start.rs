@@ -1,16 +1,17 @@
-//! How a run starts: everything that can be checked, and refused, before pictures are read.
+//! How a run starts: everything that can be checked, and refused, before images are read.
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
 use super::arguments::{Arguments, RunArgs};
+use super::log::Log;
 use super::options::{in_words, is_of};
 use crate::cli::ncsn::open;
-use crate::cli::{autoguide, device, out};
+use crate::cli::{apart, autoguidance, device, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
-use crate::net::Picture;
-use crate::sample::Strength;
+use crate::net::ImageShape;
+use crate::sample::GuidanceScale;
 use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
 
 /// The devices a run computes on, and the weights it starts from.
@@ -25,7 +26,7 @@ enum Weights {
     /// Those of a model.
     Model(Box<ModelFile>),
     /// Those of a model that learns to do what it does when guided away from a worse one.
-    Guided { better: Box<ModelFile>, worse: Box<ModelFile>, strength: Strength },
+    Guided { better: Box<ModelFile>, worse: Box<ModelFile>, guidance_scale: GuidanceScale },
     /// Those of an interrupted run.
     Checkpoint(Box<Checkpoint>),
 }
@@ -40,11 +41,11 @@ impl Weights {
             }
             return Ok(Self::Checkpoint(Box::new(found.checkpoint)));
         }
-        let Some(better) = &run.from else { return Ok(Self::Drawn) };
+        let Some(better) = &run.init_from else { return Ok(Self::Drawn) };
         let better = Box::new(open(better)?);
-        let Some(worse) = &run.autoguide else { return Ok(Self::Model(better)) };
-        let worse = Box::new(autoguide::worse(worse, better.card.architecture.picture())?);
-        Ok(Self::Guided { better, worse, strength: run.strength.strength()? })
+        let Some(worse) = &run.guiding_model else { return Ok(Self::Model(better)) };
+        let worse = Box::new(autoguidance::worse(worse, better.card.architecture.image_shape())?);
+        Ok(Self::Guided { better, worse, guidance_scale: run.guidance_scale.guidance_scale()? })
     }
 }
 
@@ -52,30 +53,29 @@ impl Start {
     /// Checks the flags and opens the files that they name.
     ///
     /// # Errors
-    /// If there is no such device, model or checkpoint, or the run would replace another's files.
-    pub fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+    /// If there is no such device, model or checkpoint, a flag has no effect on what is resumed, or
+    /// the run would replace other files than its own.
+    pub fn new(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+        let run = &arguments.run;
         let devices = device::parse_list(&run.device)?;
-        let weights = Weights::new(run, checkpoints)?;
         if !run.dry_run {
-            let replaces = run.resume || run.overwrite;
-            ensure!(
-                replaces || !checkpoints.any(),
-                "{} already exists: continue from it with --resume, or replace it with --overwrite",
-                checkpoints.newest().display()
-            );
-            out::ensure_model(&run.out, replaces)?;
+            ensure_own_files(arguments, checkpoints)?;
+        }
+        let weights = Weights::new(run, checkpoints)?;
+        if let Weights::Checkpoint(checkpoint) = &weights {
+            arguments.ensure_resumes(&checkpoint.options)?;
         }
         Ok(Self { devices, weights })
     }
 
-    /// The shape that the pictures must have, if it is known.
-    pub fn picture(&self) -> Option<Picture> {
+    /// The shape that the images must have, if it is known.
+    pub fn image_shape(&self) -> Option<ImageShape> {
         match &self.weights {
             Weights::Drawn => None,
             Weights::Model(model) | Weights::Guided { better: model, .. } => {
-                Some(model.card.architecture.picture())
+                Some(model.card.architecture.image_shape())
             }
-            Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.picture()),
+            Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.image_shape()),
         }
     }
 
@@ -91,26 +91,46 @@ impl Start {
         Ok(match weights {
             Weights::Drawn => new(None)?,
             Weights::Model(model) => new(Some(&model.card))?.from_weights(model.weights)?,
-            Weights::Guided { better, worse, strength } => {
+            Weights::Guided { better, worse, guidance_scale } => {
                 let ModelFile { card, weights } = *worse;
                 let name = in_words(&card);
-                let by = Autoguidance { worse: card.architecture, name, strength };
+                let by = Autoguidance { worse: card.architecture, name, guidance_scale };
                 new(Some(&better.card))?.from_weights(better.weights)?.autoguided(by, weights)?
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);
-                if checkpoint.options.pictures.is_some_and(|then| then != found) {
+                if checkpoint.options.images.is_some_and(|then| then != found) {
                     eprintln!(
-                        "warning: these are not the pictures that the run began with; see --data, \
-                         --size, --grey and --background"
+                        "warning: these are not the images that the run began with; see --data, \
+                         --size, --grayscale and --background"
                     );
                 }
                 let model = open(&arguments.run.out).ok();
                 let model =
                     model.map(|model| model.card).filter(|card| is_of(card, &data.name, found));
+                arguments.ensure_resumes_with(data, &checkpoint.options)?;
                 checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
                 Trainer::resume(*checkpoint, &data.train, &devices)?
             }
         })
     }
+}
+
+/// Checks that a run writes its files where it replaces none but those of an earlier run, and those
+/// only when asked to, and where it adds no image to those to train on.
+fn ensure_own_files(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow::Result<()> {
+    let Arguments { run, images, .. } = arguments;
+    let log = Log::folder_beside(&run.out);
+    for written in [&run.out, checkpoints.newest(), checkpoints.previous()] {
+        apart::ensure_replaces_none(&[("--data", Some(&images.data))], "--out", written)?;
+    }
+    apart::ensure_outside_data(&images.data, "--out", &log)?;
+    let replaces = run.resume || run.overwrite;
+    ensure!(
+        replaces || !checkpoints.any(),
+        "{} already exists: continue from it with --resume, or replace it with --overwrite",
+        checkpoints.newest().display()
+    );
+    output::ensure_model(&run.out, replaces)?;
+    Log::ensure_own(&log, run.resume, run.overwrite)
 }

@@ -1,7 +1,7 @@
 //! TensorBoard's event files: a chain of records, each an `Event` message in protobuf.
 //!
 //! The messages are the parts of TensorFlow's `event.proto` and `summary.proto` that scalars and
-//! pictures need; the framing is that of its `record_writer.h`.
+//! images need; the framing is that of its `record_writer.h`.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -62,15 +62,23 @@ struct SessionLog {
 pub struct EventFile(File);
 
 impl EventFile {
-    /// The prefix of event files' names.
-    pub const PREFIX: &str = "events.out.tfevents.";
+    /// What event files' names begin with, for TensorBoard to find them, and those of this program
+    /// end in.
+    const NAME: [&str; 2] = ["events.out.tfevents.", ".ncsn"];
+
+    /// Whether a file's name is that of an event file of this program.
+    pub fn is_own(name: &str) -> bool {
+        let [prefix, suffix] = Self::NAME;
+        name.starts_with(prefix) && name.ends_with(suffix)
+    }
 
     /// Creates a file; TensorBoard reads the files of a folder in order of their names. For a
     /// resumed run, it is told to forget the steps that will be done again.
     pub fn create(folder: &Path, resumed: Option<u64>) -> io::Result<Self> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let (seconds, micros) = (now.as_secs(), now.subsec_micros());
-        let name = format!("{}{seconds:010}.{micros:06}.ncsn", Self::PREFIX);
+        let [prefix, suffix] = Self::NAME;
+        let name = format!("{prefix}{seconds:010}.{micros:06}{suffix}");
         let mut file = Self(File::create(folder.join(name))?);
         file.write(0, |event| event.file_version = Some("brain.Event:2".into()))?;
         if let Some(resumed) = resumed {
@@ -91,7 +99,7 @@ impl EventFile {
         self.write(step, |event| event.summary = Some(Summary { value }))
     }
 
-    /// Writes a picture.
+    /// Writes an image.
     pub fn png(&mut self, step: u64, tag: &str, png: Vec<u8>) -> io::Result<()> {
         // A PNG's header has its width and height after the signature, length and type.
         let word = |at: usize| {

@@ -10,10 +10,10 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use super::description::{RefineNetDescription, Stage, Variant};
 use crate::net::layers::conv;
 
-/// The row of the normalisations' tables for each picture: N of them, or one for all.
+/// The row of the normalisations' tables for each image: N of them, or one for all.
 pub type Rows = Tensor<1, Int>;
 
-/// InstanceNorm++ (Song & Ermon 2019, appendix A.1): normalises each channel of each picture over
+/// InstanceNorm++ (Song & Ermon 2019, appendix A.1): normalises each channel of each image over
 /// its pixels, and adds back, scaled by α, what that removes: how the channel's mean compares with
 /// the other channels' means.
 ///

@@ -1,24 +1,26 @@
 //! A RefineNet as plain data: stages, blocks and layers, with the names that the published PyTorch
-//! code gives them. See [`super`] for the picture.
+//! code gives them. See [`super`] for the image.
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::description::{DescriptionError, Picture, TensorShape, within};
-use crate::noise::Ladder;
+use crate::net::description::{DescriptionError, ImageShape, TensorShape, within};
+use crate::noise::NoiseSchedule;
 
 /// The sizes of a RefineNet.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RefineNetDescription {
     /// Which paper's: the two differ in how σ enters.
     pub variant: Variant,
-    /// The pictures it takes, and the shape of its scores.
-    pub picture: Picture,
+    /// The images it takes, and the shape of its scores.
+    #[serde(rename = "picture")]
+    pub image_shape: ImageShape,
     /// The number of stages.
     pub depth: Depth,
     /// Channels at full resolution, `ngf` in the published code (64 for MNIST, 128 for CIFAR-10).
     pub ngf: usize,
     /// The noise levels that it is trained on. NCSN knows no others.
-    pub ladder: Ladder,
+    #[serde(rename = "ladder")]
+    pub schedule: NoiseSchedule,
 }
 
 /// How σ enters a RefineNet.
@@ -164,7 +166,7 @@ impl RefineNetDescription {
     /// The rows of each normalisation's table.
     pub fn rows(&self) -> usize {
         match self.variant {
-            Variant::Ncsn => self.ladder.levels,
+            Variant::Ncsn => self.schedule.levels,
             Variant::Ncsnv2 => 1,
         }
     }
@@ -176,14 +178,14 @@ impl RefineNetDescription {
 
     /// What the network does at σ > 0.
     ///
-    /// NCSN knows only its ladder. At another σ it uses the level σᵢ that is nearest in log σ and
-    /// keeps its denoised picture, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler with a
-    /// finer ladder stays sound.
+    /// NCSN knows only its noise schedule. At another σ it uses the level σᵢ that is nearest in log σ and
+    /// keeps its denoised image, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler with a
+    /// finer noise schedule stays sound.
     pub fn at(&self, sigma: f32) -> AtSigma {
         match self.variant {
             Variant::Ncsn => {
-                let row = self.ladder.nearest(sigma);
-                let level = self.ladder.sigma(row);
+                let row = self.schedule.nearest(sigma);
+                let level = self.schedule.sigma(row);
                 AtSigma { row, factor: (level / sigma).powi(2) }
             }
             Variant::Ncsnv2 => AtSigma { row: 0, factor: sigma.recip() },
@@ -192,7 +194,7 @@ impl RefineNetDescription {
 
     /// Checks that the sizes are sane and fit together.
     pub(crate) fn check(&self) -> Result<(), DescriptionError> {
-        let Picture { channels, height, width } = self.picture;
+        let ImageShape { channels, height, width } = self.image_shape;
         let sizes = [
             ("channels", channels, 1, 16),
             ("height", height, 1, 1024),
@@ -203,8 +205,8 @@ impl RefineNetDescription {
         ];
         within(&sizes)?;
         let halvings = self.stages().iter().filter(|stage| stage.halves).count();
-        self.picture.check_multiples_of(1 << halvings)?;
-        self.ladder.check().map_err(|error| DescriptionError(error.to_string()))
+        self.image_shape.check_multiples_of(1 << halvings)?;
+        self.schedule.check().map_err(|error| DescriptionError(error.to_string()))
     }
 
     /// Name and shape of every tensor.
@@ -231,7 +233,7 @@ impl RefineNetDescription {
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let stages = self.stages();
         let mut list = Layers { list: Vec::new(), normalises: self.normalises_refinements() };
-        list.conv("begin", "begin_conv", self.picture.channels, self.ngf, 3);
+        list.conv("begin", "begin_conv", self.image_shape.channels, self.ngf, 3);
         for (i, (stage, number)) in stages.iter().zip(self.depth.numbers()).enumerate() {
             for block in 0..2 {
                 let (name, published) =
@@ -247,7 +249,7 @@ impl RefineNetDescription {
             list.refinement(&name, &published, inputs, stage, Self::output_units(i));
         }
         list.norm("norm", "normalizer", self.ngf);
-        list.conv("end", "end_conv", self.ngf, self.picture.channels, 3);
+        list.conv("end", "end_conv", self.ngf, self.image_shape.channels, 3);
         list.list
     }
 }
@@ -363,17 +365,17 @@ mod tests {
     fn cifar(variant: Variant, depth: Depth) -> RefineNetDescription {
         RefineNetDescription {
             variant,
-            picture: Picture { channels: 3, height: 32, width: 32 },
+            image_shape: ImageShape { channels: 3, height: 32, width: 32 },
             depth,
             ngf: 128,
-            ladder: Ladder { sigma_max: 1.0, sigma_min: 0.01, levels: 10 },
+            schedule: NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 10 },
         }
     }
 
     #[test]
-    fn between_levels_ncsn_believes_in_the_picture_of_the_nearest() {
+    fn between_levels_ncsn_believes_in_the_image_of_the_nearest() {
         let ncsn = cifar(Variant::Ncsn, Depth::Standard);
-        for (row, sigma) in ncsn.ladder.sigmas().into_iter().enumerate() {
+        for (row, sigma) in ncsn.schedule.sigmas().into_iter().enumerate() {
             assert_eq!(ncsn.at(sigma), AtSigma { row, factor: 1.0 });
             let AtSigma { row: nearest, factor } = ncsn.at(1.2 * sigma);
             assert_eq!(nearest, row);
@@ -392,10 +394,10 @@ mod tests {
             change(&mut description);
             description.check().expect_err("must be refused").to_string()
         };
-        assert!(refused(|d| d.picture.height = 30).contains("multiples of 4"));
+        assert!(refused(|d| d.image_shape.height = 30).contains("multiples of 4"));
         assert!(refused(|d| d.ngf = 1).contains("ngf"));
         assert!(refused(|d| d.ngf = 1 << 30).contains("ngf"));
-        assert!(refused(|d| d.ladder.levels = 1 << 30).contains("rows"));
-        assert!(refused(|d| d.ladder.sigma_min = -1.0).contains("sigma_min"));
+        assert!(refused(|d| d.schedule.levels = 1 << 30).contains("rows"));
+        assert!(refused(|d| d.schedule.sigma_min = -1.0).contains("sigma_min"));
     }
 }

@@ -24,7 +24,7 @@ impl RefineNet {
     /// A RefineNet of checked sizes with freshly drawn weights.
     pub(in crate::net) fn new(description: &RefineNetDescription, device: &Device) -> Self {
         let (channels, ngf, rows) =
-            (description.picture.channels, description.ngf, description.rows());
+            (description.image_shape.channels, description.ngf, description.rows());
         let stages = description.stages();
         let blocks = |stage| [true, false].map(|first| Residual::new(stage, first, rows, device));
         let refinement = |index| Refinement::new(index, &stages, description, device);

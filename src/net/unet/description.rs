@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use crate::net::description::{DescriptionError, TensorShape, within};
-use crate::net::{Picture, Preconditioning};
+use crate::net::{ImageShape, Preconditioning};
 
 /// The sizes of a U-Net; see [`super`] for how they are wired.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct UNetDescription {
-    /// The pictures it takes, and the shape of its scores.
-    pub picture: Picture,
+    /// The images it takes, and the shape of its scores.
+    #[serde(rename = "picture")]
+    pub image_shape: ImageShape,
     /// Each `patch × patch` square of pixels becomes the channels of one position.
     pub patch: usize,
     /// The number of channels at each resolution, finest first; each next one is half as fine.
@@ -28,7 +29,7 @@ pub struct UNetDescription {
     pub preconditioning: Preconditioning,
 }
 
-/// No sensible network for small pictures has a size above this.
+/// No sensible network for small images has a size above this.
 const LIMIT: usize = 4096;
 /// The most pixels of a side.
 const PIXELS: usize = 256;
@@ -36,16 +37,16 @@ const PIXELS: usize = 256;
 const LEVELS: usize = 8;
 
 impl UNetDescription {
-    /// The default network for pictures of this shape and scale, with enough resolutions that the
+    /// The default network for images of this shape and scale, with enough resolutions that the
     /// coarsest has at most 16 × 16 positions.
-    pub fn new(picture: Picture, preconditioning: Preconditioning) -> Self {
-        let levels = match picture.height.max(picture.width) {
+    pub fn new(image_shape: ImageShape, preconditioning: Preconditioning) -> Self {
+        let levels = match image_shape.height.max(image_shape.width) {
             ..=64 => 2,
             65..=128 => 3,
             _ => 4,
         };
         let unet = Self {
-            picture,
+            image_shape,
             patch: 2,
             widths: [48, 96, 192, 192][..levels].to_vec(),
             blocks: 1,
@@ -61,19 +62,20 @@ impl UNetDescription {
     /// Where positions attend to each other by default: not at the finest resolution, and not among
     /// more than 16 × 16 positions, since memory and time grow with their square.
     pub fn usual_attention(&self) -> Vec<bool> {
-        let Self { picture, patch, widths, .. } = self;
+        let Self { image_shape, patch, widths, .. } = self;
         let side = |pixels: usize, level| (pixels / patch.max(&1)) >> level;
-        let positions = |level| side(picture.height, level) * side(picture.width, level);
+        let positions = |level| side(image_shape.height, level) * side(image_shape.width, level);
         (0..widths.len().min(LEVELS)).map(|level| level > 0 && positions(level) <= 256).collect()
     }
 
     pub(in crate::net) fn check(&self) -> Result<(), DescriptionError> {
         let fail = |message: String| Err(DescriptionError(message));
-        let Self { picture, patch, ref widths, blocks, ref attention, heads, groups, .. } = *self;
+        let Self { image_shape, patch, ref widths, blocks, ref attention, heads, groups, .. } =
+            *self;
         let sizes = [
-            ("channels", picture.channels, 1, 16),
-            ("height", picture.height, 1, PIXELS),
-            ("width", picture.width, 1, PIXELS),
+            ("channels", image_shape.channels, 1, 16),
+            ("height", image_shape.height, 1, PIXELS),
+            ("width", image_shape.width, 1, PIXELS),
             ("patch", patch, 1, 16),
             ("blocks", blocks, 1, 64),
             ("heads", heads, 1, LIMIT),
@@ -86,7 +88,7 @@ impl UNetDescription {
             let (a, w) = (attention.len(), widths.len());
             return fail(format!("{a} attention flags for {w} widths"));
         }
-        picture.check_multiples_of(patch << (widths.len() - 1))?;
+        image_shape.check_multiples_of(patch << (widths.len() - 1))?;
         for (&width, &attends) in widths.iter().zip(attention) {
             if !(1..=LIMIT).contains(&width) || width % groups != 0 {
                 return fail(format!("a width of {width} is not a multiple of {groups} groups"));
@@ -104,7 +106,7 @@ impl UNetDescription {
     /// Name and shape of every tensor.
     pub(in crate::net) fn tensors(&self) -> Vec<TensorShape> {
         let mut list = Tensors { list: Vec::new(), embedding: self.embedding };
-        let pixels = self.picture.channels * self.patch * self.patch;
+        let pixels = self.image_shape.channels * self.patch * self.patch;
         let (finest, coarsest) = (self.widths[0], self.widths[self.widths.len() - 1]);
 
         list.linear("embedding.first", self.embedding, self.embedding);
@@ -190,8 +192,8 @@ mod tests {
     use crate::net::Architecture;
 
     fn mnist() -> UNetDescription {
-        let picture = Picture { channels: 1, height: 28, width: 28 };
-        UNetDescription::new(picture, Preconditioning { mean: 0.13, deviation: 0.31 })
+        let image_shape = ImageShape { channels: 1, height: 28, width: 28 };
+        UNetDescription::new(image_shape, Preconditioning { mean: 0.13, sigma_data: 0.31 })
     }
 
     #[test]
@@ -203,20 +205,21 @@ mod tests {
             error.to_string()
         };
         assert_eq!(mnist().check(), Ok(()));
-        assert!(refused(|d| d.picture.height = 30).contains("30 × 28"));
+        assert!(refused(|d| d.image_shape.height = 30).contains("30 × 28"));
         assert!(refused(|d| d.widths = vec![64, 100]).contains("100"));
         assert!(refused(|d| d.widths = vec![]).contains("number of widths"));
         assert!(refused(|d| d.widths[0] = 1 << 30).contains("width of"));
         assert!(refused(|d| d.heads = 7).contains("7 heads"));
         assert!(refused(|d| d.attention = vec![true]).contains("1 attention flags"));
-        assert!(refused(|d| d.preconditioning.deviation = 0.0).contains("deviation 0"));
+        assert!(refused(|d| d.preconditioning.sigma_data = 0.0).contains("deviation 0"));
     }
 
     #[test]
-    fn large_pictures_get_more_resolutions_and_no_attention_among_many_positions() {
+    fn large_images_get_more_resolutions_and_no_attention_among_many_positions() {
         let attention = |side| {
-            let picture = Picture { channels: 3, height: side, width: side };
-            let unet = UNetDescription::new(picture, Preconditioning { mean: 0.5, deviation: 0.3 });
+            let image_shape = ImageShape { channels: 3, height: side, width: side };
+            let unet =
+                UNetDescription::new(image_shape, Preconditioning { mean: 0.5, sigma_data: 0.3 });
             assert_eq!(unet.check(), Ok(()));
             unet.attention
         };

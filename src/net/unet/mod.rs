@@ -11,7 +11,7 @@
 //! nothing wide runs at full resolution: a 3 × 3 convolution of 64 channels at 14 × 14 costs the
 //! same as one of 32 channels at 28 × 28, has four times the weights and sees twice as far.
 //! Resolutions change by folding too, with a 1 × 1 convolution. And attention is used only where
-//! the grid is coarse, where it sees the whole picture at little cost.
+//! the grid is coarse, where it sees the whole image at little cost.
 //!
 //! [`description`] is plain data.
 

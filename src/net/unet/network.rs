@@ -51,7 +51,7 @@ impl UNet {
     /// A U-Net of checked sizes with freshly drawn weights.
     pub(in crate::net) fn new(sizes: &UNetDescription, device: &Device) -> Self {
         let widths = &sizes.widths;
-        let pixels = sizes.picture.channels * sizes.patch * sizes.patch;
+        let pixels = sizes.image_shape.channels * sizes.patch * sizes.patch;
         let (finest, coarsest) = (widths[0], widths[widths.len() - 1]);
         let level = |level: usize, first: usize, resample: Option<Conv2d>| {
             let width = widths[level];
@@ -75,20 +75,20 @@ impl UNet {
             head: zero_conv(finest, pixels, 3, device),
             patch: sizes.patch,
             mean: sizes.preconditioning.mean,
-            deviation: sizes.preconditioning.deviation,
+            deviation: sizes.preconditioning.sigma_data,
         }
     }
 
     /// See [`crate::net::Network::score`].
     pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
         let device = x.device();
-        let preconditioning = Preconditioning { mean: self.mean, deviation: self.deviation };
+        let preconditioning = Preconditioning { mean: self.mean, sigma_data: self.deviation };
         let each = |f: fn(Coefficients) -> f32| {
             column(sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))), &device)
         };
         let centred = x - self.mean;
-        let raw = self.raw(centred.clone() * each(|c| c.input), sigmas);
-        centred * each(|c| c.skip) + raw * each(|c| c.output)
+        let raw = self.raw(centred.clone() * each(|c| c.c_in), sigmas);
+        centred * each(|c| c.c_skip) + raw * each(|c| c.c_out)
     }
 
     /// F of [`crate::net::precondition`], computed in the type of the weights.

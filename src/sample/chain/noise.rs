@@ -4,41 +4,41 @@ use std::ops::Range;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
-use super::super::program::{Program, Start};
-use super::super::steering::Steering;
-use crate::net::Picture;
+use super::super::conditioning::Conditioning;
+use super::super::step_table::{Start, StepTable};
+use crate::net::ImageShape;
 use crate::net::layers::column;
 use crate::random::{Key, congruential};
 
-/// [`Steering::fill_normal`] and [`Steering::fill_start`] for a whole batch.
+/// [`Conditioning::fill_normal`] and [`Conditioning::fill_start`] for a whole batch.
 #[derive(Clone, Debug)]
 pub struct Noise {
     here: Stream,
     /// The other end of a path between seeds, and the weights of both: N × 1 × 1 × 1 each.
     mixed: Option<(Stream, [Tensor<4>; 2])>,
-    /// The pictures around which chains begin: N × C × H × W.
+    /// The images around which chains begin: N × C × H × W.
     origin: Option<Tensor<4>>,
 }
 
 impl Noise {
-    /// The noise of the given chains, with a steering that has been checked.
+    /// The noise of the given chains, with a conditioning that has been checked.
     pub fn new(
         seed: u64,
-        steering: &Steering,
-        picture: Picture,
+        conditioning: &Conditioning,
+        image_shape: ImageShape,
         chains: Range<usize>,
         device: &Device,
     ) -> Self {
         let count = chains.len();
         let chains = chains.map(|chain| chain as u32);
-        let mixtures: Vec<_> = chains.clone().map(|chain| steering.mixture(chain)).collect();
+        let mixtures: Vec<_> = chains.clone().map(|chain| conditioning.mixture(chain)).collect();
         let streams: Vec<u32> = mixtures.iter().map(|mixture| mixture.stream).collect();
-        let stream = |seed| Stream::new(seed, picture, &streams, device);
+        let stream = |seed| Stream::new(seed, image_shape, &streams, device);
         let weights =
             |end: usize| column(mixtures.iter().map(|mixture| mixture.weights[end]), device);
         let other = mixtures.first().and_then(|mixture| mixture.other);
-        let Picture { channels, height, width } = picture;
-        let origins: Option<Vec<_>> = chains.map(|chain| steering.origin_of(chain)).collect();
+        let ImageShape { channels, height, width } = image_shape;
+        let origins: Option<Vec<_>> = chains.map(|chain| conditioning.origin_of(chain)).collect();
         let origin = origins.map(|origins| {
             let data = TensorData::new(origins.concat(), [count, channels, height, width]);
             Tensor::from_data(data, device)
@@ -60,18 +60,18 @@ impl Noise {
     pub fn start(&self, start: Start) -> Tensor<4> {
         match start {
             Start::Uniform { low, high } => {
-                let u = self.here.uniform(Program::START);
+                let u = self.here.uniform(StepTable::START);
                 let u = match &self.mixed {
                     None => u,
                     Some((there, [a, b])) => {
-                        let other = there.uniform(Program::START);
+                        let other = there.uniform(StepTable::START);
                         u * a.clone().square() + other * b.clone().square()
                     }
                 };
                 u * (high - low) + low
             }
             Start::Normal { mean, sigma } => {
-                let noise = self.normal(Program::START) * sigma;
+                let noise = self.normal(StepTable::START) * sigma;
                 match &self.origin {
                     None => noise + mean,
                     Some(origin) => noise + origin.clone(),
@@ -95,15 +95,15 @@ struct Stream {
 
 impl Stream {
     /// The numbers of the streams of some chains.
-    fn new(seed: u64, picture: Picture, streams: &[u32], device: &Device) -> Self {
-        let Picture { channels, height, width } = picture;
+    fn new(seed: u64, image_shape: ImageShape, streams: &[u32], device: &Device) -> Self {
+        let ImageShape { channels, height, width } = image_shape;
         let words = |stream, index| {
             Key { seed, stream, step: 0 }.words(index).map(|word| congruential(word) as i32)
         };
         let tensor = |words: Vec<i32>, shape: [usize; 2]| {
             Tensor::from_data(TensorData::new(words, shape), (device, DType::I32))
         };
-        let (count, dimension) = (streams.len(), picture.dimension());
+        let (count, dimension) = (streams.len(), image_shape.dimension());
         let pixels = (0..dimension as u32).map(|index| words(0, index)[0]).collect();
         let chains = streams.iter().map(|&stream| words(stream, 0)[1]).collect();
         Self {

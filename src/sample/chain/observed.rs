@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::super::observation::{Block, Observation};
-use crate::net::Picture;
+use crate::net::ImageShape;
 
 /// [`Observation::impose`] for a whole batch.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Observed {
 impl Observed {
     /// The observation on a device.
     pub fn new(observation: &Observation, device: &Device) -> Self {
-        let Picture { channels, height, width } = observation.picture();
+        let ImageShape { channels, height, width } = observation.image_shape();
         let tensor = |values: &[f32]| {
             let data = TensorData::new(values.to_vec(), [1, channels, height, width]);
             Tensor::from_data(data, device)

@@ -7,13 +7,13 @@ use ::burn::tensor::Device;
 use wasm_bindgen::JsError;
 
 use crate::model_file::ModelFile;
-use crate::net::{Network, Picture};
-use crate::sample::{Chain, Program, Steering, View};
+use crate::net::{ImageShape, Network};
+use crate::sample::{Chain, Conditioning, StepTable, View};
 
 /// A Burn device, and a network on it once its weights are there.
 pub(in crate::web) struct Burn {
     device: Device,
-    network: Option<(Network, Picture)>,
+    network: Option<(Network, ImageShape)>,
 }
 
 /// The WebGPU device. Burn can be given one only once per page; all engines share it.
@@ -27,7 +27,7 @@ pub(super) async fn gpu() -> Result<Device, JsError> {
     if let Some(device) = DEVICE.with_borrow(Clone::clone) {
         return Ok(device);
     }
-    // Few tasks per submission: the first picture must not wait for a long queue to be recorded.
+    // Few tasks per submission: the first image must not wait for a long queue to be recorded.
     let device = Device::wgpu_options().tasks_max(32).init_async().await;
     let device = device.map_err(|error| JsError::new(&format!("no GPU device: {error}")))?;
     DEVICE.set(Some(device.clone()));
@@ -41,19 +41,27 @@ impl Burn {
 
     pub(super) fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
         let network = Network::with_weights(&card.architecture, weights.clone(), &self.device)?;
-        self.network = Some((network.no_grad(), card.architecture.picture()));
+        self.network = Some((network.no_grad(), card.architecture.image_shape()));
         Ok(())
     }
 
     pub(super) fn start(
         &self,
-        program: Program,
-        steering: &Steering,
+        table: StepTable,
+        conditioning: &Conditioning,
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chain, JsError> {
-        let (network, picture) = self.network.clone().ok_or_else(super::not_loaded)?;
-        Ok(Chain::steered(network, picture, program, steering, seed, numbers, &self.device)?)
+        let (network, image_shape) = self.network.clone().ok_or_else(super::not_loaded)?;
+        Ok(Chain::conditioned(
+            network,
+            image_shape,
+            table,
+            conditioning,
+            seed,
+            numbers,
+            &self.device,
+        )?)
     }
 }
 
@@ -69,14 +77,17 @@ pub(super) async fn advance(chain: &mut Chain, steps: usize) -> Result<(), JsErr
 }
 
 pub(super) async fn values(chain: &Chain, view: View) -> Result<Vec<f32>, JsError> {
-    let pictures = match view {
+    let images = match view {
         View::Noisy => chain.noisy(),
         View::Denoised => chain.denoised(),
     };
-    let data = pictures.into_data_async().await.map_err(failed)?;
+    let data = images.into_data_async().await.map_err(failed)?;
     Ok(data.iter::<f32>().collect())
 }
 
-fn failed(error: impl std::fmt::Debug) -> JsError {
-    JsError::new(&format!("the device failed: {error:?}"))
+/// A failure as one line: Burn's own texts have several, of which the last says why.
+fn failed(error: impl std::fmt::Display) -> JsError {
+    let text = error.to_string();
+    let reason = text.rsplit("Caused by:").next().unwrap_or(&text);
+    JsError::new(&format!("the device failed: {}", reason.trim()))
 }

@@ -8,15 +8,16 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlCanvasElement;
 
-use crate::fused::{Ahead, Chain, Gpu, Network, Precision, Setup, Tuner};
+use crate::backend::fused::{
+    Compiler, FusedChains, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
+};
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
-use crate::sample::{Program, Steering, Step, View};
+use crate::sample::{Conditioning, Step, StepTable, View};
 
 /// A GPU, and a network on it once its weights are there.
 pub(in crate::web) struct Fused {
-    gpu: Gpu,
-    setup: Setup,
+    compiler: Compiler,
     /// What was measured earlier.
     tuning: String,
     network: Option<RefCell<Network>>,
@@ -47,19 +48,18 @@ impl Fused {
     pub(super) async fn create(exact: bool, tuning: String) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
         let wanted = if exact { Precision::Single } else { Precision::Half };
-        let setup = Setup::best(&gpu, wanted).await;
+        let compiler = Compiler::new(&gpu, best_kernel_config(&gpu, wanted).await)?;
         let (network, tuner, tuned) = (None, Cell::default(), Cell::default());
-        Ok(Self { gpu, setup, tuning, network, tuner, tuned, screen: Rc::default() })
+        Ok(Self { compiler, tuning, network, tuner, tuned, screen: Rc::default() })
     }
 
-    pub(super) fn ahead(&self, architecture: &Architecture) -> Result<Ahead, JsError> {
-        Ok(Ahead::new(&self.gpu, architecture, self.setup, &self.tuning)?)
+    pub(super) fn precompile(&self, architecture: &Architecture) -> Result<Precompile, JsError> {
+        Ok(Precompile::new(&self.compiler, architecture, &self.tuning)?)
     }
 
     pub(super) fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
-        let Self { gpu, setup, tuning, .. } = &*self;
-        let network = Network::loaded(gpu, &card.architecture, weights, *setup, tuning)?;
-        self.tuned.set(network.tuning() == *tuning);
+        let network = Network::load(&self.compiler, &card.architecture, weights, &self.tuning)?;
+        self.tuned.set(network.tuning() == self.tuning);
         self.network = Some(RefCell::new(network));
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Fused {
     }
 
     pub(super) fn precision(&self) -> &'static str {
-        self.setup.precision.scalar()
+        self.compiler.config().precision.scalar()
     }
 
     pub(super) async fn tune(&self, chains: usize) -> Result<Option<String>, JsError> {
@@ -89,8 +89,7 @@ impl Fused {
 
     pub(super) fn attach(&self, canvas: HtmlCanvasElement) -> Result<(), JsError> {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
-        let gpu = &self.gpu;
-        let surface = gpu.instance().create_surface(target)?;
+        let surface = self.compiler.gpu().instance().create_surface(target)?;
         let format = match &*preferred_format() {
             "rgba8unorm" => wgpu::TextureFormat::Rgba8Unorm,
             _ => wgpu::TextureFormat::Bgra8Unorm,
@@ -104,7 +103,7 @@ impl Fused {
             height: 0,
             present_mode: wgpu::PresentMode::Fifo,
             desired_maximum_frame_latency: 2,
-            // The page shows between the pictures.
+            // The page shows between the images.
             alpha_mode: wgpu::CompositeAlphaMode::PreMultiplied,
             view_formats: Vec::new(),
         };
@@ -114,14 +113,14 @@ impl Fused {
 
     pub(super) fn start(
         &self,
-        program: Program,
-        steering: &Steering,
+        table: StepTable,
+        conditioning: &Conditioning,
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
         let network = self.network()?.borrow();
-        let chain = Chain::steered(&network, program, steering, seed, numbers)?;
-        Ok(Chains { gpu: network.gpu().clone(), chain, screen: Rc::clone(&self.screen) })
+        let chains = FusedChains::conditioned(&network, table, conditioning, seed, numbers)?;
+        Ok(Chains { gpu: network.gpu().clone(), chains, screen: Rc::clone(&self.screen) })
     }
 }
 
@@ -129,45 +128,45 @@ impl Drop for Fused {
     /// Its chains are finished by then. Destroys the device, which might otherwise be lost later:
     /// the page would take that for the loss of the device in use.
     fn drop(&mut self) {
-        self.gpu.device().destroy();
+        self.compiler.gpu().device().destroy();
     }
 }
 
 /// Chains in progress.
 pub(in crate::web) struct Chains {
     gpu: Gpu,
-    chain: Chain,
+    chains: FusedChains,
     screen: Rc<RefCell<Option<Screen>>>,
 }
 
 impl Chains {
-    pub(super) fn program(&self) -> &Program {
-        self.chain.program()
+    pub(super) fn step_table(&self) -> &StepTable {
+        self.chains.step_table()
     }
 
     pub(super) fn done(&self) -> usize {
-        self.chain.done()
+        self.chains.done()
     }
 
     pub(super) fn next(&self) -> Option<Step> {
-        self.chain.next()
+        self.chains.next()
     }
 
     pub(super) async fn advance(&mut self, steps: usize) -> Result<(), JsError> {
-        let end = (self.done() + steps).min(self.program().steps.len());
+        let end = (self.done() + steps).min(self.step_table().steps.len());
         while self.done() < end {
-            if self.chain.submit(end - self.done()) == 0 {
+            if self.chains.submit(end - self.done()) == 0 {
                 // Enough is in flight.
-                self.chain.wait().await?;
+                self.chains.wait().await?;
             }
         }
-        Ok(self.chain.wait().await?)
+        Ok(self.chains.wait().await?)
     }
 
     pub(super) async fn values(&mut self, view: View) -> Result<Vec<f32>, JsError> {
         Ok(match view {
-            View::Noisy => self.chain.noisy().await?,
-            View::Denoised => self.chain.denoised().await?,
+            View::Noisy => self.chains.noisy().await?,
+            View::Denoised => self.chains.denoised().await?,
         })
     }
 
@@ -176,7 +175,7 @@ impl Chains {
         let screen = screen.as_mut().ok_or_else(|| JsError::new("attach a canvas first"))?;
         let frame = screen.frame(&self.gpu)?;
         let target = frame.texture.create_view(&wgpu::TextureViewDescriptor::default());
-        self.chain.render(view, columns, gap, &target)?;
+        self.chains.render(view, columns, gap, &target)?;
         self.gpu.queue().present(frame);
         Ok(())
     }

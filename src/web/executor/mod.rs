@@ -10,11 +10,11 @@ use std::ops::Range;
 use wasm_bindgen::JsError;
 
 #[cfg(feature = "fused")]
-use crate::fused::Ahead;
+use crate::backend::fused::Precompile;
 use crate::model_file::ModelFile;
 #[cfg(feature = "fused")]
 use crate::net::Architecture;
-use crate::sample::{Program, Steering, Step, View};
+use crate::sample::{Conditioning, Step, StepTable, View};
 
 /// Why chains cannot start.
 fn not_loaded() -> JsError {
@@ -47,9 +47,9 @@ impl Executor {
 
     /// The kernels of a network whose weights are still on their way.
     #[cfg(feature = "fused")]
-    pub(super) fn ahead(&self, architecture: &Architecture) -> Result<Ahead, JsError> {
+    pub(super) fn precompile(&self, architecture: &Architecture) -> Result<Precompile, JsError> {
         match self {
-            Self::Fused(fused) => fused.ahead(architecture),
+            Self::Fused(fused) => fused.precompile(architecture),
             #[cfg(any(feature = "reference", feature = "cpu"))]
             Self::Burn(_) => Err(JsError::new("this engine compiles its kernels as it runs")),
         }
@@ -97,19 +97,19 @@ impl Executor {
 
     pub(super) fn start(
         &self,
-        program: Program,
-        steering: &Steering,
+        table: StepTable,
+        conditioning: &Conditioning,
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Chains, JsError> {
         Ok(match self {
             #[cfg(feature = "fused")]
             Self::Fused(fused) => {
-                Chains::Fused(Box::new(fused.start(program, steering, seed, numbers)?))
+                Chains::Fused(Box::new(fused.start(table, conditioning, seed, numbers)?))
             }
             #[cfg(any(feature = "reference", feature = "cpu"))]
             Self::Burn(burn) => {
-                Chains::Burn(Box::new(burn.start(program, steering, seed, numbers)?))
+                Chains::Burn(Box::new(burn.start(table, conditioning, seed, numbers)?))
             }
         })
     }
@@ -136,8 +136,8 @@ macro_rules! either {
 }
 
 impl Chains {
-    pub(super) fn program(&self) -> &Program {
-        either!(self, chain => chain.program())
+    pub(super) fn step_table(&self) -> &StepTable {
+        either!(self, chain => chain.step_table())
     }
 
     pub(super) fn done(&self) -> usize {
@@ -158,7 +158,7 @@ impl Chains {
         }
     }
 
-    /// The pictures, chains × C × H × W.
+    /// The images, chains × C × H × W.
     pub(super) async fn values(&mut self, view: View) -> Result<Vec<f32>, JsError> {
         match self {
             #[cfg(feature = "fused")]
@@ -168,7 +168,7 @@ impl Chains {
         }
     }
 
-    /// Draws the pictures into the canvas.
+    /// Draws the images into the canvas.
     #[cfg(feature = "fused")]
     pub(super) fn render(&mut self, view: View, columns: usize, gap: usize) -> Result<(), JsError> {
         match self {

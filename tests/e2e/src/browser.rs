@@ -22,6 +22,9 @@ use url::{ParseError, Url};
 /// What the flags that choose the software adapter have in common.
 const SOFTWARE: &str = "swiftshader";
 
+/// The flags of `webdriver.json` for how pages are shown.
+const SHOWING: [&str; 2] = ["--use-vulkan=swiftshader", "--use-angle=swiftshader"];
+
 /// The flags with which a headless Chrome uses the machine's own GPU: on Linux it would otherwise
 /// look for a display.
 const HARDWARE: &[&str] = match cfg!(target_os = "linux") {
@@ -34,6 +37,9 @@ const HARDWARE: &[&str] = match cfg!(target_os = "linux") {
 pub enum Adapter {
     /// SwiftShader, the software adapter that is part of every Chrome.
     SwiftShader,
+    /// The same, in a Chrome that shows pages in another way, so that what is drawn into a canvas
+    /// does not arrive: it destroys the device instead. So do Chromes on some machines with Linux.
+    WithoutCanvas,
     /// Whatever the browser would choose.
     Default,
 }
@@ -190,11 +196,17 @@ impl WebDriverCompatibleCommand for Post {
 fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     let mut capabilities: Map<String, Value> =
         serde_json::from_str(include_str!("../../../webdriver.json")).context("webdriver.json")?;
-    if adapter == Adapter::Default {
-        let args = capabilities["goog:chromeOptions"]["args"].as_array_mut();
-        let args = args.context("webdriver.json has no arguments for Chrome")?;
-        args.retain(|arg| !arg.as_str().is_some_and(|arg| arg.ends_with(SOFTWARE)));
-        args.extend(HARDWARE.iter().map(|&arg| arg.into()));
+    let args = capabilities["goog:chromeOptions"]["args"].as_array_mut();
+    let args = args.context("webdriver.json has no arguments for Chrome")?;
+    match adapter {
+        Adapter::SwiftShader => {}
+        Adapter::WithoutCanvas => {
+            args.retain(|arg| !arg.as_str().is_some_and(|arg| SHOWING.contains(&arg)));
+        }
+        Adapter::Default => {
+            args.retain(|arg| !arg.as_str().is_some_and(|arg| arg.ends_with(SOFTWARE)));
+            args.extend(HARDWARE.iter().map(|&arg| arg.into()));
+        }
     }
     if let Some(binary) = env::var_os("CHROME") {
         let binary = binary.to_string_lossy();

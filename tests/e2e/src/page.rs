@@ -33,6 +33,8 @@ pub enum State {
     Paused,
     /// All steps are done.
     Finished,
+    /// All steps are done, but were too large.
+    Exploded,
     /// Something failed, as `#message` explains.
     Error,
 }
@@ -45,6 +47,7 @@ impl State {
             "running" => Self::Running,
             "paused" => Self::Paused,
             "finished" => Self::Finished,
+            "exploded" => Self::Exploded,
             "error" => Self::Error,
             _ => bail!("`#status` has the unknown state {text:?}"),
         })
@@ -87,7 +90,16 @@ impl<'a> Page<'a> {
     ///
     /// When the browser cannot open it.
     pub async fn open(browser: &'a Browser, server: &Server, query: &str) -> Result<Self> {
-        browser.client.goto(&server.url(query)).await.context("cannot open the page")?;
+        Self::open_at(browser, &server.url(query)).await
+    }
+
+    /// Opens the page at an address that is not a server's.
+    ///
+    /// # Errors
+    ///
+    /// When the browser cannot open it.
+    pub async fn open_at(browser: &'a Browser, url: &str) -> Result<Self> {
+        browser.client.goto(url).await.context("cannot open the page")?;
         Ok(Self { browser })
     }
 
@@ -271,6 +283,16 @@ impl<'a> Page<'a> {
         let message = self.message().await?;
         ensure!(!message.text.trim().is_empty(), "the message {:?} has no words", message.kind);
         Ok(message)
+    }
+
+    /// The technical details of the message, which are folded up.
+    ///
+    /// # Errors
+    ///
+    /// When there is no message.
+    pub async fn technical(&self) -> Result<String> {
+        let element = self.element("#message-technical").await?;
+        Ok(element.prop("textContent").await?.unwrap_or_default())
     }
 
     /// The values that the page has stored in the browser under names containing `part`.

@@ -1,14 +1,18 @@
 //! A file server without any special features: if the page works here, it works on any host.
 //!
 //! It answers `GET` for files in the given folders, under a path that is not the root, and 404 for
-//! everything else, which reveals wrong absolute addresses in the page.
+//! everything else, which reveals wrong absolute addresses in the page. Where a test needs a server
+//! that is set up in another way, [`Quirks`] say how.
 
 use std::{
     fs,
     io::{self, BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Component, Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
@@ -25,10 +29,27 @@ pub struct Mount {
     pub folder: PathBuf,
 }
 
+/// What a server does differently.
+#[derive(Clone, Copy, Default)]
+pub struct Quirks {
+    /// It has no files whose address ends like this.
+    pub missing: Option<&'static str>,
+    /// The media type of files whose name ends like this.
+    pub media_type: Option<(&'static str, &'static str)>,
+    /// More headers of every answer, each ending in `\r\n`.
+    pub headers: &'static str,
+    /// Whether it tells the length of [`HUGE`], which has so many bytes.
+    pub huge: Option<(u64, bool)>,
+}
+
+/// A file of zeros, which exists only as a [quirk](Quirks::huge).
+pub const HUGE: &str = "huge.safetensors";
+
 /// A running server. It lives as long as the process.
 pub struct Server {
     address: SocketAddr,
     sent: Arc<Mutex<Vec<PathBuf>>>,
+    zeros: Arc<AtomicU64>,
 }
 
 impl Server {
@@ -47,12 +68,21 @@ impl Server {
     ///
     /// As for [`start`](Self::start).
     pub fn start_without(folder: &Path, missing: Option<&'static str>) -> Result<Self> {
+        Self::start_with(folder, Quirks { missing, ..Quirks::default() })
+    }
+
+    /// Like [`start`](Self::start), but with quirks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_with(folder: &Path, quirks: Quirks) -> Result<Self> {
         ensure!(
             folder.join("index.html").is_file(),
             "{} holds no page: run `cargo xtask build` first",
             folder.display()
         );
-        Self::serve(vec![Mount { path: "", folder: folder.into() }], missing)
+        Self::serve(vec![Mount { path: "", folder: folder.into() }], quirks)
     }
 
     /// Serves the files of several folders; the first with a matching path is used.
@@ -61,29 +91,36 @@ impl Server {
     ///
     /// When no port is available.
     pub fn start_mounted(mounts: Vec<Mount>) -> Result<Self> {
-        Self::serve(mounts, None)
+        Self::serve(mounts, Quirks::default())
     }
 
-    fn serve(mounts: Vec<Mount>, missing: Option<&'static str>) -> Result<Self> {
+    fn serve(mounts: Vec<Mount>, quirks: Quirks) -> Result<Self> {
         let listener =
             TcpListener::bind("127.0.0.1:0").context("cannot open a port for the page")?;
         let address = listener.local_addr()?;
         let mounts: Arc<[Mount]> = mounts.into();
         let sent = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&sent);
+        let zeros = Arc::new(AtomicU64::new(0));
+        let (log, count) = (Arc::clone(&sent), Arc::clone(&zeros));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (mounts, log) = (Arc::clone(&mounts), Arc::clone(&log));
+                let (mounts, log, count) =
+                    (Arc::clone(&mounts), Arc::clone(&log), Arc::clone(&count));
                 // Browsers hang up whenever they like, so errors do not matter.
-                thread::spawn(move || answer(stream, &mounts, missing, &log).ok());
+                thread::spawn(move || answer(stream, &mounts, quirks, &log, &count).ok());
             }
         });
-        Ok(Self { address, sent })
+        Ok(Self { address, sent, zeros })
     }
 
     /// The files sent since the last call, in order.
     pub fn take_sent(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The number of bytes of [`HUGE`] that have been sent.
+    pub fn zeros(&self) -> u64 {
+        self.zeros.load(Ordering::Relaxed)
     }
 
     /// The address of `file`, which may include a query, relative to the page.
@@ -96,8 +133,9 @@ impl Server {
 fn answer(
     mut stream: TcpStream,
     mounts: &[Mount],
-    missing: Option<&str>,
+    quirks: Quirks,
     sent: &Mutex<Vec<PathBuf>>,
+    zeros: &AtomicU64,
 ) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
@@ -105,12 +143,27 @@ fn answer(
     // answer.
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
 
-    let file = file_of(&request, mounts)
-        .filter(|path| !missing.is_some_and(|end| path.to_string_lossy().ends_with(end)))
+    let path = file_of(&request, mounts);
+    if let Some((bytes, tells)) = quirks.huge
+        && path.as_ref().is_some_and(|path| path.ends_with(HUGE))
+    {
+        let length = if tells { format!("Content-Length: {bytes}\r\n") } else { String::new() };
+        write!(stream, "HTTP/1.1 200 OK\r\n{length}Connection: close\r\n\r\n")?;
+        let piece = vec![0; 1 << 16];
+        for _ in 0..bytes / piece.len() as u64 {
+            stream.write_all(&piece)?;
+            zeros.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        }
+        return Ok(());
+    }
+    let ends = |path: &Path, end: &str| path.to_string_lossy().ends_with(end);
+    let file = path
+        .filter(|path| !quirks.missing.is_some_and(|end| ends(path, end)))
         .and_then(|path| Some((fs::read(&path).ok()?, path)));
     let (status, kind, body) = match file {
         Some((body, path)) => {
-            let kind = mime(&path);
+            let other = quirks.media_type.filter(|(end, _)| ends(&path, end));
+            let kind = other.map_or_else(|| mime(&path), |(_, kind)| kind);
             sent.lock().unwrap_or_else(PoisonError::into_inner).push(path);
             ("200 OK", kind, body)
         }
@@ -118,8 +171,9 @@ fn answer(
     };
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n",
+        body.len(),
+        quirks.headers
     )?;
     stream.write_all(&body)
 }

@@ -1,11 +1,12 @@
-//! The built page in headless Chrome: a whole run, its controls, and every failure that can be
-//! provoked from outside.
-//!
-//! The runs are tiny, since a software adapter needs seconds per evaluation of the network.
+//! The built page in headless Chrome: a whole run, and its controls. What can go wrong is in
+//! `failures.rs`.
+
+mod common;
 
 use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use common::{LONGER, TINY, dist, ready};
 use e2e::{
     browser::{Browser, with_browser, with_firefox},
     page::{Page, State},
@@ -14,29 +15,6 @@ use e2e::{
 };
 use serde_json::Value;
 use tokio::time::sleep;
-
-/// Four chains, three noise levels, one step at each.
-const TINY: &str =
-    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&pace=full";
-
-/// Long enough to be interrupted.
-const LONGER: &str =
-    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&pace=full";
-
-/// The output of `cargo xtask build`, seen from the folder that tests run in.
-fn dist() -> &'static Path {
-    Path::new("../../dist")
-}
-
-/// Opens the page, waits until it can start and shows the first noise, and returns both.
-async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Picture)> {
-    let page = Page::open(browser, &Server::start(dist())?, query).await?;
-    page.wait_for(State::Ready).await?;
-    let shows = async || Ok(!page.grid().await?.is_blank());
-    page.wait_until("the first noise shows", shows).await?;
-    let noise = page.grid().await?;
-    Ok((page, noise))
-}
 
 /// Waits until the chains rest, which may be a step after a pause was requested: until neither the
 /// steps nor the picture have changed for longer than a step takes.
@@ -369,7 +347,7 @@ async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
                       Promise.reject(new Error('no wallet')) }); \
                       const inVain = new TypeError('Failed to fetch'); \
                       inVain.stack = 'TypeError: Failed to fetch\\n at chrome-extension://a/b.js:1:2'; \
-                      addEventListener('ncsn-program-progress', () => Promise.reject(inVain), { once: true })";
+                      addEventListener('DOMContentLoaded', () => Promise.reject(inVain))";
         browser.before_every_page(script).await?;
         let (page, _) = ready(browser, TINY).await?;
         let errors = browser.console_errors().await?;
@@ -543,144 +521,6 @@ async fn the_pad_and_the_pictures_are_in_sight_together() -> Result<()> {
             let both = async || Ok(page.in_sight("#pad").await? && page.in_sight("#grid").await?);
             page.wait_until("pad and pictures are in the window", both).await?;
         }
-        Ok(())
-    })
-    .await
-}
-
-/// Opens the page in a browser in which `script` has removed something, and expects a message of
-/// this kind.
-async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<()> {
-    fails_and(server, query, script, kind, async |_| Ok(())).await
-}
-
-/// Like [`fails`], and then does what a visitor might do about it.
-async fn fails_and(
-    server: Server,
-    query: &str,
-    script: &str,
-    kind: &str,
-    then: impl AsyncFnOnce(Page<'_>) -> Result<()>,
-) -> Result<()> {
-    with_browser(async |browser| {
-        browser.before_every_page(script).await?;
-        let page = Page::open(browser, &server, query).await?;
-        let message = page.wait_for_message().await?;
-        ensure!(message.kind == kind, "expected the message {kind:?}, not {message}");
-        then(page).await
-    })
-    .await
-}
-
-/// Like [`fails`], for failures of the GPU, with the CPU as the way out.
-async fn lacks(query: &str, script: &str, kind: &str) -> Result<()> {
-    fails_and(Server::start(dist())?, query, script, kind, async |page| {
-        page.click("#retry").await?;
-        page.wait_for_reload().await?;
-        page.wait_for(State::Ready).await?;
-        ensure!(page.text("#adapter").await?.contains("CPU"), "it does not run on the CPU");
-        Ok(())
-    })
-    .await
-}
-
-#[tokio::test]
-async fn a_missing_model_is_a_failed_download() -> Result<()> {
-    fails(Server::start(dist())?, "?model=no-such.safetensors", "", "download").await
-}
-
-#[tokio::test]
-async fn an_address_that_is_none_is_a_failed_download() -> Result<()> {
-    fails(Server::start(dist())?, "?model=https://", "", "download").await
-}
-
-#[tokio::test]
-async fn a_missing_program_is_a_failed_download() -> Result<()> {
-    fails(Server::start_without(dist(), Some(".wasm"))?, "", "", "download").await
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_model_is_refused() -> Result<()> {
-    fails(Server::start(dist())?, "?model=www/style.css", "", "model").await
-}
-
-#[tokio::test]
-async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
-    lacks(TINY, "delete Navigator.prototype.gpu", "no-webgpu").await
-}
-
-#[tokio::test]
-async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
-    lacks(TINY, "GPU.prototype.requestAdapter = async () => null", "no-adapter").await
-}
-
-#[tokio::test]
-async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
-    let query = TINY.replace("engine=fused", "engine=reference");
-    let script = "GPUSupportedFeatures.prototype.has = () => false";
-    lacks(&query, script, "missing-feature").await
-}
-
-#[tokio::test]
-async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
-    let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
-                  'maxStorageBuffersPerShaderStage', { get: () => 1 })";
-    lacks(TINY, script, "limit").await
-}
-
-#[tokio::test]
-async fn a_browser_without_webassembly_is_told_so() -> Result<()> {
-    fails(Server::start(dist())?, "", "delete globalThis.WebAssembly", "no-webassembly").await
-}
-
-#[tokio::test]
-async fn a_kernel_that_the_browser_refuses_leaves_the_choice_of_another_engine() -> Result<()> {
-    let script = "const { createShaderModule } = GPUDevice.prototype; \
-                  GPUDevice.prototype.createShaderModule = function () { \
-                  return createShaderModule.call(this, { code: 'no shader' }) }";
-    fails(Server::start(dist())?, "?engine=fused", script, "engine").await
-}
-
-#[tokio::test]
-async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()> {
-    let script = "GPUAdapter.prototype.requestDevice = async () => { throw new Error('busy') }";
-    fails(Server::start(dist())?, "?engine=fused", script, "engine").await
-}
-
-/// Phones lose the GPU in passing, and then the page makes the same pictures again: only once, or
-/// it might never stop.
-#[tokio::test]
-async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
-    with_browser(async |browser| {
-        let (page, _) = ready(browser, LONGER).await?;
-        page.click("#start").await?;
-        page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
-        // A phone has put the page into the background, and takes the GPU away.
-        let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })";
-        browser.client.execute(hide, vec![]).await?;
-        browser.console_errors().await?;
-        browser.crash_gpu().await?;
-        let lost = async || Ok(!browser.console_errors().await?.is_empty());
-        page.wait_until("the page knows that it has lost the GPU", lost).await?;
-        sleep(Duration::from_secs(1)).await;
-        let show = "const { hidden } = document; delete document.hidden; \
-                    document.dispatchEvent(new Event('visibilitychange')); return hidden";
-        let waited = browser.client.execute(show, vec![]).await?;
-        ensure!(waited == true, "it has tried again out of sight");
-        page.wait_for_reload().await?;
-        let link = page.query().await?;
-        ensure!(link.contains("seed=7") && link.contains("levels=20"), "it forgot: {link}");
-        Ok(())
-    })
-    .await?;
-    with_browser(async |browser| {
-        browser.before_every_page("sessionStorage['ncsn reloaded'] = Date.now()").await?;
-        let (page, _) = ready(browser, LONGER).await?;
-        page.click("#start").await?;
-        page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
-        browser.crash_gpu().await?;
-        let message = page.wait_for_message().await?;
-        ensure!(message.kind == "device-lost", "expected \"device-lost\", not {message}");
         Ok(())
     })
     .await

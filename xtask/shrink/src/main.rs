@@ -53,6 +53,8 @@ fn main() -> Result<()> {
             write(&script, text.as_bytes())?;
         }
     }
+    let index = dist.join("index.html");
+    write(&index, with_sizes(&read_text(&index)?, &dist)?.as_bytes())?;
     let page = dist.join("www/main.js");
     write(&page, join::joined(&page)?.as_bytes())?;
     for path in &files {
@@ -81,6 +83,16 @@ fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// The page with the size of the program beside its address, for visitors to see how much is still to
+/// come: a server that compresses does not tell them.
+fn with_sizes(page: &str, dist: &Path) -> Result<String> {
+    const END: &str = "_bg.wasm\"";
+    let (before, after) = page.split_once(END).context("index.html names no program")?;
+    let name = before.rsplit(['"', '/']).next().unwrap_or_default();
+    let bytes = read(&dist.join(format!("{name}_bg.wasm")))?.len();
+    Ok(format!("{before}{END} data-bytes=\"{bytes}\"{after}"))
+}
+
 /// A file's extension.
 fn kind(path: &Path) -> &str {
     path.extension().and_then(OsStr::to_str).unwrap_or_default()
@@ -102,4 +114,20 @@ fn read_text(path: &Path) -> Result<String> {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_tells_the_size_of_its_program() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        write(&folder.path().join("ncsn-1f_bg.wasm"), &[0; 42])?;
+        let page = r#"<link href="./ncsn-1f.js"><link href="./ncsn-1f_bg.wasm" as="fetch">"#;
+        let expected = r#"<link href="./ncsn-1f.js"><link href="./ncsn-1f_bg.wasm" data-bytes="42" as="fetch">"#;
+        assert_eq!(with_sizes(page, folder.path())?, expected);
+        assert!(with_sizes("<p>", folder.path()).is_err());
+        Ok(())
+    }
 }

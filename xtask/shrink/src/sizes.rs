@@ -43,7 +43,7 @@ pub fn print(dist: &Path) -> Result<()> {
     let parts = [
         ("program", files(dist, "wasm")?),
         ("its bindings", files(dist, "js")?),
-        ("the page's scripts", with_imports(&www.join("main.js"))?),
+        ("the page's scripts", file(&www.join("first.js"))? + with_imports(&www.join("main.js"))?),
         ("the page's styles", file(&www.join("style.css"))?),
     ];
     println!("{:24}{:>12}{:>12}", "", "bytes", "brotli");

@@ -1,0 +1,54 @@
+//! Self-attention as a shader, for either strategy.
+
+use super::lowering::{Element, GROUP, Lowering};
+use super::text::Text;
+use crate::backend::fused::codegen::kernel::Kernel;
+use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::strategy::Strategy;
+use crate::backend::fused::codegen::wgsl::include_kernel;
+use crate::backend::fused::plan::Id;
+
+/// The invocations that share a query, if staged.
+const SPLIT_K: usize = 4;
+
+impl Lowering<'_> {
+    /// See `kernels/attention.wgsl`.
+    pub fn attention(&self, qkv: Id, heads: usize, to: Id) -> Kernel {
+        let (inputs, outputs) = (self.shape(qkv), self.shape(to));
+        let (positions, real) = (outputs.positions(), outputs.segments[0]);
+        let size = real / heads;
+        let staged = self.config.strategy == Strategy::Staged;
+        let (span, element): (_, Element) = match size.is_multiple_of(4) {
+            true => (4, Precision::quad),
+            false => (1, Precision::scalar),
+        };
+        let spans = size / span;
+        let (mut queries, mut block, mut split_k) = (positions.min(GROUP), positions, 1);
+        let mut kernel = Text::new(include_kernel!("../kernels/attention.wgsl"));
+        let values = &mut kernel.values;
+        if staged {
+            // How many keys, values or sums fit into memory, beside the totals.
+            let room = (self.memory - 8 * GROUP) / (4 * size);
+            queries = queries.min(room.max(1));
+            block = positions.div_ceil(positions.div_ceil((room / 2).max(1)));
+            split_k = SPLIT_K;
+            values.size("STAGE", spans * queries.max(2 * block));
+        }
+        values.flag("STAGED", staged);
+        values.size("QUERIES", queries);
+        values.size("SPLIT_K", split_k);
+        values.size("BLOCK", block);
+        values.size("POSITIONS", positions);
+        values.flag("QUADS", span == 4);
+        values.size("SPAN", span);
+        values.size("SPANS", spans);
+        values.size("SIZE", size);
+        values.size("INPUTS", inputs.channels());
+        values.size("OUTPUTS", outputs.channels());
+        values.size("OUTPUTS_REAL", real);
+        values.float("SCALE", (size as f32).sqrt().recip());
+        self.read(&mut kernel, "qkv", element, qkv);
+        self.write(&mut kernel, element, to);
+        kernel.finish([positions.div_ceil(queries), heads])
+    }
+}

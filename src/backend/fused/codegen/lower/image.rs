@@ -1,0 +1,44 @@
+//! The kernels that read and write images outside the network.
+
+use super::lowering::{GROUP, Lowering};
+use super::text::Text;
+use crate::backend::fused::codegen::kernel::{Kernel, Operand};
+use crate::backend::fused::codegen::wgsl::include_kernel;
+use crate::backend::fused::plan::Id;
+
+/// The invocations that update an image together; a power of two.
+const UPDATE_GROUP: usize = 256;
+
+impl Lowering<'_> {
+    /// See `kernels/load.wgsl`.
+    pub fn load(&self, to: Id, patch: usize) -> Kernel {
+        let shape = self.shape(to);
+        let mut kernel = Text::new(include_kernel!("../kernels/load.wgsl"));
+        self.image_shape(&mut kernel.values, patch);
+        kernel.values.size("CHANNELS", shape.channels());
+        kernel.values.size("GROUP", GROUP);
+        kernel.read("image", Operand::Image);
+        kernel.levels();
+        kernel.write("to", "f32", Operand::Tensor(to));
+        let numbers = shape.positions() * shape.channels();
+        kernel.finish([numbers.div_ceil(GROUP), 1])
+    }
+
+    /// See `kernels/update.wgsl`.
+    pub fn update(&self) -> Kernel {
+        let mut kernel = Text::new(include_kernel!("../kernels/update.wgsl"));
+        self.image_shape(&mut kernel.values, 1);
+        kernel.values.size("GROUP", UPDATE_GROUP);
+        kernel.read("image", Operand::Image);
+        kernel.read("score", Operand::Score);
+        kernel.read("before", Operand::Before);
+        kernel.read_as("observation", "vec2f", Operand::Observation);
+        kernel.read_as("mixtures", "vec2f", Operand::Mixtures);
+        kernel.write("to", "f32", Operand::Next);
+        kernel.step = true;
+        kernel
+            .helper(include_kernel!("../kernels/random.wgsl"))
+            .helper(include_kernel!("../kernels/normal.wgsl"))
+            .finish([1, 1])
+    }
+}

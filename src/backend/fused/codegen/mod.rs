@@ -1,0 +1,22 @@
+//! From kernel launches to WGSL.
+//!
+//! A plan's launches become [`Kernel`]s: the templates of `kernels/` expanded for the sizes of a
+//! layer, and what their bindings refer to. A [`KernelConfig`] says for what kind of GPU.
+
+mod kernel;
+mod kernel_config;
+mod lower;
+mod precision;
+mod render;
+mod strategy;
+mod template;
+mod tiling;
+mod wgsl;
+
+pub use kernel::{Kernel, Operand};
+pub use kernel_config::KernelConfig;
+pub use lower::{Lowered, lower};
+pub use precision::Precision;
+pub use render::render_shader;
+pub use strategy::Strategy;
+pub use tiling::Tiling;

@@ -1,0 +1,71 @@
+//! What can go wrong between a network and a GPU.
+
+use thiserror::Error;
+
+use crate::net::DescriptionError;
+use crate::sample::conditioning::ConditioningError;
+
+/// Why the fused backend cannot go on.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum FusedError {
+    /// There is no GPU to run on.
+    #[error("no GPU can be used here: {0}")]
+    NoAdapter(String),
+    /// The adapter provides no device.
+    #[error("the GPU {adapter} cannot be opened: {reason}")]
+    NoDevice {
+        /// The adapter's name.
+        adapter: String,
+        /// The adapter's reason.
+        reason: String,
+    },
+    /// The work is larger than the adapter allows.
+    #[error("{what} needs {needed}, but this GPU's limit {limit} is {available}")]
+    Limit {
+        /// What is too large.
+        what: &'static str,
+        /// The limit's name in WebGPU.
+        limit: &'static str,
+        /// What the work needs.
+        needed: u64,
+        /// What the adapter allows.
+        available: u64,
+    },
+    /// The adapter lacks a required feature.
+    #[error("this GPU lacks the feature {0}")]
+    Feature(&'static str),
+    /// The architecture is invalid.
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    /// The conditioning does not fit the model's images.
+    #[error(transparent)]
+    Conditioning(#[from] ConditioningError),
+    /// The weights do not match the architecture.
+    #[error("the tensor `{0}` is missing or has the wrong shape")]
+    Weights(String),
+    /// The device is out of memory.
+    #[error("the GPU is out of memory; use a smaller batch")]
+    OutOfMemory,
+    /// The device was lost: unplugged, reset, or withdrawn by the browser.
+    #[error("the GPU was lost: {0}")]
+    Lost(String),
+    /// The device rejected something it should have accepted.
+    #[error("the GPU reports a fault: {0}")]
+    Fault(String),
+    /// There must be one σ per image, or one for all.
+    #[error("{sigmas} values of σ for {images} images")]
+    Sigmas {
+        /// The number of σ.
+        sigmas: usize,
+        /// The number of images.
+        images: usize,
+    },
+    /// The values are not a whole number of images.
+    #[error("{values} values are not a whole number of images of {dimension}")]
+    Images {
+        /// The number of values.
+        values: usize,
+        /// The number of values in one image.
+        dimension: usize,
+    },
+}

@@ -1,0 +1,50 @@
+//! The fused backend: a network as a fixed list of WGSL compute passes, natively and in the browser.
+//!
+//! Everything about a chain is determined before its first step. Each step replays the same kernel
+//! launches with a different row of a table. From a network to pixels:
+//!
+//! | file | contents |
+//! |---|---|
+//! | **`plan/`** | **from a network to kernel launches** |
+//! | `network.rs`, `unet.rs`, `refinenet.rs` | the plan of a network, layer by layer |
+//! | `builder.rs`, `layer.rs` | layers as launches, and their weights in the order of memory |
+//! | `mod.rs`, `launch.rs`, `tensor.rs`, `channel_layout.rs` | what a plan, a launch and a tensor are |
+//! | `sigma_embedding.rs` | how σ enters a network and scales its output |
+//! | **`codegen/`** | **from launches to WGSL** |
+//! | `kernel_config.rs`, `strategy.rs`, `precision.rs`, `tiling.rs` | how kernels are generated |
+//! | `lower/` | each kind of launch as a kernel |
+//! | `kernel.rs` | what a kernel is |
+//! | `kernels/`, `wgsl.rs`, `template.rs` | the kernels' templates, how they are included and expanded |
+//! | `render.rs` | the shader that draws images |
+//! | **`runtime/`** | **running compiled kernels on a GPU** |
+//! | `gpu.rs`, `platform.rs` | the device; what differs between native builds and the browser |
+//! | `compiler.rs`, `pipelines.rs`, `precompile.rs` | compiling kernels, also while weights are downloading |
+//! | `network.rs`, `compiled_plan.rs`, `parameters.rs` | a network on the GPU |
+//! | `buffer_plan.rs`, `activations.rs` | which tensors share a buffer |
+//! | `buffers.rs`, `bound_buffers.rs`, `buffer_pool.rs` | buffers and bind groups for a batch, and their reuse |
+//! | `step_row.rs`, `step_rows.rs` | the steps of a step table as rows for the kernels |
+//! | `chains.rs`, `recorder.rs`, `throttle.rs` | chains: recording steps, and how many to submit at a time |
+//! | `render.rs` | drawing images onto a texture |
+//! | **`tune/`** | **measuring the GPU** |
+//! | `self_test.rs`, `best.rs` | which strategy and precision compute the right thing |
+//! | `tuner.rs` | which tiles are the fastest |
+//! | `profile.rs` | how long each launch takes |
+//!
+//! Imports run from `tune/` and `runtime/` down to `codegen/` and from there to `plan/`; `error.rs`
+//! is common to all.
+
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "in the browser wgpu's handles stay on their thread; natively they are sent"
+)]
+
+mod codegen;
+mod error;
+mod plan;
+mod runtime;
+mod tune;
+
+pub use codegen::{KernelConfig, Precision, Strategy, Tiling};
+pub use error::FusedError;
+pub use runtime::{Compiler, FusedChains, Gpu, Network, Precompile};
+pub use tune::{Timed, Tuner, best_kernel_config, profile};

@@ -1,0 +1,70 @@
+//! From a network to kernel launches.
+//!
+//! A [`Plan`] lists the launches of one evaluation, the tensors that they read and write, and the
+//! parameters in the order of memory. It fixes everything but the number of images.
+
+pub mod builder;
+mod channel_layout;
+mod launch;
+pub mod layer;
+pub mod network;
+mod refinenet;
+mod sigma_embedding;
+mod tensor;
+mod unet;
+
+pub use launch::{Activation, Affine, Conv, Launch, Norm, Pooling, Scaling, Target, Term};
+pub use sigma_embedding::SigmaEmbedding;
+pub use tensor::{Id, Parameters, Shape, Slice, Tensor};
+
+use crate::net::ImageShape;
+
+/// A network as launches over tensors.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The images.
+    pub image_shape: ImageShape,
+    /// How the network depends on σ.
+    pub sigma_embedding: SigmaEmbedding,
+    /// Every tensor.
+    pub tensors: Vec<Tensor>,
+    /// The launches that depend on σ alone: from features of σ to rows of the table of scales and
+    /// shifts. They run once per noise level, as for an image of one position.
+    pub levels: Vec<Launch>,
+    /// The tensors that hold the features and the table, if σ is embedded.
+    pub embedding: Option<[Id; 2]>,
+    /// The launches of one evaluation.
+    pub steps: Vec<Launch>,
+    /// The parameters that the launches read.
+    pub parameters: Vec<Parameters>,
+}
+
+impl Plan {
+    /// The length of the rows of the table of scales and shifts.
+    pub fn row(&self) -> usize {
+        self.embedding.map_or(0, |[_, table]| self.tensors[table].shape.channels())
+    }
+
+    /// Floating-point operations of one evaluation for one image: two for each multiplication of
+    /// the convolutions and of the attention. Padding does not count.
+    pub fn operations(&self) -> u64 {
+        let channels = |id: Id| self.tensors[id].layout.channels();
+        let of = |launch: &Launch| match launch {
+            Launch::Conv(conv) => {
+                let taps = |term: &Term| term.kernel * term.kernel * channels(term.source);
+                let inputs: usize = conv.terms.iter().map(taps).sum();
+                let outputs = match conv.to {
+                    Target::Tensor(id) => channels(id),
+                    Target::Image => self.image_shape.channels,
+                };
+                conv.grid[0] * conv.grid[1] * conv.fold * conv.fold * outputs * inputs
+            }
+            Launch::Attention { to, .. } => {
+                let positions = self.tensors[*to].shape.positions();
+                2 * positions * positions * channels(*to)
+            }
+            Launch::Load { .. } | Launch::Norm(_) | Launch::Pool { .. } => 0,
+        };
+        2 * self.steps.iter().map(|launch| of(launch) as u64).sum::<u64>()
+    }
+}

@@ -1,0 +1,116 @@
+//! The bind groups of a network's launches, all created before the first step.
+
+use super::activations::Activations;
+use super::buffers::{Buffers, IMAGES, RESULT, SCORES};
+use super::compiled_plan::{CompiledKernel, CompiledPlan};
+use super::step_row::StepRow;
+use crate::backend::fused::codegen::Operand;
+use crate::backend::fused::error::FusedError;
+
+/// The buffers of a network for one batch size, and the bind groups of its launches.
+#[derive(Debug)]
+pub struct BoundBuffers {
+    /// The buffers.
+    pub buffers: Buffers,
+    /// The bind groups of the kernels that run once per noise level.
+    pub levels: Vec<wgpu::BindGroup>,
+    /// The bind groups of an evaluation, by the image buffer it reads and then by the image buffer
+    /// it writes.
+    pub steps: [[Vec<wgpu::BindGroup>; 5]; 2],
+    /// The bind groups of the update kernel, by the image buffer and then by the score buffer it
+    /// reads.
+    pub update: [[wgpu::BindGroup; 2]; 2],
+}
+
+/// Which buffers of images a launch is bound to.
+#[derive(Clone, Copy)]
+struct Binding {
+    from: usize,
+    to: usize,
+    scores: [usize; 2],
+}
+
+impl BoundBuffers {
+    /// Allocates everything.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
+    pub fn new(network: &CompiledPlan, batch: usize) -> Result<Self, FusedError> {
+        let buffers = Buffers::new(network, batch)?;
+        let binding = Binding { from: 0, to: 1, scores: SCORES };
+        let level_group =
+            |launch| bind(&buffers, network, launch, &buffers.level_activations, binding);
+        let step_group = |launch: &CompiledKernel, binding| {
+            bind(&buffers, network, launch, &buffers.step_activations, binding)
+        };
+        let levels = network.levels.iter().map(level_group).collect();
+        // Most launches access no images; their bind groups are the same for every flow.
+        let inner = |launch: &CompiledKernel| {
+            let is_image = |operand| matches!(operand, &Operand::Image | &Operand::Next);
+            let inner = !launch.kernel.operands.iter().any(is_image);
+            inner.then(|| step_group(launch, binding))
+        };
+        let inner: Vec<Option<wgpu::BindGroup>> = network.steps.iter().map(inner).collect();
+        let steps = IMAGES.map(|from| {
+            [0, 1, 2, 3, 4].map(|to| {
+                // No flow writes to the buffer that it reads: another takes its entry.
+                let to = if to == from { RESULT } else { to };
+                let group = |(launch, inner): (&CompiledKernel, &Option<wgpu::BindGroup>)| {
+                    let outer = || step_group(launch, Binding { from, to, ..binding });
+                    inner.clone().unwrap_or_else(outer)
+                };
+                network.steps.iter().zip(&inner).map(group).collect()
+            })
+        });
+        let update = IMAGES.map(|from| {
+            [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
+                step_group(&network.update, Binding { from, to: IMAGES[1 - from], scores })
+            })
+        });
+        Ok(Self { buffers, levels, steps, update })
+    }
+}
+
+/// The bind group of a launch.
+fn bind(
+    buffers: &Buffers,
+    network: &CompiledPlan,
+    launch: &CompiledKernel,
+    activations: &Activations,
+    Binding { from, to, scores }: Binding,
+) -> wgpu::BindGroup {
+    let entry = |(index, operand): (u32, &Operand)| {
+        let (mut offset, mut size) = (0, None);
+        let buffer = match operand {
+            Operand::Parameters(slice) => {
+                let place = &network.parameters.places[*slice];
+                offset = place.start;
+                size = wgpu::BufferSize::new(place.end - place.start);
+                &network.parameters.buffer
+            }
+            Operand::Table => buffers.table.as_ref().unwrap_or(&buffers.levels),
+            Operand::Levels => &buffers.levels,
+            Operand::Image => &buffers.images[from],
+            Operand::Next => &buffers.images[to],
+            Operand::Score => &buffers.images[scores[0]],
+            Operand::Before => &buffers.images[scores[1]],
+            Operand::Observation => &buffers.observation,
+            Operand::Mixtures => &buffers.mixtures,
+            Operand::Step => {
+                size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
+                &buffers.steps
+            }
+            Operand::Tensor(_) | Operand::Statistics(_) | Operand::Moments(_) => {
+                activations.find(operand).unwrap_or(&buffers.levels)
+            }
+        };
+        let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
+        wgpu::BindGroupEntry { binding: index, resource }
+    };
+    let entries: Vec<_> = (0..).zip(&launch.kernel.operands).map(entry).collect();
+    network.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &launch.pipeline.bindings,
+        entries: &entries,
+    })
+}

@@ -1,0 +1,102 @@
+//! The buffers for running a network on a batch, all allocated before the first step.
+
+use super::activations::Activations;
+use super::compiled_plan::CompiledPlan;
+use super::step_row::StepRow;
+use crate::backend::fused::codegen::Operand;
+use crate::backend::fused::error::FusedError;
+
+/// The buffers of the noisy images before and after a step; they swap roles at each step.
+pub const IMAGES: [usize; 2] = [0, 1];
+/// The buffer of the result of the last evaluation that left the images as they were.
+pub const RESULT: usize = 2;
+/// The buffers of the score of a step and of the score before it; they swap roles likewise.
+pub const SCORES: [usize; 2] = [3, 4];
+
+/// The buffers of a network for one batch size.
+#[derive(Debug)]
+pub struct Buffers {
+    /// The number of images.
+    pub batch: usize,
+    /// See [`IMAGES`], [`RESULT`] and [`SCORES`].
+    pub images: [wgpu::Buffer; 5],
+    /// What the kernels need for each noise level: see `SigmaEmbedding::at`.
+    pub levels: wgpu::Buffer,
+    /// The features of each noise level, if σ is embedded.
+    pub features: Option<wgpu::Buffer>,
+    /// The scales and shifts of normalisations, which are computed from the features.
+    pub table: Option<wgpu::Buffer>,
+    /// Rows of [`StepRow`], `stride` bytes apart.
+    pub steps: wgpu::Buffer,
+    /// The spacing of the rows: a multiple of the alignment of dynamic offsets.
+    pub stride: usize,
+    /// For each pixel its observed value, and 1 if it was observed.
+    pub observation: wgpu::Buffer,
+    /// The weights of the two seeds in each image's noise.
+    pub mixtures: wgpu::Buffer,
+    /// The intermediate tensors of the kernels that run once per noise level.
+    pub level_activations: Activations,
+    /// The intermediate tensors of the kernels of an evaluation.
+    pub step_activations: Activations,
+}
+
+impl Buffers {
+    /// The most noise levels that the tables hold at a time.
+    pub const LEVELS: usize = 256;
+    /// The most steps that the table of steps holds at a time. One more row, with this index, is for
+    /// evaluations between the steps.
+    pub const STEPS: usize = 1024;
+
+    /// Allocates everything.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
+    pub fn new(network: &CompiledPlan, batch: usize) -> Result<Self, FusedError> {
+        let (gpu, plan) = (&network.gpu, &network.plan);
+        let limits = gpu.device().limits();
+        let most = limits.max_compute_workgroups_per_dimension;
+        if batch as u64 > u64::from(most) {
+            return Err(FusedError::Limit {
+                what: "the batch",
+                limit: "maxComputeWorkgroupsPerDimension",
+                needed: batch as u64,
+                available: u64::from(most),
+            });
+        }
+        let dimension = plan.image_shape.dimension();
+        let images = || gpu.storage("the images", 4 * batch * dimension);
+        let alignment = limits.min_uniform_buffer_offset_alignment as usize;
+        let stride = size_of::<StepRow>().next_multiple_of(alignment);
+        // One more, for evaluations between the steps.
+        let size = ((Self::STEPS + 1) * stride) as u64;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+
+        let lasting = plan.embedding.map(|ids| ids.map(Operand::Tensor));
+        let lasts = |operand: &Operand| lasting.iter().flatten().any(|lasts| lasts == operand);
+        let level_activations = Activations::new(network, &network.levels, Self::LEVELS, lasts)?;
+        let step_activations = Activations::new(network, &network.steps, batch, |_| false)?;
+        let place = |operand| level_activations.find(&operand).cloned();
+        let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
+        Ok(Self {
+            batch,
+            images: [images()?, images()?, images()?, images()?, images()?],
+            levels: gpu.storage("the noise levels", 16 * Self::LEVELS)?,
+            features,
+            table,
+            steps: gpu.buffer("the steps", size, usage)?,
+            stride,
+            observation: gpu.storage("the observation", 8 * dimension)?,
+            mixtures: gpu.storage("the mixtures", 8 * batch)?,
+            level_activations,
+            step_activations,
+        })
+    }
+}
+
+impl Drop for Buffers {
+    /// Frees the buffers now; a browser would wait for its next garbage collection.
+    fn drop(&mut self) {
+        let Self { images, levels, steps, observation, mixtures, .. } = &*self;
+        images.iter().chain([levels, steps, observation, mixtures]).for_each(wgpu::Buffer::destroy);
+    }
+}

@@ -1,0 +1,71 @@
+//! A plan that can be run: its parameters are on the GPU, its kernels are compiled.
+
+use std::sync::Arc;
+
+use super::compiler::Compiler;
+use super::gpu::Gpu;
+use super::parameters::UploadedParameters;
+use super::pipelines::Pipeline;
+use crate::backend::fused::codegen::{Kernel, KernelConfig, Lowered, Tiling};
+use crate::backend::fused::plan::Plan;
+
+/// A plan that can be run.
+#[derive(Debug)]
+pub struct CompiledPlan {
+    /// The GPU it runs on.
+    pub gpu: Gpu,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// How its kernels were generated.
+    pub config: KernelConfig,
+    /// Its parameters.
+    pub parameters: Arc<UploadedParameters>,
+    /// The kernels that run once per noise level.
+    pub levels: Vec<CompiledKernel>,
+    /// The kernels of an evaluation.
+    pub steps: Vec<CompiledKernel>,
+    /// The kernel that follows an evaluation which only computes the score.
+    pub update: CompiledKernel,
+    /// For each tensor, the number of tiles with moments of their own.
+    pub tiles: Vec<usize>,
+}
+
+/// A kernel and its pipeline.
+#[derive(Debug)]
+pub struct CompiledKernel {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// Its pipeline.
+    pub pipeline: Pipeline,
+}
+
+impl CompiledPlan {
+    /// A plan with the kernels `lowered`, which have this tiling. Compiles those that have not been
+    /// compiled.
+    pub fn new(
+        compiler: &Compiler,
+        plan: Arc<Plan>,
+        parameters: Arc<UploadedParameters>,
+        tiling: Tiling,
+        lowered: Lowered,
+    ) -> Self {
+        let pipelines = compiler.compile_all(&lowered);
+        let Lowered { levels, steps, update, tiles } = lowered;
+        let with = |kernel: Kernel| {
+            let pipeline = pipelines.get(&kernel).expect("all are compiled").clone();
+            CompiledKernel { kernel, pipeline }
+        };
+        let all = |kernels: Vec<Kernel>| kernels.into_iter().map(with).collect();
+        let gpu = compiler.gpu().clone();
+        let config = KernelConfig { tiling, ..compiler.config() };
+        let (levels, steps, update) = (all(levels), all(steps), with(update));
+        Self { gpu, plan, config, parameters, levels, steps, update, tiles }
+    }
+
+    /// Whether these are the kernels of its evaluations.
+    pub fn runs(&self, lowered: &Lowered) -> bool {
+        let (own, other) = (&self.steps, &lowered.steps);
+        own.len() == other.len()
+            && own.iter().zip(other).all(|(own, other)| own.kernel.source == other.source)
+    }
+}

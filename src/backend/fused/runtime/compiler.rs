@@ -1,0 +1,122 @@
+//! Compiles the kernels of networks for a GPU, and keeps their pipelines.
+
+use std::sync::{Arc, Mutex};
+
+use super::gpu::{Gpu, lock};
+use super::pipelines::{self, Pipelines};
+use super::platform;
+use crate::backend::fused::codegen::{Kernel, KernelConfig, Lowered, Precision, Tiling, lower};
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::Plan;
+
+/// Compiles the kernels of networks for a GPU. Each different text is compiled once; clones share
+/// the pipelines.
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    gpu: Gpu,
+    config: KernelConfig,
+    pipelines: Arc<Mutex<Pipelines>>,
+}
+
+/// The kernels of a plan with the tiles that were chosen for it.
+#[derive(Debug)]
+pub struct Tuned {
+    /// The tiles.
+    pub tiling: Tiling,
+    /// Identifies what a measurement of tiles is valid for: this adapter, and the texts of the
+    /// kernels with the default tiles, which contain all sizes of the network and change with the
+    /// version of this crate. Most browsers do not name the adapter here; there the page tells
+    /// adapters apart.
+    pub key: String,
+    /// The kernels.
+    pub lowered: Lowered,
+}
+
+impl Compiler {
+    /// A compiler that has compiled nothing yet. [`best_kernel_config`] finds out which kernels
+    /// suit the GPU.
+    ///
+    /// # Errors
+    /// [`FusedError::Feature`] if the adapter lacks the precision.
+    ///
+    /// [`best_kernel_config`]: crate::backend::fused::best_kernel_config
+    pub fn new(gpu: &Gpu, config: KernelConfig) -> Result<Self, FusedError> {
+        if config.precision == Precision::Half && !gpu.has_half() {
+            return Err(FusedError::Feature("shader-f16"));
+        }
+        Ok(Self { gpu: gpu.clone(), config, pipelines: Arc::default() })
+    }
+
+    /// The GPU it compiles for.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// How it generates kernels.
+    pub fn config(&self) -> KernelConfig {
+        self.config
+    }
+
+    /// A compiler with the same pipelines, which keeps to itself what it compiles from now on.
+    pub(in crate::backend::fused) fn fork(&self) -> Self {
+        let pipelines = Arc::new(Mutex::new(lock(&self.pipelines).clone()));
+        Self { gpu: self.gpu.clone(), config: self.config, pipelines }
+    }
+
+    /// The kernels of a plan with a tiling.
+    pub(in crate::backend::fused) fn lower(&self, plan: &Plan, tiling: Tiling) -> Lowered {
+        let memory = self.gpu.device().limits().max_compute_workgroup_storage_size as usize;
+        lower(plan, KernelConfig { tiling, ..self.config }, memory)
+    }
+
+    /// The kernels of a plan with the tiles that `tuning` names, if it is of this plan and GPU.
+    pub(in crate::backend::fused) fn tuned(&self, plan: &Plan, tuning: &str) -> Tuned {
+        let KernelConfig { strategy, precision, tiling } = self.config;
+        let default = KernelConfig::new(strategy, precision).tiling;
+        let mut lowered = self.lower(plan, default);
+        let key = key(&self.gpu, &lowered);
+        let tiling = tuning
+            .strip_prefix(&key)
+            .and_then(|name| Tiling::named(strategy, name.trim_start()))
+            .unwrap_or(tiling);
+        if tiling != default {
+            lowered = self.lower(plan, tiling);
+        }
+        Tuned { tiling, key, lowered }
+    }
+
+    /// Compiles a kernel on this thread; returns whether that was still to be done.
+    pub(in crate::backend::fused) fn compile(&self, kernel: &Kernel) -> bool {
+        let mut known = lock(&self.pipelines);
+        let is_new = known.get(kernel).is_none();
+        if is_new {
+            known.add(kernel, pipelines::compile(&self.gpu, kernel));
+        }
+        is_new
+    }
+
+    /// Compiles kernels side by side. Returns the pipelines of these and of all others so far.
+    pub(in crate::backend::fused) fn compile_all(&self, lowered: &Lowered) -> Pipelines {
+        let mut known = lock(&self.pipelines);
+        let mut missing: Vec<&Kernel> = Vec::new();
+        for kernel in lowered.kernels() {
+            let is_new = missing.iter().all(|other| other.source != kernel.source);
+            if is_new && known.get(kernel).is_none() {
+                missing.push(kernel);
+            }
+        }
+        let compiled = platform::parallel(&missing, |kernel| pipelines::compile(&self.gpu, kernel));
+        for (kernel, pipeline) in missing.into_iter().zip(compiled) {
+            known.add(kernel, pipeline);
+        }
+        known.clone()
+    }
+}
+
+/// See [`Tuned::key`]. (The hash is Fowler, Noll and Vo's.)
+fn key(gpu: &Gpu, lowered: &Lowered) -> String {
+    let (adapter, texts) = (gpu.adapter(), lowered.kernels().map(|kernel| kernel.source.bytes()));
+    let bytes = adapter.bytes().chain(texts.flatten());
+    let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    format!("{:016x}", bytes.fold(0xcbf2_9ce4_8422_2325, mix))
+}

@@ -1,0 +1,262 @@
+//! The device: how it is acquired, waited for, and how it fails.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::platform;
+use crate::backend::fused::error::FusedError;
+
+/// A GPU with an open device. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    /// The first fault; losing the device overrides it.
+    fault: Arc<Mutex<Option<FusedError>>>,
+}
+
+impl Gpu {
+    /// Acquires the fastest GPU.
+    ///
+    /// # Errors
+    /// [`FusedError::NoAdapter`] if there is none, [`FusedError::NoDevice`] if it opens no device.
+    pub async fn request() -> Result<Self, FusedError> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance
+            .request_adapter(&options)
+            .await
+            .map_err(|_| FusedError::NoAdapter(platform::NO_ADAPTER.to_owned()))?;
+        // Ask for all of the adapter's limits, so that models may exceed WebGPU's minimum.
+        let descriptor = wgpu::DeviceDescriptor {
+            required_limits: adapter.limits(),
+            required_features: adapter.features() & wgpu::Features::SHADER_F16,
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| {
+            FusedError::NoDevice { adapter: name(&adapter), reason: error.to_string() }
+        })?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let reported = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            let error = match error {
+                wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
+                other => FusedError::Fault(other.to_string()),
+            };
+            lock(&reported).get_or_insert(error);
+        }));
+        let lost = Arc::clone(&fault);
+        // For whatever reason: browsers also destroy devices that nobody asked them to. Whoever
+        // destroys one on purpose asks nothing of it any more.
+        device.set_device_lost_callback(move |_, message| {
+            *lock(&lost) = Some(FusedError::Lost(message));
+        });
+        Ok(Self { instance, adapter, device, queue, fault })
+    }
+
+    /// The adapter's name, for display.
+    pub fn adapter(&self) -> String {
+        name(&self.adapter)
+    }
+
+    /// Whether the adapter is software running on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Whether shaders support half precision.
+    pub fn has_half(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
+    }
+
+    /// The instance, which creates surfaces.
+    pub fn instance(&self) -> &wgpu::Instance {
+        &self.instance
+    }
+
+    /// The device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// Fails if anything went wrong since the device was acquired.
+    ///
+    /// # Errors
+    /// The first fault, or the loss of the device.
+    pub fn check(&self) -> Result<(), FusedError> {
+        lock(&self.fault).clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits until all submitted work is done.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub async fn idle(&self) -> Result<(), FusedError> {
+        let done = Signal::default();
+        let signal = done.clone();
+        self.queue.on_submitted_work_done(move || signal.set());
+        platform::pump(&self.device);
+        done.await;
+        self.check()
+    }
+
+    /// Does work that may fail. If the device reports an error meanwhile, the result is `None` and
+    /// no fault is recorded. Only errors raised on this thread are caught.
+    pub(in crate::backend::fused) async fn catch_errors<T>(
+        &self,
+        work: impl Future<Output = Result<T, FusedError>>,
+    ) -> Option<T> {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let scopes =
+            [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
+        let mut result = work.await.ok();
+        for scope in scopes.into_iter().rev() {
+            if scope.pop().await.is_some() {
+                result = None;
+            }
+        }
+        result
+    }
+
+    /// Creates a buffer, after checking its size against the limits.
+    pub(in crate::backend::fused) fn buffer(
+        &self,
+        what: &'static str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, FusedError> {
+        let limits = self.device.limits();
+        let binding = match usage.contains(wgpu::BufferUsages::STORAGE) {
+            true => ("maxStorageBufferBindingSize", limits.max_storage_buffer_binding_size),
+            false => ("maxBufferSize", limits.max_buffer_size),
+        };
+        for (limit, available) in [binding, ("maxBufferSize", limits.max_buffer_size)] {
+            if bytes > available {
+                return Err(FusedError::Limit { what, limit, needed: bytes, available });
+            }
+        }
+        let size = bytes.next_multiple_of(16).max(16);
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
+        Ok(self.device.create_buffer(&descriptor))
+    }
+
+    /// Creates a buffer of numbers for kernels.
+    pub(in crate::backend::fused) fn storage(
+        &self,
+        what: &'static str,
+        bytes: usize,
+    ) -> Result<wgpu::Buffer, FusedError> {
+        use wgpu::BufferUsages as Usage;
+        self.buffer(what, bytes as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+    }
+
+    /// Reads numbers back from the beginning of a buffer.
+    pub(in crate::backend::fused) async fn read(
+        &self,
+        buffer: &wgpu::Buffer,
+        count: usize,
+    ) -> Result<Vec<f32>, FusedError> {
+        let bytes = 4 * count as u64;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self.buffer("reading back", bytes, usage)?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+
+        let done = Signal::default();
+        let (signal, failure) = (done.clone(), Arc::new(Mutex::new(None)));
+        let failed = Arc::clone(&failure);
+        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
+            *lock(&failed) = result.err();
+            signal.set();
+        });
+        platform::pump(&self.device);
+        done.await;
+        self.check()?;
+        if let Some(error) = lock(&failure).take() {
+            return Err(FusedError::Lost(error.to_string()));
+        }
+        let view = staging
+            .get_mapped_range(0..bytes)
+            .map_err(|error| FusedError::Fault(error.to_string()))?;
+        let numbers = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        staging.destroy();
+        Ok(numbers)
+    }
+}
+
+fn name(adapter: &wgpu::Adapter) -> String {
+    let wgpu::AdapterInfo { name, driver, .. } = adapter.get_info();
+    match name.is_empty() {
+        true if driver.is_empty() => "WebGPU".to_owned(),
+        true => driver,
+        false => name,
+    }
+}
+
+/// Locks a mutex even if a thread panicked while holding it: the values that this backend keeps in
+/// mutexes are never half-written.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A future that a callback completes.
+#[derive(Clone, Debug, Default)]
+struct Signal(Arc<Mutex<(bool, Option<Waker>)>>);
+
+impl Signal {
+    fn set(&self) {
+        let waker = {
+            let mut state = lock(&self.0);
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Signal {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.0);
+        if state.0 {
+            return Poll::Ready(());
+        }
+        state.1 = Some(context.waker().clone());
+        Poll::Pending
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_device_that_was_destroyed_is_lost() {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(block_on(gpu.idle()), Ok(()));
+        gpu.device().destroy();
+        let after = block_on(gpu.idle());
+        assert!(matches!(after, Err(FusedError::Lost(_))), "{after:?}");
+    }
+}

@@ -1,0 +1,35 @@
+//! Runs compiled kernels on a GPU.
+//!
+//! [`Gpu`] is the device, [`Compiler`] turns kernels into pipelines, [`Network`] has its parameters
+//! on the GPU, and [`FusedChains`] submits the steps of a step table. Everything about a chain is
+//! allocated before its first step: each step replays the same launches with a different row of a
+//! table.
+
+mod activations;
+mod bound_buffers;
+mod buffer_plan;
+mod buffer_pool;
+mod buffers;
+mod chains;
+mod compiled_plan;
+mod compiler;
+mod gpu;
+mod network;
+mod parameters;
+mod pipelines;
+pub mod platform;
+mod precompile;
+#[cfg(all(test, not(target_family = "wasm")))]
+mod random_test;
+mod recorder;
+mod render;
+mod step_row;
+mod step_rows;
+mod throttle;
+
+pub use chains::FusedChains;
+pub use compiler::Compiler;
+pub use gpu::Gpu;
+pub use network::Network;
+pub use precompile::Precompile;
+pub use recorder::Flow;

@@ -1,0 +1,78 @@
+//! Compiled kernels.
+
+use std::sync::Arc;
+
+use super::gpu::Gpu;
+use super::platform;
+use crate::backend::fused::codegen::{Kernel, Operand};
+
+/// A pipeline and its bind group layout.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// The pipeline.
+    pub pipeline: wgpu::ComputePipeline,
+    /// The layout of its bind group.
+    pub bindings: wgpu::BindGroupLayout,
+}
+
+/// Pipelines by the texts of their kernels. There are a few dozen, so a list is fast enough, and
+/// any map would cost every visitor of the page another 6 kB of code.
+#[derive(Clone, Debug, Default)]
+pub struct Pipelines(Vec<(Arc<str>, Pipeline)>);
+
+impl Pipelines {
+    /// The pipeline of a kernel, if it has been compiled.
+    pub fn get(&self, kernel: &Kernel) -> Option<&Pipeline> {
+        self.0.iter().find(|(text, _)| *text == kernel.source).map(|(_, pipeline)| pipeline)
+    }
+
+    /// Adds the pipeline of a kernel that has none yet.
+    pub fn add(&mut self, kernel: &Kernel, pipeline: Pipeline) {
+        self.0.push((Arc::clone(&kernel.source), pipeline));
+    }
+}
+
+/// Compiles a kernel on this thread.
+pub fn compile(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
+    let device = gpu.device();
+    let entries: Vec<_> = (0..)
+        .zip(&kernel.operands)
+        .map(|(binding, operand)| {
+            let uniform = *operand == Operand::Step;
+            let ty = match uniform {
+                true => wgpu::BufferBindingType::Uniform,
+                false => wgpu::BufferBindingType::Storage { read_only: kernel.only_reads(binding) },
+            };
+            wgpu::BindGroupLayoutEntry {
+                binding: binding as u32,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty,
+                    has_dynamic_offset: uniform,
+                    min_binding_size: None,
+                },
+                count: None,
+            }
+        })
+        .collect();
+    let descriptor = wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries };
+    let bindings = device.create_bind_group_layout(&descriptor);
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        bind_group_layouts: &[Some(&bindings)],
+        ..Default::default()
+    });
+    let module = platform::module(device, &kernel.source);
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: Some(&layout),
+        module: &module,
+        entry_point: Some("main"),
+        // Every kernel writes its workgroup memory before it reads it. (Browsers ignore this.)
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    });
+    Pipeline { pipeline, bindings }
+}

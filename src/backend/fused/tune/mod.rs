@@ -1,0 +1,11 @@
+//! Measures a GPU: which kernels compute the right thing, which tiles are the fastest, and how long
+//! each launch takes.
+
+mod best;
+mod profile;
+mod self_test;
+mod tuner;
+
+pub use best::best_kernel_config;
+pub use profile::{Timed, profile};
+pub use tuner::Tuner;

@@ -1,0 +1,272 @@
+//! Finds the fastest tiles on this GPU by measuring the network itself with every tiling.
+//!
+//! The work is done in pieces, so that a page can do it while it is idle and stop at any time. A
+//! piece compiles one kernel, or times evaluations for some tenths of a second at most, or a single
+//! evaluation if that takes longer.
+
+use super::self_test;
+use crate::backend::fused::codegen::{Kernel, Lowered, Tiling};
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::runtime::{Compiler, Flow, Network, platform};
+
+/// Measures how fast a network is with each tiling of its strategy.
+#[derive(Debug)]
+pub struct Tuner {
+    network: Network,
+    batch: usize,
+    /// Tilings whose kernels have not been generated yet.
+    waiting: Vec<Tiling>,
+    present: Option<Compiling>,
+    /// Keeps the pipelines of all tilings so far, which other networks have no use for.
+    compiler: Compiler,
+    candidates: Vec<Candidate>,
+    /// The scores of the network as it is; empty until computed.
+    expected: Vec<f32>,
+    /// How many evaluations are timed at once, and the seconds of one with the wait for its end.
+    evaluations: usize,
+    single: Option<f64>,
+}
+
+/// A tiling some of whose kernels may not be compiled yet.
+#[derive(Debug)]
+struct Compiling {
+    tiling: Tiling,
+    lowered: Lowered,
+    missing: Vec<Kernel>,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    network: Network,
+    /// How often it was run: first for its scores, then for its time.
+    rounds: usize,
+    /// The shortest time of an evaluation, in seconds.
+    seconds: f64,
+}
+
+impl Tuner {
+    /// How often each is run. The shortest time counts: it includes the least of what else the GPU
+    /// does.
+    const ROUNDS: usize = 6;
+    /// The fewest seconds to time at once, and the most evaluations.
+    const PIECE: f64 = 0.02;
+    const MOST: usize = 256;
+    /// The most seconds to require, however late the end is reported: on a slow GPU the evaluation
+    /// itself takes that long.
+    const LONG: f64 = 0.25;
+    /// Evaluations per submission: the next is recorded while it runs, and it is short enough that no
+    /// system takes it for a hang.
+    const SUBMITTED: usize = 16;
+    /// The share of the default tiles' time that others must stay below to be preferred: browsers'
+    /// clocks are coarse, and chance should not decide.
+    pub const BETTER: f64 = 0.95;
+
+    /// Starts to measure with `batch` images at a time.
+    pub fn new(network: &Network, batch: usize) -> Self {
+        Self {
+            network: network.clone(),
+            batch,
+            waiting: Tiling::of(network.config().strategy).iter().rev().copied().collect(),
+            present: None,
+            compiler: network.compiler().fork(),
+            candidates: Vec::new(),
+            expected: Vec::new(),
+            evaluations: 1,
+            single: None,
+        }
+    }
+
+    /// Does one more piece: compiles a kernel, or times some evaluations. Returns false once
+    /// nothing is left to do. Tilings that do not compile, compute something else or do not fit
+    /// into memory are left out.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU itself fails.
+    pub async fn step(&mut self) -> Result<bool, FusedError> {
+        let gpu = self.network.gpu().clone();
+        if let Some(more) = gpu.catch_errors(self.piece()).await {
+            return Ok(more);
+        }
+        gpu.check()?;
+        if self.present.take().is_none()
+            && let Some(next) = self.next()
+        {
+            self.candidates.remove(next);
+        }
+        Ok(true)
+    }
+
+    async fn piece(&mut self) -> Result<bool, FusedError> {
+        let gpu = self.network.gpu();
+        if let Some(Compiling { missing, .. }) = &mut self.present {
+            while let Some(kernel) = missing.pop() {
+                if self.compiler.compile(&kernel) {
+                    gpu.idle().await?;
+                    return Ok(true);
+                }
+            }
+        }
+        if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
+            let network = self.network.tiled(tiling, lowered, &self.compiler);
+            self.candidates.push(Candidate { network, rounds: 0, seconds: f64::INFINITY });
+        }
+        if let Some(tiling) = self.waiting.pop() {
+            let lowered = self.compiler.lower(&self.network.compiled().plan, tiling);
+            // In some networks several tilings give the same kernels.
+            if self.candidates.iter().any(|one| one.network.compiled().runs(&lowered)) {
+                return Ok(true);
+            }
+            let missing = lowered.kernels().cloned().collect();
+            self.present = Some(Compiling { tiling, lowered, missing });
+            return Ok(true);
+        }
+        if self.expected.is_empty() {
+            self.expected = scores(&self.network).await?;
+        }
+        let Some(next) = self.next() else { return Ok(false) };
+        let Candidate { network, rounds, seconds } = &mut self.candidates[next];
+        if *rounds == 0 {
+            if !self_test::agree(&scores(network).await?, &self.expected) {
+                return Err(FusedError::Fault("these tiles compute something else".to_owned()));
+            }
+            *rounds += 1;
+            return Ok(true);
+        }
+        let took = time(network, self.batch, self.evaluations).await?;
+        // The end is reported some milliseconds late, in one browser a hundred: that must be the
+        // smaller part of the measured time.
+        let reported = 3.0 * *self.single.get_or_insert(took);
+        let enough = reported.clamp(Self::PIECE, Self::LONG);
+        if took < enough && self.evaluations < Self::MOST && seconds.is_infinite() {
+            self.evaluations *= 2;
+            return Ok(true);
+        }
+        *seconds = seconds.min(took / self.evaluations as f64);
+        *rounds += 1;
+        Ok(true)
+    }
+
+    /// The candidate to run next. They take turns, so that a GPU that warms up does so for all. A
+    /// lone candidate needs no measurement.
+    fn next(&self) -> Option<usize> {
+        let all = self.candidates.iter().enumerate().filter(|(_, one)| one.rounds < Self::ROUNDS);
+        let next = all.min_by_key(|(_, candidate)| candidate.rounds);
+        next.map(|(index, _)| index).filter(|_| self.candidates.len() > 1)
+    }
+
+    /// The shortest time of an evaluation with each tiling, in seconds; infinite until measured.
+    pub fn times(&self) -> impl Iterator<Item = (Tiling, f64)> {
+        self.candidates
+            .iter()
+            .map(|candidate| (candidate.network.config().tiling, candidate.seconds))
+    }
+
+    /// The network with the fastest tiles so far.
+    pub fn finish(self) -> Network {
+        // The first has the default tiles.
+        let handicap = |index: usize| if index == 0 { Self::BETTER } else { 1.0 };
+        let timed = self.candidates.into_iter().enumerate();
+        let timed = timed.map(|(index, one)| (handicap(index) * one.seconds, one.network));
+        let fastest = timed.filter(|one| one.0.is_finite()).min_by(|a, b| a.0.total_cmp(&b.0));
+        fastest.map_or(self.network, |(_, network)| network)
+    }
+}
+
+/// The network's scores of some noise.
+async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
+    let scores = self_test::scores(network).await;
+    network.free_buffers();
+    scores
+}
+
+/// Seconds that some evaluations take, after one to warm up. Frees their memory, since there may be
+/// room for only one batch.
+async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
+    let gpu = network.gpu();
+    let mut recorder = network.evaluator(batch)?;
+    recorder.submit([(Flow::Evaluate, 0)]);
+    gpu.idle().await?;
+    let begun = platform::now();
+    let mut left = evaluations;
+    while left > 0 {
+        let count = left.min(Tuner::SUBMITTED);
+        recorder.submit((0..count).map(|_| (Flow::Evaluate, 0)));
+        left -= count;
+    }
+    gpu.idle().await?;
+    let seconds = platform::now() - begun;
+    drop(recorder);
+    network.free_buffers();
+    Ok(seconds)
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::runtime::Gpu;
+
+    fn tuner() -> Tuner {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let network = self_test::network(&gpu, config).expect("it is small");
+        Tuner::new(&network, 2)
+    }
+
+    fn complete(tuner: &mut Tuner) {
+        while block_on(tuner.step()).expect("the GPU is healthy") {}
+        assert_eq!(tuner.network.gpu().check(), Ok(()));
+    }
+
+    #[test]
+    fn tiles_that_do_not_compile_are_left_out() {
+        let mut tuner = tuner();
+        assert_eq!(block_on(tuner.step()), Ok(true));
+        let Compiling { tiling: left_out, missing, .. } = tuner.present.as_mut().expect("begun");
+        let (left_out, kernel) = (*left_out, missing[0].clone());
+        missing.push(Kernel { source: "@compute fn main() { this is no WGSL }".into(), ..kernel });
+        complete(&mut tuner);
+        let rest: Vec<Tiling> = tuner.times().map(|(tiling, _)| tiling).collect();
+        assert_eq!(rest, different(&tuner.network, Some(left_out)));
+    }
+
+    /// The tilings whose kernels differ from those of all earlier ones.
+    fn different(network: &Network, except: Option<Tiling>) -> Vec<Tiling> {
+        let mut different: Vec<(Tiling, Vec<_>)> = Vec::new();
+        let tilings = Tiling::of(network.config().strategy).iter().copied();
+        for tiling in tilings.filter(|&tiling| except != Some(tiling)) {
+            let plan = &network.compiled().plan;
+            let kernels = network.compiler().lower(plan, tiling).steps.into_iter();
+            let texts = kernels.map(|kernel| kernel.source).collect();
+            if different.iter().all(|(_, others)| *others != texts) {
+                different.push((tiling, texts));
+            }
+        }
+        different.into_iter().map(|(tiling, _)| tiling).collect()
+    }
+
+    #[test]
+    fn tiles_that_give_the_same_kernels_are_measured_once() {
+        let mut tuner = tuner();
+        let expected = different(&tuner.network, None);
+        assert!(expected.len() < Tiling::of(tuner.network.config().strategy).len());
+        complete(&mut tuner);
+        assert!(tuner.times().all(|(_, seconds)| seconds.is_finite()));
+        assert_eq!(tuner.times().map(|(tiling, _)| tiling).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn tiles_that_compute_something_else_are_left_out() {
+        let mut tuner = tuner();
+        let mut expected = block_on(scores(&tuner.network)).expect("the GPU is healthy");
+        expected[0] += 100.0;
+        tuner.expected = expected;
+        complete(&mut tuner);
+        // The last candidate left is never run.
+        assert!(tuner.times().all(|(_, seconds)| seconds.is_infinite()));
+        let before = tuner.network.config();
+        assert_eq!(tuner.finish().config(), before);
+    }
+}

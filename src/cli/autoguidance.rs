@@ -1,0 +1,109 @@
+//! The flags of autoguidance.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::ensure;
+use serde::Serialize;
+
+use super::engine::Engine;
+use super::ncsn;
+use crate::model_file::ModelFile;
+use crate::net::{ImageShape, Network};
+use crate::sample::GuidanceScale;
+use crate::sample::guidance::Autoguide;
+
+/// Autoguidance, for commands that draw samples.
+#[derive(clap::Args, Serialize)]
+pub struct AutoguidanceArgs {
+    /// Guide away from this worse model of the same images, such as one trained for a tenth of
+    /// the time. Samples get better but take twice as long; `train --guiding-model` trains a single
+    /// network to do the same.
+    #[arg(long, alias = "autoguide", value_name = "WORSE")]
+    #[serde(rename = "autoguide")]
+    guiding_model: Option<PathBuf>,
+    #[command(flatten)]
+    #[serde(rename = "strength")]
+    guidance_scale: GuidanceScaleArgs,
+}
+
+/// The strength of autoguidance, and the noise levels it acts at.
+#[derive(clap::Args, Serialize)]
+pub struct GuidanceScaleArgs {
+    /// The weight of --guiding-model: 1 has no effect, 2 adds the whole difference between the two
+    /// models' scores.
+    #[arg(
+        long,
+        alias = "autoguidance",
+        value_name = "WEIGHT",
+        default_value_t = 2.0,
+        requires = "guiding_model"
+    )]
+    #[serde(rename = "autoguidance")]
+    guidance_scale: f32,
+    /// The smallest σ that --guiding-model acts at.
+    #[arg(
+        long,
+        alias = "autoguide-min",
+        value_name = "SIGMA",
+        default_value_t = 0.0,
+        requires = "guiding_model"
+    )]
+    #[serde(rename = "autoguide_min")]
+    guidance_sigma_min: f32,
+    /// The largest σ that --guiding-model acts at [default: no limit].
+    #[arg(long, alias = "autoguide-max", value_name = "SIGMA", default_value_t = f32::MAX, hide_default_value = true, requires = "guiding_model")]
+    #[serde(rename = "autoguide_max")]
+    guidance_sigma_max: f32,
+}
+
+impl GuidanceScaleArgs {
+    /// The strength that the flags describe.
+    ///
+    /// # Errors
+    /// As [`GuidanceScale::check`].
+    pub fn guidance_scale(&self) -> anyhow::Result<GuidanceScale> {
+        let Self { guidance_scale: weight, guidance_sigma_min: min, guidance_sigma_max: max } =
+            *self;
+        let guidance_scale = GuidanceScale { weight, sigmas: [min, max] };
+        guidance_scale.check()?;
+        Ok(guidance_scale)
+    }
+}
+
+impl AutoguidanceArgs {
+    /// The worse model's file, if --guiding-model is given.
+    pub fn worse(&self) -> Option<&Path> {
+        self.guiding_model.as_deref()
+    }
+
+    /// Whether --guiding-model is given.
+    pub fn is_guided(&self) -> bool {
+        self.guiding_model.is_some()
+    }
+
+    /// Adds the guide to an engine if --guiding-model is given.
+    ///
+    /// # Errors
+    /// As [`worse`] and [`GuidanceScaleArgs::guidance_scale`], and if the engine cannot run a second network.
+    pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
+        let Some(path) = &self.guiding_model else { return Ok(engine) };
+        let guidance_scale = self.guidance_scale.guidance_scale()?;
+        engine.guided("--guiding-model", |shape, device| {
+            let ModelFile { card, weights } = worse(path, shape)?;
+            let worse = Network::with_weights(&card.architecture, weights, device)?;
+            Ok(Arc::new(Autoguide { worse, guidance_scale }))
+        })
+    }
+}
+
+/// Opens the worse model, which must make images of the given shape.
+///
+/// # Errors
+/// If it cannot be read or makes images of another shape.
+pub fn worse(path: &Path, shape: ImageShape) -> anyhow::Result<ModelFile> {
+    let worse = ncsn::open(path)?;
+    let found = worse.card.architecture.image_shape();
+    ensure!(found == shape, "{} makes {found}, but the model makes {shape}", path.display());
+    Ok(worse)
+}

@@ -1,0 +1,229 @@
+//! The flags of `ncsn sample` that steer it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail, ensure};
+
+use super::apart::Read;
+use super::engine::Engine;
+use super::{classifiers, image_input};
+use crate::classifier::ClassGuide;
+use crate::net::{Architecture, ImageShape};
+use crate::noise::NoiseSchedule;
+use crate::sample::conditioning::{End, Path as Way};
+use crate::sample::{Conditioning, Observation};
+
+/// What images are made from besides noise.
+#[derive(clap::Args)]
+#[group(skip)]
+pub struct ConditioningArgs {
+    /// Fill in the transparent parts of an image, or those that are white in --mask; the rest is
+    /// kept exactly.
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    inpaint: Option<PathBuf>,
+    /// The mask of --inpaint: white where the image is filled in, black where it is kept.
+    #[arg(long, value_name = "PICTURE", requires = "inpaint", help_heading = CONDITIONING)]
+    mask: Option<PathBuf>,
+    /// Colour a grey image, keeping its grey as the mean of red, green and blue.
+    #[arg(long, alias = "colourise", value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    colorize: Option<PathBuf>,
+    /// Enlarge a small image, keeping each of its pixels as the mean of a square of pixels.
+    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    super_resolve: Option<PathBuf>,
+    /// Start from a sketch of the image.
+    #[arg(long, alias = "sketch", value_name = "PICTURE", help_heading = CONDITIONING)]
+    init_image: Option<PathBuf>,
+    /// How far chains may wander from a sketch or from interpolated images: 0 keeps everything, 1
+    /// forgets it. The noise added at the start grows geometrically from σ_L to σ₁ [default: where
+    /// it is 0.04 times the image's side, which hides strokes but not what they draw].
+    #[arg(long, alias = "wander", help_heading = CONDITIONING)]
+    strength: Option<f32>,
+    /// Go from one seed to another, `3:8`, or from one image to another, `a.png:b.png`, in -n
+    /// images. Images are treated as sketches: see --strength.
+    #[arg(long, value_name = "FROM:TO", conflicts_with = "init_image", help_heading = CONDITIONING)]
+    interpolate: Option<String>,
+    /// The classifier for --class, made by `train --classifier`.
+    #[arg(long, value_name = "FILE", requires = "class", help_heading = CONDITIONING)]
+    classifier: Option<PathBuf>,
+    /// Guide towards a class of --classifier, given by its name or its number, counted from 0.
+    #[arg(long, requires = "classifier", help_heading = CONDITIONING)]
+    class: Option<String>,
+    /// The strength of --class: 1 is Bayes' rule; more makes images more typical and less varied.
+    #[arg(long, default_value_t = 1.0, requires = "class", help_heading = CONDITIONING)]
+    guidance: f32,
+}
+
+const CONDITIONING: &str = "Conditioning";
+
+/// What the flags ask for.
+pub struct Conditioned {
+    /// What the chains are conditioned by.
+    pub conditioning: Conditioning,
+    /// Where chains start, from σ_L (0) to σ₁ (1), if they do not start from pure noise.
+    pub strength: Option<f32>,
+    /// The first seed, if the path goes between seeds.
+    pub seed: Option<u64>,
+}
+
+impl ConditioningArgs {
+    /// Whether the images form a path rather than a set.
+    pub fn is_path(&self) -> bool {
+        self.interpolate.is_some()
+    }
+
+    /// The files that the flags name, each with its flag.
+    pub fn reads(&self) -> Vec<Read<'_>> {
+        let files = [
+            ("--inpaint", &self.inpaint),
+            ("--mask", &self.mask),
+            ("--colorize", &self.colorize),
+            ("--super-resolve", &self.super_resolve),
+            ("--init-image", &self.init_image),
+            ("--classifier", &self.classifier),
+        ];
+        let files = files.into_iter().map(|(flag, path)| (flag, path.as_deref()));
+        let ends = self.interpolate.as_deref().and_then(|ends| split(ends).ok());
+        let ends = ends.into_iter().flat_map(|(from, to)| [from, to]);
+        files.chain(ends.map(|end| ("--interpolate", Some(Path::new(end))))).collect()
+    }
+
+    /// Adds a guide towards --class, if it is given.
+    ///
+    /// # Errors
+    /// If the classifier cannot be read, is for other images or has no such class, or if the
+    /// engine cannot differentiate it.
+    pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
+        let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(engine) };
+        ensure!(self.guidance.is_finite(), "--guidance must be a number");
+        engine.guided("--class", |shape, device| {
+            let file = classifiers::open(path)?;
+            let found = file.card.description.image_shape;
+            ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
+            let classes = &file.card.classes;
+            let number = || class.parse().ok().filter(|&number| number < classes.len());
+            let label = classes.iter().position(|name| name == class).or_else(number);
+            let Some(label) = label else {
+                bail!("there is no class {class}; there are {}", classes.join(", "));
+            };
+            Ok(Arc::new(ClassGuide::new(&file, label, self.guidance, device)?))
+        })
+    }
+
+    /// Whether --class is given.
+    pub fn is_guided(&self) -> bool {
+        self.class.is_some()
+    }
+
+    /// Reads the images that the flags name.
+    ///
+    /// # Errors
+    /// If one cannot be read or does not fit the model.
+    pub fn read(
+        &self,
+        model: &Architecture,
+        schedule: NoiseSchedule,
+        frames: usize,
+    ) -> anyhow::Result<Conditioned> {
+        let shape = model.image_shape();
+        let usual = 0.04 * ((shape.height * shape.width) as f32).sqrt();
+        let strength = self.strength.unwrap_or_else(|| schedule.fraction_at(usual));
+        ensure!((0.0..=1.0).contains(&strength), "--strength must be from 0 to 1");
+        // Usually the background of the training images.
+        let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
+        let opaque = |path| image_input::read_sized(path, shape).map(|given| given.on(paper));
+        let (mut origin, mut path, mut seed) = (None, None, None);
+        if let Some(sketch) = &self.init_image {
+            origin = Some(opaque(sketch)?.pixels);
+        }
+        if let Some(ends) = &self.interpolate {
+            let (from, to) = split(ends)?;
+            let to = match (from.parse(), to.parse()) {
+                (Ok(from), Ok(to)) => {
+                    seed = Some(from);
+                    End::Seed(to)
+                }
+                _ => {
+                    origin = Some(opaque(Path::new(from))?.pixels);
+                    End::Image(opaque(Path::new(to))?.pixels)
+                }
+            };
+            path = Some(Way { frames, to });
+        }
+        ensure!(
+            origin.is_some() || self.strength.is_none(),
+            "--strength needs a --init-image or images to --interpolate"
+        );
+        let strength = origin.is_some().then_some(strength);
+        let conditioning =
+            Conditioning { origin, path, observation: self.observation(shape, paper)? };
+        conditioning.check(shape.dimension())?;
+        Ok(Conditioned { conditioning, strength, seed })
+    }
+
+    fn observation(&self, shape: ImageShape, paper: f32) -> anyhow::Result<Option<Observation>> {
+        if let Some(path) = &self.inpaint {
+            let given = image_input::read_sized(path, shape)?;
+            let (pixels, known): (_, Vec<bool>) = match &self.mask {
+                Some(mask) => {
+                    let mask = image_input::read_sized(mask, shape)?.on(0.0).grey();
+                    (given.on(paper).pixels, mask.iter().map(|&white| white < 0.5).collect())
+                }
+                // A pixel that is at least half opaque is known.
+                None => (given.pixels, given.opacity.iter().map(|&part| part >= 0.5).collect()),
+            };
+            ensure!(
+                known.contains(&false),
+                "{} has nothing to fill in: make a part of it transparent, or give a --mask that is \
+                 partly white",
+                path.display()
+            );
+            return Ok(Some(Observation::pixels(shape, &pixels, &known)?));
+        }
+        if let Some(path) = &self.colorize {
+            ensure!(shape.channels > 1, "--colorize needs a model of coloured images");
+            let given = image_input::read_sized(path, shape)?.on(paper);
+            return Ok(Some(Observation::grey(shape, &given.grey())?));
+        }
+        if let Some(path) = &self.super_resolve {
+            let small = image_input::read(path)?.on(paper).channels(shape.channels);
+            let ImageShape { height, width, .. } = small.shape;
+            let factor = shape.height / height.max(1);
+            ensure!(
+                (height * factor, width * factor) == (shape.height, shape.width),
+                "{} is {width} × {height}, which is not the model's {} × {} divided by a whole \
+                 number",
+                path.display(),
+                shape.width,
+                shape.height
+            );
+            return Ok(Some(Observation::downsampled(shape, &small.pixels, factor)?));
+        }
+        Ok(None)
+    }
+}
+
+/// Splits `FROM:TO`. File names may contain colons (`C:\a.png`), so FROM is the shortest prefix
+/// that is an existing file.
+fn split(ends: &str) -> anyhow::Result<(&str, &str)> {
+    let splits = || ends.match_indices(':').map(|(at, _)| (&ends[..at], &ends[at + 1..]));
+    let found = splits().find(|(from, _)| Path::new(from).is_file()).or_else(|| splits().next());
+    found.context("--interpolate takes two seeds, `3:8`, or two images, `a.png:b.png`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_of_a_path_may_have_colons_in_their_names() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let from = folder.path().join("c:a.png");
+        std::fs::write(&from, "").expect("a file");
+        let from = from.to_str().expect("a name in Unicode");
+        let ends = format!("{from}:d:b.png");
+        assert_eq!(split(&ends).expect("two ends"), (from, "d:b.png"));
+        assert_eq!(split("3:8").expect("two ends"), ("3", "8"));
+        split("3").expect_err("one end");
+    }
+}

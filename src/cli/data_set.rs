@@ -1,0 +1,189 @@
+//! The flags that choose images and how to read them.
+
+use std::cell::OnceCell;
+use std::io::Read;
+use std::path::PathBuf;
+
+use anyhow::{bail, ensure};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::data::{DataSet, Found, Reading, Size, built_in};
+use crate::net::ImageShape;
+use crate::words::count;
+
+/// Where the images are, and how to read them.
+#[derive(Args)]
+pub struct ImageArgs {
+    /// The images: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
+    /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; or a single IDX file, .npy array or .npz.
+    /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
+    /// NCSN_MIRROR, if set).
+    #[arg(long, value_name = "PATH")]
+    pub data: PathBuf,
+    /// Crop to the centre and resize to this many pixels a side, or to WIDTHxHEIGHT. Default: the
+    /// most common size.
+    #[arg(long)]
+    pub size: Option<Size>,
+    /// Convert to grey.
+    #[arg(long, alias = "grey")]
+    pub grayscale: bool,
+    /// The colour behind transparent pixels: black, grey, white or #RRGGBB.
+    #[arg(long, default_value = "white", value_parser = colour)]
+    pub background: [u8; 3],
+    /// Stop at a file that cannot be read, instead of skipping it.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl ImageArgs {
+    /// Loads the images. `accepts` may refuse their shape, saying why, before all of them are
+    /// read.
+    ///
+    /// # Errors
+    /// If there are none; in words for the user.
+    pub fn load(
+        &self,
+        accepts: &dyn Fn(ImageShape) -> Result<(), String>,
+    ) -> anyhow::Result<DataSet> {
+        let path = self.path()?;
+        // Most formats are read in one go; the bar is for folders of many images.
+        let bar = OnceCell::new();
+        let progress = |done: usize, total: usize| {
+            let template = "{bar:30} {pos}/{len} files, {eta} left";
+            let style = || ProgressStyle::with_template(template);
+            let new =
+                || ProgressBar::new(0).with_style(style().unwrap_or(ProgressStyle::default_bar()));
+            let bar = bar.get_or_init(new);
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        };
+        let Self { size, grayscale, background, strict, .. } = *self;
+        let reading = Reading { size, grayscale, background, strict, accepts, progress: &progress };
+        let loaded = DataSet::load(&path, &reading);
+        if let Some(bar) = bar.get() {
+            bar.finish_and_clear();
+        }
+        Ok(loaded?)
+    }
+
+    /// Loads images for a model of this shape.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and if the images have another shape.
+    pub fn load_shaped(&self, shape: ImageShape) -> anyhow::Result<DataSet> {
+        let other = |found: ImageShape| {
+            format!(
+                "the images are {found} (channels × height × width), but the model's are {shape}; see \
+                 --size and --grayscale"
+            )
+        };
+        // Whether there are colours is only known once all images are read.
+        let sides = |image_shape: ImageShape| (image_shape.height, image_shape.width);
+        let fits = |found| if sides(found) == sides(shape) { Ok(()) } else { Err(other(found)) };
+        let data = self.load(&fits)?;
+        ensure!(data.train.shape == shape, other(data.train.shape));
+        Ok(data)
+    }
+
+    /// The path of the images. An existing path wins over the name of a data set.
+    fn path(&self) -> anyhow::Result<PathBuf> {
+        let name = self.data.to_str().and_then(built_in::find);
+        match name {
+            Some(set) if !self.data.exists() => Ok(set.fetch(&download_bar)?),
+            None if !self.data.exists() => {
+                let names: Vec<_> = built_in::names().collect();
+                bail!(
+                    "--data {}: there is no such path or data set ({})",
+                    self.data.display(),
+                    names.join(", ")
+                )
+            }
+            _ => Ok(self.data.clone()),
+        }
+    }
+}
+
+/// Prints what was found: a line of numbers, then one line for each thing that may need attention.
+pub fn say(data: &DataSet) {
+    let ImageShape { channels, height, width } = data.train.shape;
+    println!(
+        "{}: {} of {channels} × {height} × {width}, and {} held out ({})",
+        data.name,
+        count(data.train.len(), "image"),
+        data.held_out.len(),
+        data.found.kind
+    );
+    notes(&data.found).iter().for_each(|note| println!("  {note}"));
+}
+
+/// Checks a shape, and suggests a `--size` if it fails.
+///
+/// # Errors
+/// What `check` says, if other sizes pass it. A problem of all sizes is not reported here.
+pub fn with_sizes_that_work(
+    shape: ImageShape,
+    check: &dyn Fn(ImageShape) -> Result<(), String>,
+) -> Result<(), String> {
+    let Err(problem) = check(shape) else { return Ok(()) };
+    let sizes: Vec<_> = sizes_around(shape, check).map(|side| format!("--size {side}")).collect();
+    if sizes.is_empty() { Ok(()) } else { Err(format!("{problem}; {} works", sizes.join(" or "))) }
+}
+
+/// The sides of the next smaller and the next larger square that pass the check.
+pub fn sizes_around(
+    shape: ImageShape,
+    check: &dyn Fn(ImageShape) -> Result<(), String>,
+) -> impl Iterator<Item = usize> {
+    let works = |&side: &usize| check(ImageShape { height: side, width: side, ..shape }).is_ok();
+    let side = shape.height.min(shape.width);
+    [(1..=side).rev().find(works), (side + 1..=side + 64).find(works)].into_iter().flatten()
+}
+
+fn notes(found: &Found) -> Vec<String> {
+    let mut notes = Vec::new();
+    if found.resized > 0 {
+        notes.push(format!("{} had another size: cropped and resized", found.resized));
+    }
+    if found.duplicates > 0 {
+        notes.push(format!("{} dropped", count(found.duplicates, "duplicate")));
+    }
+    if !found.unreadable.is_empty() {
+        notes.push(found.cannot_read());
+    }
+    notes.extend(found.split_ignored());
+    if let Some(name) = &found.unclassed {
+        notes.push(format!("folders are not used as classes, since {name} is in none"));
+    }
+    notes.extend(found.notes.iter().cloned());
+    if !found.ignored.is_empty() {
+        let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
+        notes.push(format!(
+            "ignored files other than PNG, JPEG, GIF, WebP and BMP: {}",
+            kinds.join(", ")
+        ));
+    }
+    notes
+}
+
+/// A progress bar for a download.
+fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn Read> {
+    let template = "{bar:30} {bytes}/{total_bytes}, {eta} left: {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
+    let bar = ProgressBar::new(length.unwrap_or(0)).with_style(style);
+    Box::new(bar.with_message(url.to_owned()).wrap_read(body))
+}
+
+fn colour(text: &str) -> Result<[u8; 3], String> {
+    match text {
+        "black" => return Ok([0; 3]),
+        "grayscale" | "gray" => return Ok([128; 3]),
+        "white" => return Ok([255; 3]),
+        _ => {}
+    }
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
+    let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    let [_, red, green, blue] =
+        number.map(u32::to_be_bytes).ok_or("a colour is black, grey, white or #RRGGBB")?;
+    Ok([red, green, blue])
+}

@@ -1,0 +1,83 @@
+//! The classifier that judges samples: trained once per data set, then cached.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use burn::tensor::Device;
+use sha2::{Digest, Sha256};
+
+use crate::classifier::ClassifierFile;
+use crate::cli::classifiers::{self, Labelled};
+use crate::cli::output;
+use crate::data::{DataSet, Images, built_in};
+use crate::eval::Task;
+use crate::train::ClassifierOptions;
+
+/// How the classifier is trained. Any change here changes every figure, so increment [`RECIPE`].
+fn options(images: usize) -> ClassifierOptions {
+    const EPOCHS: u64 = 4;
+    const BATCH: u64 = 128;
+    let sigma = 0.01;
+    ClassifierOptions {
+        // Small sets are seen more often.
+        steps: (EPOCHS * images as u64 / BATCH).clamp(800, 4000),
+        batch: BATCH as usize,
+        learning_rate: 3e-3,
+        sigmas: [sigma, sigma],
+        shift: 2,
+        seed: 0,
+    }
+}
+
+const RECIPE: u32 = 1;
+
+/// Finds the classifier of a data set in the cache, or trains it; also returns what it classifies.
+///
+/// # Errors
+/// If there is nothing in the data to classify, or the cache cannot be written.
+pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
+    let task = Task::of(&data.train).context(
+        "these images have neither classes (labels, or a folder for each class) nor equal sides, \
+         so there is nothing for a classifier to learn",
+    )?;
+    let train = task.labelled(&data.train);
+    let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
+    if let Some(file) = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok()) {
+        return Ok((file, task));
+    }
+    let held_out = task.labelled(&data.held_out);
+    ensure!(
+        held_out.labels.is_some(),
+        "the held-out images have no classes, but the training images have"
+    );
+    let classes = match task {
+        Task::Classes => data.classes.clone(),
+        Task::Turns => (0..4).map(|quarters| format!("{}°", 90 * quarters)).collect(),
+    };
+    let labelled = Labelled {
+        name: &data.name,
+        classes,
+        scale: data.train.statistics(),
+        train: &train,
+        held_out: &held_out,
+    };
+    let file = classifiers::train(labelled, &options(train.len()), device)?;
+    output::write(&path, &file.write()?)?;
+    Ok((file, task))
+}
+
+fn cache() -> anyhow::Result<PathBuf> {
+    let folder = built_in::cache().context("there is no folder for caches")?.join("classifiers");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot write {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Identifies a classifier by what it is made from: the data set and the recipe.
+fn fingerprint(train: &Images) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{RECIPE} {}", train.shape));
+    hasher.update(&train.bytes);
+    hasher.update(train.labels.as_deref().unwrap_or_default());
+    hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

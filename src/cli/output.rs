@@ -1,0 +1,55 @@
+//! Output files, written whole or not at all.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+
+use crate::train::{folder_of, is_device, target, write_atomically};
+
+/// Checks, before long work, that a file can be written. An existing file is left alone.
+///
+/// # Errors
+/// If the path is a folder, or its folder cannot be written to.
+pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
+    ensure!(!out.is_dir(), "cannot write {}: it is a folder", out.display());
+    if is_device(out) {
+        return Ok(());
+    }
+    // A temporary file, which is deleted when dropped.
+    let create = || tempfile::NamedTempFile::new_in(folder_of(&target(out)?));
+    create().with_context(|| format!("cannot write {}", out.display()))?;
+    Ok(())
+}
+
+/// Whether a file's name has this extension, in upper or lower case.
+pub fn ends_in(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case(extension))
+}
+
+/// Checks, before hours of work, that a model can be written without losing another one.
+///
+/// # Errors
+/// If the name does not end in `.safetensors`, the file exists and is not to be replaced, or it
+/// cannot be written.
+pub fn ensure_model(out: &Path, replace: bool) -> anyhow::Result<()> {
+    // The other files of a run differ only in extension: `lr-0.1` and `lr-0.2` would share them.
+    ensure!(
+        ends_in(out, "safetensors"),
+        "--out {}: a model's name must end in .safetensors",
+        out.display()
+    );
+    ensure!(
+        replace || out.is_dir() || !out.exists(),
+        "{} already exists: choose another --out, or replace it with --overwrite",
+        out.display()
+    );
+    ensure_writable(out)
+}
+
+/// Writes a file; if that fails, the file stays as it was.
+///
+/// # Errors
+/// Names the file.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write_atomically(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

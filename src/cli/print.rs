@@ -1,0 +1,67 @@
+//! `println!` and `eprintln!` for this module and those below it.
+//!
+//! The standard macros panic if a write fails, but a closed pipe, a full disk or a terminal that is
+//! gone must not end a run of hours. These macros go on. A command whose result is what it prints
+//! calls [`ensure_delivered`], so that it does not claim success for a result that was lost.
+
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Mutex, PoisonError};
+
+use thiserror::Error;
+
+/// Prints a line on standard output, or goes on without it.
+macro_rules! println {
+    ($($line:tt)*) => {
+        $crate::cli::print::line_out(format_args!($($line)*))
+    };
+}
+
+/// Prints a line on standard error, or goes on without it.
+macro_rules! eprintln {
+    ($($line:tt)*) => {
+        $crate::cli::print::line_err(format_args!($($line)*))
+    };
+}
+
+/// Something was printed that did not arrive.
+#[derive(Debug, Error)]
+#[error("cannot write to standard output: {0}")]
+pub struct Undelivered(io::Error);
+
+impl Undelivered {
+    /// Whether the reader closed the pipe, as `head` does once it has seen enough.
+    pub fn is_unwanted(&self) -> bool {
+        self.0.kind() == ErrorKind::BrokenPipe
+    }
+}
+
+/// The first write to standard output that failed.
+static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// See [`println!`].
+pub fn line_out(line: Arguments<'_>) {
+    if let Err(error) = write_line(&mut io::stdout().lock(), line) {
+        FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// See [`eprintln!`].
+pub fn line_err(line: Arguments<'_>) {
+    // There is nowhere left to report this.
+    let _ = write_line(&mut io::stderr().lock(), line);
+}
+
+fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> io::Result<()> {
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
+/// Checks that everything printed so far has been written.
+///
+/// # Errors
+/// [`Undelivered`] says why not.
+pub fn ensure_delivered() -> Result<(), Undelivered> {
+    let failure = FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    failure.map_or(Ok(()), |error| Err(Undelivered(error)))
+}

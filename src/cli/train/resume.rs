@@ -1,0 +1,145 @@
+//! What a resumed run takes from the command line, and what it cannot: its weights depend on how it
+//! was trained so far, so most settings are those it began with.
+
+use anyhow::ensure;
+use clap::ValueEnum;
+
+use super::arguments::{Arguments, NoiseArgs, StableTargets};
+use super::network::Net;
+use crate::data::DataSet;
+use crate::model_file::Card;
+use crate::net::Architecture;
+use crate::train::Options;
+
+impl Arguments {
+    /// The options of a resumed run: those it had, except what the user gives anew and what was
+    /// measured of its model meanwhile.
+    pub fn resumed(&self, before: Options, model: Option<&Card>) -> Options {
+        Options {
+            sampler: model.map(|card| card.sampler).or(before.sampler),
+            best: model.and_then(|card| card.best).or(before.best),
+            steps: self.optimisation.steps.unwrap_or(before.steps),
+            learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
+            precision: self.optimisation.precision.unwrap_or(before.precision),
+            licence: self.run.license.clone().or(before.licence),
+            ..before
+        }
+    }
+
+    /// Checks that the flags on the command line say nothing else than the options that a resumed
+    /// run keeps. Repeating the command that started it is fine.
+    ///
+    /// # Errors
+    /// Names the flag that would have no effect.
+    pub fn ensure_resumes(&self, before: &Options) -> anyhow::Result<()> {
+        let Self { augmentation, optimisation, noise, network, .. } = self;
+        let net = Net::of(&before.architecture);
+        let none = || format!("none, as its --arch is {}", name(&net));
+        let (widths, blocks, patch, ngf) = match &before.architecture {
+            Architecture::UNet(unet) => {
+                (list(&unet.widths), unet.blocks.to_string(), unet.patch.to_string(), none())
+            }
+            Architecture::RefineNet(refinenet) => {
+                (none(), none(), none(), refinenet.ngf.to_string())
+            }
+        };
+        // A double may change in its last digit on its way through a checkpoint's JSON.
+        let [ema, ema_before] =
+            [optimisation.ema_decay, before.ema_decay].map(|decay| decay as f32);
+        let switch = |is_on: bool| if is_on { "it" } else { "none" }.to_owned();
+        let number = |number: Option<f32>| number.map(|n| n.to_string()).unwrap_or_default();
+        let levels = noise.levels.map(|levels| levels.to_string()).unwrap_or_default();
+        let settings = [
+            ("--flip", switch(augmentation.flip), switch(before.augmentation.flip)),
+            (
+                "--dequantize",
+                switch(augmentation.dequantize),
+                switch(before.augmentation.dequantize),
+            ),
+            ("--batch", optimisation.batch.to_string(), before.batch.to_string()),
+            (
+                "--grad-accum-steps",
+                optimisation.grad_accum_steps.to_string(),
+                before.grad_accum_steps.to_string(),
+            ),
+            (
+                "--warmup-steps",
+                optimisation.warmup_steps.to_string(),
+                before.warmup_steps.to_string(),
+            ),
+            (
+                "--max-grad-norm",
+                optimisation.max_grad_norm.to_string(),
+                before.max_grad_norm.to_string(),
+            ),
+            ("--ema-decay", ema.to_string(), ema_before.to_string()),
+            ("--seed", optimisation.seed.to_string(), before.seed.to_string()),
+            (
+                "--weighting",
+                noise.weighting.as_ref().map(name).unwrap_or_default(),
+                name(&before.weighting),
+            ),
+            ("--levels", levels, before.levels.to_string()),
+            ("--sigma-max", number(noise.sigma_max), before.sigma_max.to_string()),
+            ("--sigma-min", noise.sigma_min.to_string(), before.sigma_min.to_string()),
+            ("--p-mean", noise.p_mean.to_string(), before.p_mean.to_string()),
+            ("--p-std", noise.p_std.to_string(), before.p_std.to_string()),
+            ("--arch", name(&network.arch), name(&net)),
+            ("--widths", network.widths.as_deref().map(list).unwrap_or_default(), widths),
+            ("--blocks", network.blocks.to_string(), blocks),
+            ("--patch", network.patch.to_string(), patch),
+            ("--ngf", network.ngf.to_string(), ngf),
+        ];
+        for (flag, given, had) in settings {
+            self.ensure_same(flag, given == had, &had)?;
+        }
+        let given = match noise.stable_targets {
+            None | Some(StableTargets::Auto) => return Ok(()),
+            Some(StableTargets::Off) => None,
+            Some(StableTargets::From(sigma)) => Some(sigma),
+        };
+        self.ensure_same_targets(given, before)
+    }
+
+    /// As [`Self::ensure_resumes`], for the flags that stand for what is measured of the images.
+    ///
+    /// # Errors
+    /// Names the flag that would have no effect.
+    pub fn ensure_resumes_with(&self, data: &DataSet, before: &Options) -> anyhow::Result<()> {
+        let net = Net::of(&before.architecture);
+        if self.is_given("--sigmas") {
+            let noise = NoiseArgs { sigma_min: before.sigma_min, ..self.noise.clone() };
+            let schedule = noise.schedule(data, net)?;
+            let same = (schedule.sigma_max, schedule.levels) == (before.sigma_max, before.levels);
+            let had = format!("--sigma-max {} --levels {}", before.sigma_max, before.levels);
+            self.ensure_same("--sigmas", same, &had)?;
+        }
+        if self.noise.stable_targets == Some(StableTargets::Auto) {
+            self.ensure_same_targets(self.stable_targets(data, net), before)?;
+        }
+        Ok(())
+    }
+
+    fn ensure_same_targets(&self, given: Option<f32>, before: &Options) -> anyhow::Result<()> {
+        let had = before.stable_targets.map_or("off".into(), |sigma| sigma.to_string());
+        self.ensure_same("--stable-targets", given == before.stable_targets, &had)
+    }
+
+    fn ensure_same(&self, flag: &str, same: bool, had: &str) -> anyhow::Result<()> {
+        ensure!(
+            same || !self.is_given(flag),
+            "--resume cannot change {flag}: the run has {had}; leave {flag} out to continue it, or \
+             start a new run"
+        );
+        Ok(())
+    }
+}
+
+fn list(numbers: &[usize]) -> String {
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The name of a flag's value.
+fn name(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,91 @@
+//! Zip archives, also those behind a program that unpacks them.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::str;
+
+use ::zip::ZipArchive;
+use ::zip::read::ZipFile;
+use ::zip::result::ZipResult;
+
+use super::tree::Tree;
+use crate::data::files::{Listing, Open, Stored, slashed};
+
+type Stream = BufReader<File>;
+
+/// The longest target of a link, in bytes: as long as the longest path in Linux.
+const LONGEST: u64 = 4096;
+
+/// Opens an archive.
+///
+/// # Errors
+/// If it is none, or damaged.
+pub(in crate::data) fn open(path: &Path) -> ZipResult<ZipArchive<Stream>> {
+    ZipArchive::new(BufReader::new(File::open(path)?))
+}
+
+/// Lists the files by their numbers.
+///
+/// # Errors
+/// If the archive is damaged.
+pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
+    let mut archive = open(path)?;
+    let mut tree = Tree::default();
+    for index in 0..archive.len() {
+        let found = archive.by_index_raw(index).map(|file| (name(&file), file.is_symlink()));
+        let (name, is_link) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let name = archive.name_for_index(index).unwrap_or("an entry").to_owned();
+                tree.problem(name.as_bytes(), error.to_string());
+                continue;
+            }
+        };
+        if name.ends_with(b"/") {
+            continue;
+        }
+        if !is_link {
+            tree.file(&name, index as u64);
+            continue;
+        }
+        let mut target = Vec::new();
+        match archive.by_index(index).map(|file| file.take(LONGEST).read_to_end(&mut target)) {
+            Ok(Ok(_)) => tree.link(&name, &slashed(&target)),
+            Ok(Err(error)) => tree.problem(&name, error.to_string()),
+            Err(error) => tree.problem(&name, error.to_string()),
+        }
+    }
+    Ok(tree.list())
+}
+
+/// The name of a file. Some programs write UTF-8 without saying so.
+fn name(file: &ZipFile<'_, Stream>) -> Vec<u8> {
+    match str::from_utf8(file.name_raw()) {
+        Ok(name) => slashed(name.as_bytes()).into_owned(),
+        Err(_) if file.name_raw().contains(&b'/') => file.name().into(),
+        Err(_) => file.name().replace('\\', "/").into(),
+    }
+}
+
+/// Opens the files with these numbers, one after another.
+///
+/// # Errors
+/// If the archive is damaged.
+pub(in crate::data) fn open_each(
+    path: &Path,
+    files: &[(u64, &str)],
+    visit: &mut Open<'_>,
+) -> ZipResult<()> {
+    let mut archive = open(path)?;
+    for &(index, name) in files {
+        match archive.by_index(index as usize) {
+            Ok(mut file) => {
+                let (size, packed) = (file.size(), file.compressed_size());
+                visit(name, Ok(Stored { reader: &mut file, size, packed }));
+            }
+            Err(error) => visit(name, Err(error.to_string())),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,351 @@
+//! Recognises the kind of data at a path; the only place that decides this.
+
+use super::built_in::sha256;
+use super::files::{Files, Place};
+use super::format::{Format, is_npy, role};
+use super::spelling::{base, plain, without_compression};
+use super::{DataError, decode, image_files, npy, unsupported};
+
+/// The kinds of data.
+#[derive(Debug, PartialEq)]
+pub(super) enum Kind {
+    /// Arrays of images.
+    Arrays {
+        /// Their format.
+        format: Format,
+        /// The files to train on.
+        train: Vec<String>,
+        /// The files to hold out; none if the data set does not say.
+        held_out: Vec<String>,
+    },
+    /// Image files, with one image each.
+    Images(Vec<String>),
+}
+
+/// Recognises the kind of data: a single file by its first bytes, several by their names, and images
+/// that are not named so by theirs.
+///
+/// # Errors
+/// If nothing here can be read, or there is more than one candidate.
+pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
+    if files.place == Place::Single {
+        return single(files);
+    }
+    let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
+        // People often keep an archive beside what they unpacked from it.
+        let packed = |name: &str| {
+            let bare = without_compression(name);
+            bare != name && files.names.iter().any(|other| other == bare)
+        };
+        let names = files.names.iter().filter(|name| wanted(&base(name)) && !packed(name));
+        names.cloned().collect()
+    };
+
+    let idx = named(&|name| name.contains("images") && name.contains("idx3"));
+    if !idx.is_empty() {
+        let (held_out, train): (Vec<_>, _) = idx.into_iter().partition(|name| {
+            let name = base(name);
+            !name.contains("train") && (name.contains("t10k") || name.contains("test"))
+        });
+        let train = one(files, train, "IDX file of training images")?;
+        let held_out = match held_out.len() {
+            0 => held_out,
+            _ => one(files, held_out, "IDX file of test images")?,
+        };
+        return Ok(Kind::Arrays { format: Format::Idx, train, held_out });
+    }
+    if let Some(kind) = cifar(&named, !named(&image_files::is_named).is_empty()) {
+        return Ok(kind);
+    }
+    let images = image_files::names(files)?;
+    if !images.is_empty() {
+        return Ok(Kind::Images(images));
+    }
+    let arrays = named(&is_npy);
+    if !arrays.is_empty() {
+        return npy_arrays(files, &arrays);
+    }
+    Err(nothing(files, &[]))
+}
+
+/// Recognises a single file.
+fn single(files: &Files) -> Result<Kind, DataError> {
+    let Some(name) = files.names.first() else { return Err(nothing(files, &[])) };
+    let head = files.head(name)?;
+    let base = base(name);
+    let format = match &head[..] {
+        head if head.starts_with(npy::MAGIC) => Format::Npy,
+        _ if base.contains("batch") && base.contains(".bin") => {
+            Format::Cifar { hundred: false, python: false }
+        }
+        _ if is_hundred(&base) => Format::Cifar { hundred: true, python: false },
+        // Pickles of the protocols that have a number, the versions of which CIFAR's are.
+        [0x80, 2..=5, b'}' | 0x95, ..] if base.contains("batch") => {
+            Format::Cifar { hundred: false, python: true }
+        }
+        [0x80, 2..=5, b'}' | 0x95, ..] if base == "train" || base == "test" => {
+            Format::Cifar { hundred: true, python: true }
+        }
+        head if decode::is_image(head) => {
+            let problem = "one image; --data takes a folder or an archive of several".into();
+            return Err(DataError::Format { path: files.root.clone(), problem });
+        }
+        [0, 0, ..] => Format::Idx,
+        head => return Err(nothing(files, head)),
+    };
+    Ok(Kind::Arrays { format, train: vec![name.clone()], held_out: vec![] })
+}
+
+/// Finds the files of which the name without folders, in lower case, is wanted.
+type Named<'a> = dyn Fn(&dyn Fn(&str) -> bool) -> Vec<String> + 'a;
+
+/// Recognises CIFAR-10 and CIFAR-100, binary and for Python.
+fn cifar(named: &Named<'_>, has_images: bool) -> Option<Kind> {
+    let batch = |name: &str| name.strip_prefix("data_batch_").map(str::to_owned);
+    let is_bin = |name: &str| without_compression(name).ends_with(".bin");
+    let is_number = |text: String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let kind = |hundred, python, train: Vec<String>, held_out| {
+        let format = Format::Cifar { hundred, python };
+        (!train.is_empty()).then_some(Kind::Arrays { format, train, held_out })
+    };
+    let ten = || {
+        let train = named(&|name| batch(name).is_some() && is_bin(name));
+        kind(false, false, train, named(&|name| name.starts_with("test_batch.") && is_bin(name)))
+    };
+    let ten_python = || {
+        let train = named(&|name| batch(name).is_some_and(is_number));
+        kind(false, true, train, named(&|name| name == "test_batch"))
+    };
+    // Other data has files of these names, too.
+    let hundred = || {
+        let is_certain = !named(&|name| name == "fine_label_names.txt").is_empty();
+        let train = named(&|name| is_hundred(name) && name.starts_with("train"));
+        let held_out = named(&|name| is_hundred(name) && name.starts_with("test"));
+        kind(true, false, train, held_out).filter(|_| is_certain || !has_images)
+    };
+    let hundred_python = || {
+        let is_certain = !named(&|name| name == "meta").is_empty();
+        let train = named(&|name| name == "train");
+        kind(true, true, train, named(&|name| name == "test")).filter(|_| is_certain)
+    };
+    ten().or_else(ten_python).or_else(hundred).or_else(hundred_python)
+}
+
+/// Whether this is the name of a binary file of CIFAR-100.
+fn is_hundred(base: &str) -> bool {
+    matches!(without_compression(base), "train.bin" | "test.bin")
+}
+
+/// Tells the arrays of images from others: by their names, or else by their shapes.
+fn npy_arrays(files: &Files, names: &[String]) -> Result<Kind, DataError> {
+    let of = |labels| names.iter().filter(move |name| role(name).labels == labels).cloned();
+    let mut images: Vec<String> = of(Some(false)).collect();
+    if images.is_empty() {
+        images = of(None).collect();
+        let is_images = |name: &String| {
+            let fail = |problem| DataError::Format { path: files.path(name), problem };
+            files.with(name, |file| npy::records(file).map(|_| ()).map_err(fail)).is_ok()
+        };
+        let of_images: Vec<_> = images.iter().filter(|name| is_images(name)).collect();
+        if !of_images.is_empty() {
+            images = of_images.into_iter().cloned().collect();
+        }
+    }
+    let (mut held_out, mut train): (Vec<_>, Vec<_>) =
+        images.into_iter().partition(|name| role(name).is_held_out());
+    if train.is_empty() {
+        std::mem::swap(&mut train, &mut held_out);
+    }
+    let train = one(files, train, "array to train on (x_train, train_images, …)")?;
+    Ok(Kind::Arrays { format: Format::Npy, train, held_out })
+}
+
+/// Why there is nothing to read.
+fn nothing(files: &Files, head: &[u8]) -> DataError {
+    let path = files.root.clone();
+    match unsupported::advice(files, head) {
+        Some(problem) => DataError::Format { path, problem },
+        None => DataError::Nothing { path },
+    }
+}
+
+fn one(files: &Files, names: Vec<String>, what: &str) -> Result<Vec<String>, DataError> {
+    let [first, others @ ..] = &names[..] else {
+        return Err(not_one(files, "none", what));
+    };
+    // Data sets are passed around with the same file in several spellings.
+    if others.is_empty() || (same(others, first) && same_content(files, &names)?) {
+        return Ok(vec![first.clone()]);
+    }
+    Err(not_one(files, &names.join(", "), what))
+}
+
+fn same(others: &[String], first: &str) -> bool {
+    others.iter().all(|name| plain(name) == plain(first))
+}
+
+fn same_content(files: &Files, names: &[String]) -> Result<bool, DataError> {
+    let mut hashes = Vec::new();
+    for name in names {
+        let fail = |problem| DataError::Format { path: files.path(name), problem };
+        hashes.push(files.with(name, |file| sha256(file).map_err(|e| fail(e.to_string())))?);
+    }
+    Ok(hashes.iter().all(|hash| *hash == hashes[0]))
+}
+
+fn not_one(files: &Files, found: &str, what: &str) -> DataError {
+    DataError::Format {
+        path: files.root.clone(),
+        problem: format!("expected one {what}, found {found}; give --data one file"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::files::{Listing, Source};
+
+    const CIFAR_10: Format = Format::Cifar { hundred: false, python: false };
+
+    fn kind(names: &[&str]) -> Result<Kind, DataError> {
+        let files = names.iter().map(|name| (name.as_bytes().to_vec(), Source::Entry(0)));
+        let listing = Listing { files: files.collect(), problems: vec![] };
+        recognise(&Files::new("data".as_ref(), Place::Folder, listing))
+    }
+
+    #[test]
+    fn published_layouts_are_recognised() {
+        let arrays = |format, train: &[&str], held_out: &[&str]| Kind::Arrays {
+            format,
+            train: train.iter().map(|&name| name.into()).collect(),
+            held_out: held_out.iter().map(|&name| name.into()).collect(),
+        };
+        let layouts: [(&[&str], Kind); 14] = [
+            // As torchvision leaves them.
+            (
+                &[
+                    "raw/t10k-images-idx3-ubyte",
+                    "raw/t10k-images-idx3-ubyte.gz",
+                    "raw/train-images-idx3-ubyte",
+                    "raw/train-images-idx3-ubyte.gz",
+                ],
+                arrays(
+                    Format::Idx,
+                    &["raw/train-images-idx3-ubyte"],
+                    &["raw/t10k-images-idx3-ubyte"],
+                ),
+            ),
+            (
+                &[
+                    "raw/t10k-images-idx3-ubyte.gz",
+                    "raw/train-images-idx3-ubyte.gz",
+                    "raw/train-labels-idx1-ubyte.gz",
+                ],
+                arrays(
+                    Format::Idx,
+                    &["raw/train-images-idx3-ubyte.gz"],
+                    &["raw/t10k-images-idx3-ubyte.gz"],
+                ),
+            ),
+            (
+                &[
+                    "emnist-letters-test-images-idx3-ubyte",
+                    "emnist-letters-train-images-idx3-ubyte",
+                ],
+                arrays(
+                    Format::Idx,
+                    &["emnist-letters-train-images-idx3-ubyte"],
+                    &["emnist-letters-test-images-idx3-ubyte"],
+                ),
+            ),
+            (
+                &[
+                    "batches.meta.txt",
+                    "c/data_batch_1.bin",
+                    "c/data_batch_2.bin",
+                    "c/test_batch.bin",
+                ],
+                arrays(
+                    CIFAR_10,
+                    &["c/data_batch_1.bin", "c/data_batch_2.bin"],
+                    &["c/test_batch.bin"],
+                ),
+            ),
+            (
+                &["c/data_batch_1", "c/data_batch_2", "c/batches.meta", "c/test_batch"],
+                arrays(
+                    Format::Cifar { hundred: false, python: true },
+                    &["c/data_batch_1", "c/data_batch_2"],
+                    &["c/test_batch"],
+                ),
+            ),
+            (
+                &["c/fine_label_names.txt", "c/train.bin", "c/test.bin"],
+                arrays(
+                    Format::Cifar { hundred: true, python: false },
+                    &["c/train.bin"],
+                    &["c/test.bin"],
+                ),
+            ),
+            (
+                &["c/meta", "c/train", "c/test"],
+                arrays(Format::Cifar { hundred: true, python: true }, &["c/train"], &["c/test"]),
+            ),
+            // Something else's.
+            (&["a.png", "train.bin"], Kind::Images(vec!["a.png".into()])),
+            // Keras, MedMNIST, dSprites.
+            (
+                &["x_test.npy", "x_train.npy", "y_test.npy", "y_train.npy"],
+                arrays(Format::Npy, &["x_train.npy"], &["x_test.npy"]),
+            ),
+            (
+                &["test_images.npy", "train_images.npy", "train_labels.npy", "val_images.npy"],
+                arrays(Format::Npy, &["train_images.npy"], &["test_images.npy", "val_images.npy"]),
+            ),
+            (
+                &["imgs.npy", "latents_classes.npy", "latents_values.npy", "metadata.npy"],
+                arrays(Format::Npy, &["imgs.npy"], &[]),
+            ),
+            (&["test_x.npy", "test_y.npy"], arrays(Format::Npy, &["test_x.npy"], &[])),
+            (&["a.npy", "notes.txt"], arrays(Format::Npy, &["a.npy"], &[])),
+            (
+                &["README.md", "a/1.PNG", "b/2.jpeg", "stray.npy"],
+                Kind::Images(vec!["a/1.PNG".into(), "b/2.jpeg".into()]),
+            ),
+        ];
+        for (names, expected) in layouts {
+            assert_eq!(kind(names).expect("recognised"), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_said_with_what_is() {
+        let message = |names: &[&str]| kind(names).expect_err("must be refused").to_string();
+        let nothing = message(&["notes.txt", "photo.doc"]);
+        assert!(
+            nothing.contains("PNG") && nothing.contains("train-images-idx3-ubyte"),
+            "{nothing}"
+        );
+        assert!(message(&["a.npy", "b.npy"]).contains("found a.npy, b.npy"));
+        assert!(message(&["t10k-images-idx3-ubyte"]).contains("found none"));
+        let two = ["a-test-images-idx3-ubyte", "t10k-images-idx3-ubyte", "train-images-idx3-ubyte"];
+        assert!(message(&two).contains("IDX file of test images"));
+    }
+
+    #[test]
+    fn other_layouts_get_advice() {
+        let message = |name: &str| kind(&["README.md", name]).expect_err("refused").to_string();
+        for (name, advice) in [
+            ("data/train-00000-of-00001.parquet", "row[\"image\"]"),
+            ("train_32x32.mat", "loadmat"),
+            ("mnist_train.csv", "np.save"),
+            ("pathmnist.npz", "give --data"),
+            ("images.tar.gz", "give --data"),
+            ("faces/a.PGM", "PNG"),
+            ("data.mdb", "LMDB"),
+        ] {
+            let message = message(name);
+            assert!(message.contains(advice) && message.contains(name), "{message}");
+        }
+    }
+}

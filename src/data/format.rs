@@ -1,0 +1,142 @@
+//! The formats of arrays: what each is called, how its files are read, and where its labels are.
+
+use std::io::Read;
+
+use super::arrays::Records;
+use super::files::{Files, Place};
+use super::keys::Role;
+use super::spelling::{base, plain, without_compression};
+use super::{DataError, cifar, idx, npy};
+
+/// A format that holds many images of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Idx,
+    Cifar {
+        /// Whether it is CIFAR-100, not CIFAR-10.
+        hundred: bool,
+        /// Whether it is the version for Python: pickles.
+        python: bool,
+    },
+    Npy,
+}
+
+impl Format {
+    /// Describes a data set of these files of this format.
+    pub fn describe(self, names: &[String]) -> String {
+        match self {
+            Self::Idx if names.iter().any(|name| is_transposed(name)) => {
+                "IDX, EMNIST's columns turned into rows".into()
+            }
+            Self::Idx => "IDX".into(),
+            Self::Cifar { hundred: true, .. } => "CIFAR-100".into(),
+            Self::Cifar { .. } if names.len() < 5 => {
+                format!("{} of CIFAR-10's 5 training batches", names.len())
+            }
+            Self::Cifar { .. } => "CIFAR-10 batches".into(),
+            Self::Npy => "a NumPy array".into(),
+        }
+    }
+
+    /// The names of the classes, of which `most` is the last label.
+    pub fn classes(self, most: u8) -> Vec<String> {
+        let names: &[&str] = match self {
+            Self::Cifar { hundred: true, .. } => &cifar::HUNDRED,
+            Self::Cifar { .. } => &cifar::TEN,
+            _ => &[],
+        };
+        if usize::from(most) < names.len() {
+            return names.iter().map(|&name| name.to_owned()).collect();
+        }
+        (0..=most).map(|label| label.to_string()).collect()
+    }
+
+    /// Reads the beginning of a file of this format, or all of it: then also returns what to read
+    /// the images from instead.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn open(
+        self,
+        name: &str,
+        file: &mut dyn Read,
+    ) -> Result<(Records, Option<Vec<u8>>), String> {
+        Ok(match self {
+            Self::Idx => (idx::records(file, is_transposed(name))?, None),
+            Self::Cifar { hundred, python: false } => (cifar::records(hundred), None),
+            Self::Cifar { hundred, python: true } => {
+                let (records, pixels) = cifar::unpickled(file, hundred)?;
+                (records, Some(pixels))
+            }
+            Self::Npy => (npy::records(file)?, None),
+        })
+    }
+
+    /// Reads the labels of the `count` images in a file, if there are any in another file.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    pub fn labels(
+        self,
+        files: &Files,
+        images: &str,
+        count: usize,
+    ) -> Result<Option<Vec<u8>>, String> {
+        let beside;
+        let files = match files.place {
+            Place::Single => {
+                beside = files.beside();
+                &beside
+            }
+            _ => files,
+        };
+        let others = files.names.iter().filter(|&name| name != images);
+        let found = match self {
+            Self::Idx => {
+                let to_labels =
+                    |text: &str| text.replace("images", "labels").replace("idx3", "idx1");
+                let wanted = to_labels(&plain(images));
+                let close = to_labels(&images.to_lowercase());
+                // Of several, those in the same folder, or in one with the matching name.
+                let folder = |name: &str| name.rsplit_once('/').map_or("", |(f, _)| f).to_owned();
+                let is_close = |name: &&String| {
+                    folder(name) == folder(images) || folder(&name.to_lowercase()) == folder(&close)
+                };
+                let mut named = others.filter(|name| plain(name) == wanted);
+                let first = named.clone().next();
+                named.find(is_close).or(first)
+            }
+            Self::Npy => {
+                let wanted = Role { labels: Some(true), ..role(images) };
+                others.filter(|name| is_npy(name)).find(|name| role(name) == wanted)
+            }
+            Self::Cifar { .. } => None,
+        };
+        let Some(name) = found else { return Ok(None) };
+        let fail = |problem| DataError::Format { path: files.path(name), problem };
+        let labels = files.with(name, |file| {
+            let labels = match self {
+                Self::Npy => npy::labels(file, count),
+                _ => idx::labels(file, count),
+            };
+            labels.map_err(fail)
+        });
+        labels.map(Some).map_err(|e| e.to_string())
+    }
+}
+
+/// What the name of an array says about it.
+pub(super) fn role(name: &str) -> Role {
+    let base = base(name);
+    Role::of(base.split_once(".npy").map_or(&base[..], |(bare, _)| bare))
+}
+
+/// Whether this is the name of an array.
+pub(super) fn is_npy(name: &str) -> bool {
+    without_compression(&base(name)).ends_with(".npy")
+}
+
+/// Whether a file of this name has columns for rows: EMNIST's are transposed.
+fn is_transposed(name: &str) -> bool {
+    base(name).starts_with("emnist")
+}

@@ -1,0 +1,49 @@
+//! Guidance: terms added to the score.
+
+use std::fmt::Debug;
+
+use burn::tensor::Tensor;
+
+use super::GuidanceScale;
+use crate::net::Network;
+use crate::net::layers::column;
+
+/// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: adding the second term steers
+/// chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
+pub trait Guide: Debug + Send + Sync {
+    /// The term added to the network's `score` of the noisy images `x` at a noise level: N × C ×
+    /// H × W, like both.
+    fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4>;
+}
+
+/// Autoguidance: steers away from what a worse model of the same images would do (Karras et al.,
+/// *Guiding a Diffusion Model with a Bad Version of Itself*, 2024, section 4).
+///
+/// A smaller or less trained model makes the mistakes of the better one, and more of them, so the
+/// difference of their scores leads away from both. Unlike guidance to a class, it costs no variety
+/// while the weight is moderate.
+#[derive(Clone, Debug)]
+pub struct Autoguide {
+    /// The worse model, on the device of the chains.
+    pub worse: Network,
+    /// How strongly, and at which noise levels.
+    pub guidance_scale: GuidanceScale,
+}
+
+impl Autoguide {
+    /// `(w − 1) (s(x, σ) − s₀(x, σ))`, the term added to the `score` s of the better model at `x`,
+    /// for one σ or one per image: N × C × H × W.
+    pub fn pull(&self, x: &Tensor<4>, sigmas: &[f32], score: &Tensor<4>) -> Tensor<4> {
+        let factors: Vec<f32> = sigmas.iter().map(|&sigma| self.guidance_scale.at(sigma)).collect();
+        if factors.iter().all(|&factor| factor == 0.0) {
+            return score.zeros_like();
+        }
+        (score.clone() - self.worse.score(x.clone(), sigmas)) * column(factors, &x.device())
+    }
+}
+
+impl Guide for Autoguide {
+    fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
+        self.pull(x, &[sigma], score)
+    }
+}

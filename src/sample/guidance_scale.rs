@@ -1,0 +1,45 @@
+//! How strong guidance is, and at which noise levels.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The strength of autoguidance ([`super::guidance`]).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GuidanceScale {
+    /// w: 1 is the better model alone; 2 goes beyond it by the difference of the two.
+    pub weight: f32,
+    /// The smallest and the largest σ to guide at; guiding beyond them may do harm (Kynkäänniemi et
+    /// al., *Applying Guidance in a Limited Interval*, 2024).
+    pub sigmas: [f32; 2],
+}
+
+/// Why a strength is refused.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum GuidanceScaleError {
+    /// The weight is NaN or infinite.
+    #[error("the weight of autoguidance must be a number, but is {0}")]
+    Weight(f32),
+    /// The interval is empty.
+    #[error("there is no σ from {0} to {1} to guide at")]
+    Sigmas(f32, f32),
+}
+
+impl GuidanceScale {
+    /// Checks the weight and the interval.
+    ///
+    /// # Errors
+    /// [`GuidanceScaleError`] says what is impossible.
+    pub fn check(&self) -> Result<(), GuidanceScaleError> {
+        let Self { weight, sigmas: [min, max] } = *self;
+        if !weight.is_finite() {
+            return Err(GuidanceScaleError::Weight(weight));
+        }
+        if min <= max { Ok(()) } else { Err(GuidanceScaleError::Sigmas(min, max)) }
+    }
+
+    /// w − 1 at a noise level: the factor of the difference of the two scores.
+    pub fn at(&self, sigma: f32) -> f32 {
+        let [min, max] = self.sigmas;
+        if (min..=max).contains(&sigma) { self.weight - 1.0 } else { 0.0 }
+    }
+}

@@ -1,0 +1,36 @@
+//! What the tests of the page share.
+//!
+//! The runs are tiny, since a software adapter needs seconds per evaluation of the network.
+
+use std::path::Path;
+
+use anyhow::Result;
+use e2e::{
+    browser::Browser,
+    page::{Page, State},
+    picture::Picture,
+    server::Server,
+};
+
+/// Four chains, three noise levels, one step at each.
+pub const TINY: &str =
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&pace=full";
+
+/// Long enough to be interrupted.
+pub const LONGER: &str =
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&pace=full";
+
+/// The output of `cargo xtask build`, seen from the folder that tests run in.
+pub fn dist() -> &'static Path {
+    Path::new("../../dist")
+}
+
+/// Opens the page, waits until it can start and shows the first noise, and returns both.
+pub async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Picture)> {
+    let page = Page::open(browser, &Server::start(dist())?, query).await?;
+    page.wait_for(State::Ready).await?;
+    let shows = async || Ok(!page.grid().await?.is_blank());
+    page.wait_until("the first noise shows", shows).await?;
+    let noise = page.grid().await?;
+    Ok((page, noise))
+}

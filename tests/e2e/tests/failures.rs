@@ -1,0 +1,556 @@
+//! Every failure that can be provoked from outside: what the page says, and the way out that it
+//! offers.
+
+mod common;
+
+use std::{env, fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use common::{LONGER, TINY, dist, ready};
+use e2e::{
+    browser::{Adapter, Browser, with_browser, with_browser_on},
+    page::{Page, State},
+    server::{HUGE, Quirks, Server},
+};
+use tokio::time::sleep;
+
+/// Opens the page in a browser in which `script` has removed something, and expects a message of
+/// this kind.
+async fn fails(server: Server, query: &str, script: &str, kind: &str) -> Result<()> {
+    fails_and(server, query, script, kind, async |_, _| Ok(())).await
+}
+
+/// Like [`fails`], and then does what a visitor might do about it.
+async fn fails_and(
+    server: Server,
+    query: &str,
+    script: &str,
+    kind: &str,
+    then: impl AsyncFnOnce(Page<'_>, String) -> Result<()>,
+) -> Result<()> {
+    with_browser(async |browser| {
+        browser.before_every_page(script).await?;
+        let page = Page::open(browser, &server, query).await?;
+        let text = says(browser, &page, kind).await?;
+        then(page, text).await
+    })
+    .await
+}
+
+/// Waits for a message of this kind, and checks that phones and desktops show all of it. Returns its text. If
+/// `NCSN_SCREENSHOTS` is set, saves screenshots in that folder.
+async fn says(browser: &Browser, page: &Page<'_>, kind: &str) -> Result<String> {
+    let message = page.wait_for_message().await?;
+    ensure!(message.kind == kind, "expected the message {kind:?}, not {message}");
+    for width in [320, 1440] {
+        browser.resize(width, 900).await?;
+        sleep(Duration::from_millis(300)).await;
+        if let Some(folder) = env::var_os("NCSN_SCREENSHOTS") {
+            fs::create_dir_all(&folder)?;
+            // Some kinds have more than one message.
+            let title =
+                page.text("#message-title").await?.replace(|c: char| !c.is_alphanumeric(), "-");
+            page.save_screenshot(&Path::new(&folder).join(format!("{kind}-{title}-{width}.png")))
+                .await?;
+        }
+        ensure!(!page.overflows().await?, "{kind}: at {width} pixels the page scrolls sideways");
+    }
+    for part in ["#message-title", "#message-text"] {
+        let text = page.text(part).await?;
+        ensure!(!text.contains('\n'), "{kind}: {part} has several lines: {text}");
+    }
+    Ok(message.text)
+}
+
+/// Like [`fails`], for failures of the GPU, with the CPU as the way out.
+async fn lacks(query: &str, script: &str, kind: &str) -> Result<()> {
+    fails_and(Server::start(dist())?, query, script, kind, async |page, _| to_cpu(&page).await)
+        .await
+}
+
+/// Takes the first way out of a message, and expects the CPU there.
+async fn to_cpu(page: &Page<'_>) -> Result<()> {
+    page.click("#retry").await?;
+    page.wait_for_reload().await?;
+    page.wait_for(State::Ready).await?;
+    ensure!(page.text("#adapter").await?.contains("CPU"), "it does not run on the CPU");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_model_is_a_failed_download() -> Result<()> {
+    fails(Server::start(dist())?, "?model=no-such.safetensors", "", "download").await
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_a_failed_download() -> Result<()> {
+    fails(Server::start(dist())?, "?model=https://", "", "download").await
+}
+
+#[tokio::test]
+async fn a_missing_program_is_a_failed_download() -> Result<()> {
+    fails(Server::start_without(dist(), Some(".wasm"))?, "", "", "download").await
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_model_is_refused() -> Result<()> {
+    fails(Server::start(dist())?, "?model=www/style.css", "", "model").await
+}
+
+#[tokio::test]
+async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
+    lacks(TINY, "delete Navigator.prototype.gpu", "no-webgpu").await
+}
+
+#[tokio::test]
+async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
+    lacks(TINY, "GPU.prototype.requestAdapter = async () => null", "no-adapter").await
+}
+
+#[tokio::test]
+async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
+    let query = TINY.replace("engine=fused", "engine=reference");
+    let script = "GPUSupportedFeatures.prototype.has = () => false";
+    lacks(&query, script, "missing-feature").await
+}
+
+#[tokio::test]
+async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
+    let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
+                  'maxStorageBuffersPerShaderStage', { get: () => 1 })";
+    lacks(TINY, script, "limit").await
+}
+
+#[tokio::test]
+async fn a_browser_without_webassembly_is_told_so() -> Result<()> {
+    fails(Server::start(dist())?, "", "delete globalThis.WebAssembly", "no-webassembly").await
+}
+
+#[tokio::test]
+async fn a_kernel_that_the_browser_refuses_leaves_the_choice_of_another_engine() -> Result<()> {
+    let script = "const { createShaderModule } = GPUDevice.prototype; \
+                  GPUDevice.prototype.createShaderModule = function () { \
+                  return createShaderModule.call(this, { code: 'no shader' }) }";
+    fails(Server::start(dist())?, "?engine=fused", script, "engine").await
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()> {
+    let script = "GPUAdapter.prototype.requestDevice = async () => { throw new Error('busy') }";
+    fails(Server::start(dist())?, "?engine=fused", script, "engine").await
+}
+
+/// Phones lose the GPU in passing, and then the page makes the same pictures again: only once, or
+/// it might never stop.
+#[tokio::test]
+async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, LONGER).await?;
+        page.click("#start").await?;
+        page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
+        // A phone has put the page into the background, and takes the GPU away.
+        let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })";
+        browser.client.execute(hide, vec![]).await?;
+        browser.console_errors().await?;
+        browser.crash_gpu().await?;
+        let lost = async || Ok(!browser.console_errors().await?.is_empty());
+        page.wait_until("the page knows that it has lost the GPU", lost).await?;
+        sleep(Duration::from_secs(1)).await;
+        let show = "const { hidden } = document; delete document.hidden; \
+                    document.dispatchEvent(new Event('visibilitychange')); return hidden";
+        let waited = browser.client.execute(show, vec![]).await?;
+        ensure!(waited == true, "it has tried again out of sight");
+        page.wait_for_reload().await?;
+        let link = page.query().await?;
+        ensure!(link.contains("seed=7") && link.contains("levels=20"), "it forgot: {link}");
+        Ok(())
+    })
+    .await?;
+    with_browser(async |browser| {
+        browser.before_every_page("sessionStorage['ncsn reloaded'] = Date.now()").await?;
+        let (page, _) = ready(browser, LONGER).await?;
+        page.click("#start").await?;
+        page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
+        browser.crash_gpu().await?;
+        says(browser, &page, "device-lost").await?;
+        to_cpu(&page).await
+    })
+    .await
+}
+
+/// A browser may destroy a device that nobody asked it to.
+#[tokio::test]
+async fn a_device_that_the_browser_destroys_is_lost() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "sessionStorage['ncsn reloaded'] = Date.now(); \
+                      const { requestDevice } = GPUAdapter.prototype; \
+                      GPUAdapter.prototype.requestDevice = async function (...options) { \
+                      return window.device = await requestDevice.apply(this, options) }";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, LONGER).await?;
+        page.click("#start").await?;
+        page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
+        let destroy = "GPUDevice.prototype.destroy.call(window.device)";
+        browser.client.execute(destroy, vec![]).await?;
+        says(browser, &page, "device-lost").await?;
+        to_cpu(&page).await
+    })
+    .await
+}
+
+/// Where what a GPU draws does not reach the screen, the page paints its pixels.
+#[tokio::test]
+async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
+    let anneals = async |browser: &Browser| -> Result<()> {
+        let (page, noise) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let grid = page.grid().await?;
+        ensure!(!grid.is_blank() && grid != noise, "there are no pictures");
+        let adapter = page.text("#adapter").await?;
+        ensure!(!adapter.contains("CPU"), "it did not use the GPU, but {adapter}");
+        Ok(())
+    };
+    with_browser_on(Adapter::WithoutCanvas, anneals).await?;
+    // Frames get lost in this one, at first or only after some time.
+    for canvas in ["true", "this.canvas.id === 'grid'"] {
+        with_browser(async |browser| {
+            let script = format!(
+                "const {{ configure, getCurrentTexture }} = GPUCanvasContext.prototype; \
+                 let made; \
+                 GPUCanvasContext.prototype.configure = function (options) {{ \
+                 made = options; return configure.call(this, options) }}; \
+                 GPUCanvasContext.prototype.getCurrentTexture = function () {{ \
+                 const {{ canvas: {{ width, height }} }} = this; \
+                 return {canvas} ? made.device.createTexture({{ size: [width, height], format: made.format, \
+                 usage: GPUTextureUsage.RENDER_ATTACHMENT }}) : getCurrentTexture.call(this) }}"
+            );
+            browser.before_every_page(&script).await?;
+            let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
+            page.wait_for(State::Ready).await?;
+            page.click("#start").await?;
+            page.wait_for(State::Finished).await?;
+            ensure!(!page.grid().await?.is_blank(), "there are no pictures");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Nothing is called done that cannot be.
+#[tokio::test]
+async fn pictures_that_cannot_be_right_are_a_failure() -> Result<()> {
+    for (byte, word) in [(0, "same colour"), (0xff, "finite")] {
+        with_browser(async |browser| {
+            let script = format!(
+                "const {{ getMappedRange }} = GPUBuffer.prototype; \
+                 GPUBuffer.prototype.getMappedRange = function (...range) {{ \
+                 const bytes = getMappedRange.apply(this, range); \
+                 if (window.broken) new Uint8Array(bytes).fill({byte}); return bytes }}"
+            );
+            browser.before_every_page(&script).await?;
+            let (page, _) = ready(browser, TINY).await?;
+            browser.client.execute("window.broken = true", vec![]).await?;
+            page.click("#start").await?;
+            let text = says(browser, &page, "wrong").await?;
+            ensure!(text.contains(word), "it does not say what is wrong: {text}");
+            to_cpu(&page).await
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Steps that a visitor has made too large are no failure, but nothing to call done either.
+#[tokio::test]
+async fn chains_that_explode_are_not_called_done() -> Result<()> {
+    with_browser(async |browser| {
+        let query = "?engine=fused&seed=7&chains=1&sampler=langevin&levels=4&steps_each=4\
+                     &step_lr=1&autostart=0&pace=full";
+        let (page, _) = ready(browser, query).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Exploded).await?;
+        ensure!(page.text("#status").await?.contains("exploded"), "it does not say so");
+        page.click("#recommended").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_gpu_that_does_not_answer_is_not_waited_for() -> Result<()> {
+    for call in ["GPU.prototype.requestAdapter", "GPUAdapter.prototype.requestDevice"] {
+        lacks(TINY, &format!("{call} = () => new Promise(() => {{}})"), "no-answer").await?;
+    }
+    // Where the visitor has not asked for the GPU, the CPU takes over.
+    with_browser(async |browser| {
+        let never = "GPU.prototype.requestAdapter = () => new Promise(() => {})";
+        browser.before_every_page(never).await?;
+        let query = TINY.replace("engine=fused&", "");
+        let page = Page::open(browser, &Server::start(dist())?, &query).await?;
+        page.wait_for(State::Ready).await?;
+        ensure!(page.text("#adapter").await?.contains("CPU"), "it does not run on the CPU");
+        let told = async || Ok(page.text("#problem").await?.contains("does not answer"));
+        page.wait_until("the page says that the GPU does not answer", told).await
+    })
+    .await
+}
+
+/// Chrome before 127 has no such property, but others.
+#[tokio::test]
+async fn an_adapter_that_does_not_describe_itself_works() -> Result<()> {
+    for (name, words) in [("old", "{ vendor: 'old' }"), ("unnamed", "{}"), ("unnamed", "null")] {
+        with_browser(async |browser| {
+            let script = format!(
+                "delete GPUAdapter.prototype.info; delete GPUDevice.prototype.adapterInfo; \
+                 const value = true; \
+                 Object.defineProperty(GPUAdapter.prototype, 'isFallbackAdapter', {{ value }}); \
+                 GPUAdapter.prototype.requestAdapterInfo = async () => ({words})"
+            );
+            browser.before_every_page(&script).await?;
+            let (page, _) = ready(browser, TINY).await?;
+            let adapter = page.text("#adapter").await?;
+            ensure!(adapter.contains(name), "it runs on {adapter}");
+            page.click("#start").await?;
+            page.wait_for(State::Finished).await
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// Such an exception settles no promise.
+#[tokio::test]
+async fn an_exception_inside_the_program_is_heard_of() -> Result<()> {
+    let throws = "{ throw new TypeError('no such thing') }";
+    let here = |page: Page<'_>| async move {
+        let technical = page.technical().await?;
+        let times = technical.matches("no such thing").count();
+        ensure!(times == 1, "its details say it {times} times: {technical}");
+        to_cpu(&page).await
+    };
+    // While the engine is made.
+    let script = format!(
+        "Object.defineProperty(GPUAdapterInfo.prototype, 'subgroupMinSize', {{ get() {throws} }})"
+    );
+    fails_and(Server::start(dist())?, TINY, &script, "panic", async |page, _| here(page).await)
+        .await?;
+    // In the middle of a run.
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let script = format!("GPUQueue.prototype.submit = function () {throws}");
+        browser.client.execute(&script, vec![]).await?;
+        page.click("#start").await?;
+        says(browser, &page, "panic").await?;
+        here(page).await
+    })
+    .await
+}
+
+/// What a browser says about a device that it does not give is said once, in its words.
+#[tokio::test]
+async fn the_reason_for_no_device_is_said_once() -> Result<()> {
+    let script =
+        "GPUAdapter.prototype.requestDevice = async () => { throw new Error('very busy') }";
+    fails_and(Server::start(dist())?, TINY, script, "engine", async |page, text| {
+        ensure!(text.matches("busy").count() == 1 && !text.contains("JsValue"), "it says {text}");
+        let technical = page.technical().await?;
+        ensure!(!technical.contains("busy"), "its details say it again: {technical}");
+        to_cpu(&page).await
+    })
+    .await
+}
+
+/// A page that was built without the CPU's engine offers none.
+#[tokio::test]
+async fn no_button_leads_to_an_engine_that_is_not_there() -> Result<()> {
+    let without = || Server::start_without(dist(), Some("engines/cpu/ncsn.js"));
+    let none = "delete Navigator.prototype.gpu";
+    for query in [TINY.to_owned(), TINY.replace("engine=fused&", "")] {
+        fails_and(without()?, &query, none, "no-webgpu", async |page, text| {
+            ensure!(text.contains("cargo xtask build"), "it does not say what is missing: {text}");
+            ensure!(!page.is_shown("#retry").await?, "its button leads nowhere");
+            Ok(())
+        })
+        .await?;
+    }
+    let never = "GPU.prototype.requestAdapter = () => new Promise(() => {})";
+    fails_and(without()?, TINY, never, "no-answer", async |page, text| {
+        ensure!(text.contains("cargo xtask build"), "it does not say what is missing: {text}");
+        let label = page.text("#retry").await?;
+        ensure!(label == "Try again" && !page.is_shown("#other").await?, "it offers {label}");
+        Ok(())
+    })
+    .await
+}
+
+/// The strictest policy that WebAssembly allows, for everything that the page does.
+#[tokio::test]
+async fn a_policy_without_anything_inline_allows_the_whole_page() -> Result<()> {
+    with_browser(async |browser| {
+        let headers =
+            "Content-Security-Policy: default-src 'self'; script-src 'self' 'wasm-unsafe-eval'\r\n";
+        let server = Server::start_with(dist(), Quirks { headers, ..Quirks::default() })?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        page.click("label:has([value=drawing])").await?;
+        page.wait_until("the pad is there", async || {
+            Ok(page.text("#pad-hint").await?.contains("Draw"))
+        })
+        .await?;
+        page.draw("#pad", &[(-0.2, -0.3), (0.2, 0.3)]).await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(!page.grid().await?.is_blank(), "there are no pictures");
+        page.choose("#engine", "cpu").await?;
+        page.wait_until("the engine has changed and is done", async || {
+            let on_cpu = page.text("#adapter").await?.contains("CPU");
+            Ok(on_cpu && page.state().await? == State::Finished)
+        })
+        .await?;
+        let scroll = "document.getElementById('how-title').scrollIntoView()";
+        browser.client.execute(scroll, vec![]).await?;
+        page.wait_until("the plane is there", async || page.is_shown("#plane").await).await?;
+        page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
+        // The curve has the colours of the temperature.
+        let colour = "return getComputedStyle(document.querySelector('#cooling stop')).stopColor";
+        let colour = browser.client.execute(colour, vec![]).await?;
+        ensure!(colour.as_str().is_some_and(|colour| !colour.contains("rgb(0, 0, 0)")), "{colour}");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+#[test]
+fn nothing_in_the_built_page_is_inline() -> Result<()> {
+    let page = fs::read_to_string(dist().join("index.html")).context("run `cargo xtask build`")?;
+    ensure!(!page.contains("<style"), "there is an inline style sheet");
+    for tag in page.split('<').filter_map(|rest| rest.split('>').next()) {
+        let is_script = tag.starts_with("script");
+        ensure!(!is_script || tag.contains(" src="), "there is an inline script: <{tag}>");
+        let of_scripts = tag.split_whitespace().any(|word| {
+            let name = word.split('=').next().unwrap_or_default();
+            name == "style" || (name.starts_with("on") && word.contains('='))
+        });
+        ensure!(!of_scripts, "there is an inline style or handler: <{tag}>");
+        ensure!(!tag.contains("javascript:"), "there is an inline script: <{tag}>");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_policy_that_forbids_webassembly_is_named() -> Result<()> {
+    let headers = "Content-Security-Policy: default-src 'self'\r\n";
+    let server = Server::start_with(dist(), Quirks { headers, ..Quirks::default() })?;
+    fails(server, "", "", "policy").await
+}
+
+#[tokio::test]
+async fn a_page_that_was_opened_as_a_file_says_what_to_do() -> Result<()> {
+    with_browser(async |browser| {
+        let index = dist().join("index.html").canonicalize()?;
+        let page = Page::open_at(browser, &format!("file://{}", index.display())).await?;
+        let text = says(browser, &page, "file").await?;
+        ensure!(text.contains("cargo xtask serve"), "it does not say what to do: {text}");
+        Ok(())
+    })
+    .await
+}
+
+/// Browsers run modules only if their media type is that of scripts.
+#[tokio::test]
+async fn scripts_with_a_wrong_media_type_are_named() -> Result<()> {
+    for kind in ["text/plain", "application/octet-stream"] {
+        let quirks = Quirks { media_type: Some((".js", kind)), ..Quirks::default() };
+        fails_and(Server::start_with(dist(), quirks)?, "", "", "media-type", async |_, text| {
+            ensure!(text.contains(kind), "it does not say which: {text}");
+            ensure!(text.contains("text/javascript"), "it does not say what is right: {text}");
+            Ok(())
+        })
+        .await?;
+    }
+    // Here no script runs at all.
+    with_browser(async |browser| {
+        let media_type = Some((".js", "text/plain"));
+        let headers = "X-Content-Type-Options: nosniff\r\n";
+        let server =
+            Server::start_with(dist(), Quirks { media_type, headers, ..Quirks::default() })?;
+        let page = Page::open(browser, &server, "").await?;
+        page.wait_until("the page says that nothing starts", async || {
+            page.is_shown("#stuck").await
+        })
+        .await?;
+        let text = page.text("#stuck").await?;
+        ensure!(text.contains("text/javascript"), "it does not say what is right: {text}");
+        Ok(())
+    })
+    .await
+}
+
+/// The engines' scripts, too, as a server's rules may differ between folders.
+#[tokio::test]
+async fn the_programs_script_with_a_wrong_media_type_is_named() -> Result<()> {
+    let script = fs::read_dir(dist())?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .find(|name| name.ends_with(".js"))
+        .context("there is no program")?;
+    let media_type = Some((&*script.leak(), "text/plain"));
+    let server = Server::start_with(dist(), Quirks { media_type, ..Quirks::default() })?;
+    fails(server, "", "", "media-type").await
+}
+
+/// The page compiles the program whatever its media type is.
+#[tokio::test]
+async fn a_program_with_a_wrong_media_type_runs() -> Result<()> {
+    for kind in ["text/plain", "application/octet-stream"] {
+        with_browser(async |browser| {
+            let quirks = Quirks { media_type: Some((".wasm", kind)), ..Quirks::default() };
+            let page = Page::open(browser, &Server::start_with(dist(), quirks)?, TINY).await?;
+            page.wait_for(State::Ready).await?;
+            page.choose("#engine", "cpu").await?;
+            page.wait_until("the CPU's engine runs, too", async || {
+                Ok(page.text("#adapter").await?.contains("CPU"))
+            })
+            .await
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_part_of_the_page_that_is_missing_is_named() -> Result<()> {
+    let server = Server::start_without(dist(), Some("www/main.js"))?;
+    fails_and(server, "", "", "download", async |_, text| {
+        ensure!(text.contains("main.js") && text.contains("404"), "it says {text}");
+        Ok(())
+    })
+    .await
+}
+
+/// A model that is too large is not downloaded.
+#[tokio::test]
+async fn a_model_that_is_too_large_is_refused_at_once() -> Result<()> {
+    const MOST: u64 = 1 << 28;
+    for tells in [true, false] {
+        let huge = Some((MOST * 4, tells));
+        let server = Server::start_with(dist(), Quirks { huge, ..Quirks::default() })?;
+        with_browser(async |browser| {
+            let page = Page::open(browser, &server, &format!("?model={HUGE}")).await?;
+            let text = says(browser, &page, "model").await?;
+            let [is, may] =
+                if tells { ["1073.7 MB", "268.4 MB"] } else { ["more than", "268.4 MB"] };
+            ensure!(text.contains(is) && text.contains(may), "it says {text}");
+            // What was under way when the browser hung up.
+            let most = if tells { MOST / 8 } else { MOST + MOST / 8 };
+            let sent = server.zeros();
+            ensure!(sent < most, "{sent} bytes were sent");
+            ensure!(page.is_shown("#message-link").await?, "there is no way to another model");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+// @ts-check
+/** Limits how long the page waits for an answer that may never come. */
+
+/**
+ * How many milliseconds a browser has to answer a request for a GPU. Slow drivers take two or three
+ * seconds when they start; some that hang never answer.
+ */
+export const GPU_ANSWER_MS = 8000;
+
+/**
+ * The answer, or a rejection if it takes too long.
+ * @template T
+ * @param {Promise<T>} answer @param {number} milliseconds
+ * @param {() => Promise<Error> | Error} late makes the reason of the rejection
+ * @returns {Promise<T>}
+ */
+export function within(answer, milliseconds, late) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(async () => reject(await late()), milliseconds);
+    Promise.resolve(answer).then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
