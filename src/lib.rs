@@ -36,9 +36,9 @@
 //! let density = GaussianMixture::two_modes();
 //! // Heun's method from σ = 20 to σ = 0.01; 199 evaluations of the score.
 //! let settings = Settings { sampler: Sampler::Heun, ..Settings::recommended(20.0, 0.01) };
-//! let (step table, conditioning) = two_modes::step table(&settings)?;
+//! let (table, conditioning) = two_modes::step_table(&settings)?;
 //! // A thousand chains of seed 1, two coordinates each.
-//! let points = host::run_steered(&step table, &conditioning, &density, 1, 1_000);
+//! let points = host::run_conditioned(&table, &conditioning, &density, 1, 1_000);
 //!
 //! let share = two_modes::upper_share(&points);
 //! assert!((share - 0.8).abs() < 0.05, "{share}");
@@ -46,7 +46,7 @@
 //! ```
 //!
 //! Images come from a [`model_file::ModelFile`]: [`sample::Chain`] runs the same table of steps on
-//! Burn, [`fused::Chain`] on the GPU.
+//! Burn, [`backend::fused::FusedChains`] on the GPU.
 
 #![warn(missing_docs)]
 
