@@ -188,10 +188,10 @@ export function observeDevices(onFailure) {
       if (!released) onFailure(deviceLost(info.reason, info.message));
     });
     device.addEventListener("uncapturederror", (/** @type {any} */ event) => {
-      const { constructor, message } = event.error;
-      const text = `${constructor.name}: ${message}`;
+      const { name } = event.error.constructor;
+      const text = `${name}: ${event.error.message}`;
       // All other errors are kernels that this browser refuses.
-      onFailure(constructor.name === "GPUOutOfMemoryError" ? outOfMemory(text) : refused("fused", text));
+      onFailure(name === "GPUOutOfMemoryError" ? outOfMemory(text) : refused("fused", text));
     });
     return device;
   };
