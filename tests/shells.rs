@@ -384,14 +384,14 @@ fn a_resumed_run_refuses_what_it_cannot_change() {
     assert_eq!((card.training.expect("trained").steps, &card.licence[..]), (6, "CC0-1.0"));
 
     // One that began without --flip, with the papers' network.
-    let net = ["--arch", "ncsn", "--ngf", "8", "--size", "16"];
+    let net = ["--arch", "ncsn", "--ngf", "4", "--levels", "2", "--size", "16"];
     let run = [&["--out", "m.safetensors", "--overwrite", "--steps", "2"][..], &net].concat();
     succeed(&mut train(at, &run));
     let resume = |more: &[&str]| {
         let run = ["--out", "m.safetensors", "--resume", "--size", "16", "--arch", "ncsn"];
         train(at, &[&run[..], more].concat())
     };
-    succeed(&mut resume(&["--ngf", "8", "--steps", "3"]));
+    succeed(&mut resume(&["--ngf", "4", "--steps", "3"]));
     for more in [&["--flip"][..], &["--ngf", "16"], &["--widths", "8,16"]] {
         let said = fail(&mut resume(more));
         assert!(said.contains("--resume cannot change") && said.contains(more[0]), "{said}");

@@ -67,9 +67,12 @@ impl Log {
             )
         };
         let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+        let mut is_log = false;
         for (name, header) in [LOSSES, HELD_OUT] {
             let path = folder.join(name);
-            ensure!(!path.exists() || Table::has_header(&path, header), foreign(&path));
+            let is_table = Table::has_header(&path, header);
+            ensure!(is_table || !path.exists(), foreign(&path));
+            is_log |= is_table;
         }
         if resume {
             return Ok(());
@@ -77,7 +80,7 @@ impl Log {
         let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
         let samples = paths.find(|path| path.file_name().is_some_and(is_samples));
         if let Some(samples) = &samples {
-            ensure!(folder.join(LOSSES.0).exists(), foreign(samples));
+            ensure!(is_log, foreign(samples));
         }
         ensure!(
             overwrite || (samples.is_none() && !Table::has_rows(&folder.join(HELD_OUT.0))),
