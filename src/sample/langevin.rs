@@ -24,10 +24,8 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> StepTable {
 /// The a of [`exact`] for so many steps at each of so many levels: it adds up to 50 over all steps,
 /// and is at most ¼.
 ///
-/// The sum says how often a chain's noise is replaced on its way. The more often, the more a chain
-/// forgets of earlier mistakes, but the more it follows the network's score at each level, which is
-/// not quite that of the level's density, least of all if the network has learned guidance.
-/// `docs/quality.md` has the measurements.
+/// The sum says how often a chain's noise is replaced on its way; `docs/quality.md` has the
+/// measurements.
 pub fn exact_step(levels: usize, steps_each: usize) -> f64 {
     (50.0 / (levels as f64 * steps_each as f64)).min(0.25)
 }

@@ -38,15 +38,12 @@ const BROWSER_LINTS: [&str; 2] = ["--no-default-features", "--features=fused,cpu
 const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 
 const CRATE: [&str; 2] = ["--release", "--package=ncsn"];
-/// Everything around the crate. (`xtask-bindgen` is a few lines and many dependencies.)
-const AROUND: [&str; 6] = [
-    "--profile=quick",
-    "--package=plane",
-    "--package=xtask",
-    "--package=bench-web",
-    "--package=shrink",
-    "--package=e2e",
-];
+/// The packages around the crate that use it, and the tests of the built page.
+const AROUND: [&str; 4] =
+    ["--profile=quick", "--package=plane", "--package=bench-web", "--package=e2e"];
+/// Programs that other tasks build alone. (`xtask-bindgen` is a few lines and many dependencies.)
+const PROGRAMS: [&str; 2] = ["--package=xtask", "--package=shrink"];
+const QUICK: [&str; 1] = ["--profile=quick"];
 /// The tests of the built page, a test binary of `e2e`.
 const PAGE: [&str; 2] = ["--test", "page"];
 
@@ -65,8 +62,12 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         let mut clippy = workspace.cargo(["clippy"])?;
         step(name, usually, clippy.args(args.concat()).args(["--", "-D", "warnings"]))
     };
-    lint("lints, native", "5 min the first time", &[&["--all-targets"], &CRATE])?;
-    lint("lints around the crate", "2 min the first time", &[&["--all-targets"], &AROUND])?;
+    lint("lints, native", "2 min the first time", &[&["--all-targets"], &CRATE])?;
+    lint(
+        "lints around the crate",
+        "2 min the first time",
+        &[&["--all-targets"], &AROUND, &PROGRAMS],
+    )?;
     tools::install(workspace, &[])?;
     let library = ["--release", "--lib", "--tests"];
     lint("lints, browser", "3 min the first time", &[&library, &WASM, &BROWSER_LINTS])?;
@@ -74,8 +75,11 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let test = |name, usually, args: &[&[&str]]| {
         step(name, usually, workspace.cargo(["test"])?.args(args.concat()))
     };
-    test("tests, native", "15 min the first time", &[&CRATE])?;
+    test("tests, native", "10 min the first time", &[&CRATE])?;
     test("tests around the crate", "2 min the first time", &[&AROUND, &["--lib", "--bins"]])?;
+    for program in PROGRAMS {
+        test("tests of programs", "1 min the first time", &[&QUICK, &[program]])?;
+    }
 
     tools::install(workspace, &Tool::ALL)?;
     step(
