@@ -123,21 +123,21 @@ fn no_output_becomes_an_image_to_train_on() {
     }
     let refuse = |command: Command, flag: &str| refuse(at, command, &[flag, "--data"]);
     for out in ["images/m.safetensors", "images/a/m.safetensors"] {
-        refuse(train(at, &["--data", "pictures", "--steps", "2", "--out", out]), "--out");
+        refuse(train(at, &["--data", "images", "--steps", "2", "--out", out]), "--out");
     }
     let mut inside = train(at, &["--data", ".", "--steps", "2"]);
-    inside.current_dir(at.join("pictures"));
+    inside.current_dir(at.join("images"));
     refuse(inside, "--out");
     for preview in ["images/p.png", "images/a/../p.PNG"] {
-        refuse(ncsn(at, &["plan", "--data", "pictures", "--preview", preview]), "--preview");
+        refuse(ncsn(at, &["plan", "--data", "images", "--preview", preview]), "--preview");
     }
     fs::write(at.join("images/m.safetensors"), "").expect("written");
-    let eval = ["eval", "--model", "images/m.safetensors", "--data", "pictures"];
+    let eval = ["eval", "--model", "images/m.safetensors", "--data", "images"];
     refuse(ncsn(at, &eval), "--out");
 
     // Elsewhere, and beside arrays, which are read by their names.
-    succeed(&mut ncsn(at, &["plan", "--data", "pictures", "--preview", "p.png"]));
-    let run = ["--data", "pictures", "--steps", "2", "--out", "m.safetensors"];
+    succeed(&mut ncsn(at, &["plan", "--data", "images", "--preview", "p.png"]));
+    let run = ["--data", "images", "--steps", "2", "--out", "m.safetensors"];
     succeed(&mut train(at, &run));
     fs::create_dir(at.join("arrays")).expect("created");
     fs::copy(at.join("bars"), at.join("arrays/train-images-idx3-ubyte")).expect("copied");

@@ -118,19 +118,19 @@ mod tests {
             fs::create_dir_all(at(name)).expect("created");
         }
         fs::write(at("images/1.png"), "").expect("written");
-        let check = |out: &str| ensure_outside_data(&at("pictures"), "--out", &at(out));
+        let check = |out: &str| ensure_outside_data(&at("images"), "--out", &at(out));
         for inside in ["images/m.log", "images/a/2.png", "images/new/x/y", "images/1.png"] {
             let refused = check(inside).expect_err("inside").to_string();
             assert!(refused.contains("--data") && refused.contains("--out"), "{refused}");
         }
-        for outside in ["m.log", "pictures2/1.png", "images/../m.log", "images/.runs/m.log"] {
+        for outside in ["m.log", "images2/1.png", "images/../m.log", "images/.runs/m.log"] {
             check(outside).expect("outside");
         }
         #[cfg(unix)]
         {
             use std::os::unix::fs::symlink;
             check("elsewhere/m.log").expect("outside");
-            symlink("pictures", at("linked")).expect("linked");
+            symlink("images", at("linked")).expect("linked");
             check("linked/m.log").expect_err("inside");
             symlink("../elsewhere", at("images/b")).expect("linked");
             check("elsewhere/m.log").expect_err("found through a link");
