@@ -36,7 +36,7 @@ mod bench {
         let scale = Preconditioning { mean: 0.1307, sigma_data: 0.3081 };
         let options = Options {
             architecture: Architecture::UNet(UNetDescription::new(shape, scale)),
-            licence: None,
+            license: None,
             from: None,
             sampler: None,
             best: None,

@@ -23,7 +23,7 @@ pub fn bytes(values: &[f32]) -> Vec<u8> {
 
 /// Undoes the quantisation of a value to a byte: the value at `place`, from 0 to 1, within the byte's
 /// share of \[0, 1\].
-pub fn dequantised(byte: u8, place: f32) -> f32 {
+pub fn dequantized(byte: u8, place: f32) -> f32 {
     (f32::from(byte) + place) / 256.0
 }
 
@@ -48,17 +48,15 @@ mod tests {
             assert_eq!(byte(value(each)), each);
             assert_eq!(luma_byte([each; 3]), each);
             assert_eq!(luma([value(each); 3]), value(each));
-            assert_eq!((256.0 * dequantised(each, 0.5)) as u8, each);
+            assert_eq!((256.0 * dequantized(each, 0.5)) as u8, each);
         }
         assert_eq!([-1.0, 2.0, f32::NAN].map(byte), [0, 255, 0]);
     }
 
     #[test]
     fn both_lumas_are_the_same() {
-        for colour in [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90], [1, 2, 3]] {
-            assert!(
-                (255.0 * luma(colour.map(value)) - f32::from(luma_byte(colour))).abs() <= 0.501
-            );
+        for color in [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 90], [1, 2, 3]] {
+            assert!((255.0 * luma(color.map(value)) - f32::from(luma_byte(color))).abs() <= 0.501);
         }
     }
 }

@@ -11,12 +11,12 @@ use ncsn::data::{DataSet, Reading};
 use zip::write::SimpleFileOptions;
 
 /// A PNG of one colour, 4 pixels a side.
-fn png(colour: [u8; 3]) -> Vec<u8> {
+fn png(color: [u8; 3]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 4, 4);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().expect("in memory");
-    writer.write_image_data(&colour.repeat(16)).expect("in memory");
+    writer.write_image_data(&color.repeat(16)).expect("in memory");
     writer.finish().expect("in memory");
     bytes
 }
@@ -111,7 +111,7 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 }
 
 #[test]
-fn archives_are_recognised_by_their_content() {
+fn archives_are_recognized_by_their_content() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = |name: &str, bytes: &[u8]| write(folder.path(), name, bytes);
     for name in ["set.tar.xz", "set.tar.bz2", "set.tar.zst"] {

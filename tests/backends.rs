@@ -112,10 +112,10 @@ fn chains_begin_around_the_mean_of_the_images() {
             let found = begun.iter().sum::<f32>() / begun.len() as f32;
             assert!((found - at).abs() < 0.4, "{sampler:?}: {found}");
             // The same noise around another mean.
-            let grey = settings.step_table().expect("possible");
-            let grey =
-                ends(&network, &StepTable { start: grey.start, steps: Vec::new() }, 7, 0..40);
-            let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
+            let gray = settings.step_table().expect("possible");
+            let gray =
+                ends(&network, &StepTable { start: gray.start, steps: Vec::new() }, 7, 0..40);
+            let moved = begun.iter().zip(&gray).map(|(a, b)| a - b);
             assert!(moved.into_iter().all(|d| (d - (at - 0.5)).abs() < 1e-5), "{sampler:?}");
             let reference = host::run(&table, &gaussian, 7, 5);
             let difference = difference(&ends(&network, &table, 7, 0..5), &reference);
@@ -200,12 +200,10 @@ fn noise_on_the_device_is_noise_on_the_host() {
 /// network as above.
 #[test]
 fn steering_on_the_device_is_steering_on_the_host() {
-    let Architecture::UNet(mut colour) = common::tiny() else {
-        panic!("the tiny model is a U-Net")
-    };
-    colour.image_shape.channels = 3;
-    let (image_shape, d) = (colour.image_shape, colour.image_shape.dimension());
-    let network = Network::new(&Architecture::UNet(colour), &Device::flex()).expect("possible");
+    let Architecture::UNet(mut color) = common::tiny() else { panic!("the tiny model is a U-Net") };
+    color.image_shape.channels = 3;
+    let (image_shape, d) = (color.image_shape, color.image_shape.dimension());
+    let network = Network::new(&Architecture::UNet(color), &Device::flex()).expect("possible");
     let scale = common::SCALE;
     let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.sigma_data);
     let values = |stream, n| {
@@ -218,7 +216,7 @@ fn steering_on_the_device_is_steering_on_the_host() {
         |observation| Conditioning { observation: Some(observation), ..Default::default() };
     let steerings = [
         observed(Observation::pixels(image_shape, &values(1, d), &known).expect("fits")),
-        observed(Observation::grey(image_shape, &values(2, 64)).expect("fits")),
+        observed(Observation::gray(image_shape, &values(2, 64)).expect("fits")),
         observed(Observation::downsampled(image_shape, &values(3, d / 16), 4).expect("fits")),
         Conditioning { origin: Some(values(4, d)), ..Default::default() },
         Conditioning {

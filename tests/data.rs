@@ -11,12 +11,12 @@ use ncsn::data::{DataError, DataSet, Reading, Size};
 use ncsn::net::ImageShape;
 
 /// A PNG of one colour, `side` pixels a side.
-fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
+fn png(side: u32, color: [u8; 3]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side, side);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().expect("in memory");
-    let pixels = colour.repeat((side * side) as usize);
+    let pixels = color.repeat((side * side) as usize);
     writer.write_image_data(&pixels).expect("in memory");
     writer.finish().expect("in memory");
     bytes
@@ -25,12 +25,12 @@ fn png(side: u32, colour: [u8; 3]) -> Vec<u8> {
 /// Names and contents: 40 images of different colours, one of them of another size, one
 /// duplicate, one torn file, and files that are not images.
 fn files() -> Vec<(String, Vec<u8>)> {
-    let colour = |i: u8| [i, 255 - i, 7];
+    let color = |i: u8| [i, 255 - i, 7];
     let name = |i: u8| format!("set/{}/{i}.png", i % 3);
-    let mut files: Vec<_> = (0..40).map(|i| (name(i), png(8, colour(i)))).collect();
-    files[7].1 = png(12, colour(7));
-    files.push(("set/again.png".into(), png(8, colour(5))));
-    files.push(("set/torn.jpg".into(), png(8, colour(1))[..40].to_vec()));
+    let mut files: Vec<_> = (0..40).map(|i| (name(i), png(8, color(i)))).collect();
+    files[7].1 = png(12, color(7));
+    files.push(("set/again.png".into(), png(8, color(5))));
+    files.push(("set/torn.jpg".into(), png(8, color(1))[..40].to_vec()));
     files.push(("set/notes.TXT".into(), b"notes".to_vec()));
     files.push(("set/.hidden.png".into(), b"left by a tool".to_vec()));
     files
@@ -96,11 +96,11 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
 }
 
 #[test]
-fn images_are_brought_to_the_size_and_the_colours_that_were_asked_for() {
+fn images_are_brought_to_the_size_and_the_colors_that_were_asked_for() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let grey: Vec<_> =
+    let gray: Vec<_> =
         (0..9).map(|i| (format!("{i}.png"), png(4 + u32::from(i), [20 * i; 3]))).collect();
-    write_folder(folder.path(), &grey);
+    write_folder(folder.path(), &gray);
     let load = |reading: &Reading<'_>| DataSet::load(folder.path(), reading);
 
     // Nine sizes, none more common than the others.
@@ -243,12 +243,12 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
     let mut held_out = firsts(&data.held_out);
     held_out.sort_unstable();
     assert_eq!(held_out, [30, 31, 32]);
-    let grey = Reading {
+    let gray = Reading {
         grayscale: true,
         size: Some(Size { width: 16, height: 16 }),
         ..Reading::default()
     };
-    let data = DataSet::load(folder.path(), &grey).expect("batches");
+    let data = DataSet::load(folder.path(), &gray).expect("batches");
     assert_eq!(data.train.shape, ImageShape { channels: 1, height: 16, width: 16 });
 
     let huge = Reading { size: Some(Size { width: 4096, height: 4096 }), ..Reading::default() };

@@ -442,8 +442,8 @@ fn chains_begin_around_the_mean_of_the_images() {
         let begun = block_on(chain.noisy()).expect("read back");
         let expected = host::start(&table, 64, 9, 3);
         assert!(difference(&begun, &expected) < 1e-4, "{sampler:?}");
-        let grey = host::start(&settings.step_table().expect("possible"), 64, 9, 3);
-        let moved = begun.iter().zip(&grey).map(|(a, b)| a - b);
+        let gray = host::start(&settings.step_table().expect("possible"), 64, 9, 3);
+        let moved = begun.iter().zip(&gray).map(|(a, b)| a - b);
         assert!(moved.into_iter().all(|d| (d + 0.37).abs() < 1e-4), "{sampler:?}");
         pair.agrees(&table, &Conditioning::default(), 9, &format!("{sampler:?}"));
     }
@@ -471,7 +471,7 @@ fn what_is_observed_is_imposed_as_on_burn() {
     let known: Vec<bool> = (0..96).map(|pixel| pixel % 5 < 2).collect();
     let observations = [
         Observation::pixels(image_shape, &pixels, &known),
-        Observation::grey(image_shape, &pixels[..96]),
+        Observation::gray(image_shape, &pixels[..96]),
         Observation::downsampled(image_shape, &pixels[..3 * 24], 2),
     ];
     let samplers = [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Heun];
@@ -664,8 +664,8 @@ fn chains_are_drawn_as_a_grid() {
         let n = row / 8 * columns + column / 8;
         let expected = match n < 5 {
             true => {
-                let grey = x[n * 64 + row % 8 * 8 + column % 8].clamp(0.0, 1.0) * 255.0;
-                [grey, grey, grey, 255.0]
+                let gray = x[n * 64 + row % 8 * 8 + column % 8].clamp(0.0, 1.0) * 255.0;
+                [gray, gray, gray, 255.0]
             }
             false => [0.0; 4],
         };

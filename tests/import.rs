@@ -25,7 +25,7 @@ fn fixture(name: &str) -> PathBuf {
     std::path::absolute(Path::new("tests/fixtures").join(name)).expect("there is a folder")
 }
 
-/// A stream of pickles as PyTorch wrote it in 2019: `[state_dict, optimiser]`, names after
+/// A stream of pickles as PyTorch wrote it in 2019: `[state_dict, optimizer]`, names after
 /// `DataParallel`. The fixture of the same network has the same weights.
 #[test]
 fn the_oldest_checkpoints_are_read_to_the_last_bit() {
@@ -46,7 +46,7 @@ fn the_oldest_checkpoints_are_read_to_the_last_bit() {
     assert_eq!(compared, checkpoint.state.len());
 }
 
-/// A ZIP archive: `[state_dict, optimiser, epoch, step, moving average]`. Raw weights are all −1.
+/// A ZIP archive: `[state_dict, optimizer, epoch, step, moving average]`. Raw weights are all −1.
 /// The moving average has γ = 1, α = 2, β = 3 and ½ everywhere else, but no levels.
 #[test]
 fn the_moving_average_is_taken_unless_it_is_not_wanted() {

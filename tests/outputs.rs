@@ -117,9 +117,9 @@ fn no_output_becomes_an_image_to_train_on() {
     let folder = folder_with_bars();
     let at = folder.path();
     fs::create_dir_all(at.join("images/a")).expect("created");
-    for grey in 0..40u8 {
-        let image = image::GrayImage::from_pixel(8, 8, image::Luma([6 * grey]));
-        image.save(at.join(format!("images/a/{grey}.png"))).expect("written");
+    for gray in 0..40u8 {
+        let image = image::GrayImage::from_pixel(8, 8, image::Luma([6 * gray]));
+        image.save(at.join(format!("images/a/{gray}.png"))).expect("written");
     }
     let refuse = |command: Command, flag: &str| refuse(at, command, &[flag, "--data"]);
     for out in ["images/m.safetensors", "images/a/m.safetensors"] {

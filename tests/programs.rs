@@ -185,13 +185,13 @@ fn what_is_known_of_an_image_is_kept() {
     // Far from black and white, so that nothing is cut off there.
     let level =
         |stream, index| (96.0 + 64.0 * Key { seed: 3, stream, step: 0 }.uniform(index)) as u8;
-    let colours = |stream| {
+    let colors = |stream| {
         let pixel = |x, y| Rgb([0, 1, 2].map(|channel| level(stream, 3 * (8 * y + x) + channel)));
         RgbImage::from_fn(8, 8, pixel)
     };
     fs::create_dir(at.join("colours")).expect("made");
     for image in 0..30 {
-        colours(image).save(at.join(format!("colours/{image}.png"))).expect("saved");
+        colors(image).save(at.join(format!("colours/{image}.png"))).expect("saved");
     }
     succeed(&mut train(at, &["--data", "colours", "--out", "m.safetensors", "--steps", "1"]));
     let sample = |out: &str, known: &[&str]| -> Vec<Vec<u8>> {
@@ -203,17 +203,17 @@ fn what_is_known_of_an_image_is_kept() {
     };
     let mean = |bytes: &[u8]| bytes.iter().map(|&b| f32::from(b)).sum::<f32>() / bytes.len() as f32;
 
-    let grey = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([level(40, 8 * y + x)]));
-    grey.save(at.join("grey.png")).expect("saved");
-    let coloured = sample("c.npy", &["--colorize", "grey.png"]);
-    for image in &coloured {
-        for (pixel, grey) in image.chunks_exact(3).zip(grey.iter()) {
-            assert!((mean(pixel) - f32::from(*grey)).abs() <= 1.0, "{pixel:?} is not {grey}");
+    let gray = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([level(40, 8 * y + x)]));
+    gray.save(at.join("grey.png")).expect("saved");
+    let colored = sample("c.npy", &["--colorize", "grey.png"]);
+    for image in &colored {
+        for (pixel, gray) in image.chunks_exact(3).zip(gray.iter()) {
+            assert!((mean(pixel) - f32::from(*gray)).abs() <= 1.0, "{pixel:?} is not {gray}");
         }
     }
-    assert_ne!(coloured[0], coloured[1]);
+    assert_ne!(colored[0], colored[1]);
 
-    let small = RgbImage::from_fn(4, 4, |x, y| *colours(41).get_pixel(x, y));
+    let small = RgbImage::from_fn(4, 4, |x, y| *colors(41).get_pixel(x, y));
     small.save(at.join("small.png")).expect("saved");
     for image in sample("s.npy", &["--super-resolve", "small.png"]) {
         for (x, y, known) in small.enumerate_pixels() {
@@ -225,7 +225,7 @@ fn what_is_known_of_an_image_is_kept() {
         }
     }
 
-    let whole = colours(42);
+    let whole = colors(42);
     whole.save(at.join("whole.png")).expect("saved");
     let mask = image::GrayImage::from_fn(8, 8, |x, _| image::Luma([if x < 4 { 255 } else { 0 }]));
     mask.save(at.join("mask.png")).expect("saved");
@@ -440,7 +440,7 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
         let [whole, parts] =
             ["whole.safetensors", "parts.safetensors"].map(|name| read(&at.join(name)));
         assert_eq!(parts.card.training.as_ref().expect("trained here").steps, 1000);
-        assert_eq!(parts.card.licence, "CC0-1.0");
+        assert_eq!(parts.card.license, "CC0-1.0");
         assert_eq!(whole.weights, parts.weights);
     }
 }

@@ -25,10 +25,10 @@ fn write_bars(folder: &Path) {
         for image in 0..count {
             let key = Key { seed: 1, stream: image, step: count };
             let at = (key.uniform(0) * 8.0) as usize;
-            let grey = 128 + (key.uniform(1) * 127.0) as u8;
+            let gray = 128 + (key.uniform(1) * 127.0) as u8;
             let stands = image % 2 == 1;
             let on = |pixel: usize| if stands { pixel % 8 == at } else { pixel / 8 == at };
-            images.extend((0..64).map(|pixel| if on(pixel) { grey } else { 0 }));
+            images.extend((0..64).map(|pixel| if on(pixel) { gray } else { 0 }));
             labels.push(u8::from(stands));
         }
         fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).expect("written");

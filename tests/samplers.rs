@@ -215,7 +215,7 @@ fn churned_chains_have_the_noise_of_their_level() {
 type Blocks = fn(usize) -> Option<usize>;
 
 const LEFT_HALF: Blocks = |i| (i % 4 < 2).then_some(i);
-const GREY: Blocks = |i| Some(i % 16);
+const GRAY: Blocks = |i| Some(i % 16);
 const SMALLER: Blocks = |i| Some(i / 16 * 4 + i % 16 / 8 * 2 + i % 4 / 2);
 
 /// P x, from its definition: where something is seen, the mean over the block.
@@ -271,13 +271,13 @@ fn observations_are_kept_and_the_rest_follows_from_them() {
     let d = density.dimension();
     let image_shape: Vec<f32> = (0..d).map(|i| 0.5 + 0.6 * (2.3 * i as f32).sin()).collect();
     let known: Vec<bool> = (0..16).map(|pixel| LEFT_HALF(pixel).is_some()).collect();
-    let grey = &project(&image_shape, GREY)[..16];
+    let gray = &project(&image_shape, GRAY)[..16];
     let small = project(&image_shape, SMALLER);
     let small: Vec<f32> = (0..12).map(|i| small[i / 4 * 16 + i % 4 / 2 * 8 + i % 2 * 2]).collect();
     let schedule = NoiseSchedule { sigma_max: 30.0, sigma_min: 0.01, levels: 150 };
     for (what, blocks, exact, observation) in [
         ("half", LEFT_HALF, 0.0, Observation::pixels(IMAGE, &image_shape, &known)),
-        ("grey", GREY, 2e-6, Observation::grey(IMAGE, grey)),
+        ("grey", GRAY, 2e-6, Observation::gray(IMAGE, gray)),
         ("smaller", SMALLER, 2e-6, Observation::downsampled(IMAGE, &small, 2)),
     ] {
         let y = project(&image_shape, blocks);

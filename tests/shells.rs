@@ -381,7 +381,7 @@ fn a_resumed_run_refuses_what_it_cannot_change() {
         ["--steps", "6", "--lr", "1e-4", "--license", "CC0-1.0", "--checkpoint-every-seconds", "1"];
     succeed(&mut resume(&changed));
     let card = read(&at.join("m.safetensors")).card;
-    assert_eq!((card.training.expect("trained").steps, &card.licence[..]), (6, "CC0-1.0"));
+    assert_eq!((card.training.expect("trained").steps, &card.license[..]), (6, "CC0-1.0"));
 
     // One that began without --flip, with the papers' network.
     let net = ["--arch", "ncsn", "--ngf", "4", "--levels", "2", "--size", "16"];
@@ -506,10 +506,10 @@ fn one_of_a_kind_is_not_plural() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
     fs::create_dir(at.join("two")).expect("created");
-    for (name, grey) in [("train", 0u8), ("t10k", 255)] {
+    for (name, gray) in [("train", 0u8), ("t10k", 255)] {
         let header = [0x0803u32, 1, 8, 8].map(u32::to_be_bytes).concat();
         let file = at.join(format!("two/{name}-images-idx3-ubyte"));
-        fs::write(file, [header, vec![grey; 64]].concat()).expect("written");
+        fs::write(file, [header, vec![gray; 64]].concat()).expect("written");
     }
     let run = ["--data", "two", "--sigma-max", "5", "--batch", "1"];
     let first = ["--steps", "1", "--out", "m.safetensors"];

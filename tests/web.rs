@@ -83,8 +83,8 @@ async fn the_same_seed_gives_the_same_images_as_natively() {
         finish(&chain).await;
         let rgba = pixels(&chain, "noisy").await;
         assert_eq!(rgba.len(), common::ENDS_OF * 8 * 8 * 4);
-        let grey: Vec<f32> = rgba.chunks_exact(4).map(|p| f32::from(p[0]) / 255.0).collect();
-        for (found, expected) in common::every_21st(&grey).iter().zip(common::ENDS) {
+        let gray: Vec<f32> = rgba.chunks_exact(4).map(|p| f32::from(p[0]) / 255.0).collect();
+        for (found, expected) in common::every_21st(&gray).iter().zip(common::ENDS) {
             let (expected, most) = (expected.clamp(0.0, 1.0), 1.0 / 255.0 + 1e-3);
             assert!((found - expected).abs() < most, "{name}: {found} instead of {expected}");
         }
@@ -97,7 +97,7 @@ async fn the_same_seed_gives_the_same_images_as_natively() {
 #[wasm_bindgen_test]
 async fn chains_begin_around_the_mean_of_the_images() {
     for name in ENGINES {
-        for (mean, grey) in [(Some(0.2), 51), (None, 128)] {
+        for (mean, gray) in [(Some(0.2), 51), (None, 128)] {
             let mut file = common::model();
             file.card.mean = mean;
             let model = Model::new(&file.write().expect("finite"));
@@ -111,7 +111,7 @@ async fn chains_begin_around_the_mean_of_the_images() {
                 panic!("possible settings");
             };
             let rgba = pixels(&chain, "noisy").await;
-            let off = rgba.chunks_exact(4).map(|pixel| i32::from(pixel[0]) - grey);
+            let off = rgba.chunks_exact(4).map(|pixel| i32::from(pixel[0]) - gray);
             assert!(off.into_iter().all(|off| off.abs() <= 2), "{name}, {mean:?}: {rgba:?}");
         }
     }
@@ -188,9 +188,9 @@ async fn progress_counts_and_views_differ() {
 /// A drawing with one opaque half: kept to the last bit, or covered with noise.
 #[wasm_bindgen_test]
 async fn chains_begin_at_a_drawing_or_end_with_it() {
-    let grey = |at: usize| (at * 4) as u8;
+    let gray = |at: usize| (at * 4) as u8;
     let drawing: Vec<u8> = (0..64)
-        .flat_map(|at| if at % 8 < 4 { [grey(at), grey(at), grey(at), 255] } else { [0; 4] })
+        .flat_map(|at| if at % 8 < 4 { [gray(at), gray(at), gray(at), 255] } else { [0; 4] })
         .collect();
     for name in ENGINES {
         let engine = engine(name).await;
@@ -201,7 +201,7 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
         finish(&chain).await;
         let rgba = pixels(&chain, "noisy").await;
         for (at, pixel) in rgba.chunks_exact(4).enumerate().filter(|(at, _)| at % 8 < 4) {
-            assert_eq!(pixel[0], grey(at % 64), "{name}: pixel {at}");
+            assert_eq!(pixel[0], gray(at % 64), "{name}: pixel {at}");
         }
 
         let Ok(chain) = start(&drawing, Some(0.5)) else { panic!("a drawing of this size") };

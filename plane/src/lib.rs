@@ -72,7 +72,7 @@ impl Plane {
     /// q_σ at the centres of n × n squares, rows from the top, relative to the largest of them.
     pub fn density(&self, sigma: f32, n: usize) -> Vec<f32> {
         let logs: Vec<f64> =
-            self.centres(n).chunks_exact(2).map(|x| self.density.log_density(x, sigma)).collect();
+            self.centers(n).chunks_exact(2).map(|x| self.density.log_density(x, sigma)).collect();
         let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         logs.iter().map(|log| (log - top).exp() as f32).collect()
     }
@@ -80,9 +80,9 @@ impl Plane {
     /// The score at the centres of n × n squares, rows from the top, times the deviation of a noisy
     /// mode: how many deviations away the mode is, at any σ.
     pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
-        let centres = self.centres(n);
-        let mut arrows = vec![0.0; centres.len()];
-        self.density.score(&centres, sigma, &mut arrows);
+        let centers = self.centers(n);
+        let mut arrows = vec![0.0; centers.len()];
+        self.density.score(&centers, sigma, &mut arrows);
         arrows.iter().map(|s| s * (1.0 + sigma * sigma).sqrt()).collect()
     }
 
@@ -141,7 +141,7 @@ impl Plane {
         two_modes::upper_share(&self.chains())
     }
 
-    fn centres(&self, n: usize) -> Vec<f32> {
+    fn centers(&self, n: usize) -> Vec<f32> {
         let at = |i: usize| self.side * ((2 * i + 1) as f32 / n as f32 - 1.0);
         (0..n).flat_map(|row| (0..n).flat_map(move |column| [at(column), -at(row)])).collect()
     }

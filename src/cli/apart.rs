@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_input_is_recognised_by_any_of_its_names() {
+    fn an_input_is_recognized_by_any_of_its_names() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| folder.path().join(name);
         fs::write(at("model"), "").expect("written");

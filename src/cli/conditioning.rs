@@ -166,7 +166,7 @@ impl ConditioningArgs {
             let given = image_input::read_sized(path, shape)?;
             let (pixels, known): (_, Vec<bool>) = match &self.mask {
                 Some(mask) => {
-                    let mask = image_input::read_sized(mask, shape)?.on(0.0).grey();
+                    let mask = image_input::read_sized(mask, shape)?.on(0.0).gray();
                     (given.on(paper).pixels, mask.iter().map(|&white| white < 0.5).collect())
                 }
                 // A pixel that is at least half opaque is known.
@@ -183,7 +183,7 @@ impl ConditioningArgs {
         if let Some(path) = &self.colorize {
             ensure!(shape.channels > 1, "--colorize needs a model of coloured images");
             let given = image_input::read_sized(path, shape)?.on(paper);
-            return Ok(Some(Observation::grey(shape, &given.grey())?));
+            return Ok(Some(Observation::gray(shape, &given.gray())?));
         }
         if let Some(path) = &self.super_resolve {
             let small = image_input::read(path)?.on(paper).channels(shape.channels);

@@ -29,7 +29,7 @@ pub struct ImageArgs {
     #[arg(long, alias = "grey")]
     pub grayscale: bool,
     /// The colour behind transparent pixels: black, grey, white or #RRGGBB.
-    #[arg(long, default_value = "white", value_parser = colour)]
+    #[arg(long, default_value = "white", value_parser = color)]
     pub background: [u8; 3],
     /// Stop at a file that cannot be read, instead of skipping it.
     #[arg(long)]
@@ -174,7 +174,7 @@ fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn 
     Box::new(bar.with_message(url.to_owned()).wrap_read(body))
 }
 
-fn colour(text: &str) -> Result<[u8; 3], String> {
+fn color(text: &str) -> Result<[u8; 3], String> {
     match text {
         "black" => return Ok([0; 3]),
         "grayscale" | "gray" => return Ok([128; 3]),

@@ -65,8 +65,8 @@ pub fn encode_png(
     let grid = Grid::new(bytes, shape, columns, zoom);
     let mut png = Vec::new();
     let mut encoder = png::Encoder::new(&mut png, grid.width as u32, grid.height as u32);
-    let grey = shape.channels == 1;
-    encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+    let gray = shape.channels == 1;
+    encoder.set_color(if gray { png::ColorType::Grayscale } else { png::ColorType::Rgb });
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&grid.pixels)?;
     writer.finish()?;
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grid_shows_images_in_their_colours() {
+    fn a_grid_shows_images_in_their_colors() {
         let png = encode_png(&images(), SHAPE, Some(2), 3).expect("in memory");
         let grid = image::load_from_memory(&png).expect("a PNG").into_rgb8();
         assert_eq!(grid.dimensions(), (3 * (2 * 5 + 1), 3 * (3 + 1)));

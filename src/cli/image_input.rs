@@ -57,11 +57,11 @@ fn read_as(path: &Path, size: Option<Size>) -> anyhow::Result<InputImage> {
     let (width, height) = (image.width() as usize, image.height() as usize);
     let opacity: Vec<f32> = image.pixels().map(|pixel| pixel[3]).collect();
     let plane = |channel: usize| {
-        let colour = |opacity: f32, over_black: f32| match opacity > 0.0 {
+        let color = |opacity: f32, over_black: f32| match opacity > 0.0 {
             true => (over_black / opacity).min(1.0),
             false => 0.0,
         };
-        image.pixels().map(move |pixel| colour(pixel[3], pixel[channel]))
+        image.pixels().map(move |pixel| color(pixel[3], pixel[channel]))
     };
     let pixels = (0..channels).flat_map(plane).collect();
     Ok(InputImage { shape: ImageShape { channels, height, width }, pixels, opacity })
@@ -72,7 +72,7 @@ fn read_as(path: &Path, size: Option<Size>) -> anyhow::Result<InputImage> {
 fn premultiplied(mut image: Rgba32FImage) -> Rgba32FImage {
     for pixel in image.pixels_mut() {
         let opacity = pixel[3];
-        pixel.0[..3].iter_mut().for_each(|colour| *colour *= opacity);
+        pixel.0[..3].iter_mut().for_each(|color| *color *= opacity);
     }
     image
 }
@@ -83,8 +83,8 @@ impl InputImage {
     pub fn channels(mut self, channels: usize) -> Self {
         if self.shape.channels == 3 && channels == 1 {
             let plane = self.opacity.len();
-            let colour = |at| [0, 1, 2].map(|channel| self.pixels[channel * plane + at]);
-            self.pixels = (0..plane).map(|at| luma(colour(at))).collect();
+            let color = |at| [0, 1, 2].map(|channel| self.pixels[channel * plane + at]);
+            self.pixels = (0..plane).map(|at| luma(color(at))).collect();
         } else if self.shape.channels == 1 {
             self.pixels = self.pixels.repeat(channels);
         }
@@ -93,7 +93,7 @@ impl InputImage {
     }
 
     /// The mean of the channels, H × W, which `--colorize` preserves.
-    pub fn grey(&self) -> Vec<f32> {
+    pub fn gray(&self) -> Vec<f32> {
         let ImageShape { channels, height, width } = self.shape;
         let plane = height * width;
         let mean = |at: usize| (0..channels).map(|c| self.pixels[c * plane + at]).sum::<f32>();
@@ -103,8 +103,8 @@ impl InputImage {
     /// Puts the image on paper of a grey in \[0, 1\], which shows through transparent parts.
     pub fn on(mut self, paper: f32) -> Self {
         let opacities = self.opacity.iter().cycle();
-        for (colour, opacity) in self.pixels.iter_mut().zip(opacities) {
-            *colour = paper + opacity * (*colour - paper);
+        for (color, opacity) in self.pixels.iter_mut().zip(opacities) {
+            *color = paper + opacity * (*color - paper);
         }
         self.opacity.fill(1.0);
         self
@@ -145,7 +145,7 @@ mod tests {
 
     /// Half the pixels behind the two right columns are transparent and must add no colour.
     #[test]
-    fn images_of_another_size_are_fitted_without_the_colour_of_nothing() {
+    fn images_of_another_size_are_fitted_without_the_color_of_nothing() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images/transparent.webp");
         let shape = ImageShape { channels: 1, height: 1, width: 1 };
         let given = read_sized(&path, shape).expect("an image");

@@ -102,7 +102,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         imported: Some(format!("{file} ({}{average}{step})", variant.name())),
         best: None,
         quality: None,
-        licence: arguments.license.clone(),
+        license: arguments.license.clone(),
     };
     println!(
         "{}{}: {} × {} × {} images, ngf {ngf}, σ from {} to {} in {}, {}{average}",

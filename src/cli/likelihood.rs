@@ -11,7 +11,7 @@ use super::print::ensure_delivered;
 use super::{device, ncsn};
 use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_density};
 use crate::noise::NoiseSchedule;
-use crate::pixel::dequantised;
+use crate::pixel::dequantized;
 use crate::random::Key;
 use crate::sample::edm;
 use crate::words::count;
@@ -80,7 +80,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         for index in first..n.min(first + arguments.batch) {
             let key = Key { seed: arguments.seed, stream: index as u32, step: 1 };
             let bytes = (0..).zip(images.image(index));
-            x.extend(bytes.map(|(i, &byte)| dequantised(byte, key.uniform(i))));
+            x.extend(bytes.map(|(i, &byte)| dequantized(byte, key.uniform(i))));
         }
         let trace = Trace::Hutchinson { seed: arguments.seed, first: first as u32 };
         let logs = log_density(&network, &x, &sigmas, trace);

@@ -185,8 +185,8 @@ impl<'a> Encoded<'a> {
         let over = |x, y| {
             let Rgba([red, green, blue, alpha]) = image[(x, y)];
             let (alpha, clear) = (u32::from(alpha), u32::from(255 - alpha));
-            let mix = |colour: u8, behind: u8| {
-                ((u32::from(colour) * alpha + u32::from(behind) * clear + 127) / 255) as u8
+            let mix = |color: u8, behind: u8| {
+                ((u32::from(color) * alpha + u32::from(behind) * clear + 127) / 255) as u8
             };
             let [r, g, b] = background;
             Rgb([mix(red, r), mix(green, g), mix(blue, b)])
@@ -253,31 +253,31 @@ mod tests {
         Encoded::open(bytes)?.on(background)
     }
 
-    fn colours(image: &RgbImage) -> Vec<[u8; 3]> {
-        image.pixels().map(|&Rgb(colour)| colour).collect()
+    fn colors(image: &RgbImage) -> Vec<[u8; 3]> {
+        image.pixels().map(|&Rgb(color)| color).collect()
     }
 
     /// Files written by Pillow, with the pixels that Pillow reads: 3 × 2 unless stated otherwise.
     #[test]
     fn every_format_has_the_pixels_that_another_program_wrote() {
-        const COLOURS: [[u8; 3]; 6] =
+        const COLORS: [[u8; 3]; 6] =
             [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [128, 128, 128]];
         let pixels = |bytes: &[u8]| {
             let image = decode(bytes, [7, 8, 9]).expect("a good file");
             assert_eq!(image.dimensions(), (3, 2));
-            colours(&image)
+            colors(&image)
         };
-        assert_eq!(pixels(include_bytes!("../../tests/images/colours.bmp")), COLOURS);
-        assert_eq!(pixels(include_bytes!("../../tests/images/colours.webp")), COLOURS);
-        assert_eq!(pixels(include_bytes!("../../tests/images/palette.png")), COLOURS);
-        let mut transparent = COLOURS;
+        assert_eq!(pixels(include_bytes!("../../tests/images/colours.bmp")), COLORS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/colours.webp")), COLORS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/palette.png")), COLORS);
+        let mut transparent = COLORS;
         transparent[5] = [7, 8, 9];
         assert_eq!(pixels(include_bytes!("../../tests/images/transparent.webp")), transparent);
         assert_eq!(pixels(include_bytes!("../../tests/images/transparent.gif")), transparent);
 
-        let grey = decode(include_bytes!("../../tests/images/grey16.png"), [0; 3]);
-        let grey = grey.expect("a good file");
-        assert_eq!(colours(&grey), [[0; 3], [255; 3]]);
+        let gray = decode(include_bytes!("../../tests/images/grey16.png"), [0; 3]);
+        let gray = gray.expect("a good file");
+        assert_eq!(colors(&gray), [[0; 3], [255; 3]]);
     }
 
     /// Taken with the camera held sideways: 16 × 8 in the file, red then blue, to be turned right.
@@ -323,9 +323,9 @@ mod tests {
         writer.finish().expect("in memory");
         let image = decode(&bytes, [255, 255, 255]).expect("a good file");
         // 51/255 is a fifth: 255 · 0.8 = 204 of white stays.
-        assert_eq!(colours(&image), [[255, 0, 0], [204, 255, 204]]);
+        assert_eq!(colors(&image), [[255, 0, 0], [204, 255, 204]]);
         let image = decode(&bytes, [0, 0, 0]).expect("a good file");
-        assert_eq!(colours(&image), [[255, 0, 0], [0, 51, 0]]);
+        assert_eq!(colors(&image), [[255, 0, 0], [0, 51, 0]]);
         assert!(decode(&bytes[..bytes.len() - 20], [0; 3]).is_err());
         assert!(decode(b"text", [0; 3]).is_err());
     }
@@ -376,7 +376,7 @@ mod tests {
     fn the_alpha_of_a_bmp_counts_unless_it_is_zero_all_over() {
         for size in [56, 108, 124] {
             let pixels =
-                |alphas| colours(&decode(&bmp(size, alphas), [255; 3]).expect("a good file"));
+                |alphas| colors(&decode(&bmp(size, alphas), [255; 3]).expect("a good file"));
             assert_eq!(pixels([0, 0]), [[10, 20, 30], [40, 50, 60]], "{size}");
             assert_eq!(pixels([255, 255]), [[10, 20, 30], [40, 50, 60]], "{size}");
             assert_eq!(pixels([0, 255]), [[255; 3], [40, 50, 60]], "{size}");

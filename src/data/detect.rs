@@ -27,7 +27,7 @@ pub(super) enum Kind {
 ///
 /// # Errors
 /// If nothing here can be read, or there is more than one candidate.
-pub(super) fn recognise(files: &Files) -> Result<Kind, DataError> {
+pub(super) fn recognize(files: &Files) -> Result<Kind, DataError> {
     if files.place == Place::Single {
         return single(files);
     }
@@ -210,11 +210,11 @@ mod tests {
     fn kind(names: &[&str]) -> Result<Kind, DataError> {
         let files = names.iter().map(|name| (name.as_bytes().to_vec(), Source::Entry(0)));
         let listing = Listing { files: files.collect(), problems: vec![] };
-        recognise(&Files::new("data".as_ref(), Place::Folder, listing))
+        recognize(&Files::new("data".as_ref(), Place::Folder, listing))
     }
 
     #[test]
-    fn published_layouts_are_recognised() {
+    fn published_layouts_are_recognized() {
         let arrays = |format, train: &[&str], held_out: &[&str]| Kind::Arrays {
             format,
             train: train.iter().map(|&name| name.into()).collect(),
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_recognised_is_said_with_what_is() {
+    fn what_is_not_recognized_is_said_with_what_is() {
         let message = |names: &[&str]| kind(names).expect_err("must be refused").to_string();
         let nothing = message(&["notes.txt", "photo.doc"]);
         assert!(

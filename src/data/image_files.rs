@@ -96,8 +96,8 @@ pub(super) fn read(
     found.duplicates = first.iter().filter(|&&first| !first).count();
 
     // Files may claim RGB and still hold only grey.
-    let grey = grayscale || images.iter().all(|(_, planes)| resize::is_grey(planes));
-    let shape = ImageShape { channels: if grey { 1 } else { 3 }, ..shape };
+    let gray = grayscale || images.iter().all(|(_, planes)| resize::is_gray(planes));
+    let shape = ImageShape { channels: if gray { 1 } else { 3 }, ..shape };
     let mut count_held_out = 0;
     let mut bytes = Vec::with_capacity(images.len() * shape.dimension());
     let mut labels = Vec::new();

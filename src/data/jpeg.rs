@@ -276,9 +276,9 @@ impl Frame {
 fn rgb(cmyk: Vec<u8>) -> Vec<u8> {
     let (pixels, _) = cmyk.as_chunks::<4>();
     let paper = |ink: u8| u32::from(255 - ink);
-    let colour =
+    let color =
         |&[c, m, y, k]: &[u8; 4]| [c, m, y].map(|ink| ((paper(ink) * paper(k) + 127) / 255) as u8);
-    pixels.iter().flat_map(colour).collect()
+    pixels.iter().flat_map(color).collect()
 }
 
 #[cfg(test)]
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn the_colours_are_told_as_libjpeg_tells_them() {
+    fn the_colors_are_told_as_libjpeg_tells_them() {
         use ColorTransform::{CMYK, Grayscale, RGB, YCCK, YCbCr};
         let transform = |ids: &[u8], jfif, adobe| {
             let component = |&id: &u8| Component { id, sampling: [1, 1], complete: 0 };

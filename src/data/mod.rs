@@ -122,7 +122,7 @@ impl DataSet {
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
         let files = Files::at(path)?;
-        let kind = detect::recognise(&files)?;
+        let kind = detect::recognize(&files)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
@@ -178,7 +178,7 @@ impl DataSet {
 
     /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
     pub fn has_images(path: &Path) -> bool {
-        let kind = Files::at(path).and_then(|files| detect::recognise(&files));
+        let kind = Files::at(path).and_then(|files| detect::recognize(&files));
         matches!(kind, Ok(Kind::Images(_)))
     }
 }

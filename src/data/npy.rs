@@ -59,7 +59,7 @@ pub(super) fn records(file: &mut dyn Read) -> Result<Records, String> {
                 Some(value) => {
                     for bytes in record.chunks_exact(bytes) {
                         let value = value(bytes, is_big);
-                        decoded.pixels.push(quantised(value)?);
+                        decoded.pixels.push(quantized(value)?);
                         decoded.clamped += usize::from(!(0.0..=1.0).contains(&value));
                     }
                 }
@@ -203,7 +203,7 @@ fn layout(sizes: &[u64]) -> Option<(ImageShape, bool)> {
 
 /// The byte nearest to a value in \[0, 1\], or less than half a grey level outside, where rounding
 /// errors are.
-fn quantised(value: f64) -> Result<u8, String> {
+fn quantized(value: f64) -> Result<u8, String> {
     let level = value * 255.0;
     if level > -0.5 && level < 255.5 {
         return Ok(level.round() as u8);
@@ -252,8 +252,8 @@ mod tests {
         let big: Vec<u8> = f64s.iter().flat_map(|value| value.to_be_bytes()).collect();
         let header = "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 3, 2, 2)}\n";
         assert_eq!(first, parse(&[with_header(header), big].concat()).expect("big-endian"));
-        let grey = parse(&npy(&[3, 2, 2], planes.clone())).expect("grey");
-        assert_eq!((grey.len(), grey.bytes), (3, planes));
+        let gray = parse(&npy(&[3, 2, 2], planes.clone())).expect("grey");
+        assert_eq!((gray.len(), gray.bytes), (3, planes));
     }
 
     #[test]

@@ -30,26 +30,26 @@ pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) 
 }
 
 /// Converts pixels to one plane of grey, or to planes of red, green and blue.
-pub(super) fn planes(image: &RgbImage, grey: bool) -> Vec<u8> {
-    if grey {
-        return image.pixels().map(|&Rgb(colour)| luma_byte(colour)).collect();
+pub(super) fn planes(image: &RgbImage, gray: bool) -> Vec<u8> {
+    if gray {
+        return image.pixels().map(|&Rgb(color)| luma_byte(color)).collect();
     }
     (0..3).flat_map(|channel| image.pixels().map(move |pixel| pixel.0[channel])).collect()
 }
 
 /// Whether all three planes are the same.
-pub(super) fn is_grey(planes: &[u8]) -> bool {
+pub(super) fn is_gray(planes: &[u8]) -> bool {
     let plane = planes.len() / 3;
     planes[..plane] == planes[plane..2 * plane] && planes[..plane] == planes[2 * plane..]
 }
 
 /// Converts images in memory to another size, or to grey.
-pub(super) fn refit(images: Images, size: Option<Size>, grey: bool) -> Images {
+pub(super) fn refit(images: Images, size: Option<Size>, gray: bool) -> Images {
     let ImageShape { channels, height, width } = images.shape;
     let size = size.unwrap_or(Size { width, height });
-    let grey = grey || channels == 1;
+    let gray = gray || channels == 1;
     let shape =
-        ImageShape { channels: if grey { 1 } else { 3 }, height: size.height, width: size.width };
+        ImageShape { channels: if gray { 1 } else { 3 }, height: size.height, width: size.width };
     if shape == images.shape {
         return images;
     }
@@ -60,7 +60,7 @@ pub(super) fn refit(images: Images, size: Option<Size>, grey: bool) -> Images {
         };
         let pixel = |x, y| Rgb([0, 1, 2].map(|channel| value(channel, x, y)));
         let image = RgbImage::from_fn(width as u32, height as u32, pixel);
-        bytes.extend(planes(&fit(image, size), grey));
+        bytes.extend(planes(&fit(image, size), gray));
     }
     Images { shape, bytes, labels: images.labels }
 }
@@ -70,23 +70,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_centre_is_kept_and_averaged() {
+    fn the_center_is_kept_and_averaged() {
         // 6 × 2 pixels, red = column: the centred square is columns 2 and 3.
         let image = RgbImage::from_fn(6, 2, |x, _| Rgb([x as u8 * 10, 7, 0]));
         let square = fit(image.clone(), Size { width: 2, height: 2 });
         assert_eq!(planes(&square, false)[..8], [20, 30, 20, 30, 7, 7, 7, 7]);
         let one = fit(image, Size { width: 1, height: 1 });
         assert_eq!(planes(&one, false), [25, 7, 0]);
-        let grey = RgbImage::from_fn(2, 1, |x, _| Rgb([[255, 0, 0], [9, 9, 9]][x as usize]));
-        assert_eq!(planes(&grey, true), [76, 9]);
+        let gray = RgbImage::from_fn(2, 1, |x, _| Rgb([[255, 0, 0], [9, 9, 9]][x as usize]));
+        assert_eq!(planes(&gray, true), [76, 9]);
     }
 
     #[test]
     fn images_in_memory_are_refitted() {
         let shape = ImageShape { channels: 1, height: 2, width: 2 };
-        let grey = Images::new(shape, vec![10, 20, 30, 40, 1, 1, 1, 1]);
-        assert_eq!(refit(grey.clone(), None, true), grey);
-        let one = refit(grey, Some(Size { width: 1, height: 1 }), false);
+        let gray = Images::new(shape, vec![10, 20, 30, 40, 1, 1, 1, 1]);
+        assert_eq!(refit(gray.clone(), None, true), gray);
+        let one = refit(gray, Some(Size { width: 1, height: 1 }), false);
         assert_eq!(one.bytes, [25, 1]);
     }
 }

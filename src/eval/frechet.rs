@@ -18,12 +18,12 @@ impl Gaussian {
     pub fn of(points: &Points) -> Self {
         let (n, d) = (points.len(), points.dimension);
         let values = points.values.iter().map(|&value| f64::from(value));
-        let mut centred = DMatrix::from_row_iterator(n, d, values);
-        let mean = centred.row_mean().transpose();
-        for (mut column, mean) in centred.column_iter_mut().zip(mean.iter()) {
+        let mut centerd = DMatrix::from_row_iterator(n, d, values);
+        let mean = centerd.row_mean().transpose();
+        for (mut column, mean) in centerd.column_iter_mut().zip(mean.iter()) {
             column.add_scalar_mut(-mean);
         }
-        let covariance = centred.tr_mul(&centred) / (n.max(2) - 1) as f64;
+        let covariance = centerd.tr_mul(&centerd) / (n.max(2) - 1) as f64;
         Self { mean, covariance }
     }
 }
@@ -109,8 +109,8 @@ mod tests {
         });
         let (distances, errors): (Vec<f64>, Vec<f64>) = seeds.unzip();
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let centre = mean(&distances);
-        let squares: Vec<f64> = distances.iter().map(|d| (d - centre).powi(2)).collect();
+        let center = mean(&distances);
+        let squares: Vec<f64> = distances.iter().map(|d| (d - center).powi(2)).collect();
         let (told, seen) = (mean(&errors), mean(&squares).sqrt());
         assert!((told / seen - 1.0).abs() < 0.2, "{told} for {seen}");
     }

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_third_neighbour_decides_how_far_surroundings_reach() {
+    fn the_third_neighbor_decides_how_far_surroundings_reach() {
         let device = Device::flex();
         let line = |values: &[f32]| Points { dimension: 1, values: values.to_vec() };
         let images = line(&[0.0, 1.0, 3.0, 7.0, 15.0]);

@@ -47,8 +47,8 @@ impl NearestQuantiles {
     pub const AT: [f64; 6] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95];
 
     /// The quantiles of some neighbours' distances.
-    pub fn of(neighbours: &[Nearest]) -> Self {
-        let mut distances: Vec<f32> = neighbours.iter().map(|near| near.distance).collect();
+    pub fn of(neighbors: &[Nearest]) -> Self {
+        let mut distances: Vec<f32> = neighbors.iter().map(|near| near.distance).collect();
         distances.sort_unstable_by(f32::total_cmp);
         let last = distances.len().saturating_sub(1) as f64;
         let at = |share: f64| distances.get((share * last).round() as usize);

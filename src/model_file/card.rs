@@ -40,7 +40,8 @@ pub struct Card {
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub quality: Option<Quality>,
     /// The licence of the data it was trained on.
-    pub licence: String,
+    #[serde(rename = "licence")]
+    pub license: String,
 }
 
 /// How good samples are, as `ncsn eval` measured it.
@@ -132,7 +133,7 @@ impl Card {
 
     /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
     pub fn start_mean(&self) -> f32 {
-        self.mean.unwrap_or(Start::GREY)
+        self.mean.unwrap_or(Start::GRAY)
     }
 
     /// The program of some settings for this model's chains; `strength` is as in

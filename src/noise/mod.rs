@@ -125,7 +125,7 @@ mod tests {
     const SCHEDULE: NoiseSchedule = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.01, levels: 10 };
 
     #[test]
-    fn neighbours_have_a_constant_ratio() {
+    fn neighbors_have_a_constant_ratio() {
         let sigmas = SCHEDULE.sigmas();
         assert_eq!((sigmas[0], sigmas[9]), (20.0, 0.01));
         for pair in sigmas.windows(2) {

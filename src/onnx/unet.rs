@@ -30,11 +30,11 @@ pub fn score(
         [scale.mean, scale.sigma_data, scale.sigma_data * scale.sigma_data]
             .map(|v| graph.scalar(v));
 
-    let centred = graph.op(name, "Sub", &[x, &mean], &[]);
+    let centerd = graph.op(name, "Sub", &[x, &mean], &[]);
     let variance = graph.op(name, "Mul", &[&column, &column], &[]);
     let variance = graph.op(name, "Add", &[&variance, &data_variance], &[]);
     let root = graph.op(name, "Sqrt", &[&variance], &[]);
-    let input = graph.op(name, "Div", &[&centred, &root], &[]);
+    let input = graph.op(name, "Div", &[&centerd, &root], &[]);
 
     let batch = match batch {
         Batch::Fixed(n) => n as i64,
@@ -45,7 +45,7 @@ pub fn score(
     let divisor = graph.op(name, "Mul", &[&column, &root], &[]);
     let factor = graph.op(name, "Div", &[&deviation, &divisor], &[]);
     let correction = graph.op(name, "Mul", &[&raw, &factor], &[]);
-    let gaussian = graph.op(name, "Div", &[&centred, &variance], &[]);
+    let gaussian = graph.op(name, "Div", &[&centerd, &variance], &[]);
     Ok(graph.op(name, "Sub", &[&correction, &gaussian], &[]))
 }
 

@@ -90,15 +90,15 @@ impl Observation {
         Ok(Self { image_shape, block: Block { channels: 1, height: 1, width: 1 }, target, mask })
     }
 
-    /// Colourisation: an image whose channels have the mean `grey` (H × W).
+    /// Colourisation: an image whose channels have the mean `gray` (H × W).
     ///
     /// # Errors
-    /// [`ObservationError::Size`] if `grey` has another size.
-    pub fn grey(image_shape: ImageShape, grey: &[f32]) -> Result<Self, ObservationError> {
-        sized("the grey image", grey.len(), image_shape.height * image_shape.width)?;
+    /// [`ObservationError::Size`] if `gray` has another size.
+    pub fn gray(image_shape: ImageShape, gray: &[f32]) -> Result<Self, ObservationError> {
+        sized("the grey image", gray.len(), image_shape.height * image_shape.width)?;
         let block = Block { channels: image_shape.channels, height: 1, width: 1 };
         let mask = vec![1.0; image_shape.dimension()];
-        Ok(Self { image_shape, block, target: grey.repeat(image_shape.channels), mask })
+        Ok(Self { image_shape, block, target: gray.repeat(image_shape.channels), mask })
     }
 
     /// Super-resolution: an image whose squares of `factor` × `factor` pixels have the means

@@ -27,11 +27,11 @@ pub enum Start {
 
 impl Start {
     /// The mean of chains whose images' mean is not known: an even grey, ½.
-    pub const GREY: f32 = 0.5;
+    pub const GRAY: f32 = 0.5;
 
     /// `N(½, sigma²)`; see [`StepTable::around`].
     pub fn noise(sigma: f32) -> Self {
-        Self::Normal { mean: Self::GREY, sigma }
+        Self::Normal { mean: Self::GRAY, sigma }
     }
 }
 

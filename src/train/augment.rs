@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::Images;
-use crate::pixel::{dequantised, value};
+use crate::pixel::{dequantized, value};
 use crate::random::Key;
 
 /// The changes made to training images.
@@ -54,7 +54,7 @@ impl Augmentation {
     /// level, from 0 to 1.
     fn value(self, byte: u8, place: impl FnOnce() -> f32) -> f32 {
         match self.dequantize {
-            true => dequantised(byte, place()),
+            true => dequantized(byte, place()),
             false => value(byte),
         }
     }

@@ -23,7 +23,8 @@ pub struct Options {
     pub images: Option<Fingerprint>,
     /// The licence of the images, for the card, if it is known.
     #[serde(default)]
-    pub licence: Option<String>,
+    #[serde(rename = "licence")]
+    pub license: Option<String>,
     /// The model that the run started from, in words for the card; `None` if its weights were drawn
     /// at random.
     #[serde(default)]

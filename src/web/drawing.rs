@@ -35,12 +35,8 @@ fn pixels(image_shape: ImageShape, rgba: &[u8]) -> Vec<f32> {
     let mut pixels = Vec::with_capacity(image_shape.dimension());
     for channel in 0..image_shape.channels {
         for pixel in rgba.chunks_exact(4) {
-            let colour = [0, 1, 2].map(|c| value(pixel[c]));
-            pixels.push(if image_shape.channels < 3 {
-                luma(colour)
-            } else {
-                colour[channel.min(2)]
-            });
+            let color = [0, 1, 2].map(|c| value(pixel[c]));
+            pixels.push(if image_shape.channels < 3 { luma(color) } else { color[channel.min(2)] });
         }
     }
     pixels
@@ -51,12 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_become_planes_or_grey() {
+    fn colors_become_planes_or_gray() {
         let rgba = [255, 0, 51, 255, 0, 255, 0, 0];
         let image_shape = |channels| ImageShape { channels, height: 1, width: 2 };
         assert_eq!(pixels(image_shape(3), &rgba), [1.0, 0.0, 0.0, 1.0, 0.2, 0.0]);
-        let grey = pixels(image_shape(1), &rgba);
-        assert!((grey[0] - 0.3218).abs() < 1e-6 && (grey[1] - 0.587).abs() < 1e-6, "{grey:?}");
+        let gray = pixels(image_shape(1), &rgba);
+        assert!((gray[0] - 0.3218).abs() < 1e-6 && (gray[1] - 0.587).abs() < 1e-6, "{gray:?}");
     }
 
     #[test]

@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drawing_in_one_colour_may_stay_so() {
+    fn a_drawing_in_one_color_may_stay_so() {
         let origin = |values: &[f32]| Conditioning {
             origin: Some(values.to_vec()),
             ..Conditioning::default()

@@ -83,7 +83,7 @@ pub fn model() -> ModelFile {
         imported: None,
         best: None,
         quality: None,
-        licence: "none".into(),
+        license: "none".into(),
     };
     ModelFile { card, weights }
 }

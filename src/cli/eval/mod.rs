@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 
-use self::report::{Measurements, Neighbours, Report, print};
+use self::report::{Measurements, Neighbors, Report, print};
 use super::autoguidance::AutoguidanceArgs;
 use super::data_set::{self, ImageArgs};
 use super::engine::{Choice, Engine, SamplingJob};
@@ -220,7 +220,7 @@ impl Session<'_> {
         let reference = Reference::new(&self.extractor, train, held_out, &self.device);
         let [raw, denoised] = [&raw, &images].map(|pixels| reference.measure(pixels));
         let floor = reference.floor(self.n);
-        let (nearest, curves) = self.neighbours(&reference, &images)?;
+        let (nearest, curves) = self.neighbors(&reference, &images)?;
         let report = Report {
             model: &self.model.card.name,
             data: &self.data.name,
@@ -266,11 +266,11 @@ impl Session<'_> {
 
     /// Finds the training images nearest to samples and to held-out images. Draws the samples
     /// with the nearest ones, and the first samples, above their neighbours.
-    fn neighbours(
+    fn neighbors(
         &self,
         reference: &Reference<'_>,
         pixels: &[f32],
-    ) -> anyhow::Result<(Neighbours, [Vec<f32>; 2])> {
+    ) -> anyhow::Result<(Neighbors, [Vec<f32>; 2])> {
         const COMPARED: usize = 1000;
         const SHOWN: usize = 10;
         let shape = self.model.card.architecture.image_shape();
@@ -288,8 +288,8 @@ impl Session<'_> {
         order.extend(0..SHOWN.min(count));
         let bytes = pixel::bytes(pixels);
         let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
-        let neighbour = |&k: &usize| self.data.train.image(of_samples[k].index);
-        let rows = order.iter().map(sample).chain(order.iter().map(neighbour));
+        let neighbor = |&k: &usize| self.data.train.image(of_samples[k].index);
+        let rows = order.iter().map(sample).chain(order.iter().map(neighbor));
         let rows: Vec<u8> = rows.flatten().copied().collect();
         let path = self.out.join("nearest.png");
         grid::write_png(&path, &rows, shape, Some(order.len().max(1)), 2)?;
@@ -297,7 +297,7 @@ impl Session<'_> {
         let distances = |near: &[Nearest]| near.iter().map(|near| near.distance).collect();
         let curves = [distances(of_samples), distances(of_test)];
         let [samples, held_out] = [of_samples, of_test].map(NearestQuantiles::of);
-        Ok((Neighbours { samples, held_out }, curves))
+        Ok((Neighbors { samples, held_out }, curves))
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {

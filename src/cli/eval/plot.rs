@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use super::sweep::Point;
 
 /// Colours that colour-blind people can tell apart (Okabe & Ito 2008).
-const COLOURS: [RGBColor; 8] = [
+const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -97,15 +97,15 @@ fn classes<'a>(area: &Area<'a>, names: &[String], samples: &[f64], held_out: &[f
         .draw()?;
     for (side, (label, shares)) in [("samples", samples), ("held out", held_out)].iter().enumerate()
     {
-        let colour = COLOURS[side];
+        let color = COLORS[side];
         let bar = |(class, share): (usize, &f64)| {
             let left = class as f64 - 0.38 + 0.38 * side as f64;
-            Rectangle::new([(left, 0.0), (left + 0.36, 100.0 * share)], colour.filled())
+            Rectangle::new([(left, 0.0), (left + 0.36, 100.0 * share)], color.filled())
         };
         chart
             .draw_series(shares.iter().enumerate().map(bar))?
             .label(*label)
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
+            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.filled()));
     }
     legend(&mut chart, SeriesLabelPosition::UpperRight)
 }
@@ -125,15 +125,15 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
         .y_desc("% of images that are as near")
         .draw()?;
     for (index, (label, distances)) in ["samples", "held out"].iter().zip(distances).enumerate() {
-        let colour = COLOURS[index];
+        let color = COLORS[index];
         let mut sorted = distances.clone();
         sorted.sort_unstable_by(f32::total_cmp);
         let share = |rank: usize| 100.0 * (rank + 1) as f32 / sorted.len() as f32;
         let curve = sorted.iter().enumerate().map(|(rank, &distance)| (distance, share(rank)));
         chart
-            .draw_series(LineSeries::new(curve, colour.stroke_width(2)))?
+            .draw_series(LineSeries::new(curve, color.stroke_width(2)))?
             .label(*label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], colour.stroke_width(2)));
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], color.stroke_width(2)));
     }
     legend(&mut chart, SeriesLabelPosition::LowerRight)
 }
@@ -177,8 +177,8 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         }
     }
     for (index, name) in names.into_iter().enumerate() {
-        let colour = COLOURS[index % COLOURS.len()];
-        let (style, dot) = (colour.stroke_width(2), colour.filled());
+        let color = COLORS[index % COLORS.len()];
+        let (style, dot) = (color.stroke_width(2), color.filled());
         let own = points.iter().filter(|point| point.name == name);
         let mut line: Vec<_> = own.clone().map(|p| (p.nfe as f64, p.frechet)).collect();
         line.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -190,7 +190,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         });
         chart.draw_series(errors)?;
         chart.draw_series(line.iter().map(|&point| Circle::new(point, 4, dot)))?;
-        if index < COLOURS.len() {
+        if index < COLORS.len() {
             chart
                 .draw_series(LineSeries::new(line, style))?
                 .label(name)

@@ -31,7 +31,7 @@ pub struct Report<'a> {
     pub floor: &'a Measured,
     /// The share of each class among the held-out images.
     pub classes: &'a [f64],
-    pub nearest: &'a Neighbours,
+    pub nearest: &'a Neighbors,
 }
 
 /// The classifier that judged the samples.
@@ -47,7 +47,7 @@ pub struct Measurements {
 
 /// Distances to the nearest training image.
 #[derive(Serialize)]
-pub struct Neighbours {
+pub struct Neighbors {
     pub samples: NearestQuantiles,
     pub held_out: NearestQuantiles,
 }

@@ -29,7 +29,7 @@ pub struct Arguments {
     #[command(flatten, next_help_heading = "Run")]
     pub run: RunArgs,
     #[command(flatten, next_help_heading = "Optimisation")]
-    pub optimisation: OptimisationArgs,
+    pub optimization: OptimizationArgs,
     #[command(flatten, next_help_heading = "Noise")]
     pub noise: NoiseArgs,
     #[command(flatten, next_help_heading = "Network")]
@@ -113,7 +113,7 @@ pub struct RunArgs {
 }
 
 #[derive(clap::Args)]
-pub struct OptimisationArgs {
+pub struct OptimizationArgs {
     /// Optimiser steps [default: 30000; for few images, enough to see each 400 times, but at
     /// least 4000; for a --classifier 5000].
     #[arg(long)]

@@ -27,14 +27,14 @@ pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
         "these images have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
     );
     let NoiseSchedule { sigma_max, sigma_min, .. } = arguments.schedule(&data)?;
-    let optimisation = &arguments.optimisation;
+    let optimization = &arguments.optimization;
     let options = ClassifierOptions {
-        steps: optimisation.steps.unwrap_or(5000),
-        batch: optimisation.batch,
-        learning_rate: optimisation.lr.unwrap_or(3e-3),
+        steps: optimization.steps.unwrap_or(5000),
+        batch: optimization.batch,
+        learning_rate: optimization.lr.unwrap_or(3e-3),
         sigmas: [sigma_min, sigma_max],
         shift: 0,
-        seed: optimisation.seed,
+        seed: optimization.seed,
     };
     let labelled = Labelled {
         name: &data.name,

@@ -24,7 +24,7 @@ impl Arguments {
     /// # Errors
     /// If the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
-        let Self { optimisation, noise, network, .. } = self;
+        let Self { optimization, noise, network, .. } = self;
         let (architecture, schedule) = match origin {
             Some(card) => (card.architecture.clone(), card.schedule()),
             None => {
@@ -35,30 +35,30 @@ impl Arguments {
         };
         let NoiseSchedule { sigma_max, sigma_min, levels } = schedule;
         let net = Net::of(&architecture);
-        let batch = optimisation.batch;
+        let batch = optimization.batch;
         let images = Fingerprint::of(&data.train);
         // What was found for these images remains true.
         let same = origin.filter(|card| is_of(card, &data.name, images));
         Ok(Options {
             architecture,
             images: Some(images),
-            licence: self.run.license.clone().or_else(|| Some(same?.licence.clone())),
+            license: self.run.license.clone().or_else(|| Some(same?.license.clone())),
             from: origin.map(in_words),
             sampler: same.map(|card| card.sampler),
             best: same.and_then(|card| card.best),
-            seed: optimisation.seed,
-            steps: optimisation.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
+            seed: optimization.seed,
+            steps: optimization.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
             batch,
-            grad_accum_steps: optimisation.grad_accum_steps,
-            precision: optimisation.precision.unwrap_or_default(),
-            learning_rate: optimisation.lr.unwrap_or_else(|| match origin {
+            grad_accum_steps: optimization.grad_accum_steps,
+            precision: optimization.precision.unwrap_or_default(),
+            learning_rate: optimization.lr.unwrap_or_else(|| match origin {
                 None => net.learning_rate(),
                 // Enough to learn something new, but not so much that everything is lost first.
                 Some(_) => 1e-3,
             }),
-            warmup_steps: optimisation.warmup_steps,
-            max_grad_norm: optimisation.max_grad_norm,
-            ema_decay: optimisation.ema_decay,
+            warmup_steps: optimization.warmup_steps,
+            max_grad_norm: optimization.max_grad_norm,
+            ema_decay: optimization.ema_decay,
             weighting: noise.weighting.unwrap_or(net.weighting()),
             sigma_max,
             sigma_min,

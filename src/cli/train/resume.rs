@@ -18,10 +18,10 @@ impl Arguments {
         Options {
             sampler: model.map(|card| card.sampler).or(before.sampler),
             best: model.and_then(|card| card.best).or(before.best),
-            steps: self.optimisation.steps.unwrap_or(before.steps),
-            learning_rate: self.optimisation.lr.unwrap_or(before.learning_rate),
-            precision: self.optimisation.precision.unwrap_or(before.precision),
-            licence: self.run.license.clone().or(before.licence),
+            steps: self.optimization.steps.unwrap_or(before.steps),
+            learning_rate: self.optimization.lr.unwrap_or(before.learning_rate),
+            precision: self.optimization.precision.unwrap_or(before.precision),
+            license: self.run.license.clone().or(before.license),
             ..before
         }
     }
@@ -32,7 +32,7 @@ impl Arguments {
     /// # Errors
     /// Names the flag that would have no effect.
     pub fn ensure_resumes(&self, before: &Options) -> anyhow::Result<()> {
-        let Self { augmentation, optimisation, noise, network, .. } = self;
+        let Self { augmentation, optimization, noise, network, .. } = self;
         let net = Net::of(&before.architecture);
         let none = || format!("none, as its --arch is {}", name(&net));
         let (widths, blocks, patch, ngf) = match &before.architecture {
@@ -45,7 +45,7 @@ impl Arguments {
         };
         // A double may change in its last digit on its way through a checkpoint's JSON.
         let [ema, ema_before] =
-            [optimisation.ema_decay, before.ema_decay].map(|decay| decay as f32);
+            [optimization.ema_decay, before.ema_decay].map(|decay| decay as f32);
         let switch = |is_on: bool| if is_on { "it" } else { "none" }.to_owned();
         let number = |number: Option<f32>| number.map(|n| n.to_string()).unwrap_or_default();
         let levels = noise.levels.map(|levels| levels.to_string()).unwrap_or_default();
@@ -56,24 +56,24 @@ impl Arguments {
                 switch(augmentation.dequantize),
                 switch(before.augmentation.dequantize),
             ),
-            ("--batch", optimisation.batch.to_string(), before.batch.to_string()),
+            ("--batch", optimization.batch.to_string(), before.batch.to_string()),
             (
                 "--grad-accum-steps",
-                optimisation.grad_accum_steps.to_string(),
+                optimization.grad_accum_steps.to_string(),
                 before.grad_accum_steps.to_string(),
             ),
             (
                 "--warmup-steps",
-                optimisation.warmup_steps.to_string(),
+                optimization.warmup_steps.to_string(),
                 before.warmup_steps.to_string(),
             ),
             (
                 "--max-grad-norm",
-                optimisation.max_grad_norm.to_string(),
+                optimization.max_grad_norm.to_string(),
                 before.max_grad_norm.to_string(),
             ),
             ("--ema-decay", ema.to_string(), ema_before.to_string()),
-            ("--seed", optimisation.seed.to_string(), before.seed.to_string()),
+            ("--seed", optimization.seed.to_string(), before.seed.to_string()),
             (
                 "--weighting",
                 noise.weighting.as_ref().map(name).unwrap_or_default(),

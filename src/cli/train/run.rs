@@ -205,7 +205,7 @@ impl Run {
             imported: None,
             best: options.best,
             quality: None,
-            licence: options.licence.unwrap_or_else(|| "unknown".into()),
+            license: options.license.unwrap_or_else(|| "unknown".into()),
         };
         ModelFile { card, weights: trainer.ema_weights() }
     }

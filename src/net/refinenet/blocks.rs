@@ -43,9 +43,9 @@ impl InstanceNormPlus {
             table.reshape([n, 3 * channels, 1, 1]).chunk(3, 1).try_into().expect("three thirds");
 
         let means = x.clone().mean_dim(3).mean_dim(2);
-        let centred = x - means.clone();
-        let variance = centred.clone().square().mean_dim(3).mean_dim(2);
-        let normal = centred / (variance + EPSILON).sqrt();
+        let centerd = x - means.clone();
+        let variance = centerd.clone().square().mean_dim(3).mean_dim(2);
+        let normal = centerd / (variance + EPSILON).sqrt();
 
         let means = means.clone() - means.mean_dim(1);
         // Unbiased, unlike the variance above, as in the published networks.
@@ -133,7 +133,7 @@ impl NormConv {
             .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
             .with_bias(bias)
             .init(device);
-        Self { norm: sizes.normalises_refinements().then(norm), conv }
+        Self { norm: sizes.normalizes_refinements().then(norm), conv }
     }
 
     /// `between` goes between normalisation and convolution.

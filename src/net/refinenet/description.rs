@@ -172,7 +172,7 @@ impl RefineNetDescription {
     }
 
     /// Whether refinements normalise before their convolutions.
-    pub fn normalises_refinements(&self) -> bool {
+    pub fn normalizes_refinements(&self) -> bool {
         self.variant == Variant::Ncsn
     }
 
@@ -232,7 +232,7 @@ impl RefineNetDescription {
     /// Every layer that has parameters.
     pub(crate) fn layers(&self) -> Vec<Layer> {
         let stages = self.stages();
-        let mut list = Layers { list: Vec::new(), normalises: self.normalises_refinements() };
+        let mut list = Layers { list: Vec::new(), normalizes: self.normalizes_refinements() };
         list.conv("begin", "begin_conv", self.image_shape.channels, self.ngf, 3);
         for (i, (stage, number)) in stages.iter().zip(self.depth.numbers()).enumerate() {
             for block in 0..2 {
@@ -257,7 +257,7 @@ impl RefineNetDescription {
 /// A list of layers that grows block by block.
 struct Layers {
     list: Vec<Layer>,
-    normalises: bool,
+    normalizes: bool,
 }
 
 impl Layers {
@@ -350,7 +350,7 @@ impl Layers {
         (inputs, outputs): (usize, usize),
         bias: bool,
     ) {
-        if self.normalises {
+        if self.normalizes {
             self.norm(&format!("{name}.norm"), norm, inputs);
         }
         let kind = LayerKind::Conv { inputs, outputs, kernel: 3, bias };

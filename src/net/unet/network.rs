@@ -86,9 +86,9 @@ impl UNet {
         let each = |f: fn(Coefficients) -> f32| {
             column(sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))), &device)
         };
-        let centred = x - self.mean;
-        let raw = self.raw(centred.clone() * each(|c| c.c_in), sigmas);
-        centred * each(|c| c.c_skip) + raw * each(|c| c.c_out)
+        let centerd = x - self.mean;
+        let raw = self.raw(centerd.clone() * each(|c| c.c_in), sigmas);
+        centerd * each(|c| c.c_skip) + raw * each(|c| c.c_out)
     }
 
     /// F of [`crate::net::precondition`], computed in the type of the weights.

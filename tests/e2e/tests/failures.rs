@@ -413,9 +413,9 @@ async fn a_policy_without_anything_inline_allows_the_whole_page() -> Result<()> 
         page.wait_until("the plane is there", async || page.is_shown("#plane").await).await?;
         page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
         // The curve has the colours of the temperature.
-        let colour = "return getComputedStyle(document.querySelector('#cooling stop')).stopColor";
-        let colour = browser.client.execute(colour, vec![]).await?;
-        ensure!(colour.as_str().is_some_and(|colour| !colour.contains("rgb(0, 0, 0)")), "{colour}");
+        let color = "return getComputedStyle(document.querySelector('#cooling stop')).stopColor";
+        let color = browser.client.execute(color, vec![]).await?;
+        ensure!(color.as_str().is_some_and(|color| !color.contains("rgb(0, 0, 0)")), "{color}");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())

@@ -60,7 +60,7 @@ mod tests {
 
     /// Nine taps spread over sixteen, each a quarter of the sum of its neighbours.
     #[test]
-    fn a_mean_of_neighbours_is_a_larger_kernel() {
+    fn a_mean_of_neighbors_is_a_larger_kernel() {
         let one = averaged_weights(&[4.0], 2);
         assert_eq!(one, [1.0; 4]);
         let nine = averaged_weights(
@@ -69,8 +69,8 @@ mod tests {
         );
         let flat = [1.0, 2.0, 2.0, 1.0, 2.0, 4.0, 4.0, 2.0, 2.0, 4.0, 4.0, 2.0, 1.0, 2.0, 2.0, 1.0];
         assert_eq!(nine[..16], flat);
-        let centre =
+        let center =
             [0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        assert_eq!(nine[16..], centre);
+        assert_eq!(nine[16..], center);
     }
 }

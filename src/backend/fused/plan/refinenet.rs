@@ -94,11 +94,11 @@ impl RefineNet<'_> {
                 let coarser =
                     self.units(&adapt, coarser, stage.outputs, units, Activation::None)?;
                 let [fuse, fuse_coarser] = [0, 1].map(|input| format!("{name}.fuse.{input}"));
-                let h = self.normalised(&fuse_coarser, coarser, Activation::None)?;
+                let h = self.normalized(&fuse_coarser, coarser, Activation::None)?;
                 let layer = Layer::new(format!("{fuse_coarser}.conv"), [Term::square(h)]);
                 let coarser =
                     self.b.conv(Output::Channels(refined), &[layer], &[], Activation::None)?;
-                let h = self.normalised(&fuse, x, Activation::None)?;
+                let h = self.normalized(&fuse, x, Activation::None)?;
                 let layer = Layer::new(format!("{fuse}.conv"), [Term::square(h)]);
                 self.b.conv(Output::Channels(refined), &[layer], &[coarser], Activation::Elu)?
             }
@@ -118,7 +118,7 @@ impl RefineNet<'_> {
         let mut links = vec![x];
         for index in 0..RefineNetDescription::POOLS {
             let name = format!("{name}.pool.{index}");
-            let path = self.normalised(&name, links[index], Activation::None)?;
+            let path = self.normalized(&name, links[index], Activation::None)?;
             let pooled = self.b.pool(path, pooling, 2);
             let conv = Layer::new(format!("{name}.conv"), [Term::square(pooled)]).unbiased();
             // The last link is needed only in the sum of all.
@@ -142,14 +142,14 @@ impl RefineNet<'_> {
     ) -> Result<Id, FusedError> {
         for unit in 0..units {
             let [first, second] = [0, 1].map(|conv| format!("{name}.convs.{}", 2 * unit + conv));
-            let h = self.normalised(&first, x, Activation::Elu)?;
+            let h = self.normalized(&first, x, Activation::Elu)?;
             let layer = Layer::new(format!("{first}.conv"), [Term::square(h)]).unbiased();
             // Without a normalisation in between, the convolution that writes also activates.
-            let normalises = self.sizes.normalises_refinements();
-            let written = if normalises { Activation::None } else { Activation::Elu };
+            let normalizes = self.sizes.normalizes_refinements();
+            let written = if normalizes { Activation::None } else { Activation::Elu };
             let mut h = self.b.conv(Output::Channels(width), &[layer], &[], written)?;
-            if normalises {
-                h = self.normalised(&second, h, Activation::Elu)?;
+            if normalizes {
+                h = self.normalized(&second, h, Activation::Elu)?;
             }
             let layer = Layer::new(format!("{second}.conv"), [Term::square(h)]).unbiased();
             let then = if unit + 1 == units { activation } else { Activation::None };
@@ -160,8 +160,8 @@ impl RefineNet<'_> {
 
     /// What precedes a convolution of a refinement: a normalisation in NCSN, then perhaps an
     /// activation.
-    fn normalised(&mut self, name: &str, x: Id, activation: Activation) -> Result<Id, FusedError> {
-        match (self.sizes.normalises_refinements(), activation) {
+    fn normalized(&mut self, name: &str, x: Id, activation: Activation) -> Result<Id, FusedError> {
+        match (self.sizes.normalizes_refinements(), activation) {
             (true, _) => {
                 self.b.instance_norm(&format!("{name}.norm"), x, self.sizes.rows(), activation)
             }

@@ -20,7 +20,7 @@ var<workgroup> scales: array<f32, NORM_CHANNELS>;
 var<workgroup> shifts: array<f32, NORM_CHANNELS>;
 
 // Scale and shift of each channel.
-fn normalisation(n: u32, index: u32) {
+fn normalization(n: u32, index: u32) {
     gather_moments(n, index);
     let row = affine_row(n);
 $if INSTANCE
@@ -77,7 +77,7 @@ fn main(
     let x = (left + local.y) * PIXELS;
     let tile = y * TILES_ACROSS + left + local.y;
 $if NORM
-    normalisation(n, index);
+    normalization(n, index);
 $end
 
     let bias = vec4f(parameters[BIAS / 4 + lane]);

@@ -162,8 +162,8 @@ impl Lowering<'_> {
 
     /// The tensors in memory that a term convolves.
     fn sources(&self, term: &Term) -> Vec<Id> {
-        let normalised = self.norms[term.source];
-        normalised.map_or(vec![term.source], |norm| norm.from.clone())
+        let normalized = self.norms[term.source];
+        normalized.map_or(vec![term.source], |norm| norm.from.clone())
     }
 
     fn read_parameters(&self, kernel: &mut Text, element: Element, slice: Slice) {
