@@ -426,6 +426,15 @@ fn a_seed_is_the_same_chain_as_on_burn() {
         }
     }
     pair.agrees(&table, &Conditioning::default(), 1, "a noisy step is looked back at");
+
+    // As multistep methods do: every step but the first looks back, at one that does so, too.
+    let mut table = Settings { sampler: Sampler::Ode, ..base }.step_table().expect("possible");
+    for step in table.steps.iter_mut().skip(1) {
+        if let Update::Affine { drift, previous, .. } = &mut step.update {
+            (*previous, *drift) = (-0.2 * *drift, 1.2 * *drift);
+        }
+    }
+    pair.agrees(&table, &Conditioning::default(), 1, "steps in a row look back");
 }
 
 /// Around the mean in the card, from the first step to the last.

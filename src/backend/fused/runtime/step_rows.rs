@@ -40,11 +40,14 @@ impl StepRows {
         if conditioned || measured || stored { Flow::Update } else { Flow::Step }
     }
 
-    /// Whether a step needs the score of the step before and cannot compute it from the change of x
-    /// in that step.
+    /// Whether a step needs the stored score of the step before: it looks back, and cannot compute
+    /// that score from the change of x, or must leave its own score to a next step that cannot.
     fn needs_stored(&self, table: &StepTable, index: usize) -> bool {
-        let looks_back = table.steps.get(index).is_some_and(|step| step.update.looks_back());
-        looks_back && (self.block.is_some() || before(table, index).is_none())
+        let looking_back =
+            |&index: &usize| table.steps.get(index).is_some_and(|step| step.update.looks_back());
+        (index..)
+            .take_while(looking_back)
+            .any(|index| self.block.is_some() || before(table, index).is_none())
     }
 
     /// For a step that looks back: the drift of the one before, if it tells that one's score from
