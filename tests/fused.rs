@@ -360,7 +360,7 @@ fn steered_ends(
     let mut chain = chain.expect("it fits");
     while chain.submit(usize::MAX) > 0 {}
     assert_eq!(chain.done(), table.nfe());
-    block_on(chain.noisy()).expect("read back")
+    block_on(chain.read(View::Noisy)).expect("read back")
 }
 
 /// A network on both backends.
@@ -447,8 +447,8 @@ fn chains_begin_around_the_mean_of_the_images() {
     for sampler in [Sampler::ExactLangevin, Sampler::Ancestral, Sampler::Heun] {
         let settings = Settings { sampler, ..common::settings() };
         let table = card.step_table(&settings, None).expect("possible");
-        let chain = FusedChains::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
-        let begun = block_on(chain.noisy()).expect("read back");
+        let mut chain = FusedChains::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
+        let begun = block_on(chain.read(View::Noisy)).expect("read back");
         let expected = host::start(&table, 64, 9, 3);
         assert!(difference(&begun, &expected) < 1e-4, "{sampler:?}");
         let gray = host::start(&settings.step_table().expect("possible"), 64, 9, 3);
@@ -631,7 +631,8 @@ fn a_chain_is_the_same_in_any_batch_and_can_be_inspected() {
     // To evaluate D(x̃, σ) does not change a chain; it is D at the next step's σ.
     let mut chain = FusedChains::new(&network, table.clone(), 7, 0..5).expect("it fits");
     while chain.done() < 9 {
-        let (x, denoised) = (block_on(chain.noisy()), block_on(chain.denoised()));
+        let (x, denoised) =
+            (block_on(chain.read(View::Noisy)), block_on(chain.read(View::Denoised)));
         let (x, denoised) = (x.expect("read back"), denoised.expect("read back"));
         let sigma = chain.next().expect("not over").sigma;
         let score = block_on(network.score(&x, &[sigma])).expect("a score");
@@ -640,8 +641,8 @@ fn a_chain_is_the_same_in_any_batch_and_can_be_inspected() {
         assert_eq!(chain.submit(1), 1);
     }
     while chain.submit(3) > 0 {}
-    assert_eq!(block_on(chain.noisy()).expect("read back"), together);
-    assert_eq!(block_on(chain.denoised()).expect("read back"), together);
+    assert_eq!(block_on(chain.read(View::Noisy)).expect("read back"), together);
+    assert_eq!(block_on(chain.read(View::Denoised)).expect("read back"), together);
 }
 
 /// Rendered to a texture with four times the pixels: each is the image's, clamped.
@@ -663,11 +664,9 @@ fn chains_are_drawn_as_a_grid() {
         usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
         view_formats: &[],
     });
-    chain
-        .render(View::Noisy, columns, 0, &texture.create_view(&Default::default()))
-        .expect("drawn");
+    chain.draw(View::Noisy, columns, 0, &texture.create_view(&Default::default())).expect("drawn");
     let pixels = read_texture(&gpu, &texture);
-    let x = block_on(chain.noisy()).expect("read back");
+    let x = block_on(chain.read(View::Noisy)).expect("read back");
     for (at, pixel) in pixels.chunks(4).enumerate() {
         let (row, column) = (at / side as usize / 2, at % side as usize / 2);
         let n = row / 8 * columns + column / 8;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
+use ncsn::backend::Chains;
 use ncsn::backend::fused::{
     Compiler, FusedChains, Gpu, KernelConfig, Network, Precision, Timed, Tuner, best_kernel_config,
     profile,

@@ -88,26 +88,11 @@ impl FusedChains {
         Ok(Self { network, table, rows, count, recorder, done: 0, window, throttle })
     }
 
-    /// The step table being run.
-    pub fn step_table(&self) -> &StepTable {
-        &self.table
-    }
-
-    /// The number of steps submitted so far.
-    pub fn done(&self) -> usize {
-        self.done
-    }
-
-    /// The next step, or `None` once the step table is over.
-    pub fn next(&self) -> Option<Step> {
-        self.table.steps.get(self.done).copied()
-    }
-
     /// Records and submits at most `steps` steps and returns how many: as many as take some
     /// milliseconds, or none if the step table is over or enough submissions are in flight.
     ///
     /// Only a few submissions are in flight at a time. Natively this waits for the oldest; in the
-    /// browser it returns 0, and the page tries again after [`Self::wait`] or a frame.
+    /// browser it returns 0, and the page tries again after [`Chains::wait`] or a frame.
     pub fn submit(&mut self, steps: usize) -> usize {
         let left = self.table.steps.len() - self.done;
         if left == 0 || steps == 0 || !self.throttle.make_room(self.network.gpu().device()) {
@@ -121,55 +106,6 @@ impl FusedChains {
         self.throttle.submitted(self.network.gpu().queue(), submission, count);
         self.done += count;
         count
-    }
-
-    /// Waits until all submitted work is done.
-    ///
-    /// # Errors
-    /// What went wrong on the GPU.
-    pub async fn wait(&self) -> Result<(), FusedError> {
-        self.network.gpu().idle().await
-    }
-
-    /// The noisy images x̃ as they are now: N × C × H × W.
-    ///
-    /// # Errors
-    /// What went wrong on the GPU.
-    pub async fn noisy(&self) -> Result<Vec<f32>, FusedError> {
-        self.network.gpu().read(self.recorder.noisy(), self.numbers()).await
-    }
-
-    /// The denoised images D(x̃, σ) at the σ of the next step: N × C × H × W. Those of finished
-    /// chains are returned as they are.
-    ///
-    /// # Errors
-    /// What went wrong on the GPU.
-    pub async fn denoised(&mut self) -> Result<Vec<f32>, FusedError> {
-        if !self.evaluate() {
-            return self.noisy().await;
-        }
-        self.network.gpu().read(self.recorder.result(), self.numbers()).await
-    }
-
-    /// Draws the images onto a render target, `columns` to a row and `gap` of their pixels apart,
-    /// with nearest-neighbour sampling, clamped to \[0, 1\].
-    ///
-    /// # Errors
-    /// What went wrong on the GPU.
-    pub fn render(
-        &mut self,
-        view: View,
-        columns: usize,
-        gap: usize,
-        target: &wgpu::TextureView,
-    ) -> Result<(), FusedError> {
-        let gpu = self.network.gpu().clone();
-        gpu.check()?;
-        let denoised = view == View::Denoised && self.evaluate();
-        let renderer = self.network.renderer(target.texture().format())?;
-        let images = if denoised { self.recorder.result() } else { self.recorder.noisy() };
-        renderer.draw(&gpu, images, self.count, [columns, gap], target);
-        Ok(())
     }
 
     fn numbers(&self) -> usize {
@@ -257,7 +193,13 @@ impl Chains for FusedChains {
         gap: usize,
         target: &wgpu::TextureView,
     ) -> Result<(), BackendError> {
-        Ok(self.render(view, columns, gap, target)?)
+        let gpu = self.network.gpu().clone();
+        gpu.check()?;
+        let denoised = view == View::Denoised && self.evaluate();
+        let renderer = self.network.renderer(target.texture().format())?;
+        let images = if denoised { self.recorder.result() } else { self.recorder.noisy() };
+        renderer.draw(&gpu, images, self.count, [columns, gap], target);
+        Ok(())
     }
 
     fn save(&mut self) -> Pending<'_, State> {
