@@ -266,3 +266,14 @@ fn values_that_are_not_finite_are_neither_written_nor_read() {
     bytes[8 + header..][..2].copy_from_slice(&f16::NAN.to_le_bytes());
     assert!(matches!(refused(&bytes), ModelError::NotFinite(_)));
 }
+
+/// The page refuses a file that is too large before it has downloaded it, when the program may not
+/// be there yet.
+#[test]
+fn the_page_takes_files_as_large_as_the_program_does() {
+    let script = include_str!("../www/model.js");
+    let limit = script.split_once("MAX_MODEL_BYTES = 1 << ").and_then(|(_, rest)| {
+        rest.split_once(';').and_then(|(shift, _)| shift.parse::<u32>().ok())
+    });
+    assert_eq!(limit.map(|shift| 1 << shift), Some(ModelFile::MAX_BYTES));
+}

@@ -19,8 +19,6 @@ const EXACT = { levels: 39, steps: 5, a: 0.25 };
 /** Rust's defaults, for models that say nothing: Song et al. 2021, Karras et al. 2022. */
 const SNR = 0.16;
 const RHO = 7;
-/** Steps so many times as large as recommended are a visitor's own risk. */
-const BOLD = 2;
 /** Churn at all levels: larger than any σ. */
 const ALL_LEVELS = 1e9;
 
@@ -122,15 +120,6 @@ export class Controls {
   /** Whether the form is filled, so that there can be a link to it. */
   get opened() {
     return this.#recommended !== null;
-  }
-
-  /** Whether a visitor has made the steps much larger than the model recommends. */
-  get bold() {
-    const { settings } = this.read();
-    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) => step_lr / sigma_min ** 2;
-    const [step, ratio] = ["step-lr", "snr"].map((id) => !input(id).disabled);
-    return (step && factor(settings) > BOLD * factor(recommended)) || (ratio && (settings.snr ?? SNR) > BOLD * (recommended.snr ?? SNR));
   }
 
   /** @returns {"watch" | "full"} */

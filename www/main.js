@@ -78,9 +78,8 @@ const run = new Run({
   // What an engine rejects with is an ordinary error.
   onError: (error) => fail(failureOf(error, (message) => (/** @type {any} */ (error)?.constructor === Error ? refused(chosen ?? "fused", message) : panic(message)))),
   onWrong: (fault) => fail(wrongPictures(fault)),
-  mayExplode: () => controls.bold,
 });
-const controls = new Controls({ onChange: () => begin(run.state !== "ready" && run.state !== "paused") });
+const controls = new Controls({ onChange: () => begin(run.state === "running" || run.state === "finished") });
 
 const end = new End({
   stop: () => run.kill(),
@@ -112,12 +111,11 @@ function showState(state) {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: "Running",
     paused: "Paused",
-    exploded: "The chains have exploded: steps this large never settle. Make them smaller, and run again.",
     finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
   };
   setStatus(state, words[state]);
   if (state === "finished") tuneWhileIdle().catch(console.warn);
-  $("start-text").textContent = state === "running" ? "Pause" : state === "paused" ? "Resume" : run.over && state !== "ready" ? "Run again" : "Start";
+  $("start-text").textContent = state === "running" ? "Pause" : state === "paused" ? "Resume" : state === "finished" ? "Run again" : "Start";
 }
 
 /** @param {import("./engine.js").Progress} next */

@@ -44,8 +44,8 @@ const AROUND: [&str; 4] =
 /// Programs that other tasks build alone. (`xtask-bindgen` is a few lines and many dependencies.)
 const PROGRAMS: [&str; 2] = ["--package=xtask", "--package=shrink"];
 const QUICK: [&str; 1] = ["--profile=quick"];
-/// The tests of the built page, a test binary of `e2e`.
-const PAGE: [&str; 2] = ["--test", "page"];
+/// The tests of the built page: the test binaries of `e2e`.
+const PAGE: [&str; 2] = ["--test", "*"];
 
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
 /// adapter takes minutes.
