@@ -363,7 +363,7 @@ impl Chain {
     #[wasm_bindgen(unchecked_return_type = "Fault | undefined")]
     pub async fn verify(&self) -> Result<Option<String>, JsError> {
         let _turn = self.turn()?;
-        let values = self.chains.borrow_mut().values(View::Noisy).await?;
+        let values = self.chains.borrow_mut().read(View::Noisy).await?;
         let fault = verify::fault(&values, self.image_shape.dimension(), self.may_be_even);
         Ok(fault.map(str::to_owned))
     }

@@ -67,7 +67,7 @@ impl Executor for Fused {
     }
 
     fn precision(&self) -> &'static str {
-        self.config.precision.scalar()
+        self.compiler.config().precision.scalar()
     }
 
     fn start(
