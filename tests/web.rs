@@ -151,9 +151,9 @@ async fn tiles_are_measured_in_pieces_and_remembered() {
     assert!(pieces > 1, "{pieces} pieces");
     // From the beginning of a file alone, as the page does it while the rest is on its way.
     let bytes = common::model().write().expect("finite");
-    let begun = Model::begun(&bytes[..bytes.len() / 2]);
-    let begun = begun.unwrap_or_else(|error| panic!("{}", message(error)));
-    let again = Engine::create("fused".into(), &begun, Some(true), Some(line.clone())).await;
+    let head = Model::without_weights(&bytes[..bytes.len() / 2]);
+    let head = head.unwrap_or_else(|error| panic!("{}", message(error)));
+    let again = Engine::create("fused".into(), &head, Some(true), Some(line.clone())).await;
     let mut again = again.unwrap_or_else(|error| panic!("{}", message(error)));
     let Err(error) = again.start(settings(&[]), 1, 0, 1, None, None) else { panic!("no weights") };
     assert!(message(error).contains("load"));
@@ -217,7 +217,7 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
             Ok(_) => panic!("must be refused"),
         };
         assert!(refused(&drawing[4..], None).contains("252 bytes instead of 256"));
-        assert!(refused(&drawing, Some(2.0)).contains("wander"));
+        assert!(refused(&drawing, Some(2.0)).contains("strength"));
     }
 }
 

@@ -24,12 +24,12 @@ export function showCard(list, card) {
   const rows = [
     ["Model", card.name],
     ["Network", `${card.architecture.kind}, ${count(card.parameters)} parameters`],
-    ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
+    ["Images", `${card.image_shape.width} × ${card.image_shape.height}${card.image_shape.channels === 3 ? ", colour" : ""}`],
     ["Trained on", training?.data],
     ["Started from", training?.from],
     ["Guided", training?.autoguidance && `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`],
-    ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
-    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
+    ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} images seen, ${duration(training.seconds)} on ${training.device}`],
+    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training images`],
     ["Imported from", card.imported],
     ["Licence", card.licence],
   ];

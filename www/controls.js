@@ -54,7 +54,7 @@ const FIELDS = [
   ["churn", "churn"],
   ["sigma_max", "sigma-max"],
   ["sigma_min", "sigma-min"],
-  ["pace", "pace"],
+  ["speed", "speed"],
 ];
 
 /** @param {string} id @returns {any} */
@@ -74,7 +74,7 @@ export class Controls {
     input("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
     input("settings").addEventListener("change", (/** @type {Event} */ event) => {
       const { id } = /** @type {HTMLElement} */ (event.target);
-      if (id === "pace" || id === "engine") return;
+      if (id === "speed" || id === "engine") return;
       if (id === "sampler") this.#changeSampler();
       onChange();
     });
@@ -134,8 +134,8 @@ export class Controls {
   }
 
   /** @returns {"watch" | "full"} */
-  get pace() {
-    return input("pace").value;
+  get speed() {
+    return input("speed").value;
   }
 
   /**
@@ -194,7 +194,7 @@ export class Controls {
     const url = new URL(location.href);
     url.hash = drawing;
     url.search = "";
-    if (drawing) more.wander = input("wander").value;
+    if (drawing) more.strength = input("strength").value;
     for (const [parameter, id] of FIELDS) {
       const field = input(id);
       if (!field.disabled) more[parameter] = id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim();

@@ -2,9 +2,9 @@
 /**
  * What can go wrong, with a message for each case and what to do about it.
  *
- * Failures are found in many places (the GPU probe, a download, the program itself) but shown in
- * one: whoever finds one throws or reports a `Failure`, and `end.js` shows it. Messages without
- * numbers are in `index.html`, those for what a browser lacks in `lacks.js`.
+ * Failures are found in many places (the GPU probe, a download, the wasm module itself) but shown in
+ * one: whoever finds one throws or reports a `Failure`, and `fatal-error.js` shows it. Messages without
+ * numbers are in `index.html`, those for what a browser lacks in `unsupported.js`.
  */
 
 import { megabytes } from "./format.js";
@@ -33,12 +33,12 @@ export class Failure extends Error {
 
 /**
  * Something that a browser or a GPU lacks; its message is only fetched when it is needed.
- * @param {keyof typeof import("./lacks.js")} what
+ * @param {keyof typeof import("./unsupported.js")} what
  * @param {unknown[]} details
  * @returns {Promise<Failure>}
  */
-export async function lacking(what, ...details) {
-  const words = /** @type {any} */ (await import("./lacks.js"))[what](...details);
+export async function unsupported(what, ...details) {
+  const words = /** @type {any} */ (await import("./unsupported.js"))[what](...details);
   return new Failure(words.kind, words);
 }
 
@@ -69,10 +69,10 @@ export const deviceLost = (reason, message) => new Failure("device-lost", { ...w
 export const refused = (engine, message) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
 
 /** An engine that works but computes what cannot be right. @param {import("./engine.js").Fault} fault */
-export const wrongPictures = (fault) => new Failure("wrong", { ...words("wrong"), text: fault === "even" ? "All of a picture has the same colour, which no network makes of noise." : "Some of their values are not finite numbers." });
+export const wrongImages = (fault) => new Failure("wrong", { ...words("wrong"), text: fault === "even" ? "All of an image has the same colour, which no network makes of noise." : "Some of their values are not finite numbers." });
 
 /**
- * @param {string} what "program" or "model"
+ * @param {string} what "WebAssembly module" or "model"
  * @param {string} url
  * @param {number} status HTTP status, 0 when no answer came
  * @param {string} [technical]
@@ -100,7 +100,7 @@ export const download = (what, url, status, technical = "") =>
  */
 export async function notImported(url, error) {
   const { status, words } = await window.whyNotRun(url);
-  return words ? new Failure("media-type", { ...words, technical: String(error) }) : download("program", url, status, String(error));
+  return words ? new Failure("media-type", { ...words, technical: String(error) }) : download("WebAssembly module", url, status, String(error));
 }
 
 /** @param {string} url @param {string} message */
@@ -120,7 +120,7 @@ export const largeModel = (url, bytes, exact, most) =>
 export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });
 
 /**
- * Whether the program itself has crashed. A browser may have no WebAssembly to compare with.
+ * Whether the wasm module itself has crashed. A browser may have no WebAssembly to compare with.
  * @param {unknown} thrown
  * @returns {thrown is Error}
  */

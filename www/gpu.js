@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The GPU, before and around the program.
+ * The GPU, before and around the wasm module.
  *
  * The page first looks at it in JavaScript, where each lack can get its own message. It observes
  * what an engine asks for, by wrapping `GPU.prototype.requestAdapter` and
  * `GPUAdapter.prototype.requestDevice`.
  */
-import { Failure, deviceLost, lacking, outOfMemory, refused } from "./failures.js";
+import { Failure, deviceLost, unsupported, outOfMemory, refused } from "./failures.js";
 import { presents } from "./presents.js";
 import { GPU_ANSWER_MS, within } from "./within.js";
 
@@ -48,14 +48,14 @@ const OPTIONS = { powerPreference: "high-performance" };
  */
 export async function probe() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) throw await lacking("noWebgpu");
+  if (!gpu) throw await unsupported("noWebgpu");
   let adapter;
   try {
     adapter = await gpu.requestAdapter(OPTIONS);
   } catch (error) {
-    throw error instanceof Failure ? error : await lacking("noAdapter", String(error));
+    throw error instanceof Failure ? error : await unsupported("noAdapter", String(error));
   }
-  if (!adapter) throw await lacking("noAdapter", navigator.userAgent);
+  if (!adapter) throw await unsupported("noAdapter", navigator.userAgent);
   return { ...describe(adapter), adapter };
 }
 
@@ -68,10 +68,10 @@ export async function probe() {
 export async function check({ name, adapter }, engine) {
   // Burn's runtime times kernels, and panics if it cannot.
   const feature = "timestamp-query";
-  if (engine === "reference" && !adapter.features.has(feature)) throw await lacking("missingFeature", feature, name);
+  if (engine === "reference" && !adapter.features.has(feature)) throw await unsupported("missingFeature", feature, name);
   for (const [limit, needs] of Object.entries(LIMITS)) {
     const has = adapter.limits[limit];
-    if (has !== undefined && has < needs) throw await lacking("limitTooLow", limit, has, needs, name);
+    if (has !== undefined && has < needs) throw await unsupported("limitTooLow", limit, has, needs, name);
   }
 }
 
@@ -115,7 +115,7 @@ export async function compileKernels(engine, model) {
 /** @type {Error | undefined} why the latest request for a device was in vain */
 let refusal;
 
-/** Why an engine got no device, if so: programs pass on a text for developers. */
+/** Why an engine got no device, if so: wgpu passes on a text for developers. */
 export const whyNoDevice = () => refusal;
 
 /** What the browser itself offers. @type {(this: any, ...options: unknown[]) => Promise<any>} */
@@ -136,7 +136,7 @@ export const canPresent = () =>
   });
 
 /** @param {string} what */
-const late = (what) => () => lacking("noAnswer", what, GPU_ANSWER_MS / 1000);
+const late = (what) => () => unsupported("noAnswer", what, GPU_ANSWER_MS / 1000);
 
 /**
  * Gives an adapter the property that browsers did not have at first (Chrome before 127).

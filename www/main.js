@@ -1,17 +1,18 @@
 // @ts-check
 /** The page: connects the parts. */
 import { Controls } from "./controls.js";
-import { End } from "./end.js";
-import { createEngine, hasCpu, isEngine, prepare } from "./engine.js";
-import { Failure, badModel, failureOf, isTrap, lacking, panic, refused, wrongPictures } from "./failures.js";
+import { FatalErrors } from "./fatal-error.js";
+import { createEngine, hasCpu, isEngine, precompile } from "./engine.js";
+import { Failure, badModel, failureOf, isTrap, unsupported, panic, refused, wrongImages } from "./failures.js";
 import { formatSigma, ofBytes } from "./format.js";
 import { canPresent, check, observeDevices, probe } from "./gpu.js";
 import { Grid } from "./grid.js";
+import { readLink } from "./link.js";
 import { fetchModel } from "./model.js";
-import { loadProgram } from "./program.js";
+import { loadWasmModule } from "./wasm-module.js";
 import { Run } from "./run.js";
 import { SchedulePlot } from "./schedule.js";
-import { recall, tilesOf } from "./tiles.js";
+import { recall, tuningKey } from "./tuning-cache.js";
 
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
@@ -19,7 +20,7 @@ const $ = (id) => document.getElementById(id);
 $("stuck")?.remove();
 // Before anything asks for a GPU.
 observeDevices(fail);
-const link = new URLSearchParams(location.search);
+const link = readLink();
 /** @param {string} address @returns {string} unchanged if it is invalid: the download will say so */
 const absolute = (address) => {
   try {
@@ -32,13 +33,13 @@ const absolute = (address) => {
 const models = [...$("models").querySelectorAll("a")].map((a) => [a, absolute(new URL(a.href).searchParams.get("model") ?? "")]);
 const modelUrl = absolute(link.get("model") || models[0][1]);
 for (const [choice, address] of models) if (address === modelUrl) choice.setAttribute("aria-current", "page");
-/** Whether to use f32 everywhere, so that a seed gives the same picture on every GPU, up to rounding. */
+/** Whether to use f32 everywhere, so that a seed gives the same image on every GPU, up to rounding. */
 const exact = link.get("precision") === "f32";
 const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * What has been loaded, for any engine.
- * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array, sum: string } | null}
+ * @type {{ wasmModule: import("./engine.js").WasmModule, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array, sum: string } | null}
  */
 let loaded = null;
 /** @type {Promise<import("./gpu.js").Found>} */
@@ -48,17 +49,17 @@ let engine = null;
 /** @type {import("./engine.js").EngineName | null} the engine in use, or under way */
 let chosen = null;
 /** @type {Promise<import("./engine.js").WasmEngine | Failure | undefined> | undefined} the first engine, if it is made before the model is there */
-let early;
+let precompiled;
 /** @type {Failure | null} why the CPU's engine did not start */
 let withoutCpu = null;
 /** @type {import("./engine.js").Progress | null} */
 let progress = null;
 /** Whether the anneal ends without noise. */
 let clean = false;
-/** @type {import("./pad.js").Pad | null} the pad, once somebody draws */
-let pad = null;
+/** @type {import("./sketch-canvas.js").SketchCanvas | null} the canvas, once somebody draws */
+let sketch = null;
 
-/** Settles when a visitor scrolls below the bench; what is there is fetched only then. */
+/** Settles when a visitor scrolls below the workspace; what is there is fetched only then. */
 const nearby = new Promise((come) => {
   const watch = new IntersectionObserver(([{ isIntersecting }]) => {
     if (!isIntersecting) return;
@@ -67,9 +68,9 @@ const nearby = new Promise((come) => {
   });
   watch.observe($("how-title"));
 });
-nearby.then(() => import("./plane.js")).then(({ show }) => show()).catch(console.warn);
+nearby.then(() => import("./toy2d.js")).then(({ show }) => show()).catch(console.warn);
 
-const grid = new Grid($("grid"), $("plate"), () => run.redraw());
+const grid = new Grid($("grid"), $("grid-frame"), () => run.redraw());
 const plot = new SchedulePlot($("schedule"));
 const run = new Run({
   onState: showState,
@@ -77,12 +78,12 @@ const run = new Run({
   onDraw: (chain, view) => grid.draw(chain, view),
   // What an engine rejects with is an ordinary error.
   onError: (error) => fail(failureOf(error, (message) => (/** @type {any} */ (error)?.constructor === Error ? refused(chosen ?? "fused", message) : panic(message)))),
-  onWrong: (fault) => fail(wrongPictures(fault)),
+  onWrong: (fault) => fail(wrongImages(fault)),
   mayExplode: () => controls.bold,
 });
 const controls = new Controls({ onChange: () => begin(run.state !== "ready" && run.state !== "paused") });
 
-const end = new End({
+const fatalErrors = new FatalErrors({
   stop: () => run.kill(),
   address: () => (controls.opened ? controls.link(linked()) : location.href),
   usesGpu: () => chosen !== null && chosen !== "cpu",
@@ -94,7 +95,7 @@ const end = new End({
 
 /** @param {unknown} error after which nothing continues */
 function fail(error) {
-  end.fail(error);
+  fatalErrors.fail(error);
 }
 
 // ── What is on the screen ──────────────────────────────────────────────────
@@ -107,13 +108,13 @@ function setStatus(state, text) {
 
 /** @param {import("./run.js").State} state */
 function showState(state) {
-  if (end.failure) return;
+  if (fatalErrors.failure) return;
   const words = {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: "Running",
     paused: "Paused",
     exploded: "The chains have exploded: steps this large never settle. Make them smaller, and run again.",
-    finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
+    finished: progress ? `Done: ${progress.steps} network evaluations an image, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
   };
   setStatus(state, words[state]);
   if (state === "finished") tuneWhileIdle().catch(console.warn);
@@ -147,10 +148,10 @@ function showCaption({ seed, chains }) {
 /** What a link carries besides the settings. */
 const linked = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
 
-/** The pad, if chains start from what is on it and not from pure noise. */
-const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
+/** The canvas, if chains start from what is on it and not from pure noise. */
+const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && sketch?.used ? sketch : null);
 /** From 0 to 1; undefined without a drawing, or if it has holes to fill in. */
-const wander = () => (drawing()?.hasHoles === false ? Number($("wander").value) : undefined);
+const strength = () => (drawing()?.hasHoles === false ? Number($("strength").value) : undefined);
 
 let keeping = 0;
 
@@ -178,13 +179,13 @@ function keep() {
  * @returns {boolean} whether it began
  */
 function begin(go) {
-  if (!engine || !loaded || end.failure) return false;
+  if (!engine || !loaded || fatalErrors.failure) return false;
   const here = engine;
   const { model, card } = loaded;
   try {
     const choice = controls.read();
-    const { height, width } = card.picture;
-    const [from, far] = [drawing()?.pixels, wander()];
+    const { height, width } = card.image_shape;
+    const [from, far] = [drawing()?.pixels, strength()];
     const sigmas = model.schedule(choice.settings, far);
     const make = async () => {
       try {
@@ -200,7 +201,7 @@ function begin(go) {
     };
     run.restart(make, go);
     showCaption(choice);
-    $("wander-sigma").textContent = far === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
+    $("strength-sigma").textContent = far === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
     $("problem").hidden = true;
     keep();
     return true;
@@ -247,35 +248,35 @@ function setView(view) {
 }
 
 /**
- * Shows the pad, which is fetched when first wanted, or hides it.
+ * Shows the canvas, which is fetched when first wanted, or hides it.
  * @param {"noise" | "drawing"} origin
  * @throws {Error} if it cannot be fetched
  */
 async function setOrigin(origin) {
   const radio = $("origin").querySelector(`[value="${origin}"]`);
   radio.checked = true;
-  if (origin === "drawing" && !pad && loaded) {
-    const module = await import("./pad.js").catch(() => null);
+  if (origin === "drawing" && !sketch && loaded) {
+    const module = await import("./sketch-canvas.js").catch(() => null);
     // Meanwhile the visitor may have changed their mind.
     if (!radio.checked) return;
     if (!module) {
       setOrigin("noise");
-      throw new Error("The pad did not arrive: chains begin at noise. Reload the page to try again.");
+      throw new Error("The canvas did not arrive: chains begin at noise. Reload the page to try again.");
     }
-    pad ??= new module.Pad(loaded.card, () => begin(true));
-    await pad.styled;
+    sketch ??= new module.SketchCanvas(loaded.card, !link.has("strength"), () => begin(true));
+    await sketch.styled;
     if (!radio.checked) return;
   }
   $("drawing").hidden = origin === "noise";
-  $("plate").classList.toggle("draws", origin === "drawing");
+  $("grid-frame").classList.toggle("draws", origin === "drawing");
 }
 
-/** A click on a picture puts it on the pad. @param {MouseEvent} event */
+/** A click on an image puts it on the canvas. @param {MouseEvent} event */
 async function take(event) {
-  const at = pad?.at($("grid"), event);
+  const at = sketch?.at($("grid"), event);
   if (!engine || at === undefined || $("drawing").hidden) return;
   const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  if (pixels && at < pixels.length) pad?.take(pixels.slice(at));
+  if (pixels && at < pixels.length) sketch?.take(pixels.slice(at));
 }
 
 async function save() {
@@ -314,16 +315,16 @@ function listen() {
   });
   $("origin").addEventListener("change", (/** @type {any} */ event) => {
     setOrigin(event.target.value).then(() => {
-      // The pad may have moved away from here, to just below the pictures.
+      // The canvas may have moved away from here, to just below the images.
       $("origin").parentElement.scrollIntoView({ block: "end" });
-      if (pad?.used) begin(true);
+      if (sketch?.used) begin(true);
     }, refuse);
   });
-  $("wander").addEventListener("input", () => drawing() && begin(true));
-  $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch(fail));
+  $("strength").addEventListener("input", () => drawing() && begin(true));
+  $("grid-frame").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch(fail));
   $("engine").addEventListener("change", () => changeEngine().catch(fail));
-  $("pace").addEventListener("change", () => {
-    run.pace = controls.pace;
+  $("speed").addEventListener("change", () => {
+    run.speed = controls.speed;
     keep();
   });
   // The hash only changes by a link with another drawing.
@@ -331,7 +332,7 @@ function listen() {
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
 
   addEventListener("keydown", (event) => {
-    if (!engine || end.failure || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!engine || fatalErrors.failure || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
     // Space presses the focused button, and otherwise scrolls the page.
@@ -376,15 +377,15 @@ async function firstEngine() {
 }
 
 /**
- * Prepares the fused engine while the model's weights are on their way, if it is going to be used.
- * @param {import("./engine.js").Program} program @param {Uint8Array} head the first bytes of the model
+ * Precompiles the fused engine while the model's weights are on their way, if it is going to be used.
+ * @param {import("./engine.js").WasmModule} wasmModule @param {Uint8Array} head the first bytes of the model
  */
-async function firstPrepared(program, head) {
+async function firstPrecompiled(wasmModule, head) {
   if ((await firstName()) !== "fused") return undefined;
   chosen = "fused";
   const { name } = await adapter;
   await canPresent();
-  return prepare(program, program.Model.begun(head), exact, recall(tilesOf(name, modelUrl)));
+  return precompile(wasmModule, wasmModule.Model.without_weights(head), exact, recall(tuningKey(name, modelUrl)));
 }
 
 /** @param {import("./engine.js").EngineName} name @returns {Promise<import("./engine.js").Engine>} */
@@ -398,16 +399,16 @@ async function make(name) {
     const found = await adapter;
     await check(found, name);
     if (name === "fused") {
-      const made = await early;
+      const made = await precompiled;
       if (made instanceof Failure) throw made;
-      [ready, early] = [made, undefined];
+      [ready, precompiled] = [made, undefined];
     }
     draws = await canPresent();
     device = found.software ? `${found.name}, in software: slow` : found.name;
-    tuning = recall(tilesOf(found.name, modelUrl));
+    tuning = recall(tuningKey(found.name, modelUrl));
   }
   try {
-    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, draws, early: ready, onFailure: fail });
+    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, draws, precompiled: ready, onFailure: fail });
   } catch (error) {
     throw failureOf(error, (message) => refused(name, message));
   }
@@ -418,7 +419,7 @@ async function tuneWhileIdle() {
   const found = await adapter;
   if (!engine?.tune || found.software) return;
   const { tune } = await import("./tuning.js");
-  await tune(engine, run, controls.read().chains, tilesOf(found.name, modelUrl), recall);
+  await tune(engine, run, controls.read().chains, tuningKey(found.name, modelUrl), recall);
 }
 
 /** @param {import("./engine.js").Engine} next */
@@ -434,7 +435,7 @@ function use(next) {
 /** Starts the same chains on another engine; if that fails, the present one stays. */
 async function changeEngine() {
   const [before, name] = [engine, $("engine").value];
-  if (!before || end.failure) return;
+  if (!before || fatalErrors.failure) return;
   const again = run.state !== "ready";
   run.pause();
   engine = null;
@@ -460,7 +461,7 @@ async function changeEngine() {
 
 // ── Opening ────────────────────────────────────────────────────────────────
 
-/** @param {"program" | "model"} what @returns {(loaded: number, total: number) => void} */
+/** @param {"module" | "model"} what @returns {(loaded: number, total: number) => void} */
 function gauge(what) {
   return (loaded, total) => {
     const bar = $(`load-${what}`);
@@ -478,32 +479,32 @@ async function open() {
   setStatus("loading", "Loading…");
   // The GPU probe has begun; both downloads start together, and the first to fail is reported.
   adapter.catch(() => {});
-  if (!globalThis.WebAssembly) throw await lacking("noWebAssembly");
+  if (!globalThis.WebAssembly) throw await unsupported("noWebAssembly");
   const cancel = new AbortController();
-  const loading = loadProgram(gauge("program"));
+  const loading = loadWasmModule(gauge("module"));
   // If that fails, it is tried again with the whole model, and told.
-  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => firstPrepared(program, head)).catch((error) => (error instanceof Failure ? error : undefined)));
+  const onHead = (/** @type {Uint8Array} */ head) => (precompiled = loading.then((wasmModule) => firstPrecompiled(wasmModule, head)).catch((error) => (error instanceof Failure ? error : undefined)));
   const all = Promise.all([loading, fetchModel(modelUrl, gauge("model"), cancel.signal, onHead)]);
   all.catch(() => cancel.abort());
-  const [program, bytes] = await all;
+  const [wasmModule, bytes] = await all;
   try {
-    const model = new program.Model(bytes);
+    const model = new wasmModule.Model(bytes);
     // The model at an address may change, so links carry a checksum.
     const sum = bytes.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 0).toString(36);
-    loaded = { program, bytes, model, card: model.card(), sum };
+    loaded = { wasmModule, bytes, model, card: model.card(), sum };
   } catch (error) {
     throw failureOf(error, (message) => badModel(modelUrl, message));
   }
   const { card } = loaded;
   nearby.then(() => import("./card.js")).then(({ showCard }) => showCard($("card"), card)).catch(console.warn);
-  document.title = `${card.name}: pictures out of noise`;
+  document.title = `${card.name}: images out of noise`;
   setStatus("loading", "Preparing the engine…");
   const first = await firstEngine();
-  if (end.failure) return;
+  if (fatalErrors.failure) return;
 
   controls.open(card, link, first.name);
   use(first);
-  run.pace = controls.pace;
+  run.speed = controls.speed;
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
   let trouble = await openDrawing().catch((error) => error);
@@ -517,21 +518,21 @@ async function open() {
   begin(auto !== "0");
   // So far nobody has set anything.
   clearTimeout(keeping);
-  // Say this last, when pictures are there: they are not those of whoever made the link.
+  // Say this last, when images are there: they are not those of whoever made the link.
   if (trouble) refuse(trouble);
 }
 
 /** Loads the drawing of the link, if it has one. */
 async function openDrawing() {
-  const far = Number(link.get("wander") ?? NaN);
-  if (far >= 0 && far <= 1) $("wander").value = String(far);
+  const far = Number(link.get("strength") ?? NaN);
+  if (far >= 0 && far <= 1) $("strength").value = String(far);
   const text = location.hash.slice(1);
   if (!text) return;
   await setOrigin("drawing");
-  await pad?.load(text);
+  await sketch?.load(text);
 }
 
-// First, so that problems with the program's download are caught there and not taken for a panic.
+// First, so that problems with the wasm module's download are caught there and not taken for a panic.
 open().catch(fail);
 listen();
-end.listen();
+fatalErrors.listen();

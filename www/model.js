@@ -2,7 +2,7 @@
 /** Fetches a model file, reporting progress in bytes. */
 import { Failure, download, largeModel } from "./failures.js";
 
-/** The most bytes of a model file: what the program accepts, `ModelFile::MAX_BYTES`. */
+/** The most bytes of a model file: what the wasm module accepts, `ModelFile::MAX_BYTES`. */
 export const MAX_MODEL_BYTES = 1 << 28;
 
 /**

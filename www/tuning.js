@@ -10,8 +10,8 @@ const ATTEMPTS = 2;
 /** A piece that has taken this long when the page is left may be one of those. */
 const LONG_MS = 1000;
 
-/** The fewest pictures to measure with: fewer leave a GPU idle, and say little about many. */
-const PICTURES = 16;
+/** The fewest images to measure with: fewer leave a GPU idle, and say little about many. */
+const IMAGES = 16;
 
 /** @param {string} name @param {string} found */
 function remember(name, found) {
@@ -52,7 +52,7 @@ export async function tune(engine, run, chains, name, recall) {
       before = recall(name);
       began = performance.now();
       remember(name, String((Number(before) || 0) + 1));
-      const line = await engine.tune?.(Math.max(chains, PICTURES));
+      const line = await engine.tune?.(Math.max(chains, IMAGES));
       settle();
       return line;
     });

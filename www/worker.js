@@ -22,15 +22,15 @@ function chainOf(id) {
 /** @type {Record<string, (message: any) => unknown>} */
 const answers = {
   async open({ bundle, module, bytes }) {
-    const program = await import(bundle);
-    await program.default({ module_or_path: module });
-    const model = new program.Model(bytes);
-    engine = await program.Engine.create("cpu", model);
+    const wasmModule = await import(bundle);
+    await wasmModule.default({ module_or_path: module });
+    const model = new wasmModule.Model(bytes);
+    engine = await wasmModule.Engine.create("cpu", model);
     engine.load(model);
     model.free();
   },
-  start({ id, settings, seed, first, count, drawing, wander }) {
-    const chain = engine.start(settings, seed, first, count, drawing, wander);
+  start({ id, settings, seed, first, count, drawing, strength }) {
+    const chain = engine.start(settings, seed, first, count, drawing, strength);
     chains.set(id, chain);
     return chain.progress();
   },

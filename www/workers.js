@@ -54,7 +54,7 @@ class Line {
 /**
  * Starts the workers and gives each the model.
  * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, onPanic: (text: string) => void }} options
- *   `module` is the bundle's program, compiled once for all.
+ *   `module` is the bundle's WebAssembly, compiled once for all.
  * @returns {Promise<import("./engine.js").Engine>}
  */
 export async function startWorkers({ bundle, module, bytes, onPanic }) {
@@ -78,7 +78,7 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
     device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
     draws: false,
     attach() {},
-    start: (settings, seed, chains, drawing, wander) => SharedChain.start(lines.slice(0, chains), ids++, chains, { settings, seed, drawing, wander }),
+    start: (settings, seed, chains, drawing, strength) => SharedChain.start(lines.slice(0, chains), ids++, chains, { settings, seed, drawing, strength }),
     free: close,
   };
 }
@@ -101,7 +101,7 @@ class SharedChain {
 
   /**
    * @param {Line[]} lines one for each share @param {number} id @param {number} chains
-   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, wander?: number }} same
+   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, strength?: number }} same
    */
   static async start(lines, id, chains, same) {
     const share = (/** @type {number} */ i) => Math.round((i * chains) / lines.length);

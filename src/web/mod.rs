@@ -29,7 +29,7 @@ use executor::{Chains, Executor};
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
-/// Runs when the program has loaded: makes panics go in full to the console, and to the page (or
+/// Runs when the wasm module has loaded: makes panics go in full to the console, and to the page (or
 /// the worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
 #[wasm_bindgen(start)]
 pub fn start() {
@@ -79,8 +79,8 @@ impl Model {
     ///
     /// # Errors
     /// An `Error` if there is no card in these bytes.
-    pub fn begun(bytes: &[u8]) -> Result<Model, JsError> {
-        let container = Container::begun(bytes)?;
+    pub fn without_weights(head: &[u8]) -> Result<Model, JsError> {
+        let container = Container::without_tensors(head)?;
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
         // The tensors that a whole file would be checked for may not be there yet.
@@ -104,7 +104,7 @@ impl Model {
         Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
-    /// σ of every step of these settings, or of those from a sketch that may `strength`.
+    /// σ of every step of these settings, or of those from an init image with a `strength`.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
@@ -134,7 +134,7 @@ impl Engine {
     ///
     /// The fused engine keeps weights and activations in f16 if the GPU is good at that and it need
     /// not be `exact`. `tuning` is what [`Engine::tune`] returned before; it is ignored if that was
-    /// for another GPU, model or program.
+    /// for another GPU, model or version.
     ///
     /// # Errors
     /// An `Error` whose message says why there is no such device, or what it lacks for the model.
@@ -213,8 +213,8 @@ impl Engine {
     /// Starts the chains number `first` to `first + chains − 1`: only where they begin is computed
     /// yet. A chain is the same whichever others run beside it.
     ///
-    /// With a `drawing` (RGBA, height × width × 4 bytes) and `strength`, chains begin at it as a
-    /// sketch and may wander from it: from 0, where nothing may change, to 1, where noise of σ₁
+    /// With a `drawing` (RGBA, height × width × 4 bytes) and `strength`, chains start from it as
+    /// an init image with that strength: from 0, where nothing may change, to 1, where noise of σ₁
     /// covers it. Without `strength`, its opaque pixels are kept exactly and the rest is filled in.
     ///
     /// # Errors
@@ -406,7 +406,7 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
 fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
     match strength {
         Some(strength) if !(0.0..=1.0).contains(&strength) => {
-            Err(JsError::new(&format!("wander must be from 0 to 1, but is {wander}")))
+            Err(JsError::new(&format!("strength must be from 0 to 1, but is {strength}")))
         }
         _ => Ok(settings.step_table_from(strength)?),
     }

@@ -41,10 +41,10 @@ const CRATE: [&str; 2] = ["--release", "--package=ncsn"];
 /// Everything around the crate. (`xtask-bindgen` is a few lines and many dependencies.)
 const AROUND: [&str; 6] = [
     "--profile=quick",
-    "--package=plane",
+    "--package=toy2d",
     "--package=xtask",
     "--package=bench-web",
-    "--package=shrink",
+    "--package=minify",
     "--package=e2e",
 ];
 /// The tests of the built page, a test binary of `e2e`.

@@ -1,6 +1,6 @@
 //! Addresses that differ in every build.
 //!
-//! Trunk writes a hash into the names of the program's files, but all others always keep their
+//! Trunk writes a hash into the names of the wasm module's files, but all others always keep their
 //! names. A browser that had cached some of them would combine them with newer ones, and the short
 //! names of [`imports`](crate::imports) fit any build. So each address gets a query, which servers
 //! ignore.
@@ -43,19 +43,25 @@ mod tests {
 
     #[test]
     fn addresses_of_known_files_and_nothing_else_are_stamped() {
-        let names = ["main.js", "pad.js", "ncsn.js", "ncsn_bg.wasm"].map(String::from).into();
+        let names =
+            ["main.js", "sketch-canvas.js", "ncsn.js", "ncsn_bg.wasm"].map(String::from).into();
         let stamped = |text| stamped(text, &names, "7");
         for (text, expected) in [
             (r#"<script src="./www/main.js" async>"#, r#"<script src="./www/main.js?7" async>"#),
-            ("import('./pad.js');x()", "import('./pad.js?7');x()"),
+            ("import('./sketch-canvas.js');x()", "import('./sketch-canvas.js?7');x()"),
             ("new URL(`./engines/${a}/ncsn.js`,b)", "new URL(`./engines/${a}/ncsn.js?7`,b)"),
             ("new URL('ncsn_bg.wasm', b)", "new URL('ncsn_bg.wasm?7', b)"),
         ] {
             assert_eq!(stamped(text), expected);
             assert_eq!(stamped(expected), expected);
         }
-        for text in ["import './notepad.js'", "main.js", "'main.js is new'", "'./ncsn-1f.js'", "é'"]
-        {
+        for text in [
+            "import './my-sketch-canvas.js'",
+            "main.js",
+            "'main.js is new'",
+            "'./ncsn-1f.js'",
+            "é'",
+        ] {
             assert_eq!(stamped(text), text);
         }
     }

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * The pad: a drawing of the model's size, pixel by pixel.
+ * The sketch canvas: a drawing of the model's size, pixel by pixel.
  *
- * It is painted here and not by the canvas, because antialiasing differs between browsers, and some
+ * It is painted here and not by the browser's canvas, because antialiasing differs between browsers, and some
  * add noise to what they read back, against fingerprinting. So a link carries exactly what the
  * chains start from. The page fetches this module when it needs it; it imports nothing, so that
  * this works.
  */
 
-/** The widths of the brushes, in hundredths of the picture's width. */
+/** The widths of the brushes, in hundredths of the image's width. */
 const BRUSHES = [2, 3.5, 6, 9, 14];
 const ERASER = "eraser";
 /** How many times one can undo. */
@@ -25,7 +25,7 @@ const COLOURS = [
 const PNG = "iVBOR";
 const PNG_END = "IEND\xaeB`\x82";
 
-/** @typedef {{ x: number, y: number }} Point in pixels of the picture */
+/** @typedef {{ x: number, y: number }} Point in pixels of the image */
 
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(id);
@@ -49,12 +49,12 @@ function distance(x, y, from, to) {
   return Math.hypot(x - from.x - t * dx, y - from.y - t * dy);
 }
 
-export class Pad {
-  #canvas = /** @type {HTMLCanvasElement} */ ($("pad"));
+export class SketchCanvas {
+  #canvas = /** @type {HTMLCanvasElement} */ ($("sketch-canvas"));
   #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true }));
   #image;
   #paper;
-  /** Whether anything was drawn since the pad was empty. */
+  /** Whether anything was drawn since the canvas was empty. */
   #used = false;
   /** @type {{ data: Uint8ClampedArray, used: boolean }[]} its earlier contents */ #past = [];
   /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
@@ -65,40 +65,41 @@ export class Pad {
   styled;
 
   /**
-   * An empty pad for a model's pictures.
+   * An empty canvas for a model's images.
    * @param {import("./engine.js").Card} card
+   * @param {boolean} setsStrength whether nobody has chosen a strength yet
    * @param {() => void} onChange called when a stroke is done
    */
-  constructor({ picture, architecture, sampler: { sigma_max, sigma_min } }, onChange) {
+  constructor({ image_shape, architecture, sampler: { sigma_max, sigma_min } }, setsStrength, onChange) {
     this.#onChange = onChange;
-    if (!new URLSearchParams(location.search).has("wander")) {
+    if (setsStrength) {
       // Noise of this σ hides strokes, but not what they draw.
-      const sigma = 0.04 * Math.sqrt(picture.width * picture.height);
-      $("wander").value = String(Math.log(sigma / sigma_min) / Math.log(sigma_max / sigma_min));
+      const sigma = 0.04 * Math.sqrt(image_shape.width * image_shape.height);
+      $("strength").value = String(Math.log(sigma / sigma_min) / Math.log(sigma_max / sigma_min));
     }
     const style = document.createElement("link");
-    Object.assign(style, { rel: "stylesheet", href: new URL("./pad.css", import.meta.url).href });
+    Object.assign(style, { rel: "stylesheet", href: new URL("./sketch-canvas.css", import.meta.url).href });
     this.styled = new Promise((done) => (style.onload = style.onerror = done));
     document.head.append(style);
-    this.#image = new ImageData(picture.width, picture.height);
-    this.#canvas.width = picture.width;
-    this.#canvas.height = picture.height;
+    this.#image = new ImageData(image_shape.width, image_shape.height);
+    this.#canvas.width = image_shape.width;
+    this.#canvas.height = image_shape.height;
     const { mean = 0 } = /** @type {{ mean?: number }} */ (architecture.preconditioning ?? {});
-    // Usually the background of the training pictures.
+    // Usually the background of the training images.
     this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
-    this.#offer(picture.channels < 3 ? GREYS : COLOURS);
+    this.#offer(image_shape.channels < 3 ? GREYS : COLOURS);
     this.clear();
     /** @param {string} type @param {(event: PointerEvent) => void} act on the first finger; others are ignored */
     const on = (type, act) => this.#canvas.addEventListener(type, (/** @type {any} */ event) => event.isPrimary && act(event));
     on("pointerdown", (event) => this.#down(event));
     on("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) on(end, () => this.#up());
-    $("pad-clear").addEventListener("click", () => {
+    $("sketch-clear").addEventListener("click", () => {
       this.#note();
       this.clear();
       this.#changed();
     });
-    $("pad-undo").addEventListener("click", () => {
+    $("sketch-undo").addEventListener("click", () => {
       const last = this.#past.pop();
       if (!last) return;
       this.#image.data.set(last.data);
@@ -106,31 +107,31 @@ export class Pad {
       this.#show();
       this.#changed();
     });
-    $("pad-open").addEventListener("click", () => $("pad-file").click());
-    $("pad-file").addEventListener("change", async () => {
-      const [file] = $("pad-file").files;
-      $("pad-file").value = "";
+    $("sketch-open").addEventListener("click", () => $("sketch-file").click());
+    $("sketch-file").addEventListener("change", async () => {
+      const [file] = $("sketch-file").files;
+      $("sketch-file").value = "";
       if (!file) return;
       try {
         await this.#read(file);
         this.#changed();
       } catch {
-        $("pad-hint").textContent = `${file.name} is no picture that this browser can read.`;
+        $("sketch-hint").textContent = `${file.name} is no image that this browser can read.`;
       }
     });
   }
 
-  /** Remembers the pad's contents before they change. */
+  /** Remembers the canvas's contents before they change. */
   #note() {
     this.#past.push({ data: this.#image.data.slice(), used: this.#used });
     if (this.#past.length > UNDOS) this.#past.shift();
   }
 
-  /** @param {[string, string][]} inks */
-  #offer(inks) {
-    const first = inks.find(([colour]) => colour !== this.#paper)?.[0];
-    $("inks").replaceChildren(
-      ...[...inks, [ERASER, "eraser: what it takes off is made up"]].map(([colour, name]) => {
+  /** @param {[string, string][]} palette */
+  #offer(palette) {
+    const first = palette.find(([colour]) => colour !== this.#paper)?.[0];
+    $("palette").replaceChildren(
+      ...[...palette, [ERASER, "eraser: what it takes off is made up"]].map(([colour, name]) => {
         const label = document.createElement("label");
         const input = document.createElement("input");
         Object.assign(input, { type: "radio", name: "ink", value: colour, checked: colour === first, title: name });
@@ -152,7 +153,7 @@ export class Pad {
   }
 
   /**
-   * The picture of the grid that is under a pointer: where its bytes begin among those of all.
+   * The image of the grid that is under a pointer: where its bytes begin among those of all.
    * @param {HTMLCanvasElement} grid
    * @param {MouseEvent} event
    * @returns {number | undefined}
@@ -166,7 +167,7 @@ export class Pad {
     return column >= 0 && column < columns && row >= 0 ? (row * columns + column) * data.length : undefined;
   }
 
-  /** Puts the first of these pictures on the pad, RGBA. @param {Uint8ClampedArray} pixels */
+  /** Puts the first of these images on the canvas, RGBA. @param {Uint8ClampedArray} pixels */
   take(pixels) {
     this.#note();
     this.#image.data.set(pixels.subarray(0, this.#image.data.length));
@@ -221,7 +222,7 @@ export class Pad {
       const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
       const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
       if (text.startsWith(PNG)) {
-        // Some browsers show an incomplete picture.
+        // Some browsers show an incomplete image.
         if (!letters.endsWith(PNG_END)) throw new RangeError("It is cut short.");
         await this.#read(new Blob([bytes], { type: "image/png" }));
       } else {
@@ -239,16 +240,16 @@ export class Pad {
     }
   }
 
-  /** Puts a picture on the pad, cropped to its centre and resized. @param {Blob} file */
+  /** Puts an image on the canvas, cropped to its centre and resized. @param {Blob} file */
   async #read(file) {
-    const picture = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
     const { width, height } = this.#canvas;
-    const scale = Math.max(width / picture.width, height / picture.height);
-    const [across, down] = [picture.width * scale, picture.height * scale];
+    const scale = Math.max(width / bitmap.width, height / bitmap.height);
+    const [across, down] = [bitmap.width * scale, bitmap.height * scale];
     this.#note();
     this.#context.clearRect(0, 0, width, height);
     this.#context.imageSmoothingQuality = "high";
-    this.#context.drawImage(picture, (width - across) / 2, (height - down) / 2, across, down);
+    this.#context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
     this.#image.data.set(this.#context.getImageData(0, 0, width, height).data);
     // Pixels are either there or not: none is half transparent.
     for (let at = 3; at < this.#image.data.length; at += 4) this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
@@ -263,13 +264,13 @@ export class Pad {
 
   #hint() {
     const holes = this.hasHoles;
-    $("pad-undo").disabled = !this.#past.length;
-    $("wander").disabled = holes;
-    $("pad-hint").textContent = holes
+    $("sketch-undo").disabled = !this.#past.length;
+    $("strength").disabled = holes;
+    $("sketch-hint").textContent = holes
       ? "What is erased is made up; the rest is kept exactly."
       : this.#used
         ? "Each chain begins at the drawing, under noise of that σ."
-        : "Draw, open a picture, or click one of the grid.";
+        : "Draw, open an image, or click one of the grid.";
   }
 
   /** @param {PointerEvent} event @returns {Point} */
@@ -307,7 +308,7 @@ export class Pad {
     if (!stroke) return;
     const { width, height, data } = this.#image;
     const radius = Math.max(0.5, (BRUSHES[Number($("brush").value) - 1] * width) / 100);
-    const ink = $("inks").querySelector(":checked").value;
+    const ink = $("palette").querySelector(":checked").value;
     const paper = channels(this.#paper);
     const colour = ink === ERASER ? paper : channels(ink);
     for (let y = 0; y < height; y++) {

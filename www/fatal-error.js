@@ -3,10 +3,10 @@
  * How a visit ends early: the first failure, what the visitor sees of it, and the way back.
  *
  * `failures.js` has the words. Nothing on the page continues after a failure, but most can be
- * retried by reloading the page, since its program can only be started once.
+ * retried by reloading the page, since its wasm module can only be started once.
  */
 import { Failure, failureOf, isTrap, panic } from "./failures.js";
-import { isInProgram } from "./program.js";
+import { isInWasmModule } from "./wasm-module.js";
 
 /** The folder of the page's scripts. */
 const FOLDER = new URL("./", import.meta.url).href;
@@ -15,7 +15,7 @@ const RELOADED = "ncsn reloaded";
 const PATIENCE_MS = 300_000;
 
 /**
- * Failures of a GPU, of the browser's way to it, or of the program on it: the CPU's engine needs none of these.
+ * Failures of a GPU, of the browser's way to it, or of the wasm module on it: the CPU's engine needs none of these.
  * @type {import("./failures.js").Kind[]}
  */
 const OF_THE_GPU = ["no-webgpu", "no-adapter", "no-answer", "missing-feature", "limit", "device-lost", "engine", "wrong", "panic"];
@@ -23,7 +23,7 @@ const OF_THE_GPU = ["no-webgpu", "no-adapter", "no-answer", "missing-feature", "
 /** @param {string} id @returns {any} */
 const part = (id) => document.getElementById(id);
 
-export class End {
+export class FatalErrors {
   /** @type {Failure | null} */ failure = null;
   #page;
 
@@ -41,7 +41,7 @@ export class End {
     // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nobody else
     // catches.
     addEventListener("ncsn-panic", (/** @type {any} */ event) => this.fail(panic(String(event.detail))));
-    // An exception after an await in the program settles no promise: it is only heard of here.
+    // An exception after an await in the wasm module settles no promise: it is only heard of here.
     addEventListener("error", (event) => this.#hear(event.error));
     addEventListener("unhandledrejection", (event) => this.#hear(event.reason));
   }
@@ -53,7 +53,7 @@ export class End {
    */
   #hear(error) {
     const stack = String(error?.stack);
-    if (error instanceof Failure || isTrap(error) || stack.includes(FOLDER) || isInProgram(stack)) this.fail(error);
+    if (error instanceof Failure || isTrap(error) || stack.includes(FOLDER) || isInWasmModule(stack)) this.fail(error);
   }
 
   /**
@@ -119,7 +119,7 @@ export class End {
 
 /**
  * Whether the page may reload itself. Phones take the GPU from pages that are out of sight, and the
- * same pictures can be made again. But if it is lost again so soon, the pictures themselves may be
+ * same images can be made again. But if it is lost again so soon, the images themselves may be
  * the cause.
  */
 function mayReload() {

@@ -46,10 +46,10 @@ fn main() -> Result<()> {
     let registry = paths::registry()?;
     for wasm in &files {
         if let Some(script) = bindings_of(wasm) {
-            let (mut program, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
+            let (mut module, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
                 .with_context(|| format!("{} and {}", wasm.display(), script.display()))?;
-            paths::hide(&mut program, &registry);
-            write(wasm, &program)?;
+            paths::hide(&mut module, &registry);
+            write(wasm, &module)?;
             write(&script, text.as_bytes())?;
         }
     }
@@ -69,7 +69,7 @@ fn main() -> Result<()> {
     stamp_addresses(&dist, &files)
 }
 
-/// Stamps the addresses of scripts, styles and programs, except those at the top of `dist`, whose
+/// Stamps the addresses of scripts, styles and wasm modules, except those at the top of `dist`, whose
 /// names have a hash from Trunk.
 fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
     let parts = files.iter().filter(|path| matches!(kind(path), "js" | "css" | "wasm"));
@@ -83,11 +83,11 @@ fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// The page with the size of the program beside its address, for visitors to see how much is still to
+/// The page with the size of the wasm module beside its address, for visitors to see how much is still to
 /// come: a server that compresses does not tell them.
 fn with_sizes(page: &str, dist: &Path) -> Result<String> {
     const END: &str = "_bg.wasm\"";
-    let (before, after) = page.split_once(END).context("index.html names no program")?;
+    let (before, after) = page.split_once(END).context("index.html names no wasm module")?;
     let name = before.rsplit(['"', '/']).next().unwrap_or_default();
     let bytes = read(&dist.join(format!("{name}_bg.wasm")))?.len();
     Ok(format!("{before}{END} data-bytes=\"{bytes}\"{after}"))
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_tells_the_size_of_its_program() -> Result<()> {
+    fn the_page_tells_the_size_of_its_wasm_module() -> Result<()> {
         let folder = tempfile::tempdir()?;
         write(&folder.path().join("ncsn-1f_bg.wasm"), &[0; 42])?;
         let page = r#"<link href="./ncsn-1f.js"><link href="./ncsn-1f_bg.wasm" as="fetch">"#;

@@ -36,12 +36,12 @@ impl Sum for Bytes {
     }
 }
 
-/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the plane,
+/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the toy,
 /// and of each other engine.
 pub fn print(dist: &Path) -> Result<()> {
     let www = dist.join("www");
     let parts = [
-        ("program", files(dist, "wasm")?),
+        ("wasm module", files(dist, "wasm")?),
         ("its bindings", files(dist, "js")?),
         ("the page's scripts", file(&www.join("first.js"))? + with_imports(&www.join("main.js"))?),
         ("the page's styles", file(&www.join("style.css"))?),
@@ -51,9 +51,9 @@ pub fn print(dist: &Path) -> Result<()> {
         line(name, size);
     }
     line("main bundle", parts.into_iter().map(|(_, size)| size).sum());
-    let plane = dist.join("plane");
-    let shown = file(&www.join("plane.js"))? + file(&www.join("plane.css"))?;
-    line("figure of the plane", files(&plane, "wasm")? + files(&plane, "js")? + shown);
+    let toy = dist.join("toy2d");
+    let shown = file(&www.join("toy2d.js"))? + file(&www.join("toy2d.css"))?;
+    line("figure of the toy", files(&toy, "wasm")? + files(&toy, "js")? + shown);
     if let Ok(engines) = fs::read_dir(www.join("engines")) {
         for engine in engines {
             let engine = engine?;

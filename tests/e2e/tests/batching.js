@@ -1,6 +1,6 @@
 // Anneals at full speed on simulated GPUs in simulated time. For each it answers with the fraction
 // of time that the GPU was busy after the first second, the longest piece of work requested at
-// once, and pictures per second. `arguments` are the address of the page's scripts and the callback
+// once, and images per second. `arguments` are the address of the page's scripts and the callback
 // for the answer.
 const [www, answer] = arguments;
 const FRAME = 1000 / 60;
@@ -28,7 +28,7 @@ async function pass(milliseconds) {
 /** @param {boolean} looks whether completion is only noticed ten times a second and whenever something is submitted, as in Firefox */
 async function visit({ Run }, { observeDevices, watched }, step, latency, looks) {
   events = [];
-  let [done, free, worked, longest, pictures] = [0, now, 0, 0, 0];
+  let [done, free, worked, longest, images] = [0, now, 0, 0, 0];
   let waiting = [];
   const look = () => {
     waiting.filter(({ end }) => end <= now).forEach(({ tell }) => at(now + 1, tell));
@@ -61,16 +61,16 @@ async function visit({ Run }, { observeDevices, watched }, step, latency, looks)
   const observer = {
     onState() {},
     onProgress() {},
-    onDraw: async () => void (pictures += Number(now >= measured)),
+    onDraw: async () => void (images += Number(now >= measured)),
     onError: (error) => { throw error; },
   };
   const run = new Run(observer);
-  run.pace = "full";
+  run.speed = "full";
   run.restart(async () => chain, true);
   await pass(measured - start);
   await pass(5000);
   run.kill();
-  return { step, latency, busy: worked / 5000, longest, pictures: pictures / 5 };
+  return { step, latency, busy: worked / 5000, longest, images: images / 5 };
 }
 
 const timers = new Set();
