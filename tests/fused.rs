@@ -437,7 +437,7 @@ fn chains_begin_around_the_mean_of_the_images() {
     for sampler in [Sampler::ExactLangevin, Sampler::Ancestral, Sampler::Heun] {
         let settings = Settings { sampler, ..common::settings() };
         let table = card.step_table(&settings, None).expect("possible");
-        let chain = Chain::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
+        let chain = FusedChains::new(&pair.fused, table.clone(), 9, 0..3).expect("it fits");
         let begun = block_on(chain.noisy()).expect("read back");
         let expected = sample::host::start(&table, 64, 9, 3);
         assert!(difference(&begun, &expected) < 1e-4, "{sampler:?}");

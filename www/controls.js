@@ -6,7 +6,6 @@ import { formatSetting } from "./format.js";
 /** @typedef {{ settings: SamplerSettings, seed: bigint, chains: number }} Choice */
 
 const SEED_MAX = 2n ** 64n - 1n;
-const CHAINS_MAX = 400;
 const DEFAULT_SEED = "1";
 /** As many as an engine anneals in a time that is pleasant to watch. */
 const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
@@ -16,26 +15,8 @@ const LEVELS_HEUN = 20;
 const LEVELS_CORRECTED = 50;
 /** What `docs/quality.md` measured for exact Langevin with 200 evaluations: L, T and a = ε/σ_L². */
 const EXACT = { levels: 39, steps: 5, a: 0.25 };
-/** Rust's defaults, for models that say nothing: Song et al. 2021, Karras et al. 2022. */
-const SNR = 0.16;
-const RHO = 7;
 /** Steps so many times as large as recommended are a visitor's own risk. */
 const BOLD = 2;
-/** Churn at all levels: larger than any σ. */
-const ALL_LEVELS = 1e9;
-
-/**
- * Fields that only apply to some samplers.
- * @type {Record<string, string[]>}
- */
-const APPLY = {
-  "steps-each": ["langevin", "exact-langevin", "plain-langevin", "predictor-corrector"],
-  "step-lr": ["langevin", "exact-langevin", "plain-langevin", "consistent"],
-  denoise: ["langevin", "exact-langevin", "plain-langevin"],
-  snr: ["predictor-corrector"],
-  rho: ["heun"],
-  churn: ["heun"],
-};
 
 /**
  * Fields that a link carries: URL parameter, id of the input.
@@ -67,7 +48,8 @@ export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
   /** @type {SamplerSettings | undefined} */ #best;
   /** @type {[number, number] | undefined} */ #trained;
-  #sampler = "langevin";
+  /** @type {import("./engine.js").SamplerName} */ #sampler = "langevin";
+  #parameters = /** @type {import("./engine.js").SamplerParameters} */ ({});
 
   /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
   constructor({ onChange }) {
@@ -94,10 +76,11 @@ export class Controls {
 
   /**
    * Fills the form with what the model recommends, then with what the link contains.
-   * @param {import("./engine.js").Card} card @param {URLSearchParams} link
-   * @param {import("./engine.js").EngineName} engine
+   * @param {import("./engine.js").Card} card @param {import("./engine.js").SamplerParameters} parameters
+   * @param {URLSearchParams} link @param {import("./engine.js").EngineName} engine
    */
-  open(card, link, engine) {
+  open(card, parameters, link, engine) {
+    this.#parameters = parameters;
     this.#recommended = card.sampler;
     this.#best = card.best;
     this.#trained = card.training?.sigmas;
@@ -119,6 +102,11 @@ export class Controls {
     }
   }
 
+  /** Whether a sampler has a setting. @param {keyof import("./engine.js").SamplerParameters["applies_to"]} setting @param {import("./engine.js").SamplerName} sampler */
+  applies(setting, sampler) {
+    return this.#parameters.applies_to[setting].includes(sampler);
+  }
+
   /** Whether the form is filled, so that there can be a link to it. */
   get opened() {
     return this.#recommended !== null;
@@ -130,7 +118,7 @@ export class Controls {
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
     const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) => step_lr / sigma_min ** 2;
     const [step, ratio] = ["step-lr", "snr"].map((id) => !input(id).disabled);
-    return (step && factor(settings) > BOLD * factor(recommended)) || (ratio && (settings.snr ?? SNR) > BOLD * (recommended.snr ?? SNR));
+    return (step && factor(settings) > BOLD * factor(recommended)) || (ratio && Number(settings.snr) > BOLD * (recommended.snr ?? this.#parameters.defaults.snr));
   }
 
   /** @returns {"watch" | "full"} */
@@ -143,7 +131,9 @@ export class Controls {
    * @throws {RangeError} naming the field without a usable number; the sampler itself checks the rest
    */
   read() {
-    const whole = (/** @type {string} */ id, /** @type {string} */ name, /** @type {number} */ max) => {
+    const { defaults } = this.#parameters;
+    const whole = (/** @type {string} */ id, /** @type {string} */ name) => {
+      const max = Number(input(id).max);
       const text = input(id).value.trim();
       const value = Number(text);
       return check(text !== "" && Number.isInteger(value) && value >= 1 && value <= max, id, `${name} must be a whole number from 1 to ${max}.`, value);
@@ -161,22 +151,21 @@ export class Controls {
     const seedText = input("seed").value.trim();
     const seedGood = /^\d{1,20}$/.test(seedText) && BigInt(seedText) <= SEED_MAX;
     check(seedGood, "seed", "Seed must be a whole number from 0 to 2⁶⁴ − 1.", 0);
-    const chains = whole("chains", "Chains", CHAINS_MAX);
-    const levels = whole("levels", "Levels", 10000);
+    const chains = whole("chains", "Chains");
+    const levels = whole("levels", "Levels");
     // Fields that do not apply cannot be wrong.
-    const steps_each = applies("steps-each") ? whole("steps-each", "Steps each", 10000) : (this.#recommended?.steps_each ?? 1);
+    const steps_each = applies("steps-each") ? whole("steps-each", "Steps each") : (this.#recommended?.steps_each ?? 1);
     const sigma_max = positive("sigma-max", "The largest σ");
     const sigma_min = positive("sigma-min", "The smallest σ");
     const step_lr = applies("step-lr") ? positive("step-lr", "Step size") : (this.#recommended?.step_lr ?? 1e-5);
-    const snr = applies("snr") ? positive("snr", "The ratio r") : SNR;
-    const rho = applies("rho") ? positive("rho", "ρ") : RHO;
+    const snr = applies("snr") ? positive("snr", "The ratio r") : defaults.snr;
+    const rho = applies("rho") ? positive("rho", "ρ") : defaults.rho;
     /** @type {SamplerSettings} */
     const settings = { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min, snr, rho };
     const churn = number("churn");
     const amount = applies("churn") ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn) : 0;
     if (amount > 0) {
-      const { min, max, noise } = this.#recommended?.churn ?? { min: 0, max: ALL_LEVELS, noise: 1 };
-      settings.churn = { amount, min, max, noise };
+      settings.churn = { ...(this.#recommended?.churn ?? defaults.churn), amount };
     }
     return {
       settings,
@@ -227,7 +216,7 @@ export class Controls {
       input("levels").value = String(EXACT.levels);
       input("steps-each").value = String(EXACT.steps);
       input("step-lr").value = formatSetting(EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2);
-    } else if (before.endsWith("langevin")) {
+    } else if (this.applies("denoise", before)) {
       const evaluations = Number(input("levels").value) * Number(input("steps-each").value);
       if (evaluations > 0) input("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
     } else if (before === "heun" || before === "predictor-corrector") input("levels").value = String(LEVELS_ONE_STEP);
@@ -246,8 +235,8 @@ export class Controls {
     input("sigma-max").value = formatSetting(settings.sigma_max);
     input("sigma-min").value = formatSetting(settings.sigma_min);
     input("denoise").checked = settings.denoise;
-    input("snr").value = formatSetting(settings.snr ?? SNR);
-    input("rho").value = formatSetting(settings.rho ?? RHO);
+    input("snr").value = formatSetting(settings.snr ?? this.#parameters.defaults.snr);
+    input("rho").value = formatSetting(settings.rho ?? this.#parameters.defaults.rho);
     input("churn").value = settings.churn ? formatSetting(settings.churn.amount) : "0";
     this.#sampler = settings.sampler;
     this.#applicable();
@@ -255,7 +244,8 @@ export class Controls {
 
   #applicable() {
     const { value: sampler, selectedOptions } = input("sampler");
-    for (const [id, samplers] of Object.entries(APPLY)) {
+    for (const [setting, samplers] of Object.entries(this.#parameters.applies_to)) {
+      const id = setting.replace("_", "-");
       input(id).disabled = !samplers.includes(sampler);
       input(id).setAttribute("aria-invalid", "false");
     }

@@ -12,6 +12,8 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("./types.js").SamplerName} SamplerName */
+/** @typedef {import("./types.js").SamplerParameters} SamplerParameters */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {import("./types.js").Progress} Progress */
 /** @typedef {import("./types.js").Fault} Fault */
@@ -43,12 +45,14 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @typedef {object} Model
  * @property {() => void} free
  * @property {() => Card} card
+ * @property {() => number} default_strength for a drawing, from 0 to 1
  * @property {(settings: SamplerSettings, strength?: number) => Float32Array} schedule σ of every step
  */
 /**
  * The exports of a bundle.
  * @typedef {object} WasmModule
  * @property {{ new (bytes: Uint8Array): Model, without_weights(head: Uint8Array): Model }} Model
+ * @property {() => SamplerParameters} sampler_parameters
  * @property {{ create(name: EngineName, model: Model, exact?: boolean, tuning?: string): Promise<WasmEngine> }} Engine
  */
 /**

@@ -36,7 +36,8 @@ export class Grid {
   #canvas;
   /** @type {import("./engine.js").Engine | null} */ #engine = null;
   #frame;
-  #onResize;
+  /** Called when an engine that draws must draw again. */
+  onResize = () => {};
   /** @type {CanvasRenderingContext2D | null} null if the engine draws */ #context = null;
   /** @type {{ count: number, width: number, height: number } | null} */ #shape = null;
   /** @type {ReturnType<typeof arrange> | null} */ #arrangement = null;
@@ -45,12 +46,10 @@ export class Grid {
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {HTMLElement} frame the space around it
-   * @param {() => void} onResize called when an engine that draws must draw again
    */
-  constructor(canvas, frame, onResize) {
+  constructor(canvas, frame) {
     this.#canvas = canvas;
     this.#frame = frame;
-    this.#onResize = onResize;
     new ResizeObserver(() => this.#fit()).observe(frame);
   }
 
@@ -138,7 +137,7 @@ export class Grid {
     this.#canvas.style.height = `${(down * scale * shrink) / ratio}px`;
     Object.assign(this.#canvas.dataset, { columns, rows, gap, scale });
     if (this.#context) this.#paint();
-    else this.#onResize();
+    else this.onResize();
   }
 
   #paint() {

@@ -67,16 +67,10 @@ export class SketchCanvas {
   /**
    * An empty canvas for a model's images.
    * @param {import("./engine.js").Card} card
-   * @param {boolean} setsStrength whether nobody has chosen a strength yet
    * @param {() => void} onChange called when a stroke is done
    */
-  constructor({ image_shape, architecture, sampler: { sigma_max, sigma_min } }, setsStrength, onChange) {
+  constructor({ image_shape, architecture }, onChange) {
     this.#onChange = onChange;
-    if (setsStrength) {
-      // Noise of this σ hides strokes, but not what they draw.
-      const sigma = 0.04 * Math.sqrt(image_shape.width * image_shape.height);
-      $("strength").value = String(Math.log(sigma / sigma_min) / Math.log(sigma_max / sigma_min));
-    }
     const style = document.createElement("link");
     Object.assign(style, { rel: "stylesheet", href: new URL("./sketch-canvas.css", import.meta.url).href });
     this.styled = new Promise((done) => (style.onload = style.onerror = done));

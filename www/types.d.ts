@@ -15,10 +15,12 @@ export type Precision = "f16" | "f32";
 /** Why images cannot be right: a value is not finite, or all of an image is the same. */
 export type Fault = "infinite" | "even";
 
+export type SamplerName = "langevin" | "exact-langevin" | "plain-langevin" | "consistent" | "ancestral"
+  | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun";
+
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
-  sampler: "langevin" | "exact-langevin" | "plain-langevin" | "consistent" | "ancestral"
-    | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun";
+  sampler: SamplerName;
   /** σ₁ and σ_L, for pixels in [0, 1]. */
   sigma_max: number;
   sigma_min: number;
@@ -30,12 +32,23 @@ export interface SamplerSettings {
   step_lr: number;
   /** Whether a last step removes the remaining noise; Langevin only. */
   denoise: boolean;
-  /** r, the signal-to-noise ratio of corrections; predictor–corrector only; 0.16 unless given. */
+  /** r, the signal-to-noise ratio of corrections; predictor–corrector only. */
   snr?: number;
-  /** ρ of Heun's grid of levels; 7 unless given. */
+  /** ρ of Heun's grid of levels. */
   rho?: number;
-  /** EDM's S_churn, S_tmin, S_tmax and S_noise; Heun only; none unless given. */
-  churn?: { amount: number; min: number; max: number; noise: number };
+  /** Heun only; none unless given. */
+  churn?: Churn;
+}
+
+/** EDM's S_churn, S_tmin, S_tmax and S_noise. */
+export interface Churn { amount: number; min: number; max: number; noise: number }
+
+/** The settings that not all samplers have. */
+export interface SamplerParameters {
+  /** Which samplers have them. */
+  applies_to: Record<"steps_each" | "step_lr" | "denoise" | "snr" | "rho" | "churn", SamplerName[]>;
+  /** What they are unless given; churn with an amount of 0. */
+  defaults: { snr: number; rho: number; churn: Churn };
 }
 
 /** The size of an image. */

@@ -18,6 +18,7 @@ pub mod guidance_scale;
 pub mod host;
 pub mod langevin;
 pub mod observation;
+pub mod parameters;
 pub mod settings;
 pub mod step_table;
 pub mod view;

@@ -22,6 +22,7 @@ use crate::model_file::{Card, Container, ModelFile};
 use crate::net::ImageShape;
 use crate::net::weights::Weights;
 use crate::pixel::byte;
+use crate::sample::parameters::{APPLIES_TO, AppliesTo, DEFAULTS, Defaults, default_strength};
 use crate::sample::{Conditioning, Settings, StepTable, View};
 use executor::{Chains, Executor};
 
@@ -104,6 +105,12 @@ impl Model {
         Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
+    /// The strength for a drawing unless given, from 0 to 1, on the recommended noise schedule.
+    pub fn default_strength(&self) -> f32 {
+        let card = &self.file.card;
+        default_strength(&card.sampler.schedule, card.architecture.image_shape())
+    }
+
     /// σ of every step of these settings, or of those from an init image with a `strength`.
     ///
     /// # Errors
@@ -117,6 +124,22 @@ impl Model {
         let sigmas: Vec<f32> = table.steps.iter().map(|step| step.sigma).collect();
         Ok(Float32Array::from(&sigmas[..]))
     }
+}
+
+/// The settings that not all samplers have.
+#[derive(Serialize)]
+struct SamplerParameters {
+    applies_to: AppliesTo,
+    defaults: Defaults,
+}
+
+/// Which samplers have the settings that not all have, and what those are unless given.
+///
+/// # Errors
+/// None.
+#[wasm_bindgen(unchecked_return_type = "SamplerParameters")]
+pub fn sampler_parameters() -> Result<JsValue, JsError> {
+    to_js(&SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS })
 }
 
 /// A model on a device.

@@ -324,17 +324,17 @@ async fn an_adapter_that_does_not_describe_itself_works() -> Result<()> {
 #[tokio::test]
 async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
     let throws = "{ throw new TypeError('no such thing') }";
-    let here = |page: Page<'_>| async move {
+    let here = async |page: &Page<'_>| {
         let technical = page.technical().await?;
         let times = technical.matches("no such thing").count();
         ensure!(times == 1, "its details say it {times} times: {technical}");
-        to_cpu(&page).await
+        to_cpu(page).await
     };
     // While the engine is made.
     let script = format!(
         "Object.defineProperty(GPUAdapterInfo.prototype, 'subgroupMinSize', {{ get() {throws} }})"
     );
-    fails_and(Server::start(dist())?, TINY, &script, "panic", async |page, _| here(page).await)
+    fails_and(Server::start(dist())?, TINY, &script, "panic", async |page, _| here(&page).await)
         .await?;
     // In the middle of a run.
     with_browser(async |browser| {
@@ -343,7 +343,7 @@ async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
         browser.client.execute(&script, vec![]).await?;
         page.click("#start").await?;
         says(browser, &page, "panic").await?;
-        here(page).await
+        here(&page).await
     })
     .await
 }
