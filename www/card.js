@@ -1,8 +1,7 @@
 // @ts-check
 /**
- * The card of a model: where it comes from, and how good it is.
- *
- * The page fetches this when somebody scrolls there; so that it can, this imports nothing.
+ * The card of a model: where it comes from, and how good it is. The page fetches this when somebody
+ * scrolls there.
  */
 
 /** @param {number} seconds */

@@ -1,5 +1,6 @@
 // @ts-check
 /** The form, the settings that it holds, and the link that carries them. */
+import { $ } from "./dom.js";
 import { formatSetting } from "./format.js";
 
 /** @typedef {import("./engine.js").SamplerSettings} SamplerSettings */
@@ -38,11 +39,8 @@ const FIELDS = [
   ["speed", "speed"],
 ];
 
-/** @param {string} id @returns {any} */
-const input = (id) => document.getElementById(id);
-
 /** The number in a field, with either decimal mark. @param {string} id */
-const number = (id) => Number(input(id).value.trim().replace(",", "."));
+const number = (id) => Number($(id).value.trim().replace(",", "."));
 
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
@@ -53,22 +51,22 @@ export class Controls {
 
   /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
   constructor({ onChange }) {
-    input("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
-    input("settings").addEventListener("change", (/** @type {Event} */ event) => {
+    $("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+    $("settings").addEventListener("change", (/** @type {Event} */ event) => {
       const { id } = /** @type {HTMLElement} */ (event.target);
       if (id === "speed" || id === "engine") return;
       if (id === "sampler") this.#changeSampler();
       onChange();
     });
-    input("dice").addEventListener("click", () => {
-      input("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
+    $("dice").addEventListener("click", () => {
+      $("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
       onChange();
     });
-    input("recommended").addEventListener("click", () => {
+    $("recommended").addEventListener("click", () => {
       this.#fill(/** @type {SamplerSettings} */ (this.#recommended));
       onChange();
     });
-    input("best").addEventListener("click", () => {
+    $("best").addEventListener("click", () => {
       this.#fill(/** @type {SamplerSettings} */ (this.#best));
       onChange();
     });
@@ -86,17 +84,17 @@ export class Controls {
     this.#trained = card.training?.sigmas;
     // If there are both, the recommended settings are the faster ones.
     const two = card.best && JSON.stringify(card.best) !== JSON.stringify(card.sampler);
-    input("best").hidden = !two;
-    if (two) input("recommended").textContent = "Fast";
-    input("seed").value = DEFAULT_SEED;
-    input("chains").value = DEFAULT_CHAINS[engine];
+    $("best").hidden = !two;
+    if (two) $("recommended").textContent = "Fast";
+    $("seed").value = DEFAULT_SEED;
+    $("chains").value = DEFAULT_CHAINS[engine];
     this.#fill(card.sampler);
     for (const [parameter, id] of FIELDS) {
       const value = link.get(parameter);
       if (value === null) continue;
-      if (id === "denoise") input(id).checked = value !== "0" && value !== "false";
+      if (id === "denoise") $(id).checked = value !== "0" && value !== "false";
       // An unknown name would leave the list empty.
-      else if (input(id).tagName !== "SELECT" || [...input(id).options].some((/** @type {any} */ option) => option.value === value)) input(id).value = value;
+      else if ($(id).tagName !== "SELECT" || [...$(id).options].some((/** @type {any} */ option) => option.value === value)) $(id).value = value;
       // For whatever the link leaves out, act as if the sampler had been chosen here.
       if (id === "sampler") this.#changeSampler();
     }
@@ -117,13 +115,13 @@ export class Controls {
     const { settings } = this.read();
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
     const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) => step_lr / sigma_min ** 2;
-    const [step, ratio] = ["step-lr", "snr"].map((id) => !input(id).disabled);
+    const [step, ratio] = ["step-lr", "snr"].map((id) => !$(id).disabled);
     return (step && factor(settings) > BOLD * factor(recommended)) || (ratio && Number(settings.snr) > BOLD * (recommended.snr ?? this.#parameters.defaults.snr));
   }
 
   /** @returns {"watch" | "full"} */
   get speed() {
-    return input("speed").value;
+    return $("speed").value;
   }
 
   /**
@@ -133,8 +131,8 @@ export class Controls {
   read() {
     const { defaults } = this.#parameters;
     const whole = (/** @type {string} */ id, /** @type {string} */ name) => {
-      const max = Number(input(id).max);
-      const text = input(id).value.trim();
+      const max = Number($(id).max);
+      const text = $(id).value.trim();
       const value = Number(text);
       return check(text !== "" && Number.isInteger(value) && value >= 1 && value <= max, id, `${name} must be a whole number from 1 to ${max}.`, value);
     };
@@ -142,13 +140,13 @@ export class Controls {
       const value = number(id);
       return check(Number.isFinite(value) && value > 0, id, `${name} must be a number above 0.`, value);
     };
-    const applies = (/** @type {string} */ id) => !input(id).disabled;
+    const applies = (/** @type {string} */ id) => !$(id).disabled;
     const check = (/** @type {boolean} */ good, /** @type {string} */ id, /** @type {string} */ text, /** @type {number} */ value) => {
-      input(id).setAttribute("aria-invalid", String(!good));
+      $(id).setAttribute("aria-invalid", String(!good));
       if (!good) throw new RangeError(text);
       return value;
     };
-    const seedText = input("seed").value.trim();
+    const seedText = $("seed").value.trim();
     const seedGood = /^\d{1,20}$/.test(seedText) && BigInt(seedText) <= SEED_MAX;
     check(seedGood, "seed", "Seed must be a whole number from 0 to 2⁶⁴ − 1.", 0);
     const chains = whole("chains", "Chains");
@@ -161,7 +159,7 @@ export class Controls {
     const snr = applies("snr") ? positive("snr", "The ratio r") : defaults.snr;
     const rho = applies("rho") ? positive("rho", "ρ") : defaults.rho;
     /** @type {SamplerSettings} */
-    const settings = { sampler: input("sampler").value, levels, steps_each, step_lr, denoise: input("denoise").checked, sigma_max, sigma_min, snr, rho };
+    const settings = { sampler: $("sampler").value, levels, steps_each, step_lr, denoise: $("denoise").checked, sigma_max, sigma_min, snr, rho };
     const churn = number("churn");
     const amount = applies("churn") ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn) : 0;
     if (amount > 0) {
@@ -183,9 +181,9 @@ export class Controls {
     const url = new URL(location.href);
     url.hash = drawing;
     url.search = "";
-    if (drawing) more.strength = input("strength").value;
+    if (drawing) more.strength = $("strength").value;
     for (const [parameter, id] of FIELDS) {
-      const field = input(id);
+      const field = $(id);
       if (!field.disabled) more[parameter] = id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim();
     }
     for (const [parameter, value] of Object.entries(more)) if (value) url.searchParams.set(parameter, value);
@@ -199,27 +197,27 @@ export class Controls {
    */
   #changeSampler() {
     const before = this.#sampler;
-    this.#sampler = input("sampler").value;
+    this.#sampler = $("sampler").value;
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
     if (this.#sampler === recommended.sampler) return this.#fill(recommended);
     const sigmas = before === recommended.sampler && this.#trained;
-    if (sigmas) [input("sigma-max").value, input("sigma-min").value] = sigmas.map(formatSetting);
+    if (sigmas) [$("sigma-max").value, $("sigma-min").value] = sigmas.map(formatSetting);
     // The value there belongs to the recommended σ_L, and η = ε/σ_L² should stay the same.
-    if (sigmas || input("step-lr").disabled) {
-      input("step-lr").value = formatSetting(recommended.step_lr * ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2);
+    if (sigmas || $("step-lr").disabled) {
+      $("step-lr").value = formatSetting(recommended.step_lr * ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2);
     }
-    if (this.#sampler === "heun") input("levels").value = String(LEVELS_HEUN);
+    if (this.#sampler === "heun") $("levels").value = String(LEVELS_HEUN);
     else if (this.#sampler === "predictor-corrector") {
-      input("levels").value = String(LEVELS_CORRECTED);
-      input("steps-each").value = "1";
+      $("levels").value = String(LEVELS_CORRECTED);
+      $("steps-each").value = "1";
     } else if (this.#sampler === "exact-langevin") {
-      input("levels").value = String(EXACT.levels);
-      input("steps-each").value = String(EXACT.steps);
-      input("step-lr").value = formatSetting(EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2);
+      $("levels").value = String(EXACT.levels);
+      $("steps-each").value = String(EXACT.steps);
+      $("step-lr").value = formatSetting(EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2);
     } else if (this.applies("denoise", before)) {
-      const evaluations = Number(input("levels").value) * Number(input("steps-each").value);
-      if (evaluations > 0) input("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
-    } else if (before === "heun" || before === "predictor-corrector") input("levels").value = String(LEVELS_ONE_STEP);
+      const evaluations = Number($("levels").value) * Number($("steps-each").value);
+      if (evaluations > 0) $("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
+    } else if (before === "heun" || before === "predictor-corrector") $("levels").value = String(LEVELS_ONE_STEP);
     this.#applicable();
   }
 
@@ -228,27 +226,27 @@ export class Controls {
    * @param {SamplerSettings} settings
    */
   #fill(settings) {
-    input("sampler").value = settings.sampler;
-    input("levels").value = String(settings.levels);
-    input("steps-each").value = String(settings.steps_each);
-    input("step-lr").value = formatSetting(settings.step_lr);
-    input("sigma-max").value = formatSetting(settings.sigma_max);
-    input("sigma-min").value = formatSetting(settings.sigma_min);
-    input("denoise").checked = settings.denoise;
-    input("snr").value = formatSetting(settings.snr ?? this.#parameters.defaults.snr);
-    input("rho").value = formatSetting(settings.rho ?? this.#parameters.defaults.rho);
-    input("churn").value = settings.churn ? formatSetting(settings.churn.amount) : "0";
+    $("sampler").value = settings.sampler;
+    $("levels").value = String(settings.levels);
+    $("steps-each").value = String(settings.steps_each);
+    $("step-lr").value = formatSetting(settings.step_lr);
+    $("sigma-max").value = formatSetting(settings.sigma_max);
+    $("sigma-min").value = formatSetting(settings.sigma_min);
+    $("denoise").checked = settings.denoise;
+    $("snr").value = formatSetting(settings.snr ?? this.#parameters.defaults.snr);
+    $("rho").value = formatSetting(settings.rho ?? this.#parameters.defaults.rho);
+    $("churn").value = settings.churn ? formatSetting(settings.churn.amount) : "0";
     this.#sampler = settings.sampler;
     this.#applicable();
   }
 
   #applicable() {
-    const { value: sampler, selectedOptions } = input("sampler");
+    const { value: sampler, selectedOptions } = $("sampler");
     for (const [setting, samplers] of Object.entries(this.#parameters.applies_to)) {
       const id = setting.replace("_", "-");
-      input(id).disabled = !samplers.includes(sampler);
-      input(id).setAttribute("aria-invalid", "false");
+      $(id).disabled = !samplers.includes(sampler);
+      $(id).setAttribute("aria-invalid", "false");
     }
-    input("sampler-hint").textContent = selectedOptions[0].dataset.hint;
+    $("sampler-hint").textContent = selectedOptions[0].dataset.hint;
   }
 }

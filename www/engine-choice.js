@@ -102,6 +102,6 @@ export class EngineChoice {
     const found = await this.adapter;
     if (!state.engine?.tune || found.software) return;
     const { tune } = await import("./tuning.js");
-    await tune(state.engine, run, chains(), tuningKey(found.name, modelUrl), recall);
+    await tune(state.engine, run, chains(), tuningKey(found.name, modelUrl));
   }
 }

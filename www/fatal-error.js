@@ -5,6 +5,7 @@
  * `failures.js` has the words. Nothing on the page continues after a failure, but most can be
  * retried by reloading the page, since its wasm module can only be started once.
  */
+import { $ } from "./dom.js";
 import { Failure, failureOf, isTrap, panic } from "./failures.js";
 import { isInWasmModule } from "./wasm-module.js";
 
@@ -19,9 +20,6 @@ const PATIENCE_MS = 300_000;
  * @type {import("./failures.js").Kind[]}
  */
 const OF_THE_GPU = ["no-webgpu", "no-adapter", "no-answer", "missing-feature", "limit", "device-lost", "engine", "wrong", "panic"];
-
-/** @param {string} id @returns {any} */
-const part = (id) => document.getElementById(id);
 
 export class FatalErrors {
   /** @type {Failure | null} */ failure = null;
@@ -65,7 +63,7 @@ export class FatalErrors {
     if (this.failure) {
       if (this.failure.technical.includes(failure.technical)) return;
       this.failure.technical += `\n${failure.technical}`;
-      part("message-technical").textContent = this.failure.technical;
+      $("message-technical").textContent = this.failure.technical;
       return;
     }
     this.failure = failure;
@@ -98,13 +96,13 @@ export class FatalErrors {
     }
     const { title, text, technical } = failure;
     for (const [at, id] of ["retry", "other"].entries()) {
-      part(id).hidden = !ways[at];
-      part(id).textContent = ways[at]?.label ?? "";
-      part(id).addEventListener("click", () => this.#retry(ways[at].change));
+      $(id).hidden = !ways[at];
+      $(id).textContent = ways[at]?.label ?? "";
+      $(id).addEventListener("click", () => this.#retry(ways[at].change));
     }
     const own = new URLSearchParams(location.search).get("model") && (kind === "download" || kind === "model");
-    part("message-link").hidden = !own;
-    if (own) part("message-link").href = location.pathname;
+    $("message-link").hidden = !own;
+    if (own) $("message-link").href = location.pathname;
     window.showMessage({ kind, title, text, technical, advice: [...advice, ...more] });
   }
 

@@ -1,7 +1,6 @@
 // @ts-check
 /**
- * The grid as a file. The page fetches this when somebody saves it; so that it can, this imports
- * nothing.
+ * The grid as a file. The page fetches this when somebody saves it.
  */
 
 /** The colour between images in a saved file; on the page the frame shows through. */

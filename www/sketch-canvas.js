@@ -4,9 +4,9 @@
  *
  * It is painted here and not by the browser's canvas, because antialiasing differs between browsers, and some
  * add noise to what they read back, against fingerprinting. So a link carries exactly what the
- * chains start from. The page fetches this module when it needs it; it imports nothing, so that
- * this works.
+ * chains start from. The page fetches this module when it needs it.
  */
+import { $ } from "./dom.js";
 
 /** The widths of the brushes, in hundredths of the image's width. */
 const BRUSHES = [2, 3.5, 6, 9, 14];
@@ -26,9 +26,6 @@ const PNG = "iVBOR";
 const PNG_END = "IEND\xaeB`\x82";
 
 /** @typedef {{ x: number, y: number }} Point in pixels of the image */
-
-/** @param {string} id @returns {any} */
-const $ = (id) => document.getElementById(id);
 
 /** @param {string} colour as #rrggbb @returns {number[]} */
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));

@@ -3,7 +3,7 @@
  * The plane: the score in two dimensions, where it can be seen, and chains that follow it.
  *
  * Rust (`toy2d/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
- * fetches this module when somebody scrolls to it; it imports nothing, so that this works.
+ * fetches this module when somebody scrolls to it.
  */
 
 /** The plane is shown from −SIDE to SIDE in both directions. */

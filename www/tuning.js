@@ -1,8 +1,9 @@
 // @ts-check
 /**
  * Finds the fastest kernels on this visitor's GPU: measured once, while nobody waits for anything,
- * and remembered across visits. The page fetches this then; so that it can, this imports nothing.
+ * and remembered across visits. The page fetches this then.
  */
+import { recall } from "./tuning-cache.js";
 
 /** How many pieces may never finish before tuning gives up: a GPU that hangs takes the page along. */
 const ATTEMPTS = 2;
@@ -29,9 +30,8 @@ function remember(name, found) {
  * @param {import("./run.js").Run} run
  * @param {number} chains
  * @param {string} name under which the result is kept
- * @param {(name: string) => string} recall what is kept under a name
  */
-export async function tune(engine, run, chains, name, recall) {
+export async function tune(engine, run, chains, name) {
   const rest = () => new Promise((resolve) => setTimeout(resolve, 50));
   await rest();
   if (Number(recall(name)) >= ATTEMPTS) return;

@@ -2,7 +2,7 @@
 /**
  * Messages for what a browser or a GPU may lack.
  *
- * The page fetches this module when something is missing. It imports nothing, so that this works.
+ * The page fetches this module when something is missing.
  * Where the CPU engine is a way out, `fatal-error.js` says so.
  */
 

@@ -3,8 +3,7 @@
  * The CPU engine: workers that share the chains of a run.
  *
  * Chains are independent, so each worker takes some of them and no memory is shared: this works on
- * every host, cross-origin isolated or not. The page fetches this module when it needs it; it
- * imports nothing, so that this works.
+ * every host, cross-origin isolated or not. The page fetches this module when it needs it.
  */
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
+use e2e::server::scripts;
 use ncsn::net::ImageShape;
 use serde::Serialize;
 
@@ -66,11 +67,12 @@ pub fn all(dist: &Path, image_shape: ImageShape, batches: &[usize]) -> Result<Ve
     Ok(engines)
 }
 
-/// Our engines: the one that is part of the page, and those in `www/engines/`.
+/// Our engines: the one that is part of the page, and those in `engines/` beside its scripts.
 fn ours(dist: &Path) -> Result<Vec<Engine>> {
     let (script, wasm) = wasm_module(dist)?;
+    let scripts = scripts(dist)?;
     let mut names = vec!["fused".to_owned()];
-    if let Ok(list) = fs::read_dir(dist.join("www/engines")) {
+    if let Ok(list) = fs::read_dir(dist.join(&scripts).join("engines")) {
         for entry in list {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
@@ -80,7 +82,7 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
         name: name.clone(),
         adapter: Adapter::Ncsn {
             engine: name,
-            engines: address(DIST, "www/engine.js"),
+            engines: address(DIST, format_args!("{scripts}engine.js")),
             script: address(DIST, &script),
             wasm: address(DIST, &wasm),
             model: address(WORK, "model.safetensors"),

@@ -10,7 +10,7 @@ use common::{LONGER, TINY, dist, ready};
 use e2e::{
     browser::{Adapter, Browser, with_browser, with_browser_on},
     page::{Page, State},
-    server::{HUGE, Quirks, Server},
+    server::{HUGE, Quirks, Server, scripts},
 };
 use tokio::time::sleep;
 
@@ -94,7 +94,8 @@ async fn a_missing_wasm_module_is_a_failed_download() -> Result<()> {
 
 #[tokio::test]
 async fn a_file_that_is_no_model_is_refused() -> Result<()> {
-    fails(Server::start(dist())?, "?model=www/style.css", "", "model").await
+    let query = format!("?model={}style.css", scripts(dist())?);
+    fails(Server::start(dist())?, &query, "", "model").await
 }
 
 #[tokio::test]

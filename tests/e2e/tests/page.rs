@@ -11,7 +11,7 @@ use e2e::{
     browser::{Browser, with_browser, with_firefox},
     image::Image,
     page::{Page, State},
-    server::Server,
+    server::{Server, scripts},
 };
 use serde_json::Value;
 use tokio::time::sleep;
@@ -489,9 +489,11 @@ async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         // Any file of this server will do as a page, and this one does nothing meanwhile.
-        browser.client.goto(&server.url("www/style.css")).await?;
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
         let script = include_str!("batching.js");
-        let visits = browser.client.execute_async(script, vec![server.url("www/").into()]).await?;
+        let visits =
+            browser.client.execute_async(script, vec![server.url(&scripts).into()]).await?;
         let visits = visits.as_array().with_context(|| format!("no answer, but {visits}"))?;
         ensure!(!visits.is_empty(), "nothing was simulated");
         for visit in visits {

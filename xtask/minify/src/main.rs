@@ -5,12 +5,12 @@
 //! to measure.
 
 mod imports;
-mod join;
 mod paths;
+mod preload;
 mod script;
 mod sizes;
-mod stamp;
 mod style;
+mod versioned;
 
 use std::{
     ffi::OsStr,
@@ -53,10 +53,6 @@ fn main() -> Result<()> {
             write(&script, text.as_bytes())?;
         }
     }
-    let index = dist.join("index.html");
-    write(&index, with_sizes(&read_text(&index)?, &dist)?.as_bytes())?;
-    let page = dist.join("www/main.js");
-    write(&page, join::joined(&page)?.as_bytes())?;
     for path in &files {
         let minified = match kind(path) {
             "js" => script::minified(&read_text(path)?),
@@ -66,21 +62,10 @@ fn main() -> Result<()> {
         let text = minified.with_context(|| format!("cannot understand {}", path.display()))?;
         write(path, text.as_bytes())?;
     }
-    stamp_addresses(&dist, &files)
-}
-
-/// Stamps the addresses of scripts, styles and wasm modules, except those at the top of `dist`, whose
-/// names have a hash from Trunk.
-fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
-    let parts = files.iter().filter(|path| matches!(kind(path), "js" | "css" | "wasm"));
-    let stamp = stamp::of(parts.clone().map(|path| read(path)).collect::<Result<Vec<_>>>()?);
-    let names =
-        parts.filter(|path| path.parent() != Some(dist)).filter_map(|path| path.file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned()).collect();
-    for path in files.iter().filter(|path| matches!(kind(path), "js" | "html")) {
-        write(path, stamp::stamped(&read_text(path)?, &names, &stamp).as_bytes())?;
-    }
-    Ok(())
+    let index = dist.join("index.html");
+    let page = with_sizes(&read_text(&index)?, &dist)?;
+    let page = preload::with_links(&page, &dist)?;
+    write(&index, versioned::moved(&page, &dist)?.as_bytes())
 }
 
 /// The page with the size of the wasm module beside its address, for visitors to see how much is still to
