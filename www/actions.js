@@ -2,7 +2,19 @@
 /** What a visitor does. */
 import { $ } from "./dom.js";
 import { failureOf } from "./failures.js";
-import { begin, controls, engines, fail, fatalErrors, keep, linked, refuse, run, showState, use } from "./session.js";
+import {
+  begin,
+  controls,
+  engines,
+  fail,
+  fatalErrors,
+  keep,
+  linked,
+  refuse,
+  run,
+  showState,
+  use,
+} from "./session.js";
 import { drawing, lessMotion, link, state } from "./state.js";
 import { complain, grid, setConsole, setStatus, showView } from "./view.js";
 
@@ -40,9 +52,12 @@ export async function setOrigin(origin) {
     if (!radio.checked) return;
     if (!module) {
       setOrigin("noise");
-      throw new Error("The canvas did not arrive: chains begin at noise. Reload the page to try again.");
+      throw new Error(
+        "The canvas did not arrive: chains begin at noise. Reload the page to try again.",
+      );
     }
-    if (!state.sketch && !link.has("strength")) $("strength").value = String(state.loaded.model.default_strength());
+    if (!state.sketch && !link.has("strength"))
+      $("strength").value = String(state.loaded.model.default_strength());
     state.sketch ??= new module.SketchCanvas(state.loaded.card, () => begin(true));
     await state.sketch.styled;
     if (!radio.checked) return;
@@ -130,7 +145,9 @@ export function listen() {
     }, refuse);
   });
   $("strength").addEventListener("input", () => drawing() && begin(true));
-  $("grid-frame").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch(fail));
+  $("grid-frame").addEventListener("click", (/** @type {MouseEvent} */ event) =>
+    take(event).catch(fail),
+  );
   $("engine").addEventListener("change", () => changeEngine().catch(fail));
   $("speed").addEventListener("change", () => {
     run.speed = controls.speed;
@@ -144,7 +161,8 @@ export function listen() {
 
 /** @param {KeyboardEvent} event */
 function onKey(event) {
-  if (!state.engine || fatalErrors.failure || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!state.engine || fatalErrors.failure || event.ctrlKey || event.metaKey || event.altKey)
+    return;
   const target = /** @type {HTMLElement} */ (event.target);
   const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
   // Space presses the focused button, and otherwise scrolls the page.

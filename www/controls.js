@@ -51,7 +51,9 @@ export class Controls {
 
   /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
   constructor({ onChange }) {
-    $("controls").addEventListener("submit", (/** @type {Event} */ event) => event.preventDefault());
+    $("controls").addEventListener("submit", (/** @type {Event} */ event) =>
+      event.preventDefault(),
+    );
     $("settings").addEventListener("change", (/** @type {Event} */ event) => {
       const { id } = /** @type {HTMLElement} */ (event.target);
       if (id === "speed" || id === "engine") return;
@@ -94,7 +96,11 @@ export class Controls {
       if (value === null) continue;
       if (id === "denoise") $(id).checked = value !== "0" && value !== "false";
       // An unknown name would leave the list empty.
-      else if ($(id).tagName !== "SELECT" || [...$(id).options].some((/** @type {any} */ option) => option.value === value)) $(id).value = value;
+      else if (
+        $(id).tagName !== "SELECT" ||
+        [...$(id).options].some((/** @type {any} */ option) => option.value === value)
+      )
+        $(id).value = value;
       // For whatever the link leaves out, act as if the sampler had been chosen here.
       if (id === "sampler") this.#changeSampler();
     }
@@ -114,9 +120,13 @@ export class Controls {
   get bold() {
     const { settings } = this.read();
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) => step_lr / sigma_min ** 2;
+    const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) =>
+      step_lr / sigma_min ** 2;
     const [step, ratio] = ["step-lr", "snr"].map((id) => !$(id).disabled);
-    return (step && factor(settings) > BOLD * factor(recommended)) || (ratio && Number(settings.snr) > BOLD * (recommended.snr ?? this.#parameters.defaults.snr));
+    return (
+      (step && factor(settings) > BOLD * factor(recommended)) ||
+      (ratio && Number(settings.snr) > BOLD * (recommended.snr ?? this.#parameters.defaults.snr))
+    );
   }
 
   /** @returns {"watch" | "full"} */
@@ -134,14 +144,29 @@ export class Controls {
       const max = Number($(id).max);
       const text = $(id).value.trim();
       const value = Number(text);
-      return check(text !== "" && Number.isInteger(value) && value >= 1 && value <= max, id, `${name} must be a whole number from 1 to ${max}.`, value);
+      return check(
+        text !== "" && Number.isInteger(value) && value >= 1 && value <= max,
+        id,
+        `${name} must be a whole number from 1 to ${max}.`,
+        value,
+      );
     };
     const positive = (/** @type {string} */ id, /** @type {string} */ name) => {
       const value = number(id);
-      return check(Number.isFinite(value) && value > 0, id, `${name} must be a number above 0.`, value);
+      return check(
+        Number.isFinite(value) && value > 0,
+        id,
+        `${name} must be a number above 0.`,
+        value,
+      );
     };
     const applies = (/** @type {string} */ id) => !$(id).disabled;
-    const check = (/** @type {boolean} */ good, /** @type {string} */ id, /** @type {string} */ text, /** @type {number} */ value) => {
+    const check = (
+      /** @type {boolean} */ good,
+      /** @type {string} */ id,
+      /** @type {string} */ text,
+      /** @type {number} */ value,
+    ) => {
       $(id).setAttribute("aria-invalid", String(!good));
       if (!good) throw new RangeError(text);
       return value;
@@ -152,16 +177,32 @@ export class Controls {
     const chains = whole("chains", "Chains");
     const levels = whole("levels", "Levels");
     // Fields that do not apply cannot be wrong.
-    const steps_each = applies("steps-each") ? whole("steps-each", "Steps each") : (this.#recommended?.steps_each ?? 1);
+    const steps_each = applies("steps-each")
+      ? whole("steps-each", "Steps each")
+      : (this.#recommended?.steps_each ?? 1);
     const sigma_max = positive("sigma-max", "The largest σ");
     const sigma_min = positive("sigma-min", "The smallest σ");
-    const step_lr = applies("step-lr") ? positive("step-lr", "Step size") : (this.#recommended?.step_lr ?? 1e-5);
+    const step_lr = applies("step-lr")
+      ? positive("step-lr", "Step size")
+      : (this.#recommended?.step_lr ?? 1e-5);
     const snr = applies("snr") ? positive("snr", "The ratio r") : defaults.snr;
     const rho = applies("rho") ? positive("rho", "ρ") : defaults.rho;
     /** @type {SamplerSettings} */
-    const settings = { sampler: $("sampler").value, levels, steps_each, step_lr, denoise: $("denoise").checked, sigma_max, sigma_min, snr, rho };
+    const settings = {
+      sampler: $("sampler").value,
+      levels,
+      steps_each,
+      step_lr,
+      denoise: $("denoise").checked,
+      sigma_max,
+      sigma_min,
+      snr,
+      rho,
+    };
     const churn = number("churn");
-    const amount = applies("churn") ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn) : 0;
+    const amount = applies("churn")
+      ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn)
+      : 0;
     if (amount > 0) {
       settings.churn = { ...(this.#recommended?.churn ?? defaults.churn), amount };
     }
@@ -184,9 +225,11 @@ export class Controls {
     if (drawing) more.strength = $("strength").value;
     for (const [parameter, id] of FIELDS) {
       const field = $(id);
-      if (!field.disabled) more[parameter] = id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim();
+      if (!field.disabled)
+        more[parameter] = id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim();
     }
-    for (const [parameter, value] of Object.entries(more)) if (value) url.searchParams.set(parameter, value);
+    for (const [parameter, value] of Object.entries(more))
+      if (value) url.searchParams.set(parameter, value);
     return url.href;
   }
 
@@ -204,7 +247,10 @@ export class Controls {
     if (sigmas) [$("sigma-max").value, $("sigma-min").value] = sigmas.map(formatSetting);
     // The value there belongs to the recommended σ_L, and η = ε/σ_L² should stay the same.
     if (sigmas || $("step-lr").disabled) {
-      $("step-lr").value = formatSetting(recommended.step_lr * ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2);
+      $("step-lr").value = formatSetting(
+        recommended.step_lr *
+          ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2,
+      );
     }
     if (this.#sampler === "heun") $("levels").value = String(LEVELS_HEUN);
     else if (this.#sampler === "predictor-corrector") {
@@ -213,11 +259,14 @@ export class Controls {
     } else if (this.#sampler === "exact-langevin") {
       $("levels").value = String(EXACT.levels);
       $("steps-each").value = String(EXACT.steps);
-      $("step-lr").value = formatSetting(EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2);
+      $("step-lr").value = formatSetting(
+        EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2,
+      );
     } else if (this.applies("denoise", before)) {
       const evaluations = Number($("levels").value) * Number($("steps-each").value);
       if (evaluations > 0) $("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
-    } else if (before === "heun" || before === "predictor-corrector") $("levels").value = String(LEVELS_ONE_STEP);
+    } else if (before === "heun" || before === "predictor-corrector")
+      $("levels").value = String(LEVELS_ONE_STEP);
     this.#applicable();
   }
 

@@ -56,7 +56,9 @@ export class EngineChoice {
    * @param {Promise<import("./engine.js").WasmModule>} loading @param {Uint8Array} head the first bytes of the model
    */
   precompile(loading, head) {
-    this.#precompiled = loading.then((wasmModule) => this.#precompile(wasmModule, head)).catch((error) => (error instanceof Failure ? error : undefined));
+    this.#precompiled = loading
+      .then((wasmModule) => this.#precompile(wasmModule, head))
+      .catch((error) => (error instanceof Failure ? error : undefined));
   }
 
   /** @param {import("./engine.js").WasmModule} wasmModule @param {Uint8Array} head */
@@ -65,7 +67,12 @@ export class EngineChoice {
     this.chosen = "fused";
     const { name } = await this.adapter;
     await canPresent();
-    return precompile(wasmModule, wasmModule.Model.without_weights(head), exact, recall(tuningKey(name, modelUrl)));
+    return precompile(
+      wasmModule,
+      wasmModule.Model.without_weights(head),
+      exact,
+      recall(tuningKey(name, modelUrl)),
+    );
   }
 
   /** @param {EngineName} name @returns {Promise<import("./engine.js").Engine>} */
@@ -88,7 +95,15 @@ export class EngineChoice {
       tuning = recall(tuningKey(found.name, modelUrl));
     }
     try {
-      return await createEngine(name, { ...state.loaded, adapter: device, exact, tuning, draws, precompiled, onFailure: this.#onFailure });
+      return await createEngine(name, {
+        ...state.loaded,
+        adapter: device,
+        exact,
+        tuning,
+        draws,
+        precompiled,
+        onFailure: this.#onFailure,
+      });
     } catch (error) {
       throw failureOf(error, (message) => refused(name, message));
     }

@@ -68,7 +68,11 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  */
 
 /** The engines, with their names for people. */
-export const NAMES = /** @type {const} */ ({ fused: "fused WGSL kernels", cpu: "CPU", reference: "Burn (reference)" });
+export const NAMES = /** @type {const} */ ({
+  fused: "fused WGSL kernels",
+  cpu: "CPU",
+  reference: "Burn (reference)",
+});
 
 /** To be called before engines are created, by whoever uses them without the page. */
 export const observe = observeDevices;
@@ -108,10 +112,19 @@ const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
  * @returns {Promise<Engine>}
  * @throws {Failure} if the bundle is missing; `Error` if the device or the model is unsuitable
  */
-export async function createEngine(name, { wasmModule, model, bytes, adapter, exact, tuning, draws = true, precompiled, onFailure }) {
+export async function createEngine(
+  name,
+  { wasmModule, model, bytes, adapter, exact, tuning, draws = true, precompiled, onFailure },
+) {
   switch (name) {
     case "fused":
-      return onPage(name, precompiled ?? (await precompile(wasmModule, model, exact, tuning)), model, adapter, draws);
+      return onPage(
+        name,
+        precompiled ?? (await precompile(wasmModule, model, exact, tuning)),
+        model,
+        adapter,
+        draws,
+      );
     case "reference": {
       const own = await load(name);
       const model = new own.Model(bytes);
@@ -128,7 +141,12 @@ export async function createEngine(name, { wasmModule, model, bytes, adapter, ex
           throw await notImported(new URL("./workers.js", import.meta.url).href, error);
         }),
       ]);
-      return startWorkers({ bundle: bundle(name), module, bytes, onPanic: (text) => onFailure(panic(text)) });
+      return startWorkers({
+        bundle: bundle(name),
+        module,
+        bytes,
+        onPanic: (text) => onFailure(panic(text)),
+      });
     }
   }
 }
@@ -181,12 +199,15 @@ function onPage(name, engine, model, device, draws) {
  */
 function load(name) {
   const url = bundle(name);
-  return import(url.href).then(async (module) => {
-    await module.default();
-    return module;
-  }, async (error) => {
-    throw missing(name, await notImported(url.href, error));
-  });
+  return import(url.href).then(
+    async (module) => {
+      await module.default();
+      return module;
+    },
+    async (error) => {
+      throw missing(name, await notImported(url.href, error));
+    },
+  );
 }
 
 /** @param {URL} url @returns {Promise<WebAssembly.Module>} */
@@ -197,13 +218,20 @@ async function compile(url) {
   } catch (error) {
     throw download("WebAssembly module", url.href, 0, String(error));
   }
-  if (!response.ok) throw missing("cpu", download("WebAssembly module", url.href, response.status, response.statusText));
+  if (!response.ok)
+    throw missing(
+      "cpu",
+      download("WebAssembly module", url.href, response.status, response.statusText),
+    );
   // Hosts may send a wrong media type for wasm, which browsers refuse to stream.
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Adds what to do about an engine that is not there. @param {EngineName} name @param {Failure} failure */
 function missing(name, failure) {
-  failure.advice = [`The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`, ...failure.advice];
+  failure.advice = [
+    `The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`,
+    ...failure.advice,
+  ];
   return failure;
 }

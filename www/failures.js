@@ -53,23 +53,42 @@ const parts = (message) => {
 
 /** A message that is part of the page from the start: it may be too late to fetch it. @param {string} id @returns {any} */
 function words(id) {
-  const { dataset, content } = /** @type {HTMLTemplateElement} */ (document.getElementById(`words-${id}`));
+  const { dataset, content } = /** @type {HTMLTemplateElement} */ (
+    document.getElementById(`words-${id}`)
+  );
   const [text, ...advice] = Array.from(content.children, (line) => line.textContent);
   return { ...dataset, text, advice };
 }
 
 /** @param {string} technical */
 export const outOfMemory = (technical) =>
-  new Failure("limit", { ...words("memory"), technical, change: (link) => link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))) });
+  new Failure("limit", {
+    ...words("memory"),
+    technical,
+    change: (link) =>
+      link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))),
+  });
 
 /** @param {string} reason @param {string} message */
-export const deviceLost = (reason, message) => new Failure("device-lost", { ...words("lost"), technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}` });
+export const deviceLost = (reason, message) =>
+  new Failure("device-lost", {
+    ...words("lost"),
+    technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}`,
+  });
 
 /** @param {import("./engine.js").EngineName} engine @param {string} message */
-export const refused = (engine, message) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
+export const refused = (engine, message) =>
+  new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
 
 /** An engine that works but computes what cannot be right. @param {import("./engine.js").Fault} fault */
-export const wrongImages = (fault) => new Failure("wrong", { ...words("wrong"), text: fault === "even" ? "All of an image has the same colour, which no network makes of noise." : "Some of their values are not finite numbers." });
+export const wrongImages = (fault) =>
+  new Failure("wrong", {
+    ...words("wrong"),
+    text:
+      fault === "even"
+        ? "All of an image has the same colour, which no network makes of noise."
+        : "Some of their values are not finite numbers.",
+  });
 
 /**
  * @param {string} what "WebAssembly module" or "model"
@@ -80,16 +99,21 @@ export const wrongImages = (fault) => new Failure("wrong", { ...words("wrong"), 
 export const download = (what, url, status, technical = "") =>
   new Failure("download", {
     title: `The ${what} did not arrive`,
-    text: status === 0
-      ? `No answer, or not a whole one, came from ${url}.`
-      : status < 400
-        ? `${url} answered with HTTP ${status}, but what came is not the ${what}.`
-        : `${url} answered with HTTP ${status}.`,
-    advice: status === 404 || status === 410
-      ? ["The address is wrong, or the file has moved."]
-      : status === 0
-        ? ["Check the connection, then try again.", "A server of another origin must allow it (CORS)."]
-        : ["Try again in a moment."],
+    text:
+      status === 0
+        ? `No answer, or not a whole one, came from ${url}.`
+        : status < 400
+          ? `${url} answered with HTTP ${status}, but what came is not the ${what}.`
+          : `${url} answered with HTTP ${status}.`,
+    advice:
+      status === 404 || status === 410
+        ? ["The address is wrong, or the file has moved."]
+        : status === 0
+          ? [
+              "Check the connection, then try again.",
+              "A server of another origin must allow it (CORS).",
+            ]
+          : ["Try again in a moment."],
     technical,
     retry: "Try again",
   });
@@ -100,13 +124,19 @@ export const download = (what, url, status, technical = "") =>
  */
 export async function notImported(url, error) {
   const { status, words } = await window.whyNotRun(url);
-  return words ? new Failure("media-type", { ...words, technical: String(error) }) : download("WebAssembly module", url, status, String(error));
+  return words
+    ? new Failure("media-type", { ...words, technical: String(error) })
+    : download("WebAssembly module", url, status, String(error));
 }
 
 /** @param {string} url @param {string} message */
 export function badModel(url, message) {
   const { text, technical } = parts(message);
-  return new Failure("model", { ...words("model"), text, technical: [url, technical].filter(Boolean).join("\n") });
+  return new Failure("model", {
+    ...words("model"),
+    text,
+    technical: [url, technical].filter(Boolean).join("\n"),
+  });
 }
 
 /**
@@ -114,7 +144,11 @@ export function badModel(url, message) {
  * @param {number} most
  */
 export const largeModel = (url, bytes, exact, most) =>
-  new Failure("model", { ...words("large"), technical: url, text: `It has ${exact ? "" : "more than "}${megabytes(bytes)} MB, and the page takes up to ${megabytes(most)} MB.` });
+  new Failure("model", {
+    ...words("large"),
+    technical: url,
+    text: `It has ${exact ? "" : "more than "}${megabytes(bytes)} MB, and the page takes up to ${megabytes(most)} MB.`,
+  });
 
 /** @param {string} technical */
 export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });
@@ -139,8 +173,13 @@ export function failureOf(thrown, otherwise = panic) {
     const failure = otherwise(thrown.message);
     // Nothing is said twice: Chrome's stacks begin with the message, which may be shown already.
     const [stack, said] = [thrown.stack ?? "", String(thrown)];
-    const rest = failure.text === thrown.message && stack.startsWith(said) ? stack.slice(said.length).trim() : stack;
-    failure.technical = rest.includes(failure.technical) ? rest : `${failure.technical}\n${rest}`.trim();
+    const rest =
+      failure.text === thrown.message && stack.startsWith(said)
+        ? stack.slice(said.length).trim()
+        : stack;
+    failure.technical = rest.includes(failure.technical)
+      ? rest
+      : `${failure.technical}\n${rest}`.trim();
     return failure;
   }
   return otherwise(String(thrown));

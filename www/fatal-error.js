@@ -19,7 +19,17 @@ const PATIENCE_MS = 300_000;
  * Failures of a GPU, of the browser's way to it, or of the wasm module on it: the CPU's engine needs none of these.
  * @type {import("./failures.js").Kind[]}
  */
-const OF_THE_GPU = ["no-webgpu", "no-adapter", "no-answer", "missing-feature", "limit", "device-lost", "engine", "wrong", "panic"];
+const OF_THE_GPU = [
+  "no-webgpu",
+  "no-adapter",
+  "no-answer",
+  "missing-feature",
+  "limit",
+  "device-lost",
+  "engine",
+  "wrong",
+  "panic",
+];
 
 export class FatalErrors {
   /** @type {Failure | null} */ failure = null;
@@ -38,7 +48,9 @@ export class FatalErrors {
   listen() {
     // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nobody else
     // catches.
-    addEventListener("ncsn-panic", (/** @type {any} */ event) => this.fail(panic(String(event.detail))));
+    addEventListener("ncsn-panic", (/** @type {any} */ event) =>
+      this.fail(panic(String(event.detail))),
+    );
     // An exception after an await in the wasm module settles no promise: it is only heard of here.
     addEventListener("error", (event) => this.#hear(event.error));
     addEventListener("unhandledrejection", (event) => this.#hear(event.reason));
@@ -51,7 +63,13 @@ export class FatalErrors {
    */
   #hear(error) {
     const stack = String(error?.stack);
-    if (error instanceof Failure || isTrap(error) || stack.includes(FOLDER) || isInWasmModule(stack)) this.fail(error);
+    if (
+      error instanceof Failure ||
+      isTrap(error) ||
+      stack.includes(FOLDER) ||
+      isInWasmModule(stack)
+    )
+      this.fail(error);
   }
 
   /**
@@ -92,7 +110,11 @@ export class FatalErrors {
       const without = await this.#page.withoutCpu();
       more.push(without || "The CPU can do the same, but is slower.");
       // Trying the same once more is the last resort.
-      if (!without) ways.splice(change ? 1 : 0, 0, { label: "Use the CPU", change: (link) => link.set("engine", "cpu") });
+      if (!without)
+        ways.splice(change ? 1 : 0, 0, {
+          label: "Use the CPU",
+          change: (link) => link.set("engine", "cpu"),
+        });
     }
     const { title, text, technical } = failure;
     for (const [at, id] of ["retry", "other"].entries()) {
@@ -100,7 +122,9 @@ export class FatalErrors {
       $(id).textContent = ways[at]?.label ?? "";
       $(id).addEventListener("click", () => this.#retry(ways[at].change));
     }
-    const own = new URLSearchParams(location.search).get("model") && (kind === "download" || kind === "model");
+    const own =
+      new URLSearchParams(location.search).get("model") &&
+      (kind === "download" || kind === "model");
     $("message-link").hidden = !own;
     if (own) $("message-link").href = location.pathname;
     window.showMessage({ kind, title, text, technical, advice: [...advice, ...more] });

@@ -18,7 +18,10 @@ export function arrange(count, width, height, spaceX, spaceY) {
   let best = { columns: 1, rows: count, gap: 1, scale: 0, empty: 0, skew: Infinity };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const fit = (/** @type {number} */ gap) => Math.floor(Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)));
+    const fit = (/** @type {number} */ gap) =>
+      Math.floor(
+        Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)),
+      );
     const scale = Math.max(1, fit(1));
     const gap = scale > 1 && fit(2) === scale ? 2 : 1;
     const empty = columns * rows - count;
@@ -111,7 +114,8 @@ export class Grid {
    * @param {Chain} chain @param {View} view
    */
   render(chain, view) {
-    if (this.#arrangement && !this.#context) chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
+    if (this.#arrangement && !this.#context)
+      chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
   }
 
   #fit() {
@@ -119,8 +123,12 @@ export class Grid {
     const { count, width, height } = this.#shape;
     const style = getComputedStyle(this.#frame);
     const ratio = window.devicePixelRatio || 1;
-    const spaceX = (this.#frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) * ratio;
-    const spaceY = (this.#frame.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)) * ratio;
+    const spaceX =
+      (this.#frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) *
+      ratio;
+    const spaceY =
+      (this.#frame.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)) *
+      ratio;
     if (spaceX <= 0 || spaceY <= 0) return;
     const arrangement = arrange(count, width, height, spaceX, spaceY);
     const { columns, rows, gap, scale } = arrangement;

@@ -5,7 +5,17 @@ import { $ } from "./dom.js";
 import { isEngine } from "./engine.js";
 import { badModel, failureOf, unsupported } from "./failures.js";
 import { fetchModel } from "./model.js";
-import { begin, controls, engines, fail, fatalErrors, keepNothing, refuse, run, use } from "./session.js";
+import {
+  begin,
+  controls,
+  engines,
+  fail,
+  fatalErrors,
+  keepNothing,
+  refuse,
+  run,
+  use,
+} from "./session.js";
 import { lessMotion, link, modelUrl, state } from "./state.js";
 import { gauge, markModel, setStatus } from "./view.js";
 import { loadWasmModule } from "./wasm-module.js";
@@ -23,7 +33,10 @@ const nearby = new Promise((come) => {
   });
   watch.observe($("how-title"));
 });
-nearby.then(() => import("./toy2d.js")).then(({ show }) => show()).catch(console.warn);
+nearby
+  .then(() => import("./toy2d.js"))
+  .then(({ show }) => show())
+  .catch(console.warn);
 
 async function open() {
   // Then `first.js` has said what to do.
@@ -46,7 +59,10 @@ async function open() {
     throw failureOf(error, (message) => badModel(modelUrl, message));
   }
   const { card, sum } = state.loaded;
-  nearby.then(() => import("./card.js")).then(({ showCard }) => showCard($("card"), card)).catch(console.warn);
+  nearby
+    .then(() => import("./card.js"))
+    .then(({ showCard }) => showCard($("card"), card))
+    .catch(console.warn);
   document.title = `${card.name}: images out of noise`;
   setStatus("loading", "Preparing the engine…");
   const first = await engines.first();
@@ -58,9 +74,13 @@ async function open() {
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
   let trouble = await openDrawing().catch((error) => error);
-  const lack = first.name === "cpu" && !isEngine(link.get("engine")) ? await engines.adapter.then(() => null, failureOf) : null;
+  const lack =
+    first.name === "cpu" && !isEngine(link.get("engine"))
+      ? await engines.adapter.then(() => null, failureOf)
+      : null;
   if (lack?.kind === "no-answer") trouble ??= `${lack.message} So the CPU does the work.`;
-  if (link.get("of") && link.get("of") !== sum) trouble ??= "The model has changed since this link was made.";
+  if (link.get("of") && link.get("of") !== sum)
+    trouble ??= "The model has changed since this link was made.";
   $("loading").hidden = true;
   setStatus("ready", "Ready");
   // For visitors who asked for less motion, nothing moves by itself.

@@ -53,7 +53,9 @@ export async function fetchModel(url, onProgress, signal, onHead) {
       onProgress(loaded, total);
     }
   } catch (error) {
-    throw error instanceof Failure ? error : download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
+    throw error instanceof Failure
+      ? error
+      : download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;

@@ -195,7 +195,11 @@ export class Run {
       if (!live()) break;
       const calm = this.calm && now - drawn < CALM_MS;
       if (!calm) drawn = now;
-      await this.#advance(generation, () => (live() ? Math.min(this.#batch.steps, wanted) : 0), !calm);
+      await this.#advance(
+        generation,
+        () => (live() ? Math.min(this.#batch.steps, wanted) : 0),
+        !calm,
+      );
     }
     if (generation === this.#generation) {
       this.#looping = false;

@@ -27,7 +27,11 @@ export function toPng(canvas) {
   context.imageSmoothingEnabled = false;
   context.drawImage(canvas, gap * scale, gap * scale, width * scale, height * scale);
   return new Promise((resolve, reject) => {
-    saved.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not encode the image."))), "image/png");
+    saved.toBlob(
+      (blob) =>
+        blob ? resolve(blob) : reject(new Error("The browser could not encode the image.")),
+      "image/png",
+    );
   });
 }
 

@@ -9,28 +9,49 @@ import { FatalErrors } from "./fatal-error.js";
 import { formatSigma } from "./format.js";
 import { Run } from "./run.js";
 import { drawing, exact, link, state, strength } from "./state.js";
-import { complain, grid, plot, setConsole, showCaption, showProgress, showRun, showView } from "./view.js";
+import {
+  complain,
+  grid,
+  plot,
+  setConsole,
+  showCaption,
+  showProgress,
+  showRun,
+  showView,
+} from "./view.js";
 
 export const run = new Run({
   onState: showState,
   onProgress: showProgress,
   onDraw: (chain, view) => grid.draw(chain, view),
   // What an engine rejects with is an ordinary error.
-  onError: (error) => fail(failureOf(error, (message) => (/** @type {any} */ (error)?.constructor === Error ? refused(engines.chosen ?? "fused", message) : panic(message)))),
+  onError: (error) =>
+    fail(
+      failureOf(error, (message) =>
+        /** @type {any} */ (error)?.constructor === Error
+          ? refused(engines.chosen ?? "fused", message)
+          : panic(message),
+      ),
+    ),
   onWrong: (fault) => fail(wrongImages(fault)),
   mayExplode: () => controls.bold,
 });
 grid.onResize = () => run.redraw();
 
-export const controls = new Controls({ onChange: () => begin(run.state !== "ready" && run.state !== "paused") });
+export const controls = new Controls({
+  onChange: () => begin(run.state !== "ready" && run.state !== "paused"),
+});
 
 export const fatalErrors = new FatalErrors({
   stop: () => run.kill(),
   address: () => (controls.opened ? controls.link(linked()) : location.href),
   usesGpu: () => engines.chosen !== null && engines.chosen !== "cpu",
   async withoutCpu() {
-    if (!(await hasCpu())) return "The CPU could do the same, but this copy of the page has no CPU engine. “cargo xtask build” makes one that has.";
-    return engines.withoutCpu ? `The CPU’s engine does not start either: ${engines.withoutCpu.text}` : "";
+    if (!(await hasCpu()))
+      return "The CPU could do the same, but this copy of the page has no CPU engine. “cargo xtask build” makes one that has.";
+    return engines.withoutCpu
+      ? `The CPU’s engine does not start either: ${engines.withoutCpu.text}`
+      : "";
   },
 });
 
@@ -49,7 +70,14 @@ export function showState() {
 }
 
 /** What a link carries besides the settings. */
-export const linked = () => ({ model: link.get("model"), of: state.loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
+export const linked = () => ({
+  model: link.get("model"),
+  of: state.loaded?.sum,
+  view: run.view,
+  engine: isEngine(link.get("engine")) ? $("engine").value : null,
+  precision: exact ? "f32" : null,
+  drawing: drawing()?.text ?? "",
+});
 
 let keeping = 0;
 
@@ -94,7 +122,8 @@ export function begin(go) {
       try {
         const chain = await engine.start(choice.settings, choice.seed, choice.chains, from, far);
         plot.set(sigmas);
-        state.clean = choice.settings.denoise || !controls.applies("denoise", choice.settings.sampler);
+        state.clean =
+          choice.settings.denoise || !controls.applies("denoise", choice.settings.sampler);
         grid.shape(choice.chains, width, height);
         return chain;
       } catch (error) {

@@ -14,11 +14,23 @@ const ERASER = "eraser";
 /** How many times one can undo. */
 const UNDOS = 50;
 /** @type {[string, string][]} colour, name */
-const GREYS = [["#ffffff", "white"], ["#808080", "grey"], ["#000000", "black"]];
+const GREYS = [
+  ["#ffffff", "white"],
+  ["#808080", "grey"],
+  ["#000000", "black"],
+];
 /** @type {[string, string][]} */
 const COLOURS = [
-  ["#202124", "black"], ["#ffffff", "white"], ["#fcc21b", "yellow"], ["#f5811f", "orange"], ["#e23b30", "red"], ["#ef6da8", "pink"],
-  ["#7c3fb5", "violet"], ["#2f7de1", "blue"], ["#52b944", "green"], ["#8a5a3c", "brown"],
+  ["#202124", "black"],
+  ["#ffffff", "white"],
+  ["#fcc21b", "yellow"],
+  ["#f5811f", "orange"],
+  ["#e23b30", "red"],
+  ["#ef6da8", "pink"],
+  ["#7c3fb5", "violet"],
+  ["#2f7de1", "blue"],
+  ["#52b944", "green"],
+  ["#8a5a3c", "brown"],
 ];
 
 /** How a PNG begins in base64, and how it ends: the format of drawings in older links. */
@@ -32,7 +44,9 @@ const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at 
 
 /** Passes bytes through a stream. @param {BlobPart} bytes @param {any} stream */
 async function through(bytes, stream) {
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+  return new Uint8Array(
+    await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer(),
+  );
 }
 
 /** Converts base64 to a form allowed in addresses. @param {string} text */
@@ -48,13 +62,16 @@ function distance(x, y, from, to) {
 
 export class SketchCanvas {
   #canvas = /** @type {HTMLCanvasElement} */ ($("sketch-canvas"));
-  #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true }));
+  #context = /** @type {CanvasRenderingContext2D} */ (
+    this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true })
+  );
   #image;
   #paper;
   /** Whether anything was drawn since the canvas was empty. */
   #used = false;
   /** @type {{ data: Uint8ClampedArray, used: boolean }[]} its earlier contents */ #past = [];
-  /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
+  /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke =
+    null;
   #text = "";
   /** @type {Promise<void>} */ #written = Promise.resolve();
   #onChange;
@@ -69,7 +86,10 @@ export class SketchCanvas {
   constructor({ image_shape, architecture }, onChange) {
     this.#onChange = onChange;
     const style = document.createElement("link");
-    Object.assign(style, { rel: "stylesheet", href: new URL("./sketch-canvas.css", import.meta.url).href });
+    Object.assign(style, {
+      rel: "stylesheet",
+      href: new URL("./sketch-canvas.css", import.meta.url).href,
+    });
     this.styled = new Promise((done) => (style.onload = style.onerror = done));
     document.head.append(style);
     this.#image = new ImageData(image_shape.width, image_shape.height);
@@ -81,7 +101,11 @@ export class SketchCanvas {
     this.#offer(image_shape.channels < 3 ? GREYS : COLOURS);
     this.clear();
     /** @param {string} type @param {(event: PointerEvent) => void} act on the first finger; others are ignored */
-    const on = (type, act) => this.#canvas.addEventListener(type, (/** @type {any} */ event) => event.isPrimary && act(event));
+    const on = (type, act) =>
+      this.#canvas.addEventListener(
+        type,
+        (/** @type {any} */ event) => event.isPrimary && act(event),
+      );
     on("pointerdown", (event) => this.#down(event));
     on("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) on(end, () => this.#up());
@@ -125,7 +149,13 @@ export class SketchCanvas {
       ...[...palette, [ERASER, "eraser: what it takes off is made up"]].map(([colour, name]) => {
         const label = document.createElement("label");
         const input = document.createElement("input");
-        Object.assign(input, { type: "radio", name: "ink", value: colour, checked: colour === first, title: name });
+        Object.assign(input, {
+          type: "radio",
+          name: "ink",
+          value: colour,
+          checked: colour === first,
+          title: name,
+        });
         input.setAttribute("aria-label", name);
         const swatch = document.createElement("span");
         swatch.className = colour === ERASER ? "holes" : "";
@@ -138,7 +168,8 @@ export class SketchCanvas {
 
   clear() {
     const [r, g, b] = channels(this.#paper);
-    for (let at = 0; at < this.#image.data.length; at += 4) this.#image.data.set([r, g, b, 255], at);
+    for (let at = 0; at < this.#image.data.length; at += 4)
+      this.#image.data.set([r, g, b, 255], at);
     this.#used = false;
     this.#show();
   }
@@ -153,9 +184,11 @@ export class SketchCanvas {
     const { width, height, data } = this.#image;
     const [columns, gap] = [Number(grid.dataset.columns), Number(grid.dataset.gap)];
     const box = grid.getBoundingClientRect();
-    const column = Math.floor(((clientX - box.left) / box.width) * grid.width / (width + gap));
-    const row = Math.floor(((clientY - box.top) / box.height) * grid.height / (height + gap));
-    return column >= 0 && column < columns && row >= 0 ? (row * columns + column) * data.length : undefined;
+    const column = Math.floor((((clientX - box.left) / box.width) * grid.width) / (width + gap));
+    const row = Math.floor((((clientY - box.top) / box.height) * grid.height) / (height + gap));
+    return column >= 0 && column < columns && row >= 0
+      ? (row * columns + column) * data.length
+      : undefined;
   }
 
   /** Puts the first of these images on the canvas, RGBA. @param {Uint8ClampedArray} pixels */
@@ -179,7 +212,8 @@ export class SketchCanvas {
 
   /** Whether the eraser has left holes for the model to fill in. */
   get hasHoles() {
-    for (let at = 3; at < this.#image.data.length; at += 4) if (this.#image.data[at] === 0) return true;
+    for (let at = 3; at < this.#image.data.length; at += 4)
+      if (this.#image.data[at] === 0) return true;
     return false;
   }
 
@@ -227,13 +261,18 @@ export class SketchCanvas {
       this.#show();
       await this.#write();
     } catch {
-      throw new Error("The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.");
+      throw new Error(
+        "The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.",
+      );
     }
   }
 
   /** Puts an image on the canvas, cropped to its centre and resized. @param {Blob} file */
   async #read(file) {
-    const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const bitmap = await createImageBitmap(file, {
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    });
     const { width, height } = this.#canvas;
     const scale = Math.max(width / bitmap.width, height / bitmap.height);
     const [across, down] = [bitmap.width * scale, bitmap.height * scale];
@@ -243,7 +282,8 @@ export class SketchCanvas {
     this.#context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
     this.#image.data.set(this.#context.getImageData(0, 0, width, height).data);
     // Pixels are either there or not: none is half transparent.
-    for (let at = 3; at < this.#image.data.length; at += 4) this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
+    for (let at = 3; at < this.#image.data.length; at += 4)
+      this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
     this.#used = true;
     this.#show();
   }
@@ -267,7 +307,10 @@ export class SketchCanvas {
   /** @param {PointerEvent} event @returns {Point} */
   #point(event) {
     const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-    return { x: ((event.clientX - left) / width) * this.#canvas.width, y: ((event.clientY - top) / height) * this.#canvas.height };
+    return {
+      x: ((event.clientX - left) / width) * this.#canvas.width,
+      y: ((event.clientY - top) / height) * this.#canvas.height,
+    };
   }
 
   /** @param {PointerEvent} event */
@@ -277,7 +320,11 @@ export class SketchCanvas {
     this.#canvas.setPointerCapture(event.pointerId);
     this.#note();
     const { data } = this.#image;
-    this.#stroke = { last: this.#point(event), before: data.slice(), cover: new Float32Array(data.length / 4) };
+    this.#stroke = {
+      last: this.#point(event),
+      before: data.slice(),
+      cover: new Float32Array(data.length / 4),
+    };
     this.#paint(this.#stroke.last);
   }
 
@@ -304,7 +351,10 @@ export class SketchCanvas {
     const colour = ink === ERASER ? paper : channels(ink);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        const cover = Math.min(1, Math.max(0, radius + 0.5 - distance(x + 0.5, y + 0.5, stroke.last, to)));
+        const cover = Math.min(
+          1,
+          Math.max(0, radius + 0.5 - distance(x + 0.5, y + 0.5, stroke.last, to)),
+        );
         const pixel = y * width + x;
         // A stroke is not thicker where it crosses itself.
         if (cover <= stroke.cover[pixel]) continue;

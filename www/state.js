@@ -15,7 +15,10 @@ const absolute = (address) => {
 };
 
 /** @type {[any, string][]} the page's own models: links and their addresses */
-export const models = [...$("models").querySelectorAll("a")].map((a) => [a, absolute(new URL(a.href).searchParams.get("model") ?? "")]);
+export const models = [...$("models").querySelectorAll("a")].map((a) => [
+  a,
+  absolute(new URL(a.href).searchParams.get("model") ?? ""),
+]);
 
 /** The address of the model to load. */
 export const modelUrl = absolute(link.get("model") || models[0][1]);
@@ -49,7 +52,11 @@ export const state = {
 };
 
 /** The sketch canvas, if chains start from what is on it and not from pure noise. */
-export const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && state.sketch?.used ? state.sketch : null);
+export const drawing = () =>
+  $("origin").querySelector(":checked").value === "drawing" && state.sketch?.used
+    ? state.sketch
+    : null;
 
 /** From 0 to 1; undefined without a drawing, or if it has holes to fill in. */
-export const strength = () => (drawing()?.hasHoles === false ? Number($("strength").value) : undefined);
+export const strength = () =>
+  drawing()?.hasHoles === false ? Number($("strength").value) : undefined;

@@ -59,7 +59,11 @@ class Figure {
   /** @param {Toy2d} toy */
   constructor(toy) {
     this.#toy = toy;
-    $("-sampler").append(...[.../** @type {any} */ (document.getElementById("sampler")).options].map((option) => new Option(option.text, option.value)));
+    $("-sampler").append(
+      ...[.../** @type {any} */ (document.getElementById("sampler")).options].map(
+        (option) => new Option(option.text, option.value),
+      ),
+    );
     $("-sampler").value = "langevin";
     $("-sigma").addEventListener("input", () => this.#stop());
     $("-sampler").addEventListener("change", () => this.#run());
@@ -67,11 +71,14 @@ class Figure {
     new ResizeObserver(() => this.#paint()).observe($("-view"));
     // Nobody should miss the first run. For visitors who asked for less motion, nothing moves by itself.
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    const seen = new IntersectionObserver(([{ isIntersecting }]) => {
-      if (!isIntersecting) return;
-      seen.disconnect();
-      this.#run();
-    }, { threshold: 0.6 });
+    const seen = new IntersectionObserver(
+      ([{ isIntersecting }]) => {
+        if (!isIntersecting) return;
+        seen.disconnect();
+        this.#run();
+      },
+      { threshold: 0.6 },
+    );
     seen.observe($("-view"));
   }
 
@@ -96,7 +103,9 @@ class Figure {
       const sigma = this.#toy.sigma();
       $("-sigma").value = String(sigma ? this.#toy.fraction_at(sigma) : 0);
       if (!this.#toy.finished()) this.#frame = requestAnimationFrame(go);
-      else $("-share").textContent = `${Math.round(100 * this.#toy.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the images are.`;
+      else
+        $("-share").textContent =
+          `${Math.round(100 * this.#toy.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the images are.`;
       this.#paint();
     };
     this.#frame = requestAnimationFrame(go);
@@ -118,14 +127,20 @@ class Figure {
     const page = getComputedStyle(document.documentElement);
     this.#paintGlow(sigma, side, color);
     this.#paintArrows(sigma, side, page.getPropertyValue("--frame-soft"));
-    this.#paintPoints(this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS), side, page.getPropertyValue("--frame-ink"));
+    this.#paintPoints(
+      this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS),
+      side,
+      page.getPropertyValue("--frame-ink"),
+    );
   }
 
   /** @param {number} sigma @param {number} side @param {string} colour */
   #paintGlow(sigma, side, colour) {
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (this.#glow.getContext("2d"));
     const image = new ImageData(GLOW, GLOW);
-    this.#toy.density(sigma, GLOW).forEach((density, at) => (image.data[4 * at + 3] = 200 * Math.sqrt(density)));
+    this.#toy
+      .density(sigma, GLOW)
+      .forEach((density, at) => (image.data[4 * at + 3] = 200 * Math.sqrt(density)));
     context.putImageData(image, 0, 0);
     context.globalCompositeOperation = "source-in";
     context.fillStyle = colour;

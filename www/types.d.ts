@@ -15,8 +15,16 @@ export type Precision = "f16" | "f32";
 /** Why images cannot be right: a value is not finite, or all of an image is the same. */
 export type Fault = "infinite" | "even";
 
-export type SamplerName = "langevin" | "exact-langevin" | "plain-langevin" | "consistent" | "ancestral"
-  | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun";
+export type SamplerName =
+  | "langevin"
+  | "exact-langevin"
+  | "plain-langevin"
+  | "consistent"
+  | "ancestral"
+  | "reverse-diffusion"
+  | "predictor-corrector"
+  | "ode"
+  | "heun";
 
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
@@ -41,7 +49,12 @@ export interface SamplerSettings {
 }
 
 /** EDM's S_churn, S_tmin, S_tmax and S_noise. */
-export interface Churn { amount: number; min: number; max: number; noise: number }
+export interface Churn {
+  amount: number;
+  min: number;
+  max: number;
+  noise: number;
+}
 
 /** The settings that not all samplers have. */
 export interface SamplerParameters {
@@ -52,7 +65,11 @@ export interface SamplerParameters {
 }
 
 /** The size of an image. */
-export interface ImageShape { channels: number; height: number; width: number }
+export interface ImageShape {
+  channels: number;
+  height: number;
+  width: number;
+}
 
 /** What a model is, where it comes from and how to sample it. */
 export interface Card {

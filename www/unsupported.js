@@ -10,7 +10,10 @@ export const noWebAssembly = () => ({
   kind: "no-webassembly",
   title: "This browser does not run WebAssembly",
   text: "What makes the images is WebAssembly, and it is switched off here, as it is in Apple’s Lockdown Mode.",
-  advice: ["In Lockdown Mode: choose Website Settings from Safari’s page menu, or on a Mac Settings from its menu, and leave this page out.", "Or use another browser."],
+  advice: [
+    "In Lockdown Mode: choose Website Settings from Safari’s page menu, or on a Mac Settings from its menu, and leave this page out.",
+    "Or use another browser.",
+  ],
   technical: navigator.userAgent,
 });
 

@@ -10,7 +10,19 @@ export const grid = new Grid($("grid"), $("grid-frame"));
 export const plot = new SchedulePlot($("schedule"));
 
 /** What can only be used while there is an engine. */
-const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "origin", "engine", "settings"];
+const CONSOLE = [
+  "start",
+  "step",
+  "restart",
+  "save",
+  "copy",
+  "recommended",
+  "best",
+  "view",
+  "origin",
+  "engine",
+  "settings",
+];
 
 /** @param {boolean} enabled */
 export function setConsole(enabled) {
@@ -19,7 +31,8 @@ export function setConsole(enabled) {
 
 /** Marks the model that is shown among the page's own. */
 export function markModel() {
-  for (const [choice, address] of models) if (address === modelUrl) choice.setAttribute("aria-current", "page");
+  for (const [choice, address] of models)
+    if (address === modelUrl) choice.setAttribute("aria-current", "page");
 }
 
 /** @param {string} name @param {string} text */
@@ -35,11 +48,21 @@ export function showRun(run) {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: "Running",
     paused: "Paused",
-    exploded: "The chains have exploded: steps this large never settle. Make them smaller, and run again.",
-    finished: progress ? `Done: ${progress.steps} network evaluations an image, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
+    exploded:
+      "The chains have exploded: steps this large never settle. Make them smaller, and run again.",
+    finished: progress
+      ? `Done: ${progress.steps} network evaluations an image, ${(run.worked / 1000).toFixed(1)} s of work.`
+      : "Done.",
   };
   setStatus(run.state, words[run.state]);
-  $("start-text").textContent = run.state === "running" ? "Pause" : run.state === "paused" ? "Resume" : run.over && run.state !== "ready" ? "Run again" : "Start";
+  $("start-text").textContent =
+    run.state === "running"
+      ? "Pause"
+      : run.state === "paused"
+        ? "Resume"
+        : run.over && run.state !== "ready"
+          ? "Run again"
+          : "Start";
 }
 
 /** @param {import("./engine.js").Progress} next */
@@ -55,12 +78,14 @@ export function showProgress(next) {
 
 /** @param {import("./engine.js").View} view */
 export function showView(view) {
-  $("caption-view").textContent = view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
+  $("caption-view").textContent =
+    view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
 }
 
 /** @param {import("./controls.js").Choice} choice */
 export function showCaption({ seed, chains }) {
-  $("caption-run").textContent = `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}${drawing() ? ", from a drawing" : ""}`;
+  $("caption-run").textContent =
+    `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}${drawing() ? ", from a drawing" : ""}`;
 }
 
 /** Says what is wrong, where visitors look. @param {string} text */

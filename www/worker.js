@@ -43,7 +43,9 @@ const answers = {
   },
 };
 
-addEventListener("ncsn-panic", (/** @type {any} */ event) => postMessage({ panic: String(event.detail) }));
+addEventListener("ncsn-panic", (/** @type {any} */ event) =>
+  postMessage({ panic: String(event.detail) }),
+);
 
 /** @type {Promise<unknown>} */
 let lane = Promise.resolve();
@@ -52,7 +54,10 @@ addEventListener("message", ({ data }) => {
     try {
       postMessage({ call: data.call, result: await answers[data.ask](data) });
     } catch (error) {
-      postMessage({ call: data.call, error: error instanceof Error ? error.message : String(error) });
+      postMessage({
+        call: data.call,
+        error: error instanceof Error ? error.message : String(error),
+      });
     }
   });
 });

@@ -17,7 +17,8 @@ const BYTES_EACH = 4;
 /** A worker, and the calls that wait for its answer. */
 class Line {
   #worker;
-  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting = new Map();
+  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting =
+    new Map();
   #calls = 0;
 
   /** @param {(text: string) => void} onPanic */
@@ -30,7 +31,9 @@ class Line {
       if (data.error !== undefined) waiting?.reject(new Error(data.error));
       else waiting?.resolve(data.result);
     });
-    this.#worker.addEventListener("error", (event) => onPanic(event.message || "A worker could not be started."));
+    this.#worker.addEventListener("error", (event) =>
+      onPanic(event.message || "A worker could not be started."),
+    );
   }
 
   /** @param {string} ask @param {object} message @returns {Promise<any>} */
@@ -61,11 +64,16 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
   const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
   // A worker that does not start only ends this attempt: there are other engines.
   let opened = false;
-  const lines = Array.from({ length: count }, () => new Line((text) => (opened ? onPanic(text) : close(text))));
+  const lines = Array.from(
+    { length: count },
+    () => new Line((text) => (opened ? onPanic(text) : close(text))),
+  );
   /** @param {string} [why] */
   const close = (why) => lines.forEach((line) => line.close(why));
   try {
-    await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
+    await Promise.all(
+      lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })),
+    );
     opened = true;
   } catch (error) {
     close();
@@ -77,7 +85,13 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
     device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
     draws: false,
     attach() {},
-    start: (settings, seed, chains, drawing, strength) => SharedChain.start(lines.slice(0, chains), ids++, chains, { settings, seed, drawing, strength }),
+    start: (settings, seed, chains, drawing, strength) =>
+      SharedChain.start(lines.slice(0, chains), ids++, chains, {
+        settings,
+        seed,
+        drawing,
+        strength,
+      }),
     free: close,
   };
 }
@@ -104,7 +118,9 @@ class SharedChain {
    */
   static async start(lines, id, chains, same) {
     const share = (/** @type {number} */ i) => Math.round((i * chains) / lines.length);
-    const started = lines.map((line, i) => line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) }));
+    const started = lines.map((line, i) =>
+      line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) }),
+    );
     try {
       const [progress] = await Promise.all(started);
       return new SharedChain(lines, id, progress);

@@ -17,7 +17,9 @@ export async function firstImage({ engine: options, stepTable, batch, seed, budg
   const ready = performance.now();
   await run.advance(1);
   const firstEvaluation = performance.now();
-  say(`${options.name}: ready after ${seconds(ready)}, first evaluation done after ${seconds(firstEvaluation)}`);
+  say(
+    `${options.name}: ready after ${seconds(ready)}, first evaluation done after ${seconds(firstEvaluation)}`,
+  );
   let step = 1;
   for (; step < stepTable.steps.length && performance.now() < budget; step++) await run.advance(1);
   if (step < stepTable.steps.length) return { ready, firstEvaluation, steps: step, image: null };

@@ -28,7 +28,9 @@ export class HostChain {
     this.x = new Float32Array(batch * dimension);
     fillNormal(this.x, dimension, seed, START);
     const { mean, sigma } = stepTable.start;
-    this.x.forEach((z, i) => { this.x[i] = mean + sigma * z; });
+    this.x.forEach((z, i) => {
+      this.x[i] = mean + sigma * z;
+    });
   }
 
   /**
@@ -41,7 +43,8 @@ export class HostChain {
       const { sigma, drift, previous, noise } = this.#stepTable.steps[this.#done];
       const s = await score(this.x, sigma);
       if (noise > 0) fillNormal(this.#z, this.#dimension, this.#seed, this.#done);
-      for (let i = 0; i < this.x.length; i++) this.x[i] += drift * s[i] + previous * this.#before[i] + noise * this.#z[i];
+      for (let i = 0; i < this.x.length; i++)
+        this.x[i] += drift * s[i] + previous * this.#before[i] + noise * this.#z[i];
       this.#before = s;
     }
   }
@@ -52,7 +55,8 @@ export class HostChain {
     const pixels = new Uint8ClampedArray((this.x.length / channels) * 4).fill(255);
     for (let i = 0; i < pixels.length / 4; i++) {
       const [image, pixel] = [Math.floor(i / plane), i % plane];
-      for (let c = 0; c < 3; c++) pixels[4 * i + c] = this.x[image * this.#dimension + (c % channels) * plane + pixel] * 255;
+      for (let c = 0; c < 3; c++)
+        pixels[4 * i + c] = this.x[image * this.#dimension + (c % channels) * plane + pixel] * 255;
     }
     return pixels;
   }

@@ -28,11 +28,18 @@ import { compare, warm } from "./warm.js";
  * @property {"ncsn" | "onnxruntime" | "jax"} kind the adapter's file
  */
 
-const bench = { lines: /** @type {string[]} */ ([]), done: false, error: "", result: /** @type {unknown} */ (null) };
+const bench = {
+  lines: /** @type {string[]} */ ([]),
+  done: false,
+  error: "",
+  result: /** @type {unknown} */ (null),
+};
 Object.assign(window, { bench });
 
 // Failures outside of any call, such as in a worker.
-addEventListener("error", (event) => { bench.error ||= event.message; });
+addEventListener("error", (event) => {
+  bench.error ||= event.message;
+});
 
 /** @param {string} line */
 const say = (line) => bench.lines.push(line);

@@ -29,11 +29,16 @@ export async function compare({ engines, stepTable, batch, seed }, say) {
     const pixels = await run.pixels();
     run.free();
     expected ??= pixels;
-    if (pixels.length !== expected.length) throw new Error(`${options.name} paints ${pixels.length} bytes, not ${expected.length}`);
-    const differences = pixels.map((value, i) => Math.abs(value - /** @type {Uint8ClampedArray} */ (expected)[i]));
+    if (pixels.length !== expected.length)
+      throw new Error(`${options.name} paints ${pixels.length} bytes, not ${expected.length}`);
+    const differences = pixels.map((value, i) =>
+      Math.abs(value - /** @type {Uint8ClampedArray} */ (expected)[i]),
+    );
     const largest = differences.reduce((a, b) => Math.max(a, b)) / 255;
     const mean = differences.reduce((a, b) => a + b, 0) / differences.length / 255;
-    say(`${options.name}: ${batch} images in ${stepTable.steps.length} steps, at most ${largest.toFixed(4)} from ${engines[0].name}'s`);
+    say(
+      `${options.name}: ${batch} images in ${stepTable.steps.length} steps, at most ${largest.toFixed(4)} from ${engines[0].name}'s`,
+    );
     results.push({ name: options.name, largest, mean });
   }
   return results;
@@ -47,12 +52,20 @@ export async function compare({ engines, stepTable, batch, seed }, say) {
  */
 export async function warm({ engines, stepTable, batches, seed, budget }, say) {
   const loaded = [];
-  for (const options of engines) loaded.push({ name: options.name, engine: await load(options), perImage: 0 });
+  for (const options of engines)
+    loaded.push({ name: options.name, engine: await load(options), perImage: 0 });
   const cells = [];
   for (const batch of batches) {
     const lanes = [];
     for (const each of loaded) {
-      const cell = { name: each.name, batch, first: /** @type {number | null} */ (null), times: /** @type {number[]} */ ([]), steps: 0, sampling: 0 };
+      const cell = {
+        name: each.name,
+        batch,
+        first: /** @type {number | null} */ (null),
+        times: /** @type {number[]} */ ([]),
+        steps: 0,
+        sampling: 0,
+      };
       cells.push(cell);
       // The estimated time of a first evaluation and the fewest rounds, in proportion to the last
       // batch.
@@ -80,12 +93,17 @@ export async function warm({ engines, stepTable, batches, seed, budget }, say) {
     for (const { each, cell, run } of lanes) {
       const step = median(cell.times.length ? cell.times : [/** @type {number} */ (cell.first)]);
       each.perImage = step / batch;
-      cell.steps = Math.max(1, Math.min(stepTable.steps.length, Math.floor((budget * 0.25) / step)));
+      cell.steps = Math.max(
+        1,
+        Math.min(stepTable.steps.length, Math.floor((budget * 0.25) / step)),
+      );
       if (cell.times.length) {
         const fresh = await each.engine.start(stepTable, seed, batch);
         cell.sampling = await time(() => fresh.advance(cell.steps));
         fresh.free();
-        say(`${each.name}, batch ${batch}: ${step.toFixed(1)} ms an evaluation (${cell.times.length} times), ${cell.steps} steps in ${cell.sampling.toFixed(0)} ms`);
+        say(
+          `${each.name}, batch ${batch}: ${step.toFixed(1)} ms an evaluation (${cell.times.length} times), ${cell.steps} steps in ${cell.sampling.toFixed(0)} ms`,
+        );
       }
       run.free();
     }

@@ -22,16 +22,21 @@ export async function load({ models, image_shape }) {
     start: async (stepTable, seed, batch) => {
       const chain = new HostChain(stepTable, seed, batch, dimension);
       const network = await (networks[batch] ??= open(models[batch]));
-      const score = (/** @type {Float32Array} */ x, /** @type {number} */ sigma) => network({
-        x: jax.numpy.array(x).reshape([batch, ...image_shape]),
-        sigma: jax.numpy.array(new Float32Array([sigma])),
-      }).score;
+      const score = (/** @type {Float32Array} */ x, /** @type {number} */ sigma) =>
+        network({
+          x: jax.numpy.array(x).reshape([batch, ...image_shape]),
+          sigma: jax.numpy.array(new Float32Array([sigma])),
+        }).score;
       return {
         evaluate: async () => {
           const found = await jax.blockUntilReady(score(chain.x, stepTable.steps[0].sigma));
           found.dispose();
         },
-        advance: (steps) => chain.advance(steps, async (x, sigma) => /** @type {Float32Array} */ (await score(x, sigma).data())),
+        advance: (steps) =>
+          chain.advance(
+            steps,
+            async (x, sigma) => /** @type {Float32Array} */ (await score(x, sigma).data()),
+          ),
         pixels: async () => chain.pixels(image_shape[0]),
         free: () => {},
       };
@@ -63,6 +68,12 @@ async function normaliseLayers(graph) {
     node.opType = "LayerNormalization";
     node.input = [node.input[0], "one"];
   }
-  const value = create(onnx.AttributeProtoSchema, { name: "value_floats", type: onnx.AttributeProto_AttributeType.FLOATS, floats: [1] });
-  graph.node.unshift(create(onnx.NodeProtoSchema, { opType: "Constant", output: ["one"], attribute: [value] }));
+  const value = create(onnx.AttributeProtoSchema, {
+    name: "value_floats",
+    type: onnx.AttributeProto_AttributeType.FLOATS,
+    floats: [1],
+  });
+  graph.node.unshift(
+    create(onnx.NodeProtoSchema, { opType: "Constant", output: ["one"], attribute: [value] }),
+  );
 }

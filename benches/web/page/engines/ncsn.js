@@ -15,7 +15,13 @@ export async function load({ engine: name, engines, script, wasm, model }) {
     fetch(model).then(async (answer) => new Uint8Array(await answer.arrayBuffer())),
   ]);
   observe(reportError);
-  const engine = await createEngine(name, { wasmModule, model: new wasmModule.Model(bytes), bytes, adapter: "", onFailure: reportError });
+  const engine = await createEngine(name, {
+    wasmModule,
+    model: new wasmModule.Model(bytes),
+    bytes,
+    adapter: "",
+    onFailure: reportError,
+  });
   return {
     start: async ({ settings }, seed, batch) => {
       // The CPU engine's workers answer later.

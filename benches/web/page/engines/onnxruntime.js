@@ -37,10 +37,11 @@ export async function load({ script, provider, models, image_shape }) {
       network.write(chain.x, stepTable.steps[0].sigma);
       return {
         evaluate: () => network.run(),
-        advance: (steps) => chain.advance(steps, (x, sigma) => {
-          network.write(x, sigma);
-          return network.score();
-        }),
+        advance: (steps) =>
+          chain.advance(steps, (x, sigma) => {
+            network.write(x, sigma);
+            return network.score();
+          }),
         pixels: async () => chain.pixels(image_shape[0]),
         free: () => {},
       };
@@ -73,7 +74,10 @@ async function onBuffers(ort, session, dims) {
     // Bindings are multiples of 16 bytes.
     const bytes = Math.ceil((4 * shape.reduce((a, b) => a * b)) / 16) * 16;
     const buffer = device.createBuffer({ size: bytes, usage: STORAGE | COPY_SRC | COPY_DST });
-    return { buffer, tensor: ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape }) };
+    return {
+      buffer,
+      tensor: ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape }),
+    };
   };
   const [x, sigma] = [input(dims), input([1])];
   const staging = device.createBuffer({ size, usage: MAP_READ | COPY_DST });
