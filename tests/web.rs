@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use js_sys::{Reflect, Uint8ClampedArray};
-use ncsn::web::{Chain, Engine, Model};
+use ncsn::web::{Chain, Engine, Model, sampler_parameters};
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -151,9 +151,9 @@ async fn tiles_are_measured_in_pieces_and_remembered() {
     assert!(pieces > 1, "{pieces} pieces");
     // From the beginning of a file alone, as the page does it while the rest is on its way.
     let bytes = common::model().write().expect("finite");
-    let begun = Model::begun(&bytes[..bytes.len() / 2]);
-    let begun = begun.unwrap_or_else(|error| panic!("{}", message(error)));
-    let again = Engine::create("fused".into(), &begun, Some(true), Some(line.clone())).await;
+    let head = Model::without_weights(&bytes[..bytes.len() / 2]);
+    let head = head.unwrap_or_else(|error| panic!("{}", message(error)));
+    let again = Engine::create("fused".into(), &head, Some(true), Some(line.clone())).await;
     let mut again = again.unwrap_or_else(|error| panic!("{}", message(error)));
     let Err(error) = again.start(settings(&[]), 1, 0, 1, None, None) else { panic!("no weights") };
     assert!(message(error).contains("load"));
@@ -217,8 +217,25 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
             Ok(_) => panic!("must be refused"),
         };
         assert!(refused(&drawing[4..], None).contains("252 bytes instead of 256"));
-        assert!(refused(&drawing, Some(2.0)).contains("wander"));
+        assert!(refused(&drawing, Some(2.0)).contains("strength"));
     }
+}
+
+/// A form learns from the bindings what applies to which sampler, and the defaults.
+#[wasm_bindgen_test]
+fn the_parameters_of_samplers_are_plain_data() {
+    let parameters = sampler_parameters().unwrap_or_else(|error| panic!("{}", message(error)));
+    let json = js_sys::JSON::stringify(&parameters).map(String::from).expect("plain data");
+    for part in [
+        r#""denoise":["langevin","exact-langevin","plain-langevin"]"#,
+        r#""churn":["heun"]"#,
+        r#""rho":7"#,
+        r#""churn":{"amount":0,"min":0"#,
+    ] {
+        assert!(json.contains(part), "{part} is not in {json}");
+    }
+    let strength = model().default_strength();
+    assert!(strength > 0.0 && strength < 1.0, "{strength}");
 }
 
 #[wasm_bindgen_test]

@@ -4,11 +4,11 @@
  *
  * The answer comes a while after the work is done, in some browsers a dozen milliseconds, and
  * meanwhile the GPU rests. So a batch lasts several times as long as that wait, and otherwise about
- * as long as a picture is shown. Batches of different sizes tell how much of the time is work and
+ * as long as an image is shown. Batches of different sizes tell how much of the time is work and
  * how much is waiting.
  */
 
-/** Limits in milliseconds for a batch: pictures keep moving, and a pause acts at once. */
+/** Limits in milliseconds for a batch: images keep moving, and a pause acts at once. */
 const SHORTEST = 24;
 const LONGEST = 90;
 /** How many times as long as the wait a batch should be. */

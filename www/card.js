@@ -1,8 +1,7 @@
 // @ts-check
 /**
- * The card of a model: where it comes from, and how good it is.
- *
- * The page fetches this when somebody scrolls there; so that it can, this imports nothing.
+ * The card of a model: where it comes from, and how good it is. The page fetches this when somebody
+ * scrolls there.
  */
 
 /** @param {number} seconds */
@@ -18,31 +17,49 @@ function duration(seconds) {
  */
 export function showCard(list, card) {
   const { training, quality } = card;
-  const count = (/** @type {unknown} */ value) => (typeof value === "number" ? value.toLocaleString("en") : String(value));
+  const count = (/** @type {unknown} */ value) =>
+    typeof value === "number" ? value.toLocaleString("en") : String(value);
   const error = quality?.frechet_error ? ` ± ${quality.frechet_error.toPrecision(2)}` : "";
   /** @type {[string, unknown][]} */
   const rows = [
     ["Model", card.name],
     ["Network", `${card.architecture.kind}, ${count(card.parameters)} parameters`],
-    ["Pictures", `${card.picture.width} × ${card.picture.height}${card.picture.channels === 3 ? ", colour" : ""}`],
+    [
+      "Images",
+      `${card.image_shape.width} × ${card.image_shape.height}${card.image_shape.channels === 3 ? ", colour" : ""}`,
+    ],
     ["Trained on", training?.data],
     ["Started from", training?.from],
-    ["Guided", training?.autoguidance && `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`],
-    ["Training", training && `${count(training.steps)} steps, ${count(training.examples)} pictures seen, ${duration(training.seconds)} on ${training.device}`],
-    ["Quality", quality && `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training pictures`],
+    [
+      "Guided",
+      training?.autoguidance &&
+        `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`,
+    ],
+    [
+      "Training",
+      training &&
+        `${count(training.steps)} steps, ${count(training.examples)} images seen, ${duration(training.seconds)} on ${training.device}`,
+    ],
+    [
+      "Quality",
+      quality &&
+        `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training images`,
+    ],
     ["Imported from", card.imported],
     ["Licence", card.licence],
   ];
   list.replaceChildren(
-    ...rows.filter(([, value]) => value).map(([name, value]) => {
-      const row = document.createElement("div");
-      const term = document.createElement("dt");
-      const text = document.createElement("dd");
-      term.textContent = name;
-      text.textContent = String(value);
-      row.append(term, text);
-      return row;
-    }),
+    ...rows
+      .filter(([, value]) => value)
+      .map(([name, value]) => {
+        const row = document.createElement("div");
+        const term = document.createElement("dt");
+        const text = document.createElement("dd");
+        term.textContent = name;
+        text.textContent = String(value);
+        row.append(term, text);
+        return row;
+      }),
   );
   list.hidden = false;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The engines, which run the network. Each is a bundle of the same program with a different
- * executor, so all have the same interface, and the same seed gives the same pictures on each.
+ * The engines, which run the network. Each is a bundle of the same wasm module with a different
+ * executor, so all have the same interface, and the same seed gives the same images on each.
  *
  * - `fused`: hand-written WGSL kernels; part of the page.
  * - `cpu`: for browsers without a usable GPU; runs in workers.
@@ -12,6 +12,8 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("./types.js").SamplerName} SamplerName */
+/** @typedef {import("./types.js").SamplerParameters} SamplerParameters */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {import("./types.js").Progress} Progress */
 /** @typedef {import("./types.js").Fault} Fault */
@@ -22,7 +24,7 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
  * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
- * @property {() => Promise<Fault | undefined>} verify says what is wrong if the pictures cannot be right
+ * @property {() => Promise<Fault | undefined>} verify says what is wrong if the images cannot be right
  * @property {(view: View, columns: number, gap: number) => void} [render] draws into the canvas that the engine is attached to
  * @property {() => void} free
  */
@@ -33,7 +35,7 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @property {string} device what it runs on, for people
  * @property {boolean} draws whether it draws into a canvas by itself
  * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
- * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, wander?: number) => Chain | Promise<Chain>} start
+ * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, strength?: number) => Chain | Promise<Chain>} start
  * @property {(chains: number) => Promise<string | undefined>} [tune] see `tuning.js`
  * @property {() => void} free
  */
@@ -43,12 +45,14 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @typedef {object} Model
  * @property {() => void} free
  * @property {() => Card} card
- * @property {(settings: SamplerSettings, wander?: number) => Float32Array} schedule σ of every step
+ * @property {() => number} default_strength for a drawing, from 0 to 1
+ * @property {(settings: SamplerSettings, strength?: number) => Float32Array} schedule σ of every step
  */
 /**
  * The exports of a bundle.
- * @typedef {object} Program
- * @property {{ new (bytes: Uint8Array): Model, begun(head: Uint8Array): Model }} Model
+ * @typedef {object} WasmModule
+ * @property {{ new (bytes: Uint8Array): Model, without_weights(head: Uint8Array): Model }} Model
+ * @property {() => SamplerParameters} sampler_parameters
  * @property {{ create(name: EngineName, model: Model, exact?: boolean, tuning?: string): Promise<WasmEngine> }} Engine
  */
 /**
@@ -59,12 +63,16 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @property {(model: Model) => void} [compile]
  * @property {(model: Model) => void} load
  * @property {() => string} precision
- * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, wander?: number) => Chain} start
+ * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, strength?: number) => Chain} start
  * @property {() => void} free
  */
 
 /** The engines, with their names for people. */
-export const NAMES = /** @type {const} */ ({ fused: "fused WGSL kernels", cpu: "CPU", reference: "Burn (reference)" });
+export const NAMES = /** @type {const} */ ({
+  fused: "fused WGSL kernels",
+  cpu: "CPU",
+  reference: "Burn (reference)",
+});
 
 /** To be called before engines are created, by whoever uses them without the page. */
 export const observe = observeDevices;
@@ -97,17 +105,26 @@ const bundle = (name) => new URL(`./engines/${name}/ncsn.js`, import.meta.url);
 /**
  * Puts a model on a device.
  * @param {EngineName} name
- * @param {{ program: Program, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, early?: WasmEngine, onFailure: (failure: Failure) => void }} page
+ * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, precompiled?: WasmEngine, onFailure: (failure: Failure) => void }} page
  *   `bytes` is the model file, `adapter` the GPU's name; `exact` asks the fused engine for f32 everywhere,
- *   `tuning` is what its `tune` found earlier, `draws` whether it may draw into a canvas, and `early` is that
+ *   `tuning` is what its `tune` found earlier, `draws` whether it may draw into a canvas, and `precompiled` is that
  *   engine if it was made beforehand.
  * @returns {Promise<Engine>}
  * @throws {Failure} if the bundle is missing; `Error` if the device or the model is unsuitable
  */
-export async function createEngine(name, { program, model, bytes, adapter, exact, tuning, draws = true, early, onFailure }) {
+export async function createEngine(
+  name,
+  { wasmModule, model, bytes, adapter, exact, tuning, draws = true, precompiled, onFailure },
+) {
   switch (name) {
     case "fused":
-      return onPage(name, early ?? (await prepare(program, model, exact, tuning)), model, adapter, draws);
+      return onPage(
+        name,
+        precompiled ?? (await precompile(wasmModule, model, exact, tuning)),
+        model,
+        adapter,
+        draws,
+      );
     case "reference": {
       const own = await load(name);
       const model = new own.Model(bytes);
@@ -124,7 +141,12 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
           throw await notImported(new URL("./workers.js", import.meta.url).href, error);
         }),
       ]);
-      return startWorkers({ bundle: bundle(name), module, bytes, onPanic: (text) => onFailure(panic(text)) });
+      return startWorkers({
+        bundle: bundle(name),
+        module,
+        bytes,
+        onPanic: (text) => onFailure(panic(text)),
+      });
     }
   }
 }
@@ -132,9 +154,9 @@ export async function createEngine(name, { program, model, bytes, adapter, exact
 /**
  * The fused engine, for a model whose weights may still be on their way: the GPU has been tested, and
  * the kernels are compiled.
- * @param {Program} program @param {Model} model @param {boolean} [exact] @param {string} [tuning]
+ * @param {WasmModule} wasmModule @param {Model} model @param {boolean} [exact] @param {string} [tuning]
  */
-export async function prepare({ Engine }, model, exact, tuning) {
+export async function precompile({ Engine }, model, exact, tuning) {
   let engine;
   try {
     engine = await Engine.create("fused", model, exact, tuning);
@@ -154,8 +176,8 @@ function onPage(name, engine, model, device, draws) {
     device: tunes ? `${device}, ${engine.precision()}` : device,
     draws,
     attach: (canvas) => engine.attach?.(canvas),
-    start(settings, seed, chains, drawing, wander) {
-      const chain = engine.start(settings, seed, 0, chains, drawing, wander);
+    start(settings, seed, chains, drawing, strength) {
+      const chain = engine.start(settings, seed, 0, chains, drawing, strength);
       return {
         progress: () => chain.progress(),
         advance: (steps) => watched(chain.advance(steps)),
@@ -171,18 +193,21 @@ function onPage(name, engine, model, device, draws) {
 }
 
 /**
- * Fetches a bundle and starts its program. A second call returns the same program.
+ * Fetches a bundle and starts its wasm module. A second call returns the same one.
  * @param {EngineName} name
- * @returns {Promise<Program>}
+ * @returns {Promise<WasmModule>}
  */
 function load(name) {
   const url = bundle(name);
-  return import(url.href).then(async (module) => {
-    await module.default();
-    return module;
-  }, async (error) => {
-    throw missing(name, await notImported(url.href, error));
-  });
+  return import(url.href).then(
+    async (module) => {
+      await module.default();
+      return module;
+    },
+    async (error) => {
+      throw missing(name, await notImported(url.href, error));
+    },
+  );
 }
 
 /** @param {URL} url @returns {Promise<WebAssembly.Module>} */
@@ -191,15 +216,22 @@ async function compile(url) {
   try {
     response = await fetch(url);
   } catch (error) {
-    throw download("program", url.href, 0, String(error));
+    throw download("WebAssembly module", url.href, 0, String(error));
   }
-  if (!response.ok) throw missing("cpu", download("program", url.href, response.status, response.statusText));
+  if (!response.ok)
+    throw missing(
+      "cpu",
+      download("WebAssembly module", url.href, response.status, response.statusText),
+    );
   // Hosts may send a wrong media type for wasm, which browsers refuse to stream.
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /** Adds what to do about an engine that is not there. @param {EngineName} name @param {Failure} failure */
 function missing(name, failure) {
-  failure.advice = [`The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`, ...failure.advice];
+  failure.advice = [
+    `The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`,
+    ...failure.advice,
+  ];
   return failure;
 }

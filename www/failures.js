@@ -2,9 +2,9 @@
 /**
  * What can go wrong, with a message for each case and what to do about it.
  *
- * Failures are found in many places (the GPU probe, a download, the program itself) but shown in
- * one: whoever finds one throws or reports a `Failure`, and `end.js` shows it. Messages without
- * numbers are in `index.html`, those for what a browser lacks in `lacks.js`.
+ * Failures are found in many places (the GPU probe, a download, the wasm module itself) but shown in
+ * one: whoever finds one throws or reports a `Failure`, and `fatal-error.js` shows it. Messages without
+ * numbers are in `index.html`, those for what a browser lacks in `unsupported.js`.
  */
 
 import { megabytes } from "./format.js";
@@ -33,12 +33,12 @@ export class Failure extends Error {
 
 /**
  * Something that a browser or a GPU lacks; its message is only fetched when it is needed.
- * @param {keyof typeof import("./lacks.js")} what
+ * @param {keyof typeof import("./unsupported.js")} what
  * @param {unknown[]} details
  * @returns {Promise<Failure>}
  */
-export async function lacking(what, ...details) {
-  const words = /** @type {any} */ (await import("./lacks.js"))[what](...details);
+export async function unsupported(what, ...details) {
+  const words = /** @type {any} */ (await import("./unsupported.js"))[what](...details);
   return new Failure(words.kind, words);
 }
 
@@ -53,26 +53,45 @@ const parts = (message) => {
 
 /** A message that is part of the page from the start: it may be too late to fetch it. @param {string} id @returns {any} */
 function words(id) {
-  const { dataset, content } = /** @type {HTMLTemplateElement} */ (document.getElementById(`words-${id}`));
+  const { dataset, content } = /** @type {HTMLTemplateElement} */ (
+    document.getElementById(`words-${id}`)
+  );
   const [text, ...advice] = Array.from(content.children, (line) => line.textContent);
   return { ...dataset, text, advice };
 }
 
 /** @param {string} technical */
 export const outOfMemory = (technical) =>
-  new Failure("limit", { ...words("memory"), technical, change: (link) => link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))) });
+  new Failure("limit", {
+    ...words("memory"),
+    technical,
+    change: (link) =>
+      link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))),
+  });
 
 /** @param {string} reason @param {string} message */
-export const deviceLost = (reason, message) => new Failure("device-lost", { ...words("lost"), technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}` });
+export const deviceLost = (reason, message) =>
+  new Failure("device-lost", {
+    ...words("lost"),
+    technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}`,
+  });
 
 /** @param {import("./engine.js").EngineName} engine @param {string} message */
-export const refused = (engine, message) => new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
+export const refused = (engine, message) =>
+  new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
 
 /** An engine that works but computes what cannot be right. @param {import("./engine.js").Fault} fault */
-export const wrongPictures = (fault) => new Failure("wrong", { ...words("wrong"), text: fault === "even" ? "All of a picture has the same colour, which no network makes of noise." : "Some of their values are not finite numbers." });
+export const wrongImages = (fault) =>
+  new Failure("wrong", {
+    ...words("wrong"),
+    text:
+      fault === "even"
+        ? "All of an image has the same colour, which no network makes of noise."
+        : "Some of their values are not finite numbers.",
+  });
 
 /**
- * @param {string} what "program" or "model"
+ * @param {string} what "WebAssembly module" or "model"
  * @param {string} url
  * @param {number} status HTTP status, 0 when no answer came
  * @param {string} [technical]
@@ -80,16 +99,21 @@ export const wrongPictures = (fault) => new Failure("wrong", { ...words("wrong")
 export const download = (what, url, status, technical = "") =>
   new Failure("download", {
     title: `The ${what} did not arrive`,
-    text: status === 0
-      ? `No answer, or not a whole one, came from ${url}.`
-      : status < 400
-        ? `${url} answered with HTTP ${status}, but what came is not the ${what}.`
-        : `${url} answered with HTTP ${status}.`,
-    advice: status === 404 || status === 410
-      ? ["The address is wrong, or the file has moved."]
-      : status === 0
-        ? ["Check the connection, then try again.", "A server of another origin must allow it (CORS)."]
-        : ["Try again in a moment."],
+    text:
+      status === 0
+        ? `No answer, or not a whole one, came from ${url}.`
+        : status < 400
+          ? `${url} answered with HTTP ${status}, but what came is not the ${what}.`
+          : `${url} answered with HTTP ${status}.`,
+    advice:
+      status === 404 || status === 410
+        ? ["The address is wrong, or the file has moved."]
+        : status === 0
+          ? [
+              "Check the connection, then try again.",
+              "A server of another origin must allow it (CORS).",
+            ]
+          : ["Try again in a moment."],
     technical,
     retry: "Try again",
   });
@@ -100,13 +124,19 @@ export const download = (what, url, status, technical = "") =>
  */
 export async function notImported(url, error) {
   const { status, words } = await window.whyNotRun(url);
-  return words ? new Failure("media-type", { ...words, technical: String(error) }) : download("program", url, status, String(error));
+  return words
+    ? new Failure("media-type", { ...words, technical: String(error) })
+    : download("WebAssembly module", url, status, String(error));
 }
 
 /** @param {string} url @param {string} message */
 export function badModel(url, message) {
   const { text, technical } = parts(message);
-  return new Failure("model", { ...words("model"), text, technical: [url, technical].filter(Boolean).join("\n") });
+  return new Failure("model", {
+    ...words("model"),
+    text,
+    technical: [url, technical].filter(Boolean).join("\n"),
+  });
 }
 
 /**
@@ -114,13 +144,17 @@ export function badModel(url, message) {
  * @param {number} most
  */
 export const largeModel = (url, bytes, exact, most) =>
-  new Failure("model", { ...words("large"), technical: url, text: `It has ${exact ? "" : "more than "}${megabytes(bytes)} MB, and the page takes up to ${megabytes(most)} MB.` });
+  new Failure("model", {
+    ...words("large"),
+    technical: url,
+    text: `It has ${exact ? "" : "more than "}${megabytes(bytes)} MB, and the page takes up to ${megabytes(most)} MB.`,
+  });
 
 /** @param {string} technical */
 export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });
 
 /**
- * Whether the program itself has crashed. A browser may have no WebAssembly to compare with.
+ * Whether the wasm module itself has crashed. A browser may have no WebAssembly to compare with.
  * @param {unknown} thrown
  * @returns {thrown is Error}
  */
@@ -139,8 +173,13 @@ export function failureOf(thrown, otherwise = panic) {
     const failure = otherwise(thrown.message);
     // Nothing is said twice: Chrome's stacks begin with the message, which may be shown already.
     const [stack, said] = [thrown.stack ?? "", String(thrown)];
-    const rest = failure.text === thrown.message && stack.startsWith(said) ? stack.slice(said.length).trim() : stack;
-    failure.technical = rest.includes(failure.technical) ? rest : `${failure.technical}\n${rest}`.trim();
+    const rest =
+      failure.text === thrown.message && stack.startsWith(said)
+        ? stack.slice(said.length).trim()
+        : stack;
+    failure.technical = rest.includes(failure.technical)
+      ? rest
+      : `${failure.technical}\n${rest}`.trim();
     return failure;
   }
   return otherwise(String(thrown));

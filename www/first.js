@@ -2,7 +2,7 @@
 /**
  * Runs before the page's modules, and also where they do not run: it is a classic script, which
  * browsers take from `file:` and with any media type. It says why the modules have not started, and
- * shows whatever else ends a visit early (`end.js`).
+ * shows whatever else ends a visit early (`fatal-error.js`).
  */
 {
   /** @param {string} id @returns {any} */
@@ -69,19 +69,32 @@
     window.showMessage({
       kind: "download",
       title: "A part of the page did not load",
-      text: came ? `${url}, or something that it needs, does not run here.` : status ? `${url} answered with HTTP ${status}.` : `No answer came from ${url}.`,
-      advice: came ? ["Reload the page.", "If that does not help, use a current browser, or leave this page out of what blocks scripts."] : ["Check the connection, then reload the page."],
+      text: came
+        ? `${url}, or something that it needs, does not run here.`
+        : status
+          ? `${url} answered with HTTP ${status}.`
+          : `No answer came from ${url}.`,
+      advice: came
+        ? [
+            "Reload the page.",
+            "If that does not help, use a current browser, or leave this page out of what blocks scripts.",
+          ]
+        : ["Check the connection, then reload the page."],
       technical,
     });
   };
 
   // Errors of elements do not bubble, so capture them.
-  addEventListener("error", (event) => {
-    if (started()) return;
-    const { target, filename, message } = event;
-    if (target instanceof HTMLScriptElement) explain(target.src, "");
-    else if (filename?.includes("/www/")) explain(filename, message);
-  }, true);
+  addEventListener(
+    "error",
+    (event) => {
+      if (started()) return;
+      const { target, filename, message } = event;
+      if (target instanceof HTMLScriptElement) explain(target.src, "");
+      else if (filename?.includes("/www/")) explain(filename, message);
+    },
+    true,
+  );
 
   if (location.protocol === "file:")
     window.showMessage({

@@ -15,11 +15,14 @@ export function formatSigma(sigma) {
 /** @param {number} value @returns {string} the shortest text that reads back as about the same number */
 export function formatSetting(value) {
   const rounded = Number(value.toPrecision(6));
-  return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential().replace("e+", "e") : String(rounded);
+  return rounded !== 0 && Math.abs(rounded) < 1e-3
+    ? rounded.toExponential().replace("e+", "e")
+    : String(rounded);
 }
 
 /** @param {number} bytes */
 export const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
 
 /** @param {number} loaded @param {number} total 0 if it is not known */
-export const ofBytes = (loaded, total) => (total ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`);
+export const ofBytes = (loaded, total) =>
+  total ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`;

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * The GPU, before and around the program.
+ * The GPU, before and around the wasm module.
  *
  * The page first looks at it in JavaScript, where each lack can get its own message. It observes
  * what an engine asks for, by wrapping `GPU.prototype.requestAdapter` and
  * `GPUAdapter.prototype.requestDevice`.
  */
-import { Failure, deviceLost, lacking, outOfMemory, refused } from "./failures.js";
+import { Failure, deviceLost, unsupported, outOfMemory, refused } from "./failures.js";
 import { presents } from "./presents.js";
 import { GPU_ANSWER_MS, within } from "./within.js";
 
@@ -33,7 +33,9 @@ export function describe(adapter) {
   const words = [info.vendor, info.architecture].filter(Boolean).join(" ");
   const name = info.description || info.device || words || "an unnamed GPU";
   const all = `${name} ${words}`;
-  const software = Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|basic render/i.test(all);
+  const software =
+    Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) ||
+    /swiftshader|llvmpipe|lavapipe|basic render/i.test(all);
   return { name: name === words || !words ? name : `${name} (${words})`, software };
 }
 
@@ -48,14 +50,14 @@ const OPTIONS = { powerPreference: "high-performance" };
  */
 export async function probe() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) throw await lacking("noWebgpu");
+  if (!gpu) throw await unsupported("noWebgpu");
   let adapter;
   try {
     adapter = await gpu.requestAdapter(OPTIONS);
   } catch (error) {
-    throw error instanceof Failure ? error : await lacking("noAdapter", String(error));
+    throw error instanceof Failure ? error : await unsupported("noAdapter", String(error));
   }
-  if (!adapter) throw await lacking("noAdapter", navigator.userAgent);
+  if (!adapter) throw await unsupported("noAdapter", navigator.userAgent);
   return { ...describe(adapter), adapter };
 }
 
@@ -68,10 +70,12 @@ export async function probe() {
 export async function check({ name, adapter }, engine) {
   // Burn's runtime times kernels, and panics if it cannot.
   const feature = "timestamp-query";
-  if (engine === "reference" && !adapter.features.has(feature)) throw await lacking("missingFeature", feature, name);
+  if (engine === "reference" && !adapter.features.has(feature))
+    throw await unsupported("missingFeature", feature, name);
   for (const [limit, needs] of Object.entries(LIMITS)) {
     const has = adapter.limits[limit];
-    if (has !== undefined && has < needs) throw await lacking("limitTooLow", limit, has, needs, name);
+    if (has !== undefined && has < needs)
+      throw await unsupported("limitTooLow", limit, has, needs, name);
   }
 }
 
@@ -85,7 +89,8 @@ let latest;
  * @param {Promise<T>} work
  */
 export async function watched(work) {
-  const timer = / Firefox/.test(navigator.userAgent) && setInterval(() => latest?.queue.submit([]), 4);
+  const timer =
+    / Firefox/.test(navigator.userAgent) && setInterval(() => latest?.queue.submit([]), 4);
   try {
     return await work;
   } finally {
@@ -101,21 +106,35 @@ export async function watched(work) {
  */
 export async function compileKernels(engine, model) {
   if (!latest || !("userAgentData" in navigator)) engine.compile?.(model);
-  else latest.kernels = await Promise.allSettled(Array.from(new Set(engine.kernels?.(model)), (code) => {
-    const entries = Array.from(code.matchAll(/var<(uniform|storage, read(_write)?)>/g), ([, kind, writes], binding) => ({
-      binding,
-      visibility: 4, // compute
-      buffer: kind === "uniform" ? { hasDynamicOffset: true } : { type: writes ? "storage" : "read-only-storage" },
-    }));
-    const layout = latest.createPipelineLayout({ bindGroupLayouts: [latest.createBindGroupLayout({ entries })] });
-    return latest.createComputePipelineAsync({ layout, compute: { module: latest.createShaderModule({ code }) } });
-  }));
+  else
+    latest.kernels = await Promise.allSettled(
+      Array.from(new Set(engine.kernels?.(model)), (code) => {
+        const entries = Array.from(
+          code.matchAll(/var<(uniform|storage, read(_write)?)>/g),
+          ([, kind, writes], binding) => ({
+            binding,
+            visibility: 4, // compute
+            buffer:
+              kind === "uniform"
+                ? { hasDynamicOffset: true }
+                : { type: writes ? "storage" : "read-only-storage" },
+          }),
+        );
+        const layout = latest.createPipelineLayout({
+          bindGroupLayouts: [latest.createBindGroupLayout({ entries })],
+        });
+        return latest.createComputePipelineAsync({
+          layout,
+          compute: { module: latest.createShaderModule({ code }) },
+        });
+      }),
+    );
 }
 
 /** @type {Error | undefined} why the latest request for a device was in vain */
 let refusal;
 
-/** Why an engine got no device, if so: programs pass on a text for developers. */
+/** Why an engine got no device, if so: wgpu passes on a text for developers. */
 export const whyNoDevice = () => refusal;
 
 /** What the browser itself offers. @type {(this: any, ...options: unknown[]) => Promise<any>} */
@@ -136,7 +155,7 @@ export const canPresent = () =>
   });
 
 /** @param {string} what */
-const late = (what) => () => lacking("noAnswer", what, GPU_ANSWER_MS / 1000);
+const late = (what) => () => unsupported("noAnswer", what, GPU_ANSWER_MS / 1000);
 
 /**
  * Gives an adapter the property that browsers did not have at first (Chrome before 127).
@@ -144,9 +163,22 @@ const late = (what) => () => lacking("noAnswer", what, GPU_ANSWER_MS / 1000);
  */
 async function describeItself(adapter) {
   if (!adapter || adapter.info) return;
-  const { vendor = "", architecture = "", device = "", description = "" } = (await adapter.requestAdapterInfo?.().catch(() => null)) ?? {};
+  const {
+    vendor = "",
+    architecture = "",
+    device = "",
+    description = "",
+  } = (await adapter.requestAdapterInfo?.().catch(() => null)) ?? {};
   // Of subgroups nothing is known; these are the limits of what WebGPU allows.
-  const info = { vendor, architecture, device, description, isFallbackAdapter: Boolean(adapter.isFallbackAdapter), subgroupMinSize: 4, subgroupMaxSize: 128 };
+  const info = {
+    vendor,
+    architecture,
+    device,
+    description,
+    isFallbackAdapter: Boolean(adapter.isFallbackAdapter),
+    subgroupMinSize: 4,
+    subgroupMaxSize: 128,
+  };
   Object.defineProperty(adapter, "info", { value: info });
 }
 
@@ -155,7 +187,9 @@ async function describeItself(adapter) {
  * @param {(failure: Failure) => void} onFailure
  */
 export function observeDevices(onFailure) {
-  const [gpu, prototype] = ["GPU", "GPUAdapter"].map((name) => /** @type {any} */ (globalThis)[name]?.prototype);
+  const [gpu, prototype] = ["GPU", "GPUAdapter"].map(
+    (name) => /** @type {any} */ (globalThis)[name]?.prototype,
+  );
   if (!gpu || !prototype) return;
   const { requestAdapter } = gpu;
   ({ requestDevice } = prototype);
@@ -172,8 +206,15 @@ export function observeDevices(onFailure) {
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
     refusal = undefined;
-    const device = await within(requestDevice.apply(this, options), GPU_ANSWER_MS, late("device")).catch((/** @type {any} */ error) => {
-      throw (refusal = error instanceof Failure ? error : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
+    const device = await within(
+      requestDevice.apply(this, options),
+      GPU_ANSWER_MS,
+      late("device"),
+    ).catch((/** @type {any} */ error) => {
+      throw (refusal =
+        error instanceof Failure
+          ? error
+          : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
     });
     latest = device;
     // An engine that is no longer needed destroys its device; nobody else should.

@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * The plate: the pictures of all chains on one canvas.
+ * The frame: the images of all chains on one canvas.
  *
- * The canvas has one pixel per pixel of a picture, and CSS scales it by a whole number of device
+ * The canvas has one pixel per pixel of an image, and CSS scales it by a whole number of device
  * pixels, so that every pixel stays a sharp square. An engine that can draw into the canvas does so
  * itself; the pixels of other engines are painted here.
  */
 import { isDrawn } from "./presents.js";
 
 /**
- * Arranges `count` pictures of `width` × `height` in a space of device pixels: with the largest
+ * Arranges `count` images of `width` × `height` in a space of device pixels: with the largest
  * whole scale, then the fewest empty places, then the shape nearest to a square.
  * @param {number} count @param {number} width @param {number} height
  * @param {number} spaceX @param {number} spaceY
@@ -18,7 +18,10 @@ export function arrange(count, width, height, spaceX, spaceY) {
   let best = { columns: 1, rows: count, gap: 1, scale: 0, empty: 0, skew: Infinity };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const fit = (/** @type {number} */ gap) => Math.floor(Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)));
+    const fit = (/** @type {number} */ gap) =>
+      Math.floor(
+        Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)),
+      );
     const scale = Math.max(1, fit(1));
     const gap = scale > 1 && fit(2) === scale ? 2 : 1;
     const empty = columns * rows - count;
@@ -35,8 +38,9 @@ export function arrange(count, width, height, spaceX, spaceY) {
 export class Grid {
   #canvas;
   /** @type {import("./engine.js").Engine | null} */ #engine = null;
-  #plate;
-  #onResize;
+  #frame;
+  /** Called when an engine that draws must draw again. */
+  onResize = () => {};
   /** @type {CanvasRenderingContext2D | null} null if the engine draws */ #context = null;
   /** @type {{ count: number, width: number, height: number } | null} */ #shape = null;
   /** @type {ReturnType<typeof arrange> | null} */ #arrangement = null;
@@ -44,18 +48,16 @@ export class Grid {
 
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {HTMLElement} plate the space around it
-   * @param {() => void} onResize called when an engine that draws must draw again
+   * @param {HTMLElement} frame the space around it
    */
-  constructor(canvas, plate, onResize) {
+  constructor(canvas, frame) {
     this.#canvas = canvas;
-    this.#plate = plate;
-    this.#onResize = onResize;
-    new ResizeObserver(() => this.#fit()).observe(plate);
+    this.#frame = frame;
+    new ResizeObserver(() => this.#fit()).observe(frame);
   }
 
   /**
-   * Takes pictures from this engine from now on, if it does not already. A canvas has one kind of
+   * Takes images from this engine from now on, if it does not already. A canvas has one kind of
    * context for life, so each engine gets a canvas of its own.
    * @param {import("./engine.js").Engine} engine
    */
@@ -112,16 +114,21 @@ export class Grid {
    * @param {Chain} chain @param {View} view
    */
   render(chain, view) {
-    if (this.#arrangement && !this.#context) chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
+    if (this.#arrangement && !this.#context)
+      chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
   }
 
   #fit() {
     if (!this.#shape) return;
     const { count, width, height } = this.#shape;
-    const style = getComputedStyle(this.#plate);
+    const style = getComputedStyle(this.#frame);
     const ratio = window.devicePixelRatio || 1;
-    const spaceX = (this.#plate.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) * ratio;
-    const spaceY = (this.#plate.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)) * ratio;
+    const spaceX =
+      (this.#frame.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)) *
+      ratio;
+    const spaceY =
+      (this.#frame.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom)) *
+      ratio;
     if (spaceX <= 0 || spaceY <= 0) return;
     const arrangement = arrange(count, width, height, spaceX, spaceY);
     const { columns, rows, gap, scale } = arrangement;
@@ -132,13 +139,13 @@ export class Grid {
       this.#canvas.width = across;
       this.#canvas.height = down;
     }
-    // If there are more chains than the plate has pixels for, shrink the canvas.
+    // If there are more chains than the frame has pixels for, shrink the canvas.
     const shrink = Math.min(1, spaceX / (across * scale), spaceY / (down * scale));
     this.#canvas.style.width = `${(across * scale * shrink) / ratio}px`;
     this.#canvas.style.height = `${(down * scale * shrink) / ratio}px`;
     Object.assign(this.#canvas.dataset, { columns, rows, gap, scale });
     if (this.#context) this.#paint();
-    else this.#onResize();
+    else this.onResize();
   }
 
   #paint() {

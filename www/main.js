@@ -1,64 +1,30 @@
 // @ts-check
-/** The page: connects the parts. */
-import { Controls } from "./controls.js";
-import { End } from "./end.js";
-import { createEngine, hasCpu, isEngine, prepare } from "./engine.js";
-import { Failure, badModel, failureOf, isTrap, lacking, panic, refused, wrongPictures } from "./failures.js";
-import { formatSigma, ofBytes } from "./format.js";
-import { canPresent, check, observeDevices, probe } from "./gpu.js";
-import { Grid } from "./grid.js";
+/** Start-up: fetches what the page needs, and begins the first anneal. */
+import { listen, setOrigin, setView } from "./actions.js";
+import { $ } from "./dom.js";
+import { isEngine } from "./engine.js";
+import { badModel, failureOf, unsupported } from "./failures.js";
 import { fetchModel } from "./model.js";
-import { loadProgram } from "./program.js";
-import { Run } from "./run.js";
-import { SchedulePlot } from "./schedule.js";
-import { recall, tilesOf } from "./tiles.js";
+import {
+  begin,
+  controls,
+  engines,
+  fail,
+  fatalErrors,
+  keepNothing,
+  refuse,
+  run,
+  use,
+} from "./session.js";
+import { lessMotion, link, modelUrl, state } from "./state.js";
+import { gauge, markModel, setStatus } from "./view.js";
+import { loadWasmModule } from "./wasm-module.js";
 
-/** @param {string} id @returns {any} */
-const $ = (id) => document.getElementById(id);
 // It says that the scripts have not started.
 $("stuck")?.remove();
-// Before anything asks for a GPU.
-observeDevices(fail);
-const link = new URLSearchParams(location.search);
-/** @param {string} address @returns {string} unchanged if it is invalid: the download will say so */
-const absolute = (address) => {
-  try {
-    return new URL(address, document.baseURI).href;
-  } catch {
-    return address;
-  }
-};
-/** @type {[any, string][]} the page's own models: links and their addresses */
-const models = [...$("models").querySelectorAll("a")].map((a) => [a, absolute(new URL(a.href).searchParams.get("model") ?? "")]);
-const modelUrl = absolute(link.get("model") || models[0][1]);
-for (const [choice, address] of models) if (address === modelUrl) choice.setAttribute("aria-current", "page");
-/** Whether to use f32 everywhere, so that a seed gives the same picture on every GPU, up to rounding. */
-const exact = link.get("precision") === "f32";
-const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
+markModel();
 
-/**
- * What has been loaded, for any engine.
- * @type {{ program: import("./engine.js").Program, model: import("./engine.js").Model, card: import("./engine.js").Card, bytes: Uint8Array, sum: string } | null}
- */
-let loaded = null;
-/** @type {Promise<import("./gpu.js").Found>} */
-const adapter = probe();
-/** @type {import("./engine.js").Engine | null} null while it changes */
-let engine = null;
-/** @type {import("./engine.js").EngineName | null} the engine in use, or under way */
-let chosen = null;
-/** @type {Promise<import("./engine.js").WasmEngine | Failure | undefined> | undefined} the first engine, if it is made before the model is there */
-let early;
-/** @type {Failure | null} why the CPU's engine did not start */
-let withoutCpu = null;
-/** @type {import("./engine.js").Progress | null} */
-let progress = null;
-/** Whether the anneal ends without noise. */
-let clean = false;
-/** @type {import("./pad.js").Pad | null} the pad, once somebody draws */
-let pad = null;
-
-/** Settles when a visitor scrolls below the bench; what is there is fetched only then. */
+/** Settles when a visitor scrolls below the workspace; what is there is fetched only then. */
 const nearby = new Promise((come) => {
   const watch = new IntersectionObserver(([{ isIntersecting }]) => {
     if (!isIntersecting) return;
@@ -67,469 +33,75 @@ const nearby = new Promise((come) => {
   });
   watch.observe($("how-title"));
 });
-nearby.then(() => import("./plane.js")).then(({ show }) => show()).catch(console.warn);
-
-const grid = new Grid($("grid"), $("plate"), () => run.redraw());
-const plot = new SchedulePlot($("schedule"));
-const run = new Run({
-  onState: showState,
-  onProgress: showProgress,
-  onDraw: (chain, view) => grid.draw(chain, view),
-  // What an engine rejects with is an ordinary error.
-  onError: (error) => fail(failureOf(error, (message) => (/** @type {any} */ (error)?.constructor === Error ? refused(chosen ?? "fused", message) : panic(message)))),
-  onWrong: (fault) => fail(wrongPictures(fault)),
-});
-const controls = new Controls({ onChange: () => begin(run.state === "running" || run.state === "finished") });
-
-const end = new End({
-  stop: () => run.kill(),
-  address: () => (controls.opened ? controls.link(linked()) : location.href),
-  usesGpu: () => chosen !== null && chosen !== "cpu",
-  async withoutCpu() {
-    if (!(await hasCpu())) return "The CPU could do the same, but this copy of the page has no CPU engine. “cargo xtask build” makes one that has.";
-    return withoutCpu ? `The CPU’s engine does not start either: ${withoutCpu.text}` : "";
-  },
-});
-
-/** @param {unknown} error after which nothing continues */
-function fail(error) {
-  end.fail(error);
-}
-
-// ── What is on the screen ──────────────────────────────────────────────────
-
-/** @param {string} state @param {string} text */
-function setStatus(state, text) {
-  $("status").dataset.state = state;
-  if ($("status").textContent !== text) $("status").textContent = text;
-}
-
-/** @param {import("./run.js").State} state */
-function showState(state) {
-  if (end.failure) return;
-  const words = {
-    ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
-    running: "Running",
-    paused: "Paused",
-    finished: progress ? `Done: ${progress.steps} network evaluations a picture, ${(run.worked / 1000).toFixed(1)} s of work.` : "Done.",
-  };
-  setStatus(state, words[state]);
-  if (state === "finished") tuneWhileIdle().catch(console.warn);
-  $("start-text").textContent = state === "running" ? "Pause" : state === "paused" ? "Resume" : state === "finished" ? "Run again" : "Start";
-}
-
-/** @param {import("./engine.js").Progress} next */
-function showProgress(next) {
-  progress = next;
-  const sigma = next.done && clean ? 0 : next.sigma;
-  $("sigma").textContent = formatSigma(sigma);
-  $("step-count").textContent = `${next.step} / ${next.steps}`;
-  $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
-  const cold = plot.cursor(next.step, sigma);
-  document.documentElement.style.setProperty("--coldness", `${(100 * cold).toFixed(1)}%`);
-}
-
-function showView() {
-  $("caption-view").textContent = run.view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
-}
-
-/** @param {import("./controls.js").Choice} choice */
-function showCaption({ seed, chains }) {
-  showView();
-  $("caption-run").textContent = `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}${drawing() ? ", from a drawing" : ""}`;
-}
-
-
-// ── What a visitor does ────────────────────────────────────────────────────
-
-/** What a link carries besides the settings. */
-const linked = () => ({ model: link.get("model"), of: loaded?.sum, view: run.view, engine: isEngine(link.get("engine")) ? $("engine").value : null, precision: exact ? "f32" : null, drawing: drawing()?.text ?? "" });
-
-/** The pad, if chains start from what is on it and not from pure noise. */
-const drawing = () => ($("origin").querySelector(":checked").value === "drawing" && pad?.used ? pad : null);
-/** From 0 to 1; undefined without a drawing, or if it has holes to fill in. */
-const wander = () => (drawing()?.hasHoles === false ? Number($("wander").value) : undefined);
-
-let keeping = 0;
-
-/**
- * Puts the visitor's settings into the address, for reloading, going back and sharing from a phone.
- * It waits a moment, since browsers limit the number of changes.
- */
-function keep() {
-  clearTimeout(keeping);
-  keeping = setTimeout(() => {
-    const url = new URL(controls.link(linked()));
-    const auto = link.get("autostart");
-    if (auto) url.searchParams.set("autostart", auto);
-    try {
-      history.replaceState(null, "", url);
-    } catch {
-      // A page inside another may not be allowed to change its address.
-    }
-  }, 500);
-}
-
-/**
- * Begins a new anneal with the settings of the form, or says what is wrong with them.
- * @param {boolean} go whether to run at once
- * @returns {boolean} whether it began
- */
-function begin(go) {
-  if (!engine || !loaded || end.failure) return false;
-  const here = engine;
-  const { model, card } = loaded;
-  try {
-    const choice = controls.read();
-    const { height, width } = card.picture;
-    const [from, far] = [drawing()?.pixels, wander()];
-    const sigmas = model.schedule(choice.settings, far);
-    const make = async () => {
-      try {
-        const chain = await here.start(choice.settings, choice.seed, choice.chains, from, far);
-        plot.set(sigmas);
-        clean = choice.settings.denoise || !choice.settings.sampler.endsWith("langevin");
-        grid.shape(choice.chains, width, height);
-        return chain;
-      } catch (error) {
-        refuse(error);
-        return null;
-      }
-    };
-    run.restart(make, go);
-    showCaption(choice);
-    $("wander-sigma").textContent = far === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
-    $("problem").hidden = true;
-    keep();
-    return true;
-  } catch (error) {
-    refuse(error);
-    return false;
-  }
-}
-
-/**
- * Says why an anneal cannot begin.
- * @param {unknown} error
- */
-function refuse(error) {
-  if (isTrap(error)) return fail(error);
-  complain(error instanceof Error ? error.message : String(error));
-}
-
-/** @param {string} text */
-function complain(text) {
-  $("problem").textContent = text;
-  $("problem").hidden = false;
-  $("problem").scrollIntoView({ block: "nearest" });
-}
-
-function toggle() {
-  if (run.state === "running") run.pause();
-  else if (run.over) begin(true);
-  else run.start();
-}
-
-function step() {
-  if (run.over && !begin(false)) return;
-  run.step();
-}
-
-/** @param {import("./engine.js").View} view */
-function setView(view) {
-  run.view = view;
-  $("view").querySelector(`[value="${view}"]`).checked = true;
-  if (!engine) return;
-  showView();
-  run.redraw();
-}
-
-/**
- * Shows the pad, which is fetched when first wanted, or hides it.
- * @param {"noise" | "drawing"} origin
- * @throws {Error} if it cannot be fetched
- */
-async function setOrigin(origin) {
-  const radio = $("origin").querySelector(`[value="${origin}"]`);
-  radio.checked = true;
-  if (origin === "drawing" && !pad && loaded) {
-    const module = await import("./pad.js").catch(() => null);
-    // Meanwhile the visitor may have changed their mind.
-    if (!radio.checked) return;
-    if (!module) {
-      setOrigin("noise");
-      throw new Error("The pad did not arrive: chains begin at noise. Reload the page to try again.");
-    }
-    pad ??= new module.Pad(loaded.card, () => begin(true));
-    await pad.styled;
-    if (!radio.checked) return;
-  }
-  $("drawing").hidden = origin === "noise";
-  $("plate").classList.toggle("draws", origin === "drawing");
-}
-
-/** A click on a picture puts it on the pad. @param {MouseEvent} event */
-async function take(event) {
-  const at = pad?.at($("grid"), event);
-  if (!engine || at === undefined || $("drawing").hidden) return;
-  const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  if (pixels && at < pixels.length) pad?.take(pixels.slice(at));
-}
-
-async function save() {
-  const { toPng, saveAs } = await import("./save.js");
-  const file = await run.withChain((chain) => {
-    grid.render(chain, run.view);
-    return toPng($("grid"));
-  });
-  // The page has said why there are no chains, but perhaps out of sight.
-  if (!file) return complain($("problem").textContent);
-  saveAs(file, `ncsn-seed-${$("seed").value.trim()}-step-${progress?.step ?? 0}.png`);
-}
-
-async function copyLink() {
-  const url = controls.link(linked());
-  let text = "Copied";
-  try {
-    await navigator.clipboard.writeText(url);
-  } catch {
-    history.replaceState(null, "", url);
-    text = "See address bar";
-  }
-  $("copy").textContent = text;
-  setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
-}
-
-function listen() {
-  $("start").addEventListener("click", toggle);
-  $("step").addEventListener("click", step);
-  $("restart").addEventListener("click", () => begin(true));
-  $("save").addEventListener("click", () => save().catch(refuse));
-  $("copy").addEventListener("click", copyLink);
-  $("view").addEventListener("change", (/** @type {any} */ event) => {
-    setView(event.target.value);
-    keep();
-  });
-  $("origin").addEventListener("change", (/** @type {any} */ event) => {
-    setOrigin(event.target.value).then(() => {
-      // The pad may have moved away from here, to just below the pictures.
-      $("origin").parentElement.scrollIntoView({ block: "end" });
-      if (pad?.used) begin(true);
-    }, refuse);
-  });
-  $("wander").addEventListener("input", () => drawing() && begin(true));
-  $("plate").addEventListener("click", (/** @type {MouseEvent} */ event) => take(event).catch(fail));
-  $("engine").addEventListener("change", () => changeEngine().catch(fail));
-  $("pace").addEventListener("change", () => {
-    run.pace = controls.pace;
-    keep();
-  });
-  // The hash only changes by a link with another drawing.
-  addEventListener("hashchange", () => location.reload());
-  lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
-
-  addEventListener("keydown", (event) => {
-    if (!engine || end.failure || event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = /** @type {HTMLElement} */ (event.target);
-    const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
-    // Space presses the focused button, and otherwise scrolls the page.
-    const own = typing || target.closest("button, a, summary, input");
-    // A held key repeats: that may make steps, but must not begin runs.
-    if (event.key === " " && !own) event.repeat || toggle();
-    else if (event.key === "." && !typing) step();
-    else if (event.key === "r" && !typing) event.repeat || begin(true);
-    else return;
-    event.preventDefault();
-  });
-}
-
-// ── Engines ────────────────────────────────────────────────────────────────
-
-/** What can only be used while there is an engine. */
-const CONSOLE = ["start", "step", "restart", "save", "copy", "recommended", "best", "view", "origin", "engine", "settings"];
-
-/**
- * The engine that the link asks for, or else the GPU's if it is worth it: a software adapter does
- * on the CPU what the CPU's own engine does many times as fast.
- * @returns {Promise<import("./engine.js").EngineName>}
- */
-async function firstName() {
-  const wanted = link.get("engine");
-  if (isEngine(wanted)) return wanted;
-  const found = await adapter.catch(() => null);
-  return !found || found.software ? "cpu" : "fused";
-}
-
-/** @returns {Promise<import("./engine.js").Engine>} */
-async function firstEngine() {
-  const name = await firstName();
-  try {
-    return await make(name);
-  } catch (error) {
-    if (name === "fused" || name === link.get("engine")) throw error;
-    console.warn(error);
-    withoutCpu = failureOf(error);
-    return make("fused");
-  }
-}
-
-/**
- * Prepares the fused engine while the model's weights are on their way, if it is going to be used.
- * @param {import("./engine.js").Program} program @param {Uint8Array} head the first bytes of the model
- */
-async function firstPrepared(program, head) {
-  if ((await firstName()) !== "fused") return undefined;
-  chosen = "fused";
-  const { name } = await adapter;
-  await canPresent();
-  return prepare(program, program.Model.begun(head), exact, recall(tilesOf(name, modelUrl)));
-}
-
-/** @param {import("./engine.js").EngineName} name @returns {Promise<import("./engine.js").Engine>} */
-async function make(name) {
-  if (!loaded) throw new Error("Nothing is loaded yet.");
-  chosen = name;
-  let [device, tuning, draws] = ["", "", false];
-  /** @type {import("./engine.js").WasmEngine | undefined} */
-  let ready;
-  if (name !== "cpu") {
-    const found = await adapter;
-    await check(found, name);
-    if (name === "fused") {
-      const made = await early;
-      if (made instanceof Failure) throw made;
-      [ready, early] = [made, undefined];
-    }
-    draws = await canPresent();
-    device = found.software ? `${found.name}, in software: slow` : found.name;
-    tuning = recall(tilesOf(found.name, modelUrl));
-  }
-  try {
-    return await createEngine(name, { ...loaded, adapter: device, exact, tuning, draws, early: ready, onFailure: fail });
-  } catch (error) {
-    throw failureOf(error, (message) => refused(name, message));
-  }
-}
-
-/** Tunes the GPU's engine, but not on a software adapter: that would take up the visitor's CPU. */
-async function tuneWhileIdle() {
-  const found = await adapter;
-  if (!engine?.tune || found.software) return;
-  const { tune } = await import("./tuning.js");
-  await tune(engine, run, controls.read().chains, tilesOf(found.name, modelUrl), recall);
-}
-
-/** @param {import("./engine.js").Engine} next */
-function use(next) {
-  grid.use(next);
-  engine = next;
-  chosen = next.name;
-  $("engine").value = next.name;
-  $("adapter").textContent = next.device;
-  for (const id of CONSOLE) $(id).disabled = false;
-}
-
-/** Starts the same chains on another engine; if that fails, the present one stays. */
-async function changeEngine() {
-  const [before, name] = [engine, $("engine").value];
-  if (!before || end.failure) return;
-  const again = run.state !== "ready";
-  run.pause();
-  engine = null;
-  for (const id of CONSOLE) $(id).disabled = true;
-  setStatus("loading", "Fetching the engine…");
-  try {
-    const next = await make(name);
-    await run.clear();
-    before.free();
-    use(next);
-    link.set("engine", name);
-    begin(again);
-  } catch (error) {
-    const failure = failureOf(error);
-    console.error(failure);
-    use(before);
-    showState(run.state);
-    complain([failure.message, failure.advice[0]].filter(Boolean).join(" "));
-  }
-  // Being disabled meanwhile, it has lost the focus.
-  if (document.activeElement === document.body) $("engine").focus();
-}
-
-// ── Opening ────────────────────────────────────────────────────────────────
-
-/** @param {"program" | "model"} what @returns {(loaded: number, total: number) => void} */
-function gauge(what) {
-  return (loaded, total) => {
-    const bar = $(`load-${what}`);
-    if (total) {
-      bar.max = total;
-      bar.value = loaded;
-    } else bar.removeAttribute("value");
-    $(`load-${what}-text`).textContent = ofBytes(loaded, total);
-  };
-}
+nearby
+  .then(() => import("./toy2d.js"))
+  .then(({ show }) => show())
+  .catch(console.warn);
 
 async function open() {
   // Then `first.js` has said what to do.
   if (location.protocol === "file:") return;
   setStatus("loading", "Loading…");
   // The GPU probe has begun; both downloads start together, and the first to fail is reported.
-  adapter.catch(() => {});
-  if (!globalThis.WebAssembly) throw await lacking("noWebAssembly");
+  if (!globalThis.WebAssembly) throw await unsupported("noWebAssembly");
   const cancel = new AbortController();
-  const loading = loadProgram(gauge("program"));
-  // If that fails, it is tried again with the whole model, and told.
-  const onHead = (/** @type {Uint8Array} */ head) => (early = loading.then((program) => firstPrepared(program, head)).catch((error) => (error instanceof Failure ? error : undefined)));
+  const loading = loadWasmModule(gauge("module"));
+  const onHead = (/** @type {Uint8Array} */ head) => engines.precompile(loading, head);
   const all = Promise.all([loading, fetchModel(modelUrl, gauge("model"), cancel.signal, onHead)]);
   all.catch(() => cancel.abort());
-  const [program, bytes] = await all;
+  const [wasmModule, bytes] = await all;
   try {
-    const model = new program.Model(bytes);
+    const model = new wasmModule.Model(bytes);
     // The model at an address may change, so links carry a checksum.
     const sum = bytes.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 0).toString(36);
-    loaded = { program, bytes, model, card: model.card(), sum };
+    state.loaded = { wasmModule, bytes, model, card: model.card(), sum };
   } catch (error) {
     throw failureOf(error, (message) => badModel(modelUrl, message));
   }
-  const { card } = loaded;
-  nearby.then(() => import("./card.js")).then(({ showCard }) => showCard($("card"), card)).catch(console.warn);
-  document.title = `${card.name}: pictures out of noise`;
+  const { card, sum } = state.loaded;
+  nearby
+    .then(() => import("./card.js"))
+    .then(({ showCard }) => showCard($("card"), card))
+    .catch(console.warn);
+  document.title = `${card.name}: images out of noise`;
   setStatus("loading", "Preparing the engine…");
-  const first = await firstEngine();
-  if (end.failure) return;
+  const first = await engines.first();
+  if (fatalErrors.failure) return;
 
-  controls.open(card, link, first.name);
+  controls.open(card, wasmModule.sampler_parameters(), link, first.name);
   use(first);
-  run.pace = controls.pace;
+  run.speed = controls.speed;
   run.calm = lessMotion.matches;
   if (link.get("view") === "denoised") setView("denoised");
   let trouble = await openDrawing().catch((error) => error);
-  const lack = first.name === "cpu" && !isEngine(link.get("engine")) ? await adapter.then(() => null, failureOf) : null;
+  const lack =
+    first.name === "cpu" && !isEngine(link.get("engine"))
+      ? await engines.adapter.then(() => null, failureOf)
+      : null;
   if (lack?.kind === "no-answer") trouble ??= `${lack.message} So the CPU does the work.`;
-  if (link.get("of") && link.get("of") !== loaded.sum) trouble ??= "The model has changed since this link was made.";
+  if (link.get("of") && link.get("of") !== sum)
+    trouble ??= "The model has changed since this link was made.";
   $("loading").hidden = true;
   setStatus("ready", "Ready");
   // For visitors who asked for less motion, nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");
-  // So far nobody has set anything.
-  clearTimeout(keeping);
-  // Say this last, when pictures are there: they are not those of whoever made the link.
+  keepNothing();
+  // Say this last, when images are there: they are not those of whoever made the link.
   if (trouble) refuse(trouble);
 }
 
 /** Loads the drawing of the link, if it has one. */
 async function openDrawing() {
-  const far = Number(link.get("wander") ?? NaN);
-  if (far >= 0 && far <= 1) $("wander").value = String(far);
+  const far = Number(link.get("strength") ?? NaN);
+  if (far >= 0 && far <= 1) $("strength").value = String(far);
   const text = location.hash.slice(1);
   if (!text) return;
   await setOrigin("drawing");
-  await pad?.load(text);
+  await state.sketch?.load(text);
 }
 
-// First, so that problems with the program's download are caught there and not taken for a panic.
+// First, so that problems with the wasm module's download are caught there and not taken for a panic.
 open().catch(fail);
 listen();
-end.listen();
+fatalErrors.listen();

@@ -2,7 +2,7 @@
 /** Fetches a model file, reporting progress in bytes. */
 import { Failure, download, largeModel } from "./failures.js";
 
-/** The most bytes of a model file: what the program accepts, `ModelFile::MAX_BYTES`. */
+/** The most bytes of a model file: what the wasm module accepts, `ModelFile::MAX_BYTES`. */
 export const MAX_MODEL_BYTES = 1 << 28;
 
 /**
@@ -53,7 +53,9 @@ export async function fetchModel(url, onProgress, signal, onHead) {
       onProgress(loaded, total);
     }
   } catch (error) {
-    throw error instanceof Failure ? error : download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
+    throw error instanceof Failure
+      ? error
+      : download("model", url, 0, `broke off after ${loaded} bytes: ${error}`);
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;

@@ -16,7 +16,9 @@ let known;
  * @returns {Promise<boolean>} rejects as `makeDevice` does, and then tries again when next asked
  */
 export function presents(makeDevice) {
-  known ??= makeDevice().then((device) => within(tried(device), GPU_ANSWER_MS, () => new Error("no answer")).catch(() => false));
+  known ??= makeDevice().then((device) =>
+    within(tried(device), GPU_ANSWER_MS, () => new Error("no answer")).catch(() => false),
+  );
   known.catch(() => (known = undefined));
   return known;
 }
@@ -28,12 +30,30 @@ async function tried(device) {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = SIDE;
     const context = /** @type {any} */ (canvas).getContext("webgpu");
-    context.configure({ device, format: /** @type {any} */ (navigator).gpu.getPreferredCanvasFormat(), alphaMode: "premultiplied" });
+    context.configure({
+      device,
+      format: /** @type {any} */ (navigator).gpu.getPreferredCanvasFormat(),
+      alphaMode: "premultiplied",
+    });
     const encoder = device.createCommandEncoder();
-    encoder.beginRenderPass({ colorAttachments: [{ view: context.getCurrentTexture().createView(), loadOp: "clear", storeOp: "store", clearValue: [1, 1, 1, 1] }] }).end();
+    encoder
+      .beginRenderPass({
+        colorAttachments: [
+          {
+            view: context.getCurrentTexture().createView(),
+            loadOp: "clear",
+            storeOp: "store",
+            clearValue: [1, 1, 1, 1],
+          },
+        ],
+      })
+      .end();
     device.queue.submit([encoder.finish()]);
     const shown = isDrawn(canvas);
-    const done = device.queue.onSubmittedWorkDone().then(() => true, () => false);
+    const done = device.queue.onSubmittedWorkDone().then(
+      () => true,
+      () => false,
+    );
     return shown && (await Promise.race([lost, done]));
   } catch {
     return false;
@@ -50,7 +70,9 @@ async function tried(device) {
  */
 export function isDrawn(canvas) {
   const copy = new OffscreenCanvas(SIDE, SIDE);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (copy.getContext("2d", { willReadFrequently: true }));
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    copy.getContext("2d", { willReadFrequently: true })
+  );
   context.drawImage(canvas, 0, 0, SIDE, SIDE);
   return context.getImageData(0, 0, SIDE, SIDE).data.some((value, at) => at % 4 === 3 && value > 0);
 }

@@ -13,16 +13,16 @@ import { Batch } from "./batch.js";
 /** @typedef {import("./engine.js").Progress} Progress */
 /** @typedef {import("./engine.js").View} View */
 /** @typedef {import("./engine.js").Fault} Fault */
-/** @typedef {"ready" | "running" | "paused" | "finished"} State */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
+/** @typedef {"ready" | "running" | "paused" | "finished" | "exploded"} State */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void, mayExplode(): boolean }} Observer */
 
 /**
- * A fast GPU is done before anything can be seen. At the pace to watch, an anneal takes at least
+ * A fast GPU is done before anything can be seen. At the speed to watch, an anneal takes at least
  * `WATCH_MS`, or `WATCH_STEP_MS` per step if that is less.
  */
 const WATCH_MS = 8000;
 const WATCH_STEP_MS = 60;
-/** How often the picture changes for visitors who asked for less motion. */
+/** How often the image changes for visitors who asked for less motion. */
 const CALM_MS = 500;
 
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
@@ -37,7 +37,7 @@ export class Run {
   #batch = new Batch();
   #looping = false;
   #dead = false;
-  /** The time that this anneal has been running, including waits for the pace. */
+  /** The time that this anneal has been running, including waits for the playback speed. */
   #elapsed = 0;
   /** The time that the GPU has worked on it. */
   #worked = 0;
@@ -46,7 +46,7 @@ export class Run {
   #observer;
 
   /** @type {View} */ view = "noisy";
-  /** @type {"watch" | "full"} */ pace = "watch";
+  /** @type {"watch" | "full"} */ speed = "watch";
   calm = false;
 
   /** @param {Observer} observer */
@@ -70,7 +70,7 @@ export class Run {
 
   /** Whether there is no anneal to continue. */
   get over() {
-    return !this.#begun || this.#state === "finished";
+    return !this.#begun || this.#state === "finished" || this.#state === "exploded";
   }
 
   /**
@@ -126,7 +126,7 @@ export class Run {
     this.#advance(this.#generation, () => 1).then(() => (this.#waiting -= 1));
   }
 
-  /** Draws the current picture again, for example in another view. */
+  /** Draws the current image again, for example in another view. */
   redraw() {
     const generation = this.#generation;
     return this.#inLane(() => this.#draw(generation));
@@ -167,7 +167,7 @@ export class Run {
     return old;
   }
 
-  /** After a failure, nothing may touch the program again. */
+  /** After a failure, nothing may touch the wasm module again. */
   kill() {
     this.#dead = true;
     this.#generation += 1;
@@ -181,7 +181,7 @@ export class Run {
     let before = performance.now();
     let drawn = -Infinity;
     let next = frame();
-    // At most one picture per frame. In a hidden tab there are no frames, so the anneal rests.
+    // At most one image per frame. In a hidden tab there are no frames, so the anneal rests.
     while (live()) {
       await next;
       // Request the frame before the work, so that a long batch is immediately followed by the
@@ -195,7 +195,11 @@ export class Run {
       if (!live()) break;
       const calm = this.calm && now - drawn < CALM_MS;
       if (!calm) drawn = now;
-      await this.#advance(generation, () => (live() ? Math.min(this.#batch.steps, wanted) : 0), !calm);
+      await this.#advance(
+        generation,
+        () => (live() ? Math.min(this.#batch.steps, wanted) : 0),
+        !calm,
+      );
     }
     if (generation === this.#generation) {
       this.#looping = false;
@@ -204,9 +208,9 @@ export class Run {
     }
   }
 
-  /** How many steps the pace allows by now. */
+  /** How many steps the playback speed allows by now. */
   #due() {
-    if (this.pace === "full" || !this.#chain) return Infinity;
+    if (this.speed === "full" || !this.#chain) return Infinity;
     const { step, steps } = this.#chain.progress();
     const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);
     // If the anneal was faster before, it need not wait for the clock.
@@ -237,13 +241,15 @@ export class Run {
       // It is not called done before it has been looked at.
       const fault = await chain.verify();
       if (generation !== this.#generation) return;
-      if (fault) this.#observer.onWrong(fault);
-      else this.#set("finished");
+      if (!fault) this.#set("finished");
+      // Steps that a visitor has made too large are no failure of the page.
+      else if (fault === "infinite" && this.#observer.mayExplode()) this.#set("exploded");
+      else this.#observer.onWrong(fault);
     });
   }
 
   /**
-   * Shows the picture together with the progress that belongs to it.
+   * Shows the image together with the progress that belongs to it.
    * @param {number} generation
    */
   async #draw(generation) {

@@ -1,16 +1,15 @@
 // @ts-check
 /**
- * The grid as a file. The page fetches this when somebody saves it; so that it can, this imports
- * nothing.
+ * The grid as a file. The page fetches this when somebody saves it.
  */
 
-/** The colour between pictures in a saved file; on the page the plate shows through. */
+/** The colour between images in a saved file; on the page the frame shows through. */
 const MOUNT = "#1c2022";
 /** A saved file is scaled up to about this many pixels. */
 const SAVED_SIZE = 1200;
 
 /**
- * The pictures on a canvas as a PNG, scaled up without smoothing. Copies them at once: an engine's
+ * The images on a canvas as a PNG, scaled up without smoothing. Copies them at once: an engine's
  * drawing is there only until the browser shows it.
  * @param {HTMLCanvasElement} canvas
  * @returns {Promise<Blob>}
@@ -28,7 +27,11 @@ export function toPng(canvas) {
   context.imageSmoothingEnabled = false;
   context.drawImage(canvas, gap * scale, gap * scale, width * scale, height * scale);
   return new Promise((resolve, reject) => {
-    saved.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The browser could not encode the picture."))), "image/png");
+    saved.toBlob(
+      (blob) =>
+        blob ? resolve(blob) : reject(new Error("The browser could not encode the image.")),
+      "image/png",
+    );
   });
 }
 

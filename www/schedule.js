@@ -85,12 +85,18 @@ export class SchedulePlot {
     const right = width - MARGIN.right;
     const bottom = height - MARGIN.bottom;
     const x = (/** @type {number} */ step) => MARGIN.left + ((right - MARGIN.left) * step) / steps;
-    const y = (/** @type {number} */ sigma) => MARGIN.top + ((bottom - MARGIN.top) * (high - Math.log10(Math.max(sigma, min)))) / (high - low);
+    const y = (/** @type {number} */ sigma) =>
+      MARGIN.top +
+      ((bottom - MARGIN.top) * (high - Math.log10(Math.max(sigma, min)))) / (high - low);
 
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#svg.replaceChildren();
     const defs = element("defs", {}, this.#svg);
-    const gradient = element("linearGradient", { id: "cooling", gradientUnits: "userSpaceOnUse", x1: 0, x2: 0, y1: y(max), y2: y(min) }, defs);
+    const gradient = element(
+      "linearGradient",
+      { id: "cooling", gradientUnits: "userSpaceOnUse", x1: 0, x2: 0, y1: y(max), y2: y(min) },
+      defs,
+    );
     for (let i = 0; i <= 8; i++) {
       const stop = /** @type {SVGStopElement} */ (element("stop", { offset: i / 8 }, gradient));
       // Not as an attribute, which a policy may forbid.
@@ -106,14 +112,32 @@ export class SchedulePlot {
         const sigma = digit * 10 ** power;
         if (Math.log10(sigma) > high || Math.log10(sigma) < low) continue;
         const at = Math.round(y(sigma)) + 0.5;
-        element("line", { x1: MARGIN.left - (digit === 1 ? 9 : digit === 5 ? 6 : 4), x2: MARGIN.left, y1: at, y2: at }, scale);
+        element(
+          "line",
+          {
+            x1: MARGIN.left - (digit === 1 ? 9 : digit === 5 ? 6 : 4),
+            x2: MARGIN.left,
+            y1: at,
+            y2: at,
+          },
+          scale,
+        );
         if (digit === 1) {
           element("line", { class: "rule", x1: MARGIN.left, x2: right, y1: at, y2: at }, scale);
-          label(scale, sigma >= 1 ? String(Math.round(sigma)) : sigma.toFixed(-power), { x: MARGIN.left - 12, y: at, dy: "0.35em", "text-anchor": "end" });
+          label(scale, sigma >= 1 ? String(Math.round(sigma)) : sigma.toFixed(-power), {
+            x: MARGIN.left - 12,
+            y: at,
+            dy: "0.35em",
+            "text-anchor": "end",
+          });
         }
       }
     }
-    element("line", { x1: MARGIN.left + 0.5, x2: MARGIN.left + 0.5, y1: MARGIN.top, y2: bottom }, scale);
+    element(
+      "line",
+      { x1: MARGIN.left + 0.5, x2: MARGIN.left + 0.5, y1: MARGIN.top, y2: bottom },
+      scale,
+    );
     element("line", { x1: MARGIN.left, x2: right, y1: bottom + 0.5, y2: bottom + 0.5 }, scale);
     label(scale, "0", { x: MARGIN.left, y: bottom + 16, "text-anchor": "middle" });
     label(scale, String(steps), { x: right, y: bottom + 16, "text-anchor": "end" });
@@ -124,7 +148,8 @@ export class SchedulePlot {
     // Each step has one σ, which makes a staircase. Equal neighbours share a tread.
     let path = `M${x(0)} ${y(this.#sigmas[0])}`;
     for (let i = 1; i < steps; i++) {
-      if (this.#sigmas[i] !== this.#sigmas[i - 1]) path += `H${x(i).toFixed(2)}V${y(this.#sigmas[i]).toFixed(2)}`;
+      if (this.#sigmas[i] !== this.#sigmas[i - 1])
+        path += `H${x(i).toFixed(2)}V${y(this.#sigmas[i]).toFixed(2)}`;
     }
     path += `H${x(steps)}`;
     element("path", { class: "curve future", d: path }, this.#svg);
@@ -144,6 +169,9 @@ export class SchedulePlot {
     needle.setAttribute("x2", String(at));
     dot.setAttribute("cx", String(at));
     dot.setAttribute("cy", String(y(this.#sigma)));
-    this.#svg.setAttribute("aria-label", `Noise level σ against step, on a logarithmic scale: now ${formatSigma(this.#sigma)} at step ${this.#step} of ${this.#sigmas.length}`);
+    this.#svg.setAttribute(
+      "aria-label",
+      `Noise level σ against step, on a logarithmic scale: now ${formatSigma(this.#sigma)} at step ${this.#step} of ${this.#sigmas.length}`,
+    );
   }
 }

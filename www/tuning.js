@@ -1,8 +1,9 @@
 // @ts-check
 /**
  * Finds the fastest kernels on this visitor's GPU: measured once, while nobody waits for anything,
- * and remembered across visits. The page fetches this then; so that it can, this imports nothing.
+ * and remembered across visits. The page fetches this then.
  */
+import { recall } from "./tuning-cache.js";
 
 /** How many pieces may never finish before tuning gives up: a GPU that hangs takes the page along. */
 const ATTEMPTS = 2;
@@ -10,8 +11,8 @@ const ATTEMPTS = 2;
 /** A piece that has taken this long when the page is left may be one of those. */
 const LONG_MS = 1000;
 
-/** The fewest pictures to measure with: fewer leave a GPU idle, and say little about many. */
-const PICTURES = 16;
+/** The fewest images to measure with: fewer leave a GPU idle, and say little about many. */
+const IMAGES = 16;
 
 /** @param {string} name @param {string} found */
 function remember(name, found) {
@@ -29,9 +30,8 @@ function remember(name, found) {
  * @param {import("./run.js").Run} run
  * @param {number} chains
  * @param {string} name under which the result is kept
- * @param {(name: string) => string} recall what is kept under a name
  */
-export async function tune(engine, run, chains, name, recall) {
+export async function tune(engine, run, chains, name) {
   const rest = () => new Promise((resolve) => setTimeout(resolve, 50));
   await rest();
   if (Number(recall(name)) >= ATTEMPTS) return;
@@ -52,7 +52,7 @@ export async function tune(engine, run, chains, name, recall) {
       before = recall(name);
       began = performance.now();
       remember(name, String((Number(before) || 0) + 1));
-      const line = await engine.tune?.(Math.max(chains, PICTURES));
+      const line = await engine.tune?.(Math.max(chains, IMAGES));
       settle();
       return line;
     });

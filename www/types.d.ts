@@ -1,9 +1,9 @@
 /**
- * The plain data that crosses between the page and the program. The program's own `.d.ts` includes these
+ * The plain data that crosses between the page and the wasm module. The wasm module's own `.d.ts` includes these
  * types; in Rust they are serde structs.
  */
 
-/** Which pictures to show: x̃, or the D(x̃, σ) that the network believes in. */
+/** Which images to show: x̃, or the D(x̃, σ) that the network believes in. */
 export type View = "noisy" | "denoised";
 
 /** What runs a network: hand-written WGSL kernels, Burn on WebGPU, or Burn on the CPU. */
@@ -12,13 +12,23 @@ export type EngineName = "fused" | "reference" | "cpu";
 /** The precision of weights and activations; sums are always f32. */
 export type Precision = "f16" | "f32";
 
-/** Why pictures cannot be right: a value is not finite, or all of a picture is the same. */
+/** Why images cannot be right: a value is not finite, or all of an image is the same. */
 export type Fault = "infinite" | "even";
+
+export type SamplerName =
+  | "langevin"
+  | "exact-langevin"
+  | "plain-langevin"
+  | "consistent"
+  | "ancestral"
+  | "reverse-diffusion"
+  | "predictor-corrector"
+  | "ode"
+  | "heun";
 
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
-  sampler: "langevin" | "exact-langevin" | "plain-langevin" | "consistent" | "ancestral"
-    | "reverse-diffusion" | "predictor-corrector" | "ode" | "heun";
+  sampler: SamplerName;
   /** σ₁ and σ_L, for pixels in [0, 1]. */
   sigma_max: number;
   sigma_min: number;
@@ -30,16 +40,36 @@ export interface SamplerSettings {
   step_lr: number;
   /** Whether a last step removes the remaining noise; Langevin only. */
   denoise: boolean;
-  /** r, the signal-to-noise ratio of corrections; predictor–corrector only; 0.16 unless given. */
+  /** r, the signal-to-noise ratio of corrections; predictor–corrector only. */
   snr?: number;
-  /** ρ of Heun's grid of levels; 7 unless given. */
+  /** ρ of Heun's grid of levels. */
   rho?: number;
-  /** EDM's S_churn, S_tmin, S_tmax and S_noise; Heun only; none unless given. */
-  churn?: { amount: number; min: number; max: number; noise: number };
+  /** Heun only; none unless given. */
+  churn?: Churn;
 }
 
-/** The size of a picture. */
-export interface Picture { channels: number; height: number; width: number }
+/** EDM's S_churn, S_tmin, S_tmax and S_noise. */
+export interface Churn {
+  amount: number;
+  min: number;
+  max: number;
+  noise: number;
+}
+
+/** The settings that not all samplers have. */
+export interface SamplerParameters {
+  /** Which samplers have them. */
+  applies_to: Record<"steps_each" | "step_lr" | "denoise" | "snr" | "rho" | "churn", SamplerName[]>;
+  /** What they are unless given; churn with an amount of 0. */
+  defaults: { snr: number; rho: number; churn: Churn };
+}
+
+/** The size of an image. */
+export interface ImageShape {
+  channels: number;
+  height: number;
+  width: number;
+}
 
 /** What a model is, where it comes from and how to sample it. */
 export interface Card {
@@ -48,9 +78,9 @@ export interface Card {
   architecture: { kind: string; [size: string]: unknown };
   /** The recommended settings. */
   sampler: SamplerSettings;
-  /** The mean of the training pictures, around which chains begin; ½ if it is not known. */
+  /** The mean of the training images, around which chains begin; ½ if it is not known. */
   mean?: number;
-  /** The settings that made the best pictures, if that was measured; `sampler` is then the faster one. */
+  /** The settings that made the best images, if that was measured; `sampler` is then the faster one. */
   best?: SamplerSettings;
   /** What `ncsn eval` found. */
   quality?: {
@@ -60,7 +90,7 @@ export interface Card {
     sampler: SamplerSettings;
     seed: number;
     /** The Fréchet distance in the features of a classifier of the data: of samples, with its standard
-     * error, and of as many training pictures. */
+     * error, and of as many training images. */
     frechet: number;
     frechet_error?: number;
     floor: number;
@@ -90,7 +120,7 @@ export interface Card {
   /** What it was imported from, if this project did not train it. */
   imported?: string;
   licence: string;
-  picture: Picture;
+  image_shape: ImageShape;
   parameters: number;
 }
 

@@ -17,6 +17,8 @@ export const GPU_ANSWER_MS = 8000;
 export function within(answer, milliseconds, late) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(async () => reject(await late()), milliseconds);
-    Promise.resolve(answer).then(resolve, reject).finally(() => clearTimeout(timer));
+    Promise.resolve(answer)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
   });
 }

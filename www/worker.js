@@ -22,15 +22,15 @@ function chainOf(id) {
 /** @type {Record<string, (message: any) => unknown>} */
 const answers = {
   async open({ bundle, module, bytes }) {
-    const program = await import(bundle);
-    await program.default({ module_or_path: module });
-    const model = new program.Model(bytes);
-    engine = await program.Engine.create("cpu", model);
+    const wasmModule = await import(bundle);
+    await wasmModule.default({ module_or_path: module });
+    const model = new wasmModule.Model(bytes);
+    engine = await wasmModule.Engine.create("cpu", model);
     engine.load(model);
     model.free();
   },
-  start({ id, settings, seed, first, count, drawing, wander }) {
-    const chain = engine.start(settings, seed, first, count, drawing, wander);
+  start({ id, settings, seed, first, count, drawing, strength }) {
+    const chain = engine.start(settings, seed, first, count, drawing, strength);
     chains.set(id, chain);
     return chain.progress();
   },
@@ -43,7 +43,9 @@ const answers = {
   },
 };
 
-addEventListener("ncsn-panic", (/** @type {any} */ event) => postMessage({ panic: String(event.detail) }));
+addEventListener("ncsn-panic", (/** @type {any} */ event) =>
+  postMessage({ panic: String(event.detail) }),
+);
 
 /** @type {Promise<unknown>} */
 let lane = Promise.resolve();
@@ -52,7 +54,10 @@ addEventListener("message", ({ data }) => {
     try {
       postMessage({ call: data.call, result: await answers[data.ask](data) });
     } catch (error) {
-      postMessage({ call: data.call, error: error instanceof Error ? error.message : String(error) });
+      postMessage({
+        call: data.call,
+        error: error instanceof Error ? error.message : String(error),
+      });
     }
   });
 });

@@ -3,8 +3,7 @@
  * The CPU engine: workers that share the chains of a run.
  *
  * Chains are independent, so each worker takes some of them and no memory is shared: this works on
- * every host, cross-origin isolated or not. The page fetches this module when it needs it; it
- * imports nothing, so that this works.
+ * every host, cross-origin isolated or not. The page fetches this module when it needs it.
  */
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
@@ -18,7 +17,8 @@ const BYTES_EACH = 4;
 /** A worker, and the calls that wait for its answer. */
 class Line {
   #worker;
-  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting = new Map();
+  /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */ #waiting =
+    new Map();
   #calls = 0;
 
   /** @param {(text: string) => void} onPanic */
@@ -31,7 +31,9 @@ class Line {
       if (data.error !== undefined) waiting?.reject(new Error(data.error));
       else waiting?.resolve(data.result);
     });
-    this.#worker.addEventListener("error", (event) => onPanic(event.message || "A worker could not be started."));
+    this.#worker.addEventListener("error", (event) =>
+      onPanic(event.message || "A worker could not be started."),
+    );
   }
 
   /** @param {string} ask @param {object} message @returns {Promise<any>} */
@@ -54,7 +56,7 @@ class Line {
 /**
  * Starts the workers and gives each the model.
  * @param {{ bundle: URL, module: WebAssembly.Module, bytes: Uint8Array, onPanic: (text: string) => void }} options
- *   `module` is the bundle's program, compiled once for all.
+ *   `module` is the bundle's WebAssembly, compiled once for all.
  * @returns {Promise<import("./engine.js").Engine>}
  */
 export async function startWorkers({ bundle, module, bytes, onPanic }) {
@@ -62,11 +64,16 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
   const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
   // A worker that does not start only ends this attempt: there are other engines.
   let opened = false;
-  const lines = Array.from({ length: count }, () => new Line((text) => (opened ? onPanic(text) : close(text))));
+  const lines = Array.from(
+    { length: count },
+    () => new Line((text) => (opened ? onPanic(text) : close(text))),
+  );
   /** @param {string} [why] */
   const close = (why) => lines.forEach((line) => line.close(why));
   try {
-    await Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })));
+    await Promise.all(
+      lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })),
+    );
     opened = true;
   } catch (error) {
     close();
@@ -78,7 +85,13 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
     device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
     draws: false,
     attach() {},
-    start: (settings, seed, chains, drawing, wander) => SharedChain.start(lines.slice(0, chains), ids++, chains, { settings, seed, drawing, wander }),
+    start: (settings, seed, chains, drawing, strength) =>
+      SharedChain.start(lines.slice(0, chains), ids++, chains, {
+        settings,
+        seed,
+        drawing,
+        strength,
+      }),
     free: close,
   };
 }
@@ -101,11 +114,13 @@ class SharedChain {
 
   /**
    * @param {Line[]} lines one for each share @param {number} id @param {number} chains
-   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, wander?: number }} same
+   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, strength?: number }} same
    */
   static async start(lines, id, chains, same) {
     const share = (/** @type {number} */ i) => Math.round((i * chains) / lines.length);
-    const started = lines.map((line, i) => line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) }));
+    const started = lines.map((line, i) =>
+      line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) }),
+    );
     try {
       const [progress] = await Promise.all(started);
       return new SharedChain(lines, id, progress);

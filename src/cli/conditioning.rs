@@ -12,6 +12,7 @@ use crate::classifier::ClassGuide;
 use crate::net::{Architecture, ImageShape};
 use crate::noise::NoiseSchedule;
 use crate::sample::conditioning::{End, Path as Way};
+use crate::sample::parameters::default_strength;
 use crate::sample::{Conditioning, Observation};
 
 /// What images are made from besides noise.
@@ -126,8 +127,7 @@ impl ConditioningArgs {
         frames: usize,
     ) -> anyhow::Result<Conditioned> {
         let shape = model.image_shape();
-        let usual = 0.04 * ((shape.height * shape.width) as f32).sqrt();
-        let strength = self.strength.unwrap_or_else(|| schedule.fraction_at(usual));
+        let strength = self.strength.unwrap_or_else(|| default_strength(&schedule, shape));
         ensure!((0.0..=1.0).contains(&strength), "--strength must be from 0 to 1");
         // Usually the background of the training images.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));

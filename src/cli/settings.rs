@@ -4,6 +4,7 @@ use anyhow::{bail, ensure};
 
 use crate::model_file::Card;
 use crate::sample::edm::Churn;
+use crate::sample::parameters::{APPLIES_TO, DEFAULTS};
 use crate::sample::{Sampler, Settings};
 
 /// Changes to the settings that a model recommends.
@@ -93,25 +94,14 @@ impl SettingArgs {
 
     /// Refuses flags that have no effect on the sampler.
     fn check(&self, sampler: Sampler) -> anyhow::Result<()> {
-        use Sampler::{
-            Consistent, ExactLangevin, Heun, Langevin, PlainLangevin, PredictorCorrector,
-        };
         let denoise = self.denoise || self.no_denoise;
         let flags: [(&str, bool, &[Sampler]); 6] = [
-            (
-                "steps-each",
-                self.steps_each.is_some(),
-                &[Langevin, ExactLangevin, PlainLangevin, PredictorCorrector],
-            ),
-            (
-                "step-lr",
-                self.step_lr.is_some(),
-                &[Langevin, ExactLangevin, PlainLangevin, Consistent],
-            ),
-            ("snr", self.snr.is_some(), &[PredictorCorrector]),
-            ("rho", self.rho.is_some(), &[Heun]),
-            ("churn", self.churn.is_some(), &[Heun]),
-            ("[no-]denoise", denoise, &[Langevin, ExactLangevin, PlainLangevin]),
+            ("steps-each", self.steps_each.is_some(), APPLIES_TO.steps_each),
+            ("step-lr", self.step_lr.is_some(), APPLIES_TO.step_lr),
+            ("snr", self.snr.is_some(), APPLIES_TO.snr),
+            ("rho", self.rho.is_some(), APPLIES_TO.rho),
+            ("churn", self.churn.is_some(), APPLIES_TO.churn),
+            ("[no-]denoise", denoise, APPLIES_TO.denoise),
         ];
         for (flag, said, of) in flags {
             ensure!(
@@ -135,7 +125,7 @@ impl SettingArgs {
         settings.rho = self.rho.unwrap_or(settings.rho);
         settings.churn = match self.churn {
             Some(s_churn) => {
-                let churn = settings.churn.unwrap_or(Churn::NONE);
+                let churn = settings.churn.unwrap_or(DEFAULTS.churn);
                 Some(Churn {
                     s_churn,
                     s_tmin: self.churn_min.unwrap_or(churn.s_tmin),

@@ -102,7 +102,7 @@ impl<'a> Container<'a> {
         if bytes.len() > ModelFile::MAX_BYTES {
             return Err(ModelError::TooLarge(bytes.len()));
         }
-        let container = Self::begun(bytes)?;
+        let container = Self::without_tensors(bytes)?;
         container.header.check(container.data.len())?;
         Ok(container)
     }
@@ -111,7 +111,7 @@ impl<'a> Container<'a> {
     ///
     /// # Errors
     /// As [`Self::read`], but nothing is known of what follows the header.
-    pub fn begun(bytes: &'a [u8]) -> Result<Self, ModelError> {
+    pub fn without_tensors(bytes: &'a [u8]) -> Result<Self, ModelError> {
         let (length, rest) = bytes.split_first_chunk().ok_or(ContainerError::NoHeader)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok();
         let parts = length.and_then(|length| rest.split_at_checked(length));

@@ -14,6 +14,7 @@ pub mod guidance;
 pub mod guidance_scale;
 pub mod langevin;
 pub mod observation;
+pub mod parameters;
 pub mod settings;
 pub mod step_table;
 pub mod view;

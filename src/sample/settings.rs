@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::edm::{self, Churn};
+use super::parameters::DEFAULTS;
 use super::step_table::{Start, StepTable};
 use super::{consistent, diffusion, langevin};
 use crate::net::{Architecture, RefineNetDescription, Variant};
@@ -142,14 +143,12 @@ impl From<Settings> for Fields {
     }
 }
 
-/// What Song et al. 2021 found best for CIFAR-10 (appendix G).
 fn default_snr() -> f32 {
-    0.16
+    DEFAULTS.snr
 }
 
-/// What Karras et al. 2022 use everywhere (table 1).
 fn default_rho() -> f32 {
-    7.0
+    DEFAULTS.rho
 }
 
 /// Why settings are refused.
@@ -302,7 +301,7 @@ impl Settings {
             Sampler::Ode => diffusion::probability_flow(&sigmas),
             Sampler::Heun => edm::heun(
                 &edm::karras_sigmas(&self.schedule, self.rho),
-                self.churn.unwrap_or(Churn::NONE),
+                self.churn.unwrap_or(DEFAULTS.churn),
             ),
         };
         let denoise = self.denoise && self.is_langevin();

@@ -27,6 +27,7 @@ use crate::model_file::{Card, Container, ModelFile};
 use crate::net::ImageShape;
 use crate::net::weights::Weights;
 use crate::pixel::byte;
+use crate::sample::parameters::{APPLIES_TO, AppliesTo, DEFAULTS, Defaults, default_strength};
 use crate::sample::{Conditioning, Settings, StepTable, View};
 use executor::Executor;
 #[cfg(feature = "fused")]
@@ -36,7 +37,7 @@ use screen::Screen;
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
-/// Runs when the program has loaded: makes panics go in full to the console, and to the page (or
+/// Runs when the wasm module has loaded: makes panics go in full to the console, and to the page (or
 /// the worker) as the event `ncsn-panic` of the global object, whose `detail` is the message.
 #[wasm_bindgen(start)]
 pub fn start() {
@@ -86,8 +87,8 @@ impl Model {
     ///
     /// # Errors
     /// An `Error` if there is no card in these bytes.
-    pub fn begun(bytes: &[u8]) -> Result<Model, JsError> {
-        let container = Container::begun(bytes)?;
+    pub fn without_weights(head: &[u8]) -> Result<Model, JsError> {
+        let container = Container::without_tensors(head)?;
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
         // The tensors that a whole file would be checked for may not be there yet.
@@ -111,7 +112,13 @@ impl Model {
         Ok(Object::assign(&card, derived.unchecked_ref()).into())
     }
 
-    /// σ of every step of these settings, or of those from a sketch that may `strength`.
+    /// The strength for a drawing unless given, from 0 to 1, on the recommended noise schedule.
+    pub fn default_strength(&self) -> f32 {
+        let card = &self.file.card;
+        default_strength(&card.sampler.schedule, card.architecture.image_shape())
+    }
+
+    /// σ of every step of these settings, or of those from an init image with a `strength`.
     ///
     /// # Errors
     /// An `Error` that names the impossible setting.
@@ -124,6 +131,22 @@ impl Model {
         let sigmas: Vec<f32> = table.steps.iter().map(|step| step.sigma).collect();
         Ok(Float32Array::from(&sigmas[..]))
     }
+}
+
+/// The settings that not all samplers have.
+#[derive(Serialize)]
+struct SamplerParameters {
+    applies_to: AppliesTo,
+    defaults: Defaults,
+}
+
+/// Which samplers have the settings that not all have, and what those are unless given.
+///
+/// # Errors
+/// None.
+#[wasm_bindgen(unchecked_return_type = "SamplerParameters")]
+pub fn sampler_parameters() -> Result<JsValue, JsError> {
+    to_js(&SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS })
 }
 
 /// A model on a device.
@@ -144,7 +167,7 @@ impl Engine {
     ///
     /// The fused engine keeps weights and activations in f16 if the GPU is good at that and it need
     /// not be `exact`. `tuning` is what [`Engine::tune`] returned before; it is ignored if that was
-    /// for another GPU, model or program.
+    /// for another GPU, model or version.
     ///
     /// # Errors
     /// An `Error` whose message says why there is no such device, or what it lacks for the model.
@@ -230,8 +253,8 @@ impl Engine {
     /// Starts the chains number `first` to `first + chains − 1`: only where they begin is computed
     /// yet. A chain is the same whichever others run beside it.
     ///
-    /// With a `drawing` (RGBA, height × width × 4 bytes) and `strength`, chains begin at it as a
-    /// sketch and may wander from it: from 0, where nothing may change, to 1, where noise of σ₁
+    /// With a `drawing` (RGBA, height × width × 4 bytes) and `strength`, chains start from it as
+    /// an init image with that strength: from 0, where nothing may change, to 1, where noise of σ₁
     /// covers it. Without `strength`, its opaque pixels are kept exactly and the rest is filled in.
     ///
     /// # Errors
@@ -431,7 +454,7 @@ fn view_from_js(name: &str) -> Result<View, JsError> {
 fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
     match strength {
         Some(strength) if !(0.0..=1.0).contains(&strength) => {
-            Err(JsError::new(&format!("wander must be from 0 to 1, but is {strength}")))
+            Err(JsError::new(&format!("strength must be from 0 to 1, but is {strength}")))
         }
         _ => Ok(settings.step_table_from(strength)?),
     }

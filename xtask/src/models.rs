@@ -11,20 +11,20 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The folder of the page's models, in the checkout and in the built page.
 const FOLDER: &str = "www/models";
-/// The folder of models that are only tried out; git ignores it.
-const TRIED: &str = "www/tried";
+/// The folder of models that are only tried out on this machine; git ignores it.
+const LOCAL: &str = "www/local-models";
 /// The ends of the list of links to models in `index.html`; the page first loads the first one.
 const BEGIN: &str = r#"<nav class="models" id="models" aria-label="Models">"#;
 const END: &str = "</nav>";
 
 /// Copies a model to where the page can load it, and returns the query that makes the page do so.
 pub fn try_with(root: &Path, model: &Path) -> Result<String> {
-    Ok(query(&copy(root, TRIED, model)?))
+    Ok(query(&copy(root, LOCAL, model)?))
 }
 
 /// Removes models that were only tried out from a built page.
-pub fn forget_tried(dist: &Path) -> Result<()> {
-    remove(&dist.join(TRIED))
+pub fn remove_local(dist: &Path) -> Result<()> {
+    remove(&dist.join(LOCAL))
 }
 
 fn copy(root: &Path, folder: &str, model: &Path) -> Result<String> {

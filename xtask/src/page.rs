@@ -33,11 +33,11 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Resu
     engines::build(workspace, &[])?;
     step("build the page into dist/", FIRST_BUILD, trunk(workspace, "build")?.args(args))?;
     let dist = workspace.root.join(dist(args));
-    models::forget_tried(&dist)?;
+    models::remove_local(&dist)?;
     if !models.is_empty() {
         models::replace(&dist, &models)?;
     }
-    step("make it smaller", "2 min the first time", shrink(workspace)?.arg(dist))
+    step("make it smaller", "2 min the first time", minify(workspace)?.arg(dist))
 }
 
 /// Makes a path that the user gave absolute, since commands run elsewhere; the file must exist.
@@ -47,7 +47,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 
 /// Prints the size of each part of the page in `dist/`.
 pub fn sizes(workspace: &Workspace) -> Result<()> {
-    step("measure dist/", "2 min the first time", shrink(workspace)?.args(["--sizes", DIST]))
+    step("measure dist/", "2 min the first time", minify(workspace)?.args(["--sizes", DIST]))
 }
 
 /// How long it usually takes to compile the page.
@@ -70,9 +70,9 @@ fn dist(args: &[String]) -> &str {
 }
 
 /// The program that makes a built page smaller.
-fn shrink(workspace: &Workspace) -> Result<Command> {
+fn minify(workspace: &Workspace) -> Result<Command> {
     // It runs for a second, but an optimised build would take minutes.
-    workspace.cargo(["run", "--quiet", "--profile", "quick", "--package", "shrink", "--"])
+    workspace.cargo(["run", "--quiet", "--profile", "quick", "--package", "minify", "--"])
 }
 
 fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {

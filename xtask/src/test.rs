@@ -40,9 +40,9 @@ const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 const CRATE: [&str; 2] = ["--release", "--package=ncsn"];
 /// The packages around the crate that use it, and the tests of the built page.
 const AROUND: [&str; 4] =
-    ["--profile=quick", "--package=plane", "--package=bench-web", "--package=e2e"];
+    ["--profile=quick", "--package=toy2d", "--package=bench-web", "--package=e2e"];
 /// Programs that other tasks build alone. (`xtask-bindgen` is a few lines and many dependencies.)
-const PROGRAMS: [&str; 2] = ["--package=xtask", "--package=shrink"];
+const PROGRAMS: [&str; 2] = ["--package=xtask", "--package=minify"];
 const QUICK: [&str; 1] = ["--profile=quick"];
 /// The tests of the built page: the test binaries of `e2e`.
 const PAGE: [&str; 2] = ["--test", "*"];

@@ -7,7 +7,7 @@
 import { START, fillNormal } from "./noise.js";
 
 export class HostChain {
-  #program;
+  #stepTable;
   #seed;
   #dimension;
   #z;
@@ -16,19 +16,21 @@ export class HostChain {
   #before;
 
   /**
-   * @param {import("./main.js").Program} program @param {number} seed
-   * @param {number} batch @param {number} dimension pixels × channels of a picture
+   * @param {import("./main.js").StepTable} stepTable @param {number} seed
+   * @param {number} batch @param {number} dimension pixels × channels of an image
    */
-  constructor(program, seed, batch, dimension) {
-    this.#program = program;
+  constructor(stepTable, seed, batch, dimension) {
+    this.#stepTable = stepTable;
     this.#seed = seed;
     this.#dimension = dimension;
     this.#z = new Float32Array(batch * dimension);
     this.#before = new Float32Array(batch * dimension);
     this.x = new Float32Array(batch * dimension);
     fillNormal(this.x, dimension, seed, START);
-    const { mean, sigma } = program.start;
-    this.x.forEach((z, i) => { this.x[i] = mean + sigma * z; });
+    const { mean, sigma } = stepTable.start;
+    this.x.forEach((z, i) => {
+      this.x[i] = mean + sigma * z;
+    });
   }
 
   /**
@@ -36,12 +38,13 @@ export class HostChain {
    * @param {(x: Float32Array, sigma: number) => Promise<Float32Array>} score
    */
   async advance(steps, score) {
-    const end = Math.min(this.#program.steps.length, this.#done + steps);
+    const end = Math.min(this.#stepTable.steps.length, this.#done + steps);
     for (; this.#done < end; this.#done++) {
-      const { sigma, drift, previous, noise } = this.#program.steps[this.#done];
+      const { sigma, drift, previous, noise } = this.#stepTable.steps[this.#done];
       const s = await score(this.x, sigma);
       if (noise > 0) fillNormal(this.#z, this.#dimension, this.#seed, this.#done);
-      for (let i = 0; i < this.x.length; i++) this.x[i] += drift * s[i] + previous * this.#before[i] + noise * this.#z[i];
+      for (let i = 0; i < this.x.length; i++)
+        this.x[i] += drift * s[i] + previous * this.#before[i] + noise * this.#z[i];
       this.#before = s;
     }
   }
@@ -51,8 +54,9 @@ export class HostChain {
     const plane = this.#dimension / channels;
     const pixels = new Uint8ClampedArray((this.x.length / channels) * 4).fill(255);
     for (let i = 0; i < pixels.length / 4; i++) {
-      const [picture, pixel] = [Math.floor(i / plane), i % plane];
-      for (let c = 0; c < 3; c++) pixels[4 * i + c] = this.x[picture * this.#dimension + (c % channels) * plane + pixel] * 255;
+      const [image, pixel] = [Math.floor(i / plane), i % plane];
+      for (let c = 0; c < 3; c++)
+        pixels[4 * i + c] = this.x[image * this.#dimension + (c % channels) * plane + pixel] * 255;
     }
     return pixels;
   }

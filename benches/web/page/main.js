@@ -3,22 +3,22 @@
  * Performs the task that the address names, and reports progress in `window.bench`, where the
  * driver looks for it.
  */
-import { firstPicture } from "./first-picture.js";
+import { firstImage } from "./first-image.js";
 import { compare, warm } from "./warm.js";
 
 /**
  * One engine of any kind. Every returned promise is awaited and only settles when the work is done,
  * also on the GPU.
  * @typedef {object} Engine
- * @property {(program: Program, seed: number, batch: number) => Promise<Run>} start
+ * @property {(stepTable: StepTable, seed: number, batch: number) => Promise<Run>} start
  *
  * @typedef {object} Run chains under way
  * @property {() => Promise<void>} evaluate one evaluation of the network
  * @property {(steps: number) => Promise<void>} advance steps of the sampler
- * @property {() => Promise<Uint8ClampedArray>} pixels RGBA, one picture after the other
+ * @property {() => Promise<Uint8ClampedArray>} pixels RGBA, one image after the other
  * @property {() => void} free
  *
- * @typedef {object} Program a sampler's settings, and the steps that they lead to
+ * @typedef {object} StepTable a sampler's settings, and the steps that they lead to
  * @property {object} settings
  * @property {{ mean: number, sigma: number }} start
  * @property {{ sigma: number, drift: number, previous: number, noise: number }[]} steps
@@ -28,11 +28,18 @@ import { compare, warm } from "./warm.js";
  * @property {"ncsn" | "onnxruntime" | "jax"} kind the adapter's file
  */
 
-const bench = { lines: /** @type {string[]} */ ([]), done: false, error: "", result: /** @type {unknown} */ (null) };
+const bench = {
+  lines: /** @type {string[]} */ ([]),
+  done: false,
+  error: "",
+  result: /** @type {unknown} */ (null),
+};
 Object.assign(window, { bench });
 
 // Failures outside of any call, such as in a worker.
-addEventListener("error", (event) => { bench.error ||= event.message; });
+addEventListener("error", (event) => {
+  bench.error ||= event.message;
+});
 
 /** @param {string} line */
 const say = (line) => bench.lines.push(line);
@@ -40,7 +47,7 @@ const say = (line) => bench.lines.push(line);
 try {
   const answer = await fetch(new URLSearchParams(location.search).get("task") ?? "");
   const task = await answer.json();
-  const tasks = { "first-picture": firstPicture, compare, warm };
+  const tasks = { "first-image": firstImage, compare, warm };
   bench.result = await tasks[/** @type {keyof typeof tasks} */ (task.kind)](task, say);
 } catch (error) {
   bench.error = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);

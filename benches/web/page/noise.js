@@ -19,10 +19,20 @@ const affine = (word) => (Math.imul(word, 1664525) + 1013904223) | 0;
  */
 export function fillNormal(out, dimension, seed, step) {
   for (let i = 0; i < out.length; i++) {
-    let x = affine(i % dimension), y = affine(Math.floor(i / dimension)), z = affine(step), w = affine(seed);
-    x = (x + Math.imul(y, w)) | 0; y = (y + Math.imul(z, x)) | 0; z = (z + Math.imul(x, y)) | 0; w = (w + Math.imul(y, z)) | 0;
-    x ^= x >>> 16; y ^= y >>> 16; z ^= z >>> 16; w ^= w >>> 16;
-    x = (x + Math.imul(y, w)) | 0; y = (y + Math.imul(z, x)) | 0;
+    let x = affine(i % dimension),
+      y = affine(Math.floor(i / dimension)),
+      z = affine(step),
+      w = affine(seed);
+    x = (x + Math.imul(y, w)) | 0;
+    y = (y + Math.imul(z, x)) | 0;
+    z = (z + Math.imul(x, y)) | 0;
+    w = (w + Math.imul(y, z)) | 0;
+    x ^= x >>> 16;
+    y ^= y >>> 16;
+    z ^= z >>> 16;
+    w ^= w >>> 16;
+    x = (x + Math.imul(y, w)) | 0;
+    y = (y + Math.imul(z, x)) | 0;
     out[i] = Math.sqrt(-2 * Math.log(unit(x))) * Math.cos(2 * Math.PI * unit(y));
   }
 }

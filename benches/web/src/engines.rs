@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
-use ncsn::net::Picture;
+use e2e::server::scripts;
+use ncsn::net::ImageShape;
 use serde::Serialize;
 
 use crate::visit::{DIST, NODE_MODULES, WORK, address};
@@ -27,7 +28,7 @@ enum Adapter {
         engine: String,
         /// The page's module that puts a model on an engine's device.
         engines: String,
-        /// The page's own program, which reads the model for all engines and contains the first
+        /// The page's own wasm module, which reads the model for all engines and contains the first
         /// one.
         script: String,
         wasm: String,
@@ -37,40 +38,41 @@ enum Adapter {
         script: String,
         provider: &'static str,
         models: BTreeMap<usize, String>,
-        picture: [usize; 3],
+        image_shape: [usize; 3],
     },
     Jax {
         models: BTreeMap<usize, String>,
-        picture: [usize; 3],
+        image_shape: [usize; 3],
     },
 }
 
 /// All engines, ours first.
-pub fn all(dist: &Path, picture: Picture, batches: &[usize]) -> Result<Vec<Engine>> {
+pub fn all(dist: &Path, image_shape: ImageShape, batches: &[usize]) -> Result<Vec<Engine>> {
     let mut engines = ours(dist)?;
     let models: BTreeMap<usize, String> =
         batches.iter().map(|&b| (b, address(WORK, format_args!("{b}.onnx")))).collect();
-    let picture = [picture.channels, picture.height, picture.width];
+    let image_shape = [image_shape.channels, image_shape.height, image_shape.width];
     let onnxruntime = |script: &str, provider| Adapter::OnnxRuntime {
         script: address(NODE_MODULES, format_args!("onnxruntime-web/dist/{script}")),
         provider,
         models: models.clone(),
-        picture,
+        image_shape,
     };
     let peers = [
         (PEER, onnxruntime("ort.webgpu.bundle.min.mjs", "webgpu")),
         ("ort-wasm", onnxruntime("ort.wasm.bundle.min.mjs", "wasm")),
-        ("jax-webgpu", Adapter::Jax { models: models.clone(), picture }),
+        ("jax-webgpu", Adapter::Jax { models: models.clone(), image_shape }),
     ];
     engines.extend(peers.map(|(name, adapter)| Engine { name: name.into(), adapter }));
     Ok(engines)
 }
 
-/// Our engines: the one that is part of the page, and those in `www/engines/`.
+/// Our engines: the one that is part of the page, and those in `engines/` beside its scripts.
 fn ours(dist: &Path) -> Result<Vec<Engine>> {
-    let (script, wasm) = program(dist)?;
+    let (script, wasm) = wasm_module(dist)?;
+    let scripts = scripts(dist)?;
     let mut names = vec!["fused".to_owned()];
-    if let Ok(list) = fs::read_dir(dist.join("www/engines")) {
+    if let Ok(list) = fs::read_dir(dist.join(&scripts).join("engines")) {
         for entry in list {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
@@ -80,7 +82,7 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
         name: name.clone(),
         adapter: Adapter::Ncsn {
             engine: name,
-            engines: address(DIST, "www/engine.js"),
+            engines: address(DIST, format_args!("{scripts}engine.js")),
             script: address(DIST, &script),
             wasm: address(DIST, &wasm),
             model: address(WORK, "model.safetensors"),
@@ -90,7 +92,7 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
 }
 
 /// The names of the page's script and wasm file, which contain a hash.
-fn program(dist: &Path) -> Result<(String, String)> {
+fn wasm_module(dist: &Path) -> Result<(String, String)> {
     let missing = || format!("{} holds no page: run `cargo xtask build`", dist.display());
     for entry in fs::read_dir(dist).with_context(missing)? {
         let wasm = entry?.file_name().to_string_lossy().into_owned();

@@ -1,8 +1,8 @@
 //! Times our engines in headless Chrome against other runtimes: the same network, the same adapter,
 //! the same run. `cargo xtask bench web` prepares everything and starts this.
 //!
-//! First, all engines run side by side; unless they paint the same pictures, nothing is timed. Then
-//! each is timed alone in a fresh browser, from navigation to the first finished picture. Finally,
+//! First, all engines run side by side; unless they paint the same images, nothing is timed. Then
+//! each is timed alone in a fresh browser, from navigation to the first finished image. Finally,
 //! all are timed side by side, round after round.
 
 mod engines;
@@ -34,13 +34,13 @@ struct Arguments {
     /// The engines to time, by name [default: all]
     #[arg(long, value_delimiter = ',')]
     engines: Vec<String>,
-    /// The batch sizes, in pictures
+    /// The batch sizes, in images
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16, 64])]
     batches: Vec<usize>,
     /// The GPU: Chrome's software adapter, which works on every machine, or the machine's own
     #[arg(long, value_enum, default_value = "swiftshader")]
     adapter: AdapterName,
-    /// Seconds that each engine may take per batch size, and for its first picture
+    /// Seconds that each engine may take per batch size, and for its first image
     #[arg(long, default_value_t = 60.0)]
     budget: f64,
     /// The model
@@ -63,7 +63,7 @@ enum AdapterName {
     Default,
 }
 
-/// Levels of the short program on which engines must agree before being timed.
+/// Levels of the short step table on which engines must agree before being timed.
 const LEVELS_COMPARED: usize = 8;
 /// Pixels are whole 255ths, and rounding differs, so chains may end up a few of them apart.
 const TOLERANCE: f64 = 0.03;
@@ -76,16 +76,16 @@ async fn main() -> Result<()> {
     let bytes = fs::read(&arguments.model)
         .with_context(|| format!("cannot read {}", arguments.model.display()))?;
     let model = ModelFile::read(&bytes)?;
-    let program = Sampler::new(&model.card, model.card.sampler)?;
+    let table = Sampler::new(&model.card, model.card.sampler)?;
     let short = Sampler::new(&model.card, {
         let mut settings = model.card.sampler;
-        settings.ladder.levels = LEVELS_COMPARED;
+        settings.schedule.levels = LEVELS_COMPARED;
         settings
     })?;
 
     let work = tempfile::tempdir().context("cannot make a temporary folder")?;
     fs::write(work.path().join("model.safetensors"), &bytes)?;
-    // The first picture needs a batch of one, whatever batches are asked for.
+    // The first image needs a batch of one, whatever batches are asked for.
     let mut batches = arguments.batches.clone();
     batches.sort_unstable();
     batches.dedup();
@@ -96,8 +96,8 @@ async fn main() -> Result<()> {
         fs::write(work.path().join(format!("{batch}.onnx")), onnx::export(&model, options)?)?;
     }
 
-    let picture = model.card.architecture.picture();
-    let all = engines::all(&arguments.dist, picture, &one_and_all)?;
+    let image_shape = model.card.architecture.image_shape();
+    let all = engines::all(&arguments.dist, image_shape, &one_and_all)?;
     let engines = chosen(all, &arguments.engines)?;
     let adapter = match arguments.adapter {
         AdapterName::Swiftshader => Adapter::SwiftShader,
@@ -106,29 +106,29 @@ async fn main() -> Result<()> {
     let visits = Visits::new(&arguments.dist, &arguments.node_modules, work.path(), adapter)?;
     let budget = arguments.budget * 1000.0;
 
-    eprintln!("▶ compare the pictures of {} engines", engines.len());
+    eprintln!("▶ compare the images of {} engines", engines.len());
     let differences = visits.compare(&engines, &short, batches[0]).await?;
     for difference in &differences {
         ensure!(
             difference.largest <= TOLERANCE,
-            "{} paints other pictures than {}: its figures would mean nothing",
+            "{} paints other images than {}: its figures would mean nothing",
             difference.name,
             engines[0].name
         );
     }
-    eprintln!("▶ from the navigation to the first picture, each engine in a fresh browser");
+    eprintln!("▶ from the navigation to the first image, each engine in a fresh browser");
     let mut loads = Vec::new();
     for engine in &engines {
-        loads.push(visits.first_picture(engine, &program, budget).await?);
+        loads.push(visits.first_image(engine, &table, budget).await?);
     }
     eprintln!("▶ warm evaluations, round by round");
-    let cells = visits.warm(&engines, &program, &batches, budget).await?;
+    let cells = visits.warm(&engines, &table, &batches, budget).await?;
 
     let report = Report {
         adapter: visits.adapter_name().await?,
         model: model.card.name,
         parameters: model.card.architecture.parameters(),
-        evaluations: program.steps.len(),
+        evaluations: table.steps.len(),
         budget_seconds: arguments.budget,
         differences,
         loads,

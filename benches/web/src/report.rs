@@ -29,7 +29,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { adapter, model, parameters, evaluations, budget_seconds, .. } = self;
         writeln!(f, "Adapter: {adapter}. Model: {model}, {parameters} parameters.")?;
-        writeln!(f, "A picture is {evaluations} evaluations. Budget: {budget_seconds} s.\n")?;
+        writeln!(f, "An image is {evaluations} evaluations. Budget: {budget_seconds} s.\n")?;
         for Difference { name, largest, mean } in &self.differences[1..] {
             let first = &self.differences[0].name;
             writeln!(
@@ -40,24 +40,24 @@ impl fmt::Display for Report {
 
         let mut table = Table::new([
             "from the navigation",
-            "program, brotli",
+            "wasm module, brotli",
             "model",
             "ready",
             "first evaluation",
-            "first picture",
+            "first image",
         ]);
-        for Load { name, times, program, model } in &self.loads {
-            let picture = match times.picture {
-                Some(picture) => seconds(picture),
+        for Load { name, times, module, model } in &self.loads {
+            let image = match times.image {
+                Some(image) => seconds(image),
                 None => format!("over budget after {} of {evaluations} steps", times.steps),
             };
             table.row([
                 name.clone(),
-                megabytes(program.brotli),
+                megabytes(module.brotli),
                 megabytes(model.raw),
                 seconds(times.ready),
                 seconds(times.first_evaluation),
-                picture,
+                image,
             ]);
         }
         write!(f, "\n{table}")?;
@@ -70,7 +70,7 @@ impl fmt::Display for Report {
             "least",
             "rounds",
             &format!("of {PEER}"),
-            "pictures/s",
+            "images/s",
         ]);
         for cell in &self.cells {
             let (batch, name) = (cell.batch.to_string(), cell.name.clone());
@@ -92,7 +92,7 @@ impl fmt::Display for Report {
                     milliseconds(cell.least()),
                     cell.times.len().to_string(),
                     self.peer(cell.batch).map_or_else(dash, |peer| format!("{:.2}", median / peer)),
-                    format!("{:.3}", self.pictures_per_second(cell)),
+                    format!("{:.3}", self.images_per_second(cell)),
                 ],
             };
             table.row(row);
@@ -108,9 +108,9 @@ impl Report {
     }
 
     /// Extrapolated from the speed of the steps that were timed.
-    fn pictures_per_second(&self, cell: &Cell) -> f64 {
-        let picture = cell.sampling / cell.steps as f64 * self.evaluations as f64;
-        cell.batch as f64 * 1000.0 / picture
+    fn images_per_second(&self, cell: &Cell) -> f64 {
+        let image = cell.sampling / cell.steps as f64 * self.evaluations as f64;
+        cell.batch as f64 * 1000.0 / image
     }
 }
 

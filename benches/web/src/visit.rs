@@ -79,13 +79,13 @@ impl Step {
 }
 
 impl Sampler {
-    /// The program of these settings for the model of this card.
+    /// The step table of these settings for the model of this card.
     pub fn new(card: &Card, settings: Settings) -> Result<Self> {
-        let program = card.program(&settings, None)?;
-        let Start::Normal { mean, sigma } = program.start else {
+        let table = card.step_table(&settings, None)?;
+        let Start::Normal { mean, sigma } = table.start else {
             bail!("the bench page starts chains at a normal distribution only");
         };
-        let steps = program.steps.iter().map(Step::new).collect::<Result<_>>()?;
+        let steps = table.steps.iter().map(Step::new).collect::<Result<_>>()?;
         Ok(Self { settings, start: Normal { mean, sigma }, steps })
     }
 }
@@ -98,25 +98,25 @@ pub struct Difference {
     pub mean: f64,
 }
 
-/// An engine's first picture, in milliseconds since navigation.
+/// An engine's first image, in milliseconds since navigation.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct FirstPicture {
+pub struct FirstImage {
     pub ready: f64,
     #[serde(rename(deserialize = "firstEvaluation"))]
     pub first_evaluation: f64,
     /// The number of steps taken within the budget.
     pub steps: usize,
     /// `None` if the budget ended first.
-    pub picture: Option<f64>,
+    pub image: Option<f64>,
 }
 
 /// What it takes until an engine has painted.
 #[derive(Debug, Serialize)]
 pub struct Load {
     pub name: String,
-    pub times: FirstPicture,
+    pub times: FirstImage,
     /// Scripts and wasm.
-    pub program: size::Bytes,
+    pub module: size::Bytes,
     pub model: size::Bytes,
 }
 
@@ -171,56 +171,51 @@ impl Visits {
         .await
     }
 
-    /// Compares the pictures that the engines paint.
+    /// Compares the images that the engines paint.
     pub async fn compare(
         &self,
         engines: &[Engine],
-        program: &Sampler,
+        table: &Sampler,
         batch: usize,
     ) -> Result<Vec<Difference>> {
         let task = json!({
-            "kind": "compare", "engines": engines, "program": program, "batch": batch, "seed": SEED
+            "kind": "compare", "engines": engines, "stepTable": table, "batch": batch, "seed": SEED
         });
         self.visit(&task).await
     }
 
-    /// Times an engine from navigation to one finished picture, in a fresh browser.
-    pub async fn first_picture(
-        &self,
-        engine: &Engine,
-        program: &Sampler,
-        budget: f64,
-    ) -> Result<Load> {
+    /// Times an engine from navigation to one finished image, in a fresh browser.
+    pub async fn first_image(&self, engine: &Engine, table: &Sampler, budget: f64) -> Result<Load> {
         self.server.take_sent();
         let task = json!({
-            "kind": "first-picture", "engine": engine, "program": program, "batch": 1,
+            "kind": "first-image", "engine": engine, "stepTable": table, "batch": 1,
             "seed": SEED, "budget": budget
         });
         let times = self.visit(&task).await?;
         let page = Path::new(HERE);
-        let (mut program, mut model) = (size::Bytes::default(), size::Bytes::default());
+        let (mut module, mut model) = (size::Bytes::default(), size::Bytes::default());
         for path in self.server.take_sent() {
             if path.starts_with(&self.work) {
                 if path.extension().is_some_and(|extension| extension != "json") {
                     model += size::of(&path)?;
                 }
             } else if !path.starts_with(page) {
-                program += size::of(&path)?;
+                module += size::of(&path)?;
             }
         }
-        Ok(Load { name: engine.name.clone(), times, program, model })
+        Ok(Load { name: engine.name.clone(), times, module, model })
     }
 
     /// Times evaluations of all engines in turn.
     pub async fn warm(
         &self,
         engines: &[Engine],
-        program: &Sampler,
+        table: &Sampler,
         batches: &[usize],
         budget: f64,
     ) -> Result<Vec<Cell>> {
         let task = json!({
-            "kind": "warm", "engines": engines, "program": program, "batches": batches,
+            "kind": "warm", "engines": engines, "stepTable": table, "batches": batches,
             "seed": SEED, "budget": budget
         });
         self.visit(&task).await

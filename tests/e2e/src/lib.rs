@@ -10,6 +10,6 @@
 //! `cargo test --release -p e2e`.
 
 pub mod browser;
+pub mod image;
 pub mod page;
-pub mod picture;
 pub mod server;

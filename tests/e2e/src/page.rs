@@ -15,7 +15,7 @@ use fantoccini::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::{browser::Browser, picture::Picture, server::Server};
+use crate::{browser::Browser, image::Image, server::Server};
 
 /// How long the page may take for anything. A software adapter compiles shaders for minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// What the page says it is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Fetching and compiling the program and the model.
+    /// Fetching and compiling the wasm module and the model.
     Loading,
     /// Everything is loaded, and the chains hold their first noise.
     Ready,
@@ -33,6 +33,8 @@ pub enum State {
     Paused,
     /// All steps are done.
     Finished,
+    /// All steps are done, but were too large.
+    Exploded,
     /// Something failed, as `#message` explains.
     Error,
 }
@@ -45,6 +47,7 @@ impl State {
             "running" => Self::Running,
             "paused" => Self::Paused,
             "finished" => Self::Finished,
+            "exploded" => Self::Exploded,
             "error" => Self::Error,
             _ => bail!("`#status` has the unknown state {text:?}"),
         })
@@ -264,9 +267,9 @@ impl<'a> Page<'a> {
     /// # Errors
     ///
     /// When there is no grid.
-    pub async fn grid(&self) -> Result<Picture> {
-        let pixels = self.browser.client.execute_async(Picture::SCRIPT, vec![]).await?;
-        Picture::from_json(pixels)
+    pub async fn grid(&self) -> Result<Image> {
+        let pixels = self.browser.client.execute_async(Image::SCRIPT, vec![]).await?;
+        Image::from_json(pixels)
     }
 
     /// Waits until the page shows a failure, and returns its message.

@@ -29,6 +29,21 @@ pub struct Mount {
     pub folder: PathBuf,
 }
 
+/// The folder of a built page's scripts, relative to the page, such as `0123/www/`: it is named after its
+/// contents.
+///
+/// # Errors
+///
+/// When there is no page, or it loads no module.
+pub fn scripts(dist: &Path) -> Result<String> {
+    let index = dist.join("index.html");
+    let missing = || format!("{} holds no page: run `cargo xtask build`", dist.display());
+    let page = fs::read_to_string(&index).with_context(missing)?;
+    let before = page.split_once("main.js\"").map(|(before, _)| before);
+    let folder = before.and_then(|before| before.rsplit("\"./").next());
+    Ok(folder.with_context(|| format!("{} loads no module", index.display()))?.to_owned())
+}
+
 /// What a server does differently.
 #[derive(Clone, Copy, Default)]
 pub struct Quirks {

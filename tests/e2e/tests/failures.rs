@@ -10,7 +10,7 @@ use common::{LONGER, TINY, dist, ready};
 use e2e::{
     browser::{Adapter, Browser, with_browser, with_browser_on},
     page::{Page, State},
-    server::{HUGE, Quirks, Server},
+    server::{HUGE, Quirks, Server, scripts},
 };
 use tokio::time::sleep;
 
@@ -87,13 +87,14 @@ async fn an_address_that_is_none_is_a_failed_download() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_missing_program_is_a_failed_download() -> Result<()> {
+async fn a_missing_wasm_module_is_a_failed_download() -> Result<()> {
     fails(Server::start_without(dist(), Some(".wasm"))?, "", "", "download").await
 }
 
 #[tokio::test]
 async fn a_file_that_is_no_model_is_refused() -> Result<()> {
-    fails(Server::start(dist())?, "?model=www/style.css", "", "model").await
+    let query = format!("?model={}style.css", scripts(dist())?);
+    fails(Server::start(dist())?, &query, "", "model").await
 }
 
 #[tokio::test]
@@ -139,7 +140,7 @@ async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()
     fails(Server::start(dist())?, "?engine=fused", script, "engine").await
 }
 
-/// Phones lose the GPU in passing, and then the page makes the same pictures again: only once, or
+/// Phones lose the GPU in passing, and then the page makes the same images again: only once, or
 /// it might never stop.
 #[tokio::test]
 async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
@@ -205,7 +206,7 @@ async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let grid = page.grid().await?;
-        ensure!(!grid.is_blank() && grid != noise, "there are no pictures");
+        ensure!(!grid.is_blank() && grid != noise, "there are no images");
         let adapter = page.text("#adapter").await?;
         ensure!(!adapter.contains("CPU"), "it did not use the GPU, but {adapter}");
         Ok(())
@@ -229,7 +230,7 @@ async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
             page.wait_for(State::Ready).await?;
             page.click("#start").await?;
             page.wait_for(State::Finished).await?;
-            ensure!(!page.grid().await?.is_blank(), "there are no pictures");
+            ensure!(!page.grid().await?.is_blank(), "there are no images");
             Ok(())
         })
         .await?;
@@ -239,7 +240,7 @@ async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
 
 /// Nothing is called done that cannot be.
 #[tokio::test]
-async fn pictures_that_cannot_be_right_are_a_failure() -> Result<()> {
+async fn images_that_cannot_be_right_are_a_failure() -> Result<()> {
     for (byte, word) in [(0, "same colour"), (0xff, "finite")] {
         with_browser(async |browser| {
             let script = format!(
@@ -259,6 +260,22 @@ async fn pictures_that_cannot_be_right_are_a_failure() -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// Steps that a visitor has made too large are no failure, but nothing to call done either.
+#[tokio::test]
+async fn chains_that_explode_are_not_called_done() -> Result<()> {
+    with_browser(async |browser| {
+        let query = "?engine=fused&seed=7&chains=1&sampler=langevin&levels=4&steps_each=4\
+                     &step_lr=1&autostart=0&speed=full";
+        let (page, _) = ready(browser, query).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Exploded).await?;
+        ensure!(page.text("#status").await?.contains("exploded"), "it does not say so");
+        page.click("#recommended").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
 }
 
 #[tokio::test]
@@ -313,7 +330,7 @@ async fn told_once(page: &Page<'_>) -> Result<()> {
 
 /// Such an exception settles no promise.
 #[tokio::test]
-async fn an_exception_inside_the_program_is_heard_of() -> Result<()> {
+async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
     let throws = "{ throw new TypeError('no such thing') }";
     // While the engine is made.
     let script = format!(
@@ -387,13 +404,13 @@ async fn a_policy_without_anything_inline_allows_the_whole_page() -> Result<()> 
         let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         page.click("label:has([value=drawing])").await?;
-        page.wait_until("the pad is there", async || {
-            Ok(page.text("#pad-hint").await?.contains("Draw"))
+        page.wait_until("the canvas is there", async || {
+            Ok(page.text("#sketch-hint").await?.contains("Draw"))
         })
         .await?;
-        page.draw("#pad", &[(-0.2, -0.3), (0.2, 0.3)]).await?;
+        page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, 0.3)]).await?;
         page.wait_for(State::Finished).await?;
-        ensure!(!page.grid().await?.is_blank(), "there are no pictures");
+        ensure!(!page.grid().await?.is_blank(), "there are no images");
         page.choose("#engine", "cpu").await?;
         page.wait_until("the engine has changed and is done", async || {
             let on_cpu = page.text("#adapter").await?.contains("CPU");
@@ -402,7 +419,7 @@ async fn a_policy_without_anything_inline_allows_the_whole_page() -> Result<()> 
         .await?;
         let scroll = "document.getElementById('how-title').scrollIntoView()";
         browser.client.execute(scroll, vec![]).await?;
-        page.wait_until("the plane is there", async || page.is_shown("#plane").await).await?;
+        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
         page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
         // The curve has the colours of the temperature.
         let color = "return getComputedStyle(document.querySelector('#cooling stop')).stopColor";
@@ -483,19 +500,19 @@ async fn scripts_with_a_wrong_media_type_are_named() -> Result<()> {
 
 /// The engines' scripts, too, as a server's rules may differ between folders.
 #[tokio::test]
-async fn the_programs_script_with_a_wrong_media_type_is_named() -> Result<()> {
+async fn the_wasm_modules_script_with_a_wrong_media_type_is_named() -> Result<()> {
     let script = fs::read_dir(dist())?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .find(|name| name.ends_with(".js"))
-        .context("there is no program")?;
+        .context("there is no wasm module")?;
     let media_type = Some((&*script.leak(), "text/plain"));
     let server = Server::start_with(dist(), Quirks { media_type, ..Quirks::default() })?;
     fails(server, "", "", "media-type").await
 }
 
-/// The page compiles the program whatever its media type is.
+/// The page compiles the wasm module whatever its media type is.
 #[tokio::test]
-async fn a_program_with_a_wrong_media_type_runs() -> Result<()> {
+async fn a_wasm_module_with_a_wrong_media_type_runs() -> Result<()> {
     for kind in ["text/plain", "application/octet-stream"] {
         with_browser(async |browser| {
             let quirks = Quirks { media_type: Some((".wasm", kind)), ..Quirks::default() };

@@ -9,27 +9,27 @@ use anyhow::{Context, Result, ensure};
 use common::{LONGER, TINY, dist, ready};
 use e2e::{
     browser::{Browser, with_browser, with_firefox},
+    image::Image,
     page::{Page, State},
-    picture::Picture,
-    server::Server,
+    server::{Server, scripts},
 };
 use serde_json::Value;
 use tokio::time::sleep;
 
 /// Waits until the chains rest, which may be a step after a pause was requested: until neither the
-/// steps nor the picture have changed for longer than a step takes.
-async fn rest(page: &Page<'_>) -> Result<(u32, Picture)> {
+/// steps nor the image have changed for longer than a step takes.
+async fn rest(page: &Page<'_>) -> Result<(u32, Image)> {
     loop {
-        let (steps, picture) = (page.steps().await?, page.grid().await?);
+        let (steps, image) = (page.steps().await?, page.grid().await?);
         sleep(Duration::from_secs(8)).await;
-        if page.steps().await? == steps && page.grid().await? == picture {
-            return Ok((steps.done, picture));
+        if page.steps().await? == steps && page.grid().await? == image {
+            return Ok((steps.done, image));
         }
     }
 }
 
 #[tokio::test]
-async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Result<()> {
+async fn anneals_noise_into_images_and_repeats_them_for_the_same_seed() -> Result<()> {
     with_browser(async |browser| {
         let (page, noise) = ready(browser, TINY).await?;
         ensure!(!page.text("#adapter").await?.trim().is_empty(), "the adapter has no name");
@@ -39,7 +39,7 @@ async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Res
         let steps = page.steps().await?;
         ensure!(steps.total > 0 && steps.done == steps.total, "finished, but at {steps:?}");
         let sigma = page.text("#sigma").await?;
-        ensure!(sigma == "0", "σ = {sigma} is said of pictures without noise");
+        ensure!(sigma == "0", "σ = {sigma} is said of images without noise");
         let first = page.grid().await?;
         ensure!(!first.is_blank(), "the finished grid is blank");
         ensure!(first != noise, "annealing has changed nothing");
@@ -48,7 +48,7 @@ async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Res
         ensure!(again == 0.0, "the same seed gives {:.2} % other pixels", 100.0 * again);
 
         page.fill("#seed", "8").await?;
-        ensure!(restart(&page).await? != first, "another seed gives the same pictures");
+        ensure!(restart(&page).await? != first, "another seed gives the same images");
 
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
@@ -58,7 +58,7 @@ async fn anneals_noise_into_pictures_and_repeats_them_for_the_same_seed() -> Res
 }
 
 /// Restarts, presses start if the page does not start by itself, and returns the finished grid.
-async fn restart(page: &Page<'_>) -> Result<Picture> {
+async fn restart(page: &Page<'_>) -> Result<Image> {
     page.click("#restart").await?;
     if page.state().await? == State::Ready {
         page.click("#start").await?;
@@ -67,7 +67,7 @@ async fn restart(page: &Page<'_>) -> Result<Picture> {
     page.grid().await
 }
 
-/// The promise of a shared link: the same seed gives the same picture on every engine, up to
+/// The promise of a shared link: the same seed gives the same image on every engine, up to
 /// rounding.
 async fn engines_agree(browser: &Browser) -> Result<()> {
     let (page, _) = ready(browser, TINY).await?;
@@ -89,51 +89,51 @@ async fn engines_agree(browser: &Browser) -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_engine_makes_the_same_pictures() -> Result<()> {
+async fn every_engine_makes_the_same_images() -> Result<()> {
     with_browser(engines_agree).await
 }
 
 /// Firefox has its own WebGPU, with another shader compiler.
 #[tokio::test]
 #[ignore = "needs Firefox and geckodriver"]
-async fn every_engine_makes_the_same_pictures_in_firefox() -> Result<()> {
+async fn every_engine_makes_the_same_images_in_firefox() -> Result<()> {
     with_firefox(engines_agree).await
 }
 
 /// The paper's figure 3, live: the score is exact, but chains find the shares of both clouds only if they
 /// start from a lot of noise.
 #[tokio::test]
-async fn the_plane_shows_why_there_are_many_noise_levels() -> Result<()> {
+async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
     with_browser(async |browser| {
         let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
-        let here = "document.getElementById('plane-view').scrollIntoView({ block: 'center' })";
-        let title = here.replace("plane-view", "how-title");
+        let here = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' })";
+        let title = here.replace("toy2d-view", "how-title");
         browser.client.execute(&title, vec![]).await?;
-        page.wait_until("the plane is there", async || page.is_shown("#plane").await).await?;
+        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
         browser.client.execute(here, vec![]).await?;
         // It starts by itself.
         for (sampler, expected) in
             [("langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
         {
             if sampler != "langevin" {
-                page.choose("#plane-sampler", sampler).await?;
+                page.choose("#toy2d-sampler", sampler).await?;
             }
-            let ended = async || Ok(!page.text("#plane-share").await?.is_empty());
+            let ended = async || Ok(!page.text("#toy2d-share").await?.is_empty());
             page.wait_until("the chains have come to their ends", ended).await?;
-            let text = page.text("#plane-share").await?;
+            let text = page.text("#toy2d-share").await?;
             let share = text.split('\u{202f}').next().and_then(|share| share.parse().ok());
             let share: u32 = share.with_context(|| format!("no share in {text:?}"))?;
             ensure!(expected.contains(&share), "{sampler}: {share} %");
         }
         let pixels = async |noise: &str| -> Result<Value> {
-            let script = "const slider = document.getElementById('plane-sigma'); \
+            let script = "const slider = document.getElementById('toy2d-sigma'); \
                           slider.value = arguments[0]; slider.dispatchEvent(new Event('input')); \
-                          return document.getElementById('plane-view').toDataURL()";
+                          return document.getElementById('toy2d-view').toDataURL()";
             Ok(browser.client.execute(script, vec![noise.into()]).await?)
         };
         let clouds = pixels("0").await?;
-        ensure!(pixels("1").await? != clouds, "the plane is the same under much noise");
-        ensure!(page.text("#plane-sigma-text").await? == "20", "σ is not at its largest");
+        ensure!(pixels("1").await? != clouds, "the toy is the same under much noise");
+        ensure!(page.text("#toy2d-sigma-text").await? == "20", "σ is not at its largest");
         ensure!(pixels("0").await? == clouds, "the noise is another than before");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
@@ -156,7 +156,7 @@ async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
 
 /// Chains start from a drawing, or fill in what is erased from it, and a link carries it.
 #[tokio::test]
-async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
+async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
     with_browser(async |browser| {
         // Without a clipboard, the link goes to the address bar. Privacy-protecting browsers return
         // other pixels from a canvas than were put into it.
@@ -166,11 +166,11 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         let (page, _) = ready(browser, TINY).await?;
         let of_noise = page.steps().await?.total;
         page.click("label:has([value=drawing])").await?;
-        page.wait_until("the pad is there", async || {
-            Ok(page.text("#pad-hint").await?.contains("Draw"))
+        page.wait_until("the canvas is there", async || {
+            Ok(page.text("#sketch-hint").await?.contains("Draw"))
         })
         .await?;
-        page.draw("#pad", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
+        page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
         page.wait_for(State::Finished).await?;
         ensure!(page.steps().await?.total < of_noise, "it has begun at noise alone");
         let drawn = page.grid().await?;
@@ -184,13 +184,13 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         let friend = Page::open(browser, &Server::start(dist())?, &link).await?;
         friend.wait_for(State::Finished).await?;
         let most = friend.grid().await?.largest_difference(&drawn);
-        ensure!(most == 0, "the link gives other pictures, by {most} of 255");
+        ensure!(most == 0, "the link gives other images, by {most} of 255");
 
         friend.click("label:has([value=eraser])").await?;
-        friend.draw("#pad", &[(-0.4, 0.3), (0.4, 0.3)]).await?;
+        friend.draw("#sketch-canvas", &[(-0.4, 0.3), (0.4, 0.3)]).await?;
         friend
             .wait_until("a part is to be made up", async || {
-                Ok(friend.text("#pad-hint").await?.contains("made up"))
+                Ok(friend.text("#sketch-hint").await?.contains("made up"))
             })
             .await?;
         friend.wait_for(State::Finished).await?;
@@ -200,18 +200,18 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
         // Go back to what the link brought, twice.
         let shows = async |same| {
             friend
-                .wait_until("the pictures are there", async || {
+                .wait_until("the images are there", async || {
                     let finished = friend.state().await? == State::Finished;
                     Ok(finished && (friend.grid().await? == drawn) == same)
                 })
                 .await
         };
-        friend.click("#pad-undo").await?;
+        friend.click("#sketch-undo").await?;
         shows(true).await?;
-        ensure!(!friend.enabled("#pad-undo").await?, "one can go back to before the link");
+        ensure!(!friend.enabled("#sketch-undo").await?, "one can go back to before the link");
         friend.click("#grid").await?;
         shows(false).await?;
-        friend.click("#pad-undo").await?;
+        friend.click("#sketch-undo").await?;
         shows(true).await?;
 
         // A link with another drawing, followed within the same page.
@@ -222,14 +222,14 @@ async fn a_drawing_becomes_pictures_and_can_be_shared() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_a_pad_chains_go_on_from_noise() -> Result<()> {
+async fn without_a_sketch_canvas_chains_go_on_from_noise() -> Result<()> {
     with_browser(async |browser| {
-        let server = Server::start_without(dist(), Some("pad.js"))?;
+        let server = Server::start_without(dist(), Some("sketch-canvas.js"))?;
         let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         page.click("label:has([value=drawing])").await?;
-        let told = async || Ok(page.text("#problem").await?.contains("pad"));
-        page.wait_until("the page says that there is no pad", told).await?;
+        let told = async || Ok(page.text("#problem").await?.contains("canvas"));
+        page.wait_until("the page says that there is no canvas", told).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         ensure!(page.text("#caption-run").await?.ends_with("seed 7"), "it is of a drawing");
@@ -238,20 +238,20 @@ async fn without_a_pad_chains_go_on_from_noise() -> Result<()> {
     .await
 }
 
-/// The page says so if its pictures are not those of whoever made the link.
+/// The page says so if its images are not those of whoever made the link.
 #[tokio::test]
 async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
     // The first half of a drawing, and one with only its first letters left.
     let whole = include_str!("drawing.txt").trim();
     for (missing, drawing) in
-        [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("pad.js"), whole)]
+        [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("sketch-canvas.js"), whole)]
     {
         with_browser(async |browser| {
             let server = Server::start_without(dist(), missing)?;
             let page = Page::open(browser, &server, &format!("{TINY}#{drawing}")).await?;
             page.wait_for(State::Ready).await?;
             let told = async || Ok(page.text("#problem").await?.contains("at noise"));
-            page.wait_until("the page says that these are other pictures", told).await
+            page.wait_until("the page says that these are other images", told).await
         })
         .await?;
     }
@@ -300,6 +300,27 @@ async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     .await
 }
 
+/// Links from before `speed` and `strength` had these names.
+#[tokio::test]
+async fn older_links_keep_their_meaning() -> Result<()> {
+    with_browser(async |browser| {
+        let drawing = include_str!("drawing.txt").trim();
+        let older = TINY.replace("speed=full", "pace=full&wander=0.25");
+        let (page, _) = ready(browser, &format!("{older}#{drawing}")).await?;
+        let script = "return ['speed', 'strength'].map((id) => document.getElementById(id).value)";
+        let values = browser.client.execute(script, vec![]).await?;
+        ensure!(values == serde_json::json!(["full", "0.25"]), "the link means {values}");
+        page.fill("#seed", "8").await?;
+        let kept = async || {
+            let query = page.query().await?;
+            let older = query.contains("pace=") || query.contains("wander=");
+            Ok(query.contains("speed=full") && query.contains("strength=0.25") && !older)
+        };
+        page.wait_until("the address has the present names", kept).await
+    })
+    .await
+}
+
 /// Without WebGPU the page still works, on the CPU; a link to an engine that does not exist changes
 /// nothing.
 #[tokio::test]
@@ -338,7 +359,7 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
 }
 
 /// Browsers inside apps, and extensions, run scripts in every page, and some fail to fetch things
-/// while the program is loading.
+/// while the wasm module is loading.
 #[tokio::test]
 async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
     with_browser(async |browser| {
@@ -373,7 +394,7 @@ async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
         let (page, _) = ready(browser, &TINY.replace("chains=4", "chains=1")).await?;
         let adapter = page.text("#adapter").await?;
         ensure!(adapter.contains("a gpu") && adapter.contains("f32"), "{adapter}");
-        ensure!(page.stored("tiles").await?.is_empty(), "it has measured before the first picture");
+        ensure!(page.stored("tiles").await?.is_empty(), "it has measured before the first image");
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let first = page.grid().await?;
@@ -420,21 +441,21 @@ async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
     with_browser(async |browser| {
         let query = TINY.replace("&sampler=consistent", "");
         let (page, _) = ready(browser, &query).await?;
-        let ladder = async || {
+        let schedule = async || {
             let script = "return ['sigma-max', 'sigma-min', 'step-lr']\
                           .map((id) => Number(document.getElementById(id).value))";
             let values = browser.client.execute(script, vec![]).await?;
             Ok::<[f64; 3], anyhow::Error>(serde_json::from_value(values)?)
         };
-        let recommended = ladder().await?;
+        let recommended = schedule().await?;
         ensure!(recommended[..2] == [12.0, 0.1], "the digits recommend {recommended:?}");
         page.choose("#sampler", "langevin").await?;
-        let trained = ladder().await?;
+        let trained = schedule().await?;
         ensure!(trained[..2] == [20.0, 0.01], "Langevin begins with {trained:?}");
         let steps = [recommended, trained].map(|[_, smallest, step]| step / smallest.powi(2));
         ensure!((steps[0] / steps[1] - 1.0).abs() < 1e-3, "ε/σ_L² has become {steps:?}");
         page.choose("#sampler", "ancestral").await?;
-        ensure!(ladder().await? == recommended, "what is recommended does not come back");
+        ensure!(schedule().await? == recommended, "what is recommended does not come back");
         Ok(())
     })
     .await
@@ -468,9 +489,11 @@ async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         // Any file of this server will do as a page, and this one does nothing meanwhile.
-        browser.client.goto(&server.url("www/style.css")).await?;
-        let script = include_str!("pace.js");
-        let visits = browser.client.execute_async(script, vec![server.url("www/").into()]).await?;
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let script = include_str!("batching.js");
+        let visits =
+            browser.client.execute_async(script, vec![server.url(&scripts).into()]).await?;
         let visits = visits.as_array().with_context(|| format!("no answer, but {visits}"))?;
         ensure!(!visits.is_empty(), "nothing was simulated");
         for visit in visits {
@@ -479,7 +502,7 @@ async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
             ensure!(number("busy")? > 0.85, "the GPU rests: {visit}");
             ensure!(longest <= f64::max(90.0, 2.0 * step), "too much at a time: {visit}");
             let most = 1000.0 / (longest + number("latency")?);
-            ensure!(number("pictures")? >= 0.9 * most, "too few pictures: {visit}");
+            ensure!(number("images")? >= 0.9 * most, "too few images: {visit}");
         }
         Ok(())
     })
@@ -512,14 +535,16 @@ async fn fits_every_screen() -> Result<()> {
 
 /// Visitors who draw on a phone or a tablet can see the result.
 #[tokio::test]
-async fn the_pad_and_the_pictures_are_in_sight_together() -> Result<()> {
+async fn the_sketch_canvas_and_the_images_are_in_sight_together() -> Result<()> {
     with_browser(async |browser| {
         for (width, height) in [(390, 844), (820, 1180)] {
             browser.resize(width, height).await?;
             let (page, _) = ready(browser, TINY).await?;
             page.click("label:has([value=drawing])").await?;
-            let both = async || Ok(page.in_sight("#pad").await? && page.in_sight("#grid").await?);
-            page.wait_until("pad and pictures are in the window", both).await?;
+            let both = async || {
+                Ok(page.in_sight("#sketch-canvas").await? && page.in_sight("#grid").await?)
+            };
+            page.wait_until("canvas and images are in the window", both).await?;
         }
         Ok(())
     })

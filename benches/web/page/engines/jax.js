@@ -6,33 +6,38 @@
 import { HostChain } from "../host-chain.js";
 
 /**
- * @param {import("../main.js").EngineOptions & { models: Record<number, string>, picture: [number, number, number] }} options
- *   `models`: the ONNX file for each batch; `picture`: channels, height, width
+ * @param {import("../main.js").EngineOptions & { models: Record<number, string>, image_shape: [number, number, number] }} options
+ *   `models`: the ONNX file for each batch; `image_shape`: channels, height, width
  * @returns {Promise<import("../main.js").Engine>}
  */
-export async function load({ models, picture }) {
+export async function load({ models, image_shape }) {
   const jax = await import("@jax-js/jax");
   const devices = await jax.init("webgpu");
   if (!devices.includes("webgpu")) throw new Error("jax-js finds no WebGPU.");
   jax.defaultDevice("webgpu");
-  const dimension = picture[0] * picture[1] * picture[2];
+  const dimension = image_shape[0] * image_shape[1] * image_shape[2];
   /** @type {Record<number, ReturnType<typeof open>>} */
   const networks = {};
   return {
-    start: async (program, seed, batch) => {
-      const chain = new HostChain(program, seed, batch, dimension);
+    start: async (stepTable, seed, batch) => {
+      const chain = new HostChain(stepTable, seed, batch, dimension);
       const network = await (networks[batch] ??= open(models[batch]));
-      const score = (/** @type {Float32Array} */ x, /** @type {number} */ sigma) => network({
-        x: jax.numpy.array(x).reshape([batch, ...picture]),
-        sigma: jax.numpy.array(new Float32Array([sigma])),
-      }).score;
+      const score = (/** @type {Float32Array} */ x, /** @type {number} */ sigma) =>
+        network({
+          x: jax.numpy.array(x).reshape([batch, ...image_shape]),
+          sigma: jax.numpy.array(new Float32Array([sigma])),
+        }).score;
       return {
         evaluate: async () => {
-          const found = await jax.blockUntilReady(score(chain.x, program.steps[0].sigma));
+          const found = await jax.blockUntilReady(score(chain.x, stepTable.steps[0].sigma));
           found.dispose();
         },
-        advance: (steps) => chain.advance(steps, async (x, sigma) => /** @type {Float32Array} */ (await score(x, sigma).data())),
-        pixels: async () => chain.pixels(picture[0]),
+        advance: (steps) =>
+          chain.advance(
+            steps,
+            async (x, sigma) => /** @type {Float32Array} */ (await score(x, sigma).data()),
+          ),
+        pixels: async () => chain.pixels(image_shape[0]),
         free: () => {},
       };
     },
@@ -63,6 +68,12 @@ async function normaliseLayers(graph) {
     node.opType = "LayerNormalization";
     node.input = [node.input[0], "one"];
   }
-  const value = create(onnx.AttributeProtoSchema, { name: "value_floats", type: onnx.AttributeProto_AttributeType.FLOATS, floats: [1] });
-  graph.node.unshift(create(onnx.NodeProtoSchema, { opType: "Constant", output: ["one"], attribute: [value] }));
+  const value = create(onnx.AttributeProtoSchema, {
+    name: "value_floats",
+    type: onnx.AttributeProto_AttributeType.FLOATS,
+    floats: [1],
+  });
+  graph.node.unshift(
+    create(onnx.NodeProtoSchema, { opType: "Constant", output: ["one"], attribute: [value] }),
+  );
 }

@@ -6,7 +6,7 @@
  * @returns {Promise<import("../main.js").Engine>}
  */
 export async function load({ engine: name, engines, script, wasm, model }) {
-  const [{ createEngine, observe }, program, bytes] = await Promise.all([
+  const [{ createEngine, observe }, wasmModule, bytes] = await Promise.all([
     import(engines),
     import(script).then(async (module) => {
       await module.default({ module_or_path: wasm });
@@ -15,7 +15,13 @@ export async function load({ engine: name, engines, script, wasm, model }) {
     fetch(model).then(async (answer) => new Uint8Array(await answer.arrayBuffer())),
   ]);
   observe(reportError);
-  const engine = await createEngine(name, { program, model: new program.Model(bytes), bytes, adapter: "", onFailure: reportError });
+  const engine = await createEngine(name, {
+    wasmModule,
+    model: new wasmModule.Model(bytes),
+    bytes,
+    adapter: "",
+    onFailure: reportError,
+  });
   return {
     start: async ({ settings }, seed, batch) => {
       // The CPU engine's workers answer later.

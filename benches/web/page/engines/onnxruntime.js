@@ -11,37 +11,38 @@ import { HostChain } from "../host-chain.js";
 /** @typedef {[number, number, number]} Shape channels, height, width */
 
 /**
- * @param {import("../main.js").EngineOptions & { script: string, provider: "webgpu" | "wasm", models: Record<number, string>, picture: Shape }} options
+ * @param {import("../main.js").EngineOptions & { script: string, provider: "webgpu" | "wasm", models: Record<number, string>, image_shape: Shape }} options
  *   `models`: the ONNX file for each batch
  * @returns {Promise<import("../main.js").Engine>}
  */
-export async function load({ script, provider, models, picture }) {
+export async function load({ script, provider, models, image_shape }) {
   const ort = await import(script);
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
-  const dimension = picture[0] * picture[1] * picture[2];
+  const dimension = image_shape[0] * image_shape[1] * image_shape[2];
   const onGpu = provider === "webgpu";
   const open = async (/** @type {number} */ batch) => {
     const session = await ort.InferenceSession.create(models[batch], {
       executionProviders: [provider],
       ...(onGpu && { preferredOutputLocation: "gpu-buffer" }),
     });
-    return (onGpu ? onBuffers : onArrays)(ort, session, [batch, ...picture]);
+    return (onGpu ? onBuffers : onArrays)(ort, session, [batch, ...image_shape]);
   };
   /** @type {Record<number, ReturnType<typeof open>>} */
   const networks = {};
   return {
-    start: async (program, seed, batch) => {
-      const chain = new HostChain(program, seed, batch, dimension);
+    start: async (stepTable, seed, batch) => {
+      const chain = new HostChain(stepTable, seed, batch, dimension);
       const network = await (networks[batch] ??= open(batch));
-      network.write(chain.x, program.steps[0].sigma);
+      network.write(chain.x, stepTable.steps[0].sigma);
       return {
         evaluate: () => network.run(),
-        advance: (steps) => chain.advance(steps, (x, sigma) => {
-          network.write(x, sigma);
-          return network.score();
-        }),
-        pixels: async () => chain.pixels(picture[0]),
+        advance: (steps) =>
+          chain.advance(steps, (x, sigma) => {
+            network.write(x, sigma);
+            return network.score();
+          }),
+        pixels: async () => chain.pixels(image_shape[0]),
         free: () => {},
       };
     },
@@ -73,7 +74,10 @@ async function onBuffers(ort, session, dims) {
     // Bindings are multiples of 16 bytes.
     const bytes = Math.ceil((4 * shape.reduce((a, b) => a * b)) / 16) * 16;
     const buffer = device.createBuffer({ size: bytes, usage: STORAGE | COPY_SRC | COPY_DST });
-    return { buffer, tensor: ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape }) };
+    return {
+      buffer,
+      tensor: ort.Tensor.fromGpuBuffer(buffer, { dataType: "float32", dims: shape }),
+    };
   };
   const [x, sigma] = [input(dims), input([1])];
   const staging = device.createBuffer({ size, usage: MAP_READ | COPY_DST });

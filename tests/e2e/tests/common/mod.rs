@@ -7,18 +7,18 @@ use std::path::Path;
 use anyhow::Result;
 use e2e::{
     browser::Browser,
+    image::Image,
     page::{Page, State},
-    picture::Picture,
     server::Server,
 };
 
 /// Four chains, three noise levels, one step at each.
 pub const TINY: &str =
-    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&pace=full";
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&speed=full";
 
 /// Long enough to be interrupted.
 pub const LONGER: &str =
-    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&pace=full";
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&speed=full";
 
 /// The output of `cargo xtask build`, seen from the folder that tests run in.
 pub fn dist() -> &'static Path {
@@ -26,7 +26,7 @@ pub fn dist() -> &'static Path {
 }
 
 /// Opens the page, waits until it can start and shows the first noise, and returns both.
-pub async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Picture)> {
+pub async fn ready<'a>(browser: &'a Browser, query: &str) -> Result<(Page<'a>, Image)> {
     let page = Page::open(browser, &Server::start(dist())?, query).await?;
     page.wait_for(State::Ready).await?;
     let shows = async || Ok(!page.grid().await?.is_blank());

@@ -1,16 +1,10 @@
 //! Download sizes, as sent by a server that compresses as well as brotli can.
 
-use std::{
-    fs,
-    io::Write,
-    iter::Sum,
-    ops::Add,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Write, iter::Sum, ops::Add, path::Path};
 
 use anyhow::{Context, Result};
 
-use crate::{read_text, script};
+use crate::{preload, read_text};
 
 /// Brotli's highest quality, and the largest window that browsers accept.
 const QUALITY: u32 = 11;
@@ -36,14 +30,15 @@ impl Sum for Bytes {
     }
 }
 
-/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the plane,
+/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the toy,
 /// and of each other engine.
 pub fn print(dist: &Path) -> Result<()> {
-    let www = dist.join("www");
+    let main = dist.join(preload::entry(&read_text(&dist.join("index.html"))?)?);
+    let www = main.parent().context("the page's scripts are in no folder")?;
     let parts = [
-        ("program", files(dist, "wasm")?),
+        ("wasm module", files(dist, "wasm")?),
         ("its bindings", files(dist, "js")?),
-        ("the page's scripts", file(&www.join("first.js"))? + with_imports(&www.join("main.js"))?),
+        ("the page's scripts", file(&www.join("first.js"))? + with_imports(&main)?),
         ("the page's styles", file(&www.join("style.css"))?),
     ];
     println!("{:24}{:>12}{:>12}", "", "bytes", "brotli");
@@ -51,9 +46,9 @@ pub fn print(dist: &Path) -> Result<()> {
         line(name, size);
     }
     line("main bundle", parts.into_iter().map(|(_, size)| size).sum());
-    let plane = dist.join("plane");
-    let shown = file(&www.join("plane.js"))? + file(&www.join("plane.css"))?;
-    line("figure of the plane", files(&plane, "wasm")? + files(&plane, "js")? + shown);
+    let toy = www.with_file_name("toy2d");
+    let shown = file(&www.join("toy2d.js"))? + file(&www.join("toy2d.css"))?;
+    line("figure of the toy", files(&toy, "wasm")? + files(&toy, "js")? + shown);
     if let Ok(engines) = fs::read_dir(www.join("engines")) {
         for engine in engines {
             let engine = engine?;
@@ -85,17 +80,9 @@ fn files(folder: &Path, kind: &str) -> Result<Bytes> {
 
 /// The size of a module and everything that it imports statically.
 fn with_imports(entry: &Path) -> Result<Bytes> {
-    let mut found = vec![entry.to_path_buf()];
-    let mut sum = Bytes::default();
-    for next in 0.. {
-        let Some(path) = found.get(next).cloned() else { break };
-        sum = sum + file(&path)?;
-        for name in script::imports(&read_text(&path)?)? {
-            let import: PathBuf = path.with_file_name(name).components().collect();
-            if !found.contains(&import) {
-                found.push(import);
-            }
-        }
+    let mut sum = file(entry)?;
+    for module in preload::imported(entry)? {
+        sum = sum + file(&module)?;
     }
     Ok(sum)
 }

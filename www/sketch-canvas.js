@@ -1,41 +1,52 @@
 // @ts-check
 /**
- * The pad: a drawing of the model's size, pixel by pixel.
+ * The sketch canvas: a drawing of the model's size, pixel by pixel.
  *
- * It is painted here and not by the canvas, because antialiasing differs between browsers, and some
+ * It is painted here and not by the browser's canvas, because antialiasing differs between browsers, and some
  * add noise to what they read back, against fingerprinting. So a link carries exactly what the
- * chains start from. The page fetches this module when it needs it; it imports nothing, so that
- * this works.
+ * chains start from. The page fetches this module when it needs it.
  */
+import { $ } from "./dom.js";
 
-/** The widths of the brushes, in hundredths of the picture's width. */
+/** The widths of the brushes, in hundredths of the image's width. */
 const BRUSHES = [2, 3.5, 6, 9, 14];
 const ERASER = "eraser";
 /** How many times one can undo. */
 const UNDOS = 50;
 /** @type {[string, string][]} colour, name */
-const GREYS = [["#ffffff", "white"], ["#808080", "grey"], ["#000000", "black"]];
+const GREYS = [
+  ["#ffffff", "white"],
+  ["#808080", "grey"],
+  ["#000000", "black"],
+];
 /** @type {[string, string][]} */
 const COLOURS = [
-  ["#202124", "black"], ["#ffffff", "white"], ["#fcc21b", "yellow"], ["#f5811f", "orange"], ["#e23b30", "red"], ["#ef6da8", "pink"],
-  ["#7c3fb5", "violet"], ["#2f7de1", "blue"], ["#52b944", "green"], ["#8a5a3c", "brown"],
+  ["#202124", "black"],
+  ["#ffffff", "white"],
+  ["#fcc21b", "yellow"],
+  ["#f5811f", "orange"],
+  ["#e23b30", "red"],
+  ["#ef6da8", "pink"],
+  ["#7c3fb5", "violet"],
+  ["#2f7de1", "blue"],
+  ["#52b944", "green"],
+  ["#8a5a3c", "brown"],
 ];
 
 /** How a PNG begins in base64, and how it ends: the format of drawings in older links. */
 const PNG = "iVBOR";
 const PNG_END = "IEND\xaeB`\x82";
 
-/** @typedef {{ x: number, y: number }} Point in pixels of the picture */
-
-/** @param {string} id @returns {any} */
-const $ = (id) => document.getElementById(id);
+/** @typedef {{ x: number, y: number }} Point in pixels of the image */
 
 /** @param {string} colour as #rrggbb @returns {number[]} */
 const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
 /** Passes bytes through a stream. @param {BlobPart} bytes @param {any} stream */
 async function through(bytes, stream) {
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+  return new Uint8Array(
+    await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer(),
+  );
 }
 
 /** Converts base64 to a form allowed in addresses. @param {string} text */
@@ -49,15 +60,18 @@ function distance(x, y, from, to) {
   return Math.hypot(x - from.x - t * dx, y - from.y - t * dy);
 }
 
-export class Pad {
-  #canvas = /** @type {HTMLCanvasElement} */ ($("pad"));
-  #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true }));
+export class SketchCanvas {
+  #canvas = /** @type {HTMLCanvasElement} */ ($("sketch-canvas"));
+  #context = /** @type {CanvasRenderingContext2D} */ (
+    this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true })
+  );
   #image;
   #paper;
-  /** Whether anything was drawn since the pad was empty. */
+  /** Whether anything was drawn since the canvas was empty. */
   #used = false;
   /** @type {{ data: Uint8ClampedArray, used: boolean }[]} its earlier contents */ #past = [];
-  /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke = null;
+  /** @type {{ last: Point, before: Uint8ClampedArray, cover: Float32Array } | null} */ #stroke =
+    null;
   #text = "";
   /** @type {Promise<void>} */ #written = Promise.resolve();
   #onChange;
@@ -65,40 +79,42 @@ export class Pad {
   styled;
 
   /**
-   * An empty pad for a model's pictures.
+   * An empty canvas for a model's images.
    * @param {import("./engine.js").Card} card
    * @param {() => void} onChange called when a stroke is done
    */
-  constructor({ picture, architecture, sampler: { sigma_max, sigma_min } }, onChange) {
+  constructor({ image_shape, architecture }, onChange) {
     this.#onChange = onChange;
-    if (!new URLSearchParams(location.search).has("wander")) {
-      // Noise of this σ hides strokes, but not what they draw.
-      const sigma = 0.04 * Math.sqrt(picture.width * picture.height);
-      $("wander").value = String(Math.log(sigma / sigma_min) / Math.log(sigma_max / sigma_min));
-    }
     const style = document.createElement("link");
-    Object.assign(style, { rel: "stylesheet", href: new URL("./pad.css", import.meta.url).href });
+    Object.assign(style, {
+      rel: "stylesheet",
+      href: new URL("./sketch-canvas.css", import.meta.url).href,
+    });
     this.styled = new Promise((done) => (style.onload = style.onerror = done));
     document.head.append(style);
-    this.#image = new ImageData(picture.width, picture.height);
-    this.#canvas.width = picture.width;
-    this.#canvas.height = picture.height;
+    this.#image = new ImageData(image_shape.width, image_shape.height);
+    this.#canvas.width = image_shape.width;
+    this.#canvas.height = image_shape.height;
     const { mean = 0 } = /** @type {{ mean?: number }} */ (architecture.preconditioning ?? {});
-    // Usually the background of the training pictures.
+    // Usually the background of the training images.
     this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
-    this.#offer(picture.channels < 3 ? GREYS : COLOURS);
+    this.#offer(image_shape.channels < 3 ? GREYS : COLOURS);
     this.clear();
     /** @param {string} type @param {(event: PointerEvent) => void} act on the first finger; others are ignored */
-    const on = (type, act) => this.#canvas.addEventListener(type, (/** @type {any} */ event) => event.isPrimary && act(event));
+    const on = (type, act) =>
+      this.#canvas.addEventListener(
+        type,
+        (/** @type {any} */ event) => event.isPrimary && act(event),
+      );
     on("pointerdown", (event) => this.#down(event));
     on("pointermove", (event) => this.#move(event));
     for (const end of ["pointerup", "pointercancel"]) on(end, () => this.#up());
-    $("pad-clear").addEventListener("click", () => {
+    $("sketch-clear").addEventListener("click", () => {
       this.#note();
       this.clear();
       this.#changed();
     });
-    $("pad-undo").addEventListener("click", () => {
+    $("sketch-undo").addEventListener("click", () => {
       const last = this.#past.pop();
       if (!last) return;
       this.#image.data.set(last.data);
@@ -106,34 +122,40 @@ export class Pad {
       this.#show();
       this.#changed();
     });
-    $("pad-open").addEventListener("click", () => $("pad-file").click());
-    $("pad-file").addEventListener("change", async () => {
-      const [file] = $("pad-file").files;
-      $("pad-file").value = "";
+    $("sketch-open").addEventListener("click", () => $("sketch-file").click());
+    $("sketch-file").addEventListener("change", async () => {
+      const [file] = $("sketch-file").files;
+      $("sketch-file").value = "";
       if (!file) return;
       try {
         await this.#read(file);
         this.#changed();
       } catch {
-        $("pad-hint").textContent = `${file.name} is no picture that this browser can read.`;
+        $("sketch-hint").textContent = `${file.name} is no image that this browser can read.`;
       }
     });
   }
 
-  /** Remembers the pad's contents before they change. */
+  /** Remembers the canvas's contents before they change. */
   #note() {
     this.#past.push({ data: this.#image.data.slice(), used: this.#used });
     if (this.#past.length > UNDOS) this.#past.shift();
   }
 
-  /** @param {[string, string][]} inks */
-  #offer(inks) {
-    const first = inks.find(([colour]) => colour !== this.#paper)?.[0];
-    $("inks").replaceChildren(
-      ...[...inks, [ERASER, "eraser: what it takes off is made up"]].map(([colour, name]) => {
+  /** @param {[string, string][]} palette */
+  #offer(palette) {
+    const first = palette.find(([colour]) => colour !== this.#paper)?.[0];
+    $("palette").replaceChildren(
+      ...[...palette, [ERASER, "eraser: what it takes off is made up"]].map(([colour, name]) => {
         const label = document.createElement("label");
         const input = document.createElement("input");
-        Object.assign(input, { type: "radio", name: "ink", value: colour, checked: colour === first, title: name });
+        Object.assign(input, {
+          type: "radio",
+          name: "ink",
+          value: colour,
+          checked: colour === first,
+          title: name,
+        });
         input.setAttribute("aria-label", name);
         const swatch = document.createElement("span");
         swatch.className = colour === ERASER ? "holes" : "";
@@ -146,13 +168,14 @@ export class Pad {
 
   clear() {
     const [r, g, b] = channels(this.#paper);
-    for (let at = 0; at < this.#image.data.length; at += 4) this.#image.data.set([r, g, b, 255], at);
+    for (let at = 0; at < this.#image.data.length; at += 4)
+      this.#image.data.set([r, g, b, 255], at);
     this.#used = false;
     this.#show();
   }
 
   /**
-   * The picture of the grid that is under a pointer: where its bytes begin among those of all.
+   * The image of the grid that is under a pointer: where its bytes begin among those of all.
    * @param {HTMLCanvasElement} grid
    * @param {MouseEvent} event
    * @returns {number | undefined}
@@ -161,12 +184,14 @@ export class Pad {
     const { width, height, data } = this.#image;
     const [columns, gap] = [Number(grid.dataset.columns), Number(grid.dataset.gap)];
     const box = grid.getBoundingClientRect();
-    const column = Math.floor(((clientX - box.left) / box.width) * grid.width / (width + gap));
-    const row = Math.floor(((clientY - box.top) / box.height) * grid.height / (height + gap));
-    return column >= 0 && column < columns && row >= 0 ? (row * columns + column) * data.length : undefined;
+    const column = Math.floor((((clientX - box.left) / box.width) * grid.width) / (width + gap));
+    const row = Math.floor((((clientY - box.top) / box.height) * grid.height) / (height + gap));
+    return column >= 0 && column < columns && row >= 0
+      ? (row * columns + column) * data.length
+      : undefined;
   }
 
-  /** Puts the first of these pictures on the pad, RGBA. @param {Uint8ClampedArray} pixels */
+  /** Puts the first of these images on the canvas, RGBA. @param {Uint8ClampedArray} pixels */
   take(pixels) {
     this.#note();
     this.#image.data.set(pixels.subarray(0, this.#image.data.length));
@@ -187,7 +212,8 @@ export class Pad {
 
   /** Whether the eraser has left holes for the model to fill in. */
   get hasHoles() {
-    for (let at = 3; at < this.#image.data.length; at += 4) if (this.#image.data[at] === 0) return true;
+    for (let at = 3; at < this.#image.data.length; at += 4)
+      if (this.#image.data[at] === 0) return true;
     return false;
   }
 
@@ -221,7 +247,7 @@ export class Pad {
       const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
       const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
       if (text.startsWith(PNG)) {
-        // Some browsers show an incomplete picture.
+        // Some browsers show an incomplete image.
         if (!letters.endsWith(PNG_END)) throw new RangeError("It is cut short.");
         await this.#read(new Blob([bytes], { type: "image/png" }));
       } else {
@@ -235,23 +261,29 @@ export class Pad {
       this.#show();
       await this.#write();
     } catch {
-      throw new Error("The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.");
+      throw new Error(
+        "The drawing in this link cannot be read, perhaps because the link was cut short. These chains began at noise.",
+      );
     }
   }
 
-  /** Puts a picture on the pad, cropped to its centre and resized. @param {Blob} file */
+  /** Puts an image on the canvas, cropped to its centre and resized. @param {Blob} file */
   async #read(file) {
-    const picture = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const bitmap = await createImageBitmap(file, {
+      colorSpaceConversion: "none",
+      premultiplyAlpha: "none",
+    });
     const { width, height } = this.#canvas;
-    const scale = Math.max(width / picture.width, height / picture.height);
-    const [across, down] = [picture.width * scale, picture.height * scale];
+    const scale = Math.max(width / bitmap.width, height / bitmap.height);
+    const [across, down] = [bitmap.width * scale, bitmap.height * scale];
     this.#note();
     this.#context.clearRect(0, 0, width, height);
     this.#context.imageSmoothingQuality = "high";
-    this.#context.drawImage(picture, (width - across) / 2, (height - down) / 2, across, down);
+    this.#context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
     this.#image.data.set(this.#context.getImageData(0, 0, width, height).data);
     // Pixels are either there or not: none is half transparent.
-    for (let at = 3; at < this.#image.data.length; at += 4) this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
+    for (let at = 3; at < this.#image.data.length; at += 4)
+      this.#image.data[at] = this.#image.data[at] < 128 ? 0 : 255;
     this.#used = true;
     this.#show();
   }
@@ -263,19 +295,22 @@ export class Pad {
 
   #hint() {
     const holes = this.hasHoles;
-    $("pad-undo").disabled = !this.#past.length;
-    $("wander").disabled = holes;
-    $("pad-hint").textContent = holes
+    $("sketch-undo").disabled = !this.#past.length;
+    $("strength").disabled = holes;
+    $("sketch-hint").textContent = holes
       ? "What is erased is made up; the rest is kept exactly."
       : this.#used
         ? "Each chain begins at the drawing, under noise of that σ."
-        : "Draw, open a picture, or click one of the grid.";
+        : "Draw, open an image, or click one of the grid.";
   }
 
   /** @param {PointerEvent} event @returns {Point} */
   #point(event) {
     const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-    return { x: ((event.clientX - left) / width) * this.#canvas.width, y: ((event.clientY - top) / height) * this.#canvas.height };
+    return {
+      x: ((event.clientX - left) / width) * this.#canvas.width,
+      y: ((event.clientY - top) / height) * this.#canvas.height,
+    };
   }
 
   /** @param {PointerEvent} event */
@@ -285,7 +320,11 @@ export class Pad {
     this.#canvas.setPointerCapture(event.pointerId);
     this.#note();
     const { data } = this.#image;
-    this.#stroke = { last: this.#point(event), before: data.slice(), cover: new Float32Array(data.length / 4) };
+    this.#stroke = {
+      last: this.#point(event),
+      before: data.slice(),
+      cover: new Float32Array(data.length / 4),
+    };
     this.#paint(this.#stroke.last);
   }
 
@@ -307,12 +346,15 @@ export class Pad {
     if (!stroke) return;
     const { width, height, data } = this.#image;
     const radius = Math.max(0.5, (BRUSHES[Number($("brush").value) - 1] * width) / 100);
-    const ink = $("inks").querySelector(":checked").value;
+    const ink = $("palette").querySelector(":checked").value;
     const paper = channels(this.#paper);
     const colour = ink === ERASER ? paper : channels(ink);
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width; x++) {
-        const cover = Math.min(1, Math.max(0, radius + 0.5 - distance(x + 0.5, y + 0.5, stroke.last, to)));
+        const cover = Math.min(
+          1,
+          Math.max(0, radius + 0.5 - distance(x + 0.5, y + 0.5, stroke.last, to)),
+        );
         const pixel = y * width + x;
         // A stroke is not thicker where it crosses itself.
         if (cover <= stroke.cover[pixel]) continue;

@@ -3,10 +3,11 @@
  * How a visit ends early: the first failure, what the visitor sees of it, and the way back.
  *
  * `failures.js` has the words. Nothing on the page continues after a failure, but most can be
- * retried by reloading the page, since its program can only be started once.
+ * retried by reloading the page, since its wasm module can only be started once.
  */
+import { $ } from "./dom.js";
 import { Failure, failureOf, isTrap, panic } from "./failures.js";
-import { isInProgram } from "./program.js";
+import { isInWasmModule } from "./wasm-module.js";
 
 /** The folder of the page's scripts. */
 const FOLDER = new URL("./", import.meta.url).href;
@@ -15,15 +16,22 @@ const RELOADED = "ncsn reloaded";
 const PATIENCE_MS = 300_000;
 
 /**
- * Failures of a GPU, of the browser's way to it, or of the program on it: the CPU's engine needs none of these.
+ * Failures of a GPU, of the browser's way to it, or of the wasm module on it: the CPU's engine needs none of these.
  * @type {import("./failures.js").Kind[]}
  */
-const OF_THE_GPU = ["no-webgpu", "no-adapter", "no-answer", "missing-feature", "limit", "device-lost", "engine", "wrong", "panic"];
+const OF_THE_GPU = [
+  "no-webgpu",
+  "no-adapter",
+  "no-answer",
+  "missing-feature",
+  "limit",
+  "device-lost",
+  "engine",
+  "wrong",
+  "panic",
+];
 
-/** @param {string} id @returns {any} */
-const part = (id) => document.getElementById(id);
-
-export class End {
+export class FatalErrors {
   /** @type {Failure | null} */ failure = null;
   #page;
 
@@ -40,8 +48,10 @@ export class End {
   listen() {
     // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nobody else
     // catches.
-    addEventListener("ncsn-panic", (/** @type {any} */ event) => this.fail(panic(String(event.detail))));
-    // An exception after an await in the program settles no promise: it is only heard of here.
+    addEventListener("ncsn-panic", (/** @type {any} */ event) =>
+      this.fail(panic(String(event.detail))),
+    );
+    // An exception after an await in the wasm module settles no promise: it is only heard of here.
     addEventListener("error", (event) => this.#hear(event.error));
     addEventListener("unhandledrejection", (event) => this.#hear(event.reason));
   }
@@ -53,7 +63,13 @@ export class End {
    */
   #hear(error) {
     const stack = String(error?.stack);
-    if (error instanceof Failure || isTrap(error) || stack.includes(FOLDER) || isInProgram(stack)) this.fail(error);
+    if (
+      error instanceof Failure ||
+      isTrap(error) ||
+      stack.includes(FOLDER) ||
+      isInWasmModule(stack)
+    )
+      this.fail(error);
   }
 
   /**
@@ -65,7 +81,7 @@ export class End {
     if (this.failure) {
       if (this.failure.technical.includes(failure.technical)) return;
       this.failure.technical += `\n${failure.technical}`;
-      part("message-technical").textContent = this.failure.technical;
+      $("message-technical").textContent = this.failure.technical;
       return;
     }
     this.failure = failure;
@@ -94,17 +110,23 @@ export class End {
       const without = await this.#page.withoutCpu();
       more.push(without || "The CPU can do the same, but is slower.");
       // Trying the same once more is the last resort.
-      if (!without) ways.splice(change ? 1 : 0, 0, { label: "Use the CPU", change: (link) => link.set("engine", "cpu") });
+      if (!without)
+        ways.splice(change ? 1 : 0, 0, {
+          label: "Use the CPU",
+          change: (link) => link.set("engine", "cpu"),
+        });
     }
     const { title, text, technical } = failure;
     for (const [at, id] of ["retry", "other"].entries()) {
-      part(id).hidden = !ways[at];
-      part(id).textContent = ways[at]?.label ?? "";
-      part(id).addEventListener("click", () => this.#retry(ways[at].change));
+      $(id).hidden = !ways[at];
+      $(id).textContent = ways[at]?.label ?? "";
+      $(id).addEventListener("click", () => this.#retry(ways[at].change));
     }
-    const own = new URLSearchParams(location.search).get("model") && (kind === "download" || kind === "model");
-    part("message-link").hidden = !own;
-    if (own) part("message-link").href = location.pathname;
+    const own =
+      new URLSearchParams(location.search).get("model") &&
+      (kind === "download" || kind === "model");
+    $("message-link").hidden = !own;
+    if (own) $("message-link").href = location.pathname;
     window.showMessage({ kind, title, text, technical, advice: [...advice, ...more] });
   }
 
@@ -119,7 +141,7 @@ export class End {
 
 /**
  * Whether the page may reload itself. Phones take the GPU from pages that are out of sight, and the
- * same pictures can be made again. But if it is lost again so soon, the pictures themselves may be
+ * same images can be made again. But if it is lost again so soon, the images themselves may be
  * the cause.
  */
 function mayReload() {

@@ -2,15 +2,18 @@
 /**
  * Messages for what a browser or a GPU may lack.
  *
- * The page fetches this module when something is missing. It imports nothing, so that this works.
- * Where the CPU engine is a way out, `end.js` says so.
+ * The page fetches this module when something is missing.
+ * Where the CPU engine is a way out, `fatal-error.js` says so.
  */
 
 export const noWebAssembly = () => ({
   kind: "no-webassembly",
   title: "This browser does not run WebAssembly",
-  text: "The program that makes the pictures is WebAssembly, and it is switched off here, as it is in Apple’s Lockdown Mode.",
-  advice: ["In Lockdown Mode: choose Website Settings from Safari’s page menu, or on a Mac Settings from its menu, and leave this page out.", "Or use another browser."],
+  text: "What makes the images is WebAssembly, and it is switched off here, as it is in Apple’s Lockdown Mode.",
+  advice: [
+    "In Lockdown Mode: choose Website Settings from Safari’s page menu, or on a Mac Settings from its menu, and leave this page out.",
+    "Or use another browser.",
+  ],
   technical: navigator.userAgent,
 });
 
@@ -18,7 +21,7 @@ export const noWebAssembly = () => ({
 export const policy = (technical) => ({
   kind: "policy",
   title: "A policy forbids WebAssembly here",
-  text: "The program that makes the pictures is WebAssembly, and the page came with a Content-Security-Policy that does not allow it.",
+  text: "What makes the images is WebAssembly, and the page came with a Content-Security-Policy that does not allow it.",
   advice: ["Whoever publishes the page: the policy needs script-src 'self' 'wasm-unsafe-eval'."],
   technical,
 });

@@ -1,4 +1,4 @@
-//! The contents of a canvas, to tell pictures from blanks and from each other.
+//! The contents of a canvas, to tell images from blanks and from each other.
 //!
 //! A screenshot would not do: the compositor scales the canvas, with slightly different colours
 //! each time.
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 /// The pixels of a canvas.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct Image {
     pixels: Vec<[u8; 4]>,
 }
 
-impl Picture {
+impl Image {
     /// The asynchronous script whose answer [`Self::from_json`] reads. It takes what the page's
-    /// save button saves, at one pixel per pixel of a picture. The canvas itself cannot be read:
+    /// save button saves, at one pixel per pixel of an image. The canvas itself cannot be read:
     /// what WebGPU has drawn can only be copied until the browser shows it.
     pub const SCRIPT: &str = "
         const answer = arguments[arguments.length - 1];
@@ -79,19 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_a_picture_from_a_blank_and_from_another() -> Result<()> {
-        let blank = Picture::from_json(json!([1, 2, 3, 255, 1, 2, 3, 255]))?;
-        let picture = Picture::from_json(json!([1, 2, 3, 255, 1, 2, 4, 255]))?;
-        assert!(blank.is_blank() && !picture.is_blank());
-        assert_eq!(picture.difference(&blank), 0.5);
-        assert_eq!(picture.difference(&picture), 0.0);
-        assert_eq!(
-            (picture.largest_difference(&blank), picture.largest_difference(&picture)),
-            (1, 0)
-        );
-        assert_eq!(picture.difference(&Picture::from_json(json!([1, 2, 3, 255]))?), 1.0);
-        assert!(Picture::from_json(json!([1, 2, 3])).is_err());
-        assert!(Picture::from_json(json!("data:")).is_err());
+    fn tells_an_image_from_a_blank_and_from_another() -> Result<()> {
+        let blank = Image::from_json(json!([1, 2, 3, 255, 1, 2, 3, 255]))?;
+        let image = Image::from_json(json!([1, 2, 3, 255, 1, 2, 4, 255]))?;
+        assert!(blank.is_blank() && !image.is_blank());
+        assert_eq!(image.difference(&blank), 0.5);
+        assert_eq!(image.difference(&image), 0.0);
+        assert_eq!((image.largest_difference(&blank), image.largest_difference(&image)), (1, 0));
+        assert_eq!(image.difference(&Image::from_json(json!([1, 2, 3, 255]))?), 1.0);
+        assert!(Image::from_json(json!([1, 2, 3])).is_err());
+        assert!(Image::from_json(json!("data:")).is_err());
         Ok(())
     }
 }

@@ -23,8 +23,8 @@ const SCHEDULE: NoiseSchedule = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.5,
 /// T, Langevin's steps at each level.
 const STEPS_EACH: usize = 5;
 
-/// A sampler's program here, and a conditioning with the start of its chains.
-fn on_the_plane(sampler: Sampler) -> (StepTable, Conditioning) {
+/// A sampler's step table here, and a conditioning with the start of its chains.
+fn set_up(sampler: Sampler) -> (StepTable, Conditioning) {
     let recommended = Settings::recommended(SCHEDULE.sigma_max, SCHEDULE.sigma_min);
     let settings = Settings { sampler, schedule: SCHEDULE, steps_each: STEPS_EACH, ..recommended }
         .with_step_by_rule();
@@ -41,7 +41,7 @@ pub fn start() {
 /// `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)` and chains on it. Points are pairs of x and y, one after the
 /// other; y points up.
 #[wasm_bindgen]
-pub struct Plane {
+pub struct Toy2d {
     density: GaussianMixture,
     side: f32,
     seed: u64,
@@ -49,11 +49,11 @@ pub struct Plane {
 }
 
 #[wasm_bindgen]
-impl Plane {
-    /// A plane without chains.
+impl Toy2d {
+    /// The square without chains.
     #[wasm_bindgen(constructor)]
     pub fn new(side: f32) -> Self {
-        let (table, _) = on_the_plane(Sampler::Langevin);
+        let (table, _) = set_up(Sampler::Langevin);
         let density = GaussianMixture::two_modes();
         let chains = HostChains::new(density.clone(), table, 0, 0..0);
         Self { density, side, seed: 0, chains }
@@ -103,7 +103,7 @@ impl Plane {
     pub fn begin(&mut self, sampler: &str, chains: u32) -> Result<(), JsError> {
         let sampler = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
         let sampler = sampler.ok_or_else(|| JsError::new("there is no such sampler"))?;
-        let (table, conditioning) = on_the_plane(sampler);
+        let (table, conditioning) = set_up(sampler);
         self.seed += 1;
         let density = self.density.clone();
         let numbers = 0..chains as usize;
@@ -111,7 +111,7 @@ impl Plane {
         Ok(())
     }
 
-    /// The steps of the chains' program.
+    /// The number of steps of the chains.
     pub fn steps(&self) -> usize {
         self.chains.step_table().nfe()
     }
@@ -153,17 +153,17 @@ mod tests {
 
     #[test]
     fn annealed_chains_find_the_shares_of_both_modes_and_those_at_one_sigma_do_not() {
-        let mut plane = Plane::new(10.0);
+        let mut toy = Toy2d::new(10.0);
         let mut share = |sampler: Sampler| {
-            plane.begin(sampler.name(), 2_000).expect("a sampler");
-            plane.advance_to(usize::MAX);
-            assert!(plane.finished() && plane.sigma() == 0.0);
-            plane.upper_share()
+            toy.begin(sampler.name(), 2_000).expect("a sampler");
+            toy.advance_to(usize::MAX);
+            assert!(toy.finished() && toy.sigma() == 0.0);
+            toy.upper_share()
         };
         for sampler in Sampler::ALL {
             let share = share(sampler);
             println!("{}: {share}", sampler.name());
-            // Five standard errors, and the error of annealing at this pace.
+            // Five standard errors, and the error of annealing with so few levels.
             let truth = if sampler == Sampler::PlainLangevin { 0.5 } else { 0.8 };
             assert!((share - truth).abs() < 0.1, "{}: {share}", sampler.name());
         }
@@ -171,18 +171,18 @@ mod tests {
 
     #[test]
     fn what_is_drawn_fits_together() {
-        let plane = Plane::new(10.0);
+        let toy = Toy2d::new(10.0);
         // Squares of 2 × 2: the mode at (5, 5) is the centre of the eighth in the third row.
         let (n, sigma) = (10, 0.5);
-        let density = plane.density(sigma, n);
+        let density = toy.density(sigma, n);
         let highest = (0..n * n).max_by(|&a, &b| density[a].total_cmp(&density[b]));
         assert_eq!(highest, Some(2 * n + 7));
         assert_eq!(density[2 * n + 7], 1.0);
         // From the upper right corner arrows point to it: to the left, and down.
-        let arrows = plane.arrows(sigma, n);
+        let arrows = toy.arrows(sigma, n);
         assert!(arrows[2 * (n - 1)] < 0.0 && arrows[2 * (n - 1) + 1] < 0.0);
         let distance =
             |points: Vec<f32>| points.iter().map(|x| f64::from(x.abs() - 5.0).powi(2)).sum::<f64>();
-        assert!(distance(plane.noisy(20.0, 100)) > distance(plane.noisy(sigma, 100)));
+        assert!(distance(toy.noisy(20.0, 100)) > distance(toy.noisy(sigma, 100)));
     }
 }

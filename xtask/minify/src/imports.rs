@@ -1,4 +1,4 @@
-//! Gives a program's imports from its bindings short names, and drops the names of its own
+//! Gives a wasm module's imports from its bindings short names, and drops the names of its own
 //! functions.
 //!
 //! wasm-bindgen names each of several hundred imports like `__wbg_set_label_644bc1b32c7917b0`, once
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    fn program(names: &[&str]) -> Vec<u8> {
+    fn module(names: &[&str]) -> Vec<u8> {
         let (mut types, mut imports) = (TypeSection::new(), ImportSection::new());
         types.ty().function([], []);
         for name in names {
@@ -92,19 +92,19 @@ mod tests {
     }
 
     #[test]
-    fn a_program_and_its_script_get_the_same_short_names() {
-        let mut wasm = program(&["__wbg_set_1f", "__wbg_set_1f2e"]);
+    fn a_module_and_its_script_get_the_same_short_names() {
+        let mut wasm = module(&["__wbg_set_1f", "__wbg_set_1f2e"]);
         let tools = CustomSection { name: "producers".into(), data: b"\0".into() };
         tools.append_to(&mut wasm);
         let script = "const i = { __wbg_set_1f2e: function() {}, __wbg_set_1f: function() {} };";
         let (short, script) = shortened(&wasm, script).expect("they belong together");
-        assert_eq!(short, program(&["aa", "ab"]));
+        assert_eq!(short, module(&["aa", "ab"]));
         assert_eq!(script, "const i = { ab: function() {}, aa: function() {} };");
     }
 
     #[test]
     fn a_script_that_lacks_an_import_or_has_it_twice_is_refused() {
-        let wasm = program(&["__wbg_set_1f"]);
+        let wasm = module(&["__wbg_set_1f"]);
         assert!(shortened(&wasm, "const i = { __wbg_set_1f2e: 0 };").is_err());
         assert!(shortened(&wasm, "const i = { __wbg_set_1f: wasm.__wbg_set_1f };").is_err());
         assert!(shortened(&wasm[..wasm.len() - 1], "__wbg_set_1f").is_err());

@@ -2,8 +2,8 @@
 /**
  * The plane: the score in two dimensions, where it can be seen, and chains that follow it.
  *
- * Rust (`plane/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
- * fetches this module when somebody scrolls to it; it imports nothing, so that this works.
+ * Rust (`toy2d/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
+ * fetches this module when somebody scrolls to it.
  */
 
 /** The plane is shown from −SIDE to SIDE in both directions. */
@@ -16,8 +16,8 @@ const CHAINS = 400;
 const RUN_MS = 6000;
 
 /**
- * The exports of `plane/`.
- * @typedef {object} Plane
+ * The exports of `toy2d/`.
+ * @typedef {object} Toy2d
  * @property {(fraction: number) => number} sigma_at
  * @property {(sigma: number) => number} fraction_at
  * @property {(sigma: number, n: number) => Float32Array} density
@@ -33,33 +33,37 @@ const RUN_MS = 6000;
  */
 
 /** @param {string} id @returns {any} */
-const $ = (id) => document.getElementById(`plane${id}`);
+const $ = (id) => document.getElementById(`toy2d${id}`);
 
 /** Puts the figure into the page and runs it for the first time. */
 export async function show() {
   const style = document.createElement("link");
-  Object.assign(style, { rel: "stylesheet", href: new URL("./plane.css", import.meta.url).href });
+  Object.assign(style, { rel: "stylesheet", href: new URL("./toy2d.css", import.meta.url).href });
   const styled = new Promise((done) => (style.onload = style.onerror = done));
   document.head.append(style);
-  const program = await import(new URL("../plane/plane.js", import.meta.url).href);
-  await Promise.all([program.default(), styled]);
+  const wasmModule = await import(new URL("../toy2d/toy2d.js", import.meta.url).href);
+  await Promise.all([wasmModule.default(), styled]);
   $("").hidden = false;
-  new Figure(new program.Plane(SIDE));
+  new Figure(new wasmModule.Toy2d(SIDE));
 }
 
 class Figure {
-  #plane;
+  #toy;
   #context = /** @type {CanvasRenderingContext2D} */ ($("-view").getContext("2d"));
   /** The density, pixel by pixel; the canvas shows it enlarged. */
   #glow = new OffscreenCanvas(GLOW, GLOW);
-  /** Whether the points are chains, and not noisy pictures. */
+  /** Whether the points are chains, and not noisy images. */
   #runs = false;
   #frame = 0;
 
-  /** @param {Plane} plane */
-  constructor(plane) {
-    this.#plane = plane;
-    $("-sampler").append(...[.../** @type {any} */ (document.getElementById("sampler")).options].map((option) => new Option(option.text, option.value)));
+  /** @param {Toy2d} toy */
+  constructor(toy) {
+    this.#toy = toy;
+    $("-sampler").append(
+      ...[.../** @type {any} */ (document.getElementById("sampler")).options].map(
+        (option) => new Option(option.text, option.value),
+      ),
+    );
     $("-sampler").value = "langevin";
     $("-sigma").addEventListener("input", () => this.#stop());
     $("-sampler").addEventListener("change", () => this.#run());
@@ -67,15 +71,18 @@ class Figure {
     new ResizeObserver(() => this.#paint()).observe($("-view"));
     // Nobody should miss the first run. For visitors who asked for less motion, nothing moves by itself.
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-    const seen = new IntersectionObserver(([{ isIntersecting }]) => {
-      if (!isIntersecting) return;
-      seen.disconnect();
-      this.#run();
-    }, { threshold: 0.6 });
+    const seen = new IntersectionObserver(
+      ([{ isIntersecting }]) => {
+        if (!isIntersecting) return;
+        seen.disconnect();
+        this.#run();
+      },
+      { threshold: 0.6 },
+    );
     seen.observe($("-view"));
   }
 
-  /** Shows noisy pictures at the σ of the slider. */
+  /** Shows noisy images at the σ of the slider. */
   #stop() {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
@@ -86,17 +93,19 @@ class Figure {
   #run() {
     cancelAnimationFrame(this.#frame);
     this.#runs = true;
-    this.#plane.begin($("-sampler").value, CHAINS);
+    this.#toy.begin($("-sampler").value, CHAINS);
     $("-share").textContent = "";
     /** @type {number | undefined} */
     let begun;
     const go = (/** @type {number} */ now) => {
       begun ??= now;
-      this.#plane.advance_to(Math.floor(((now - begun) / RUN_MS) * this.#plane.steps()));
-      const sigma = this.#plane.sigma();
-      $("-sigma").value = String(sigma ? this.#plane.fraction_at(sigma) : 0);
-      if (!this.#plane.finished()) this.#frame = requestAnimationFrame(go);
-      else $("-share").textContent = `${Math.round(100 * this.#plane.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the pictures are.`;
+      this.#toy.advance_to(Math.floor(((now - begun) / RUN_MS) * this.#toy.steps()));
+      const sigma = this.#toy.sigma();
+      $("-sigma").value = String(sigma ? this.#toy.fraction_at(sigma) : 0);
+      if (!this.#toy.finished()) this.#frame = requestAnimationFrame(go);
+      else
+        $("-share").textContent =
+          `${Math.round(100 * this.#toy.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the images are.`;
       this.#paint();
     };
     this.#frame = requestAnimationFrame(go);
@@ -105,11 +114,11 @@ class Figure {
   #paint() {
     const side = Math.round($("-view").clientWidth * devicePixelRatio);
     if (!side) return;
-    const sigma = this.#runs ? this.#plane.sigma() : this.#plane.sigma_at(Number($("-sigma").value));
+    const sigma = this.#runs ? this.#toy.sigma() : this.#toy.sigma_at(Number($("-sigma").value));
     const text = sigma.toPrecision(sigma ? 2 : 1);
     $("-sigma-text").textContent = text;
     $("-sigma").setAttribute("aria-valuetext", text);
-    const fraction = sigma ? this.#plane.fraction_at(sigma) : 0;
+    const fraction = sigma ? this.#toy.fraction_at(sigma) : 0;
     $("").style.setProperty("--coldness", `${100 * (1 - fraction)}%`);
     const canvas = this.#context.canvas;
     // Setting the size clears the canvas, without which there would be trails.
@@ -117,15 +126,21 @@ class Figure {
     const { color } = getComputedStyle(canvas);
     const page = getComputedStyle(document.documentElement);
     this.#paintGlow(sigma, side, color);
-    this.#paintArrows(sigma, side, page.getPropertyValue("--plate-soft"));
-    this.#paintPoints(this.#runs ? this.#plane.chains() : this.#plane.noisy(sigma, CHAINS), side, page.getPropertyValue("--plate-ink"));
+    this.#paintArrows(sigma, side, page.getPropertyValue("--frame-soft"));
+    this.#paintPoints(
+      this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS),
+      side,
+      page.getPropertyValue("--frame-ink"),
+    );
   }
 
   /** @param {number} sigma @param {number} side @param {string} colour */
   #paintGlow(sigma, side, colour) {
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (this.#glow.getContext("2d"));
     const image = new ImageData(GLOW, GLOW);
-    this.#plane.density(sigma, GLOW).forEach((density, at) => (image.data[4 * at + 3] = 200 * Math.sqrt(density)));
+    this.#toy
+      .density(sigma, GLOW)
+      .forEach((density, at) => (image.data[4 * at + 3] = 200 * Math.sqrt(density)));
     context.putImageData(image, 0, 0);
     context.globalCompositeOperation = "source-in";
     context.fillStyle = colour;
@@ -139,7 +154,7 @@ class Figure {
   #paintArrows(sigma, side, colour) {
     const cell = side / ARROWS;
     const context = this.#context;
-    const arrows = this.#plane.arrows(sigma, ARROWS);
+    const arrows = this.#toy.arrows(sigma, ARROWS);
     context.beginPath();
     for (let at = 0; at < ARROWS * ARROWS; at++) {
       const [dx, dy] = [arrows[2 * at], -arrows[2 * at + 1]];

@@ -1,6 +1,6 @@
 // Anneals at full speed on simulated GPUs in simulated time. For each it answers with the fraction
 // of time that the GPU was busy after the first second, the longest piece of work requested at
-// once, and pictures per second. `arguments` are the address of the page's scripts and the callback
+// once, and images per second. `arguments` are the address of the page's scripts and the callback
 // for the answer.
 const [www, answer] = arguments;
 const FRAME = 1000 / 60;
@@ -17,7 +17,9 @@ async function pass(milliseconds) {
   for (;;) {
     // First let everything that waits for a promise run.
     for (let turn = 0; turn < 50; turn++) await null;
-    const next = events.reduce((first, event) => (event.time < first.time ? event : first), { time: end });
+    const next = events.reduce((first, event) => (event.time < first.time ? event : first), {
+      time: end,
+    });
     now = next.time;
     if (!next.run) return;
     events = events.filter((event) => event !== next);
@@ -28,7 +30,7 @@ async function pass(milliseconds) {
 /** @param {boolean} looks whether completion is only noticed ten times a second and whenever something is submitted, as in Firefox */
 async function visit({ Run }, { observeDevices, watched }, step, latency, looks) {
   events = [];
-  let [done, free, worked, longest, pictures] = [0, now, 0, 0, 0];
+  let [done, free, worked, longest, images] = [0, now, 0, 0, 0];
   let waiting = [];
   const look = () => {
     waiting.filter(({ end }) => end <= now).forEach(({ tell }) => at(now + 1, tell));
@@ -40,37 +42,46 @@ async function visit({ Run }, { observeDevices, watched }, step, latency, looks)
   GPUAdapter.prototype.requestDevice = async () => device;
   observeDevices(() => {});
   await GPUAdapter.prototype.requestDevice();
-  if (looks) at(now, function again() { look(); at(now + latency, again); });
+  if (looks)
+    at(now, function again() {
+      look();
+      at(now + latency, again);
+    });
 
   const start = now;
   const measured = start + COMPILING + 1000;
   const chain = {
     progress: () => ({ step: done, steps: 1e9, done: false }),
-    advance: (count) => watched(new Promise((resolve) => {
-      const work = count * step + (done ? 0 : COMPILING);
-      const begins = Math.max(now, free);
-      const end = (free = begins + work);
-      worked += Math.max(0, end - Math.max(begins, measured));
-      if (done) longest = Math.max(longest, work);
-      const tell = () => resolve((done += count, chain.progress()));
-      if (looks) waiting.push({ end, tell });
-      else at(end + latency, tell);
-    })),
+    advance: (count) =>
+      watched(
+        new Promise((resolve) => {
+          const work = count * step + (done ? 0 : COMPILING);
+          const begins = Math.max(now, free);
+          const end = (free = begins + work);
+          worked += Math.max(0, end - Math.max(begins, measured));
+          if (done) longest = Math.max(longest, work);
+          const tell = () => resolve(((done += count), chain.progress()));
+          if (looks) waiting.push({ end, tell });
+          else at(end + latency, tell);
+        }),
+      ),
     free() {},
   };
   const observer = {
     onState() {},
     onProgress() {},
-    onDraw: async () => void (pictures += Number(now >= measured)),
-    onError: (error) => { throw error; },
+    onDraw: async () => void (images += Number(now >= measured)),
+    onError: (error) => {
+      throw error;
+    },
   };
   const run = new Run(observer);
-  run.pace = "full";
+  run.speed = "full";
   run.restart(async () => chain, true);
   await pass(measured - start);
   await pass(5000);
   run.kill();
-  return { step, latency, busy: worked / 5000, longest, pictures: pictures / 5 };
+  return { step, latency, busy: worked / 5000, longest, images: images / 5 };
 }
 
 const timers = new Set();
@@ -95,7 +106,8 @@ Object.defineProperty(navigator, "userAgent", { value: "Gecko Firefox/150.0", co
   const modules = await Promise.all(["run.js", "gpu.js"].map((name) => import(new URL(name, www))));
   const visits = [];
   for (const latency of [0, 3, 13, 103]) {
-    for (const step of [0.1, 0.3, 1, 10, 100, 400]) visits.push(await visit(...modules, step, latency, latency > 100));
+    for (const step of [0.1, 0.3, 1, 10, 100, 400])
+      visits.push(await visit(...modules, step, latency, latency > 100));
   }
   return visits;
 })().then(answer, (error) => answer(String(error)));

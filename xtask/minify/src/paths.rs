@@ -20,16 +20,16 @@ pub fn registry() -> Result<String> {
 }
 
 /// Overwrites every occurrence of the path of `folder`, and the name of the folder in it, with
-/// spaces. Nothing moves, since the program contains lengths and addresses.
-pub fn hide(program: &mut [u8], folder: &str) {
+/// spaces. Nothing moves, since a wasm module contains lengths and addresses.
+pub fn hide(module: &mut [u8], folder: &str) {
     let folder = folder.as_bytes();
     let mut at = 0;
-    while let Some(found) = program[at..].windows(folder.len()).position(|w| w == folder) {
+    while let Some(found) = module[at..].windows(folder.len()).position(|w| w == folder) {
         let start = at + found;
         let name = start + folder.len();
-        let length = program[name..].iter().position(|&b| b == MAIN_SEPARATOR as u8);
+        let length = module[name..].iter().position(|&b| b == MAIN_SEPARATOR as u8);
         at = name + length.map_or(0, |length| length + 1);
-        program[start..at].fill(b' ');
+        module[start..at].fill(b' ');
     }
 }
 
@@ -43,10 +43,10 @@ mod tests {
         let separator = MAIN_SEPARATOR.to_string();
         let folder = folder.join(&separator);
         let file = ["index-1949cf8c6b5b557f", "wgpu-30.0.1", "src", "lib.rs"].join(&separator);
-        let mut program = format!("\0lib.rs{folder}{file}{folder}{file}\u{1}").into_bytes();
-        let length = program.len();
-        hide(&mut program, &folder);
-        let text = String::from_utf8(program).expect("it was, and spaces are");
+        let mut module = format!("\0lib.rs{folder}{file}{folder}{file}\u{1}").into_bytes();
+        let length = module.len();
+        hide(&mut module, &folder);
+        let text = String::from_utf8(module).expect("it was, and spaces are");
         let shown = ["wgpu-30.0.1", "src", "lib.rs"].join(&separator);
         let words: Vec<&str> = text.split_whitespace().collect();
         assert_eq!(words, ["\0lib.rs", &shown, &format!("{shown}\u{1}")]);

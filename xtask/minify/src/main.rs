@@ -5,12 +5,12 @@
 //! to measure.
 
 mod imports;
-mod join;
 mod paths;
+mod preload;
 mod script;
 mod sizes;
-mod stamp;
 mod style;
+mod versioned;
 
 use std::{
     ffi::OsStr,
@@ -46,17 +46,13 @@ fn main() -> Result<()> {
     let registry = paths::registry()?;
     for wasm in &files {
         if let Some(script) = bindings_of(wasm) {
-            let (mut program, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
+            let (mut module, text) = imports::shortened(&read(wasm)?, &read_text(&script)?)
                 .with_context(|| format!("{} and {}", wasm.display(), script.display()))?;
-            paths::hide(&mut program, &registry);
-            write(wasm, &program)?;
+            paths::hide(&mut module, &registry);
+            write(wasm, &module)?;
             write(&script, text.as_bytes())?;
         }
     }
-    let index = dist.join("index.html");
-    write(&index, with_sizes(&read_text(&index)?, &dist)?.as_bytes())?;
-    let page = dist.join("www/main.js");
-    write(&page, join::joined(&page)?.as_bytes())?;
     for path in &files {
         let minified = match kind(path) {
             "js" => script::minified(&read_text(path)?),
@@ -66,28 +62,17 @@ fn main() -> Result<()> {
         let text = minified.with_context(|| format!("cannot understand {}", path.display()))?;
         write(path, text.as_bytes())?;
     }
-    stamp_addresses(&dist, &files)
+    let index = dist.join("index.html");
+    let page = with_sizes(&read_text(&index)?, &dist)?;
+    let page = preload::with_links(&page, &dist)?;
+    write(&index, versioned::moved(&page, &dist)?.as_bytes())
 }
 
-/// Stamps the addresses of scripts, styles and programs, except those at the top of `dist`, whose
-/// names have a hash from Trunk.
-fn stamp_addresses(dist: &Path, files: &[PathBuf]) -> Result<()> {
-    let parts = files.iter().filter(|path| matches!(kind(path), "js" | "css" | "wasm"));
-    let stamp = stamp::of(parts.clone().map(|path| read(path)).collect::<Result<Vec<_>>>()?);
-    let names =
-        parts.filter(|path| path.parent() != Some(dist)).filter_map(|path| path.file_name());
-    let names = names.map(|name| name.to_string_lossy().into_owned()).collect();
-    for path in files.iter().filter(|path| matches!(kind(path), "js" | "html")) {
-        write(path, stamp::stamped(&read_text(path)?, &names, &stamp).as_bytes())?;
-    }
-    Ok(())
-}
-
-/// The page with the size of the program beside its address, for visitors to see how much is still to
+/// The page with the size of the wasm module beside its address, for visitors to see how much is still to
 /// come: a server that compresses does not tell them.
 fn with_sizes(page: &str, dist: &Path) -> Result<String> {
     const END: &str = "_bg.wasm\"";
-    let (before, after) = page.split_once(END).context("index.html names no program")?;
+    let (before, after) = page.split_once(END).context("index.html names no wasm module")?;
     let name = before.rsplit(['"', '/']).next().unwrap_or_default();
     let bytes = read(&dist.join(format!("{name}_bg.wasm")))?.len();
     Ok(format!("{before}{END} data-bytes=\"{bytes}\"{after}"))
@@ -121,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_tells_the_size_of_its_program() -> Result<()> {
+    fn the_page_tells_the_size_of_its_wasm_module() -> Result<()> {
         let folder = tempfile::tempdir()?;
         write(&folder.path().join("ncsn-1f_bg.wasm"), &[0; 42])?;
         let page = r#"<link href="./ncsn-1f.js"><link href="./ncsn-1f_bg.wasm" as="fetch">"#;

@@ -1,0 +1,16 @@
+// @ts-check
+/** The parameters in the page's address. */
+
+/** What parameters of older links are called now. */
+const RENAMED = { pace: "speed", wander: "strength" };
+
+/** The parameters in the address under their present names. */
+export function readLink() {
+  const link = new URLSearchParams(location.search);
+  for (const [older, present] of Object.entries(RENAMED)) {
+    const value = link.get(older);
+    link.delete(older);
+    if (value !== null && !link.has(present)) link.set(present, value);
+  }
+  return link;
+}
