@@ -1,4 +1,4 @@
-//! The `ncsn` program: everything but training.
+//! The `ncsn` program: `ncsn train`, `ncsn sample` and all other commands.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {

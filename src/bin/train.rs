@@ -1,4 +1,4 @@
-//! The `train` program: makes a model from images.
+//! The `train` program: makes a model from images, as `ncsn train` does.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() -> std::process::ExitCode {

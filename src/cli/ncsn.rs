@@ -1,14 +1,15 @@
-//! `ncsn`: everything before and after training.
+//! `ncsn`: training, and everything before and after it.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{eval, export, import, likelihood, mean, plan, sample, toy};
+use super::{eval, export, import, likelihood, mean, plan, sample, toy, train};
 use crate::model_file::ModelFile;
 
-/// Score-based generative models: planning, sampling and measuring, before and after training.
+/// Score-based generative models: planning, training, sampling and measuring.
 #[derive(Parser)]
 #[command(name = "ncsn", version)]
 struct Arguments {
@@ -19,6 +20,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Plan(plan::Plan),
+    Train(Box<train::Arguments>),
     Sample(Box<sample::Sample>),
     Likelihood(likelihood::Likelihood),
     Eval(Box<eval::Eval>),
@@ -28,12 +30,19 @@ enum Command {
     Mean(mean::Mean),
 }
 
-/// The program's entry point.
+/// The program's entry point. The exit code is that of the signal by which a training run was
+/// interrupted.
 ///
 /// # Errors
 /// Errors are one-line messages for the user.
-pub fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+pub fn main() -> anyhow::Result<ExitCode> {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match arguments.command {
+        Command::Train(arguments) => {
+            let given = matches.subcommand().map_or(&matches, |(_, given)| given);
+            return train::train(arguments.checked(given)?);
+        }
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
@@ -42,7 +51,8 @@ pub fn main() -> anyhow::Result<()> {
         Command::Export(arguments) => export::export(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Mean(arguments) => mean::run(&arguments),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Reads a model; an error names the file.

@@ -13,6 +13,7 @@ use crate::data::{DataSet, Images};
 use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::{NoiseSchedule, rules};
 use crate::sample::settings::three_digits_up;
+use crate::train::measure_distances;
 use crate::words::{count, form};
 
 /// Measure images and choose noise levels for them by NCSNv2's rules.
@@ -112,17 +113,7 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
 /// # Errors
 /// If all images are the same, or `sigma_min` is impossible.
 pub(super) fn schedule(images: &Images, sigma_min: f32) -> anyhow::Result<NoiseSchedule> {
-    schedule_over(images, &measure(images)?, sigma_min, rules::OVERLAP)
-}
-
-fn measure(images: &Images) -> anyhow::Result<Distances> {
-    ensure!(
-        images.len() > 1,
-        "there is only one image to train on, so there are no distances to measure"
-    );
-    let distances = Distances::measure(images);
-    ensure!(distances.largest > 0.0, "all images are the same");
-    Ok(distances)
+    schedule_over(images, &measure_distances(images)?, sigma_min, rules::OVERLAP)
 }
 
 fn schedule_over(
@@ -140,7 +131,7 @@ fn schedule_over(
 
 fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
     let Plan { sigma_min, overlap, steps_each, .. } = *arguments;
-    let distances = measure(&data.train)?;
+    let distances = measure_distances(&data.train)?;
     let schedule = schedule_over(&data.train, &distances, sigma_min, overlap)?;
     let ratio = schedule.ratio();
     let step = rules::step(steps_each, ratio);

@@ -1,5 +1,8 @@
 //! The trainer: denoising score matching with Adam, a moving average of the weights, and
 //! checkpoints from which training continues to the very same weights.
+//!
+//! [`Trainer`] makes the steps; [`Session`] is the training loop around it, with evaluations,
+//! checkpoints and the model at the end. `examples/train.rs` trains on a folder of images.
 
 mod augment;
 mod batch;
@@ -12,6 +15,8 @@ mod grad_clip;
 mod learning_rate;
 mod options;
 mod precision;
+mod recommended;
+mod session;
 mod shards;
 mod target;
 mod teacher;
@@ -24,5 +29,7 @@ pub use classifier::{ClassifierOptions, train_classifier};
 pub use files::{folder_of, is_device, target, write_atomically};
 pub use options::{Autoguidance, Fingerprint, Options, OptionsError};
 pub use precision::Precision;
+pub use recommended::{STABLE_TARGETS_VALUES, measure_distances, usual_steps};
+pub use session::{Event, Report, Session, SessionError, SessionOptions};
 pub use target::stable_from;
 pub use trainer::{TrainError, Trainer};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgMatches, Parser, ValueEnum};
 
 use super::network::{Net, NetworkArgs};
 use crate::cli::autoguidance::GuidanceScaleArgs;
@@ -13,7 +13,7 @@ use crate::data::DataSet;
 use crate::loss::Weighting;
 use crate::net::{ImageShape, Preconditioning};
 use crate::noise::NoiseSchedule;
-use crate::train::Precision;
+use crate::train::{Precision, SessionOptions};
 
 /// Train a score-based generative model on images.
 ///
@@ -93,11 +93,11 @@ pub struct RunArgs {
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
     /// Seconds between checkpoints.
-    #[arg(long, alias = "save-every", value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, alias = "save-every", value_name = "SECONDS", default_value_t = SessionOptions::CHECKPOINT_EVERY_SECONDS)]
     pub checkpoint_every_seconds: u64,
     /// Steps between evaluations: held-out losses, a grid of samples, and the model itself. The
     /// first comes after a tenth of these steps; 0 means only at the end.
-    #[arg(long, alias = "sample-every", value_name = "STEPS", default_value_t = 1000)]
+    #[arg(long, alias = "sample-every", value_name = "STEPS", default_value_t = SessionOptions::EVAL_EVERY_STEPS)]
     pub eval_every_steps: u64,
     /// CPU threads [default: one per core]. With libtorch, also set OMP_NUM_THREADS.
     #[arg(long)]
@@ -246,27 +246,22 @@ impl ValueEnum for Precision {
 }
 
 impl Arguments {
-    /// Parses the command line. On a usage error, clap prints it and exits.
+    /// Checks that every flag has an effect, and notes which were given, which only the matches of
+    /// the program or subcommand tell.
     ///
     /// # Errors
     /// If a flag has no effect.
-    pub fn parse() -> anyhow::Result<Self> {
-        Self::checked(&Self::command().get_matches())
-    }
-
-    fn checked(matches: &ArgMatches) -> anyhow::Result<Self> {
-        let mut arguments = Self::from_arg_matches(matches)?;
+    pub fn checked(mut self, matches: &ArgMatches) -> anyhow::Result<Self> {
         let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        arguments.given =
-            matches.ids().map(clap::Id::as_str).filter(|id| said(id)).map(flag).collect();
-        let is_unet = arguments.network.arch == Net::Unet;
+        self.given = matches.ids().map(clap::Id::as_str).filter(|id| said(id)).map(flag).collect();
+        let is_unet = self.network.arch == Net::Unet;
         // A resumed run has the network that it has; see `ensure_resumes`.
-        let is_new = !arguments.run.resume;
+        let is_new = !self.run.resume;
         let without_effect: [(bool, &str, &[&str]); 3] = [
             (is_new && is_unet, "the U-Net", &["ngf"]),
             (is_new && !is_unet, "this --arch", &["widths", "blocks", "patch", "p_mean", "p_std"]),
             (
-                arguments.run.classifier,
+                self.run.classifier,
                 "a --classifier",
                 &[
                     "flip",
@@ -291,12 +286,11 @@ impl Arguments {
             ),
         ];
         for (_, what, ids) in without_effect.into_iter().filter(|&(is_so, ..)| is_so) {
-            if let Some(flag) = ids.iter().map(|id| flag(id)).find(|flag| arguments.is_given(flag))
-            {
+            if let Some(flag) = ids.iter().map(|id| flag(id)).find(|flag| self.is_given(flag)) {
                 bail!("{flag} has no effect on {what}");
             }
         }
-        Ok(arguments)
+        Ok(self)
     }
 
     /// Whether a flag, such as `--batch`, is on the command line.
@@ -335,16 +329,10 @@ fn flag(id: &str) -> String {
     format!("--{}", id.replace('_', "-"))
 }
 
-impl RunArgs {
-    /// Whether to evaluate the model after this step.
-    pub fn looks_at(&self, step: u64) -> bool {
-        let every = self.eval_every_steps;
-        every > 0 && (step.is_multiple_of(every) || step == every / 10)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, FromArgMatches};
+
     use super::*;
 
     #[test]
@@ -352,7 +340,9 @@ mod tests {
         let said = |flags: &str| {
             let words = ["train --data images ", flags].concat();
             let matches = Arguments::command().try_get_matches_from(words.split(' '));
-            Arguments::checked(&matches.expect("known flags")).map(|_| ())
+            let matches = matches.expect("known flags");
+            let arguments = Arguments::from_arg_matches(&matches).expect("possible values");
+            arguments.checked(&matches).map(|_| ())
         };
         said("--patch 1 --p-std 1.2").expect("of the U-Net");
         said("--arch ncsn --ngf 32").expect("of a RefineNet");

@@ -16,7 +16,7 @@ pub struct Interrupt(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    asked: AtomicBool,
+    asked: Arc<AtomicBool>,
     code: AtomicU8,
 }
 
@@ -35,8 +35,8 @@ impl Interrupt {
     }
 
     /// Set once the run is asked to end.
-    pub fn asked(&self) -> &AtomicBool {
-        &self.0.asked
+    pub fn asked(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.asked)
     }
 
     /// The exit code: success if the run was not interrupted.

@@ -8,15 +8,14 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, ensure};
 
 use super::tensorboard::EventFile;
-use crate::cli::grid;
+use crate::grid;
+use crate::net::ImageShape;
 use crate::pixel;
-use crate::sample::StepTable;
-use crate::train::{Trainer, target, write_atomically};
+use crate::train::{Report, target, write_atomically};
 
 /// The log of a run.
 pub struct Log {
@@ -24,20 +23,6 @@ pub struct Log {
     losses: Table,
     held_out: Table,
     events: EventFile,
-}
-
-/// What is logged for the steps since the last row.
-pub struct Row {
-    /// Steps done.
-    pub step: u64,
-    /// The mean weighted loss over D/2.
-    pub loss: f32,
-    /// The learning rate of the last step.
-    pub learning_rate: f64,
-    /// Images a second.
-    pub rate: f64,
-    /// Seconds spent in steps since the start of the run.
-    pub seconds: f64,
 }
 
 impl Log {
@@ -115,12 +100,12 @@ impl Log {
         &self.folder
     }
 
-    /// Logs a row.
+    /// Logs the steps since the last report.
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn row(&mut self, row: &Row) -> anyhow::Result<()> {
-        let Row { step, loss, learning_rate, rate, seconds } = *row;
+    pub fn report(&mut self, report: &Report) -> anyhow::Result<()> {
+        let Report { step, loss, learning_rate, rate, seconds } = *report;
         let line = format!("{step},{loss},{learning_rate:e},{rate:.1},{seconds:.1}\n");
         let scalars = [
             ("loss/train", loss),
@@ -153,24 +138,12 @@ impl Log {
             .with_context(|| format!("cannot write to {}", self.folder.display()))
     }
 
-    /// Draws a grid of images with the averaged network, always from the same seed, so that
-    /// progress shows. Does nothing once `stop` is set.
+    /// Logs images, N × C × H × W, as a grid.
     ///
     /// # Errors
-    /// If the device fails or a file cannot be written.
-    pub fn samples(
-        &mut self,
-        step: u64,
-        trainer: &Trainer,
-        table: &StepTable,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<()> {
-        const IMAGES: usize = 16;
-        let Some(pixels) = trainer.samples(table, IMAGES, stop)? else {
-            return Ok(());
-        };
-        let shape = trainer.options().architecture.image_shape();
-        let png = grid::encode_png(&pixel::bytes(&pixels), shape, None, 2)?;
+    /// If a file cannot be written.
+    pub fn samples(&mut self, step: u64, pixels: &[f32], shape: ImageShape) -> anyhow::Result<()> {
+        let png = grid::encode_png(&pixel::bytes(pixels), shape, None, 2)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));
         write_atomically(&path, &png)
             .and_then(|()| self.events.png(step, "samples", png))

@@ -1,9 +1,9 @@
-//! `train`: images in, a model out.
+//! `train` and `ncsn train`: images in, a model out.
 //!
 //! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
-//! from, [`resume`] what a resumed one keeps, [`run`] the training loop, [`interrupt`] what ends it
-//! early, [`log`] the files written along the way ([`tensorboard`] its event files) and [`estimate`]
-//! the cost of a run; [`classifier`] trains a classifier instead.
+//! from, [`resume`] what a resumed one keeps, [`run`] what is printed while the library trains,
+//! [`interrupt`] what ends it early, [`log`] the files written along the way ([`tensorboard`] its event
+//! files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
 
 mod arguments;
 mod classifier;
@@ -20,22 +20,31 @@ mod tensorboard;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::{CommandFactory, FromArgMatches};
 
-use self::arguments::Arguments;
+pub(super) use self::arguments::Arguments;
 pub(super) use self::options::is_of;
-use self::run::Run;
 use self::start::Start;
 use super::data_set;
 use super::numbers::ensure_within;
 use crate::train::Checkpoints;
 use crate::words::count;
 
-/// The program's entry point. The exit code is that of the signal by which a run was interrupted.
+/// The entry point of the `train` program. The exit code is that of the signal by which a run was
+/// interrupted.
 ///
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<ExitCode> {
-    let arguments = Arguments::parse()?;
+    let matches = Arguments::command().get_matches();
+    train(Arguments::from_arg_matches(&matches)?.checked(&matches)?)
+}
+
+/// Trains what the arguments say, for `train` and for `ncsn train`.
+///
+/// # Errors
+/// As [`main`].
+pub(super) fn train(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Reading images uses many threads, too.
     set_threads(arguments.run.threads)?;
     if arguments.run.classifier {
@@ -68,7 +77,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         estimate::print(trainer, &data)?;
         return Ok(ExitCode::SUCCESS);
     }
-    Run::new(arguments.run, data, trainer, checkpoints)?.finish()
+    run::run(&arguments.run, data, trainer)
 }
 
 /// Sets the size of rayon's global pool, which Burn's Flex uses; LibTorch reads OpenMP's variable.

@@ -7,7 +7,9 @@ use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
 use crate::sample::Settings;
-use crate::train::{Augmentation, Fingerprint, Options, stable_from};
+use crate::train::{
+    Augmentation, Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps,
+};
 use crate::words::count;
 
 impl Arguments {
@@ -47,7 +49,7 @@ impl Arguments {
             sampler: same.map(|card| card.sampler),
             best: same.and_then(|card| card.best),
             seed: optimization.seed,
-            steps: optimization.steps.unwrap_or_else(|| steps(data.train.len(), batch)),
+            steps: optimization.steps.unwrap_or_else(|| usual_steps(data.train.len(), batch)),
             batch,
             grad_accum_steps: optimization.grad_accum_steps,
             precision: optimization.precision.unwrap_or_default(),
@@ -73,10 +75,7 @@ impl Arguments {
 
     /// The σ from which this run learns means over all images.
     pub(super) fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
-        /// The most values in all images together: 64 MiB of f32. The two matrix products took a
-        /// twentieth of a step with this many, a third with three times as many (docs/training.md).
-        const FEW: usize = 1 << 24;
-        let few = self.augmentation().every_len(&data.train) <= FEW;
+        let few = self.augmentation().every_len(&data.train) <= STABLE_TARGETS_VALUES;
         let usual = match net {
             Net::Unet if few && self.run.guiding_model.is_none() => StableTargets::Auto,
             Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
@@ -92,13 +91,6 @@ impl Arguments {
         let AugmentationArgs { flip, dequantize } = self.augmentation;
         Augmentation { flip, dequantize }
     }
-}
-
-/// The default number of steps for so many images: some hours on a CPU, minutes on a GPU. With
-/// few images, a network soon learns each by heart instead of what they have in common.
-fn steps(images: usize, batch: usize) -> u64 {
-    const EPOCHS: usize = 400;
-    (EPOCHS * images / batch.max(1)).clamp(4000, 30_000) as u64
 }
 
 /// Whether a model was trained on these very images, of a data set of this name.
@@ -141,5 +133,30 @@ impl NoiseArgs {
                 })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::data::{Found, Images};
+    use crate::net::ImageShape;
+    use crate::random::Key;
+
+    #[test]
+    fn the_librarys_options_are_those_without_flags() {
+        let shape = ImageShape { channels: 1, height: 8, width: 8 };
+        let key = Key { seed: 1, stream: 0, step: 0 };
+        let bytes = (0..50 * 64).map(|index| (key.uniform(index) * 256.0) as u8).collect();
+        let train = Images::new(shape, bytes);
+        let library = Options::for_images(&train).expect("images that differ");
+        let held_out = Images::new(shape, Vec::new());
+        let (name, classes, found) = ("noise".into(), Vec::new(), Found::default());
+        let data = DataSet { name, train, held_out, classes, found };
+        let arguments = Arguments::parse_from(["train", "--data", "noise"]);
+        assert_eq!(arguments.options(&data, None).expect("possible"), library);
+        assert!(library.stable_targets.is_some());
     }
 }

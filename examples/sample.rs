@@ -1,0 +1,32 @@
+//! Draws images with a model and writes them as a PNG:
+//! `cargo run --release --example sample -- model.safetensors samples.png`.
+
+#[cfg(not(target_family = "wasm"))]
+/// Draws a grid of sixteen images with the sampler that the model's card recommends.
+pub fn sample(model: &str, png: &str) -> anyhow::Result<()> {
+    use burn::tensor::Device;
+    use ncsn::backend::{BurnChains, Chains, advance_to};
+    use ncsn::{grid, model_file::ModelFile, net::Network, pixel, sample::View};
+    use pollster::block_on;
+
+    let ModelFile { card, weights } = ModelFile::read(&std::fs::read(model)?)?;
+    let (shape, device) = (card.architecture.image_shape(), Device::flex());
+    let network = Network::with_weights(&card.architecture, weights, &device)?;
+    let table = card.step_table(&card.sampler, None)?;
+    let mut chains = BurnChains::new(network, shape, table, 1, 0..16, &device);
+    block_on(advance_to(&mut chains, usize::MAX, |_| ()))?;
+    let pixels = block_on(chains.read(View::Noisy))?;
+    std::fs::write(png, grid::encode_png(&pixel::bytes(&pixels), shape, None, 2)?)?;
+    Ok(())
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[allow(dead_code, reason = "the test calls the function above")]
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [model, png] = &arguments[..] else { anyhow::bail!("MODEL PNG") };
+    sample(model, png)
+}
+
+#[cfg(target_family = "wasm")]
+fn main() {}

@@ -1,0 +1,31 @@
+//! Trains a model on a folder of images:
+//! `cargo run --release --example train -- images/ model.safetensors 4000`.
+
+#[cfg(not(target_family = "wasm"))]
+/// Trains for so many steps, printing the loss, and writes the model.
+pub fn train(images: &str, model: &str, steps: u64) -> anyhow::Result<()> {
+    use burn::tensor::Device;
+    use ncsn::data::{DataSet, Reading};
+    use ncsn::train::{Event, Options, Session, SessionOptions, Trainer};
+
+    let data = DataSet::load(images.as_ref(), &Reading::default())?;
+    let options = Options { steps, ..Options::for_images(&data.train)? };
+    let trainer = Trainer::new(options, &data.train, &[Device::flex()])?;
+    for event in Session::new(trainer, data, model.as_ref(), SessionOptions::default()) {
+        if let Event::Report(report) = event? {
+            println!("step {}: loss {:.4}", report.step, report.loss);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(target_family = "wasm"))]
+#[allow(dead_code, reason = "the test calls the function above")]
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [images, model, steps] = &arguments[..] else { anyhow::bail!("IMAGES MODEL STEPS") };
+    train(images, model, steps.parse()?)
+}
+
+#[cfg(target_family = "wasm")]
+fn main() {}

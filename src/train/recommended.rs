@@ -1,0 +1,75 @@
+//! Options that suit a set of images.
+
+use super::options::OptionsError;
+use super::{Augmentation, Fingerprint, Options, Precision, stable_from};
+use crate::data::Images;
+use crate::data::distances::Distances;
+use crate::loss::Weighting;
+use crate::net::{Architecture, UNetDescription};
+use crate::sample::Settings;
+use crate::sample::settings::three_digits_up;
+
+/// The most values in all images together for which stable targets cost next to nothing: 64 MiB of
+/// f32. The two matrix products took a twentieth of a step with this many, a third with three times
+/// as many (docs/training.md).
+pub const STABLE_TARGETS_VALUES: usize = 1 << 24;
+
+/// The usual number of steps for so many images: some hours on a CPU, minutes on a GPU. With few
+/// images, a network soon learns each by heart instead of what they have in common.
+pub fn usual_steps(images: usize, batch: usize) -> u64 {
+    const EPOCHS: usize = 400;
+    (EPOCHS * images / batch.max(1)).clamp(4000, 30_000) as u64
+}
+
+/// The distances between images that noise levels can be chosen for.
+///
+/// # Errors
+/// If there is only one image, or all are the same.
+pub fn measure_distances(images: &Images) -> Result<Distances, OptionsError> {
+    let fail = |message: &str| Err(OptionsError(message.into()));
+    if images.len() < 2 {
+        return fail("there is only one image to train on, so there are no distances to measure");
+    }
+    let distances = Distances::measure(images);
+    if distances.largest > 0.0 { Ok(distances) } else { fail("all images are the same") }
+}
+
+impl Options {
+    /// The options of a new run with the default U-Net on these images: those of `train` without
+    /// flags. The largest noise level is the largest distance between two images (NCSNv2,
+    /// technique 1).
+    ///
+    /// # Errors
+    /// As [`measure_distances`].
+    pub fn for_images(images: &Images) -> Result<Self, OptionsError> {
+        const BATCH: usize = 64;
+        let few = Augmentation::default().every_len(images) <= STABLE_TARGETS_VALUES;
+        let unet = UNetDescription::new(images.shape, images.statistics());
+        Ok(Self {
+            architecture: Architecture::UNet(unet),
+            images: Some(Fingerprint::of(images)),
+            license: None,
+            from: None,
+            sampler: None,
+            best: None,
+            seed: 0,
+            steps: usual_steps(images.len(), BATCH),
+            batch: BATCH,
+            grad_accum_steps: 1,
+            precision: Precision::default(),
+            learning_rate: 2e-3,
+            warmup_steps: 500,
+            max_grad_norm: 1.0,
+            ema_decay: 0.999,
+            weighting: Weighting::Edm,
+            sigma_max: three_digits_up(measure_distances(images)?.largest),
+            sigma_min: 0.01,
+            p_mean: 0.4,
+            p_std: 1.5,
+            levels: Settings::LEVELS,
+            augmentation: Augmentation::default(),
+            stable_targets: few.then(|| stable_from(images)).flatten(),
+            autoguidance: None,
+        })
+    }
+}

@@ -1,0 +1,397 @@
+//! A training session: steps, and between them the reports, evaluations and checkpoints that are due.
+//!
+//! [`Session`] is an iterator of [`Event`]s. Each call of `next` trains until there is something to
+//! tell, so whoever consumes the events decides what is printed and logged, and may stop at any of
+//! them.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use super::{CheckpointError, Checkpoints, Options, TrainError, Trainer, write_atomically};
+use crate::data::DataSet;
+use crate::model_file::{Autoguided, Card, ModelError, ModelFile, Training};
+use crate::noise::NoiseSchedule;
+use crate::sample::{Settings, SettingsError};
+
+/// What decides when a session evaluates, saves and stops, but not what it learns.
+#[derive(Clone, Debug)]
+pub struct SessionOptions {
+    /// Time between checkpoints.
+    pub checkpoint_every: Duration,
+    /// Steps between evaluations, each of which also writes the model. The first comes after a
+    /// tenth of these steps; 0 means only at the end.
+    pub eval_every_steps: u64,
+    /// Where the trainer computes, in words for the model's card.
+    pub device: String,
+    /// Whether the trainer comes from the checkpoint beside the model, which then need not be saved
+    /// again.
+    pub resumed: bool,
+    /// Setting it, from any thread, ends the session after the current step: with a checkpoint, an
+    /// evaluation without samples, and the model.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl SessionOptions {
+    /// The default time between checkpoints, in seconds.
+    pub const CHECKPOINT_EVERY_SECONDS: u64 = 120;
+    /// The default number of steps between evaluations.
+    pub const EVAL_EVERY_STEPS: u64 = 1000;
+
+    /// Whether to evaluate after this step.
+    fn evaluates_at(&self, step: u64) -> bool {
+        let every = self.eval_every_steps;
+        every > 0 && (step.is_multiple_of(every) || step == every / 10)
+    }
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            checkpoint_every: Duration::from_secs(Self::CHECKPOINT_EVERY_SECONDS),
+            eval_every_steps: Self::EVAL_EVERY_STEPS,
+            device: "cpu".into(),
+            resumed: false,
+            stop: Arc::default(),
+        }
+    }
+}
+
+/// What happened in a session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Some steps were done, and found to be sound.
+    Report(Report),
+    /// The averaged network was evaluated on held-out images.
+    HeldOut {
+        /// Steps done.
+        step: u64,
+        /// `½ ‖σ s + z‖²` at a few noise levels: (σ, loss).
+        losses: Vec<(f32, f32)>,
+    },
+    /// The averaged network drew images, always from the same seed, so that progress shows.
+    Samples {
+        /// Steps done.
+        step: u64,
+        /// N × C × H × W.
+        pixels: Vec<f32>,
+    },
+    /// A checkpoint was written.
+    Checkpoint {
+        /// Steps done.
+        step: u64,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// The model was written.
+    Model {
+        /// Steps done.
+        step: u64,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// No more steps follow: all are done, or the session was stopped. What is not saved yet is
+    /// saved next.
+    TrainingEnded {
+        /// Steps done.
+        step: u64,
+    },
+    /// The last event: everything is written.
+    Finished {
+        /// Steps done.
+        step: u64,
+        /// As in [`Event::HeldOut`], of the model as written.
+        held_out: Vec<(f32, f32)>,
+    },
+}
+
+/// The steps since the last report.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report {
+    /// Steps done.
+    pub step: u64,
+    /// The mean weighted loss over D/2.
+    pub loss: f32,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Images a second.
+    pub rate: f64,
+    /// Seconds spent in steps since the start of the run.
+    pub seconds: f64,
+}
+
+/// Why a session ended before it was finished. Files saved earlier are left as they were.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// Training failed. After [`TrainError::Diverged`] the last sound state is in the newest
+    /// checkpoint.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A checkpoint cannot be written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The recommended sampler settings are impossible.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The model cannot be stored.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The model's file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A training run from its start, or from where it resumes, to its end. See the [module](self).
+///
+/// After an error the iterator is over. If training diverges, the error follows the checkpoint of the
+/// last sound state.
+pub struct Session {
+    trainer: Trainer,
+    data: DataSet,
+    model: PathBuf,
+    checkpoints: Checkpoints,
+    options: SessionOptions,
+    /// The mean of the training images.
+    mean: f32,
+    /// What to do before the next step.
+    tasks: VecDeque<Task>,
+    /// Whether no more steps follow.
+    ended: bool,
+    /// The step of the newest checkpoint.
+    saved: Option<u64>,
+    /// When a checkpoint was last due.
+    last_due: Instant,
+    /// The step of the last evaluation, and its held-out losses.
+    held_out: Option<(u64, Vec<(f32, f32)>)>,
+}
+
+/// What a session does between steps.
+enum Task {
+    /// Writes a checkpoint, unless the newest is of this step.
+    Checkpoint,
+    /// As [`Self::Checkpoint`], if enough time has passed.
+    CheckpointIfDue,
+    /// Measures held-out losses.
+    HeldOut,
+    /// Draws samples, unless the session is stopped meanwhile.
+    Samples,
+    /// Writes the model.
+    Model,
+    /// Ends with success.
+    Finish,
+    /// Ends with an error.
+    Fail(TrainError),
+}
+
+/// An evaluation, in order.
+const EVALUATION: [Task; 3] = [Task::HeldOut, Task::Samples, Task::Model];
+
+impl Session {
+    /// A session that trains on this data and writes the model to a file, with [`Checkpoints`]
+    /// beside it, replacing those of an earlier run. Nothing is written before the first event.
+    pub fn new(trainer: Trainer, data: DataSet, model: &Path, options: SessionOptions) -> Self {
+        Self {
+            mean: data.train.statistics().mean,
+            saved: options.resumed.then_some(trainer.done()),
+            checkpoints: Checkpoints::beside(model),
+            model: model.to_owned(),
+            trainer,
+            data,
+            options,
+            tasks: VecDeque::new(),
+            ended: false,
+            last_due: Instant::now(),
+            held_out: None,
+        }
+    }
+
+    /// The trainer, in its current state.
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// Where checkpoints are written.
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.checkpoints
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// Trains until there is something to report, and queues what is then due.
+    fn train(&mut self) -> Result<Event, TrainError> {
+        // A report waits for the device, so not after every step, but often enough not to bore
+        // anyone.
+        const REPORT: u64 = 10;
+        const REPORT_AFTER: Duration = Duration::from_secs(10);
+        let (steps, batch) = (self.trainer.options().steps, self.trainer.options().batch as u64);
+        let (before, started) = (self.trainer.done(), Instant::now());
+        while self.trainer.done() < steps && !self.is_stopped() {
+            self.trainer.step(&self.data.train);
+            let step = self.trainer.done();
+            let evaluates = self.options.evaluates_at(step) && step < steps;
+            let due = step.is_multiple_of(REPORT) || started.elapsed() >= REPORT_AFTER;
+            if !(due || evaluates || step == steps) {
+                continue;
+            }
+            // Everything saved or shown after this was found to be finite here.
+            let Some(loss) = self.trainer.take_loss()? else { continue };
+            let rate = ((step - before) * batch) as f64 / started.elapsed().as_secs_f64();
+            let learning_rate = self.trainer.options().learning_rate_at(step - 1);
+            let seconds = self.trainer.seconds();
+            if evaluates {
+                // A run killed from here on must not leave a model without a checkpoint to continue
+                // from.
+                self.tasks.extend(self.saved.is_none().then_some(Task::Checkpoint));
+                self.tasks.extend(EVALUATION);
+            }
+            self.tasks.push_back(Task::CheckpointIfDue);
+            return Ok(Event::Report(Report { step, loss, learning_rate, rate, seconds }));
+        }
+        self.trainer.take_loss()?;
+        self.ended = true;
+        let step = self.trainer.done();
+        self.tasks.push_back(Task::Checkpoint);
+        if self.held_out.as_ref().is_none_or(|(at, _)| *at != step) {
+            self.tasks.extend(EVALUATION);
+        }
+        self.tasks.push_back(Task::Finish);
+        Ok(Event::TrainingEnded { step })
+    }
+
+    /// Does a task; `None` if there was nothing to do.
+    fn perform(&mut self, task: Task) -> Result<Option<Event>, SessionError> {
+        const SAMPLES: usize = 16;
+        let step = self.trainer.done();
+        Ok(match task {
+            Task::Checkpoint => self.save()?,
+            Task::CheckpointIfDue if self.last_due.elapsed() >= self.options.checkpoint_every => {
+                let event = self.save()?;
+                self.last_due = Instant::now();
+                event
+            }
+            Task::CheckpointIfDue => None,
+            Task::HeldOut => {
+                let losses = self.trainer.held_out(&self.data.held_out)?;
+                self.held_out = Some((step, losses.clone()));
+                Some(Event::HeldOut { step, losses })
+            }
+            Task::Samples => {
+                let table = self.recommended().step_table()?.around(self.mean);
+                let pixels = self.trainer.samples(&table, SAMPLES, &self.options.stop)?;
+                pixels.map(|pixels| Event::Samples { step, pixels })
+            }
+            Task::Model => {
+                let (bytes, path) = (self.model().write()?, self.model.clone());
+                match write_atomically(&path, &bytes) {
+                    Ok(()) => Some(Event::Model { step, path }),
+                    Err(source) => return Err(SessionError::Write { path, source }),
+                }
+            }
+            Task::Finish => Some(Event::Finished { step, held_out: self.losses() }),
+            Task::Fail(error) => return Err(error.into()),
+        })
+    }
+
+    /// Writes a checkpoint, unless the newest is of this step.
+    fn save(&mut self) -> Result<Option<Event>, SessionError> {
+        let step = self.trainer.done();
+        if self.saved == Some(step) {
+            return Ok(None);
+        }
+        self.checkpoints.save(&self.trainer.checkpoint()?)?;
+        self.saved = Some(step);
+        Ok(Some(Event::Checkpoint { step, path: self.checkpoints.newest().to_owned() }))
+    }
+
+    fn losses(&self) -> Vec<(f32, f32)> {
+        self.held_out.as_ref().map(|(_, losses)| losses.clone()).unwrap_or_default()
+    }
+
+    fn recommended(&self) -> Settings {
+        let options = self.trainer.options();
+        let Options { sigma_max, sigma_min, levels, .. } = *options;
+        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
+        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, schedule))
+    }
+
+    /// The model with the held-out losses of the last evaluation.
+    fn model(&self) -> ModelFile {
+        let Self { data, trainer, .. } = self;
+        let options = trainer.options().clone();
+        let name = self.model.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
+        let training = Training {
+            data: data.name.clone(),
+            images: data.train.len(),
+            checksum: options.images.map(|images| images.checksum),
+            flip: options.augmentation.flip,
+            stable_targets: options.stable_targets,
+            from: options.from,
+            autoguidance: options.autoguidance.map(|by| Autoguided {
+                away_from: by.name,
+                weight: by.guidance_scale.weight,
+                sigmas: by.guidance_scale.sigmas,
+            }),
+            steps: trainer.done(),
+            examples: trainer.done() * options.batch as u64,
+            sigmas: Some((options.sigma_max, options.sigma_min)),
+            ema_decay: options.ema_decay,
+            weighting: options.weighting,
+            seconds: trainer.seconds(),
+            device: self.options.device.clone(),
+            held_out: self.losses(),
+        };
+        let card = Card {
+            format: Card::FORMAT,
+            name,
+            sampler: self.recommended(),
+            mean: Some(self.mean),
+            architecture: options.architecture,
+            training: Some(training),
+            imported: None,
+            best: options.best,
+            quality: None,
+            license: options.license.unwrap_or_else(|| "unknown".into()),
+        };
+        ModelFile { card, weights: trainer.ema_weights() }
+    }
+}
+
+impl Iterator for Session {
+    type Item = Result<Event, SessionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let result = match self.tasks.pop_front() {
+                Some(task) => self.perform(task),
+                None if self.ended => return None,
+                None => match self.train() {
+                    // The trainer is back at its last sound state.
+                    Err(error @ TrainError::Diverged { .. }) => {
+                        self.ended = true;
+                        self.tasks.extend([Task::Checkpoint, Task::Fail(error)]);
+                        continue;
+                    }
+                    result => result.map(Some).map_err(SessionError::from),
+                },
+            };
+            if result.is_err() {
+                self.ended = true;
+                self.tasks.clear();
+            }
+            if let Some(item) = result.transpose() {
+                return Some(item);
+            }
+        }
+    }
+}
