@@ -199,6 +199,10 @@ impl Session {
     /// A session that trains on this data and writes the model to a file, with [`Checkpoints`]
     /// beside it, replacing those of an earlier run. Nothing is written before the first event.
     pub fn new(trainer: Trainer, data: DataSet, model: &Path, options: SessionOptions) -> Self {
+        let (done, steps) = (trainer.done(), trainer.options().steps);
+        // The run may have been killed between the checkpoint and the evaluation after it.
+        let evaluates = options.resumed && options.evaluates_at(done) && done < steps;
+        let tasks = evaluates.then_some(EVALUATION).into_iter().flatten().collect();
         Self {
             mean: data.train.statistics().mean,
             saved: options.resumed.then_some(trainer.done()),
@@ -207,7 +211,7 @@ impl Session {
             trainer,
             data,
             options,
-            tasks: VecDeque::new(),
+            tasks,
             ended: false,
             last_due: Instant::now(),
             held_out: None,
