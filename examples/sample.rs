@@ -1,8 +1,8 @@
 //! Draws images with a model and writes them as a PNG:
 //! `cargo run --release --example sample -- model.safetensors samples.png`.
 
-#[cfg(not(target_family = "wasm"))]
 /// Draws a grid of sixteen images with the sampler that the model's card recommends.
+#[cfg(not(target_family = "wasm"))]
 pub fn sample(model: &str, png: &str) -> anyhow::Result<()> {
     use burn::tensor::Device;
     use ncsn::backend::{BurnChains, Chains, advance_to};

@@ -1,8 +1,8 @@
 //! Trains a model on a folder of images:
 //! `cargo run --release --example train -- images/ model.safetensors 4000`.
 
-#[cfg(not(target_family = "wasm"))]
 /// Trains for so many steps, printing the loss, and writes the model.
+#[cfg(not(target_family = "wasm"))]
 pub fn train(images: &str, model: &str, steps: u64) -> anyhow::Result<()> {
     use burn::tensor::Device;
     use ncsn::data::{DataSet, Reading};

@@ -17,7 +17,7 @@ use ncsn::random::Key;
 use ncsn::sample::GuidanceScale;
 use ncsn::sample::guidance::Autoguide;
 
-use cli::{fail, folder_with_bars, read, succeed, train, training, wait_for};
+use cli::{as_subcommand, fail, folder_with_bars, read, succeed, train, training, wait_for};
 
 /// The pixels of [`write_half`]'s image.
 fn half_pixel(index: usize) -> u8 {
@@ -250,6 +250,31 @@ fn the_same_seed_trains_the_same_weights() {
         .map(|name| read(&folder.path().join(name).with_extension("safetensors")).weights);
     assert_eq!(a, b);
     assert_ne!(a, c);
+}
+
+/// The subcommand is the program: the same help, refusals and weights.
+#[test]
+fn ncsn_train_is_train() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let both = |arguments: &[&str]| {
+        let program = train(at, arguments);
+        [as_subcommand(&program), program]
+    };
+    let [subcommand, program] = both(&["--help"]).map(|mut command| succeed(&mut command));
+    assert!(program.contains("--eval-every-steps"), "{program}");
+    assert_eq!(subcommand.replace("Usage: ncsn train", "Usage: train"), program);
+    for refused in [&["--ngf", "32"][..], &["--batch", "0"], &["--data", "nowhere"]] {
+        let [subcommand, program] = both(refused).map(|mut command| fail(&mut command));
+        assert_eq!(subcommand, program);
+    }
+    let weights = |mut command: Command| {
+        let said = succeed(&mut command);
+        assert!(said.contains("model in m.safetensors"), "{said}");
+        read(&at.join("m.safetensors")).weights
+    };
+    let [subcommand, program] = both(&["--out", "m.safetensors", "--steps", "5", "--overwrite"]);
+    assert_eq!(weights(subcommand), weights(program));
 }
 
 /// A run that begins with a model has its network, levels and weights, and then changes the

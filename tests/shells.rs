@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use cli::{fail, folder_with_bars, read, succeed, train, training, wait_for};
+use cli::{as_subcommand, fail, folder_with_bars, read, succeed, train, training, wait_for};
 
 /// More steps than any machine does before it is interrupted.
 const LONG: [&str; 6] = ["--out", "m.safetensors", "--steps", "4000000", "--eval-every-steps", "0"];
@@ -67,7 +67,9 @@ fn an_interrupted_run_keeps_what_it_learnt_and_exits_with_the_signals_code() {
     for (signal, code) in [("INT", 130), ("HUP", 129), ("TERM", 143)] {
         let folder = folder_with_bars();
         let at = folder.path();
-        let child = start(at, &mut train(at, &LONG));
+        let program = train(at, &LONG);
+        let mut command = if signal == "TERM" { as_subcommand(&program) } else { program };
+        let child = start(at, &mut command);
         send(child.id(), &[signal]);
         let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
         let said = text(&stdout);

@@ -33,6 +33,14 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// `ncsn train` with the arguments of a `train`.
+pub fn as_subcommand(train: &Command) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    command.arg("train").args(train.get_args());
+    command.current_dir(train.get_current_dir().expect("set"));
+    command
+}
+
 pub fn succeed(command: &mut Command) -> String {
     let output = command.output().expect("the program starts");
     assert!(output.status.success(), "{output:?}");

@@ -1,0 +1,140 @@
+//! The events of a training session.
+#![cfg(not(target_family = "wasm"))]
+
+mod common;
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use burn::tensor::Device;
+use ncsn::data::{DataSet, Found, Images};
+use ncsn::model_file::ModelFile;
+use ncsn::net::ImageShape;
+use ncsn::random::Key;
+use ncsn::train::{
+    Checkpoints, Event, Options, Session, SessionError, SessionOptions, TrainError, Trainer,
+};
+
+/// A session on images of noise, and its model's file.
+fn session(folder: &Path, change: impl Fn(&mut Options), options: SessionOptions) -> Session {
+    let shape = ImageShape { channels: 1, height: 8, width: 8 };
+    let images = |stream, count: u32| {
+        let key = Key { seed: 1, stream, step: 0 };
+        Images::new(shape, (0..count * 64).map(|i| (key.uniform(i) * 256.0) as u8).collect())
+    };
+    let (train, held_out) = (images(0, 30), images(1, 4));
+    let mut learns = Options::for_images(&train).expect("images that differ");
+    learns = Options { architecture: common::tiny(), batch: 4, warmup_steps: 1, ..learns };
+    change(&mut learns);
+    let trainer = Trainer::new(learns, &train, &[Device::flex()]).expect("possible");
+    let (name, classes, found) = ("noise".into(), Vec::new(), Found::default());
+    let data = DataSet { name, train, held_out, classes, found };
+    Session::new(trainer, data, &folder.join("m.safetensors"), options)
+}
+
+/// An event in a word.
+fn name(event: &Event) -> String {
+    match event {
+        Event::Report(report) => format!("report {}", report.step),
+        Event::HeldOut { step, .. } => format!("held-out {step}"),
+        Event::Samples { step, .. } => format!("samples {step}"),
+        Event::Checkpoint { step, .. } => format!("checkpoint {step}"),
+        Event::Model { step, .. } => format!("model {step}"),
+        Event::TrainingEnded { step } => format!("ended {step}"),
+        Event::Finished { step, .. } => format!("finished {step}"),
+    }
+}
+
+#[test]
+fn events_come_in_order_and_files_before_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = SessionOptions { eval_every_steps: 20, ..SessionOptions::default() };
+    let steps = |options: &mut Options| options.steps = 25;
+    let mut names = Vec::new();
+    for event in session(folder.path(), steps, options) {
+        let event = event.expect("sound");
+        match &event {
+            Event::Report(report) => assert!(report.loss > 0.0 && report.rate > 0.0, "{report:?}"),
+            Event::Samples { pixels, .. } => assert_eq!(pixels.len(), 16 * 64),
+            Event::Checkpoint { path, .. } => assert!(path.exists()),
+            Event::Model { step, path } => {
+                let model = ModelFile::read(&std::fs::read(path).expect("written"));
+                let training = model.expect("a good model").card.training.expect("trained here");
+                assert_eq!((training.steps, training.held_out.len()), (*step, 8));
+            }
+            Event::Finished { held_out, .. } => assert_eq!(held_out.len(), 8),
+            Event::HeldOut { .. } | Event::TrainingEnded { .. } => {}
+        }
+        names.push(name(&event));
+    }
+    let expected = [
+        "report 2",
+        "checkpoint 2",
+        "held-out 2",
+        "samples 2",
+        "model 2",
+        "report 10",
+        "report 20",
+        "held-out 20",
+        "samples 20",
+        "model 20",
+        "report 25",
+        "ended 25",
+        "checkpoint 25",
+        "held-out 25",
+        "samples 25",
+        "model 25",
+        "finished 25",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_stopped_session_saves_and_ends_without_samples() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = SessionOptions {
+        checkpoint_every: Duration::ZERO,
+        eval_every_steps: 0,
+        ..SessionOptions::default()
+    };
+    let stop = options.stop.clone();
+    let mut names = Vec::new();
+    for event in session(folder.path(), |_| {}, options) {
+        let event = event.expect("sound");
+        if matches!(&event, Event::Report(report) if report.step >= 20) {
+            stop.store(true, Ordering::Relaxed);
+        }
+        // A slow machine reports after fewer steps, too.
+        if !matches!(&event, Event::Report(report) if !report.step.is_multiple_of(10)) {
+            names.push(name(&event));
+        }
+    }
+    let expected = [
+        "report 10",
+        "checkpoint 10",
+        "report 20",
+        "checkpoint 20",
+        "ended 20",
+        "held-out 20",
+        "model 20",
+        "finished 20",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_divergence_is_the_last_item_and_what_was_sound_is_saved() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let diverges = |options: &mut Options| options.learning_rate = 1e30;
+    let mut session = session(folder.path(), diverges, SessionOptions::default());
+    let items: Vec<_> = session.by_ref().collect();
+    let [Ok(checkpoint), Err(error)] = &items[..] else { panic!("{items:?}") };
+    assert_eq!(name(checkpoint), "checkpoint 0");
+    let SessionError::Train(TrainError::Diverged { sound: 0, .. }) = error else {
+        panic!("{error}")
+    };
+    assert!(session.next().is_none());
+    let found = Checkpoints::beside(&folder.path().join("m.safetensors")).load().expect("saved");
+    assert_eq!(found.checkpoint.step, 0);
+}
