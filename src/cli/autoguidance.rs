@@ -7,7 +7,7 @@ use anyhow::ensure;
 use serde::Serialize;
 
 use super::engine::Engine;
-use super::ncsn;
+use super::model;
 use crate::model_file::ModelFile;
 use crate::net::{ImageShape, Network};
 use crate::sample::GuidanceScale;
@@ -102,7 +102,7 @@ impl AutoguidanceArgs {
 /// # Errors
 /// If it cannot be read or makes images of another shape.
 pub fn worse(path: &Path, shape: ImageShape) -> anyhow::Result<ModelFile> {
-    let worse = ncsn::open(path)?;
+    let worse = model::open(path)?;
     let found = worse.card.architecture.image_shape();
     ensure!(found == shape, "{} makes {found}, but the model makes {shape}", path.display());
     Ok(worse)

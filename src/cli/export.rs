@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{apart, ncsn, output};
+use super::{apart, model, output};
 use crate::onnx::{self, Batch, Options};
 
 /// Export a model as an ONNX file that computes the score of noisy images.
@@ -41,7 +41,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<()> {
     let Export { onnx: to, model, .. } = arguments;
     apart::ensure_replaces_none(&[("--model", Some(model))], "--onnx", to)?;
     output::ensure_writable(to)?;
-    let model = ncsn::open(model)?;
+    let model = model::open(model)?;
     let options = Options { batch: arguments.batch, opset: arguments.opset };
     let bytes = onnx::export(&model, options)?;
     output::write(to, &bytes)?;

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::data_set::{self, ImageArgs};
 use super::numbers::{BATCH, ensure_within};
 use super::print::ensure_delivered;
-use super::{device, ncsn};
+use super::{device, model};
 use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_density};
 use crate::noise::NoiseSchedule;
 use crate::pixel::dequantized;
@@ -55,7 +55,7 @@ pub struct Likelihood {
 pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     ensure_within("--batch", arguments.batch, BATCH)?;
     ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
-    let model = ncsn::open(&arguments.model)?;
+    let model = model::open(&arguments.model)?;
     let image_shape = model.card.architecture.image_shape();
     let data = arguments.images.load_shaped(image_shape)?;
     data_set::say(&data);

@@ -7,7 +7,7 @@ use anyhow::ensure;
 
 use super::data_set::{self, ImageArgs};
 use super::train::is_of;
-use super::{ncsn, output};
+use super::{model, output};
 use crate::model_file::ModelFile;
 use crate::train::Fingerprint;
 
@@ -30,7 +30,7 @@ pub struct Mean {
 /// # Errors
 /// If the model was trained on other images, or a file cannot be read or written.
 pub(super) fn run(arguments: &Mean) -> anyhow::Result<()> {
-    let mut card = ncsn::open(&arguments.model)?.card;
+    let mut card = model::open(&arguments.model)?.card;
     let data = arguments.images.load_shaped(card.architecture.image_shape())?;
     data_set::say(&data);
     if let Some(training) = &card.training {

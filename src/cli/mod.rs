@@ -20,6 +20,7 @@ mod image_input;
 mod import;
 mod likelihood;
 mod mean;
+mod model;
 pub mod ncsn;
 mod numbers;
 mod output;

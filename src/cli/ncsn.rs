@@ -1,13 +1,10 @@
 //! `ncsn`: training, and everything before and after it.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::{eval, export, import, likelihood, mean, plan, sample, toy, train};
-use crate::model_file::ModelFile;
 
 /// Score-based generative models: planning, training, sampling and measuring.
 #[derive(Parser)]
@@ -53,10 +50,4 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Mean(arguments) => mean::run(&arguments),
     }?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Reads a model; an error names the file.
-pub(super) fn open(path: &Path) -> anyhow::Result<ModelFile> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    ModelFile::read(&bytes).with_context(|| format!("cannot use {}", path.display()))
 }

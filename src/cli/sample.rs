@@ -9,7 +9,7 @@ use super::conditioning::{Conditioned, ConditioningArgs};
 use super::engine::{Choice, Engine, SamplingJob};
 use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
-use super::{apart, grid, ncsn, output};
+use super::{apart, grid, model, output};
 use crate::pixel;
 use crate::words::count;
 
@@ -65,7 +65,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     apart::ensure_replaces_none(&reads, "--out", out)?;
     output::ensure_writable(out)?;
 
-    let model = ncsn::open(model)?;
+    let model = model::open(model)?;
     let image_shape = model.card.architecture.image_shape();
     let is_path = flags.is_path();
     let columns = is_path.then_some(n);

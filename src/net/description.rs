@@ -4,8 +4,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::error::DescriptionError;
 use super::precondition::Preconditioning;
 use super::refinenet::RefineNetDescription;
 use super::unet::UNetDescription;
@@ -58,11 +58,6 @@ pub enum Architecture {
     /// NCSN's and NCSNv2's own networks.
     RefineNet(RefineNetDescription),
 }
-
-/// Why a description is refused.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("impossible network: {0}")]
-pub struct DescriptionError(pub String);
 
 /// The name of a tensor as the Burn module has it, and its shape.
 pub type TensorShape = (String, Vec<usize>);

@@ -6,6 +6,7 @@
 //! [`layers`].
 
 pub mod description;
+mod error;
 mod fields;
 pub mod precondition;
 pub mod refinenet;
@@ -17,7 +18,8 @@ pub mod layers;
 #[cfg(feature = "burn")]
 mod network;
 
-pub use description::{Architecture, DescriptionError, ImageShape};
+pub use description::{Architecture, ImageShape};
+pub use error::DescriptionError;
 #[cfg(feature = "burn")]
 pub use network::Network;
 pub use precondition::Preconditioning;

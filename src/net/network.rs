@@ -3,7 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::description::{Architecture, DescriptionError};
+use super::description::Architecture;
+use super::error::DescriptionError;
 use super::refinenet::RefineNet;
 use super::unet::UNet;
 use super::weights::{self, Weights};

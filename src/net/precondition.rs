@@ -16,7 +16,7 @@ use std::f32::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
-use super::description::DescriptionError;
+use super::error::DescriptionError;
 use crate::cos_2pi::cos_2pi;
 
 /// The data's mean μ and standard deviation σ_d over all pixels, which set all scales.

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 
-use super::sweep::Point;
+use super::report::Point;
 
 /// Colours that colour-blind people can tell apart (Okabe & Ito 2008).
 const COLORS: [RGBColor; 8] = [

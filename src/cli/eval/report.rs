@@ -14,7 +14,7 @@ pub struct Report<'a> {
     pub data: &'a str,
     /// The number of held-out images to compare with.
     pub held_out: usize,
-    pub classifier: Measurements,
+    pub classifier: Judge,
     pub sampler: Settings,
     pub nfe: usize,
     #[serde(rename = "autoguide")]
@@ -34,9 +34,23 @@ pub struct Report<'a> {
     pub nearest: &'a Neighbors,
 }
 
+/// A sampler with a number of evaluations, and its results.
+#[derive(Clone, Debug, Serialize)]
+pub struct Point {
+    /// The name of the line it is on.
+    pub name: String,
+    pub settings: Settings,
+    pub nfe: usize,
+    pub frechet: f64,
+    pub frechet_error: f64,
+    pub mmd: Mmd,
+    pub precision: f64,
+    pub recall: f64,
+}
+
 /// The classifier that judged the samples.
 #[derive(Clone, Serialize)]
-pub struct Measurements {
+pub struct Judge {
     pub task: Task,
     pub classes: Vec<String>,
     pub accuracy: f64,

@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::plot;
 use super::presets::{Variant, preset};
-use super::report::{Measurements, distance};
-use super::{Session, plot};
+use super::report::{Judge, Point, distance};
+use super::session::Session;
 use crate::data::DataSet;
-use crate::eval::{Mmd, Reference};
+use crate::eval::Reference;
 use crate::sample::{Sampler, Settings};
 use crate::words::count;
 
@@ -15,7 +16,7 @@ use crate::words::count;
 struct Report<'a> {
     model: &'a str,
     data: &'a str,
-    classifier: Measurements,
+    classifier: Judge,
     /// The number of samples per point.
     n: usize,
     seed: u64,
@@ -24,20 +25,6 @@ struct Report<'a> {
     points: &'a [Point],
     best: &'a Point,
     fast: &'a Point,
-}
-
-/// A sampler with a number of evaluations, and its results.
-#[derive(Clone, Debug, Serialize)]
-pub struct Point {
-    /// The name of the line it is on.
-    pub name: String,
-    pub settings: Settings,
-    pub nfe: usize,
-    pub frechet: f64,
-    pub frechet_error: f64,
-    pub mmd: Mmd,
-    pub precision: f64,
-    pub recall: f64,
 }
 
 /// The fast settings may be worse than the best by this factor, or by the best's standard error if
@@ -108,7 +95,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,
-        classifier: session.looked.clone(),
+        classifier: session.judge.clone(),
         n,
         seed: arguments.seed,
         floor,
@@ -137,6 +124,7 @@ fn best_and_fast(points: &[Point]) -> Option<[&Point; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::Mmd;
 
     #[test]
     fn the_fast_one_is_the_better_of_those_that_are_as_fast() {

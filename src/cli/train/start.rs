@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use super::arguments::{Arguments, RunArgs};
 use super::log::Log;
 use super::options::{in_words, is_of};
-use crate::cli::ncsn::open;
+use crate::cli::model::open;
 use crate::cli::{apart, autoguidance, device, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::description::{DescriptionError, ImageShape, TensorShape, within};
+use crate::net::DescriptionError;
+use crate::net::description::{ImageShape, TensorShape, within};
 use crate::noise::NoiseSchedule;
 
 /// The sizes of a RefineNet.

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::net::description::{DescriptionError, TensorShape, within};
+use crate::net::DescriptionError;
+use crate::net::description::{TensorShape, within};
 use crate::net::{ImageShape, Preconditioning};
 
 /// The sizes of a U-Net; see [`super`] for how they are wired.

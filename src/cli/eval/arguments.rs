@@ -1,0 +1,94 @@
+//! The flags of `ncsn eval`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+
+use super::presets;
+use crate::cli::apart;
+use crate::cli::autoguidance::AutoguidanceArgs;
+use crate::cli::data_set::ImageArgs;
+use crate::cli::engine::Choice;
+use crate::cli::settings::SettingArgs;
+use crate::sample::Sampler;
+
+/// The files written to the folder of results.
+const RESULTS: [&str; 6] =
+    ["report.json", "report.svg", "samples.png", "nearest.png", "sweep.json", "sweep.svg"];
+
+/// Measure how good a model's samples are.
+///
+/// Prints each measure beside its floor, which is what as many training images score. Writes the
+/// results as JSON, with plots and images, to a folder beside the model, and adds a summary to
+/// the model's card.
+///
+/// The distance is Fréchet's, in the features of a classifier that is trained once on this very
+/// data and then cached. It is not the FID of Inception's features: compare it only with its floor
+/// and with other models measured by the same classifier, which a checksum of its weights
+/// identifies.
+#[derive(clap::Args)]
+pub struct Eval {
+    /// The model: a .safetensors file written by `train`.
+    #[arg(long)]
+    pub model: PathBuf,
+    /// How many samples, at most as many as there are training images [default: 10000, or all of
+    /// them].
+    #[arg(short, long)]
+    pub n: Option<usize>,
+    /// The seed; the same seed gives the same samples on every device. Below 2⁵³, so that
+    /// JavaScript can read it from the card.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(..1 << 53))]
+    pub seed: u64,
+    /// Try every sampler at several numbers of evaluations instead. Records the best settings in
+    /// the model's card, and recommends those that did nearly as well with the fewest evaluations.
+    #[arg(long, conflicts_with = "SettingArgs")]
+    pub sweep: bool,
+    /// The numbers of evaluations to try each sampler with.
+    #[arg(long, value_delimiter = ',', default_values_t = presets::NFE, requires = "sweep")]
+    pub nfe: Vec<usize>,
+    /// The samplers to try [default: all but plain-langevin].
+    #[arg(long, value_delimiter = ',', requires = "sweep")]
+    pub samplers: Vec<Sampler>,
+    /// The folder for the results [default: the model's path, ending in .eval].
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Do not change the model's card.
+    #[arg(long)]
+    pub keep_card: bool,
+    /// How many images to compute at once.
+    #[arg(long, default_value_t = 250)]
+    pub batch: usize,
+    /// What computes the samples [default: fused on a GPU, unless --device or --guiding-model is given;
+    /// otherwise burn].
+    #[arg(long)]
+    pub engine: Option<Choice>,
+    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
+    /// libtorch-cuda[:N].
+    #[arg(long)]
+    pub device: Option<String>,
+    // Last: a heading applies to all flags that follow it.
+    #[command(flatten, next_help_heading = "Images")]
+    pub images: ImageArgs,
+    #[command(flatten, next_help_heading = "Sampler")]
+    pub settings: SettingArgs,
+    #[command(flatten, next_help_heading = "Guidance")]
+    pub autoguidance: AutoguidanceArgs,
+}
+
+impl Eval {
+    /// Checks, before long work, that results in this folder replace nothing that is read, and are not
+    /// read as images.
+    pub fn ensure_results(&self, out: &Path) -> anyhow::Result<()> {
+        ensure!(out.is_dir() || !out.exists(), "--out {}: it is no folder", out.display());
+        let data = &self.images.data;
+        let reads = [
+            ("--model", Some(&*self.model)),
+            ("--data", Some(&**data)),
+            ("--guiding-model", self.autoguidance.worse()),
+        ];
+        for name in RESULTS {
+            apart::ensure_replaces_none(&reads, "--out", &out.join(name))?;
+        }
+        apart::ensure_outside_data(data, "--out", out)
+    }
+}

@@ -1,0 +1,106 @@
+//! One measurement of a model, with its recommended settings or those of the flags.
+
+use super::plot;
+use super::report::{Neighbors, Report, print};
+use super::session::Session;
+use crate::cli::grid;
+use crate::data::DataSet;
+use crate::eval::{Nearest, NearestQuantiles, Reference};
+use crate::model_file::Quality;
+use crate::pixel;
+
+/// Draws samples, measures them and writes the results.
+///
+/// # Errors
+/// Errors are one-line messages for the user.
+pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
+    let settings = session.arguments.settings.over(&session.model.card)?;
+    let table = session.model.card.step_table(&settings, None)?;
+    let nfe = table.nfe();
+    let engine = session.engine()?;
+    let [raw, images] = session.draw(&engine, &table, [nfe - 1, nfe])?;
+    let engine = engine.name();
+
+    let DataSet { train, held_out, .. } = &session.data;
+    let reference = Reference::new(&session.extractor, train, held_out, &session.device);
+    let [raw, denoised] = [&raw, &images].map(|pixels| reference.measure(pixels));
+    let floor = reference.floor(session.n);
+    let (nearest, curves) = neighbors(&session, &reference, &images)?;
+    let report = Report {
+        model: &session.model.card.name,
+        data: &session.data.name,
+        held_out: held_out.len(),
+        classifier: session.judge.clone(),
+        sampler: settings,
+        nfe,
+        autoguidance: Some(&session.arguments.autoguidance).filter(|guide| guide.is_guided()),
+        seed: session.arguments.seed,
+        ema_decay: session.model.card.training.as_ref().map(|training| training.ema_decay),
+        engine,
+        raw: &raw,
+        denoised: &denoised,
+        floor: &floor,
+        classes: &reference.classes(),
+        nearest: &nearest,
+    };
+    print(&report);
+    session.write("report.json", &serde_json::to_vec_pretty(&report)?)?;
+    let plot = plot::report(&session.judge.classes, &denoised.classes, report.classes, &curves)?;
+    session.write("report.svg", plot.as_bytes())?;
+    let shape = session.model.card.architecture.image_shape();
+    let shown = 100.min(denoised.n) * shape.dimension();
+    let bytes = pixel::bytes(&images[..shown]);
+    grid::write_png(&session.out.join("samples.png"), &bytes, shape, None, 2)?;
+
+    let quality = Quality {
+        n: denoised.n,
+        nfe,
+        sampler: settings,
+        seed: session.arguments.seed,
+        frechet: denoised.frechet,
+        frechet_error: Some(denoised.frechet_error),
+        floor: floor.frechet,
+        precision: denoised.precision,
+        recall: denoised.recall,
+        classifier_accuracy: session.judge.accuracy,
+    };
+    drop(reference);
+    session.model.card.quality = Some(quality);
+    session.finish()
+}
+
+/// Finds the training images nearest to samples and to held-out images. Draws the samples
+/// with the nearest ones, and the first samples, above their neighbours.
+fn neighbors(
+    session: &Session<'_>,
+    reference: &Reference<'_>,
+    pixels: &[f32],
+) -> anyhow::Result<(Neighbors, [Vec<f32>; 2])> {
+    const COMPARED: usize = 1000;
+    const SHOWN: usize = 10;
+    let shape = session.model.card.architecture.image_shape();
+    let (dimension, held_out) = (shape.dimension(), &session.data.held_out);
+    let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
+    let pixels = &pixels[..count * dimension];
+    // The first ones will do: held-out images are in random order.
+    let test = pixel::values(&held_out.bytes[..count * dimension]);
+    let nearest = reference.nearest(&[pixels, &test].concat());
+    let (of_samples, of_test) = nearest.split_at(count);
+
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by(|&a, &b| of_samples[a].distance.total_cmp(&of_samples[b].distance));
+    order.truncate(SHOWN);
+    order.extend(0..SHOWN.min(count));
+    let bytes = pixel::bytes(pixels);
+    let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
+    let neighbor = |&k: &usize| session.data.train.image(of_samples[k].index);
+    let rows = order.iter().map(sample).chain(order.iter().map(neighbor));
+    let rows: Vec<u8> = rows.flatten().copied().collect();
+    let path = session.out.join("nearest.png");
+    grid::write_png(&path, &rows, shape, Some(order.len().max(1)), 2)?;
+
+    let distances = |near: &[Nearest]| near.iter().map(|near| near.distance).collect();
+    let curves = [distances(of_samples), distances(of_test)];
+    let [samples, held_out] = [of_samples, of_test].map(NearestQuantiles::of);
+    Ok((Neighbors { samples, held_out }, curves))
+}
