@@ -3,8 +3,8 @@
 
 use std::io::Read;
 
-use super::arrays::Records;
 use super::pickle::{self, Value};
+use super::records::Records;
 use crate::net::ImageShape;
 
 const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
@@ -96,7 +96,7 @@ pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::arrays::tests::read;
+    use crate::data::records::tests::read;
 
     #[test]
     fn records_are_a_label_and_three_planes() {

@@ -3,14 +3,12 @@
 //! A file gives all of its pixels, or none and the reason: never what is left of a file that ends
 //! early.
 
-use std::error::Error;
-use std::io::{Cursor, ErrorKind};
+use std::io::Cursor;
 
 use image::metadata::Orientation;
-use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba,
-};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage, Rgba};
 
+use super::decode_error::{ENDS_EARLY, words};
 use super::jpeg::Jpeg;
 
 /// The bytes of memory for all images that are decoded at the same time, and so for one.
@@ -19,8 +17,6 @@ pub(super) const MEMORY: u64 = 1 << 30;
 pub(super) const HEAD: usize = 18;
 /// The largest colour profile in a PNG, which is never used. Some printers' take a few megabytes.
 const PROFILE: u64 = 1 << 24;
-
-pub(super) const ENDS_EARLY: &str = "the file ends before its image does; is the copy complete?";
 
 /// Whether a file begins as an image does, whatever its name.
 pub(super) fn is_image(head: &[u8]) -> bool {
@@ -214,35 +210,6 @@ fn fill_unused_alpha(image: &mut DynamicImage) {
     {
         image.pixels_mut().for_each(|pixel| pixel[3] = 255);
     }
-}
-
-/// Says in one line what is wrong with a file.
-fn words(error: ImageError) -> String {
-    match &error {
-        ImageError::Limits(_) => {
-            return "decoding it needs more memory than images of its size do".into();
-        }
-        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
-            return ENDS_EARLY.into();
-        }
-        _ => {}
-    }
-    // The innermost error says what is wrong, and those around it often say it again.
-    let mut cause: &dyn Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    match one_line(&cause.to_string()) {
-        // GIF's own.
-        text if text.eq_ignore_ascii_case("unexpected end of file") => ENDS_EARLY.into(),
-        text => text,
-    }
-}
-
-/// A message of a library in one line.
-pub(super) fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -465,7 +432,6 @@ mod tests {
         broken[at + 7] ^= 0x55;
         let error = decode(&broken, [0; 3]).expect_err("broken");
         assert!(!error.contains('\n') && !error.contains("Format error"), "{error}");
-        assert_eq!(one_line("failed:\n  no\n\n tables.\n"), "failed: no tables");
         for text in [&b""[..], b"a text with the name of an image", b"II*\0 a TIFF"] {
             let error = decode(text, [0; 3]).expect_err("no image");
             assert!(error.contains("no PNG, JPEG, GIF, WebP or BMP"), "{error}");

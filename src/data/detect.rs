@@ -1,7 +1,8 @@
 //! Recognises the kind of data at a path; the only place that decides this.
 
 use super::built_in::sha256;
-use super::files::{Files, Place};
+use super::entry::Place;
+use super::files::Files;
 use super::format::{Format, is_npy, role};
 use super::spelling::{base, plain, without_compression};
 use super::{DataError, decode, image_files, npy, unsupported};
@@ -203,7 +204,7 @@ fn not_one(files: &Files, found: &str, what: &str) -> DataError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::files::{Listing, Source};
+    use crate::data::entry::{Listing, Source};
 
     const CIFAR_10: Format = Format::Cifar { hundred: false, python: false };
 

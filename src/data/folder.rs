@@ -4,7 +4,7 @@ use std::path::Path;
 
 use walkdir::WalkDir;
 
-use super::files::{Listing, Source, shown, slashed};
+use super::entry::{Listing, Source, shown, slashed};
 
 /// Lists them, down to a depth of folders. Links are followed, but not in circles.
 pub(super) fn list(root: &Path, depth: usize) -> Listing {

@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
-use super::arrays::Records;
-use super::files::{Files, Place};
+use super::entry::Place;
+use super::files::Files;
 use super::keys::Role;
+use super::records::Records;
 use super::spelling::{base, plain, without_compression};
 use super::{DataError, cifar, idx, npy};
 

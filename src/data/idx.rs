@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::arrays::Records;
-use super::files::MAX_BYTES;
+use super::records::Records;
+use super::stored::MAX_BYTES;
 use crate::net::ImageShape;
 use crate::words;
 
@@ -76,7 +76,7 @@ pub(super) fn labels(file: &mut dyn Read, count: usize) -> Result<Vec<u8>, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::arrays::tests::read;
+    use crate::data::records::tests::read;
 
     fn idx(magic: u32, sizes: [u32; 3], pixels: &[u8]) -> Vec<u8> {
         let words = [magic, sizes[0], sizes[1], sizes[2]];

@@ -7,7 +7,7 @@
 use image::{ColorType, DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{ColorTransform, Decoder, PixelFormat};
 
-use super::decode::{ENDS_EARLY, one_line};
+use super::decode_error::{ENDS_EARLY, one_line};
 
 /// What the markers of a JPEG file say (ITU-T T.81, annex B).
 #[derive(Debug)]

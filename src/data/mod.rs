@@ -2,18 +2,22 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `kind` | recognises the kind of data at a path; the only place that decides this |
-//! | `files`, `folder`, `archive` | named files, in a folder or in an archive |
+//! | `detect` | recognizes the kind of data at a path; the only place that decides this |
+//! | `files` | named files, in a folder (`folder`) or in an archive (`archive`) |
+//! | `entry`, `stored` | the names in a listing; the bytes of a file |
 //! | `decompress` | gzip, xz, bzip2, Zstandard |
 //! | `arrays`, `format` | files of arrays: reads them piece by piece |
+//! | `records` | what the files of arrays consist of |
 //! | `idx`, `cifar` (`pickle`), `npy` (`keys`) | a format of arrays each |
 //! | `spelling` | file names in their spellings |
 //! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
-//! | `images`, `decode`, `jpeg`, `fit` | image files: all of them, one of them, a JPEG, and fitted to one size |
+//! | `image_files`, `decode`, `jpeg`, `resize` | image files: all of them, one of them, a JPEG, and fitted to one size |
+//! | `decode_error` | why an image file cannot be decoded |
+//! | `reading` | how to read a data set, and what was found |
 //! | `budget` | memory that threads share |
-//! | `named` | published data sets, downloaded once |
-//! | `images`, `order`, `distances` | images in memory, their order, their distances |
+//! | `built_in` | published data sets, downloaded once |
+//! | `images`, `shuffle`, `distances` | images in memory, their order, their distances |
 
 mod archive;
 mod arrays;
@@ -21,9 +25,11 @@ mod budget;
 pub mod built_in;
 mod cifar;
 mod decode;
+mod decode_error;
 mod decompress;
 mod detect;
 pub mod distances;
+mod entry;
 mod files;
 mod folder;
 mod format;
@@ -36,9 +42,11 @@ mod layout;
 mod npy;
 mod pickle;
 mod reading;
+mod records;
 mod resize;
 mod shuffle;
 mod spelling;
+mod stored;
 mod unsupported;
 
 pub use decode::upright;

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use npyz::{DType, NpyHeader, Order};
 
-use super::arrays::Records;
-use super::files::MAX_BYTES;
+use super::records::Records;
+use super::stored::MAX_BYTES;
 use crate::net::ImageShape;
 
 /// The first bytes of a file.
@@ -217,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::data::Images;
-    use crate::data::arrays::tests::read;
+    use crate::data::records::tests::read;
 
     fn parse(bytes: &[u8]) -> Result<Images, String> {
         read(bytes, |file| records(file))
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn rounding_errors_are_clamped_and_counted() {
         let values = vec![-1e-6f32, 0.0, 1.0, 1.000_001];
-        let mut decoded = crate::data::arrays::Decoded::default();
+        let mut decoded = crate::data::records::Decoded::default();
         let file = npy(&[1, 2, 2], values);
         let mut rest = &file[..];
         let mut records = records(&mut rest).expect("a header");

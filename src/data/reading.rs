@@ -6,7 +6,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::DataError;
-use super::files::MAX_BYTES;
+use super::stored::MAX_BYTES;
 use crate::net::ImageShape;
 use crate::words;
 

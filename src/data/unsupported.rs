@@ -1,6 +1,7 @@
 //! What to do with data that this program does not read.
 
-use super::files::{Files, Place};
+use super::entry::Place;
+use super::files::Files;
 
 /// Something that is not read.
 struct Unsupported {

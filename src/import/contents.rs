@@ -5,13 +5,30 @@ use std::path::PathBuf;
 
 use pytorch_reader::{PytorchReader, Tensor};
 
+use super::checkpoint_error::{CheckpointError, MOST};
 use super::networks::{self, Naming, Network, Root, SIGMAS, dotless};
-use super::pytorch::{CheckpointError, Choice, MOST, array, names};
+use super::saved_object::names;
+use super::values::array;
 use crate::net::weights::{Array, Weights};
 
 /// Keys that wrappers of modules add anywhere in a name: those of `torch.compile`, fully sharded
 /// training and checkpointed activations.
 const WRAPPERS: [&str; 3] = ["_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"];
+
+/// Which of a checkpoint's networks to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The moving average of the weights, if there is one, and not the weights themselves.
+    pub average: bool,
+    /// Only networks at this key or within it, such as `ema.module`.
+    pub key: Option<String>,
+}
+
+impl Default for Choice {
+    fn default() -> Self {
+        Self { average: true, key: None }
+    }
+}
 
 /// Everything in a checkpoint that is a tensor.
 pub(super) struct Contents {

@@ -3,10 +3,13 @@
 //! [`pytorch`] reads checkpoints. A [`RefineNetDescription`] determines the names and shapes of
 //! tensors; this module finds the description that fits the tensors.
 
+mod checkpoint_error;
 mod contents;
 mod networks;
 mod pickle;
 pub mod pytorch;
+mod saved_object;
+mod values;
 
 use thiserror::Error;
 

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::decompress::decompressed;
-use super::files::Place;
+use super::entry::Place;
 use super::npy;
 
 /// Tells from its content whether a file is an archive.

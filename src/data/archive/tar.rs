@@ -9,7 +9,8 @@ use ::tar::{Archive, Entry, EntryType, Header, PaxExtensions};
 
 use super::tree::Tree;
 use crate::data::decompress::decompressed;
-use crate::data::files::{Listing, Open, Stored, slashed};
+use crate::data::entry::{Listing, slashed};
+use crate::data::stored::{Open, Stored};
 
 /// The size of a header, in bytes.
 pub(in crate::data) const BLOCK: usize = 512;

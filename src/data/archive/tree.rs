@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::data::files::{Listing, Source, shown};
+use crate::data::entry::{Listing, Source, shown};
 
 /// The entries of an archive by their paths: bytes, as names need not be text, with `/` between
 /// folders. Folders are those that have something in them.

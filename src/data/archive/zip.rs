@@ -10,7 +10,8 @@ use ::zip::read::ZipFile;
 use ::zip::result::ZipResult;
 
 use super::tree::Tree;
-use crate::data::files::{Listing, Open, Stored, slashed};
+use crate::data::entry::{Listing, slashed};
+use crate::data::stored::{Open, Stored};
 
 type Stream = BufReader<File>;
 

@@ -1,0 +1,121 @@
+//! Why a checkpoint cannot be read.
+
+use pytorch_reader::{DType, PytorchError};
+use thiserror::Error;
+
+use super::networks::FIRST;
+use crate::model_file::{ModelFile, one_line};
+
+/// The most parameters that a model file can hold.
+pub(super) const MOST: usize = ModelFile::MAX_BYTES / 2;
+
+/// Why a checkpoint cannot be read.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// The file is not in PyTorch's format, or damaged.
+    #[error("not a readable PyTorch checkpoint: {0}")]
+    Format(String),
+    /// The file, or the copy of it, cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// There is no network in it.
+    #[error(
+        "there is no network of ermongroup's NCSN or NCSNv2 in the checkpoint: no tensor is called \
+         `{FIRST}`"
+    )]
+    NoNetwork,
+    /// There is only a moving average without the names of its tensors.
+    #[error(
+        "`{0}` holds weights without their names, and the checkpoint has no network of NCSN or \
+         NCSNv2 that they could be of: no tensor is called `{FIRST}`"
+    )]
+    Nameless(String),
+    /// There is no network at the key that was asked for.
+    #[error("there is no network at the key `{key}`; there is one at {}", list(.found))]
+    NoKey {
+        /// What was asked for.
+        key: String,
+        /// The keys of the networks.
+        found: Vec<String>,
+    },
+    /// Two networks with different weights could be meant.
+    #[error(
+        "the checkpoint has different weights at {}, and their keys do not tell which are {meant}: \
+         choose with --key", list(.keys)
+    )]
+    Ambiguous {
+        /// The keys of the networks.
+        keys: Vec<String>,
+        /// What was asked for.
+        meant: &'static str,
+    },
+    /// There are no weights but a moving average.
+    #[error("the checkpoint has only a moving average of the weights, at {}: leave out --no-ema", list(.0))]
+    OnlyAverage(Vec<String>),
+    /// The moving average has no names, or others than the network, and does not fit it.
+    #[error(
+        "the moving average at `{key}` does not fit the network: {reason} (--no-ema takes the weights \
+         themselves)"
+    )]
+    Unfit {
+        /// The keys of the average.
+        key: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The moving average has none of the network's names.
+    #[error(
+        "the moving average at `{0}` has other names than the network's weights (--no-ema takes the \
+         weights themselves)"
+    )]
+    Unnamed(String),
+    /// The average is that of no weights: training ended before its first one.
+    #[error(
+        "the average at `{0}` is of no weights yet, its `n_averaged` is 0 (--no-ema takes the weights \
+         themselves)"
+    )]
+    NotBegun(String),
+    /// Two tensors have the same name.
+    #[error("two tensors in the checkpoint are called `{0}`")]
+    Twice(String),
+    /// A tensor does not hold floating-point numbers.
+    #[error("the tensor `{name}` is of type {dtype:?}; weights are floating-point numbers")]
+    Type {
+        /// The tensor's name.
+        name: String,
+        /// Its type.
+        dtype: DType,
+    },
+    /// A value is too large for f32.
+    #[error("the tensor `{name}` holds {value:e}, which is beyond f32")]
+    Range {
+        /// The tensor's name.
+        name: String,
+        /// The value.
+        value: f64,
+    },
+    /// There are more parameters than any network for small images has.
+    #[error("the network has more than {MOST} parameters")]
+    TooLarge,
+}
+
+impl From<PytorchError> for CheckpointError {
+    fn from(error: PytorchError) -> Self {
+        Self::Format(one_line(error))
+    }
+}
+
+impl From<zip::result::ZipError> for CheckpointError {
+    fn from(error: zip::result::ZipError) -> Self {
+        Self::Format(one_line(error))
+    }
+}
+
+/// Keys as they are written in a sentence.
+fn list(keys: &[String]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    match &keys[..] {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        keys => keys.concat(),
+    }
+}
