@@ -52,30 +52,41 @@ pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
 
 /// Heun's method on the probability-flow ODE, with churn (algorithm 2; without it algorithm 1).
 ///
-/// With `d = −σ s(x, σ)` the paper's step from σ̂ to σ' is `x' = x + (σ' − σ̂) d`, and then
-/// `x + (σ' − σ̂) (d + d')/2`, which is `x' + ½ (σ̂ − σ') (σ' s(x', σ') − σ̂ s(x, σ̂))`: it uses
-/// the score of the step before again. The last step, to σ = 0, is Euler's. The noise that takes x
-/// from σ to σ̂ is drawn by the step before, or is part of the start.
+/// In the paper's symbols, with `d = −t s(x, t)`, a step from `t̂ᵢ` to `tᵢ₊₁` is Euler's,
+/// `x' = x̂ + (tᵢ₊₁ − t̂ᵢ) d`, then the correction to `x̂ + (tᵢ₊₁ − t̂ᵢ) (d + d')/2`. With
+/// `h = t̂ᵢ − tᵢ₊₁` these are two rows of the step table:
+///
+/// `x' = x̂ + h t̂ᵢ s(x̂, t̂ᵢ)` and `x' + ½ h (tᵢ₊₁ s(x', tᵢ₊₁) − t̂ᵢ s(x̂, t̂ᵢ))`,
+///
+/// the second of which uses the score of the row before again. The last step, to 0, is Euler's.
+/// The noise that takes x to `x̂` is drawn by the row before, or is part of the start.
+///
+/// For the two levels 2 and 1 without churn:
+///
+/// | row | σ | update |
+/// |---|---|---|
+/// | 0 | 2 | `x ← x + 2 s(x, 2)`, Euler's step from 2 to 1 |
+/// | 1 | 1 | `x ← x + ½ s(x, 1) − 1 s₋`, its correction |
+/// | 2 | 1 | `x ← x + 1 s(x, 1)`, Euler's step from 1 to 0 |
 pub fn heun(sigmas: &[f32], churn: Churn) -> StepTable {
     let mut start_sigma = sigmas.first().copied().unwrap_or(1.0);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * sigmas.len());
-    let nexts = sigmas.iter().skip(1).copied().chain([0.0]);
-    for (level, (&sigma, next)) in sigmas.iter().zip(nexts).enumerate() {
-        let gamma = churn.gamma(sigma, sigmas.len());
-        let raised = sigma * (1.0 + gamma);
-        // √(σ̂² − σ²), without subtracting nearly equal numbers.
-        let added = churn.s_noise * sigma * (gamma * (2.0 + gamma)).sqrt();
+    let t_nexts = sigmas.iter().skip(1).copied().chain([0.0]);
+    for (level, (&t_cur, t_next)) in sigmas.iter().zip(t_nexts).enumerate() {
+        let gamma = churn.gamma(t_cur, sigmas.len());
+        let t_hat = t_cur * (1.0 + gamma);
+        // S_noise √(t̂² − t²), without subtracting nearly equal numbers.
+        let added = churn.s_noise * t_cur * (gamma * (2.0 + gamma)).sqrt();
         match steps.last_mut().map(|step| &mut step.update) {
             Some(Update::Affine { noise, .. }) => *noise = added,
             _ => start_sigma = start_sigma.hypot(added),
         }
-        let length = raised - next;
-        let update = Update::affine(length * raised, 0.0);
-        steps.push(Step { sigma: raised, update, level });
-        if next > 0.0 {
-            let (drift, previous) = (0.5 * length * next, -0.5 * length * raised);
+        let h = t_hat - t_next;
+        steps.push(Step { sigma: t_hat, update: Update::affine(h * t_hat, 0.0), level });
+        if t_next > 0.0 {
+            let (drift, previous) = (0.5 * h * t_next, -0.5 * h * t_hat);
             let update = Update::Affine { drift, previous, noise: 0.0 };
-            steps.push(Step { sigma: next, update, level: level + 1 });
+            steps.push(Step { sigma: t_next, update, level: level + 1 });
         }
     }
     StepTable { start: Start::noise(start_sigma), steps }
@@ -84,6 +95,16 @@ pub fn heun(sigmas: &[f32], churn: Churn) -> StepTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The table in the documentation of [`heun`].
+    #[test]
+    fn two_levels_are_three_rows() {
+        let rows = heun(&[2.0, 1.0], Churn::NONE).steps;
+        let correction = Update::Affine { drift: 0.5, previous: -1.0, noise: 0.0 };
+        let expected =
+            [(2.0, Update::affine(2.0, 0.0)), (1.0, correction), (1.0, Update::affine(1.0, 0.0))];
+        assert_eq!(rows.iter().map(|row| (row.sigma, row.update)).collect::<Vec<_>>(), expected);
+    }
 
     /// Cards and links have these names.
     #[test]
