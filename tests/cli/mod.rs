@@ -19,7 +19,28 @@ pub fn write_bars(path: &Path) {
     fs::write(path, bytes).expect("written");
 }
 
+/// Lets programs that are started from here hear SIGINT and SIGHUP, also where the tests run in the
+/// background of a script, which ignores them: a program inherits what is ignored, not what is
+/// handled.
+#[cfg(unix)]
+fn unignore_signals() {
+    use std::sync::{Arc, Once, atomic::AtomicBool};
+
+    use signal_hook::consts::{SIGHUP, SIGINT};
+    use signal_hook::flag::register_conditional_shutdown;
+
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGINT, SIGHUP] {
+            let always = Arc::new(AtomicBool::new(true));
+            register_conditional_shutdown(signal, 128 + signal, always).expect("can be handled");
+        }
+    });
+}
+
 pub fn train(folder: &Path, arguments: &[&str]) -> Command {
+    #[cfg(unix)]
+    unignore_signals();
     let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
     command.current_dir(folder).args(arguments);
     for (name, value) in [("--data", "bars"), ("--widths", "8,16"), ("--batch", "8")] {
