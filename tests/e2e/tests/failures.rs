@@ -342,6 +342,7 @@ async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
     .await?;
     // In the middle of a run.
     with_browser(async |browser| {
+        // Browsers hide what is thrown by code that a driver puts into a page that is there already.
         let script = format!(
             "const {{ submit }} = GPUQueue.prototype; \
              GPUQueue.prototype.submit = function (...lists) {{ \
