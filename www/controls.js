@@ -16,8 +16,6 @@ const LEVELS_HEUN = 20;
 const LEVELS_CORRECTED = 50;
 /** What `docs/quality.md` measured for exact Langevin with 200 evaluations: L, T and a = ε/σ_L². */
 const EXACT = { levels: 39, steps: 5, a: 0.25 };
-/** Steps so many times as large as recommended are a visitor's own risk. */
-const BOLD = 2;
 
 /**
  * Fields that a link carries: URL parameter, id of the input.
@@ -114,19 +112,6 @@ export class Controls {
   /** Whether the form is filled, so that there can be a link to it. */
   get opened() {
     return this.#recommended !== null;
-  }
-
-  /** Whether a visitor has made the steps much larger than the model recommends. */
-  get bold() {
-    const { settings } = this.read();
-    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    const factor = (/** @type {SamplerSettings} */ { step_lr, sigma_min }) =>
-      step_lr / sigma_min ** 2;
-    const [step, ratio] = ["step-lr", "snr"].map((id) => !$(id).disabled);
-    return (
-      (step && factor(settings) > BOLD * factor(recommended)) ||
-      (ratio && Number(settings.snr) > BOLD * (recommended.snr ?? this.#parameters.defaults.snr))
-    );
   }
 
   /** @returns {"watch" | "full"} */

@@ -13,8 +13,8 @@ import { Batch } from "./batch.js";
 /** @typedef {import("./engine.js").Progress} Progress */
 /** @typedef {import("./engine.js").View} View */
 /** @typedef {import("./engine.js").Fault} Fault */
-/** @typedef {"ready" | "running" | "paused" | "finished" | "exploded"} State */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void, mayExplode(): boolean }} Observer */
+/** @typedef {"ready" | "running" | "paused" | "finished"} State */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
 
 /**
  * A fast GPU is done before anything can be seen. At the speed to watch, an anneal takes at least
@@ -70,7 +70,7 @@ export class Run {
 
   /** Whether there is no anneal to continue. */
   get over() {
-    return !this.#begun || this.#state === "finished" || this.#state === "exploded";
+    return !this.#begun || this.#state === "finished";
   }
 
   /**
@@ -241,10 +241,8 @@ export class Run {
       // It is not called done before it has been looked at.
       const fault = await chain.verify();
       if (generation !== this.#generation) return;
-      if (!fault) this.#set("finished");
-      // Steps that a visitor has made too large are no failure of the page.
-      else if (fault === "infinite" && this.#observer.mayExplode()) this.#set("exploded");
-      else this.#observer.onWrong(fault);
+      if (fault) this.#observer.onWrong(fault);
+      else this.#set("finished");
     });
   }
 

@@ -34,7 +34,6 @@ export const run = new Run({
       ),
     ),
   onWrong: (fault) => fail(wrongImages(fault)),
-  mayExplode: () => controls.bold,
 });
 grid.onResize = () => run.redraw();
 

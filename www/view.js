@@ -48,8 +48,6 @@ export function showRun(run) {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: "Running",
     paused: "Paused",
-    exploded:
-      "The chains have exploded: steps this large never settle. Make them smaller, and run again.",
     finished: progress
       ? `Done: ${progress.steps} network evaluations an image, ${(run.worked / 1000).toFixed(1)} s of work.`
       : "Done.",

@@ -33,8 +33,6 @@ pub enum State {
     Paused,
     /// All steps are done.
     Finished,
-    /// All steps are done, but were too large.
-    Exploded,
     /// Something failed, as `#message` explains.
     Error,
 }
@@ -47,7 +45,6 @@ impl State {
             "running" => Self::Running,
             "paused" => Self::Paused,
             "finished" => Self::Finished,
-            "exploded" => Self::Exploded,
             "error" => Self::Error,
             _ => bail!("`#status` has the unknown state {text:?}"),
         })

@@ -262,22 +262,6 @@ async fn images_that_cannot_be_right_are_a_failure() -> Result<()> {
     Ok(())
 }
 
-/// Steps that a visitor has made too large are no failure, but nothing to call done either.
-#[tokio::test]
-async fn chains_that_explode_are_not_called_done() -> Result<()> {
-    with_browser(async |browser| {
-        let query = "?engine=fused&seed=7&chains=1&sampler=langevin&levels=4&steps_each=4\
-                     &step_lr=1&autostart=0&speed=full";
-        let (page, _) = ready(browser, query).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Exploded).await?;
-        ensure!(page.text("#status").await?.contains("exploded"), "it does not say so");
-        page.click("#recommended").await?;
-        page.wait_for(State::Finished).await
-    })
-    .await
-}
-
 #[tokio::test]
 async fn a_gpu_that_does_not_answer_is_not_waited_for() -> Result<()> {
     for call in ["GPU.prototype.requestAdapter", "GPUAdapter.prototype.requestDevice"] {
