@@ -51,3 +51,32 @@ pub fn main() -> anyhow::Result<ExitCode> {
     }?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that flags had in earlier versions.
+    #[test]
+    fn earlier_names_of_flags_still_work() {
+        for (command, flags) in [
+            (
+                "train --data x --init-from m --guiding-model w",
+                "--warm-up 3|--sigma-centre 1|--sigma-spread 1|--clip 1|--ema 0.9|--accumulate 2\
+                 |--save-every 9|--sample-every 9|--licence MIT|--grey|--autoguidance 2\
+                 |--autoguide-min 0|--autoguide-max 1",
+            ),
+            ("train --data x", "--net ncsn|--from m"),
+            ("train --data x --init-from m", "--autoguide w"),
+            ("sample --model m", "--sketch a.png|--wander 0.5|--colourise a.png|--autoguide w"),
+            ("eval --model m --data x", "--autoguide w|--grey"),
+            ("import x.pth", "--licence MIT"),
+        ] {
+            for flag in flags.split('|') {
+                let words = format!("ncsn {command} {flag}");
+                let parsed = Arguments::command().try_get_matches_from(words.split(' '));
+                assert!(parsed.is_ok(), "{words}: {}", parsed.expect_err("refused"));
+            }
+        }
+    }
+}
