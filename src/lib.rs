@@ -64,7 +64,6 @@ pub mod random;
 pub mod sample;
 pub mod score;
 pub mod toy;
-#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 mod words;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]

@@ -1,14 +1,21 @@
-//! Numbers in sentences.
+//! Texts for people: numbers in sentences, and the messages of libraries.
 
 use std::fmt::Display;
 
+/// A message in one line, such as that of a library's error, which may have several.
+pub(crate) fn one_line(message: impl Display) -> String {
+    message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A number and what it counts: `1 image`, `2 images`, `0 classes`.
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let form = form(&number, noun);
     format!("{number} {form}")
 }
 
 /// The form of a noun that goes with a number.
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub(crate) fn form<N: PartialEq + From<u8>>(number: &N, noun: &str) -> String {
     let ending = match *number == N::from(1) {
         true => "",
@@ -18,7 +25,7 @@ pub(crate) fn form<N: PartialEq + From<u8>>(number: &N, noun: &str) -> String {
     format!("{noun}{ending}")
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli", not(target_family = "wasm")))]
 mod tests {
     use super::*;
 

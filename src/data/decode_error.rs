@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 
 use image::ImageError;
 
+use crate::words;
+
 /// The file ends early.
 pub(super) const ENDS_EARLY: &str = "the file ends before its image does; is the copy complete?";
 
@@ -31,10 +33,9 @@ pub(super) fn words(error: ImageError) -> String {
     }
 }
 
-/// A message of a library in one line.
+/// A message of a library in one line, without a full stop.
 pub(super) fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.trim_end_matches('.').to_owned()
+    words::one_line(text).trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use pytorch_reader::{DType, PytorchError};
 use thiserror::Error;
 
 use super::networks::FIRST;
-use crate::model_file::{ModelFile, one_line};
+use crate::model_file::ModelFile;
+use crate::words::one_line;
 
 /// The most parameters that a model file can hold.
 pub(super) const MOST: usize = ModelFile::MAX_BYTES / 2;

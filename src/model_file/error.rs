@@ -98,8 +98,3 @@ impl From<SettingsError> for ModelError {
         Self::Sampler(error)
     }
 }
-
-/// The message of a library's error, which may have several lines, in one.
-pub(crate) fn one_line(error: impl std::fmt::Display) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
-}

@@ -7,7 +7,7 @@
 pub(super) use parser::parse;
 use thiserror::Error;
 
-use super::one_line;
+use crate::words::one_line;
 
 /// Why a text is not the expected JSON, in the parser's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

@@ -13,7 +13,6 @@ pub use card::{Autoguided, Card, Quality, Training};
 pub(crate) use container::Container;
 pub use container::ContainerError;
 pub use error::ModelError;
-pub(crate) use error::one_line;
 pub use json::JsonError;
 use safetensors::tensor::Dtype;
 

@@ -7,8 +7,9 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::Serialize;
 
-use super::{Container, ModelError, ModelFile, one_line};
+use super::{Container, ModelError, ModelFile};
 use crate::net::weights::Weights;
+use crate::words::one_line;
 
 /// A file of these tensors, in f16 or f32, with a card.
 ///

@@ -308,8 +308,8 @@ impl Settings {
         Ok(if denoise { table.denoised() } else { table })
     }
 
-    /// As [`Self::step_table`], or the part of it for chains that begin at an image and may `strength`
-    /// from it: from 0, where nothing may change, to 1, where noise of σ₁ covers it.
+    /// As [`Self::step_table`], or the part of it for chains that start from an image with some
+    /// `strength`: from 0, where nothing may change, to 1, where noise of σ₁ covers the image.
     ///
     /// # Errors
     /// As [`Self::step_table`].
