@@ -70,6 +70,8 @@ impl<S: Score> HostChains<S> {
         chains: Range<usize>,
     ) -> Result<Self, ConditioningError> {
         conditioning.check(density.dimension())?;
+        // A density on the host has no classes.
+        conditioning.check_classes(0)?;
         Ok(Self::begin(density, table, conditioning.clone(), seed, chains))
     }
 
@@ -142,7 +144,11 @@ impl<S: Score> Chains for HostChains<S> {
     fn save(&mut self) -> Pending<'_, State> {
         let scores = || self.chains.iter().flat_map(|chain| &chain.before).copied().collect();
         let previous = looks_back(&self.table, self.done).then(scores);
-        Box::pin(ready(Ok(State { done: self.done, x: self.x(), previous })))
+        let denoised =
+            |j: usize| self.chains.iter().flat_map(move |chain| &chain.denoised[j]).copied();
+        let kept = self.table.denoised_kept(self.done);
+        let denoised = (0..kept).map(|j| denoised(j).collect()).collect();
+        Box::pin(ready(Ok(State { done: self.done, x: self.x(), previous, denoised })))
     }
 
     fn restore(&mut self, state: &State) -> Result<(), BackendError> {
@@ -153,7 +159,10 @@ impl<S: Score> Chains for HostChains<S> {
             let values = index * dimension..(index + 1) * dimension;
             chain.x.copy_from_slice(&state.x[values.clone()]);
             if let Some(previous) = &state.previous {
-                chain.before.copy_from_slice(&previous[values]);
+                chain.before.copy_from_slice(&previous[values.clone()]);
+            }
+            for (kept, denoised) in chain.denoised.iter_mut().zip(&state.denoised) {
+                kept.copy_from_slice(&denoised[values.clone()]);
             }
             self.conditioning.fill_normal(chain.seed, chain.number, last_noise, &mut chain.z);
         }
@@ -171,6 +180,8 @@ struct Chain {
     score: Vec<f32>,
     /// The score of the step before.
     before: Vec<f32>,
+    /// The denoised images D₋₁ and D₋₂ of the two steps before, which multistep updates use.
+    denoised: [Vec<f32>; 2],
     /// The noise drawn last.
     z: Vec<f32>,
 }
@@ -184,10 +195,12 @@ impl Chain {
         seed: u64,
         number: u32,
     ) -> Self {
-        let [mut x, score, before, mut z] = [(); 4].map(|()| vec![0.0; dimension]);
+        let zeros = || vec![0.0; dimension];
+        let [mut x, score, before, mut z] = [(); 4].map(|()| zeros());
+        let denoised = [zeros(), zeros()];
         conditioning.fill_start(table.start, seed, number, &mut x);
         conditioning.fill_normal(seed, number, StepTable::START, &mut z);
-        let mut chain = Self { seed, number, x, score, before, z };
+        let mut chain = Self { seed, number, x, score, before, denoised, z };
         chain.observe(0, table, conditioning);
         chain
     }
@@ -202,16 +215,22 @@ impl Chain {
     ) {
         let step = table.steps[done];
         density.score(&self.x, step.sigma, &mut self.score);
-        let (drift, previous, noise) = match step.update {
-            Update::Affine { drift, previous, noise } => (drift, previous, noise),
+        let (drift, previous, [a1, a2], noise) = match step.update {
+            Update::Affine { drift, previous, noise } => (drift, previous, [0.0; 2], noise),
+            Update::Multistep { drift, earlier, noise } => (drift, 0.0, earlier, noise),
             Update::Corrector { snr } => {
                 let norm2 = self.score.iter().map(|s| s * s).sum();
                 let size = corrector_size(snr, step.sigma, self.x.len(), norm2);
-                (size, 0.0, (2.0 * size).sqrt())
+                (size, 0.0, [0.0; 2], (2.0 * size).sqrt())
             }
         };
-        for ((x, s), before) in self.x.iter_mut().zip(&self.score).zip(&self.before) {
-            *x += drift * s + previous * before;
+        let [d1, d2] = &mut self.denoised;
+        let scores = self.score.iter().zip(&self.before);
+        for ((x, (s, before)), (d1, d2)) in self.x.iter_mut().zip(scores).zip(d1.iter_mut().zip(d2))
+        {
+            let denoised = *x + step.sigma * step.sigma * s;
+            *x += drift * s + previous * before + a1 * (*d1 - *x) + a2 * (*d2 - *x);
+            (*d1, *d2) = (denoised, *d1);
         }
         if step.update.is_noisy() {
             conditioning.fill_normal(self.seed, self.number, done as u32, &mut self.z);

@@ -13,6 +13,9 @@ pub struct State {
     pub x: Vec<f32>,
     /// The score of the step before, N × C × H × W, if the next step looks back at it.
     pub previous: Option<Vec<f32>>,
+    /// The denoised images of the latest steps, the last step's first, N × C × H × W each: as many
+    /// as the next steps look back at.
+    pub denoised: Vec<Vec<f32>>,
 }
 
 impl State {
@@ -30,7 +33,15 @@ impl State {
             ("values", self.x.len(), values),
             ("values of a score", self.previous.as_ref().map_or(0, Vec::len), previous),
         ];
-        match sizes.into_iter().find(|(_, found, expected)| found != expected) {
+        let kept = table.denoised_kept(self.done);
+        let counts = [("denoised images of earlier steps", self.denoised.len(), kept)];
+        let denoised = self.denoised.iter().map(|d| ("values of denoised images", d.len(), values));
+        match sizes
+            .into_iter()
+            .chain(counts)
+            .chain(denoised)
+            .find(|(_, found, expected)| found != expected)
+        {
             Some((what, found, expected)) => Err(BackendError::State { what, found, expected }),
             None => Ok(()),
         }

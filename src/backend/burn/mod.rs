@@ -18,7 +18,7 @@ use crate::net::{ImageShape, Network};
 use crate::sample::conditioning::ConditioningError;
 use crate::sample::guidance::Guide;
 use crate::sample::step_table::corrector_signal;
-use crate::sample::{Conditioning, StepTable, Update, View};
+use crate::sample::{Conditioning, GuidanceScale, StepTable, Update, View};
 
 /// The most steps that a device may have in its queue. In the browser it costs milliseconds to
 /// hear of their end, so the page asks for few enough at a time and waits once for them all.
@@ -31,6 +31,10 @@ pub struct BurnChains {
     table: StepTable,
     noise: Noise,
     observed: Option<Observed>,
+    /// The class of each chain, or a single one for all.
+    classes: Vec<Option<usize>>,
+    /// Classifier-free guidance towards these classes.
+    guidance_scale: GuidanceScale,
     guides: Vec<Arc<dyn Guide>>,
     /// The step whose noise was drawn last.
     last_noise: u32,
@@ -40,6 +44,9 @@ pub struct BurnChains {
     x: Tensor<4>,
     /// The score of the step before, N × C × H × W, if the next step needs it.
     previous: Option<Tensor<4>>,
+    /// The denoised images of the latest steps, the last step's first, N × C × H × W each: as many
+    /// as the next steps need.
+    denoised: Vec<Tensor<4>>,
 }
 
 impl BurnChains {
@@ -55,8 +62,7 @@ impl BurnChains {
         chains: Range<usize>,
         device: &Device,
     ) -> Self {
-        let noise = Noise::new(seed, &Conditioning::default(), image_shape, chains, device);
-        Self::begin(network, table, noise, None)
+        Self::begin(network, image_shape, table, &Conditioning::default(), seed, chains, device)
     }
 
     /// As [`Self::new`], with a conditioning.
@@ -73,16 +79,40 @@ impl BurnChains {
         device: &Device,
     ) -> Result<Self, ConditioningError> {
         conditioning.check(image_shape.dimension())?;
-        let noise = Noise::new(seed, conditioning, image_shape, chains, device);
-        let observed = conditioning.observation.as_ref().map(|o| Observed::new(o, device));
-        Ok(Self::begin(network, table, noise, observed))
+        conditioning.check_classes(network.classes())?;
+        Ok(Self::begin(network, image_shape, table, conditioning, seed, chains, device))
     }
 
-    fn begin(network: Network, table: StepTable, noise: Noise, observed: Option<Observed>) -> Self {
-        let (x, last_noise) = (noise.start(table.start), StepTable::START);
-        let (guides, done, previous) = (Vec::new(), 0, None);
-        let mut chains =
-            Self { network, table, noise, observed, guides, last_noise, done, x, previous };
+    /// As [`Self::conditioned`], with a conditioning that fits.
+    fn begin(
+        network: Network,
+        image_shape: ImageShape,
+        table: StepTable,
+        conditioning: &Conditioning,
+        seed: u64,
+        chains: Range<usize>,
+        device: &Device,
+    ) -> Self {
+        let (classes, guidance_scale) = match &conditioning.classes {
+            Some(asked) => (chains.clone().map(|k| asked.of(k)).collect(), asked.guidance_scale),
+            None => (vec![None], GuidanceScale::NONE),
+        };
+        let noise = Noise::new(seed, conditioning, image_shape, chains, device);
+        let observed = conditioning.observation.as_ref().map(|o| Observed::new(o, device));
+        let mut chains = Self {
+            x: noise.start(table.start),
+            network,
+            table,
+            noise,
+            observed,
+            classes,
+            guidance_scale,
+            guides: Vec::new(),
+            last_noise: StepTable::START,
+            done: 0,
+            previous: None,
+            denoised: Vec::new(),
+        };
         chains.observe();
         chains
     }
@@ -100,7 +130,7 @@ impl BurnChains {
         let (x, index) = (self.x.clone(), self.done as u32);
         self.x = match step.update {
             Update::Affine { drift, previous, noise } => {
-                let mut moved = x + score.clone() * drift;
+                let mut moved = x.clone() + score.clone() * drift;
                 if let Some(before) = self.previous.take() {
                     moved = moved + before * previous;
                 }
@@ -109,26 +139,48 @@ impl BurnChains {
                 }
                 moved
             }
+            Update::Multistep { drift, earlier, noise } => {
+                let differences = self.denoised.iter().map(|denoised| denoised.clone() - x.clone());
+                let parts = differences.zip(earlier).map(|(difference, a)| difference * a);
+                let mut moved =
+                    parts.fold(x.clone() + score.clone() * drift, |sum, part| sum + part);
+                if noise > 0.0 {
+                    moved = moved + self.noise.normal(index) * noise;
+                }
+                moved
+            }
             Update::Corrector { snr } => {
                 let size = corrector_sizes(snr, step.sigma, &score);
                 let z = self.noise.normal(index);
-                x + score.clone() * size.clone() + z * (size * 2.0).sqrt()
+                x.clone() + score.clone() * size.clone() + z * (size * 2.0).sqrt()
             }
         };
         if step.update.is_noisy() {
             self.last_noise = index;
         }
         self.done += 1;
+        let kept = self.table.denoised_kept(self.done);
+        if kept > 0 {
+            self.denoised.insert(0, x + score.clone() * (step.sigma * step.sigma));
+        }
+        self.denoised.truncate(kept);
         // Keep the score only for a step that looks back: it is as large as x.
         self.previous = looks_back(&self.table, self.done).then_some(score);
         self.observe();
         true
     }
 
-    /// s(x, σ), plus what the guides add.
+    /// s(x, σ | c) with its guidance, plus what the guides add.
     fn score(&self, sigma: f32) -> Tensor<4> {
-        let score = self.network.score(self.x.clone(), &[sigma]);
-        let pulls = self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &score));
+        let x = || self.x.clone();
+        let mut score = self.network.class_score(x(), &[sigma], &self.classes);
+        let guidance = self.guidance_scale.at(sigma);
+        if guidance != 0.0 {
+            let unconditional = self.network.score(x(), &[sigma]);
+            score = score.clone() + (score - unconditional) * guidance;
+        }
+        let pulls =
+            self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &self.classes, &score));
         pulls.fold(score.clone(), |sum, pull| sum + pull)
     }
 
@@ -183,12 +235,17 @@ impl Chains for BurnChains {
 
     fn save(&mut self) -> Pending<'_, State> {
         let (done, x, previous) = (self.done, self.x.clone(), self.previous.clone());
+        let earlier = self.denoised.clone();
         Box::pin(async move {
             let previous = match previous {
                 Some(previous) => Some(read(previous).await?),
                 None => None,
             };
-            Ok(State { done, x: read(x).await?, previous })
+            let mut denoised = Vec::with_capacity(earlier.len());
+            for image in earlier {
+                denoised.push(read(image).await?);
+            }
+            Ok(State { done, x: read(x).await?, previous, denoised })
         })
     }
 
@@ -199,6 +256,7 @@ impl Chains for BurnChains {
             |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), shape), &device);
         (self.done, self.x) = (state.done, tensor(&state.x));
         self.previous = state.previous.as_ref().map(tensor);
+        self.denoised = state.denoised.iter().map(tensor).collect();
         self.last_noise = self.table.last_noise(state.done);
         Ok(())
     }

@@ -43,6 +43,9 @@ pub enum FusedError {
     /// The weights do not match the architecture.
     #[error("the tensor `{0}` is missing or has the wrong shape")]
     Weights(String),
+    /// The GPU failed the self-test of training.
+    #[error("this GPU computes wrong gradients, so nothing can be trained on it")]
+    Gradients,
     /// The device is out of memory.
     #[error("the GPU is out of memory; use a smaller batch")]
     OutOfMemory,
@@ -52,11 +55,21 @@ pub enum FusedError {
     /// The device rejected something it should have accepted.
     #[error("the GPU reports a fault: {0}")]
     Fault(String),
-    /// There must be one σ per image, or one for all.
-    #[error("{sigmas} values of σ for {images} images")]
-    Sigmas {
-        /// The number of σ.
-        sigmas: usize,
+    /// A batch shows too many classes.
+    #[error("a batch can show {most} classes, but this one has {classes}; use a smaller batch")]
+    Classes {
+        /// How many it has.
+        classes: usize,
+        /// How many it can have.
+        most: usize,
+    },
+    /// There must be one σ and one class per image, or one for all.
+    #[error("{found} {what} for {images} images")]
+    Conditions {
+        /// What there is a wrong number of.
+        what: &'static str,
+        /// That number.
+        found: usize,
         /// The number of images.
         images: usize,
     },

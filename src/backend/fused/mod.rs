@@ -1,4 +1,7 @@
-//! The fused backend: a network as a fixed list of WGSL compute passes, natively and in the browser.
+//! The fused backend: a network as a fixed list of WGSL compute passes, natively and in the
+//! browser.
+//!
+//! It samples, and with the feature `training` it also trains U-Nets.
 //!
 //! Everything about a chain is determined before its first step. Each step replays the same kernel
 //! launches with a different row of a table. From a network to pixels:
@@ -10,9 +13,10 @@
 //! | `builder.rs`, `layer.rs` | layers as launches, and their weights in the order of memory |
 //! | `mod.rs`, `launch.rs`, `tensor.rs`, `channel_layout.rs` | what a plan, a launch and a tensor are |
 //! | `sigma_embedding.rs` | how σ enters a network and scales its output |
+//! | `training/` | the backward launches of a training step, and which weight each parameter copies |
 //! | **`codegen/`** | **from launches to WGSL** |
 //! | `kernel_config.rs`, `strategy.rs`, `precision.rs`, `tiling.rs` | how kernels are generated |
-//! | `lower/` | each kind of launch as a kernel |
+//! | `lower/` | each kind of launch as a kernel; `lower/training/` those of a training step |
 //! | `kernel.rs` | what a kernel is |
 //! | `kernels/`, `wgsl.rs`, `template.rs` | the kernels' templates, how they are included and expanded |
 //! | `render.rs` | the shader that draws images |
@@ -22,11 +26,13 @@
 //! | `network.rs`, `compiled_plan.rs`, `parameters.rs` | a network on the GPU |
 //! | `buffer_plan.rs`, `activations.rs` | which tensors share a buffer |
 //! | `buffers.rs`, `bound_buffers.rs`, `buffer_pool.rs` | buffers and bind groups for a batch, and their reuse |
-//! | `step_row.rs`, `step_rows.rs` | the steps of a step table as rows for the kernels |
+//! | `step_row.rs`, `step_rows.rs`, `level_rows.rs` | the steps of a step table as rows for the kernels; the noise levels and classes that they refer to |
 //! | `chains.rs`, `recorder.rs`, `throttle.rs` | chains: recording steps, and how many to submit at a time |
 //! | `render.rs` | drawing images onto a texture |
+//! | `training/` | a training run: its buffers, its rows, submitting its steps |
 //! | **`tune/`** | **measuring the GPU** |
 //! | `self_test.rs`, `best.rs` | which strategy and precision compute the right thing |
+//! | `training_test.rs` | whether the gradients are right |
 //! | `tuner.rs` | which tiles are the fastest |
 //! | `profile.rs` | how long each launch takes |
 //!
@@ -47,4 +53,11 @@ mod tune;
 pub use codegen::{KernelConfig, Precision, Strategy, Tiling};
 pub use error::FusedError;
 pub use runtime::{Compiler, FusedChains, Gpu, Network, Precompile};
+#[cfg(feature = "training")]
+pub use runtime::{
+    DataSet, Example, ExampleRow, PartRow, TimedTraining, Training, TrainingReport, TrainingState,
+    TrainingStep,
+};
+#[cfg(feature = "training")]
+pub use tune::check_training;
 pub use tune::{Timed, Tuner, best_kernel_config, profile};

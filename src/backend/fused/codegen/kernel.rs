@@ -22,18 +22,85 @@ pub enum Operand {
     Levels,
     /// The noisy images before the step.
     Image,
-    /// What the step writes: the noisy images after it, their score, or the result of an evaluation.
+    /// What the step writes: the noisy images after it, their score, or the result of an
+    /// evaluation.
     Next,
     /// The score of the step, for `kernels/update.wgsl`.
     Score,
     /// The score of the step before.
     Before,
+    /// The denoised images of the last two steps, in pairs.
+    Denoised,
     /// The observed values and their mask.
     Observation,
     /// The weights of the two seeds in each image's noise.
     Mixtures,
+    /// Mean and inverse deviation of each channel's group, which a normalisation into this tensor
+    /// leaves for its gradient.
+    Normalization(Id),
+    /// What only a training step needs.
+    #[cfg(feature = "training")]
+    Training(TrainingBuffer),
     /// The step's row, selected by a dynamic offset.
     Step,
+}
+
+/// See [`Operand::Training`].
+#[cfg(feature = "training")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrainingBuffer {
+    /// The bytes of all images.
+    Data,
+    /// What is drawn for each image of each batch: its place in the data, its noise level, …
+    Examples,
+    /// The frequencies of the features of σ.
+    Frequencies,
+    /// The noise that was added to the images, or what the network is to learn instead.
+    Noise,
+    /// The class of each training image, for stable targets.
+    Labels,
+    /// For stable targets: the logarithm of each training image's probability.
+    Logits,
+    /// For stable targets: the training images that count, and their weights, in pairs.
+    Selected,
+    /// For stable targets: how many those are.
+    SelectedCounts,
+    /// The loss of each image.
+    Losses,
+    /// All weights.
+    Weights,
+    /// The weights that the parameters are copies of.
+    Places,
+    /// The parameters of all launches.
+    Parameters,
+    /// Parts of the gradients with respect to the weights of convolutions.
+    Partials,
+    /// Where the parts of each weight's gradient are.
+    Origins,
+    /// The gradient with respect to all weights.
+    Gradients,
+    /// Sums of their squares.
+    Squares,
+    /// Adam's moments, in pairs.
+    Moments,
+    /// The moving average of the weights.
+    Average,
+    /// What is read back: the sum of losses, and sums of the weights' squares.
+    Report,
+    /// The part's row, selected by a dynamic offset.
+    Row,
+}
+
+impl Operand {
+    /// Whether it is a row of a table of uniforms, selected by a dynamic offset.
+    pub fn is_row(&self) -> bool {
+        match self {
+            Self::Step => true,
+            #[cfg(feature = "training")]
+            Self::Training(TrainingBuffer::Row) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A kernel for one layer.
@@ -52,7 +119,8 @@ pub struct Kernel {
 impl Kernel {
     /// Whether an operand is only read.
     pub fn only_reads(&self, operand: usize) -> bool {
-        let end = self.operands.len() - usize::from(self.operands.last() == Some(&Operand::Step));
+        let row = self.operands.last().is_some_and(Operand::is_row);
+        let end = self.operands.len() - usize::from(row);
         operand < end - self.written
     }
 }

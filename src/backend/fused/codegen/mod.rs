@@ -13,8 +13,12 @@ mod template;
 mod tiling;
 mod wgsl;
 
+#[cfg(feature = "training")]
+pub use kernel::TrainingBuffer;
 pub use kernel::{Kernel, Operand};
 pub use kernel_config::KernelConfig;
+#[cfg(feature = "training")]
+pub use lower::training::{Extent, LoweredTraining, StableTargets, TrainingKernel, lower_training};
 pub use lower::{Lowered, lower};
 pub use precision::Precision;
 pub use render::render_shader;

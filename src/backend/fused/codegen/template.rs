@@ -10,15 +10,16 @@
 //! | `$p` | the value of a loop's variable, always a single letter |
 //! | `$[$p * STRIDE_0 + 1]` | the value of a sum of products |
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The values of the names in a template.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
     /// Sizes, which are also constants of the shader.
-    sizes: Numbers,
+    sizes: BTreeMap<String, usize>,
     /// Choices that only the template needs to know.
-    flags: Numbers,
+    flags: BTreeMap<String, usize>,
     /// Further constants of the shader.
     floats: Vec<(&'static str, f32)>,
 }
@@ -40,13 +41,13 @@ impl Values {
     }
 
     fn get(&self, name: &str) -> usize {
-        self.sizes.get(name).or_else(|| self.flags.get(name)).unwrap_or(0)
+        self.sizes.get(name).or_else(|| self.flags.get(name)).copied().unwrap_or(0)
     }
 
     /// The constants' declarations.
     pub fn constants(&self) -> String {
         let mut text = String::new();
-        for (name, value) in &self.sizes.0 {
+        for (name, value) in &self.sizes {
             let _ = writeln!(text, "const {name} = {value}u;");
         }
         for (name, value) in &self.floats {
@@ -60,27 +61,6 @@ impl Values {
         let mut out = String::new();
         Expander { rest: template, values: self, variables: Vec::new() }.block(&mut out, true);
         out
-    }
-}
-
-/// Numbers sorted by name. A map would do the same with ten times the code.
-#[derive(Clone, Debug, Default)]
-struct Numbers(Vec<(String, usize)>);
-
-impl Numbers {
-    fn place(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(other, _)| other.as_str().cmp(name))
-    }
-
-    fn insert(&mut self, name: String, value: usize) {
-        match self.place(&name) {
-            Ok(at) => self.0[at].1 = value,
-            Err(at) => self.0.insert(at, (name, value)),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<usize> {
-        self.place(name).ok().map(|at| self.0[at].1)
     }
 }
 

@@ -41,7 +41,8 @@ const DIRECT: [Tiling; 2] = [
 
 const STAGED: [Tiling; 7] = [
     tiling("256 / 4", [8, 4, 24, 256, 8, 4], 1 << 14),
-    // Fewer or more invocations to a tile: fewer are enough with many images, which keep a GPU busy.
+    // Fewer or more invocations to a tile: fewer are enough with many images, which keep a GPU
+    // busy.
     tiling("256 / 2", [8, 4, 24, 256, 8, 2], 1 << 14),
     tiling("256 / 8", [8, 4, 24, 256, 8, 8], 1 << 14),
     tiling("256", [8, 4, 32, 256, 16, 1], 1 << 14),

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::Plan;
 use super::channel_layout::ChannelLayout;
 use super::launch::{Activation, Affine, Conv, Launch, Norm, Pooling, Scaling, Target, Term};
 use super::layer::{Layer, averaged_weights};
 use super::sigma_embedding::SigmaEmbedding;
 use super::tensor::{Id, Parameters, Shape, Slice, Tensor};
+use super::{Embedding, Plan};
 use crate::backend::fused::error::FusedError;
 use crate::net::ImageShape;
 use crate::net::weights::{Array, Weights};
@@ -42,6 +42,7 @@ impl<'a> Builder<'a> {
             tensors: Vec::new(),
             levels: Vec::new(),
             embedding: None,
+            class_rows: Vec::new(),
             steps: Vec::new(),
             parameters: Vec::new(),
         };
@@ -185,6 +186,7 @@ impl<'a> Builder<'a> {
         let conv = Conv {
             terms: layers.iter().flat_map(|layer| layer.terms.clone()).collect(),
             parameters: self.store(Parameters { values, exact: false }),
+            biases: layers.iter().filter(|layer| layer.biased).count(),
             residuals: residuals.to_vec(),
             activation,
             columns: layout.len(),
@@ -196,10 +198,9 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// The weights of convolution layers, tap by tap, and the sum of their biases.
+    /// The weights of convolution layers, tap by tap, and the bias of each.
     fn packed(&self, layers: &[Layer], layout: &ChannelLayout) -> Result<Vec<f32>, FusedError> {
-        let (outputs, mut bias, mut parameters) =
-            (layout.channels(), vec![0.0; layout.len()], vec![]);
+        let (outputs, mut parameters) = (layout.channels(), vec![]);
         for Layer { name, terms, averaged: is_averaged, .. } in layers {
             let Term { kernel, stride, .. } = terms[0];
             let inputs = terms.iter().map(|term| self.plan.tensors[term.source].layout.channels());
@@ -227,42 +228,37 @@ impl<'a> Builder<'a> {
         }
         for Layer { name, .. } in layers.iter().filter(|layer| layer.biased) {
             let values = &self.array(name, "bias", &[outputs])?.values;
-            for (bias, value) in bias.iter_mut().zip(layout.vector(|o| values[o])) {
-                *bias += value;
-            }
+            parameters.extend(layout.vector(|o| values[o]));
         }
-        parameters.extend(bias);
         Ok(parameters)
     }
 
     /// The plan, with launches from `size` features of σ to the table: two linear layers with SiLU,
-    /// then the linear maps of all [`Self::modulated`] normalisations side by side.
+    /// to the second of which the row of one of the `classes` is added if there are any, then the
+    /// linear maps of all [`Self::modulated`] normalisations side by side.
     ///
     /// # Errors
     /// [`FusedError::Weights`] if the weights lack a layer.
-    pub fn finish_embedded(
-        mut self,
-        size: usize,
-        first: &str,
-        second: &str,
-    ) -> Result<Plan, FusedError> {
+    pub fn finish_embedded(mut self, size: usize, classes: usize) -> Result<Plan, FusedError> {
         let features = self.exact(&[size], [1, 1]);
-        let mut embedding = features;
-        for name in [first, second] {
-            let layer = self.linear(name, [size, size])?;
-            embedding = self.linears(embedding, &[size], &[layer], Activation::Silu);
+        let class = (classes > 0).then(|| self.exact(&[size], [1, 1]));
+        if classes > 0 {
+            let rows = self.tensor_of_weights("embedding.classes", &[classes + 1, size])?;
+            self.plan.class_rows = rows.values.chunks_exact(size).map(<[f32]>::to_vec).collect();
         }
+        let silu = Activation::Silu;
+        let [first, second] =
+            ["embedding.first", "embedding.second"].map(|name| self.linear(name, [size, size]));
+        let hidden = self.linears(features, &[size], &[first?], None, silu);
+        let embedding = self.linears(hidden, &[size], &[second?], class, silu);
         let modulations = std::mem::take(&mut self.modulations);
         let mut layers = Vec::new();
         for (name, width) in &modulations {
-            let [weight, mut bias] = self.linear(name, [size, 2 * width])?;
-            // The scale is 1 plus the layer's output.
-            bias[..*width].iter_mut().for_each(|bias| *bias += 1.0);
-            layers.push([weight, bias]);
+            layers.push(self.linear(name, [size, 2 * width])?);
         }
         let widths: Vec<usize> = modulations.iter().flat_map(|&(_, width)| [width; 2]).collect();
-        let table = self.linears(embedding, &widths, &layers, Activation::None);
-        self.plan.embedding = Some([features, table]);
+        let table = self.linears(embedding, &widths, &layers, None, Activation::None);
+        self.plan.embedding = Some(Embedding { features, class, table });
         Ok(self.plan)
     }
 
@@ -273,12 +269,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Linear layers with the same input, side by side, as one launch for noise levels. Their
-    /// outputs fill the segments in order.
+    /// outputs fill the segments in order; `added` is added to them before the activation.
     fn linears(
         &mut self,
         source: Id,
         segments: &[usize],
         layers: &[[Vec<f32>; 2]],
+        added: Option<Id>,
         activation: Activation,
     ) -> Id {
         let columns = |layer: &'_ [Vec<f32>; 2]| 0..layer[1].len();
@@ -300,7 +297,8 @@ impl<'a> Builder<'a> {
         self.plan.levels.push(Launch::Conv(Conv {
             terms: vec![Term::pointwise(source)],
             parameters,
-            residuals: Vec::new(),
+            biases: 1,
+            residuals: added.into_iter().collect(),
             activation,
             columns: layout.len(),
             fold: 1,
@@ -339,11 +337,15 @@ impl<'a> Builder<'a> {
     }
 
     fn array(&self, name: &str, part: &str, shape: &[usize]) -> Result<&'a Array, FusedError> {
-        let name = format!("{name}.{part}");
+        self.tensor_of_weights(&format!("{name}.{part}"), shape)
+    }
+
+    /// A tensor of the weights by its whole name.
+    fn tensor_of_weights(&self, name: &str, shape: &[usize]) -> Result<&'a Array, FusedError> {
         let fits = |array: &&Array| {
             array.shape == shape && array.values.len() == shape.iter().product::<usize>()
         };
-        self.weights.get(&name).filter(fits).ok_or(FusedError::Weights(name))
+        self.weights.get(name).filter(fits).ok_or_else(|| FusedError::Weights(name.to_owned()))
     }
 
     /// Appends parameters.

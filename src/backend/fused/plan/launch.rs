@@ -95,7 +95,8 @@ pub enum Affine {
     Parameters(Slice),
     /// In a row of a table of parameters; σ determines the row.
     Rows(Slice),
-    /// In each row of the table of noise levels, from here on; they depend on σ.
+    /// In each row of the table of noise levels, from here on; they depend on σ. The scale is 1
+    /// plus what the table says.
     Table(usize),
 }
 
@@ -104,8 +105,10 @@ pub enum Affine {
 pub struct Conv {
     /// The convolutions to add up.
     pub terms: Vec<Term>,
-    /// Weights of all terms, then the bias.
+    /// Weights of all terms, then the biases.
     pub parameters: Slice,
+    /// The number of biases to add up: one for each biased layer.
+    pub biases: usize,
     /// Tensors added to the sum, and resized if they are of another size.
     pub residuals: Vec<Id>,
     /// The activation of the sum.

@@ -11,6 +11,8 @@ pub mod network;
 mod refinenet;
 mod sigma_embedding;
 mod tensor;
+#[cfg(feature = "training")]
+pub mod training;
 mod unet;
 
 pub use launch::{Activation, Affine, Conv, Launch, Norm, Pooling, Scaling, Target, Term};
@@ -28,28 +30,47 @@ pub struct Plan {
     pub sigma_embedding: SigmaEmbedding,
     /// Every tensor.
     pub tensors: Vec<Tensor>,
-    /// The launches that depend on σ alone: from features of σ to rows of the table of scales and
-    /// shifts. They run once per noise level, as for an image of one position.
+    /// The launches that depend on σ and the class alone: from features of σ to rows of the table
+    /// of scales and shifts. They run once for each pair of both, as for an image of one position.
     pub levels: Vec<Launch>,
-    /// The tensors that hold the features and the table, if σ is embedded.
-    pub embedding: Option<[Id; 2]>,
+    /// The tensors of these launches, if σ is embedded.
+    pub embedding: Option<Embedding>,
+    /// What each class adds to the embedding, and in the last place what no class in particular
+    /// adds; empty for an unconditional network.
+    pub class_rows: Vec<Vec<f32>>,
     /// The launches of one evaluation.
     pub steps: Vec<Launch>,
     /// The parameters that the launches read.
     pub parameters: Vec<Parameters>,
 }
 
+/// The tensors on the way from σ and the class to the normalisations.
+#[derive(Clone, Copy, Debug)]
+pub struct Embedding {
+    /// The features of σ, which the host writes.
+    pub features: Id,
+    /// One of [`Plan::class_rows`], which the host writes, if there are classes.
+    pub class: Option<Id>,
+    /// The scales and shifts of normalisations.
+    pub table: Id,
+}
+
 impl Plan {
     /// The length of the rows of the table of scales and shifts.
     pub fn row(&self) -> usize {
-        self.embedding.map_or(0, |[_, table]| self.tensors[table].shape.channels())
+        self.embedding.map_or(0, |embedding| self.tensors[embedding.table].shape.channels())
     }
 
     /// Floating-point operations of one evaluation for one image: two for each multiplication of
     /// the convolutions and of the attention. Padding does not count.
     pub fn operations(&self) -> u64 {
+        self.steps.iter().map(|launch| self.operations_of(launch)).sum()
+    }
+
+    /// The same of one launch.
+    pub fn operations_of(&self, launch: &Launch) -> u64 {
         let channels = |id: Id| self.tensors[id].layout.channels();
-        let of = |launch: &Launch| match launch {
+        let multiplications = match launch {
             Launch::Conv(conv) => {
                 let taps = |term: &Term| term.kernel * term.kernel * channels(term.source);
                 let inputs: usize = conv.terms.iter().map(taps).sum();
@@ -65,6 +86,6 @@ impl Plan {
             }
             Launch::Load { .. } | Launch::Norm(_) | Launch::Pool { .. } => 0,
         };
-        2 * self.steps.iter().map(|launch| of(launch) as u64).sum::<u64>()
+        2 * multiplications as u64
     }
 }

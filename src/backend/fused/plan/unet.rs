@@ -3,11 +3,12 @@
 use super::Plan;
 use super::builder::{Builder, Output};
 use super::launch::{Activation, Term};
-use super::layer::Layer;
+use super::layer::Layer as Convolution;
 use super::sigma_embedding::SigmaEmbedding;
 use super::tensor::Id;
 use crate::backend::fused::error::FusedError;
 use crate::net::UNetDescription;
+use crate::net::unet::layers::Layer;
 use crate::net::weights::Weights;
 
 /// The plan of a checked description.
@@ -17,32 +18,36 @@ use crate::net::weights::Weights;
 pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
     let UNetDescription { image_shape, preconditioning, groups, embedding, .. } = *sizes;
     let sigma_embedding = SigmaEmbedding::Continuous(preconditioning, embedding);
-    let builder = Builder::new(weights, image_shape, sigma_embedding);
-    let mut net = UNet { sizes, b: builder };
-
-    let widths = &sizes.widths;
-    let patches = net.b.load(sizes.patch);
-    let mut x = net.layer("stem", Output::Channels(widths[0]), Term::square(patches))?;
-    let mut skips = Vec::with_capacity(widths.len());
-    for level in 0..widths.len() {
-        x = net.level("down", level, vec![x])?;
-        skips.push(x);
-        if let Some(&next) = widths.get(level + 1) {
-            let name = format!("down.{level}.resample");
-            x = net.layer(&name, Output::Channels(next), Term::halving(x))?;
-        }
+    let mut net = UNet { sizes, b: Builder::new(weights, image_shape, sigma_embedding) };
+    // x is several tensors between a concatenation and the layer that reads it.
+    let mut x = vec![net.b.load(sizes.patch)];
+    let mut kept = Vec::new();
+    for layer in sizes.layers() {
+        x = match layer {
+            Layer::Stem { outputs, .. } => {
+                vec![net.layer("stem", Output::Channels(outputs), Term::square(x[0]))?]
+            }
+            Layer::Residual { name, outputs, .. } => vec![net.residual(&name, &x, outputs)?],
+            Layer::Attention { name, width } => vec![net.attention(&name, x[0], width)?],
+            Layer::Keep => {
+                kept.push(x[0]);
+                x
+            }
+            Layer::Concatenate => x.into_iter().chain(kept.pop()).collect(),
+            Layer::Halve { name, outputs, .. } => {
+                vec![net.layer(&name, Output::Channels(outputs), Term::halving(x[0]))?]
+            }
+            Layer::Double { name, outputs, .. } => {
+                vec![net.layer(&name, Output::Doubled(outputs), Term::pointwise(x[0]))?]
+            }
+            Layer::Head { .. } => {
+                let h = net.b.norm("head_norm", &x, groups, Activation::Silu)?;
+                net.b.head(sizes.patch, &[Convolution::new("head", [Term::square(h)])])?;
+                vec![]
+            }
+        };
     }
-    x = net.residual("middle", &[x], widths[widths.len() - 1])?;
-    for level in (0..widths.len()).rev() {
-        x = net.level("up", level, vec![x, skips[level]])?;
-        if level > 0 {
-            let name = format!("up.{level}.resample");
-            x = net.layer(&name, Output::Doubled(widths[level - 1]), Term::pointwise(x))?;
-        }
-    }
-    x = net.b.norm("head_norm", &[x], groups, Activation::Silu)?;
-    net.b.head(sizes.patch, &[Layer::new("head", [Term::square(x)])])?;
-    net.b.finish_embedded(embedding, "embedding.first", "embedding.second")
+    net.b.finish_embedded(embedding, sizes.classes)
 }
 
 struct UNet<'a> {
@@ -51,18 +56,6 @@ struct UNet<'a> {
 }
 
 impl UNet<'_> {
-    /// The blocks at one resolution, on the way down or up.
-    fn level(&mut self, way: &str, level: usize, mut x: Vec<Id>) -> Result<Id, FusedError> {
-        let width = self.sizes.widths[level];
-        for block in 0..self.sizes.blocks {
-            x = vec![self.residual(&format!("{way}.{level}.blocks.{block}"), &x, width)?];
-        }
-        if self.sizes.attention[level] {
-            return self.attention(&format!("{way}.{level}.attention"), x[0], width);
-        }
-        Ok(x[0])
-    }
-
     /// A residual block over concatenated inputs.
     fn residual(&mut self, name: &str, inputs: &[Id], width: usize) -> Result<Id, FusedError> {
         let groups = self.sizes.groups;
@@ -70,12 +63,12 @@ impl UNet<'_> {
         let h = self.layer(&format!("{name}.conv1"), Output::Channels(width), Term::square(h))?;
         let h = self.b.modulated(&format!("{name}.modulation"), h, groups);
 
-        let mut layers = vec![Layer::new(format!("{name}.conv2"), [Term::square(h)])];
+        let mut layers = vec![Convolution::new(format!("{name}.conv2"), [Term::square(h)])];
         let residuals = match inputs {
             [_] => inputs,
             _ => {
                 let terms: Vec<Term> = inputs.iter().map(|&x| Term::pointwise(x)).collect();
-                layers.push(Layer::new(format!("{name}.shortcut"), terms));
+                layers.push(Convolution::new(format!("{name}.shortcut"), terms));
                 &[]
             }
         };
@@ -88,11 +81,11 @@ impl UNet<'_> {
         let qkv = format!("{name}.qkv");
         let qkv = self.layer(&qkv, Output::Channels(3 * width), Term::pointwise(h))?;
         let mixed = self.b.attention(qkv, self.sizes.heads);
-        let out = Layer::new(format!("{name}.out"), [Term::pointwise(mixed)]);
+        let out = Convolution::new(format!("{name}.out"), [Term::pointwise(mixed)]);
         self.b.conv(Output::Channels(width), &[out], &[x], Activation::None)
     }
 
     fn layer(&mut self, name: &str, output: Output, term: Term) -> Result<Id, FusedError> {
-        self.b.conv(output, &[Layer::new(name, [term])], &[], Activation::None)
+        self.b.conv(output, &[Convolution::new(name, [term])], &[], Activation::None)
     }
 }

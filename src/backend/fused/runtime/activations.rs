@@ -1,45 +1,64 @@
 //! The buffers of intermediate tensors.
 
 use super::buffer_plan::BufferPlan;
-use super::compiled_plan::{CompiledKernel, CompiledPlan};
-use crate::backend::fused::codegen::Operand;
+use super::gpu::Gpu;
+use crate::backend::fused::codegen::{Kernel, Operand, Precision};
 use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::Plan;
 
 /// The tensors of some launches, and the buffers that they share.
 #[derive(Debug)]
 pub struct Activations {
     plan: BufferPlan,
     buffers: Vec<wgpu::Buffer>,
+    /// The bytes of each operand for one image or noise level.
+    #[cfg(feature = "training")]
+    bytes: Vec<(Operand, usize)>,
 }
 
 impl Activations {
-    /// Allocates buffers for the tensors of kernels that run for `count` images or noise levels. Those
-    /// that last are never overwritten by others.
+    /// Allocates buffers for the tensors of kernels that run for `count` images or noise levels.
+    /// `tiles` is for each tensor the number of tiles with moments of their own. Tensors that last
+    /// are never overwritten by others.
     ///
     /// # Errors
     /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(
-        network: &CompiledPlan,
-        launches: &[CompiledKernel],
+        gpu: &Gpu,
+        plan: &Plan,
+        precision: Precision,
+        tiles: &[usize],
+        kernels: &[Kernel],
         count: usize,
         lasts: impl Fn(&Operand) -> bool,
     ) -> Result<Self, FusedError> {
-        let plan = &network.plan;
         let size = |operand: &Operand| match *operand {
             Operand::Tensor(id) => {
                 let tensor = &plan.tensors[id];
-                let number = network.config.precision.unless_exact(tensor.exact).bytes();
+                let number = precision.unless_exact(tensor.exact).bytes();
                 number * tensor.shape.positions() * tensor.shape.channels()
             }
-            Operand::Statistics(id) => 8 * network.tiles[id] * plan.tensors[id].shape.channels(),
-            Operand::Moments(id) => 8 * plan.tensors[id].shape.channels(),
+            Operand::Statistics(id) => 8 * tiles[id] * plan.tensors[id].shape.channels(),
+            Operand::Moments(id) | Operand::Normalization(id) => {
+                8 * plan.tensors[id].shape.channels()
+            }
             _ => 0,
         };
-        let kernels: Vec<_> = launches.iter().map(|launch| launch.kernel.clone()).collect();
-        let placed = BufferPlan::new(&kernels, size, lasts);
-        let buffer = |size| network.gpu.storage("the activations", size * count);
+        let placed = BufferPlan::new(kernels, size, lasts);
+        let buffer = |size| gpu.storage("the activations", size * count);
         let buffers = placed.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
-        Ok(Self { plan: placed, buffers })
+        Ok(Self {
+            plan: placed,
+            buffers,
+            #[cfg(feature = "training")]
+            bytes: kernels.iter().flat_map(|k| &k.operands).map(|o| (o.clone(), size(o))).collect(),
+        })
+    }
+
+    /// The bytes of an operand for one image, if it is a tensor of these launches.
+    #[cfg(feature = "training")]
+    pub fn bytes(&self, operand: &Operand) -> usize {
+        self.bytes.iter().find(|(other, _)| other == operand).map_or(0, |&(_, bytes)| bytes)
     }
 
     /// The buffer of an operand, if it is a tensor of these launches.

@@ -20,6 +20,9 @@ pub struct BoundBuffers {
     /// The bind groups of the update kernel, by the image buffer and then by the score buffer it
     /// reads.
     pub update: [[wgpu::BindGroup; 2]; 2],
+    /// The same for an update that leaves the images as they are and writes the result of an
+    /// evaluation.
+    pub guide: [[wgpu::BindGroup; 2]; 2],
 }
 
 /// Which buffers of images a launch is bound to.
@@ -62,12 +65,15 @@ impl BoundBuffers {
                 network.steps.iter().zip(&inner).map(group).collect()
             })
         });
-        let update = IMAGES.map(|from| {
-            [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
-                step_group(&network.update, Binding { from, to: IMAGES[1 - from], scores })
+        let updates = |to: fn(usize) -> usize| {
+            IMAGES.map(|from| {
+                [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
+                    step_group(&network.update, Binding { from, to: to(from), scores })
+                })
             })
-        });
-        Ok(Self { buffers, levels, steps, update })
+        };
+        let (update, guide) = (updates(|from| IMAGES[1 - from]), updates(|_| RESULT));
+        Ok(Self { buffers, levels, steps, update, guide })
     }
 }
 
@@ -94,15 +100,19 @@ fn bind(
             Operand::Next => &buffers.images[to],
             Operand::Score => &buffers.images[scores[0]],
             Operand::Before => &buffers.images[scores[1]],
+            Operand::Denoised => &buffers.denoised,
             Operand::Observation => &buffers.observation,
             Operand::Mixtures => &buffers.mixtures,
             Operand::Step => {
                 size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
                 &buffers.steps
             }
-            Operand::Tensor(_) | Operand::Statistics(_) | Operand::Moments(_) => {
-                activations.find(operand).unwrap_or(&buffers.levels)
-            }
+            Operand::Tensor(_)
+            | Operand::Statistics(_)
+            | Operand::Moments(_)
+            | Operand::Normalization(_) => activations.find(operand).unwrap_or(&buffers.levels),
+            #[cfg(feature = "training")]
+            Operand::Training(_) => &buffers.levels,
         };
         let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
         wgpu::BindGroupEntry { binding: index, resource }

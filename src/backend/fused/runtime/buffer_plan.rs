@@ -16,7 +16,8 @@ pub struct BufferPlan {
 
 impl BufferPlan {
     /// Finds a buffer for every operand of some kernels. `size` is an operand's bytes for one
-    /// image, 0 if it has a buffer of its own elsewhere; operands that are `kept` are never overwritten.
+    /// image, 0 if it has a buffer of its own elsewhere; operands that are `kept` are never
+    /// overwritten.
     pub fn new(
         kernels: &[Kernel],
         size: impl Fn(&Operand) -> usize,

@@ -1,10 +1,11 @@
 //! The buffers for running a network on a batch, all allocated before the first step.
 
 use super::activations::Activations;
-use super::compiled_plan::CompiledPlan;
+use super::compiled_plan::{CompiledKernel, CompiledPlan};
 use super::step_row::StepRow;
 use crate::backend::fused::codegen::Operand;
 use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::Embedding;
 
 /// The buffers of the noisy images before and after a step; they swap roles at each step.
 pub const IMAGES: [usize; 2] = [0, 1];
@@ -20,11 +21,11 @@ pub struct Buffers {
     pub batch: usize,
     /// See [`IMAGES`], [`RESULT`] and [`SCORES`].
     pub images: [wgpu::Buffer; 5],
+    /// For each pixel, its denoised values in the last two steps, for those that look back at them.
+    pub denoised: wgpu::Buffer,
     /// What the kernels need for each noise level: see `SigmaEmbedding::at`.
     pub levels: wgpu::Buffer,
-    /// The features of each noise level, if σ is embedded.
-    pub features: Option<wgpu::Buffer>,
-    /// The scales and shifts of normalisations, which are computed from the features.
+    /// The scales and shifts of normalisations for each row, if σ is embedded.
     pub table: Option<wgpu::Buffer>,
     /// Rows of [`StepRow`], `stride` bytes apart.
     pub steps: wgpu::Buffer,
@@ -41,8 +42,9 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// The most noise levels that the tables hold at a time.
-    pub const LEVELS: usize = 256;
+    /// The most rows that the tables of noise levels have: one for each pair of a noise level and a
+    /// class that are in use at a time.
+    pub const LEVELS: usize = 512;
     /// The most steps that the table of steps holds at a time. One more row, with this index, is for
     /// evaluations between the steps.
     pub const STEPS: usize = 1024;
@@ -71,17 +73,28 @@ impl Buffers {
         let size = ((Self::STEPS + 1) * stride) as u64;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
 
-        let lasting = plan.embedding.map(|ids| ids.map(Operand::Tensor));
-        let lasts = |operand: &Operand| lasting.iter().flatten().any(|lasts| lasts == operand);
-        let level_activations = Activations::new(network, &network.levels, Self::LEVELS, lasts)?;
-        let step_activations = Activations::new(network, &network.steps, batch, |_| false)?;
-        let place = |operand| level_activations.find(&operand).cloned();
-        let [features, table] = lasting.map_or([None, None], |operands| operands.map(place));
+        let lasts = |operand: &Operand| {
+            plan.embedding.is_some_and(|Embedding { features, class, table }| {
+                let ids = [Some(features), class, Some(table)];
+                ids.into_iter().flatten().any(|id| *operand == Operand::Tensor(id))
+            })
+        };
+        let activations = |launches: &[CompiledKernel], count, lasts: &dyn Fn(&Operand) -> bool| {
+            let kernels: Vec<_> = launches.iter().map(|launch| launch.kernel.clone()).collect();
+            let CompiledPlan { gpu, plan, config, tiles, .. } = network;
+            Activations::new(gpu, plan, config.precision, tiles, &kernels, count, lasts)
+        };
+        let level_activations = activations(&network.levels, Self::LEVELS, &lasts)?;
+        let step_activations = activations(&network.steps, batch, &|_| false)?;
+        let place = |embedding: Embedding| {
+            level_activations.find(&Operand::Tensor(embedding.table)).cloned()
+        };
+        let table = plan.embedding.and_then(place);
         Ok(Self {
             batch,
             images: [images()?, images()?, images()?, images()?, images()?],
+            denoised: gpu.storage("the denoised images", 8 * batch * dimension)?,
             levels: gpu.storage("the noise levels", 16 * Self::LEVELS)?,
-            features,
             table,
             steps: gpu.buffer("the steps", size, usage)?,
             stride,
@@ -96,7 +109,8 @@ impl Buffers {
 impl Drop for Buffers {
     /// Frees the buffers now; a browser would wait for its next garbage collection.
     fn drop(&mut self) {
-        let Self { images, levels, steps, observation, mixtures, .. } = &*self;
-        images.iter().chain([levels, steps, observation, mixtures]).for_each(wgpu::Buffer::destroy);
+        let Self { images, denoised, levels, steps, observation, mixtures, .. } = &*self;
+        let others = [denoised, levels, steps, observation, mixtures];
+        images.iter().chain(others).for_each(wgpu::Buffer::destroy);
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::buffers::Buffers;
 use super::network::Network;
-use super::recorder::{Flow, Recorder};
+use super::recorder::Recorder;
 use super::step_row::StepRow;
 use super::step_rows::StepRows;
 use super::throttle::Throttle;
@@ -30,7 +30,7 @@ pub struct FusedChains {
 #[derive(Debug, Default)]
 struct Window {
     steps: Range<usize>,
-    /// The row of each step's noise level.
+    /// The first row of each step's noise level.
     rows: Vec<u32>,
 }
 
@@ -64,7 +64,14 @@ impl FusedChains {
     ) -> Result<Self, FusedError> {
         let dimension = network.image_shape().dimension();
         conditioning.check(dimension)?;
-        let recorder = network.recorder(chains.len())?;
+        conditioning.check_classes(network.classes())?;
+        let rows = StepRows::new(conditioning, seed, chains.clone(), dimension);
+        let level_rows = rows.level_rows();
+        if level_rows.per_level() > Buffers::LEVELS {
+            let classes = level_rows.period();
+            return Err(FusedError::Classes { classes, most: Buffers::LEVELS - 1 });
+        }
+        let recorder = network.recorder(chains.len(), level_rows.is_guided())?;
         let mut x = vec![0.0; chains.len() * dimension];
         let mut z = vec![0.0; dimension];
         for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
@@ -82,7 +89,6 @@ impl FusedChains {
         let weights: Vec<[f32; 2]> =
             chains.clone().map(|chain| conditioning.mixture(chain as u32).weights).collect();
         recorder.write_mixtures(&weights);
-        let rows = StepRows::new(conditioning, seed, chains.start as u32, dimension);
         let (network, count) = (network.clone(), chains.len());
         let (window, throttle) = (Window::default(), Throttle::default());
         Ok(Self { network, table, rows, count, recorder, done: 0, window, throttle })
@@ -108,6 +114,19 @@ impl FusedChains {
         count
     }
 
+    /// The score of the last step, with its guidance.
+    async fn last_score(&self) -> Result<Vec<f32>, FusedError> {
+        let (gpu, numbers) = (self.network.gpu(), self.numbers());
+        let step = self.done.checked_sub(1).and_then(|index| self.table.steps.get(index));
+        let guidance = step.map_or(0.0, |step| self.rows.level_rows().guidance(step.sigma));
+        if guidance == 0.0 {
+            return gpu.read(self.recorder.last_score(), numbers).await;
+        }
+        let both = gpu.read(self.recorder.last_score(), 2 * numbers).await?;
+        let (of_class, of_none) = both.split_at(numbers);
+        Ok(of_class.iter().zip(of_none).map(|(s, none)| s + guidance * (s - none)).collect())
+    }
+
     fn numbers(&self) -> usize {
         self.count * self.network.image_shape().dimension()
     }
@@ -117,8 +136,9 @@ impl FusedChains {
         let Some(Step { sigma, .. }) = self.next() else { return false };
         self.prepare();
         let row = self.window.rows[self.done - self.window.steps.start];
-        self.recorder.write_steps(Buffers::STEPS, &[StepRow::evaluate(row, 1.0, sigma * sigma)]);
-        self.recorder.submit([(Flow::Evaluate, Buffers::STEPS)]);
+        let (flow, row) = self.rows.denoise(row, sigma);
+        self.recorder.write_steps(Buffers::STEPS, &[row]);
+        self.recorder.submit([(flow, Buffers::STEPS)]);
         true
     }
 
@@ -127,24 +147,26 @@ impl FusedChains {
         if self.window.steps.contains(&self.done) {
             return;
         }
+        let level_rows = self.rows.level_rows();
         let (mut sigmas, mut rows): (Vec<f32>, Vec<u32>) = Default::default();
         for step in self.table.steps[self.done..].iter().take(Buffers::STEPS) {
             let row = match sigmas.iter().rposition(|&sigma| sigma == step.sigma) {
                 Some(row) => row,
-                None if sigmas.len() == Buffers::LEVELS => break,
+                None if (sigmas.len() + 1) * level_rows.per_level() > Buffers::LEVELS => break,
                 None => {
                     sigmas.push(step.sigma);
                     sigmas.len() - 1
                 }
             };
-            rows.push(row as u32);
+            rows.push((row * level_rows.per_level()) as u32);
         }
         let table: Vec<StepRow> = (self.done..)
             .zip(&rows)
             .map(|(index, &row)| self.rows.row(&self.table, index, row))
             .collect();
         self.recorder.write_steps(0, &table);
-        self.recorder.submit_levels(&sigmas);
+        let levels: Vec<_> = sigmas.iter().flat_map(|&sigma| level_rows.rows(sigma)).collect();
+        self.recorder.submit_levels(&levels);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
     }
 }
@@ -210,19 +232,26 @@ impl Chains for FusedChains {
             let moved = looks_back(table, *done).then(|| rows.earlier(table, *done));
             let previous = match moved {
                 None => None,
-                Some(None) => Some(gpu.read(recorder.last_score(), numbers).await?),
+                Some(None) => Some(self.last_score().await?),
                 Some(Some(drift)) => {
                     let earlier = gpu.read(recorder.earlier(), numbers).await?;
                     Some(x.iter().zip(&earlier).map(|(x, earlier)| (x - earlier) / drift).collect())
                 }
             };
-            Ok(State { done: *done, x, previous })
+            let kept = table.denoised_kept(*done);
+            let pairs = match kept {
+                0 => Vec::new(),
+                _ => gpu.read(recorder.denoised(), 2 * numbers).await?,
+            };
+            let denoised =
+                (0..kept).map(|j| pairs.iter().skip(j).step_by(2).copied().collect()).collect();
+            Ok(State { done: *done, x, previous, denoised })
         })
     }
 
     fn restore(&mut self, state: &State) -> Result<(), BackendError> {
         state.check(&self.table, self.numbers())?;
-        let State { done, x, previous } = state;
+        let State { done, x, previous, denoised } = state;
         self.recorder.write_images(x);
         if let Some(previous) = previous {
             match self.rows.earlier(&self.table, *done) {
@@ -232,6 +261,11 @@ impl Chains for FusedChains {
                     self.recorder.write_earlier(&earlier.collect::<Vec<f32>>());
                 }
             }
+        }
+        if !denoised.is_empty() {
+            let at = |j: usize, i: usize| denoised.get(j).map_or(0.0, |denoised| denoised[i]);
+            let pairs: Vec<_> = (0..x.len()).map(|i| [at(0, i), at(1, i)]).collect();
+            self.recorder.write_denoised(&pairs);
         }
         self.done = *done;
         Ok(())

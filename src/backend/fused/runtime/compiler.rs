@@ -95,11 +95,19 @@ impl Compiler {
         is_new
     }
 
-    /// Compiles kernels side by side. Returns the pipelines of these and of all others so far.
+    /// Compiles the kernels of a plan; see [`Self::compile_kernels`].
     pub(in crate::backend::fused) fn compile_all(&self, lowered: &Lowered) -> Pipelines {
+        self.compile_kernels(lowered.kernels())
+    }
+
+    /// Compiles kernels side by side. Returns the pipelines of these and of all others so far.
+    pub(in crate::backend::fused) fn compile_kernels<'a>(
+        &self,
+        kernels: impl Iterator<Item = &'a Kernel>,
+    ) -> Pipelines {
         let mut known = lock(&self.pipelines);
         let mut missing: Vec<&Kernel> = Vec::new();
-        for kernel in lowered.kernels() {
+        for kernel in kernels {
             let is_new = missing.iter().all(|other| other.source != kernel.source);
             if is_new && known.get(kernel).is_none() {
                 missing.push(kernel);

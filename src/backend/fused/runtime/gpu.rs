@@ -54,8 +54,8 @@ impl Gpu {
             lock(&reported).get_or_insert(error);
         }));
         let lost = Arc::clone(&fault);
-        // Whatever the reason: browsers also destroy devices that no script has destroyed. Code that
-        // destroys a device on purpose does not use it afterwards.
+        // Whatever the reason: browsers also destroy devices that no script has destroyed. Code
+        // that destroys a device on purpose does not use it afterwards.
         device.set_device_lost_callback(move |_, message| {
             *lock(&lost) = Some(FusedError::Lost(message));
         });
@@ -80,6 +80,18 @@ impl Gpu {
     /// The instance, which creates surfaces.
     pub fn instance(&self) -> &wgpu::Instance {
         &self.instance
+    }
+
+    /// How this GPU draws into a surface, in the format that suits it best; the size is still open.
+    ///
+    /// # Errors
+    /// [`FusedError::Fault`] if it cannot.
+    pub fn surface_configuration(
+        &self,
+        surface: &wgpu::Surface<'_>,
+    ) -> Result<wgpu::SurfaceConfiguration, FusedError> {
+        let configuration = surface.get_default_config(&self.adapter, 0, 0);
+        configuration.ok_or_else(|| FusedError::Fault("the GPU cannot draw into it".to_owned()))
     }
 
     /// The device.

@@ -14,6 +14,7 @@ mod chains;
 mod compiled_plan;
 mod compiler;
 mod gpu;
+mod level_rows;
 mod network;
 mod parameters;
 mod pipelines;
@@ -26,6 +27,8 @@ mod render;
 mod step_row;
 mod step_rows;
 mod throttle;
+#[cfg(feature = "training")]
+mod training;
 
 pub use chains::FusedChains;
 pub use compiler::Compiler;
@@ -33,3 +36,8 @@ pub use gpu::Gpu;
 pub use network::Network;
 pub use precompile::Precompile;
 pub use recorder::Flow;
+#[cfg(feature = "training")]
+pub use training::{
+    DataSet, Example, ExampleRow, PartRow, TimedTraining, Training, TrainingReport, TrainingState,
+    TrainingStep,
+};

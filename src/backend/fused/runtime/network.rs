@@ -7,6 +7,7 @@ use super::buffers::Buffers;
 use super::compiled_plan::CompiledPlan;
 use super::compiler::{Compiler, Tuned};
 use super::gpu::{Gpu, lock};
+use super::level_rows::LevelRow;
 use super::parameters::UploadedParameters;
 use super::recorder::{Flow, Recorder};
 use super::render::Renderer;
@@ -111,13 +112,18 @@ impl Network {
         &self.0.compiled
     }
 
-    /// A recorder for a batch of images.
+    /// A recorder for a batch of images, whose evaluations may be guided.
     ///
     /// # Errors
     /// [`FusedError::Limit`] if a buffer is larger than the GPU allows.
-    pub(in crate::backend::fused) fn recorder(&self, batch: usize) -> Result<Recorder, FusedError> {
+    pub(in crate::backend::fused) fn recorder(
+        &self,
+        images: usize,
+        guided: bool,
+    ) -> Result<Recorder, FusedError> {
         let Parts { compiled, buffers, .. } = &*self.0;
-        Ok(Recorder::new(Arc::clone(compiled), buffers.take(compiled, batch)?))
+        let batch = images * if guided { 2 } else { 1 };
+        Ok(Recorder::new(Arc::clone(compiled), buffers.take(compiled, batch)?, images))
     }
 
     /// As [`Self::recorder`], with row 0 of the tables for an evaluation of the score at σ = 1.
@@ -128,9 +134,9 @@ impl Network {
         &self,
         batch: usize,
     ) -> Result<Recorder, FusedError> {
-        let recorder = self.recorder(batch)?;
-        recorder.write_steps(0, &[StepRow::evaluate(0, 0.0, 1.0)]);
-        recorder.submit_levels(&[1.0]);
+        let recorder = self.recorder(batch, false)?;
+        recorder.write_steps(0, &[StepRow::evaluate(batch as u32, 0, 0.0, 1.0)]);
+        recorder.submit_levels(&[(1.0, None)]);
         Ok(recorder)
     }
 
@@ -139,33 +145,53 @@ impl Network {
         self.0.buffers.clear();
     }
 
-    /// The score `s(x, σ)` of N images, N × C × H × W like `x`. `sigmas` holds one σ > 0 for each
-    /// image, or a single one for all.
+    /// The score `s(x, σ)` of N images, N × C × H × W like `x`, of no class in particular. `sigmas`
+    /// holds one σ > 0 for each image, or a single one for all.
     ///
     /// # Errors
     /// [`FusedError`] if the shapes do not fit, or the GPU fails.
     pub async fn score(&self, x: &[f32], sigmas: &[f32]) -> Result<Vec<f32>, FusedError> {
+        self.class_score(x, sigmas, &[None]).await
+    }
+
+    /// The score `s(x, σ | c)` of N images of classes, as [`Self::score`]. `classes` likewise holds
+    /// one for each image, or a single one for all; a network without classes ignores them.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub async fn class_score(
+        &self,
+        x: &[f32],
+        sigmas: &[f32],
+        classes: &[Option<usize>],
+    ) -> Result<Vec<f32>, FusedError> {
         let dimension = self.image_shape().dimension();
         if x.is_empty() || !x.len().is_multiple_of(dimension) {
             return Err(FusedError::Images { values: x.len(), dimension });
         }
         let images = x.len() / dimension;
-        if sigmas.len() != 1 && sigmas.len() != images {
-            return Err(FusedError::Sigmas { sigmas: sigmas.len(), images });
+        for (what, found) in [("values of σ", sigmas.len()), ("classes", classes.len())] {
+            if found != 1 && found != images {
+                return Err(FusedError::Conditions { what, found, images });
+            }
         }
         let mut score = Vec::with_capacity(x.len());
         // Each image may have a noise level of its own: the tables limit the batch.
         let batch = images.min(Buffers::LEVELS);
-        let mut recorder = self.recorder(batch)?;
+        let mut recorder = self.recorder(batch, false)?;
+        let shared = sigmas.len() == 1 && classes.len() == 1;
+        let of = |image: usize| {
+            (sigmas[image.min(sigmas.len() - 1)], classes[image.min(classes.len() - 1)])
+        };
         for (x, first) in x.chunks(batch * dimension).zip((0..).step_by(batch)) {
-            let count = x.len() / dimension;
-            let shared = sigmas.len() == 1;
-            let sigmas = if shared { sigmas } else { &sigmas[first..first + count] };
-            let step = StepRow { row_stride: u32::from(!shared), ..StepRow::evaluate(0, 0.0, 1.0) };
+            let count = if shared { 1 } else { x.len() / dimension };
+            let rows: Vec<LevelRow> = (first..first + count).map(of).collect();
+            let row_period = count as u32;
+            let step = StepRow { row_period, ..StepRow::evaluate(batch as u32, 0, 0.0, 1.0) };
             recorder.write_images(x);
             recorder.write_steps(0, &[step]);
-            recorder.submit_levels(sigmas);
-            recorder.submit([(Flow::Evaluate, 0)]);
+            recorder.submit_levels(&rows);
+            recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
             score.extend(self.gpu().read(recorder.result(), x.len()).await?);
         }
         Ok(score)
@@ -193,6 +219,11 @@ impl Network {
     /// The shape of its images.
     pub(in crate::backend::fused) fn image_shape(&self) -> ImageShape {
         self.0.compiled.plan.image_shape
+    }
+
+    /// The number of its classes; 0 if it is unconditional.
+    pub(in crate::backend::fused) fn classes(&self) -> usize {
+        self.0.compiled.plan.class_rows.len().saturating_sub(1)
     }
 
     /// Floating-point operations of one evaluation for one image: two for each multiplication of

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::gpu::Gpu;
 use super::platform;
-use crate::backend::fused::codegen::{Kernel, Operand};
+use crate::backend::fused::codegen::Kernel;
 
 /// A pipeline and its bind group layout.
 #[derive(Clone, Debug)]
@@ -15,8 +15,7 @@ pub struct Pipeline {
     pub bindings: wgpu::BindGroupLayout,
 }
 
-/// Pipelines by the texts of their kernels. There are a few dozen, so a list is fast enough, and
-/// any map would cost every visitor of the page another 6 kB of code.
+/// Pipelines by the texts of their kernels. There are a few dozen, so a list is fast enough.
 #[derive(Clone, Debug, Default)]
 pub struct Pipelines(Vec<(Arc<str>, Pipeline)>);
 
@@ -38,7 +37,7 @@ pub fn compile(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
     let entries: Vec<_> = (0..)
         .zip(&kernel.operands)
         .map(|(binding, operand)| {
-            let uniform = *operand == Operand::Step;
+            let uniform = operand.is_row();
             let ty = match uniform {
                 true => wgpu::BufferBindingType::Uniform,
                 false => wgpu::BufferBindingType::Storage { read_only: kernel.only_reads(binding) },

@@ -43,9 +43,9 @@ mod native {
         let source = wgpu::ShaderSource::Wgsl(text.into());
         let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
         let checks = wgpu::ShaderRuntimeChecks::unchecked();
-        // SAFETY: all text is generated from `codegen/kernels/`. Its loops and indices follow from constants,
-        // from the invocation's number and from tables of steps and noise levels, which this crate
-        // writes itself; never from images or weights.
+        // SAFETY: all text is generated from `codegen/kernels/`. Its loops and indices follow from
+        // constants, from the invocation's number and from tables of steps and noise levels, which
+        // this crate writes itself; never from images or weights.
         unsafe { device.create_shader_module_trusted(descriptor, checks) }
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::bound_buffers::BoundBuffers;
 use super::buffers::{IMAGES, RESULT, SCORES};
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
+use super::level_rows::LevelRow;
 use super::step_row::StepRow;
 use crate::backend::fused::codegen::Operand;
+use crate::backend::fused::plan::{Embedding, Id};
 use crate::sample::Observation;
 
 /// Where a step reads the noisy images and where it writes.
@@ -15,10 +17,16 @@ pub enum Flow {
     /// The network's last layer writes the next images.
     Step,
     /// The last layer writes the score to a buffer of its own; the update kernel writes the next
-    /// images.
-    Update,
-    /// The images stay as they are; the last layer writes its result to a buffer of its own.
-    Evaluate,
+    /// images. If it is guided, the score of no class follows that of the classes.
+    Update {
+        /// Whether there is classifier-free guidance.
+        guided: bool,
+    },
+    /// The images stay as they are; the result goes to a buffer of its own.
+    Evaluate {
+        /// As for [`Self::Update`].
+        guided: bool,
+    },
 }
 
 /// Records the steps of a network on a batch of images, and submits them.
@@ -26,6 +34,8 @@ pub enum Flow {
 pub struct Recorder {
     network: Arc<CompiledPlan>,
     bound: Arc<BoundBuffers>,
+    /// The number of images; a guided evaluation is for twice as many.
+    images: usize,
     /// Which of [`IMAGES`] holds the noisy images as they are now.
     now: usize,
     /// Which of [`SCORES`] is written next.
@@ -34,8 +44,8 @@ pub struct Recorder {
 
 impl Recorder {
     /// A recorder for a network, with buffers that no other recorder uses.
-    pub fn new(network: Arc<CompiledPlan>, bound: Arc<BoundBuffers>) -> Self {
-        Self { network, bound, now: 0, score: 0 }
+    pub fn new(network: Arc<CompiledPlan>, bound: Arc<BoundBuffers>, images: usize) -> Self {
+        Self { network, bound, images, now: 0, score: 0 }
     }
 
     fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) {
@@ -62,7 +72,8 @@ impl Recorder {
         &self.bound.buffers.images[IMAGES[1 - self.now]]
     }
 
-    /// The score that the last step left, if its flow was [`Flow::Update`].
+    /// The score that the last step left, if its flow was [`Flow::Update`]; if it was guided, then
+    /// also that of no class.
     pub fn last_score(&self) -> &wgpu::Buffer {
         &self.bound.buffers.images[SCORES[1 - self.score]]
     }
@@ -72,9 +83,23 @@ impl Recorder {
         self.write(self.earlier(), 0, bytemuck::cast_slice(x));
     }
 
-    /// Replaces the score that the last step left.
+    /// Replaces the score that the last step left, with classes and without: as if guidance had made
+    /// no difference.
     pub fn write_last_score(&self, score: &[f32]) {
-        self.write(self.last_score(), 0, bytemuck::cast_slice(score));
+        for first in (0..self.bound.buffers.batch).step_by(self.images) {
+            let offset = size_of_val(score) * (first / self.images);
+            self.write(self.last_score(), offset, bytemuck::cast_slice(score));
+        }
+    }
+
+    /// The denoised images of the last two steps, in pairs.
+    pub fn denoised(&self) -> &wgpu::Buffer {
+        &self.bound.buffers.denoised
+    }
+
+    /// Replaces the denoised images of the last two steps.
+    pub fn write_denoised(&self, pairs: &[[f32; 2]]) {
+        self.write(self.denoised(), 0, bytemuck::cast_slice(pairs));
     }
 
     /// Replaces the observation.
@@ -99,32 +124,43 @@ impl Recorder {
         self.write(&self.bound.buffers.steps, first * stride, &bytes);
     }
 
-    /// Fills the tables with everything that depends on σ alone, for at most `Buffers::LEVELS` σ.
-    pub fn submit_levels(&self, sigmas: &[f32]) {
+    /// Fills the tables with everything that depends on σ and the class alone, for at most
+    /// `Buffers::LEVELS` pairs of both.
+    pub fn submit_levels(&self, rows: &[LevelRow]) {
         let (network, bound) = (&*self.network, &*self.bound);
         let (gpu, plan) = (&network.gpu, &network.plan);
-        let rows: Vec<[f32; 4]> =
-            sigmas.iter().map(|&sigma| plan.sigma_embedding.at(sigma)).collect();
-        self.write(&bound.buffers.levels, 0, bytemuck::cast_slice(&rows));
-        let (Some(buffer), Some([id, _])) = (&bound.buffers.features, plan.embedding) else {
-            return;
-        };
-        // Rows of features are padded to a multiple of four, like channels.
-        let width = plan.tensors[id].shape.channels();
-        let mut features = vec![0.0; sigmas.len() * width];
-        for (sigma, row) in sigmas.iter().zip(features.chunks_exact_mut(width)) {
-            let values = plan.sigma_embedding.features(*sigma);
-            row[..values.len()].copy_from_slice(&values);
+        let levels: Vec<[f32; 4]> =
+            rows.iter().map(|&(sigma, _)| plan.sigma_embedding.at(sigma)).collect();
+        self.write(&bound.buffers.levels, 0, bytemuck::cast_slice(&levels));
+        let Some(Embedding { features, class, .. }) = plan.embedding else { return };
+        let features_of = |&(sigma, _): &LevelRow| plan.sigma_embedding.features(sigma);
+        self.write_rows(features, rows.iter().map(features_of));
+        if let (Some(id), Some(none)) = (class, plan.class_rows.len().checked_sub(1)) {
+            let row = |&(_, class): &LevelRow| &plan.class_rows[class.unwrap_or(none).min(none)];
+            self.write_rows(id, rows.iter().map(row));
         }
-        self.write(buffer, 0, bytemuck::cast_slice(&features));
 
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for (kernel, group) in network.levels.iter().zip(&bound.levels) {
-            launch(&mut pass, kernel, group, 0, sigmas.len());
+            launch(&mut pass, kernel, group, 0, rows.len());
         }
         drop(pass);
         gpu.queue().submit([encoder.finish()]);
+    }
+
+    /// Replaces the first rows of a tensor that the host writes for the tables of noise levels.
+    fn write_rows(&self, id: Id, rows: impl ExactSizeIterator<Item: AsRef<[f32]>>) {
+        // Rows are padded to a multiple of four, like channels.
+        let width = self.network.plan.tensors[id].shape.channels();
+        let mut padded = vec![0.0; rows.len() * width];
+        for (row, padded) in rows.zip(padded.chunks_exact_mut(width)) {
+            padded[..row.as_ref().len()].copy_from_slice(row.as_ref());
+        }
+        let operand = Operand::Tensor(id);
+        if let Some(buffer) = self.bound.buffers.level_activations.find(&operand) {
+            self.write(buffer, 0, bytemuck::cast_slice(&padded));
+        }
     }
 
     /// Records and submits steps, each given by its flow and its row in the table of steps.
@@ -137,20 +173,24 @@ impl Recorder {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for (flow, row) in steps {
             let offset = row * bound.buffers.stride;
-            let to = match flow {
-                Flow::Step => IMAGES[1 - self.now],
-                Flow::Update => SCORES[self.score],
-                Flow::Evaluate => RESULT,
+            let (to, update, guided) = match flow {
+                Flow::Step => (IMAGES[1 - self.now], None, false),
+                Flow::Evaluate { guided: false } => (RESULT, None, false),
+                Flow::Evaluate { guided: true } => (SCORES[self.score], Some(&bound.guide), true),
+                Flow::Update { guided } => (SCORES[self.score], Some(&bound.update), guided),
             };
+            let count = self.images * if guided { 2 } else { 1 };
             for (kernel, group) in network.steps.iter().zip(&bound.steps[self.now][to]) {
-                launch(&mut pass, kernel, group, offset, bound.buffers.batch);
+                launch(&mut pass, kernel, group, offset, count);
             }
-            if flow == Flow::Update {
-                let group = &bound.update[self.now][self.score];
-                launch(&mut pass, &network.update, group, offset, bound.buffers.batch);
+            if let Some(groups) = update {
+                let group = &groups[self.now][self.score];
+                launch(&mut pass, &network.update, group, offset, self.images);
+            }
+            if matches!(flow, Flow::Update { .. }) {
                 self.score = 1 - self.score;
             }
-            if flow != Flow::Evaluate {
+            if !matches!(flow, Flow::Evaluate { .. }) {
                 self.now = 1 - self.now;
             }
         }
@@ -165,7 +205,7 @@ impl Recorder {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         let group = &bound.steps[self.now][RESULT][index];
         for _ in 0..times {
-            launch(&mut pass, &network.steps[index], group, 0, bound.buffers.batch);
+            launch(&mut pass, &network.steps[index], group, 0, self.images);
         }
         drop(pass);
         network.gpu.queue().submit([encoder.finish()]);
@@ -180,7 +220,7 @@ fn launch(
     count: usize,
 ) {
     let offset = offset as u32;
-    let stepped = kernel.operands.last() == Some(&Operand::Step);
+    let stepped = kernel.operands.last().is_some_and(Operand::is_row);
     pass.set_pipeline(&pipeline.pipeline);
     pass.set_bind_group(0, group, if stepped { std::slice::from_ref(&offset) } else { &[] });
     let [x, y] = kernel.groups;

@@ -6,10 +6,10 @@ use bytemuck::{Pod, Zeroable};
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 pub struct StepRow {
-    /// The row of the tables of noise levels for the first image.
+    /// The first row of the tables of noise levels for this step.
     pub row: u32,
-    /// How much further the next image's row is: 0 if all share one.
-    pub row_stride: u32,
+    /// How many rows the images take turns to read: 1 if all share one.
+    pub row_period: u32,
     /// The stream of the first chain's noise.
     pub first_chain: u32,
     /// How much further the next chain's stream is: 0 if all draw the same.
@@ -18,6 +18,9 @@ pub struct StepRow {
     pub seed: [u32; 2],
     /// The same for the seed at the other end of a path.
     pub other: [u32; 2],
+    /// The number of images. If an evaluation is for more, the others are the same images again, and
+    /// read the row after all of `row_period`.
+    pub images: u32,
     /// The step that keys the noise.
     pub noise_step: u32,
     /// The factor of the image.
@@ -31,7 +34,7 @@ pub struct StepRow {
     /// What the update kernel does if the last layer only computes the score.
     pub update: UpdateRow,
     /// Makes the size a multiple of 16 bytes, as for every uniform.
-    pub padding: u32,
+    pub padding: [u32; 3],
 }
 
 /// What `codegen/kernels/update.wgsl` does with the score.
@@ -40,10 +43,18 @@ pub struct StepRow {
 pub struct UpdateRow {
     /// The factor of the score.
     pub gain: f32,
+    /// w − 1 of classifier-free guidance; 0 if the step is not guided.
+    pub guidance: f32,
+    /// w − 1 of the step before, if its score is used again.
+    pub previous_guidance: f32,
     /// The factor of the score of the step before.
     pub previous: f32,
     /// The factor of the noise.
     pub noise: f32,
+    /// The factors of what the last two steps' denoised images differ from the image by.
+    pub earlier: [f32; 2],
+    /// σ², if this or a later step looks back at denoised images; otherwise 0.
+    pub denoise: f32,
     /// If the step's size is measured, that size times ‖s‖²; 0 if the size is known.
     pub signal: f32,
     /// The lower bound of ‖s‖².
@@ -58,8 +69,8 @@ pub struct UpdateRow {
 }
 
 impl StepRow {
-    /// A row that only computes `keep x + gain s`.
-    pub fn evaluate(row: u32, keep: f32, gain: f32) -> Self {
-        Self { row, keep, gain, ..Self::zeroed() }
+    /// A row that only computes `keep x + gain s` for this many images.
+    pub fn evaluate(images: u32, row: u32, keep: f32, gain: f32) -> Self {
+        Self { row, row_period: 1, images, keep, gain, ..Self::zeroed() }
     }
 }

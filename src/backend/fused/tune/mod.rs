@@ -4,8 +4,12 @@
 mod best;
 mod profile;
 mod self_test;
+#[cfg(feature = "training")]
+mod training_test;
 mod tuner;
 
 pub use best::best_kernel_config;
 pub use profile::{Timed, profile};
+#[cfg(feature = "training")]
+pub use training_test::check_training;
 pub use tuner::Tuner;

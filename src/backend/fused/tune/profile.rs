@@ -31,7 +31,7 @@ pub async fn profile(
 ) -> Result<Vec<Timed>, FusedError> {
     let gpu = network.gpu();
     let mut recorder = network.evaluator(batch)?;
-    recorder.submit([(Flow::Evaluate, 0)]);
+    recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
     let mut all = Vec::with_capacity(network.launches());
     for (index, compiled) in network.compiled().steps.iter().enumerate() {
         let mut shortest = [f64::INFINITY; 2];

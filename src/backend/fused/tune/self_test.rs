@@ -17,8 +17,8 @@ use crate::random::Key;
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 16, width: 16 };
 const WIDTH: usize = 16;
 
-/// The largest difference allowed between two kernel configs, relative to the largest score. Rounding to
-/// f16 causes about a thousandth.
+/// The largest difference allowed between two kernel configs, relative to the largest score.
+/// Rounding to f16 causes about a thousandth.
 const TOLERANCE: f32 = 1e-2;
 
 /// Whether staged kernels compute the right scores in a precision.
@@ -40,7 +40,7 @@ pub async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
     let x = noise(0, 2 * network.image_shape().dimension());
     let mut recorder = network.evaluator(2)?;
     recorder.write_images(&x);
-    recorder.submit([(Flow::Evaluate, 0)]);
+    recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
     network.gpu().read(recorder.result(), x.len()).await
 }
 

@@ -54,8 +54,8 @@ impl Tuner {
     /// The most seconds to require, however late the end is reported: on a slow GPU the evaluation
     /// itself takes that long.
     const LONG: f64 = 0.25;
-    /// Evaluations per submission: the next is recorded while it runs, and it is short enough that no
-    /// system takes it for a hang.
+    /// Evaluations per submission: the next is recorded while it runs, and it is short enough that
+    /// no system takes it for a hang.
     const SUBMITTED: usize = 16;
     /// The share of the default tiles' time that others must stay below to be preferred: browsers'
     /// clocks are coarse, and chance should not decide.
@@ -184,13 +184,13 @@ async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
 async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
     let gpu = network.gpu();
     let mut recorder = network.evaluator(batch)?;
-    recorder.submit([(Flow::Evaluate, 0)]);
+    recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
     gpu.idle().await?;
     let begun = platform::now();
     let mut left = evaluations;
     while left > 0 {
         let count = left.min(Tuner::SUBMITTED);
-        recorder.submit((0..count).map(|_| (Flow::Evaluate, 0)));
+        recorder.submit((0..count).map(|_| (Flow::Evaluate { guided: false }, 0)));
         left -= count;
     }
     gpu.idle().await?;

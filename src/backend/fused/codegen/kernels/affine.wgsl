@@ -11,12 +11,17 @@ $end
 
 fn affine_row(n: u32) -> u32 {
 $if MODULATED
-    return (step.row + n * step.row_stride) * ROW + OFFSET;
+    return level_row(n) * ROW + OFFSET;
 $else
 $if INDEXED
-    return u32(levels[step.row + n * step.row_stride].w) * ROW;
+    return u32(levels[level_row(n)].w) * ROW;
 $else
     return 0u;
 $end
 $end
+}
+
+// The scale of a channel. Modulation is by how much it differs from 1.
+fn affine_scale(at: u32) -> f32 {
+    return $if MODULATED 1.0 + $end affine[at];
 }

@@ -14,7 +14,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let x = (tile % TILES_ACROSS) * PIXELS;
 
 $for s in COLUMNS
-    let bias$s = f32(parameters[BIAS + lane + $s * LANES]);
+    let bias$s = 0.0$for b in BIASES  + f32(parameters[BIAS + $b * OUTPUTS + lane + $s * LANES])$end;
 $for p in PIXELS
     var sum$px$s = bias$s;
 $end

@@ -15,47 +15,6 @@ $else
 alias Staged = vec4f;
 $end
 var<workgroup> stage: array<Staged, STAGE>;
-$if NORM
-var<workgroup> scales: array<f32, NORM_CHANNELS>;
-var<workgroup> shifts: array<f32, NORM_CHANNELS>;
-
-// Scale and shift of each channel.
-fn normalization(n: u32, index: u32) {
-    gather_moments(n, index);
-    let row = affine_row(n);
-$if INSTANCE
-    let among = among_channels();
-$end
-    for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
-$if INSTANCE
-        let affined = instance_affine(channel, row, among);
-        scales[channel] = affined.x;
-        shifts[channel] = affined.y;
-$else
-        let first = unpadded(channel) / SIZE * SIZE;
-        var mean = 0.0;
-        var spread = 0.0;
-$for t in SOURCES
-        for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
-            mean += moments[c - REAL_$t + BEGIN_$t].x * (1.0 / f32(SIZE));
-        }
-$end
-$for t in SOURCES
-        for (var c = max(first, REAL_$t); c < min(first + SIZE, REAL_END_$t); c++) {
-            let moment = moments[c - REAL_$t + BEGIN_$t];
-            let off = moment.x - mean;
-            spread += moment.y + f32(POSITIONS) * off * off;
-        }
-$end
-        let scale = affine[row + channel] * inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
-        scales[channel] = scale;
-        shifts[channel] = affine[row + NORM_CHANNELS + channel] - mean * scale;
-$end
-    }
-    workgroupBarrier();
-}
-$end
-
 $if SPLIT
 var<workgroup> shares: array<vec4f, SHARES>;
 $end
@@ -80,7 +39,7 @@ $if NORM
     normalization(n, index);
 $end
 
-    let bias = vec4f(parameters[BIAS / 4 + lane]);
+    let bias = vec4f()$for b in BIASES  + vec4f(parameters[(BIAS + $b * OUTPUTS) / 4 + lane])$end;
 $for p in PIXELS
     var sum$px0 = $if SPLIT select(vec4f(), bias, split == 0) $else bias $end;
 $end

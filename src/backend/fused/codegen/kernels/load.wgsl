@@ -13,9 +13,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let part = channel / COLORS;
     var value = 0.0;
     if part < PATCH * PATCH {
-        let line = (n * COLORS + color) * HEIGHT * PATCH + y * PATCH + part / PATCH;
+        let line = (image_index(n) * COLORS + color) * HEIGHT * PATCH + y * PATCH + part / PATCH;
         let pixel = image[line * WIDTH * PATCH + x * PATCH + part % PATCH];
-        value = (pixel - MEAN) * levels[step.row + n * step.row_stride].x;
+        value = (pixel - MEAN) * levels[level_row(n)].x;
     }
     to[n * HEIGHT * WIDTH * CHANNELS + id.x] = value;
 }

@@ -43,8 +43,11 @@ $end
     let deviation = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
 
     let row = affine_row(n);
-    let scale = affine[row + channel] * deviation;
+    let scale = affine_scale(row + channel) * deviation;
     let shift = affine[row + NORM_CHANNELS + channel] - mean * scale;
+$if KEEPS
+    normalization_of[n * NORM_CHANNELS + channel] = vec2f(mean, deviation);
+$end
 $end
 $for t in SOURCES
     if channel >= BEGIN_$t && channel < BEGIN_$t + STRIDE_OF_$t {

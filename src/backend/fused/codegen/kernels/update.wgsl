@@ -1,8 +1,7 @@
-// The steps that the network's last layer cannot take: those whose size is measured, that use the
-// score of the step before, that mix the noise of two seeds, or that impose an observation. The
-// network has written the score to a buffer. One workgroup takes one image.
-
-var<workgroup> parts: array<f32, GROUP>;
+// The steps that the network's last layer cannot take: those that are guided, whose size is measured,
+// that use the score or the denoised images of steps before, that mix the noise of two seeds, or that
+// impose an observation. The network has written the score to a buffer. One workgroup takes one
+// image.
 
 // Noise as `Conditioning::fill_normal` mixes it.
 fn mixed_normal(index: u32, n: u32, noise_step: u32) -> f32 {
@@ -14,21 +13,29 @@ fn mixed_normal(index: u32, n: u32, noise_step: u32) -> f32 {
     return z;
 }
 
+// The score with classifier-free guidance: s(x | c) + (w - 1) (s(x | c) - s(x)), where s(x) follows
+// the scores of the images.
+fn guided_score(at: u32) -> f32 {
+    let s = score[at];
+    if step.guidance == 0.0 { return s; }
+    return s + step.guidance * (s - score[step.images * DIMENSION + at]);
+}
+
+// The same for the step before.
+fn guided_before(at: u32) -> f32 {
+    let s = before[at];
+    if step.previous_guidance == 0.0 { return s; }
+    return s + step.previous_guidance * (s - before[step.images * DIMENSION + at]);
+}
+
 // ‖s‖² of an image.
 fn norm2(base: u32, lane: u32) -> f32 {
     var sum = 0.0;
     for (var i = lane; i < DIMENSION; i += GROUP) {
-        sum += score[base + i] * score[base + i];
+        let s = guided_score(base + i);
+        sum += s * s;
     }
-    parts[lane] = sum;
-    workgroupBarrier();
-    for (var half = GROUP / 2u; half > 0u; half /= 2u) {
-        if lane < half {
-            parts[lane] += parts[lane + half];
-        }
-        workgroupBarrier();
-    }
-    return parts[0];
+    return workgroup_sum(sum, lane);
 }
 
 @compute @workgroup_size(GROUP)
@@ -36,7 +43,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let n = group.z;
     let base = n * DIMENSION;
 
-    // x' = x + gain s + previous s₋ + noise z.
+    // x' = x + gain s + previous s₋ + a₁ (D₋₁ − x) + a₂ (D₋₂ − x) + noise z.
     var gain = step.update_gain;
     var noise = step.update_noise;
     if step.signal > 0.0 {
@@ -44,9 +51,18 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         noise = sqrt(2.0 * gain);
     }
     for (var i = lane; i < DIMENSION; i += GROUP) {
-        var next = image[base + i] + gain * score[base + i];
+        let x = image[base + i];
+        let s = guided_score(base + i);
+        var next = x + gain * s;
         if step.update_previous != 0.0 {
-            next += step.update_previous * before[base + i];
+            next += step.update_previous * guided_before(base + i);
+        }
+        if step.denoise > 0.0 {
+            // What a step does not look back at may be from another run.
+            let earlier = denoised[base + i];
+            if step.earlier_1 != 0.0 { next += step.earlier_1 * (earlier.x - x); }
+            if step.earlier_2 != 0.0 { next += step.earlier_2 * (earlier.y - x); }
+            denoised[base + i] = vec2f(x + step.denoise * s, earlier.x);
         }
         if noise > 0.0 {
             next += noise * mixed_normal(i, n, step.noise_step);

@@ -10,8 +10,8 @@ fn write_score(n: u32, y: u32, x: u32, column: u32, raw: f32) {
     let index = ((column % COLORS) * HEIGHT * PATCH + row) * WIDTH * PATCH + x * PATCH + part % PATCH;
     let at = n * DIMENSION + index;
 
-    let level = levels[step.row + n * step.row_stride];
-    let pixel = image[at];
+    let level = levels[level_row(n)];
+    let pixel = image[image_index(n) * DIMENSION + index];
     let score = level.y * (pixel - MEAN) + level.z * raw;
     var next = step.keep * pixel + step.gain * score;
     if step.noise > 0.0 {

@@ -5,6 +5,7 @@ use super::text::Text;
 use crate::backend::fused::codegen::kernel::Kernel;
 use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
+use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::Id;
 
@@ -14,17 +15,11 @@ const SPLIT_K: usize = 4;
 impl Lowering<'_> {
     /// See `kernels/attention.wgsl`.
     pub fn attention(&self, qkv: Id, heads: usize, to: Id) -> Kernel {
-        let (inputs, outputs) = (self.shape(qkv), self.shape(to));
-        let (positions, real) = (outputs.positions(), outputs.segments[0]);
-        let size = real / heads;
+        let positions = self.shape(to).positions();
         let staged = self.config.strategy == Strategy::Staged;
-        let (span, element): (_, Element) = match size.is_multiple_of(4) {
-            true => (4, Precision::quad),
-            false => (1, Precision::scalar),
-        };
-        let spans = size / span;
         let (mut queries, mut block, mut split_k) = (positions.min(GROUP), positions, 1);
         let mut kernel = Text::new(include_kernel!("../kernels/attention.wgsl"));
+        let (element, size, spans) = self.heads(&mut kernel.values, qkv, heads, to);
         let values = &mut kernel.values;
         if staged {
             // How many keys, values or sums fit into memory, beside the totals.
@@ -38,17 +33,35 @@ impl Lowering<'_> {
         values.size("QUERIES", queries);
         values.size("SPLIT_K", split_k);
         values.size("BLOCK", block);
-        values.size("POSITIONS", positions);
+        self.read(&mut kernel, "qkv", element, qkv);
+        self.write(&mut kernel, element, to);
+        kernel.finish([positions.div_ceil(queries), heads])
+    }
+    /// The sizes of heads, of queries, keys and values `qkv`, and of a tensor of the shape of mixed
+    /// values. Returns the elements in which both are read, the channels of a head, and its elements.
+    pub fn heads(
+        &self,
+        values: &mut Values,
+        qkv: Id,
+        heads: usize,
+        mixed: Id,
+    ) -> (Element, usize, usize) {
+        let (inputs, outputs) = (self.shape(qkv), self.shape(mixed));
+        let real = outputs.segments[0];
+        let size = real / heads;
+        let (span, element): (_, Element) = match size.is_multiple_of(4) {
+            true => (4, Precision::quad),
+            false => (1, Precision::scalar),
+        };
+        values.size("POSITIONS", outputs.positions());
         values.flag("QUADS", span == 4);
         values.size("SPAN", span);
-        values.size("SPANS", spans);
+        values.size("SPANS", size / span);
         values.size("SIZE", size);
         values.size("INPUTS", inputs.channels());
         values.size("OUTPUTS", outputs.channels());
         values.size("OUTPUTS_REAL", real);
         values.float("SCALE", (size as f32).sqrt().recip());
-        self.read(&mut kernel, "qkv", element, qkv);
-        self.write(&mut kernel, element, to);
-        kernel.finish([positions.div_ceil(queries), heads])
+        (element, size, size / span)
     }
 }

@@ -94,7 +94,8 @@ impl Lowering<'_> {
             let area = |term| reach(term, rows) * reach(term, pixels * beside);
             conv.terms.iter().map(area).max().unwrap_or(0)
         };
-        // Each invocation that shares a tile needs a channel, and workgroup memory must hold their sums.
+        // Each invocation that shares a tile needs a channel, and workgroup memory must hold their
+        // sums.
         let quads = |term: &Term| self.shape(term.source).channels() / 4;
         let mut split_k = conv.terms.iter().map(quads).fold(1, usize::max).min(most.split_k);
         let number = if halves { 8 } else { 16 };
@@ -133,7 +134,8 @@ impl Lowering<'_> {
             let (depth, spread) = (reach(term, group_tiles), reach(term, pixels * group_across));
             let area = depth * spread;
             let quads = quads(term);
-            // The invocations that share a tile take equally many channels if the chunk can be divided.
+            // The invocations that share a tile take equally many channels if the chunk can be
+            // divided.
             let divides = quads.is_multiple_of(split_k) && area * split_k <= memory;
             let chunk = match divides {
                 true => split_k * largest_divisor(quads / split_k, memory / area / split_k),
@@ -181,6 +183,7 @@ impl Lowering<'_> {
         }
         self.scaling(kernel, norm);
         kernel.add_helper(include_kernel!("../kernels/moments.wgsl"));
+        kernel.add_helper(include_kernel!("../kernels/normalization.wgsl"));
         true
     }
 
@@ -194,6 +197,16 @@ impl Lowering<'_> {
         values.size("GROUP_TILES", tiles.group_tiles);
         values.size("TILES", tiles.count);
         values.size("TILES_ACROSS", tiles.across);
+        values.size("BIASES", conv.biases);
+        for (t, term) in conv.terms.iter().enumerate() {
+            values.size(format!("REACH_{t}"), reach(term, tiles.pixels));
+        }
+        self.terms(values, conv);
+    }
+
+    /// The sizes of a convolution's terms, and where their weights and the biases begin. Returns the
+    /// latter.
+    pub fn terms(&self, values: &mut Values, conv: &Conv) -> usize {
         values.size("TERMS", conv.terms.len());
         let mut weights = 0;
         for (t, term) in conv.terms.iter().enumerate() {
@@ -207,10 +220,10 @@ impl Lowering<'_> {
             size("WIDTH", shape.width);
             size("CHANNELS", shape.channels());
             size("WEIGHTS", weights);
-            size("REACH", reach(term, tiles.pixels));
             weights += term.kernel * term.kernel * shape.channels() * conv.columns;
         }
         values.size("BIAS", weights);
+        weights
     }
 
     /// Completes a kernel with the output of its sums: see `kernels/conv_out.wgsl`.
@@ -241,8 +254,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// What a convolution writes at once. With the staged strategy an invocation has four neighbouring
-    /// columns, which are four channels of one pixel.
+    /// What a convolution writes at once. With the staged strategy an invocation has four
+    /// neighbouring columns, which are four channels of one pixel.
     fn written(&self) -> Element {
         match self.config.strategy {
             Strategy::Direct => Precision::scalar,

@@ -35,10 +35,12 @@ impl Lowering<'_> {
         kernel.read_as("observation", "vec2f", Operand::Observation);
         kernel.read_as("mixtures", "vec2f", Operand::Mixtures);
         kernel.write("to", "f32", Operand::Next);
+        kernel.write("denoised", "vec2f", Operand::Denoised);
         kernel.step = true;
         kernel
             .helper(include_kernel!("../kernels/random.wgsl"))
             .helper(include_kernel!("../kernels/normal.wgsl"))
+            .helper(include_kernel!("../kernels/workgroup_sum.wgsl"))
             .finish([1, 1])
     }
 }

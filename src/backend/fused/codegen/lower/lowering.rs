@@ -21,6 +21,8 @@ pub struct Lowering<'a> {
     pub norms: Vec<Option<&'a Norm>>,
     /// For each tensor, the number of tiles with moments of their own; 0 if nothing needs them.
     pub tiles: Vec<usize>,
+    /// Whether normalisations leave what their gradients need.
+    pub keeps_norms: bool,
 }
 
 /// Workgroup memory, in bytes, for each channel that a convolution normalises: mean, squared

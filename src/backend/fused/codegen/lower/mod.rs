@@ -7,6 +7,8 @@ mod lowering;
 mod norm;
 mod pool;
 mod text;
+#[cfg(feature = "training")]
+pub mod training;
 
 use super::kernel::Kernel;
 use super::kernel_config::KernelConfig;
@@ -56,7 +58,7 @@ pub fn lower(plan: &Plan, config: KernelConfig, memory: usize) -> Lowered {
     let tiles = vec![0; plan.tensors.len()];
     // A noise level is a single position, so there is nothing to share.
     let alone = KernelConfig::new(Strategy::Direct, config.precision);
-    let mut lowering = Lowering { plan, config: alone, memory, norms, tiles };
+    let mut lowering = Lowering { plan, config: alone, memory, norms, tiles, keeps_norms: false };
     let levels = plan.levels.iter().map(|launch| lowering.launch(launch)).collect();
     lowering.config = config;
     let mut steps = Vec::with_capacity(plan.steps.len());
@@ -120,8 +122,8 @@ mod tests {
         network::plan(architecture, &weights).expect("all weights are there")
     }
 
-    /// Lowers a network with both strategies and checks its kernels against what WebGPU guarantees on
-    /// every device. Returns the number of launches in each.
+    /// Lowers a network with both strategies and checks its kernels against what WebGPU guarantees
+    /// on every device. Returns the number of launches in each.
     fn launches(plan: &Plan) -> [usize; 2] {
         [Strategy::Direct, Strategy::Staged].map(|strategy| {
             let precisions = [Precision::Single, Precision::Half];

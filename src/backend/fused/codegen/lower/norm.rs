@@ -29,6 +29,10 @@ impl Lowering<'_> {
             self.read(&mut kernel, format!("source{t}"), Precision::scalar, id);
         }
         self.write(&mut kernel, Precision::scalar, norm.to);
+        if self.keeps_norms && !matches!(norm.scaling, Scaling::None) {
+            kernel.values.flag("KEEPS", true);
+            kernel.write("normalization_of", "vec2f", Operand::Normalization(norm.to));
+        }
         if matches!(norm.scaling, Scaling::Instance(_)) {
             kernel.add_helper(include_kernel!("../kernels/moments.wgsl"));
         }
@@ -39,6 +43,21 @@ impl Lowering<'_> {
     /// Defines what a kernel needs to find a normalisation's scales and shifts: the moments of the
     /// sources' tiles, and the affine part.
     pub fn scaling(&self, kernel: &mut Text, norm: &Norm) {
+        self.affine(kernel, norm);
+        if matches!(norm.scaling, Scaling::None) {
+            return;
+        }
+        for (t, &id) in norm.from.iter().enumerate() {
+            let moments = match self.reduces_moments(id) {
+                true => Operand::Moments(id),
+                false => Operand::Statistics(id),
+            };
+            kernel.read_as(format!("statistics{t}"), "vec2f", moments);
+        }
+    }
+
+    /// Defines a normalisation's channels, and where its affine part is.
+    pub fn affine(&self, kernel: &mut Text, norm: &Norm) {
         let to = self.shape(norm.to);
         let values = &mut kernel.values;
         values.size("NORM_CHANNELS", to.channels());
@@ -70,13 +89,6 @@ impl Lowering<'_> {
         };
         values.flag("NORM", true);
         values.float("EPSILON", EPSILON);
-        for (t, &id) in norm.from.iter().enumerate() {
-            let moments = match self.reduces_moments(id) {
-                true => Operand::Moments(id),
-                false => Operand::Statistics(id),
-            };
-            kernel.read_as(format!("statistics{t}"), "vec2f", moments);
-        }
         kernel.add_helper(include_kernel!("../kernels/affine.wgsl"));
         match affine {
             Affine::Parameters(slice) => kernel.read("affine", Operand::Parameters(*slice)),

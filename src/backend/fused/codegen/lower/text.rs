@@ -1,5 +1,7 @@
 //! Assembles a kernel's text and bindings.
 
+#[cfg(feature = "training")]
+use crate::backend::fused::codegen::kernel::TrainingBuffer;
 use crate::backend::fused::codegen::kernel::{Kernel, Operand};
 use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::template::Values;
@@ -17,6 +19,9 @@ pub struct Text {
     half: bool,
     /// Whether it reads the step's row.
     pub step: bool,
+    /// Whether it reads the row of a part of a training step.
+    #[cfg(feature = "training")]
+    pub training: bool,
 }
 
 impl Text {
@@ -31,6 +36,8 @@ impl Text {
             written: 0,
             half: false,
             step: false,
+            #[cfg(feature = "training")]
+            training: false,
         }
     }
 
@@ -91,6 +98,14 @@ impl Text {
                 &format!("@group(0) @binding({}) var<uniform> step: Step;\n", self.operands.len());
             self.bindings += include_kernel!("../kernels/step.wgsl");
             self.operands.push(Operand::Step);
+        }
+        #[cfg(feature = "training")]
+        if self.training {
+            let binding = self.operands.len();
+            self.bindings +=
+                &format!("@group(0) @binding({binding}) var<uniform> training: Training;\n");
+            self.bindings += include_kernel!("../kernels/training/training.wgsl");
+            self.operands.push(Operand::Training(TrainingBuffer::Row));
         }
         let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));
         let enable = if self.half { "enable f16;\n" } else { "" };

@@ -1,0 +1,43 @@
+// One step of Adam (Kingma & Ba 2015) with the gradient clipped by its norm, and of the moving
+// average of the weights. Adds to the report: the loss, and the squares of the weights.
+//
+// An invocation takes every GROUP-th of the SHARE weights of its workgroup.
+
+var<workgroup> parts: array<f32, GROUP>;
+
+@compute @workgroup_size(GROUP)
+fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
+    var square = 0.0;
+    for (var k = lane; k < GROUPS; k += GROUP) { square += squares[k]; }
+    parts[lane] = square;
+    workgroupBarrier();
+    square = 0.0;
+    for (var other = 0u; other < GROUP; other++) { square += parts[other]; }
+    let clip = min(training.most / (sqrt(square) + 1e-6), 1.0);
+    workgroupBarrier();
+
+    let end = min(group.x * SHARE + SHARE, COUNT);
+    square = 0.0;
+    for (var i = group.x * SHARE + lane; i < end; i += GROUP) {
+        let gradient = gradients[i] * clip;
+        // The mean gradient and the mean square, which Adam calls its first and second moment.
+        let moment = mix(vec2f(gradient, gradient * gradient), moments[i], training.betas);
+        moments[i] = moment;
+        let change = moment.x * training.correction / (sqrt(moment.y) + training.epsilon);
+        let weight = weights[i] - training.learning_rate * change;
+        weights[i] = weight;
+        average[i] = training.decay * average[i] + (1.0 - training.decay) * weight;
+        square += weight * weight;
+    }
+    parts[lane] = square;
+    workgroupBarrier();
+    if lane == 0u {
+        for (var other = 1u; other < GROUP; other++) { square += parts[other]; }
+        report[1u + group.x] = square;
+        if group.x == 0u {
+            var loss = 0.0;
+            for (var n = 0u; n < training.batch; n++) { loss += losses[n]; }
+            report[0] += loss;
+        }
+    }
+}

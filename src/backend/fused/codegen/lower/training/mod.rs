@@ -1,0 +1,281 @@
+//! A training step as shaders: the launches of a [`TrainingPlan`], and those before and after them
+//! that make the batch and change the weights.
+
+mod gradient;
+mod stable;
+mod weights;
+
+use std::ops::Range;
+
+use super::lowering::{GROUP, Lowering};
+use super::text::Text;
+use crate::backend::fused::codegen::kernel::{Kernel, Operand, TrainingBuffer};
+use crate::backend::fused::codegen::kernel_config::KernelConfig;
+use crate::backend::fused::codegen::strategy::Strategy;
+use crate::backend::fused::codegen::wgsl::include_kernel;
+use crate::backend::fused::plan::training::{Backward, ClassGradient, TrainingPlan};
+pub use stable::StableTargets;
+
+use crate::backend::fused::plan::{Conv, Embedding, Id, Launch, Slice, Target};
+
+/// Invocations of a workgroup in kernels that go through all weights; a power of two.
+const FLAT_GROUP: usize = 256;
+
+/// The most workgroups on one axis that every device has.
+const MOST_GROUPS: usize = 65_535;
+
+/// The kernels of a training step.
+#[derive(Debug)]
+pub struct LoweredTraining {
+    /// From the images' bytes to the gradient with respect to all weights, for a part of a batch.
+    pub part: Vec<TrainingKernel>,
+    /// From that gradient to new weights and their moving average.
+    pub update: Vec<TrainingKernel>,
+    /// From the weights to the parameters of all launches: before the first part, and after each
+    /// update.
+    pub gather: TrainingKernel,
+    /// For each tensor, the number of tiles with moments of their own.
+    pub tiles: Vec<usize>,
+    /// The numbers of [`TrainingBuffer::Partials`].
+    pub partials: usize,
+    /// The numbers of [`TrainingBuffer::Squares`].
+    pub squares: usize,
+    /// For each weight, see `kernels/training/reduce.wgsl`.
+    pub origins: Vec<[u32; 4]>,
+    /// For each word of the parameters, see `kernels/training/gather.wgsl`.
+    pub places: Vec<[u32; 2]>,
+}
+
+impl LoweredTraining {
+    /// All kernels.
+    pub fn kernels(&self) -> impl Iterator<Item = &TrainingKernel> {
+        self.part.iter().chain(&self.update).chain([&self.gather])
+    }
+}
+
+/// A kernel, and how often its workgroups are launched along the third axis.
+#[derive(Clone, Debug)]
+pub struct TrainingKernel {
+    /// What it computes, in a word.
+    pub name: &'static str,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The third axis.
+    pub extent: Extent,
+    /// Floating-point operations for one image: two for each multiplication of convolutions, of
+    /// their gradients and of attention; 0 for everything else.
+    pub operations: u64,
+}
+
+/// What the third axis of a kernel's workgroups counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The images of a part.
+    Images,
+    /// This many workgroups.
+    Fixed(u32),
+}
+
+/// The parts of the gradient with respect to the parameters of one convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Partials {
+    slice: Slice,
+    /// The place of the first.
+    first: usize,
+    /// How many of its numbers are for weights; those for biases follow.
+    weights: usize,
+    /// How many numbers a part has.
+    size: usize,
+    /// How many parts there are.
+    splits: usize,
+}
+
+/// A place in [`LoweredTraining::places`] that is padding.
+pub const NONE: u32 = u32::MAX;
+/// The second place of a word that holds one number in f32.
+const SINGLE: u32 = u32::MAX - 1;
+
+/// Turns the plan of a training step into kernels whose workgroups share at most `memory` bytes.
+/// `words` are the ranges of the parameters' slices in a buffer, in words of 32 bits; `stable` are
+/// the stable targets, if they are learned.
+pub fn lower_training(
+    training: &TrainingPlan,
+    config: KernelConfig,
+    memory: usize,
+    words: &[Range<usize>],
+    stable: Option<StableTargets>,
+) -> LoweredTraining {
+    let plan = &training.plan;
+    let tiles = vec![0; plan.tensors.len()];
+    let norms = vec![None; plan.tensors.len()];
+    let memory = memory.min(config.tiling.memory);
+    let alone = KernelConfig::new(Strategy::Direct, config.precision);
+    let mut lowering = Lowering { plan, config: alone, memory, norms, tiles, keeps_norms: true };
+    let load = |launch: &Launch| match *launch {
+        Launch::Load { to, patch } => Some((to, patch)),
+        _ => None,
+    };
+    let patches = plan.steps.iter().find_map(load);
+    let mut part: Vec<_> =
+        patches.into_iter().map(|(to, patch)| lowering.batch(to, patch)).collect();
+    part.extend(stable.into_iter().flat_map(|stable| lowering.stable(stable)));
+    part.extend(lowering.embed(training));
+    // A noise level is a single position, so there is nothing to share.
+    part.extend(plan.levels.iter().map(|launch| lowering.forward(launch)));
+    lowering.config = config;
+    for launch in plan.steps.iter().filter(|launch| load(launch).is_none()) {
+        part.push(lowering.forward(launch));
+        if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
+            && lowering.reduces_moments(id)
+        {
+            part.push(images("moments", lowering.reduce_moments(id)));
+        }
+    }
+    let mut partials: Vec<Partials> = Vec::new();
+    for launch in &training.backward {
+        part.push(match launch {
+            Backward::Loss { to, patch } => images("loss", lowering.loss(*to, *patch)),
+            Backward::Conv(conv) => {
+                // As forward: one position has nothing to share.
+                lowering.config = if conv.grid == [1, 1] { alone } else { config };
+                let launch = lowering.forward(&Launch::Conv(conv.clone()));
+                TrainingKernel { name: "convolution, input", ..launch }
+            }
+            Backward::Weights { conv, gradient } => {
+                let first = partials.last().map_or(0, |last| last.first + last.size * last.splits);
+                let (kernel, own) = lowering.conv_weights(conv, *gradient, first);
+                partials.push(own);
+                let extent = Extent::Fixed(own.splits as u32);
+                let operations = plan.operations_of(&Launch::Conv(conv.clone()));
+                TrainingKernel { name: "convolution, weights", kernel, extent, operations }
+            }
+            Backward::NormSums(norm) => {
+                images("normalization, sums", lowering.norm_sums(norm, training))
+            }
+            Backward::NormInput { norm, source, others, to } => {
+                let kernel = lowering.norm_input(norm, *source, others, *to, training);
+                images("normalization, input", kernel)
+            }
+            Backward::Attention { qkv, heads, gradient, to } => {
+                let kernel = lowering.attention_input(*qkv, *heads, *gradient, *to);
+                let forward = Launch::Attention { qkv: *qkv, heads: *heads, to: *gradient };
+                // Logits and changes twice for queries and once for keys, and three products.
+                let operations = 9 * plan.operations_of(&forward) / 2;
+                TrainingKernel { operations, ..images("attention, input", kernel) }
+            }
+        });
+        lowering.config = config;
+    }
+    let squares = weights::shares(training.weights);
+    part.push(lowering.reduce(training, squares));
+    let update = vec![lowering.adam(training, squares)];
+    let origins = weights::origins(training, &partials);
+    let places = weights::places(training, config.precision, words);
+    let gather = lowering.gather(&places);
+    let partials = partials.iter().map(|own| own.size * own.splits).sum();
+    LoweredTraining {
+        part,
+        update,
+        gather,
+        tiles: lowering.tiles,
+        partials,
+        squares,
+        origins,
+        places,
+    }
+}
+
+fn images(name: &'static str, kernel: Kernel) -> TrainingKernel {
+    TrainingKernel { name, kernel, extent: Extent::Images, operations: 0 }
+}
+
+/// Workgroups for a kernel that goes through `count` things, each invocation one.
+fn flat(count: usize) -> [usize; 2] {
+    let groups = count.div_ceil(FLAT_GROUP).max(1);
+    [groups.min(MOST_GROUPS), groups.div_ceil(MOST_GROUPS)]
+}
+
+fn once(name: &'static str, kernel: Kernel) -> TrainingKernel {
+    TrainingKernel { name, kernel, extent: Extent::Fixed(1), operations: 0 }
+}
+
+impl Lowering<'_> {
+    /// A launch of an evaluation.
+    fn forward(&mut self, launch: &Launch) -> TrainingKernel {
+        let name = match launch {
+            Launch::Load { .. } => "load",
+            Launch::Norm(_) => "normalization",
+            Launch::Conv(_) => "convolution",
+            Launch::Attention { .. } => "attention",
+            Launch::Pool { .. } => "pooling",
+        };
+        let operations = self.plan.operations_of(launch);
+        let kernel = match launch {
+            Launch::Norm(norm) => self.kept_norm(norm),
+            launch => self.launch(launch),
+        };
+        TrainingKernel { operations, ..images(name, kernel) }
+    }
+
+    /// See `kernels/training/batch.wgsl`: the images, also as the tensor `patches` of patches of
+    /// this side.
+    fn batch(&self, patches: Id, patch: usize) -> TrainingKernel {
+        let mut kernel = Text::new(include_kernel!("../../kernels/training/batch.wgsl"));
+        self.image_shape(&mut kernel.values, patch);
+        kernel.values.size("GROUP", GROUP);
+        kernel.values.size("CHANNELS", self.shape(patches).channels());
+        kernel.read_as("data", "u32", Operand::Training(TrainingBuffer::Data));
+        kernel.read_as("examples", "Example", Operand::Training(TrainingBuffer::Examples));
+        kernel.write("to", "f32", Operand::Image);
+        kernel.write("noise", "f32", Operand::Training(TrainingBuffer::Noise));
+        kernel.write("patches", "f32", Operand::Tensor(patches));
+        kernel.training = true;
+        let pixels = self.shape(patches).positions() * self.shape(patches).channels();
+        let kernel = kernel
+            .helper(include_kernel!("../../kernels/random.wgsl"))
+            .helper(include_kernel!("../../kernels/training/data_pixel.wgsl"));
+        images("batch", kernel.finish([pixels.div_ceil(GROUP), 1]))
+    }
+
+    /// See `kernels/training/embed.wgsl`; `None` if σ is not embedded.
+    fn embed(&self, training: &TrainingPlan) -> Option<TrainingKernel> {
+        let Embedding { features, class, .. } = self.plan.embedding?;
+        let mut kernel = Text::new(include_kernel!("../../kernels/training/embed.wgsl"));
+        let (size, stride) = (self.shape(features).segments[0], self.shape(features).channels());
+        kernel.values.size("GROUP", GROUP);
+        kernel.values.size("SIZE", size);
+        kernel.values.size("STRIDE", stride);
+        kernel.values.size("PADDING", stride - size);
+        kernel.values.size("PAIRS", size / 2);
+        kernel.read_as("examples", "Example", Operand::Training(TrainingBuffer::Examples));
+        kernel.read("frequencies", Operand::Training(TrainingBuffer::Frequencies));
+        if let Some(ClassGradient { first, .. }) = training.class_gradient {
+            kernel.values.flag("CLASSES", true);
+            kernel.values.size("CLASS_ROWS", first);
+            kernel.read("weights", Operand::Training(TrainingBuffer::Weights));
+        }
+        kernel.write("features", "f32", Operand::Tensor(features));
+        if let Some(class) = class {
+            kernel.write("class_rows", "f32", Operand::Tensor(class));
+        }
+        kernel.write("levels", "vec4f", Operand::Levels);
+        kernel.training = true;
+        let kernel = kernel.helper(include_kernel!("../../kernels/random.wgsl"));
+        Some(images("embedding", kernel.finish([size.div_ceil(GROUP), 1])))
+    }
+
+    /// See `kernels/training/loss.wgsl`.
+    fn loss(&self, to: Id, patch: usize) -> Kernel {
+        let mut kernel = Text::new(include_kernel!("../../kernels/training/loss.wgsl"));
+        self.image_shape(&mut kernel.values, patch);
+        kernel.values.size("CHANNELS", self.shape(to).channels());
+        kernel.values.size("GROUP", FLAT_GROUP);
+        kernel.read("score", Operand::Next);
+        kernel.read("noise", Operand::Training(TrainingBuffer::Noise));
+        kernel.read_as("examples", "Example", Operand::Training(TrainingBuffer::Examples));
+        kernel.write("to", "f32", Operand::Tensor(to));
+        kernel.write("losses", "f32", Operand::Training(TrainingBuffer::Losses));
+        kernel.training = true;
+        kernel.helper(include_kernel!("../../kernels/workgroup_sum.wgsl")).finish([1, 1])
+    }
+}

@@ -1,0 +1,393 @@
+//! A training run on a GPU: everything between two reports happens there.
+//!
+//! The data set is uploaded once. For each step the host writes what was drawn for the batch, 32
+//! bytes an image, and one row of numbers; the GPU adds noise, evaluates the network, carries the
+//! gradient back, and changes the weights.
+
+mod buffers;
+mod rows;
+mod step;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use buffers::{BoundKernel, STEPS, TrainingBuffers};
+pub use rows::{ExampleRow, PartRow};
+pub use step::{Example, TrainingStep};
+
+use super::compiler::Compiler;
+use super::gpu::Gpu;
+use super::platform;
+use super::throttle::Throttle;
+use crate::backend::fused::codegen::{
+    Extent, Operand, StableTargets, TrainingKernel, lower_training,
+};
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::Parameters;
+use crate::backend::fused::plan::training::TrainingPlan;
+use crate::net::UNetDescription;
+
+/// The weights of a network under training, their moving average, and Adam's moments: flat, in the
+/// order of the architecture's tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingState {
+    /// The weights.
+    pub weights: Vec<f32>,
+    /// Their moving average.
+    pub average: Vec<f32>,
+    /// Adam's mean gradients and mean squares, in pairs.
+    pub moments: Vec<[f32; 2]>,
+}
+
+/// The images of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct DataSet<'a> {
+    /// The bytes of all images, one after another: C × H × W each.
+    pub bytes: &'a [u8],
+    /// The class of each image; empty unless the network is told classes.
+    pub labels: &'a [u32],
+    /// The number of images.
+    pub images: usize,
+    /// The σ from which targets are stable, if they are.
+    pub stable_from: Option<f32>,
+    /// Whether images are mirrored at random.
+    pub mirrored: bool,
+}
+
+impl DataSet<'_> {
+    fn stable_targets(&self, classes: usize) -> Option<StableTargets> {
+        let (originals, mirrored) = (self.images, self.mirrored);
+        self.stable_from.map(|from| StableTargets { from, originals, mirrored, classes })
+    }
+}
+
+/// What a run reports now and then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainingReport {
+    /// The sum of the losses of all steps since the last report.
+    pub loss: f32,
+    /// The sum of the squares of all weights: not finite if any of them is not.
+    pub weights: f32,
+}
+
+/// A launch of a training step, and its time.
+#[derive(Clone, Debug)]
+pub struct TimedTraining {
+    /// What it computes, in a word.
+    pub name: &'static str,
+    /// Its shader, whose constants say what it computes.
+    pub source: Arc<str>,
+    /// Seconds, including the wait for its end before the next launch can begin.
+    pub seconds: f64,
+    /// Floating-point operations.
+    pub operations: u64,
+    /// The bytes of everything that it reads and writes, each once.
+    pub bytes: u64,
+}
+
+/// A training run on a GPU.
+#[derive(Debug)]
+pub struct Training {
+    gpu: Gpu,
+    buffers: TrainingBuffers,
+    part: Vec<BoundKernel>,
+    update: Vec<BoundKernel>,
+    gather: BoundKernel,
+    parts: usize,
+    weights: usize,
+    squares: usize,
+    throttle: Throttle,
+}
+
+/// Slices of a buffer are bound at multiples of this many words.
+const ALIGNMENT: usize = 64;
+
+impl Training {
+    /// Compiles the kernels of a training step and uploads the data set. A batch of `batch` images
+    /// is computed in `parts`, or in more if so many images at once do not fit the GPU's buffers:
+    /// see [`Self::parts`].
+    ///
+    /// # Errors
+    /// [`FusedError::Description`] if there is no such network, [`FusedError::Limit`] if a buffer
+    /// is larger than the GPU allows.
+    pub fn new(
+        compiler: &Compiler,
+        sizes: &UNetDescription,
+        data: &DataSet<'_>,
+        batch: usize,
+        parts: usize,
+    ) -> Result<Self, FusedError> {
+        let mut parts = parts;
+        loop {
+            match Self::in_parts(compiler, sizes, data, batch, parts) {
+                Err(FusedError::Limit { .. }) if parts < batch => parts = batch.min(2 * parts),
+                made => return made,
+            }
+        }
+    }
+
+    fn in_parts(
+        compiler: &Compiler,
+        sizes: &UNetDescription,
+        data: &DataSet<'_>,
+        batch: usize,
+        parts: usize,
+    ) -> Result<Self, FusedError> {
+        let (gpu, config) = (compiler.gpu(), compiler.config());
+        let plan = TrainingPlan::new(sizes)?;
+        let mut end = 0;
+        let slice = |(parameters, places): (&Parameters, &Vec<_>)| {
+            let bytes = config.precision.unless_exact(parameters.exact).bytes() * places.len();
+            let start = usize::next_multiple_of(end, ALIGNMENT);
+            end = start + bytes / 4;
+            start..end
+        };
+        let slices: Vec<Range<usize>> =
+            plan.plan.parameters.iter().zip(&plan.places).map(slice).collect();
+        let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
+        let stable = data.stable_targets(sizes.classes);
+        let lowered = lower_training(&plan, config, memory, &slices, stable);
+        let kernels: Vec<_> = lowered.kernels().map(|launch| launch.kernel.clone()).collect();
+        let pipelines = compiler.compile_kernels(kernels.iter());
+        let images = batch.div_ceil(parts);
+        let sizes = [batch, images, parts];
+        let buffers = TrainingBuffers::new(gpu, &plan, &lowered, config, slices, data, sizes)?;
+        let bind = |launch: &TrainingKernel| {
+            let pipeline = pipelines.get(&launch.kernel).cloned();
+            let pipeline = pipeline.unwrap_or_else(|| unreachable!("all were compiled"));
+            let group = buffers.bind(gpu, &launch.kernel, &pipeline);
+            BoundKernel { launch: launch.clone(), pipeline, group }
+        };
+        Ok(Self {
+            gpu: gpu.clone(),
+            part: lowered.part.iter().map(bind).collect(),
+            update: lowered.update.iter().map(bind).collect(),
+            gather: bind(&lowered.gather),
+            parts,
+            weights: plan.weights,
+            squares: lowered.squares,
+            throttle: Throttle::default(),
+            buffers,
+        })
+    }
+
+    /// How many kernels a step of one part launches.
+    pub fn launches(&self) -> usize {
+        self.part.len() + self.update.len() + 1
+    }
+
+    /// The number of parts that a batch is computed in.
+    pub fn parts(&self) -> usize {
+        self.parts
+    }
+
+    /// The number of weights.
+    pub fn weights(&self) -> usize {
+        self.weights
+    }
+
+    /// Replaces the state.
+    pub fn write(&self, state: &TrainingState) {
+        let TrainingBuffers { weights, average, moments, .. } = &self.buffers;
+        let queue = self.gpu.queue();
+        queue.write_buffer(weights, 0, bytemuck::cast_slice(&state.weights));
+        queue.write_buffer(average, 0, bytemuck::cast_slice(&state.average));
+        queue.write_buffer(moments, 0, bytemuck::cast_slice(&state.moments));
+        self.gather();
+    }
+
+    /// Reads the state back.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn read(&self) -> Result<TrainingState, FusedError> {
+        let TrainingBuffers { weights, average, moments, .. } = &self.buffers;
+        let moments = self.gpu.read(moments, 2 * self.weights).await?;
+        Ok(TrainingState {
+            weights: self.gpu.read(weights, self.weights).await?,
+            average: self.gpu.read(average, self.weights).await?,
+            moments: moments.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
+        })
+    }
+
+    /// The moving average of the weights.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn average(&self) -> Result<Vec<f32>, FusedError> {
+        self.gpu.read(&self.buffers.average, self.weights).await
+    }
+
+    /// The gradient of the last step with respect to all weights, before it was clipped.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn gradients(&self) -> Result<Vec<f32>, FusedError> {
+        self.gpu.read(&self.buffers.gradients, self.weights).await
+    }
+
+    /// The noisy images of the last part, and their noise.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn batch(&self, values: usize) -> Result<[Vec<f32>; 2], FusedError> {
+        let noisy = self.gpu.read(&self.buffers.image, values).await?;
+        Ok([noisy, self.gpu.read(&self.buffers.noise, values).await?])
+    }
+
+    /// Remembers the state, on the GPU.
+    pub fn keep(&self) {
+        let TrainingBuffers { weights, moments, average, kept, .. } = &self.buffers;
+        self.copy([(weights, &kept[0]), (moments, &kept[1]), (average, &kept[2])]);
+    }
+
+    /// Goes back to the state that was last remembered.
+    pub fn restore(&self) {
+        let TrainingBuffers { weights, moments, average, kept, .. } = &self.buffers;
+        self.copy([(&kept[0], weights), (&kept[1], moments), (&kept[2], average)]);
+        self.gather();
+    }
+
+    fn copy(&self, pairs: [(&wgpu::Buffer, &wgpu::Buffer); 3]) {
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        for (from, to) in pairs {
+            encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
+        }
+        self.gpu.queue().submit([encoder.finish()]);
+    }
+
+    /// Updates the parameters of all launches after the weights were written.
+    fn gather(&self) {
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        self.launch(&mut pass, &self.gather, 0, 0);
+        drop(pass);
+        self.gpu.queue().submit([encoder.finish()]);
+    }
+
+    /// How many steps to submit now: as many as take a few milliseconds. 0 if the GPU is busy and
+    /// the platform cannot wait for it.
+    pub fn room(&mut self) -> usize {
+        match self.throttle.make_room(self.gpu.device()) {
+            true => self.throttle.steps().min(STEPS),
+            false => 0,
+        }
+    }
+
+    /// Submits steps: at most [`Self::room`], each of the batch and the number of parts that the
+    /// run was made for.
+    pub fn submit(&mut self, steps: &[TrainingStep]) {
+        let stride = self.buffers.stride;
+        let mut rows = Vec::new();
+        let mut examples = Vec::new();
+        for step in steps {
+            for part in &step.parts {
+                let example = part.example + examples.len() as u32;
+                let row = PartRow { example, ..*part };
+                let mut bytes = vec![0; stride];
+                bytes[..size_of::<PartRow>()].copy_from_slice(bytemuck::bytes_of(&row));
+                rows.extend(bytes);
+            }
+            examples.extend_from_slice(&step.examples);
+        }
+        let queue = self.gpu.queue();
+        queue.write_buffer(&self.buffers.rows, 0, &rows);
+        queue.write_buffer(&self.buffers.examples, 0, bytemuck::cast_slice(&examples));
+
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let mut row = 0;
+        for step in steps {
+            for part in &step.parts {
+                for kernel in &self.part {
+                    self.launch(&mut pass, kernel, row * stride, part.images);
+                }
+                row += 1;
+            }
+            for kernel in &self.update {
+                self.launch(&mut pass, kernel, (row - 1) * stride, 0);
+            }
+            self.launch(&mut pass, &self.gather, 0, 0);
+        }
+        drop(pass);
+        let submission = queue.submit([encoder.finish()]);
+        self.throttle.submitted(queue, submission, steps.len());
+    }
+
+    /// Waits for the steps so far, and starts a new report.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn report(&mut self) -> Result<TrainingReport, FusedError> {
+        let read = self.gpu.read(&self.buffers.report, 1 + self.squares).await?;
+        self.gpu.queue().write_buffer(&self.buffers.report, 0, &[0; 4]);
+        Ok(TrainingReport { loss: read[0], weights: read[1..].iter().sum() })
+    }
+
+    /// Times each launch of a step of one part by itself, with the images of the last one; from
+    /// runs of `repeats` of it and of twice as many, so that the time for submitting them is left
+    /// out.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn profile(
+        &self,
+        images: u32,
+        repeats: usize,
+    ) -> Result<Vec<TimedTraining>, FusedError> {
+        const ROUNDS: usize = 3;
+        let all = self.part.iter().chain(&self.update).chain([&self.gather]);
+        let mut timed = Vec::new();
+        for kernel in all {
+            let mut shortest = [f64::INFINITY; 2];
+            for _ in 0..ROUNDS {
+                for (times, shortest) in [1, 2].into_iter().zip(&mut shortest) {
+                    self.gpu.idle().await?;
+                    let begun = platform::now();
+                    let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    for _ in 0..times * repeats {
+                        self.launch(&mut pass, kernel, 0, images);
+                    }
+                    drop(pass);
+                    self.gpu.queue().submit([encoder.finish()]);
+                    self.gpu.idle().await?;
+                    *shortest = shortest.min(platform::now() - begun);
+                }
+            }
+            let TrainingKernel { name, kernel, operations, .. } = &kernel.launch;
+            timed.push(TimedTraining {
+                name,
+                source: Arc::clone(&kernel.source),
+                seconds: (shortest[1] - shortest[0]) / repeats as f64,
+                operations: operations * u64::from(images),
+                bytes: self.buffers.bytes(kernel, images as usize),
+            });
+        }
+        Ok(timed)
+    }
+
+    fn launch(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        kernel: &BoundKernel,
+        offset: usize,
+        images: u32,
+    ) {
+        let BoundKernel { launch: TrainingKernel { kernel, extent, .. }, pipeline, group } = kernel;
+        // Launches that are also those of sampling read the only row of their table.
+        let offset = match kernel.operands.last() {
+            Some(Operand::Step) => Some(0),
+            Some(row) if row.is_row() => Some(offset as u32),
+            _ => None,
+        };
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, group, offset.as_slice());
+        let [x, y] = kernel.groups;
+        let z = match *extent {
+            Extent::Images => images,
+            Extent::Fixed(count) => count,
+        };
+        pass.dispatch_workgroups(x, y, z);
+    }
+}

@@ -1,0 +1,76 @@
+//! A step of a run's recipe as what the kernels read.
+
+use super::rows::{ExampleRow, PartRow};
+use crate::net::UNetDescription;
+use crate::random::Key;
+use crate::recipe::{BETA_1, BETA_2, EPSILON, Recipe};
+
+/// One step: the rows of its parts, and what was drawn for the images of the whole batch.
+#[derive(Clone, Debug)]
+pub struct TrainingStep {
+    /// The parts; `example` of each is its place in the batch.
+    pub parts: Vec<PartRow>,
+    /// The images.
+    pub examples: Vec<ExampleRow>,
+}
+
+/// An image of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Example {
+    /// Its place in the data set.
+    pub index: usize,
+    /// Its noise level.
+    pub sigma: f32,
+    /// The class that the network is told, if any.
+    pub class: Option<usize>,
+}
+
+impl TrainingStep {
+    /// Step number `step` of a recipe, counted from 0, on these images: as many as its batch.
+    pub fn new(
+        recipe: &Recipe,
+        sizes: &UNetDescription,
+        step: u64,
+        examples: impl Iterator<Item = Example>,
+    ) -> Self {
+        let Recipe { batch, .. } = *recipe;
+        let row = |Example { index, sigma, class }| {
+            let c = sizes.preconditioning.at(sigma);
+            ExampleRow {
+                image: index as u32,
+                class_row: class.unwrap_or(sizes.classes) as u32,
+                sigma,
+                ln_sigma: sigma.ln(),
+                weight: recipe.weighting.factor(sigma, &sizes.preconditioning) / batch as f32,
+                c_in: c.c_in,
+                c_skip: c.c_skip,
+                c_out: c.c_out,
+            }
+        };
+        let time = step as i32 + 1;
+        let root = (1.0 - BETA_2.powi(time)).sqrt();
+        let each = batch.div_ceil(recipe.parts);
+        let part = |first: usize| PartRow {
+            images: each.min(batch - first) as u32,
+            first: first as u32,
+            example: first as u32,
+            batch: batch as u32,
+            accumulates: u32::from(first > 0),
+            noise_step: step as u32,
+            seed: Key { seed: recipe.seed, stream: 0, step: 0 }.seed_words(),
+            flip: u32::from(recipe.flip),
+            dequantize: u32::from(recipe.dequantize),
+            learning_rate: recipe.learning_rate_at(step) as f32,
+            correction: root / (1.0 - BETA_1.powi(time)),
+            epsilon: EPSILON * root,
+            most: recipe.max_grad_norm,
+            betas: [BETA_1, BETA_2],
+            decay: recipe.ema_decay_at(step) as f32,
+            padding: [0; 3],
+        };
+        Self {
+            parts: (0..batch).step_by(each).map(part).collect(),
+            examples: examples.map(row).collect(),
+        }
+    }
+}
