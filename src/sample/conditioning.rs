@@ -4,6 +4,8 @@
 
 use thiserror::Error;
 
+use super::ClassConditioning;
+use super::guidance_scale::GuidanceScaleError;
 use super::observation::Observation;
 use super::step_table::{Start, StepTable};
 use crate::cos_2pi::cos_2pi;
@@ -21,6 +23,9 @@ pub struct Conditioning {
     pub observation: Option<Observation>,
     /// A path of images instead of independent ones.
     pub path: Option<Path>,
+    /// The classes to show, for a class-conditional model; images of no class in particular
+    /// otherwise.
+    pub classes: Option<ClassConditioning>,
 }
 
 /// Interpolation: chain k is the k-th of `frames` points on the way from one end to the other. All
@@ -63,6 +68,23 @@ pub enum ConditioningError {
     /// A path to an image has no origin.
     #[error("a path to an image begins at an image: `origin` is missing")]
     NoOrigin,
+    /// A model has no classes.
+    #[error("this model is not class-conditional: it cannot be asked for a class")]
+    Unconditional,
+    /// The list of classes is empty.
+    #[error("there must be at least one class to show")]
+    NoClasses,
+    /// There is no such class.
+    #[error("there is no class number {class}; the model's {classes} are counted from 0")]
+    Class {
+        /// The number asked for.
+        class: usize,
+        /// How many there are.
+        classes: usize,
+    },
+    /// The guidance is impossible.
+    #[error(transparent)]
+    GuidanceScale(#[from] GuidanceScaleError),
     /// A path has no points.
     #[error("a path must have at least one frame")]
     NoFrames,
@@ -107,6 +129,14 @@ impl Conditioning {
             }
         }
         Ok(())
+    }
+
+    /// Checks the classes against the number that the model has.
+    ///
+    /// # Errors
+    /// [`ConditioningError`] says what does not fit.
+    pub(crate) fn check_classes(&self, classes: usize) -> Result<(), ConditioningError> {
+        self.classes.as_ref().map_or(Ok(()), |asked| asked.check(classes))
     }
 
     /// How far along its path a chain is, from 0 to 1.

@@ -16,8 +16,7 @@ pub fn consistent(sigmas: &[f32], eta: f32) -> StepTable {
     let step = |(level, pair): (usize, &[f32])| {
         let (sigma, next) = (pair[0], pair[1]);
         let gamma = sigma / next;
-        // Not `clamp`: it can panic, and the code for its message would be in the page.
-        let eta = eta.max(1.0 - 1.0 / gamma).min(1.0);
+        let eta = eta.clamp(1.0 - 1.0 / gamma, 1.0);
         let beta = (1.0 - ((1.0 - eta) * gamma).powi(2)).max(0.0).sqrt();
         Step { sigma, update: Update::affine(eta * sigma * sigma, beta * next), level }
     };

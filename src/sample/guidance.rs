@@ -11,9 +11,15 @@ use crate::net::layers::column;
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: adding the second term steers
 /// chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
 pub trait Guide: Debug + Send + Sync {
-    /// The term added to the network's `score` of the noisy images `x` at a noise level: N × C ×
-    /// H × W, like both.
-    fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4>;
+    /// The term added to the network's `score` of the noisy images `x` of N classes, or of one for
+    /// all, at a noise level: N × C × H × W, like both.
+    fn pull(
+        &self,
+        x: &Tensor<4>,
+        sigma: f32,
+        classes: &[Option<usize>],
+        score: &Tensor<4>,
+    ) -> Tensor<4>;
 }
 
 /// Autoguidance: steers away from what a worse model of the same images would do (Karras et al.,
@@ -32,18 +38,31 @@ pub struct Autoguide {
 
 impl Autoguide {
     /// `(w − 1) (s(x, σ) − s₀(x, σ))`, the term added to the `score` s of the better model at `x`,
-    /// for one σ or one per image: N × C × H × W.
-    pub fn pull(&self, x: &Tensor<4>, sigmas: &[f32], score: &Tensor<4>) -> Tensor<4> {
+    /// for one σ and class, or one per image: N × C × H × W.
+    pub fn difference(
+        &self,
+        x: &Tensor<4>,
+        sigmas: &[f32],
+        classes: &[Option<usize>],
+        score: &Tensor<4>,
+    ) -> Tensor<4> {
         let factors: Vec<f32> = sigmas.iter().map(|&sigma| self.guidance_scale.at(sigma)).collect();
         if factors.iter().all(|&factor| factor == 0.0) {
             return score.zeros_like();
         }
-        (score.clone() - self.worse.score(x.clone(), sigmas)) * column(factors, &x.device())
+        let worse = self.worse.class_score(x.clone(), sigmas, classes);
+        (score.clone() - worse) * column(factors, &x.device())
     }
 }
 
 impl Guide for Autoguide {
-    fn pull(&self, x: &Tensor<4>, sigma: f32, score: &Tensor<4>) -> Tensor<4> {
-        self.pull(x, &[sigma], score)
+    fn pull(
+        &self,
+        x: &Tensor<4>,
+        sigma: f32,
+        classes: &[Option<usize>],
+        score: &Tensor<4>,
+    ) -> Tensor<4> {
+        self.difference(x, &[sigma], classes, score)
     }
 }

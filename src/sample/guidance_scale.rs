@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The strength of autoguidance ([`super::guidance`]).
+/// The strength of guidance: of autoguidance ([`super::guidance`]) away from a worse model, or of
+/// classifier-free guidance ([`super::class_conditioning`]) away from the images of other classes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuidanceScale {
-    /// w: 1 is the better model alone; 2 goes beyond it by the difference of the two.
+    /// w: 1 is the model alone, without guidance; 2 goes beyond it by the difference of the two
+    /// scores.
     pub weight: f32,
     /// The smallest and the largest σ to guide at; guiding beyond them may do harm (Kynkäänniemi et
     /// al., *Applying Guidance in a Limited Interval*, 2024).
@@ -17,7 +19,7 @@ pub struct GuidanceScale {
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum GuidanceScaleError {
     /// The weight is NaN or infinite.
-    #[error("the weight of autoguidance must be a number, but is {0}")]
+    #[error("the guidance scale must be a number, but is {0}")]
     Weight(f32),
     /// The interval is empty.
     #[error("there is no σ from {0} to {1} to guide at")]
@@ -25,6 +27,9 @@ pub enum GuidanceScaleError {
 }
 
 impl GuidanceScale {
+    /// No guidance.
+    pub const NONE: Self = Self { weight: 1.0, sigmas: [0.0, f32::MAX] };
+
     /// Checks the weight and the interval.
     ///
     /// # Errors

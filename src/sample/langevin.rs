@@ -48,8 +48,7 @@ pub fn exact(sigmas: &[f32], steps_each: usize, a: f32) -> StepTable {
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(sigma);
         let to = |next: f32| {
-            // Not `clamp`: it can panic, and the code for its message would be in the page.
-            let a = a.max(1.0 - next / sigma).min(1.0);
+            let a = a.clamp(1.0 - next / sigma, 1.0);
             // σᵢ₊₁² − (1 − a)² σᵢ², without subtracting nearly equal numbers.
             let noise2 = a * (2.0 - a) * sigma * sigma - (sigma - next) * (sigma + next);
             let update = Update::affine(a * sigma * sigma, noise2.max(0.0).sqrt());

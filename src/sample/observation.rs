@@ -10,8 +10,8 @@
 //! `x ← (I − P) x + P (y + σ z)`, and `x ← (I − P) x + P y` at the end, which agrees exactly.
 //!
 //! `z` is the noise that the chain drew last. Its component in P has just been discarded and is
-//! independent of the one that was kept, so it is as good as fresh. If a step table draws no noise, z
-//! is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
+//! independent of the one that was kept, so it is as good as fresh. If a step table draws no noise,
+//! z is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
 //! probability flow itself would take it.
 //!
 //! The method is approximate: the rest of x sees the observation only through its noise, and is not

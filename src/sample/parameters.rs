@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
-use super::Sampler::{
-    self, Consistent, ExactLangevin, Heun, Langevin, PlainLangevin, PredictorCorrector,
-};
 use super::edm::Churn;
+use super::sampler::Sampler::{
+    self, Consistency, Consistent, DpmSolverPp, ExactLangevin, Heun, Langevin, PlainLangevin,
+    PredictorCorrector, SdeDpmSolverPp, UniPc,
+};
 use crate::net::ImageShape;
 use crate::noise::NoiseSchedule;
 
@@ -33,7 +34,7 @@ pub const APPLIES_TO: AppliesTo = AppliesTo {
     step_lr: &[Langevin, ExactLangevin, PlainLangevin, Consistent],
     denoise: &[Langevin, ExactLangevin, PlainLangevin],
     snr: &[PredictorCorrector],
-    rho: &[Heun],
+    rho: &[Heun, DpmSolverPp, SdeDpmSolverPp, UniPc, Consistency],
     churn: &[Heun],
 };
 

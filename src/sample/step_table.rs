@@ -3,8 +3,9 @@
 //! A step table is a flat table with one row per network evaluation. Between rows a backend keeps
 //! only `x` and the score of the row before. That covers Langevin, ancestral and consistent
 //! sampling, Euler's method, Heun's (whose second half takes back half of the first evaluation's
-//! drift), multistep methods, and EDM's churn, which is noise in the row before. Only a corrector's
-//! step size is not known beforehand, so correctors are rows of another kind.
+//! drift), and EDM's churn, which is noise in the row before. Multistep methods are rows of a second
+//! kind, for which a backend keeps the denoised images of the last two rows. Only a corrector's step
+//! size is not known beforehand, so correctors are rows of a third kind.
 
 /// Where chains begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,6 +60,17 @@ pub enum Update {
         /// The factor of fresh noise; 0 draws none.
         noise: f32,
     },
+    /// `x ← x + drift · s + a₁ (D₋₁ − x) + a₂ (D₋₂ − x) + noise · z`, where `D₋ⱼ = x₋ⱼ + σ₋ⱼ² s₋ⱼ` is
+    /// the denoised image of the j-th step before. (With D = x + σ² s of this step, drift · s is
+    /// `drift/σ² · (D − x)`, so all parts have one form.)
+    Multistep {
+        /// The factor of the score.
+        drift: f32,
+        /// a₁ and a₂; 0 where there is no such step before.
+        earlier: [f32; 2],
+        /// The factor of fresh noise; 0 draws none.
+        noise: f32,
+    },
     /// A Langevin step whose size is measured: `x ← x + ε s + √(2ε) z` with
     /// `ε = 2 (snr · √D/‖s‖)²`, at most σ² (Song et al. 2021, algorithm 4).
     ///
@@ -81,7 +93,7 @@ impl Update {
     /// Whether it draws noise.
     pub fn is_noisy(self) -> bool {
         match self {
-            Self::Affine { noise, .. } => noise > 0.0,
+            Self::Affine { noise, .. } | Self::Multistep { noise, .. } => noise > 0.0,
             Self::Corrector { .. } => true,
         }
     }
@@ -89,6 +101,16 @@ impl Update {
     /// Whether it needs the score of the step before.
     pub fn looks_back(self) -> bool {
         matches!(self, Self::Affine { previous, .. } if previous != 0.0)
+    }
+
+    /// How many of the latest denoised images it needs.
+    pub fn earlier(self) -> usize {
+        match self {
+            Self::Multistep { earlier, .. } => {
+                earlier.iter().rposition(|&factor| factor != 0.0).map_or(0, |last| last + 1)
+            }
+            Self::Affine { .. } | Self::Corrector { .. } => 0,
+        }
     }
 }
 
@@ -105,7 +127,7 @@ pub(crate) fn corrector_signal(snr: f32, dimension: usize) -> f32 {
     2.0 * snr * snr * dimension as f32
 }
 
-/// A chain's whole plan. A chain is shared as (model, step table, conditioning, seed).
+/// All steps of a chain, which is fully described by (model, step table, conditioning, seed).
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepTable {
     /// Where chains begin.
@@ -128,6 +150,13 @@ impl StepTable {
         self.steps.get(done).map_or(0.0, |step| step.sigma)
     }
 
+    /// How many of the latest denoised images the steps after `done` steps need.
+    pub fn denoised_kept(&self, done: usize) -> usize {
+        // A step's D₋₁ is the next step's D₋₂.
+        let needs = |(ahead, step): (usize, &Step)| step.update.earlier().saturating_sub(ahead);
+        self.steps.iter().skip(done).take(2).enumerate().map(needs).max().unwrap_or(0)
+    }
+
     /// The step that drew the latest noise once `done` steps are done; [`Self::START`] if that is
     /// the start's.
     pub fn last_noise(&self, done: usize) -> u32 {
@@ -138,7 +167,7 @@ impl StepTable {
     /// The same step table for chains that begin at `N(mean, σ₁²)`, where `mean` is the mean of the
     /// training images over all pixels, in \[0, 1\]. A uniform start stays as it is.
     ///
-    /// The density at σ₁ is about `N(mean image_shape, σ₁²)`. What a start around ½ adds to that is
+    /// The density at σ₁ is about `N(mean image, σ₁²)`. What a start around ½ adds to that is
     /// forgotten only if σ₁ is much larger than the distance between the two, ‖½ − mean image‖,
     /// which is 11 for MNIST.
     #[must_use]
@@ -150,14 +179,16 @@ impl StepTable {
     }
 
     /// The part of the step table at noise levels of at most `sigma`, but at least its last level.
-    /// Chains begin there, at the noise level of its first step.
+    /// Chains begin there, at the noise level of its first step. The table of a multistep method
+    /// stays whole: make it anew from those levels instead.
     pub fn from_sigma(mut self, sigma: f32) -> Self {
-        // A step that looks back is half a step: nothing can begin with one.
-        let levels = self.steps.iter().filter(|step| !step.update.looks_back());
+        // Nothing can begin with a step that looks back.
+        let can_begin = |step: &Step| !step.update.looks_back() && step.update.earlier() == 0;
+        let levels = self.steps.iter().filter(|step| can_begin(step));
         let lowest = levels.map(|step| step.sigma).fold(f32::INFINITY, f32::min);
         // A little more, in case rounding separated levels that are meant to be equal.
         let sigma = sigma.max(lowest) * (1.0 + 1e-5);
-        let begins = |step: &Step| step.sigma <= sigma && !step.update.looks_back();
+        let begins = |step: &Step| step.sigma <= sigma && can_begin(step);
         let first = self.steps.iter().position(begins).unwrap_or(0);
         self.steps.drain(..first);
         if let Some(step) = self.steps.first() {

@@ -1,6 +1,6 @@
 //! A Gaussian whose coordinates depend on each other.
 
-use crate::score::{Score, ScoreWithDivergence};
+use super::exact::ExactDensity;
 
 /// `N(μ, τ² I + a aᵀ)` on ℝᵈ: all coordinates share one factor, each with its own loading. What
 /// some coordinates say about the others is known in closed form.
@@ -24,38 +24,23 @@ impl FactorGaussian {
     }
 }
 
-impl Score for FactorGaussian {
+impl ExactDensity for FactorGaussian {
     fn dimension(&self) -> usize {
         self.mean.len()
     }
 
     /// `−(v I + a aᵀ)⁻¹ (x − μ)` with `v = τ² + σ²`, inverted by Sherman & Morrison's formula.
-    fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
-        let d = self.dimension();
-        for (x, out) in x.chunks_exact(d).zip(out.chunks_exact_mut(d)) {
-            let offsets = x.iter().zip(&self.mean).map(|(x, mean)| x - mean);
-            let (variance, along) = self.along(offsets.clone(), sigma);
-            for ((out, offset), a) in out.iter_mut().zip(offsets).zip(&self.loadings) {
-                *out = (a * along - offset) / variance;
-            }
+    fn score_at(&self, x: &[f32], sigma: f32, score: &mut [f32]) {
+        let offsets = x.iter().zip(&self.mean).map(|(x, mean)| x - mean);
+        let (variance, along) = self.along(offsets.clone(), sigma);
+        for ((score, offset), a) in score.iter_mut().zip(offsets).zip(&self.loadings) {
+            *score = (a * along - offset) / variance;
         }
     }
-}
 
-impl ScoreWithDivergence for FactorGaussian {
-    fn score_and_divergence(
-        &self,
-        x: &[f32],
-        sigma: f32,
-        v: &[f32],
-        score: &mut [f32],
-    ) -> Vec<f32> {
-        self.score(x, sigma, score);
-        let slope = |v: &[f32]| {
-            let (variance, along) = self.along(v.iter().copied(), sigma);
-            let bend = |(a, v): (&f32, &f32)| v * (a * along - v) / variance;
-            self.loadings.iter().zip(v).map(bend).sum()
-        };
-        v.chunks_exact(self.dimension()).map(slope).collect()
+    /// The score is linear, so its slope is the same at every point.
+    fn slope_at(&self, _: &[f32], sigma: f32, v: &[f32], _: &[f32]) -> f32 {
+        let (variance, along) = self.along(v.iter().copied(), sigma);
+        self.loadings.iter().zip(v).map(|(a, v)| v * (a * along - v) / variance).sum()
     }
 }

@@ -1,12 +1,16 @@
-//! Densities whose score is known exactly, to test samplers and losses against.
+//! Densities whose score is known exactly, to test samplers and losses against, and a small network
+//! that learns one from points.
 
+mod exact;
 mod factor;
+mod learned;
 pub mod two_modes;
 
+pub use exact::ExactDensity;
 pub use factor::FactorGaussian;
+pub use learned::LearnedScore;
 
 use crate::random::Key;
-use crate::score::{Score, ScoreWithDivergence};
 
 /// A mixture of isotropic Gaussians `Σₖ wₖ N(μₖ, τₖ² I)` on ℝᵈ; one component is a Gaussian.
 #[derive(Clone, Debug)]
@@ -86,8 +90,8 @@ impl GaussianMixture {
             - 0.5 * self.dimension as f64 * variance.ln()
     }
 
-    /// `wₖ q_σ(x | k)` of each component over the largest of them, and the log of that one, which lacks
-    /// a constant.
+    /// `wₖ q_σ(x | k)` of each component over the largest of them, and the log of that one, which
+    /// lacks a constant.
     fn joints(&self, x: &[f32], sigma: f32) -> (Vec<f64>, f64) {
         let logs: Vec<f64> = self.components.iter().map(|c| self.log_joint(c, x, sigma)).collect();
         let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -111,62 +115,45 @@ impl GaussianMixture {
     }
 }
 
-impl Score for GaussianMixture {
+impl ExactDensity for GaussianMixture {
     fn dimension(&self) -> usize {
         self.dimension
     }
 
     /// Noise only widens each component: `q_σ = Σₖ wₖ N(μₖ, (τₖ² + σ²) I)`, whose score is
     /// `Σₖ p(k | x) (μₖ − x)/(τₖ² + σ²)`.
-    fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
-        for (x, out) in x.chunks_exact(self.dimension).zip(out.chunks_exact_mut(self.dimension)) {
-            out.fill(0.0);
-            for (component, share) in self.components.iter().zip(self.shares(x, sigma)) {
-                let variance = component.deviation.powi(2) + sigma.powi(2);
-                let pull = share as f32 / variance;
-                for ((out, x), mean) in out.iter_mut().zip(x).zip(&component.mean) {
-                    *out += pull * (mean - x);
-                }
+    fn score_at(&self, x: &[f32], sigma: f32, score: &mut [f32]) {
+        score.fill(0.0);
+        for (component, share) in self.components.iter().zip(self.shares(x, sigma)) {
+            let variance = component.deviation.powi(2) + sigma.powi(2);
+            let pull = share as f32 / variance;
+            for ((score, x), mean) in score.iter_mut().zip(x).zip(&component.mean) {
+                *score += pull * (mean - x);
             }
         }
     }
-}
 
-impl ScoreWithDivergence for GaussianMixture {
-    /// `vᵀ (∂s/∂x) v` is `Σₖ p(k | x) ((v·gₖ)² − ‖v‖²/(τₖ² + σ²)) − (v·s)²`, where gₖ is the score
-    /// of component k alone.
-    fn score_and_divergence(
-        &self,
-        x: &[f32],
-        sigma: f32,
-        v: &[f32],
-        score: &mut [f32],
-    ) -> Vec<f32> {
-        self.score(x, sigma, score);
-        let d = self.dimension;
-        let points = x.chunks_exact(d).zip(v.chunks_exact(d)).zip(score.chunks_exact(d));
+    /// `Σₖ p(k | x) ((v·gₖ)² − ‖v‖²/(τₖ² + σ²)) − (v·s)²`, where gₖ is the score of component k
+    /// alone.
+    fn slope_at(&self, x: &[f32], sigma: f32, v: &[f32], score: &[f32]) -> f32 {
         let dot =
             |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum() };
-        points
-            .map(|((x, v), score)| {
-                let shares = self.shares(x, sigma);
-                let bend = |(component, share): (&Component, f64)| {
-                    let variance = f64::from(component.deviation.powi(2) + sigma.powi(2));
-                    let pull: f64 = (component.mean.iter().zip(x).zip(v))
-                        .map(|((mean, x), v)| f64::from((mean - x) * v))
-                        .sum();
-                    share * ((pull / variance).powi(2) - dot(v, v) / variance)
-                };
-                let sum: f64 = self.components.iter().zip(shares).map(bend).sum();
-                (sum - dot(v, score).powi(2)) as f32
-            })
-            .collect()
+        let bend = |(component, share): (&Component, f64)| {
+            let variance = f64::from(component.deviation.powi(2) + sigma.powi(2));
+            let pull: f64 = (component.mean.iter().zip(x).zip(v))
+                .map(|((mean, x), v)| f64::from((mean - x) * v))
+                .sum();
+            share * ((pull / variance).powi(2) - dot(v, v) / variance)
+        };
+        let sum: f64 = self.components.iter().zip(self.shares(x, sigma)).map(bend).sum();
+        (sum - dot(v, score).powi(2)) as f32
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::{Score, ScoreWithDivergence};
 
     #[test]
     fn a_gaussians_score_is_linear() {

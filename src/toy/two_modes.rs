@@ -11,8 +11,8 @@ impl GaussianMixture {
     }
 }
 
-/// The step table of a sampler on [`GaussianMixture::two_modes`], and a conditioning with the start of its
-/// chains.
+/// The step table of a sampler on [`GaussianMixture::two_modes`], and a conditioning with the start
+/// of its chains.
 ///
 /// They begin around the density's mean, as an image's chains begin near the mean image. A
 /// step table's even grey is far from that mean, and a flow without noise never forgets where it
@@ -21,11 +21,22 @@ impl GaussianMixture {
 /// # Errors
 /// [`SettingsError`] says which setting is impossible.
 pub fn step_table(settings: &Settings) -> Result<(StepTable, Conditioning), SettingsError> {
+    step_table_on(&GaussianMixture::two_modes(), settings)
+}
+
+/// As [`step_table`], on another density of the plane.
+///
+/// # Errors
+/// As [`step_table`].
+pub fn step_table_on(
+    density: &GaussianMixture,
+    settings: &Settings,
+) -> Result<(StepTable, Conditioning), SettingsError> {
     let mut table = settings.step_table()?;
     if let Start::Uniform { low, high } = &mut table.start {
         (*low, *high) = (-8.0, 8.0);
     }
-    let origin = Some(GaussianMixture::two_modes().mean());
+    let origin = Some(density.mean());
     Ok((table, Conditioning { origin, ..Conditioning::default() }))
 }
 

@@ -1,0 +1,78 @@
+//! The names of the samplers.
+
+use serde::{Deserialize, Serialize};
+
+/// The samplers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampler {
+    /// Annealed Langevin dynamics (Song & Ermon 2019).
+    Langevin,
+    /// Annealed Langevin dynamics whose noise is exactly that of each level, for steps of any size
+    /// ([`super::langevin::exact`]).
+    ExactLangevin,
+    /// Langevin dynamics at the smallest noise level alone, with as many steps as the annealed one:
+    /// the baseline that shows why there are many levels.
+    PlainLangevin,
+    /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020).
+    Consistent,
+    /// Ancestral sampling of the reverse diffusion (Song et al. 2021).
+    Ancestral,
+    /// The reverse diffusion, discretised like the forward one (Song et al. 2021).
+    ReverseDiffusion,
+    /// Reverse diffusion with Langevin corrections (Song et al. 2021).
+    PredictorCorrector,
+    /// Euler's method on the probability-flow ODE (Song et al. 2021), which is DDIM.
+    Ode,
+    /// Heun's method on the probability-flow ODE, with or without churn (Karras et al. 2022).
+    Heun,
+    /// DPM-Solver++(2M) on the probability-flow ODE (Lu et al. 2022).
+    #[serde(rename = "dpm-solver++")]
+    DpmSolverPp,
+    /// SDE-DPM-Solver++(2M) on the reverse diffusion (Lu et al. 2022).
+    #[serde(rename = "sde-dpm-solver++")]
+    SdeDpmSolverPp,
+    /// UniPC-2 on the probability-flow ODE (Zhao et al. 2023).
+    #[serde(rename = "unipc")]
+    UniPc,
+    /// Multistep consistency sampling, for models that are tuned for it (Song et al. 2023).
+    Consistency,
+}
+
+impl Sampler {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Langevin,
+        Self::ExactLangevin,
+        Self::PlainLangevin,
+        Self::Consistent,
+        Self::Ancestral,
+        Self::ReverseDiffusion,
+        Self::PredictorCorrector,
+        Self::Ode,
+        Self::Heun,
+        Self::DpmSolverPp,
+        Self::SdeDpmSolverPp,
+        Self::UniPc,
+        Self::Consistency,
+    ];
+
+    /// Its name on the command line and in cards.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Langevin => "langevin",
+            Self::ExactLangevin => "exact-langevin",
+            Self::PlainLangevin => "plain-langevin",
+            Self::Consistent => "consistent",
+            Self::Ancestral => "ancestral",
+            Self::ReverseDiffusion => "reverse-diffusion",
+            Self::PredictorCorrector => "predictor-corrector",
+            Self::Ode => "ode",
+            Self::Heun => "heun",
+            Self::DpmSolverPp => "dpm-solver++",
+            Self::SdeDpmSolverPp => "sde-dpm-solver++",
+            Self::UniPc => "unipc",
+            Self::Consistency => "consistency",
+        }
+    }
+}

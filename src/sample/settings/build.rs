@@ -1,0 +1,152 @@
+//! Builds the step table that settings describe.
+
+use super::Settings;
+use super::validation::SettingsError;
+use crate::sample::parameters::DEFAULTS;
+use crate::sample::sampler::Sampler;
+use crate::sample::step_table::{Start, StepTable};
+use crate::sample::{consistency, consistent, diffusion, dpm_solver, edm, langevin, unipc};
+
+impl Settings {
+    /// Checks the settings and builds the step table.
+    ///
+    /// # Errors
+    /// [`SettingsError`] says which value is impossible.
+    pub fn step_table(&self) -> Result<StepTable, SettingsError> {
+        self.check()?;
+        Ok(self.step_table_at(&self.sigmas()))
+    }
+
+    /// The noise levels that the sampler goes through.
+    fn sigmas(&self) -> Vec<f32> {
+        let mut schedule = self.schedule;
+        if schedule.levels == 1 && !self.is_langevin() {
+            // One step from all noise to none. (Langevin's steps stay at one level, the smallest.)
+            schedule.sigma_min = schedule.sigma_max;
+        }
+        match self.sampler {
+            Sampler::Heun | Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => {
+                edm::karras_sigmas(&schedule, self.rho)
+            }
+            Sampler::Consistency => consistency::sigmas(&self.schedule, self.rho),
+            _ => schedule.sigmas(),
+        }
+    }
+
+    /// The step table for the given noise levels.
+    fn step_table_at(&self, sigmas: &[f32]) -> StepTable {
+        let smallest = self.schedule.sigma_min * self.schedule.sigma_min;
+        let table = match self.sampler {
+            Sampler::Langevin => langevin::annealed(sigmas, self.steps_each, self.step_lr),
+            Sampler::ExactLangevin => {
+                langevin::exact(sigmas, self.steps_each, self.step_lr / smallest)
+            }
+            Sampler::PlainLangevin => {
+                // In the unit cube, where the images are, as in the paper.
+                let start = Start::Uniform { low: 0.0, high: 1.0 };
+                let steps = self.schedule.levels * self.steps_each;
+                langevin::plain(start, self.schedule.sigma_min, steps, self.step_lr)
+            }
+            Sampler::Consistent => consistent::consistent(sigmas, self.step_lr / smallest),
+            Sampler::Ancestral => diffusion::ancestral(sigmas),
+            Sampler::ReverseDiffusion => diffusion::reverse_diffusion(sigmas),
+            Sampler::PredictorCorrector => {
+                diffusion::predictor_corrector(sigmas, self.steps_each, self.snr)
+            }
+            Sampler::Ode => diffusion::probability_flow(sigmas),
+            Sampler::Heun => edm::heun(sigmas, self.churn.unwrap_or(DEFAULTS.churn)),
+            Sampler::DpmSolverPp => dpm_solver::dpm_solver_pp(sigmas),
+            Sampler::SdeDpmSolverPp => dpm_solver::sde_dpm_solver_pp(sigmas),
+            Sampler::UniPc => unipc::unipc(sigmas),
+            Sampler::Consistency => consistency::consistency(sigmas),
+        };
+        let denoise = self.denoise && self.is_langevin();
+        if denoise { table.denoised() } else { table }
+    }
+
+    /// As [`Self::step_table`], or the part of it for chains that start from an image with some
+    /// `strength`: from 0, where nothing may change, to 1, where noise of σ₁ covers the image.
+    ///
+    /// # Errors
+    /// As [`Self::step_table`].
+    pub fn step_table_from(&self, strength: Option<f32>) -> Result<StepTable, SettingsError> {
+        let Some(strength) = strength else { return self.step_table() };
+        let sigma = self.schedule.sigma_at(strength);
+        if !self.is_multistep() {
+            return Ok(self.step_table()?.from_sigma(sigma));
+        }
+        self.check()?;
+        // Further down there are no steps before to look back at, so the method begins anew.
+        let mut sigmas = self.sigmas();
+        // A little more, in case rounding separated levels that are meant to be equal.
+        let above = sigmas.iter().filter(|&&level| level > sigma * (1.0 + 1e-5)).count();
+        sigmas.drain(..above.min(sigmas.len() - 1));
+        Ok(self.step_table_at(&sigmas))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::noise::NoiseSchedule;
+    use crate::sample::Update;
+
+    fn settings() -> Settings {
+        Settings { sampler: Sampler::Langevin, ..Settings::recommended(20.0, 0.01) }
+    }
+
+    #[test]
+    fn a_step_table_has_the_steps_that_were_asked_for() {
+        let table = settings().step_table().expect("recommended settings are possible");
+        assert_eq!((table.nfe(), settings().step_lr), (100 * 3 + 1, 1.5e-5));
+        let last = table.steps[table.nfe() - 1];
+        assert_eq!((last.sigma, last.update), (0.01, Update::affine(0.01 * 0.01, 0.0)));
+        for (sampler, nfe) in [
+            (Sampler::PlainLangevin, 301),
+            (Sampler::ExactLangevin, 301),
+            (Sampler::Consistent, 100),
+            (Sampler::Ancestral, 100),
+            (Sampler::ReverseDiffusion, 100),
+            (Sampler::PredictorCorrector, 1 + 99 * 4),
+            (Sampler::Ode, 100),
+            (Sampler::Heun, 199),
+            (Sampler::DpmSolverPp, 100),
+            (Sampler::SdeDpmSolverPp, 100),
+            (Sampler::UniPc, 100),
+            (Sampler::Consistency, 100),
+        ] {
+            let table = Settings { sampler, ..settings() }.step_table().expect("possible");
+            assert_eq!(table.nfe(), nfe, "{sampler:?}");
+        }
+    }
+
+    /// A step's level is that of the σ at which it evaluates the score, also for half steps and
+    /// corrections.
+    #[test]
+    fn steps_carry_the_level_that_they_ask_at() {
+        for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {
+            let settings = Settings { sampler, ..settings() };
+            let sigmas = settings.sigmas();
+            for step in settings.step_table().expect("possible").steps {
+                assert_eq!(step.sigma, sigmas[step.level], "{sampler:?}");
+            }
+        }
+    }
+
+    /// A sampler that goes down to 0 begins where all is noise, however few its levels.
+    #[test]
+    fn a_single_level_is_the_largest_but_for_langevin() {
+        for sampler in Sampler::ALL {
+            let settings = settings();
+            let schedule = NoiseSchedule { levels: 1, ..settings.schedule };
+            let settings = Settings { sampler, schedule, ..settings };
+            let table = settings.step_table().expect("possible");
+            let sigma = if settings.is_langevin() { 0.01 } else { 20.0 };
+            assert!((table.steps[0].sigma / sigma - 1.0).abs() < 1e-5, "{sampler:?}");
+            if sampler != Sampler::PlainLangevin {
+                let start = Start::Normal { mean: 0.5, sigma: table.steps[0].sigma };
+                assert_eq!(table.start, start, "{sampler:?}");
+            }
+        }
+    }
+}

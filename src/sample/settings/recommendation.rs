@@ -1,0 +1,130 @@
+//! Settings that suit a network, unless a person or its card chooses others.
+
+use super::Settings;
+use crate::net::{Architecture, RefineNetDescription, Variant};
+use crate::noise::{NoiseSchedule, rules};
+use crate::sample::langevin;
+use crate::sample::parameters::DEFAULTS;
+use crate::sample::sampler::Sampler;
+
+impl Settings {
+    /// The default L.
+    pub const LEVELS: usize = 100;
+
+    /// Consistent annealed sampling with settings that work well on small images, for networks
+    /// trained from `sigma_min` to `sigma_max`.
+    ///
+    /// Each step moves by η = ε/σ_L² = 0.15 of the way to the denoised image. Plain annealed
+    /// Langevin needs several steps per level to come as close (see `docs/quality.md`), and gets
+    /// three here.
+    pub fn recommended(sigma_max: f32, sigma_min: f32) -> Self {
+        let step_lr = three_digits(0.15 * sigma_min * sigma_min);
+        let schedule = NoiseSchedule { sigma_max, sigma_min, levels: Self::LEVELS };
+        Self {
+            sampler: Sampler::Consistent,
+            schedule,
+            steps_each: 3,
+            step_lr,
+            denoise: true,
+            snr: DEFAULTS.snr,
+            rho: DEFAULTS.rho,
+            churn: None,
+        }
+    }
+
+    /// Settings that suit a network: the published ones for NCSN's and NCSNv2's own networks, on
+    /// their own noise schedule, and otherwise [`Self::recommended`] on the given noise schedule.
+    pub fn for_network(architecture: &Architecture, schedule: NoiseSchedule) -> Self {
+        let recommended = Self::recommended(schedule.sigma_max, schedule.sigma_min);
+        let Architecture::RefineNet(RefineNetDescription { variant, schedule, .. }) = *architecture
+        else {
+            return Self { schedule, ..recommended };
+        };
+        let smallest = f64::from(schedule.sigma_min * schedule.sigma_min);
+        let (steps_each, step) = match variant {
+            // T = 100 and ε = 2e-5 (4e-5 as the paper counts) at σ_L = 0.01.
+            Variant::Ncsn => (100, 0.2),
+            // T as published for CIFAR-10, and the ε that goes with it (technique 4).
+            Variant::Ncsnv2 => (5, rules::step(5, schedule.ratio())),
+        };
+        let step_lr = three_digits((step * smallest) as f32);
+        let sampler = Sampler::Langevin;
+        Self { sampler, schedule, steps_each, step_lr, denoise: true, ..recommended }
+    }
+
+    /// Settings to begin with for another sampler, on the same noise schedule, but with as few levels
+    /// as it needs.
+    #[must_use]
+    pub fn for_sampler(self, sampler: Sampler) -> Self {
+        let levels = match sampler {
+            Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => 10,
+            Sampler::Consistency => 2,
+            _ => self.schedule.levels,
+        };
+        Self { sampler, schedule: NoiseSchedule { levels, ..self.schedule }, ..self }
+    }
+
+    /// Sets ε to suit the noise schedule and the number of steps at each level. Langevin then ends
+    /// with the right variance (NCSNv2, technique 4). Consistent sampling's η is then midway
+    /// between no fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². Exact
+    /// Langevin's a is [`langevin::exact_step`]. A single level has γ = 1 and no such step, so it
+    /// keeps its ε.
+    #[must_use]
+    pub fn with_step_by_rule(self) -> Self {
+        let NoiseSchedule { sigma_min, levels, .. } = self.schedule;
+        if levels < 2 {
+            return self;
+        }
+        let ratio = self.schedule.ratio();
+        let step = match self.sampler {
+            Sampler::Consistent => 1.0 - ratio.powf(-1.5),
+            Sampler::ExactLangevin => langevin::exact_step(levels, self.steps_each),
+            _ => rules::step(self.steps_each, ratio),
+        };
+        let smallest = f64::from(sigma_min * sigma_min);
+        Self { step_lr: three_digits((step * smallest) as f32), ..self }
+    }
+}
+
+/// Rounds a positive number to three significant digits: people read and type settings.
+pub(crate) fn three_digits(value: f32) -> f32 {
+    let scale = scale_of(f64::from(value));
+    ((f64::from(value) * scale).round() / scale) as f32
+}
+
+/// As [`three_digits`], but not below the value.
+#[cfg(feature = "cli")]
+pub(crate) fn three_digits_up(value: f64) -> f32 {
+    let scale = scale_of(value);
+    ((value * scale).ceil() / scale) as f32
+}
+
+/// The power of ten that leaves a positive number three digits before the point.
+fn scale_of(value: f64) -> f64 {
+    10f64.powi(2 - value.log10().floor() as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Depth, ImageShape};
+
+    /// The settings of NCSN's code, and of NCSNv2's for CIFAR-10.
+    #[test]
+    fn published_networks_come_with_their_published_settings() {
+        let image_shape = ImageShape { channels: 3, height: 32, width: 32 };
+        let settings = |variant, schedule| {
+            let depth = Depth::Standard;
+            let net = RefineNetDescription { variant, image_shape, depth, ngf: 128, schedule };
+            let settings = Settings::for_network(&Architecture::RefineNet(net), schedule);
+            assert_eq!((settings.sampler, settings.schedule), (Sampler::Langevin, schedule));
+            assert!(settings.denoise && settings.step_table().is_ok());
+            (settings.steps_each, settings.step_lr)
+        };
+        let schedule = |sigma_max, levels| NoiseSchedule { sigma_max, sigma_min: 0.01, levels };
+        assert_eq!(settings(Variant::Ncsn, schedule(1.0, 10)), (100, 2e-5));
+        let (steps_each, step_lr) = settings(Variant::Ncsnv2, schedule(50.0, 232));
+        assert_eq!(steps_each, 5);
+        assert!((step_lr / 6.2e-6 - 1.0).abs() < 0.01, "{step_lr}");
+    }
+}
