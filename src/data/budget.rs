@@ -22,8 +22,8 @@ impl Budget {
         Self { left: Mutex::new(bytes), returned: Condvar::new() }
     }
 
-    /// Takes bytes, at most as many as there are in all. Who holds a share must not wait for another
-    /// one.
+    /// Takes bytes, at most as many as there are in all. Who holds a share must not wait for
+    /// another one.
     pub fn take(&self, bytes: u64) -> Share<'_> {
         let enough = self.returned.wait_while(self.left(), |left| *left < bytes);
         *enough.unwrap_or_else(PoisonError::into_inner) -= bytes;

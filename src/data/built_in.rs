@@ -1,14 +1,13 @@
 //! Published data sets by name, downloaded once into the user's cache and verified by SHA-256
 //! before use.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use etcetera::BaseStrategy;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+use crate::download::{Progress, config, save, sha256_of};
 
 /// A published data set.
 #[derive(Debug)]
@@ -202,42 +201,10 @@ impl Named {
     }
 }
 
-/// Follows a download: gets its address, its length in bytes if known, and its reader, and returns
-/// the reader to use.
-pub type Progress<'a> = dyn Fn(&str, Option<u64>, Box<dyn Read>) -> Box<dyn Read> + 'a;
-
 fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), String> {
-    const CONNECT: Duration = Duration::from_secs(20);
     // No published set is larger, and nobody's disk should be filled.
     const LIMIT: u64 = 1 << 30;
-    let config = ureq::Agent::config_builder().timeout_connect(Some(CONNECT)).build();
-    let answer = ureq::Agent::new_with_config(config).get(url).call();
+    let answer = ureq::Agent::new_with_config(config().build()).get(url).call();
     let body = answer.map_err(|e| e.to_string())?.into_body();
-    let length = body.content_length();
-    let body = progress(url, length, Box::new(body.into_reader()));
-    let copy = || io::copy(&mut body.take(LIMIT), &mut File::create(to)?);
-    copy().map(|_| ()).map_err(|e| e.to_string())
-}
-
-fn sha256_of(path: &Path) -> io::Result<String> {
-    sha256(&mut File::open(path)?)
-}
-
-/// The SHA-256 of everything that a reader has.
-///
-/// # Errors
-/// If it cannot be read.
-pub(super) fn sha256(reader: &mut dyn Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut reader = BufReader::with_capacity(1 << 20, reader);
-    loop {
-        let bytes = reader.fill_buf()?;
-        if bytes.is_empty() {
-            break;
-        }
-        hasher.update(bytes);
-        let count = bytes.len();
-        reader.consume(count);
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    save(url, body, to, LIMIT, progress).map_err(|e| e.to_string())
 }

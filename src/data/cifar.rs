@@ -3,9 +3,10 @@
 
 use std::io::Read;
 
-use super::pickle::{self, Value};
+use super::numpy_array::bytes_of_rows;
 use super::records::Records;
 use crate::net::ImageShape;
+use crate::pickle::{Id, Pickle, Value};
 
 const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
 const PIXELS: usize = 3 * 32 * 32;
@@ -48,6 +49,10 @@ pub(super) fn records(hundred: bool) -> Records {
     }
 }
 
+/// The most instructions that a pickle may have, which bounds the memory for its values.
+/// CIFAR-100's has a quarter of this.
+const MOST_INSTRUCTIONS: usize = 1 << 20;
+
 /// Reads a pickle. Returns the pixels of all images, and how to read them.
 ///
 /// # Errors
@@ -57,26 +62,24 @@ pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, 
     file.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     let binary = if hundred { "cifar-100-binary.tar.gz" } else { "cifar-10-binary.tar.gz" };
     let fail = |problem: &str| format!("{problem}; if this is CIFAR, {binary} can be read");
-    let Value::Dict(items) = pickle::parse(&bytes).map_err(|problem| fail(&problem))? else {
+    let pickle = Pickle::read(&bytes, MOST_INSTRUCTIONS).map_err(|e| fail(&e.to_string()))?;
+    let Value::Dict(items) = pickle.value(pickle.root()) else {
         return Err(fail("a pickle, but not of a dictionary"));
     };
     let get = |wanted: &str| {
-        let found = items.iter().rev().find(|(key, _)| *key == Value::Bytes(wanted.as_bytes()));
-        found.map(|(_, value)| value)
+        let mut items = items.iter().rev();
+        let found = items.find(|&&(key, _)| pickle.bytes(key) == Some(wanted.as_bytes()));
+        found.map(|&(_, value)| value)
     };
     let data = get("data").ok_or_else(|| fail("a pickle without data"))?;
-    let pixels = data
-        .bytes_of_rows(PIXELS)
+    let pixels = bytes_of_rows(&pickle, data, PIXELS)
         .ok_or_else(|| fail(&format!("a pickle whose data is no array of N×{PIXELS} bytes")))?;
     // Labels are a list of numbers. Others are as if there were none.
-    let label = |value: &Value<'_>| match value {
-        Value::Number(number) => u8::try_from(*number).ok(),
-        _ => None,
-    };
-    let labels: Option<Vec<u8>> = match get(if hundred { "fine_labels" } else { "labels" }) {
-        Some(Value::List(values)) => values.iter().map(label).collect(),
-        _ => None,
-    };
+    let labels = get(if hundred { "fine_labels" } else { "labels" });
+    let label = |&label: &Id| u8::try_from(pickle.number(label)?).ok();
+    let labels: Option<Vec<u8>> = labels
+        .and_then(|labels| pickle.list(labels))
+        .and_then(|labels| labels.iter().map(label).collect());
     let labels = labels.filter(|labels| labels.len() == pixels.len() / PIXELS);
     let mut labels = labels.unwrap_or_default().into_iter();
     let records = Records {

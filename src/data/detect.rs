@@ -1,11 +1,11 @@
 //! Recognises the kind of data at a path; the only place that decides this.
 
-use super::built_in::sha256;
 use super::entry::Place;
 use super::files::Files;
 use super::format::{Format, is_npy, role};
 use super::spelling::{base, plain, without_compression};
 use super::{DataError, decode, image_files, npy, unsupported};
+use crate::download::sha256;
 
 /// The kinds of data.
 #[derive(Debug, PartialEq)]
@@ -23,8 +23,8 @@ pub(super) enum Kind {
     Images(Vec<String>),
 }
 
-/// Recognises the kind of data: a single file by its first bytes, several by their names, and images
-/// that are not named so by theirs.
+/// Recognises the kind of data: a single file by its first bytes, several by their names, and
+/// images that are not named so by theirs.
 ///
 /// # Errors
 /// If nothing here can be read, or there is more than one candidate.

@@ -150,8 +150,8 @@ impl Files {
         result
     }
 
-    /// Reads the first `length` bytes of the files with the given names, or fewer if they are shorter
-    /// or cannot be read.
+    /// Reads the first `length` bytes of the files with the given names, or fewer if they are
+    /// shorter or cannot be read.
     ///
     /// # Errors
     /// If the archive as a whole cannot be read.

@@ -48,15 +48,44 @@ impl Images {
         &self.bytes[index * dimension..][..dimension]
     }
 
+    /// The class of image `index`, if the images have classes.
+    ///
+    /// # Panics
+    /// If there are fewer images.
+    pub fn label(&self, index: usize) -> Option<usize> {
+        self.labels.as_ref().map(|labels| usize::from(labels[index]))
+    }
+
+    /// The number of classes: one more than the largest label. 0 if the images have no labels, or all
+    /// have the same.
+    pub fn classes(&self) -> usize {
+        let labels = self.labels.as_deref().unwrap_or_default();
+        match labels.iter().max() {
+            Some(&most) if labels.iter().any(|&label| label != most) => usize::from(most) + 1,
+            _ => 0,
+        }
+    }
+
+    /// The number of images of each of `classes` classes.
+    pub fn class_counts(&self, classes: usize) -> Vec<u32> {
+        let mut counts = vec![0; classes];
+        for &label in self.labels.iter().flatten() {
+            if let Some(count) = counts.get_mut(usize::from(label)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// All images, one after another.
     pub fn iter(&self) -> std::slice::ChunksExact<'_, u8> {
         self.bytes.chunks_exact(self.shape.dimension())
     }
 
-    /// The bytes of `count` images, or all: random but always the same, because data sets may be
-    /// sorted by class, or cycle through the classes.
-    pub fn some(&self, count: usize) -> Vec<u8> {
-        self.select(evenly_spaced(self.len(), count)).bytes
+    /// `count` images, or all: random but always the same, because data sets may be sorted by
+    /// class, or cycle through the classes.
+    pub fn some(&self, count: usize) -> Self {
+        self.select(evenly_spaced(self.len(), count))
     }
 
     /// The mean and standard deviation of all pixels, in \[0, 1\].

@@ -347,7 +347,8 @@ mod tests {
         }
     }
 
-    /// Wherever it ends; also if something put an end to it, as download tools do.
+    /// Files are cut at every place, as they are and with the marker that ends an image, which some
+    /// programs append to an incomplete download.
     #[test]
     fn a_file_that_ends_early_is_refused() {
         for (path, bytes) in files(true) {
@@ -357,7 +358,7 @@ mod tests {
                 let mut cut = bytes[..at].to_vec();
                 decode(&cut).expect_err("it ends early");
                 cut.extend([0xff, 0xd9]);
-                // The last bytes of a scan may be needless.
+                // Without the last bytes of a scan, the pixels may be complete.
                 if let Ok(image) = decode(&cut) {
                     let difference = difference(&image, &whole);
                     assert!(difference <= 16, "{} at {at}: {difference}", path.display());

@@ -8,7 +8,7 @@
 //! | `decompress` | gzip, xz, bzip2, Zstandard |
 //! | `arrays`, `format` | files of arrays: reads them piece by piece |
 //! | `records` | what the files of arrays consist of |
-//! | `idx`, `cifar` (`pickle`), `npy` (`keys`) | a format of arrays each |
+//! | `idx`, `cifar` (`numpy_array`), `npy` (`keys`) | a format of arrays each |
 //! | `spelling` | file names in their spellings |
 //! | `unsupported` | what to do with other data |
 //! | `layout` | what the folders of image files mean |
@@ -40,11 +40,10 @@ mod jpeg;
 mod keys;
 mod layout;
 mod npy;
-mod pickle;
+mod numpy_array;
 mod reading;
 mod records;
 mod resize;
-mod shuffle;
 mod spelling;
 mod stored;
 mod unsupported;
@@ -53,7 +52,6 @@ pub use decode::upright;
 pub use images::{Images, evenly_spaced};
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;
-pub use shuffle::Order;
 
 use std::path::{Path, PathBuf};
 

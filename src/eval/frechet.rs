@@ -1,8 +1,8 @@
 //! Fréchet's distance between Gaussians (Dowson & Landau 1982), applied to features as by Heusel et
-//! al. 2017. Here the features are those of a classifier of the data: the Fréchet classifier
-//! distance.
+//! al. 2017. In the features of Inception it is FID.
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
+use rayon::prelude::*;
 
 use super::Points;
 
@@ -10,7 +10,41 @@ use super::Points;
 #[derive(Clone, Debug)]
 pub struct Gaussian {
     mean: DVector<f64>,
-    covariance: DMatrix<f64>,
+    covariance: Covariance,
+}
+
+/// A covariance Σ of d features.
+#[derive(Clone, Debug)]
+enum Covariance {
+    /// All of it, d × d.
+    Full(DMatrix<f64>),
+    /// A with Σ = Aᵀ A, n × d: of n ≤ d points, which is the usual case where features are many, the
+    /// eigenvalues of n × n products are as good and cost far less.
+    Factor(DMatrix<f64>),
+}
+
+impl Covariance {
+    fn trace(&self) -> f64 {
+        match self {
+            Self::Full(covariance) => covariance.trace(),
+            Self::Factor(factor) => factor.norm_squared(),
+        }
+    }
+
+    /// A matrix A with Σ = Aᵀ A.
+    fn factor(&self) -> DMatrix<f64> {
+        match self {
+            Self::Factor(factor) => factor.clone(),
+            Self::Full(covariance) => {
+                let SymmetricEigen { mut eigenvectors, eigenvalues } =
+                    covariance.clone().symmetric_eigen();
+                for (mut column, value) in eigenvectors.column_iter_mut().zip(&eigenvalues) {
+                    column *= value.max(0.0).sqrt();
+                }
+                eigenvectors.transpose()
+            }
+        }
+    }
 }
 
 impl Gaussian {
@@ -18,12 +52,16 @@ impl Gaussian {
     pub fn of(points: &Points) -> Self {
         let (n, d) = (points.len(), points.dimension);
         let values = points.values.iter().map(|&value| f64::from(value));
-        let mut centerd = DMatrix::from_row_iterator(n, d, values);
-        let mean = centerd.row_mean().transpose();
-        for (mut column, mean) in centerd.column_iter_mut().zip(mean.iter()) {
+        let mut centered = DMatrix::from_row_iterator(n, d, values);
+        let mean = centered.row_mean().transpose();
+        for (mut column, mean) in centered.column_iter_mut().zip(mean.iter()) {
             column.add_scalar_mut(-mean);
         }
-        let covariance = centerd.tr_mul(&centerd) / (n.max(2) - 1) as f64;
+        centered /= ((n.max(2) - 1) as f64).sqrt();
+        let covariance = match n <= d {
+            true => Covariance::Factor(centered),
+            false => Covariance::Full(centered.tr_mul(&centered)),
+        };
         Self { mean, covariance }
     }
 }
@@ -31,13 +69,23 @@ impl Gaussian {
 /// The square of the Wasserstein-2 distance between two Gaussians: `‖μ − μ'‖² + tr(Σ + Σ' − 2 (Σ
 /// Σ')^½)`.
 pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
-    // (Σ Σ')^½ has the same trace as the root of the symmetric Σ^½ Σ' Σ^½.
-    let root = {
-        let SymmetricEigen { eigenvalues, eigenvectors } = a.covariance.clone().symmetric_eigen();
-        let roots = DMatrix::from_diagonal(&eigenvalues.map(|value| value.max(0.0).sqrt()));
-        &eigenvectors * roots * eigenvectors.transpose()
+    distance(a, b, &b.covariance.factor())
+}
+
+/// The distance, given a factor of the covariance of `b`.
+fn distance(a: &Gaussian, b: &Gaussian, factor: &DMatrix<f64>) -> f64 {
+    // With Σ' = Aᵀ A, the symmetric A Σ Aᵀ has the eigenvalues of Σ Σ', but for zeros; likewise, of
+    // two factors B and A, do P Pᵀ and Pᵀ P for P = B Aᵀ.
+    let product = match &a.covariance {
+        Covariance::Full(covariance) => factor * covariance * factor.transpose(),
+        Covariance::Factor(other) => {
+            let product = other * factor.transpose();
+            match product.nrows() <= product.ncols() {
+                true => &product * product.transpose(),
+                false => product.tr_mul(&product),
+            }
+        }
     };
-    let product = &root * &b.covariance * &root;
     let shared: f64 = product.symmetric_eigenvalues().iter().map(|v| v.max(0.0).sqrt()).sum();
     let apart = (&a.mean - &b.mean).norm_squared();
     // Rounding may make the distance of equal Gaussians slightly negative.
@@ -50,13 +98,15 @@ pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
 pub fn frechet_error(samples: &Points, reference: &Gaussian) -> f64 {
     const PARTS: usize = 20;
     let parts = PARTS.min(samples.len());
+    let factor = reference.covariance.factor();
     let without = |part: usize| {
         let rest = samples.iter().enumerate().filter(|(index, _)| index % parts != part);
         let values = rest.flat_map(|(_, point)| point).copied().collect();
         let rest = Points { dimension: samples.dimension, values };
-        frechet_distance(&Gaussian::of(&rest), reference)
+        distance(&Gaussian::of(&rest), reference, &factor)
     };
-    let distances: Vec<f64> = (0..parts).map(without).collect();
+    // On all cores: of thousands of features, each distance takes seconds.
+    let distances: Vec<f64> = (0..parts).into_par_iter().map(without).collect();
     let count = parts as f64;
     let mean = distances.iter().sum::<f64>() / count;
     let squares: f64 = distances.iter().map(|distance| (distance - mean).powi(2)).sum();
@@ -88,7 +138,8 @@ mod tests {
             let (sin, cos) = angle.sin_cos();
             let turn = DMatrix::from_row_slice(2, 2, &[cos, -sin, sin, cos]);
             let wide = DMatrix::from_diagonal(&DVector::from_vec(vec![9.0, 1.0]));
-            Gaussian { mean: DVector::zeros(2), covariance: &turn * wide * turn.transpose() }
+            let covariance = Covariance::Full(&turn * wide * turn.transpose());
+            Gaussian { mean: DVector::zeros(2), covariance }
         };
         let (here, there) = (turned(0.0), turned(std::f64::consts::FRAC_PI_2));
         // The axes are swapped: (3 − 1)² + (1 − 3)².
@@ -96,6 +147,24 @@ mod tests {
         let (one, other) = (turned(0.2), turned(0.9));
         let both = [frechet_distance(&one, &other), frechet_distance(&other, &one)];
         assert!((both[0] - both[1]).abs() < 1e-9 && both[0] > 0.5, "{both:?}");
+    }
+
+    /// Of fewer points than features, too, the distance is that of the full covariances.
+    #[test]
+    fn few_points_are_as_far_apart_by_their_factors_as_by_their_covariances() {
+        let full = |points: &Points| {
+            let mut gaussian = Gaussian::of(points);
+            if let Covariance::Factor(factor) = &gaussian.covariance {
+                gaussian.covariance = Covariance::Full(factor.tr_mul(factor));
+            }
+            gaussian
+        };
+        for (few, many) in [(5, 9), (9, 5), (5, 300), (300, 5), (12, 12)] {
+            let (a, b) = (normal(1, few, 12, 0.0, 1.0), normal(2, many, 12, 0.5, 2.0));
+            let found = frechet_distance(&Gaussian::of(&a), &Gaussian::of(&b));
+            let truth = frechet_distance(&full(&a), &full(&b));
+            assert!((found / truth - 1.0).abs() < 1e-6, "{few}, {many}: {found} for {truth}");
+        }
     }
 
     /// With many seeds, the scatter of their distances is the error of each.

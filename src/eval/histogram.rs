@@ -4,12 +4,21 @@
 /// × `classes`.
 pub(super) fn shares(probabilities: &[f32], classes: usize) -> Vec<f64> {
     let mut counts = vec![0usize; classes];
-    for row in probabilities.chunks_exact(classes) {
-        let top = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
-        counts[top.map_or(0, |(class, _)| class)] += 1;
-    }
-    let all = (probabilities.len() / classes).max(1) as f64;
+    let likeliest = likeliest(probabilities, classes);
+    let all = likeliest.len().max(1) as f64;
+    likeliest.for_each(|class| counts[class] += 1);
     counts.into_iter().map(|count| count as f64 / all).collect()
+}
+
+/// The likeliest class of each sample.
+pub(super) fn likeliest(
+    probabilities: &[f32],
+    classes: usize,
+) -> impl ExactSizeIterator<Item = usize> + '_ {
+    probabilities.chunks_exact(classes).map(|row| {
+        let top = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+        top.map_or(0, |(class, _)| class)
+    })
 }
 
 /// The share of samples for which the classifier is at least 90 % sure.

@@ -3,12 +3,13 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use super::conditional::{Conditional, class_accuracy, frechet_of_classes, mean_over_classes};
 use super::frechet::{Gaussian, frechet_distance, frechet_error};
 use super::histogram;
 use super::manifold::{radii, share_within};
 use super::mmd::{Mmd, mmd};
 use super::nearest::{Nearest, nearest};
-use super::{FeatureExtractor, Features, Points};
+use super::{FeatureExtractor, FeatureNetworkError, Features, Points};
 use crate::data::Images;
 use crate::pixel::values;
 
@@ -17,7 +18,7 @@ use crate::pixel::values;
 pub struct Measured {
     /// The number of images.
     pub n: usize,
-    /// The Fréchet classifier distance.
+    /// The Fréchet distance of features.
     pub frechet: f64,
     /// The standard error of `frechet`, over seeds.
     pub frechet_error: f64,
@@ -27,10 +28,14 @@ pub struct Measured {
     pub precision: f64,
     /// The share of held-out images that lie among these.
     pub recall: f64,
-    /// The share of images for which the classifier is at least 90 % sure.
-    pub sure: f64,
-    /// The share of each class.
+    /// The share of images for which the classifier is at least 90 % sure; `None` without a
+    /// classifier.
+    pub sure: Option<f64>,
+    /// The share of each class; none without a classifier.
     pub classes: Vec<f64>,
+    /// What is measured of images that were asked to be of given classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditional: Option<Conditional>,
 }
 
 /// Quantiles of distances to the nearest training image: 1, 5, 25, 50, 75 and 95 %.
@@ -62,6 +67,7 @@ impl NearestQuantiles {
 pub struct Reference<'a> {
     extractor: &'a FeatureExtractor,
     train: &'a Images,
+    held_out: &'a Images,
     test: Features,
     gaussian: Gaussian,
     radii: Vec<f32>,
@@ -70,29 +76,54 @@ pub struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     /// Looks at the held-out images.
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::features`].
     pub fn new(
         extractor: &'a FeatureExtractor,
         train: &'a Images,
-        held_out: &Images,
+        held_out: &'a Images,
         device: &Device,
-    ) -> Self {
-        let test = extractor.look(&values(&held_out.bytes));
-        Self {
+    ) -> Result<Self, FeatureNetworkError> {
+        let test = extractor.features(&values(&held_out.bytes))?;
+        Ok(Self {
             extractor,
             train,
+            held_out,
             gaussian: Gaussian::of(&test.features),
             radii: radii(&test.features, device),
             test,
             device: device.clone(),
-        }
+        })
     }
 
-    /// Measures images, one after another, with values in \[0, 1\].
-    pub fn measure(&self, pixels: &[f32]) -> Measured {
+    /// The number of features.
+    pub fn features(&self) -> usize {
+        self.test.features.dimension
+    }
+
+    /// Measures images, one after another, with values in \[0, 1\]. `asked` has the label of the
+    /// class that each was asked to show, for [`Measured::conditional`], which is `None` without
+    /// labels, without a classifier, and if the held-out images have no classes.
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::features`].
+    ///
+    /// # Panics
+    /// If there are not as many labels as images.
+    pub fn measure(
+        &self,
+        pixels: &[f32],
+        asked: Option<&[u8]>,
+    ) -> Result<Measured, FeatureNetworkError> {
+        Ok(self.measured(&self.extractor.features(pixels)?, asked))
+    }
+
+    fn measured(&self, seen: &Features, asked: Option<&[u8]>) -> Measured {
         let Self { extractor, test, device, .. } = self;
-        let seen = extractor.look(pixels);
-        let features = &seen.features;
+        let (features, probabilities) = (&seen.features, &seen.probabilities);
         let own_radii = radii(features, device);
+        let classes = extractor.classes();
         Measured {
             n: features.len(),
             frechet: frechet_distance(&Gaussian::of(features), &self.gaussian),
@@ -100,22 +131,39 @@ impl<'a> Reference<'a> {
             mmd: mmd(features, &test.features, device),
             precision: share_within(features, &test.features, &self.radii, device),
             recall: share_within(&test.features, features, &own_radii, device),
-            sure: histogram::sure(&seen.probabilities, extractor.classes),
-            classes: histogram::shares(&seen.probabilities, extractor.classes),
+            sure: classes.map(|classes| histogram::sure(probabilities, classes)),
+            classes: classes.map_or(Vec::new(), |count| histogram::shares(probabilities, count)),
+            conditional: asked.and_then(|asked| self.conditional(seen, asked)),
         }
+    }
+
+    fn conditional(&self, seen: &Features, asked: &[u8]) -> Option<Conditional> {
+        let (classes, labels) = (self.extractor.classes()?, self.held_out.labels.as_deref()?);
+        let both = [&seen.features, &self.test.features];
+        let frechet_of_class = frechet_of_classes(both, [asked, labels], classes);
+        Some(Conditional {
+            class_accuracy: class_accuracy(&seen.probabilities, classes, asked),
+            frechet_within: mean_over_classes(&frechet_of_class),
+            frechet_of_class,
+        })
     }
 
     /// The measures of `n` training images, of which there must be at least `n`: what a model
     /// that samples the true density would reach, since distances fall with the number of images.
-    /// (The classifier was trained on these images; if they are few, this makes them look a
-    /// little further from held-out ones than they are.)
-    pub fn floor(&self, n: usize) -> Measured {
-        self.measure(&values(&self.train.some(n)))
+    /// (A classifier of the data was trained on these images; if they are few, this makes them look
+    /// a little further from held-out ones than they are.)
+    ///
+    /// # Errors
+    /// As [`FeatureExtractor::features`].
+    pub fn floor(&self, n: usize) -> Result<Measured, FeatureNetworkError> {
+        let some = self.train.some(n);
+        Ok(self.measured(&self.extractor.features(&values(&some.bytes))?, some.labels.as_deref()))
     }
 
-    /// The share of each class among the held-out images.
+    /// The share of each class among the held-out images; none without a classifier.
     pub fn classes(&self) -> Vec<f64> {
-        histogram::shares(&self.test.probabilities, self.extractor.classes)
+        let classes = self.extractor.classes();
+        classes.map_or(Vec::new(), |count| histogram::shares(&self.test.probabilities, count))
     }
 
     /// The nearest training image of each image, compared pixel by pixel.

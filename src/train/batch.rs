@@ -9,6 +9,7 @@ use super::{Augmentation, Options};
 use crate::data::Images;
 use crate::noise::perturb;
 use crate::random::Key;
+use crate::recipe;
 
 /// One batch on a device.
 pub(super) struct Batch {
@@ -18,10 +19,33 @@ pub(super) struct Batch {
     pub noise: Tensor<4>,
     /// The σ of each image.
     pub sigmas: Vec<f32>,
+    /// The class that the network is told for each image, if any.
+    pub classes: Vec<Option<usize>>,
 }
 
-/// The streams of a training step are its examples; noise levels are drawn from this extra one.
-const SIGMA_STREAM: u32 = u32::MAX - 1;
+/// The σ of each image of a part of a step's batch, and the class that the network is told of it;
+/// `indices` are those of the whole batch.
+pub(super) fn levels_of_step(
+    options: &Options,
+    images: &Images,
+    indices: &[usize],
+    step: u64,
+    part: Range<usize>,
+) -> (Vec<f32>, Vec<Option<usize>>) {
+    let recipe = options.recipe();
+    let key = recipe::key(options.seed, step);
+    let sigma = |i: usize| match options.architecture.schedule() {
+        // All levels equally often, as published.
+        Some(schedule) => schedule.sigma((key.uniform(i as u32) * schedule.levels as f32) as usize),
+        None => recipe.sigma(step, i),
+    };
+    let class = |i: usize| images.label(indices[i]).filter(|_| recipe.tells(step, i));
+    let classes = match options.architecture.classes() {
+        0 => vec![None; part.len()],
+        _ => part.clone().map(class).collect(),
+    };
+    (part.map(sigma).collect(), classes)
+}
 
 impl Batch {
     /// The `part` of the batch of a training step; `indices` are those of the whole batch.
@@ -33,24 +57,15 @@ impl Batch {
         part: Range<usize>,
         device: &Device,
     ) -> Self {
-        let key = Key { seed: options.seed, stream: SIGMA_STREAM, step: step as u32 };
-        let sigma = |i: usize| match options.architecture.schedule() {
-            // All levels equally often, as published.
-            Some(schedule) => {
-                schedule.sigma((key.uniform(i as u32) * schedule.levels as f32) as usize)
-            }
-            None => {
-                let ln = options.p_mean.ln() + options.p_std * key.normal(i as u32);
-                ln.exp().clamp(options.sigma_min, options.sigma_max)
-            }
-        };
-        let sigmas = part.clone().map(sigma).collect();
+        let (sigmas, classes) = levels_of_step(options, images, indices, step, part.clone());
         let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
-        Self::new(images, &indices[part], options.augmentation, sigmas, key, device)
+        let batch = Self::new(images, &indices[part], options.augmentation, sigmas, key, device);
+        Self { classes, ..batch }
     }
 
     /// The given images, changed, each with noise of its level. `key` provides the changes and
-    /// noise of the first image, and the streams after it those of the others.
+    /// noise of the first image, and the streams after it those of the others. The network is told
+    /// every class.
     pub fn new(
         images: &Images,
         indices: &[usize],
@@ -59,21 +74,34 @@ impl Batch {
         key: Key,
         device: &Device,
     ) -> Self {
-        let dimension = images.shape.dimension();
-        let mut noise = vec![0.0; indices.len() * dimension];
-        let mut noisy = Vec::with_capacity(noise.len());
-        let rows = noise.chunks_exact_mut(dimension).zip(indices).zip(&sigmas);
-        for (stream, ((z, &index), &sigma)) in (key.stream..).zip(rows) {
-            let key = Key { stream, ..key };
-            key.fill_normal(z);
-            let pixels = change.pixels(images, index, key);
-            let first = noisy.len();
-            noisy.extend(pixels);
-            perturb(&mut noisy[first..], sigma, z);
-        }
+        let [noisy, noise] = noisy(images, indices, change, &sigmas, key);
         let shape = images.shape;
         let shape = [indices.len(), shape.channels, shape.height, shape.width];
         let tensor = |values| Tensor::from_data(TensorData::new(values, shape), device);
-        Self { noisy: tensor(noisy), noise: tensor(noise), sigmas }
+        let classes = indices.iter().map(|&index| images.label(index)).collect();
+        Self { noisy: tensor(noisy), noise: tensor(noise), sigmas, classes }
     }
+}
+
+/// x̃ and z of the given images, one after another: see [`Batch::new`].
+pub(super) fn noisy(
+    images: &Images,
+    indices: &[usize],
+    change: Augmentation,
+    sigmas: &[f32],
+    key: Key,
+) -> [Vec<f32>; 2] {
+    let dimension = images.shape.dimension();
+    let mut noise = vec![0.0; indices.len() * dimension];
+    let mut noisy = Vec::with_capacity(noise.len());
+    let rows = noise.chunks_exact_mut(dimension).zip(indices).zip(sigmas);
+    for (stream, ((z, &index), &sigma)) in (key.stream..).zip(rows) {
+        let key = Key { stream, ..key };
+        key.fill_normal(z);
+        let pixels = change.pixels(images, index, key);
+        let first = noisy.len();
+        noisy.extend(pixels);
+        perturb(&mut noisy[first..], sigma, z);
+    }
+    [noisy, noise]
 }

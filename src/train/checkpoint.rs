@@ -16,6 +16,7 @@ use thiserror::Error;
 use super::Options;
 
 /// Everything that a run needs to continue.
+#[derive(Clone)]
 pub struct Checkpoint {
     /// The options of the run.
     pub options: Options,

@@ -7,11 +7,12 @@ use burn::optim::{AdamWConfig, GradientsAccumulator};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::shards::Shards;
-use super::{OptionsError, TrainError, ema, learning_rate, options};
+use super::{OptionsError, TrainError, ema, options};
 use crate::classifier::{Classifier, ClassifierDescription};
-use crate::data::{Images, Order};
+use crate::data::Images;
 use crate::pixel::value;
 use crate::random::Key;
+use crate::recipe::{Order, ema_decay, learning_rate_share};
 
 /// How a classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,9 +82,9 @@ pub fn train_classifier(
             return Err(TrainError::Diverged { sound: step, step: step + 1, what: "the loss" });
         }
         let rate =
-            options.learning_rate * learning_rate::at(step, options.steps / 20, options.steps);
+            options.learning_rate * learning_rate_share(step, options.steps / 20, options.steps);
         classifier = optimizer.step(rate, classifier, grads.grads());
-        mean = ema::update(mean, &classifier.valid(), ema::decay_at(EMA_DECAY, step));
+        mean = ema::update(mean, &classifier.valid(), ema_decay(EMA_DECAY, step));
         progress(step + 1, loss);
     }
     Ok(mean)

@@ -12,12 +12,6 @@ pub(super) fn update<M: Module>(ema: M, weights: &M, decay: f64) -> M {
     ema.map(&mut Blend { latest: latest.0.into_iter(), decay })
 }
 
-/// The decay at a step: smaller at first, so that the random start does not linger.
-pub(super) fn decay_at(decay: f64, step: u64) -> f64 {
-    let step = step as f64;
-    decay.min((1.0 + step) / (10.0 + step))
-}
-
 /// The module's tensors, flattened, in the order of its traversal.
 struct Flat(Vec<Tensor<1>>);
 
@@ -66,11 +60,5 @@ mod tests {
         for (moved, (before, latest)) in moved.into_iter().zip(both) {
             assert!((moved - (0.75 * before + 0.25 * latest)).abs() < 1e-6);
         }
-    }
-
-    #[test]
-    fn the_first_steps_forget_sooner() {
-        assert_eq!((decay_at(0.999, 0), decay_at(0.999, 1_000_000)), (0.1, 0.999));
-        assert!((decay_at(0.999, 90) - 0.91).abs() < 1e-9);
     }
 }

@@ -4,12 +4,13 @@ use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Augmentation, Precision, ema, learning_rate};
+use super::{Augmentation, Consistency, Precision};
 use crate::data::Images;
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
+use crate::recipe::Recipe;
 use crate::sample::{GuidanceScale, Settings};
 
 /// Everything besides the data that decides a run's final weights.
@@ -63,7 +64,7 @@ pub struct Options {
     pub sigma_max: f32,
     /// The smallest noise level.
     pub sigma_min: f32,
-    /// Training draws `ln σ ~ N(ln p_mean, sigma_spread²)`, clamped to the levels' range
+    /// Training draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to the levels' range
     /// (EDM's choice, Karras et al. 2022, table 1, scaled to pixels in \[0, 1\]).
     #[serde(rename = "sigma_centre")]
     pub p_mean: f32,
@@ -76,6 +77,11 @@ pub struct Options {
     /// The changes made to images before noise is added.
     #[serde(default)]
     pub augmentation: Augmentation,
+    /// How often a class-conditional network is not told an image's class, from 0 to 1, so that it
+    /// also learns the score of all images, which guidance needs (Ho & Salimans 2022, algorithm 1).
+    /// 0 for an unconditional network.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_dropout: f32,
     /// The σ from which the network learns the mean noise over all images instead of the noise
     /// that was added: the same score with less variance (Xu et al. 2023). `None` is never.
     #[serde(default)]
@@ -83,6 +89,10 @@ pub struct Options {
     /// What is learned instead of the score of the images; see [`super::Trainer::autoguided`].
     #[serde(default)]
     pub autoguidance: Option<Autoguidance>,
+    /// Set if the network is tuned to lead to the end of the flow in one evaluation, instead of
+    /// learning the score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consistency: Option<Consistency>,
 }
 
 /// What a run may learn instead of the score of the images: the score of the model it starts
@@ -114,6 +124,10 @@ impl Fingerprint {
         crc.update(&images.bytes);
         Self { count: images.len(), checksum: crc.sum() }
     }
+}
+
+fn is_zero(share: &f32) -> bool {
+    *share == 0.0
 }
 
 /// The value for checkpoints from before `levels` was recorded.
@@ -152,6 +166,9 @@ pub(super) fn steps(count: u64) -> Result<(), OptionsError> {
 }
 
 impl Options {
+    /// The default of [`Self::label_dropout`] for a class-conditional network.
+    pub const LABEL_DROPOUT: f32 = 0.1;
+
     /// Checks every option.
     ///
     /// # Errors
@@ -191,6 +208,25 @@ impl Options {
                 ));
             }
             guidance_scale.check().map_err(|e| OptionsError(e.to_string()))?;
+            let [found, own] = [worse.classes(), self.architecture.classes()];
+            if found != 0 && found != own {
+                return fail(format!("the worse model has {found} classes, the better one {own}"));
+            }
+        }
+        if !(0.0..=1.0).contains(&self.label_dropout) {
+            let dropout = self.label_dropout;
+            return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));
+        }
+        if let Some(consistency) = &self.consistency {
+            consistency.check()?;
+            if self.architecture.preconditioning().is_none() {
+                return fail("consistency tuning needs a preconditioned network: a U-Net".into());
+            }
+            if self.precision != Precision::F32 {
+                return fail(
+                    "consistency tuning compares answers too close for bf16: use f32".into(),
+                );
+            }
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
@@ -205,15 +241,35 @@ impl Options {
         steps(self.steps)
     }
 
-    /// The learning rate at a step.
-    pub fn learning_rate_at(&self, step: u64) -> f64 {
-        self.learning_rate * learning_rate::at(step, self.warmup_steps, self.steps)
+    /// What each step draws and does.
+    pub fn recipe(&self) -> Recipe {
+        Recipe {
+            seed: self.seed,
+            steps: self.steps,
+            batch: self.batch,
+            parts: self.grad_accum_steps,
+            learning_rate: self.learning_rate,
+            warmup_steps: self.warmup_steps,
+            max_grad_norm: self.max_grad_norm,
+            ema_decay: self.ema_decay,
+            flip: self.augmentation.flip,
+            dequantize: self.augmentation.dequantize,
+            p_mean: self.p_mean,
+            p_std: self.p_std,
+            sigmas: [self.sigma_min, self.sigma_max],
+            label_dropout: self.label_dropout,
+            weighting: self.weighting,
+        }
     }
 
-    /// The moving average's decay at a step: smaller at first, so that the random start does not
-    /// linger.
+    /// The learning rate at a step.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        self.recipe().learning_rate_at(step)
+    }
+
+    /// The moving average's decay at a step.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
-        ema::decay_at(self.ema_decay, step)
+        self.recipe().ema_decay_at(step)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::data::distances::Distances;
 use crate::loss::Weighting;
 use crate::net::{Architecture, UNetDescription};
 use crate::sample::Settings;
-use crate::sample::settings::three_digits_up;
+use crate::sample::settings::recommendation::three_digits_up;
 
 /// The most values in all images together for which stable targets cost next to nothing: 64 MiB of
 /// f32. The two matrix products took a twentieth of a step with this many, a third with three times
@@ -44,7 +44,9 @@ impl Options {
     pub fn for_images(images: &Images) -> Result<Self, OptionsError> {
         const BATCH: usize = 64;
         let few = Augmentation::default().every_len(images) <= STABLE_TARGETS_VALUES;
+        let classes = images.classes();
         let unet = UNetDescription::new(images.shape, images.statistics());
+        let unet = UNetDescription { classes, ..unet };
         Ok(Self {
             architecture: Architecture::UNet(unet),
             images: Some(Fingerprint::of(images)),
@@ -68,8 +70,10 @@ impl Options {
             p_std: 1.5,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
+            label_dropout: if classes > 0 { Self::LABEL_DROPOUT } else { 0.0 },
             stable_targets: few.then(|| stable_from(images)).flatten(),
             autoguidance: None,
+            consistency: None,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! A training session: steps, and between them the reports, evaluations and checkpoints that are due.
+//! A training session: steps, and between them the reports, evaluations and checkpoints that are
+//! due.
 //!
 //! [`Session`] is an iterator of [`Event`]s. Each call of `next` trains until there is something to
 //! tell, so whoever consumes the events decides what is printed and logged, and may stop at any of
@@ -14,7 +15,7 @@ use thiserror::Error;
 
 use super::{CheckpointError, Checkpoints, Options, TrainError, Trainer, write_atomically};
 use crate::data::DataSet;
-use crate::model_file::{Autoguided, Card, ModelError, ModelFile, Training};
+use crate::model_file::{Autoguided, Card, Class, ModelError, ModelFile, Training};
 use crate::noise::NoiseSchedule;
 use crate::sample::{Settings, SettingsError};
 
@@ -152,8 +153,8 @@ pub enum SessionError {
 
 /// A training run from its start, or from where it resumes, to its end. See the [module](self).
 ///
-/// After an error the iterator is over. If training diverges, the error follows the checkpoint of the
-/// last sound state.
+/// After an error the iterator is over. If training diverges, the error follows the checkpoint of
+/// the last sound state.
 pub struct Session {
     trainer: Trainer,
     data: DataSet,
@@ -234,8 +235,7 @@ impl Session {
 
     /// Trains until there is something to report, and queues what is then due.
     fn train(&mut self) -> Result<Event, TrainError> {
-        // A report waits for the device, so not after every step, but often enough not to bore
-        // anyone.
+        // A report waits for the device, so it does not follow every step.
         const REPORT: u64 = 10;
         const REPORT_AFTER: Duration = Duration::from_secs(10);
         let (steps, batch) = (self.trainer.options().steps, self.trainer.options().batch as u64);
@@ -296,7 +296,7 @@ impl Session {
                 pixels.map(|pixels| Event::Samples { step, pixels })
             }
             Task::Model => {
-                let (bytes, path) = (self.model().write()?, self.model.clone());
+                let (bytes, path) = (self.model()?.write()?, self.model.clone());
                 match write_atomically(&path, &bytes) {
                     Ok(()) => Some(Event::Model { step, path }),
                     Err(source) => return Err(SessionError::Write { path, source }),
@@ -330,7 +330,7 @@ impl Session {
     }
 
     /// The model with the held-out losses of the last evaluation.
-    fn model(&self) -> ModelFile {
+    fn model(&self) -> Result<ModelFile, TrainError> {
         let Self { data, trainer, .. } = self;
         let options = trainer.options().clone();
         let name = self.model.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
@@ -341,11 +341,10 @@ impl Session {
             flip: options.augmentation.flip,
             stable_targets: options.stable_targets,
             from: options.from,
-            autoguidance: options.autoguidance.map(|by| Autoguided {
-                away_from: by.name,
-                weight: by.guidance_scale.weight,
-                sigmas: by.guidance_scale.sigmas,
-            }),
+            autoguidance: options
+                .autoguidance
+                .map(|by| Autoguided { away_from: by.name, guidance_scale: by.guidance_scale }),
+            consistency: options.consistency.is_some(),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
             sigmas: Some((options.sigma_max, options.sigma_min)),
@@ -355,19 +354,28 @@ impl Session {
             device: self.options.device.clone(),
             held_out: self.losses(),
         };
+        let count = options.architecture.classes();
+        let counts = data.train.class_counts(count);
+        let name_of = |class: usize| data.classes.get(class).cloned();
+        let classes = (0..count).zip(counts).map(|(class, images)| Class {
+            name: name_of(class).unwrap_or_else(|| class.to_string()),
+            images,
+        });
+        let classes = classes.collect();
         let card = Card {
             format: Card::FORMAT,
             name,
             sampler: self.recommended(),
             mean: Some(self.mean),
             architecture: options.architecture,
+            classes,
             training: Some(training),
             imported: None,
             best: options.best,
             quality: None,
             license: options.license.unwrap_or_else(|| "unknown".into()),
         };
-        ModelFile { card, weights: trainer.ema_weights() }
+        Ok(ModelFile { card, weights: trainer.ema_weights()? })
     }
 }
 

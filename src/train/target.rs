@@ -25,7 +25,7 @@ impl Target {
         match self {
             Self::Added => batch.noise.clone(),
             Self::Stable(targets) => targets.noise(batch),
-            Self::Guided(teacher) => teacher.noise(&batch.noisy, &batch.sigmas, precision),
+            Self::Guided(teacher) => teacher.noise(batch, precision),
         }
     }
 }
@@ -33,6 +33,8 @@ impl Target {
 /// The stable target field (Xu, Tong & Jaakkola 2023). The target is not the noise between x̃ and
 /// the image it was made from, but its mean over all images x that x̃ can have been made from,
 /// `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
+///
+/// If the network is told the image's class, the mean is over the images of that class.
 ///
 /// Both have the same minimiser, since they have the same mean given x̃. The added noise scatters
 /// about that mean, the more so the larger σ is, and makes the gradients scatter; the mean does
@@ -50,7 +52,13 @@ struct Reference {
     images: Tensor<2>,
     /// ½ ‖x‖²: 1 × M.
     half_norms: Tensor<2>,
+    /// Which class each image has: C × M, 0 for the class and [`ANOTHER`] elsewhere. `None` without
+    /// classes.
+    classes: Option<Tensor<2>>,
 }
+
+/// What is added to the logarithm of an image's weight if it is of another class: e to this is 0.
+const ANOTHER: f32 = -1e30;
 
 /// The σ from which the mean over all images differs from the added noise: an eighth of the
 /// distance between nearest images. There the image that a noisy one was made from has 97 % of
@@ -62,8 +70,14 @@ pub fn stable_from(images: &Images) -> Option<f32> {
 
 impl StableTargets {
     /// The targets for these images, put through changes, at σ from `from` up, on one or more
-    /// devices.
-    pub fn new(images: &Images, change: Augmentation, from: f32, devices: &[Device]) -> Self {
+    /// devices, for a network with this many classes.
+    pub fn new(
+        images: &Images,
+        change: Augmentation,
+        from: f32,
+        classes: usize,
+        devices: &[Device],
+    ) -> Self {
         let dimension = images.shape.dimension();
         let values = change.every(images);
         let half_norm = |image: &[f32]| {
@@ -74,12 +88,20 @@ impl StableTargets {
         let count = half_norms.len();
         let first = &devices[0];
         let half_norms = Tensor::<2>::from_data(TensorData::new(half_norms, [1, count]), first);
+        let classes = (classes > 0).then(|| {
+            let class_of = |image: usize| images.label(image % images.len());
+            let row = |class| (0..count).map(move |image| (class, image));
+            let other = |(class, image)| if class_of(image) == Some(class) { 0.0 } else { ANOTHER };
+            let values: Vec<f32> = (0..classes).flat_map(row).map(other).collect();
+            Tensor::<2>::from_data(TensorData::new(values, [classes, count]), first)
+        });
         // The largest thing that a run keeps, so never copy it, even for a moment.
         let images = Tensor::<2>::from_data(TensorData::new(values, [count, dimension]), first);
         let reference = |device: &Device| Reference {
             device: device.clone(),
             images: images.clone().to_device(device),
             half_norms: half_norms.clone().to_device(device),
+            classes: classes.clone().map(|classes| classes.to_device(device)),
         };
         Self { from, references: devices.iter().map(reference).collect() }
     }
@@ -94,14 +116,25 @@ impl StableTargets {
             return noise;
         }
         let reference = self.references.iter().find(|reference| reference.device == device);
-        let Reference { images, half_norms, .. } =
+        let Reference { images, half_norms, classes, .. } =
             reference.expect("batches are on the devices of the run");
+        let others = classes.as_ref().map(|classes| {
+            // A row of zeros for an image whose class the network is not told.
+            let [count, images] = classes.dims();
+            let zeros = Tensor::<2>::zeros([1, images], &device);
+            let known = |&row: &i32| batch.classes[row as usize].map_or(count, |c| c.min(count));
+            let known: Vec<i32> = rows.iter().map(|row| known(row) as i32).collect();
+            let known = TensorData::new(known, [rows.len()]);
+            let all = Tensor::cat(vec![classes.clone(), zeros], 0);
+            all.select(0, Tensor::from_data(known, &device))
+        });
         let rows = Tensor::from_data(TensorData::new(rows, [count]), &device);
         let sigmas = Tensor::<2>::from_data(TensorData::new(sigmas, [count, 1]), &device);
         let noisy: Tensor<2> = noisy.select(0, rows.clone()).flatten(1, 3);
         // −‖x̃ − x‖²/2 without ‖x̃‖²/2, which is the same for all x.
         let logits = noisy.clone().matmul(images.clone().swap_dims(0, 1)) - half_norms.clone();
-        let weights = softmax(logits / sigmas.clone().square(), 1);
+        let logits = logits / sigmas.clone().square();
+        let weights = softmax(others.map_or(logits.clone(), |others| logits + others), 1);
         let mean = (noisy - weights.matmul(images.clone())) / sigmas;
         let [_, channels, height, width] = noise.dims();
         let mean = mean.reshape([count, channels, height, width]);
@@ -128,7 +161,7 @@ mod tests {
         let change = Augmentation::default();
         let from = stable_from(&images).expect("they differ");
         let device = Device::flex();
-        let targets = StableTargets::new(&images, change, 0.0, std::slice::from_ref(&device));
+        let targets = StableTargets::new(&images, change, 0.0, 0, std::slice::from_ref(&device));
         let targets = Target::Stable(targets);
         let indices: Vec<usize> = (0..100).collect();
         let key = Key { seed: 1, stream: 0, step: 0 };
@@ -146,48 +179,59 @@ mod tests {
         assert_eq!(stable_from(&black), None);
     }
 
-    /// The definition, applied image by image, with images close enough for several to count.
+    /// The definition, applied image by image, with images close enough for several to count: for a
+    /// network without classes, and for one that is told some of them.
     #[test]
-    fn stable_targets_are_means_over_all_images() {
+    fn stable_targets_are_means_over_all_images_that_fit() {
         let shape = ImageShape { channels: 2, height: 2, width: 3 };
         let dimension = shape.dimension();
         let bytes = (0..20 * dimension).map(|i| (i * i * 7 % 251) as u8).collect();
-        let images = Images::new(shape, bytes);
+        let labels = Some((0..20).map(|image| image % 3).collect());
+        let images = Images { labels, ..Images::new(shape, bytes) };
         let change = Augmentation { flip: true, dequantize: false };
         let sigmas = vec![0.2, 0.5, 1.0, 4.0];
         let key = Key { seed: 1, stream: 0, step: 0 };
         let device = Device::flex();
-        let targets = StableTargets::new(&images, change, 0.4, std::slice::from_ref(&device));
-        let autodiff = device.autodiff();
-        let batch = Batch::new(&images, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
-        let host = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
-        let (noisy, added) = (host(batch.noisy.clone()), host(batch.noise.clone()));
-        let found = host(Target::Stable(targets).noise(&batch, Precision::F32));
         let every = change.every(&images);
         assert_eq!(every.len(), 2 * images.bytes.len());
+        let host = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
 
-        for (row, &sigma) in sigmas.iter().enumerate() {
-            let [noisy, added, found] =
-                [&noisy, &added, &found].map(|all| &all[row * dimension..][..dimension]);
-            if sigma < 0.4 {
-                assert_eq!(found, added);
-                continue;
-            }
-            let weight = |image: &[f32]| {
-                let square: f32 = noisy.iter().zip(image).map(|(a, b)| (a - b).powi(2)).sum();
-                (-f64::from(square) / 2.0 / f64::from(sigma).powi(2)).exp()
-            };
-            let sum: f64 = every.chunks_exact(dimension).map(weight).sum();
-            for (pixel, found) in found.iter().enumerate() {
-                let share = |image: &[f32]| {
-                    weight(image) / sum * f64::from((noisy[pixel] - image[pixel]) / sigma)
+        for (classes, told) in [(0, [None; 4]), (3, [Some(0), None, Some(1), Some(0)])] {
+            let devices = std::slice::from_ref(&device);
+            let targets = StableTargets::new(&images, change, 0.4, classes, devices);
+            let autodiff = device.clone().autodiff();
+            let batch = Batch::new(&images, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
+            let batch = Batch { classes: told.to_vec(), ..batch };
+            let (noisy, added) = (host(batch.noisy.clone()), host(batch.noise.clone()));
+            let found = host(Target::Stable(targets).noise(&batch, Precision::F32));
+            for (row, (&sigma, told)) in sigmas.iter().zip(told).enumerate() {
+                let [noisy, added, found] =
+                    [&noisy, &added, &found].map(|all| &all[row * dimension..][..dimension]);
+                if sigma < 0.4 {
+                    assert_eq!(found, added);
+                    continue;
+                }
+                let weight = |(index, image): (usize, &[f32])| {
+                    let fits = told.is_none() || told == images.label(index % 20);
+                    let square: f32 = noisy.iter().zip(image).map(|(a, b)| (a - b).powi(2)).sum();
+                    let weight = (-f64::from(square) / 2.0 / f64::from(sigma).powi(2)).exp();
+                    if fits { weight } else { 0.0 }
                 };
-                let truth: f64 = every.chunks_exact(dimension).map(share).sum();
-                assert!((f64::from(*found) - truth).abs() < 1e-4, "{found} for {truth} at {sigma}");
+                let all = || every.chunks_exact(dimension).enumerate();
+                let sum: f64 = all().map(weight).sum();
+                for (pixel, found) in found.iter().enumerate() {
+                    let share = |(index, image): (usize, &[f32])| {
+                        let noise = f64::from((noisy[pixel] - image[pixel]) / sigma);
+                        weight((index, image)) / sum * noise
+                    };
+                    let truth: f64 = all().map(share).sum();
+                    let apart = (f64::from(*found) - truth).abs();
+                    assert!(apart < 1e-4, "{found} for {truth} at {sigma}");
+                }
+                // They must differ from the added noise, or the test shows nothing.
+                let apart = found.iter().zip(added).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(apart > 0.01, "{apart} at {sigma}");
             }
-            // They must differ from the added noise, or the test shows nothing.
-            let apart = found.iter().zip(added).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(apart > 0.01, "{apart} at {sigma}");
         }
     }
 }

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Precision;
+use super::batch::Batch;
 use crate::net::Network;
 use crate::net::layers::column;
 use crate::sample::GuidanceScale;
@@ -24,13 +25,14 @@ pub(super) struct Teacher {
 impl Teacher {
     /// The noise that it sees in noisy images, `−σ s(x̃, σ)`. Denoising score matching asks for
     /// this instead of the added noise, and so without the latter's variance.
-    pub fn noise(&self, noisy: &Tensor<4>, sigmas: &[f32], precision: Precision) -> Tensor<4> {
+    pub fn noise(&self, batch: &Batch, precision: Precision) -> Tensor<4> {
+        let Batch { noisy, sigmas, classes, .. } = batch;
         let x = noisy.clone().inner();
         let device = x.device();
         let here = |network: &Network| precision.cast(network.clone().to_device(&device));
         let guide = Autoguide { worse: here(&self.worse), guidance_scale: self.guidance_scale };
-        let score = here(&self.network).score(x.clone(), sigmas);
-        let guided = score.clone() + guide.pull(&x, sigmas, &score);
+        let score = here(&self.network).class_score(x.clone(), sigmas, classes);
+        let guided = score.clone() + guide.difference(&x, sigmas, classes, &score);
         guided * column(sigmas.iter().map(|sigma| -sigma), &device)
     }
 }

@@ -3,33 +3,30 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsAccumulator, ModuleOptimizer};
-use burn::store::{ModuleRecord, RecordError};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::store::RecordError;
+use burn::tensor::Device;
 use pollster::block_on;
 use thiserror::Error;
 
-use super::batch::Batch;
-use super::shards::Shards;
-use super::target::{StableTargets, Target};
-use super::teacher::Teacher;
-use super::{Augmentation, Autoguidance, Checkpoint, Options, ema, grad_clip};
-use crate::backend::{BackendError, BurnChains, Chains};
-use crate::data::{Images, Order};
-use crate::loss::dsm;
-use crate::net::weights::{self, Weights};
-use crate::net::{DescriptionError, Network};
+use super::learner::FusedLearner;
+use super::learner::{BurnLearner, Learner, Records};
+use super::{Augmentation, Autoguidance, Checkpoint, Options, OptionsError, Ranks, batch};
+use crate::backend::BackendError;
+use crate::backend::fused::{FusedError, Gpu};
+use crate::data::Images;
+use crate::net::DescriptionError;
+use crate::net::weights::Weights;
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
-use crate::sample::{StepTable, View};
+use crate::recipe::Order;
+use crate::sample::{ClassConditioning, Conditioning, GuidanceScale, StepTable, View};
 
 /// Why a run cannot start, continue or be resumed.
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// The options are impossible.
     #[error(transparent)]
-    Options(#[from] super::OptionsError),
+    Options(#[from] OptionsError),
     /// The network is impossible.
     #[error(transparent)]
     Description(#[from] DescriptionError),
@@ -52,38 +49,30 @@ pub enum TrainError {
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
+    /// This crate's kernels cannot train this way.
+    #[error("{0} cannot be trained on the GPU without Burn; use another --device, such as cpu")]
+    Unsupported(&'static str),
+    /// The GPU failed, or is too small.
+    #[error(transparent)]
+    Gpu(#[from] FusedError),
     /// No samples can be drawn.
     #[error(transparent)]
     Samples(#[from] BackendError),
 }
 
-/// Adam's memory of squared gradients, a hundred steps: losses and gradients vary with the noise
-/// levels that a batch draws, and runs are short.
-const BETA_2: f32 = 0.99;
-/// What Adam adds to their root, as by default in Burn.
-const EPSILON: f32 = 1e-5;
-
 /// A training run under way.
 pub struct Trainer {
     options: Options,
-    /// The first of the devices, which holds the state.
-    device: Device,
-    shards: Shards,
     order: Order,
-    target: Target,
-    state: State,
-    /// The last state known to be finite. Tensors are shared until they are written to.
-    sound: State,
-    /// The sum of the losses since [`Self::take_loss`], on the device, and the number of steps.
-    losses: Option<(Tensor<1>, u32)>,
+    learner: Box<dyn Learner>,
+    progress: Progress,
+    /// The progress when everything was last known to be finite.
+    sound: Progress,
 }
 
-/// Everything that a step changes.
-#[derive(Clone)]
-struct State {
-    network: Network,
-    ema: Network,
-    optimizer: ModuleOptimizer,
+/// How far a run is.
+#[derive(Clone, Copy, Default)]
+struct Progress {
     step: u64,
     seconds: f64,
 }
@@ -96,27 +85,26 @@ impl Trainer {
     /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] if there is
     /// no device.
     pub fn new(options: Options, images: &Images, devices: &[Device]) -> Result<Self, TrainError> {
-        options.check()?;
-        if !devices.iter().all(|device| device.supports_dtype(options.precision.dtype())) {
-            return Err(TrainError::Precision);
-        }
-        let device = devices.first().ok_or_else(|| TrainError::Device("none was given".into()))?;
-        let autodiff = device.clone().autodiff();
-        autodiff.seed(options.seed);
-        let network = Network::new(&options.architecture, &autodiff)?;
-        let ema = network.valid();
+        check(&options, images)?;
+        let learner = BurnLearner::new(&options, images, devices)?;
+        Ok(Self::with(options, images, Box::new(learner)))
+    }
+
+    /// As [`Self::new`], on a GPU by this crate's own kernels.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`], [`TrainError::Unsupported`] if these kernels cannot train this way,
+    /// and [`TrainError::Gpu`] if the GPU is too small.
+    pub fn on_gpu(options: Options, images: &Images, gpu: &Gpu) -> Result<Self, TrainError> {
+        check(&options, images)?;
+        let learner = FusedLearner::new(&options, images, gpu)?;
+        Ok(Self::with(options, images, Box::new(learner)))
+    }
+
+    fn with(options: Options, images: &Images, learner: Box<dyn Learner>) -> Self {
         let order = Order::new(images.len(), options.seed);
-        let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
-        let device = device.clone();
-        let state = State { network, ema, optimizer, step: 0, seconds: 0.0 };
-        let shards = Shards::new(devices, options.batch.div_ceil(options.grad_accum_steps))
-            .map_err(|e| TrainError::Device(e.to_string()))?;
-        let stable = options
-            .stable_targets
-            .map(|from| StableTargets::new(images, options.augmentation, from, devices));
-        let target = stable.map_or(Target::Added, Target::Stable);
-        let (sound, losses) = (state.clone(), None);
-        Ok(Self { options, device, shards, order, target, state, sound, losses })
+        let (progress, sound) = (Progress::default(), Progress::default());
+        Self { options, order, learner, progress, sound }
     }
 
     /// Starts from the weights of a model of the same architecture instead of random ones. Adam has
@@ -124,13 +112,9 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::Record`] if Burn does not accept them.
-    pub fn from_weights(self, weights: Weights) -> Result<Self, TrainError> {
-        let State { network, ema, .. } = self.state.clone();
-        let ema = weights::apply(ema, weights, &self.device);
-        // Through a record, since otherwise autodiff would not track the weights.
-        let network = network.try_load_record(ema.clone().into_record())?;
-        let state = State { network, ema, ..self.state };
-        Ok(Self { sound: state.clone(), state, ..self })
+    pub fn from_weights(mut self, weights: Weights) -> Result<Self, TrainError> {
+        self.learner.start_from(weights)?;
+        Ok(self)
     }
 
     /// Learns the score of the model that the run starts from, guided away from a worse model's,
@@ -138,13 +122,35 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::Options`] if the two models do not fit together.
-    pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
-        let worse = Network::with_weights(&by.worse, worse, &self.device)?;
-        let guidance_scale = by.guidance_scale;
-        let teacher = Teacher { network: self.state.ema.clone(), worse, guidance_scale };
+    pub fn autoguided(mut self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
+        self.learner.learn_from(&by, worse)?;
         let options = Options { autoguidance: Some(by), ..self.options };
         options.check()?;
-        Ok(Self { options, target: Target::Guided(Box::new(teacher)), ..self })
+        Ok(Self { options, ..self })
+    }
+
+    /// Trains together with other processes, each of which has made the same trainer: from now on
+    /// it computes its share of every batch. Rank 0 makes the steps, and the others
+    /// [follow](Self::follow).
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] if there are more ranks than images in a batch, and
+    /// [`TrainError::Unsupported`] if the device is this crate's own kernels.
+    pub fn distributed(mut self, ranks: Box<dyn Ranks>) -> Result<Self, TrainError> {
+        let (batch, count) = (self.options.batch, ranks.count());
+        if count > batch {
+            let problem = format!("a batch of {batch} cannot be shared by {count} ranks");
+            return Err(OptionsError(problem).into());
+        }
+        self.learner.distribute(ranks)?;
+        Ok(self)
+    }
+
+    /// Takes part in every step that rank 0 makes, until it ends the run.
+    pub fn follow(&mut self, images: &Images) {
+        while self.learner.another_step() {
+            self.step(images);
+        }
     }
 
     /// Continues a run from a checkpoint.
@@ -156,30 +162,29 @@ impl Trainer {
         images: &Images,
         devices: &[Device],
     ) -> Result<Self, TrainError> {
-        let new = Self::new(checkpoint.options, images, devices)?;
-        let State { network, ema, optimizer, .. } = new.state;
-        let state = State {
-            network: network.try_load_record(ModuleRecord::from_bytes(checkpoint.weights)?)?,
-            ema: ema.try_load_record(ModuleRecord::from_bytes(checkpoint.ema)?)?,
-            optimizer: optimizer.from_bytes(checkpoint.optimizer)?,
-            step: checkpoint.step,
-            seconds: checkpoint.seconds,
-        };
-        let target = match (&new.options.autoguidance, checkpoint.teacher) {
-            (Some(by), Some([better, worse])) => {
-                let network = state.ema.clone();
-                let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
-                let drawn = Network::new(&by.worse, &new.device)?;
-                let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
-                Target::Guided(Box::new(Teacher {
-                    network,
-                    worse,
-                    guidance_scale: by.guidance_scale,
-                }))
-            }
-            _ => new.target,
-        };
-        Ok(Self { sound: state.clone(), state, target, ..new })
+        let new = Self::new(checkpoint.options.clone(), images, devices)?;
+        new.resumed(checkpoint)
+    }
+
+    /// As [`Self::resume`], on a GPU by this crate's own kernels.
+    ///
+    /// # Errors
+    /// As [`Self::on_gpu`], and if the checkpoint does not fit.
+    pub fn resume_on_gpu(
+        checkpoint: Checkpoint,
+        images: &Images,
+        gpu: &Gpu,
+    ) -> Result<Self, TrainError> {
+        let new = Self::on_gpu(checkpoint.options.clone(), images, gpu)?;
+        new.resumed(checkpoint)
+    }
+
+    fn resumed(mut self, checkpoint: Checkpoint) -> Result<Self, TrainError> {
+        let Checkpoint { step, seconds, weights, ema, optimizer, teacher, .. } = checkpoint;
+        let records = Records { weights, ema, optimizer, teacher };
+        self.learner.resume(&self.options, step, records)?;
+        let progress = Progress { step, seconds };
+        Ok(Self { progress, sound: progress, ..self })
     }
 
     /// Everything needed to continue.
@@ -187,21 +192,11 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Record`] if Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
-        let State { network, ema, optimizer, step, seconds } = self.state.clone();
-        let bytes = |network: &Network| network.clone().into_record().into_bytes();
-        let teacher = match &self.target {
-            Target::Guided(teacher) => Some([bytes(&teacher.network)?, bytes(&teacher.worse)?]),
-            Target::Added | Target::Stable(_) => None,
-        };
-        Ok(Checkpoint {
-            options: self.options.clone(),
-            step,
-            seconds,
-            weights: network.into_record().into_bytes()?,
-            ema: ema.into_record().into_bytes()?,
-            optimizer: optimizer.into_bytes()?,
-            teacher,
-        })
+        let Progress { step, seconds } = self.progress;
+        let Records { weights, ema, optimizer, teacher } =
+            self.learner.records(&self.options, step)?;
+        let options = self.options.clone();
+        Ok(Checkpoint { options, step, seconds, weights, ema, optimizer, teacher })
     }
 
     /// The options of the run.
@@ -211,49 +206,24 @@ impl Trainer {
 
     /// Steps done.
     pub fn done(&self) -> u64 {
-        self.state.step
+        self.progress.step
     }
 
     /// Seconds spent in steps, over all sessions.
     pub fn seconds(&self) -> f64 {
-        self.state.seconds
+        self.progress.seconds
     }
 
     /// Makes one optimiser step.
     pub fn step(&mut self, images: &Images) {
         let started = Instant::now();
-        let (options, state, target) = (&self.options, &mut self.state, &self.target);
-        let (order, first) = (&mut self.order, state.step * options.batch as u64);
+        let (options, step) = (&self.options, self.progress.step);
+        let (order, first) = (&mut self.order, step * options.batch as u64);
         let indices: Vec<usize> =
             (first..).take(options.batch).map(|position| order.at(position)).collect();
-
-        let mut grads = GradientsAccumulator::new();
-        let part = options.batch.div_ceil(options.grad_accum_steps);
-        for first in (0..options.batch).step_by(part) {
-            let part = first..options.batch.min(first + part);
-            let step = state.step;
-            let loss =
-                self.shards.backward(part, &state.network, &mut grads, |part, network, device| {
-                    let batch = Batch::of_step(options, images, &indices, step, part, device);
-                    loss(&options.precision.cast(network.clone()), batch, options, target)
-                });
-            self.losses = Some(match self.losses.take() {
-                Some((sum, count)) => (sum + loss, count),
-                None => (loss, 0),
-            });
-        }
-        if let Some((_, count)) = &mut self.losses {
-            *count += 1;
-        }
-
-        let grads =
-            grad_clip::clip_by_global_norm(&state.network, grads.grads(), options.max_grad_norm);
-        let rate = options.learning_rate_at(state.step);
-        state.network = state.optimizer.step(rate, state.network.clone(), grads);
-        let decay = options.ema_decay_at(state.step);
-        state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
-        state.step += 1;
-        state.seconds += started.elapsed().as_secs_f64();
+        self.learner.step(options, images, &indices, step);
+        self.progress.step += 1;
+        self.progress.seconds += started.elapsed().as_secs_f64();
     }
 
     /// The mean weighted loss of the steps since the last call, over D/2, so that a network that
@@ -264,24 +234,23 @@ impl Trainer {
     /// [`TrainError::Diverged`] if the loss or the weights are not finite; the run is then back at
     /// its state of the last call.
     pub fn take_loss(&mut self) -> Result<Option<f32>, TrainError> {
-        let Some((sum, count)) = self.losses.take() else { return Ok(None) };
         let started = Instant::now();
+        let Some(losses) = self.learner.take_losses()? else { return Ok(None) };
+        self.progress.seconds += started.elapsed().as_secs_f64();
         // The loss was computed with the weights before the step, so check the new ones, too.
-        let norm = grad_clip::squared_norm(&self.state.network.valid());
-        let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
-        let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
-        let read: Vec<f32> = read.iter::<f32>().collect();
-        self.state.seconds += started.elapsed().as_secs_f64();
-        let not_finite =
-            ["the loss", "a weight"].into_iter().zip(&read).find(|(_, v)| !v.is_finite());
+        let not_finite = [("the loss", losses.sum), ("a weight", losses.weights)]
+            .into_iter()
+            .find(|(_, value)| !value.is_finite());
         if let Some((what, _)) = not_finite {
-            let (sound, step) = (self.sound.step, self.state.step);
-            self.state = self.sound.clone();
+            let (sound, step) = (self.sound.step, self.progress.step);
+            self.learner.restore();
+            self.progress = self.sound;
             return Err(TrainError::Diverged { sound, step, what });
         }
-        self.sound = self.state.clone();
+        self.learner.keep();
+        self.sound = self.progress;
         let dimension = self.options.architecture.image_shape().dimension();
-        Ok(Some(2.0 * read[0] / count as f32 / dimension as f32))
+        Ok(Some(2.0 * losses.sum / losses.steps as f32 / dimension as f32))
     }
 
     /// Held-out `½ ‖σ s + z‖²` of the averaged network at a few noise levels, as (σ, loss): with
@@ -297,6 +266,7 @@ impl Trainer {
         let usual = NoiseSchedule { sigma_max, sigma_min, levels: LEVELS };
         // A network with few levels of its own is evaluated at those.
         let own = self.options.architecture.schedule().filter(|own| own.levels <= 2 * LEVELS);
+        let averaged = self.learner.averaged()?;
         let indices: Vec<usize> = (0..images.len().min(IMAGES)).collect();
         let mut table = Vec::with_capacity(LEVELS);
         for sigma in own.unwrap_or(usual).sigmas() {
@@ -305,19 +275,19 @@ impl Trainer {
                 let sigmas = vec![sigma; indices.len()];
                 let plain = Augmentation::default();
                 let key = Key { seed: 0, stream: 0, step };
-                let batch = Batch::new(images, indices, plain, sigmas, key, &self.device);
-                let score = self.state.ema.score(batch.noisy, &batch.sigmas);
-                let losses = dsm(score, &batch.sigmas, batch.noise).try_into_data();
-                let losses = losses.map_err(|e| TrainError::Device(format!("{e:?}")))?;
-                sum += losses.iter::<f32>().map(f64::from).sum::<f64>();
+                let [x, noise] = batch::noisy(images, indices, plain, &sigmas, key);
+                let classes: Vec<_> = indices.iter().map(|&index| images.label(index)).collect();
+                let score = averaged.score(x, images.shape, &sigmas, &classes)?;
+                let square = |(s, z): (f32, f32)| 0.5 * f64::from(sigma * s + z).powi(2);
+                sum += score.into_iter().zip(noise).map(square).sum::<f64>();
             }
             table.push((sigma, (sum / indices.len().max(1) as f64) as f32));
         }
         Ok(table)
     }
 
-    /// Images drawn with the averaged network, always from the same seed: `count` × C × H × W.
-    /// `None` if `stop` is set before they are finished.
+    /// Images drawn with the averaged network, always from the same seed: `count` × C × H × W. If
+    /// the network has classes, they take turns. `None` if `stop` is set before they are finished.
     ///
     /// # Errors
     /// [`TrainError::Samples`] if the device fails.
@@ -327,8 +297,17 @@ impl Trainer {
         count: usize,
         stop: &AtomicBool,
     ) -> Result<Option<Vec<f32>>, TrainError> {
-        let (network, image) = (self.state.ema.clone(), self.options.architecture.image_shape());
-        let mut chains = BurnChains::new(network, image, table.clone(), 1, 0..count, &self.device);
+        let architecture = &self.options.architecture;
+        let classes = match architecture.classes() {
+            0 => None,
+            classes => Some(ClassConditioning {
+                classes: (0..classes).collect(),
+                guidance_scale: GuidanceScale::NONE,
+            }),
+        };
+        let conditioning = Conditioning { classes, ..Conditioning::default() };
+        let (averaged, shape) = (self.learner.averaged()?, architecture.image_shape());
+        let mut chains = averaged.chains(shape, table.clone(), &conditioning, 1, 0..count)?;
         while block_on(chains.advance(usize::MAX))? > 0 {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -338,22 +317,33 @@ impl Trainer {
     }
 
     /// The averaged weights, on the host.
-    pub fn ema_weights(&self) -> Weights {
-        weights::collect(&self.state.ema)
+    ///
+    /// # Errors
+    /// [`TrainError`] if the device fails.
+    pub fn ema_weights(&self) -> Result<Weights, TrainError> {
+        self.learner.ema_weights()
     }
 }
 
-/// The weighted loss of a part of a batch, divided by the number of images in the *whole* batch,
-/// so that the losses of the parts add up to the batch's.
-fn loss(network: &Network, batch: Batch, options: &Options, target: &Target) -> Tensor<1> {
-    let data = options.architecture.preconditioning();
-    // Without preconditioning, the weighting is the paper's; `Options::check` makes sure of that.
-    let factor = |sigma| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
-    let weight = |&sigma: &f32| factor(sigma) / options.batch as f32;
-    let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
-    let weights = TensorData::new(weights, [batch.sigmas.len()]);
-    let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
-    let noise = target.noise(&batch, options.precision);
-    let score = network.score(batch.noisy, &batch.sigmas);
-    (dsm(score, &batch.sigmas, noise) * weights).sum()
+/// Checks the options of a run on these images.
+fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
+    options.check()?;
+    check_labels(options, images)
+}
+
+/// Checks that the images have the classes that the network is told.
+fn check_labels(options: &Options, images: &Images) -> Result<(), TrainError> {
+    let classes = options.architecture.classes();
+    let fits = |labels: &Vec<u8>| labels.iter().all(|&label| usize::from(label) < classes);
+    if classes == 0 || images.labels.as_ref().is_some_and(fits) {
+        return Ok(());
+    }
+    let problem = format!(
+        "the network has {classes} classes, but the images have {}",
+        match images.labels {
+            None => "none".into(),
+            Some(_) => images.classes().to_string(),
+        }
+    );
+    Err(OptionsError(problem).into())
 }

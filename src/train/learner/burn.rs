@@ -1,0 +1,283 @@
+//! A run on Burn devices: autodiff, and Burn's Adam.
+
+use burn::module::Module;
+use burn::optim::{AdamConfig, GradientsAccumulator, ModuleOptimizer};
+use burn::store::ModuleRecord;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{Averaged, Learner, Losses, Records};
+use crate::data::Images;
+use crate::loss::dsm;
+use crate::net::Network;
+use crate::net::weights::{self, Weights};
+use crate::recipe::{BETA_2, EPSILON};
+use crate::train::batch::Batch;
+use crate::train::ranks::{Ranks, share, sum_over};
+use crate::train::shards::Shards;
+use crate::train::target::{StableTargets, Target};
+use crate::train::teacher::Teacher;
+use crate::train::trainer::TrainError;
+use crate::train::{Autoguidance, Options, consistency, ema, grad_clip};
+
+/// A run on Burn devices. Its state is on the first. With several devices, each computes its share
+/// of every batch with a copy of the network, and gradients are added up on the first.
+pub struct BurnLearner {
+    device: Device,
+    shards: Shards,
+    target: Target,
+    state: BurnState,
+    /// The last state known to be finite. Tensors are shared until they are written to.
+    sound: BurnState,
+    /// The sum of the losses since they were last taken, on the device.
+    losses: Option<(Tensor<1>, u32)>,
+    /// The processes of a distributed run.
+    ranks: Option<Box<dyn Ranks>>,
+}
+
+/// Everything that a step changes.
+#[derive(Clone)]
+pub struct BurnState {
+    /// The network.
+    pub network: Network,
+    /// The moving average of its weights.
+    pub ema: Network,
+    /// Adam.
+    pub optimizer: ModuleOptimizer,
+}
+
+impl BurnState {
+    /// Freshly drawn weights.
+    ///
+    /// # Errors
+    /// [`TrainError::Description`] if there is no such network.
+    pub fn new(options: &Options, device: &Device) -> Result<Self, TrainError> {
+        let autodiff = device.clone().autodiff();
+        autodiff.seed(options.seed);
+        let network = Network::new(&options.architecture, &autodiff)?;
+        let ema = network.valid();
+        let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
+        Ok(Self { network, ema, optimizer })
+    }
+
+    /// The same with the weights of a model.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`] if Burn does not accept them.
+    pub fn with_weights(self, weights: Weights, device: &Device) -> Result<Self, TrainError> {
+        let ema = weights::apply(self.ema, weights, device);
+        // Through a record, since otherwise autodiff would not track the weights.
+        let network = self.network.try_load_record(ema.clone().into_record())?;
+        Ok(Self { network, ema, ..self })
+    }
+
+    /// The same with the state of a checkpoint.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`] if it is of another network.
+    pub fn resumed(self, records: Records) -> Result<Self, TrainError> {
+        let Self { network, ema, optimizer } = self;
+        Ok(Self {
+            network: network.try_load_record(ModuleRecord::from_bytes(records.weights)?)?,
+            ema: ema.try_load_record(ModuleRecord::from_bytes(records.ema)?)?,
+            optimizer: optimizer.from_bytes(records.optimizer)?,
+        })
+    }
+
+    /// What a checkpoint stores.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`] if Burn cannot write its state.
+    pub fn records(&self) -> Result<Records, TrainError> {
+        let Self { network, ema, optimizer } = self.clone();
+        Ok(Records {
+            weights: network.into_record().into_bytes()?,
+            ema: ema.into_record().into_bytes()?,
+            optimizer: optimizer.into_bytes()?,
+            teacher: None,
+        })
+    }
+}
+
+impl BurnLearner {
+    /// A run on one or more devices.
+    ///
+    /// # Errors
+    /// [`TrainError::Precision`], and [`TrainError::Device`] if there is no device.
+    pub fn new(options: &Options, images: &Images, devices: &[Device]) -> Result<Self, TrainError> {
+        if !devices.iter().all(|device| device.supports_dtype(options.precision.dtype())) {
+            return Err(TrainError::Precision);
+        }
+        let device = devices.first().ok_or_else(|| TrainError::Device("none was given".into()))?;
+        let state = BurnState::new(options, device)?;
+        let shards = Shards::new(devices, options.batch.div_ceil(options.grad_accum_steps))
+            .map_err(|e| TrainError::Device(e.to_string()))?;
+        let stable = options.stable_targets.map(|from| {
+            let classes = options.architecture.classes();
+            StableTargets::new(images, options.augmentation, from, classes, devices)
+        });
+        let target = stable.map_or(Target::Added, Target::Stable);
+        let (sound, losses, device) = (state.clone(), None, device.clone());
+        Ok(Self { device, shards, target, state, sound, losses, ranks: None })
+    }
+}
+
+impl Learner for BurnLearner {
+    fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
+        self.state = self.state.clone().with_weights(weights, &self.device)?;
+        self.keep();
+        Ok(())
+    }
+
+    fn resume(
+        &mut self,
+        options: &Options,
+        _: u64,
+        mut records: Records,
+    ) -> Result<(), TrainError> {
+        let teacher = records.teacher.take();
+        self.state = self.state.clone().resumed(records)?;
+        if let (Some(by), Some([better, worse])) = (&options.autoguidance, teacher) {
+            let network = self.state.ema.clone();
+            let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
+            let drawn = Network::new(&by.worse, &self.device)?;
+            let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
+            let guidance_scale = by.guidance_scale;
+            self.target = Target::Guided(Box::new(Teacher { network, worse, guidance_scale }));
+        }
+        self.keep();
+        Ok(())
+    }
+
+    fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError> {
+        let worse = Network::with_weights(&by.worse, worse, &self.device)?;
+        let (network, guidance_scale) = (self.state.ema.clone(), by.guidance_scale);
+        self.target = Target::Guided(Box::new(Teacher { network, worse, guidance_scale }));
+        Ok(())
+    }
+
+    fn distribute(&mut self, ranks: Box<dyn Ranks>) -> Result<(), TrainError> {
+        self.ranks = Some(ranks);
+        Ok(())
+    }
+
+    fn another_step(&self) -> bool {
+        self.ranks.as_ref().is_some_and(|ranks| ranks.another_step(true))
+    }
+
+    fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
+        let (state, target, ranks) = (&mut self.state, &self.target, self.ranks.as_deref());
+        if let Some(leader) = ranks.filter(|ranks| ranks.rank() == 0) {
+            leader.another_step(true);
+        }
+        let mut grads = GradientsAccumulator::new();
+        let share = share(ranks, options.batch);
+        let part = share.len().div_ceil(options.grad_accum_steps).max(1);
+        let mut sum = Tensor::<1>::zeros([1], &self.device);
+        for first in share.clone().step_by(part) {
+            let part = first..share.end.min(first + part);
+            sum = sum
+                + self.shards.backward(
+                    part,
+                    &state.network,
+                    &mut grads,
+                    |part, network, device| {
+                        let batch = Batch::of_step(options, images, indices, step, part, device);
+                        loss(&options.precision.cast(network.clone()), batch, options, target, step)
+                    },
+                );
+        }
+        let mut grads = grads.grads();
+        if let Some(ranks) = ranks {
+            (grads, sum) = sum_over(ranks, &state.network, grads, sum);
+        }
+        self.losses = Some(match self.losses.take() {
+            Some((losses, count)) => (losses + sum, count + 1),
+            None => (sum, 1),
+        });
+
+        let grads = grad_clip::clip_by_global_norm(&state.network, grads, options.max_grad_norm);
+        let rate = options.learning_rate_at(step);
+        state.network = state.optimizer.step(rate, state.network.clone(), grads);
+        let decay = options.ema_decay_at(step);
+        state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
+    }
+
+    fn take_losses(&mut self) -> Result<Option<Losses>, TrainError> {
+        let Some((sum, steps)) = self.losses.take() else { return Ok(None) };
+        let norm = grad_clip::squared_norm(&self.state.network.valid());
+        let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
+        let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        let read: Vec<f32> = read.iter::<f32>().collect();
+        Ok(Some(Losses { sum: read[0], steps, weights: read[1] }))
+    }
+
+    fn keep(&mut self) {
+        self.sound = self.state.clone();
+    }
+
+    fn restore(&mut self) {
+        self.state = self.sound.clone();
+    }
+
+    fn records(&self, _: &Options, _: u64) -> Result<Records, TrainError> {
+        let bytes = |network: &Network| network.clone().into_record().into_bytes();
+        let teacher = match &self.target {
+            Target::Guided(teacher) => Some([bytes(&teacher.network)?, bytes(&teacher.worse)?]),
+            Target::Added | Target::Stable(_) => None,
+        };
+        Ok(Records { teacher, ..self.state.records()? })
+    }
+
+    fn ema_weights(&self) -> Result<Weights, TrainError> {
+        Ok(weights::collect(&self.state.ema))
+    }
+
+    fn averaged(&self) -> Result<Averaged, TrainError> {
+        Ok(Averaged::Burn(Box::new(self.state.ema.clone()), self.device.clone()))
+    }
+}
+
+impl Drop for BurnLearner {
+    /// The other ranks wait for another step.
+    fn drop(&mut self) {
+        if let Some(leader) = self.ranks.as_ref().filter(|ranks| ranks.rank() == 0) {
+            leader.another_step(false);
+        }
+    }
+}
+
+/// The weighted loss of a part of a batch, divided by the number of images in the *whole* batch,
+/// so that the losses of the parts add up to the batch's.
+fn loss(
+    network: &Network,
+    batch: Batch,
+    options: &Options,
+    target: &Target,
+    step: u64,
+) -> Tensor<1> {
+    let data = options.architecture.preconditioning();
+    // Without preconditioning, the weighting is the paper's; `Options::check` makes sure of that.
+    let factor = |sigma| {
+        data.map_or(1.0, |data| match options.consistency {
+            Some(_) => consistency::weight(sigma, &data),
+            None => options.weighting.factor(sigma, &data),
+        })
+    };
+    let weight = |&sigma: &f32| factor(sigma) / options.batch as f32;
+    let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
+    let weights = TensorData::new(weights, [batch.sigmas.len()]);
+    let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
+    let noise = target.noise(&batch, options.precision);
+    let losses = match &options.consistency {
+        Some(consistency) => {
+            let Options { sigma_min, steps, .. } = *options;
+            let rs = consistency.earlier(&batch.sigmas, sigma_min, step, steps);
+            consistency::distances(network, batch, noise, &rs)
+        }
+        None => {
+            let score = network.class_score(batch.noisy, &batch.sigmas, &batch.classes);
+            dsm(score, &batch.sigmas, noise)
+        }
+    };
+    (losses * weights).sum()
+}

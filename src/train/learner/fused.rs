@@ -1,0 +1,174 @@
+//! A run on a GPU, by this crate's own kernels.
+
+use burn::tensor::Device;
+use pollster::block_on;
+
+use super::burn::BurnState;
+use super::moments::{self, Moments};
+use super::{Averaged, Learner, Losses, Records};
+use crate::backend::fused::{
+    self, Compiler, DataSet, Example, Gpu, Training, TrainingState, TrainingStep, check_training,
+};
+use crate::data::Images;
+use crate::net::weights::{self, Weights};
+use crate::net::{Architecture, UNetDescription};
+use crate::recipe::Recipe;
+use crate::train::batch::levels_of_step;
+use crate::train::ranks::Ranks;
+use crate::train::trainer::TrainError;
+use crate::train::{Autoguidance, Options, Precision};
+
+/// A run on a GPU. What is not computed there, such as the first weights, is on the CPU.
+pub struct FusedLearner {
+    architecture: Architecture,
+    sizes: UNetDescription,
+    compiler: Compiler,
+    training: Training,
+    /// Steps since the losses were last taken.
+    steps: u32,
+}
+
+impl FusedLearner {
+    /// A run on a GPU.
+    ///
+    /// # Errors
+    /// [`TrainError::Unsupported`] for what only Burn can train, [`TrainError::Gpu`] if the GPU is
+    /// too small, or computes other gradients than it should.
+    pub fn new(options: &Options, images: &Images, gpu: &Gpu) -> Result<Self, TrainError> {
+        let Architecture::UNet(sizes) = &options.architecture else {
+            return Err(TrainError::Unsupported("a network of the papers"));
+        };
+        let unsupported = [
+            (options.precision != Precision::F32, "a model in bf16"),
+            (options.consistency.is_some(), "a consistency model"),
+            (options.autoguidance.is_some(), "autoguidance"),
+        ];
+        if let Some((_, what)) = unsupported.into_iter().find(|(asked, _)| *asked) {
+            return Err(TrainError::Unsupported(what));
+        }
+        let compiler = Compiler::new(gpu, block_on(check_training(gpu))?)?;
+        let (batch, parts) = (options.batch, options.grad_accum_steps);
+        let labels: Vec<u32> = match (&images.labels, sizes.classes) {
+            (Some(labels), 1..) => labels.iter().map(|&label| label.into()).collect(),
+            _ => Vec::new(),
+        };
+        let data = DataSet {
+            bytes: &images.bytes,
+            labels: &labels,
+            images: images.len(),
+            stable_from: options.stable_targets,
+            mirrored: options.augmentation.flip,
+        };
+        let training = Training::new(&compiler, sizes, &data, batch, parts)?;
+        let (architecture, sizes) = (options.architecture.clone(), sizes.clone());
+        let new = Self { architecture, sizes, compiler, training, steps: 0 };
+        let drawn = BurnState::new(options, &Device::flex())?;
+        new.write(&drawn, &Moments::new());
+        block_on(gpu.idle())?;
+        Ok(new)
+    }
+
+    /// Moves a state of the CPU to the GPU, and remembers it.
+    fn write(&self, state: &BurnState, moments: &Moments) {
+        let flat = |network| weights::flat(&self.architecture, &weights::collect(network));
+        let pairs = |(name, shape): (String, Vec<usize>)| {
+            let none = || vec![[0.0; 2]; shape.iter().product()];
+            moments.get(&name).cloned().unwrap_or_else(none)
+        };
+        self.training.write(&TrainingState {
+            weights: flat(&state.network),
+            average: flat(&state.ema),
+            moments: self.architecture.tensors().into_iter().flat_map(pairs).collect(),
+        });
+        self.training.keep();
+    }
+}
+
+impl Learner for FusedLearner {
+    fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
+        let values = weights::flat(&self.architecture, &weights);
+        let moments = vec![[0.0; 2]; values.len()];
+        self.training.write(&TrainingState { weights: values.clone(), average: values, moments });
+        self.training.keep();
+        Ok(())
+    }
+
+    fn resume(&mut self, options: &Options, _: u64, records: Records) -> Result<(), TrainError> {
+        let state = BurnState::new(options, &Device::flex())?.resumed(records)?;
+        let moments = moments::take(&state.optimizer, &state.network);
+        self.write(&state, &moments);
+        Ok(())
+    }
+
+    fn learn_from(&mut self, _: &Autoguidance, _: Weights) -> Result<(), TrainError> {
+        Err(TrainError::Unsupported("autoguidance"))
+    }
+
+    fn distribute(&mut self, _: Box<dyn Ranks>) -> Result<(), TrainError> {
+        Err(TrainError::Unsupported("a batch shared by several ranks"))
+    }
+
+    fn another_step(&self) -> bool {
+        false
+    }
+
+    fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
+        let (sigmas, classes) = levels_of_step(options, images, indices, step, 0..options.batch);
+        let examples = indices.iter().zip(sigmas).zip(classes);
+        let examples = examples.map(|((&index, sigma), class)| Example { index, sigma, class });
+        let recipe = Recipe { parts: self.training.parts(), ..options.recipe() };
+        let step = TrainingStep::new(&recipe, &self.sizes, step, examples);
+        // Waits until the GPU has done all but the last steps.
+        self.training.room();
+        self.training.submit(&[step]);
+        self.steps += 1;
+    }
+
+    fn take_losses(&mut self) -> Result<Option<Losses>, TrainError> {
+        if self.steps == 0 {
+            return Ok(None);
+        }
+        let report = block_on(self.training.report())?;
+        let steps = std::mem::take(&mut self.steps);
+        Ok(Some(Losses { sum: report.loss, steps, weights: report.weights }))
+    }
+
+    fn keep(&mut self) {
+        self.training.keep();
+    }
+
+    fn restore(&mut self) {
+        self.training.restore();
+    }
+
+    fn records(&self, options: &Options, step: u64) -> Result<Records, TrainError> {
+        let state = block_on(self.training.read())?;
+        let mut first = 0;
+        let pairs = |(name, shape): (String, Vec<usize>)| {
+            let count: usize = shape.iter().product();
+            let pairs = state.moments[first..first + count].to_vec();
+            first += count;
+            (name, pairs)
+        };
+        let moments: Moments = self.architecture.tensors().into_iter().map(pairs).collect();
+        let device = Device::flex();
+        let drawn = BurnState::new(options, &device)?;
+        let with = drawn
+            .clone()
+            .with_weights(weights::unflat(&self.architecture, &state.weights), &device)?;
+        let average =
+            drawn.with_weights(weights::unflat(&self.architecture, &state.average), &device)?;
+        let optimizer = moments::give(with.optimizer, &with.network, &moments, step);
+        BurnState { network: with.network, ema: average.ema, optimizer }.records()
+    }
+
+    fn ema_weights(&self) -> Result<Weights, TrainError> {
+        Ok(weights::unflat(&self.architecture, &block_on(self.training.average())?))
+    }
+
+    fn averaged(&self) -> Result<Averaged, TrainError> {
+        let weights = self.ema_weights()?;
+        let network = fused::Network::new(&self.compiler, &self.architecture, &weights);
+        Ok(Averaged::Fused(block_on(network)?))
+    }
+}

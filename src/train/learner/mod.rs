@@ -1,0 +1,106 @@
+//! What changes the weights: one implementation for each kind of device.
+
+mod averaged;
+mod burn;
+mod fused;
+mod moments;
+
+pub use averaged::Averaged;
+pub use burn::BurnLearner;
+pub use fused::FusedLearner;
+
+use ::burn::tensor::Bytes;
+
+use super::ranks::Ranks;
+use super::trainer::TrainError;
+use super::{Autoguidance, Options};
+use crate::data::Images;
+use crate::net::weights::Weights;
+
+/// The weights of a run, their moving average and the optimiser's state, on a device, and what
+/// changes them.
+pub trait Learner {
+    /// Replaces freshly drawn weights by those of a model.
+    ///
+    /// # Errors
+    /// [`TrainError`] if they are of another network.
+    fn start_from(&mut self, weights: Weights) -> Result<(), TrainError>;
+
+    /// Continues from a checkpoint after this step.
+    ///
+    /// # Errors
+    /// [`TrainError`] if it does not fit.
+    fn resume(&mut self, options: &Options, step: u64, records: Records) -> Result<(), TrainError>;
+
+    /// Learns what the present weights do when guided away from a worse model.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the device cannot, or the worse model does not fit.
+    fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError>;
+
+    /// Computes only this rank's share of each batch from now on.
+    ///
+    /// # Errors
+    /// [`TrainError::Unsupported`] if gradients cannot be added up over ranks.
+    fn distribute(&mut self, ranks: Box<dyn Ranks>) -> Result<(), TrainError>;
+
+    /// Waits for rank 0 to begin another step. `false` if the run has ended, or is not distributed.
+    fn another_step(&self) -> bool;
+
+    /// Makes an optimiser step on the images of these indices. The device may still be at work on
+    /// it; [`Self::take_losses`] tells of failures.
+    fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64);
+
+    /// The losses since the last call, `None` if there was no step. Waits for the device.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the device failed.
+    fn take_losses(&mut self) -> Result<Option<Losses>, TrainError>;
+
+    /// Remembers the state.
+    fn keep(&mut self);
+
+    /// Goes back to the state that was last remembered, at first that of the start.
+    fn restore(&mut self);
+
+    /// The state for a checkpoint after this step.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the device fails.
+    fn records(&self, options: &Options, step: u64) -> Result<Records, TrainError>;
+
+    /// The averaged weights, on the host.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the device fails.
+    fn ema_weights(&self) -> Result<Weights, TrainError>;
+
+    /// The averaged network on the device.
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] if the device fails.
+    fn averaged(&self) -> Result<Averaged, TrainError>;
+}
+
+/// See [`Learner::take_losses`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Losses {
+    /// The sum of the steps' losses.
+    pub sum: f32,
+    /// The number of steps.
+    pub steps: u32,
+    /// The sum of the squares of all weights: not finite if any of them is not.
+    pub weights: f32,
+}
+
+/// The state of a run as Burn writes it.
+pub struct Records {
+    /// The weights.
+    pub weights: Bytes,
+    /// Their moving average.
+    pub ema: Bytes,
+    /// Adam's moments.
+    pub optimizer: Bytes,
+    /// The better and the worse model of an autoguided run.
+    pub teacher: Option<[Bytes; 2]>,
+}

@@ -1,0 +1,72 @@
+//! Distributed training: several processes, *ranks*, compute a share of every batch each.
+//!
+//! All ranks hold the same weights, the same moments and the same average, and draw the same
+//! numbers, since both are functions of (seed, step, place in the batch). In each step the gradients
+//! of their shares are added up over all of them, and each makes the same update. So a run's
+//! checkpoints are those of one process, and it can be resumed by any number of ranks.
+
+mod gradients;
+#[cfg(feature = "mpi")]
+mod mpi_ranks;
+
+use std::ops::Range;
+
+pub(super) use gradients::sum_over;
+#[cfg(feature = "mpi")]
+pub use mpi_ranks::MpiRanks;
+
+/// The processes of a distributed run, as one of them sees them. Rank 0 leads: it alone decides how
+/// many steps there are, and writes files.
+pub trait Ranks {
+    /// The number of this process, from 0.
+    fn rank(&self) -> usize;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Rank 0 says whether there is another step; the others wait for what it says, whatever they
+    /// say themselves. All ranks get the answer.
+    fn another_step(&self, there_is: bool) -> bool;
+
+    /// Adds numbers up over all ranks. Afterwards all have the same sums, to the last bit.
+    fn sum(&self, values: &mut [f32]);
+}
+
+/// The places in a batch that this rank computes.
+pub(super) fn share(ranks: Option<&dyn Ranks>, batch: usize) -> Range<usize> {
+    let (rank, count) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.count()));
+    batch * rank / count..batch * (rank + 1) / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Rank(usize, usize);
+
+    impl Ranks for Rank {
+        fn rank(&self) -> usize {
+            self.0
+        }
+
+        fn count(&self) -> usize {
+            self.1
+        }
+
+        fn another_step(&self, there_is: bool) -> bool {
+            there_is
+        }
+
+        fn sum(&self, _: &mut [f32]) {}
+    }
+
+    #[test]
+    fn every_place_is_computed_once() {
+        assert_eq!(share(None, 7), 0..7);
+        for count in 1..=7 {
+            let places: Vec<_> =
+                (0..count).flat_map(|rank| share(Some(&Rank(rank, count)), 7)).collect();
+            assert_eq!(places, (0..7).collect::<Vec<_>>(), "{count}");
+        }
+    }
+}
