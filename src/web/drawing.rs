@@ -2,19 +2,24 @@
 
 use wasm_bindgen::JsError;
 
+use super::chain_options::Keep;
 use crate::net::ImageShape;
 use crate::pixel::{luma, value};
 use crate::sample::{Conditioning, Observation};
 
-/// Chains begin at a drawing (RGBA, H × W × 4) under noise, if `is_covered`, or else end with it:
-/// its opaque pixels are kept, and the rest is filled in.
+/// The sides of squares whose means are kept: the first that divides the images.
+const SIDES: [usize; 4] = [4, 3, 2, 5];
+
+/// Chains begin at a drawing (RGBA, H × W × 4) under noise, if `is_covered`, or else end with what
+/// is to be kept of it.
 ///
 /// # Errors
-/// If the drawing has another size than the model's images.
+/// If the drawing has another size than the model's images, or they have no colours or squares.
 pub(super) fn conditioning(
     image_shape: ImageShape,
     rgba: &[u8],
     is_covered: bool,
+    keep: Keep,
 ) -> Result<Conditioning, JsError> {
     let expected = 4 * image_shape.height * image_shape.width;
     if rgba.len() != expected {
@@ -25,9 +30,25 @@ pub(super) fn conditioning(
     if is_covered {
         return Ok(Conditioning { origin: Some(pixels), ..Conditioning::default() });
     }
-    let known: Vec<bool> = rgba.chunks_exact(4).map(|pixel| pixel[3] >= 128).collect();
-    let observation = Some(Observation::pixels(image_shape, &pixels, &known)?);
-    Ok(Conditioning { observation, ..Conditioning::default() })
+    let observation = match keep {
+        Keep::Pixels => {
+            let known: Vec<bool> = rgba.chunks_exact(4).map(|pixel| pixel[3] >= 128).collect();
+            Observation::pixels(image_shape, &pixels, &known)?
+        }
+        Keep::Gray if image_shape.channels > 1 => {
+            Observation::gray(image_shape, &means(&pixels, image_shape))?
+        }
+        Keep::Gray => return Err(JsError::new("this model's images have no colours")),
+        Keep::Blocks => {
+            let ImageShape { height, width, .. } = image_shape;
+            let divides = |&side: &usize| height % side == 0 && width % side == 0;
+            let side = SIDES.into_iter().find(divides);
+            let side = side.ok_or_else(|| JsError::new("this model's images have no squares"))?;
+            let small = smaller(&pixels, image_shape, side);
+            Observation::downsampled(image_shape, &small, side)?
+        }
+    };
+    Ok(Conditioning { observation: Some(observation), ..Conditioning::default() })
 }
 
 /// C × H × W in \[0, 1\]; their luma if the image has no colours.
@@ -40,6 +61,26 @@ fn pixels(image_shape: ImageShape, rgba: &[u8]) -> Vec<f32> {
         }
     }
     pixels
+}
+
+/// The mean of an image's channels: H × W.
+fn means(pixels: &[f32], ImageShape { channels, height, width }: ImageShape) -> Vec<f32> {
+    let plane = height * width;
+    let sum = |at: usize| (0..channels).map(|c| pixels[c * plane + at]).sum::<f32>();
+    (0..plane).map(|at| sum(at) / channels as f32).collect()
+}
+
+/// The means of squares of an image: C × H/side × W/side.
+fn smaller(pixels: &[f32], image_shape: ImageShape, side: usize) -> Vec<f32> {
+    let ImageShape { channels, height, width } = image_shape;
+    let (down, across) = (height / side, width / side);
+    let mut small = vec![0.0; channels * down * across];
+    for (at, value) in pixels.iter().enumerate() {
+        let (row, x) = (at / width, at % width);
+        let (channel, y) = (row / height, row % height);
+        small[(channel * down + y / side) * across + x / side] += value / (side * side) as f32;
+    }
+    small
 }
 
 #[cfg(test)]
@@ -58,13 +99,33 @@ mod tests {
     #[test]
     fn what_is_transparent_is_made_up() {
         let image_shape = ImageShape { channels: 1, height: 1, width: 2 };
-        let conditioning =
-            |covered| conditioning(image_shape, &[255, 255, 255, 255, 9, 9, 9, 0], covered);
+        let conditioning = |covered| {
+            let rgba = [255, 255, 255, 255, 9, 9, 9, 0];
+            conditioning(image_shape, &rgba, covered, Keep::Pixels)
+        };
         let Ok(Conditioning { observation: Some(seen), origin: None, .. }) = conditioning(false)
         else {
             panic!("an observation")
         };
         assert_eq!((seen.target(), seen.mask()), (&[1.0, 0.0][..], &[1.0, 0.0][..]));
         assert!(conditioning(true).is_ok_and(|s| s.observation.is_none() && s.origin.is_some()));
+    }
+
+    #[test]
+    fn grays_and_squares_have_the_means_of_a_drawing() {
+        let image_shape = ImageShape { channels: 3, height: 1, width: 2 };
+        let pixels = [0.3, 0.0, 0.6, 0.3, 0.0, 0.6];
+        assert_eq!(means(&pixels, image_shape), [0.3, 0.3]);
+        let image_shape = ImageShape { channels: 2, height: 2, width: 4 };
+        let pixels: Vec<f32> = (0..16).map(|value| value as f32).collect();
+        assert_eq!(smaller(&pixels, image_shape, 2), [2.5, 4.5, 10.5, 12.5]);
+        let kept = |keep| {
+            let image_shape = ImageShape { channels: 3, height: 4, width: 4 };
+            let observed = conditioning(image_shape, &[255; 64], false, keep).ok()?.observation?;
+            let block = observed.block();
+            Some((block.channels, block.height, block.width))
+        };
+        assert_eq!(kept(Keep::Gray), Some((3, 1, 1)));
+        assert_eq!(kept(Keep::Blocks), Some((1, 4, 4)));
     }
 }

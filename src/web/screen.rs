@@ -1,20 +1,11 @@
 //! The canvas that chains draw into.
 
 use wasm_bindgen::JsError;
-use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlCanvasElement;
 
 use crate::backend::Chains;
 use crate::backend::fused::Gpu;
 use crate::sample::View;
-
-#[wasm_bindgen]
-extern "C" {
-    /// The browser's format of canvases. (wgpu would compare the answer with those of all textures,
-    /// in a kilobyte of code.)
-    #[wasm_bindgen(js_namespace = ["navigator", "gpu"], js_name = getPreferredCanvasFormat)]
-    fn preferred_format() -> String;
-}
 
 /// A canvas for WebGPU.
 pub(super) struct Screen {
@@ -29,22 +20,11 @@ impl Screen {
     pub(super) fn new(gpu: &Gpu, canvas: HtmlCanvasElement) -> Result<Self, JsError> {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
         let surface = gpu.instance().create_surface(target)?;
-        let format = match &*preferred_format() {
-            "rgba8unorm" => wgpu::TextureFormat::Rgba8Unorm,
-            _ => wgpu::TextureFormat::Bgra8Unorm,
-        };
         let configuration = wgpu::SurfaceConfiguration {
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT,
-            format,
-            color_space: wgpu::SurfaceColorSpace::Auto,
-            // The first frame finds out.
-            width: 0,
-            height: 0,
-            present_mode: wgpu::PresentMode::Fifo,
-            desired_maximum_frame_latency: 2,
             // The page shows between the images.
             alpha_mode: wgpu::CompositeAlphaMode::PreMultiplied,
-            view_formats: Vec::new(),
+            // The first frame finds out its size.
+            ..gpu.surface_configuration(&surface)?
         };
         Ok(Self { gpu: gpu.clone(), canvas, surface, configuration })
     }

@@ -1,13 +1,13 @@
 //! The fused backend on the visitor's GPU.
 
 use std::cell::{Cell, RefCell};
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::rc::Rc;
 
 use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
-use super::super::screen::Screen;
-use super::{Executor, Tuning};
+use super::{Backend, Tuning};
 use crate::backend::Chains;
 use crate::backend::fused::{
     Compiler, FusedChains, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
@@ -15,10 +15,11 @@ use crate::backend::fused::{
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::sample::{Conditioning, StepTable};
+use crate::web::screen::Screen;
 
 /// A GPU, and a network on it once its weights are there.
 pub(super) struct Fused {
-    compiler: Compiler,
+    compiler: Rc<Shared>,
     /// What was measured earlier.
     tuning: String,
     network: Option<RefCell<Network>>,
@@ -29,13 +30,17 @@ pub(super) struct Fused {
 }
 
 impl Fused {
-    /// Has the GPU test itself.
+    /// Acquires the visitor's GPU and tests which kernels it computes correctly.
     pub(super) async fn create(exact: bool, tuning: String) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
         let wanted = if exact { Precision::Single } else { Precision::Half };
         let compiler = Compiler::new(&gpu, best_kernel_config(&gpu, wanted).await)?;
+        Ok(Self::on(Rc::new(Shared(compiler)), tuning))
+    }
+
+    fn on(compiler: Rc<Shared>, tuning: String) -> Self {
         let (network, tuner, tuned) = (None, Cell::default(), Cell::default());
-        Ok(Self { compiler, tuning, network, tuner, tuned })
+        Self { compiler, tuning, network, tuner, tuned }
     }
 
     fn network(&self) -> Result<&RefCell<Network>, JsError> {
@@ -58,7 +63,7 @@ impl Fused {
     }
 }
 
-impl Executor for Fused {
+impl Backend for Fused {
     fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
         let network = Network::load(&self.compiler, &card.architecture, weights, &self.tuning)?;
         self.tuned.set(network.tuning() == self.tuning);
@@ -89,15 +94,30 @@ impl Executor for Fused {
         Box::pin(self.tune_on(chains))
     }
 
+    fn beside(&self, tuning: String) -> Result<Box<dyn Backend>, JsError> {
+        Ok(Box::new(Self::on(Rc::clone(&self.compiler), tuning)))
+    }
+
     fn screen(&self, canvas: HtmlCanvasElement) -> Result<Screen, JsError> {
         Screen::new(self.compiler.gpu(), canvas)
     }
 }
 
-impl Drop for Fused {
-    /// Its chains are finished by then. Destroys the device, which might otherwise be lost later:
-    /// the page would take that for the loss of the device in use.
+/// The compiler for a device that one or more engines use.
+struct Shared(Compiler);
+
+impl Deref for Shared {
+    type Target = Compiler;
+
+    fn deref(&self) -> &Compiler {
+        &self.0
+    }
+}
+
+impl Drop for Shared {
+    /// The chains of its engines are finished by then. Destroys the device, which might otherwise be
+    /// lost later: the page would take that for the loss of the device in use.
     fn drop(&mut self) {
-        self.compiler.gpu().device().destroy();
+        self.0.gpu().device().destroy();
     }
 }

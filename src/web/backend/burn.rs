@@ -6,7 +6,7 @@ use ::burn::module::Module;
 use ::burn::tensor::Device;
 use wasm_bindgen::JsError;
 
-use super::Executor;
+use super::Backend;
 use crate::backend::{BurnChains, Chains};
 use crate::model_file::ModelFile;
 use crate::net::{ImageShape, Network};
@@ -42,7 +42,7 @@ impl Burn {
     }
 }
 
-impl Executor for Burn {
+impl Backend for Burn {
     fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
         let network = Network::with_weights(&card.architecture, weights.clone(), &self.device)?;
         self.network = Some((network.no_grad(), card.architecture.image_shape()));

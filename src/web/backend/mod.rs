@@ -34,7 +34,7 @@ pub(super) type Tuning<'a> = Pin<Box<dyn Future<Output = Result<Option<String>, 
 
 /// A device, and a network on it once its weights are there. What only the fused backend can do is
 /// refused, or is nothing to do, by default.
-pub(super) trait Executor {
+pub(super) trait Backend {
     /// Puts the weights on the device.
     fn load(&mut self, model: &ModelFile) -> Result<(), JsError>;
 
@@ -64,6 +64,12 @@ pub(super) trait Executor {
         Box::pin(ready(Ok(Some(String::new()))))
     }
 
+    /// Another backend on the same device, without a network yet.
+    #[cfg(feature = "fused")]
+    fn beside(&self, _tuning: String) -> Result<Box<dyn Backend>, JsError> {
+        Err(JsError::new("this engine shares no device"))
+    }
+
     /// Prepares a canvas for chains to draw into.
     #[cfg(feature = "fused")]
     fn screen(&self, _canvas: web_sys::HtmlCanvasElement) -> Result<Screen, JsError> {
@@ -71,12 +77,12 @@ pub(super) trait Executor {
     }
 }
 
-/// The executor of that name.
+/// The backend of the engine of that name.
 pub(super) async fn create(
     name: &str,
     exact: bool,
     tuning: String,
-) -> Result<Box<dyn Executor>, JsError> {
+) -> Result<Box<dyn Backend>, JsError> {
     #[cfg(not(feature = "fused"))]
     let _ = (exact, tuning);
     match name {

@@ -1,0 +1,35 @@
+//! Values to and from JavaScript.
+
+use serde::Serialize;
+use wasm_bindgen::{JsError, JsValue};
+
+use crate::sample::{Settings, StepTable, View};
+
+/// A view by its name in JavaScript.
+pub(super) fn view_from_js(name: &str) -> Result<View, JsError> {
+    match name {
+        "noisy" => Ok(View::Noisy),
+        "denoised" => Ok(View::Denoised),
+        _ => Err(JsError::new(&format!("no such view: {name}"))),
+    }
+}
+
+/// [`Settings::step_table_from`] with an unchecked `strength`.
+pub(super) fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
+    match strength {
+        Some(strength) if !(0.0..=1.0).contains(&strength) => {
+            Err(JsError::new(&format!("strength must be from 0 to 1, but is {strength}")))
+        }
+        _ => Ok(settings.step_table_from(strength)?),
+    }
+}
+
+/// A sampler's settings from an object like [`Settings`]' JSON.
+pub(super) fn settings_from_js(settings: JsValue) -> Result<Settings, JsError> {
+    Ok(serde_wasm_bindgen::from_value(settings)?)
+}
+
+/// Plain data as an object.
+pub(super) fn to_js(value: &impl Serialize) -> Result<JsValue, JsError> {
+    Ok(serde_wasm_bindgen::to_value(value)?)
+}

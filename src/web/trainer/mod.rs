@@ -1,0 +1,253 @@
+//! Training on the visitor's GPU, for pages: a bundle of its own, fetched when it is wanted.
+
+mod images;
+mod start;
+
+use images::TrainingImages;
+use js_sys::Uint8Array;
+use serde::Serialize;
+use start::{Plan, start};
+use wasm_bindgen::prelude::*;
+
+use super::convert::to_js;
+use crate::backend::Chains;
+use crate::backend::fused::{
+    Compiler, DataSet, Example, FusedChains, Gpu, Network, Training, TrainingState, TrainingStep,
+    check_training,
+};
+use crate::loss::Weighting;
+use crate::model_file::{Card, ModelFile};
+use crate::net::weights::{flat, unflat};
+use crate::net::{Architecture, UNetDescription};
+use crate::noise::NoiseSchedule;
+use crate::pixel;
+use crate::recipe::{Order, Recipe};
+use crate::sample::{Conditioning, View};
+
+/// The steps since the last report.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Report {
+    /// Steps done.
+    step: u64,
+    /// The mean weighted loss over D/2; about 1 for a network that always answers 0.
+    loss: f32,
+}
+
+/// A training run on the visitor's GPU.
+#[wasm_bindgen]
+pub struct Trainer {
+    compiler: Compiler,
+    training: Training,
+    sizes: UNetDescription,
+    recipe: Recipe,
+    order: Order,
+    card: Card,
+    /// To measure how near samples come to them.
+    images: TrainingImages,
+    step: u64,
+    /// The time that steps have taken here.
+    seconds: f64,
+}
+
+#[wasm_bindgen]
+impl Trainer {
+    /// Prepares a run on images, N × C × H × W bytes: from the weights of a model, given by its
+    /// file, or from drawn ones.
+    ///
+    /// # Errors
+    /// An `Error` that says what is impossible, or what the GPU cannot do.
+    pub async fn create(
+        #[wasm_bindgen(unchecked_param_type = "TrainingPlan")] plan: JsValue,
+        images: Vec<u8>,
+        model: Option<Vec<u8>>,
+    ) -> Result<Trainer, JsError> {
+        let plan: Plan = serde_wasm_bindgen::from_value(plan)?;
+        let images = TrainingImages::new(images, plan.image_shape, plan.originals)
+            .ok_or_else(|| JsError::new("these are not whole images"))?;
+        let model = model.map(|bytes| ModelFile::read(&bytes)).transpose()?;
+        let (card, weights) = start(&plan, &images, model)?;
+        let Architecture::UNet(sizes) = card.architecture.clone() else {
+            return Err(JsError::new("only U-Nets can be trained here"));
+        };
+        let NoiseSchedule { sigma_max, sigma_min, .. } = card.schedule();
+        let recipe = Recipe {
+            seed: plan.seed,
+            steps: plan.steps,
+            batch: plan.batch.clamp(1, 1024),
+            parts: 1,
+            learning_rate: plan.learning_rate,
+            warmup_steps: 20,
+            max_grad_norm: 1.0,
+            // The average follows a short run sooner.
+            ema_decay: if plan.steps < 4000 { 0.99 } else { 0.999 },
+            p_mean: 0.4,
+            p_std: 1.5,
+            sigmas: [sigma_min, sigma_max],
+            weighting: Weighting::Edm,
+            label_dropout: 1.0,
+            flip: plan.flip,
+            dequantize: false,
+        };
+        let gpu = Gpu::request().await?;
+        let compiler = Compiler::new(&gpu, check_training(&gpu).await?)?;
+        let data = DataSet {
+            bytes: &images.bytes,
+            labels: &[],
+            images: images.len(),
+            stable_from: card.training.as_ref().and_then(|training| training.stable_targets),
+            mirrored: plan.flip,
+        };
+        let training = Training::new(&compiler, &sizes, &data, recipe.batch, recipe.parts)?;
+        let recipe = Recipe { parts: training.parts(), ..recipe };
+        let values = flat(&card.architecture, &weights);
+        let moments = vec![[0.0; 2]; values.len()];
+        training.write(&TrainingState { weights: values.clone(), average: values, moments });
+        training.keep();
+        gpu.idle().await?;
+        let order = Order::new(images.len(), recipe.seed);
+        let (step, seconds) = (0, 0.0);
+        Ok(Self { compiler, training, sizes, recipe, order, card, images, step, seconds })
+    }
+
+    /// Whether the GPU is software, on which training takes long.
+    pub fn is_software(&self) -> bool {
+        self.compiler.gpu().is_software()
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> f64 {
+        self.step as f64
+    }
+
+    /// Trains `steps` steps, or what is left of the run, and waits for them.
+    ///
+    /// # Errors
+    /// An `Error` if the GPU fails, or if the loss or a weight is not finite any more: the run is
+    /// then back where it last reported.
+    #[wasm_bindgen(unchecked_return_type = "TrainingReport")]
+    pub async fn train(&mut self, steps: u32) -> Result<JsValue, JsError> {
+        let (before, start) = (self.step, js_sys::Date::now());
+        let end = self.recipe.steps.min(before + u64::from(steps));
+        while self.step < end {
+            let room = self.training.room() as u64;
+            if room == 0 {
+                self.compiler.gpu().idle().await?;
+                continue;
+            }
+            let next: Vec<TrainingStep> =
+                (self.step..end).take(room as usize).map(|step| self.next(step)).collect();
+            self.training.submit(&next);
+            self.step += next.len() as u64;
+        }
+        let report = self.training.report().await?;
+        if !report.loss.is_finite() || !report.weights.is_finite() {
+            self.training.restore();
+            self.step = before;
+            return Err(JsError::new("the training diverged; it is back where it was sound"));
+        }
+        self.training.keep();
+        self.seconds += (js_sys::Date::now() - start) / 1000.0;
+        let steps = (self.step - before).max(1) as f32;
+        let dimension = self.sizes.image_shape.dimension() as f32;
+        to_js(&Report { step: self.step, loss: 2.0 * report.loss / steps / dimension })
+    }
+
+    /// The model as it is now, a model file like any other.
+    ///
+    /// # Errors
+    /// An `Error` if the GPU fails.
+    pub async fn model(&self) -> Result<Vec<u8>, JsError> {
+        let weights = unflat(&self.card.architecture, &self.training.average().await?);
+        let mut card = self.card.clone();
+        if let Some(training) = &mut card.training {
+            training.steps = self.step;
+            training.seconds = self.seconds;
+            training.examples = self.step * self.recipe.batch as u64;
+        }
+        Ok(ModelFile { card, weights }.write()?)
+    }
+
+    /// Images that the model draws now, always from the same seed: N × C × H × W bytes.
+    ///
+    /// # Errors
+    /// An `Error` if the GPU fails.
+    pub async fn samples(&self, count: u32, levels: u32) -> Result<Vec<u8>, JsError> {
+        let weights = unflat(&self.card.architecture, &self.training.average().await?);
+        let network = Network::new(&self.compiler, &self.card.architecture, &weights).await?;
+        let mut settings = self.card.sampler;
+        settings.schedule.levels = levels.max(2) as usize;
+        let table = settings.step_table()?.around(self.card.start_mean());
+        let (conditioning, chains) = (Conditioning::default(), 0..count.clamp(1, 256) as usize);
+        let mut chains = FusedChains::conditioned(&network, table, &conditioning, 1, chains)?;
+        while chains.next().is_some() {
+            chains.advance(usize::MAX).await?;
+            chains.wait().await?;
+        }
+        Ok(pixel::bytes(&chains.read(View::Noisy).await?))
+    }
+
+    /// For each image of some, N × C × H × W bytes, the number of the nearest training image, and
+    /// in the second half the distance to it, over the median distance between an original and its
+    /// nearest other. Far below 1 it is a copy. Where training images are mirrored at random, a
+    /// mirrored copy is one, too.
+    pub fn nearest(&self, images: &[u8]) -> Vec<f32> {
+        self.images.nearest(images, self.recipe.flip)
+    }
+
+    /// Everything needed to continue with [`Trainer::restore`].
+    ///
+    /// # Errors
+    /// An `Error` if the GPU fails.
+    pub async fn checkpoint(&self) -> Result<Uint8Array, JsError> {
+        let TrainingState { weights, average, moments } = self.training.read().await?;
+        let mut bytes = self.step.to_le_bytes().to_vec();
+        bytes.extend_from_slice(bytemuck::cast_slice(&weights));
+        bytes.extend_from_slice(bytemuck::cast_slice(&average));
+        bytes.extend_from_slice(bytemuck::cast_slice(&moments));
+        Ok(Uint8Array::from(&bytes[..]))
+    }
+
+    /// Continues from a checkpoint of the same run.
+    ///
+    /// # Errors
+    /// An `Error` if it is of another network.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), JsError> {
+        let count = self.training.weights();
+        let other = || JsError::new("this checkpoint is of another network");
+        let (step, state) = checkpoint.split_first_chunk::<8>().ok_or_else(other)?;
+        if state.len() != 16 * count {
+            return Err(other());
+        }
+        let numbers: Vec<f32> = bytemuck::pod_collect_to_vec(state);
+        if numbers.iter().any(|number| !number.is_finite()) {
+            return Err(JsError::new("this checkpoint is damaged"));
+        }
+        self.training.write(&TrainingState {
+            weights: numbers[..count].to_vec(),
+            average: numbers[count..2 * count].to_vec(),
+            moments: numbers[2 * count..].chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
+        });
+        self.training.keep();
+        self.step = u64::from_le_bytes(*step).min(self.recipe.steps);
+        Ok(())
+    }
+
+    fn next(&mut self, step: u64) -> TrainingStep {
+        let first = step * self.recipe.batch as u64;
+        let (recipe, order) = (self.recipe, &mut self.order);
+        let example = |i: usize| Example {
+            index: order.at(first + i as u64),
+            sigma: recipe.sigma(step, i),
+            class: None,
+        };
+        TrainingStep::new(&recipe, &self.sizes, step, (0..recipe.batch).map(example))
+    }
+}
+
+impl Drop for Trainer {
+    /// Gives the GPU's memory back now: JavaScript may collect garbage much later, and whoever watches
+    /// devices would take that for the loss of one in use.
+    fn drop(&mut self) {
+        self.compiler.gpu().device().destroy();
+    }
+}
