@@ -1,5 +1,11 @@
-//! Cosines of angles in turns, as in the shaders (`backend/fused/codegen/kernels/random.wgsl`). The standard
-//! library's take any angle, but add 3 kB to everybody's download.
+//! Cosines of angles in turns, the same function as in the shaders
+//! (`backend/fused/codegen/kernels/random.wgsl`).
+//!
+//! The noise of a chain must be the same on every device, up to rounding. Shaders need a series of
+//! their own, since WGSL guarantees only 11 bits of `cos`; and the standard library's result may
+//! differ between platforms and versions of Rust. This one uses only operations that IEEE 754
+//! defines to the last bit. It also reduces turns exactly, where `f32::cos` would be given a
+//! rounded multiple of 2π: at a thousand turns, that is an error of up to 2 · 10⁻⁴.
 
 use std::f32::consts::TAU;
 

@@ -21,7 +21,7 @@
 //! | [`backend`] | chains under way: one trait, and the backends that run step tables |
 //! | [`likelihood`] | how probable images are under a model, by the probability flow |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
-//! | `data`, `grid`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, grids of images as PNG, the trainer and its loop, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
+//! | `data`, `hub`, `download`, `grid`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, models on the Hugging Face hub, downloads, grids of images as PNG, the trainer and its loop, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |
 //!
 //! # Sampling, in ten lines
@@ -47,8 +47,8 @@
 //! ```
 //!
 //! Images come from a [`model_file::ModelFile`]: [`backend::BurnChains`] runs the same step table
-//! on Burn, [`backend::fused::FusedChains`] on the GPU. `examples/train.rs` makes such a file from a
-//! folder of images, `examples/sample.rs` draws images with it.
+//! on Burn, [`backend::fused::FusedChains`] on the GPU. `examples/train.rs` makes such a file from
+//! a folder of images, `examples/sample.rs` draws images with it.
 
 #![warn(missing_docs)]
 
@@ -61,6 +61,7 @@ pub mod net;
 pub mod noise;
 pub mod pixel;
 pub mod random;
+pub mod recipe;
 pub mod sample;
 pub mod score;
 pub mod toy;
@@ -73,13 +74,19 @@ pub mod cli;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub mod download;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod eval;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod grid;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub mod hub;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod import;
 #[cfg(not(target_family = "wasm"))]
 pub mod onnx;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod pickle;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod train;
 

@@ -21,8 +21,8 @@ pub fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().map(|&each| byte(each)).collect()
 }
 
-/// Undoes the quantisation of a value to a byte: the value at `place`, from 0 to 1, within the byte's
-/// share of \[0, 1\].
+/// Undoes the quantisation of a value to a byte: the value at `place`, from 0 to 1, within the
+/// byte's share of \[0, 1\].
 pub fn dequantized(byte: u8, place: f32) -> f32 {
     (f32::from(byte) + place) / 256.0
 }

@@ -46,9 +46,14 @@ pub struct Key {
 impl Key {
     /// The four words that [`pcg4d`] mixes for number `index` of this stream.
     pub(crate) fn words(self, index: u32) -> [u32; 4] {
+        let [low, added] = self.seed_words();
+        [index.wrapping_add(added), self.stream, self.step, low]
+    }
+
+    /// What the seed makes of the words: the fourth, and what is added to the first.
+    pub(crate) fn seed_words(self) -> [u32; 2] {
         let (low, high) = (self.seed as u32, (self.seed >> 32) as u32);
-        let first = index.wrapping_add(high.wrapping_mul(GOLDEN));
-        [first, self.stream, self.step, low]
+        [low, high.wrapping_mul(GOLDEN)]
     }
 
     /// A uniform number in the open interval (0, 1).

@@ -38,7 +38,13 @@ impl ClassGuide {
 }
 
 impl Guide for ClassGuide {
-    fn pull(&self, x: &Tensor<4>, sigma: f32, _score: &Tensor<4>) -> Tensor<4> {
+    fn pull(
+        &self,
+        x: &Tensor<4>,
+        sigma: f32,
+        _classes: &[Option<usize>],
+        _score: &Tensor<4>,
+    ) -> Tensor<4> {
         // Outside its range of noise levels, the classifier is evaluated at the nearest.
         let sigma = sigma.clamp(self.sigmas[0], self.sigmas[1]);
         let x = x.clone().autodiff().require_grad();

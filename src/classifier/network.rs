@@ -71,7 +71,7 @@ impl Classifier {
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
         let Preconditioning { mean, sigma_data } = preconditioning;
         Ok(Self {
-            embedding: SigmaEmbedding::new(embedding, device),
+            embedding: SigmaEmbedding::new(embedding, 0, device),
             blocks,
             features: linear(channels * height * width, description.features),
             classes: linear(description.features, description.classes),
@@ -87,7 +87,7 @@ impl Classifier {
         let device = x.device();
         let scale = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
         let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).c_in), &device);
-        let embedding = self.embedding.forward(sigmas, &device);
+        let embedding = self.embedding.forward(sigmas, &[None], &device);
         let mut h = fold((x - self.mean) * input, self.patch);
         for block in &self.blocks {
             h = block.forward(h, embedding.clone());

@@ -85,7 +85,8 @@ impl AutoguidanceArgs {
     /// Adds the guide to an engine if --guiding-model is given.
     ///
     /// # Errors
-    /// As [`worse`] and [`GuidanceScaleArgs::guidance_scale`], and if the engine cannot run a second network.
+    /// As [`worse`] and [`GuidanceScaleArgs::guidance_scale`], and if the engine cannot run a
+    /// second network.
     pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
         let Some(path) = &self.guiding_model else { return Ok(engine) };
         let guidance_scale = self.guidance_scale.guidance_scale()?;

@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
 use super::apart::Read;
+use super::classes::{self, ClassGuidanceArgs};
 use super::engine::Engine;
 use super::{classifiers, image_input};
 use crate::classifier::ClassGuide;
+use crate::model_file::Card;
 use crate::net::{Architecture, ImageShape};
 use crate::noise::NoiseSchedule;
 use crate::sample::conditioning::{End, Path as Way};
 use crate::sample::parameters::default_strength;
-use crate::sample::{Conditioning, Observation};
+use crate::sample::{ClassConditioning, Conditioning, GuidanceScale, Observation};
 
 /// What images are made from besides noise.
 #[derive(clap::Args)]
@@ -21,19 +23,19 @@ use crate::sample::{Conditioning, Observation};
 pub struct ConditioningArgs {
     /// Fill in the transparent parts of an image, or those that are white in --mask; the rest is
     /// kept exactly.
-    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    #[arg(long, value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
     inpaint: Option<PathBuf>,
     /// The mask of --inpaint: white where the image is filled in, black where it is kept.
-    #[arg(long, value_name = "PICTURE", requires = "inpaint", help_heading = CONDITIONING)]
+    #[arg(long, value_name = "IMAGE", requires = "inpaint", help_heading = CONDITIONING)]
     mask: Option<PathBuf>,
     /// Colour a grey image, keeping its grey as the mean of red, green and blue.
-    #[arg(long, alias = "colourise", value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    #[arg(long, alias = "colourise", value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
     colorize: Option<PathBuf>,
     /// Enlarge a small image, keeping each of its pixels as the mean of a square of pixels.
-    #[arg(long, value_name = "PICTURE", group = "observed", help_heading = CONDITIONING)]
+    #[arg(long, value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
     super_resolve: Option<PathBuf>,
     /// Start from a sketch of the image.
-    #[arg(long, alias = "sketch", value_name = "PICTURE", help_heading = CONDITIONING)]
+    #[arg(long, alias = "sketch", value_name = "IMAGE", help_heading = CONDITIONING)]
     init_image: Option<PathBuf>,
     /// How far chains may wander from a sketch or from interpolated images: 0 keeps everything, 1
     /// forgets it. The noise added at the start grows geometrically from σ_L to σ₁ [default: where
@@ -44,15 +46,20 @@ pub struct ConditioningArgs {
     /// images. Images are treated as sketches: see --strength.
     #[arg(long, value_name = "FROM:TO", conflicts_with = "init_image", help_heading = CONDITIONING)]
     interpolate: Option<String>,
-    /// The classifier for --class, made by `train --classifier`.
+    /// The class to show, by its name or its number, counted from 0: one of the model's, or of a
+    /// --classifier's for a model without classes [default: classes in turns as often as they occur
+    /// in training].
+    #[arg(long, help_heading = CONDITIONING)]
+    class: Option<String>,
+    /// The classes to show in turns: names or numbers separated by commas, a range such as 0-9, or
+    /// all.
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["class", "classifier"], help_heading = CONDITIONING)]
+    classes: Option<String>,
+    #[command(flatten, next_help_heading = CONDITIONING)]
+    guidance: ClassGuidanceArgs,
+    /// A classifier that guides a model without classes to --class, made by `train --classifier`.
     #[arg(long, value_name = "FILE", requires = "class", help_heading = CONDITIONING)]
     classifier: Option<PathBuf>,
-    /// Guide towards a class of --classifier, given by its name or its number, counted from 0.
-    #[arg(long, requires = "classifier", help_heading = CONDITIONING)]
-    class: Option<String>,
-    /// The strength of --class: 1 is Bayes' rule; more makes images more typical and less varied.
-    #[arg(long, default_value_t = 1.0, requires = "class", help_heading = CONDITIONING)]
-    guidance: f32,
 }
 
 const CONDITIONING: &str = "Conditioning";
@@ -89,31 +96,53 @@ impl ConditioningArgs {
         files.chain(ends.map(|end| ("--interpolate", Some(Path::new(end))))).collect()
     }
 
-    /// Adds a guide towards --class, if it is given.
+    /// Adds a guide towards --class, if there is a --classifier.
     ///
     /// # Errors
     /// If the classifier cannot be read, is for other images or has no such class, or if the
     /// engine cannot differentiate it.
     pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
         let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(engine) };
-        ensure!(self.guidance.is_finite(), "--guidance must be a number");
-        engine.guided("--class", |shape, device| {
+        let GuidanceScale { weight, .. } = self.guidance.scale()?;
+        engine.guided("--classifier", |shape, device| {
             let file = classifiers::open(path)?;
             let found = file.card.description.image_shape;
             ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
-            let classes = &file.card.classes;
-            let number = || class.parse().ok().filter(|&number| number < classes.len());
-            let label = classes.iter().position(|name| name == class).or_else(number);
-            let Some(label) = label else {
-                bail!("there is no class {class}; there are {}", classes.join(", "));
-            };
-            Ok(Arc::new(ClassGuide::new(&file, label, self.guidance, device)?))
+            let label = classes::find(class, file.card.classes.iter().map(String::as_str))?;
+            Ok(Arc::new(ClassGuide::new(&file, label, weight, device)?))
         })
     }
 
-    /// Whether --class is given.
+    /// Whether a classifier guides.
     pub fn is_guided(&self) -> bool {
-        self.class.is_some()
+        self.classifier.is_some()
+    }
+
+    /// The classes that `count` chains of a class-conditional model show.
+    ///
+    /// # Errors
+    /// If the model has no such class, or none at all.
+    pub fn class_conditioning(
+        &self,
+        card: &Card,
+        seed: u64,
+        count: usize,
+    ) -> anyhow::Result<Option<ClassConditioning>> {
+        let asked = match (&self.class, &self.classes) {
+            // The classifier tells the class, so the model is told none.
+            _ if self.is_guided() => return Ok(None),
+            (None, None) => return self.guidance.drawn(card, seed, count),
+            (Some(class), _) => class,
+            (None, Some(classes)) => classes,
+        };
+        let classes = match &self.class {
+            // A name may have a comma.
+            Some(class) if !card.classes.is_empty() => {
+                vec![classes::find(class, card.classes.iter().map(|class| &class.name[..]))?]
+            }
+            _ => classes::parse(asked, card)?,
+        };
+        Ok(Some(ClassConditioning { classes, guidance_scale: self.guidance.scale()? }))
     }
 
     /// Reads the images that the flags name.
@@ -155,8 +184,12 @@ impl ConditioningArgs {
             "--strength needs a --init-image or images to --interpolate"
         );
         let strength = origin.is_some().then_some(strength);
-        let conditioning =
-            Conditioning { origin, path, observation: self.observation(shape, paper)? };
+        let conditioning = Conditioning {
+            origin,
+            path,
+            observation: self.observation(shape, paper)?,
+            classes: None,
+        };
         conditioning.check(shape.dimension())?;
         Ok(Conditioned { conditioning, strength, seed })
     }

@@ -1,13 +1,13 @@
 //! The flags that choose images and how to read them.
 
 use std::cell::OnceCell;
-use std::io::Read;
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress;
 use crate::data::{DataSet, Found, Reading, Size, built_in};
 use crate::net::ImageShape;
 use crate::words::count;
@@ -17,8 +17,8 @@ use crate::words::count;
 pub struct ImageArgs {
     /// The images: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
     /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; or a single IDX file, .npy array or .npz.
-    /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's cache (from
-    /// NCSN_MIRROR, if set).
+    /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's
+    /// cache (from NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
     /// Crop to the centre and resize to this many pixels a side, or to WIDTHxHEIGHT. Default: the
@@ -49,7 +49,7 @@ impl ImageArgs {
         let path = self.path()?;
         // Most formats are read in one go; the bar is for folders of many images.
         let bar = OnceCell::new();
-        let progress = |done: usize, total: usize| {
+        let show = |done: usize, total: usize| {
             let template = "{bar:30} {pos}/{len} files, {eta} left";
             let style = || ProgressStyle::with_template(template);
             let new =
@@ -59,7 +59,7 @@ impl ImageArgs {
             bar.set_position(done as u64);
         };
         let Self { size, grayscale, background, strict, .. } = *self;
-        let reading = Reading { size, grayscale, background, strict, accepts, progress: &progress };
+        let reading = Reading { size, grayscale, background, strict, accepts, progress: &show };
         let loaded = DataSet::load(&path, &reading);
         if let Some(bar) = bar.get() {
             bar.finish_and_clear();
@@ -90,7 +90,7 @@ impl ImageArgs {
     fn path(&self) -> anyhow::Result<PathBuf> {
         let name = self.data.to_str().and_then(built_in::find);
         match name {
-            Some(set) if !self.data.exists() => Ok(set.fetch(&download_bar)?),
+            Some(set) if !self.data.exists() => Ok(set.fetch(&progress::download)?),
             None if !self.data.exists() => {
                 let names: Vec<_> = built_in::names().collect();
                 bail!(
@@ -164,14 +164,6 @@ fn notes(found: &Found) -> Vec<String> {
         ));
     }
     notes
-}
-
-/// A progress bar for a download.
-fn download_bar(url: &str, length: Option<u64>, body: Box<dyn Read>) -> Box<dyn Read> {
-    let template = "{bar:30} {bytes}/{total_bytes}, {eta} left: {msg}";
-    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
-    let bar = ProgressBar::new(length.unwrap_or(0)).with_style(style);
-    Box::new(bar.with_message(url.to_owned()).wrap_read(body))
 }
 
 fn color(text: &str) -> Result<[u8; 3], String> {

@@ -60,9 +60,10 @@ fn named(name: &str) -> anyhow::Result<Device> {
             "this program was built without {feature}; build it again with `cargo run --release \
              --features {feature} --bin train …`, or `--bin ncsn`"
         ),
+        "gpu" => bail!("--device gpu is for training a model; here, choose a device of Burn"),
         _ => bail!(
             "no such device: {name}; there are cpu, cuda[:N], vulkan, metal, libtorch and \
-             libtorch-cuda[:N]"
+             libtorch-cuda[:N], and for training a model also gpu and auto"
         ),
     }
 }

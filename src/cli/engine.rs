@@ -45,7 +45,7 @@ pub enum Engine {
 
 /// The chains to run.
 pub struct SamplingJob<'a> {
-    /// The program that each chain runs.
+    /// The step table that each chain runs.
     pub table: &'a StepTable,
     /// What steers them.
     pub conditioning: &'a Conditioning,

@@ -1,4 +1,4 @@
-//! Images on disk: a grid as PNG, a sequence of grids as an animated GIF, or a NumPy array.
+//! Images for people: a grid as PNG, or a sequence of grids as an animated GIF.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub fn ensure_fits(
     ensure!(
         width.max(height) <= side && width.saturating_mul(height) <= MOST_PIXELS,
         "{count} images would make a grid of {width} × {height} pixels, which is too large; draw \
-         fewer, or choose an --out that ends in .npy"
+         fewer, or choose an --out that ends in .npy or .npz"
     );
     Ok(())
 }
@@ -93,60 +93,4 @@ fn into_rgba(grid: Grid, channels: usize) -> RgbaImage {
         let pixel = &pixels[(y as usize * width + x as usize) * channels..][..channels];
         Rgba([pixel[0], pixel[channels / 2], pixel[channels - 1], 255])
     })
-}
-
-/// Writes N images as a NumPy array of uint8, N × H × W, or N × H × W × C if there are several
-/// channels.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_npy(path: &Path, bytes: &[u8], shape: ImageShape) -> anyhow::Result<()> {
-    output::write(path, &encode_npy(bytes, shape)?)
-}
-
-fn encode_npy(bytes: &[u8], shape: ImageShape) -> anyhow::Result<Vec<u8>> {
-    use npyz::WriterBuilder;
-    let ImageShape { channels, height, width } = shape;
-    let count = bytes.len() / shape.dimension();
-    let mut axes = vec![count as u64, height as u64, width as u64];
-    if channels > 1 {
-        axes.push(channels as u64);
-    }
-    let mut npy = Vec::new();
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(&axes).writer(&mut npy).begin_nd()?;
-    for image in bytes.chunks_exact(shape.dimension()) {
-        let plane = height * width;
-        for pixel in 0..plane {
-            for c in 0..channels {
-                writer.push(&image[c * plane + pixel])?;
-            }
-        }
-    }
-    writer.finish()?;
-    Ok(npy)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two images of 3 × 2 × 4, each byte another.
-    const SHAPE: ImageShape = ImageShape { channels: 3, height: 2, width: 4 };
-
-    fn images() -> Vec<u8> {
-        (0..2 * SHAPE.dimension() as u8).collect()
-    }
-
-    #[test]
-    fn an_array_is_read_as_it_was_written() {
-        let npy = encode_npy(&images(), SHAPE).expect("in memory");
-        let file = npyz::NpyFile::new(&npy[..]).expect("an array");
-        assert_eq!(file.shape(), [2, 2, 4, 3]);
-        let read: Vec<u8> = file.into_vec().expect("bytes");
-        for (at, pixel) in read.chunks_exact(3).enumerate() {
-            let first = (at / 8 * 24 + at % 8) as u8;
-            assert_eq!(pixel, [first, first + 8, first + 16]);
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! Keeps the Wayland library quiet on machines without a desktop.
 //!
-//! Mesa's Vulkan layer that chooses between GPUs looks for a Wayland display whenever an instance is
-//! created. Without `XDG_RUNTIME_DIR`, as over SSH or in a container, the library then prints
+//! Mesa's Vulkan layer that chooses between GPUs looks for a Wayland display whenever an instance
+//! is created. Without `XDG_RUNTIME_DIR`, as over SSH or in a container, the library then prints
 //! `error: XDG_RUNTIME_DIR is invalid or not set in the environment.`, although nothing is wrong.
 
 use std::env;

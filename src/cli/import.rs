@@ -97,6 +97,7 @@ pub fn import(arguments: &Import) -> anyhow::Result<()> {
         name: arguments.out.file_stem().map_or("model".into(), |s| s.to_string_lossy().into()),
         sampler: Settings::for_network(&architecture, schedule),
         mean: None,
+        classes: Vec::new(),
         architecture,
         training: None,
         imported: Some(format!("{file} ({}{average}{step})", variant.name())),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{eval, export, import, likelihood, mean, plan, sample, toy, train};
+use super::{card, eval, export, import, likelihood, mean, plan, sample, thumbnails, toy, train};
 
 /// Score-based generative models: planning, training, sampling and measuring.
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Command {
     Export(export::Export),
     Import(import::Import),
     Mean(mean::Mean),
+    Thumbnails(thumbnails::Thumbnails),
+    Card(card::Card),
 }
 
 /// The program's entry point. The exit code is that of the signal by which a training run was
@@ -48,6 +50,8 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Export(arguments) => export::export(&arguments),
         Command::Import(arguments) => import::import(&arguments),
         Command::Mean(arguments) => mean::run(&arguments),
+        Command::Thumbnails(arguments) => thumbnails::run(&arguments),
+        Command::Card(arguments) => card::run(&arguments),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use crate::data::distances::Distances;
 use crate::data::{DataSet, Images};
 use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::{NoiseSchedule, rules};
-use crate::sample::settings::three_digits_up;
+use crate::sample::settings::recommendation::three_digits_up;
 use crate::train::measure_distances;
 use crate::words::{count, form};
 

@@ -6,6 +6,7 @@
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use thiserror::Error;
@@ -39,8 +40,19 @@ impl Undelivered {
 /// The first write to standard output that failed.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 
+/// Whether this process says nothing on standard output.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Prints nothing more on standard output: another process says the same.
+pub fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
 /// See [`println!`].
 pub fn line_out(line: Arguments<'_>) {
+    if SILENT.load(Ordering::Relaxed) {
+        return;
+    }
     if let Err(error) = write_line(&mut io::stdout().lock(), line) {
         FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
@@ -53,8 +65,26 @@ pub fn line_err(line: Arguments<'_>) {
 }
 
 fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> io::Result<()> {
-    writeln!(out, "{line}")?;
+    writeln!(out, "{}", harmless(&line.to_string()))?;
     out.flush()
+}
+
+/// Text whose control characters are shown instead of obeyed by the terminal: names in files come
+/// from strangers.
+fn harmless(text: &str) -> String {
+    let obeyed = |c: char| {
+        let directs = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (c.is_control() && !matches!(c, '\n' | '\t')) || directs
+    };
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        if obeyed(character) {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    out
 }
 
 /// Checks that everything printed so far has been written.
@@ -64,4 +94,15 @@ fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> io::Result<()> {
 pub fn ensure_delivered() -> Result<(), Undelivered> {
     let failure = FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take();
     failure.map_or(Ok(()), |error| Err(Undelivered(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn names_do_not_command_the_terminal() {
+        assert_eq!(harmless("\x1b[31mred\r\u{9b}2J\u{202e}"), r"\u{1b}[31mred\r\u{9b}2J\u{202e}");
+        assert_eq!(harmless("σ = 1,\t字\n"), "σ = 1,\t字\n");
+    }
 }

@@ -9,7 +9,7 @@ use super::conditioning::{Conditioned, ConditioningArgs};
 use super::engine::{Choice, Engine, SamplingJob};
 use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
-use super::{apart, grid, model, output};
+use super::{apart, grid, model, numpy, output};
 use crate::pixel;
 use crate::words::count;
 
@@ -26,14 +26,15 @@ pub struct Sample {
     #[arg(long)]
     seed: Option<u64>,
     /// The file to write: .png for a grid; .gif for the way from noise to the grid (with
-    /// --interpolate, for one image after another); .npy for an array of uint8, N×H×W(×C).
+    /// --interpolate, for one image after another); .npy for an array of uint8, N×H×W(×C); .npz for
+    /// that and the classes, as arr_0 and arr_1.
     #[arg(long, default_value = "grid.png")]
     out: PathBuf,
     /// How many images to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
-    /// What computes [default: fused on a GPU, unless --device, --guiding-model or --class is given;
-    /// otherwise burn].
+    /// What computes [default: fused on a GPU, unless --device, --guiding-model or --classifier is
+    /// given; otherwise burn].
     #[arg(long)]
     engine: Option<Choice>,
     /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
@@ -57,8 +58,8 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let Sample { n, batch, ref out, .. } = *arguments;
     ensure_within("-n", n, SAMPLES)?;
     ensure_within("--batch", batch, BATCH)?;
-    let extension = ["png", "gif", "npy"].into_iter().find(|end| output::ends_in(out, end));
-    let extension = extension.context("--out must end in .png, .gif or .npy")?;
+    let extension = ["png", "gif", "npy", "npz"].into_iter().find(|end| output::ends_in(out, end));
+    let extension = extension.context("--out must end in .png, .gif, .npy or .npz")?;
     let Sample { model, autoguidance, conditioning: flags, .. } = arguments;
     let mut reads = flags.reads();
     reads.extend([("--model", Some(&**model)), ("--guiding-model", autoguidance.worse())]);
@@ -75,7 +76,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
         _ => {}
     }
     let settings = arguments.settings.over(&model.card)?;
-    let Conditioned { conditioning, strength, seed } =
+    let Conditioned { mut conditioning, strength, seed } =
         flags.read(&model.card.architecture, settings.schedule, n)?;
     let table = model.card.step_table(&settings, strength)?;
     ensure!(
@@ -83,6 +84,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
         "--interpolate gives both seeds; leave out --seed"
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
+    conditioning.classes = flags.class_conditioning(&model.card, seed, n)?;
     let device = arguments.device.as_deref();
     let guided = flags.is_guided() || autoguidance.is_guided();
     let choice = arguments.engine.or(guided.then_some(Choice::Burn));
@@ -90,15 +92,22 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let engine = autoguidance.guide(flags.guide(engine)?)?;
 
     let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };
-    let looks = if extension == "gif" && !is_path { FRAMES } else { 1 };
-    let stops = stops(table.nfe(), looks);
+    let frames = if extension == "gif" && !is_path { FRAMES } else { 1 };
+    let stops = stops(table.nfe(), frames);
     let mut grids = vec![Vec::new(); stops.len()];
     engine.visit(&job, &stops, |stop, pixels| grids[stop].extend(pixel::bytes(&pixels)))?;
     let grids: Vec<&[u8]> = grids.iter().map(|grid| &grid[..]).collect();
     let last = grids[grids.len() - 1];
 
     match extension {
-        "npy" => grid::write_npy(out, last, image_shape)?,
+        "npy" => numpy::write_npy(out, last, image_shape)?,
+        "npz" => {
+            let classes = conditioning.classes.as_ref().map(|classes| {
+                let class = |chain| classes.of(chain).map_or(-1, |class| class as i64);
+                (0..n).map(class).collect::<Vec<_>>()
+            });
+            numpy::write_npz(out, last, image_shape, classes.as_deref())?;
+        }
         "png" => grid::write_png(out, last, image_shape, columns, 2)?,
         _ if is_path => {
             let images: Vec<_> = last.chunks_exact(image_shape.dimension()).collect();
@@ -113,8 +122,8 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
 /// The most frames in an animation. Noise does not compress, so each frame is large.
 const FRAMES: usize = 30;
 
-/// After how many of `steps` steps to look: evenly spaced, at most `most` times, the last at the
-/// end.
+/// After how many of `steps` steps to show the images: evenly spaced, at most `most` times, the
+/// last at the end.
 fn stops(steps: usize, most: usize) -> Vec<usize> {
     let count = most.min(steps + 1);
     (1..=count).map(|frame| steps - steps * (count - frame) / (count - 1).max(1)).collect()

@@ -24,8 +24,9 @@ pub struct SettingArgs {
     /// σ_L, the last noise level.
     #[arg(long)]
     sigma_min: Option<f32>,
-    /// L, the number of noise levels.
-    #[arg(long)]
+    /// L, the number of noise levels [default with --sampler: 100; 10 for dpm-solver++,
+    /// sde-dpm-solver++ and unipc; 2 for consistency].
+    #[arg(long, alias = "steps")]
     levels: Option<usize>,
     /// T, the Langevin steps (predictor–corrector: corrections) at each level.
     #[arg(long)]
@@ -39,7 +40,7 @@ pub struct SettingArgs {
     /// r, the signal-to-noise ratio of predictor–corrector's corrections.
     #[arg(long)]
     snr: Option<f32>,
-    /// ρ, which spaces Heun's noise levels.
+    /// ρ, which spaces the noise levels of heun, dpm-solver++, sde-dpm-solver++, unipc and consistency.
     #[arg(long)]
     rho: Option<f32>,
     /// S_churn, the noise that Heun's method adds and removes along the way; 0 for none, which is
@@ -88,7 +89,7 @@ impl SettingArgs {
             return Ok(self.change(recommended));
         }
         // One sampler's choices, such as a short noise schedule or its ε, do not suit another.
-        let settings = self.change(Settings { sampler, ..usual });
+        let settings = self.change(usual.for_sampler(sampler));
         Ok(if self.step_lr.is_none() { settings.with_step_by_rule() } else { settings })
     }
 
@@ -196,6 +197,10 @@ mod tests {
         let exact = over("ncsn --sampler exact-langevin --levels 40 --steps-each 5");
         let exact = exact.expect("possible");
         assert_eq!((ends(exact), exact.step_lr), ((20.0, 0.01), 2.5e-5), "a = ¼");
+        let few = over("ncsn --sampler consistency").expect("possible");
+        assert_eq!((ends(few), few.schedule.levels), ((20.0, 0.01), 2));
+        let four = over("ncsn --sampler consistency --steps 4").expect("possible");
+        assert_eq!(four.schedule.levels, 4);
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
     }

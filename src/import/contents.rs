@@ -154,7 +154,8 @@ impl Contents {
         }
     }
 
-    /// The weights of a network. A moving average may lack the noise levels, as they are not trained.
+    /// The weights of a network. A moving average may lack the noise levels, as they are not
+    /// trained.
     fn weights<'a>(&self, network: &'a Network) -> Result<Chosen<'a>, CheckpointError> {
         if let Some(count) = network.count.as_ref().and_then(|name| self.tensors.get(name))
             && count.read()?.iter().all(|&byte| byte == 0)

@@ -6,9 +6,9 @@
 mod checkpoint_error;
 mod contents;
 mod networks;
-mod pickle;
 pub mod pytorch;
 mod saved_object;
+mod tensor_names;
 mod values;
 
 use thiserror::Error;

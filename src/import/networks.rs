@@ -1,8 +1,9 @@
 //! Where a checkpoint has weights, and which of them are a moving average.
 //!
 //! Trainers agree on no layout, so this goes by the keys that lead to a network's tensors: in
-//! `ema.ema_model.module.begin_conv.weight` they are `ema`, `ema_model` and `module`. The words in a
-//! key tell whether the weights are an average; their place in the file or in the alphabet does not.
+//! `ema.ema_model.module.begin_conv.weight` they are `ema`, `ema_model` and `module`. The words in
+//! a key tell whether the weights are an average; their place in the file or in the alphabet does
+//! not.
 
 /// The tensor by which a network is recognised.
 pub(super) const FIRST: &str = "begin_conv.weight";
@@ -16,8 +17,8 @@ pub(super) const ROOT: &str = "root";
 pub(super) enum Naming {
     /// `begin_conv.weight`, as in a `state_dict`.
     Published,
-    /// `begin_convweight`: the averages that Lightning modules keep as buffers, in whose names there
-    /// can be no dots (`LitEma` of latent diffusion).
+    /// `begin_convweight`: the averages that Lightning modules keep as buffers, in whose names
+    /// there can be no dots (`LitEma` of latent diffusion).
     Dotless,
     /// `0`, `1`, …: a list in the order of the network's parameters (`shadow_params` of `torch_ema`
     /// and of diffusers).

@@ -39,7 +39,8 @@ pub struct Checkpoint {
 /// # Errors
 /// [`CheckpointError`] if there is no such network, or more than one.
 pub fn read(path: &Path, choice: &Choice) -> Result<Checkpoint, CheckpointError> {
-    // An error of the system's is said as such.
+    // Fails here with the system's own error if the file cannot be read; the reader's would say
+    // less.
     std::io::copy(&mut File::open(path)?.take(1), &mut std::io::sink())?;
     let root = PytorchReader::read_pickle_data(path, None)?;
     // Tensors are read lazily: the copy must exist until then.

@@ -1,5 +1,5 @@
-//! The saved object in a file of PyTorch's: the names of its tensors in their order, and a copy of the
-//! file in which it is within a dictionary.
+//! The saved object in a file of PyTorch's: the names of its tensors in their order, and a copy of
+//! the file in which it is within a dictionary.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -11,7 +11,8 @@ use zip::{ZipArchive, ZipWriter};
 
 use super::checkpoint_error::CheckpointError;
 use super::networks::ROOT;
-use super::pickle;
+use super::tensor_names::tensor_names;
+use crate::pickle::opcode;
 
 /// The names of all tensors, in their order in the saved object, if that can be found out.
 pub(super) fn names(path: &Path) -> Result<Option<Vec<String>>, CheckpointError> {
@@ -22,11 +23,11 @@ pub(super) fn names(path: &Path) -> Result<Option<Vec<String>>, CheckpointError>
         let [name] = &pickles.collect::<Vec<_>>()[..] else { return Ok(None) };
         let mut pickle = Vec::new();
         archive.by_name(name)?.take(pytorch_reader::MAX_PICKLE_SIZE).read_to_end(&mut pickle)?;
-        return Ok(pickle::tensors(&pickle));
+        return Ok(tensor_names(&pickle));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    Ok(object(&bytes).and_then(|range| pickle::tensors(&bytes[range])))
+    Ok(object(&bytes).and_then(|range| tensor_names(&bytes[range])))
 }
 
 /// Whether a file is a ZIP archive, as PyTorch has written them since 1.6.
@@ -42,21 +43,21 @@ fn is_pickle(name: &str) -> bool {
     name == "data.pkl" || name.ends_with("/data.pkl")
 }
 
-/// Where the saved object is in the stream of pickles that PyTorch wrote before 1.6: a magic number,
-/// a version, facts about the system, the object, and then the storages.
+/// Where the saved object is in the stream of pickles that PyTorch wrote before 1.6: a magic
+/// number, a version, facts about the system, the object, and then the storages.
 fn object(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
     let mut start = 0;
     for _ in 0..3 {
-        start += pickle::length(&bytes[start..])?;
+        start += opcode::length(&bytes[start..])?;
     }
-    Some(start..start + pickle::length(&bytes[start..])?)
+    Some(start..start + opcode::length(&bytes[start..])?)
 }
 
 /// A copy of a checkpoint in which the saved object is the value of a dictionary's key [`ROOT`].
 pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointError> {
     let mut file = File::open(path)?;
     let mut copy = NamedTempFile::new()?;
-    let keyed = |pickle: &[u8]| pickle::keyed(pickle, ROOT).ok_or_else(damaged);
+    let keyed = |pickle: &[u8]| keyed(pickle, ROOT).ok_or_else(damaged);
     if is_archive(&mut file)? {
         let mut archive = ZipArchive::new(file)?;
         let mut writer = ZipWriter::new(&mut copy);
@@ -85,6 +86,23 @@ pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointEr
     }
     copy.flush()?;
     Ok(copy)
+}
+
+/// The pickle of `{key: object}` from that of an object: push an empty dictionary and the key, do
+/// as before, set the item.
+fn keyed(pickle: &[u8], key: &str) -> Option<Vec<u8>> {
+    use opcode::{BINUNICODE, EMPTY_DICT, PROTO, SETITEM, STOP};
+    let (&stop, object) = pickle.split_last()?;
+    let &[PROTO, protocol, ref object @ ..] = object else { return None };
+    if stop != STOP {
+        return None;
+    }
+    let mut keyed = vec![PROTO, protocol, EMPTY_DICT, BINUNICODE];
+    keyed.extend((key.len() as u32).to_le_bytes());
+    keyed.extend(key.as_bytes());
+    keyed.extend(object);
+    keyed.extend([SETITEM, STOP]);
+    Some(keyed)
 }
 
 fn damaged() -> CheckpointError {

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ModelError;
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
-use crate::sample::{Settings, SettingsError, Start, StepTable};
+use crate::sample::{ClassConditioning, GuidanceScale, Settings, SettingsError, Start, StepTable};
 
 /// What a model is, where it comes from and how to sample it: JSON in the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Card {
     /// Chains of older cards, which have none, begin around ½.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean: Option<f32>,
+    /// The classes of a class-conditional model, by number; empty for an unconditional one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
     /// How it was trained, if this project trained it. Like the quality it is not parsed in the
     /// browser: the page shows the card's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +48,16 @@ pub struct Card {
     pub license: String,
 }
 
+/// A class that images can be asked for by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its name, such as `sandal`.
+    pub name: String,
+    /// The number of its training images: chains that are not asked for a class draw theirs in
+    /// proportion.
+    pub images: u32,
+}
+
 /// How good samples are, as `ncsn eval` measured it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
@@ -55,7 +69,7 @@ pub struct Quality {
     pub sampler: Settings,
     /// The seed.
     pub seed: u64,
-    /// Fréchet's distance to held-out images, in the features of a classifier of the data.
+    /// Fréchet's distance to held-out images, in the features of [`Self::features`].
     pub frechet: f64,
     /// Its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -66,8 +80,23 @@ pub struct Quality {
     pub precision: f64,
     /// The share of held-out images that lie among samples.
     pub recall: f64,
-    /// The share of held-out images that the classifier gets right.
-    pub classifier_accuracy: f64,
+    /// The share of held-out images that the classifier gets right; `None` if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_accuracy: Option<f64>,
+    /// The network in whose features the samples were judged. Older cards do not name it: it was the
+    /// classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSource>,
+}
+
+/// The network in whose features samples were judged. Only figures of the same one are comparable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureSource {
+    /// A file's name, or what the network has learned to tell apart.
+    pub name: String,
+    /// What identifies it: `sha256:` and the hash of the file, or `crc32c:` and the checksum of the
+    /// weights.
+    pub checksum: String,
 }
 
 /// How a model was trained.
@@ -93,6 +122,10 @@ pub struct Training {
     /// Set if it learned that model's score, guided away from a worse model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoguidance: Option<Autoguided>,
+    /// Whether its denoiser was tuned to lead to the end of the flow in one evaluation
+    /// (consistency tuning, Geng et al. 2024), for the sampler `consistency`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consistency: bool,
     /// Optimiser steps since the beginning, without those of `from`.
     pub steps: u64,
     /// Images seen, counting repetitions.
@@ -119,11 +152,9 @@ pub struct Training {
 pub struct Autoguided {
     /// The worse model it leads away from, in words.
     pub away_from: String,
-    /// w, as in [`GuidanceScale`](crate::sample::Strength), whose fields are written out here for the
-    /// same reason as those of [`Settings`].
-    pub weight: f32,
-    /// The smallest and the largest σ at which it guides.
-    pub sigmas: [f32; 2],
+    /// How strongly, and at which noise levels.
+    #[serde(flatten)]
+    pub guidance_scale: GuidanceScale,
 }
 
 impl Card {
@@ -131,16 +162,32 @@ impl Card {
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
 
+    /// Checks that there are as many classes as the network has.
+    ///
+    /// # Errors
+    /// [`ModelError::Classes`] if there are not.
+    pub(super) fn check_classes(&self) -> Result<(), ModelError> {
+        let (named, embedded) = (self.classes.len(), self.architecture.classes());
+        if named == embedded { Ok(()) } else { Err(ModelError::Classes { named, embedded }) }
+    }
+
     /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
     pub fn start_mean(&self) -> f32 {
         self.mean.unwrap_or(Start::GRAY)
     }
 
-    /// The program of some settings for this model's chains; `strength` is as in
+    /// The classes that chains show unless asked: drawn by how often they occur in training. `None`
+    /// for an unconditional model.
+    pub fn drawn_classes(&self, seed: u64, count: usize) -> Option<ClassConditioning> {
+        let counts: Vec<u32> = self.classes.iter().map(|class| class.images).collect();
+        (!counts.is_empty()).then(|| ClassConditioning::drawn(&counts, seed, count))
+    }
+
+    /// The step table of some settings for this model's chains; `strength` is as in
     /// [`Settings::step_table_from`].
     ///
     /// # Errors
-    /// As [`Settings::table`].
+    /// As [`Settings::step_table`].
     pub fn step_table(
         &self,
         settings: &Settings,

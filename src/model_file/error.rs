@@ -38,6 +38,14 @@ pub enum ModelError {
     /// The card's mean of the training images is not that of images.
     #[error("the model's card says that the mean of its images is {0}; it must be from 0 to 1")]
     Mean(f32),
+    /// The card does not list the classes that the network has.
+    #[error("the model's card lists {named} classes, but its network has {embedded}")]
+    Classes {
+        /// How many the card lists.
+        named: usize,
+        /// How many the network has.
+        embedded: usize,
+    },
     /// A tensor that the network needs is missing.
     #[error("the tensor `{0}` is missing")]
     Missing(String),

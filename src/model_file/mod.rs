@@ -9,7 +9,7 @@ mod json;
 pub(crate) mod tensors;
 pub(crate) mod write;
 
-pub use card::{Autoguided, Card, Quality, Training};
+pub use card::{Autoguided, Card, Class, FeatureSource, Quality, Training};
 pub(crate) use container::Container;
 pub use container::ContainerError;
 pub use error::ModelError;
@@ -43,6 +43,7 @@ impl ModelFile {
     pub(crate) fn of(container: &Container<'_>) -> Result<Self, ModelError> {
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
+        card.check_classes()?;
         card.sampler.step_table()?;
         if !(0.0..=1.0).contains(&card.start_mean()) {
             return Err(ModelError::Mean(card.start_mean()));
@@ -56,9 +57,8 @@ impl ModelFile {
     /// The same file with another card: its tensors stay as they are, to the last bit.
     ///
     /// # Errors
-    /// [`ModelError::Container`] if it is not a safetensors file, [`ModelError::TooLarge`] if the new
-    /// one could not be read. Neither the tensors nor the old
-    /// card are checked.
+    /// [`ModelError::Container`] if it is not a safetensors file, [`ModelError::TooLarge`] if the
+    /// new one could not be read. Neither the tensors nor the old card are checked.
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
         write::with_card(bytes, Card::KEY, card)
     }
@@ -66,8 +66,8 @@ impl ModelFile {
     /// The file's bytes, with tensors in f16: half the size, and no visible difference.
     ///
     /// # Errors
-    /// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in
-    /// f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
+    /// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not
+    /// in f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
     /// [`ModelError::Write`].
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)

@@ -14,8 +14,9 @@ use crate::words::one_line;
 /// A file of these tensors, in f16 or f32, with a card.
 ///
 /// # Errors
-/// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in f16,
-/// [`ModelError::TooLarge`] if the file would be too large to read; otherwise [`ModelError::Write`].
+/// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in
+/// f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
+/// [`ModelError::Write`].
 pub(crate) fn tensors(
     weights: &Weights,
     key: &str,

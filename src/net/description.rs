@@ -51,7 +51,7 @@ impl ImageShape {
 
 /// A network's kind and sizes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", try_from = "super::fields::Fields")]
+#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Architecture {
     /// A U-Net conditioned on a continuous σ.
     UNet(UNetDescription),
@@ -76,6 +76,23 @@ impl Architecture {
         match self {
             Self::UNet(_) => None,
             Self::RefineNet(refinenet) => Some(refinenet.schedule),
+        }
+    }
+
+    /// The number of classes that images can be asked for by; 0 for an unconditional network.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::UNet(unet) => unet.classes,
+            Self::RefineNet(_) => 0,
+        }
+    }
+
+    /// The same network with this many classes; only a U-Net can have any.
+    #[must_use]
+    pub fn with_classes(self, classes: usize) -> Self {
+        match self {
+            Self::UNet(unet) => Self::UNet(UNetDescription { classes, ..unet }),
+            Self::RefineNet(_) => self,
         }
     }
 
@@ -121,5 +138,46 @@ pub(crate) fn within(sizes: &[(&str, usize, usize, usize)]) -> Result<(), Descri
             Err(DescriptionError(format!("{name} must be from {least} to {most}, but is {size}")))
         }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Depth, Variant};
+
+    #[test]
+    fn networks_of_each_kind_survive_json() {
+        let image_shape = ImageShape { channels: 3, height: 32, width: 32 };
+        let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.25 };
+        let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
+        let (variant, depth) = (Variant::Ncsnv2, Depth::Deeper);
+        for (architecture, kind) in [
+            (Architecture::UNet(UNetDescription::new(image_shape, preconditioning)), "unet"),
+            (
+                Architecture::RefineNet(RefineNetDescription {
+                    variant,
+                    image_shape,
+                    depth,
+                    ngf: 64,
+                    schedule,
+                }),
+                "refinenet",
+            ),
+        ] {
+            let json = serde_json::to_value(&architecture).expect("plain data");
+            assert_eq!(json["kind"], kind);
+            let read: Architecture = serde_json::from_value(json.clone()).expect("its own output");
+            assert_eq!(read, architecture);
+            // Without any one of its fields it is refused, by the field's name.
+            let fields = json.as_object().expect("an object");
+            for name in fields.keys() {
+                let mut fields = fields.clone();
+                fields.remove(name);
+                let error = serde_json::from_value::<Architecture>(fields.into());
+                let error = error.expect_err("must be refused").to_string();
+                assert_eq!(error, format!("missing field `{name}`"));
+            }
+        }
     }
 }

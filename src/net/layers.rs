@@ -1,6 +1,6 @@
 //! The layers that networks share, as Burn modules.
 
-use burn::module::{Initializer, Module};
+use burn::module::{Initializer, Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::{silu, softmax};
@@ -31,9 +31,9 @@ pub fn column(values: impl IntoIterator<Item = f32>, device: &Device) -> Tensor<
     Tensor::from_data(TensorData::new(values, [count, 1, 1, 1]), device)
 }
 
-/// Scales and shifts each channel of the normalised `h`, N × C × H × W, by what σ says: `h (1 + a) + b`
-/// for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalisation; Dhariwal & Nichol 2021,
-/// section 4).
+/// Scales and shifts each channel of the normalised `h`, N × C × H × W, by what σ says:
+/// `h (1 + a) + b` for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalisation;
+/// Dhariwal & Nichol 2021, section 4).
 pub fn modulated(h: Tensor<4>, modulation: Tensor<2>) -> Tensor<4> {
     let [n, channels] = modulation.dims();
     let [scale, shift] =
@@ -59,30 +59,59 @@ pub fn unfold(x: Tensor<4>, r: usize) -> Tensor<4> {
     x.reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
 }
 
-/// σ as the blocks see it: features of ln σ through two linear layers.
+/// σ, and the class if there are classes, as the blocks see them: features of ln σ through two
+/// linear layers, with the class's row added before the last activation.
 #[derive(Module, Debug)]
 pub struct SigmaEmbedding {
     first: Linear,
     second: Linear,
+    /// (C + 1) × size: a row for each class, then one for no class.
+    classes: Option<Param<Tensor<2>>>,
 }
 
 impl SigmaEmbedding {
-    /// An embedding of the given (even) size.
-    pub fn new(size: usize, device: &Device) -> Self {
+    /// An embedding of the given (even) size for C classes, or none.
+    ///
+    /// The rows of the classes begin at 0, so that a network which began without classes is the
+    /// same network at first.
+    pub fn new(size: usize, classes: usize, device: &Device) -> Self {
         let linear = || LinearConfig::new(size, size).init(device);
-        Self { first: linear(), second: linear() }
+        let rows = || Initializer::Zeros.init([classes + 1, size], device);
+        Self { first: linear(), second: linear(), classes: (classes > 0).then(rows) }
     }
 
-    /// N × size for N values of σ.
-    pub fn forward(&self, sigmas: &[f32], device: &Device) -> Tensor<2> {
+    /// C; 0 without classes.
+    pub fn classes(&self) -> usize {
+        self.classes.as_ref().map_or(0, |rows| rows.dims()[0] - 1)
+    }
+
+    /// N × size for N values of σ and N classes, either of which may be a single one for all.
+    /// Classes are ignored by an embedding without classes; those beyond the last count as none.
+    pub fn forward(&self, sigmas: &[f32], classes: &[Option<usize>], device: &Device) -> Tensor<2> {
         let [size, _] = self.first.weight.dims();
         let features: Vec<f32> =
             sigmas.iter().flat_map(|&sigma| sigma_features(sigma, size / 2)).collect();
         let features = Tensor::from_data(TensorData::new(features, [sigmas.len(), size]), device);
         let features: Tensor<2> = features;
-        let features = features.cast(self.first.weight.dtype());
-        silu(self.second.forward(silu(self.first.forward(features))))
+        let dtype = self.first.weight.dtype();
+        let embedding = self.second.forward(silu(self.first.forward(features.cast(dtype))));
+        silu(match &self.classes {
+            Some(rows) => {
+                embedding + one_hot(classes, rows.dims()[0], device).cast(dtype).matmul(rows.val())
+            }
+            None => embedding,
+        })
     }
+}
+
+/// N × rows: 1 in the column of each class, or in the last one for no class.
+fn one_hot(classes: &[Option<usize>], rows: usize, device: &Device) -> Tensor<2> {
+    let none = rows - 1;
+    let mut values = vec![0.0f32; classes.len() * rows];
+    for (row, class) in values.chunks_exact_mut(rows).zip(classes) {
+        row[class.unwrap_or(none).min(none)] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(values, [classes.len(), rows]), device)
 }
 
 /// A residual block of two 3 × 3 convolutions; σ scales and shifts the second normalisation

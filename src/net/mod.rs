@@ -7,7 +7,6 @@
 
 pub mod description;
 mod error;
-mod fields;
 pub mod precondition;
 pub mod refinenet;
 pub mod unet;

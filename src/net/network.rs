@@ -47,13 +47,34 @@ impl Network {
         Ok(weights::apply(Self::new(architecture, device)?, weights, device))
     }
 
-    /// The score `s(x, σ)`, N × C × H × W like `x`.
+    /// The score `s(x, σ)`, N × C × H × W like `x`, of images of no class in particular.
     ///
     /// `sigmas` holds one σ > 0 for each of the N images, or a single one for all.
     pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
+        self.class_score(x, sigmas, &[None])
+    }
+
+    /// The score `s(x, σ | c)` of images of classes, N × C × H × W like `x`. A network without
+    /// classes ignores them.
+    ///
+    /// `sigmas` and `classes` hold one for each of the N images, or a single one for all.
+    pub fn class_score(
+        &self,
+        x: Tensor<4>,
+        sigmas: &[f32],
+        classes: &[Option<usize>],
+    ) -> Tensor<4> {
         match self {
-            Self::UNet(unet) => unet.score(x, sigmas),
+            Self::UNet(unet) => unet.class_score(x, sigmas, classes),
             Self::RefineNet(refinenet) => refinenet.score(x, sigmas),
+        }
+    }
+
+    /// The number of classes that images can be asked for by; 0 for an unconditional network.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::UNet(unet) => unet.classes(),
+            Self::RefineNet(_) => 0,
         }
     }
 

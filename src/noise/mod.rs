@@ -30,7 +30,10 @@ pub enum NoiseScheduleError {
     #[error("sigma_min ({1}) must not be larger than sigma_max ({0})")]
     Order(f32, f32),
     /// There are no levels, or too many.
-    #[error("the number of levels must be from 1 to {max}, but it is {0}", max = NoiseSchedule::MAX_LEVELS)]
+    #[error(
+        "the number of levels must be from 1 to {max}, but it is {0}",
+        max = NoiseSchedule::MAX_LEVELS
+    )]
     Levels(usize),
 }
 
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_ladders_are_refused_by_name() {
+    fn impossible_schedules_are_refused_by_name() {
         let refused = |schedule: NoiseSchedule| schedule.check().expect_err("must be refused");
         assert_eq!(SCHEDULE.check(), Ok(()));
         // The squares of the extreme ones would be infinite or 0.

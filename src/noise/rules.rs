@@ -1,5 +1,5 @@
-//! Rules that choose a noise schedule and a step size without trial and error: the techniques of NCSNv2
-//! (Song & Ermon, [*Improved Techniques for Training Score-Based Generative
+//! Rules that choose a noise schedule and a step size without trial and error: the techniques of
+//! NCSNv2 (Song & Ermon, [*Improved Techniques for Training Score-Based Generative
 //! Models*](https://arxiv.org/abs/2006.09011), 2020).
 //!
 //! Technique 1 takes σ₁ from the data: the largest distance between two images. Then a chain can

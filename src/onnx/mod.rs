@@ -8,12 +8,15 @@
 //! |---|---|---|
 //! | `x` | N × C × H × W | noisy images x̃ |
 //! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all images, or of each |
+//! | `class` | as `sigma`, 64-bit integers | for a class-conditional model only: the class of all images, or of each, counted from 0; the number of classes stands for none |
 //! | `score` | N × C × H × W | s(x̃, σ) |
 //!
-//! The model's card is in the metadata under `card`, as in a model file.
+//! The model's card is in the metadata under `card`, as in a model file, and the rows of its sampler
+//! under `step_table`: `examples/sample_onnx.py` is a loop over them.
 
 mod graph;
 mod proto;
+mod step_table;
 mod unet;
 
 use prost::Message;
@@ -21,6 +24,7 @@ use thiserror::Error;
 
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
+use crate::sample::{Settings, SettingsError};
 use graph::Graph;
 
 /// How many images a graph takes at once.
@@ -33,12 +37,15 @@ pub enum Batch {
 }
 
 /// What a file should be like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// The number of images.
     pub batch: Batch,
     /// The version of ONNX's operators, from [`Options::OPSETS`].
     pub opset: i64,
+    /// The sampler whose step table is put into the metadata; `None` for the one that the card
+    /// recommends.
+    pub settings: Option<Settings>,
 }
 
 impl Options {
@@ -51,7 +58,7 @@ impl Options {
 }
 
 /// Why a model cannot be written as ONNX.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq)]
 pub enum ExportError {
     /// There is no graph for this kind of network.
     #[error("a network of the kind `{0}` cannot be exported yet, only a U-Net")]
@@ -74,6 +81,9 @@ pub enum ExportError {
     /// The card cannot be written as JSON.
     #[error("the model's card cannot be written: {0}")]
     Card(String),
+    /// There is no step table for the settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
 }
 
 /// The bytes of an ONNX file that computes the model's score.
@@ -91,8 +101,12 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     }
     let mut graph = Graph::new(&model.weights);
     let (x, sigma) = (graph.input("x"), graph.input("sigma"));
+    let has_classes = model.card.architecture.classes() > 0;
+    let class = has_classes.then(|| graph.input("class"));
     let score = match &model.card.architecture {
-        Architecture::UNet(sizes) => unet::score(&mut graph, sizes, options.batch, &x, &sigma)?,
+        Architecture::UNet(sizes) => {
+            unet::score(&mut graph, sizes, options.batch, &x, &sigma, class.as_ref())?
+        }
         Architecture::RefineNet(_) => return Err(ExportError::Architecture("refinenet")),
     };
     graph.rename(&score, "score");
@@ -105,18 +119,25 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
         Batch::Dynamic => (proto::symbol("N"), proto::symbol("one_or_N")),
     };
     let images = vec![batch, channels, height, width];
+    let class = has_classes.then(|| proto::value("class", proto::INT64, vec![sigmas.clone()]));
+    let float = |name, shape| proto::value(name, proto::FLOAT, shape);
+    let inputs = [float("x", images.clone()), float("sigma", vec![sigmas])];
     let card = serde_json::to_string(&model.card);
     let card = card.map_err(|error| ExportError::Card(error.to_string()))?;
+    let table = model.card.step_table(&options.settings.unwrap_or(model.card.sampler), None)?;
+    let metadata = [("card", card), ("step_table", step_table::to_json(&table).to_string())];
+    let metadata =
+        metadata.map(|(key, value)| proto::Entry { key: Some(key.into()), value: Some(value) });
     let file = proto::Model {
         ir_version: Some(proto::IR_VERSION),
         producer_name: Some(env!("CARGO_PKG_NAME").into()),
         producer_version: Some(env!("CARGO_PKG_VERSION").into()),
         opset_import: vec![proto::OperatorSet { version: Some(options.opset), domain: None }],
-        metadata: vec![proto::Entry { key: Some("card".into()), value: Some(card) }],
+        metadata: metadata.into(),
         graph: Some(proto::Graph {
             name: Some(model.card.name.clone()),
-            inputs: vec![proto::value("x", images.clone()), proto::value("sigma", vec![sigmas])],
-            outputs: vec![proto::value("score", images)],
+            inputs: inputs.into_iter().chain(class).collect(),
+            outputs: vec![float("score", images)],
             ..graph.finish()
         }),
     };

@@ -149,8 +149,10 @@ pub enum Length {
     Symbol(String),
 }
 
-const FLOAT: i32 = 1;
-const INT64: i32 = 7;
+/// 32-bit floats.
+pub const FLOAT: i32 = 1;
+/// 64-bit integers.
+pub const INT64: i32 = 7;
 
 /// An axis of known length.
 pub fn size(length: i64) -> Axis {
@@ -162,9 +164,9 @@ pub fn symbol(name: &str) -> Axis {
     Axis { length: Some(Length::Symbol(name.into())) }
 }
 
-/// An input or output of 32-bit floats.
-pub fn value(name: &str, axes: Vec<Axis>) -> Value {
-    let tensor = TensorType { element: Some(FLOAT), shape: Some(Shape { axes }) };
+/// An input or output of this type of numbers, [`FLOAT`] or [`INT64`].
+pub fn value(name: &str, element: i32, axes: Vec<Axis>) -> Value {
+    let tensor = TensorType { element: Some(element), shape: Some(Shape { axes }) };
     Value { name: Some(name.into()), kind: Some(Type { tensor: Some(tensor) }) }
 }
 

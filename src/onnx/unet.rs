@@ -11,17 +11,20 @@ use super::proto::Attribute;
 use super::{Batch, ExportError};
 use crate::net::UNetDescription;
 use crate::net::precondition::frequencies;
+use crate::net::unet::layers::Layer;
 
 /// Added to variances, as in the Burn modules.
 const EPSILON: f32 = 1e-5;
 
-/// s(x, σ) of N × C × H × W images and 1 or N values of σ; see [`crate::net::precondition`].
+/// s(x, σ | c) of N × C × H × W images and 1 or N values of σ and of c, which a network without
+/// classes does not have; see [`crate::net::precondition`].
 pub fn score(
     graph: &mut Graph<'_>,
     sizes: &UNetDescription,
     batch: Batch,
     x: &Value,
     sigma: &Value,
+    class: Option<&Value>,
 ) -> Result<Value, ExportError> {
     let name = "precondition";
     let scale = sizes.preconditioning;
@@ -30,22 +33,24 @@ pub fn score(
         [scale.mean, scale.sigma_data, scale.sigma_data * scale.sigma_data]
             .map(|v| graph.scalar(v));
 
-    let centerd = graph.op(name, "Sub", &[x, &mean], &[]);
+    let centered = graph.op(name, "Sub", &[x, &mean], &[]);
     let variance = graph.op(name, "Mul", &[&column, &column], &[]);
     let variance = graph.op(name, "Add", &[&variance, &data_variance], &[]);
     let root = graph.op(name, "Sqrt", &[&variance], &[]);
-    let input = graph.op(name, "Div", &[&centerd, &root], &[]);
+    let input = graph.op(name, "Div", &[&centered, &root], &[]);
 
     let batch = match batch {
         Batch::Fixed(n) => n as i64,
         Batch::Dynamic => 0,
     };
-    let raw = Network { graph, sizes, batch }.raw(input, sigma)?;
+    let mut network = Network { graph, sizes, batch };
+    let embedding = network.embedding(sigma, class)?;
+    let raw = network.raw(input, &embedding)?;
 
     let divisor = graph.op(name, "Mul", &[&column, &root], &[]);
     let factor = graph.op(name, "Div", &[&deviation, &divisor], &[]);
     let correction = graph.op(name, "Mul", &[&raw, &factor], &[]);
-    let gaussian = graph.op(name, "Div", &[&centerd, &variance], &[]);
+    let gaussian = graph.op(name, "Div", &[&centered, &variance], &[]);
     Ok(graph.op(name, "Sub", &[&correction, &gaussian], &[]))
 }
 
@@ -67,59 +72,47 @@ struct Network<'g, 'w> {
 }
 
 impl Network<'_, '_> {
-    fn raw(&mut self, x: Value, sigma: &Value) -> Result<Value, ExportError> {
-        let (image_shape, patch, levels) =
-            (self.sizes.image_shape, self.sizes.patch, self.sizes.widths.len());
-        let embedding = self.embedding(sigma)?;
-        let pixels = Maps {
+    fn raw(&mut self, x: Value, embedding: &Value) -> Result<Value, ExportError> {
+        let (image_shape, patch) = (self.sizes.image_shape, self.sizes.patch);
+        let mut x = Maps {
             value: x,
             channels: image_shape.channels,
             height: image_shape.height,
             width: image_shape.width,
         };
-        let mut x = self.fold_conv("stem", &pixels, patch)?;
-        let mut skips = Vec::with_capacity(levels);
-        for level in 0..levels {
-            x = self.level("down", level, x, &embedding)?;
-            skips.push(x.clone());
-            if level + 1 < levels {
-                x = self.fold_conv(&format!("down.{level}.resample"), &x, 2)?;
-            }
+        let mut kept = Vec::new();
+        for layer in self.sizes.layers() {
+            x = match layer {
+                Layer::Stem { .. } => self.fold_conv("stem", &x, patch)?,
+                Layer::Residual { name, .. } => self.residual(&name, &x, embedding)?,
+                Layer::Attention { name, .. } => self.attention(&name, &x)?,
+                Layer::Keep => {
+                    kept.push(x.clone());
+                    x
+                }
+                Layer::Concatenate => self.concatenate(x, kept.pop()),
+                Layer::Halve { name, .. } => self.fold_conv(&name, &x, 2)?,
+                Layer::Double { name, .. } => self.conv_unfold(&name, &x, 2)?,
+                Layer::Head { .. } => {
+                    let h = self.affine_norm("head_norm", &x)?;
+                    let h = self.silu("head_norm", h);
+                    self.conv_unfold("head", &h, patch)?
+                }
+            };
         }
-        x = self.block("middle", &x, &embedding)?;
-        for (level, skip) in skips.iter().enumerate().rev() {
-            let axis = [Attribute::int("axis", 1)];
-            x.value = self.graph.op("skip", "Concat", &[&x.value, &skip.value], &axis);
-            x.channels += skip.channels;
-            x = self.level("up", level, x, &embedding)?;
-            if level > 0 {
-                x = self.conv_unfold(&format!("up.{level}.resample"), &x, 2)?;
-            }
-        }
-        x = self.affine_norm("head_norm", &x)?;
-        x = self.silu("head_norm", x);
-        Ok(self.conv_unfold("head", &x, patch)?.value)
+        Ok(x.value)
     }
 
-    /// The blocks of one resolution on the way `down` or `up`.
-    fn level(
-        &mut self,
-        way: &str,
-        level: usize,
-        mut x: Maps,
-        embedding: &Value,
-    ) -> Result<Maps, ExportError> {
-        for block in 0..self.sizes.blocks {
-            x = self.block(&format!("{way}.{level}.blocks.{block}"), &x, embedding)?;
-        }
-        match self.sizes.attention[level] {
-            true => self.attention(&format!("{way}.{level}.attention"), &x),
-            false => Ok(x),
-        }
+    /// The channels of one, then those of the other.
+    fn concatenate(&mut self, x: Maps, kept: Option<Maps>) -> Maps {
+        let Some(kept) = kept else { return x };
+        let axis = [Attribute::int("axis", 1)];
+        let value = self.graph.op("skip", "Concat", &[&x.value, &kept.value], &axis);
+        Maps { value, channels: x.channels + kept.channels, ..x }
     }
 
-    /// Turns 1 or N values of σ into as many embeddings.
-    fn embedding(&mut self, sigma: &Value) -> Result<Value, ExportError> {
+    /// Turns 1 or N values of σ and of the class into as many embeddings.
+    fn embedding(&mut self, sigma: &Value, class: Option<&Value>) -> Result<Value, ExportError> {
         let name = "embedding";
         let frequencies: Vec<f32> = frequencies(self.sizes.embedding / 2).collect();
         let shape = [1, frequencies.len()];
@@ -132,15 +125,20 @@ impl Network<'_, '_> {
         let cosines = self.graph.op(name, "Cos", &[&angles], &[]);
         let axis = [Attribute::int("axis", 1)];
         let mut x = self.graph.op(name, "Concat", &[&sines, &cosines], &axis);
-        for layer in ["embedding.first", "embedding.second"] {
-            let [weight, bias] = self.parameters(layer)?;
-            x = self.graph.op(layer, "Gemm", &[&x, &weight, &bias], &[]);
-            x = self.silu_of(layer, &x);
+        let [first, second] = ["embedding.first", "embedding.second"];
+        x = self.linear(first, &x)?;
+        x = self.silu_of(first, &x);
+        x = self.linear(second, &x)?;
+        if let Some(class) = class {
+            let name = "embedding.classes";
+            let rows = self.graph.weight(name)?;
+            let rows = self.graph.op(name, "Gather", &[&rows, class], &[Attribute::int("axis", 0)]);
+            x = self.graph.op(name, "Add", &[&x, &rows], &[]);
         }
-        Ok(x)
+        Ok(self.silu_of(second, &x))
     }
 
-    fn block(&mut self, name: &str, x: &Maps, embedding: &Value) -> Result<Maps, ExportError> {
+    fn residual(&mut self, name: &str, x: &Maps, embedding: &Value) -> Result<Maps, ExportError> {
         let norm1 = format!("{name}.norm1");
         let h = self.affine_norm(&norm1, x)?;
         let h = self.silu(&norm1, h);
@@ -202,10 +200,11 @@ impl Network<'_, '_> {
         Ok(self.add(name, x, &out))
     }
 
-    /// Weight and bias of a layer.
-    fn parameters(&mut self, name: &str) -> Result<[Value; 2], ExportError> {
+    /// A linear layer.
+    fn linear(&mut self, name: &str, x: &Value) -> Result<Value, ExportError> {
         let weight = self.graph.weight(&format!("{name}.weight"))?;
-        Ok([weight, self.graph.weight(&format!("{name}.bias"))?])
+        let bias = self.graph.weight(&format!("{name}.bias"))?;
+        Ok(self.graph.op(name, "Gemm", &[x, &weight, &bias], &[]))
     }
 
     /// A convolution that keeps height and width.
@@ -259,13 +258,14 @@ impl Network<'_, '_> {
 
     /// Group normalisation with a scale and a shift for each channel.
     fn affine_norm(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
-        let [gamma, beta] = ["gamma", "beta"].map(|part| {
+        let mut channels = |part| -> Result<Value, ExportError> {
             let name = format!("{name}.{part}");
             let values = &self.graph.array(&name)?.values;
             Ok(self.graph.floats(&name, &[1, values.len(), 1, 1], values))
-        });
+        };
+        let (gamma, beta) = (channels("gamma")?, channels("beta")?);
         let normal = self.norm(name, x);
-        Ok(self.scale_and_shift(name, normal, &gamma?, &beta?))
+        Ok(self.scale_and_shift(name, normal, &gamma, &beta))
     }
 
     /// Group normalisation.

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
+use super::judge::FeatureArgs;
 use super::presets;
 use crate::cli::apart;
 use crate::cli::autoguidance::AutoguidanceArgs;
+use crate::cli::classes::ClassGuidanceArgs;
 use crate::cli::data_set::ImageArgs;
 use crate::cli::engine::Choice;
 use crate::cli::settings::SettingArgs;
@@ -23,9 +25,9 @@ const RESULTS: [&str; 6] =
 /// the model's card.
 ///
 /// The distance is Fréchet's, in the features of a classifier that is trained once on this very
-/// data and then cached. It is not the FID of Inception's features: compare it only with its floor
-/// and with other models measured by the same classifier, which a checksum of its weights
-/// identifies.
+/// data and then cached, or of the network that --features names; with Inception's weights it is
+/// FID. Compare it only with its floor and with other models measured by the same network, which a
+/// checksum identifies.
 #[derive(clap::Args)]
 pub struct Eval {
     /// The model: a .safetensors file written by `train`.
@@ -46,7 +48,8 @@ pub struct Eval {
     /// The numbers of evaluations to try each sampler with.
     #[arg(long, value_delimiter = ',', default_values_t = presets::NFE, requires = "sweep")]
     pub nfe: Vec<usize>,
-    /// The samplers to try [default: all but plain-langevin].
+    /// The samplers to try [default: all but plain-langevin and, unless the model is tuned for
+    /// it, consistency].
     #[arg(long, value_delimiter = ',', requires = "sweep")]
     pub samplers: Vec<Sampler>,
     /// The folder for the results [default: the model's path, ending in .eval].
@@ -58,14 +61,16 @@ pub struct Eval {
     /// How many images to compute at once.
     #[arg(long, default_value_t = 250)]
     pub batch: usize,
-    /// What computes the samples [default: fused on a GPU, unless --device or --guiding-model is given;
-    /// otherwise burn].
+    /// What computes the samples [default: fused on a GPU, unless --device or --guiding-model is
+    /// given; otherwise burn].
     #[arg(long)]
     pub engine: Option<Choice>,
     /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
     /// libtorch-cuda[:N].
     #[arg(long)]
     pub device: Option<String>,
+    #[command(flatten)]
+    pub features: FeatureArgs,
     // Last: a heading applies to all flags that follow it.
     #[command(flatten, next_help_heading = "Images")]
     pub images: ImageArgs,
@@ -73,11 +78,13 @@ pub struct Eval {
     pub settings: SettingArgs,
     #[command(flatten, next_help_heading = "Guidance")]
     pub autoguidance: AutoguidanceArgs,
+    #[command(flatten, next_help_heading = "Guidance")]
+    pub class_guidance: ClassGuidanceArgs,
 }
 
 impl Eval {
-    /// Checks, before long work, that results in this folder replace nothing that is read, and are not
-    /// read as images.
+    /// Checks, before long work, that results in this folder replace nothing that is read, and are
+    /// not read as images.
     pub fn ensure_results(&self, out: &Path) -> anyhow::Result<()> {
         ensure!(out.is_dir() || !out.exists(), "--out {}: it is no folder", out.display());
         let data = &self.images.data;
@@ -85,6 +92,8 @@ impl Eval {
             ("--model", Some(&*self.model)),
             ("--data", Some(&**data)),
             ("--guiding-model", self.autoguidance.worse()),
+            ("--features", self.features.features.as_deref()),
+            ("--features-config", self.features.features_config.as_deref()),
         ];
         for name in RESULTS {
             apart::ensure_replaces_none(&reads, "--out", &out.join(name))?;

@@ -1,11 +1,12 @@
 //! `ncsn eval`: how good a model's samples are.
 //!
-//! [`feature_extractor`] finds or trains the classifier that judges samples; [`single`] measures one
-//! sampler, [`sweep`] several, with the settings that [`presets`] chooses; [`report`] prints the
-//! results and [`plot`] draws them.
+//! [`judge`] makes what judges samples: a [`classifier`] of the data, found in the cache or trained,
+//! or a network from elsewhere. [`single`] measures one sampler, [`sweep`] several, with the settings
+//! that [`presets`] chooses; [`report`] prints the results and [`plot`] draws them.
 
 mod arguments;
-mod feature_extractor;
+mod classifier;
+mod judge;
 mod plot;
 pub mod presets;
 mod report;
@@ -18,12 +19,10 @@ use std::fs;
 use anyhow::{Context, ensure};
 
 pub use self::arguments::Eval;
-use self::report::Judge;
 use self::session::Session;
 use super::numbers::{BATCH, ensure_within};
 use super::{data_set, device, model};
-use crate::eval::{FEWEST, FeatureExtractor, Task};
-use crate::words::count;
+use crate::eval::FEWEST;
 
 /// The default number of samples, if there are as many training images.
 const SAMPLES: usize = 10_000;
@@ -42,6 +41,7 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     ensure_within("--batch", arguments.batch, BATCH)?;
     let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
     arguments.ensure_results(&out)?;
+    let network = arguments.features.open()?;
     let model = model::open(path)?;
     let data = arguments.images.load_shaped(model.card.architecture.image_shape())?;
     data_set::say(&data);
@@ -65,26 +65,8 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
     let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
 
-    let (file, task) = feature_extractor::find_or_train(&data, &device)?;
-    let card = &file.card;
-    let judge = Judge {
-        task,
-        classes: card.classes.clone(),
-        accuracy: card.accuracy,
-        weights: format!("{:08x}", file.checksum()),
-    };
-    println!("{}", described(&judge));
-    let extractor = FeatureExtractor::new(&file, &device)?;
+    let (judge, extractor) = judge::judge(network, &data, &device)?;
+    println!("{judge}");
     let session = Session { arguments, path, model, data, n, judge, extractor, device, out };
     if arguments.sweep { sweep::run(session) } else { single::run(session) }
-}
-
-fn described(judge: &Judge) -> String {
-    let Judge { task, classes, accuracy, weights } = judge;
-    let what = match task {
-        Task::Classes => count(classes.len(), "class"),
-        Task::Turns => "which way up an image is, for want of classes".into(),
-    };
-    let right = 100.0 * accuracy;
-    format!("features of a classifier ({what}; right about {right:.2} % held out; {weights})")
 }

@@ -19,7 +19,7 @@ const COLORS: [RGBColor; 8] = [
 ];
 const FONT: &str = "sans-serif";
 
-/// Plots the shares of the classes, and the distribution of distances to the nearest training
+/// Plots the shares of the classes, if there are any, and the distribution of distances to the nearest training
 /// image, for samples and for held-out images.
 ///
 /// # Errors
@@ -31,6 +31,9 @@ pub fn report(
     distances: &[Vec<f32>; 2],
 ) -> anyhow::Result<String> {
     svg((960, 380), |root| {
+        if names.is_empty() {
+            return curves(root, distances);
+        }
         let [left, right]: [_; 2] = root.split_evenly((1, 2)).try_into().map_err(|_| "halves")?;
         classes(&left, names, samples, held_out)?;
         curves(&right, distances)?;
@@ -166,7 +169,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         .label_style((FONT, 13))
         .x_labels(12)
         .x_desc("evaluations of the network (NFE)")
-        .y_desc("Fréchet classifier distance")
+        .y_desc("Fréchet distance")
         .x_label_formatter(&|nfe| format!("{nfe:.0}"))
         .y_label_formatter(&|distance| format!("{distance}"))
         .draw()?;

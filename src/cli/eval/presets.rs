@@ -2,7 +2,7 @@
 
 use crate::noise::NoiseSchedule;
 use crate::sample::edm::Churn;
-use crate::sample::settings::three_digits;
+use crate::sample::settings::recommendation::three_digits;
 use crate::sample::{Sampler, Settings};
 
 /// The default numbers of evaluations.
@@ -13,9 +13,9 @@ pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 pub struct Variant {
     /// With churn.
     pub churned: bool,
-    /// On the middle of the noise schedule. At its top, where noise hides everything, there is little to
-    /// decide; what its last levels remove, the final denoising removes as well. A few evaluations
-    /// are better spent in between.
+    /// On the middle of the noise schedule. At its top, where noise hides everything, there is
+    /// little to decide; what its last levels remove, the final denoising removes as well. A few
+    /// evaluations are better spent in between.
     pub short: bool,
 }
 
@@ -71,7 +71,7 @@ pub fn preset(
         Sampler::Heun => (nfe.div_ceil(2), recommended.steps_each),
         _ => (nfe, recommended.steps_each),
     };
-    if levels < 2 {
+    if levels < 2 && sampler != Sampler::Consistency {
         return None;
     }
     let schedule = NoiseSchedule { levels, ..schedule };

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::judge::Judge;
 use crate::cli::autoguidance::AutoguidanceArgs;
-use crate::eval::{Measured, Mmd, NearestQuantiles, Task};
+use crate::cli::classes::ClassGuidanceArgs;
+use crate::eval::{Conditional, Measured, Mmd, NearestQuantiles};
 use crate::sample::Settings;
 use crate::words::count;
 
@@ -14,16 +16,18 @@ pub struct Report<'a> {
     pub data: &'a str,
     /// The number of held-out images to compare with.
     pub held_out: usize,
-    pub classifier: Judge,
+    #[serde(flatten)]
+    pub judge: Judge,
     pub sampler: Settings,
     pub nfe: usize,
     #[serde(rename = "autoguide")]
     pub autoguidance: Option<&'a AutoguidanceArgs>,
+    pub class_guidance: Option<&'a ClassGuidanceArgs>,
     pub seed: u64,
     /// The decay of the weights' moving average, if known.
     pub ema_decay: Option<f64>,
     pub engine: String,
-    /// x̃ before the program's last step, which removes the remaining noise unless the sampler is
+    /// x̃ before the last step, which removes the remaining noise unless the sampler is
     /// told not to.
     pub raw: &'a Measured,
     pub denoised: &'a Measured,
@@ -48,17 +52,6 @@ pub struct Point {
     pub recall: f64,
 }
 
-/// The classifier that judged the samples.
-#[derive(Clone, Serialize)]
-pub struct Judge {
-    pub task: Task,
-    pub classes: Vec<String>,
-    pub accuracy: f64,
-    /// The checksum of its weights. Training rounds differently across devices and versions, and
-    /// only figures with equal checksums are comparable.
-    pub weights: String,
-}
-
 /// Distances to the nearest training image.
 #[derive(Serialize)]
 pub struct Neighbors {
@@ -77,9 +70,10 @@ pub fn print(report: &Report<'_>) {
     let Report { nfe, seed, held_out, .. } = report;
     let ema = report.ema_decay.map_or("unknown".into(), |decay| decay.to_string());
     println!(
-        "{} of {name}{}, {} each, seed {seed}, EMA {ema}, against {}",
+        "{} of {name}{}{}, {} each, seed {seed}, EMA {ema}, against {}",
         count(report.denoised.n, "sample"),
         report.autoguidance.map_or("", |_| ", autoguided"),
+        report.class_guidance.map_or("", |_| ", guided to classes"),
         count(*nfe, "evaluation"),
         count(*held_out, "held-out image"),
     );
@@ -95,7 +89,7 @@ pub fn print(report: &Report<'_>) {
     let rows = [(raw, report.raw), (denoised, report.denoised), ("training images", report.floor)];
     for (name, measured) in rows {
         println!(
-            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>7.1}%",
+            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>8}",
             distance(measured),
             measured.frechet / report.floor.frechet,
             match measured.mmd {
@@ -104,12 +98,32 @@ pub fn print(report: &Report<'_>) {
             },
             measured.precision,
             measured.recall,
-            100.0 * measured.sure
+            measured.sure.map_or("–".into(), |sure| format!("{:.1}%", 100.0 * sure))
         );
     }
-    println!("classes, in %: samples / held out");
-    let names = report.classifier.classes.iter();
-    for ((name, samples), held_out) in names.zip(&report.denoised.classes).zip(report.classes) {
+    if let (Some(samples), Some(floor)) = (&report.denoised.conditional, &report.floor.conditional)
+    {
+        let within = |measured: &Conditional| {
+            measured.frechet_within.map_or("–".into(), |distance| format!("{distance:.3}"))
+        };
+        println!(
+            "of the class asked for: {:.1} % of samples, {:.1} % of training images",
+            100.0 * samples.class_accuracy,
+            100.0 * floor.class_accuracy
+        );
+        println!(
+            "distance within classes, mean: {} of samples, {} of training images",
+            within(samples),
+            within(floor)
+        );
+    }
+    let names = report.judge.classes();
+    if !names.is_empty() {
+        println!("classes, in %: samples / held out");
+    }
+    for ((name, samples), held_out) in
+        names.iter().zip(&report.denoised.classes).zip(report.classes)
+    {
         println!("  {name:<24}{:>6.1} /{:>5.1}", 100.0 * samples, 100.0 * held_out);
     }
     let quantiles = |name: &str, near: &NearestQuantiles| {

@@ -1,19 +1,21 @@
-//! What measuring a model takes: the model, the data, the classifier that judges, and where results go.
+//! What measuring a model takes: the model, the data, what judges, and where results go.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use burn::tensor::Device;
 
 use super::arguments::Eval;
-use super::report::Judge;
+use super::judge::Judge;
 use crate::cli::engine::{Choice, Engine, SamplingJob};
 use crate::cli::output;
 use crate::data::DataSet;
-use crate::eval::FeatureExtractor;
+use crate::eval::{FeatureExtractor, Reference};
 use crate::model_file::ModelFile;
 use crate::pixel;
-use crate::sample::{Conditioning, StepTable};
+use crate::sample::{ClassConditioning, Conditioning, StepTable};
+use crate::words::count;
 
 /// Everything needed to measure a model.
 pub struct Session<'a> {
@@ -31,6 +33,29 @@ pub struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// The held-out images as the extractor sees them. Warns where they or the samples are too few
+    /// for their covariance.
+    ///
+    /// # Errors
+    /// If a network from elsewhere cannot run.
+    pub fn reference(&self) -> anyhow::Result<Reference<'_>> {
+        let DataSet { train, held_out, .. } = &self.data;
+        let reference =
+            Reference::new(&self.extractor, train, held_out, &self.device).context("--features")?;
+        let (features, fewest) = (reference.features(), self.n.min(held_out.len()));
+        if fewest <= features {
+            eprintln!(
+                "warning: {} but only {}: covariances of fewer than {} images are singular, and distances \
+                 of so few are too large. Compare them with their floor and with figures for as many \
+                 images, or compare MMD², which has no such bias",
+                count(features, "feature"),
+                count(fewest, "image"),
+                features + 1
+            );
+        }
+        Ok(reference)
+    }
+
     /// The engine that draws the samples, guided if that was asked for.
     ///
     /// # Errors
@@ -39,6 +64,27 @@ impl Session<'_> {
         let Eval { engine, ref device, ref autoguidance, .. } = *self.arguments;
         let choice = engine.or(autoguidance.is_guided().then_some(Choice::Burn));
         autoguidance.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
+    }
+
+    /// The classes that the samples of a class-conditional model show.
+    fn classes(&self) -> anyhow::Result<Option<ClassConditioning>> {
+        let Eval { seed, class_guidance, .. } = self.arguments;
+        class_guidance.drawn(&self.model.card, *seed, self.n)
+    }
+
+    /// The labels of these classes in the data, by their names; `None` unless it has all of them.
+    ///
+    /// # Errors
+    /// If guidance to classes is impossible.
+    pub fn asked(&self) -> anyhow::Result<Option<Vec<u8>>> {
+        let label = |name: &String| self.data.classes.iter().position(|class| class == name);
+        let labels = self.model.card.classes.iter().map(|class| label(&class.name));
+        let labels: Option<Vec<usize>> = labels.collect();
+        let asked = self.classes()?.zip(labels).map(|(conditioning, labels)| {
+            let classes = conditioning.classes.into_iter();
+            classes.map(|class| labels[class] as u8).collect()
+        });
+        Ok(asked)
     }
 
     /// Draws samples, as they are after each of the given numbers of steps of the table.
@@ -52,8 +98,9 @@ impl Session<'_> {
         stops: [usize; N],
     ) -> anyhow::Result<[Vec<f32>; N]> {
         let Eval { batch, seed, .. } = *self.arguments;
-        let job =
-            SamplingJob { table, conditioning: &Conditioning::default(), seed, n: self.n, batch };
+        let classes = self.classes()?;
+        let conditioning = Conditioning { classes, ..Conditioning::default() };
+        let job = SamplingJob { table, conditioning: &conditioning, seed, n: self.n, batch };
         // Rounded to bytes, as people see them.
         Ok(engine.draw(&job, stops)?.map(|pixels| pixel::values(&pixel::bytes(&pixels))))
     }
@@ -71,8 +118,9 @@ impl Session<'_> {
     /// # Errors
     /// If the card cannot be written.
     pub fn finish(self) -> anyhow::Result<()> {
-        // With autoguidance, the results are not those of the model alone.
-        if !(self.arguments.keep_card || self.arguments.autoguidance.is_guided()) {
+        let Eval { keep_card, autoguidance, class_guidance, .. } = self.arguments;
+        // With guidance, the results are not those of the model alone.
+        if !(*keep_card || autoguidance.is_guided() || class_guidance.is_guided()) {
             let bytes = fs::read(self.path)?;
             let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
             output::write(self.path, &bytes)?;

@@ -4,7 +4,6 @@ use super::plot;
 use super::report::{Neighbors, Report, print};
 use super::session::Session;
 use crate::cli::grid;
-use crate::data::DataSet;
 use crate::eval::{Nearest, NearestQuantiles, Reference};
 use crate::model_file::Quality;
 use crate::pixel;
@@ -21,19 +20,21 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let [raw, images] = session.draw(&engine, &table, [nfe - 1, nfe])?;
     let engine = engine.name();
 
-    let DataSet { train, held_out, .. } = &session.data;
-    let reference = Reference::new(&session.extractor, train, held_out, &session.device);
-    let [raw, denoised] = [&raw, &images].map(|pixels| reference.measure(pixels));
-    let floor = reference.floor(session.n);
+    let reference = session.reference()?;
+    let asked = session.asked()?;
+    let measure = |pixels: &[f32]| reference.measure(pixels, asked.as_deref());
+    let (raw, denoised) = (measure(&raw)?, measure(&images)?);
+    let floor = reference.floor(session.n)?;
     let (nearest, curves) = neighbors(&session, &reference, &images)?;
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,
-        held_out: held_out.len(),
-        classifier: session.judge.clone(),
+        held_out: session.data.held_out.len(),
+        judge: session.judge.clone(),
         sampler: settings,
         nfe,
         autoguidance: Some(&session.arguments.autoguidance).filter(|guide| guide.is_guided()),
+        class_guidance: Some(&session.arguments.class_guidance).filter(|guide| guide.is_guided()),
         seed: session.arguments.seed,
         ema_decay: session.model.card.training.as_ref().map(|training| training.ema_decay),
         engine,
@@ -45,7 +46,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     };
     print(&report);
     session.write("report.json", &serde_json::to_vec_pretty(&report)?)?;
-    let plot = plot::report(&session.judge.classes, &denoised.classes, report.classes, &curves)?;
+    let plot = plot::report(session.judge.classes(), &denoised.classes, report.classes, &curves)?;
     session.write("report.svg", plot.as_bytes())?;
     let shape = session.model.card.architecture.image_shape();
     let shown = 100.min(denoised.n) * shape.dimension();
@@ -62,7 +63,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         floor: floor.frechet,
         precision: denoised.precision,
         recall: denoised.recall,
-        classifier_accuracy: session.judge.accuracy,
+        classifier_accuracy: session.judge.classifier.as_ref().map(|it| it.accuracy),
+        features: Some(session.judge.features.source.clone()),
     };
     drop(reference);
     session.model.card.quality = Some(quality);

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
+use super::judge::Judge;
 use super::plot;
 use super::presets::{Variant, preset};
-use super::report::{Judge, Point, distance};
+use super::report::{Point, distance};
 use super::session::Session;
-use crate::data::DataSet;
-use crate::eval::Reference;
+use crate::model_file::Card;
 use crate::sample::{Sampler, Settings};
 use crate::words::count;
 
@@ -16,7 +16,8 @@ use crate::words::count;
 struct Report<'a> {
     model: &'a str,
     data: &'a str,
-    classifier: Judge,
+    #[serde(flatten)]
+    judge: Judge,
     /// The number of samples per point.
     n: usize,
     seed: u64,
@@ -38,13 +39,12 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     // A network with levels of its own is only evaluated at those.
     let has_levels = card.architecture.schedule().is_some();
     let samplers: Vec<Sampler> = match &arguments.samplers[..] {
-        [] => Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin).collect(),
+        [] => Sampler::ALL.into_iter().filter(|&sampler| is_tried(sampler, card)).collect(),
         chosen => chosen.to_vec(),
     };
-    let DataSet { train, held_out, .. } = &session.data;
-    let reference = Reference::new(&session.extractor, train, held_out, &session.device);
+    let reference = session.reference()?;
     let n = session.n;
-    let floor = reference.floor(n).frechet;
+    let floor = reference.floor(n)?.frechet;
     println!("{} each; {floor:.3} is the distance of as many training images", count(n, "sample"));
     println!(
         "{:<22}{:>6}{:>17}{:>9}{:>11}{:>8}",
@@ -64,7 +64,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                 let table = session.model.card.step_table(&settings, None)?;
                 let nfe = table.nfe();
                 let [images] = session.draw(&engine, &table, [nfe])?;
-                let measured = reference.measure(&images);
+                let measured = reference.measure(&images, None)?;
                 let name = variant.name(sampler);
                 println!(
                     "{name:<22}{nfe:>6}{:>17}{:>9.1}{:>11.3}{:>8.3}",
@@ -95,7 +95,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,
-        classifier: session.judge.clone(),
+        judge: session.judge.clone(),
         n,
         seed: arguments.seed,
         floor,
@@ -108,6 +108,16 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     session.model.card.sampler = fast.settings;
     session.model.card.best = Some(best.settings);
     session.finish()
+}
+
+/// Whether a sampler is tried unless samplers are named: plain Langevin never finds its way, and
+/// consistency sampling is for consistency models.
+fn is_tried(sampler: Sampler, card: &Card) -> bool {
+    match sampler {
+        Sampler::PlainLangevin => false,
+        Sampler::Consistency => card.training.as_ref().is_some_and(|t| t.consistency),
+        _ => true,
+    }
 }
 
 /// The point with the least distance, and among those close to it the one with the fewest

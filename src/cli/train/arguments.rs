@@ -26,6 +26,8 @@ pub struct Arguments {
     pub images: ImageArgs,
     #[command(flatten, next_help_heading = "Images")]
     pub augmentation: AugmentationArgs,
+    #[command(flatten, next_help_heading = "Images")]
+    pub labels: LabelArgs,
     #[command(flatten, next_help_heading = "Run")]
     pub run: RunArgs,
     #[command(flatten, next_help_heading = "Optimisation")]
@@ -51,15 +53,39 @@ pub struct AugmentationArgs {
     pub dequantize: bool,
 }
 
+/// What the network is told of the images' classes.
+#[derive(clap::Args)]
+pub struct LabelArgs {
+    /// Whether the model can be asked for a class: auto, if the images have classes (labels in the
+    /// data set, or a folder for each) and the network is a U-Net; or off.
+    #[arg(long, value_enum, default_value_t = Labels::Auto)]
+    pub labels: Labels,
+    /// How often the network is not told an image's class, from 0 to 1, so that it also learns to
+    /// do without: guidance needs both [default: 0.1].
+    #[arg(long, value_name = "SHARE")]
+    pub label_dropout: Option<f32>,
+}
+
+/// Whether to train a class-conditional model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Labels {
+    /// If the images have classes.
+    Auto,
+    /// Never.
+    Off,
+}
+
 /// Where a run starts and computes, and what it writes.
 #[derive(clap::Args)]
 pub struct RunArgs {
     /// The model to write, a .safetensors file; the run's other files share its name.
     #[arg(long, value_name = "MODEL", default_value = "model.safetensors")]
     pub out: PathBuf,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal, libtorch (on the CPU) or libtorch-cuda[:N];
-    /// or several, separated by commas, which share every batch.
-    #[arg(long, default_value = "cpu")]
+    /// Where to compute: auto, on the system's GPU if it has one, and otherwise on the CPU; gpu, by
+    /// this program's own kernels; cpu; or, if built with that feature, Burn on cuda[:N], vulkan,
+    /// metal, libtorch (on the CPU) or libtorch-cuda[:N]. Several Burn devices, separated by
+    /// commas, share every batch.
+    #[arg(long, default_value = "auto")]
     pub device: String,
     /// Instead of a model, train a classifier of the images' classes at all noise levels, to
     /// guide `ncsn sample --class`.
@@ -89,6 +115,16 @@ pub struct RunArgs {
     pub guiding_model: Option<PathBuf>,
     #[command(flatten)]
     pub guidance_scale: GuidanceScaleArgs,
+    /// Tune the --init-from model to give images in one to four evaluations, with `--sampler
+    /// consistency` (easy consistency tuning).
+    #[arg(long, requires = "init_from", conflicts_with = "weighting")]
+    pub consistency: bool,
+    /// The gap Δ = (t − r)/t between compared noise levels at first.
+    #[arg(long, default_value_t = 0.004, requires = "consistency")]
+    pub first_gap: f32,
+    /// The gap in the end.
+    #[arg(long, default_value_t = 0.004, requires = "consistency")]
+    pub last_gap: f32,
     /// Start anew, replacing any existing model, checkpoint and log.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
@@ -106,8 +142,8 @@ pub struct RunArgs {
     /// a few steps to measure this and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// The licence of the images, for the model's card [default: that of the --init-from model if it
-    /// was trained on the same images, otherwise unknown].
+    /// The licence of the images, for the model's card [default: that of the --init-from model if
+    /// it was trained on the same images, otherwise unknown].
     #[arg(long, alias = "licence")]
     pub license: Option<String>,
 }
@@ -259,13 +295,19 @@ impl Arguments {
         let is_new = !self.run.resume;
         let without_effect: [(bool, &str, &[&str]); 3] = [
             (is_new && is_unet, "the U-Net", &["ngf"]),
-            (is_new && !is_unet, "this --arch", &["widths", "blocks", "patch", "p_mean", "p_std"]),
+            (
+                is_new && !is_unet,
+                "this --arch",
+                &["widths", "blocks", "patch", "p_mean", "p_std", "labels", "label_dropout"],
+            ),
             (
                 self.run.classifier,
                 "a --classifier",
                 &[
                     "flip",
                     "dequantize",
+                    "labels",
+                    "label_dropout",
                     "checkpoint_every_seconds",
                     "eval_every_steps",
                     "license",

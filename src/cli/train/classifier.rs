@@ -19,7 +19,8 @@ pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let data = [("--data", Some(&*arguments.images.data))];
     apart::ensure_replaces_none(&data, "--out", &run.out)?;
     output::ensure_model(&run.out, run.overwrite)?;
-    let device = device::parse(&run.device)?;
+    // Classifiers are Burn modules.
+    let device = device::parse(if run.device == "auto" { "cpu" } else { &run.device })?;
     let data = arguments.load(None)?;
     data_set::say(&data);
     ensure!(

@@ -51,11 +51,11 @@ impl Interrupt {
         }
         self.0.code.store(code, Ordering::SeqCst);
         self.0.asked.store(true, Ordering::SeqCst);
-        // On a thread of its own: the next Ctrl-C must count even if nobody reads the pipe that this
-        // is written to.
+        // On a thread of its own: the next Ctrl-C must count even if nobody reads the pipe that
+        // this is written to.
         let say =
             || eprintln!("\nfinishing the step and saving; press Ctrl-C again to stop at once");
-        // Without a thread to spare, it is not said.
+        // If no thread can be started, nothing is printed.
         drop(thread::Builder::new().spawn(say));
         true
     }

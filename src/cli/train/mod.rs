@@ -1,9 +1,9 @@
 //! `train` and `ncsn train`: images in, a model out.
 //!
 //! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
-//! from, [`resume`] what a resumed one keeps, [`run`] what is printed while the library trains,
-//! [`interrupt`] what ends it early, [`log`] the files written along the way ([`tensorboard`] its event
-//! files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
+//! from, [`place`] where it computes, [`ranks`] which processes take part, [`resume`] what a resumed one keeps, [`run`] what is printed while the library trains,
+//! [`interrupt`] what ends it early, [`log`] the files written along the way ([`tensorboard`] its
+//! event files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
 
 mod arguments;
 mod classifier;
@@ -12,6 +12,8 @@ mod interrupt;
 mod log;
 mod network;
 mod options;
+mod place;
+mod ranks;
 mod resume;
 mod run;
 mod start;
@@ -19,10 +21,11 @@ mod tensorboard;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{CommandFactory, FromArgMatches};
 
 pub(super) use self::arguments::Arguments;
+use self::interrupt::Interrupt;
 pub(super) use self::options::is_of;
 use self::start::Start;
 use super::data_set;
@@ -47,29 +50,36 @@ pub fn main() -> anyhow::Result<ExitCode> {
 pub(super) fn train(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Reading images uses many threads, too.
     set_threads(arguments.run.threads)?;
+    let ranks = ranks::join()?;
     if arguments.run.classifier {
+        ensure!(ranks.is_none(), "a classifier is trained by one process; start it once");
         classifier::train(&arguments)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let leads = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let checkpoints = Checkpoints::beside(&arguments.run.out);
-    let start = Start::new(&arguments, &checkpoints)?;
+    let start = Start::new(&arguments, &checkpoints, leads)?;
     let data = arguments.load(start.image_shape())?;
     data_set::say(&data);
-    let trainer = start.trainer(&arguments, &data)?;
+    let (mut trainer, mut device) = start.trainer(&arguments, &data)?;
+    if let Some(ranks) = ranks {
+        device = format!("{} ranks of {device}", ranks.count());
+        trainer = trainer.distributed(ranks)?;
+    }
+    if !leads {
+        // Rank 0 hears signals, too, and decides when the run ends.
+        let _heard = Interrupt::listen()?;
+        trainer.follow(&data.train);
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = trainer.options();
     println!(
-        "{} on {}; step {} of {}, {} a step",
+        "{} on {device}; step {} of {}, {} a step",
         count(options.architecture.parameters(), "parameter"),
-        arguments.run.device,
         trainer.done(),
         options.steps,
         count(options.batch, "image")
     );
-    if arguments.run.device == "cpu" {
-        println!(
-            "(for a GPU: build with --features cuda, vulkan or metal, and say which with --device)"
-        );
-    }
     if let Some(sigma) = options.stable_targets {
         println!("stable targets from σ = {sigma:.2} up");
     }
@@ -77,7 +87,7 @@ pub(super) fn train(arguments: Arguments) -> anyhow::Result<ExitCode> {
         estimate::print(trainer, &data)?;
         return Ok(ExitCode::SUCCESS);
     }
-    run::run(&arguments.run, data, trainer)
+    run::run(&arguments.run, data, trainer, device)
 }
 
 /// Sets the size of rayon's global pool, which Burn's Flex uses; LibTorch reads OpenMP's variable.

@@ -1,14 +1,15 @@
 //! The options of a run, from the flags, the images and the model that it starts from.
 
-use super::arguments::{Arguments, AugmentationArgs, NoiseArgs, Sigmas, StableTargets};
+use super::arguments::{Arguments, AugmentationArgs, Labels, NoiseArgs, Sigmas, StableTargets};
 use super::network::Net;
 use crate::cli::plan;
 use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
-use crate::sample::Settings;
+use crate::sample::{Sampler, Settings};
 use crate::train::{
-    Augmentation, Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps,
+    Augmentation, Consistency, Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from,
+    usual_steps,
 };
 use crate::words::count;
 
@@ -27,6 +28,8 @@ impl Arguments {
     /// If the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
         let Self { optimization, noise, network, .. } = self;
+        let classes =
+            self.classes(data, origin.map_or(network.arch, |card| Net::of(&card.architecture)));
         let (architecture, schedule) = match origin {
             Some(card) => (card.architecture.clone(), card.schedule()),
             None => {
@@ -37,17 +40,24 @@ impl Arguments {
         };
         let NoiseSchedule { sigma_max, sigma_min, levels } = schedule;
         let net = Net::of(&architecture);
+        let architecture = architecture.with_classes(classes.len());
         let batch = optimization.batch;
         let images = Fingerprint::of(&data.train);
         // What was found for these images remains true.
         let same = origin.filter(|card| is_of(card, &data.name, images));
+        let few_step =
+            || Settings::for_network(&architecture, schedule).for_sampler(Sampler::Consistency);
+        let (sampler, best) = match self.run.consistency {
+            true => (Some(few_step()), None),
+            false => (same.map(|card| card.sampler), same.and_then(|card| card.best)),
+        };
         Ok(Options {
             architecture,
             images: Some(images),
             license: self.run.license.clone().or_else(|| Some(same?.license.clone())),
             from: origin.map(in_words),
-            sampler: same.map(|card| card.sampler),
-            best: same.and_then(|card| card.best),
+            sampler,
+            best,
             seed: optimization.seed,
             steps: optimization.steps.unwrap_or_else(|| usual_steps(data.train.len(), batch)),
             batch,
@@ -68,9 +78,23 @@ impl Arguments {
             p_std: noise.p_std,
             levels,
             augmentation: self.augmentation(),
+            label_dropout: match classes.is_empty() {
+                true => 0.0,
+                false => self.labels.label_dropout.unwrap_or(Options::LABEL_DROPOUT),
+            },
             stable_targets: self.stable_targets(data, net),
             autoguidance: None,
+            consistency: self.run.consistency.then_some(Consistency {
+                first_gap: self.run.first_gap,
+                last_gap: self.run.last_gap,
+            }),
         })
+    }
+
+    /// The names of the classes that a network of this kind is told; none for an unconditional one.
+    pub(super) fn classes<'a>(&self, data: &'a DataSet, net: Net) -> &'a [String] {
+        let labels = self.labels.labels == Labels::Auto && net == Net::Unet;
+        if labels && data.train.classes() > 0 { &data.classes } else { &[] }
     }
 
     /// The σ from which this run learns means over all images.

@@ -89,6 +89,11 @@ impl Arguments {
             ("--blocks", network.blocks.to_string(), blocks),
             ("--patch", network.patch.to_string(), patch),
             ("--ngf", network.ngf.to_string(), ngf),
+            (
+                "--label-dropout",
+                number(self.labels.label_dropout),
+                before.label_dropout.to_string(),
+            ),
         ];
         for (flag, given, had) in settings {
             self.ensure_same(flag, given == had, &had)?;
@@ -113,6 +118,11 @@ impl Arguments {
             let same = (schedule.sigma_max, schedule.levels) == (before.sigma_max, before.levels);
             let had = format!("--sigma-max {} --levels {}", before.sigma_max, before.levels);
             self.ensure_same("--sigmas", same, &had)?;
+        }
+        if self.is_given("--labels") {
+            let had = before.architecture.classes();
+            let same = self.classes(data, net).len() == had;
+            self.ensure_same("--labels", same, &crate::words::count(had, "class"))?;
         }
         if self.noise.stable_targets == Some(StableTargets::Auto) {
             self.ensure_same_targets(self.stable_targets(data, net), before)?;

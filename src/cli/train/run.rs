@@ -14,13 +14,19 @@ use crate::train::{
     Checkpoints, Event, Report, Session, SessionError, SessionOptions, TrainError, Trainer,
 };
 
-/// Trains to the last step, or until the user stops it, and writes everything. The exit code says
+/// Trains on the device of this name to the last step, or until the user stops it, and writes
+/// everything. The exit code says
 /// which. The run's files replace those of an earlier one.
 ///
 /// # Errors
 /// If training diverges, the device fails or a file cannot be written. Files saved earlier are
 /// left as they were.
-pub fn run(arguments: &RunArgs, data: DataSet, trainer: Trainer) -> anyhow::Result<ExitCode> {
+pub fn run(
+    arguments: &RunArgs,
+    data: DataSet,
+    trainer: Trainer,
+    device: String,
+) -> anyhow::Result<ExitCode> {
     if arguments.overwrite {
         Checkpoints::beside(&arguments.out).remove()?;
     }
@@ -30,7 +36,7 @@ pub fn run(arguments: &RunArgs, data: DataSet, trainer: Trainer) -> anyhow::Resu
     let options = SessionOptions {
         checkpoint_every: Duration::from_secs(arguments.checkpoint_every_seconds),
         eval_every_steps: arguments.eval_every_steps,
-        device: arguments.device.clone(),
+        device,
         resumed: arguments.resume,
         stop: interrupt.asked(),
     };

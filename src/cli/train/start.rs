@@ -1,22 +1,23 @@
 //! How a run starts: everything that can be checked, and refused, before images are read.
 
 use anyhow::{Context, ensure};
-use burn::tensor::Device;
 
 use super::arguments::{Arguments, RunArgs};
 use super::log::Log;
+use super::network::Net;
 use super::options::{in_words, is_of};
+use super::place::Place;
 use crate::cli::model::open;
-use crate::cli::{apart, autoguidance, device, output};
+use crate::cli::{apart, autoguidance, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
 use crate::net::ImageShape;
 use crate::sample::GuidanceScale;
-use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
+use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer, carry_over};
 
-/// The devices a run computes on, and the weights it starts from.
+/// Where a run computes, and the weights it starts from.
 pub struct Start {
-    devices: Vec<Device>,
+    place: Place,
     weights: Weights,
 }
 
@@ -50,22 +51,30 @@ impl Weights {
 }
 
 impl Start {
-    /// Checks the flags and opens the files that they name.
+    /// Checks the flags and opens the files that they name. `leads` is false for the ranks of a
+    /// distributed run that write no files.
     ///
     /// # Errors
     /// If there is no such device, model or checkpoint, a flag has no effect on what is resumed, or
     /// the run would replace other files than its own.
-    pub fn new(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
+    pub fn new(
+        arguments: &Arguments,
+        checkpoints: &Checkpoints,
+        leads: bool,
+    ) -> anyhow::Result<Self> {
         let run = &arguments.run;
-        let devices = device::parse_list(&run.device)?;
-        if !run.dry_run {
+        let needs =
+            [(run.consistency, "--consistency"), (run.guiding_model.is_some(), "--guiding-model")];
+        let needs = needs.into_iter().find_map(|(given, flag)| given.then_some(flag));
+        let place = Place::of(&run.device, needs)?;
+        if leads && !run.dry_run {
             ensure_own_files(arguments, checkpoints)?;
         }
         let weights = Weights::new(run, checkpoints)?;
         if let Weights::Checkpoint(checkpoint) = &weights {
             arguments.ensure_resumes(&checkpoint.options)?;
         }
-        Ok(Self { devices, weights })
+        Ok(Self { place, weights })
     }
 
     /// The shape that the images must have, if it is known.
@@ -79,23 +88,41 @@ impl Start {
         }
     }
 
-    /// The run before its first step, or at the step its checkpoint was written.
+    /// The run before its first step, or at the step its checkpoint was written, and the name of
+    /// the device that it computes on.
     ///
     /// # Errors
     /// If the options are impossible or the device fails.
-    pub fn trainer(self, arguments: &Arguments, data: &DataSet) -> anyhow::Result<Trainer> {
-        let Self { devices, weights } = self;
-        let new = |origin: Option<&Card>| -> anyhow::Result<Trainer> {
-            Ok(Trainer::new(arguments.options(data, origin)?, &data.train, &devices)?)
+    pub fn trainer(
+        self,
+        arguments: &Arguments,
+        data: &DataSet,
+    ) -> anyhow::Result<(Trainer, String)> {
+        let Self { place, weights } = self;
+        let new = |origin: Option<&Card>| -> anyhow::Result<(Trainer, String)> {
+            Ok(place.start(arguments.options(data, origin)?, &data.train)?)
         };
+        let classes_for = |card: &Card| arguments.classes(data, Net::of(&card.architecture));
         Ok(match weights {
             Weights::Drawn => new(None)?,
-            Weights::Model(model) => new(Some(&model.card))?.from_weights(model.weights)?,
+            Weights::Model(model) => {
+                let ModelFile { card, weights } = *model;
+                let weights = carry_over(weights, &names(&card), classes_for(&card));
+                let (trainer, device) = new(Some(&card))?;
+                (trainer.from_weights(weights)?, device)
+            }
             Weights::Guided { better, worse, guidance_scale } => {
-                let ModelFile { card, weights } = *worse;
-                let name = in_words(&card);
-                let by = Autoguidance { worse: card.architecture, name, guidance_scale };
-                new(Some(&better.card))?.from_weights(better.weights)?.autoguided(by, weights)?
+                let classes = classes_for(&better.card);
+                let worse = with_classes_of(*worse, classes);
+                let by = Autoguidance {
+                    name: in_words(&worse.card),
+                    worse: worse.card.architecture,
+                    guidance_scale,
+                };
+                let ModelFile { card, weights } = *better;
+                let weights = carry_over(weights, &names(&card), classes);
+                let (trainer, device) = new(Some(&card))?;
+                (trainer.from_weights(weights)?.autoguided(by, worse.weights)?, device)
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);
@@ -110,10 +137,26 @@ impl Start {
                     model.map(|model| model.card).filter(|card| is_of(card, &data.name, found));
                 arguments.ensure_resumes_with(data, &checkpoint.options)?;
                 checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
-                Trainer::resume(*checkpoint, &data.train, &devices)?
+                place.resume(*checkpoint, &data.train)?
             }
         })
     }
+}
+
+/// The names of a model's classes.
+fn names(card: &Card) -> Vec<String> {
+    card.classes.iter().map(|class| class.name.clone()).collect()
+}
+
+/// A model with its classes in another order, if it has any.
+fn with_classes_of(model: ModelFile, classes: &[String]) -> ModelFile {
+    let ModelFile { mut card, weights } = model;
+    if card.classes.is_empty() {
+        return ModelFile { card, weights };
+    }
+    let weights = carry_over(weights, &names(&card), classes);
+    card.architecture = card.architecture.with_classes(classes.len());
+    ModelFile { card, weights }
 }
 
 /// Checks that a run writes its files where it replaces none but those of an earlier run, and those

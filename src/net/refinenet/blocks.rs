@@ -43,9 +43,9 @@ impl InstanceNormPlus {
             table.reshape([n, 3 * channels, 1, 1]).chunk(3, 1).try_into().expect("three thirds");
 
         let means = x.clone().mean_dim(3).mean_dim(2);
-        let centerd = x - means.clone();
-        let variance = centerd.clone().square().mean_dim(3).mean_dim(2);
-        let normal = centerd / (variance + EPSILON).sqrt();
+        let centered = x - means.clone();
+        let variance = centered.clone().square().mean_dim(3).mean_dim(2);
+        let normal = centered / (variance + EPSILON).sqrt();
 
         let means = means.clone() - means.mean_dim(1);
         // Unbiased, unlike the variance above, as in the published networks.

@@ -1,5 +1,5 @@
 //! A RefineNet as plain data: stages, blocks and layers, with the names that the published PyTorch
-//! code gives them. See [`super`] for the image.
+//! code gives them. See [`super`] for a diagram.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::net::description::{ImageShape, TensorShape, within};
 use crate::noise::NoiseSchedule;
 
 /// The sizes of a RefineNet.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RefineNetDescription {
     /// Which paper's: the two differ in how σ enters.
     pub variant: Variant,
@@ -179,9 +179,9 @@ impl RefineNetDescription {
 
     /// What the network does at σ > 0.
     ///
-    /// NCSN knows only its noise schedule. At another σ it uses the level σᵢ that is nearest in log σ and
-    /// keeps its denoised image, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler with a
-    /// finer noise schedule stays sound.
+    /// NCSN knows only its noise schedule. At another σ it uses the level σᵢ that is nearest in log
+    /// σ and keeps its denoised image, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler with
+    /// a finer noise schedule stays sound.
     pub fn at(&self, sigma: f32) -> AtSigma {
         match self.variant {
             Variant::Ncsn => {

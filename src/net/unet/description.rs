@@ -1,13 +1,13 @@
-//! A U-Net as plain data: its sizes, and from them its tensors.
+//! A U-Net as plain data: its sizes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::net::DescriptionError;
-use crate::net::description::{TensorShape, within};
+use crate::net::description::within;
 use crate::net::{ImageShape, Preconditioning};
 
 /// The sizes of a U-Net; see [`super`] for how they are wired.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UNetDescription {
     /// The images it takes, and the shape of its scores.
     #[serde(rename = "picture")]
@@ -26,8 +26,15 @@ pub struct UNetDescription {
     pub groups: usize,
     /// The size of σ's embedding.
     pub embedding: usize,
+    /// The number of classes that images can be asked for by; 0 for an unconditional network.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub classes: usize,
     /// The scale of the data.
     pub preconditioning: Preconditioning,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// No sensible network for small images has a size above this.
@@ -55,6 +62,7 @@ impl UNetDescription {
             heads: 4,
             groups: 8,
             embedding: 128,
+            classes: 0,
             preconditioning,
         };
         Self { attention: unet.usual_attention(), ..unet }
@@ -82,6 +90,7 @@ impl UNetDescription {
             ("heads", heads, 1, LIMIT),
             ("groups", groups, 1, LIMIT),
             ("embedding", self.embedding, 1, LIMIT),
+            ("classes", self.classes, 0, LIMIT),
             ("the number of widths", widths.len(), 1, LEVELS),
         ];
         within(&sizes)?;
@@ -102,88 +111,6 @@ impl UNetDescription {
             return fail(format!("the embedding must be even, but is {}", self.embedding));
         }
         self.preconditioning.check()
-    }
-
-    /// Name and shape of every tensor.
-    pub(in crate::net) fn tensors(&self) -> Vec<TensorShape> {
-        let mut list = Tensors { list: Vec::new(), embedding: self.embedding };
-        let pixels = self.image_shape.channels * self.patch * self.patch;
-        let (finest, coarsest) = (self.widths[0], self.widths[self.widths.len() - 1]);
-
-        list.linear("embedding.first", self.embedding, self.embedding);
-        list.linear("embedding.second", self.embedding, self.embedding);
-        list.conv("stem", pixels, finest, 3);
-        for (level, &width) in self.widths.iter().enumerate() {
-            for block in 0..self.blocks {
-                list.block(&format!("down.{level}.blocks.{block}"), width, width);
-            }
-            if self.attention[level] {
-                list.attention(&format!("down.{level}.attention"), width);
-            }
-            if let Some(&next) = self.widths.get(level + 1) {
-                list.conv(&format!("down.{level}.resample"), width * 4, next, 1);
-            }
-        }
-        list.block("middle", coarsest, coarsest);
-        for (level, &width) in self.widths.iter().enumerate() {
-            for block in 0..self.blocks {
-                // The first block also sees the output of the way down at this resolution.
-                let inputs = if block == 0 { 2 * width } else { width };
-                list.block(&format!("up.{level}.blocks.{block}"), inputs, width);
-            }
-            if self.attention[level] {
-                list.attention(&format!("up.{level}.attention"), width);
-            }
-            if level > 0 {
-                list.conv(&format!("up.{level}.resample"), width, self.widths[level - 1] * 4, 1);
-            }
-        }
-        list.norm("head_norm", finest);
-        list.conv("head", finest, pixels, 3);
-        list.list
-    }
-}
-
-/// A list of tensors that grows layer by layer, under the names of the Burn modules.
-struct Tensors {
-    list: Vec<TensorShape>,
-    embedding: usize,
-}
-
-impl Tensors {
-    fn push(&mut self, name: String, shape: &[usize]) {
-        self.list.push((name, shape.to_vec()));
-    }
-
-    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) {
-        self.push(format!("{name}.weight"), &[inputs, outputs]);
-        self.push(format!("{name}.bias"), &[outputs]);
-    }
-
-    fn conv(&mut self, name: &str, inputs: usize, outputs: usize, kernel: usize) {
-        self.push(format!("{name}.weight"), &[outputs, inputs, kernel, kernel]);
-        self.push(format!("{name}.bias"), &[outputs]);
-    }
-
-    fn norm(&mut self, name: &str, channels: usize) {
-        self.push(format!("{name}.gamma"), &[channels]);
-        self.push(format!("{name}.beta"), &[channels]);
-    }
-
-    fn block(&mut self, name: &str, inputs: usize, outputs: usize) {
-        self.norm(&format!("{name}.norm1"), inputs);
-        self.conv(&format!("{name}.conv1"), inputs, outputs, 3);
-        self.linear(&format!("{name}.modulation"), self.embedding, 2 * outputs);
-        self.conv(&format!("{name}.conv2"), outputs, outputs, 3);
-        if inputs != outputs {
-            self.conv(&format!("{name}.shortcut"), inputs, outputs, 1);
-        }
-    }
-
-    fn attention(&mut self, name: &str, width: usize) {
-        self.norm(&format!("{name}.norm"), width);
-        self.conv(&format!("{name}.qkv"), width, 3 * width, 1);
-        self.conv(&format!("{name}.out"), width, width, 1);
     }
 }
 

@@ -13,12 +13,17 @@
 //! Resolutions change by folding too, with a 1 × 1 convolution. And attention is used only where
 //! the grid is coarse, where it sees the whole image at little cost.
 //!
-//! [`description`] is plain data.
+//! Images of classes are asked for by a row that is added to σ's embedding (Dhariwal & Nichol 2021,
+//! section 4.2; the last row stands for no class, Ho & Salimans 2022).
+//!
+//! [`description`] is plain data, [`layers`] lists its layers in order, and `tensors` what they hold.
 
 pub mod description;
+pub mod layers;
 
 #[cfg(feature = "burn")]
 mod network;
+mod tensors;
 
 pub use description::UNetDescription;
 #[cfg(feature = "burn")]

@@ -66,7 +66,7 @@ impl UNet {
         let half = |l: usize| widths.get(l + 1).map(|&next| conv(widths[l] * 4, next, 1, device));
         let double = |l: usize| (l > 0).then(|| conv(widths[l], widths[l - 1] * 4, 1, device));
         Self {
-            embedding: SigmaEmbedding::new(sizes.embedding, device),
+            embedding: SigmaEmbedding::new(sizes.embedding, sizes.classes, device),
             stem: conv(pixels, finest, 3, device),
             down: (0..widths.len()).map(|l| level(l, widths[l], half(l))).collect(),
             middle: ResidualBlock::new(coarsest, coarsest, sizes, device),
@@ -79,21 +79,31 @@ impl UNet {
         }
     }
 
-    /// See [`crate::net::Network::score`].
-    pub fn score(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
+    /// See [`crate::net::Network::classes`].
+    pub fn classes(&self) -> usize {
+        self.embedding.classes()
+    }
+
+    /// See [`crate::net::Network::class_score`].
+    pub fn class_score(
+        &self,
+        x: Tensor<4>,
+        sigmas: &[f32],
+        classes: &[Option<usize>],
+    ) -> Tensor<4> {
         let device = x.device();
         let preconditioning = Preconditioning { mean: self.mean, sigma_data: self.deviation };
         let each = |f: fn(Coefficients) -> f32| {
             column(sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))), &device)
         };
-        let centerd = x - self.mean;
-        let raw = self.raw(centerd.clone() * each(|c| c.c_in), sigmas);
-        centerd * each(|c| c.c_skip) + raw * each(|c| c.c_out)
+        let centered = x - self.mean;
+        let embedding = self.embedding.forward(sigmas, classes, &device);
+        let raw = self.raw(centered.clone() * each(|c| c.c_in), embedding);
+        centered * each(|c| c.c_skip) + raw * each(|c| c.c_out)
     }
 
     /// F of [`crate::net::precondition`], computed in the type of the weights.
-    fn raw(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<4> {
-        let embedding = self.embedding.forward(sigmas, &x.device());
+    fn raw(&self, x: Tensor<4>, embedding: Tensor<2>) -> Tensor<4> {
         let (outside, inside) = (x.dtype(), self.stem.weight.dtype());
         let mut x = self.stem.forward(fold(x.cast(inside), self.patch));
         let mut skips = Vec::with_capacity(self.down.len());

@@ -2,11 +2,19 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "training")]
+mod flat;
+#[cfg(feature = "training")]
+mod initial;
 #[cfg(feature = "burn")]
 mod module;
 
+#[cfg(feature = "training")]
+pub use flat::{flat, unflat};
+#[cfg(feature = "training")]
+pub use initial::initial;
 #[cfg(feature = "burn")]
-pub use module::{apply, collect};
+pub use module::{apply, collect, names};
 
 /// Values in row-major order, and their shape.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,6 +15,13 @@ pub fn collect<M: Module>(module: &M) -> Weights {
     collector.weights
 }
 
+/// The names of a module's tensors, in the order in which they are visited.
+pub fn names<M: Module>(module: &M) -> Vec<String> {
+    let mut names = Names::default();
+    module.visit(&mut names);
+    names.names
+}
+
 /// Puts tensors into a module, by name, on the given device.
 ///
 /// Tensors that the module lacks are ignored, and parameters without a tensor keep their values:
@@ -41,6 +48,26 @@ impl Path {
         let parts: Vec<&str> =
             self.0.iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
         parts.join(".")
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    path: Path,
+    names: Vec<String>,
+}
+
+impl ModuleVisitor for Names {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _: &Param<Tensor<D>>) {
+        self.names.push(self.path.name());
     }
 }
 

@@ -37,10 +37,7 @@ const RECIPE: u32 = 1;
 /// # Errors
 /// If there is nothing in the data to classify, or the cache cannot be written.
 pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
-    let task = Task::of(&data.train).context(
-        "these images have neither classes (labels, or a folder for each class) nor equal sides, \
-         so there is nothing for a classifier to learn",
-    )?;
+    let task = Task::of(&data.train);
     let train = task.labelled(&data.train);
     let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
     if let Some(file) = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok()) {
@@ -51,13 +48,9 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
         held_out.labels.is_some(),
         "the held-out images have no classes, but the training images have"
     );
-    let classes = match task {
-        Task::Classes => data.classes.clone(),
-        Task::Turns => (0..4).map(|quarters| format!("{}°", 90 * quarters)).collect(),
-    };
     let labelled = Labelled {
         name: &data.name,
-        classes,
+        classes: task.classes(&data.train, &data.classes),
         scale: data.train.statistics(),
         train: &train,
         held_out: &held_out,

@@ -1,0 +1,114 @@
+//! `ncsn card`: a folder that can be published on the Hugging Face hub.
+
+mod readme;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use super::engine::{Engine, SamplingJob};
+use super::numbers::{SAMPLES, ensure_within};
+use super::{model, output};
+use crate::grid::encode_png;
+use crate::hub::Address;
+use crate::model_file::ModelFile;
+use crate::pixel;
+use crate::sample::Conditioning;
+
+/// Make a folder of a model that can be published on the Hugging Face hub: the model, a README.md
+/// with what its card says, and a grid of samples.
+///
+/// `hf upload USER/NAME FOLDER` publishes it; then `hf:USER/NAME` names the model in every command
+/// and on every page.
+#[derive(clap::Args)]
+pub struct Card {
+    /// The model: a .safetensors file written by `train`.
+    model: PathBuf,
+    /// Where it will be published, as USER/NAME: the commands in the README.md then name it.
+    #[arg(long, value_name = "USER/NAME", value_parser = repository)]
+    repository: Option<String>,
+    /// The folder to make [default: the model's path without .safetensors].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Replace the files of an existing folder.
+    #[arg(long)]
+    overwrite: bool,
+    /// How many samples the grid has.
+    #[arg(short, default_value_t = 64)]
+    n: usize,
+    /// The seed of the samples.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// The names of the files besides the model's, [`Address::FILE`].
+const README: &str = "README.md";
+const SAMPLES_PNG: &str = "samples.png";
+
+fn repository(text: &str) -> Result<String, String> {
+    let address: Result<Address, _> = format!("{}{text}", Address::PREFIX).parse();
+    match address {
+        Ok(address) if address.repository == text => Ok(address.repository),
+        _ => Err("it should be USER/NAME".into()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the model cannot be used, or a file would be replaced unasked or cannot be written.
+pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
+    let Card { n, seed, overwrite, .. } = *arguments;
+    ensure_within("-n", n, SAMPLES)?;
+    let path = model::local(&arguments.model)?;
+    let bytes = model::bytes(&path)?;
+    let model = model::parse(&path, &bytes)?;
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => path.with_extension(""),
+    };
+    let at = |name: &str| out.join(name);
+    let files = [README, SAMPLES_PNG, Address::FILE].map(at);
+    prepare(&out, &files, overwrite)?;
+
+    let card = model.card.clone();
+    let samples = samples(model, n, seed)?;
+    let grid = encode_png(&samples, card.architecture.image_shape(), None, 2)?;
+    let readme = readme::readme(&card, arguments.repository.as_deref(), n, seed);
+    output::write(&at(README), readme.as_bytes())?;
+    output::write(&at(SAMPLES_PNG), &grid)?;
+    output::write(&at(Address::FILE), &bytes)?;
+    let folder = out.display();
+    println!("{README}, {SAMPLES_PNG} and {} in {folder}", Address::FILE);
+    let to = arguments.repository.as_deref().unwrap_or("USER/NAME");
+    println!("`hf upload {to} {folder}` publishes them");
+    Ok(())
+}
+
+/// Makes the folder, and checks before sampling that no file would be replaced unasked.
+fn prepare(out: &Path, files: &[PathBuf], overwrite: bool) -> anyhow::Result<()> {
+    let there = files.iter().find(|file| file.exists());
+    if let Some(file) = there.filter(|_| !overwrite) {
+        let (file, out) = (file.display(), out.display());
+        anyhow::bail!(
+            "{file} already exists: choose a folder other than {out} with --out, or replace it with --overwrite"
+        );
+    }
+    ensure!(!out.is_file(), "cannot make the folder {}: it is a file", out.display());
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    files.iter().try_for_each(|file| output::ensure_writable(file))
+}
+
+/// Samples with the settings that the card recommends, as bytes.
+fn samples(model: ModelFile, n: usize, seed: u64) -> anyhow::Result<Vec<u8>> {
+    const AT_ONCE: usize = 100;
+    let card = &model.card;
+    let table = card.step_table(&card.best.unwrap_or(card.sampler), None)?;
+    let classes = card.drawn_classes(seed, n);
+    let conditioning = Conditioning { classes, ..Conditioning::default() };
+    let engine = Engine::new(None, None, model)?;
+    let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch: AT_ONCE };
+    let [pixels] = engine.draw(&job, [table.nfe()])?;
+    Ok(pixel::bytes(&pixels))
+}

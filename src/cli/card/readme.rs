@@ -1,0 +1,223 @@
+//! The README.md of a published model: YAML for the hub, Markdown for people.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use crate::model_file::{Card, Quality, Training};
+use crate::sample::Settings;
+use crate::words::count;
+
+/// The licences that the hub knows by these names; others are named beside `other`.
+const LICENSES: [&str; 12] = [
+    "mit",
+    "apache-2.0",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-4.0",
+    "gpl-3.0",
+    "lgpl-3.0",
+    "mpl-2.0",
+    "unlicense",
+];
+
+/// The whole text. `repository` is where it will be published; the samples beside it are `n` of
+/// this seed.
+pub(super) fn readme(card: &Card, repository: Option<&str>, n: usize, seed: u64) -> String {
+    let address = format!("hf:{}", repository.unwrap_or("USER/NAME"));
+    [metadata(card), introduction(card, n, seed), usage(card, &address), details(card)].join("\n")
+}
+
+/// YAML between lines of dashes. Values are JSON, which every reader of YAML understands, so that
+/// no name can be mistaken for syntax.
+fn metadata(card: &Card) -> String {
+    let mut lines = vec!["---".to_owned(), "library_name: ncsn".into()];
+    lines.push("pipeline_tag: unconditional-image-generation".into());
+    lines.extend(license(&card.license));
+    lines.push("tags:".into());
+    for tag in ["ncsn", "score-based", "diffusion", "webgpu", "safetensors"] {
+        lines.push(format!("- {tag}"));
+    }
+    if let Some(quality) = &card.quality {
+        lines.extend(results(card, quality));
+    }
+    lines.push("---".into());
+    lines.join("\n") + "\n"
+}
+
+fn license(name: &str) -> Vec<String> {
+    let known = name.trim().to_lowercase();
+    match known.as_str() {
+        "" | "unknown" => vec!["license: unknown".into()],
+        known if LICENSES.contains(&known) => vec![format!("license: {known}")],
+        _ => vec!["license: other".into(), format!("license_name: {}", json!(name.trim()))],
+    }
+}
+
+/// The figures of quality, as the hub lists them.
+fn results(card: &Card, quality: &Quality) -> Vec<String> {
+    let data = card.training.as_ref().map_or("unknown", |training| &training.data);
+    let metrics = [
+        ("frechet-distance", "Fréchet distance", quality.frechet),
+        ("precision", "Precision", quality.precision),
+        ("recall", "Recall", quality.recall),
+    ];
+    let metrics: Vec<_> = metrics
+        .iter()
+        .map(|(kind, name, value)| json!({ "type": kind, "name": name, "value": value }))
+        .collect();
+    let result = json!({
+        "task": { "type": "unconditional-image-generation" },
+        "dataset": { "name": data, "type": data },
+        "metrics": metrics,
+    });
+    let name = json!(card.name);
+    vec![
+        "model-index:".into(),
+        format!("- name: {name}"),
+        format!("  results: {}", json!([result])),
+    ]
+}
+
+fn introduction(card: &Card, n: usize, seed: u64) -> String {
+    let shape = card.architecture.image_shape();
+    let best = card.best.unwrap_or(card.sampler);
+    format!(
+        "# {}\n\nA noise-conditional score network (NCSN) for images of {} × {} {} pixels, with {}. It \
+         samples natively and, by WebGPU, in every current browser.\n\n\
+         ![{}](samples.png)\n\n{}, seed {seed}, not selected; {}.\n",
+        text(&card.name),
+        shape.width,
+        shape.height,
+        if shape.channels == 1 { "gray" } else { "colored" },
+        count(card.architecture.parameters(), "parameter"),
+        count(n, "sample"),
+        count(n, "sample"),
+        sampler(&best, card),
+    )
+}
+
+/// A sampler in words.
+fn sampler(settings: &Settings, card: &Card) -> String {
+    let evaluations = card.step_table(settings, None).map_or(0, |table| table.nfe());
+    format!("sampler `{}`, {}", settings.sampler.name(), count(evaluations, "evaluation"))
+}
+
+fn usage(card: &Card, address: &str) -> String {
+    let class = card.classes.first().map(|class| format!(" --class {}", shell(&class.name)));
+    let class = class.unwrap_or_default();
+    format!(
+        "## Use\n\n```sh\nncsn sample --model {address}{class} -n 64 --out samples.png\n```\n\n\
+         In a page, with the npm package:\n\n```js\nimport {{ loadModel }} from \"ncsn\";\n\n\
+         const model = await loadModel(\"{address}\");\n\
+         for await (const frame of model.sample({{ count: 16, seed: 1 }})) {{\n  \
+         frame.draw(document.querySelector(\"canvas\"));\n}}\n```\n"
+    )
+}
+
+fn details(card: &Card) -> String {
+    let mut out = String::from("## Training\n\n");
+    if let Some(training) = &card.training {
+        out += &table(&trained(training));
+    }
+    if let Some(imported) = &card.imported {
+        let _ = writeln!(out, "Imported from {}.", text(imported));
+    }
+    if !card.classes.is_empty() {
+        let names: Vec<_> = card.classes.iter().map(|class| text(&class.name)).collect();
+        let _ = writeln!(out, "\n## Classes\n\n{}", names.join(", "));
+    }
+    if let Some(quality) = &card.quality {
+        let _ = writeln!(out, "\n## Quality\n\n{}", table(&judged(quality)));
+        out += "Measured by `ncsn eval` against held-out images, and beside the figure of as many \
+                training images. Distances are comparable in the same features only.\n";
+    }
+    out
+}
+
+fn trained(training: &Training) -> Vec<(&'static str, String)> {
+    let mut rows = vec![
+        ("data", format!("{}, {}", text(&training.data), count(training.images, "image"))),
+        ("steps", training.steps.to_string()),
+        ("images seen", training.examples.to_string()),
+    ];
+    rows.extend(training.from.as_ref().map(|from| ("started from", text(from))));
+    if let Some((most, least)) = training.sigmas {
+        rows.push(("noise levels", format!("σ from {most} to {least}")));
+    }
+    rows.extend(training.stable_targets.map(|from| ("stable targets", format!("from σ = {from}"))));
+    if let Some(guided) = &training.autoguidance {
+        rows.push(("distilled autoguidance", format!("away from {}", text(&guided.away_from))));
+    }
+    if training.consistency {
+        rows.push(("consistency tuning", "for one to four evaluations".into()));
+    }
+    rows
+}
+
+fn judged(quality: &Quality) -> Vec<(&'static str, String)> {
+    let error = quality.frechet_error.map(|error| format!(" ± {error:.2}")).unwrap_or_default();
+    let mut rows = vec![
+        ("samples", format!("{}, {} each", quality.n, count(quality.nfe, "evaluation"))),
+        ("Fréchet distance", format!("{:.2}{error}", quality.frechet)),
+        ("… of training images", format!("{:.2}", quality.floor)),
+        ("precision", format!("{:.3}", quality.precision)),
+        ("recall", format!("{:.3}", quality.recall)),
+    ];
+    if let Some(features) = &quality.features {
+        rows.push(("features", format!("{}, `{}`", text(&features.name), features.checksum)));
+    }
+    rows
+}
+
+fn table(rows: &[(&str, String)]) -> String {
+    let rows: Vec<_> = rows.iter().map(|(name, value)| format!("| {name} | {value} |")).collect();
+    format!("| | |\n|---|---|\n{}\n", rows.join("\n"))
+}
+
+/// Text from a card as Markdown shows it: it may come from a stranger's file.
+fn text(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+        if "\\`*_[]<>|#&".contains(character) {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
+/// A word for a shell.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn licenses_have_the_hubs_names() {
+        assert_eq!(license("MIT"), ["license: mit"]);
+        assert_eq!(license("Apache-2.0"), ["license: apache-2.0"]);
+        assert_eq!(license("unknown"), ["license: unknown"]);
+        let other = license("see the \"MNIST\" page: here");
+        assert_eq!(other, ["license: other", r#"license_name: "see the \"MNIST\" page: here""#]);
+    }
+
+    #[test]
+    fn names_are_no_syntax() {
+        assert_eq!(text("a|b\n# <c>"), r"a\|b \# \<c\>");
+        assert_eq!(shell("7"), "7");
+        assert_eq!(shell("T-shirt/top"), "'T-shirt/top'");
+        assert_eq!(shell("a'; b"), r"'a'\''; b'");
+    }
+}

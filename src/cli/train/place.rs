@@ -1,0 +1,97 @@
+//! `--device` of `train`: where a run computes.
+
+use burn::tensor::Device;
+use pollster::block_on;
+
+use crate::backend::fused::Gpu;
+use crate::cli::device;
+use crate::data::Images;
+use crate::train::{Checkpoint, Options, TrainError, Trainer};
+
+/// Where a run computes.
+pub enum Place {
+    /// On Burn devices, by these names.
+    Burn(Vec<Device>, String),
+    /// On the CPU, though nobody asked for it, and why.
+    Cpu(String),
+    /// On a GPU, by this crate's own kernels.
+    Gpu(Box<Gpu>),
+    /// As [`Self::Gpu`] if these kernels can train what is asked for and the GPU computes the right
+    /// gradients, and otherwise on the CPU.
+    Auto(Box<Gpu>),
+}
+
+impl Place {
+    /// The place of that name. For auto that is a hardware GPU, if there is one and nothing `needs`
+    /// Burn, and otherwise the CPU.
+    ///
+    /// # Errors
+    /// If there is no such device here.
+    pub fn of(name: &str, needs: Option<&str>) -> anyhow::Result<Self> {
+        let cpu = |why: &str| Ok(Self::Cpu(why.to_owned()));
+        match name {
+            "gpu" => Ok(Self::Gpu(Box::new(block_on(Gpu::request())?))),
+            "auto" => match (needs, block_on(Gpu::request())) {
+                (Some(needs), _) => cpu(&format!("{needs} needs Burn")),
+                (None, Err(error)) => cpu(&error.to_string()),
+                (None, Ok(gpu)) if gpu.is_software() => {
+                    cpu(&format!("{} is software, which is slower", gpu.adapter()))
+                }
+                (None, Ok(gpu)) => Ok(Self::Auto(Box::new(gpu))),
+            },
+            _ => Ok(Self::Burn(device::parse_list(name)?, name.to_owned())),
+        }
+    }
+
+    /// A new run here, and the device's name. Says why if auto came to be the CPU.
+    ///
+    /// # Errors
+    /// If the options are impossible or the device fails.
+    pub fn start(
+        &self,
+        options: Options,
+        images: &Images,
+    ) -> Result<(Trainer, String), TrainError> {
+        self.make(
+            |devices| Trainer::new(options.clone(), images, devices),
+            |gpu| Trainer::on_gpu(options.clone(), images, gpu),
+        )
+    }
+
+    /// A run here that continues from a checkpoint, and the device's name.
+    ///
+    /// # Errors
+    /// If the checkpoint does not fit or the device fails.
+    pub fn resume(
+        &self,
+        checkpoint: Checkpoint,
+        images: &Images,
+    ) -> Result<(Trainer, String), TrainError> {
+        self.make(
+            |devices| Trainer::resume(checkpoint.clone(), images, devices),
+            |gpu| Trainer::resume_on_gpu(checkpoint.clone(), images, gpu),
+        )
+    }
+
+    fn make(
+        &self,
+        on_devices: impl Fn(&[Device]) -> Result<Trainer, TrainError>,
+        on_gpu: impl Fn(&Gpu) -> Result<Trainer, TrainError>,
+    ) -> Result<(Trainer, String), TrainError> {
+        let on_cpu = |why: &str| {
+            println!("on the CPU: {why}");
+            Ok((on_devices(&[Device::flex()])?, "cpu".into()))
+        };
+        match self {
+            Self::Burn(devices, name) => Ok((on_devices(devices)?, name.clone())),
+            Self::Cpu(why) => on_cpu(why),
+            Self::Gpu(gpu) => Ok((on_gpu(gpu)?, gpu.adapter())),
+            Self::Auto(gpu) => match on_gpu(gpu) {
+                Ok(trainer) => Ok((trainer, gpu.adapter())),
+                Err(TrainError::Gpu(error)) => on_cpu(&format!("{}: {error}", gpu.adapter())),
+                Err(error @ TrainError::Unsupported(_)) => on_cpu(&error.to_string()),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Whether this process is one of several that train together.
+
+use anyhow::bail;
+
+use crate::cli::print;
+use crate::train::Ranks;
+
+/// Joins the other processes, if `mpirun` started this one beside some. All but rank 0 are silent,
+/// since all would say the same.
+///
+/// # Errors
+/// If there are others, but this program was built without MPI.
+pub fn join() -> anyhow::Result<Option<Box<dyn Ranks>>> {
+    let count = started();
+    if count < 2 {
+        return Ok(None);
+    }
+    let ranks = joined(count)?;
+    if ranks.rank() > 0 {
+        print::silence();
+    }
+    Ok(Some(ranks))
+}
+
+/// How many processes Open MPI, or another implementation by its process manager, started together.
+fn started() -> usize {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"].into_iter().find_map(number).unwrap_or(1)
+}
+
+#[cfg(feature = "mpi")]
+fn joined(count: usize) -> anyhow::Result<Box<dyn Ranks>> {
+    match crate::train::MpiRanks::join() {
+        Some(ranks) => Ok(Box::new(ranks)),
+        None => bail!("MPI does not start, though {count} processes were started together"),
+    }
+}
+
+#[cfg(not(feature = "mpi"))]
+fn joined(count: usize) -> anyhow::Result<Box<dyn Ranks>> {
+    bail!(
+        "{count} processes were started together, but this program was built without MPI; build it \
+         with --features mpi, or start it once"
+    )
+}

@@ -1,0 +1,190 @@
+//! What the hub is asked, and what it answers.
+
+use std::env;
+use std::path::Path;
+
+use ureq::http::{HeaderMap, Response, StatusCode};
+use ureq::{Agent, Body};
+
+use super::cache::hash_of;
+use super::{Address, HubError};
+use crate::download::{Progress, config, save};
+
+/// A server that is asked as the hub is.
+pub(super) struct Server {
+    endpoint: String,
+    /// What the hub knows the user by.
+    token: Option<String>,
+}
+
+/// A file that the hub has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The commit that the revision stands for.
+    pub commit: String,
+    /// What identifies the file's contents: for large files, so for all weights, their SHA-256.
+    pub etag: String,
+    /// In bytes.
+    pub size: Option<u64>,
+}
+
+impl Found {
+    /// The SHA-256 of the contents, in hexadecimal digits. The hub names another hash for small
+    /// text files.
+    pub fn sha256(&self) -> Option<&str> {
+        (self.etag.len() == 64).then_some(&*self.etag)
+    }
+}
+
+impl Server {
+    /// The one that `HF_ENDPOINT` names, or the hub.
+    pub fn from_environment() -> Self {
+        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let endpoint = set("HF_ENDPOINT").unwrap_or("https://huggingface.co".into());
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), token: set("HF_TOKEN") }
+    }
+
+    /// The address on the web.
+    pub fn url(&self, address: &Address) -> String {
+        let Address { repository, path, revision } = address;
+        // A revision is one part of the URL, even `refs/pr/1`.
+        let revision = revision.replace('/', "%2F");
+        format!("{}/{repository}/resolve/{revision}/{path}", self.endpoint)
+    }
+
+    /// Asks what the file is, without its contents.
+    ///
+    /// # Errors
+    /// If there is no such file, or no answer.
+    pub fn look_up(&self, address: &Address) -> Result<Found, HubError> {
+        /// A repository that was renamed once or twice.
+        const RENAMED: usize = 5;
+        let agent: Agent = config().max_redirects(0).http_status_as_error(false).build().into();
+        let url = self.url(address);
+        let mut at = url.clone();
+        for _ in 0..RENAMED {
+            let mut request = agent.head(&at);
+            if let Some(token) = &self.token {
+                request = request.header("Authorization", format!("Bearer {token}"));
+            }
+            let answer = request.header("Accept-Encoding", "identity").call();
+            let answer = answer.map_err(|error| HubError::Unreachable {
+                url: url.clone(),
+                reason: error.to_string(),
+            })?;
+            let location =
+                answer.status().is_redirection().then(|| text(answer.headers(), "Location"));
+            match location.flatten() {
+                // Only the hub itself answers with a part of an address: a new name. A whole one is
+                // where the contents are, and says nothing about them.
+                Some(path) if path.starts_with('/') => at = format!("{}{path}", self.endpoint),
+                _ => return self.found(&url, &answer),
+            }
+        }
+        Err(HubError::Foreign { url, reason: "it leads in circles" })
+    }
+
+    fn found(&self, url: &str, answer: &Response<Body>) -> Result<Found, HubError> {
+        let (status, headers) = (answer.status(), answer.headers());
+        if !status.is_success() && !status.is_redirection() {
+            return Err(self.refusal(url, status, headers));
+        }
+        let foreign = |reason| HubError::Foreign { url: url.to_owned(), reason };
+        let plain =
+            |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let commit = text(headers, "X-Repo-Commit").filter(plain);
+        let etag = text(headers, "X-Linked-Etag").or_else(|| text(headers, "ETag"));
+        let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
+        let size = text(headers, "X-Linked-Size")
+            .or_else(|| status.is_success().then(|| text(headers, "Content-Length")).flatten());
+        Ok(Found {
+            commit: commit.ok_or_else(|| foreign("it names no commit"))?,
+            etag: etag
+                .filter(|etag| !etag.is_empty() && plain(etag))
+                .ok_or_else(|| foreign("it names no hash of the file"))?,
+            size: size.and_then(|size| size.parse().ok()),
+        })
+    }
+
+    fn refusal(&self, url: &str, status: StatusCode, headers: &HeaderMap) -> HubError {
+        let url = url.to_owned();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return HubError::Unreachable { url, reason: format!("it answers {status}") };
+        }
+        let code = text(headers, "X-Error-Code").unwrap_or_default();
+        let reason = match &*code {
+            "EntryNotFound" => "the repository has no such file".into(),
+            "RevisionNotFound" => "the repository has no such revision".into(),
+            "GatedRepo" => "its owner asks you to agree to conditions on the hub first; then set \
+                            HF_TOKEN"
+                .into(),
+            _ if status == StatusCode::UNAUTHORIZED || code == "RepoNotFound" => match self.token {
+                // The hub does not tell strangers what is private.
+                None => {
+                    "there is no such repository, or it is private, and HF_TOKEN is not set".into()
+                }
+                Some(_) => "there is no such repository, or HF_TOKEN does not open it".into(),
+            },
+            _ => format!("the hub answers {status}"),
+        };
+        HubError::Refused { url, reason }
+    }
+
+    /// Downloads the file, and checks that it is what was found.
+    ///
+    /// # Errors
+    /// If the connection breaks, or something else came; nothing is left then.
+    pub fn download(
+        &self,
+        address: &Address,
+        found: &Found,
+        limit: u64,
+        to: &Path,
+        progress: &Progress<'_>,
+    ) -> Result<(), HubError> {
+        // The commit, so that a new revision in the meantime does not matter.
+        let url = self.url(&Address { revision: found.commit.clone(), ..address.clone() });
+        let result = self.save(&url, limit, to, progress).and_then(|()| check(&url, found, to));
+        if result.is_err() {
+            // What is left of a failed attempt is useless.
+            let _ = std::fs::remove_file(to);
+        }
+        result
+    }
+
+    fn save(
+        &self,
+        url: &str,
+        limit: u64,
+        to: &Path,
+        progress: &Progress<'_>,
+    ) -> Result<(), HubError> {
+        let agent: Agent = config().build().into();
+        let mut request = agent.get(url);
+        // Not sent on to where the contents are: ureq leaves it out after a redirection.
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let unreachable = |reason: String| HubError::Unreachable { url: url.to_owned(), reason };
+        let answer = request.call().map_err(|error| unreachable(error.to_string()))?;
+        // One byte more tells a file that is too large.
+        save(url, answer.into_body(), to, limit + 1, progress)
+            .map_err(|error| unreachable(error.to_string()))?;
+        let size = to.metadata().map_or(0, |metadata| metadata.len());
+        if size > limit { Err(HubError::TooLarge { url: url.to_owned(), limit }) } else { Ok(()) }
+    }
+}
+
+fn check(url: &str, found: &Found, path: &Path) -> Result<(), HubError> {
+    let Some(expected) = found.sha256() else { return Ok(()) };
+    let hash = hash_of(path)?;
+    if hash == expected {
+        return Ok(());
+    }
+    let (url, expected) = (url.to_owned(), expected.to_owned());
+    Err(HubError::Damaged { url, found: hash, expected })
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}

@@ -1,0 +1,107 @@
+//! The recipe of a training run: what every step draws, and how far it goes. A pure function of the
+//! seed and the step, whatever computes it, natively or in the browser.
+
+mod learning_rate;
+mod order;
+
+pub use learning_rate::learning_rate_share;
+pub use order::Order;
+
+use crate::loss::Weighting;
+use crate::random::Key;
+
+/// Adam's memory of gradients, as published.
+pub const BETA_1: f32 = 0.9;
+/// Adam's memory of squared gradients, a hundred steps: losses and gradients vary with the noise
+/// levels that a batch draws, and runs are short.
+pub const BETA_2: f32 = 0.99;
+/// What Adam adds to their root, as by default in Burn.
+pub const EPSILON: f32 = 1e-5;
+
+/// The streams of a training step are its examples; noise levels are drawn from this extra one, and
+/// from [`DROPOUT`] on, which classes are dropped.
+const SIGMA_STREAM: u32 = u32::MAX - 1;
+const DROPOUT: u32 = 1 << 31;
+
+/// What every step of a run draws and does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recipe {
+    /// The seed of the run.
+    pub seed: u64,
+    /// Steps of the whole run.
+    pub steps: u64,
+    /// Images per step.
+    pub batch: usize,
+    /// The number of parts that a batch is computed in, one after another.
+    pub parts: usize,
+    /// Adam's learning rate after warm-up, before decay.
+    pub learning_rate: f64,
+    /// Steps over which the learning rate rises from 0.
+    pub warmup_steps: u64,
+    /// The largest norm of all gradients together.
+    pub max_grad_norm: f32,
+    /// The decay of the moving average of the weights, per step.
+    pub ema_decay: f64,
+    /// Training draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to a range
+    /// (EDM's choice, Karras et al. 2022, table 1, scaled to pixels in \[0, 1\]).
+    pub p_mean: f32,
+    /// See `p_mean`; in nats.
+    pub p_std: f32,
+    /// The smallest and the largest σ.
+    pub sigmas: [f32; 2],
+    /// λ(σ).
+    pub weighting: Weighting,
+    /// How often the network is not told an image's class, from 0 to 1.
+    pub label_dropout: f32,
+    /// Whether every image is mirrored, left for right, with probability ½.
+    pub flip: bool,
+    /// Whether bytes are spread over their grey levels.
+    pub dequantize: bool,
+}
+
+impl Recipe {
+    /// The σ of image i of a step.
+    pub fn sigma(&self, step: u64, i: usize) -> f32 {
+        let [smallest, largest] = self.sigmas;
+        let ln = self.p_mean.ln() + self.p_std * key(self.seed, step).normal(i as u32);
+        ln.exp().clamp(smallest, largest)
+    }
+
+    /// Whether the network is told the class of image i of a step.
+    pub fn tells(&self, step: u64, i: usize) -> bool {
+        key(self.seed, step).uniform(DROPOUT + i as u32) > self.label_dropout
+    }
+
+    /// The learning rate at a step.
+    pub fn learning_rate_at(&self, step: u64) -> f64 {
+        self.learning_rate * learning_rate_share(step, self.warmup_steps, self.steps)
+    }
+
+    /// The moving average's decay at a step.
+    pub fn ema_decay_at(&self, step: u64) -> f64 {
+        ema_decay(self.ema_decay, step)
+    }
+}
+
+/// The key of what is drawn for the images of a step besides their noise.
+pub fn key(seed: u64, step: u64) -> Key {
+    Key { seed, stream: SIGMA_STREAM, step: step as u32 }
+}
+
+/// The decay of a moving average at a step: smaller at first, so that the random start does not
+/// linger.
+pub fn ema_decay(decay: f64, step: u64) -> f64 {
+    let step = step as f64;
+    decay.min((1.0 + step) / (10.0 + step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_steps_forget_sooner() {
+        assert_eq!((ema_decay(0.999, 0), ema_decay(0.999, 1_000_000)), (0.1, 0.999));
+        assert!((ema_decay(0.999, 90) - 0.91).abs() < 1e-9);
+    }
+}
