@@ -226,11 +226,17 @@ fn steering_on_the_device_is_steering_on_the_host() {
         Conditioning {
             origin: Some(values(5, d)),
             path: Some(Path { frames: 4, to: End::Image(values(6, d)) }),
-            observation: None,
+            ..Default::default()
         },
     ];
     let churn = Some(Churn { s_churn: 3.0, ..Churn::NONE });
-    for sampler in [Sampler::PlainLangevin, Sampler::PredictorCorrector, Sampler::Heun] {
+    for sampler in [
+        Sampler::PlainLangevin,
+        Sampler::PredictorCorrector,
+        Sampler::Heun,
+        Sampler::SdeDpmSolverPp,
+        Sampler::UniPc,
+    ] {
         let table =
             Settings { sampler, churn, ..common::settings() }.step_table().expect("possible");
         for conditioning in &steerings {
@@ -301,7 +307,7 @@ fn a_digit_is_recovered_from_a_small_image_of_it() {
 
 /// Chains on the host and on Burn with the same score, and everything that a state has to bring
 /// back: steps that look back, noise, and an observation. `chains` are their numbers.
-fn pair(chains: std::ops::Range<usize>) -> [Box<dyn Chains>; 2] {
+fn pair(sampler: Sampler, chains: std::ops::Range<usize>) -> [Box<dyn Chains>; 2] {
     let scale = common::SCALE;
     let gaussian = GaussianMixture::gaussian(vec![scale.mean; 64], scale.sigma_data);
     let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
@@ -310,7 +316,7 @@ fn pair(chains: std::ops::Range<usize>) -> [Box<dyn Chains>; 2] {
     let observation = Observation::pixels(image_shape, &[0.25; 64], &known).expect("fits");
     let conditioning = Conditioning { observation: Some(observation), ..Default::default() };
     let churn = Some(Churn { s_churn: 3.0, s_tmin: 0.1, s_tmax: 1.0, s_noise: 1.0 });
-    let settings = Settings { sampler: Sampler::Heun, churn, ..common::settings() };
+    let settings = Settings { sampler, churn, ..common::settings() };
     let table = settings.step_table().expect("possible");
     let host = HostChains::conditioned(gaussian, table.clone(), &conditioning, 7, chains.clone())
         .expect("it fits");
@@ -330,21 +336,27 @@ fn pair(chains: std::ops::Range<usize>) -> [Box<dyn Chains>; 2] {
 /// backend.
 #[test]
 fn chains_carry_on_from_a_state_on_any_backend() {
-    let whole = pair(2..4).map(|mut chains| finish(&mut *chains));
-    let steps = pair(2..4)[0].step_table().nfe();
-    for pause in 0..=steps {
-        for from in [0, 1] {
-            let first = &mut pair(2..4)[from];
-            block_on(advance_to(&mut **first, pause, |_| ())).expect("the device works");
-            let state = block_on(first.save()).expect("the device works");
-            assert_eq!(state.done, pause);
-            for to in [0, 1] {
-                let second = &mut pair(2..4)[to];
-                second.restore(&state).expect("a state of these chains");
-                let end = finish(&mut **second);
-                match from == to {
-                    true => assert_eq!(end, whole[to], "paused after {pause} steps"),
-                    false => assert!(difference(&end, &whole[to]) < 1e-3, "{from}, {pause}"),
+    for sampler in [Sampler::Heun, Sampler::SdeDpmSolverPp, Sampler::UniPc] {
+        let pair = || pair(sampler, 2..4);
+        let whole = pair().map(|mut chains| finish(&mut *chains));
+        let steps = pair()[0].step_table().nfe();
+        for pause in 0..=steps {
+            for from in [0, 1] {
+                let first = &mut pair()[from];
+                block_on(advance_to(&mut **first, pause, |_| ())).expect("the device works");
+                let state = block_on(first.save()).expect("the device works");
+                assert_eq!(state.done, pause);
+                for to in [0, 1] {
+                    let second = &mut pair()[to];
+                    second.restore(&state).expect("a state of these chains");
+                    let end = finish(&mut **second);
+                    match from == to {
+                        true => assert_eq!(end, whole[to], "{sampler:?} paused after {pause}"),
+                        false => assert!(
+                            difference(&end, &whole[to]) < 1e-3,
+                            "{sampler:?}, {from}, {pause}"
+                        ),
+                    }
                 }
             }
         }
@@ -353,7 +365,19 @@ fn chains_carry_on_from_a_state_on_any_backend() {
 
 #[test]
 fn what_is_no_state_of_these_chains_is_refused() {
-    for mut chains in pair(0..2) {
+    for mut chains in pair(Sampler::UniPc, 0..2) {
+        // The third step looks back at two denoised images.
+        block_on(advance_to(&mut *chains, 2, |_| ())).expect("the device works");
+        let state = block_on(chains.save()).expect("the device works");
+        assert_eq!(state.denoised.len(), 2);
+        let [first, _] = &state.denoised[..] else { unreachable!("it has two") };
+        for denoised in [vec![], vec![first.clone()], vec![first.clone(), vec![0.0]]] {
+            let refused = chains.restore(&State { denoised, ..state.clone() });
+            assert!(matches!(refused, Err(BackendError::State { .. })), "{refused:?}");
+        }
+        chains.restore(&state).expect("its own state");
+    }
+    for mut chains in pair(Sampler::Heun, 0..2) {
         // The second step of Heun's method looks back.
         block_on(advance_to(&mut *chains, 1, |_| ())).expect("the device works");
         let state = block_on(chains.save()).expect("the device works");
@@ -376,7 +400,7 @@ fn what_is_no_state_of_these_chains_is_refused() {
 /// What a caller may rely on to show progress and to stop.
 #[test]
 fn chains_advance_as_far_as_they_are_asked_to() {
-    for mut chains in pair(0..1) {
+    for mut chains in pair(Sampler::Heun, 0..1) {
         let steps = chains.step_table().nfe();
         assert_eq!(block_on(chains.advance(0)).expect("nothing to do"), 0);
         let mut submitted = 0;

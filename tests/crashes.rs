@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod cli;
+mod common;
 
 use std::fs;
 use std::path::Path;
@@ -21,16 +22,21 @@ fn steps(folder: &Path, table: &str) -> Vec<u64> {
 }
 
 /// A run that is killed at random moments while it saves as often as it can, and resumed each time,
-/// has the weights of an uninterrupted run, and every step once in the log.
+/// has the weights of an uninterrupted run, and every step once in the log. `NCSN_KILLS=1000 cargo
+/// test --release --test crashes killed` kills it more often than usual.
 #[test]
 fn a_killed_run_can_always_go_on() {
     let folder = folder_with_bars();
     let at = folder.path();
-    let length = ["--steps", "200", "--grad-accum-steps", "2"];
+    let kills: u64 = common::amount("NCSN_KILLS", 15);
+    // Long enough that it does not end before it is killed as often.
+    let last = 200 * kills.div_ceil(15);
+    let last_text = last.to_string();
+    let length = ["--steps", &last_text, "--grad-accum-steps", "2"];
     let whole = ["--out", "whole.safetensors"];
     succeed(&mut train(at, &[&whole[..], &length].concat()));
 
-    for kill in 0..15 {
+    for kill in 0..kills {
         let saved =
             || ["m.checkpoint", "m.previous.checkpoint"].iter().any(|name| at.join(name).exists());
         let resume: &[&str] = if saved() { &["--resume"] } else { &[] };
@@ -57,10 +63,11 @@ fn a_killed_run_can_always_go_on() {
 
     let rows = steps(at, "m.log/losses.csv");
     assert!(rows.is_sorted_by(|a, b| a < b), "{rows:?}");
-    assert_eq!(rows.last(), Some(&200));
+    assert_eq!(rows.last(), Some(&last));
     let held_out = steps(at, "m.log/held-out.csv");
-    assert_eq!(held_out, [5, 50, 100, 150, 200].map(|step| [step; 8]).concat());
-    assert!(at.join("m.log/samples-00000200.png").exists());
+    let expected = [5].into_iter().chain((50..=last).step_by(50));
+    assert_eq!(held_out, expected.flat_map(|step| [step; 8]).collect::<Vec<_>>());
+    assert!(at.join(format!("m.log/samples-{last:08}.png")).exists());
 }
 
 /// A flipped bit anywhere in the newest checkpoint is found, and the one before is used.

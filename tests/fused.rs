@@ -45,7 +45,8 @@ fn set_up(
     network.unwrap_or_else(|error| panic!("{config:?}: {error}"))
 }
 
-/// Whether the adapter has half precision. Where it has not, less is tested, which nobody should miss.
+/// Whether the adapter has half precision. Where it has not, less is tested, which nobody should
+/// miss.
 fn has_half(gpu: &Gpu) -> bool {
     let has = gpu.has_half();
     if !has {
@@ -106,19 +107,6 @@ fn relative(a: &[f32], b: &[f32]) -> f32 {
     difference(a, b) / b.iter().fold(0.0, |m: f32, b| m.max(b.abs()))
 }
 
-fn unet(image_shape: (usize, usize, usize), widths: &[usize]) -> UNetDescription {
-    let (channels, height, width) = image_shape;
-    let image_shape = ImageShape { channels, height, width };
-    UNetDescription {
-        widths: widths.to_vec(),
-        attention: widths.iter().enumerate().map(|(level, _)| level > 0).collect(),
-        groups: 4,
-        heads: 2,
-        embedding: 8,
-        ..UNetDescription::new(image_shape, common::SCALE)
-    }
-}
-
 /// Holds the scores of a network with drawn weights to Burn's, in all of [`configs`].
 fn holds_to_burn(gpu: &Gpu, batch: usize, architecture: &Architecture) -> Vec<Network> {
     set_up_holds_to_burn(gpu, batch, architecture, &configs(gpu))
@@ -154,23 +142,34 @@ fn set_up_holds_to_burn(
 fn any_unet_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
     let variants = [
-        (1, unet((1, 8, 8), &[8, 16])),
-        (3, UNetDescription { patch: 1, ..unet((3, 28, 28), &[8, 12]) }),
-        (7, UNetDescription { blocks: 2, groups: 2, ..unet((4, 32, 32), &[4, 8, 16]) }),
-        (1, UNetDescription { heads: 1, groups: 1, ..unet((3, 64, 48), &[16]) }),
+        (1, common::unet((1, 8, 8), &[8, 16])),
+        (3, UNetDescription { patch: 1, ..common::unet((3, 28, 28), &[8, 12]) }),
+        (7, UNetDescription { blocks: 2, groups: 2, ..common::unet((4, 32, 32), &[4, 8, 16]) }),
+        (1, UNetDescription { heads: 1, groups: 1, ..common::unet((3, 64, 48), &[16]) }),
         // Nothing is a multiple of four, and the groups are odd.
-        (2, UNetDescription { groups: 5, heads: 5, embedding: 6, ..unet((1, 12, 20), &[10, 15]) }),
+        (
+            2,
+            UNetDescription {
+                groups: 5,
+                heads: 5,
+                embedding: 6,
+                ..common::unet((1, 12, 20), &[10, 15])
+            },
+        ),
         (
             2,
             UNetDescription {
                 groups: 3,
                 heads: 3,
                 attention: vec![true; 3],
-                ..unet((1, 8, 8), &[18; 3])
+                ..common::unet((1, 8, 8), &[18; 3])
             },
         ),
-        (3, UNetDescription { attention: vec![true, true], ..unet((1, 28, 28), &[48, 96]) }),
-        (1, UNetDescription { patch: 4, ..unet((2, 104, 136), &[8]) }),
+        (
+            3,
+            UNetDescription { attention: vec![true, true], ..common::unet((1, 28, 28), &[48, 96]) },
+        ),
+        (1, UNetDescription { patch: 4, ..common::unet((2, 104, 136), &[8]) }),
     ];
     for (batch, description) in variants {
         holds_to_burn(&gpu, batch, &Architecture::UNet(description));
@@ -270,8 +269,10 @@ fn tiles_of_every_shape_have_the_score_that_burn_gives_it() {
     let configs: Vec<_> =
         configs.map(|(config, tiling)| KernelConfig { tiling, ..config }).collect();
     // Rows of 16 and of 14, and numbers of columns that are multiples of 4, of 8 and of 16.
-    for sizes in [unet((3, 32, 28), &[16]), UNetDescription { heads: 1, ..unet((1, 8, 16), &[12]) }]
-    {
+    for sizes in [
+        common::unet((3, 32, 28), &[16]),
+        UNetDescription { heads: 1, ..common::unet((1, 8, 16), &[12]) },
+    ] {
         set_up_holds_to_burn(&gpu, 2, &Architecture::UNet(sizes), &configs);
     }
 }
@@ -281,7 +282,7 @@ fn tiles_of_every_shape_have_the_score_that_burn_gives_it() {
 fn the_fastest_tiles_are_found_and_remembered() {
     let gpu = gpu();
     // Wide enough that all tilings give different kernels.
-    let architecture = Architecture::UNet(unet((1, 8, 32), &[16]));
+    let architecture = Architecture::UNet(common::unet((1, 8, 32), &[16]));
     let weights = common::weights(&architecture);
     let config = KernelConfig::new(Strategy::Direct, Precision::Single);
     let network = set_up(&gpu, &architecture, &weights, config);
@@ -304,7 +305,7 @@ fn the_fastest_tiles_are_found_and_remembered() {
         network.expect("it fits").config().tiling
     };
     assert_eq!(remember(&architecture, &line), other.tiling);
-    assert_eq!(remember(&Architecture::UNet(unet((1, 8, 8), &[8])), &line), config.tiling);
+    assert_eq!(remember(&Architecture::UNet(common::unet((1, 8, 8), &[8])), &line), config.tiling);
     let unknown = [line.split_once(' ').expect("a key").0, " 1000 x 1000"].concat();
     for line in [&unknown, "", "nothing", "0 0 0"] {
         assert_eq!(remember(&architecture, line), config.tiling, "{line}");
@@ -427,7 +428,7 @@ fn a_seed_is_the_same_chain_as_on_burn() {
     }
     pair.agrees(&table, &Conditioning::default(), 1, "a noisy step is looked back at");
 
-    // As multistep methods do: every step but the first looks back, at one that does so, too.
+    // Every step but the first looks back, at one that does so, too.
     let mut table = Settings { sampler: Sampler::Ode, ..base }.step_table().expect("possible");
     for step in table.steps.iter_mut().skip(1) {
         if let Update::Affine { drift, previous, .. } = &mut step.update {
@@ -483,7 +484,7 @@ fn what_is_observed_is_imposed_as_on_burn() {
         Observation::gray(image_shape, &pixels[..96]),
         Observation::downsampled(image_shape, &pixels[..3 * 24], 2),
     ];
-    let samplers = [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Heun];
+    let samplers = [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Heun, Sampler::UniPc];
     for observation in observations {
         let observation = observation.expect("it fits");
         let conditioning =
@@ -521,7 +522,9 @@ fn paths_are_those_of_burn() {
         },
     ];
     for conditioning in steerings {
-        for sampler in [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode] {
+        for sampler in
+            [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode, Sampler::SdeDpmSolverPp]
+        {
             let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
             pair.agrees(&table, &conditioning, 3, &format!("{sampler:?}, {:?}", conditioning.path));
         }
@@ -529,7 +532,8 @@ fn paths_are_those_of_burn() {
 }
 
 /// Chains saved on either backend carry on from there on the other: among them, steps that read the
-/// score of the step before, and steps that tell it from how far x has moved.
+/// score of the step before, steps that tell it from how far x has moved, and steps that look back
+/// at denoised images.
 #[test]
 fn a_state_carries_over_to_burn_and_back() {
     let gpu = gpu();
@@ -542,6 +546,8 @@ fn a_state_carries_over_to_burn_and_back() {
             *noise = 0.1;
         }
     }
+    let multistep = Settings { sampler: Sampler::UniPc, ..settings };
+    let multistep = multistep.step_table().expect("possible");
     let known = [[true, false]; 32].concat();
     let observation = Observation::pixels(image_shape, &[0.25; 64], &known).expect("it fits");
     let observed = Conditioning { observation: Some(observation), ..Conditioning::default() };
@@ -549,6 +555,8 @@ fn a_state_carries_over_to_burn_and_back() {
         (&plain, &Conditioning::default()),
         (&noisy, &Conditioning::default()),
         (&noisy, &observed),
+        (&multistep, &Conditioning::default()),
+        (&multistep, &observed),
     ] {
         let pair = || -> [Box<dyn Chains>; 2] {
             let (network, table, device) = (burn.clone(), table.clone(), Device::flex());
@@ -715,7 +723,7 @@ fn what_cannot_work_is_an_error() {
     let network = fused(&gpu, &common::tiny(), &weights);
     let score = |x: &[f32], sigmas: &[f32]| block_on(network.score(x, sigmas));
     assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Images { .. })));
-    assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Sigmas { .. })));
+    assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Conditions { .. })));
     let table = common::settings().step_table().expect("possible");
     let error = FusedChains::new(&network, table, 1, 0..1 << 20).expect_err("too many");
     let message = error.to_string();

@@ -12,18 +12,24 @@ use rten::{Dimension, Model, NodeId};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 
-const STATIC: Options = Options { batch: Batch::Fixed(3), opset: Options::DEFAULT_OPSET };
-const DYNAMIC: Options = Options { batch: Batch::Dynamic, opset: Options::DEFAULT_OPSET };
+const STATIC: Options =
+    Options { batch: Batch::Fixed(3), opset: Options::DEFAULT_OPSET, settings: None };
+const DYNAMIC: Options =
+    Options { batch: Batch::Dynamic, opset: Options::DEFAULT_OPSET, settings: None };
 
-/// The tiny model, and one of colour images with every part of a U-Net at an uneven size.
-fn models() -> [ModelFile; 2] {
+/// The tiny model, one of colour images with every part of a U-Net at an uneven size, and one with
+/// classes.
+fn models() -> [ModelFile; 3] {
     let tiny = common::model();
     let mut deep = tiny.clone();
     let Architecture::UNet(sizes) = &mut deep.card.architecture else { panic!("a U-Net") };
     (sizes.image_shape.channels, sizes.image_shape.height, sizes.image_shape.width) = (3, 8, 16);
     (sizes.blocks, sizes.widths, sizes.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
     deep.weights = common::weights(&deep.card.architecture);
-    [tiny, deep]
+    let mut conditional = tiny.clone();
+    conditional.card.architecture = conditional.card.architecture.with_classes(4);
+    conditional.weights = common::weights(&conditional.card.architecture);
+    [tiny, deep, conditional]
 }
 
 fn images(model: &ModelFile, count: usize) -> Vec<f32> {
@@ -32,28 +38,39 @@ fn images(model: &ModelFile, count: usize) -> Vec<f32> {
     x
 }
 
-fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
+fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32], classes: &[Option<usize>]) -> Vec<f32> {
     let (image_shape, device) = (model.card.architecture.image_shape(), Device::flex());
     let network = Network::with_weights(&model.card.architecture, model.weights.clone(), &device);
     let network = network.expect("possible");
     let count = x.len() / image_shape.dimension();
     let shape = [count, image_shape.channels, image_shape.height, image_shape.width];
     let x = Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);
-    network.score(x, sigmas).into_data().iter::<f32>().collect()
+    network.class_score(x, sigmas, classes).into_data().iter::<f32>().collect()
 }
 
 fn load(model: &ModelFile, options: Options) -> Model {
     Model::load(onnx::export(model, options).expect("can be exported")).expect("a valid file")
 }
 
-fn by_onnx(file: &Model, model: &ModelFile, x: &[f32], sigmas: &[f32]) -> Vec<f32> {
+fn by_onnx(
+    file: &Model,
+    model: &ModelFile,
+    x: &[f32],
+    sigmas: &[f32],
+    classes: &[Option<usize>],
+) -> Vec<f32> {
     let image_shape = model.card.architecture.image_shape();
     let count = x.len() / image_shape.dimension();
     let shape = [count, image_shape.channels, image_shape.height, image_shape.width];
     let x = NdTensor::from_data(shape, x.to_vec());
     let sigmas = NdTensor::from_data([sigmas.len()], sigmas.to_vec());
     let node = |name: &str| -> NodeId { file.node_id(name).expect("the name is documented") };
-    let inputs = vec![(node("x"), x.into()), (node("sigma"), sigmas.into())];
+    let mut inputs = vec![(node("x"), x.into()), (node("sigma"), sigmas.into())];
+    let none = model.card.architecture.classes();
+    if none > 0 {
+        let classes: Vec<i32> = classes.iter().map(|class| class.unwrap_or(none) as i32).collect();
+        inputs.push((node("class"), NdTensor::from_data([classes.len()], classes).into()));
+    }
     let [score] = file.run_n(inputs, [node("score")], None).expect("it runs");
     let score: NdTensor<f32, 4> = score.try_into().expect("floats of four axes");
     assert_eq!(score.shape(), shape);
@@ -77,8 +94,9 @@ fn another_runtime_computes_the_same_score() {
             [(STATIC, &[0.7][..]), (DYNAMIC, &[0.7]), (DYNAMIC, &[0.02, 0.7, 15.0])]
         {
             let file = load(&model, options);
-            let difference =
-                difference(&by_onnx(&file, &model, &x, sigmas), &by_burn(&model, &x, sigmas));
+            let classes = &[Some(2), None, Some(0)][..sigmas.len()];
+            let found = by_onnx(&file, &model, &x, sigmas, classes);
+            let difference = difference(&found, &by_burn(&model, &x, sigmas, classes));
             assert!(difference < 1e-5, "{options:?}, {sigmas:?}: {difference}");
         }
     }

@@ -272,7 +272,9 @@ fn extensions_may_be_in_capitals() {
     succeed(&mut train(at, &["--out", "m.SafeTensors", "--steps", "2"]));
     assert_eq!(training(&at.join("m.SafeTensors")).steps, 2);
     read(&at.join("m.SafeTensors"));
-    for (name, first) in [("g.PNG", "\u{89}PNG"), ("g.Gif", "GIF"), ("g.NPY", "\u{93}NUMPY")] {
+    for (name, first) in
+        [("g.PNG", "\u{89}PNG"), ("g.Gif", "GIF"), ("g.NPY", "\u{93}NUMPY"), ("g.Npz", "PK")]
+    {
         let sample = ["sample", "--model", "m.SafeTensors", "-n", "2", "--levels", "2"];
         succeed(&mut ncsn(at, &[&sample[..], &["--out", name]].concat()));
         let bytes = fs::read(at.join(name)).expect("written");
@@ -280,7 +282,7 @@ fn extensions_may_be_in_capitals() {
         assert!(bytes.starts_with(&first), "{name}");
     }
     let sample = ["sample", "--model", "m.SafeTensors", "--out", "g.jpg"];
-    assert!(fail(&mut ncsn(at, &sample)).contains(".png, .gif or .npy"));
+    assert!(fail(&mut ncsn(at, &sample)).contains(".png, .gif, .npy or .npz"));
 }
 
 /// More images than a file can hold are refused before they are drawn.

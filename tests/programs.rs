@@ -177,7 +177,8 @@ fn chains_begin_around_the_mean_of_the_training_images() {
     assert_eq!(fs::read(&path).expect("there"), bytes);
 }
 
-/// What is known of an image, its grey, its small version or a part of it, its samples have exactly.
+/// What is known of an image, its grey, its small version or a part of it, its samples have
+/// exactly.
 #[test]
 fn what_is_known_of_an_image_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -332,7 +333,7 @@ fn one_network_learns_what_two_do() {
         [&both[..], &["--out", "one.safetensors", "--steps", "60", "--warmup-steps", "5"]].concat();
     succeed(&mut train(at, &run));
     let learned = training(&at.join("one.safetensors")).autoguidance.expect("noted");
-    assert_eq!((learned.weight, learned.sigmas), (guidance_scale.weight, guidance_scale.sigmas));
+    assert_eq!(learned.guidance_scale, guidance_scale);
     assert_eq!(learned.away_from, "worse, 160 images of bars");
 
     let device = Device::flex();
@@ -346,7 +347,7 @@ fn one_network_learns_what_two_do() {
         Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut x);
         let x = Tensor::<4>::from_data(TensorData::new(x, [20, 1, 8, 8]), &device) * sigma + 0.1;
         let score = better.score(x.clone(), &[sigma]);
-        let guided = score.clone() + guide.pull(&x, &[sigma], &score);
+        let guided = score.clone() + guide.difference(&x, &[sigma], &[None], &score);
         let error = |score: Tensor<4>| (score - guided.clone()).square().sum().into_scalar::<f32>();
         let (before, after) = (error(score.clone()), error(one.score(x, &[sigma])));
         assert!(after < 0.5 * before, "σ = {sigma}: {before}, and after learning {after}");

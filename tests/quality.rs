@@ -2,17 +2,20 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod cli;
+mod onnx_file;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use burn::tensor::Device;
-use ncsn::eval::FeatureExtractor;
+use ncsn::eval::ClassifierFeatures;
 use ncsn::random::Key;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use cli::{fail, read, succeed, train};
+use onnx_file::Axis;
 
 /// 400 images of 8 × 8 and 100 to hold out: a bar of some grey that lies (class 0) or stands
 /// (class 1).
@@ -53,7 +56,9 @@ fn samples_are_measured_and_guided() {
     let at = folder.path();
     write_bars(&at.join("bars"));
     let quick = ["--steps", "300", "--warmup-steps", "10", "--batch", "16"];
-    succeed(&mut train(at, &[&quick[..], &["--out", "m.safetensors"]].concat()));
+    // Without classes of its own: a classifier is to guide it.
+    let model = [&quick[..], &["--labels", "off", "--out", "m.safetensors"]].concat();
+    succeed(&mut train(at, &model));
 
     // Measured.
     let eval = ["eval", "--model", "m.safetensors", "--data", "bars", "--engine", "burn"];
@@ -127,8 +132,8 @@ fn samples_are_measured_and_guided() {
     let kept: Vec<_> = classifiers.map(|entry| entry.expect("readable").path()).collect();
     assert_eq!(kept.len(), 1, "{kept:?}");
     let extractor = ncsn::classifier::ClassifierFile::read(&fs::read(&kept[0]).expect("readable"));
-    let extractor =
-        FeatureExtractor::new(&extractor.expect("its own"), &Device::flex()).expect("its own");
+    let extractor = ClassifierFeatures::new(&extractor.expect("its own"), &Device::flex());
+    let extractor = extractor.expect("its own");
     let share = |class: &str| {
         let guide = ["--classifier", "c.safetensors", "--class", class, "--guidance", "2"];
         let sample = ["sample", "--model", "m.safetensors", "-n", "60", "--out", "g.npy"];
@@ -136,7 +141,7 @@ fn samples_are_measured_and_guided() {
         let bytes = fs::read(at.join("g.npy")).expect("written");
         let pixels: Vec<f32> =
             bytes[bytes.len() - 60 * 64..].iter().map(|&b| f32::from(b) / 255.0).collect();
-        let stands = extractor.look(&pixels).probabilities.into_iter().skip(1).step_by(2);
+        let stands = extractor.features(&pixels).probabilities.into_iter().skip(1).step_by(2);
         stands.filter(|&p| p > 0.5).count() as f64 / 60.0
     };
     let (lying, standing) = (share("0"), share("1"));
@@ -145,9 +150,80 @@ fn samples_are_measured_and_guided() {
 
     let bad = |arguments: &[&str]| fail(&mut ncsn(at, arguments));
     let sample = ["sample", "--model", "m.safetensors", "--class", "7", "--classifier"];
-    assert!(bad(&[&sample[..], &["c.safetensors"]].concat()).contains("there are 0, 1"));
+    assert!(bad(&[&sample[..], &["c.safetensors"]].concat()).contains("2 classes: 0, 1"));
     assert!(bad(&[&sample[..], &["m.safetensors"]].concat()).contains("train --classifier"));
     assert!(bad(&["eval", "--model", "c.safetensors", "--data", "bars"]).contains("card"));
+}
+
+/// The features of a network from elsewhere: here, the mean gray of an image.
+#[test]
+fn samples_are_judged_in_the_features_of_a_given_network() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    write_bars(&at.join("bars"));
+    // Without classes, so that no classifier is needed.
+    for name in ["train", "t10k"] {
+        fs::remove_file(at.join("bars").join(format!("{name}-labels-idx1-ubyte"))).expect("there");
+    }
+    let quick = ["--steps", "20", "--warmup-steps", "2", "--batch", "8"];
+    succeed(&mut train(at, &[&quick[..], &["--out", "m.safetensors"]].concat()));
+    let any = [Axis::Symbol("H"), Axis::Symbol("W")];
+    let bytes = onnx_file::channel_means(Axis::Symbol("N"), any);
+    fs::write(at.join("net.onnx"), &bytes).expect("written");
+
+    let eval = ["eval", "--model", "m.safetensors", "--data", "bars", "--engine", "burn"];
+    let judged = ["-n", "40", "--sampler", "ancestral", "--levels", "3", "--features", "net.onnx"];
+    // How large images should be is not known until the file beside the network says it.
+    assert!(fail(ncsn(at, &eval).args(judged)).contains("\"size\""));
+    fs::write(at.join("net.json"), r#"{"size": [16, 16], "range": [0, 255]}"#).expect("written");
+    let said = succeed(ncsn(at, &eval).args(judged));
+    let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    assert!(said.contains("features of net.onnx") && said.contains(&sha256), "{said}");
+    let report = json(&at.join("m.eval/report.json"));
+    assert_eq!(report["features"]["name"], "net.onnx");
+    assert_eq!(report["features"]["checksum"], format!("sha256:{sha256}"));
+    assert_eq!(report["features"]["preprocessing"]["size"], serde_json::json!([16, 16]));
+    assert_eq!((&report["classifier"], &report["denoised"]["sure"]), (&Value::Null, &Value::Null));
+    assert!(!at.join("cache").exists(), "no classifier was trained");
+    let quality = read(&at.join("m.safetensors")).card.quality.expect("in the card");
+    assert_eq!(quality.classifier_accuracy, None);
+    assert_eq!(quality.features.expect("named").checksum, format!("sha256:{sha256}"));
+
+    // The distance of training images is the one worked out from the mean grays themselves. Three
+    // equal features of deviation s are one along (1, 1, 1), of deviation √3 s.
+    let grays = |name: &str| -> Vec<f64> {
+        let bytes = fs::read(at.join("bars").join(format!("{name}-images-idx3-ubyte")));
+        let mean = |image: &[u8]| image.iter().map(|&b| f64::from(b)).sum::<f64>() / 64.0;
+        bytes.expect("there")[16..].chunks_exact(64).map(mean).collect()
+    };
+    let moments = |grays: &[f64]| {
+        let mean = grays.iter().sum::<f64>() / grays.len() as f64;
+        let squares: f64 = grays.iter().map(|gray| (gray - mean).powi(2)).sum();
+        (mean, (squares / (grays.len() - 1) as f64).sqrt())
+    };
+    let all = [&judged[2..], &["-n", "400", "--keep-card", "--out", "all"]].concat();
+    succeed(ncsn(at, &eval).args(all));
+    let [(mean, deviation), (other_mean, other)] =
+        ["train", "t10k"].map(|name| moments(&grays(name)));
+    let truth = 3.0 * ((mean - other_mean).powi(2) + (deviation - other).powi(2));
+    let floor = json(&at.join("all/report.json"))["floor"]["frechet"].as_f64().expect("a number");
+    assert!((floor / truth - 1.0).abs() < 0.01, "{floor} for {truth}");
+
+    // In a sweep, too; and with another file of preprocessing.
+    fs::write(at.join("bgr.json"), r#"{"size": [8, 8], "channels": "bgr"}"#).expect("written");
+    let sweep = ["--sweep", "-n", "20", "--nfe", "5", "--samplers", "ancestral", "--keep-card"];
+    let with = ["--features", "net.onnx", "--features-config", "bgr.json"];
+    succeed(ncsn(at, &eval).args(sweep).args(with));
+    let swept = json(&at.join("m.eval/sweep.json"));
+    assert_eq!(swept["features"]["preprocessing"]["channels"], "bgr");
+
+    fs::write(at.join("no.onnx"), "no network").expect("written");
+    let said = fail(ncsn(at, &eval).args(["--features", "no.onnx"]));
+    assert!(said.contains("no.onnx") && said.contains("not an ONNX file"), "{said}");
+    fs::write(at.join("no.json"), "{\"sise\": 3}").expect("written");
+    let said =
+        fail(ncsn(at, &eval).args(["--features", "net.onnx", "--features-config", "no.json"]));
+    assert!(said.contains("no.json") && said.contains("sise"), "{said}");
 }
 
 #[test]

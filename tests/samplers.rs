@@ -1,23 +1,27 @@
-//! Samplers and conditioning on densities with exact scores, against closed forms. What remains is the
-//! sampler's bias at finite steps, which is stated, and chance.
+//! Samplers and conditioning on densities with exact scores, against closed forms. What remains is
+//! the sampler's bias at finite steps, which is stated, and chance.
 #![cfg(not(target_family = "wasm"))]
 
 use ncsn::backend::host;
 use ncsn::net::ImageShape;
 use ncsn::noise::NoiseSchedule;
 use ncsn::sample::conditioning::{End, Path};
+use ncsn::sample::dpm_solver::dpm_solver_pp;
 use ncsn::sample::edm::{self, Churn};
+use ncsn::sample::unipc::unipc;
 use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, diffusion};
 use ncsn::score::Score;
 use ncsn::toy::{Component, FactorGaussian, GaussianMixture};
 
-/// Every sampler, with and without churn, except the baseline that has to fail.
+/// Every sampler, with and without churn, except the baseline that has to fail, and the one for
+/// consistency models, which these densities' denoisers are not.
 fn samplers(schedule: NoiseSchedule) -> Vec<(Sampler, String, StepTable)> {
     let NoiseSchedule { sigma_max, sigma_min, .. } = schedule;
     let step_lr = 0.3 * sigma_min * sigma_min;
     let base = Settings { schedule, step_lr, ..Settings::recommended(sigma_max, sigma_min) };
     let churn = Some(Churn { s_churn: 20.0, ..Churn::NONE });
-    let samplers = Sampler::ALL.into_iter().filter(|&sampler| sampler != Sampler::PlainLangevin);
+    let others = [Sampler::PlainLangevin, Sampler::Consistency];
+    let samplers = Sampler::ALL.into_iter().filter(|sampler| !others.contains(sampler));
     let settings = |sampler| match sampler {
         // Annealed Langevin is right only if it stays at each level long enough.
         Sampler::Langevin => Settings {
@@ -155,9 +159,10 @@ fn plain_langevin_never_learns_the_weights() {
 }
 
 /// The exact flow of a Gaussian stretches each eigendirection by √((λ + σ_L²)/(λ + σ₁²)). Halving
-/// the steps halves Euler's error and quarters Heun's.
+/// the steps halves Euler's error, quarters Heun's and DPM-Solver++(2M)'s, and divides UniPC-2's by
+/// eight.
 #[test]
-fn the_orders_of_the_ode_solvers_are_one_and_two() {
+fn the_orders_of_the_ode_solvers_are_one_two_and_three() {
     let density = factor_gaussian();
     let (d, a2) = (density.dimension(), dot(&density.loadings, &density.loadings));
     let schedule = NoiseSchedule { sigma_max: 8.0, sigma_min: 0.05, levels: 0 };
@@ -166,9 +171,10 @@ fn the_orders_of_the_ode_solvers_are_one_and_two() {
             .sqrt()
     };
     let (along, across) = (shrink(0.09 + a2), shrink(0.09));
-    let error = |levels, solver: fn(&[f32]) -> StepTable| {
+    type Solver = fn(&[f32]) -> StepTable;
+    let error = |levels, solver: Solver| {
         let mut table = solver(&edm::karras_sigmas(&NoiseSchedule { levels, ..schedule }, 7.0));
-        // Both end with the same step to σ = 0.
+        // All end with a step to σ = 0.
         table.steps.pop();
         let x0 = host::start(&table, d, 6, 1);
         let x = host::run(&table, &density, 6, 1);
@@ -181,13 +187,72 @@ fn the_orders_of_the_ode_solvers_are_one_and_two() {
         let square: f64 = (0..d).map(|i| f64::from(x[i] - truth(i)).powi(2)).sum();
         square.sqrt()
     };
-    let heun: fn(&[f32]) -> StepTable = |sigmas| edm::heun(sigmas, Churn::NONE);
-    for (solver, order) in
-        [(diffusion::probability_flow as fn(&[f32]) -> StepTable, 1.0), (heun, 2.0)]
-    {
-        let (coarse, fine) = (error(33, solver), error(65, solver));
+    let solvers: [(Solver, f64, [usize; 2]); 4] = [
+        (diffusion::probability_flow, 1.0, [33, 65]),
+        (|sigmas| edm::heun(sigmas, Churn::NONE), 2.0, [33, 65]),
+        (dpm_solver_pp, 2.0, [65, 129]),
+        (unipc, 3.0, [17, 33]),
+    ];
+    for (solver, order, levels) in solvers {
+        let [coarse, fine] = levels.map(|levels| error(levels, solver));
         let found = (coarse / fine).log2();
+        println!("order {found} instead of {order}: {coarse}, {fine}");
         assert!((found - order).abs() < 0.2, "order {found} instead of {order}: {coarse}, {fine}");
+    }
+}
+
+/// With ten evaluations of the exact score of a mixture, methods of higher order are closer to the
+/// ends of the flow, which Heun's method finds with a thousand.
+#[test]
+fn multistep_methods_need_few_evaluations() {
+    let density = GaussianMixture::new(vec![
+        Component { weight: 0.3, mean: vec![0.1, 0.8, 0.4], deviation: 0.1 },
+        Component { weight: 0.7, mean: vec![0.9, 0.2, 0.5], deviation: 0.2 },
+    ]);
+    let ends = |table: &StepTable| host::run(table, &density, 6, 200);
+    let sigmas = |levels| {
+        edm::karras_sigmas(&NoiseSchedule { sigma_max: 10.0, sigma_min: 0.02, levels }, 7.0)
+    };
+    let truth = ends(&edm::heun(&sigmas(500), Churn::NONE));
+    let error = |table: &StepTable| {
+        assert!(table.nfe() <= 10);
+        let errors = ends(table).into_iter().zip(&truth).map(|(a, b)| (a - b).powi(2));
+        mean(errors.collect::<Vec<_>>().into_iter()).sqrt()
+    };
+    let euler = error(&diffusion::probability_flow(&sigmas(10)));
+    let heun = error(&edm::heun(&sigmas(5), Churn::NONE));
+    let (multistep, unipc) = (error(&dpm_solver_pp(&sigmas(10))), error(&unipc(&sigmas(10))));
+    println!("Euler {euler}, Heun {heun}, DPM-Solver++ {multistep}, UniPC {unipc}");
+    assert!(multistep < 0.5 * euler && multistep < 0.5 * heun);
+    assert!(unipc < multistep);
+}
+
+/// On the data of a single point every denoised image is the point, so steps of any size are exact:
+/// deterministic chains keep their direction, and stochastic ones have the noise of their level.
+#[test]
+fn multistep_methods_are_exact_at_a_point() {
+    let point = GaussianMixture::gaussian(vec![0.5; 4], 0.0);
+    let schedule = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.1, levels: 7 };
+    for sampler in [Sampler::DpmSolverPp, Sampler::SdeDpmSolverPp, Sampler::UniPc] {
+        let settings = Settings { sampler, schedule, ..Settings::recommended(20.0, 0.1) };
+        let whole = settings.step_table().expect("possible");
+        for done in 1..7 {
+            let mut table = whole.clone();
+            table.steps.truncate(done);
+            let n = 4_000;
+            let x = host::run(&table, &point, 5, n);
+            let sigma = whole.sigma_at(done);
+            let ratio = variance(x.iter().copied()).sqrt() as f32 / sigma;
+            assert!((ratio - 1.0).abs() < 0.03, "{sampler:?} after {done} steps: {ratio}");
+            if sampler != Sampler::SdeDpmSolverPp {
+                let starts = host::start(&table, 4, 5, n);
+                let along = |(x, start): (&f32, f32)| (x - 0.5) - sigma / 20.0 * (start - 0.5);
+                let worst = x.iter().zip(starts).map(along).fold(0.0, |a: f32, b| a.max(b.abs()));
+                assert!(worst < 1e-4 * sigma.max(1.0), "{sampler:?} after {done} steps: {worst}");
+            }
+        }
+        let ends = host::run(&whole, &point, 5, 10);
+        assert!(ends.iter().all(|x| (x - 0.5).abs() < 1e-5), "{sampler:?}: {ends:?}");
     }
 }
 
@@ -259,8 +324,9 @@ fn bias(sampler: Sampler) -> (f64, std::ops::Range<f64>) {
         Sampler::ExactLangevin | Sampler::Consistent | Sampler::PredictorCorrector => {
             (0.25, 0.85..1.35)
         }
-        Sampler::Ancestral | Sampler::ReverseDiffusion => (0.4, 1.0..1.9),
-        Sampler::Ode | Sampler::Heun => (0.6, 1.0..2.4),
+        Sampler::Ancestral | Sampler::ReverseDiffusion | Sampler::SdeDpmSolverPp => (0.4, 1.0..1.9),
+        Sampler::Ode | Sampler::Heun | Sampler::DpmSolverPp | Sampler::UniPc => (0.6, 1.0..2.4),
+        Sampler::Consistency => unreachable!("it is for consistency models"),
     }
 }
 
@@ -338,11 +404,10 @@ fn a_sketch_is_kept_as_far_as_its_noise_allows() {
     let n = 2_000;
     let run = |sampler, strength| {
         let settings = Settings { sampler, ..settings };
-        let sigma = settings.schedule.sigma_at(strength);
-        let table = settings.step_table().expect("possible").from_sigma(sigma);
+        let table = settings.step_table_from(Some(strength)).expect("possible");
         host::run_conditioned(&table, &conditioning, &toy, 8, n)
     };
-    for sampler in [Sampler::Ancestral, Sampler::Heun] {
+    for sampler in [Sampler::Ancestral, Sampler::Heun, Sampler::UniPc] {
         let rare = |x: &[f32]| x.chunks(2).filter(|x| x[0] + x[1] < 0.0).count() as f64 / n as f64;
         let coordinate =
             |x: &[f32]| mean(x.iter().step_by(2).copied().collect::<Vec<_>>().into_iter());

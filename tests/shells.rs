@@ -84,18 +84,20 @@ fn an_interrupted_run_keeps_what_it_learnt_and_exits_with_the_signals_code() {
 }
 
 /// `timeout` signals its child and then the whole group; a closing terminal and its shell each send
-/// SIGHUP.
+/// SIGHUP. Of two different signals, either may reach the program first, on whichever of its threads.
 #[test]
 fn signals_that_come_in_pairs_are_one() {
-    for (signals, code) in [(["INT", "INT"], 130), (["HUP", "HUP"], 129), (["HUP", "TERM"], 129)] {
+    for (signals, codes) in
+        [(["INT", "INT"], &[130][..]), (["HUP", "HUP"], &[129]), (["HUP", "TERM"], &[129, 143])]
+    {
         let folder = folder_with_bars();
         let at = folder.path();
         let child = start(at, &mut train(at, &LONG));
         send(child.id(), &signals);
         let Output { status, stdout, .. } = child.wait_with_output().expect("it ends");
         assert!(text(&stdout).contains("stopped at step"), "{signals:?}: {}", text(&stdout));
-        // Two signals that are both pending arrive in the order of their numbers.
-        assert_eq!(status.code(), Some(code), "{signals:?}");
+        let code = status.code().expect("it ends by itself");
+        assert!(codes.contains(&code), "{signals:?}: {code}");
         assert!(at.join("m.checkpoint").exists());
     }
 }

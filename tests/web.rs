@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use js_sys::{Reflect, Uint8ClampedArray};
 use ncsn::web::{Chain, Engine, Model, sampler_parameters};
+use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -43,7 +44,9 @@ fn message(error: JsError) -> String {
 }
 
 fn settings(change: &[(&str, JsValue)]) -> JsValue {
-    let settings = serde_wasm_bindgen::to_value(&common::settings()).expect("plain data");
+    // Flattened structs are maps, which must become objects, as in a card's JSON.
+    let plain = serde_wasm_bindgen::Serializer::json_compatible();
+    let settings = common::settings().serialize(&plain).expect("plain data");
     for (name, value) in change {
         Reflect::set(&settings, &(*name).into(), value).expect("an object");
     }
@@ -76,8 +79,15 @@ async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
 async fn the_same_seed_gives_the_same_images_as_natively() {
     for name in ENGINES {
         let engine = engine(name).await;
-        let Ok(chain) = engine.start(settings(&[]), 7, 0, common::ENDS_OF as u32, None, None)
-        else {
+        let Ok(chain) = engine.start(
+            settings(&[]),
+            7,
+            0,
+            common::ENDS_OF as u32,
+            None,
+            None,
+            JsValue::UNDEFINED,
+        ) else {
             panic!("possible settings");
         };
         finish(&chain).await;
@@ -107,7 +117,8 @@ async fn chains_begin_around_the_mean_of_the_images() {
             engine.load(&model).unwrap_or_else(|error| panic!("{name}: {}", message(error)));
             let still = [("sigma_max", 1e-3), ("sigma_min", 1e-3), ("step_lr", 1e-7)];
             let still = still.map(|(name, value)| (name, JsValue::from_f64(value)));
-            let Ok(chain) = engine.start(settings(&still), 7, 0, 2, None, None) else {
+            let Ok(chain) = engine.start(settings(&still), 7, 0, 2, None, None, JsValue::UNDEFINED)
+            else {
                 panic!("possible settings");
             };
             let rgba = pixels(&chain, "noisy").await;
@@ -123,7 +134,7 @@ async fn a_chain_is_the_same_whichever_others_run_beside_it() {
     let engine = engine("fused").await;
     let [together, alone] = [(0, 3), (2, 1)].map(|(first, count)| {
         engine
-            .start(settings(&[]), 7, first, count, None, None)
+            .start(settings(&[]), 7, first, count, None, None, JsValue::UNDEFINED)
             .unwrap_or_else(|e| panic!("{}", message(e)))
     });
     for chain in [&together, &alone] {
@@ -131,6 +142,76 @@ async fn a_chain_is_the_same_whichever_others_run_beside_it() {
     }
     let (all, last) = (pixels(&together, "noisy").await, pixels(&alone, "noisy").await);
     assert_eq!(all[2 * 8 * 8 * 4..], last);
+}
+
+/// Several models can share a device, which lasts as long as any of them.
+#[wasm_bindgen_test]
+async fn an_engine_outlasts_the_one_that_it_was_made_beside() {
+    let first = engine("fused").await;
+    let model = model();
+    let second = first.beside(&model, None);
+    let mut second = second.unwrap_or_else(|error| panic!("{}", message(error)));
+    second.load(&model).unwrap_or_else(|error| panic!("{}", message(error)));
+    let start = |engine: &Engine| {
+        let chain = engine.start(settings(&[]), 7, 0, 1, None, None, JsValue::UNDEFINED);
+        chain.unwrap_or_else(|error| panic!("{}", message(error)))
+    };
+    let chain = start(&first);
+    finish(&chain).await;
+    let expected = pixels(&chain, "noisy").await;
+    drop(chain);
+    drop(first);
+    let chain = start(&second);
+    finish(&chain).await;
+    assert_eq!(pixels(&chain, "noisy").await, expected);
+}
+
+/// A path of chains from one seed to another begins and ends with the first chain of each. A point
+/// of it is the same when it runs alone.
+#[wasm_bindgen_test]
+async fn a_path_leads_from_seed_to_seed() {
+    let engine = engine("fused").await;
+    let options = js_sys::Object::new();
+    for (name, value) in [("to", js_sys::BigInt::from(8_u64).into()), ("frames", 3.into())] {
+        Reflect::set(&options, &name.into(), &value).expect("an object");
+    }
+    let start = |seed, first, count, options: &JsValue| {
+        let chain = engine.start(settings(&[]), seed, first, count, None, None, options.clone());
+        chain.unwrap_or_else(|e| panic!("{}", message(e)))
+    };
+    let path = start(7, 0, 3, &options);
+    let middle = start(7, 1, 1, &options);
+    let ends = [7, 8].map(|seed| start(seed, 0, 1, &JsValue::UNDEFINED));
+    for chain in ends.iter().chain([&path, &middle]) {
+        assert!(chain.advance(4).await.is_ok());
+    }
+    let all = pixels(&path, "noisy").await;
+    let points: Vec<&[u8]> = all.chunks_exact(8 * 8 * 4).collect();
+    for (found, expected) in [(0, &ends[0]), (1, &middle), (2, &ends[1])] {
+        let expected = pixels(expected, "noisy").await;
+        let off = points[found].iter().zip(&expected).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(off <= Some(1), "point {found} is off by {off:?} of 255");
+    }
+    assert_ne!(points[0], points[2]);
+}
+
+/// Values are what pixels are rounded from, also where these are clamped.
+#[wasm_bindgen_test]
+async fn values_are_neither_rounded_nor_clamped() {
+    for name in ENGINES {
+        let engine = engine(name).await;
+        let chain = engine.start(settings(&[]), 7, 0, 2, None, None, JsValue::UNDEFINED);
+        let chain = chain.unwrap_or_else(|e| panic!("{}", message(e)));
+        for view in ["noisy", "denoised"] {
+            let values = chain.values(view.into()).await;
+            let values = values.unwrap_or_else(|e| panic!("{}", message(e))).to_vec();
+            let rgba = pixels(&chain, view).await;
+            let bytes = values.iter().map(|value| (255.0 * value.clamp(0.0, 1.0)).round() as u8);
+            let off = bytes.zip(rgba.chunks_exact(4)).map(|(a, b)| a.abs_diff(b[0])).max();
+            assert!(off <= Some(1), "{name}, {view}: off by {off:?} of 255");
+            assert!(view == "denoised" || values.iter().any(|value| !(0.0..=1.0).contains(value)));
+        }
+    }
 }
 
 /// A remembered measurement need not be repeated.
@@ -155,7 +236,9 @@ async fn tiles_are_measured_in_pieces_and_remembered() {
     let head = head.unwrap_or_else(|error| panic!("{}", message(error)));
     let again = Engine::create("fused".into(), &head, Some(true), Some(line.clone())).await;
     let mut again = again.unwrap_or_else(|error| panic!("{}", message(error)));
-    let Err(error) = again.start(settings(&[]), 1, 0, 1, None, None) else { panic!("no weights") };
+    let Err(error) = again.start(settings(&[]), 1, 0, 1, None, None, JsValue::UNDEFINED) else {
+        panic!("no weights")
+    };
     assert!(message(error).contains("load"));
     again.load(&model()).unwrap_or_else(|error| panic!("{}", message(error)));
     assert_eq!(again.precision(), "f32");
@@ -165,7 +248,7 @@ async fn tiles_are_measured_in_pieces_and_remembered() {
 #[wasm_bindgen_test]
 async fn progress_counts_and_views_differ() {
     let engine = engine("fused").await;
-    let Ok(chain) = engine.start(settings(&[]), 1, 0, 2, None, None) else {
+    let Ok(chain) = engine.start(settings(&[]), 1, 0, 2, None, None, JsValue::UNDEFINED) else {
         panic!("possible settings")
     };
     let progress = |chain: &Chain| chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
@@ -195,7 +278,15 @@ async fn chains_begin_at_a_drawing_or_end_with_it() {
     for name in ENGINES {
         let engine = engine(name).await;
         let start = |drawing: &[u8], strength| {
-            engine.start(settings(&[]), 7, 0, 2, Some(drawing.to_vec()), strength)
+            engine.start(
+                settings(&[]),
+                7,
+                0,
+                2,
+                Some(drawing.to_vec()),
+                strength,
+                JsValue::UNDEFINED,
+            )
         };
         let Ok(chain) = start(&drawing, None) else { panic!("a drawing of this size") };
         finish(&chain).await;
@@ -290,8 +381,15 @@ async fn what_cannot_work_is_an_error_that_says_why() {
 
     let engine = engine("fused").await;
     let refused = |name: &str, value: f64, word: &str| {
-        let Err(error) = engine.start(settings(&[(name, value.into())]), 1, 0, 1, None, None)
-        else {
+        let Err(error) = engine.start(
+            settings(&[(name, value.into())]),
+            1,
+            0,
+            1,
+            None,
+            None,
+            JsValue::UNDEFINED,
+        ) else {
             panic!("{name} = {value} must be refused");
         };
         let message = message(error);
@@ -300,9 +398,11 @@ async fn what_cannot_work_is_an_error_that_says_why() {
     refused("levels", 0.0, "levels");
     refused("step_lr", 1.0, "unstable");
     refused("sigma_min", 9.0, "sigma_min");
-    let Err(error) = engine.start(settings(&[]), 1, 0, 0, None, None) else { panic!("no chains") };
+    let Err(error) = engine.start(settings(&[]), 1, 0, 0, None, None, JsValue::UNDEFINED) else {
+        panic!("no chains")
+    };
     assert!(message(error).contains("chains"));
-    let Ok(chain) = engine.start(settings(&[]), 1, 0, 1, None, None) else {
+    let Ok(chain) = engine.start(settings(&[]), 1, 0, 1, None, None, JsValue::UNDEFINED) else {
         panic!("possible settings")
     };
     let Err(error) = chain.pixels("sideways".into()).await else { panic!("no such view") };

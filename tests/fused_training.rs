@@ -1,0 +1,416 @@
+//! Training on the fused backend against Burn's: batches, gradients, and whole runs.
+//!
+//! These tests need an adapter; see `tests/fused.rs`.
+#![cfg(not(target_family = "wasm"))]
+
+mod common;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
+use common::random_networks::{self, Rolls};
+use ncsn::backend::fused::{
+    Compiler, DataSet, ExampleRow, Gpu, KernelConfig, PartRow, Precision, Strategy, Training,
+    TrainingState, TrainingStep,
+};
+use ncsn::data::Images;
+use ncsn::loss::dsm;
+use ncsn::net::weights::{Weights, flat};
+use ncsn::net::{Architecture, ImageShape, Network, Preconditioning, UNetDescription};
+use ncsn::random::Key;
+use ncsn::train::{
+    Augmentation, Checkpoints, Consistency, Options, Precision as TrainPrecision, TrainError,
+    Trainer,
+};
+use pollster::block_on;
+
+fn gpu() -> Gpu {
+    block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+const SEED: u64 = 5;
+
+/// A step on images 0, 1, … of the data, each with its own σ, class and weight.
+fn step(sizes: &UNetDescription, batch: usize, parts: usize) -> TrainingStep {
+    let example = |n: usize| {
+        let sigma = 10.0 * 0.4f32.powi((n % 7) as i32);
+        let c = sizes.preconditioning.at(sigma);
+        ExampleRow {
+            image: n as u32,
+            class_row: (n % (sizes.classes + 1)) as u32,
+            sigma,
+            ln_sigma: sigma.ln(),
+            weight: (1.0 + n as f32) / batch as f32,
+            c_in: c.c_in,
+            c_skip: c.c_skip,
+            c_out: c.c_out,
+        }
+    };
+    let each = batch.div_ceil(parts);
+    let part = |first: usize| PartRow {
+        images: each.min(batch - first) as u32,
+        first: first as u32,
+        example: first as u32,
+        batch: batch as u32,
+        accumulates: u32::from(first > 0),
+        noise_step: 3,
+        seed: [SEED as u32, 0],
+        flip: 0,
+        dequantize: 0,
+        learning_rate: 0.01,
+        correction: 0.1f32.sqrt() / 0.1,
+        epsilon: 1e-5 * 0.1f32.sqrt(),
+        most: 1.0,
+        betas: [0.9, 0.9],
+        decay: 0.5,
+        padding: [0; 3],
+    };
+    TrainingStep {
+        parts: (0..batch).step_by(each).map(part).collect(),
+        examples: (0..batch).map(example).collect(),
+    }
+}
+
+fn data(sizes: &UNetDescription, images: usize) -> Vec<u8> {
+    let key = Key { seed: 9, stream: 0, step: 0 };
+    let count = images * sizes.image_shape.dimension();
+    (0..count as u32).map(|i| (256.0 * key.uniform(i)) as u8).collect()
+}
+
+/// The gradient with respect to every tensor, by name.
+#[derive(Default)]
+struct Gradients {
+    path: Vec<String>,
+    grads: Option<GradientsParams>,
+    found: Vec<(String, Vec<f32>)>,
+}
+
+impl ModuleVisitor for Gradients {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.push(if container.starts_with("Enum:") { String::new() } else { name.into() });
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let parts: Vec<&str> =
+            self.path.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        let grad = self.grads.as_ref().and_then(|grads| grads.get::<D>(param.id));
+        let values = match grad {
+            Some(grad) => grad.into_data().iter::<f32>().collect(),
+            None => vec![0.0; param.val().shape().num_elements()],
+        };
+        self.found.push((parts.join("."), values));
+    }
+}
+
+/// The loss and its gradients, by Burn.
+fn burn_gradients(
+    sizes: &UNetDescription,
+    weights: &Weights,
+    [noisy, noise]: &[Vec<f32>; 2],
+    step: &TrainingStep,
+) -> (f32, Vec<(String, Vec<f32>)>) {
+    let device = Device::flex().autodiff();
+    let architecture = Architecture::UNet(sizes.clone());
+    // Through a record, since otherwise autodiff would not track the weights.
+    let plain = Network::with_weights(&architecture, weights.clone(), &Device::flex());
+    let record = plain.expect("possible").into_record();
+    let network = Network::new(&architecture, &device).expect("possible");
+    let network = network.try_load_record(record).expect("the same network");
+    let ImageShape { channels, height, width } = sizes.image_shape;
+    let shape = [step.examples.len(), channels, height, width];
+    let tensor = |x: &Vec<f32>| Tensor::<4>::from_data(TensorData::new(x.clone(), shape), &device);
+    let sigmas: Vec<f32> = step.examples.iter().map(|example| example.sigma).collect();
+    let classes: Vec<Option<usize>> = step
+        .examples
+        .iter()
+        .map(|example| Some(example.class_row as usize).filter(|&class| class < sizes.classes))
+        .collect();
+    let factors: Vec<f32> = step.examples.iter().map(|example| example.weight).collect();
+    let factors = Tensor::<1>::from_data(TensorData::new(factors, [sigmas.len()]), &device);
+    let score = network.class_score(tensor(noisy), &sigmas, &classes);
+    let loss = (dsm(score, &sigmas, tensor(noise)) * factors).sum();
+    let grads = GradientsParams::from_grads(loss.backward(), &network);
+    let mut found = Gradients { grads: Some(grads), ..Gradients::default() };
+    network.visit(&mut found);
+    (loss.into_scalar::<f32>(), found.found)
+}
+
+/// Holds the gradients of a network with drawn weights to Burn's, tensor by tensor.
+fn holds_to_burn(
+    gpu: &Gpu,
+    sizes: &UNetDescription,
+    batch: usize,
+    parts: usize,
+    strategy: Strategy,
+) {
+    let architecture = Architecture::UNet(sizes.clone());
+    let weights = common::weights(&architecture);
+    let config = KernelConfig::new(strategy, Precision::Single);
+    let compiler = Compiler::new(gpu, config).expect("f32");
+    let bytes = data(sizes, batch);
+    let data =
+        DataSet { bytes: &bytes, labels: &[], images: batch, stable_from: None, mirrored: false };
+    let mut training = Training::new(&compiler, sizes, &data, batch, parts).expect("it fits");
+    let values = flat(&architecture, &weights);
+    let moments = vec![[0.0; 2]; values.len()];
+    training.write(&TrainingState { weights: values.clone(), average: values, moments });
+    let step = step(sizes, batch, parts);
+    training.submit(std::slice::from_ref(&step));
+    let found = block_on(training.gradients()).expect("the GPU works");
+    let report = block_on(training.report()).expect("the GPU works");
+
+    // With several parts, only the batch of the last is still there.
+    let whole = Training::new(&compiler, sizes, &data, batch, 1);
+    let mut whole = whole.expect("it fits");
+    whole.submit(&[self::step(sizes, batch, 1)]);
+    let images = block_on(whole.batch(batch * sizes.image_shape.dimension())).expect("read");
+    let (loss, expected) = burn_gradients(sizes, &weights, &images, &step);
+    assert!((report.loss / loss - 1.0).abs() < 1e-4, "loss {} for {loss}", report.loss);
+
+    let all = expected.iter().map(|(_, values)| largest(values)).fold(0.0, f32::max);
+    let mut first = 0;
+    for (name, shape) in architecture.tensors() {
+        let count: usize = shape.iter().product();
+        let found = &found[first..first + count];
+        first += count;
+        let (_, expected) =
+            expected.iter().find(|(other, _)| *other == name).expect("the same tensors");
+        let most = largest(expected);
+        let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most > 0.0, "{name} has no gradient");
+        // A bias before a normalization has no gradient but rounding.
+        let bound = 1e-3 * most.max(1e-4 * all);
+        assert!(apart <= bound, "{name} of {sizes:?}: {apart} of {most} for {batch} images");
+    }
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
+#[test]
+fn gradients_are_those_of_autodiff() {
+    let gpu = gpu();
+    for strategy in [Strategy::Direct, Strategy::Staged] {
+        holds_to_burn(&gpu, &common::unet((1, 8, 8), &[8, 16]), 3, 1, strategy);
+    }
+}
+
+/// Channels that are no multiple of four are padded, heads of five channels are not divided into
+/// quads, and a network of one resolution neither halves nor doubles.
+#[test]
+fn gradients_of_padded_channels_are_those_of_autodiff() {
+    let gpu = gpu();
+    let odd = UNetDescription { groups: 2, ..common::unet((3, 12, 8), &[6, 10]) };
+    let one = UNetDescription { attention: vec![true], patch: 1, ..common::unet((2, 6, 6), &[12]) };
+    for strategy in [Strategy::Direct, Strategy::Staged] {
+        holds_to_burn(&gpu, &odd, 2, 1, strategy);
+        holds_to_burn(&gpu, &one, 2, 1, strategy);
+    }
+}
+
+#[test]
+fn gradients_of_classes_parts_and_more_resolutions_are_those_of_autodiff() {
+    let gpu = gpu();
+    let classes = UNetDescription { classes: 3, ..common::unet((1, 8, 8), &[8, 16]) };
+    let deep = UNetDescription { blocks: 2, ..common::unet((4, 16, 16), &[8, 8, 16]) };
+    for strategy in [Strategy::Direct, Strategy::Staged] {
+        holds_to_burn(&gpu, &classes, 7, 3, strategy);
+        holds_to_burn(&gpu, &deep, 2, 2, strategy);
+    }
+}
+
+/// Random networks, sizes and batches. `NCSN_NETWORKS=1000 cargo test --release --test
+/// fused_training random` tries more than the usual number; a failure names the network.
+#[test]
+fn gradients_of_random_networks_are_those_of_autodiff() {
+    let gpu = gpu();
+    for seed in 0..common::amount("NCSN_NETWORKS", 12) {
+        let mut rolls = Rolls::new(seed);
+        let sizes = random_networks::unet(&mut rolls);
+        let strategy = rolls.one_of(&[Strategy::Direct, Strategy::Staged]);
+        let batch = 1 + rolls.below(5);
+        let parts = 1 + rolls.below(batch);
+        holds_to_burn(&gpu, &sizes, batch, parts, strategy);
+    }
+}
+
+/// The sizes of real data sets, with the default network.
+#[test]
+fn gradients_of_whole_networks_are_those_of_autodiff() {
+    let gpu = gpu();
+    let shape = |channels, side| ImageShape { channels, height: side, width: side };
+    for (shape, batch) in [(shape(1, 28), 3), (shape(3, 32), 2), (shape(4, 48), 1)] {
+        let whole = UNetDescription::new(shape, common::SCALE);
+        holds_to_burn(&gpu, &whole, batch, 1, Strategy::Direct);
+    }
+    let tiny = common::unet((1, 8, 8), &[8, 16]);
+    holds_to_burn(&gpu, &tiny, 64, 1, Strategy::Staged);
+}
+
+/// Images of 8 × 8, dark or bright, with some texture, each with a class.
+fn images() -> Images {
+    let shape = ImageShape { channels: 1, height: 8, width: 8 };
+    let byte = |index: u32| {
+        let value = if (index / 64).is_multiple_of(2) { 0.2 } else { 0.7 };
+        let texture = 0.1 * Key { seed: 1, stream: 0, step: 0 }.normal(index);
+        (255.0 * (value + texture)).clamp(0.0, 255.0) as u8
+    };
+    let labels = Some((0..40).map(|image| image % 2).collect());
+    Images { labels, ..Images::new(shape, (0..40 * 64).map(byte).collect()) }
+}
+
+fn options(images: &Images) -> Options {
+    let Architecture::UNet(tiny) = common::tiny() else { panic!("the tiny model is a U-Net") };
+    let preconditioning = Preconditioning { mean: 0.45, sigma_data: 0.3 };
+    Options {
+        architecture: Architecture::UNet(UNetDescription { preconditioning, ..tiny }),
+        steps: 300,
+        batch: 12,
+        warmup_steps: 20,
+        learning_rate: 5e-4,
+        ..Options::for_images(images).expect("images that differ")
+    }
+}
+
+/// The losses of a run, ten steps at a time.
+fn losses(trainer: &mut Trainer, images: &Images, steps: u64) -> Vec<f32> {
+    let mut losses = Vec::new();
+    while trainer.done() < steps {
+        for _ in 0..10 {
+            trainer.step(images);
+        }
+        losses.push(trainer.take_loss().expect("sound").expect("steps were made"));
+    }
+    losses
+}
+
+/// The distance of two models' weights, over their length.
+fn apart(one: &Weights, other: &Weights) -> f32 {
+    let pairs = || one.iter().flat_map(|(name, one)| one.values.iter().zip(&other[name].values));
+    let sum = |square: fn((&f32, &f32)) -> f32| pairs().map(square).sum::<f32>().sqrt();
+    sum(|(a, b)| (a - b).powi(2)) / sum(|(_, b)| b.powi(2))
+}
+
+fn ema(trainer: &Trainer) -> Weights {
+    trainer.ema_weights().expect("read")
+}
+
+/// The whole step, 300 times: what is drawn, gradients, clipping, Adam and the average. After that
+/// the weights were 2 · 10⁻⁷ of their length apart. (With four times the learning rate training
+/// amplifies rounding: losses were the same for 60 steps, and some thousandths apart after 150.)
+#[test]
+fn a_run_is_the_same_as_on_the_cpu() {
+    let (gpu, images) = (gpu(), images());
+    let all = Options {
+        architecture: options(&images).architecture.with_classes(2),
+        augmentation: Augmentation { flip: true, dequantize: true },
+        label_dropout: 0.3,
+        stable_targets: Some(0.4),
+        grad_accum_steps: 2,
+        ..options(&images)
+    };
+    let plain = Options { stable_targets: None, ..options(&images) };
+    for options in [plain, all] {
+        let mut cpu = Trainer::new(options.clone(), &images, &[Device::flex()]).expect("possible");
+        let mut fused = Trainer::on_gpu(options, &images, &gpu).expect("possible");
+        assert_eq!(ema(&cpu), ema(&fused), "both start with the same weights");
+        let expected = losses(&mut cpu, &images, 300);
+        let found = losses(&mut fused, &images, 300);
+        assert!(expected[29] < 0.9 * expected[0], "it learns: {expected:?}");
+        for (step, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let off = (found / expected - 1.0).abs();
+            assert!(off < 1e-5, "{found} for {expected} in the {step}th ten steps");
+        }
+        let off = apart(&ema(&fused), &ema(&cpu));
+        assert!(off < 1e-5, "the averages are {off} apart");
+
+        let held_out = |trainer: &Trainer| trainer.held_out(&images).expect("sound");
+        for ((_, found), (sigma, expected)) in held_out(&fused).into_iter().zip(held_out(&cpu)) {
+            assert!((found / expected - 1.0).abs() < 1e-4, "{found} for {expected} at {sigma}");
+        }
+    }
+}
+
+/// A run repeats bit for bit, and moves between the CPU and the GPU through its checkpoints.
+#[test]
+fn a_checkpoint_of_the_gpu_is_one_of_the_cpu() {
+    let (gpu, images) = (gpu(), images());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let through_a_file = |trainer: &Trainer| {
+        let checkpoints = Checkpoints::beside(&folder.path().join("m.safetensors"));
+        checkpoints.save(&trainer.checkpoint().expect("read")).expect("written");
+        checkpoints.load().expect("it is there").checkpoint
+    };
+    let start = || Trainer::on_gpu(options(&images), &images, &gpu).expect("possible");
+    let [mut whole, mut first] = [start(), start()];
+    losses(&mut whole, &images, 60);
+    losses(&mut first, &images, 30);
+    let checkpoint = through_a_file(&first);
+    let again = Trainer::resume_on_gpu(checkpoint.clone(), &images, &gpu);
+    let mut again = again.expect("it fits");
+    losses(&mut again, &images, 60);
+    assert_eq!(again.done(), 60);
+    assert_eq!(ema(&again), ema(&whole), "the very same weights");
+
+    let mut moved = Trainer::resume(checkpoint, &images, &[Device::flex()]).expect("it fits");
+    losses(&mut moved, &images, 60);
+    assert!(apart(&ema(&moved), &ema(&whole)) < 1e-4);
+    let back = through_a_file(&moved);
+    let back = Trainer::resume_on_gpu(back, &images, &gpu).expect("it fits");
+    assert_eq!(ema(&back), ema(&moved));
+}
+
+#[test]
+fn a_run_that_diverges_goes_back_to_where_it_was_sound() {
+    let (gpu, images) = (gpu(), images());
+    let options = Options { learning_rate: 1e30, warmup_steps: 40, ..options(&images) };
+    // Steps of 10²⁸ times the weights.
+    let mut trainer = Trainer::on_gpu(options, &images, &gpu).expect("possible");
+    let before = ema(&trainer);
+    let mut result = Ok(None);
+    while result.is_ok() && trainer.done() < 100 {
+        trainer.step(&images);
+        result = trainer.take_loss();
+    }
+    assert!(matches!(result, Err(TrainError::Diverged { .. })), "{result:?}");
+    let finite = |weights: &Weights| {
+        weights.values().all(|array| array.values.iter().all(|value| value.is_finite()))
+    };
+    assert!(finite(&ema(&trainer)) && finite(&before));
+    assert!(trainer.done() < 100);
+}
+
+#[test]
+fn what_only_burn_can_train_is_refused_with_its_name() {
+    let (gpu, images) = (gpu(), images());
+    let refused = |changed: Options| {
+        let error = Trainer::on_gpu(changed, &images, &gpu).err().expect("refused");
+        assert!(matches!(error, TrainError::Unsupported(_)), "{error}");
+        error.to_string()
+    };
+    let bf16 = Options { precision: TrainPrecision::Bf16, ..options(&images) };
+    assert!(refused(bf16).contains("bf16"));
+    let consistency = Some(Consistency { first_gap: 0.1, last_gap: 0.05 });
+    let error = refused(Options { consistency, ..options(&images) });
+    assert!(error.contains("--device"), "{error}");
+}
+
+/// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the number.
+#[test]
+fn a_step_of_the_default_network_is_few_launches() {
+    let gpu = gpu();
+    let shape = ImageShape { channels: 1, height: 28, width: 28 };
+    let sizes = UNetDescription::new(shape, common::SCALE);
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let compiler = Compiler::new(&gpu, config).expect("f32");
+    let bytes = data(&sizes, 2);
+    let data =
+        DataSet { bytes: &bytes, labels: &[], images: 2, stable_from: None, mirrored: false };
+    let training = Training::new(&compiler, &sizes, &data, 2, 1).expect("it fits");
+    assert_eq!(training.launches(), 120);
+}

@@ -1,0 +1,123 @@
+//! Models for others: a folder for the hub, and the same images from Python.
+#![cfg(not(target_family = "wasm"))]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ncsn::model_file::Class;
+
+fn ncsn(folder: &Path, arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    command.current_dir(folder).args(arguments.split(' '));
+    command.output().expect("the program starts")
+}
+
+fn succeeds(folder: &Path, arguments: &str) {
+    let output = ncsn(folder, arguments);
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn array(path: &Path) -> (Vec<u64>, Vec<u8>) {
+    let bytes = fs::read(path).expect("written");
+    let file = npyz::NpyFile::new(&bytes[..]).expect("an array");
+    (file.shape().to_vec(), file.into_vec().expect("bytes"))
+}
+
+#[test]
+fn a_card_is_a_folder_for_the_hub() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut model = common::model();
+    model.card.name = "a \"b\" | c".into();
+    model.card.license = "MIT".into();
+    let bytes = model.write().expect("finite");
+    fs::write(folder.path().join("mine.safetensors"), &bytes).expect("written");
+    let card = "card mine.safetensors -n 4 --repository ada/digits";
+    succeeds(folder.path(), card);
+
+    let at = |name: &str| folder.path().join("mine").join(name);
+    assert_eq!(fs::read(at("model.safetensors")).expect("copied"), bytes);
+    assert!(fs::read(at("samples.png")).expect("drawn").starts_with(b"\x89PNG"));
+    let readme = fs::read_to_string(at("README.md")).expect("written");
+    let (yaml, text) = readme.trim_start_matches("---\n").split_once("\n---\n").expect("metadata");
+    for line in
+        ["library_name: ncsn", "pipeline_tag: unconditional-image-generation", "license: mit"]
+    {
+        assert!(yaml.lines().any(|each| each == line), "{line}: {yaml}");
+    }
+    assert!(text.contains("# a \"b\" \\| c\n"), "{text}");
+    assert!(text.contains("--model hf:ada/digits ") && text.contains("![4 samples](samples.png)"));
+
+    // A folder that is there is somebody's.
+    fs::write(at("README.md"), "mine").expect("written");
+    let refused = ncsn(folder.path(), card);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--overwrite"));
+    assert_eq!(fs::read_to_string(at("README.md")).expect("there"), "mine");
+    succeeds(folder.path(), &format!("{card} --overwrite"));
+    let wrong = ncsn(folder.path(), "card mine.safetensors --repository digits");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("USER/NAME"));
+}
+
+#[test]
+fn an_archive_has_the_images_and_their_classes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut model = common::model();
+    model.card.architecture = model.card.architecture.with_classes(3);
+    model.card.classes = ["0", "1", "2"].map(|name| Class { name: name.into(), images: 1 }).into();
+    model.weights = common::weights(&model.card.architecture);
+    let bytes = model.write().expect("finite");
+    fs::write(folder.path().join("m.safetensors"), bytes).expect("written");
+    let sample = "sample --model m.safetensors -n 4 --classes 0-2 --levels 2 --engine burn --out";
+    succeeds(folder.path(), &format!("{sample} s.npy"));
+    succeeds(folder.path(), &format!("{sample} s.npz"));
+    let file = fs::File::open(folder.path().join("s.npz")).expect("written");
+    let mut archive = zip::ZipArchive::new(file).expect("an archive");
+    let images =
+        npyz::NpyFile::new(archive.by_name("arr_0.npy").expect("there")).expect("an array");
+    let images = (images.shape().to_vec(), images.into_vec::<u8>().expect("bytes"));
+    assert_eq!(images, array(&folder.path().join("s.npy")));
+    let classes = npyz::NpyFile::new(archive.by_name("arr_1.npy").expect("there"));
+    let classes: Vec<i64> = classes.expect("an array").into_vec().expect("numbers");
+    assert_eq!(classes, [0, 1, 2, 0]);
+}
+
+/// A Python with NumPy and ONNX Runtime: `NCSN_PYTHON`, or the system's.
+fn python() -> Option<String> {
+    let python = std::env::var("NCSN_PYTHON").unwrap_or("python3".into());
+    let tried = Command::new(&python).args(["-c", "import numpy, onnxruntime"]).output();
+    tried.is_ok_and(|output| output.status.success()).then_some(python)
+}
+
+/// `examples/sample_onnx.py` draws the images of `ncsn sample`, whatever the sampler.
+#[test]
+fn python_draws_the_same_images() {
+    let Some(python) = python() else {
+        eprintln!("not tried: no Python with numpy and onnxruntime; NCSN_PYTHON may name one");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("m.safetensors"), common::model().write().expect("finite"))
+        .expect("written");
+    let script = Path::new("examples/sample_onnx.py").canonicalize().expect("an example");
+    let seed = (3u64 << 32) + 5;
+    for sampler in ncsn::sample::Sampler::ALL {
+        let settings = format!("--model m.safetensors --sampler {} --levels 3", sampler.name());
+        succeeds(folder.path(), &format!("export {settings} --onnx m.onnx"));
+        succeeds(
+            folder.path(),
+            &format!("sample {settings} -n 3 --seed {seed} --engine burn --out rust.npy"),
+        );
+        let mut command = Command::new(&python);
+        command.current_dir(folder.path()).arg(&script).args(["m.onnx", "python.npy", "-n", "3"]);
+        let output = command.args(["--seed", &seed.to_string()]).output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let [rust, python] =
+            ["rust.npy", "python.npy"].map(|name| array(&folder.path().join(name)));
+        assert_eq!(rust.0, python.0, "{}", sampler.name());
+        let furthest = rust.1.iter().zip(&python.1).map(|(&a, &b)| a.abs_diff(b)).max();
+        assert!(furthest <= Some(1), "{}: {furthest:?}", sampler.name());
+    }
+}

@@ -1,0 +1,142 @@
+//! Several processes that train together, here threads: the weights of one process, but for the
+//! order in which gradients are added up.
+#![cfg(not(target_family = "wasm"))]
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+
+use burn::tensor::Device;
+use ncsn::data::Images;
+use ncsn::net::ImageShape;
+use ncsn::net::weights::Weights;
+use ncsn::random::Key;
+use ncsn::train::{Options, Ranks, Trainer};
+
+/// What threads have in common.
+struct Meeting {
+    barrier: Barrier,
+    another: AtomicBool,
+    shares: Mutex<Vec<Option<Vec<f32>>>>,
+}
+
+impl Meeting {
+    fn of(count: usize) -> Arc<Self> {
+        let (barrier, another) = (Barrier::new(count), AtomicBool::new(false));
+        Arc::new(Self { barrier, another, shares: Mutex::new(vec![None; count]) })
+    }
+}
+
+struct Rank {
+    rank: usize,
+    count: usize,
+    meeting: Arc<Meeting>,
+}
+
+impl Ranks for Rank {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn another_step(&self, there_is: bool) -> bool {
+        if self.rank == 0 {
+            self.meeting.another.store(there_is, Ordering::SeqCst);
+        }
+        self.meeting.barrier.wait();
+        let answer = self.meeting.another.load(Ordering::SeqCst);
+        self.meeting.barrier.wait();
+        answer
+    }
+
+    fn sum(&self, values: &mut [f32]) {
+        self.meeting.shares.lock().expect("alive")[self.rank] = Some(values.to_vec());
+        self.meeting.barrier.wait();
+        values.fill(0.0);
+        for share in self.meeting.shares.lock().expect("alive").iter() {
+            let share = share.as_ref().expect("every rank's");
+            assert_eq!(share.len(), values.len());
+            values.iter_mut().zip(share).for_each(|(sum, value)| *sum += value);
+        }
+        self.meeting.barrier.wait();
+    }
+}
+
+fn images() -> Images {
+    let shape = ImageShape { channels: 1, height: 8, width: 8 };
+    let byte = |at| (Key { seed: 1, stream: 0, step: 0 }.uniform(at) * 256.0) as u8;
+    Images::new(shape, (0..50 * 64).map(byte).collect())
+}
+
+fn trainer(images: &Images) -> Trainer {
+    let options = Options::for_images(images).expect("images that differ");
+    let options = Options {
+        architecture: common::tiny(),
+        batch: 10,
+        steps: 30,
+        warmup_steps: 5,
+        grad_accum_steps: 2,
+        ..options
+    };
+    Trainer::new(options, images, &[Device::flex()]).expect("possible")
+}
+
+/// The mean loss of some steps, and the averaged weights after them.
+fn train(trainer: &mut Trainer, images: &Images) -> (f32, Weights) {
+    (0..12).for_each(|_| trainer.step(images));
+    let loss = trainer.take_loss().expect("finite").expect("there were steps");
+    (loss, trainer.ema_weights().expect("on the CPU"))
+}
+
+fn by_ranks(count: usize) -> Vec<(f32, Weights)> {
+    let meeting = Meeting::of(count);
+    let run = |rank: usize| {
+        let images = images();
+        let ranks = Rank { rank, count, meeting: meeting.clone() };
+        let mut trainer = trainer(&images).distributed(Box::new(ranks)).expect("enough images");
+        if rank == 0 {
+            return train(&mut trainer, &images);
+        }
+        trainer.follow(&images);
+        assert_eq!(trainer.done(), 12);
+        (
+            trainer.take_loss().expect("finite").expect("steps"),
+            trainer.ema_weights().expect("there"),
+        )
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|rank| scope.spawn(move || run(rank))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    })
+}
+
+#[test]
+fn ranks_learn_what_one_process_learns() {
+    let images = images();
+    let (loss, alone) = train(&mut trainer(&images), &images);
+    for count in [2, 3] {
+        let all = by_ranks(count);
+        for (other, weights) in &all {
+            assert_eq!((other, weights), (&all[0].0, &all[0].1), "all ranks are the same");
+        }
+        let (together, weights) = &all[0];
+        assert!((together / loss - 1.0).abs() < 1e-5, "{together} for {loss}");
+        for (name, array) in &alone {
+            let apart = array.values.iter().zip(&weights[name].values);
+            let apart = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(apart < 1e-4, "{name}: {apart} with {count} ranks");
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_not_shared_by_more_ranks_than_it_has_images() {
+    let images = images();
+    let ranks = Rank { rank: 0, count: 11, meeting: Meeting::of(11) };
+    let refused = trainer(&images).distributed(Box::new(ranks)).err().expect("refused");
+    assert!(refused.to_string().contains("a batch of 10"), "{refused}");
+}
