@@ -2,26 +2,33 @@
 /** What a visitor does. */
 import { $ } from "./dom.js";
 import { failureOf } from "./failures.js";
+import { hasEngine } from "./engine.js";
+import { listenToKeys } from "./keys.js";
+import { changeOrigin } from "./origin.js";
+import { copyLink, offerMore, save } from "./saving.js";
 import {
   begin,
+  renewSeed,
   controls,
   engines,
   fail,
   fatalErrors,
   keep,
-  linked,
+  live,
   refuse,
   run,
   showState,
   use,
 } from "./session.js";
-import { drawing, lessMotion, link, state } from "./state.js";
-import { complain, grid, setConsole, setStatus, showView } from "./view.js";
+import { showLarge } from "./single-images.js";
+import { drawing, lessMotion, link, models, state } from "./state.js";
+import { complain, setConsole, setStatus, showView } from "./view.js";
 
 function toggle() {
   if (run.state === "running") run.pause();
-  else if (run.over) begin(true);
-  else run.start();
+  else if (!run.over) run.start();
+  else if (run.state === "finished") renewSeed();
+  else begin(true);
 }
 
 function step() {
@@ -39,71 +46,14 @@ export function setView(view) {
 }
 
 /**
- * Shows the sketch canvas, which is fetched when first wanted, or hides it.
- * @param {"noise" | "drawing"} origin
- * @throws {Error} if it cannot be fetched
+ * Starts the same chains on another engine; if that fails, the present one stays.
+ * @param {HTMLElement} choice what a visitor has changed
  */
-export async function setOrigin(origin) {
-  const radio = $("origin").querySelector(`[value="${origin}"]`);
-  radio.checked = true;
-  if (origin === "drawing" && !state.sketch && state.loaded) {
-    const module = await import("./sketch-canvas.js").catch(() => null);
-    // Meanwhile the visitor may have changed their mind.
-    if (!radio.checked) return;
-    if (!module) {
-      setOrigin("noise");
-      throw new Error(
-        "The canvas did not arrive: chains begin at noise. Reload the page to try again.",
-      );
-    }
-    if (!state.sketch && !link.has("strength"))
-      $("strength").value = String(state.loaded.model.default_strength());
-    state.sketch ??= new module.SketchCanvas(state.loaded.card, () => begin(true));
-    await state.sketch.styled;
-    if (!radio.checked) return;
-  }
-  $("drawing").hidden = origin === "noise";
-  $("grid-frame").classList.toggle("draws", origin === "drawing");
-}
-
-/** A click on an image puts it on the sketch canvas. @param {MouseEvent} event */
-async function take(event) {
-  const { engine, sketch } = state;
-  const at = sketch?.at($("grid"), event);
-  if (!engine || at === undefined || $("drawing").hidden) return;
-  const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  if (pixels && at < pixels.length) sketch?.take(pixels.slice(at));
-}
-
-async function save() {
-  const { toPng, saveAs } = await import("./save.js");
-  const file = await run.withChain((chain) => {
-    grid.render(chain, run.view);
-    return toPng($("grid"));
-  });
-  // The page has said why there are no chains, but perhaps out of sight.
-  if (!file) return complain($("problem").textContent);
-  saveAs(file, `ncsn-seed-${$("seed").value.trim()}-step-${state.progress?.step ?? 0}.png`);
-}
-
-async function copyLink() {
-  const url = controls.link(linked());
-  let text = "Copied";
-  try {
-    await navigator.clipboard.writeText(url);
-  } catch {
-    history.replaceState(null, "", url);
-    text = "See address bar";
-  }
-  $("copy").textContent = text;
-  setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
-}
-
-/** Starts the same chains on another engine; if that fails, the present one stays. */
-async function changeEngine() {
+async function changeEngine(choice) {
   const [before, name] = [state.engine, $("engine").value];
   if (!before || fatalErrors.failure) return;
-  const again = run.state !== "ready";
+  const [again, { exact }] = [run.state !== "ready", state];
+  state.exact = $("precision").value === "f32";
   run.pause();
   state.engine = null;
   setConsole(false);
@@ -118,59 +68,131 @@ async function changeEngine() {
   } catch (error) {
     const failure = failureOf(error);
     console.error(failure);
+    state.exact = exact;
     use(before);
     showState();
     complain([failure.message, failure.advice[0]].filter(Boolean).join(" "));
   }
   // Being disabled meanwhile, it has lost the focus.
-  if (document.activeElement === document.body) $("engine").focus();
+  if (document.activeElement === document.body) choice.focus();
+}
+
+/** Removes engines that this copy of the page does not have from the list. */
+async function offerEngines() {
+  for (const option of [...$("engine").options])
+    if (!option.selected && !(await hasEngine(option.value))) option.remove();
+}
+
+/** Uses a file that somebody has dropped or pasted. @param {File} file */
+async function takeFile(file) {
+  const { take } = await import("./files.js");
+  await take(file, {
+    async draw(file) {
+      if (!state.engine) throw new Error("The model is still loading: try again in a moment.");
+      await changeOrigin("drawing");
+      await state.sketch?.open(file);
+    },
+  });
+}
+
+/** From now on takes files that are dropped anywhere on the page, or pasted. */
+function listenToFiles() {
+  const drops = (/** @type {boolean} */ on) =>
+    document.documentElement.classList.toggle("drops", on);
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    drops(true);
+  });
+  addEventListener("dragleave", ({ relatedTarget }) => relatedTarget || drops(false));
+  addEventListener("drop", (event) => {
+    drops(false);
+    const file = event.dataTransfer?.files[0];
+    if (!file) return;
+    event.preventDefault();
+    takeFile(file).catch(refuse);
+  });
+  addEventListener("paste", ({ clipboardData }) => {
+    const file = clipboardData?.files[0];
+    if (file) takeFile(file).catch(refuse);
+  });
+}
+
+/** Measures what is shown, once somebody has asked for that. */
+async function showMeasures() {
+  if (!$("measures").open || !state.loaded) return;
+  const { Measures } = await import("./measures.js");
+  state.measures ??= new Measures();
+  await state.measures.measure();
+  state.measures.cursor(state.progress?.step ?? 0);
+}
+
+/** A link to another model takes along what suits every model. @param {HTMLAnchorElement} choice */
+function takeAlong(choice) {
+  const [url, kept] = [new URL(choice.href), new URLSearchParams(location.search)];
+  for (const parameter of ["seed", "chains"]) {
+    const value = kept.get(parameter);
+    if (value) url.searchParams.set(parameter, value);
+  }
+  url.hash = drawing()?.text ?? "";
+  choice.href = url.href;
 }
 
 /** From now on does what a visitor asks for. */
 export function listen() {
+  for (const [choice] of models) choice.addEventListener("click", () => takeAlong(choice));
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
   $("restart").addEventListener("click", () => begin(true));
+  $("draw").addEventListener("click", () =>
+    changeOrigin($("draw").getAttribute("aria-pressed") === "true" ? "noise" : "drawing"),
+  );
   $("save").addEventListener("click", () => save().catch(refuse));
+  $("more").addEventListener("click", () => offerMore().catch(refuse));
   $("copy").addEventListener("click", copyLink);
   $("view").addEventListener("change", (/** @type {any} */ event) => {
     setView(event.target.value);
     keep();
   });
-  $("origin").addEventListener("change", (/** @type {any} */ event) => {
-    setOrigin(event.target.value).then(() => {
-      // The canvas may have moved away from here, to just below the images.
-      $("origin").parentElement.scrollIntoView({ block: "end" });
-      if (state.sketch?.used) begin(true);
-    }, refuse);
-  });
-  $("strength").addEventListener("input", () => drawing() && begin(true));
-  $("grid-frame").addEventListener("click", (/** @type {MouseEvent} */ event) =>
-    take(event).catch(fail),
+  $("origin").addEventListener("change", (/** @type {any} */ event) =>
+    changeOrigin(event.target.value),
   );
-  $("engine").addEventListener("change", () => changeEngine().catch(fail));
+  $("strength").addEventListener("input", () => drawing() && live.ask());
+  for (const id of ["engine", "precision"])
+    $(id).addEventListener("change", () => changeEngine($(id)).catch(fail));
+  $("advanced").addEventListener("toggle", offerEngines, { once: true });
+  $("measures").addEventListener("toggle", () => showMeasures().catch(refuse));
   $("speed").addEventListener("change", () => {
     run.speed = controls.speed;
     keep();
   });
+  $("own-model").addEventListener("click", () =>
+    import("./own-models.js").then(({ openOwnDialog }) => openOwnDialog()).catch(refuse),
+  );
+  $("compare-samplers").addEventListener("click", () =>
+    import("./compare.js").then(({ compareSamplers }) => compareSamplers()).catch(refuse),
+  );
+  $("train").addEventListener("click", () =>
+    import("./train.js").then(({ openTraining }) => openTraining()).catch(refuse),
+  );
+  listenToFiles();
   // The hash only changes by a link with another drawing.
   addEventListener("hashchange", () => location.reload());
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
-  addEventListener("keydown", onKey);
-}
-
-/** @param {KeyboardEvent} event */
-function onKey(event) {
-  if (!state.engine || fatalErrors.failure || event.ctrlKey || event.metaKey || event.altKey)
-    return;
-  const target = /** @type {HTMLElement} */ (event.target);
-  const typing = target.closest("input:not([type=radio], [type=checkbox]), select, textarea");
-  // Space presses the focused button, and otherwise scrolls the page.
-  const own = typing || target.closest("button, a, summary, input");
-  // A held key repeats: that may make steps, but must not begin runs.
-  if (event.key === " " && !own) event.repeat || toggle();
-  else if (event.key === "." && !typing) step();
-  else if (event.key === "r" && !typing) event.repeat || begin(true);
-  else return;
-  event.preventDefault();
+  listenToKeys(
+    [
+      { key: "n", name: "new images: another seed", act: renewSeed },
+      { key: " ", name: "start, pause, or new images at the end", act: toggle, own: true },
+      { key: ".", name: "one step", act: step, repeats: true },
+      { key: "r", name: "restart with the same seed", act: () => begin(true) },
+      { key: "b", name: "play backwards", act: () => $("backwards").click() },
+      {
+        key: "e",
+        name: "enlarge an image: the one that the arrow keys have come to",
+        act: () => showLarge(),
+      },
+      { key: "d", name: "draw, or go back to noise", act: () => $("draw").click() },
+    ],
+    () => state.engine !== null && !fatalErrors.failure,
+  );
 }

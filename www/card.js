@@ -43,7 +43,7 @@ export function showCard(list, card) {
     [
       "Quality",
       quality &&
-        `Fréchet classifier distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training images`,
+        `Fréchet distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training images, in features of ${quality.features?.name ?? "a classifier"}`,
     ],
     ["Imported from", card.imported],
     ["Licence", card.licence],

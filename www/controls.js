@@ -1,51 +1,31 @@
 // @ts-check
-/** The form, the settings that it holds, and the link that carries them. */
+/** The form, and the settings that it holds. */
+import { Accepted } from "./accepted.js";
 import { $ } from "./dom.js";
+import { FIELDS, TYPED, fault, labelOf, mark, numberIn } from "./fields.js";
 import { formatSetting } from "./format.js";
+import { offerPresets } from "./presets.js";
+import { suitSampler } from "./sampler-change.js";
 
 /** @typedef {import("./engine.js").SamplerSettings} SamplerSettings */
-/** @typedef {{ settings: SamplerSettings, seed: bigint, chains: number }} Choice */
+/** @typedef {{ settings: SamplerSettings, seed: bigint, to: bigint | undefined, chains: number }} Choice `to` is the seed that images lead to */
 
-const SEED_MAX = 2n ** 64n - 1n;
 const DEFAULT_SEED = "1";
 /** As many as an engine anneals in a time that is pleasant to watch. */
 const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
-/** More steps gain little for samplers with one step per level, and less for Heun's method. */
-const LEVELS_ONE_STEP = 100;
-const LEVELS_HEUN = 20;
-const LEVELS_CORRECTED = 50;
-/** What `docs/quality.md` measured for exact Langevin with 200 evaluations: L, T and a = ε/σ_L². */
-const EXACT = { levels: 39, steps: 5, a: 0.25 };
-
-/**
- * Fields that a link carries: URL parameter, id of the input.
- * @type {[string, string][]}
- */
-const FIELDS = [
-  ["seed", "seed"],
-  ["chains", "chains"],
-  ["sampler", "sampler"],
-  ["levels", "levels"],
-  ["steps_each", "steps-each"],
-  ["step_lr", "step-lr"],
-  ["denoise", "denoise"],
-  ["snr", "snr"],
-  ["rho", "rho"],
-  ["churn", "churn"],
-  ["sigma_max", "sigma-max"],
-  ["sigma_min", "sigma-min"],
-  ["speed", "speed"],
-];
-
-/** The number in a field, with either decimal mark. @param {string} id */
-const number = (id) => Number($(id).value.trim().replace(",", "."));
+/** How many follow a drawing. */
+const DRAWN_CHAINS = "9";
 
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
-  /** @type {SamplerSettings | undefined} */ #best;
+  /** @type {Record<string, SamplerSettings>} by the ids of their inputs */ #presets = {};
   /** @type {[number, number] | undefined} */ #trained;
   /** @type {import("./engine.js").SamplerName} */ #sampler = "langevin";
+  /** @type {{ preset: string, chains: string } | null} what there was before somebody drew */
+  #usual = null;
+  #defaultChains = "";
   #parameters = /** @type {import("./engine.js").SamplerParameters} */ ({});
+  #accepted = new Accepted();
 
   /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
   constructor({ onChange }) {
@@ -54,20 +34,14 @@ export class Controls {
     );
     $("settings").addEventListener("change", (/** @type {Event} */ event) => {
       const { id } = /** @type {HTMLElement} */ (event.target);
-      if (id === "speed" || id === "engine") return;
-      if (id === "sampler") this.#changeSampler();
+      if (id === "speed" || id === "engine" || id === "precision") return;
+      if (this.#presets[id]) this.#fill(this.#presets[id]);
+      else if (id === "sampler") this.#changeSampler();
+      this.#markPreset();
       onChange();
     });
     $("dice").addEventListener("click", () => {
-      $("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
-      onChange();
-    });
-    $("recommended").addEventListener("click", () => {
-      this.#fill(/** @type {SamplerSettings} */ (this.#recommended));
-      onChange();
-    });
-    $("best").addEventListener("click", () => {
-      this.#fill(/** @type {SamplerSettings} */ (this.#best));
+      this.newSeed();
       onChange();
     });
   }
@@ -76,32 +50,91 @@ export class Controls {
    * Fills the form with what the model recommends, then with what the link contains.
    * @param {import("./engine.js").Card} card @param {import("./engine.js").SamplerParameters} parameters
    * @param {URLSearchParams} link @param {import("./engine.js").EngineName} engine
+   * @param {(settings: SamplerSettings) => ArrayLike<number>} schedule throws if settings are impossible
+   * @returns {string} what of the link cannot be used, or nothing
    */
-  open(card, parameters, link, engine) {
+  open(card, parameters, link, engine, schedule) {
     this.#parameters = parameters;
     this.#recommended = card.sampler;
-    this.#best = card.best;
+    this.#presets = offerPresets(card, (settings) => schedule(settings).length);
     this.#trained = card.training?.sigmas;
-    // If there are both, the recommended settings are the faster ones.
-    const two = card.best && JSON.stringify(card.best) !== JSON.stringify(card.sampler);
-    $("best").hidden = !two;
-    if (two) $("recommended").textContent = "Fast";
     $("seed").value = DEFAULT_SEED;
-    $("chains").value = DEFAULT_CHAINS[engine];
+    this.#defaultChains = DEFAULT_CHAINS[engine];
+    $("chains").value = this.#defaultChains;
     this.#fill(card.sampler);
+    const unusable = [];
     for (const [parameter, id] of FIELDS) {
       const value = link.get(parameter);
       if (value === null) continue;
-      if (id === "denoise") $(id).checked = value !== "0" && value !== "false";
-      // An unknown name would leave the list empty.
-      else if (
-        $(id).tagName !== "SELECT" ||
-        [...$(id).options].some((/** @type {any} */ option) => option.value === value)
-      )
-        $(id).value = value;
+      const field = $(id);
+      if (id === "denoise") {
+        field.checked = value !== "0" && value !== "false";
+        continue;
+      }
+      const before = field.value;
+      field.value = value;
+      // A list without such an option has none chosen, not even for an empty text.
+      if (TYPED.includes(id) ? fault(id) : field.selectedIndex < 0) {
+        field.value = before;
+        if (!field.disabled) unusable.push(labelOf(id));
+      }
       // For whatever the link leaves out, act as if the sampler had been chosen here.
-      if (id === "sampler") this.#changeSampler();
+      else if (id === "sampler") this.#changeSampler();
     }
+    this.#markPreset();
+    let trouble = unusable.length
+      ? `This link has something under “${unusable.join("”, “")}” that cannot be used: the default took its place.`
+      : "";
+    try {
+      schedule(this.read().settings);
+    } catch (error) {
+      this.#fill(card.sampler);
+      this.#markPreset();
+      const { message } = /** @type {Error} */ (error);
+      trouble = `This link’s settings are impossible (${message}): the model’s own took their place.`;
+    }
+    return trouble;
+  }
+
+  /**
+   * Suits the settings to images that follow a drawing: few steps, few images. Whatever somebody has chosen
+   * stays as it is.
+   * @param {SamplerSettings} settings
+   * @param {number} steps of these
+   */
+  hurry(settings, steps) {
+    const chosen = Object.keys(this.#presets).find((id) => $(id).checked);
+    if (!chosen) return;
+    this.#usual ??= { preset: chosen, chains: $("chains").value };
+    this.#presets.quick = settings;
+    $("quick-label").hidden = false;
+    $("quick-hint").textContent = `${steps} steps from a drawing`;
+    this.#fill(settings);
+    if ($("chains").value === this.#defaultChains) $("chains").value = DRAWN_CHAINS;
+    this.#markPreset();
+  }
+
+  /** Whether the settings are those. */
+  get hurried() {
+    return this.#usual !== null && $("quick").checked;
+  }
+
+  /** Takes that back. */
+  relax() {
+    if (!this.#usual) return;
+    const { preset, chains } = this.#usual;
+    if ($("quick").checked) this.#fill(this.#presets[preset]);
+    if ($("chains").value === DRAWN_CHAINS) $("chains").value = chains;
+    this.#usual = null;
+    delete this.#presets.quick;
+    $("quick-label").hidden = true;
+    $("quick").checked = false;
+    this.#markPreset();
+  }
+
+  /** Chooses a seed at random. */
+  newSeed() {
+    $("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
   }
 
   /** Whether a sampler has a setting. @param {keyof import("./engine.js").SamplerParameters["applies_to"]} setting @param {import("./engine.js").SamplerName} sampler */
@@ -109,9 +142,19 @@ export class Controls {
     return this.#parameters.applies_to[setting].includes(sampler);
   }
 
-  /** Whether the form is filled, so that there can be a link to it. */
+  /** Whether there are settings to make a link of. */
   get opened() {
-    return this.#recommended !== null;
+    return this.#accepted.exist;
+  }
+
+  /** The seed of the images on the screen. */
+  get seed() {
+    return this.#accepted.seed ?? DEFAULT_SEED;
+  }
+
+  /** The seed that they lead to, or nothing. */
+  get to() {
+    return this.#accepted.to ?? "";
   }
 
   /** @returns {"watch" | "full"} */
@@ -124,162 +167,100 @@ export class Controls {
    * @throws {RangeError} naming the field without a usable number; the sampler itself checks the rest
    */
   read() {
-    const { defaults } = this.#parameters;
-    const whole = (/** @type {string} */ id, /** @type {string} */ name) => {
-      const max = Number($(id).max);
-      const text = $(id).value.trim();
-      const value = Number(text);
-      return check(
-        text !== "" && Number.isInteger(value) && value >= 1 && value <= max,
-        id,
-        `${name} must be a whole number from 1 to ${max}.`,
-        value,
-      );
-    };
-    const positive = (/** @type {string} */ id, /** @type {string} */ name) => {
-      const value = number(id);
-      return check(
-        Number.isFinite(value) && value > 0,
-        id,
-        `${name} must be a number above 0.`,
-        value,
-      );
-    };
     const applies = (/** @type {string} */ id) => !$(id).disabled;
-    const check = (
-      /** @type {boolean} */ good,
-      /** @type {string} */ id,
-      /** @type {string} */ text,
-      /** @type {number} */ value,
-    ) => {
-      $(id).setAttribute("aria-invalid", String(!good));
-      if (!good) throw new RangeError(text);
-      return value;
-    };
-    const seedText = $("seed").value.trim();
-    const seedGood = /^\d{1,20}$/.test(seedText) && BigInt(seedText) <= SEED_MAX;
-    check(seedGood, "seed", "Seed must be a whole number from 0 to 2⁶⁴ − 1.", 0);
-    const chains = whole("chains", "Chains");
-    const levels = whole("levels", "Levels");
     // Fields that do not apply cannot be wrong.
-    const steps_each = applies("steps-each")
-      ? whole("steps-each", "Steps each")
-      : (this.#recommended?.steps_each ?? 1);
-    const sigma_max = positive("sigma-max", "The largest σ");
-    const sigma_min = positive("sigma-min", "The smallest σ");
-    const step_lr = applies("step-lr")
-      ? positive("step-lr", "Step size")
-      : (this.#recommended?.step_lr ?? 1e-5);
-    const snr = applies("snr") ? positive("snr", "The ratio r") : defaults.snr;
-    const rho = applies("rho") ? positive("rho", "ρ") : defaults.rho;
+    const wrong = TYPED.filter((id) => applies(id) && fault(id));
+    for (const id of TYPED) mark(id, wrong.includes(id));
+    if (wrong.length) throw new RangeError(wrong.map(fault).join(" "));
+    const { defaults } = this.#parameters;
+    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
+    const number = (/** @type {string} */ id, /** @type {number} */ otherwise = 0) =>
+      applies(id) ? numberIn(id) : otherwise;
     /** @type {SamplerSettings} */
     const settings = {
       sampler: $("sampler").value,
-      levels,
-      steps_each,
-      step_lr,
+      levels: number("levels"),
+      steps_each: number("steps-each", recommended.steps_each ?? 1),
+      step_lr: number("step-lr", recommended.step_lr ?? 1e-5),
       denoise: $("denoise").checked,
-      sigma_max,
-      sigma_min,
-      snr,
-      rho,
+      sigma_max: number("sigma-max"),
+      sigma_min: number("sigma-min"),
+      snr: number("snr", defaults.snr),
+      rho: number("rho", defaults.rho),
     };
-    const churn = number("churn");
-    const amount = applies("churn")
-      ? check(Number.isFinite(churn) && churn >= 0, "churn", "Churn must be 0 or more.", churn)
-      : 0;
-    if (amount > 0) {
-      settings.churn = { ...(this.#recommended?.churn ?? defaults.churn), amount };
-    }
-    return {
-      settings,
-      seed: BigInt(seedText),
-      chains,
-    };
+    const amount = number("churn");
+    if (amount > 0) settings.churn = { ...(recommended.churn ?? defaults.churn), amount };
+    const seedIn = (/** @type {string} */ id) => BigInt($(id).value.trim());
+    const to = $("to").value.trim() ? seedIn("to") : undefined;
+    return { settings, seed: seedIn("seed"), to, chains: number("chains") };
+  }
+
+  /** Notes that the images are now made with what the form holds: links and files are named after that. */
+  accept() {
+    this.#accepted.note();
   }
 
   /**
    * A link to the current state of the page.
    * @param {{ drawing: string, [parameter: string]: string | null | undefined }} more
-   *   The drawing goes where servers do not see it.
    */
-  link({ drawing, ...more }) {
-    const url = new URL(location.href);
-    url.hash = drawing;
-    url.search = "";
-    if (drawing) more.strength = $("strength").value;
-    for (const [parameter, id] of FIELDS) {
-      const field = $(id);
-      if (!field.disabled)
-        more[parameter] = id === "denoise" ? (field.checked ? "1" : "0") : field.value.trim();
-    }
-    for (const [parameter, value] of Object.entries(more))
-      if (value) url.searchParams.set(parameter, value);
-    return url.href;
+  link(more) {
+    return this.#accepted.link({ speed: this.speed, ...more });
   }
 
-  /**
-   * Switches to another sampler, with the number of levels that takes as many network evaluations.
-   * The σ that a model recommends suit its recommended sampler; others start with the full range
-   * that it was trained at.
-   */
+  /** Switches to another sampler. */
   #changeSampler() {
     const before = this.#sampler;
     this.#sampler = $("sampler").value;
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
     if (this.#sampler === recommended.sampler) return this.#fill(recommended);
-    const sigmas = before === recommended.sampler && this.#trained;
-    if (sigmas) [$("sigma-max").value, $("sigma-min").value] = sigmas.map(formatSetting);
-    // The value there belongs to the recommended σ_L, and η = ε/σ_L² should stay the same.
-    if (sigmas || $("step-lr").disabled) {
-      $("step-lr").value = formatSetting(
-        recommended.step_lr *
-          ((number("sigma-min") || recommended.sigma_min) / recommended.sigma_min) ** 2,
-      );
-    }
-    if (this.#sampler === "heun") $("levels").value = String(LEVELS_HEUN);
-    else if (this.#sampler === "predictor-corrector") {
-      $("levels").value = String(LEVELS_CORRECTED);
-      $("steps-each").value = "1";
-    } else if (this.#sampler === "exact-langevin") {
-      $("levels").value = String(EXACT.levels);
-      $("steps-each").value = String(EXACT.steps);
-      $("step-lr").value = formatSetting(
-        EXACT.a * (number("sigma-min") || recommended.sigma_min) ** 2,
-      );
-    } else if (this.applies("denoise", before)) {
-      const evaluations = Number($("levels").value) * Number($("steps-each").value);
-      if (evaluations > 0) $("levels").value = String(Math.min(evaluations, LEVELS_ONE_STEP));
-    } else if (before === "heun" || before === "predictor-corrector")
-      $("levels").value = String(LEVELS_ONE_STEP);
+    const hadSteps = this.applies("denoise", before);
+    suitSampler(before, this.#sampler, recommended, this.#trained, hadSteps);
     this.#applicable();
   }
 
-  /**
-   * Fills the form with settings.
-   * @param {SamplerSettings} settings
-   */
+  /** What fields hold for these settings. @param {SamplerSettings} settings @returns {Record<string, string>} by id */
+  #texts({ sampler, levels, steps_each, step_lr, sigma_max, sigma_min, snr, rho, churn }) {
+    const { defaults } = this.#parameters;
+    return {
+      sampler,
+      levels: String(levels),
+      "steps-each": String(steps_each),
+      "step-lr": formatSetting(step_lr),
+      "sigma-max": formatSetting(sigma_max),
+      "sigma-min": formatSetting(sigma_min),
+      snr: formatSetting(snr ?? defaults.snr),
+      rho: formatSetting(rho ?? defaults.rho),
+      churn: churn ? formatSetting(churn.amount) : "0",
+    };
+  }
+
+  /** Fills the form with settings. @param {SamplerSettings} settings */
   #fill(settings) {
-    $("sampler").value = settings.sampler;
-    $("levels").value = String(settings.levels);
-    $("steps-each").value = String(settings.steps_each);
-    $("step-lr").value = formatSetting(settings.step_lr);
-    $("sigma-max").value = formatSetting(settings.sigma_max);
-    $("sigma-min").value = formatSetting(settings.sigma_min);
+    for (const [id, text] of Object.entries(this.#texts(settings))) $(id).value = text;
     $("denoise").checked = settings.denoise;
-    $("snr").value = formatSetting(settings.snr ?? this.#parameters.defaults.snr);
-    $("rho").value = formatSetting(settings.rho ?? this.#parameters.defaults.rho);
-    $("churn").value = settings.churn ? formatSetting(settings.churn.amount) : "0";
     this.#sampler = settings.sampler;
     this.#applicable();
   }
 
+  /** Marks the preset that the form holds, if it holds one. */
+  #markPreset() {
+    for (const [id, settings] of Object.entries(this.#presets)) {
+      const same = Object.entries(this.#texts(settings)).every(
+        ([id, text]) => $(id).value === text || $(id).disabled,
+      );
+      $(id).checked = same && ($("denoise").disabled || $("denoise").checked === settings.denoise);
+    }
+  }
+
+  /** Shows only what the sampler has. */
   #applicable() {
     const { value: sampler, selectedOptions } = $("sampler");
     for (const [setting, samplers] of Object.entries(this.#parameters.applies_to)) {
-      const id = setting.replace("_", "-");
-      $(id).disabled = !samplers.includes(sampler);
-      $(id).setAttribute("aria-invalid", "false");
+      const field = $(setting.replace("_", "-"));
+      field.disabled = !samplers.includes(sampler);
+      field.closest(".row").hidden = field.disabled;
+      mark(field.id, false);
     }
     $("sampler-hint").textContent = selectedOptions[0].dataset.hint;
   }

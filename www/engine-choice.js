@@ -3,10 +3,13 @@
 import { createEngine, isEngine, precompile } from "./engine.js";
 import { Failure, failureOf, refused } from "./failures.js";
 import { canPresent, check, observeDevices, probe } from "./gpu.js";
-import { exact, link, modelUrl, state } from "./state.js";
-import { recall, tuningKey } from "./tuning-cache.js";
+import { link, modelUrl, state } from "./state.js";
+import { recall } from "./storage.js";
 
 /** @typedef {import("./engine.js").EngineName} EngineName */
+
+/** Under which name the tiles for a model on an adapter are kept. @param {string} adapter @param {string} model */
+const tuningKey = (adapter, model) => `ncsn tiles: ${adapter}, ${model}`;
 
 export class EngineChoice {
   /** @type {EngineName | null} the engine in use, or under way */ chosen = null;
@@ -70,7 +73,7 @@ export class EngineChoice {
     return precompile(
       wasmModule,
       wasmModule.Model.without_weights(head),
-      exact,
+      state.exact,
       recall(tuningKey(name, modelUrl)),
     );
   }
@@ -98,7 +101,7 @@ export class EngineChoice {
       return await createEngine(name, {
         ...state.loaded,
         adapter: device,
-        exact,
+        exact: state.exact,
         tuning,
         draws,
         precompiled,

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The engines, which run the network. Each is a bundle of the same wasm module with a different
- * executor, so all have the same interface, and the same seed gives the same images on each.
+ * backend, so all have the same interface, and the same seed gives the same images on each.
  *
  * - `fused`: hand-written WGSL kernels; part of the page.
  * - `cpu`: for browsers without a usable GPU; runs in workers.
@@ -15,6 +15,7 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
 /** @typedef {import("./types.js").SamplerName} SamplerName */
 /** @typedef {import("./types.js").SamplerParameters} SamplerParameters */
 /** @typedef {import("./types.js").Card} Card */
+/** @typedef {import("./types.js").ChainOptions} ChainOptions */
 /** @typedef {import("./types.js").Progress} Progress */
 /** @typedef {import("./types.js").Fault} Fault */
 /** @typedef {import("./types.js").View} View */
@@ -24,6 +25,7 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
  * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
+ * @property {(view: View) => Promise<Float32Array>} values the same as numbers, chains × channels × height × width
  * @property {() => Promise<Fault | undefined>} verify says what is wrong if the images cannot be right
  * @property {(view: View, columns: number, gap: number) => void} [render] draws into the canvas that the engine is attached to
  * @property {() => void} free
@@ -35,7 +37,9 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @property {string} device what it runs on, for people
  * @property {boolean} draws whether it draws into a canvas by itself
  * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
- * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, strength?: number) => Chain | Promise<Chain>} start
+ * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions, first?: number) => Chain | Promise<Chain>} start the chains from number `first` on, which is 0 unless given
+ * @property {(bytes: Uint8Array) => Promise<void>} load other weights for the next chains, of a network of the same architecture
+ * @property {Uint8Array} weights the model file whose weights it has
  * @property {(chains: number) => Promise<string | undefined>} [tune] see `tuning.js`
  * @property {() => void} free
  */
@@ -63,7 +67,7 @@ import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
  * @property {(model: Model) => void} [compile]
  * @property {(model: Model) => void} load
  * @property {() => string} precision
- * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, strength?: number) => Chain} start
+ * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions) => Chain} start
  * @property {() => void} free
  */
 
@@ -80,15 +84,16 @@ export const observe = observeDevices;
 /** @param {string | null} name @returns {name is EngineName} */
 export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
 
-/** How many milliseconds to wait for the answer whether there is a CPU engine. */
-const CPU_ANSWER_MS = 1500;
+/** How many milliseconds to wait for the answer whether there is an engine. */
+const ANSWER_MS = 1500;
 
-/** Whether this copy of the page has the CPU engine, and it can be fetched now. */
-export async function hasCpu() {
+/** Whether this copy of the page has an engine, and it can be fetched now. @param {EngineName} name */
+export async function hasEngine(name) {
+  if (name === "fused") return true;
   const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(), CPU_ANSWER_MS);
+  const timer = setTimeout(() => stop.abort(), ANSWER_MS);
   try {
-    const answer = await fetch(bundle("cpu"), { signal: stop.signal });
+    const answer = await fetch(bundle(name), { signal: stop.signal });
     // Some servers answer with a page if there is no such file.
     return answer.ok && /javascript/.test(answer.headers.get("content-type") ?? "");
   } catch {
@@ -121,7 +126,7 @@ export async function createEngine(
       return onPage(
         name,
         precompiled ?? (await precompile(wasmModule, model, exact, tuning)),
-        model,
+        { wasmModule, model, bytes },
         adapter,
         draws,
       );
@@ -129,7 +134,8 @@ export async function createEngine(
       const own = await load(name);
       const model = new own.Model(bytes);
       try {
-        return onPage(name, await own.Engine.create(name, model), model, adapter, false);
+        const engine = await own.Engine.create(name, model);
+        return onPage(name, engine, { wasmModule: own, model, bytes }, adapter, false);
       } finally {
         model.free();
       }
@@ -167,21 +173,38 @@ export async function precompile({ Engine }, model, exact, tuning) {
   return engine;
 }
 
-/** @param {EngineName} name @param {WasmEngine} engine @param {Model} model @param {string} device @param {boolean} draws @returns {Engine} */
-function onPage(name, engine, model, device, draws) {
+/**
+ * @param {EngineName} name @param {WasmEngine} engine
+ * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array }} first what it runs at first, in its own module
+ * @param {string} device @param {boolean} draws
+ * @returns {Engine}
+ */
+function onPage(name, engine, { wasmModule, model, bytes }, device, draws) {
   engine.load(model);
   const tunes = name === "fused";
-  return {
+  /** @type {Engine} */
+  const onDevice = {
     name,
     device: tunes ? `${device}, ${engine.precision()}` : device,
     draws,
     attach: (canvas) => engine.attach?.(canvas),
-    start(settings, seed, chains, drawing, strength) {
-      const chain = engine.start(settings, seed, 0, chains, drawing, strength);
+    weights: bytes,
+    async load(bytes) {
+      const other = new wasmModule.Model(bytes);
+      try {
+        engine.load(other);
+      } finally {
+        other.free();
+      }
+      onDevice.weights = bytes;
+    },
+    start(settings, seed, chains, drawing, strength, options, first = 0) {
+      const chain = engine.start(settings, seed, first, chains, drawing, strength, options);
       return {
         progress: () => chain.progress(),
         advance: (steps) => watched(chain.advance(steps)),
         pixels: (view) => chain.pixels(view),
+        values: (view) => chain.values(view),
         verify: () => chain.verify(),
         render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
         free: () => chain.free(),
@@ -190,6 +213,7 @@ function onPage(name, engine, model, device, draws) {
     tune: tunes ? (chains) => watched(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
     free: () => engine.free(),
   };
+  return onDevice;
 }
 
 /**

@@ -9,7 +9,10 @@
 
 import { megabytes } from "./format.js";
 
-/** @typedef {"no-webassembly" | "policy" | "no-webgpu" | "no-adapter" | "no-answer" | "missing-feature" | "limit" | "device-lost" | "engine" | "wrong" | "download" | "media-type" | "model" | "panic"} Kind */
+/** The most characters of an address in a sentence. */
+const LONGEST_ADDRESS = 200;
+
+/** @typedef {"no-webassembly" | "memory" | "policy" | "no-webgpu" | "no-adapter" | "no-answer" | "missing-feature" | "limit" | "device-lost" | "engine" | "wrong" | "download" | "media-type" | "model" | "panic"} Kind */
 
 /**
  * `retry` is the label of the button that tries again, and `change` what that does differently.
@@ -84,10 +87,22 @@ export const refused = (engine, message) =>
 export const wrongImages = (fault) =>
   new Failure("wrong", {
     ...words("wrong"),
-    text:
-      fault === "even"
-        ? "All of an image has the same colour, which no network makes of noise."
-        : "Some of their values are not finite numbers.",
+    text: {
+      even: "All of an image has the same colour, which no network makes of noise.",
+      unchanged: "An image is still the noise that it began as: nothing was computed.",
+      infinite: "Some of their values are not finite numbers.",
+    }[fault],
+  });
+
+/** An address as a part of a sentence: links may have long ones. @param {string} url */
+const short = (url) => (url.length > LONGEST_ADDRESS ? `${url.slice(0, LONGEST_ADDRESS)}…` : url);
+
+/** An address that leads to no server. @param {string} url */
+export const noAddress = (url) =>
+  new Failure("download", {
+    title: "This link names no model",
+    text: `${short(url)} is no address of a file on a server.`,
+    advice: ["Addresses of models begin with https://, or are paths on the host of this page."],
   });
 
 /**
@@ -101,10 +116,10 @@ export const download = (what, url, status, technical = "") =>
     title: `The ${what} did not arrive`,
     text:
       status === 0
-        ? `No answer, or not a whole one, came from ${url}.`
+        ? `No answer, or not a whole one, came from ${short(url)}.`
         : status < 400
-          ? `${url} answered with HTTP ${status}, but what came is not the ${what}.`
-          : `${url} answered with HTTP ${status}.`,
+          ? `${short(url)} answered with HTTP ${status}, but what came is not the ${what}.`
+          : `${short(url)} answered with HTTP ${status}.`,
     advice:
       status === 404 || status === 410
         ? ["The address is wrong, or the file has moved."]
@@ -168,6 +183,8 @@ export const isTrap = (thrown) => thrown instanceof Error && thrown.name === "Ru
  */
 export function failureOf(thrown, otherwise = panic) {
   if (thrown instanceof Failure) return thrown;
+  if (thrown instanceof RangeError && /alloc|memory/i.test(thrown.message))
+    return new Failure("memory", { ...words("room"), technical: String(thrown.stack) });
   if (isTrap(thrown)) return panic(thrown.stack ?? thrown.message);
   if (thrown instanceof Error) {
     const failure = otherwise(thrown.message);

@@ -12,6 +12,9 @@
 
   window.showMessage = ({ kind, title, text, advice = [], technical = "" }) => {
     part("stuck")?.remove();
+    // The message would be behind it.
+    for (const dialog of /** @type {any} */ (document.querySelectorAll("dialog[open]")))
+      dialog.close();
     part("loading").hidden = true;
     part("status").dataset.state = "error";
     part("status").textContent = title;

@@ -20,6 +20,14 @@ export function formatSetting(value) {
     : String(rounded);
 }
 
+/** @param {number} count @param {string} thing whose plural ends in s */
+export const countOf = (count, thing) =>
+  `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
+
+/** @param {number} milliseconds */
+export const formatSeconds = (milliseconds) =>
+  milliseconds < 950 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+
 /** @param {number} bytes */
 export const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
 

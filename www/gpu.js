@@ -6,38 +6,10 @@
  * what an engine asks for, by wrapping `GPU.prototype.requestAdapter` and
  * `GPUAdapter.prototype.requestDevice`.
  */
+import { awaitWork, compileOn, describe, describeItself, lowLimit } from "./device.js";
 import { Failure, deviceLost, unsupported, outOfMemory, refused } from "./failures.js";
 import { presents } from "./presents.js";
 import { GPU_ANSWER_MS, within } from "./within.js";
-
-/**
- * WebGPU's default limits, which every full adapter has, but perhaps not one in compatibility mode.
- * Larger needs depend on the model and are found by the engine.
- * @type {Record<string, number>}
- */
-const LIMITS = {
-  maxStorageBufferBindingSize: 128 * 1024 * 1024,
-  maxStorageBuffersPerShaderStage: 8,
-  maxComputeWorkgroupStorageSize: 16384,
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupsPerDimension: 65535,
-};
-
-/**
- * A name for people, from what the browser is willing to tell.
- * @param {any} adapter GPUAdapter
- * @returns {{ name: string, software: boolean }}
- */
-export function describe(adapter) {
-  const info = adapter.info ?? {};
-  const words = [info.vendor, info.architecture].filter(Boolean).join(" ");
-  const name = info.description || info.device || words || "an unnamed GPU";
-  const all = `${name} ${words}`;
-  const software =
-    Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) ||
-    /swiftshader|llvmpipe|lavapipe|basic render/i.test(all);
-  return { name: name === words || !words ? name : `${name} (${words})`, software };
-}
 
 /** @typedef {{ name: string, software: boolean, adapter: any }} Found */
 
@@ -72,64 +44,25 @@ export async function check({ name, adapter }, engine) {
   const feature = "timestamp-query";
   if (engine === "reference" && !adapter.features.has(feature))
     throw await unsupported("missingFeature", feature, name);
-  for (const [limit, needs] of Object.entries(LIMITS)) {
-    const has = adapter.limits[limit];
-    if (has !== undefined && has < needs)
-      throw await unsupported("limitTooLow", limit, has, needs, name);
-  }
+  const lack = lowLimit(adapter);
+  if (lack) throw await unsupported("limitTooLow", ...lack, name);
 }
 
 /** @type {any} the latest GPUDevice */
 let latest;
 
 /**
- * Waits for work on the GPU. Firefox only checks ten times a second whether it is done, and
- * additionally whenever something is submitted, even an empty list.
+ * Waits for work on the latest device.
  * @template T
  * @param {Promise<T>} work
  */
-export async function watched(work) {
-  const timer =
-    / Firefox/.test(navigator.userAgent) && setInterval(() => latest?.queue.submit([]), 4);
-  try {
-    return await work;
-  } finally {
-    if (timer) clearInterval(timer);
-  }
-}
+export const watched = (work) => awaitWork(work, latest);
 
 /**
- * Compiles the kernels of an engine on the latest device. wgpu asks for one after the other.
- * Browsers made of Chromium, which have a property that others lack, compile side by side if asked
- * otherwise, and know what they have compiled while somebody keeps it: here, the device.
- * @param {import("./engine.js").WasmEngine} engine @param {import("./engine.js").Model} model
+ * Compiles the kernels of an engine on the latest device.
+ * @param {import("./device.js").Compiles<import("./engine.js").Model>} engine @param {import("./engine.js").Model} model
  */
-export async function compileKernels(engine, model) {
-  if (!latest || !("userAgentData" in navigator)) engine.compile?.(model);
-  else
-    latest.kernels = await Promise.allSettled(
-      Array.from(new Set(engine.kernels?.(model)), (code) => {
-        const entries = Array.from(
-          code.matchAll(/var<(uniform|storage, read(_write)?)>/g),
-          ([, kind, writes], binding) => ({
-            binding,
-            visibility: 4, // compute
-            buffer:
-              kind === "uniform"
-                ? { hasDynamicOffset: true }
-                : { type: writes ? "storage" : "read-only-storage" },
-          }),
-        );
-        const layout = latest.createPipelineLayout({
-          bindGroupLayouts: [latest.createBindGroupLayout({ entries })],
-        });
-        return latest.createComputePipelineAsync({
-          layout,
-          compute: { module: latest.createShaderModule({ code }) },
-        });
-      }),
-    );
-}
+export const compileKernels = (engine, model) => compileOn(latest, engine, model);
 
 /** @type {Error | undefined} why the latest request for a device was in vain */
 let refusal;
@@ -157,30 +90,14 @@ export const canPresent = () =>
 /** @param {string} what */
 const late = (what) => () => unsupported("noAnswer", what, GPU_ANSWER_MS / 1000);
 
+/** @type {((failure: Failure) => void) | null} */
+let diverted = null;
+
 /**
- * Gives an adapter the property that browsers did not have at first (Chrome before 127).
- * @param {any} adapter GPUAdapter
+ * Reports failures of the devices that are created from now on to somebody who can do without them, until the next call.
+ * @param {((failure: Failure) => void) | null} onFailure
  */
-async function describeItself(adapter) {
-  if (!adapter || adapter.info) return;
-  const {
-    vendor = "",
-    architecture = "",
-    device = "",
-    description = "",
-  } = (await adapter.requestAdapterInfo?.().catch(() => null)) ?? {};
-  // Of subgroups nothing is known; these are the limits of what WebGPU allows.
-  const info = {
-    vendor,
-    architecture,
-    device,
-    description,
-    isFallbackAdapter: Boolean(adapter.isFallbackAdapter),
-    subgroupMinSize: 4,
-    subgroupMaxSize: 128,
-  };
-  Object.defineProperty(adapter, "info", { value: info });
-}
+export const divertFailures = (onFailure) => (diverted = onFailure);
 
 /**
  * Watches every device created from now on.
@@ -216,7 +133,8 @@ export function observeDevices(onFailure) {
           ? error
           : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
     });
-    latest = device;
+    const report = diverted ?? onFailure;
+    if (!diverted) latest = device;
     // An engine that is no longer needed destroys its device; nobody else should.
     let released = false;
     const { destroy } = device;
@@ -226,13 +144,13 @@ export function observeDevices(onFailure) {
     };
     if (!device.adapterInfo) Object.defineProperty(device, "adapterInfo", { value: this.info });
     device.lost.then((/** @type {any} */ info) => {
-      if (!released) onFailure(deviceLost(info.reason, info.message));
+      if (!released) report(deviceLost(info.reason, info.message));
     });
     device.addEventListener("uncapturederror", (/** @type {any} */ event) => {
       const { name } = event.error.constructor;
       const text = `${name}: ${event.error.message}`;
       // All other errors are kernels that this browser refuses.
-      onFailure(name === "GPUOutOfMemoryError" ? outOfMemory(text) : refused("fused", text));
+      report(name === "GPUOutOfMemoryError" ? outOfMemory(text) : refused("fused", text));
     });
     return device;
   };

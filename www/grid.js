@@ -6,34 +6,12 @@
  * pixels, so that every pixel stays a sharp square. An engine that can draw into the canvas does so
  * itself; the pixels of other engines are painted here.
  */
+import { arrange } from "./arrange.js";
 import { isDrawn } from "./presents.js";
-
-/**
- * Arranges `count` images of `width` × `height` in a space of device pixels: with the largest
- * whole scale, then the fewest empty places, then the shape nearest to a square.
- * @param {number} count @param {number} width @param {number} height
- * @param {number} spaceX @param {number} spaceY
- */
-export function arrange(count, width, height, spaceX, spaceY) {
-  let best = { columns: 1, rows: count, gap: 1, scale: 0, empty: 0, skew: Infinity };
-  for (let columns = 1; columns <= count; columns++) {
-    const rows = Math.ceil(count / columns);
-    const fit = (/** @type {number} */ gap) =>
-      Math.floor(
-        Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)),
-      );
-    const scale = Math.max(1, fit(1));
-    const gap = scale > 1 && fit(2) === scale ? 2 : 1;
-    const empty = columns * rows - count;
-    const skew = Math.abs(Math.log((columns * width) / (rows * height)));
-    const better = scale - best.scale || best.empty - empty || best.skew - skew;
-    if (better > 0) best = { columns, rows, gap, scale, empty, skew };
-  }
-  return best;
-}
 
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").View} View */
+/** @typedef {{ left: string, top: string, width: string, height: string }} Place as CSS has it */
 
 export class Grid {
   #canvas;
@@ -41,6 +19,10 @@ export class Grid {
   #frame;
   /** Called when an engine that draws must draw again. */
   onResize = () => {};
+  /** Called when images have got other places. */
+  onArrange = () => {};
+  /** Called in the task that has put images on the canvas. @type {(canvas: HTMLCanvasElement, count: number) => void} */
+  onShown = () => {};
   /** @type {CanvasRenderingContext2D | null} null if the engine draws */ #context = null;
   /** @type {{ count: number, width: number, height: number } | null} */ #shape = null;
   /** @type {ReturnType<typeof arrange> | null} */ #arrangement = null;
@@ -87,13 +69,14 @@ export class Grid {
     this.#fit();
   }
 
-  /** @param {Chain} chain @param {View} view */
-  async draw(chain, view) {
+  /** @param {Chain} chain @param {View} view @param {boolean} passing whether it need not be checked that it is there */
+  async draw(chain, view, passing) {
     if (!this.#shape) return;
     if (chain.render && !this.#context) {
       try {
         this.render(chain, view);
-        if (!chain.progress().done || !this.#arrangement || isDrawn(this.#canvas)) return;
+        if (passing || !chain.progress().done || !this.#arrangement || isDrawn(this.#canvas))
+          return this.onShown(this.#canvas, this.#shape.count);
       } catch (error) {
         console.warn(error);
       }
@@ -107,6 +90,7 @@ export class Grid {
     if (pixels.length !== 4 * count * width * height) return;
     this.#image = new ImageData(/** @type {any} */ (pixels), width, height * count);
     this.#paint();
+    this.onShown(this.#canvas, count);
   }
 
   /**
@@ -146,6 +130,22 @@ export class Grid {
     Object.assign(this.#canvas.dataset, { columns, rows, gap, scale });
     if (this.#context) this.#paint();
     else this.onResize();
+    this.onArrange();
+  }
+
+  /** Where the images are in the frame. @returns {Place[]} */
+  places() {
+    if (!this.#shape || !this.#arrangement) return [];
+    const { count, width, height } = this.#shape;
+    const { columns, gap } = this.#arrangement;
+    const { offsetLeft, offsetTop, offsetWidth } = this.#canvas;
+    const scale = offsetWidth / this.#canvas.width;
+    return Array.from({ length: count }, (_, i) => ({
+      left: `${offsetLeft + (i % columns) * (width + gap) * scale}px`,
+      top: `${offsetTop + Math.floor(i / columns) * (height + gap) * scale}px`,
+      width: `${width * scale}px`,
+      height: `${height * scale}px`,
+    }));
   }
 
   #paint() {

@@ -2,43 +2,32 @@
 /**
  * One anneal at a time: start, pause, step, restart.
  *
- * All GPU work goes through one lane, a promise that each piece of work waits for. So a chain is
- * never asked for two things at once, and is only freed when nothing uses it. A new anneal raises
- * the generation, and work of an older one notices this when it wakes, and stops.
+ * All work on the engine goes through one lane. A new anneal raises the generation, and work of an
+ * older one notices this when it wakes, and stops.
  */
-
-import { Batch } from "./batch.js";
+import { Lane } from "./lane.js";
+import { Pace } from "./pace.js";
+import { Slices } from "./slices.js";
 
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 /** @typedef {import("./engine.js").View} View */
 /** @typedef {import("./engine.js").Fault} Fault */
-/** @typedef {"ready" | "running" | "paused" | "finished"} State */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
-
-/**
- * A fast GPU is done before anything can be seen. At the speed to watch, an anneal takes at least
- * `WATCH_MS`, or `WATCH_STEP_MS` per step if that is less.
- */
-const WATCH_MS = 8000;
-const WATCH_STEP_MS = 60;
-/** How often the image changes for visitors who asked for less motion. */
-const CALM_MS = 500;
+/** @typedef {"ready" | "running" | "paused" | "answering" | "finished"} State `answering` while images follow a drawing */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View, passing: boolean): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
 
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 export class Run {
   /** @type {Chain | null} */ #chain = null;
-  /** @type {Promise<unknown>} */ #lane = Promise.resolve();
+  #lane;
   /** @type {State} */ #state = "ready";
   /** Whether an anneal has begun, though its chain may still wait for the lane. */
   #begun = false;
   #generation = 0;
-  #batch = new Batch();
+  #pace = new Pace();
+  #slices = new Slices();
   #looping = false;
-  #dead = false;
-  /** The time that this anneal has been running, including waits for the playback speed. */
-  #elapsed = 0;
   /** The time that the GPU has worked on it. */
   #worked = 0;
   /** The number of single steps that wait for their turn. */
@@ -52,6 +41,7 @@ export class Run {
   /** @param {Observer} observer */
   constructor(observer) {
     this.#observer = observer;
+    this.#lane = new Lane((error) => observer.onError(error));
   }
 
   get state() {
@@ -60,7 +50,7 @@ export class Run {
 
   /** Whether the page has failed. */
   get dead() {
-    return this.#dead;
+    return this.#lane.closed;
   }
 
   /** Milliseconds that the GPU took for this anneal's steps so far. */
@@ -70,7 +60,7 @@ export class Run {
 
   /** Whether there is no anneal to continue. */
   get over() {
-    return !this.#begun || this.#state === "finished";
+    return !this.#begun || this.#state === "finished" || this.#state === "answering";
   }
 
   /**
@@ -80,16 +70,16 @@ export class Run {
    * @param {boolean} run
    */
   restart(make, run) {
-    if (this.#dead) return;
+    if (this.dead) return;
     const old = this.#letGo();
     const generation = this.#generation;
     this.#begun = true;
     this.#set(run ? "running" : "ready");
-    this.#inLane(async () => {
+    this.#lane.add(async () => {
       old?.free();
       if (generation !== this.#generation) return;
       const chain = await make();
-      if (generation !== this.#generation) return this.#dead ? undefined : chain?.free();
+      if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
       this.#chain = chain;
       if (!chain) {
         this.#begun = false;
@@ -103,8 +93,37 @@ export class Run {
     });
   }
 
+  /**
+   * Puts the images of a new chain in place of the present ones as soon as all its steps are done.
+   * @param {() => Promise<Chain | null>} make as for `restart`
+   * @param {() => boolean} outdated whether yet other images are wanted by now
+   * @returns {Promise<unknown>} settles when they are on the screen, or were given up
+   */
+  answer(make, outdated) {
+    if (this.dead) return Promise.resolve();
+    const old = this.#letGo();
+    const generation = this.#generation;
+    this.#begun = true;
+    this.#set("answering");
+    return this.#lane.add(async () => {
+      old?.free();
+      const chain = generation === this.#generation ? await make() : null;
+      if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
+      this.#chain = chain;
+      if (!chain) {
+        this.#begun = false;
+        return this.#set("ready");
+      }
+      const current = () => generation === this.#generation;
+      const worked = (/** @type {number} */ took) => (this.#worked += took);
+      if (!(await this.#slices.finish(chain, { current, outdated, worked }))) return;
+      await this.#draw(generation, outdated());
+      if (!outdated()) await this.#finish(generation, chain);
+    });
+  }
+
   start() {
-    if (this.#dead || this.over || this.#state === "running") return;
+    if (this.dead || this.over || this.#state === "running") return;
     this.#set("running");
     if (this.#chain && !this.#looping) this.#loop(this.#generation);
   }
@@ -118,7 +137,7 @@ export class Run {
 
   /** Makes one step, then pauses. */
   step() {
-    if (this.#dead || this.over) return;
+    if (this.dead || this.over) return;
     this.#set("paused");
     // A held key must not queue steps without bound.
     if (this.#waiting > 1) return;
@@ -129,7 +148,7 @@ export class Run {
   /** Draws the current image again, for example in another view. */
   redraw() {
     const generation = this.#generation;
-    return this.#inLane(() => this.#draw(generation));
+    return this.#lane.add(() => this.#draw(generation));
   }
 
   /**
@@ -139,19 +158,24 @@ export class Run {
    * @returns {Promise<T | undefined>} undefined if there is no chain
    */
   withChain(use) {
-    return new Promise((resolve, reject) => {
-      this.#inLane(async () => {
-        if (!this.#chain) return resolve(undefined);
-        await use(this.#chain).then(resolve, reject);
-      });
-    });
+    return this.#lane.ask(async () => (this.#chain ? use(this.#chain) : undefined));
+  }
+
+  /**
+   * Does other work on the engine, between pieces of this anneal's.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  turn(work) {
+    return this.#lane.ask(work);
   }
 
   /** Drops the current anneal, and settles when nothing is running any more. */
   async clear() {
     const old = this.#letGo();
     this.#set("ready");
-    await this.#inLane(async () => old?.free());
+    await this.#lane.add(async () => old?.free());
   }
 
   /** Returns the current chain for the caller to free; work on it does not continue. */
@@ -161,15 +185,14 @@ export class Run {
     this.#begun = false;
     this.#generation += 1;
     this.#looping = false;
-    this.#elapsed = 0;
     this.#worked = 0;
-    this.#batch = new Batch();
+    this.#pace = new Pace();
     return old;
   }
 
   /** After a failure, nothing may touch the wasm module again. */
   kill() {
-    this.#dead = true;
+    this.#lane.closed = true;
     this.#generation += 1;
     this.#chain = null;
   }
@@ -177,9 +200,8 @@ export class Run {
   /** @param {number} generation */
   async #loop(generation) {
     this.#looping = true;
-    const live = () => generation === this.#generation && this.#state === "running" && !this.#dead;
-    let before = performance.now();
-    let drawn = -Infinity;
+    const live = () => generation === this.#generation && this.#state === "running" && !this.dead;
+    this.#pace.resume();
     let next = frame();
     // At most one image per frame. In a hidden tab there are no frames, so the anneal rests.
     while (live()) {
@@ -187,19 +209,10 @@ export class Run {
       // Request the frame before the work, so that a long batch is immediately followed by the
       // next.
       next = frame();
-      const now = performance.now();
-      this.#elapsed += Math.min(now - before, 1000);
-      before = now;
-      const wanted = this.#due();
-      if (wanted < 1) continue;
+      const due = this.#pace.due(this, this.#chain?.progress());
+      if (!due) continue;
       if (!live()) break;
-      const calm = this.calm && now - drawn < CALM_MS;
-      if (!calm) drawn = now;
-      await this.#advance(
-        generation,
-        () => (live() ? Math.min(this.#batch.steps, wanted) : 0),
-        !calm,
-      );
+      await this.#advance(generation, () => (live() ? this.#pace.steps(due.most) : 0), due.draw);
     }
     if (generation === this.#generation) {
       this.#looping = false;
@@ -208,23 +221,13 @@ export class Run {
     }
   }
 
-  /** How many steps the playback speed allows by now. */
-  #due() {
-    if (this.speed === "full" || !this.#chain) return Infinity;
-    const { step, steps } = this.#chain.progress();
-    const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);
-    // If the anneal was faster before, it need not wait for the clock.
-    this.#elapsed = Math.max(this.#elapsed, (step * length) / steps);
-    return Math.floor((steps * this.#elapsed) / length) - step;
-  }
-
   /**
    * @param {number} generation
    * @param {() => number} steps called when it is this work's turn
    * @param {boolean} [draw]
    */
   #advance(generation, steps, draw = true) {
-    return this.#inLane(async () => {
+    return this.#lane.add(async () => {
       const chain = this.#chain;
       const count = steps();
       if (generation !== this.#generation || !chain || count < 1 || chain.progress().done) return;
@@ -235,39 +238,30 @@ export class Run {
       const took = performance.now() - began;
       this.#worked += took;
       // The first step compiles kernels and says nothing about the next.
-      if (!first) this.#batch.learn(count, took);
+      if (!first) this.#pace.learn(count, took);
       if (draw || progress.done) await this.#draw(generation);
-      if (!progress.done) return;
-      // It is not called done before it has been looked at.
-      const fault = await chain.verify();
-      if (generation !== this.#generation) return;
-      if (fault) this.#observer.onWrong(fault);
-      else this.#set("finished");
+      if (progress.done) await this.#finish(generation, chain);
     });
+  }
+
+  /** Nothing is called done before it has been looked at. @param {number} generation @param {Chain} chain */
+  async #finish(generation, chain) {
+    const fault = await chain.verify();
+    if (generation !== this.#generation) return;
+    if (fault) this.#observer.onWrong(fault);
+    else this.#set("finished");
   }
 
   /**
    * Shows the image together with the progress that belongs to it.
    * @param {number} generation
+   * @param {boolean} [passing] whether another will follow at once, so that nobody will have looked at it
    */
-  async #draw(generation) {
+  async #draw(generation, passing = false) {
     const chain = this.#chain;
     if (generation !== this.#generation || !chain) return;
     this.#observer.onProgress(chain.progress());
-    await this.#observer.onDraw(chain, this.view);
-  }
-
-  /** @param {() => Promise<void>} work */
-  #inLane(work) {
-    this.#lane = this.#lane.then(async () => {
-      if (this.#dead) return;
-      try {
-        await work();
-      } catch (error) {
-        this.#observer.onError(error);
-      }
-    });
-    return this.#lane;
+    await this.#observer.onDraw(chain, this.view, passing);
   }
 
   /** @param {State} state */

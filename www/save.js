@@ -1,11 +1,9 @@
 // @ts-check
-/**
- * The grid as a file. The page fetches this when somebody saves it.
- */
+/** Images as files. The page fetches this when somebody saves or sends one. */
 
-/** The colour between images in a saved file; on the page the frame shows through. */
-const MOUNT = "#1c2022";
-/** A saved file is scaled up to about this many pixels. */
+/** The colour between images in a file; on the page the frame shows through. */
+export const MOUNT = "#1c2022";
+/** A file is scaled up to about this many pixels. */
 const SAVED_SIZE = 1200;
 
 /**
@@ -15,17 +13,35 @@ const SAVED_SIZE = 1200;
  * @returns {Promise<Blob>}
  */
 export function toPng(canvas) {
+  return pngOf(canvas, Number(canvas.dataset.gap ?? 1));
+}
+
+/**
+ * One image as a PNG, scaled up without smoothing.
+ * @param {Uint8ClampedArray<ArrayBuffer>} pixels RGBA of all images
+ * @param {number} index @param {{ width: number, height: number }} size
+ */
+export function oneToPng(pixels, index, { width, height }) {
+  const length = 4 * width * height;
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  const image = new ImageData(pixels.slice(index * length, (index + 1) * length), width, height);
+  /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
+  return pngOf(canvas, 0);
+}
+
+/** @param {HTMLCanvasElement} canvas @param {number} margin in its pixels @returns {Promise<Blob>} */
+function pngOf(canvas, margin) {
   const { width, height } = canvas;
-  const gap = Number(canvas.dataset.gap ?? 1);
   const scale = Math.max(1, Math.floor(SAVED_SIZE / Math.max(width, height)));
   const saved = document.createElement("canvas");
-  saved.width = (width + 2 * gap) * scale;
-  saved.height = (height + 2 * gap) * scale;
+  saved.width = (width + 2 * margin) * scale;
+  saved.height = (height + 2 * margin) * scale;
   const context = /** @type {CanvasRenderingContext2D} */ (saved.getContext("2d"));
   context.fillStyle = MOUNT;
   context.fillRect(0, 0, saved.width, saved.height);
   context.imageSmoothingEnabled = false;
-  context.drawImage(canvas, gap * scale, gap * scale, width * scale, height * scale);
+  context.drawImage(canvas, margin * scale, margin * scale, width * scale, height * scale);
   return new Promise((resolve, reject) => {
     saved.toBlob(
       (blob) =>

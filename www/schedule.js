@@ -5,26 +5,7 @@
  * The curve goes through the colours of cooling steel; the reading beside it has the same colour
  * (see `--heat` in style.css).
  */
-import { formatSigma } from "./format.js";
-
-const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { top: 10, right: 10, bottom: 22, left: 38 };
-
-/**
- * @param {string} name @param {Record<string, string | number>} attributes
- * @param {Element} [parent]
- */
-function element(name, attributes, parent) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
-  parent?.append(node);
-  return node;
-}
-
-/** @param {Element} parent @param {string} text @param {Record<string, string | number>} attributes */
-function label(parent, text, attributes) {
-  element("text", attributes, parent).textContent = text;
-}
+import { MARGIN, element, label } from "./svg.js";
 
 export class SchedulePlot {
   #svg;
@@ -42,10 +23,14 @@ export class SchedulePlot {
 
   /** @param {Float32Array} sigmas σ of every step */
   set(sigmas) {
+    const same =
+      sigmas.length === this.#sigmas.length &&
+      sigmas.every((sigma, at) => sigma === this.#sigmas[at]);
     this.#sigmas = sigmas;
     this.#step = 0;
     this.#sigma = sigmas[0] ?? 0;
-    this.#build();
+    if (same) this.#move();
+    else this.#build();
   }
 
   /**
@@ -57,6 +42,13 @@ export class SchedulePlot {
     this.#sigma = sigma;
     this.#move();
     return this.#cold(sigma);
+  }
+
+  /** Which step is at a place of the window. @param {number} x */
+  stepAt(x) {
+    const { left, width } = this.#svg.getBoundingClientRect();
+    const far = (x - left - MARGIN.left) / (width - MARGIN.left - MARGIN.right);
+    return Math.round(Math.min(1, Math.max(0, far)) * this.#sigmas.length);
   }
 
   /** @param {number} sigma */
@@ -169,9 +161,5 @@ export class SchedulePlot {
     needle.setAttribute("x2", String(at));
     dot.setAttribute("cx", String(at));
     dot.setAttribute("cy", String(y(this.#sigma)));
-    this.#svg.setAttribute(
-      "aria-label",
-      `Noise level σ against step, on a logarithmic scale: now ${formatSigma(this.#sigma)} at step ${this.#step} of ${this.#sigmas.length}`,
-    );
   }
 }

@@ -3,12 +3,15 @@
 import { Controls } from "./controls.js";
 import { $ } from "./dom.js";
 import { EngineChoice } from "./engine-choice.js";
-import { hasCpu, isEngine } from "./engine.js";
+import { hasEngine, isEngine } from "./engine.js";
 import { failureOf, isTrap, panic, refused, wrongImages } from "./failures.js";
 import { FatalErrors } from "./fatal-error.js";
+import { Film } from "./film.js";
 import { formatSigma } from "./format.js";
+import { Live } from "./live.js";
 import { Run } from "./run.js";
-import { drawing, exact, link, state, strength } from "./state.js";
+import { drawing, keep as kept, link, state, strength } from "./state.js";
+import { Timeline } from "./timeline.js";
 import {
   complain,
   grid,
@@ -16,6 +19,7 @@ import {
   setConsole,
   showCaption,
   showProgress,
+  showReadings,
   showRun,
   showView,
 } from "./view.js";
@@ -23,7 +27,7 @@ import {
 export const run = new Run({
   onState: showState,
   onProgress: showProgress,
-  onDraw: (chain, view) => grid.draw(chain, view),
+  onDraw: (chain, view, passing) => grid.draw(chain, view, passing),
   // What an engine rejects with is an ordinary error.
   onError: (error) =>
     fail(
@@ -37,8 +41,23 @@ export const run = new Run({
 });
 grid.onResize = () => run.redraw();
 
+/** The steps of this run that were shown. */
+export const film = new Film();
+export const timeline = new Timeline(film, {
+  stepAt: (x) => plot.stepAt(x),
+  pause: () => run.pause(),
+  show: ({ progress }) => showReadings(progress),
+});
+grid.onShown = (canvas, count) => {
+  timeline.leave();
+  const { progress } = state;
+  // Images that follow a drawing have no past.
+  if (progress && run.state !== "answering")
+    film.add(canvas, { progress, view: run.view, count }).catch(console.warn);
+};
+
 export const controls = new Controls({
-  onChange: () => begin(run.state !== "ready" && run.state !== "paused"),
+  onChange: () => renew(run.state !== "ready" && run.state !== "paused"),
 });
 
 export const fatalErrors = new FatalErrors({
@@ -46,7 +65,7 @@ export const fatalErrors = new FatalErrors({
   address: () => (controls.opened ? controls.link(linked()) : location.href),
   usesGpu: () => engines.chosen !== null && engines.chosen !== "cpu",
   async withoutCpu() {
-    if (!(await hasCpu()))
+    if (!(await hasEngine("cpu")))
       return "The CPU could do the same, but this copy of the page has no CPU engine. “cargo xtask build” makes one that has.";
     return engines.withoutCpu
       ? `The CPU’s engine does not start either: ${engines.withoutCpu.text}`
@@ -65,7 +84,9 @@ export function fail(error) {
 export function showState() {
   if (fatalErrors.failure) return;
   showRun(run);
-  if (run.state === "finished") engines.tune(run, () => controls.read().chains).catch(console.warn);
+  if (run.state !== "finished") return;
+  state.measures?.measure();
+  engines.tune(run, () => controls.read().chains).catch(console.warn);
 }
 
 /** What a link carries besides the settings. */
@@ -74,7 +95,9 @@ export const linked = () => ({
   of: state.loaded?.sum,
   view: run.view,
   engine: isEngine(link.get("engine")) ? $("engine").value : null,
-  precision: exact ? "f32" : null,
+  precision: state.exact ? "f32" : null,
+  ...state.classes?.linked,
+  keep: drawing() ? $("keep").value : null,
   drawing: drawing()?.text ?? "",
 });
 
@@ -104,22 +127,45 @@ export function keepNothing() {
 }
 
 /**
- * Begins a new anneal with the settings of the form, or says what is wrong with them.
- * @param {boolean} go whether to run at once
- * @returns {boolean} whether it began
+ * Readies what the form, the seed and the drawing ask for, or says what is wrong with them.
+ * @returns {(() => Promise<import("./engine.js").Chain | null>) | null} makes its chain
  */
-export function begin(go) {
+function ready() {
   const { engine, loaded } = state;
-  if (!engine || !loaded || fatalErrors.failure) return false;
+  if (!engine || !loaded || fatalErrors.failure) return null;
   const { model, card } = loaded;
   try {
     const choice = controls.read();
     const { height, width } = card.image_shape;
-    const [from, far] = [drawing()?.pixels, strength()];
-    const sigmas = model.schedule(choice.settings, far);
-    const make = async () => {
+    const sigmas = model.schedule(choice.settings, strength());
+    controls.accept();
+    showView(run.view);
+    showCaption(choice);
+    // Few steps have weights of their own, where there are any.
+    const { bytes } = (choice.settings.sampler === "consistency" && state.quick) || loaded;
+    const made = {
+      ...choice,
+      bytes,
+      drawing: drawing()?.pixels,
+      strength: strength(),
+      options: {
+        ...state.classes?.choice,
+        keep: kept(),
+        to: choice.to,
+        frames: choice.chains,
+      },
+    };
+    $("strength-sigma").textContent =
+      made.strength === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
+    $("problem").hidden = true;
+    keep();
+    return async () => {
       try {
-        const chain = await engine.start(choice.settings, choice.seed, choice.chains, from, far);
+        if (engine.weights !== bytes) await engine.load(bytes);
+        const { settings, seed, chains, drawing, strength, options } = made;
+        const chain = await engine.start(settings, seed, chains, drawing, strength, options);
+        state.made = made;
+        film.clear();
         plot.set(sigmas);
         state.clean =
           choice.settings.denoise || !controls.applies("denoise", choice.settings.sampler);
@@ -130,17 +176,42 @@ export function begin(go) {
         return null;
       }
     };
-    run.restart(make, go);
-    showView(run.view);
-    showCaption(choice);
-    $("strength-sigma").textContent = far === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
-    $("problem").hidden = true;
-    keep();
-    return true;
   } catch (error) {
     refuse(error);
-    return false;
+    return null;
   }
+}
+
+/**
+ * Begins a new anneal.
+ * @param {boolean} go whether to run at once
+ * @returns {boolean} whether it began
+ */
+export function begin(go) {
+  const make = ready();
+  if (make) run.restart(make, go);
+  return make !== null;
+}
+
+/** @type {Live} the images that follow the drawing */
+export const live = new Live(async () => {
+  const make = ready();
+  if (make) await run.answer(make, () => live.waiting);
+});
+
+/**
+ * Shows what has changed: at once if there is a drawing, or else by a new anneal.
+ * @param {boolean} go whether that is to run at once
+ */
+export function renew(go) {
+  if (drawing() && go) live.ask();
+  else begin(go);
+}
+
+/** Makes other images: those of another seed. */
+export function renewSeed() {
+  controls.newSeed();
+  renew(true);
 }
 
 /**
@@ -158,6 +229,8 @@ export function use(next) {
   state.engine = next;
   engines.chosen = next.name;
   $("engine").value = next.name;
+  $("precision").value = state.exact ? "f32" : "";
+  $("precision-row").hidden = next.name !== "fused";
   $("adapter").textContent = next.device;
   setConsole(true);
 }

@@ -2,6 +2,7 @@
 /** What the page is asked for, and what it has so far. */
 import { $ } from "./dom.js";
 import { readLink } from "./link.js";
+import { OWN, ownLabel, showOwnModels } from "./own-list.js";
 
 export const link = readLink();
 
@@ -14,17 +15,33 @@ const absolute = (address) => {
   }
 };
 
-/** @type {[any, string][]} the page's own models: links and their addresses */
+showOwnModels();
+
+/** @type {[any, string][]} links to the page's models and the visitor's, and their addresses */
 export const models = [...$("models").querySelectorAll("a")].map((a) => [
   a,
   absolute(new URL(a.href).searchParams.get("model") ?? ""),
 ]);
 
-/** The address of the model to load. */
-export const modelUrl = absolute(link.get("model") || models[0][1]);
+const wanted = link.get("model");
 
-/** Whether to use f32 everywhere, so that a seed gives the same image on every GPU, up to rounding. */
-export const exact = link.get("precision") === "f32";
+/** The address of the model to load. */
+export const modelUrl = absolute(wanted || models[0][1]);
+
+/** The name of its file, if the visitor has opened it from one. */
+export const ownName = wanted?.startsWith(OWN) ? wanted.slice(OWN.length) : null;
+
+/** The page's link to that model, if there is one. */
+const own = models.find(([, address]) => address === modelUrl)?.[0];
+
+/** What the page calls it. @type {string | undefined} */
+export const modelLabel = ownName ? ownLabel(ownName) : own?.textContent.trim();
+
+/** The address of weights for one to four steps, if the page has such for this model. @type {string | undefined} */
+export const quickUrl = own?.dataset.quick && absolute(own.dataset.quick);
+
+/** The address of its training images, if whoever published the page added them. @type {string | undefined} */
+export const trainingUrl = own?.dataset.training && absolute(own.dataset.training);
 
 export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -38,6 +55,25 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  * @property {string} sum its checksum
  */
 
+/**
+ * Weights for few steps.
+ * @typedef {object} Quick
+ * @property {import("./engine.js").Card} card
+ * @property {Uint8Array} bytes the model file
+ */
+
+/**
+ * What the images on the screen are made with.
+ * @typedef {object} Made
+ * @property {import("./engine.js").SamplerSettings} settings
+ * @property {bigint} seed
+ * @property {number} chains
+ * @property {Uint8Array} [drawing] RGBA
+ * @property {number} [strength]
+ * @property {import("./engine.js").ChainOptions} options
+ * @property {Uint8Array} bytes the model file
+ */
+
 export const state = {
   /** @type {Loaded | null} */
   loaded: null,
@@ -45,8 +81,18 @@ export const state = {
   engine: null,
   /** @type {import("./engine.js").Progress | null} */
   progress: null,
+  /** @type {Made | null} another object for every run */
+  made: null,
+  /** @type {Quick | null} once they are wanted, if there are any */
+  quick: null,
   /** Whether the anneal ends without noise. */
   clean: false,
+  /** Whether to use f32 everywhere, so that a seed gives the same image on every GPU, up to rounding. */
+  exact: link.get("precision") === "f32",
+  /** @type {import("./class-chips.js").ClassChips | null} if the model has classes */
+  classes: null,
+  /** @type {import("./measures.js").Measures | null} once somebody wants to see them */
+  measures: null,
   /** @type {import("./sketch-canvas.js").SketchCanvas | null} once somebody draws */
   sketch: null,
 };
@@ -57,6 +103,9 @@ export const drawing = () =>
     ? state.sketch
     : null;
 
-/** From 0 to 1; undefined without a drawing, or if it has holes to fill in. */
-export const strength = () =>
-  drawing()?.hasHoles === false ? Number($("strength").value) : undefined;
+/** What is kept of the drawing, if it is not what images start from. @returns {import("./types.js").Keep | undefined} */
+export const keep = () =>
+  drawing() ? $("keep").value || (drawing()?.hasHoles ? "pixels" : undefined) : undefined;
+
+/** From 0 to 1; undefined without a drawing, or if it is kept. */
+export const strength = () => (drawing() && !keep() ? Number($("strength").value) : undefined);

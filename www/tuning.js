@@ -3,7 +3,7 @@
  * Finds the fastest kernels on this visitor's GPU: measured once, while nobody waits for anything,
  * and remembered across visits. The page fetches this then.
  */
-import { recall } from "./tuning-cache.js";
+import { recall, remember } from "./storage.js";
 
 /** How many pieces may never finish before tuning gives up: a GPU that hangs takes the page along. */
 const ATTEMPTS = 2;
@@ -13,15 +13,6 @@ const LONG_MS = 1000;
 
 /** The fewest images to measure with: fewer leave a GPU idle, and say little about many. */
 const IMAGES = 16;
-
-/** @param {string} name @param {string} found */
-function remember(name, found) {
-  try {
-    localStorage.setItem(name, found);
-  } catch {
-    // The next visit will measure again.
-  }
-}
 
 /**
  * Measures in small pieces while the run stays finished, so that whoever starts something waits for

@@ -12,8 +12,38 @@ export type EngineName = "fused" | "reference" | "cpu";
 /** The precision of weights and activations; sums are always f32. */
 export type Precision = "f16" | "f32";
 
-/** Why images cannot be right: a value is not finite, or all of an image is the same. */
-export type Fault = "infinite" | "even";
+/** What a page decides about a training run. */
+export interface TrainingPlan {
+  imageShape: { channels: number; height: number; width: number };
+  /** A name for the model. */
+  name: string;
+  /** Steps of the whole run. */
+  steps: number;
+  /** Images per step. */
+  batch: number;
+  /** Adam's learning rate after warm-up. */
+  learningRate: number;
+  seed: number;
+  /** Whether images are mirrored at random. */
+  flip: boolean;
+  /** The number of channels at each resolution of a new network, finest first; empty for the default. */
+  widths: number[];
+  /** How many of the images are a visitor's own; the others, which follow, are variants of these. All unless given. */
+  originals?: number;
+  /** The largest and the smallest σ that the model was trained at, from its card; its sampler's unless given. */
+  sigmas?: [number, number];
+}
+
+/** The steps since the last report. */
+export interface TrainingReport {
+  /** Steps done. */
+  step: number;
+  /** The mean weighted loss over D/2; about 1 for a network that always answers 0. */
+  loss: number;
+}
+
+/** Why images cannot be right: a value is not finite, all of an image is the same, or it is the noise that it began as. */
+export type Fault = "infinite" | "even" | "unchanged";
 
 export type SamplerName =
   | "langevin"
@@ -24,7 +54,11 @@ export type SamplerName =
   | "reverse-diffusion"
   | "predictor-corrector"
   | "ode"
-  | "heun";
+  | "heun"
+  | "dpm-solver++"
+  | "sde-dpm-solver++"
+  | "unipc"
+  | "consistency";
 
 /** Everything that decides what a sampler does. */
 export interface SamplerSettings {
@@ -42,7 +76,7 @@ export interface SamplerSettings {
   denoise: boolean;
   /** r, the signal-to-noise ratio of corrections; predictor–corrector only. */
   snr?: number;
-  /** ρ of Heun's grid of levels. */
+  /** ρ of the grid of levels, of the samplers that have one. */
   rho?: number;
   /** Heun only; none unless given. */
   churn?: Churn;
@@ -71,6 +105,34 @@ export interface ImageShape {
   width: number;
 }
 
+/** A class that a model's images can be asked for by, and the number of its training images. */
+export interface Class {
+  name: string;
+  images: number;
+}
+
+/** What is kept of a drawing: its pixels, the means of its colours, or the means of squares of pixels. */
+export type Keep = "pixels" | "gray" | "blocks";
+
+/** What a visitor asks of chains, besides a sampler's settings. */
+export interface ChainOptions extends ClassChoice {
+  /** What is kept of a drawing that no noise covers; pixels unless given. */
+  keep?: Keep;
+  /** Makes chains the points of a path from the seed to this one, with `frames` points in all. */
+  to?: bigint;
+  frames?: number;
+}
+
+/** What a visitor asks of a class-conditional model; other models ignore it. */
+export interface ClassChoice {
+  /** The classes that chains show in turns, by number; drawn by how often they occur unless given. */
+  classes?: number[];
+  /** Classifier-free guidance: 1, as by default, is the model alone. */
+  guidance?: number;
+  /** The smallest and the largest σ to guide at; all unless given. */
+  interval?: [number, number];
+}
+
 /** What a model is, where it comes from and how to sample it. */
 export interface Card {
   format: number;
@@ -89,15 +151,18 @@ export interface Card {
     nfe: number;
     sampler: SamplerSettings;
     seed: number;
-    /** The Fréchet distance in the features of a classifier of the data: of samples, with its standard
-     * error, and of as many training images. */
+    /** The Fréchet distance of samples, with its standard error, and of as many training images. */
     frechet: number;
     frechet_error?: number;
     floor: number;
     precision: number;
     recall: number;
-    classifier_accuracy: number;
+    classifier_accuracy?: number;
+    /** The network in whose features it was judged; older cards do not name it. */
+    features?: { name: string; checksum: string };
   };
+  /** The classes of a class-conditional model, by number; none for other models. */
+  classes?: Class[];
   /** How it was trained, if this project trained it. */
   training?: {
     data: string;

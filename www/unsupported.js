@@ -27,7 +27,7 @@ export const policy = (technical) => ({
 });
 
 export const noWebgpu = () =>
-  window.isSecureContext
+  globalThis.isSecureContext
     ? {
         kind: "no-webgpu",
         title: "This browser has no WebGPU",

@@ -1,7 +1,7 @@
 // @ts-check
 /** What is on the screen. */
 import { $ } from "./dom.js";
-import { formatSigma, ofBytes } from "./format.js";
+import { countOf, formatSeconds, formatSigma, ofBytes } from "./format.js";
 import { Grid } from "./grid.js";
 import { SchedulePlot } from "./schedule.js";
 import { drawing, modelUrl, models, state } from "./state.js";
@@ -16,8 +16,8 @@ const CONSOLE = [
   "restart",
   "save",
   "copy",
-  "recommended",
-  "best",
+  "more",
+  "draw",
   "view",
   "origin",
   "engine",
@@ -41,6 +41,10 @@ export function setStatus(name, text) {
   if ($("status").textContent !== text) $("status").textContent = text;
 }
 
+/** After how many milliseconds a redraw is worth a word. */
+const SLOW_MS = 400;
+let slow = 0;
+
 /** @param {import("./run.js").Run} run */
 export function showRun(run) {
   const { progress } = state;
@@ -48,28 +52,48 @@ export function showRun(run) {
     ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
     running: "Running",
     paused: "Paused",
+    answering: "",
     finished: progress
-      ? `Done: ${progress.steps} network evaluations an image, ${(run.worked / 1000).toFixed(1)} s of work.`
+      ? `Done: ${countOf(progress.steps, "step")} an image, ${formatSeconds(run.worked)} of work.`
       : "Done.",
   };
-  setStatus(run.state, words[run.state]);
+  // What only flashes by is not said.
+  clearTimeout(slow);
+  if (run.state === "answering") {
+    $("status").dataset.state = "running";
+    slow = setTimeout(() => setStatus("running", "Redrawing…"), SLOW_MS);
+  } else setStatus(run.state, words[run.state]);
+  const again = run.over && run.state !== "ready";
   $("start-text").textContent =
     run.state === "running"
       ? "Pause"
       : run.state === "paused"
         ? "Resume"
-        : run.over && run.state !== "ready"
-          ? "Run again"
+        : again
+          ? "New images"
           : "Start";
+  $("start-key").textContent = again ? "n" : "space";
 }
 
 /** @param {import("./engine.js").Progress} next */
 export function showProgress(next) {
   state.progress = next;
+  showReadings(next);
+}
+
+/** Shows what belongs to a step, be it the present one or an earlier one. @param {import("./engine.js").Progress} next */
+export function showReadings(next) {
   const sigma = next.done && state.clean ? 0 : next.sigma;
   $("sigma").textContent = formatSigma(sigma);
   $("step-count").textContent = `${next.step} / ${next.steps}`;
+  // With one step for each level, both say the same.
+  $("level-row").hidden = next.levels === next.steps;
   $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
+  const slider = $("timeline");
+  slider.ariaValueMax = String(next.steps);
+  slider.ariaValueNow = String(next.step);
+  slider.ariaValueText = `step ${next.step} of ${next.steps}, σ = ${formatSigma(sigma)}`;
+  state.measures?.cursor(next.step);
   const cold = plot.cursor(next.step, sigma);
   document.documentElement.style.setProperty("--coldness", `${(100 * cold).toFixed(1)}%`);
 }
@@ -77,13 +101,13 @@ export function showProgress(next) {
 /** @param {import("./engine.js").View} view */
 export function showView(view) {
   $("caption-view").textContent =
-    view === "noisy" ? "x̃, the chains as they stand" : "D(x̃, σ), what the network believes";
+    view === "noisy" ? "x̃, the noisy images" : "D(x̃, σ), the network’s guess";
 }
 
 /** @param {import("./controls.js").Choice} choice */
-export function showCaption({ seed, chains }) {
+export function showCaption({ seed, to, chains }) {
   $("caption-run").textContent =
-    `${chains} ${chains === 1 ? "chain" : "chains"}, seed ${seed}${drawing() ? ", from a drawing" : ""}`;
+    `${countOf(chains, "image")}${state.classes?.name ? ` of “${state.classes.name}”` : ""}, seed ${seed}${to === undefined ? "" : ` to seed ${to}`}${drawing() ? ", from a drawing" : ""}`;
 }
 
 /** Says what is wrong, where visitors look. @param {string} text */

@@ -7,6 +7,8 @@
 
 /** @typedef {import("./engine.js").Chain} Chain */
 
+/** @type {import("./engine.js").WasmModule} */
+let wasmModule;
 /** @type {import("./engine.js").WasmEngine} */
 let engine;
 /** @type {Map<number, Chain>} */
@@ -22,20 +24,27 @@ function chainOf(id) {
 /** @type {Record<string, (message: any) => unknown>} */
 const answers = {
   async open({ bundle, module, bytes }) {
-    const wasmModule = await import(bundle);
-    await wasmModule.default({ module_or_path: module });
+    const exports = await import(bundle);
+    await exports.default({ module_or_path: module });
+    wasmModule = exports;
     const model = new wasmModule.Model(bytes);
     engine = await wasmModule.Engine.create("cpu", model);
     engine.load(model);
     model.free();
   },
-  start({ id, settings, seed, first, count, drawing, strength }) {
-    const chain = engine.start(settings, seed, first, count, drawing, strength);
+  load({ bytes }) {
+    const model = new wasmModule.Model(bytes);
+    engine.load(model);
+    model.free();
+  },
+  start({ id, settings, seed, first, count, drawing, strength, options }) {
+    const chain = engine.start(settings, seed, first, count, drawing, strength, options);
     chains.set(id, chain);
     return chain.progress();
   },
   advance: ({ id, steps }) => chainOf(id).advance(steps),
   pixels: ({ id, view }) => chainOf(id).pixels(view),
+  values: ({ id, view }) => chainOf(id).values(view),
   verify: ({ id }) => chainOf(id).verify(),
   free({ id }) {
     chains.get(id)?.free();

@@ -5,6 +5,8 @@
  * Chains are independent, so each worker takes some of them and no memory is shared: this works on
  * every host, cross-origin isolated or not. The page fetches this module when it needs it.
  */
+import { startWorker } from "./own-script.js";
+
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 
@@ -23,7 +25,7 @@ class Line {
 
   /** @param {(text: string) => void} onPanic */
   constructor(onPanic) {
-    this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.#worker = startWorker("worker.js");
     this.#worker.addEventListener("message", ({ data }) => {
       if (data.panic) return onPanic(data.panic);
       const waiting = this.#waiting.get(data.call);
@@ -80,20 +82,28 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
     throw error;
   }
   let ids = 0;
-  return {
+  /** @type {import("./engine.js").Engine} */
+  const engine = {
     name: "cpu",
     device: `${count} CPU ${count === 1 ? "thread" : "threads"}`,
     draws: false,
     attach() {},
-    start: (settings, seed, chains, drawing, strength) =>
-      SharedChain.start(lines.slice(0, chains), ids++, chains, {
+    weights: bytes,
+    async load(bytes) {
+      await Promise.all(lines.map((line) => line.ask("load", { bytes })));
+      engine.weights = bytes;
+    },
+    start: (settings, seed, chains, drawing, strength, options, first = 0) =>
+      SharedChain.start(lines.slice(0, chains), ids++, first, chains, {
         settings,
         seed,
         drawing,
         strength,
+        options,
       }),
     free: close,
   };
+  return engine;
 }
 
 /**
@@ -113,13 +123,19 @@ class SharedChain {
   }
 
   /**
-   * @param {Line[]} lines one for each share @param {number} id @param {number} chains
-   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, strength?: number }} same
+   * @param {Line[]} lines one for each share @param {number} id
+   * @param {number} first the number of the first chain @param {number} chains
+   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, strength?: number, options?: import("./engine.js").ChainOptions }} same
    */
-  static async start(lines, id, chains, same) {
+  static async start(lines, id, first, chains, same) {
     const share = (/** @type {number} */ i) => Math.round((i * chains) / lines.length);
     const started = lines.map((line, i) =>
-      line.ask("start", { ...same, id, first: share(i), count: share(i + 1) - share(i) }),
+      line.ask("start", {
+        ...same,
+        id,
+        first: first + share(i),
+        count: share(i + 1) - share(i),
+      }),
     );
     try {
       const [progress] = await Promise.all(started);
@@ -145,13 +161,14 @@ class SharedChain {
   async pixels(view) {
     /** @type {Uint8ClampedArray[]} */
     const parts = await this.#all("pixels", { view });
-    const whole = new Uint8ClampedArray(parts.reduce((sum, part) => sum + part.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joined(parts, new Uint8ClampedArray(lengthOf(parts)));
+  }
+
+  /** @param {import("./engine.js").View} view */
+  async values(view) {
+    /** @type {Float32Array[]} */
+    const parts = await this.#all("values", { view });
+    return joined(parts, new Float32Array(lengthOf(parts)));
   }
 
   async verify() {
@@ -168,4 +185,21 @@ class SharedChain {
   #all(ask, message) {
     return Promise.all(this.#lines.map((line) => line.ask(ask, { ...message, id: this.#id })));
   }
+}
+
+/** @param {ArrayLike<number>[]} parts */
+const lengthOf = (parts) => parts.reduce((sum, part) => sum + part.length, 0);
+
+/**
+ * The parts one after another.
+ * @template {Uint8ClampedArray | Float32Array} T
+ * @param {T[]} parts @param {T} whole to put them in
+ */
+function joined(parts, whole) {
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -1,0 +1,124 @@
+// @ts-check
+/** What adapters and devices tell, and what browsers need to use them well. The page and the npm package share it. */
+
+/**
+ * WebGPU's default limits, which every full adapter has, but perhaps not one in compatibility mode.
+ * Larger needs depend on the model and are found by the engine.
+ * @type {Record<string, number>}
+ */
+const LIMITS = {
+  maxStorageBufferBindingSize: 128 * 1024 * 1024,
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupsPerDimension: 65535,
+};
+
+/**
+ * What an adapter has too little of, if anything: the limit, what it is and what it should be.
+ * @param {any} adapter GPUAdapter
+ * @returns {[string, number, number] | undefined}
+ */
+export function lowLimit(adapter) {
+  for (const [limit, needs] of Object.entries(LIMITS)) {
+    const has = adapter.limits[limit];
+    if (has !== undefined && has < needs) return [limit, has, needs];
+  }
+}
+
+/**
+ * A name for people, from what the browser is willing to tell.
+ * @param {any} adapter GPUAdapter
+ * @returns {{ name: string, software: boolean }}
+ */
+export function describe(adapter) {
+  const info = adapter.info ?? {};
+  const words = [info.vendor, info.architecture].filter(Boolean).join(" ");
+  const name = info.description || info.device || words || "an unnamed GPU";
+  const all = `${name} ${words}`;
+  const software =
+    Boolean(info.isFallbackAdapter ?? adapter.isFallbackAdapter) ||
+    /swiftshader|llvmpipe|lavapipe|basic render/i.test(all);
+  return { name: name === words || !words ? name : `${name} (${words})`, software };
+}
+
+/**
+ * Gives an adapter the property that browsers did not have at first (Chrome before 127).
+ * @param {any} adapter GPUAdapter
+ */
+export async function describeItself(adapter) {
+  if (!adapter || adapter.info) return;
+  const {
+    vendor = "",
+    architecture = "",
+    device = "",
+    description = "",
+  } = (await adapter.requestAdapterInfo?.().catch(() => null)) ?? {};
+  // Of subgroups nothing is known; these are the limits of what WebGPU allows.
+  const info = {
+    vendor,
+    architecture,
+    device,
+    description,
+    isFallbackAdapter: Boolean(adapter.isFallbackAdapter),
+    subgroupMinSize: 4,
+    subgroupMaxSize: 128,
+  };
+  Object.defineProperty(adapter, "info", { value: info });
+}
+
+/**
+ * Waits for work on a device. Firefox only checks ten times a second whether it is done, and
+ * additionally whenever something is submitted, even an empty list.
+ * @template T
+ * @param {Promise<T>} work @param {any} device GPUDevice
+ */
+export async function awaitWork(work, device) {
+  const timer =
+    / Firefox/.test(navigator.userAgent) && setInterval(() => device?.queue.submit([]), 4);
+  try {
+    return await work;
+  } finally {
+    if (timer) clearInterval(timer);
+  }
+}
+
+/**
+ * An engine that has kernels.
+ * @template Model
+ * @typedef {{ kernels?(model: Model): string[], compile?(model: Model): void }} Compiles
+ */
+
+/**
+ * Compiles the kernels of an engine on its device. wgpu asks for one after the other.
+ * Browsers made of Chromium, which have a property that others lack, compile side by side if asked
+ * otherwise, and know what they have compiled while somebody keeps it: here, the device.
+ * @template Model
+ * @param {any} device GPUDevice, if it is known @param {Compiles<Model>} engine @param {Model} model
+ */
+export async function compileOn(device, engine, model) {
+  if (!device || !("userAgentData" in navigator)) engine.compile?.(model);
+  else
+    device.kernels = await Promise.allSettled(
+      Array.from(new Set(engine.kernels?.(model)), (code) => {
+        const entries = Array.from(
+          code.matchAll(/var<(uniform|storage, read(_write)?)>/g),
+          ([, kind, writes], binding) => ({
+            binding,
+            visibility: 4, // compute
+            buffer:
+              kind === "uniform"
+                ? { hasDynamicOffset: true }
+                : { type: writes ? "storage" : "read-only-storage" },
+          }),
+        );
+        const layout = device.createPipelineLayout({
+          bindGroupLayouts: [device.createBindGroupLayout({ entries })],
+        });
+        return device.createComputePipelineAsync({
+          layout,
+          compute: { module: device.createShaderModule({ code }) },
+        });
+      }),
+    );
+}

@@ -1,0 +1,23 @@
+// @ts-check
+/** Dialogs, which are only made when somebody asks for them. */
+
+/** @param {string} name @param {string} [text] @param {Record<string, unknown>} [properties] @returns {any} */
+export function element(name, text = "", properties = {}) {
+  return Object.assign(document.createElement(name), { textContent: text, ...properties });
+}
+
+/**
+ * A dialog with a title, and a button to close it.
+ * @param {string} id @param {string} title @param {Node[]} contents
+ * @returns {HTMLDialogElement}
+ */
+export function dialogOf(id, title, contents) {
+  const dialog = element("dialog", "", { id });
+  const heading = element("h2", title, { id: `${id}-title` });
+  dialog.setAttribute("aria-labelledby", heading.id);
+  const form = element("form", "", { method: "dialog" });
+  form.append(element("button", "Close"));
+  dialog.append(heading, ...contents, form);
+  document.body.append(dialog);
+  return dialog;
+}

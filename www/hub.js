@@ -1,0 +1,91 @@
+// @ts-check
+/**
+ * Models on a hub, named `hf:user/name[/path][@revision]`. The page and the npm package share this.
+ *
+ * Files are kept in the Cache API. One of a commit never changes, so it is never asked for again. A branch may have moved
+ * on, so its file is compared by ETag first; if the hub does not answer, what was kept is used.
+ */
+
+/** The hub that names refer to. */
+export const HUB = "https://huggingface.co";
+/** What such names begin with. */
+const SCHEME = "hf:";
+/** What is meant without a path or a revision. */
+const FILE = "model.safetensors";
+const REVISION = "main";
+const CACHE = "ncsn hub";
+
+/** @param {string} name of a model, which may also be an address */
+export const isOnHub = (name) => name.startsWith(SCHEME);
+
+/**
+ * A file on a hub.
+ * @typedef {object} HubFile
+ * @property {string} url its address
+ * @property {(signal?: AbortSignal) => Promise<Response>} ask fetches it, or finds it in the cache
+ * @property {(response: Response, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} keep
+ *   puts it into the cache, once somebody has seen that it is what it should be
+ */
+
+/**
+ * @param {string} name `hf:user/name[/path][@revision]`
+ * @param {string} [hub] another hub's address
+ * @returns {HubFile}
+ * @throws {Error} if it is no such name
+ */
+export function hubFile(name, hub = HUB) {
+  const [, path, revision = REVISION] = /^hf:([^@]*)(?:@(.+))?$/.exec(name) ?? [];
+  const [user, model, ...rest] = path?.split("/") ?? [];
+  const file = rest.length ? rest : [FILE];
+  const good = (/** @type {string | undefined} */ part) => part && !/^\.{1,2}$|[?#\\]/.test(part);
+  if (![user, model, ...file].every(good))
+    throw new Error(
+      `“${name}” names no model of a hub: write ${SCHEME}user/name[/path][@revision]`,
+    );
+  const url = [
+    hub.replace(/\/+$/, ""),
+    ...[user, model, "resolve", revision, ...file].map(encodeURIComponent),
+  ].join("/");
+  // Branches and tags can be moved, commits cannot.
+  const fixed = /^[0-9a-f]{40}$/.test(revision);
+  return {
+    url,
+    async ask(signal) {
+      const kept = await (await cache())?.match(url);
+      if (kept && (fixed || (await isCurrent(url, kept, signal)))) return kept;
+      // A page's service worker leaves alone what is kept here.
+      return fetch(url, { signal, cache: "no-store" });
+    },
+    async keep(response, bytes) {
+      const headers = new Headers({ "content-length": String(bytes.byteLength) });
+      const tag = response.headers.get("etag");
+      if (tag) headers.set("etag", tag);
+      // Without room for it, it is fetched again next time.
+      await (await cache())?.put(url, new Response(bytes, { headers })).catch(() => {});
+    },
+  };
+}
+
+/** The cache, where there is one: browsers keep nothing for pages over http://, or in some private windows. */
+const cache = async () => {
+  try {
+    return await caches.open(CACHE);
+  } catch {
+    return undefined;
+  }
+};
+
+/** @param {string} url @param {Response} kept @param {AbortSignal} [signal] */
+async function isCurrent(url, kept, signal) {
+  /** @type {Response} */
+  let now;
+  try {
+    now = await fetch(url, { method: "HEAD", signal, cache: "no-store" });
+  } catch {
+    signal?.throwIfAborted();
+    return true;
+  }
+  if (!now.ok) return now.status >= 500;
+  const tag = now.headers.get("etag");
+  return tag !== null && tag === kept.headers.get("etag");
+}

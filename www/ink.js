@@ -1,0 +1,74 @@
+// @ts-check
+/**
+ * Strokes of a brush on pixels.
+ *
+ * They are painted here and not by the browser's canvas, because antialiasing differs between browsers.
+ */
+
+/** The widths of the brushes, in hundredths of the image's width. */
+const BRUSHES = [2, 3.5, 6, 9, 14];
+
+/** @typedef {{ x: number, y: number }} Point in pixels of the image */
+
+/** @param {string} colour as #rrggbb @returns {number[]} */
+export const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+
+/** The distance of a point from a segment. @param {number} x @param {number} y @param {Point} from @param {Point} to */
+function distance(x, y, from, to) {
+  const [dx, dy] = [to.x - from.x, to.y - from.y];
+  const length = dx * dx + dy * dy;
+  const t = length ? Math.min(1, Math.max(0, ((x - from.x) * dx + (y - from.y) * dy) / length)) : 0;
+  return Math.hypot(x - from.x - t * dx, y - from.y - t * dy);
+}
+
+export class Stroke {
+  #image;
+  #last;
+  #before;
+  /** How much of each pixel it covers so far, from 0 to 1. */
+  #cover;
+  #radius;
+  #paper;
+  #ink;
+
+  /**
+   * @param {ImageData} image that is painted on; its pixels are opaque, or holes
+   * @param {Point} start
+   * @param {{ brush: number, paper: string, ink: string | null }} tool the number of the brush, from 1; `ink` is null
+   *   for an eraser, and `paper` is what shines through where a stroke is thin over a hole
+   */
+  constructor(image, start, { brush, paper, ink }) {
+    this.#image = image;
+    this.#last = start;
+    this.#before = image.data.slice();
+    this.#cover = new Float32Array(image.data.length / 4);
+    this.#radius = Math.max(0.5, (BRUSHES[brush - 1] * image.width) / 100);
+    this.#paper = channels(paper);
+    this.#ink = ink === null ? null : channels(ink);
+  }
+
+  /** Continues it, straight. @param {Point} to */
+  to(to) {
+    const { width, height, data } = this.#image;
+    const [before, covers] = [this.#before, this.#cover];
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const far = distance(x + 0.5, y + 0.5, this.#last, to);
+        const cover = Math.min(1, Math.max(0, this.#radius + 0.5 - far));
+        const pixel = y * width + x;
+        // A stroke is not thicker where it crosses itself.
+        if (cover <= covers[pixel]) continue;
+        covers[pixel] = cover;
+        const at = 4 * pixel;
+        if (!this.#ink) {
+          if (cover >= 0.5) data.fill(0, at, at + 4);
+          continue;
+        }
+        const under = before[at + 3] === 0 ? this.#paper : before.subarray(at, at + 3);
+        for (let c = 0; c < 3; c++) data[at + c] = under[c] + cover * (this.#ink[c] - under[c]);
+        data[at + 3] = 255;
+      }
+    }
+    this.#last = to;
+  }
+}

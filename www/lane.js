@@ -1,0 +1,45 @@
+// @ts-check
+/**
+ * A queue for all work on an engine: each piece begins when the one before it has settled, so a chain is never
+ * asked for two things at once, and is only freed when nothing uses it.
+ */
+export class Lane {
+  /** @type {Promise<unknown>} */ #last = Promise.resolve();
+  #onError;
+  /** Whether the page has failed: then nothing may touch the engine again. */
+  closed = false;
+
+  /** @param {(error: unknown) => void} onError hears what goes wrong in pieces that nobody waits for */
+  constructor(onError) {
+    this.#onError = onError;
+  }
+
+  /**
+   * Adds a piece of work, whose errors are the page's.
+   * @param {() => Promise<unknown>} work
+   * @returns {Promise<unknown>} settles after it
+   */
+  add(work) {
+    this.#last = this.#last.then(async () => {
+      if (this.closed) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#onError(error);
+      }
+    });
+    return this.#last;
+  }
+
+  /**
+   * Adds a piece of work for a caller who wants its result, or its error. Never settles if the lane is closed.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  ask(work) {
+    return new Promise((resolve, reject) => {
+      this.add(() => work().then(resolve, reject));
+    });
+  }
+}

@@ -1,0 +1,99 @@
+// @ts-check
+/** Saving and sending what is shown. */
+import { $ } from "./dom.js";
+import { controls, film, linked, run, timeline } from "./session.js";
+import { modelLabel, state } from "./state.js";
+import { grid } from "./view.js";
+
+/** The most characters of a name of a model or a class in the name of a file. */
+const LONGEST_NAME = 60;
+
+/** What is shown, as a PNG. @returns {Promise<Blob>} */
+async function png() {
+  const { toPng } = await import("./save.js");
+  const file = timeline.past
+    ? await toPng($("replay"))
+    : await run.withChain((chain) => {
+        grid.render(chain, run.view);
+        return toPng($("grid"));
+      });
+  // The page has said why there are no chains, but perhaps out of sight.
+  if (!file) throw new Error($("problem").textContent || "There are no images yet.");
+  return file;
+}
+
+/** One image of the grid, as a PNG. @param {number} index @returns {Promise<Blob>} */
+async function onePng(index) {
+  const { oneToPng } = await import("./save.js");
+  const pixels = await run.withChain((chain) => chain.pixels(run.view));
+  if (!pixels || !state.loaded) throw new Error("There are no images yet.");
+  return oneToPng(/** @type {any} */ (pixels), index, state.loaded.card.image_shape);
+}
+
+/** All images one by one. @returns {Promise<ImageBitmap[]>} */
+async function images() {
+  const pixels = await run.withChain((chain) => chain.pixels(run.view));
+  if (!pixels || !state.loaded) return [];
+  const { width, height } = state.loaded.card.image_shape;
+  const length = 4 * width * height;
+  return Promise.all(
+    Array.from({ length: pixels.length / length }, (_, at) => {
+      const one = /** @type {any} */ (pixels.slice(at * length, (at + 1) * length));
+      return createImageBitmap(new ImageData(one, width, height));
+    }),
+  );
+}
+
+/** What strangers call a model or a class as a part of a file's name. @param {string} name */
+const plain = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, LONGEST_NAME);
+
+/** The name of a file, which says what is in it. @param {string} what */
+function fileName(what) {
+  const { view } = timeline.past ?? run;
+  const model = modelLabel?.toLowerCase() ?? state.loaded?.card.name ?? "ncsn";
+  const of = state.classes?.name ? [state.classes.name] : [];
+  const parts = [
+    ...[model, ...of].map(plain),
+    `seed-${controls.seed}${controls.to && `-to-${controls.to}`}`,
+    what,
+  ];
+  return [...parts, ...(view === "noisy" ? [] : ["guess"])].join("-");
+}
+
+/** The step that is shown, for such a name. */
+const stepName = () => `step-${(timeline.past?.progress ?? state.progress)?.step ?? 0}`;
+
+/** Saves what is shown. */
+export async function save() {
+  const [{ saveAs }, file] = await Promise.all([import("./save.js"), png()]);
+  saveAs(file, `${fileName(stepName())}.png`);
+}
+
+/** Offers other ways to save and send. */
+export async function offerMore() {
+  const { openSaveDialog } = await import("./save-dialog.js");
+  await openSaveDialog({
+    frames: film.frames,
+    count: film.frames.at(-1)?.count ?? 1,
+    png,
+    path: state.made?.options.to === undefined ? null : images,
+    one: onePng,
+    name: fileName,
+    step: stepName(),
+    link: controls.link(linked()),
+  });
+}
+
+/** Puts a link to what is shown on the clipboard, or where there is none, into the address bar. */
+export async function copyLink() {
+  const url = controls.link(linked());
+  let text = "Copied";
+  try {
+    await navigator.clipboard.writeText(url);
+  } catch {
+    history.replaceState(null, "", url);
+    text = "See address bar";
+  }
+  $("copy").textContent = text;
+  setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
+}

@@ -1,0 +1,131 @@
+// @ts-check
+/**
+ * The symbols of the formulas say what they are, to whoever points at them, taps them, or reaches them by keyboard:
+ * each formula is a toolbar of its symbols, one stop of the tab key with arrow keys inside. What one is appears in a
+ * line below the formula that is always there, so nothing moves. The page fetches this when somebody scrolls there.
+ */
+
+/** What symbols mean, by their text in the formula; those of single formulas by the number of their article, too. */
+const MEANINGS = /** @type {Record<string, string>} */ ({
+  "x~": "a noisy image: a clean one plus noise",
+  x: "an image, as a list of pixels from 0 to 1",
+  z: "noise: for each pixel a normal random number with a standard deviation of 1",
+  σ: "the size of the noise: its standard deviation, in units of pixels",
+  σ1: "the largest size of the noise: nothing of an image is left",
+  σ2: "the next smaller size of the noise",
+  σL: "the smallest of the L sizes of the noise: an image is nearly clean",
+  σi: "the size of the noise at level i",
+  σi2: "the square of the size of the noise at level i",
+  "σ2 ": "the square of the size of the noise",
+  s: "the score: what the network knows. The direction in which an image becomes more probable",
+  "∇": "the gradient: the direction in which what follows grows most",
+  log: "the natural logarithm",
+  qσ: "how probable each noisy image is, under noise of this size",
+  α: "the size of a step",
+  a: "which part of the level’s noise a step takes away",
+  a2: "the square of that part",
+  D: "the network’s guess of the clean image: the mean of all that could lie under the noise",
+  d: "a very small change of what follows",
+  c: "a class, such as “7” or “shoe”",
+  w: "how strong guidance is: 1 is the network alone",
+  "‖": "length: the root of the sum of squares over all pixels",
+  "←": "becomes: one step",
+  "≈": "is about: as well as the network has learned it",
+  "4 x": "the chain: an image on its way",
+  "5 x": "the chain: an image on its way",
+  "7 x": "the image on its way",
+});
+
+/** What the parts of formulas are made of. */
+const PARTS = "mover, msub, msup, msubsup, mi, mo";
+/** Up to how many pixels from a symbol a pointer still means it. */
+const NEAR = 14;
+
+/** The formulas, each with the line below it. */
+export function explainSymbols() {
+  for (const [at, article] of document.querySelectorAll(".notes article").entries()) {
+    const line = /** @type {HTMLElement} */ (article.querySelector(".symbol"));
+    const usual = line.textContent ?? "";
+    for (const formula of article.querySelectorAll("math"))
+      new Formula(formula, at + 1, (text) => (line.textContent = text || usual));
+  }
+}
+
+class Formula {
+  /** @type {MathMLElement[]} */ #symbols = [];
+  #say;
+
+  /** @param {MathMLElement} formula @param {number} number of its article @param {(text: string) => void} say an empty text for nothing */
+  constructor(formula, number, say) {
+    this.#say = say;
+    this.#find(formula, number);
+    formula.setAttribute("role", "toolbar");
+    this.#symbols.forEach((symbol, at) => {
+      symbol.setAttribute("role", "button");
+      symbol.setAttribute("tabindex", at ? "-1" : "0");
+      symbol.addEventListener("focus", () => this.#choose(symbol));
+    });
+    formula.addEventListener("focusout", () => this.#choose(undefined));
+    formula.addEventListener("keydown", (event) => this.#key(event));
+    formula.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse") this.#choose(this.#nearest(event));
+    });
+    formula.addEventListener("pointerleave", () => this.#choose(this.#focused));
+    formula.addEventListener("click", (event) => this.#nearest(event)?.focus());
+  }
+
+  /** Finds the symbols, outermost first. @param {Element} part @param {number} number */
+  #find(part, number) {
+    for (const child of part.children) {
+      const text = textOf(child);
+      const meaning = MEANINGS[`${number} ${text}`] ?? MEANINGS[text];
+      if (meaning && child.matches(PARTS)) {
+        child.setAttribute("aria-label", `${text.trim()}: ${meaning}`);
+        this.#symbols.push(/** @type {MathMLElement} */ (child));
+      } else this.#find(child, number);
+    }
+  }
+
+  get #focused() {
+    return this.#symbols.find((symbol) => symbol === document.activeElement);
+  }
+
+  /** The symbol that a pointer means. @param {MouseEvent} event */
+  #nearest({ clientX, clientY }) {
+    /** @type {MathMLElement | undefined} */
+    let best;
+    let least = NEAR;
+    for (const symbol of this.#symbols) {
+      const { left, right, top, bottom } = symbol.getBoundingClientRect();
+      const across = Math.max(left - clientX, clientX - right, 0);
+      const far = Math.hypot(across, Math.max(top - clientY, clientY - bottom, 0));
+      if (far < least) [best, least] = [symbol, far];
+    }
+    return best;
+  }
+
+  /** @param {MathMLElement | undefined} chosen */
+  #choose(chosen) {
+    for (const symbol of this.#symbols) symbol.classList.toggle("explained", symbol === chosen);
+    this.#say(chosen?.getAttribute("aria-label") ?? "");
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const at = this.#symbols.indexOf(/** @type {any} */ (document.activeElement));
+    const last = this.#symbols.length - 1;
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
+    if (at < 0 || to === undefined) return;
+    event.preventDefault();
+    this.#symbols[at].setAttribute("tabindex", "-1");
+    const next = this.#symbols[Math.max(0, Math.min(last, to))];
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  }
+}
+
+/** The text of a part as `MEANINGS` has it: a power of σ is not its second level. @param {Element} part */
+function textOf(part) {
+  const text = (part.textContent ?? "").replace(/\s/g, "");
+  return part.localName === "msup" && text === "σ2" ? "σ2 " : text;
+}
