@@ -1,0 +1,214 @@
+// @ts-check
+/**
+ * The GPU. All models of a precision share one device, and all work on it waits its turn, so that many samplers on one
+ * page neither open many devices nor get in each other's way.
+ */
+import { awaitWork, describe, describeItself, lowLimit } from "../www/device.js";
+import { Lane } from "../www/lane.js";
+import { GPU_ANSWER_MS, within } from "../www/within.js";
+import { NcsnError, fromWasm, unsupported } from "./errors.js";
+import { onStop } from "./wasm-module.js";
+
+/** @typedef {import("./wasm-module.js").WasmModule} WasmModule */
+
+/** @type {Map<boolean, Promise<Device>>} by whether they compute in f32 only */
+const devices = new Map();
+/** Settles when no device is being opened. @type {Promise<unknown>} */
+let opening = Promise.resolve();
+
+/**
+ * The device, which is opened if nobody uses it yet. Whoever gets it must release it.
+ * @param {WasmModule} wasm @param {InstanceType<WasmModule["Model"]>} model any that is going to be on it
+ * @param {boolean} exact whether to compute in f32 only
+ * @returns {Promise<Device>}
+ */
+export async function openDevice(wasm, model, exact) {
+  const known = devices.get(exact);
+  const found = known ?? Device.open(wasm, model, exact);
+  if (!known) {
+    devices.set(exact, found);
+    found.catch(() => devices.delete(exact));
+  }
+  const device = await found;
+  if (device.over) return openDevice(wasm, model, exact);
+  return device.share();
+}
+
+export class Device {
+  #root;
+  #gpu;
+  #exact;
+  #users = 0;
+  #lane = new Lane(() => {});
+  /** What to tell those who wait, if the device is lost or the wasm module stops. @type {Set<(error: NcsnError) => void>} */
+  #waiting = new Set();
+  /** @type {NcsnError | null} */ #failure = null;
+  /** Whether nobody can use it any more. */
+  over = false;
+
+  /** @param {WasmModule} wasm @param {InstanceType<WasmModule["Model"]>} model @param {boolean} exact */
+  static async open(wasm, model, exact) {
+    const gpu = /** @type {any} */ (navigator).gpu;
+    if (!gpu) throw await unsupported("noWebgpu");
+    // One after another, since this looks at what the wasm module asks the browser for.
+    const before = opening;
+    let done = () => {};
+    opening = new Promise((resolve) => (done = () => resolve(undefined)));
+    await before;
+    try {
+      const seen = await seeing(gpu, () => wasm.Engine.create("fused", model, exact));
+      return new Device(seen.engine, seen.device, describe(seen.adapter), exact);
+    } finally {
+      done();
+    }
+  }
+
+  /**
+   * @param {InstanceType<WasmModule["Engine"]>} root an engine without a network, from which all others are made
+   * @param {any} gpu GPUDevice @param {{ name: string, software: boolean }} adapter @param {boolean} exact
+   */
+  constructor(root, gpu, { name, software }, exact) {
+    this.#root = root;
+    this.#gpu = gpu;
+    this.#exact = exact;
+    this.name = software ? `${name}, in software` : name;
+    const fail = (/** @type {NcsnError} */ error) => {
+      // What was closed on purpose is lost, too.
+      if (this.over) return;
+      this.#failure = error;
+      this.#end();
+      for (const reject of this.#waiting) reject(error);
+    };
+    this.stopListening = onStop(fail);
+    gpu.lost.then((/** @type {any} */ { reason, message }) =>
+      fail(
+        new NcsnError(
+          "device-lost",
+          `The browser lost its connection to the GPU: a driver restarted, a laptop slept, or one piece of work took too long. Load the model again. (${reason || "unknown"}: ${message})`,
+        ),
+      ),
+    );
+  }
+
+  /** GPUDevice, for what the wasm module does not do. */
+  get gpu() {
+    return this.#gpu;
+  }
+
+  share() {
+    this.#users += 1;
+    return this;
+  }
+
+  /** Closes the device when its last user has released it. */
+  release() {
+    this.#users -= 1;
+    if (this.#users > 0 || this.over) return;
+    this.#end();
+    this.#lane.add(async () => this.#root.free());
+  }
+
+  #end() {
+    this.over = true;
+    devices.delete(this.#exact);
+    this.stopListening();
+  }
+
+  /** An engine for a model; its memory is the caller's to free. @param {InstanceType<WasmModule["Model"]>} model */
+  engineFor(model) {
+    return this.#root.beside(model);
+  }
+
+  /**
+   * Does some work when it is its turn.
+   * @template T
+   * @param {() => T | Promise<T>} work
+   * @returns {Promise<T>}
+   * @throws {NcsnError}
+   */
+  run(work) {
+    return this.#lane.ask(async () => {
+      if (this.#failure) throw this.#failure;
+      try {
+        return await this.#orFail(awaitWork(Promise.resolve(work()), this.#gpu));
+      } catch (error) {
+        throw this.#failure ?? fromWasm(error, "gpu");
+      }
+    });
+  }
+
+  /**
+   * The result of some work, or the failure of the device: then the work itself may never settle.
+   * @template T
+   * @param {Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #orFail(work) {
+    return new Promise((resolve, reject) => {
+      this.#waiting.add(reject);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
+  }
+
+  /** Frees something of the wasm module's when nothing uses it. @param {{ free(): void }} thing */
+  free(thing) {
+    this.#lane.add(async () => {
+      // After a panic, nothing may touch the module again.
+      if (this.#failure?.code !== "crashed") thing.free();
+    });
+  }
+}
+
+/**
+ * Creates an engine, and sees which adapter and device it gets: the wasm module tells neither. Requests are only
+ * watched meanwhile, on the one object, so that nothing changes for others on the page.
+ * @template Engine
+ * @param {any} gpu navigator.gpu @param {() => Promise<Engine>} create
+ * @returns {Promise<{ engine: Engine, adapter: any, device: any }>}
+ */
+async function seeing(gpu, create) {
+  /** @type {any} */ let adapter;
+  /** @type {any} */ let device;
+  /** @type {NcsnError | undefined} */ let refusal;
+  const refuse = (/** @type {NcsnError} */ error) => {
+    throw (refusal ??= error);
+  };
+  const late = (/** @type {string} */ what) => () =>
+    unsupported("noAnswer", what, GPU_ANSWER_MS / 1000);
+  const own = Object.getOwnPropertyDescriptor(gpu, "requestAdapter");
+  const { requestAdapter } = gpu;
+  const replacement = async (/** @type {unknown[]} */ ...options) => {
+    const answer = Promise.resolve(requestAdapter.apply(gpu, options));
+    const found = await within(answer, GPU_ANSWER_MS, late("adapter")).catch(async (error) =>
+      refuse(error instanceof NcsnError ? error : await unsupported("noAdapter", String(error))),
+    );
+    if (!found) refuse(await unsupported("noAdapter", navigator.userAgent));
+    await describeItself(found);
+    const lack = lowLimit(found);
+    if (lack) refuse(await unsupported("limitTooLow", ...lack, describe(found).name));
+    const { requestDevice } = found;
+    found.requestDevice = async (/** @type {unknown[]} */ ...wanted) => {
+      const granted = within(requestDevice.apply(found, wanted), GPU_ANSWER_MS, late("device"));
+      device = await granted.catch((error) =>
+        refuse(
+          error instanceof NcsnError
+            ? error
+            : new NcsnError("gpu", `The browser grants no device of this GPU: ${error}`, error),
+        ),
+      );
+      if (!device.adapterInfo) Object.defineProperty(device, "adapterInfo", { value: found.info });
+      return device;
+    };
+    return (adapter = found);
+  };
+  Object.defineProperty(gpu, "requestAdapter", { value: replacement, configurable: true });
+  try {
+    const engine = await create();
+    return { engine, adapter, device };
+  } catch (error) {
+    throw refusal ?? fromWasm(error, "gpu");
+  } finally {
+    if (own) Object.defineProperty(gpu, "requestAdapter", own);
+    else delete gpu.requestAdapter;
+  }
+}

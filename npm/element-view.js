@@ -1,0 +1,129 @@
+// @ts-check
+/** What an element shows: images that fill the space, and below them the controls. */
+import { arrange } from "../www/arrange.js";
+
+/** @typedef {import("./frame.js").Frame} Frame */
+
+const STYLE = `
+  :host { display: inline-flex; flex-direction: column; width: 20rem; max-width: 100%; vertical-align: top; box-sizing: border-box; }
+  :host([hidden]), [hidden] { display: none !important; }
+  :host(:not([controls])) .controls { display: none; }
+  .frame { position: relative; flex: 1 1 auto; min-height: 0; aspect-ratio: 1; overflow: hidden; background: var(--ncsn-background, #0f1315); border: 1px solid color-mix(in srgb, currentColor 20%, transparent); border-radius: var(--ncsn-radius, 3px); }
+  canvas { position: absolute; inset: 0; margin: auto; image-rendering: pixelated; }
+  .message { position: absolute; inset: 0; box-sizing: border-box; margin: 0; padding: 1rem; overflow: auto; color: #f2f4f3; background: var(--ncsn-background, #0f1315); font-size: 0.875em; line-height: 1.45; overflow-wrap: anywhere; }
+  .controls { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; padding-top: 0.5rem; font-variant-numeric: tabular-nums; }
+  button { font: inherit; font-size: 0.875em; min-height: 2.75em; padding: 0 1em; color: inherit; background: transparent; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: var(--ncsn-radius, 3px); cursor: pointer; }
+  button:hover { background: color-mix(in srgb, currentColor 10%, transparent); }
+  button:focus-visible { outline: 2px solid var(--ncsn-accent, #e9762b); outline-offset: 2px; }
+  .reading { font-size: 0.875em; opacity: 0.85; }
+  .status { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+`;
+
+export class ElementView {
+  #frame;
+  #canvas;
+  #message;
+  #reading;
+  #status;
+  /** The main button. */ button;
+  /** @type {Frame | null} */ #shown = null;
+  #resized;
+
+  /** @param {ShadowRoot} root */
+  constructor(root) {
+    const style = new CSSStyleSheet();
+    style.replaceSync(STYLE);
+    root.adoptedStyleSheets = [style];
+    this.#frame = part("div", "frame");
+    this.#canvas = part("canvas", "canvas");
+    this.#canvas.width = this.#canvas.height = 1;
+    this.#canvas.setAttribute("role", "img");
+    this.#message = part("p", "message");
+    this.#message.setAttribute("role", "alert");
+    this.#message.hidden = true;
+    this.#status = part("p", "status");
+    this.#status.setAttribute("role", "status");
+    const controls = part("div", "controls");
+    this.button = part("button", "button");
+    this.button.type = "button";
+    this.#reading = part("span", "reading");
+    controls.append(this.button, this.#reading);
+    this.#frame.append(this.#canvas, this.#message, this.#status);
+    root.append(this.#frame, controls);
+    this.#resized = new ResizeObserver(() => this.#fit());
+  }
+
+  /** Follows the size of the element from now on, or no longer. @param {boolean} on */
+  follow(on) {
+    if (on) this.#resized.observe(this.#frame);
+    else this.#resized.disconnect();
+  }
+
+  /** @param {Frame} frame @param {string} label what the images are, for those who do not see them */
+  show(frame, label) {
+    this.#shown = frame;
+    const { step, steps, sigma, done } = frame;
+    this.#canvas.setAttribute("aria-label", done ? label : `${label}, step ${step} of ${steps}`);
+    this.#reading.textContent = done
+      ? `${steps} ${steps === 1 ? "step" : "steps"}`
+      : `step ${step} of ${steps}, σ ${Number(sigma.toPrecision(2))}`;
+    this.#fit();
+  }
+
+  /** Removes the images. @param {string} label */
+  clear(label) {
+    this.#shown = null;
+    // That clears it.
+    this.#canvas.width = 1;
+    this.#canvas.setAttribute("aria-label", label);
+    this.#reading.textContent = "";
+  }
+
+  /** @param {number} loaded @param {number} total bytes; 0 if it is not known */
+  showLoading(loaded, total) {
+    this.#reading.textContent = total
+      ? `Loading, ${Math.floor((100 * loaded) / total)} %`
+      : "Loading";
+  }
+
+  /** Says something to those who do not see it. @param {string} text */
+  say(text) {
+    this.#status.textContent = text;
+  }
+
+  /** Shows what is wrong in place of the images, or shows these again. @param {string} text */
+  complain(text) {
+    this.#message.hidden = !text;
+    this.#message.textContent = text;
+    if (text) this.#reading.textContent = "";
+  }
+
+  /** Arranges the images in the space that there is, and draws them. */
+  #fit() {
+    const frame = this.#shown;
+    const { clientWidth, clientHeight } = this.#frame;
+    if (!frame || !clientWidth || !clientHeight) return;
+    const ratio = globalThis.devicePixelRatio || 1;
+    const { count, width, height } = frame;
+    const [x, y] = [clientWidth * ratio, clientHeight * ratio];
+    const { columns, rows, gap, scale } = arrange(count, width, height, x, y);
+    frame.draw(this.#canvas, { columns, gap });
+    const across = (columns * (width + gap) - gap) * scale;
+    const down = (rows * (height + gap) - gap) * scale;
+    // If there are more images than the space has pixels for, they shrink.
+    const shrink = Math.min(1, x / across, y / down);
+    this.#canvas.style.width = `${(across * shrink) / ratio}px`;
+    this.#canvas.style.height = `${(down * shrink) / ratio}px`;
+  }
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {string} name for the style sheets of the page, and ours
+ */
+function part(tag, name) {
+  const element = document.createElement(tag);
+  element.className = name;
+  element.setAttribute("part", name);
+  return element;
+}

@@ -1,0 +1,4 @@
+// @ts-check
+/** Samples of score-based generative models, on the GPU of whoever visits. */
+export { NcsnError } from "./errors.js";
+export { loadModel } from "./load.js";

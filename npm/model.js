@@ -1,0 +1,136 @@
+// @ts-check
+/** A model on this machine's GPU. */
+import { classNumbers } from "./classes.js";
+import { openDevice } from "./device.js";
+import { NcsnError, fromWasm } from "./errors.js";
+import { Sampler } from "./sampler.js";
+import { settingsFor } from "./settings.js";
+
+/** @typedef {import("./wasm-module.js").WasmModule} WasmModule */
+
+/** What `sample` does unless told otherwise; chains are limited by the wasm module. */
+const COUNT = 16;
+const MAX_COUNT = 1024;
+const MAX_SEED = 2n ** 64n - 1n;
+
+/** @import { Model as Interface } from "./types.js" */
+/** @implements {Interface} */
+export class Model {
+  #device;
+  #engine;
+  /** The file without weights, for questions about settings. */ #file;
+  #disposed = false;
+
+  /**
+   * @param {import("./device.js").Device} device whose user this becomes
+   * @param {InstanceType<WasmModule["Engine"]>} engine @param {InstanceType<WasmModule["Model"]>} file
+   */
+  constructor(device, engine, file) {
+    this.#device = device;
+    this.#engine = engine;
+    this.#file = file;
+    this.card = file.card();
+    this.name = this.card.name;
+    const { width, height, channels } = this.card.image_shape;
+    this.width = width;
+    this.height = height;
+    this.channels = channels;
+    this.classes = (this.card.classes ?? []).map(({ name }) => name);
+    this.device = device.name;
+    this.precision = engine.precision();
+  }
+
+  /** @param {import("./types.js").SampleOptions} [options] */
+  sample(options = {}) {
+    if (this.#disposed)
+      throw new NcsnError("disposed", "This model has been disposed of: load it again.");
+    const { class: chosen, guidance, image, signal, view = "noisy" } = options;
+    const count = whole("count", options.count ?? COUNT, 1, MAX_COUNT);
+    const every = whole("every", options.every ?? 1, 1, 1e6);
+    const seed = seedOf(options.seed);
+    if (view !== "noisy" && view !== "denoised")
+      throw new NcsnError("bad-option", `view must be “noisy” or “denoised”, but is “${view}”`);
+    if (guidance !== undefined && !Number.isFinite(guidance))
+      throw new NcsnError("bad-option", `guidance must be a number, but is ${guidance}`);
+    const classes = classNumbers(chosen, this.card);
+    const { width, height } = this;
+    if (image && (image.width !== width || image.height !== height))
+      throw new NcsnError(
+        "bad-option",
+        `image must be ${width} × ${height}, but is ${image.width} × ${image.height}`,
+      );
+    const strength = image && (options.strength ?? this.#file.default_strength());
+    const { settings, sigmas } = settingsFor(options, this.card, (settings) =>
+      this.#file.schedule(settings, strength),
+    );
+    const drawing = image && new Uint8Array(image.data);
+    const start = () => {
+      if (this.#disposed) throw new NcsnError("disposed", "This model has been disposed of.");
+      /** @type {import("../www/types.js").ChainOptions} */
+      const more = { guidance };
+      if (classes) more.classes = classes;
+      return this.#engine.start(settings, seed, 0, count, drawing, strength, more);
+    };
+    const shape = { count, width, height };
+    return new Sampler(this.#device, start, { seed, settings, sigmas, shape, view, every, signal });
+  }
+
+  dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#device.free(this.#engine);
+    this.#device.free(this.#file);
+    this.#device.release();
+  }
+
+  // Where browsers do not know this symbol yet, nobody calls it.
+  [Symbol.dispose]() {
+    this.dispose();
+  }
+}
+
+/**
+ * Puts a model on the GPU, whose device may be open already.
+ * @param {WasmModule} wasm @param {Uint8Array} bytes the model file @param {string} name for messages @param {boolean} exact
+ * @param {(device: import("./device.js").Device, engine: InstanceType<WasmModule["Engine"]>, file: InstanceType<WasmModule["Model"]>) => Promise<void>} compile
+ */
+export async function createModel(wasm, bytes, name, exact, compile) {
+  let file;
+  try {
+    file = new wasm.Model(bytes);
+  } catch (error) {
+    const { code, message } = fromWasm(error, "bad-model");
+    throw new NcsnError(code, `${name} is no model that can be used: ${message}`, error);
+  }
+  /** @type {import("./device.js").Device | undefined} */ let device;
+  try {
+    const opened = (device = await openDevice(wasm, file, exact));
+    const engine = await opened.run(() => opened.engineFor(file));
+    await opened.run(() => compile(opened, engine, file));
+    await opened.run(() => engine.load(file));
+    return new Model(opened, engine, file);
+  } catch (error) {
+    file.free();
+    device?.release();
+    throw error;
+  }
+}
+
+/** @param {string} name @param {number} value @param {number} least @param {number} most */
+function whole(name, value, least, most) {
+  if (!Number.isInteger(value) || value < least || value > most)
+    throw new NcsnError(
+      "bad-option",
+      `${name} must be a whole number from ${least} to ${most}, but is ${value}`,
+    );
+  return value;
+}
+
+/** @param {number | bigint | undefined} seed */
+function seedOf(seed) {
+  if (seed === undefined) return BigInt(crypto.getRandomValues(new Uint32Array(1))[0]);
+  const value = typeof seed === "bigint" || Number.isInteger(seed) ? BigInt(seed) : -1n;
+  if (value < 0n || value > MAX_SEED)
+    throw new NcsnError("bad-option", `seed must be a whole number from 0, but is ${seed}`);
+  return value;
+}

@@ -1,0 +1,270 @@
+// @ts-check
+/** The element `<ncsn-sampler>`: images that emerge from noise when they come into sight. */
+import { ATTRIBUTES, addressOf, optionsOf } from "./element-attributes.js";
+import { ElementView } from "./element-view.js";
+import { NcsnError, messageOf } from "./errors.js";
+import { shareModel } from "./shared-models.js";
+
+/** @typedef {import("./element.js").NcsnSamplerElement["state"]} State */
+
+/** How far below the window an element may be when it begins to load. */
+const NEAR = "200px";
+
+/** @type {Record<State, string>} what the button does */
+const LABELS = {
+  idle: "Start",
+  loading: "Loading…",
+  running: "Pause",
+  paused: "Resume",
+  finished: "New images",
+  failed: "Try again",
+};
+
+// On a server, which imports this to render pages, there are no elements.
+const Base = globalThis.HTMLElement ?? class {};
+
+export class NcsnSamplerElement extends Base {
+  static observedAttributes = ATTRIBUTES;
+
+  /** @type {ElementView} */ #view;
+  /** @type {State} */ #state = "idle";
+  /** @type {import("./frame.js").Frame | null} */ #frame = null;
+  /** What is under way, until it is aborted. @type {AbortController | null} */ #run = null;
+  /** @type {ReturnType<typeof shareModel> | null} */ #shared = null;
+  /** @type {IntersectionObserver | null} */ #sight = null;
+  #inSight = false;
+  #paused = false;
+  /** Whether attributes have changed, and nothing has come of it yet. */
+  #changed = false;
+  /** Wakes a run that waits. */
+  #wake = () => {};
+
+  constructor() {
+    super();
+    this.#view = new ElementView(this.attachShadow({ mode: "open" }));
+    this.#view.button.addEventListener("click", () => this.#press());
+    this.#set("idle");
+  }
+
+  connectedCallback() {
+    this.#view.follow(true);
+    this.#sight = new IntersectionObserver(
+      (entries) => {
+        this.#inSight = entries[entries.length - 1].isIntersecting;
+        if (this.#inSight && this.autoplay && this.#state === "idle") this.play();
+        this.#wake();
+      },
+      { rootMargin: NEAR },
+    );
+    this.#sight.observe(this);
+  }
+
+  disconnectedCallback() {
+    this.#sight?.disconnect();
+    this.#inSight = false;
+    this.#view.follow(false);
+    this.#stop();
+    this.#release();
+    this.#frame = null;
+    this.#view.clear("");
+    this.#set("idle");
+  }
+
+  /** An element that is only moved goes on. */
+  connectedMoveCallback() {}
+
+  attributeChangedCallback(
+    /** @type {string} */ name,
+    /** @type {string | null} */ before,
+    /** @type {string | null} */ after,
+  ) {
+    if (before === after || !this.isConnected) return;
+    if (name === "model" || name === "hub") {
+      this.#stop();
+      this.#release();
+    }
+    if (this.#changed) return;
+    // Several may change at a time.
+    this.#changed = true;
+    queueMicrotask(() => {
+      this.#changed = false;
+      if (!this.isConnected) return;
+      if (this.#state !== "idle") this.#begin(undefined, this.#paused);
+      else if (this.autoplay && this.#inSight) this.play();
+    });
+  }
+
+  get model() {
+    return this.getAttribute("model") ?? "";
+  }
+  set model(address) {
+    this.setAttribute("model", address);
+  }
+  get count() {
+    return Number(this.getAttribute("count") ?? 16);
+  }
+  set count(count) {
+    this.setAttribute("count", String(count));
+  }
+  get steps() {
+    return Number(this.getAttribute("steps") ?? 0);
+  }
+  set steps(steps) {
+    if (steps) this.setAttribute("steps", String(steps));
+    else this.removeAttribute("steps");
+  }
+  get seed() {
+    return this.getAttribute("seed") ?? "";
+  }
+  set seed(seed) {
+    this.setAttribute("seed", seed);
+  }
+  get autoplay() {
+    return this.hasAttribute("autoplay");
+  }
+  set autoplay(on) {
+    this.toggleAttribute("autoplay", on);
+  }
+  get controls() {
+    return this.hasAttribute("controls");
+  }
+  set controls(on) {
+    this.toggleAttribute("controls", on);
+  }
+  get state() {
+    return this.#state;
+  }
+  get frame() {
+    return this.#frame;
+  }
+
+  play() {
+    this.#paused = false;
+    if (this.#state === "paused") {
+      this.#set("running");
+      this.#wake();
+    } else if (this.#state !== "loading" && this.#state !== "running") this.#begin();
+  }
+
+  pause() {
+    this.#paused = true;
+    if (this.#state === "running") this.#set("paused");
+  }
+
+  /** @param {{ sameSeed?: boolean }} [options] */
+  restart({ sameSeed = false } = {}) {
+    this.#paused = false;
+    this.#begin(sameSeed ? undefined : randomSeed());
+  }
+
+  /** @param {string} [type] */
+  async toBlob(type) {
+    return this.#frame?.toBlob({ type, scale: 4 }) ?? null;
+  }
+
+  #press() {
+    if (this.#state === "running") this.pause();
+    else if (this.#state === "finished") this.restart();
+    else this.play();
+  }
+
+  /**
+   * Begins a run in place of the current one.
+   * @param {bigint} [seed] the attribute's unless given @param {boolean} [paused]
+   */
+  #begin(seed, paused = false) {
+    this.#stop();
+    this.#paused = paused;
+    if (!this.isConnected || !this.model) return;
+    const run = (this.#run = new AbortController());
+    this.#sample(run.signal, seed).catch((error) => {
+      // Whoever has stopped it knows.
+      if (run.signal.aborted) return;
+      this.#fail(error);
+    });
+  }
+
+  /** @param {AbortSignal} signal @param {bigint} [seed] */
+  async #sample(signal, seed) {
+    this.#view.complain("");
+    this.#set("loading");
+    this.#shared ??= shareModel(
+      addressOf(this),
+      this.getAttribute("hub") ?? undefined,
+      (loaded, total) => {
+        if (this.#state === "loading") this.#view.showLoading(loaded, total);
+      },
+    );
+    const isNew = this.#frame === null;
+    const model = await this.#shared.model;
+    signal.throwIfAborted();
+    if (isNew) this.#tell("load", model);
+    const options = optionsOf(this);
+    const sampler = model.sample({ ...options, seed: seed ?? options.seed, signal });
+    this.#set(this.#paused ? "paused" : "running");
+    const { count } = sampler;
+    const label = this.ariaLabel || `${count} ${count === 1 ? "image" : "images"} by ${model.name}`;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    for (;;) {
+      await this.#turn(signal);
+      // Where less motion is wanted, images appear when they are finished.
+      const { value: frame } = calm ? { value: await sampler.finish() } : await sampler.next();
+      signal.throwIfAborted();
+      if (!frame) return;
+      this.#frame = frame;
+      this.#view.show(frame, label);
+      this.#tell("frame", frame);
+      if (frame.done) break;
+    }
+    this.#set("finished");
+    this.#tell("finish", /** @type {any} */ (this.#frame));
+  }
+
+  /** Settles at the next animation frame at which the run may go on. @param {AbortSignal} signal */
+  async #turn(signal) {
+    do {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      while ((this.#paused || !this.#inSight) && !signal.aborted)
+        await new Promise((resolve) => (this.#wake = () => resolve(undefined)));
+      signal.throwIfAborted();
+    } while (this.#paused || !this.#inSight);
+  }
+
+  #stop() {
+    this.#run?.abort();
+    this.#run = null;
+    this.#wake();
+  }
+
+  #release() {
+    this.#shared?.release();
+    this.#shared = null;
+    this.#frame = null;
+  }
+
+  /** @param {unknown} thrown */
+  #fail(thrown) {
+    const error =
+      thrown instanceof NcsnError ? thrown : new NcsnError("gpu", messageOf(thrown), thrown);
+    // A model on a device that is lost is of no use; the next try loads it again.
+    if (error.code !== "bad-option") this.#release();
+    this.#view.complain(error.message);
+    this.#set("failed");
+    this.#tell("error", error);
+  }
+
+  /** @param {State} state */
+  #set(state) {
+    this.#state = state;
+    this.#view.button.textContent = LABELS[state];
+    this.#view.button.disabled = state === "loading";
+    this.#view.say(state === "loading" ? "Loading" : state === "finished" ? "Done" : "");
+  }
+
+  /** @template T @param {string} name @param {T} detail */
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+const randomSeed = () => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]);

@@ -1,0 +1,169 @@
+// @ts-check
+/** Samples under way, frame by frame. */
+import { Batch } from "../www/batch.js";
+import { NcsnError } from "./errors.js";
+import { Frame } from "./frame.js";
+
+/** @typedef {InstanceType<import("./wasm-module.js").WasmModule["Chain"]>} Chain */
+/** @typedef {{ count: number, width: number, height: number }} Shape */
+
+/**
+ * What to sample.
+ * @typedef {object} Request
+ * @property {bigint} seed
+ * @property {import("./types.js").SamplerSettings} settings
+ * @property {Float32Array} sigmas σ of every step
+ * @property {Shape} shape
+ * @property {import("./types.js").View} view
+ * @property {number} every steps from frame to frame
+ * @property {AbortSignal} [signal]
+ */
+
+/** @import { Sampler as Interface } from "./types.js" */
+/** @implements {Interface} */
+export class Sampler {
+  #device;
+  #start;
+  #request;
+  /** @type {Chain | null} */ #chain = null;
+  #ended = false;
+  /** @type {Frame | null} */ #final = null;
+  /** Whoever aborts may do so while nobody waits for a frame. */
+  #abort = () => this.#end();
+  /** Settles when nothing is under way: calls take effect in their order. @type {Promise<unknown>} */
+  #last = Promise.resolve();
+
+  /** @param {import("./device.js").Device} device @param {() => Chain} start @param {Request} request */
+  constructor(device, start, request) {
+    this.#device = device;
+    this.#start = start;
+    this.#request = request;
+    this.seed = request.seed;
+    this.settings = request.settings;
+    this.sigmas = request.sigmas;
+    this.steps = request.sigmas.length;
+    this.count = request.shape.count;
+    request.signal?.addEventListener("abort", this.#abort);
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  /** @returns {Promise<IteratorResult<Frame, void>>} */
+  next() {
+    return this.#turn(async () => {
+      if (this.#ended) return { done: true, value: undefined };
+      // The first frame is the noise that everything starts from.
+      if (this.#chain) await this.#use((chain) => chain.advance(this.#request.every));
+      else await this.#begin();
+      return { done: false, value: await this.#look() };
+    });
+  }
+
+  /** @returns {Promise<IteratorResult<Frame, void>>} */
+  return() {
+    return this.#turn(async () => {
+      this.#end();
+      return { done: true, value: undefined };
+    });
+  }
+
+  // Where browsers do not know this symbol yet, nobody calls it.
+  async [Symbol.asyncDispose]() {
+    await this.return();
+  }
+
+  /** @returns {Promise<Frame>} */
+  finish() {
+    return this.#turn(async () => {
+      if (this.#final) return this.#final;
+      if (this.#ended) throw new NcsnError("bad-option", "sampling was cancelled: sample anew");
+      if (!this.#chain) await this.#begin();
+      const batch = new Batch();
+      for (let first = true, at = await this.#use((chain) => chain.progress()); !at.done; ) {
+        const [began, before] = [performance.now(), at.step];
+        at = await this.#use((chain) => chain.advance(batch.steps));
+        // The first step may compile kernels, which says nothing about the next.
+        if (!first) batch.learn(at.step - before, performance.now() - began);
+        first = false;
+      }
+      return this.#look();
+    });
+  }
+
+  async #begin() {
+    const chain = await this.#device.run(this.#start);
+    if (this.#ended) this.#device.free(chain);
+    else this.#chain = chain;
+  }
+
+  /**
+   * Uses the chain, unless it was given back meanwhile.
+   * @template T
+   * @param {(chain: Chain) => T | Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #use(work) {
+    return this.#device.run(() => {
+      if (!this.#chain) throw new NcsnError("bad-option", "sampling was cancelled");
+      return work(this.#chain);
+    });
+  }
+
+  /** Copies the images of a step. If it was the last, they are checked, and nothing is left to do. */
+  async #look() {
+    const { view, shape } = this.#request;
+    const pixels = await this.#use((chain) => chain.pixels(view));
+    const progress = await this.#use((chain) => chain.progress());
+    if (!progress.done) return new Frame(pixels, progress, shape);
+    const fault = await this.#use((chain) => chain.verify());
+    if (fault)
+      throw new NcsnError(
+        "wrong",
+        fault === "even"
+          ? "The images came out wrong: all of one has the same colour, which no network makes of noise. If another model works, the fault is in this one or in its settings; if none does, update the graphics driver and the browser."
+          : "The images came out wrong: some values are not finite numbers. Try other settings, such as a smaller step_lr.",
+      );
+    this.#end();
+    return (this.#final = new Frame(pixels, progress, shape));
+  }
+
+  #end() {
+    this.#ended = true;
+    this.#request.signal?.removeEventListener("abort", this.#abort);
+    if (this.#chain) this.#device.free(this.#chain);
+    this.#chain = null;
+  }
+
+  /**
+   * Does one thing after another. Whoever aborts need not wait until the GPU has done what it was asked for.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  #turn(work) {
+    const { signal } = this.#request;
+    const result = this.#last.then(async () => {
+      /** @type {(() => void) | undefined} */ let hear;
+      try {
+        signal?.throwIfAborted();
+        if (!signal) return await work();
+        const aborted = new Promise((_, reject) => {
+          hear = () => reject(signal.reason);
+          signal.addEventListener("abort", hear);
+        });
+        const under = work();
+        under.catch(() => {});
+        return /** @type {T} */ (await Promise.race([under, aborted]));
+      } catch (error) {
+        this.#end();
+        throw error;
+      } finally {
+        if (hear) signal?.removeEventListener("abort", hear);
+      }
+    });
+    this.#last = result.catch(() => {});
+    return result;
+  }
+}

@@ -1,0 +1,40 @@
+/** What the package uses of the script that wasm-bindgen writes. */
+declare module "*/wasm/ncsn.js" {
+  export default function start(): Promise<unknown>;
+
+  export class Model {
+    constructor(bytes: Uint8Array);
+    static without_weights(head: Uint8Array): Model;
+    card(): import("../www/types.js").Card;
+    default_strength(): number;
+    schedule(settings: import("../www/types.js").SamplerSettings, strength?: number): Float32Array;
+    free(): void;
+  }
+
+  export class Engine {
+    static create(name: "fused", model: Model, exact?: boolean): Promise<Engine>;
+    beside(model: Model): Engine;
+    kernels(model: Model): string[];
+    compile(model: Model): void;
+    load(model: Model): void;
+    precision(): import("../www/types.js").Precision;
+    start(
+      settings: import("../www/types.js").SamplerSettings,
+      seed: bigint,
+      first: number,
+      chains: number,
+      drawing?: Uint8Array,
+      strength?: number,
+      options?: import("../www/types.js").ChainOptions,
+    ): Chain;
+    free(): void;
+  }
+
+  export class Chain {
+    progress(): import("../www/types.js").Progress;
+    advance(steps: number): Promise<import("../www/types.js").Progress>;
+    pixels(view: import("../www/types.js").View): Promise<Uint8ClampedArray<ArrayBuffer>>;
+    verify(): Promise<import("../www/types.js").Fault | undefined>;
+    free(): void;
+  }
+}
