@@ -1,10 +1,10 @@
-//! The page's lazily loaded engines: bundles of the same crate with another executor.
+//! The page's lazily loaded engines: bundles of the same crate with another backend.
 //!
 //! They go into `www/engines/`, which Trunk copies along with the rest of `www/`. The page works
 //! without them, and at first they take minutes to compile because Burn does, so `trunk serve` does
 //! not wait for them.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -21,6 +21,8 @@ pub enum Engine {
     Cpu,
     /// Burn on WebGPU, the reference for the page's own engine
     Reference,
+    /// The page's own engine with training
+    Training,
 }
 
 impl Engine {
@@ -28,6 +30,7 @@ impl Engine {
         match self {
             Self::Cpu => "cpu",
             Self::Reference => "reference",
+            Self::Training => "training",
         }
     }
 
@@ -36,15 +39,17 @@ impl Engine {
         match self {
             Self::Cpu => "5 min the first time",
             Self::Reference => "20 min the first time",
+            Self::Training => "2 min the first time",
         }
     }
 
-    /// Cargo's flags. The reference includes the fused executor, so that it shares every compiled
+    /// Cargo's flags. The reference includes the fused backend, so that it shares every compiled
     /// dependency with the tests that compare the two.
     pub const fn flags(self) -> [&'static str; 2] {
         let features = match self {
             Self::Cpu => "--features=cpu",
             Self::Reference => "--features=fused,reference",
+            Self::Training => "--features=fused,training",
         };
         ["--no-default-features", features]
     }
@@ -68,18 +73,21 @@ fn build_one(workspace: &Workspace, engine: Engine) -> Result<()> {
     )?;
     let wasm = workspace.target().join("wasm32-unknown-unknown/release/ncsn.wasm");
     let folder = workspace.root.join("www/engines").join(name);
-    step(
-        &format!("bind the engine {name}"),
-        "seconds",
-        workspace
-            .command("wasm-bindgen")?
-            .args(["--target", "web", "--no-typescript"])
-            // An eighth of the download, and only useful to debuggers.
-            .args(["--remove-name-section", "--remove-producers-section", "--out-dir"])
-            .arg(&folder)
-            .arg(&wasm),
-    )?;
+    let bind = format!("bind the engine {name}");
+    step(&bind, "seconds", &mut bindgen(workspace, &wasm, &folder)?)?;
     report(&folder.join("ncsn_bg.wasm"))
+}
+
+/// The command that writes a module for browsers around a wasm file.
+pub fn bindgen(workspace: &Workspace, wasm: &Path, folder: &Path) -> Result<Command> {
+    let mut command = workspace.command("wasm-bindgen")?;
+    command
+        .args(["--target", "web", "--no-typescript"])
+        // An eighth of the download, and only useful to debuggers.
+        .args(["--remove-name-section", "--remove-producers-section", "--out-dir"])
+        .arg(folder)
+        .arg(wasm);
+    Ok(command)
 }
 
 fn report(wasm: &Path) -> Result<()> {

@@ -6,10 +6,14 @@
 
 mod bench;
 mod chrome;
+mod dependencies;
 mod engines;
 mod models;
+mod package;
 mod page;
 mod scripts;
+mod soak;
+mod space;
 mod test;
 mod tools;
 mod workspace;
@@ -19,6 +23,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use bench::Bench;
 use clap::{Parser, Subcommand};
+use package::Package;
 use tools::Tool;
 use workspace::Workspace;
 
@@ -57,8 +62,27 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         trunk_args: Vec<String>,
     },
+    /// Build the page as `space/`, a folder for a static Space on the Hugging Face hub
+    Space {
+        /// Make a page of this model instead of ours, as `build` does
+        #[arg(long)]
+        model: Vec<PathBuf>,
+        /// What the Space is called
+        #[arg(long, default_value = "ncsn")]
+        title: String,
+    },
+    /// Build a package for others to build on
+    Package {
+        #[command(subcommand)]
+        package: Package,
+    },
     /// Check formatting and lints, then run all tests: native, in headless Chrome, and of the page
     Test,
+    /// Run the tests of faults and long runs with more of everything, for hours
+    Soak {
+        /// Only those whose names contain this
+        filter: Option<String>,
+    },
     /// Time what must be fast beside its competitors; without a name, list the benchmarks
     #[command(arg_required_else_help = true)]
     Bench {
@@ -85,7 +109,10 @@ fn run(task: Task) -> Result<()> {
         Task::Serve { model, trunk_args } => page::serve(&workspace, model.as_deref(), &trunk_args),
         Task::Engines { engines } => engines::build(&workspace, &engines),
         Task::Build { model, trunk_args } => page::build(&workspace, &model, &trunk_args),
+        Task::Space { model, title } => space::build(&workspace, &model, &title),
+        Task::Package { package } => package::build(&workspace, &package),
         Task::Test => test::run(&workspace),
+        Task::Soak { filter } => soak::run(&workspace, filter.as_deref()),
         Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Setup => tools::install(&workspace, &Tool::ALL),
     }

@@ -1,7 +1,7 @@
 //! Builds and serves the page with Trunk, which is configured in `Trunk.toml`.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -37,7 +37,23 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Resu
     if !models.is_empty() {
         models::replace(&dist, &models)?;
     }
-    step("make it smaller", "2 min the first time", minify(workspace)?.arg(dist))
+    step("make it smaller", "2 min the first time", minify(workspace)?.arg(&dist))?;
+    if let Some(url) = option(args, &["--public-url"]) {
+        let index = dist.join("index.html");
+        let page = fs::read_to_string(&index)
+            .with_context(|| format!("cannot read {}", index.display()))?;
+        fs::write(&index, shared_at(&page, url))
+            .with_context(|| format!("cannot write {}", index.display()))?;
+    }
+    Ok(())
+}
+
+/// The page with the address of the image that chats show of it made absolute, if `url` is.
+fn shared_at(page: &str, url: &str) -> String {
+    match url.starts_with("http") {
+        true => page.replace("content=\"./", &format!("content=\"{}/", url.trim_end_matches('/'))),
+        false => page.to_owned(),
+    }
 }
 
 /// Makes a path that the user gave absolute, since commands run elsewhere; the file must exist.
@@ -58,19 +74,24 @@ const DIST: &str = "dist";
 
 /// The output folder according to Trunk's arguments.
 fn dist(args: &[String]) -> &str {
+    option(args, &["--dist", "-d"]).unwrap_or(DIST)
+}
+
+/// The value of an option with one of these names.
+fn option<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.split_once('=') {
-            Some(("--dist" | "-d", folder)) => return folder,
-            None if arg == "--dist" || arg == "-d" => return args.next().map_or(DIST, |arg| arg),
+            Some((name, value)) if names.contains(&name) => return Some(value),
+            None if names.contains(&arg.as_str()) => return args.next().map(String::as_str),
             _ => {}
         }
     }
-    DIST
+    None
 }
 
 /// The program that makes a built page smaller.
-fn minify(workspace: &Workspace) -> Result<Command> {
+pub fn minify(workspace: &Workspace) -> Result<Command> {
     // It runs for a second, but an optimised build would take minutes.
     workspace.cargo(["run", "--quiet", "--profile", "quick", "--package", "minify", "--"])
 }
@@ -87,7 +108,7 @@ fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
 
 #[cfg(test)]
 mod tests {
-    use super::dist;
+    use super::{dist, shared_at};
 
     #[test]
     fn the_folder_is_found_among_trunks_arguments() {
@@ -97,5 +118,16 @@ mod tests {
         assert_eq!(of(&["--dist", "there"]), "there");
         assert_eq!(of(&["--quiet", "-d", "there"]), "there");
         assert_eq!(of(&["--dist=there"]), "there");
+    }
+
+    #[test]
+    fn chats_are_told_where_the_image_is() {
+        let page = include_str!("../../index.html");
+        let there = "og:image\" content=\"https://a.example/b/www/share.png\"";
+        for url in ["https://a.example/b/", "https://a.example/b"] {
+            assert!(shared_at(page, url).contains(there));
+        }
+        assert_eq!(shared_at(page, "./"), page);
+        assert_eq!(shared_at(page, "/b/"), page);
     }
 }

@@ -22,19 +22,19 @@
 use anyhow::Result;
 
 use crate::{
-    chrome,
-    engines::Engine,
+    chrome, dependencies,
+    package::{self, Package},
     page, scripts,
     tools::{self, Tool},
     workspace::{Workspace, step},
 };
 
-/// The library for the browser with both of its WebGPU engines, without the programs of the default
-/// feature `cli`.
-const BROWSER: [&str; 2] = Engine::Reference.flags();
+/// The library for the browser with both of its WebGPU engines and training, without the programs
+/// of the default feature `cli`. Burn's features are those of the reference engine.
+const BROWSER: [&str; 2] = ["--no-default-features", "--features=fused,reference,training"];
 /// The library for the browser with all of its code but one line that names Burn's WebGPU device,
 /// for which Clippy would have to read twice as much of Burn.
-const BROWSER_LINTS: [&str; 2] = ["--no-default-features", "--features=fused,cpu"];
+const BROWSER_LINTS: [&str; 2] = ["--no-default-features", "--features=fused,cpu,training"];
 const WASM: [&str; 2] = ["--target", "wasm32-unknown-unknown"];
 
 const CRATE: [&str; 2] = ["--release", "--package=ncsn"];
@@ -44,7 +44,7 @@ const AROUND: [&str; 4] =
 /// Programs that other tasks build alone. (`xtask-bindgen` is a few lines and many dependencies.)
 const PROGRAMS: [&str; 2] = ["--package=xtask", "--package=minify"];
 const QUICK: [&str; 1] = ["--profile=quick"];
-/// The tests of the built page: the test binaries of `e2e`.
+/// The tests of the built page and of the npm package: the test binaries of `e2e`.
 const PAGE: [&str; 2] = ["--test", "*"];
 
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
@@ -57,6 +57,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     tools::install_checkers(workspace)?;
     step("formatting", "seconds", &mut workspace.cargo(["fmt", "--all", "--check"])?)?;
     scripts::check(workspace)?;
+    dependencies::check(workspace)?;
 
     let lint = |name, usually, args: &[&[&str]]| {
         let mut clippy = workspace.cargo(["clippy"])?;
@@ -96,6 +97,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT),
     )?;
     page::build(workspace, &[], &[])?;
+    package::build(workspace, &Package::Npm)?;
     let mut tests = workspace.cargo(["test"])?;
     tests.args(AROUND).args(PAGE).env("CHROMEDRIVER", &driver);
     step("tests, page", "10 min", &mut tests)

@@ -5,6 +5,7 @@
 //! to measure.
 
 mod imports;
+mod offline;
 mod paths;
 mod preload;
 mod script;
@@ -30,10 +31,13 @@ struct Arguments {
     /// Change nothing, and print the download sizes
     #[arg(long)]
     sizes: bool,
+    /// Only make wasm modules smaller, with their bindings: it is no page
+    #[arg(long, conflicts_with = "sizes")]
+    bindings: bool,
 }
 
 fn main() -> Result<()> {
-    let Arguments { dist, sizes } = Arguments::parse();
+    let Arguments { dist, sizes, bindings } = Arguments::parse();
     if sizes {
         return sizes::print(&dist);
     }
@@ -62,14 +66,18 @@ fn main() -> Result<()> {
         let text = minified.with_context(|| format!("cannot understand {}", path.display()))?;
         write(path, text.as_bytes())?;
     }
+    if bindings {
+        return Ok(());
+    }
     let index = dist.join("index.html");
     let page = with_sizes(&read_text(&index)?, &dist)?;
     let page = preload::with_links(&page, &dist)?;
-    write(&index, versioned::moved(&page, &dist)?.as_bytes())
+    let (page, version) = versioned::moved(&page, &dist)?;
+    write(&index, offline::with_worker(&page, &dist, &version)?.as_bytes())
 }
 
-/// The page with the size of the wasm module beside its address, for visitors to see how much is still to
-/// come: a server that compresses does not tell them.
+/// The page with the size of the wasm module beside its address, for visitors to see how much is
+/// still to come: a server that compresses does not tell them.
 fn with_sizes(page: &str, dist: &Path) -> Result<String> {
     const END: &str = "_bg.wasm\"";
     let (before, after) = page.split_once(END).context("index.html names no wasm module")?;

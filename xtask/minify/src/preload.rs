@@ -1,7 +1,7 @@
 //! Lets browsers fetch all of the page's modules at once.
 //!
-//! A browser learns what a module imports only when it has the module. So `index.html` gets a link of the
-//! kind `modulepreload` for each that the first module imports, directly or not.
+//! A browser learns what a module imports only when it has the module. So `index.html` gets a link
+//! of the kind `modulepreload` for each that the first module imports, directly or not.
 
 use std::path::{Path, PathBuf};
 

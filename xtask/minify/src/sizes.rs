@@ -1,10 +1,16 @@
 //! Download sizes, as sent by a server that compresses as well as brotli can.
 
-use std::{fs, io::Write, iter::Sum, ops::Add, path::Path};
+use std::{
+    fs,
+    io::Write,
+    iter::Sum,
+    ops::{Add, Sub},
+    path::Path,
+};
 
 use anyhow::{Context, Result};
 
-use crate::{preload, read_text};
+use crate::{offline, preload, read_text};
 
 /// Brotli's highest quality, and the largest window that browsers accept.
 const QUALITY: u32 = 11;
@@ -24,22 +30,31 @@ impl Add for Bytes {
     }
 }
 
+impl Sub for Bytes {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { raw: self.raw - other.raw, brotli: self.brotli - other.brotli }
+    }
+}
+
 impl Sum for Bytes {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
         iter.fold(Self::default(), Add::add)
     }
 }
 
-/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the toy,
-/// and of each other engine.
+/// Prints the sizes of the main bundle's parts, which every visit downloads, of the figure of the
+/// toy, and of each other engine.
 pub fn print(dist: &Path) -> Result<()> {
     let main = dist.join(preload::entry(&read_text(&dist.join("index.html"))?)?);
     let www = main.parent().context("the page's scripts are in no folder")?;
     let parts = [
         ("wasm module", files(dist, "wasm")?),
-        ("its bindings", files(dist, "js")?),
+        ("its bindings", files(dist, "js")? - file(&dist.join(offline::WORKER))?),
         ("the page's scripts", file(&www.join("first.js"))? + with_imports(&main)?),
         ("the page's styles", file(&www.join("style.css"))?),
+        ("service worker", file(&dist.join(offline::WORKER))? + file(&www.join("offline.js"))?),
     ];
     println!("{:24}{:>12}{:>12}", "", "bytes", "brotli");
     for (name, size) in parts {

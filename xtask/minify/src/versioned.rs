@@ -1,10 +1,10 @@
 //! Addresses that change with the contents.
 //!
-//! Trunk writes a hash into the names of the wasm module's files, but all others always keep their names. A
-//! browser that had cached some of them would combine them with newer ones, and the short names of
-//! [`imports`](crate::imports) fit any build. So scripts, styles and lazily loaded wasm modules move into a
-//! folder whose name is a hash of what is in it. Their addresses of each other are relative and stay as they
-//! are; only `index.html` gets other ones.
+//! Trunk writes a hash into the names of the wasm module's files, but all others always keep their
+//! names. A browser that had cached some of them would combine them with newer ones, and the short
+//! names of [`imports`](crate::imports) fit any build. So scripts, styles and lazily loaded wasm
+//! modules move into a folder whose name is a hash of what is in it. Their addresses of each other
+//! are relative and stay as they are; only `index.html` gets other ones.
 
 use std::{
     ffi::OsStr,
@@ -23,8 +23,9 @@ const FOLDERS: [&str; 2] = ["www", "toy2d"];
 /// What stays, since links name it.
 const MODELS: &str = "www/models";
 
-/// Moves the files of a built page, and returns `index.html` with their new addresses.
-pub fn moved(page: &str, dist: &Path) -> Result<String> {
+/// Moves the files of a built page, and returns `index.html` with their new addresses, and the version
+/// that these begin with.
+pub fn moved(page: &str, dist: &Path) -> Result<(String, String)> {
     let (models, aside) = (dist.join(MODELS), dist.join("models"));
     let has_models = models.exists();
     if has_models {
@@ -40,7 +41,7 @@ pub fn moved(page: &str, dist: &Path) -> Result<String> {
         create(&dist.join(FOLDERS[0]))?;
         rename(&aside, &models)?;
     }
-    Ok(page.replace("\"./www/", &format!("\"./{version}/www/")))
+    Ok((page.replace("\"./www/", &format!("\"./{version}/www/")), version))
 }
 
 /// A few letters that change with the names and the contents of all files that move.
@@ -89,7 +90,7 @@ mod tests {
             create(file.parent().expect("it has a folder"))?;
             fs::write(file, text)?;
         }
-        Ok((moved(PAGE, folder.path())?, folder))
+        Ok((moved(PAGE, folder.path())?.0, folder))
     }
 
     #[test]

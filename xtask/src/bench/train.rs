@@ -21,7 +21,13 @@ pub struct Train {
     /// bf16
     #[arg(long, requires = "torch")]
     bf16: bool,
-    /// Pictures per step
+    /// Also time our own kernels on the system's GPU, which may be software
+    #[arg(long)]
+    gpu: bool,
+    /// Also time that PyTorch on an NVIDIA GPU, as it is and compiled
+    #[arg(long, requires = "torch")]
+    cuda: bool,
+    /// Images per step
     #[arg(long, default_value_t = 64)]
     batch: usize,
     /// Steps to time together, after three warm-up steps
@@ -47,8 +53,10 @@ struct Timing {
 /// A trainer to time.
 struct Contender {
     name: &'static str,
-    /// What to add to our command line; `None` runs PyTorch's program instead of ours.
-    ours: Option<&'static [&'static str]>,
+    /// Whether it is ours; otherwise PyTorch's program is run.
+    ours: bool,
+    /// What to add to the command line.
+    words: &'static [&'static str],
     narrow: bool,
     timings: Vec<Timing>,
 }
@@ -73,35 +81,37 @@ pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
     let mut contenders = contenders(arguments);
     for round in 1..=arguments.runs {
         for contender in &mut contenders {
-            let mut command = match (contender.ours, &arguments.torch) {
-                (None, Some(python)) => {
+            let mut command = match &arguments.torch {
+                Some(python) if !contender.ours => {
                     let mut torch = workspace.command(python)?;
-                    torch.arg("benches/train_torch.py").args(&numbers);
+                    torch.arg("benches/train_torch.py");
                     torch
                 }
-                (words, _) => {
+                _ => {
                     let mut ours = bench()?;
-                    ours.arg("--").args(&numbers).args(words.unwrap_or_default());
+                    ours.arg("--");
                     ours
                 }
             };
+            command.args(&numbers).args(contender.words);
             if contender.narrow {
                 command.arg("bf16");
             }
-            // LibTorch reads OpenMP's variable.
-            contender.timings.push(time(command.env("OMP_NUM_THREADS", &numbers[2]))?);
+            // LibTorch reads OpenMP's variable, Mesa's software adapter one of its own.
+            command.env("OMP_NUM_THREADS", &numbers[2]).env("LP_NUM_THREADS", &numbers[2]);
+            contender.timings.push(time(&mut command)?);
         }
         eprintln!("round {round} of {}", arguments.runs);
     }
 
-    println!("{threads} threads, {} pictures a step; medians of {}", numbers[0], arguments.runs);
-    println!("{:22}{:>12}{:>28}", "", "pictures/s", "pictures/processor second");
+    println!("{threads} threads, {} images a step; medians of {}", numbers[0], arguments.runs);
+    println!("{:28}{:>12}{:>28}", "", "images/s", "images/processor second");
     for contender in &contenders {
         let per_second = |of: fn(&Timing) -> f64| {
             arguments.batch as f64 / median(contender.timings.iter().map(of))
         };
         println!(
-            "{:22}{:>12.1}{:>28.1}{}",
+            "{:28}{:>12.1}{:>28.1}{}",
             contender.name,
             per_second(|timing| timing.wall),
             per_second(|timing| timing.cpu),
@@ -114,24 +124,32 @@ pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
 fn contenders(arguments: &Train) -> Vec<Contender> {
     let torch = arguments.torch.is_some();
     let (libtorch, bf16) = (arguments.libtorch, arguments.bf16);
-    let all: [(bool, &str, Option<&[&str]>, bool); 5] = [
-        (true, "ncsn on Flex", Some(&[]), false),
-        (libtorch, "ncsn on LibTorch", Some(&["libtorch"]), false),
-        (torch, "PyTorch", None, false),
-        (libtorch && bf16, "ncsn on LibTorch, bf16", Some(&["libtorch"]), true),
-        (bf16, "PyTorch, bf16", None, true),
+    let all: [(bool, &str, bool, &[&str], bool); 8] = [
+        (true, "ncsn on Flex", true, &[], false),
+        (libtorch, "ncsn on LibTorch", true, &["libtorch"], false),
+        (arguments.gpu, "ncsn on its own kernels", true, &["gpu"], false),
+        (torch, "PyTorch", false, &[], false),
+        (arguments.cuda, "PyTorch on CUDA", false, &["cuda"], false),
+        (arguments.cuda, "PyTorch on CUDA, compiled", false, &["cuda", "compile"], false),
+        (libtorch && bf16, "ncsn on LibTorch, bf16", true, &["libtorch"], true),
+        (bf16, "PyTorch, bf16", false, &[], true),
     ];
     let wanted = all.into_iter().filter(|&(wanted, ..)| wanted);
-    wanted
-        .map(|(_, name, ours, narrow)| Contender { name, ours, narrow, timings: Vec::new() })
-        .collect()
+    let contender = |(_, name, ours, words, narrow)| Contender {
+        name,
+        ours,
+        words,
+        narrow,
+        timings: Vec::new(),
+    };
+    wanted.map(contender).collect()
 }
 
 /// Compares one of ours with PyTorch in the same precision, as the median of the ratios in each
 /// round.
 fn ratios(contender: &Contender, all: &[Contender]) -> String {
-    let peer = all.iter().find(|peer| peer.ours.is_none() && peer.narrow == contender.narrow);
-    let (Some(_), Some(peer)) = (contender.ours, peer) else { return String::new() };
+    let peer = all.iter().find(|peer| !peer.ours && peer.narrow == contender.narrow);
+    let Some(peer) = peer.filter(|_| contender.ours) else { return String::new() };
     let ratio = |of: fn(&Timing) -> f64| {
         let pairs = contender.timings.iter().zip(&peer.timings);
         median(pairs.map(|(ours, theirs)| of(theirs) / of(ours)))

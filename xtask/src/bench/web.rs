@@ -11,7 +11,13 @@ use crate::{
 };
 
 /// The npm packages of the runtimes to compare with.
-const PEERS: [&str; 3] = ["onnxruntime-web@1.30.0", "@jax-js/jax@0.1.25", "@jax-js/onnx@0.1.2"];
+const PEERS: [&str; 5] = [
+    "onnxruntime-web@1.30.0",
+    "@jax-js/jax@0.1.25",
+    "@jax-js/onnx@0.1.2",
+    "@tensorflow/tfjs@4.22.0",
+    "@tensorflow/tfjs-backend-webgpu@4.22.0",
+];
 
 /// Runs `benches/web` with these arguments.
 pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
