@@ -1,18 +1,22 @@
 //! Headless Chrome behind chromedriver, with the flags from the repository's `webdriver.json` that
-//! wasm-pack uses, too; and Firefox behind geckodriver. The environment variable `CHROME` is the path
-//! of a Chrome that chromedriver does not find by itself.
+//! wasm-pack uses, too; and Firefox behind geckodriver. The environment variable `CHROME` is the
+//! path of a Chrome that chromedriver does not find by itself.
 //!
 //! Only one browser runs at a time: a software adapter keeps every core busy, and two would merely
 //! delay each other.
+//!
+//! Every visit in Chrome is watched: at its end it must neither have asked another host for anything
+//! nor have broken the page's Content Security Policy, unless the test has announced that.
 
 use std::{
+    cell::{Cell, RefCell},
     env,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     thread,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
@@ -44,6 +48,12 @@ pub enum Adapter {
     Default,
 }
 
+/// What the console says of something that the page's policy has forbidden.
+const VIOLATION: &str = "forbidden by the policy:";
+
+/// The hosts of the machine that the browser runs on.
+const LOCAL: [&str; 2] = ["127.0.0.1", "localhost"];
+
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Starts a browser on the software adapter, lets `visit` use it, and always closes it afterwards.
@@ -70,7 +80,17 @@ pub async fn with_browser_on<T>(
         // "ChromeDriver was started successfully on port 34567."
         before_port: "successfully on port ",
     };
-    with_driver(&program, capabilities(adapter)?, visit).await
+    with_driver(&program, capabilities(adapter)?, async |browser| {
+        let watch = format!(
+            "addEventListener('securitypolicyviolation', (event) => console.error(\
+             '{VIOLATION}', event.effectiveDirective, event.blockedURI, event.sample, event.sourceFile))"
+        );
+        browser.before_every_page(&watch).await?;
+        let outcome = visit(browser).await?;
+        browser.has_kept_to_itself().await?;
+        Ok(outcome)
+    })
+    .await
 }
 
 /// Like [`with_browser`], in Firefox, on whatever adapter it finds. Its console cannot be read
@@ -107,7 +127,13 @@ async fn with_driver<T>(
         .connect(&driver.url)
         .await
         .with_context(|| format!("{} cannot start the browser", program.name))?;
-    let browser = Browser { client };
+    let browser = Browser {
+        client,
+        errors: RefCell::default(),
+        violations: RefCell::default(),
+        hosts: RefCell::default(),
+        may_violate: Cell::default(),
+    };
     let outcome = visit(&browser).await;
     browser.client.close().await.context("cannot close the browser")?;
     outcome
@@ -117,6 +143,14 @@ async fn with_driver<T>(
 pub struct Browser {
     /// The WebDriver session.
     pub client: Client,
+    /// Errors of the console that nobody has asked for yet.
+    errors: RefCell<Vec<String>>,
+    /// What the page's policy has forbidden.
+    violations: RefCell<Vec<String>>,
+    /// The other hosts that the page may ask.
+    hosts: RefCell<Vec<String>>,
+    /// Whether the page's policy may forbid something.
+    may_violate: Cell<bool>,
 }
 
 impl Browser {
@@ -141,6 +175,36 @@ impl Browser {
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await
     }
 
+    /// Makes the page think that a visitor prefers `theme`, which is `light` or `dark`.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn prefer(&self, theme: &str) -> Result<()> {
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await
+    }
+
+    /// Announces that the page is going to ask a host that is not its own.
+    pub fn expect_host(&self, host: &str) {
+        self.hosts.borrow_mut().push(host.to_owned());
+    }
+
+    /// Announces that something is going to be tried that the page's policy forbids.
+    pub fn expect_violations(&self) {
+        self.may_violate.set(true);
+    }
+
+    /// What the page's policy has forbidden so far.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn violations(&self) -> Result<Vec<String>> {
+        self.read_console().await?;
+        Ok(self.violations.borrow().clone())
+    }
+
     /// Kills the process that owns the GPU, as a driver crash would.
     ///
     /// # Errors
@@ -157,10 +221,43 @@ impl Browser {
     ///
     /// When the driver refuses.
     pub async fn console_errors(&self) -> Result<Vec<String>> {
-        let log = self.post("se/log", json!({ "type": "browser" })).await?;
-        let entries = log.as_array().context("the driver's log is not a list")?;
-        let errors = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        Ok(errors.map(|entry| entry["message"].as_str().unwrap_or("?").to_owned()).collect())
+        self.read_console().await?;
+        Ok(self.errors.take())
+    }
+
+    /// Takes the errors of the console out of the driver's log.
+    async fn read_console(&self) -> Result<()> {
+        for entry in self.log("browser").await?.iter().filter(|entry| entry["level"] == "SEVERE") {
+            let message = entry["message"].as_str().unwrap_or("?").to_owned();
+            if message.contains(VIOLATION) {
+                self.violations.borrow_mut().push(message.clone());
+            }
+            self.errors.borrow_mut().push(message);
+        }
+        Ok(())
+    }
+
+    /// Whether the visit has neither asked another host for anything nor broken the page's policy.
+    async fn has_kept_to_itself(&self) -> Result<()> {
+        let violations = self.violations().await?;
+        ensure!(
+            violations.is_empty() || self.may_violate.get(),
+            "the page breaks its own policy: {violations:#?}"
+        );
+        let strangers = strangers(&self.log("performance").await?);
+        let allowed = self.hosts.borrow();
+        let unexpected: Vec<_> = strangers.iter().filter(|host| !allowed.contains(host)).collect();
+        ensure!(unexpected.is_empty(), "the page has asked other hosts: {unexpected:?}");
+        for host in &*allowed {
+            ensure!(strangers.contains(host), "the page has not asked {host}");
+        }
+        Ok(())
+    }
+
+    /// The driver's log of a kind since it was last read.
+    async fn log(&self, kind: &str) -> Result<Vec<Value>> {
+        let log = self.post("se/log", json!({ "type": kind })).await?;
+        Ok(log.as_array().context("the driver's log is not a list")?.clone())
     }
 
     /// Sends a command of Chrome's own DevTools protocol.
@@ -173,6 +270,33 @@ impl Browser {
         let answer = self.client.issue_cmd(Post { endpoint, body }).await;
         answer.with_context(|| format!("the driver refuses {endpoint}"))
     }
+}
+
+/// The hosts that have been asked for something, by the log of the network, except this machine.
+fn strangers(log: &[Value]) -> Vec<String> {
+    let events: Vec<Value> = log
+        .iter()
+        .filter_map(|entry| serde_json::from_str(entry["message"].as_str()?).ok())
+        .map(|mut entry: Value| entry["message"].take())
+        .collect();
+    // The policy has stopped these before they were sent.
+    let is_stopped = |event: &&Value| event["params"]["blockedReason"] == "csp";
+    let stopped: Vec<&Value> =
+        events.iter().filter(is_stopped).map(|event| &event["params"]["requestId"]).collect();
+    let host = |event: &Value| {
+        let sends = ["Network.requestWillBeSent", "Network.webSocketCreated"];
+        let params = &event["params"];
+        if !sends.contains(&event["method"].as_str()?) || stopped.contains(&&params["requestId"]) {
+            return None;
+        }
+        let url = params["request"]["url"].as_str().or(params["url"].as_str())?;
+        let url = Url::parse(url).ok()?;
+        // Other schemes, such as `blob:`, ask nobody.
+        let host =
+            url.host_str().filter(|_| ["http", "https", "ws", "wss"].contains(&url.scheme()))?;
+        (!LOCAL.contains(&host)).then(|| host.to_owned())
+    };
+    events.iter().filter_map(host).collect()
 }
 
 /// A command that only chromedriver knows.
@@ -192,7 +316,7 @@ impl WebDriverCompatibleCommand for Post {
     }
 }
 
-/// The repository's flags, plus the console's log.
+/// The repository's flags, plus the logs of the console and the network.
 fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
     let mut capabilities: Map<String, Value> =
         serde_json::from_str(include_str!("../../../webdriver.json")).context("webdriver.json")?;
@@ -212,7 +336,10 @@ fn capabilities(adapter: Adapter) -> Result<Map<String, Value>> {
         let binary = binary.to_string_lossy();
         capabilities["goog:chromeOptions"]["binary"] = binary.into();
     }
-    capabilities.insert("goog:loggingPrefs".into(), json!({ "browser": "ALL" }));
+    capabilities["goog:chromeOptions"]["perfLoggingPrefs"] =
+        json!({ "enableNetwork": true, "enablePage": false });
+    let logs = json!({ "browser": "ALL", "performance": "ALL" });
+    capabilities.insert("goog:loggingPrefs".into(), logs);
     Ok(capabilities)
 }
 
@@ -274,5 +401,32 @@ impl Drop for Driver {
         // It may have exited by itself.
         self.process.kill().ok();
         self.process.wait().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_to_other_hosts_are_found_in_the_log() {
+        let event = |method: &str, params: Value| {
+            let event = json!({ "message": { "method": method, "params": params } });
+            json!({ "message": event.to_string() })
+        };
+        let sent = |id: u32, url: &str| {
+            let params = json!({ "requestId": id, "request": { "url": url } });
+            event("Network.requestWillBeSent", params)
+        };
+        let log = [
+            sent(1, "https://cdn.example/a.js"),
+            sent(2, "http://127.0.0.1:1234/some/path/"),
+            sent(3, "blob:http://cdn.example/1"),
+            sent(4, "https://stopped.example/"),
+            event("Network.loadingFailed", json!({ "requestId": 4, "blockedReason": "csp" })),
+            event("Network.webSocketCreated", json!({ "requestId": 5, "url": "wss://a.example/" })),
+            event("Network.dataReceived", json!({ "requestId": 6, "url": "https://b.example/" })),
+        ];
+        assert_eq!(strangers(&log), ["cdn.example", "a.example"]);
     }
 }

@@ -48,6 +48,11 @@ impl Image {
         Ok(Self { pixels: pixels.to_vec() })
     }
 
+    /// The pixel in a column and a row of a canvas of this width; transparent outside of it.
+    pub fn pixel(&self, column: usize, row: usize, width: usize) -> [u8; 4] {
+        self.pixels.get(row * width + column).copied().unwrap_or_default()
+    }
+
     /// Whether all pixels have the same colour.
     pub fn is_blank(&self) -> bool {
         self.pixels.windows(2).all(|pair| pair[0] == pair[1])

@@ -9,7 +9,9 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{
     Locator,
-    actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
+    actions::{
+        InputSource, MOUSE_BUTTON_LEFT, MouseActions, PenActions, PointerAction, TouchActions,
+    },
     elements::Element,
 };
 use serde_json::Value;
@@ -73,6 +75,17 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.text)
     }
+}
+
+/// What a visitor draws with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// A mouse.
+    Mouse,
+    /// A pen on a tablet.
+    Pen,
+    /// A finger on a touch screen.
+    Finger,
 }
 
 /// The page in a browser.
@@ -169,13 +182,18 @@ impl<'a> Page<'a> {
         Ok(self.element(selector).await?.is_enabled().await?)
     }
 
-    /// Whether a visitor who scrolls there sees what `selector` finds.
+    /// Whether a visitor who scrolls there sees what `selector` finds. If there is none, that may be
+    /// made later.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// When the driver does not answer.
     pub async fn is_shown(&self, selector: &str) -> Result<bool> {
-        Ok(self.element(selector).await?.is_displayed().await?)
+        let found = self.browser.client.find_all(Locator::Css(selector)).await?;
+        match found.first() {
+            Some(element) => Ok(element.is_displayed().await?),
+            None => Ok(false),
+        }
     }
 
     /// Clicks on what `selector` finds.
@@ -188,51 +206,106 @@ impl<'a> Page<'a> {
         button.click().await.with_context(|| format!("cannot click on {selector}"))
     }
 
-    /// Replaces the contents of an input and leaves it, as with the tab key.
+    /// Replaces the contents of an input and leaves it, as with the tab key. Unfolds the panel that
+    /// it is in.
     ///
     /// # Errors
     ///
     /// When there is no such input.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        self.unfold(selector).await?;
         let input = self.element(selector).await?;
         input.clear().await?;
         input.send_keys(&format!("{text}\t")).await?;
         Ok(())
     }
 
-    /// Chooses an option of a list by its value.
+    /// Clicks on the panel that contains what `selector` finds, if that is folded away.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such element.
+    pub async fn unfold(&self, selector: &str) -> Result<()> {
+        let script = "return arguments[0].closest('details:not([open])')?.id ?? ''";
+        let element = serde_json::to_value(self.element(selector).await?)?;
+        let panel = self.browser.client.execute(script, vec![element]).await?;
+        match panel.as_str() {
+            None | Some("") => Ok(()),
+            Some(panel) => self.click(&format!("#{panel} > summary")).await,
+        }
+    }
+
+    /// Presses a key, wherever the focus is.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn press(&self, key: &str) -> Result<()> {
+        Ok(self.browser.client.active_element().await?.send_keys(key).await?)
+    }
+
+    /// Chooses an option of a list by its value. Unfolds the panel that it is in.
     ///
     /// # Errors
     ///
     /// When there is no such list or option.
     pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
+        self.unfold(selector).await?;
         Ok(self.element(selector).await?.select_by_value(value).await?)
     }
 
-    /// Draws a line on the element that `selector` finds, through points given as fractions of its
-    /// width and height from its centre.
+    /// Draws a line with the mouse on the element that `selector` finds, through points given as
+    /// fractions of its width and height from its centre.
     ///
     /// # Errors
     ///
     /// When it is missing.
     pub async fn draw(&self, selector: &str, points: &[(f64, f64)]) -> Result<()> {
+        self.draw_with(Tool::Mouse, selector, points).await?;
+        Ok(self.browser.client.release_actions().await?)
+    }
+
+    /// As [`Self::draw`], with a mouse, a pen or a finger, which is still there afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing.
+    pub async fn draw_with(&self, tool: Tool, selector: &str, points: &[(f64, f64)]) -> Result<()> {
         let element = self.in_the_middle(selector).await?;
         let (.., width, height) = element.rectangle().await?;
-        let button = MOUSE_BUTTON_LEFT;
-        let mut hand = MouseActions::new("mouse".into());
-        for (index, (x, y)) in points.iter().enumerate() {
-            hand = hand.then(PointerAction::MoveToElement {
-                element: element.clone(),
-                duration: None,
-                x: x * width,
-                y: y * height,
-            });
-            if index == 0 {
-                hand = hand.then(PointerAction::Down { button });
+        let moves = points.iter().map(|(x, y)| PointerAction::MoveToElement {
+            element: element.clone(),
+            duration: None,
+            x: x * width,
+            y: y * height,
+        });
+        let mut actions: Vec<PointerAction> = moves.collect();
+        actions.insert(1, PointerAction::Down { button: MOUSE_BUTTON_LEFT });
+        let client = &self.browser.client;
+        match tool {
+            Tool::Mouse => {
+                let hand = MouseActions::new("mouse".into());
+                client.perform_actions(actions.into_iter().fold(hand, MouseActions::then)).await?
+            }
+            Tool::Pen => {
+                let hand = PenActions::new("pen".into());
+                client.perform_actions(actions.into_iter().fold(hand, PenActions::then)).await?
+            }
+            Tool::Finger => {
+                let hand = TouchActions::new("finger".into());
+                client.perform_actions(actions.into_iter().fold(hand, TouchActions::then)).await?
             }
         }
-        let hand = hand.then(PointerAction::Up { button });
-        Ok(self.browser.client.perform_actions(hand).await?)
+        Ok(())
+    }
+
+    /// Lifts whatever has been drawn with.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn lift(&self) -> Result<()> {
+        Ok(self.browser.client.release_actions().await?)
     }
 
     /// The part of the address after the page itself: settings and drawing.
@@ -326,7 +399,8 @@ impl<'a> Page<'a> {
     ///
     /// When the page does not answer.
     pub async fn overflows(&self) -> Result<bool> {
-        let script = "return document.documentElement.scrollWidth > window.innerWidth";
+        let script = "const { scrollWidth, clientWidth } = document.documentElement; \
+                      return scrollWidth > clientWidth";
         Ok(self.browser.client.execute(script, vec![]).await? == Value::Bool(true))
     }
 

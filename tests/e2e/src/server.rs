@@ -6,14 +6,16 @@
 
 use std::{
     fs,
+    hash::{DefaultHasher, Hasher},
     io::{self, BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Component, Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -29,8 +31,8 @@ pub struct Mount {
     pub folder: PathBuf,
 }
 
-/// The folder of a built page's scripts, relative to the page, such as `0123/www/`: it is named after its
-/// contents.
+/// The folder of a built page's scripts, relative to the page, such as `0123/www/`: it is named
+/// after its contents.
 ///
 /// # Errors
 ///
@@ -55,7 +57,29 @@ pub struct Quirks {
     pub headers: &'static str,
     /// Whether it tells the length of [`HUGE`], which has so many bytes.
     pub huge: Option<(u64, bool)>,
+    /// The connection that breaks off.
+    pub breaks: Option<Breaks>,
+    /// Whether it answers as a hub does: `HEAD` as well, with tags, and to pages of any origin.
+    pub hub: bool,
 }
+
+/// What a hub lets pages of other origins read.
+const HUB: &str =
+    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ETag, Content-Length\r\n";
+
+/// A connection that breaks off in the middle of an answer.
+#[derive(Clone, Copy)]
+pub struct Breaks {
+    /// How the address of the file ends.
+    pub file: &'static str,
+    /// How often it does.
+    pub times: usize,
+    /// Whether the server sends parts of files on request.
+    pub parts: bool,
+}
+
+/// How long a connection lasts after the last byte before it breaks off: longer than a page is busy when it starts.
+const BEFORE_BREAK: Duration = Duration::from_secs(3);
 
 /// A file of zeros, which exists only as a [quirk](Quirks::huge).
 pub const HUGE: &str = "huge.safetensors";
@@ -63,8 +87,19 @@ pub const HUGE: &str = "huge.safetensors";
 /// A running server. It lives as long as the process.
 pub struct Server {
     address: SocketAddr,
-    sent: Arc<Mutex<Vec<PathBuf>>>,
-    zeros: Arc<AtomicU64>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads of a server have in common.
+#[derive(Default)]
+struct Shared {
+    sent: Mutex<Vec<PathBuf>>,
+    zeros: AtomicU64,
+    /// How often a connection has broken off.
+    broken: AtomicUsize,
+    /// The bytes of files that may break off, whole or in part.
+    bytes: AtomicU64,
+    is_closed: AtomicBool,
 }
 
 impl Server {
@@ -106,7 +141,16 @@ impl Server {
     ///
     /// When no port is available.
     pub fn start_mounted(mounts: Vec<Mount>) -> Result<Self> {
-        Self::serve(mounts, Quirks::default())
+        Self::start_mounted_with(mounts, Quirks::default())
+    }
+
+    /// Like [`start_mounted`](Self::start_mounted), but with quirks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start_mounted`](Self::start_mounted).
+    pub fn start_mounted_with(mounts: Vec<Mount>, quirks: Quirks) -> Result<Self> {
+        Self::serve(mounts, quirks)
     }
 
     fn serve(mounts: Vec<Mount>, quirks: Quirks) -> Result<Self> {
@@ -114,28 +158,48 @@ impl Server {
             TcpListener::bind("127.0.0.1:0").context("cannot open a port for the page")?;
         let address = listener.local_addr()?;
         let mounts: Arc<[Mount]> = mounts.into();
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let zeros = Arc::new(AtomicU64::new(0));
-        let (log, count) = (Arc::clone(&sent), Arc::clone(&zeros));
+        let shared = Arc::<Shared>::default();
+        let of_threads = Arc::clone(&shared);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (mounts, log, count) =
-                    (Arc::clone(&mounts), Arc::clone(&log), Arc::clone(&count));
+                // Leaving the loop closes the port.
+                if of_threads.is_closed.load(Ordering::Relaxed) {
+                    break;
+                }
+                let (mounts, shared) = (Arc::clone(&mounts), Arc::clone(&of_threads));
                 // Browsers hang up whenever they like, so errors do not matter.
-                thread::spawn(move || answer(stream, &mounts, quirks, &log, &count).ok());
+                thread::spawn(move || answer(stream, &mounts, quirks, &shared).ok());
             }
         });
-        Ok(Self { address, sent, zeros })
+        Ok(Self { address, shared })
+    }
+
+    /// Closes the port, so that browsers find no server there.
+    ///
+    /// # Errors
+    ///
+    /// When it is closed already.
+    pub fn stop(&self) -> Result<()> {
+        self.shared.is_closed.store(true, Ordering::Relaxed);
+        // The server notices at the next connection.
+        TcpStream::connect(self.address).context("the server has stopped already")?;
+        Ok(())
     }
 
     /// The files sent since the last call, in order.
     pub fn take_sent(&self) -> Vec<PathBuf> {
-        std::mem::take(&mut self.sent.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.shared.sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The number of bytes of [`HUGE`] that have been sent.
     pub fn zeros(&self) -> u64 {
-        self.zeros.load(Ordering::Relaxed)
+        self.shared.zeros.load(Ordering::Relaxed)
+    }
+
+    /// How often a connection has broken off, and how many bytes of that file have been sent in all.
+    pub fn broken(&self) -> (usize, u64) {
+        let Shared { broken, bytes, .. } = &*self.shared;
+        (broken.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed))
     }
 
     /// The address of `file`, which may include a query, relative to the page.
@@ -149,16 +213,18 @@ fn answer(
     mut stream: TcpStream,
     mounts: &[Mount],
     quirks: Quirks,
-    sent: &Mutex<Vec<PathBuf>>,
-    zeros: &AtomicU64,
+    shared: &Shared,
 ) -> io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
-    // The headers do not matter, but leaving them unread would reset the connection and cut off the
-    // answer.
-    while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    // Leaving headers unread would reset the connection and cut off the answer.
+    let mut from = None;
+    while let Some(line) = lines.next().transpose()?.filter(|line| !line.is_empty()) {
+        from = from.or_else(|| start_of_range(&line));
+    }
 
-    let path = file_of(&request, mounts);
+    let asked = if quirks.hub { request.replace(HEAD, "GET ") } else { request.clone() };
+    let path = file_of(&asked, mounts);
     if let Some((bytes, tells)) = quirks.huge
         && path.as_ref().is_some_and(|path| path.ends_with(HUGE))
     {
@@ -167,7 +233,7 @@ fn answer(
         let piece = vec![0; 1 << 16];
         for _ in 0..bytes / piece.len() as u64 {
             stream.write_all(&piece)?;
-            zeros.fetch_add(piece.len() as u64, Ordering::Relaxed);
+            shared.zeros.fetch_add(piece.len() as u64, Ordering::Relaxed);
         }
         return Ok(());
     }
@@ -179,19 +245,80 @@ fn answer(
         Some((body, path)) => {
             let other = quirks.media_type.filter(|(end, _)| ends(&path, end));
             let kind = other.map_or_else(|| mime(&path), |(_, kind)| kind);
-            sent.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+            if let Some(breaks) = quirks.breaks.filter(|breaks| ends(&path, breaks.file)) {
+                let from = from.filter(|_| breaks.parts);
+                return send_and_break(&mut stream, &body, from, breaks.times, shared);
+            }
+            if asked == request {
+                shared.sent.lock().unwrap_or_else(PoisonError::into_inner).push(path);
+            }
             ("200 OK", kind, body)
         }
         None => ("404 Not Found", "text/plain", b"not found".to_vec()),
     };
+    let length = body.len();
+    let hub =
+        if quirks.hub { format!("{HUB}ETag: \"{:x}\"\r\n", hash(&body)) } else { String::new() };
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n",
-        body.len(),
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{}{hub}Connection: close\r\n\r\n",
         quirks.headers
     )?;
-    stream.write_all(&body)
+    if request.starts_with(HEAD) { Ok(()) } else { stream.write_all(&body) }
 }
+
+/// Where the rest of a file begins that a header such as `Range: bytes=12-` asks for.
+fn start_of_range(header: &str) -> Option<usize> {
+    let (name, value) = header.split_once(':')?;
+    if !name.eq_ignore_ascii_case("range") {
+        return None;
+    }
+    value.trim().strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+}
+
+/// Sends a file, or what is left of it `from` a byte on. The first `times` answers end after a half.
+fn send_and_break(
+    stream: &mut TcpStream,
+    body: &[u8],
+    from: Option<usize>,
+    times: usize,
+    shared: &Shared,
+) -> io::Result<()> {
+    let rest = from.and_then(|from| body.get(from..)).unwrap_or(body);
+    let (status, range) = match from {
+        Some(from) => {
+            let last = body.len() - 1;
+            (
+                "206 Partial Content",
+                format!("Content-Range: bytes {from}-{last}/{}\r\n", body.len()),
+            )
+        }
+        None => ("200 OK", String::new()),
+    };
+    let length = rest.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{range}Connection: close\r\n\r\n"
+    )?;
+    let breaks = shared.broken.load(Ordering::Relaxed) < times;
+    let piece = if breaks { &rest[..length / 2] } else { rest };
+    // Before the browser can have noticed.
+    shared.broken.fetch_add(usize::from(breaks), Ordering::Relaxed);
+    shared.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
+    stream.write_all(piece)?;
+    if breaks {
+        // Browsers throw away what a page has not yet taken when they notice that a connection has gone.
+        thread::sleep(BEFORE_BREAK);
+    }
+    Ok(())
+}
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+const HEAD: &str = "HEAD ";
 
 /// The file that a request line such as `GET /some/path/www/main.js?x=1 HTTP/1.1` asks for.
 fn file_of(request: &str, mounts: &[Mount]) -> Option<PathBuf> {
@@ -234,6 +361,13 @@ mod tests {
         assert_eq!(file("GET /some/path/more/b.js HTTP/1.1"), Some("elsewhere/b.js".into()));
         assert_eq!(file("GET /a.js HTTP/1.1"), None);
         assert_eq!(file("POST /some/path/a.js HTTP/1.1"), None);
+    }
+
+    #[test]
+    fn understands_which_part_is_asked_for() {
+        assert_eq!(start_of_range("range: bytes=12-"), Some(12));
+        assert_eq!(start_of_range("Range: bytes=0-5"), None);
+        assert_eq!(start_of_range("Accept: bytes=12-"), None);
     }
 
     #[test]

@@ -1,0 +1,314 @@
+//! What strangers may put into links, model files and names, and what other scripts may try: nothing
+//! of it is executed, nothing is asked of other hosts, and the page says what it has left out.
+
+mod common;
+
+use std::{env, fs, process, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use common::{TINY, dist, drop_file, ready, ready_on};
+use e2e::{
+    browser::{Browser, with_browser},
+    page::{Page, State},
+    server::{Mount, Server},
+};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+/// Runs where it is taken for markup.
+const MARKUP: &str = "\"'><img src=x onerror=\"window.ran=1\"><script>window.ran=1</script>";
+
+/// Every parameter of a link but those that say how long a run is, and the model.
+const PARAMETERS: [&str; 22] = [
+    "seed",
+    "to",
+    "chains",
+    "sampler",
+    "levels",
+    "steps_each",
+    "step_lr",
+    "denoise",
+    "snr",
+    "rho",
+    "churn",
+    "sigma_max",
+    "sigma_min",
+    "speed",
+    "view",
+    "precision",
+    "class",
+    "guidance",
+    "of",
+    "keep",
+    "strength",
+    "wander",
+];
+
+/// Whether something that was put into the page as text has become part of it.
+async fn nothing_ran(browser: &Browser) -> Result<()> {
+    let script = "return [window.ran ?? null, document.querySelector('[src=x], [onerror]') !== null, \
+                  document.querySelectorAll('script').length, \
+                  Object.getOwnPropertyNames(Object.prototype).includes('ran')]";
+    let found = browser.client.execute(script, vec![]).await?;
+    ensure!(found == json!([null, false, 2, false]), "something has come into the page: {found}");
+    Ok(())
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_hostile_link_runs_nothing_and_shows_images() -> Result<()> {
+    let long = "9".repeat(5000);
+    let values = [
+        MARKUP,
+        "javascript:window.ran=1",
+        "__proto__",
+        "-1e999",
+        "\u{202e}\u{0}\u{feff}${window.ran=1}%",
+        &long,
+        "",
+    ];
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        for value in values {
+            let value = encoded(value);
+            let bad = PARAMETERS.map(|name| format!("{name}={value}")).join("&");
+            let query = format!("?engine=fused&autostart=0&{bad}&__proto__={value}#{value}");
+            let page = Page::open(browser, &server, &query).await?;
+            page.wait_for(State::Ready).await?;
+            let shows = async || Ok(!page.grid().await?.is_blank());
+            page.wait_until(&format!("{value}: the first noise shows"), shows).await?;
+            nothing_ran(browser).await?;
+            browser.resize(320, 640).await?;
+            ensure!(!page.overflows().await?, "{value}: the page scrolls sideways");
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_hostile_address_of_a_model_is_refused() -> Result<()> {
+    let data = "data:application/octet-stream;base64,AAAA";
+    let long = format!("a{}.safetensors", "/b".repeat(4000));
+    let cases = [
+        ("javascript:window.ran=1", "download"),
+        (data, "download"),
+        ("blob:https://elsewhere.example/1", "download"),
+        ("file:///etc/passwd", "download"),
+        ("https://[", "download"),
+        (&long, "download"),
+        (&format!("{MARKUP}.safetensors"), "download"),
+        ("own:", "model"),
+        (&format!("own:{MARKUP}"), "model"),
+        ("own:../../www/models/mnist.safetensors", "model"),
+    ];
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        for (address, kind) in cases {
+            let query = format!("?engine=fused&model={}", encoded(address));
+            let page = Page::open(browser, &server, &query).await?;
+            let message = page.wait_for_message().await?;
+            ensure!(message.kind == kind, "{address}: {message}");
+            ensure!(message.text.len() < 1500, "{address}: it says very much");
+            nothing_ran(browser).await?;
+            browser.resize(320, 640).await?;
+            ensure!(!page.overflows().await?, "{address}: the page scrolls sideways");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The digits with another card.
+fn with_card(change: impl FnOnce(&mut Value)) -> Result<Vec<u8>> {
+    let file = fs::read(dist().join("www/models/mnist-classes.safetensors"))?;
+    let (length, rest) = file.split_first_chunk::<8>().context("it is no model")?;
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let mut header: Value = serde_json::from_slice(header)?;
+    let mut card: Value =
+        serde_json::from_str(header["__metadata__"]["card"].as_str().context("no card")?)?;
+    change(&mut card);
+    header["__metadata__"]["card"] = card.to_string().into();
+    let mut header = header.to_string();
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_bytes(), tensors].concat())
+}
+
+/// A folder of its own for files that a test makes.
+fn folder(name: &str) -> Result<std::path::PathBuf> {
+    let folder = env::temp_dir().join(format!("ncsn-{name}-{}", process::id()));
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// All that a card says is text, however much it is.
+#[tokio::test]
+async fn a_hostile_card_is_only_text() -> Result<()> {
+    let hostile = with_card(|card| {
+        let text = format!("{MARKUP}\u{202e}{}", "W".repeat(2000));
+        for part in [
+            "/name",
+            "/licence",
+            "/training/data",
+            "/training/from",
+            "/training/device",
+            "/quality/features/name",
+            "/classes/3/name",
+        ] {
+            if let Some(part) = card.pointer_mut(part) {
+                *part = text.clone().into();
+            }
+        }
+        card["classes"][4]["name"] = "__proto__".into();
+    })?;
+    let folder = folder("hostile")?;
+    fs::write(folder.join("hostile.safetensors"), hostile)?;
+    let server = Server::start_mounted(vec![
+        Mount { path: "more/", folder: folder.clone() },
+        Mount { path: "", folder: dist().into() },
+    ])?;
+    with_browser(async |browser| {
+        let query = format!("{TINY}&model=more/hostile.safetensors");
+        let (page, _) = ready_on(&server, browser, &query).await?;
+        let scroll = "document.getElementById('how-title').scrollIntoView()";
+        browser.client.execute(scroll, vec![]).await?;
+        page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
+        ensure!(page.text("#card").await?.contains("<script>"), "the card leaves something out");
+        nothing_ran(browser).await?;
+        for width in [320, 820, 1440] {
+            browser.resize(width, 900).await?;
+            ensure!(!page.overflows().await?, "{width}: the page scrolls sideways");
+        }
+        // A class, and the name of a file.
+        page.click("#chips label:nth-of-type(6)").await?;
+        page.wait_for(State::Ready).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let script = "HTMLAnchorElement.prototype.click = function () { \
+                      window.saved = this.download }";
+        browser.client.execute(script, vec![]).await?;
+        page.click("#save").await?;
+        let saved = async || browser.client.execute("return window.saved", vec![]).await;
+        page.wait_until("it is saved", async || Ok(!saved().await?.is_null())).await?;
+        let name = saved().await?;
+        let name = name.as_str().context("no name")?;
+        let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+        ensure!(name.chars().all(plain) && name.len() < 200, "the file's name is {name}");
+        nothing_ran(browser).await
+    })
+    .await?;
+    Ok(fs::remove_dir_all(folder)?)
+}
+
+/// The names of a visitor's own files come from elsewhere, too.
+#[tokio::test]
+async fn a_hostile_name_of_a_file_is_only_text() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        let name = format!("{MARKUP}\n__proto__\u{202e}{}.safetensors", "W".repeat(150));
+        drop_file(browser, &format!("{name}.txt"), "index.html").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("<script>"));
+        page.wait_until("the page says that this is no model", told).await?;
+        nothing_ran(browser).await?;
+        drop_file(browser, &name, "www/models/emoji.safetensors").await?;
+        let there = "return location.search.includes('own') && \
+                     document.getElementById('status').dataset.state === 'ready'";
+        while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
+            sleep(Duration::from_millis(50)).await;
+        }
+        nothing_ran(browser).await?;
+        let links = "return document.querySelectorAll('#models a').length";
+        let count = browser.client.execute(links, vec![]).await?;
+        ensure!(count == 5, "one file has become {count} links");
+        page.click("#own-model").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#own-dialog").await).await?;
+        for width in [320, 1440] {
+            browser.resize(width, 900).await?;
+            ensure!(!page.overflows().await?, "{width}: the page scrolls sideways");
+        }
+        page.click("#own-dialog [aria-label^=Remove]").await?;
+        let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
+        page.wait_until("it is removed", removed).await?;
+        nothing_ran(browser).await
+    })
+    .await
+}
+
+/// What another script tries to bring into the page is stopped by the page's own policy, wherever
+/// it is hosted, and the page goes on.
+#[tokio::test]
+async fn the_policy_stops_what_is_not_the_pages() -> Result<()> {
+    with_browser(async |browser| {
+        browser.expect_violations();
+        // Privileged code of drivers may do more than a page: the attempts come from a page's script.
+        let attempts = "addEventListener('try-it', async () => { \
+            const tried = {}; \
+            const attempt = async (name, act) => { \
+              try { tried[name] = String(await act()) } catch (error) { tried[name] = error.name } }; \
+            const loads = (element) => new Promise((resolve) => { \
+              element.onload = () => resolve('loaded'); element.onerror = () => resolve('stopped'); \
+              document.body.append(element) }); \
+            const far = 'https://elsewhere.example/'; \
+            await attempt('script', () => loads(Object.assign(document.createElement('script'), { src: far }))); \
+            await attempt('text', () => document.body.append( \
+              Object.assign(document.createElement('script'), { text: 'window.ran = 1' }))); \
+            await attempt('image', () => loads(Object.assign(document.createElement('img'), { src: far + 'x.png' }))); \
+            await attempt('frame', () => document.body.append( \
+              Object.assign(document.createElement('iframe'), { src: far }))); \
+            await attempt('style', () => loads(Object.assign( \
+              document.createElement('link'), { rel: 'stylesheet', href: far + 'x.css' }))); \
+            await attempt('markup', () => { document.body.innerHTML += '<b onclick=\"ran=1\">' }); \
+            await attempt('eval', () => eval('window.ran = 1')); \
+            await attempt('function', () => new Function('window.ran = 1')()); \
+            await attempt('worker', () => new Worker('data:text/javascript,')); \
+            await attempt('policy', () => trustedTypes.createPolicy('other', {})); \
+            await attempt('base', () => { document.head.append( \
+              Object.assign(document.createElement('base'), { href: far })); return document.baseURI }); \
+            window.tried = tried })";
+        browser.before_every_page(attempts).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        browser.client.execute("dispatchEvent(new Event('try-it'))", vec![]).await?;
+        let tried = async || browser.client.execute("return window.tried ?? null", vec![]).await;
+        page.wait_until("all is tried", async || Ok(!tried().await?.is_null())).await?;
+        let tried = tried().await?;
+        for name in ["text", "markup", "worker", "policy", "script"] {
+            ensure!(tried[name] == "TypeError", "{name}: {}", tried[name]);
+        }
+        for name in ["eval", "function"] {
+            ensure!(tried[name] == "EvalError", "{name}: {}", tried[name]);
+        }
+        for name in ["image", "style"] {
+            ensure!(tried[name] == "stopped", "{name}: {}", tried[name]);
+        }
+        let base = tried["base"].as_str().unwrap_or_default();
+        ensure!(base.starts_with("http://127.0.0.1"), "addresses now begin with {base}");
+        ensure!(browser.client.execute("return window.ran ?? null", vec![]).await?.is_null(), "it ran");
+        let violations = browser.violations().await?.join("\n");
+        for directive in ["img-src", "style-src-elem", "frame-src", "base-uri", "trusted-types"] {
+            ensure!(violations.contains(directive), "{directive} is not in {violations}");
+        }
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// A policy that a host sends with the page, as SECURITY.md has it, adds nothing that breaks it.
+#[tokio::test]
+async fn the_page_and_the_documentation_have_the_same_policy() -> Result<()> {
+    let page = fs::read_to_string(dist().join("index.html"))?;
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1);
+    let policy = policy.and_then(|rest| rest.split('"').next()).context("there is no policy")?;
+    let documented = fs::read_to_string("../../SECURITY.md")?;
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    ensure!(plain(&documented).contains(&plain(policy)), "SECURITY.md has another than {policy}");
+    ensure!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{policy}");
+    Ok(())
+}

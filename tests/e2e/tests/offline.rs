@@ -1,0 +1,151 @@
+//! The built page without a network: after a visit, all that was fetched is there, and a new version
+//! replaces the old one as a whole.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::{Browser, with_browser},
+    page::{Page, State},
+    server::{Server, scripts},
+};
+use serde_json::Value;
+use tokio::time::sleep;
+use walkdir::WalkDir;
+
+/// A tiny run, which waits.
+const PAGE: &str =
+    "?engine=fused&seed=7&chains=1&sampler=consistent&levels=2&autostart=0&speed=full";
+
+/// The output of `cargo xtask build`.
+fn dist() -> &'static Path {
+    Path::new("../../dist")
+}
+
+/// The version of a built page.
+fn version(dist: &Path) -> Result<String> {
+    let scripts = scripts(dist)?;
+    Ok(scripts.split('/').next().context("no version")?.to_owned())
+}
+
+/// Waits until the worker of this version has kept the page and this model.
+async fn kept(browser: &Browser, version: &str, model: &str) -> Result<()> {
+    let script = "const [version, model, answer] = arguments; \
+        (async () => { \
+          await navigator.serviceWorker.ready; \
+          const names = (await caches.keys()).filter((name) => name.startsWith('ncsn page')); \
+          const models = await caches.open('ncsn models'); \
+          const page = await (await caches.open(`ncsn page ${version}`)).match('./'); \
+          const worker = navigator.serviceWorker.controller?.state; \
+          const there = await models.match(new URL(model, document.baseURI).href); \
+          return [names.join(), worker, Boolean(page), Boolean(there)].join(' '); \
+        })().then(answer, (error) => answer(String(error)))";
+    let expected = format!("ncsn page {version} activated true true");
+    let mut found = Value::Null;
+    for _ in 0..600 {
+        let arguments = vec![version.into(), model.into()];
+        found = browser.client.execute_async(script, arguments).await?;
+        if found == expected.as_str() {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("the browser keeps {found} instead of {expected}")
+}
+
+/// Runs to the end.
+async fn run(page: &Page<'_>) -> Result<e2e::image::Image> {
+    page.wait_for(State::Ready).await?;
+    page.click("#start").await?;
+    page.wait_for(State::Finished).await?;
+    page.grid().await
+}
+
+#[tokio::test]
+async fn what_was_fetched_works_without_a_network() -> Result<()> {
+    const OTHER: &str = "www/models/mnist-fewstep.safetensors";
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        let first = run(&page).await?;
+        let version = version(dist())?;
+        kept(browser, &version, "www/models/mnist.safetensors").await?;
+        // By now the worker sees what is fetched: another model, and the panel for drawing.
+        let other = format!("{PAGE}&model={OTHER}");
+        let page = Page::open(browser, &server, &other).await?;
+        let few = run(&page).await?;
+        let there = async || page.is_shown("#sketch-canvas").await;
+        page.click("#draw").await?;
+        page.wait_until("the canvas is there", there).await?;
+        kept(browser, &version, OTHER).await?;
+
+        server.stop()?;
+        for (query, expected) in [(PAGE, &first), (&other, &few)] {
+            let page = Page::open(browser, &server, query).await?;
+            ensure!(run(&page).await? == *expected, "{query}: other images without a network");
+            page.click("#draw").await?;
+            let there = async || page.is_shown("#sketch-canvas").await;
+            page.wait_until("the canvas is there without a network", there).await?;
+        }
+        let page = Page::open(browser, &server, "?model=www/models/emoji.safetensors").await?;
+        let message = page.wait_for_message().await?;
+        ensure!(message.text.contains("emoji.safetensors"), "what was never fetched: {message}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_new_version_replaces_the_old_one() -> Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let folder = temporary.path();
+    for entry in WalkDir::new(dist()) {
+        let entry = entry?;
+        let to = folder.join(entry.path().strip_prefix(dist())?);
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    with_browser(async |browser| {
+        const MODEL: &str = "www/models/mnist.safetensors";
+        let server = Server::start(folder)?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        let old = version(folder)?;
+        kept(browser, &old, MODEL).await?;
+
+        let new: String = old.chars().rev().collect();
+        fs::rename(folder.join(&old), folder.join(&new))?;
+        for name in ["index.html", "service-worker.js", "manifest.webmanifest"] {
+            let text = fs::read_to_string(folder.join(name))?;
+            fs::write(folder.join(name), text.replace(&old, &new))?;
+        }
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        let script = "return document.querySelector('script[type=module]').getAttribute('src')";
+        let shown = browser.client.execute(script, vec![]).await?;
+        ensure!(shown == format!("./{new}/www/main.js"), "it shows {shown}");
+        // The old version goes when no window shows it: this one is above the page.
+        browser.client.goto(&server.url("../")).await?;
+        let script = "const [answer] = arguments; \
+                      caches.keys().then((names) => answer(names.sort().join()))";
+        let expected = format!("ncsn models,ncsn page {new}");
+        let mut found = Value::Null;
+        for _ in 0..600 {
+            found = browser.client.execute_async(script, vec![]).await?;
+            if found == expected.as_str() {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        ensure!(found == expected.as_str(), "the browser keeps {found}");
+        Page::open(browser, &server, PAGE).await?.wait_for(State::Ready).await?;
+        kept(browser, &new, MODEL).await?;
+        server.stop()?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await
+    })
+    .await
+}

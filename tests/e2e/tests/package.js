@@ -1,0 +1,86 @@
+// @ts-check
+/**
+ * What a plain page does with the package.
+ * @param {(result: unknown) => void} answer
+ */
+(async (answer) => {
+  const { loadModel } = await import("ncsn");
+  const devices = [];
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...options) {
+    const device = await requestDevice.apply(this, options);
+    devices.push(device);
+    return device;
+  };
+  const address = "models/mnist-fewstep.safetensors";
+  const heard = [];
+  const model = await loadModel(address, { onProgress: (...bytes) => heard.push(bytes) });
+  const canvas = document.querySelector("canvas");
+  const options = { seed: 7, count: 4, steps: 2 };
+  const steps = [];
+  let last;
+  for await (const frame of model.sample(options)) {
+    frame.draw(canvas, { columns: 1, gap: 0 });
+    steps.push(frame.step);
+    last = frame;
+  }
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const blob = await last.toBlob();
+  const bitmap = await createImageBitmap(blob);
+  const other = await loadModel(new Uint8Array(await (await fetch(address)).arrayBuffer()));
+  const finished = await other.sample(options).finish();
+  const another = await other.sample({ ...options, seed: 8n }).finish();
+
+  const cancel = new AbortController();
+  const cancelled = model.sample({ ...options, signal: cancel.signal });
+  await cancelled.next();
+  cancel.abort();
+  // Leaving a loop, or cancelling, gives the GPU back: this would wait forever otherwise.
+  for await (const _ of model.sample(options)) break;
+  model.dispose();
+  const huge = new Response(new ReadableStream(), {
+    headers: { "content-length": String(2 ** 30), "content-type": "application/octet-stream" },
+  });
+  const { fetch: usual } = window;
+  window.fetch = (url, ...more) =>
+    String(url).endsWith("huge.safetensors") ? Promise.resolve(huge) : usual(url, ...more);
+
+  const errors = [];
+  const fails = async (act) => {
+    try {
+      await act();
+      errors.push("none");
+    } catch (error) {
+      errors.push(`${typeof error.code === "string" ? error.code : error.name}: ${error.message}`);
+    }
+  };
+  await fails(() => other.sample({ count: 0 }));
+  await fails(() => other.sample({ class: 3 }));
+  await fails(() => other.sample({ steps: 0.5 }));
+  await fails(() => loadModel("hf:nobody"));
+  await fails(() => loadModel(new Uint8Array(100)));
+  await fails(() => loadModel("none.safetensors"));
+  await fails(() => loadModel("huge.safetensors"));
+  await fails(() => model.sample());
+  await fails(() => cancelled.next());
+  // As when a driver fails in the midst of the work.
+  const under = other.sample(options);
+  await under.next();
+  await fails(() => {
+    devices[0].destroy();
+    return under.finish();
+  });
+  other.dispose();
+  Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
+  await fails(() => loadModel(address));
+  answer({
+    steps,
+    drawn: Array.from(data),
+    finished: Array.from(finished.pixels()),
+    other: Array.from(another.pixels()),
+    progress: heard.at(-1),
+    png: `${blob.type} ${bitmap.width} × ${bitmap.height}`,
+    errors,
+    devices: devices.length,
+  });
+})(arguments[0]).catch((error) => arguments[0]({ error: `${error.code}: ${error.message}` }));

@@ -1,0 +1,285 @@
+//! "How it works": symbols that explain themselves, and a live figure at each stop; and samplers side
+//! by side.
+
+mod common;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use common::{TINY, ready};
+use e2e::{
+    browser::{Browser, with_browser},
+    page::{Page, State},
+};
+use fantoccini::key::Key;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+/// Scrolls to the story, and waits until all of it is live.
+async fn open_story(browser: &Browser, page: &Page<'_>) -> Result<()> {
+    let scroll = "document.getElementById('how-title').scrollIntoView()";
+    browser.client.execute(scroll, vec![]).await?;
+    page.wait_until("the story is live", async || page.is_shown("#toy2d").await).await
+}
+
+async fn ask(browser: &Browser, script: &str, argument: impl Into<Value>) -> Result<Value> {
+    Ok(browser.client.execute(script, vec![argument.into()]).await?)
+}
+
+/// Every letter of a formula says what it is, to a mouse, to a finger and to the keyboard, in a
+/// place that is kept for it.
+#[tokio::test]
+async fn symbols_of_formulas_explain_themselves() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        open_story(browser, &page).await?;
+        let silent = "return [...document.querySelectorAll('.notes mi, .notes mover')]\
+                      .filter((symbol) => !symbol.closest('[role=button][aria-label*=\": \"]'))\
+                      .map((symbol) => symbol.textContent)";
+        let silent = ask(browser, silent, Value::Null).await?;
+        ensure!(silent == json!([]), "these say nothing: {silent}");
+        let stops = "return [...document.querySelectorAll('.notes math')].map((formula) => \
+                     formula.querySelectorAll('[tabindex=\"0\"]').length)";
+        let stops = ask(browser, stops, Value::Null).await?;
+        ensure!(stops == json!(vec![1; 9]), "the tab key stops {stops} times at the formulas");
+
+        for width in [320, 1440] {
+            browser.resize(width, 900).await?;
+            sleep(Duration::from_millis(300)).await;
+            let height = "return document.querySelector('.notes').offsetHeight";
+            let before = ask(browser, height, Value::Null).await?;
+            // Every one of them, with a mouse.
+            let all = "return [...document.querySelectorAll('.notes article')].flatMap((article) => \
+                       [...article.querySelectorAll('math [role=button]')].map((symbol) => { \
+                         const { left, top, width, height } = symbol.getBoundingClientRect(); \
+                         symbol.dispatchEvent(new PointerEvent('pointermove', { bubbles: true, \
+                           pointerType: 'mouse', clientX: left + width / 2, clientY: top + height / 2 })); \
+                         const says = article.querySelector('.symbol').textContent; \
+                         const still = document.querySelector('.notes').offsetHeight; \
+                         return [says === symbol.ariaLabel, still] }))";
+            let all = ask(browser, all, Value::Null).await?;
+            let all = all.as_array().context("no symbols")?;
+            ensure!(all.len() > 50, "there are {} symbols", all.len());
+            for (at, symbol) in all.iter().enumerate() {
+                ensure!(symbol[0] == true, "{width}: symbol {at} says something else");
+                ensure!(symbol[1] == before, "{width}: the page moves at symbol {at}");
+            }
+            ensure!(!page.overflows().await?, "{width}: the page scrolls sideways");
+        }
+
+        // By keyboard, and by a tap.
+        let says = async || page.text(".notes article:nth-child(2) .symbol").await;
+        let focus = "document.querySelector('.notes article:nth-child(2) [tabindex=\"0\"]').focus()";
+        browser.client.execute(focus, vec![]).await?;
+        ensure!(says().await?.starts_with("s: the score"), "{}", says().await?);
+        page.press(&char::from(Key::Right).to_string()).await?;
+        ensure!(says().await?.starts_with("x~: a noisy image"), "{}", says().await?);
+        page.press(&char::from(Key::End).to_string()).await?;
+        page.press(&char::from(Key::Left).to_string()).await?;
+        ensure!(says().await?.starts_with("qσ: how probable"), "{}", says().await?);
+        page.click(".notes article:nth-child(2) math mi[role=button]").await?;
+        ensure!(says().await?.starts_with("s: the score"), "{}", says().await?);
+        browser.client.execute("document.activeElement.blur()", vec![]).await?;
+        ensure!(says().await?.starts_with("The network answers"), "it stays: {}", says().await?);
+        Ok(())
+    })
+    .await
+}
+
+/// Each stop has a figure that answers to what one does, and that nothing makes room for later.
+#[tokio::test]
+async fn every_stop_has_a_live_figure() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let height = "return document.querySelector('.notes').offsetHeight";
+        let before = ask(browser, height, Value::Null).await?;
+        open_story(browser, &page).await?;
+        let after = ask(browser, height, Value::Null).await?;
+        ensure!(before == after, "the figures move the page from {before} to {after}");
+        let names = "return [...document.querySelectorAll('.notes article')].map((article) => \
+                     article.querySelector('.stop')?.dataset.stop)";
+        let names = ask(browser, names, Value::Null).await?;
+        let expected =
+            ["noise", "score", "matching", "one-level", "annealed", "guess", "ways", "guidance"];
+        ensure!(names == json!(expected), "the figures are {names}");
+
+        let select = |name: &str, part: &str| format!("[data-stop={name}] {part}");
+        let show = async |name: &str| -> Result<()> {
+            let script = "document.querySelector(`[data-stop=${arguments[0]}]`)\
+                          .scrollIntoView({ block: 'center' })";
+            ask(browser, script, name).await?;
+            sleep(Duration::from_millis(300)).await;
+            Ok(())
+        };
+        let picture = async |name: &str| {
+            let script =
+                "return document.querySelector(`[data-stop=${arguments[0]}] canvas`).toDataURL()";
+            ask(browser, script, name).await
+        };
+        let slide = async |name: &str, to: &str| -> Result<Value> {
+            let script = "const [name, to] = arguments[0].split(' '); \
+                          const slider = document.querySelector(`[data-stop=${name}] input`); \
+                          slider.value = to; slider.dispatchEvent(new Event('input'))";
+            ask(browser, script, format!("{name} {to}")).await?;
+            picture(name).await
+        };
+        for name in ["noise", "score", "matching", "guidance"] {
+            show(name).await?;
+            let (low, high) = (slide(name, "0.1").await?, slide(name, "0.9").await?);
+            ensure!(low != high, "{name}: the slider changes nothing");
+            ensure!(slide(name, "0.1").await? == low, "{name}: the slider leads elsewhere");
+        }
+        // The shares are counted while the chains run, and end where they should.
+        for (name, expected) in [("one-level", 35..=65), ("annealed", 68..=92)] {
+            show(name).await?;
+            let first = picture(name).await?;
+            page.click(&select(name, "button")).await?;
+            let share = async || -> Result<u32> {
+                let text = page.text(&select(name, ".hint")).await?;
+                let share = text.split('\u{202f}').next().and_then(|share| share.parse().ok());
+                share.with_context(|| format!("no share in {text:?}"))
+            };
+            let cold = async || {
+                let script = "return document.querySelector(`[data-stop=${arguments[0]}]`)\
+                              .style.getPropertyValue('--coldness')";
+                Ok::<_, anyhow::Error>(ask(browser, script, name).await? == "100.0%")
+            };
+            page.wait_until("the chains have come to their ends", async || {
+                Ok(cold().await?
+                    && expected.contains(&share().await?)
+                    && picture(name).await? != first)
+            })
+            .await?;
+        }
+        show("ways").await?;
+        let first = picture("ways").await?;
+        page.choose(&select("ways", "select"), "ancestral").await?;
+        let other = async || Ok(picture("ways").await? != first);
+        page.wait_until("another sampler has other ways", other).await?;
+        ensure!(
+            page.text(&select("ways", ".hint")).await?.contains("fresh noise"),
+            "it is the flow"
+        );
+
+        // The page's own network.
+        show("guess").await?;
+        page.click(&select("guess", "button")).await?;
+        let made = async || Ok(page.text(&select("guess", ".hint")).await?.starts_with("Drag"));
+        page.wait_until("the network has guessed", made).await?;
+        let last = picture("guess").await?;
+        ensure!(slide("guess", "0").await? != last, "it guesses the same of noise");
+        ensure!(slide("guess", "1").await? == last, "the slider leads elsewhere");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// From two to four samplers make the same images side by side.
+#[tokio::test]
+async fn samplers_are_compared_side_by_side() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let grid = page.grid().await?;
+        page.unfold("#sampler").await?;
+        page.click("#compare-samplers").await?;
+        page.wait_until("the view is there", async || page.is_shown("#side-by-side").await).await?;
+        let done = async || Ok(page.text("#side-by-side [role=status]").await? == "Done.");
+        // Heun's method takes long on a software adapter.
+        page.choose(".compared article:nth-child(2) select", "unipc").await?;
+        page.wait_until("both are done", done).await?;
+        let columns = async || {
+            let script = "return [...document.querySelectorAll('.compared article')].map((column) => [ \
+                          column.querySelector('select').value, \
+                          column.querySelector('.reading span').textContent, \
+                          column.querySelector('output').textContent, \
+                          column.querySelector('canvas').toDataURL()])";
+            let found = ask(browser, script, Value::Null).await?;
+            Ok::<_, anyhow::Error>(serde_json::from_value::<Vec<[String; 4]>>(found)?)
+        };
+        let [own, other] = columns().await?.try_into().ok().context("not two columns")?;
+        ensure!(own[0] == "consistent" && own[1] == "3 evaluations", "{} {}", own[0], own[1]);
+        ensure!(other[0] == "unipc" && other[1] == "10 evaluations", "{} {}", other[0], other[1]);
+        ensure!(own[2] == "done" && other[2] == "done" && own[3] != other[3], "{}", other[2]);
+
+        // The same sampler gives the same images, which are those of the page.
+        page.choose(".compared article:nth-child(2) select", "consistent").await?;
+        let same = async || {
+            let columns = columns().await?;
+            Ok(columns.len() == 2 && columns[0][3] == columns[1][3] && done().await?)
+        };
+        page.wait_until("the same sampler has the same images", same).await?;
+        ensure!(columns().await?[0] == own, "they have changed");
+        let first = "const { data } = document.querySelector('.compared canvas').getContext('2d')\
+                     .getImageData(0, 0, 28, 28); return Array.from(data)";
+        let first: Vec<u8> = serde_json::from_value(ask(browser, first, Value::Null).await?)?;
+        let first = first.as_chunks::<4>().0;
+        // The grid has a margin.
+        let gap = "return Number(document.getElementById('grid').dataset.gap)";
+        let gap = ask(browser, gap, Value::Null).await?.as_u64().context("no gap")? as usize;
+        let most = (0..28 * 28).flat_map(|at| {
+            let (x, y) = (at % 28 + gap, at / 28 + gap);
+            let pixel = grid.pixel(x, y, 2 * 28 + 3 * gap);
+            first[at].into_iter().zip(pixel).map(|(a, b): (u8, u8)| a.abs_diff(b))
+        });
+        ensure!(most.max() <= Some(2), "these are other images than the page's");
+
+        for count in [3, 4] {
+            ensure!(page.enabled("#compare-more").await?, "there are {count} at the most");
+            page.click("#compare-more").await?;
+            ensure!(columns().await?.len() == count, "there are not {count}");
+        }
+        ensure!(!page.enabled("#compare-more").await?, "there may be five");
+        for (width, height) in [(320, 640), (390, 844), (820, 1180), (1440, 900)] {
+            browser.resize(width, height).await?;
+            sleep(Duration::from_millis(300)).await;
+            let script = "const { scrollWidth, clientWidth } = document.getElementById('side-by-side'); \
+                          return scrollWidth <= clientWidth";
+            ensure!(ask(browser, script, Value::Null).await? == true, "{width}: it scrolls sideways");
+        }
+        for _ in 0..2 {
+            page.click(".compared article:last-child .icon").await?;
+        }
+        ensure!(!page.enabled(".compared .icon").await?, "there may be one alone");
+        page.press(&char::from(Key::Escape).to_string()).await?;
+        page.wait_until("it is closed", async || Ok(!page.is_shown("#side-by-side").await?)).await?;
+        ensure!(page.grid().await? == grid, "the page's images have changed");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// What the page is, and everything one can choose, have room at the top, in wide fonts as well.
+#[tokio::test]
+async fn the_header_has_room_for_everything() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        for font in ["", "\"DejaVu Sans\", Verdana, sans-serif"] {
+            let script = "document.documentElement.style.setProperty('--sans', arguments[0])";
+            ask(browser, script, font).await?;
+            for (width, lines, rows) in [(768, 2, 1), (820, 2, 1), (1024, 1, 1), (1280, 1, 1), (1440, 1, 1)] {
+                browser.resize(width, 900).await?;
+                sleep(Duration::from_millis(200)).await;
+                let script = "const text = document.querySelector('.title p'); \
+                              const places = [...document.querySelectorAll('.models a, .choices button')]; \
+                              return [Math.round(text.offsetHeight / parseFloat(getComputedStyle(text).lineHeight)), \
+                              new Set(places.map((choice) => choice.offsetTop)).size]";
+                let found = ask(browser, script, Value::Null).await?;
+                ensure!(
+                    found == json!([lines, rows]),
+                    "{width} pixels{font}: lines and rows are {found}"
+                );
+                ensure!(!page.overflows().await?, "{width} pixels{font}: it scrolls sideways");
+            }
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,168 @@
+//! The panel "Train": a network learns generated images in the browser, is used on the page, and is a
+//! model file like any other.
+
+use std::{env, fs, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::{Browser, with_browser},
+    page::{Page, State},
+    server::Server,
+};
+use serde_json::Value;
+
+/// Where the page opens: a tiny run, which waits.
+const PAGE: &str = "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0";
+
+/// Images to learn.
+const IMAGES: u32 = 30;
+/// Steps of the run: enough for the loss to fall.
+const STEPS: u32 = 24;
+/// The pixels of an image.
+const PIXELS: usize = 28 * 28;
+
+/// Everything that the page has fetched for training.
+async fn fetched(browser: &Browser) -> Result<u64> {
+    let script = "return performance.getEntriesByType('resource')\
+                  .filter(({ name }) => /www\\/(train|zip|engines)/.test(name)).length";
+    let count = browser.client.execute(script, vec![]).await?;
+    count.as_u64().context("no number")
+}
+
+/// Opens the panel.
+async fn open(page: &Page<'_>) -> Result<()> {
+    page.click("#train").await?;
+    let shown = async || Ok(page.is_shown("#training").await.unwrap_or(false));
+    page.wait_until("the panel is there", shown).await
+}
+
+/// Samples by the `ncsn` command, as bytes.
+fn sampled_natively(model: &[u8], count: usize) -> Result<Vec<u8>> {
+    let folder = env::temp_dir().join(format!("ncsn-trained-{}", std::process::id()));
+    fs::create_dir_all(&folder)?;
+    let [file, out] = ["trained.safetensors", "samples.npy"].map(|name| folder.join(name));
+    fs::write(&file, model)?;
+    // The same build as that of the crate's own tests.
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let count = count.to_string();
+    let status = Command::new(cargo)
+        .current_dir("../..")
+        .args(["run", "--quiet", "--release", "--package=ncsn", "--bin=ncsn", "--", "sample"])
+        .args(["--engine", "burn", "--seed", "1", "--levels", "10", "-n", &count])
+        .args([Path::new("--model"), &file, Path::new("--out"), &out])
+        .status()?;
+    ensure!(status.success(), "`ncsn sample` refuses the model: {status}");
+    let array = fs::read(&out)?;
+    fs::remove_dir_all(&folder)?;
+    // An .npy file ends with its data.
+    let data = array.len().checked_sub(PIXELS * count.parse::<usize>()?);
+    Ok(array[data.context("too few samples")?..].to_vec())
+}
+
+/// Bytes in a JSON array.
+fn bytes(value: &Value) -> Result<Vec<u8>> {
+    Ok(serde_json::from_value(value.clone())?)
+}
+
+/// A visitor trains a small network on thirty images from an archive, sees the loss fall, downloads the
+/// model, uses it on the page, and finds it again after a reload. The downloaded file gives the same
+/// samples natively.
+#[tokio::test]
+async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(Path::new("../../dist"))?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        ensure!(fetched(browser).await? == 0, "a first visit fetches the panel");
+        open(&page).await?;
+        ensure!(!page.enabled("#train-start").await?, "there is nothing to train on");
+
+        let script = include_str!("training.js");
+        let error = browser.client.execute_async(script, vec![IMAGES.into()]).await?;
+        ensure!(error.is_null(), "no archive: {error}");
+        let said = format!("{IMAGES} images, 28 × 28, grey. Left out: notes.txt (it is no image).");
+        page.wait_until("the images are there", async || {
+            Ok(page.text("#train-images-status").await? == said)
+        })
+        .await?;
+        page.click("#train-from-scratch").await?;
+        page.choose("#train-size", "28").await?;
+        page.choose("#train-colour", "1").await?;
+        page.fill("#train-name", "discs").await?;
+        page.fill("#train-steps", &STEPS.to_string()).await?;
+        page.fill("#train-batch", "4").await?;
+        page.click("#train-start").await?;
+
+        let says = async |word: &str| {
+            let what = format!("the run is {word}");
+            page.wait_until(&what, async || {
+                // A software adapter may be slow enough to ask whether to go on.
+                if page.text("#train-trouble").await?.contains("in software") {
+                    page.click("#train-toggle").await?;
+                }
+                Ok(page.text("#train-status").await?.contains(word))
+            })
+            .await
+        };
+        says("Training").await?;
+        let loss = async || Ok::<f64, anyhow::Error>(page.text("#train-loss").await?.parse()?);
+        page.wait_until("there is a loss", async || Ok(loss().await.is_ok())).await?;
+        let first = loss().await?;
+        says("Finished").await?;
+        let last = loss().await?;
+        ensure!(last < first, "the loss went from {first} to {last}");
+        let title = page.text(".train-gauge h3").await?;
+        ensure!(title == format!("Samples at step {STEPS}"), "it shows {title}");
+
+        // The page's policy lets nothing read what is behind the link to the file.
+        let script = "let made; const { createObjectURL } = URL; \
+                      URL.createObjectURL = (blob) => createObjectURL.call(URL, made = blob); \
+                      HTMLAnchorElement.prototype.click = async function () { \
+                        const { download: name } = this; \
+                        const file = await made.arrayBuffer(); \
+                        window.saved = { name, file: Array.from(new Uint8Array(file)) } }";
+        browser.client.execute(script, vec![]).await?;
+        page.click("#train-download").await?;
+        let saved = async || browser.client.execute("return window.saved", vec![]).await;
+        page.wait_until("the model is saved", async || Ok(!saved().await?.is_null())).await?;
+        let saved = saved().await?;
+        ensure!(saved["name"] == "discs.safetensors", "it is {}", saved["name"]);
+        let file = bytes(&saved["file"])?;
+        let card = format!("\\\"pictures\\\":{IMAGES},");
+        ensure!(String::from_utf8_lossy(&file).contains(&card), "the card does not say {card}");
+        let script = "return [...document.querySelectorAll('.train-pairs .sample')].flatMap((canvas) => \
+                      Array.from(canvas.getContext('2d').getImageData(0, 0, 28, 28).data) \
+                      .filter((_, at) => at % 4 === 0))";
+        let shown = bytes(&browser.client.execute(script, vec![]).await?)?;
+        let native = sampled_natively(&file, shown.len() / PIXELS)?;
+        ensure!(shown.len() == native.len(), "{} and {} bytes", shown.len(), native.len());
+        let most = shown.iter().zip(&native).map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(255);
+        ensure!(most <= 2, "native samples differ by {most} of 255");
+
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "the console says {errors:#?}");
+
+        page.click("#train-use").await?;
+        page.wait_until("the model is the page's", async || {
+            Ok(page.query().await?.contains("own") && page.state().await? != State::Loading)
+        })
+        .await?;
+        ensure!(page.text("#models [aria-current]").await? == "discs", "it is another model");
+
+        browser.client.refresh().await?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        ensure!(page.text("#models").await?.contains("discs"), "the model was forgotten");
+        open(&page).await?;
+        let kept = format!("Your model discs, step {STEPS} of {STEPS}, is kept in this browser.");
+        page.wait_until("the run is offered", async || {
+            Ok(page.text("#train-kept").await?.contains(&kept))
+        })
+        .await?;
+        let delete = "return [...document.querySelectorAll('#train-kept button')].at(-1).click()";
+        browser.client.execute(delete, vec![]).await?;
+        page.wait_until("it is deleted", async || Ok(!page.is_shown("#train-kept").await?)).await?;
+        Ok(())
+    })
+    .await
+}
