@@ -1,6 +1,7 @@
-//! Times training steps of the default U-Net on the CPU: `cargo bench --bench train -- BATCH STEPS
-//! THREADS [libtorch] [bf16]`. Prints wall and processor seconds per step, like `train_torch.py`;
-//! `cargo xtask bench train` alternates between the two.
+//! Times training steps of the default U-Net: `cargo bench --bench train -- BATCH STEPS THREADS
+//! [libtorch] [bf16] [gpu]`. Prints wall and processor seconds per step, like `train_torch.py`;
+//! `cargo xtask bench train` alternates between the two. `gpu profile` prints what each launch of
+//! this crate's own kernels takes instead.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
@@ -15,12 +16,17 @@ mod bench {
     use std::time::{Duration, Instant};
 
     use burn::tensor::Device;
+    use ncsn::backend::fused::{
+        Compiler, DataSet, Example, Gpu, Precision as KernelPrecision, TimedTraining, Training,
+        TrainingStep, best_kernel_config,
+    };
     use ncsn::data::Images;
     use ncsn::loss::Weighting;
     use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
     use ncsn::random::Key;
     use ncsn::sample::Settings;
     use ncsn::train::{Augmentation, Options, Precision, Trainer};
+    use pollster::block_on;
 
     pub fn main() {
         // `cargo bench` adds an argument of its own.
@@ -41,6 +47,7 @@ mod bench {
             sampler: None,
             best: None,
             stable_targets: None,
+            consistency: None,
             images: None,
             autoguidance: None,
             seed: 0,
@@ -59,9 +66,18 @@ mod bench {
             p_std: 1.5,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
+            label_dropout: 0.0,
         };
-        let device = if asked("libtorch") { libtorch() } else { Device::flex() };
-        let mut trainer = Trainer::new(options, &images, &[device]).expect("possible");
+        if asked("profile") {
+            return profile(&options, &images);
+        }
+        let mut trainer = match asked("gpu") {
+            true => Trainer::on_gpu(options, &images, &gpu()).expect("possible"),
+            false => {
+                let device = if asked("libtorch") { libtorch() } else { Device::flex() };
+                Trainer::new(options, &images, &[device]).expect("possible")
+            }
+        };
         let mut steps_done = |steps: usize| {
             for _ in 0..steps {
                 trainer.step(&images);
@@ -74,6 +90,61 @@ mod bench {
         let each = |time: Duration| time.as_secs_f64() / steps as f64;
         let (wall, cpu) = (each(wall.elapsed()), each(processor_time() - cpu));
         println!("wall {wall:.6} cpu {cpu:.6} batch {batch}");
+    }
+
+    fn gpu() -> Gpu {
+        block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Prints what bounds each launch of a step: its time, operations and bytes.
+    fn profile(options: &Options, images: &Images) {
+        let gpu = gpu();
+        let Architecture::UNet(sizes) = &options.architecture else { panic!("it is a U-Net") };
+        let config = block_on(best_kernel_config(&gpu, KernelPrecision::Single));
+        let compiler = Compiler::new(&gpu, config).expect("f32");
+        let data = DataSet {
+            bytes: &images.bytes,
+            labels: &[],
+            images: images.len(),
+            stable_from: None,
+            mirrored: false,
+        };
+        let training = Training::new(&compiler, sizes, &data, options.batch, 1);
+        let mut training = training.expect("it fits");
+        // A step, so that all buffers hold what they usually do.
+        let example = |index| Example { index, sigma: 0.5, class: None };
+        let examples = (0..options.batch).map(example);
+        let step = TrainingStep::new(&options.recipe(), sizes, 0, examples);
+        training.submit(&[step]);
+        let launches = block_on(training.profile(options.batch as u32, 2)).expect("it works");
+        println!("{}, {} launches, batch {}", gpu.adapter(), launches.len(), options.batch);
+        println!("| launch | µs | MFLOP | MB | GFLOP/s | GB/s |\n|---|---|---|---|---|---|");
+        let row = |name: &str, seconds: f64, operations: u64, bytes: u64| {
+            let (operations, bytes) = (operations as f64, bytes as f64);
+            println!(
+                "| {name} | {:.1} | {:.2} | {:.2} | {:.1} | {:.1} |",
+                seconds * 1e6,
+                operations / 1e6,
+                bytes / 1e6,
+                operations / seconds / 1e9,
+                bytes / seconds / 1e9
+            );
+        };
+        let mut kinds: Vec<(&str, f64, u64, u64)> = Vec::new();
+        for TimedTraining { name, seconds, operations, bytes, .. } in launches {
+            row(name, seconds, operations, bytes);
+            match kinds.iter_mut().find(|kind| kind.0 == name) {
+                Some(kind) => {
+                    *kind = (name, kind.1 + seconds, kind.2 + operations, kind.3 + bytes);
+                }
+                None => kinds.push((name, seconds, operations, bytes)),
+            }
+        }
+        println!("| **by kind** | | | | | |");
+        kinds.sort_by(|a, b| b.1.total_cmp(&a.1));
+        kinds.iter().for_each(|&(name, seconds, operations, bytes)| {
+            row(name, seconds, operations, bytes);
+        });
     }
 
     #[cfg(feature = "libtorch")]

@@ -1,8 +1,9 @@
 """A PyTorch twin of the default U-Net's training step, for `cargo xtask bench train`.
 
-Uses the same network, loss, clipping, Adam, moving average, batch and pictures as
-`benches/train.rs`, and prints the same line. A fourth argument `bf16` turns on PyTorch's mixed
-precision. Whatever PyTorch has fused (group norm, attention, Adam) is used.
+Uses the same network, loss, clipping, Adam, moving average, batch and images as
+`benches/train.rs`, and prints the same line. Further arguments: `bf16` turns on PyTorch's mixed
+precision, `cuda` trains on a GPU, `compile` compiles the network first. Whatever PyTorch has fused
+(group norm, attention, Adam) is used.
 """
 
 import math
@@ -88,22 +89,25 @@ class UNet(nn.Module):
         return raw * column(DEVIATION / (sigma * variance.sqrt())) - centred / column(variance)
 
 
-def main(batch, steps, threads, narrow):
+def main(batch, steps, threads, words):
     if threads:
         torch.set_num_threads(threads)
+    narrow, device = "bf16" in words, "cuda" if "cuda" in words else "cpu"
+    torch.set_default_device(device)
     torch.manual_seed(0)
     network = UNet()
     average = [p.detach().clone() for p in network.parameters()]
     assert sum(p.numel() for p in network.parameters()) == 957_028
     adam = torch.optim.Adam(network.parameters(), lr=1e-4, betas=(0.9, 0.99), eps=1e-5, fused=True)
-    pictures = torch.randint(0, 256, (4096, 1, 28, 28), dtype=torch.uint8)
+    run = torch.compile(network) if "compile" in words else network
+    images = torch.randint(0, 256, (4096, 1, 28, 28), dtype=torch.uint8)
 
     def step():
-        x = pictures[torch.randint(0, len(pictures), (batch,))].float() / 255
+        x = images[torch.randint(0, len(images), (batch,))].float() / 255
         sigma = (math.log(0.4) + 1.5 * torch.randn(batch)).exp().clamp(0.01, 20.0)
         z = torch.randn_like(x)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=narrow):
-            score = network(x + sigma[:, None, None, None] * z, sigma).float()
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=narrow):
+            score = run(x + sigma[:, None, None, None] * z, sigma).float()
         error = score * sigma[:, None, None, None] + z
         loss = 0.5 * error.square().flatten(1).sum(1) * (1 + (sigma / DEVIATION) ** 2)
         adam.zero_grad()
@@ -113,12 +117,18 @@ def main(batch, steps, threads, narrow):
         with torch.no_grad():
             torch._foreach_lerp_(average, list(network.parameters()), 1e-3)
 
+    def wait():
+        if device == "cuda":
+            torch.cuda.synchronize()
+
     for _ in range(3):
         step()
+    wait()
     usage = resource.getrusage(resource.RUSAGE_SELF)
     wall, cpu = time.perf_counter(), usage.ru_utime + usage.ru_stime
     for _ in range(steps):
         step()
+    wait()
     wall = time.perf_counter() - wall
     usage = resource.getrusage(resource.RUSAGE_SELF)
     cpu = usage.ru_utime + usage.ru_stime - cpu
@@ -126,4 +136,4 @@ def main(batch, steps, threads, narrow):
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:4]), "bf16" in sys.argv[4:])
+    main(*(int(argument) for argument in sys.argv[1:4]), sys.argv[4:])

@@ -1,4 +1,4 @@
-//! Times the fused executor against Burn's, and against what the GPU can do at most, in one run.
+//! Times the fused backend against Burn's, and against what the GPU can do at most, in one run.
 //!
 //! `cargo bench --bench gpu` prints tables in f32 and, if the adapter supports it, in f16: the time
 //! of an evaluation with tiles of each shape, then the speed of a chain with the best tiles at each

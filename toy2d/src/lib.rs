@@ -12,7 +12,7 @@ use ncsn::{
     random::Key,
     sample::{Conditioning, Sampler, Settings, StepTable},
     score::Score,
-    toy::{GaussianMixture, two_modes},
+    toy::{GaussianMixture, LearnedScore, two_modes},
 };
 use wasm_bindgen::prelude::*;
 
@@ -23,12 +23,16 @@ const SCHEDULE: NoiseSchedule = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.5,
 /// T, Langevin's steps at each level.
 const STEPS_EACH: usize = 5;
 
-/// A sampler's step table here, and a conditioning with the start of its chains.
-fn set_up(sampler: Sampler) -> (StepTable, Conditioning) {
+/// The deviation of the density around each point that a visitor has drawn.
+const BLUR: f32 = 0.5;
+
+/// A sampler's step table on a density, and a conditioning with the start of its chains.
+fn set_up(density: &GaussianMixture, sampler: Sampler) -> (StepTable, Conditioning) {
     let recommended = Settings::recommended(SCHEDULE.sigma_max, SCHEDULE.sigma_min);
     let settings = Settings { sampler, schedule: SCHEDULE, steps_each: STEPS_EACH, ..recommended }
         .with_step_by_rule();
-    two_modes::step_table(&settings).expect("the rules give settings that are possible")
+    let table = two_modes::step_table_on(density, &settings);
+    table.expect("the rules give settings that are possible")
 }
 
 /// Makes panics go to the console.
@@ -37,15 +41,41 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
+/// The score that arrows show and chains follow.
+#[derive(Clone)]
+enum Field {
+    /// That of the density.
+    Exact(GaussianMixture),
+    /// What a network has learned of it.
+    Learned(LearnedScore),
+}
+
+impl Score for Field {
+    fn dimension(&self) -> usize {
+        2
+    }
+
+    fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
+        match self {
+            Self::Exact(density) => density.score(x, sigma, out),
+            Self::Learned(network) => network.score(x, sigma, out),
+        }
+    }
+}
+
 /// The square `−side ≤ x, y ≤ side` of the plane, with the density
-/// `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)` and chains on it. Points are pairs of x and y, one after the
-/// other; y points up.
+/// `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`, or one that a visitor draws, and chains on it. Points are
+/// pairs of x and y, one after the other; y points up.
 #[wasm_bindgen]
 pub struct Toy2d {
     density: GaussianMixture,
+    /// What a visitor has drawn.
+    drawn: Vec<f32>,
+    /// The network that learns the score of what is drawn, or of the two modes.
+    network: Option<LearnedScore>,
     side: f32,
     seed: u64,
-    chains: HostChains<GaussianMixture>,
+    chains: HostChains<Field>,
 }
 
 #[wasm_bindgen]
@@ -53,10 +83,56 @@ impl Toy2d {
     /// The square without chains.
     #[wasm_bindgen(constructor)]
     pub fn new(side: f32) -> Self {
-        let (table, _) = set_up(Sampler::Langevin);
         let density = GaussianMixture::two_modes();
-        let chains = HostChains::new(density.clone(), table, 0, 0..0);
-        Self { density, side, seed: 0, chains }
+        let (table, _) = set_up(&density, Sampler::Langevin);
+        let chains = HostChains::new(Field::Exact(density.clone()), table, 0, 0..0);
+        Self { density, drawn: Vec::new(), network: None, side, seed: 0, chains }
+    }
+
+    /// Adds a point to a visitor's own density, and forgets what was learned of the one before.
+    pub fn draw(&mut self, x: f32, y: f32) {
+        self.drawn.extend([x, y]);
+        self.density = GaussianMixture::around(&self.drawn, BLUR);
+        self.network = None;
+    }
+
+    /// Goes back to the density of two modes.
+    pub fn clear(&mut self) {
+        self.drawn.clear();
+        self.density = GaussianMixture::two_modes();
+        self.network = None;
+    }
+
+    /// The number of points that are drawn.
+    pub fn drawn(&self) -> usize {
+        self.drawn.len() / 2
+    }
+
+    /// Lets a small network learn the score from points of the density for so many steps, and
+    /// returns the number of its steps so far. From now on arrows and chains are the network's.
+    pub fn learn(&mut self, steps: u32) -> u32 {
+        const POINTS: usize = 1000;
+        let (density, seed) = (&self.density, self.seed);
+        let network = self.network.get_or_insert_with(|| {
+            let points = density.draw(POINTS, Key { seed, stream: 2, step: 0 });
+            LearnedScore::new(points, [SCHEDULE.sigma_min, SCHEDULE.sigma_max], seed)
+        });
+        for _ in 0..steps {
+            network.learn();
+        }
+        network.steps()
+    }
+
+    /// Goes back to the exact score.
+    pub fn forget(&mut self) {
+        self.network = None;
+    }
+
+    fn field(&self) -> Field {
+        match &self.network {
+            Some(network) => Field::Learned(network.clone()),
+            None => Field::Exact(self.density.clone()),
+        }
     }
 
     /// The noise level at a fraction of the way from the smallest (0) to the largest (1).
@@ -82,7 +158,10 @@ impl Toy2d {
     pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
         let centers = self.centers(n);
         let mut arrows = vec![0.0; centers.len()];
-        self.density.score(&centers, sigma, &mut arrows);
+        match &self.network {
+            Some(network) => network.score(&centers, sigma, &mut arrows),
+            None => self.density.score(&centers, sigma, &mut arrows),
+        }
         arrows.iter().map(|s| s * (1.0 + sigma * sigma).sqrt()).collect()
     }
 
@@ -103,11 +182,10 @@ impl Toy2d {
     pub fn begin(&mut self, sampler: &str, chains: u32) -> Result<(), JsError> {
         let sampler = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
         let sampler = sampler.ok_or_else(|| JsError::new("there is no such sampler"))?;
-        let (table, conditioning) = set_up(sampler);
+        let (table, conditioning) = set_up(&self.density, sampler);
         self.seed += 1;
-        let density = self.density.clone();
-        let numbers = 0..chains as usize;
-        self.chains = HostChains::conditioned(density, table, &conditioning, self.seed, numbers)?;
+        let (field, numbers) = (self.field(), 0..chains as usize);
+        self.chains = HostChains::conditioned(field, table, &conditioning, self.seed, numbers)?;
         Ok(())
     }
 
@@ -160,13 +238,32 @@ mod tests {
             assert!(toy.finished() && toy.sigma() == 0.0);
             toy.upper_share()
         };
-        for sampler in Sampler::ALL {
+        // This density's denoiser is no consistency model.
+        for sampler in Sampler::ALL.into_iter().filter(|&sampler| sampler != Sampler::Consistency) {
             let share = share(sampler);
             println!("{}: {share}", sampler.name());
             // Five standard errors, and the error of annealing with so few levels.
             let truth = if sampler == Sampler::PlainLangevin { 0.5 } else { 0.8 };
             assert!((share - truth).abs() < 0.1, "{}: {share}", sampler.name());
         }
+    }
+
+    /// Chains of a network end where the points are, on a density that is drawn.
+    #[test]
+    fn a_network_learns_a_density_that_is_drawn() {
+        let mut toy = Toy2d::new(10.0);
+        for at in -4..=4 {
+            toy.draw(at as f32, 4.0);
+        }
+        assert_eq!(toy.drawn(), 9);
+        assert_eq!(toy.learn(600), 600);
+        toy.begin("heun", 300).expect("a sampler");
+        toy.advance_to(usize::MAX);
+        let chains = toy.chains();
+        let near = chains.chunks_exact(2).filter(|x| (x[1] - 4.0).abs() < 2.0 && x[0].abs() < 6.0);
+        assert!(near.count() > 250, "{chains:?}");
+        toy.clear();
+        assert_eq!(toy.drawn(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@
  * driver looks for it.
  */
 import { firstImage } from "./first-image.js";
+import { training } from "./training.js";
 import { compare, warm } from "./warm.js";
 
 /**
@@ -47,7 +48,7 @@ const say = (line) => bench.lines.push(line);
 try {
   const answer = await fetch(new URLSearchParams(location.search).get("task") ?? "");
   const task = await answer.json();
-  const tasks = { "first-image": firstImage, compare, warm };
+  const tasks = { "first-image": firstImage, compare, warm, training };
   bench.result = await tasks[/** @type {keyof typeof tasks} */ (task.kind)](task, say);
 } catch (error) {
   bench.error = error instanceof Error ? `${error.message}\n${error.stack}` : String(error);

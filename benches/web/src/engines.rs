@@ -2,15 +2,21 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::server::scripts;
 use ncsn::net::ImageShape;
 use serde::Serialize;
 
-use crate::visit::{DIST, NODE_MODULES, WORK, address};
+use crate::addresses::{DIST, MODEL, NODE_MODULES, WORK, address};
 
 /// The engine that ratios refer to.
 pub const PEER: &str = "ort-webgpu";
+
+/// Our engine on the GPU, and our trainer.
+pub const FUSED: &str = "fused";
+
+/// The bundle in `engines/` that is no engine.
+const TRAINING: &str = "training";
 
 /// An engine, and what its adapter in `page/engines/` needs to load it.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +50,13 @@ enum Adapter {
         models: BTreeMap<usize, String>,
         image_shape: [usize; 3],
     },
+    #[serde(rename = "ncsn-trainer")]
+    NcsnTrainer {
+        script: String,
+    },
+    TensorFlow,
+    #[serde(rename = "jax-trainer")]
+    JaxTrainer,
 }
 
 /// All engines, ours first.
@@ -67,16 +80,31 @@ pub fn all(dist: &Path, image_shape: ImageShape, batches: &[usize]) -> Result<Ve
     Ok(engines)
 }
 
+/// All that can train, ours first.
+pub fn trainers(dist: &Path) -> Result<Vec<Engine>> {
+    let script = format!("{}engines/{TRAINING}/ncsn.js", scripts(dist)?);
+    let there = dist.join(&script).is_file();
+    ensure!(there, "{} has no trainer: run `cargo xtask build`", dist.display());
+    let script = address(DIST, script);
+    let trainers = [
+        (FUSED, Adapter::NcsnTrainer { script }),
+        ("tensorflow-webgpu", Adapter::TensorFlow),
+        ("jax-webgpu", Adapter::JaxTrainer),
+    ];
+    Ok(trainers.map(|(name, adapter)| Engine { name: name.into(), adapter }).into())
+}
+
 /// Our engines: the one that is part of the page, and those in `engines/` beside its scripts.
 fn ours(dist: &Path) -> Result<Vec<Engine>> {
     let (script, wasm) = wasm_module(dist)?;
     let scripts = scripts(dist)?;
-    let mut names = vec!["fused".to_owned()];
+    let mut names = vec![FUSED.to_owned()];
     if let Ok(list) = fs::read_dir(dist.join(&scripts).join("engines")) {
         for entry in list {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
     }
+    names.retain(|name| name != TRAINING);
     names[1..].sort();
     let engine = |name: String| Engine {
         name: name.clone(),
@@ -85,7 +113,7 @@ fn ours(dist: &Path) -> Result<Vec<Engine>> {
             engines: address(DIST, format_args!("{scripts}engine.js")),
             script: address(DIST, &script),
             wasm: address(DIST, &wasm),
-            model: address(WORK, "model.safetensors"),
+            model: address(WORK, MODEL),
         },
     };
     Ok(names.into_iter().map(engine).collect())

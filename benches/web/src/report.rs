@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use ncsn::net::ImageShape;
 use serde::Serialize;
 
 use crate::{
     engines::PEER,
-    visit::{Cell, Difference, Load},
+    visit::{Cell, Difference, Load, Losses, Run},
 };
 
 const SKIPPED: &str = "skipped (over budget)";
@@ -114,21 +115,92 @@ impl Report {
     }
 }
 
+/// What training took.
+#[derive(Debug, Serialize)]
+pub struct TrainingReport {
+    pub adapter: String,
+    pub image_shape: ImageShape,
+    pub batch: usize,
+    pub budget_seconds: f64,
+    pub losses: Vec<Losses>,
+    pub runs: Vec<Run>,
+}
+
+impl fmt::Display for TrainingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { adapter, image_shape, batch, budget_seconds, .. } = self;
+        let ImageShape { channels, height, width } = image_shape;
+        writeln!(
+            f,
+            "Adapter: {adapter}. Training on {batch} images of {channels} × {height} × {width} a step."
+        )?;
+        writeln!(f, "Budget: {budget_seconds} s.\n")?;
+        for Losses { name, losses } in &self.losses {
+            let losses: Vec<String> = losses.iter().map(|loss| format!("{loss:.5}")).collect();
+            writeln!(f, "{name}: first losses of the trained model {}", losses.join(", "))?;
+        }
+        let mut table = Table::new([
+            "engine",
+            "ready",
+            "first step",
+            "median step",
+            "least",
+            "rounds",
+            "steps each",
+            "images/s",
+            "fused is faster",
+            "loss",
+        ]);
+        let step = |run: &Run| median(&run.times).map(|time| time / run.steps as f64);
+        let ours = self.runs.first().and_then(step);
+        for run in &self.runs {
+            let shown = |value: Option<f64>, show: fn(f64) -> String| {
+                value.map_or_else(|| "–".to_owned(), show)
+            };
+            let median = step(run);
+            let ratio = median.zip(ours).map(|(median, ours)| median / ours);
+            table.row([
+                run.name.clone(),
+                seconds(run.ready),
+                seconds(run.first),
+                shown(median, seconds),
+                seconds(least(&run.times) / run.steps as f64),
+                run.times.len().to_string(),
+                run.steps.to_string(),
+                shown(median.map(|time| *batch as f64 * 1000.0 / time), |rate| {
+                    format!("{rate:.3}")
+                }),
+                shown(ratio, |ratio| format!("{ratio:.1} ×")),
+                format!("{:.3} → {:.3}", run.loss[0], run.loss[1]),
+            ]);
+        }
+        write!(f, "\n{table}")
+    }
+}
+
 impl Cell {
     fn median(&self) -> Option<f64> {
-        let mut times = self.times.clone();
-        times.sort_by(f64::total_cmp);
-        let middle = times.len() / 2;
-        match times.len() {
-            0 => None,
-            n if n % 2 == 1 => Some(times[middle]),
-            _ => Some((times[middle - 1] + times[middle]) / 2.0),
-        }
+        median(&self.times)
     }
 
     fn least(&self) -> f64 {
-        self.times.iter().copied().fold(f64::INFINITY, f64::min)
+        least(&self.times)
     }
+}
+
+fn median(times: &[f64]) -> Option<f64> {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    let middle = times.len() / 2;
+    match times.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(times[middle]),
+        _ => Some((times[middle - 1] + times[middle]) / 2.0),
+    }
+}
+
+fn least(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 fn seconds(milliseconds: f64) -> String {

@@ -1,7 +1,6 @@
 //! Visits to the bench page: a task goes to it as a file, and its result comes back.
 
 use std::{
-    fmt::Display,
     fs,
     path::{Path, PathBuf},
     time::Duration,
@@ -10,29 +9,22 @@ use std::{
 use anyhow::{Context, Result, bail};
 use e2e::{
     browser::{Adapter, Browser, with_browser_on},
-    server::{Mount, PREFIX, Server},
+    server::{Mount, Server},
 };
 use ncsn::{
     model_file::Card,
+    net::ImageShape,
     sample::{Settings, Start, Update},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{engines::Engine, size};
-
-/// Where the built page is served, below the server's prefix.
-pub const DIST: &str = "dist/";
-/// Where the other runtimes are served.
-pub const NODE_MODULES: &str = "node_modules/";
-/// Where models and tasks are served.
-pub const WORK: &str = "work/";
-
-/// The address of a file in one of these folders, as seen by the bench page's modules.
-pub fn address(folder: &str, file: impl Display) -> String {
-    format!("{PREFIX}{folder}{file}")
-}
+use crate::{
+    addresses::{DIST, MODEL, NODE_MODULES, WORK, address},
+    engines::Engine,
+    size,
+};
 
 /// The folder of the bench page, from the root of the checkout, where `cargo xtask bench web` runs
 /// this.
@@ -71,8 +63,8 @@ impl Step {
             Update::Affine { drift, previous, noise } => {
                 Ok(Self { sigma: step.sigma, drift, previous, noise })
             }
-            Update::Corrector { .. } => {
-                bail!("the bench page knows no steps that measure themselves")
+            Update::Multistep { .. } | Update::Corrector { .. } => {
+                bail!("the bench page knows only steps along one or two scores")
             }
         }
     }
@@ -133,6 +125,37 @@ pub struct Cell {
     pub steps: usize,
     /// The time that they took.
     pub sampling: f64,
+}
+
+/// What the engines did in training.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Training {
+    /// From the same weights, images and noise.
+    pub losses: Vec<Losses>,
+    pub runs: Vec<Run>,
+}
+
+/// The losses of an engine's first steps; about 1 for a network that always answers 0.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Losses {
+    pub name: String,
+    pub losses: Vec<f64>,
+}
+
+/// One engine in training, with times in milliseconds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Run {
+    pub name: String,
+    /// Until a step could be taken.
+    pub ready: f64,
+    /// The first step.
+    pub first: f64,
+    /// The number of steps in a round.
+    pub steps: usize,
+    /// The rounds, after two steps.
+    pub times: Vec<f64>,
+    /// The losses of the first step and of the last round.
+    pub loss: [f64; 2],
 }
 
 /// The bench page on a server, ready to be visited.
@@ -221,6 +244,21 @@ impl Visits {
         self.visit(&task).await
     }
 
+    /// Times training steps of all engines in turn, from scratch. The model is for comparing losses.
+    pub async fn training(
+        &self,
+        engines: &[Engine],
+        shape: ImageShape,
+        batch: usize,
+        budget: f64,
+    ) -> Result<Training> {
+        let task = json!({
+            "kind": "training", "engines": engines, "model": address(WORK, MODEL), "shape": shape,
+            "batch": batch, "seed": SEED, "budget": budget
+        });
+        self.visit(&task).await
+    }
+
     /// Opens the page with a task in a fresh browser, shows its progress and returns its result.
     async fn visit<T: DeserializeOwned>(&self, task: &Value) -> Result<T> {
         fs::write(self.work.join("task.json"), task.to_string())?;
@@ -250,7 +288,7 @@ async fn watch(browser: &Browser) -> Result<Value> {
         if bench["done"] == Value::Bool(true) {
             return Ok(bench["result"].take());
         }
-        // Each look costs the page a little, so look rarely while it measures.
+        // Each question costs the page a little, so they are rare while it measures.
         sleep(Duration::from_secs(1)).await;
     }
 }
