@@ -1,0 +1,112 @@
+"""The images of `ncsn sample`, by ONNX Runtime and NumPy alone.
+
+    ncsn export --model m.safetensors --onnx m.onnx
+    pip install numpy onnxruntime
+    python examples/sample_onnx.py m.onnx images.npy --seed 1 -n 16
+
+With the same settings, seed and class, these are the images of `ncsn sample --out images.npy`, but
+for a pixel here and there that rounding makes lighter or darker by one of 255 steps.
+"""
+
+import argparse
+import json
+
+import numpy as np
+import onnxruntime
+
+START = 2**32 - 1  # the step that keys the noise of a chain's start
+
+
+def pcg4d(x, y, z, w):
+    """The hash of Jarzynski & Olano (2020): four 32-bit words in, four out."""
+    x, y, z, w = (v * np.uint32(1664525) + np.uint32(1013904223) for v in (x, y, z, w))
+    for last in (False, True):
+        x = x + y * w
+        y = y + z * x
+        z = z + x * y
+        w = w + y * z
+        if not last:
+            x, y, z, w = (v ^ (v >> np.uint32(16)) for v in (x, y, z, w))
+    return x, y, z, w
+
+
+def words(seed, step, shape):
+    """The random words of all pixels of chains 0, 1, 2, … in a step."""
+    index = np.arange(np.prod(shape[1:]), dtype=np.uint32)[None, :]
+    index = index + np.uint32((seed >> 32) * 0x9E3779B1 % 2**32)
+    chain = np.arange(shape[0], dtype=np.uint32)[:, None]
+    index, chain = np.broadcast_arrays(index, chain)
+    fill = lambda word: np.full(index.shape, word, np.uint32)
+    return pcg4d(index, chain, fill(step), fill(seed % 2**32))
+
+
+def unit(word):
+    """Numbers in (0, 1]."""
+    return (word >> np.uint32(8)).astype(np.float32) / np.float32(2**24) + np.float32(2**-25)
+
+
+def normal(seed, step, shape):
+    """Standard normal numbers, by Box & Muller's transform."""
+    a, b, _, _ = words(seed, step, shape)
+    z = np.sqrt(-2 * np.log(unit(a).astype(np.float64))) * np.cos(2 * np.pi * unit(b))
+    return z.reshape(shape).astype(np.float32)
+
+
+def start(table, seed, shape):
+    """The images that chains start with."""
+    if "sigma" in table:
+        return np.float32(table["mean"]) + np.float32(table["sigma"]) * normal(seed, START, shape)
+    uniform = unit(words(seed, START, shape)[0]).reshape(shape)
+    return np.float32(table["low"]) + np.float32(table["high"] - table["low"]) * uniform
+
+
+def sample(score, table, seed, shape):
+    """Follows a step table; `score(x, sigma)` is the network. Returns N × C × H × W in [0, 1]."""
+    x = start(table["start"], seed, shape)
+    before, denoised = np.zeros_like(x), [x, x]  # the score, and the last two denoised images
+    for number, row in enumerate(table["steps"]):
+        sigma = np.float32(row["sigma"])
+        s, z = score(x, sigma), normal(seed, number, shape)
+        if "snr" in row:  # a corrector, which measures the score
+            norm2 = (s**2).sum(axis=(1, 2, 3), keepdims=True)
+            size = np.minimum(2 * row["snr"] ** 2 * x[0].size / norm2, sigma**2).astype(np.float32)
+            change = size * s + np.sqrt(2 * size) * z
+        else:
+            change = np.float32(row["drift"]) * s + np.float32(row["noise"]) * z
+            change += np.float32(row.get("previous", 0)) * before
+            for factor, earlier in zip(row.get("earlier", []), denoised):
+                change += np.float32(factor) * (earlier - x)
+        before, denoised = s, [x + sigma**2 * s, denoised[0]]
+        x = x + change
+    return x.clip(0, 1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Draw images from a model that `ncsn export` wrote.")
+    parser.add_argument("model", help="an .onnx file with a dynamic batch")
+    parser.add_argument("out", help="the .npy to write: uint8, N×H×W(×C)")
+    parser.add_argument("-n", type=int, default=16, help="how many images")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--class", type=int, dest="label", help="the class, by number")
+    arguments = parser.parse_args()
+
+    network = onnxruntime.InferenceSession(arguments.model, providers=["CPUExecutionProvider"])
+    metadata = network.get_modelmeta().custom_metadata_map
+    inputs = {each.name: each for each in network.get_inputs()}
+    labels = {}
+    if "class" in inputs:
+        classes = len(json.loads(metadata["card"])["classes"])
+        label = classes if arguments.label is None else arguments.label  # the last one is none
+        labels["class"] = np.array([label], np.int64)
+
+    def score(x, sigma):
+        return network.run(["score"], {"x": x, "sigma": sigma.reshape(1), **labels})[0]
+
+    shape = (arguments.n, *inputs["x"].shape[1:])
+    x = sample(score, json.loads(metadata["step_table"]), arguments.seed, shape)
+    images = (x * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(0, 2, 3, 1)
+    np.save(arguments.out, images[..., 0] if shape[1] == 1 else images)
+
+
+if __name__ == "__main__":
+    main()
