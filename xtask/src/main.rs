@@ -8,6 +8,7 @@ mod bench;
 mod chrome;
 mod dependencies;
 mod engines;
+mod fuzz;
 mod models;
 mod package;
 mod page;
@@ -83,6 +84,14 @@ enum Task {
         /// Only those whose names contain this
         filter: Option<String>,
     },
+    /// Look for files that readers cannot bear, with cargo-fuzz
+    Fuzz {
+        /// Only this reader
+        reader: Option<String>,
+        /// How long to look, for each reader
+        #[arg(long, default_value_t = 10)]
+        minutes: u32,
+    },
     /// Time what must be fast beside its competitors; without a name, list the benchmarks
     #[command(arg_required_else_help = true)]
     Bench {
@@ -113,6 +122,7 @@ fn run(task: Task) -> Result<()> {
         Task::Package { package } => package::build(&workspace, &package),
         Task::Test => test::run(&workspace),
         Task::Soak { filter } => soak::run(&workspace, filter.as_deref()),
+        Task::Fuzz { reader, minutes } => fuzz::run(&workspace, reader.as_deref(), minutes),
         Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Setup => tools::install(&workspace, &Tool::ALL),
     }

@@ -1,5 +1,7 @@
 //! A run on Burn devices: autodiff, and Burn's Adam.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsAccumulator, ModuleOptimizer};
 use burn::store::ModuleRecord;
@@ -8,8 +10,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{Averaged, Learner, Losses, Records};
 use crate::data::Images;
 use crate::loss::dsm;
-use crate::net::Network;
 use crate::net::weights::{self, Weights};
+use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_2, EPSILON};
 use crate::train::batch::Batch;
 use crate::train::ranks::{Ranks, share, sum_over};
@@ -52,9 +54,7 @@ impl BurnState {
     /// [`TrainError::Description`] if there is no such network.
     pub fn new(options: &Options, device: &Device) -> Result<Self, TrainError> {
         let autodiff = device.clone().autodiff();
-        autodiff.seed(options.seed);
-        let network = Network::new(&options.architecture, &autodiff)?;
-        let ema = network.valid();
+        let (network, ema) = drawn(&options.architecture, &autodiff, options.seed)?;
         let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
         Ok(Self { network, ema, optimizer })
     }
@@ -139,7 +139,8 @@ impl Learner for BurnLearner {
         if let (Some(by), Some([better, worse])) = (&options.autoguidance, teacher) {
             let network = self.state.ema.clone();
             let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
-            let drawn = Network::new(&by.worse, &self.device)?;
+            let autodiff = self.device.clone().autodiff();
+            let (_, drawn) = drawn(&by.worse, &autodiff, options.seed)?;
             let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
             let guidance_scale = by.guidance_scale;
             self.target = Target::Guided(Box::new(Teacher { network, worse, guidance_scale }));
@@ -244,6 +245,21 @@ impl Drop for BurnLearner {
             leader.another_step(false);
         }
     }
+}
+
+/// A network with weights that are a function of the seed, and the same without autodiff.
+fn drawn(
+    architecture: &Architecture,
+    device: &Device,
+    seed: u64,
+) -> Result<(Network, Network), DescriptionError> {
+    // The generator is the whole process's, and a weight is drawn when it is first looked at.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    device.seed(seed);
+    let network = Network::new(architecture, device)?;
+    let valid = network.valid();
+    Ok((network, valid))
 }
 
 /// The weighted loss of a part of a batch, divided by the number of images in the *whole* batch,

@@ -1,0 +1,24 @@
+//! What all fuzz targets share: the readers of the crate's tests.
+#![expect(missing_docs, reason = "the tests' modules")]
+
+#[path = "../../tests/common/mod.rs"]
+pub mod common;
+#[path = "../../tests/onnx_file/mod.rs"]
+pub mod onnx_file;
+#[path = "../../tests/readers/mod.rs"]
+pub mod readers;
+
+pub use libfuzzer_sys::fuzz_target;
+
+/// Reads what the fuzzer makes up. A panic, a hang or too much memory is a fault.
+#[macro_export]
+macro_rules! target {
+    ($reader:ident) => {
+        static PLACE: std::sync::LazyLock<$crate::readers::Place> =
+            std::sync::LazyLock::new(|| $crate::readers::Place::new("file"));
+
+        $crate::fuzz_target!(|bytes: &[u8]| {
+            PLACE.read(&$crate::readers::$reader, bytes);
+        });
+    };
+}
