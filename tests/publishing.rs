@@ -84,20 +84,21 @@ fn an_archive_has_the_images_and_their_classes() {
     assert_eq!(classes, [0, 1, 2, 0]);
 }
 
-/// A Python with NumPy and ONNX Runtime: `NCSN_PYTHON`, or the system's.
-fn python() -> Option<String> {
+/// A Python with these packages: `NCSN_PYTHON`, or the system's.
+fn python_with(packages: &str) -> Option<String> {
     let python = std::env::var("NCSN_PYTHON").unwrap_or("python3".into());
-    let tried = Command::new(&python).args(["-c", "import numpy, onnxruntime"]).output();
-    tried.is_ok_and(|output| output.status.success()).then_some(python)
+    let tried = Command::new(&python).args(["-c", &format!("import {packages}")]).output();
+    let is_there = tried.is_ok_and(|output| output.status.success());
+    if !is_there {
+        eprintln!("not tried: no Python with {packages}; NCSN_PYTHON may name one");
+    }
+    is_there.then_some(python)
 }
 
 /// `examples/sample_onnx.py` draws the images of `ncsn sample`, whatever the sampler.
 #[test]
 fn python_draws_the_same_images() {
-    let Some(python) = python() else {
-        eprintln!("not tried: no Python with numpy and onnxruntime; NCSN_PYTHON may name one");
-        return;
-    };
+    let Some(python) = python_with("numpy, onnxruntime") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("m.safetensors"), common::model().write().expect("finite"))
         .expect("written");
@@ -120,4 +121,45 @@ fn python_draws_the_same_images() {
         let furthest = rust.1.iter().zip(&python.1).map(|(&a, &b)| a.abs_diff(b)).max();
         assert!(furthest <= Some(1), "{}: {furthest:?}", sampler.name());
     }
+}
+
+/// A folder that diffusers loads, which draws the images of `ncsn sample`.
+#[test]
+fn a_pipeline_of_diffusers_draws_the_same_images() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut model = common::model();
+    model.card.architecture = model.card.architecture.with_classes(3);
+    model.card.classes =
+        ["0", "1", "cat"].map(|name| Class { name: name.into(), images: 1 }).into();
+    model.weights = common::weights(&model.card.architecture);
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("m.safetensors"), model.write().expect("finite")).expect("written");
+    let export = "export --model m.safetensors --levels 3 --diffusers pipe";
+    succeeds(folder.path(), export);
+    let index = fs::read_to_string(at("pipe/model_index.json")).expect("written");
+    let index: serde_json::Value = serde_json::from_str(&index).expect("JSON");
+    let class = index["_class_name"][1].as_str().expect("a name");
+    let module = fs::read_to_string(at("pipe/pipeline.py")).expect("written");
+    assert!(module.contains(&format!("class {class}(")));
+
+    // The folder may be somebody's.
+    let refused = ncsn(folder.path(), export);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--overwrite"));
+    succeeds(folder.path(), &format!("{export} --overwrite"));
+
+    let Some(python) = python_with("onnxruntime, torch, diffusers") else { return };
+    let script = "import numpy, torch; from diffusers import DiffusionPipeline; \
+                  pipeline = DiffusionPipeline.from_pretrained('pipe', trust_remote_code=True); \
+                  images = pipeline(3, torch.Generator().manual_seed(5), 'cat').images; \
+                  numpy.save('python.npy', numpy.stack([numpy.array(i) for i in images]))";
+    let mut command = Command::new(&python);
+    command.current_dir(folder.path()).env("HF_HOME", at("cache")).args(["-c", script]);
+    let output = command.output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let sample = "sample --model m.safetensors --levels 3 -n 3 --seed 5 --class cat --engine burn";
+    succeeds(folder.path(), &format!("{sample} --out rust.npy"));
+    let [rust, python] = ["rust.npy", "python.npy"].map(|name| array(&at(name)));
+    assert_eq!(rust.0, python.0);
+    let furthest = rust.1.iter().zip(&python.1).map(|(&a, &b)| a.abs_diff(b)).max();
+    assert!(furthest <= Some(1), "{furthest:?}");
 }

@@ -7,7 +7,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
+use common::damage::damaged;
+use common::random_networks::{self, Rolls};
 use js_sys::{Reflect, Uint8ClampedArray};
+use ncsn::model_file::Class;
 use ncsn::web::{Chain, Engine, Model, sampler_parameters};
 use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
@@ -368,6 +371,50 @@ fn bad_model_files_are_refused_with_what_is_wrong() {
     let patchless = changed(r#"\"patch\""#, r#"\"potch\""#);
     assert!(patchless.contains("missing field `patch`"), "{patchless}");
     assert!(changed(r#""F16""#, r#""F64""#).contains("F64"));
+}
+
+/// Damaged models are read or refused. (A panic would end the test.)
+#[wasm_bindgen_test]
+fn damaged_model_files_are_read_or_refused() {
+    let whole = common::model().write().expect("finite");
+    let read = |seed| Model::new(&damaged(&whole, seed)).is_ok();
+    let count = (0..1000).filter(|&seed| read(seed)).count();
+    assert!((1..1000).contains(&count), "{count} of 1000 were read");
+}
+
+/// Differential test of the engines: networks drawn at random look the same on each.
+/// `NCSN_NETWORKS=100` when the test is compiled tries more than the usual number.
+#[wasm_bindgen_test]
+async fn random_networks_give_the_same_images_on_every_engine() {
+    let count = option_env!("NCSN_NETWORKS").and_then(|text| text.parse().ok()).unwrap_or(3);
+    for seed in 0..count {
+        let architecture = random_networks::architecture(&mut Rolls::new(seed));
+        let mut file = common::model_of(architecture);
+        let classes = file.card.architecture.classes();
+        file.card.classes =
+            (0..classes).map(|class| Class { name: class.to_string(), images: 1 }).collect();
+        let model = Model::new(&file.write().expect("finite"));
+        let model = model.unwrap_or_else(|error| panic!("{seed}: {}", message(error)));
+        let mut first: Option<Vec<u8>> = None;
+        for name in ENGINES {
+            let failed = |error| -> ! { panic!("{name}, {seed}: {}", message(error)) };
+            let engine = Engine::create((*name).into(), &model, None, None).await;
+            let mut engine = engine.unwrap_or_else(|error| failed(error));
+            engine.load(&model).unwrap_or_else(|error| failed(error));
+            let few = settings(&[("levels", 2.0.into())]);
+            let chain = engine.start(few, 7, 0, 2, None, None, JsValue::UNDEFINED);
+            let chain = chain.unwrap_or_else(|error| failed(error));
+            finish(&chain).await;
+            let found = pixels(&chain, "noisy").await;
+            let expected = first.get_or_insert_with(|| found.clone());
+            let furthest = found.iter().zip(&*expected).map(|(&a, &b)| a.abs_diff(b)).max();
+            assert!(
+                furthest <= Some(2),
+                "{name}, {seed}: {furthest:?} of {:?}",
+                file.card.architecture
+            );
+        }
+    }
 }
 
 #[wasm_bindgen_test]

@@ -16,7 +16,8 @@ use crate::words::count;
 #[derive(Args)]
 pub struct ImageArgs {
     /// The images: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
-    /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; or a single IDX file, .npy array or .npz.
+    /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; a folder of such archives (WebDataset's
+    /// shards); or a single IDX file, .npy array or .npz.
     /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's
     /// cache (from NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
@@ -34,6 +35,10 @@ pub struct ImageArgs {
     /// Stop at a file that cannot be read, instead of skipping it.
     #[arg(long)]
     pub strict: bool,
+    /// A folder on a disk with room for images whose pixels take more than 2 GiB. They are kept
+    /// there in a file without a name, which is gone with the program.
+    #[arg(long, value_name = "FOLDER")]
+    pub scratch: Option<PathBuf>,
 }
 
 impl ImageArgs {
@@ -59,7 +64,9 @@ impl ImageArgs {
             bar.set_position(done as u64);
         };
         let Self { size, grayscale, background, strict, .. } = *self;
-        let reading = Reading { size, grayscale, background, strict, accepts, progress: &show };
+        let scratch = self.scratch.clone();
+        let usual = Reading { size, grayscale, background, strict, scratch, ..Reading::default() };
+        let reading = Reading { accepts, progress: &show, ..usual };
         let loaded = DataSet::load(&path, &reading);
         if let Some(bar) = bar.get() {
             bar.finish_and_clear();
@@ -169,7 +176,7 @@ fn notes(found: &Found) -> Vec<String> {
 fn color(text: &str) -> Result<[u8; 3], String> {
     match text {
         "black" => return Ok([0; 3]),
-        "grayscale" | "gray" => return Ok([128; 3]),
+        "gray" | "grey" => return Ok([128; 3]),
         "white" => return Ok([255; 3]),
         _ => {}
     }

@@ -1,8 +1,9 @@
 //! Output files, written whole or not at all.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use crate::train::{folder_of, is_device, target, write_atomically};
 
@@ -19,6 +20,29 @@ pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     let create = || tempfile::NamedTempFile::new_in(folder_of(&target(out)?));
     create().with_context(|| format!("cannot write {}", out.display()))?;
     Ok(())
+}
+
+/// Makes a folder for these files, and checks, before long work, that they can be written and that
+/// none would be replaced unasked. `flag` is the one that names the folder.
+///
+/// # Errors
+/// If one is there and is not to be replaced, or cannot be written.
+pub fn ensure_folder(
+    folder: &Path,
+    files: &[PathBuf],
+    overwrite: bool,
+    flag: &str,
+) -> anyhow::Result<()> {
+    let there = files.iter().find(|file| file.exists());
+    if let Some(file) = there.filter(|_| !overwrite) {
+        let (file, folder) = (file.display(), folder.display());
+        bail!(
+            "{file} already exists: choose a folder other than {folder} with {flag}, or replace it with --overwrite"
+        );
+    }
+    ensure!(!folder.is_file(), "cannot make the folder {}: it is a file", folder.display());
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    files.iter().try_for_each(|file| ensure_writable(file))
 }
 
 /// Whether a file's name has this extension, in upper or lower case.

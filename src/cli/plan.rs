@@ -212,7 +212,7 @@ fn say(report: &Report) {
 /// The command to type next.
 fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) -> String {
     let shape = data_set.train.shape;
-    let ImageArgs { ref data, size, grayscale, background, strict } = arguments.images;
+    let ImageArgs { ref data, size, grayscale, background, strict, ref scratch } = arguments.images;
     let mut words = vec![
         "cargo run --release --bin train -- --data".to_owned(),
         quoted(&data.display().to_string()),
@@ -235,6 +235,9 @@ fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) 
     }
     if strict {
         words.push("--strict".into());
+    }
+    if let Some(folder) = scratch {
+        words.push(format!("--scratch {}", quoted(&folder.display().to_string())));
     }
     if arguments.overlap != rules::OVERLAP {
         words.push(format!("--sigma-max {} --levels {}", schedule.sigma_max, schedule.levels));

@@ -20,7 +20,8 @@ pub(super) fn read(
     reading: &Reading<'_>,
     found: &mut Found,
 ) -> Result<Images, DataError> {
-    let mut all: Option<Images> = None;
+    let mut pixels = reading.writer();
+    let mut all_of: Option<ImageShape> = None;
     let mut all_labels = Some(Vec::new());
     for name in names {
         let fail = |problem| DataError::Format { path: files.path(name), problem };
@@ -32,13 +33,14 @@ pub(super) fn read(
             let bytes = content.as_ref().map_or(file.size, |content| Some(content.len() as u64));
             let stored = records.shape;
             let shape = kept(stored, reading);
-            let all = all.get_or_insert_with(|| Images::new(shape, vec![]));
-            if all.shape != shape {
+            if *all_of.get_or_insert(shape) != shape {
                 return Err(fail("its images have another size than those before".into()));
             }
-            let check = |all: &Images, more| reading.check(&files.root, shape, all.len() + more);
+            let before = (pixels.len() / shape.dimension() as u64) as usize;
+            let check =
+                |more: usize| reading.check(&files.root, shape, before.saturating_add(more));
             let announced = records.count.or(bytes.map(|bytes| bytes / records.size as u64));
-            check(all, announced.map_or(1, |count| usize::try_from(count).unwrap_or(usize::MAX)))?;
+            check(announced.map_or(1, |count| usize::try_from(count).unwrap_or(usize::MAX)))?;
 
             let mut cursor;
             let file: &mut dyn Read = match content {
@@ -50,9 +52,10 @@ pub(super) fn read(
             };
             records.read(file, &fail, &mut |decoded| {
                 let images = Images::new(stored, decoded.pixels);
-                check(all, images.len())?;
                 count += images.len();
-                all.bytes.extend(resize::refit(images, reading.size, reading.grayscale).bytes);
+                check(count)?;
+                let images = resize::refit(images, reading.size, reading.grayscale);
+                pixels.push(&images.bytes).map_err(|e| reading.no_room(e))?;
                 labels.extend(decoded.labels);
                 clamped += decoded.clamped;
                 Ok(())
@@ -75,8 +78,9 @@ pub(super) fn read(
         };
         all_labels = all_labels.zip(labels).map(|(all, labels)| [all, labels].concat());
     }
-    let all = all.ok_or_else(|| DataError::Nothing { path: files.root.clone() })?;
-    Ok(Images { labels: all_labels, ..all })
+    let shape = all_of.ok_or_else(|| DataError::Nothing { path: files.root.clone() })?;
+    let pixels = pixels.finish().map_err(|e| reading.no_room(e))?;
+    Ok(Images { shape, bytes: pixels, labels: all_labels })
 }
 
 /// The shape of an image after it was fitted.

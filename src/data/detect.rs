@@ -211,7 +211,7 @@ mod tests {
     fn kind(names: &[&str]) -> Result<Kind, DataError> {
         let files = names.iter().map(|name| (name.as_bytes().to_vec(), Source::Entry(0)));
         let listing = Listing { files: files.collect(), problems: vec![] };
-        recognize(&Files::new("data".as_ref(), Place::Folder, listing))
+        recognize(&Files::new("data".as_ref(), Place::Folder, vec![listing], vec![]))
     }
 
     #[test]
@@ -341,7 +341,7 @@ mod tests {
             ("train_32x32.mat", "loadmat"),
             ("mnist_train.csv", "np.save"),
             ("pathmnist.npz", "give --data"),
-            ("images.tar.gz", "give --data"),
+            ("images.tar.gz", "unpack the outer"),
             ("faces/a.PGM", "PNG"),
             ("data.mdb", "LMDB"),
         ] {

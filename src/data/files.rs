@@ -1,4 +1,4 @@
-//! Named files in a folder, or in an archive read as if it were one.
+//! Named files in a folder, or in one or several archives read as if they were one.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{self, tar, zip};
 use super::entry::{Listing, Place, Source, shown};
 use super::stored::{Open, Stored, Unpacked};
-use super::{DataError, folder};
+use super::{DataError, folder, layout};
 
 /// Called with each file's name, and its bytes or why they cannot be read.
 pub(super) type Visit<'a> = dyn FnMut(&str, Result<Vec<u8>, String>) + 'a;
@@ -22,10 +22,36 @@ pub(super) struct Files {
     /// Their names, with `/` between folders; sorted, so that nothing depends on the order of a
     /// file system or an archive. No two are the same.
     pub names: Vec<String>,
-    /// Where each of them is.
-    sources: Vec<Source>,
+    /// In which of the archives each of them is, if there are any, and where.
+    sources: Vec<(usize, Source)>,
+    archives: Vec<Archive>,
     /// The entries that could not be listed, and why.
     pub unlisted: Vec<(String, String)>,
+}
+
+/// A file that holds others.
+#[derive(Debug)]
+pub(super) struct Archive {
+    path: PathBuf,
+    place: Place,
+}
+
+impl Archive {
+    fn list(&self) -> Result<Listing, DataError> {
+        let io = |source| DataError::Io { path: self.path.clone(), source };
+        match self.place {
+            Place::Zip => zip::list(&self.path).map_err(|e| io(e.into())),
+            _ => tar::list(&self.path).map_err(io),
+        }
+    }
+
+    fn open_each(&self, entries: &[(u64, &str)], visit: &mut Open<'_>) -> Result<(), DataError> {
+        let io = |source| DataError::Io { path: self.path.clone(), source };
+        match self.place {
+            Place::Zip => zip::open_each(&self.path, entries, visit).map_err(|e| io(e.into())),
+            _ => tar::open_each(&self.path, entries, visit).map_err(io),
+        }
+    }
 }
 
 impl Files {
@@ -45,27 +71,87 @@ impl Files {
         };
         let listing = match place {
             Place::Folder => folder::list(path, usize::MAX),
-            Place::Tar => tar::list(path).map_err(io)?,
-            Place::Zip => zip::list(path).map_err(|e| io(e.into()))?,
+            Place::Tar | Place::Zip => {
+                let archive = Archive { path: path.to_owned(), place };
+                let listing = archive.list()?;
+                return Ok(Self::new(path, place, vec![listing], vec![archive]));
+            }
             Place::Single => {
                 let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
                 Listing { files: vec![(name, Source::Path(path.into()))], problems: vec![] }
             }
         };
-        Ok(Self::new(path, place, listing))
+        Ok(Self::new(path, place, vec![listing], vec![]))
+    }
+
+    /// The files in the archives of a folder, together; `None` if there are no archives in it. If
+    /// the archives are named for training and for testing, the names begin with such a folder.
+    ///
+    /// # Errors
+    /// If an archive is damaged.
+    pub fn in_archives(&self) -> Result<Option<Self>, DataError> {
+        const ENDS: [&str; 11] = [
+            ".tar",
+            ".zip",
+            ".tgz",
+            ".txz",
+            ".tbz2",
+            ".tzst",
+            ".tar.gz",
+            ".tar.xz",
+            ".tar.bz2",
+            ".tar.zst",
+            ".tar.zstd",
+        ];
+        let is_named = |name: &&String| ENDS.iter().any(|end| name.to_lowercase().ends_with(end));
+        let (mut archives, mut folders) = (Vec::new(), Vec::new());
+        for (name, (_, source)) in self.names.iter().zip(&self.sources) {
+            let Source::Path(path) = source else { continue };
+            let io = |source| DataError::Io { path: path.clone(), source };
+            if is_named(&name)
+                && let place @ (Place::Tar | Place::Zip) = archive::place(path).map_err(io)?
+            {
+                archives.push(Archive { path: path.clone(), place });
+                folders.push(layout::folder_of(name));
+            }
+        }
+        if archives.is_empty() {
+            return Ok(None);
+        }
+        let splits = |folder: Option<&str>| folders.iter().any(|&other| other == folder);
+        let apart = splits(Some("train")) && splits(Some("test")) && !splits(None);
+        let mut listings = Vec::new();
+        for (archive, folder) in archives.iter().zip(&folders) {
+            let mut listing = archive.list()?;
+            if let Some(folder) = folder.filter(|_| apart) {
+                for (name, _) in &mut listing.files {
+                    *name = [folder.as_bytes(), b"/", name].concat();
+                }
+            }
+            listings.push(listing);
+        }
+        Ok(Some(Self::new(&self.root, Place::Folder, listings, archives)))
     }
 
     /// The files beside a single one.
     pub fn beside(&self) -> Self {
         let folder = self.root.parent().filter(|parent| !parent.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
-        Self::new(folder, Place::Folder, folder::list(folder, 1))
+        Self::new(folder, Place::Folder, vec![folder::list(folder, 1)], vec![])
     }
 
-    pub(super) fn new(root: &Path, place: Place, listing: Listing) -> Self {
-        let Listing { files, mut problems } = listing;
-        let mut files: Vec<_> =
-            files.into_iter().map(|(name, source)| (shown(&name), source)).collect();
+    pub(super) fn new(
+        root: &Path,
+        place: Place,
+        listings: Vec<Listing>,
+        archives: Vec<Archive>,
+    ) -> Self {
+        let (mut files, mut problems) = (Vec::new(), Vec::new());
+        for (archive, listing) in listings.into_iter().enumerate() {
+            let all = listing.files.into_iter();
+            files.extend(all.map(|(name, source)| (shown(&name), (archive, source))));
+            problems.extend(listing.problems);
+        }
         // Skip files left behind by systems and tools, such as .DS_Store and __MACOSX/._a.png.
         if place != Place::Single {
             files.retain(|(name, _)| !is_hidden(name));
@@ -84,15 +170,17 @@ impl Files {
         }
         files.sort_unstable();
         let (names, sources) = files.into_iter().unzip();
-        Self { root: root.to_owned(), place, names, sources, unlisted: problems }
+        Self { root: root.to_owned(), place, names, sources, archives, unlisted: problems }
     }
 
     /// The path of a file, for people.
     pub fn path(&self, name: &str) -> PathBuf {
-        match self.place {
-            Place::Single => self.root.clone(),
-            _ => self.root.join(name),
+        if self.place == Place::Single {
+            return self.root.clone();
         }
+        let archive = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok();
+        let archive = archive.and_then(|index| self.archives.get(self.sources[index].0));
+        archive.map_or(&self.root, |archive| &archive.path).join(name)
     }
 
     /// Opens the files with the given names, one after another: those of a tar archive in the order
@@ -101,13 +189,16 @@ impl Files {
     /// # Errors
     /// If the archive as a whole cannot be read.
     pub fn open_each(&self, names: &[String], visit: &mut Open<'_>) -> Result<(), DataError> {
-        let io = |source| DataError::Io { path: self.root.clone(), source };
-        let mut entries = Vec::new();
+        let mut entries = vec![Vec::new(); self.archives.len()];
         for name in names {
             let index = self.names.binary_search(name);
             match index.ok().map(|index| &self.sources[index]) {
-                Some(&Source::Entry(entry)) => entries.push((entry, &name[..])),
-                Some(Source::Path(path)) => match opened(path) {
+                Some(&(archive, Source::Entry(entry))) => {
+                    if let Some(entries) = entries.get_mut(archive) {
+                        entries.push((entry, &name[..]));
+                    }
+                }
+                Some((_, Source::Path(path))) => match opened(path) {
                     Ok((mut file, size)) => {
                         visit(name, Ok(Stored { reader: &mut file, size, packed: size }));
                     }
@@ -116,11 +207,12 @@ impl Files {
                 None => visit(name, Err("there is no such file".into())),
             }
         }
-        match self.place {
-            Place::Folder | Place::Single => Ok(()),
-            Place::Tar => tar::open_each(&self.root, &entries, visit).map_err(io),
-            Place::Zip => zip::open_each(&self.root, &entries, visit).map_err(|e| io(e.into())),
+        for (archive, entries) in self.archives.iter().zip(&entries) {
+            if !entries.is_empty() {
+                archive.open_each(entries, visit)?;
+            }
         }
+        Ok(())
     }
 
     /// Reads the files with the given names, as [`Self::open_each`] does.
@@ -220,9 +312,10 @@ mod tests {
     #[test]
     fn files_of_one_name_are_all_kept() {
         let files = [1, 2, 3].map(|entry| (b"a/b.png".to_vec(), Source::Entry(entry))).to_vec();
-        let files = Files::new(Path::new("x"), Place::Zip, Listing { files, problems: vec![] });
+        let listings = vec![Listing { files, problems: vec![] }];
+        let files = Files::new(Path::new("x"), Place::Zip, listings, vec![]);
         assert_eq!(files.names, ["a/(2) b.png", "a/(3) b.png", "a/b.png"]);
-        let entries = [2, 3, 1].map(Source::Entry);
+        let entries = [2, 3, 1].map(|entry| (0, Source::Entry(entry)));
         assert_eq!(files.sources, entries);
     }
 }

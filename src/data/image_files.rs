@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::budget::Budget;
 use super::decode::{Encoded, MEMORY};
 use super::files::Files;
 use super::layout::Layout;
-use super::{DataError, Found, Images, Reading, Size, decode, resize};
+use super::{DataError, Found, Images, Reading, Size, class_files, decode, resize};
 use crate::net::ImageShape;
 
 /// The bytes that are made of each decoded pixel.
@@ -59,61 +60,85 @@ pub(super) fn read(
     };
     let shape = ImageShape { channels: 3, height: size.height, width: size.width };
     reading.check(&files.root, shape, names.len())?;
+    let channels = if reading.grayscale { 1 } else { 3 };
+    let each = ImageShape { channels, ..shape }.dimension();
 
     let Reading { background, grayscale, .. } = *reading;
     let memory = Budget::new(MEMORY);
-    let decoded = map(files, names, reading, &|bytes| {
+    let decode = |bytes: &[u8]| {
         let encoded = Encoded::open(bytes)?;
         let _share = memory.take(encoded.memory(RGB)?);
         let image = encoded.on(background)?;
         let resized = image.dimensions() != (size.width as u32, size.height as u32);
         Ok((resize::planes(&resize::fit(image, size), grayscale), resized))
-    })?;
-    let mut images = Vec::with_capacity(decoded.len());
-    for (name, result) in decoded {
-        match result {
-            Ok((planes, resized)) => {
-                found.resized += usize::from(resized);
-                images.push((name, planes));
+    };
+    // The images by the number of their names, each with what tells whether it occurs twice.
+    let mut hashes = vec![None; names.len()];
+    let mut pixels = reading.writer();
+    let mut written = Ok(());
+    // Files may claim RGB and still hold only grey.
+    let mut gray = true;
+    map(files, names, reading, &decode, &mut |(name, result)| match result {
+        Ok((planes, resized)) => {
+            let Ok(number) = names.binary_search(&name) else { return };
+            found.resized += usize::from(resized);
+            gray &= grayscale || resize::is_gray(&planes);
+            hashes[number] = Some(Sha256::digest(&planes));
+            if written.is_ok() {
+                written = pixels.write_at((number * each) as u64, &planes);
             }
-            Err(problem) => found.unreadable.push((name, problem)),
         }
-    }
-    if images.is_empty() || (reading.strict && !found.unreadable.is_empty()) {
+        Err(problem) => found.unreadable.push((name, problem)),
+    })?;
+    written.map_err(|e| reading.no_room(e))?;
+    let readable = || names.iter().zip(&hashes).filter(|(_, hash)| hash.is_some());
+    if readable().next().is_none() || (reading.strict && !found.unreadable.is_empty()) {
         return Err(fail(found.cannot_read()));
     }
 
-    // Held-out images come first, so that duplicates are dropped from the training images.
-    let layout = Layout::of(images.iter().map(|(name, _)| &name[..]));
+    let layout = Layout::of(readable().map(|(name, _)| &name[..]));
     found.beside = layout.beside.clone();
     found.unclassed = layout.unclassed.clone();
     found.notes.extend(layout.too_many.map(|count| {
         format!("folders are not used as classes, since {count} are more than the 256 possible")
     }));
-    images.sort_by_cached_key(|(name, _)| (!layout.is_held_out(name), name.clone()));
+    // Held-out images come first, so that duplicates are dropped from the training images.
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by_key(|&number| !layout.is_held_out(&names[number]));
     let mut seen = HashSet::new();
-    let first: Vec<bool> = images.iter().map(|(_, planes)| seen.insert(&planes[..])).collect();
-    found.duplicates = first.iter().filter(|&&first| !first).count();
+    for number in order {
+        if hashes[number].is_some_and(|hash| !seen.insert(hash)) {
+            hashes[number] = None;
+            found.duplicates += 1;
+        }
+    }
+    drop(seen);
 
-    // Files may claim RGB and still hold only grey.
-    let gray = grayscale || images.iter().all(|(_, planes)| resize::is_gray(planes));
+    // Those that are kept move together.
+    let mut pixels = pixels.finish().map_err(|e| reading.no_room(e))?;
     let shape = ImageShape { channels: if gray { 1 } else { 3 }, ..shape };
-    let mut count_held_out = 0;
-    let mut bytes = Vec::with_capacity(images.len() * shape.dimension());
-    let mut labels = Vec::new();
-    for ((name, planes), _) in images.into_iter().zip(first).filter(|&(_, first)| first) {
-        count_held_out += usize::from(layout.is_held_out(&name));
-        bytes.extend_from_slice(&planes[..shape.dimension()]);
-        labels.extend(layout.label(&name));
+    let dimension = shape.dimension();
+    let kept: Vec<usize> = (0..names.len()).filter(|&number| hashes[number].is_some()).collect();
+    for (to, &number) in kept.iter().enumerate() {
+        pixels.copy_within(number * each..number * each + dimension, to * dimension);
     }
-    let labels = (!layout.classes.is_empty()).then_some(labels);
-    let all = Images { shape, bytes, labels };
+    pixels.truncate(kept.len() * dimension);
+
+    let kept_names = || kept.iter().map(|&number| &names[number]);
+    let (labels, classes) = if layout.classes.is_empty() {
+        class_files::read(files, kept_names(), found)?.unzip()
+    } else {
+        let labels = kept_names().filter_map(|name| layout.label(name)).collect();
+        (Some(labels), Some(layout.classes.clone()))
+    };
+    let all = Images { shape, bytes: pixels, labels };
+    let classes = classes.unwrap_or_default();
     if !layout.holds_out() {
-        return Ok((all, None, layout.classes));
+        return Ok((all, None, classes));
     }
-    let (train, held_out) = all.partition(|index| index < count_held_out);
+    let (train, held_out) = all.partition(|index| layout.is_held_out(&names[kept[index]]));
     // They are sorted by name, and so by class.
-    Ok((train, Some(held_out.mixed()), layout.classes))
+    Ok((train, Some(held_out.mixed()), classes))
 }
 
 /// The size that most images have.
@@ -131,12 +156,10 @@ fn common_size(
         encoded.memory(RGB)?;
         Ok(encoded.size())
     };
-    for (name, size) in map(files, names, reading, &size)? {
-        match size {
-            Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
-            Err(problem) => unreadable.push((name, problem)),
-        }
-    }
+    map(files, names, reading, &size, &mut |(name, size)| match size {
+        Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
+        Err(problem) => unreadable.push((name, problem)),
+    })?;
     let all: usize = sizes.values().sum();
     match sizes.iter().max_by_key(|(_, count)| **count) {
         Some((&size, &count)) if 2 * count >= all => Ok(size),
@@ -152,23 +175,27 @@ fn common_size(
 /// A file's name with its result, or why there is none.
 type Outcome<T> = (String, Result<T, String>);
 
-/// Applies a function to the contents of files, in parallel, some files at a time.
+/// Applies a function to the contents of files, in parallel, some files at a time, and hands what
+/// comes out to `each`.
 fn map<T: Send>(
     files: &Files,
     names: &[String],
     reading: &Reading<'_>,
     function: &(dyn Fn(&[u8]) -> Result<T, String> + Sync),
-) -> Result<Vec<Outcome<T>>, DataError> {
+    each: &mut dyn FnMut(Outcome<T>),
+) -> Result<(), DataError> {
     const FILES: usize = 256;
     const BYTES: usize = 1 << 26;
-    let mut results = Vec::with_capacity(names.len());
+    let mut done = 0;
     let (mut waiting, mut bytes) = (Vec::new(), 0);
     let mut work = |waiting: &mut Vec<Outcome<Vec<u8>>>| {
         let apply = |(name, content): Outcome<Vec<u8>>| {
             (name, content.and_then(|content| function(&content)))
         };
-        results.par_extend(std::mem::take(waiting).into_par_iter().map(apply));
-        (reading.progress)(results.len(), names.len());
+        let results: Vec<_> = std::mem::take(waiting).into_par_iter().map(apply).collect();
+        done += results.len();
+        results.into_iter().for_each(&mut *each);
+        (reading.progress)(done, names.len());
     };
     files.read_each(names, &mut |name, content| {
         bytes += content.as_ref().map_or(0, Vec::len);
@@ -179,5 +206,5 @@ fn map<T: Send>(
         }
     })?;
     work(&mut waiting);
-    Ok(results)
+    Ok(())
 }

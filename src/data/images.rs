@@ -1,5 +1,6 @@
-//! Images in memory.
+//! The images of a data set.
 
+use super::Pixels;
 use crate::net::{ImageShape, Preconditioning};
 use crate::random::{Key, permutation};
 
@@ -9,7 +10,7 @@ pub struct Images {
     /// The shape of each image.
     pub shape: ImageShape,
     /// The pixels, one image after another, C × H × W each.
-    pub bytes: Vec<u8>,
+    pub bytes: Pixels,
     /// The class of each image, from 0; `None` if they have no classes.
     pub labels: Option<Vec<u8>>,
 }
@@ -26,7 +27,7 @@ const HELD_OUT: usize = 20;
 impl Images {
     /// Images without classes.
     pub fn new(shape: ImageShape, bytes: Vec<u8>) -> Self {
-        Self { shape, bytes, labels: None }
+        Self { shape, bytes: bytes.into(), labels: None }
     }
 
     /// The number of images.
@@ -123,21 +124,21 @@ impl Images {
         self.select(evenly_spaced(self.len(), self.len()))
     }
 
-    /// The images with these indices, in this order.
+    /// The images with these indices, in this order, in memory.
     fn select(&self, indices: impl Iterator<Item = usize>) -> Self {
-        let mut some = Self::new(self.shape, Vec::new());
-        some.labels = self.labels.as_ref().map(|_| Vec::new());
+        let mut bytes = Vec::new();
+        let mut some = self.labels.as_ref().map(|_| Vec::new());
         for index in indices {
-            some.bytes.extend_from_slice(self.image(index));
-            if let (Some(to), Some(labels)) = (&mut some.labels, &self.labels) {
-                to.push(labels[index]);
+            bytes.extend_from_slice(self.image(index));
+            if let (Some(some), Some(labels)) = (&mut some, &self.labels) {
+                some.push(labels[index]);
             }
         }
-        some
+        Self { labels: some, ..Self::new(self.shape, bytes) }
     }
 
     /// Splits the images into those that are not `apart` and those that are. The former, which
-    /// may be gigabytes, stay in place in memory.
+    /// may be gigabytes, stay where they are.
     pub(super) fn partition(mut self, apart: impl Fn(usize) -> bool) -> (Self, Self) {
         let (count, dimension) = (self.len(), self.shape.dimension());
         let others = self.select((0..count).filter(|&index| apart(index)));
@@ -185,8 +186,8 @@ mod tests {
             let images = Images { labels, ..Images::new(shape, (0..count).collect()) };
             let (train, held_out) = images.hold_out();
             assert_eq!(train.len() + held_out.len(), usize::from(count));
-            assert_eq!(held_out.labels.as_ref(), Some(&held_out.bytes));
-            held_out.bytes
+            assert_eq!(held_out.labels.as_deref(), Some(&held_out.bytes[..]));
+            held_out.bytes.to_vec()
         };
         let mut held_out = split(240);
         assert!(!held_out.is_sorted(), "{held_out:?}");

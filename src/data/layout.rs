@@ -20,7 +20,7 @@ pub(super) struct Layout {
 }
 
 /// The most classes: a label is a byte.
-const MOST_CLASSES: usize = 256;
+pub(super) const MOST_CLASSES: usize = 256;
 
 const TRAIN: [&str; 2] = ["train", "training"];
 const HELD_OUT: [&str; 5] = ["test", "testing", "val", "valid", "validation"];
@@ -82,6 +82,18 @@ impl Layout {
     fn parts<'a>(&self, name: &'a str) -> std::str::Split<'a, char> {
         name[self.root.len()..].split('/')
     }
+}
+
+/// The folder, `train` or `test`, that an archive of this name stands for, if any: WebDataset's
+/// shards are named `imagenet-train-000012.tar`.
+pub(super) fn folder_of(archive: &str) -> Option<&'static str> {
+    let name = archive.to_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphabetic());
+    words.find_map(|word| match word {
+        word if TRAIN.contains(&word) => Some("train"),
+        word if HELD_OUT.contains(&word) => Some("test"),
+        _ => None,
+    })
 }
 
 /// The innermost folder containing all names, with its `/`: archives often have everything in one.

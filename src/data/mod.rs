@@ -11,19 +11,21 @@
 //! | `idx`, `cifar` (`numpy_array`), `npy` (`keys`) | a format of arrays each |
 //! | `spelling` | file names in their spellings |
 //! | `unsupported` | what to do with other data |
-//! | `layout` | what the folders of image files mean |
+//! | `layout`, `class_files` | what the folders of image files mean; classes in files beside them |
 //! | `image_files`, `decode`, `jpeg`, `resize` | image files: all of them, one of them, a JPEG, and fitted to one size |
 //! | `decode_error` | why an image file cannot be decoded |
 //! | `reading` | how to read a data set, and what was found |
+//! | `pixels` | pixels in memory or in a mapped file |
 //! | `budget` | memory that threads share |
 //! | `built_in` | published data sets, downloaded once |
-//! | `images`, `shuffle`, `distances` | images in memory, their order, their distances |
+//! | `images`, `distances` | the images of a data set, and their distances |
 
 mod archive;
 mod arrays;
 mod budget;
 pub mod built_in;
 mod cifar;
+mod class_files;
 mod decode;
 mod decode_error;
 mod decompress;
@@ -41,6 +43,7 @@ mod keys;
 mod layout;
 mod npy;
 mod numpy_array;
+mod pixels;
 mod reading;
 mod records;
 mod resize;
@@ -50,6 +53,7 @@ mod unsupported;
 
 pub use decode::upright;
 pub use images::{Images, evenly_spaced};
+pub use pixels::Pixels;
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;
 
@@ -82,6 +86,14 @@ pub enum DataError {
     #[error("cannot read {}", path.display())]
     Io {
         /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Pixels cannot be kept in the folder for them.
+    #[error("cannot keep the pixels in {}; is there room?", path.display())]
+    Scratch {
+        /// Which folder.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
@@ -127,8 +139,7 @@ impl DataSet {
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
-        let files = Files::at(path)?;
-        let kind = detect::recognize(&files)?;
+        let (files, kind) = found_at(path)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
@@ -184,8 +195,21 @@ impl DataSet {
 
     /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
     pub fn has_images(path: &Path) -> bool {
-        let kind = Files::at(path).and_then(|files| detect::recognize(&files));
-        matches!(kind, Ok(Kind::Images(_)))
+        found_at(path).is_ok_and(|(_, kind)| matches!(kind, Kind::Images(_)))
+    }
+}
+
+/// The files at a path, and what kind of data they are. If a folder has nothing but archives, such
+/// as WebDataset's shards, the files are those in them.
+fn found_at(path: &Path) -> Result<(Files, Kind), DataError> {
+    let files = Files::at(path)?;
+    match detect::recognize(&files) {
+        Ok(kind) => Ok((files, kind)),
+        Err(nothing) => {
+            let Some(inside) = files.in_archives()? else { return Err(nothing) };
+            let kind = detect::recognize(&inside)?;
+            Ok((inside, kind))
+        }
     }
 }
 

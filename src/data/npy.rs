@@ -253,7 +253,8 @@ mod tests {
         let header = "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 3, 2, 2)}\n";
         assert_eq!(first, parse(&[with_header(header), big].concat()).expect("big-endian"));
         let gray = parse(&npy(&[3, 2, 2], planes.clone())).expect("grey");
-        assert_eq!((gray.len(), gray.bytes), (3, planes));
+        assert_eq!(gray.len(), 3);
+        assert_eq!(gray.bytes, planes);
     }
 
     #[test]

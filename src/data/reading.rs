@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::DataError;
+use super::pixels::Writer;
 use super::stored::MAX_BYTES;
 use crate::net::ImageShape;
 use crate::words;
@@ -49,6 +51,11 @@ pub struct Reading<'a> {
     pub background: [u8; 3],
     /// Whether a file that cannot be read is an error.
     pub strict: bool,
+    /// The most bytes of pixels in memory.
+    pub in_memory: u64,
+    /// The folder where more than that are kept, in a file that is gone with the program. `None`:
+    /// more are an error.
+    pub scratch: Option<PathBuf>,
     /// Called as soon as the size of the images is known, before they are decoded and so always
     /// with three channels; `Err` says why they cannot be used.
     pub accepts: &'a dyn Fn(ImageShape) -> Result<(), String>,
@@ -63,6 +70,8 @@ impl Default for Reading<'_> {
             grayscale: false,
             background: [255; 3],
             strict: false,
+            in_memory: MAX_BYTES,
+            scratch: None,
             accepts: &|_| Ok(()),
             progress: &|_, _| {},
         }
@@ -70,7 +79,8 @@ impl Default for Reading<'_> {
 }
 
 impl Reading<'_> {
-    /// Checks that `count` images of a shape, read from `path`, can be used and fit in memory.
+    /// Checks that `count` images of a shape, read from `path`, can be used, and that there is room for
+    /// them.
     ///
     /// # Errors
     /// Says why not.
@@ -83,19 +93,31 @@ impl Reading<'_> {
         (self.accepts)(ImageShape { channels: 3, ..shape }).map_err(DataError::Refused)?;
         let channels = if self.grayscale { 1 } else { shape.channels };
         let each = ImageShape { channels, ..shape }.dimension() as u64;
-        if each.saturating_mul(count as u64) <= MAX_BYTES {
+        if self.scratch.is_some() || each.saturating_mul(count as u64) <= self.in_memory {
             return Ok(());
         }
         let size = Size { width: shape.width, height: shape.height };
         Err(DataError::Format {
             path: path.to_owned(),
             problem: format!(
-                "{} of {size} are more than the {} GiB that fit in memory; choose a \
-                 smaller --size",
+                "{} of {size} are more than the {:.1} GiB that fit in memory; choose a \
+                 smaller --size, or a folder on a disk with --scratch",
                 words::count(count, "image"),
-                MAX_BYTES >> 30
+                self.in_memory as f64 / (1u64 << 30) as f64
             ),
         })
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// Where the pixels go as they are read.
+    pub(super) fn writer(&'a self) -> Writer<'a> {
+        Writer::new(self.in_memory, self.scratch.as_deref())
+    }
+
+    /// Why pixels cannot be kept.
+    pub(super) fn no_room(&self, source: io::Error) -> DataError {
+        DataError::Scratch { path: self.scratch.clone().unwrap_or_default(), source }
     }
 }
 

@@ -112,16 +112,16 @@ pub(super) mod tests {
         open: impl FnOnce(&mut dyn Read) -> Result<Records, String>,
     ) -> Result<Images, String> {
         let records = open(&mut file)?;
-        let mut all = Images { labels: Some(vec![]), ..Images::new(records.shape, vec![]) };
+        let (shape, mut pixels, mut labels) = (records.shape, vec![], vec![]);
         let fail = |problem| DataError::Refused(problem);
         let read = records.read(&mut file, &fail, &mut |decoded| {
-            all.bytes.extend(decoded.pixels);
-            all.labels.get_or_insert_default().extend(decoded.labels);
+            pixels.extend(decoded.pixels);
+            labels.extend(decoded.labels);
             Ok(())
         });
         read.map_err(|e| e.to_string())?;
-        all.labels = all.labels.filter(|labels| !labels.is_empty());
-        Ok(all)
+        let labels = (!labels.is_empty()).then_some(labels);
+        Ok(Images { labels, ..Images::new(shape, pixels) })
     }
 
     /// Records are decoded in parts, and no more are asked for than the header says.

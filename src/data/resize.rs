@@ -62,7 +62,7 @@ pub(super) fn refit(images: Images, size: Option<Size>, gray: bool) -> Images {
         let image = RgbImage::from_fn(width as u32, height as u32, pixel);
         bytes.extend(planes(&fit(image, size), gray));
     }
-    Images { shape, bytes, labels: images.labels }
+    Images { labels: images.labels, ..Images::new(shape, bytes) }
 }
 
 #[cfg(test)]

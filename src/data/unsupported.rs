@@ -15,7 +15,7 @@ struct Unsupported {
     advice: &'static str,
 }
 
-const ALL: [Unsupported; 11] = [
+const ALL: [Unsupported; 12] = [
     Unsupported {
         magic: b"PAR1",
         ends: &["parquet", "arrow"],
@@ -55,9 +55,15 @@ const ALL: [Unsupported; 11] = [
     },
     Unsupported {
         magic: b"",
-        ends: &["npz", "zip", "tar", "tgz", "tar.gz", "tar.xz", "tar.bz2", "tar.zst"],
-        what: "an archive in a folder or archive",
-        advice: "give --data the archive itself, or what is in it",
+        ends: &["npz"],
+        what: "NumPy's arrays in a folder or archive",
+        advice: "give --data the .npz itself",
+    },
+    Unsupported {
+        magic: b"",
+        ends: &["zip", "tar", "tgz", "tar.gz", "tar.xz", "tar.bz2", "tar.zst"],
+        what: "an archive in an archive",
+        advice: "unpack the outer one",
     },
     Unsupported {
         magic: b"7z\xbc\xaf\x27\x1c",

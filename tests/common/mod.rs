@@ -2,6 +2,7 @@
 //! results that it must give everywhere.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod damage;
 pub mod random_networks;
 
 use std::str::FromStr;
@@ -83,8 +84,13 @@ pub fn weights(architecture: &Architecture) -> Weights {
     (0..).zip(architecture.tensors()).map(tensor).collect()
 }
 
+/// The tiny model.
 pub fn model() -> ModelFile {
-    let architecture = tiny();
+    model_of(tiny())
+}
+
+/// A model of this architecture.
+pub fn model_of(architecture: Architecture) -> ModelFile {
     let weights = weights(&architecture);
     let training = Training {
         checksum: None,

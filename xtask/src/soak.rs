@@ -3,7 +3,11 @@
 
 use anyhow::Result;
 
-use crate::workspace::{Workspace, step};
+use crate::{
+    test,
+    tools::{self, Tool},
+    workspace::{Workspace, step},
+};
 
 /// A test file, the tests in it, and the environment variable that says how much.
 struct Soak {
@@ -52,6 +56,9 @@ const SOAKS: [Soak; 5] = [
     },
 ];
 
+/// What runs in Chrome.
+const IN_BROWSER: &str = "random networks in the browser";
+
 /// Runs all of them, or those whose names contain `filter`.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let chosen = |soak: &&Soak| filter.is_none_or(|filter| soak.name.contains(filter));
@@ -59,6 +66,13 @@ pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
         let mut cargo = workspace.cargo(["test", "--release", "--package=ncsn", "--test", file])?;
         cargo.args([tests, "--", "--nocapture"]).env(amount.0, amount.1);
         step(name, usually, &mut cargo)?;
+    }
+    if filter.is_none_or(|filter| IN_BROWSER.contains(filter)) {
+        tools::install(workspace, &Tool::ALL)?;
+        let mut cargo = test::browser(workspace, "7200")?;
+        // How many is compiled into the test: it has no environment.
+        cargo.args(["--test", "web", "random"]).env("NCSN_NETWORKS", "100");
+        step(IN_BROWSER, "1 h", &mut cargo)?;
     }
     Ok(())
 }

@@ -19,6 +19,8 @@
 //! another profile, which is also another folder: a library that is a `cdylib`, too, has a file
 //! name without a hash, and in one folder its two flavors would replace each other.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{
@@ -50,6 +52,20 @@ const PAGE: [&str; 2] = ["--test", "*"];
 /// Seconds that all tests of one wasm file may take together. Compiling shaders for a software
 /// adapter takes minutes.
 const BROWSER_TIMEOUT: &str = "900";
+
+/// The command for tests of the library in headless Chrome, to which those are added that are to
+/// run. What `wasm-pack test --headless --chrome` does, which would take minutes to install.
+pub fn browser(workspace: &Workspace, seconds: &str) -> Result<Command> {
+    let mut command = workspace.cargo(["test", "--release"])?;
+    command
+        .args(WASM)
+        .args(BROWSER)
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
+        .env("CHROMEDRIVER", chrome::driver(workspace)?)
+        .env("WASM_BINDGEN_TEST_ONLY_WEB", "1")
+        .env("WASM_BINDGEN_TEST_TIMEOUT", seconds);
+    Ok(command)
+}
 
 /// Runs every check and every test.
 pub fn run(workspace: &Workspace) -> Result<()> {
@@ -86,15 +102,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     step(
         "tests, browser",
         "20 min the first time",
-        // What `wasm-pack test --headless --chrome` runs, which would take minutes to install.
-        workspace
-            .cargo(["test", "--release", "--lib", "--test", "*"])?
-            .args(WASM)
-            .args(BROWSER)
-            .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
-            .env("CHROMEDRIVER", &driver)
-            .env("WASM_BINDGEN_TEST_ONLY_WEB", "1")
-            .env("WASM_BINDGEN_TEST_TIMEOUT", BROWSER_TIMEOUT),
+        browser(workspace, BROWSER_TIMEOUT)?.args(["--lib", "--test", "*"]),
     )?;
     page::build(workspace, &[], &[])?;
     package::build(workspace, &Package::Npm)?;

@@ -2,10 +2,7 @@
 
 mod readme;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, ensure};
+use std::path::PathBuf;
 
 use super::engine::{Engine, SamplingJob};
 use super::numbers::{SAMPLES, ensure_within};
@@ -70,7 +67,7 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     };
     let at = |name: &str| out.join(name);
     let files = [README, SAMPLES_PNG, Address::FILE].map(at);
-    prepare(&out, &files, overwrite)?;
+    output::ensure_folder(&out, &files, overwrite, "--out")?;
 
     let card = model.card.clone();
     let samples = samples(model, n, seed)?;
@@ -84,20 +81,6 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     let to = arguments.repository.as_deref().unwrap_or("USER/NAME");
     println!("`hf upload {to} {folder}` publishes them");
     Ok(())
-}
-
-/// Makes the folder, and checks before sampling that no file would be replaced unasked.
-fn prepare(out: &Path, files: &[PathBuf], overwrite: bool) -> anyhow::Result<()> {
-    let there = files.iter().find(|file| file.exists());
-    if let Some(file) = there.filter(|_| !overwrite) {
-        let (file, out) = (file.display(), out.display());
-        anyhow::bail!(
-            "{file} already exists: choose a folder other than {out} with --out, or replace it with --overwrite"
-        );
-    }
-    ensure!(!out.is_file(), "cannot make the folder {}: it is a file", out.display());
-    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    files.iter().try_for_each(|file| output::ensure_writable(file))
 }
 
 /// Samples with the settings that the card recommends, as bytes.

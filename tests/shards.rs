@@ -1,0 +1,120 @@
+//! Data sets in several archives, and data sets larger than memory.
+#![cfg(not(target_family = "wasm"))]
+
+use std::fs::File;
+use std::io::Cursor;
+use std::path::Path;
+
+use ncsn::data::{DataSet, Images, Reading};
+
+/// A coloured image as a PNG file.
+fn png(value: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let pixels = (0..6 * 4 * 3).map(|at| value.wrapping_mul(7).wrapping_add(3 * at)).collect();
+    let image = image::RgbImage::from_raw(6, 4, pixels).expect("it fits");
+    image.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).expect("in memory");
+    bytes
+}
+
+/// Writes a shard: images of these values, each with what its class file says.
+fn shard(path: &Path, samples: &[(u8, &str)]) {
+    let mut archive = tar::Builder::new(File::create(path).expect("created"));
+    let mut add = |name: String, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, bytes).expect("written");
+    };
+    // Names begin anew in each shard, as some tools write them.
+    for (index, (value, class)) in samples.iter().enumerate() {
+        add(format!("{index:04}.png"), &png(*value));
+        add(format!("{index:04}.cls"), class.as_bytes());
+    }
+    archive.into_inner().expect("written");
+}
+
+/// The first value of each image, and its label.
+fn firsts(images: &Images) -> Vec<(u8, Option<usize>)> {
+    let mut all: Vec<_> =
+        (0..images.len()).map(|index| (images.image(index)[0], images.label(index))).collect();
+    all.sort_unstable();
+    all
+}
+
+fn three_shards() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    shard(&folder.path().join("birds-train-000000.tar"), &[(1, "10"), (2, "9\n")]);
+    shard(&folder.path().join("birds-train-000001.tar"), &[(3, "9"), (4, "10")]);
+    shard(&folder.path().join("birds-val-000000.tar"), &[(5, "10"), (6, "9")]);
+    std::fs::write(folder.path().join("README.md"), "Birds").expect("written");
+    folder
+}
+
+#[test]
+fn shards_are_one_data_set_with_their_classes() {
+    let folder = three_shards();
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    // Numbers are in their order, not in that of their text.
+    assert_eq!(data.classes, ["9", "10"]);
+    assert_eq!(firsts(&data.train), [(7, Some(1)), (14, Some(0)), (21, Some(0)), (28, Some(1))]);
+    assert_eq!(firsts(&data.held_out), [(35, Some(1)), (42, Some(0))]);
+    assert!(data.found.ignored.is_empty(), "{:?}", data.found);
+}
+
+#[test]
+fn images_in_a_file_are_those_in_memory() {
+    let folder = three_shards();
+    // An unreadable file and a duplicate leave gaps, which close.
+    shard(&folder.path().join("birds-train-000002.tar"), &[(3, "9"), (8, "10"), (9, "10")]);
+    let memory = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    assert_eq!((memory.train.len(), memory.found.duplicates), (6, 1));
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let reading =
+        Reading { in_memory: 100, scratch: Some(scratch.path().to_owned()), ..Reading::default() };
+    let file = DataSet::load(folder.path(), &reading).expect("images");
+    assert!(file.train.bytes.is_in_file() && !memory.train.bytes.is_in_file());
+    assert!(file.train == memory.train && file.held_out == memory.held_out);
+    assert_eq!(scratch.path().read_dir().expect("there").count(), 0, "its file has no name");
+
+    // Without a folder for them, there is an error, which says what to do.
+    let error = DataSet::load(folder.path(), &Reading { in_memory: 100, ..Reading::default() });
+    let error = error.expect_err("too many").to_string();
+    assert!(error.contains("--scratch"), "{error}");
+    // A folder that is not there is named.
+    let nowhere = Some(scratch.path().join("nowhere"));
+    let error = DataSet::load(folder.path(), &Reading { scratch: nowhere, ..reading });
+    assert!(error.expect_err("no folder").to_string().contains("nowhere"));
+}
+
+#[test]
+fn arrays_larger_than_memory_are_the_same() {
+    use npyz::WriterBuilder;
+
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("images.npy");
+    let options = npyz::WriteOptions::new().default_dtype().shape(&[40, 6, 6]);
+    let mut writer = options.writer(File::create(&path).expect("created")).begin_nd().expect("new");
+    writer.extend((0..40 * 36u32).map(|at| (at * 37 % 251) as u8)).expect("written");
+    writer.finish().expect("written");
+    let memory = DataSet::load(&path, &Reading::default()).expect("images");
+    let reading =
+        Reading { in_memory: 200, scratch: Some(folder.path().to_owned()), ..Reading::default() };
+    let file = DataSet::load(&path, &reading).expect("images");
+    assert!(file.train.bytes.is_in_file());
+    assert!(file.train == memory.train && file.held_out == memory.held_out);
+}
+
+/// Classes that are not there for all images, or are no numbers, are not used, and it is said.
+#[test]
+fn odd_classes_never_stop_training() {
+    let load = |samples: &[(u8, &str)]| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        shard(&folder.path().join("0.tar"), samples);
+        DataSet::load(folder.path(), &Reading::default()).expect("images")
+    };
+    let odd = load(&[(1, "0"), (2, "cat"), (3, "1")]);
+    assert!(odd.train.labels.is_none() && odd.classes.is_empty());
+    assert!(odd.found.notes[0].contains("0001.cls is not a number"), "{:?}", odd.found.notes);
+    let same = load(&[(1, "0"), (2, "0"), (3, "0")]);
+    assert!(same.train.labels.is_none() && same.found.notes.is_empty());
+}
