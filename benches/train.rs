@@ -1,5 +1,5 @@
 //! Times training steps of the default U-Net: `cargo bench --bench train -- BATCH STEPS THREADS
-//! [libtorch] [bf16] [gpu]`. Prints wall and processor seconds per step, like `train_torch.py`;
+//! [libtorch] [bf16] [gpu] [ranks]`, `ranks` with those that mpirun started. Prints wall and processor seconds per step, like `train_torch.py`;
 //! `cargo xtask bench train` alternates between the two. `gpu profile` prints what each launch of
 //! this crate's own kernels takes instead.
 
@@ -25,7 +25,7 @@ mod bench {
     use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
     use ncsn::random::Key;
     use ncsn::sample::Settings;
-    use ncsn::train::{Augmentation, Options, Precision, Trainer};
+    use ncsn::train::{Augmentation, Options, Precision, Ranks, Trainer};
     use pollster::block_on;
 
     pub fn main() {
@@ -78,6 +78,15 @@ mod bench {
                 Trainer::new(options, &images, &[device]).expect("possible")
             }
         };
+        if asked("ranks")
+            && let Some(ranks) = joined()
+        {
+            let rank = ranks.rank();
+            trainer = trainer.distributed(ranks).expect("enough images for all");
+            if rank > 0 {
+                return trainer.follow(&images);
+            }
+        }
         let mut steps_done = |steps: usize| {
             for _ in 0..steps {
                 trainer.step(&images);
@@ -145,6 +154,16 @@ mod bench {
         kinds.iter().for_each(|&(name, seconds, operations, bytes)| {
             row(name, seconds, operations, bytes);
         });
+    }
+
+    #[cfg(feature = "mpi")]
+    fn joined() -> Option<Box<dyn Ranks>> {
+        ncsn::train::MpiRanks::join().map(|ranks| Box::new(ranks) as Box<dyn Ranks>)
+    }
+
+    #[cfg(not(feature = "mpi"))]
+    fn joined() -> Option<Box<dyn Ranks>> {
+        panic!("built without --features mpi")
     }
 
     #[cfg(feature = "libtorch")]

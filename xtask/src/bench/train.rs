@@ -27,6 +27,10 @@ pub struct Train {
     /// Also time that PyTorch on an NVIDIA GPU, as it is and compiled
     #[arg(long, requires = "torch")]
     cuda: bool,
+    /// Also time this many processes that share each batch by MPI, and the threads; several numbers
+    /// are separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "COUNTS")]
+    ranks: Vec<usize>,
     /// Images per step
     #[arg(long, default_value_t = 64)]
     batch: usize,
@@ -45,39 +49,47 @@ pub struct Train {
 #[derive(Clone, Copy)]
 struct Timing {
     wall: f64,
-    /// Of all cores together: on a busy machine, where a step waits for its turn, this measures the
+    /// Of all cores together, in one process: on a busy machine, where a step waits for its turn, this measures the
     /// work of a step.
     cpu: f64,
 }
 
 /// A trainer to time.
 struct Contender {
-    name: &'static str,
+    name: String,
     /// Whether it is ours; otherwise PyTorch's program is run.
     ours: bool,
     /// What to add to the command line.
     words: &'static [&'static str],
     narrow: bool,
+    /// How many processes there are.
+    ranks: usize,
     timings: Vec<Timing>,
 }
 
 /// Times all contenders in turn and prints medians and ratios.
 pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
     ensure!(arguments.runs > 0 && arguments.steps > 0, "--runs and --steps must be at least 1");
-    let bench = || -> Result<Command> {
+    ensure!(!arguments.ranks.contains(&0), "--ranks must be at least 1");
+    let bench = |ranks: usize| -> Result<Command> {
         let mut cargo = workspace.cargo(["bench", "--quiet", "--bench", "train"])?;
+        if ranks > 1 {
+            let runner = format!("[\"mpirun\", \"--oversubscribe\", \"-n\", \"{ranks}\"]");
+            cargo.args(["--config", &format!("target.'cfg(all())'.runner={runner}")]);
+        }
+        if !arguments.ranks.is_empty() {
+            cargo.args(["--features", "mpi"]);
+        }
         if let Some(python) = arguments.torch.as_ref().filter(|_| arguments.libtorch) {
             use_libtorch_of(python, cargo.args(["--features", "libtorch"]))?;
         }
         Ok(cargo)
     };
-    step("build the benchmark", "20 min the first time", bench()?.arg("--no-run"))?;
+    step("build the benchmark", "20 min the first time", bench(1)?.arg("--no-run"))?;
     let threads = match arguments.threads {
         Some(threads) => threads,
         None => std::thread::available_parallelism()?.get(),
     };
-    let numbers = [arguments.batch, arguments.steps, threads].map(|number| number.to_string());
-
     let mut contenders = contenders(arguments);
     for round in 1..=arguments.runs {
         for contender in &mut contenders {
@@ -88,33 +100,35 @@ pub fn run(workspace: &Workspace, arguments: &Train) -> Result<()> {
                     torch
                 }
                 _ => {
-                    let mut ours = bench()?;
+                    let mut ours = bench(contender.ranks)?;
                     ours.arg("--");
                     ours
                 }
             };
-            command.args(&numbers).args(contender.words);
+            let threads = (threads / contender.ranks).max(1).to_string();
+            let numbers = [arguments.batch, arguments.steps].map(|number| number.to_string());
+            command.args(&numbers).arg(&threads).args(contender.words);
             if contender.narrow {
                 command.arg("bf16");
             }
             // LibTorch reads OpenMP's variable, Mesa's software adapter one of its own.
-            command.env("OMP_NUM_THREADS", &numbers[2]).env("LP_NUM_THREADS", &numbers[2]);
+            command.env("OMP_NUM_THREADS", &threads).env("LP_NUM_THREADS", &threads);
             contender.timings.push(time(&mut command)?);
         }
         eprintln!("round {round} of {}", arguments.runs);
     }
 
-    println!("{threads} threads, {} images a step; medians of {}", numbers[0], arguments.runs);
+    let Train { batch, runs, .. } = arguments;
+    println!("{threads} threads, {batch} images a step; medians of {runs}");
     println!("{:28}{:>12}{:>28}", "", "images/s", "images/processor second");
     for contender in &contenders {
-        let per_second = |of: fn(&Timing) -> f64| {
-            arguments.batch as f64 / median(contender.timings.iter().map(of))
-        };
+        let per_second =
+            |of: fn(&Timing) -> f64| *batch as f64 / median(contender.timings.iter().map(of));
         println!(
             "{:28}{:>12.1}{:>28.1}{}",
             contender.name,
             per_second(|timing| timing.wall),
-            per_second(|timing| timing.cpu),
+            per_second(|timing| timing.cpu) / contender.ranks as f64,
             ratios(contender, &contenders)
         );
     }
@@ -134,15 +148,21 @@ fn contenders(arguments: &Train) -> Vec<Contender> {
         (libtorch && bf16, "ncsn on LibTorch, bf16", true, &["libtorch"], true),
         (bf16, "PyTorch, bf16", false, &[], true),
     ];
-    let wanted = all.into_iter().filter(|&(wanted, ..)| wanted);
-    let contender = |(_, name, ours, words, narrow)| Contender {
+    let contender = |name: String, ours, words, narrow, ranks| Contender {
         name,
         ours,
         words,
         narrow,
+        ranks,
         timings: Vec::new(),
     };
-    wanted.map(contender).collect()
+    let mut found: Vec<Contender> = (all.into_iter().filter(|&(wanted, ..)| wanted))
+        .map(|(_, name, ours, words, narrow)| contender(name.to_owned(), ours, words, narrow, 1))
+        .collect();
+    found.extend(arguments.ranks.iter().map(|&ranks| {
+        contender(format!("ncsn on Flex, {ranks} ranks"), true, &["ranks"], false, ranks)
+    }));
+    found
 }
 
 /// Compares one of ours with PyTorch in the same precision, as the median of the ratios in each
