@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::decode::{Encoded, MEMORY};
 use super::files::Files;
 use super::layout::Layout;
-use super::{DataError, Found, Images, Reading, Size, class_files, decode, resize};
+use super::{DataError, Found, Images, Pixels, Reading, Size, class_files, decode, resize};
 use crate::net::ImageShape;
 
 /// The bytes that are made of each decoded pixel.
@@ -58,39 +58,8 @@ pub(super) fn read(
         Some(size) => size,
         None => common_size(files, names, reading, found)?,
     };
-    let shape = ImageShape { channels: 3, height: size.height, width: size.width };
-    reading.check(&files.root, shape, names.len())?;
-    let channels = if reading.grayscale { 1 } else { 3 };
-    let each = ImageShape { channels, ..shape }.dimension();
-
-    let Reading { background, grayscale, .. } = *reading;
-    let memory = Budget::new(MEMORY);
-    let decode = |bytes: &[u8]| {
-        let encoded = Encoded::open(bytes)?;
-        let _share = memory.take(encoded.memory(RGB)?);
-        let image = encoded.on(background)?;
-        let resized = image.dimensions() != (size.width as u32, size.height as u32);
-        Ok((resize::planes(&resize::fit(image, size), grayscale), resized))
-    };
-    // The images by the number of their names, each with what tells whether it occurs twice.
-    let mut hashes = vec![None; names.len()];
-    let mut pixels = reading.writer();
-    let mut written = Ok(());
-    // Files may claim RGB and still hold only grey.
-    let mut gray = true;
-    map(files, names, reading, &decode, &mut |(name, result)| match result {
-        Ok((planes, resized)) => {
-            let Ok(number) = names.binary_search(&name) else { return };
-            found.resized += usize::from(resized);
-            gray &= grayscale || resize::is_gray(&planes);
-            hashes[number] = Some(Sha256::digest(&planes));
-            if written.is_ok() {
-                written = pixels.write_at((number * each) as u64, &planes);
-            }
-        }
-        Err(problem) => found.unreadable.push((name, problem)),
-    })?;
-    written.map_err(|e| reading.no_room(e))?;
+    let Decoded { mut pixels, shape, mut hashes, gray } =
+        decode_all(files, names, size, reading, found)?;
     let readable = || names.iter().zip(&hashes).filter(|(_, hash)| hash.is_some());
     if readable().next().is_none() || (reading.strict && !found.unreadable.is_empty()) {
         return Err(fail(found.cannot_read()));
@@ -112,18 +81,10 @@ pub(super) fn read(
             found.duplicates += 1;
         }
     }
-    drop(seen);
 
-    // Those that are kept move together.
-    let mut pixels = pixels.finish().map_err(|e| reading.no_room(e))?;
-    let shape = ImageShape { channels: if gray { 1 } else { 3 }, ..shape };
-    let dimension = shape.dimension();
     let kept: Vec<usize> = (0..names.len()).filter(|&number| hashes[number].is_some()).collect();
-    for (to, &number) in kept.iter().enumerate() {
-        pixels.copy_within(number * each..number * each + dimension, to * dimension);
-    }
-    pixels.truncate(kept.len() * dimension);
-
+    let shape = ImageShape { channels: if gray { 1 } else { shape.channels }, ..shape };
+    move_together(&mut pixels, names.len(), &kept, shape.dimension());
     let kept_names = || kept.iter().map(|&number| &names[number]);
     let (labels, classes) = if layout.classes.is_empty() {
         class_files::read(files, kept_names(), found)?.unzip()
@@ -139,6 +100,69 @@ pub(super) fn read(
     let (train, held_out) = all.partition(|index| layout.is_held_out(&names[kept[index]]));
     // They are sorted by name, and so by class.
     Ok((train, Some(held_out.mixed()), classes))
+}
+
+/// Images of one size, by the number of their names.
+struct Decoded {
+    /// As many bytes for each, also for those that cannot be read.
+    pixels: Pixels,
+    shape: ImageShape,
+    /// What tells whether an image occurs twice; `None` if it cannot be read.
+    hashes: Vec<Option<sha2::digest::Output<Sha256>>>,
+    /// Whether all are grey. Files may claim RGB and still hold only grey.
+    gray: bool,
+}
+
+fn decode_all(
+    files: &Files,
+    names: &[String],
+    size: Size,
+    reading: &Reading<'_>,
+    found: &mut Found,
+) -> Result<Decoded, DataError> {
+    let Reading { background, grayscale, .. } = *reading;
+    let channels = if grayscale { 1 } else { 3 };
+    let shape = ImageShape { channels, height: size.height, width: size.width };
+    reading.check(&files.root, shape, names.len())?;
+
+    let memory = Budget::new(MEMORY);
+    let decode = |bytes: &[u8]| {
+        let encoded = Encoded::open(bytes)?;
+        let _share = memory.take(encoded.memory(RGB)?);
+        let image = encoded.on(background)?;
+        let resized = image.dimensions() != (size.width as u32, size.height as u32);
+        Ok((resize::planes(&resize::fit(image, size), grayscale), resized))
+    };
+    let mut pixels = reading.writer();
+    let mut hashes = vec![None; names.len()];
+    let mut gray = true;
+    let mut written = Ok(());
+    map(files, names, reading, &decode, &mut |(name, result)| match result {
+        Ok((planes, resized)) => {
+            let Ok(number) = names.binary_search(&name) else { return };
+            found.resized += usize::from(resized);
+            gray &= grayscale || resize::is_gray(&planes);
+            hashes[number] = Some(Sha256::digest(&planes));
+            if written.is_ok() {
+                written = pixels.write_at((number * shape.dimension()) as u64, &planes);
+            }
+        }
+        Err(problem) => found.unreadable.push((name, problem)),
+    })?;
+    // The last may be unreadable.
+    let end = (names.len() * shape.dimension()) as u64;
+    let pixels = written.and_then(|()| pixels.write_at(end, &[])).and_then(|()| pixels.finish());
+    let pixels = pixels.map_err(|e| reading.no_room(e))?;
+    Ok(Decoded { pixels, shape, hashes, gray })
+}
+
+/// Keeps the first so many bytes of each of those images, one after another.
+fn move_together(pixels: &mut Pixels, count: usize, kept: &[usize], bytes: usize) {
+    let each = pixels.len() / count;
+    for (to, &number) in kept.iter().enumerate() {
+        pixels.copy_within(number * each..number * each + bytes, to * bytes);
+    }
+    pixels.truncate(kept.len() * bytes);
 }
 
 /// The size that most images have.

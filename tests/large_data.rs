@@ -1,4 +1,4 @@
-//! Data sets in several archives, and data sets larger than memory.
+//! Large data sets: in several archives, and larger than memory.
 #![cfg(not(target_family = "wasm"))]
 
 use std::fs::File;
