@@ -84,7 +84,7 @@ mod bench {
             let rank = ranks.rank();
             trainer = trainer.distributed(ranks).expect("enough images for all");
             if rank > 0 {
-                return trainer.follow(&images);
+                return trainer.follow(&images).expect("it works");
             }
         }
         let mut steps_done = |steps: usize| {

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 
 use burn::tensor::Device;
+use ncsn::backend::fused::Gpu;
 use ncsn::data::Images;
 use ncsn::net::ImageShape;
 use ncsn::net::weights::Weights;
 use ncsn::random::Key;
 use ncsn::train::{Options, Ranks, Trainer};
+use pollster::block_on;
 
 /// What threads have in common.
 struct Meeting {
@@ -72,7 +74,14 @@ fn images() -> Images {
     Images::new(shape, (0..50 * 64).map(byte).collect())
 }
 
-fn trainer(images: &Images) -> Trainer {
+/// Where ranks compute.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Cpu,
+    Gpu,
+}
+
+fn trainer(images: &Images, place: Place) -> Trainer {
     let options = Options::for_images(images).expect("images that differ");
     let options = Options {
         architecture: common::tiny(),
@@ -82,7 +91,13 @@ fn trainer(images: &Images) -> Trainer {
         grad_accum_steps: 2,
         ..options
     };
-    Trainer::new(options, images, &[Device::flex()]).expect("possible")
+    match place {
+        Place::Cpu => Trainer::new(options, images, &[Device::flex()]).expect("possible"),
+        Place::Gpu => {
+            let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+            Trainer::on_gpu(options, images, &gpu).expect("possible")
+        }
+    }
 }
 
 /// The mean loss of some steps, and the averaged weights after them.
@@ -92,16 +107,17 @@ fn train(trainer: &mut Trainer, images: &Images) -> (f32, Weights) {
     (loss, trainer.ema_weights().expect("on the CPU"))
 }
 
-fn by_ranks(count: usize) -> Vec<(f32, Weights)> {
+fn by_ranks(count: usize, place: Place) -> Vec<(f32, Weights)> {
     let meeting = Meeting::of(count);
     let run = |rank: usize| {
         let images = images();
         let ranks = Rank { rank, count, meeting: meeting.clone() };
-        let mut trainer = trainer(&images).distributed(Box::new(ranks)).expect("enough images");
+        let mut trainer =
+            trainer(&images, place).distributed(Box::new(ranks)).expect("enough images");
         if rank == 0 {
             return train(&mut trainer, &images);
         }
-        trainer.follow(&images);
+        trainer.follow(&images).expect("it works");
         assert_eq!(trainer.done(), 12);
         (
             trainer.take_loss().expect("finite").expect("steps"),
@@ -117,18 +133,18 @@ fn by_ranks(count: usize) -> Vec<(f32, Weights)> {
 #[test]
 fn ranks_learn_what_one_process_learns() {
     let images = images();
-    let (loss, alone) = train(&mut trainer(&images), &images);
-    for count in [2, 3] {
-        let all = by_ranks(count);
+    for (place, count) in [(Place::Cpu, 2), (Place::Cpu, 3), (Place::Gpu, 2), (Place::Gpu, 3)] {
+        let (loss, alone) = train(&mut trainer(&images, place), &images);
+        let all = by_ranks(count, place);
         for (other, weights) in &all {
             assert!((other, weights) == (&all[0].0, &all[0].1), "ranks are not the same");
         }
         let (together, weights) = &all[0];
-        assert!((together / loss - 1.0).abs() < 1e-5, "{together} for {loss}");
+        assert!((together / loss - 1.0).abs() < 1e-5, "{place:?}: {together} for {loss}");
         for (name, array) in &alone {
             let apart = array.values.iter().zip(&weights[name].values);
             let apart = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(apart < 1e-4, "{name}: {apart} with {count} ranks");
+            assert!(apart < 1e-4, "{place:?}: {name}: {apart} with {count} ranks");
         }
     }
 }
@@ -137,6 +153,6 @@ fn ranks_learn_what_one_process_learns() {
 fn a_batch_is_not_shared_by_more_ranks_than_it_has_images() {
     let images = images();
     let ranks = Rank { rank: 0, count: 11, meeting: Meeting::of(11) };
-    let refused = trainer(&images).distributed(Box::new(ranks)).err().expect("refused");
+    let refused = trainer(&images, Place::Cpu).distributed(Box::new(ranks)).err().expect("refused");
     assert!(refused.to_string().contains("a batch of 10"), "{refused}");
 }

@@ -134,23 +134,27 @@ impl Trainer {
     /// [follow](Self::follow).
     ///
     /// # Errors
-    /// [`TrainError::Options`] if there are more ranks than images in a batch, and
-    /// [`TrainError::Unsupported`] if the device is this crate's own kernels.
+    /// [`TrainError::Options`] if there are more ranks than images in a batch.
     pub fn distributed(mut self, ranks: Box<dyn Ranks>) -> Result<Self, TrainError> {
         let (batch, count) = (self.options.batch, ranks.count());
         if count > batch {
             let problem = format!("a batch of {batch} cannot be shared by {count} ranks");
             return Err(OptionsError(problem).into());
         }
-        self.learner.distribute(ranks)?;
+        self.learner.distribute(ranks);
         Ok(self)
     }
 
     /// Takes part in every step that rank 0 makes, until it ends the run.
-    pub fn follow(&mut self, images: &Images) {
+    ///
+    /// # Errors
+    /// If the device fails: the other ranks then wait, until whoever started them ends them.
+    pub fn follow(&mut self, images: &Images) -> Result<(), TrainError> {
         while self.learner.another_step() {
             self.step(images);
+            self.learner.check()?;
         }
+        Ok(())
     }
 
     /// Continues a run from a checkpoint.

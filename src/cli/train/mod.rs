@@ -69,7 +69,7 @@ pub(super) fn train(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !leads {
         // Rank 0 hears signals, too, and decides when the run ends.
         let _heard = Interrupt::listen()?;
-        trainer.follow(&data.train);
+        trainer.follow(&data.train)?;
         return Ok(ExitCode::SUCCESS);
     }
     let options = trainer.options();

@@ -5,6 +5,7 @@ use pollster::block_on;
 
 use crate::backend::fused::Gpu;
 use crate::cli::device;
+use crate::cli::train::ranks;
 use crate::data::Images;
 use crate::train::{Checkpoint, Options, TrainError, Trainer};
 
@@ -29,9 +30,10 @@ impl Place {
     /// If there is no such device here.
     pub fn of(name: &str, needs: Option<&str>) -> anyhow::Result<Self> {
         let cpu = |why: &str| Ok(Self::Cpu(why.to_owned()));
+        let gpu = || block_on(Gpu::request_number(ranks::on_this_machine()));
         match name {
-            "gpu" => Ok(Self::Gpu(Box::new(block_on(Gpu::request())?))),
-            "auto" => match (needs, block_on(Gpu::request())) {
+            "gpu" => Ok(Self::Gpu(Box::new(gpu()?))),
+            "auto" => match (needs, gpu()) {
                 (Some(needs), _) => cpu(&format!("{needs} needs Burn")),
                 (None, Err(error)) => cpu(&error.to_string()),
                 (None, Ok(gpu)) if gpu.is_software() => {

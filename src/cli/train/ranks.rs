@@ -24,8 +24,16 @@ pub fn join() -> anyhow::Result<Option<Box<dyn Ranks>>> {
 
 /// How many processes Open MPI, or another implementation by its process manager, started together.
 fn started() -> usize {
-    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
-    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"].into_iter().find_map(number).unwrap_or(1)
+    number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]).unwrap_or(1)
+}
+
+/// The number of this process among those on one machine, of which each should have its own GPU.
+pub fn on_this_machine() -> usize {
+    number(&["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"]).unwrap_or(0)
+}
+
+fn number(variables: &[&str]) -> Option<usize> {
+    variables.iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
 }
 
 #[cfg(feature = "mpi")]

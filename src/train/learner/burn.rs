@@ -14,7 +14,7 @@ use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_2, EPSILON};
 use crate::train::batch::Batch;
-use crate::train::ranks::{Ranks, share, sum_over};
+use crate::train::ranks::{Membership, Ranks, sum_over};
 use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
 use crate::train::teacher::Teacher;
@@ -32,8 +32,8 @@ pub struct BurnLearner {
     sound: BurnState,
     /// The sum of the losses since they were last taken, on the device.
     losses: Option<(Tensor<1>, u32)>,
-    /// The processes of a distributed run.
-    ranks: Option<Box<dyn Ranks>>,
+    /// The other processes of a distributed run.
+    membership: Membership,
 }
 
 /// Everything that a step changes.
@@ -117,7 +117,8 @@ impl BurnLearner {
         });
         let target = stable.map_or(Target::Added, Target::Stable);
         let (sound, losses, device) = (state.clone(), None, device.clone());
-        Ok(Self { device, shards, target, state, sound, losses, ranks: None })
+        let membership = Membership::default();
+        Ok(Self { device, shards, target, state, sound, losses, membership })
     }
 }
 
@@ -156,22 +157,19 @@ impl Learner for BurnLearner {
         Ok(())
     }
 
-    fn distribute(&mut self, ranks: Box<dyn Ranks>) -> Result<(), TrainError> {
-        self.ranks = Some(ranks);
-        Ok(())
+    fn distribute(&mut self, ranks: Box<dyn Ranks>) {
+        self.membership = Membership::of(ranks);
     }
 
     fn another_step(&self) -> bool {
-        self.ranks.as_ref().is_some_and(|ranks| ranks.another_step(true))
+        self.membership.another_step()
     }
 
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
-        let (state, target, ranks) = (&mut self.state, &self.target, self.ranks.as_deref());
-        if let Some(leader) = ranks.filter(|ranks| ranks.rank() == 0) {
-            leader.another_step(true);
-        }
+        let (state, target) = (&mut self.state, &self.target);
+        self.membership.begin_step();
         let mut grads = GradientsAccumulator::new();
-        let share = share(ranks, options.batch);
+        let share = self.membership.share(options.batch);
         let part = share.len().div_ceil(options.grad_accum_steps).max(1);
         let mut sum = Tensor::<1>::zeros([1], &self.device);
         for first in share.clone().step_by(part) {
@@ -188,7 +186,7 @@ impl Learner for BurnLearner {
                 );
         }
         let mut grads = grads.grads();
-        if let Some(ranks) = ranks {
+        if let Some(ranks) = self.membership.ranks() {
             (grads, sum) = sum_over(ranks, &state.network, grads, sum);
         }
         self.losses = Some(match self.losses.take() {
@@ -235,15 +233,6 @@ impl Learner for BurnLearner {
 
     fn averaged(&self) -> Result<Averaged, TrainError> {
         Ok(Averaged::Burn(Box::new(self.state.ema.clone()), self.device.clone()))
-    }
-}
-
-impl Drop for BurnLearner {
-    /// The other ranks wait for another step.
-    fn drop(&mut self) {
-        if let Some(leader) = self.ranks.as_ref().filter(|ranks| ranks.rank() == 0) {
-            leader.another_step(false);
-        }
     }
 }
 

@@ -7,14 +7,15 @@ use super::burn::BurnState;
 use super::moments::{self, Moments};
 use super::{Averaged, Learner, Losses, Records};
 use crate::backend::fused::{
-    self, Compiler, DataSet, Example, Gpu, Training, TrainingState, TrainingStep, check_training,
+    self, Compiler, DataSet, Example, FusedError, Gpu, Training, TrainingState, TrainingStep,
+    check_training,
 };
 use crate::data::Images;
 use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, UNetDescription};
 use crate::recipe::Recipe;
 use crate::train::batch::levels_of_step;
-use crate::train::ranks::Ranks;
+use crate::train::ranks::{Membership, Ranks};
 use crate::train::trainer::TrainError;
 use crate::train::{Autoguidance, Options, Precision};
 
@@ -26,6 +27,10 @@ pub struct FusedLearner {
     training: Training,
     /// Steps since the losses were last taken.
     steps: u32,
+    /// The other processes of a distributed run.
+    membership: Membership,
+    /// Why a step that others take part in was not made.
+    failure: Option<FusedError>,
 }
 
 impl FusedLearner {
@@ -61,7 +66,8 @@ impl FusedLearner {
         };
         let training = Training::new(&compiler, sizes, &data, batch, parts)?;
         let (architecture, sizes) = (options.architecture.clone(), sizes.clone());
-        let new = Self { architecture, sizes, compiler, training, steps: 0 };
+        let (membership, failure) = (Membership::default(), None);
+        let new = Self { architecture, sizes, compiler, training, steps: 0, membership, failure };
         let drawn = BurnState::new(options, &Device::flex())?;
         new.write(&drawn, &Moments::new());
         block_on(gpu.idle())?;
@@ -104,27 +110,40 @@ impl Learner for FusedLearner {
         Err(TrainError::Unsupported("autoguidance"))
     }
 
-    fn distribute(&mut self, _: Box<dyn Ranks>) -> Result<(), TrainError> {
-        Err(TrainError::Unsupported("a batch shared by several ranks"))
+    fn distribute(&mut self, ranks: Box<dyn Ranks>) {
+        self.membership = Membership::of(ranks);
     }
 
     fn another_step(&self) -> bool {
-        false
+        self.membership.another_step()
     }
 
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
-        let (sigmas, classes) = levels_of_step(options, images, indices, step, 0..options.batch);
-        let examples = indices.iter().zip(sigmas).zip(classes);
+        self.membership.begin_step();
+        let share = self.membership.share(options.batch);
+        let (sigmas, classes) = levels_of_step(options, images, indices, step, share.clone());
+        let examples = indices[share.clone()].iter().zip(sigmas).zip(classes);
         let examples = examples.map(|((&index, sigma), class)| Example { index, sigma, class });
         let recipe = Recipe { parts: self.training.parts(), ..options.recipe() };
-        let step = TrainingStep::new(&recipe, &self.sizes, step, examples);
-        // Waits until the GPU has done all but the last steps.
-        self.training.room();
-        self.training.submit(&[step]);
+        let step = TrainingStep::of_share(&recipe, &self.sizes, step, share, examples);
         self.steps += 1;
+        let Some(ranks) = self.membership.ranks() else {
+            // Waits until the GPU has done all but the last steps.
+            self.training.room();
+            return self.training.submit(&[step]);
+        };
+        let made = self.training.step_together(&step, |values| ranks.sum(values));
+        if let Err(error) = block_on(made) {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    fn check(&mut self) -> Result<(), TrainError> {
+        self.failure.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn take_losses(&mut self) -> Result<Option<Losses>, TrainError> {
+        self.check()?;
         if self.steps == 0 {
             return Ok(None);
         }

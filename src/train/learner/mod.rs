@@ -39,10 +39,7 @@ pub trait Learner {
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError>;
 
     /// Computes only this rank's share of each batch from now on.
-    ///
-    /// # Errors
-    /// [`TrainError::Unsupported`] if gradients cannot be added up over ranks.
-    fn distribute(&mut self, ranks: Box<dyn Ranks>) -> Result<(), TrainError>;
+    fn distribute(&mut self, ranks: Box<dyn Ranks>);
 
     /// Waits for rank 0 to begin another step. `false` if the run has ended, or is not distributed.
     fn another_step(&self) -> bool;
@@ -50,6 +47,14 @@ pub trait Learner {
     /// Makes an optimiser step on the images of these indices. The device may still be at work on
     /// it; [`Self::take_losses`] tells of failures.
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64);
+
+    /// Tells, after a step that other ranks take part in, whether it failed here.
+    ///
+    /// # Errors
+    /// [`TrainError`] if it did.
+    fn check(&mut self) -> Result<(), TrainError> {
+        Ok(())
+    }
 
     /// The losses since the last call, `None` if there was no step. Waits for the device.
     ///

@@ -32,10 +32,51 @@ pub trait Ranks {
     fn sum(&self, values: &mut [f32]);
 }
 
-/// The places in a batch that this rank computes.
-pub(super) fn share(ranks: Option<&dyn Ranks>, batch: usize) -> Range<usize> {
-    let (rank, count) = ranks.map_or((0, 1), |ranks| (ranks.rank(), ranks.count()));
-    batch * rank / count..batch * (rank + 1) / count
+/// This process among those of a distributed run, if it is one of several.
+#[derive(Default)]
+pub(super) struct Membership(Option<Box<dyn Ranks>>);
+
+impl Membership {
+    /// One of these.
+    pub fn of(ranks: Box<dyn Ranks>) -> Self {
+        Self(Some(ranks))
+    }
+
+    /// The processes, if there are several.
+    pub fn ranks(&self) -> Option<&dyn Ranks> {
+        self.0.as_deref()
+    }
+
+    /// The places in a batch that this rank computes.
+    pub fn share(&self, batch: usize) -> Range<usize> {
+        let (rank, count) = self.ranks().map_or((0, 1), |ranks| (ranks.rank(), ranks.count()));
+        batch * rank / count..batch * (rank + 1) / count
+    }
+
+    /// Rank 0 tells the others that there is another step.
+    pub fn begin_step(&self) {
+        if let Some(leader) = self.leader() {
+            leader.another_step(true);
+        }
+    }
+
+    /// The others wait for another step. `false` if the run has ended, or is not distributed.
+    pub fn another_step(&self) -> bool {
+        self.ranks().is_some_and(|ranks| ranks.another_step(true))
+    }
+
+    fn leader(&self) -> Option<&dyn Ranks> {
+        self.ranks().filter(|ranks| ranks.rank() == 0)
+    }
+}
+
+impl Drop for Membership {
+    /// The other ranks wait for another step.
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader() {
+            leader.another_step(false);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -62,10 +103,10 @@ mod tests {
 
     #[test]
     fn every_place_is_computed_once() {
-        assert_eq!(share(None, 7), 0..7);
+        assert_eq!(Membership::default().share(7), 0..7);
+        let share = |rank, count| Membership::of(Box::new(Rank(rank, count))).share(7);
         for count in 1..=7 {
-            let places: Vec<_> =
-                (0..count).flat_map(|rank| share(Some(&Rank(rank, count)), 7)).collect();
+            let places: Vec<_> = (0..count).flat_map(|rank| share(rank, count)).collect();
             assert_eq!(places, (0..7).collect::<Vec<_>>(), "{count}");
         }
     }

@@ -34,6 +34,31 @@ impl Gpu {
             .request_adapter(&options)
             .await
             .map_err(|_| FusedError::NoAdapter(platform::NO_ADAPTER.to_owned()))?;
+        Self::on(instance, adapter).await
+    }
+
+    /// Requests a device on one of several GPUs that are like the one [`Self::request`] takes, by
+    /// its number, modulo how many there are. The browser has one.
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub async fn request_number(number: usize) -> Result<Self, FusedError> {
+        let usual = Self::request().await?;
+        let info = usual.adapter.get_info();
+        let mut all = usual.instance.enumerate_adapters(wgpu::Backends::all()).await;
+        all.retain(|adapter| {
+            let wgpu::AdapterInfo { name, backend, device_type, .. } = adapter.get_info();
+            (name, backend, device_type) == (info.name.clone(), info.backend, info.device_type)
+        });
+        all.sort_by_key(|adapter| adapter.get_info().device_pci_bus_id);
+        if all.len() < 2 {
+            return Ok(usual);
+        }
+        let adapter = all.swap_remove(number % all.len());
+        Self::on(usual.instance, adapter).await
+    }
+
+    async fn on(instance: wgpu::Instance, adapter: wgpu::Adapter) -> Result<Self, FusedError> {
         // Ask for all of the adapter's limits, so that models may exceed WebGPU's minimum.
         let descriptor = wgpu::DeviceDescriptor {
             required_limits: adapter.limits(),

@@ -44,13 +44,13 @@ pub struct TrainingBuffers {
     /// The one row that launches from sampling read.
     step: wgpu::Buffer,
     frequencies: wgpu::Buffer,
-    losses: wgpu::Buffer,
+    pub losses: wgpu::Buffer,
     places: wgpu::Buffer,
     parameters: wgpu::Buffer,
     slices: Vec<Range<usize>>,
     partials: wgpu::Buffer,
     origins: wgpu::Buffer,
-    squares: wgpu::Buffer,
+    pub squares: wgpu::Buffer,
     activations: Activations,
     table: Option<Operand>,
 }

@@ -258,11 +258,7 @@ impl Training {
 
     /// Updates the parameters of all launches after the weights were written.
     fn gather(&self) {
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        self.launch(&mut pass, &self.gather, 0, 0);
-        drop(pass);
-        self.gpu.queue().submit([encoder.finish()]);
+        self.pass(|pass| self.launch(pass, &self.gather, 0, 0));
     }
 
     /// How many steps to submit now: as many as take a few milliseconds. 0 if the GPU is busy and
@@ -277,6 +273,55 @@ impl Training {
     /// Submits steps: at most [`Self::room`], each of the batch and the number of parts that the
     /// run was made for.
     pub fn submit(&mut self, steps: &[TrainingStep]) {
+        self.upload(steps);
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        let mut row = 0;
+        for step in steps {
+            self.launch_parts(&mut pass, step, row);
+            row += step.parts.len();
+            self.launch_update(&mut pass, row - 1);
+        }
+        drop(pass);
+        let submission = self.gpu.queue().submit([encoder.finish()]);
+        self.throttle.submitted(self.gpu.queue(), submission, steps.len());
+    }
+
+    /// Makes a step of which others compute the rest of the batch, each a share. `sum` adds up over
+    /// all shares what it is given, the gradient and the loss of each place in the batch; all must
+    /// get the same, to the last bit.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails; `sum` is then not called.
+    pub async fn step_together(
+        &mut self,
+        step: &TrainingStep,
+        sum: impl FnOnce(&mut [f32]),
+    ) -> Result<(), FusedError> {
+        let TrainingBuffers { gradients, squares, losses, .. } = &self.buffers;
+        let queue = self.gpu.queue();
+        let Some(part) = step.parts.first() else { return Ok(()) };
+        let batch = part.batch as usize;
+        self.upload(std::slice::from_ref(step));
+        // Places in the batch that others compute.
+        queue.write_buffer(losses, 0, bytemuck::cast_slice(&vec![0.0f32; batch]));
+        self.pass(|pass| self.launch_parts(pass, step, 0));
+        let mut values = self.gpu.read(gradients, self.weights).await?;
+        values.extend(self.gpu.read(losses, batch).await?);
+        sum(&mut values);
+        let (summed, summed_losses) = values.split_at(self.weights);
+        // Of each workgroup that reduced the share's gradients; now the first has the square of all.
+        let mut norm = vec![0.0f32; self.squares];
+        norm[0] = summed.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() as f32;
+        queue.write_buffer(gradients, 0, bytemuck::cast_slice(summed));
+        queue.write_buffer(squares, 0, bytemuck::cast_slice(&norm));
+        queue.write_buffer(losses, 0, bytemuck::cast_slice(summed_losses));
+        self.pass(|pass| self.launch_update(pass, step.parts.len() - 1));
+        Ok(())
+    }
+
+    /// Writes what the kernels read of these steps.
+    fn upload(&self, steps: &[TrainingStep]) {
         let stride = self.buffers.stride;
         let mut rows = Vec::new();
         let mut examples = Vec::new();
@@ -293,25 +338,32 @@ impl Training {
         let queue = self.gpu.queue();
         queue.write_buffer(&self.buffers.rows, 0, &rows);
         queue.write_buffer(&self.buffers.examples, 0, bytemuck::cast_slice(&examples));
+    }
 
+    /// Finds the gradient of a step whose parts are in the rows from `row`.
+    fn launch_parts(&self, pass: &mut wgpu::ComputePass<'_>, step: &TrainingStep, row: usize) {
+        for (row, part) in (row..).zip(&step.parts) {
+            for kernel in &self.part {
+                self.launch(pass, kernel, row * self.buffers.stride, part.images);
+            }
+        }
+    }
+
+    /// Changes the weights by the gradient of a step, of which a part is in this row.
+    fn launch_update(&self, pass: &mut wgpu::ComputePass<'_>, row: usize) {
+        for kernel in &self.update {
+            self.launch(pass, kernel, row * self.buffers.stride, 0);
+        }
+        self.launch(pass, &self.gather, 0, 0);
+    }
+
+    /// Submits one pass of launches.
+    fn pass(&self, launches: impl FnOnce(&mut wgpu::ComputePass<'_>)) {
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let mut row = 0;
-        for step in steps {
-            for part in &step.parts {
-                for kernel in &self.part {
-                    self.launch(&mut pass, kernel, row * stride, part.images);
-                }
-                row += 1;
-            }
-            for kernel in &self.update {
-                self.launch(&mut pass, kernel, (row - 1) * stride, 0);
-            }
-            self.launch(&mut pass, &self.gather, 0, 0);
-        }
+        launches(&mut pass);
         drop(pass);
-        let submission = queue.submit([encoder.finish()]);
-        self.throttle.submitted(queue, submission, steps.len());
+        self.gpu.queue().submit([encoder.finish()]);
     }
 
     /// Waits for the steps so far, and starts a new report.

@@ -1,16 +1,18 @@
 //! A step of a run's recipe as what the kernels read.
 
+use std::ops::Range;
+
 use super::rows::{ExampleRow, PartRow};
 use crate::net::UNetDescription;
 use crate::random::Key;
 use crate::recipe::{BETA_1, BETA_2, EPSILON, Recipe};
 
-/// One step: the rows of its parts, and what was drawn for the images of the whole batch.
+/// One step: the rows of its parts, and what was drawn for their images.
 #[derive(Clone, Debug)]
 pub struct TrainingStep {
-    /// The parts; `example` of each is its place in the batch.
+    /// The parts; `example` of each is the place of its first image among `examples`.
     pub parts: Vec<PartRow>,
-    /// The images.
+    /// The images of all parts.
     pub examples: Vec<ExampleRow>,
 }
 
@@ -33,6 +35,17 @@ impl TrainingStep {
         step: u64,
         examples: impl Iterator<Item = Example>,
     ) -> Self {
+        Self::of_share(recipe, sizes, step, 0..recipe.batch, examples)
+    }
+
+    /// As [`Self::new`], but only for these places in the batch, and their images.
+    pub fn of_share(
+        recipe: &Recipe,
+        sizes: &UNetDescription,
+        step: u64,
+        places: Range<usize>,
+        examples: impl Iterator<Item = Example>,
+    ) -> Self {
         let Recipe { batch, .. } = *recipe;
         let row = |Example { index, sigma, class }| {
             let c = sizes.preconditioning.at(sigma);
@@ -51,11 +64,11 @@ impl TrainingStep {
         let root = (1.0 - BETA_2.powi(time)).sqrt();
         let each = batch.div_ceil(recipe.parts);
         let part = |first: usize| PartRow {
-            images: each.min(batch - first) as u32,
+            images: each.min(places.end - first) as u32,
             first: first as u32,
-            example: first as u32,
+            example: (first - places.start) as u32,
             batch: batch as u32,
-            accumulates: u32::from(first > 0),
+            accumulates: u32::from(first > places.start),
             noise_step: step as u32,
             seed: Key { seed: recipe.seed, stream: 0, step: 0 }.seed_words(),
             flip: u32::from(recipe.flip),
@@ -69,7 +82,7 @@ impl TrainingStep {
             padding: [0; 3],
         };
         Self {
-            parts: (0..batch).step_by(each).map(part).collect(),
+            parts: places.clone().step_by(each).map(part).collect(),
             examples: examples.map(row).collect(),
         }
     }
