@@ -12,8 +12,15 @@ const END: &str = "cls";
 /// Its most bytes: a number.
 const BYTES: usize = 32;
 
-/// Reads the label of each image, and the names of the classes, which are the numbers, in their
-/// order. `None` if not every image has a class, or all have the same; if some have one, a note says
+/// What the files say.
+pub(super) struct Labels {
+    /// The label of each image.
+    pub labels: Vec<u8>,
+    /// The names of the classes, which are the numbers in the files, in their order.
+    pub classes: Vec<String>,
+}
+
+/// Reads the class of each image. `None` if not every image has a class, or all have the same; if some have one, a note says
 /// why classes are not used.
 ///
 /// # Errors
@@ -22,7 +29,7 @@ pub(super) fn read<'a>(
     files: &Files,
     images: impl Iterator<Item = &'a String> + Clone,
     found: &mut Found,
-) -> Result<Option<(Vec<u8>, Vec<String>)>, DataError> {
+) -> Result<Option<Labels>, DataError> {
     let all: Vec<String> = images.clone().map(|image| beside(image)).collect();
     let is_there = |name: &&String| files.names.binary_search(name).is_ok();
     let there = all.iter().filter(is_there).count();
@@ -60,7 +67,7 @@ pub(super) fn read<'a>(
     }
     let label = |number| classes.binary_search(number).ok().and_then(|at| u8::try_from(at).ok());
     let labels = numbers.iter().filter_map(label).collect();
-    Ok(Some((labels, classes.iter().map(u32::to_string).collect())))
+    Ok(Some(Labels { labels, classes: classes.iter().map(u32::to_string).collect() }))
 }
 
 /// The name of the file with an image's class: up to the first dot, everything is the same.

@@ -118,8 +118,8 @@ impl Files {
         if archives.is_empty() {
             return Ok(None);
         }
-        let splits = |folder: Option<&str>| folders.iter().any(|&other| other == folder);
-        let apart = splits(Some("train")) && splits(Some("test")) && !splits(None);
+        let split = [Some("train"), Some("test")].iter().all(|folder| folders.contains(folder));
+        let apart = split && !folders.contains(&None);
         let mut listings = Vec::new();
         for (archive, folder) in archives.iter().zip(&folders) {
             let mut listing = archive.list()?;

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::budget::Budget;
+use super::class_files::Labels;
 use super::decode::{Encoded, MEMORY};
 use super::files::Files;
 use super::layout::Layout;
@@ -86,14 +87,15 @@ pub(super) fn read(
     let shape = ImageShape { channels: if gray { 1 } else { shape.channels }, ..shape };
     move_together(&mut pixels, names.len(), &kept, shape.dimension());
     let kept_names = || kept.iter().map(|&number| &names[number]);
-    let (labels, classes) = if layout.classes.is_empty() {
-        class_files::read(files, kept_names(), found)?.unzip()
+    let labels = if layout.classes.is_empty() {
+        class_files::read(files, kept_names(), found)?
     } else {
         let labels = kept_names().filter_map(|name| layout.label(name)).collect();
-        (Some(labels), Some(layout.classes.clone()))
+        Some(Labels { labels, classes: layout.classes.clone() })
     };
-    let all = Images { shape, bytes: pixels, labels };
+    let (labels, classes) = labels.map(|Labels { labels, classes }| (labels, classes)).unzip();
     let classes = classes.unwrap_or_default();
+    let all = Images { shape, bytes: pixels, labels };
     if !layout.holds_out() {
         return Ok((all, None, classes));
     }
