@@ -378,8 +378,8 @@ fn bad_model_files_are_refused_with_what_is_wrong() {
 fn damaged_model_files_are_read_or_refused() {
     let whole = common::model().write().expect("finite");
     let read = |seed| Model::new(&damaged(&whole, seed)).is_ok();
-    let count = (0..1000).filter(|&seed| read(seed)).count();
-    assert!((1..1000).contains(&count), "{count} of 1000 were read");
+    let count = (0..200).filter(|&seed| read(seed)).count();
+    assert!((1..200).contains(&count), "{count} of 200 were read");
 }
 
 /// Differential test of the engines: networks drawn at random look the same on each.
