@@ -20,20 +20,19 @@ pub(super) struct Labels {
     pub classes: Vec<String>,
 }
 
-/// Reads the class of each image. `None` if not every image has a class, or all have the same; if some have one, a note says
-/// why classes are not used.
+/// Reads the class of each image. `None` if not every image has a class, or all have the same; if
+/// some have one, a note says why classes are not used.
 ///
 /// # Errors
 /// If an archive as a whole cannot be read.
 pub(super) fn read<'a>(
     files: &Files,
-    images: impl Iterator<Item = &'a String> + Clone,
+    images: impl Iterator<Item = &'a String>,
     found: &mut Found,
 ) -> Result<Option<Labels>, DataError> {
-    let all: Vec<String> = images.clone().map(|image| beside(image)).collect();
-    let is_there = |name: &&String| files.names.binary_search(name).is_ok();
-    let there = all.iter().filter(is_there).count();
-    if there == 0 {
+    let all: Vec<String> = images.map(|image| beside(image)).collect();
+    let is_there = |name: &String| files.names.binary_search(name).is_ok();
+    if !all.iter().any(is_there) {
         return Ok(None);
     }
     found.ignored.remove(END);

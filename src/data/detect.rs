@@ -24,14 +24,28 @@ pub(super) enum Kind {
 }
 
 /// Recognises the kind of data: a single file by its first bytes, several by their names, and
-/// images that are not named so by theirs.
+/// images that are not named so by theirs. Also returns the files: if a folder has nothing but
+/// archives, such as WebDataset's shards, those in them.
 ///
 /// # Errors
 /// If nothing here can be read, or there is more than one candidate.
-pub(super) fn recognize(files: &Files) -> Result<Kind, DataError> {
+pub(super) fn recognize(files: Files) -> Result<(Files, Kind), DataError> {
     if files.place == Place::Single {
-        return single(files);
+        let kind = single(&files)?;
+        return Ok((files, kind));
     }
+    if let Some(kind) = several(&files)? {
+        return Ok((files, kind));
+    }
+    let Some(inside) = files.in_archives()? else { return Err(nothing(&files, &[])) };
+    match several(&inside)? {
+        Some(kind) => Ok((inside, kind)),
+        None => Err(nothing(&inside, &[])),
+    }
+}
+
+/// Recognises several files; `None` if none of them is known.
+fn several(files: &Files) -> Result<Option<Kind>, DataError> {
     let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
         // People often keep an archive beside what they unpacked from it.
         let packed = |name: &str| {
@@ -53,20 +67,20 @@ pub(super) fn recognize(files: &Files) -> Result<Kind, DataError> {
             0 => held_out,
             _ => one(files, held_out, "IDX file of test images")?,
         };
-        return Ok(Kind::Arrays { format: Format::Idx, train, held_out });
+        return Ok(Some(Kind::Arrays { format: Format::Idx, train, held_out }));
     }
     if let Some(kind) = cifar(&named, !named(&image_files::is_named).is_empty()) {
-        return Ok(kind);
+        return Ok(Some(kind));
     }
     let images = image_files::names(files)?;
     if !images.is_empty() {
-        return Ok(Kind::Images(images));
+        return Ok(Some(Kind::Images(images)));
     }
     let arrays = named(&is_npy);
     if !arrays.is_empty() {
-        return npy_arrays(files, &arrays);
+        return npy_arrays(files, &arrays).map(Some);
     }
-    Err(nothing(files, &[]))
+    Ok(None)
 }
 
 /// Recognises a single file.
@@ -211,7 +225,8 @@ mod tests {
     fn kind(names: &[&str]) -> Result<Kind, DataError> {
         let files = names.iter().map(|name| (name.as_bytes().to_vec(), Source::Entry(0)));
         let listing = Listing { files: files.collect(), problems: vec![] };
-        recognize(&Files::new("data".as_ref(), Place::Folder, vec![listing], vec![]))
+        recognize(Files::new("data".as_ref(), Place::Folder, vec![listing], vec![]))
+            .map(|(_, kind)| kind)
     }
 
     #[test]

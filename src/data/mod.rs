@@ -139,7 +139,7 @@ impl DataSet {
     /// # Errors
     /// [`DataError`] names the file and what is wrong with it.
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
-        let (files, kind) = found_at(path)?;
+        let (files, kind) = detect::recognize(Files::at(path)?)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
         let (train, held_out, classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
@@ -195,21 +195,8 @@ impl DataSet {
 
     /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
     pub fn has_images(path: &Path) -> bool {
-        found_at(path).is_ok_and(|(_, kind)| matches!(kind, Kind::Images(_)))
-    }
-}
-
-/// The files at a path, and what kind of data they are. If a folder has nothing but archives, such
-/// as WebDataset's shards, the files are those in them.
-fn found_at(path: &Path) -> Result<(Files, Kind), DataError> {
-    let files = Files::at(path)?;
-    match detect::recognize(&files) {
-        Ok(kind) => Ok((files, kind)),
-        Err(nothing) => {
-            let Some(inside) = files.in_archives()? else { return Err(nothing) };
-            let kind = detect::recognize(&inside)?;
-            Ok((inside, kind))
-        }
+        let found = Files::at(path).and_then(detect::recognize);
+        found.is_ok_and(|(_, kind)| matches!(kind, Kind::Images(_)))
     }
 }
 
