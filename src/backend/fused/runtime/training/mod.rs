@@ -274,16 +274,14 @@ impl Training {
     /// run was made for.
     pub fn submit(&mut self, steps: &[TrainingStep]) {
         self.upload(steps);
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        let mut row = 0;
-        for step in steps {
-            self.launch_parts(&mut pass, step, row);
-            row += step.parts.len();
-            self.launch_update(&mut pass, row - 1);
-        }
-        drop(pass);
-        let submission = self.gpu.queue().submit([encoder.finish()]);
+        let submission = self.pass(|pass| {
+            let mut row = 0;
+            for step in steps {
+                self.launch_parts(pass, step, row);
+                row += step.parts.len();
+                self.launch_update(pass, row - 1);
+            }
+        });
         self.throttle.submitted(self.gpu.queue(), submission, steps.len());
     }
 
@@ -358,12 +356,12 @@ impl Training {
     }
 
     /// Submits one pass of launches.
-    fn pass(&self, launches: impl FnOnce(&mut wgpu::ComputePass<'_>)) {
+    fn pass(&self, launches: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         launches(&mut pass);
         drop(pass);
-        self.gpu.queue().submit([encoder.finish()]);
+        self.gpu.queue().submit([encoder.finish()])
     }
 
     /// Waits for the steps so far, and starts a new report.
@@ -396,13 +394,9 @@ impl Training {
                 for (times, shortest) in [1, 2].into_iter().zip(&mut shortest) {
                     self.gpu.idle().await?;
                     let begun = platform::now();
-                    let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-                    let mut pass = encoder.begin_compute_pass(&Default::default());
-                    for _ in 0..times * repeats {
-                        self.launch(&mut pass, kernel, 0, images);
-                    }
-                    drop(pass);
-                    self.gpu.queue().submit([encoder.finish()]);
+                    self.pass(|pass| {
+                        (0..times * repeats).for_each(|_| self.launch(pass, kernel, 0, images));
+                    });
                     self.gpu.idle().await?;
                     *shortest = shortest.min(platform::now() - begun);
                 }
