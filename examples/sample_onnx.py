@@ -81,6 +81,26 @@ def sample(score, table, seed, shape):
     return x.clip(0, 1)
 
 
+def score_of(session, label=None):
+    """The network as a function of noisy images and their noise level; `label` is a class's number."""
+    labels = {}
+    if any(each.name == "class" for each in session.get_inputs()):
+        label = len(metadata(session, "card")["classes"]) if label is None else label  # none is the last
+        labels["class"] = np.array([label], np.int64)
+    return lambda x, sigma: session.run(["score"], {"x": x, "sigma": sigma.reshape(1), **labels})[0]
+
+
+def metadata(session, name):
+    """What `ncsn export` wrote into the file: `card` or `step_table`."""
+    return json.loads(session.get_modelmeta().custom_metadata_map[name])
+
+
+def image_shape(session):
+    """Channels, height and width."""
+    [x] = [each for each in session.get_inputs() if each.name == "x"]
+    return x.shape[1:]
+
+
 def main():
     parser = argparse.ArgumentParser(description="Draw images from a model that `ncsn export` wrote.")
     parser.add_argument("model", help="an .onnx file with a dynamic batch")
@@ -91,19 +111,9 @@ def main():
     arguments = parser.parse_args()
 
     network = onnxruntime.InferenceSession(arguments.model, providers=["CPUExecutionProvider"])
-    metadata = network.get_modelmeta().custom_metadata_map
-    inputs = {each.name: each for each in network.get_inputs()}
-    labels = {}
-    if "class" in inputs:
-        classes = len(json.loads(metadata["card"])["classes"])
-        label = classes if arguments.label is None else arguments.label  # the last one is none
-        labels["class"] = np.array([label], np.int64)
-
-    def score(x, sigma):
-        return network.run(["score"], {"x": x, "sigma": sigma.reshape(1), **labels})[0]
-
-    shape = (arguments.n, *inputs["x"].shape[1:])
-    x = sample(score, json.loads(metadata["step_table"]), arguments.seed, shape)
+    score, table = score_of(network, arguments.label), metadata(network, "step_table")
+    shape = (arguments.n, *image_shape(network))
+    x = sample(score, table, arguments.seed, shape)
     images = (x * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(0, 2, 3, 1)
     np.save(arguments.out, images[..., 0] if shape[1] == 1 else images)
 

@@ -22,7 +22,7 @@ pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a folder for these files, and checks, before long work, that they can be written and that
+/// Makes a folder for these files, which may be in folders of it, and checks, before long work, that they can be written and that
 /// none would be replaced unasked. `flag` is the one that names the folder.
 ///
 /// # Errors
@@ -41,8 +41,15 @@ pub fn ensure_folder(
         );
     }
     ensure!(!folder.is_file(), "cannot make the folder {}: it is a file", folder.display());
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    files.iter().try_for_each(|file| ensure_writable(file))
+    let make = |folder: &Path| {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
+    };
+    make(folder)?;
+    for file in files {
+        make(folder_of(file))?;
+        ensure_writable(file)?;
+    }
+    Ok(())
 }
 
 /// Whether a file's name has this extension, in upper or lower case.

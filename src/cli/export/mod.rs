@@ -67,7 +67,6 @@ pub fn export(arguments: &Export) -> anyhow::Result<()> {
         output::ensure_writable(to)?;
     }
     if let Some(folder) = diffusers {
-        output::ensure_folder(&folder.join("network"), &[], true, "--diffusers")?;
         let files = [INDEX, PIPELINE, SAMPLER, NETWORK].map(|name| folder.join(name));
         output::ensure_folder(folder, &files, *overwrite, "--diffusers")?;
     }
@@ -75,18 +74,15 @@ pub fn export(arguments: &Export) -> anyhow::Result<()> {
     let settings = Some(arguments.settings.over(&model.card)?);
     let options = Options { batch: arguments.batch, opset: arguments.opset, settings };
     let bytes = onnx::export(&model, options)?;
-    let to = match (onnx, diffusers) {
-        (Some(file), _) => {
-            output::write(file, &bytes)?;
-            file
-        }
-        (None, Some(folder)) => {
-            write_pipeline(folder, &bytes)?;
-            folder
-        }
-        (None, None) => return Ok(()),
-    };
-    println!("{} in {}, {:.1} MB", model.card.name, to.display(), bytes.len() as f64 / 1e6);
+    if let Some(file) = onnx {
+        output::write(file, &bytes)?;
+    }
+    if let Some(folder) = diffusers {
+        write_pipeline(folder, &bytes)?;
+    }
+    for to in onnx.iter().chain(diffusers) {
+        println!("{} in {}, {:.1} MB", model.card.name, to.display(), bytes.len() as f64 / 1e6);
+    }
     Ok(())
 }
 

@@ -7,12 +7,9 @@
 With the same seed and class, these are the images of `ncsn sample`.
 """
 
-import json
-
-import numpy as np
 from diffusers import DiffusionPipeline, ImagePipelineOutput, OnnxRuntimeModel
 
-from .sample_onnx import sample
+from .sample_onnx import image_shape, metadata, sample, score_of
 
 
 class NcsnPipeline(DiffusionPipeline):
@@ -23,32 +20,21 @@ class NcsnPipeline(DiffusionPipeline):
     @property
     def classes(self):
         """The names of the classes, in the order of their numbers; none if the model has none."""
-        return [each["name"] for each in self._metadata("card").get("classes", [])]
+        return [each["name"] for each in metadata(self.network.model, "card").get("classes", [])]
 
     def __call__(
         self, batch_size=1, generator=None, class_label=None, output_type="pil", return_dict=True
     ):
         """Draws images. The generator gives the seed; the class is a number or a name."""
         session = self.network.model
-        labels = {}
-        if any(each.name == "class" for each in session.get_inputs()):
-            classes = self.classes
-            label = len(classes) if class_label is None else class_label  # the last one is none
-            label = classes.index(label) if isinstance(label, str) else label
-            labels["class"] = np.array([label], np.int64)
-        elif class_label is not None:
+        if class_label is not None and not self.classes:
             raise ValueError("this model has no classes")
-
-        def score(x, sigma):
-            return session.run(["score"], {"x": x, "sigma": sigma.reshape(1), **labels})[0]
-
-        [x] = [each for each in session.get_inputs() if each.name == "x"]
+        if isinstance(class_label, str):
+            class_label = self.classes.index(class_label)
+        score, table = score_of(session, class_label), metadata(session, "step_table")
         seed = 1 if generator is None else generator.initial_seed()
-        shape = (batch_size, *x.shape[1:])
-        images = sample(score, self._metadata("step_table"), seed, shape).transpose(0, 2, 3, 1)
+        shape = (batch_size, *image_shape(session))
+        images = sample(score, table, seed, shape).transpose(0, 2, 3, 1)
         if output_type == "pil":
             images = self.numpy_to_pil(images)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
-
-    def _metadata(self, name):
-        return json.loads(self.network.model.get_modelmeta().custom_metadata_map[name])
