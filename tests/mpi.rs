@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ncsn::data::Images;
 use ncsn::model_file::ModelFile;
-use ncsn::net::ImageShape;
 
 /// `ncsn train` in this folder, started as so many ranks.
 fn train(folder: &Path, ranks: usize, arguments: &str) -> Command {
@@ -26,11 +24,9 @@ fn train(folder: &Path, ranks: usize, arguments: &str) -> Command {
 
 fn folder_with_images() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let shape = ImageShape { channels: 1, height: 8, width: 8 };
     let byte = |at: u32| if at % 8 == at / 64 % 8 { 255 } else { (at % 251) as u8 };
-    let images = Images::new(shape, (0..60 * 64).map(byte).collect());
     let mut idx = [0x803, 60, 8, 8].map(u32::to_be_bytes).concat();
-    idx.extend_from_slice(&images.bytes);
+    idx.extend((0..60 * 64).map(byte));
     fs::write(folder.path().join("train-images-idx3-ubyte"), idx).expect("written");
     folder
 }

@@ -30,7 +30,10 @@ impl Place {
     /// If there is no such device here.
     pub fn of(name: &str, needs: Option<&str>) -> anyhow::Result<Self> {
         let cpu = |why: &str| Ok(Self::Cpu(why.to_owned()));
-        let gpu = || block_on(Gpu::request_number(ranks::on_this_machine()));
+        let gpu = || match ranks::on_this_machine() {
+            Some(number) => block_on(Gpu::request_number(number)),
+            None => block_on(Gpu::request()),
+        };
         match name {
             "gpu" => Ok(Self::Gpu(Box::new(gpu()?))),
             "auto" => match (needs, gpu()) {

@@ -27,9 +27,10 @@ fn started() -> usize {
     number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]).unwrap_or(1)
 }
 
-/// The number of this process among those on one machine, of which each should have its own GPU.
-pub fn on_this_machine() -> usize {
-    number(&["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"]).unwrap_or(0)
+/// The number of this process among those on one machine, of which each should have its own GPU;
+/// `None` if it is the only one.
+pub fn on_this_machine() -> Option<usize> {
+    number(&["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"])
 }
 
 fn number(variables: &[&str]) -> Option<usize> {
