@@ -641,8 +641,9 @@ async fn a_model_that_is_too_large_is_refused_at_once() -> Result<()> {
             let [is, may] =
                 if tells { ["1073.7 MB", "268.4 MB"] } else { ["more than", "268.4 MB"] };
             ensure!(text.contains(is) && text.contains(may), "it says {text}");
-            // What was under way when the browser hung up.
-            let most = if tells { MOST / 8 } else { MOST + MOST / 8 };
+            // Beyond what the page read, the browser and the sockets hold what they had buffered
+            // when it hung up: some 35 MB were seen. A page that reads on takes all of it.
+            let most = if tells { MOST / 2 } else { MOST + MOST / 2 };
             let sent = server.zeros();
             ensure!(sent < most, "{sent} bytes were sent");
             ensure!(page.is_shown("#message-link").await?, "there is no way to another model");
