@@ -81,13 +81,29 @@ def sample(score, table, seed, shape):
     return x.clip(0, 1)
 
 
-def score_of(session, label=None):
-    """The network as a function of noisy images and their noise level; `label` is a class's number."""
-    labels = {}
-    if any(each.name == "class" for each in session.get_inputs()):
-        label = len(metadata(session, "card")["classes"]) if label is None else label  # none is the last
-        labels["class"] = np.array([label], np.int64)
-    return lambda x, sigma: session.run(["score"], {"x": x, "sigma": sigma.reshape(1), **labels})[0]
+def score_of(session, label=None, guidance=1.0):
+    """The network as a function of noisy images and their noise level.
+
+    `label` is a class's number, and `guidance` the scale of classifier-free guidance to it.
+    """
+    names = {each.name for each in session.get_inputs()}
+    none = len(metadata(session, "card").get("classes", []))  # the row after the last class
+
+    def evaluate(x, sigma, label):
+        inputs = {"x": x, "sigma": sigma.reshape(1)}
+        if "class" in names:
+            inputs["class"] = np.array([none if label is None else label], np.int64)
+        if "guidance" in names:
+            inputs["guidance"] = np.array([guidance], np.float32)
+        return session.run(["score"], inputs)[0]
+
+    def guided(x, sigma):
+        score = evaluate(x, sigma, label)
+        if guidance == 1 or label is None or "guidance" in names:
+            return score
+        return score + np.float32(guidance - 1) * (score - evaluate(x, sigma, None))
+
+    return guided
 
 
 def metadata(session, name):
@@ -108,10 +124,12 @@ def main():
     parser.add_argument("-n", type=int, default=16, help="how many images")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--class", type=int, dest="label", help="the class, by number")
+    parser.add_argument("--guidance", type=float, default=1, help="the scale of guidance to it")
     arguments = parser.parse_args()
 
     network = onnxruntime.InferenceSession(arguments.model, providers=["CPUExecutionProvider"])
-    score, table = score_of(network, arguments.label), metadata(network, "step_table")
+    score = score_of(network, arguments.label, arguments.guidance)
+    table = metadata(network, "step_table")
     shape = (arguments.n, *image_shape(network))
     x = sample(score, table, arguments.seed, shape)
     images = (x * np.float32(255) + np.float32(0.5)).astype(np.uint8).transpose(0, 2, 3, 1)

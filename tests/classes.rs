@@ -40,12 +40,19 @@ fn on_flex(architecture: &Architecture, weights: Weights) -> Network {
 /// The network that a conditional one is once its class is settled: the class's row, or the last
 /// for no class, becomes a part of the bias that it is added to.
 fn settled(class: Option<usize>) -> Network {
+    settled_beyond(class, 1.0)
+}
+
+/// The same for a network that takes a scale w of guidance: `r + w (r_c − r)` becomes a part of it.
+fn settled_beyond(class: Option<usize>, w: f32) -> Network {
     let (_, mut weights) = conditional();
     let rows = weights.remove("embedding.classes").expect("a tensor of the network");
     let size = rows.shape[1];
-    let row = &rows.values[class.unwrap_or(CLASSES) * size..][..size];
+    let [row, none] = [class.unwrap_or(CLASSES), CLASSES].map(|row| &rows.values[row * size..]);
     let bias = weights.get_mut("embedding.second.bias").expect("a tensor of the network");
-    bias.values.iter_mut().zip(row).for_each(|(bias, row)| *bias += row);
+    for ((bias, row), none) in bias.values.iter_mut().zip(row).zip(none) {
+        *bias += none + w * (row - none);
+    }
     on_flex(&common::tiny(), weights)
 }
 
@@ -147,6 +154,77 @@ fn guided_chains_follow_the_weighted_scores() {
             let difference = difference(&found[range.clone()], &reference[range]);
             assert!(difference < 1e-3, "{sampler:?}, class {class}: {difference}");
         }
+    }
+}
+
+/// A network that takes scales up to 4 as an input does so within the interval of guidance; beyond
+/// them it is evaluated twice. On every backend.
+#[test]
+fn a_scale_that_is_an_input_takes_one_evaluation() {
+    let (architecture, weights) = conditional();
+    let architecture = architecture.with_guidance_max(4.0);
+    let network = on_flex(&architecture, weights.clone());
+    let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+    let compiler = Compiler::new(&gpu, KernelConfig::new(Strategy::Staged, Precision::Single));
+    let compiler = compiler.expect("every GPU has f32");
+    let fused = block_on(fused::Network::new(&compiler, &architecture, &weights));
+    let (fused, device) = (fused.expect("it fits"), Device::flex());
+    let (shape, interval) = (architecture.image_shape(), [0.1, 2.0]);
+    for (sampler, weight) in [
+        (Sampler::Ancestral, 2.5),
+        (Sampler::Heun, 4.0),
+        (Sampler::Ancestral, 1.0),
+        (Sampler::Heun, 4.5),
+    ] {
+        let (table, conditioning) = (table(sampler), asking(&[2, 0], weight, interval));
+        let burn = BurnChains::conditioned(
+            network.clone(),
+            shape,
+            table.clone(),
+            &conditioning,
+            7,
+            0..2,
+            &device,
+        );
+        let burn = finish(&mut burn.expect("it fits"));
+        let chains = FusedChains::conditioned(&fused, table.clone(), &conditioning, 7, 0..2);
+        let found = finish(&mut chains.expect("it fits"));
+        assert!(difference(&found, &burn) < 1e-3, "{sampler:?}, {weight}");
+        for (chain, class) in [(0, Some(2)), (1, Some(0))] {
+            let (of_class, of_none) = (settled(class), settled(None));
+            let scale = GuidanceScale { weight, sigmas: interval };
+            let beyond = settled_beyond(class, weight);
+            let reference = match weight > 4.0 {
+                true => host::run(&table, &Guided { of_class, of_none, scale }, 7, 2),
+                false => {
+                    let scores = Beyond { inside: beyond, outside: of_class, interval };
+                    host::run(&table, &scores, 7, 2)
+                }
+            };
+            let range = chain * 64..(chain + 1) * 64;
+            let difference = difference(&burn[range.clone()], &reference[range]);
+            assert!(difference < 1e-3, "{sampler:?}, {weight}, class {class:?}: {difference}");
+        }
+    }
+}
+
+/// One network within an interval of noise levels, and another outside it.
+struct Beyond {
+    inside: Network,
+    outside: Network,
+    interval: [f32; 2],
+}
+
+impl Score for Beyond {
+    fn dimension(&self) -> usize {
+        64
+    }
+
+    fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
+        let [min, max] = self.interval;
+        let inside = (min..=max).contains(&sigma);
+        let network = if inside { &self.inside } else { &self.outside };
+        out.copy_from_slice(&host_values(network.score(tensor(x), &[sigma])));
     }
 }
 
@@ -307,6 +385,59 @@ fn means(folder: &Path, n: usize, arguments: &[&str]) -> Vec<f32> {
     images.map(|image| image.iter().map(|&v| f32::from(v)).sum::<f32>() / 64.0).collect()
 }
 
+/// The pixels of ten images that a model draws with these arguments, always from the same noise.
+fn pixels(folder: &Path, arguments: &[&str]) -> Vec<f32> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    command
+        .current_dir(folder)
+        .args(["sample", "--out", "out.npy", "-n", "10", "--class", "light"]);
+    succeed(command.args(arguments));
+    let bytes = fs::read(folder.join("out.npy")).expect("written");
+    bytes[bytes.len() - 640..].iter().map(|&value| f32::from(value)).collect()
+}
+
+/// A network that has learned the scale of guidance draws alone, to a good part, what its teacher
+/// draws with two evaluations; resumed in between, it is the same network.
+fn guidance_is_distilled(at: &Path) {
+    let run = ["--init-from", "two.safetensors", "--distill-guidance", "4", "--lr", "3e-3"];
+    let run = [&run[..], &["--warmup-steps", "10", "--steps", "200"]].concat();
+    succeed(&mut train(at, &[&run[..], &["--out", "one.safetensors"]].concat()));
+    let one = read(&at.join("one.safetensors"));
+    assert_eq!(one.card.architecture.guidance_max(), 4.0);
+
+    let apart = |a: &[f32], b: &[f32]| -> f32 {
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32
+    };
+    let guided = ["--guidance", "3.5"];
+    let teacher = pixels(at, &[&["--model", "two.safetensors"], &guided[..]].concat());
+    let student = pixels(at, &[&["--model", "one.safetensors"], &guided[..]].concat());
+    let unguided = pixels(at, &["--model", "one.safetensors"]);
+    let (left, whole) = (apart(&student, &teacher), apart(&unguided, &teacher));
+    assert!(left < 0.5 * whole, "{left} of {whole}");
+
+    let cut = [&run[..], &["--out", "cut.safetensors"]].concat();
+    let mut interrupted = train(at, &cut);
+    interrupted.args(["--checkpoint-every-seconds", "0"]);
+    let mut child = interrupted.spawn().expect("it starts");
+    while !at.join("cut.checkpoint").exists() && child.try_wait().expect("it runs").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    drop(child.kill());
+    child.wait().expect("it ends");
+    succeed(&mut train(at, &["--out", "cut.safetensors", "--resume"]));
+    assert_eq!(read(&at.join("cut.safetensors")).weights, one.weights);
+
+    // Trained further without the flag, it is a network without that input again.
+    let plain = ["--init-from", "one.safetensors", "--steps", "1", "--out", "plain.safetensors"];
+    succeed(&mut train(at, &plain));
+    assert_eq!(read(&at.join("plain.safetensors")).card.architecture.guidance_max(), 0.0);
+    let refused = |more: &[&str]| {
+        fail(&mut train(at, &[&plain[..4], &["--out", "no.safetensors"], more].concat()))
+    };
+    assert!(refused(&["--distill-guidance", "1"]).contains("above 1"));
+    assert!(refused(&["--distill-guidance", "4", "--labels", "off"]).contains("classes"));
+}
+
 #[test]
 fn a_model_learns_the_classes_of_its_folders_and_is_asked_for_them() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -340,6 +471,8 @@ fn a_model_learns_the_classes_of_its_folders_and_is_asked_for_them() {
     assert!(refused(&["--class", "grey"]).contains("dark, light"));
     assert!(refused(&["--classes", "0-2"]).contains("dark, light"));
     assert!(refused(&["--guidance-interval", "3,1"]).contains("no σ from 3 to 1"));
+
+    guidance_is_distilled(at);
 
     // Resumed it is the same run; from its weights, other classes can be learned, or none.
     let resumed = |more: &[&str]| train(at, &[&run[..2], &["--resume"], more].concat());

@@ -395,6 +395,9 @@ fn what_only_burn_can_train_is_refused_with_its_name() {
     };
     let bf16 = Options { precision: TrainPrecision::Bf16, ..options(&images) };
     assert!(refused(bf16).contains("bf16"));
+    let architecture = options(&images).architecture.with_classes(2).with_guidance_max(4.0);
+    let distilled = Options { architecture, stable_targets: None, ..options(&images) };
+    assert!(refused(distilled).contains("scale of guidance"));
     let consistency = Some(Consistency { first_gap: 0.1, last_gap: 0.05 });
     let error = refused(Options { consistency, ..options(&images) });
     assert!(error.contains("--device"), "{error}");

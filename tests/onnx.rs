@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::model_file::ModelFile;
-use ncsn::net::{Architecture, Network};
+use ncsn::net::{Architecture, ClassInput, Network};
 use ncsn::onnx::{self, Batch, ExportError, Options};
 use ncsn::random::Key;
 use rten::{Dimension, Model, NodeId};
@@ -17,9 +17,9 @@ const STATIC: Options =
 const DYNAMIC: Options =
     Options { batch: Batch::Dynamic, opset: Options::DEFAULT_OPSET, settings: None };
 
-/// The tiny model, one of colour images with every part of a U-Net at an uneven size, and one with
-/// classes.
-fn models() -> [ModelFile; 3] {
+/// The tiny model, one of colour images with every part of a U-Net at an uneven size, one with
+/// classes, and one that takes a scale of guidance to them.
+fn models() -> [ModelFile; 4] {
     let tiny = common::model();
     let mut deep = tiny.clone();
     let Architecture::UNet(sizes) = &mut deep.card.architecture else { panic!("a U-Net") };
@@ -29,7 +29,9 @@ fn models() -> [ModelFile; 3] {
     let mut conditional = tiny.clone();
     conditional.card.architecture = conditional.card.architecture.with_classes(4);
     conditional.weights = common::weights(&conditional.card.architecture);
-    [tiny, deep, conditional]
+    let mut guided = conditional.clone();
+    guided.card.architecture = guided.card.architecture.with_guidance_max(4.0);
+    [tiny, deep, conditional, guided]
 }
 
 fn images(model: &ModelFile, count: usize) -> Vec<f32> {
@@ -38,14 +40,14 @@ fn images(model: &ModelFile, count: usize) -> Vec<f32> {
     x
 }
 
-fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32], classes: &[Option<usize>]) -> Vec<f32> {
+fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32], classes: &[ClassInput]) -> Vec<f32> {
     let (image_shape, device) = (model.card.architecture.image_shape(), Device::flex());
     let network = Network::with_weights(&model.card.architecture, model.weights.clone(), &device);
     let network = network.expect("possible");
     let count = x.len() / image_shape.dimension();
     let shape = [count, image_shape.channels, image_shape.height, image_shape.width];
     let x = Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);
-    network.class_score(x, sigmas, classes).into_data().iter::<f32>().collect()
+    network.guided_score(x, sigmas, classes).into_data().iter::<f32>().collect()
 }
 
 fn load(model: &ModelFile, options: Options) -> Model {
@@ -57,7 +59,7 @@ fn by_onnx(
     model: &ModelFile,
     x: &[f32],
     sigmas: &[f32],
-    classes: &[Option<usize>],
+    classes: &[ClassInput],
 ) -> Vec<f32> {
     let image_shape = model.card.architecture.image_shape();
     let count = x.len() / image_shape.dimension();
@@ -68,8 +70,13 @@ fn by_onnx(
     let mut inputs = vec![(node("x"), x.into()), (node("sigma"), sigmas.into())];
     let none = model.card.architecture.classes();
     if none > 0 {
-        let classes: Vec<i32> = classes.iter().map(|class| class.unwrap_or(none) as i32).collect();
-        inputs.push((node("class"), NdTensor::from_data([classes.len()], classes).into()));
+        let number = |input: &ClassInput| input.class.unwrap_or(none) as i32;
+        let numbers: Vec<i32> = classes.iter().map(number).collect();
+        inputs.push((node("class"), NdTensor::from_data([classes.len()], numbers).into()));
+    }
+    if model.card.architecture.guidance_max() > 0.0 {
+        let scales: Vec<f32> = classes.iter().map(|input| input.guidance).collect();
+        inputs.push((node("guidance"), NdTensor::from_data([classes.len()], scales).into()));
     }
     let [score] = file.run_n(inputs, [node("score")], None).expect("it runs");
     let score: NdTensor<f32, 4> = score.try_into().expect("floats of four axes");
@@ -94,7 +101,11 @@ fn another_runtime_computes_the_same_score() {
             [(STATIC, &[0.7][..]), (DYNAMIC, &[0.7]), (DYNAMIC, &[0.02, 0.7, 15.0])]
         {
             let file = load(&model, options);
-            let classes = &[Some(2), None, Some(0)][..sigmas.len()];
+            let takes_guidance = model.card.architecture.guidance_max() > 0.0;
+            let scale = |guidance| if takes_guidance { guidance } else { 1.0 };
+            let classes = [(Some(2), 2.5), (None, 3.0), (Some(0), 1.0)]
+                .map(|(class, guidance)| ClassInput { class, guidance: scale(guidance) });
+            let classes = &classes[..sigmas.len()];
             let found = by_onnx(&file, &model, &x, sigmas, classes);
             let difference = difference(&found, &by_burn(&model, &x, sigmas, classes));
             assert!(difference < 1e-5, "{options:?}, {sigmas:?}: {difference}");

@@ -123,6 +123,35 @@ fn python_draws_the_same_images() {
     }
 }
 
+/// With guidance by two evaluations, and with its scale as an input of the network.
+#[test]
+fn python_draws_the_same_guided_images() {
+    let Some(python) = python_with("numpy, onnxruntime") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = Path::new("examples/sample_onnx.py").canonicalize().expect("an example");
+    for guidance_max in [0.0, 4.0] {
+        let mut model = common::model();
+        let architecture = model.card.architecture.with_classes(2);
+        model.card.architecture = architecture.with_guidance_max(guidance_max);
+        model.card.classes = ["0", "1"].map(|name| Class { name: name.into(), images: 1 }).into();
+        model.weights = common::weights(&model.card.architecture);
+        let bytes = model.write().expect("finite");
+        fs::write(folder.path().join("m.safetensors"), bytes).expect("written");
+        succeeds(folder.path(), "export --model m.safetensors --levels 3 --onnx m.onnx");
+        let asked = ["--class", "1", "--guidance", "2.5", "-n", "3"];
+        let sample = "sample --model m.safetensors --levels 3 --engine burn --out rust.npy";
+        succeeds(folder.path(), &format!("{sample} {}", asked.join(" ")));
+        let mut command = Command::new(&python);
+        command.current_dir(folder.path()).arg(&script).args(["m.onnx", "python.npy"]).args(asked);
+        let output = command.output().expect("it starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let [rust, python] =
+            ["rust.npy", "python.npy"].map(|name| array(&folder.path().join(name)));
+        let furthest = rust.1.iter().zip(&python.1).map(|(&a, &b)| a.abs_diff(b)).max();
+        assert!(furthest <= Some(1), "up to {guidance_max}: {furthest:?}");
+    }
+}
+
 /// A folder that diffusers loads, which draws the images of `ncsn sample`.
 #[test]
 fn a_pipeline_of_diffusers_draws_the_same_images() {
@@ -150,14 +179,14 @@ fn a_pipeline_of_diffusers_draws_the_same_images() {
     let Some(python) = python_with("onnxruntime, torch, diffusers") else { return };
     let script = "import numpy, torch; from diffusers import DiffusionPipeline; \
                   pipeline = DiffusionPipeline.from_pretrained('pipe', trust_remote_code=True); \
-                  images = pipeline(3, torch.Generator().manual_seed(5), 'cat').images; \
+                  images = pipeline(3, torch.Generator().manual_seed(5), 'cat', 2.0).images; \
                   numpy.save('python.npy', numpy.stack([numpy.array(i) for i in images]))";
     let mut command = Command::new(&python);
     command.current_dir(folder.path()).env("HF_HOME", at("cache")).args(["-c", script]);
     let output = command.output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let sample = "sample --model m.safetensors --levels 3 -n 3 --seed 5 --class cat --engine burn";
-    succeeds(folder.path(), &format!("{sample} --out rust.npy"));
+    let sample = "sample --model m.safetensors --levels 3 -n 3 --seed 5 --class cat --guidance 2";
+    succeeds(folder.path(), &format!("{sample} --engine burn --out rust.npy"));
     let [rust, python] = ["rust.npy", "python.npy"].map(|name| array(&at(name)));
     assert_eq!(rust.0, python.0);
     let furthest = rust.1.iter().zip(&python.1).map(|(&a, &b)| a.abs_diff(b)).max();

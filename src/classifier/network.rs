@@ -87,7 +87,7 @@ impl Classifier {
         let device = x.device();
         let scale = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
         let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).c_in), &device);
-        let embedding = self.embedding.forward(sigmas, &[None], &device);
+        let embedding = self.embedding.forward(sigmas, &[None.into()], &device);
         let mut h = fold((x - self.mean) * input, self.patch);
         for block in &self.blocks {
             h = block.forward(h, embedding.clone());

@@ -87,11 +87,29 @@ impl Architecture {
         }
     }
 
+    /// The largest scale of classifier-free guidance that is an input; 0 if none is.
+    pub fn guidance_max(&self) -> f32 {
+        match self {
+            Self::UNet(unet) => unet.guidance_max,
+            Self::RefineNet(_) => 0.0,
+        }
+    }
+
     /// The same network with this many classes; only a U-Net can have any.
     #[must_use]
     pub fn with_classes(self, classes: usize) -> Self {
         match self {
             Self::UNet(unet) => Self::UNet(UNetDescription { classes, ..unet }),
+            Self::RefineNet(_) => self,
+        }
+    }
+
+    /// The same network with scales of guidance up to this one as an input, or none for 0; only a
+    /// U-Net can have any.
+    #[must_use]
+    pub fn with_guidance_max(self, guidance_max: f32) -> Self {
+        match self {
+            Self::UNet(unet) => Self::UNet(UNetDescription { guidance_max, ..unet }),
             Self::RefineNet(_) => self,
         }
     }

@@ -7,7 +7,7 @@ use burn::tensor::activation::{silu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::precondition::sigma_features;
-use super::unet::UNetDescription;
+use super::unet::{ClassInput, UNetDescription};
 
 /// A convolution that keeps height and width; `kernel` is odd.
 pub fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {
@@ -87,7 +87,7 @@ impl SigmaEmbedding {
 
     /// N × size for N values of σ and N classes, either of which may be a single one for all.
     /// Classes are ignored by an embedding without classes; those beyond the last count as none.
-    pub fn forward(&self, sigmas: &[f32], classes: &[Option<usize>], device: &Device) -> Tensor<2> {
+    pub fn forward(&self, sigmas: &[f32], classes: &[ClassInput], device: &Device) -> Tensor<2> {
         let [size, _] = self.first.weight.dims();
         let features: Vec<f32> =
             sigmas.iter().flat_map(|&sigma| sigma_features(sigma, size / 2)).collect();
@@ -97,19 +97,21 @@ impl SigmaEmbedding {
         let embedding = self.second.forward(silu(self.first.forward(features.cast(dtype))));
         silu(match &self.classes {
             Some(rows) => {
-                embedding + one_hot(classes, rows.dims()[0], device).cast(dtype).matmul(rows.val())
+                let shares = row_shares(classes, rows.dims()[0], device);
+                embedding + shares.cast(dtype).matmul(rows.val())
             }
             None => embedding,
         })
     }
 }
 
-/// N × rows: 1 in the column of each class, or in the last one for no class.
-fn one_hot(classes: &[Option<usize>], rows: usize, device: &Device) -> Tensor<2> {
-    let none = rows - 1;
+/// N × rows: how much of each row of the table of classes is added for each image.
+fn row_shares(classes: &[ClassInput], rows: usize, device: &Device) -> Tensor<2> {
     let mut values = vec![0.0f32; classes.len() * rows];
-    for (row, class) in values.chunks_exact_mut(rows).zip(classes) {
-        row[class.unwrap_or(none).min(none)] = 1.0;
+    for (shares, class) in values.chunks_exact_mut(rows).zip(classes) {
+        for (row, share) in class.rows(rows - 1) {
+            shares[row] += share;
+        }
     }
     Tensor::from_data(TensorData::new(values, [classes.len(), rows]), device)
 }

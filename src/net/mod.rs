@@ -27,4 +27,4 @@ pub use refinenet::RefineNet;
 pub use refinenet::{Depth, RefineNetDescription, Variant};
 #[cfg(feature = "burn")]
 pub use unet::UNet;
-pub use unet::UNetDescription;
+pub use unet::{ClassInput, UNetDescription};

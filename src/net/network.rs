@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use super::description::Architecture;
 use super::error::DescriptionError;
 use super::refinenet::RefineNet;
-use super::unet::UNet;
+use super::unet::{ClassInput, UNet};
 use super::weights::{self, Weights};
 
 /// A noise-conditional score network on a Burn device: any of the architectures.
@@ -64,8 +64,15 @@ impl Network {
         sigmas: &[f32],
         classes: &[Option<usize>],
     ) -> Tensor<4> {
+        let classes: Vec<ClassInput> = classes.iter().map(|&class| class.into()).collect();
+        self.guided_score(x, sigmas, &classes)
+    }
+
+    /// As [`Self::class_score`], with the scale of guidance as an input; only networks with a
+    /// [`Self::guidance_max`] were trained for scales above 1.
+    pub fn guided_score(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
         match self {
-            Self::UNet(unet) => unet.class_score(x, sigmas, classes),
+            Self::UNet(unet) => unet.guided_score(x, sigmas, classes),
             Self::RefineNet(refinenet) => refinenet.score(x, sigmas),
         }
     }
@@ -75,6 +82,14 @@ impl Network {
         match self {
             Self::UNet(unet) => unet.classes(),
             Self::RefineNet(_) => 0,
+        }
+    }
+
+    /// The largest scale of guidance that is an input; 0 if none is.
+    pub fn guidance_max(&self) -> f32 {
+        match self {
+            Self::UNet(unet) => unet.guidance_max(),
+            Self::RefineNet(_) => 0.0,
         }
     }
 

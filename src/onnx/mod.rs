@@ -9,6 +9,7 @@
 //! | `x` | N × C × H × W | noisy images x̃ |
 //! | `sigma` | 1, or with a dynamic batch also N | σ > 0 of all images, or of each |
 //! | `class` | as `sigma`, 64-bit integers | for a class-conditional model only: the class of all images, or of each, counted from 0; the number of classes stands for none |
+//! | `guidance` | as `sigma` | for a model that takes it: the scale w of guidance to the class, 1 for none |
 //! | `score` | N × C × H × W | s(x̃, σ) |
 //!
 //! The model's card is in the metadata under `card`, as in a model file, and the rows of its sampler
@@ -101,9 +102,14 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     }
     let mut graph = Graph::new(&model.weights);
     let (x, sigma) = (graph.input("x"), graph.input("sigma"));
-    let has_classes = model.card.architecture.classes() > 0;
-    let class = has_classes.then(|| graph.input("class"));
-    let score = match &model.card.architecture {
+    let architecture = &model.card.architecture;
+    let (has_classes, takes_guidance) =
+        (architecture.classes() > 0, architecture.guidance_max() > 0.0);
+    let class = has_classes.then(|| unet::Class {
+        class: graph.input("class"),
+        guidance: takes_guidance.then(|| graph.input("guidance")),
+    });
+    let score = match architecture {
         Architecture::UNet(sizes) => {
             unet::score(&mut graph, sizes, options.batch, &x, &sigma, class.as_ref())?
         }
@@ -111,7 +117,7 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     };
     graph.rename(&score, "score");
 
-    let image_shape = model.card.architecture.image_shape();
+    let image_shape = architecture.image_shape();
     let [channels, height, width] = [image_shape.channels, image_shape.height, image_shape.width]
         .map(|size| proto::size(size as i64));
     let (batch, sigmas) = match options.batch {
@@ -121,6 +127,7 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
     let images = vec![batch, channels, height, width];
     let class = has_classes.then(|| proto::value("class", proto::INT64, vec![sigmas.clone()]));
     let float = |name, shape| proto::value(name, proto::FLOAT, shape);
+    let guidance = takes_guidance.then(|| float("guidance", vec![sigmas.clone()]));
     let inputs = [float("x", images.clone()), float("sigma", vec![sigmas])];
     let card = serde_json::to_string(&model.card);
     let card = card.map_err(|error| ExportError::Card(error.to_string()))?;
@@ -136,7 +143,7 @@ pub fn export(model: &ModelFile, options: Options) -> Result<Vec<u8>, ExportErro
         metadata: metadata.into(),
         graph: Some(proto::Graph {
             name: Some(model.card.name.clone()),
-            inputs: inputs.into_iter().chain(class).collect(),
+            inputs: inputs.into_iter().chain(class).chain(guidance).collect(),
             outputs: vec![float("score", images)],
             ..graph.finish()
         }),

@@ -16,6 +16,14 @@ use crate::net::unet::layers::Layer;
 /// Added to variances, as in the Burn modules.
 const EPSILON: f32 = 1e-5;
 
+/// What the network is told about the class.
+pub struct Class {
+    /// The numbers of 1 or N classes.
+    pub class: Value,
+    /// As many scales of guidance, for a network that takes them.
+    pub guidance: Option<Value>,
+}
+
 /// s(x, σ | c) of N × C × H × W images and 1 or N values of σ and of c, which a network without
 /// classes does not have; see [`crate::net::precondition`].
 pub fn score(
@@ -24,7 +32,7 @@ pub fn score(
     batch: Batch,
     x: &Value,
     sigma: &Value,
-    class: Option<&Value>,
+    class: Option<&Class>,
 ) -> Result<Value, ExportError> {
     let name = "precondition";
     let scale = sizes.preconditioning;
@@ -112,7 +120,7 @@ impl Network<'_, '_> {
     }
 
     /// Turns 1 or N values of σ and of the class into as many embeddings.
-    fn embedding(&mut self, sigma: &Value, class: Option<&Value>) -> Result<Value, ExportError> {
+    fn embedding(&mut self, sigma: &Value, class: Option<&Class>) -> Result<Value, ExportError> {
         let name = "embedding";
         let frequencies: Vec<f32> = frequencies(self.sizes.embedding / 2).collect();
         let shape = [1, frequencies.len()];
@@ -131,8 +139,18 @@ impl Network<'_, '_> {
         x = self.linear(second, &x)?;
         if let Some(class) = class {
             let name = "embedding.classes";
-            let rows = self.graph.weight(name)?;
-            let rows = self.graph.op(name, "Gather", &[&rows, class], &[Attribute::int("axis", 0)]);
+            let table = self.graph.weight(name)?;
+            let axis = [Attribute::int("axis", 0)];
+            let mut rows = self.graph.op(name, "Gather", &[&table, &class.class], &axis);
+            if let Some(guidance) = &class.guidance {
+                // r + w (r_c − r); see ClassInput.
+                let none = self.graph.integers(&[self.sizes.classes as i64]);
+                let none = self.graph.op(name, "Gather", &[&table, &none], &axis);
+                let guidance = self.graph.reshape(name, guidance, &[-1, 1]);
+                let way = self.graph.op(name, "Sub", &[&rows, &none], &[]);
+                let way = self.graph.op(name, "Mul", &[&guidance, &way], &[]);
+                rows = self.graph.op(name, "Add", &[&none, &way], &[]);
+            }
             x = self.graph.op(name, "Add", &[&x, &rows], &[]);
         }
         Ok(self.silu_of(second, &x))

@@ -18,9 +18,10 @@ pub const BETA_2: f32 = 0.99;
 /// What Adam adds to their root, as by default in Burn.
 pub const EPSILON: f32 = 1e-5;
 
-/// The streams of a training step are its examples; noise levels are drawn from this extra one, and
-/// from [`DROPOUT`] on, which classes are dropped.
+/// The streams of a training step are its examples; noise levels are drawn from this extra one,
+/// from [`GUIDANCE`] on scales of guidance, and from [`DROPOUT`] on which classes are dropped.
 const SIGMA_STREAM: u32 = u32::MAX - 1;
+const GUIDANCE: u32 = 1 << 30;
 const DROPOUT: u32 = 1 << 31;
 
 /// What every step of a run draws and does.
@@ -70,6 +71,11 @@ impl Recipe {
     /// Whether the network is told the class of image i of a step.
     pub fn tells(&self, step: u64, i: usize) -> bool {
         key(self.seed, step).uniform(DROPOUT + i as u32) > self.label_dropout
+    }
+
+    /// The scale of guidance that image i of a step teaches, from 1 to `most`, each as often.
+    pub fn guidance(&self, step: u64, i: usize, most: f32) -> f32 {
+        1.0 + (most - 1.0) * key(self.seed, step).uniform(GUIDANCE + i as u32)
     }
 
     /// The learning rate at a step.

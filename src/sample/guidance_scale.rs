@@ -42,6 +42,12 @@ impl GuidanceScale {
         if min <= max { Ok(()) } else { Err(GuidanceScaleError::Sigmas(min, max)) }
     }
 
+    /// Whether a network takes w as an input, whose own scales reach from 1 to `guidance_max`.
+    /// Otherwise classifier-free guidance evaluates it twice.
+    pub fn is_input(&self, guidance_max: f32) -> bool {
+        (1.0..=guidance_max).contains(&self.weight)
+    }
+
     /// w − 1 at a noise level: the factor of the difference of the two scores.
     pub fn at(&self, sigma: f32) -> f32 {
         let [min, max] = self.sigmas;

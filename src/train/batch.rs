@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Augmentation, Options};
 use crate::data::Images;
+use crate::net::ClassInput;
 use crate::noise::perturb;
 use crate::random::Key;
 use crate::recipe;
@@ -19,8 +20,8 @@ pub(super) struct Batch {
     pub noise: Tensor<4>,
     /// The σ of each image.
     pub sigmas: Vec<f32>,
-    /// The class that the network is told for each image, if any.
-    pub classes: Vec<Option<usize>>,
+    /// What the network is told about the class of each image.
+    pub classes: Vec<ClassInput>,
 }
 
 /// The σ of each image of a part of a step's batch, and the class that the network is told of it;
@@ -58,6 +59,12 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let (sigmas, classes) = levels_of_step(options, images, indices, step, part.clone());
+        let recipe = options.recipe();
+        let input = |(class, i)| match options.architecture.guidance_max() {
+            0.0 => ClassInput::from(class),
+            most => ClassInput { class, guidance: recipe.guidance(step, i, most) },
+        };
+        let classes = classes.into_iter().zip(part.clone()).map(input).collect();
         let key = Key { seed: options.seed, stream: part.start as u32, step: step as u32 };
         let batch = Self::new(images, &indices[part], options.augmentation, sigmas, key, device);
         Self { classes, ..batch }
@@ -78,7 +85,7 @@ impl Batch {
         let shape = images.shape;
         let shape = [indices.len(), shape.channels, shape.height, shape.width];
         let tensor = |values| Tensor::from_data(TensorData::new(values, shape), device);
-        let classes = indices.iter().map(|&index| images.label(index)).collect();
+        let classes = indices.iter().map(|&index| images.label(index).into()).collect();
         Self { noisy: tensor(noisy), noise: tensor(noise), sigmas, classes }
     }
 }

@@ -27,8 +27,8 @@ pub struct Checkpoint {
     pub(super) weights: Bytes,
     pub(super) ema: Bytes,
     pub(super) optimizer: Bytes,
-    /// The better and the worse model of an autoguided run.
-    pub(super) teacher: Option<[Bytes; 2]>,
+    /// The model that is learned from, if there is one, and the worse one of an autoguided run.
+    pub(super) teacher: Vec<Bytes>,
 }
 
 /// Why a checkpoint cannot be read or written.
@@ -67,14 +67,14 @@ struct Header {
     seconds: f64,
 }
 
-/// The parts of every checkpoint, and the additional ones of an autoguided run.
+/// The parts of every checkpoint, and the additional ones of a run that learns from models.
 const NAMES: [&str; 3] = ["weights", "average", "optimizer"];
 const TEACHER: [&str; 2] = ["teacher", "worse"];
 
 impl Checkpoint {
     pub(super) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
         let Self { options, step, seconds, weights, ema, optimizer, teacher } = self;
-        let parts = [weights, ema, optimizer].into_iter().chain(teacher.iter().flatten());
+        let parts = [weights, ema, optimizer].into_iter().chain(teacher);
         let header = Header { options: options.clone(), step: *step, seconds: *seconds };
         let header = serde_json::to_string(&header)?;
         let sum = checksum(&header, parts.clone().map(|part| &part[..]));
@@ -110,20 +110,14 @@ impl Checkpoint {
         let part = |name| file.tensor(name).map(|part| part.data()).map_err(|e| e.to_string());
         let [weights, ema, optimizer] = NAMES.map(part);
         let parts = [weights?, ema?, optimizer?];
-        let teacher = match options.autoguidance {
-            Some(_) => {
-                let [better, worse] = TEACHER.map(part);
-                Some([better?, worse?])
-            }
-            None => None,
-        };
-        let all = parts.into_iter().chain(teacher.into_iter().flatten());
+        let teacher: Vec<&[u8]> = TEACHER.into_iter().map_while(|name| part(name).ok()).collect();
+        let all = parts.into_iter().chain(teacher.iter().copied());
         if checksum(header, all).to_string() != *sum {
             return Err("its checksum does not match".into());
         }
         let bytes = |part: &[u8]| Bytes::from_bytes_vec(part.to_vec());
         let [weights, ema, optimizer] = parts.map(bytes);
-        let teacher = teacher.map(|teacher| teacher.map(bytes));
+        let teacher = teacher.into_iter().map(bytes).collect();
         Ok(Self { options, step, seconds, weights, ema, optimizer, teacher })
     }
 }

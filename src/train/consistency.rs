@@ -98,11 +98,11 @@ pub(super) fn distances(
     // At r = 0 the score does not count; it is evaluated at t, where it is finite.
     let defined: Vec<f32> =
         rs.iter().zip(&ts).map(|(&r, &t)| if r > 0.0 { r } else { t }).collect();
-    let score = network.valid().class_score(x_r.clone(), &defined, &classes);
+    let score = network.valid().guided_score(x_r.clone(), &defined, &classes);
     let target = x_r + score * column(rs.iter().map(|r| r * r), &device);
 
     let device = noisy.device();
-    let score = network.class_score(noisy.clone(), &ts, &classes);
+    let score = network.guided_score(noisy.clone(), &ts, &classes);
     let answer = noisy + score * column(ts.iter().map(|t| t * t), &device);
     let difference: Tensor<2> = (answer - Tensor::from_inner(target)).flatten(1, 3);
     let c = Consistency::HUBER * (difference.dims()[1] as f32).sqrt();

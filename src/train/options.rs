@@ -213,6 +213,18 @@ impl Options {
                 return fail(format!("the worse model has {found} classes, the better one {own}"));
             }
         }
+        if self.architecture.guidance_max() > 0.0 {
+            let others = [
+                (self.autoguidance.is_some(), "autoguidance"),
+                (self.consistency.is_some(), "consistency tuning"),
+                (self.stable_targets.is_some(), "stable targets"),
+            ];
+            if let Some((_, what)) = others.into_iter().find(|(asked, _)| *asked) {
+                return fail(format!(
+                    "a scale of guidance is learned from a model, without {what}"
+                ));
+            }
+        }
         if !(0.0..=1.0).contains(&self.label_dropout) {
             let dropout = self.label_dropout;
             return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));

@@ -15,7 +15,7 @@ pub(super) enum Target {
     Added,
     /// The mean over all images.
     Stable(StableTargets),
-    /// The noise that two networks see.
+    /// The noise that guided networks see.
     Guided(Box<Teacher>),
 }
 
@@ -122,7 +122,8 @@ impl StableTargets {
             // A row of zeros for an image whose class the network is not told.
             let [count, images] = classes.dims();
             let zeros = Tensor::<2>::zeros([1, images], &device);
-            let known = |&row: &i32| batch.classes[row as usize].map_or(count, |c| c.min(count));
+            let known =
+                |&row: &i32| batch.classes[row as usize].class.map_or(count, |c| c.min(count));
             let known: Vec<i32> = rows.iter().map(|row| known(row) as i32).collect();
             let known = TensorData::new(known, [rows.len()]);
             let all = Tensor::cat(vec![classes.clone(), zeros], 0);
@@ -146,7 +147,7 @@ impl StableTargets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::ImageShape;
+    use crate::net::{ClassInput, ImageShape};
     use crate::random::Key;
 
     /// At that σ the targets are nearly the added noise; well above it, they are not.
@@ -201,7 +202,7 @@ mod tests {
             let targets = StableTargets::new(&images, change, 0.4, classes, devices);
             let autodiff = device.clone().autodiff();
             let batch = Batch::new(&images, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
-            let batch = Batch { classes: told.to_vec(), ..batch };
+            let batch = Batch { classes: told.map(ClassInput::from).to_vec(), ..batch };
             let (noisy, added) = (host(batch.noisy.clone()), host(batch.noise.clone()));
             let found = host(Target::Stable(targets).noise(&batch, Precision::F32));
             for (row, (&sigma, told)) in sigmas.iter().zip(told).enumerate() {

@@ -129,6 +129,21 @@ impl Trainer {
         Ok(Self { options, ..self })
     }
 
+    /// Learns what the model that the run starts from does with classifier-free guidance, for every
+    /// scale from 1 to the network's `guidance_max`, which becomes an input: afterwards a single
+    /// evaluation has the guided score (Meng et al. 2023, section 3.1). Noise is still added to the
+    /// images.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] if the network takes no scale of guidance.
+    pub fn class_guided(mut self) -> Result<Self, TrainError> {
+        if self.options.architecture.guidance_max() == 0.0 {
+            return Err(OptionsError("the network takes no scale of guidance".into()).into());
+        }
+        self.learner.learn_guidance()?;
+        Ok(self)
+    }
+
     /// Trains together with other processes, each of which has made the same trainer: from now on
     /// it computes its share of every batch. Rank 0 makes the steps, and the others
     /// [follow](Self::follow).

@@ -14,7 +14,7 @@ use self::noise::Noise;
 use self::observed::Observed;
 use super::state::looks_back;
 use super::{BackendError, Chains, Pending, State};
-use crate::net::{ImageShape, Network};
+use crate::net::{ClassInput, ImageShape, Network};
 use crate::sample::conditioning::ConditioningError;
 use crate::sample::guidance::Guide;
 use crate::sample::step_table::corrector_signal;
@@ -173,9 +173,15 @@ impl BurnChains {
     /// s(x, σ | c) with its guidance, plus what the guides add.
     fn score(&self, sigma: f32) -> Tensor<4> {
         let x = || self.x.clone();
-        let mut score = self.network.class_score(x(), &[sigma], &self.classes);
         let guidance = self.guidance_scale.at(sigma);
-        if guidance != 0.0 {
+        let is_input = self.guidance_scale.is_input(self.network.guidance_max());
+        let input = |&class| match is_input {
+            true => ClassInput { class, guidance: 1.0 + guidance },
+            false => ClassInput::from(class),
+        };
+        let classes: Vec<ClassInput> = self.classes.iter().map(input).collect();
+        let mut score = self.network.guided_score(x(), &[sigma], &classes);
+        if guidance != 0.0 && !is_input {
             let unconditional = self.network.score(x(), &[sigma]);
             score = score.clone() + (score - unconditional) * guidance;
         }

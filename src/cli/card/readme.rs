@@ -121,7 +121,7 @@ fn usage(card: &Card, address: &str) -> String {
 fn details(card: &Card) -> String {
     let mut out = String::from("## Training\n\n");
     if let Some(training) = &card.training {
-        out += &table(&trained(training));
+        out += &table(&trained(training, card.architecture.guidance_max()));
     }
     if let Some(imported) = &card.imported {
         let _ = writeln!(out, "Imported from {}.", text(imported));
@@ -138,7 +138,7 @@ fn details(card: &Card) -> String {
     out
 }
 
-fn trained(training: &Training) -> Vec<(&'static str, String)> {
+fn trained(training: &Training, guidance_max: f32) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("data", format!("{}, {}", text(&training.data), count(training.images, "image"))),
         ("steps", training.steps.to_string()),
@@ -151,6 +151,9 @@ fn trained(training: &Training) -> Vec<(&'static str, String)> {
     rows.extend(training.stable_targets.map(|from| ("stable targets", format!("from σ = {from}"))));
     if let Some(guided) = &training.autoguidance {
         rows.push(("distilled autoguidance", format!("away from {}", text(&guided.away_from))));
+    }
+    if guidance_max > 0.0 {
+        rows.push(("distilled guidance", format!("scales up to {guidance_max} are an input")));
     }
     if training.consistency {
         rows.push(("consistency tuning", "for one to four evaluations".into()));

@@ -4,7 +4,7 @@
     pipeline = DiffusionPipeline.from_pretrained("FOLDER or USER/NAME", trust_remote_code=True)
     images = pipeline(batch_size=4, generator=torch.Generator().manual_seed(1)).images
 
-With the same seed and class, these are the images of `ncsn sample`.
+With the same seed, class and guidance scale, these are the images of `ncsn sample`.
 """
 
 from diffusers import DiffusionPipeline, ImagePipelineOutput, OnnxRuntimeModel
@@ -23,7 +23,13 @@ class NcsnPipeline(DiffusionPipeline):
         return [each["name"] for each in metadata(self.network.model, "card").get("classes", [])]
 
     def __call__(
-        self, batch_size=1, generator=None, class_label=None, output_type="pil", return_dict=True
+        self,
+        batch_size=1,
+        generator=None,
+        class_label=None,
+        guidance_scale=1.0,
+        output_type="pil",
+        return_dict=True,
     ):
         """Draws images. The generator gives the seed; the class is a number or a name."""
         session = self.network.model
@@ -31,7 +37,8 @@ class NcsnPipeline(DiffusionPipeline):
             raise ValueError("this model has no classes")
         if isinstance(class_label, str):
             class_label = self.classes.index(class_label)
-        score, table = score_of(session, class_label), metadata(session, "step_table")
+        score = score_of(session, class_label, guidance_scale)
+        table = metadata(session, "step_table")
         seed = 1 if generator is None else generator.initial_seed()
         shape = (batch_size, *image_shape(session))
         images = sample(score, table, seed, shape).transpose(0, 2, 3, 1)

@@ -115,6 +115,16 @@ pub struct RunArgs {
     pub guiding_model: Option<PathBuf>,
     #[command(flatten)]
     pub guidance_scale: GuidanceScaleArgs,
+    /// Learn what the --init-from model draws for a class with `ncsn sample --guidance`, for every
+    /// scale from 1 to this one: the scale becomes an input of the network, and guided samples take
+    /// one evaluation a step instead of two.
+    #[arg(
+        long,
+        value_name = "MAX",
+        requires = "init_from",
+        conflicts_with_all = ["guiding_model", "consistency", "stable_targets"],
+    )]
+    pub distill_guidance: Option<f32>,
     /// Tune the --init-from model to give images in one to four evaluations, with `--sampler
     /// consistency` (easy consistency tuning).
     #[arg(long, requires = "init_from", conflicts_with = "weighting")]

@@ -40,7 +40,9 @@ impl Arguments {
         };
         let NoiseSchedule { sigma_max, sigma_min, levels } = schedule;
         let net = Net::of(&architecture);
-        let architecture = architecture.with_classes(classes.len());
+        let architecture = architecture
+            .with_classes(classes.len())
+            .with_guidance_max(self.run.distill_guidance.unwrap_or(0.0));
         let batch = optimization.batch;
         let images = Fingerprint::of(&data.train);
         // What was found for these images remains true.
@@ -100,8 +102,9 @@ impl Arguments {
     /// The σ from which this run learns means over all images.
     pub(super) fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
         let few = self.augmentation().every_len(&data.train) <= STABLE_TARGETS_VALUES;
+        let of_a_model = self.run.guiding_model.is_some() || self.run.distill_guidance.is_some();
         let usual = match net {
-            Net::Unet if few && self.run.guiding_model.is_none() => StableTargets::Auto,
+            Net::Unet if few && !of_a_model => StableTargets::Auto,
             Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
         };
         match self.noise.stable_targets.unwrap_or(usual) {

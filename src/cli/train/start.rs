@@ -63,8 +63,11 @@ impl Start {
         leads: bool,
     ) -> anyhow::Result<Self> {
         let run = &arguments.run;
-        let needs =
-            [(run.consistency, "--consistency"), (run.guiding_model.is_some(), "--guiding-model")];
+        let needs = [
+            (run.consistency, "--consistency"),
+            (run.guiding_model.is_some(), "--guiding-model"),
+            (run.distill_guidance.is_some(), "--distill-guidance"),
+        ];
         let needs = needs.into_iter().find_map(|(given, flag)| given.then_some(flag));
         let place = Place::of(&run.device, needs)?;
         if leads && !run.dry_run {
@@ -109,7 +112,11 @@ impl Start {
                 let ModelFile { card, weights } = *model;
                 let weights = carry_over(weights, &names(&card), classes_for(&card));
                 let (trainer, device) = new(Some(&card))?;
-                (trainer.from_weights(weights)?, device)
+                let trainer = trainer.from_weights(weights)?;
+                match arguments.run.distill_guidance {
+                    Some(_) => (trainer.class_guided()?, device),
+                    None => (trainer, device),
+                }
             }
             Weights::Guided { better, worse, guidance_scale } => {
                 let classes = classes_for(&better.card);

@@ -29,6 +29,10 @@ pub struct UNetDescription {
     /// The number of classes that images can be asked for by; 0 for an unconditional network.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub classes: usize,
+    /// The largest scale w of classifier-free guidance that the network takes as an input; 0 if it
+    /// takes none. See [`super::ClassInput`].
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub guidance_max: f32,
     /// The scale of the data.
     pub preconditioning: Preconditioning,
 }
@@ -37,12 +41,18 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+fn is_none(guidance_max: &f32) -> bool {
+    *guidance_max == 0.0
+}
+
 /// No sensible network for small images has a size above this.
 const LIMIT: usize = 4096;
 /// The most pixels of a side.
 const PIXELS: usize = 256;
 /// The most resolutions.
 const LEVELS: usize = 8;
+/// The largest scale of guidance.
+const MOST_GUIDANCE: f32 = 100.0;
 
 impl UNetDescription {
     /// The default network for images of this shape and scale, with enough resolutions that the
@@ -63,6 +73,7 @@ impl UNetDescription {
             groups: 8,
             embedding: 128,
             classes: 0,
+            guidance_max: 0.0,
             preconditioning,
         };
         Self { attention: unet.usual_attention(), ..unet }
@@ -110,6 +121,16 @@ impl UNetDescription {
         if !self.embedding.is_multiple_of(2) {
             return fail(format!("the embedding must be even, but is {}", self.embedding));
         }
+        let guidance_max = self.guidance_max;
+        if guidance_max != 0.0 && !(guidance_max > 1.0 && guidance_max <= MOST_GUIDANCE) {
+            return fail(format!(
+                "the largest guidance scale must be above 1 and at most {MOST_GUIDANCE}, \
+                 but is {guidance_max}"
+            ));
+        }
+        if guidance_max != 0.0 && self.classes == 0 {
+            return fail("a guidance scale is an input only where there are classes".into());
+        }
         self.preconditioning.check()
     }
 }
@@ -140,6 +161,9 @@ mod tests {
         assert!(refused(|d| d.heads = 7).contains("7 heads"));
         assert!(refused(|d| d.attention = vec![true]).contains("1 attention flags"));
         assert!(refused(|d| d.preconditioning.sigma_data = 0.0).contains("deviation 0"));
+        assert!(refused(|d| d.guidance_max = 4.0).contains("classes"));
+        assert!(refused(|d| d.guidance_max = f32::NAN).contains("NaN"));
+        assert!(refused(|d| (d.classes, d.guidance_max) = (3, 1.0)).contains("but is 1"));
     }
 
     #[test]

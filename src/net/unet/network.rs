@@ -6,6 +6,7 @@ use burn::nn::{GroupNorm, GroupNormConfig};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
+use super::class_input::ClassInput;
 use super::description::UNetDescription;
 use crate::net::layers::{
     Attention, ResidualBlock, SigmaEmbedding, column, conv, fold, unfold, zero_conv,
@@ -25,6 +26,7 @@ pub struct UNet {
     patch: usize,
     mean: f32,
     deviation: f32,
+    guidance_max: f32,
 }
 
 /// The blocks at one resolution, on the way down or up.
@@ -76,6 +78,7 @@ impl UNet {
             patch: sizes.patch,
             mean: sizes.preconditioning.mean,
             deviation: sizes.preconditioning.sigma_data,
+            guidance_max: sizes.guidance_max,
         }
     }
 
@@ -84,13 +87,13 @@ impl UNet {
         self.embedding.classes()
     }
 
-    /// See [`crate::net::Network::class_score`].
-    pub fn class_score(
-        &self,
-        x: Tensor<4>,
-        sigmas: &[f32],
-        classes: &[Option<usize>],
-    ) -> Tensor<4> {
+    /// See [`crate::net::Network::guidance_max`].
+    pub fn guidance_max(&self) -> f32 {
+        self.guidance_max
+    }
+
+    /// See [`crate::net::Network::guided_score`].
+    pub fn guided_score(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
         let device = x.device();
         let preconditioning = Preconditioning { mean: self.mean, sigma_data: self.deviation };
         let each = |f: fn(Coefficients) -> f32| {

@@ -13,11 +13,12 @@ use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_2, EPSILON};
+use crate::sample::guidance::Autoguide;
 use crate::train::batch::Batch;
 use crate::train::ranks::{Membership, Ranks, sum_over};
 use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
-use crate::train::teacher::Teacher;
+use crate::train::teacher::{Guidance, Teacher};
 use crate::train::trainer::TrainError;
 use crate::train::{Autoguidance, Options, consistency, ema, grad_clip};
 
@@ -93,7 +94,7 @@ impl BurnState {
             weights: network.into_record().into_bytes()?,
             ema: ema.into_record().into_bytes()?,
             optimizer: optimizer.into_bytes()?,
-            teacher: None,
+            teacher: Vec::new(),
         })
     }
 }
@@ -135,16 +136,21 @@ impl Learner for BurnLearner {
         _: u64,
         mut records: Records,
     ) -> Result<(), TrainError> {
-        let teacher = records.teacher.take();
+        let mut teacher = std::mem::take(&mut records.teacher).into_iter();
         self.state = self.state.clone().resumed(records)?;
-        if let (Some(by), Some([better, worse])) = (&options.autoguidance, teacher) {
-            let network = self.state.ema.clone();
-            let network = network.try_load_record(ModuleRecord::from_bytes(better)?)?;
-            let autodiff = self.device.clone().autodiff();
-            let (_, drawn) = drawn(&by.worse, &autodiff, options.seed)?;
-            let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
-            let guidance_scale = by.guidance_scale;
-            self.target = Target::Guided(Box::new(Teacher { network, worse, guidance_scale }));
+        if let Some(network) = teacher.next() {
+            let own = self.state.ema.clone();
+            let network = own.try_load_record(ModuleRecord::from_bytes(network)?)?;
+            let guidance = match (&options.autoguidance, teacher.next()) {
+                (Some(by), Some(worse)) => {
+                    let autodiff = self.device.clone().autodiff();
+                    let (_, drawn) = drawn(&by.worse, &autodiff, options.seed)?;
+                    let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
+                    Guidance::Auto(Autoguide { worse, guidance_scale: by.guidance_scale })
+                }
+                _ => Guidance::Class,
+            };
+            self.target = Target::Guided(Box::new(Teacher { network, guidance }));
         }
         self.keep();
         Ok(())
@@ -152,8 +158,15 @@ impl Learner for BurnLearner {
 
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError> {
         let worse = Network::with_weights(&by.worse, worse, &self.device)?;
-        let (network, guidance_scale) = (self.state.ema.clone(), by.guidance_scale);
-        self.target = Target::Guided(Box::new(Teacher { network, worse, guidance_scale }));
+        let guidance = Guidance::Auto(Autoguide { worse, guidance_scale: by.guidance_scale });
+        let network = self.state.ema.clone();
+        self.target = Target::Guided(Box::new(Teacher { network, guidance }));
+        Ok(())
+    }
+
+    fn learn_guidance(&mut self) -> Result<(), TrainError> {
+        let teacher = Teacher { network: self.state.ema.clone(), guidance: Guidance::Class };
+        self.target = Target::Guided(Box::new(teacher));
         Ok(())
     }
 
@@ -221,8 +234,8 @@ impl Learner for BurnLearner {
     fn records(&self, _: &Options, _: u64) -> Result<Records, TrainError> {
         let bytes = |network: &Network| network.clone().into_record().into_bytes();
         let teacher = match &self.target {
-            Target::Guided(teacher) => Some([bytes(&teacher.network)?, bytes(&teacher.worse)?]),
-            Target::Added | Target::Stable(_) => None,
+            Target::Guided(teacher) => teacher.networks().map(bytes).collect::<Result<_, _>>()?,
+            Target::Added | Target::Stable(_) => Vec::new(),
         };
         Ok(Records { teacher, ..self.state.records()? })
     }
@@ -280,7 +293,7 @@ fn loss(
             consistency::distances(network, batch, noise, &rs)
         }
         None => {
-            let score = network.class_score(batch.noisy, &batch.sigmas, &batch.classes);
+            let score = network.guided_score(batch.noisy, &batch.sigmas, &batch.classes);
             dsm(score, &batch.sigmas, noise)
         }
     };

@@ -47,6 +47,7 @@ impl FusedLearner {
             (options.precision != Precision::F32, "a model in bf16"),
             (options.consistency.is_some(), "a consistency model"),
             (options.autoguidance.is_some(), "autoguidance"),
+            (options.architecture.guidance_max() > 0.0, "a scale of guidance"),
         ];
         if let Some((_, what)) = unsupported.into_iter().find(|(asked, _)| *asked) {
             return Err(TrainError::Unsupported(what));
@@ -108,6 +109,10 @@ impl Learner for FusedLearner {
 
     fn learn_from(&mut self, _: &Autoguidance, _: Weights) -> Result<(), TrainError> {
         Err(TrainError::Unsupported("autoguidance"))
+    }
+
+    fn learn_guidance(&mut self) -> Result<(), TrainError> {
+        Err(TrainError::Unsupported("a scale of guidance"))
     }
 
     fn distribute(&mut self, ranks: Box<dyn Ranks>) {

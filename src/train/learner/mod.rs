@@ -38,6 +38,12 @@ pub trait Learner {
     /// [`TrainError`] if the device cannot, or the worse model does not fit.
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError>;
 
+    /// Learns what the present weights do with classifier-free guidance, with its scale as an input.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the device cannot.
+    fn learn_guidance(&mut self) -> Result<(), TrainError>;
+
     /// Computes only this rank's share of each batch from now on.
     fn distribute(&mut self, ranks: Box<dyn Ranks>);
 
@@ -106,6 +112,6 @@ pub struct Records {
     pub ema: Bytes,
     /// Adam's moments.
     pub optimizer: Bytes,
-    /// The better and the worse model of an autoguided run.
-    pub teacher: Option<[Bytes; 2]>,
+    /// The model that is learned from, if there is one, and the worse one of an autoguided run.
+    pub teacher: Vec<Bytes>,
 }

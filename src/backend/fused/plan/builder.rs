@@ -43,6 +43,7 @@ impl<'a> Builder<'a> {
             levels: Vec::new(),
             embedding: None,
             class_rows: Vec::new(),
+            guidance_max: 0.0,
             steps: Vec::new(),
             parameters: Vec::new(),
         };

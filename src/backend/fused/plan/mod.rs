@@ -38,6 +38,8 @@ pub struct Plan {
     /// What each class adds to the embedding, and in the last place what no class in particular
     /// adds; empty for an unconditional network.
     pub class_rows: Vec<Vec<f32>>,
+    /// The largest scale of guidance that is an input; 0 if none is.
+    pub guidance_max: f32,
     /// The launches of one evaluation.
     pub steps: Vec<Launch>,
     /// The parameters that the launches read.

@@ -47,7 +47,8 @@ pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedErr
             }
         };
     }
-    net.b.finish_embedded(embedding, sizes.classes)
+    let plan = net.b.finish_embedded(embedding, sizes.classes)?;
+    Ok(Plan { guidance_max: sizes.guidance_max, ..plan })
 }
 
 struct UNet<'a> {

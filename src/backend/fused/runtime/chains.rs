@@ -65,7 +65,8 @@ impl FusedChains {
         let dimension = network.image_shape().dimension();
         conditioning.check(dimension)?;
         conditioning.check_classes(network.classes())?;
-        let rows = StepRows::new(conditioning, seed, chains.clone(), dimension);
+        let guidance_max = network.guidance_max();
+        let rows = StepRows::new(conditioning, guidance_max, seed, chains.clone(), dimension);
         let level_rows = rows.level_rows();
         if level_rows.per_level() > Buffers::LEVELS {
             let classes = level_rows.period();

@@ -1,9 +1,10 @@
 //! Which rows of the tables of noise levels a batch of chains needs.
 
+use crate::net::ClassInput;
 use crate::sample::{ClassConditioning, GuidanceScale};
 
-/// A row of the tables: a noise level, and a class or none in particular.
-pub type LevelRow = (f32, Option<usize>);
+/// A row of the tables: a noise level, and what the network is told about the class.
+pub type LevelRow = (f32, ClassInput);
 
 /// The rows that a batch needs for each noise level: one for each class that it shows, in the order
 /// of the images, and one for no class if it is guided.
@@ -11,21 +12,33 @@ pub type LevelRow = (f32, Option<usize>);
 pub struct LevelRows {
     /// The classes that images take turns to show.
     classes: Vec<Option<usize>>,
-    /// Classifier-free guidance, if it makes a difference at any noise level.
-    guidance_scale: Option<GuidanceScale>,
+    /// The scale that the network takes as an input.
+    input: GuidanceScale,
+    /// Guidance by the difference of two evaluations, if it makes one at any noise level.
+    difference: Option<GuidanceScale>,
 }
 
 impl LevelRows {
-    /// The rows for `count` chains from number `first` on.
-    pub fn new(classes: Option<&ClassConditioning>, first: usize, count: usize) -> Self {
+    /// The rows for `count` chains from number `first` on, of a network whose own scales of guidance
+    /// reach up to `guidance_max`.
+    pub fn new(
+        classes: Option<&ClassConditioning>,
+        guidance_max: f32,
+        first: usize,
+        count: usize,
+    ) -> Self {
+        let none = GuidanceScale::NONE;
         let Some(classes) = classes else {
-            return Self { classes: vec![None], guidance_scale: None };
+            return Self { classes: vec![None], input: none, difference: None };
         };
-        let GuidanceScale { weight, .. } = classes.guidance_scale;
-        Self {
-            classes: (first..).take(classes.period(first, count)).map(|c| classes.of(c)).collect(),
-            guidance_scale: (weight != 1.0).then_some(classes.guidance_scale),
-        }
+        let scale = classes.guidance_scale;
+        let (input, difference) = match scale.is_input(guidance_max) {
+            true => (scale, None),
+            false => (none, (scale.weight != 1.0).then_some(scale)),
+        };
+        let classes =
+            (first..).take(classes.period(first, count)).map(|chain| classes.of(chain)).collect();
+        Self { classes, input, difference }
     }
 
     /// How many rows the images take turns to read.
@@ -38,19 +51,21 @@ impl LevelRows {
         self.period() + usize::from(self.is_guided())
     }
 
-    /// Whether any step may be guided.
+    /// Whether any step may need two evaluations.
     pub fn is_guided(&self) -> bool {
-        self.guidance_scale.is_some()
+        self.difference.is_some()
     }
 
-    /// w − 1 of the guidance at a noise level; 0 if there is none.
+    /// w − 1 of the guidance by two evaluations at a noise level; 0 if there is none.
     pub fn guidance(&self, sigma: f32) -> f32 {
-        self.guidance_scale.map_or(0.0, |scale| scale.at(sigma))
+        self.difference.map_or(0.0, |scale| scale.at(sigma))
     }
 
     /// The rows for a noise level.
     pub fn rows(&self, sigma: f32) -> impl Iterator<Item = LevelRow> {
         let unconditional = self.is_guided().then_some(None);
-        self.classes.iter().copied().chain(unconditional).map(move |class| (sigma, class))
+        let guidance = 1.0 + self.input.at(sigma);
+        let classes = self.classes.iter().copied().chain(unconditional);
+        classes.map(move |class| (sigma, ClassInput { class, guidance }))
     }
 }

@@ -136,7 +136,7 @@ impl Network {
     ) -> Result<Recorder, FusedError> {
         let recorder = self.recorder(batch, false)?;
         recorder.write_steps(0, &[StepRow::evaluate(batch as u32, 0, 0.0, 1.0)]);
-        recorder.submit_levels(&[(1.0, None)]);
+        recorder.submit_levels(&[(1.0, None.into())]);
         Ok(recorder)
     }
 
@@ -181,7 +181,8 @@ impl Network {
         let mut recorder = self.recorder(batch, false)?;
         let shared = sigmas.len() == 1 && classes.len() == 1;
         let of = |image: usize| {
-            (sigmas[image.min(sigmas.len() - 1)], classes[image.min(classes.len() - 1)])
+            let class = classes[image.min(classes.len() - 1)];
+            (sigmas[image.min(sigmas.len() - 1)], class.into())
         };
         for (x, first) in x.chunks(batch * dimension).zip((0..).step_by(batch)) {
             let count = if shared { 1 } else { x.len() / dimension };
@@ -224,6 +225,11 @@ impl Network {
     /// The number of its classes; 0 if it is unconditional.
     pub(in crate::backend::fused) fn classes(&self) -> usize {
         self.0.compiled.plan.class_rows.len().saturating_sub(1)
+    }
+
+    /// The largest scale of guidance that is an input; 0 if none is.
+    pub(in crate::backend::fused) fn guidance_max(&self) -> f32 {
+        self.0.compiled.plan.guidance_max
     }
 
     /// Floating-point operations of one evaluation for one image: two for each multiplication of

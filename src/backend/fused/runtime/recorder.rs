@@ -136,7 +136,11 @@ impl Recorder {
         let features_of = |&(sigma, _): &LevelRow| plan.sigma_embedding.features(sigma);
         self.write_rows(features, rows.iter().map(features_of));
         if let (Some(id), Some(none)) = (class, plan.class_rows.len().checked_sub(1)) {
-            let row = |&(_, class): &LevelRow| &plan.class_rows[class.unwrap_or(none).min(none)];
+            let row = |&(_, class): &LevelRow| -> Vec<f32> {
+                let [(a, share_a), (b, share_b)] = class.rows(none);
+                let [a, b] = [a, b].map(|row| &plan.class_rows[row]);
+                a.iter().zip(b).map(|(a, b)| share_a * a + share_b * b).collect()
+            };
             self.write_rows(id, rows.iter().map(row));
         }
 

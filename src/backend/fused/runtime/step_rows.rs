@@ -30,15 +30,18 @@ pub struct StepRows {
 }
 
 impl StepRows {
-    /// The rows of some chains.
+    /// The rows of some chains, of a network whose own scales of guidance reach up to
+    /// `guidance_max`.
     pub fn new(
         conditioning: &Conditioning,
+        guidance_max: f32,
         seed: u64,
         chains: Range<usize>,
         dimension: usize,
     ) -> Self {
         let (first, count) = (chains.start, chains.len());
-        let level_rows = LevelRows::new(conditioning.classes.as_ref(), first, count);
+        let classes = conditioning.classes.as_ref();
+        let level_rows = LevelRows::new(classes, guidance_max, first, count);
         let mixture = conditioning.mixture(first as u32);
         let streams = [mixture.stream, u32::from(conditioning.path.is_none())];
         let block = conditioning.observation.as_ref().map(|observation| observation.block());
