@@ -21,8 +21,8 @@ pub(super) fn likeliest(
     })
 }
 
-/// The share of samples for which the classifier is at least 90 % sure.
-pub(super) fn sure(probabilities: &[f32], classes: usize) -> f64 {
+/// The share of samples for which the classifier is at least 90 % confident.
+pub(super) fn confident(probabilities: &[f32], classes: usize) -> f64 {
     let rows = probabilities.chunks_exact(classes);
     let all = rows.len().max(1) as f64;
     rows.filter(|row| row.iter().any(|&p| p >= 0.9)).count() as f64 / all
@@ -36,6 +36,6 @@ mod tests {
     fn the_likeliest_class_counts() {
         let probabilities = [0.95, 0.05, 0.4, 0.6, 0.1, 0.9];
         assert_eq!(shares(&probabilities, 2), [1.0 / 3.0, 2.0 / 3.0]);
-        assert_eq!(sure(&probabilities, 2), 2.0 / 3.0);
+        assert_eq!(confident(&probabilities, 2), 2.0 / 3.0);
     }
 }

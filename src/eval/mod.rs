@@ -1,6 +1,6 @@
 //! How good samples are, measured against images that were never trained on.
 //!
-//! Every measure is reported beside its *floor*: its value for as many training images.
+//! Every measure is reported beside its value for as many training images, *real-vs-real*.
 //! Distances, precision and recall use the features of a classifier of the very data, or of a
 //! network from elsewhere ([`FeatureExtractor`]). They are only comparable if network and reference
 //! are the same. In particular, the distance is FID only in the features of Inception.

@@ -28,9 +28,10 @@ pub struct Measured {
     pub precision: f64,
     /// The share of held-out images that lie among these.
     pub recall: f64,
-    /// The share of images for which the classifier is at least 90 % sure; `None` without a
+    /// The share of images for which the classifier is at least 90 % confident; `None` without a
     /// classifier.
-    pub sure: Option<f64>,
+    #[serde(rename = "sure")]
+    pub confident: Option<f64>,
     /// The share of each class; none without a classifier.
     pub classes: Vec<f64>,
     /// What is measured of images that were asked to be of given classes.
@@ -131,7 +132,7 @@ impl<'a> Reference<'a> {
             mmd: mmd(features, &test.features, device),
             precision: share_within(features, &test.features, &self.radii, device),
             recall: share_within(&test.features, features, &own_radii, device),
-            sure: classes.map(|classes| histogram::sure(probabilities, classes)),
+            confident: classes.map(|classes| histogram::confident(probabilities, classes)),
             classes: classes.map_or(Vec::new(), |count| histogram::shares(probabilities, count)),
             conditional: asked.and_then(|asked| self.conditional(seen, asked)),
         }
@@ -155,7 +156,7 @@ impl<'a> Reference<'a> {
     ///
     /// # Errors
     /// As [`FeatureExtractor::features`].
-    pub fn floor(&self, n: usize) -> Result<Measured, FeatureNetworkError> {
+    pub fn real(&self, n: usize) -> Result<Measured, FeatureNetworkError> {
         let some = self.train.some(n);
         Ok(self.measured(&self.extractor.features(&values(&some.bytes))?, some.labels.as_deref()))
     }

@@ -20,14 +20,14 @@ const RESULTS: [&str; 6] =
 
 /// Measure how good a model's samples are.
 ///
-/// Prints each measure beside its floor, which is what as many training images score. Writes the
+/// Prints each measure beside what as many training images score (real-vs-real). Writes the
 /// results as JSON, with plots and images, to a folder beside the model, and adds a summary to
 /// the model's card.
 ///
 /// The distance is Fréchet's, in the features of a classifier that is trained once on this very
 /// data and then cached, or of the network that --features names; with Inception's weights it is
-/// FID. Compare it only with its floor and with other models measured by the same network, which a
-/// checksum identifies.
+/// FID. Compare it only with that of training images and with other models measured by the same
+/// network, which a checksum identifies.
 #[derive(clap::Args)]
 pub struct Eval {
     /// The model: a .safetensors file written by `train`.

@@ -141,19 +141,19 @@ fn curves<'a>(area: &Area<'a>, distances: &[Vec<f32>; 2]) -> Drawn<'a> {
     legend(&mut chart, SeriesLabelPosition::LowerRight)
 }
 
-/// Plots the distance against the number of evaluations, with a line for each sampler and the
-/// floor.
+/// Plots the distance against the number of evaluations, with a line for each sampler and
+/// one for as many training images.
 ///
 /// # Errors
 /// If the plot cannot be drawn.
-pub fn sweep(points: &[Point], floor: f64) -> anyhow::Result<String> {
-    svg((960, 540), |root| sweep_lines(root, points, floor))
+pub fn sweep(points: &[Point], real: f64) -> anyhow::Result<String> {
+    svg((960, 540), |root| sweep_lines(root, points, real))
 }
 
-fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
+fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], real: f64) -> Drawn<'a> {
     let nfe = points.iter().map(|point| point.nfe as f64);
     let (least, most) = nfe.fold((f64::MAX, 0f64), |(a, b), n| (a.min(n), b.max(n)));
-    let highest = points.iter().fold(floor, |top, point| top.max(point.frechet));
+    let highest = points.iter().fold(real, |top, point| top.max(point.frechet));
     let mut chart = ChartBuilder::on(area)
         .caption("Quality against the number of evaluations", (FONT, 18))
         .margin(14)
@@ -161,7 +161,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
         .y_label_area_size(56)
         .build_cartesian_2d(
             (0.9 * least..1.1 * most).log_scale(),
-            (0.6 * floor..1.5 * highest).log_scale(),
+            (0.6 * real..1.5 * highest).log_scale(),
         )?;
     chart
         .configure_mesh()
@@ -207,7 +207,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], floor: f64) -> Drawn<'a> {
                 .legend(move |at| EmptyElement::at(at) + dash(0, 6) + dash(9, 15));
         }
     }
-    let ends = [(0.9 * least, floor), (1.1 * most, floor)];
+    let ends = [(0.9 * least, real), (1.1 * most, real)];
     chart
         .draw_series(DashedLineSeries::new(ends, 6, 4, BLACK.stroke_width(1)))?
         .label("training images")

@@ -32,7 +32,8 @@ pub struct Report<'a> {
     pub raw: &'a Measured,
     pub denoised: &'a Measured,
     /// As many training images, measured in the same way.
-    pub floor: &'a Measured,
+    #[serde(rename = "floor")]
+    pub real: &'a Measured,
     /// The share of each class among the held-out images.
     pub classes: &'a [f64],
     pub nearest: &'a Neighbors,
@@ -78,43 +79,42 @@ pub fn print(report: &Report<'_>) {
         count(*held_out, "held-out image"),
     );
     println!(
-        "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>8}",
-        "", "distance", "floors", "MMD²", "precision", "recall", "sure"
+        "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>11}",
+        "", "distance", "× real", "MMD²", "precision", "recall", "confident"
     );
     // Langevin may keep its noise.
     let [raw, denoised] = match report.sampler.denoises() {
         true => ["raw", "denoised"],
         false => ["before the last step", "after it"],
     };
-    let rows = [(raw, report.raw), (denoised, report.denoised), ("training images", report.floor)];
+    let rows = [(raw, report.raw), (denoised, report.denoised), ("training images", report.real)];
     for (name, measured) in rows {
         println!(
-            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>8}",
+            "{name:<26}{:>17}{:>9.1}{:>20}{:>11.3}{:>8.3}{:>11}",
             distance(measured),
-            measured.frechet / report.floor.frechet,
+            measured.frechet / report.real.frechet,
             match measured.mmd {
                 Mmd { value, error: Some(error) } => format!("{value:.4} ± {error:.4}"),
                 Mmd { value, error: None } => format!("{value:.4}"),
             },
             measured.precision,
             measured.recall,
-            measured.sure.map_or("–".into(), |sure| format!("{:.1}%", 100.0 * sure))
+            measured.confident.map_or("–".into(), |share| format!("{:.1}%", 100.0 * share))
         );
     }
-    if let (Some(samples), Some(floor)) = (&report.denoised.conditional, &report.floor.conditional)
-    {
+    if let (Some(samples), Some(real)) = (&report.denoised.conditional, &report.real.conditional) {
         let within = |measured: &Conditional| {
             measured.frechet_within.map_or("–".into(), |distance| format!("{distance:.3}"))
         };
         println!(
             "of the class asked for: {:.1} % of samples, {:.1} % of training images",
             100.0 * samples.class_accuracy,
-            100.0 * floor.class_accuracy
+            100.0 * real.class_accuracy
         );
         println!(
             "distance within classes, mean: {} of samples, {} of training images",
             within(samples),
-            within(floor)
+            within(real)
         );
     }
     let names = report.judge.classes();

@@ -46,8 +46,8 @@ impl Session<'_> {
         if fewest <= features {
             eprintln!(
                 "warning: {} but only {}: covariances of fewer than {} images are singular, and distances \
-                 of so few are too large. Compare them with their floor and with figures for as many \
-                 images, or compare MMD², which has no such bias",
+                 of so few are too large. Compare them with those of training images and with figures for \
+                 as many images, or compare MMD², which has no such bias",
                 count(features, "feature"),
                 count(fewest, "image"),
                 features + 1

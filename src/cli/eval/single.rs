@@ -24,7 +24,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let asked = session.asked()?;
     let measure = |pixels: &[f32]| reference.measure(pixels, asked.as_deref());
     let (raw, denoised) = (measure(&raw)?, measure(&images)?);
-    let floor = reference.floor(session.n)?;
+    let real = reference.real(session.n)?;
     let (nearest, curves) = neighbors(&session, &reference, &images)?;
     let report = Report {
         model: &session.model.card.name,
@@ -40,7 +40,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         engine,
         raw: &raw,
         denoised: &denoised,
-        floor: &floor,
+        real: &real,
         classes: &reference.classes(),
         nearest: &nearest,
     };
@@ -60,7 +60,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         seed: session.arguments.seed,
         frechet: denoised.frechet,
         frechet_error: Some(denoised.frechet_error),
-        floor: floor.frechet,
+        floor: real.frechet,
         precision: denoised.precision,
         recall: denoised.recall,
         classifier_accuracy: session.judge.classifier.as_ref().map(|it| it.accuracy),

@@ -22,7 +22,8 @@ struct Report<'a> {
     n: usize,
     seed: u64,
     /// The distance of as many training images.
-    floor: f64,
+    #[serde(rename = "floor")]
+    real: f64,
     points: &'a [Point],
     best: &'a Point,
     fast: &'a Point,
@@ -44,11 +45,11 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     };
     let reference = session.reference()?;
     let n = session.n;
-    let floor = reference.floor(n)?.frechet;
-    println!("{} each; {floor:.3} is the distance of as many training images", count(n, "sample"));
+    let real = reference.real(n)?.frechet;
+    println!("{} each; {real:.3} is the distance of as many training images", count(n, "sample"));
     println!(
         "{:<22}{:>6}{:>17}{:>9}{:>11}{:>8}",
-        "", "NFE", "distance", "floors", "precision", "recall"
+        "", "NFE", "distance", "× real", "precision", "recall"
     );
 
     let engine = session.engine()?;
@@ -69,7 +70,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
                 println!(
                     "{name:<22}{nfe:>6}{:>17}{:>9.1}{:>11.3}{:>8.3}",
                     distance(&measured),
-                    measured.frechet / floor,
+                    measured.frechet / real,
                     measured.precision,
                     measured.recall
                 );
@@ -98,13 +99,13 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         judge: session.judge.clone(),
         n,
         seed: arguments.seed,
-        floor,
+        real,
         points: &points,
         best,
         fast,
     };
     session.write("sweep.json", &serde_json::to_vec_pretty(&report)?)?;
-    session.write("sweep.svg", plot::sweep(&points, floor)?.as_bytes())?;
+    session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes())?;
     session.model.card.sampler = fast.settings;
     session.model.card.best = Some(best.settings);
     session.finish()
