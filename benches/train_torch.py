@@ -76,8 +76,8 @@ class UNet(nn.Module):
         angles = sigma.log()[:, None] * frequencies
         embedding = self.embedding(torch.cat([angles.sin(), angles.cos()], dim=1))
 
-        centred = x - MEAN
-        h = self.stem(F.pixel_unshuffle(centred * column(variance.rsqrt()), PATCH))
+        centered = x - MEAN
+        h = self.stem(F.pixel_unshuffle(centered * column(variance.rsqrt()), PATCH))
         fine = self.down_fine(h, embedding)
         h = self.downsample(F.pixel_unshuffle(fine, 2))
         coarse = self.down_attention(self.down_coarse(h, embedding))
@@ -86,7 +86,7 @@ class UNet(nn.Module):
         h = F.pixel_shuffle(self.upsample(h), 2)
         h = self.up_fine(torch.cat([h, fine], dim=1), embedding)
         raw = F.pixel_shuffle(self.head(F.silu(self.head_norm(h))), PATCH)
-        return raw * column(DEVIATION / (sigma * variance.sqrt())) - centred / column(variance)
+        return raw * column(DEVIATION / (sigma * variance.sqrt())) - centered / column(variance)
 
 
 def main(batch, steps, threads, words):

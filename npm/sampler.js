@@ -122,7 +122,7 @@ export class Sampler {
       throw new NcsnError(
         "wrong",
         fault === "even"
-          ? "The images came out wrong: all of one has the same colour, which no network makes of noise. If another model works, the fault is in this one or in its settings; if none does, update the graphics driver and the browser."
+          ? "The images came out wrong: all of one has the same color, which no network makes of noise. If another model works, the fault is in this one or in its settings; if none does, update the graphics driver and the browser."
           : "The images came out wrong: some values are not finite numbers. Try other settings, such as a smaller step_lr.",
       );
     this.#end();

@@ -13,7 +13,7 @@
 //! | [`noise`] | the noise schedule σ₁ > … > σ_L, the rules that choose it, and perturbation |
 //! | [`random`] | the counter-based generator that makes a seed mean the same image everywhere |
 //! | [`score`] | the traits of anything that has a score |
-//! | [`pixel`] | pixels as bytes and as values, colours as grey |
+//! | [`pixel`] | pixels as bytes and as values, colors as gray |
 //! | [`toy`] | densities whose score is known exactly |
 //! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |

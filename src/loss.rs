@@ -15,7 +15,7 @@ use crate::net::layers::column;
 
 /// How much each noise level counts: λ(σ).
 ///
-/// Any positive λ has the same minimiser, since the levels are separate problems, but λ decides
+/// Any positive λ has the same minimizer, since the levels are separate problems, but λ decides
 /// where a network of limited size spends its effort.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

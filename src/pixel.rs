@@ -1,4 +1,4 @@
-//! Pixels: conversion between bytes and values in \[0, 1\], and from colours to grey.
+//! Pixels: conversion between bytes and values in \[0, 1\], and from colors to gray.
 
 /// Converts a byte to a value in \[0, 1\]; 255 is 1.
 pub fn value(byte: u8) -> f32 {
@@ -21,13 +21,13 @@ pub fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().map(|&each| byte(each)).collect()
 }
 
-/// Undoes the quantisation of a value to a byte: the value at `place`, from 0 to 1, within the
+/// Undoes the quantization of a value to a byte: the value at `place`, from 0 to 1, within the
 /// byte's share of \[0, 1\].
 pub fn dequantized(byte: u8, place: f32) -> f32 {
     (f32::from(byte) + place) / 256.0
 }
 
-/// The luma of ITU-R BT.601, as in Pillow and torchvision. Grey keeps its value exactly.
+/// The luma of ITU-R BT.601, as in Pillow and torchvision. Gray keeps its value exactly.
 pub fn luma([red, green, blue]: [f32; 3]) -> f32 {
     green + 0.299 * (red - green) + 0.114 * (blue - green)
 }

@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use ncsn::data::{DataSet, Reading};
 use zip::write::SimpleFileOptions;
 
-/// A PNG of one colour, 4 pixels a side.
+/// A PNG of one color, 4 pixels a side.
 fn png(color: [u8; 3]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 4, 4);

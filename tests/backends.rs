@@ -196,7 +196,7 @@ fn noise_on_the_device_is_noise_on_the_host() {
     }
 }
 
-/// Steered chains on Burn are the host's, for every kind of conditioning: in colour, with a silent
+/// Steered chains on Burn are the host's, for every kind of conditioning: in color, with a silent
 /// network as above.
 #[test]
 fn steering_on_the_device_is_steering_on_the_host() {

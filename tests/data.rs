@@ -10,7 +10,7 @@ use std::process::Command;
 use ncsn::data::{DataError, DataSet, Reading, Size};
 use ncsn::net::ImageShape;
 
-/// A PNG of one colour, `side` pixels a side.
+/// A PNG of one color, `side` pixels a side.
 fn png(side: u32, color: [u8; 3]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, side, side);
@@ -22,7 +22,7 @@ fn png(side: u32, color: [u8; 3]) -> Vec<u8> {
     bytes
 }
 
-/// Names and contents: 40 images of different colours, one of them of another size, one
+/// Names and contents: 40 images of different colors, one of them of another size, one
 /// duplicate, one torn file, and files that are not images.
 fn files() -> Vec<(String, Vec<u8>)> {
     let color = |i: u8| [i, 255 - i, 7];
@@ -85,7 +85,7 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
     assert_eq!(data.found.ignored, [("txt".to_owned(), 1)].into());
     let [(torn, _)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
     assert_eq!(torn, "set/torn.jpg");
-    // Planes of red, green and blue; the image of another size kept its colour.
+    // Planes of red, green and blue; the image of another size kept its color.
     let seven: Vec<u8> = [7, 248, 7].into_iter().flat_map(|value| [value; 64]).collect();
     assert!(data.train.iter().chain(data.held_out.iter()).any(|image| image == seven));
 
@@ -108,7 +108,7 @@ fn images_are_brought_to_the_size_and_the_colors_that_were_asked_for() {
     assert!(error.contains("9 sizes") && error.contains("--size"), "{error}");
     let size = Some(Size { width: 6, height: 4 });
     let data = load(&Reading { size, ..Reading::default() }).expect("pictures");
-    // RGB files that hold only greys are grey.
+    // RGB files that hold only grays are gray.
     assert_eq!(data.train.shape, ImageShape { channels: 1, height: 4, width: 6 });
     assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
     assert_eq!(data.train.image(3), [60; 24]);

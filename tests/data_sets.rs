@@ -26,7 +26,7 @@ fn error(path: &Path) -> String {
 }
 
 /// The first pixel of each image with its label, sorted.
-fn labelled(images: &Images) -> Vec<(u8, u8)> {
+fn labeled(images: &Images) -> Vec<(u8, u8)> {
     let labels = images.labels.clone().expect("labels");
     let mut all: Vec<_> = images.iter().map(|image| image[0]).zip(labels).collect();
     all.sort_unstable();
@@ -80,7 +80,7 @@ fn a_single_idx_file_keeps_its_labels() {
     // In another spelling than the images.
     write(folder.path(), "train-labels.idx1-ubyte", idx_labels(&[1, 2, 0]));
     let data = load(&images);
-    let mut all = [labelled(&data.train), labelled(&data.held_out)].concat();
+    let mut all = [labeled(&data.train), labeled(&data.held_out)].concat();
     all.sort_unstable();
     assert_eq!(all, [(10, 1), (20, 2), (30, 0)]);
     assert_eq!(data.classes, ["0", "1", "2"]);
@@ -127,8 +127,8 @@ fn two_spellings_of_one_idx_file_are_one() {
         write(folder.path(), name, bytes);
     }
     let data = load(folder.path());
-    assert_eq!(labelled(&data.train), [(10, 1), (20, 0), (30, 1)]);
-    assert_eq!(labelled(&data.held_out), [(40, 0), (50, 1)]);
+    assert_eq!(labeled(&data.train), [(10, 1), (20, 0), (30, 1)]);
+    assert_eq!(labeled(&data.held_out), [(40, 0), (50, 1)]);
     // They are two if they differ.
     write(folder.path(), "train-images.idx3-ubyte", idx(&[10, 20, 31]));
     let error = error(folder.path());
@@ -160,8 +160,8 @@ fn arrays_of_an_npz_are_told_apart_by_their_names() {
         ("y_train", npy(&[4], vec![1i64, 0, 0, 1])),
     ]);
     let data = load(&write(folder.path(), "mnist.npz", keras));
-    assert_eq!(labelled(&data.train), [(10, 1), (20, 0), (25, 0), (30, 1)]);
-    assert_eq!(labelled(&data.held_out), [(40, 1), (50, 0)]);
+    assert_eq!(labeled(&data.train), [(10, 1), (20, 0), (25, 0), (30, 1)]);
+    assert_eq!(labeled(&data.held_out), [(40, 1), (50, 0)]);
     assert_eq!((&data.classes[..], &data.name[..]), (&["0".into(), "1".into()][..], "mnist"));
 
     let medmnist = npz(&[
@@ -173,8 +173,8 @@ fn arrays_of_an_npz_are_told_apart_by_their_names() {
         ("test_labels", npy(&[1, 1], vec![3u8])),
     ]);
     let data = load(&write(folder.path(), "pathmnist.npz", medmnist));
-    assert_eq!(labelled(&data.train), [(10, 1), (20, 0), (25, 0), (30, 2)]);
-    assert_eq!(labelled(&data.held_out), [(40, 2), (50, 3)]);
+    assert_eq!(labeled(&data.train), [(10, 1), (20, 0), (25, 0), (30, 2)]);
+    assert_eq!(labeled(&data.held_out), [(40, 2), (50, 3)]);
     assert_eq!(data.classes.len(), 4);
 
     // Several labels for each image are no classes.
@@ -198,7 +198,7 @@ fn one_photograph_is_no_data_set() {
     let photograph = write(folder.path(), "photograph.npy", npy(&[15, 16, 3], vec![7u8; 720]));
     let message = error(&photograph);
     assert!(message.contains("looks like one image"), "{message}");
-    for name in ["sideways.jpg", "colours.bmp", "grey16.png", "colours.webp", "transparent.gif"] {
+    for name in ["sideways.jpg", "colors.bmp", "gray16.png", "colors.webp", "transparent.gif"] {
         let message = error(&Path::new("tests/images").join(name));
         assert!(message.contains(name) && message.contains("one image"), "{message}");
     }
@@ -249,8 +249,8 @@ fn cifar_for_python_is_read() {
     write(folder.path(), &at("test_batch"), pickle(&[40], "labels", &[1]));
     write(folder.path(), &at("batches.meta"), b"\x80\x02}.");
     let data = load(folder.path());
-    assert_eq!(labelled(&data.train), [(10, 3), (20, 9), (30, 0)]);
-    assert_eq!(labelled(&data.held_out), [(40, 1)]);
+    assert_eq!(labeled(&data.train), [(10, 3), (20, 9), (30, 0)]);
+    assert_eq!(labeled(&data.held_out), [(40, 1)]);
     assert_eq!(data.classes[3], "cat");
     assert_eq!(load(&single).classes[9], "truck");
     // Labels that cannot be used, and an array that is cut.
@@ -267,7 +267,7 @@ fn cifar_for_python_is_read() {
     write(hundred.path(), "meta", b"\x80\x02}.");
     let data = load(hundred.path());
     assert_eq!(
-        (labelled(&data.train), labelled(&data.held_out)),
+        (labeled(&data.train), labeled(&data.held_out)),
         (vec![(10, 3), (20, 99)], vec![(40, 1)])
     );
     assert_eq!((&data.classes[3][..], &data.classes[99][..]), ("bear", "worm"));
@@ -285,8 +285,8 @@ fn cifar_100_is_read() {
     write(folder.path(), "test.bin", records(&[(40, 1)]));
     write(folder.path(), "fine_label_names.txt", "apple\n");
     let data = load(folder.path());
-    assert_eq!(labelled(&data.train), [(10, 3), (20, 99)]);
-    assert_eq!(labelled(&data.held_out), [(40, 1)]);
+    assert_eq!(labeled(&data.train), [(10, 3), (20, 99)]);
+    assert_eq!(labeled(&data.held_out), [(40, 1)]);
     assert_eq!((data.classes.len(), &data.found.kind[..]), (100, "CIFAR-100"));
     assert_eq!(load(&train).classes.len(), 100);
 }

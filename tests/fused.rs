@@ -214,7 +214,7 @@ fn any_ncsnv2_has_the_score_that_burn_gives_it() {
     refinenets_hold_to_burn(Variant::Ncsnv2);
 }
 
-/// It has too many tiles for every reader of a normalised tensor to go through.
+/// It has too many tiles for every reader of a normalized tensor to go through.
 #[test]
 fn a_tall_image_has_the_score_that_burn_gives_it() {
     let gpu = gpu();

@@ -454,7 +454,7 @@ fn an_average_that_cannot_be_used_is_not_passed_over() {
     let flat: Vec<f32> = ema.values().flat_map(|array| array.values.clone()).collect();
     refused(dict([("flat", tensor(&Array { shape: vec![flat.len()], values: flat }))]));
 
-    // Names alone do not make an average: of losses, or of an optimiser.
+    // Names alone do not make an average: of losses, or of an optimizer.
     let losses = Value::List(vec![tensor(&Array { shape: vec![2], values: vec![1.0; 2] }); 3]);
     let moments = state(
         "",

@@ -93,7 +93,7 @@ fn blob(image: &[f32], shape: ImageShape, stream: u32) -> Vec<f32> {
 fn extractor(train: &Images, steps: u64, batch: usize) -> FeatureExtractor {
     let task = Task::of(train);
     assert_eq!(task, Task::Defects);
-    let labelled = task.labelled(train);
+    let labeled = task.labeled(train);
     let classes = task.classes(train, &[]);
     let description = ClassifierDescription::new(train.shape, classes.len(), train.statistics());
     let sigma = 0.01;
@@ -106,7 +106,7 @@ fn extractor(train: &Images, steps: u64, batch: usize) -> FeatureExtractor {
         seed: 0,
     };
     let device = Device::flex();
-    let classifier = train_classifier(&description, &labelled, &options, &device, &|_, _| ());
+    let classifier = train_classifier(&description, &labeled, &options, &device, &|_, _| ());
     let (format, data) = (ClassifierCard::FORMAT, "images".into());
     let (sigma_min, sigma_max, accuracy) = (sigma, sigma, 0.0);
     let card =

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use ncsn::data::{DataSet, Images, Reading};
 
-/// A coloured image as a PNG file.
+/// A colored image as a PNG file.
 fn png(value: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let pixels = (0..6 * 4 * 3).map(|at| value.wrapping_mul(7).wrapping_add(3 * at)).collect();

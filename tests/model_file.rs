@@ -23,7 +23,7 @@ fn what_was_written_is_read_back_in_half_precision() {
     }
 }
 
-/// Chains of a card from before there was a mean begin around an even grey.
+/// Chains of a card from before there was a mean begin around an even gray.
 #[test]
 fn the_mean_of_the_images_is_kept_and_older_cards_have_none() {
     let known = ModelFile::read(&with_card(|card| card.mean = Some(0.1307))).expect("a good file");

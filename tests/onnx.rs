@@ -17,7 +17,7 @@ const STATIC: Options =
 const DYNAMIC: Options =
     Options { batch: Batch::Dynamic, opset: Options::DEFAULT_OPSET, settings: None };
 
-/// The tiny model, one of colour images with every part of a U-Net at an uneven size, one with
+/// The tiny model, one of color images with every part of a U-Net at an uneven size, one with
 /// classes, and one that takes a scale of guidance to them.
 fn models() -> [ModelFile; 4] {
     let tiny = common::model();

@@ -24,7 +24,7 @@ fn half_pixel(index: usize) -> u8 {
     (index * 3) as u8
 }
 
-/// A grey PNG of 8 × 8 whose right half is transparent.
+/// A gray PNG of 8 × 8 whose right half is transparent.
 fn write_half(path: &Path) {
     let mut encoder = png::Encoder::new(fs::File::create(path).expect("created"), 8, 8);
     encoder.set_color(png::ColorType::GrayscaleAlpha);
@@ -177,7 +177,7 @@ fn chains_begin_around_the_mean_of_the_training_images() {
     assert_eq!(fs::read(&path).expect("there"), bytes);
 }
 
-/// What is known of an image, its grey, its small version or a part of it, its samples have
+/// What is known of an image, its gray, its small version or a part of it, its samples have
 /// exactly.
 #[test]
 fn what_is_known_of_an_image_is_kept() {
@@ -190,11 +190,11 @@ fn what_is_known_of_an_image_is_kept() {
         let pixel = |x, y| Rgb([0, 1, 2].map(|channel| level(stream, 3 * (8 * y + x) + channel)));
         RgbImage::from_fn(8, 8, pixel)
     };
-    fs::create_dir(at.join("colours")).expect("made");
+    fs::create_dir(at.join("colors")).expect("made");
     for image in 0..30 {
-        colors(image).save(at.join(format!("colours/{image}.png"))).expect("saved");
+        colors(image).save(at.join(format!("colors/{image}.png"))).expect("saved");
     }
-    succeed(&mut train(at, &["--data", "colours", "--out", "m.safetensors", "--steps", "1"]));
+    succeed(&mut train(at, &["--data", "colors", "--out", "m.safetensors", "--steps", "1"]));
     let sample = |out: &str, known: &[&str]| -> Vec<Vec<u8>> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
         command.current_dir(at).args(["sample", "--model", "m.safetensors", "-n", "3"]);
@@ -205,8 +205,8 @@ fn what_is_known_of_an_image_is_kept() {
     let mean = |bytes: &[u8]| bytes.iter().map(|&b| f32::from(b)).sum::<f32>() / bytes.len() as f32;
 
     let gray = image::GrayImage::from_fn(8, 8, |x, y| image::Luma([level(40, 8 * y + x)]));
-    gray.save(at.join("grey.png")).expect("saved");
-    let colored = sample("c.npy", &["--colorize", "grey.png"]);
+    gray.save(at.join("gray.png")).expect("saved");
+    let colored = sample("c.npy", &["--colorize", "gray.png"]);
     for image in &colored {
         for (pixel, gray) in image.chunks_exact(3).zip(gray.iter()) {
             assert!((mean(pixel) - f32::from(*gray)).abs() <= 1.0, "{pixel:?} is not {gray}");

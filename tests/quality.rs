@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use cli::{fail, read, succeed, train};
 use onnx_file::Axis;
 
-/// 400 images of 8 × 8 and 100 to hold out: a bar of some grey that lies (class 0) or stands
+/// 400 images of 8 × 8 and 100 to hold out: a bar of some gray that lies (class 0) or stands
 /// (class 1).
 fn write_bars(folder: &Path) {
     fs::create_dir_all(folder).expect("a folder");

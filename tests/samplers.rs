@@ -343,7 +343,7 @@ fn observations_are_kept_and_the_rest_follows_from_them() {
     let schedule = NoiseSchedule { sigma_max: 30.0, sigma_min: 0.01, levels: 150 };
     for (what, blocks, exact, observation) in [
         ("half", LEFT_HALF, 0.0, Observation::pixels(IMAGE, &image_shape, &known)),
-        ("grey", GRAY, 2e-6, Observation::gray(IMAGE, gray)),
+        ("gray", GRAY, 2e-6, Observation::gray(IMAGE, gray)),
         ("smaller", SMALLER, 2e-6, Observation::downsampled(IMAGE, &small, 2)),
     ] {
         let y = project(&image_shape, blocks);

@@ -106,7 +106,7 @@ async fn the_same_seed_gives_the_same_images_as_natively() {
     }
 }
 
-/// At the smallest of noise, a start is as grey as the mean in the card; older cards have none.
+/// At the smallest of noise, a start is as gray as the mean in the card; older cards have none.
 #[wasm_bindgen_test]
 async fn chains_begin_around_the_mean_of_the_images() {
     for name in ENGINES {

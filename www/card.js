@@ -26,7 +26,7 @@ export function showCard(list, card) {
     ["Network", `${card.architecture.kind}, ${count(card.parameters)} parameters`],
     [
       "Images",
-      `${card.image_shape.width} × ${card.image_shape.height}${card.image_shape.channels === 3 ? ", colour" : ""}`,
+      `${card.image_shape.width} × ${card.image_shape.height}${card.image_shape.channels === 3 ? ", color" : ""}`,
     ],
     ["Trained on", training?.data],
     ["Started from", training?.from],
@@ -46,7 +46,7 @@ export function showCard(list, card) {
         `Fréchet distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training images, in features of ${quality.features?.name ?? "a classifier"}`,
     ],
     ["Imported from", card.imported],
-    ["Licence", card.licence],
+    ["License", card.licence],
   ];
   list.replaceChildren(
     ...rows

@@ -88,7 +88,7 @@ export const wrongImages = (fault) =>
   new Failure("wrong", {
     ...words("wrong"),
     text: {
-      even: "All of an image has the same colour, which no network makes of noise.",
+      even: "All of an image has the same color, which no network makes of noise.",
       unchanged: "An image is still the noise that it began as: nothing was computed.",
       infinite: "Some of their values are not finite numbers.",
     }[fault],

@@ -102,7 +102,7 @@ export function morphFile(path) {
  */
 async function videoCodec(image, gap, bitrate) {
   if (!("VideoEncoder" in window)) return null;
-  // Colours have half the resolution, and so the sides are even.
+  // Colors have half the resolution, and so the sides are even.
   const scale = Math.max(2, scaleOf(image, gap, VIDEO_SIDE) & ~1);
   const [width, height] = [image.width, image.height].map((side) => (side + 2 * gap) * scale);
   for (const [codec, name] of CODECS) {

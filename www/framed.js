@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * An image with a margin around it, on the colour behind it, enlarged without smoothing.
+ * An image with a margin around it, on the color behind it, enlarged without smoothing.
  * @param {ImageBitmap} image @param {number} margin in its pixels @param {string} ground @param {number} scale
  */
 export function framed(image, margin, ground, scale) {

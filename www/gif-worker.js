@@ -4,17 +4,17 @@ import { framed } from "./framed.js";
 import { gif } from "./gif.js";
 import { Palette } from "./palette.js";
 
-/** The most colours that a GIF can have. */
+/** The most colors that a GIF can have. */
 const COLOURS = 256;
 
-/** The pixels of an image with a margin, on the colour behind it. @param {ImageBitmap} image @param {number} margin @param {string} ground */
+/** The pixels of an image with a margin, on the color behind it. @param {ImageBitmap} image @param {number} margin @param {string} ground */
 function pixelsOf(image, margin, ground) {
   const canvas = framed(image, margin, ground, 1);
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
   return context.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-/** @param {ImageData} image @param {Palette} palette @param {number} scale @returns numbers of colours, enlarged */
+/** @param {ImageData} image @param {Palette} palette @param {number} scale @returns numbers of colors, enlarged */
 function numbersOf({ data, width, height }, palette, scale) {
   const across = width * scale;
   const numbers = new Uint8Array(across * height * scale);
@@ -42,7 +42,7 @@ addEventListener("message", ({ data: { images, margin, ground, scale, millisecon
     pixels: numbersOf(image, palette, scale),
     hundredths: Math.round(milliseconds[at] / 10),
   }));
-  const bytes = gif(width * scale, height * scale, palette.colours, frames, (done) =>
+  const bytes = gif(width * scale, height * scale, palette.colors, frames, (done) =>
     postMessage({ done }),
   );
   postMessage({ bytes }, { transfer: [bytes.buffer] });

@@ -81,7 +81,7 @@ class Codes {
   }
 }
 
-/** @param {Uint8Array} pixels numbers of colours @param {number} bits of such a number, at least 2 @param {Bytes} to */
+/** @param {Uint8Array} pixels numbers of colors @param {number} bits of such a number, at least 2 @param {Bytes} to */
 function compress(pixels, bits, to) {
   const [clear, end] = [1 << bits, (1 << bits) + 1];
   const keys = new Int32Array(SLOTS);
@@ -121,23 +121,23 @@ function compress(pixels, bits, to) {
 
 /**
  * @param {number} width @param {number} height
- * @param {Uint8Array} palette red, green and blue of up to 256 colours
- * @param {{ pixels: Uint8Array, hundredths: number }[]} frames numbers of colours, and how long they are shown
+ * @param {Uint8Array} palette red, green and blue of up to 256 colors
+ * @param {{ pixels: Uint8Array, hundredths: number }[]} frames numbers of colors, and how long they are shown
  * @param {(done: number) => void} onProgress called with the part of the frames that is done
  */
 export function gif(width, height, palette, frames, onProgress) {
   const bits = Math.max(2, Math.ceil(Math.log2(palette.length / 3)));
-  const colours = new Uint8Array(3 << bits);
-  colours.set(palette);
+  const colors = new Uint8Array(3 << bits);
+  colors.set(palette);
   const to = new Bytes();
   const text = (/** @type {string} */ letters) =>
     to.append(Array.from(letters, (letter) => letter.charCodeAt(0)));
   text("GIF89a");
   to.short(width);
   to.short(height);
-  // A palette for all frames, of 8 bits a channel; the first colour behind everything; square pixels.
+  // A palette for all frames, of 8 bits a channel; the first color behind everything; square pixels.
   to.append([0xf0 | (bits - 1), 0, 0]);
-  to.append(colours);
+  to.append(colors);
   // Repeat for ever.
   to.append([0x21, 0xff, 11]);
   text("NETSCAPE2.0");

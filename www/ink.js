@@ -10,8 +10,8 @@ const BRUSHES = [2, 3.5, 6, 9, 14];
 
 /** @typedef {{ x: number, y: number }} Point in pixels of the image */
 
-/** @param {string} colour as #rrggbb @returns {number[]} */
-export const channels = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+/** @param {string} color as #rrggbb @returns {number[]} */
+export const channels = (color) => [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
 
 /** The distance of a point from a segment. @param {number} x @param {number} y @param {Point} from @param {Point} to */
 function distance(x, y, from, to) {

@@ -1,21 +1,21 @@
 // @ts-check
-/** The colours of an image, reduced to as many as a GIF can have, by median cut (Heckbert 1982). */
+/** The colors of an image, reduced to as many as a GIF can have, by median cut (Heckbert 1982). */
 
-/** How many bits of a channel distinguish colours here. */
+/** How many bits of a channel distinguish colors here. */
 const BITS = 5;
 
-/** The cell of a colour in a table of all. @param {number} r @param {number} g @param {number} b from 0 to 255 */
+/** The cell of a color in a table of all. @param {number} r @param {number} g @param {number} b from 0 to 255 */
 const cellOf = (r, g, b) => ((r >> 3) << (2 * BITS)) | ((g >> 3) << BITS) | (b >> 3);
 
 /** The middle of a cell's values on each channel. @param {number} cell */
 const channelsOf = (cell) => [2 * BITS, BITS, 0].map((shift) => ((cell >> shift) & 31) * 8 + 4);
 
 export class Palette {
-  /** Red, green and blue of each colour. @type {Uint8Array} */ colours;
-  /** The number of the nearest colour for each cell; −1 while it is not known. */
+  /** Red, green and blue of each color. @type {Uint8Array} */ colors;
+  /** The number of the nearest color for each cell; −1 while it is not known. */
   #nearest = new Int16Array(1 << (3 * BITS)).fill(-1);
 
-  /** @param {Iterable<Uint8ClampedArray>} images RGBA @param {number} most colours */
+  /** @param {Iterable<Uint8ClampedArray>} images RGBA @param {number} most colors */
   constructor(images, most) {
     const counts = new Uint32Array(1 << (3 * BITS));
     /** The sums of red, green and blue in each cell. */
@@ -58,22 +58,22 @@ export class Palette {
         cells.reduce((sum, cell) => sum + of[step * cell + at], 0);
       return [0, 1, 2].map((c) => Math.round(total(sums, 3, c) / total(counts)));
     };
-    this.colours = Uint8Array.from(boxes.flatMap(({ cells }) => mean(cells)));
+    this.colors = Uint8Array.from(boxes.flatMap(({ cells }) => mean(cells)));
   }
 
-  /** The number of the colour that is nearest. @param {number} r @param {number} g @param {number} b */
+  /** The number of the color that is nearest. @param {number} r @param {number} g @param {number} b */
   nearest(r, g, b) {
     const cell = cellOf(r, g, b);
     if (this.#nearest[cell] < 0) this.#nearest[cell] = this.#search(channelsOf(cell));
     return this.#nearest[cell];
   }
 
-  /** @param {number[]} colour */
-  #search(colour) {
+  /** @param {number[]} color */
+  #search(color) {
     let [best, least] = [0, Infinity];
-    for (let at = 0; at < this.colours.length; at += 3) {
+    for (let at = 0; at < this.colors.length; at += 3) {
       let far = 0;
-      for (let c = 0; c < 3; c++) far += (this.colours[at + c] - colour[c]) ** 2;
+      for (let c = 0; c < 3; c++) far += (this.colors[at + c] - color[c]) ** 2;
       if (far < least) [best, least] = [at / 3, far];
     }
     return best;

@@ -3,7 +3,7 @@
 
 /** @typedef {import("./types.js").ImageShape} ImageShape */
 
-/** Beyond so many standard deviations of the noise, colours do not change any more. */
+/** Beyond so many standard deviations of the noise, colors do not change any more. */
 const MOST = 3;
 /** What is positive, zero and negative. */
 const POSITIVE = [255, 150, 60];
@@ -30,9 +30,9 @@ export function mapOf(values, { channels, height, width }) {
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += values[c * plane + at];
     const value = sum / channels;
-    const colour = value < 0 ? NEGATIVE : POSITIVE;
+    const color = value < 0 ? NEGATIVE : POSITIVE;
     const far = Math.min(1, Math.abs(value) / MOST) ** 0.8;
-    for (let c = 0; c < 3; c++) image.data[4 * at + c] = ZERO[c] + far * (colour[c] - ZERO[c]);
+    for (let c = 0; c < 3; c++) image.data[4 * at + c] = ZERO[c] + far * (color[c] - ZERO[c]);
     image.data[4 * at + 3] = 255;
   }
   return image;

@@ -27,12 +27,12 @@ export class Plane {
     return side > 0;
   }
 
-  /** The colour of a custom property of the page. @param {string} name */
-  static colour(name) {
+  /** The color of a custom property of the page. @param {string} name */
+  static color(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name);
   }
 
-  /** The colour of the temperature. */
+  /** The color of the temperature. */
   get heat() {
     return getComputedStyle(this.#canvas).color;
   }
@@ -73,7 +73,7 @@ export class Plane {
       const [x, y] = [((at % n) + 0.5) * cell, (Math.floor(at / n) + 0.5) * cell];
       this.#arrow([x - dx * scale, y - dy * scale], [x + dx * scale, y + dy * scale], 0.14 * cell);
     }
-    this.#stroke(1, Plane.colour("--frame-soft"));
+    this.#stroke(1, Plane.color("--frame-soft"));
   }
 
   /** One arrow, to be seen before all others. @param {[number, number]} from @param {[number, number]} to */
@@ -94,8 +94,8 @@ export class Plane {
     }
   }
 
-  /** @param {ArrayLike<number>} points pairs of x and y @param {string} colour @param {number} [radius] */
-  points(points, colour, radius = 1.6) {
+  /** @param {ArrayLike<number>} points pairs of x and y @param {string} color @param {number} [radius] */
+  points(points, color, radius = 1.6) {
     const context = this.#context;
     context.beginPath();
     for (let i = 0; i < points.length; i += 2) {
@@ -103,24 +103,24 @@ export class Plane {
       context.moveTo(x, y);
       context.arc(x, y, radius * devicePixelRatio, 0, 7);
     }
-    context.fillStyle = colour;
+    context.fillStyle = color;
     context.fill();
   }
 
-  /** A line through points. @param {ArrayLike<number>} points pairs of x and y @param {string} colour @param {number} [opacity] */
-  line(points, colour, opacity = 1) {
+  /** A line through points. @param {ArrayLike<number>} points pairs of x and y @param {string} color @param {number} [opacity] */
+  line(points, color, opacity = 1) {
     this.#context.beginPath();
     for (let i = 0; i < points.length; i += 2)
       this.#context.lineTo(...this.#at(points[i], points[i + 1]));
     this.#context.globalAlpha = opacity;
-    this.#stroke(1, colour);
+    this.#stroke(1, color);
     this.#context.globalAlpha = 1;
   }
 
-  /** @param {number} width @param {string} colour */
-  #stroke(width, colour) {
+  /** @param {number} width @param {string} color */
+  #stroke(width, color) {
     this.#context.lineWidth = width * devicePixelRatio;
-    this.#context.strokeStyle = colour;
+    this.#context.strokeStyle = color;
     this.#context.stroke();
   }
 }

@@ -64,7 +64,7 @@ async function tried(device) {
 
 /**
  * Whether there is anything on a canvas: one that was not drawn to is transparent. Must be called
- * in the task that drew. (Browsers that keep pages from reading canvases return other colours, but
+ * in the task that drew. (Browsers that keep pages from reading canvases return other colors, but
  * none that are transparent everywhere.)
  * @param {HTMLCanvasElement} canvas
  */

@@ -1,7 +1,7 @@
 // @ts-check
 /** Images as files. The page fetches this when somebody saves or sends one. */
 
-/** The colour between images in a file; on the page the frame shows through. */
+/** The color between images in a file; on the page the frame shows through. */
 export const MOUNT = "#1c2022";
 /** A file is scaled up to about this many pixels. */
 const SAVED_SIZE = 1200;

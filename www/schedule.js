@@ -2,7 +2,7 @@
 /**
  * The σ schedule: log σ against the step, with a cursor at the current step.
  *
- * The curve goes through the colours of cooling steel; the reading beside it has the same colour
+ * The curve goes through the colors of cooling steel; the reading beside it has the same color
  * (see `--heat` in style.css).
  */
 import { MARGIN, element, label } from "./svg.js";
@@ -137,7 +137,7 @@ export class SchedulePlot {
     // The curve falls, so this corner is free.
     label(scale, "σ, logarithmic", { x: right - 8, y: MARGIN.top + 8, "text-anchor": "end" });
 
-    // Each step has one σ, which makes a staircase. Equal neighbours share a tread.
+    // Each step has one σ, which makes a staircase. Equal neighbors share a tread.
     let path = `M${x(0)} ${y(this.#sigmas[0])}`;
     for (let i = 1; i < steps; i++) {
       if (this.#sigmas[i] !== this.#sigmas[i - 1])

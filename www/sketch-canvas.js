@@ -8,7 +8,7 @@ import { Stroke, channels } from "./ink.js";
 import { History } from "./sketch-history.js";
 import { fitted } from "./sketch-fit.js";
 import { drawByKeys } from "./sketch-keys.js";
-import { chosenColour, offerColours } from "./sketch-palette.js";
+import { chosenColor, offerColors } from "./sketch-palette.js";
 import { drawByPointer } from "./sketch-pointer.js";
 import { ofText, toText } from "./sketch-text.js";
 
@@ -16,7 +16,7 @@ import { ofText, toText } from "./sketch-text.js";
 
 /** What is said where a drawing is kept. @type {Record<string, string>} */
 const KEPT = {
-  gray: "Its grey values are kept, and the colours are made up.",
+  gray: "Its gray values are kept, and the colors are made up.",
   blocks: "The means of its squares are kept, and the details are made up.",
 };
 
@@ -58,7 +58,7 @@ export class SketchCanvas {
     const { mean = 0 } = /** @type {{ mean?: number }} */ (architecture.preconditioning ?? {});
     // Usually the background of the training images.
     this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
-    offerColours(image_shape.channels, this.#paper);
+    offerColors(image_shape.channels, this.#paper);
     this.clear();
     drawByPointer(this.#canvas, {
       down: (at) => this.#begin(at),
@@ -233,7 +233,7 @@ export class SketchCanvas {
     }
   }
 
-  /** Puts an image on the canvas, cropped to its centre and resized. @param {Blob | ImageData} file */
+  /** Puts an image on the canvas, cropped to its center and resized. @param {Blob | ImageData} file */
   async #read(file) {
     const bitmap = await createImageBitmap(file, {
       colorSpaceConversion: "none",
@@ -271,7 +271,7 @@ export class SketchCanvas {
     this.#stroke = new Stroke(this.#image, start, {
       brush: Number($("brush").value),
       paper: this.#paper,
-      ink: chosenColour(),
+      ink: chosenColor(),
     });
     this.#paint(start);
   }
@@ -281,7 +281,7 @@ export class SketchCanvas {
     this.#context.putImageData(this.#image, 0, 0);
     if (!at) return;
     const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
-    // In a colour that is on no palette.
+    // In a color that is on no palette.
     this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
     this.#context.fillRect(x, y, 1, 1);
   }

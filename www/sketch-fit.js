@@ -2,7 +2,7 @@
 /** Any image as one of the model's size. */
 
 /**
- * Draws an image on a canvas, cropped to its centre and resized, with pixels that are either there or not.
+ * Draws an image on a canvas, cropped to its center and resized, with pixels that are either there or not.
  * @param {CanvasRenderingContext2D} context @param {ImageBitmap} bitmap
  * @returns {Uint8ClampedArray} RGBA
  */

@@ -1,12 +1,12 @@
 // @ts-check
-/** The colours to draw with, and the eraser. */
+/** The colors to draw with, and the eraser. */
 import { $ } from "./dom.js";
 
 const ERASER = "eraser";
-/** @type {[string, string][]} colour, name */
+/** @type {[string, string][]} color, name */
 const GREYS = [
   ["#ffffff", "white"],
-  ["#808080", "grey"],
+  ["#808080", "gray"],
   ["#000000", "black"],
 ];
 /** @type {[string, string][]} */
@@ -24,33 +24,33 @@ const COLOURS = [
 ];
 
 /** Offers them, and chooses the first that shows on the paper. @param {number} channels of images @param {string} paper */
-export function offerColours(channels, paper) {
-  const eraser = colourChoice("ink", ERASER, "eraser: what it takes off is made up");
-  $("palette").replaceChildren(...colourChoices("ink", channels, paper), eraser);
+export function offerColors(channels, paper) {
+  const eraser = colorChoice("ink", ERASER, "eraser: what it takes off is made up");
+  $("palette").replaceChildren(...colorChoices("ink", channels, paper), eraser);
 }
 
-/** @param {string} group of radio buttons @param {number} channels of images @param {string} paper the first other colour is chosen */
-export function colourChoices(group, channels, paper) {
+/** @param {string} group of radio buttons @param {number} channels of images @param {string} paper the first other color is chosen */
+export function colorChoices(group, channels, paper) {
   const palette = channels < 3 ? GREYS : COLOURS;
-  const first = palette.find(([colour]) => colour !== paper)?.[0];
-  return palette.map(([colour, name]) => colourChoice(group, colour, name, colour === first));
+  const first = palette.find(([color]) => color !== paper)?.[0];
+  return palette.map(([color, name]) => colorChoice(group, color, name, color === first));
 }
 
-/** @param {string} group @param {string} colour @param {string} name @param {boolean} [checked] */
-function colourChoice(group, colour, name, checked = false) {
+/** @param {string} group @param {string} color @param {string} name @param {boolean} [checked] */
+function colorChoice(group, color, name, checked = false) {
   const label = document.createElement("label");
   const input = document.createElement("input");
-  Object.assign(input, { type: "radio", name: group, value: colour, checked, title: name });
+  Object.assign(input, { type: "radio", name: group, value: color, checked, title: name });
   input.setAttribute("aria-label", name);
   const swatch = document.createElement("span");
-  swatch.className = colour === ERASER ? "holes" : "";
-  if (colour !== ERASER) swatch.style.background = colour;
+  swatch.className = color === ERASER ? "holes" : "";
+  if (color !== ERASER) swatch.style.background = color;
   label.append(input, swatch);
   return label;
 }
 
-/** The colour that is chosen; null for the eraser. @returns {string | null} */
-export function chosenColour() {
+/** The color that is chosen; null for the eraser. @returns {string | null} */
+export function chosenColor() {
   const { value } = $("palette").querySelector(":checked");
   return value === ERASER ? null : value;
 }

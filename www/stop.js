@@ -42,7 +42,7 @@ export class Stop {
     if (this.#text.textContent !== text) this.#text.textContent = text;
   }
 
-  /** How cold it is, from 0 to 1: the colour of its parts. @param {number} fraction */
+  /** How cold it is, from 0 to 1: the color of its parts. @param {number} fraction */
   set coldness(fraction) {
     this.figure.style.setProperty("--coldness", `${(100 * fraction).toFixed(1)}%`);
   }

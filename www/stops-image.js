@@ -22,7 +22,7 @@ function firstImage() {
     { length: 3 * plane },
     (_, at) => data[4 * (at % plane) + Math.floor(at / plane)] / 255,
   );
-  return { values, shape: { width, height, channels: 3 }, grey: shape.channels < 3 };
+  return { values, shape: { width, height, channels: 3 }, gray: shape.channels < 3 };
 }
 
 /** An image under noise of any size. */
@@ -56,10 +56,10 @@ export class NoiseStop extends Stop {
     const sigma = this.#sigma;
     this.coldness = 1 - this.#fraction;
     if (!image) return;
-    const { values, shape, grey } = image;
+    const { values, shape, gray } = image;
     const plane = shape.width * shape.height;
     const noise = normal(values.length, 7);
-    const noisy = values.map((value, at) => value + sigma * noise[grey ? at % plane : at]);
+    const noisy = values.map((value, at) => value + sigma * noise[gray ? at % plane : at]);
     Object.assign(this.canvas, { width: shape.width, height: shape.height });
     this.canvas.getContext("2d")?.putImageData(imageOf(noisy, shape), 0, 0);
   }

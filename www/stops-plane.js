@@ -59,7 +59,7 @@ export class ScoreStop extends Stop {
     const [x, y] = [place(column), -place(row)];
     const length = Math.hypot(arrows[at], arrows[at + 1]) || 1;
     const scale = (2 + 3 * Math.tanh(0.6 * length)) / length;
-    this.#plane.points([x, y], Plane.colour("--frame-ink"), 3.5);
+    this.#plane.points([x, y], Plane.color("--frame-ink"), 3.5);
     this.#plane.arrow([x, y], [x + scale * arrows[at], y + scale * arrows[at + 1]]);
   }
 }
@@ -108,9 +108,9 @@ export class MatchingStop extends Stop {
       squares += (weight / sum) ** 2;
       const opacity = weight / most;
       if (opacity > 0.02)
-        this.#plane.line([x, y, ...point], Plane.colour("--frame-soft"), 0.9 * opacity);
+        this.#plane.line([x, y, ...point], Plane.color("--frame-soft"), 0.9 * opacity);
     });
-    this.#plane.points(this.#points, Plane.colour("--frame-ink"), 2);
+    this.#plane.points(this.#points, Plane.color("--frame-ink"), 2);
     this.#plane.points([x, y], this.#plane.heat, 4);
     this.#plane.arrow([x, y], [mean[0], mean[1]]);
     const ways = Math.round(1 / squares);
@@ -156,7 +156,7 @@ export class SharesStop extends Stop {
 
   paint() {
     if (!this.#toy || !ground(this, this.#plane, this.#toy, this.#toy.sigma())) return;
-    this.#plane.points(this.#toy.chains(), Plane.colour("--frame-ink"));
+    this.#plane.points(this.#toy.chains(), Plane.color("--frame-ink"));
   }
 }
 
@@ -211,7 +211,7 @@ export class WaysStop extends Stop {
     if (!this.#toy || !ground(this, this.#plane, this.#toy, this.#toy.sigma_at(0.3))) return;
     for (const way of this.#ways) {
       const end = 2 * Math.max(1, Math.ceil((this.#shown * way.length) / 2));
-      this.#plane.line(way.slice(0, end), Plane.colour("--frame-ink"), 0.55);
+      this.#plane.line(way.slice(0, end), Plane.color("--frame-ink"), 0.55);
       this.#plane.points(way.slice(end - 2, end), this.#plane.heat, 2.5);
     }
   }
@@ -231,7 +231,7 @@ export class GuidanceStop extends Stop {
       return this.#weight.toFixed(1);
     }).read();
     this.say(
-      "Grey: all images. White: one class. In colour: the class under guidance, further from the others.",
+      "Gray: all images. White: one class. In color: the class under guidance, further from the others.",
     );
   }
 
@@ -249,7 +249,7 @@ export class GuidanceStop extends Stop {
     const places = Array.from({ length: 161 }, (_, at) => at / 20 - 4);
     const curve = (
       /** @type {(x: number) => number} */ density,
-      /** @type {string} */ colour,
+      /** @type {string} */ color,
       /** @type {number} */ width,
     ) => {
       const values = places.map(density);
@@ -258,12 +258,12 @@ export class GuidanceStop extends Stop {
       values.forEach((value, at) =>
         context.lineTo((at / 160) * side, side * (0.92 - (0.8 * value) / most)),
       );
-      context.strokeStyle = colour;
+      context.strokeStyle = color;
       context.lineWidth = width * devicePixelRatio;
       context.stroke();
     };
-    curve(all, Plane.colour("--frame-soft"), 1);
-    curve(of, Plane.colour("--frame-ink"), 1.5);
+    curve(all, Plane.color("--frame-soft"), 1);
+    curve(of, Plane.color("--frame-ink"), 1.5);
     curve(guided, getComputedStyle(this.canvas).color, 3);
   }
 }

@@ -157,7 +157,7 @@ class Figure {
     this.#plane.arrows(this.#toy.arrows(sigma, ARROWS), ARROWS);
     this.#plane.points(
       this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS),
-      Plane.colour("--frame-ink"),
+      Plane.color("--frame-ink"),
     );
   }
 }

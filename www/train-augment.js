@@ -46,7 +46,7 @@ function numbers(seed) {
 }
 
 /**
- * One image, shifted and scaled about its centre, with bilinear interpolation; its edges go on outside of it.
+ * One image, shifted and scaled about its center, with bilinear interpolation; its edges go on outside of it.
  * @param {Uint8Array} image @param {ImageShape} shape @param {{ x: number, y: number, scale: number }} change
  */
 function moved(image, { channels, height, width }, { x, y, scale }) {

@@ -177,7 +177,7 @@ export class ImageChooser {
         return item;
       }),
     );
-    const size = `${shape.width} × ${shape.height}, ${shape.channels === 1 ? "grey" : "in colour"}`;
+    const size = `${shape.width} × ${shape.height}, ${shape.channels === 1 ? "gray" : "in color"}`;
     const more = list.length > SHOWN ? `, ${SHOWN} of them shown` : "";
     this.#status.textContent = list.length
       ? `${countOf(list.length, "image")}, ${size}${more}.${this.#left}`

@@ -4,7 +4,7 @@ import { element } from "./dialog.js";
 import { Stroke, channels } from "./ink.js";
 import { History } from "./sketch-history.js";
 import { drawByKeys } from "./sketch-keys.js";
-import { colourChoices } from "./sketch-palette.js";
+import { colorChoices } from "./sketch-palette.js";
 
 /** The width of the brush until one chooses another: see `ink.js`. */
 const BRUSH = 3;
@@ -36,7 +36,7 @@ export class TrainingSketch {
     canvas.setAttribute("role", "application");
     canvas.setAttribute("aria-label", "Your drawing: arrow keys move a dot, space draws");
     this.#palette.setAttribute("role", "radiogroup");
-    this.#palette.setAttribute("aria-label", "Colour");
+    this.#palette.setAttribute("aria-label", "Color");
     const brush = element("label", "", { className: "range" });
     brush.append(element("span", "Brush"), this.#brush);
     const actions = element("div", "", { className: "actions" });
@@ -91,13 +91,13 @@ export class TrainingSketch {
   /** Makes it a canvas for images of a shape. @param {import("./types.js").ImageShape} shape @param {string} paper */
   shape({ channels: count, height, width }, paper) {
     if (this.#canvas.width === width && this.#paper === paper && this.#palette.children.length) {
-      const colours = this.#palette.children.length;
-      if (colours > 3 === count > 1) return;
+      const colors = this.#palette.children.length;
+      if (colors > 3 === count > 1) return;
     }
     Object.assign(this.#canvas, { width, height });
     this.#paper = paper;
     this.#image = new ImageData(width, height);
-    this.#palette.replaceChildren(...colourChoices("train-ink", count, paper));
+    this.#palette.replaceChildren(...colorChoices("train-ink", count, paper));
     this.#empty();
   }
 
@@ -156,7 +156,7 @@ export class TrainingSketch {
   #mark(at) {
     this.#context.putImageData(this.#image, 0, 0);
     if (!at) return;
-    // In a colour that is on no palette.
+    // In a color that is on no palette.
     this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
     this.#context.fillRect(Math.floor(at.x), Math.floor(at.y), 1, 1);
   }

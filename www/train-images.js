@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The images of a training run: cropped to their centre, resized to the network's size, as planes of bytes. What they
+ * The images of a training run: cropped to their center, resized to the network's size, as planes of bytes. What they
  * were made from is kept, so that another size begins from the files again.
  */
 
@@ -11,14 +11,14 @@
  * @property {string} name of its file
  * @property {Blob | ImageData} source a file, or a drawing
  * @property {Uint8Array} planes channels × height × width
- * @property {boolean} coloured whether the source has colours
+ * @property {boolean} colored whether the source has colors
  */
 
 /** The most bytes of all images as 32-bit numbers, of which every step of training reads all. */
 const MOST_BYTES = 64 * 2 ** 20;
-/** Colours whose channels differ by no more are grey: JPEG does not keep grey exactly. */
+/** Colors whose channels differ by no more are gray: JPEG does not keep gray exactly. */
 const GREY = 12;
-/** The share of each channel in the lightness of a colour (Rec. 709), as in the native program. */
+/** The share of each channel in the lightness of a color (Rec. 709), as in the native program. */
 const LUMA = [0.2126, 0.7152, 0.0722];
 
 /** How many images of a shape one can train on here. @param {ImageShape} shape */
@@ -65,9 +65,9 @@ export class Pictures {
     return all;
   }
 
-  /** Whether most of them have colours. */
-  get coloured() {
-    return 2 * this.list.filter(({ coloured }) => coloured).length > this.list.length;
+  /** Whether most of them have colors. */
+  get colored() {
+    return 2 * this.list.filter(({ colored }) => colored).length > this.list.length;
   }
 
   /** @param {Blob | ImageData} source */
@@ -77,15 +77,15 @@ export class Pictures {
     bitmap.close();
     const plane = this.shape.height * this.shape.width;
     const planes = new Uint8Array(this.shape.channels * plane);
-    let coloured = false;
+    let colored = false;
     for (let at = 0; at < plane; at++) {
       const [r, g, b] = data.subarray(4 * at, 4 * at + 3);
-      coloured ||= Math.max(r, g, b) - Math.min(r, g, b) > GREY;
+      colored ||= Math.max(r, g, b) - Math.min(r, g, b) > GREY;
       if (this.shape.channels === 1)
         planes[at] = Math.round(LUMA[0] * r + LUMA[1] * g + LUMA[2] * b);
       else [planes[at], planes[plane + at], planes[2 * plane + at]] = [r, g, b];
     }
-    return { planes, coloured };
+    return { planes, colored };
   }
 }
 

@@ -27,7 +27,7 @@ export class Setup {
   /** @type {HTMLInputElement} */ #fromScratch;
   #name;
   #size;
-  #colour;
+  #color;
   #network;
   #flip = element("input", "", { type: "checkbox", id: "train-flip", autocomplete: "off" });
   #steps = number("train-steps", { min: 1, max: 1_000_000, step: 1 });
@@ -94,9 +94,9 @@ export class Setup {
       ["32", "32 × 32"],
     ]);
     this.#size.value = "32";
-    this.#colour = select("train-colour", [
-      ["3", "colour"],
-      ["1", "grey"],
+    this.#color = select("train-color", [
+      ["3", "color"],
+      ["1", "gray"],
     ]);
     this.#network = select("train-network", [
       ["", "usual"],
@@ -104,7 +104,7 @@ export class Setup {
     ]);
     this.#open = [
       row("Size", this.#size),
-      row("Colours", this.#colour),
+      row("Colors", this.#color),
       row("Network", this.#network),
     ];
     const flip = element("div", "", { className: "row wide check" });
@@ -124,7 +124,7 @@ export class Setup {
     );
     more.append(element("summary", "Advanced"), inner);
     this.root.append(element("h3", "Training"), start, rows, more);
-    for (const field of [this.#size, this.#colour]) field.addEventListener("change", onChange);
+    for (const field of [this.#size, this.#color]) field.addEventListener("change", onChange);
     this.setSoftware(false);
     this.#suit();
   }
@@ -138,10 +138,10 @@ export class Setup {
   get shape() {
     if (this.fromModel) return this.#card.image_shape;
     const side = Number(this.#size.value);
-    return { channels: Number(this.#colour.value), height: side, width: side };
+    return { channels: Number(this.#color.value), height: side, width: side };
   }
 
-  /** The colour behind what is transparent. */
+  /** The color behind what is transparent. */
   get paper() {
     const { mean = 1 } = this.#card;
     return this.fromModel && mean <= 0.5 ? "#000000" : "#ffffff";
@@ -153,9 +153,9 @@ export class Setup {
     this.#network.value = software ? "small" : "";
   }
 
-  /** Chooses a new network in colour where the page's model knows only grey, until somebody chooses. @param {boolean} coloured */
-  suitImages(coloured) {
-    if (this.#chosen || !this.fromModel || !coloured || this.#card.image_shape.channels > 1) return;
+  /** Chooses a new network in color where the page's model knows only gray, until somebody chooses. @param {boolean} colored */
+  suitImages(colored) {
+    if (this.#chosen || !this.fromModel || !colored || this.#card.image_shape.channels > 1) return;
     this.#fromScratch.checked = true;
     this.#suit();
   }

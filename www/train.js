@@ -118,7 +118,7 @@ class Panel {
     const { length } = this.#chooser?.pictures.list ?? [];
     this.#start.disabled = !length;
     this.#hint.textContent = advice(length);
-    if (length) this.#setup.suitImages(this.#chooser.pictures.coloured);
+    if (length) this.#setup.suitImages(this.#chooser.pictures.colored);
   }
 
   /** The form has changed. */

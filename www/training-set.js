@@ -8,7 +8,7 @@
 const NEGLIGIBLE = -20;
 
 /** @typedef {{ width: number, height: number, channels: number }} Shape */
-/** @typedef {{ index: number, distance: number }} Neighbour */
+/** @typedef {{ index: number, distance: number }} Neighbor */
 
 export class TrainingSet {
   /** Values from 0 to 255, image after image, channels × height × width. */
@@ -61,10 +61,10 @@ export class TrainingSet {
   /**
    * The images that are nearest to a point, nearest first.
    * @param {Float32Array} point @param {number} wanted how many @param {number} [except] an image that does not count
-   * @returns {Neighbour[]}
+   * @returns {Neighbor[]}
    */
   nearest(point, wanted, except = -1) {
-    /** @type {Neighbour[]} */
+    /** @type {Neighbor[]} */
     const found = [];
     for (const [index, squared] of this.#measure(point).entries()) {
       if (index === except || squared >= (found[wanted - 1]?.distance ?? Infinity)) continue;

@@ -111,7 +111,7 @@ export interface Class {
   images: number;
 }
 
-/** What is kept of a drawing: its pixels, the means of its colours, or the means of squares of pixels. */
+/** What is kept of a drawing: its pixels, the means of its colors, or the means of squares of pixels. */
 export type Keep = "pixels" | "gray" | "blocks";
 
 /** What a visitor asks of chains, besides a sampler's settings. */

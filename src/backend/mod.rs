@@ -81,7 +81,7 @@ pub trait Chains {
     fn read(&mut self, view: View) -> Pending<'_, Vec<f32>>;
 
     /// Draws the images as they are now onto a render target, `columns` to a row and `gap` of their
-    /// pixels apart, with nearest-neighbour sampling, clamped to \[0, 1\].
+    /// pixels apart, with nearest-neighbor sampling, clamped to \[0, 1\].
     ///
     /// # Errors
     /// [`BackendError::CannotDraw`], as by default, or that the device failed.

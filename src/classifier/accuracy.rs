@@ -21,7 +21,7 @@ pub fn accuracy(
     device: &Device,
 ) -> f64 {
     const BATCH: usize = 500;
-    let labels = images.labels.as_ref().expect("accuracy is asked of labelled images");
+    let labels = images.labels.as_ref().expect("accuracy is asked of labeled images");
     let ImageShape { channels, height, width } = images.shape;
     let dimension = images.shape.dimension();
     let mut right = 0;

@@ -21,7 +21,7 @@ pub struct ClassifierDescription {
     pub pools: Vec<bool>,
     /// The number of features that the classes are predicted from.
     pub features: usize,
-    /// The number of groups of each group normalisation.
+    /// The number of groups of each group normalization.
     pub groups: usize,
     /// The size of σ's embedding.
     pub embedding: usize,

@@ -1,4 +1,4 @@
-//! The classifier as a Burn module: convolutions with normalisations that σ scales and shifts, then
+//! The classifier as a Burn module: convolutions with normalizations that σ scales and shifts, then
 //! features, then classes.
 
 use burn::module::Module;

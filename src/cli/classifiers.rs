@@ -11,8 +11,8 @@ use crate::data::Images;
 use crate::net::Preconditioning;
 use crate::train::{ClassifierOptions, train_classifier};
 
-/// Labelled images to train a classifier on, and others to test it on.
-pub struct Labelled<'a> {
+/// Labeled images to train a classifier on, and others to test it on.
+pub struct Labeled<'a> {
     /// The data set.
     pub name: &'a str,
     /// The names of the classes, by label.
@@ -30,11 +30,11 @@ pub struct Labelled<'a> {
 /// # Errors
 /// If training fails.
 pub fn train(
-    data: Labelled<'_>,
+    data: Labeled<'_>,
     options: &ClassifierOptions,
     device: &Device,
 ) -> anyhow::Result<ClassifierFile> {
-    let Labelled { name, classes, scale, train, held_out } = data;
+    let Labeled { name, classes, scale, train, held_out } = data;
     let description = ClassifierDescription::new(train.shape, classes.len(), scale);
     let template = "a classifier: {bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
     let style = ProgressStyle::with_template(template)?;

@@ -28,8 +28,8 @@ pub struct ConditioningArgs {
     /// The mask of --inpaint: white where the image is filled in, black where it is kept.
     #[arg(long, value_name = "IMAGE", requires = "inpaint", help_heading = CONDITIONING)]
     mask: Option<PathBuf>,
-    /// Colour a grey image, keeping its grey as the mean of red, green and blue.
-    #[arg(long, alias = "colourise", value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
+    /// Color a gray image, keeping its gray as the mean of red, green and blue.
+    #[arg(long, alias = "colorize", value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
     colorize: Option<PathBuf>,
     /// Enlarge a small image, keeping each of its pixels as the mean of a square of pixels.
     #[arg(long, value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
@@ -214,7 +214,7 @@ impl ConditioningArgs {
             return Ok(Some(Observation::pixels(shape, &pixels, &known)?));
         }
         if let Some(path) = &self.colorize {
-            ensure!(shape.channels > 1, "--colorize needs a model of coloured images");
+            ensure!(shape.channels > 1, "--colorize needs a model of colored images");
             let given = image_input::read_sized(path, shape)?.on(paper);
             return Ok(Some(Observation::gray(shape, &given.gray())?));
         }

@@ -22,14 +22,14 @@ pub struct ImageArgs {
     /// cache (from NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Crop to the centre and resize to this many pixels a side, or to WIDTHxHEIGHT. Default: the
+    /// Crop to the center and resize to this many pixels a side, or to WIDTHxHEIGHT. Default: the
     /// most common size.
     #[arg(long)]
     pub size: Option<Size>,
-    /// Convert to grey.
+    /// Convert to gray.
     #[arg(long, alias = "grey")]
     pub grayscale: bool,
-    /// The colour behind transparent pixels: black, grey, white or #RRGGBB.
+    /// The color behind transparent pixels: black, gray, white or #RRGGBB.
     #[arg(long, default_value = "white", value_parser = color)]
     pub background: [u8; 3],
     /// Stop at a file that cannot be read, instead of skipping it.
@@ -85,7 +85,7 @@ impl ImageArgs {
                  --size and --grayscale"
             )
         };
-        // Whether there are colours is only known once all images are read.
+        // Whether there are colors is only known once all images are read.
         let sides = |image_shape: ImageShape| (image_shape.height, image_shape.width);
         let fits = |found| if sides(found) == sides(shape) { Ok(()) } else { Err(other(found)) };
         let data = self.load(&fits)?;
@@ -183,6 +183,6 @@ fn color(text: &str) -> Result<[u8; 3], String> {
     let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
     let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let [_, red, green, blue] =
-        number.map(u32::to_be_bytes).ok_or("a colour is black, grey, white or #RRGGBB")?;
+        number.map(u32::to_be_bytes).ok_or("a color is black, gray, white or #RRGGBB")?;
     Ok([red, green, blue])
 }

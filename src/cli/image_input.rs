@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> anyhow::Result<InputImage> {
     read_as(path, None)
 }
 
-/// Reads an image in a model's shape: cropped to the centre and resized if its size differs, with
+/// Reads an image in a model's shape: cropped to the center and resized if its size differs, with
 /// as many channels as the model has.
 ///
 /// # Errors
@@ -67,7 +67,7 @@ fn read_as(path: &Path, size: Option<Size>) -> anyhow::Result<InputImage> {
     Ok(InputImage { shape: ImageShape { channels, height, width }, pixels, opacity })
 }
 
-/// Multiplies colours by opacity, so that transparent pixels add no colour to their neighbours when
+/// Multiplies colors by opacity, so that transparent pixels add no color to their neighbors when
 /// the image is resized.
 fn premultiplied(mut image: Rgba32FImage) -> Rgba32FImage {
     for pixel in image.pixels_mut() {
@@ -78,8 +78,8 @@ fn premultiplied(mut image: Rgba32FImage) -> Rgba32FImage {
 }
 
 impl InputImage {
-    /// Converts the image to the given number of channels: repeats grey, or takes the luma of
-    /// colours, as for training images.
+    /// Converts the image to the given number of channels: repeats gray, or takes the luma of
+    /// colors, as for training images.
     pub fn channels(mut self, channels: usize) -> Self {
         if self.shape.channels == 3 && channels == 1 {
             let plane = self.opacity.len();
@@ -100,7 +100,7 @@ impl InputImage {
         (0..plane).map(|at| mean(at) / channels as f32).collect()
     }
 
-    /// Puts the image on paper of a grey in \[0, 1\], which shows through transparent parts.
+    /// Puts the image on paper of a gray in \[0, 1\], which shows through transparent parts.
     pub fn on(mut self, paper: f32) -> Self {
         let opacities = self.opacity.iter().cycle();
         for (color, opacity) in self.pixels.iter_mut().zip(opacities) {
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn images_have_their_channels_and_are_upright() {
         let shape = |name| open(name).shape;
-        assert_eq!(shape("grey16.png"), ImageShape { channels: 1, height: 1, width: 2 });
+        assert_eq!(shape("gray16.png"), ImageShape { channels: 1, height: 1, width: 2 });
         assert_eq!(shape("palette.png"), ImageShape { channels: 3, height: 2, width: 3 });
         assert_eq!(shape("sideways.jpg"), ImageShape { channels: 3, height: 16, width: 8 });
         read(Path::new("Cargo.toml")).map(|_| ()).expect_err("no image");
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    /// Half the pixels behind the two right columns are transparent and must add no colour.
+    /// Half the pixels behind the two right columns are transparent and must add no color.
     #[test]
     fn images_of_another_size_are_fitted_without_the_color_of_nothing() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images/transparent.webp");

@@ -32,7 +32,7 @@ pub struct Import {
     #[arg(long, alias = "net")]
     arch: Option<Variant>,
     /// The size of the images, in pixels a side or as WIDTHxHEIGHT, which the weights do not tell
-    /// [default: 28 for grey and 32 for colour; 128 or 256 for the deeper networks].
+    /// [default: 28 for gray and 32 for color; 128 or 256 for the deeper networks].
     #[arg(long)]
     size: Option<Size>,
     /// σ₁ of NCSN, which the weights do not tell [default: 1].
@@ -51,7 +51,7 @@ pub struct Import {
     /// Write the weights in f32, without loss, instead of f16.
     #[arg(long)]
     f32: bool,
-    /// The licence of the data that the network was trained on.
+    /// The license of the data that the network was trained on.
     #[arg(long, alias = "licence", default_value = "unknown")]
     license: String,
 }

@@ -19,7 +19,7 @@ use crate::words::count;
 /// Measure how likely a model finds held-out images, in bits per dimension.
 ///
 /// The log density comes from the probability-flow ODE between the model's smallest and largest
-/// noise level, with Hutchinson's estimate of the divergence. Bytes are dequantised uniformly,
+/// noise level, with Hutchinson's estimate of the divergence. Bytes are dequantized uniformly,
 /// (byte + u)/256 with u from 0 to 1. On average the result is an upper bound on the bits needed to
 /// code the bytes; uniform noise has 8.
 #[derive(clap::Args)]
@@ -30,14 +30,14 @@ pub struct Likelihood {
     /// How many held-out images to measure.
     #[arg(short, long, default_value_t = 64)]
     n: usize,
-    /// Noise levels of Heun's method, with two evaluations between neighbours. Too few levels give
+    /// Noise levels of Heun's method, with two evaluations between neighbors. Too few levels give
     /// too low a result; the error falls with the square of their number.
     #[arg(long, default_value_t = 100)]
     levels: usize,
     /// The noise level to measure the density at [default: the model's smallest].
     #[arg(long)]
     sigma_min: Option<f32>,
-    /// The seed of the dequantisation and of the estimate.
+    /// The seed of the dequantization and of the estimate.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many images to compute at once.
@@ -98,7 +98,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         data.name
     );
     println!(
-        "uniformly dequantised, at σ = {sigma_min}; {} of the score and its slope",
+        "uniformly dequantized, at σ = {sigma_min}; {} of the score and its slope",
         count(2 * (sigmas.len() - 1), "evaluation")
     );
     if guided {

@@ -12,7 +12,7 @@ use crate::model_file::ModelFile;
 use crate::train::Fingerprint;
 
 /// Record the mean of the training images in a model's card, so that chains begin around it
-/// instead of around an even grey.
+/// instead of around an even gray.
 ///
 /// `train` does so itself; this is for models from before it did, and for imported ones. Only the
 /// card changes.

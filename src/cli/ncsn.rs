@@ -72,7 +72,7 @@ mod tests {
             ),
             ("train --data x", "--net ncsn|--from m"),
             ("train --data x --init-from m", "--autoguide w"),
-            ("sample --model m", "--sketch a.png|--wander 0.5|--colourise a.png|--autoguide w"),
+            ("sample --model m", "--sketch a.png|--wander 0.5|--colorize a.png|--autoguide w"),
             ("eval --model m --data x", "--autoguide w|--grey"),
             ("import x.pth", "--licence MIT"),
         ] {

@@ -22,7 +22,7 @@ pub struct Plan {
     /// σ_L, the smallest noise level: too faint to see.
     #[arg(long, default_value_t = 0.01)]
     sigma_min: f32,
-    /// C, the overlap of neighbouring noise levels.
+    /// C, the overlap of neighboring noise levels.
     #[arg(long, default_value_t = rules::OVERLAP)]
     overlap: f64,
     /// T, Langevin steps at each level.
@@ -184,11 +184,11 @@ fn say(report: &Report) {
         "  σ₁  = {sigma_max:<9} as large as the largest distance: from any image, noise reaches any other"
     );
     println!(
-        "  σ_L = {sigma_min:<9} {:.1} of 255 grey levels: what is left at the end",
+        "  σ_L = {sigma_min:<9} {:.1} of 255 gray levels: what is left at the end",
         sigma_min * 255.0
     );
     println!(
-        "  L   = {levels:<9} {}, each {:.4} times the next: neighbours overlap by C = {:.2}",
+        "  L   = {levels:<9} {}, each {:.4} times the next: neighbors overlap by C = {:.2}",
         form(&levels, "level"),
         report.ratio,
         report.overlap

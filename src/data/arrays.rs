@@ -66,7 +66,7 @@ pub(super) fn read(
         }
         if clamped > 0 {
             found.notes.push(format!(
-                "{name}: {clamped} values less than half a grey level outside of [0, 1], clamped"
+                "{name}: {clamped} values less than half a gray level outside of [0, 1], clamped"
             ));
         }
         let labels = match labels.len() == count {

@@ -15,7 +15,7 @@ use super::jpeg::Jpeg;
 pub(super) const MEMORY: u64 = 1 << 30;
 /// How many bytes of a file's beginning [`is_image`] needs.
 pub(super) const HEAD: usize = 18;
-/// The largest colour profile in a PNG, which is never used. Some printers' take a few megabytes.
+/// The largest color profile in a PNG, which is never used. Some printers' take a few megabytes.
 const PROFILE: u64 = 1 << 24;
 
 /// Whether a file begins as an image does, whatever its name.
@@ -144,7 +144,7 @@ impl<'a> Encoded<'a> {
     }
 
     /// Decodes the image (the first frame of an animation) and turns it upright, keeping its
-    /// colour type.
+    /// color type.
     ///
     /// # Errors
     /// Says what is wrong with the file.
@@ -191,7 +191,7 @@ impl<'a> Encoded<'a> {
     }
 }
 
-/// Decodes an image (the first frame of an animation) and turns it upright, keeping its colour
+/// Decodes an image (the first frame of an animation) and turns it upright, keeping its color
 /// type. `kept` is how many bytes the caller makes of each pixel.
 ///
 /// # Errors
@@ -234,15 +234,15 @@ mod tests {
             assert_eq!(image.dimensions(), (3, 2));
             colors(&image)
         };
-        assert_eq!(pixels(include_bytes!("../../tests/images/colours.bmp")), COLORS);
-        assert_eq!(pixels(include_bytes!("../../tests/images/colours.webp")), COLORS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/colors.bmp")), COLORS);
+        assert_eq!(pixels(include_bytes!("../../tests/images/colors.webp")), COLORS);
         assert_eq!(pixels(include_bytes!("../../tests/images/palette.png")), COLORS);
         let mut transparent = COLORS;
         transparent[5] = [7, 8, 9];
         assert_eq!(pixels(include_bytes!("../../tests/images/transparent.webp")), transparent);
         assert_eq!(pixels(include_bytes!("../../tests/images/transparent.gif")), transparent);
 
-        let gray = decode(include_bytes!("../../tests/images/grey16.png"), [0; 3]);
+        let gray = decode(include_bytes!("../../tests/images/gray16.png"), [0; 3]);
         let gray = gray.expect("a good file");
         assert_eq!(colors(&gray), [[0; 3], [255; 3]]);
     }
@@ -301,9 +301,9 @@ mod tests {
     #[test]
     fn no_file_that_ends_early_is_half_an_image() {
         let files: [&[u8]; 8] = [
-            include_bytes!("../../tests/images/colours.bmp"),
-            include_bytes!("../../tests/images/colours.webp"),
-            include_bytes!("../../tests/images/grey16.png"),
+            include_bytes!("../../tests/images/colors.bmp"),
+            include_bytes!("../../tests/images/colors.webp"),
+            include_bytes!("../../tests/images/gray16.png"),
             include_bytes!("../../tests/images/lossy-alpha.webp"),
             include_bytes!("../../tests/images/palette.png"),
             include_bytes!("../../tests/images/sideways.jpg"),
@@ -330,7 +330,7 @@ mod tests {
         let offset = 14 + size;
         let mut file =
             [b"BM".as_slice(), &[offset + 8, 0, 0, 0], &[0; 4], &[offset, 0, 0, 0]].concat();
-        // Its size, 2 × 1 pixels, 1 plane, 32 bits, colours by masks.
+        // Its size, 2 × 1 pixels, 1 plane, 32 bits, colors by masks.
         file.extend([size, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 32, 0, 3, 0, 0, 0]);
         file.extend([0; 20]);
         file.extend([0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0, 0, 0, 0, 255]);
@@ -411,8 +411,8 @@ mod tests {
     #[test]
     fn images_are_told_by_their_content() {
         for (file, is_so) in [
-            (&include_bytes!("../../tests/images/colours.bmp")[..], true),
-            (include_bytes!("../../tests/images/colours.webp"), true),
+            (&include_bytes!("../../tests/images/colors.bmp")[..], true),
+            (include_bytes!("../../tests/images/colors.webp"), true),
             (include_bytes!("../../tests/images/palette.png"), true),
             (include_bytes!("../../tests/images/sideways.jpg"), true),
             (include_bytes!("../../tests/images/transparent.gif"), true),

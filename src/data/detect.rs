@@ -1,4 +1,4 @@
-//! Recognises the kind of data at a path; the only place that decides this.
+//! Recognizes the kind of data at a path; the only place that decides this.
 
 use super::entry::Place;
 use super::files::Files;
@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Images(Vec<String>),
 }
 
-/// Recognises the kind of data: a single file by its first bytes, several by their names, and
+/// Recognizes the kind of data: a single file by its first bytes, several by their names, and
 /// images that are not named so by theirs. Also returns the files: if a folder has nothing but
 /// archives, such as WebDataset's shards, those in them.
 ///
@@ -44,7 +44,7 @@ pub(super) fn recognize(files: Files) -> Result<(Files, Kind), DataError> {
     }
 }
 
-/// Recognises several files; `None` if none of them is known.
+/// Recognizes several files; `None` if none of them is known.
 fn several(files: &Files) -> Result<Option<Kind>, DataError> {
     let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
         // People often keep an archive beside what they unpacked from it.
@@ -83,7 +83,7 @@ fn several(files: &Files) -> Result<Option<Kind>, DataError> {
     Ok(None)
 }
 
-/// Recognises a single file.
+/// Recognizes a single file.
 fn single(files: &Files) -> Result<Kind, DataError> {
     let Some(name) = files.names.first() else { return Err(nothing(files, &[])) };
     let head = files.head(name)?;
@@ -114,7 +114,7 @@ fn single(files: &Files) -> Result<Kind, DataError> {
 /// Finds the files of which the name without folders, in lower case, is wanted.
 type Named<'a> = dyn Fn(&dyn Fn(&str) -> bool) -> Vec<String> + 'a;
 
-/// Recognises CIFAR-10 and CIFAR-100, binary and for Python.
+/// Recognizes CIFAR-10 and CIFAR-100, binary and for Python.
 fn cifar(named: &Named<'_>, has_images: bool) -> Option<Kind> {
     let batch = |name: &str| name.strip_prefix("data_batch_").map(str::to_owned);
     let is_bin = |name: &str| without_compression(name).ends_with(".bin");
@@ -330,7 +330,7 @@ mod tests {
             ),
         ];
         for (names, expected) in layouts {
-            assert_eq!(kind(names).expect("recognised"), expected);
+            assert_eq!(kind(names).expect("recognized"), expected);
         }
     }
 

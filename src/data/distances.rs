@@ -154,7 +154,7 @@ fn largest(images: &Images, work: u64) -> (f64, f64) {
 /// A summary of an image that bounds its distance to others.
 ///
 /// The sums over squares of pixels are coordinates along orthogonal directions. They hold most of
-/// an image, because neighbouring pixels are alike. Together with the length of the rest, which at
+/// an image, because neighboring pixels are alike. Together with the length of the rest, which at
 /// worst points away from the other image's, they bound the distance. This takes a sixteenth of the
 /// work and rules out all but one pair in thousands.
 struct Coarse {

@@ -12,7 +12,7 @@ const MAGIC_IMAGES: u32 = 0x0803;
 /// Unsigned bytes in one dimension: labels.
 const MAGIC_LABELS: u32 = 0x0801;
 
-/// Reads the header of a file of grey images. In EMNIST's, which are `transposed`, columns follow
+/// Reads the header of a file of gray images. In EMNIST's, which are `transposed`, columns follow
 /// one another instead of rows.
 ///
 /// # Errors

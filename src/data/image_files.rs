@@ -111,7 +111,7 @@ struct Decoded {
     shape: ImageShape,
     /// What tells whether an image occurs twice; `None` if it cannot be read.
     hashes: Vec<Option<sha2::digest::Output<Sha256>>>,
-    /// Whether all are grey. Files may claim RGB and still hold only grey.
+    /// Whether all are gray. Files may claim RGB and still hold only gray.
     gray: bool,
 }
 

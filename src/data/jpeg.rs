@@ -1,6 +1,6 @@
 //! JPEG files, decoded by `jpeg-decoder`; `docs/adr/jpeg-decoder.md` says why by that one.
 //!
-//! Like libjpeg, it fills what is missing with grey or with coarse pixels and says nothing. So the
+//! Like libjpeg, it fills what is missing with gray or with coarse pixels and says nothing. So the
 //! markers of a file are read first, and the decoder only gets what it decodes completely and as
 //! libjpeg does.
 
@@ -95,7 +95,7 @@ impl<'a> Jpeg<'a> {
         (self.frame.width.into(), self.frame.height.into())
     }
 
-    /// The colour type of the decoded pixels.
+    /// The color type of the decoded pixels.
     pub fn color(&self) -> ColorType {
         if self.frame.components.len() == 1 { ColorType::L8 } else { ColorType::Rgb8 }
     }
@@ -114,7 +114,7 @@ impl<'a> Jpeg<'a> {
         planes + inks + self.bytes.len() as u64
     }
 
-    /// Decodes the pixels, in grey or in red, green and blue.
+    /// Decodes the pixels, in gray or in red, green and blue.
     ///
     /// # Errors
     /// Says what is wrong with the file.
@@ -152,7 +152,7 @@ impl<'a> Jpeg<'a> {
         image.ok_or_else(|| "the decoder returned other pixels than the header announces".into())
     }
 
-    /// The colours of the components, by libjpeg's rules (`default_decompress_parms`).
+    /// The colors of the components, by libjpeg's rules (`default_decompress_parms`).
     fn transform(&self) -> ColorTransform {
         let ids: Vec<u8> = self.frame.components.iter().map(|component| component.id).collect();
         match (&ids[..], self.adobe) {

@@ -180,7 +180,7 @@ fn one_image(sizes: &[u64]) -> Option<String> {
     };
     Some(format!(
         "an array of shape {sizes:?}, which looks like one image, {layout}; save many as N×{layout}, \
-         or grey ones as {several}"
+         or gray ones as {several}"
     ))
 }
 
@@ -201,7 +201,7 @@ fn layout(sizes: &[u64]) -> Option<(ImageShape, bool)> {
     Some((shape, last))
 }
 
-/// The byte nearest to a value in \[0, 1\], or less than half a grey level outside, where rounding
+/// The byte nearest to a value in \[0, 1\], or less than half a gray level outside, where rounding
 /// errors are.
 fn quantized(value: f64) -> Result<u8, String> {
     let level = value * 255.0;
@@ -252,7 +252,7 @@ mod tests {
         let big: Vec<u8> = f64s.iter().flat_map(|value| value.to_be_bytes()).collect();
         let header = "{'descr': '>f8', 'fortran_order': False, 'shape': (1, 3, 2, 2)}\n";
         assert_eq!(first, parse(&[with_header(header), big].concat()).expect("big-endian"));
-        let gray = parse(&npy(&[3, 2, 2], planes.clone())).expect("grey");
+        let gray = parse(&npy(&[3, 2, 2], planes.clone())).expect("gray");
         assert_eq!(gray.len(), 3);
         assert_eq!(gray.bytes, planes);
     }

@@ -47,7 +47,7 @@ pub struct Reading<'a> {
     pub size: Option<Size>,
     /// Convert to one channel instead of three.
     pub grayscale: bool,
-    /// The colour behind transparent pixels: red, green and blue.
+    /// The color behind transparent pixels: red, green and blue.
     pub background: [u8; 3],
     /// Whether a file that cannot be read is an error.
     pub strict: bool,

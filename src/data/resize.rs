@@ -1,4 +1,4 @@
-//! Fits an image of any size to the size trained on: crops it to the largest centred part of the
+//! Fits an image of any size to the size trained on: crops it to the largest centered part of the
 //! right proportions and resizes that.
 
 use image::imageops::{self, FilterType};
@@ -29,7 +29,7 @@ pub fn fit<P: Pixel<Subpixel: 'static> + 'static>(image: Buffer<P>, size: Size) 
     imageops::resize(&*crop, size.width as u32, size.height as u32, FilterType::CatmullRom)
 }
 
-/// Converts pixels to one plane of grey, or to planes of red, green and blue.
+/// Converts pixels to one plane of gray, or to planes of red, green and blue.
 pub(super) fn planes(image: &RgbImage, gray: bool) -> Vec<u8> {
     if gray {
         return image.pixels().map(|&Rgb(color)| luma_byte(color)).collect();
@@ -43,7 +43,7 @@ pub(super) fn is_gray(planes: &[u8]) -> bool {
     planes[..plane] == planes[plane..2 * plane] && planes[..plane] == planes[2 * plane..]
 }
 
-/// Converts images in memory to another size, or to grey.
+/// Converts images in memory to another size, or to gray.
 pub(super) fn refit(images: Images, size: Option<Size>, gray: bool) -> Images {
     let ImageShape { channels, height, width } = images.shape;
     let size = size.unwrap_or(Size { width, height });
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_center_is_kept_and_averaged() {
-        // 6 × 2 pixels, red = column: the centred square is columns 2 and 3.
+        // 6 × 2 pixels, red = column: the centered square is columns 2 and 3.
         let image = RgbImage::from_fn(6, 2, |x, _| Rgb([x as u8 * 10, 7, 0]));
         let square = fit(image.clone(), Size { width: 2, height: 2 });
         assert_eq!(planes(&square, false)[..8], [20, 30, 20, 30, 7, 7, 7, 7]);

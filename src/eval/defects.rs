@@ -134,7 +134,7 @@ fn warped(
     moved
 }
 
-/// Blurs a plane: each pixel takes a share of its neighbours' values, first along rows, then columns.
+/// Blurs a plane: each pixel takes a share of its neighbors' values, first along rows, then columns.
 fn blur(plane: &mut [f32], width: usize, share: f32) {
     let height = plane.len() / width;
     let mut along = |count: usize, length: usize, start: usize, step: usize| {

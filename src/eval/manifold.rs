@@ -5,13 +5,13 @@ use burn::tensor::Device;
 
 use super::Points;
 
-/// Which nearest neighbour determines the radius around a point.
+/// Which nearest neighbor determines the radius around a point.
 const K: usize = 3;
 
-/// The fewest points for which each has that neighbour.
+/// The fewest points for which each has that neighbor.
 pub const FEWEST: usize = K + 1;
 
-/// The squared distance of each point to its third-nearest neighbour.
+/// The squared distance of each point to its third-nearest neighbor.
 pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
     let mut radii = Vec::with_capacity(points.len());
     points.squared_distances(points, device, |row, distances| {

@@ -4,10 +4,10 @@ use burn::tensor::Device;
 
 use super::Points;
 
-/// A nearest neighbour.
+/// A nearest neighbor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nearest {
-    /// The index of the neighbour.
+    /// The index of the neighbor.
     pub index: usize,
     /// The Euclidean distance.
     pub distance: f32,

@@ -52,7 +52,7 @@ impl NearestQuantiles {
     /// The shares that the quantiles stand for.
     pub const AT: [f64; 6] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95];
 
-    /// The quantiles of some neighbours' distances.
+    /// The quantiles of some neighbors' distances.
     pub fn of(neighbors: &[Nearest]) -> Self {
         let mut distances: Vec<f32> = neighbors.iter().map(|near| near.distance).collect();
         distances.sort_unstable_by(f32::total_cmp);

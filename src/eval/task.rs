@@ -45,7 +45,7 @@ impl Task {
 
     /// The images with the labels of this task. Of a small set, several versions are made of each
     /// image; of a large one, not every image is used, so that there are at most 100,000.
-    pub fn labelled(self, images: &Images) -> Cow<'_, Images> {
+    pub fn labeled(self, images: &Images) -> Cow<'_, Images> {
         const MOST: usize = 100_000;
         const VERSIONS: usize = 3;
         if self == Self::Classes {
@@ -73,10 +73,10 @@ impl Task {
             turned(bytes(&spoiled), images.shape, turn)
         });
         let made: Vec<Vec<u8>> = made.collect();
-        let mut labelled = Images::new(images.shape, made.concat());
-        let labels = (0..kinds as u8).cycle().take(labelled.len());
-        labelled.labels = Some(labels.collect());
-        Cow::Owned(labelled)
+        let mut labeled = Images::new(images.shape, made.concat());
+        let labels = (0..kinds as u8).cycle().take(labeled.len());
+        labeled.labels = Some(labels.collect());
+        Cow::Owned(labeled)
     }
 }
 
@@ -129,14 +129,14 @@ mod tests {
             let images = Images::new(shape, pixels);
             let task = Task::of(&images);
             assert_eq!(task, Task::Defects);
-            let labelled = task.labelled(&images);
-            let labels = labelled.labels.as_ref().expect("it has a task");
-            assert_eq!((labelled.len(), labels.len()), (5 * 3 * kinds, 5 * 3 * kinds));
+            let labeled = task.labeled(&images);
+            let labels = labeled.labels.as_ref().expect("it has a task");
+            assert_eq!((labeled.len(), labels.len()), (5 * 3 * kinds, 5 * 3 * kinds));
             let of = |kind| labels.iter().filter(|&&label| usize::from(label) == kind).count();
             assert!((0..kinds).all(|kind| of(kind) == 15), "{labels:?}");
             assert_eq!(task.classes(&images, &[]).len(), kinds);
             // Always the same.
-            assert_eq!(labelled, task.labelled(&images));
+            assert_eq!(labeled, task.labeled(&images));
         }
     }
 }

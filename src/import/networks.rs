@@ -5,7 +5,7 @@
 //! a key tell whether the weights are an average; their place in the file or in the alphabet does
 //! not.
 
-/// The tensor by which a network is recognised.
+/// The tensor by which a network is recognized.
 pub(super) const FIRST: &str = "begin_conv.weight";
 /// The noise levels of NCSNv2, the only tensor of a network that is not trained.
 pub(super) const SIGMAS: &str = "sigmas";
@@ -42,7 +42,7 @@ pub(super) struct Network {
 pub(super) enum Root {
     Dictionary,
     List,
-    /// NCSNv2's list of network, optimiser, epoch, step and moving average.
+    /// NCSNv2's list of network, optimizer, epoch, step and moving average.
     Published,
 }
 
@@ -155,7 +155,7 @@ pub(super) fn average_key(prefix: &str, root: Root) -> Option<&str> {
     }
 }
 
-/// Whether these keys lead to what an optimiser keeps for each parameter.
+/// Whether these keys lead to what an optimizer keeps for each parameter.
 pub(super) fn is_optimizer(prefix: &str) -> bool {
     const MOMENTS: [&str; 4] = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer"];
     prefix.split('.').any(|key| MOMENTS.contains(&key))

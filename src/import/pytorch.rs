@@ -1,7 +1,7 @@
 //! PyTorch checkpoints.
 //!
 //! The trainers of NCSN and NCSNv2 save a *list*: the network's `state_dict` (whose names begin
-//! with `module.`, after `DataParallel`), the optimiser's, and in NCSNv2 the epoch, the step and
+//! with `module.`, after `DataParallel`), the optimizer's, and in NCSNv2 the epoch, the step and
 //! the moving average of the weights. The reader needs a dictionary at a file's root, so it gets a
 //! copy of the file in which the list is the only entry of one. Other trainers save dictionaries,
 //! each with keys of its own; [`Choice`] says which of the networks in them is read.

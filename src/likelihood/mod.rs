@@ -73,7 +73,7 @@ pub fn log_density(
     logs
 }
 
-/// Bits per dimension of bytes whose dequantised values, `(byte + u)/256` with u uniform in \[0,
+/// Bits per dimension of bytes whose dequantized values, `(byte + u)/256` with u uniform in \[0,
 /// 1), have the log density `nats`: on average an upper bound on the bits that code the bytes
 /// themselves (Theis et al. 2016).
 pub fn bits_per_dimension(nats: f64, dimension: usize) -> f64 {

@@ -43,7 +43,7 @@ pub struct Card {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
     pub quality: Option<Quality>,
-    /// The licence of the data it was trained on.
+    /// The license of the data it was trained on.
     #[serde(rename = "licence")]
     pub license: String,
 }
@@ -126,7 +126,7 @@ pub struct Training {
     /// (consistency tuning, Geng et al. 2024), for the sampler `consistency`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consistency: bool,
-    /// Optimiser steps since the beginning, without those of `from`.
+    /// Optimizer steps since the beginning, without those of `from`.
     pub steps: u64,
     /// Images seen, counting repetitions.
     pub examples: u64,

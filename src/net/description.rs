@@ -14,7 +14,7 @@ use crate::noise::NoiseSchedule;
 /// The shape of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageShape {
-    /// 1 for grey, 3 for colour.
+    /// 1 for gray, 3 for color.
     pub channels: usize,
     /// Height in pixels.
     pub height: usize,

@@ -31,8 +31,8 @@ pub fn column(values: impl IntoIterator<Item = f32>, device: &Device) -> Tensor<
     Tensor::from_data(TensorData::new(values, [count, 1, 1, 1]), device)
 }
 
-/// Scales and shifts each channel of the normalised `h`, N × C × H × W, by what σ says:
-/// `h (1 + a) + b` for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalisation;
+/// Scales and shifts each channel of the normalized `h`, N × C × H × W, by what σ says:
+/// `h (1 + a) + b` for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalization;
 /// Dhariwal & Nichol 2021, section 4).
 pub fn modulated(h: Tensor<4>, modulation: Tensor<2>) -> Tensor<4> {
     let [n, channels] = modulation.dims();
@@ -116,8 +116,8 @@ fn row_shares(classes: &[ClassInput], rows: usize, device: &Device) -> Tensor<2>
     Tensor::from_data(TensorData::new(values, [classes.len(), rows]), device)
 }
 
-/// A residual block of two 3 × 3 convolutions; σ scales and shifts the second normalisation
-/// (adaptive group normalisation; Dhariwal & Nichol 2021, section 3).
+/// A residual block of two 3 × 3 convolutions; σ scales and shifts the second normalization
+/// (adaptive group normalization; Dhariwal & Nichol 2021, section 3).
 #[derive(Module, Debug)]
 pub struct ResidualBlock {
     norm1: GroupNorm,

@@ -1,7 +1,7 @@
 //! Noise levels: the geometric noise schedule σ₁ > σ₂ > … > σ_L.
 //!
 //! σ₁ is so large that its noise covers the whole space, σ_L so small that noisy images are
-//! nearly clean. In between, each level is as hard as the last because the *ratio* of neighbours is
+//! nearly clean. In between, each level is as hard as the last because the *ratio* of neighbors is
 //! constant (Song & Ermon 2019, section 4.1). [`rules`] chooses the numbers.
 
 pub mod rules;
@@ -100,7 +100,7 @@ impl NoiseSchedule {
         if steps.is_finite() { (steps.round().max(0.0) as usize).min(last) } else { last }
     }
 
-    /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighbouring levels; 1 for a single level.
+    /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighboring levels; 1 for a single level.
     pub fn ratio(&self) -> f64 {
         if self.levels == 1 {
             return 1.0;

@@ -3,14 +3,14 @@
 //! Models*](https://arxiv.org/abs/2006.09011), 2020).
 //!
 //! Technique 1 takes σ₁ from the data: the largest distance between two images. Then a chain can
-//! go from the neighbourhood of any image to that of any other (proposition 1); with less noise
+//! go from the neighborhood of any image to that of any other (proposition 1); with less noise
 //! it stays where it began. The rest follows from σ₁, σ_L and the dimension D.
 
 use thiserror::Error;
 
 use super::NoiseSchedule;
 
-/// The overlap of neighbouring levels that technique 2 aims for.
+/// The overlap of neighboring levels that technique 2 aims for.
 pub const OVERLAP: f64 = 0.5;
 
 /// The largest stable ε/σ_L²: on N(0, σ²) a Langevin step multiplies x by 1 − ε/σ_L², and x grows
@@ -21,14 +21,14 @@ pub const MAX_STEP: f64 = 2.0;
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum RuleError {
     /// C is not a possible overlap.
-    #[error("the overlap of neighbouring levels must be above 0 and below 0.99, but it is {0}")]
+    #[error("the overlap of neighboring levels must be above 0 and below 0.99, but it is {0}")]
     Overlap(f64),
     /// The space is so small that all levels overlap.
     #[error("in {0} dimensions all noise levels overlap; the rule is for images")]
     Dimension(usize),
 }
 
-/// C(γ), how much two neighbouring levels of ratio `γ` overlap (proposition 2, technique 2).
+/// C(γ), how much two neighboring levels of ratio `γ` overlap (proposition 2, technique 2).
 ///
 /// The length of noise N(0, σ²I) in D dimensions is close to N(√D σ, σ²/2). This is the probability
 /// that noise of one level has a length that is usual (within three standard deviations) at the
@@ -38,7 +38,7 @@ pub fn overlap(dimension: usize, ratio: f64) -> f64 {
     normal_cdf(shift + 3.0 * ratio) - normal_cdf(shift - 3.0 * ratio)
 }
 
-/// γ, the ratio of neighbouring levels that overlap by `c` (technique 2).
+/// γ, the ratio of neighboring levels that overlap by `c` (technique 2).
 ///
 /// # Errors
 /// [`RuleError`] if there is none.
@@ -59,7 +59,7 @@ pub fn ratio(dimension: usize, c: f64) -> Result<f64, RuleError> {
     Ok(0.5 * (low + high))
 }
 
-/// The noise schedule from σ₁ to σ_L whose neighbours overlap by about `c` (technique 2).
+/// The noise schedule from σ₁ to σ_L whose neighbors overlap by about `c` (technique 2).
 ///
 /// # Errors
 /// [`RuleError`] if there is none.

@@ -3,7 +3,7 @@
 //! One operator of ONNX replaces several of ours where possible. Folding `r × r` pixels into
 //! channels before a k × k convolution is one convolution of k r × k r pixels and stride r, with
 //! the same weights in another order; unfolding permutes axes, since some runtimes have no
-//! `DepthToSpace`. Group normalisation is instance normalisation of reshaped groups: runtimes have
+//! `DepthToSpace`. Group normalization is instance normalization of reshaped groups: runtimes have
 //! a kernel for that, but decompose ONNX's own `GroupNormalization`.
 
 use super::graph::{Graph, Value};
@@ -274,7 +274,7 @@ impl Network<'_, '_> {
         Ok(Maps { value, ..unfolded })
     }
 
-    /// Group normalisation with a scale and a shift for each channel.
+    /// Group normalization with a scale and a shift for each channel.
     fn affine_norm(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
         let mut channels = |part| -> Result<Value, ExportError> {
             let name = format!("{name}.{part}");
@@ -286,7 +286,7 @@ impl Network<'_, '_> {
         Ok(self.scale_and_shift(name, normal, &gamma, &beta))
     }
 
-    /// Group normalisation.
+    /// Group normalization.
     fn norm(&mut self, name: &str, x: &Maps) -> Maps {
         let groups = self.sizes.groups;
         let one = self.graph.floats("norm.ones", &[groups], &vec![1.0; groups]);

@@ -56,7 +56,7 @@ pub struct Recipe {
     pub label_dropout: f32,
     /// Whether every image is mirrored, left for right, with probability ½.
     pub flip: bool,
-    /// Whether bytes are spread over their grey levels.
+    /// Whether bytes are spread over their gray levels.
     pub dequantize: bool,
 }
 

@@ -14,7 +14,7 @@ use crate::random::Key;
 /// How chains are conditioned; by default not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conditioning {
-    /// The image, C × H × W, that chains begin at under noise, instead of an even grey: a sketch
+    /// The image, C × H × W, that chains begin at under noise, instead of an even gray: a sketch
     /// to be made into an image (Meng et al., *SDEdit*, 2022). The σ at which chains begin,
     /// [`StepTable::from_sigma`], decides how far they may wander from it. Ignored if a step table
     /// begins at [`Start::Uniform`].
@@ -29,7 +29,7 @@ pub struct Conditioning {
 }
 
 /// Interpolation: chain k is the k-th of `frames` points on the way from one end to the other. All
-/// chains draw the noise of chain 0, so that neighbours differ only a little.
+/// chains draw the noise of chain 0, so that neighbors differ only a little.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
     /// The number of points, both ends included.
@@ -161,7 +161,7 @@ impl Conditioning {
         }
     }
 
-    /// The image around which a chain begins; none for the step table's even grey.
+    /// The image around which a chain begins; none for the step table's even gray.
     pub(crate) fn origin_of(&self, chain: u32) -> Option<Vec<f32>> {
         let origin = self.origin.as_ref()?;
         let Some(Path { to: End::Image(there), .. }) = &self.path else {

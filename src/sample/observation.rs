@@ -1,6 +1,6 @@
 //! Linear observations of an image, `y = A x`, and how chains are made to agree with one.
 //!
-//! An observation is some of the pixels (inpainting), the mean of the channels (colourisation) or
+//! An observation is some of the pixels (inpainting), the mean of the channels (colorization) or
 //! the means of squares of pixels (super-resolution). In each case `P = A⁺A`, the orthogonal
 //! projection onto what is observed, replaces each pixel by the mean of its block, or by 0 if the
 //! block is not observed. After each step the observed component of x is replaced by the
@@ -90,12 +90,12 @@ impl Observation {
         Ok(Self { image_shape, block: Block { channels: 1, height: 1, width: 1 }, target, mask })
     }
 
-    /// Colourisation: an image whose channels have the mean `gray` (H × W).
+    /// Colorization: an image whose channels have the mean `gray` (H × W).
     ///
     /// # Errors
     /// [`ObservationError::Size`] if `gray` has another size.
     pub fn gray(image_shape: ImageShape, gray: &[f32]) -> Result<Self, ObservationError> {
-        sized("the grey image", gray.len(), image_shape.height * image_shape.width)?;
+        sized("the gray image", gray.len(), image_shape.height * image_shape.width)?;
         let block = Block { channels: image_shape.channels, height: 1, width: 1 };
         let mask = vec![1.0; image_shape.dimension()];
         Ok(Self { image_shape, block, target: gray.repeat(image_shape.channels), mask })

@@ -27,7 +27,7 @@ pub enum Start {
 }
 
 impl Start {
-    /// The mean of chains whose images' mean is not known: an even grey, ½.
+    /// The mean of chains whose images' mean is not known: an even gray, ½.
     pub const GRAY: f32 = 0.5;
 
     /// `N(½, sigma²)`; see [`StepTable::around`].

@@ -15,7 +15,7 @@ impl GaussianMixture {
 /// of its chains.
 ///
 /// They begin around the density's mean, as an image's chains begin near the mean image. A
-/// step table's even grey is far from that mean, and a flow without noise never forgets where it
+/// step table's even gray is far from that mean, and a flow without noise never forgets where it
 /// began. Langevin dynamics at one σ begins anywhere in \[−8, 8\]², as in the paper's figure 3.
 ///
 /// # Errors

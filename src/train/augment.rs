@@ -11,7 +11,7 @@ use crate::random::Key;
 pub struct Augmentation {
     /// Mirror every image, left for right, with probability ½.
     pub flip: bool,
-    /// Spread each byte over its grey level, `(b + u)/256` with `u` uniform in (0, 1), so that the
+    /// Spread each byte over its gray level, `(b + u)/256` with `u` uniform in (0, 1), so that the
     /// learned density has no spikes at the 256 values (Theis et al. 2016, section 3.1).
     pub dequantize: bool,
 }
@@ -33,7 +33,7 @@ impl Augmentation {
     }
 
     /// Every image that a run can see, one after another; where bytes are spread, as the middles
-    /// of their grey levels.
+    /// of their gray levels.
     pub(super) fn every(self, images: &Images) -> Vec<f32> {
         let value = |&byte: &u8| self.value(byte, || 0.5);
         let mut values = Vec::with_capacity(self.every_len(images));
@@ -50,7 +50,7 @@ impl Augmentation {
         images.bytes.len() * if self.flip { 2 } else { 1 }
     }
 
-    /// A byte as a value in \[0, 1\]; if it is spread, `place` is its position within its grey
+    /// A byte as a value in \[0, 1\]; if it is spread, `place` is its position within its gray
     /// level, from 0 to 1.
     fn value(self, byte: u8, place: impl FnOnce() -> f32) -> f32 {
         match self.dequantize {

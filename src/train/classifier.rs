@@ -17,7 +17,7 @@ use crate::recipe::{Order, ema_decay, learning_rate_share};
 /// How a classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassifierOptions {
-    /// Optimiser steps.
+    /// Optimizer steps.
     pub steps: u64,
     /// Images per step.
     pub batch: usize,
@@ -39,7 +39,7 @@ const EMA_DECAY: f64 = 0.998;
 /// AdamW's weight decay.
 const WEIGHT_DECAY: f32 = 0.01;
 
-/// Trains a classifier on labelled images; `progress` gets the number of steps done and the loss.
+/// Trains a classifier on labeled images; `progress` gets the number of steps done and the loss.
 ///
 /// # Errors
 /// [`TrainError`] if the description does not fit, the device fails or the loss is not finite.
@@ -133,7 +133,7 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let shape = images.shape;
-        let labels = images.labels.as_ref().expect("a classifier is trained on labelled images");
+        let labels = images.labels.as_ref().expect("a classifier is trained on labeled images");
         let [low, high] = options.sigmas;
         let mut values = Vec::with_capacity(indices.len() * shape.dimension());
         let mut sigmas = Vec::with_capacity(indices.len());

@@ -22,7 +22,7 @@ pub struct Options {
     #[serde(default)]
     #[serde(rename = "pictures")]
     pub images: Option<Fingerprint>,
-    /// The licence of the images, for the card, if it is known.
+    /// The license of the images, for the card, if it is known.
     #[serde(default)]
     #[serde(rename = "licence")]
     pub license: Option<String>,
@@ -39,7 +39,7 @@ pub struct Options {
     pub best: Option<Settings>,
     /// The seed of weights, order, noise levels and noise.
     pub seed: u64,
-    /// Optimiser steps of the whole run.
+    /// Optimizer steps of the whole run.
     pub steps: u64,
     /// Images per step.
     pub batch: usize,
@@ -191,8 +191,8 @@ impl Options {
         schedule.check().map_err(|e| OptionsError(e.to_string()))?;
         positive("the learning rate", self.learning_rate)?;
         positive("the clipping norm", f64::from(self.max_grad_norm))?;
-        positive("sigma_centre", f64::from(self.p_mean))?;
-        positive("sigma_spread", f64::from(self.p_std))?;
+        positive("p_mean", f64::from(self.p_mean))?;
+        positive("p_std", f64::from(self.p_std))?;
         if let Some(from) = self.stable_targets {
             positive("the σ of stable targets", f64::from(from))?;
             if self.autoguidance.is_some() {

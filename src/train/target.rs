@@ -36,7 +36,7 @@ impl Target {
 ///
 /// If the network is told the image's class, the mean is over the images of that class.
 ///
-/// Both have the same minimiser, since they have the same mean given x̃. The added noise scatters
+/// Both have the same minimizer, since they have the same mean given x̃. The added noise scatters
 /// about that mean, the more so the larger σ is, and makes the gradients scatter; the mean does
 /// not. All training images serve as the reference, so nothing is biased.
 pub(super) struct StableTargets {

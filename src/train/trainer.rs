@@ -233,7 +233,7 @@ impl Trainer {
         self.progress.seconds
     }
 
-    /// Makes one optimiser step.
+    /// Makes one optimizer step.
     pub fn step(&mut self, images: &Images) {
         let started = Instant::now();
         let (options, step) = (&self.options, self.progress.step);

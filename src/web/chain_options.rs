@@ -31,7 +31,7 @@ pub(super) enum Keep {
     /// Its opaque pixels; the rest is filled in.
     #[default]
     Pixels,
-    /// The means of its colours; they are coloured in.
+    /// The means of its colors; they are colored in.
     Gray,
     /// The means of squares of pixels; details are added.
     Blocks,

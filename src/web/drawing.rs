@@ -14,7 +14,7 @@ const SIDES: [usize; 4] = [4, 3, 2, 5];
 /// is to be kept of it.
 ///
 /// # Errors
-/// If the drawing has another size than the model's images, or they have no colours or squares.
+/// If the drawing has another size than the model's images, or they have no colors or squares.
 pub(super) fn conditioning(
     image_shape: ImageShape,
     rgba: &[u8],
@@ -38,7 +38,7 @@ pub(super) fn conditioning(
         Keep::Gray if image_shape.channels > 1 => {
             Observation::gray(image_shape, &means(&pixels, image_shape))?
         }
-        Keep::Gray => return Err(JsError::new("this model's images have no colours")),
+        Keep::Gray => return Err(JsError::new("this model's images have no colors")),
         Keep::Blocks => {
             let ImageShape { height, width, .. } = image_shape;
             let divides = |&side: &usize| height % side == 0 && width % side == 0;
@@ -51,7 +51,7 @@ pub(super) fn conditioning(
     Ok(Conditioning { observation: Some(observation), ..Conditioning::default() })
 }
 
-/// C × H × W in \[0, 1\]; their luma if the image has no colours.
+/// C × H × W in \[0, 1\]; their luma if the image has no colors.
 fn pixels(image_shape: ImageShape, rgba: &[u8]) -> Vec<f32> {
     let mut pixels = Vec::with_capacity(image_shape.dimension());
     for channel in 0..image_shape.channels {

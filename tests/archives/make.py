@@ -2,7 +2,7 @@
 
     python make.py                        # needs xz, bzip2 and zstd
 
-Eight 4 × 4 PNGs in the folders train/{cat,dog} and test/{cat,dog}, each of one colour.
+Eight 4 × 4 PNGs in the folders train/{cat,dog} and test/{cat,dog}, each of one color.
 """
 
 import io

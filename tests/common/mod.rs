@@ -63,7 +63,7 @@ pub fn settings() -> Settings {
 }
 
 /// Weights drawn without a device: normal, and scaled so that signals stay near unit variance and
-/// the output is small, which lets chains end among the greys.
+/// the output is small, which lets chains end among the grays.
 pub fn weights(architecture: &Architecture) -> Weights {
     let tensor = |(stream, (name, shape)): (u32, (String, Vec<usize>))| {
         let count: usize = shape.iter().product();

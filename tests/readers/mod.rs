@@ -142,9 +142,9 @@ pub fn sound_files() -> Vec<Sound> {
     all.push(sound(&ARRAY, "images.npy", array));
 
     let mut images = vec![
-        "colours.bmp".to_owned(),
-        "colours.webp".into(),
-        "grey16.png".into(),
+        "colors.bmp".to_owned(),
+        "colors.webp".into(),
+        "gray16.png".into(),
         "palette.png".into(),
         "sideways.jpg".into(),
         "transparent.gif".into(),
@@ -183,7 +183,7 @@ fn fixture(name: &str) -> Vec<u8> {
     fs::read(Path::new("tests").join(name)).expect("a fixture")
 }
 
-/// A grey image as a PNG file.
+/// A gray image as a PNG file.
 fn png(value: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let pixels = (0..64).map(|at| value.wrapping_add(3 * at)).collect();

@@ -145,7 +145,7 @@ impl Toy2d {
         SCHEDULE.fraction_at(sigma)
     }
 
-    /// q_σ at the centres of n × n squares, rows from the top, relative to the largest of them.
+    /// q_σ at the centers of n × n squares, rows from the top, relative to the largest of them.
     pub fn density(&self, sigma: f32, n: usize) -> Vec<f32> {
         let logs: Vec<f64> =
             self.centers(n).chunks_exact(2).map(|x| self.density.log_density(x, sigma)).collect();
@@ -153,7 +153,7 @@ impl Toy2d {
         logs.iter().map(|log| (log - top).exp() as f32).collect()
     }
 
-    /// The score at the centres of n × n squares, rows from the top, times the deviation of a noisy
+    /// The score at the centers of n × n squares, rows from the top, times the deviation of a noisy
     /// mode: how many deviations away the mode is, at any σ.
     pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
         let centers = self.centers(n);
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_is_drawn_fits_together() {
         let toy = Toy2d::new(10.0);
-        // Squares of 2 × 2: the mode at (5, 5) is the centre of the eighth in the third row.
+        // Squares of 2 × 2: the mode at (5, 5) is the center of the eighth in the third row.
         let (n, sigma) = (10, 0.5);
         let density = toy.density(sigma, n);
         let highest = (0..n * n).max_by(|&a, &b| density[a].total_cmp(&density[b]));

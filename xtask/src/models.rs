@@ -61,7 +61,7 @@ pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
     fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
 }
 
-/// A link to the page with the model at an address, labelled with its file name.
+/// A link to the page with the model at an address, labeled with its file name.
 fn link(address: &str) -> String {
     let name = address.rsplit('/').next().unwrap_or(address);
     let name = name.trim_end_matches(".safetensors");

@@ -92,14 +92,14 @@ fn option<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
 
 /// The program that makes a built page smaller.
 pub fn minify(workspace: &Workspace) -> Result<Command> {
-    // It runs for a second, but an optimised build would take minutes.
+    // It runs for a second, but an optimized build would take minutes.
     workspace.cargo(["run", "--quiet", "--profile", "quick", "--package", "minify", "--"])
 }
 
 fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
     let mut trunk = workspace.command("trunk")?;
     trunk.args([subcommand, "--release"]);
-    // By convention any value means "no colour", but Trunk only accepts booleans.
+    // By convention any value means "no color", but Trunk only accepts booleans.
     if env::var_os("NO_COLOR").is_some() {
         trunk.env("NO_COLOR", "true");
     }

@@ -8,7 +8,7 @@ use crate::model_file::{Card, Quality, Training};
 use crate::sample::Settings;
 use crate::words::count;
 
-/// The licences that the hub knows by these names; others are named beside `other`.
+/// The licenses that the hub knows by these names; others are named beside `other`.
 const LICENSES: [&str; 12] = [
     "mit",
     "apache-2.0",

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
 use crate::classifier::ClassifierFile;
-use crate::cli::classifiers::{self, Labelled};
+use crate::cli::classifiers::{self, Labeled};
 use crate::cli::output;
 use crate::data::{DataSet, Images, built_in};
 use crate::eval::Task;
@@ -38,24 +38,24 @@ const RECIPE: u32 = 1;
 /// If there is nothing in the data to classify, or the cache cannot be written.
 pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
     let task = Task::of(&data.train);
-    let train = task.labelled(&data.train);
+    let train = task.labeled(&data.train);
     let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
     if let Some(file) = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok()) {
         return Ok((file, task));
     }
-    let held_out = task.labelled(&data.held_out);
+    let held_out = task.labeled(&data.held_out);
     ensure!(
         held_out.labels.is_some(),
         "the held-out images have no classes, but the training images have"
     );
-    let labelled = Labelled {
+    let labeled = Labeled {
         name: &data.name,
         classes: task.classes(&data.train, &data.classes),
         scale: data.train.statistics(),
         train: &train,
         held_out: &held_out,
     };
-    let file = classifiers::train(labelled, &options(train.len()), device)?;
+    let file = classifiers::train(labeled, &options(train.len()), device)?;
     output::write(&path, &file.write()?)?;
     Ok((file, task))
 }

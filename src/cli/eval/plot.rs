@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::report::Point;
 
-/// Colours that colour-blind people can tell apart (Okabe & Ito 2008).
+/// Colors that color-blind people can tell apart (Okabe & Ito 2008).
 const COLORS: [RGBColor; 8] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -199,7 +199,7 @@ fn sweep_lines<'a>(area: &Area<'a>, points: &[Point], real: f64) -> Drawn<'a> {
                 .label(name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], style));
         } else {
-            // Out of colours: repeat them, dashed.
+            // Out of colors: repeat them, dashed.
             let dash = move |from, to| PathElement::new([(from, 0), (to, 0)], style);
             chart
                 .draw_series(DashedLineSeries::new(line, 7, 5, style))?

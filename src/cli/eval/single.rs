@@ -72,7 +72,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
 }
 
 /// Finds the training images nearest to samples and to held-out images. Draws the samples
-/// with the nearest ones, and the first samples, above their neighbours.
+/// with the nearest ones, and the first samples, above their neighbors.
 fn neighbors(
     session: &Session<'_>,
     reference: &Reference<'_>,

@@ -30,7 +30,7 @@ pub struct Arguments {
     pub labels: LabelArgs,
     #[command(flatten, next_help_heading = "Run")]
     pub run: RunArgs,
-    #[command(flatten, next_help_heading = "Optimisation")]
+    #[command(flatten, next_help_heading = "Optimization")]
     pub optimization: OptimizationArgs,
     #[command(flatten, next_help_heading = "Noise")]
     pub noise: NoiseArgs,
@@ -47,7 +47,7 @@ pub struct AugmentationArgs {
     /// Mirror every image, left for right, with probability ½ each time it is seen.
     #[arg(long)]
     pub flip: bool,
-    /// Spread each value uniformly over its grey level, so that the density has no spikes at the
+    /// Spread each value uniformly over its gray level, so that the density has no spikes at the
     /// 256 values.
     #[arg(long)]
     pub dequantize: bool,
@@ -152,7 +152,7 @@ pub struct RunArgs {
     /// a few steps to measure this and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// The licence of the images, for the model's card [default: that of the --init-from model if
+    /// The license of the images, for the model's card [default: that of the --init-from model if
     /// it was trained on the same images, otherwise unknown].
     #[arg(long, alias = "licence")]
     pub license: Option<String>,
@@ -160,7 +160,7 @@ pub struct RunArgs {
 
 #[derive(clap::Args)]
 pub struct OptimizationArgs {
-    /// Optimiser steps [default: 30000; for few images, enough to see each 400 times, but at
+    /// Optimizer steps [default: 30000; for few images, enough to see each 400 times, but at
     /// least 4000; for a --classifier 5000].
     #[arg(long)]
     pub steps: Option<u64>,
@@ -171,7 +171,7 @@ pub struct OptimizationArgs {
     /// the same up to rounding.
     #[arg(long, alias = "accumulate", default_value_t = 1)]
     pub grad_accum_steps: usize,
-    /// The precision of the network; weights, optimiser and loss are in f32 either way [default:
+    /// The precision of the network; weights, optimizer and loss are in f32 either way [default:
     /// f32]. bf16 needs a GPU that supports it or, with libtorch, such a CPU.
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,

@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use super::arguments::Arguments;
 use crate::classifier::accuracy;
-use crate::cli::classifiers::{self, Labelled};
+use crate::cli::classifiers::{self, Labeled};
 use crate::cli::{apart, data_set, device, output};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
@@ -37,14 +37,14 @@ pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
         shift: 0,
         seed: optimization.seed,
     };
-    let labelled = Labelled {
+    let labeled = Labeled {
         name: &data.name,
         classes: data.classes.clone(),
         scale: data.train.statistics(),
         train: &data.train,
         held_out: &data.held_out,
     };
-    let file = classifiers::train(labelled, &options, &device)?;
+    let file = classifiers::train(labeled, &options, &device)?;
     let classifier = file.network(&device)?;
     println!("held-out images whose class it tells, through noise:");
     let levels = NoiseSchedule { sigma_max, sigma_min, levels: 8 }.sigmas();

@@ -28,11 +28,11 @@ pub struct RefineNetDescription {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Variant {
-    /// NCSN (Song & Ermon 2019, appendix A): every normalisation has a row of scales and shifts for
-    /// each level, refinements normalise too, and residual pooling averages.
+    /// NCSN (Song & Ermon 2019, appendix A): every normalization has a row of scales and shifts for
+    /// each level, refinements normalize too, and residual pooling averages.
     Ncsn,
     /// NCSNv2 (Song & Ermon 2020, section 3.3 and appendix B): the network does not see σ, its
-    /// output is divided by σ; refinements do not normalise, and residual pooling takes maxima.
+    /// output is divided by σ; refinements do not normalize, and residual pooling takes maxima.
     Ncsnv2,
 }
 
@@ -78,7 +78,7 @@ impl Stage {
 /// What a network does at one σ.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtSigma {
-    /// The row of each normalisation's table.
+    /// The row of each normalization's table.
     pub row: usize,
     /// The factor of the raw output.
     pub factor: f32,
@@ -164,7 +164,7 @@ impl RefineNetDescription {
         sizes.iter().enumerate().map(stage).collect()
     }
 
-    /// The rows of each normalisation's table.
+    /// The rows of each normalization's table.
     pub fn rows(&self) -> usize {
         match self.variant {
             Variant::Ncsn => self.schedule.levels,
@@ -172,7 +172,7 @@ impl RefineNetDescription {
         }
     }
 
-    /// Whether refinements normalise before their convolutions.
+    /// Whether refinements normalize before their convolutions.
     pub fn normalizes_refinements(&self) -> bool {
         self.variant == Variant::Ncsn
     }
@@ -202,7 +202,7 @@ impl RefineNetDescription {
             ("width", width, 1, 1024),
             // The spread of the channels' means needs two channels.
             ("ngf", self.ngf, 2, 512),
-            ("the number of rows of a normalisation", self.rows(), 1, 1024),
+            ("the number of rows of a normalization", self.rows(), 1, 1024),
         ];
         within(&sizes)?;
         let halvings = self.stages().iter().filter(|stage| stage.halves).count();

@@ -9,7 +9,7 @@
 //!
 //! A stage is two residual blocks. The first halving is the only one in the standard depth: after
 //! it, convolutions are dilated to see further at the same resolution. NCSN tells every
-//! normalisation the index of the noise level. NCSNv2 does not know σ at all and divides its output
+//! normalization the index of the noise level. NCSNv2 does not know σ at all and divides its output
 //! by it, since the norm of a trained score goes with 1/σ. [`description`] is plain data.
 
 pub mod description;

@@ -22,7 +22,7 @@ pub struct UNetDescription {
     pub attention: Vec<bool>,
     /// Heads of each attention layer.
     pub heads: usize,
-    /// Groups of each group normalisation.
+    /// Groups of each group normalization.
     pub groups: usize,
     /// The size of σ's embedding.
     pub embedding: usize,

@@ -54,7 +54,7 @@ pub enum Layer {
         /// The channels of the result.
         outputs: usize,
     },
-    /// Normalises and activates x, convolves it by 3 × 3, then unfolds patches into pixels.
+    /// Normalizes and activates x, convolves it by 3 × 3, then unfolds patches into pixels.
     Head {
         /// The channels at the finest resolution.
         inputs: usize,

@@ -8,7 +8,7 @@ use crate::random::Key;
 const STEP: u32 = u32::MAX;
 
 /// First weights of a U-Net, drawn like those of its Burn module, though not the same: uniform in
-/// ±1/√n for n inputs (He et al. 2015, as in PyTorch); 1 and 0 for normalisations; 0 for what is
+/// ±1/√n for n inputs (He et al. 2015, as in PyTorch); 1 and 0 for normalizations; 0 for what is
 /// added to something else, so that it starts out unchanged, and for the last layer.
 pub fn initial(architecture: &Architecture, seed: u64) -> Weights {
     let tensors = architecture.tensors();

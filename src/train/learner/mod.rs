@@ -17,7 +17,7 @@ use super::{Autoguidance, Options};
 use crate::data::Images;
 use crate::net::weights::Weights;
 
-/// The weights of a run, their moving average and the optimiser's state, on a device, and what
+/// The weights of a run, their moving average and the optimizer's state, on a device, and what
 /// changes them.
 pub trait Learner {
     /// Replaces freshly drawn weights by those of a model.
@@ -50,7 +50,7 @@ pub trait Learner {
     /// Waits for rank 0 to begin another step. `false` if the run has ended, or is not distributed.
     fn another_step(&self) -> bool;
 
-    /// Makes an optimiser step on the images of these indices. The device may still be at work on
+    /// Makes an optimizer step on the images of these indices. The device may still be at work on
     /// it; [`Self::take_losses`] tells of failures.
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64);
 

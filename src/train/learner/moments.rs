@@ -1,4 +1,4 @@
-//! Adam's moments in and out of Burn's optimiser, which keeps them to itself: an optimiser of the
+//! Adam's moments in and out of Burn's optimizer, which keeps them to itself: an optimizer of the
 //! same state that, instead of a step, takes them out or puts them in.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub type Moments = BTreeMap<String, Pairs>;
 /// The moments of one tensor.
 type Pairs = Vec<[f32; 2]>;
 
-/// The moments in an optimiser of a network; a tensor that it has not seen yet has none.
+/// The moments in an optimizer of a network; a tensor that it has not seen yet has none.
 pub fn take(optimizer: &ModuleOptimizer, network: &Network) -> Moments {
     let names = weights::names(network);
     let exchange = Exchange { time: 0, taken: Arc::default(), given: Arc::default() };
@@ -94,7 +94,7 @@ impl Optimizer for Exchange {
     }
 }
 
-/// Gradients of zero for every tensor: an optimiser does not visit a tensor without one.
+/// Gradients of zero for every tensor: an optimizer does not visit a tensor without one.
 fn zeros(network: &Network) -> GradientsParams {
     struct Zeros(GradientsParams);
     impl ModuleVisitor for Zeros {

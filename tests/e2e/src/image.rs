@@ -1,6 +1,6 @@
 //! The contents of a canvas, to tell images from blanks and from each other.
 //!
-//! A screenshot would not do: the compositor scales the canvas, with slightly different colours
+//! A screenshot would not do: the compositor scales the canvas, with slightly different colors
 //! each time.
 
 use anyhow::{Context, Result};
@@ -53,7 +53,7 @@ impl Image {
         self.pixels.get(row * width + column).copied().unwrap_or_default()
     }
 
-    /// Whether all pixels have the same colour.
+    /// Whether all pixels have the same color.
     pub fn is_blank(&self) -> bool {
         self.pixels.windows(2).all(|pair| pair[0] == pair[1])
     }

@@ -255,7 +255,7 @@ impl<'a> Page<'a> {
     }
 
     /// Draws a line with the mouse on the element that `selector` finds, through points given as
-    /// fractions of its width and height from its centre.
+    /// fractions of its width and height from its center.
     ///
     /// # Errors
     ///

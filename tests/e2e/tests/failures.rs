@@ -337,7 +337,7 @@ async fn a_tab_that_runs_out_of_memory_says_so() -> Result<()> {
 /// Nothing is called done that cannot be.
 #[tokio::test]
 async fn images_that_cannot_be_right_are_a_failure() -> Result<()> {
-    for (byte, word) in [(0, "same colour"), (0xff, "finite")] {
+    for (byte, word) in [(0, "same color"), (0xff, "finite")] {
         with_browser(async |browser| {
             let script = format!(
                 "const {{ getMappedRange }} = GPUBuffer.prototype; \
@@ -504,7 +504,7 @@ async fn a_policy_without_anything_inline_allows_the_whole_page() -> Result<()> 
         browser.client.execute(scroll, vec![]).await?;
         page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
         page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
-        // The curve has the colours of the temperature.
+        // The curve has the colors of the temperature.
         let color = "return getComputedStyle(document.querySelector('#cooling stop')).stopColor";
         let color = browser.client.execute(color, vec![]).await?;
         ensure!(color.as_str().is_some_and(|color| !color.contains("rgb(0, 0, 0)")), "{color}");

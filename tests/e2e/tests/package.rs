@@ -145,7 +145,7 @@ async fn perform(browser: &Browser, script: &str) -> Result<Value> {
     Ok(answer)
 }
 
-/// Pixels of images, which are of more than one colour.
+/// Pixels of images, which are of more than one color.
 fn pixels(value: &Value) -> Result<Vec<u8>> {
     let bytes: Vec<u8> = serde_json::from_value(value.clone())?;
     let (colors, _) = bytes.as_chunks::<4>();

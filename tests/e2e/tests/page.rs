@@ -1198,9 +1198,9 @@ async fn images_lead_from_one_seed_to_another() -> Result<()> {
     .await
 }
 
-/// What is kept of a drawing may be its grey values or the means of its squares.
+/// What is kept of a drawing may be its gray values or the means of its squares.
 #[tokio::test]
-async fn a_drawing_can_be_coloured_in_or_refined() -> Result<()> {
+async fn a_drawing_can_be_colored_in_or_refined() -> Result<()> {
     with_browser(async |browser| {
         let query = format!("{TINY}&model=www/models/emoji.safetensors");
         let (page, _) = ready(browser, &query).await?;
@@ -1209,7 +1209,7 @@ async fn a_drawing_can_be_coloured_in_or_refined() -> Result<()> {
         page.wait_until("the canvas is there", there).await?;
         page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
         page.wait_for(State::Finished).await?;
-        // The largest difference of an image from the drawing, of grey values and of means.
+        // The largest difference of an image from the drawing, of gray values and of means.
         let script = "const [answer] = arguments; const { createObjectURL } = URL; \
                       const drawing = document.getElementById('sketch-canvas') \
                         .getContext('2d').getImageData(0, 0, 32, 32).data; \
@@ -1221,13 +1221,13 @@ async fn a_drawing_can_be_coloured_in_or_refined() -> Result<()> {
                           copy.drawImage(one, 0, 0, 32, 32); \
                           const { data } = copy.getImageData(0, 0, 32, 32); \
                           document.querySelector('dialog').close(); \
-                          const grey = (of, at) => (of[4 * at] + of[4 * at + 1] + of[4 * at + 2]) / 3; \
+                          const gray = (of, at) => (of[4 * at] + of[4 * at + 1] + of[4 * at + 2]) / 3; \
                           let most = 0; \
                           for (let at = 0; at < 1024; at++) \
-                            most = Math.max(most, Math.abs(grey(data, at) - grey(drawing, at))); \
+                            most = Math.max(most, Math.abs(gray(data, at) - gray(drawing, at))); \
                           const means = (of) => { const sums = new Float64Array(64); \
                             for (let at = 0; at < 1024; at++) \
-                              sums[(at >> 7) * 8 + ((at % 32) >> 2)] += grey(of, at) / 16; \
+                              sums[(at >> 7) * 8 + ((at % 32) >> 2)] += gray(of, at) / 16; \
                             return sums }; \
                           const [a, b] = [means(data), means(drawing)]; \
                           answer([most, Math.max(...a.map((mean, at) => Math.abs(mean - b[at])))]) }); \
@@ -1246,8 +1246,8 @@ async fn a_drawing_can_be_coloured_in_or_refined() -> Result<()> {
             Ok(serde_json::from_value(found)?)
         };
         // What lies outside [0, 1] is clamped in the file, so means of squares are less exact.
-        let [grey, _] = differences("gray").await?;
-        ensure!(grey < 40.0, "grey values differ by {grey} of 255");
+        let [gray, _] = differences("gray").await?;
+        ensure!(gray < 40.0, "gray values differ by {gray} of 255");
         let [other, means] = differences("blocks").await?;
         ensure!(other > 40.0 && means < 20.0, "means differ by {means}, and pixels by {other}");
         let kept = async || Ok(page.query().await?.contains("keep=blocks"));

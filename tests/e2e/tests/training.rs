@@ -80,14 +80,14 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         let script = include_str!("training.js");
         let error = browser.client.execute_async(script, vec![IMAGES.into()]).await?;
         ensure!(error.is_null(), "no archive: {error}");
-        let said = format!("{IMAGES} images, 28 × 28, grey. Left out: notes.txt (it is no image).");
+        let said = format!("{IMAGES} images, 28 × 28, gray. Left out: notes.txt (it is no image).");
         page.wait_until("the images are there", async || {
             Ok(page.text("#train-images-status").await? == said)
         })
         .await?;
         page.click("#train-from-scratch").await?;
         page.choose("#train-size", "28").await?;
-        page.choose("#train-colour", "1").await?;
+        page.choose("#train-color", "1").await?;
         page.fill("#train-name", "discs").await?;
         page.fill("#train-steps", &STEPS.to_string()).await?;
         page.fill("#train-batch", "4").await?;

@@ -18,14 +18,14 @@ def waves(width, height, channels=3):
     return np.stack([wave(i) for i in range(channels)], -1).clip(0, 255).astype(np.uint8)
 
 
-def cjpeg(*options, scans=None, size=(19, 17), grey=False):
+def cjpeg(*options, scans=None, size=(19, 17), gray=False):
     picture = io.BytesIO()
     Image.fromarray(waves(*size)).save(picture, "PPM")
     if scans:
         with open("scans", "w") as file:
             file.write(scans)
         options += ("-scans", "scans")
-    options += ("-grayscale",) if grey else ()
+    options += ("-grayscale",) if gray else ()
     command = ["cjpeg", "-quality", "85", *options]
     jpeg = subprocess.run(command, input=picture.getvalue(), capture_output=True, check=True).stdout
     if scans:
@@ -54,10 +54,10 @@ def adobe(jpeg, transform):
 ALONE = "0;\n1;\n2;\n"
 write("one-scan-each", cjpeg("-sample", "2x2", scans=ALONE))
 write("two-scans", cjpeg("-sample", "2x1", scans="0,1;\n2;\n"))
-write("finer-colour", cjpeg("-sample", "1x1,2x2,1x1"))
+write("finer-color", cjpeg("-sample", "1x1,2x2,1x1"))
 write("restarts", cjpeg("-sample", "4x1", "-restart", "1B"))
 write("progressive-restarts", cjpeg("-sample", "1x2", "-progressive", "-restart", "2B"))
-write("grey", cjpeg("-sample", "2x2", "-restart", "2B", grey=True))
+write("gray", cjpeg("-sample", "2x2", "-restart", "2B", gray=True))
 # Red, green and blue, which only Adobe's marker says.
 write("rgb", adobe(without(cjpeg("-sample", "1x1"), 0xE0), 0))
 cmyk = io.BytesIO()

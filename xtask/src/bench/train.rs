@@ -1,5 +1,5 @@
 //! Times training steps, ours and PyTorch's, in turn: on a machine whose speed drifts, ratios
-//! between neighbours are meaningful where absolute times are not.
+//! between neighbors are meaningful where absolute times are not.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

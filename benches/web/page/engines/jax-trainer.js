@@ -139,9 +139,9 @@ function unet({ numpy: np, nn, lax }, card) {
     lax.conv(x, w[`${name}.weight`].ref, [1, 1], "SAME").add(row(w[`${name}.bias`]));
   const normalize = (/** @type {Tensor} */ x) => {
     const grouped = x.ref.reshape([x.shape[0], groups, -1]);
-    const centred = grouped.ref.sub(grouped.mean(2, { keepdims: true }));
-    const variance = centred.ref.mul(centred.ref).mean(2, { keepdims: true });
-    return centred.div(np.sqrt(variance.add(EPSILON))).reshape(x.shape);
+    const centered = grouped.ref.sub(grouped.mean(2, { keepdims: true }));
+    const variance = centered.ref.mul(centered.ref).mean(2, { keepdims: true });
+    return centered.div(np.sqrt(variance.add(EPSILON))).reshape(x.shape);
   };
   const norm = (/** @type {Tensor} */ x, /** @type {string} */ name) =>
     normalize(x)
@@ -187,8 +187,8 @@ function unet({ numpy: np, nn, lax }, card) {
     const variance = sigma.ref.mul(sigma.ref).add(deviation ** 2);
     const e = nn.silu(linear(nn.silu(linear(features, "embedding.first")), "embedding.second"));
 
-    const centred = x.sub(mean);
-    let h = conv(fold(centred.ref.div(np.sqrt(variance.ref)), patch), "stem");
+    const centered = x.sub(mean);
+    let h = conv(fold(centered.ref.div(np.sqrt(variance.ref)), patch), "stem");
     const fine = block(h, "down.0.blocks.0", e);
     h = conv(fold(fine.ref, 2), "down.0.resample");
     const coarse = attention(block(h, "down.1.blocks.0", e), "down.1.attention");
@@ -198,6 +198,6 @@ function unet({ numpy: np, nn, lax }, card) {
     h = block(np.concatenate([h, fine], 1), "up.0.blocks.0", e);
     const raw = unfold(conv(nn.silu(norm(h, "head_norm")), "head"), patch);
     const factor = np.reciprocal(sigma.mul(np.sqrt(variance.ref))).mul(deviation);
-    return raw.mul(factor).sub(centred.div(variance));
+    return raw.mul(factor).sub(centered.div(variance));
   };
 }

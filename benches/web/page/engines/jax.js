@@ -52,7 +52,7 @@ async function open(url) {
     fetch(url).then((answer) => answer.arrayBuffer()),
   ]);
   const model = new ONNXModel(new Uint8Array(bytes));
-  await normaliseLayers(model.model.graph);
+  await normalizeLayers(model.model.graph);
   return jit(model.run);
 }
 
@@ -61,7 +61,7 @@ async function open(url) {
  * summands of 0, so it equals `LayerNormalization` over positions.
  * @param {any} graph
  */
-async function normaliseLayers(graph) {
+async function normalizeLayers(graph) {
   const [{ create }, onnx] = await Promise.all([import("@bufbuild/protobuf"), import("onnx-buf")]);
   for (const node of graph.node) {
     if (node.opType !== "InstanceNormalization") continue;

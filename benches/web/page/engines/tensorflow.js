@@ -163,8 +163,8 @@ function unet(tf, { mean, deviation, patch, groups, heads }, w) {
     const variance = sigma.square().add(deviation ** 2);
     const e = silu(linear(silu(linear(features, "embedding.first")), "embedding.second"));
 
-    const centred = x.sub(mean);
-    let h = conv3(fold(centred.mul(variance.rsqrt()), patch), "stem");
+    const centered = x.sub(mean);
+    let h = conv3(fold(centered.mul(variance.rsqrt()), patch), "stem");
     const fine = block(h, "down.0.blocks.0", e);
     h = conv1(fold(fine, 2), "down.0.resample");
     const coarse = attention(block(h, "down.1.blocks.0", e), "down.1.attention");
@@ -173,7 +173,7 @@ function unet(tf, { mean, deviation, patch, groups, heads }, w) {
     h = unfold(conv1(attention(h, "up.1.attention"), "up.1.resample"), 2);
     h = block(tf.concat([h, fine], 3), "up.0.blocks.0", e);
     const raw = unfold(conv3(silu(norm(h, "head_norm")), "head"), patch);
-    const skip = centred.div(variance);
+    const skip = centered.div(variance);
     return raw.mul(tf.div(deviation, sigma.mul(variance.sqrt()))).sub(skip);
   };
 }

@@ -35,7 +35,7 @@ pub enum Operand {
     Observation,
     /// The weights of the two seeds in each image's noise.
     Mixtures,
-    /// Mean and inverse deviation of each channel's group, which a normalisation into this tensor
+    /// Mean and inverse deviation of each channel's group, which a normalization into this tensor
     /// leaves for its gradient.
     Normalization(Id),
     /// What only a training step needs.

@@ -4,10 +4,10 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     /// Convolutions keep everything in registers, without workgroup memory and barriers, which are
-    /// expensive on software adapters. Normalisations are separate passes. (Sums over a whole image
+    /// expensive on software adapters. Normalizations are separate passes. (Sums over a whole image
     /// use workgroup memory with either strategy: InstanceNorm++, and the moments and norms of
     /// `kernels/reduce_moments.wgsl` and `update.wgsl`.)
     Direct,
-    /// Inputs are staged in workgroup memory, and normalised as they are loaded into it.
+    /// Inputs are staged in workgroup memory, and normalized as they are loaded into it.
     Staged,
 }

@@ -10,9 +10,9 @@ pub struct Tiling {
     /// The name by which a tuning line refers to it: the invocations of a workgroup, / those that
     /// share a tile.
     pub name: &'static str,
-    /// Neighbours of a row that one invocation computes.
+    /// Neighbors of a row that one invocation computes.
     pub(super) pixels: usize,
-    /// Output channels that it computes for each: 4 if staged. If direct, fewer neighbours leave
+    /// Output channels that it computes for each: 4 if staged. If direct, fewer neighbors leave
     /// room for more channels.
     pub(super) columns: usize,
     /// Invocations of a workgroup that share their inputs and have columns of their own.
@@ -49,7 +49,7 @@ const STAGED: [Tiling; 7] = [
     // Smaller workgroups, and fewer channels at a time, so that a core has room for more of them.
     tiling("128", [8, 4, 24, 128, 8, 1], 1 << 14),
     tiling("128, 8 KiB", [8, 4, 24, 128, 8, 1], 1 << 13),
-    // Fewer neighbours: more loads of weights for each product, and fewer registers.
+    // Fewer neighbors: more loads of weights for each product, and fewer registers.
     tiling("128 / 2, narrow", [4, 4, 24, 128, 8, 2], 1 << 14),
 ];
 

@@ -65,7 +65,7 @@ impl<'a> Builder<'a> {
         to
     }
 
-    /// Group normalisation with learnt scale and shift, over the concatenated channels of `from`.
+    /// Group normalization with learnt scale and shift, over the concatenated channels of `from`.
     ///
     /// # Errors
     /// [`FusedError::Weights`] if the weights lack its tensors.
@@ -84,7 +84,7 @@ impl<'a> Builder<'a> {
         Ok(self.prepare(from, Scaling::Group { groups, affine }, activation))
     }
 
-    /// Group normalisation with scale and shift from σ, by the linear layer `name`, then SiLU.
+    /// Group normalization with scale and shift from σ, by the linear layer `name`, then SiLU.
     pub fn modulated(&mut self, name: &str, from: Id, groups: usize) -> Id {
         let offset =
             self.modulations.iter().map(|&(_, width)| 2 * ChannelLayout::segments(&[width]).len());
@@ -236,7 +236,7 @@ impl<'a> Builder<'a> {
 
     /// The plan, with launches from `size` features of σ to the table: two linear layers with SiLU,
     /// to the second of which the row of one of the `classes` is added if there are any, then the
-    /// linear maps of all [`Self::modulated`] normalisations side by side.
+    /// linear maps of all [`Self::modulated`] normalizations side by side.
     ///
     /// # Errors
     /// [`FusedError::Weights`] if the weights lack a layer.

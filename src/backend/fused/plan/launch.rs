@@ -5,14 +5,14 @@ use super::tensor::{Id, Slice};
 /// One kernel launch.
 #[derive(Clone, Debug)]
 pub enum Launch {
-    /// The noisy image, centred, scaled and folded into patches.
+    /// The noisy image, centered, scaled and folded into patches.
     Load {
         /// The tensor of patches.
         to: Id,
         /// The patch's side.
         patch: usize,
     },
-    /// Concatenates, normalises and activates tensors.
+    /// Concatenates, normalizes and activates tensors.
     Norm(Norm),
     /// A sum of convolutions.
     Conv(Conv),
@@ -71,12 +71,12 @@ pub struct Norm {
     pub to: Id,
 }
 
-/// How a normalisation scales and shifts.
+/// How a normalization scales and shifts.
 #[derive(Clone, Debug)]
 pub enum Scaling {
     /// Not at all: there is only an activation.
     None,
-    /// Group normalisation.
+    /// Group normalization.
     Group {
         /// The number of groups.
         groups: usize,
@@ -87,7 +87,7 @@ pub enum Scaling {
     Instance(Affine),
 }
 
-/// Where a normalisation's scales and shifts are stored: one scale per padded channel, then the
+/// Where a normalization's scales and shifts are stored: one scale per padded channel, then the
 /// shifts. InstanceNorm++ has the scales of the channels' means in between.
 #[derive(Clone, Debug)]
 pub enum Affine {
@@ -130,9 +130,9 @@ pub struct Term {
     pub source: Id,
     /// The side of the kernel.
     pub kernel: usize,
-    /// The step between neighbouring outputs.
+    /// The step between neighboring outputs.
     pub stride: usize,
-    /// The step between neighbouring taps.
+    /// The step between neighboring taps.
     pub dilation: usize,
 }
 

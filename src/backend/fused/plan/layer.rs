@@ -11,7 +11,7 @@ pub struct Layer {
     pub terms: Vec<Term>,
     /// Whether it has a bias.
     pub biased: bool,
-    /// Whether it averages 2 × 2 neighbouring outputs.
+    /// Whether it averages 2 × 2 neighboring outputs.
     pub averaged: bool,
 }
 
@@ -26,7 +26,7 @@ impl Layer {
         Self { biased: false, ..self }
     }
 
-    /// Averages 2 × 2 neighbouring outputs. That is a convolution with a kernel larger by one at
+    /// Averages 2 × 2 neighboring outputs. That is a convolution with a kernel larger by one at
     /// every second position: 16 products instead of 36 for a 3 × 3 kernel, and no extra pass.
     pub fn averaged(mut self) -> Self {
         for term in &mut self.terms {
@@ -58,7 +58,7 @@ pub fn averaged_weights(weights: &[f32], kernel: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Nine taps spread over sixteen, each a quarter of the sum of its neighbours.
+    /// Nine taps spread over sixteen, each a quarter of the sum of its neighbors.
     #[test]
     fn a_mean_of_neighbors_is_a_larger_kernel() {
         let one = averaged_weights(&[4.0], 2);

@@ -46,14 +46,14 @@ pub struct Plan {
     pub parameters: Vec<Parameters>,
 }
 
-/// The tensors on the way from σ and the class to the normalisations.
+/// The tensors on the way from σ and the class to the normalizations.
 #[derive(Clone, Copy, Debug)]
 pub struct Embedding {
     /// The features of σ, which the host writes.
     pub features: Id,
     /// One of [`Plan::class_rows`], which the host writes, if there are classes.
     pub class: Option<Id>,
-    /// The scales and shifts of normalisations.
+    /// The scales and shifts of normalizations.
     pub table: Id,
 }
 

@@ -144,7 +144,7 @@ impl RefineNet<'_> {
             let [first, second] = [0, 1].map(|conv| format!("{name}.convs.{}", 2 * unit + conv));
             let h = self.normalized(&first, x, Activation::Elu)?;
             let layer = Layer::new(format!("{first}.conv"), [Term::square(h)]).unbiased();
-            // Without a normalisation in between, the convolution that writes also activates.
+            // Without a normalization in between, the convolution that writes also activates.
             let normalizes = self.sizes.normalizes_refinements();
             let written = if normalizes { Activation::None } else { Activation::Elu };
             let mut h = self.b.conv(Output::Channels(width), &[layer], &[], written)?;
@@ -158,7 +158,7 @@ impl RefineNet<'_> {
         Ok(x)
     }
 
-    /// What precedes a convolution of a refinement: a normalisation in NCSN, then perhaps an
+    /// What precedes a convolution of a refinement: a normalization in NCSN, then perhaps an
     /// activation.
     fn normalized(&mut self, name: &str, x: Id, activation: Activation) -> Result<Id, FusedError> {
         match (self.sizes.normalizes_refinements(), activation) {

@@ -8,7 +8,7 @@ use crate::net::{Preconditioning, RefineNetDescription};
 pub enum SigmaEmbedding {
     /// Through preconditioning, and an embedding of this many features of ln σ.
     Continuous(Preconditioning, usize),
-    /// Through the row of each normalisation's table, and a factor of the output.
+    /// Through the row of each normalization's table, and a factor of the output.
     Rows(RefineNetDescription),
 }
 
@@ -22,8 +22,8 @@ impl SigmaEmbedding {
         }
     }
 
-    /// What shaders need to know of σ: the factor of centred pixels in the input, their factor in
-    /// the score, the factor of the raw output, and the row of the normalisations' tables.
+    /// What shaders need to know of σ: the factor of centered pixels in the input, their factor in
+    /// the score, the factor of the raw output, and the row of the normalizations' tables.
     pub fn at(&self, sigma: f32) -> [f32; 4] {
         match self {
             Self::Continuous(preconditioning, _) => {

@@ -40,7 +40,7 @@ pub struct Tensor {
     pub shape: Shape,
     /// The order of its channels in memory.
     pub layout: ChannelLayout,
-    /// Whether the launch that writes it also writes the moments of its tiles, for a normalisation.
+    /// Whether the launch that writes it also writes the moments of its tiles, for a normalization.
     pub statistics: bool,
     /// Whether it is in f32 whatever the network's precision.
     pub exact: bool,

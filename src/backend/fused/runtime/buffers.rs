@@ -25,7 +25,7 @@ pub struct Buffers {
     pub denoised: wgpu::Buffer,
     /// What the kernels need for each noise level: see `SigmaEmbedding::at`.
     pub levels: wgpu::Buffer,
-    /// The scales and shifts of normalisations for each row, if σ is embedded.
+    /// The scales and shifts of normalizations for each row, if σ is embedded.
     pub table: Option<wgpu::Buffer>,
     /// Rows of [`StepRow`], `stride` bytes apart.
     pub steps: wgpu::Buffer,

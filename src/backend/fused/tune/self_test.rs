@@ -54,14 +54,14 @@ pub fn network(gpu: &Gpu, config: KernelConfig) -> Result<Network, FusedError> {
     Network::planned(&compiler, plan, "")
 }
 
-/// A normalised and activated convolution between two others, with a residual. Staged, they have
+/// A normalized and activated convolution between two others, with a residual. Staged, they have
 /// barriers. (More layers would mean more kernels to compile before the first image.)
 fn plan() -> Result<Plan, FusedError> {
     let mut weights = Weights::new();
     for (name, shape) in
         [("stem", [WIDTH, 4, 3, 3]), ("conv", [WIDTH, WIDTH, 3, 3]), ("head", [4, WIDTH, 3, 3])]
     {
-        // Its input may be normalised.
+        // Its input may be normalized.
         let (outputs, inputs) = (&shape[..1], &shape[1..2]);
         let parts =
             [("weight", &shape[..]), ("bias", outputs), ("gamma", inputs), ("beta", inputs)];

@@ -1,4 +1,4 @@
-// A normalisation's channels: the index of one without padding, and where the scales and shifts of
+// A normalization's channels: the index of one without padding, and where the scales and shifts of
 // an image begin.
 
 fn unpadded(channel: u32) -> u32 {

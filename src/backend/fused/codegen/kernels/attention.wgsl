@@ -1,7 +1,7 @@
 // Self-attention: each position's query against all keys, with an online softmax (Milakov &
 // Gimelshein 2018), so that no matrix of weights is ever stored.
 //
-// One invocation takes one position of one head of one image. Neighbouring invocations read the
+// One invocation takes one position of one head of one image. Neighboring invocations read the
 // same keys and values, SPAN channels at a time. Staged, these are in workgroup memory, a BLOCK of
 // positions at a time, and SPLIT_K invocations share a query, each with a part of the positions; the
 // first of them combines their sums.

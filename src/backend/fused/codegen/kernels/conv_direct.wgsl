@@ -1,7 +1,7 @@
 // A sum of convolutions over one or more sources, all in registers; conv_out.wgsl writes it.
 //
-// One invocation computes PIXELS neighbours of a row in COLUMNS output channels that are LANES
-// apart. Neighbouring invocations read neighbouring weights and the same inputs, and every weight
+// One invocation computes PIXELS neighbors of a row in COLUMNS output channels that are LANES
+// apart. Neighboring invocations read neighboring weights and the same inputs, and every weight
 // is used PIXELS times. There is no workgroup memory and no barrier.
 
 @compute @workgroup_size(GROUP_LANES, GROUP_TILES)

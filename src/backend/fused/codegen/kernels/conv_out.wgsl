@@ -1,6 +1,6 @@
 
     // The end of each convolution's `main`: `sumPxS` are the sums at pixel x + P in SPAN
-    // neighbouring columns, from `(lane + S * LANES) * SPAN` on, which are written at once.
+    // neighboring columns, from `(lane + S * LANES) * SPAN` on, which are written at once.
 $if HEAD
 $for s in SPANS
 $for p in PIXELS
@@ -28,7 +28,7 @@ $end
         to[at + $p * FOLD * CHANNELS / SPAN] = $if QUADS convert4(value$p) $else convert(value$p) $end;
 $end
 $if STATISTICS
-        // Mean and squared deviations of this tile, for the normalisation that follows.
+        // Mean and squared deviations of this tile, for the normalization that follows.
         var mean = Written(0.0);
         var spread = Written(0.0);
 $for p in PIXELS

@@ -1,9 +1,9 @@
 // A sum of convolutions over one or more sources, as an implicit matrix product; conv_out.wgsl
 // writes it.
 //
-// A workgroup takes GROUP_TILES rows of GROUP_ACROSS tiles of PIXELS neighbours. It loads their
-// shared inputs into workgroup memory, 4 CHUNK channels at a time, and normalises and activates them
-// as it does so: a normalisation needs no pass of its own. Weights are read through the cache, four
+// A workgroup takes GROUP_TILES rows of GROUP_ACROSS tiles of PIXELS neighbors. It loads their
+// shared inputs into workgroup memory, 4 CHUNK channels at a time, and normalizes and activates them
+// as it does so: a normalization needs no pass of its own. Weights are read through the cache, four
 // columns at a time.
 //
 // SPLIT_K invocations share a tile, each with a part of the channels (split-K): while one of them

@@ -1,5 +1,5 @@
 // Numbers as a tensor stores them. Half precision clamps large numbers: an infinity would make the
-// next normalisation of the whole image undefined.
+// next normalization of the whole image undefined.
 $if HALF
 
 fn convert(x: f32) -> f16 { return f16(clamp(x, -65504.0, 65504.0)); }

@@ -1,4 +1,4 @@
-// The image as the network takes it: centred, scaled by c_in, each PATCH × PATCH square of pixels
+// The image as the network takes it: centered, scaled by c_in, each PATCH × PATCH square of pixels
 // folded into the channels of one position. One invocation writes one number.
 
 @compute @workgroup_size(GROUP)

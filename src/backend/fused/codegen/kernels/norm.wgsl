@@ -1,4 +1,4 @@
-// Normalises one tensor, or several whose channels follow each other, then activates.
+// Normalizes one tensor, or several whose channels follow each other, then activates.
 //
 // One invocation takes one channel of one image. The kernels that wrote the sources also wrote the
 // mean and the squared deviations of each of their tiles, so the moments of a group are computed

@@ -1,4 +1,4 @@
-// What workgroups that normalise share.
+// What workgroups that normalize share.
 
 var<workgroup> scales: array<f32, NORM_CHANNELS>;
 var<workgroup> shifts: array<f32, NORM_CHANNELS>;

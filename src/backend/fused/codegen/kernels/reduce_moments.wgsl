@@ -1,5 +1,5 @@
 // Mean and squared deviations of each channel from those of its tiles, for tensors with too many
-// tiles for every kernel that reads them to combine. A workgroup takes SIDE neighbouring channels,
+// tiles for every kernel that reads them to combine. A workgroup takes SIDE neighboring channels,
 // with SIDE invocations for each.
 
 var<workgroup> parts: array<f32, SIDE * SIDE>;

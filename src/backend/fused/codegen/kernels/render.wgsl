@@ -1,4 +1,4 @@
-// Draws images as a grid, with nearest-neighbour sampling, clamped to [0, 1].
+// Draws images as a grid, with nearest-neighbor sampling, clamped to [0, 1].
 
 struct Grid {
     // Images in a row of the grid, its rows, and how many images there are.

@@ -11,7 +11,7 @@ use crate::backend::fused::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
 
 /// How a convolution's outputs are divided among invocations.
 struct Tiles {
-    /// Neighbours of a row, and columns, that one invocation computes.
+    /// Neighbors of a row, and columns, that one invocation computes.
     pixels: usize,
     columns: usize,
     /// Invocations that cover all columns, and those of one workgroup.
@@ -174,8 +174,8 @@ impl Lowering<'_> {
         kernel.read_as("parameters", element, Operand::Parameters(slice));
     }
 
-    /// Defines what a kernel needs to normalise and activate its input. Returns whether it
-    /// normalises.
+    /// Defines what a kernel needs to normalize and activate its input. Returns whether it
+    /// normalizes.
     fn prepared(&self, kernel: &mut Text, norm: &Norm) -> bool {
         activates(&mut kernel.values, "READS_", norm.activation);
         if matches!(norm.scaling, Scaling::None) {
@@ -255,7 +255,7 @@ impl Lowering<'_> {
     }
 
     /// What a convolution writes at once. With the staged strategy an invocation has four
-    /// neighbouring columns, which are four channels of one pixel.
+    /// neighboring columns, which are four channels of one pixel.
     fn written(&self) -> Element {
         match self.config.strategy {
             Strategy::Direct => Precision::scalar,
@@ -292,7 +292,7 @@ impl Lowering<'_> {
     }
 }
 
-/// How many neighbours of a row a tile of `pixels` pixels reads; likewise for columns.
+/// How many neighbors of a row a tile of `pixels` pixels reads; likewise for columns.
 fn reach(term: &Term, pixels: usize) -> usize {
     (pixels - 1) * term.stride + (term.kernel - 1) * term.dilation + 1
 }

@@ -16,16 +16,16 @@ pub struct Lowering<'a> {
     pub config: KernelConfig,
     /// Bytes of workgroup memory.
     pub memory: usize,
-    /// For each tensor, the normalisation that the kernels which read it apply as they load it, if
+    /// For each tensor, the normalization that the kernels which read it apply as they load it, if
     /// that is not a launch of its own.
     pub norms: Vec<Option<&'a Norm>>,
     /// For each tensor, the number of tiles with moments of their own; 0 if nothing needs them.
     pub tiles: Vec<usize>,
-    /// Whether normalisations leave what their gradients need.
+    /// Whether normalizations leave what their gradients need.
     pub keeps_norms: bool,
 }
 
-/// Workgroup memory, in bytes, for each channel that a convolution normalises: mean, squared
+/// Workgroup memory, in bytes, for each channel that a convolution normalizes: mean, squared
 /// deviations, scale and shift.
 pub const MOMENTS: usize = 16;
 

@@ -39,7 +39,7 @@ impl Lowered {
 /// Turns a plan into kernels whose workgroups share at most `memory` bytes.
 pub fn lower(plan: &Plan, config: KernelConfig, memory: usize) -> Lowered {
     let memory = memory.min(config.tiling.memory);
-    // Whether a normalisation's moments, scales and shifts leave enough memory for its input.
+    // Whether a normalization's moments, scales and shifts leave enough memory for its input.
     let fits = |norm: &&Norm| {
         matches!(norm.scaling, Scaling::None)
             || MOMENTS * plan.tensors[norm.to].shape.channels() <= memory / 2
@@ -173,7 +173,7 @@ mod tests {
         let scale = Preconditioning { mean: 0.5, sigma_data: 0.2 };
         for widths in [vec![48, 96], vec![64, 128, 512], vec![8, 24], vec![1024]] {
             let attention = vec![true; widths.len()];
-            // Normalisations of very many channels remain separate passes.
+            // Normalizations of very many channels remain separate passes.
             let narrow = widths[0] < 1024;
             let sizes = UNetDescription { widths, attention, ..UNetDescription::new(IMAGE, scale) };
             let [direct, staged] = launches(&plan(&Architecture::UNet(sizes)));

@@ -1,4 +1,4 @@
-//! Normalisations as shaders, or as a part of the convolutions that read their results.
+//! Normalizations as shaders, or as a part of the convolutions that read their results.
 
 use super::lowering::{GROUP, Lowering, activates};
 use super::text::Text;
@@ -40,7 +40,7 @@ impl Lowering<'_> {
         kernel.finish([channels.div_ceil(group), 1])
     }
 
-    /// Defines what a kernel needs to find a normalisation's scales and shifts: the moments of the
+    /// Defines what a kernel needs to find a normalization's scales and shifts: the moments of the
     /// sources' tiles, and the affine part.
     pub fn scaling(&self, kernel: &mut Text, norm: &Norm) {
         self.affine(kernel, norm);
@@ -56,7 +56,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Defines a normalisation's channels, and where its affine part is.
+    /// Defines a normalization's channels, and where its affine part is.
     pub fn affine(&self, kernel: &mut Text, norm: &Norm) {
         let to = self.shape(norm.to);
         let values = &mut kernel.values;

@@ -1,7 +1,7 @@
 //! The plan of a training step: the launches of an evaluation, then those that carry the gradient
 //! of the loss back to every weight (reverse-mode differentiation).
 //!
-//! The forward launches are those of sampling, except that normalisations and activations are
+//! The forward launches are those of sampling, except that normalizations and activations are
 //! launches of their own: backward launches read what they read. Tensors live until their last
 //! reader, so buffers are shared as for sampling.
 
@@ -28,7 +28,7 @@ pub struct TrainingPlan {
     pub weights: usize,
     /// The launches after the forward ones, from the loss back to the first layer.
     pub backward: Vec<Backward>,
-    /// The tensor of the gradients with respect to scales and shifts of normalisations, those that
+    /// The tensor of the gradients with respect to scales and shifts of normalizations, those that
     /// are parameters, side by side; and the slice of each with its first column.
     pub affine_gradients: (Id, Vec<(Slice, usize)>),
     /// The gradient with respect to what classes add to the embedding, if there are classes.
@@ -66,12 +66,12 @@ pub enum Backward {
         /// The gradient with respect to its result.
         gradient: Id,
     },
-    /// The sums over positions that gradients of a normalisation need, which are also those with
+    /// The sums over positions that gradients of a normalization need, which are also those with
     /// respect to its scales and shifts.
     NormSums(NormGradient),
-    /// The gradient with respect to one of a normalisation's sources.
+    /// The gradient with respect to one of a normalization's sources.
     NormInput {
-        /// The normalisation and its gradients.
+        /// The normalization and its gradients.
         norm: NormGradient,
         /// Which of its sources.
         source: usize,
@@ -93,10 +93,10 @@ pub enum Backward {
     },
 }
 
-/// A normalisation and the gradients around it.
+/// A normalization and the gradients around it.
 #[derive(Clone, Debug)]
 pub struct NormGradient {
-    /// The normalisation.
+    /// The normalization.
     pub norm: Norm,
     /// The gradient with respect to its result.
     pub gradient: Id,

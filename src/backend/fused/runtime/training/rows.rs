@@ -23,7 +23,7 @@ pub struct PartRow {
     pub seed: [u32; 2],
     /// 1 if images are mirrored at random.
     pub flip: u32,
-    /// 1 if bytes are spread over their grey levels.
+    /// 1 if bytes are spread over their gray levels.
     pub dequantize: u32,
     /// Adam's learning rate.
     pub learning_rate: f32,

@@ -1,8 +1,8 @@
 // The gradient with respect to a convolution's weights and biases: products of its input and of the
 // gradient with respect to its output, summed over images and positions.
 //
-// One invocation computes four input channels of a row of taps in four columns. Neighbouring
-// invocations read the same inputs and neighbouring columns. SPLITS of them share the rows of all
+// One invocation computes four input channels of a row of taps in four columns. Neighboring
+// invocations read the same inputs and neighboring columns. SPLITS of them share the rows of all
 // images; reduce.wgsl adds up their sums, in a fixed order.
 
 @compute @workgroup_size(GROUP_LANES, GROUP_ROWS)

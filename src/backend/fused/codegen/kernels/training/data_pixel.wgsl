@@ -1,5 +1,5 @@
 // A pixel of the training images, as in `train/augment.rs`; if bytes are spread, `place` is its
-// position within its grey level, from 0 to 1.
+// position within its gray level, from 0 to 1.
 fn data_pixel(at: u32, place: f32) -> f32 {
     let byte = f32((data[at / 4u] >> (at % 4u * 8u)) & 255u);
     return select(byte / 255.0, (byte + place) / 256.0, training.dequantize != 0u);

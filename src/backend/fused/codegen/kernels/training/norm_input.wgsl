@@ -1,4 +1,4 @@
-// The gradient with respect to one source of a normalisation and activation, and what is to be added
+// The gradient with respect to one source of a normalization and activation, and what is to be added
 // to it. With x' = (x − μ)/d, γ its scale and δ the gradient with respect to γ x' + β,
 // ∂/∂x = (γ δ − mean(γ δ) − x' mean(γ δ x'))/d, where means are over the channels of a group and all
 // positions (Ba, Kiros & Hinton 2016 for layers; Wu & He 2018 for groups).

@@ -1,4 +1,4 @@
-// Normalises one tensor, or several whose channels follow each other, then activates: as norm.wgsl,
+// Normalizes one tensor, or several whose channels follow each other, then activates: as norm.wgsl,
 // but a workgroup finds all scales and shifts together, and then takes BLOCK positions of one image.
 
 @compute @workgroup_size(GROUP)

@@ -1,4 +1,4 @@
-// The sums over positions of the gradient with respect to a normalisation's scales and shifts: what
+// The sums over positions of the gradient with respect to a normalization's scales and shifts: what
 // the gradient with respect to its input needs, and the gradients with respect to its parameters.
 //
 // One invocation takes one channel of one image; staged, PARTS of them, with a part of the positions

@@ -1,6 +1,6 @@
 // The gradient with respect to every weight, from what the backward launches left: sums over some of
 // the images for the weights of convolutions, over one image for the scales and shifts of
-// normalisations and for classes. Always in the same order, so that runs repeat bit for bit.
+// normalizations and for classes. Always in the same order, so that runs repeat bit for bit.
 //
 // An invocation takes every GROUP-th of the SHARE weights of its workgroup.
 

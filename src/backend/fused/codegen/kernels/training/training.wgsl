@@ -13,7 +13,7 @@ struct Training {
     // first).
     noise_step: u32,
     seed: vec2u,
-    // Whether images are mirrored at random, and whether bytes are spread over their grey levels.
+    // Whether images are mirrored at random, and whether bytes are spread over their gray levels.
     flip: u32,
     dequantize: u32,
     // Adam's step: the learning rate, its factor of the mean gradient that corrects the bias of the

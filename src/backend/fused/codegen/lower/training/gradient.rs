@@ -1,4 +1,4 @@
-//! The gradients of normalisations and of attention as shaders.
+//! The gradients of normalizations and of attention as shaders.
 
 use crate::backend::fused::codegen::kernel::{Kernel, Operand};
 use crate::backend::fused::codegen::lower::lowering::{GROUP, Lowering, MOMENTS, activates};
@@ -13,17 +13,17 @@ use crate::backend::fused::plan::{Id, Norm, Scaling};
 const SUM_LANES: usize = 16;
 const SUM_PARTS: usize = 16;
 
-/// If staged, the invocations of a workgroup that normalises.
+/// If staged, the invocations of a workgroup that normalizes.
 const NORM_GROUP: usize = 256;
 
 /// If staged, the positions of an invocation.
 const BLOCK: usize = 8;
 
-/// The numbers that an invocation of a staged normalisation writes.
+/// The numbers that an invocation of a staged normalization writes.
 const NUMBERS: usize = 8;
 
 impl Lowering<'_> {
-    /// A normalisation that is a launch of its own: see `kernels/training/norm_staged.wgsl`, or
+    /// A normalization that is a launch of its own: see `kernels/training/norm_staged.wgsl`, or
     /// `kernels/norm.wgsl` if direct, or for a mere activation.
     pub fn kept_norm(&self, norm: &Norm) -> Kernel {
         let channels = self.shape(norm.to).channels();

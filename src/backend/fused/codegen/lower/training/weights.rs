@@ -1,4 +1,4 @@
-//! The gradient with respect to weights, and the optimiser's step, as shaders.
+//! The gradient with respect to weights, and the optimizer's step, as shaders.
 
 use std::ops::Range;
 
@@ -58,7 +58,7 @@ impl Lowering<'_> {
             size("QUADS", channels / 4);
             size("ROW", row);
             size("LEAD", term.kernel - 1);
-            // Only neighbouring taps slide, and a convolution narrower than its taps has none.
+            // Only neighboring taps slide, and a convolution narrower than its taps has none.
             let slides = term.stride == 1 && term.dilation == 1 && shape.width > term.kernel;
             kernel.values.flag(format!("SLIDES_{t}"), slides && term.kernel > 1);
             row += term.kernel * channels / 4;
