@@ -2,7 +2,8 @@
 #![cfg(all(target_family = "wasm", feature = "training"))]
 
 use js_sys::{Object, Reflect};
-use ncsn::model_file::ModelFile;
+use ncsn::model_file::{Class, ModelFile};
+use ncsn::net::weights::Array;
 use ncsn::random::Key;
 use ncsn::web::Trainer;
 use wasm_bindgen::{JsError, JsValue};
@@ -67,6 +68,19 @@ async fn train(trainer: &mut Trainer, steps: u32) -> f64 {
     Reflect::get(&report, &"loss".into()).ok().and_then(|loss| loss.as_f64()).expect("a number")
 }
 
+/// A model that can be asked for classes, and makes the same images without one.
+fn with_classes(bytes: &[u8]) -> Vec<u8> {
+    let mut model = ModelFile::read(bytes).expect("a model file");
+    model.card.architecture = model.card.architecture.with_classes(2).with_guidance_max(4.0);
+    model.card.classes = ["a", "b"].map(|name| Class { name: name.into(), images: 15 }).into();
+    let shapes = model.card.architecture.tensors();
+    let rows = shapes.into_iter().find(|(name, _)| name == "embedding.classes");
+    let (name, shape) = rows.expect("a network with classes has rows for them");
+    let values = vec![0.0; shape.iter().product()];
+    model.weights.insert(name, Array { shape, values });
+    model.write().expect("a sound model")
+}
+
 #[wasm_bindgen_test]
 async fn a_network_learns_drawings_and_is_a_model_like_any_other() {
     let mut run = trainer(60, None).await;
@@ -100,7 +114,10 @@ async fn a_network_learns_drawings_and_is_a_model_like_any_other() {
     assert!(again.restore(&checkpoint[1..]).is_err());
 
     // And it goes on from there, as the start of another run.
-    let mut tuned = trainer(20, Some(bytes)).await;
+    let mut tuned = trainer(20, Some(with_classes(&bytes))).await;
     let start = train(&mut tuned, 10).await;
     assert!(start < first, "it begins where the model was: {start} after {first}");
+    let bytes = tuned.model().await.unwrap_or_else(|error| panic!("{}", message(error)));
+    let card = ModelFile::read(&bytes).expect("a model file").card;
+    assert_eq!((card.architecture.classes(), card.classes.len()), (0, 0));
 }

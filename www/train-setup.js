@@ -216,10 +216,10 @@ export function advice(count) {
 }
 
 /** Why the page's model is no start, if so. @param {import("./engine.js").Card} card */
-function whyNot({ architecture, classes }) {
-  if (architecture.kind !== "unet") return "this network can only be trained by its authors’ code";
-  if (classes?.length) return "it has classes, which your images do not have";
-  return null;
+function whyNot({ architecture }) {
+  return architecture.kind === "unet"
+    ? null
+    : "this network can only be trained by its authors’ code";
 }
 
 /** @param {string} text @param {any} field */

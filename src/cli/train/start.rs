@@ -12,8 +12,9 @@ use crate::cli::{apart, autoguidance, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
 use crate::net::ImageShape;
+use crate::net::weights::carry_over;
 use crate::sample::GuidanceScale;
-use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer, carry_over};
+use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
 
 /// Where a run computes, and the weights it starts from.
 pub struct Start {

@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 #[cfg(feature = "training")]
+mod class_rows;
+#[cfg(feature = "training")]
 mod flat;
 #[cfg(feature = "training")]
 mod initial;
 #[cfg(feature = "burn")]
 mod module;
 
+#[cfg(feature = "training")]
+pub use class_rows::carry_over;
 #[cfg(feature = "training")]
 pub use flat::{flat, unflat};
 #[cfg(feature = "training")]

@@ -6,7 +6,7 @@ use wasm_bindgen::JsError;
 use super::images::TrainingImages;
 use crate::loss::Weighting;
 use crate::model_file::{self, Card, ModelFile};
-use crate::net::weights::{Weights, initial};
+use crate::net::weights::{Weights, carry_over, initial};
 use crate::net::{Architecture, ImageShape, UNetDescription};
 use crate::noise::NoiseSchedule;
 use crate::sample::Settings;
@@ -74,8 +74,12 @@ pub(super) fn start(
         let training = Some(training(Some(card.name.clone()), sigmas));
         let (mean, name) = (Some(scale.mean), plan.name.clone());
         let license = "unknown".into();
-        let card = Card { name, mean, training, best: None, quality: None, license, ..card };
-        return Ok((card, weights));
+        // A visitor's images have no classes, so the network begins as it was without one.
+        let weights = carry_over(weights, &[], &[]);
+        let architecture = card.architecture.clone().with_classes(0).with_guidance_max(0.0);
+        let classes = Vec::new();
+        let card = Card { architecture, classes, name, mean, training, license, ..card };
+        return Ok((Card { best: None, quality: None, ..card }, weights));
     }
     let mut sizes = UNetDescription::new(plan.image_shape, scale);
     if !plan.widths.is_empty() {

@@ -1,6 +1,6 @@
 //! The rows of a class embedding when a run starts from a model with other classes.
 
-use crate::net::weights::{Array, Weights};
+use super::{Array, Weights};
 
 const ROWS: &str = "embedding.classes";
 
