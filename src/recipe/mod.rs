@@ -73,9 +73,10 @@ impl Recipe {
         key(self.seed, step).uniform(DROPOUT + i as u32) > self.label_dropout
     }
 
-    /// The scale of guidance that image i of a step teaches, from 1 to `most`, each as often.
+    /// The scale of guidance that image i of a step teaches, from 1 to `most`: its logarithm is
+    /// uniform, since the scales that people use are small.
     pub fn guidance(&self, step: u64, i: usize, most: f32) -> f32 {
-        1.0 + (most - 1.0) * key(self.seed, step).uniform(GUIDANCE + i as u32)
+        most.powf(key(self.seed, step).uniform(GUIDANCE + i as u32))
     }
 
     /// The learning rate at a step.
