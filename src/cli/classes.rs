@@ -10,10 +10,12 @@ use crate::sample::{ClassConditioning, GuidanceScale};
 #[derive(clap::Args, Serialize)]
 pub struct ClassGuidanceArgs {
     /// The strength of the class: 1 is the class-conditional model alone, or Bayes' rule with a
-    /// --classifier; more makes images more typical of their class and less varied.
+    /// --classifier; more makes images more typical of their class and less varied. It takes a
+    /// second evaluation a step, unless the model has learned the scale (`train
+    /// --distill-guidance`).
     #[arg(long, value_name = "WEIGHT", default_value_t = 1.0)]
     guidance: f32,
-    /// Guide only at noise levels from the first to the second σ, which costs less, and less
+    /// Guide only at noise levels from the first to the second σ, which costs less time and less
     /// variety. A class-conditional model only.
     #[arg(long, value_name = "MIN,MAX", value_parser = interval)]
     guidance_interval: Option<[f32; 2]>,

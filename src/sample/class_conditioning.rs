@@ -16,7 +16,7 @@ pub struct ClassConditioning {
     /// begins again after the last. There must be at least one.
     pub classes: Vec<usize>,
     /// w, and the noise levels at which there is guidance. It takes a second evaluation there,
-    /// unless w is 1.
+    /// unless w is 1, or an input of the network.
     pub guidance_scale: GuidanceScale,
 }
 

@@ -108,5 +108,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     package::build(workspace, &Package::Npm)?;
     let mut tests = workspace.cargo(["test"])?;
     tests.args(AROUND).args(PAGE).env("CHROMEDRIVER", &driver);
+    if let Some(axe) = scripts::axe(workspace) {
+        tests.env("NCSN_AXE", axe);
+    }
     step("tests, page", "10 min", &mut tests)
 }

@@ -63,6 +63,11 @@ impl Workspace {
         self.cache.join("bench-peers")
     }
 
+    /// Where npm installs axe, for the tests of the page.
+    pub fn axe(&self) -> PathBuf {
+        self.cache.join("axe")
+    }
+
     /// A command that runs in the root of the checkout, finds the pinned tools before any others,
     /// and compiles into [`Self::target`].
     pub fn command(&self, program: impl AsRef<OsStr>) -> Result<Command> {

@@ -1,12 +1,9 @@
 //! Prepares what the browser benchmark needs (the page, Chrome, the other runtimes) and starts it.
 
-use std::fs;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    chrome, page,
-    scripts::NPM,
+    chrome, page, scripts,
     workspace::{Workspace, step},
 };
 
@@ -29,33 +26,11 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
         return step("ask the benchmark", "3 min the first time", &mut bench);
     }
     let driver = chrome::driver(workspace)?;
-    install_peers(workspace)?;
+    scripts::install(workspace, "other runtimes", &peers, &PEERS)?;
     page::build(workspace, &[], &[])?;
     step(
         "time the engines",
         "minutes to hours, as --budget says",
         bench.env("CHROMEDRIVER", &driver),
     )
-}
-
-/// Has npm install the other runtimes into the user's cache, unless they are there.
-fn install_peers(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.bench_peers();
-    let mark = folder.join("installed");
-    let peers = PEERS.join(" ");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == peers) {
-        return Ok(());
-    }
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    step(
-        "fetch the other runtimes (with npm, of Node.js)",
-        "seconds",
-        workspace
-            .command(NPM)?
-            .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
-            .arg("--prefix")
-            .arg(&folder)
-            .args(PEERS),
-    )?;
-    fs::write(&mark, peers).with_context(|| format!("cannot write {}", mark.display()))
 }
