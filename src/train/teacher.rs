@@ -22,7 +22,7 @@ pub(super) struct Teacher {
 /// How a teacher is guided.
 pub(super) enum Guidance {
     /// Away from a worse model.
-    Auto(Autoguide),
+    Auto(Box<Autoguide>),
     /// Towards the class of each image, each with a scale of its own.
     Class,
 }
@@ -49,7 +49,7 @@ impl Teacher {
         let score = network.class_score(x.clone(), sigmas, &told);
         let difference = match &self.guidance {
             Guidance::Auto(guide) => {
-                let guide = Autoguide { worse: here(&guide.worse), ..guide.clone() };
+                let guide = Autoguide { worse: here(&guide.worse), ..Autoguide::clone(guide) };
                 guide.difference(&x, sigmas, &told, &score)
             }
             Guidance::Class => {

@@ -146,7 +146,8 @@ impl Learner for BurnLearner {
                     let autodiff = self.device.clone().autodiff();
                     let (_, drawn) = drawn(&by.worse, &autodiff, options.seed)?;
                     let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
-                    Guidance::Auto(Autoguide { worse, guidance_scale: by.guidance_scale })
+                    let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
+                    Guidance::Auto(Box::new(guide))
                 }
                 _ => Guidance::Class,
             };
@@ -158,7 +159,8 @@ impl Learner for BurnLearner {
 
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError> {
         let worse = Network::with_weights(&by.worse, worse, &self.device)?;
-        let guidance = Guidance::Auto(Autoguide { worse, guidance_scale: by.guidance_scale });
+        let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
+        let guidance = Guidance::Auto(Box::new(guide));
         let network = self.state.ema.clone();
         self.target = Target::Guided(Box::new(Teacher { network, guidance }));
         Ok(())
