@@ -52,7 +52,7 @@ fn training_learns_and_its_model_can_be_sampled() {
     assert!(said.contains("57 images of 1 × 8 × 8, and 3 held out"), "{said}");
     let training = training(&at.join("m.safetensors"));
     assert_eq!((training.steps, training.examples), (60, 480));
-    // A network that answers 0 has 32 at every σ; at σ = 0.31 one that has learnt nothing has 17,
+    // A network that answers 0 has 32 at every σ; at σ = 0.31 one that has learned nothing has 17,
     // from the data's Gaussian alone.
     let (_, loss) = training.held_out[3];
     assert!(loss < 16.0, "{:?}", training.held_out);

@@ -20,7 +20,7 @@ fn ncsn(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// A model that has hardly learnt anything.
+/// A model that has hardly learned anything.
 fn write_model(folder: &Path) {
     succeed(&mut train(folder, &["--out", "model.safetensors", "--steps", "2"]));
 }
@@ -63,7 +63,7 @@ fn by_shell(script: &str, program: &Command) -> Command {
 }
 
 #[test]
-fn an_interrupted_run_keeps_what_it_learnt_and_exits_with_the_signals_code() {
+fn an_interrupted_run_keeps_what_it_learned_and_exits_with_the_signals_code() {
     for (signal, code) in [("INT", 130), ("HUP", 129), ("TERM", 143)] {
         let folder = folder_with_bars();
         let at = folder.path();

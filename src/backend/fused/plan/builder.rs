@@ -65,7 +65,7 @@ impl<'a> Builder<'a> {
         to
     }
 
-    /// Group normalization with learnt scale and shift, over the concatenated channels of `from`.
+    /// Group normalization with learned scale and shift, over the concatenated channels of `from`.
     ///
     /// # Errors
     /// [`FusedError::Weights`] if the weights lack its tensors.
