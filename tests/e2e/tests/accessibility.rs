@@ -10,9 +10,12 @@ use common::{TINY, dist, ready_on};
 use e2e::{browser::with_browser, page::Page, server::Server};
 use serde_json::Value;
 
-/// Lists what axe finds wrong, with the elements that it is about.
+/// Lists what axe finds wrong, with the elements that it is about, once colors have stopped to change:
+/// a theme comes in gradually.
 const FIND: &str = "const done = arguments[arguments.length - 1]; \
-    axe.run(document, { resultTypes: ['violations'] }).then( \
+    const changes = document.getAnimations().filter((change) => change instanceof CSSTransition); \
+    Promise.allSettled(changes.map((change) => change.finished)).then( \
+      () => axe.run(document, { resultTypes: ['violations'] })).then( \
       ({ violations }) => done(violations.map(({ id, nodes }) => \
         `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)), \
       (error) => done([String(error)]))";
