@@ -39,9 +39,11 @@ impl Format {
         }
     }
 
-    /// The names of the classes, of which `most` is the last label.
-    pub fn classes(self, most: u8) -> Vec<String> {
+    /// The names of the classes, of which `most` is the last label, in a data set of this name.
+    pub fn classes(self, most: u8, data: &str) -> Vec<String> {
         let names: &[&str] = match self {
+            // Its files have the names and the format of MNIST's.
+            Self::Idx if data == "fashion-mnist" => &idx::FASHION_MNIST,
             Self::Cifar { hundred: true, .. } => &cifar::HUNDRED,
             Self::Cifar { .. } => &cifar::TEN,
             _ => &[],
@@ -140,4 +142,18 @@ pub(super) fn is_npy(name: &str) -> bool {
 /// Whether a file of this name has columns for rows: EMNIST's are transposed.
 fn is_transposed(name: &str) -> bool {
     base(name).starts_with("emnist")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_have_names_where_the_data_set_is_known() {
+        let classes = |data, most| Format::Idx.classes(most, data);
+        assert_eq!(classes("fashion-mnist", 9)[9], "Ankle boot");
+        assert_eq!(classes("mnist", 9)[9], "9");
+        // Whatever it is, it is not Fashion-MNIST.
+        assert_eq!(classes("fashion-mnist", 25)[9], "9");
+    }
 }

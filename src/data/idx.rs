@@ -12,6 +12,20 @@ const MAGIC_IMAGES: u32 = 0x0803;
 /// Unsigned bytes in one dimension: labels.
 const MAGIC_LABELS: u32 = 0x0801;
 
+/// The classes of Fashion-MNIST (Xiao, Rasul & Vollgraf 2017, table 2).
+pub(super) const FASHION_MNIST: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
 /// Reads the header of a file of gray images. In EMNIST's, which are `transposed`, columns follow
 /// one another instead of rows.
 ///

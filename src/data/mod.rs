@@ -158,7 +158,7 @@ impl DataSet {
                 let labels = [Some(&train), held_out.as_ref()].map(|p| p?.labels.as_ref());
                 let most = labels.iter().flatten().copied().flatten().max();
                 let most = most.filter(|_| train.labels.is_some());
-                let classes = most.map_or(vec![], |&most| format.classes(most));
+                let classes = most.map_or(vec![], |&most| format.classes(most, &name(path)));
                 (train, held_out, classes)
             }
             Kind::Images(names) => {
