@@ -374,26 +374,20 @@ fn write_bars_of_two_kinds(folder: &Path) {
     }
 }
 
-/// The mean of the pixels of each of `n` images drawn with these arguments.
-fn means(folder: &Path, n: usize, arguments: &[&str]) -> Vec<f32> {
+/// The pixels of `n` images drawn with these arguments.
+fn pixels(folder: &Path, n: usize, arguments: &[&str]) -> Vec<f32> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
     command.current_dir(folder).args(["sample", "--out", "out.npy", "-n", &n.to_string()]);
     succeed(command.args(arguments));
     let bytes = fs::read(folder.join("out.npy")).expect("written");
     // The header comes first.
-    let images = bytes[bytes.len() - n * 64..].chunks_exact(64);
-    images.map(|image| image.iter().map(|&v| f32::from(v)).sum::<f32>() / 64.0).collect()
+    bytes[bytes.len() - n * 64..].iter().map(|&value| f32::from(value)).collect()
 }
 
-/// The pixels of ten images that a model draws with these arguments, always from the same noise.
-fn pixels(folder: &Path, arguments: &[&str]) -> Vec<f32> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command
-        .current_dir(folder)
-        .args(["sample", "--out", "out.npy", "-n", "10", "--class", "light"]);
-    succeed(command.args(arguments));
-    let bytes = fs::read(folder.join("out.npy")).expect("written");
-    bytes[bytes.len() - 640..].iter().map(|&value| f32::from(value)).collect()
+/// The mean of the pixels of each of `n` images drawn with these arguments.
+fn means(folder: &Path, n: usize, arguments: &[&str]) -> Vec<f32> {
+    let pixels = pixels(folder, n, arguments);
+    pixels.chunks_exact(64).map(|image| image.iter().sum::<f32>() / 64.0).collect()
 }
 
 /// A network that has learned the scale of guidance draws alone, to a good part, what its teacher
@@ -408,10 +402,11 @@ fn guidance_is_distilled(at: &Path) {
     let apart = |a: &[f32], b: &[f32]| -> f32 {
         a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32
     };
-    let guided = ["--guidance", "3.5"];
-    let teacher = pixels(at, &[&["--model", "two.safetensors"], &guided[..]].concat());
-    let student = pixels(at, &[&["--model", "one.safetensors"], &guided[..]].concat());
-    let unguided = pixels(at, &["--model", "one.safetensors"]);
+    let drawn = |model, guidance| {
+        pixels(at, 10, &["--model", model, "--class", "light", "--guidance", guidance])
+    };
+    let teacher = drawn("two.safetensors", "3.5");
+    let [student, unguided] = ["3.5", "1"].map(|guidance| drawn("one.safetensors", guidance));
     let (left, whole) = (apart(&student, &teacher), apart(&unguided, &teacher));
     assert!(left < 0.5 * whole, "{left} of {whole}");
 

@@ -42,10 +42,13 @@ impl GuidanceScale {
         if min <= max { Ok(()) } else { Err(GuidanceScaleError::Sigmas(min, max)) }
     }
 
-    /// Whether a network takes w as an input, whose own scales reach from 1 to `guidance_max`.
-    /// Otherwise classifier-free guidance evaluates it twice.
-    pub fn is_input(&self, guidance_max: f32) -> bool {
-        (1.0..=guidance_max).contains(&self.weight)
+    /// What a network whose own scales reach from 1 to `guidance_max` takes as an input, and what is
+    /// left for classifier-free guidance by a second evaluation: one of them is [`Self::NONE`].
+    pub fn split(self, guidance_max: f32) -> [Self; 2] {
+        match (1.0..=guidance_max).contains(&self.weight) {
+            true => [self, Self::NONE],
+            false => [Self::NONE, self],
+        }
     }
 
     /// w − 1 at a noise level: the factor of the difference of the two scores.

@@ -173,15 +173,12 @@ impl BurnChains {
     /// s(x, σ | c) with its guidance, plus what the guides add.
     fn score(&self, sigma: f32) -> Tensor<4> {
         let x = || self.x.clone();
-        let guidance = self.guidance_scale.at(sigma);
-        let is_input = self.guidance_scale.is_input(self.network.guidance_max());
-        let input = |&class| match is_input {
-            true => ClassInput { class, guidance: 1.0 + guidance },
-            false => ClassInput::from(class),
-        };
-        let classes: Vec<ClassInput> = self.classes.iter().map(input).collect();
+        let parts = self.guidance_scale.split(self.network.guidance_max());
+        let [input, guidance] = parts.map(|scale| scale.at(sigma));
+        let told = |&class| ClassInput { class, guidance: 1.0 + input };
+        let classes: Vec<ClassInput> = self.classes.iter().map(told).collect();
         let mut score = self.network.guided_score(x(), &[sigma], &classes);
-        if guidance != 0.0 && !is_input {
+        if guidance != 0.0 {
             let unconditional = self.network.score(x(), &[sigma]);
             score = score.clone() + (score - unconditional) * guidance;
         }

@@ -14,8 +14,8 @@ pub struct LevelRows {
     classes: Vec<Option<usize>>,
     /// The scale that the network takes as an input.
     input: GuidanceScale,
-    /// Guidance by the difference of two evaluations, if it makes one at any noise level.
-    difference: Option<GuidanceScale>,
+    /// Guidance by the difference of two evaluations.
+    difference: GuidanceScale,
 }
 
 impl LevelRows {
@@ -29,13 +29,9 @@ impl LevelRows {
     ) -> Self {
         let none = GuidanceScale::NONE;
         let Some(classes) = classes else {
-            return Self { classes: vec![None], input: none, difference: None };
+            return Self { classes: vec![None], input: none, difference: none };
         };
-        let scale = classes.guidance_scale;
-        let (input, difference) = match scale.is_input(guidance_max) {
-            true => (scale, None),
-            false => (none, (scale.weight != 1.0).then_some(scale)),
-        };
+        let [input, difference] = classes.guidance_scale.split(guidance_max);
         let classes =
             (first..).take(classes.period(first, count)).map(|chain| classes.of(chain)).collect();
         Self { classes, input, difference }
@@ -53,12 +49,12 @@ impl LevelRows {
 
     /// Whether any step may need two evaluations.
     pub fn is_guided(&self) -> bool {
-        self.difference.is_some()
+        self.difference.weight != 1.0
     }
 
     /// w − 1 of the guidance by two evaluations at a noise level; 0 if there is none.
     pub fn guidance(&self, sigma: f32) -> f32 {
-        self.difference.map_or(0.0, |scale| scale.at(sigma))
+        self.difference.at(sigma)
     }
 
     /// The rows for a noise level.
