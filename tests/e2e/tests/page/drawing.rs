@@ -1,0 +1,288 @@
+//! The sketch canvas: images that follow the pen, start from a drawing or fill it in.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::with_browser,
+    image::Image,
+    page::{Page, State, Tool},
+    server::{Server, scripts},
+};
+use fantoccini::{Locator, key::Key};
+use tokio::time::sleep;
+
+use crate::common::{TINY, dist, ready};
+
+/// Chains start from a drawing, or fill in what is erased from it, and a link carries it.
+#[tokio::test]
+async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
+    with_browser(async |browser| {
+        // Without a clipboard, the link goes to the address bar. Privacy-protecting browsers return
+        // other pixels from a canvas than were put into it.
+        let script = "Clipboard.prototype.writeText = () => Promise.reject(); \
+                      HTMLCanvasElement.prototype.toDataURL = () => 'data:image/png;base64,iVBOR'";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        let of_noise = page.steps().await?.total;
+        page.click("label:has([value=drawing])").await?;
+        page.wait_until("the canvas is there", async || {
+            Ok(page.text("#sketch-hint").await?.contains("Draw"))
+        })
+        .await?;
+        page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.steps().await?.total < of_noise, "it has begun at noise alone");
+        let drawn = page.grid().await?;
+
+        page.click("#copy").await?;
+        page.wait_until("the link is in the address bar", async || {
+            Ok(page.text("#copy").await?.contains("address bar"))
+        })
+        .await?;
+        let link = page.query().await?;
+        let friend = Page::open(browser, &Server::start(dist())?, &link).await?;
+        friend.wait_for(State::Finished).await?;
+        let most = friend.grid().await?.largest_difference(&drawn);
+        ensure!(most == 0, "the link gives other images, by {most} of 255");
+
+        friend.click("label:has([value=eraser])").await?;
+        friend.draw("#sketch-canvas", &[(-0.4, 0.3), (0.4, 0.3)]).await?;
+        friend
+            .wait_until("a part is to be made up", async || {
+                Ok(friend.text("#sketch-hint").await?.contains("made up"))
+            })
+            .await?;
+        friend.wait_for(State::Finished).await?;
+        ensure!(friend.steps().await?.total == of_noise, "what is made up begins at noise");
+        ensure!(friend.grid().await? != drawn, "erasing has changed nothing");
+
+        // Go back to what the link brought, twice.
+        let shows = async |same| {
+            friend
+                .wait_until("the images are there", async || {
+                    let finished = friend.state().await? == State::Finished;
+                    Ok(finished && (friend.grid().await? == drawn) == same)
+                })
+                .await
+        };
+        friend.click("#sketch-undo").await?;
+        shows(true).await?;
+        ensure!(!friend.enabled("#sketch-undo").await?, "one can go back to before the link");
+        friend.click(".image-buttons button").await?;
+        shows(false).await?;
+        let undo = format!("{}z{}", char::from(Key::Control), char::from(Key::Null));
+        friend.press(&undo).await?;
+        shows(true).await?;
+        let redo = format!("{}{}z{0}", char::from(Key::Control), char::from(Key::Shift));
+        friend.press(&redo).await?;
+        shows(false).await?;
+        friend.press(&undo).await?;
+        shows(true).await?;
+
+        // A link with another drawing, followed within the same page.
+        browser.client.execute("location.hash = 'another'", vec![]).await?;
+        friend.wait_for_reload().await
+    })
+    .await
+}
+
+/// The images change while the pen is still down, whatever it is, with the same seed.
+#[tokio::test]
+async fn images_follow_the_pen() -> Result<()> {
+    for tool in [Tool::Mouse, Tool::Pen, Tool::Finger] {
+        with_browser(async |browser| {
+            let (page, noise) = ready(browser, TINY).await?;
+            page.click("#draw").await?;
+            let there = async || page.is_shown("#sketch-canvas").await;
+            page.wait_until("the canvas is there", there).await?;
+            let changes = async |before: &Image, what: &str| {
+                let what = format!("{what} with {tool:?} changes the images");
+                page.wait_until(&what, async || Ok(page.grid().await? != *before)).await?;
+                page.wait_for(State::Finished).await?;
+                page.grid().await
+            };
+            let line = [(-0.2, -0.3), (0.2, -0.3)];
+            page.draw_with(tool, "#sketch-canvas", &line).await?;
+            let first = changes(&noise, "a line").await?;
+            page.lift().await?;
+            page.draw_with(tool, "#sketch-canvas", &[(0.2, -0.3), (0.0, 0.3)]).await?;
+            let second = changes(&first, "another").await?;
+            page.lift().await?;
+            ensure!(page.text("#caption-run").await?.contains("seed 7"), "it has another seed");
+            browser.client.find(Locator::Css("#strength")).await?.send_keys(&Key::Home).await?;
+            changes(&second, "less strength").await?;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// However fast a pen is, one redraw is under way and one waits.
+#[tokio::test]
+async fn redraws_do_not_queue() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let script = "const [url, answer] = arguments; \
+                      import(url).then(async ({ Live }) => { \
+                        let [drawing, under, most, shown] = [0, 0, 0, []]; \
+                        const live = new Live(async () => { \
+                          most = Math.max(most, ++under); \
+                          shown.push(drawing); \
+                          await new Promise((done) => setTimeout(done, 30)); \
+                          under -= 1; \
+                        }); \
+                        for (; drawing < 100; drawing++) { \
+                          live.ask(); \
+                          if (drawing % 10 === 0) await new Promise((done) => setTimeout(done)); \
+                        } \
+                        live.ask(); \
+                        await new Promise((done) => setTimeout(done, 500)); \
+                        answer({ most, shown }); \
+                      })";
+        let url = server.url(&format!("{scripts}live.js"));
+        let answer = browser.client.execute_async(script, vec![url.into()]).await?;
+        ensure!(answer["most"] == 1, "several redraws at a time: {answer}");
+        let shown = answer["shown"].as_array().context("nothing was drawn")?;
+        ensure!(shown.last() == Some(&100.into()), "the last drawing is not shown: {answer}");
+        ensure!(shown.len() < 60, "redraws have queued: {answer}");
+        Ok(())
+    })
+    .await
+}
+
+/// Whoever has not chosen settings gets nine images in few steps while drawing, and the usual ones
+/// otherwise.
+#[tokio::test]
+async fn drawing_takes_few_steps_unless_one_has_chosen_others() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let settings = async || {
+            let script = "return document.querySelector('#presets :checked')?.id + \
+                          ' ' + document.getElementById('chains').value";
+            Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
+        };
+        for (query, usual, drawing) in [
+            ("?engine=fused&autostart=0", "recommended 36", "quick 9"),
+            ("?engine=fused&autostart=0&chains=4", "recommended 4", "quick 4"),
+            (TINY, "undefined 4", "undefined 4"),
+        ] {
+            let page = Page::open(browser, &server, query).await?;
+            page.wait_for(State::Ready).await?;
+            ensure!(settings().await? == usual, "{query}: {} at first", settings().await?);
+            page.click("#draw").await?;
+            let there = async || page.is_shown("#sketch-canvas").await;
+            page.wait_until("the canvas is there", there).await?;
+            ensure!(settings().await? == drawing, "{query}: {} for a drawing", settings().await?);
+            page.click("#draw").await?;
+            ensure!(settings().await? == usual, "{query}: {} afterwards", settings().await?);
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn without_a_sketch_canvas_chains_go_on_from_noise() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start_without(dist(), Some("sketch-canvas.js"))?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        page.click("label:has([value=drawing])").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("canvas"));
+        page.wait_until("the page says that there is no canvas", told).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.text("#caption-run").await?.ends_with("seed 7"), "it is of a drawing");
+        Ok(())
+    })
+    .await
+}
+
+/// The page says so if its images are not those of whoever made the link.
+#[tokio::test]
+async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
+    // The first half of a drawing, and one with only its first letters left.
+    let whole = include_str!("drawing.txt").trim();
+    for (missing, drawing) in
+        [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("sketch-canvas.js"), whole)]
+    {
+        with_browser(async |browser| {
+            let server = Server::start_without(dist(), missing)?;
+            let page = Page::open(browser, &server, &format!("{TINY}#{drawing}")).await?;
+            page.wait_for(State::Ready).await?;
+            let told = async || Ok(page.text("#problem").await?.contains("noise"));
+            page.wait_until("the page says that these are other images", told).await
+        })
+        .await?;
+    }
+    // The format of older links: the whole PNG.
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &format!("{TINY}#{whole}")).await?;
+        ensure!(page.text("#problem").await?.is_empty(), "an older link cannot be read");
+        ensure!(page.text("#caption-run").await?.ends_with("a drawing"), "it is of noise");
+        Ok(())
+    })
+    .await
+}
+
+/// What is kept of a drawing may be its gray values or the means of its squares.
+#[tokio::test]
+async fn a_drawing_can_be_colored_in_or_refined() -> Result<()> {
+    with_browser(async |browser| {
+        let query = format!("{TINY}&model=www/models/emoji.safetensors");
+        let (page, _) = ready(browser, &query).await?;
+        page.click("#draw").await?;
+        let there = async || page.is_shown("#sketch-canvas").await;
+        page.wait_until("the canvas is there", there).await?;
+        page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
+        page.wait_for(State::Finished).await?;
+        // The largest difference of an image from the drawing, of gray values and of means.
+        let script = "const [answer] = arguments; const { createObjectURL } = URL; \
+                      const drawing = document.getElementById('sketch-canvas') \
+                        .getContext('2d').getImageData(0, 0, 32, 32).data; \
+                      HTMLAnchorElement.prototype.click = () => {}; \
+                      URL.createObjectURL = (blob) => { URL.createObjectURL = createObjectURL; \
+                        createImageBitmap(blob).then((one) => { \
+                          const copy = new OffscreenCanvas(32, 32).getContext('2d'); \
+                          copy.imageSmoothingEnabled = false; \
+                          copy.drawImage(one, 0, 0, 32, 32); \
+                          const { data } = copy.getImageData(0, 0, 32, 32); \
+                          document.querySelector('dialog').close(); \
+                          const gray = (of, at) => (of[4 * at] + of[4 * at + 1] + of[4 * at + 2]) / 3; \
+                          let most = 0; \
+                          for (let at = 0; at < 1024; at++) \
+                            most = Math.max(most, Math.abs(gray(data, at) - gray(drawing, at))); \
+                          const means = (of) => { const sums = new Float64Array(64); \
+                            for (let at = 0; at < 1024; at++) \
+                              sums[(at >> 7) * 8 + ((at % 32) >> 2)] += gray(of, at) / 16; \
+                            return sums }; \
+                          const [a, b] = [means(data), means(drawing)]; \
+                          answer([most, Math.max(...a.map((mean, at) => Math.abs(mean - b[at])))]) }); \
+                        return createObjectURL.call(URL, blob) }; \
+                      document.getElementById('save-one').click()";
+        let differences = async |use_as: &str| -> Result<[f64; 2]> {
+            page.choose("#keep", use_as).await?;
+            let kept = async || Ok(page.text("#sketch-hint").await?.contains("made up"));
+            page.wait_until("the page says what is kept", kept).await?;
+            sleep(Duration::from_millis(200)).await;
+            page.wait_for(State::Finished).await?;
+            page.click("#more").await?;
+            page.wait_until("the ways are there", async || page.is_shown("#save-one").await)
+                .await?;
+            let found = browser.client.execute_async(script, vec![]).await?;
+            Ok(serde_json::from_value(found)?)
+        };
+        // What lies outside [0, 1] is clamped in the file, so means of squares are less exact.
+        let [gray, _] = differences("gray").await?;
+        ensure!(gray < 40.0, "gray values differ by {gray} of 255");
+        let [other, means] = differences("blocks").await?;
+        ensure!(other > 40.0 && means < 20.0, "means differ by {means}, and pixels by {other}");
+        let kept = async || Ok(page.query().await?.contains("keep=blocks"));
+        page.wait_until("the link says what is kept", kept).await
+    })
+    .await
+}

@@ -1,0 +1,126 @@
+//! What the page runs on: browsers without WebGPU or workers, GPUs that are measured and kept busy.
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::with_browser,
+    page::State,
+    server::{Server, scripts},
+};
+
+use crate::{
+    common::{TINY, dist, ready},
+    sampling::restart,
+};
+
+/// Without WebGPU the page still works, on the CPU; a link to an engine that does not exist changes
+/// nothing.
+#[tokio::test]
+async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
+    with_browser(async |browser| {
+        browser.before_every_page("delete Navigator.prototype.gpu").await?;
+        let query = TINY.replace("engine=fused", "engine=constructor");
+        let (page, noise) = ready(browser, &query).await?;
+        ensure!(page.text("#adapter").await?.contains("CPU"), "it does not say that it is the CPU");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.grid().await? != noise, "annealing has changed nothing");
+        Ok(())
+    })
+    .await
+}
+
+/// A machine may lack the memory for a worker, or a policy may forbid workers.
+#[tokio::test]
+async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "window.Worker = class extends EventTarget { postMessage() { \
+                      this.dispatchEvent(new ErrorEvent('error', { message: 'no room' })) } \
+                      terminate() {} }";
+        browser.before_every_page(script).await?;
+        // With the software adapter, the page would leave the work to the CPU by default.
+        let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
+        ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
+        page.choose("#engine", "cpu").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("no room"));
+        page.wait_until("the page says why there is no CPU", told).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// Browsers inside apps, and extensions, run scripts in every page, and some fail to fetch things
+/// while the wasm module is loading.
+#[tokio::test]
+async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "addEventListener('load', () => { \
+                      setTimeout(() => { throw new ReferenceError('AutofillCallbackHandler') }); \
+                      Promise.reject(new Error('no wallet')) }); \
+                      const inVain = new TypeError('Failed to fetch'); \
+                      inVain.stack = 'TypeError: Failed to fetch\\n at chrome-extension://a/b.js:1:2'; \
+                      addEventListener('DOMContentLoaded', () => Promise.reject(inVain))";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        let errors = browser.console_errors().await?;
+        ensure!(errors.len() == 3, "there were to be three faults, not {errors:#?}");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// A GPU's tiles are measured after an anneal and remembered.
+#[tokio::test]
+#[ignore = "a software adapter takes minutes to compile and time all tiles of a GPU"]
+async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
+    with_browser(async |browser| {
+        // The software adapter, which would not be measured, in the guise of a GPU.
+        let info = "{ vendor: 'a', architecture: 'gpu', description: '', isFallbackAdapter: false, \
+                    subgroupMinSize: 4, subgroupMaxSize: 4 }";
+        let script = format!(
+            "Object.defineProperty(GPUAdapter.prototype, 'info', {{ get: () => ({info}) }})"
+        );
+        browser.before_every_page(&script).await?;
+        let (page, _) = ready(browser, &TINY.replace("chains=4", "chains=1")).await?;
+        let adapter = page.text("#adapter").await?;
+        ensure!(adapter.contains("a gpu") && adapter.contains("f32"), "{adapter}");
+        ensure!(page.stored("tiles").await?.is_empty(), "it has measured before the first image");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let first = page.grid().await?;
+        // While a piece is being timed, a number is stored there; before the first line, nothing.
+        let measured = async || Ok(page.stored("a gpu").await?.iter().any(|line| line.len() > 1));
+        page.wait_until("it has measured", measured).await?;
+        let most = restart(&page).await?.largest_difference(&first);
+        ensure!(most <= 2, "with other tiles pixels differ by {most} of 255");
+        Ok(())
+    })
+    .await
+}
+
+/// How fast a browser reports that a GPU is done must not affect how busy the GPU is.
+#[tokio::test]
+async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // Any file of this server will do as a page, and this one does nothing meanwhile.
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let script = include_str!("batching.js");
+        let visits =
+            browser.client.execute_async(script, vec![server.url(&scripts).into()]).await?;
+        let visits = visits.as_array().with_context(|| format!("no answer, but {visits}"))?;
+        ensure!(!visits.is_empty(), "nothing was simulated");
+        for visit in visits {
+            let number = |name| visit[name].as_f64().with_context(|| format!("{name} in {visit}"));
+            let (step, longest) = (number("step")?, number("longest")?);
+            ensure!(number("busy")? > 0.85, "the GPU rests: {visit}");
+            ensure!(longest <= f64::max(90.0, 2.0 * step), "too much at a time: {visit}");
+            let most = 1000.0 / (longest + number("latency")?);
+            ensure!(number("images")? >= 0.9 * most, "too few images: {visit}");
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,122 @@
+//! Where things are, on every screen.
+
+use std::{env, fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::with_browser,
+    page::{Page, State},
+    server::Server,
+};
+use tokio::time::sleep;
+
+use crate::common::{TINY, dist, ready};
+
+/// Nothing jumps while the page gathers its parts.
+#[tokio::test]
+async fn nothing_moves_while_the_page_loads() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "window.shifts = []; new PerformanceObserver((list) => { \
+                      for (const { value, hadRecentInput } of list.getEntries()) \
+                      if (!hadRecentInput) window.shifts.push(value) \
+                      }).observe({ type: 'layout-shift', buffered: true })";
+        browser.before_every_page(script).await?;
+        let server = Server::start(dist())?;
+        for (width, height) in [(320, 640), (390, 844), (820, 1180), (1440, 900)] {
+            browser.resize(width, height).await?;
+            // The CPU's engine starts later, and its images arrive later.
+            for engine in ["fused", "cpu"] {
+                let query = TINY.replace("autostart=0", "autostart=1");
+                let query = query.replace("engine=fused", &format!("engine={engine}"));
+                let page = Page::open(browser, &server, &query).await?;
+                page.wait_for(State::Finished).await?;
+                sleep(Duration::from_millis(500)).await;
+                let sum = "return window.shifts.reduce((sum, value) => sum + value, 0)";
+                let sum = browser.client.execute(sum, vec![]).await?;
+                let sum = sum.as_f64().context("no sum of shifts")?;
+                ensure!(sum < 0.01, "{engine}, {width} pixels: the layout shifts by {sum}");
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Nothing may overflow the screen of a phone, a tablet or a desktop, with or without the canvas.
+/// If `NCSN_SCREENSHOTS` is set, saves screenshots of all in that folder.
+#[tokio::test]
+async fn fits_every_screen() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        for canvas in ["", "-draw"] {
+            if !canvas.is_empty() {
+                page.click("#draw").await?;
+                let there = async || page.is_shown("#sketch-canvas").await;
+                page.wait_until("the canvas is there", there).await?;
+            }
+            for (width, height) in [(320, 640), (390, 844), (844, 390), (820, 1180), (1440, 900)] {
+                browser.resize(width, height).await?;
+                for theme in ["light", "dark"] {
+                    browser.prefer(theme).await?;
+                    // The page's new layout takes a frame or two.
+                    sleep(Duration::from_millis(500)).await;
+                    let Some(folder) = env::var_os("NCSN_SCREENSHOTS") else { continue };
+                    fs::create_dir_all(&folder)?;
+                    let file = format!("page{canvas}-{width}-{theme}.png");
+                    page.save_screenshot(&Path::new(&folder).join(file)).await?;
+                }
+                ensure!(!page.overflows().await?, "{width} pixels{canvas}: it scrolls sideways");
+                let script =
+                    "return document.getElementById('grid-frame').offsetHeight <= innerHeight";
+                let whole = browser.client.execute(script, vec![]).await?;
+                ensure!(
+                    whole == true,
+                    "{width} pixels{canvas}: the grid is taller than the screen"
+                );
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// On wide and on low screens, the images stay in sight while the controls scroll.
+#[tokio::test]
+async fn the_images_stay_beside_the_settings() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        for panel in ["#seed", "#denoise"] {
+            page.unfold(panel).await?;
+        }
+        for (width, height) in [(1440, 900), (1024, 600), (844, 390)] {
+            browser.resize(width, height).await?;
+            let script = "document.getElementById('engine').scrollIntoView({ block: 'end' })";
+            browser.client.execute(script, vec![]).await?;
+            let what = format!("the images are in a window of {width} × {height}");
+            page.wait_until(&what, async || page.in_sight("#grid").await).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Visitors who draw on a phone or a tablet can see the result.
+#[tokio::test]
+async fn the_sketch_canvas_and_the_images_are_in_sight_together() -> Result<()> {
+    with_browser(async |browser| {
+        for (width, height) in [(320, 640), (390, 844), (820, 1180), (844, 390), (1440, 900)] {
+            browser.resize(width, height).await?;
+            let (page, _) = ready(browser, TINY).await?;
+            page.click("#draw").await?;
+            let both = async || {
+                Ok(page.in_sight("#sketch-canvas").await? && page.in_sight("#grid").await?)
+            };
+            let what = format!("canvas and images are in a window of {width} × {height}");
+            page.wait_until(&what, both).await?;
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,143 @@
+//! Models: the thumbnails of the page's own, files of a visitor's own, and the images that a model learned from.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::with_browser,
+    page::{Page, State},
+    server::Server,
+};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::common::{TINY, dist, drop_file, ready};
+
+/// A model from a visitor's own file: dropped, kept in this browser, and removed from it. Other files
+/// are refused with the reason.
+#[tokio::test]
+async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        let drop = async |name: &str, of: &str| drop_file(browser, name, of).await;
+        let told = async |word: &str| {
+            let what = format!("the page says {word}");
+            page.wait_until(&what, async || Ok(page.text("#problem").await?.contains(word))).await
+        };
+        drop("notes.txt", "index.html").await?;
+        told("notes.txt is neither").await?;
+        drop("page.safetensors", "index.html").await?;
+        told("page.safetensors is no model").await?;
+        ensure!(page.query().await?.starts_with(TINY), "the page has left its model");
+
+        drop("mine & yours.safetensors", "www/models/emoji.safetensors").await?;
+        // Between two pages there is none to answer.
+        let there = "return location.search.includes('own') && \
+                     document.getElementById('status').dataset.state !== 'loading'";
+        while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
+            sleep(Duration::from_millis(50)).await;
+        }
+        let shown = async || {
+            let script =
+                "return document.title + document.querySelector('[aria-current]').textContent";
+            Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
+        };
+        let expected = "mine & yours: images out of noisemine & yours";
+        ensure!(shown().await? == expected, "it shows {}", shown().await?);
+
+        // In another browser the link cannot work, and says why.
+        let other = "?model=own%3Aelsewhere.safetensors";
+        let missing = Page::open(browser, &server, other).await?;
+        let message = missing.wait_for_message().await?;
+        ensure!(message.kind == "model" && message.text.contains("another browser"), "{message}");
+
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        ensure!(page.text("#models").await?.contains("mine & yours"), "it was forgotten");
+        page.click("#own-model").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#own-dialog").await).await?;
+        page.click("#own-dialog [aria-label^=Remove]").await?;
+        let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
+        page.wait_until("it is removed", removed).await?;
+        browser.client.refresh().await?;
+        page.wait_for(State::Ready).await?;
+        ensure!(!page.text("#models").await?.contains("mine"), "it is still there");
+
+        // An image is something to start from.
+        drop("a.png", "www/models/mnist.png").await?;
+        page.wait_until("it is on the canvas", async || {
+            Ok(page.text("#caption-run").await?.ends_with("from a drawing"))
+        })
+        .await
+    })
+    .await
+}
+
+/// An image is compared with training images from a file: the ideal denoiser ends at one of them.
+/// Another file is refused with the reason.
+#[tokio::test]
+async fn an_image_is_compared_with_training_images() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &TINY.replace("levels=3", "levels=12")).await?;
+        page.press("e").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
+        page.click("#why-no-copy summary").await?;
+        let asked = async || Ok(page.is_shown(".copies button").await?);
+        page.wait_until("the page asks for training images", asked).await?;
+        // Nine images of noise, and a file of another size.
+        let choose = async |side: u32| -> Result<()> {
+            let script = "const [side, answer] = arguments; \
+                          const canvas = new OffscreenCanvas(side, side); \
+                          const context = canvas.getContext('2d'); \
+                          const image = context.createImageData(side, side); \
+                          for (let at = 0; at < side * side; at++) { \
+                            const value = (at * 2654435761) >>> 24; \
+                            image.data.set([value, value, value, 255], 4 * at) } \
+                          context.putImageData(image, 0, 0); \
+                          canvas.convertToBlob().then((blob) => { \
+                            const files = new DataTransfer(); \
+                            files.items.add(new File([blob], 'a.png', { type: 'image/png' })); \
+                            const input = document.getElementById('training-images'); \
+                            input.files = files.files; \
+                            input.dispatchEvent(new Event('change')); \
+                            answer() })";
+            browser.client.execute_async(script, vec![side.into()]).await?;
+            Ok(())
+        };
+        choose(30).await?;
+        let refused = async || Ok(page.text(".copies").await?.contains("images of 14 × 14"));
+        page.wait_until("another file is refused", refused).await?;
+        choose(42).await?;
+        let figures = async || {
+            let script = "return document.querySelectorAll('.copies figure').length";
+            Ok(browser.client.execute(script, vec![]).await? == 12)
+        };
+        page.wait_until("they are compared", figures).await?;
+        let text = page.text(".copies").await?;
+        ensure!(text.contains("nearest of 9 training images"), "{text}");
+        ensure!(text.contains("it ends 0.00 away"), "{text}");
+        let nearest = text.split("training images is ").nth(1).and_then(|s| s.split(' ').next());
+        let nearest: f64 = nearest.context("no distance")?.parse()?;
+        ensure!(nearest > 3.0, "noise is only {nearest} away from an image");
+        Ok(())
+    })
+    .await
+}
+
+/// Every model has a thumbnail, which is an image.
+#[tokio::test]
+async fn models_have_thumbnails() -> Result<()> {
+    with_browser(async |browser| {
+        let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        let script = "return [...document.querySelectorAll('#models a')].map((a) => \
+                      a.querySelector('img')?.naturalWidth ?? 0)";
+        let widths = browser.client.execute(script, vec![]).await?;
+        let widths: Vec<u32> = serde_json::from_value(widths)?;
+        ensure!(widths.len() > 2 && !widths.contains(&0), "their widths are {widths:?}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,243 @@
+//! Fields, links and shortcuts.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::{
+    browser::with_browser,
+    page::{Page, State},
+    server::Server,
+};
+use tokio::time::sleep;
+
+use crate::{
+    common::{TINY, dist, ready},
+    sampling::restart,
+};
+
+/// What a visitor has set survives a reload, and without changes the address stays as short as it
+/// was. The model that a link was made with may have changed since.
+#[tokio::test]
+async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, TINY).await?;
+        page.wait_for(State::Ready).await?;
+        sleep(Duration::from_secs(1)).await;
+        ensure!(page.query().await? == format!("{TINY}#"), "the page has changed its address");
+        page.fill("#seed", "9").await?;
+        page.click("label:has([value=denoised])").await?;
+        let kept = async || {
+            let query = page.query().await?;
+            Ok(query.contains("seed=9") && query.contains("view=denoised"))
+        };
+        page.wait_until("the address has the settings", kept).await?;
+        browser.client.refresh().await?;
+        page.wait_for(State::Ready).await?;
+        let caption = async || Ok(page.text("#caption").await?.contains("seed 9"));
+        page.wait_until("the seed is there again", caption).await?;
+        ensure!(page.text("#caption").await?.contains("guess"), "it forgot the view");
+        let query = page.query().await?;
+        ensure!(query.contains("autostart=0"), "it would run by itself");
+        ensure!(page.text("#problem").await?.is_empty(), "something is wrong with its own link");
+
+        // As if the address now led to another model.
+        ensure!(query.contains("of="), "it does not say of which model: {query}");
+        let later = Page::open(browser, &server, &query.replace("of=", "of=-")).await?;
+        let told = async || Ok(later.text("#problem").await?.contains("changed"));
+        later.wait_until("the page says that the model is another", told).await
+    })
+    .await
+}
+
+/// Links from before `speed` and `strength` had these names.
+#[tokio::test]
+async fn older_links_keep_their_meaning() -> Result<()> {
+    with_browser(async |browser| {
+        let drawing = include_str!("drawing.txt").trim();
+        let older = TINY.replace("speed=full", "pace=full&wander=0.25");
+        let (page, _) = ready(browser, &format!("{older}#{drawing}")).await?;
+        let script = "return ['speed', 'strength'].map((id) => document.getElementById(id).value)";
+        let values = browser.client.execute(script, vec![]).await?;
+        ensure!(values == serde_json::json!(["full", "0.25"]), "the link means {values}");
+        page.fill("#seed", "8").await?;
+        let kept = async || {
+            let query = page.query().await?;
+            let older = query.contains("pace=") || query.contains("wander=");
+            Ok(query.contains("speed=full") && query.contains("strength=0.25") && !older)
+        };
+        page.wait_until("the address has the present names", kept).await
+    })
+    .await
+}
+
+/// The levels that a model recommends are for the recommended sampler. Others start with all levels
+/// that the model was trained at, and with a step size to match.
+#[tokio::test]
+async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
+    with_browser(async |browser| {
+        let query = TINY.replace("&sampler=consistent", "");
+        let (page, _) = ready(browser, &query).await?;
+        let schedule = async || {
+            let script = "return ['sigma-max', 'sigma-min', 'step-lr']\
+                          .map((id) => Number(document.getElementById(id).value))";
+            let values = browser.client.execute(script, vec![]).await?;
+            Ok::<[f64; 3], anyhow::Error>(serde_json::from_value(values)?)
+        };
+        let recommended = schedule().await?;
+        ensure!(recommended[..2] == [12.0, 0.1], "the digits recommend {recommended:?}");
+        page.choose("#sampler", "langevin").await?;
+        let trained = schedule().await?;
+        ensure!(trained[..2] == [20.0, 0.01], "Langevin begins with {trained:?}");
+        let steps = [recommended, trained].map(|[_, smallest, step]| step / smallest.powi(2));
+        ensure!((steps[0] / steps[1] - 1.0).abs() < 1e-3, "ε/σ_L² has become {steps:?}");
+        page.choose("#sampler", "ancestral").await?;
+        ensure!(schedule().await? == recommended, "what is recommended does not come back");
+        Ok(())
+    })
+    .await
+}
+
+/// Settings that cannot be are reported where a run is started, with the name of the field, and do
+/// not reach links; the page remains usable.
+#[tokio::test]
+async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
+    with_browser(async |browser| {
+        browser.resize(390, 844).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        let marked = async |field: &str| {
+            let script = "return document.querySelector(arguments[0]).ariaInvalid === 'true'";
+            Ok::<_, anyhow::Error>(
+                browser.client.execute(script, vec![field.into()]).await? == true,
+            )
+        };
+        page.fill("#seed", "8").await?;
+        for (field, wrong, label) in [("#sigma-max", "0", "Largest"), ("#seed", "abc", "Seed")] {
+            page.fill(field, wrong).await?;
+            page.click("#start").await?;
+            ensure!(page.text("#problem").await?.contains(label), "{field}: it does not say what");
+            ensure!(page.in_sight("#problem").await?, "{field}: what it says is out of sight");
+            ensure!(marked(field).await?, "{field} is not marked");
+        }
+        sleep(Duration::from_secs(1)).await;
+        let query = page.query().await?;
+        ensure!(query.contains("seed=8") && !query.contains("abc"), "the address is {query}");
+        ensure!(page.text("#caption-run").await?.ends_with("seed 8"), "it is in the caption");
+        page.fill("#sigma-max", "20").await?;
+        page.fill("#seed", "9").await?;
+        ensure!(!marked("#seed").await? && !marked("#sigma-max").await?, "it is still marked");
+        ensure!(!page.is_shown("#problem").await?, "what was wrong is still said");
+        restart(&page).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// A link with something that cannot be used still shows images, and the page says what it left
+/// out.
+#[tokio::test]
+async fn a_link_with_bad_values_shows_images_and_says_so() -> Result<()> {
+    let cases = [
+        ("levels=abc", "Levels"),
+        ("seed=-1", "Seed"),
+        ("chains=9999", "Images"),
+        ("sampler=magic", "Sampler"),
+        ("sigma_max=0.1&sigma_min=3", "impossible"),
+    ];
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        for (bad, word) in cases {
+            // The later of two equal parameters does not count.
+            let query = TINY.replace('?', &format!("?{bad}&"));
+            let page = Page::open(browser, &server, &query).await?;
+            page.wait_for(State::Ready).await?;
+            let told = async || Ok(page.text("#problem").await?.contains(word));
+            page.wait_until(&format!("{bad}: the page says so"), told).await?;
+            let shows = async || Ok(!page.grid().await?.is_blank());
+            page.wait_until(&format!("{bad}: the first noise shows"), shows).await?;
+            let again = page.query().await?;
+            ensure!(again == format!("{query}#"), "the address has become {again}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// WCAG 2.1.4: whoever speaks to a computer would otherwise press keys by saying words.
+#[tokio::test]
+async fn shortcuts_are_listed_and_can_be_switched_off() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let listed = async || page.is_shown("#shortcuts-on").await;
+        page.press("?").await?;
+        page.wait_until("the list is there", listed).await?;
+        let list = page.text("dialog").await?;
+        for word in ["new images", "space", "restart"] {
+            ensure!(list.contains(word), "{word} is not listed in {list}");
+        }
+        page.click("dialog button").await?;
+        page.press(".").await?;
+        page.wait_until("it has stepped", async || Ok(page.steps().await?.done == 1)).await?;
+
+        page.click("#help").await?;
+        page.wait_until("the list is there again", listed).await?;
+        page.click("#shortcuts-on").await?;
+        page.click("dialog button").await?;
+        ensure!(!page.is_shown("#start kbd").await?, "the buttons still show keys");
+        browser.client.refresh().await?;
+        page.wait_for(State::Ready).await?;
+        page.press(".").await?;
+        page.press("n").await?;
+        sleep(Duration::from_secs(1)).await;
+        ensure!(page.steps().await?.done == 0, "a key has an effect");
+        ensure!(page.text("#caption-run").await?.ends_with("seed 7"), "n has an effect");
+        page.press("?").await?;
+        page.click("#help").await?;
+        page.wait_until("the list is there again", listed).await?;
+        page.click("#shortcuts-on").await?;
+        page.click("dialog button").await?;
+        page.press(".").await?;
+        page.wait_until("it steps again", async || Ok(page.steps().await?.done == 1)).await
+    })
+    .await
+}
+
+/// Fields that the sampler does not have are not there, and the quality that is chosen is marked.
+#[tokio::test]
+async fn only_settings_that_apply_are_shown() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &TINY.replace("&sampler=consistent&levels=3", "")).await?;
+        ensure!(!page.is_shown("#seed").await?, "the settings are not folded away");
+        page.unfold("#seed").await?;
+        page.unfold("#rho").await?;
+        let chosen = async || {
+            let script = "return document.querySelector('#presets :checked')?.id ?? 'none'";
+            Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
+        };
+        ensure!(chosen().await? == "recommended", "{} is chosen", chosen().await?);
+        ensure!(!page.is_shown("#rho").await? && !page.is_shown("#step-lr").await?, "too much");
+        page.click("#best").await?;
+        ensure!(page.is_shown("#rho").await? && page.is_shown("#churn").await?, "too little");
+        page.fill("#levels", "3").await?;
+        ensure!(chosen().await? == "none", "{} is chosen", chosen().await?);
+        page.choose("#sampler", "langevin").await?;
+        ensure!(page.is_shown("#step-lr").await? && !page.is_shown("#rho").await?, "of another");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn one_is_said_in_the_singular() -> Result<()> {
+    with_browser(async |browser| {
+        let query = TINY.replace("chains=4", "chains=1").replace("levels=3", "levels=1");
+        let (page, _) = ready(browser, &query).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let (done, caption) = (page.text("#status").await?, page.text("#caption-run").await?);
+        ensure!(done.contains("1 step an image"), "{done}");
+        ensure!(caption.starts_with("1 image,"), "{caption}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,212 @@
+//! What a finished run can be asked: its steps, its figures, one image of it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::with_browser,
+    image::Image,
+    page::{State, Tool},
+};
+use fantoccini::key::Key;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::common::{LONGER, TINY, ready};
+
+/// The curve is a slider through the steps, for the mouse and the keyboard.
+#[tokio::test]
+async fn one_can_go_back_through_a_run() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, noise) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let images = page.grid().await?;
+        let steps = async || Ok::<_, anyhow::Error>(page.steps().await?.done);
+        browser.client.execute("document.getElementById('timeline').focus()", vec![]).await?;
+        for (key, step) in [(Key::Left, 2), (Key::Left, 1), (Key::Right, 2), (Key::Home, 0)] {
+            page.press(&char::from(key).to_string()).await?;
+            ensure!(steps().await? == step, "{key:?} leads to step {}", steps().await?);
+        }
+        let most = page.grid().await?.largest_difference(&noise);
+        ensure!(most <= 1, "the noise is not what it was, by {most} of 255");
+        page.press(&char::from(Key::End).to_string()).await?;
+        ensure!(steps().await? == 3 && page.grid().await? == images, "there is no way back");
+
+        page.draw("#timeline", &[(0.4, 0.0), (-0.1, 0.2)]).await?;
+        ensure!(steps().await? == 1, "the mouse leads to step {}", steps().await?);
+        ensure!(page.grid().await? != images, "the mouse changes nothing");
+        page.click("#backwards").await?;
+        let begins = async || Ok(steps().await? == 0);
+        page.wait_until("the film has run backwards", begins).await?;
+        page.click("#backwards").await?;
+        page.wait_until("and forwards", async || Ok(steps().await? == 3)).await?;
+        ensure!(page.grid().await? == images, "at the end are other images");
+
+        // For as long as a button is held, the end is shown.
+        let focus = "document.getElementById('timeline').focus()";
+        browser.client.execute(focus, vec![]).await?;
+        page.press(&char::from(Key::Home).to_string()).await?;
+        page.draw_with(Tool::Mouse, "#compare", &[(0.0, 0.0)]).await?;
+        ensure!(steps().await? == 3, "holding the button shows step {}", steps().await?);
+        page.lift().await?;
+        ensure!(steps().await? == 0, "letting it go shows step {}", steps().await?);
+
+        // Whatever acts on the chains shows them again.
+        browser.client.execute(focus, vec![]).await?;
+        page.press(&char::from(Key::Home).to_string()).await?;
+        page.click("label:has([value=denoised])").await?;
+        page.wait_until("the present is shown", async || Ok(steps().await? == 3)).await
+    })
+    .await
+}
+
+/// The film of a run may still play when the next one begins, on the GPU and where images are copied
+/// from workers; and one may go back in the middle of a run.
+#[tokio::test]
+async fn a_run_may_begin_while_the_last_one_plays() -> Result<()> {
+    with_browser(async |browser| {
+        for engine in ["fused", "cpu"] {
+            let query = TINY.replace("engine=fused", &format!("engine={engine}"));
+            let (page, _) = ready(browser, &query).await?;
+            page.click("#start").await?;
+            page.wait_for(State::Finished).await?;
+            let images = page.grid().await?;
+            page.click("#backwards").await?;
+            page.click("#restart").await?;
+            // Four seconds later the film would have come to its end.
+            sleep(Duration::from_secs(5)).await;
+            if page.state().await? == State::Ready {
+                page.click("#start").await?;
+            }
+            page.wait_for(State::Finished).await?;
+            ensure!(page.steps().await?.done == 3, "{engine}: at {:?}", page.steps().await?);
+            ensure!(page.grid().await? == images, "{engine}: the images are others");
+        }
+        let (page, _) = ready(browser, LONGER).await?;
+        page.click("#start").await?;
+        let under_way = async || Ok(page.steps().await?.done > 1);
+        page.wait_until("some steps are made", under_way).await?;
+        browser.client.execute("document.getElementById('timeline').focus()", vec![]).await?;
+        page.press(&char::from(Key::Home).to_string()).await?;
+        sleep(Duration::from_secs(2)).await;
+        ensure!(page.state().await? == State::Paused, "it does not pause");
+        ensure!(page.steps().await?.done == 0, "what is shown is {:?}", page.steps().await?);
+        page.click("#start").await?;
+        let goes_on = async || Ok(page.steps().await?.done > 2);
+        page.wait_until("the run goes on where it was", goes_on).await
+    })
+    .await
+}
+
+/// An image opens in a dialog, at the step that the grid shows; there is a film strip of it, and
+/// what is noisy, guessed and the score are different images.
+#[tokio::test]
+async fn an_image_can_be_enlarged() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let at = async |name: &str| -> Result<Value> {
+            let script = "return document.getElementById(arguments[0]).toDataURL()";
+            Ok(browser.client.execute(script, vec![format!("enlarged-{name}").into()]).await?)
+        };
+        let made = async || {
+            let status = page.text("#enlarged [role=status]").await?;
+            let reading = page.text(".enlarged-reading").await?;
+            Ok(status.is_empty() && reading.contains("step 3 of 3"))
+        };
+        page.click(".image-buttons button:nth-child(2)").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
+        ensure!(page.text("#enlarged h2").await? == "Image 2 of 4", "it is of another image");
+        page.wait_until("its film is made", made).await?;
+        let last = at("noisy").await?;
+        ensure!(at("guess").await? == last, "the guess is not the image at the end");
+        // The image is the one of the grid.
+        let script = "const { data } = document.getElementById('enlarged-noisy').getContext('2d')\
+                      .getImageData(0, 0, 28, 28); return Array.from(data)";
+        let large = browser.client.execute(script, vec![]).await?;
+        let large: Vec<u8> = serde_json::from_value(large)?;
+
+        // The focus is on the slider through its steps.
+        page.press(&char::from(Key::Home).to_string()).await?;
+        let reading = page.text(".enlarged-reading").await?;
+        ensure!(reading.contains("step 0 of 3, σ = "), "it reads {reading}");
+        let (noisy, guess, score) = (at("noisy").await?, at("guess").await?, at("score").await?);
+        ensure!(noisy != last && guess != noisy && score != guess, "these are the same images");
+        page.draw(".enlarged-strip", &[(0.0, 0.0), (0.45, 0.0)]).await?;
+        let reading = page.text(".enlarged-reading").await?;
+        ensure!(reading.contains("step 3 of 3"), "the film strip leads to {reading}");
+        page.click("[aria-label='Next image']").await?;
+        page.wait_until("the next film is made", made).await?;
+        ensure!(page.text("#enlarged h2").await? == "Image 3 of 4", "it is not the next");
+        ensure!(at("noisy").await? != last, "it is the same image");
+
+        page.press(&char::from(Key::Escape).to_string()).await?;
+        let script = "return document.querySelector('dialog') === null && \
+                      document.activeElement.getAttribute('aria-label')";
+        let focus = browser.client.execute(script, vec![]).await?;
+        ensure!(focus == "Enlarge image 2", "after that, the focus is at {focus}");
+        // Arrow keys lead to the other images, and the key `e` opens the one that has the focus.
+        page.press(&char::from(Key::Down).to_string()).await?;
+        page.press("e").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
+        ensure!(page.text("#enlarged h2").await? == "Image 4 of 4", "arrows lead elsewhere");
+        page.press(&char::from(Key::Escape).to_string()).await?;
+
+        let script = "const answer = arguments[0]; const { createObjectURL } = URL; \
+                      HTMLAnchorElement.prototype.click = () => {}; \
+                      URL.createObjectURL = (blob) => { createImageBitmap(blob).then((one) => { \
+                        const copy = new OffscreenCanvas(28, 28).getContext('2d'); \
+                        copy.imageSmoothingEnabled = false; \
+                        copy.drawImage(one, 0, 0, 28, 28); \
+                        answer(Array.from(copy.getImageData(0, 0, 28, 28).data)) }); \
+                        return createObjectURL.call(URL, blob) }; \
+                      document.getElementById('save-number').value = 2; \
+                      document.getElementById('save-one').click()";
+        page.click("#more").await?;
+        page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await?;
+        let saved = browser.client.execute_async(script, vec![]).await?;
+        let saved: Vec<u8> = serde_json::from_value(saved)?;
+        let most = saved.iter().zip(&large).map(|(a, b)| a.abs_diff(*b)).max();
+        ensure!(saved.len() == large.len() && most <= Some(2), "it differs by {most:?} of 255");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Beneath the curve, the size of the score and the change at each step can be measured.
+#[tokio::test]
+async fn steps_can_be_measured() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &TINY.replace("levels=3", "levels=8")).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.click("#measures summary").await?;
+        let measured = async || {
+            let script = "return ['score', 'change'].map((name) => \
+                          document.getElementById(`measured-${name}`).ariaLabel)";
+            let labels = browser.client.execute(script, vec![]).await?;
+            Ok::<[String; 2], anyhow::Error>(serde_json::from_value(labels)?)
+        };
+        let over = async || Ok(measured().await?[1].contains("step 8"));
+        page.wait_until("all steps are measured", over).await?;
+        let [score, change] = measured().await?;
+        // Noise of the first level, as the network sees it, is as large as it is.
+        let first: f64 = score.split(' ').nth(4).context("no number")?.parse()?;
+        ensure!((first - 1.0).abs() < 0.1, "σ s begins at {first}: {score}");
+        let numbers: Vec<f64> = change.split([' ', ',']).filter_map(|s| s.parse().ok()).collect();
+        ensure!(numbers.len() == 4 && numbers[0] > 3.0 * numbers[2], "the changes: {change}");
+        // They are of the run on the screen.
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let other = async || {
+            let [now, _] = measured().await?;
+            Ok(now != score && over().await?)
+        };
+        page.wait_until("the new images are measured", other).await
+    })
+    .await
+}
