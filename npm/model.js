@@ -102,16 +102,24 @@ export async function createModel(wasm, bytes, name, exact, compile) {
     const { code, message } = fromWasm(error, "bad-model");
     throw new NcsnError(code, `${name} is no model that can be used: ${message}`, error);
   }
-  /** @type {import("./device.js").Device | undefined} */ let device;
+  /** @type {import("./device.js").Device} */ let device;
   try {
-    const opened = (device = await openDevice(wasm, file, exact));
-    const engine = await opened.run(() => opened.engineFor(file));
-    await opened.run(() => compile(opened, engine, file));
-    await opened.run(() => engine.load(file));
-    return new Model(opened, engine, file);
+    device = await openDevice(wasm, file, exact);
   } catch (error) {
     file.free();
-    device?.release();
+    throw error;
+  }
+  /** @type {InstanceType<WasmModule["Engine"]> | undefined} */ let engine;
+  try {
+    const made = (engine = await device.run(() => device.engineFor(file)));
+    await device.run(() => compile(device, made, file));
+    await device.run(() => made.load(file));
+    return new Model(device, made, file);
+  } catch (error) {
+    // By the device, which waits for what is under way, and leaves a module alone that has crashed.
+    if (engine) device.free(engine);
+    device.free(file);
+    device.release();
     throw error;
   }
 }

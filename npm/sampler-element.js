@@ -175,7 +175,8 @@ export class NcsnSamplerElement extends Base {
   #begin(seed, paused = false) {
     this.#stop();
     this.#paused = paused;
-    if (!this.isConnected || !this.model) return;
+    // Without a model, or outside of a page, there is nothing to run, and nothing is under way any more.
+    if (!this.isConnected || !this.model) return this.#set("idle");
     const run = (this.#run = new AbortController());
     this.#sample(run.signal, seed).catch((error) => {
       // Whoever has stopped it knows.

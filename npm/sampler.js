@@ -19,6 +19,16 @@ import { Frame } from "./frame.js";
  * @property {AbortSignal} [signal]
  */
 
+/** What may be the cause of images that only a broken computation makes. */
+const BROKEN =
+  "If another model works, the fault is in this one or in its settings; if none does, update the graphics driver and the browser.";
+/** What is wrong with finished images, and what to do. @type {Record<import("../www/types.js").Fault, string>} */
+const FAULTS = {
+  even: `all of one has the same color, which no network makes of noise. ${BROKEN}`,
+  unchanged: `one is still the noise that it began as: nothing was computed. ${BROKEN}`,
+  infinite: "some values are not finite numbers. Try other settings, such as a smaller step_lr.",
+};
+
 /** @import { Sampler as Interface } from "./types.js" */
 /** @implements {Interface} */
 export class Sampler {
@@ -118,13 +128,7 @@ export class Sampler {
     const progress = await this.#use((chain) => chain.progress());
     if (!progress.done) return new Frame(pixels, progress, shape);
     const fault = await this.#use((chain) => chain.verify());
-    if (fault)
-      throw new NcsnError(
-        "wrong",
-        fault === "even"
-          ? "The images came out wrong: all of one has the same color, which no network makes of noise. If another model works, the fault is in this one or in its settings; if none does, update the graphics driver and the browser."
-          : "The images came out wrong: some values are not finite numbers. Try other settings, such as a smaller step_lr.",
-      );
+    if (fault) throw new NcsnError("wrong", `The images came out wrong: ${FAULTS[fault]}`);
     this.#end();
     return (this.#final = new Frame(pixels, progress, shape));
   }

@@ -3,6 +3,9 @@
 import { LEVELS, LEVELS_ONE_STEP, ownLevels } from "../www/suited.js";
 import { NcsnError, fromWasm } from "./errors.js";
 
+/** The most levels that a schedule may have: `NoiseSchedule::MAX_LEVELS`. */
+const MOST_LEVELS = 100_000;
+
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
 /** @typedef {import("./types.js").SamplerName} SamplerName */
 /** @typedef {import("./types.js").Card} Card */
@@ -62,9 +65,13 @@ function withSteps(settings, steps, schedule) {
         return Infinity;
       }
     };
-    let levels = steps + 1;
-    while (levels > 0 && count(levels) > steps) levels -= 1;
-    if (levels > 0) return { ...settings, steps_each, levels };
+    for (let levels = Math.min(steps, MOST_LEVELS) + 1; levels > 0; ) {
+      const found = count(levels);
+      if (found <= steps) return { ...settings, steps_each, levels };
+      // A level takes no more steps than this, so at least as many levels as that makes are too many.
+      const each = Math.ceil(found / levels);
+      levels -= Number.isFinite(found) ? Math.max(1, Math.floor((found - steps) / each)) : 1;
+    }
   }
   throw new NcsnError("bad-option", `${settings.sampler} needs more than steps = ${steps}`);
 }

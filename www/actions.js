@@ -61,8 +61,9 @@ async function changeEngine(choice) {
   try {
     const next = await engines.make(name);
     await run.clear();
-    before.free();
+    // Before the present engine is freed, which stays if the next one cannot draw.
     use(next);
+    before.free();
     link.set("engine", name);
     begin(again);
   } catch (error) {
@@ -149,7 +150,7 @@ export function listen() {
   );
   $("save").addEventListener("click", () => save().catch(refuse));
   $("more").addEventListener("click", () => offerMore().catch(refuse));
-  $("copy").addEventListener("click", copyLink);
+  $("copy").addEventListener("click", () => copyLink().catch(refuse));
   $("view").addEventListener("change", (/** @type {any} */ event) => {
     setView(event.target.value);
     keep();

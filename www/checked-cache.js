@@ -15,10 +15,11 @@ async function sumOf(bytes) {
 
 /**
  * @param {Cache} cache @param {URL | string} address @param {Uint8Array<ArrayBuffer>} bytes
+ * @param {Record<string, string>} [about] further headers
  * @throws {Error} if there is no room
  */
-export async function put(cache, address, bytes) {
-  const headers = { "content-length": String(bytes.length), [SUM]: await sumOf(bytes) };
+export async function put(cache, address, bytes, about) {
+  const headers = { ...about, "content-length": String(bytes.length), [SUM]: await sumOf(bytes) };
   await cache.put(address, new Response(bytes, { headers }));
 }
 

@@ -10,6 +10,7 @@ import { wrongImages } from "./failures.js";
 import { suited } from "./sampler-change.js";
 import { controls, run } from "./session.js";
 import { state } from "./state.js";
+import { addStyleSheet } from "./style-sheet.js";
 
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").SamplerName} SamplerName */
@@ -26,18 +27,9 @@ const FIRST = ["heun", "unipc", "ancestral"];
 /** About how many frames a comparison has. */
 const FRAMES = 60;
 
-/** @type {Promise<unknown> | undefined} */
-let styled;
-
 /** Opens the view. */
 export async function compareSamplers() {
-  styled ??= new Promise((done) => {
-    const href = new URL("./compare.css", import.meta.url).href;
-    const style = element("link", "", { rel: "stylesheet", href });
-    style.onload = style.onerror = done;
-    document.head.append(style);
-  });
-  await styled;
+  await addStyleSheet("compare.css");
   if (!state.made || !state.engine) throw new Error("There are no images yet.");
   if (document.querySelector("dialog[open]")) return;
   run.pause();
@@ -224,11 +216,13 @@ class Comparison {
     const generation = ++this.#generation;
     const { engine } = state;
     const current = () => generation === this.#generation && state.engine === engine;
+    // One that was removed meanwhile is not started any more: nobody would free its chain.
+    const goes = (/** @type {Column} */ column) => current() && this.#columns.includes(column);
     /** @param {(column: Column) => Promise<any>} act on each, between pieces of other work @returns {Promise<any[]>} */
     const each = async (act) => {
       const results = [];
       for (const column of this.#columns)
-        results.push(await run.turn(async () => (current() ? act(column) : undefined)));
+        results.push(await run.turn(async () => (goes(column) ? act(column) : undefined)));
       return results;
     };
     this.#status.textContent = "";

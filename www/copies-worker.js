@@ -60,6 +60,7 @@ async function load({ source, shape, count }) {
   );
   context.drawImage(bitmap, 0, 0);
   const atlas = context.getImageData(0, 0, bitmap.width, bitmap.height);
+  bitmap.close();
   return new TrainingSet(atlas, shape, count ? Math.min(count, cells) : cells);
 }
 

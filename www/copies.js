@@ -124,7 +124,7 @@ export class Copies {
     const [{ distance }] = nearest;
     const all = count.toLocaleString("en");
     const far = distance.toFixed(2);
-    const judgement =
+    const judgment =
       distance < 0.25 * usual
         ? "this one is much nearer, so it may be a copy."
         : distance < 0.75 * usual
@@ -140,7 +140,7 @@ export class Copies {
       ]),
       element(
         "p",
-        `The nearest of ${all} training images is ${far} away, pixel by pixel. From a training image to the nearest other it usually is ${usual.toFixed(2)}: ${judgement}`,
+        `The nearest of ${all} training images is ${far} away, pixel by pixel. From a training image to the nearest other it usually is ${usual.toFixed(2)}: ${judgment}`,
       ),
       row(
         shown.map((/** @type {any} */ step) =>

@@ -8,6 +8,7 @@ import { dialogOf, element } from "./dialog.js";
 import { formatSigma } from "./format.js";
 import { imageOf, mapOf } from "./pixels.js";
 import { state } from "./state.js";
+import { addStyleSheet } from "./style-sheet.js";
 import { scaledScore, trace } from "./trace.js";
 
 /** About how wide an image of the film strip is, in CSS pixels. */
@@ -22,20 +23,9 @@ const VIEWS = /** @type {const} */ ([
   ["score", "the score", "σ s(x̃, σ)"],
 ]);
 
-/** @type {Promise<unknown> | undefined} */
-let styled;
-
 /** @param {number} index of the image @param {number} step to begin with */
 export async function enlarge(index, step) {
-  styled ??= new Promise((done) => {
-    const style = element("link", "", {
-      rel: "stylesheet",
-      href: new URL("./enlarge.css", import.meta.url).href,
-    });
-    style.onload = style.onerror = done;
-    document.head.append(style);
-  });
-  await styled;
+  await addStyleSheet("enlarge.css");
   if (!state.made || !state.loaded || document.querySelector("dialog[open]")) return;
   new Enlarged(state.made.chains, state.loaded.card.image_shape, step).show(index);
 }

@@ -134,7 +134,12 @@ export class FatalErrors {
   #retry(change) {
     const url = new URL(this.#page.address());
     change?.(url.searchParams);
-    history.replaceState(null, "", url);
+    try {
+      history.replaceState(null, "", url);
+    } catch {
+      // A page inside another may not be allowed to change its address, but it can go to another one.
+      return location.replace(url);
+    }
     location.reload();
   }
 }

@@ -132,7 +132,8 @@ function made(script, type, film, onProgress) {
     worker.addEventListener("error", ({ message }) =>
       reject(new Error(message || "The worker that makes the file could not be started.")),
     );
+    // In here, so that the worker also ends if an image cannot be sent.
+    worker.postMessage(film);
   });
-  worker.postMessage(film);
   return file.finally(() => worker.terminate());
 }

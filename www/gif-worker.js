@@ -5,7 +5,7 @@ import { gif } from "./gif.js";
 import { Palette } from "./palette.js";
 
 /** The most colors that a GIF can have. */
-const COLOURS = 256;
+const COLORS = 256;
 
 /** The pixels of an image with a margin, on the color behind it. @param {ImageBitmap} image @param {number} margin @param {string} ground */
 function pixelsOf(image, margin, ground) {
@@ -36,7 +36,7 @@ addEventListener("message", ({ data: { images, margin, ground, scale, millisecon
   const [{ width, height }] = pixels;
   const palette = new Palette(
     pixels.map((/** @type {ImageData} */ { data }) => data),
-    COLOURS,
+    COLORS,
   );
   const frames = pixels.map((/** @type {ImageData} */ image, /** @type {number} */ at) => ({
     pixels: numbersOf(image, palette, scale),

@@ -6,6 +6,8 @@
  * on, so its file is compared by ETag first; if the hub does not answer, what was kept is used.
  */
 
+import { match, put } from "./checked-cache.js";
+
 /** The hub that names refer to. */
 export const HUB = "https://huggingface.co";
 /** What such names begin with. */
@@ -48,20 +50,22 @@ export function hubFile(name, hub = HUB) {
   ].join("/");
   // Branches and tags can be moved, commits cannot.
   const fixed = /^[0-9a-f]{40}$/.test(revision);
+  /** @type {Response | undefined} what came from the cache */
+  let cached;
   return {
     url,
     async ask(signal) {
-      const kept = await (await cache())?.match(url);
-      if (kept && (fixed || (await isCurrent(url, kept, signal)))) return kept;
+      const kept = await find(url);
+      if (kept && (fixed || (await isCurrent(url, kept, signal)))) return (cached = kept);
       // A page's service worker leaves alone what is kept here.
       return fetch(url, { signal, cache: "no-store" });
     },
     async keep(response, bytes) {
-      const headers = new Headers({ "content-length": String(bytes.byteLength) });
+      if (response === cached) return;
       const tag = response.headers.get("etag");
-      if (tag) headers.set("etag", tag);
+      const kept = await cache();
       // Without room for it, it is fetched again next time.
-      await (await cache())?.put(url, new Response(bytes, { headers })).catch(() => {});
+      if (kept) await put(kept, url, bytes, tag ? { etag: tag } : {}).catch(() => {});
     },
   };
 }
@@ -74,6 +78,13 @@ const cache = async () => {
     return undefined;
   }
 };
+
+/** What is kept of an address, unless it is damaged. @param {string} url */
+async function find(url) {
+  const kept = await cache();
+  const found = kept && (await match(kept, url));
+  return found === "damaged" ? undefined : found;
+}
 
 /** @param {string} url @param {Response} kept @param {AbortSignal} [signal] */
 async function isCurrent(url, kept, signal) {

@@ -40,9 +40,10 @@ export function listenToKeys(shortcuts, usable) {
   $("help").addEventListener("click", list);
   addEventListener("keydown", (event) => {
     if (!usable() || !shortcutsOn() || event.ctrlKey || event.metaKey || event.altKey) return;
+    // The dialogs are modal, though the focus may be on none of their parts.
+    if (document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
-    const typing = target.closest("input:not([type=radio], [type=checkbox]), select, dialog");
-    if (typing) return;
+    if (target.closest("input:not([type=radio], [type=checkbox]), select")) return;
     if (event.key === "?") list();
     const shortcut = shortcuts.find(({ key }) => key === event.key.toLowerCase());
     // Space presses the focused button, and otherwise scrolls the page.

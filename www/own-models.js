@@ -11,7 +11,7 @@ import { Failure } from "./failures.js";
 import { megabytes } from "./format.js";
 import { MAX_MODEL_BYTES } from "./model.js";
 import { OWN, ownLabel, ownNames, rememberOwnNames } from "./own-list.js";
-import { state } from "./state.js";
+import { models, state } from "./state.js";
 
 const CACHE = "ncsn own models";
 
@@ -99,11 +99,15 @@ export async function openModel(file) {
 /** @param {string} name */
 async function forget(name) {
   rememberOwnNames(ownNames().filter((other) => other !== name));
+  for (const [link] of models)
+    if (new URL(link.href).searchParams.get("model") === OWN + name) link.remove();
   await (await openCache()).delete(addressOf(name));
 }
 
 /** Lets a visitor choose a file, and shows the models that are here. */
 export function openOwnDialog() {
+  // Of two clicks, the second may have come before the dialog was there.
+  if (document.querySelector("dialog[open]")) return;
   const status = element("p", "", { className: "hint" });
   status.setAttribute("role", "alert");
   const file = element("input", "", { type: "file", id: "own-file", accept: ".safetensors" });
@@ -138,9 +142,13 @@ function kept(name, status) {
   const remove = element("button", "Remove", { type: "button" });
   remove.setAttribute("aria-label", `Remove ${ownLabel(name)} from this browser`);
   remove.addEventListener("click", async () => {
-    await forget(name);
-    row.remove();
-    status.textContent = `${name} is removed from this browser.`;
+    try {
+      await forget(name);
+      row.remove();
+      status.textContent = `${name} is removed from this browser.`;
+    } catch (error) {
+      status.textContent = /** @type {Error} */ (error).message;
+    }
   });
   const link = element("a", ownLabel(name), {
     href: `./?model=${encodeURIComponent(OWN + name)}`,

@@ -135,6 +135,13 @@ export class Run {
     if (this.calm) this.redraw();
   }
 
+  /** Pauses, and settles when the batch that was under way has been drawn. */
+  async settle() {
+    if (this.#state !== "running") return;
+    this.pause();
+    await this.turn(async () => {});
+  }
+
   /** Makes one step, then pauses. */
   step() {
     if (this.dead || this.over) return;

@@ -87,6 +87,8 @@ export async function openSaveDialog(shown) {
       await navigator.share({ files, url: shown.link }).catch(unlessCancelled);
       return "";
     });
+  // Of two clicks, the second may have come before the dialog was there.
+  if (document.querySelector("dialog[open]")) return;
   const dialog = dialogOf("save-dialog", "Save and send", [list, status]);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();

@@ -69,9 +69,10 @@ export async function save() {
   saveAs(file, `${fileName(stepName())}.png`);
 }
 
-/** Offers other ways to save and send. */
+/** Offers other ways to save and send. The run rests, so that files have what their names say. */
 export async function offerMore() {
   const { openSaveDialog } = await import("./save-dialog.js");
+  await run.settle();
   await openSaveDialog({
     frames: film.frames,
     count: film.frames.at(-1)?.count ?? 1,

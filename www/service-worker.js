@@ -39,14 +39,15 @@ async function fetchFixed(url) {
   return answer;
 }
 
-/** @param {Request} request */
-async function fetchModel(request) {
+/** @param {any} event @param {Request} request */
+async function fetchModel(event, request) {
   const cache = await caches.open(MODELS);
   try {
     const answer = await fetch(request);
     const length = Number(answer.headers.get("content-length") ?? Infinity);
+    // The worker may be stopped when the page has its answer, so it is told of what is left to do.
     if (answer.status === 200 && length <= MAX_BYTES)
-      cache.put(request, answer.clone()).catch(console.warn);
+      event.waitUntil(cache.put(request, answer.clone()).catch(console.warn));
     return answer;
   } catch (error) {
     const kept = await cache.match(request);
@@ -104,5 +105,5 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
     if (`${origin}${pathname}`.replace(/index\.html$/, "") === PAGE)
       event.respondWith(fetchPage(request));
   } else if (isFixed(url)) event.respondWith(fetchFixed(url));
-  else if (isModel(url)) event.respondWith(fetchModel(request));
+  else if (isModel(url)) event.respondWith(fetchModel(event, request));
 });

@@ -45,11 +45,11 @@ grid.onResize = () => run.redraw();
 export const film = new Film();
 export const timeline = new Timeline(film, {
   stepAt: (x) => plot.stepAt(x),
-  pause: () => run.pause(),
+  pause: () => run.settle(),
   show: ({ progress }) => showReadings(progress),
 });
 grid.onShown = (canvas, count) => {
-  timeline.leave();
+  timeline.drawn();
   const { progress } = state;
   // Images that follow a drawing have no past.
   if (progress && run.state !== "answering")
@@ -165,6 +165,8 @@ function ready() {
         const { settings, seed, chains, drawing, strength, options } = made;
         const chain = await engine.start(settings, seed, chains, drawing, strength, options);
         state.made = made;
+        // A film that still plays would come to images that are closed.
+        timeline.leave();
         film.clear();
         plot.set(sigmas);
         state.clean =
@@ -189,8 +191,11 @@ function ready() {
  */
 export function begin(go) {
   const make = ready();
-  if (make) run.restart(make, go);
-  return make !== null;
+  if (!make) return false;
+  // It has the latest drawing: a redraw that still waits would only take its place.
+  live.waiting = false;
+  run.restart(make, go);
+  return true;
 }
 
 /** @type {Live} the images that follow the drawing */

@@ -11,6 +11,7 @@ import { drawByKeys } from "./sketch-keys.js";
 import { chosenColor, offerColors } from "./sketch-palette.js";
 import { drawByPointer } from "./sketch-pointer.js";
 import { ofText, toText } from "./sketch-text.js";
+import { addStyleSheet } from "./style-sheet.js";
 
 /** @typedef {import("./sketch-history.js").Contents} Contents */
 
@@ -45,13 +46,7 @@ export class SketchCanvas {
    */
   constructor({ image_shape, architecture }, observer) {
     this.#observer = observer;
-    const style = document.createElement("link");
-    Object.assign(style, {
-      rel: "stylesheet",
-      href: new URL("./sketch-canvas.css", import.meta.url).href,
-    });
-    this.styled = new Promise((done) => (style.onload = style.onerror = done));
-    document.head.append(style);
+    this.styled = addStyleSheet("sketch-canvas.css");
     this.#image = new ImageData(image_shape.width, image_shape.height);
     this.#canvas.width = image_shape.width;
     this.#canvas.height = image_shape.height;
@@ -132,11 +127,14 @@ export class SketchCanvas {
 
   /** The keys for that in every other program. @param {KeyboardEvent} event */
   #key(event) {
-    const key = event.key.toLowerCase();
+    // Events that a browser makes while it fills in a field have no key.
+    const key = event.key?.toLowerCase();
     const typing = /** @type {HTMLElement} */ (event.target).closest(
       "input:not([type=range]), select",
     );
     if (!(event.ctrlKey || event.metaKey) || event.altKey || typing || $("drawing").hidden) return;
+    // They are not meant for what lies behind a dialog.
+    if (document.querySelector("dialog[open]")) return;
     if (key === "z" && !event.shiftKey) this.#undo();
     else if (key === "y" || key === "z") this.#redo();
     else return;
@@ -241,6 +239,7 @@ export class SketchCanvas {
     });
     this.#note();
     this.#image.data.set(fitted(this.#context, bitmap));
+    bitmap.close();
     this.#used = true;
     this.#show();
   }

@@ -4,13 +4,13 @@ import { $ } from "./dom.js";
 
 const ERASER = "eraser";
 /** @type {[string, string][]} color, name */
-const GREYS = [
+const GRAYS = [
   ["#ffffff", "white"],
   ["#808080", "gray"],
   ["#000000", "black"],
 ];
 /** @type {[string, string][]} */
-const COLOURS = [
+const COLORS = [
   ["#202124", "black"],
   ["#ffffff", "white"],
   ["#fcc21b", "yellow"],
@@ -31,7 +31,7 @@ export function offerColors(channels, paper) {
 
 /** @param {string} group of radio buttons @param {number} channels of images @param {string} paper the first other color is chosen */
 export function colorChoices(group, channels, paper) {
-  const palette = channels < 3 ? GREYS : COLOURS;
+  const palette = channels < 3 ? GRAYS : COLORS;
   const first = palette.find(([color]) => color !== paper)?.[0];
   return palette.map(([color, name]) => colorChoice(group, color, name, color === first));
 }

@@ -14,7 +14,7 @@ const FILM_MS = 4000;
 /**
  * @typedef {object} Page
  * @property {(x: number) => number} stepAt which step is at a place of the window
- * @property {() => void} pause
+ * @property {() => Promise<void>} pause settles when nothing of the run is under way any more
  * @property {(frame: Frame) => void} show shows the readings of a frame
  */
 
@@ -25,6 +25,8 @@ export class Timeline {
   #page;
   /** @type {Frame | null} what is shown of the past */ #shown = null;
   #playing = 0;
+  /** Whether what was under way at a pause may still be drawn. */
+  #settling = false;
 
   /** @param {import("./film.js").Film} film @param {Page} page */
   constructor(film, page) {
@@ -56,6 +58,20 @@ export class Timeline {
     return this.#shown;
   }
 
+  /** To be called when the grid was drawn: the present is shown again, unless that was still under way at a pause. */
+  drawn() {
+    if (!this.#settling) this.leave();
+  }
+
+  /** Pauses the run. The readings are those of what is shown, even if a last batch is drawn meanwhile. */
+  async #pause() {
+    if (this.#settling) return;
+    this.#settling = true;
+    await this.#page.pause();
+    this.#settling = false;
+    if (this.#shown) this.#page.show(this.#shown);
+  }
+
   /** Shows the present again. */
   leave() {
     cancelAnimationFrame(this.#playing);
@@ -80,12 +96,12 @@ export class Timeline {
   }
 
   /** Plays the film from its end back to the beginning, or from there to the end. @param {1 | -1} direction */
-  #play(direction) {
-    const frames = this.#film.frames;
-    const last = frames.length - 1;
-    if (last < 1) return;
-    this.#page.pause();
+  async #play(direction) {
+    if (this.#film.frames.length < 2) return;
+    await this.#pause();
     cancelAnimationFrame(this.#playing);
+    const { frames } = this.#film;
+    const last = frames.length - 1;
     const from = this.#shown ? frames.indexOf(this.#shown) : last;
     const begin = direction < 0 ? (from > 0 ? from : last) : from < last ? from : 0;
     /** @type {number | undefined} */
@@ -93,7 +109,8 @@ export class Timeline {
     const turn = (/** @type {number} */ now) => {
       begun ??= now;
       const at = begin + direction * Math.floor(((now - begun) / FILM_MS) * last);
-      const frame = frames[Math.max(0, Math.min(last, at))];
+      // There may be fewer by now: a film is thinned as it grows.
+      const frame = this.#film.frames[Math.max(0, Math.min(last, at))];
       if (frame) this.#show(frame);
       if (direction < 0 ? at > 0 : at < last) this.#playing = requestAnimationFrame(turn);
     };
@@ -105,7 +122,7 @@ export class Timeline {
     cancelAnimationFrame(this.#playing);
     const frame = this.#film.at(step);
     if (!frame) return;
-    this.#page.pause();
+    this.#pause();
     this.#show(frame);
   }
 

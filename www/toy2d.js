@@ -7,6 +7,7 @@
  */
 
 import { Plane } from "./plane.js";
+import { addStyleSheet } from "./style-sheet.js";
 import { ARROWS, GLOW, SIDE, toys } from "./toy-module.js";
 
 const CHAINS = 400;
@@ -23,11 +24,7 @@ const $ = (id) => document.getElementById(`toy2d${id}`);
 
 /** Puts the figure into the page and runs it for the first time. */
 export async function show() {
-  const style = document.createElement("link");
-  Object.assign(style, { rel: "stylesheet", href: new URL("./toy2d.css", import.meta.url).href });
-  const styled = new Promise((done) => (style.onload = style.onerror = done));
-  document.head.append(style);
-  const [toy] = await Promise.all([toys(), styled]);
+  const [toy] = await Promise.all([toys(), addStyleSheet("toy2d.css")]);
   $("").hidden = false;
   new Figure(toy());
 }
@@ -108,7 +105,7 @@ class Figure {
       const until = performance.now() + LEARN_MS;
       let steps = 0;
       while (performance.now() < until && steps < LEARN) steps = this.#toy.learn(10);
-      $("-share").textContent = `The arrows are the network's after ${steps} of ${LEARN} steps.`;
+      $("-share").textContent = `The arrows are the network’s after ${steps} of ${LEARN} steps.`;
       if (steps < LEARN) this.#frame = requestAnimationFrame(go);
       else $("-share").textContent = "The network has learned the score. Run chains on it.";
       this.#paint();

@@ -69,7 +69,8 @@ export class ImageChooser {
   reshape(shape, paper) {
     this.#sketch.shape(shape, paper);
     return this.#then(async () => {
-      await this.pictures.reshape(shape, paper);
+      const gone = await this.pictures.reshape(shape, paper);
+      if (gone.length) this.#left = leftOut(gone.map((name) => [name, "its file is gone"]));
       this.#show();
     });
   }
@@ -141,9 +142,7 @@ export class ImageChooser {
           await new Promise((resume) => setTimeout(resume));
         }
       }
-      const some = refused.slice(0, NAMED).map(([name, why]) => `${name} (${why})`);
-      const more = refused.length > NAMED ? `, and ${refused.length - NAMED} more` : "";
-      this.#left = refused.length ? ` Left out: ${some.join(", ")}${more}.` : "";
+      this.#left = refused.length ? leftOut(refused) : "";
       if (full)
         this.#left += ` No more than ${mostImages(this.pictures.shape).toLocaleString("en")} of this size can be used.`;
       this.#show();
@@ -187,4 +186,11 @@ export class ImageChooser {
     this.#zone.classList.toggle("empty", !list.length);
     this.#onChange();
   }
+}
+
+/** Names files that are left out, and why. @param {[name: string, why: string][]} refused */
+function leftOut(refused) {
+  const some = refused.slice(0, NAMED).map(([name, why]) => `${name} (${why})`);
+  const more = refused.length > NAMED ? `, and ${refused.length - NAMED} more` : "";
+  return ` Left out: ${some.join(", ")}${more}.`;
 }

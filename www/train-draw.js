@@ -5,6 +5,7 @@ import { Stroke, channels } from "./ink.js";
 import { History } from "./sketch-history.js";
 import { drawByKeys } from "./sketch-keys.js";
 import { colorChoices } from "./sketch-palette.js";
+import { drawByPointer } from "./sketch-pointer.js";
 
 /** The width of the brush until one chooses another: see `ink.js`. */
 const BRUSH = 3;
@@ -51,19 +52,11 @@ export class TrainingSketch {
       }),
     );
     this.root.append(canvas, tools);
-    const on = (/** @type {string} */ type, /** @type {(event: PointerEvent) => void} */ act) =>
-      canvas.addEventListener(
-        type,
-        (/** @type {PointerEvent} */ event) => event.isPrimary && act(event),
-      );
-    on("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      event.preventDefault();
-      canvas.setPointerCapture(event.pointerId);
-      this.#begin(this.#point(event));
+    drawByPointer(canvas, {
+      down: (at) => this.#begin(at),
+      to: (at) => this.#stroke && this.#paint(at),
+      up: () => (this.#stroke = null),
     });
-    on("pointermove", (event) => this.#stroke && this.#paint(this.#point(event)));
-    for (const end of ["pointerup", "pointercancel"]) on(end, () => (this.#stroke = null));
     drawByKeys(canvas, {
       down: (at) => this.#begin(at),
       to: (at) => this.#paint(at),
@@ -125,15 +118,6 @@ export class TrainingSketch {
     this.#context.putImageData(this.#image, 0, 0);
     this.#add.disabled = this.#clear.disabled = !this.#used;
     this.#undo.disabled = !this.#history.canUndo;
-  }
-
-  /** @param {PointerEvent} event @returns {import("./ink.js").Point} */
-  #point({ clientX, clientY }) {
-    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
-    return {
-      x: ((clientX - left) / width) * this.#canvas.width,
-      y: ((clientY - top) / height) * this.#canvas.height,
-    };
   }
 
   /** @param {import("./ink.js").Point} start */

@@ -59,7 +59,7 @@ export class Gauge {
         return figure;
       }),
     );
-    const words = judgement(ratios, originals);
+    const words = judgment(ratios, originals);
     // Screen readers say what is set, even if it is the same.
     if (this.#words.textContent !== words) this.#words.textContent = words;
     this.#words.classList.toggle(
@@ -70,7 +70,7 @@ export class Gauge {
 }
 
 /** @param {number[]} ratios @param {number} originals */
-function judgement(ratios, originals) {
+function judgment(ratios, originals) {
   const explained =
     "Below each sample is the nearest of your images, and how far away that is: 1.00 is how far your images usually are from each other.";
   const count = (/** @type {number} */ below) => ratios.filter((ratio) => ratio < below).length;

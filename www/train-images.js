@@ -17,7 +17,7 @@
 /** The most bytes of all images as 32-bit numbers, of which every step of training reads all. */
 const MOST_BYTES = 64 * 2 ** 20;
 /** Colors whose channels differ by no more are gray: JPEG does not keep gray exactly. */
-const GREY = 12;
+const GRAY = 12;
 /** The share of each channel in the lightness of a color (Rec. 709), as in the native program. */
 const LUMA = [0.2126, 0.7152, 0.0722];
 
@@ -48,13 +48,25 @@ export class Pictures {
     return picture;
   }
 
-  /** Makes all of them again, in another shape. @param {ImageShape} shape @param {string} paper */
+  /**
+   * Makes all of them again, in another shape.
+   * @param {ImageShape} shape @param {string} paper
+   * @returns {Promise<string[]>} the names of those that are left out, since their files are gone
+   */
   async reshape(shape, paper) {
     const same = JSON.stringify(shape) === JSON.stringify(this.shape) && paper === this.#paper;
     [this.shape, this.#paper] = [shape, paper];
-    if (same) return;
+    if (same) return [];
+    const gone = [];
     for (const picture of [...this.list])
-      Object.assign(picture, await this.#planes(picture.source));
+      try {
+        Object.assign(picture, await this.#planes(picture.source));
+      } catch {
+        // It must not stay in the old shape among the others.
+        this.list = this.list.filter((other) => other !== picture);
+        gone.push(picture.name);
+      }
+    return gone;
   }
 
   /** All of them, one after another. */
@@ -80,7 +92,7 @@ export class Pictures {
     let colored = false;
     for (let at = 0; at < plane; at++) {
       const [r, g, b] = data.subarray(4 * at, 4 * at + 3);
-      colored ||= Math.max(r, g, b) - Math.min(r, g, b) > GREY;
+      colored ||= Math.max(r, g, b) - Math.min(r, g, b) > GRAY;
       if (this.shape.channels === 1)
         planes[at] = Math.round(LUMA[0] * r + LUMA[1] * g + LUMA[2] * b);
       else [planes[at], planes[plane + at], planes[2 * plane + at]] = [r, g, b];

@@ -120,13 +120,22 @@ export class TrainingRun {
     this.#set("preparing");
     const last = this.#checkpoints.last?.bytes ?? this.#resumed;
     this.#turns = Promise.resolve();
-    await this.#make(last);
-    this.losses = this.losses.filter(({ step }) => step <= this.step);
-    this.#set("paused");
+    try {
+      await this.#make(last);
+      this.losses = this.losses.filter(({ step }) => step <= this.step);
+    } finally {
+      // Also in vain: one can try again, or leave.
+      this.#set("paused");
+    }
+  }
+
+  /** Whether it has a trainer; not after `change` was in vain. */
+  get usable() {
+    return this.#trainer !== null;
   }
 
   start() {
-    if (this.state !== "paused") return;
+    if (this.state !== "paused" || !this.usable) return;
     this.#set("running");
     const generation = ++this.#generation;
     // Of a lost device one hears twice.

@@ -10,6 +10,7 @@ import { ownNames } from "./own-list.js";
 import { saveAs } from "./save.js";
 import { engines, run as pageRun } from "./session.js";
 import { modelLabel, state } from "./state.js";
+import { addStyleSheet } from "./style-sheet.js";
 import { augmented } from "./train-augment.js";
 import { fetchTrainer } from "./train-bundle.js";
 import { ImageChooser } from "./train-choose.js";
@@ -32,19 +33,12 @@ export async function openTraining() {
   if (document.querySelector("dialog[open]")) return;
   if (!state.loaded) throw new Error("The page is still loading: try again in a moment.");
   if (!panel) {
-    await styled();
-    panel = new Panel(state.loaded.card);
+    await addStyleSheet("train.css");
+    // Of two clicks, the second may have come meanwhile.
+    panel ??= new Panel(state.loaded.card);
   }
-  panel.open();
+  if (!document.querySelector("dialog[open]")) panel.open();
 }
-
-const styled = () =>
-  new Promise((done) => {
-    const href = new URL("./train.css", import.meta.url).href;
-    const style = element("link", "", { rel: "stylesheet", href });
-    style.onload = style.onerror = done;
-    document.head.append(style);
-  });
 
 class Panel {
   /** @type {TrainingRun | null} */ #run = null;
@@ -61,6 +55,7 @@ class Panel {
   #hint = element("p", "", { className: "hint", id: "train-hint" });
   #problem = element("div", "", { className: "train-problem", id: "train-problem", hidden: true });
   /** Whether the adapter's software is to be measured first. */ #measure = false;
+  /** Whether a run is being made. */ #making = false;
 
   /** @param {import("./engine.js").Card} card of the page's model */
   constructor(card) {
@@ -150,6 +145,9 @@ class Panel {
 
   /** @param {import("./train-kept.js").Beginning} beginning @param {Uint8Array} [checkpoint] */
   async #make(beginning, checkpoint) {
+    // Of two clicks, or of “Train” and “Continue training”, the second may come before there is a run.
+    if (this.#making || this.#run) return;
+    this.#making = true;
     this.#start.disabled = true;
     try {
       const { software } = await engines.adapter;
@@ -178,7 +176,8 @@ class Panel {
       this.#showRun(false);
       throw error;
     } finally {
-      this.#start.disabled = false;
+      this.#making = false;
+      this.#counted();
     }
   }
 
@@ -220,7 +219,8 @@ class Panel {
     const again = (/** @type {Partial<import("./types.js").TrainingPlan>} */ changes) => () =>
       void run.change(changes).then(
         () => run.start(),
-        (error) => this.#fail(error),
+        // One can try again, or something else.
+        (error) => this.#troubled(error, false),
       );
     const { text, ways } = troubleOf(error, diverged, run.plan, again);
     this.#progress.trouble(text, ways);
@@ -250,7 +250,11 @@ class Panel {
     else if (run?.state === "finished") {
       await this.#more();
       run.start();
-    } else run?.start();
+    } else {
+      // The last attempt to go on has got no device.
+      if (run && !run.usable) await run.change({});
+      run?.start();
+    }
   }
 
   /** Makes the run twice as long. */

@@ -26,6 +26,8 @@ async function encoded({ images, margin, ground, scale, milliseconds, config, co
   const blocks = [];
   /** @type {Error | undefined} */
   let failure;
+  /** Ends a wait for the encoder, which is silent after an error. */
+  let wake = () => {};
   const encoder = new VideoEncoder({
     output: (chunk) => {
       const bytes = new Uint8Array(chunk.byteLength);
@@ -34,7 +36,10 @@ async function encoded({ images, margin, ground, scale, milliseconds, config, co
       blocks.push({ milliseconds: at, key: chunk.type === "key", bytes });
       postMessage({ done: blocks.length / (images.length + 1) });
     },
-    error: (error) => (failure = error),
+    error: (error) => {
+      failure = error;
+      wake();
+    },
   });
   encoder.configure(config);
   let [time, nextKey] = [0, 0];
@@ -49,7 +54,10 @@ async function encoded({ images, margin, ground, scale, milliseconds, config, co
   };
   for (const [at, image] of images.entries()) {
     while (!failure && encoder.encodeQueueSize > MOST_WAITING)
-      await new Promise((done) => encoder.addEventListener("dequeue", done, { once: true }));
+      await new Promise((done) => {
+        wake = () => done(undefined);
+        encoder.addEventListener("dequeue", wake, { once: true });
+      });
     if (failure) throw failure;
     add(image, milliseconds[at]);
   }

@@ -16,7 +16,8 @@ export const GPU_ANSWER_MS = 8000;
  */
 export function within(answer, milliseconds, late) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(async () => reject(await late()), milliseconds);
+    // Its words may have to be fetched, which may fail as well.
+    const timer = setTimeout(() => Promise.resolve(late()).then(reject, reject), milliseconds);
     Promise.resolve(answer)
       .then(resolve, reject)
       .finally(() => clearTimeout(timer));

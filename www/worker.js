@@ -34,8 +34,11 @@ const answers = {
   },
   load({ bytes }) {
     const model = new wasmModule.Model(bytes);
-    engine.load(model);
-    model.free();
+    try {
+      engine.load(model);
+    } finally {
+      model.free();
+    }
   },
   start({ id, settings, seed, first, count, drawing, strength, options }) {
     const chain = engine.start(settings, seed, first, count, drawing, strength, options);
