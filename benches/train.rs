@@ -1,7 +1,10 @@
 //! Times training steps of the default U-Net: `cargo bench --bench train -- BATCH STEPS THREADS
-//! [libtorch] [bf16] [gpu] [ranks]`, `ranks` with those that mpirun started. Prints wall and processor seconds per step, like `train_torch.py`;
-//! `cargo xtask bench train` alternates between the two. `gpu profile` prints what each launch of
-//! this crate's own kernels takes instead.
+//! [libtorch] [bf16] [gpu] [ranks]`. With `ranks`, all processes that mpirun started take part in
+//! one run.
+//!
+//! Prints wall and processor seconds per step, like `train_torch.py`; `cargo xtask bench train`
+//! alternates between the two. `gpu profile` prints what each launch of this crate's own kernels
+//! takes instead.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
@@ -124,7 +127,7 @@ mod bench {
         let example = |index| Example { index, sigma: 0.5, class: None };
         let examples = (0..options.batch).map(example);
         let step = TrainingStep::new(&options.recipe(), sizes, 0, examples);
-        training.submit(&[step]);
+        training.submit(&[step]).expect("a step of this run");
         let launches = block_on(training.profile(options.batch as u32, 2)).expect("it works");
         println!("{}, {} launches, batch {}", gpu.adapter(), launches.len(), options.batch);
         println!("| launch | µs | MFLOP | MB | GFLOP/s | GB/s |\n|---|---|---|---|---|---|");

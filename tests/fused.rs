@@ -9,6 +9,7 @@ mod common;
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use common::{difference, relative};
 use ncsn::backend::fused::{
     Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
     Tuner, best_kernel_config,
@@ -95,16 +96,6 @@ fn normal(count: usize, stream: u32) -> Vec<f32> {
     let mut x = vec![0.0; count];
     Key { seed: 11, stream, step: 0 }.fill_normal(&mut x);
     x
-}
-
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-}
-
-/// The largest difference over the largest value.
-fn relative(a: &[f32], b: &[f32]) -> f32 {
-    difference(a, b) / b.iter().fold(0.0, |m: f32, b| m.max(b.abs()))
 }
 
 /// Holds the scores of a network with drawn weights to Burn's, in all of [`configs`].
@@ -336,14 +327,19 @@ fn half_precision_saturates() {
     if !has_half(&gpu) {
         return;
     }
-    let architecture = refinenet(Variant::Ncsnv2, Depth::Standard, (1, 8, 8), 4);
-    let mut weights = common::weights(&architecture);
-    let begin = weights.get_mut("begin.weight").expect("a layer");
-    begin.values.iter_mut().for_each(|weight| *weight *= 1e6);
-    let config = KernelConfig::new(Strategy::Staged, Precision::Half);
-    let network = set_up(&gpu, &architecture, &weights, config);
-    let score = block_on(network.score(&normal(64, 2), &[0.5])).expect("a score");
-    assert!(score.iter().all(|s| s.is_finite()), "{score:?}");
+    // Where a convolution writes, and where one normalizes what it reads.
+    for (architecture, enlarged) in [
+        (refinenet(Variant::Ncsnv2, Depth::Standard, (1, 8, 8), 4), "begin.weight"),
+        (common::tiny(), "down.0.blocks.0.norm1.gamma"),
+    ] {
+        let mut weights = common::weights(&architecture);
+        let tensor = weights.get_mut(enlarged).expect("a tensor of the network");
+        tensor.values.iter_mut().for_each(|weight| *weight *= 1e6);
+        let config = KernelConfig::new(Strategy::Staged, Precision::Half);
+        let network = set_up(&gpu, &architecture, &weights, config);
+        let score = block_on(network.score(&normal(64, 2), &[0.5])).expect("a score");
+        assert!(score.iter().all(|s| s.is_finite()), "{enlarged}: {score:?}");
+    }
 }
 
 fn ends(network: &Network, table: &StepTable, seed: u64, chains: Range<usize>) -> Vec<f32> {

@@ -10,12 +10,12 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::random_networks::{self, Rolls};
 use ncsn::backend::fused::{
-    Compiler, DataSet, ExampleRow, Gpu, KernelConfig, PartRow, Precision, Strategy, Training,
-    TrainingState, TrainingStep,
+    Compiler, DataSet, ExampleRow, FusedError, Gpu, KernelConfig, PartRow, Precision, Strategy,
+    Training, TrainingState, TrainingStep,
 };
 use ncsn::data::Images;
 use ncsn::loss::dsm;
-use ncsn::net::weights::{Weights, flat};
+use ncsn::net::weights::{Weights, carry_over, flat};
 use ncsn::net::{Architecture, ImageShape, Network, Preconditioning, UNetDescription};
 use ncsn::random::Key;
 use ncsn::train::{
@@ -159,14 +159,14 @@ fn holds_to_burn(
     let moments = vec![[0.0; 2]; values.len()];
     training.write(&TrainingState { weights: values.clone(), average: values, moments });
     let step = step(sizes, batch, parts);
-    training.submit(std::slice::from_ref(&step));
+    training.submit(std::slice::from_ref(&step)).expect("a step of this run");
     let found = block_on(training.gradients()).expect("the GPU works");
     let report = block_on(training.report()).expect("the GPU works");
 
     // With several parts, only the batch of the last is still there.
     let whole = Training::new(&compiler, sizes, &data, batch, 1);
     let mut whole = whole.expect("it fits");
-    whole.submit(&[self::step(sizes, batch, 1)]);
+    whole.submit(&[self::step(sizes, batch, 1)]).expect("a step of this run");
     let images = block_on(whole.batch(batch * sizes.image_shape.dimension())).expect("read");
     let (loss, expected) = burn_gradients(sizes, &weights, &images, &step);
     assert!((report.loss / loss - 1.0).abs() < 1e-4, "loss {} for {loss}", report.loss);
@@ -180,7 +180,7 @@ fn holds_to_burn(
         let (_, expected) =
             expected.iter().find(|(other, _)| *other == name).expect("the same tensors");
         let most = largest(expected);
-        let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let apart = common::difference(found, expected);
         assert!(most > 0.0, "{name} has no gradient");
         // A bias before a normalization has no gradient but rounding.
         let bound = 1e-3 * most.max(1e-4 * all);
@@ -365,6 +365,32 @@ fn a_checkpoint_of_the_gpu_is_one_of_the_cpu() {
     assert_eq!(ema(&back), ema(&moved));
 }
 
+/// What `--init-from` does with a model that has no classes and images that do: the rows of classes
+/// begin at zero, so the first loss is that of the model, on the CPU and on the GPU.
+#[test]
+fn a_run_with_classes_begins_as_the_model_without_them() {
+    let (gpu, images) = (gpu(), images());
+    let plain = Options { stable_targets: None, ..options(&images) };
+    let architecture = plain.architecture.clone().with_classes(2);
+    let conditional = Options { architecture, label_dropout: 0.3, ..plain.clone() };
+    let weights = common::weights(&plain.architecture);
+    let names = ["dark", "bright"].map(String::from);
+    let carried = carry_over(weights.clone(), &[], &names);
+    let first_loss = |made: Result<Trainer, TrainError>, weights: &Weights| {
+        let trainer = made.expect("possible").from_weights(weights.clone());
+        let mut trainer = trainer.expect("they fit");
+        trainer.step(&images);
+        trainer.take_loss().expect("finite").expect("a step was made")
+    };
+    let cpu = [Device::flex()];
+    let expected = first_loss(Trainer::new(plain, &images, &cpu), &weights);
+    let on_burn = first_loss(Trainer::new(conditional.clone(), &images, &cpu), &carried);
+    let on_gpu = first_loss(Trainer::on_gpu(conditional, &images, &gpu), &carried);
+    for found in [on_burn, on_gpu] {
+        assert!((found / expected - 1.0).abs() < 1e-4, "{found} for {expected}");
+    }
+}
+
 #[test]
 fn a_run_that_diverges_goes_back_to_where_it_was_sound() {
     let (gpu, images) = (gpu(), images());
@@ -401,6 +427,72 @@ fn what_only_burn_can_train_is_refused_with_its_name() {
     let consistency = Some(Consistency { first_gap: 0.1, last_gap: 0.05 });
     let error = refused(Options { consistency, ..options(&images) });
     assert!(error.contains("--device"), "{error}");
+}
+
+/// Kernels do not check their indices, so steps and data sets are checked before they use them.
+#[test]
+fn a_step_that_is_not_of_the_run_is_refused() {
+    let gpu = gpu();
+    let sizes = UNetDescription { classes: 2, ..common::unet((1, 8, 8), &[8]) };
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let compiler = Compiler::new(&gpu, config).expect("f32");
+    let bytes = data(&sizes, 4);
+    let data =
+        DataSet { bytes: &bytes, labels: &[], images: 4, stable_from: None, mirrored: false };
+    let mut training = Training::new(&compiler, &sizes, &data, 4, 2).expect("it fits");
+    let good = step(&sizes, 4, 2);
+    training.submit(std::slice::from_ref(&good)).expect("a step of this run");
+    let mut refused = |steps: &[TrainingStep]| {
+        let error = training.submit(steps).expect_err("refused");
+        assert!(matches!(error, FusedError::Step { .. }), "{error}");
+    };
+    let changes: [fn(&mut TrainingStep); 9] = [
+        |step| step.examples[1].image = 4,
+        |step| step.examples[0].class_row = 3,
+        |step| step.examples.truncate(3),
+        |step| step.examples.extend_from_within(..),
+        |step| step.parts[1].images = 3,
+        |step| step.parts[1].first = u32::MAX,
+        |step| step.parts[1].example = u32::MAX,
+        |step| step.parts[0].batch = 5,
+        |step| step.parts.clear(),
+    ];
+    for change in changes {
+        let mut step = good.clone();
+        change(&mut step);
+        refused(&[step]);
+    }
+    refused(&vec![good; 1000]);
+    block_on(gpu.idle()).expect("none of it reached the GPU");
+
+    let refused = |data: DataSet<'_>| {
+        let error = Training::new(&compiler, &sizes, &data, 4, 2).expect_err("refused");
+        assert!(matches!(error, FusedError::Conditions { images, .. } if images == data.images));
+    };
+    refused(DataSet { images: 5, ..data });
+    refused(DataSet { stable_from: Some(0.5), ..data });
+}
+
+/// The gradient of attention keeps two numbers for each position in the memory of a workgroup.
+#[test]
+fn attention_among_too_many_positions_is_refused_by_the_limit() {
+    let gpu = gpu();
+    let limit = gpu.device().limits().max_compute_workgroup_storage_size as usize;
+    let width = limit / 8 / 256 + 1;
+    let sizes = common::unet((1, 256, width), &[4]);
+    let sizes = UNetDescription { attention: vec![true], patch: 1, ..sizes };
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let compiler = Compiler::new(&gpu, config).expect("f32");
+    let bytes = data(&sizes, 1);
+    let data =
+        DataSet { bytes: &bytes, labels: &[], images: 1, stable_from: None, mirrored: false };
+    let error = Training::new(&compiler, &sizes, &data, 1, 1).expect_err("refused");
+    let FusedError::Limit { limit: name, needed, available, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(name, "maxComputeWorkgroupStorageSize");
+    assert_eq!((needed, available), (8 * 256 * width as u64, limit as u64));
+    block_on(gpu.idle()).expect("nothing was compiled");
 }
 
 /// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the number.

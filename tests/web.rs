@@ -248,6 +248,38 @@ async fn tiles_are_measured_in_pieces_and_remembered() {
     assert_eq!(tune(&again).await, Some(line));
 }
 
+/// A measurement that is under way when other weights are loaded does not bring back the first.
+#[wasm_bindgen_test]
+async fn weights_that_are_loaded_during_a_measurement_stay() {
+    let tune = async |engine: &Engine| {
+        let found = engine.tune(1).await;
+        found.unwrap_or_else(|error| panic!("{}", message(error)))
+    };
+    let image = async |engine: &Engine| {
+        let chain = engine.start(settings(&[]), 7, 0, 1, None, None, JsValue::UNDEFINED);
+        let chain = chain.unwrap_or_else(|error| panic!("{}", message(error)));
+        finish(&chain).await;
+        pixels(&chain, "noisy").await
+    };
+    let off = |a: &[u8], b: &[u8]| a.iter().zip(b).map(|(a, b)| a.abs_diff(*b)).max();
+    let mut engine = engine("fused").await;
+    let before = image(&engine).await;
+    assert_eq!(tune(&engine).await, None);
+    let mut other = common::model();
+    for array in other.weights.values_mut() {
+        array.values.iter_mut().for_each(|value| *value = -*value);
+    }
+    let other = Model::new(&other.write().expect("finite"));
+    let other = other.unwrap_or_else(|error| panic!("{}", message(error)));
+    engine.load(&other).unwrap_or_else(|error| panic!("{}", message(error)));
+    let after = image(&engine).await;
+    while tune(&engine).await.is_none() {}
+    let tuned = image(&engine).await;
+    // Other tiles round in another way.
+    assert!(off(&after, &tuned) <= Some(4), "{:?} of 255", off(&after, &tuned));
+    assert!(off(&after, &before) > Some(4), "the weights make no difference");
+}
+
 #[wasm_bindgen_test]
 async fn progress_counts_and_views_differ() {
     let engine = engine("fused").await;
@@ -449,6 +481,9 @@ async fn what_cannot_work_is_an_error_that_says_why() {
         panic!("no chains")
     };
     assert!(message(error).contains("chains"));
+    let last = engine.start(settings(&[]), 1, u32::MAX, 1, None, None, JsValue::UNDEFINED);
+    let Err(error) = last else { panic!("no such number") };
+    assert!(message(error).contains("numbers"));
     let Ok(chain) = engine.start(settings(&[]), 1, 0, 1, None, None, JsValue::UNDEFINED) else {
         panic!("possible settings")
     };

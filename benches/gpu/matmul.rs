@@ -6,16 +6,38 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ncsn::backend::fused::Gpu;
+use ncsn::random::Key;
 use pollster::block_on;
 
 /// Measures floating-point operations per second.
 pub fn measure(gpu: &Gpu, limit: Duration) -> Result<f64> {
     let side = if gpu.is_software() { 512 } else { 4096 };
+    let matrices = matrices(gpu, side);
+    let time = |source: &str, tile: u32, limit| {
+        time(gpu, &matrices, source, [side / tile, side / tile], limit)
+    };
     // GPUs that were idle take a moment to raise their clocks.
-    time(gpu, side, &staged(side), [side / 128, side / 128], Duration::from_secs(1))?;
-    let staged = time(gpu, side, &staged(side), [side / 128, side / 128], limit)?;
-    let direct = time(gpu, side, &direct(side), [side / 64, side / 64], limit)?;
+    time(&staged(side), 128, Duration::from_secs(1))?;
+    let staged = time(&staged(side), 128, limit)?;
+    let direct = time(&direct(side), 64, limit)?;
     Ok(2.0 * f64::from(side).powi(3) / staged.min(direct))
+}
+
+/// Two factors of noise, and room for their product. Zeros would switch few transistors, and a GPU
+/// whose power is limited would run faster than with the numbers of a network.
+fn matrices(gpu: &Gpu, side: u32) -> [wgpu::Buffer; 3] {
+    let mut noise = vec![0.0f32; (side * side) as usize];
+    [0, 1, 2].map(|stream| {
+        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: 4 * u64::from(side * side),
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Key { seed: 1, stream, step: 0 }.fill_normal(&mut noise);
+        gpu.queue().write_buffer(&buffer, 0, bytemuck::cast_slice(&noise));
+        buffer
+    })
 }
 
 /// 128 × 128 results per workgroup, 8 × 8 per invocation, from 16 columns of A and rows of B at a
@@ -97,7 +119,13 @@ fn main(@builtin(local_invocation_id) local: vec3u, @builtin(workgroup_id) group
 }
 
 /// Seconds per product: the fastest of as many as fit in the limit.
-fn time(gpu: &Gpu, side: u32, source: &str, groups: [u32; 2], limit: Duration) -> Result<f64> {
+fn time(
+    gpu: &Gpu,
+    matrices: &[wgpu::Buffer; 3],
+    source: &str,
+    groups: [u32; 2],
+    limit: Duration,
+) -> Result<f64> {
     let device = gpu.device();
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: None,
@@ -114,14 +142,6 @@ fn time(gpu: &Gpu, side: u32, source: &str, groups: [u32; 2], limit: Duration) -
         entry_point: None,
         compilation_options: Default::default(),
         cache: None,
-    });
-    let matrices = [(); 3].map(|()| {
-        device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: 4 * u64::from(side * side),
-            usage: wgpu::BufferUsages::STORAGE,
-            mapped_at_creation: false,
-        })
     });
     let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,

@@ -1,5 +1,7 @@
 //! What a visitor asks of chains, besides a sampler's settings.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 
 use crate::sample::conditioning::{End, Path};
@@ -44,13 +46,13 @@ impl ChainOptions {
         self.to.map(|seed| Path { frames, to: End::Seed(seed) })
     }
 
-    /// The conditioning of chains up to number `chains` of a model with as many training images of
+    /// The conditioning of the chains of these numbers of a model with as many training images of
     /// each class; `None` for a model without classes, which ignores the choice.
     pub(super) fn conditioning(
         self,
         counts: &[u32],
         seed: u64,
-        chains: usize,
+        chains: Range<usize>,
     ) -> Option<ClassConditioning> {
         let Self { classes, guidance, interval, .. } = self;
         if counts.is_empty() {
@@ -74,12 +76,12 @@ mod tests {
 
     #[test]
     fn what_is_not_chosen_is_drawn_without_guidance() {
-        let all = ChainOptions::default().conditioning(&[5, 5], 1, 40).expect("it has classes");
+        let all = ChainOptions::default().conditioning(&[5, 5], 1, 0..40).expect("it has classes");
         assert_eq!((all.classes.len(), all.guidance_scale), (40, GuidanceScale::NONE));
-        assert!(ChainOptions::default().conditioning(&[], 1, 40).is_none());
+        assert!(ChainOptions::default().conditioning(&[], 1, 0..40).is_none());
         let choice =
             ChainOptions { classes: vec![1], guidance: Some(2.0), ..ChainOptions::default() };
-        let one = choice.conditioning(&[5, 5], 1, 40).expect("it has classes");
+        let one = choice.conditioning(&[5, 5], 1, 0..40).expect("it has classes");
         assert_eq!((one.classes, one.guidance_scale.weight), (vec![1], 2.0));
     }
 

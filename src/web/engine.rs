@@ -167,8 +167,10 @@ impl Engine {
         if !(1..=MOST).contains(&chains) {
             return Err(JsError::new(&format!("there must be from 1 to {MOST} chains")));
         }
+        let end = first.checked_add(chains);
+        let end = end.ok_or_else(|| JsError::new("the numbers of chains must be below 2³²"))?;
         let settings = settings_from_js(settings)?;
-        let numbers = first as usize..first as usize + chains as usize;
+        let numbers = first as usize..end as usize;
         let options: Option<ChainOptions> = serde_wasm_bindgen::from_value(options)?;
         let options = options.unwrap_or_default();
         let mut conditioning = match drawing {
@@ -179,7 +181,7 @@ impl Engine {
             None => Conditioning::default(),
         };
         conditioning.path = options.path(numbers.end);
-        conditioning.classes = options.conditioning(&self.class_counts, seed, numbers.end);
+        conditioning.classes = options.conditioning(&self.class_counts, seed, numbers.clone());
         let table = step_table(settings, strength)?.around(self.mean);
         let start = table.start;
         let chains = self.backend.start(table, &conditioning, seed, numbers.clone())?;

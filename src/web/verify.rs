@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use crate::sample::{Conditioning, Start};
 
-/// How many values of each chain's start are remembered. All of them as they were, up to rounding, are no accident.
+/// How many values of each chain's start are remembered. That none of so many has changed is no
+/// accident.
 const WITNESSES: usize = 64;
-/// How far a value may be from its start and still be the same, in units of the noise there: shaders round the logarithm
-/// and the cosine of normal numbers in another way.
+/// How far a value may be from its start and still count as the same, in units of the noise there:
+/// shaders round the logarithm and the cosine of normal numbers in another way.
 const SAME: f32 = 1e-4;
 
 /// What tells images of a network from those that were not computed.
@@ -43,9 +44,10 @@ impl Expected {
         Self { dimension, may_be_even: may_be_even(conditioning), starts, noise }
     }
 
-    /// What is wrong with the values of images after at least one step, if anything: `"infinite"` if one is not finite,
-    /// as after steps that are too large; `"even"` if all values of an image are the same, as after work that a GPU has
-    /// lost; `"unchanged"` if an image is still the noise that it began as, as after work that it has not done.
+    /// What is wrong with the values of images after at least one step, if anything: `"infinite"`
+    /// if one is not finite, as after steps that are too large; `"even"` if all values of an image
+    /// are the same, as after work that a GPU has lost; `"unchanged"` if an image is still the
+    /// noise that it began as, as after work that a GPU has not done.
     pub(super) fn fault(&self, values: &[f32]) -> Option<&'static str> {
         if !values.iter().all(|value| value.is_finite()) {
             return Some("infinite");

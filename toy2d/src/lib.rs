@@ -153,8 +153,8 @@ impl Toy2d {
         logs.iter().map(|log| (log - top).exp() as f32).collect()
     }
 
-    /// The score at the centers of n × n squares, rows from the top, times the deviation of a noisy
-    /// mode: how many deviations away the mode is, at any σ.
+    /// The score at the centers of n × n squares, rows from the top, times √(1 + σ²), the deviation
+    /// of one of the two modes under noise: about how many deviations away the mode is, at any σ.
     pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
         let centers = self.centers(n);
         let mut arrows = vec![0.0; centers.len()];

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What every training step draws, and how far it goes: the same numbers as in `src/recipe/` and
- * `src/web/trainer.rs`, so that every engine trains on the same noise.
+ * `src/web/trainer/mod.rs`, so that every engine trains on the same noise.
  */
 import { fillNormal, normal } from "./noise.js";
 

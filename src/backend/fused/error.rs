@@ -24,7 +24,7 @@ pub enum FusedError {
     Limit {
         /// What is too large.
         what: &'static str,
-        /// The limit's name in WebGPU.
+        /// The limit's name in WebGPU, or what it is a limit of.
         limit: &'static str,
         /// What the work needs.
         needed: u64,
@@ -63,7 +63,8 @@ pub enum FusedError {
         /// How many it can have.
         most: usize,
     },
-    /// There must be one σ and one class per image, or one for all.
+    /// There must be one σ and one class per image, or one for all; and as many bytes and labels as
+    /// the images of a data set have.
     #[error("{found} {what} for {images} images")]
     Conditions {
         /// What there is a wrong number of.
@@ -72,6 +73,18 @@ pub enum FusedError {
         found: usize,
         /// The number of images.
         images: usize,
+    },
+    /// A number of a training step is beyond what the run was made for.
+    #[error("{what} is {found}, but must be at least {least} and below {end} in this run")]
+    Step {
+        /// Which number.
+        what: &'static str,
+        /// What it is.
+        found: u64,
+        /// The least that it can be.
+        least: u64,
+        /// One more than the most that it can be.
+        end: u64,
     },
     /// The values are not a whole number of images.
     #[error("{values} values are not a whole number of images of {dimension}")]

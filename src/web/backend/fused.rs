@@ -20,8 +20,8 @@ use crate::web::screen::Screen;
 /// A GPU, and a network on it once its weights are there.
 pub(super) struct Fused {
     compiler: Rc<Shared>,
-    /// What was measured earlier.
-    tuning: String,
+    /// What was measured, now or in an earlier visit: see [`Network::tuning`].
+    tuning: RefCell<String>,
     network: Option<RefCell<Network>>,
     /// The measurement of its tiles, while it lasts.
     tuner: Cell<Option<Box<Tuner>>>,
@@ -40,7 +40,7 @@ impl Fused {
 
     fn on(compiler: Rc<Shared>, tuning: String) -> Self {
         let (network, tuner, tuned) = (None, Cell::default(), Cell::default());
-        Self { compiler, tuning, network, tuner, tuned }
+        Self { compiler, tuning: RefCell::new(tuning), network, tuner, tuned }
     }
 
     fn network(&self) -> Result<&RefCell<Network>, JsError> {
@@ -56,7 +56,9 @@ impl Fused {
                 self.tuner.set(Some(tuner));
                 return Ok(None);
             }
-            network.replace(tuner.finish());
+            let fastest = tuner.finish();
+            self.tuning.replace(fastest.tuning());
+            network.replace(fastest);
             self.tuned.set(true);
         }
         Ok(Some(network.borrow().tuning()))
@@ -65,9 +67,12 @@ impl Fused {
 
 impl Backend for Fused {
     fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
-        let network = Network::load(&self.compiler, &card.architecture, weights, &self.tuning)?;
-        self.tuned.set(network.tuning() == self.tuning);
+        let tuning: &str = self.tuning.get_mut();
+        let network = Network::load(&self.compiler, &card.architecture, weights, tuning)?;
+        self.tuned.set(network.tuning() == tuning);
         self.network = Some(RefCell::new(network));
+        // One that is under way would end with the network, and the weights, that it began with.
+        self.tuner.set(None);
         Ok(())
     }
 
@@ -87,7 +92,7 @@ impl Backend for Fused {
     }
 
     fn precompile(&self, architecture: &Architecture) -> Result<Precompile, JsError> {
-        Ok(Precompile::new(&self.compiler, architecture, &self.tuning)?)
+        Ok(Precompile::new(&self.compiler, architecture, &self.tuning.borrow())?)
     }
 
     fn tune(&self, chains: usize) -> Tuning<'_> {

@@ -12,8 +12,8 @@ use wasm_bindgen::prelude::*;
 use super::convert::to_js;
 use crate::backend::Chains;
 use crate::backend::fused::{
-    Compiler, DataSet, Example, FusedChains, Gpu, Network, Training, TrainingState, TrainingStep,
-    check_training,
+    Compiler, DataSet, Example, FusedChains, FusedError, Gpu, Network, Training, TrainingState,
+    TrainingStep, check_training,
 };
 use crate::loss::Weighting;
 use crate::model_file::{Card, ModelFile};
@@ -88,8 +88,6 @@ impl Trainer {
             flip: plan.flip,
             dequantize: false,
         };
-        let gpu = Gpu::request().await?;
-        let compiler = Compiler::new(&gpu, check_training(&gpu).await?)?;
         let data = DataSet {
             bytes: &images.bytes,
             labels: &[],
@@ -97,16 +95,21 @@ impl Trainer {
             stable_from: card.training.as_ref().and_then(|training| training.stable_targets),
             mirrored: plan.flip,
         };
-        let training = Training::new(&compiler, &sizes, &data, recipe.batch, recipe.parts)?;
+        let gpu = Gpu::request().await?;
+        let prepared = prepare(&gpu, &sizes, &data, &recipe).await;
+        // As when a trainer is dropped.
+        let (compiler, training) = prepared.inspect_err(|_| gpu.device().destroy())?;
         let recipe = Recipe { parts: training.parts(), ..recipe };
         let values = flat(&card.architecture, &weights);
         let moments = vec![[0.0; 2]; values.len()];
         training.write(&TrainingState { weights: values.clone(), average: values, moments });
         training.keep();
-        gpu.idle().await?;
         let order = Order::new(images.len(), recipe.seed);
         let (step, seconds) = (0, 0.0);
-        Ok(Self { compiler, training, sizes, recipe, order, card, images, step, seconds })
+        let trainer =
+            Self { compiler, training, sizes, recipe, order, card, images, step, seconds };
+        gpu.idle().await?;
+        Ok(trainer)
     }
 
     /// Whether the GPU is software, on which training takes long.
@@ -136,7 +139,7 @@ impl Trainer {
             }
             let next: Vec<TrainingStep> =
                 (self.step..end).take(room as usize).map(|step| self.next(step)).collect();
-            self.training.submit(&next);
+            self.training.submit(&next)?;
             self.step += next.len() as u64;
         }
         let report = self.training.report().await?;
@@ -242,6 +245,18 @@ impl Trainer {
         };
         TrainingStep::new(&recipe, &self.sizes, step, (0..recipe.batch).map(example))
     }
+}
+
+/// Tests the GPU, compiles the kernels of a training step, and uploads the images.
+async fn prepare(
+    gpu: &Gpu,
+    sizes: &UNetDescription,
+    data: &DataSet<'_>,
+    recipe: &Recipe,
+) -> Result<(Compiler, Training), FusedError> {
+    let compiler = Compiler::new(gpu, check_training(gpu).await?)?;
+    let training = Training::new(&compiler, sizes, data, recipe.batch, recipe.parts)?;
+    Ok((compiler, training))
 }
 
 impl Drop for Trainer {

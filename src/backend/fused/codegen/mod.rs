@@ -18,7 +18,9 @@ pub use kernel::TrainingBuffer;
 pub use kernel::{Kernel, Operand};
 pub use kernel_config::KernelConfig;
 #[cfg(feature = "training")]
-pub use lower::training::{Extent, LoweredTraining, StableTargets, TrainingKernel, lower_training};
+pub use lower::training::{
+    Extent, LoweredTraining, StableTargets, TrainingKernel, attention_memory, lower_training,
+};
 pub use lower::{Lowered, lower};
 pub use precision::Precision;
 pub use render::render_shader;

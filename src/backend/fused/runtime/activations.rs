@@ -45,7 +45,7 @@ impl Activations {
             _ => 0,
         };
         let placed = BufferPlan::new(kernels, size, lasts);
-        let buffer = |size| gpu.storage("the activations", size * count);
+        let buffer = |&size: &usize| gpu.storage("the activations", size as u64 * count as u64);
         let buffers = placed.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
         Ok(Self {
             plan: placed,

@@ -3,6 +3,7 @@
 use super::activations::Activations;
 use super::buffers::{Buffers, IMAGES, RESULT, SCORES};
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
+use super::pipelines::part;
 use super::step_row::StepRow;
 use crate::backend::fused::codegen::Operand;
 use crate::backend::fused::error::FusedError;
@@ -85,15 +86,13 @@ fn bind(
     activations: &Activations,
     Binding { from, to, scores }: Binding,
 ) -> wgpu::BindGroup {
-    let entry = |(index, operand): (u32, &Operand)| {
-        let (mut offset, mut size) = (0, None);
-        let buffer = match operand {
+    launch.pipeline.bind(&network.gpu, &launch.kernel, |operand| {
+        let whole = match operand {
             Operand::Parameters(slice) => {
-                let place = &network.parameters.places[*slice];
-                offset = place.start;
-                size = wgpu::BufferSize::new(place.end - place.start);
-                &network.parameters.buffer
+                let place = network.parameters.places[*slice].clone();
+                return part(&network.parameters.buffer, place);
             }
+            Operand::Step => return part(&buffers.steps, 0..size_of::<StepRow>() as u64),
             Operand::Table => buffers.table.as_ref().unwrap_or(&buffers.levels),
             Operand::Levels => &buffers.levels,
             Operand::Image => &buffers.images[from],
@@ -103,10 +102,6 @@ fn bind(
             Operand::Denoised => &buffers.denoised,
             Operand::Observation => &buffers.observation,
             Operand::Mixtures => &buffers.mixtures,
-            Operand::Step => {
-                size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
-                &buffers.steps
-            }
             Operand::Tensor(_)
             | Operand::Statistics(_)
             | Operand::Moments(_)
@@ -114,13 +109,6 @@ fn bind(
             #[cfg(feature = "training")]
             Operand::Training(_) => &buffers.levels,
         };
-        let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-        wgpu::BindGroupEntry { binding: index, resource }
-    };
-    let entries: Vec<_> = (0..).zip(&launch.kernel.operands).map(entry).collect();
-    network.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-        label: None,
-        layout: &launch.pipeline.bindings,
-        entries: &entries,
+        whole.as_entire_buffer_binding()
     })
 }

@@ -65,8 +65,9 @@ impl Buffers {
                 available: u64::from(most),
             });
         }
-        let dimension = plan.image_shape.dimension();
-        let images = || gpu.storage("the images", 4 * batch * dimension);
+        let dimension = plan.image_shape.dimension() as u64;
+        let numbers = batch as u64 * dimension;
+        let images = || gpu.storage("the images", 4 * numbers);
         let alignment = limits.min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<StepRow>().next_multiple_of(alignment);
         // One more, for evaluations between the steps.
@@ -93,13 +94,13 @@ impl Buffers {
         Ok(Self {
             batch,
             images: [images()?, images()?, images()?, images()?, images()?],
-            denoised: gpu.storage("the denoised images", 8 * batch * dimension)?,
-            levels: gpu.storage("the noise levels", 16 * Self::LEVELS)?,
+            denoised: gpu.storage("the denoised images", 8 * numbers)?,
+            levels: gpu.storage("the noise levels", 16 * Self::LEVELS as u64)?,
             table,
             steps: gpu.buffer("the steps", size, usage)?,
             stride,
             observation: gpu.storage("the observation", 8 * dimension)?,
-            mixtures: gpu.storage("the mixtures", 8 * batch)?,
+            mixtures: gpu.storage("the mixtures", 8 * batch as u64)?,
             level_activations,
             step_activations,
         })

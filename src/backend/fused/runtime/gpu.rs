@@ -150,6 +150,31 @@ impl Gpu {
         self.check()
     }
 
+    /// Seconds that work takes by itself, where `submit` submits it so many times: from the
+    /// shortest of some runs of `repeats` of it and of twice as many, so that the time for
+    /// submitting them is left out.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(in crate::backend::fused) async fn time(
+        &self,
+        repeats: usize,
+        submit: impl Fn(usize),
+    ) -> Result<f64, FusedError> {
+        const ROUNDS: usize = 5;
+        let mut shortest = [f64::INFINITY; 2];
+        for _ in 0..ROUNDS {
+            for (times, shortest) in [1, 2].into_iter().zip(&mut shortest) {
+                self.idle().await?;
+                let begun = platform::now();
+                submit(times * repeats);
+                self.idle().await?;
+                *shortest = shortest.min(platform::now() - begun);
+            }
+        }
+        Ok((shortest[1] - shortest[0]) / repeats as f64)
+    }
+
     /// Does work that may fail. If the device reports an error meanwhile, the result is `None` and
     /// no fault is recorded. Only errors raised on this thread are caught.
     pub(in crate::backend::fused) async fn catch_errors<T>(
@@ -191,14 +216,15 @@ impl Gpu {
         Ok(self.device.create_buffer(&descriptor))
     }
 
-    /// Creates a buffer of numbers for kernels.
+    /// Creates a buffer of numbers for kernels. Its size is in u64, since a product of sizes may be
+    /// above 4 GiB, and usize has 32 bits in the browser.
     pub(in crate::backend::fused) fn storage(
         &self,
         what: &'static str,
-        bytes: usize,
+        bytes: u64,
     ) -> Result<wgpu::Buffer, FusedError> {
         use wgpu::BufferUsages as Usage;
-        self.buffer(what, bytes as u64, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+        self.buffer(what, bytes, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
     }
 
     /// Reads numbers back from the beginning of a buffer.

@@ -1,10 +1,11 @@
 //! Compiled kernels.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::gpu::Gpu;
 use super::platform;
-use crate::backend::fused::codegen::Kernel;
+use crate::backend::fused::codegen::{Kernel, Operand};
 
 /// A pipeline and its bind group layout.
 #[derive(Clone, Debug)]
@@ -13,6 +14,33 @@ pub struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
     /// The layout of its bind group.
     pub bindings: wgpu::BindGroupLayout,
+}
+
+impl Pipeline {
+    /// The bind group of its kernel, whose operands are bound to these buffers.
+    pub fn bind<'a>(
+        &self,
+        gpu: &Gpu,
+        kernel: &Kernel,
+        buffer: impl Fn(&Operand) -> wgpu::BufferBinding<'a>,
+    ) -> wgpu::BindGroup {
+        let entry = |(binding, operand): (u32, &Operand)| {
+            let resource = wgpu::BindingResource::Buffer(buffer(operand));
+            wgpu::BindGroupEntry { binding, resource }
+        };
+        let entries: Vec<_> = (0..).zip(&kernel.operands).map(entry).collect();
+        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &self.bindings,
+            entries: &entries,
+        })
+    }
+}
+
+/// A part of a buffer, in bytes.
+pub fn part(buffer: &wgpu::Buffer, bytes: Range<u64>) -> wgpu::BufferBinding<'_> {
+    let size = wgpu::BufferSize::new(bytes.end - bytes.start);
+    wgpu::BufferBinding { buffer, offset: bytes.start, size }
 }
 
 /// Pipelines by the texts of their kernels. There are a few dozen, so a list is fast enough.

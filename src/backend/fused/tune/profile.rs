@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::fused::error::FusedError;
-use crate::backend::fused::runtime::{Flow, Network, platform};
+use crate::backend::fused::runtime::{Flow, Network};
 
 /// A launch and its time.
 #[derive(Clone, Debug)]
@@ -15,9 +15,6 @@ pub struct Timed {
     /// Seconds, including the wait for its end before the next launch can begin.
     pub seconds: f64,
 }
-
-/// How often each is timed: the shortest time counts.
-const ROUNDS: usize = 5;
 
 /// Times each launch of an evaluation of `batch` images, from runs of `repeats` of it and of
 /// twice as many, so that the time for submitting them is left out.
@@ -34,22 +31,10 @@ pub async fn profile(
     recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
     let mut all = Vec::with_capacity(network.launches());
     for (index, compiled) in network.compiled().steps.iter().enumerate() {
-        let mut shortest = [f64::INFINITY; 2];
-        for _ in 0..ROUNDS {
-            for (times, shortest) in [1, 2].into_iter().zip(&mut shortest) {
-                gpu.idle().await?;
-                let begun = platform::now();
-                recorder.repeat(index, times * repeats);
-                gpu.idle().await?;
-                *shortest = shortest.min(platform::now() - begun);
-            }
-        }
+        let seconds = gpu.time(repeats, |times| recorder.repeat(index, times)).await?;
         let [x, y] = compiled.kernel.groups;
-        all.push(Timed {
-            source: Arc::clone(&compiled.kernel.source),
-            groups: [x, y, batch as u32],
-            seconds: (shortest[1] - shortest[0]) / repeats as f64,
-        });
+        let source = Arc::clone(&compiled.kernel.source);
+        all.push(Timed { source, groups: [x, y, batch as u32], seconds });
     }
     Ok(all)
 }

@@ -79,7 +79,7 @@ async fn gradients(gpu: &Gpu, config: KernelConfig) -> Result<Vec<f32>, FusedErr
     let images = BATCH as u32;
     let part = PartRow { images, batch: images, most: 1.0, ..bytemuck::Zeroable::zeroed() };
     let examples = (0..images).map(example).collect();
-    training.submit(&[TrainingStep { parts: vec![part], examples }]);
+    training.submit(&[TrainingStep { parts: vec![part], examples }])?;
     training.gradients().await
 }
 

@@ -120,10 +120,11 @@ impl Tuner {
             self.present = Some(Compiling { tiling, lowered, missing });
             return Ok(true);
         }
+        let Some(next) = self.next() else { return Ok(false) };
+        // If this fails, `step` leaves out one candidate after another until nothing is left to do.
         if self.expected.is_empty() {
             self.expected = scores(&self.network).await?;
         }
-        let Some(next) = self.next() else { return Ok(false) };
         let Candidate { network, rounds, seconds } = &mut self.candidates[next];
         if *rounds == 0 {
             if !self_test::agree(&scores(network).await?, &self.expected) {

@@ -11,8 +11,12 @@
 
 $if HALF_STAGE
 alias Staged = vec4h;
+// Clamps as convert.wgsl does, without a branch: what was scaled may be too large for f16, and an
+// infinity times a weight of 0 is NaN.
+fn staged(x: vec4f) -> Staged { return Staged(clamp(x, vec4f(-65504.0), vec4f(65504.0))); }
 $else
 alias Staged = vec4f;
+fn staged(x: vec4f) -> Staged { return x; }
 $end
 var<workgroup> stage: array<Staged, STAGE>;
 $if SPLIT
@@ -68,7 +72,7 @@ $if PREPARED_$t
                 value = prepared(value);
 $end
             }
-            stage[i] = Staged(value);
+            stage[i] = staged(value);
         }
         workgroupBarrier();
         for (var ky = 0u; ky < KERNEL_$t; ky++) {

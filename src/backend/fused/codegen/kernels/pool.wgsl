@@ -3,10 +3,10 @@
 
 @compute @workgroup_size(GROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-    if id.x >= HEIGHT * WIDTH * QUADS { return; }
+    if id.x >= WIDTH * QUADS { return; }
     let quad = id.x % QUADS;
-    let x = id.x / QUADS % WIDTH;
-    let y = id.x / QUADS / WIDTH;
+    let x = id.x / QUADS;
+    let y = id.y;
     let base = id.z * HEIGHT * WIDTH;
     var pool = vec4f($if MAXIMUM -3.0e38 $else 0.0 $end);
     for (var row = max(y, REACH) - REACH; row <= min(y + REACH, HEIGHT - 1u); row++) {
@@ -16,5 +16,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
     }
     let side = f32(2u * REACH + 1u);
-    to[base * QUADS + id.x] = convert4(pool$if MAXIMUM $else  * (1.0 / (side * side))$end);
+    to[(base + y * WIDTH) * QUADS + id.x] = convert4(pool$if MAXIMUM $else  * (1.0 / (side * side))$end);
 }

@@ -37,8 +37,10 @@ impl Lowering<'_> {
         self.write(&mut kernel, element, to);
         kernel.finish([positions.div_ceil(queries), heads])
     }
+
     /// The sizes of heads, of queries, keys and values `qkv`, and of a tensor of the shape of mixed
-    /// values. Returns the elements in which both are read, the channels of a head, and its elements.
+    /// values. Returns the elements in which both are read, the channels of a head, and how many
+    /// elements these are.
     pub fn heads(
         &self,
         values: &mut Values,

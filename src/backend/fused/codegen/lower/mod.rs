@@ -158,7 +158,8 @@ mod tests {
                 _ => 16,
             };
             let stage = size("STAGE").map_or(0, |stage| number * stage);
-            let stage = stage + 16 * size("SHARES").unwrap_or(0);
+            let totals = if holds("var<workgroup> totals") { size("QUERIES") } else { None };
+            let stage = stage + 16 * size("SHARES").unwrap_or(0) + 8 * totals.unwrap_or(0);
             let norm = size("NORM_CHANNELS").unwrap_or(0);
             let norm = norm * if stage > 0 { 16 } else { 8 };
             let most = if stage > 0 { config.tiling.memory } else { 1 << 14 };
@@ -184,16 +185,16 @@ mod tests {
     #[test]
     fn every_kernel_of_a_refinenet_fits_every_device() {
         let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 3 };
-        for (depth, ngf) in [
-            (Depth::Standard, 128),
-            (Depth::Deeper, 128),
-            (Depth::Deepest, 128),
-            (Depth::Standard, 6),
-            (Depth::Standard, 256),
+        let large = ImageShape { channels: 3, height: 256, width: 256 };
+        for (image_shape, depth, ngf) in [
+            (IMAGE, Depth::Standard, 128),
+            (IMAGE, Depth::Deeper, 128),
+            (IMAGE, Depth::Deepest, 128),
+            (IMAGE, Depth::Standard, 6),
+            (large, Depth::Standard, 256),
         ] {
             for variant in [Variant::Ncsn, Variant::Ncsnv2] {
-                let sizes =
-                    RefineNetDescription { variant, image_shape: IMAGE, depth, ngf, schedule };
+                let sizes = RefineNetDescription { variant, image_shape, depth, ngf, schedule };
                 let [direct, staged] = launches(&plan(&Architecture::RefineNet(sizes)));
                 assert!(staged < direct);
             }

@@ -20,6 +20,7 @@ impl Lowering<'_> {
         kernel.values.flag("MAXIMUM", pooling == Pooling::Maximum);
         self.read(&mut kernel, "source", Precision::quad, from);
         self.write(&mut kernel, Precision::quad, to);
-        kernel.finish([(shape.positions() * shape.channels() / 4).div_ceil(GROUP), 1])
+        // The second axis counts rows: all quads of a large image are too many for one axis.
+        kernel.finish([(shape.width * shape.channels() / 4).div_ceil(GROUP), shape.height])
     }
 }

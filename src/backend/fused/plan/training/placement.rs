@@ -9,7 +9,8 @@ use super::*;
 /// the order of [`Architecture::tensors`], or the zero of padding.
 pub type Place = Option<u32>;
 
-/// The numbers that f32 tells apart below this are exact, with room to spare.
+/// The base in which the numbers of weights are written with two digits, as each has to fit into an
+/// f32, which holds integers exactly up to 2²⁴.
 const DIGIT: usize = 1 << 12;
 
 /// The plan of a network, and for each slice of its parameters the places of its numbers.
@@ -18,7 +19,7 @@ const DIGIT: usize = 1 << 12;
 /// [`FusedError::Description`] if there is no such network.
 pub fn plan(architecture: &Architecture) -> Result<(Plan, Vec<Vec<Place>>), FusedError> {
     architecture.check()?;
-    // A number of up to 2²⁴ weights in two digits, since f32 has 24 bits; 0 is padding.
+    // One plan for each digit of the weights' numbers, counted from 1: 0 is padding.
     let [high, low] = [DIGIT, 1].map(|unit| {
         let mut number = 0;
         let mut weights = Weights::new();
@@ -42,7 +43,8 @@ pub fn plan(architecture: &Architecture) -> Result<(Plan, Vec<Vec<Place>>), Fuse
     Ok((plan, places))
 }
 
-/// The last digit of `number / unit`; the first digit has no limit.
+/// The digit of a number that counts units of this size, 1 or [`DIGIT`]. The higher digit has no
+/// limit.
 fn digit(number: usize, unit: usize) -> f32 {
     (if unit == 1 { number % DIGIT } else { number / unit }) as f32
 }

@@ -12,7 +12,7 @@ use crate::backend::fused::plan::SigmaEmbedding;
 use crate::backend::fused::plan::training::TrainingPlan;
 use crate::backend::fused::runtime::activations::Activations;
 use crate::backend::fused::runtime::gpu::Gpu;
-use crate::backend::fused::runtime::pipelines::Pipeline;
+use crate::backend::fused::runtime::pipelines::{Pipeline, part};
 use crate::backend::fused::runtime::step_row::StepRow;
 use crate::net::precondition::frequencies;
 
@@ -92,7 +92,7 @@ impl TrainingBuffers {
             SigmaEmbedding::Continuous(_, size) => size / 2,
             SigmaEmbedding::Rows(_) => 0,
         };
-        let storage = |what, bytes| gpu.storage(what, bytes);
+        let storage = |what, bytes: usize| gpu.storage(what, bytes as u64);
         let references = data.stable_targets(0).map_or(0, |stable| stable.references());
         let bytes = data.bytes;
         let buffers = Self {
@@ -199,14 +199,15 @@ impl TrainingBuffers {
 
     /// The bind group of a kernel.
     pub fn bind(&self, gpu: &Gpu, kernel: &Kernel, pipeline: &Pipeline) -> wgpu::BindGroup {
-        let entry = |(index, operand): (u32, &Operand)| {
-            let (mut offset, mut size) = (0, None);
-            let buffer = match operand {
+        pipeline.bind(gpu, kernel, |operand| {
+            let whole = match operand {
                 Operand::Parameters(slice) => {
-                    let Range { start, end } = &self.slices[*slice];
-                    offset = 4 * *start as u64;
-                    size = wgpu::BufferSize::new(4 * (end - start) as u64);
-                    &self.parameters
+                    let Range { start, end } = self.slices[*slice];
+                    return part(&self.parameters, 4 * start as u64..4 * end as u64);
+                }
+                Operand::Step => return part(&self.step, 0..size_of::<StepRow>() as u64),
+                Operand::Training(TrainingBuffer::Row) => {
+                    return part(&self.rows, 0..size_of::<PartRow>() as u64);
                 }
                 Operand::Table => self
                     .table
@@ -216,27 +217,10 @@ impl TrainingBuffers {
                 Operand::Levels => &self.levels,
                 Operand::Image => &self.image,
                 Operand::Next => &self.score,
-                Operand::Step => {
-                    size = wgpu::BufferSize::new(size_of::<StepRow>() as u64);
-                    &self.step
-                }
-                Operand::Training(buffer) => {
-                    if *buffer == TrainingBuffer::Row {
-                        size = wgpu::BufferSize::new(size_of::<PartRow>() as u64);
-                    }
-                    self.of(*buffer)
-                }
+                Operand::Training(buffer) => self.of(*buffer),
                 _ => self.activations.find(operand).unwrap_or(&self.levels),
             };
-            let resource =
-                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size });
-            wgpu::BindGroupEntry { binding: index, resource }
-        };
-        let entries: Vec<_> = (0..).zip(&kernel.operands).map(entry).collect();
-        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &pipeline.bindings,
-            entries: &entries,
+            whole.as_entire_buffer_binding()
         })
     }
 }

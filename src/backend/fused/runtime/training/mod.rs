@@ -14,13 +14,13 @@ use std::sync::Arc;
 use buffers::{BoundKernel, STEPS, TrainingBuffers};
 pub use rows::{ExampleRow, PartRow};
 pub use step::{Example, TrainingStep};
+use step::{StepLimits, within};
 
 use super::compiler::Compiler;
 use super::gpu::Gpu;
-use super::platform;
 use super::throttle::Throttle;
 use crate::backend::fused::codegen::{
-    Extent, Operand, StableTargets, TrainingKernel, lower_training,
+    Extent, Operand, StableTargets, TrainingKernel, attention_memory, lower_training,
 };
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Parameters;
@@ -59,6 +59,23 @@ impl DataSet<'_> {
         let (originals, mirrored) = (self.images, self.mirrored);
         self.stable_from.map(|from| StableTargets { from, originals, mirrored, classes })
     }
+
+    /// Checks that the kernels of a network find what they read.
+    fn check(&self, sizes: &UNetDescription) -> Result<(), FusedError> {
+        let &Self { bytes, labels, images, stable_from, .. } = self;
+        let needed = bytes.len() as u64;
+        if needed > MOST_BYTES {
+            let (what, limit) = ("the data set", "of bytes in shaders");
+            return Err(FusedError::Limit { what, limit, needed, available: MOST_BYTES });
+        }
+        if needed != images as u64 * sizes.image_shape.dimension() as u64 {
+            return Err(FusedError::Conditions { what: "bytes", found: bytes.len(), images });
+        }
+        if stable_from.is_some() && sizes.classes > 0 && labels.len() != images {
+            return Err(FusedError::Conditions { what: "labels", found: labels.len(), images });
+        }
+        Ok(())
+    }
 }
 
 /// What a run reports now and then.
@@ -93,7 +110,7 @@ pub struct Training {
     part: Vec<BoundKernel>,
     update: Vec<BoundKernel>,
     gather: BoundKernel,
-    parts: usize,
+    limits: StepLimits,
     weights: usize,
     squares: usize,
     throttle: Throttle,
@@ -102,14 +119,18 @@ pub struct Training {
 /// Slices of a buffer are bound at multiples of this many words.
 const ALIGNMENT: usize = 64;
 
+/// The most bytes of images: kernels number them in u32. On Metal a buffer may be larger.
+const MOST_BYTES: u64 = 1 << 32;
+
 impl Training {
     /// Compiles the kernels of a training step and uploads the data set. A batch of `batch` images
     /// is computed in `parts`, or in more if so many images at once do not fit the GPU's buffers:
     /// see [`Self::parts`].
     ///
     /// # Errors
-    /// [`FusedError::Description`] if there is no such network, [`FusedError::Limit`] if a buffer
-    /// is larger than the GPU allows.
+    /// [`FusedError::Description`] if there is no such network, [`FusedError::Conditions`] if the
+    /// data set is not of its images, [`FusedError::Limit`] if a buffer or a workgroup's memory is
+    /// larger than the GPU allows, or the images are more than 4 GiB.
     pub fn new(
         compiler: &Compiler,
         sizes: &UNetDescription,
@@ -117,10 +138,25 @@ impl Training {
         batch: usize,
         parts: usize,
     ) -> Result<Self, FusedError> {
-        let mut parts = parts;
+        data.check(sizes)?;
+        let plan = TrainingPlan::new(sizes)?;
+        let memory = compiler.gpu().device().limits().max_compute_workgroup_storage_size;
+        let needed = attention_memory(&plan) as u64;
+        if needed > u64::from(memory) {
+            return Err(FusedError::Limit {
+                what: "the gradient of attention",
+                limit: "maxComputeWorkgroupStorageSize",
+                needed,
+                available: memory.into(),
+            });
+        }
+        let (images, class_rows) = (data.images, sizes.classes + 1);
+        let mut limits = StepLimits { images, class_rows, batch, parts };
         loop {
-            match Self::in_parts(compiler, sizes, data, batch, parts) {
-                Err(FusedError::Limit { .. }) if parts < batch => parts = batch.min(2 * parts),
+            match Self::in_parts(compiler, &plan, data, limits) {
+                Err(FusedError::Limit { .. }) if limits.parts < batch => {
+                    limits.parts = batch.min(2 * limits.parts);
+                }
                 made => return made,
             }
         }
@@ -128,13 +164,11 @@ impl Training {
 
     fn in_parts(
         compiler: &Compiler,
-        sizes: &UNetDescription,
+        plan: &TrainingPlan,
         data: &DataSet<'_>,
-        batch: usize,
-        parts: usize,
+        limits: StepLimits,
     ) -> Result<Self, FusedError> {
         let (gpu, config) = (compiler.gpu(), compiler.config());
-        let plan = TrainingPlan::new(sizes)?;
         let mut end = 0;
         let slice = |(parameters, places): (&Parameters, &Vec<_>)| {
             let bytes = config.precision.unless_exact(parameters.exact).bytes() * places.len();
@@ -145,13 +179,12 @@ impl Training {
         let slices: Vec<Range<usize>> =
             plan.plan.parameters.iter().zip(&plan.places).map(slice).collect();
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
-        let stable = data.stable_targets(sizes.classes);
-        let lowered = lower_training(&plan, config, memory, &slices, stable);
+        let stable = data.stable_targets(limits.class_rows - 1);
+        let lowered = lower_training(plan, config, memory, &slices, stable);
         let kernels: Vec<_> = lowered.kernels().map(|launch| launch.kernel.clone()).collect();
         let pipelines = compiler.compile_kernels(kernels.iter());
-        let images = batch.div_ceil(parts);
-        let sizes = [batch, images, parts];
-        let buffers = TrainingBuffers::new(gpu, &plan, &lowered, config, slices, data, sizes)?;
+        let sizes = [limits.batch, limits.part(), limits.parts];
+        let buffers = TrainingBuffers::new(gpu, plan, &lowered, config, slices, data, sizes)?;
         let bind = |launch: &TrainingKernel| {
             let pipeline = pipelines.get(&launch.kernel).cloned();
             let pipeline = pipeline.unwrap_or_else(|| unreachable!("all were compiled"));
@@ -163,7 +196,7 @@ impl Training {
             part: lowered.part.iter().map(bind).collect(),
             update: lowered.update.iter().map(bind).collect(),
             gather: bind(&lowered.gather),
-            parts,
+            limits,
             weights: plan.weights,
             squares: lowered.squares,
             throttle: Throttle::default(),
@@ -178,7 +211,7 @@ impl Training {
 
     /// The number of parts that a batch is computed in.
     pub fn parts(&self) -> usize {
-        self.parts
+        self.limits.parts
     }
 
     /// The number of weights.
@@ -272,8 +305,11 @@ impl Training {
 
     /// Submits steps: at most [`Self::room`], each of the batch and the number of parts that the
     /// run was made for.
-    pub fn submit(&mut self, steps: &[TrainingStep]) {
-        self.upload(steps);
+    ///
+    /// # Errors
+    /// [`FusedError::Step`] if they are not; then none is submitted.
+    pub fn submit(&mut self, steps: &[TrainingStep]) -> Result<(), FusedError> {
+        self.upload(steps)?;
         let submission = self.pass(|pass| {
             let mut row = 0;
             for step in steps {
@@ -283,6 +319,7 @@ impl Training {
             }
         });
         self.throttle.submitted(self.gpu.queue(), submission, steps.len());
+        Ok(())
     }
 
     /// Makes a step of which others compute the rest of the batch, each a share. `sum` adds up over
@@ -290,7 +327,7 @@ impl Training {
     /// get the same, to the last bit.
     ///
     /// # Errors
-    /// [`FusedError`] if the GPU fails; `sum` is then not called.
+    /// [`FusedError`] if the GPU fails, or the step is not of this run; `sum` is then not called.
     pub async fn step_together(
         &mut self,
         step: &TrainingStep,
@@ -300,7 +337,7 @@ impl Training {
         let queue = self.gpu.queue();
         let Some(part) = step.parts.first() else { return Ok(()) };
         let batch = part.batch as usize;
-        self.upload(std::slice::from_ref(step));
+        self.upload(std::slice::from_ref(step))?;
         // Places in the batch that others compute.
         queue.write_buffer(losses, 0, bytemuck::cast_slice(&vec![0.0f32; batch]));
         self.pass(|pass| self.launch_parts(pass, step, 0));
@@ -318,8 +355,13 @@ impl Training {
         Ok(())
     }
 
-    /// Writes what the kernels read of these steps.
-    fn upload(&self, steps: &[TrainingStep]) {
+    /// Writes what the kernels read of these steps, once they are known to stay within the buffers.
+    ///
+    /// # Errors
+    /// [`FusedError::Step`] if they do not.
+    fn upload(&self, steps: &[TrainingStep]) -> Result<(), FusedError> {
+        within("the number of steps at a time", steps.len() as u64, 0..STEPS as u64 + 1)?;
+        steps.iter().try_for_each(|step| step.check(&self.limits))?;
         let stride = self.buffers.stride;
         let mut rows = Vec::new();
         let mut examples = Vec::new();
@@ -336,6 +378,7 @@ impl Training {
         let queue = self.gpu.queue();
         queue.write_buffer(&self.buffers.rows, 0, &rows);
         queue.write_buffer(&self.buffers.examples, 0, bytemuck::cast_slice(&examples));
+        Ok(())
     }
 
     /// Finds the gradient of a step whose parts are in the rows from `row`.
@@ -379,33 +422,27 @@ impl Training {
     /// out.
     ///
     /// # Errors
-    /// [`FusedError`] if the GPU fails.
+    /// [`FusedError`] if the GPU fails, or a part has fewer images.
     pub async fn profile(
         &self,
         images: u32,
         repeats: usize,
     ) -> Result<Vec<TimedTraining>, FusedError> {
-        const ROUNDS: usize = 3;
+        within("the size of a part", images.into(), 0..self.limits.part() as u64 + 1)?;
         let all = self.part.iter().chain(&self.update).chain([&self.gather]);
         let mut timed = Vec::new();
         for kernel in all {
-            let mut shortest = [f64::INFINITY; 2];
-            for _ in 0..ROUNDS {
-                for (times, shortest) in [1, 2].into_iter().zip(&mut shortest) {
-                    self.gpu.idle().await?;
-                    let begun = platform::now();
-                    self.pass(|pass| {
-                        (0..times * repeats).for_each(|_| self.launch(pass, kernel, 0, images));
-                    });
-                    self.gpu.idle().await?;
-                    *shortest = shortest.min(platform::now() - begun);
-                }
-            }
+            let submit = |times: usize| {
+                self.pass(|pass| {
+                    (0..times).for_each(|_| self.launch(pass, kernel, 0, images));
+                });
+            };
+            let seconds = self.gpu.time(repeats, submit).await?;
             let TrainingKernel { name, kernel, operations, .. } = &kernel.launch;
             timed.push(TimedTraining {
                 name,
                 source: Arc::clone(&kernel.source),
-                seconds: (shortest[1] - shortest[0]) / repeats as f64,
+                seconds,
                 operations: operations * u64::from(images),
                 bytes: self.buffers.bytes(kernel, images as usize),
             });

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::rows::{ExampleRow, PartRow};
+use crate::backend::fused::error::FusedError;
 use crate::net::UNetDescription;
 use crate::random::Key;
 use crate::recipe::{BETA_1, BETA_2, EPSILON, Recipe};
@@ -14,6 +15,26 @@ pub struct TrainingStep {
     pub parts: Vec<PartRow>,
     /// The images of all parts.
     pub examples: Vec<ExampleRow>,
+}
+
+/// What a run's buffers have room for.
+#[derive(Clone, Copy, Debug)]
+pub struct StepLimits {
+    /// The images of the data set.
+    pub images: usize,
+    /// The rows of classes, that of no class included.
+    pub class_rows: usize,
+    /// The images of a batch.
+    pub batch: usize,
+    /// The parts that a batch is computed in.
+    pub parts: usize,
+}
+
+impl StepLimits {
+    /// The most images of a part.
+    pub fn part(&self) -> usize {
+        self.batch.div_ceil(self.parts)
+    }
 }
 
 /// An image of a batch.
@@ -86,4 +107,36 @@ impl TrainingStep {
             examples: examples.map(row).collect(),
         }
     }
+
+    /// Checks that every place that the kernels take from this step is in their buffers: they are
+    /// compiled without checks of their own.
+    ///
+    /// # Errors
+    /// [`FusedError::Step`] names the number that is not.
+    pub(super) fn check(&self, limits: &StepLimits) -> Result<(), FusedError> {
+        let (batch, examples) = (limits.batch as u64, self.examples.len() as u64);
+        within("a step's number of parts", self.parts.len() as u64, 1..limits.parts as u64 + 1)?;
+        within("a step's number of examples", examples, 0..batch + 1)?;
+        for part in &self.parts {
+            let [images, first, example] = [part.images, part.first, part.example].map(u64::from);
+            within("the size of a part", images, 0..limits.part() as u64 + 1)?;
+            within("the end of a part", first + images, 0..batch + 1)?;
+            within("the end of a part's examples", example + images, 0..examples + 1)?;
+            within("the batch of a part", part.batch.into(), 0..batch + 1)?;
+        }
+        for example in &self.examples {
+            within("the image of an example", example.image.into(), 0..limits.images as u64)?;
+            let rows = limits.class_rows as u64;
+            within("the class row of an example", example.class_row.into(), 0..rows)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks that a number of a step is in a range.
+pub fn within(what: &'static str, found: u64, range: Range<u64>) -> Result<(), FusedError> {
+    if range.contains(&found) {
+        return Ok(());
+    }
+    Err(FusedError::Step { what, found, least: range.start, end: range.end })
 }

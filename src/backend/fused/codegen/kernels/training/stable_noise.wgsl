@@ -10,13 +10,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var total = 0.0;
     for (var k = 0u; k < selected_counts[n]; k++) {
         let entry = selected[n * REFERENCES + k];
-        let m = bitcast<u32>(entry.x);
+        let m = entry.x;
+        let weight = bitcast<f32>(entry.y);
         var at = id.x;
 $if MIRRORED
         if m >= ORIGINALS { at = id.x - id.x % WIDTH + WIDTH - 1u - id.x % WIDTH; }
 $end
-        sum += entry.y * data_pixel(m % ORIGINALS * DIMENSION + at, 0.5);
-        total += entry.y;
+        sum += weight * data_pixel(m % ORIGINALS * DIMENSION + at, 0.5);
+        total += weight;
     }
     let at = n * DIMENSION + id.x;
     noise[at] = (image[at] - sum / total) / example.sigma;

@@ -37,7 +37,9 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     for (var m = begin; m < end; m++) {
         let weight = exp(logits[base + m] - highest);
         if weight > LEAST {
-            selected[base + place] = vec2f(bitcast<f32>(m), weight);
+            // As integers: the bits of a small m are those of a subnormal f32, which a GPU may round
+            // to 0.
+            selected[base + place] = vec2u(m, bitcast<u32>(weight));
             place++;
         }
     }

@@ -6,7 +6,7 @@ use crate::backend::fused::codegen::lower::text::Text;
 use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
-use crate::backend::fused::plan::training::{NormGradient, TrainingPlan};
+use crate::backend::fused::plan::training::{Backward, NormGradient, TrainingPlan};
 use crate::backend::fused::plan::{Id, Norm, Scaling};
 
 /// If staged, the channels of a workgroup that sums over positions, and the invocations for each.
@@ -122,7 +122,7 @@ impl Lowering<'_> {
         kernel.finish([channels.div_ceil(group), positions.div_ceil(block)])
     }
 
-    /// See `kernels/training/attention_input.wgsl`.
+    /// See `kernels/training/attention_input.wgsl`; it needs [`attention_memory`].
     pub fn attention_input(&self, qkv: Id, heads: usize, gradient: Id, to: Id) -> Kernel {
         let mut kernel = Text::new(include_kernel!("../../kernels/training/attention_input.wgsl"));
         let (element, ..) = self.heads(&mut kernel.values, qkv, heads, gradient);
@@ -132,6 +132,16 @@ impl Lowering<'_> {
         kernel.write("to", element(Precision::Single), Operand::Tensor(to));
         kernel.finish([heads, 1])
     }
+}
+
+/// The most bytes of workgroup memory that the gradient of an attention layer needs, whatever the
+/// tiles: two numbers for each position.
+pub fn attention_memory(training: &TrainingPlan) -> usize {
+    let positions = |launch: &Backward| match *launch {
+        Backward::Attention { gradient, .. } => training.plan.tensors[gradient].shape.positions(),
+        _ => 0,
+    };
+    size_of::<[f32; 2]>() * training.backward.iter().map(positions).max().unwrap_or(0)
 }
 
 /// Each image has a row of the tables of its own, in the order of the images.

@@ -14,6 +14,7 @@ use crate::backend::fused::codegen::kernel_config::KernelConfig;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{Backward, ClassGradient, TrainingPlan};
+pub use gradient::attention_memory;
 pub use stable::StableTargets;
 
 use crate::backend::fused::plan::{Conv, Embedding, Id, Launch, Slice, Target};
@@ -95,7 +96,8 @@ pub const NONE: u32 = u32::MAX;
 /// The second place of a word that holds one number in f32.
 const SINGLE: u32 = u32::MAX - 1;
 
-/// Turns the plan of a training step into kernels whose workgroups share at most `memory` bytes.
+/// Turns the plan of a training step into kernels whose workgroups share at most `memory` bytes, or
+/// [`attention_memory`] if that is more.
 /// `words` are the ranges of the parameters' slices in a buffer, in words of 32 bits; `stable` are
 /// the stable targets, if they are learned.
 pub fn lower_training(

@@ -59,11 +59,11 @@ impl Lowering<'_> {
         let template = include_kernel!("../../kernels/training/stable_select.wgsl");
         let mut select = kernel(template, FLAT_GROUP);
         select.read("logits", buffer(TrainingBuffer::Logits));
-        select.write("selected", "vec2f", buffer(TrainingBuffer::Selected));
+        select.write("selected", "vec2u", buffer(TrainingBuffer::Selected));
         select.write("selected_counts", "u32", buffer(TrainingBuffer::SelectedCounts));
         let template = include_kernel!("../../kernels/training/stable_noise.wgsl");
         let mut noise = pixels(kernel(template, GROUP));
-        noise.read_as("selected", "vec2f", buffer(TrainingBuffer::Selected));
+        noise.read_as("selected", "vec2u", buffer(TrainingBuffer::Selected));
         noise.read_as("selected_counts", "u32", buffer(TrainingBuffer::SelectedCounts));
         noise.write("noise", "f32", buffer(TrainingBuffer::Noise));
         let dimension = self.plan.image_shape.dimension();

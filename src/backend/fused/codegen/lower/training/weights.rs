@@ -23,13 +23,13 @@ pub fn shares(weights: usize) -> usize {
     weights.div_ceil(SHARE).clamp(1, MOST_SHARES)
 }
 
-/// The invocations of a workgroup that have columns of their own, and all of them.
+/// The most invocations of a workgroup that have columns of their own, and the most that it has.
 const LANES: usize = 16;
 const INVOCATIONS: usize = 64;
 
-/// How many invocations keep a software adapter or a GPU busy, and the most that share the rows of images
-/// for that.
+/// How many invocations keep a software adapter busy, and how many a GPU.
 const BUSY: [usize; 2] = [1 << 9, 1 << 15];
+/// The most invocations that share the rows of all images.
 const MOST_SPLITS: usize = 64;
 
 impl Lowering<'_> {
