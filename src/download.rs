@@ -14,9 +14,12 @@ use ureq::typestate::AgentScope;
 /// the reader to use.
 pub type Progress<'a> = dyn Fn(&str, Option<u64>, Box<dyn Read>) -> Box<dyn Read> + 'a;
 
-/// What all requests have in common: a server that does not answer within 20 s is not there.
+/// What all requests have in common: a server that cannot be reached within 20 s is not there, and
+/// one that sends nothing for a minute is gone.
 pub(crate) fn config() -> ConfigBuilder<AgentScope> {
-    Config::builder().timeout_connect(Some(Duration::from_secs(20)))
+    Config::builder()
+        .timeout_connect(Some(Duration::from_secs(20)))
+        .timeout_per_read(Some(Duration::from_secs(60)))
 }
 
 /// Saves an answer from `url` as a file, and at most `limit` bytes of it.

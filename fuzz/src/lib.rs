@@ -14,8 +14,9 @@ pub use libfuzzer_sys::fuzz_target;
 #[macro_export]
 macro_rules! target {
     ($reader:ident) => {
+        // Pickles of CIFAR are told by such a name, all other files by their content.
         static PLACE: std::sync::LazyLock<$crate::readers::Place> =
-            std::sync::LazyLock::new(|| $crate::readers::Place::new("file"));
+            std::sync::LazyLock::new(|| $crate::readers::Place::new("data_batch"));
 
         $crate::fuzz_target!(|bytes: &[u8]| {
             PLACE.read(&$crate::readers::$reader, bytes);

@@ -26,7 +26,7 @@ pub(super) fn read(
     for name in names {
         let fail = |problem| DataError::Format { path: files.path(name), problem };
         let mut labels = Vec::new();
-        let mut clamped = 0;
+        let (mut clamped, mut brightest) = (0, 0);
         let mut count = 0;
         files.with(name, |file| {
             let (records, content) = format.open(name, file).map_err(fail)?;
@@ -51,6 +51,7 @@ pub(super) fn read(
                 None => file,
             };
             records.read(file, &fail, &mut |decoded| {
+                brightest = decoded.pixels.iter().copied().fold(brightest, u8::max);
                 let images = Images::new(stored, decoded.pixels);
                 count += images.len();
                 check(count)?;
@@ -67,6 +68,12 @@ pub(super) fn read(
         if clamped > 0 {
             found.notes.push(format!(
                 "{name}: {clamped} values less than half a gray level outside of [0, 1], clamped"
+            ));
+        }
+        if brightest <= 1 {
+            found.notes.push(format!(
+                "{name}: no value is above 1, of 255 for white, so the images are black; if its \
+                 white is 1, save 255 times its values"
             ));
         }
         let labels = match labels.len() == count {

@@ -181,7 +181,9 @@ impl Named {
             }
             Err(_) => file.bases.iter().map(|base| format!("{base}{}", file.name)).collect(),
         };
-        let partial = path.with_extension("partial");
+        // Ranks of one run may download it at the same time. Hidden, as a program that is killed
+        // leaves it behind, where it must not be taken for a part of the data set.
+        let partial = folder.join(format!(".{}.{}.partial", file.name, std::process::id()));
         let mut attempts = Vec::new();
         for url in urls {
             let result = get(&url, &partial, progress).and_then(|()| {

@@ -52,14 +52,15 @@ pub(super) fn records(hundred: bool) -> Records {
 /// The most instructions that a pickle may have, which bounds the memory for its values.
 /// CIFAR-100's has a quarter of this.
 const MOST_INSTRUCTIONS: usize = 1 << 20;
+/// The most bytes of a pickle, which is read as a whole. CIFAR-100's has 155 MB.
+const MOST_BYTES: u64 = 1 << 28;
 
 /// Reads a pickle. Returns the pixels of all images, and how to read them.
 ///
 /// # Errors
 /// Says what is wrong with it.
 pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, Vec<u8>), String> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    let bytes = whole(file, MOST_BYTES)?;
     let binary = if hundred { "cifar-100-binary.tar.gz" } else { "cifar-10-binary.tar.gz" };
     let fail = |problem: &str| format!("{problem}; if this is CIFAR, {binary} can be read");
     let pickle = Pickle::read(&bytes, MOST_INSTRUCTIONS).map_err(|e| fail(&e.to_string()))?;
@@ -96,6 +97,16 @@ pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, 
     Ok((records, pixels.to_vec()))
 }
 
+/// All bytes of a file that has at most so many.
+fn whole(file: &mut dyn Read, most: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    if bytes.len() as u64 > most {
+        return Err(format!("larger than the {} MiB that a pickle of images may have", most >> 20));
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +135,15 @@ mod tests {
         let images = read(&file, |_| Ok(records(true))).expect("a good file");
         assert_eq!((images.image(0)[0], images.image(1)[PIXELS - 1]), (1, 2));
         assert_eq!(images.labels, Some(vec![99, 7]));
+    }
+
+    #[test]
+    fn a_pickle_is_read_up_to_its_most_bytes() {
+        const MOST: u64 = 1 << 20;
+        let read = |size| whole(&mut std::io::repeat(0).take(size), MOST);
+        assert_eq!(read(MOST).expect("as many as it may have").len() as u64, MOST);
+        let error = read(u64::MAX).expect_err("endless");
+        assert!(error.contains("larger than the 1 MiB"), "{error}");
     }
 
     #[test]

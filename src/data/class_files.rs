@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Files;
 use super::layout::MOST_CLASSES;
+use super::spelling::sample;
 use super::{DataError, Found};
 
 /// The extension of such a file.
@@ -30,7 +31,8 @@ pub(super) fn read<'a>(
     images: impl Iterator<Item = &'a String>,
     found: &mut Found,
 ) -> Result<Option<Labels>, DataError> {
-    let all: Vec<String> = images.map(|image| beside(image)).collect();
+    let images: Vec<&String> = images.collect();
+    let all: Vec<String> = images.iter().map(|image| beside(image)).collect();
     let is_there = |name: &String| files.names.binary_search(name).is_ok();
     if !all.iter().any(is_there) {
         return Ok(None);
@@ -38,6 +40,16 @@ pub(super) fn read<'a>(
     found.ignored.remove(END);
     if let Some(missing) = all.iter().find(|name| !is_there(name)) {
         found.notes.push(format!("classes are not used, since there is no {missing}"));
+        return Ok(None);
+    }
+    // `0001.cls` of one archive says nothing of `0001.jpg` of another.
+    let is_apart =
+        |(image, name): &(&&String, &String)| files.archive(image) != files.archive(name);
+    if let Some((image, name)) = images.iter().zip(&all).find(is_apart) {
+        found.notes.push(format!(
+            "classes are not used, since {name} and {image} are in different archives; give each \
+             sample a name of its own"
+        ));
         return Ok(None);
     }
     let mut numbers: BTreeMap<String, Option<u32>> = BTreeMap::new();
@@ -69,11 +81,9 @@ pub(super) fn read<'a>(
     Ok(Some(Labels { labels, classes: classes.iter().map(u32::to_string).collect() }))
 }
 
-/// The name of the file with an image's class: up to the first dot, everything is the same.
+/// The name of the file with an image's class.
 fn beside(image: &str) -> String {
-    let base = image.rfind('/').map_or(0, |at| at + 1);
-    let end = image[base..].find('.').map_or(image.len(), |at| base + at);
-    format!("{}.{END}", &image[..end])
+    format!("{}.{END}", sample(image))
 }
 
 #[cfg(test)]

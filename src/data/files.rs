@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, tar, zip};
 use super::entry::{Listing, Place, Source, shown};
+use super::spelling::sample;
 use super::stored::{Open, Stored, Unpacked};
 use super::{DataError, folder, layout};
 
@@ -158,14 +159,14 @@ impl Files {
             problems.retain(|(name, _)| !is_hidden(name));
         }
         files.sort_unstable();
+        number_samples(&mut files);
         // `a\b` and `a/b` may both be there.
         let mut count: HashMap<String, usize> = HashMap::new();
         for (name, _) in &mut files {
             let count = count.entry(name.clone()).or_default();
             *count += 1;
             if *count > 1 {
-                let (folder, base) = name.rsplit_once('/').unwrap_or((".", name));
-                *name = format!("{folder}/({count}) {base}");
+                *name = numbered(name, *count);
             }
         }
         files.sort_unstable();
@@ -178,9 +179,14 @@ impl Files {
         if self.place == Place::Single {
             return self.root.clone();
         }
-        let archive = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok();
-        let archive = archive.and_then(|index| self.archives.get(self.sources[index].0));
+        let archive = self.archive(name).and_then(|number| self.archives.get(number));
         archive.map_or(&self.root, |archive| &archive.path).join(name)
+    }
+
+    /// The number of the archive that a file is in; 0 if there are no archives, or only one.
+    pub fn archive(&self, name: &str) -> Option<usize> {
+        let index = self.names.binary_search_by(|known| known.as_str().cmp(name)).ok()?;
+        Some(self.sources[index].0)
     }
 
     /// Opens the files with the given names, one after another: those of a tar archive in the order
@@ -281,6 +287,43 @@ impl Files {
     }
 }
 
+/// Numbers the files of samples that several archives have, since names may begin anew in each: all
+/// of one archive get the same number, so that `1.jpg` and `1.cls` stay together. Files are sorted,
+/// and a sample is left as it is if no two archives have a file of the same name.
+fn number_samples(files: &mut [(String, (usize, Source))]) {
+    let mut samples: HashMap<String, Vec<usize>> = HashMap::new();
+    for pair in files.windows(2) {
+        let [(name, (archive, _)), (next, (other, _))] = pair else { continue };
+        if name == next && archive != other {
+            samples.entry(sample(name).to_owned()).or_default();
+        }
+    }
+    if samples.is_empty() {
+        return;
+    }
+    for (name, (archive, _)) in files.iter() {
+        if let Some(archives) = samples.get_mut(sample(name)) {
+            archives.push(*archive);
+        }
+    }
+    for archives in samples.values_mut() {
+        archives.sort_unstable();
+        archives.dedup();
+    }
+    for (name, (archive, _)) in files {
+        let archives = samples.get(sample(name));
+        let before = archives.and_then(|archives| archives.binary_search(archive).ok());
+        if let Some(before @ 1..) = before {
+            *name = numbered(name, before + 1);
+        }
+    }
+}
+
+fn numbered(name: &str, number: usize) -> String {
+    let (folder, base) = name.rsplit_once('/').unwrap_or((".", name));
+    format!("{folder}/({number}) {base}")
+}
+
 fn opened(path: &Path) -> io::Result<(File, u64)> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
@@ -317,5 +360,24 @@ mod tests {
         assert_eq!(files.names, ["a/(2) b.png", "a/(3) b.png", "a/b.png"]);
         let entries = [2, 3, 1].map(|entry| (0, Source::Entry(entry)));
         assert_eq!(files.sources, entries);
+    }
+
+    #[test]
+    fn files_of_a_sample_are_numbered_together() {
+        let listing = |names: &[&str]| {
+            let files = (0..).zip(names).map(|(at, name)| (name.as_bytes().to_vec(), at));
+            let files = files.map(|(name, at)| (name, Source::Entry(at))).collect();
+            Listing { files, problems: vec![] }
+        };
+        let of = |shards: &[&[&str]]| {
+            let listings = shards.iter().map(|names| listing(names)).collect();
+            Files::new(Path::new("x"), Place::Folder, listings, vec![]).names
+        };
+        let apart = of(&[&["1.png", "1.cls", "2.png"], &["1.jpg", "1.cls", "2.jpg"]]);
+        let second = ["./(2) 1.cls", "./(2) 1.jpg"];
+        assert_eq!(apart, [&second[..], &["1.cls", "1.png", "2.jpg", "2.png"]].concat());
+        // The numbers count the archives that have the sample.
+        let third = of(&[&["a/1.png", "a/1.cls"], &["a/2.png"], &["a/1.png", "a/1.cls"]]);
+        assert_eq!(third, ["a/(2) 1.cls", "a/(2) 1.png", "a/1.cls", "a/1.png", "a/2.png"]);
     }
 }

@@ -75,7 +75,8 @@ impl Format {
         })
     }
 
-    /// Reads the labels of the `count` images in a file, if there are any in another file.
+    /// Reads the labels of the `count` images in a file that has none itself, if there are any in
+    /// another file.
     ///
     /// # Errors
     /// Says what is wrong with them.
@@ -113,7 +114,12 @@ impl Format {
                 let wanted = Role { labels: Some(true), ..role(images) };
                 others.filter(|name| is_npy(name)).find(|name| role(name) == wanted)
             }
-            Self::Cifar { .. } => None,
+            // They are in the same file, if anywhere.
+            Self::Cifar { .. } => {
+                return Err(format!(
+                    "{images} does not have a number from 0 to 255 for each image"
+                ));
+            }
         };
         let Some(name) = found else { return Ok(None) };
         let fail = |problem| DataError::Format { path: files.path(name), problem };

@@ -31,6 +31,10 @@ struct Frame {
     components: Vec<Component>,
 }
 
+/// The most scans of a file: programs write a dozen or so. A scan of a few hundred bytes can take a
+/// pass over all pixels, so a file of very many would take hours to decode.
+const MOST_SCANS: usize = 500;
+
 #[derive(Debug)]
 struct Component {
     id: u8,
@@ -73,6 +77,12 @@ impl<'a> Jpeg<'a> {
                     frame.scan(segment)?;
                     at = end_of_scan(bytes, at).ok_or(ENDS_EARLY)?;
                     ends.push(at);
+                    if ends.len() > MOST_SCANS {
+                        return Err(format!(
+                            "it has more than {MOST_SCANS} scans, which no program writes; save it \
+                             as baseline JPEG"
+                        ));
+                    }
                 }
                 (0xe0, [b'J', b'F', b'I', b'F', 0, ..]) => jfif = true,
                 (0xe1, [b'E', b'x', b'i', b'f', 0, _, rest @ ..]) => exif = exif.or(Some(rest)),
@@ -365,6 +375,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_file_of_very_many_scans_is_refused() {
+        let of_scans = |count: usize| -> Vec<u8> {
+            let frame = [0xff_u8, 0xd8, 0xff, 0xc2, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0];
+            let scan = [0xff_u8, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0xaa];
+            [&frame[..], &scan.repeat(count)[..], &[0xff, 0xd9][..]].concat()
+        };
+        Jpeg::read(&of_scans(MOST_SCANS)).expect("as many as there may be");
+        let error = Jpeg::read(&of_scans(MOST_SCANS + 1)).expect_err("one more");
+        assert!(error.contains("500 scans"), "{error}");
     }
 
     #[test]

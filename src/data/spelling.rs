@@ -16,3 +16,11 @@ pub(super) fn without_compression(name: &str) -> &str {
     let ends = [".gz", ".xz", ".bz2", ".zst"];
     ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }
+
+/// The name of the sample that a file belongs to: that of the file up to the first dot after its
+/// folder.
+pub(super) fn sample(name: &str) -> &str {
+    let base = name.rfind('/').map_or(0, |at| at + 1);
+    let end = name[base..].find('.').map_or(name.len(), |at| base + at);
+    &name[..end]
+}

@@ -111,7 +111,11 @@ impl Cache {
         create(path.parent().unwrap_or(&self.folder))?;
         if !is_same(&path, &self.blob(found)) {
             let depth = 1 + address.path.split('/').count();
-            link(&self.blob(found), &found.etag, depth, &path).map_err(failed(&path))?;
+            let linked = link(&self.blob(found), &found.etag, depth, &path);
+            // Another program may have made the same link at the same time.
+            if linked.is_err() && !is_same(&path, &self.blob(found)) {
+                linked.map_err(failed(&path))?;
+            }
         }
         if !address.is_commit() {
             let reference = self.reference(address);

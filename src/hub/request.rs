@@ -90,8 +90,9 @@ impl Server {
             return Err(self.refusal(url, status, headers));
         }
         let foreign = |reason| HubError::Foreign { url: url.to_owned(), reason };
-        let plain =
-            |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        // They become names of files.
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let plain = |text: &String| !text.is_empty() && text.bytes().all(allowed);
         let commit = text(headers, "X-Repo-Commit").filter(plain);
         let etag = text(headers, "X-Linked-Etag").or_else(|| text(headers, "ETag"));
         let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
@@ -99,9 +100,7 @@ impl Server {
             .or_else(|| status.is_success().then(|| text(headers, "Content-Length")).flatten());
         Ok(Found {
             commit: commit.ok_or_else(|| foreign("it names no commit"))?,
-            etag: etag
-                .filter(|etag| !etag.is_empty() && plain(etag))
-                .ok_or_else(|| foreign("it names no hash of the file"))?,
+            etag: etag.filter(plain).ok_or_else(|| foreign("it names no hash of the file"))?,
             size: size.and_then(|size| size.parse().ok()),
         })
     }

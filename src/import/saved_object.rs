@@ -59,6 +59,8 @@ pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointEr
     let mut copy = NamedTempFile::new()?;
     let keyed = |pickle: &[u8]| keyed(pickle, ROOT).ok_or_else(damaged);
     if is_archive(&mut file)? {
+        // Entries that share their bytes could fill any disk.
+        let mut left = file.metadata()?.len();
         let mut archive = ZipArchive::new(file)?;
         let mut writer = ZipWriter::new(&mut copy);
         for index in 0..archive.len() {
@@ -72,7 +74,9 @@ pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointEr
                 writer.start_file(name, stored)?;
                 writer.write_all(&keyed(&pickle)?)?;
             } else {
-                writer.raw_copy_file(archive.by_index_raw(index)?)?;
+                let entry = archive.by_index_raw(index)?;
+                left = left.checked_sub(entry.compressed_size()).ok_or_else(damaged)?;
+                writer.raw_copy_file(entry)?;
             }
         }
         writer.finish()?;
@@ -107,4 +111,33 @@ fn keyed(pickle: &[u8], key: &str) -> Option<Vec<u8>> {
 
 fn damaged() -> CheckpointError {
     CheckpointError::Format("the file is damaged, or of an unknown layout".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_no_more_storages_than_the_file_has_bytes_for() {
+        let copied = |shared: usize| {
+            let mut file = NamedTempFile::new().expect("a temporary file");
+            let mut writer = ZipWriter::new(&mut file);
+            let stored =
+                SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+            for (name, bytes) in [("a/data.pkl", &b"\x80\x02N."[..]), ("a/data/0", &[7; 1000][..])]
+            {
+                writer.start_file(name, stored).expect("written");
+                writer.write_all(bytes).expect("written");
+            }
+            for number in 1..=shared {
+                let name = format!("a/data/{number}");
+                writer.shallow_copy_file("a/data/0", &name).expect("written");
+            }
+            writer.finish().expect("written");
+            with_dictionary(file.path())
+        };
+        copied(0).expect("a checkpoint");
+        let error = copied(9).expect_err("nine times the same bytes").to_string();
+        assert!(error.contains("damaged"), "{error}");
+    }
 }

@@ -67,22 +67,21 @@ impl<'a> Walk<'a> {
         if let Some(entries) = self.ordered_dict(object) {
             return self.visit_entries(&entries, depth);
         }
-        let Value::Global(callable) = self.pickle.value(object.callable) else { return Some(()) };
+        let Value::Global { module, name } = *self.pickle.value(object.callable) else {
+            return Some(());
+        };
         let arguments = self.pickle.list(object.arguments).unwrap_or_default();
-        match (callable.as_str(), arguments) {
+        match (module, name, arguments) {
+            ("builtins" | "__builtin__", "set", &[first, ..]) => self.visit(first, depth + 1)?,
             (
-                "builtins.set"
-                | "__builtin__.set"
-                | "torch._utils._rebuild_parameter"
-                | "torch._utils._rebuild_parameter_with_state",
+                "torch._utils",
+                "_rebuild_parameter" | "_rebuild_parameter_with_state",
                 &[first, ..],
             ) => self.visit(first, depth + 1)?,
-            (name, _)
-                if name.starts_with("torch._utils._rebuild_tensor")
-                    || name == "torch._tensor._rebuild_from_type_v2" =>
-            {
+            ("torch._utils", name, _) if name.starts_with("_rebuild_tensor") => {
                 self.names.push(self.path.join("."));
             }
+            ("torch._tensor", "_rebuild_from_type_v2", _) => self.names.push(self.path.join(".")),
             _ => {}
         }
         Some(())
@@ -111,7 +110,7 @@ impl<'a> Walk<'a> {
 
     fn ordered_dict(&self, object: &Object) -> Option<Vec<(Id, Id)>> {
         match self.pickle.value(object.callable) {
-            Value::Global(name) if name == "collections.OrderedDict" => {}
+            Value::Global { module: "collections", name: "OrderedDict" } => {}
             _ => return None,
         }
         let first = self.pickle.list(object.arguments).and_then(|arguments| arguments.first());

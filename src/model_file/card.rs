@@ -180,7 +180,7 @@ impl Card {
     /// for an unconditional model.
     pub fn drawn_classes(&self, seed: u64, count: usize) -> Option<ClassConditioning> {
         let counts: Vec<u32> = self.classes.iter().map(|class| class.images).collect();
-        (!counts.is_empty()).then(|| ClassConditioning::drawn(&counts, seed, count))
+        (!counts.is_empty()).then(|| ClassConditioning::drawn(&counts, seed, 0..count))
     }
 
     /// The step table of some settings for this model's chains; `strength` is as in

@@ -52,6 +52,9 @@ pub enum ModelError {
     /// The network does not have this tensor.
     #[error("the network has no tensor `{0}`")]
     Unexpected(String),
+    /// There are two tensors of this name.
+    #[error("there are two tensors `{0}`")]
+    Duplicate(String),
     /// A tensor has another shape than the network needs.
     #[error("the tensor `{name}` has the shape {found:?}, but the network needs {expected:?}")]
     Shape {

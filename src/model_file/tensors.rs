@@ -17,9 +17,12 @@ pub(crate) fn read(
 ) -> Result<Weights, ModelError> {
     let mut found: Vec<Option<Floats<'_>>> = expected.iter().map(|_| None).collect();
     for tensor in container.tensors() {
-        // The first tensor that is not expected ends the search.
+        // The first tensor that is not expected, or is there again, ends the search.
         let number = expected.iter().position(|(name, _)| name == tensor.name);
         let number = number.ok_or_else(|| ModelError::Unexpected(tensor.name.into()))?;
+        if found[number].is_some() {
+            return Err(ModelError::Duplicate(tensor.name.into()));
+        }
         found[number] = Some(Floats::of(tensor, &expected[number].1)?);
     }
 

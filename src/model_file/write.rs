@@ -42,16 +42,14 @@ pub(crate) fn tensors(
     }
     let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
     let file = safetensors::serialize(tensors, Some(metadata)).map_err(refused)?;
-    if file.len() > ModelFile::MAX_BYTES {
-        return Err(ModelError::TooLarge(file.len()));
-    }
-    Ok(file)
+    readable(file)
 }
 
 /// A file with the same tensors and another card.
 ///
 /// # Errors
-/// [`ModelError::Container`] if it is not a safetensors file.
+/// [`ModelError::Container`] if it is not a safetensors file, [`ModelError::TooLarge`] if the new
+/// one would be too large to read.
 pub(crate) fn with_card(
     bytes: &[u8],
     key: &str,
@@ -60,7 +58,16 @@ pub(crate) fn with_card(
     Container::read(bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(refused)?;
     let metadata = HashMap::from([(key.to_owned(), serde_json::to_string(card).map_err(refused)?)]);
-    safetensors::serialize(file.tensors(), Some(metadata)).map_err(refused)
+    let file = safetensors::serialize(file.tensors(), Some(metadata)).map_err(refused)?;
+    readable(file)
+}
+
+/// The file, if it is not too large to be read again.
+fn readable(file: Vec<u8>) -> Result<Vec<u8>, ModelError> {
+    match file.len() {
+        ..=ModelFile::MAX_BYTES => Ok(file),
+        size => Err(ModelError::TooLarge(size)),
+    }
 }
 
 /// Keeps only an error's text, so that the page, which writes nothing, does not need the error

@@ -112,8 +112,8 @@ impl<'a> Machine<'a> {
             }
 
             GLOBAL => {
-                let names = str::from_utf8(argument).ok()?;
-                self.push(Value::Global(names.replace('\n', ".")));
+                let (module, name) = str::from_utf8(argument).ok()?.split_once('\n')?;
+                self.push(Value::Global { module, name });
             }
             STACK_GLOBAL => {
                 let [module, name] = self.pop_many(2)?[..] else { return None };
@@ -121,8 +121,8 @@ impl<'a> Machine<'a> {
                     Value::Text(text) => str::from_utf8(text).ok(),
                     _ => None,
                 };
-                let name = format!("{}.{}", text(module)?, text(name)?);
-                self.push(Value::Global(name));
+                let global = Value::Global { module: text(module)?, name: text(name)? };
+                self.push(global);
             }
             REDUCE | NEWOBJ => {
                 let [callable, arguments] = self.pop_many(2)?[..] else { return None };

@@ -16,8 +16,11 @@ pub(crate) enum Value<'a> {
     List(Vec<Id>),
     /// Keys and values, in their order.
     Dict(Vec<(Id, Id)>),
-    /// The name of a class or function, with its module's.
-    Global(String),
+    /// A class or function. Borrowed, since a few bytes can name a long text any number of times.
+    Global {
+        module: &'a str,
+        name: &'a str,
+    },
     Object(Box<Object>),
     /// Anything else.
     Other,

@@ -1,7 +1,9 @@
 //! Zip archives, also those behind a program that unpacks them.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::str;
 
@@ -26,6 +28,23 @@ pub(in crate::data) fn open(path: &Path) -> ZipResult<ZipArchive<Stream>> {
     ZipArchive::new(BufReader::new(File::open(path)?))
 }
 
+/// What the archive says of a file.
+struct Entry {
+    index: usize,
+    name: Vec<u8>,
+    is_link: bool,
+    /// Where its packed bytes are.
+    bytes: Range<u64>,
+}
+
+impl Entry {
+    fn of(index: usize, file: &ZipFile<'_, Stream>) -> Self {
+        let start = file.data_start().unwrap_or(file.header_start());
+        let bytes = start..start.saturating_add(file.compressed_size());
+        Self { index, name: name(file), is_link: file.is_symlink(), bytes }
+    }
+}
+
 /// Lists the files by their numbers.
 ///
 /// # Errors
@@ -33,16 +52,22 @@ pub(in crate::data) fn open(path: &Path) -> ZipResult<ZipArchive<Stream>> {
 pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
     let mut archive = open(path)?;
     let mut tree = Tree::default();
+    let mut entries = Vec::new();
     for index in 0..archive.len() {
-        let found = archive.by_index_raw(index).map(|file| (name(&file), file.is_symlink()));
-        let (name, is_link) = match found {
-            Ok(found) => found,
+        match archive.by_index_raw(index).map(|file| Entry::of(index, &file)) {
+            Ok(entry) => entries.push(entry),
             Err(error) => {
                 let name = archive.name_for_index(index).unwrap_or("an entry").to_owned();
                 tree.problem(name.as_bytes(), error.to_string());
-                continue;
             }
-        };
+        }
+    }
+    let problems = impossible(&entries, std::fs::metadata(path)?.len());
+    for Entry { index, name, is_link, .. } in entries {
+        if let Some(&problem) = problems.get(&index) {
+            tree.problem(&name, problem.into());
+            continue;
+        }
         if name.ends_with(b"/") {
             continue;
         }
@@ -58,6 +83,27 @@ pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
         }
     }
     Ok(tree.list())
+}
+
+/// The numbers of the entries whose bytes cannot be where the archive says, and why. If files could
+/// share their bytes, or claim some that are not there, a small archive would unpack to any size.
+fn impossible(entries: &[Entry], length: u64) -> HashMap<usize, &'static str> {
+    let mut entries: Vec<&Entry> = entries.iter().filter(|entry| !entry.bytes.is_empty()).collect();
+    entries.sort_by_key(|entry| entry.bytes.start);
+    let mut problems = HashMap::new();
+    let mut end = 0;
+    for Entry { index, bytes, .. } in entries {
+        if bytes.start < end {
+            let problem = "its bytes are also those of another file; the archive is damaged, or \
+                           made to fill the memory";
+            problems.insert(*index, problem);
+        } else if bytes.end > length {
+            problems.insert(*index, "its bytes end beyond the archive");
+        } else {
+            end = bytes.end;
+        }
+    }
+    problems
 }
 
 /// The name of a file. Some programs write UTF-8 without saying so.

@@ -1,0 +1,127 @@
+"""Makes the files beside it: small ones that once made a reader hang, take too much memory, or give
+up on a whole archive. Each folder is named after the reader that `../mutations.rs` hands its files.
+
+    python make.py
+"""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+BLOCK = 512
+
+
+def write(name, content):
+    assert len(content) < 4000, f"{name} has {len(content)} bytes"
+    path = HERE / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+
+
+def png(gray):
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0)
+    rows = (b"\0" + bytes([gray]) * 4) * 4
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def zip_of(contents, entries):
+    """A zip archive of these contents, and entries with a name and the number of a content."""
+    out, places = b"", []
+    for number, content in enumerate(contents):
+        name = next(name for name, content in entries if content == number).encode()
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = deflate.compress(content) + deflate.flush()
+        sizes = len(packed), len(content)
+        fields = struct.pack("<HHHHHIII", 20, 0, 8, 0, 0x21, zlib.crc32(content), *sizes)
+        places.append((len(out), fields))
+        out += b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name + packed
+    start = len(out)
+    for name, content in entries:
+        at, fields = places[content]
+        fields += struct.pack("<HHHHHII", len(name), 0, 0, 0, 0, 0, at)
+        out += b"PK\1\2" + struct.pack("<H", 20) + fields + name.encode()
+    end = struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries), len(out) - start, start, 0)
+    return out + b"PK\5\6" + end
+
+
+def tar_header(name, size, kind, more=b""):
+    """A header in GNU's format; `more` is what it says of a sparse file."""
+    header = struct.pack(
+        "100s8s8s8s12s12s8s1s100s8s", name.encode(), b"0000644\0", b"0000000\0", b"0000000\0",
+        b"%011o\0" % size, b"00000000000\0", b" " * 8, kind, b"", b"ustar  \0",
+    )
+    header = (header.ljust(386, b"\0") + more).ljust(BLOCK, b"\0")
+    return header[:148] + b"%06o\0 " % sum(header) + header[156:]
+
+
+def padded(content):
+    return content + bytes(-len(content) % BLOCK)
+
+
+def bits(text):
+    """Bits as the entropy-coded data of a JPEG."""
+    text += "1" * (-len(text) % 8)
+    data = bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
+    return data.replace(b"\xff", b"\xff\0")
+
+
+def segment(marker, body):
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
+
+
+def jpeg(scans):
+    """An even gray progressive JPEG of 8,000 pixels a side."""
+    blocks = 1000 * 1000
+    # Tables of one code, `0`: no difference for DC, and for AC a run of blocks at their end, whose
+    # length has fourteen bits more.
+    tables = segment(0xC4, b"\x00\x01" + bytes(15) + b"\x00")
+    tables += segment(0xC4, b"\x10\x01" + bytes(15) + b"\xe0")
+    frame = segment(0xC2, struct.pack(">BHHBBBB", 8, 8000, 8000, 1, 1, 0x11, 0))
+    runs, left = "", blocks
+    while left >= 1 << 14:
+        run = min(left, (1 << 15) - 1)
+        runs += "0" + format(run - (1 << 14), "014b")
+        left -= run
+    first = segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + bits("0" * blocks)
+    further = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + bits(runs)
+    return b"\xff\xd8" + tables + frame + first + further * (scans - 1) + b"\xff\xd9"
+
+
+# Each scan, of seventy bytes, was a pass over all pixels.
+write("archive/jpeg-of-501-scans.zip", zip_of([jpeg(501)], [("large.jpg", 0)]))
+
+# Each of these files was decompressed, from the same bytes.
+names = [(f"{number}.png", 0) for number in range(30)]
+write("archive/zip-of-overlapping-files.zip", zip_of([bytes(1 << 20)], names))
+
+# How many bytes a file may unpack to depends on its packed bytes, which may be fewer than it says.
+lying = bytearray(zip_of([png(10), png(20)], [("10.png", 0), ("20.png", 1)]))
+at = lying.rindex(b"PK\1\2") + 20
+lying[at : at + 4] = struct.pack("<I", 0x7FFF_FFFF)
+write("archive/zip-with-a-packed-size-beyond-its-end.zip", bytes(lying))
+
+# The size in the pax header was ignored, and the next header looked for in the middle of the file.
+image = png(30)
+record = b"11 size=%d\n" % len(image)
+assert len(record) == 11
+tar = tar_header("pax", len(record), b"x") + padded(record)
+tar += tar_header("30.png", 0, b"0") + padded(image) + bytes(2 * BLOCK)
+write("archive/tar-with-a-size-in-a-pax-header.tar", tar)
+
+# So was the rest of a sparse file's map, in a block of its own.
+pieces = b"%011o\0%011o\0" % (0, len(image)) + 4 * (b"%011o\0%011o\0" % (len(image), 0))
+tar = tar_header("30.png", len(image), b"S", pieces[:96] + b"\1" + b"%011o\0" % len(image))
+tar += padded(pieces[96:]) + padded(image) + bytes(2 * BLOCK)
+write("archive/tar-with-a-long-map-of-a-sparse-file.tar", tar)
+
+# Each instruction made a new text of 200 kB from one that was there.
+text = b"a" * 100_000
+names = b"X" + struct.pack("<I", len(text)) + text + b"q\x000" + 1000 * b"h\0h\0\x930"
+pickle = gzip.compress(b"\x80\x04}" + names + b".", 9, mtime=0)
+write("array/batch-of-a-thousand-long-globals.gz", pickle)
