@@ -6,6 +6,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::model;
 use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
 use crate::data::Images;
 use crate::net::Preconditioning;
@@ -58,8 +59,7 @@ pub fn train(
 /// # Errors
 /// Names the file and what is wrong with it.
 pub fn open(path: &Path) -> anyhow::Result<ClassifierFile> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    ClassifierFile::read(&bytes).with_context(|| {
+    ClassifierFile::read(&model::bytes(path)?).with_context(|| {
         format!("cannot use {} as a classifier; `train --classifier` makes one", path.display())
     })
 }

@@ -15,9 +15,10 @@ use crate::words::count;
 /// Where the images are, and how to read them.
 #[derive(Args)]
 pub struct ImageArgs {
-    /// The images: a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, BMP), IDX files
-    /// (MNIST and its relatives), CIFAR-10 or CIFAR-100; a folder of such archives (WebDataset's
-    /// shards); or a single IDX file, .npy array or .npz.
+    /// The images: a folder of PNG, JPEG, GIF, WebP or BMP files; IDX files (MNIST and its
+    /// relatives), CIFAR-10 or CIFAR-100 (binary or for Python), .npy arrays or an .npz; an archive
+    /// of any of these (.zip, or .tar, also as .gz, .xz, .bz2 or .zst); or a folder of such archives
+    /// (WebDataset's shards).
     /// If there is no such path, mnist, fashion-mnist and cifar10 are downloaded into the user's
     /// cache (from NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]

@@ -57,8 +57,8 @@ fn named(name: &str) -> anyhow::Result<Device> {
         #[cfg(feature = "metal")]
         "metal" => Ok(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
         _ if FEATURES.contains(&feature) => bail!(
-            "this program was built without {feature}; build it again with `cargo run --release \
-             --features {feature} --bin train …`, or `--bin ncsn`"
+            "this program was built without {feature}; in the folder of its source, `cargo install \
+             --path . --features {feature}` installs an `ncsn` that has it"
         ),
         "gpu" => bail!("--device gpu is for training a model; here, choose a device of Burn"),
         _ => bail!(

@@ -43,8 +43,7 @@ pub struct Likelihood {
     /// How many images to compute at once.
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Where to compute: cpu, cuda[:N], vulkan, metal, libtorch or
-    /// libtorch-cuda[:N].
+    /// Where to compute: cpu, cuda[:N], vulkan, metal, libtorch or libtorch-cuda[:N].
     #[arg(long, default_value = "cpu")]
     device: String,
     // Last: a heading applies to all flags that follow it.

@@ -1,14 +1,12 @@
 //! `ncsn mean`: where a model's chains begin.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::ensure;
 
 use super::data_set::{self, ImageArgs};
+use super::model;
 use super::train::is_of;
-use super::{model, output};
-use crate::model_file::ModelFile;
 use crate::train::Fingerprint;
 
 /// Record the mean of the training images in a model's card, so that chains begin around it
@@ -30,12 +28,17 @@ pub struct Mean {
 /// # Errors
 /// If the model was trained on other images, or a file cannot be read or written.
 pub(super) fn run(arguments: &Mean) -> anyhow::Result<()> {
-    let mut card = model::open(&arguments.model)?.card;
-    let data = arguments.images.load_shaped(card.architecture.image_shape())?;
+    ensure!(
+        model::on_hub(&arguments.model).is_none(),
+        "{}: the card of a model on the hub cannot be changed; download the file and give its path",
+        arguments.model.display()
+    );
+    let mut model = model::open(&arguments.model)?;
+    let data = arguments.images.load_shaped(model.card.architecture.image_shape())?;
     data_set::say(&data);
-    if let Some(training) = &card.training {
+    if let Some(training) = &model.card.training {
         ensure!(
-            is_of(&card, &data.name, Fingerprint::of(&data.train)),
+            is_of(&model.card, &data.name, Fingerprint::of(&data.train)),
             "{} was trained on other images than these: on {} of {}",
             arguments.model.display(),
             training.images,
@@ -43,9 +46,8 @@ pub(super) fn run(arguments: &Mean) -> anyhow::Result<()> {
         );
     }
     let mean = data.train.statistics().mean;
-    card.mean = Some(mean);
-    let bytes = ModelFile::with_card(&fs::read(&arguments.model)?, &card)?;
-    output::write(&arguments.model, &bytes)?;
+    model.card.mean = Some(mean);
+    model::write_card(&arguments.model, &model)?;
     println!("chains of {} begin around {mean}", arguments.model.display());
     Ok(())
 }

@@ -22,8 +22,9 @@ pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes a folder for these files, which may be in folders of it, and checks, before long work, that they can be written and that
-/// none would be replaced unasked. `flag` is the one that names the folder.
+/// Makes a folder for these files, which may be in folders of it, and checks, before long work,
+/// that they can be written and that none would be replaced unasked. `flag` is the one that names
+/// the folder.
 ///
 /// # Errors
 /// If one is there and is not to be replaced, or cannot be written.

@@ -213,10 +213,7 @@ fn say(report: &Report) {
 fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) -> String {
     let shape = data_set.train.shape;
     let ImageArgs { ref data, size, grayscale, background, strict, ref scratch } = arguments.images;
-    let mut words = vec![
-        "cargo run --release --bin train -- --data".to_owned(),
-        quoted(&data.display().to_string()),
-    ];
+    let mut words = vec!["ncsn train --data".to_owned(), quoted(&data.display().to_string())];
     let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
     let check = |image| {
         Architecture::UNet(UNetDescription::new(image, scale)).check().map_err(|e| e.to_string())

@@ -1,8 +1,8 @@
 //! `cargo xtask`: every chore of this repository that needs more than one tool. It is a Rust
-//! program, so a machine with Rust needs nothing else, and no shell is assumed.
+//! program, so no shell is assumed, and to build the page a machine needs nothing but Rust.
 //!
 //! The tools that the page needs are installed on first use, at pinned versions, outside the
-//! checkout (see [`tools`]).
+//! checkout (see [`tools`]). The tests also need a browser (see [`chrome`]).
 
 mod bench;
 mod chrome;
@@ -21,14 +21,16 @@ mod workspace;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bench::Bench;
 use clap::{Parser, Subcommand};
 use package::Package;
 use tools::Tool;
 use workspace::Workspace;
 
-/// Build, serve and test ncsn with nothing installed but Rust.
+/// Build, serve and test ncsn.
+///
+/// Only Rust must be installed; for the tests, also Chrome or Chromium with its chromedriver.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -113,6 +115,9 @@ fn main() -> ExitCode {
 }
 
 fn run(task: Task) -> Result<()> {
+    if let Task::Serve { trunk_args, .. } | Task::Build { trunk_args, .. } = &task {
+        ensure_for_trunk(trunk_args)?;
+    }
     let workspace = Workspace::locate()?;
     match task {
         Task::Serve { model, trunk_args } => page::serve(&workspace, model.as_deref(), &trunk_args),
@@ -125,5 +130,43 @@ fn run(task: Task) -> Result<()> {
         Task::Fuzz { reader, minutes } => fuzz::run(&workspace, reader.as_deref(), minutes),
         Task::Bench { bench } => bench::run(&workspace, &bench),
         Task::Setup => tools::install(&workspace, &Tool::ALL),
+    }
+}
+
+/// Checks that none of the arguments for Trunk is ours: everything goes to Trunk from the first
+/// argument on that is not.
+fn ensure_for_trunk(arguments: &[String]) -> Result<()> {
+    if arguments.iter().any(|argument| argument.split('=').next() == Some("--model")) {
+        bail!(
+            "put --model first: what follows {} goes to Trunk, which has no models",
+            arguments[0]
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_among_the_arguments_for_trunk_is_refused() {
+        let trunk_args = |arguments: &[&str]| {
+            let all = ["cargo xtask"].iter().chain(arguments);
+            match Cli::try_parse_from(all).map(|cli| cli.task) {
+                Ok(Task::Serve { trunk_args, .. } | Task::Build { trunk_args, .. }) => trunk_args,
+                _ => panic!("{arguments:?}"),
+            }
+        };
+        for task in ["build", "serve"] {
+            let first = trunk_args(&[task, "--model", "m", "--public-url", "/a/"]);
+            assert_eq!(first, ["--public-url", "/a/"]);
+            ensure_for_trunk(&first).expect("for Trunk");
+            for model in [&["--model", "m"][..], &["--model=m"]] {
+                let last = trunk_args(&[&[task, "--public-url", "/a/"][..], model].concat());
+                let error = ensure_for_trunk(&last).expect_err("not for Trunk").to_string();
+                assert!(error.contains("--public-url"), "{error}");
+            }
+        }
     }
 }

@@ -25,7 +25,8 @@ pub struct Card {
     /// Where it will be published, as USER/NAME: the commands in the README.md then name it.
     #[arg(long, value_name = "USER/NAME", value_parser = repository)]
     repository: Option<String>,
-    /// The folder to make [default: the model's path without .safetensors].
+    /// The folder to make [default: the model's path without .safetensors, or the name of its
+    /// repository on the hub].
     #[arg(long)]
     out: Option<PathBuf>,
     /// Replace the files of an existing folder.
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     let model = model::parse(&path, &bytes)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
-        None => path.with_extension(""),
+        None => model::namesake(&arguments.model)?.with_extension(""),
     };
     let at = |name: &str| out.join(name);
     let files = [README, SAMPLES_PNG, Address::FILE].map(at);

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::model_file::{Card, Quality, Training};
+use crate::model_file::{Card, Class, Quality, Training};
 use crate::sample::Settings;
 use crate::words::count;
 
@@ -107,7 +107,7 @@ fn sampler(settings: &Settings, card: &Card) -> String {
 }
 
 fn usage(card: &Card, address: &str) -> String {
-    let class = card.classes.first().map(|class| format!(" --class {}", shell(&class.name)));
+    let class = plain_class(&card.classes).map(|name| format!(" --class {}", shell(name)));
     let class = class.unwrap_or_default();
     format!(
         "## Use\n\n```sh\nncsn sample --model {address}{class} -n 64 --out samples.png\n```\n\n\
@@ -116,6 +116,12 @@ fn usage(card: &Card, address: &str) -> String {
          for await (const frame of model.sample({{ count: 16, seed: 1 }})) {{\n  \
          frame.draw(document.querySelector(\"canvas\"));\n}}\n```\n"
     )
+}
+
+/// The first class whose name cannot end a block of code: names may come from a stranger's file.
+fn plain_class(classes: &[Class]) -> Option<&str> {
+    let mut names = classes.iter().map(|class| &class.name[..]);
+    names.find(|name| !name.contains(['\n', '\r', '`']))
 }
 
 fn details(card: &Card) -> String {
@@ -222,5 +228,7 @@ mod tests {
         assert_eq!(shell("7"), "7");
         assert_eq!(shell("T-shirt/top"), "'T-shirt/top'");
         assert_eq!(shell("a'; b"), r"'a'\''; b'");
+        let class = |name: &str| Class { name: name.into(), images: 1 };
+        assert_eq!(plain_class(&[class("a\n```\n"), class("b c")]), Some("b c"));
     }
 }

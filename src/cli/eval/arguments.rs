@@ -52,10 +52,11 @@ pub struct Eval {
     /// it, consistency].
     #[arg(long, value_delimiter = ',', requires = "sweep")]
     pub samplers: Vec<Sampler>,
-    /// The folder for the results [default: the model's path, ending in .eval].
+    /// The folder for the results [default: the model's path, or the name of its repository on the
+    /// hub, ending in .eval].
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Do not change the model's card.
+    /// Do not change the model's card. That of a model on the hub is never changed.
     #[arg(long)]
     pub keep_card: bool,
     /// How many images to compute at once.

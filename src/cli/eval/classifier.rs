@@ -55,6 +55,7 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
         train: &train,
         held_out: &held_out,
     };
+    output::ensure_writable(&path)?;
     let file = classifiers::train(labeled, &options(train.len()), device)?;
     output::write(&path, &file.write()?)?;
     Ok((file, task))

@@ -39,7 +39,10 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
         "--nfe must be from 1 to 100000"
     );
     ensure_within("--batch", arguments.batch, BATCH)?;
-    let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("eval"));
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => model::namesake(path)?.with_extension("eval"),
+    };
     arguments.ensure_results(&out)?;
     let network = arguments.features.open()?;
     let model = model::open(path)?;

@@ -19,8 +19,8 @@ const COLORS: [RGBColor; 8] = [
 ];
 const FONT: &str = "sans-serif";
 
-/// Plots the shares of the classes, if there are any, and the distribution of distances to the nearest training
-/// image, for samples and for held-out images.
+/// Plots the shares of the classes, if there are any, and the distribution of distances to the
+/// nearest training image, for samples and for held-out images.
 ///
 /// # Errors
 /// If the plot cannot be drawn.

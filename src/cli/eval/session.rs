@@ -1,6 +1,5 @@
 //! What measuring a model takes: the model, the data, what judges, and where results go.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,7 +8,7 @@ use burn::tensor::Device;
 use super::arguments::Eval;
 use super::judge::Judge;
 use crate::cli::engine::{Choice, Engine, SamplingJob};
-use crate::cli::output;
+use crate::cli::{model, output};
 use crate::data::DataSet;
 use crate::eval::{FeatureExtractor, Reference};
 use crate::model_file::ModelFile;
@@ -113,20 +112,27 @@ impl Session<'_> {
         output::write(&self.out.join(name), bytes)
     }
 
-    /// Writes the card and says where the results are.
+    /// Writes the card, then the pictures of the results, and says where they are. If one of the two
+    /// fails, the other is written all the same.
     ///
     /// # Errors
-    /// If the card cannot be written.
-    pub fn finish(self) -> anyhow::Result<()> {
+    /// If the card or a picture cannot be written.
+    pub fn finish(&self, draw: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let card = self.write_card();
+        draw()?;
+        println!("results in {}", self.out.display());
+        card
+    }
+
+    fn write_card(&self) -> anyhow::Result<()> {
         let Eval { keep_card, autoguidance, class_guidance, .. } = self.arguments;
-        // With guidance, the results are not those of the model alone.
-        if !(*keep_card || autoguidance.is_guided() || class_guidance.is_guided()) {
-            let bytes = fs::read(self.path)?;
-            let bytes = ModelFile::with_card(&bytes, &self.model.card)?;
-            output::write(self.path, &bytes)?;
+        // With guidance, the results are not those of the model alone; and the files of the hub are
+        // its own.
+        let is_guided = autoguidance.is_guided() || class_guidance.is_guided();
+        if !(*keep_card || is_guided || model::on_hub(self.path).is_some()) {
+            model::write_card(self.path, &self.model)?;
             println!("results in the card of {}", self.path.display());
         }
-        println!("results in {}", self.out.display());
         Ok(())
     }
 }

@@ -25,7 +25,8 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let measure = |pixels: &[f32]| reference.measure(pixels, asked.as_deref());
     let (raw, denoised) = (measure(&raw)?, measure(&images)?);
     let real = reference.real(session.n)?;
-    let (nearest, curves) = neighbors(&session, &reference, &images)?;
+    let Compared { nearest, distances, pairs } = compare(&session, &reference, &images);
+    let classes = reference.classes();
     let report = Report {
         model: &session.model.card.name,
         data: &session.data.name,
@@ -41,17 +42,11 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         raw: &raw,
         denoised: &denoised,
         real: &real,
-        classes: &reference.classes(),
+        classes: &classes,
         nearest: &nearest,
     };
     print(&report);
     session.write("report.json", &serde_json::to_vec_pretty(&report)?)?;
-    let plot = plot::report(session.judge.classes(), &denoised.classes, report.classes, &curves)?;
-    session.write("report.svg", plot.as_bytes())?;
-    let shape = session.model.card.architecture.image_shape();
-    let shown = 100.min(denoised.n) * shape.dimension();
-    let bytes = pixel::bytes(&images[..shown]);
-    grid::write_png(&session.out.join("samples.png"), &bytes, shape, None, 2)?;
 
     let quality = Quality {
         n: denoised.n,
@@ -68,20 +63,32 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     };
     drop(reference);
     session.model.card.quality = Some(quality);
-    session.finish()
+    session.finish(|| {
+        let plot = plot::report(session.judge.classes(), &denoised.classes, &classes, &distances)?;
+        session.write("report.svg", plot.as_bytes())?;
+        let shape = session.model.card.architecture.image_shape();
+        let dimension = shape.dimension();
+        let bytes = pixel::bytes(&images[..100.min(denoised.n) * dimension]);
+        grid::write_png(&session.out.join("samples.png"), &bytes, shape, None, 2)?;
+        let columns = (pairs.len() / 2 / dimension).max(1);
+        grid::write_png(&session.out.join("nearest.png"), &pairs, shape, Some(columns), 2)
+    })
 }
 
-/// Finds the training images nearest to samples and to held-out images. Draws the samples
-/// with the nearest ones, and the first samples, above their neighbors.
-fn neighbors(
-    session: &Session<'_>,
-    reference: &Reference<'_>,
-    pixels: &[f32],
-) -> anyhow::Result<(Neighbors, [Vec<f32>; 2])> {
+/// Samples and held-out images, compared with the training images nearest to them.
+struct Compared {
+    nearest: Neighbors,
+    /// The distances of samples, and of as many held-out images.
+    distances: [Vec<f32>; 2],
+    /// The samples with the nearest ones, and the first samples; then their neighbors.
+    pairs: Vec<u8>,
+}
+
+fn compare(session: &Session<'_>, reference: &Reference<'_>, pixels: &[f32]) -> Compared {
     const COMPARED: usize = 1000;
     const SHOWN: usize = 10;
-    let shape = session.model.card.architecture.image_shape();
-    let (dimension, held_out) = (shape.dimension(), &session.data.held_out);
+    let dimension = session.model.card.architecture.image_shape().dimension();
+    let held_out = &session.data.held_out;
     let count = COMPARED.min(pixels.len() / dimension).min(held_out.len());
     let pixels = &pixels[..count * dimension];
     // The first ones will do: held-out images are in random order.
@@ -96,13 +103,11 @@ fn neighbors(
     let bytes = pixel::bytes(pixels);
     let sample = |&k: &usize| &bytes[k * dimension..][..dimension];
     let neighbor = |&k: &usize| session.data.train.image(of_samples[k].index);
-    let rows = order.iter().map(sample).chain(order.iter().map(neighbor));
-    let rows: Vec<u8> = rows.flatten().copied().collect();
-    let path = session.out.join("nearest.png");
-    grid::write_png(&path, &rows, shape, Some(order.len().max(1)), 2)?;
+    let pairs = order.iter().map(sample).chain(order.iter().map(neighbor));
+    let pairs = pairs.flatten().copied().collect();
 
     let distances = |near: &[Nearest]| near.iter().map(|near| near.distance).collect();
-    let curves = [distances(of_samples), distances(of_test)];
+    let distances = [distances(of_samples), distances(of_test)];
     let [samples, held_out] = [of_samples, of_test].map(NearestQuantiles::of);
-    Ok((Neighbors { samples, held_out }, curves))
+    Compared { nearest: Neighbors { samples, held_out }, distances, pairs }
 }

@@ -105,10 +105,9 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         fast,
     };
     session.write("sweep.json", &serde_json::to_vec_pretty(&report)?)?;
-    session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes())?;
     session.model.card.sampler = fast.settings;
     session.model.card.best = Some(best.settings);
-    session.finish()
+    session.finish(|| session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes()))
 }
 
 /// Whether a sampler is tried unless samplers are named: plain Langevin never finds its way, and

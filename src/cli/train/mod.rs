@@ -1,9 +1,10 @@
 //! `train` and `ncsn train`: images in, a model out.
 //!
 //! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
-//! from, [`place`] where it computes, [`ranks`] which processes take part, [`resume`] what a resumed one keeps, [`run`] what is printed while the library trains,
-//! [`interrupt`] what ends it early, [`log`] the files written along the way ([`tensorboard`] its
-//! event files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
+//! from, [`place`] where it computes, [`ranks`] which processes take part, [`resume`] what a
+//! resumed one keeps, [`run`] what is printed while the library trains, [`interrupt`] what ends it
+//! early, [`log`] the files written along the way ([`tensorboard`] its event files) and
+//! [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
 
 mod arguments;
 mod classifier;

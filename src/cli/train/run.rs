@@ -15,8 +15,7 @@ use crate::train::{
 };
 
 /// Trains on the device of this name to the last step, or until the user stops it, and writes
-/// everything. The exit code says
-/// which. The run's files replace those of an earlier one.
+/// everything. The exit code says which. The run's files replace those of an earlier one.
 ///
 /// # Errors
 /// If training diverges, the device fails or a file cannot be written. Files saved earlier are

@@ -168,12 +168,18 @@ fn with_classes_of(model: ModelFile, classes: &[String]) -> ModelFile {
 }
 
 /// Checks that a run writes its files where it replaces none but those of an earlier run, and those
-/// only when asked to, and where it adds no image to those to train on.
+/// only when asked to and if it does not start from them, and where it adds no image to those to
+/// train on.
 fn ensure_own_files(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow::Result<()> {
     let Arguments { run, images, .. } = arguments;
     let log = Log::folder_beside(&run.out);
+    let reads = [
+        ("--data", Some(&*images.data)),
+        ("--init-from", run.init_from.as_deref()),
+        ("--guiding-model", run.guiding_model.as_deref()),
+    ];
     for written in [&run.out, checkpoints.newest(), checkpoints.previous()] {
-        apart::ensure_replaces_none(&[("--data", Some(&images.data))], "--out", written)?;
+        apart::ensure_replaces_none(&reads, "--out", written)?;
     }
     apart::ensure_outside_data(&images.data, "--out", &log)?;
     let replaces = run.resume || run.overwrite;
