@@ -24,7 +24,7 @@ pub fn sample(model: &str, png: &str) -> anyhow::Result<()> {
 #[allow(dead_code, reason = "the test calls the function above")]
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [model, png] = &arguments[..] else { anyhow::bail!("MODEL PNG") };
+    let [model, png] = &arguments[..] else { anyhow::bail!("usage: sample MODEL PNG") };
     sample(model, png)
 }
 

@@ -87,19 +87,22 @@ def score_of(session, label=None, guidance=1.0):
     `label` is a class's number, and `guidance` the scale of classifier-free guidance to it.
     """
     names = {each.name for each in session.get_inputs()}
-    none = len(metadata(session, "card").get("classes", []))  # the row after the last class
+    card = metadata(session, "card")
+    none = len(card.get("classes", []))  # the row after the last class
+    # A network that takes the scale as an input was trained for those from 1 to its largest.
+    is_input = 1 <= guidance <= card["architecture"].get("guidance_max", 0)
 
     def evaluate(x, sigma, label):
         inputs = {"x": x, "sigma": sigma.reshape(1)}
         if "class" in names:
             inputs["class"] = np.array([none if label is None else label], np.int64)
         if "guidance" in names:
-            inputs["guidance"] = np.array([guidance], np.float32)
+            inputs["guidance"] = np.array([guidance if is_input else 1], np.float32)
         return session.run(["score"], inputs)[0]
 
     def guided(x, sigma):
         score = evaluate(x, sigma, label)
-        if guidance == 1 or label is None or "guidance" in names:
+        if guidance == 1 or label is None or is_input:
             return score
         return score + np.float32(guidance - 1) * (score - evaluate(x, sigma, None))
 

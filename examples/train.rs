@@ -23,7 +23,9 @@ pub fn train(images: &str, model: &str, steps: u64) -> anyhow::Result<()> {
 #[allow(dead_code, reason = "the test calls the function above")]
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [images, model, steps] = &arguments[..] else { anyhow::bail!("IMAGES MODEL STEPS") };
+    let [images, model, steps] = &arguments[..] else {
+        anyhow::bail!("usage: train IMAGES MODEL STEPS")
+    };
     train(images, model, steps.parse()?)
 }
 

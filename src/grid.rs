@@ -4,7 +4,7 @@ use crate::net::ImageShape;
 
 /// Encodes N images (C × H × W bytes each, 1 or 3 channels) as a PNG: a grid with the given
 /// number of columns (by default as square as possible) and a border of one pixel around each
-/// image, enlarged `zoom` times.
+/// image, enlarged `zoom` ≥ 1 times.
 ///
 /// # Errors
 /// If the grid is larger than a PNG may be.

@@ -1,25 +1,17 @@
 //! Archives as people have them, from all kinds of programs, and what must not come out of them.
 #![cfg(not(target_family = "wasm"))]
 
+mod data_files;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use data_files::{error, load, png, write};
 use flate2::write::GzEncoder;
 use ncsn::data::{DataSet, Reading};
 use zip::write::SimpleFileOptions;
-
-/// A PNG of one color, 4 pixels a side.
-fn png(color: [u8; 3]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 4, 4);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().expect("in memory");
-    writer.write_image_data(&color.repeat(16)).expect("in memory");
-    writer.finish().expect("in memory");
-    bytes
-}
 
 type Entries = Vec<(String, Vec<u8>)>;
 
@@ -28,15 +20,7 @@ fn set() -> Entries {
     let split = |index| if index < 6 { "train" } else { "test" };
     let kind = |index| if index % 2 == 0 { "cat" } else { "dog" };
     let name = |index: u8| format!("set/{}/{}/{index}.png", split(index), kind(index));
-    (0..8).map(|index| (name(index), png([30 * index, 255 - 30 * index, 7]))).collect()
-}
-
-fn load(path: &Path) -> DataSet {
-    DataSet::load(path, &Reading::default()).unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn error(path: &Path) -> String {
-    DataSet::load(path, &Reading::default()).expect_err("must be refused").to_string()
+    (0..8).map(|index| (name(index), png(4, [30 * index, 255 - 30 * index, 7]))).collect()
 }
 
 /// Holds an archive to [`set`]: six images to train on, two held out, two classes.
@@ -103,13 +87,6 @@ fn zip_of(files: &Entries) -> Vec<u8> {
     archive.finish().expect("in memory").into_inner()
 }
 
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
-    fs::create_dir_all(path.parent().expect("in a folder")).expect("created");
-    fs::write(&path, bytes).expect("written");
-    path
-}
-
 #[test]
 fn archives_are_recognized_by_their_content() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -170,7 +147,7 @@ fn archives_from_other_systems_keep_their_folders() {
 #[test]
 fn links_are_followed_as_in_the_unpacked_folder() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let images: Vec<_> = (0..8).map(|index| png([30 * index, 1, 2])).collect();
+    let images: Vec<_> = (0..8).map(|index| png(4, [30 * index, 1, 2])).collect();
     let names: Vec<String> = (0..8).map(|index| format!("z/{index}.png")).collect();
     let links = [
         ("a/relative.png", "../z/0.png"),
@@ -235,7 +212,7 @@ fn links_in_zip_archives_are_followed() {
     for index in 0..4 {
         let name = format!("z/{index}.png");
         archive.start_file(name, SimpleFileOptions::default()).expect("in memory");
-        archive.write_all(&png([30 * index, 1, 2])).expect("in memory");
+        archive.write_all(&png(4, [30 * index, 1, 2])).expect("in memory");
     }
     let options = SimpleFileOptions::default();
     archive.add_symlink("a/0.png", "../z/0.png", options).expect("in memory");
@@ -252,7 +229,7 @@ fn links_in_zip_archives_are_followed() {
 #[test]
 fn the_last_of_several_entries_of_one_name_counts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let images: Vec<_> = (0..6).map(|index| png([30 * index, 1, 2])).collect();
+    let images: Vec<_> = (0..6).map(|index| png(4, [30 * index, 1, 2])).collect();
     let names = ["s/0.png", "s/1.png", "s/2.png", "s/3.png", "./s//0.png", "s/1.png"];
     let entries: Vec<(&[u8], Entry<'_>)> =
         names.iter().zip(&images).map(|(n, b)| (n.as_bytes(), Entry::File(b))).collect();
@@ -265,10 +242,109 @@ fn the_last_of_several_entries_of_one_name_counts() {
     assert_eq!(data.found.duplicates, 0);
 }
 
+/// A header of a tar archive for these many bytes, changed before its checksum is computed.
+fn header(name: &str, kind: tar::EntryType, size: usize, change: impl Fn(&mut [u8])) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.set_path(name).expect("short");
+    header.set_entry_type(kind);
+    header.set_size(size as u64);
+    header.set_mode(0o644);
+    change(header.as_mut_bytes());
+    header.set_cksum();
+    header.as_bytes().to_vec()
+}
+
+/// What does not fit into a header is beside it: sizes from 8 GiB on, maps of sparse files.
+#[test]
+fn large_and_sparse_files_are_no_obstacle_in_tar_archives() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [large, sparse, plain] = [1, 2, 3].map(|index| png(4, [30 * index, 1, 2]));
+    let padded = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        bytes.resize(bytes.len().next_multiple_of(512), 0);
+        bytes
+    };
+    let file = |name: &str, size: usize| header(name, tar::EntryType::Regular, size, |_| ());
+    let pax = |properties: &[(&str, &str)]| {
+        let mut text = String::new();
+        for (key, value) in properties {
+            let rest = format!(" {key}={value}\n");
+            let whole = |length: &usize| length.to_string().len() + rest.len() == *length;
+            text += &format!("{}{rest}", (1..).find(whole).expect("a length"));
+        }
+        let header = header("pax", tar::EntryType::XHeader, text.len(), |_| ());
+        [header, padded(text.as_bytes())].concat()
+    };
+    // Where the pieces of a sparse file begin, and their lengths: the first is all of it, and GNU
+    // tar ends with an empty one. Four of them fit into the header.
+    let octal = |number: usize| format!("{number:011o}\0").into_bytes();
+    let piece = |at: usize, length: usize| [octal(at), octal(length)].concat();
+    let end = piece(sparse.len(), 0);
+    let map = [piece(0, sparse.len()), end.repeat(3), vec![1], octal(sparse.len())].concat();
+    let further = padded(&end);
+    let [large_size, sparse_size] = [&large, &sparse].map(|bytes| bytes.len().to_string());
+    let bytes = [
+        pax(&[("size", &large_size[..])]),
+        file("s/large.png", 0),
+        padded(&large),
+        header("s/sparse.png", tar::EntryType::GNUSparse, sparse.len(), |header| {
+            header[386..][..map.len()].copy_from_slice(&map);
+        }),
+        further,
+        padded(&sparse),
+        pax(&[
+            ("GNU.sparse.major", "1"),
+            ("GNU.sparse.minor", "0"),
+            ("GNU.sparse.name", "s/pax.png"),
+            ("GNU.sparse.realsize", &sparse_size[..]),
+        ]),
+        file("GNUSparseFile.0/pax.png", 512 + sparse.len()),
+        padded(format!("1\n0\n{sparse_size}\n").as_bytes()),
+        padded(&sparse),
+        file("s/plain.png", plain.len()),
+        padded(&plain),
+        vec![0; 1024],
+    ]
+    .concat();
+    let data = load(&write(folder.path(), "set.tar", bytes));
+    let mut reds: Vec<u8> =
+        data.train.iter().chain(data.held_out.iter()).map(|image| image[0]).collect();
+    reds.sort_unstable();
+    assert_eq!(reds, [30, 60, 90]);
+    let [(name, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+    assert_eq!((&name[..], problem.contains("sparse")), ("s/pax.png", true));
+}
+
+/// A small archive could unpack to any size if its files shared their bytes.
+#[test]
+fn files_in_zip_archives_have_bytes_of_their_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+    for (name, bytes) in set() {
+        archive.start_file(name, SimpleFileOptions::default()).expect("in memory");
+        archive.write_all(&bytes).expect("in memory");
+    }
+    let shared = "set/train/cat/again.png";
+    archive.shallow_copy_file("set/train/cat/4.png", shared).expect("in memory");
+    let bytes = archive.finish().expect("in memory").into_inner();
+    let data = load(&write(folder.path(), "shared.zip", bytes));
+    assert_eq!((data.train.len(), data.held_out.len()), (6, 2));
+    let [(name, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+    assert_eq!((&name[..], problem.contains("those of another file")), (shared, true));
+
+    // The directory says that the last file has more packed bytes than the archive.
+    let mut bytes = zip_of(&set());
+    let last = bytes.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").expect("a directory");
+    bytes[last + 20..][..4].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    let data = load(&write(folder.path(), "beyond.zip", bytes));
+    let [(name, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+    assert_eq!((&name[..], problem.contains("beyond")), ("set/test/dog/7.png", true));
+}
+
 #[test]
 fn names_that_are_no_text_are_no_obstacle() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let images: Vec<_> = (0..10).map(|index| png([20 * index, 1, 2])).collect();
+    let images: Vec<_> = (0..10).map(|index| png(4, [20 * index, 1, 2])).collect();
     // In Latin-1, and two that look the same as text.
     let names: Vec<Vec<u8>> =
         (0..10).map(|index| [&b"s/Fran"[..], &[0xe0 + index], b"ois.png"].concat()).collect();

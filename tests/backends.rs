@@ -6,6 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use common::difference;
 use ncsn::backend::{BackendError, BurnChains, Chains, HostChains, State, advance_to, host};
 use ncsn::likelihood::NetworkDivergence;
 use ncsn::loss::dsm;
@@ -44,11 +45,6 @@ fn finish(chains: &mut dyn Chains) -> Vec<f32> {
     block_on(advance_to(chains, usize::MAX, |_| ())).expect("the device works");
     assert_eq!(chains.done(), chains.step_table().nfe());
     block_on(chains.read(View::Noisy)).expect("the device works")
-}
-
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 /// Plain data and Burn modules agree on the name and shape of every tensor.

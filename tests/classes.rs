@@ -10,6 +10,7 @@ use std::process::Command;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use cli::{fail, read, succeed, train};
+use common::{difference, relative};
 use ncsn::backend::fused::{self, Compiler, FusedChains, Gpu, KernelConfig, Precision, Strategy};
 use ncsn::backend::{BurnChains, Chains, advance_to, host};
 use ncsn::net::weights::Weights;
@@ -62,11 +63,6 @@ fn tensor(x: &[f32]) -> Tensor<4> {
 
 fn host_values(tensor: Tensor<4>) -> Vec<f32> {
     tensor.into_data().iter::<f32>().collect()
-}
-
-fn difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 fn finish(chains: &mut dyn Chains) -> Vec<f32> {
@@ -252,8 +248,7 @@ fn the_fused_backend_has_the_same_scores_of_classes() {
         ] {
             let expected = host_values(burn.class_score(tensor(&x), sigmas, classes));
             let found = block_on(network.class_score(&x, sigmas, classes)).expect("a score");
-            let most = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-            let difference = difference(&found, &expected) / most;
+            let difference = relative(&found, &expected);
             assert!(difference < 1e-4, "{sigmas:?}, {classes:?}: {difference}");
         }
         block_on(network.class_score(&x, &[0.5], &[None; 4])).expect_err("5 images, 4 classes");

@@ -1,26 +1,17 @@
 //! Data sets as users have them: image files in folders and archives, and published ones by name.
 #![cfg(not(target_family = "wasm"))]
 
+mod data_files;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use data_files::{png, write};
 use ncsn::data::{DataError, DataSet, Reading, Size};
 use ncsn::net::ImageShape;
-
-/// A PNG of one color, `side` pixels a side.
-fn png(side: u32, color: [u8; 3]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, side, side);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().expect("in memory");
-    let pixels = color.repeat((side * side) as usize);
-    writer.write_image_data(&pixels).expect("in memory");
-    writer.finish().expect("in memory");
-    bytes
-}
 
 /// Names and contents: 40 images of different colors, one of them of another size, one
 /// duplicate, one torn file, and files that are not images.
@@ -38,9 +29,7 @@ fn files() -> Vec<(String, Vec<u8>)> {
 
 fn write_folder(root: &Path, files: &[(String, Vec<u8>)]) {
     for (name, bytes) in files {
-        let path = root.join(name);
-        fs::create_dir_all(path.parent().expect("in a folder")).expect("created");
-        fs::write(path, bytes).expect("written");
+        write(root, name, bytes);
     }
 }
 

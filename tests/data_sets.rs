@@ -1,29 +1,18 @@
 //! Data sets in the layouts in which they are published: arrays with labels beside them.
 #![cfg(not(target_family = "wasm"))]
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+mod common;
+mod data_files;
 
-use ncsn::data::{DataSet, Images, Reading};
+use std::io::{self, Write};
+use std::path::Path;
+
+use common::cifar::pickle;
+use data_files::{error, load, write};
+use ncsn::data::Images;
 use ncsn::net::ImageShape;
 use npyz::WriterBuilder;
 use zip::write::SimpleFileOptions;
-
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-    let path = folder.join(name);
-    fs::create_dir_all(path.parent().expect("in a folder")).expect("created");
-    fs::write(&path, bytes).expect("written");
-    path
-}
-
-fn load(path: &Path) -> DataSet {
-    DataSet::load(path, &Reading::default()).unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn error(path: &Path) -> String {
-    DataSet::load(path, &Reading::default()).expect_err("must be refused").to_string()
-}
 
 /// The first pixel of each image with its label, sorted.
 fn labeled(images: &Images) -> Vec<(u8, u8)> {
@@ -214,29 +203,16 @@ fn floats_beside_their_range_are_clamped_with_a_note() {
     assert!(note.contains("2 values") && note.contains("clamped"), "{note}");
 }
 
-/// As `cPickle` of Python 2 wrote them.
-fn pickle(firsts: &[u8], key: &str, labels: &[u8]) -> Vec<u8> {
-    let rows = (firsts.len() as u16).to_le_bytes();
-    let pixels: Vec<u8> = firsts.iter().flat_map(|&first| vec![first; 3072]).collect();
-    let length = (pixels.len() as u32).to_le_bytes();
-    let labels: Vec<u8> = labels.iter().flat_map(|&label| [b'K', label]).collect();
-    [
-        b"\x80\x02}q\x01(U\x0bbatch_labelq\x02U\x08training",
-        &b"U\x04datacnumpy.core.multiarray\n_reconstruct\nq\x05cnumpy\nndarray\nq\x06"[..],
-        b"K\0\x85U\x01b\x87R(K\x01M",
-        &rows,
-        b"M\0\x0c\x86cnumpy\ndtype\nq\x07U\x02u1K\0K\x01\x87R(K\x03U\x01|NNN",
-        b"J\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb\x89T",
-        &length,
-        &pixels,
-        b"tbU",
-        &[key.len() as u8],
-        key.as_bytes(),
-        b"]q\x0a(",
-        &labels,
-        b"eu.",
-    ]
-    .concat()
+/// Masks are often saved so; dSprites is.
+#[test]
+fn images_whose_white_is_1_of_255_are_noted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let notes = |most: u8| {
+        let values = vec![0, most, most, 0, most, most, 0, 0];
+        load(&write(folder.path(), "masks.npy", npy(&[2, 2, 2], values))).found.notes
+    };
+    assert!(notes(1)[0].contains("no value is above 1"));
+    assert!(notes(2).is_empty());
 }
 
 #[test]
@@ -257,6 +233,8 @@ fn cifar_for_python_is_read() {
     let odd = pickle(&[10, 20], "labels", &[3]);
     let data = load(&write(folder.path(), "odd/data_batch_1", odd));
     assert!(data.classes.is_empty() && data.train.len() == 1);
+    let [note] = &data.found.notes[..] else { panic!("{:?}", data.found) };
+    assert!(note.contains("labels are not used") && note.contains("data_batch_1"), "{note}");
     let cut = &pickle(&[10, 20], "labels", &[3, 9])[..5000];
     let message = error(&write(folder.path(), "cut/data_batch_1", cut));
     assert!(message.contains("cifar-10-binary.tar.gz"), "{message}");

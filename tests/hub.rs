@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod common;
+mod onnx_file;
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
+use onnx_file::Axis;
 use sha2::{Digest, Sha256};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -112,16 +114,20 @@ impl User {
         Self { folder: tempfile::tempdir().expect("a folder"), endpoint: hub.endpoint.clone() }
     }
 
-    /// Exports a model.
-    fn export(&self, model: &str, environment: &[(&str, &str)]) -> Output {
+    fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        command.current_dir(self.folder.path()).args(["export", "--onnx", "m.onnx"]);
-        command.args(["--model", model]).env("XDG_CACHE_HOME", self.folder.path());
+        command.current_dir(self.folder.path()).args(arguments);
+        command.env("XDG_CACHE_HOME", self.folder.path());
         for name in ["HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"] {
             command.env_remove(name);
         }
         command.env("HF_ENDPOINT", &self.endpoint).env("no_proxy", "*");
         command.envs(environment.iter().copied()).output().expect("the program starts")
+    }
+
+    /// Exports a model.
+    fn export(&self, model: &str, environment: &[(&str, &str)]) -> Output {
+        self.run(&["export", "--onnx", "m.onnx", "--model", model], environment)
     }
 
     fn exports(&self, model: &str, environment: &[(&str, &str)]) {
@@ -245,6 +251,45 @@ fn damaged_contents_are_downloaded_again_or_refused() {
     assert_eq!(fs::read_dir(user.cache().join("blobs")).expect("a folder").count(), 0);
 }
 
+/// The cache is all tools': what is made of a model goes into the working directory, and no card
+/// changes.
+#[test]
+fn nothing_is_written_beside_a_model_of_the_hub() {
+    let hub = Hub::start();
+    let bytes = model();
+    hub.has("/ada/digits/resolve/REVISION/model.safetensors", COMMIT, &["main"], &bytes);
+    let user = User::of(&hub);
+    let at = |name: &str| user.folder.path().join(name);
+    let output = user.run(&["card", "hf:ada/digits", "-n", "1"], &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read(at("digits/model.safetensors")).expect("copied"), bytes);
+
+    for name in ["train", "t10k"] {
+        let header = [0x803u32, 40, 8, 8].map(u32::to_be_bytes).concat();
+        let pixels: Vec<u8> = (0..40 * 64u32).map(|at| (at * at % 251) as u8).collect();
+        fs::create_dir_all(at("noise")).expect("created");
+        let path = at(&format!("noise/{name}-images-idx3-ubyte"));
+        fs::write(path, [header, pixels].concat()).expect("written");
+    }
+    let any = [Axis::Symbol("H"), Axis::Symbol("W")];
+    let network = onnx_file::channel_means(Axis::Symbol("N"), any);
+    fs::write(at("net.onnx"), network).expect("written");
+    fs::write(at("net.json"), r#"{"size": [8, 8]}"#).expect("written");
+    let eval = ["eval", "--model", "hf:ada/digits", "--data", "noise", "--features", "net.onnx"];
+    let quick = ["-n", "20", "--sampler", "ancestral", "--levels", "3", "--engine", "burn"];
+    let output = user.run(&[&eval[..], &quick].concat(), &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(at("digits.eval/report.json").is_file());
+
+    let output = user.run(&["mean", "--model", "hf:ada/digits", "--data", "noise"], &[]);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("cannot be changed"), "{message}");
+    let snapshot = user.cache().join("snapshots").join(COMMIT);
+    assert_eq!(fs::read_dir(&snapshot).expect("a folder").count(), 1);
+    assert_eq!(fs::read(snapshot.join("model.safetensors")).expect("a link"), bytes);
+}
+
 #[test]
 fn what_the_hub_refuses_is_said_with_its_address() {
     let hub = Hub::start();
@@ -258,6 +303,7 @@ fn what_the_hub_refuses_is_said_with_its_address() {
         ("503 Service Unavailable", "503"),
         ("200 OK", "does not answer as the hub"),
         ("200 OK\r\nX-Repo-Commit: ../../x\r\nETag: \"a\"", "names no commit"),
+        ("200 OK\r\nX-Repo-Commit: \r\nETag: \"a\"", "names no commit"),
         ("200 OK\r\nX-Repo-Commit: 0123\r\nETag: \"../x\"", "names no hash"),
         (
             "307 Temporary Redirect\r\nLocation: /ada/digits/resolve/main/model.safetensors",

@@ -18,6 +18,11 @@ fn png(value: u8) -> Vec<u8> {
 
 /// Writes a shard: images of these values, each with what its class file says.
 fn shard(path: &Path, samples: &[(u8, &str)]) {
+    shard_of("png", path, samples);
+}
+
+/// The same with another extension of the images' names.
+fn shard_of(extension: &str, path: &Path, samples: &[(u8, &str)]) {
     let mut archive = tar::Builder::new(File::create(path).expect("created"));
     let mut add = |name: String, bytes: &[u8]| {
         let mut header = tar::Header::new_gnu();
@@ -27,7 +32,7 @@ fn shard(path: &Path, samples: &[(u8, &str)]) {
     };
     // Names begin anew in each shard, as some tools write them.
     for (index, (value, class)) in samples.iter().enumerate() {
-        add(format!("{index:04}.png"), &png(*value));
+        add(format!("{index:04}.{extension}"), &png(*value));
         add(format!("{index:04}.cls"), class.as_bytes());
     }
     archive.into_inner().expect("written");
@@ -117,4 +122,36 @@ fn odd_classes_never_stop_training() {
     assert!(odd.found.notes[0].contains("0001.cls is not a number"), "{:?}", odd.found.notes);
     let same = load(&[(1, "0"), (2, "0"), (3, "0")]);
     assert!(same.train.labels.is_none() && same.found.notes.is_empty());
+}
+
+/// Samples of two shards that have the same name, but not their images.
+#[test]
+fn no_class_is_that_of_another_shards_image() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    shard_of("png", &folder.path().join("0.tar"), &[(1, "0"), (2, "1")]);
+    shard_of("jpg", &folder.path().join("1.tar"), &[(3, "1"), (4, "0")]);
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    assert_eq!(data.classes, ["0", "1"]);
+    let mut labeled = [firsts(&data.train), firsts(&data.held_out)].concat();
+    labeled.sort_unstable();
+    assert_eq!(labeled, [(7, Some(0)), (14, Some(1)), (21, Some(1)), (28, Some(0))]);
+
+    // An image in one archive, and what is called its class in another.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    shard(&folder.path().join("0.tar"), &[(1, "0"), (2, "1")]);
+    let only = |name: &str, entry: &str, bytes: &[u8]| {
+        let file = File::create(folder.path().join(name)).expect("created");
+        let mut archive = tar::Builder::new(file);
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, entry, bytes).expect("written");
+        archive.into_inner().expect("written");
+    };
+    only("1.tar", "0007.png", &png(3));
+    only("2.tar", "0007.cls", b"1");
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    assert_eq!(data.train.len() + data.held_out.len(), 3);
+    assert!(data.train.labels.is_none() && data.classes.is_empty());
+    assert!(data.found.notes[0].contains("different archives"), "{:?}", data.found.notes);
 }

@@ -232,6 +232,14 @@ fn wrong_tensors_are_refused_by_name() {
     assert!(
         matches!(refused(&with_tensors(&extra, Dtype::F32)), ModelError::Unexpected(n) if n == "extra")
     );
+    // Two of one name, which the crate that writes the format would not write.
+    let (name, shape) = &good[0];
+    let other = "?".repeat(name.len());
+    let twice = [&good[..], &[(other.clone(), shape.clone())]].concat();
+    let mut twice = with_tensors(&twice, Dtype::F32);
+    let at = twice.windows(other.len()).position(|part| part == other.as_bytes());
+    twice[at.expect("in the header")..][..name.len()].copy_from_slice(name.as_bytes());
+    assert!(matches!(refused(&twice), ModelError::Duplicate(n) if n == *name));
     let mut reshaped = good.clone();
     reshaped[3].1.push(1);
     let error = refused(&with_tensors(&reshaped, Dtype::F32));

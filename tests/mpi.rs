@@ -1,6 +1,8 @@
 //! Distributed training by a real MPI: `cargo test --release --features mpi --test mpi`.
 #![cfg(all(feature = "mpi", unix))]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -44,12 +46,7 @@ fn any_number_of_ranks_learns_the_same() {
     };
     let alone = weights(1);
     for ranks in [2, 4] {
-        let together = weights(ranks);
-        for (name, array) in &alone {
-            let pairs = array.values.iter().zip(&together[name].values);
-            let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(apart < 1e-4, "{name}: {apart} apart with {ranks} ranks");
-        }
+        common::assert_close(&weights(ranks), &alone, 1e-4, &format!("{ranks} ranks"));
     }
 }
 

@@ -3,8 +3,9 @@
 //!
 //! Each sound file of the tests is changed in random but repeatable ways: bits flip, numbers become
 //! extreme, pieces are cut, repeated or exchanged. `NCSN_MUTATIONS=100000 cargo test --release --test
-//! mutations` tries more than the usual number; a failure names the seed. Files with which the fuzzer
-//! (`fuzz/`) brought out a fault are in `tests/regressions/`, and are read again here.
+//! mutations` tries more than the usual number; a failure names the seed. Files that once brought out
+//! a fault are in `tests/regressions/`, in a folder for each reader, and are read again here: those
+//! that `make.py` there makes, and those that the fuzzer (`fuzz/`) finds.
 #![cfg(not(target_family = "wasm"))]
 
 mod common;
@@ -14,6 +15,7 @@ mod readers;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::damage::damaged;
@@ -92,20 +94,26 @@ fn damaged_checkpoints_are_refused() {
     }
 }
 
-/// What fuzzing found stays mended. The files are in a folder for each reader.
+/// What was found stays mended.
 #[test]
 fn files_that_once_brought_out_a_fault_are_read_or_refused() {
     let _alone = common::alone();
-    for reader in &READERS {
-        let Ok(folder) = fs::read_dir(format!("tests/regressions/{}", reader.name)) else {
-            continue;
-        };
-        for path in folder.map(|entry| entry.expect("a file").path()) {
+    let inside = |folder: &Path| {
+        let entries = fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("readable").path()).collect::<Vec<_>>()
+    };
+    let mut count = 0;
+    for folder in inside(Path::new("tests/regressions")).into_iter().filter(|path| path.is_dir()) {
+        let reader = READERS.iter().find(|reader| folder.ends_with(reader.name));
+        let reader = reader.unwrap_or_else(|| panic!("no reader is called {}", folder.display()));
+        for path in inside(&folder) {
             let name = path.file_name().expect("a name").to_string_lossy();
             let bytes = fs::read(&path).expect("a file");
             read(reader, &Place::new(&name), &bytes, &path.display().to_string());
+            count += 1;
         }
     }
+    assert!(count > 0, "there are no files in tests/regressions");
 }
 
 /// The sound files, where cargo-fuzz looks for them.

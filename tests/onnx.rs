@@ -84,15 +84,6 @@ fn by_onnx(
     score.to_vec()
 }
 
-/// The largest difference, relative to the largest value.
-fn difference(found: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(found.len(), expected.len());
-    let largest =
-        |values: &mut dyn Iterator<Item = f32>| values.fold(0.0f32, |a, b| a.max(b.abs()));
-    let most = largest(&mut found.iter().zip(expected).map(|(a, b)| a - b));
-    most / largest(&mut expected.iter().copied())
-}
-
 #[test]
 fn another_runtime_computes_the_same_score() {
     for model in models() {
@@ -107,7 +98,7 @@ fn another_runtime_computes_the_same_score() {
                 .map(|(class, guidance)| ClassInput { class, guidance: scale(guidance) });
             let classes = &classes[..sigmas.len()];
             let found = by_onnx(&file, &model, &x, sigmas, classes);
-            let difference = difference(&found, &by_burn(&model, &x, sigmas, classes));
+            let difference = common::relative(&found, &by_burn(&model, &x, sigmas, classes));
             assert!(difference < 1e-5, "{options:?}, {sigmas:?}: {difference}");
         }
     }

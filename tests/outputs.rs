@@ -8,13 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use cli::{fail, folder_with_bars, read, succeed, train, training};
-
-fn ncsn(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.current_dir(folder).args(arguments);
-    command
-}
+use cli::{fail, folder_with_bars, ncsn, read, succeed, train, training};
 
 /// Every file in a folder and those below, and what it holds.
 fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
@@ -65,6 +59,11 @@ fn no_output_replaces_an_input() {
         refuse(at, ncsn(at, &export), &["--onnx", "--model"]);
         let import = ["import", "m.safetensors", "--overwrite", "--out", &name];
         refuse(at, ncsn(at, &import), &["--out", "CHECKPOINT"]);
+        let run = ["--data", "a.npy", "--overwrite", "--out", &name, "--init-from"];
+        let tuned = [&run[..], &["m.safetensors"]].concat();
+        refuse(at, train(at, &tuned), &["--out", "--init-from"]);
+        let guided = [&run[..], &["n.safetensors", "--guiding-model", "m.safetensors"]].concat();
+        refuse(at, train(at, &guided), &["--out", "--guiding-model"]);
     }
     for name in names(at, "p.png") {
         let sample = ["sample", "--model", "m.safetensors", "--out", &name];

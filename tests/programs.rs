@@ -483,9 +483,12 @@ fn what_is_there_is_not_replaced_unasked() {
     for end in ["checkpoint", "previous.checkpoint"] {
         let _ = fs::remove_file(at.join("m").with_extension(end));
     }
-    for kind in [&[][..], &["--classifier"], &["--init-from", "m.safetensors"]] {
+    for kind in [&[][..], &["--classifier"]] {
         assert!(fail(&mut train(at, &[&run[..], kind].concat())).contains("--overwrite"));
     }
+    // Not even when asked to, if it starts from it.
+    let tune = [&run[..], &["--init-from", "m.safetensors", "--overwrite"]].concat();
+    assert!(fail(&mut train(at, &tune)).contains("would replace m.safetensors, which --init-from"));
     assert_eq!(fs::read(at.join("m.safetensors")).expect("still there"), model);
     assert!(fail(&mut train(at, &["--out", "lr-0.1"])).contains(".safetensors"));
 
@@ -526,7 +529,7 @@ fn the_noise_is_planned_and_trained_with() {
     assert!(other.contains("--sigma-max 4 --levels"), "{other}");
     let said = plan(&[]);
     assert!(
-        said.contains(&format!("L   = {levels} ")) && said.contains("train -- --data"),
+        said.contains(&format!("L   = {levels} ")) && said.contains("ncsn train --data bars "),
         "{said}"
     );
 
@@ -556,6 +559,9 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(train(&["--device", "cpu,tpu"]).contains("no such device: tpu"));
     assert!(train(&["--device", "abacus"]).contains("no such device"));
     assert!(train(&["--device", "cpu:1"]).contains("only devices of cuda"));
+    if cfg!(not(feature = "cuda")) {
+        assert!(train(&["--device", "cuda"]).contains("cargo install --path . --features cuda"));
+    }
     assert!(train(&["--widths", "256,512,1024", "--blocks", "2"]).contains("at most 268435456"));
     assert!(train(&["--classifier", "--dry-run"]).contains("--dry-run"));
     assert!(train(&["--out", "no/such/folder/m.safetensors"]).contains("cannot write"));

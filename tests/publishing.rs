@@ -123,13 +123,14 @@ fn python_draws_the_same_images() {
     }
 }
 
-/// With guidance by two evaluations, and with its scale as an input of the network.
+/// With guidance by two evaluations, with its scale as an input of the network, and beyond the scales
+/// that this input has.
 #[test]
 fn python_draws_the_same_guided_images() {
     let Some(python) = python_with("numpy, onnxruntime") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let script = Path::new("examples/sample_onnx.py").canonicalize().expect("an example");
-    for guidance_max in [0.0, 4.0] {
+    for (guidance_max, guidance) in [(0.0, "2.5"), (4.0, "2.5"), (4.0, "5")] {
         let mut model = common::model();
         let architecture = model.card.architecture.with_classes(2);
         model.card.architecture = architecture.with_guidance_max(guidance_max);
@@ -138,7 +139,7 @@ fn python_draws_the_same_guided_images() {
         let bytes = model.write().expect("finite");
         fs::write(folder.path().join("m.safetensors"), bytes).expect("written");
         succeeds(folder.path(), "export --model m.safetensors --levels 3 --onnx m.onnx");
-        let asked = ["--class", "1", "--guidance", "2.5", "-n", "3"];
+        let asked = ["--class", "1", "--guidance", guidance, "-n", "3"];
         let sample = "sample --model m.safetensors --levels 3 --engine burn --out rust.npy";
         succeeds(folder.path(), &format!("{sample} {}", asked.join(" ")));
         let mut command = Command::new(&python);
@@ -148,7 +149,7 @@ fn python_draws_the_same_guided_images() {
         let [rust, python] =
             ["rust.npy", "python.npy"].map(|name| array(&folder.path().join(name)));
         let furthest = rust.1.iter().zip(&python.1).map(|(&a, &b)| a.abs_diff(b)).max();
-        assert!(furthest <= Some(1), "up to {guidance_max}: {furthest:?}");
+        assert!(furthest <= Some(1), "{guidance} of {guidance_max}: {furthest:?}");
     }
 }
 

@@ -6,7 +6,6 @@ mod onnx_file;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use burn::tensor::Device;
 use ncsn::eval::ClassifierFeatures;
@@ -14,7 +13,7 @@ use ncsn::random::Key;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use cli::{fail, read, succeed, train};
+use cli::{fail, ncsn, read, succeed, train};
 use onnx_file::Axis;
 
 /// 400 images of 8 × 8 and 100 to hold out: a bar of some gray that lies (class 0) or stands
@@ -37,13 +36,6 @@ fn write_bars(folder: &Path) {
         fs::write(folder.join(format!("{name}-images-idx3-ubyte")), images).expect("written");
         fs::write(folder.join(format!("{name}-labels-idx1-ubyte")), labels).expect("written");
     }
-}
-
-fn ncsn(at: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    // Classifiers are kept in the user's cache.
-    command.current_dir(at).args(arguments).env("XDG_CACHE_HOME", at.join("cache"));
-    command
 }
 
 fn json(path: &Path) -> Value {
@@ -216,6 +208,17 @@ fn samples_are_judged_in_the_features_of_a_given_network() {
     succeed(ncsn(at, &eval).args(sweep).args(with));
     let swept = json(&at.join("m.eval/sweep.json"));
     assert_eq!(swept["features"]["preprocessing"]["channels"], "bgr");
+
+    // The card has the results even where their pictures cannot be written.
+    for name in ["report.svg", "sweep.svg"] {
+        fs::create_dir_all(at.join("full").join(name)).expect("created");
+    }
+    let once = [&judged[2..], &["-n", "30", "--out", "full"]].concat();
+    assert!(fail(ncsn(at, &eval).args(once)).contains("report.svg"));
+    let sweep = [&sweep[..7], &["--features", "net.onnx", "--out", "full"]].concat();
+    assert!(fail(ncsn(at, &eval).args(sweep)).contains("sweep.svg"));
+    let card = read(&at.join("m.safetensors")).card;
+    assert_eq!((card.quality.map(|quality| quality.n), card.best.is_some()), (Some(30), true));
 
     fs::write(at.join("no.onnx"), "no network").expect("written");
     let said = fail(ncsn(at, &eval).args(["--features", "no.onnx"]));

@@ -73,13 +73,12 @@ impl Case {
         let tensor = Tensor::<4>::from_data(TensorData::new(x.clone(), axes), &device);
         let expected: Vec<f32> = burn.score(tensor, &sigmas).into_data().iter::<f32>().collect();
         let found = block_on(network.score(&x, &sigmas)).map_err(|error| error.to_string())?;
-        let apart = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        let largest = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
+        let apart = common::relative(&found, &expected);
         // Also false for NaN.
-        if apart <= self.tolerance() * largest {
+        if apart <= self.tolerance() {
             Ok(())
         } else {
-            Err(format!("{apart} apart of {largest}"))
+            Err(format!("{apart} of the largest value apart"))
         }
     }
 }

@@ -141,11 +141,7 @@ fn ranks_learn_what_one_process_learns() {
         }
         let (together, weights) = &all[0];
         assert!((together / loss - 1.0).abs() < 1e-5, "{place:?}: {together} for {loss}");
-        for (name, array) in &alone {
-            let apart = array.values.iter().zip(&weights[name].values);
-            let apart = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(apart < 1e-4, "{place:?}: {name}: {apart} with {count} ranks");
-        }
+        common::assert_close(weights, &alone, 1e-4, &format!("{place:?}, {count} ranks"));
     }
 }
 

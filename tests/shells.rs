@@ -9,16 +9,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use cli::{as_subcommand, fail, folder_with_bars, read, succeed, train, training, wait_for};
+use cli::{as_subcommand, fail, folder_with_bars, ncsn, read, succeed, train, training, wait_for};
 
 /// More steps than any machine does before it is interrupted.
 const LONG: [&str; 6] = ["--out", "m.safetensors", "--steps", "4000000", "--eval-every-steps", "0"];
-
-fn ncsn(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.current_dir(folder).args(arguments).env("XDG_CACHE_HOME", folder.join("cache"));
-    command
-}
 
 /// A model that has hardly learned anything.
 fn write_model(folder: &Path) {

@@ -17,8 +17,8 @@ pub struct Conditional {
     /// classes that have one; `None` if none has.
     pub frechet_within: Option<f64>,
     /// The distance within each class; `None` for classes of fewer than two samples or held-out
-    /// images. It falls with the number of samples, so classes can only be compared if they have
-    /// as many.
+    /// images. Distances fall with the number of samples, so classes can only be compared if they
+    /// have as many.
     pub frechet_of_class: Vec<Option<f64>>,
 }
 

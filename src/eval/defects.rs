@@ -27,7 +27,10 @@ impl Defect {
     }
 }
 
-// The indices of single random numbers; fields take those from 0 in streams of their own.
+// The indices of single random numbers; nodes of fields and noise take those from 0. A field draws
+// its offset by the first two of these indices, too, with the key of its part. Part 0 has the key of
+// the image, so the offset of the first field follows from its spacing and strength: harmless, since
+// nodes are drawn by other indices.
 const SPACING: u32 = 1 << 31;
 const STRENGTH: u32 = SPACING + 1;
 const BLUR: u32 = SPACING + 2;
@@ -70,7 +73,7 @@ pub(super) fn spoil(
     spoiled
 }
 
-/// One of several streams of random numbers.
+/// The key of one of several parts of an image's random numbers; that of part 0 is the key itself.
 fn part(key: Key, part: u64) -> Key {
     Key { seed: key.seed + part, ..key }
 }

@@ -1,5 +1,5 @@
-//! What sees the features of images: a classifier trained on the data for this purpose, or a network
-//! from elsewhere.
+//! What computes the features of images: a classifier trained on the data for this purpose, or a
+//! network from elsewhere.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -9,19 +9,19 @@ use crate::classifier::{Classifier, ClassifierFile};
 use crate::model_file::ModelError;
 use crate::net::ImageShape;
 
-/// What is seen in some images.
+/// The features of N images, and their classes.
 #[derive(Clone, Debug)]
 pub struct Features {
-    /// The features of each image.
+    /// The features of each image, N × F.
     pub features: Points,
     /// The probability of each class, N × K; empty without a classifier.
     pub probabilities: Vec<f32>,
 }
 
-/// What sees the features of images, and their classes.
+/// What computes the features of images, and their classes.
 #[derive(Debug)]
 pub enum FeatureExtractor {
-    /// A classifier of the data, which sees both.
+    /// A classifier of the data, which computes both.
     Classifier(ClassifierFeatures),
     /// A network from elsewhere, and for data with classes a classifier of these.
     Network {
@@ -35,7 +35,7 @@ pub enum FeatureExtractor {
 }
 
 impl FeatureExtractor {
-    /// Looks at images, one after another, with values in \[0, 1\].
+    /// The features and classes of images, N × C × H × W with values in \[0, 1\].
     ///
     /// # Errors
     /// [`FeatureNetworkError`] if a network from elsewhere cannot run.
@@ -72,7 +72,7 @@ pub struct ClassifierFeatures {
 }
 
 impl ClassifierFeatures {
-    /// The eye of a trained classifier.
+    /// A trained classifier on a device.
     ///
     /// # Errors
     /// [`ModelError::Description`] if its sizes do not fit together.
@@ -87,7 +87,7 @@ impl ClassifierFeatures {
         })
     }
 
-    /// Looks at images, one after another, with values in \[0, 1\].
+    /// The features and classes of images, N × C × H × W with values in \[0, 1\].
     pub fn features(&self, pixels: &[f32]) -> Features {
         const BATCH: usize = 500;
         let ImageShape { channels, height, width } = self.image_shape;

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 /// Points of equal dimension, one after another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Points {
-    /// The number of coordinates of each point.
+    /// The number of coordinates of each point, at least 1.
     pub dimension: usize,
     /// N × dimension.
     pub values: Vec<f32>,
@@ -31,6 +31,9 @@ impl Points {
     }
 
     /// Calls `visit` for each point with its squared distances to all of `others`, in order.
+    ///
+    /// # Panics
+    /// If there are no `others`, or they are of another dimension.
     pub fn squared_distances(
         &self,
         others: &Self,

@@ -76,7 +76,7 @@ pub struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Looks at the held-out images.
+    /// Computes the features of the held-out images.
     ///
     /// # Errors
     /// As [`FeatureExtractor::features`].
@@ -103,7 +103,7 @@ impl<'a> Reference<'a> {
         self.test.features.dimension
     }
 
-    /// Measures images, one after another, with values in \[0, 1\]. `asked` has the label of the
+    /// Measures images, N × C × H × W with values in \[0, 1\]. `asked` has the label of the
     /// class that each was asked to show, for [`Measured::conditional`], which is `None` without
     /// labels, without a classifier, and if the held-out images have no classes.
     ///
@@ -167,7 +167,8 @@ impl<'a> Reference<'a> {
         classes.map_or(Vec::new(), |count| histogram::shares(&self.test.probabilities, count))
     }
 
-    /// The nearest training image of each image, compared pixel by pixel.
+    /// The training image nearest to each of the given ones, N × C × H × W with values in
+    /// \[0, 1\], by the Euclidean distance of their pixels.
     pub fn nearest(&self, pixels: &[f32]) -> Vec<Nearest> {
         let points = |values| Points { dimension: self.train.shape.dimension(), values };
         nearest(&points(pixels.to_vec()), &points(values(&self.train.bytes)), &self.device)

@@ -33,7 +33,7 @@ pub fn column(values: impl IntoIterator<Item = f32>, device: &Device) -> Tensor<
 
 /// Scales and shifts each channel of the normalized `h`, N × C × H × W, by what σ says:
 /// `h (1 + a) + b` for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalization;
-/// Dhariwal & Nichol 2021, section 4).
+/// Dhariwal & Nichol 2021, section 3.1).
 pub fn modulated(h: Tensor<4>, modulation: Tensor<2>) -> Tensor<4> {
     let [n, channels] = modulation.dims();
     let [scale, shift] =
@@ -117,7 +117,7 @@ fn row_shares(classes: &[ClassInput], rows: usize, device: &Device) -> Tensor<2>
 }
 
 /// A residual block of two 3 × 3 convolutions; σ scales and shifts the second normalization
-/// (adaptive group normalization; Dhariwal & Nichol 2021, section 3).
+/// (adaptive group normalization; Dhariwal & Nichol 2021, section 3.1).
 #[derive(Module, Debug)]
 pub struct ResidualBlock {
     norm1: GroupNorm,
@@ -154,7 +154,7 @@ impl ResidualBlock {
     }
 }
 
-/// Self-attention over all positions, so that strokes can depend on each other.
+/// Self-attention among all positions, so that distant parts of an image can depend on each other.
 #[derive(Module, Debug)]
 pub struct Attention {
     norm: GroupNorm,

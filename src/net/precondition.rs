@@ -64,7 +64,7 @@ impl Preconditioning {
     }
 }
 
-/// Features of σ for the embedding: sines and cosines of ln σ at the given number of
+/// Features of σ > 0 for the embedding: sines, then cosines, of ln σ at the given number of
 /// [`frequencies`]. Returns `2 · pairs` numbers in \[−1, 1\].
 pub fn sigma_features(sigma: f32, pairs: usize) -> Vec<f32> {
     let turns = frequencies(pairs).map(|frequency| sigma.ln() * frequency / TAU);

@@ -15,13 +15,15 @@ pub const BETA_1: f32 = 0.9;
 /// Adam's memory of squared gradients, a hundred steps: losses and gradients vary with the noise
 /// levels that a batch draws, and runs are short.
 pub const BETA_2: f32 = 0.99;
-/// What Adam adds to their root, as by default in Burn.
+/// What Adam adds to the root of the mean squared gradients: Burn's default.
 pub const EPSILON: f32 = 1e-5;
 
-/// The streams of a training step are its examples; noise levels are drawn from this extra one,
-/// from [`GUIDANCE`] on scales of guidance, and from [`DROPOUT`] on which classes are dropped.
+/// The streams of a training step are its examples. This extra one has what is drawn for each
+/// example besides its noise: noise levels at the indices from 0.
 const SIGMA_STREAM: u32 = u32::MAX - 1;
+/// The index in that stream from which scales of guidance are drawn.
 const GUIDANCE: u32 = 1 << 30;
+/// The index in that stream from which it is drawn whether classes are dropped.
 const DROPOUT: u32 = 1 << 31;
 
 /// What every step of a run draws and does.
@@ -43,8 +45,9 @@ pub struct Recipe {
     pub max_grad_norm: f32,
     /// The decay of the moving average of the weights, per step.
     pub ema_decay: f64,
-    /// Training draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to a range
-    /// (EDM's choice, Karras et al. 2022, table 1, scaled to pixels in \[0, 1\]).
+    /// The median of σ in training, which draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to a range.
+    /// This is EDM's distribution (Karras et al. 2022, table 1), whose P_mean is `ln p_mean`, for
+    /// pixels in \[0, 1\] instead of \[−1, 1\].
     pub p_mean: f32,
     /// See `p_mean`; in nats.
     pub p_std: f32,

@@ -1,5 +1,7 @@
 //! Which class each chain of a class-conditional model shows, and how strongly.
 
+use std::ops::Range;
+
 use super::GuidanceScale;
 use super::conditioning::ConditioningError;
 use crate::random::Key;
@@ -21,14 +23,13 @@ pub struct ClassConditioning {
 }
 
 impl ClassConditioning {
-    /// The classes of `count` chains drawn at random by how often they occur; `counts` has the
-    /// number of training images of each class. Chain k draws the same class whatever the number of
-    /// chains.
-    pub fn drawn(counts: &[u32], seed: u64, count: usize) -> Self {
+    /// The classes of these chains drawn at random by how often they occur; `counts` has the number
+    /// of training images of each class. Chain k draws the same class whichever others there are.
+    pub fn drawn(counts: &[u32], seed: u64, chains: Range<usize>) -> Self {
         let total: f64 = counts.iter().copied().map(f64::from).sum();
-        let draw = |chain| {
+        let draw = |chain: usize| {
             // No step of a chain has this number, nor the start.
-            let key = Key { seed, stream: chain, step: u32::MAX - 1 };
+            let key = Key { seed, stream: chain as u32, step: u32::MAX - 1 };
             let mut left = f64::from(key.uniform(0)) * total;
             let found = counts.iter().position(|&count| {
                 left -= f64::from(count);
@@ -36,7 +37,10 @@ impl ClassConditioning {
             });
             found.unwrap_or(counts.len().saturating_sub(1))
         };
-        let classes = (0..count as u32).map(draw).collect();
+        // A class for each of these chains, in the place where their turns find it.
+        let mut classes: Vec<usize> = chains.clone().map(draw).collect();
+        let turn = chains.start % chains.len().max(1);
+        classes.rotate_right(turn);
         Self { classes, guidance_scale: GuidanceScale::NONE }
     }
 
@@ -91,11 +95,18 @@ mod tests {
 
     #[test]
     fn classes_are_drawn_as_often_as_they_occur() {
-        let drawn = ClassConditioning::drawn(&[100, 0, 300], 5, 4000);
+        let drawn = ClassConditioning::drawn(&[100, 0, 300], 5, 0..4000);
         let count = |class| drawn.classes.iter().filter(|&&drawn| drawn == class).count();
         assert_eq!(count(1), 0);
         // Five standard deviations of a binomial.
         assert!(count(0).abs_diff(1000) < 137, "{} of 4000", count(0));
-        assert_eq!(ClassConditioning::drawn(&[100, 0, 300], 5, 10).classes, drawn.classes[..10]);
+        for mut chains in [0..10, 7..20, 3990..4000, 40..41] {
+            let some = ClassConditioning::drawn(&[100, 0, 300], 5, chains.clone());
+            assert_eq!(some.classes.len(), chains.len());
+            assert!(chains.all(|chain| some.of(chain) == drawn.of(chain)));
+        }
+        let last = u32::MAX as usize;
+        let far = ClassConditioning::drawn(&[100, 0, 300], 5, last - 2..last);
+        assert_eq!(far.classes.len(), 2, "nothing is stored for the chains before");
     }
 }

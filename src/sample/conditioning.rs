@@ -123,8 +123,8 @@ impl Conditioning {
             if path.frames == 0 {
                 return Err(ConditioningError::NoFrames);
             }
-            if let End::Image(image_shape) = &path.to {
-                fits("the image to end at", image_shape)?;
+            if let End::Image(image) = &path.to {
+                fits("the image to end at", image)?;
                 self.origin.as_ref().ok_or(ConditioningError::NoOrigin)?;
             }
         }

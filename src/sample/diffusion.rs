@@ -3,7 +3,7 @@
 
 use super::step_table::{Start, Step, StepTable, Update};
 
-/// Reverse diffusion: the reverse equation, discretised like the forward one (Song et al. 2021,
+/// Reverse diffusion: the reverse equation, discretized like the forward one (Song et al. 2021,
 /// appendix E): `x ← x + (σᵢ² − σᵢ₊₁²) s(x, σᵢ) + √(σᵢ² − σᵢ₊₁²) z`. The last step draws no noise.
 pub fn reverse_diffusion(sigmas: &[f32]) -> StepTable {
     predictor_corrector(sigmas, 0, 0.0)

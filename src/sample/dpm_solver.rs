@@ -10,15 +10,15 @@ use super::step_table::{Start, Step, StepTable, Update};
 
 /// DPM-Solver++(2M), algorithm 2:
 ///
-/// `x ← e^(−hᵢ) x + (1 − e^(−hᵢ)) ((1 + 1/2rᵢ) D − 1/2rᵢ D₋₁)`,
+/// `x ← e^(−hᵢ) x + (1 − e^(−hᵢ)) ((1 + 1/(2rᵢ)) D − 1/(2rᵢ) D₋₁)`,
 ///
 /// where D is the denoised image of this step, D₋₁ that of the step before. The factors of x and of
 /// the denoised images add up to 1, so with `w = 1 − e^(−hᵢ)` this is the row
 ///
-/// `x ← x + w (1 + 1/2rᵢ) σᵢ² s − w/2rᵢ (D₋₁ − x)`.
+/// `x ← x + w (1 + 1/(2rᵢ)) σᵢ² s − w/(2rᵢ) (D₋₁ − x)`.
 ///
-/// The first step has no D₋₁, and the last, to σ = 0, has `1/2r = 0`, as h is infinite: both are of
-/// first order, and the last leads to D.
+/// The first step has no D₋₁, and the last, to σ = 0, has `1/(2r) = 0`, as h is infinite: both are
+/// of first order, and the last leads to D.
 ///
 /// For the levels 4, 2 and 1:
 ///
@@ -53,7 +53,7 @@ fn multistep(sigmas: &[f32], way: fn(f64) -> (f64, f64)) -> StepTable {
         let ratio = f64::from(next) / f64::from(sigma);
         let h = -ratio.ln();
         let (w, noise) = way(ratio);
-        // w/2rᵢ; hᵢ is infinite in the last step.
+        // w/(2rᵢ); hᵢ is infinite in the last step.
         let back = h_last
             .filter(|&last| next > 0.0 && last > 0.0)
             .map_or(0.0, |h_last: f64| 0.5 * w * h / h_last);

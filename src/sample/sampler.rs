@@ -18,7 +18,7 @@ pub enum Sampler {
     Consistent,
     /// Ancestral sampling of the reverse diffusion (Song et al. 2021).
     Ancestral,
-    /// The reverse diffusion, discretised like the forward one (Song et al. 2021).
+    /// The reverse diffusion, discretized like the forward one (Song et al. 2021).
     ReverseDiffusion,
     /// Reverse diffusion with Langevin corrections (Song et al. 2021).
     PredictorCorrector,

@@ -35,7 +35,7 @@ pub struct Checkpoint {
 #[derive(Debug, Error)]
 pub enum CheckpointError {
     /// The file cannot be read.
-    #[error("cannot read the checkpoint {}: {source}", path.display())]
+    #[error("cannot read the checkpoint {}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
@@ -43,7 +43,7 @@ pub enum CheckpointError {
         source: std::io::Error,
     },
     /// The file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// Which file.
         path: PathBuf,

@@ -68,27 +68,41 @@ impl Checkpoints {
         write().map_err(|source| CheckpointError::Write { path: self.newest.clone(), source })
     }
 
-    /// Reads the newest checkpoint, or the previous one if the newest is damaged or missing. A
-    /// damaged one is set aside, so that it never replaces the previous one.
+    /// Reads the newest checkpoint, or the previous one if the newest is damaged, cannot be read or is
+    /// missing. What is there in its place is set aside, so that the next [`Self::save`] does not
+    /// replace the previous one by it.
     ///
     /// # Errors
-    /// [`CheckpointError`] for the newest one if neither can be read.
+    /// [`CheckpointError`] for the newest one if neither can be read, [`CheckpointError::Write`] if
+    /// the newest cannot be set aside.
     pub fn load(&self) -> Result<Found, CheckpointError> {
         let error = match Checkpoint::load(&self.newest) {
             Ok(checkpoint) => return Ok(Found { checkpoint, warning: None }),
             Err(error) => error,
         };
         let Ok(checkpoint) = Checkpoint::load(&self.previous) else { return Err(error) };
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        let cause = cause.unwrap_or_default();
         let mut warning = format!(
-            "{error}; going on from the one before, {}, which is of step {}",
+            "{error}{cause}; going on from the one before, {}, which is of step {}",
             self.previous.display(),
             checkpoint.step
         );
-        if let CheckpointError::Damaged { .. } = error {
-            let aside = self.newest.with_extension("damaged");
-            std::fs::rename(&self.newest, &aside)
-                .map_err(|source| CheckpointError::Write { path: aside.clone(), source })?;
-            warning += &format!(" (the damaged one is now {})", aside.display());
+        let kind = match &error {
+            CheckpointError::Read { source, .. } if source.kind() == ErrorKind::NotFound => None,
+            CheckpointError::Damaged { .. } => Some("damaged"),
+            _ => Some("unreadable"),
+        };
+        if let Some(kind) = kind {
+            let aside = self.newest.with_extension(kind);
+            match std::fs::rename(&self.newest, &aside) {
+                // Another process of the same run was faster.
+                Err(source) if source.kind() != ErrorKind::NotFound => {
+                    return Err(CheckpointError::Write { path: aside, source });
+                }
+                _ => {}
+            }
+            warning += &format!(" (the {kind} one is now {})", aside.display());
         }
         Ok(Found { checkpoint, warning: Some(warning) })
     }
@@ -107,5 +121,52 @@ impl Checkpoints {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use burn::tensor::Bytes;
+
+    use super::*;
+    use crate::data::Images;
+    use crate::net::ImageShape;
+    use crate::train::Options;
+
+    fn checkpoint(step: u64) -> Checkpoint {
+        let shape = ImageShape { channels: 1, height: 4, width: 4 };
+        let images = Images::new(shape, (0..32).collect());
+        let part = || Bytes::from_bytes_vec(vec![1, 2, 3]);
+        Checkpoint {
+            options: Options::for_images(&images).expect("images that differ"),
+            step,
+            seconds: 0.0,
+            weights: part(),
+            ema: part(),
+            optimizer: part(),
+            teacher: Vec::new(),
+        }
+    }
+
+    /// A folder in its place is what nobody can read, not even the administrator.
+    #[test]
+    fn a_newest_checkpoint_that_cannot_be_read_never_replaces_the_previous_one() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let checkpoints = Checkpoints::beside(&folder.path().join("m.safetensors"));
+        for step in [1, 2] {
+            checkpoints.save(&checkpoint(step)).expect("written");
+        }
+        fs::remove_file(checkpoints.newest()).expect("it was there");
+        fs::create_dir(checkpoints.newest()).expect("created");
+        let Found { checkpoint: found, warning } = checkpoints.load().expect("the previous one");
+        assert_eq!(found.step, 1);
+        assert!(warning.is_some_and(|warning| warning.contains("m.unreadable")));
+        assert!(folder.path().join("m.unreadable").is_dir());
+
+        checkpoints.save(&checkpoint(3)).expect("written");
+        assert_eq!(Checkpoint::load(checkpoints.previous()).expect("whole").step, 1);
+        assert_eq!(Checkpoint::load(checkpoints.newest()).expect("whole").step, 3);
     }
 }

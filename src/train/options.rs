@@ -64,8 +64,9 @@ pub struct Options {
     pub sigma_max: f32,
     /// The smallest noise level.
     pub sigma_min: f32,
-    /// Training draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to the levels' range
-    /// (EDM's choice, Karras et al. 2022, table 1, scaled to pixels in \[0, 1\]).
+    /// The median of σ in training, which draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to the
+    /// levels' range. This is EDM's distribution (Karras et al. 2022, table 1), whose P_mean is
+    /// `ln p_mean`, for pixels in \[0, 1\] instead of \[−1, 1\].
     #[serde(rename = "sigma_centre")]
     pub p_mean: f32,
     /// See `p_mean`; in nats.
@@ -251,6 +252,15 @@ impl Options {
             ));
         }
         steps(self.steps)
+    }
+
+    /// What is learned from a model instead of from the images, in words; `None` if nothing is.
+    pub(super) fn taught(&self) -> Option<&'static str> {
+        let kinds = [
+            (self.autoguidance.is_some(), "autoguidance"),
+            (self.architecture.guidance_max() > 0.0, "a scale of guidance"),
+        ];
+        kinds.into_iter().find_map(|(asked, what)| asked.then_some(what))
     }
 
     /// What each step draws and does.

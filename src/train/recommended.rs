@@ -10,8 +10,8 @@ use crate::sample::Settings;
 use crate::sample::settings::recommendation::three_digits_up;
 
 /// The most values in all images together for which stable targets cost next to nothing: 64 MiB of
-/// f32. The two matrix products took a twentieth of a step with this many, a third with three times
-/// as many (docs/training.md).
+/// f32. With nearly three times as many, MNIST's, the two matrix products make a step on a CPU 1.4
+/// times as long (docs/training.md).
 pub const STABLE_TARGETS_VALUES: usize = 1 << 24;
 
 /// The usual number of steps for so many images: some hours on a CPU, minutes on a GPU. With few

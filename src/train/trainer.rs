@@ -14,8 +14,8 @@ use super::{Augmentation, Autoguidance, Checkpoint, Options, OptionsError, Ranks
 use crate::backend::BackendError;
 use crate::backend::fused::{FusedError, Gpu};
 use crate::data::Images;
-use crate::net::DescriptionError;
-use crate::net::weights::Weights;
+use crate::net::weights::{Weights, misfit};
+use crate::net::{Architecture, DescriptionError};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::recipe::Order;
@@ -33,6 +33,13 @@ pub enum TrainError {
     /// Burn does not accept what a checkpoint holds.
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
+    /// A model's weights are of another network.
+    #[error("the weights are of another network: {0} is missing, unknown or of another shape")]
+    Weights(String),
+    /// The options ask for what is learned from a model, but [`Trainer::autoguided`] or
+    /// [`Trainer::class_guided`] was not called, or the checkpoint lacks the model.
+    #[error("this run learns {0} from a model that it lacks")]
+    Teacher(&'static str),
     /// The loss or a weight is NaN or infinite.
     #[error("the training diverged between steps {sound} and {step}: {what} is not finite")]
     Diverged {
@@ -107,12 +114,13 @@ impl Trainer {
         Self { options, order, learner, progress, sound }
     }
 
-    /// Starts from the weights of a model of the same architecture instead of random ones. Adam has
-    /// no moments yet, so warm up.
+    /// Starts from the weights of a model of the same architecture instead of random ones. The rows
+    /// of classes may be missing: they then begin at zero. Adam has no moments yet, so warm up.
     ///
     /// # Errors
-    /// [`TrainError::Record`] if Burn does not accept them.
+    /// [`TrainError::Weights`] if they are of another network.
     pub fn from_weights(mut self, weights: Weights) -> Result<Self, TrainError> {
+        check_weights(&self.options.architecture, &weights)?;
         self.learner.start_from(weights)?;
         Ok(self)
     }
@@ -121,8 +129,10 @@ impl Trainer {
     /// instead of the score of the images. Noise is still added to the images.
     ///
     /// # Errors
-    /// [`TrainError::Options`] if the two models do not fit together.
+    /// [`TrainError::Options`] if the two models do not fit together, [`TrainError::Weights`] if the
+    /// weights are not those of the worse one's network.
     pub fn autoguided(mut self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
+        check_weights(&by.worse, &worse)?;
         self.learner.learn_from(&by, worse)?;
         let options = Options { autoguidance: Some(by), ..self.options };
         options.check()?;
@@ -233,7 +243,9 @@ impl Trainer {
         self.progress.seconds
     }
 
-    /// Makes one optimizer step.
+    /// Makes one optimizer step. The device may still be at work on it, so [`Self::take_loss`] tells
+    /// of failures; also of a step that is not made because the run lacks the model that it learns
+    /// from.
     pub fn step(&mut self, images: &Images) {
         let started = Instant::now();
         let (options, step) = (&self.options, self.progress.step);
@@ -251,7 +263,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss or the weights are not finite; the run is then back at
-    /// its state of the last call.
+    /// its state of the last call. [`TrainError::Teacher`] if steps were not made because there is no
+    /// model to learn from.
     pub fn take_loss(&mut self) -> Result<Option<f32>, TrainError> {
         let started = Instant::now();
         let Some(losses) = self.learner.take_losses()? else { return Ok(None) };
@@ -344,6 +357,12 @@ impl Trainer {
     }
 }
 
+/// Checks that weights are those of a network.
+fn check_weights(architecture: &Architecture, weights: &Weights) -> Result<(), TrainError> {
+    architecture.check()?;
+    misfit(architecture, weights).map_or(Ok(()), |tensor| Err(TrainError::Weights(tensor)))
+}
+
 /// Checks the options of a run on these images.
 fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
     options.check()?;
@@ -365,4 +384,105 @@ fn check_labels(options: &Options, images: &Images) -> Result<(), TrainError> {
         }
     );
     Err(OptionsError(problem).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{ImageShape, Preconditioning, UNetDescription};
+
+    /// Six images of 4 × 4, of two classes.
+    fn images() -> Images {
+        let shape = ImageShape { channels: 1, height: 4, width: 4 };
+        let bytes = (0..6 * 16).map(|at| (at * 37 % 251) as u8).collect();
+        Images { labels: Some(vec![0, 1, 0, 1, 0, 1]), ..Images::new(shape, bytes) }
+    }
+
+    /// A run of a small network with these classes.
+    fn options(images: &Images) -> Options {
+        let unet = UNetDescription {
+            widths: vec![8],
+            attention: vec![false],
+            heads: 1,
+            groups: 2,
+            embedding: 8,
+            patch: 1,
+            classes: 2,
+            ..UNetDescription::new(images.shape, Preconditioning { mean: 0.5, sigma_data: 0.3 })
+        };
+        let usual = Options::for_images(images).expect("images that differ");
+        let architecture = Architecture::UNet(unet);
+        Options { architecture, batch: 2, steps: 4, stable_targets: None, ..usual }
+    }
+
+    fn trainer(options: &Options, images: &Images) -> Trainer {
+        Trainer::new(options.clone(), images, &[Device::flex()]).expect("possible")
+    }
+
+    fn weights(trainer: &Trainer) -> Weights {
+        trainer.ema_weights().expect("on the CPU")
+    }
+
+    /// Autoguidance away from a network like that of the run.
+    fn away_from(options: &Options) -> Autoguidance {
+        let guidance_scale = GuidanceScale { weight: 2.0, ..GuidanceScale::NONE };
+        Autoguidance { worse: options.architecture.clone(), name: "worse".into(), guidance_scale }
+    }
+
+    #[test]
+    fn without_its_teacher_a_run_learns_nothing_instead_of_the_images() {
+        let images = images();
+        let options = options(&images);
+        let architecture = options.architecture.clone().with_guidance_max(4.0);
+        let guided = Options { architecture, ..options.clone() };
+        let autoguided = Options { autoguidance: Some(away_from(&options)), ..options.clone() };
+        for options in [&guided, &autoguided] {
+            let mut trainer = trainer(options, &images);
+            let before = weights(&trainer);
+            trainer.step(&images);
+            let error = trainer.take_loss().expect_err("refused");
+            assert!(matches!(error, TrainError::Teacher(_)), "{error}");
+            assert_eq!(weights(&trainer), before);
+        }
+        let mut taught = trainer(&guided, &images).class_guided().expect("it takes a scale");
+        taught.step(&images);
+        assert!(taught.take_loss().expect("finite").is_some());
+    }
+
+    #[test]
+    fn a_checkpoint_without_a_teacher_that_the_run_has_is_refused() {
+        let images = images();
+        let options = options(&images);
+        let new = trainer(&options, &images);
+        let worse = weights(&new);
+        let new = new.autoguided(away_from(&options), worse).expect("they fit together");
+        let whole = new.checkpoint().expect("on the CPU");
+        let resume = |teachers: usize| {
+            let mut checkpoint = whole.clone();
+            checkpoint.teacher.truncate(teachers);
+            Trainer::resume(checkpoint, &images, &[Device::flex()])
+        };
+        for teachers in [0, 1] {
+            let error = resume(teachers).err().expect("refused");
+            assert!(matches!(error, TrainError::Teacher("autoguidance")), "{error}");
+        }
+        resume(2).expect("it is whole");
+    }
+
+    #[test]
+    fn weights_of_another_network_are_refused() {
+        let images = images();
+        let options = options(&images);
+        let good = weights(&trainer(&options, &images));
+        let mut other = good.clone();
+        other.remove("stem.bias");
+        let refused = |made: Result<Trainer, TrainError>| {
+            let error = made.err().expect("refused");
+            assert!(matches!(&error, TrainError::Weights(name) if name == "stem.bias"), "{error}");
+        };
+        let new = || trainer(&options, &images);
+        refused(new().from_weights(other.clone()));
+        refused(new().autoguided(away_from(&options), other));
+        new().from_weights(good).expect("the same network");
+    }
 }

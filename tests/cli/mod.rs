@@ -54,6 +54,13 @@ pub fn train(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// `ncsn` in a folder, which is also where it keeps what it caches.
+pub fn ncsn(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    command.current_dir(folder).args(arguments).env("XDG_CACHE_HOME", folder.join("cache"));
+    command
+}
+
 /// `ncsn train` with the arguments of a `train`.
 pub fn as_subcommand(train: &Command) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));

@@ -2,6 +2,7 @@
 //! results that it must give everywhere.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod cifar;
 pub mod damage;
 pub mod random_networks;
 
@@ -134,6 +135,28 @@ pub const ENDS: [f32; 12] = [
     0.42898998, 0.16682959, 0.43747932, 0.23893508,
 ];
 pub const ENDS_OF: usize = 3;
+
+/// The largest difference between values in the same place; NaN if one of them is.
+pub fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    // `f32::max` would pass over a NaN, and whatever is not a number would be no difference.
+    let larger = |most: f32, apart: f32| if apart <= most || most.is_nan() { most } else { apart };
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, larger)
+}
+
+/// The same, relative to the largest value that is expected.
+pub fn relative(found: &[f32], expected: &[f32]) -> f32 {
+    difference(found, expected) / expected.iter().fold(0.0, |most: f32, b| most.max(b.abs()))
+}
+
+/// Checks that two networks have the same tensors, and that all values are less than `most` apart.
+pub fn assert_close(found: &Weights, expected: &Weights, most: f32, what: &str) {
+    assert!(found.keys().eq(expected.keys()), "{what}: other tensors");
+    for (name, expected) in expected {
+        let apart = difference(&found[name].values, &expected.values);
+        assert!(apart < most, "{what}: {name} is {apart} apart");
+    }
+}
 
 /// The pixels that [`ENDS`] holds.
 pub fn every_21st(pixels: &[f32]) -> Vec<f32> {

@@ -61,7 +61,7 @@ pub const FEATURE_NETWORK: Reader = Reader {
 pub const CHECKPOINT: Reader =
     Reader { name: "checkpoint", room: ROOM, read: |path| Checkpoint::load(path).is_ok() };
 
-/// IDX and NumPy's arrays.
+/// IDX, NumPy's arrays and CIFAR's pickles.
 pub const ARRAY: Reader = Reader { name: "array", room: ROOM, read: is_data_set };
 
 /// Archives of images.
@@ -129,6 +129,8 @@ pub fn sound_files() -> Vec<Sound> {
     let mut idx = [0x803, 9, 6, 6].map(u32::to_be_bytes).concat();
     idx.extend((0..9 * 36).map(noise));
     all.push(sound(&ARRAY, "train-images-idx3-ubyte", idx));
+    let cifar = common::cifar::pickle(&[10, 20, 30], "labels", &[3, 9, 0]);
+    all.push(sound(&ARRAY, "data_batch_1", cifar));
     let images: Vec<_> =
         (0..6).map(|index| (format!("{}/{index}.png", index % 2), png(40 * index))).collect();
     all.push(sound(&ARCHIVE, "images.zip", zip_of(&images)));

@@ -51,7 +51,8 @@ impl Default for Preprocessing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resize {
-    /// Linear interpolation, as of the original FID.
+    /// Linear interpolation. It is pytorch-fid's where images grow; that one does not widen it when
+    /// shrinking.
     #[default]
     Bilinear,
     /// Catmull & Rom's cubic, as of Pillow and clean-fid.

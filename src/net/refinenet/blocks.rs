@@ -10,10 +10,10 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use super::description::{RefineNetDescription, Stage, Variant};
 use crate::net::layers::conv;
 
-/// The row of the normalisations' tables for each image: N of them, or one for all.
+/// The row of the normalizations' tables for each image: N of them, or one for all.
 pub type Rows = Tensor<1, Int>;
 
-/// InstanceNorm++ (Song & Ermon 2019, appendix A.1): normalises each channel of each image over
+/// InstanceNorm++ (Song & Ermon 2019, appendix A.1): normalizes each channel of each image over
 /// its pixels, and adds back, scaled by α, what that removes: how the channel's mean compares with
 /// the other channels' means.
 ///
@@ -113,7 +113,7 @@ impl Residual {
     }
 }
 
-/// A 3 × 3 convolution, with a normalisation before it in NCSN.
+/// A 3 × 3 convolution, with a normalization before it in NCSN.
 #[derive(Module, Debug)]
 struct NormConv {
     norm: Option<InstanceNormPlus>,
@@ -136,7 +136,7 @@ impl NormConv {
         Self { norm: sizes.normalizes_refinements().then(norm), conv }
     }
 
-    /// `between` goes between normalisation and convolution.
+    /// `between` goes between normalization and convolution.
     fn forward(
         &self,
         x: Tensor<4>,
@@ -174,7 +174,7 @@ impl Units {
 }
 
 /// A refinement (Lin et al. 2016, figure 3): brings a stage and the next coarser refinement to the
-/// same shape, adds them, and lets every position see a wide neighbourhood.
+/// same shape, adds them, and lets every position see a wide neighborhood.
 #[derive(Module, Debug)]
 pub struct Refinement {
     /// For the stage, and for the coarser refinement if there is one.

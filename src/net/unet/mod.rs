@@ -14,7 +14,7 @@
 //! the grid is coarse, where it sees the whole image at little cost.
 //!
 //! Images of classes are asked for by a row that is added to σ's embedding (Dhariwal & Nichol 2021,
-//! section 4.2; the last row stands for no class, Ho & Salimans 2022). [`ClassInput`] says how the
+//! section 3.1; the last row stands for no class, Ho & Salimans 2022). [`ClassInput`] says how the
 //! scale of guidance can be an input, too.
 //!
 //! [`description`] is plain data, [`layers`] lists its layers in order, and `tensors` what they hold.

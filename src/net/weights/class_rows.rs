@@ -2,7 +2,8 @@
 
 use super::{Array, Weights};
 
-const ROWS: &str = "embedding.classes";
+/// The tensor that holds them.
+pub(super) const ROWS: &str = "embedding.classes";
 
 /// Turns the weights of a U-Net with the classes `before` into those of the same network with the
 /// classes `after`, either of which may be none. Classes are the same if their names are; a new

@@ -8,6 +8,8 @@ mod class_rows;
 mod flat;
 #[cfg(feature = "training")]
 mod initial;
+#[cfg(feature = "training")]
+mod misfit;
 #[cfg(feature = "burn")]
 mod module;
 
@@ -17,6 +19,8 @@ pub use class_rows::carry_over;
 pub use flat::{flat, unflat};
 #[cfg(feature = "training")]
 pub use initial::initial;
+#[cfg(feature = "training")]
+pub use misfit::misfit;
 #[cfg(feature = "burn")]
 pub use module::{apply, collect, names};
 

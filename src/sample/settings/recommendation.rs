@@ -99,15 +99,31 @@ pub(crate) fn three_digits_up(value: f64) -> f32 {
     ((value * scale).ceil() / scale) as f32
 }
 
-/// The power of ten that leaves a positive number three digits before the point.
+/// The power of ten that leaves a positive number three digits before the point. Of 0, to which an
+/// impossible noise level leads, it is infinite: the step size becomes NaN, and is never used,
+/// because validation refuses the noise level.
 fn scale_of(value: f64) -> f64 {
-    10f64.powi(2 - value.log10().floor() as i32)
+    10f64.powi(2i32.saturating_sub(value.log10().floor() as i32))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::{Depth, ImageShape};
+    use crate::sample::SettingsError;
+
+    #[test]
+    fn impossible_noise_levels_are_refused_after_the_rule_for_the_step_size() {
+        for sigma_min in [0.0, 1e-30, f32::NAN] {
+            let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min, levels: 10 };
+            let settings = Settings { schedule, ..Settings::recommended(1.0, 0.01) };
+            for sampler in [Sampler::Langevin, Sampler::ExactLangevin, Sampler::Consistent] {
+                let settings = settings.for_sampler(sampler).with_step_by_rule();
+                let refused = settings.step_table().expect_err("must be refused");
+                assert!(matches!(refused, SettingsError::NoiseSchedule(_)), "{refused}");
+            }
+        }
+    }
 
     /// The settings of NCSN's code, and of NCSNv2's for CIFAR-10.
     #[test]

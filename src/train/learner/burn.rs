@@ -35,6 +35,8 @@ pub struct BurnLearner {
     losses: Option<(Tensor<1>, u32)>,
     /// The other processes of a distributed run.
     membership: Membership,
+    /// Why a step was not made.
+    failure: Option<TrainError>,
 }
 
 /// Everything that a step changes.
@@ -118,14 +120,17 @@ impl BurnLearner {
         });
         let target = stable.map_or(Target::Added, Target::Stable);
         let (sound, losses, device) = (state.clone(), None, device.clone());
-        let membership = Membership::default();
-        Ok(Self { device, shards, target, state, sound, losses, membership })
+        let (membership, failure) = (Membership::default(), None);
+        Ok(Self { device, shards, target, state, sound, losses, membership, failure })
     }
 }
 
 impl Learner for BurnLearner {
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         self.state = self.state.clone().with_weights(weights, &self.device)?;
+        if let Target::Guided(teacher) = &mut self.target {
+            teacher.network = self.state.ema.clone();
+        }
         self.keep();
         Ok(())
     }
@@ -138,18 +143,19 @@ impl Learner for BurnLearner {
     ) -> Result<(), TrainError> {
         let mut teacher = std::mem::take(&mut records.teacher).into_iter();
         self.state = self.state.clone().resumed(records)?;
-        if let Some(network) = teacher.next() {
+        if let Some(what) = options.taught() {
+            let mut next = || teacher.next().ok_or(TrainError::Teacher(what));
             let own = self.state.ema.clone();
-            let network = own.try_load_record(ModuleRecord::from_bytes(network)?)?;
-            let guidance = match (&options.autoguidance, teacher.next()) {
-                (Some(by), Some(worse)) => {
+            let network = own.try_load_record(ModuleRecord::from_bytes(next()?)?)?;
+            let guidance = match &options.autoguidance {
+                Some(by) => {
                     let autodiff = self.device.clone().autodiff();
                     let (_, drawn) = drawn(&by.worse, &autodiff, options.seed)?;
-                    let worse = drawn.try_load_record(ModuleRecord::from_bytes(worse)?)?;
+                    let worse = drawn.try_load_record(ModuleRecord::from_bytes(next()?)?)?;
                     let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
                     Guidance::Auto(Box::new(guide))
                 }
-                _ => Guidance::Class,
+                None => Guidance::Class,
             };
             self.target = Target::Guided(Box::new(Teacher { network, guidance }));
         }
@@ -181,6 +187,12 @@ impl Learner for BurnLearner {
     }
 
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
+        if let Some(what) = options.taught()
+            && !matches!(self.target, Target::Guided(_))
+        {
+            self.failure.get_or_insert(TrainError::Teacher(what));
+            return;
+        }
         let (state, target) = (&mut self.state, &self.target);
         self.membership.begin_step();
         let mut grads = GradientsAccumulator::new();
@@ -216,7 +228,12 @@ impl Learner for BurnLearner {
         state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
     }
 
+    fn check(&mut self) -> Result<(), TrainError> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
     fn take_losses(&mut self) -> Result<Option<Losses>, TrainError> {
+        self.check()?;
         let Some((sum, steps)) = self.losses.take() else { return Ok(None) };
         let norm = grad_clip::squared_norm(&self.state.network.valid());
         let read = Tensor::cat(vec![sum, norm], 0).try_into_data();

@@ -29,7 +29,7 @@ pub struct FusedLearner {
     steps: u32,
     /// The other processes of a distributed run.
     membership: Membership,
-    /// Why a step that others take part in was not made.
+    /// Why a step was not made.
     failure: Option<FusedError>,
 }
 
@@ -46,10 +46,9 @@ impl FusedLearner {
         let unsupported = [
             (options.precision != Precision::F32, "a model in bf16"),
             (options.consistency.is_some(), "a consistency model"),
-            (options.autoguidance.is_some(), "autoguidance"),
-            (options.architecture.guidance_max() > 0.0, "a scale of guidance"),
         ];
-        if let Some((_, what)) = unsupported.into_iter().find(|(asked, _)| *asked) {
+        let unsupported = unsupported.into_iter().find_map(|(asked, what)| asked.then_some(what));
+        if let Some(what) = unsupported.or(options.taught()) {
             return Err(TrainError::Unsupported(what));
         }
         let compiler = Compiler::new(gpu, block_on(check_training(gpu))?)?;
@@ -132,13 +131,15 @@ impl Learner for FusedLearner {
         let recipe = Recipe { parts: self.training.parts(), ..options.recipe() };
         let step = TrainingStep::of_share(&recipe, &self.sizes, step, share, examples);
         self.steps += 1;
-        let Some(ranks) = self.membership.ranks() else {
-            // Waits until the GPU has done all but the last steps.
-            self.training.room();
-            return self.training.submit(&[step]);
+        let made = match self.membership.ranks() {
+            Some(ranks) => block_on(self.training.step_together(&step, |values| ranks.sum(values))),
+            None => {
+                // Waits until the GPU has done all but the last steps.
+                self.training.room();
+                self.training.submit(&[step])
+            }
         };
-        let made = self.training.step_together(&step, |values| ranks.sum(values));
-        if let Err(error) = block_on(made) {
+        if let Err(error) = made {
             self.failure.get_or_insert(error);
         }
     }

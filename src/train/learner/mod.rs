@@ -20,10 +20,11 @@ use crate::net::weights::Weights;
 /// The weights of a run, their moving average and the optimizer's state, on a device, and what
 /// changes them.
 pub trait Learner {
-    /// Replaces freshly drawn weights by those of a model.
+    /// Replaces freshly drawn weights by those of a model, which must be of the same network: the
+    /// trainer has checked that.
     ///
     /// # Errors
-    /// [`TrainError`] if they are of another network.
+    /// [`TrainError::Record`] if Burn does not accept them.
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError>;
 
     /// Continues from a checkpoint after this step.
@@ -32,13 +33,15 @@ pub trait Learner {
     /// [`TrainError`] if it does not fit.
     fn resume(&mut self, options: &Options, step: u64, records: Records) -> Result<(), TrainError>;
 
-    /// Learns what the present weights do when guided away from a worse model.
+    /// Learns what the weights of the start do when guided away from a worse model, whose weights the
+    /// trainer has checked, too.
     ///
     /// # Errors
-    /// [`TrainError`] if the device cannot, or the worse model does not fit.
+    /// [`TrainError`] if the device cannot, or there is no such network.
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError>;
 
-    /// Learns what the present weights do with classifier-free guidance, with its scale as an input.
+    /// Learns what the weights of the start do with classifier-free guidance, with its scale as an
+    /// input.
     ///
     /// # Errors
     /// [`TrainError`] if the device cannot.
@@ -54,13 +57,11 @@ pub trait Learner {
     /// it; [`Self::take_losses`] tells of failures.
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64);
 
-    /// Tells, after a step that other ranks take part in, whether it failed here.
+    /// Tells whether a step was not made, although [`Self::step`] was called.
     ///
     /// # Errors
-    /// [`TrainError`] if it did.
-    fn check(&mut self) -> Result<(), TrainError> {
-        Ok(())
-    }
+    /// Why, once.
+    fn check(&mut self) -> Result<(), TrainError>;
 
     /// The losses since the last call, `None` if there was no step. Waits for the device.
     ///
