@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::with_browser,
-    image::Image,
     page::{State, Tool},
 };
 use fantoccini::key::Key;
