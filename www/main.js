@@ -41,10 +41,23 @@ nearby
   .then(({ show }) => show())
   .catch(console.warn);
 
+/** The longest wait for the first frame, in milliseconds. */
+const FRAME_MS = 3000;
+
+/** Settles when the page’s text can be read: starting an engine would delay that on slow devices. Hidden pages have no frames. */
+const painted = async () => {
+  if (document.hidden) return;
+  await new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, FRAME_MS);
+  });
+};
+
 async function open() {
   // Then `first.js` has said what to do.
   if (location.protocol === "file:") return;
   setStatus("loading", "Loading…");
+  await painted();
   // The GPU probe has begun; both downloads start together, and the first to fail is reported.
   if (!globalThis.WebAssembly) throw await unsupported("noWebAssembly");
   const cancel = new AbortController();

@@ -37,13 +37,17 @@ pub fn imported(entry: &Path) -> Result<Vec<PathBuf>> {
     Ok(found.split_off(1))
 }
 
-/// The page with a link for each module that its first module needs.
+/// The page with a link for each module that its first module needs. Their priority is low, as that
+/// of `main.js` itself: what can be read comes first, which is the style sheet.
 pub fn with_links(page: &str, dist: &Path) -> Result<String> {
     let mut links = String::new();
     for module in imported(&dist.join(entry(page)?))? {
         let path = module.strip_prefix(dist).context("a module imports from outside the page")?;
         let names: Vec<_> = path.iter().map(|name| name.to_string_lossy()).collect();
-        links.push_str(&format!("<link rel=\"modulepreload\" href=\"./{}\">\n", names.join("/")));
+        links.push_str(&format!(
+            "<link rel=\"modulepreload\" fetchpriority=\"low\" href=\"./{}\">\n",
+            names.join("/")
+        ));
     }
     Ok(page.replacen(ENTRY, &format!("{links}{ENTRY}"), 1))
 }
@@ -63,8 +67,9 @@ mod tests {
         write("www/a.js", "import { b } from './b.js'; import './main.js'; export const a = b;")?;
         write("www/b.js", "export const b = 1;")?;
         let page = r#"<head><script type="module" src="./www/main.js"></script></head>"#;
-        let expected = "<head><link rel=\"modulepreload\" href=\"./www/a.js\">\n\
-                        <link rel=\"modulepreload\" href=\"./www/b.js\">\n\
+        let expected = "<head>\
+                        <link rel=\"modulepreload\" fetchpriority=\"low\" href=\"./www/a.js\">\n\
+                        <link rel=\"modulepreload\" fetchpriority=\"low\" href=\"./www/b.js\">\n\
                         <script type=\"module\" src=\"./www/main.js\"></script></head>";
         assert_eq!(with_links(page, folder.path())?, expected);
         write("www/b.js", "import './none.js';")?;
