@@ -82,7 +82,7 @@ fn the_moving_average_is_taken_unless_it_is_not_wanted() {
 fn what_is_no_published_network_is_refused_by_name() {
     assert!(matches!(
         pytorch::read(&fixture("ncsn-8x12x1.safetensors"), &Choice::default()),
-        Err(CheckpointError::Format(_))
+        Err(CheckpointError::Safetensors)
     ));
     // A cut anywhere is noticed in both kinds of file.
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -536,7 +536,8 @@ fn errors_are_said_once() {
     };
     let whole = std::fs::read(fixture("ncsnv2.pth")).expect("there");
     said("empty.pth", b"", "import");
-    said("text.pth", b"no checkpoint\nat all\n", "import");
+    let text = said("text.pth", b"no checkpoint\nat all\n", "import");
+    assert!(text.contains("checkpoint: no ZIP"), "{text}");
     said("cut.pth", &whole[..whole.len() / 2], "import");
     said("archive.pth", b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", "import");
     let mut damaged = whole.clone();
@@ -549,6 +550,11 @@ fn errors_are_said_once() {
 
     succeed(program_importing(folder.path()).arg("--overwrite"));
     let model = std::fs::read(folder.path().join("model.safetensors")).expect("there");
+    let mut again = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    again.current_dir(folder.path()).args(["import", "model.safetensors"]);
+    again.args(["--out", "again.safetensors"]);
+    let again = fail(&mut again);
+    assert!(again.contains("is a model already") && !again.contains("not a"), "{again}");
     let begins = "not a readable .safetensors file: ";
     let cut = said("cut.safetensors", &model[..model.len() - 1], "sample");
     assert!(cut.contains(begins) && cut.contains("cut off"), "{cut}");

@@ -284,6 +284,21 @@ fn extensions_may_be_in_capitals() {
     assert!(fail(&mut ncsn(at, &sample)).contains(".png, .gif, .npy or .npz"));
 }
 
+/// A file's name says what is in it.
+#[test]
+fn other_extensions_are_refused() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    for (command, words) in [
+        (&["plan", "--data", "bars", "--preview", "p.jpg"][..], ["--preview", ".png"]),
+        (&["thumbnails", "--data", "bars", "--out", "t.jpg"], ["--out", ".png"]),
+        (&["export", "--model", "bars", "--onnx", "e.txt"], ["--onnx", ".onnx"]),
+        (&["sample", "--model", "bars", "--out", "none/g.png"], ["none/g.png", "no folder none"]),
+    ] {
+        refuse(at, ncsn(at, command), &words);
+    }
+}
+
 /// More images than a file can hold are refused before they are drawn.
 #[test]
 fn grids_that_no_file_can_hold_are_refused() {

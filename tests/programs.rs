@@ -127,6 +127,13 @@ fn training_learns_and_its_model_can_be_sampled() {
     // A Gaussian of the bars' deviation needs 8 + log₂(0.33 √(2πe)) = 8.45, and no code can do with
     // less than it takes to tell 8 places apart.
     assert!((3.0 / 64.0..8.3).contains(&bits), "{said}");
+    let mut tuned = read(&at.join("m.safetensors"));
+    tuned.card.training.iter_mut().for_each(|training| training.consistency = true);
+    fs::write(at.join("tuned.safetensors"), tuned.write().expect("sound")).expect("written");
+    let mut likelihood = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    likelihood.current_dir(at).args(["likelihood", "--model", "tuned.safetensors"]);
+    let said = fail(likelihood.args(["--data", "bars"]));
+    assert!(said.contains("few evaluations") && said.contains("tuned from"), "{said}");
 
     // `tests/onnx.rs` checks what the file computes.
     let mut export = Command::new(env!("CARGO_BIN_EXE_ncsn"));
@@ -421,9 +428,15 @@ fn mixed_precision_learns_what_f32_learns() {
 #[test]
 fn a_dry_run_says_what_it_would_cost_and_writes_nothing() {
     let folder = folder_with_bars();
-    let said = succeed(&mut train(folder.path(), &["--dry-run", "--out", "m.safetensors"]));
+    let run = ["--dry-run", "--out", "m.safetensors", "--steps", "70"];
+    let said = succeed(&mut train(folder.path(), &run));
     assert!(said.contains("parameters: 73428"), "{said}");
     assert!(said.contains("images/s") && said.contains("Adam"), "{said}");
+    // Those that it makes itself are not of the run.
+    assert!(
+        said.contains("training 5 steps to measure") && said.contains(" for 70 steps\n"),
+        "{said}"
+    );
     let left: Vec<_> = fs::read_dir(folder.path()).expect("there").collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
@@ -548,7 +561,18 @@ fn what_cannot_work_is_said_in_one_line() {
     let at = folder.path();
     let train = |arguments: &[&str]| fail(&mut train(at, arguments));
     assert!(train(&["--data", "nowhere"]).contains("nowhere"));
-    assert!(train(&["--lr=-1"]).contains("learning rate"));
+    // Before images are read.
+    for (flag, value) in [
+        ("--steps", "0"),
+        ("--lr", "nan"),
+        ("--lr", "-1"),
+        ("--label-dropout", "2"),
+        ("--ema-decay", "1"),
+        ("--sigma-max", "-1"),
+    ] {
+        let said = train(&["--data", "nowhere", flag, value]);
+        assert!(said.contains(&format!("{flag} must be")), "{said}");
+    }
     assert!(train(&["--batch", "0"]).contains("batch"));
     assert!(train(&["--widths", "8,15"]).contains("15"));
     let odd = train(&["--patch", "3"]);
@@ -564,7 +588,11 @@ fn what_cannot_work_is_said_in_one_line() {
     }
     assert!(train(&["--widths", "256,512,1024", "--blocks", "2"]).contains("at most 268435456"));
     assert!(train(&["--classifier", "--dry-run"]).contains("--dry-run"));
-    assert!(train(&["--out", "no/such/folder/m.safetensors"]).contains("cannot write"));
+    let said = train(&["--out", "no/such/folder/m.safetensors"]);
+    assert!(
+        said.contains("cannot write") && said.ends_with("no folder no/such/folder\n"),
+        "{said}"
+    );
     assert!(train(&["--resume", "--out", "never.safetensors"]).contains("never.checkpoint"));
     fs::write(at.join("short"), [0, 0, 8, 3, 0, 0, 0, 9]).expect("written");
     assert!(train(&["--data", "short"]).contains("truncated"));
@@ -577,6 +605,8 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(ncsn(&["sample", "--model", "nowhere"]).contains("cannot read nowhere"));
     assert!(ncsn(&["sample", "--model", "bars"]).contains("cannot use bars"));
     assert!(ncsn(&["sample", "--mod", "bars"]).contains("--mod"));
+    let said = ncsn(&["sample", "--model", "bars", "-n", "-3"]);
+    assert!(said.contains("--n <N> must be a whole number") && said.contains("-3"), "{said}");
     let eval = ["eval", "--model", "bars", "--data", "bars"];
     assert!(ncsn(&[&eval[..], &["--sweep", "--rho", "5"]].concat()).contains("--rho"));
     assert!(ncsn(&[&eval[..], &["--sweep", "--nfe", "10,0"]].concat()).contains("--nfe"));

@@ -32,6 +32,7 @@ fn a_card_is_a_folder_for_the_hub() {
     let mut model = common::model();
     model.card.name = "a \"b\" | c".into();
     model.card.license = "MIT".into();
+    model.card.best = None;
     let bytes = model.write().expect("finite");
     fs::write(folder.path().join("mine.safetensors"), &bytes).expect("written");
     let card = "card mine.safetensors -n 4 --repository ada/digits";
@@ -56,7 +57,13 @@ fn a_card_is_a_folder_for_the_hub() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--overwrite"));
     assert_eq!(fs::read_to_string(at("README.md")).expect("there"), "mine");
+    // The command draws with the settings of the grid.
+    model.card.best = Some(model.card.sampler);
+    let bytes = model.write().expect("finite");
+    fs::write(folder.path().join("mine.safetensors"), bytes).expect("written");
     succeeds(folder.path(), &format!("{card} --overwrite"));
+    let readme = fs::read_to_string(at("README.md")).expect("written");
+    assert!(readme.contains("--model hf:ada/digits --best -n"), "{readme}");
     let wrong = ncsn(folder.path(), "card mine.safetensors --repository digits");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("USER/NAME"));
 }

@@ -57,6 +57,7 @@ fn samples_are_measured_and_guided() {
     let drawn = ["-n", "100", "--sampler", "ancestral", "--levels", "20"];
     let said = succeed(ncsn(at, &eval).args(drawn));
     assert!(said.contains("2 classes") && said.contains("training images"), "{said}");
+    assert!(said.contains("training a classifier of the data (once;"), "{said}");
     let report = json(&at.join("m.eval/report.json"));
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).expect(path);
     assert!(number("/classifier/accuracy") > 0.97, "{report}");
@@ -181,6 +182,14 @@ fn samples_are_judged_in_the_features_of_a_given_network() {
     assert_eq!(quality.classifier_accuracy, None);
     assert_eq!(quality.features.expect("named").checksum, format!("sha256:{sha256}"));
 
+    // Figures of fewer samples do not replace these.
+    let before = fs::read(at.join("m.safetensors")).expect("there");
+    let fewer = [&judged[2..], &["-n", "30", "--out", "fewer"]].concat();
+    let said = succeed(ncsn(at, &eval).args(fewer));
+    assert!(said.contains("keeps its figures of 40 samples; -n 40 replaces them"), "{said}");
+    assert_eq!(fs::read(at.join("m.safetensors")).expect("there"), before);
+    assert_eq!(json(&at.join("fewer/report.json"))["denoised"]["n"], 30);
+
     // The distance of training images is the one worked out from the mean grays themselves. Three
     // equal features of deviation s are one along (1, 1, 1), of deviation √3 s.
     let grays = |name: &str| -> Vec<f64> {
@@ -213,12 +222,12 @@ fn samples_are_judged_in_the_features_of_a_given_network() {
     for name in ["report.svg", "sweep.svg"] {
         fs::create_dir_all(at.join("full").join(name)).expect("created");
     }
-    let once = [&judged[2..], &["-n", "30", "--out", "full"]].concat();
+    let once = [&judged[2..], &["-n", "50", "--out", "full"]].concat();
     assert!(fail(ncsn(at, &eval).args(once)).contains("report.svg"));
     let sweep = [&sweep[..7], &["--features", "net.onnx", "--out", "full"]].concat();
     assert!(fail(ncsn(at, &eval).args(sweep)).contains("sweep.svg"));
     let card = read(&at.join("m.safetensors")).card;
-    assert_eq!((card.quality.map(|quality| quality.n), card.best.is_some()), (Some(30), true));
+    assert_eq!((card.quality.map(|quality| quality.n), card.best.is_some()), (Some(50), true));
 
     fs::write(at.join("no.onnx"), "no network").expect("written");
     let said = fail(ncsn(at, &eval).args(["--features", "no.onnx"]));

@@ -71,9 +71,15 @@ fn an_interrupted_run_keeps_what_it_learned_and_exits_with_the_signals_code() {
         assert!(said.contains("stopped at step") && said.contains("--resume"), "{said}");
         assert!(said.contains("checkpoint in m.checkpoint"), "{said}");
         let steps = training(&at.join("m.safetensors")).steps;
-        let resume = ["--out", "m.safetensors", "--resume", "--steps", "1"];
-        let said = succeed(&mut train(at, &resume));
-        assert!(said.contains(&format!("step {steps} of 1")), "{said}");
+        let resume =
+            |last: &str| train(at, &["--out", "m.safetensors", "--resume", "--steps", last]);
+        let said = fail(&mut resume("1"));
+        assert!(
+            said.contains(&format!("already at step {steps}: --steps must be larger")),
+            "{said}"
+        );
+        let said = succeed(&mut resume(&steps.to_string()));
+        assert!(said.contains(&format!("step {steps} of {steps}")), "{said}");
     }
 }
 
@@ -514,10 +520,9 @@ fn one_of_a_kind_is_not_plural() {
     let said = succeed(&mut train(at, &[&run[..], &first].concat()));
     assert!(said.contains("two: 1 image of 1 × 8 × 8, and 1 held out"), "{said}");
     assert!(said.contains("step 0 of 1, 1 image a step"), "{said}");
-    // A dry run makes five steps.
-    let run = [&run[..], &["--steps", "6", "--dry-run"]].concat();
+    let run = [&run[..], &["--steps", "1", "--dry-run"]].concat();
     let said = succeed(&mut train(at, &run));
-    assert!(said.contains("for the remaining 1 step\n"), "{said}");
+    assert!(said.contains(" for 1 step\n"), "{said}");
     let sample = ["sample", "--model", "m.safetensors", "-n", "1", "--levels", "1"];
     assert!(succeed(&mut ncsn(at, &sample)).contains("1 image in grid.png"));
 }

@@ -167,12 +167,17 @@ impl ConditioningArgs {
         }
         if let Some(ends) = &self.interpolate {
             let (from, to) = split(ends)?;
+            let is_image = |end: &str| end.parse::<u64>().is_err() || Path::new(end).is_file();
             let to = match (from.parse(), to.parse()) {
                 (Ok(from), Ok(to)) => {
                     seed = Some(from);
                     End::Seed(to)
                 }
                 _ => {
+                    ensure!(
+                        is_image(from) && is_image(to),
+                        "--interpolate {ends}: both ends must be seeds, or both images"
+                    );
                     origin = Some(opaque(Path::new(from))?.pixels);
                     End::Image(opaque(Path::new(to))?.pixels)
                 }

@@ -24,8 +24,7 @@ use crate::words::count;
 /// code the bytes; uniform noise has 8.
 #[derive(clap::Args)]
 pub struct Likelihood {
-    /// The model: a .safetensors file written by `train`.
-    #[arg(long)]
+    #[arg(long, help = model::HELP)]
     model: PathBuf,
     /// How many held-out images to measure.
     #[arg(short, long, default_value_t = 64)]
@@ -55,6 +54,12 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     ensure_within("--batch", arguments.batch, BATCH)?;
     ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
     let model = model::open(&arguments.model)?;
+    ensure!(
+        !model.card.training.as_ref().is_some_and(|training| training.consistency),
+        "{} is tuned to give images in few evaluations (`train --consistency`) and no longer knows the \
+         score, from which a density follows; measure the model that it was tuned from",
+        arguments.model.display()
+    );
     let image_shape = model.card.architecture.image_shape();
     let data = arguments.images.load_shaped(image_shape)?;
     data_set::say(&data);
@@ -100,10 +105,36 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         "uniformly dequantized, at σ = {sigma_min}; {} of the score and its slope",
         count(2 * (sigmas.len() - 1), "evaluation")
     );
+    if let Some(warning) = impossible(mean, arguments.levels) {
+        eprintln!("warning: {warning}");
+    }
     if guided {
         println!(
             "the model was trained with --guiding-model: its density is sharper than the images'"
         );
     }
     Ok(ensure_delivered()?)
+}
+
+/// Says so if a result cannot be: bytes need at least 0 bits, and it is an upper bound of what they
+/// need on average.
+fn impossible(bits: f64, levels: usize) -> Option<String> {
+    (bits < 0.0 || bits.is_nan()).then(|| {
+        let levels = count(levels, "level");
+        format!(
+            "the density of quantized pixels cannot be that; {levels} are too few, see --levels"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::impossible;
+
+    #[test]
+    fn fewer_than_no_bits_are_impossible() {
+        assert_eq!(impossible(0.05, 100), None);
+        let warning = impossible(-0.3, 10).expect("bytes need some");
+        assert!(warning.contains("10 levels") && warning.contains("--levels"), "{warning}");
+    }
 }

@@ -11,6 +11,10 @@ use super::{output, progress};
 use crate::hub::{self, Address};
 use crate::model_file::{ModelError, ModelFile};
 
+/// The help of the flags that name a model to read.
+pub(super) const HELP: &str = "The model: a .safetensors file written by `train` or `import`, or \
+                               hf:USER/NAME[/FILE][@REVISION] on the Hugging Face hub";
+
 /// Reads a model: a file, or one on the hub by its address, `hf:user/name`. An error names it.
 pub(super) fn open(path: &Path) -> anyhow::Result<ModelFile> {
     let path = local(path)?;

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{card, eval, export, import, likelihood, mean, plan, sample, thumbnails, toy, train};
+use super::{
+    card, eval, export, import, likelihood, matches, mean, plan, sample, thumbnails, toy, train,
+};
 
 /// Score-based generative models: planning, training, sampling and measuring.
 #[derive(Parser)]
@@ -35,7 +37,8 @@ enum Command {
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<ExitCode> {
-    let matches = Arguments::command().get_matches();
+    let matches = matches(Arguments::command(), std::env::args_os());
+    let matches = matches.unwrap_or_else(|error| error.exit());
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match arguments.command {
         Command::Train(arguments) => {
@@ -59,6 +62,23 @@ pub fn main() -> anyhow::Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn negative_numbers_are_values() {
+        for (words, flag) in [
+            ("sample --model m -n -3", "--n <N>"),
+            ("sample --model m --levels -3", "--levels <LEVELS>"),
+            ("train --data x --steps -3", "--steps <STEPS>"),
+            ("plan --data x --size -4", "--size <SIZE>"),
+        ] {
+            let words = format!("ncsn {words}");
+            let error = matches(Arguments::command(), words.split(' ')).expect_err("refused");
+            let said = error.to_string();
+            assert!(said.contains(flag) && !said.contains("unexpected"), "{words}: {said}");
+        }
+        let words = "ncsn sample --model m --guidance -1 --sigma-max -1";
+        matches(Arguments::command(), words.split(' ')).expect("numbers");
+    }
 
     /// The names that flags had in earlier versions.
     #[test]

@@ -16,10 +16,40 @@ pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
     if is_device(out) {
         return Ok(());
     }
-    // A temporary file, which is deleted when dropped.
-    let create = || tempfile::NamedTempFile::new_in(folder_of(&target(out)?));
-    create().with_context(|| format!("cannot write {}", out.display()))?;
-    Ok(())
+    let create = || -> anyhow::Result<()> {
+        let target = target(out)?;
+        let folder = folder_of(&target);
+        ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+        // A temporary file, which is deleted when dropped.
+        tempfile::NamedTempFile::new_in(folder)?;
+        Ok(())
+    };
+    create().with_context(|| format!("cannot write {}", out.display()))
+}
+
+/// Which of these extensions a file's name has, in upper or lower case: it says what the file will
+/// hold. A device, such as `/dev/stdout`, needs none where there is no choice.
+///
+/// # Errors
+/// If it has another one. `flag` is the one that names the file.
+pub fn extension(
+    flag: &str,
+    out: &Path,
+    possible: &[&'static str],
+) -> anyhow::Result<&'static str> {
+    match possible {
+        [only] if is_device(out) => return Ok(only),
+        _ => {}
+    }
+    let found = possible.iter().copied().find(|end| ends_in(out, end));
+    found.with_context(|| {
+        let dotted: Vec<String> = possible.iter().map(|end| format!(".{end}")).collect();
+        let listed = match &dotted[..] {
+            [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+            dotted => dotted.concat(),
+        };
+        format!("{flag} must end in {listed}, but is {}", out.display())
+    })
 }
 
 /// Makes a folder for these files, which may be in folders of it, and checks, before long work,

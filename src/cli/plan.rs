@@ -1,8 +1,10 @@
 //! `ncsn plan`: measures images before training and chooses the noise levels.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::ensure;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::data_set::{self, ImageArgs};
@@ -89,23 +91,37 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
         let data = &arguments.images.data;
         apart::ensure_replaces_none(&[("--data", Some(data))], "--preview", preview)?;
         apart::ensure_outside_data(data, "--preview", preview)?;
+        output::extension("--preview", preview, &["png"])?;
         output::ensure_writable(preview)?;
     }
     let data = arguments.images.load(&|_| Ok(()))?;
+    if !arguments.json {
+        data_set::say(&data);
+    }
     if let Some(path) = &arguments.preview {
         preview(path, &data.train)?;
+        if !arguments.json {
+            println!("  some of them in {}", path.display());
+        }
     }
     let report = report(arguments, &data)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
-        return Ok(ensure_delivered()?);
+    } else {
+        say(&report);
     }
-    data_set::say(&data);
-    if let Some(path) = &arguments.preview {
-        println!("  some of them in {}", path.display());
-    }
-    say(&report);
     Ok(ensure_delivered()?)
+}
+
+/// Measures the distances between images, which takes a while for tens of thousands of them.
+fn distances(images: &Images) -> anyhow::Result<Distances> {
+    let template = "{spinner} measuring how far apart {msg} are, {elapsed}";
+    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template(template)?);
+    bar.set_message(count(images.len(), "image"));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let distances = measure_distances(images);
+    bar.finish_and_clear();
+    Ok(distances?)
 }
 
 /// The noise schedule for these images, by techniques 1 and 2.
@@ -113,7 +129,7 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
 /// # Errors
 /// If all images are the same, or `sigma_min` is impossible.
 pub(super) fn schedule(images: &Images, sigma_min: f32) -> anyhow::Result<NoiseSchedule> {
-    schedule_over(images, &measure_distances(images)?, sigma_min, rules::OVERLAP)
+    schedule_over(images, &distances(images)?, sigma_min, rules::OVERLAP)
 }
 
 fn schedule_over(
@@ -131,7 +147,7 @@ fn schedule_over(
 
 fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
     let Plan { sigma_min, overlap, steps_each, .. } = *arguments;
-    let distances = measure_distances(&data.train)?;
+    let distances = distances(&data.train)?;
     let schedule = schedule_over(&data.train, &distances, sigma_min, overlap)?;
     let ratio = schedule.ratio();
     let step = rules::step(steps_each, ratio);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use super::autoguidance::AutoguidanceArgs;
 use super::conditioning::{Conditioned, ConditioningArgs};
@@ -16,8 +16,7 @@ use crate::words::count;
 /// Generate images from a model.
 #[derive(clap::Args)]
 pub struct Sample {
-    /// The model: a .safetensors file written by `train`.
-    #[arg(long)]
+    #[arg(long, help = model::HELP)]
     model: PathBuf,
     /// How many images.
     #[arg(short, long, default_value_t = 64)]
@@ -58,8 +57,7 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let Sample { n, batch, ref out, .. } = *arguments;
     ensure_within("-n", n, SAMPLES)?;
     ensure_within("--batch", batch, BATCH)?;
-    let extension = ["png", "gif", "npy", "npz"].into_iter().find(|end| output::ends_in(out, end));
-    let extension = extension.context("--out must end in .png, .gif, .npy or .npz")?;
+    let extension = output::extension("--out", out, &["png", "gif", "npy", "npz"])?;
     let Sample { model, autoguidance, conditioning: flags, .. } = arguments;
     let mut reads = flags.reads();
     reads.extend([("--model", Some(&**model)), ("--guiding-model", autoguidance.worse())]);

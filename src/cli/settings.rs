@@ -37,23 +37,26 @@ pub struct SettingArgs {
     /// levels].
     #[arg(long)]
     step_lr: Option<f32>,
-    /// r, the signal-to-noise ratio of predictor–corrector's corrections.
+    /// r, the signal-to-noise ratio of predictor–corrector's corrections [default: recommended by
+    /// the model; with --sampler 0.16].
     #[arg(long)]
     snr: Option<f32>,
-    /// ρ, which spaces the noise levels of heun, dpm-solver++, sde-dpm-solver++, unipc and consistency.
+    /// ρ, which spaces the noise levels of heun, dpm-solver++, sde-dpm-solver++, unipc and
+    /// consistency [default: recommended by the model; with --sampler 7].
     #[arg(long)]
     rho: Option<f32>,
     /// S_churn, the noise that Heun's method adds and removes along the way; 0 for none, which is
     /// also the default with --sampler.
     #[arg(long)]
     churn: Option<f32>,
-    /// S_tmin, the smallest σ to churn at.
+    /// S_tmin, the smallest σ to churn at [default: 0, unless the model recommends another].
     #[arg(long, requires = "churn")]
     churn_min: Option<f32>,
-    /// S_tmax, the largest σ to churn at.
+    /// S_tmax, the largest σ to churn at [default: no limit, unless the model recommends one].
     #[arg(long, requires = "churn")]
     churn_max: Option<f32>,
-    /// S_noise, the standard deviation of the churning noise.
+    /// S_noise, the standard deviation of the churning noise [default: 1, unless the model recommends
+    /// another].
     #[arg(long, requires = "churn")]
     churn_noise: Option<f32>,
     /// Remove the noise that is left after the last level.

@@ -31,6 +31,7 @@ pub struct Thumbnails {
 pub(super) fn run(arguments: &Thumbnails) -> anyhow::Result<()> {
     let Thumbnails { out, images } = arguments;
     apart::ensure_outside_data(&images.data, "--out", out)?;
+    output::extension("--out", out, &["png"])?;
     output::ensure_writable(out)?;
     let data = images.load(&|_| Ok(()))?;
     data_set::say(&data);

@@ -13,6 +13,12 @@ pub(super) const MOST: usize = ModelFile::MAX_BYTES / 2;
 /// Why a checkpoint cannot be read.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
+    /// The file is in another format, which other commands may read.
+    #[error(
+        "it is a safetensors file, but `import` reads PyTorch checkpoints (.pth or .pt); what `train` or \
+         `import` wrote is a model already, to be named by --model"
+    )]
+    Safetensors,
     /// The file is not in PyTorch's format, or damaged.
     #[error("not a readable PyTorch checkpoint: {0}")]
     Format(String),
@@ -102,7 +108,13 @@ pub enum CheckpointError {
 
 impl From<PytorchError> for CheckpointError {
     fn from(error: PytorchError) -> Self {
-        Self::Format(one_line(error))
+        Self::Format(match error {
+            // It begins with what `Format` says.
+            PytorchError::InvalidFormat(reason) => {
+                one_line(reason.strip_prefix("not a PyTorch checkpoint: ").unwrap_or(&reason))
+            }
+            other => one_line(other),
+        })
     }
 }
 

@@ -41,7 +41,12 @@ pub struct Checkpoint {
 pub fn read(path: &Path, choice: &Choice) -> Result<Checkpoint, CheckpointError> {
     // Fails here with the system's own error if the file cannot be read; the reader's would say
     // less.
-    std::io::copy(&mut File::open(path)?.take(1), &mut std::io::sink())?;
+    let mut start = Vec::new();
+    File::open(path)?.take(9).read_to_end(&mut start)?;
+    // The length of a JSON object, which no checkpoint begins with.
+    if start.len() == 9 && start[6..] == *b"\0\0{" {
+        return Err(CheckpointError::Safetensors);
+    }
     let root = PytorchReader::read_pickle_data(path, None)?;
     // Tensors are read lazily: the copy must exist until then.
     let (copy, kind) = match &root {

@@ -20,7 +20,7 @@ use crate::sample::Conditioning;
 /// and on every page.
 #[derive(clap::Args)]
 pub struct Card {
-    /// The model: a .safetensors file written by `train`.
+    #[arg(help = model::HELP)]
     model: PathBuf,
     /// Where it will be published, as USER/NAME: the commands in the README.md then name it.
     #[arg(long, value_name = "USER/NAME", value_parser = repository)]
@@ -84,7 +84,8 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Samples with the settings that the card recommends, as bytes.
+/// Samples with the card's best settings or, if they were not measured, with those that it
+/// recommends; as bytes.
 fn samples(model: ModelFile, n: usize, seed: u64) -> anyhow::Result<Vec<u8>> {
     const AT_ONCE: usize = 100;
     let card = &model.card;

@@ -109,8 +109,10 @@ fn sampler(settings: &Settings, card: &Card) -> String {
 fn usage(card: &Card, address: &str) -> String {
     let class = plain_class(&card.classes).map(|name| format!(" --class {}", shell(name)));
     let class = class.unwrap_or_default();
+    // As the grid of samples was drawn.
+    let best = if card.best.is_some() { " --best" } else { "" };
     format!(
-        "## Use\n\n```sh\nncsn sample --model {address}{class} -n 64 --out samples.png\n```\n\n\
+        "## Use\n\n```sh\nncsn sample --model {address}{best}{class} -n 64 --out samples.png\n```\n\n\
          In a page, with the npm package:\n\n```js\nimport {{ loadModel }} from \"ncsn\";\n\n\
          const model = await loadModel(\"{address}\");\n\
          for await (const frame of model.sample({{ count: 16, seed: 1 }})) {{\n  \

@@ -11,6 +11,7 @@ use crate::cli::autoguidance::AutoguidanceArgs;
 use crate::cli::classes::ClassGuidanceArgs;
 use crate::cli::data_set::ImageArgs;
 use crate::cli::engine::Choice;
+use crate::cli::model;
 use crate::cli::settings::SettingArgs;
 use crate::sample::Sampler;
 
@@ -22,7 +23,7 @@ const RESULTS: [&str; 6] =
 ///
 /// Prints each measure beside what as many training images score (real-vs-real). Writes the
 /// results as JSON, with plots and images, to a folder beside the model, and adds a summary to
-/// the model's card.
+/// the model's card, unless the card has one of more samples.
 ///
 /// The distance is Fréchet's, in the features of a classifier that is trained once on this very
 /// data and then cached, or of the network that --features names; with Inception's weights it is
@@ -30,8 +31,7 @@ const RESULTS: [&str; 6] =
 /// network, which a checksum identifies.
 #[derive(clap::Args)]
 pub struct Eval {
-    /// The model: a .safetensors file written by `train`.
-    #[arg(long)]
+    #[arg(long, help = model::HELP)]
     pub model: PathBuf,
     /// How many samples, at most as many as there are training images [default: 10000, or all of
     /// them].

@@ -56,6 +56,7 @@ pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(Classif
         held_out: &held_out,
     };
     output::ensure_writable(&path)?;
+    println!("training a classifier of the data (once; it is kept for later)");
     let file = classifiers::train(labeled, &options(train.len()), device)?;
     output::write(&path, &file.write()?)?;
     Ok((file, task))

@@ -113,26 +113,39 @@ impl Session<'_> {
     }
 
     /// Writes the card, then the pictures of the results, and says where they are. If one of the two
-    /// fails, the other is written all the same.
+    /// fails, the other is written all the same. The card stays as it is if it has the quality of
+    /// `more` samples than were drawn now.
     ///
     /// # Errors
     /// If the card or a picture cannot be written.
-    pub fn finish(&self, draw: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let card = self.write_card();
+    pub fn finish(
+        &self,
+        more: Option<usize>,
+        draw: impl FnOnce() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let card = self.write_card(more);
         draw()?;
         println!("results in {}", self.out.display());
         card
     }
 
-    fn write_card(&self) -> anyhow::Result<()> {
+    fn write_card(&self, more: Option<usize>) -> anyhow::Result<()> {
         let Eval { keep_card, autoguidance, class_guidance, .. } = self.arguments;
         // With guidance, the results are not those of the model alone; and the files of the hub are
         // its own.
         let is_guided = autoguidance.is_guided() || class_guidance.is_guided();
-        if !(*keep_card || is_guided || model::on_hub(self.path).is_some()) {
-            model::write_card(self.path, &self.model)?;
-            println!("results in the card of {}", self.path.display());
+        if *keep_card || is_guided || model::on_hub(self.path).is_some() {
+            return Ok(());
         }
+        let path = self.path.display();
+        if let Some(more) = more {
+            println!(
+                "the card of {path} keeps its figures of {more} samples; -n {more} replaces them"
+            );
+            return Ok(());
+        }
+        model::write_card(self.path, &self.model)?;
+        println!("results in the card of {path}");
         Ok(())
     }
 }

@@ -62,8 +62,12 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         features: Some(session.judge.features.source.clone()),
     };
     drop(reference);
-    session.model.card.quality = Some(quality);
-    session.finish(|| {
+    let card = &mut session.model.card;
+    let more = card.quality.as_ref().map(|before| before.n).filter(|&before| before > quality.n);
+    if more.is_none() {
+        card.quality = Some(quality);
+    }
+    session.finish(more, || {
         let plot = plot::report(session.judge.classes(), &denoised.classes, &classes, &distances)?;
         session.write("report.svg", plot.as_bytes())?;
         let shape = session.model.card.architecture.image_shape();

@@ -107,7 +107,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     session.write("sweep.json", &serde_json::to_vec_pretty(&report)?)?;
     session.model.card.sampler = fast.settings;
     session.model.card.best = Some(best.settings);
-    session.finish(|| session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes()))
+    session.finish(None, || session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes()))
 }
 
 /// Whether a sampler is tried unless samplers are named: plain Langevin never finds its way, and

@@ -15,8 +15,7 @@ use crate::onnx::{self, Batch, Options};
 pub struct Export {
     #[command(flatten)]
     to: Destination,
-    /// The model: a .safetensors file written by `train`.
-    #[arg(long)]
+    #[arg(long, help = model::HELP)]
     model: PathBuf,
     /// Images per call: a number, which some runtimes execute faster, or `dynamic`.
     #[arg(long, default_value = "dynamic", value_parser = batch)]
@@ -64,6 +63,7 @@ pub fn export(arguments: &Export) -> anyhow::Result<()> {
     let Export { to: Destination { onnx, diffusers }, model, overwrite, .. } = arguments;
     if let Some(to) = onnx {
         apart::ensure_replaces_none(&[("--model", Some(model))], "--onnx", to)?;
+        output::extension("--onnx", to, &["onnx"])?;
         output::ensure_writable(to)?;
     }
     if let Some(folder) = diffusers {

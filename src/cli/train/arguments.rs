@@ -9,6 +9,7 @@ use clap::{ArgMatches, Parser, ValueEnum};
 use super::network::{Net, NetworkArgs};
 use crate::cli::autoguidance::GuidanceScaleArgs;
 use crate::cli::data_set::{self, ImageArgs};
+use crate::cli::numbers::{BATCH, ensure_positive, ensure_within};
 use crate::data::DataSet;
 use crate::loss::Weighting;
 use crate::net::{ImageShape, Preconditioning};
@@ -292,11 +293,11 @@ impl ValueEnum for Precision {
 }
 
 impl Arguments {
-    /// Checks that every flag has an effect, and notes which were given, which only the matches of
-    /// the program or subcommand tell.
+    /// Checks that every flag has an effect and that numbers are possible, and notes which flags were
+    /// given, which only the matches of the program or subcommand tell.
     ///
     /// # Errors
-    /// If a flag has no effect.
+    /// Names a flag that has no effect or an impossible value.
     pub fn checked(mut self, matches: &ArgMatches) -> anyhow::Result<Self> {
         let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         self.given = matches.ids().map(clap::Id::as_str).filter(|id| said(id)).map(flag).collect();
@@ -342,7 +343,30 @@ impl Arguments {
                 bail!("{flag} has no effect on {what}");
             }
         }
+        self.ensure_possible()?;
         Ok(self)
+    }
+
+    /// Checks the numbers that do not depend on the images, before these are read.
+    fn ensure_possible(&self) -> anyhow::Result<()> {
+        let Self { optimization, noise, .. } = self;
+        // A stream of random numbers must be able to tell the steps apart.
+        let steps = 1..=u64::from(u32::MAX) - 1;
+        optimization.steps.map_or(Ok(()), |count| ensure_within("--steps", count, steps))?;
+        ensure_within("--batch", optimization.batch, BATCH)?;
+        optimization.lr.map_or(Ok(()), |rate| ensure_positive("--lr", rate))?;
+        ensure_positive("--max-grad-norm", optimization.max_grad_norm.into())?;
+        let decay = optimization.ema_decay;
+        ensure!(
+            (0.0..1.0).contains(&decay),
+            "--ema-decay must be at least 0 and below 1, but is {decay}"
+        );
+        let dropout = self.labels.label_dropout;
+        dropout.map_or(Ok(()), |share| ensure_within("--label-dropout", share, 0.0..=1.0))?;
+        noise.sigma_max.map_or(Ok(()), |sigma| ensure_positive("--sigma-max", sigma.into()))?;
+        ensure_positive("--sigma-min", noise.sigma_min.into())?;
+        ensure_positive("--p-mean", noise.p_mean.into())?;
+        ensure_positive("--p-std", noise.p_std.into())
     }
 
     /// Whether a flag, such as `--batch`, is on the command line.
@@ -407,5 +431,17 @@ mod tests {
             let refusal = said(flags).expect_err("it has no effect").to_string();
             assert!(refusal.contains(flag), "{refusal}");
         }
+    }
+
+    #[test]
+    fn a_list_is_given_once() {
+        let parsed = |flags: &str| {
+            let words = ["train --data images ", flags].concat();
+            Arguments::command().try_get_matches_from(words.split(' ')).map(|matches| {
+                Arguments::from_arg_matches(&matches).expect("possible").network.widths
+            })
+        };
+        assert_eq!(parsed("--widths 8,16").expect("a list"), Some(vec![8, 16]));
+        parsed("--widths 8 --widths 16").map(|_| ()).expect_err("two lists");
     }
 }

@@ -13,12 +13,15 @@ use crate::words::count;
 /// plus all of these but the gradient for the last sound state.
 const COPIES: usize = 5 + 4;
 
-/// Trains a few steps and prints what the whole run would take.
+/// Trains a few steps and prints what the whole run would take, or the rest of a resumed one.
 ///
 /// # Errors
 /// If training fails.
 pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     const STEPS: u32 = 4;
+    // Before these steps are counted, too: the run itself begins without them.
+    let left = trainer.options().steps.saturating_sub(trainer.done());
+    println!("training {} to measure what a step takes", count(1 + STEPS, "step"));
     let before = peak_memory();
     // The first step also starts threads, fills caches and compiles kernels.
     let _ = step(&mut trainer, data, 1)?;
@@ -47,9 +50,8 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
         println!("  activations: unknown, as this system does not report a process's memory");
     }
     let rate = options.batch as f64 / each.as_secs_f64();
-    let left = options.steps - trainer.done().min(options.steps);
     println!("time: {:.3} s a step, {rate:.0} images/s", each.as_secs_f64());
-    println!("  {} for the remaining {}", HumanDuration(each * left as u32), count(left, "step"));
+    println!("  {} for {}", HumanDuration(each * left as u32), count(left, "step"));
     Ok(ensure_delivered()?)
 }
 

@@ -29,8 +29,8 @@ pub(super) use self::arguments::Arguments;
 use self::interrupt::Interrupt;
 pub(super) use self::options::is_of;
 use self::start::Start;
-use super::data_set;
 use super::numbers::ensure_within;
+use super::{data_set, matches};
 use crate::train::Checkpoints;
 use crate::words::count;
 
@@ -40,7 +40,8 @@ use crate::words::count;
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<ExitCode> {
-    let matches = Arguments::command().get_matches();
+    let matches = matches(Arguments::command(), std::env::args_os());
+    let matches = matches.unwrap_or_else(|error| error.exit());
     train(Arguments::from_arg_matches(&matches)?.checked(&matches)?)
 }
 

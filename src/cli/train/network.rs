@@ -1,6 +1,6 @@
 //! The network that a run trains, and the defaults that suit it.
 
-use clap::ValueEnum;
+use clap::{ArgAction, ValueEnum};
 
 use crate::loss::Weighting;
 use crate::net::{
@@ -28,7 +28,7 @@ pub struct NetworkArgs {
     pub arch: Net,
     /// U-Net: channels at each resolution, finest first [default: 48,96 up to 64 pixels a side,
     /// with another 192 up to 128 and one more up to 256].
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', action = ArgAction::Set)]
     pub widths: Option<Vec<usize>>,
     /// U-Net: residual blocks at each resolution.
     #[arg(long, default_value_t = 1)]

@@ -106,6 +106,20 @@ impl Arguments {
         self.ensure_same_targets(given, before)
     }
 
+    /// Checks that --steps is no step that a run at step `done` has left behind. To say the same
+    /// number again is fine.
+    ///
+    /// # Errors
+    /// Names the flag and the step.
+    pub fn ensure_goes_on(&self, done: u64) -> anyhow::Result<()> {
+        let steps = self.optimization.steps.unwrap_or(done);
+        ensure!(
+            steps >= done,
+            "the run is already at step {done}: --steps must be larger to go on, but is {steps}"
+        );
+        Ok(())
+    }
+
     /// As [`Self::ensure_resumes`], for the flags that stand for what is measured of the images.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::arguments::RunArgs;
@@ -79,17 +80,16 @@ pub fn run(
 /// Adds what to do after a divergence, whose last sound state is saved.
 fn explain(error: SessionError, session: &Session) -> anyhow::Error {
     let diverged = matches!(error, SessionError::Train(TrainError::Diverged { .. }));
-    let error = anyhow::Error::from(error);
     if !diverged {
-        return error;
+        return error.into();
     }
-    error.context(format!(
-        "step {} is saved in {}; continue from it with --resume and an --lr below {}, or start \
+    anyhow!(
+        "{error}; step {} is saved in {}: continue from it with --resume and an --lr below {:e}, or start \
          anew with a smaller --max-grad-norm or a longer --warmup-steps",
         session.trainer().done(),
         session.checkpoints().newest().display(),
         session.trainer().options().learning_rate
-    ))
+    )
 }
 
 /// A progress bar in a terminal, an occasional line elsewhere.

@@ -56,8 +56,8 @@ impl Start {
     /// distributed run that write no files.
     ///
     /// # Errors
-    /// If there is no such device, model or checkpoint, a flag has no effect on what is resumed, or
-    /// the run would replace other files than its own.
+    /// If there is no such device, model or checkpoint, a flag has no effect on what is resumed, the
+    /// run is to end at a step that is over, or it would replace other files than its own.
     pub fn new(
         arguments: &Arguments,
         checkpoints: &Checkpoints,
@@ -77,6 +77,7 @@ impl Start {
         let weights = Weights::new(run, checkpoints)?;
         if let Weights::Checkpoint(checkpoint) = &weights {
             arguments.ensure_resumes(&checkpoint.options)?;
+            arguments.ensure_goes_on(checkpoint.step)?;
         }
         Ok(Self { place, weights })
     }

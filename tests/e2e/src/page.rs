@@ -241,7 +241,9 @@ impl<'a> Page<'a> {
     ///
     /// When the driver refuses.
     pub async fn press(&self, key: &str) -> Result<()> {
-        Ok(self.browser.client.active_element().await?.send_keys(key).await?)
+        let element = self.browser.client.active_element().await?;
+        let pressed = element.send_keys(key).await;
+        pressed.with_context(|| format!("cannot press {key} at the element with the focus"))
     }
 
     /// Chooses an option of a list by its value. Unfolds the panel that it is in.

@@ -169,20 +169,24 @@ async fn shortcuts_are_listed_and_can_be_switched_off() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
         let listed = async || page.is_shown("#shortcuts-on").await;
+        let close = async || {
+            page.click("dialog button").await?;
+            page.wait_until("the list is closed", async || Ok(!listed().await?)).await
+        };
         page.press("?").await?;
         page.wait_until("the list is there", listed).await?;
         let list = page.text("dialog").await?;
         for word in ["new images", "space", "restart"] {
             ensure!(list.contains(word), "{word} is not listed in {list}");
         }
-        page.click("dialog button").await?;
+        close().await?;
         page.press(".").await?;
         page.wait_until("it has stepped", async || Ok(page.steps().await?.done == 1)).await?;
 
         page.click("#help").await?;
         page.wait_until("the list is there again", listed).await?;
         page.click("#shortcuts-on").await?;
-        page.click("dialog button").await?;
+        close().await?;
         ensure!(!page.is_shown("#start kbd").await?, "the buttons still show keys");
         browser.client.refresh().await?;
         page.wait_for(State::Ready).await?;
@@ -195,7 +199,7 @@ async fn shortcuts_are_listed_and_can_be_switched_off() -> Result<()> {
         page.click("#help").await?;
         page.wait_until("the list is there again", listed).await?;
         page.click("#shortcuts-on").await?;
-        page.click("dialog button").await?;
+        close().await?;
         page.press(".").await?;
         page.wait_until("it steps again", async || Ok(page.steps().await?.done == 1)).await
     })
