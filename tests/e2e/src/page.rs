@@ -113,14 +113,16 @@ impl<'a> Page<'a> {
         Ok(Self { browser })
     }
 
-    /// What the page says it is doing now.
+    /// What the page says it is doing now. It is loading while it has no `#status`.
     ///
     /// # Errors
     ///
-    /// When `#status` is missing or says something unknown.
+    /// When `#status` says something unknown.
     pub async fn state(&self) -> Result<State> {
-        let state = self.element("#status").await?.attr("data-state").await?;
-        State::parse(&state.context("`#status` has no `data-state`")?)
+        // In one command, as the page may reload itself between two.
+        let script = "return document.getElementById('status')?.dataset.state ?? 'loading'";
+        let state = self.browser.client.execute(script, vec![]).await?;
+        State::parse(state.as_str().context("`data-state` is no text")?)
     }
 
     /// Waits until the page is in `wanted`.
