@@ -70,6 +70,25 @@ fn a_killed_run_can_always_go_on() {
     assert!(at.join(format!("m.log/samples-{last:08}.png")).exists());
 }
 
+/// Whoever resumes a run that is still under way, perhaps in the background, would write over its
+/// checkpoints. When it has ended, however it has, the run can go on.
+#[test]
+fn a_run_that_is_under_way_cannot_be_resumed() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let mut run = train(at, &[&RUN[..], &["--steps", "100000"]].concat());
+    let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+    wait_for(&mut child, || at.join("m.checkpoint").exists());
+    for also in [&["--resume"][..], &["--overwrite", "--steps", "5"]] {
+        let said = fail(&mut train(at, &[&RUN[..], also].concat()));
+        assert!(said.contains("another process trains this model"), "{said}");
+    }
+    child.kill().expect("it was running");
+    child.wait().expect("it ends");
+    let step = steps(at, "m.log/losses.csv").last().expect("some steps") + 10;
+    succeed(&mut train(at, &[&RUN[..], &["--resume", "--steps", &step.to_string()]].concat()));
+}
+
 /// A flipped bit anywhere in the newest checkpoint is found, and the one before is used.
 #[test]
 fn a_damaged_checkpoint_gives_way_to_the_one_before() {

@@ -2,20 +2,23 @@
 //! event files for TensorBoard.
 //!
 //! A resumed run continues from a checkpoint older than the last rows: those are dropped and
-//! written again.
+//! written again. One process at a time writes to a log, and so to the checkpoints beside it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::tensorboard::EventFile;
 use crate::grid;
 use crate::net::ImageShape;
 use crate::pixel;
 use crate::train::{Report, target, write_atomically};
+
+/// The file that whoever writes to a log has locked.
+const LOCK: &str = ".lock";
 
 /// The log of a run.
 pub struct Log {
@@ -73,6 +76,30 @@ impl Log {
              --overwrite"
         );
         Ok(())
+    }
+
+    /// Locks the log beside a model, until what is returned is dropped. Two processes that train the
+    /// same model would replace each other's checkpoints. The system unlocks it when this process
+    /// ends, however it ends.
+    ///
+    /// # Errors
+    /// If another process has locked it, or the file for that cannot be written.
+    pub fn lock(model: &Path) -> anyhow::Result<File> {
+        let folder = Self::folder_beside(model);
+        let open = || -> io::Result<File> {
+            fs::create_dir_all(target(&folder)?)?;
+            OpenOptions::new().create(true).append(true).open(folder.join(LOCK))
+        };
+        let file = open().with_context(|| format!("cannot write to {}", folder.display()))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => bail!(
+                "another process trains this model and writes to {}; let it end, or stop it, or \
+                 choose another --out",
+                folder.display()
+            ),
+            // Some network file systems have no locks.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        }
     }
 
     /// Opens the log beside a model: that of a run resumed after `resumed` steps, or a new one. See

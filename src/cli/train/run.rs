@@ -27,6 +27,7 @@ pub fn run(
     trainer: Trainer,
     device: String,
 ) -> anyhow::Result<ExitCode> {
+    let _lock = Log::lock(&arguments.out)?;
     if arguments.overwrite {
         Checkpoints::beside(&arguments.out).remove()?;
     }
