@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    browser::with_browser,
+    browser::{Browser, with_browser},
     page::{State, Tool},
 };
 use fantoccini::key::Key;
@@ -12,6 +12,12 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::common::{LONGER, TINY, ready};
+
+/// Gives the curve the focus, so that keys act on it.
+async fn focus(browser: &Browser) -> Result<()> {
+    browser.client.execute("document.getElementById('timeline').focus()", vec![]).await?;
+    Ok(())
+}
 
 /// The curve is a slider through the steps, for the mouse and the keyboard.
 #[tokio::test]
@@ -22,7 +28,7 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         page.wait_for(State::Finished).await?;
         let images = page.grid().await?;
         let steps = async || Ok::<_, anyhow::Error>(page.steps().await?.done);
-        browser.client.execute("document.getElementById('timeline').focus()", vec![]).await?;
+        focus(browser).await?;
         for (key, step) in [(Key::Left, 2), (Key::Left, 1), (Key::Right, 2), (Key::Home, 0)] {
             page.press(&char::from(key).to_string()).await?;
             ensure!(steps().await? == step, "{key:?} leads to step {}", steps().await?);
@@ -43,8 +49,7 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         ensure!(page.grid().await? == images, "at the end are other images");
 
         // For as long as a button is held, the end is shown.
-        let focus = "document.getElementById('timeline').focus()";
-        browser.client.execute(focus, vec![]).await?;
+        focus(browser).await?;
         page.press(&char::from(Key::Home).to_string()).await?;
         page.draw_with(Tool::Mouse, "#compare", &[(0.0, 0.0)]).await?;
         ensure!(steps().await? == 3, "holding the button shows step {}", steps().await?);
@@ -52,7 +57,7 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         ensure!(steps().await? == 0, "letting it go shows step {}", steps().await?);
 
         // Whatever acts on the chains shows them again.
-        browser.client.execute(focus, vec![]).await?;
+        focus(browser).await?;
         page.press(&char::from(Key::Home).to_string()).await?;
         page.click("label:has([value=denoised])").await?;
         page.wait_until("the present is shown", async || Ok(steps().await? == 3)).await
@@ -86,7 +91,7 @@ async fn a_run_may_begin_while_the_last_one_plays() -> Result<()> {
         page.click("#start").await?;
         let under_way = async || Ok(page.steps().await?.done > 1);
         page.wait_until("some steps are made", under_way).await?;
-        browser.client.execute("document.getElementById('timeline').focus()", vec![]).await?;
+        focus(browser).await?;
         page.press(&char::from(Key::Home).to_string()).await?;
         sleep(Duration::from_secs(2)).await;
         ensure!(page.state().await? == State::Paused, "it does not pause");
