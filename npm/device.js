@@ -100,12 +100,12 @@ export class Device {
     return this;
   }
 
-  /** Closes the device when its last user has released it. */
+  /** Closes the device when its last user has released it. One that was lost is closed already. */
   release() {
     this.#users -= 1;
-    if (this.#users > 0 || this.over) return;
-    this.#end();
-    this.#lane.add(async () => this.#root.free());
+    if (this.#users > 0) return;
+    if (!this.over) this.#end();
+    this.free(this.#root);
   }
 
   #end() {

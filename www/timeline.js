@@ -67,8 +67,11 @@ export class Timeline {
   async #pause() {
     if (this.#settling) return;
     this.#settling = true;
-    await this.#page.pause();
-    this.#settling = false;
+    try {
+      await this.#page.pause();
+    } finally {
+      this.#settling = false;
+    }
     if (this.#shown) this.#page.show(this.#shown);
   }
 

@@ -85,26 +85,26 @@ impl AutoguidanceArgs {
     /// Adds the guide to an engine if --guiding-model is given.
     ///
     /// # Errors
-    /// As [`worse`] and [`GuidanceScaleArgs::guidance_scale`], and if the engine cannot run a
+    /// As [`of_shape`] and [`GuidanceScaleArgs::guidance_scale`], and if the engine cannot run a
     /// second network.
     pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
         let Some(path) = &self.guiding_model else { return Ok(engine) };
         let guidance_scale = self.guidance_scale.guidance_scale()?;
         engine.guided("--guiding-model", |shape, device| {
-            let ModelFile { card, weights } = worse(path, shape)?;
+            let ModelFile { card, weights } = of_shape(path, shape)?;
             let worse = Network::with_weights(&card.architecture, weights, device)?;
             Ok(Arc::new(Autoguide { worse, guidance_scale }))
         })
     }
 }
 
-/// Opens the worse model, which must make images of the given shape.
+/// Opens a second model, which must make images of the given shape.
 ///
 /// # Errors
 /// If it cannot be read or makes images of another shape.
-pub fn worse(path: &Path, shape: ImageShape) -> anyhow::Result<ModelFile> {
-    let worse = model::open(path)?;
-    let found = worse.card.architecture.image_shape();
+pub fn of_shape(path: &Path, shape: ImageShape) -> anyhow::Result<ModelFile> {
+    let second = model::open(path)?;
+    let found = second.card.architecture.image_shape();
     ensure!(found == shape, "{} makes {found}, but the model makes {shape}", path.display());
-    Ok(worse)
+    Ok(second)
 }

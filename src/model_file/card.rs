@@ -122,10 +122,13 @@ pub struct Training {
     /// Set if it learned that model's score, guided away from a worse model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoguidance: Option<Autoguided>,
-    /// Whether its denoiser was tuned to lead to the end of the flow in one evaluation
-    /// (consistency tuning, Geng et al. 2024), for the sampler `consistency`.
+    /// Whether it was made to draw images in one to four evaluations, by the sampler `consistency`
+    /// (consistency tuning, Geng et al. 2024, and distribution matching).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consistency: bool,
+    /// The model whose distribution it learned to draw from (Yin et al. 2024), if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution_matching: Option<String>,
     /// Optimizer steps since the beginning, without those of `from`.
     pub steps: u64,
     /// Images seen, counting repetitions.

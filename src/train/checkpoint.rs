@@ -1,7 +1,7 @@
 //! A training run on disk: everything needed to continue to the very same weights.
 //!
 //! A `.safetensors` container of byte tensors, as Burn writes them: weights, their moving average,
-//! Adam's state and the teacher, if the run has one. The rest is JSON in the metadata, with a
+//! Adam's state, and the teacher and the critic, if the run has them. The rest is JSON in the metadata, with a
 //! checksum that reveals damage. [`super::Checkpoints`] puts it on disk.
 
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ pub struct Checkpoint {
     pub(super) optimizer: Bytes,
     /// The model that is learned from, if there is one, and the worse one of an autoguided run.
     pub(super) teacher: Vec<Bytes>,
+    /// The critic of a run that matches a distribution, and its optimizer.
+    pub(super) critic: Vec<Bytes>,
 }
 
 /// Why a checkpoint cannot be read or written.
@@ -70,17 +72,20 @@ struct Header {
 /// The parts of every checkpoint, and the additional ones of a run that learns from models.
 const NAMES: [&str; 3] = ["weights", "average", "optimizer"];
 const TEACHER: [&str; 2] = ["teacher", "worse"];
+const CRITIC: [&str; 2] = ["critic", "critic-optimizer"];
 
 impl Checkpoint {
     pub(super) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
-        let Self { options, step, seconds, weights, ema, optimizer, teacher } = self;
-        let parts = [weights, ema, optimizer].into_iter().chain(teacher);
+        let Self { options, step, seconds, weights, ema, optimizer, teacher, critic } = self;
+        let named = NAMES.into_iter().zip([weights, ema, optimizer]);
+        let named = named.chain(TEACHER.into_iter().zip(teacher));
+        let named: Vec<(&str, &Bytes)> = named.chain(CRITIC.into_iter().zip(critic)).collect();
         let header = Header { options: options.clone(), step: *step, seconds: *seconds };
         let header = serde_json::to_string(&header)?;
-        let sum = checksum(&header, parts.clone().map(|part| &part[..]));
+        let sum = checksum(&header, named.iter().map(|(_, part)| &part[..]));
         let view = |part| TensorView::new(Dtype::U8, vec![<[u8]>::len(part)], part);
         let mut tensors = Vec::new();
-        for (name, part) in NAMES.into_iter().chain(TEACHER).zip(parts) {
+        for (name, part) in named {
             tensors.push((name, view(&part[..]).map_err(std::io::Error::other)?));
         }
         let metadata =
@@ -110,15 +115,19 @@ impl Checkpoint {
         let part = |name| file.tensor(name).map(|part| part.data()).map_err(|e| e.to_string());
         let [weights, ema, optimizer] = NAMES.map(part);
         let parts = [weights?, ema?, optimizer?];
-        let teacher: Vec<&[u8]> = TEACHER.into_iter().map_while(|name| part(name).ok()).collect();
-        let all = parts.into_iter().chain(teacher.iter().copied());
+        let found = |names: [&'static str; 2]| -> Vec<&[u8]> {
+            names.into_iter().map_while(|name| part(name).ok()).collect()
+        };
+        let (teacher, critic) = (found(TEACHER), found(CRITIC));
+        let all = parts.into_iter().chain(teacher.iter().chain(&critic).copied());
         if checksum(header, all).to_string() != *sum {
             return Err("its checksum does not match".into());
         }
         let bytes = |part: &[u8]| Bytes::from_bytes_vec(part.to_vec());
         let [weights, ema, optimizer] = parts.map(bytes);
-        let teacher = teacher.into_iter().map(bytes).collect();
-        Ok(Self { options, step, seconds, weights, ema, optimizer, teacher })
+        let [teacher, critic] =
+            [teacher, critic].map(|parts| parts.into_iter().map(bytes).collect());
+        Ok(Self { options, step, seconds, weights, ema, optimizer, teacher, critic })
     }
 }
 

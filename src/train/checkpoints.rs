@@ -147,6 +147,7 @@ mod tests {
             ema: part(),
             optimizer: part(),
             teacher: Vec::new(),
+            critic: Vec::new(),
         }
     }
 

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::batch::Batch;
 use super::options::OptionsError;
 use crate::net::layers::column;
-use crate::net::{Network, Preconditioning};
+use crate::net::{ClassInput, Network, Preconditioning};
 
-/// Easy consistency tuning (Geng et al., *Consistency Models Made Easy*, 2024).
+/// Consistency tuning and distillation.
 ///
 /// A consistency model `f(x, t)` is the same along each path of the flow, and `f(x, 0) = x`: so it is
 /// the path's end, an image (Song et al., *Consistency Models*, 2023). Here it is the network's
@@ -21,16 +21,25 @@ use crate::net::{Network, Preconditioning};
 ///
 /// `E [w(t) d(f(x_t, t), sg f(x_r, r))]`, with `d(a, b) = √(‖a − b‖² + c²) − c`,
 /// `c = 0.00054 √D` (Song & Dhariwal, *Improved Techniques for Training Consistency Models*, 2023,
-/// equation 7), and `r = t (1 − Δ n(t))⁺`, where `n(t) = 1 + k sigmoid(−b t)` widens the gap at small t
-/// (Geng et al. 2024, section 3.2). With r = 0 the answer is the image, as in denoising score
-/// matching. The gap Δ halves in stages of equal length from its first to its last value: a wide gap
-/// learns fast and with a bias, a narrow one without.
+/// equation 7). The relative gap Δ = (t − r)/t halves in stages of equal length from its first to its
+/// last value.
+///
+/// - *Easy consistency tuning* (Geng et al., *Consistency Models Made Easy*, 2024) takes z as it was
+///   added: a wide gap learns fast and with a bias, a narrow one without. The gap is widened at small t,
+///   `r = t (1 − Δ n(t))⁺` with `n(t) = 1 + k sigmoid(−b t)` (section 3.2). With r = 0 the answer is
+///   the image, as in denoising score matching.
+/// - *Consistency distillation* (Song et al. 2023, section 4) takes x_r from the flow of a model that
+///   learned the score, by a step of Heun's method. Its only error is that of the step, so a wide gap
+///   is enough, and an image is few links of the chain of comparisons away from noise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Consistency {
     /// The Δ of the first stage, from 0 to 1.
     pub first_gap: f32,
     /// The Δ of the last stage, at most that of the first.
     pub last_gap: f32,
+    /// Whether x_r is a point of the flow of the model that the run starts from, guided or not.
+    #[serde(default)]
+    pub distillation: bool,
 }
 
 impl Consistency {
@@ -42,7 +51,7 @@ impl Consistency {
     const HUBER: f32 = 0.00054;
 
     pub(super) fn check(&self) -> Result<(), OptionsError> {
-        let Self { first_gap, last_gap } = *self;
+        let Self { first_gap, last_gap, .. } = *self;
         if last_gap > 0.0 && last_gap <= first_gap && first_gap <= 1.0 {
             return Ok(());
         }
@@ -54,7 +63,7 @@ impl Consistency {
 
     /// Δ at a step of a run.
     fn gap_at(&self, step: u64, steps: u64) -> f32 {
-        let Self { first_gap, last_gap } = *self;
+        let Self { first_gap, last_gap, .. } = *self;
         let halvings = (first_gap / last_gap).log2().ceil();
         let stage = ((halvings + 1.0) * (step as f64 / steps as f64) as f32).floor().min(halvings);
         (first_gap * (-stage).exp2()).max(last_gap)
@@ -64,7 +73,10 @@ impl Consistency {
     pub(super) fn earlier(&self, ts: &[f32], sigma_min: f32, step: u64, steps: u64) -> Vec<f32> {
         let gap = self.gap_at(step, steps);
         let earlier = |&t: &f32| {
-            let widened = 1.0 + Self::K / (1.0 + (Self::B * t).exp());
+            let widened = match self.distillation {
+                true => 1.0,
+                false => 1.0 + Self::K / (1.0 + (Self::B * t).exp()),
+            };
             let r = t * (1.0 - gap * widened);
             if r < sigma_min { 0.0 } else { r }
         };
@@ -80,10 +92,23 @@ pub(super) fn weight(t: f32, data: &Preconditioning) -> f32 {
     t.recip().hypot(data.sigma_data.recip())
 }
 
+/// `f(x_t, t) = x_t + t² s(x_t, t)` of N images of levels t.
+pub(super) fn answer(
+    network: &Network,
+    x_t: Tensor<4>,
+    ts: &[f32],
+    classes: &[ClassInput],
+) -> Tensor<4> {
+    let device = x_t.device();
+    let score = network.guided_score(x_t.clone(), ts, classes);
+    x_t + score * column(ts.iter().map(|t| t * t), &device)
+}
+
 /// `d(f(x_t, t), sg f(x_r, r))` for each of the N images of a batch: N values.
 ///
-/// `noise` is the noise in x_t, N × C × H × W, according to whatever the run learns from: the noise
-/// that was added, or its mean over all images, which gives a point of the exact flow.
+/// `noise` is what leads from x_t to x_r, `(x_t − x_r)/(t − r)`, according to whatever the run learns
+/// from: the noise that was added; its mean over all images, which gives a point of the exact flow; or
+/// that of a step along a model's flow. N × C × H × W.
 pub(super) fn distances(
     network: &Network,
     batch: Batch,
@@ -101,9 +126,7 @@ pub(super) fn distances(
     let score = network.valid().guided_score(x_r.clone(), &defined, &classes);
     let target = x_r + score * column(rs.iter().map(|r| r * r), &device);
 
-    let device = noisy.device();
-    let score = network.guided_score(noisy.clone(), &ts, &classes);
-    let answer = noisy + score * column(ts.iter().map(|t| t * t), &device);
+    let answer = answer(network, noisy, &ts, &classes);
     let difference: Tensor<2> = (answer - Tensor::from_inner(target)).flatten(1, 3);
     let c = Consistency::HUBER * (difference.dims()[1] as f32).sqrt();
     let squares = difference.square().sum_dim(1).flatten::<1>(0, 1);
@@ -127,19 +150,10 @@ mod tests {
     fn no_gradient_flows_through_the_target() {
         let shape = ImageShape { channels: 1, height: 4, width: 4 };
         let images = Images::new(shape, (0..3 * 16).map(|i| (i * 37 % 256) as u8).collect());
-        let description = UNetDescription {
-            widths: vec![8],
-            attention: vec![true],
-            heads: 1,
-            groups: 2,
-            embedding: 8,
-            patch: 1,
-            ..UNetDescription::new(shape, Preconditioning { mean: 0.5, sigma_data: 0.3 })
-        };
         let device = Device::flex().autodiff();
         device.seed(1);
-        let mut network =
-            Network::new(&Architecture::UNet(description), &device).expect("possible");
+        let architecture = Architecture::UNet(UNetDescription::tiny(shape));
+        let mut network = Network::new(&architecture, &device).expect("possible");
         let (ts, rs) = (vec![2.0, 0.5, 0.05], vec![1.0, 0.4, 0.0]);
         let batch = || {
             let key = Key { seed: 1, stream: 0, step: 0 };
@@ -185,24 +199,30 @@ mod tests {
 
     #[test]
     fn the_gap_halves_in_stages_of_equal_length() {
-        let consistency = Consistency { first_gap: 0.5, last_gap: 0.125 };
+        let consistency = Consistency { first_gap: 0.5, last_gap: 0.125, distillation: false };
         consistency.check().expect("they fall");
         let gaps: Vec<f32> = (0..9).map(|step| consistency.gap_at(step, 9)).collect();
         assert_eq!(gaps, [0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125]);
-        let constant = Consistency { first_gap: 0.01, last_gap: 0.01 };
+        let constant = Consistency { first_gap: 0.01, last_gap: 0.01, distillation: false };
         assert_eq!(constant.gap_at(8, 9), 0.01);
-        let grows = Consistency { first_gap: 0.1, last_gap: 0.2 };
+        let grows = Consistency { first_gap: 0.1, last_gap: 0.2, distillation: false };
         assert!(grows.check().is_err());
     }
 
     /// As published, at a large t, at a small one, and below the smallest noise level.
     #[test]
     fn the_gap_is_wider_where_t_is_small() {
-        let consistency = Consistency { first_gap: 0.1, last_gap: 0.1 };
+        let consistency = Consistency { first_gap: 0.1, last_gap: 0.1, distillation: false };
         let rs = consistency.earlier(&[20.0, 1e-3, 0.0179, 0.1], 0.01, 0, 10);
         assert!((rs[0] - 18.0).abs() < 1e-4, "{rs:?}");
         assert_eq!((rs[1], rs[2]), (0.0, 0.0));
         // 1 + 8/(1 + e^0.2) = 4.601.
         assert!((rs[3] - 0.054).abs() < 1e-4, "{rs:?}");
+        let distillation = Consistency { distillation: true, ..consistency };
+        let rs = distillation.earlier(&[20.0, 1e-3, 0.1], 0.01, 0, 10);
+        assert!(
+            (rs[0] - 18.0).abs() < 1e-4 && rs[1] == 0.0 && (rs[2] - 0.09).abs() < 1e-6,
+            "{rs:?}"
+        );
     }
 }

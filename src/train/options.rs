@@ -4,7 +4,7 @@ use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Augmentation, Consistency, Precision};
+use super::{Augmentation, Consistency, DistributionMatching, Precision};
 use crate::data::Images;
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
@@ -94,6 +94,10 @@ pub struct Options {
     /// learning the score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Consistency>,
+    /// What is learned instead of the score: to draw in few evaluations from a model's distribution;
+    /// see [`super::Trainer::matched`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution_matching: Option<DistributionMatching>,
 }
 
 /// What a run may learn instead of the score of the images: the score of the model it starts
@@ -217,7 +221,7 @@ impl Options {
         if self.architecture.guidance_max() > 0.0 {
             let others = [
                 (self.autoguidance.is_some(), "autoguidance"),
-                (self.consistency.is_some(), "consistency tuning"),
+                (self.consistency.is_some() && !self.distills(), "consistency tuning"),
                 (self.stable_targets.is_some(), "stable targets"),
             ];
             if let Some((_, what)) = others.into_iter().find(|(asked, _)| *asked) {
@@ -235,10 +239,24 @@ impl Options {
             if self.architecture.preconditioning().is_none() {
                 return fail("consistency tuning needs a preconditioned network: a U-Net".into());
             }
-            if self.precision != Precision::F32 {
+            if self.distills() && self.stable_targets.is_some() {
+                return fail("stable targets are of the images, distillation is of a model".into());
+            }
+            if self.precision != Precision::F32 && !self.distills() {
                 return fail(
                     "consistency tuning compares answers too close for bf16: use f32".into(),
                 );
+            }
+        }
+        if let Some(matching) = &self.distribution_matching {
+            matching.check(&self.architecture)?;
+            let others = [
+                (self.autoguidance.is_some(), "autoguidance"),
+                (self.consistency.is_some(), "consistency tuning"),
+                (self.stable_targets.is_some(), "stable targets"),
+            ];
+            if let Some((_, what)) = others.into_iter().find(|(asked, _)| *asked) {
+                return fail(format!("a distribution is matched without {what}"));
             }
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
@@ -259,8 +277,20 @@ impl Options {
         let kinds = [
             (self.autoguidance.is_some(), "autoguidance"),
             (self.architecture.guidance_max() > 0.0, "a scale of guidance"),
+            (self.distills(), "the end of the flow"),
+            (self.distribution_matching.is_some(), "a distribution"),
         ];
         kinds.into_iter().find_map(|(asked, what)| asked.then_some(what))
+    }
+
+    /// Whether the network is made for one to four evaluations, by the sampler `consistency`.
+    pub fn few_step(&self) -> bool {
+        self.consistency.is_some() || self.distribution_matching.is_some()
+    }
+
+    /// Whether a consistency model is distilled from the model that the run starts from.
+    pub(super) fn distills(&self) -> bool {
+        self.consistency.is_some_and(|consistency| consistency.distillation)
     }
 
     /// What each step draws and does.

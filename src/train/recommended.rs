@@ -74,6 +74,7 @@ impl Options {
             stable_targets: few.then(|| stable_from(images)).flatten(),
             autoguidance: None,
             consistency: None,
+            distribution_matching: None,
         })
     }
 }

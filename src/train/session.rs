@@ -333,6 +333,7 @@ impl Session {
     fn model(&self) -> Result<ModelFile, TrainError> {
         let Self { data, trainer, .. } = self;
         let options = trainer.options().clone();
+        let few_step = options.few_step();
         let name = self.model.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
         let training = Training {
             data: data.name.clone(),
@@ -344,7 +345,8 @@ impl Session {
             autoguidance: options
                 .autoguidance
                 .map(|by| Autoguided { away_from: by.name, guidance_scale: by.guidance_scale }),
-            consistency: options.consistency.is_some(),
+            consistency: few_step,
+            distribution_matching: options.distribution_matching.map(|by| by.name),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,
             sigmas: Some((options.sigma_max, options.sigma_min)),

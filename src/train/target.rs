@@ -15,8 +15,8 @@ pub(super) enum Target {
     Added,
     /// The mean over all images.
     Stable(StableTargets),
-    /// The noise that guided networks see.
-    Guided(Box<Teacher>),
+    /// The noise that a model sees.
+    Taught(Box<Teacher>),
 }
 
 impl Target {
@@ -25,7 +25,16 @@ impl Target {
         match self {
             Self::Added => batch.noise.clone(),
             Self::Stable(targets) => targets.noise(batch),
-            Self::Guided(teacher) => teacher.noise(batch, precision),
+            Self::Taught(teacher) => teacher.noise(batch, precision),
+        }
+    }
+
+    /// The noise that leads each image of a batch along the flow of this source to a smaller noise
+    /// level: see [`super::consistency::distances`].
+    pub fn noise_along(&self, batch: &Batch, ends: &[f32], precision: Precision) -> Tensor<4> {
+        match self {
+            Self::Taught(teacher) => teacher.noise_along(batch, ends, precision),
+            Self::Added | Self::Stable(_) => self.noise(batch, precision),
         }
     }
 }

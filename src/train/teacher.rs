@@ -1,5 +1,5 @@
-//! Distillation: one network learns what guided ones do (Meng et al., *On Distillation of Guided
-//! Diffusion Models*, 2023, section 3.1).
+//! Distillation: one network learns what a model does, guided or not (Meng et al., *On Distillation of
+//! Guided Diffusion Models*, 2023, section 3.1; Song et al., *Consistency Models*, 2023, section 4).
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -10,7 +10,7 @@ use crate::net::layers::column;
 use crate::net::{ClassInput, Network};
 use crate::sample::guidance::Autoguide;
 
-/// A guided model. A run learns its score instead of that of the images, so that afterwards a single
+/// A model. A run learns its score or flow instead of that of the images, so that afterwards a single
 /// evaluation of one network has it.
 pub(super) struct Teacher {
     /// The model.
@@ -25,6 +25,8 @@ pub(super) enum Guidance {
     Auto(Box<Autoguide>),
     /// Towards the class of each image, each with a scale of its own.
     Class,
+    /// Not at all.
+    None,
 }
 
 impl Teacher {
@@ -32,7 +34,7 @@ impl Teacher {
     pub fn networks(&self) -> impl Iterator<Item = &Network> {
         let worse = match &self.guidance {
             Guidance::Auto(guide) => Some(&guide.worse),
-            Guidance::Class => None,
+            Guidance::Class | Guidance::None => None,
         };
         std::iter::once(&self.network).chain(worse)
     }
@@ -40,8 +42,34 @@ impl Teacher {
     /// The noise that it sees in noisy images, `−σ s(x̃, σ)`. Denoising score matching asks for
     /// this instead of the added noise, and so without the latter's variance.
     pub fn noise(&self, batch: &Batch, precision: Precision) -> Tensor<4> {
+        self.noise_in(batch.noisy.clone().inner(), &batch.sigmas, &batch.classes, precision)
+    }
+
+    /// The mean noise along the model's flow from each x̃ to a smaller noise level, by a step of Heun's
+    /// method (Karras et al. 2022, algorithm 1), which for level 0 is Euler's: x̃ plus the difference of
+    /// the levels times it is the point of the flow there.
+    pub fn noise_along(&self, batch: &Batch, ends: &[f32], precision: Precision) -> Tensor<4> {
         let Batch { noisy, sigmas, classes, .. } = batch;
-        let x = noisy.clone().inner();
+        let (x, first) = (noisy.clone().inner(), self.noise(batch, precision));
+        let device = x.device();
+        let levels = || sigmas.iter().zip(ends);
+        let end = x + first.clone() * column(levels().map(|(from, to)| to - from), &device);
+        // At level 0 there is no noise to see, and what is seen does not count.
+        let defined: Vec<f32> =
+            levels().map(|(&from, &to)| if to > 0.0 { to } else { from }).collect();
+        let second = self.noise_in(end, &defined, classes, precision);
+        let share = column(ends.iter().map(|&to| if to > 0.0 { 0.5 } else { 0.0 }), &device);
+        first.clone() + (second - first) * share
+    }
+
+    /// As [`Self::noise`], in these images.
+    pub fn noise_in(
+        &self,
+        x: Tensor<4>,
+        sigmas: &[f32],
+        classes: &[ClassInput],
+        precision: Precision,
+    ) -> Tensor<4> {
         let device = x.device();
         let here = |network: &Network| precision.cast(network.clone().to_device(&device));
         let network = here(&self.network);
@@ -50,13 +78,64 @@ impl Teacher {
         let difference = match &self.guidance {
             Guidance::Auto(guide) => {
                 let guide = Autoguide { worse: here(&guide.worse), ..Autoguide::clone(guide) };
-                guide.difference(&x, sigmas, &told, &score)
+                Some(guide.difference(&x, sigmas, &told, &score))
             }
             Guidance::Class => {
                 let factors = classes.iter().map(|ClassInput { guidance, .. }| guidance - 1.0);
-                (score.clone() - network.score(x, sigmas)) * column(factors, &device)
+                Some((score.clone() - network.score(x, sigmas)) * column(factors, &device))
             }
+            Guidance::None => None,
         };
-        (score + difference) * column(sigmas.iter().map(|sigma| -sigma), &device)
+        let guided = match difference {
+            Some(difference) => score + difference,
+            None => score,
+        };
+        guided * column(sigmas.iter().map(|sigma| -sigma), &device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+    use crate::data::Images;
+    use crate::net::{Architecture, ImageShape, UNetDescription, weights};
+    use crate::random::Key;
+    use crate::train::Augmentation;
+
+    /// Karras et al. 2022, algorithm 1, lines 4 to 8, with d = −σ s for the slope dx/dσ.
+    #[test]
+    fn the_mean_noise_leads_where_a_step_of_heuns_method_does() {
+        let shape = ImageShape { channels: 1, height: 4, width: 4 };
+        let images = Images::new(shape, (0..3 * 16).map(|i| (i * 37 % 256) as u8).collect());
+        let device = Device::flex();
+        let architecture = Architecture::UNet(UNetDescription::tiny(shape));
+        let drawn = weights::initial(&architecture, 1);
+        let network = Network::with_weights(&architecture, drawn, &device).expect("possible");
+        let (from, to) = (vec![2.0, 0.5, 0.05], vec![1.0, 0.3, 0.0]);
+        let key = Key { seed: 1, stream: 0, step: 0 };
+        let change = Augmentation::default();
+        let batch = Batch::new(&images, &[0, 1, 2], change, from.clone(), key, &device);
+        let teacher = Teacher { network: network.clone(), guidance: Guidance::None };
+        let along = teacher.noise_along(&batch, &to, Precision::F32);
+        let read = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
+        let slope = |x: Tensor<4>, sigmas: &[f32]| {
+            network.score(x, sigmas) * column(sigmas.iter().map(|sigma| -sigma), &device)
+        };
+        let first = read(slope(batch.noisy.clone(), &from));
+        let step = column(from.iter().zip(&to).map(|(from, to)| to - from), &device);
+        let euler = batch.noisy.clone() + slope(batch.noisy.clone(), &from) * step;
+        let second = read(slope(euler, &[1.0, 0.3, 0.05]));
+        let mut apart: f32 = 0.0;
+        for (at, found) in read(along).into_iter().enumerate() {
+            let expected = match at / 16 {
+                2 => first[at],
+                _ => 0.5 * (first[at] + second[at]),
+            };
+            assert!((found - expected).abs() < 1e-5, "{at}: {found} instead of {expected}");
+            apart = apart.max((first[at] - second[at]).abs());
+        }
+        assert!(apart > 1e-3, "the two slopes are the same");
     }
 }

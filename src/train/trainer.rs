@@ -10,7 +10,10 @@ use thiserror::Error;
 
 use super::learner::FusedLearner;
 use super::learner::{BurnLearner, Learner, Records};
-use super::{Augmentation, Autoguidance, Checkpoint, Options, OptionsError, Ranks, batch};
+use super::{
+    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Options, OptionsError, Ranks,
+    batch,
+};
 use crate::backend::BackendError;
 use crate::backend::fused::{FusedError, Gpu};
 use crate::data::Images;
@@ -36,8 +39,8 @@ pub enum TrainError {
     /// A model's weights are of another network.
     #[error("the weights are of another network: {0} is missing, unknown or of another shape")]
     Weights(String),
-    /// The options ask for what is learned from a model, but [`Trainer::autoguided`] or
-    /// [`Trainer::class_guided`] was not called, or the checkpoint lacks the model.
+    /// The options ask for what is learned from a model, but [`Trainer::autoguided`],
+    /// [`Trainer::class_guided`], [`Trainer::distilled`] or [`Trainer::matched`] was not called, or the checkpoint lacks the model.
     #[error("this run learns {0} from a model that it lacks")]
     Teacher(&'static str),
     /// The loss or a weight is NaN or infinite.
@@ -154,6 +157,35 @@ impl Trainer {
         Ok(self)
     }
 
+    /// Learns to lead to the end of the flow of the model that the run starts from: consistency
+    /// distillation (Song et al. 2023, section 4). [`Self::autoguided`] and [`Self::class_guided`] do so
+    /// for a guided model. Noise is still added to the images.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] if the options ask for no distillation.
+    pub fn distilled(mut self) -> Result<Self, TrainError> {
+        if !self.options.distills() {
+            return Err(OptionsError("this run distills no model".into()).into());
+        }
+        self.learner.learn_flow()?;
+        Ok(self)
+    }
+
+    /// Learns to draw in few evaluations from the distribution of a model, instead of learning the
+    /// score: see [`DistributionMatching`]. Start from the model's weights, or better from those of a
+    /// consistency model.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] if the two networks do not fit together, [`TrainError::Weights`] if the
+    /// weights are not those of the model's network.
+    pub fn matched(mut self, by: DistributionMatching, model: Weights) -> Result<Self, TrainError> {
+        check_weights(&by.model, &model)?;
+        let options = Options { distribution_matching: Some(by.clone()), ..self.options };
+        options.check()?;
+        self.learner.learn_distribution(&options, &by, model)?;
+        Ok(Self { options, ..self })
+    }
+
     /// Trains together with other processes, each of which has made the same trainer: from now on
     /// it computes its share of every batch. Rank 0 makes the steps, and the others
     /// [follow](Self::follow).
@@ -209,8 +241,8 @@ impl Trainer {
     }
 
     fn resumed(mut self, checkpoint: Checkpoint) -> Result<Self, TrainError> {
-        let Checkpoint { step, seconds, weights, ema, optimizer, teacher, .. } = checkpoint;
-        let records = Records { weights, ema, optimizer, teacher };
+        let Checkpoint { step, seconds, weights, ema, optimizer, teacher, critic, .. } = checkpoint;
+        let records = Records { weights, ema, optimizer, teacher, critic };
         self.learner.resume(&self.options, step, records)?;
         let progress = Progress { step, seconds };
         Ok(Self { progress, sound: progress, ..self })
@@ -222,10 +254,10 @@ impl Trainer {
     /// [`TrainError::Record`] if Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let Progress { step, seconds } = self.progress;
-        let Records { weights, ema, optimizer, teacher } =
+        let Records { weights, ema, optimizer, teacher, critic } =
             self.learner.records(&self.options, step)?;
         let options = self.options.clone();
-        Ok(Checkpoint { options, step, seconds, weights, ema, optimizer, teacher })
+        Ok(Checkpoint { options, step, seconds, weights, ema, optimizer, teacher, critic })
     }
 
     /// The options of the run.
@@ -389,7 +421,7 @@ fn check_labels(options: &Options, images: &Images) -> Result<(), TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{ImageShape, Preconditioning, UNetDescription};
+    use crate::net::{ImageShape, UNetDescription};
 
     /// Six images of 4 × 4, of two classes.
     fn images() -> Images {
@@ -400,16 +432,7 @@ mod tests {
 
     /// A run of a small network with these classes.
     fn options(images: &Images) -> Options {
-        let unet = UNetDescription {
-            widths: vec![8],
-            attention: vec![false],
-            heads: 1,
-            groups: 2,
-            embedding: 8,
-            patch: 1,
-            classes: 2,
-            ..UNetDescription::new(images.shape, Preconditioning { mean: 0.5, sigma_data: 0.3 })
-        };
+        let unet = UNetDescription { classes: 2, ..UNetDescription::tiny(images.shape) };
         let usual = Options::for_images(images).expect("images that differ");
         let architecture = Architecture::UNet(unet);
         Options { architecture, batch: 2, steps: 4, stable_targets: None, ..usual }

@@ -98,6 +98,7 @@ pub fn model_of(architecture: Architecture) -> ModelFile {
         flip: false,
         stable_targets: None,
         consistency: false,
+        distribution_matching: None,
         data: "nothing".into(),
         images: 0,
         from: None,

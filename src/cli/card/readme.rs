@@ -163,7 +163,9 @@ fn trained(training: &Training, guidance_max: f32) -> Vec<(&'static str, String)
     if guidance_max > 0.0 {
         rows.push(("distilled guidance", format!("scales up to {guidance_max} are an input")));
     }
-    if training.consistency {
+    if let Some(model) = &training.distribution_matching {
+        rows.push(("distribution matching", format!("for one to four evaluations, of {model}")));
+    } else if training.consistency {
         rows.push(("consistency tuning", "for one to four evaluations".into()));
     }
     rows

@@ -14,7 +14,7 @@ use crate::data::DataSet;
 use crate::loss::Weighting;
 use crate::net::{ImageShape, Preconditioning};
 use crate::noise::NoiseSchedule;
-use crate::train::{Precision, SessionOptions};
+use crate::train::{Consistency, DistributionMatching, Precision, SessionOptions};
 
 /// Train a score-based generative model on images.
 ///
@@ -123,19 +123,49 @@ pub struct RunArgs {
         long,
         value_name = "MAX",
         requires = "init_from",
-        conflicts_with_all = ["guiding_model", "consistency", "stable_targets"],
+        conflicts_with_all = ["guiding_model", "stable_targets"],
     )]
     pub distill_guidance: Option<f32>,
-    /// Tune the --init-from model to give images in one to four evaluations, with `--sampler
-    /// consistency` (easy consistency tuning).
-    #[arg(long, requires = "init_from", conflicts_with = "weighting")]
-    pub consistency: bool,
-    /// The gap Δ = (t − r)/t between compared noise levels at first.
-    #[arg(long, default_value_t = 0.004, requires = "consistency")]
-    pub first_gap: f32,
-    /// The gap in the end.
-    #[arg(long, default_value_t = 0.004, requires = "consistency")]
-    pub last_gap: f32,
+    /// Make of the --init-from model one that gives images in one to four evaluations, with `--sampler
+    /// consistency` [default: distillation with --guiding-model and --distill-guidance, otherwise
+    /// tuning].
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "tuning",
+        requires = "init_from",
+        conflicts_with = "weighting",
+    )]
+    pub consistency: Option<ConsistencyOf>,
+    /// The gap Δ = (t − r)/t between compared noise levels at first [default: 0.004; for distillation
+    /// 0.4].
+    #[arg(long, requires = "consistency")]
+    pub first_gap: Option<f32>,
+    /// The gap in the end [default: --first-gap].
+    #[arg(long, requires = "consistency")]
+    pub last_gap: Option<f32>,
+    /// Learn to draw from this model's distribution in one to four evaluations, with `--sampler
+    /// consistency` (distribution matching distillation). Start with --init-from a model that
+    /// --consistency has made of it.
+    #[arg(
+        long,
+        value_name = "MODEL",
+        requires = "init_from",
+        conflicts_with_all = ["consistency", "guiding_model", "stable_targets"],
+    )]
+    pub distribution_matching: Option<PathBuf>,
+    /// Steps of the critic, which learns the score of what is drawn, for each of the network. Both
+    /// count as --steps, and all of --warmup-steps are the critic's.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = DistributionMatching::CRITIC_STEPS,
+        requires = "distribution_matching"
+    )]
+    pub critic_steps: u32,
     /// Start anew, replacing any existing model, checkpoint and log.
     #[arg(long, conflicts_with = "resume")]
     pub overwrite: bool,
@@ -157,6 +187,39 @@ pub struct RunArgs {
     /// it was trained on the same images, otherwise unknown].
     #[arg(long, alias = "licence")]
     pub license: Option<String>,
+}
+
+/// Whose flow a consistency model leads to the end of.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConsistencyOf {
+    /// That of the images: easy consistency tuning.
+    Tuning,
+    /// That of the model: consistency distillation.
+    Distillation,
+}
+
+impl RunArgs {
+    /// Whether the run learns from the model that it starts from instead of from the images.
+    pub fn learns_from_a_model(&self) -> bool {
+        self.guiding_model.is_some()
+            || self.distill_guidance.is_some()
+            || self.distribution_matching.is_some()
+            || self.consistency == Some(ConsistencyOf::Distillation)
+    }
+
+    /// Whether the network is made for one to four evaluations.
+    pub fn few_step(&self) -> bool {
+        self.consistency.is_some() || self.distribution_matching.is_some()
+    }
+
+    /// The consistency model to make, if one is asked for.
+    pub fn consistency(&self) -> Option<Consistency> {
+        self.consistency?;
+        let distillation = self.learns_from_a_model();
+        let usual = if distillation { 0.4 } else { 0.004 };
+        let first_gap = self.first_gap.unwrap_or(usual);
+        Some(Consistency { first_gap, last_gap: self.last_gap.unwrap_or(first_gap), distillation })
+    }
 }
 
 #[derive(clap::Args)]

@@ -8,8 +8,7 @@ use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
 use crate::sample::{Sampler, Settings};
 use crate::train::{
-    Augmentation, Consistency, Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from,
-    usual_steps,
+    Augmentation, Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps,
 };
 use crate::words::count;
 
@@ -49,7 +48,7 @@ impl Arguments {
         let same = origin.filter(|card| is_of(card, &data.name, images));
         let few_step =
             || Settings::for_network(&architecture, schedule).for_sampler(Sampler::Consistency);
-        let (sampler, best) = match self.run.consistency {
+        let (sampler, best) = match self.run.few_step() {
             true => (Some(few_step()), None),
             false => (same.map(|card| card.sampler), same.and_then(|card| card.best)),
         };
@@ -86,10 +85,8 @@ impl Arguments {
             },
             stable_targets: self.stable_targets(data, net),
             autoguidance: None,
-            consistency: self.run.consistency.then_some(Consistency {
-                first_gap: self.run.first_gap,
-                last_gap: self.run.last_gap,
-            }),
+            consistency: self.run.consistency(),
+            distribution_matching: None,
         })
     }
 
@@ -102,7 +99,7 @@ impl Arguments {
     /// The σ from which this run learns means over all images.
     pub(super) fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
         let few = self.augmentation().every_len(&data.train) <= STABLE_TARGETS_VALUES;
-        let of_a_model = self.run.guiding_model.is_some() || self.run.distill_guidance.is_some();
+        let of_a_model = self.run.learns_from_a_model();
         let usual = match net {
             Net::Unet if few && !of_a_model => StableTargets::Auto,
             Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,

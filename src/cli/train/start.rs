@@ -7,14 +7,17 @@ use super::log::Log;
 use super::network::Net;
 use super::options::{in_words, is_of};
 use super::place::Place;
+use crate::cli::autoguidance::of_shape;
 use crate::cli::model::open;
-use crate::cli::{apart, autoguidance, output};
+use crate::cli::{apart, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
 use crate::net::ImageShape;
 use crate::net::weights::carry_over;
 use crate::sample::GuidanceScale;
-use crate::train::{Autoguidance, Checkpoint, Checkpoints, Fingerprint, Trainer};
+use crate::train::{
+    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Trainer,
+};
 
 /// Where a run computes, and the weights it starts from.
 pub struct Start {
@@ -29,6 +32,8 @@ enum Weights {
     Model(Box<ModelFile>),
     /// Those of a model that learns to do what it does when guided away from a worse one.
     Guided { better: Box<ModelFile>, worse: Box<ModelFile>, guidance_scale: GuidanceScale },
+    /// Those of a model that learns to draw from another's distribution.
+    Matched { generator: Box<ModelFile>, model: Box<ModelFile> },
     /// Those of an interrupted run.
     Checkpoint(Box<Checkpoint>),
 }
@@ -45,8 +50,13 @@ impl Weights {
         }
         let Some(better) = &run.init_from else { return Ok(Self::Drawn) };
         let better = Box::new(open(better)?);
+        let shape = better.card.architecture.image_shape();
+        if let Some(model) = &run.distribution_matching {
+            let model = Box::new(of_shape(model, shape)?);
+            return Ok(Self::Matched { generator: better, model });
+        }
         let Some(worse) = &run.guiding_model else { return Ok(Self::Model(better)) };
-        let worse = Box::new(autoguidance::worse(worse, better.card.architecture.image_shape())?);
+        let worse = Box::new(of_shape(worse, shape)?);
         Ok(Self::Guided { better, worse, guidance_scale: run.guidance_scale.guidance_scale()? })
     }
 }
@@ -65,9 +75,10 @@ impl Start {
     ) -> anyhow::Result<Self> {
         let run = &arguments.run;
         let needs = [
-            (run.consistency, "--consistency"),
+            (run.consistency.is_some(), "--consistency"),
             (run.guiding_model.is_some(), "--guiding-model"),
             (run.distill_guidance.is_some(), "--distill-guidance"),
+            (run.distribution_matching.is_some(), "--distribution-matching"),
         ];
         let needs = needs.into_iter().find_map(|(given, flag)| given.then_some(flag));
         let place = Place::of(&run.device, needs)?;
@@ -86,7 +97,9 @@ impl Start {
     pub fn image_shape(&self) -> Option<ImageShape> {
         match &self.weights {
             Weights::Drawn => None,
-            Weights::Model(model) | Weights::Guided { better: model, .. } => {
+            Weights::Model(model)
+            | Weights::Guided { better: model, .. }
+            | Weights::Matched { generator: model, .. } => {
                 Some(model.card.architecture.image_shape())
             }
             Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.image_shape()),
@@ -115,10 +128,12 @@ impl Start {
                 let weights = carry_over(weights, &names(&card), classes_for(&card));
                 let (trainer, device) = new(Some(&card))?;
                 let trainer = trainer.from_weights(weights)?;
-                match arguments.run.distill_guidance {
-                    Some(_) => (trainer.class_guided()?, device),
-                    None => (trainer, device),
-                }
+                let trainer = match arguments.run.distill_guidance {
+                    Some(_) => trainer.class_guided()?,
+                    None if arguments.run.learns_from_a_model() => trainer.distilled()?,
+                    None => trainer,
+                };
+                (trainer, device)
             }
             Weights::Guided { better, worse, guidance_scale } => {
                 let classes = classes_for(&better.card);
@@ -132,6 +147,19 @@ impl Start {
                 let weights = carry_over(weights, &names(&card), classes);
                 let (trainer, device) = new(Some(&card))?;
                 (trainer.from_weights(weights)?.autoguided(by, worse.weights)?, device)
+            }
+            Weights::Matched { generator, model } => {
+                let classes = classes_for(&generator.card);
+                let model = with_classes_of(*model, classes);
+                let by = DistributionMatching {
+                    name: in_words(&model.card),
+                    model: model.card.architecture,
+                    critic_steps: arguments.run.critic_steps,
+                };
+                let ModelFile { card, weights } = *generator;
+                let weights = carry_over(weights, &names(&card), classes);
+                let (trainer, device) = new(Some(&card))?;
+                (trainer.from_weights(weights)?.matched(by, model.weights)?, device)
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);
@@ -178,6 +206,7 @@ fn ensure_own_files(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow:
         ("--data", Some(&*images.data)),
         ("--init-from", run.init_from.as_deref()),
         ("--guiding-model", run.guiding_model.as_deref()),
+        ("--distribution-matching", run.distribution_matching.as_deref()),
     ];
     for written in [&run.out, checkpoints.newest(), checkpoints.previous()] {
         apart::ensure_replaces_none(&reads, "--out", written)?;

@@ -1,9 +1,10 @@
 //! A run on Burn devices: autodiff, and Burn's Adam.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsAccumulator, ModuleOptimizer};
+use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -12,15 +13,16 @@ use crate::data::Images;
 use crate::loss::dsm;
 use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
-use crate::recipe::{BETA_2, EPSILON};
+use crate::recipe::{BETA_1, BETA_2, EPSILON};
 use crate::sample::guidance::Autoguide;
 use crate::train::batch::Batch;
+use crate::train::distribution_matching::{self as matching, Noise, Turn};
 use crate::train::ranks::{Membership, Ranks, sum_over};
 use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
 use crate::train::teacher::{Guidance, Teacher};
 use crate::train::trainer::TrainError;
-use crate::train::{Autoguidance, Options, consistency, ema, grad_clip};
+use crate::train::{Autoguidance, DistributionMatching, Options, consistency, ema, grad_clip};
 
 /// A run on Burn devices. Its state is on the first. With several devices, each computes its share
 /// of every batch with a copy of the network, and gradients are added up on the first.
@@ -48,6 +50,15 @@ pub struct BurnState {
     pub ema: Network,
     /// Adam.
     pub optimizer: ModuleOptimizer,
+    /// What a run that matches a distribution trains besides.
+    pub critic: Option<Critic>,
+}
+
+/// The network that learns the score of generated images; see [`DistributionMatching`].
+#[derive(Clone)]
+pub struct Critic {
+    network: Network,
+    optimizer: ModuleOptimizer,
 }
 
 impl BurnState {
@@ -58,8 +69,14 @@ impl BurnState {
     pub fn new(options: &Options, device: &Device) -> Result<Self, TrainError> {
         let autodiff = device.clone().autodiff();
         let (network, ema) = drawn(&options.architecture, &autodiff, options.seed)?;
-        let optimizer = AdamConfig::new().with_beta_2(BETA_2).with_epsilon(EPSILON).init();
-        Ok(Self { network, ema, optimizer })
+        let critic = match &options.distribution_matching {
+            Some(by) => Some(Critic {
+                network: drawn(&critic_architecture(options, by), &autodiff, options.seed)?.0,
+                optimizer: adam(options),
+            }),
+            None => None,
+        };
+        Ok(Self { network, ema, optimizer: adam(options), critic })
     }
 
     /// The same with the weights of a model.
@@ -78,11 +95,20 @@ impl BurnState {
     /// # Errors
     /// [`TrainError::Record`] if it is of another network.
     pub fn resumed(self, records: Records) -> Result<Self, TrainError> {
-        let Self { network, ema, optimizer } = self;
+        let Self { network, ema, optimizer, critic } = self;
+        let critic = match (critic, <[_; 2]>::try_from(records.critic)) {
+            (None, _) => None,
+            (Some(Critic { network, optimizer }), Ok([weights, moments])) => Some(Critic {
+                network: network.try_load_record(ModuleRecord::from_bytes(weights)?)?,
+                optimizer: optimizer.from_bytes(moments)?,
+            }),
+            (Some(_), Err(_)) => return Err(TrainError::Teacher("a distribution")),
+        };
         Ok(Self {
             network: network.try_load_record(ModuleRecord::from_bytes(records.weights)?)?,
             ema: ema.try_load_record(ModuleRecord::from_bytes(records.ema)?)?,
             optimizer: optimizer.from_bytes(records.optimizer)?,
+            critic,
         })
     }
 
@@ -91,12 +117,19 @@ impl BurnState {
     /// # Errors
     /// [`TrainError::Record`] if Burn cannot write its state.
     pub fn records(&self) -> Result<Records, TrainError> {
-        let Self { network, ema, optimizer } = self.clone();
+        let Self { network, ema, optimizer, critic } = self.clone();
+        let critic = match critic {
+            Some(Critic { network, optimizer }) => {
+                vec![network.into_record().into_bytes()?, optimizer.into_bytes()?]
+            }
+            None => Vec::new(),
+        };
         Ok(Records {
             weights: network.into_record().into_bytes()?,
             ema: ema.into_record().into_bytes()?,
             optimizer: optimizer.into_bytes()?,
             teacher: Vec::new(),
+            critic,
         })
     }
 }
@@ -123,12 +156,48 @@ impl BurnLearner {
         let (membership, failure) = (Membership::default(), None);
         Ok(Self { device, shards, target, state, sound, losses, membership, failure })
     }
+
+    /// The gradients of a loss with respect to the weights of a module, clipped, over the whole batch,
+    /// and the loss itself: `loss` computes that of a part.
+    fn gradients(
+        &self,
+        options: &Options,
+        module: &Network,
+        loss: impl Fn(Range<usize>, &Network, &Device) -> Tensor<1> + Sync,
+    ) -> (GradientsParams, Tensor<1>) {
+        let mut grads = GradientsAccumulator::new();
+        let share = self.membership.share(options.batch);
+        let part = share.len().div_ceil(options.grad_accum_steps).max(1);
+        let mut sum = Tensor::<1>::zeros([1], &self.device);
+        for first in share.clone().step_by(part) {
+            let part = first..share.end.min(first + part);
+            sum = sum + self.shards.backward(part, module, &mut grads, &loss);
+        }
+        let mut grads = grads.grads();
+        if let Some(ranks) = self.membership.ranks() {
+            (grads, sum) = sum_over(ranks, module, grads, sum);
+        }
+        (grad_clip::clip_by_global_norm(module, grads, options.max_grad_norm), sum)
+    }
+
+    fn add_losses(&mut self, sum: Tensor<1>) {
+        self.losses = Some(match self.losses.take() {
+            Some((losses, count)) => (losses + sum, count + 1),
+            None => (sum, 1),
+        });
+    }
+
+    /// Learns what the weights of the start do, guided this way.
+    fn learn_by(&mut self, guidance: Guidance) {
+        let network = self.state.ema.clone();
+        self.target = Target::Taught(Box::new(Teacher { network, guidance }));
+    }
 }
 
 impl Learner for BurnLearner {
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         self.state = self.state.clone().with_weights(weights, &self.device)?;
-        if let Target::Guided(teacher) = &mut self.target {
+        if let Target::Taught(teacher) = &mut self.target {
             teacher.network = self.state.ema.clone();
         }
         self.keep();
@@ -145,7 +214,10 @@ impl Learner for BurnLearner {
         self.state = self.state.clone().resumed(records)?;
         if let Some(what) = options.taught() {
             let mut next = || teacher.next().ok_or(TrainError::Teacher(what));
-            let own = self.state.ema.clone();
+            let own = match &options.distribution_matching {
+                Some(by) => drawn(&by.model, &self.device.clone().autodiff(), options.seed)?.1,
+                None => self.state.ema.clone(),
+            };
             let network = own.try_load_record(ModuleRecord::from_bytes(next()?)?)?;
             let guidance = match &options.autoguidance {
                 Some(by) => {
@@ -155,9 +227,10 @@ impl Learner for BurnLearner {
                     let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
                     Guidance::Auto(Box::new(guide))
                 }
-                None => Guidance::Class,
+                None if options.architecture.guidance_max() > 0.0 => Guidance::Class,
+                None => Guidance::None,
             };
-            self.target = Target::Guided(Box::new(Teacher { network, guidance }));
+            self.target = Target::Taught(Box::new(Teacher { network, guidance }));
         }
         self.keep();
         Ok(())
@@ -167,14 +240,39 @@ impl Learner for BurnLearner {
         let worse = Network::with_weights(&by.worse, worse, &self.device)?;
         let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
         let guidance = Guidance::Auto(Box::new(guide));
-        let network = self.state.ema.clone();
-        self.target = Target::Guided(Box::new(Teacher { network, guidance }));
+        self.learn_by(guidance);
         Ok(())
     }
 
     fn learn_guidance(&mut self) -> Result<(), TrainError> {
-        let teacher = Teacher { network: self.state.ema.clone(), guidance: Guidance::Class };
-        self.target = Target::Guided(Box::new(teacher));
+        self.learn_by(Guidance::Class);
+        Ok(())
+    }
+
+    fn learn_flow(&mut self) -> Result<(), TrainError> {
+        self.learn_by(Guidance::None);
+        Ok(())
+    }
+
+    fn learn_distribution(
+        &mut self,
+        options: &Options,
+        by: &DistributionMatching,
+        model: Weights,
+    ) -> Result<(), TrainError> {
+        let autodiff = self.device.clone().autodiff();
+        let (critic, _) = drawn(&critic_architecture(options, by), &autodiff, options.seed)?;
+        let weights = weights::apply(critic.valid(), model.clone(), &self.device);
+        let network = critic.try_load_record(weights.into_record())?;
+        self.state.critic = Some(Critic { network, optimizer: adam(options) });
+        self.state.optimizer = adam(options);
+        let network = Network::with_weights(&by.model, model, &self.device)?;
+        let guidance = match options.architecture.guidance_max() > 0.0 {
+            true => Guidance::Class,
+            false => Guidance::None,
+        };
+        self.target = Target::Taught(Box::new(Teacher { network, guidance }));
+        self.keep();
         Ok(())
     }
 
@@ -188,41 +286,59 @@ impl Learner for BurnLearner {
 
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
         if let Some(what) = options.taught()
-            && !matches!(self.target, Target::Guided(_))
+            && !matches!(self.target, Target::Taught(_))
         {
             self.failure.get_or_insert(TrainError::Teacher(what));
             return;
         }
-        let (state, target) = (&mut self.state, &self.target);
         self.membership.begin_step();
-        let mut grads = GradientsAccumulator::new();
-        let share = self.membership.share(options.batch);
-        let part = share.len().div_ceil(options.grad_accum_steps).max(1);
-        let mut sum = Tensor::<1>::zeros([1], &self.device);
-        for first in share.clone().step_by(part) {
-            let part = first..share.end.min(first + part);
-            sum = sum
-                + self.shards.backward(
-                    part,
-                    &state.network,
-                    &mut grads,
-                    |part, network, device| {
-                        let batch = Batch::of_step(options, images, indices, step, part, device);
-                        loss(&options.precision.cast(network.clone()), batch, options, target, step)
-                    },
-                );
-        }
-        let mut grads = grads.grads();
-        if let Some(ranks) = self.membership.ranks() {
-            (grads, sum) = sum_over(ranks, &state.network, grads, sum);
-        }
-        self.losses = Some(match self.losses.take() {
-            Some((losses, count)) => (losses + sum, count + 1),
-            None => (sum, 1),
-        });
-
-        let grads = grad_clip::clip_by_global_norm(&state.network, grads, options.max_grad_norm);
+        let batch =
+            |part, device: &Device| Batch::of_step(options, images, indices, step, part, device);
+        let cast = |network: Network| options.precision.cast(network);
         let rate = options.learning_rate_at(step);
+        match &self.state.critic {
+            Some(critic) if is_critics_turn(options, step) => {
+                let generator = cast(self.state.network.valid());
+                let (grads, sum) =
+                    self.gradients(options, &critic.network, |part, critic, device| {
+                        let noise =
+                            Noise::of_step(options, step, part.clone(), &device.clone().inner());
+                        let generator = generator.clone().to_device(&device.clone().inner());
+                        let batch = batch(part, device);
+                        let critic = cast(critic.clone());
+                        matching::critic_losses(&critic, &generator, batch, &noise, options).sum()
+                            / options.batch as f32
+                    });
+                self.add_losses(sum);
+                if let Some(Critic { network, optimizer }) = &mut self.state.critic {
+                    let rate = DistributionMatching::CRITIC_RATE * rate;
+                    *network = optimizer.step(rate, network.clone(), grads);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let (grads, sum) = self.gradients(options, &self.state.network, |part, network, device| {
+            let network = cast(network.clone());
+            match (&self.state.critic, &self.target) {
+                (Some(critic), Target::Taught(teacher)) => {
+                    let inner = device.clone().inner();
+                    let noise = Noise::of_step(options, step, part.clone(), &inner);
+                    let critic = cast(critic.network.valid()).to_device(&inner);
+                    let batch = batch(part, device);
+                    let precision = options.precision;
+                    matching::generator_losses(&network, &critic, teacher, batch, &noise, precision)
+                        .sum()
+                        / options.batch as f32
+                }
+                (_, target) => loss(&network, batch(part, device), options, target, step),
+            }
+        });
+        // A generator's loss has the right gradient, but as a number it means nothing.
+        if self.state.critic.is_none() {
+            self.add_losses(sum);
+        }
+        let state = &mut self.state;
         state.network = state.optimizer.step(rate, state.network.clone(), grads);
         let decay = options.ema_decay_at(step);
         state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
@@ -253,7 +369,7 @@ impl Learner for BurnLearner {
     fn records(&self, _: &Options, _: u64) -> Result<Records, TrainError> {
         let bytes = |network: &Network| network.clone().into_record().into_bytes();
         let teacher = match &self.target {
-            Target::Guided(teacher) => teacher.networks().map(bytes).collect::<Result<_, _>>()?,
+            Target::Taught(teacher) => teacher.networks().map(bytes).collect::<Result<_, _>>()?,
             Target::Added | Target::Stable(_) => Vec::new(),
         };
         Ok(Records { teacher, ..self.state.records()? })
@@ -266,6 +382,25 @@ impl Learner for BurnLearner {
     fn averaged(&self) -> Result<Averaged, TrainError> {
         Ok(Averaged::Burn(Box::new(self.state.ema.clone()), self.device.clone()))
     }
+}
+
+/// Adam for a run.
+fn adam(options: &Options) -> ModuleOptimizer {
+    let beta_1 =
+        options.distribution_matching.as_ref().map_or(BETA_1, |_| DistributionMatching::BETA_1);
+    let config = AdamConfig::new().with_beta_1(beta_1).with_beta_2(BETA_2);
+    config.with_epsilon(EPSILON).init()
+}
+
+/// The critic's network: the model's, and where the generator takes a scale of guidance, so does the
+/// critic of what it draws.
+fn critic_architecture(options: &Options, by: &DistributionMatching) -> Architecture {
+    by.model.clone().with_guidance_max(options.architecture.guidance_max())
+}
+
+fn is_critics_turn(options: &Options, step: u64) -> bool {
+    let turn = |by: &DistributionMatching| by.turn(step, options.warmup_steps);
+    options.distribution_matching.as_ref().map(turn) == Some(Turn::Critic)
 }
 
 /// A network with weights that are a function of the seed, and the same without autodiff.
@@ -304,14 +439,15 @@ fn loss(
     let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
     let weights = TensorData::new(weights, [batch.sigmas.len()]);
     let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
-    let noise = target.noise(&batch, options.precision);
     let losses = match &options.consistency {
         Some(consistency) => {
             let Options { sigma_min, steps, .. } = *options;
             let rs = consistency.earlier(&batch.sigmas, sigma_min, step, steps);
+            let noise = target.noise_along(&batch, &rs, options.precision);
             consistency::distances(network, batch, noise, &rs)
         }
         None => {
+            let noise = target.noise(&batch, options.precision);
             let score = network.guided_score(batch.noisy, &batch.sigmas, &batch.classes);
             dsm(score, &batch.sigmas, noise)
         }

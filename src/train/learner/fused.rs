@@ -17,7 +17,7 @@ use crate::recipe::Recipe;
 use crate::train::batch::levels_of_step;
 use crate::train::ranks::{Membership, Ranks};
 use crate::train::trainer::TrainError;
-use crate::train::{Autoguidance, Options, Precision};
+use crate::train::{Autoguidance, DistributionMatching, Options, Precision};
 
 /// A run on a GPU. What is not computed there, such as the first weights, is on the CPU.
 pub struct FusedLearner {
@@ -114,6 +114,19 @@ impl Learner for FusedLearner {
         Err(TrainError::Unsupported("a scale of guidance"))
     }
 
+    fn learn_flow(&mut self) -> Result<(), TrainError> {
+        Err(TrainError::Unsupported("a consistency model"))
+    }
+
+    fn learn_distribution(
+        &mut self,
+        _: &Options,
+        _: &DistributionMatching,
+        _: Weights,
+    ) -> Result<(), TrainError> {
+        Err(TrainError::Unsupported("a generator that matches a distribution"))
+    }
+
     fn distribute(&mut self, ranks: Box<dyn Ranks>) {
         self.membership = Membership::of(ranks);
     }
@@ -184,7 +197,7 @@ impl Learner for FusedLearner {
         let average =
             drawn.with_weights(weights::unflat(&self.architecture, &state.average), &device)?;
         let optimizer = moments::give(with.optimizer, &with.network, &moments, step);
-        BurnState { network: with.network, ema: average.ema, optimizer }.records()
+        BurnState { network: with.network, ema: average.ema, optimizer, critic: None }.records()
     }
 
     fn ema_weights(&self) -> Result<Weights, TrainError> {

@@ -13,7 +13,7 @@ use ::burn::tensor::Bytes;
 
 use super::ranks::Ranks;
 use super::trainer::TrainError;
-use super::{Autoguidance, Options};
+use super::{Autoguidance, DistributionMatching, Options};
 use crate::data::Images;
 use crate::net::weights::Weights;
 
@@ -46,6 +46,23 @@ pub trait Learner {
     /// # Errors
     /// [`TrainError`] if the device cannot.
     fn learn_guidance(&mut self) -> Result<(), TrainError>;
+
+    /// Learns the flow of the weights of the start.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the device cannot.
+    fn learn_flow(&mut self) -> Result<(), TrainError>;
+
+    /// Learns to draw from the distribution of a model, whose weights the trainer has checked.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the device cannot, or there is no such network.
+    fn learn_distribution(
+        &mut self,
+        options: &Options,
+        by: &DistributionMatching,
+        model: Weights,
+    ) -> Result<(), TrainError>;
 
     /// Computes only this rank's share of each batch from now on.
     fn distribute(&mut self, ranks: Box<dyn Ranks>);
@@ -115,4 +132,6 @@ pub struct Records {
     pub optimizer: Bytes,
     /// The model that is learned from, if there is one, and the worse one of an autoguided run.
     pub teacher: Vec<Bytes>,
+    /// The critic of a run that matches a distribution, and its optimizer.
+    pub critic: Vec<Bytes>,
 }

@@ -55,6 +55,7 @@ pub(super) fn start(
         from,
         autoguidance: None,
         consistency: false,
+        distribution_matching: None,
         steps: 0,
         examples: 0,
         sigmas: Some(sigmas),

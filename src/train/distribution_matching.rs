@@ -1,0 +1,268 @@
+//! Distribution matching distillation: a network learns to draw, in one to four evaluations, from the
+//! distribution of a model that learned the score.
+
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use super::batch::Batch;
+use super::consistency::answer;
+use super::options::OptionsError;
+use super::teacher::Teacher;
+use super::{Options, Precision};
+use crate::loss::dsm;
+use crate::net::layers::column;
+use crate::net::{Architecture, ClassInput, ImageShape, Network};
+use crate::random::Key;
+
+/// Distribution matching distillation (DMD: Yin et al., *One-step Diffusion with Distribution Matching
+/// Distillation*, 2024) without pairs of noise and images (DMD2: Yin et al., *Improved Distribution
+/// Matching Distillation for Fast Image Synthesis*, 2024).
+///
+/// The generator is the network's denoiser, `G(x, t) = x + t² s(x, t)`: an evaluation of the sampler
+/// [`crate::sample::Sampler::Consistency`]. Let q be the density of its images and p that of the
+/// model's; with noise of level σ, q_σ and p_σ. The gradient of `KL(q_σ ‖ p_σ)` with respect to an image
+/// `x = G(x̃, t)` is the difference of two scores at `y = x + σ z`, `s_q(y, σ) − s_p(y, σ)`. With
+/// `n = −σ s`, the noise that a score sees, the generator's images move along
+///
+/// `g = (n_p(y, σ) − n_q(y, σ)) / mean |n_p(y, σ) − z|`,
+///
+/// where the mean over the pixels makes steps equally large at all σ (DMD's weighting; it is of denoised
+/// images, of which σ cancels).
+///
+/// s_p is the model's score, guided or not. s_q is that of the *critic*, which starts as a copy of the
+/// model and learns the score of generated images by denoising score matching. It takes several steps
+/// for each of the generator (DMD2's two time-scale update rule), and all steps of the warm-up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DistributionMatching {
+    /// The model's network, which is also the critic's.
+    pub model: Architecture,
+    /// The model in words, for the card.
+    pub name: String,
+    /// Steps of the critic for each of the generator.
+    pub critic_steps: u32,
+}
+
+/// Which network a step changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Critic,
+    Generator,
+}
+
+impl DistributionMatching {
+    /// The default of [`Self::critic_steps`], as published (DMD2).
+    pub const CRITIC_STEPS: u32 = 5;
+    /// How many times the generator's learning rate the critic's is, which has to keep up.
+    pub(super) const CRITIC_RATE: f64 = 5.0;
+    /// Adam's memory of gradients for both networks, as published: each learns from the other as it
+    /// is now.
+    pub(super) const BETA_1: f32 = 0.0;
+
+    pub(super) fn check(&self, generator: &Architecture) -> Result<(), OptionsError> {
+        let fail = |message: String| Err(OptionsError(message));
+        let Self { model, critic_steps, .. } = self;
+        model.check().map_err(|e| OptionsError(e.to_string()))?;
+        if [model, generator].iter().any(|network| network.preconditioning().is_none()) {
+            return fail("distribution matching needs preconditioned networks: U-Nets".into());
+        }
+        let [theirs, own] = [model, generator].map(Architecture::image_shape);
+        if theirs != own {
+            return fail(format!("the model to match makes {theirs}, this one {own}"));
+        }
+        let [theirs, own] = [model, generator].map(Architecture::classes);
+        if theirs != own {
+            return fail(format!(
+                "the model to match has {theirs} classes, this one {own}; without classes, train \
+                 with --labels off"
+            ));
+        }
+        if *critic_steps == 0 {
+            return fail("the critic needs at least one step for each of the generator".into());
+        }
+        Ok(())
+    }
+
+    /// Which network a step changes.
+    pub(super) fn turn(&self, step: u64, warmup_steps: u64) -> Turn {
+        let round = u64::from(self.critic_steps) + 1;
+        match step.checked_sub(warmup_steps) {
+            Some(step) if step % round + 1 == round => Turn::Generator,
+            _ => Turn::Critic,
+        }
+    }
+}
+
+/// The noise with which generated images are looked at: z and σ of each.
+pub(super) struct Noise {
+    z: Tensor<4>,
+    sigmas: Vec<f32>,
+}
+
+impl Noise {
+    /// The streams of a training step are its examples; these are for the images generated from them.
+    const STREAM: u32 = 1 << 31;
+    /// The stream of their noise levels.
+    const SIGMA_STREAM: u32 = u32::MAX - 2;
+    /// `ln σ ~ N(ln 0.5, 1.3²)`, whatever levels the generator starts from: where σ is smaller there is
+    /// little to see, and where it is larger images look alike.
+    const P_MEAN: f32 = 0.5;
+    const P_STD: f32 = 1.3;
+
+    /// That of a part of a step's batch.
+    pub fn of_step(options: &Options, step: u64, part: Range<usize>, device: &Device) -> Self {
+        let ImageShape { channels, height, width } = options.architecture.image_shape();
+        let key = |stream| Key { seed: options.seed, stream, step: step as u32 };
+        let level = |i: usize| {
+            let ln = Self::P_MEAN.ln() + Self::P_STD * key(Self::SIGMA_STREAM).normal(i as u32);
+            ln.exp().clamp(options.sigma_min, options.sigma_max)
+        };
+        let mut z = vec![0.0; part.len() * channels * height * width];
+        for (i, z) in part.clone().zip(z.chunks_exact_mut(channels * height * width)) {
+            key(Self::STREAM + i as u32).fill_normal(z);
+        }
+        let z = TensorData::new(z, [part.len(), channels, height, width]);
+        Self { z: Tensor::from_data(z, device), sigmas: part.map(level).collect() }
+    }
+
+    fn added_to(&self, images: Tensor<4>) -> Tensor<4> {
+        let device = images.device();
+        images + self.z.clone() * column(self.sigmas.iter().copied(), &device)
+    }
+}
+
+/// What the critic's step minimizes, for each of N images that the generator makes of a batch:
+/// denoising score matching, with all noise levels counting the same.
+pub(super) fn critic_losses(
+    critic: &Network,
+    generator: &Network,
+    batch: Batch,
+    noise: &Noise,
+    options: &Options,
+) -> Tensor<1> {
+    let images =
+        Tensor::from_inner(answer(generator, batch.noisy.inner(), &batch.sigmas, &batch.classes));
+    let noise = Noise { z: Tensor::from_inner(noise.z.clone()), sigmas: noise.sigmas.clone() };
+    let score = critic.guided_score(noise.added_to(images), &noise.sigmas, &batch.classes);
+    let device = score.device();
+    let losses = dsm(score, &noise.sigmas, noise.z);
+    let data = options.distribution_matching.as_ref().and_then(|by| by.model.preconditioning());
+    let factor = |&sigma: &f32| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
+    let factors: Vec<f32> = noise.sigmas.iter().map(factor).collect();
+    losses * Tensor::<1>::from_data(TensorData::new(factors, [noise.sigmas.len()]), &device)
+}
+
+/// What the generator's step minimizes, for each of N images: its gradient with respect to an image is
+/// g of [`DistributionMatching`].
+pub(super) fn generator_losses(
+    generator: &Network,
+    critic: &Network,
+    teacher: &Teacher,
+    batch: Batch,
+    noise: &Noise,
+    precision: Precision,
+) -> Tensor<1> {
+    let Batch { noisy, sigmas, classes, .. } = batch;
+    let images = answer(generator, noisy, &sigmas, &classes);
+    let g = direction(critic, teacher, images.clone().inner(), &classes, noise, precision);
+    (images * Tensor::from_inner(g)).flatten::<2>(1, 3).sum_dim(1).flatten(0, 1)
+}
+
+/// g of [`DistributionMatching`]: N × C × H × W.
+fn direction(
+    critic: &Network,
+    teacher: &Teacher,
+    images: Tensor<4>,
+    classes: &[ClassInput],
+    noise: &Noise,
+    precision: Precision,
+) -> Tensor<4> {
+    let Noise { z, sigmas } = noise;
+    let noisy = noise.added_to(images);
+    let by_model = teacher.noise_in(noisy.clone(), sigmas, classes, precision);
+    let device = noisy.device();
+    let by_critic = critic.guided_score(noisy, sigmas, classes)
+        * column(sigmas.iter().map(|sigma| -sigma), &device);
+    let [n, ..] = by_model.dims();
+    let error: Tensor<2> = (by_model.clone() - z.clone()).abs().flatten(1, 3);
+    // A model that sees exactly the noise that was added leaves nothing to divide by.
+    let size = error.mean_dim(1).clamp_min(1e-6).reshape([n, 1, 1, 1]);
+    (by_model - by_critic) / size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Images;
+    use crate::net::{UNetDescription, weights};
+    use crate::train::teacher::Guidance;
+
+    fn options(images: &Images) -> Options {
+        let architecture = Architecture::UNet(UNetDescription::tiny(images.shape));
+        let usual = Options::for_images(images).expect("images that differ");
+        Options { architecture, stable_targets: None, ..usual }
+    }
+
+    fn images() -> Images {
+        let shape = ImageShape { channels: 1, height: 4, width: 4 };
+        Images::new(shape, (0..3 * 16).map(|i| (i * 37 % 256) as u8).collect())
+    }
+
+    #[test]
+    fn the_critic_has_the_warm_up_and_all_steps_but_one_of_each_round() {
+        let by = DistributionMatching {
+            model: options(&images()).architecture,
+            name: "a model".into(),
+            critic_steps: 2,
+        };
+        let turns: Vec<Turn> = (0..10).map(|step| by.turn(step, 3)).collect();
+        let generator = |(step, turn): (usize, &Turn)| (*turn == Turn::Generator).then_some(step);
+        let generators: Vec<usize> = turns.iter().enumerate().filter_map(generator).collect();
+        assert_eq!(generators, [5, 8]);
+    }
+
+    /// The formula, from scores: DMD's gradient of denoised images, over the mean error of the model's.
+    #[test]
+    fn images_move_from_the_critics_denoised_images_towards_the_models() {
+        let (images, device) = (images(), Device::flex());
+        let options = options(&images);
+        let network = |seed| {
+            let weights = weights::initial(&options.architecture, seed);
+            // Drawn weights answer the same: output layers start at 0.
+            let shifted = weights.into_iter().map(|(name, mut tensor)| {
+                let shift = |v: &mut f32| *v += 0.01 * seed as f32;
+                tensor.values.iter_mut().for_each(shift);
+                (name, tensor)
+            });
+            let weights = shifted.collect();
+            Network::with_weights(&options.architecture, weights, &device).expect("possible")
+        };
+        let (model, critic) = (network(1), network(2));
+        let noise = Noise::of_step(&options, 7, 0..3, &device);
+        let values: Vec<f32> = images.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+        let x = Tensor::<4>::from_data(TensorData::new(values, [3, 1, 4, 4]), &device);
+        let classes = [ClassInput::from(None); 3];
+        let teacher = Teacher { network: model.clone(), guidance: Guidance::None };
+        let moves = |critic: &Network| {
+            direction(critic, &teacher, x.clone(), &classes, &noise, Precision::F32)
+        };
+        let read = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
+        assert!(read(moves(&model)).iter().all(|g| g.abs() < 1e-6), "the densities are the same");
+
+        let noisy = noise.added_to(x.clone());
+        let denoised = |network| read(answer(network, noisy.clone(), &noise.sigmas, &classes));
+        let (by_critic, by_model) = (denoised(&critic), denoised(&model));
+        let x = read(x.clone());
+        for (at, found) in read(moves(&critic)).into_iter().enumerate() {
+            let image = at / 16 * 16..at / 16 * 16 + 16;
+            let error = |i: usize| (x[i] - by_model[i]).abs();
+            let mean = image.map(error).sum::<f32>() / 16.0;
+            let expected = (by_critic[at] - by_model[at]) / mean;
+            assert!(
+                (found - expected).abs() < 2e-3 * expected.abs().max(1.0),
+                "{found} {expected}"
+            );
+        }
+    }
+}
