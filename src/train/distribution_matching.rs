@@ -24,7 +24,7 @@ use crate::random::Key;
 /// [`crate::sample::Sampler::Consistency`]. Let q be the density of its images and p that of the
 /// model's; with noise of level σ, q_σ and p_σ. The gradient of `KL(q_σ ‖ p_σ)` with respect to an image
 /// `x = G(x̃, t)` is the difference of two scores at `y = x + σ z`, `s_q(y, σ) − s_p(y, σ)`. With
-/// `n = −σ s`, the noise that a score sees, the generator's images move along
+/// `n = −σ s`, the noise that a score sees, the generator descends along
 ///
 /// `g = (n_p(y, σ) − n_q(y, σ)) / mean |n_p(y, σ) − z|`,
 ///
@@ -132,9 +132,9 @@ impl Noise {
     }
 }
 
-/// What the critic's step minimizes, for each of N images that the generator makes of a batch:
-/// denoising score matching, with all noise levels counting the same.
-pub(super) fn critic_losses(
+/// What the critic's step minimizes, added up over the images that the generator makes of a batch:
+/// denoising score matching, with the run's weighting.
+pub(super) fn critic_loss(
     critic: &Network,
     generator: &Network,
     batch: Batch,
@@ -150,12 +150,13 @@ pub(super) fn critic_losses(
     let data = options.distribution_matching.as_ref().and_then(|by| by.model.preconditioning());
     let factor = |&sigma: &f32| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
     let factors: Vec<f32> = noise.sigmas.iter().map(factor).collect();
-    losses * Tensor::<1>::from_data(TensorData::new(factors, [noise.sigmas.len()]), &device)
+    let factors = TensorData::new(factors, [noise.sigmas.len()]);
+    (losses * Tensor::<1>::from_data(factors, &device)).sum()
 }
 
-/// What the generator's step minimizes, for each of N images: its gradient with respect to an image is
-/// g of [`DistributionMatching`].
-pub(super) fn generator_losses(
+/// What the generator's step minimizes: its gradient with respect to an image of the batch is g of
+/// [`DistributionMatching`].
+pub(super) fn generator_loss(
     generator: &Network,
     critic: &Network,
     teacher: &Teacher,
@@ -166,7 +167,7 @@ pub(super) fn generator_losses(
     let Batch { noisy, sigmas, classes, .. } = batch;
     let images = answer(generator, noisy, &sigmas, &classes);
     let g = direction(critic, teacher, images.clone().inner(), &classes, noise, precision);
-    (images * Tensor::from_inner(g)).flatten::<2>(1, 3).sum_dim(1).flatten(0, 1)
+    (images * Tensor::from_inner(g)).sum()
 }
 
 /// g of [`DistributionMatching`]: N × C × H × W.

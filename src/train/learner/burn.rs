@@ -1,19 +1,18 @@
 //! A run on Burn devices: autodiff, and Burn's Adam.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::burn_state::{BurnState, Critic, adam, drawn};
 use super::{Averaged, Learner, Losses, Records};
 use crate::data::Images;
 use crate::loss::dsm;
+use crate::net::Network;
 use crate::net::weights::{self, Weights};
-use crate::net::{Architecture, DescriptionError, Network};
-use crate::recipe::{BETA_1, BETA_2, EPSILON};
 use crate::sample::guidance::Autoguide;
 use crate::train::batch::Batch;
 use crate::train::distribution_matching::{self as matching, Noise, Turn};
@@ -39,99 +38,6 @@ pub struct BurnLearner {
     membership: Membership,
     /// Why a step was not made.
     failure: Option<TrainError>,
-}
-
-/// Everything that a step changes.
-#[derive(Clone)]
-pub struct BurnState {
-    /// The network.
-    pub network: Network,
-    /// The moving average of its weights.
-    pub ema: Network,
-    /// Adam.
-    pub optimizer: ModuleOptimizer,
-    /// What a run that matches a distribution trains besides.
-    pub critic: Option<Critic>,
-}
-
-/// The network that learns the score of generated images; see [`DistributionMatching`].
-#[derive(Clone)]
-pub struct Critic {
-    network: Network,
-    optimizer: ModuleOptimizer,
-}
-
-impl BurnState {
-    /// Freshly drawn weights.
-    ///
-    /// # Errors
-    /// [`TrainError::Description`] if there is no such network.
-    pub fn new(options: &Options, device: &Device) -> Result<Self, TrainError> {
-        let autodiff = device.clone().autodiff();
-        let (network, ema) = drawn(&options.architecture, &autodiff, options.seed)?;
-        let critic = match &options.distribution_matching {
-            Some(by) => Some(Critic {
-                network: drawn(&critic_architecture(options, by), &autodiff, options.seed)?.0,
-                optimizer: adam(options),
-            }),
-            None => None,
-        };
-        Ok(Self { network, ema, optimizer: adam(options), critic })
-    }
-
-    /// The same with the weights of a model.
-    ///
-    /// # Errors
-    /// [`TrainError::Record`] if Burn does not accept them.
-    pub fn with_weights(self, weights: Weights, device: &Device) -> Result<Self, TrainError> {
-        let ema = weights::apply(self.ema, weights, device);
-        // Through a record, since otherwise autodiff would not track the weights.
-        let network = self.network.try_load_record(ema.clone().into_record())?;
-        Ok(Self { network, ema, ..self })
-    }
-
-    /// The same with the state of a checkpoint.
-    ///
-    /// # Errors
-    /// [`TrainError::Record`] if it is of another network.
-    pub fn resumed(self, records: Records) -> Result<Self, TrainError> {
-        let Self { network, ema, optimizer, critic } = self;
-        let critic = match (critic, <[_; 2]>::try_from(records.critic)) {
-            (None, _) => None,
-            (Some(Critic { network, optimizer }), Ok([weights, moments])) => Some(Critic {
-                network: network.try_load_record(ModuleRecord::from_bytes(weights)?)?,
-                optimizer: optimizer.from_bytes(moments)?,
-            }),
-            (Some(_), Err(_)) => return Err(TrainError::Teacher("a distribution")),
-        };
-        Ok(Self {
-            network: network.try_load_record(ModuleRecord::from_bytes(records.weights)?)?,
-            ema: ema.try_load_record(ModuleRecord::from_bytes(records.ema)?)?,
-            optimizer: optimizer.from_bytes(records.optimizer)?,
-            critic,
-        })
-    }
-
-    /// What a checkpoint stores.
-    ///
-    /// # Errors
-    /// [`TrainError::Record`] if Burn cannot write its state.
-    pub fn records(&self) -> Result<Records, TrainError> {
-        let Self { network, ema, optimizer, critic } = self.clone();
-        let critic = match critic {
-            Some(Critic { network, optimizer }) => {
-                vec![network.into_record().into_bytes()?, optimizer.into_bytes()?]
-            }
-            None => Vec::new(),
-        };
-        Ok(Records {
-            weights: network.into_record().into_bytes()?,
-            ema: ema.into_record().into_bytes()?,
-            optimizer: optimizer.into_bytes()?,
-            teacher: Vec::new(),
-            critic,
-        })
-    }
 }
 
 impl BurnLearner {
@@ -180,6 +86,53 @@ impl BurnLearner {
         (grad_clip::clip_by_global_norm(module, grads, options.max_grad_norm), sum)
     }
 
+    /// Changes the network, and its moving average.
+    fn network_step(&mut self, now: &Now<'_>) {
+        let Now { options, step, .. } = *now;
+        let (state, target) = (&self.state, &self.target);
+        let (grads, sum) = self.gradients(options, &state.network, |part, network, device| {
+            let network = options.precision.cast(network.clone());
+            match (&state.critic, target) {
+                (Some(Critic { network: critic, .. }), Target::Taught(teacher)) => {
+                    let critic = now.constant(critic, device);
+                    let noise = now.noise(part.clone(), device);
+                    let (batch, precision) = (now.batch(part, device), options.precision);
+                    matching::generator_loss(&network, &critic, teacher, batch, &noise, precision)
+                        / options.batch as f32
+                }
+                _ => loss(&network, now.batch(part, device), options, target, step),
+            }
+        });
+        // A generator's loss has the right gradient, but as a number it means nothing.
+        if self.state.critic.is_none() {
+            self.add_losses(sum);
+        }
+        let state = &mut self.state;
+        let rate = options.learning_rate_at(step);
+        state.network = state.optimizer.step(rate, state.network.clone(), grads);
+        let decay = options.ema_decay_at(step);
+        state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
+    }
+
+    /// Changes the critic of a run that matches a distribution.
+    fn critic_step(&mut self, now: &Now<'_>) {
+        let Now { options, step, .. } = *now;
+        let state = &self.state;
+        let Some(Critic { network: critic, .. }) = &state.critic else { return };
+        let (grads, sum) = self.gradients(options, critic, |part, critic, device| {
+            let critic = options.precision.cast(critic.clone());
+            let generator = now.constant(&state.network, device);
+            let noise = now.noise(part.clone(), device);
+            matching::critic_loss(&critic, &generator, now.batch(part, device), &noise, options)
+                / options.batch as f32
+        });
+        self.add_losses(sum);
+        if let Some(Critic { network, optimizer }) = &mut self.state.critic {
+            let rate = DistributionMatching::CRITIC_RATE * options.learning_rate_at(step);
+            *network = optimizer.step(rate, network.clone(), grads);
+        }
+    }
+
     fn add_losses(&mut self, sum: Tensor<1>) {
         self.losses = Some(match self.losses.take() {
             Some((losses, count)) => (losses + sum, count + 1),
@@ -191,6 +144,32 @@ impl BurnLearner {
     fn learn_by(&mut self, guidance: Guidance) {
         let network = self.state.ema.clone();
         self.target = Target::Taught(Box::new(Teacher { network, guidance }));
+    }
+}
+
+/// The step that is being made.
+struct Now<'a> {
+    options: &'a Options,
+    images: &'a Images,
+    indices: &'a [usize],
+    step: u64,
+}
+
+impl Now<'_> {
+    /// A part of its batch, on a device.
+    fn batch(&self, part: Range<usize>, device: &Device) -> Batch {
+        let Self { options, images, indices, step } = *self;
+        Batch::of_step(options, images, indices, step, part, device)
+    }
+
+    /// The noise for images that are generated from a part of it, without autodiff.
+    fn noise(&self, part: Range<usize>, device: &Device) -> Noise {
+        Noise::of_step(self.options, self.step, part, &device.clone().inner())
+    }
+
+    /// A network that the step does not change, without autodiff.
+    fn constant(&self, network: &Network, device: &Device) -> Network {
+        self.options.precision.cast(network.valid().to_device(&device.clone().inner()))
     }
 }
 
@@ -260,11 +239,7 @@ impl Learner for BurnLearner {
         by: &DistributionMatching,
         model: Weights,
     ) -> Result<(), TrainError> {
-        let autodiff = self.device.clone().autodiff();
-        let (critic, _) = drawn(&critic_architecture(options, by), &autodiff, options.seed)?;
-        let weights = weights::apply(critic.valid(), model.clone(), &self.device);
-        let network = critic.try_load_record(weights.into_record())?;
-        self.state.critic = Some(Critic { network, optimizer: adam(options) });
+        self.state.critic = Some(Critic::of_model(options, by, model.clone(), &self.device)?);
         self.state.optimizer = adam(options);
         let network = Network::with_weights(&by.model, model, &self.device)?;
         let guidance = match options.architecture.guidance_max() > 0.0 {
@@ -292,56 +267,13 @@ impl Learner for BurnLearner {
             return;
         }
         self.membership.begin_step();
-        let batch =
-            |part, device: &Device| Batch::of_step(options, images, indices, step, part, device);
-        let cast = |network: Network| options.precision.cast(network);
-        let rate = options.learning_rate_at(step);
-        match &self.state.critic {
-            Some(critic) if is_critics_turn(options, step) => {
-                let generator = cast(self.state.network.valid());
-                let (grads, sum) =
-                    self.gradients(options, &critic.network, |part, critic, device| {
-                        let noise =
-                            Noise::of_step(options, step, part.clone(), &device.clone().inner());
-                        let generator = generator.clone().to_device(&device.clone().inner());
-                        let batch = batch(part, device);
-                        let critic = cast(critic.clone());
-                        matching::critic_losses(&critic, &generator, batch, &noise, options).sum()
-                            / options.batch as f32
-                    });
-                self.add_losses(sum);
-                if let Some(Critic { network, optimizer }) = &mut self.state.critic {
-                    let rate = DistributionMatching::CRITIC_RATE * rate;
-                    *network = optimizer.step(rate, network.clone(), grads);
-                }
-                return;
+        let now = Now { options, images, indices, step };
+        match &options.distribution_matching {
+            Some(by) if by.turn(step, options.warmup_steps) == Turn::Critic => {
+                self.critic_step(&now);
             }
-            _ => {}
+            _ => self.network_step(&now),
         }
-        let (grads, sum) = self.gradients(options, &self.state.network, |part, network, device| {
-            let network = cast(network.clone());
-            match (&self.state.critic, &self.target) {
-                (Some(critic), Target::Taught(teacher)) => {
-                    let inner = device.clone().inner();
-                    let noise = Noise::of_step(options, step, part.clone(), &inner);
-                    let critic = cast(critic.network.valid()).to_device(&inner);
-                    let batch = batch(part, device);
-                    let precision = options.precision;
-                    matching::generator_losses(&network, &critic, teacher, batch, &noise, precision)
-                        .sum()
-                        / options.batch as f32
-                }
-                (_, target) => loss(&network, batch(part, device), options, target, step),
-            }
-        });
-        // A generator's loss has the right gradient, but as a number it means nothing.
-        if self.state.critic.is_none() {
-            self.add_losses(sum);
-        }
-        let state = &mut self.state;
-        state.network = state.optimizer.step(rate, state.network.clone(), grads);
-        let decay = options.ema_decay_at(step);
-        state.ema = ema::update(state.ema.clone(), &state.network.valid(), decay);
     }
 
     fn check(&mut self) -> Result<(), TrainError> {
@@ -382,40 +314,6 @@ impl Learner for BurnLearner {
     fn averaged(&self) -> Result<Averaged, TrainError> {
         Ok(Averaged::Burn(Box::new(self.state.ema.clone()), self.device.clone()))
     }
-}
-
-/// Adam for a run.
-fn adam(options: &Options) -> ModuleOptimizer {
-    let beta_1 =
-        options.distribution_matching.as_ref().map_or(BETA_1, |_| DistributionMatching::BETA_1);
-    let config = AdamConfig::new().with_beta_1(beta_1).with_beta_2(BETA_2);
-    config.with_epsilon(EPSILON).init()
-}
-
-/// The critic's network: the model's, and where the generator takes a scale of guidance, so does the
-/// critic of what it draws.
-fn critic_architecture(options: &Options, by: &DistributionMatching) -> Architecture {
-    by.model.clone().with_guidance_max(options.architecture.guidance_max())
-}
-
-fn is_critics_turn(options: &Options, step: u64) -> bool {
-    let turn = |by: &DistributionMatching| by.turn(step, options.warmup_steps);
-    options.distribution_matching.as_ref().map(turn) == Some(Turn::Critic)
-}
-
-/// A network with weights that are a function of the seed, and the same without autodiff.
-fn drawn(
-    architecture: &Architecture,
-    device: &Device,
-    seed: u64,
-) -> Result<(Network, Network), DescriptionError> {
-    // The generator is the whole process's, and a weight is drawn when it is first looked at.
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    device.seed(seed);
-    let network = Network::new(architecture, device)?;
-    let valid = network.valid();
-    Ok((network, valid))
 }
 
 /// The weighted loss of a part of a batch, divided by the number of images in the *whole* batch,

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use pollster::block_on;
 
-use super::burn::BurnState;
+use super::burn_state::BurnState;
 use super::moments::{self, Moments};
 use super::{Averaged, Learner, Losses, Records};
 use crate::backend::fused::{

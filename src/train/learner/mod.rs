@@ -2,6 +2,7 @@
 
 mod averaged;
 mod burn;
+mod burn_state;
 mod fused;
 mod moments;
 
