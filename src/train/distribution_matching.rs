@@ -6,14 +6,14 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::Options;
 use super::batch::Batch;
 use super::consistency::answer;
 use super::options::OptionsError;
 use super::teacher::Teacher;
-use super::{Options, Precision};
 use crate::loss::dsm;
 use crate::net::layers::column;
-use crate::net::{Architecture, ClassInput, ImageShape, Network};
+use crate::net::{Architecture, ImageShape, Network};
 use crate::random::Key;
 
 /// Distribution matching distillation (DMD: Yin et al., *One-step Diffusion with Distribution Matching
@@ -56,8 +56,8 @@ impl DistributionMatching {
     pub const CRITIC_STEPS: u32 = 5;
     /// How many times the generator's learning rate the critic's is, which has to keep up.
     pub(super) const CRITIC_RATE: f64 = 5.0;
-    /// Adam's memory of gradients for both networks, as published: each learns from the other as it
-    /// is now.
+    /// Adam's memory of gradients for both networks: none, since each learns from the other as it is
+    /// now.
     pub(super) const BETA_1: f32 = 0.0;
 
     pub(super) fn check(&self, generator: &Architecture) -> Result<(), OptionsError> {
@@ -141,50 +141,48 @@ pub(super) fn critic_loss(
     noise: &Noise,
     options: &Options,
 ) -> Tensor<1> {
-    let images =
-        Tensor::from_inner(answer(generator, batch.noisy.inner(), &batch.sigmas, &batch.classes));
-    let noise = Noise { z: Tensor::from_inner(noise.z.clone()), sigmas: noise.sigmas.clone() };
-    let score = critic.guided_score(noise.added_to(images), &noise.sigmas, &batch.classes);
-    let device = score.device();
-    let losses = dsm(score, &noise.sigmas, noise.z);
-    let data = options.distribution_matching.as_ref().and_then(|by| by.model.preconditioning());
-    let factor = |&sigma: &f32| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
-    let factors: Vec<f32> = noise.sigmas.iter().map(factor).collect();
-    let factors = TensorData::new(factors, [noise.sigmas.len()]);
-    (losses * Tensor::<1>::from_data(factors, &device)).sum()
+    let Batch { noisy, sigmas, classes, .. } = batch;
+    let images = answer(generator, noisy.inner(), &sigmas, &classes);
+    let noisy = Tensor::from_inner(noise.added_to(images));
+    let score = critic.guided_score(noisy, &noise.sigmas, &classes);
+    weighted_dsm(score, Tensor::from_inner(noise.z.clone()), &noise.sigmas, options)
 }
 
 /// What the generator's step minimizes: its gradient with respect to an image of the batch is g of
-/// [`DistributionMatching`].
+/// [`DistributionMatching`]. No number goes with that gradient, so this has the value of
+/// [`critic_loss`], for runs to report.
 pub(super) fn generator_loss(
     generator: &Network,
     critic: &Network,
     teacher: &Teacher,
     batch: Batch,
     noise: &Noise,
-    precision: Precision,
+    options: &Options,
 ) -> Tensor<1> {
     let Batch { noisy, sigmas, classes, .. } = batch;
     let images = answer(generator, noisy, &sigmas, &classes);
-    let g = direction(critic, teacher, images.clone().inner(), &classes, noise, precision);
-    (images * Tensor::from_inner(g)).sum()
+    let noisy = noise.added_to(images.clone().inner());
+    let score = critic.guided_score(noisy.clone(), &noise.sigmas, &classes);
+    let by_model = teacher.noise_in(noisy, &noise.sigmas, &classes, options.precision);
+    let g = direction(score.clone(), by_model, noise);
+    let along = (images * Tensor::from_inner(g)).sum();
+    let reported = weighted_dsm(score, noise.z.clone(), &noise.sigmas, options);
+    along.clone() + Tensor::from_inner(reported - along.inner())
 }
 
-/// g of [`DistributionMatching`]: N × C × H × W.
-fn direction(
-    critic: &Network,
-    teacher: &Teacher,
-    images: Tensor<4>,
-    classes: &[ClassInput],
-    noise: &Noise,
-    precision: Precision,
-) -> Tensor<4> {
+fn weighted_dsm(score: Tensor<4>, z: Tensor<4>, sigmas: &[f32], options: &Options) -> Tensor<1> {
+    let device = score.device();
+    let data = options.architecture.preconditioning();
+    let factor = |&sigma: &f32| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
+    let factors = TensorData::new(sigmas.iter().map(factor).collect(), [sigmas.len()]);
+    (dsm(score, sigmas, z) * Tensor::<1>::from_data(factors, &device)).sum()
+}
+
+/// g of [`DistributionMatching`], from the critic's score of noisy images and the noise that the model
+/// sees in them: N × C × H × W.
+fn direction(score: Tensor<4>, by_model: Tensor<4>, noise: &Noise) -> Tensor<4> {
     let Noise { z, sigmas } = noise;
-    let noisy = noise.added_to(images);
-    let by_model = teacher.noise_in(noisy.clone(), sigmas, classes, precision);
-    let device = noisy.device();
-    let by_critic = critic.guided_score(noisy, sigmas, classes)
-        * column(sigmas.iter().map(|sigma| -sigma), &device);
+    let by_critic = score * column(sigmas.iter().map(|sigma| -sigma), &z.device());
     let [n, ..] = by_model.dims();
     let error: Tensor<2> = (by_model.clone() - z.clone()).abs().flatten(1, 3);
     // A model that sees exactly the noise that was added leaves nothing to divide by.
@@ -196,7 +194,8 @@ fn direction(
 mod tests {
     use super::*;
     use crate::data::Images;
-    use crate::net::{UNetDescription, weights};
+    use crate::net::{ClassInput, UNetDescription, weights};
+    use crate::train::Precision;
     use crate::train::teacher::Guidance;
 
     fn options(images: &Images) -> Options {
@@ -245,13 +244,15 @@ mod tests {
         let x = Tensor::<4>::from_data(TensorData::new(values, [3, 1, 4, 4]), &device);
         let classes = [ClassInput::from(None); 3];
         let teacher = Teacher { network: model.clone(), guidance: Guidance::None };
+        let noisy = noise.added_to(x.clone());
         let moves = |critic: &Network| {
-            direction(critic, &teacher, x.clone(), &classes, &noise, Precision::F32)
+            let score = critic.guided_score(noisy.clone(), &noise.sigmas, &classes);
+            let by_model = teacher.noise_in(noisy.clone(), &noise.sigmas, &classes, Precision::F32);
+            direction(score, by_model, &noise)
         };
         let read = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
         assert!(read(moves(&model)).iter().all(|g| g.abs() < 1e-6), "the densities are the same");
 
-        let noisy = noise.added_to(x.clone());
         let denoised = |network| read(answer(network, noisy.clone(), &noise.sigmas, &classes));
         let (by_critic, by_model) = (denoised(&critic), denoised(&model));
         let x = read(x.clone());

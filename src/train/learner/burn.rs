@@ -96,17 +96,14 @@ impl BurnLearner {
                 (Some(Critic { network: critic, .. }), Target::Taught(teacher)) => {
                     let critic = now.constant(critic, device);
                     let noise = now.noise(part.clone(), device);
-                    let (batch, precision) = (now.batch(part, device), options.precision);
-                    matching::generator_loss(&network, &critic, teacher, batch, &noise, precision)
+                    let batch = now.batch(part, device);
+                    matching::generator_loss(&network, &critic, teacher, batch, &noise, options)
                         / options.batch as f32
                 }
                 _ => loss(&network, now.batch(part, device), options, target, step),
             }
         });
-        // A generator's loss has the right gradient, but as a number it means nothing.
-        if self.state.critic.is_none() {
-            self.add_losses(sum);
-        }
+        self.add_losses(sum);
         let state = &mut self.state;
         let rate = options.learning_rate_at(step);
         state.network = state.optimizer.step(rate, state.network.clone(), grads);
