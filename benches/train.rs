@@ -51,6 +51,7 @@ mod bench {
             best: None,
             stable_targets: None,
             consistency: None,
+            distribution_matching: None,
             images: None,
             autoguidance: None,
             seed: 0,

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use ncsn::data::Images;
+use ncsn::model_file::{Card, ModelFile};
 use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use ncsn::random::Key;
 use ncsn::sample::{Sampler, Settings};
@@ -201,4 +202,33 @@ fn a_distribution_that_cannot_be_matched_is_refused() {
     let mut without = Trainer::new(only, &images, &[Device::flex()]).expect("possible");
     without.step(&images);
     assert!(matches!(without.take_loss(), Err(TrainError::Teacher("a distribution"))));
+}
+
+/// While somebody draws, the page takes the weights of `data-quick` in the place of a model's own.
+#[test]
+fn the_pages_weights_for_few_steps_fit_their_models() {
+    let page = include_str!("../index.html");
+    let open = |path: &str| {
+        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        ModelFile::read(&bytes).unwrap_or_else(|error| panic!("{path}: {error}")).card
+    };
+    let after = |text: &str, start: &str| {
+        let (_, rest) = text.split_once(start)?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let links = page.lines().filter(|line| line.contains("data-quick="));
+    let links: Vec<&str> = links.collect();
+    assert!(links.len() >= 3, "{links:?}");
+    for link in links {
+        let model = open(&after(link, "?model=").expect("a model's address"));
+        let quick = open(&after(link, "data-quick=\"").expect("an address"));
+        assert_eq!(quick.architecture.image_shape(), model.architecture.image_shape(), "{link}");
+        let names = |card: &Card| card.classes.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&quick), names(&model), "{link}");
+        assert_eq!(quick.sampler.sampler, Sampler::Consistency, "{link}");
+        let training = quick.training.expect("it was trained here");
+        assert!(training.consistency, "{link}");
+        // Guidance is an input, or one evaluation would be two.
+        assert!(quick.classes.is_empty() || quick.architecture.guidance_max() >= 2.0, "{link}");
+    }
 }
