@@ -141,9 +141,10 @@ mod tests {
     use super::*;
     use crate::data::Images;
     use crate::net::weights::collect;
-    use crate::net::{Architecture, ImageShape, UNetDescription};
+    use crate::net::{Architecture, ImageShape};
     use crate::random::Key;
     use crate::train::Augmentation;
+    use crate::train::test_network::tiny;
 
     /// The gradient is that of the distance to constants: numbers that were read from the device.
     #[test]
@@ -152,7 +153,7 @@ mod tests {
         let images = Images::new(shape, (0..3 * 16).map(|i| (i * 37 % 256) as u8).collect());
         let device = Device::flex().autodiff();
         device.seed(1);
-        let architecture = Architecture::UNet(UNetDescription::tiny(shape));
+        let architecture = Architecture::UNet(tiny(shape));
         let mut network = Network::new(&architecture, &device).expect("possible");
         let (ts, rs) = (vec![2.0, 0.5, 0.05], vec![1.0, 0.4, 0.0]);
         let batch = || {

@@ -194,12 +194,13 @@ fn direction(score: Tensor<4>, by_model: Tensor<4>, noise: &Noise) -> Tensor<4> 
 mod tests {
     use super::*;
     use crate::data::Images;
-    use crate::net::{ClassInput, UNetDescription, weights};
+    use crate::net::{ClassInput, weights};
     use crate::train::Precision;
     use crate::train::teacher::Guidance;
+    use crate::train::test_network::tiny;
 
     fn options(images: &Images) -> Options {
-        let architecture = Architecture::UNet(UNetDescription::tiny(images.shape));
+        let architecture = Architecture::UNet(tiny(images.shape));
         let usual = Options::for_images(images).expect("images that differ");
         Options { architecture, stable_targets: None, ..usual }
     }

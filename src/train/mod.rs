@@ -23,6 +23,8 @@ mod session;
 mod shards;
 mod target;
 mod teacher;
+#[cfg(test)]
+mod test_network;
 mod trainer;
 
 pub use augment::Augmentation;

@@ -100,9 +100,10 @@ mod tests {
 
     use super::*;
     use crate::data::Images;
-    use crate::net::{Architecture, ImageShape, UNetDescription, weights};
+    use crate::net::{Architecture, ImageShape, weights};
     use crate::random::Key;
     use crate::train::Augmentation;
+    use crate::train::test_network::tiny;
 
     /// Karras et al. 2022, algorithm 1, lines 4 to 8, with d = −σ s for the slope dx/dσ.
     #[test]
@@ -110,7 +111,7 @@ mod tests {
         let shape = ImageShape { channels: 1, height: 4, width: 4 };
         let images = Images::new(shape, (0..3 * 16).map(|i| (i * 37 % 256) as u8).collect());
         let device = Device::flex();
-        let architecture = Architecture::UNet(UNetDescription::tiny(shape));
+        let architecture = Architecture::UNet(tiny(shape));
         let drawn = weights::initial(&architecture, 1);
         let network = Network::with_weights(&architecture, drawn, &device).expect("possible");
         let (from, to) = (vec![2.0, 0.5, 0.05], vec![1.0, 0.3, 0.0]);

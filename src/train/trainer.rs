@@ -422,6 +422,7 @@ fn check_labels(options: &Options, images: &Images) -> Result<(), TrainError> {
 mod tests {
     use super::*;
     use crate::net::{ImageShape, UNetDescription};
+    use crate::train::test_network::tiny;
 
     /// Six images of 4 × 4, of two classes.
     fn images() -> Images {
@@ -432,7 +433,7 @@ mod tests {
 
     /// A run of a small network with these classes.
     fn options(images: &Images) -> Options {
-        let unet = UNetDescription { classes: 2, ..UNetDescription::tiny(images.shape) };
+        let unet = UNetDescription { classes: 2, ..tiny(images.shape) };
         let usual = Options::for_images(images).expect("images that differ");
         let architecture = Architecture::UNet(unet);
         Options { architecture, batch: 2, steps: 4, stable_targets: None, ..usual }

@@ -136,23 +136,6 @@ impl UNetDescription {
 }
 
 #[cfg(test)]
-impl UNetDescription {
-    /// One level of eight channels with attention: as small a network as has every kind of layer that
-    /// knows σ, for tests that train.
-    pub(crate) fn tiny(image_shape: ImageShape) -> Self {
-        Self {
-            widths: vec![8],
-            attention: vec![true],
-            heads: 1,
-            groups: 2,
-            embedding: 8,
-            patch: 1,
-            ..Self::new(image_shape, Preconditioning { mean: 0.5, sigma_data: 0.3 })
-        }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::Architecture;
