@@ -6,7 +6,7 @@ use super::judge::Judge;
 use crate::cli::autoguidance::AutoguidanceArgs;
 use crate::cli::classes::ClassGuidanceArgs;
 use crate::eval::{Conditional, Measured, Mmd, NearestQuantiles};
-use crate::sample::Settings;
+use crate::sample::{Sampler, Settings};
 use crate::words::count;
 
 /// The contents of `report.json`.
@@ -82,8 +82,9 @@ pub fn print(report: &Report<'_>) {
         "{:<26}{:>17}{:>9}{:>20}{:>11}{:>8}{:>11}",
         "", "distance", "× real", "MMD²", "precision", "recall", "confident"
     );
-    // Langevin may keep its noise.
-    let [raw, denoised] = match report.sampler.denoises() {
+    // Langevin may keep its noise, and a consistency model may be given nothing but noise.
+    let nearly_done = report.sampler.denoises() && report.sampler.sampler != Sampler::Consistency;
+    let [raw, denoised] = match nearly_done {
         true => ["raw", "denoised"],
         false => ["before the last step", "after it"],
     };

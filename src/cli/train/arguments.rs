@@ -135,11 +135,10 @@ pub struct RunArgs {
         value_name = "HOW",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "tuning",
         requires = "init_from",
         conflicts_with = "weighting",
     )]
-    pub consistency: Option<ConsistencyOf>,
+    pub consistency: Option<Option<ConsistencyOf>>,
     /// The gap Δ = (t − r)/t between compared noise levels at first [default: 0.004; for distillation
     /// 0.4].
     #[arg(long, requires = "consistency")]
@@ -204,7 +203,7 @@ impl RunArgs {
         self.guiding_model.is_some()
             || self.distill_guidance.is_some()
             || self.distribution_matching.is_some()
-            || self.consistency == Some(ConsistencyOf::Distillation)
+            || self.consistency == Some(Some(ConsistencyOf::Distillation))
     }
 
     /// Whether the network is made for one to four evaluations.
@@ -406,6 +405,12 @@ impl Arguments {
                 bail!("{flag} has no effect on {what}");
             }
         }
+        ensure!(
+            self.run.consistency != Some(Some(ConsistencyOf::Tuning))
+                || !self.run.learns_from_a_model(),
+            "--consistency=tuning learns from the images; leave --guiding-model and --distill-guidance \
+             out, or use --consistency=distillation"
+        );
         self.ensure_possible()?;
         Ok(self)
     }
@@ -486,14 +491,35 @@ mod tests {
         said("--patch 1 --p-std 1.2").expect("of the U-Net");
         said("--arch ncsn --ngf 32").expect("of a RefineNet");
         said("--classifier --steps 100 --sigmas given").expect("of a classifier");
+        said("--init-from m --consistency=distillation --distill-guidance 3")
+            .expect("of the model");
+        said("--init-from m --consistency --distill-guidance 3").expect("the same");
         for (flags, flag) in [
             ("--ngf 32", "--ngf"),
             ("--arch ncsnv2 --p-mean 1", "--p-mean"),
             ("--classifier --warmup-steps 3", "--warmup-steps"),
+            ("--init-from m --consistency=tuning --distill-guidance 3", "--consistency=tuning"),
         ] {
             let refusal = said(flags).expect_err("it has no effect").to_string();
             assert!(refusal.contains(flag), "{refusal}");
         }
+    }
+
+    #[test]
+    fn a_gap_is_narrow_for_tuning_and_wide_for_distillation() {
+        let made = |flags: &str| {
+            let words = ["train --data images --init-from m ", flags].concat();
+            let matches = Arguments::command().try_get_matches_from(words.split(' '));
+            let matches = matches.expect("known flags");
+            Arguments::from_arg_matches(&matches).expect("possible values").run.consistency()
+        };
+        let of =
+            |gap, distillation| Some(Consistency { first_gap: gap, last_gap: gap, distillation });
+        assert_eq!(made("--steps 5"), None);
+        assert_eq!(made("--consistency"), of(0.004, false));
+        assert_eq!(made("--consistency=tuning --first-gap 0.01"), of(0.01, false));
+        assert_eq!(made("--consistency=distillation"), of(0.4, true));
+        assert_eq!(made("--consistency --guiding-model worse --first-gap 0.2"), of(0.2, true));
     }
 
     #[test]
