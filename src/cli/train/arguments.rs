@@ -188,12 +188,12 @@ pub struct RunArgs {
     pub license: Option<String>,
 }
 
-/// Whose flow a consistency model leads to the end of.
+/// Where a consistency model leads.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ConsistencyOf {
-    /// That of the images: easy consistency tuning.
+    /// To the end of the images' flow: easy consistency tuning.
     Tuning,
-    /// That of the model: consistency distillation.
+    /// To the end of the model's own flow: consistency distillation.
     Distillation,
 }
 
