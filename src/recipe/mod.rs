@@ -66,9 +66,13 @@ pub struct Recipe {
 impl Recipe {
     /// The σ of image i of a step.
     pub fn sigma(&self, step: u64, i: usize) -> f32 {
+        self.sigma_of(key(self.seed, step).normal(i as u32))
+    }
+
+    /// The σ that a standard normal number stands for.
+    pub fn sigma_of(&self, normal: f32) -> f32 {
         let [smallest, largest] = self.sigmas;
-        let ln = self.p_mean.ln() + self.p_std * key(self.seed, step).normal(i as u32);
-        ln.exp().clamp(smallest, largest)
+        (self.p_mean.ln() + self.p_std * normal).exp().clamp(smallest, largest)
     }
 
     /// Whether the network is told the class of image i of a step.

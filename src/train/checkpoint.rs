@@ -1,8 +1,8 @@
 //! A training run on disk: everything needed to continue to the very same weights.
 //!
 //! A `.safetensors` container of byte tensors, as Burn writes them: weights, their moving average,
-//! Adam's state, and the teacher and the critic, if the run has them. The rest is JSON in the metadata, with a
-//! checksum that reveals damage. [`super::Checkpoints`] puts it on disk.
+//! Adam's state, and the teacher and the critic, if the run has them. The rest is JSON in the
+//! metadata, with a checksum that reveals damage. [`super::Checkpoints`] puts it on disk.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

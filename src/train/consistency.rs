@@ -104,6 +104,12 @@ pub(super) fn answer(
     x_t + score * column(ts.iter().map(|t| t * t), &device)
 }
 
+/// Where to evaluate the score at each r: at r = 0 it does not count, and is evaluated at t, where it is
+/// finite.
+pub(super) fn finite_levels(rs: &[f32], ts: &[f32]) -> Vec<f32> {
+    rs.iter().zip(ts).map(|(&r, &t)| if r > 0.0 { r } else { t }).collect()
+}
+
 /// `d(f(x_t, t), sg f(x_r, r))` for each of the N images of a batch: N values.
 ///
 /// `noise` is what leads from x_t to x_r, `(x_t − x_r)/(t − r)`, according to whatever the run learns
@@ -120,10 +126,7 @@ pub(super) fn distances(
     let (x_t, noise) = (constant(noisy.clone()), constant(noise));
     let device = x_t.device();
     let x_r = x_t - noise * column(ts.iter().zip(rs).map(|(t, r)| t - r), &device);
-    // At r = 0 the score does not count; it is evaluated at t, where it is finite.
-    let defined: Vec<f32> =
-        rs.iter().zip(&ts).map(|(&r, &t)| if r > 0.0 { r } else { t }).collect();
-    let score = network.valid().guided_score(x_r.clone(), &defined, &classes);
+    let score = network.valid().guided_score(x_r.clone(), &finite_levels(rs, &ts), &classes);
     let target = x_r + score * column(rs.iter().map(|r| r * r), &device);
 
     let answer = answer(network, noisy, &ts, &classes);

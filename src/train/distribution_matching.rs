@@ -11,10 +11,12 @@ use super::batch::Batch;
 use super::consistency::answer;
 use super::options::OptionsError;
 use super::teacher::Teacher;
+use super::weighted_sum::weighted_sum;
 use crate::loss::dsm;
 use crate::net::layers::column;
 use crate::net::{Architecture, ImageShape, Network};
 use crate::random::Key;
+use crate::recipe::Recipe;
 
 /// Distribution matching distillation (DMD: Yin et al., *One-step Diffusion with Distribution Matching
 /// Distillation*, 2024) without pairs of noise and images (DMD2: Yin et al., *Improved Distribution
@@ -114,10 +116,8 @@ impl Noise {
     pub fn of_step(options: &Options, step: u64, part: Range<usize>, device: &Device) -> Self {
         let ImageShape { channels, height, width } = options.architecture.image_shape();
         let key = |stream| Key { seed: options.seed, stream, step: step as u32 };
-        let level = |i: usize| {
-            let ln = Self::P_MEAN.ln() + Self::P_STD * key(Self::SIGMA_STREAM).normal(i as u32);
-            ln.exp().clamp(options.sigma_min, options.sigma_max)
-        };
+        let recipe = Recipe { p_mean: Self::P_MEAN, p_std: Self::P_STD, ..options.recipe() };
+        let level = |i: usize| recipe.sigma_of(key(Self::SIGMA_STREAM).normal(i as u32));
         let mut z = vec![0.0; part.len() * channels * height * width];
         for (i, z) in part.clone().zip(z.chunks_exact_mut(channels * height * width)) {
             key(Self::STREAM + i as u32).fill_normal(z);
@@ -132,8 +132,8 @@ impl Noise {
     }
 }
 
-/// What the critic's step minimizes, added up over the images that the generator makes of a batch:
-/// denoising score matching, with the run's weighting.
+/// What the critic's step minimizes for the images that the generator makes of a part of a batch:
+/// denoising score matching, weighted as [`weighted_sum`] does.
 pub(super) fn critic_loss(
     critic: &Network,
     generator: &Network,
@@ -145,11 +145,12 @@ pub(super) fn critic_loss(
     let images = answer(generator, noisy.inner(), &sigmas, &classes);
     let noisy = Tensor::from_inner(noise.added_to(images));
     let score = critic.guided_score(noisy, &noise.sigmas, &classes);
-    weighted_dsm(score, Tensor::from_inner(noise.z.clone()), &noise.sigmas, options)
+    let losses = dsm(score, &noise.sigmas, Tensor::from_inner(noise.z.clone()));
+    weighted_sum(losses, &noise.sigmas, options)
 }
 
-/// What the generator's step minimizes: its gradient with respect to an image of the batch is g of
-/// [`DistributionMatching`]. No number goes with that gradient, so this has the value of
+/// What the generator's step minimizes: its gradient with respect to an image is g of
+/// [`DistributionMatching`] over the number of images in the whole batch. No number goes with that gradient, so this has the value of
 /// [`critic_loss`], for runs to report.
 pub(super) fn generator_loss(
     generator: &Network,
@@ -165,17 +166,10 @@ pub(super) fn generator_loss(
     let score = critic.guided_score(noisy.clone(), &noise.sigmas, &classes);
     let by_model = teacher.noise_in(noisy, &noise.sigmas, &classes, options.precision);
     let g = direction(score.clone(), by_model, noise);
-    let along = (images * Tensor::from_inner(g)).sum();
-    let reported = weighted_dsm(score, noise.z.clone(), &noise.sigmas, options);
+    let along = (images * Tensor::from_inner(g)).sum() / options.batch as f32;
+    let losses = dsm(score, &noise.sigmas, noise.z.clone());
+    let reported = weighted_sum(losses, &noise.sigmas, options);
     along.clone() + Tensor::from_inner(reported - along.inner())
-}
-
-fn weighted_dsm(score: Tensor<4>, z: Tensor<4>, sigmas: &[f32], options: &Options) -> Tensor<1> {
-    let device = score.device();
-    let data = options.architecture.preconditioning();
-    let factor = |&sigma: &f32| data.map_or(1.0, |data| options.weighting.factor(sigma, &data));
-    let factors = TensorData::new(sigmas.iter().map(factor).collect(), [sigmas.len()]);
-    (dsm(score, sigmas, z) * Tensor::<1>::from_data(factors, &device)).sum()
 }
 
 /// g of [`DistributionMatching`], from the critic's score of noisy images and the noise that the model

@@ -26,6 +26,7 @@ mod teacher;
 #[cfg(test)]
 mod test_network;
 mod trainer;
+mod weighted_sum;
 
 pub use augment::Augmentation;
 pub use checkpoint::{Checkpoint, CheckpointError};

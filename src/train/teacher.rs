@@ -6,8 +6,9 @@ use burn::tensor::Tensor;
 
 use super::Precision;
 use super::batch::Batch;
+use super::consistency::finite_levels;
 use crate::net::layers::column;
-use crate::net::{ClassInput, Network};
+use crate::net::{Architecture, ClassInput, Network};
 use crate::sample::guidance::Autoguide;
 
 /// A model. A run learns its score or flow instead of that of the images, so that afterwards a single
@@ -27,6 +28,13 @@ pub(super) enum Guidance {
     Class,
     /// Not at all.
     None,
+}
+
+impl Guidance {
+    /// Towards classes, if a run's network takes the scale of that as an input.
+    pub fn by_class(architecture: &Architecture) -> Self {
+        if architecture.guidance_max() > 0.0 { Self::Class } else { Self::None }
+    }
 }
 
 impl Teacher {
@@ -54,10 +62,7 @@ impl Teacher {
         let device = x.device();
         let levels = || sigmas.iter().zip(ends);
         let end = x + first.clone() * column(levels().map(|(from, to)| to - from), &device);
-        // At level 0 there is no noise to see, and what is seen does not count.
-        let defined: Vec<f32> =
-            levels().map(|(&from, &to)| if to > 0.0 { to } else { from }).collect();
-        let second = self.noise_in(end, &defined, classes, precision);
+        let second = self.noise_in(end, &finite_levels(ends, sigmas), classes, precision);
         let share = column(ends.iter().map(|&to| if to > 0.0 { 0.5 } else { 0.0 }), &device);
         first.clone() + (second - first) * share
     }
@@ -100,7 +105,7 @@ mod tests {
 
     use super::*;
     use crate::data::Images;
-    use crate::net::{Architecture, ImageShape, weights};
+    use crate::net::{ImageShape, weights};
     use crate::random::Key;
     use crate::train::Augmentation;
     use crate::train::test_network::tiny;

@@ -40,7 +40,8 @@ pub enum TrainError {
     #[error("the weights are of another network: {0} is missing, unknown or of another shape")]
     Weights(String),
     /// The options ask for what is learned from a model, but [`Trainer::autoguided`],
-    /// [`Trainer::class_guided`], [`Trainer::distilled`] or [`Trainer::matched`] was not called, or the checkpoint lacks the model.
+    /// [`Trainer::class_guided`], [`Trainer::distilled`] or [`Trainer::matched`] was not called, or
+    /// the checkpoint lacks the model.
     #[error("this run learns {0} from a model that it lacks")]
     Teacher(&'static str),
     /// The loss or a weight is NaN or infinite.
@@ -153,7 +154,7 @@ impl Trainer {
         if self.options.architecture.guidance_max() == 0.0 {
             return Err(OptionsError("the network takes no scale of guidance".into()).into());
         }
-        self.learner.learn_guidance()?;
+        self.learner.learn_from_itself(&self.options)?;
         Ok(self)
     }
 
@@ -167,7 +168,7 @@ impl Trainer {
         if !self.options.distills() {
             return Err(OptionsError("this run distills no model".into()).into());
         }
-        self.learner.learn_flow()?;
+        self.learner.learn_from_itself(&self.options)?;
         Ok(self)
     }
 

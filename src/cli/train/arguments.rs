@@ -479,13 +479,16 @@ mod tests {
 
     use super::*;
 
+    fn parsed(flags: &str) -> Result<(Arguments, ArgMatches), clap::Error> {
+        let words = ["train --data images ", flags].concat();
+        let matches = Arguments::command().try_get_matches_from(words.split(' '))?;
+        Ok((Arguments::from_arg_matches(&matches)?, matches))
+    }
+
     #[test]
     fn what_has_no_effect_is_refused() {
         let said = |flags: &str| {
-            let words = ["train --data images ", flags].concat();
-            let matches = Arguments::command().try_get_matches_from(words.split(' '));
-            let matches = matches.expect("known flags");
-            let arguments = Arguments::from_arg_matches(&matches).expect("possible values");
+            let (arguments, matches) = parsed(flags).expect("known flags and possible values");
             arguments.checked(&matches).map(|_| ())
         };
         said("--patch 1 --p-std 1.2").expect("of the U-Net");
@@ -508,10 +511,8 @@ mod tests {
     #[test]
     fn a_gap_is_narrow_for_tuning_and_wide_for_distillation() {
         let made = |flags: &str| {
-            let words = ["train --data images --init-from m ", flags].concat();
-            let matches = Arguments::command().try_get_matches_from(words.split(' '));
-            let matches = matches.expect("known flags");
-            Arguments::from_arg_matches(&matches).expect("possible values").run.consistency()
+            let (arguments, _) = parsed(&["--init-from m ", flags].concat()).expect("possible");
+            arguments.run.consistency()
         };
         let of =
             |gap, distillation| Some(Consistency { first_gap: gap, last_gap: gap, distillation });
@@ -524,13 +525,8 @@ mod tests {
 
     #[test]
     fn a_list_is_given_once() {
-        let parsed = |flags: &str| {
-            let words = ["train --data images ", flags].concat();
-            Arguments::command().try_get_matches_from(words.split(' ')).map(|matches| {
-                Arguments::from_arg_matches(&matches).expect("possible").network.widths
-            })
-        };
-        assert_eq!(parsed("--widths 8,16").expect("a list"), Some(vec![8, 16]));
-        parsed("--widths 8 --widths 16").map(|_| ()).expect_err("two lists");
+        let widths = |flags: &str| parsed(flags).map(|(arguments, _)| arguments.network.widths);
+        assert_eq!(widths("--widths 8,16").expect("a list"), Some(vec![8, 16]));
+        widths("--widths 8 --widths 16").expect_err("two lists");
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::store::ModuleRecord;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::burn_state::{BurnState, Critic, adam, drawn};
 use super::{Averaged, Learner, Losses, Records};
@@ -21,6 +21,7 @@ use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
 use crate::train::teacher::{Guidance, Teacher};
 use crate::train::trainer::TrainError;
+use crate::train::weighted_sum::weighted_sum;
 use crate::train::{Autoguidance, DistributionMatching, Options, consistency, ema, grad_clip};
 
 /// A run on Burn devices. Its state is on the first. With several devices, each computes its share
@@ -98,7 +99,6 @@ impl BurnLearner {
                     let noise = now.noise(part.clone(), device);
                     let batch = now.batch(part, device);
                     matching::generator_loss(&network, &critic, teacher, batch, &noise, options)
-                        / options.batch as f32
                 }
                 _ => loss(&network, now.batch(part, device), options, target, step),
             }
@@ -121,7 +121,6 @@ impl BurnLearner {
             let generator = now.constant(&state.network, device);
             let noise = now.noise(part.clone(), device);
             matching::critic_loss(&critic, &generator, now.batch(part, device), &noise, options)
-                / options.batch as f32
         });
         self.add_losses(sum);
         if let Some(Critic { network, optimizer }) = &mut self.state.critic {
@@ -137,9 +136,8 @@ impl BurnLearner {
         });
     }
 
-    /// Learns what the weights of the start do, guided this way.
-    fn learn_by(&mut self, guidance: Guidance) {
-        let network = self.state.ema.clone();
+    /// Learns what a model does, guided this way.
+    fn learn_by(&mut self, network: Network, guidance: Guidance) {
         self.target = Target::Taught(Box::new(Teacher { network, guidance }));
     }
 }
@@ -203,10 +201,9 @@ impl Learner for BurnLearner {
                     let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
                     Guidance::Auto(Box::new(guide))
                 }
-                None if options.architecture.guidance_max() > 0.0 => Guidance::Class,
-                None => Guidance::None,
+                None => Guidance::by_class(&options.architecture),
             };
-            self.target = Target::Taught(Box::new(Teacher { network, guidance }));
+            self.learn_by(network, guidance);
         }
         self.keep();
         Ok(())
@@ -215,18 +212,12 @@ impl Learner for BurnLearner {
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError> {
         let worse = Network::with_weights(&by.worse, worse, &self.device)?;
         let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
-        let guidance = Guidance::Auto(Box::new(guide));
-        self.learn_by(guidance);
+        self.learn_by(self.state.ema.clone(), Guidance::Auto(Box::new(guide)));
         Ok(())
     }
 
-    fn learn_guidance(&mut self) -> Result<(), TrainError> {
-        self.learn_by(Guidance::Class);
-        Ok(())
-    }
-
-    fn learn_flow(&mut self) -> Result<(), TrainError> {
-        self.learn_by(Guidance::None);
+    fn learn_from_itself(&mut self, options: &Options) -> Result<(), TrainError> {
+        self.learn_by(self.state.ema.clone(), Guidance::by_class(&options.architecture));
         Ok(())
     }
 
@@ -239,11 +230,7 @@ impl Learner for BurnLearner {
         self.state.critic = Some(Critic::of_model(options, by, model.clone(), &self.device)?);
         self.state.optimizer = adam(options);
         let network = Network::with_weights(&by.model, model, &self.device)?;
-        let guidance = match options.architecture.guidance_max() > 0.0 {
-            true => Guidance::Class,
-            false => Guidance::None,
-        };
-        self.target = Target::Taught(Box::new(Teacher { network, guidance }));
+        self.learn_by(network, Guidance::by_class(&options.architecture));
         self.keep();
         Ok(())
     }
@@ -313,8 +300,7 @@ impl Learner for BurnLearner {
     }
 }
 
-/// The weighted loss of a part of a batch, divided by the number of images in the *whole* batch,
-/// so that the losses of the parts add up to the batch's.
+/// The loss of a part of a batch, as [`weighted_sum`] adds it up.
 fn loss(
     network: &Network,
     batch: Batch,
@@ -322,18 +308,7 @@ fn loss(
     target: &Target,
     step: u64,
 ) -> Tensor<1> {
-    let data = options.architecture.preconditioning();
-    // Without preconditioning, the weighting is the paper's; `Options::check` makes sure of that.
-    let factor = |sigma| {
-        data.map_or(1.0, |data| match options.consistency {
-            Some(_) => consistency::weight(sigma, &data),
-            None => options.weighting.factor(sigma, &data),
-        })
-    };
-    let weight = |&sigma: &f32| factor(sigma) / options.batch as f32;
-    let weights: Vec<f32> = batch.sigmas.iter().map(weight).collect();
-    let weights = TensorData::new(weights, [batch.sigmas.len()]);
-    let weights = Tensor::<1>::from_data(weights, &batch.noise.device());
+    let sigmas = batch.sigmas.clone();
     let losses = match &options.consistency {
         Some(consistency) => {
             let Options { sigma_min, steps, .. } = *options;
@@ -347,5 +322,5 @@ fn loss(
             dsm(score, &batch.sigmas, noise)
         }
     };
-    (losses * weights).sum()
+    weighted_sum(losses, &sigmas, options)
 }

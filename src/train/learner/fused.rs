@@ -110,12 +110,8 @@ impl Learner for FusedLearner {
         Err(TrainError::Unsupported("autoguidance"))
     }
 
-    fn learn_guidance(&mut self) -> Result<(), TrainError> {
-        Err(TrainError::Unsupported("a scale of guidance"))
-    }
-
-    fn learn_flow(&mut self) -> Result<(), TrainError> {
-        Err(TrainError::Unsupported("a consistency model"))
+    fn learn_from_itself(&mut self, _: &Options) -> Result<(), TrainError> {
+        Err(TrainError::Unsupported("what is learned from a model"))
     }
 
     fn learn_distribution(

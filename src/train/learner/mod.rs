@@ -41,18 +41,12 @@ pub trait Learner {
     /// [`TrainError`] if the device cannot, or there is no such network.
     fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError>;
 
-    /// Learns what the weights of the start do with classifier-free guidance, with its scale as an
-    /// input.
+    /// Learns what the weights of the start do: with classifier-free guidance, if the network takes its
+    /// scale as an input.
     ///
     /// # Errors
     /// [`TrainError`] if the device cannot.
-    fn learn_guidance(&mut self) -> Result<(), TrainError>;
-
-    /// Learns the flow of the weights of the start.
-    ///
-    /// # Errors
-    /// [`TrainError`] if the device cannot.
-    fn learn_flow(&mut self) -> Result<(), TrainError>;
+    fn learn_from_itself(&mut self, options: &Options) -> Result<(), TrainError>;
 
     /// Learns to draw from the distribution of a model, whose weights the trainer has checked.
     ///
