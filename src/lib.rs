@@ -39,11 +39,11 @@
 //! let settings = Settings { sampler: Sampler::Heun, ..Settings::recommended(20.0, 0.01) };
 //! let (table, conditioning) = two_modes::step_table(&settings)?;
 //! // A thousand chains of seed 1, two coordinates each.
-//! let points = host::run_conditioned(&table, &conditioning, &density, 1, 1_000);
+//! let points = host::run_conditioned(&table, &conditioning, &density, 1, 1_000)?;
 //!
 //! let share = two_modes::upper_share(&points);
 //! assert!((share - 0.8).abs() < 0.05, "{share}");
-//! # Ok::<(), ncsn::sample::SettingsError>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Images come from a [`model_file::ModelFile`]: [`backend::BurnChains`] runs the same step table
@@ -77,6 +77,8 @@ pub mod data;
 pub mod download;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod eval;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod files;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod grid;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]

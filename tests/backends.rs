@@ -236,7 +236,8 @@ fn steering_on_the_device_is_steering_on_the_host() {
         let table =
             Settings { sampler, churn, ..common::settings() }.step_table().expect("possible");
         for conditioning in &steerings {
-            let reference = host::run_conditioned(&table, conditioning, &gaussian, 7, 5);
+            let reference =
+                host::run_conditioned(&table, conditioning, &gaussian, 7, 5).expect("it fits");
             let device = Device::flex();
             let (network, table) = (network.clone(), table.clone());
             let chains = BurnChains::conditioned(
@@ -500,32 +501,32 @@ fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
     assert!(loss(0.95) > loss(1.0) && loss(1.05) > loss(1.0));
 }
 
-/// The slope of a network along v matches differences of its score.
+/// `vᵀ (∂s/∂x) v` of a network matches differences of its score.
 #[test]
-fn slopes_of_a_network_are_derivatives_of_its_score() {
+fn a_networks_divergence_along_a_vector_is_a_derivative_of_its_score() {
     let architecture = common::tiny();
     let weights = common::weights(&architecture);
-    let slope = NetworkDivergence::new(&architecture, weights, &Device::flex()).expect("possible");
+    let network = NetworkDivergence::new(&architecture, weights, &Device::flex()).expect("possible");
     let n = 3;
     let (mut x, mut v) = (vec![0.0; n * 64], vec![0.0; n * 64]);
     Key { seed: 8, stream: 0, step: 0 }.fill_normal(&mut x);
     Key { seed: 8, stream: 1, step: 0 }.fill_normal(&mut v);
     let (sigma, h) = (0.7, 1.0 / 128.0);
     let mut score = vec![0.0; n * 64];
-    let slopes = slope.score_and_divergence(&x, sigma, &v, &mut score);
+    let along = network.score_and_divergence(&x, sigma, &v, &mut score);
     let along = |t: f32| {
         let moved: Vec<f32> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
         let mut score = vec![0.0; n * 64];
-        slope.score(&moved, sigma, &mut score);
+        network.score(&moved, sigma, &mut score);
         score
     };
     assert!(difference(&along(0.0), &score) < 1e-6);
     let (up, down) = (along(h), along(-h));
-    for (i, slope) in slopes.iter().enumerate() {
+    for (i, found) in along.iter().enumerate() {
         let range = i * 64..(i + 1) * 64;
         let products = up[range.clone()].iter().zip(&down[range.clone()]).zip(&v[range]);
         let expected: f32 =
             products.map(|((up, down), v)| (up - down) * v).sum::<f32>() / (2.0 * h);
-        assert!((slope / expected - 1.0).abs() < 1e-2, "{slope} instead of {expected}");
+        assert!((found / expected - 1.0).abs() < 1e-2, "{found} instead of {expected}");
     }
 }

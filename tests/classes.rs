@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use cli::{fail, read, succeed, train};
@@ -18,6 +19,7 @@ use ncsn::net::{Architecture, Network};
 use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path as Way};
 use ncsn::sample::edm::Churn;
+use ncsn::sample::guidance::Autoguide;
 use ncsn::sample::{
     ClassConditioning, Conditioning, GuidanceScale, Observation, Sampler, Settings, StepTable,
     Update, View,
@@ -150,6 +152,52 @@ fn guided_chains_follow_the_weighted_scores() {
             let difference = difference(&found[range.clone()], &reference[range]);
             assert!(difference < 1e-3, "{sampler:?}, class {class}: {difference}");
         }
+    }
+}
+
+/// Two kinds of guidance add to the score of the class, and do not multiply, whether or not the scale of
+/// the one is an input of the network.
+#[test]
+fn guidance_by_class_and_autoguidance_add_up() {
+    /// `guided + (w − 1) (own − worse)`.
+    struct Both {
+        guided: Guided,
+        own: Network,
+        worse: Network,
+        weight: f32,
+    }
+    impl Score for Both {
+        fn dimension(&self) -> usize {
+            64
+        }
+        fn score(&self, x: &[f32], sigma: f32, out: &mut [f32]) {
+            self.guided.score(x, sigma, out);
+            let of = |network: &Network| host_values(network.score(tensor(x), &[sigma]));
+            for ((out, own), worse) in out.iter_mut().zip(of(&self.own)).zip(of(&self.worse)) {
+                *out += (self.weight - 1.0) * (own - worse);
+            }
+        }
+    }
+    let (by_class, weight) = (2.5, 1.7);
+    let (table, conditioning) = (table(Sampler::Heun), asking(&[2, 2], by_class, ALWAYS));
+    let (architecture, weights) = conditional();
+    let (shape, device) = (architecture.image_shape(), Device::flex());
+    let worse = on_flex(&common::tiny(), common::weights(&common::tiny()));
+    let scale = |weight| GuidanceScale { weight, sigmas: ALWAYS };
+    let twice =
+        Guided { of_class: settled(Some(2)), of_none: settled(None), scale: scale(by_class) };
+    let as_input = settled_beyond(Some(2), by_class);
+    let once = Guided { of_class: as_input.clone(), of_none: as_input, scale: scale(1.0) };
+    for (guidance_max, guided) in [(0.0, twice), (4.0, once)] {
+        let network =
+            on_flex(&architecture.clone().with_guidance_max(guidance_max), weights.clone());
+        let chains =
+            BurnChains::conditioned(network, shape, table.clone(), &conditioning, 7, 0..2, &device);
+        let guide = Autoguide { worse: worse.clone(), guidance_scale: scale(weight) };
+        let found = finish(&mut chains.expect("it fits").guided(Arc::new(guide)));
+        let both = Both { guided, own: settled(Some(2)), worse: worse.clone(), weight };
+        let difference = difference(&found, &host::run(&table, &both, 7, 2));
+        assert!(difference < 1e-3, "scales up to {guidance_max} as an input: {difference}");
     }
 }
 

@@ -13,7 +13,7 @@ use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use ncsn::random::Key;
 use ncsn::sample::{Sampler, Settings};
 use ncsn::train::{
-    Checkpoints, Consistency, DistributionMatching, Options, Precision, TrainError, Trainer,
+    Checkpoints, Consistency, DistributionMatching, Method, Options, Precision, TrainError, Trainer,
 };
 
 const DARK: f32 = 0.2;
@@ -114,7 +114,7 @@ fn one_evaluation_leads_to_an_image_after_tuning_distillation_and_matching() {
 
     // From the model itself, since this density is easily matched.
     let steps = 900;
-    let options = Options { consistency: None, learning_rate: 1e-3, steps, ..options };
+    let options = Options { consistency: None, learning_rate: 5e-4, steps, ..options };
     let mut matched = start(&options).matched(matching(&options), weights.clone()).expect("fits");
     for _ in 0..steps {
         matched.step(&images);
@@ -179,6 +179,45 @@ fn what_cannot_be_tuned_is_refused() {
     assert!(grows.check().is_err_and(|error| error.to_string().contains("gaps")));
 }
 
+/// In either order, what is matched is the model that `matched` names, and not the start.
+#[test]
+fn the_start_does_not_replace_the_model_to_match() {
+    let (images, device) = (images(), [Device::flex()]);
+    let options = Options { stable_targets: None, warmup_steps: 0, ..options(&images) };
+    let model = common::weights(&options.architecture);
+    let mut start = model.clone();
+    start.values_mut().for_each(|tensor| tensor.values.iter_mut().for_each(|value| *value *= 0.9));
+    let by = || matching(&options);
+    let new = || Trainer::new(options.clone(), &images, &device).expect("possible");
+    let [mut one, mut other] = [
+        new().from_weights(start.clone()).and_then(|run| run.matched(by(), model.clone())),
+        new().matched(by(), model.clone()).and_then(|run| run.from_weights(start)),
+    ]
+    .map(|run| run.expect("it fits"));
+    for trainer in [&mut one, &mut other] {
+        // The third step is the generator's.
+        (0..3).for_each(|_| trainer.step(&images));
+    }
+    assert_eq!(one.ema_weights().expect("read"), other.ema_weights().expect("read"));
+}
+
+/// A critic that diverges is found at the next report, while the network is still finite.
+#[test]
+fn a_critic_that_is_not_finite_ends_the_run_where_it_was_sound() {
+    let (images, device) = (images(), [Device::flex()]);
+    let options = Options { stable_targets: None, warmup_steps: 3, ..options(&images) };
+    let weights = common::weights(&options.architecture);
+    let by = matching(&options);
+    let rate = Options { learning_rate: 1e38, ..options };
+    let trainer = Trainer::new(rate, &images, &device).expect("possible");
+    let trainer = trainer.from_weights(weights.clone()).expect("the same network");
+    let mut trainer = trainer.matched(by, weights.clone()).expect("it fits");
+    trainer.step(&images);
+    let error = trainer.take_loss().expect_err("the critic has diverged");
+    assert!(matches!(error, TrainError::Diverged { sound: 0, step: 1, .. }), "{error}");
+    assert_eq!(trainer.done(), 0);
+}
+
 #[test]
 fn a_distribution_that_cannot_be_matched_is_refused() {
     let images = images();
@@ -190,18 +229,25 @@ fn a_distribution_that_cannot_be_matched_is_refused() {
         options.check().expect_err("refused").to_string()
     };
     assert!(with(&|by| by.critic_steps = 0).contains("critic"));
-    assert!(with(&|by| by.model = by.model.clone().with_classes(2)).contains("--labels off"));
+    assert!(
+        with(&|by| by.model = by.model.clone().with_classes(2)).contains("2 classes, this one 0")
+    );
     let both = Options {
         distribution_matching: Some(matching(&options)),
         consistency: Some(DISTILLATION),
         ..options.clone()
     };
     assert!(both.check().is_err_and(|error| error.to_string().contains("consistency")));
+    // All of it would be steps of the critic.
+    let matching = || Some(matching(&options));
+    let short = Options { distribution_matching: matching(), warmup_steps: 398, ..options.clone() };
+    assert!(short.check().is_err_and(|error| error.to_string().contains("the critic takes")));
+    Options { warmup_steps: 397, ..short }.check().expect("the last step is the network's");
 
-    let only = Options { distribution_matching: Some(matching(&options)), ..options.clone() };
+    let only = Options { distribution_matching: matching(), ..options.clone() };
     let mut without = Trainer::new(only, &images, &[Device::flex()]).expect("possible");
     without.step(&images);
-    assert!(matches!(without.take_loss(), Err(TrainError::Teacher("a distribution"))));
+    assert!(matches!(without.take_loss(), Err(TrainError::Teacher(Method::DistributionMatching))));
 }
 
 /// While somebody draws, the page takes the weights of `data-quick` in the place of a model's own.
@@ -227,7 +273,7 @@ fn the_pages_weights_for_few_steps_fit_their_models() {
         assert_eq!(names(&quick), names(&model), "{link}");
         assert_eq!(quick.sampler.sampler, Sampler::Consistency, "{link}");
         let training = quick.training.expect("it was trained here");
-        assert!(training.consistency, "{link}");
+        assert!(training.few_step, "{link}");
         // Guidance is an input, or one evaluation would be two.
         assert!(quick.classes.is_empty() || quick.architecture.guidance_max() >= 2.0, "{link}");
     }

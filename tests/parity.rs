@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Tensor, TensorData};
 use ncsn::import::{Facts, refinenet};
 use ncsn::net::weights::{Array, Weights};
-use ncsn::net::{Architecture, Network, Variant};
+use ncsn::net::{Architecture, ClassInput, Network, Variant};
 use ncsn::sample::langevin;
 use ncsn::sample::step_table::Update;
 use safetensors::tensor::SafeTensors;
@@ -108,7 +108,7 @@ fn holds(path: &Path) {
         x = x.clone() + network.score(x, &[step.sigma]) * drift + z.squeeze_dim::<4>(0) * noise;
     }
     if fixture.fact("denoise") {
-        x = network.denoise(x, sigmas[sigmas.len() - 1]);
+        x = network.denoise(x, &sigmas[sigmas.len() - 1..], &[ClassInput::from(None)]);
     }
     let chain = fixture.error(x, "output/chain");
     println!("{} ({}): score {score:.1e}, chain {chain:.1e}", path.display(), variant.name());

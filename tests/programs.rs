@@ -128,7 +128,7 @@ fn training_learns_and_its_model_can_be_sampled() {
     // less than it takes to tell 8 places apart.
     assert!((3.0 / 64.0..8.3).contains(&bits), "{said}");
     let mut tuned = read(&at.join("m.safetensors"));
-    tuned.card.training.iter_mut().for_each(|training| training.consistency = true);
+    tuned.card.training.iter_mut().for_each(|training| training.few_step = true);
     fs::write(at.join("tuned.safetensors"), tuned.write().expect("sound")).expect("written");
     let mut likelihood = Command::new(env!("CARGO_BIN_EXE_ncsn"));
     likelihood.current_dir(at).args(["likelihood", "--model", "tuned.safetensors"]);

@@ -351,7 +351,7 @@ fn observations_are_kept_and_the_rest_follows_from_them() {
         let observation = Some(observation.expect("of the right size"));
         let conditioning = Conditioning { observation, ..Conditioning::default() };
         for (sampler, name, table) in samplers(schedule) {
-            let x = host::run_conditioned(&table, &conditioning, &density, 3, n);
+            let x = host::run_conditioned(&table, &conditioning, &density, 3, n).expect("it fits");
             let along = |x: &[f32]| {
                 let seen = project(x, blocks);
                 let error = seen.iter().zip(&y).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -376,7 +376,7 @@ fn a_path_between_seeds_ends_at_the_seeds() {
     for (_, name, table) in samplers(NoiseSchedule { sigma_max: 5.0, sigma_min: 0.1, levels: 20 }) {
         let path = Path { frames: 9, to: End::Seed(12) };
         let conditioning = Conditioning { path: Some(path), ..Conditioning::default() };
-        let x = host::run_conditioned(&table, &conditioning, &toy, 11, 9);
+        let x = host::run_conditioned(&table, &conditioning, &toy, 11, 9).expect("it fits");
         let difference =
             |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         for (frame, seed) in [(0, 11), (8, 12)] {
@@ -405,7 +405,7 @@ fn a_sketch_is_kept_as_far_as_its_noise_allows() {
     let run = |sampler, strength| {
         let settings = Settings { sampler, ..settings };
         let table = settings.step_table_from(Some(strength)).expect("possible");
-        host::run_conditioned(&table, &conditioning, &toy, 8, n)
+        host::run_conditioned(&table, &conditioning, &toy, 8, n).expect("it fits")
     };
     for sampler in [Sampler::Ancestral, Sampler::Heun, Sampler::UniPc] {
         let rare = |x: &[f32]| x.chunks(2).filter(|x| x[0] + x[1] < 0.0).count() as f64 / n as f64;

@@ -20,11 +20,32 @@ pub fn start(table: &StepTable, dimension: usize, seed: u64, chains: usize) -> V
 
 /// Runs a whole step table on `chains` chains; returns their ends, chains × dimension.
 pub fn run(table: &StepTable, density: &impl Score, seed: u64, chains: usize) -> Vec<f32> {
-    run_conditioned(table, &Conditioning::default(), density, seed, chains)
+    ends(table, &Conditioning::default(), density, seed, chains)
 }
 
-/// As [`run`], with a conditioning that has been checked.
+/// As [`run`], with a conditioning.
+///
+/// # Errors
+/// [`ConditioningError`] says what does not fit the density's points.
 pub fn run_conditioned(
+    table: &StepTable,
+    conditioning: &Conditioning,
+    density: &impl Score,
+    seed: u64,
+    chains: usize,
+) -> Result<Vec<f32>, ConditioningError> {
+    check(conditioning, density)?;
+    Ok(ends(table, conditioning, density, seed, chains))
+}
+
+fn check(conditioning: &Conditioning, density: &impl Score) -> Result<(), ConditioningError> {
+    conditioning.check(density.dimension())?;
+    // A density on the host has no classes.
+    conditioning.check_classes(0)
+}
+
+/// The ends of chains with a conditioning that fits.
+fn ends(
     table: &StepTable,
     conditioning: &Conditioning,
     density: &impl Score,
@@ -69,9 +90,7 @@ impl<S: Score> HostChains<S> {
         seed: u64,
         chains: Range<usize>,
     ) -> Result<Self, ConditioningError> {
-        conditioning.check(density.dimension())?;
-        // A density on the host has no classes.
-        conditioning.check_classes(0)?;
+        check(conditioning, &density)?;
         Ok(Self::begin(density, table, conditioning.clone(), seed, chains))
     }
 

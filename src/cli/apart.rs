@@ -9,7 +9,7 @@ use same_file::is_same_file;
 use walkdir::WalkDir;
 
 use crate::data::DataSet;
-use crate::train::target;
+use crate::files::link_target;
 
 /// A file that a command reads, with the flag that names it; `None` if the flag is not given.
 pub type Read<'a> = (&'a str, Option<&'a Path>);
@@ -75,7 +75,7 @@ fn is_hidden(name: &std::ffi::OsStr) -> bool {
 
 /// The path without links that something at `path` has, or will have once it is written.
 fn real(path: &Path) -> Option<PathBuf> {
-    let path = target(path).ok()?;
+    let path = link_target(path).ok()?;
     // Of folders that are still to be created, the first one that is there says where they will be.
     let there = path.ancestors().find(|path| !path.as_os_str().is_empty() && path.exists());
     let there = there.unwrap_or(Path::new("."));

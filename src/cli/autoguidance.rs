@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::ensure;
 use serde::Serialize;
 
 use super::engine::Engine;
-use super::model;
+use super::model::{of_shape, with_classes_of};
 use crate::model_file::ModelFile;
-use crate::net::{ImageShape, Network};
+use crate::net::Network;
 use crate::sample::GuidanceScale;
 use crate::sample::guidance::Autoguide;
 
@@ -27,7 +26,7 @@ pub struct AutoguidanceArgs {
     guidance_scale: GuidanceScaleArgs,
 }
 
-/// The strength of autoguidance, and the noise levels it acts at.
+/// The scale of autoguidance, and the noise levels it acts at.
 #[derive(clap::Args, Serialize)]
 pub struct GuidanceScaleArgs {
     /// The weight of --guiding-model: 1 has no effect, 2 adds the whole difference between the two
@@ -58,7 +57,7 @@ pub struct GuidanceScaleArgs {
 }
 
 impl GuidanceScaleArgs {
-    /// The strength that the flags describe.
+    /// The scale that the flags describe.
     ///
     /// # Errors
     /// As [`GuidanceScale::check`].
@@ -82,29 +81,18 @@ impl AutoguidanceArgs {
         self.guiding_model.is_some()
     }
 
-    /// Adds the guide to an engine if --guiding-model is given.
+    /// Adds the guide to the engine of a model with these classes if --guiding-model is given.
     ///
     /// # Errors
     /// As [`of_shape`] and [`GuidanceScaleArgs::guidance_scale`], and if the engine cannot run a
     /// second network.
-    pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
+    pub fn guide(&self, engine: Engine, classes: &[String]) -> anyhow::Result<Engine> {
         let Some(path) = &self.guiding_model else { return Ok(engine) };
         let guidance_scale = self.guidance_scale.guidance_scale()?;
         engine.guided("--guiding-model", |shape, device| {
-            let ModelFile { card, weights } = of_shape(path, shape)?;
+            let ModelFile { card, weights } = with_classes_of(of_shape(path, shape)?, classes);
             let worse = Network::with_weights(&card.architecture, weights, device)?;
             Ok(Arc::new(Autoguide { worse, guidance_scale }))
         })
     }
-}
-
-/// Opens a second model, which must make images of the given shape.
-///
-/// # Errors
-/// If it cannot be read or makes images of another shape.
-pub fn of_shape(path: &Path, shape: ImageShape) -> anyhow::Result<ModelFile> {
-    let second = model::open(path)?;
-    let found = second.card.architecture.image_shape();
-    ensure!(found == shape, "{} makes {found}, but the model makes {shape}", path.display());
-    Ok(second)
 }

@@ -34,16 +34,16 @@ pub struct ConditioningArgs {
     /// Enlarge a small image, keeping each of its pixels as the mean of a square of pixels.
     #[arg(long, value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
     super_resolve: Option<PathBuf>,
-    /// Start from a sketch of the image.
+    /// Start from this image under noise, such as a drawing of what to make.
     #[arg(long, alias = "sketch", value_name = "IMAGE", help_heading = CONDITIONING)]
     init_image: Option<PathBuf>,
-    /// How far chains may wander from a sketch or from interpolated images: 0 keeps everything, 1
+    /// How far images may end from --init-image or from interpolated images: 0 keeps everything, 1
     /// forgets it. The noise added at the start grows geometrically from σ_L to σ₁ [default: where
     /// it is 0.04 times the image's side, which hides strokes but not what they draw].
     #[arg(long, alias = "wander", help_heading = CONDITIONING)]
     strength: Option<f32>,
     /// Go from one seed to another, `3:8`, or from one image to another, `a.png:b.png`, in -n
-    /// images. Images are treated as sketches: see --strength.
+    /// images. Images are taken as --init-image takes them: see --strength.
     #[arg(long, value_name = "FROM:TO", conflicts_with = "init_image", help_heading = CONDITIONING)]
     interpolate: Option<String>,
     /// The class to show, by its name or its number, counted from 0: one of the model's, or of a

@@ -55,9 +55,9 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
     let model = model::open(&arguments.model)?;
     ensure!(
-        !model.card.training.as_ref().is_some_and(|training| training.consistency),
-        "{} is tuned to give images in few evaluations (`train --consistency`) and no longer knows the \
-         score, from which a density follows; measure the model that it was tuned from",
+        !model.card.training.as_ref().is_some_and(|training| training.few_step),
+        "{} was made to draw images in few evaluations and no longer knows the score, from which a \
+         density follows; measure the model that it was made of",
         arguments.model.display()
     );
     let image_shape = model.card.architecture.image_shape();
@@ -73,6 +73,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     let schedule = NoiseSchedule { sigma_min, levels: arguments.levels, ..schedule };
     schedule.check()?;
     let sigmas = edm::karras_sigmas(&schedule, 7.0);
+    let mean = model.card.start_mean();
     let device = device::parse(&arguments.device)?;
     let network = NetworkDivergence::new(&model.card.architecture, model.weights, &device)?;
 
@@ -87,7 +88,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
             x.extend(bytes.map(|(i, &byte)| dequantized(byte, key.uniform(i))));
         }
         let trace = Trace::Hutchinson { seed: arguments.seed, first: first as u32 };
-        let logs = log_density(&network, &x, &sigmas, trace);
+        let logs = log_density(&network, &x, &sigmas, mean, trace);
         bits.extend(logs.into_iter().map(|log| bits_per_dimension(log, d)));
         bar.set_position(bits.len() as u64);
     }
@@ -102,7 +103,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
         data.name
     );
     println!(
-        "uniformly dequantized, at σ = {sigma_min}; {} of the score and its slope",
+        "uniformly dequantized, at σ = {sigma_min}; {} of the score with its divergence",
         count(2 * (sigmas.len() - 1), "evaluation")
     );
     if let Some(warning) = impossible(mean, arguments.levels) {

@@ -10,6 +10,8 @@ use anyhow::{Context, ensure};
 use super::{output, progress};
 use crate::hub::{self, Address};
 use crate::model_file::{ModelError, ModelFile};
+use crate::net::ImageShape;
+use crate::net::weights::carry_over;
 
 /// The help of the flags that name a model to read.
 pub(super) const HELP: &str = "The model: a .safetensors file written by `train` or `import`, or \
@@ -40,6 +42,28 @@ pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
         Ok(bytes)
     };
     read().with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Opens a second model, which must make images of the given shape.
+///
+/// # Errors
+/// If it cannot be read or makes images of another shape.
+pub(super) fn of_shape(path: &Path, shape: ImageShape) -> anyhow::Result<ModelFile> {
+    let second = open(path)?;
+    let found = second.card.architecture.image_shape();
+    ensure!(found == shape, "{} makes {found}, but the model makes {shape}", path.display());
+    Ok(second)
+}
+
+/// A model with these classes instead of its own, if it has any: those of the same name are the same.
+pub(super) fn with_classes_of(model: ModelFile, classes: &[String]) -> ModelFile {
+    let ModelFile { mut card, weights } = model;
+    if card.classes.is_empty() {
+        return ModelFile { card, weights };
+    }
+    let weights = carry_over(weights, &card.class_names(), classes);
+    card.architecture = card.architecture.with_classes(classes.len());
+    ModelFile { card, weights }
 }
 
 /// Writes a model's card into its file, whose tensors stay as they are.

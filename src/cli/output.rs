@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::train::{folder_of, is_device, target, write_atomically};
+use crate::files::{folder_of, is_device, link_target, write_atomically};
 
 /// Checks, before long work, that a file can be written. An existing file is left alone.
 ///
@@ -17,7 +17,7 @@ pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let create = || -> anyhow::Result<()> {
-        let target = target(out)?;
+        let target = link_target(out)?;
         let folder = folder_of(&target);
         ensure!(folder.is_dir(), "there is no folder {}", folder.display());
         // A temporary file, which is deleted when dropped.

@@ -86,8 +86,9 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     let device = arguments.device.as_deref();
     let guided = flags.is_guided() || autoguidance.is_guided();
     let choice = arguments.engine.or(guided.then_some(Choice::Burn));
+    let classes = model.card.class_names();
     let engine = Engine::new(choice, device, model)?;
-    let engine = autoguidance.guide(flags.guide(engine)?)?;
+    let engine = autoguidance.guide(flags.guide(engine)?, &classes)?;
 
     let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };
     let frames = if extension == "gif" && !is_path { FRAMES } else { 1 };

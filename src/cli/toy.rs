@@ -56,7 +56,7 @@ pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
                 continue;
             };
             let (table, conditioning) = two_modes::step_table(&settings)?;
-            let samples = points(host::run_conditioned(&table, &conditioning, &density, seed, n));
+            let samples = points(host::run_conditioned(&table, &conditioning, &density, seed, n)?);
             row(sampler.name(), table.nfe().to_string(), &samples);
             ensure_delivered()?;
         }

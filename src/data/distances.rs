@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Images;
-use super::images::evenly_spaced;
+use super::images::fixed_sample;
 use crate::net::ImageShape;
 use crate::random::Key;
 
@@ -63,7 +63,7 @@ const WORK: u64 = 10_000_000_000;
 /// The distance to the nearest different image: the median over a sample of the images. `None`
 /// if all images are the same.
 pub fn nearest(images: &Images) -> Option<f64> {
-    let some: Vec<usize> = evenly_spaced(images.len(), NEAREST).collect();
+    let some: Vec<usize> = fixed_sample(images.len(), NEAREST).collect();
     let of = |&index: &usize| {
         let image = images.image(index);
         let others = images.iter().map(|other| distance(image, other));

@@ -16,7 +16,7 @@ pub struct Images {
 }
 
 /// `count` of the indices `0..len`, or all: random, but always the same.
-pub fn evenly_spaced(len: usize, count: usize) -> impl Iterator<Item = usize> {
+pub fn fixed_sample(len: usize, count: usize) -> impl Iterator<Item = usize> {
     let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
     order.into_iter().take(count).map(|index| index as usize)
 }
@@ -86,7 +86,7 @@ impl Images {
     /// `count` images, or all: random but always the same, because data sets may be sorted by
     /// class, or cycle through the classes.
     pub fn some(&self, count: usize) -> Self {
-        self.select(evenly_spaced(self.len(), count))
+        self.select(fixed_sample(self.len(), count))
     }
 
     /// The mean and standard deviation of all pixels, in \[0, 1\].
@@ -117,11 +117,11 @@ impl Images {
         (train, held_out.mixed())
     }
 
-    /// The same images in the order of [`evenly_spaced`], so that the first so many held-out images
+    /// The same images in the order of [`fixed_sample`], so that the first so many held-out images
     /// include every kind even if they were sorted. Published test sets need this too: the halves
     /// of MNIST's are by different writers.
     pub(super) fn mixed(self) -> Self {
-        self.select(evenly_spaced(self.len(), self.len()))
+        self.select(fixed_sample(self.len(), self.len()))
     }
 
     /// The images with these indices, in this order, in memory.
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn some_are_the_first_of_an_order() {
-        let mut all: Vec<usize> = evenly_spaced(9, 20).collect();
-        assert_eq!(evenly_spaced(9, 4).collect::<Vec<_>>(), all[..4]);
+        let mut all: Vec<usize> = fixed_sample(9, 20).collect();
+        assert_eq!(fixed_sample(9, 4).collect::<Vec<_>>(), all[..4]);
         all.sort_unstable();
         assert_eq!(all, (0..9).collect::<Vec<_>>());
     }

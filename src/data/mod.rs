@@ -52,7 +52,7 @@ mod stored;
 mod unsupported;
 
 pub use decode::upright;
-pub use images::{Images, evenly_spaced};
+pub use images::{Images, fixed_sample};
 pub use pixels::Pixels;
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;

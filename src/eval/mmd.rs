@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::Points;
-use crate::data::evenly_spaced;
+use crate::data::fixed_sample;
 
 /// An estimate and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ const SUBSET: usize = 1000;
 pub fn mmd(a: &Points, b: &Points, device: &Device) -> Mmd {
     let size = SUBSET.min(a.len()).min(b.len());
     let subsets = (a.len().min(b.len()) / size.max(1)).max(1);
-    let orders = [a, b].map(|points| evenly_spaced(points.len(), points.len()).collect::<Vec<_>>());
+    let orders = [a, b].map(|points| fixed_sample(points.len(), points.len()).collect::<Vec<_>>());
     let subset = |points: &Points, order: &[usize], index: usize| {
         let row = |&row: &usize| &points.values[row * points.dimension..][..points.dimension];
         let rows = order[index * size..][..size].iter().flat_map(row);

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::defects::{Defect, spoil};
-use crate::data::{Images, evenly_spaced};
+use crate::data::{Images, fixed_sample};
 use crate::net::ImageShape;
 use crate::pixel::{bytes, values};
 use crate::random::{Key, permutation};
@@ -55,7 +55,7 @@ impl Task {
         let kinds = turns.len() + Defect::ALL.len();
         let count = images.len().min(MOST / kinds);
         let versions = (MOST / kinds / count.max(1)).clamp(1, VERSIONS);
-        let chosen: Vec<usize> = evenly_spaced(images.len(), count).collect();
+        let chosen: Vec<usize> = fixed_sample(images.len(), count).collect();
         let partners = permutation(images.len(), Key { seed: 1, stream: 0, step: 0 });
         let made = (0..versions * count).into_par_iter().flat_map_iter(|index| {
             let (version, image) = (index / count, chosen[index % count]);

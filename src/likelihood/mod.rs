@@ -4,7 +4,8 @@
 //! The flow `dx/dσ = −σ s(x, σ)` carries the density at σ_L to the one at σ₁, which is known. Along
 //! it `log p` changes by the divergence of the flow:
 //!
-//! `log p_σL(x) = log N(x(σ₁); ½, σ₁² I) − ∫ σ ∇·s(x(σ), σ) dσ` from σ_L to σ₁.
+//! `log p_σL(x) = log N(x(σ₁); m, σ₁² I) − ∫ σ ∇·s(x(σ), σ) dσ` from σ_L to σ₁, where chains begin at
+//! `N(m, σ₁² I)`.
 //!
 //! This is the density of what deterministic samplers make before their last step, which removes
 //! the noise of σ_L.
@@ -21,9 +22,9 @@ use crate::score::ScoreWithDivergence;
 /// How the divergence `∇·s` is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trace {
-    /// From the slopes along all d axes.
+    /// From the derivatives along all d axes.
     Exact,
-    /// From the slope along one vector of random signs per point, the same all along the flow:
+    /// From the derivative along one vector of random signs per point, the same all along the flow:
     /// unbiased (Hutchinson 1989; Grathwohl et al., *FFJORD*, 2019). Point i of a call has the
     /// vector `first + i` of the seed.
     Hutchinson {
@@ -35,11 +36,12 @@ pub enum Trace {
 }
 
 /// `log p_σL(x)` in nats for each of n points, n × d, by Heun's method on the given levels, largest
-/// first.
+/// first. `mean` is m, that of every pixel at the largest level, in \[0, 1\].
 pub fn log_density(
     model: &impl ScoreWithDivergence,
     x: &[f32],
     sigmas: &[f32],
+    mean: f32,
     trace: Trace,
 ) -> Vec<f64> {
     let d = model.dimension();
@@ -66,7 +68,7 @@ pub fn log_density(
     }
     let widest = f64::from(sigmas.first().copied().unwrap_or(1.0));
     for (log, x) in logs.iter_mut().zip(x.chunks_exact(d)) {
-        let norm2: f64 = x.iter().map(|&x| (f64::from(x) - 0.5).powi(2)).sum();
+        let norm2: f64 = x.iter().map(|&x| f64::from(x - mean).powi(2)).sum();
         let constant = d as f64 * (std::f64::consts::TAU.ln() / 2.0 + widest.ln());
         *log -= 0.5 * norm2 / (widest * widest) + constant;
     }
@@ -80,7 +82,7 @@ pub fn bits_per_dimension(nats: f64, dimension: usize) -> f64 {
     8.0 - nats / (dimension as f64 * std::f64::consts::LN_2)
 }
 
-/// The vectors along which slopes are added up to the divergence: each n × d.
+/// The vectors v whose `vᵀ (∂s/∂x) v` are added up to the divergence: each n × d.
 fn probes(trace: Trace, d: usize, n: usize) -> Vec<Vec<f32>> {
     match trace {
         Trace::Exact => {
@@ -106,9 +108,9 @@ fn divergence(
 ) -> Vec<f64> {
     let mut sums = vec![0.0; x.len() / model.dimension()];
     for probe in probes {
-        let slopes = model.score_and_divergence(x, sigma, probe, score);
-        for (sum, slope) in sums.iter_mut().zip(slopes) {
-            *sum += f64::from(slope);
+        let along = model.score_and_divergence(x, sigma, probe, score);
+        for (sum, along) in sums.iter_mut().zip(along) {
+            *sum += f64::from(along);
         }
     }
     sums
@@ -129,7 +131,7 @@ mod tests {
         let schedule = NoiseSchedule { sigma_max: 2_000.0, sigma_min: 0.1, levels: 0 };
         let found = |levels| {
             let sigmas = edm::karras_sigmas(&NoiseSchedule { levels, ..schedule }, 7.0);
-            log_density(&toy, &x, &sigmas, Trace::Exact)
+            log_density(&toy, &x, &sigmas, 0.5, Trace::Exact)
         };
         let largest =
             |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -150,8 +152,8 @@ mod tests {
         let x = [0.5, 0.2].repeat(n);
         let sigmas =
             edm::karras_sigmas(&NoiseSchedule { sigma_max: 50.0, sigma_min: 0.5, levels: 60 }, 7.0);
-        let exact = log_density(&toy, &x[..2], &sigmas, Trace::Exact)[0];
-        let found = log_density(&toy, &x, &sigmas, Trace::Hutchinson { seed: 3, first: 0 });
+        let exact = log_density(&toy, &x[..2], &sigmas, 0.5, Trace::Exact)[0];
+        let found = log_density(&toy, &x, &sigmas, 0.5, Trace::Hutchinson { seed: 3, first: 0 });
         let mean = found.iter().sum::<f64>() / n as f64;
         let variance = found.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
         let error = (variance / n as f64).sqrt();

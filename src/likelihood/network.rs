@@ -1,4 +1,4 @@
-//! The slope of a network, by automatic differentiation.
+//! The divergence of a network's score, by automatic differentiation.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -7,7 +7,7 @@ use crate::net::weights::Weights;
 use crate::net::{Architecture, DescriptionError, ImageShape, Network};
 use crate::score::{Score, ScoreWithDivergence};
 
-/// A network whose score and slope are read on the host.
+/// A network whose score and divergence are read on the host.
 #[derive(Clone, Debug)]
 pub struct NetworkDivergence {
     network: Network,

@@ -122,10 +122,13 @@ pub struct Training {
     /// Set if it learned that model's score, guided away from a worse model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoguidance: Option<Autoguided>,
-    /// Whether it was made to draw images in one to four evaluations, by the sampler `consistency`
-    /// (consistency tuning, Geng et al. 2024, and distribution matching).
+    /// Whether it was made to draw images in one to four evaluations, by the sampler `consistency`.
+    #[serde(default, rename = "consistency", skip_serializing_if = "std::ops::Not::not")]
+    pub few_step: bool,
+    /// Whether that was by distilling the flow of the model that it began with (Song et al. 2023), not
+    /// by tuning on images (Geng et al. 2024).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub consistency: bool,
+    pub consistency_distillation: bool,
     /// The model whose distribution it learned to draw from (Yin et al. 2024), if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution_matching: Option<String>,
@@ -177,6 +180,11 @@ impl Card {
     /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
     pub fn start_mean(&self) -> f32 {
         self.mean.unwrap_or(Start::GRAY)
+    }
+
+    /// The names of the classes, in the order of the network's rows.
+    pub fn class_names(&self) -> Vec<String> {
+        self.classes.iter().map(|class| class.name.clone()).collect()
     }
 
     /// The classes that chains show unless asked: drawn by how often they occur in training. `None`

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::description::Architecture;
 use super::error::DescriptionError;
+use super::layers::column;
 use super::refinenet::RefineNet;
 use super::unet::{ClassInput, UNet};
 use super::weights::{self, Weights};
@@ -93,9 +94,11 @@ impl Network {
         }
     }
 
-    /// The denoiser `D(x, σ) = x + σ² s(x, σ)`, N × C × H × W: the network's estimate of the clean
-    /// image.
-    pub fn denoise(&self, x: Tensor<4>, sigma: f32) -> Tensor<4> {
-        x.clone() + self.score(x, &[sigma]).mul_scalar(sigma * sigma)
+    /// The denoiser `D(x, σ) = x + σ² s(x, σ)` of N images, N × C × H × W: the network's estimate of
+    /// the clean images. Each image has its own σ and class, or all have the same.
+    pub fn denoise(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
+        let device = x.device();
+        let score = self.guided_score(x.clone(), sigmas, classes);
+        x + score * column(sigmas.iter().map(|sigma| sigma * sigma), &device)
     }
 }

@@ -64,6 +64,17 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The default of [`Self::max_grad_norm`].
+    pub const MAX_GRAD_NORM: f32 = 1.0;
+    /// The default of [`Self::ema_decay`].
+    pub const EMA_DECAY: f64 = 0.999;
+    /// The default of [`Self::p_mean`].
+    pub const P_MEAN: f32 = 0.4;
+    /// The default of [`Self::p_std`].
+    pub const P_STD: f32 = 1.5;
+    /// The default of the smallest σ: 2.5 of 256 gray levels, noise that nobody sees.
+    pub const SIGMA_MIN: f32 = 0.01;
+
     /// The σ of image i of a step.
     pub fn sigma(&self, step: u64, i: usize) -> f32 {
         self.sigma_of(key(self.seed, step).normal(i as u32))

@@ -9,14 +9,15 @@ use super::guidance_scale::GuidanceScaleError;
 use super::observation::Observation;
 use super::step_table::{Start, StepTable};
 use crate::cos_2pi::cos_2pi;
+use crate::net::ImageShape;
 use crate::random::Key;
 
 /// How chains are conditioned; by default not at all.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conditioning {
-    /// The image, C × H × W, that chains begin at under noise, instead of an even gray: a sketch
+    /// The image, C × H × W, that chains begin at under noise, instead of an even gray: a drawing
     /// to be made into an image (Meng et al., *SDEdit*, 2022). The σ at which chains begin,
-    /// [`StepTable::from_sigma`], decides how far they may wander from it. Ignored if a step table
+    /// [`StepTable::from_sigma`], decides how far they may end from it. Ignored if a step table
     /// begins at [`Start::Uniform`].
     pub origin: Option<Vec<f32>>,
     /// What was observed of the image; chains end in agreement with it.
@@ -61,6 +62,14 @@ pub enum ConditioningError {
         found: usize,
         /// The number it should have.
         expected: usize,
+    },
+    /// An observation has as many values as the model's images, but another shape.
+    #[error("the observation has the shape {found}, but the model's images have {expected}")]
+    Shape {
+        /// Its shape.
+        found: ImageShape,
+        /// The shape it should have.
+        expected: ImageShape,
     },
     /// A value is NaN or infinite.
     #[error("{0} holds values that are not finite")]
@@ -129,6 +138,20 @@ impl Conditioning {
             }
         }
         Ok(())
+    }
+
+    /// Checks everything against the shape of images.
+    ///
+    /// # Errors
+    /// [`ConditioningError`] says what does not fit.
+    pub fn check_shape(&self, image_shape: ImageShape) -> Result<(), ConditioningError> {
+        self.check(image_shape.dimension())?;
+        match self.observation.as_ref().map(Observation::image_shape) {
+            Some(found) if found != image_shape => {
+                Err(ConditioningError::Shape { found, expected: image_shape })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks the classes against the number that the model has.

@@ -17,8 +17,8 @@ use super::step_table::{Start, Step, StepTable, Update};
 ///
 /// `x ← x + w (1 + 1/(2rᵢ)) σᵢ² s − w/(2rᵢ) (D₋₁ − x)`.
 ///
-/// The first step has no D₋₁, and the last, to σ = 0, has `1/(2r) = 0`, as h is infinite: both are
-/// of first order, and the last leads to D.
+/// The first step has no D₋₁, and in the last, to σ = 0, `1/(2r)` is infinite, as h is: both are taken
+/// at first order, and the last leads to D.
 ///
 /// For the levels 4, 2 and 1:
 ///

@@ -42,11 +42,10 @@ impl Churn {
 /// σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
 pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
     let NoiseSchedule { sigma_max, sigma_min, levels } = *schedule;
-    // Via logarithms, as noise schedules are computed.
     let rho = f64::from(rho);
-    let root = |sigma: f32| (f64::from(sigma).ln() / rho).exp();
+    let root = |sigma: f32| f64::from(sigma).powf(rho.recip());
     let step = (root(sigma_min) - root(sigma_max)) / (levels.max(2) - 1) as f64;
-    let sigma = |i: usize| (rho * (root(sigma_max) + i as f64 * step).ln()).exp() as f32;
+    let sigma = |i: usize| (root(sigma_max) + i as f64 * step).powf(rho) as f32;
     (0..levels).map(sigma).collect()
 }
 

@@ -33,6 +33,7 @@ pub use guidance_scale::GuidanceScale;
 pub use observation::Observation;
 pub use sampler::Sampler;
 pub use settings::Settings;
+pub use settings::recommendation::Suited;
 pub use settings::validation::SettingsError;
 pub use step_table::{Start, Step, StepTable, Update};
 pub use view::View;

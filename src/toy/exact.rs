@@ -12,7 +12,7 @@ pub trait ExactDensity {
     fn score_at(&self, x: &[f32], sigma: f32, score: &mut [f32]);
 
     /// `vᵀ (∂s/∂x) v` at a point where the score is `score`.
-    fn slope_at(&self, x: &[f32], sigma: f32, v: &[f32], score: &[f32]) -> f32;
+    fn divergence_along(&self, x: &[f32], sigma: f32, v: &[f32], score: &[f32]) -> f32;
 }
 
 impl<D: ExactDensity> Score for D {
@@ -39,6 +39,6 @@ impl<D: ExactDensity> ScoreWithDivergence for D {
         self.score(x, sigma, score);
         let d = ExactDensity::dimension(self);
         let points = x.chunks_exact(d).zip(v.chunks_exact(d)).zip(score.chunks_exact(d));
-        points.map(|((x, v), score)| self.slope_at(x, sigma, v, score)).collect()
+        points.map(|((x, v), score)| self.divergence_along(x, sigma, v, score)).collect()
     }
 }

@@ -38,8 +38,8 @@ impl ExactDensity for FactorGaussian {
         }
     }
 
-    /// The score is linear, so its slope is the same at every point.
-    fn slope_at(&self, _: &[f32], sigma: f32, v: &[f32], _: &[f32]) -> f32 {
+    /// The score is linear, so this is the same at every point.
+    fn divergence_along(&self, _: &[f32], sigma: f32, v: &[f32], _: &[f32]) -> f32 {
         let (variance, along) = self.along(v.iter().copied(), sigma);
         self.loadings.iter().zip(v).map(|(a, v)| v * (a * along - v) / variance).sum()
     }

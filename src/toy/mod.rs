@@ -135,7 +135,7 @@ impl ExactDensity for GaussianMixture {
 
     /// `Σₖ p(k | x) ((v·gₖ)² − ‖v‖²/(τₖ² + σ²)) − (v·s)²`, where gₖ is the score of component k
     /// alone.
-    fn slope_at(&self, x: &[f32], sigma: f32, v: &[f32], score: &[f32]) -> f32 {
+    fn divergence_along(&self, x: &[f32], sigma: f32, v: &[f32], score: &[f32]) -> f32 {
         let dot =
             |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum() };
         let bend = |(component, share): (&Component, f64)| {
@@ -182,22 +182,22 @@ mod tests {
         }
     }
 
-    /// The slope of the score along v, here by central differences.
+    /// `vᵀ (∂s/∂x) v`, here by central differences.
     #[test]
-    fn slopes_are_derivatives_of_the_score() {
+    fn the_divergence_along_a_vector_is_a_derivative_of_the_score() {
         let factor =
             FactorGaussian { mean: vec![1.0, -1.0], deviation: 0.5, loadings: vec![0.4, 2.0] };
         fn check(density: &impl ScoreWithDivergence) {
             let (x, v, h) = ([-1.0, 0.5], [0.6f32, -1.1], 1.0 / 64.0);
             let mut score = [0.0; 2];
-            let slope = density.score_and_divergence(&x, 2.0, &v, &mut score)[0];
+            let found = density.score_and_divergence(&x, 2.0, &v, &mut score)[0];
             let along = |t: f32| {
                 let mut score = [0.0; 2];
                 density.score(&[x[0] + t * v[0], x[1] + t * v[1]], 2.0, &mut score);
                 v[0] * score[0] + v[1] * score[1]
             };
             let difference = (along(h) - along(-h)) / (2.0 * h);
-            assert!((slope - difference).abs() < 1e-3, "{slope}, {difference}");
+            assert!((found - difference).abs() < 1e-3, "{found}, {difference}");
             assert_eq!(along(0.0), v[0] * score[0] + v[1] * score[1]);
         }
         check(&GaussianMixture::two_modes());

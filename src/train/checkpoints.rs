@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::files;
+use crate::files;
 
 /// The paths of a run's checkpoints.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Checkpoints {
     pub fn beside(model: &Path) -> Self {
         let newest = model.with_extension("checkpoint");
         // A circle of links is reported by the first attempt to use it.
-        let newest = files::target(&newest).unwrap_or(newest);
+        let newest = files::link_target(&newest).unwrap_or(newest);
         Self { previous: newest.with_extension("previous.checkpoint"), newest }
     }
 

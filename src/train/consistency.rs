@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::Batch;
 use super::options::OptionsError;
 use crate::net::layers::column;
-use crate::net::{ClassInput, Network, Preconditioning};
+use crate::net::{Network, Preconditioning};
 
 /// Consistency tuning and distillation.
 ///
@@ -20,8 +20,8 @@ use crate::net::{ClassInput, Network, Preconditioning};
 /// `x_t = x + t z` and `x_r = x + r z`. The answer at r is a constant in it (sg, "stop gradient"):
 ///
 /// `E [w(t) d(f(x_t, t), sg f(x_r, r))]`, with `d(a, b) = √(‖a − b‖² + c²) − c`,
-/// `c = 0.00054 √D` (Song & Dhariwal, *Improved Techniques for Training Consistency Models*, 2023,
-/// equation 7). The relative gap Δ = (t − r)/t halves in stages of equal length from its first to its
+/// `c = 0.00027 √D` (Song & Dhariwal, *Improved Techniques for Training Consistency Models*, 2023,
+/// section 3.3, where pixels in \[−1, 1\] have twice the distances). The relative gap Δ = (t − r)/t halves in stages of equal length from its first to its
 /// last value.
 ///
 /// - *Easy consistency tuning* (Geng et al., *Consistency Models Made Easy*, 2024) takes z as it was
@@ -47,8 +47,8 @@ impl Consistency {
     const K: f32 = 8.0;
     /// b of n(t): 1 as published for pixels in \[−1, 1\], so 2 for pixels in \[0, 1\].
     const B: f32 = 2.0;
-    /// c over √D.
-    const HUBER: f32 = 0.00054;
+    /// c over √D: 0.00054 as published for pixels in \[−1, 1\], so half of that for pixels in \[0, 1\].
+    const HUBER: f32 = 0.00027;
 
     pub(super) fn check(&self) -> Result<(), OptionsError> {
         let Self { first_gap, last_gap, .. } = *self;
@@ -92,18 +92,6 @@ pub(super) fn weight(t: f32, data: &Preconditioning) -> f32 {
     t.recip().hypot(data.sigma_data.recip())
 }
 
-/// `f(x_t, t) = x_t + t² s(x_t, t)` of N images of levels t.
-pub(super) fn answer(
-    network: &Network,
-    x_t: Tensor<4>,
-    ts: &[f32],
-    classes: &[ClassInput],
-) -> Tensor<4> {
-    let device = x_t.device();
-    let score = network.guided_score(x_t.clone(), ts, classes);
-    x_t + score * column(ts.iter().map(|t| t * t), &device)
-}
-
 /// Where to evaluate the score at each r: at r = 0 it does not count, and is evaluated at t, where it is
 /// finite.
 pub(super) fn finite_levels(rs: &[f32], ts: &[f32]) -> Vec<f32> {
@@ -113,8 +101,8 @@ pub(super) fn finite_levels(rs: &[f32], ts: &[f32]) -> Vec<f32> {
 /// `d(f(x_t, t), sg f(x_r, r))` for each of the N images of a batch: N values.
 ///
 /// `noise` is what leads from x_t to x_r, `(x_t − x_r)/(t − r)`, according to whatever the run learns
-/// from: the noise that was added; its mean over all images, which gives a point of the exact flow; or
-/// that of a step along a model's flow. N × C × H × W.
+/// from: the noise that was added; its mean over all images, which is a step of Euler's method along the
+/// flow of the training images; or that of a step along a model's flow. N × C × H × W.
 pub(super) fn distances(
     network: &Network,
     batch: Batch,
@@ -129,7 +117,7 @@ pub(super) fn distances(
     let score = network.valid().guided_score(x_r.clone(), &finite_levels(rs, &ts), &classes);
     let target = x_r + score * column(rs.iter().map(|r| r * r), &device);
 
-    let answer = answer(network, noisy, &ts, &classes);
+    let answer = network.denoise(noisy, &ts, &classes);
     let difference: Tensor<2> = (answer - Tensor::from_inner(target)).flatten(1, 3);
     let c = Consistency::HUBER * (difference.dims()[1] as f32).sqrt();
     let squares = difference.square().sum_dim(1).flatten::<1>(0, 1);

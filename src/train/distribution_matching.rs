@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 use super::batch::Batch;
-use super::consistency::answer;
 use super::options::OptionsError;
 use super::teacher::Teacher;
 use super::weighted_sum::weighted_sum;
@@ -75,10 +74,7 @@ impl DistributionMatching {
         }
         let [theirs, own] = [model, generator].map(Architecture::classes);
         if theirs != own {
-            return fail(format!(
-                "the model to match has {theirs} classes, this one {own}; without classes, train \
-                 with --labels off"
-            ));
+            return fail(format!("the model to match has {theirs} classes, this one {own}"));
         }
         if *critic_steps == 0 {
             return fail("the critic needs at least one step for each of the generator".into());
@@ -142,7 +138,7 @@ pub(super) fn critic_loss(
     options: &Options,
 ) -> Tensor<1> {
     let Batch { noisy, sigmas, classes, .. } = batch;
-    let images = answer(generator, noisy.inner(), &sigmas, &classes);
+    let images = generator.denoise(noisy.inner(), &sigmas, &classes);
     let noisy = Tensor::from_inner(noise.added_to(images));
     let score = critic.guided_score(noisy, &noise.sigmas, &classes);
     let losses = dsm(score, &noise.sigmas, Tensor::from_inner(noise.z.clone()));
@@ -161,7 +157,7 @@ pub(super) fn generator_loss(
     options: &Options,
 ) -> Tensor<1> {
     let Batch { noisy, sigmas, classes, .. } = batch;
-    let images = answer(generator, noisy, &sigmas, &classes);
+    let images = generator.denoise(noisy, &sigmas, &classes);
     let noisy = noise.added_to(images.clone().inner());
     let score = critic.guided_score(noisy.clone(), &noise.sigmas, &classes);
     let by_model = teacher.noise_in(noisy, &noise.sigmas, &classes, options.precision);
@@ -248,7 +244,8 @@ mod tests {
         let read = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
         assert!(read(moves(&model)).iter().all(|g| g.abs() < 1e-6), "the densities are the same");
 
-        let denoised = |network| read(answer(network, noisy.clone(), &noise.sigmas, &classes));
+        let denoised =
+            |network: &Network| read(network.denoise(noisy.clone(), &noise.sigmas, &classes));
         let (by_critic, by_model) = (denoised(&critic), denoised(&model));
         let x = read(x.clone());
         for (at, found) in read(moves(&critic)).into_iter().enumerate() {

@@ -12,7 +12,6 @@ mod classifier;
 mod consistency;
 mod distribution_matching;
 mod ema;
-mod files;
 mod grad_clip;
 mod learner;
 mod options;
@@ -34,8 +33,7 @@ pub use checkpoints::{Checkpoints, Found};
 pub use classifier::{ClassifierOptions, train_classifier};
 pub use consistency::Consistency;
 pub use distribution_matching::DistributionMatching;
-pub use files::{folder_of, is_device, target, write_atomically};
-pub use options::{Autoguidance, Fingerprint, Options, OptionsError};
+pub use options::{Autoguidance, Fingerprint, Method, Options, OptionsError};
 pub use precision::Precision;
 #[cfg(feature = "mpi")]
 pub use ranks::MpiRanks;

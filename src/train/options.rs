@@ -1,5 +1,7 @@
 //! The options of a training run, which its checkpoints store.
 
+use std::fmt;
+
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -8,7 +10,7 @@ use super::{Augmentation, Consistency, DistributionMatching, Precision};
 use crate::data::Images;
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
-use crate::net::Architecture;
+use crate::net::{Architecture, UNetDescription};
 use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
 use crate::sample::{GuidanceScale, Settings};
@@ -131,6 +133,43 @@ impl Fingerprint {
     }
 }
 
+/// A way to learn besides denoising score matching with the noise that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// See [`Options::stable_targets`].
+    StableTargets,
+    /// See [`super::Trainer::autoguided`].
+    Autoguidance,
+    /// See [`super::Trainer::distilled`].
+    GuidanceScale,
+    /// See [`Consistency`].
+    ConsistencyTuning,
+    /// See [`Consistency`].
+    ConsistencyDistillation,
+    /// See [`DistributionMatching`].
+    DistributionMatching,
+}
+
+impl Method {
+    /// Whether a model is learned from.
+    fn needs_a_model(&self) -> bool {
+        !matches!(self, Self::StableTargets | Self::ConsistencyTuning)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StableTargets => "stable targets",
+            Self::Autoguidance => "autoguidance",
+            Self::GuidanceScale => "distilling guidance",
+            Self::ConsistencyTuning => "consistency tuning",
+            Self::ConsistencyDistillation => "consistency distillation",
+            Self::DistributionMatching => "distribution matching",
+        })
+    }
+}
+
 fn is_zero(share: &f32) -> bool {
     *share == 0.0
 }
@@ -200,9 +239,6 @@ impl Options {
         positive("p_std", f64::from(self.p_std))?;
         if let Some(from) = self.stable_targets {
             positive("the σ of stable targets", f64::from(from))?;
-            if self.autoguidance.is_some() {
-                return fail("stable targets are of the images, autoguidance is of a model".into());
-            }
         }
         if let Some(Autoguidance { worse, guidance_scale, .. }) = &self.autoguidance {
             worse.check().map_err(|e| OptionsError(e.to_string()))?;
@@ -218,18 +254,7 @@ impl Options {
                 return fail(format!("the worse model has {found} classes, the better one {own}"));
             }
         }
-        if self.architecture.guidance_max() > 0.0 {
-            let others = [
-                (self.autoguidance.is_some(), "autoguidance"),
-                (self.consistency.is_some() && !self.distills(), "consistency tuning"),
-                (self.stable_targets.is_some(), "stable targets"),
-            ];
-            if let Some((_, what)) = others.into_iter().find(|(asked, _)| *asked) {
-                return fail(format!(
-                    "a scale of guidance is learned from a model, without {what}"
-                ));
-            }
-        }
+        self.check_targets()?;
         if !(0.0..=1.0).contains(&self.label_dropout) {
             let dropout = self.label_dropout;
             return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));
@@ -239,9 +264,6 @@ impl Options {
             if self.architecture.preconditioning().is_none() {
                 return fail("consistency tuning needs a preconditioned network: a U-Net".into());
             }
-            if self.distills() && self.stable_targets.is_some() {
-                return fail("stable targets are of the images, distillation is of a model".into());
-            }
             if self.precision != Precision::F32 && !self.distills() {
                 return fail(
                     "consistency tuning compares answers too close for bf16: use f32".into(),
@@ -250,13 +272,13 @@ impl Options {
         }
         if let Some(matching) = &self.distribution_matching {
             matching.check(&self.architecture)?;
-            let others = [
-                (self.autoguidance.is_some(), "autoguidance"),
-                (self.consistency.is_some(), "consistency tuning"),
-                (self.stable_targets.is_some(), "stable targets"),
-            ];
-            if let Some((_, what)) = others.into_iter().find(|(asked, _)| *asked) {
-                return fail(format!("a distribution is matched without {what}"));
+            let first = self.warmup_steps + u64::from(matching.critic_steps);
+            if self.steps <= first {
+                return fail(format!(
+                    "of {} steps the critic takes the first {first}, warm-up included, so the network \
+                     would not learn; make more steps, or fewer of warm-up",
+                    self.steps
+                ));
             }
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
@@ -272,15 +294,59 @@ impl Options {
         steps(self.steps)
     }
 
-    /// What is learned from a model instead of from the images, in words; `None` if nothing is.
-    pub(super) fn taught(&self) -> Option<&'static str> {
-        let kinds = [
-            (self.autoguidance.is_some(), "autoguidance"),
-            (self.architecture.guidance_max() > 0.0, "a scale of guidance"),
-            (self.distills(), "the end of the flow"),
-            (self.distribution_matching.is_some(), "a distribution"),
+    /// Checks that what is learned goes together. Of each image there is one target, from the images
+    /// or from a model, but the model may be a guided one.
+    fn check_targets(&self) -> Result<(), OptionsError> {
+        const TOGETHER: [[Method; 2]; 4] = [
+            [Method::StableTargets, Method::ConsistencyTuning],
+            [Method::Autoguidance, Method::ConsistencyDistillation],
+            [Method::GuidanceScale, Method::ConsistencyDistillation],
+            [Method::GuidanceScale, Method::DistributionMatching],
         ];
-        kinds.into_iter().find_map(|(asked, what)| asked.then_some(what))
+        let methods: Vec<Method> = self.methods().collect();
+        for (at, &one) in methods.iter().enumerate() {
+            for &other in &methods[at + 1..] {
+                if !TOGETHER.contains(&[one, other]) {
+                    let problem = format!("{one} and {other} exclude each other");
+                    return Err(OptionsError(problem));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How the run learns, besides by denoising score matching.
+    fn methods(&self) -> impl Iterator<Item = Method> {
+        let tunes = self.consistency.is_some() && !self.distills();
+        let all = [
+            (self.stable_targets.is_some(), Method::StableTargets),
+            (self.autoguidance.is_some(), Method::Autoguidance),
+            (self.architecture.guidance_max() > 0.0, Method::GuidanceScale),
+            (tunes, Method::ConsistencyTuning),
+            (self.distills(), Method::ConsistencyDistillation),
+            (self.distribution_matching.is_some(), Method::DistributionMatching),
+        ];
+        all.into_iter().filter_map(|(asked, method)| asked.then_some(method))
+    }
+
+    /// The network, if this crate's own kernels can train the run.
+    ///
+    /// # Errors
+    /// What only Burn can do, in words.
+    pub fn for_kernels(&self) -> Result<&UNetDescription, String> {
+        let Architecture::UNet(network) = &self.architecture else {
+            return Err("the papers' networks".into());
+        };
+        if self.precision != Precision::F32 {
+            return Err("bf16".into());
+        }
+        let method = self.methods().find(|method| *method != Method::StableTargets);
+        method.map_or(Ok(network), |method| Err(method.to_string()))
+    }
+
+    /// How the run learns from a model instead of from the images; `None` if it does not.
+    pub(super) fn taught(&self) -> Option<Method> {
+        self.methods().find(Method::needs_a_model)
     }
 
     /// Whether the network is made for one to four evaluations, by the sampler `consistency`.

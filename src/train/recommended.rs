@@ -6,6 +6,7 @@ use crate::data::Images;
 use crate::data::distances::Distances;
 use crate::loss::Weighting;
 use crate::net::{Architecture, UNetDescription};
+use crate::recipe::Recipe;
 use crate::sample::Settings;
 use crate::sample::settings::recommendation::three_digits_up;
 
@@ -61,13 +62,13 @@ impl Options {
             precision: Precision::default(),
             learning_rate: 2e-3,
             warmup_steps: 500,
-            max_grad_norm: 1.0,
-            ema_decay: 0.999,
+            max_grad_norm: Recipe::MAX_GRAD_NORM,
+            ema_decay: Recipe::EMA_DECAY,
             weighting: Weighting::Edm,
             sigma_max: three_digits_up(measure_distances(images)?.largest),
-            sigma_min: 0.01,
-            p_mean: 0.4,
-            p_std: 1.5,
+            sigma_min: Recipe::SIGMA_MIN,
+            p_mean: Recipe::P_MEAN,
+            p_std: Recipe::P_STD,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
             label_dropout: if classes > 0 { Self::LABEL_DROPOUT } else { 0.0 },

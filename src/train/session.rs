@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::{CheckpointError, Checkpoints, Options, TrainError, Trainer, write_atomically};
+use super::{CheckpointError, Checkpoints, Options, TrainError, Trainer};
 use crate::data::DataSet;
+use crate::files::write_atomically;
 use crate::model_file::{Autoguided, Card, Class, ModelError, ModelFile, Training};
 use crate::noise::NoiseSchedule;
 use crate::sample::{Settings, SettingsError};
@@ -115,7 +116,7 @@ pub enum Event {
 pub struct Report {
     /// Steps done.
     pub step: u64,
-    /// The mean weighted loss over D/2.
+    /// The mean weighted loss, as [`Trainer::take_loss`] gives it.
     pub loss: f32,
     /// The learning rate of the last step.
     pub learning_rate: f64,
@@ -229,6 +230,11 @@ impl Session {
         &self.checkpoints
     }
 
+    /// The step of the newest checkpoint, if there is one.
+    pub fn saved(&self) -> Option<u64> {
+        self.saved
+    }
+
     fn is_stopped(&self) -> bool {
         self.options.stop.load(Ordering::Relaxed)
     }
@@ -333,7 +339,7 @@ impl Session {
     fn model(&self) -> Result<ModelFile, TrainError> {
         let Self { data, trainer, .. } = self;
         let options = trainer.options().clone();
-        let few_step = options.few_step();
+        let (few_step, consistency_distillation) = (options.few_step(), options.distills());
         let name = self.model.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
         let training = Training {
             data: data.name.clone(),
@@ -345,7 +351,8 @@ impl Session {
             autoguidance: options
                 .autoguidance
                 .map(|by| Autoguided { away_from: by.name, guidance_scale: by.guidance_scale }),
-            consistency: few_step,
+            few_step,
+            consistency_distillation,
             distribution_matching: options.distribution_matching.map(|by| by.name),
             steps: trainer.done(),
             examples: trainer.done() * options.batch as u64,

@@ -110,7 +110,7 @@ mod tests {
     use crate::train::Augmentation;
     use crate::train::test_network::tiny;
 
-    /// Karras et al. 2022, algorithm 1, lines 4 to 8, with d = −σ s for the slope dx/dσ.
+    /// Karras et al. 2022, algorithm 1, lines 4 to 8, with d = −σ s for dx/dσ.
     #[test]
     fn the_mean_noise_leads_where_a_step_of_heuns_method_does() {
         let shape = ImageShape { channels: 1, height: 4, width: 4 };
@@ -126,13 +126,13 @@ mod tests {
         let teacher = Teacher { network: network.clone(), guidance: Guidance::None };
         let along = teacher.noise_along(&batch, &to, Precision::F32);
         let read = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
-        let slope = |x: Tensor<4>, sigmas: &[f32]| {
+        let dx_dsigma = |x: Tensor<4>, sigmas: &[f32]| {
             network.score(x, sigmas) * column(sigmas.iter().map(|sigma| -sigma), &device)
         };
-        let first = read(slope(batch.noisy.clone(), &from));
+        let first = read(dx_dsigma(batch.noisy.clone(), &from));
         let step = column(from.iter().zip(&to).map(|(from, to)| to - from), &device);
-        let euler = batch.noisy.clone() + slope(batch.noisy.clone(), &from) * step;
-        let second = read(slope(euler, &[1.0, 0.3, 0.05]));
+        let euler = batch.noisy.clone() + dx_dsigma(batch.noisy.clone(), &from) * step;
+        let second = read(dx_dsigma(euler, &[1.0, 0.3, 0.05]));
         let mut apart: f32 = 0.0;
         for (at, found) in read(along).into_iter().enumerate() {
             let expected = match at / 16 {
@@ -142,6 +142,6 @@ mod tests {
             assert!((found - expected).abs() < 1e-5, "{at}: {found} instead of {expected}");
             apart = apart.max((first[at] - second[at]).abs());
         }
-        assert!(apart > 1e-3, "the two slopes are the same");
+        assert!(apart > 1e-3, "the two derivatives are the same");
     }
 }

@@ -11,8 +11,8 @@ use thiserror::Error;
 use super::learner::FusedLearner;
 use super::learner::{BurnLearner, Learner, Records};
 use super::{
-    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Options, OptionsError, Ranks,
-    batch,
+    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Method, Options, OptionsError,
+    Ranks, batch,
 };
 use crate::backend::BackendError;
 use crate::backend::fused::{FusedError, Gpu};
@@ -40,10 +40,10 @@ pub enum TrainError {
     #[error("the weights are of another network: {0} is missing, unknown or of another shape")]
     Weights(String),
     /// The options ask for what is learned from a model, but [`Trainer::autoguided`],
-    /// [`Trainer::class_guided`], [`Trainer::distilled`] or [`Trainer::matched`] was not called, or
+    /// [`Trainer::distilled`] or [`Trainer::matched`] was not called, or
     /// the checkpoint lacks the model.
-    #[error("this run learns {0} from a model that it lacks")]
-    Teacher(&'static str),
+    #[error("{0} needs a model to learn from, which this run lacks")]
+    Teacher(Method),
     /// The loss or a weight is NaN or infinite.
     #[error("the training diverged between steps {sound} and {step}: {what} is not finite")]
     Diverged {
@@ -55,14 +55,14 @@ pub enum TrainError {
         what: &'static str,
     },
     /// The device does not support the requested precision.
-    #[error("this device cannot compute in bf16; train without --precision bf16")]
+    #[error("this device cannot compute in bf16: train in f32")]
     Precision,
     /// The device failed.
     #[error("the device failed: {0}")]
     Device(String),
     /// This crate's kernels cannot train this way.
-    #[error("{0} cannot be trained on the GPU without Burn; use another --device, such as cpu")]
-    Unsupported(&'static str),
+    #[error("this crate's kernels cannot train with {0}: use a device of Burn's, such as the CPU")]
+    Unsupported(String),
     /// The GPU failed, or is too small.
     #[error(transparent)]
     Gpu(#[from] FusedError),
@@ -143,29 +143,19 @@ impl Trainer {
         Ok(Self { options, ..self })
     }
 
-    /// Learns what the model that the run starts from does with classifier-free guidance, for every
-    /// scale from 1 to the network's `guidance_max`, which becomes an input: afterwards a single
-    /// evaluation has the guided score (Meng et al. 2023, section 3.1). Noise is still added to the
-    /// images.
+    /// Learns what the model that the run starts from does, instead of the score of the images. Noise
+    /// is still added to the images.
+    ///
+    /// - If the network takes a scale of guidance: what the model does with classifier-free guidance,
+    ///   for every scale from 1 to `guidance_max`. Afterwards a single evaluation has the guided score
+    ///   (Meng et al. 2023, section 3.1).
+    /// - With consistency distillation (Song et al. 2023, section 4): to lead to the end of the model's
+    ///   flow, guided or not. [`Self::autoguided`] does so for one that is guided by another model.
     ///
     /// # Errors
-    /// [`TrainError::Options`] if the network takes no scale of guidance.
-    pub fn class_guided(mut self) -> Result<Self, TrainError> {
-        if self.options.architecture.guidance_max() == 0.0 {
-            return Err(OptionsError("the network takes no scale of guidance".into()).into());
-        }
-        self.learner.learn_from_itself(&self.options)?;
-        Ok(self)
-    }
-
-    /// Learns to lead to the end of the flow of the model that the run starts from: consistency
-    /// distillation (Song et al. 2023, section 4). [`Self::autoguided`] and [`Self::class_guided`] do so
-    /// for a guided model. Noise is still added to the images.
-    ///
-    /// # Errors
-    /// [`TrainError::Options`] if the options ask for no distillation.
+    /// [`TrainError::Options`] if the options ask for neither.
     pub fn distilled(mut self) -> Result<Self, TrainError> {
-        if !self.options.distills() {
+        if !(self.options.distills() || self.options.architecture.guidance_max() > 0.0) {
             return Err(OptionsError("this run distills no model".into()).into());
         }
         self.learner.learn_from_itself(&self.options)?;
@@ -291,8 +281,9 @@ impl Trainer {
     }
 
     /// The mean weighted loss of the steps since the last call, over D/2, so that a network that
-    /// always answers 0 has about 1 under the paper's weighting. Waits for the device. `None` if
-    /// there was no step.
+    /// always answers 0 has about 1 under the paper's weighting; of a consistency model, whose losses
+    /// are distances and not their squares, over √D; of a run that matches a distribution, that of
+    /// the critic. Waits for the device. `None` if there was no step.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss or the weights are not finite; the run is then back at
@@ -314,12 +305,14 @@ impl Trainer {
         }
         self.learner.keep();
         self.sound = self.progress;
-        let dimension = self.options.architecture.image_shape().dimension();
-        Ok(Some(2.0 * losses.sum / losses.steps as f32 / dimension as f32))
+        let dimension = self.options.architecture.image_shape().dimension() as f32;
+        let unit =
+            if self.options.consistency.is_some() { dimension.sqrt() } else { dimension / 2.0 };
+        Ok(Some(losses.sum / losses.steps as f32 / unit))
     }
 
     /// Held-out `½ ‖σ s + z‖²` of the averaged network at a few noise levels, as (σ, loss): with
-    /// the same images and noise at every call.
+    /// the same images and noise at every call. Empty without images.
     ///
     /// # Errors
     /// [`TrainError::Device`] if the device fails.
@@ -331,8 +324,11 @@ impl Trainer {
         let usual = NoiseSchedule { sigma_max, sigma_min, levels: LEVELS };
         // A network with few levels of its own is evaluated at those.
         let own = self.options.architecture.schedule().filter(|own| own.levels <= 2 * LEVELS);
-        let averaged = self.learner.averaged()?;
         let indices: Vec<usize> = (0..images.len().min(IMAGES)).collect();
+        if indices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let averaged = self.learner.averaged()?;
         let mut table = Vec::with_capacity(LEVELS);
         for sigma in own.unwrap_or(usual).sigmas() {
             let mut sum = 0.0;
@@ -346,7 +342,7 @@ impl Trainer {
                 let square = |(s, z): (f32, f32)| 0.5 * f64::from(sigma * s + z).powi(2);
                 sum += score.into_iter().zip(noise).map(square).sum::<f64>();
             }
-            table.push((sigma, (sum / indices.len().max(1) as f64) as f32));
+            table.push((sigma, (sum / indices.len() as f64) as f32));
         }
         Ok(table)
     }
@@ -399,6 +395,14 @@ fn check_weights(architecture: &Architecture, weights: &Weights) -> Result<(), T
 /// Checks the options of a run on these images.
 fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
     options.check()?;
+    let (found, wanted) = (images.shape, options.architecture.image_shape());
+    if found != wanted {
+        let problem = format!("the network makes images of {wanted}, but these have {found}");
+        return Err(OptionsError(problem).into());
+    }
+    if images.is_empty() {
+        return Err(OptionsError("there are no images to train on".into()).into());
+    }
     check_labels(options, images)
 }
 
@@ -469,7 +473,7 @@ mod tests {
             assert!(matches!(error, TrainError::Teacher(_)), "{error}");
             assert_eq!(weights(&trainer), before);
         }
-        let mut taught = trainer(&guided, &images).class_guided().expect("it takes a scale");
+        let mut taught = trainer(&guided, &images).distilled().expect("it takes a scale");
         taught.step(&images);
         assert!(taught.take_loss().expect("finite").is_some());
     }
@@ -489,9 +493,23 @@ mod tests {
         };
         for teachers in [0, 1] {
             let error = resume(teachers).err().expect("refused");
-            assert!(matches!(error, TrainError::Teacher("autoguidance")), "{error}");
+            assert!(matches!(error, TrainError::Teacher(Method::Autoguidance)), "{error}");
         }
         resume(2).expect("it is whole");
+    }
+
+    #[test]
+    fn images_of_another_shape_are_refused_and_so_are_none() {
+        let images = images();
+        let options = options(&images);
+        let shape = ImageShape { height: 2, width: 8, ..images.shape };
+        let other = Images { shape, ..images.clone() };
+        let none = Images { labels: Some(Vec::new()), ..Images::new(images.shape, Vec::new()) };
+        for (images, what) in [(other, "1 × 2 × 8"), (none, "no images")] {
+            let made = Trainer::new(options.clone(), &images, &[Device::flex()]);
+            let error = made.err().expect("refused").to_string();
+            assert!(error.contains(what), "{error}");
+        }
     }
 
     #[test]

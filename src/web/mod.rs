@@ -31,6 +31,8 @@ mod trainer;
 mod types;
 mod verify;
 
+use std::collections::BTreeMap;
+
 pub use chain::Chain;
 pub use engine::Engine;
 pub use model::Model;
@@ -40,6 +42,7 @@ pub use trainer::Trainer;
 use wasm_bindgen::prelude::*;
 
 use crate::sample::parameters::{APPLIES_TO, AppliesTo, DEFAULTS, Defaults};
+use crate::sample::{Sampler, Suited};
 
 /// As fast as wasm's default allocator, with a quarter of its code.
 #[global_allocator]
@@ -67,13 +70,17 @@ pub fn start() {
 struct SamplerParameters {
     applies_to: AppliesTo,
     defaults: Defaults,
+    suited: BTreeMap<&'static str, Suited>,
 }
 
-/// Which samplers have the settings that not all have, and what those are unless given.
+/// Which samplers have the settings that not all have, what those are unless given, and the numbers
+/// of levels and steps that suit a sampler with any model.
 ///
 /// # Errors
 /// None.
 #[wasm_bindgen(unchecked_return_type = "SamplerParameters")]
 pub fn sampler_parameters() -> Result<JsValue, JsError> {
-    convert::to_js(&SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS })
+    let suited = |sampler: Sampler| Some((sampler.name(), Suited::of(sampler)?));
+    let suited = Sampler::ALL.into_iter().filter_map(suited).collect();
+    convert::to_js(&SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS, suited })
 }

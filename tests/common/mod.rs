@@ -5,6 +5,7 @@
 pub mod cifar;
 pub mod damage;
 pub mod random_networks;
+pub mod soak;
 
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -97,7 +98,8 @@ pub fn model_of(architecture: Architecture) -> ModelFile {
         checksum: None,
         flip: false,
         stable_targets: None,
-        consistency: false,
+        few_step: false,
+        consistency_distillation: false,
         distribution_matching: None,
         data: "nothing".into(),
         images: 0,

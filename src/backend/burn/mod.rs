@@ -78,7 +78,7 @@ impl BurnChains {
         chains: Range<usize>,
         device: &Device,
     ) -> Result<Self, ConditioningError> {
-        conditioning.check(image_shape.dimension())?;
+        conditioning.check_shape(image_shape)?;
         conditioning.check_classes(network.classes())?;
         Ok(Self::begin(network, image_shape, table, conditioning, seed, chains, device))
     }
@@ -177,14 +177,22 @@ impl BurnChains {
         let [input, guidance] = parts.map(|scale| scale.at(sigma));
         let told = |&class| ClassInput { class, guidance: 1.0 + input };
         let classes: Vec<ClassInput> = self.classes.iter().map(told).collect();
-        let mut score = self.network.guided_score(x(), &[sigma], &classes);
+        let first = self.network.guided_score(x(), &[sigma], &classes);
+        let mut score = first.clone();
         if guidance != 0.0 {
             let unconditional = self.network.score(x(), &[sigma]);
-            score = score.clone() + (score - unconditional) * guidance;
+            score = first.clone() + (first.clone() - unconditional) * guidance;
         }
-        let pulls =
-            self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &self.classes, &score));
-        pulls.fold(score.clone(), |sum, pull| sum + pull)
+        if self.guides.is_empty() {
+            return score;
+        }
+        // Guides add to the network's own score, so that two kinds of guidance do not multiply.
+        let own = match input {
+            0.0 => first,
+            _ => self.network.class_score(x(), &[sigma], &self.classes),
+        };
+        let pulls = self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &self.classes, &own));
+        pulls.fold(score, |sum, pull| sum + pull)
     }
 
     /// Replaces the observed component of x by the observation, at the current noise level.

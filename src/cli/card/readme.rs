@@ -165,8 +165,12 @@ fn trained(training: &Training, guidance_max: f32) -> Vec<(&'static str, String)
     }
     if let Some(model) = &training.distribution_matching {
         rows.push(("distribution matching", format!("for one to four evaluations, of {model}")));
-    } else if training.consistency {
-        rows.push(("consistency tuning", "for one to four evaluations".into()));
+    } else if training.few_step {
+        let method = match training.consistency_distillation {
+            true => "consistency distillation",
+            false => "consistency tuning",
+        };
+        rows.push((method, "for one to four evaluations".into()));
     }
     rows
 }

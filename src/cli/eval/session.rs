@@ -62,7 +62,8 @@ impl Session<'_> {
     pub fn engine(&self) -> anyhow::Result<Engine> {
         let Eval { engine, ref device, ref autoguidance, .. } = *self.arguments;
         let choice = engine.or(autoguidance.is_guided().then_some(Choice::Burn));
-        autoguidance.guide(Engine::new(choice, device.as_deref(), self.model.clone())?)
+        let engine = Engine::new(choice, device.as_deref(), self.model.clone())?;
+        autoguidance.guide(engine, &self.model.card.class_names())
     }
 
     /// The classes that the samples of a class-conditional model show.

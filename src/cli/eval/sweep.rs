@@ -115,7 +115,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
 fn is_tried(sampler: Sampler, card: &Card) -> bool {
     match sampler {
         Sampler::PlainLangevin => false,
-        Sampler::Consistency => card.training.as_ref().is_some_and(|t| t.consistency),
+        Sampler::Consistency => card.training.as_ref().is_some_and(|t| t.few_step),
         _ => true,
     }
 }

@@ -14,6 +14,7 @@ use crate::data::DataSet;
 use crate::loss::Weighting;
 use crate::net::{ImageShape, Preconditioning};
 use crate::noise::NoiseSchedule;
+use crate::recipe::Recipe;
 use crate::train::{Consistency, DistributionMatching, Precision, SessionOptions};
 
 /// Train a score-based generative model on images.
@@ -98,8 +99,9 @@ pub struct RunArgs {
     #[arg(long)]
     pub resume: bool,
     /// Start from this model's weights instead of random ones, to train it further or on other
-    /// images of the same size. Its network and noise levels are kept; on the same images, its
-    /// recommended sampler too.
+    /// images of the same size. Its network and noise levels are kept, but a scale of guidance as an
+    /// input only if --distill-guidance is given again; on the same images, its recommended sampler
+    /// too.
     #[arg(
         long, alias = "from",
         value_name = "MODEL",
@@ -246,10 +248,10 @@ pub struct OptimizationArgs {
     #[arg(long, alias = "warm-up", default_value_t = 500)]
     pub warmup_steps: u64,
     /// Clip the norm of all gradients together to this.
-    #[arg(long, alias = "clip", default_value_t = 1.0)]
+    #[arg(long, alias = "clip", default_value_t = Recipe::MAX_GRAD_NORM)]
     pub max_grad_norm: f32,
     /// The decay of the moving average of the weights; the average is what is saved.
-    #[arg(long, alias = "ema", default_value_t = 0.999)]
+    #[arg(long, alias = "ema", default_value_t = Recipe::EMA_DECAY)]
     pub ema_decay: f64,
     /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
@@ -275,13 +277,13 @@ pub struct NoiseArgs {
     #[arg(long)]
     pub sigma_max: Option<f32>,
     /// The smallest noise level.
-    #[arg(long, default_value_t = 0.01)]
+    #[arg(long, default_value_t = Recipe::SIGMA_MIN)]
     pub sigma_min: f32,
     /// U-Net: the median of the noise levels drawn in training.
-    #[arg(long, alias = "sigma-centre", default_value_t = 0.4)]
+    #[arg(long, alias = "sigma-centre", default_value_t = Recipe::P_MEAN)]
     pub p_mean: f32,
     /// U-Net: the standard deviation of their logarithm.
-    #[arg(long, alias = "sigma-spread", default_value_t = 1.5)]
+    #[arg(long, alias = "sigma-spread", default_value_t = Recipe::P_STD)]
     pub p_std: f32,
     /// The noise level from which to learn from stable targets: a number; auto, where they make a
     /// difference; or off [default: auto for the U-Net, if the images are few enough for them to

@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 
 use super::tensorboard::EventFile;
+use crate::files::{link_target, write_atomically};
 use crate::grid;
 use crate::net::ImageShape;
 use crate::pixel;
-use crate::train::{Report, target, write_atomically};
+use crate::train::Report;
 
 /// The file that whoever writes to a log has locked.
 const LOCK: &str = ".lock";
@@ -87,7 +88,7 @@ impl Log {
     pub fn lock(model: &Path) -> anyhow::Result<File> {
         let folder = Self::folder_beside(model);
         let open = || -> io::Result<File> {
-            fs::create_dir_all(target(&folder)?)?;
+            fs::create_dir_all(link_target(&folder)?)?;
             OpenOptions::new().create(true).append(true).open(folder.join(LOCK))
         };
         let file = open().with_context(|| format!("cannot write to {}", folder.display()))?;
@@ -110,7 +111,7 @@ impl Log {
     pub fn open(model: &Path, resumed: Option<u64>) -> anyhow::Result<Self> {
         let folder = Self::folder_beside(model);
         let open = || -> io::Result<Self> {
-            fs::create_dir_all(target(&folder)?)?;
+            fs::create_dir_all(link_target(&folder)?)?;
             if resumed.is_none() {
                 remove_old_files(&folder)?;
             }

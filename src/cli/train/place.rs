@@ -1,5 +1,6 @@
 //! `--device` of `train`: where a run computes.
 
+use anyhow::bail;
 use burn::tensor::Device;
 use pollster::block_on;
 
@@ -13,7 +14,7 @@ use crate::train::{Checkpoint, Options, TrainError, Trainer};
 pub enum Place {
     /// On Burn devices, by these names.
     Burn(Vec<Device>, String),
-    /// On the CPU, though nobody asked for it, and why.
+    /// On the CPU, which `auto` chose, and why it did.
     Cpu(String),
     /// On a GPU, by this crate's own kernels.
     Gpu(Box<Gpu>),
@@ -27,15 +28,18 @@ impl Place {
     /// Burn, and otherwise the CPU.
     ///
     /// # Errors
-    /// If there is no such device here.
-    pub fn of(name: &str, needs: Option<&str>) -> anyhow::Result<Self> {
+    /// If there is no such device here, or it cannot do what `needs` Burn.
+    pub fn of(name: &str, needs: Option<String>) -> anyhow::Result<Self> {
         let cpu = |why: &str| Ok(Self::Cpu(why.to_owned()));
         let gpu = || match ranks::on_this_machine() {
             Some(number) => block_on(Gpu::request_number(number)),
             None => block_on(Gpu::request()),
         };
         match name {
-            "gpu" => Ok(Self::Gpu(Box::new(gpu()?))),
+            "gpu" => match needs {
+                Some(needs) => bail!("{needs} needs Burn: use another --device, such as cpu"),
+                None => Ok(Self::Gpu(Box::new(gpu()?))),
+            },
             "auto" => match (needs, gpu()) {
                 (Some(needs), _) => cpu(&format!("{needs} needs Burn")),
                 (None, Err(error)) => cpu(&error.to_string()),

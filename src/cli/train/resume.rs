@@ -27,7 +27,8 @@ impl Arguments {
     }
 
     /// Checks that the flags on the command line say nothing else than the options that a resumed
-    /// run keeps. Repeating the command that started it is fine.
+    /// run keeps. Repeating the command that started it is fine, except for --init-from and what goes
+    /// with it.
     ///
     /// # Errors
     /// Names the flag that would have no effect.

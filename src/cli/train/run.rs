@@ -58,13 +58,13 @@ pub fn run(
                 if step < steps {
                     println!("stopped at step {step} of {steps}; continue with --resume");
                 }
-                let dimension = shape.dimension();
-                println!(
-                    "held-out loss ½‖σ s + z‖² (a network that answers 0 has {}):",
-                    dimension / 2
-                );
-                for (sigma, loss) in held_out {
-                    println!("  σ = {sigma:<8.3} {loss:.2}");
+                // A model for few evaluations unlearns the score while it improves.
+                if !session.trainer().options().few_step() && !held_out.is_empty() {
+                    let half = shape.dimension() / 2;
+                    println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {half}):");
+                    for (sigma, loss) in held_out {
+                        println!("  σ = {sigma:<8.3} {loss:.2}");
+                    }
                 }
                 println!(
                     "model in {}, checkpoint in {}, log in {}",
@@ -78,19 +78,22 @@ pub fn run(
     Ok(interrupt.exit_code())
 }
 
-/// Adds what to do after a divergence, whose last sound state is saved.
+/// Adds how to go on from the newest checkpoint. After a divergence that is the last sound state.
 fn explain(error: SessionError, session: &Session) -> anyhow::Error {
-    let diverged = matches!(error, SessionError::Train(TrainError::Diverged { .. }));
-    if !diverged {
+    let (Some(step), newest) = (session.saved(), session.checkpoints().newest().display()) else {
         return error.into();
+    };
+    match error {
+        SessionError::Train(TrainError::Diverged { .. }) => anyhow!(
+            "{error}; step {step} is saved in {newest}: continue from it with --resume and an --lr below \
+             {:e}, or start anew with a smaller --max-grad-norm or a longer --warmup-steps",
+            session.trainer().options().learning_rate
+        ),
+        SessionError::Train(_) => {
+            anyhow!("{error}; step {step} is saved in {newest}: continue from it with --resume")
+        }
+        _ => error.into(),
     }
-    anyhow!(
-        "{error}; step {} is saved in {}: continue from it with --resume and an --lr below {:e}, or start \
-         anew with a smaller --max-grad-norm or a longer --warmup-steps",
-        session.trainer().done(),
-        session.checkpoints().newest().display(),
-        session.trainer().options().learning_rate
-    )
 }
 
 /// A progress bar in a terminal, an occasional line elsewhere.

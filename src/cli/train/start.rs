@@ -7,8 +7,7 @@ use super::log::Log;
 use super::network::Net;
 use super::options::{in_words, is_of};
 use super::place::Place;
-use crate::cli::autoguidance::of_shape;
-use crate::cli::model::open;
+use crate::cli::model::{of_shape, open, with_classes_of};
 use crate::cli::{apart, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
@@ -16,7 +15,7 @@ use crate::net::ImageShape;
 use crate::net::weights::carry_over;
 use crate::sample::GuidanceScale;
 use crate::train::{
-    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Trainer,
+    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Precision, Trainer,
 };
 
 /// Where a run computes, and the weights it starts from.
@@ -79,17 +78,23 @@ impl Start {
             (run.guiding_model.is_some(), "--guiding-model"),
             (run.distill_guidance.is_some(), "--distill-guidance"),
             (run.distribution_matching.is_some(), "--distribution-matching"),
+            (arguments.optimization.precision == Some(Precision::Bf16), "--precision bf16"),
+            (arguments.network.arch != Net::Unet, "--arch"),
         ];
-        let needs = needs.into_iter().find_map(|(given, flag)| given.then_some(flag));
-        let place = Place::of(&run.device, needs)?;
+        let needs = needs.into_iter().find_map(|(given, flag)| given.then(|| flag.to_owned()));
         if leads && !run.dry_run {
             ensure_own_files(arguments, checkpoints)?;
         }
         let weights = Weights::new(run, checkpoints)?;
-        if let Weights::Checkpoint(checkpoint) = &weights {
-            arguments.ensure_resumes(&checkpoint.options)?;
-            arguments.ensure_goes_on(checkpoint.step)?;
-        }
+        let needs = match &weights {
+            Weights::Checkpoint(checkpoint) => {
+                arguments.ensure_resumes(&checkpoint.options)?;
+                arguments.ensure_goes_on(checkpoint.step)?;
+                needs.or(checkpoint.options.for_kernels().err())
+            }
+            _ => needs,
+        };
+        let place = Place::of(&run.device, needs)?;
         Ok(Self { place, weights })
     }
 
@@ -125,14 +130,11 @@ impl Start {
             Weights::Drawn => new(None)?,
             Weights::Model(model) => {
                 let ModelFile { card, weights } = *model;
-                let weights = carry_over(weights, &names(&card), classes_for(&card));
+                let weights = carry_over(weights, &card.class_names(), classes_for(&card));
                 let (trainer, device) = new(Some(&card))?;
                 let trainer = trainer.from_weights(weights)?;
-                let trainer = match arguments.run.distill_guidance {
-                    Some(_) => trainer.class_guided()?,
-                    None if arguments.run.learns_from_a_model() => trainer.distilled()?,
-                    None => trainer,
-                };
+                let distills = arguments.run.learns_from_a_model();
+                let trainer = if distills { trainer.distilled()? } else { trainer };
                 (trainer, device)
             }
             Weights::Guided { better, worse, guidance_scale } => {
@@ -144,7 +146,7 @@ impl Start {
                     guidance_scale,
                 };
                 let ModelFile { card, weights } = *better;
-                let weights = carry_over(weights, &names(&card), classes);
+                let weights = carry_over(weights, &card.class_names(), classes);
                 let (trainer, device) = new(Some(&card))?;
                 (trainer.from_weights(weights)?.autoguided(by, worse.weights)?, device)
             }
@@ -157,7 +159,7 @@ impl Start {
                     critic_steps: arguments.run.critic_steps,
                 };
                 let ModelFile { card, weights } = *generator;
-                let weights = carry_over(weights, &names(&card), classes);
+                let weights = carry_over(weights, &card.class_names(), classes);
                 let (trainer, device) = new(Some(&card))?;
                 (trainer.from_weights(weights)?.matched(by, model.weights)?, device)
             }
@@ -178,22 +180,6 @@ impl Start {
             }
         })
     }
-}
-
-/// The names of a model's classes.
-fn names(card: &Card) -> Vec<String> {
-    card.classes.iter().map(|class| class.name.clone()).collect()
-}
-
-/// A model with its classes in another order, if it has any.
-fn with_classes_of(model: ModelFile, classes: &[String]) -> ModelFile {
-    let ModelFile { mut card, weights } = model;
-    if card.classes.is_empty() {
-        return ModelFile { card, weights };
-    }
-    let weights = carry_over(weights, &names(&card), classes);
-    card.architecture = card.architecture.with_classes(classes.len());
-    ModelFile { card, weights }
 }
 
 /// Checks that a run writes its files where it replaces none but those of an earlier run, and those

@@ -19,6 +19,8 @@
 //!
 //! [`description`] is plain data, [`layers`] lists its layers in order, and `tensors` what they hold.
 
+#[cfg(feature = "burn")]
+mod blocks;
 mod class_input;
 pub mod description;
 pub mod layers;

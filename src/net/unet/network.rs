@@ -6,11 +6,10 @@ use burn::nn::{GroupNorm, GroupNormConfig};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
+use super::blocks::{Attention, ResidualBlock};
 use super::class_input::ClassInput;
 use super::description::UNetDescription;
-use crate::net::layers::{
-    Attention, ResidualBlock, SigmaEmbedding, column, conv, fold, unfold, zero_conv,
-};
+use crate::net::layers::{SigmaEmbedding, column, conv, fold, unfold, zero_conv};
 use crate::net::precondition::{Coefficients, Preconditioning};
 
 /// A U-Net on a Burn device.
@@ -25,7 +24,7 @@ pub struct UNet {
     head: Conv2d,
     patch: usize,
     mean: f32,
-    deviation: f32,
+    sigma_data: f32,
     guidance_max: f32,
 }
 
@@ -77,7 +76,7 @@ impl UNet {
             head: zero_conv(finest, pixels, 3, device),
             patch: sizes.patch,
             mean: sizes.preconditioning.mean,
-            deviation: sizes.preconditioning.sigma_data,
+            sigma_data: sizes.preconditioning.sigma_data,
             guidance_max: sizes.guidance_max,
         }
     }
@@ -95,7 +94,7 @@ impl UNet {
     /// See [`crate::net::Network::guided_score`].
     pub fn guided_score(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
         let device = x.device();
-        let preconditioning = Preconditioning { mean: self.mean, sigma_data: self.deviation };
+        let preconditioning = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
         let each = |f: fn(Coefficients) -> f32| {
             column(sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))), &device)
         };

@@ -1,5 +1,7 @@
 //! Builds the step table that settings describe.
 
+use std::iter;
+
 use super::Settings;
 use super::validation::SettingsError;
 use crate::sample::parameters::DEFAULTS;
@@ -72,6 +74,13 @@ impl Settings {
     pub fn step_table_from(&self, strength: Option<f32>) -> Result<StepTable, SettingsError> {
         let Some(strength) = strength else { return self.step_table() };
         let sigma = self.schedule.sigma_at(strength);
+        if self.sampler == Sampler::Consistency {
+            // One evaluation leads to the end of the flow from any level, not only from those of the
+            // grid, so chains begin at exactly this one.
+            self.check()?;
+            let below = self.sigmas().into_iter().filter(|&level| level < sigma * (1.0 - 1e-5));
+            return Ok(self.step_table_at(&iter::once(sigma).chain(below).collect::<Vec<_>>()));
+        }
         if !self.is_multistep() {
             return Ok(self.step_table()?.from_sigma(sigma));
         }
@@ -118,6 +127,29 @@ mod tests {
             let table = Settings { sampler, ..settings() }.step_table().expect("possible");
             assert_eq!(table.nfe(), nfe, "{sampler:?}");
         }
+    }
+
+    /// A consistency model leads to the end of the flow from any level, also between those of the grid.
+    #[test]
+    fn consistency_sampling_starts_at_exactly_the_strength() {
+        let settings = settings().for_sampler(Sampler::Consistency);
+        let sigmas = |levels: usize, strength| {
+            let schedule = NoiseSchedule { levels, ..settings.schedule };
+            let table = Settings { schedule, ..settings }.step_table_from(Some(strength));
+            let table = table.expect("possible");
+            let first = table.steps.first().expect("at least one").sigma;
+            assert_eq!(table.start, Start::noise(first));
+            table.steps.iter().map(|step| step.sigma).collect::<Vec<f32>>()
+        };
+        let grid = settings.sigmas();
+        assert_eq!(grid.len(), 2);
+        for strength in [0.0, 0.3, 0.5, 0.9] {
+            let sigma = settings.schedule.sigma_at(strength);
+            let below = grid.iter().copied().filter(|&level| level < sigma);
+            assert_eq!(sigmas(2, strength), iter::once(sigma).chain(below).collect::<Vec<_>>());
+            assert_eq!(sigmas(1, strength), [sigma]);
+        }
+        assert_eq!(sigmas(2, 1.0).len(), 2, "all of it");
     }
 
     /// A step's level is that of the σ at which it evaluates the score, also for half steps and

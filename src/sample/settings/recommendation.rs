@@ -1,5 +1,7 @@
 //! Settings that suit a network, unless a person or its card chooses others.
 
+use serde::Serialize;
+
 use super::Settings;
 use crate::net::{Architecture, RefineNetDescription, Variant};
 use crate::noise::{NoiseSchedule, rules};
@@ -52,16 +54,15 @@ impl Settings {
         Self { sampler, schedule, steps_each, step_lr, denoise: true, ..recommended }
     }
 
-    /// Settings to begin with for another sampler, on the same noise schedule, but with as few levels
-    /// as it needs.
+    /// Settings to begin with for another sampler, on the same noise schedule, but with the levels
+    /// and steps that suit it ([`Suited::of`]).
     #[must_use]
     pub fn for_sampler(self, sampler: Sampler) -> Self {
-        let levels = match sampler {
-            Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => 10,
-            Sampler::Consistency => 2,
-            _ => self.schedule.levels,
-        };
-        Self { sampler, schedule: NoiseSchedule { levels, ..self.schedule }, ..self }
+        let suited = Suited::of(sampler);
+        let levels = suited.map_or(self.schedule.levels, |suited| suited.levels);
+        let steps_each = suited.and_then(|suited| suited.steps_each).unwrap_or(self.steps_each);
+        let schedule = NoiseSchedule { levels, ..self.schedule };
+        Self { sampler, schedule, steps_each, ..self }
     }
 
     /// Sets ε to suit the noise schedule and the number of steps at each level. Langevin then ends
@@ -86,6 +87,41 @@ impl Settings {
     }
 }
 
+/// The numbers that suit a sampler with any model, beyond which more evaluations gain little.
+/// `docs/quality.md` has the measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Suited {
+    /// L.
+    pub levels: usize,
+    /// T, the steps or corrections at each level, where the sampler has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps_each: Option<usize>,
+    /// ε/σ_L², where the sampler has step sizes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relative_step: Option<f64>,
+}
+
+impl Suited {
+    /// What suits a sampler; `None` for those that need as many evaluations as the model's own.
+    pub fn of(sampler: Sampler) -> Option<Self> {
+        let plain = |levels| Some(Self { levels, steps_each: None, relative_step: None });
+        match sampler {
+            Sampler::Heun => plain(20),
+            Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => plain(10),
+            Sampler::Consistency => plain(2),
+            Sampler::PredictorCorrector => {
+                Some(Self { levels: 50, steps_each: Some(1), relative_step: None })
+            }
+            Sampler::ExactLangevin => {
+                let (levels, steps) = (39, 5);
+                let relative_step = Some(langevin::exact_step(levels, steps));
+                Some(Self { levels, steps_each: Some(steps), relative_step })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Rounds a positive number to three significant digits: people read and type settings.
 pub(crate) fn three_digits(value: f32) -> f32 {
     let scale = scale_of(f64::from(value));
@@ -93,7 +129,7 @@ pub(crate) fn three_digits(value: f32) -> f32 {
 }
 
 /// As [`three_digits`], but not below the value.
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", all(feature = "training", target_family = "wasm")))]
 pub(crate) fn three_digits_up(value: f64) -> f32 {
     let scale = scale_of(value);
     ((value * scale).ceil() / scale) as f32

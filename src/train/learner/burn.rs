@@ -171,8 +171,13 @@ impl Now<'_> {
 impl Learner for BurnLearner {
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         self.state = self.state.clone().with_weights(weights, &self.device)?;
-        if let Target::Taught(teacher) = &mut self.target {
-            teacher.network = self.state.ema.clone();
+        match &mut self.target {
+            // What is learned is what the model of the start does; the model whose distribution is
+            // matched is another one.
+            Target::Taught(teacher) if self.state.critic.is_none() => {
+                teacher.network = self.state.ema.clone();
+            }
+            _ => {}
         }
         self.keep();
         Ok(())
@@ -267,7 +272,11 @@ impl Learner for BurnLearner {
     fn take_losses(&mut self) -> Result<Option<Losses>, TrainError> {
         self.check()?;
         let Some((sum, steps)) = self.losses.take() else { return Ok(None) };
-        let norm = grad_clip::squared_norm(&self.state.network.valid());
+        let critic = self.state.critic.as_ref().map(|critic| &critic.network);
+        let norm = std::iter::once(&self.state.network)
+            .chain(critic)
+            .map(|network| grad_clip::squared_norm(&network.valid()))
+            .fold(Tensor::zeros([1], &sum.device()), |norm, square| norm + square);
         let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
         let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
         let read: Vec<f32> = read.iter::<f32>().collect();

@@ -12,7 +12,7 @@ use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_1, BETA_2, EPSILON};
 use crate::train::trainer::TrainError;
-use crate::train::{DistributionMatching, Options};
+use crate::train::{DistributionMatching, Method, Options};
 
 /// Everything that a step changes.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ impl BurnState {
                 network: network.try_load_record(ModuleRecord::from_bytes(weights)?)?,
                 optimizer: optimizer.from_bytes(moments)?,
             }),
-            (Some(_), Err(_)) => return Err(TrainError::Teacher("a distribution")),
+            (Some(_), Err(_)) => return Err(TrainError::Teacher(Method::DistributionMatching)),
         };
         Ok(Self {
             network: network.try_load_record(ModuleRecord::from_bytes(records.weights)?)?,

@@ -17,7 +17,7 @@ use crate::recipe::Recipe;
 use crate::train::batch::levels_of_step;
 use crate::train::ranks::{Membership, Ranks};
 use crate::train::trainer::TrainError;
-use crate::train::{Autoguidance, DistributionMatching, Options, Precision};
+use crate::train::{Autoguidance, DistributionMatching, Method, Options};
 
 /// A run on a GPU. What is not computed there, such as the first weights, is on the CPU.
 pub struct FusedLearner {
@@ -40,17 +40,7 @@ impl FusedLearner {
     /// [`TrainError::Unsupported`] for what only Burn can train, [`TrainError::Gpu`] if the GPU is
     /// too small, or computes other gradients than it should.
     pub fn new(options: &Options, images: &Images, gpu: &Gpu) -> Result<Self, TrainError> {
-        let Architecture::UNet(sizes) = &options.architecture else {
-            return Err(TrainError::Unsupported("a network of the papers"));
-        };
-        let unsupported = [
-            (options.precision != Precision::F32, "a model in bf16"),
-            (options.consistency.is_some(), "a consistency model"),
-        ];
-        let unsupported = unsupported.into_iter().find_map(|(asked, what)| asked.then_some(what));
-        if let Some(what) = unsupported.or(options.taught()) {
-            return Err(TrainError::Unsupported(what));
-        }
+        let sizes = options.for_kernels().map_err(TrainError::Unsupported)?;
         let compiler = Compiler::new(gpu, block_on(check_training(gpu))?)?;
         let (batch, parts) = (options.batch, options.grad_accum_steps);
         let labels: Vec<u32> = match (&images.labels, sizes.classes) {
@@ -107,11 +97,11 @@ impl Learner for FusedLearner {
     }
 
     fn learn_from(&mut self, _: &Autoguidance, _: Weights) -> Result<(), TrainError> {
-        Err(TrainError::Unsupported("autoguidance"))
+        Err(unsupported(Method::Autoguidance))
     }
 
-    fn learn_from_itself(&mut self, _: &Options) -> Result<(), TrainError> {
-        Err(TrainError::Unsupported("what is learned from a model"))
+    fn learn_from_itself(&mut self, options: &Options) -> Result<(), TrainError> {
+        options.taught().map_or(Ok(()), |method| Err(unsupported(method)))
     }
 
     fn learn_distribution(
@@ -120,7 +110,7 @@ impl Learner for FusedLearner {
         _: &DistributionMatching,
         _: Weights,
     ) -> Result<(), TrainError> {
-        Err(TrainError::Unsupported("a generator that matches a distribution"))
+        Err(unsupported(Method::DistributionMatching))
     }
 
     fn distribute(&mut self, ranks: Box<dyn Ranks>) {
@@ -205,4 +195,8 @@ impl Learner for FusedLearner {
         let network = fused::Network::new(&self.compiler, &self.architecture, &weights);
         Ok(Averaged::Fused(block_on(network)?))
     }
+}
+
+fn unsupported(method: Method) -> TrainError {
+    TrainError::Unsupported(method.to_string())
 }

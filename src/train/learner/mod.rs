@@ -113,7 +113,7 @@ pub struct Losses {
     pub sum: f32,
     /// The number of steps.
     pub steps: u32,
-    /// The sum of the squares of all weights: not finite if any of them is not.
+    /// The sum of the squares of all weights, a critic's included: not finite if any of them is not.
     pub weights: f32,
 }
 

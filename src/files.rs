@@ -14,12 +14,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if is_device(path) {
         return File::options().write(true).open(path)?.write_all(bytes);
     }
-    let path = target(path)?;
+    let path = link_target(path)?;
     replace(&write_beside(&path, bytes)?, &path)
 }
 
 /// Writes a file named `path` with `.partial` appended, forces it to disk and returns its path.
-pub(super) fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
@@ -34,7 +34,7 @@ pub(super) fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 }
 
 /// Renames `new` to `path`, and forces the renaming to disk.
-pub(super) fn replace(new: &Path, path: &Path) -> io::Result<()> {
+pub fn replace(new: &Path, path: &Path) -> io::Result<()> {
     fs::rename(new, path).inspect_err(|_| drop(fs::remove_file(new)))?;
     // Only on Unix can folders be synced as files; elsewhere the file system takes care of it.
     #[cfg(unix)]
@@ -70,7 +70,7 @@ pub fn is_device(path: &Path) -> bool {
 ///
 /// # Errors
 /// If the links go in a circle.
-pub fn target(path: &Path) -> io::Result<PathBuf> {
+pub fn link_target(path: &Path) -> io::Result<PathBuf> {
     /// As many as Linux follows.
     const LINKS: usize = 40;
     let mut path = path.to_owned();
