@@ -4,9 +4,11 @@
 use js_sys::{Object, Reflect};
 use ncsn::model_file::{Class, ModelFile};
 use ncsn::net::weights::Array;
+use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
+use ncsn::sample::{Sampler, Settings};
 use ncsn::web::Trainer;
-use wasm_bindgen::{JsError, JsValue};
+use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -28,7 +30,12 @@ fn drawings(count: u32) -> Vec<u8> {
     (0..count).flat_map(drawing).collect()
 }
 
-fn plan(steps: u32) -> JsValue {
+/// The learning rate at which a small network soon learns.
+const RATE: f64 = 0.002;
+/// The noise levels that [`model_with_classes`] says it was trained at.
+const SIGMAS: [f32; 2] = [9.0, 0.02];
+
+fn plan(steps: u32, rate: f64) -> JsValue {
     let object = |entries: &[(&str, JsValue)]| -> JsValue {
         let object = Object::new();
         for (name, value) in entries {
@@ -44,22 +51,41 @@ fn plan(steps: u32) -> JsValue {
         ("name", "squares".into()),
         ("steps", steps.into()),
         ("batch", 8.into()),
-        ("learningRate", 0.002.into()),
+        ("learningRate", rate.into()),
         ("seed", JsValue::from(1)),
         ("flip", true.into()),
         ("widths", widths.into()),
         ("originals", ORIGINALS.into()),
+        ("sigmas", js_sys::Array::of2(&SIGMAS[0].into(), &SIGMAS[1].into()).into()),
     ])
 }
 
-fn message(error: JsError) -> String {
-    let value = JsValue::from(error);
-    Reflect::get(&value, &"message".into()).ok().and_then(|m| m.as_string()).unwrap_or_default()
+/// A property of an error that is a text; empty if there is none.
+fn text(error: impl Into<JsValue>, property: &str) -> String {
+    let found = Reflect::get(&error.into(), &property.into());
+    found.ok().and_then(|text| text.as_string()).unwrap_or_default()
+}
+
+fn message(error: impl Into<JsValue>) -> String {
+    text(error, "message")
 }
 
 async fn trainer(steps: u32, model: Option<Vec<u8>>) -> Trainer {
-    let trainer = Trainer::create(plan(steps), drawings(30), model).await;
+    let trainer = Trainer::create(plan(steps, RATE), drawings(30), model).await;
     trainer.unwrap_or_else(|error| panic!("{}", message(error)))
+}
+
+async fn checkpoint(run: &Trainer) -> Vec<u8> {
+    let bytes = run.checkpoint().await.unwrap_or_else(|error| panic!("{}", message(error)));
+    bytes.to_vec()
+}
+
+/// A number in the card's own text: browsers do not parse all of it.
+fn in_card(model: &[u8], name: &str) -> f64 {
+    let text = String::from_utf8_lossy(model);
+    let (_, rest) = text.split_once(&format!("\\\"{name}\\\":")).expect("the card has it");
+    let end = rest.find([',', '}']).expect("it ends");
+    rest[..end].parse().expect("a number")
 }
 
 /// Trains some steps, and returns the mean loss.
@@ -68,9 +94,15 @@ async fn train(trainer: &mut Trainer, steps: u32) -> f64 {
     Reflect::get(&report, &"loss".into()).ok().and_then(|loss| loss.as_f64()).expect("a number")
 }
 
-/// A model that can be asked for classes, and makes the same images without one.
-fn with_classes(bytes: &[u8]) -> Vec<u8> {
+/// A model that can be asked for classes, makes the same images without one, and recommends a
+/// sampler from fewer noise levels than it was trained at.
+fn model_with_classes(bytes: &[u8]) -> Vec<u8> {
     let mut model = ModelFile::read(bytes).expect("a model file");
+    model.card.sampler = Settings {
+        sampler: Sampler::Ancestral,
+        schedule: NoiseSchedule { sigma_max: 5.0, sigma_min: 0.1, levels: 10 },
+        ..model.card.sampler
+    };
     model.card.architecture = model.card.architecture.with_classes(2).with_guidance_max(4.0);
     model.card.classes = ["a", "b"].map(|name| Class { name: name.into(), images: 15 }).into();
     let shapes = model.card.architecture.tensors();
@@ -81,11 +113,14 @@ fn with_classes(bytes: &[u8]) -> Vec<u8> {
     model.write().expect("a sound model")
 }
 
+/// What is said of a checkpoint of another length.
+const OTHER: &str = "this checkpoint is of another network";
+
 #[wasm_bindgen_test]
 async fn a_network_learns_drawings_and_is_a_model_like_any_other() {
     let mut run = trainer(60, None).await;
     let first = train(&mut run, 10).await;
-    let checkpoint = run.checkpoint().await.unwrap_or_else(|error| panic!("{}", message(error)));
+    let at_10 = checkpoint(&run).await;
     train(&mut run, 30).await;
     let last = train(&mut run, 100).await;
     assert_eq!(run.step(), 60.0, "no step beyond the last");
@@ -105,19 +140,65 @@ async fn a_network_learns_drawings_and_is_a_model_like_any_other() {
 
     // The same steps again give the same model.
     let mut again = trainer(60, None).await;
-    let checkpoint = checkpoint.to_vec();
-    again.restore(&checkpoint).unwrap_or_else(|error| panic!("{}", message(error)));
+    again.restore(&at_10).unwrap_or_else(|error| panic!("{}", message(error)));
     assert_eq!(again.step(), 10.0);
     train(&mut again, 50).await;
     let repeated = again.model().await.unwrap_or_else(|error| panic!("{}", message(error)));
     assert!(ModelFile::read(&repeated).expect("a model").weights == model.weights);
-    assert!(again.restore(&checkpoint[1..]).is_err());
+    assert_eq!(again.restore(&at_10[1..]).err().map(message).as_deref(), Some(OTHER));
+    assert_eq!(again.restore(&[]).err().map(message).as_deref(), Some(OTHER));
 
     // And it goes on from there, as the start of another run.
-    let mut tuned = trainer(20, Some(with_classes(&bytes))).await;
+    let mut tuned = trainer(20, Some(model_with_classes(&bytes))).await;
     let start = train(&mut tuned, 10).await;
     assert!(start < first, "it begins where the model was: {start} after {first}");
     let bytes = tuned.model().await.unwrap_or_else(|error| panic!("{}", message(error)));
     let card = ModelFile::read(&bytes).expect("a model file").card;
     assert_eq!((card.architecture.classes(), card.classes.len()), (0, 0));
+    let [sigma_max, sigma_min] = SIGMAS;
+    let trained = NoiseSchedule { sigma_max, sigma_min, levels: Settings::LEVELS };
+    assert_eq!(card.sampler, Settings::for_network(&card.architecture, trained));
+}
+
+/// The time and the decay that a card names are those of the whole run.
+#[wasm_bindgen_test]
+async fn a_continued_run_counts_the_time_before_and_names_its_decay() {
+    let mut run = trainer(20, None).await;
+    train(&mut run, 10).await;
+    let kept = checkpoint(&run).await;
+    let seconds = f64::from_le_bytes(*kept[8..].first_chunk().expect("it has the seconds"));
+    assert!(seconds > 0.0);
+
+    // As after a reload, with twice the steps and more.
+    let mut longer = trainer(4000, None).await;
+    longer.restore(&kept).unwrap_or_else(|error| panic!("{}", message(error)));
+    let bytes = longer.model().await.unwrap_or_else(|error| panic!("{}", message(error)));
+    assert_eq!(in_card(&bytes, "seconds"), seconds);
+    assert_eq!((in_card(&bytes, "steps"), in_card(&bytes, "ema_decay")), (10.0, 0.999));
+    let bytes = run.model().await.unwrap_or_else(|error| panic!("{}", message(error)));
+    assert_eq!(in_card(&bytes, "ema_decay"), 0.99);
+
+    // Earlier versions of the page wrote no seconds.
+    let earlier = [&kept[..8], &kept[16..]].concat();
+    longer.restore(&earlier).unwrap_or_else(|error| panic!("{}", message(error)));
+    assert_eq!(longer.step(), 10.0);
+    let bytes = longer.model().await.unwrap_or_else(|error| panic!("{}", message(error)));
+    assert_eq!(in_card(&bytes, "seconds"), 0.0);
+
+    // A weight that is not a number.
+    let mut damaged = kept.clone();
+    damaged[16..20].copy_from_slice(&f32::NAN.to_le_bytes());
+    let refused = longer.restore(&damaged).err().map(message);
+    assert_eq!(refused.as_deref(), Some("this checkpoint is damaged"));
+}
+
+#[wasm_bindgen_test]
+async fn a_run_that_diverges_is_back_at_its_last_state_and_says_so_with_a_code() {
+    let run = Trainer::create(plan(20, 1e30), drawings(30), None).await;
+    let mut run = run.unwrap_or_else(|error| panic!("{}", message(error)));
+    let before = checkpoint(&run).await;
+    let error = run.train(5).await.expect_err("such steps lead beyond all numbers");
+    assert_eq!(text(error, "code"), "diverged");
+    assert_eq!(run.step(), 0.0);
+    assert!(checkpoint(&run).await == before);
 }

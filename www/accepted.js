@@ -20,25 +20,20 @@ export class Accepted {
     }
   }
 
-  /** Whether there are any. */
+  /** Whether images have been made, so that there are settings. */
   get exist() {
     return this.#values !== null;
   }
 
-  /** @type {string | undefined} */
-  get seed() {
-    return this.#values?.seed;
-  }
-
-  /** @type {string | undefined} */
-  get to() {
-    return this.#values?.to;
+  /** By URL parameters; empty as long as there are none. @returns {Record<string, string>} */
+  get values() {
+    return this.#values ?? {};
   }
 
   /**
    * A link to the current state of the page.
    * @param {{ drawing: string, [parameter: string]: string | null | undefined }} more
-   *   The drawing goes where servers do not see it.
+   *   The drawing goes into the hash, which browsers do not send to servers.
    */
   link({ drawing, ...more }) {
     const url = new URL(location.href);

@@ -1,9 +1,11 @@
 // @ts-check
 /** What a visitor does. */
+import { carryOver } from "./carry-over.js";
 import { $ } from "./dom.js";
 import { failureOf } from "./failures.js";
 import { hasEngine } from "./engine.js";
 import { listenToKeys } from "./keys.js";
+import { namesPlace } from "./link.js";
 import { changeOrigin } from "./origin.js";
 import { copyLink, offerMore, save } from "./saving.js";
 import {
@@ -13,7 +15,7 @@ import {
   engines,
   fail,
   fatalErrors,
-  keep,
+  writeAddress,
   live,
   refuse,
   run,
@@ -61,7 +63,7 @@ async function changeEngine(choice) {
   try {
     const next = await engines.make(name);
     await run.clear();
-    // Before the present engine is freed, which stays if the next one cannot draw.
+    // First see whether the next engine can draw: if not, the present one is still needed.
     use(next);
     before.free();
     link.set("engine", name);
@@ -74,7 +76,7 @@ async function changeEngine(choice) {
     showState();
     complain([failure.message, failure.advice[0]].filter(Boolean).join(" "));
   }
-  // Being disabled meanwhile, it has lost the focus.
+  // The field was disabled meanwhile and lost the focus.
   if (document.activeElement === document.body) choice.focus();
 }
 
@@ -119,7 +121,7 @@ function listenToFiles() {
   });
 }
 
-/** Measures what is shown, once somebody has asked for that. */
+/** Measures what is shown, if the visitor has opened the plots. */
 async function showMeasures() {
   if (!$("measures").open || !state.loaded) return;
   const { Measures } = await import("./measures.js");
@@ -128,20 +130,23 @@ async function showMeasures() {
   state.measures.cursor(state.progress?.step ?? 0);
 }
 
-/** A link to another model takes along what suits every model. @param {HTMLAnchorElement} choice */
-function takeAlong(choice) {
-  const [url, kept] = [new URL(choice.href), new URLSearchParams(location.search)];
-  for (const parameter of ["seed", "chains"]) {
-    const value = kept.get(parameter);
-    if (value) url.searchParams.set(parameter, value);
-  }
+/**
+ * A link to another model takes along what suits every model, and the drawing.
+ * @param {HTMLAnchorElement} choice @param {string} href where it leads without these
+ */
+function takeAlong(choice, href) {
+  const url = new URL(href);
+  carryOver(url);
   url.hash = drawing()?.text ?? "";
   choice.href = url.href;
 }
 
 /** From now on does what a visitor asks for. */
 export function listen() {
-  for (const [choice] of models) choice.addEventListener("click", () => takeAlong(choice));
+  for (const [choice] of models) {
+    const { href } = choice;
+    choice.addEventListener("click", () => takeAlong(choice, href));
+  }
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
   $("restart").addEventListener("click", () => begin(true));
@@ -153,7 +158,7 @@ export function listen() {
   $("copy").addEventListener("click", () => copyLink().catch(refuse));
   $("view").addEventListener("change", (/** @type {any} */ event) => {
     setView(event.target.value);
-    keep();
+    writeAddress();
   });
   $("origin").addEventListener("change", (/** @type {any} */ event) =>
     changeOrigin(event.target.value),
@@ -165,7 +170,7 @@ export function listen() {
   $("measures").addEventListener("toggle", () => showMeasures().catch(refuse));
   $("speed").addEventListener("change", () => {
     run.speed = controls.speed;
-    keep();
+    writeAddress();
   });
   $("own-model").addEventListener("click", () =>
     import("./own-models.js").then(({ openOwnDialog }) => openOwnDialog()).catch(refuse),
@@ -173,12 +178,13 @@ export function listen() {
   $("compare-samplers").addEventListener("click", () =>
     import("./compare.js").then(({ compareSamplers }) => compareSamplers()).catch(refuse),
   );
-  $("train").addEventListener("click", () =>
-    import("./train.js").then(({ openTraining }) => openTraining()).catch(refuse),
-  );
+  for (const button of document.querySelectorAll("#train, [data-train]"))
+    button.addEventListener("click", () =>
+      import("./train.js").then(({ openTraining }) => openTraining()).catch(refuse),
+    );
   listenToFiles();
-  // The hash only changes by a link with another drawing.
-  addEventListener("hashchange", () => location.reload());
+  // A link with another drawing may differ from the present one only in its hash.
+  addEventListener("hashchange", () => namesPlace() || location.reload());
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
   listenToKeys(
     [

@@ -24,3 +24,26 @@ export function arrange(count, width, height, spaceX, spaceY) {
   }
   return best;
 }
+
+/**
+ * The place of an image among images of `width` × `height` in so many columns.
+ * @param {number} index @param {{ columns: number, gap: number, width: number, height: number }} grid
+ * @returns {[number, number]} of its upper left corner
+ */
+export const placeOf = (index, { columns, gap, width, height }) => [
+  (index % columns) * (width + gap),
+  Math.floor(index / columns) * (height + gap),
+];
+
+/**
+ * Paints images where they belong.
+ * @param {CanvasRenderingContext2D} context @param {ImageData} images one below the other
+ * @param {number} height of each @param {{ columns: number, gap: number }} grid
+ */
+export function paintGrid(context, images, height, { columns, gap }) {
+  const { width } = images;
+  for (let i = 0; i < images.height / height; i++) {
+    const [x, y] = placeOf(i, { columns, gap, width, height });
+    context.putImageData(images, x, y - i * height, 0, i * height, width, height);
+  }
+}

@@ -31,7 +31,7 @@ export class Batch {
   /** Learns from a batch. @param {number} steps @param {number} took milliseconds until the answer */
   learn(steps, took) {
     this.#least = Math.min(this.#least, took);
-    // The quickest batch counts: the others have also waited for something else.
+    // The quickest batch says most: slower ones have also waited for other work of the browser.
     if (steps > 1) {
       this.#wait = Math.max(this.#wait, this.#least - (took - this.#least) / (steps - 1));
       this.#tries -= 1;

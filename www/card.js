@@ -4,25 +4,21 @@
  * scrolls there.
  */
 
-/** @param {number} seconds */
-function duration(seconds) {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
-}
+import { formatDuration } from "./format.js";
 
 /**
  * Fills the list with what there is to say of a model.
  * @param {HTMLElement} list @param {import("./engine.js").Card} card
+ * @param {string} [label] what the page calls it, where that is not the name in its card
  */
-export function showCard(list, card) {
+export function showCard(list, card, label = card.name) {
   const { training, quality } = card;
   const count = (/** @type {unknown} */ value) =>
     typeof value === "number" ? value.toLocaleString("en") : String(value);
   const error = quality?.frechet_error ? ` ± ${quality.frechet_error.toPrecision(2)}` : "";
   /** @type {[string, unknown][]} */
   const rows = [
-    ["Model", card.name],
+    ["Model", label === card.name ? label : `${label} (${card.name})`],
     ["Network", `${card.architecture.kind}, ${count(card.parameters)} parameters`],
     [
       "Images",
@@ -38,7 +34,7 @@ export function showCard(list, card) {
     [
       "Training",
       training &&
-        `${count(training.steps)} steps, ${count(training.examples)} images seen, ${duration(training.seconds)} on ${training.device}`,
+        `${count(training.steps)} steps, ${count(training.examples)} images seen, ${formatDuration(training.seconds)} on ${training.device}`,
     ],
     [
       "Quality",

@@ -7,8 +7,8 @@
 /** Holds the SHA-256 of the file. */
 const SUM = "x-sha256";
 
-/** @param {BufferSource} bytes */
-async function sumOf(bytes) {
+/** The SHA-256 of bytes, in hexadecimal. @param {BufferSource} bytes */
+export async function sumOf(bytes) {
   const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   return Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -3,6 +3,7 @@
  * The same seed under several samplers, side by side and in step: after each frame all have gone the same part of
  * their way. The page fetches this when somebody asks for it.
  */
+import { paintGrid } from "./arrange.js";
 import { dialogOf, element } from "./dialog.js";
 import { $ } from "./dom.js";
 import { countOf, formatSigma } from "./format.js";
@@ -18,11 +19,13 @@ import { addStyleSheet } from "./style-sheet.js";
 
 const FEWEST = 2;
 const MOST = 4;
-/** How many images of each, in a square. */
+/** How many images of each sampler there are in a row and in a column. */
 const ACROSS = 2;
-/** Pixels between them. */
+/** Pixels between images. */
 const GAP = 1;
-/** Which samplers there are at first, besides the page's own: two that are not alike. @type {SamplerName[]} */
+/** How images are arranged. */
+const GRID = { columns: ACROSS, gap: GAP };
+/** The samplers to begin with, besides the page's own: they differ from each other. @type {SamplerName[]} */
 const FIRST = ["heun", "unipc", "ancestral"];
 /** About how many frames a comparison has. */
 const FRAMES = 60;
@@ -67,7 +70,7 @@ class Column {
   constructor(sampler, changed) {
     this.select.append(
       ...[.../** @type {HTMLSelectElement} */ ($("sampler")).options]
-        // Its weights are others.
+        // That sampler has weights of its own.
         .filter(({ value }) => value !== "consistency")
         .map(({ text, value }) => new Option(text, value)),
     );
@@ -128,11 +131,8 @@ class Column {
     const [w, h] = [width, height].map((side) => ACROSS * (side + GAP) - GAP);
     if (this.#canvas.width !== w || this.#canvas.height !== h)
       Object.assign(this.#canvas, { width: w, height: h });
-    const image = new ImageData(/** @type {any} */ (pixels), width, height * ACROSS ** 2);
-    for (let at = 0; at < ACROSS ** 2; at++) {
-      const [x, y] = [(at % ACROSS) * (width + GAP), Math.floor(at / ACROSS) * (height + GAP)];
-      this.#context.putImageData(image, x, y - at * height, 0, at * height, width, height);
-    }
+    const images = new ImageData(/** @type {any} */ (pixels), width, height * ACROSS ** 2);
+    paintGrid(this.#context, images, height, GRID);
     this.#track.style.setProperty("--done", String(step / steps));
     this.#output.textContent = done ? "done" : `σ = ${formatSigma(sigma)}`;
   }
@@ -170,8 +170,9 @@ class Comparison {
     this.#again.addEventListener("click", () => this.#run());
     const actions = element("div", "", { className: "actions" });
     actions.append(this.#again, this.#more);
-    const of = state.classes?.name ? `, class “${state.classes.name}”` : "";
-    const text = `The first ${ACROSS ** 2} images of seed ${made.seed}${of}: all samplers begin at the same noise${made.drawing ? " on the same drawing" : ""}, and are shown at the same part of their way, however many evaluations of the network it takes.`;
+    const ofClass = made.ofClass ? `, class “${made.ofClass.label}”` : "";
+    const onDrawing = made.drawing ? " on the same drawing" : "";
+    const text = `The first ${ACROSS ** 2} images of seed ${made.seed}${ofClass}: all samplers begin at the same noise${onDrawing}, and are shown at the same part of their way, however many evaluations of the network it takes.`;
     this.#dialog = dialogOf("side-by-side", "Samplers side by side", [
       element("p", text, { className: "hint" }),
       this.#list,
@@ -216,7 +217,7 @@ class Comparison {
     const generation = ++this.#generation;
     const { engine } = state;
     const current = () => generation === this.#generation && state.engine === engine;
-    // One that was removed meanwhile is not started any more: nobody would free its chain.
+    // A column that was removed meanwhile is not started: its chain would never be freed.
     const goes = (/** @type {Column} */ column) => current() && this.#columns.includes(column);
     /** @param {(column: Column) => Promise<any>} act on each, between pieces of other work @returns {Promise<any[]>} */
     const each = async (act) => {

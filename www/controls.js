@@ -8,20 +8,29 @@ import { offerPresets } from "./presets.js";
 import { suitSampler } from "./sampler-change.js";
 
 /** @typedef {import("./engine.js").SamplerSettings} SamplerSettings */
-/** @typedef {{ settings: SamplerSettings, seed: bigint, to: bigint | undefined, chains: number }} Choice `to` is the seed that images lead to */
+/**
+ * `to` is the seed that images lead to, and `interval` the smallest and the largest σ to guide at.
+ * @typedef {{ settings: SamplerSettings, seed: bigint, to?: bigint, chains: number, interval?: [number, number] }} Choice
+ */
 
 const DEFAULT_SEED = "1";
-/** As many as an engine anneals in a time that is pleasant to watch. */
-const DEFAULT_CHAINS = { fused: "36", reference: "36", cpu: "9" };
+/** As many as an engine anneals in a time that is pleasant to watch: on a GPU, and on a CPU or a GPU in software. */
+const DEFAULT_CHAINS = { fast: "36", slow: "9" };
 /** How many follow a drawing. */
 const DRAWN_CHAINS = "9";
+/** What a link says instead of a ticked or an empty box. @type {Record<string, boolean>} */
+const TICKS = { 1: true, true: true, 0: false, false: false };
+/** The fields that only models with classes have. */
+const GUIDED = ["guide-min", "guide-max"];
+/** The largest number that the wasm module takes: no upper bound. */
+const LARGEST = 3.4e38;
 
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
   /** @type {Record<string, SamplerSettings>} by the ids of their inputs */ #presets = {};
   /** @type {[number, number] | undefined} */ #trained;
   /** @type {import("./engine.js").SamplerName} */ #sampler = "langevin";
-  /** @type {{ preset: string, chains: string } | null} what there was before somebody drew */
+  /** @type {{ preset: string, chains: string } | null} the settings from before the drawing */
   #usual = null;
   #defaultChains = "";
   #parameters = /** @type {import("./engine.js").SamplerParameters} */ ({});
@@ -49,18 +58,24 @@ export class Controls {
   /**
    * Fills the form with what the model recommends, then with what the link contains.
    * @param {import("./engine.js").Card} card @param {import("./engine.js").SamplerParameters} parameters
-   * @param {URLSearchParams} link @param {import("./engine.js").EngineName} engine
+   * @param {URLSearchParams} link
+   * @param {{ slow: boolean, few: boolean }} page whether its engine is slow, and whether it has weights for few steps
    * @param {(settings: SamplerSettings) => ArrayLike<number>} schedule throws if settings are impossible
-   * @returns {string} what of the link cannot be used, or nothing
+   * @returns {{ unusable: string[], trouble: string }} the labels of what cannot be used of the link, and what else is
+   *   wrong with it, if anything
    */
-  open(card, parameters, link, engine, schedule) {
+  open(card, parameters, link, { slow, few }, schedule) {
     this.#parameters = parameters;
     this.#recommended = card.sampler;
     this.#presets = offerPresets(card, (settings) => schedule(settings).length);
     this.#trained = card.training?.sigmas;
     $("seed").value = DEFAULT_SEED;
-    this.#defaultChains = DEFAULT_CHAINS[engine];
+    this.#defaultChains = slow ? DEFAULT_CHAINS.slow : DEFAULT_CHAINS.fast;
     $("chains").value = this.#defaultChains;
+    for (const id of GUIDED) {
+      $(id).disabled = !card.classes?.length;
+      $(id).closest(".row").hidden = $(id).disabled;
+    }
     this.#fill(card.sampler);
     const unusable = [];
     for (const [parameter, id] of FIELDS) {
@@ -68,37 +83,53 @@ export class Controls {
       if (value === null) continue;
       const field = $(id);
       if (id === "denoise") {
-        field.checked = value !== "0" && value !== "false";
+        if (Object.hasOwn(TICKS, value)) field.checked = TICKS[value];
+        else if (!field.disabled) unusable.push(labelOf(id));
         continue;
       }
       const before = field.value;
       field.value = value;
-      // A list without such an option has none chosen, not even for an empty text.
+      // A list has no option chosen after it was given a value that it does not have, an empty one included.
       if (TYPED.includes(id) ? fault(id) : field.selectedIndex < 0) {
         field.value = before;
         if (!field.disabled) unusable.push(labelOf(id));
       }
-      // For whatever the link leaves out, act as if the sampler had been chosen here.
+      // What the link leaves out gets the values that it would have if a visitor had chosen this sampler.
       else if (id === "sampler") this.#changeSampler();
     }
     this.#markPreset();
-    let trouble = unusable.length
-      ? `This link has something under “${unusable.join("”, “")}” that cannot be used: the default took its place.`
-      : "";
+    let trouble = "";
     try {
       schedule(this.read().settings);
     } catch (error) {
       this.#fill(card.sampler);
+      for (const id of GUIDED) $(id).value = "";
       this.#markPreset();
-      const { message } = /** @type {Error} */ (error);
-      trouble = `This link’s settings are impossible (${message}): the model’s own took their place.`;
+      const reason = /** @type {Error} */ (error).message.replace(/\.$/, "");
+      trouble = `This link’s settings are impossible (${reason}): the model’s own took their place.`;
     }
-    return trouble;
+    return { unusable, trouble: this.#offerFewSteps(few, card) || trouble };
   }
 
   /**
-   * Suits the settings to images that follow a drawing: few steps, few images. Whatever somebody has chosen
-   * stays as it is.
+   * Offers the sampler for one to four steps only where there are weights for it: with others, its images are poor.
+   * @param {boolean} few whether there are such weights beside the model @param {import("./engine.js").Card} card
+   * @returns {string} what to say if the link has chosen it all the same
+   */
+  #offerFewSteps(few, { sampler }) {
+    const tuned = few || sampler.sampler === "consistency";
+    const chosen = this.#sampler === "consistency";
+    const option = $("sampler").querySelector("[value=consistency]");
+    // Safari shows hidden options, but none that is disabled can be chosen.
+    option.hidden = option.disabled = !tuned && !chosen;
+    return chosen && !tuned
+      ? "This link asks for the sampler “consistency”, which this model is not tuned for: its images are poor."
+      : "";
+  }
+
+  /**
+   * Suits the settings to images that follow a drawing: few steps, few images. What the visitor has chosen stays
+   * as it is.
    * @param {SamplerSettings} settings
    * @param {number} steps of these
    */
@@ -114,12 +145,12 @@ export class Controls {
     this.#markPreset();
   }
 
-  /** Whether the settings are those. */
+  /** Whether the settings are those for images that follow a drawing. */
   get hurried() {
     return this.#usual !== null && $("quick").checked;
   }
 
-  /** Takes that back. */
+  /** Goes back to the settings from before the drawing. */
   relax() {
     if (!this.#usual) return;
     const { preset, chains } = this.#usual;
@@ -147,14 +178,15 @@ export class Controls {
     return this.#accepted.exist;
   }
 
-  /** The seed of the images on the screen. */
-  get seed() {
-    return this.#accepted.seed ?? DEFAULT_SEED;
-  }
-
-  /** The seed that they lead to, or nothing. */
-  get to() {
-    return this.#accepted.to ?? "";
+  /** What suits other models, too, unless it is the default. @returns {Record<"seed" | "chains", string | null>} */
+  get carried() {
+    const { seed = DEFAULT_SEED, chains = this.#defaultChains } = this.#accepted.values;
+    // The number of images that follow a drawing is not the visitor's choice.
+    const chosen = this.#usual && chains === DRAWN_CHAINS ? this.#usual.chains : chains;
+    return {
+      seed: seed === DEFAULT_SEED ? null : seed,
+      chains: chosen === this.#defaultChains ? null : chosen,
+    };
   }
 
   /** @returns {"watch" | "full"} */
@@ -192,7 +224,21 @@ export class Controls {
     if (amount > 0) settings.churn = { ...(recommended.churn ?? defaults.churn), amount };
     const seedIn = (/** @type {string} */ id) => BigInt($(id).value.trim());
     const to = $("to").value.trim() ? seedIn("to") : undefined;
-    return { settings, seed: seedIn("seed"), to, chains: number("chains") };
+    const interval = this.#interval();
+    return { settings, seed: seedIn("seed"), to, chains: number("chains"), interval };
+  }
+
+  /**
+   * The smallest and the largest σ to guide at; nothing for all σ.
+   * @returns {[number, number] | undefined}
+   * @throws {RangeError} if no σ lies between these
+   */
+  #interval() {
+    const [least, most] = GUIDED.map((id) => ($(id).disabled ? NaN : numberIn(id)));
+    if (Number.isNaN(least) && Number.isNaN(most)) return undefined;
+    if (least > most)
+      throw new RangeError(`“${labelOf("guide-min")}” must be at most “${labelOf("guide-max")}”.`);
+    return [least || 0, Math.min(most || LARGEST, LARGEST)];
   }
 
   /** Notes that the images are now made with what the form holds: links and files are named after that. */

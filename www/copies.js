@@ -10,13 +10,13 @@ import { imageOf } from "./pixels.js";
 import { state, trainingUrl } from "./state.js";
 import { smaller } from "./training-set.js";
 
-/** The training images are there with half the resolution in both directions. */
+/** The file of training images has them at half the resolution in both directions. */
 const SQUARE = 2;
 /** The most steps of the ideal denoiser, and how many of them are shown. */
 const STEPS = 40;
 const SHOWN = 6;
 
-/** Whether the model's images have half a resolution. @param {import("./types.js").ImageShape} shape */
+/** Whether the model's images can be halved in both directions. @param {import("./types.js").ImageShape} shape */
 export const canCompare = ({ width, height }) => width % SQUARE === 0 && height % SQUARE === 0;
 
 /** A file of training images that the visitor has chosen in this visit, and its model. @type {{ file: File, bytes: Uint8Array } | undefined} */
@@ -25,7 +25,7 @@ let chosen;
 /** @typedef {import("./trace.js").Step} Step */
 
 export class Copies {
-  /** To be shown where the answer should be. */
+  /** Contains the question and the answer. */
   root = element("div", "", { className: "copies" });
   /** @type {Worker | undefined} which has the training images */ #worker;
   #asked = 0;
@@ -59,7 +59,7 @@ export class Copies {
     const data = state.loaded?.card.training?.data ?? "DATA";
     const explanation = element(
       "p",
-      "Compare this image with the training images, and with what the denoiser that is ideal for them would make of the same noise: it would copy. The page comes without them. Whoever has them writes them into one file, which stays on this device: ",
+      "Compare this image with the training images, and with what the ideal denoiser for these would make of the same noise: a copy of one of them. The page comes without the training images. If you have them, this command writes them into one file, which stays on this device: ",
     );
     explanation.append(element("code", `ncsn thumbnails --data ${data} --out training.png`));
     this.root.replaceChildren(element("p", trouble), explanation, button, input);
@@ -152,7 +152,7 @@ export class Copies {
       ),
       element(
         "p",
-        `Above, from the same noise: the guesses of the ideal denoiser, which knows nothing but the training images. Each is a mean of as many of them as it says, those that could lie under the noise; as σ falls, one is left, and it ends ${end.toFixed(2)} away from that: a copy. The network learns the same task but cannot remember ${all} images, so it has to generalize: its score points to images that lie between and beyond them.`,
+        `Above, from the same noise: the guesses of the ideal denoiser, which knows nothing but the training images. Each guess is a mean of the training images that could lie under the noise, and the caption says of how many. As σ falls, one image is left, and the last guess is ${end.toFixed(2)} away from it: a copy. The network learns the same task but cannot remember ${all} images, so it has to generalize: its score points to images that lie between and beyond them.`,
       ),
       element(
         "p",

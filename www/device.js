@@ -1,5 +1,5 @@
 // @ts-check
-/** What adapters and devices tell, and what browsers need to use them well. The page and the npm package share it. */
+/** What adapters and devices report, and what some browsers need to use them well. The page and the npm package share it. */
 
 /**
  * WebGPU's default limits, which every full adapter has, but perhaps not one in compatibility mode.
@@ -27,7 +27,7 @@ export function lowLimit(adapter) {
 }
 
 /**
- * A name for people, from what the browser is willing to tell.
+ * A name for people, from what the browser reports.
  * @param {any} adapter GPUAdapter
  * @returns {{ name: string, software: boolean }}
  */
@@ -54,7 +54,7 @@ export async function describeItself(adapter) {
     device = "",
     description = "",
   } = (await adapter.requestAdapterInfo?.().catch(() => null)) ?? {};
-  // Of subgroups nothing is known; these are the limits of what WebGPU allows.
+  // The sizes of subgroups are not known; these are the limits that WebGPU sets.
   const info = {
     vendor,
     architecture,
@@ -90,9 +90,9 @@ export async function awaitWork(work, device) {
  */
 
 /**
- * Compiles the kernels of an engine on its device. wgpu asks for one after the other.
- * Browsers made of Chromium, which have a property that others lack, compile side by side if asked
- * otherwise, and know what they have compiled while somebody keeps it: here, the device.
+ * Compiles the kernels of an engine on its device. wgpu compiles one after the other. Browsers made of Chromium, which
+ * `userAgentData` tells from others, compile in parallel when asked asynchronously, and reuse what they have compiled
+ * for as long as something refers to it: here, the device.
  * @template Model
  * @param {any} device GPUDevice, if it is known @param {Compiles<Model>} engine @param {Model} model
  */

@@ -24,7 +24,7 @@ export class EngineChoice {
     this.#onFailure = onFailure;
     observeDevices(onFailure);
     this.adapter = probe();
-    // Whoever needs it hears of its failure.
+    // Its failure is reported where the adapter is needed.
     this.adapter.catch(() => {});
   }
 
@@ -55,7 +55,7 @@ export class EngineChoice {
 
   /**
    * Precompiles the fused engine while the model's weights are on their way, if it is going to be
-   * used. If that fails, it is tried again with the whole model, and told.
+   * used. If that fails, the whole model is tried again later, and a failure is then reported.
    * @param {Promise<import("./engine.js").WasmModule>} loading @param {Uint8Array} head the first bytes of the model
    */
   precompile(loading, head) {

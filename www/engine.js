@@ -9,6 +9,7 @@
  */
 import { Failure, download, notImported, panic } from "./failures.js";
 import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
+import { SILENCE_MS, within } from "./within.js";
 
 /** @typedef {import("./types.js").EngineName} EngineName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
@@ -142,7 +143,7 @@ export async function createEngine(
     }
     case "cpu": {
       const [module, { startWorkers }] = await Promise.all([
-        compile(new URL("./ncsn_bg.wasm", bundle(name))),
+        compile(name),
         import("./workers.js").catch(async (error) => {
           throw await notImported(new URL("./workers.js", import.meta.url).href, error);
         }),
@@ -223,33 +224,47 @@ function onPage(name, engine, { wasmModule, model, bytes }, device, draws) {
  */
 function load(name) {
   const url = bundle(name);
-  return import(url.href).then(
-    async (module) => {
-      await module.default();
-      return module;
-    },
-    async (error) => {
-      throw missing(name, await notImported(url.href, error));
-    },
-  );
+  const script = import(url.href).catch(async (error) => {
+    throw missing(name, await notImported(url.href, error));
+  });
+  return within(script, SILENCE_MS, () => silent(url)).then(async (module) => {
+    await module.default({ module_or_path: await compile(name) });
+    return module;
+  });
 }
 
-/** @param {URL} url @returns {Promise<WebAssembly.Module>} */
-async function compile(url) {
-  let response;
+/**
+ * Fetches the WebAssembly of a bundle and compiles it, which may take long: only the server has to answer in time.
+ * @param {EngineName} name
+ * @returns {Promise<WebAssembly.Module>}
+ */
+async function compile(name) {
+  const url = new URL("./ncsn_bg.wasm", bundle(name));
+  const late = () => silent(url);
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  const pieces = [];
   try {
-    response = await fetch(url);
+    const response = await within(fetch(url), SILENCE_MS, late);
+    const { ok, status, statusText, body } = response;
+    if (!ok || !body)
+      throw missing(name, download("WebAssembly module", url.href, status, statusText));
+    const reader = body.getReader();
+    for (;;) {
+      const { done, value } = await within(reader.read(), SILENCE_MS, late);
+      if (done) break;
+      pieces.push(value);
+    }
   } catch (error) {
+    if (error instanceof Failure) throw error;
     throw download("WebAssembly module", url.href, 0, String(error));
   }
-  if (!response.ok)
-    throw missing(
-      "cpu",
-      download("WebAssembly module", url.href, response.status, response.statusText),
-    );
-  // Hosts may send a wrong media type for wasm, which browsers refuse to stream.
-  return WebAssembly.compile(await response.arrayBuffer());
+  // Not compiled while it comes: hosts may send a wrong media type, which browsers then refuse.
+  return WebAssembly.compile(await new Blob(pieces).arrayBuffer());
 }
+
+/** A server that sends nothing any more. @param {URL} url */
+const silent = ({ href }) =>
+  download("WebAssembly module", href, 0, `Nothing came for ${SILENCE_MS / 1000} seconds.`);
 
 /** Adds what to do about an engine that is not there. @param {EngineName} name @param {Failure} failure */
 function missing(name, failure) {

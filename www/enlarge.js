@@ -34,7 +34,7 @@ class Enlarged {
   #count;
   #shape;
   #index = 0;
-  /** The step that somebody wants to see. */
+  /** The step that the visitor wants to see. */
   #wanted;
   /** @type {Step[]} those that have been computed */ #steps = [];
   #following = new AbortController();
@@ -98,7 +98,7 @@ class Enlarged {
     this.#why.addEventListener("toggle", () => this.#compare());
     const dialog = dialogOf("enlarged", "", [this.#views, film, this.#status, this.#why]);
     dialog.querySelector("form")?.prepend(others);
-    // A click beside the dialog is one on its backdrop.
+    // A click beside the dialog, on its backdrop, has the dialog itself as its target.
     dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
     dialog.addEventListener("close", () => {
       this.#following.abort();
@@ -156,7 +156,7 @@ class Enlarged {
     });
   }
 
-  /** Compares the image with the training images, once somebody wants to know and it is there. */
+  /** Compares the image with the training images, once the visitor asks and its last step is there. */
   #compare() {
     if (!this.#why.open || !this.#steps.at(-1)?.progress.done) return;
     if (!this.#copies) this.#why.append((this.#copies = new Copies()).root);

@@ -83,7 +83,7 @@ export const deviceLost = (reason, message) =>
 export const refused = (engine, message) =>
   new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
 
-/** An engine that works but computes what cannot be right. @param {import("./engine.js").Fault} fault */
+/** Images that cannot be right, though the engine reports no error. @param {import("./engine.js").Fault} fault */
 export const wrongImages = (fault) =>
   new Failure("wrong", {
     ...words("wrong"),
@@ -101,7 +101,7 @@ const short = (url) => (url.length > LONGEST_ADDRESS ? `${url.slice(0, LONGEST_A
 export const noAddress = (url) =>
   new Failure("download", {
     title: "This link names no model",
-    text: `${short(url)} is no address of a file on a server.`,
+    text: `${short(url)} is not the address of a file on a server.`,
     advice: ["Addresses of models begin with https://, or are paths on the host of this page."],
   });
 
@@ -188,7 +188,7 @@ export function failureOf(thrown, otherwise = panic) {
   if (isTrap(thrown)) return panic(thrown.stack ?? thrown.message);
   if (thrown instanceof Error) {
     const failure = otherwise(thrown.message);
-    // Nothing is said twice: Chrome's stacks begin with the message, which may be shown already.
+    // Chrome's stacks begin with the message: it is left out here where it is shown already.
     const [stack, said] = [thrown.stack ?? "", String(thrown)];
     const rest =
       failure.text === thrown.message && stack.startsWith(said)

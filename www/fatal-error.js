@@ -51,7 +51,7 @@ export class FatalErrors {
     addEventListener("ncsn-panic", (/** @type {any} */ event) =>
       this.fail(panic(String(event.detail))),
     );
-    // An exception after an await in the wasm module settles no promise: it is only heard of here.
+    // An exception after an await in the wasm module settles no promise: only these events report it.
     addEventListener("error", (event) => this.#hear(event.error));
     addEventListener("unhandledrejection", (event) => this.#hear(event.reason));
   }
@@ -89,7 +89,7 @@ export class FatalErrors {
     console.error(failure);
     const retry = () => this.#retry();
     if (failure.kind === "device-lost" && mayReload()) {
-      // Out of sight the GPU would be taken again, and there is only one more try.
+      // A hidden page might lose the GPU again, and the page reloads itself only once: it waits until it is seen.
       if (document.hidden) document.addEventListener("visibilitychange", retry);
       else retry();
       return;
@@ -109,7 +109,7 @@ export class FatalErrors {
     if (OF_THE_GPU.includes(kind) && this.#page.usesGpu()) {
       const without = await this.#page.withoutCpu();
       more.push(without || "The CPU can do the same, but is slower.");
-      // Trying the same once more is the last resort.
+      // Where the CPU can do it, that is offered before another try of the same.
       if (!without)
         ways.splice(change ? 1 : 0, 0, {
           label: "Use the CPU",

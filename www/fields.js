@@ -22,6 +22,8 @@ export const FIELDS = [
   ["churn", "churn"],
   ["sigma_max", "sigma-max"],
   ["sigma_min", "sigma-min"],
+  ["guide_max", "guide-max"],
+  ["guide_min", "guide-min"],
   ["speed", "speed"],
 ];
 
@@ -34,8 +36,14 @@ const WHOLE = {
 };
 /** @type {Rule} */
 const POSITIVE = {
-  holds: (text) => asNumber(text) > 0 && asNumber(text) < Infinity,
+  holds: (text) => numberFrom(text) > 0 && numberFrom(text) < Infinity,
   words: () => "a number above 0",
+};
+
+/** The bound of an interval that may be open. @type {Rule} */
+const BOUND = {
+  holds: (text) => text === "" || POSITIVE.holds(text),
+  words: () => "empty, or a number above 0",
 };
 
 /** @param {string} text */
@@ -60,23 +68,31 @@ const RULES = {
   snr: POSITIVE,
   rho: POSITIVE,
   churn: {
-    holds: (text) => asNumber(text) >= 0 && asNumber(text) < Infinity,
+    holds: (text) => numberFrom(text) >= 0 && numberFrom(text) < Infinity,
     words: () => "0 or more",
   },
+  "guide-max": BOUND,
+  "guide-min": BOUND,
 };
 
 /** The fields that may hold something wrong. */
 export const TYPED = Object.keys(RULES);
 
-/** @param {string} text with either decimal mark */
-const asNumber = (text) => (text.trim() === "" ? NaN : Number(text.trim().replace(",", ".")));
+/** The number that somebody has typed. @param {string} text with either decimal mark; without a number it is NaN */
+export const numberFrom = (text) =>
+  text.trim() === "" ? NaN : Number(text.trim().replace(",", "."));
 
 /** The number in a field. @param {string} id */
-export const numberIn = (id) => asNumber($(id).value);
+export const numberIn = (id) => numberFrom($(id).value);
 
-/** What people call a field. @param {string} id */
-export const labelOf = (id) =>
-  document.querySelector(`label[for="${id}"]`)?.textContent?.trim() ?? id;
+/** What people call a field, or a group of buttons. @param {string} id */
+export function labelOf(id) {
+  const label =
+    $(id).querySelector("legend") ?? document.querySelector(`label[for="${CSS.escape(id)}"]`);
+  // Beside the words, the label of a slider has a reading.
+  const words = label?.querySelector("span") ?? label;
+  return words?.textContent?.trim() ?? id;
+}
 
 /** What is wrong with the contents of a field, or nothing. @param {string} id */
 export function fault(id) {
@@ -91,7 +107,7 @@ export function mark(id, wrong) {
   $(id).setAttribute("aria-invalid", String(wrong));
   if (wrong) $(id).setAttribute("aria-errormessage", "problem");
   else $(id).removeAttribute("aria-errormessage");
-  // What is wrong must not be folded away.
+  // A panel that hides a wrong field is opened.
   if (wrong) for (const panel of panelsOf($(id))) panel.open = true;
 }
 

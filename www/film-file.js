@@ -9,7 +9,7 @@ const LAST_MS = 2000;
 /** The most steps of a film: browsers show no more than 50 images of a GIF a second, which are 20 ms each. */
 const MOST_STEPS = 100;
 const SHORTEST_MS = 20;
-/** Its size, in pixels, is at most so much; videos are larger, since players scale them up and blur them. */
+/** The longest side of the file's images, in pixels. That of videos is larger, since players blur what they scale up. */
 const GIF_SIDE = 560;
 const VIDEO_SIDE = 1080;
 /** About how many bytes a row of an enlarged image of a GIF needs for each pixel of the image: most are noise. */
@@ -132,7 +132,7 @@ function made(script, type, film, onProgress) {
     worker.addEventListener("error", ({ message }) =>
       reject(new Error(message || "The worker that makes the file could not be started.")),
     );
-    // In here, so that the worker also ends if an image cannot be sent.
+    // Inside of the promise, so that the worker is also ended if an image cannot be sent.
     worker.postMessage(film);
   });
   return file.finally(() => worker.terminate());

@@ -2,8 +2,8 @@
 /**
  * The steps of a run as they were shown, to go back to.
  *
- * Each is a snapshot of the grid's canvas, which stays where the browser keeps images, usually on the GPU. When
- * they become too many, every other one is dropped.
+ * Each is a snapshot of the grid's canvas, kept in memory that the browser chooses, usually on the GPU. When they
+ * become too large together, every other one is dropped.
  */
 
 /** The most bytes of all snapshots together. */
@@ -21,10 +21,12 @@ const BUDGET = 64 << 20;
 
 export class Film {
   /** @type {Frame[]} in the order of their steps */ #frames = [];
-  /** Which steps are kept: those that this divides. */
+  /** Steps are kept whose number is divisible by this. */
   #every = 1;
   /** Rises with every new run. */
   #run = 0;
+  /** Called when there are more frames, or fewer. */
+  onChange = () => {};
 
   /** Begins another run. */
   clear() {
@@ -32,6 +34,7 @@ export class Film {
     for (const { image } of this.#frames) image.close();
     this.#frames = [];
     this.#every = 1;
+    this.onChange();
   }
 
   /**
@@ -52,6 +55,7 @@ export class Film {
     else if (this.#frames[at].progress.step > progress.step) this.#frames.splice(at, 0, frame);
     else this.#frames.splice(at, 1, frame)[0].image.close();
     this.#thin();
+    this.onChange();
   }
 
   /** Keeps within the budget. */
@@ -73,10 +77,10 @@ export class Film {
 
   /** The frame that is nearest to a step. @param {number} step @returns {Frame | undefined} */
   at(step) {
-    const far = (/** @type {Frame} */ { progress }) => Math.abs(progress.step - step);
+    const distance = (/** @type {Frame} */ { progress }) => Math.abs(progress.step - step);
     return this.#frames.reduce(
       (/** @type {Frame | undefined} */ best, frame) =>
-        !best || far(frame) < far(best) ? frame : best,
+        !best || distance(frame) < distance(best) ? frame : best,
       undefined,
     );
   }

@@ -67,7 +67,7 @@ export const compileKernels = (engine, model) => compileOn(latest, engine, model
 /** @type {Error | undefined} why the latest request for a device was in vain */
 let refusal;
 
-/** Why an engine got no device, if so: wgpu passes on a text for developers. */
+/** Why an engine got no device, if it got none: the message of wgpu is one for developers. */
 export const whyNoDevice = () => refusal;
 
 /** What the browser itself offers. @type {(this: any, ...options: unknown[]) => Promise<any>} */
@@ -94,7 +94,7 @@ const late = (what) => () => unsupported("noAnswer", what, GPU_ANSWER_MS / 1000)
 let diverted = null;
 
 /**
- * Reports failures of the devices that are created from now on to somebody who can do without them, until the next call.
+ * Reports failures of devices that are created from now on to the given function instead, until the next call.
  * @param {((failure: Failure) => void) | null} onFailure
  */
 export const divertFailures = (onFailure) => (diverted = onFailure);
@@ -135,7 +135,7 @@ export function observeDevices(onFailure) {
     });
     const report = diverted ?? onFailure;
     if (!diverted) latest = device;
-    // An engine that is no longer needed destroys its device; nobody else should.
+    // An engine that is no longer needed destroys its device; other code must not.
     let released = false;
     const { destroy } = device;
     device.destroy = () => {

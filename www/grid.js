@@ -6,7 +6,7 @@
  * pixels, so that every pixel stays a sharp square. An engine that can draw into the canvas does so
  * itself; the pixels of other engines are painted here.
  */
-import { arrange } from "./arrange.js";
+import { arrange, paintGrid, placeOf } from "./arrange.js";
 import { isDrawn } from "./presents.js";
 
 /** @typedef {import("./engine.js").Chain} Chain */
@@ -140,22 +140,19 @@ export class Grid {
     const { columns, gap } = this.#arrangement;
     const { offsetLeft, offsetTop, offsetWidth } = this.#canvas;
     const scale = offsetWidth / this.#canvas.width;
-    return Array.from({ length: count }, (_, i) => ({
-      left: `${offsetLeft + (i % columns) * (width + gap) * scale}px`,
-      top: `${offsetTop + Math.floor(i / columns) * (height + gap) * scale}px`,
-      width: `${width * scale}px`,
-      height: `${height * scale}px`,
-    }));
+    return Array.from({ length: count }, (_, i) => {
+      const [x, y] = placeOf(i, { columns, gap, width, height });
+      return {
+        left: `${offsetLeft + x * scale}px`,
+        top: `${offsetTop + y * scale}px`,
+        width: `${width * scale}px`,
+        height: `${height * scale}px`,
+      };
+    });
   }
 
   #paint() {
     if (!this.#image || !this.#arrangement || !this.#shape || !this.#context) return;
-    const { count, width, height } = this.#shape;
-    const { columns, gap } = this.#arrangement;
-    for (let i = 0; i < count; i++) {
-      const x = (i % columns) * (width + gap);
-      const y = Math.floor(i / columns) * (height + gap);
-      this.#context.putImageData(this.#image, x, y - i * height, 0, i * height, width, height);
-    }
+    paintGrid(this.#context, this.#image, this.#shape.height, this.#arrangement);
   }
 }

@@ -1,7 +1,11 @@
 // @ts-check
-/** What is live in "How it works": the symbols of formulas, a figure for each stop, and the plane. Fetched when somebody scrolls there. */
+/**
+ * What is live in "How it works": links, the symbols of formulas, a figure for each stop, and the plane. The page
+ * fetches this when somebody scrolls there.
+ */
 import { GuessStop, NoiseStop } from "./stops-image.js";
 import { GuidanceStop, MatchingStop, ScoreStop, SharesStop, WaysStop } from "./stops-plane.js";
+import { linkPapers, linkSources } from "./story-links.js";
 import { explainSymbols } from "./symbols.js";
 import { toys } from "./toy-module.js";
 import { show as showPlane } from "./toy2d.js";
@@ -11,6 +15,8 @@ const figure = (name) =>
   /** @type {HTMLElement} */ (document.querySelector(`[data-stop="${name}"]`));
 
 export async function show() {
+  linkPapers();
+  linkSources();
   explainSymbols();
   new NoiseStop(figure("noise"));
   new GuessStop(figure("guess"));

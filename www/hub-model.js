@@ -1,5 +1,5 @@
 // @ts-check
-/** The page's model, if it is on a hub. The page fetches this only then. */
+/** The page's model, if it is on a hub. The page fetches this module only for such models. */
 import { badModel } from "./failures.js";
 import { hubFile } from "./hub.js";
 

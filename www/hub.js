@@ -17,6 +17,12 @@ const FILE = "model.safetensors";
 const REVISION = "main";
 const CACHE = "ncsn hub";
 
+/**
+ * Whether a text may stand between the slashes of a name: what the programs accept (`src/hub/address.rs`), so that a link
+ * to the page and a command line can name the same files. @param {string | undefined} text
+ */
+const isPart = (text) => text !== undefined && /^(?!\.)(?!.*\.\.)[\w.-]+$/.test(text);
+
 /** @param {string} name of a model, which may also be an address */
 export const isOnHub = (name) => name.startsWith(SCHEME);
 
@@ -36,11 +42,10 @@ export const isOnHub = (name) => name.startsWith(SCHEME);
  * @throws {Error} if it is no such name
  */
 export function hubFile(name, hub = HUB) {
-  const [, path, revision = REVISION] = /^hf:([^@]*)(?:@(.+))?$/.exec(name) ?? [];
-  const [user, model, ...rest] = path?.split("/") ?? [];
+  const [, place, revision = REVISION] = /^hf:([^@]*)(?:@(.*))?$/.exec(name) ?? [];
+  const [user, model, ...rest] = place?.split("/") ?? [];
   const file = rest.length ? rest : [FILE];
-  const good = (/** @type {string | undefined} */ part) => part && !/^\.{1,2}$|[?#\\]/.test(part);
-  if (![user, model, ...file].every(good))
+  if (![user, model, ...file, ...revision.split("/")].every(isPart))
     throw new Error(
       `“${name}” names no model of a hub: write ${SCHEME}user/name[/path][@revision]`,
     );

@@ -8,7 +8,7 @@ import { $ } from "./dom.js";
 export class ImageButtons {
   #layer = document.createElement("div");
   #verb = "";
-  /** Which one the keyboard comes to. */
+  /** The number of the button that the tab key leads to. */
   #current = 0;
 
   /** @param {(index: number) => void} act */

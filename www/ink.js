@@ -47,7 +47,7 @@ export class Stroke {
     this.#ink = ink === null ? null : channels(ink);
   }
 
-  /** Continues it, straight. @param {Point} to */
+  /** Continues the stroke in a straight line. @param {Point} to */
   to(to) {
     const { width, height, data } = this.#image;
     const [before, covers] = [this.#before, this.#cover];

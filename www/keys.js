@@ -6,7 +6,7 @@
 import { $ } from "./dom.js";
 import { recall, remember } from "./storage.js";
 
-/** Under which name it is kept that somebody wants none. */
+/** The name under which it is stored that the visitor wants no shortcuts. */
 const OFF = "ncsn shortcuts";
 
 /** @typedef {{ key: string, name: string, act(event: KeyboardEvent): void, repeats?: boolean, own?: boolean }} Shortcut
@@ -40,7 +40,7 @@ export function listenToKeys(shortcuts, usable) {
   $("help").addEventListener("click", list);
   addEventListener("keydown", (event) => {
     if (!usable() || !shortcutsOn() || event.ctrlKey || event.metaKey || event.altKey) return;
-    // The dialogs are modal, though the focus may be on none of their parts.
+    // The focus may be outside of an open dialog, but the page behind it must not react.
     if (document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("input:not([type=radio], [type=checkbox]), select")) return;

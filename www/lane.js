@@ -15,7 +15,7 @@ export class Lane {
   }
 
   /**
-   * Adds a piece of work, whose errors are the page's.
+   * Adds a piece of work, whose errors are reported to the page.
    * @param {() => Promise<unknown>} work
    * @returns {Promise<unknown>} settles after it
    */

@@ -1,8 +1,11 @@
 // @ts-check
-/** The parameters in the page's address. */
+/** The parts of the page's address. */
 
 /** What parameters of older links are called now. */
 const RENAMED = { pace: "speed", wander: "strength" };
+
+/** Whether what follows `#` in the address is a place on the page, such as a paper, and not a drawing. */
+export const namesPlace = () => document.getElementById(location.hash.slice(1)) !== null;
 
 /** The parameters in the address under their present names. */
 export function readLink() {

@@ -91,7 +91,7 @@ class SmallPlot {
         this.#logarithmic ? Math.log10(Math.max(value, min)) : value;
       const y = (/** @type {number} */ value) =>
         bottom - ((bottom - TOP) * (on(value) - on(min))) / (on(max) - on(min) || 1);
-      // Without it, the size of fresh noise could not be told from others.
+      // The mark at 1 is the score of images that have exactly the noise of the level.
       for (const mark of this.#logarithmic ? [min, max] : [1]) {
         const at = Math.round(y(mark)) + 0.5;
         element("line", { class: "rule", x1: MARGIN.left, x2: right, y1: at, y2: at }, scale);

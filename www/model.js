@@ -21,7 +21,7 @@ export async function fetchModel(
   signal,
   onHead,
   ask = async (headers) => {
-    // Whoever makes a link must not be able to put a file into it that no server has.
+    // A link must not contain the file itself, as a `data:` address does: only a server's files are loaded.
     if (/^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(url)) throw noAddress(url);
     return fetch(url, { signal, headers });
   },

@@ -16,7 +16,7 @@ export async function keepForOffline() {
   if (!("serviceWorker" in navigator)) return;
   await registerServiceWorker();
   const { active } = await navigator.serviceWorker.ready;
-  // What came before the worker was there, it has not seen.
+  // The worker has not seen what was fetched before it started.
   const urls = performance.getEntriesByType("resource").map(({ name }) => name);
   if (state.engine?.name === "cpu")
     urls.push(...CPU.map((file) => new URL(file, import.meta.url).href));

@@ -2,7 +2,7 @@
 /** What images start from: pure noise, or a drawing. */
 import { $ } from "./dom.js";
 import { quickSettings } from "./presets.js";
-import { controls, keep, live, refuse, renew } from "./session.js";
+import { controls, live, refuse, renew, writeAddress } from "./session.js";
 import { nameImageButtons } from "./single-images.js";
 import { drawing, link, quickUrl, state } from "./state.js";
 
@@ -29,7 +29,7 @@ export async function setOrigin(origin) {
       $("strength").value = String(state.loaded.model.default_strength());
     state.sketch ??= new module.SketchCanvas(state.loaded.card, {
       onPaint: () => live.ask(),
-      onWritten: keep,
+      onWritten: writeAddress,
     });
     await state.sketch.styled;
     if (!radio.checked) return;
@@ -58,7 +58,7 @@ export async function suitSettings(origin) {
   if (!quickUrl) return;
   const { quickModel } = await import("./quick-model.js");
   const quick = await quickModel();
-  // Meanwhile somebody may have gone back, or chosen something else.
+  // Meanwhile the visitor may have gone back, or chosen other settings.
   if (!quick || !controls.hurried) return;
   controls.hurry(quick.card.sampler, steps(quick.card.sampler));
   if (drawing()) live.ask();

@@ -5,6 +5,7 @@
  *
  * The page fetches this when somebody opens a file, or such a model.
  */
+import { carryOver } from "./carry-over.js";
 import { match, put } from "./checked-cache.js";
 import { dialogOf, element } from "./dialog.js";
 import { Failure } from "./failures.js";
@@ -53,7 +54,7 @@ export async function ownModel(name) {
   }
   throw new Failure("model", {
     title: "This model is not in this browser",
-    text: `“${name}” was opened from a file. Such models never leave the browser that they were opened in, another browser perhaps, and stay there until they are removed.`,
+    text: `“${name}” was opened from a file, perhaps in another browser. Such models never leave the browser that they were opened in, and stay there until they are removed.`,
     advice: [
       "If you have the file, drop it on this page.",
       "Whoever made the link can send it to you, or publish it and link to its address.",
@@ -64,7 +65,7 @@ export async function ownModel(name) {
 /**
  * Checks a file and makes it the model of the page, which is loaded again for that.
  * @param {File} file
- * @throws {Error} that says why it cannot be
+ * @throws {Error} that says why it cannot be used
  */
 export async function openModel(file) {
   if (file.size > MAX_MODEL_BYTES)
@@ -80,7 +81,7 @@ export async function openModel(file) {
     if (state.loaded) new state.loaded.wasmModule.Model(bytes).free();
   } catch (error) {
     throw new Error(
-      `${file.name} is no model that this page can run: ${/** @type {Error} */ (error).message}. Models are written by this project’s train and import commands.`,
+      `${file.name} is not a model that this page can run: ${/** @type {Error} */ (error).message}. Models are written by this project’s train and import commands.`,
     );
   }
   await put(cache, addressOf(name), bytes).catch((error) => {
@@ -88,11 +89,7 @@ export async function openModel(file) {
   });
   rememberOwnNames([...ownNames().filter((other) => other !== name), name]);
   const link = new URL(`./?model=${encodeURIComponent(OWN + name)}`, location.href);
-  const kept = new URLSearchParams(location.search);
-  for (const parameter of ["seed", "chains", "engine", "autostart"]) {
-    const value = kept.get(parameter);
-    if (value) link.searchParams.set(parameter, value);
-  }
+  carryOver(link);
   location.href = link.href;
 }
 
@@ -106,7 +103,7 @@ async function forget(name) {
 
 /** Lets a visitor choose a file, and shows the models that are here. */
 export function openOwnDialog() {
-  // Of two clicks, the second may have come before the dialog was there.
+  // The second of two quick clicks may come before the first has opened the dialog.
   if (document.querySelector("dialog[open]")) return;
   const status = element("p", "", { className: "hint" });
   status.setAttribute("role", "alert");

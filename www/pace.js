@@ -1,5 +1,5 @@
 // @ts-check
-/** When an anneal goes on, by how many steps, and whether they are shown: not more than once a frame. */
+/** When an anneal goes on, by how many steps, whether they are shown (at most once a frame), and how long the rest takes. */
 import { Batch } from "./batch.js";
 import { Playback } from "./playback.js";
 
@@ -11,6 +11,8 @@ export class Pace {
   #playback = new Playback();
   #before = performance.now();
   #drawn = -Infinity;
+  /** Steps that were timed, and how many milliseconds they took together. */
+  #timed = { steps: 0, took: 0 };
 
   /** A pause is over. */
   resume() {
@@ -43,5 +45,13 @@ export class Pace {
   /** Learns from a batch. @param {number} steps @param {number} took milliseconds */
   learn(steps, took) {
     this.#batch.learn(steps, took);
+    this.#timed.steps += steps;
+    this.#timed.took += took;
+  }
+
+  /** About how many milliseconds the rest takes, if it is known. @param {import("./engine.js").Progress} progress */
+  left({ step, steps, done }) {
+    const timed = this.#timed;
+    return done || !timed.steps ? undefined : ((steps - step) * timed.took) / timed.steps;
   }
 }

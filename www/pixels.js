@@ -1,5 +1,5 @@
 // @ts-check
-/** Numbers as images: values of pixels, and what has a sign. */
+/** Numbers as images: pixels of an engine, values in [0, 1], and what has a sign. */
 
 /** @typedef {import("./types.js").ImageShape} ImageShape */
 
@@ -9,6 +9,18 @@ const MOST = 3;
 const POSITIVE = [255, 150, 60];
 const ZERO = [28, 32, 34];
 const NEGATIVE = [82, 154, 255];
+
+/**
+ * One of several images.
+ * @param {Uint8ClampedArray} pixels RGBA of all, one after another @param {number} index
+ * @param {{ width: number, height: number }} shape of each
+ */
+export function imageAt(pixels, index, { width, height }) {
+  const length = 4 * width * height;
+  const image = new ImageData(width, height);
+  image.data.set(pixels.subarray(index * length, (index + 1) * length));
+  return image;
+}
 
 /** Values in [0, 1] as an image. @param {Float32Array} values channels × height × width @param {ImageShape} shape */
 export function imageOf(values, { channels, height, width }) {

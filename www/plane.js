@@ -19,7 +19,7 @@ export class Plane {
     this.#reach = reach;
   }
 
-  /** Empties it, as large as it is shown. @returns {boolean} whether it is shown at all */
+  /** Empties the canvas and gives it the size at which it is shown. @returns {boolean} whether it is shown at all */
   begin() {
     const side = Math.round(this.#canvas.clientWidth * devicePixelRatio);
     // Setting the size clears the canvas, without which there would be trails.
@@ -32,7 +32,7 @@ export class Plane {
     return getComputedStyle(document.documentElement).getPropertyValue(name);
   }
 
-  /** The color of the temperature. */
+  /** The color of the noise level, from hot to cold. */
   get heat() {
     return getComputedStyle(this.#canvas).color;
   }
@@ -76,7 +76,7 @@ export class Plane {
     this.#stroke(1, Plane.color("--frame-soft"));
   }
 
-  /** One arrow, to be seen before all others. @param {[number, number]} from @param {[number, number]} to */
+  /** One arrow in bold. @param {[number, number]} from @param {[number, number]} to */
   arrow(from, to) {
     this.#context.beginPath();
     this.#arrow(this.#at(...from), this.#at(...to), 6 * devicePixelRatio);

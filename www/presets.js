@@ -6,6 +6,11 @@ import { $ } from "./dom.js";
 
 /** The number of steps from a drawing with which images can follow a pen. */
 const QUICK_STEPS = 8;
+/**
+ * The most levels to have so many steps left of. Close to the drawing, only a small part of the levels is left, and at
+ * the drawing itself there is one step however many levels there are.
+ */
+const MOST_QUICK_LEVELS = 100;
 /** Below this σ there is nothing to see. */
 const QUICK_SIGMA_MIN = 0.05;
 
@@ -46,6 +51,6 @@ export function quickSettings({ sampler }, steps) {
     levels: QUICK_STEPS,
     churn: undefined,
   };
-  while (steps(settings) < QUICK_STEPS) settings.levels += 1;
+  while (steps(settings) < QUICK_STEPS && settings.levels < MOST_QUICK_LEVELS) settings.levels += 1;
   return settings;
 }

@@ -14,10 +14,10 @@ const WAITS_MS = [500, 1500, 4000, 8000, 16_000];
  * @returns {(loaded: number) => Promise<Rest | null>} what comes after so many bytes, or nothing once there were enough attempts
  */
 export function goingOn(ask, whole, signal) {
-  // How much had come when it last broke off, and how often it has not got further since.
+  // How many bytes had come when the download last broke off, and the attempts since then that brought none.
   let [furthest, attempts] = [0, 0];
   return async (loaded) => {
-    // While attempts get further, the connection is only a bad one.
+    // As long as attempts get further, others may follow: the connection is only a bad one.
     if (loaded > furthest) [furthest, attempts] = [loaded, 0];
     while (!signal.aborted && (await pause(attempts++)) && !signal.aborted) {
       const rest = await askForRest(ask, whole, loaded).catch(() => null);

@@ -2,8 +2,8 @@
 /**
  * One anneal at a time: start, pause, step, restart.
  *
- * All work on the engine goes through one lane. A new anneal raises the generation, and work of an
- * older one notices this when it wakes, and stops.
+ * All work on the engine goes through one lane. A new anneal raises the generation; work of an older
+ * one compares generations whenever it goes on, and stops.
  */
 import { Lane } from "./lane.js";
 import { Pace } from "./pace.js";
@@ -56,6 +56,12 @@ export class Run {
   /** Milliseconds that the GPU took for this anneal's steps so far. */
   get worked() {
     return this.#worked;
+  }
+
+  /** About how many milliseconds of work are left; nothing as long as too few steps were timed, and at the end. */
+  get left() {
+    const progress = this.#chain?.progress();
+    return progress && this.#pace.left(progress);
   }
 
   /** Whether there is no anneal to continue. */
@@ -244,14 +250,14 @@ export class Run {
       if (generation !== this.#generation) return;
       const took = performance.now() - began;
       this.#worked += took;
-      // The first step compiles kernels and says nothing about the next.
+      // The first step also compiles kernels, so it does not tell how long others take.
       if (!first) this.#pace.learn(count, took);
       if (draw || progress.done) await this.#draw(generation);
       if (progress.done) await this.#finish(generation, chain);
     });
   }
 
-  /** Nothing is called done before it has been looked at. @param {number} generation @param {Chain} chain */
+  /** Only images that the engine has checked are called finished. @param {number} generation @param {Chain} chain */
   async #finish(generation, chain) {
     const fault = await chain.verify();
     if (generation !== this.#generation) return;
@@ -262,7 +268,7 @@ export class Run {
   /**
    * Shows the image together with the progress that belongs to it.
    * @param {number} generation
-   * @param {boolean} [passing] whether another will follow at once, so that nobody will have looked at it
+   * @param {boolean} [passing] whether another image follows at once, so that this one need not be checked
    */
   async #draw(generation, passing = false) {
     const chain = this.#chain;

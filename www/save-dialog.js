@@ -58,8 +58,10 @@ export async function openSaveDialog(shown) {
   if (files) film("run", "Animated GIF", `the run in ${files.count} images`, files.gif);
   if (files?.video) film("run", "Video", "the run as WebM", files.video);
   const path = await shown.path?.();
-  if (path && path.length > 1)
+  if (path && path.length > 1) {
     film("morph", "Morph", "from seed to seed and back, as GIF", morphFile(path));
+    list.append(pathView(path));
+  }
   const number = element("input", "", {
     type: "number",
     id: "save-number",
@@ -87,11 +89,40 @@ export async function openSaveDialog(shown) {
       await navigator.share({ files, url: shown.link }).catch(unlessCancelled);
       return "";
     });
-  // Of two clicks, the second may have come before the dialog was there.
+  // The second of two quick clicks may come before the first has opened the dialog.
   if (document.querySelector("dialog[open]")) return;
   const dialog = dialogOf("save-dialog", "Save and send", [list, status]);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();
+}
+
+/** A slider along the images from one seed to another, which shows one of them at a time. @param {ImageBitmap[]} path */
+function pathView(path) {
+  const [{ width, height }] = path;
+  const canvas = element("canvas", "", { id: "path-image", width, height });
+  canvas.setAttribute("role", "img");
+  const slider = element("input", "", {
+    type: "range",
+    id: "path-place",
+    min: 1,
+    max: path.length,
+    step: 1,
+  });
+  slider.value = "1";
+  slider.setAttribute("aria-label", "Place on the way from seed to seed");
+  const context = canvas.getContext("2d");
+  const show = () => {
+    const text = `Image ${slider.value} of ${path.length}`;
+    slider.setAttribute("aria-valuetext", text);
+    canvas.setAttribute("aria-label", text);
+    context.clearRect(0, 0, width, height);
+    context.drawImage(path[Number(slider.value) - 1], 0, 0);
+  };
+  slider.addEventListener("input", show);
+  show();
+  const view = element("div", "", { className: "path-view" });
+  view.append(canvas, slider);
+  return view;
 }
 
 /** @param {Error} error */

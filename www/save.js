@@ -1,7 +1,7 @@
 // @ts-check
 /** Images as files. The page fetches this when somebody saves or sends one. */
 
-/** The color between images in a file; on the page the frame shows through. */
+/** The color between images in a file. On the page, these gaps are transparent and show the frame. */
 export const MOUNT = "#1c2022";
 /** A file is scaled up to about this many pixels. */
 const SAVED_SIZE = 1200;
@@ -16,16 +16,10 @@ export function toPng(canvas) {
   return pngOf(canvas, Number(canvas.dataset.gap ?? 1));
 }
 
-/**
- * One image as a PNG, scaled up without smoothing.
- * @param {Uint8ClampedArray<ArrayBuffer>} pixels RGBA of all images
- * @param {number} index @param {{ width: number, height: number }} size
- */
-export function oneToPng(pixels, index, { width, height }) {
-  const length = 4 * width * height;
+/** One image as a PNG, scaled up without smoothing. @param {ImageData} image */
+export function oneToPng(image) {
   const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(pixels.slice(index * length, (index + 1) * length), width, height);
+  Object.assign(canvas, { width: image.width, height: image.height });
   /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
   return pngOf(canvas, 0);
 }

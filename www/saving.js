@@ -1,6 +1,7 @@
 // @ts-check
 /** Saving and sending what is shown. */
 import { $ } from "./dom.js";
+import { imageAt } from "./pixels.js";
 import { controls, film, linked, run, timeline } from "./session.js";
 import { modelLabel, state } from "./state.js";
 import { grid } from "./view.js";
@@ -27,36 +28,31 @@ async function onePng(index) {
   const { oneToPng } = await import("./save.js");
   const pixels = await run.withChain((chain) => chain.pixels(run.view));
   if (!pixels || !state.loaded) throw new Error("There are no images yet.");
-  return oneToPng(/** @type {any} */ (pixels), index, state.loaded.card.image_shape);
+  return oneToPng(imageAt(pixels, index, state.loaded.card.image_shape));
 }
 
 /** All images one by one. @returns {Promise<ImageBitmap[]>} */
 async function images() {
   const pixels = await run.withChain((chain) => chain.pixels(run.view));
   if (!pixels || !state.loaded) return [];
-  const { width, height } = state.loaded.card.image_shape;
-  const length = 4 * width * height;
+  const shape = state.loaded.card.image_shape;
+  const count = pixels.length / (4 * shape.width * shape.height);
   return Promise.all(
-    Array.from({ length: pixels.length / length }, (_, at) => {
-      const one = /** @type {any} */ (pixels.slice(at * length, (at + 1) * length));
-      return createImageBitmap(new ImageData(one, width, height));
-    }),
+    Array.from({ length: count }, (_, at) => createImageBitmap(imageAt(pixels, at, shape))),
   );
 }
 
-/** What strangers call a model or a class as a part of a file's name. @param {string} name */
+/** The name of a model or a class as a part of a file's name: it may come from a stranger. @param {string} name */
 const plain = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, LONGEST_NAME);
 
 /** The name of a file, which says what is in it. @param {string} what */
 function fileName(what) {
   const { view } = timeline.past ?? run;
-  const model = modelLabel?.toLowerCase() ?? state.loaded?.card.name ?? "ncsn";
-  const of = state.classes?.name ? [state.classes.name] : [];
-  const parts = [
-    ...[model, ...of].map(plain),
-    `seed-${controls.seed}${controls.to && `-to-${controls.to}`}`,
-    what,
-  ];
+  const { loaded, made } = state;
+  const model = modelLabel?.toLowerCase() ?? loaded?.card.name ?? "ncsn";
+  const names = made?.ofClass ? [model, made.ofClass.name] : [model];
+  const to = made?.options.to === undefined ? "" : `-to-${made.options.to}`;
+  const parts = [...names.map(plain), `seed-${made?.seed ?? 0}${to}`, what];
   return [...parts, ...(view === "noisy" ? [] : ["guess"])].join("-");
 }
 

@@ -35,7 +35,7 @@ export class SchedulePlot {
 
   /**
    * @param {number} step steps done @param {number} sigma
-   * @returns {number} how cold it is: 0 at the largest σ, 1 at the smallest
+   * @returns {number} where σ is on the scale of colors: 0 at the largest, 1 at the smallest
    */
   cursor(step, sigma) {
     this.#step = step;

@@ -25,8 +25,11 @@ const MAX_BYTES = 1 << 28;
 const fixed = new Set(FILES.map((file) => new URL(file, SCOPE).href));
 const isFixed = (/** @type {string} */ url) =>
   fixed.has(url) || url.startsWith(`${SCOPE}${VERSION}/`);
-/** Models and their images, wherever they are. Scripts of another version are none of ours. */
-const isModel = (/** @type {string} */ url) => /\.(safetensors|png)$/.test(new URL(url).pathname);
+/** Models, wherever they are, and the images of the page's own. Scripts of another version are not kept. */
+const isModel = (/** @type {string} */ url) => {
+  const { pathname } = new URL(url);
+  return pathname.endsWith(".safetensors") || (pathname.endsWith(".png") && url.startsWith(SCOPE));
+};
 
 /** @param {string} url */
 async function fetchFixed(url) {
@@ -69,7 +72,7 @@ async function fetchPage(request) {
 
 async function install() {
   const page = await fetch(PAGE, { cache: "no-cache" });
-  // Where a newer version has just been published, its own worker comes next.
+  // If a newer version has just been published, this worker is not installed: that version has its own.
   if (!page.ok || !(await page.clone().text()).includes(VERSION))
     throw new Error("another version");
   await Promise.all([
@@ -97,7 +100,7 @@ worker.addEventListener("message", (/** @type {any} */ event) => {
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const url = request.url.split("#")[0];
-  // What is fetched without a cache is kept by whoever fetches it (`hub.js`).
+  // Requests that bypass caches are for files that the page caches by itself (`hub.js`).
   if (request.method !== "GET" || request.cache === "no-store" || request.headers.has("range"))
     return;
   if (request.mode === "navigate") {

@@ -10,14 +10,16 @@ import { Film } from "./film.js";
 import { formatSigma } from "./format.js";
 import { Live } from "./live.js";
 import { Run } from "./run.js";
-import { drawing, keep as kept, link, state, strength } from "./state.js";
+import { drawing, kept, link, quickUrl, state, strength } from "./state.js";
 import { Timeline } from "./timeline.js";
 import {
   complain,
   grid,
   plot,
   setConsole,
+  setStatus,
   showCaption,
+  showLeft,
   showProgress,
   showReadings,
   showRun,
@@ -26,9 +28,12 @@ import {
 
 export const run = new Run({
   onState: showState,
-  onProgress: showProgress,
+  onProgress(progress) {
+    showProgress(progress);
+    showLeft(run);
+  },
   onDraw: (chain, view, passing) => grid.draw(chain, view, passing),
-  // What an engine rejects with is an ordinary error.
+  // Engines reject with ordinary errors; anything else is a fault of the page.
   onError: (error) =>
     fail(
       failureOf(error, (message) =>
@@ -51,8 +56,8 @@ export const timeline = new Timeline(film, {
 grid.onShown = (canvas, count) => {
   timeline.drawn();
   const { progress } = state;
-  // Images that follow a drawing have no past.
-  if (progress && run.state !== "answering")
+  // While images follow a drawing, only those at the end of all steps are worth a copy: the next redraw replaces all.
+  if (progress && (run.state !== "answering" || progress.done))
     film.add(canvas, { progress, view: run.view, count }).catch(console.warn);
 };
 
@@ -75,15 +80,16 @@ export const fatalErrors = new FatalErrors({
 
 export const engines = new EngineChoice(fail);
 
-/** @param {unknown} error after which nothing continues */
+/** Ends the visit with a message. @param {unknown} error */
 export function fail(error) {
   fatalErrors.fail(error);
 }
 
-/** Shows the state of the run, and when it has finished, finds the fastest kernels while nobody waits. */
+/** Shows the state of the run. When it has finished, measures what is asked for and finds the fastest kernels. */
 export function showState() {
   if (fatalErrors.failure) return;
   showRun(run);
+  showLeft(run);
   if (run.state !== "finished") return;
   state.measures?.measure();
   engines.tune(run, () => controls.read().chains).catch(console.warn);
@@ -92,7 +98,7 @@ export function showState() {
 /** What a link carries besides the settings. */
 export const linked = () => ({
   model: link.get("model"),
-  of: state.loaded?.sum,
+  of: (state.made ?? state.loaded)?.sum,
   view: run.view,
   engine: isEngine(link.get("engine")) ? $("engine").value : null,
   precision: state.exact ? "f32" : null,
@@ -101,15 +107,15 @@ export const linked = () => ({
   drawing: drawing()?.text ?? "",
 });
 
-let keeping = 0;
+let writing = 0;
 
 /**
  * Puts the visitor's settings into the address, for reloading, going back and sharing from a phone.
  * It waits a moment, since browsers limit the number of changes.
  */
-export function keep() {
-  clearTimeout(keeping);
-  keeping = setTimeout(() => {
+export function writeAddress() {
+  clearTimeout(writing);
+  writing = setTimeout(() => {
     const url = new URL(controls.link(linked()));
     const auto = link.get("autostart");
     if (auto) url.searchParams.set("autostart", auto);
@@ -122,8 +128,32 @@ export function keep() {
 }
 
 /** Leaves the address as it is, since nobody has set anything yet. */
-export function keepNothing() {
-  clearTimeout(keeping);
+export function leaveAddress() {
+  clearTimeout(writing);
+}
+
+/** Ends the wait of the anneal before for its weights. */
+let replace = () => {};
+
+/**
+ * The weights for a sampler: one to four steps have weights of their own, where the page has such for its model.
+ * @param {import("./engine.js").SamplerName} sampler
+ * @param {Promise<undefined>} replaced settles when another anneal is to take the place of this one
+ * @returns {Promise<import("./state.js").Weights | undefined>} nothing if this anneal was replaced meanwhile
+ */
+async function weightsFor(sampler, replaced) {
+  if (sampler !== "consistency" || !quickUrl || !state.loaded) return state.loaded ?? undefined;
+  if (state.quick) return state.quick;
+  setStatus("loading", "Fetching the weights for few steps…");
+  const quick = await Promise.race([
+    import("./quick-model.js").then(({ quickModel }) => quickModel()).catch(() => null),
+    replaced,
+  ]);
+  if (quick === null)
+    complain(
+      "The weights for few steps did not arrive. These images are made with the model’s usual weights, which are not tuned for this sampler.",
+    );
+  return quick === null ? state.loaded : quick;
 }
 
 /**
@@ -141,37 +171,42 @@ function ready() {
     controls.accept();
     showView(run.view);
     showCaption(choice);
-    // Few steps have weights of their own, where there are any.
-    const { bytes } = (choice.settings.sampler === "consistency" && state.quick) || loaded;
-    const made = {
-      ...choice,
-      bytes,
+    const { settings, seed, chains, to, interval } = choice;
+    const wanted = {
+      settings,
+      seed,
+      chains,
       drawing: drawing()?.pixels,
       strength: strength(),
-      options: {
-        ...state.classes?.choice,
-        keep: kept(),
-        to: choice.to,
-        frames: choice.chains,
-      },
+      ofClass: state.classes?.chosen,
+      options: { ...state.classes?.choice, interval, keep: kept(), to, frames: chains },
     };
     $("strength-sigma").textContent =
-      made.strength === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
+      wanted.strength === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
     $("problem").hidden = true;
-    keep();
+    writeAddress();
+    replace();
+    /** @type {Promise<undefined>} */
+    const replaced = new Promise((resolve) => {
+      replace = () => resolve(undefined);
+    });
     return async () => {
       try {
+        const weights = await weightsFor(settings.sampler, replaced);
+        if (!weights) return null;
+        const { bytes, sum } = weights;
         if (engine.weights !== bytes) await engine.load(bytes);
-        const { settings, seed, chains, drawing, strength, options } = made;
+        const { drawing, strength, options } = wanted;
         const chain = await engine.start(settings, seed, chains, drawing, strength, options);
-        state.made = made;
-        // A film that still plays would come to images that are closed.
+        // The address, which may have been written meanwhile, names the weights.
+        if (state.made && state.made.sum !== sum) writeAddress();
+        state.made = { ...wanted, bytes, sum };
+        // A film that is playing must stop before its images are closed.
         timeline.leave();
         film.clear();
         plot.set(sigmas);
-        state.clean =
-          choice.settings.denoise || !controls.applies("denoise", choice.settings.sampler);
-        grid.shape(choice.chains, width, height);
+        state.clean = settings.denoise || !controls.applies("denoise", settings.sampler);
+        grid.shape(chains, width, height);
         return chain;
       } catch (error) {
         refuse(error);
@@ -192,7 +227,7 @@ function ready() {
 export function begin(go) {
   const make = ready();
   if (!make) return false;
-  // It has the latest drawing: a redraw that still waits would only take its place.
+  // This anneal has the latest drawing already, so a redraw that still waits is not needed.
   live.waiting = false;
   run.restart(make, go);
   return true;

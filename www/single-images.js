@@ -22,7 +22,7 @@ export async function offerImages() {
   nameImageButtons();
 }
 
-/** Says what they do at present. */
+/** Names the buttons after what they do at present. */
 export function nameImageButtons() {
   if (imageButtons) imageButtons.verb = draws() ? "Keep" : "Enlarge";
 }

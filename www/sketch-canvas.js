@@ -6,6 +6,7 @@
 import { $ } from "./dom.js";
 import { Stroke, channels } from "./ink.js";
 import { History } from "./sketch-history.js";
+import { paperOf } from "./paper.js";
 import { fitted } from "./sketch-fit.js";
 import { drawByKeys } from "./sketch-keys.js";
 import { chosenColor, offerColors } from "./sketch-palette.js";
@@ -17,8 +18,8 @@ import { addStyleSheet } from "./style-sheet.js";
 
 /** What is said where a drawing is kept. @type {Record<string, string>} */
 const KEPT = {
-  gray: "Its gray values are kept, and the colors are made up.",
-  blocks: "The means of its squares are kept, and the details are made up.",
+  gray: "Its gray values are kept, and the model adds colors.",
+  blocks: "The means of its squares are kept, and the model adds details.",
 };
 
 export class SketchCanvas {
@@ -41,18 +42,17 @@ export class SketchCanvas {
   /**
    * An empty canvas for a model's images.
    * @param {import("./engine.js").Card} card
-   * @param {{ onPaint(): void, onWritten(): void }} observer is told of every change at once, also in the middle
-   *   of a stroke, and when there is a text of it for links
+   * @param {{ onPaint(): void, onWritten(): void }} observer hears of every change at once, also in the middle of a
+   *   stroke, and when the text for links has been written
    */
-  constructor({ image_shape, architecture }, observer) {
+  constructor(card, observer) {
+    const { image_shape } = card;
     this.#observer = observer;
     this.styled = addStyleSheet("sketch-canvas.css");
     this.#image = new ImageData(image_shape.width, image_shape.height);
     this.#canvas.width = image_shape.width;
     this.#canvas.height = image_shape.height;
-    const { mean = 0 } = /** @type {{ mean?: number }} */ (architecture.preconditioning ?? {});
-    // Usually the background of the training images.
-    this.#paper = mean > 0.5 ? "#ffffff" : "#000000";
+    this.#paper = paperOf(card);
     offerColors(image_shape.channels, this.#paper);
     this.clear();
     drawByPointer(this.#canvas, {
@@ -94,7 +94,7 @@ export class SketchCanvas {
       await this.#read(file);
       this.#changed();
     } catch {
-      $("sketch-hint").textContent = `${file.name} is no image that this browser can read.`;
+      $("sketch-hint").textContent = `${file.name} is not an image that this browser can read.`;
     }
   }
 
@@ -125,7 +125,7 @@ export class SketchCanvas {
     this.#changed();
   }
 
-  /** The keys for that in every other program. @param {KeyboardEvent} event */
+  /** Undoes and redoes by the keys that other programs have for this. @param {KeyboardEvent} event */
   #key(event) {
     // Events that a browser makes while it fills in a field have no key.
     const key = event.key?.toLowerCase();
@@ -133,7 +133,7 @@ export class SketchCanvas {
       "input:not([type=range]), select",
     );
     if (!(event.ctrlKey || event.metaKey) || event.altKey || typing || $("drawing").hidden) return;
-    // They are not meant for what lies behind a dialog.
+    // While a dialog is open, keys are not meant for the canvas behind it.
     if (document.querySelector("dialog[open]")) return;
     if (key === "z" && !event.shiftKey) this.#undo();
     else if (key === "y" || key === "z") this.#redo();
@@ -169,7 +169,7 @@ export class SketchCanvas {
   get pixels() {
     const pixels = new Uint8Array(this.#image.data);
     if (!$("keep").value) return pixels;
-    // Every pixel counts for a mean: what was erased is paper.
+    // A mean is of all pixels, so erased ones count as paper.
     const paper = [...channels(this.#paper), 255];
     for (let at = 0; at < pixels.length; at += 4) if (!pixels[at + 3]) pixels.set(paper, at);
     return pixels;
@@ -192,7 +192,7 @@ export class SketchCanvas {
     this.#keep();
   }
 
-  /** Has the drawing encoded, for whoever copies a link cannot wait for it. */
+  /** Has the drawing encoded now: a link is copied at once, and encoding takes a moment. */
   #keep() {
     this.#written = this.#written.then(() => this.#write()).then(() => this.#observer.onWritten());
   }
@@ -220,7 +220,7 @@ export class SketchCanvas {
         this.#image.data.set(drawing);
         this.#used = true;
       }
-      // There is nothing to go back to.
+      // The drawing of the link is the first state: nothing before it can be undone to.
       this.#history.clear();
       this.#show();
       await this.#write();
@@ -258,7 +258,7 @@ export class SketchCanvas {
     $("sketch-hint").textContent = keep
       ? KEPT[keep]
       : holes
-        ? "What is erased is made up; the rest is kept exactly."
+        ? "The model fills in what is erased; the rest is kept exactly."
         : this.#used
           ? "Each image starts from the drawing, under noise of that σ. Click one to keep it here."
           : "Draw, and watch the images follow. Or open an image, or click one to start from it.";
@@ -275,12 +275,12 @@ export class SketchCanvas {
     this.#paint(start);
   }
 
-  /** Shows where the dot is that keys move. @param {import("./ink.js").Point | null} at */
+  /** Shows the dot that keys move, or hides it. @param {import("./ink.js").Point | null} at */
   #mark(at) {
     this.#context.putImageData(this.#image, 0, 0);
     if (!at) return;
     const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
-    // In a color that is on no palette.
+    // In a color that nobody can draw with, so that it can be told from the drawing.
     this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
     this.#context.fillRect(x, y, 1, 1);
   }

@@ -14,7 +14,7 @@ export function fitted(context, bitmap) {
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, (width - across) / 2, (height - down) / 2, across, down);
   const { data } = context.getImageData(0, 0, width, height);
-  // None is half transparent.
+  // Every pixel is either opaque or a hole.
   for (let at = 3; at < data.length; at += 4) data[at] = data[at] < 128 ? 0 : 255;
   return data;
 }

@@ -17,7 +17,7 @@ export class History {
     this.#undone = [];
   }
 
-  /** Forgets what was. */
+  /** Forgets all earlier contents. */
   clear() {
     this.#past = [];
   }

@@ -23,9 +23,9 @@ const COLORS = [
   ["#8a5a3c", "brown"],
 ];
 
-/** Offers them, and chooses the first that shows on the paper. @param {number} channels of images @param {string} paper */
+/** Offers the colors and the eraser, and chooses the first color that shows on the paper. @param {number} channels of images @param {string} paper */
 export function offerColors(channels, paper) {
-  const eraser = colorChoice("ink", ERASER, "eraser: what it takes off is made up");
+  const eraser = colorChoice("ink", ERASER, "eraser: the model fills in what you erase");
   $("palette").replaceChildren(...colorChoices("ink", channels, paper), eraser);
 }
 
@@ -49,7 +49,7 @@ function colorChoice(group, color, name, checked = false) {
   return label;
 }
 
-/** The color that is chosen; null for the eraser. @returns {string | null} */
+/** The chosen color; null for the eraser. @returns {string | null} */
 export function chosenColor() {
   const { value } = $("palette").querySelector(":checked");
   return value === ERASER ? null : value;

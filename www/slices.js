@@ -2,8 +2,8 @@
 /** All steps of a chain as soon as they can be, for images that follow a drawing. */
 
 /**
- * An engine is asked for steps that take about `SLICE_MS`, and then again. What would take longer than `PATIENCE_MS`
- * from there is given up for a newer drawing.
+ * An engine is asked for as many steps at a time as take about `SLICE_MS`. Between two requests, images are given up
+ * for those of a newer drawing if the rest of their steps would take longer than `PATIENCE_MS`.
  */
 const SLICE_MS = 50;
 const PATIENCE_MS = 250;
@@ -15,8 +15,8 @@ export class Slices {
   /**
    * @param {import("./engine.js").Chain} chain
    * @param {object} of
-   * @param {() => boolean} of.current whether anybody still wants them
-   * @param {() => boolean} of.outdated whether yet other images are wanted by now
+   * @param {() => boolean} of.current whether these images are still wanted
+   * @param {() => boolean} of.outdated whether there is a newer drawing by now
    * @param {(milliseconds: number) => void} of.worked
    * @returns {Promise<boolean>} whether all are done
    */

@@ -56,10 +56,11 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  */
 
 /**
- * Weights for few steps.
- * @typedef {object} Quick
+ * Weights that an engine can load.
+ * @typedef {object} Weights
  * @property {import("./engine.js").Card} card
  * @property {Uint8Array} bytes the model file
+ * @property {string} sum its checksum
  */
 
 /**
@@ -71,7 +72,9 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  * @property {Uint8Array} [drawing] RGBA
  * @property {number} [strength]
  * @property {import("./engine.js").ChainOptions} options
+ * @property {import("./class-chips.js").ClassName} [ofClass] the class that was asked for, if it was one
  * @property {Uint8Array} bytes the model file
+ * @property {string} sum its checksum
  */
 
 export const state = {
@@ -83,7 +86,7 @@ export const state = {
   progress: null,
   /** @type {Made | null} another object for every run */
   made: null,
-  /** @type {Quick | null} once they are wanted, if there are any */
+  /** @type {Weights | null} those for few steps, once they have been fetched */
   quick: null,
   /** Whether the anneal ends without noise. */
   clean: false,
@@ -103,9 +106,9 @@ export const drawing = () =>
     ? state.sketch
     : null;
 
-/** What is kept of the drawing, if it is not what images start from. @returns {import("./types.js").Keep | undefined} */
-export const keep = () =>
+/** What images keep of the drawing, unless they start from it under noise. @returns {import("./types.js").Keep | undefined} */
+export const kept = () =>
   drawing() ? $("keep").value || (drawing()?.hasHoles ? "pixels" : undefined) : undefined;
 
-/** From 0 to 1; undefined without a drawing, or if it is kept. */
-export const strength = () => (drawing() && !keep() ? Number($("strength").value) : undefined);
+/** How much noise covers the drawing, from 0 to 1; undefined without a drawing, or if images keep something of it. */
+export const strength = () => (drawing() && !kept() ? Number($("strength").value) : undefined);

@@ -1,9 +1,7 @@
 // @ts-check
-/** The frame of a live figure in "How it works": a canvas, and beside it what one can change and what it says. */
+/** The frame of a live figure in "How it works": a canvas, and beside it the controls and a line of text. */
 import { element } from "./dialog.js";
-
-/** Whoever asked for less motion starts what moves. */
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+import { lessMotion } from "./state.js";
 
 let ids = 0;
 
@@ -42,7 +40,7 @@ export class Stop {
     if (this.#text.textContent !== text) this.#text.textContent = text;
   }
 
-  /** How cold it is, from 0 to 1: the color of its parts. @param {number} fraction */
+  /** How small the noise is, from 0 to 1: it chooses the color of the figure's parts. @param {number} fraction */
   set coldness(fraction) {
     this.figure.style.setProperty("--coldness", `${(100 * fraction).toFixed(1)}%`);
   }
@@ -50,7 +48,7 @@ export class Stop {
   /**
    * A slider from 0 to 1.
    * @param {string} name @param {number} value
-   * @param {(value: number) => string} change does what it says, and returns how that reads
+   * @param {(value: number) => string} change applies the value, and returns it as text for visitors
    */
   slider(name, value, change) {
     const id = `stop-${ids++}`;
@@ -93,7 +91,7 @@ export class Stop {
     return select;
   }
 
-  /** Does something when the figure is first seen; where less motion is wanted, somebody has to ask for it. @param {() => void} act */
+  /** Does something when the figure is first seen, unless the visitor prefers less motion: then a button starts it. @param {() => void} act */
   whenSeen(act) {
     const observer = new IntersectionObserver(
       ([{ isIntersecting }]) => {
@@ -105,7 +103,7 @@ export class Stop {
       { threshold: 0.5 },
     );
     observer.observe(this.canvas);
-    if (!calm.matches) this.#act = act;
+    if (!lessMotion.matches) this.#act = act;
   }
 
   /**
@@ -127,7 +125,7 @@ export class Stop {
     this.#frame = requestAnimationFrame(go);
   }
 
-  /** Stops that. */
+  /** Stops what plays. */
   rest() {
     cancelAnimationFrame(this.#frame);
   }

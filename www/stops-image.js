@@ -41,11 +41,11 @@ export class NoiseStop extends Stop {
     this.say(
       "The first image of the page, and noise on it. Drag until you cannot tell what it was.",
     );
-    // There may be others by now.
+    // The page's images may have changed since it was last seen.
     new IntersectionObserver(() => slider.read()).observe(this.canvas);
   }
 
-  /** Along the levels of the model, evenly as they are. */
+  /** The σ at the slider's place, on the logarithmic scale of the model's σ. */
   get #sigma() {
     const [most, least] = state.loaded?.card.training?.sigmas ?? [20, 0.01];
     return least * (most / least) ** this.#fraction;

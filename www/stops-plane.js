@@ -2,11 +2,10 @@
 /** The figures of "How it works" that are in the plane, or on a line, and what computes them. */
 import { Plane } from "./plane.js";
 import { Stop, normal } from "./stop.js";
-import { ARROWS, GLOW, SIDE } from "./toy-module.js";
+import { ARROWS, CHAINS, GLOW, SIDE } from "./toy-module.js";
 
 /** @typedef {import("./toy-module.js").Toy2d} Toy2d */
 
-const CHAINS = 400;
 const RUN_MS = 5000;
 
 /** The plane with its density at a level of noise. @param {Stop} stop @param {Plane} plane @param {Toy2d} toy @param {number} sigma */
@@ -91,12 +90,12 @@ export class MatchingStop extends Stop {
   paint() {
     if (!this.#sigma || !this.#plane.begin()) return;
     const [x, y] = this.#noisy;
-    const far = [];
+    const squared = [];
     for (let at = 0; at < this.#points.length; at += 2)
-      far.push((this.#points[at] - x) ** 2 + (this.#points[at + 1] - y) ** 2);
-    const least = Math.min(...far);
-    // How probable it is that the noise of this size has led from each point to here.
-    const weights = far.map((square) => Math.exp((least - square) / (2 * this.#sigma ** 2)));
+      squared.push((this.#points[at] - x) ** 2 + (this.#points[at + 1] - y) ** 2);
+    const least = Math.min(...squared);
+    // How probable it is, up to a factor, that noise of this size has moved each point to here.
+    const weights = squared.map((square) => Math.exp((least - square) / (2 * this.#sigma ** 2)));
     const sum = weights.reduce((sum, weight) => sum + weight, 0);
     const most = Math.max(...weights);
     const mean = [0, 0];
@@ -217,7 +216,7 @@ export class WaysStop extends Stop {
   }
 }
 
-/** Guidance, on a line: the density of a class, and what more of its difference from all makes of it. */
+/** Guidance, on a line: the densities of all images, of a class, and of the class under guidance. */
 export class GuidanceStop extends Stop {
   #weight = 1;
 
@@ -242,10 +241,10 @@ export class GuidanceStop extends Stop {
     const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
     const bell = (/** @type {number} */ x, /** @type {number} */ mean) =>
       Math.exp(-((x - mean) ** 2) / 2);
-    const of = (/** @type {number} */ x) => bell(x, 0.8);
-    const all = (/** @type {number} */ x) => (of(x) + bell(x, -0.8)) / 2;
+    const one = (/** @type {number} */ x) => bell(x, 0.8);
+    const all = (/** @type {number} */ x) => (one(x) + bell(x, -0.8)) / 2;
     const guided = (/** @type {number} */ x) =>
-      of(x) ** this.#weight * all(x) ** (1 - this.#weight);
+      one(x) ** this.#weight * all(x) ** (1 - this.#weight);
     const places = Array.from({ length: 161 }, (_, at) => at / 20 - 4);
     const curve = (
       /** @type {(x: number) => number} */ density,
@@ -263,7 +262,7 @@ export class GuidanceStop extends Stop {
       context.stroke();
     };
     curve(all, Plane.color("--frame-soft"), 1);
-    curve(of, Plane.color("--frame-ink"), 1.5);
+    curve(one, Plane.color("--frame-ink"), 1.5);
     curve(guided, getComputedStyle(this.canvas).color, 3);
   }
 }

@@ -15,6 +15,6 @@ export function remember(name, text) {
   try {
     localStorage.setItem(name, text);
   } catch {
-    // The next visit will ask again.
+    // Without storage, the next visit begins without it.
   }
 }

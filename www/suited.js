@@ -4,7 +4,7 @@
 /** @typedef {import("./types.js").SamplerName} SamplerName */
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
 
-/** More steps gain little for samplers with one step per level, and less for the following. */
+/** With more steps, samplers with one step per level gain little, and the samplers below even less. */
 export const LEVELS_ONE_STEP = 100;
 const LEVELS_CORRECTED = 50;
 /** @type {Partial<Record<SamplerName, number>>} */
@@ -19,7 +19,7 @@ export const LEVELS = {
 const EXACT = { levels: 39, steps: 5, a: 0.25 };
 
 /**
- * What a sampler needs whatever came before it, if it is not one that takes as many steps as another.
+ * The settings of a sampler that do not depend on the sampler before it, for the samplers that have such.
  * @param {SamplerName} sampler @param {number} smallest σ_L
  * @returns {Partial<SamplerSettings> | undefined}
  */

@@ -5,7 +5,7 @@
  * line below the formula that is always there, so nothing moves. The page fetches this when somebody scrolls there.
  */
 
-/** What symbols mean, by their text in the formula; those of single formulas by the number of their article, too. */
+/** What symbols mean, by their text in the formula; those of single formulas by the name of their stop, too. */
 const MEANINGS = /** @type {Record<string, string>} */ ({
   "x~": "a noisy image: a clean one plus noise",
   x: "an image, as a list of pixels from 0 to 1",
@@ -31,23 +31,24 @@ const MEANINGS = /** @type {Record<string, string>} */ ({
   "‖": "length: the root of the sum of squares over all pixels",
   "←": "becomes: one step",
   "≈": "is about: as well as the network has learned it",
-  "4 x": "the chain: an image on its way",
-  "5 x": "the chain: an image on its way",
-  "7 x": "the image on its way",
+  "one-level x": "the chain: an image on its way",
+  "annealed x": "the chain: an image on its way",
+  "ways x": "the image on its way",
 });
 
 /** What the parts of formulas are made of. */
 const PARTS = "mover, msub, msup, msubsup, mi, mo";
-/** Up to how many pixels from a symbol a pointer still means it. */
+/** How many pixels a pointer may be away from the symbol that it means. */
 const NEAR = 14;
 
 /** The formulas, each with the line below it. */
 export function explainSymbols() {
-  for (const [at, article] of document.querySelectorAll(".notes article").entries()) {
+  for (const article of document.querySelectorAll(".notes article")) {
+    const { stop = "" } = /** @type {HTMLElement} */ (article.querySelector(".stop")).dataset;
     const line = /** @type {HTMLElement} */ (article.querySelector(".symbol"));
     const usual = line.textContent ?? "";
     for (const formula of article.querySelectorAll("math"))
-      new Formula(formula, at + 1, (text) => (line.textContent = text || usual));
+      new Formula(formula, stop, (text) => (line.textContent = text || usual));
   }
 }
 
@@ -55,10 +56,10 @@ class Formula {
   /** @type {MathMLElement[]} */ #symbols = [];
   #say;
 
-  /** @param {MathMLElement} formula @param {number} number of its article @param {(text: string) => void} say an empty text for nothing */
-  constructor(formula, number, say) {
+  /** @param {MathMLElement} formula @param {string} stop to which it belongs @param {(text: string) => void} say an empty text for nothing */
+  constructor(formula, stop, say) {
     this.#say = say;
-    this.#find(formula, number);
+    this.#find(formula, stop);
     formula.setAttribute("role", "toolbar");
     this.#symbols.forEach((symbol, at) => {
       symbol.setAttribute("role", "button");
@@ -74,15 +75,15 @@ class Formula {
     formula.addEventListener("click", (event) => this.#nearest(event)?.focus());
   }
 
-  /** Finds the symbols, outermost first. @param {Element} part @param {number} number */
-  #find(part, number) {
+  /** Finds the symbols, outermost first. @param {Element} part @param {string} stop */
+  #find(part, stop) {
     for (const child of part.children) {
       const text = textOf(child);
-      const meaning = MEANINGS[`${number} ${text}`] ?? MEANINGS[text];
+      const meaning = MEANINGS[`${stop} ${text}`] ?? MEANINGS[text];
       if (meaning && child.matches(PARTS)) {
         child.setAttribute("aria-label", `${text.trim()}: ${meaning}`);
         this.#symbols.push(/** @type {MathMLElement} */ (child));
-      } else this.#find(child, number);
+      } else this.#find(child, stop);
     }
   }
 
@@ -124,7 +125,7 @@ class Formula {
   }
 }
 
-/** The text of a part as `MEANINGS` has it: a power of σ is not its second level. @param {Element} part */
+/** The text of a part as `MEANINGS` has it, which tells σ² from σ₂. @param {Element} part */
 function textOf(part) {
   const text = (part.textContent ?? "").replace(/\s/g, "");
   return part.localName === "msup" && text === "σ2" ? "σ2 " : text;

@@ -2,9 +2,10 @@
 /**
  * The σ curve as a slider: back through the steps of a run, by hand or as a film.
  *
- * What was shown lies on a canvas of its own over the grid. The chains stay where they are, and whatever acts on
- * them shows them again.
+ * Earlier steps are shown on a canvas of their own over the grid. The chains stay at their step, and whatever acts
+ * on them shows them again.
  */
+import { placeOf } from "./arrange.js";
 import { $ } from "./dom.js";
 
 /** How long a whole film takes, forwards or backwards. */
@@ -27,11 +28,15 @@ export class Timeline {
   #playing = 0;
   /** Whether what was under way at a pause may still be drawn. */
   #settling = false;
+  /** Whether the button that shows the end is held. */
+  #held = false;
 
   /** @param {import("./film.js").Film} film @param {Page} page */
   constructor(film, page) {
     this.#film = film;
     this.#page = page;
+    film.onChange = () => this.#name();
+    this.#name();
     const drag = (/** @type {PointerEvent} */ event) => this.#go(page.stepAt(event.clientX));
     this.#slider.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
@@ -80,6 +85,7 @@ export class Timeline {
     cancelAnimationFrame(this.#playing);
     if (!this.#shown) return;
     this.#shown = null;
+    this.#held = false;
     this.#canvas.hidden = true;
     this.#name();
   }
@@ -87,10 +93,17 @@ export class Timeline {
   /** Shows the end of the run instead of its past, for as long as a button is held. @param {boolean} on */
   #compare(on) {
     const last = this.#film.frames.at(-1);
-    if (!this.#shown || !last) return;
+    // A pointer may pass over the button, and keys may be released there, without its being held.
+    if (!this.#shown || !last || !(on || this.#held)) return;
+    this.#held = on;
     cancelAnimationFrame(this.#playing);
     this.#canvas.hidden = on;
     this.#page.show(on ? last : this.#shown);
+  }
+
+  /** Whether there are steps to go back to. Images that follow a drawing have only their end. */
+  get #hasPast() {
+    return this.#film.frames.length > 1;
   }
 
   /** Whether the grid shows the beginning of the run. */
@@ -100,7 +113,7 @@ export class Timeline {
 
   /** Plays the film from its end back to the beginning, or from there to the end. @param {1 | -1} direction */
   async #play(direction) {
-    if (this.#film.frames.length < 2) return;
+    if (!this.#hasPast) return;
     await this.#pause();
     cancelAnimationFrame(this.#playing);
     const { frames } = this.#film;
@@ -112,7 +125,7 @@ export class Timeline {
     const turn = (/** @type {number} */ now) => {
       begun ??= now;
       const at = begin + direction * Math.floor(((now - begun) / FILM_MS) * last);
-      // There may be fewer by now: a film is thinned as it grows.
+      // A film that has grown meanwhile may have been thinned, and have fewer frames.
       const frame = this.#film.frames[Math.max(0, Math.min(last, at))];
       if (frame) this.#show(frame);
       if (direction < 0 ? at > 0 : at < last) this.#playing = requestAnimationFrame(turn);
@@ -122,9 +135,9 @@ export class Timeline {
 
   /** Shows the frame nearest to a step. @param {number} step */
   #go(step) {
-    cancelAnimationFrame(this.#playing);
     const frame = this.#film.at(step);
-    if (!frame) return;
+    if (!frame || !this.#hasPast) return;
+    cancelAnimationFrame(this.#playing);
     this.#pause();
     this.#show(frame);
   }
@@ -145,7 +158,7 @@ export class Timeline {
       End: frames.length - 1,
     };
     const place = places[event.key];
-    if (place === undefined || !frames.length) return;
+    if (place === undefined || !this.#hasPast) return;
     event.preventDefault();
     this.#go(frames[Math.max(0, Math.min(frames.length - 1, place))].progress.step);
   }
@@ -160,8 +173,11 @@ export class Timeline {
     this.#name();
   }
 
-  /** Names what the buttons do now. */
+  /** Says what can be done now. */
   #name() {
+    $("schedule-figure").classList.toggle("still", !this.#hasPast);
+    for (const control of [this.#slider, $("backwards")])
+      control.ariaDisabled = String(!this.#hasPast);
     $("compare").disabled = this.#shown === null;
     $("backwards-text").textContent = this.#atStart ? "Play forwards" : "Play backwards";
   }
@@ -173,21 +189,22 @@ export class Timeline {
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
     canvas.width = grid.width;
     canvas.height = grid.height;
-    const { width, height } = grid.style;
     const [left, top] = [`${grid.offsetLeft}px`, `${grid.offsetTop}px`];
-    Object.assign(canvas.style, { left, top, width, height });
+    Object.assign(canvas.style, { left, top, width: grid.style.width, height: grid.style.height });
     Object.assign(canvas.dataset, grid.dataset);
-    const now = { columns: Number(grid.dataset.columns), gap: Number(grid.dataset.gap) };
-    const across = (image.width + gap) / columns - gap;
-    const rows = Math.ceil(count / columns);
-    const down = (image.height + gap) / rows - gap;
-    for (let i = 0; i < count; i++) {
-      const at = (/** @type {{ columns: number, gap: number }} */ { columns, gap }) =>
-        /** @type {const} */ ([
-          (i % columns) * (across + gap),
-          Math.floor(i / columns) * (down + gap),
-        ]);
-      context.drawImage(image, ...at({ columns, gap }), across, down, ...at(now), across, down);
-    }
+    const width = (image.width + gap) / columns - gap;
+    const height = (image.height + gap) / Math.ceil(count / columns) - gap;
+    const size = { width, height };
+    const now = { columns: Number(grid.dataset.columns), gap: Number(grid.dataset.gap), ...size };
+    for (let i = 0; i < count; i++)
+      context.drawImage(
+        image,
+        ...placeOf(i, { columns, gap, ...size }),
+        width,
+        height,
+        ...placeOf(i, now),
+        width,
+        height,
+      );
   }
 }

@@ -19,8 +19,11 @@
  * @property {(x: number, y: number) => void} draw
  * @property {() => void} clear
  * @property {() => number} drawn
- * @property {(steps: number) => number} learn
- * @property {() => void} forget
+ * @property {(steps: number) => number} learn returns the steps that its network has done
+ * @property {() => void} forget what was learned
+ * @property {() => boolean} has_network whether it has learned something
+ * @property {(network: boolean) => void} follow_network or the exact score, by arrows and chains
+ * @property {(sigma: number, n: number) => number | undefined} error of the network's score, relative to the exact one
  */
 
 /** The plane is shown from −SIDE to SIDE in both directions. */
@@ -28,6 +31,8 @@ export const SIDE = 10;
 /** The number of points per row at which the density is computed, and the score. */
 export const GLOW = 96;
 export const ARROWS = 17;
+/** How many chains run in it. */
+export const CHAINS = 400;
 
 /** @type {Promise<{ Toy2d: new (side: number) => Toy2d }> | undefined} */
 let loading;

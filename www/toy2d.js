@@ -6,6 +6,7 @@
  * fetches this module when somebody scrolls to it.
  */
 
+import { element } from "./dialog.js";
 import { Plane } from "./plane.js";
 import { addStyleSheet } from "./style-sheet.js";
 import { ARROWS, GLOW, SIDE, toys } from "./toy-module.js";
@@ -16,6 +17,8 @@ const RUN_MS = 6000;
 /** How many steps the small network learns, and for how long in each frame. */
 const LEARN = 1500;
 const LEARN_MS = 12;
+/** At how many points its score is compared with the exact one in each frame. */
+const COMPARED = 100;
 /** Points closer to each other than this, in units of the plane, are not drawn. */
 const APART = 0.35;
 
@@ -35,6 +38,9 @@ class Figure {
   /** Whether the points are chains, and not noisy images. */
   #runs = false;
   #frame = 0;
+  /** Which score arrows and chains follow. */
+  #score = element("select", "", { id: "toy2d-score", autocomplete: "off" });
+  #erase = element("button", "Clear", { type: "button", id: "toy2d-erase", hidden: true });
   /** Where the pointer drew last. @type {[number, number] | undefined} */
   #last;
 
@@ -50,7 +56,17 @@ class Figure {
     $("-sampler").addEventListener("change", () => this.#run());
     $("-run").addEventListener("click", () => this.#run());
     $("-learn").addEventListener("click", () => this.#learn());
-    $("-clear").addEventListener("click", () => this.#clear());
+    $("-clear").addEventListener("click", () => this.#startOver());
+    this.#erase.addEventListener("click", () => this.#clear());
+    $("-clear").after(this.#erase);
+    this.#score.append(new Option("exact", "exact"), new Option("the network’s", "learned"));
+    this.#score.addEventListener("change", () => this.#choose());
+    const field = element("span", "", { className: "field" });
+    field.append(this.#score);
+    const row = element("div", "", { className: "row" });
+    row.append(element("label", "Score", { htmlFor: this.#score.id }), field);
+    $("-sampler").closest(".row").after(row);
+    this.#follow(false);
     $("-view").addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
       $("-view").setPointerCapture(event.pointerId);
       this.#last = undefined;
@@ -60,7 +76,7 @@ class Figure {
       if ($("-view").hasPointerCapture(event.pointerId)) this.#draw(event);
     });
     new ResizeObserver(() => this.#paint()).observe($("-view"));
-    // Nobody should miss the first run. For visitors who asked for less motion, nothing moves by itself.
+    // The first run begins when the figure is in the window; with less motion wanted, on a click only.
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     const seen = new IntersectionObserver(
       ([{ isIntersecting }]) => {
@@ -81,33 +97,64 @@ class Figure {
     if (this.#last && Math.hypot(x - this.#last[0], y - this.#last[1]) < APART) return;
     this.#last = [x, y];
     this.#toy.draw(x, y);
-    $("-clear").hidden = false;
+    this.#erase.hidden = false;
+    // A network knows nothing of the new point.
+    this.#follow(false);
     if (this.#runs) $("-sigma").value = "0";
     this.#stop();
     $("-share").textContent =
       "The arrows are the exact score of what you drew. Let a network learn it.";
   }
 
-  /** Goes back to the two clouds, and to their exact score. */
-  #clear() {
-    this.#toy.clear();
-    $("-clear").hidden = true;
+  /** Forgets what was learned; what is drawn stays. */
+  #startOver() {
+    this.#toy.forget();
+    this.#follow(false);
     this.#stop();
   }
 
-  /** Lets the network learn while its arrows form. */
+  /** Goes back to the two clouds. */
+  #clear() {
+    this.#toy.clear();
+    this.#erase.hidden = true;
+    this.#follow(false);
+    this.#stop();
+  }
+
+  /** Follows the network's score or the exact one. @param {boolean} network */
+  #follow(network) {
+    this.#toy.follow_network(network);
+    this.#score.value = network ? "learned" : "exact";
+    this.#score.options[1].disabled = $("-clear").hidden = !this.#toy.has_network();
+  }
+
+  /** Shows the score that was chosen: by its arrows, or by chains if these are shown. */
+  #choose() {
+    this.#follow(this.#score.value === "learned");
+    if (this.#runs) this.#run();
+    else this.#stop();
+  }
+
+  /** Lets a new network learn while its arrows form. */
   #learn() {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
     this.#toy.forget();
-    $("-clear").hidden = false;
     const go = () => {
       const until = performance.now() + LEARN_MS;
       let steps = 0;
-      while (performance.now() < until && steps < LEARN) steps = this.#toy.learn(10);
-      $("-share").textContent = `The arrows are the network’s after ${steps} of ${LEARN} steps.`;
-      if (steps < LEARN) this.#frame = requestAnimationFrame(go);
-      else $("-share").textContent = "The network has learned the score. Run chains on it.";
+      do steps = this.#toy.learn(10);
+      while (performance.now() < until && steps < LEARN);
+      this.#follow(true);
+      const error = this.#toy.error(this.#toy.sigma_at(Number($("-sigma").value)), COMPARED) ?? 0;
+      const differs = `from the exact score by ${Math.round(100 * error)}\u202f% at this σ`;
+      if (steps < LEARN) {
+        $("-share").textContent =
+          `The arrows are the network’s after ${steps} of ${LEARN} steps, and differ ${differs}.`;
+        this.#frame = requestAnimationFrame(go);
+      } else
+        $("-share").textContent =
+          `The network has learned the score: it differs ${differs}. Run chains on it, then on the exact score.`;
       this.#paint();
     };
     this.#frame = requestAnimationFrame(go);

@@ -2,8 +2,8 @@
 /**
  * The way of some chains from noise to images, step by step and as numbers: x̃, and D(x̃, σ) by one more evaluation.
  *
- * These are chains of their own beside those on the screen, of which they have the settings, the seed and the
- * numbers, so they are the same images.
+ * These chains are others than those on the screen, but have the same settings, seed and numbers, so they become the
+ * same images.
  */
 import { run } from "./session.js";
 import { state } from "./state.js";
@@ -18,7 +18,7 @@ import { state } from "./state.js";
  * @property {Float32Array} [before] x̃ one step earlier
  */
 
-/** The most steps that are looked at, evenly; in between, chains just go on. */
+/** The most steps that are read, evenly spaced: of longer runs, not every step is. */
 const MOST_STEPS = 240;
 
 /**
@@ -46,7 +46,7 @@ export async function trace(first, count, onStep, signal) {
     if (chain) {
       const { step, steps } = chain.progress();
       const every = Math.ceil(steps / MOST_STEPS);
-      // Steps that are looked at are those that this divides, and the last.
+      // Steps are read whose number is divisible by this, and the last.
       const next = Math.min(steps, step + every);
       if (next - step > 1) {
         await chain.advance(next - step - 1);

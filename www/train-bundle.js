@@ -8,7 +8,7 @@ const BUNDLE = new URL("./engines/training/ncsn.js", import.meta.url).href;
  * @typedef {object} Trainer the class of the bundle `engines/training`
  * @property {() => boolean} is_software
  * @property {() => number} step
- * @property {(steps: number) => Promise<import("./types.js").TrainingReport>} train
+ * @property {(steps: number) => Promise<import("./types.js").TrainingReport>} train rejects, as the others do, with a `TrainerError`
  * @property {() => Promise<Uint8Array>} model
  * @property {(count: number, levels: number) => Promise<Uint8Array>} samples
  * @property {(images: Uint8Array) => Float32Array} nearest

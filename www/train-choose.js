@@ -6,7 +6,7 @@ import { TrainingSketch } from "./train-draw.js";
 import { dropped, imagesOf } from "./train-files.js";
 import { Pictures, canvasOf, mostImages } from "./train-images.js";
 
-/** How many are shown; one gets the idea. */
+/** How many images are shown: thousands of canvases would make the page slow. */
 const SHOWN = 96;
 /** How many files that were refused are named. */
 const NAMED = 3;

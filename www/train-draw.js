@@ -140,7 +140,7 @@ export class TrainingSketch {
   #mark(at) {
     this.#context.putImageData(this.#image, 0, 0);
     if (!at) return;
-    // In a color that is on no palette.
+    // No palette has these colors, so the dot shows on every drawing.
     this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
     this.#context.fillRect(Math.floor(at.x), Math.floor(at.y), 1, 1);
   }

@@ -31,7 +31,7 @@ async function walk(entry, files) {
     new Promise((resolve, reject) => of[method](resolve, reject));
   if (entry.isFile) return files.push(await settled("file", entry));
   const reader = entry.createReader();
-  // Browsers hand out a hundred at a time.
+  // Each call returns some of the entries, and the last one none.
   for (;;) {
     const some = await settled("readEntries", reader);
     if (!some.length) return;
@@ -42,7 +42,7 @@ async function walk(entry, files) {
 /**
  * The images among files, in the order of their names, and of what is in archives.
  * @param {readonly File[]} files
- * @param {(name: string, why: string) => void} onRefused told of what is no image
+ * @param {(name: string, why: string) => void} onRefused called with each file that cannot be used
  * @returns {AsyncGenerator<ImageFile>}
  */
 export async function* imagesOf(files, onRefused) {
@@ -51,18 +51,19 @@ export async function* imagesOf(files, onRefused) {
     if (hidden(pathOf(file))) continue;
     if (ZIP.test(file.name)) yield* unzipped(file, onRefused);
     else if (!file.type.startsWith("image/") && !IMAGE.test(file.name))
-      onRefused(file.name, "it is no image");
+      onRefused(file.name, notImage);
     else if (file.size > MAX_IMAGE_BYTES) onRefused(file.name, tooLarge);
     else yield { name: file.name, blob: file };
   }
 }
 
+const notImage = "it is not an image";
 const tooLarge = `it has more than ${megabytes(MAX_IMAGE_BYTES)} MB`;
 
 /** @param {File} file */
 const pathOf = (file) => file.webkitRelativePath || file.name;
 
-/** Whether it is what systems put beside the files of people. @param {string} path */
+/** Whether it is a hidden file, or one that macOS or Windows adds to folders and archives. @param {string} path */
 const hidden = (path) => /(^|\/)(\.|__MACOSX\/|Thumbs\.db$)/.test(path);
 
 /** @param {File} archive @param {(name: string, why: string) => void} onRefused @returns {AsyncGenerator<ImageFile>} */
@@ -77,7 +78,7 @@ async function* unzipped(archive, onRefused) {
   for (const { name, size, read } of entries) {
     if (hidden(name)) continue;
     const short = name.slice(name.lastIndexOf("/") + 1);
-    if (!IMAGE.test(name)) onRefused(short, "it is no image");
+    if (!IMAGE.test(name)) onRefused(short, notImage);
     else if (size > MAX_IMAGE_BYTES) onRefused(short, tooLarge);
     else {
       /** @type {Blob | null} */

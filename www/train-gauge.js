@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Samples of a network that is being trained, each beside the training image that is nearest to it: does it make
- * something new, or does it copy?
+ * Samples of a network that is being trained, each beside the training image that is nearest to it: they show whether the
+ * network copies its training images.
  */
 import { element } from "./dialog.js";
 import { canvasOf } from "./train-images.js";
@@ -60,7 +60,7 @@ export class Gauge {
       }),
     );
     const words = judgment(ratios, originals);
-    // Screen readers say what is set, even if it is the same.
+    // Screen readers read a text out whenever it is set, even to the same words.
     if (this.#words.textContent !== words) this.#words.textContent = words;
     this.#words.classList.toggle(
       "warns",

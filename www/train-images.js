@@ -18,8 +18,8 @@
 const MOST_BYTES = 64 * 2 ** 20;
 /** Colors whose channels differ by no more are gray: JPEG does not keep gray exactly. */
 const GRAY = 12;
-/** The share of each channel in the lightness of a color (Rec. 709), as in the native program. */
-const LUMA = [0.2126, 0.7152, 0.0722];
+/** The share of each channel in the luma of a color, in thousandths (ITU-R BT.601), as in the native program (`src/pixel.rs`). */
+const LUMA = [299, 587, 114];
 
 /** How many images of a shape one can train on here. @param {ImageShape} shape */
 export const mostImages = ({ channels, height, width }) =>
@@ -94,7 +94,7 @@ export class Pictures {
       const [r, g, b] = data.subarray(4 * at, 4 * at + 3);
       colored ||= Math.max(r, g, b) - Math.min(r, g, b) > GRAY;
       if (this.shape.channels === 1)
-        planes[at] = Math.round(LUMA[0] * r + LUMA[1] * g + LUMA[2] * b);
+        planes[at] = Math.round((LUMA[0] * r + LUMA[1] * g + LUMA[2] * b) / 1000);
       else [planes[at], planes[plane + at], planes[2 * plane + at]] = [r, g, b];
     }
     return { planes, colored };

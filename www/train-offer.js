@@ -4,6 +4,9 @@ import { element } from "./dialog.js";
 import { openModel } from "./own-models.js";
 import { saveAs } from "./save.js";
 import { forget, keptRun, readModel } from "./train-kept.js";
+import { fileOf } from "./train-model-file.js";
+
+/** @typedef {{ text: string, act: () => Promise<void> }} Action */
 
 export class KeptRun {
   root = element("div", "", { className: "train-kept", id: "train-kept", hidden: true });
@@ -22,35 +25,59 @@ export class KeptRun {
     this.root.hidden = !kept;
     if (!kept) return;
     const { plan, step } = kept;
-    const words = element("p");
-    words.append(
-      "Your model ",
-      element("strong", plan.name),
-      `, step ${step} of ${plan.steps}, is kept in this browser.`,
+    this.#say(plan.name, `, step ${step} of ${plan.steps}, is kept in this browser.`, {
+      text: step < plan.steps ? "Continue training" : "Train on",
+      act: this.#onResume,
+    });
+  }
+
+  /**
+   * Says that the run cannot go on.
+   * @param {string} name of the model
+   * @param {() => Promise<void>} onBegin trains on the same images from the beginning
+   */
+  damaged(name, onBegin) {
+    this.#say(
+      name,
+      ": its last checkpoint is damaged, so the training cannot go on from there. Its images are still here, and perhaps its model.",
+      { text: "Train again from the start", act: onBegin },
     );
-    const actions = element("div", "", { className: "train-keys" });
-    const button = (/** @type {string} */ text, /** @type {() => Promise<void>} */ act) => {
-      const made = element("button", text, { type: "button" });
-      made.addEventListener("click", () => act().catch(this.#onError));
-      actions.append(made);
-    };
-    button(step < plan.steps ? "Continue training" : "Train on", this.#onResume);
-    button("Use on this page", async () => openModel(fileOf(plan.name, await readModel())));
-    button("Download", async () => {
-      const file = fileOf(plan.name, await readModel());
-      saveAs(file, file.name);
-    });
-    button("Delete", async () => {
-      await forget();
-      this.root.hidden = true;
-    });
-    this.root.replaceChildren(words, actions);
+    this.root.hidden = false;
+  }
+
+  /** @param {string} name of the model @param {string} rest of the sentence @param {Action} action before those that are always there */
+  #say(name, rest, action) {
+    const words = element("p");
+    words.setAttribute("role", "status");
+    words.append("Your model ", element("strong", name), rest);
+    const keys = element("div", "", { className: "train-keys" });
+    for (const { text, act } of [action, ...this.#always(name)]) {
+      const button = element("button", text, { type: "button" });
+      button.addEventListener("click", () => act().catch(this.#onError));
+      keys.append(button);
+    }
+    this.root.replaceChildren(words, keys);
+  }
+
+  /** @param {string} name of the model @returns {Action[]} */
+  #always(name) {
+    const file = async () => fileOf(name, await readModel());
+    return [
+      { text: "Use on this page", act: async () => openModel(await file()) },
+      {
+        text: "Download",
+        act: async () => {
+          const model = await file();
+          saveAs(model, model.name);
+        },
+      },
+      {
+        text: "Delete",
+        act: async () => {
+          await forget();
+          this.root.hidden = true;
+        },
+      },
+    ];
   }
 }
-
-/** A model as a file. @param {string} name @param {Uint8Array} bytes */
-export const fileOf = (name, bytes) =>
-  new File(
-    [/** @type {Uint8Array<ArrayBuffer>} */ (bytes)],
-    `${name.replace(/[\\/:*?"<>|]/g, "-")}.safetensors`,
-  );

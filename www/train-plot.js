@@ -48,7 +48,7 @@ export class LossPlot {
     const smooth = smoothed(this.#points);
     const all = [...this.#points, ...smooth].map(({ loss }) => loss).filter((loss) => loss > 0);
     if (!all.length) return;
-    // A decade is not always needed, but a factor of 1.5 at least.
+    // The axis ends close to the losses, but spans at least a factor of 1.5: scatter must not fill it.
     const low = Math.min(...all) / 1.05;
     const high = Math.max(Math.max(...all) * 1.05, 1.5 * low);
     const y = (/** @type {number} */ loss) =>
@@ -74,7 +74,7 @@ export class LossPlot {
   }
 }
 
-/** One, two and five times powers of ten; the last that fits if that is all. @param {number} low @param {number} high */
+/** One, two and five times powers of ten; the middle of the axis if it has none of these. @param {number} low @param {number} high */
 function marks(low, high) {
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)

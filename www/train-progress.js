@@ -1,20 +1,18 @@
 // @ts-check
 /** The third part of the panel: a run under way. */
 import { element } from "./dialog.js";
+import { duration } from "./train-duration.js";
 import { Gauge } from "./train-gauge.js";
 import { LossPlot, lossNow } from "./train-plot.js";
 
 /** @typedef {import("./train-run.js").TrainingRun} TrainingRun */
-/** What a visitor can do, and what that says. */
+/** What the buttons do, row by row. */
 const ROWS = /** @type {const} */ ([
   ["toggle", "back", "leave"],
   ["use", "download"],
 ]);
 /** @typedef {typeof ROWS[number][number]} Action */
 /** @typedef {{ text: string, act: () => void }} Way out of trouble */
-
-/** Beyond so many seconds somebody should know before waiting. */
-const LONG = 120;
 
 export class ProgressView {
   root = element("section", "", { className: "train-run", hidden: true, tabIndex: -1 });
@@ -157,15 +155,4 @@ export class ProgressView {
     this.#trouble.hidden = true;
     this.#note.textContent = "";
   }
-}
-
-/** Whether somebody should be asked before waiting that long. @param {number | undefined} seconds */
-export const isLong = (seconds) => seconds !== undefined && seconds > LONG;
-
-/** @param {number} seconds */
-export function duration(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return `${minutes} min`;
-  return `${(seconds / 3600).toFixed(seconds < 36000 ? 1 : 0)} h`;
 }

@@ -3,7 +3,7 @@
  * A training run: pieces of about a tenth of a second, so that a page stays responsive, with samples and a checkpoint
  * in between. The GPU does the work, so this needs no thread of its own.
  */
-import { failureOf, isTrap } from "./failures.js";
+import { failureOf } from "./failures.js";
 import { divertFailures } from "./gpu.js";
 import { Checkpoints } from "./train-checkpoints.js";
 import { keepBeginning, keepProgress } from "./train-kept.js";
@@ -14,7 +14,7 @@ const SAMPLES_MS = 4000;
 const SAMPLES_SHARE = 0.2;
 /** How often the run is kept in the browser. */
 const KEEP_MS = 30_000;
-/** The noise levels that samples come down by. */
+/** The number of noise levels of a sample. */
 export const LEVELS = 10;
 
 /** @typedef {import("./types.js").TrainingPlan} TrainingPlan */
@@ -29,7 +29,7 @@ export const LEVELS = 10;
  * @property {() => void} onState
  * @property {() => void} onReport after every piece
  * @property {(samples: Samples) => void} onSamples
- * @property {(error: Error, diverged: boolean) => void} onTrouble the run has paused
+ * @property {(error: import("./types.js").TrainerError) => void} onTrouble the run has paused
  * @property {(why: string) => void} onNotKept
  */
 
@@ -76,7 +76,7 @@ export class TrainingRun {
     return this.#beginning.model !== undefined;
   }
 
-  /** How many of them are the visitor's. */
+  /** How many of the images are the visitor's own. */
   get originals() {
     const { channels, height, width } = this.plan.imageShape;
     return this.plan.originals ?? this.images.length / (channels * height * width);
@@ -124,12 +124,12 @@ export class TrainingRun {
       await this.#make(last);
       this.losses = this.losses.filter(({ step }) => step <= this.step);
     } finally {
-      // Also in vain: one can try again, or leave.
+      // Also after a failure: the visitor can try again, or leave.
       this.#set("paused");
     }
   }
 
-  /** Whether it has a trainer; not after `change` was in vain. */
+  /** Whether it has a trainer: it has none after `change` has failed. */
   get usable() {
     return this.#trainer !== null;
   }
@@ -138,7 +138,7 @@ export class TrainingRun {
     if (this.state !== "paused" || !this.usable) return;
     this.#set("running");
     const generation = ++this.#generation;
-    // Of a lost device one hears twice.
+    // A lost device is also reported by `divertFailures`, which then has ended this generation.
     this.#loop(generation).catch((error) => {
       if (generation === this.#generation) this.#trouble(error);
     });
@@ -196,7 +196,7 @@ export class TrainingRun {
     try {
       this.#trainer?.free();
     } catch {
-      // Something of it still waits for a lost device.
+      // A call that waits for a lost device still borrows it.
     }
     this.#trainer = null;
   }
@@ -204,7 +204,7 @@ export class TrainingRun {
   /** @param {Uint8Array} [checkpoint] */
   async #make(checkpoint) {
     this.#free();
-    // What happens to this device is the run's affair, and not the end of the page.
+    // A failure of this device ends the run, and not the page.
     divertFailures((failure) => this.#trouble(failure));
     try {
       const { plan, images, model } = this.#beginning;
@@ -295,14 +295,15 @@ export class TrainingRun {
   #trouble(thrown) {
     if (!this.#trainer) return;
     this.#generation++;
+    // What the trainer throws is an ordinary error, perhaps with a code.
+    /** @type {import("./types.js").TrainerError} */
     const error =
-      thrown instanceof Error && !isTrap(thrown)
+      thrown instanceof Error && thrown.constructor === Error
         ? thrown
         : failureOf(thrown, (message) => /** @type {any} */ (new Error(message)));
-    const diverged = /diverged/.test(error.message);
     // The trainer has gone back to the last piece.
-    if (diverged) this.step = this.#trainer.step();
+    if (error.code === "diverged") this.step = this.#trainer.step();
     this.#set("paused");
-    this.#observer.onTrouble(error, diverged);
+    this.#observer.onTrouble(error);
   }
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** The second part of the panel: what a run starts from and how it trains. */
 import { element } from "./dialog.js";
+import { paperOf } from "./paper.js";
 import { FEW } from "./train-augment.js";
 
 /** The widths of a small network, which learns several times as fast and less well. */
@@ -11,7 +12,7 @@ const DEFAULTS = {
   scratch: { steps: 3000, rate: "2e-3" },
 };
 const BATCH = 16;
-/** On an adapter in software, where a step of more images takes as much longer. */
+/** On an adapter in software, where the time of a step grows with its images. */
 const SOFTWARE_BATCH = 8;
 
 /** @typedef {import("./types.js").ImageShape} ImageShape */
@@ -29,6 +30,11 @@ export class Setup {
   #size;
   #color;
   #network;
+  #software = element(
+    "p",
+    "This browser has no GPU to use and computes in software, which takes long. So a new network is a small one unless you choose another; after the first steps you see how long the rest takes.",
+    { className: "hint", id: "train-software", hidden: true },
+  );
   #flip = element("input", "", { type: "checkbox", id: "train-flip", autocomplete: "off" });
   #steps = number("train-steps", { min: 1, max: 1_000_000, step: 1 });
   #rate = element("input", "", { id: "train-rate", inputMode: "decimal", autocomplete: "off" });
@@ -37,7 +43,7 @@ export class Setup {
 
   /**
    * @param {{ label: string, card: import("./engine.js").Card }} model the page's
-   * @param {string} name that the new model gets unless the visitor finds a better one
+   * @param {string} name that the new model gets unless the visitor gives it another
    * @param {() => void} onChange
    */
   constructor({ label, card }, name, onChange) {
@@ -123,7 +129,7 @@ export class Setup {
       row("Learning rate", this.#rate),
     );
     more.append(element("summary", "Advanced"), inner);
-    this.root.append(element("h3", "Training"), start, rows, more);
+    this.root.append(element("h3", "Training"), this.#software, start, rows, more);
     for (const field of [this.#size, this.#color]) field.addEventListener("change", onChange);
     this.setSoftware(false);
     this.#suit();
@@ -143,14 +149,14 @@ export class Setup {
 
   /** The color behind what is transparent. */
   get paper() {
-    const { mean = 1 } = this.#card;
-    return this.fromModel && mean <= 0.5 ? "#000000" : "#ffffff";
+    return this.fromModel ? paperOf(this.#card) : "#ffffff";
   }
 
   /** Suits an adapter in software, or none. @param {boolean} software */
   setSoftware(software) {
     this.#batch.value = String(software ? SOFTWARE_BATCH : BATCH);
     this.#network.value = software ? "small" : "";
+    this.#software.hidden = !software;
   }
 
   /** Chooses a new network in color where the page's model knows only gray, until somebody chooses. @param {boolean} colored */
@@ -215,11 +221,15 @@ export function advice(count) {
   return "";
 }
 
-/** Why the page's model is no start, if so. @param {import("./engine.js").Card} card */
+/**
+ * Why a run cannot start from the page's model, if so. A model for one to four evaluations is a start like any other: the
+ * run trains its network by score matching, and the card of the result says so.
+ * @param {import("./engine.js").Card} card
+ */
 function whyNot({ architecture }) {
   return architecture.kind === "unet"
     ? null
-    : "this network can only be trained by its authors’ code";
+    : "only the program (“ncsn train”) trains this kind of network";
 }
 
 /** @param {string} text @param {any} field */

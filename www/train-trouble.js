@@ -1,17 +1,18 @@
 // @ts-check
 /** What stops a training run, in words, with the ways to go on. */
-import { duration } from "./train-progress.js";
+import { Failure } from "./failures.js";
+import { duration } from "./train-duration.js";
 
 /** @typedef {{ text: string, act: () => void }} Way */
 /** @typedef {{ text: string, ways: Way[] }} Trouble */
 
 /**
- * @param {Error} error @param {boolean} diverged
+ * @param {import("./types.js").TrainerError} error
  * @param {import("./types.js").TrainingPlan} plan
  * @param {(changes: Partial<import("./types.js").TrainingPlan>) => () => void} again goes on from the last checkpoint with changes
  * @returns {Trouble}
  */
-export function troubleOf(error, diverged, { learningRate, batch }, again) {
+export function troubleOf(error, { learningRate, batch }, again) {
   const slower = {
     text: "Go on, half the learning rate",
     act: again({ learningRate: learningRate / 2 }),
@@ -21,14 +22,18 @@ export function troubleOf(error, diverged, { learningRate, batch }, again) {
     act: again({ batch: Math.max(1, batch >> 1) }),
   };
   const same = { text: "Go on from the last checkpoint", act: again({}) };
-  if (diverged)
+  if (error.code === "diverged")
     return {
-      text: "The training diverged: numbers grew beyond all bounds. It is back at the last state that was sound. A smaller learning rate helps.",
+      text: "The training diverged: the loss or a weight is no longer a finite number. It is back at its last finite state. A smaller learning rate helps.",
       ways: [slower],
     };
-  const memory = /memory/i.test(error.message);
-  return { text: error.message, ways: memory ? [smaller] : [same, smaller] };
+  return { text: error.message, ways: lacksMemory(error) ? [smaller] : [same, smaller] };
 }
+
+/** Whether the GPU or the wasm module has no room: the trainer, the device and the page each say it in their way. @param {import("./types.js").TrainerError} error */
+const lacksMemory = (error) =>
+  error.code === "out-of-memory" ||
+  (error instanceof Failure && ["limit", "memory"].includes(error.kind));
 
 /**
  * A run that will take long, since there is no GPU.
@@ -40,7 +45,7 @@ export function slowness(steps, left, seconds, go, small) {
   const ways = [{ text: "Train all the same", act: go }];
   if (small) ways.unshift({ text: "Use a small network", act: small });
   return {
-    text: `This browser has no GPU to use and computes in software: a step takes about ${duration(seconds / left)}, and the rest of the ${steps} steps ${duration(seconds)}. The program (“ncsn train”) is faster${small ? ", and so is a small network from scratch" : ""}.`,
+    text: `This browser has no GPU to use and computes in software: a step takes about ${duration(seconds / left)}, and the rest of the ${steps} steps ${duration(seconds)}. The page’s CPU engine only samples. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
     ways,
   };
 }

@@ -15,9 +15,11 @@ import { augmented } from "./train-augment.js";
 import { fetchTrainer } from "./train-bundle.js";
 import { ImageChooser } from "./train-choose.js";
 import { readRun } from "./train-kept.js";
-import { KeptRun, fileOf } from "./train-offer.js";
 import { takeFiles } from "./train-drop.js";
-import { ProgressView, isLong } from "./train-progress.js";
+import { isLong } from "./train-duration.js";
+import { fileOf } from "./train-model-file.js";
+import { KeptRun } from "./train-offer.js";
+import { ProgressView } from "./train-progress.js";
 import { TrainingRun } from "./train-run.js";
 import { Setup, advice } from "./train-setup.js";
 import { slowness, troubleOf } from "./train-trouble.js";
@@ -34,7 +36,7 @@ export async function openTraining() {
   if (!state.loaded) throw new Error("The page is still loading: try again in a moment.");
   if (!panel) {
     await addStyleSheet("train.css");
-    // Of two clicks, the second may have come meanwhile.
+    // A second click while the style sheet was on its way may have made it.
     panel ??= new Panel(state.loaded.card);
   }
   if (!document.querySelector("dialog[open]")) panel.open();
@@ -54,8 +56,16 @@ class Panel {
   #start = element("button", "Train", { type: "button", id: "train-start", className: "primary" });
   #hint = element("p", "", { className: "hint", id: "train-hint" });
   #problem = element("div", "", { className: "train-problem", id: "train-problem", hidden: true });
-  /** Whether the adapter's software is to be measured first. */ #measure = false;
+  /** Whether the adapter is software, whose speed is still to be measured. */ #measure = false;
   /** Whether a run is being made. */ #making = false;
+  /** What the buttons of a run do. @type {Record<import("./train-progress.js").Action, () => Promise<void>>} */
+  #acts = {
+    toggle: () => this.#toggle(),
+    back: async () => this.#run?.back(),
+    leave: () => this.#leave(),
+    use: () => this.#use(),
+    download: () => this.#download(),
+  };
 
   /** @param {import("./engine.js").Card} card of the page's model */
   constructor(card) {
@@ -64,7 +74,7 @@ class Panel {
     this.#chooser = new ImageChooser(this.#setup.shape, this.#setup.paper, () => this.#counted());
     this.#progress = new ProgressView(
       () => this.#run,
-      (action) => this[action]().catch((error) => this.#fail(error)),
+      (action) => this.#acts[action]().catch((error) => this.#fail(error)),
     );
     this.#problem.setAttribute("role", "alert");
     this.#start.addEventListener("click", () => this.#begin().catch((error) => this.#fail(error)));
@@ -102,7 +112,7 @@ class Panel {
   }
 
   open() {
-    // Both would only slow each other down.
+    // The page's own run and the training would slow each other down.
     pageRun.pause();
     this.#showKept().catch(console.warn);
     this.#dialog.showModal();
@@ -140,12 +150,14 @@ class Panel {
 
   async #resume() {
     const { checkpoint, ...beginning } = await readRun();
-    await this.#make(beginning, checkpoint);
+    if (checkpoint) return this.#make(beginning, checkpoint);
+    const again = { ...beginning, id: crypto.randomUUID() };
+    this.#kept.damaged(beginning.plan.name, () => this.#make(again));
   }
 
   /** @param {import("./train-kept.js").Beginning} beginning @param {Uint8Array} [checkpoint] */
   async #make(beginning, checkpoint) {
-    // Of two clicks, or of “Train” and “Continue training”, the second may come before there is a run.
+    // A second click, on “Train” or on “Continue training”, may come before there is a run.
     if (this.#making || this.#run) return;
     this.#making = true;
     this.#start.disabled = true;
@@ -158,7 +170,7 @@ class Panel {
         onState: () => this.#progress.state(),
         onReport: () => this.#reported(),
         onSamples: (samples) => this.#progress.samples(samples),
-        onTrouble: (error, diverged) => this.#troubled(error, diverged),
+        onTrouble: (error) => this.#troubled(error),
         onNotKept: (why) =>
           this.#progress.note(
             `This browser cannot keep the run, so download the model at the end. (${why})`,
@@ -168,7 +180,7 @@ class Panel {
       this.#progress.state();
       await run.prepare(checkpoint);
       if (run.step >= run.plan.steps) await this.#more();
-      // Nobody may be looking any more.
+      // The panel may have been closed meanwhile.
       if (this.#dialog.open) run.start();
     } catch (error) {
       this.#run?.end();
@@ -186,7 +198,7 @@ class Panel {
     this.#form.hidden = on;
     this.#kept.root.hidden = true;
     this.#progress.root.hidden = !on;
-    // What had the focus is gone; screen readers go on here.
+    // The element with the focus is hidden now, so screen readers continue here.
     if (on) this.#progress.root.focus();
     else this.#start.focus();
   }
@@ -207,22 +219,22 @@ class Panel {
   }
 
   async #small() {
-    await this.leave();
+    await this.#leave();
     this.#setup.chooseSmall();
     this.#start.focus();
   }
 
-  /** @param {Error} error @param {boolean} diverged */
-  #troubled(error, diverged) {
+  /** @param {import("./types.js").TrainerError} error */
+  #troubled(error) {
     const run = this.#run;
     if (!run) return;
     const again = (/** @type {Partial<import("./types.js").TrainingPlan>} */ changes) => () =>
       void run.change(changes).then(
         () => run.start(),
-        // One can try again, or something else.
-        (error) => this.#troubled(error, false),
+        // The run can be tried again, or ended.
+        (error) => this.#troubled(error),
       );
-    const { text, ways } = troubleOf(error, diverged, run.plan, again);
+    const { text, ways } = troubleOf(error, run.plan, again);
     this.#progress.trouble(text, ways);
   }
 
@@ -242,16 +254,15 @@ class Panel {
     this.#problem.hidden = false;
   }
 
-  // What the buttons of the run do.
-
-  async toggle() {
+  /** Pauses, goes on, or trains on after the last step. */
+  async #toggle() {
     const run = this.#run;
     if (run?.state === "running") await run.pause();
     else if (run?.state === "finished") {
       await this.#more();
       run.start();
     } else {
-      // The last attempt to go on has got no device.
+      // The last attempt to go on found no device.
       if (run && !run.usable) await run.change({});
       run?.start();
     }
@@ -263,11 +274,8 @@ class Panel {
     await run?.change({ steps: 2 * run.plan.steps });
   }
 
-  async back() {
-    await this.#run?.back();
-  }
-
-  async use() {
+  /** Makes the model that of the page. */
+  async #use() {
     const run = this.#run;
     if (!run) return;
     await run.pause();
@@ -276,14 +284,15 @@ class Panel {
     await openModel(fileOf(run.plan.name, bytes));
   }
 
-  async download() {
+  async #download() {
     const run = this.#run;
     if (!run) return;
     const file = fileOf(run.plan.name, await run.model());
     saveAs(file, file.name);
   }
 
-  async leave() {
+  /** Ends the run, and goes back to the form. */
+  async #leave() {
     await this.#run?.pause();
     this.#run?.end();
     this.#run = null;

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * Finds the fastest kernels on this visitor's GPU: measured once, while nobody waits for anything,
- * and remembered across visits. The page fetches this then.
+ * Finds the fastest kernels on this visitor's GPU: measured once, after a run has finished, and remembered across
+ * visits. The page fetches this module then.
  */
 import { recall, remember } from "./storage.js";
 
-/** How many pieces may never finish before tuning gives up: a GPU that hangs takes the page along. */
+/** After so many pieces that never finished, tuning gives up: a GPU that hangs stops the whole page. */
 const ATTEMPTS = 2;
 
 /** A piece that has taken this long when the page is left may be one of those. */
@@ -15,8 +15,8 @@ const LONG_MS = 1000;
 const IMAGES = 16;
 
 /**
- * Measures in small pieces while the run stays finished, so that whoever starts something waits for
- * at most one piece. The next anneal uses what was found.
+ * Measures in small pieces while the run stays finished, so that a new run waits for at most one piece. The next
+ * anneal uses what was found.
  * @param {import("./engine.js").Engine} engine
  * @param {import("./run.js").Run} run
  * @param {number} chains

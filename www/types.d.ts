@@ -30,7 +30,7 @@ export interface TrainingPlan {
   widths: number[];
   /** How many of the images are a visitor's own; the others, which follow, are variants of these. All unless given. */
   originals?: number;
-  /** The largest and the smallest σ that the model was trained at, from its card; its sampler's unless given. */
+  /** The largest and the smallest σ that the model was trained at, from its card; those of its sampler unless given. */
   sigmas?: [number, number];
 }
 
@@ -41,6 +41,15 @@ export interface TrainingReport {
   /** The mean weighted loss over D/2; about 1 for a network that always answers 0. */
   loss: number;
 }
+
+/**
+ * Why a training run stopped: the loss or a weight is not finite, and the run is back where it last reported; or the
+ * GPU has no room for it.
+ */
+export type TrainerErrorCode = "diverged" | "out-of-memory";
+
+/** What the trainer throws. Where there is no code, only the message says what is wrong. */
+export type TrainerError = Error & { code?: TrainerErrorCode };
 
 /** Why images cannot be right: a value is not finite, all of an image is the same, or it is the noise that it began as. */
 export type Fault = "infinite" | "even" | "unchanged";

@@ -1,7 +1,7 @@
 // @ts-check
 /** What is on the screen. */
 import { $ } from "./dom.js";
-import { countOf, formatSeconds, formatSigma, ofBytes } from "./format.js";
+import { countOf, formatDuration, formatSeconds, formatSigma, ofBytes } from "./format.js";
 import { Grid } from "./grid.js";
 import { SchedulePlot } from "./schedule.js";
 import { drawing, modelUrl, models, state } from "./state.js";
@@ -41,9 +41,11 @@ export function setStatus(name, text) {
   if ($("status").textContent !== text) $("status").textContent = text;
 }
 
-/** After how many milliseconds a redraw is worth a word. */
+/** A redraw that takes longer is announced; the words for shorter ones would only flicker. In milliseconds. */
 const SLOW_MS = 400;
 let slow = 0;
+/** Runs that take longer show how much time is left. In milliseconds. */
+const LONG_MS = 10_000;
 
 /** @param {import("./run.js").Run} run */
 export function showRun(run) {
@@ -57,7 +59,6 @@ export function showRun(run) {
       ? `Done: ${countOf(progress.steps, "step")} an image, ${formatSeconds(run.worked)} of work.`
       : "Done.",
   };
-  // What only flashes by is not said.
   clearTimeout(slow);
   if (run.state === "answering") {
     $("status").dataset.state = "running";
@@ -75,6 +76,14 @@ export function showRun(run) {
   $("start-key").textContent = again ? "n" : "space";
 }
 
+/** Shows how long a run will still take, if it takes long. @param {import("./run.js").Run} run */
+export function showLeft(run) {
+  const { left, worked } = run;
+  const long = run.state === "running" && left !== undefined && worked + left > LONG_MS;
+  $("left").hidden = !long;
+  if (long) $("left").textContent = `about ${formatDuration(left / 1000)} left`;
+}
+
 /** @param {import("./engine.js").Progress} next */
 export function showProgress(next) {
   state.progress = next;
@@ -86,7 +95,7 @@ export function showReadings(next) {
   const sigma = next.done && state.clean ? 0 : next.sigma;
   $("sigma").textContent = formatSigma(sigma);
   $("step-count").textContent = `${next.step} / ${next.steps}`;
-  // With one step for each level, both say the same.
+  // With one step for each level, both numbers are the same.
   $("level-row").hidden = next.levels === next.steps;
   $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
   const slider = $("timeline");
@@ -94,8 +103,8 @@ export function showReadings(next) {
   slider.ariaValueNow = String(next.step);
   slider.ariaValueText = `step ${next.step} of ${next.steps}, σ = ${formatSigma(sigma)}`;
   state.measures?.cursor(next.step);
-  const cold = plot.cursor(next.step, sigma);
-  document.documentElement.style.setProperty("--coldness", `${(100 * cold).toFixed(1)}%`);
+  const coldness = plot.cursor(next.step, sigma);
+  document.documentElement.style.setProperty("--coldness", `${(100 * coldness).toFixed(1)}%`);
 }
 
 /** @param {import("./engine.js").View} view */
@@ -107,7 +116,7 @@ export function showView(view) {
 /** @param {import("./controls.js").Choice} choice */
 export function showCaption({ seed, to, chains }) {
   $("caption-run").textContent =
-    `${countOf(chains, "image")}${state.classes?.name ? ` of “${state.classes.name}”` : ""}, seed ${seed}${to === undefined ? "" : ` to seed ${to}`}${drawing() ? ", from a drawing" : ""}`;
+    `${countOf(chains, "image")}${state.classes?.chosen ? ` of “${state.classes.chosen.label}”` : ""}, seed ${seed}${to === undefined ? "" : ` to seed ${to}`}${drawing() ? ", from a drawing" : ""}`;
 }
 
 /** Says what is wrong, where visitors look. @param {string} text */

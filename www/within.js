@@ -7,6 +7,9 @@
  */
 export const GPU_ANSWER_MS = 8000;
 
+/** How many milliseconds may pass without any data before a download counts as broken off. */
+export const SILENCE_MS = 60_000;
+
 /**
  * The answer, or a rejection if it takes too long.
  * @template T
@@ -16,7 +19,7 @@ export const GPU_ANSWER_MS = 8000;
  */
 export function within(answer, milliseconds, late) {
   return new Promise((resolve, reject) => {
-    // Its words may have to be fetched, which may fail as well.
+    // The words of the reason may have to be fetched, which may fail as well.
     const timer = setTimeout(() => Promise.resolve(late()).then(reject, reject), milliseconds);
     Promise.resolve(answer)
       .then(resolve, reject)

@@ -6,13 +6,19 @@
  * every host, cross-origin isolated or not. The page fetches this module when it needs it.
  */
 import { startWorker } from "./own-script.js";
+import { within } from "./within.js";
 
 /** @typedef {import("./engine.js").Chain} Chain */
 /** @typedef {import("./engine.js").Progress} Progress */
 
 const MOST_WORKERS = 8;
-/** The most memory for all workers: each holds the whole network in f32, and working memory. */
+/** The most memory for all workers, each of which holds the whole network in f32, and working memory. */
 const MOST_BYTES = 1 << 30;
+/**
+ * How many milliseconds a worker has to start and take the model. Slow machines need ten or twenty seconds, for which
+ * all workers compete; some browsers end a worker that gets no memory without a word.
+ */
+const OPEN_MS = 180_000;
 /** How much memory a worker needs per byte of the model file, which may be in f16. */
 const BYTES_EACH = 4;
 
@@ -64,7 +70,7 @@ class Line {
 export async function startWorkers({ bundle, module, bytes, onPanic }) {
   const room = Math.floor(MOST_BYTES / (BYTES_EACH * bytes.length));
   const count = Math.max(1, Math.min(MOST_WORKERS, room, (navigator.hardwareConcurrency || 2) - 1));
-  // A worker that does not start only ends this attempt: there are other engines.
+  // If a worker does not start, only this engine is given up: there are others.
   let opened = false;
   const lines = Array.from(
     { length: count },
@@ -73,8 +79,10 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
   /** @param {string} [why] */
   const close = (why) => lines.forEach((line) => line.close(why));
   try {
-    await Promise.all(
-      lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes })),
+    await within(
+      Promise.all(lines.map((line) => line.ask("open", { bundle: bundle.href, module, bytes }))),
+      OPEN_MS,
+      () => new Error(`The CPU’s threads have not started within ${OPEN_MS / 60_000} minutes.`),
     );
     opened = true;
   } catch (error) {
@@ -141,7 +149,7 @@ class SharedChain {
       const [progress] = await Promise.all(started);
       return new SharedChain(lines, id, progress);
     } catch (error) {
-      // Some may have begun.
+      // Some workers may have begun.
       Promise.all(lines.map((line) => line.ask("free", { id }))).catch(() => {});
       throw error;
     }

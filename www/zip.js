@@ -4,13 +4,16 @@
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
 const LOCAL_ENTRY = 0x04034b50;
-/** The length of the last record without its comment, and the most bytes of a comment. */
+/** The lengths of these records without what follows: names and comments, of at most so many bytes. */
 const END_BYTES = 22;
+const DIRECTORY_BYTES = 46;
+const LOCAL_BYTES = 30;
 const MAX_COMMENT = 0xffff;
 /** A size or a place of this value is in another record, for archives beyond 4 GB. */
 const ELSEWHERE = 0xffffffff;
 const STORED = 0;
 const DEFLATED = 8;
+const DAMAGED = "it is damaged";
 
 /**
  * @typedef {object} Entry
@@ -19,33 +22,47 @@ const DEFLATED = 8;
  * @property {() => Promise<Blob>} read rejects with an `Error` if it is damaged
  */
 
-/** @param {Blob} file @param {number} start @param {number} length */
+/**
+ * A part of a file.
+ * @param {Blob} file @param {number} start @param {number} length
+ * @throws {Error} if the file ends before it does
+ */
+function part(file, start, length) {
+  if (start + length > file.size) throw new Error(DAMAGED);
+  return file.slice(start, start + length);
+}
+
+/** The bytes of a part. @param {Blob} file @param {number} start @param {number} length */
 const view = async (file, start, length) =>
-  new DataView(await file.slice(start, start + length).arrayBuffer());
+  new DataView(await part(file, start, length).arrayBuffer());
 
 /**
  * The files in an archive, in its order.
  * @param {Blob} archive
  * @returns {Promise<Entry[]>}
- * @throws {Error} if it is none, or too large
+ * @throws {Error} that says why it cannot be read
  */
 export async function entriesOf(archive) {
   const tail = Math.min(archive.size, END_BYTES + MAX_COMMENT);
   const end = await view(archive, archive.size - tail, tail);
   let at = tail - END_BYTES;
   while (at >= 0 && end.getUint32(at, true) !== END_OF_DIRECTORY) at -= 1;
-  if (at < 0) throw new Error("it is no .zip archive, or was cut short");
+  if (at < 0) throw new Error("it is not a .zip archive, or was cut short");
   const [length, start] = [end.getUint32(at + 12, true), end.getUint32(at + 16, true)];
   if (start === ELSEWHERE || length === ELSEWHERE)
     throw new Error("it is larger than 4 GB; unpack it and choose the folder");
   const directory = await view(archive, start, length);
   /** @type {Entry[]} */
   const entries = [];
-  for (at = 0; at + 46 <= directory.byteLength; ) {
-    if (directory.getUint32(at, true) !== DIRECTORY_ENTRY) throw new Error("it is damaged");
+  for (at = 0; at < directory.byteLength; ) {
+    const left = directory.byteLength - at;
+    if (left < DIRECTORY_BYTES || directory.getUint32(at, true) !== DIRECTORY_ENTRY)
+      throw new Error(DAMAGED);
     const number = (/** @type {number} */ offset) => directory.getUint16(at + offset, true);
     const long = (/** @type {number} */ offset) => directory.getUint32(at + offset, true);
-    const name = new Uint8Array(directory.buffer, at + 46, number(28));
+    const bytes = DIRECTORY_BYTES + number(28) + number(30) + number(32);
+    if (left < bytes) throw new Error(DAMAGED);
+    const name = new Uint8Array(directory.buffer, at + DIRECTORY_BYTES, number(28));
     const entry = {
       name: new TextDecoder().decode(name),
       encrypted: (number(8) & 1) === 1,
@@ -56,7 +73,7 @@ export async function entriesOf(archive) {
     };
     if (!entry.name.endsWith("/"))
       entries.push({ name: entry.name, size: entry.size, read: () => read(archive, entry) });
-    at += 46 + number(28) + number(30) + number(32);
+    at += bytes;
   }
   return entries;
 }
@@ -67,27 +84,29 @@ export async function entriesOf(archive) {
  */
 async function read(archive, { encrypted, method, packed, size, place }) {
   if (encrypted) throw new Error("it is encrypted");
-  const local = await view(archive, place, 30);
-  if (local.getUint32(0, true) !== LOCAL_ENTRY) throw new Error("it is damaged");
-  const start = place + 30 + local.getUint16(26, true) + local.getUint16(28, true);
-  const bytes = archive.slice(start, start + packed);
+  const local = await view(archive, place, LOCAL_BYTES);
+  if (local.getUint32(0, true) !== LOCAL_ENTRY) throw new Error(DAMAGED);
+  const start = place + LOCAL_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
+  const bytes = part(archive, start, packed);
   if (method === STORED) return bytes;
   if (method !== DEFLATED) throw new Error("it is packed by a method other than deflate");
   return inflate(bytes, size);
 }
 
-/** @param {Blob} bytes @param {number} size that it says it has: no more is taken from it */
+/** @param {Blob} bytes @param {number} size inflated, as the archive says: no more is taken from it */
 async function inflate(bytes, size) {
   const reader = bytes.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
   /** @type {Uint8Array<ArrayBuffer>[]} */
   const pieces = [];
   for (let length = 0; ; ) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch(() => {
+      throw new Error(DAMAGED);
+    });
     if (done) return new Blob(pieces);
     length += value.byteLength;
     if (length > size) {
       reader.cancel().catch(() => {});
-      throw new Error("it is larger than it says");
+      throw new Error("it is larger than the archive says");
     }
     pieces.push(value);
   }

@@ -73,6 +73,8 @@ pub struct Toy2d {
     drawn: Vec<f32>,
     /// The network that learns the score of what is drawn, or of the two modes.
     network: Option<LearnedScore>,
+    /// Whether arrows and chains follow the network's score, if there is one, and not the exact one.
+    follows_network: bool,
     side: f32,
     seed: u64,
     chains: HostChains<Field>,
@@ -86,7 +88,8 @@ impl Toy2d {
         let density = GaussianMixture::two_modes();
         let (table, _) = set_up(&density, Sampler::Langevin);
         let chains = HostChains::new(Field::Exact(density.clone()), table, 0, 0..0);
-        Self { density, drawn: Vec::new(), network: None, side, seed: 0, chains }
+        let (drawn, network, follows_network) = (Vec::new(), None, false);
+        Self { density, drawn, network, follows_network, side, seed: 0, chains }
     }
 
     /// Adds a point to a visitor's own density, and forgets what was learned of the one before.
@@ -96,7 +99,7 @@ impl Toy2d {
         self.network = None;
     }
 
-    /// Goes back to the density of two modes.
+    /// Goes back to the density of two modes, and forgets what was learned.
     pub fn clear(&mut self) {
         self.drawn.clear();
         self.density = GaussianMixture::two_modes();
@@ -109,7 +112,7 @@ impl Toy2d {
     }
 
     /// Lets a small network learn the score from points of the density for so many steps, and
-    /// returns the number of its steps so far. From now on arrows and chains are the network's.
+    /// returns the number of its steps so far.
     pub fn learn(&mut self, steps: u32) -> u32 {
         const POINTS: usize = 1000;
         let (density, seed) = (&self.density, self.seed);
@@ -123,13 +126,42 @@ impl Toy2d {
         network.steps()
     }
 
-    /// Goes back to the exact score.
+    /// Forgets what was learned; what is drawn stays.
     pub fn forget(&mut self) {
         self.network = None;
     }
 
+    /// Whether there is a network that has learned something.
+    pub fn has_network(&self) -> bool {
+        self.network.is_some()
+    }
+
+    /// Whether arrows, and chains that begin from now on, are to follow the network's score. As long
+    /// as there is no network they follow the exact one.
+    pub fn follow_network(&mut self, network: bool) {
+        self.follows_network = network;
+    }
+
+    /// How far the network's score is from the exact one, at `n` points of the density under noise:
+    /// the root of the mean square of their difference, over that of the exact score. `None` without
+    /// a network.
+    pub fn error(&self, sigma: f32, n: usize) -> Option<f64> {
+        let network = self.network.as_ref()?;
+        let points = self.noisy(sigma, n);
+        let (mut exact, mut learned) = (vec![0.0; points.len()], vec![0.0; points.len()]);
+        self.density.score(&points, sigma, &mut exact);
+        network.score(&points, sigma, &mut learned);
+        let difference = sum_of_squares(exact.iter().zip(&learned).map(|(a, b)| a - b));
+        Some((difference / sum_of_squares(exact.iter().copied())).sqrt())
+    }
+
+    /// The network whose score is followed.
+    fn followed(&self) -> Option<&LearnedScore> {
+        self.network.as_ref().filter(|_| self.follows_network)
+    }
+
     fn field(&self) -> Field {
-        match &self.network {
+        match self.followed() {
             Some(network) => Field::Learned(network.clone()),
             None => Field::Exact(self.density.clone()),
         }
@@ -158,7 +190,7 @@ impl Toy2d {
     pub fn arrows(&self, sigma: f32, n: usize) -> Vec<f32> {
         let centers = self.centers(n);
         let mut arrows = vec![0.0; centers.len()];
-        match &self.network {
+        match self.followed() {
             Some(network) => network.score(&centers, sigma, &mut arrows),
             None => self.density.score(&centers, sigma, &mut arrows),
         }
@@ -225,6 +257,10 @@ impl Toy2d {
     }
 }
 
+fn sum_of_squares(values: impl Iterator<Item = f32>) -> f64 {
+    values.map(|value| f64::from(value).powi(2)).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +293,7 @@ mod tests {
         }
         assert_eq!(toy.drawn(), 9);
         assert_eq!(toy.learn(600), 600);
+        toy.follow_network(true);
         toy.begin("heun", 300).expect("a sampler");
         toy.advance_to(usize::MAX);
         let chains = toy.chains();
@@ -264,6 +301,32 @@ mod tests {
         assert!(near.count() > 250, "{chains:?}");
         toy.clear();
         assert_eq!(toy.drawn(), 0);
+    }
+
+    #[test]
+    fn the_exact_score_stays_beside_the_learned_one() {
+        let mut toy = Toy2d::new(10.0);
+        let (sigma, n) = (1.0, 8);
+        let exact = toy.arrows(sigma, n);
+        assert_eq!(toy.error(sigma, n), None);
+        toy.follow_network(true);
+        assert_eq!(toy.arrows(sigma, n), exact, "there is no network yet");
+        toy.learn(10);
+        let (first, learned) = (toy.error(sigma, 400), toy.arrows(sigma, n));
+        assert_ne!(learned, exact);
+        toy.follow_network(false);
+        assert_eq!(toy.arrows(sigma, n), exact);
+        toy.learn(590);
+        let last = toy.error(sigma, 400);
+        assert!(Some(0.0) < last && last < first, "the error went from {first:?} to {last:?}");
+        toy.follow_network(true);
+        assert_ne!(toy.arrows(sigma, n), learned);
+
+        // What is drawn outlasts what was learned of it.
+        toy.draw(0.0, 0.0);
+        toy.learn(10);
+        toy.forget();
+        assert_eq!((toy.drawn(), toy.has_network()), (1, false));
     }
 
     #[test]

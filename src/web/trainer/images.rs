@@ -2,6 +2,7 @@
 
 use crate::net::{ImageShape, Preconditioning};
 use crate::pixel;
+use crate::random::{Key, permutation};
 
 /// Training images, N × C × H × W bytes.
 pub(super) struct TrainingImages {
@@ -41,10 +42,26 @@ impl TrainingImages {
         Preconditioning { mean: mean as f32, sigma_data: variance.max(1e-4).sqrt() as f32 }
     }
 
-    /// The largest distance between two images.
+    /// The largest distance between two images, as far as the pairs tell of the 256 that are
+    /// farthest from the mean image: two images are at most as far apart as the sum of their
+    /// distances to it. The native program goes on until no other pair can be farther apart.
     pub fn largest_distance(&self) -> f32 {
-        let all = || some(&self.bytes, self.shape.dimension());
-        all().flat_map(|one| all().map(|other| distance(one, other))).fold(0.0, f32::max)
+        const OUTERMOST: usize = 256;
+        let dimension = self.shape.dimension();
+        let mut mean = vec![0.0; dimension];
+        for image in self.bytes.chunks_exact(dimension) {
+            mean.iter_mut().zip(values(image)).for_each(|(sum, value)| *sum += value);
+        }
+        let count = self.len() as f32;
+        mean.iter_mut().for_each(|sum| *sum /= count);
+        let images = self.bytes.chunks_exact(dimension);
+        let to_mean = |image| (distance(values(image), mean.iter().copied()), image);
+        let mut outermost: Vec<(f32, &[u8])> = images.map(to_mean).collect();
+        outermost.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
+        outermost.truncate(OUTERMOST);
+        let all = || outermost.iter().map(|&(_, image)| image);
+        let distances = all().flat_map(|one| all().map(move |other| between(one, other)));
+        distances.fold(0.0, f32::max)
     }
 
     /// The σ from which targets are stable: see `train::stable_from`.
@@ -61,9 +78,8 @@ impl TrainingImages {
             let mirrored: Option<Vec<u8>> = mirrored
                 .then(|| image.chunks(width).flat_map(|row| row.iter().rev().copied()).collect());
             let distance = |other: &[u8]| {
-                let turned =
-                    mirrored.as_ref().map_or(f32::INFINITY, |image| distance(image, other));
-                distance(image, other).min(turned)
+                let turned = mirrored.as_ref().map_or(f32::INFINITY, |image| between(image, other));
+                between(image, other).min(turned)
             };
             let distances = self.bytes.chunks_exact(dimension).map(distance);
             let nearest = (0..).zip(distances).min_by(|(_, a), (_, b)| a.total_cmp(b));
@@ -75,27 +91,34 @@ impl TrainingImages {
     }
 }
 
-/// Euclid's distance between two images.
-fn distance(one: &[u8], other: &[u8]) -> f32 {
-    let square = |(&a, &b): (&u8, &u8)| (pixel::value(a) - pixel::value(b)).powi(2);
-    one.iter().zip(other).map(square).sum::<f32>().sqrt()
+/// The pixels of an image, in \[0, 1\].
+fn values(image: &[u8]) -> impl Iterator<Item = f32> {
+    image.iter().map(|&byte| pixel::value(byte))
 }
 
-/// The images among which distances are measured: every so many, since all pairs of thousands would
-/// take seconds.
-fn some(bytes: &[u8], dimension: usize) -> impl Iterator<Item = &[u8]> {
-    const MOST: usize = 256;
-    let step = (bytes.len() / dimension).div_ceil(MOST).max(1);
-    bytes.chunks_exact(dimension).step_by(step)
+/// The Euclidean distance between two images' pixels.
+fn distance(one: impl Iterator<Item = f32>, other: impl Iterator<Item = f32>) -> f32 {
+    one.zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
 }
 
-/// The distance between an image and the nearest other one: the median. `None` if all are the same.
+/// The Euclidean distance between two images.
+fn between(one: &[u8], other: &[u8]) -> f32 {
+    distance(values(one), values(other))
+}
+
+/// The distance between an image and the nearest one that differs from it: the median over 64 of
+/// the images, the same 64 as natively (`data::distances::nearest`, which wasm does not have).
+/// `None` if all are the same.
 fn nearest_distance(bytes: &[u8], dimension: usize) -> Option<f32> {
+    const SOME: usize = 64;
+    let images: Vec<&[u8]> = bytes.chunks_exact(dimension).collect();
     let nearest = |one: &[u8]| {
-        let distances = some(bytes, dimension).map(|other| distance(one, other));
+        let distances = images.iter().map(|other| between(one, other));
         distances.filter(|&distance| distance > 0.0).min_by(f32::total_cmp)
     };
-    let mut all: Vec<f32> = some(bytes, dimension).filter_map(nearest).collect();
-    all.sort_unstable_by(f32::total_cmp);
-    all.get(all.len() / 2).copied()
+    let order = permutation(images.len(), Key { seed: 0, stream: 0, step: 0 });
+    let some = order.into_iter().take(SOME).map(|index| images[index as usize]);
+    let mut distances: Vec<f32> = some.filter_map(nearest).collect();
+    distances.sort_unstable_by(f32::total_cmp);
+    distances.get(distances.len() / 2).copied()
 }

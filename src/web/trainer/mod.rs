@@ -1,15 +1,18 @@
 //! Training on the visitor's GPU, for pages: a bundle of its own, fetched when it is wanted.
 
+mod checkpoint;
+mod error;
 mod images;
 mod start;
 
+use checkpoint::Checkpoint;
+use error::TrainerError;
 use images::TrainingImages;
 use js_sys::Uint8Array;
 use serde::Serialize;
 use start::{Plan, start};
 use wasm_bindgen::prelude::*;
 
-use super::convert::to_js;
 use crate::backend::Chains;
 use crate::backend::fused::{
     Compiler, DataSet, Example, FusedChains, FusedError, Gpu, Network, Training, TrainingState,
@@ -23,6 +26,10 @@ use crate::noise::NoiseSchedule;
 use crate::pixel;
 use crate::recipe::{Order, Recipe};
 use crate::sample::{Conditioning, View};
+
+/// The steps over which the learning rate rises. The program's 500 would be most of a run of 600
+/// steps.
+const WARMUP_STEPS: u64 = 20;
 
 /// The steps since the last report.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -44,8 +51,9 @@ pub struct Trainer {
     card: Card,
     /// To measure how near samples come to them.
     images: TrainingImages,
+    /// Steps done.
     step: u64,
-    /// The time that steps have taken here.
+    /// The time that these steps took, also in earlier visits.
     seconds: f64,
 }
 
@@ -55,19 +63,20 @@ impl Trainer {
     /// file, or from drawn ones.
     ///
     /// # Errors
-    /// An `Error` that says what is impossible, or what the GPU cannot do.
+    /// An `Error` that says what is impossible, or what the GPU cannot do; with the code
+    /// `out-of-memory` if the GPU has no room.
     pub async fn create(
         #[wasm_bindgen(unchecked_param_type = "TrainingPlan")] plan: JsValue,
         images: Vec<u8>,
         model: Option<Vec<u8>>,
-    ) -> Result<Trainer, JsError> {
+    ) -> Result<Trainer, TrainerError> {
         let plan: Plan = serde_wasm_bindgen::from_value(plan)?;
         let images = TrainingImages::new(images, plan.image_shape, plan.originals)
-            .ok_or_else(|| JsError::new("these are not whole images"))?;
+            .ok_or_else(|| TrainerError::new("these are not whole images"))?;
         let model = model.map(|bytes| ModelFile::read(&bytes)).transpose()?;
         let (card, weights) = start(&plan, &images, model)?;
         let Architecture::UNet(sizes) = card.architecture.clone() else {
-            return Err(JsError::new("only U-Nets can be trained here"));
+            return Err(TrainerError::new("only U-Nets can be trained here"));
         };
         let NoiseSchedule { sigma_max, sigma_min, .. } = card.schedule();
         let recipe = Recipe {
@@ -76,12 +85,11 @@ impl Trainer {
             batch: plan.batch.clamp(1, 1024),
             parts: 1,
             learning_rate: plan.learning_rate,
-            warmup_steps: 20,
-            max_grad_norm: 1.0,
-            // The average follows a short run sooner.
-            ema_decay: if plan.steps < 4000 { 0.99 } else { 0.999 },
-            p_mean: 0.4,
-            p_std: 1.5,
+            warmup_steps: WARMUP_STEPS,
+            max_grad_norm: Recipe::MAX_GRAD_NORM,
+            ema_decay: plan.ema_decay(),
+            p_mean: Recipe::P_MEAN,
+            p_std: Recipe::P_STD,
             sigmas: [sigma_min, sigma_max],
             weighting: Weighting::Edm,
             label_dropout: 1.0,
@@ -125,10 +133,11 @@ impl Trainer {
     /// Trains `steps` steps, or what is left of the run, and waits for them.
     ///
     /// # Errors
-    /// An `Error` if the GPU fails, or if the loss or a weight is not finite any more: the run is
-    /// then back where it last reported.
+    /// An `Error` if the GPU fails, with the code `out-of-memory` if it has no room; or with the code
+    /// `diverged` if the loss or a weight is not finite: the run is then back where it last
+    /// reported.
     #[wasm_bindgen(unchecked_return_type = "TrainingReport")]
-    pub async fn train(&mut self, steps: u32) -> Result<JsValue, JsError> {
+    pub async fn train(&mut self, steps: u32) -> Result<JsValue, TrainerError> {
         let (before, start) = (self.step, js_sys::Date::now());
         let end = self.recipe.steps.min(before + u64::from(steps));
         while self.step < end {
@@ -146,20 +155,21 @@ impl Trainer {
         if !report.loss.is_finite() || !report.weights.is_finite() {
             self.training.restore();
             self.step = before;
-            return Err(JsError::new("the training diverged; it is back where it was sound"));
+            return Err(TrainerError::diverged());
         }
         self.training.keep();
         self.seconds += (js_sys::Date::now() - start) / 1000.0;
         let steps = (self.step - before).max(1) as f32;
         let dimension = self.sizes.image_shape.dimension() as f32;
-        to_js(&Report { step: self.step, loss: 2.0 * report.loss / steps / dimension })
+        let report = Report { step: self.step, loss: 2.0 * report.loss / steps / dimension };
+        Ok(serde_wasm_bindgen::to_value(&report)?)
     }
 
     /// The model as it is now, a model file like any other.
     ///
     /// # Errors
     /// An `Error` if the GPU fails.
-    pub async fn model(&self) -> Result<Vec<u8>, JsError> {
+    pub async fn model(&self) -> Result<Vec<u8>, TrainerError> {
         let weights = unflat(&self.card.architecture, &self.training.average().await?);
         let mut card = self.card.clone();
         if let Some(training) = &mut card.training {
@@ -174,7 +184,7 @@ impl Trainer {
     ///
     /// # Errors
     /// An `Error` if the GPU fails.
-    pub async fn samples(&self, count: u32, levels: u32) -> Result<Vec<u8>, JsError> {
+    pub async fn samples(&self, count: u32, levels: u32) -> Result<Vec<u8>, TrainerError> {
         let weights = unflat(&self.card.architecture, &self.training.average().await?);
         let network = Network::new(&self.compiler, &self.card.architecture, &weights).await?;
         let mut settings = self.card.sampler;
@@ -201,37 +211,23 @@ impl Trainer {
     ///
     /// # Errors
     /// An `Error` if the GPU fails.
-    pub async fn checkpoint(&self) -> Result<Uint8Array, JsError> {
-        let TrainingState { weights, average, moments } = self.training.read().await?;
-        let mut bytes = self.step.to_le_bytes().to_vec();
-        bytes.extend_from_slice(bytemuck::cast_slice(&weights));
-        bytes.extend_from_slice(bytemuck::cast_slice(&average));
-        bytes.extend_from_slice(bytemuck::cast_slice(&moments));
-        Ok(Uint8Array::from(&bytes[..]))
+    pub async fn checkpoint(&self) -> Result<Uint8Array, TrainerError> {
+        let state = self.training.read().await?;
+        let checkpoint = Checkpoint { step: self.step, seconds: self.seconds, state };
+        Ok(Uint8Array::from(&checkpoint.bytes()[..]))
     }
 
     /// Continues from a checkpoint of the same run.
     ///
     /// # Errors
-    /// An `Error` if it is of another network.
-    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), JsError> {
-        let count = self.training.weights();
-        let other = || JsError::new("this checkpoint is of another network");
-        let (step, state) = checkpoint.split_first_chunk::<8>().ok_or_else(other)?;
-        if state.len() != 16 * count {
-            return Err(other());
-        }
-        let numbers: Vec<f32> = bytemuck::pod_collect_to_vec(state);
-        if numbers.iter().any(|number| !number.is_finite()) {
-            return Err(JsError::new("this checkpoint is damaged"));
-        }
-        self.training.write(&TrainingState {
-            weights: numbers[..count].to_vec(),
-            average: numbers[count..2 * count].to_vec(),
-            moments: numbers[2 * count..].chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
-        });
+    /// An `Error` if it is of another network, or damaged.
+    pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), TrainerError> {
+        let Checkpoint { step, seconds, state } =
+            Checkpoint::read(checkpoint, self.training.weights())?;
+        self.training.write(&state);
         self.training.keep();
-        self.step = u64::from_le_bytes(*step).min(self.recipe.steps);
+        self.step = step.min(self.recipe.steps);
+        self.seconds = seconds;
         Ok(())
     }
 

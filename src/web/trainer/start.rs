@@ -1,15 +1,17 @@
 //! What a run starts with: a page's plan, and the card and the weights that follow from it.
 
 use serde::Deserialize;
-use wasm_bindgen::JsError;
 
+use super::error::TrainerError;
 use super::images::TrainingImages;
 use crate::loss::Weighting;
-use crate::model_file::{self, Card, ModelFile};
+use crate::model_file::{Card, ModelFile, Training};
 use crate::net::weights::{Weights, carry_over, initial};
-use crate::net::{Architecture, ImageShape, UNetDescription};
+use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::NoiseSchedule;
+use crate::recipe::Recipe;
 use crate::sample::Settings;
+use crate::sample::settings::recommendation::three_digits_up;
 
 /// What a page decides about a run.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,14 +41,30 @@ pub(super) struct Plan {
     pub sigmas: Option<(f32, f32)>,
 }
 
-/// The card and the weights that a run starts with.
+impl Plan {
+    /// The decay of the moving average of the weights, per step: a short run ends before an average
+    /// over a thousand steps has followed it.
+    pub fn ema_decay(&self) -> f64 {
+        if self.steps < 4000 { 0.99 } else { Recipe::EMA_DECAY }
+    }
+}
+
+/// The card and the weights that a run starts with: those of a model, or drawn ones. The card
+/// recommends the sampler that suits score matching, whatever suited the model.
+///
+/// # Errors
+/// [`TrainerError`] if the model is for other images, or there is no such network.
 pub(super) fn start(
     plan: &Plan,
     images: &TrainingImages,
     model: Option<ModelFile>,
-) -> Result<(Card, Weights), JsError> {
+) -> Result<(Card, Weights), TrainerError> {
     let scale = images.scale();
-    let training = |from: Option<String>, sigmas| model_file::Training {
+    let Origin { architecture, weights, from, sigmas } = match model {
+        Some(model) => Origin::model(plan, model)?,
+        None => Origin::drawn(plan, images, scale)?,
+    };
+    let training = Training {
         data: plan.name.clone(),
         images: images.originals,
         checksum: None,
@@ -54,45 +72,20 @@ pub(super) fn start(
         stable_targets: images.stable_from(),
         from,
         autoguidance: None,
-        consistency: false,
+        few_step: false,
+        consistency_distillation: false,
         distribution_matching: None,
         steps: 0,
         examples: 0,
         sigmas: Some(sigmas),
-        ema_decay: 0.99,
+        ema_decay: plan.ema_decay(),
         weighting: Weighting::Edm,
         seconds: 0.0,
         device: "WebGPU".into(),
         held_out: Vec::new(),
     };
-    if let Some(ModelFile { card, weights }) = model {
-        if card.architecture.image_shape() != plan.image_shape {
-            return Err(JsError::new("the model makes images of another shape"));
-        }
-        let NoiseSchedule { sigma_max, sigma_min, .. } = card.schedule();
-        let range = |&(max, min): &(f32, f32)| 0.0 < min && min < max && max.is_finite();
-        let sigmas = plan.sigmas.filter(range).unwrap_or((sigma_max, sigma_min));
-        let training = Some(training(Some(card.name.clone()), sigmas));
-        let (mean, name) = (Some(scale.mean), plan.name.clone());
-        let license = "unknown".into();
-        // A visitor's images have no classes, so the network begins as it was without one.
-        let weights = carry_over(weights, &[], &[]);
-        let architecture = card.architecture.clone().with_classes(0).with_guidance_max(0.0);
-        let classes = Vec::new();
-        let card = Card { architecture, classes, name, mean, training, license, ..card };
-        return Ok((Card { best: None, quality: None, ..card }, weights));
-    }
-    let mut sizes = UNetDescription::new(plan.image_shape, scale);
-    if !plan.widths.is_empty() {
-        sizes.widths = plan.widths.clone();
-        sizes.attention = sizes.usual_attention();
-    }
-    let architecture = Architecture::UNet(sizes);
-    architecture.check()?;
-    let weights = initial(&architecture, plan.seed);
-    // The largest distance between two images (NCSNv2, technique 1).
-    let sigma_max = images.largest_distance().max(1.0).ceil();
-    let schedule = NoiseSchedule { sigma_max, sigma_min: 0.01, levels: Settings::LEVELS };
+    let (sigma_max, sigma_min) = sigmas;
+    let schedule = NoiseSchedule { sigma_max, sigma_min, levels: Settings::LEVELS };
     let card = Card {
         format: Card::FORMAT,
         name: plan.name.clone(),
@@ -100,11 +93,58 @@ pub(super) fn start(
         architecture,
         mean: Some(scale.mean),
         classes: Vec::new(),
-        training: Some(training(None, (sigma_max, schedule.sigma_min))),
+        training: Some(training),
         imported: None,
         best: None,
         quality: None,
         license: "unknown".into(),
     };
     Ok((card, weights))
+}
+
+/// A network before its first step.
+struct Origin {
+    architecture: Architecture,
+    weights: Weights,
+    /// The name of the model that the weights are from.
+    from: Option<String>,
+    /// The largest and the smallest σ to train at.
+    sigmas: (f32, f32),
+}
+
+impl Origin {
+    /// The network of a model, without its classes: a visitor's images have none.
+    fn model(plan: &Plan, ModelFile { card, weights }: ModelFile) -> Result<Self, TrainerError> {
+        if card.architecture.image_shape() != plan.image_shape {
+            return Err(TrainerError::new("the model makes images of another shape"));
+        }
+        let NoiseSchedule { sigma_max, sigma_min, .. } = card.schedule();
+        let range = |&(max, min): &(f32, f32)| 0.0 < min && min < max && max.is_finite();
+        Ok(Self {
+            architecture: card.architecture.with_classes(0).with_guidance_max(0.0),
+            weights: carry_over(weights, &[], &[]),
+            from: Some(card.name),
+            sigmas: plan.sigmas.filter(range).unwrap_or((sigma_max, sigma_min)),
+        })
+    }
+
+    /// A new network for images of this scale.
+    fn drawn(
+        plan: &Plan,
+        images: &TrainingImages,
+        scale: Preconditioning,
+    ) -> Result<Self, TrainerError> {
+        let mut sizes = UNetDescription::new(plan.image_shape, scale);
+        if !plan.widths.is_empty() {
+            sizes.widths = plan.widths.clone();
+            sizes.attention = sizes.usual_attention();
+        }
+        let architecture = Architecture::UNet(sizes);
+        architecture.check()?;
+        let weights = initial(&architecture, plan.seed);
+        // The largest distance between two images (NCSNv2, technique 1), but at least 1: a single
+        // image, or several that hardly differ, would leave next to no noise to start from.
+        let sigma_max = three_digits_up(f64::from(images.largest_distance()).max(1.0));
+        Ok(Self { architecture, weights, from: None, sigmas: (sigma_max, Recipe::SIGMA_MIN) })
+    }
 }

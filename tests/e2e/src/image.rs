@@ -13,11 +13,13 @@ pub struct Image {
 }
 
 impl Image {
-    /// The asynchronous script whose answer [`Self::from_json`] reads. It takes what the page's
-    /// save button saves, at one pixel per pixel of an image. The canvas itself cannot be read:
-    /// what WebGPU has drawn can only be copied until the browser shows it.
+    /// The asynchronous script whose answer [`Self::from_json`] reads. It takes what a button of the
+    /// page saves, at one pixel per pixel of an image. Its arguments are the selector of the button,
+    /// and the width and height of the image, or null for those of the grid with its margin. The
+    /// canvas itself cannot be read: what WebGPU has drawn can only be copied until the browser
+    /// shows it.
     pub const SCRIPT: &str = "
-        const answer = arguments[arguments.length - 1];
+        const [button, size, answer] = arguments;
         const { createObjectURL } = URL;
         const { click } = HTMLAnchorElement.prototype;
         HTMLAnchorElement.prototype.click = () => {};
@@ -26,7 +28,8 @@ impl Image {
             createImageBitmap(blob).then((saved) => {
                 HTMLAnchorElement.prototype.click = click;
                 const grid = document.querySelector('#grid');
-                const [width, height] = [grid.width, grid.height].map((s) => s + 2 * grid.dataset.gap);
+                const [width, height] =
+                    size ?? [grid.width, grid.height].map((s) => s + 2 * grid.dataset.gap);
                 const copy = new OffscreenCanvas(width, height).getContext('2d');
                 copy.imageSmoothingEnabled = false;
                 copy.drawImage(saved, 0, 0, width, height);
@@ -34,7 +37,7 @@ impl Image {
             });
             return createObjectURL.call(URL, blob);
         };
-        document.querySelector('#save').click();";
+        document.querySelector(button).click();";
 
     /// Reads the canvas's RGBA bytes.
     ///
@@ -46,6 +49,11 @@ impl Image {
         let (pixels, rest) = bytes.as_chunks();
         anyhow::ensure!(rest.is_empty(), "{} bytes are no RGBA", bytes.len());
         Ok(Self { pixels: pixels.to_vec() })
+    }
+
+    /// The pixels, row by row, as red, green, blue and alpha.
+    pub fn pixels(&self) -> &[[u8; 4]] {
+        &self.pixels
     }
 
     /// The pixel in a column and a row of a canvas of this width; transparent outside of it.

@@ -342,8 +342,29 @@ impl<'a> Page<'a> {
     ///
     /// When there is no grid.
     pub async fn grid(&self) -> Result<Image> {
-        let pixels = self.browser.client.execute_async(Image::SCRIPT, vec![]).await?;
-        Image::from_json(pixels)
+        self.saved("#save", None).await
+    }
+
+    /// One image of the grid, by its number from 1, as the dialog of more ways to save has it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be saved.
+    pub async fn saved_one(&self, number: u32, side: u32) -> Result<Image> {
+        self.click("#more").await?;
+        self.wait_until("the ways are there", async || self.is_shown("#save-one").await).await?;
+        let client = &self.browser.client;
+        let choose = "document.getElementById('save-number').value = arguments[0]";
+        client.execute(choose, vec![number.into()]).await?;
+        let image = self.saved("#save-one", Some([side, side])).await?;
+        client.execute("document.getElementById('save-dialog').close()", vec![]).await?;
+        Ok(image)
+    }
+
+    /// What a button saves, at this width and height, or those of the grid with its margin.
+    async fn saved(&self, button: &str, size: Option<[u32; 2]>) -> Result<Image> {
+        let arguments = vec![button.into(), serde_json::to_value(size)?];
+        Image::from_json(self.browser.client.execute_async(Image::SCRIPT, arguments).await?)
     }
 
     /// Waits until the page shows a failure, and returns its message.

@@ -13,13 +13,13 @@ use e2e::{
     server::{Mount, Server},
 };
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Runs where it is taken for markup.
 const MARKUP: &str = "\"'><img src=x onerror=\"window.ran=1\"><script>window.ran=1</script>";
 
 /// Every parameter of a link but those that say how long a run is, and the model.
-const PARAMETERS: [&str; 22] = [
+const PARAMETERS: [&str; 24] = [
     "seed",
     "to",
     "chains",
@@ -33,6 +33,8 @@ const PARAMETERS: [&str; 22] = [
     "churn",
     "sigma_max",
     "sigma_min",
+    "guide_min",
+    "guide_max",
     "speed",
     "view",
     "precision",
@@ -85,6 +87,45 @@ async fn a_hostile_link_runs_nothing_and_shows_images() -> Result<()> {
             ensure!(!page.overflows().await?, "{value}: the page scrolls sideways");
         }
         Ok(())
+    })
+    .await
+}
+
+/// However near to the drawing images are to stay, there is a schedule for it, and the page finds it
+/// at once.
+#[tokio::test]
+async fn a_link_to_images_without_noise_does_not_freeze_the_page() -> Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(300);
+    let drawing = include_str!("page/drawing.txt").trim();
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        for strength in ["0", "", "1e-30", "0.001"] {
+            let query = format!("?engine=fused&autostart=0&strength={strength}#{drawing}");
+            let shows = async {
+                let page = Page::open(browser, &server, &query).await?;
+                let shows = async || {
+                    let loaded = page.state().await? != State::Loading;
+                    Ok(loaded && !page.grid().await?.is_blank())
+                };
+                page.wait_until("the images show", shows).await
+            };
+            let shows = timeout(PATIENCE, shows).await;
+            shows.with_context(|| format!("strength={strength}: the page does not answer"))??;
+        }
+        // By hand, while the canvas is closed and opened again.
+        let (page, _) = ready(browser, "?engine=fused&autostart=0&chains=4").await?;
+        let opens = async || {
+            page.click("#draw").await?;
+            page.wait_until("the canvas is there", async || page.is_shown("#sketch-canvas").await)
+                .await
+        };
+        opens().await?;
+        let script = "const slider = document.getElementById('strength'); \
+                      slider.value = 0; slider.dispatchEvent(new Event('input'))";
+        browser.client.execute(script, vec![]).await?;
+        page.click("#draw").await?;
+        let again = timeout(PATIENCE, opens()).await;
+        again.context("the page does not answer")?
     })
     .await
 }

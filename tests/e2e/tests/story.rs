@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use common::{TINY, ready};
@@ -81,6 +81,96 @@ async fn symbols_of_formulas_explain_themselves() -> Result<()> {
         ensure!(says().await?.starts_with("s: the score"), "{}", says().await?);
         browser.client.execute("document.activeElement.blur()", vec![]).await?;
         ensure!(says().await?.starts_with("The network answers"), "it stays: {}", says().await?);
+        Ok(())
+    })
+    .await
+}
+
+/// What a symbol means depends on its stop and not on the order of the stops.
+#[tokio::test]
+async fn meanings_of_symbols_belong_to_their_stops() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let move_it = "document.querySelector('.notes').prepend(\
+                       document.querySelector('[data-stop=one-level]').closest('article'))";
+        browser.client.execute(move_it, vec![]).await?;
+        open_story(browser, &page).await?;
+        let first = "return ['one-level', 'noise', 'ways'].map((stop) => \
+                     [...document.querySelector(`[data-stop=${stop}]`).closest('article')\
+                     .querySelectorAll('math [role=button]')].map((symbol) => symbol.ariaLabel)\
+                     .find((label) => label.startsWith('x: ')))";
+        let first = ask(browser, first, Value::Null).await?;
+        let expected = [
+            "x: the chain: an image on its way",
+            "x: an image, as a list of pixels from 0 to 1",
+            "x: the image on its way",
+        ];
+        ensure!(first == json!(expected), "they say {first}");
+        Ok(())
+    })
+    .await
+}
+
+/// Each stop begins with a plain sentence. Numbers of papers lead to a list of them, with BibTeX for
+/// each, and leave the address alone, whose end is the drawing. Code is linked where the page knows
+/// its repository, and training is one click away.
+#[tokio::test]
+async fn the_story_leads_to_papers_code_and_training() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let leads = "return [...document.querySelectorAll('.notes article')].every((article) => \
+                     article.querySelector('h3 + p.lead')?.textContent.endsWith('.'))";
+        ensure!(ask(browser, leads, Value::Null).await? == true, "a stop has no plain sentence");
+        let name = "document.querySelector('meta[name=repository]').content = arguments[0]";
+        ask(browser, name, "https://code.example/us/it/").await?;
+        open_story(browser, &page).await?;
+
+        let papers = "return [...document.querySelectorAll('.papers li')].map((paper) => [ \
+                      paper.querySelector('a').href.startsWith('https://'), \
+                      document.querySelector(`[href=\"#${paper.id}\"]`) !== null])";
+        let papers = ask(browser, papers, Value::Null).await?;
+        let papers = papers.as_array().context("there are no papers")?;
+        for (at, paper) in papers.iter().enumerate() {
+            ensure!(*paper == json!([true, true]), "paper {} has no link, or none to it", at + 1);
+        }
+        let entries = "return document.querySelector('.footer pre').textContent.match(/^@/gm).length";
+        let entries = ask(browser, entries, Value::Null).await?;
+        ensure!(entries == json!(papers.len()), "{entries} of {} are in BibTeX", papers.len());
+        let lost = "return [...document.querySelectorAll('.cite')].map((cite) => \
+                    [cite.textContent, cite.getAttribute('href')]).filter(([text, href]) => \
+                    text !== `[${href.slice('#paper-'.length)}]` || !document.querySelector(href))";
+        let lost = ask(browser, lost, Value::Null).await?;
+        ensure!(lost == json!([]), "these lead elsewhere: {lost}");
+        page.click(".cite[href='#paper-3']").await?;
+        let focus = "return document.activeElement.id";
+        let focus = ask(browser, focus, Value::Null).await?;
+        ensure!(focus == "paper-3", "the number leads to {focus}");
+        ensure!(page.query().await? == format!("{TINY}#"), "the address has changed");
+
+        let code = "return [...document.querySelectorAll('.notes .more a:has(code)')].map((link) => \
+                    link.href)";
+        let code = ask(browser, code, Value::Null).await?;
+        let code: Vec<String> = serde_json::from_value(code)?;
+        ensure!(code.len() == 8, "{} of 8 stops lead to code", code.len());
+        for link in code {
+            let path = link.strip_prefix("https://code.example/us/it/tree/HEAD/");
+            let path = path.with_context(|| format!("a stop leads to {link}"))?;
+            ensure!(Path::new("../..").join(path).exists(), "there is no {path}");
+        }
+
+        page.click("[data-train]").await?;
+        page.wait_until("the panel is open", async || page.is_shown("#train-zone").await).await
+    })
+    .await
+}
+
+/// A link to a paper, opened in a window of its own, is no link to a drawing.
+#[tokio::test]
+async fn a_place_on_the_page_is_no_drawing() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &format!("{TINY}#paper-3")).await?;
+        ensure!(page.text("#problem").await?.is_empty(), "{}", page.text("#problem").await?);
+        ensure!(page.text("#caption-run").await?.ends_with("seed 7"), "it is of a drawing");
         Ok(())
     })
     .await

@@ -1,9 +1,10 @@
 // @ts-check
 /**
- * Gives the panel "Train" a .zip of generated images, half of them deflated, with a text among them.
- * @param {number} count @param {(error?: string) => void} answer
+ * Gives the panel "Train" a .zip of generated images, half of them deflated, with a text among them. It may be damaged,
+ * and is then named after that.
+ * @param {number} count @param {string} damage one of those below, or empty @param {(error?: string) => void} answer
  */
-(async (count, answer) => {
+(async (count, damage, answer) => {
   const random = (/** @type {number} */ at) => Math.abs((Math.sin(at) * 43758.5453) % 1);
   /** A bright disc on a dark ground. @param {number} at */
   const image = async (at) => {
@@ -21,6 +22,8 @@
   /** @type {BlobPart[]} */
   const directory = [];
   let [place, entries] = [0, 0];
+  /** Where the contents of each file begin. @type {number[]} */
+  const contents = [];
   const add = async (/** @type {string} */ name, /** @type {Blob} */ file) => {
     const deflated = entries % 2 === 1;
     const stream = file.stream().pipeThrough(new CompressionStream("deflate-raw"));
@@ -49,6 +52,7 @@
       name,
     );
     parts.push(local, name, packed);
+    contents.push(place + 30 + name.length);
     place += 30 + name.length + packed.size;
     entries += 1;
   };
@@ -60,10 +64,26 @@
   end.setUint16(10, entries, true);
   end.setUint32(12, listed.size, true);
   end.setUint32(16, place, true);
+  const bytes = new Uint8Array(await new Blob([...parts, listed, end]).arrayBuffer());
+  const view = new DataView(bytes.buffer);
+  const [last, beyond] = [bytes.length - 22, bytes.length];
+  /** @type {Record<string, () => Uint8Array<ArrayBuffer> | void>} */
+  const damages = {
+    empty: () => bytes.subarray(0, 0),
+    text: () => new TextEncoder().encode("a text"),
+    cut: () => bytes.subarray(0, last - 8),
+    "directory-beyond-end": () => view.setUint32(last + 16, beyond, true),
+    "name-beyond-directory": () => view.setUint16(place + 28, 0xffff, true),
+    "file-beyond-end": () => view.setUint32(place + 42, beyond, true),
+    "contents-beyond-end": () => view.setUint32(place + 20, beyond, true),
+    // The second file is deflated, and there is no block of this type.
+    contents: () => bytes.fill(0xff, contents[1], contents[1] + 8),
+  };
+  const file = damages[damage]?.() ?? bytes;
   const transfer = new DataTransfer();
-  transfer.items.add(new File([...parts, listed, end], "discs.zip"));
+  transfer.items.add(new File([file], `${damage || "discs"}.zip`));
   const input = /** @type {HTMLInputElement} */ (document.getElementById("train-files"));
   input.files = transfer.files;
   input.dispatchEvent(new Event("change"));
   answer();
-})(arguments[0], arguments[1]).catch((error) => arguments[1](String(error)));
+})(arguments[0], arguments[1], arguments[2]).catch((error) => arguments[2](String(error)));

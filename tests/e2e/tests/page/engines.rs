@@ -8,7 +8,7 @@ use e2e::{
 };
 
 use crate::{
-    common::{TINY, dist, ready},
+    common::{LONGER, TINY, dist, ready},
     sampling::restart,
 };
 
@@ -45,6 +45,71 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
         page.wait_until("the page says why there is no CPU", told).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// Some browsers end a worker that gets no memory without a word.
+#[tokio::test]
+async fn where_no_worker_answers_the_gpu_does_the_work() -> Result<()> {
+    with_browser(async |browser| {
+        // The page waits for minutes, but not in this test.
+        let script = "{ const { setTimeout } = window; \
+                      window.setTimeout = (act, wait, ...rest) => \
+                        setTimeout(act, wait >= 60000 ? 100 : wait, ...rest); \
+                      window.Worker = class extends EventTarget { \
+                        postMessage() {} terminate() {} } }";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
+        ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
+        page.choose("#engine", "cpu").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("have not started"));
+        page.wait_until("the page says why there is no CPU", told).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// A server may stop answering in the middle of a visit.
+#[tokio::test]
+async fn where_an_engine_does_not_arrive_the_present_one_stays() -> Result<()> {
+    with_browser(async |browser| {
+        // The page waits for a minute, but not in this test.
+        let script = "{ const { fetch, setTimeout } = window; \
+                      window.setTimeout = (act, wait, ...rest) => \
+                        setTimeout(act, wait >= 60000 ? 100 : wait, ...rest); \
+                      window.fetch = (file, ...rest) => \
+                        String(file.url ?? file).endsWith('engines/cpu/ncsn_bg.wasm') \
+                          ? new Promise(() => {}) : fetch(file, ...rest) }";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        page.choose("#engine", "cpu").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("did not arrive"));
+        page.wait_until("the page says that there is no CPU", told).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await
+    })
+    .await
+}
+
+/// A run that takes long says how long.
+#[tokio::test]
+async fn a_long_run_says_how_much_time_is_left() -> Result<()> {
+    with_browser(async |browser| {
+        // However fast the machine is, its clock says that every step takes long.
+        let script = "{ const now = performance.now.bind(performance); \
+                      performance.now = () => 10000 * now() }";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, LONGER).await?;
+        ensure!(!page.is_shown("#left").await?, "before the first steps, nobody can know");
+        page.click("#start").await?;
+        page.wait_until("it says how long", async || page.is_shown("#left").await).await?;
+        let left = page.text("#left").await?;
+        ensure!(left.starts_with("about ") && left.ends_with(" left"), "it says {left}");
+        page.click("#start").await?;
+        let rests = async || Ok(!page.is_shown("#left").await?);
+        page.wait_until("while it rests, no time passes", rests).await
     })
     .await
 }

@@ -140,6 +140,72 @@ async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
     .await
 }
 
+/// A small network learns the score of what a visitor draws, and its arrows and chains can be compared
+/// with the exact ones. What is drawn outlasts what was learned.
+#[tokio::test]
+async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> {
+    with_browser(async |browser| {
+        let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
+        let here = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' })";
+        let title = here.replace("toy2d-view", "how-title");
+        browser.client.execute(&title, vec![]).await?;
+        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
+        let says = async |part: &str| {
+            let what = format!("the toy says {part:?}");
+            page.wait_until(&what, async || Ok(page.text("#toy2d-share").await?.contains(part)))
+                .await
+        };
+        // The first run, which begins by itself, must not end in the middle of what follows.
+        browser.client.execute(here, vec![]).await?;
+        says("of the chains have ended").await?;
+        page.draw("#toy2d-view", &[(-0.3, 0.2), (0.0, 0.3), (0.3, 0.2)]).await?;
+        says("exact score of what you drew").await?;
+        ensure!(page.is_shown("#toy2d-erase").await?, "what is drawn cannot be erased");
+        ensure!(!page.is_shown("#toy2d-clear").await?, "nothing was learned yet");
+
+        page.click("#toy2d-learn").await?;
+        says("has learned the score").await?;
+        let picture = async || -> Result<Value> {
+            let script = "return document.getElementById('toy2d-view').toDataURL()";
+            Ok(browser.client.execute(script, vec![]).await?)
+        };
+        let score = async || -> Result<Value> {
+            let script = "return document.getElementById('toy2d-score').value";
+            Ok(browser.client.execute(script, vec![]).await?)
+        };
+        ensure!(score().await? == "learned", "the arrows are not the network's");
+        let learned = picture().await?;
+        page.choose("#toy2d-score", "exact").await?;
+        let exact = picture().await?;
+        ensure!(exact != learned, "the network has exactly the score");
+        page.choose("#toy2d-score", "learned").await?;
+        ensure!(picture().await? == learned, "the network's score has changed");
+
+        let ended = async || Ok(page.text("#toy2d-sigma-text").await? == "0");
+        page.click("#toy2d-run").await?;
+        page.wait_until("the chains have come to their ends", ended).await?;
+        let by_network = picture().await?;
+        // As chains are shown, the other score begins others.
+        page.choose("#toy2d-score", "exact").await?;
+        page.wait_until("they begin again", async || Ok(!ended().await?)).await?;
+        page.wait_until("they have come to their ends, too", ended).await?;
+        ensure!(picture().await? != by_network, "they have ended at the same places");
+
+        page.click("#toy2d-clear").await?;
+        ensure!(score().await? == "exact", "something of the network is left");
+        ensure!(!page.is_shown("#toy2d-clear").await?, "the network is still there");
+        ensure!(page.is_shown("#toy2d-erase").await?, "what was drawn is gone");
+        let drawn = picture().await?;
+        page.click("#toy2d-erase").await?;
+        ensure!(!page.is_shown("#toy2d-erase").await?, "there is something left to erase");
+        ensure!(picture().await? != drawn, "the two clouds are not back");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
 /// The page asks for a run's progress while a step, which compiles all kernels, is under way.
 #[tokio::test]
 async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
@@ -207,44 +273,37 @@ async fn new_images_have_another_seed() -> Result<()> {
 async fn images_lead_from_one_seed_to_another() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
-        // The first image of the grid.
-        let first = async |last: bool| -> Result<Vec<u8>> {
+        let image = async |number: u32| -> Result<Image> {
             page.wait_for(State::Finished).await?;
-            let script = "const [last, answer] = arguments; const { createObjectURL } = URL; \
-                          HTMLAnchorElement.prototype.click = () => {}; \
-                          URL.createObjectURL = (blob) => { URL.createObjectURL = createObjectURL; \
-                            createImageBitmap(blob).then((one) => { \
-                            const copy = new OffscreenCanvas(28, 28).getContext('2d'); \
-                            copy.imageSmoothingEnabled = false; \
-                            copy.drawImage(one, 0, 0, 28, 28); \
-                            document.querySelector('dialog').close(); \
-                            answer(Array.from(copy.getImageData(0, 0, 28, 28).data)) }); \
-                            return createObjectURL.call(URL, blob) }; \
-                          document.getElementById('save-number').value = last ? 4 : 1; \
-                          document.getElementById('save-one').click()";
-            page.click("#more").await?;
-            page.wait_until("the ways are there", async || page.is_shown("#save-one").await)
-                .await?;
-            let one = browser.client.execute_async(script, vec![last.into()]).await?;
-            Ok(serde_json::from_value(one)?)
+            page.saved_one(number, 28).await
         };
         page.click("#start").await?;
-        let seven = first(false).await?;
+        let seven = image(1).await?;
         page.fill("#seed", "8").await?;
-        let eight = first(false).await?;
+        let eight = image(1).await?;
         page.fill("#seed", "7").await?;
         page.fill("#to", "8").await?;
         let caption = async || Ok(page.text("#caption-run").await?.ends_with("seed 7 to seed 8"));
         page.wait_until("they are on their way", caption).await?;
-        for (last, expected) in [(false, &seven), (true, &eight)] {
-            let found = first(last).await?;
-            let most = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max();
-            ensure!(most <= Some(2), "an end of the path differs by {most:?} of 255");
+        for (number, expected) in [(1, &seven), (4, &eight)] {
+            let most = image(number).await?.largest_difference(expected);
+            ensure!(most <= 2, "an end of the path differs by {most} of 255");
         }
         ensure!(seven != eight, "both seeds give the same image");
         ensure!(page.query().await?.contains("to=8"), "the address does not say where it leads");
         page.click("#more").await?;
-        page.wait_until("it can be saved", async || page.is_shown("#save-morph").await).await
+        page.wait_until("it can be saved", async || page.is_shown("#save-morph").await).await?;
+        // A slider shows the images that lie on it.
+        for (place, expected) in [(1, &seven), (4, &eight)] {
+            let script = "const slider = document.getElementById('path-place'); \
+                          slider.value = arguments[0]; slider.dispatchEvent(new Event('input')); \
+                          const { data } = document.getElementById('path-image').getContext('2d')\
+                          .getImageData(0, 0, 28, 28); return Array.from(data)";
+            let shown = browser.client.execute(script, vec![place.into()]).await?;
+            let most = Image::from_json(shown)?.largest_difference(expected);
+            ensure!(most <= 2, "the slider shows an image that differs by {most} of 255");
+        }
+        Ok(())
     })
     .await
 }

@@ -143,6 +143,14 @@ async fn a_link_with_bad_values_shows_images_and_says_so() -> Result<()> {
         ("chains=9999", "Images"),
         ("sampler=magic", "Sampler"),
         ("sigma_max=0.1&sigma_min=3", "impossible"),
+        ("sampler=langevin&steps_each=1&denoise=magic", "Remove the noise"),
+        ("view=magic", "Show"),
+        ("precision=f64", "Precision"),
+        ("engine=magic", "Engine"),
+        ("strength=2", "How far from my drawing"),
+        ("strength=", "How far from my drawing"),
+        ("keep=magic", "Use it as"),
+        ("guidance=9", "How typical"),
     ];
     with_browser(async |browser| {
         let server = Server::start(dist())?;

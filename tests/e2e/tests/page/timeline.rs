@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
+    image::Image,
     page::{State, Tool},
 };
 use fantoccini::key::Key;
@@ -63,6 +64,35 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         page.wait_until("the present is shown", async || Ok(steps().await? == 3)).await
     })
     .await
+}
+
+/// A pointer may pass over a button, and keys may be released there, without its being held: the film
+/// plays on.
+#[tokio::test]
+async fn a_film_plays_on_while_a_pointer_passes_over_a_button() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        ensure!(!has_past(browser).await?, "one can go back to before the noise");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        page.click("#backwards").await?;
+        page.wait_until("the film plays", async || page.enabled("#compare").await).await?;
+        let script = "const button = document.getElementById('compare'); \
+                      for (const name of ['pointerup', 'pointerleave', 'blur']) \
+                        button.dispatchEvent(new Event(name)); \
+                      button.dispatchEvent(new KeyboardEvent('keyup', { key: 'Tab' }))";
+        browser.client.execute(script, vec![]).await?;
+        let begins = async || Ok(page.steps().await?.done == 0);
+        page.wait_until("the film has run backwards", begins).await
+    })
+    .await
+}
+
+/// Whether the page says that there are steps to go back to.
+pub async fn has_past(browser: &Browser) -> Result<bool> {
+    let script = "return document.getElementById('backwards').ariaDisabled === 'false'";
+    Ok(browser.client.execute(script, vec![]).await? == Value::Bool(true))
 }
 
 /// The film of a run may still play when the next one begins, on the GPU and where images are copied
@@ -129,8 +159,7 @@ async fn an_image_can_be_enlarged() -> Result<()> {
         // The image is the one of the grid.
         let script = "const { data } = document.getElementById('enlarged-noisy').getContext('2d')\
                       .getImageData(0, 0, 28, 28); return Array.from(data)";
-        let large = browser.client.execute(script, vec![]).await?;
-        let large: Vec<u8> = serde_json::from_value(large)?;
+        let large = Image::from_json(browser.client.execute(script, vec![]).await?)?;
 
         // The focus is on the slider through its steps.
         page.press(&char::from(Key::Home).to_string()).await?;
@@ -158,22 +187,8 @@ async fn an_image_can_be_enlarged() -> Result<()> {
         ensure!(page.text("#enlarged h2").await? == "Image 4 of 4", "arrows lead elsewhere");
         page.press(&char::from(Key::Escape).to_string()).await?;
 
-        let script = "const answer = arguments[0]; const { createObjectURL } = URL; \
-                      HTMLAnchorElement.prototype.click = () => {}; \
-                      URL.createObjectURL = (blob) => { createImageBitmap(blob).then((one) => { \
-                        const copy = new OffscreenCanvas(28, 28).getContext('2d'); \
-                        copy.imageSmoothingEnabled = false; \
-                        copy.drawImage(one, 0, 0, 28, 28); \
-                        answer(Array.from(copy.getImageData(0, 0, 28, 28).data)) }); \
-                        return createObjectURL.call(URL, blob) }; \
-                      document.getElementById('save-number').value = 2; \
-                      document.getElementById('save-one').click()";
-        page.click("#more").await?;
-        page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await?;
-        let saved = browser.client.execute_async(script, vec![]).await?;
-        let saved: Vec<u8> = serde_json::from_value(saved)?;
-        let most = saved.iter().zip(&large).map(|(a, b)| a.abs_diff(*b)).max();
-        ensure!(saved.len() == large.len() && most <= Some(2), "it differs by {most:?} of 255");
+        let most = page.saved_one(2, 28).await?.largest_difference(&large);
+        ensure!(most <= 2, "it differs by {most} of 255");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())

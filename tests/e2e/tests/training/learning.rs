@@ -1,5 +1,4 @@
-//! The panel "Train": a network learns generated images in the browser, is used on the page, and is a
-//! model file like any other.
+//! A network learns a visitor's images, is used on the page, and is a model file like any other.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -11,8 +10,8 @@ use e2e::{
 };
 use serde_json::Value;
 
-/// Where the page opens: a tiny run, which waits.
-const PAGE: &str = "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0";
+use crate::common::dist;
+use crate::{PAGE, give_archive, open, set_up, wait_for_images, wait_for_status};
 
 /// Images to learn.
 const IMAGES: u32 = 30;
@@ -27,13 +26,6 @@ async fn fetched(browser: &Browser) -> Result<u64> {
                   .filter(({ name }) => /www\\/(train|zip|engines)/.test(name)).length";
     let count = browser.client.execute(script, vec![]).await?;
     count.as_u64().context("no number")
-}
-
-/// Opens the panel.
-async fn open(page: &Page<'_>) -> Result<()> {
-    page.click("#train").await?;
-    let shown = async || Ok(page.is_shown("#training").await.unwrap_or(false));
-    page.wait_until("the panel is there", shown).await
 }
 
 /// Samples by the `ncsn` command, as bytes.
@@ -70,45 +62,23 @@ fn bytes(value: &Value) -> Result<Vec<u8>> {
 #[tokio::test]
 async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
     with_browser(async |browser| {
-        let server = Server::start(Path::new("../../dist"))?;
+        let server = Server::start(dist())?;
         let page = Page::open(browser, &server, PAGE).await?;
         page.wait_for(State::Ready).await?;
         ensure!(fetched(browser).await? == 0, "a first visit fetches the panel");
         open(&page).await?;
         ensure!(!page.enabled("#train-start").await?, "there is nothing to train on");
 
-        let script = include_str!("training.js");
-        let error = browser.client.execute_async(script, vec![IMAGES.into()]).await?;
-        ensure!(error.is_null(), "no archive: {error}");
-        let said = format!("{IMAGES} images, 28 × 28, gray. Left out: notes.txt (it is no image).");
-        page.wait_until("the images are there", async || {
-            Ok(page.text("#train-images-status").await? == said)
-        })
-        .await?;
-        page.click("#train-from-scratch").await?;
-        page.choose("#train-size", "28").await?;
-        page.choose("#train-color", "1").await?;
-        page.fill("#train-name", "discs").await?;
-        page.fill("#train-steps", &STEPS.to_string()).await?;
-        page.fill("#train-batch", "4").await?;
+        give_archive(browser, IMAGES, "").await?;
+        let left_out = "Left out: notes.txt (it is not an image).";
+        wait_for_images(&page, &format!("{IMAGES} images, 28 × 28, gray. {left_out}")).await?;
+        set_up(&page, "discs", STEPS).await?;
         page.click("#train-start").await?;
-
-        let says = async |word: &str| {
-            let what = format!("the run is {word}");
-            page.wait_until(&what, async || {
-                // A software adapter may be slow enough to ask whether to go on.
-                if page.text("#train-trouble").await?.contains("in software") {
-                    page.click("#train-toggle").await?;
-                }
-                Ok(page.text("#train-status").await?.contains(word))
-            })
-            .await
-        };
-        says("Training").await?;
+        wait_for_status(&page, "Training").await?;
         let loss = async || Ok::<f64, anyhow::Error>(page.text("#train-loss").await?.parse()?);
         page.wait_until("there is a loss", async || Ok(loss().await.is_ok())).await?;
         let first = loss().await?;
-        says("Finished").await?;
+        wait_for_status(&page, "Finished").await?;
         let last = loss().await?;
         ensure!(last < first, "the loss went from {first} to {last}");
         let title = page.text(".train-gauge h3").await?;
@@ -162,6 +132,43 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         let delete = "return [...document.querySelectorAll('#train-kept button')].at(-1).click()";
         browser.client.execute(delete, vec![]).await?;
         page.wait_until("it is deleted", async || Ok(!page.is_shown("#train-kept").await?)).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// A visitor draws thirty images in the panel, and a small network learns them.
+#[tokio::test]
+async fn a_network_learns_what_a_visitor_draws() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        set_up(&page, "lines", 4).await?;
+        page.choose("#train-network", "small").await?;
+        page.click("#train-draw").await?;
+        ensure!(!page.enabled("#train-add-drawing").await?, "an empty drawing can be added");
+        for at in 0..IMAGES {
+            let x = f64::from(at) / f64::from(IMAGES) - 0.5;
+            page.draw("#train-canvas", &[(0.8 * x, -0.4), (-0.8 * x, 0.4)]).await?;
+            page.click("#train-add-drawing").await?;
+        }
+        wait_for_images(&page, &format!("{IMAGES} images, 28 × 28, gray.")).await?;
+        // No two lines are the same, and all are dark on white.
+        let script = "return [...document.querySelectorAll('#train-thumbs canvas')].map((canvas) => \
+                      canvas.toDataURL())";
+        let drawn: Vec<String> =
+            serde_json::from_value(browser.client.execute(script, vec![]).await?)?;
+        let others = |image: &String| drawn.iter().filter(|other| *other == image).count() - 1;
+        ensure!(drawn.iter().map(others).sum::<usize>() == 0, "some drawings are the same");
+
+        page.click("#train-start").await?;
+        wait_for_status(&page, "Finished").await?;
+        let title = page.text(".train-gauge h3").await?;
+        ensure!(title == "Samples at step 4", "it shows {title}");
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "the console says {errors:#?}");
         Ok(())
     })
     .await

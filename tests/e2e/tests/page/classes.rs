@@ -1,0 +1,210 @@
+//! Models that can be asked for a class: the chips, the search, guidance, and links to the images.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::{Browser, with_browser},
+    image::Image,
+    page::{Page, State},
+    server::Server,
+};
+use fantoccini::{Locator, key::Key};
+use tokio::time::sleep;
+
+use crate::{
+    common::{TINY, dist, ready, ready_on},
+    timeline::has_past,
+};
+
+/// A tiny run of digits by class.
+fn digits() -> String {
+    format!("{TINY}&model=www/models/mnist-classes.safetensors")
+}
+
+/// Chooses the chip of a class, or of `*` for each in turn.
+async fn choose(page: &Page<'_>, class: &str) -> Result<()> {
+    page.click(&format!("#chips label:has([value='{class}'])")).await
+}
+
+/// The text of each chip.
+async fn chips(browser: &Browser) -> Result<Vec<String>> {
+    let script = "return [...document.querySelectorAll('#chips span')].map((chip) => \
+                  chip.textContent)";
+    Ok(serde_json::from_value(browser.client.execute(script, vec![]).await?)?)
+}
+
+/// Waits until the address has `part`, and what else a change takes with it.
+async fn address_with(page: &Page<'_>, part: &str) -> Result<String> {
+    let what = format!("the address has {part}");
+    page.wait_until(&what, async || Ok(page.query().await?.contains(part))).await?;
+    page.query().await
+}
+
+/// Whoever follows the link gets the same images.
+async fn gives(browser: &Browser, link: &str, images: &Image) -> Result<()> {
+    let server = Server::start(dist())?;
+    let (friend, _) = ready_on(&server, browser, link).await?;
+    ensure!(friend.text("#problem").await?.is_empty(), "{}", friend.text("#problem").await?);
+    friend.click("#start").await?;
+    friend.wait_for(State::Finished).await?;
+    let most = friend.grid().await?.largest_difference(images);
+    ensure!(most == 0, "{link} gives other images, by {most} of 255");
+    Ok(())
+}
+
+/// A class and its guidance are in the link, and a change of either makes other images at once.
+#[tokio::test]
+async fn a_link_asks_for_the_class_that_was_chosen() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &digits()).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let any = page.grid().await?;
+        choose(&page, "3").await?;
+        page.wait_for(State::Finished).await?;
+        let caption = page.text("#caption-run").await?;
+        ensure!(caption.contains("4 images of “3”"), "the caption is {caption}");
+        let threes = page.grid().await?;
+        ensure!(threes != any, "the class changes nothing");
+
+        let slider = browser.client.find(Locator::Css("#guidance")).await?;
+        slider.send_keys(&char::from(Key::End).to_string()).await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(page.text("#guidance-text").await? == "w = 4.0", "the slider says something else");
+        let typical = page.grid().await?;
+        ensure!(typical != threes, "guidance changes nothing");
+        let link = address_with(&page, "guidance=4").await?;
+        ensure!(link.contains("class=3"), "the class is not in {link}");
+        gives(browser, &link, &typical).await
+    })
+    .await
+}
+
+/// Guidance may be limited to an interval of σ, which is in the link, too.
+#[tokio::test]
+async fn guidance_can_be_limited_to_an_interval() -> Result<()> {
+    with_browser(async |browser| {
+        let query = format!("{}&class=3&guidance=4", digits());
+        let (page, _) = ready(browser, &query).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let everywhere = page.grid().await?;
+        page.fill("#guide-min", "0.5").await?;
+        page.wait_for(State::Finished).await?;
+        let limited = page.grid().await?;
+        ensure!(limited != everywhere, "the interval changes nothing");
+        let link = address_with(&page, "guide_min=0.5").await?;
+        page.fill("#guide-max", "0.1").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("must be at most"));
+        page.wait_until("an interval without a σ is refused", told).await?;
+        gives(browser, &link, &limited).await?;
+        // Other models have no such fields.
+        let (other, _) = ready(browser, TINY).await?;
+        other.unfold("#sigma-max").await?;
+        ensure!(!other.is_shown("#guide-min").await?, "a model without classes has guidance");
+        Ok(())
+    })
+    .await
+}
+
+/// One class for each image, in their order: the fourth image is that of the fourth class alone.
+#[tokio::test]
+async fn classes_can_be_shown_each_in_turn() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &digits()).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        choose(&page, "*").await?;
+        page.wait_for(State::Finished).await?;
+        let in_turn = page.saved_one(4, 28).await?;
+        for (class, same) in [("3", true), ("4", false)] {
+            choose(&page, class).await?;
+            page.wait_for(State::Finished).await?;
+            let most = page.saved_one(4, 28).await?.largest_difference(&in_turn);
+            ensure!((most <= 2) == same, "it differs from class {class} by {most} of 255");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// With very many classes, the most frequent are there and the others can be searched. What follows
+/// the number of a folder is what people read.
+#[tokio::test]
+async fn many_classes_can_be_searched() -> Result<()> {
+    with_browser(async |browser| {
+        let query = format!("{TINY}&model=www/models/kanji.safetensors");
+        let (page, _) = ready(browser, &query).await?;
+        let all = chips(browser).await?;
+        ensure!(all.len() == 32 && all[..2] == ["any", "each in turn"], "the chips are {all:?}");
+        page.fill("#class-search", "002").await?;
+        let found = chips(browser).await?;
+        ensure!(found == ["any", "each in turn", "丨 002"], "002 leads to {found:?}");
+        choose(&page, "002-丨").await?;
+        let caption = page.text("#caption-run").await?;
+        ensure!(caption.contains("of “丨 002”"), "the caption is {caption}");
+        // The link has the name that the model has for it.
+        let link = address_with(&page, "class=002-").await?;
+        page.fill("#class-search", "no such class").await?;
+        let kept = chips(browser).await?;
+        ensure!(kept == found, "what is chosen is not there any more: {kept:?}");
+
+        let (friend, _) = ready(browser, &link).await?;
+        let caption = friend.text("#caption-run").await?;
+        ensure!(caption.contains("of “丨 002”"), "the link leads to {caption}");
+        Ok(())
+    })
+    .await
+}
+
+/// While images follow a drawing, a chip changes them at once; they have no steps to go back to, and
+/// their link gives the same.
+#[tokio::test]
+async fn a_chip_acts_on_images_that_follow_a_drawing() -> Result<()> {
+    with_browser(async |browser| {
+        let drawing = include_str!("drawing.txt").trim();
+        let (page, _) = ready(browser, &format!("{}#{drawing}", digits())).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let any = page.grid().await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        choose(&page, "3").await?;
+        page.wait_for(State::Finished).await?;
+        let threes = page.grid().await?;
+        ensure!(threes != any, "the class changes nothing");
+        // A frame would come a moment after the images.
+        sleep(Duration::from_secs(1)).await;
+        ensure!(!has_past(browser).await?, "there is a past");
+        page.click("#more").await?;
+        page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await?;
+        ensure!(!page.is_shown("#save-gif").await?, "there is a film of it");
+        let link = address_with(&page, "class=3").await?;
+        gives(browser, &link, &threes).await
+    })
+    .await
+}
+
+/// A file is named after the class of its images, whatever is chosen by now.
+#[tokio::test]
+async fn a_file_is_named_after_the_class_of_its_images() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &format!("{}&class=3", digits())).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        // With a seed that cannot be, no other images are made.
+        page.fill("#seed", "none").await?;
+        choose(&page, "4").await?;
+        let script = "HTMLAnchorElement.prototype.click = function () { \
+                      window.saved = this.download }";
+        browser.client.execute(script, vec![]).await?;
+        page.click("#save").await?;
+        let saved = async || browser.client.execute("return window.saved", vec![]).await;
+        page.wait_until("it is saved", async || Ok(!saved().await?.is_null())).await?;
+        let name = saved().await?;
+        let name = name.as_str().context("no name")?;
+        ensure!(name == "pick-a-digit-3-seed-7-step-3.png", "the file's name is {name}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,151 @@
+//! Weights for one to four steps, which the page has beside the usual ones of some models.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{
+    browser::{Browser, with_browser},
+    image::Image,
+    page::{Page, State},
+    server::Server,
+};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::{
+    common::{TINY, dist, ready},
+    timeline::has_past,
+};
+
+/// The sampler for few steps, by the page's usual weights for digits.
+fn few() -> String {
+    TINY.replace("sampler=consistent&levels=3", "sampler=consistency&levels=2")
+}
+
+/// The images of a link.
+async fn images(browser: &Browser, server: &Server, link: &str) -> Result<Image> {
+    let page = Page::open(browser, server, link).await?;
+    page.wait_for(State::Ready).await?;
+    page.click("#start").await?;
+    page.wait_for(State::Finished).await?;
+    page.grid().await
+}
+
+/// The link in the address, once everything is in it.
+async fn link(page: &Page<'_>) -> Result<String> {
+    sleep(Duration::from_secs(2)).await;
+    page.query().await
+}
+
+/// Whether the sampler for few steps is in the list.
+async fn is_offered(browser: &Browser) -> Result<bool> {
+    let script = "const { hidden, disabled } = document.querySelector('#sampler [value=consistency]'); \
+                  return !hidden && !disabled";
+    Ok(browser.client.execute(script, vec![]).await? == Value::Bool(true))
+}
+
+/// Choosing the sampler for few steps uses the weights that are tuned for it, and so does the link.
+#[tokio::test]
+async fn the_sampler_for_few_steps_uses_its_own_weights() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // The same weights as a model of their own.
+        let alone = format!("{}&model=www/models/mnist-fewstep.safetensors", few());
+        let expected = images(browser, &server, &alone).await?;
+
+        let (page, _) = ready(browser, TINY).await?;
+        page.choose("#sampler", "consistency").await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let made = page.grid().await?;
+        let most = made.largest_difference(&expected);
+        ensure!(most <= 2, "these are not the weights for few steps, by {most} of 255");
+
+        let link = link(&page).await?;
+        ensure!(link.contains("sampler=consistency"), "{link}");
+        let most = images(browser, &Server::start(dist())?, &link).await?.largest_difference(&made);
+        ensure!(most == 0, "the link gives other images, by {most} of 255");
+
+        // The link says by which weights: others are told, and those of the model are what older
+        // links have.
+        let of = link.split("&of=").nth(1).and_then(|rest| rest.split('&').next());
+        let of = of.context("the link does not say of which weights")?;
+        let (usual, _) = ready(browser, TINY).await?;
+        usual.fill("#seed", "8").await?;
+        let told_of = async || Ok(usual.query().await?.contains("&of="));
+        usual.wait_until("the address has the settings", told_of).await?;
+        let query = usual.query().await?;
+        let of_model = query.split("&of=").nth(1).and_then(|rest| rest.split(['&', '#']).next());
+        let of_model = of_model.context("the link does not say of which model")?;
+        ensure!(of != of_model, "both weights have the same checksum");
+        for (sum, changed) in [(of, false), (of_model, false), ("-", true)] {
+            let query = format!("{}&of={sum}", few());
+            let (page, _) = ready(browser, &query).await?;
+            sleep(Duration::from_secs(2)).await;
+            let problem = page.text("#problem").await?;
+            ensure!(problem.contains("changed") == changed, "of={sum}: {problem:?}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Images that follow a drawing are made by these weights. They have no steps to go back to, and their
+/// link gives the same images.
+#[tokio::test]
+async fn a_link_to_images_that_follow_a_drawing_gives_the_same() -> Result<()> {
+    with_browser(async |browser| {
+        let query = "?engine=fused&seed=7&chains=4&autostart=0&speed=full";
+        let (page, _) = ready(browser, query).await?;
+        page.click("#draw").await?;
+        page.wait_until("the canvas is there", async || page.is_shown("#sketch-canvas").await)
+            .await?;
+        let quick = async || {
+            let script = "return document.getElementById('sampler').value === 'consistency' && \
+                          document.getElementById('quick').checked";
+            Ok(browser.client.execute(script, vec![]).await? == Value::Bool(true))
+        };
+        page.wait_until("the weights for few steps are there", quick).await?;
+        page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
+        let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
+        page.wait_until("the images follow", follows).await?;
+        page.wait_for(State::Finished).await?;
+        let link = link(&page).await?;
+        page.wait_for(State::Finished).await?;
+        let drawn = page.grid().await?;
+        ensure!(!has_past(browser).await?, "there is a past");
+        let server = Server::start(dist())?;
+        let most = images(browser, &server, &link).await?.largest_difference(&drawn);
+        ensure!(most == 0, "{link} gives other images, by {most} of 255");
+        Ok(())
+    })
+    .await
+}
+
+/// Without these weights the usual ones make the images, and the page says so. It says the same of a
+/// link to a model that has none, for which the sampler is not in the list.
+#[tokio::test]
+async fn without_weights_for_few_steps_the_page_says_so() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start_without(dist(), Some("-fewstep.safetensors"))?;
+        let page = Page::open(browser, &server, &few()).await?;
+        let told = async |page: &Page<'_>, words: &str| {
+            let says = async || Ok(page.text("#problem").await?.contains(words));
+            page.wait_until(&format!("the page says {words}"), says).await?;
+            let shows = async || Ok(!page.grid().await?.is_blank());
+            page.wait_until("images show all the same", shows).await
+        };
+        told(&page, "did not arrive").await?;
+        ensure!(is_offered(browser).await?, "it cannot be tried again");
+
+        let emoji = "&model=www/models/emoji.safetensors";
+        let (page, _) = ready(browser, &format!("{TINY}{emoji}")).await?;
+        ensure!(!is_offered(browser).await?, "emoji have no weights for few steps");
+        ensure!(page.text("#problem").await?.is_empty(), "{}", page.text("#problem").await?);
+        let page = Page::open(browser, &server, &format!("{}{emoji}", few())).await?;
+        told(&page, "not tuned for").await?;
+        ensure!(is_offered(browser).await?, "the list does not have what is chosen");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,69 @@
+//! What a visitor gives the panel to learn: archives, files and folders.
+
+use anyhow::{Result, ensure};
+use e2e::{
+    browser::with_browser,
+    page::{Page, State},
+    server::Server,
+};
+
+use crate::common::dist;
+use crate::{PAGE, do_in_page, give_archive, open, wait_for_images};
+
+/// Whatever is wrong with an archive, the panel says it in plain words, and takes what it can read.
+#[tokio::test]
+async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        let none = "(it is not a .zip archive, or was cut short).";
+        for (damage, said) in [
+            ("empty", none),
+            ("text", none),
+            ("cut", none),
+            ("directory-beyond-end", "(it is damaged)."),
+            ("name-beyond-directory", "(it is damaged)."),
+        ] {
+            give_archive(browser, 2, damage).await?;
+            wait_for_images(&page, &format!("Left out: {damage}.zip {said}")).await?;
+        }
+        for (damage, file) in
+            [("file-beyond-end", "0.png"), ("contents-beyond-end", "0.png"), ("contents", "1.png")]
+        {
+            give_archive(browser, 2, damage).await?;
+            let left_out =
+                format!("Left out: {file} (it is damaged), notes.txt (it is not an image).");
+            wait_for_images(&page, &left_out).await?;
+            let status = page.text("#train-images-status").await?;
+            ensure!(status.starts_with("1 image, "), "{damage}: it says {status}");
+            page.click(".train-under .link").await?;
+            wait_for_images(&page, "Fifty are a good start").await?;
+        }
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "the console says {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Folders may have folders in them, and what systems put there is passed over.
+#[tokio::test]
+async fn folders_and_files_can_be_dropped() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        do_in_page(browser, include_str!("../training-drop.js"), vec!["folder".into()]).await?;
+        wait_for_images(
+            &page,
+            "3 images, 28 × 28, gray. Left out: notes.txt (it is not an image).",
+        )
+        .await?;
+        do_in_page(browser, include_str!("../training-drop.js"), vec!["file".into()]).await?;
+        wait_for_images(&page, "4 images, 28 × 28, gray.").await
+    })
+    .await
+}

@@ -1,0 +1,199 @@
+//! Runs that are kept in the browser: they go on after a reload, and neither a full disk nor a
+//! damaged file goes unnoticed.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use e2e::{
+    browser::{Browser, with_browser},
+    page::{Page, State},
+    server::Server,
+};
+use tokio::time::sleep;
+
+use crate::common::dist;
+use crate::{
+    PAGE, do_in_page, give_archive, open, set_up, step, wait_for_images, wait_for_status,
+    wait_for_step_after,
+};
+
+/// Steps of a run that nobody waits for.
+const LONG: u32 = 100_000;
+
+/// Begins a long run of a small network, and waits for some steps.
+async fn begin(page: &Page<'_>, name: &str) -> Result<()> {
+    set_up(page, name, LONG).await?;
+    page.choose("#train-network", "small").await?;
+    page.click("#train-start").await?;
+    wait_for_step_after(page, 0).await?;
+    Ok(())
+}
+
+/// Pauses the run.
+async fn pause(page: &Page<'_>) -> Result<()> {
+    page.wait_until("the run has paused", async || {
+        if page.text("#train-status").await? == "Training." {
+            page.click("#train-toggle").await?;
+        }
+        Ok(page.text("#train-status").await? == "Paused.")
+    })
+    .await
+}
+
+/// Pauses the run, waits until its last step is kept, and returns that.
+async fn pause_and_keep(browser: &Browser, page: &Page<'_>) -> Result<u32> {
+    pause(page).await?;
+    loop {
+        let kept = async || {
+            let step = step(page).await?;
+            let check = format!(
+                "const kept = JSON.parse(await text(run, 'kept.json')); \
+                 if (kept.step !== {step}) throw new Error(`it is at ${{kept.step}}`)"
+            );
+            Ok::<_, anyhow::Error>(in_files(browser, &check).await.is_ok())
+        };
+        page.wait_until("the last step is kept", kept).await?;
+        let last = step(page).await?;
+        // A piece may still have been under way.
+        sleep(Duration::from_secs(3)).await;
+        if step(page).await? == last && kept().await? {
+            return Ok(last);
+        }
+    }
+}
+
+/// Does something with the folder of the private file system that runs are kept in: `act` is the body
+/// of an asynchronous function of `all`, that folder, and of `run`, the folder of the run that is
+/// kept, with `text(folder, name)` and `write(folder, name, contents)`.
+async fn in_files(browser: &Browser, act: &str) -> Result<()> {
+    let script = format!(
+        "const [answer] = arguments; (async () => {{ \
+           const bytes = async (folder, name) => new Uint8Array(await (await \
+             (await folder.getFileHandle(name)).getFile()).arrayBuffer()); \
+           const text = async (folder, name) => new TextDecoder().decode(await bytes(folder, name)); \
+           const write = async (folder, name, contents) => {{ \
+             const file = await folder.getFileHandle(name, {{ create: true }}); \
+             const stream = await file.createWritable(); \
+             await stream.write(contents); await stream.close() }}; \
+           const home = await navigator.storage.getDirectory(); \
+           const all = await home.getDirectoryHandle('ncsn training'); \
+           const id = await text(all, 'current').catch(() => ''); \
+           const run = id ? await all.getDirectoryHandle(id) : all; \
+           {act} }})().then(() => answer(), (error) => answer(String(error)))"
+    );
+    do_in_page(browser, &script, vec![]).await
+}
+
+/// Loads the page again, and opens the panel, which offers the run.
+async fn come_back<'a>(browser: &'a Browser, server: &Server, said: &str) -> Result<Page<'a>> {
+    let page = Page::open(browser, server, PAGE).await?;
+    page.wait_for(State::Ready).await?;
+    open(&page).await?;
+    let offered = async || Ok(page.text("#train-kept").await?.contains(said));
+    page.wait_until(&format!("{said:?} is offered"), offered).await?;
+    Ok(page)
+}
+
+/// A run goes on where it was after a reload, and one can go back to the checkpoint of that place. So
+/// does a run that an earlier version of the page has kept. A checkpoint with a wrong bit is refused.
+#[tokio::test]
+async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        give_archive(browser, 20, "").await?;
+        wait_for_images(&page, "20 images").await?;
+        begin(&page, "discs").await?;
+        let first = pause_and_keep(browser, &page).await?;
+
+        let said = format!("Your model discs, step {first} of {LONG}, is kept in this browser.");
+        let page = come_back(browser, &server, &said).await?;
+        page.click("#train-kept button").await?;
+        wait_for_step_after(&page, first).await?;
+        let second = pause_and_keep(browser, &page).await?;
+        // Back to where it came from.
+        let undo = async || Ok(page.text("#train-back").await?.starts_with("Undo to step"));
+        page.wait_until("there is a step to go back to", undo).await?;
+        while step(&page).await? > first {
+            let before = step(&page).await?;
+            page.click("#train-back").await?;
+            let back = async || Ok(step(&page).await? < before);
+            page.wait_until("it is at an earlier step", back).await?;
+        }
+        ensure!(step(&page).await? == first, "it went back beyond its beginning");
+        ensure!(!page.enabled("#train-back").await?, "there is nothing before");
+
+        // As earlier versions of the page kept it: in one folder for all, without the seconds and the
+        // checksums.
+        let earlier = "const { slot, sums, ...kept } = JSON.parse(await text(run, 'kept.json')); \
+                       if (!sums || !slot) throw new Error('there are no checksums'); \
+                       const checkpoint = await bytes(run, `checkpoint${slot}`); \
+                       await write(all, 'checkpoint', new Blob([checkpoint.subarray(0, 8), \
+                         checkpoint.subarray(16)])); \
+                       await write(all, 'model.safetensors', await bytes(run, `model${slot}.safetensors`)); \
+                       await write(all, 'images', await bytes(run, 'images')); \
+                       await write(all, 'id', id); \
+                       await write(all, 'kept.json', JSON.stringify(kept)); \
+                       await all.removeEntry(id, { recursive: true }); \
+                       await all.removeEntry('current')";
+        in_files(browser, earlier).await?;
+        let said = format!("step {second} of {LONG}, is kept");
+        let page = come_back(browser, &server, &said).await?;
+        page.click("#train-kept button").await?;
+        wait_for_step_after(&page, second).await?;
+        let third = pause_and_keep(browser, &page).await?;
+
+        let damage = "const { slot } = JSON.parse(await text(run, 'kept.json')); \
+                      const checkpoint = await bytes(run, `checkpoint${slot}`); \
+                      checkpoint[checkpoint.length - 4] ^= 1; \
+                      await write(run, `checkpoint${slot}`, checkpoint)";
+        in_files(browser, damage).await?;
+        let page = come_back(browser, &server, &format!("step {third} of {LONG}, is kept")).await?;
+        page.click("#train-kept button").await?;
+        let told = async || Ok(page.text("#train-kept").await?.contains("checkpoint is damaged"));
+        page.wait_until("the page says that it is damaged", told).await?;
+        page.click("#train-kept button").await?;
+        wait_for_status(&page, "Training").await?;
+        wait_for_step_after(&page, 0).await?;
+        pause_and_keep(browser, &page).await?;
+        // It has taken the place of the damaged one.
+        let alone = "const names = []; for await (const name of all.keys()) names.push(name); \
+                     if (names.sort().join() !== [id, 'current'].sort().join()) throw new Error(names)";
+        in_files(browser, alone).await
+    })
+    .await
+}
+
+/// Where there is no room for a new run, it trains all the same and says so, and the earlier one stays.
+#[tokio::test]
+async fn a_full_disk_costs_no_run() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        give_archive(browser, 20, "").await?;
+        wait_for_images(&page, "20 images").await?;
+        begin(&page, "discs").await?;
+        let first = pause_and_keep(browser, &page).await?;
+        page.click("#train-leave").await?;
+        let form = async || page.is_shown("#train-start").await;
+        page.wait_until("the form is there", form).await?;
+
+        let full = "FileSystemFileHandle.prototype.createWritable = async () => { \
+                    throw new DOMException('quota exceeded', 'QuotaExceededError') }";
+        browser.client.execute(full, vec![]).await?;
+        begin(&page, "others").await?;
+        pause(&page).await?;
+        let note = page.text("#train-note").await?;
+        ensure!(note.contains("cannot keep the run") && note.contains("quota"), "it says {note}");
+        ensure!(page.enabled("#train-download").await?, "the model cannot be downloaded");
+
+        let said = format!("Your model discs, step {first} of {LONG}, is kept in this browser.");
+        come_back(browser, &server, &said).await?;
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,92 @@
+//! The panel "Train": images from a visitor, networks that learn them in the browser, and runs that
+//! are kept there.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod images;
+mod kept;
+mod learning;
+mod trouble;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{browser::Browser, page::Page};
+use serde_json::Value;
+
+/// Where the page opens: a tiny run, which waits.
+const PAGE: &str = "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0";
+
+/// The learning rate that [`set_up`] chooses.
+const RATE: f64 = 0.002;
+
+/// Opens the panel.
+async fn open(page: &Page<'_>) -> Result<()> {
+    page.click("#train").await?;
+    let shown = async || Ok(page.is_shown("#training").await.unwrap_or(false));
+    page.wait_until("the panel is there", shown).await
+}
+
+/// Gives the panel a .zip of so many generated images, which is damaged in one of the ways that
+/// `training.js` knows, or in none.
+async fn give_archive(browser: &Browser, count: u32, damage: &str) -> Result<()> {
+    let script = include_str!("../training.js");
+    let error = browser.client.execute_async(script, vec![count.into(), damage.into()]).await?;
+    ensure!(error.is_null(), "no archive: {error}");
+    Ok(())
+}
+
+/// Waits until the panel says this of the images.
+async fn wait_for_images(page: &Page<'_>, said: &str) -> Result<()> {
+    let what = format!("the panel says {said:?}");
+    page.wait_until(&what, async || Ok(page.text("#train-images-status").await?.contains(said)))
+        .await
+}
+
+/// Fills in the form for a new network of images of 28 × 28, in gray.
+async fn set_up(page: &Page<'_>, name: &str, steps: u32) -> Result<()> {
+    page.click("#train-from-scratch").await?;
+    page.choose("#train-size", "28").await?;
+    page.choose("#train-color", "1").await?;
+    page.fill("#train-name", name).await?;
+    page.fill("#train-steps", &steps.to_string()).await?;
+    page.fill("#train-batch", "4").await?;
+    page.fill("#train-rate", &RATE.to_string()).await
+}
+
+/// Waits until the run's status has a word, such as "Training" or "Finished".
+async fn wait_for_status(page: &Page<'_>, word: &str) -> Result<()> {
+    let what = format!("the run is {word}");
+    page.wait_until(&what, async || {
+        // A software adapter may be slow enough to ask whether to go on.
+        if page.text("#train-trouble").await?.contains("in software") {
+            page.click("#train-toggle").await?;
+        }
+        Ok(page.text("#train-status").await?.contains(word))
+    })
+    .await
+}
+
+/// The step that the panel shows.
+async fn step(page: &Page<'_>) -> Result<u32> {
+    let text = page.text("#train-step").await?;
+    let step = text.split_once(" / ").and_then(|(step, _)| step.parse().ok());
+    step.with_context(|| format!("no step in {text:?}"))
+}
+
+/// Waits until the panel shows a later step than this one, and returns it.
+async fn wait_for_step_after(page: &Page<'_>, before: u32) -> Result<u32> {
+    page.wait_until(&format!("there is a step after {before}"), async || {
+        if page.text("#train-trouble").await?.contains("in software") {
+            page.click("#train-toggle").await?;
+        }
+        Ok(step(page).await.is_ok_and(|step| step > before))
+    })
+    .await?;
+    step(page).await
+}
+
+/// Runs a script that answers with an error or nothing.
+async fn do_in_page(browser: &Browser, script: &str, arguments: Vec<Value>) -> Result<()> {
+    let error = browser.client.execute_async(script, arguments).await?;
+    ensure!(error.is_null(), "the script fails: {error}");
+    Ok(())
+}

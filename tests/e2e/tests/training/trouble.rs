@@ -1,0 +1,57 @@
+//! What stops a run, and how it goes on.
+
+use anyhow::{Result, ensure};
+use e2e::{
+    browser::with_browser,
+    page::{Page, State},
+    server::{Server, scripts},
+};
+use serde_json::json;
+
+use crate::common::dist;
+use crate::{
+    PAGE, RATE, do_in_page, give_archive, open, set_up, step, wait_for_images, wait_for_status,
+};
+
+/// The first run of a page has an absurd learning rate. It is back at its start, and goes on with half
+/// the rate that was asked for.
+#[tokio::test]
+async fn a_run_that_diverges_goes_on_with_half_the_learning_rate() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        give_archive(browser, 20, "").await?;
+        wait_for_images(&page, "20 images").await?;
+        set_up(&page, "discs", 6).await?;
+        page.choose("#train-network", "small").await?;
+        // The form takes no such rate.
+        let script = "const [url, answer] = arguments; \
+                      import(url).then(({ Trainer }) => { \
+                        const { create } = Trainer; \
+                        window.rates = []; \
+                        Trainer.create = (plan, ...rest) => { \
+                          const { learningRate } = plan; \
+                          const rate = window.rates.push(learningRate) > 1 ? learningRate : 1e30; \
+                          return create.call(Trainer, { ...plan, learningRate: rate }, ...rest); \
+                        } \
+                      }).then(() => answer(), (error) => answer(String(error)))";
+        let url = server.url(&format!("{}engines/training/ncsn.js", scripts(dist())?));
+        do_in_page(browser, script, vec![url.into()]).await?;
+        page.click("#train-start").await?;
+        let told = async || Ok(page.text("#train-trouble").await?.contains("diverged"));
+        page.wait_until("the panel says that the run diverged", told).await?;
+        ensure!(step(&page).await? == 0, "it is not back at its start");
+        let buttons = "return [...document.querySelectorAll('#train-trouble button')].map((button) => \
+                       button.textContent)";
+        let buttons = browser.client.execute(buttons, vec![]).await?;
+        ensure!(buttons == json!(["Go on, half the learning rate"]), "it offers {buttons}");
+        page.click("#train-trouble button").await?;
+        wait_for_status(&page, "Finished").await?;
+        let rates = browser.client.execute("return window.rates", vec![]).await?;
+        ensure!(rates == json!([RATE, RATE / 2.0]), "the learning rates were {rates}");
+        Ok(())
+    })
+    .await
+}

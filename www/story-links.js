@@ -1,0 +1,27 @@
+// @ts-check
+/** The links in "How it works": to papers, and to source code. */
+
+/** Papers are below; the hash of the address, where links usually say this, belongs to the drawing. */
+export function linkPapers() {
+  for (const cite of document.querySelectorAll(".cite"))
+    cite.addEventListener("click", (event) => {
+      const paper = document.getElementById(cite.getAttribute("href")?.slice(1) ?? "");
+      if (!paper) return;
+      event.preventDefault();
+      paper.scrollIntoView({ block: "center" });
+      paper.focus({ preventScroll: true });
+    });
+}
+
+/** Makes links of the names of files, where the page says which repository has them. */
+export function linkSources() {
+  const meta = document.querySelector('meta[name="repository"]');
+  const repository = meta?.getAttribute("content")?.replace(/\/+$/, "");
+  if (!repository?.startsWith("https://")) return;
+  for (const code of document.querySelectorAll(".notes .more > code")) {
+    const link = document.createElement("a");
+    link.href = `${repository}/tree/HEAD/${code.textContent}`;
+    code.replaceWith(link);
+    link.append(code);
+  }
+}
