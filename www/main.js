@@ -1,13 +1,13 @@
 // @ts-check
 /** Start-up: fetches what the page needs, and begins the first anneal. */
-import { listen } from "./actions.js";
-import { checksum } from "./checksum.js";
-import { $ } from "./dom.js";
-import { isEngine } from "./engine.js";
-import { badModel, failureOf, unsupported } from "./failures.js";
-import { openLink } from "./link-contents.js";
-import { fetchModel } from "./model.js";
-import { modelSource } from "./model-source.js";
+import { listen } from "./app/actions.js";
+import { checksum } from "./model/checksum.js";
+import { $ } from "./dom/dom.js";
+import { isEngine } from "./engine/engine.js";
+import { badModel, failureOf, unsupported } from "./failures/failures.js";
+import { openLink } from "./app/link-contents.js";
+import { fetchModel } from "./model/model.js";
+import { modelSource } from "./model/source.js";
 import {
   begin,
   controls,
@@ -18,11 +18,11 @@ import {
   refuse,
   run,
   use,
-} from "./session.js";
-import { offerImages } from "./single-images.js";
-import { lessMotion, link, modelLabel, quickUrl, state } from "./state.js";
-import { gauge, markModel, setStatus } from "./view.js";
-import { loadWasmModule } from "./wasm-module.js";
+} from "./app/session.js";
+import { offerImages } from "./view/single-images.js";
+import { lessMotion, link, modelLabel, quickUrl, state } from "./app/state.js";
+import { gauge, markModel, setStatus } from "./view/view.js";
+import { loadWasmModule } from "./engine/wasm-module.js";
 
 // This text says that the scripts have not started.
 $("stuck")?.remove();
@@ -38,7 +38,7 @@ const nearby = new Promise((come) => {
   watch.observe($("how-title"));
 });
 nearby
-  .then(() => import("./how-it-works.js"))
+  .then(() => import("./story/how-it-works.js"))
   .then(({ show }) => show())
   .catch(console.warn);
 
@@ -81,7 +81,7 @@ async function open() {
   }
   const { card } = state.loaded;
   nearby
-    .then(() => import("./card.js"))
+    .then(() => import("./model/card.js"))
     .then(({ showCard }) => showCard($("card"), card, modelLabel))
     .catch(console.warn);
   document.title = `${modelLabel ?? card.name}: images out of noise`;
@@ -108,7 +108,7 @@ async function open() {
   leaveAddress();
   offerImages().catch(console.warn);
   if (document.querySelector('link[rel="service-worker"]'))
-    import("./offline.js").then(({ keepForOffline }) => keepForOffline()).catch(console.warn);
+    import("./app/offline.js").then(({ keepForOffline }) => keepForOffline()).catch(console.warn);
   // Said last, when images are there: they are not those of whoever made the link.
   if (await hasChanged())
     trouble = `${trouble} The model has changed since this link was made.`.trim();
@@ -121,7 +121,7 @@ async function hasChanged() {
   if (!sum || !loaded || sum === loaded.sum) return false;
   if (!quickUrl || link.get("sampler") !== "consistency") return true;
   // Links from before these weights had a checksum of their own have that of the model.
-  const quick = await import("./quick-model.js").then(({ quickModel }) => quickModel());
+  const quick = await import("./model/quick-model.js").then(({ quickModel }) => quickModel());
   return quick !== null && sum !== quick.sum;
 }
 

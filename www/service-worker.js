@@ -100,7 +100,7 @@ worker.addEventListener("message", (/** @type {any} */ event) => {
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;
   const url = request.url.split("#")[0];
-  // Requests that bypass caches are for files that the page caches by itself (`hub.js`).
+  // Requests that bypass caches are for files that the page caches by itself (`model/hub.js`).
   if (request.method !== "GET" || request.cache === "no-store" || request.headers.has("range"))
     return;
   if (request.mode === "navigate") {

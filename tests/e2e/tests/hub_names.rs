@@ -51,7 +51,7 @@ async fn names_of_a_hubs_models_are_those_of_the_programs() -> Result<()> {
     let server = Server::start_mounted(vec![www])?;
     with_browser(async |browser| {
         // Any document of this origin can import the module.
-        browser.client.goto(&server.url("hub.js")).await?;
+        browser.client.goto(&server.url("model/hub.js")).await?;
         let found = browser.client.execute_async(SCRIPT, vec![json!(names)]).await?;
         let found = found.as_array().with_context(|| format!("the module: {found}"))?;
         for ((name, expected), found) in names.iter().zip(&expected).zip(found) {

@@ -3,7 +3,7 @@
 //! A browser learns what a module imports only when it has the module. So `index.html` gets a link
 //! of the kind `modulepreload` for each that the first module imports, directly or not.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -28,13 +28,26 @@ pub fn imported(entry: &Path) -> Result<Vec<PathBuf>> {
         let imports = script::imports(&text)
             .with_context(|| format!("cannot understand {}", path.display()))?;
         for address in imports {
-            let import: PathBuf = path.with_file_name(address).components().collect();
+            let import = normal(&path.with_file_name(address));
             if !found.contains(&import) {
                 found.push(import);
             }
         }
     }
     Ok(found.split_off(1))
+}
+
+/// A path without `.` and `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(normal.pop()),
+            Component::CurDir => {}
+            _ => normal.push(part),
+        }
+    }
+    normal
 }
 
 /// The page with a link for each module that its first module needs. Their priority is low, as that
@@ -62,17 +75,17 @@ mod tests {
     fn a_page_names_every_module_that_it_needs_once() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text);
-        fs::create_dir_all(folder.path().join("www"))?;
+        fs::create_dir_all(folder.path().join("www/b"))?;
         write("www/main.js", "import { a } from './a.js'; import('./later.js');")?;
-        write("www/a.js", "import { b } from './b.js'; import './main.js'; export const a = b;")?;
-        write("www/b.js", "export const b = 1;")?;
+        write("www/a.js", "import { b } from './b/b.js'; import './main.js'; export const a = b;")?;
+        write("www/b/b.js", "import '../a.js'; export const b = 1;")?;
         let page = r#"<head><script type="module" src="./www/main.js"></script></head>"#;
         let expected = "<head>\
                         <link rel=\"modulepreload\" fetchpriority=\"low\" href=\"./www/a.js\">\n\
-                        <link rel=\"modulepreload\" fetchpriority=\"low\" href=\"./www/b.js\">\n\
+                        <link rel=\"modulepreload\" fetchpriority=\"low\" href=\"./www/b/b.js\">\n\
                         <script type=\"module\" src=\"./www/main.js\"></script></head>";
         assert_eq!(with_links(page, folder.path())?, expected);
-        write("www/b.js", "import './none.js';")?;
+        write("www/b/b.js", "import './none.js';")?;
         let error =
             format!("{:#}", with_links(page, folder.path()).expect_err("a part is missing"));
         assert!(error.contains("none.js"), "{error}");

@@ -54,7 +54,7 @@ pub fn print(dist: &Path) -> Result<()> {
         ("its bindings", files(dist, "js")? - file(&dist.join(offline::WORKER))?),
         ("the page's scripts", file(&www.join("first.js"))? + with_imports(&main)?),
         ("the page's styles", file(&www.join("style.css"))?),
-        ("service worker", file(&dist.join(offline::WORKER))? + file(&www.join("offline.js"))?),
+        ("service worker", file(&dist.join(offline::WORKER))? + file(&www.join("app/offline.js"))?),
     ];
     println!("{:24}{:>12}{:>12}", "", "bytes", "brotli");
     for (name, size) in parts {
@@ -62,7 +62,7 @@ pub fn print(dist: &Path) -> Result<()> {
     }
     line("main bundle", parts.into_iter().map(|(_, size)| size).sum());
     let toy = www.with_file_name("toy2d");
-    let shown = file(&www.join("toy2d.js"))? + file(&www.join("toy2d.css"))?;
+    let shown = file(&www.join("story/toy2d.js"))? + file(&www.join("story/toy2d.css"))?;
     line("figure of the toy", files(&toy, "wasm")? + files(&toy, "js")? + shown);
     if let Ok(engines) = fs::read_dir(www.join("engines")) {
         for engine in engines {

@@ -103,7 +103,7 @@ performance.now = () => now;
 Object.defineProperty(navigator, "userAgent", { value: "Gecko Firefox/150.0", configurable: true });
 
 (async () => {
-  const modules = await Promise.all(["run.js", "gpu.js"].map((name) => import(new URL(name, www))));
+  const modules = await Promise.all(["run/run.js", "engine/gpu.js"].map((name) => import(new URL(name, www))));
   const visits = [];
   for (const latency of [0, 3, 13, 103]) {
     for (const step of [0.1, 0.3, 1, 10, 100, 400])

@@ -143,7 +143,7 @@ async fn redraws_do_not_queue() -> Result<()> {
                         await new Promise((done) => setTimeout(done, 500)); \
                         answer({ most, shown }); \
                       })";
-        let url = server.url(&format!("{scripts}live.js"));
+        let url = server.url(&format!("{scripts}run/live.js"));
         let answer = browser.client.execute_async(script, vec![url.into()]).await?;
         ensure!(answer["most"] == 1, "several redraws at a time: {answer}");
         let shown = answer["shown"].as_array().context("nothing was drawn")?;
@@ -196,7 +196,7 @@ async fn drawing_takes_few_steps_unless_one_has_chosen_others() -> Result<()> {
 #[tokio::test]
 async fn without_a_sketch_canvas_chains_go_on_from_noise() -> Result<()> {
     with_browser(async |browser| {
-        let server = Server::start_without(dist(), Some("sketch-canvas.js"))?;
+        let server = Server::start_without(dist(), Some("sketch/canvas.js"))?;
         let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         page.click("label:has([value=drawing])").await?;
@@ -216,7 +216,7 @@ async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
     // The first half of a drawing, and one with only its first letters left.
     let whole = include_str!("drawing.txt").trim();
     for (missing, drawing) in
-        [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("sketch-canvas.js"), whole)]
+        [(None, &whole[..whole.len() / 2]), (None, "iVBOR"), (Some("sketch/canvas.js"), whole)]
     {
         with_browser(async |browser| {
             let server = Server::start_without(dist(), missing)?;

@@ -23,7 +23,7 @@ const PIXELS: usize = 28 * 28;
 /// Everything that the page has fetched for training.
 async fn fetched(browser: &Browser) -> Result<u64> {
     let script = "return performance.getEntriesByType('resource')\
-                  .filter(({ name }) => /www\\/(train|zip|engines)/.test(name)).length";
+                  .filter(({ name }) => /www\\/(train\\/|engines)/.test(name)).length";
     let count = browser.client.execute(script, vec![]).await?;
     count.as_u64().context("no number")
 }

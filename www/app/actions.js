@@ -1,0 +1,205 @@
+// @ts-check
+/** What a visitor does. */
+import { carryOver } from "./carry-over.js";
+import { $ } from "../dom/dom.js";
+import { failureOf } from "../failures/failures.js";
+import { hasEngine } from "../engine/engine.js";
+import { listenToKeys } from "./keys.js";
+import { namesPlace } from "./link.js";
+import { changeOrigin } from "../settings/origin.js";
+import { copyLink, offerMore, save } from "../save/saving.js";
+import {
+  begin,
+  renewSeed,
+  controls,
+  engines,
+  fail,
+  fatalErrors,
+  writeAddress,
+  live,
+  refuse,
+  run,
+  showState,
+  use,
+} from "./session.js";
+import { showLarge } from "../view/single-images.js";
+import { drawing, lessMotion, link, models, state } from "./state.js";
+import { complain, setConsole, setStatus, showView } from "../view/view.js";
+
+function toggle() {
+  if (run.state === "running") run.pause();
+  else if (!run.over) run.start();
+  else if (run.state === "finished") renewSeed();
+  else begin(true);
+}
+
+function step() {
+  if (run.over && !begin(false)) return;
+  run.step();
+}
+
+/** @param {import("../engine/engine.js").View} view */
+export function setView(view) {
+  run.view = view;
+  $("view").querySelector(`[value="${view}"]`).checked = true;
+  if (!state.engine) return;
+  showView(view);
+  run.redraw();
+}
+
+/**
+ * Starts the same chains on another engine; if that fails, the present one stays.
+ * @param {HTMLElement} choice what a visitor has changed
+ */
+async function changeEngine(choice) {
+  const [before, name] = [state.engine, $("engine").value];
+  if (!before || fatalErrors.failure) return;
+  const [again, { exact }] = [run.state !== "ready", state];
+  state.exact = $("precision").value === "f32";
+  run.pause();
+  state.engine = null;
+  setConsole(false);
+  setStatus("loading", "Fetching the engine…");
+  try {
+    const next = await engines.make(name);
+    await run.clear();
+    // First see whether the next engine can draw: if not, the present one is still needed.
+    use(next);
+    before.free();
+    link.set("engine", name);
+    begin(again);
+  } catch (error) {
+    const failure = failureOf(error);
+    console.error(failure);
+    state.exact = exact;
+    use(before);
+    showState();
+    complain([failure.message, failure.advice[0]].filter(Boolean).join(" "));
+  }
+  // The field was disabled meanwhile and lost the focus.
+  if (document.activeElement === document.body) choice.focus();
+}
+
+/** Removes engines that this copy of the page does not have from the list. */
+async function offerEngines() {
+  for (const option of [...$("engine").options])
+    if (!option.selected && !(await hasEngine(option.value))) option.remove();
+}
+
+/** Uses a file that somebody has dropped or pasted. @param {File} file */
+async function takeFile(file) {
+  const { take } = await import("./files.js");
+  await take(file, {
+    async draw(file) {
+      if (!state.engine) throw new Error("The model is still loading: try again in a moment.");
+      await changeOrigin("drawing");
+      await state.sketch?.open(file);
+    },
+  });
+}
+
+/** From now on takes files that are dropped anywhere on the page, or pasted. */
+function listenToFiles() {
+  const drops = (/** @type {boolean} */ on) =>
+    document.documentElement.classList.toggle("drops", on);
+  addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    drops(true);
+  });
+  addEventListener("dragleave", ({ relatedTarget }) => relatedTarget || drops(false));
+  addEventListener("drop", (event) => {
+    drops(false);
+    const file = event.dataTransfer?.files[0];
+    if (!file) return;
+    event.preventDefault();
+    takeFile(file).catch(refuse);
+  });
+  addEventListener("paste", ({ clipboardData }) => {
+    const file = clipboardData?.files[0];
+    if (file) takeFile(file).catch(refuse);
+  });
+}
+
+/** Measures what is shown, if the visitor has opened the plots. */
+async function showMeasures() {
+  if (!$("measures").open || !state.loaded) return;
+  const { Measures } = await import("../view/measures.js");
+  state.measures ??= new Measures();
+  await state.measures.measure();
+  state.measures.cursor(state.progress?.step ?? 0);
+}
+
+/**
+ * A link to another model takes along what suits every model, and the drawing.
+ * @param {HTMLAnchorElement} choice @param {string} href where it leads without these
+ */
+function takeAlong(choice, href) {
+  const url = new URL(href);
+  carryOver(url);
+  url.hash = drawing()?.text ?? "";
+  choice.href = url.href;
+}
+
+/** From now on does what a visitor asks for. */
+export function listen() {
+  for (const [choice] of models) {
+    const { href } = choice;
+    choice.addEventListener("click", () => takeAlong(choice, href));
+  }
+  $("start").addEventListener("click", toggle);
+  $("step").addEventListener("click", step);
+  $("restart").addEventListener("click", () => begin(true));
+  $("draw").addEventListener("click", () =>
+    changeOrigin($("draw").getAttribute("aria-pressed") === "true" ? "noise" : "drawing"),
+  );
+  $("save").addEventListener("click", () => save().catch(refuse));
+  $("more").addEventListener("click", () => offerMore().catch(refuse));
+  $("copy").addEventListener("click", () => copyLink().catch(refuse));
+  $("view").addEventListener("change", (/** @type {any} */ event) => {
+    setView(event.target.value);
+    writeAddress();
+  });
+  $("origin").addEventListener("change", (/** @type {any} */ event) =>
+    changeOrigin(event.target.value),
+  );
+  $("strength").addEventListener("input", () => drawing() && live.ask());
+  for (const id of ["engine", "precision"])
+    $(id).addEventListener("change", () => changeEngine($(id)).catch(fail));
+  $("advanced").addEventListener("toggle", offerEngines, { once: true });
+  $("measures").addEventListener("toggle", () => showMeasures().catch(refuse));
+  $("speed").addEventListener("change", () => {
+    run.speed = controls.speed;
+    writeAddress();
+  });
+  $("own-model").addEventListener("click", () =>
+    import("../model/own-models.js").then(({ openOwnDialog }) => openOwnDialog()).catch(refuse),
+  );
+  $("compare-samplers").addEventListener("click", () =>
+    import("../view/compare.js").then(({ compareSamplers }) => compareSamplers()).catch(refuse),
+  );
+  for (const button of document.querySelectorAll("#train, [data-train]"))
+    button.addEventListener("click", () =>
+      import("../train/panel.js").then(({ openTraining }) => openTraining()).catch(refuse),
+    );
+  listenToFiles();
+  // A link with another drawing may differ from the present one only in its hash.
+  addEventListener("hashchange", () => namesPlace() || location.reload());
+  lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
+  listenToKeys(
+    [
+      { key: "n", name: "new images: another seed", act: renewSeed },
+      { key: " ", name: "start, pause, or new images at the end", act: toggle, own: true },
+      { key: ".", name: "one step", act: step, repeats: true },
+      { key: "r", name: "restart with the same seed", act: () => begin(true) },
+      { key: "b", name: "play backwards", act: () => $("backwards").click() },
+      {
+        key: "e",
+        name: "enlarge an image: the one that the arrow keys have come to",
+        act: () => showLarge(),
+      },
+      { key: "d", name: "draw, or go back to noise", act: () => $("draw").click() },
+    ],
+    () => state.engine !== null && !fatalErrors.failure,
+  );
+}

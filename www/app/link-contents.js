@@ -1,0 +1,98 @@
+// @ts-check
+/** Puts on the page what a link asks for. What cannot be used gives way to the default, and the page says so. */
+import { setView } from "./actions.js";
+import { $ } from "../dom/dom.js";
+import { isEngine } from "../engine/engine.js";
+import { isTrap } from "../failures/failures.js";
+import { labelOf, numberFrom } from "../settings/fields.js";
+import { namesPlace } from "./link.js";
+import { setOrigin, suitSettings } from "../settings/origin.js";
+import { controls, refuse, renew, run } from "./session.js";
+import { link, quickUrl, state } from "./state.js";
+
+/** @param {string} value @param {number} least @param {number} most */
+const isBetween = (value, least, most) => {
+  const number = numberFrom(value);
+  return number >= least && number <= most;
+};
+
+/**
+ * What links hold besides the fields of the form: parameter, id of the element, and what it may be.
+ * @type {[string, string, (value: string) => boolean][]}
+ */
+const VALUES = [
+  ["view", "view", (value) => ["noisy", "denoised"].includes(value)],
+  ["precision", "precision", (value) => ["", "f32"].includes(value)],
+  ["engine", "engine", isEngine],
+  ["strength", "strength", (value) => isBetween(value, 0, 1)],
+  ["guidance", "guidance", (value) => isBetween(value, 1, Number($("guidance").max))],
+  ["keep", "keep", (value) => [...$("keep").options].some((option) => option.value === value)],
+];
+
+/**
+ * Fills the form, chooses the view and the class, and loads the drawing.
+ * @param {boolean} slow whether the engine is one that takes seconds for an image
+ * @returns {Promise<string>} what of the link cannot be used, or nothing
+ */
+export async function openLink(slow) {
+  if (!state.loaded) throw new Error("Nothing is loaded yet.");
+  const { card, model, wasmModule } = state.loaded;
+  const unusable = withoutUnusable();
+  const form = controls.open(
+    card,
+    wasmModule.sampler_parameters(),
+    link,
+    { slow, few: quickUrl !== undefined },
+    (settings) => model.schedule(settings),
+  );
+  unusable.push(...form.unusable);
+  if (link.get("view") === "denoised") setView("denoised");
+  const noClass = await openClasses(card);
+  const noDrawing = await openDrawing(unusable).catch((error) => {
+    if (isTrap(error)) throw error;
+    return error.message;
+  });
+  const words = unusable.length
+    ? `This link has something under “${unusable.join("”, “")}” that cannot be used: the default took its place.`
+    : "";
+  return [noClass, noDrawing, words, form.trouble].filter(Boolean).join(" ");
+}
+
+/** Takes out of the link what cannot be used. @returns {string[]} the labels of that */
+function withoutUnusable() {
+  const labels = [];
+  for (const [parameter, id, holds] of VALUES) {
+    const value = link.get(parameter);
+    if (value === null || holds(value)) continue;
+    link.delete(parameter);
+    labels.push(labelOf(id));
+  }
+  return labels;
+}
+
+/**
+ * Offers the classes of the model, if it has any.
+ * @param {import("../engine/engine.js").Card} card
+ * @returns {Promise<string | undefined>} what is wrong with the class that the link asks for, if anything
+ */
+async function openClasses({ classes }) {
+  if (!classes?.length) return undefined;
+  const { ClassChips } = await import("../settings/class-chips.js");
+  const again = () => renew(run.state !== "ready" && run.state !== "paused");
+  state.classes = new ClassChips(classes, link, again);
+  return state.classes.trouble;
+}
+
+/** Loads the drawing of the link, if it has one. @param {string[]} unusable gets the label of what this model cannot use */
+async function openDrawing(unusable) {
+  if (link.has("strength")) $("strength").value = String(numberFrom(link.get("strength") ?? ""));
+  const text = location.hash.slice(1);
+  if (!text || namesPlace()) return;
+  await setOrigin("drawing");
+  const kept = [...$("keep").options].find(({ value }) => value === (link.get("keep") ?? ""));
+  if (kept?.disabled) unusable.push(labelOf("keep"));
+  else if (kept) kept.selected = true;
+  await state.sketch?.load(text);
+  // It comes from another model's page.
+  if (!link.has("sampler")) suitSettings("drawing").catch(refuse);
+}

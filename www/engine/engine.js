@@ -1,0 +1,276 @@
+// @ts-check
+/**
+ * The engines, which run the network. Each is a bundle of the same wasm module with a different
+ * backend, so all have the same interface, and the same seed gives the same images on each.
+ *
+ * - `fused`: hand-written WGSL kernels; part of the page.
+ * - `cpu`: for browsers without a usable GPU; runs in workers.
+ * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
+ */
+import { Failure, download, notImported, panic } from "../failures/failures.js";
+import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
+import { SILENCE_MS, within } from "./within.js";
+
+/** @typedef {import("../types.js").EngineName} EngineName */
+/** @typedef {import("../types.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("../types.js").SamplerName} SamplerName */
+/** @typedef {import("../types.js").SamplerParameters} SamplerParameters */
+/** @typedef {import("../types.js").Card} Card */
+/** @typedef {import("../types.js").ChainOptions} ChainOptions */
+/** @typedef {import("../types.js").Progress} Progress */
+/** @typedef {import("../types.js").Fault} Fault */
+/** @typedef {import("../types.js").View} View */
+/**
+ * Running chains. No method but `progress` may be called before the last call has settled.
+ * @typedef {object} Chain
+ * @property {() => Progress} progress
+ * @property {(steps: number) => Promise<Progress>} advance
+ * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
+ * @property {(view: View) => Promise<Float32Array>} values the same as numbers, chains × channels × height × width
+ * @property {() => Promise<Fault | undefined>} verify says what is wrong if the images cannot be right
+ * @property {(view: View, columns: number, gap: number) => void} [render] draws into the canvas that the engine is attached to
+ * @property {() => void} free
+ */
+/**
+ * A model on a device.
+ * @typedef {object} Engine
+ * @property {EngineName} name
+ * @property {string} device what it runs on, for people
+ * @property {boolean} draws whether it draws into a canvas by itself
+ * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
+ * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions, first?: number) => Chain | Promise<Chain>} start the chains from number `first` on, which is 0 unless given
+ * @property {(bytes: Uint8Array) => Promise<void>} load other weights for the next chains, of a network of the same architecture
+ * @property {Uint8Array} weights the model file whose weights it has
+ * @property {(chains: number) => Promise<string | undefined>} [tune] see `engine/tuning.js`
+ * @property {() => void} free
+ */
+/**
+ * A model file, read and checked. It needs no device, and an engine made from it no longer needs
+ * it.
+ * @typedef {object} Model
+ * @property {() => void} free
+ * @property {() => Card} card
+ * @property {() => number} default_strength for a drawing, from 0 to 1
+ * @property {(settings: SamplerSettings, strength?: number) => Float32Array} schedule σ of every step
+ */
+/**
+ * The exports of a bundle.
+ * @typedef {object} WasmModule
+ * @property {{ new (bytes: Uint8Array): Model, without_weights(head: Uint8Array): Model }} Model
+ * @property {() => SamplerParameters} sampler_parameters
+ * @property {{ create(name: EngineName, model: Model, exact?: boolean, tuning?: string): Promise<WasmEngine> }} Engine
+ */
+/**
+ * @typedef {object} WasmEngine
+ * @property {(canvas: HTMLCanvasElement) => void} [attach]
+ * @property {(chains: number) => Promise<string | undefined>} [tune]
+ * @property {(model: Model) => string[]} [kernels]
+ * @property {(model: Model) => void} [compile]
+ * @property {(model: Model) => void} load
+ * @property {() => string} precision
+ * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions) => Chain} start
+ * @property {() => void} free
+ */
+
+/** The engines, with their names for people. */
+export const NAMES = /** @type {const} */ ({
+  fused: "fused WGSL kernels",
+  cpu: "CPU",
+  reference: "Burn (reference)",
+});
+
+/** To be called before engines are created, by whoever uses them without the page. */
+export const observe = observeDevices;
+
+/** @param {string | null} name @returns {name is EngineName} */
+export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
+
+/** How many milliseconds to wait for the answer whether there is an engine. */
+const ANSWER_MS = 1500;
+
+/** Whether this copy of the page has an engine, and it can be fetched now. @param {EngineName} name */
+export async function hasEngine(name) {
+  if (name === "fused") return true;
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), ANSWER_MS);
+  try {
+    const answer = await fetch(bundle(name), { signal: stop.signal });
+    // Some servers answer with a page if there is no such file.
+    return answer.ok && /javascript/.test(answer.headers.get("content-type") ?? "");
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+  }
+}
+
+/** The location of a bundle that is not part of the page. @param {EngineName} name */
+const bundle = (name) => new URL(`../engines/${name}/ncsn.js`, import.meta.url);
+
+/**
+ * Puts a model on a device.
+ * @param {EngineName} name
+ * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, precompiled?: WasmEngine, onFailure: (failure: Failure) => void }} page
+ *   `bytes` is the model file, `adapter` the GPU's name; `exact` asks the fused engine for f32 everywhere,
+ *   `tuning` is what its `tune` found earlier, `draws` whether it may draw into a canvas, and `precompiled` is that
+ *   engine if it was made beforehand.
+ * @returns {Promise<Engine>}
+ * @throws {Failure} if the bundle is missing; `Error` if the device or the model is unsuitable
+ */
+export async function createEngine(
+  name,
+  { wasmModule, model, bytes, adapter, exact, tuning, draws = true, precompiled, onFailure },
+) {
+  switch (name) {
+    case "fused":
+      return onPage(
+        name,
+        precompiled ?? (await precompile(wasmModule, model, exact, tuning)),
+        { wasmModule, model, bytes },
+        adapter,
+        draws,
+      );
+    case "reference": {
+      const own = await load(name);
+      const model = new own.Model(bytes);
+      try {
+        const engine = await own.Engine.create(name, model);
+        return onPage(name, engine, { wasmModule: own, model, bytes }, adapter, false);
+      } finally {
+        model.free();
+      }
+    }
+    case "cpu": {
+      const [module, { startWorkers }] = await Promise.all([
+        compile(name),
+        import("./workers.js").catch(async (error) => {
+          throw await notImported(new URL("./workers.js", import.meta.url).href, error);
+        }),
+      ]);
+      return startWorkers({
+        bundle: bundle(name),
+        module,
+        bytes,
+        onPanic: (text) => onFailure(panic(text)),
+      });
+    }
+  }
+}
+
+/**
+ * The fused engine, for a model whose weights may still be on their way: the GPU has been tested, and
+ * the kernels are compiled.
+ * @param {WasmModule} wasmModule @param {Model} model @param {boolean} [exact] @param {string} [tuning]
+ */
+export async function precompile({ Engine }, model, exact, tuning) {
+  let engine;
+  try {
+    engine = await Engine.create("fused", model, exact, tuning);
+  } catch (error) {
+    throw whyNoDevice() ?? error;
+  }
+  await compileKernels(engine, model);
+  return engine;
+}
+
+/**
+ * @param {EngineName} name @param {WasmEngine} engine
+ * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array }} first what it runs at first, in its own module
+ * @param {string} device @param {boolean} draws
+ * @returns {Engine}
+ */
+function onPage(name, engine, { wasmModule, model, bytes }, device, draws) {
+  engine.load(model);
+  const tunes = name === "fused";
+  /** @type {Engine} */
+  const onDevice = {
+    name,
+    device: tunes ? `${device}, ${engine.precision()}` : device,
+    draws,
+    attach: (canvas) => engine.attach?.(canvas),
+    weights: bytes,
+    async load(bytes) {
+      const other = new wasmModule.Model(bytes);
+      try {
+        engine.load(other);
+      } finally {
+        other.free();
+      }
+      onDevice.weights = bytes;
+    },
+    start(settings, seed, chains, drawing, strength, options, first = 0) {
+      const chain = engine.start(settings, seed, first, chains, drawing, strength, options);
+      return {
+        progress: () => chain.progress(),
+        advance: (steps) => watched(chain.advance(steps)),
+        pixels: (view) => chain.pixels(view),
+        values: (view) => chain.values(view),
+        verify: () => chain.verify(),
+        render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
+        free: () => chain.free(),
+      };
+    },
+    tune: tunes ? (chains) => watched(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
+    free: () => engine.free(),
+  };
+  return onDevice;
+}
+
+/**
+ * Fetches a bundle and starts its wasm module. A second call returns the same one.
+ * @param {EngineName} name
+ * @returns {Promise<WasmModule>}
+ */
+function load(name) {
+  const url = bundle(name);
+  const script = import(url.href).catch(async (error) => {
+    throw missing(name, await notImported(url.href, error));
+  });
+  return within(script, SILENCE_MS, () => silent(url)).then(async (module) => {
+    await module.default({ module_or_path: await compile(name) });
+    return module;
+  });
+}
+
+/**
+ * Fetches the WebAssembly of a bundle and compiles it, which may take long: only the server has to answer in time.
+ * @param {EngineName} name
+ * @returns {Promise<WebAssembly.Module>}
+ */
+async function compile(name) {
+  const url = new URL("../ncsn_bg.wasm", bundle(name));
+  const late = () => silent(url);
+  /** @type {Uint8Array<ArrayBuffer>[]} */
+  const pieces = [];
+  try {
+    const response = await within(fetch(url), SILENCE_MS, late);
+    const { ok, status, statusText, body } = response;
+    if (!ok || !body)
+      throw missing(name, download("WebAssembly module", url.href, status, statusText));
+    const reader = body.getReader();
+    for (;;) {
+      const { done, value } = await within(reader.read(), SILENCE_MS, late);
+      if (done) break;
+      pieces.push(value);
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw download("WebAssembly module", url.href, 0, String(error));
+  }
+  // Not compiled while it comes: hosts may send a wrong media type, which browsers then refuse.
+  return WebAssembly.compile(await new Blob(pieces).arrayBuffer());
+}
+
+/** A server that sends nothing any more. @param {URL} url */
+const silent = ({ href }) =>
+  download("WebAssembly module", href, 0, `Nothing came for ${SILENCE_MS / 1000} seconds.`);
+
+/** Adds what to do about an engine that is not there. @param {EngineName} name @param {Failure} failure */
+function missing(name, failure) {
+  failure.advice = [
+    `The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`,
+    ...failure.advice,
+  ];
+  return failure;
+}

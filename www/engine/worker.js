@@ -1,0 +1,75 @@
+// @ts-check
+/**
+ * A worker of the CPU engine, which runs some of the chains in its own thread.
+ *
+ * It answers messages one after another, in order; `engine/workers.js` is the other end.
+ */
+
+/** @typedef {import("./engine.js").Chain} Chain */
+
+/** @type {import("./engine.js").WasmModule} */
+let wasmModule;
+/** @type {import("./engine.js").WasmEngine} */
+let engine;
+/** @type {Map<number, Chain>} */
+const chains = new Map();
+
+/** @param {number} id @returns {Chain} */
+function chainOf(id) {
+  const chain = chains.get(id);
+  if (!chain) throw new Error(`There is no chain ${id}.`);
+  return chain;
+}
+
+/** @type {Record<string, (message: any) => unknown>} */
+const answers = {
+  async open({ bundle, module, bytes }) {
+    const exports = await import(bundle);
+    await exports.default({ module_or_path: module });
+    wasmModule = exports;
+    const model = new wasmModule.Model(bytes);
+    engine = await wasmModule.Engine.create("cpu", model);
+    engine.load(model);
+    model.free();
+  },
+  load({ bytes }) {
+    const model = new wasmModule.Model(bytes);
+    try {
+      engine.load(model);
+    } finally {
+      model.free();
+    }
+  },
+  start({ id, settings, seed, first, count, drawing, strength, options }) {
+    const chain = engine.start(settings, seed, first, count, drawing, strength, options);
+    chains.set(id, chain);
+    return chain.progress();
+  },
+  advance: ({ id, steps }) => chainOf(id).advance(steps),
+  pixels: ({ id, view }) => chainOf(id).pixels(view),
+  values: ({ id, view }) => chainOf(id).values(view),
+  verify: ({ id }) => chainOf(id).verify(),
+  free({ id }) {
+    chains.get(id)?.free();
+    chains.delete(id);
+  },
+};
+
+addEventListener("ncsn-panic", (/** @type {any} */ event) =>
+  postMessage({ panic: String(event.detail) }),
+);
+
+/** @type {Promise<unknown>} */
+let lane = Promise.resolve();
+addEventListener("message", ({ data }) => {
+  lane = lane.then(async () => {
+    try {
+      postMessage({ call: data.call, result: await answers[data.ask](data) });
+    } catch (error) {
+      postMessage({
+        call: data.call,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  });
+});

@@ -1,0 +1,155 @@
+// @ts-check
+/**
+ * Models from a visitor's own files. They stay in this browser, in the cache that pages can fill themselves, so that
+ * everything works with them as with the page's own: links, reloading, going back. Nothing is uploaded.
+ *
+ * The page fetches this when somebody opens a file, or such a model.
+ */
+import { carryOver } from "../app/carry-over.js";
+import { match, put } from "./checked-cache.js";
+import { dialogOf, element } from "../dom/dialog.js";
+import { Failure } from "../failures/failures.js";
+import { megabytes } from "../dom/format.js";
+import { MAX_MODEL_BYTES } from "./model.js";
+import { OWN, ownLabel, ownNames, rememberOwnNames } from "./own-list.js";
+import { models, state } from "../app/state.js";
+
+const CACHE = "ncsn own models";
+
+/** The address under which a file is cached: no server is asked for it. @param {string} name */
+const addressOf = (name) => new URL(`own-models/${encodeURIComponent(name)}`, document.baseURI);
+
+/** @throws {Error} where pages may keep nothing */
+async function openCache() {
+  try {
+    return await caches.open(CACHE);
+  } catch {
+    throw new Error(
+      window.isSecureContext
+        ? "This browser keeps no files for pages, as in some private windows, so the model cannot be opened here."
+        : "Browsers keep files only for pages that come over https:// or from this machine, so the model cannot be opened here.",
+    );
+  }
+}
+
+/**
+ * A model that was opened earlier, as if it had been fetched.
+ * @param {string} name @returns {Promise<Response>}
+ * @throws {Failure} if it is not in this browser, or not as it was
+ */
+export async function ownModel(name) {
+  const cache = await openCache().catch((error) => {
+    throw new Failure("model", { title: "This model is out of reach", text: error.message });
+  });
+  const found = await match(cache, addressOf(name));
+  if (found instanceof Response) return found;
+  rememberOwnNames(ownNames().filter((other) => other !== name));
+  if (found) {
+    await cache.delete(addressOf(name));
+    throw new Failure("model", {
+      title: "This model is damaged",
+      text: `“${name}” is no longer what this browser had kept, so it was removed.`,
+      advice: ["If you have the file, drop it on this page."],
+    });
+  }
+  throw new Failure("model", {
+    title: "This model is not in this browser",
+    text: `“${name}” was opened from a file, perhaps in another browser. Such models never leave the browser that they were opened in, and stay there until they are removed.`,
+    advice: [
+      "If you have the file, drop it on this page.",
+      "Whoever made the link can send it to you, or publish it and link to its address.",
+    ],
+  });
+}
+
+/**
+ * Checks a file and makes it the model of the page, which is loaded again for that.
+ * @param {File} file
+ * @throws {Error} that says why it cannot be used
+ */
+export async function openModel(file) {
+  if (file.size > MAX_MODEL_BYTES)
+    throw new Error(
+      `${file.name} has ${megabytes(file.size)} MB, and the page takes up to ${megabytes(MAX_MODEL_BYTES)} MB.`,
+    );
+  const cache = await openCache();
+  // The list of names has one in each line.
+  const name = file.name.replace(/[\r\n]+/g, " ");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  try {
+    // Without a module yet, the model is checked when it is loaded.
+    if (state.loaded) new state.loaded.wasmModule.Model(bytes).free();
+  } catch (error) {
+    throw new Error(
+      `${file.name} is not a model that this page can run: ${/** @type {Error} */ (error).message}. Models are written by this project’s train and import commands.`,
+    );
+  }
+  await put(cache, addressOf(name), bytes).catch((error) => {
+    throw new Error(`The browser has no room to keep ${name}: ${error.message}`);
+  });
+  rememberOwnNames([...ownNames().filter((other) => other !== name), name]);
+  const link = new URL(`./?model=${encodeURIComponent(OWN + name)}`, location.href);
+  carryOver(link);
+  location.href = link.href;
+}
+
+/** @param {string} name */
+async function forget(name) {
+  rememberOwnNames(ownNames().filter((other) => other !== name));
+  for (const [link] of models)
+    if (new URL(link.href).searchParams.get("model") === OWN + name) link.remove();
+  await (await openCache()).delete(addressOf(name));
+}
+
+/** Lets a visitor choose a file, and shows the models that are here. */
+export function openOwnDialog() {
+  // The second of two quick clicks may come before the first has opened the dialog.
+  if (document.querySelector("dialog[open]")) return;
+  const status = element("p", "", { className: "hint" });
+  status.setAttribute("role", "alert");
+  const file = element("input", "", { type: "file", id: "own-file", accept: ".safetensors" });
+  file.hidden = true;
+  file.addEventListener("change", async () => {
+    const [chosen] = file.files;
+    file.value = "";
+    if (!chosen) return;
+    status.textContent = `Reading ${chosen.name}…`;
+    await openModel(chosen).catch((error) => (status.textContent = error.message));
+  });
+  const choose = element("button", "Choose a file…", { type: "button", id: "own-choose" });
+  choose.addEventListener("click", () => file.click());
+  const ways = element("div", "", { className: "ways" });
+  const row = element("div");
+  row.append(choose, element("span", "or drop it anywhere on the page"));
+  ways.append(row);
+  for (const name of ownNames()) ways.append(kept(name, status));
+  const text = element(
+    "p",
+    "A .safetensors file that this project’s train or import command has written. It runs here, on your device, and stays in this browser until you remove it: nothing is uploaded.",
+    { className: "hint" },
+  );
+  const dialog = dialogOf("own-dialog", "Your own model", [text, ways, file, status]);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+/** A model that is here, to be removed. @param {string} name @param {HTMLElement} status */
+function kept(name, status) {
+  const row = element("div");
+  const remove = element("button", "Remove", { type: "button" });
+  remove.setAttribute("aria-label", `Remove ${ownLabel(name)} from this browser`);
+  remove.addEventListener("click", async () => {
+    try {
+      await forget(name);
+      row.remove();
+      status.textContent = `${name} is removed from this browser.`;
+    } catch (error) {
+      status.textContent = /** @type {Error} */ (error).message;
+    }
+  });
+  const link = element("a", ownLabel(name), {
+    href: `./?model=${encodeURIComponent(OWN + name)}`,
+  });
+  row.append(remove, link);
+  return row;
+}

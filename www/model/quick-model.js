@@ -1,0 +1,40 @@
+// @ts-check
+/**
+ * Weights with which one to four steps are enough, beside the usual ones of a model. The page fetches them when a
+ * visitor draws or chooses the sampler for few steps, or when a link does.
+ */
+import { checksum } from "./checksum.js";
+import { fetchModel } from "./model.js";
+import { quickUrl, state } from "../app/state.js";
+
+/** @type {Promise<import("../app/state.js").Weights | null> | undefined} */
+let fetching;
+
+/** The weights, or null if there are none, or they cannot be fetched now: the usual ones can do the same in more steps. */
+export function quickModel() {
+  fetching ??= fetchQuick().catch((error) => {
+    console.warn(error);
+    fetching = undefined;
+    return null;
+  });
+  return fetching;
+}
+
+/** @returns {Promise<import("../app/state.js").Weights | null>} */
+async function fetchQuick() {
+  const { loaded } = state;
+  if (!quickUrl || !loaded) return null;
+  const { signal } = new AbortController();
+  const bytes = await fetchModel(
+    quickUrl,
+    () => {},
+    signal,
+    () => {},
+  );
+  const model = new loaded.wasmModule.Model(bytes);
+  try {
+    return (state.quick = { bytes, card: model.card(), sum: checksum(bytes) });
+  } finally {
+    model.free();
+  }
+}

@@ -1,0 +1,285 @@
+// @ts-check
+/**
+ * One anneal at a time: start, pause, step, restart.
+ *
+ * All work on the engine goes through one lane. A new anneal raises the generation; work of an older
+ * one compares generations whenever it goes on, and stops.
+ */
+import { Lane } from "../engine/lane.js";
+import { Pace } from "./pace.js";
+import { Slices } from "./slices.js";
+
+/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").Progress} Progress */
+/** @typedef {import("../engine/engine.js").View} View */
+/** @typedef {import("../engine/engine.js").Fault} Fault */
+/** @typedef {"ready" | "running" | "paused" | "answering" | "finished"} State `answering` while images follow a drawing */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View, passing: boolean): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
+
+const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+export class Run {
+  /** @type {Chain | null} */ #chain = null;
+  #lane;
+  /** @type {State} */ #state = "ready";
+  /** Whether an anneal has begun, though its chain may still wait for the lane. */
+  #begun = false;
+  #generation = 0;
+  #pace = new Pace();
+  #slices = new Slices();
+  #looping = false;
+  /** The time that the GPU has worked on it. */
+  #worked = 0;
+  /** The number of single steps that wait for their turn. */
+  #waiting = 0;
+  #observer;
+
+  /** @type {View} */ view = "noisy";
+  /** @type {"watch" | "full"} */ speed = "watch";
+  calm = false;
+
+  /** @param {Observer} observer */
+  constructor(observer) {
+    this.#observer = observer;
+    this.#lane = new Lane((error) => observer.onError(error));
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Whether the page has failed. */
+  get dead() {
+    return this.#lane.closed;
+  }
+
+  /** Milliseconds that the GPU took for this anneal's steps so far. */
+  get worked() {
+    return this.#worked;
+  }
+
+  /** About how many milliseconds of work are left; nothing as long as too few steps were timed, and at the end. */
+  get left() {
+    const progress = this.#chain?.progress();
+    return progress && this.#pace.left(progress);
+  }
+
+  /** Whether there is no anneal to continue. */
+  get over() {
+    return !this.#begun || this.#state === "finished" || this.#state === "answering";
+  }
+
+  /**
+   * Begins a new anneal in place of the current one and shows its noise.
+   * @param {() => Promise<Chain | null>} make called when the current one's memory is free again; null if there
+   *   is too little for the new one, and then there is no anneal
+   * @param {boolean} run
+   */
+  restart(make, run) {
+    if (this.dead) return;
+    const old = this.#letGo();
+    const generation = this.#generation;
+    this.#begun = true;
+    this.#set(run ? "running" : "ready");
+    this.#lane.add(async () => {
+      old?.free();
+      if (generation !== this.#generation) return;
+      const chain = await make();
+      if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
+      this.#chain = chain;
+      if (!chain) {
+        this.#begun = false;
+        return this.#set("ready");
+      }
+      await this.#draw(generation);
+      if (generation !== this.#generation) return;
+      // Report the state again, now that the progress is known.
+      this.#set(this.#state);
+      if (this.#state === "running" && !this.#looping) this.#loop(generation);
+    });
+  }
+
+  /**
+   * Puts the images of a new chain in place of the present ones as soon as all its steps are done.
+   * @param {() => Promise<Chain | null>} make as for `restart`
+   * @param {() => boolean} outdated whether yet other images are wanted by now
+   * @returns {Promise<unknown>} settles when they are on the screen, or were given up
+   */
+  answer(make, outdated) {
+    if (this.dead) return Promise.resolve();
+    const old = this.#letGo();
+    const generation = this.#generation;
+    this.#begun = true;
+    this.#set("answering");
+    return this.#lane.add(async () => {
+      old?.free();
+      const chain = generation === this.#generation ? await make() : null;
+      if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
+      this.#chain = chain;
+      if (!chain) {
+        this.#begun = false;
+        return this.#set("ready");
+      }
+      const current = () => generation === this.#generation;
+      const worked = (/** @type {number} */ took) => (this.#worked += took);
+      if (!(await this.#slices.finish(chain, { current, outdated, worked }))) return;
+      await this.#draw(generation, outdated());
+      if (!outdated()) await this.#finish(generation, chain);
+    });
+  }
+
+  start() {
+    if (this.dead || this.over || this.#state === "running") return;
+    this.#set("running");
+    if (this.#chain && !this.#looping) this.#loop(this.#generation);
+  }
+
+  pause() {
+    if (this.#state !== "running") return;
+    this.#set("paused");
+    // With less motion, some steps were not shown.
+    if (this.calm) this.redraw();
+  }
+
+  /** Pauses, and settles when the batch that was under way has been drawn. */
+  async settle() {
+    if (this.#state !== "running") return;
+    this.pause();
+    await this.turn(async () => {});
+  }
+
+  /** Makes one step, then pauses. */
+  step() {
+    if (this.dead || this.over) return;
+    this.#set("paused");
+    // A held key must not queue steps without bound.
+    if (this.#waiting > 1) return;
+    this.#waiting += 1;
+    this.#advance(this.#generation, () => 1).then(() => (this.#waiting -= 1));
+  }
+
+  /** Draws the current image again, for example in another view. */
+  redraw() {
+    const generation = this.#generation;
+    return this.#lane.add(() => this.#draw(generation));
+  }
+
+  /**
+   * Uses the current chain when nothing else does.
+   * @template T
+   * @param {(chain: Chain) => Promise<T>} use
+   * @returns {Promise<T | undefined>} undefined if there is no chain
+   */
+  withChain(use) {
+    return this.#lane.ask(async () => (this.#chain ? use(this.#chain) : undefined));
+  }
+
+  /**
+   * Does other work on the engine, between pieces of this anneal's.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  turn(work) {
+    return this.#lane.ask(work);
+  }
+
+  /** Drops the current anneal, and settles when nothing is running any more. */
+  async clear() {
+    const old = this.#letGo();
+    this.#set("ready");
+    await this.#lane.add(async () => old?.free());
+  }
+
+  /** Returns the current chain for the caller to free; work on it does not continue. */
+  #letGo() {
+    const old = this.#chain;
+    this.#chain = null;
+    this.#begun = false;
+    this.#generation += 1;
+    this.#looping = false;
+    this.#worked = 0;
+    this.#pace = new Pace();
+    return old;
+  }
+
+  /** After a failure, nothing may touch the wasm module again. */
+  kill() {
+    this.#lane.closed = true;
+    this.#generation += 1;
+    this.#chain = null;
+  }
+
+  /** @param {number} generation */
+  async #loop(generation) {
+    this.#looping = true;
+    const live = () => generation === this.#generation && this.#state === "running" && !this.dead;
+    this.#pace.resume();
+    let next = frame();
+    // At most one image per frame. In a hidden tab there are no frames, so the anneal rests.
+    while (live()) {
+      await next;
+      // Request the frame before the work, so that a long batch is immediately followed by the
+      // next.
+      next = frame();
+      const due = this.#pace.due(this, this.#chain?.progress());
+      if (!due) continue;
+      if (!live()) break;
+      await this.#advance(generation, () => (live() ? this.#pace.steps(due.most) : 0), due.draw);
+    }
+    if (generation === this.#generation) {
+      this.#looping = false;
+      // There was a pause and a start within one batch: continue.
+      if (/** @type {State} */ (this.#state) === "running") this.#loop(generation);
+    }
+  }
+
+  /**
+   * @param {number} generation
+   * @param {() => number} steps called when it is this work's turn
+   * @param {boolean} [draw]
+   */
+  #advance(generation, steps, draw = true) {
+    return this.#lane.add(async () => {
+      const chain = this.#chain;
+      const count = steps();
+      if (generation !== this.#generation || !chain || count < 1 || chain.progress().done) return;
+      const first = chain.progress().step === 0;
+      const began = performance.now();
+      const progress = await chain.advance(count);
+      if (generation !== this.#generation) return;
+      const took = performance.now() - began;
+      this.#worked += took;
+      // The first step also compiles kernels, so it does not tell how long others take.
+      if (!first) this.#pace.learn(count, took);
+      if (draw || progress.done) await this.#draw(generation);
+      if (progress.done) await this.#finish(generation, chain);
+    });
+  }
+
+  /** Only images that the engine has checked are called finished. @param {number} generation @param {Chain} chain */
+  async #finish(generation, chain) {
+    const fault = await chain.verify();
+    if (generation !== this.#generation) return;
+    if (fault) this.#observer.onWrong(fault);
+    else this.#set("finished");
+  }
+
+  /**
+   * Shows the image together with the progress that belongs to it.
+   * @param {number} generation
+   * @param {boolean} [passing] whether another image follows at once, so that this one need not be checked
+   */
+  async #draw(generation, passing = false) {
+    const chain = this.#chain;
+    if (generation !== this.#generation || !chain) return;
+    this.#observer.onProgress(chain.progress());
+    await this.#observer.onDraw(chain, this.view, passing);
+  }
+
+  /** @param {State} state */
+  #set(state) {
+    this.#state = state;
+    this.#observer.onState(state);
+  }
+}

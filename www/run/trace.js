@@ -1,0 +1,91 @@
+// @ts-check
+/**
+ * The way of some chains from noise to images, step by step and as numbers: x̃, and D(x̃, σ) by one more evaluation.
+ *
+ * These chains are others than those on the screen, but have the same settings, seed and numbers, so they become the
+ * same images.
+ */
+import { run } from "../app/session.js";
+import { state } from "../app/state.js";
+
+/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").Progress} Progress */
+/**
+ * @typedef {object} Step
+ * @property {Progress} progress
+ * @property {Float32Array} noisy x̃ before this step, chains × channels × height × width
+ * @property {Float32Array} denoised D(x̃, σ) there; after the last step, the images themselves
+ * @property {Float32Array} [before] x̃ one step earlier
+ */
+
+/** The most steps that are read, evenly spaced: of longer runs, not every step is. */
+const MOST_STEPS = 240;
+
+/**
+ * Follows chains for as long as the images on the screen stay what they are.
+ * @param {number} first the number of the first of them @param {number} count
+ * @param {(step: Step) => void} onStep
+ * @param {AbortSignal} [signal]
+ * @throws {Error} if the engine cannot
+ */
+export async function trace(first, count, onStep, signal) {
+  const { engine, made } = state;
+  if (!engine || !made) throw new Error("There are no images yet.");
+  /** @type {Chain | undefined} */
+  let chain;
+  /** @type {Float32Array | undefined} */
+  let last;
+  const start = async () => {
+    if (engine.weights !== made.bytes) await engine.load(made.bytes);
+    const { settings, seed, drawing, strength, options } = made;
+    return engine.start(settings, seed, count, drawing, strength, options, first);
+  };
+  /** @returns {Promise<Step>} */
+  const look = async () => {
+    let before = last;
+    if (chain) {
+      const { step, steps } = chain.progress();
+      const every = Math.ceil(steps / MOST_STEPS);
+      // Steps are read whose number is divisible by this, and the last.
+      const next = Math.min(steps, step + every);
+      if (next - step > 1) {
+        await chain.advance(next - step - 1);
+        before = await chain.values("noisy");
+      }
+      await chain.advance(1);
+    } else chain = await start();
+    const noisy = (last = await chain.values("noisy"));
+    const progress = chain.progress();
+    return { progress, noisy, denoised: await chain.values("denoised"), before };
+  };
+  try {
+    for (let done = false; !done; ) {
+      const step = await run.turn(async () => {
+        const same = state.engine === engine && state.made === made;
+        return same && !signal?.aborted ? look() : null;
+      });
+      if (!step) return;
+      onStep(step);
+      ({ done } = step.progress);
+    }
+  } finally {
+    run.turn(async () => chain?.free()).catch(console.warn);
+  }
+}
+
+/**
+ * σ s(x̃, σ), the score in units of 1/σ, which is minus the noise that the network sees.
+ * @param {Step} step @returns {Float32Array} zeros after the last step
+ */
+export function scaledScore({ progress: { sigma, done }, noisy, denoised }) {
+  return done
+    ? new Float32Array(noisy.length)
+    : noisy.map((value, at) => (denoised[at] - value) / sigma);
+}
+
+/** The root of the mean square of differences. @param {Float32Array} values @param {Float32Array} [others] none for zeros */
+export function rms(values, others) {
+  let sum = 0;
+  for (let at = 0; at < values.length; at++) sum += (values[at] - (others?.[at] ?? 0)) ** 2;
+  return Math.sqrt(sum / values.length);
+}

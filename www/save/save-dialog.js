@@ -1,0 +1,131 @@
+// @ts-check
+/** More ways to save and send what is shown. The page fetches this when somebody asks for them. */
+import { dialogOf, element } from "../dom/dialog.js";
+import { filmFiles, morphFile } from "./film-file.js";
+import { megabytes } from "../dom/format.js";
+import { saveAs } from "./save.js";
+
+/**
+ * @typedef {object} Shown
+ * @property {readonly import("../view/film.js").Frame[]} frames of the run
+ * @property {number} count of images
+ * @property {() => Promise<Blob>} png of all
+ * @property {(() => Promise<ImageBitmap[]>) | null} path the images, if they lead from one seed to another
+ * @property {(index: number) => Promise<Blob>} one
+ * @property {(what: string) => string} name of a file, without its ending
+ * @property {string} step what of that name says which step it is
+ * @property {string} link to it
+ */
+
+/** @param {Shown} shown */
+export async function openSaveDialog(shown) {
+  const status = element("p", "", { className: "hint" });
+  status.setAttribute("role", "status");
+  const list = element("div", "", { className: "ways" });
+  /** @param {string} id @param {string} label @param {string} hint @param {() => Promise<string>} act says what it has done */
+  const way = (id, label, hint, act) => {
+    const button = element("button", label, { type: "button", id });
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        status.textContent = await act();
+      } catch (error) {
+        status.textContent = /** @type {Error} */ (error)?.message ?? String(error);
+      }
+      button.disabled = false;
+    });
+    const row = element("div");
+    row.append(button, element("span", hint));
+    list.append(row);
+    return row;
+  };
+
+  /** @param {string} what @param {string} label @param {string} hint @param {import("./film-file.js").FilmFile} file */
+  const film = (what, label, hint, { ending, bytes, make }) =>
+    way(
+      `save-${what === "run" ? ending : what}`,
+      label,
+      `${hint}, about ${megabytes(bytes)} MB`,
+      async () => {
+        const file = await make((done) => {
+          status.textContent = `Making the ${ending === "gif" ? "GIF" : "video"}: ${Math.round(100 * done)} %`;
+        });
+        saveAs(file, `${shown.name(what)}.${ending}`);
+        return `Saved: ${megabytes(file.size)} MB.`;
+      },
+    );
+  const files = await filmFiles(shown.frames);
+  if (files) film("run", "Animated GIF", `the run in ${files.count} images`, files.gif);
+  if (files?.video) film("run", "Video", "the run as WebM", files.video);
+  const path = await shown.path?.();
+  if (path && path.length > 1) {
+    film("morph", "Morph", "from seed to seed and back, as GIF", morphFile(path));
+    list.append(pathView(path));
+  }
+  const number = element("input", "", {
+    type: "number",
+    id: "save-number",
+    min: 1,
+    max: shown.count,
+  });
+  number.value = 1;
+  number.setAttribute("aria-label", "Number of the image");
+  const one = way("save-one", "One image", `of ${shown.count}, as PNG: number`, async () => {
+    const index = Math.min(shown.count, Math.max(1, Math.floor(number.value) || 1)) - 1;
+    saveAs(await shown.one(index), `${shown.name(`image-${index + 1}-${shown.step}`)}.png`);
+    return `Saved image ${index + 1}.`;
+  });
+  one.append(number);
+  if ("ClipboardItem" in window)
+    way("copy-image", "Copy image", "to paste it elsewhere", async () => {
+      await navigator.clipboard.write([new ClipboardItem({ "image/png": shown.png() })]);
+      return "Copied.";
+    });
+  if (navigator.canShare?.({ files: [new File([], "a.png", { type: "image/png" })] }))
+    way("share", "Share…", "the images and the link to them", async () => {
+      const files = [
+        new File([await shown.png()], `${shown.name(shown.step)}.png`, { type: "image/png" }),
+      ];
+      await navigator.share({ files, url: shown.link }).catch(unlessCancelled);
+      return "";
+    });
+  // The second of two quick clicks may come before the first has opened the dialog.
+  if (document.querySelector("dialog[open]")) return;
+  const dialog = dialogOf("save-dialog", "Save and send", [list, status]);
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.showModal();
+}
+
+/** A slider along the images from one seed to another, which shows one of them at a time. @param {ImageBitmap[]} path */
+function pathView(path) {
+  const [{ width, height }] = path;
+  const canvas = element("canvas", "", { id: "path-image", width, height });
+  canvas.setAttribute("role", "img");
+  const slider = element("input", "", {
+    type: "range",
+    id: "path-place",
+    min: 1,
+    max: path.length,
+    step: 1,
+  });
+  slider.value = "1";
+  slider.setAttribute("aria-label", "Place on the way from seed to seed");
+  const context = canvas.getContext("2d");
+  const show = () => {
+    const text = `Image ${slider.value} of ${path.length}`;
+    slider.setAttribute("aria-valuetext", text);
+    canvas.setAttribute("aria-label", text);
+    context.clearRect(0, 0, width, height);
+    context.drawImage(path[Number(slider.value) - 1], 0, 0);
+  };
+  slider.addEventListener("input", show);
+  show();
+  const view = element("div", "", { className: "path-view" });
+  view.append(canvas, slider);
+  return view;
+}
+
+/** @param {Error} error */
+function unlessCancelled(error) {
+  if (error.name !== "AbortError") throw error;
+}

@@ -1,0 +1,96 @@
+// @ts-check
+/** Saving and sending what is shown. */
+import { $ } from "../dom/dom.js";
+import { imageAt } from "../view/pixels.js";
+import { controls, film, linked, run, timeline } from "../app/session.js";
+import { modelLabel, state } from "../app/state.js";
+import { grid } from "../view/view.js";
+
+/** The most characters of a name of a model or a class in the name of a file. */
+const LONGEST_NAME = 60;
+
+/** What is shown, as a PNG. @returns {Promise<Blob>} */
+async function png() {
+  const { toPng } = await import("./save.js");
+  const file = timeline.past
+    ? await toPng($("replay"))
+    : await run.withChain((chain) => {
+        grid.render(chain, run.view);
+        return toPng($("grid"));
+      });
+  // The page has said why there are no chains, but perhaps out of sight.
+  if (!file) throw new Error($("problem").textContent || "There are no images yet.");
+  return file;
+}
+
+/** One image of the grid, as a PNG. @param {number} index @returns {Promise<Blob>} */
+async function onePng(index) {
+  const { oneToPng } = await import("./save.js");
+  const pixels = await run.withChain((chain) => chain.pixels(run.view));
+  if (!pixels || !state.loaded) throw new Error("There are no images yet.");
+  return oneToPng(imageAt(pixels, index, state.loaded.card.image_shape));
+}
+
+/** All images one by one. @returns {Promise<ImageBitmap[]>} */
+async function images() {
+  const pixels = await run.withChain((chain) => chain.pixels(run.view));
+  if (!pixels || !state.loaded) return [];
+  const shape = state.loaded.card.image_shape;
+  const count = pixels.length / (4 * shape.width * shape.height);
+  return Promise.all(
+    Array.from({ length: count }, (_, at) => createImageBitmap(imageAt(pixels, at, shape))),
+  );
+}
+
+/** The name of a model or a class as a part of a file's name: it may come from a stranger. @param {string} name */
+const plain = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, LONGEST_NAME);
+
+/** The name of a file, which says what is in it. @param {string} what */
+function fileName(what) {
+  const { view } = timeline.past ?? run;
+  const { loaded, made } = state;
+  const model = modelLabel?.toLowerCase() ?? loaded?.card.name ?? "ncsn";
+  const names = made?.ofClass ? [model, made.ofClass.name] : [model];
+  const to = made?.options.to === undefined ? "" : `-to-${made.options.to}`;
+  const parts = [...names.map(plain), `seed-${made?.seed ?? 0}${to}`, what];
+  return [...parts, ...(view === "noisy" ? [] : ["guess"])].join("-");
+}
+
+/** The step that is shown, for such a name. */
+const stepName = () => `step-${(timeline.past?.progress ?? state.progress)?.step ?? 0}`;
+
+/** Saves what is shown. */
+export async function save() {
+  const [{ saveAs }, file] = await Promise.all([import("./save.js"), png()]);
+  saveAs(file, `${fileName(stepName())}.png`);
+}
+
+/** Offers other ways to save and send. The run rests, so that files have what their names say. */
+export async function offerMore() {
+  const { openSaveDialog } = await import("./save-dialog.js");
+  await run.settle();
+  await openSaveDialog({
+    frames: film.frames,
+    count: film.frames.at(-1)?.count ?? 1,
+    png,
+    path: state.made?.options.to === undefined ? null : images,
+    one: onePng,
+    name: fileName,
+    step: stepName(),
+    link: controls.link(linked()),
+  });
+}
+
+/** Puts a link to what is shown on the clipboard, or where there is none, into the address bar. */
+export async function copyLink() {
+  const url = controls.link(linked());
+  let text = "Copied";
+  try {
+    await navigator.clipboard.writeText(url);
+  } catch {
+    history.replaceState(null, "", url);
+    text = "See address bar";
+  }
+  $("copy").textContent = text;
+  setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
+}

@@ -1,0 +1,11 @@
+// @ts-check
+/** The color of the paper that a visitor's images are drawn on, and that is behind what is transparent in them. */
+
+/**
+ * White for a model of bright images, and otherwise black: usually the background of its training images.
+ * @param {import("../types.js").Card} card
+ */
+export function paperOf({ mean, architecture }) {
+  const scale = /** @type {{ mean?: number } | undefined} */ (architecture.preconditioning);
+  return (mean ?? scale?.mean ?? 0) > 0.5 ? "#ffffff" : "#000000";
+}

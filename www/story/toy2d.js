@@ -1,0 +1,207 @@
+// @ts-check
+/**
+ * The plane: the score in two dimensions, where it can be seen, and chains that follow it.
+ *
+ * Rust (`toy2d/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
+ * fetches this module when somebody scrolls to it.
+ */
+
+import { element } from "../dom/dialog.js";
+import { DensityPlot } from "./density-plot.js";
+import { addStyleSheet } from "../dom/style-sheet.js";
+import { ARROWS, GLOW, SIDE, toys } from "./toy-module.js";
+
+const CHAINS = 400;
+/** The duration of a run with any number of steps. */
+const RUN_MS = 6000;
+/** How many steps the small network learns, and for how long in each frame. */
+const LEARN = 1500;
+const LEARN_MS = 12;
+/** At how many points its score is compared with the exact one in each frame. */
+const COMPARED = 100;
+/** Points closer to each other than this, in units of the plane, are not drawn. */
+const APART = 0.35;
+
+/** @param {string} id @returns {any} */
+const $ = (id) => document.getElementById(`toy2d${id}`);
+
+/** Puts the figure into the page and runs it for the first time. */
+export async function show() {
+  const [toy] = await Promise.all([toys(), addStyleSheet("story/toy2d.css")]);
+  $("").hidden = false;
+  new Figure(toy());
+}
+
+class Figure {
+  #toy;
+  #plot = new DensityPlot($("-view"), SIDE);
+  /** Whether the points are chains, and not noisy images. */
+  #runs = false;
+  #frame = 0;
+  /** Which score arrows and chains follow. */
+  #score = element("select", "", { id: "toy2d-score", autocomplete: "off" });
+  #erase = element("button", "Clear", { type: "button", id: "toy2d-erase", hidden: true });
+  /** Where the pointer drew last. @type {[number, number] | undefined} */
+  #last;
+
+  /** @param {import("./toy-module.js").Toy2d} toy */
+  constructor(toy) {
+    this.#toy = toy;
+    const { options } = /** @type {HTMLSelectElement} */ (document.getElementById("sampler"));
+    // The denoiser of this density is no consistency model.
+    const samplers = [...options].filter((option) => option.value !== "consistency");
+    $("-sampler").append(...samplers.map((option) => new Option(option.text, option.value)));
+    $("-sampler").value = "langevin";
+    $("-sigma").addEventListener("input", () => this.#stop());
+    $("-sampler").addEventListener("change", () => this.#run());
+    $("-run").addEventListener("click", () => this.#run());
+    $("-learn").addEventListener("click", () => this.#learn());
+    $("-clear").addEventListener("click", () => this.#startOver());
+    this.#erase.addEventListener("click", () => this.#clear());
+    $("-clear").after(this.#erase);
+    this.#score.append(new Option("exact", "exact"), new Option("the network’s", "learned"));
+    this.#score.addEventListener("change", () => this.#choose());
+    const field = element("span", "", { className: "field" });
+    field.append(this.#score);
+    const row = element("div", "", { className: "row" });
+    row.append(element("label", "Score", { htmlFor: this.#score.id }), field);
+    $("-sampler").closest(".row").after(row);
+    this.#follow(false);
+    $("-view").addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+      $("-view").setPointerCapture(event.pointerId);
+      this.#last = undefined;
+      this.#draw(event);
+    });
+    $("-view").addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+      if ($("-view").hasPointerCapture(event.pointerId)) this.#draw(event);
+    });
+    new ResizeObserver(() => this.#paint()).observe($("-view"));
+    // The first run begins when the figure is in the window; with less motion wanted, on a click only.
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const seen = new IntersectionObserver(
+      ([{ isIntersecting }]) => {
+        if (!isIntersecting) return;
+        seen.disconnect();
+        this.#run();
+      },
+      { threshold: 0.6 },
+    );
+    seen.observe($("-view"));
+  }
+
+  /** Adds a point where the pointer is to a density of the visitor's own. @param {PointerEvent} event */
+  #draw(event) {
+    const { left, top, width, height } = $("-view").getBoundingClientRect();
+    const x = SIDE * ((2 * (event.clientX - left)) / width - 1);
+    const y = -SIDE * ((2 * (event.clientY - top)) / height - 1);
+    if (this.#last && Math.hypot(x - this.#last[0], y - this.#last[1]) < APART) return;
+    this.#last = [x, y];
+    this.#toy.draw(x, y);
+    this.#erase.hidden = false;
+    // A network knows nothing of the new point.
+    this.#follow(false);
+    if (this.#runs) $("-sigma").value = "0";
+    this.#stop();
+    $("-share").textContent =
+      "The arrows are the exact score of what you drew. Let a network learn it.";
+  }
+
+  /** Forgets what was learned; what is drawn stays. */
+  #startOver() {
+    this.#toy.forget();
+    this.#follow(false);
+    this.#stop();
+  }
+
+  /** Goes back to the two clouds. */
+  #clear() {
+    this.#toy.clear();
+    this.#erase.hidden = true;
+    this.#follow(false);
+    this.#stop();
+  }
+
+  /** Follows the network's score or the exact one. @param {boolean} network */
+  #follow(network) {
+    this.#toy.follow_network(network);
+    this.#score.value = network ? "learned" : "exact";
+    this.#score.options[1].disabled = $("-clear").hidden = !this.#toy.has_network();
+  }
+
+  /** Shows the score that was chosen: by its arrows, or by chains if these are shown. */
+  #choose() {
+    this.#follow(this.#score.value === "learned");
+    if (this.#runs) this.#run();
+    else this.#stop();
+  }
+
+  /** Lets a new network learn while its arrows form. */
+  #learn() {
+    cancelAnimationFrame(this.#frame);
+    this.#runs = false;
+    this.#toy.forget();
+    const go = () => {
+      const until = performance.now() + LEARN_MS;
+      let steps = 0;
+      do steps = this.#toy.learn(10);
+      while (performance.now() < until && steps < LEARN);
+      this.#follow(true);
+      const error = this.#toy.error(this.#toy.sigma_at(Number($("-sigma").value)), COMPARED) ?? 0;
+      const differs = `from the exact score by ${Math.round(100 * error)}\u202f% at this σ`;
+      if (steps < LEARN) {
+        $("-share").textContent =
+          `The arrows are the network’s after ${steps} of ${LEARN} steps, and differ ${differs}.`;
+        this.#frame = requestAnimationFrame(go);
+      } else
+        $("-share").textContent =
+          `The network has learned the score: it differs ${differs}. Run chains on it, then on the exact score.`;
+      this.#paint();
+    };
+    this.#frame = requestAnimationFrame(go);
+  }
+
+  /** Shows noisy images at the σ of the slider. */
+  #stop() {
+    cancelAnimationFrame(this.#frame);
+    this.#runs = false;
+    $("-share").textContent = "";
+    this.#paint();
+  }
+
+  #run() {
+    cancelAnimationFrame(this.#frame);
+    this.#runs = true;
+    this.#toy.begin($("-sampler").value, CHAINS);
+    $("-share").textContent = "";
+    /** @type {number | undefined} */
+    let begun;
+    const go = (/** @type {number} */ now) => {
+      begun ??= now;
+      this.#toy.advance_to(Math.floor(((now - begun) / RUN_MS) * this.#toy.steps()));
+      const sigma = this.#toy.sigma();
+      $("-sigma").value = String(sigma ? this.#toy.fraction_at(sigma) : 0);
+      if (!this.#toy.finished()) this.#frame = requestAnimationFrame(go);
+      else if (this.#toy.drawn() === 0)
+        $("-share").textContent =
+          `${Math.round(100 * this.#toy.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the images are.`;
+      this.#paint();
+    };
+    this.#frame = requestAnimationFrame(go);
+  }
+
+  #paint() {
+    const sigma = this.#runs ? this.#toy.sigma() : this.#toy.sigma_at(Number($("-sigma").value));
+    const text = sigma.toPrecision(sigma ? 2 : 1);
+    $("-sigma-text").textContent = text;
+    $("-sigma").setAttribute("aria-valuetext", text);
+    const fraction = sigma ? this.#toy.fraction_at(sigma) : 0;
+    $("").style.setProperty("--coldness", `${100 * (1 - fraction)}%`);
+    if (!this.#plot.begin()) return;
+    this.#plot.glow(this.#toy.density(sigma, GLOW), GLOW);
+    this.#plot.arrows(this.#toy.arrows(sigma, ARROWS), ARROWS);
+    this.#plot.points(
+      this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS),
+      DensityPlot.color("--frame-ink"),
+    );
+  }
+}

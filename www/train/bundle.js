@@ -1,0 +1,45 @@
+// @ts-check
+/** The wasm module that trains: a bundle of its own, which the page fetches when a run begins. */
+import { notImported } from "../failures/failures.js";
+
+const BUNDLE = new URL("../engines/training/ncsn.js", import.meta.url).href;
+
+/**
+ * @typedef {object} Trainer the class of the bundle `engines/training`
+ * @property {() => boolean} is_software
+ * @property {() => number} step
+ * @property {(steps: number) => Promise<import("../types.js").TrainingReport>} train rejects, as the others do, with a `TrainerError`
+ * @property {() => Promise<Uint8Array>} model
+ * @property {(count: number, levels: number) => Promise<Uint8Array>} samples
+ * @property {(images: Uint8Array) => Float32Array} nearest
+ * @property {() => Promise<Uint8Array>} checkpoint
+ * @property {(checkpoint: Uint8Array) => void} restore
+ * @property {() => void} free
+ */
+/** @typedef {{ create(plan: import("../types.js").TrainingPlan, images: Uint8Array, model?: Uint8Array): Promise<Trainer> }} TrainerClass */
+
+/** @type {Promise<TrainerClass> | undefined} */
+let fetched;
+
+/** @returns {Promise<TrainerClass>} @throws {import("../failures/failures.js").Failure} if it does not arrive */
+export function fetchTrainer() {
+  fetched ??= fetchBundle();
+  fetched.catch(() => (fetched = undefined));
+  return fetched;
+}
+
+async function fetchBundle() {
+  let module;
+  try {
+    module = await import(BUNDLE);
+  } catch (error) {
+    const failure = await notImported(BUNDLE, error);
+    failure.advice = [
+      "The trainer is a file of its own. If this page does not have it, “cargo xtask build” makes it.",
+      ...failure.advice,
+    ];
+    throw failure;
+  }
+  await module.default();
+  return module.Trainer;
+}

@@ -1,0 +1,83 @@
+// @ts-check
+/** The line "Your model": the run that an earlier visit has left in this browser, and what one can do with it. */
+import { element } from "../dom/dialog.js";
+import { openModel } from "../model/own-models.js";
+import { saveAs } from "../save/save.js";
+import { forget, keptRun, readModel } from "./kept.js";
+import { fileOf } from "./model-file.js";
+
+/** @typedef {{ text: string, act: () => Promise<void> }} Action */
+
+export class KeptRun {
+  root = element("div", "", { className: "train-kept", id: "train-kept", hidden: true });
+  #onResume;
+  #onError;
+
+  /** @param {() => Promise<void>} onResume @param {(error: unknown) => void} onError */
+  constructor(onResume, onError) {
+    this.#onResume = onResume;
+    this.#onError = onError;
+  }
+
+  /** Shows it, if there is one. */
+  async show() {
+    const kept = await keptRun();
+    this.root.hidden = !kept;
+    if (!kept) return;
+    const { plan, step } = kept;
+    this.#say(plan.name, `, step ${step} of ${plan.steps}, is kept in this browser.`, {
+      text: step < plan.steps ? "Continue training" : "Train on",
+      act: this.#onResume,
+    });
+  }
+
+  /**
+   * Says that the run cannot go on.
+   * @param {string} name of the model
+   * @param {() => Promise<void>} onBegin trains on the same images from the beginning
+   */
+  damaged(name, onBegin) {
+    this.#say(
+      name,
+      ": its last checkpoint is damaged, so the training cannot go on from there. Its images are still here, and perhaps its model.",
+      { text: "Train again from the start", act: onBegin },
+    );
+    this.root.hidden = false;
+  }
+
+  /** @param {string} name of the model @param {string} rest of the sentence @param {Action} action before those that are always there */
+  #say(name, rest, action) {
+    const words = element("p");
+    words.setAttribute("role", "status");
+    words.append("Your model ", element("strong", name), rest);
+    const keys = element("div", "", { className: "train-keys" });
+    for (const { text, act } of [action, ...this.#always(name)]) {
+      const button = element("button", text, { type: "button" });
+      button.addEventListener("click", () => act().catch(this.#onError));
+      keys.append(button);
+    }
+    this.root.replaceChildren(words, keys);
+  }
+
+  /** @param {string} name of the model @returns {Action[]} */
+  #always(name) {
+    const file = async () => fileOf(name, await readModel());
+    return [
+      { text: "Use on this page", act: async () => openModel(await file()) },
+      {
+        text: "Download",
+        act: async () => {
+          const model = await file();
+          saveAs(model, model.name);
+        },
+      },
+      {
+        text: "Delete",
+        act: async () => {
+          await forget();
+          this.root.hidden = true;
+        },
+      },
+    ];
+  }
+}

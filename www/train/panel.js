@@ -1,0 +1,311 @@
+// @ts-check
+/**
+ * "Train your own": a network learns a visitor's images on the visitor's GPU. The page fetches this, and the wasm
+ * module that trains, when somebody opens the panel.
+ */
+import { dialogOf, element } from "../dom/dialog.js";
+import { Failure } from "../failures/failures.js";
+import { openModel } from "../model/own-models.js";
+import { ownNames } from "../model/own-list.js";
+import { saveAs } from "../save/save.js";
+import { engines, run as pageRun } from "../app/session.js";
+import { modelLabel, state } from "../app/state.js";
+import { addStyleSheet } from "../dom/style-sheet.js";
+import { augmented } from "./augment.js";
+import { fetchTrainer } from "./bundle.js";
+import { ImageChooser } from "./choose.js";
+import { readRun } from "./kept.js";
+import { takeFiles } from "./drop.js";
+import { isLong } from "./duration.js";
+import { fileOf } from "./model-file.js";
+import { KeptRun } from "./offer.js";
+import { ProgressView } from "./progress.js";
+import { TrainingRun } from "./run.js";
+import { Setup, advice } from "./setup.js";
+import { slowness, troubleOf } from "./trouble.js";
+
+/** Steps after which a software adapter's speed is known: the first is slower. */
+const MEASURED = 3;
+
+/** @type {Panel | undefined} the panel, which stays as it is while it is closed */
+let panel;
+
+/** Opens the panel. */
+export async function openTraining() {
+  if (document.querySelector("dialog[open]")) return;
+  if (!state.loaded) throw new Error("The page is still loading: try again in a moment.");
+  if (!panel) {
+    await addStyleSheet("train/panel.css");
+    // A second click while the style sheet was on its way may have made it.
+    panel ??= new Panel(state.loaded.card);
+  }
+  if (!document.querySelector("dialog[open]")) panel.open();
+}
+
+class Panel {
+  /** @type {TrainingRun | null} */ #run = null;
+  #chooser;
+  #setup;
+  #progress;
+  #dialog;
+  #kept = new KeptRun(
+    () => this.#resume(),
+    (error) => this.#fail(error),
+  );
+  #form = element("div", "", { className: "train-form" });
+  #start = element("button", "Train", { type: "button", id: "train-start", className: "primary" });
+  #hint = element("p", "", { className: "hint", id: "train-hint" });
+  #problem = element("div", "", { className: "train-problem", id: "train-problem", hidden: true });
+  /** Whether the adapter is software, whose speed is still to be measured. */ #measure = false;
+  /** Whether a run is being made. */ #making = false;
+  /** What the buttons of a run do. @type {Record<import("./progress.js").Action, () => Promise<void>>} */
+  #acts = {
+    toggle: () => this.#toggle(),
+    back: async () => this.#run?.back(),
+    leave: () => this.#leave(),
+    use: () => this.#use(),
+    download: () => this.#download(),
+  };
+
+  /** @param {import("../engine/engine.js").Card} card of the page's model */
+  constructor(card) {
+    const model = { label: modelLabel ?? card.name, card };
+    this.#setup = new Setup(model, freeName(), () => this.#changed());
+    this.#chooser = new ImageChooser(this.#setup.shape, this.#setup.paper, () => this.#counted());
+    this.#progress = new ProgressView(
+      () => this.#run,
+      (action) => this.#acts[action]().catch((error) => this.#fail(error)),
+    );
+    this.#problem.setAttribute("role", "alert");
+    this.#start.addEventListener("click", () => this.#begin().catch((error) => this.#fail(error)));
+    const go = element("div", "", { className: "train-go" });
+    go.append(this.#start, this.#hint, this.#problem);
+    const right = element("div", "", { className: "train-side" });
+    right.append(this.#setup.root, go);
+    this.#form.append(this.#chooser.root, right);
+    const promise = element(
+      "p",
+      "A network learns your images on this device’s GPU, while you watch. Everything stays on this machine: nothing is uploaded.",
+      { className: "train-promise" },
+    );
+    this.#dialog = dialogOf("training", "Train your own", [
+      promise,
+      this.#kept.root,
+      this.#form,
+      this.#progress.root,
+    ]);
+    // Training goes on only while one can see it.
+    this.#dialog.addEventListener("close", () => this.#run?.pause().catch(console.warn));
+    takeFiles(
+      this.#dialog,
+      () => !this.#form.hidden,
+      (files) => this.#chooser.take(files).catch((error) => this.#fail(error)),
+    );
+    engines.adapter.then(
+      ({ software }) => {
+        this.#measure = software;
+        if (software) this.#setup.setSoftware(true);
+      },
+      (error) => this.#fail(error),
+    );
+    this.#counted();
+  }
+
+  open() {
+    // The page's own run and the training would slow each other down.
+    pageRun.pause();
+    this.#showKept().catch(console.warn);
+    this.#dialog.showModal();
+  }
+
+  /** The images have changed. */
+  #counted() {
+    const { length } = this.#chooser?.pictures.list ?? [];
+    this.#start.disabled = !length;
+    this.#hint.textContent = advice(length);
+    if (length) this.#setup.suitImages(this.#chooser.pictures.colored);
+  }
+
+  /** The form has changed. */
+  #changed() {
+    this.#problem.hidden = true;
+    this.#chooser?.reshape(this.#setup.shape, this.#setup.paper);
+  }
+
+  /** Offers the run that is kept in this browser, unless it goes on here. */
+  async #showKept() {
+    if (this.#run) this.#kept.root.hidden = true;
+    else await this.#kept.show();
+  }
+
+  /** Trains what the form says. */
+  async #begin() {
+    this.#problem.hidden = true;
+    const pictures = await this.#chooser.ready();
+    const plan = this.#setup.plan(pictures.list.length);
+    const images = augmented(pictures.bytes(), pictures.shape);
+    const model = this.#setup.fromModel ? state.loaded?.bytes : undefined;
+    await this.#make({ id: crypto.randomUUID(), plan, images, model });
+  }
+
+  async #resume() {
+    const { checkpoint, ...beginning } = await readRun();
+    if (checkpoint) return this.#make(beginning, checkpoint);
+    const again = { ...beginning, id: crypto.randomUUID() };
+    this.#kept.damaged(beginning.plan.name, () => this.#make(again));
+  }
+
+  /** @param {import("./kept.js").Beginning} beginning @param {Uint8Array} [checkpoint] */
+  async #make(beginning, checkpoint) {
+    // A second click, on “Train” or on “Continue training”, may come before there is a run.
+    if (this.#making || this.#run) return;
+    this.#making = true;
+    this.#start.disabled = true;
+    try {
+      const { software } = await engines.adapter;
+      const Trainer = await fetchTrainer();
+      this.#measure = software;
+      this.#progress.clear();
+      const run = (this.#run = new TrainingRun(Trainer, beginning, {
+        onState: () => this.#progress.state(),
+        onReport: () => this.#reported(),
+        onSamples: (samples) => this.#progress.samples(samples),
+        onTrouble: (error) => this.#troubled(error),
+        onNotKept: (why) =>
+          this.#progress.note(
+            `This browser cannot keep the run, so download the model at the end. (${why})`,
+          ),
+      }));
+      this.#showRun(true);
+      this.#progress.state();
+      await run.prepare(checkpoint);
+      if (run.step >= run.plan.steps) await this.#more();
+      // The panel may have been closed meanwhile.
+      if (this.#dialog.open) run.start();
+    } catch (error) {
+      this.#run?.end();
+      this.#run = null;
+      this.#showRun(false);
+      throw error;
+    } finally {
+      this.#making = false;
+      this.#counted();
+    }
+  }
+
+  /** @param {boolean} on */
+  #showRun(on) {
+    this.#form.hidden = on;
+    this.#kept.root.hidden = true;
+    this.#progress.root.hidden = !on;
+    // The element with the focus is hidden now, so screen readers continue here.
+    if (on) this.#progress.root.focus();
+    else this.#start.focus();
+  }
+
+  /** On an adapter in software, asks whether to wait that long once that is known. */
+  #reported() {
+    this.#progress.report();
+    const run = this.#run;
+    if (!run || !this.#measure || run.losses.length < MEASURED) return;
+    this.#measure = false;
+    const { secondsLeft, plan } = run;
+    if (!isLong(secondsLeft)) return;
+    run.pause().catch((error) => this.#fail(error));
+    const small = run.fromModel || !plan.widths.length ? () => void this.#small() : undefined;
+    const left = plan.steps - run.step;
+    const trouble = slowness(plan.steps, left, secondsLeft ?? 0, () => run.start(), small);
+    this.#progress.trouble(trouble.text, trouble.ways, false);
+  }
+
+  async #small() {
+    await this.#leave();
+    this.#setup.chooseSmall();
+    this.#start.focus();
+  }
+
+  /** @param {import("../types.js").TrainerError} error */
+  #troubled(error) {
+    const run = this.#run;
+    if (!run) return;
+    const again = (/** @type {Partial<import("../types.js").TrainingPlan>} */ changes) => () =>
+      void run.change(changes).then(
+        () => run.start(),
+        // The run can be tried again, or ended.
+        (error) => this.#troubled(error),
+      );
+    const { text, ways } = troubleOf(error, run.plan, again);
+    this.#progress.trouble(text, ways);
+  }
+
+  /** Says what went wrong. @param {any} error */
+  #fail(error) {
+    console.warn(error);
+    const lines = error instanceof Failure ? [error.message, ...error.advice] : [error?.message];
+    if (this.#run) return this.#progress.trouble(lines.join(" "), []);
+    const native = "Without WebGPU, the program trains, too: “cargo run --release -- train”.";
+    const kind = error instanceof Failure ? error.kind : "";
+    if (["no-webgpu", "no-adapter", "no-answer"].includes(kind)) lines.push(native);
+    this.#problem.replaceChildren(
+      ...lines
+        .filter(Boolean)
+        .map((line, at) => element("p", line, { className: at ? "hint" : "" })),
+    );
+    this.#problem.hidden = false;
+  }
+
+  /** Pauses, goes on, or trains on after the last step. */
+  async #toggle() {
+    const run = this.#run;
+    if (run?.state === "running") await run.pause();
+    else if (run?.state === "finished") {
+      await this.#more();
+      run.start();
+    } else {
+      // The last attempt to go on found no device.
+      if (run && !run.usable) await run.change({});
+      run?.start();
+    }
+  }
+
+  /** Makes the run twice as long. */
+  async #more() {
+    const run = this.#run;
+    await run?.change({ steps: 2 * run.plan.steps });
+  }
+
+  /** Makes the model that of the page. */
+  async #use() {
+    const run = this.#run;
+    if (!run) return;
+    await run.pause();
+    const bytes = await run.model();
+    await run.keep();
+    await openModel(fileOf(run.plan.name, bytes));
+  }
+
+  async #download() {
+    const run = this.#run;
+    if (!run) return;
+    const file = fileOf(run.plan.name, await run.model());
+    saveAs(file, file.name);
+  }
+
+  /** Ends the run, and goes back to the form. */
+  async #leave() {
+    await this.#run?.pause();
+    this.#run?.end();
+    this.#run = null;
+    this.#showRun(false);
+    await this.#showKept();
+  }
+}
+
+/** A name that no model in this browser has. */
+function freeName() {
+  const taken = ownNames();
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? "Mine" : `Mine ${number}`;
+    if (!taken.includes(`${name}.safetensors`)) return name;
+  }
+}

@@ -1,0 +1,51 @@
+// @ts-check
+/** What stops a training run, in words, with the ways to go on. */
+import { Failure } from "../failures/failures.js";
+import { duration } from "./duration.js";
+
+/** @typedef {{ text: string, act: () => void }} Way */
+/** @typedef {{ text: string, ways: Way[] }} Trouble */
+
+/**
+ * @param {import("../types.js").TrainerError} error
+ * @param {import("../types.js").TrainingPlan} plan
+ * @param {(changes: Partial<import("../types.js").TrainingPlan>) => () => void} again goes on from the last checkpoint with changes
+ * @returns {Trouble}
+ */
+export function troubleOf(error, { learningRate, batch }, again) {
+  const slower = {
+    text: "Go on, half the learning rate",
+    act: again({ learningRate: learningRate / 2 }),
+  };
+  const smaller = {
+    text: "Go on, half the images a step",
+    act: again({ batch: Math.max(1, batch >> 1) }),
+  };
+  const same = { text: "Go on from the last checkpoint", act: again({}) };
+  if (error.code === "diverged")
+    return {
+      text: "The training diverged: the loss or a weight is no longer a finite number. It is back at its last finite state. A smaller learning rate helps.",
+      ways: [slower],
+    };
+  return { text: error.message, ways: lacksMemory(error) ? [smaller] : [same, smaller] };
+}
+
+/** Whether the GPU or the wasm module has no room: the trainer, the device and the page each say it in their way. @param {import("../types.js").TrainerError} error */
+const lacksMemory = (error) =>
+  error.code === "out-of-memory" ||
+  (error instanceof Failure && ["limit", "memory"].includes(error.kind));
+
+/**
+ * A run that will take long, since there is no GPU.
+ * @param {number} steps of the whole run @param {number} left of these @param {number} seconds that they take
+ * @param {() => void} go trains all the same @param {(() => void) | undefined} small chooses a small network, if this is none
+ * @returns {Trouble}
+ */
+export function slowness(steps, left, seconds, go, small) {
+  const ways = [{ text: "Train all the same", act: go }];
+  if (small) ways.unshift({ text: "Use a small network", act: small });
+  return {
+    text: `This browser has no GPU to use and computes in software: a step takes about ${duration(seconds / left)}, and the rest of the ${steps} steps ${duration(seconds)}. The page’s CPU engine only samples. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
+    ways,
+  };
+}

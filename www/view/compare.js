@@ -1,0 +1,251 @@
+// @ts-check
+/**
+ * The same seed under several samplers, side by side and in step: after each frame all have gone the same part of
+ * their way. The page fetches this when somebody asks for it.
+ */
+import { paintGrid } from "./arrange.js";
+import { dialogOf, element } from "../dom/dialog.js";
+import { $ } from "../dom/dom.js";
+import { countOf, formatSigma } from "../dom/format.js";
+import { wrongImages } from "../failures/failures.js";
+import { suited } from "../settings/sampler-change.js";
+import { controls, run } from "../app/session.js";
+import { state } from "../app/state.js";
+import { addStyleSheet } from "../dom/style-sheet.js";
+
+/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").SamplerName} SamplerName */
+/** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
+
+const FEWEST = 2;
+const MOST = 4;
+/** How many images of each sampler there are in a row and in a column. */
+const ACROSS = 2;
+/** Pixels between images. */
+const GAP = 1;
+/** How images are arranged. */
+const GRID = { columns: ACROSS, gap: GAP };
+/** The samplers to begin with, besides the page's own: they differ from each other. @type {SamplerName[]} */
+const FIRST = ["heun", "unipc", "ancestral"];
+/** About how many frames a comparison has. */
+const FRAMES = 60;
+
+/** Opens the view. */
+export async function compareSamplers() {
+  await addStyleSheet("view/compare.css");
+  if (!state.made || !state.engine) throw new Error("There are no images yet.");
+  if (document.querySelector("dialog[open]")) return;
+  run.pause();
+  new Comparison(state.made).open();
+}
+
+/** The settings for a sampler: the images' own, or what the form would choose for it. @param {SamplerName} sampler */
+function settingsFor(sampler) {
+  const { made, loaded } = state;
+  if (!made || !loaded) throw new Error("There are no images yet.");
+  if (made.settings.sampler === sampler) return made.settings;
+  const { sampler: recommended, training } = loaded.card;
+  if (recommended.sampler === sampler) return recommended;
+  const had = {
+    steps: controls.applies("denoise", recommended.sampler),
+    stepSize: controls.applies("step_lr", recommended.sampler),
+  };
+  const changes = suited(recommended, sampler, recommended, training?.sigmas, had);
+  return { ...recommended, ...changes, sampler, churn: undefined };
+}
+
+/** One sampler: its images, and how far they are. */
+class Column {
+  root = element("article");
+  select = element("select");
+  remove = element("button", "×", { type: "button", className: "icon", title: "Remove" });
+  #canvas = element("canvas");
+  #context = /** @type {CanvasRenderingContext2D} */ (this.#canvas.getContext("2d"));
+  #track = element("div", "", { className: "track" });
+  #evaluations = element("span");
+  #output = element("output");
+  /** @type {Chain | undefined} */ #chain;
+
+  /** @param {SamplerName} sampler @param {() => void} changed */
+  constructor(sampler, changed) {
+    this.select.append(
+      ...[.../** @type {HTMLSelectElement} */ ($("sampler")).options]
+        // That sampler has weights of its own.
+        .filter(({ value }) => value !== "consistency")
+        .map(({ text, value }) => new Option(text, value)),
+    );
+    this.select.value = sampler;
+    this.select.setAttribute("aria-label", "Sampler");
+    this.select.addEventListener("change", changed);
+    const field = element("span", "", { className: "field" });
+    field.append(this.select);
+    const head = element("div", "", { className: "head" });
+    head.append(field, this.remove);
+    const plate = element("div", "", { className: "plate" });
+    plate.append(this.#canvas);
+    this.#canvas.setAttribute("role", "img");
+    this.#track.append(element("i"));
+    this.#track.setAttribute("aria-hidden", "true");
+    const reading = element("p", "", { className: "reading" });
+    reading.append(this.#evaluations, this.#output);
+    this.root.append(head, plate, this.#track, reading);
+  }
+
+  get steps() {
+    return this.#chain?.progress().steps ?? 0;
+  }
+
+  /** Begins at the noise. @param {import("../app/state.js").Made} made */
+  async start(made) {
+    const { engine, loaded } = state;
+    if (!engine || !loaded) return;
+    const settings = settingsFor(this.select.value);
+    if (engine.weights !== loaded.bytes) await engine.load(loaded.bytes);
+    const { seed, drawing, strength, options } = made;
+    this.#chain = await engine.start(settings, seed, ACROSS ** 2, drawing, strength, options);
+    const name = this.select.selectedOptions[0].text;
+    this.#canvas.setAttribute("aria-label", `Images by ${name}`);
+    this.remove.setAttribute("aria-label", `Remove ${name}`);
+    this.#evaluations.textContent = countOf(this.steps, "evaluation");
+    await this.#show();
+  }
+
+  /** Goes on to a part of its way. @param {number} fraction @returns {Promise<string | undefined>} what is wrong at the end, if anything */
+  async advance(fraction) {
+    const chain = this.#chain;
+    if (!chain) return undefined;
+    const { step, steps } = chain.progress();
+    const next = Math.round(fraction * steps);
+    if (next <= step) return undefined;
+    await chain.advance(next - step);
+    await this.#show();
+    const fault = chain.progress().done ? await chain.verify() : undefined;
+    return fault && wrongImages(fault).text;
+  }
+
+  async #show() {
+    const chain = /** @type {Chain} */ (this.#chain);
+    const { step, steps, sigma, done } = chain.progress();
+    const pixels = await chain.pixels("noisy");
+    const { width, height } = /** @type {any} */ (state.loaded).card.image_shape;
+    const [w, h] = [width, height].map((side) => ACROSS * (side + GAP) - GAP);
+    if (this.#canvas.width !== w || this.#canvas.height !== h)
+      Object.assign(this.#canvas, { width: w, height: h });
+    const images = new ImageData(/** @type {any} */ (pixels), width, height * ACROSS ** 2);
+    paintGrid(this.#context, images, height, GRID);
+    this.#track.style.setProperty("--done", String(step / steps));
+    this.#output.textContent = done ? "done" : `σ = ${formatSigma(sigma)}`;
+  }
+
+  free() {
+    this.#chain?.free();
+    this.#chain = undefined;
+  }
+}
+
+class Comparison {
+  #made;
+  /** @type {Column[]} */ #columns = [];
+  #list = element("div", "", { className: "compared" });
+  #status = element("p", "", { className: "hint" });
+  #more = element("button", "Add a sampler", { type: "button", id: "compare-more" });
+  #again = element("button", "Run again", { type: "button", id: "compare-again" });
+  /** Rises with every new comparison: work on an older one ends. */ #generation = 0;
+  #dialog;
+
+  /** @param {import("../app/state.js").Made} made what the images on the screen are made with */
+  constructor(made) {
+    this.#made = made;
+    this.#status.setAttribute("role", "status");
+    const own = made.settings.sampler;
+    const others = FIRST.filter((sampler) => sampler !== own);
+    const first = own === "consistency" ? others : [own, ...others];
+    for (const sampler of first.slice(0, FEWEST)) this.#add(sampler);
+    this.#more.addEventListener("click", () => {
+      const used = this.#columns.map(({ select }) => select.value);
+      const options = [...this.#columns[0].select.options].map(({ value }) => value);
+      this.#add([...FIRST, ...options].find((sampler) => !used.includes(sampler)));
+      this.#run();
+    });
+    this.#again.addEventListener("click", () => this.#run());
+    const actions = element("div", "", { className: "actions" });
+    actions.append(this.#again, this.#more);
+    const ofClass = made.ofClass ? `, class “${made.ofClass.label}”` : "";
+    const onDrawing = made.drawing ? " on the same drawing" : "";
+    const text = `The first ${ACROSS ** 2} images of seed ${made.seed}${ofClass}: all samplers begin at the same noise${onDrawing}, and are shown at the same part of their way, however many evaluations of the network it takes.`;
+    this.#dialog = dialogOf("side-by-side", "Samplers side by side", [
+      element("p", text, { className: "hint" }),
+      this.#list,
+      actions,
+      this.#status,
+    ]);
+    this.#dialog.addEventListener("close", () => {
+      this.#generation++;
+      this.#dialog.remove();
+      this.#free();
+    });
+  }
+
+  open() {
+    this.#dialog.showModal();
+    this.#run();
+  }
+
+  /** @param {any} sampler */
+  #add(sampler) {
+    const column = new Column(sampler, () => this.#run());
+    column.remove.addEventListener("click", () => {
+      this.#columns = this.#columns.filter((other) => other !== column);
+      column.root.remove();
+      run.turn(async () => column.free()).catch(console.warn);
+      this.#count();
+      this.#columns[0].select.focus();
+    });
+    this.#columns.push(column);
+    this.#list.append(column.root);
+    this.#count();
+  }
+
+  /** Allows from two to four. */
+  #count() {
+    this.#more.disabled = this.#columns.length >= MOST;
+    for (const { remove } of this.#columns) remove.disabled = this.#columns.length <= FEWEST;
+  }
+
+  /** Runs all of them from the start. */
+  async #run() {
+    const generation = ++this.#generation;
+    const { engine } = state;
+    const current = () => generation === this.#generation && state.engine === engine;
+    // A column that was removed meanwhile is not started: its chain would never be freed.
+    const goes = (/** @type {Column} */ column) => current() && this.#columns.includes(column);
+    /** @param {(column: Column) => Promise<any>} act on each, between pieces of other work @returns {Promise<any[]>} */
+    const each = async (act) => {
+      const results = [];
+      for (const column of this.#columns)
+        results.push(await run.turn(async () => (goes(column) ? act(column) : undefined)));
+      return results;
+    };
+    this.#status.textContent = "";
+    try {
+      await each(async (column) => {
+        column.free();
+        await column.start(this.#made);
+      });
+      const most = Math.max(...this.#columns.map(({ steps }) => steps));
+      const frames = Math.min(FRAMES, most);
+      for (let frame = 1; frame <= frames && current(); frame++) {
+        await new Promise((next) => requestAnimationFrame(next));
+        const faults = (await each((column) => column.advance(frame / frames))).filter(Boolean);
+        if (faults.length) throw new Error(faults[0]);
+      }
+      if (current()) this.#status.textContent = "Done.";
+    } catch (error) {
+      if (current()) this.#status.textContent = /** @type {Error} */ (error).message;
+    }
+  }
+
+  #free() {
+    for (const column of this.#columns) run.turn(async () => column.free()).catch(console.warn);
+  }
+}

@@ -1,0 +1,221 @@
+// @ts-check
+/**
+ * One image, large: noisy, the network's guess and the score between them, at each step of its way. The page
+ * fetches this when somebody asks for an image.
+ */
+import { Copies, canCompare } from "../copies/copies.js";
+import { dialogOf, element } from "../dom/dialog.js";
+import { formatSigma } from "../dom/format.js";
+import { imageOf, mapOf } from "./pixels.js";
+import { state } from "../app/state.js";
+import { addStyleSheet } from "../dom/style-sheet.js";
+import { scaledScore, trace } from "../run/trace.js";
+
+/** About how wide an image of the film strip is, in CSS pixels. */
+const STRIP_SIDE = 44;
+
+/** @typedef {import("../run/trace.js").Step} Step */
+
+/** What is shown of a step: canvases with their names and what they say. */
+const VIEWS = /** @type {const} */ ([
+  ["noisy", "noisy", "x̃"],
+  ["guess", "the network’s guess", "D(x̃, σ)"],
+  ["score", "the score", "σ s(x̃, σ)"],
+]);
+
+/** @param {number} index of the image @param {number} step to begin with */
+export async function enlarge(index, step) {
+  await addStyleSheet("view/enlarge.css");
+  if (!state.made || !state.loaded || document.querySelector("dialog[open]")) return;
+  new Enlarged(state.made.chains, state.loaded.card.image_shape, step).show(index);
+}
+
+class Enlarged {
+  #count;
+  #shape;
+  #index = 0;
+  /** The step that the visitor wants to see. */
+  #wanted;
+  /** @type {Step[]} those that have been computed */ #steps = [];
+  #following = new AbortController();
+  /** @type {Record<string, HTMLCanvasElement>} */ #canvases = {};
+  #views = element("div", "", { className: "enlarged-views" });
+  #strip = element("canvas", "", { className: "enlarged-strip" });
+  #slider = element("input", "", {
+    type: "range",
+    id: "enlarged-step",
+    min: 0,
+    step: 1,
+    autofocus: true,
+  });
+  #reading = element("output", "", { className: "enlarged-reading" });
+  #status = element("p", "", { className: "hint" });
+  #why = element("details", "", { id: "why-no-copy" });
+  /** @type {Copies | undefined} once somebody asks */ #copies;
+  #dialog;
+
+  /** @param {number} count of images @param {import("../types.js").ImageShape} shape @param {number} step */
+  constructor(count, shape, step) {
+    this.#count = count;
+    this.#shape = shape;
+    this.#wanted = step;
+    for (const [id, name, symbol] of VIEWS) this.#views.append(this.#figure(id, name, symbol));
+    const legend = element("p", "", { className: "enlarged-legend" });
+    legend.append(
+      element("span", "Brighter", { className: "positive" }),
+      " or ",
+      element("span", "darker", { className: "negative" }),
+      ": the way in which the score changes each pixel to make the image more probable. All the way, it leads to the guess.",
+    );
+    this.#views.append(legend);
+    this.#status.setAttribute("role", "status");
+    this.#strip.setAttribute("aria-hidden", "true");
+    this.#slider.setAttribute("aria-label", "Step");
+    this.#slider.addEventListener("input", () => this.#go(Number(this.#slider.value)));
+    this.#strip.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+      this.#strip.setPointerCapture(event.pointerId);
+      this.#point(event);
+    });
+    this.#strip.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
+      if (this.#strip.hasPointerCapture(event.pointerId)) this.#point(event);
+    });
+    const film = element("div", "", { className: "enlarged-film" });
+    film.append(this.#strip, this.#slider, this.#reading);
+    const others = element("p", "", { className: "enlarged-others" });
+    for (const [text, far] of /** @type {[string, number][]} */ ([
+      ["Previous", -1],
+      ["Next", 1],
+    ])) {
+      const button = element("button", text, { type: "button" });
+      button.setAttribute("aria-label", `${text} image`);
+      button.addEventListener("click", () =>
+        this.#open((this.#index + far + this.#count) % this.#count),
+      );
+      if (count > 1) others.append(button);
+    }
+    this.#why.append(element("summary", "Why doesn’t it copy its training images?"));
+    this.#why.hidden = !canCompare(shape);
+    this.#why.addEventListener("toggle", () => this.#compare());
+    const dialog = dialogOf("enlarged", "", [this.#views, film, this.#status, this.#why]);
+    dialog.querySelector("form")?.prepend(others);
+    // A click beside the dialog, on its backdrop, has the dialog itself as its target.
+    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+    dialog.addEventListener("close", () => {
+      this.#following.abort();
+      this.#copies?.close();
+      dialog.remove();
+    });
+    this.#dialog = dialog;
+    new ResizeObserver(() => this.#paintStrip()).observe(this.#strip);
+  }
+
+  /** @param {number} index */
+  show(index) {
+    this.#dialog.showModal();
+    this.#open(index);
+  }
+
+  /** @param {string} id @param {string} name @param {string} symbol */
+  #figure(id, name, symbol) {
+    const { width, height } = this.#shape;
+    const canvas = element("canvas", "", { width, height, id: `enlarged-${id}` });
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", name);
+    this.#canvases[id] = canvas;
+    const caption = element("figcaption", `${name} `);
+    caption.append(element("i", symbol, { className: "math" }));
+    const figure = element("figure");
+    figure.append(canvas, caption);
+    return figure;
+  }
+
+  /** Follows another image. @param {number} index */
+  #open(index) {
+    this.#following.abort();
+    const following = (this.#following = new AbortController());
+    this.#index = index;
+    this.#steps = [];
+    this.#status.textContent = "Making its film…";
+    const title = this.#dialog.querySelector("h2");
+    if (title) title.textContent = `Image ${index + 1} of ${this.#count}`;
+    this.#paintStrip();
+    const found = (/** @type {Step} */ step) => {
+      if (following.signal.aborted) return;
+      this.#steps.push(step);
+      const { step: at, steps, done } = step.progress;
+      this.#slider.max = String(steps);
+      this.#status.textContent = done ? "" : `Making its film: step ${at} of ${steps}`;
+      // Until the wanted step is there, the latest one is shown.
+      if (at <= this.#wanted || this.#steps.length === 1) this.#paint();
+      this.#paintStrip();
+      if (done) this.#compare();
+    };
+    trace(index, 1, found, following.signal).catch((error) => {
+      if (following.signal.aborted) return;
+      this.#status.textContent = `The film could not be made: ${error?.message ?? error}`;
+    });
+  }
+
+  /** Compares the image with the training images, once the visitor asks and its last step is there. */
+  #compare() {
+    if (!this.#why.open || !this.#steps.at(-1)?.progress.done) return;
+    if (!this.#copies) this.#why.append((this.#copies = new Copies()).root);
+    this.#copies.show(this.#steps).catch(console.warn);
+  }
+
+  /** @param {number} step */
+  #go(step) {
+    this.#wanted = step;
+    this.#paint();
+  }
+
+  /** The step that is nearest to a place of the film strip. @param {PointerEvent} event */
+  #point({ clientX }) {
+    const { left, width } = this.#strip.getBoundingClientRect();
+    const far = Math.min(1, Math.max(0, (clientX - left) / width));
+    this.#go(Math.round(far * Number(this.#slider.max)));
+  }
+
+  /** The computed step that is nearest to another. @param {number} wanted */
+  #nearest(wanted) {
+    const far = (/** @type {Step} */ { progress }) => Math.abs(progress.step - wanted);
+    return this.#steps.reduce((best, step) => (far(step) < far(best) ? step : best));
+  }
+
+  /** Shows the wanted step. */
+  #paint() {
+    if (!this.#steps.length) return;
+    const step = this.#nearest(this.#wanted);
+    const images = {
+      noisy: imageOf(step.noisy, this.#shape),
+      guess: imageOf(step.denoised, this.#shape),
+      score: mapOf(scaledScore(step), this.#shape),
+    };
+    for (const [id, image] of Object.entries(images))
+      this.#canvases[id].getContext("2d")?.putImageData(image, 0, 0);
+    const { step: at, steps, sigma, done } = step.progress;
+    const text = `step ${at} of ${steps}${done ? "" : `, σ = ${formatSigma(sigma)}`}`;
+    this.#slider.value = String(at);
+    this.#slider.setAttribute("aria-valuetext", text);
+    this.#reading.textContent = done ? `${text}: no score is left to follow` : text;
+  }
+
+  /** Paints some of the steps, evenly: noisy above, the guess below. */
+  #paintStrip() {
+    const { width, height } = this.#shape;
+    const wide = this.#strip.clientWidth;
+    const last = Number(this.#slider.max);
+    if (!wide) return;
+    const columns = Math.max(2, Math.floor(wide / STRIP_SIDE));
+    Object.assign(this.#strip, { width: columns * (width + 1) - 1, height: 2 * height + 1 });
+    const context = /** @type {CanvasRenderingContext2D} */ (this.#strip.getContext("2d"));
+    const come = this.#steps.at(-1)?.progress.step ?? -1;
+    for (let at = 0; at < columns; at++) {
+      const wanted = (at * last) / (columns - 1);
+      if (wanted > come) break;
+      const step = this.#nearest(wanted);
+      context.putImageData(imageOf(step.noisy, this.#shape), at * (width + 1), 0);
+      context.putImageData(imageOf(step.denoised, this.#shape), at * (width + 1), height + 1);
+    }
+  }
+}

@@ -1,0 +1,210 @@
+// @ts-check
+/**
+ * The σ curve as a slider: back through the steps of a run, by hand or as a film.
+ *
+ * Earlier steps are shown on a canvas of their own over the grid. The chains stay at their step, and whatever acts
+ * on them shows them again.
+ */
+import { placeOf } from "./arrange.js";
+import { $ } from "../dom/dom.js";
+
+/** How long a whole film takes, forwards or backwards. */
+const FILM_MS = 4000;
+
+/** @typedef {import("./film.js").Frame} Frame */
+/**
+ * @typedef {object} Page
+ * @property {(x: number) => number} stepAt which step is at a place of the window
+ * @property {() => Promise<void>} pause settles when nothing of the run is under way any more
+ * @property {(frame: Frame) => void} show shows the readings of a frame
+ */
+
+export class Timeline {
+  #slider = /** @type {HTMLElement} */ ($("timeline"));
+  #canvas = /** @type {HTMLCanvasElement} */ ($("replay"));
+  #film;
+  #page;
+  /** @type {Frame | null} what is shown of the past */ #shown = null;
+  #playing = 0;
+  /** Whether what was under way at a pause may still be drawn. */
+  #settling = false;
+  /** Whether the button that shows the end is held. */
+  #held = false;
+
+  /** @param {import("./film.js").Film} film @param {Page} page */
+  constructor(film, page) {
+    this.#film = film;
+    this.#page = page;
+    film.onChange = () => this.#name();
+    this.#name();
+    const drag = (/** @type {PointerEvent} */ event) => this.#go(page.stepAt(event.clientX));
+    this.#slider.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      this.#slider.setPointerCapture(event.pointerId);
+      drag(event);
+    });
+    this.#slider.addEventListener("pointermove", (event) => {
+      if (this.#slider.hasPointerCapture(event.pointerId)) drag(event);
+    });
+    this.#slider.addEventListener("keydown", (event) => this.#key(event));
+    const compare = $("compare");
+    for (const begin of ["pointerdown", "keydown"])
+      compare.addEventListener(begin, (/** @type {any} */ event) => {
+        if (begin === "pointerdown" || event.key === " " || event.key === "Enter")
+          this.#compare(true);
+      });
+    for (const end of ["pointerup", "pointercancel", "pointerleave", "keyup", "blur"])
+      compare.addEventListener(end, () => this.#compare(false));
+    $("backwards").addEventListener("click", () => this.#play(this.#atStart ? 1 : -1));
+  }
+
+  /** What the grid shows of the past. */
+  get past() {
+    return this.#shown;
+  }
+
+  /** To be called when the grid was drawn: the present is shown again, unless that was still under way at a pause. */
+  drawn() {
+    if (!this.#settling) this.leave();
+  }
+
+  /** Pauses the run. The readings are those of what is shown, even if a last batch is drawn meanwhile. */
+  async #pause() {
+    if (this.#settling) return;
+    this.#settling = true;
+    try {
+      await this.#page.pause();
+    } finally {
+      this.#settling = false;
+    }
+    if (this.#shown) this.#page.show(this.#shown);
+  }
+
+  /** Shows the present again. */
+  leave() {
+    cancelAnimationFrame(this.#playing);
+    if (!this.#shown) return;
+    this.#shown = null;
+    this.#held = false;
+    this.#canvas.hidden = true;
+    this.#name();
+  }
+
+  /** Shows the end of the run instead of its past, for as long as a button is held. @param {boolean} on */
+  #compare(on) {
+    const last = this.#film.frames.at(-1);
+    // A pointer may pass over the button, and keys may be released there, without its being held.
+    if (!this.#shown || !last || !(on || this.#held)) return;
+    this.#held = on;
+    cancelAnimationFrame(this.#playing);
+    this.#canvas.hidden = on;
+    this.#page.show(on ? last : this.#shown);
+  }
+
+  /** Whether there are steps to go back to. Images that follow a drawing have only their end. */
+  get #hasPast() {
+    return this.#film.frames.length > 1;
+  }
+
+  /** Whether the grid shows the beginning of the run. */
+  get #atStart() {
+    return this.#shown !== null && this.#shown === this.#film.frames[0];
+  }
+
+  /** Plays the film from its end back to the beginning, or from there to the end. @param {1 | -1} direction */
+  async #play(direction) {
+    if (!this.#hasPast) return;
+    await this.#pause();
+    cancelAnimationFrame(this.#playing);
+    const { frames } = this.#film;
+    const last = frames.length - 1;
+    const from = this.#shown ? frames.indexOf(this.#shown) : last;
+    const begin = direction < 0 ? (from > 0 ? from : last) : from < last ? from : 0;
+    /** @type {number | undefined} */
+    let begun;
+    const turn = (/** @type {number} */ now) => {
+      begun ??= now;
+      const at = begin + direction * Math.floor(((now - begun) / FILM_MS) * last);
+      // A film that has grown meanwhile may have been thinned, and have fewer frames.
+      const frame = this.#film.frames[Math.max(0, Math.min(last, at))];
+      if (frame) this.#show(frame);
+      if (direction < 0 ? at > 0 : at < last) this.#playing = requestAnimationFrame(turn);
+    };
+    this.#playing = requestAnimationFrame(turn);
+  }
+
+  /** Shows the frame nearest to a step. @param {number} step */
+  #go(step) {
+    const frame = this.#film.at(step);
+    if (!frame || !this.#hasPast) return;
+    cancelAnimationFrame(this.#playing);
+    this.#pause();
+    this.#show(frame);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const frames = this.#film.frames;
+    const at = this.#shown ? frames.indexOf(this.#shown) : frames.length - 1;
+    /** @type {Record<string, number>} */
+    const places = {
+      ArrowLeft: at - 1,
+      ArrowDown: at - 1,
+      ArrowRight: at + 1,
+      ArrowUp: at + 1,
+      PageDown: at - 5,
+      PageUp: at + 5,
+      Home: 0,
+      End: frames.length - 1,
+    };
+    const place = places[event.key];
+    if (place === undefined || !this.#hasPast) return;
+    event.preventDefault();
+    this.#go(frames[Math.max(0, Math.min(frames.length - 1, place))].progress.step);
+  }
+
+  /** @param {Frame} frame */
+  #show(frame) {
+    const present = frame === this.#film.frames.at(-1);
+    this.#shown = present ? null : frame;
+    this.#canvas.hidden = present;
+    if (!present) this.#paint(frame);
+    this.#page.show(frame);
+    this.#name();
+  }
+
+  /** Says what can be done now. */
+  #name() {
+    $("schedule-figure").classList.toggle("still", !this.#hasPast);
+    for (const control of [this.#slider, $("backwards")])
+      control.ariaDisabled = String(!this.#hasPast);
+    $("compare").disabled = this.#shown === null;
+    $("backwards-text").textContent = this.#atStart ? "Play forwards" : "Play backwards";
+  }
+
+  /** Puts a frame where the grid is, though the grid may have been arranged anew since. @param {Frame} frame */
+  #paint({ image, columns, gap, count }) {
+    const grid = /** @type {HTMLCanvasElement} */ ($("grid"));
+    const canvas = this.#canvas;
+    const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+    canvas.width = grid.width;
+    canvas.height = grid.height;
+    const [left, top] = [`${grid.offsetLeft}px`, `${grid.offsetTop}px`];
+    Object.assign(canvas.style, { left, top, width: grid.style.width, height: grid.style.height });
+    Object.assign(canvas.dataset, grid.dataset);
+    const width = (image.width + gap) / columns - gap;
+    const height = (image.height + gap) / Math.ceil(count / columns) - gap;
+    const size = { width, height };
+    const now = { columns: Number(grid.dataset.columns), gap: Number(grid.dataset.gap), ...size };
+    for (let i = 0; i < count; i++)
+      context.drawImage(
+        image,
+        ...placeOf(i, { columns, gap, ...size }),
+        width,
+        height,
+        ...placeOf(i, now),
+        width,
+        height,
+      );
+  }
+}

@@ -1,0 +1,139 @@
+// @ts-check
+/** What is on the screen. */
+import { $ } from "../dom/dom.js";
+import { countOf, formatDuration, formatSeconds, formatSigma, ofBytes } from "../dom/format.js";
+import { Grid } from "./grid.js";
+import { SchedulePlot } from "./schedule.js";
+import { drawing, modelUrl, models, state } from "../app/state.js";
+
+export const grid = new Grid($("grid"), $("grid-frame"));
+export const plot = new SchedulePlot($("schedule"));
+
+/** What can only be used while there is an engine. */
+const CONSOLE = [
+  "start",
+  "step",
+  "restart",
+  "save",
+  "copy",
+  "more",
+  "draw",
+  "view",
+  "origin",
+  "engine",
+  "settings",
+];
+
+/** @param {boolean} enabled */
+export function setConsole(enabled) {
+  for (const id of CONSOLE) $(id).disabled = !enabled;
+}
+
+/** Marks the model that is shown among the page's own. */
+export function markModel() {
+  for (const [choice, address] of models)
+    if (address === modelUrl) choice.setAttribute("aria-current", "page");
+}
+
+/** @param {string} name @param {string} text */
+export function setStatus(name, text) {
+  $("status").dataset.state = name;
+  if ($("status").textContent !== text) $("status").textContent = text;
+}
+
+/** A redraw that takes longer is announced; the words for shorter ones would only flicker. In milliseconds. */
+const SLOW_MS = 400;
+let slow = 0;
+/** Runs that take longer show how much time is left. In milliseconds. */
+const LONG_MS = 10_000;
+
+/** @param {import("../run/run.js").Run} run */
+export function showRun(run) {
+  const { progress } = state;
+  const words = {
+    ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
+    running: "Running",
+    paused: "Paused",
+    answering: "",
+    finished: progress
+      ? `Done: ${countOf(progress.steps, "step")} an image, ${formatSeconds(run.worked)} of work.`
+      : "Done.",
+  };
+  clearTimeout(slow);
+  if (run.state === "answering") {
+    $("status").dataset.state = "running";
+    slow = setTimeout(() => setStatus("running", "Redrawing…"), SLOW_MS);
+  } else setStatus(run.state, words[run.state]);
+  const again = run.over && run.state !== "ready";
+  $("start-text").textContent =
+    run.state === "running"
+      ? "Pause"
+      : run.state === "paused"
+        ? "Resume"
+        : again
+          ? "New images"
+          : "Start";
+  $("start-key").textContent = again ? "n" : "space";
+}
+
+/** Shows how long a run will still take, if it takes long. @param {import("../run/run.js").Run} run */
+export function showLeft(run) {
+  const { left, worked } = run;
+  const long = run.state === "running" && left !== undefined && worked + left > LONG_MS;
+  $("left").hidden = !long;
+  if (long) $("left").textContent = `about ${formatDuration(left / 1000)} left`;
+}
+
+/** @param {import("../engine/engine.js").Progress} next */
+export function showProgress(next) {
+  state.progress = next;
+  showReadings(next);
+}
+
+/** Shows what belongs to a step, be it the present one or an earlier one. @param {import("../engine/engine.js").Progress} next */
+export function showReadings(next) {
+  const sigma = next.done && state.clean ? 0 : next.sigma;
+  $("sigma").textContent = formatSigma(sigma);
+  $("step-count").textContent = `${next.step} / ${next.steps}`;
+  // With one step for each level, both numbers are the same.
+  $("level-row").hidden = next.levels === next.steps;
+  $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
+  const slider = $("timeline");
+  slider.ariaValueMax = String(next.steps);
+  slider.ariaValueNow = String(next.step);
+  slider.ariaValueText = `step ${next.step} of ${next.steps}, σ = ${formatSigma(sigma)}`;
+  state.measures?.cursor(next.step);
+  const coldness = plot.cursor(next.step, sigma);
+  document.documentElement.style.setProperty("--coldness", `${(100 * coldness).toFixed(1)}%`);
+}
+
+/** @param {import("../engine/engine.js").View} view */
+export function showView(view) {
+  $("caption-view").textContent =
+    view === "noisy" ? "x̃, the noisy images" : "D(x̃, σ), the network’s guess";
+}
+
+/** @param {import("../settings/controls.js").Choice} choice */
+export function showCaption({ seed, to, chains }) {
+  $("caption-run").textContent =
+    `${countOf(chains, "image")}${state.classes?.chosen ? ` of “${state.classes.chosen.label}”` : ""}, seed ${seed}${to === undefined ? "" : ` to seed ${to}`}${drawing() ? ", from a drawing" : ""}`;
+}
+
+/** Says what is wrong, where visitors look. @param {string} text */
+export function complain(text) {
+  $("problem").textContent = text;
+  $("problem").hidden = false;
+  $("problem").scrollIntoView({ block: "nearest" });
+}
+
+/** @param {"module" | "model"} what @returns {(loaded: number, total: number) => void} */
+export function gauge(what) {
+  return (loaded, total) => {
+    const bar = $(`load-${what}`);
+    if (total) {
+      bar.max = total;
+      bar.value = loaded;
+    } else bar.removeAttribute("value");
+    $(`load-${what}-text`).textContent = ofBytes(loaded, total);
+  };
+}
