@@ -24,6 +24,16 @@
 //! | `data`, `hub`, `download`, `grid`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, models on the Hugging Face hub, downloads, grids of images as PNG, the trainer and its loop, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |
 //!
+//! | feature | adds |
+//! |---|---|
+//! | `cli` (default) | the programs `ncsn` and `train`, and all that is native only; includes `burn`, `fused` and `training` |
+//! | `burn` | the Burn modules: training, and the reference backend |
+//! | `fused` | the backend of WGSL kernels |
+//! | `training` | training by these kernels |
+//! | `cuda`, `vulkan`, `metal`, `libtorch` | Burn devices besides the CPU |
+//! | `mpi` | training shared by processes; needs an MPI and libclang |
+//! | `reference`, `cpu` | engines that the page fetches when they are asked for |
+//!
 //! # Sampling, in ten lines
 //!
 //! The samplers need no network and no GPU: they run on anything that has a score. Here it is a

@@ -156,6 +156,93 @@ fn a_write_that_fails_names_the_file_and_loses_nothing() {
     succeed(&mut train(at, &[&RUN[..], &["--resume", "--steps", "60"]].concat()));
 }
 
+/// Runs a shell script in a folder, with file systems that it alone sees; `$@` is the command of a
+/// run. Returns what its last failing run said, or `None` where nobody may mount file systems, as
+/// in many containers.
+#[cfg(target_os = "linux")]
+fn with_own_mounts(at: &Path, mount: &str, script: &str) -> Option<String> {
+    let run = train(at, &["--data", "../bars", "--out", "m.safetensors"]);
+    // What a test expects to fail must do so with exit code 2.
+    let fails = "fails() { code=0; \"$@\" 2> ../said || code=$?; [ $code = 2 ]; }";
+    let script = format!("set -e; mkdir disk; {mount}; touch mounted; cd disk; {fails}; {script}");
+    let mut shell = Command::new("unshare");
+    shell.args(["--map-root-user", "--mount", "sh", "-c", &script, "sh"]);
+    shell.current_dir(at).arg(run.get_program()).args(run.get_args());
+    shell.args(["--checkpoint-every-seconds", "0", "--eval-every-steps", "50"]);
+    let output = shell.output();
+    if !at.join("mounted").exists() {
+        eprintln!("skipped: no file system can be mounted here");
+        return None;
+    }
+    let output = output.expect("it has begun");
+    let said = fs::read_to_string(at.join("said")).unwrap_or_default();
+    assert!(output.status.success(), "{said}{output:?}");
+    Some(said)
+}
+
+/// A file system with room for half a checkpoint more. The log's small files still fit.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_names_the_file_and_loses_nothing() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let said = with_own_mounts(
+        at,
+        "mount -t tmpfs -o size=16m tmpfs disk",
+        r#"
+        "$@" --steps 20
+        mkdir ../before ../after
+        cp m.checkpoint m.previous.checkpoint m.safetensors ../before
+        free=$(df -Pk . | awk 'NR == 2 { print $4 }')
+        head -c $((free * 1024 - $(wc -c < m.checkpoint) / 2)) /dev/zero > others
+        fails "$@" --resume --steps 60
+        cp m.checkpoint m.previous.checkpoint m.safetensors ../after
+        [ ! -e m.checkpoint.partial ]
+        rm others
+        "$@" --resume --steps 60
+        cp m.safetensors ..
+        "#,
+    );
+    let Some(said) = said else { return };
+    assert!(said.contains("cannot write m.checkpoint"), "{said}");
+    for name in ["m.checkpoint", "m.previous.checkpoint", "m.safetensors"] {
+        let [before, after] =
+            ["before", "after"].map(|folder| fs::read(at.join(folder).join(name)));
+        assert_eq!(before.expect("copied"), after.expect("copied"), "{name}");
+    }
+    assert_eq!(training(&at.join("m.safetensors")).steps, 60);
+}
+
+/// A folder on a file system that has become read-only, which stops root, too.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_folder_is_said_before_training_and_loses_nothing() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let said = with_own_mounts(
+        at,
+        "mount --bind disk disk",
+        r#"
+        "$@" --steps 20
+        cp -r . ../before
+        mount -o remount,bind,ro .
+        fails "$@" --resume --steps 60
+        cp -r . ../after
+        mount -o remount,bind,rw .
+        "$@" --resume --steps 60
+        "#,
+    );
+    let Some(said) = said else { return };
+    assert!(said.contains("cannot write m.") && said.contains("Read-only"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for name in ["m.checkpoint", "m.previous.checkpoint", "m.safetensors"] {
+        let [before, after] =
+            ["before", "after"].map(|folder| fs::read(at.join(folder).join(name)));
+        assert_eq!(before.expect("copied"), after.expect("copied"), "{name}");
+    }
+    assert_eq!(training(&at.join("disk/m.safetensors")).steps, 60);
+}
+
 /// The loss is read only every few steps; what is saved must be from before the divergence.
 #[test]
 fn a_diverging_run_stops_and_keeps_its_last_good_state() {

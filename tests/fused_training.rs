@@ -10,14 +10,15 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::random_networks::{self, Rolls};
 use ncsn::backend::fused::{
-    Compiler, DataSet, ExampleRow, FusedError, Gpu, KernelConfig, PartRow, Precision, Strategy,
-    Training, TrainingState, TrainingStep,
+    Compiler, DataSet, Example, FusedError, Gpu, KernelConfig, Precision, Strategy, Training,
+    TrainingState, TrainingStep,
 };
 use ncsn::data::Images;
 use ncsn::loss::dsm;
 use ncsn::net::weights::{Weights, carry_over, flat};
 use ncsn::net::{Architecture, ImageShape, Network, Preconditioning, UNetDescription};
 use ncsn::random::Key;
+use ncsn::recipe::Recipe;
 use ncsn::train::{
     Augmentation, Checkpoints, Consistency, Options, Precision as TrainPrecision, TrainError,
     Trainer,
@@ -32,43 +33,19 @@ const SEED: u64 = 5;
 
 /// A step on images 0, 1, … of the data, each with its own σ, class and weight.
 fn step(sizes: &UNetDescription, batch: usize, parts: usize) -> TrainingStep {
-    let example = |n: usize| {
-        let sigma = 10.0 * 0.4f32.powi((n % 7) as i32);
-        let c = sizes.preconditioning.at(sigma);
-        ExampleRow {
-            image: n as u32,
-            class_row: (n % (sizes.classes + 1)) as u32,
-            sigma,
-            ln_sigma: sigma.ln(),
-            weight: (1.0 + n as f32) / batch as f32,
-            c_in: c.c_in,
-            c_skip: c.c_skip,
-            c_out: c.c_out,
-        }
+    let usual = options(&images()).recipe();
+    let recipe = Recipe { seed: SEED, batch, parts, flip: false, dequantize: false, ..usual };
+    let example = |n: usize| Example {
+        index: n,
+        sigma: 10.0 * 0.4f32.powi((n % 7) as i32),
+        class: Some(n % (sizes.classes + 1)).filter(|&class| class < sizes.classes),
     };
-    let each = batch.div_ceil(parts);
-    let part = |first: usize| PartRow {
-        images: each.min(batch - first) as u32,
-        first: first as u32,
-        example: first as u32,
-        batch: batch as u32,
-        accumulates: u32::from(first > 0),
-        noise_step: 3,
-        seed: [SEED as u32, 0],
-        flip: 0,
-        dequantize: 0,
-        learning_rate: 0.01,
-        correction: 0.1f32.sqrt() / 0.1,
-        epsilon: 1e-5 * 0.1f32.sqrt(),
-        most: 1.0,
-        betas: [0.9, 0.9],
-        decay: 0.5,
-        padding: [0; 3],
-    };
-    TrainingStep {
-        parts: (0..batch).step_by(each).map(part).collect(),
-        examples: (0..batch).map(example).collect(),
+    let mut step = TrainingStep::new(&recipe, sizes, 3, (0..batch).map(example));
+    // Weights that all differ show if one image has that of another.
+    for (n, row) in step.examples.iter_mut().enumerate() {
+        row.weight = (1.0 + n as f32) / batch as f32;
     }
+    step
 }
 
 fn data(sizes: &UNetDescription, images: usize) -> Vec<u8> {
@@ -139,7 +116,99 @@ fn burn_gradients(
     (loss.into_scalar::<f32>(), found.found)
 }
 
-/// Holds the gradients of a network with drawn weights to Burn's, tensor by tensor.
+/// A network with drawn weights, of which size a batch is, and how it is computed.
+#[derive(Clone, Debug, PartialEq)]
+struct Case {
+    sizes: UNetDescription,
+    batch: usize,
+    parts: usize,
+    strategy: Strategy,
+}
+
+impl Case {
+    fn of(seed: u32) -> Self {
+        let mut rolls = Rolls::new(seed);
+        let sizes = random_networks::unet(&mut rolls);
+        let strategy = rolls.one_of(&[Strategy::Direct, Strategy::Staged]);
+        let batch = 1 + rolls.below(5);
+        let parts = 1 + rolls.below(batch);
+        Self { sizes, batch, parts, strategy }
+    }
+
+    fn smaller(&self) -> Vec<Self> {
+        let networks = random_networks::smaller(&Architecture::UNet(self.sizes.clone()));
+        let sizes = networks.into_iter().filter_map(|network| match network {
+            Architecture::UNet(sizes) => Some(sizes),
+            Architecture::RefineNet(_) => None,
+        });
+        let mut found: Vec<_> = sizes.map(|sizes| Self { sizes, ..self.clone() }).collect();
+        if self.parts > 1 {
+            found.push(Self { parts: 1, ..self.clone() });
+        }
+        if self.batch > self.parts {
+            found.push(Self { batch: self.batch - 1, ..self.clone() });
+        }
+        found
+    }
+
+    /// Holds the gradients to Burn's, tensor by tensor.
+    fn check(&self, gpu: &Gpu) -> Result<(), String> {
+        let Self { ref sizes, batch, parts, strategy } = *self;
+        let failed = |error: FusedError| error.to_string();
+        let architecture = Architecture::UNet(sizes.clone());
+        let weights = common::weights(&architecture);
+        let config = KernelConfig::new(strategy, Precision::Single);
+        let compiler = Compiler::new(gpu, config).map_err(failed)?;
+        let bytes = data(sizes, batch);
+        let data = DataSet {
+            bytes: &bytes,
+            labels: &[],
+            images: batch,
+            stable_from: None,
+            mirrored: false,
+        };
+        let mut training = Training::new(&compiler, sizes, &data, batch, parts).map_err(failed)?;
+        let values = flat(&architecture, &weights);
+        let moments = vec![[0.0; 2]; values.len()];
+        training.write(&TrainingState { weights: values.clone(), average: values, moments });
+        let step = step(sizes, batch, parts);
+        training.submit(std::slice::from_ref(&step)).map_err(failed)?;
+        let found = block_on(training.gradients()).map_err(failed)?;
+        let report = block_on(training.report()).map_err(failed)?;
+
+        // With several parts, only the batch of the last is still there.
+        let mut whole = Training::new(&compiler, sizes, &data, batch, 1).map_err(failed)?;
+        whole.submit(&[self::step(sizes, batch, 1)]).map_err(failed)?;
+        let pixels = batch * sizes.image_shape.dimension();
+        let images = block_on(whole.batch(pixels)).map_err(failed)?;
+        let (loss, expected) = burn_gradients(sizes, &weights, &images, &step);
+        // What holds is tested, since a NaN neither exceeds a bound nor keeps it.
+        let ensure = |holds: bool, failure: String| if holds { Ok(()) } else { Err(failure) };
+        let off = (report.loss / loss - 1.0).abs();
+        ensure(off < 1e-4, format!("a loss of {} for {loss}", report.loss))?;
+        let all = expected.iter().map(|(_, values)| largest(values)).fold(0.0, f32::max);
+        let mut first = 0;
+        for (name, shape) in architecture.tensors() {
+            let count: usize = shape.iter().product();
+            let found = &found[first..first + count];
+            first += count;
+            let (_, expected) =
+                expected.iter().find(|(other, _)| *other == name).expect("the same tensors");
+            let most = largest(expected);
+            ensure(most > 0.0, format!("{name} has no gradient"))?;
+            let apart = common::difference(found, expected);
+            // A bias before a normalization has no gradient but rounding.
+            let bound = 1e-3 * most.max(1e-4 * all);
+            ensure(apart <= bound, format!("the gradient of {name} is {apart} of {most} off"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Holds the gradients of a network with drawn weights to Burn's.
+///
+/// # Panics
+/// If they differ.
 fn holds_to_burn(
     gpu: &Gpu,
     sizes: &UNetDescription,
@@ -147,45 +216,8 @@ fn holds_to_burn(
     parts: usize,
     strategy: Strategy,
 ) {
-    let architecture = Architecture::UNet(sizes.clone());
-    let weights = common::weights(&architecture);
-    let config = KernelConfig::new(strategy, Precision::Single);
-    let compiler = Compiler::new(gpu, config).expect("f32");
-    let bytes = data(sizes, batch);
-    let data =
-        DataSet { bytes: &bytes, labels: &[], images: batch, stable_from: None, mirrored: false };
-    let mut training = Training::new(&compiler, sizes, &data, batch, parts).expect("it fits");
-    let values = flat(&architecture, &weights);
-    let moments = vec![[0.0; 2]; values.len()];
-    training.write(&TrainingState { weights: values.clone(), average: values, moments });
-    let step = step(sizes, batch, parts);
-    training.submit(std::slice::from_ref(&step)).expect("a step of this run");
-    let found = block_on(training.gradients()).expect("the GPU works");
-    let report = block_on(training.report()).expect("the GPU works");
-
-    // With several parts, only the batch of the last is still there.
-    let whole = Training::new(&compiler, sizes, &data, batch, 1);
-    let mut whole = whole.expect("it fits");
-    whole.submit(&[self::step(sizes, batch, 1)]).expect("a step of this run");
-    let images = block_on(whole.batch(batch * sizes.image_shape.dimension())).expect("read");
-    let (loss, expected) = burn_gradients(sizes, &weights, &images, &step);
-    assert!((report.loss / loss - 1.0).abs() < 1e-4, "loss {} for {loss}", report.loss);
-
-    let all = expected.iter().map(|(_, values)| largest(values)).fold(0.0, f32::max);
-    let mut first = 0;
-    for (name, shape) in architecture.tensors() {
-        let count: usize = shape.iter().product();
-        let found = &found[first..first + count];
-        first += count;
-        let (_, expected) =
-            expected.iter().find(|(other, _)| *other == name).expect("the same tensors");
-        let most = largest(expected);
-        let apart = common::difference(found, expected);
-        assert!(most > 0.0, "{name} has no gradient");
-        // A bias before a normalization has no gradient but rounding.
-        let bound = 1e-3 * most.max(1e-4 * all);
-        assert!(apart <= bound, "{name} of {sizes:?}: {apart} of {most} for {batch} images");
-    }
+    let case = Case { sizes: sizes.clone(), batch, parts, strategy };
+    case.check(gpu).unwrap_or_else(|failure| panic!("{failure} with {case:?}"));
 }
 
 fn largest(values: &[f32]) -> f32 {
@@ -225,18 +257,33 @@ fn gradients_of_classes_parts_and_more_resolutions_are_those_of_autodiff() {
 }
 
 /// Random networks, sizes and batches. `NCSN_NETWORKS=1000 cargo test --release --test
-/// fused_training random` tries more than the usual number; a failure names the network.
+/// fused_training random` tries more than the usual number; a failure names the seed, and the
+/// smallest network that shows it.
 #[test]
 fn gradients_of_random_networks_are_those_of_autodiff() {
     let gpu = gpu();
     for seed in 0..common::amount("NCSN_NETWORKS", 12) {
-        let mut rolls = Rolls::new(seed);
-        let sizes = random_networks::unet(&mut rolls);
-        let strategy = rolls.one_of(&[Strategy::Direct, Strategy::Staged]);
-        let batch = 1 + rolls.below(5);
-        let parts = 1 + rolls.below(batch);
-        holds_to_burn(&gpu, &sizes, batch, parts, strategy);
+        let case = Case::of(seed);
+        if let Err(failure) = case.check(&gpu) {
+            let (least, how) =
+                random_networks::shrink(case, failure, Case::smaller, |case| case.check(&gpu));
+            panic!("seed {seed}: {how} with {least:?}");
+        }
     }
+}
+
+/// What [`Case::smaller`] gives can be trained, and ends.
+#[test]
+fn a_failure_of_gradients_shrinks_to_what_it_needs() {
+    let fails = |case: &Case| match case.sizes.attention.contains(&true) && case.batch > 1 {
+        true => Err("attention among several images".to_owned()),
+        false => Ok(()),
+    };
+    let sizes = UNetDescription { blocks: 2, ..common::unet((3, 16, 16), &[8, 16]) };
+    let case = Case { sizes, batch: 5, parts: 3, strategy: Strategy::Staged };
+    let (least, _) = random_networks::shrink(case, "at first".into(), Case::smaller, fails);
+    assert_eq!((least.batch, least.parts), (2, 1));
+    assert_eq!((least.sizes.blocks, least.sizes.image_shape.channels), (1, 1));
 }
 
 /// The sizes of real data sets, with the default network.
@@ -493,19 +540,4 @@ fn attention_among_too_many_positions_is_refused_by_the_limit() {
     assert_eq!(name, "maxComputeWorkgroupStorageSize");
     assert_eq!((needed, available), (8 * 256 * width as u64, limit as u64));
     block_on(gpu.idle()).expect("nothing was compiled");
-}
-
-/// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the number.
-#[test]
-fn a_step_of_the_default_network_is_few_launches() {
-    let gpu = gpu();
-    let shape = ImageShape { channels: 1, height: 28, width: 28 };
-    let sizes = UNetDescription::new(shape, common::SCALE);
-    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
-    let compiler = Compiler::new(&gpu, config).expect("f32");
-    let bytes = data(&sizes, 2);
-    let data =
-        DataSet { bytes: &bytes, labels: &[], images: 2, stable_from: None, mirrored: false };
-    let training = Training::new(&compiler, &sizes, &data, 2, 1).expect("it fits");
-    assert_eq!(training.launches(), 120);
 }

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
+use ncsn::hub::Address;
 use onnx_file::Axis;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -143,6 +145,28 @@ impl User {
 
     fn cache(&self) -> PathBuf {
         self.folder.path().join("huggingface/hub/models--ada--digits")
+    }
+}
+
+/// The page has the same names (`tests/e2e/tests/hub_names.rs`).
+#[test]
+fn names_are_accepted_or_refused_as_on_the_page() {
+    let cases = fs::read_to_string("tests/hub_names.json").expect("a list of names");
+    let cases: Value = serde_json::from_str(&cases).expect("JSON");
+    let list = |kind: &str| cases[kind].as_array().expect("a list").clone();
+    for case in list("accepted") {
+        let [name, repository, path, revision] =
+            ["name", "repository", "path", "revision"].map(|part| case[part].as_str());
+        let name = name.expect("a text");
+        let address: Address = name.parse().expect("an address");
+        let found = [&address.repository, &address.path, &address.revision];
+        assert_eq!(found.map(|part| Some(&**part)), [repository, path, revision], "{name}");
+        assert_eq!(address.to_string(), name);
+    }
+    for name in list("refused") {
+        let name = name.as_str().expect("a text");
+        let refused = name.parse::<Address>().expect_err(name).to_string();
+        assert!(refused.starts_with(name), "{refused}");
     }
 }
 

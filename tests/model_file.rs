@@ -279,7 +279,7 @@ fn values_that_are_not_finite_are_neither_written_nor_read() {
 /// be there yet.
 #[test]
 fn the_page_takes_files_as_large_as_the_program_does() {
-    let script = include_str!("../www/read-bytes.js");
+    let script = include_str!("../www/model/read-bytes.js");
     let limit = script.split_once("MAX_MODEL_BYTES = 1 << ").and_then(|(_, rest)| {
         rest.split_once(';').and_then(|(shift, _)| shift.parse::<u32>().ok())
     });

@@ -1,8 +1,9 @@
 //! Long runs: memory stays flat, and every number finite.
 //!
 //! `NCSN_SOAK=50 cargo test --release --test soak -- --nocapture` runs fifty times as long as usual,
-//! which is 100,000 steps of Langevin dynamics, a thousand models and 20,000 steps of training, and
-//! prints memory and speed on the way.
+//! which is 100,000 steps of Langevin dynamics, a thousand models and 20,000 steps of training, each
+//! on Burn and on the GPU. It prints memory and speed on the way, and requires that the speed does
+//! not fall; with the usual length, nothing depends on speed.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -11,6 +12,7 @@ use std::fs;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use common::soak::LongRun;
 use ncsn::backend::fused::{
     Compiler, FusedChains, Gpu, KernelConfig, Network as FusedNetwork, Precision,
     best_kernel_config,
@@ -35,23 +37,18 @@ fn memory() -> usize {
     pages.expect("a number of pages") * 4096
 }
 
-/// Does something in ten parts, and checks that memory does not grow once it has settled.
-fn stays_flat(what: &str, count: usize, mut part: impl FnMut(usize)) {
-    /// What caches and the allocator may still take after a fifth of the run.
-    const ROOM: usize = 16 << 20;
-    let mut settled = None;
+/// Does something in ten parts, and checks that memory does not grow once it has settled and, if it
+/// is done more often than usual, that the speed does not fall.
+fn stays_flat(what: &'static str, count: usize, mut part: impl FnMut(usize)) {
+    let mut run = LongRun::new(what, 16 << 20);
     for tenth in 1..=10 {
-        let (before, began) = (count * (tenth - 1) / 10, Instant::now());
-        let now = count * tenth / 10;
+        let [before, now] = [tenth - 1, tenth].map(|tenth| LongRun::until(count, tenth));
+        let began = Instant::now();
         part(now);
-        let rate = (now - before) as f64 / began.elapsed().as_secs_f64();
-        let memory = memory();
-        eprintln!("{what}: {now} of {count}, {rate:.1} per second, {} MiB", memory >> 20);
-        if tenth == 2 {
-            settled = Some(memory);
-        }
-        let most = settled.map_or(usize::MAX, |settled| settled + ROOM);
-        assert!(memory <= most, "{what}: memory grew to {memory} bytes");
+        eprintln!("{}", run.record(now - before, began.elapsed().as_secs_f64(), memory()));
+    }
+    if factor() > 1 {
+        run.check_speed();
     }
 }
 
@@ -64,7 +61,7 @@ fn langevin(steps: usize) -> StepTable {
     settings.step_table().expect("possible")
 }
 
-fn runs_long(what: &str, mut chains: Box<dyn Chains>) {
+fn runs_long(what: &'static str, mut chains: Box<dyn Chains>) {
     let count = chains.step_table().nfe();
     stays_flat(what, count, |step| {
         block_on(advance_to(&mut *chains, step, |_| ())).expect("the device works");
@@ -90,13 +87,17 @@ fn on_gpu(gpu: &Gpu, config: KernelConfig, table: StepTable) -> Box<dyn Chains> 
 }
 
 #[test]
-fn chains_of_many_steps() {
+fn chains_of_many_steps_on_burn() {
     let _alone = common::alone();
-    let table = langevin(2_000 * factor());
-    runs_long("steps on Burn", on_burn(table.clone()));
+    runs_long("steps on Burn", on_burn(langevin(2_000 * factor())));
+}
+
+#[test]
+fn chains_of_many_steps_on_the_gpu() {
+    let _alone = common::alone();
     let gpu = block_on(Gpu::request()).expect("an adapter");
     let config = block_on(best_kernel_config(&gpu, Precision::Single));
-    runs_long("steps on the GPU", on_gpu(&gpu, config, table));
+    runs_long("steps on the GPU", on_gpu(&gpu, config, langevin(2_000 * factor())));
 }
 
 #[test]
@@ -118,23 +119,41 @@ fn many_models_one_after_another() {
     });
 }
 
-#[test]
-fn training_of_many_steps() {
-    let _alone = common::alone();
+/// Options of a run of many steps on small images, and the images.
+fn small_run() -> (Options, Images) {
     let shape = ImageShape { channels: 1, height: 8, width: 8 };
     let byte = |at| (Key { seed: 1, stream: 0, step: 0 }.uniform(at) * 256.0) as u8;
     let images = Images::new(shape, (0..100 * 64).map(byte).collect());
-    let steps = 400 * factor();
     let options = Options::for_images(&images).expect("images that differ");
-    let options =
-        Options { architecture: common::tiny(), batch: 8, steps: steps as u64, ..options };
-    let mut trainer = Trainer::new(options, &images, &[Device::flex()]).expect("possible");
+    let steps = 400 * factor() as u64;
+    (Options { architecture: common::tiny(), batch: 8, steps, ..options }, images)
+}
+
+fn trains_long(what: &'static str, mut trainer: Trainer, images: &Images) {
     let mut done = 0;
-    stays_flat("training steps", steps, |count| {
+    stays_flat(what, trainer.options().steps as usize, |count| {
         for _ in done..count {
-            trainer.step(&images);
+            trainer.step(images);
         }
         done = count;
+        trainer.take_loss().expect("a finite loss");
         trainer.checkpoint().expect("finite weights");
     });
+}
+
+#[test]
+fn training_of_many_steps_on_burn() {
+    let _alone = common::alone();
+    let (options, images) = small_run();
+    let trainer = Trainer::new(options, &images, &[Device::flex()]).expect("possible");
+    trains_long("training steps on Burn", trainer, &images);
+}
+
+#[test]
+fn training_of_many_steps_on_the_gpu() {
+    let _alone = common::alone();
+    let (options, images) = small_run();
+    let gpu = block_on(Gpu::request()).expect("an adapter");
+    let trainer = Trainer::on_gpu(options, &images, &gpu).expect("possible");
+    trains_long("training steps on the GPU", trainer, &images);
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::state::looks_back;
 use super::{BackendError, Chains, Pending, State};
-use crate::sample::conditioning::ConditioningError;
+use crate::sample::ConditioningError;
 use crate::sample::step_table::corrector_size;
 use crate::sample::{Conditioning, StepTable, Update, View};
 use crate::score::Score;

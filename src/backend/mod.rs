@@ -30,7 +30,7 @@ pub use self::burn::BurnChains;
 use self::fused::FusedError;
 pub use self::host::HostChains;
 pub use self::state::State;
-use crate::sample::conditioning::ConditioningError;
+use crate::sample::ConditioningError;
 use crate::sample::{Step, StepTable, View};
 
 /// What a backend answers once its device is done. It is boxed so that one program can hold chains

@@ -52,14 +52,20 @@ impl ClassifierDescription {
         [self.image_shape.height, self.image_shape.width].map(|side| (side / self.patch) >> pools)
     }
 
-    /// The number of weights of the convolutions and the features, which are nearly all.
-    pub(super) fn most_weights(&self) -> u64 {
+    /// The number of weights of all layers, without biases.
+    pub(super) fn weights(&self) -> u64 {
         let first = self.image_shape.channels * self.patch * self.patch;
         let inputs = std::iter::once(&first).chain(&self.widths);
         let convolutions = inputs.zip(&self.widths).map(|(&from, &to)| 9 * from as u64 * to as u64);
         let [height, width] = self.last_sides();
         let last = self.widths.last().map_or(first, |&width| width);
-        convolutions.sum::<u64>() + (last * height * width) as u64 * self.features as u64
+        let embedding = self.embedding as u64;
+        let modulations = self.widths.iter().map(|&width| 2 * width as u64 * embedding);
+        convolutions.sum::<u64>()
+            + (last * height * width) as u64 * self.features as u64
+            + 2 * embedding * embedding
+            + modulations.sum::<u64>()
+            + (self.features * self.classes) as u64
     }
 
     /// Checks that the sizes are sane and fit together.

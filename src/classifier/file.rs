@@ -64,7 +64,7 @@ impl ClassifierFile {
             return Err(ModelError::Classifier("its noise levels must be positive and in order"));
         }
         card.description.check()?;
-        if card.description.most_weights() > bytes.len() as u64 {
+        if card.description.weights() > bytes.len() as u64 {
             return Err(ModelError::Classifier("its sizes ask for more weights than it has"));
         }
         // The module itself tells what it expects: a classifier is small, so this costs little.
@@ -116,13 +116,16 @@ mod tests {
         file.card.sigma_min = 0.0;
         assert!(refused(&file).contains("noise levels"));
         file.card.sigma_min = 0.01;
+        let sound = file.card.description.clone();
+        file.card.description = ClassifierDescription { embedding: 4096, ..sound.clone() };
+        assert!(refused(&file).contains("more weights"));
         file.card.description = ClassifierDescription {
             image_shape: ImageShape { channels: 1, height: 4096, width: 4096 },
             patch: 1,
             widths: vec![4096],
             pools: vec![false],
             features: 4096,
-            ..file.card.description
+            ..sound
         };
         assert!(refused(&file).contains("more weights"));
     }

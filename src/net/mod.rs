@@ -7,6 +7,7 @@
 
 pub mod description;
 mod error;
+mod image_shape;
 pub mod precondition;
 pub mod refinenet;
 pub mod unet;
@@ -17,8 +18,9 @@ pub mod layers;
 #[cfg(feature = "burn")]
 mod network;
 
-pub use description::{Architecture, ImageShape};
+pub use description::Architecture;
 pub use error::DescriptionError;
+pub use image_shape::ImageShape;
 #[cfg(feature = "burn")]
 pub use network::Network;
 pub use precondition::Preconditioning;

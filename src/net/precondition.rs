@@ -34,10 +34,10 @@ pub struct Preconditioning {
 pub struct Coefficients {
     /// The factor of `x − μ` in the input: `1/√(σ² + σ_d²)`.
     pub c_in: f32,
-    /// The factor of `x − μ` in the score: `−1/(σ² + σ_d²)`.
-    pub c_skip: f32,
-    /// The factor of F in the score: `σ_d/(σ √(σ² + σ_d²))`.
-    pub c_out: f32,
+    /// The factor of `x − μ` in the score, `(c_skip − 1)/σ² = −1/(σ² + σ_d²)`.
+    pub score_skip: f32,
+    /// The factor of F in the score, `c_out/σ² = σ_d/(σ √(σ² + σ_d²))`.
+    pub score_out: f32,
 }
 
 impl Preconditioning {
@@ -58,8 +58,8 @@ impl Preconditioning {
         let variance = sigma * sigma + self.sigma_data * self.sigma_data;
         Coefficients {
             c_in: variance.sqrt().recip(),
-            c_skip: -variance.recip(),
-            c_out: self.sigma_data / (sigma * variance.sqrt()),
+            score_skip: -variance.recip(),
+            score_out: self.sigma_data / (sigma * variance.sqrt()),
         }
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     fn a_silent_network_leaves_the_gaussian_of_the_data() {
         let preconditioning = Preconditioning { mean: 0.0, sigma_data: 0.5 };
         for sigma in [0.01f32, 0.3, 20.0] {
-            let skip = 1.0 + sigma * sigma * preconditioning.at(sigma).c_skip;
+            let skip = 1.0 + sigma * sigma * preconditioning.at(sigma).score_skip;
             let edm = 0.25 / (sigma * sigma + 0.25);
             assert!((skip - edm).abs() < 1e-3, "{skip} {edm}");
         }
@@ -102,9 +102,9 @@ mod tests {
             let (data, noise) = (0.09, sigma * sigma);
             assert!((c.c_in * c.c_in * (data + noise) - 1.0).abs() < 1e-5);
             // The target of F is (−z/σ − skip (x − μ))/output with x − μ = y + σ z.
-            let from_data = c.c_skip * c.c_skip * data;
-            let from_noise = (1.0 / sigma + c.c_skip * sigma).powi(2);
-            let variance = (from_data + from_noise) / (c.c_out * c.c_out);
+            let from_data = c.score_skip * c.score_skip * data;
+            let from_noise = (1.0 / sigma + c.score_skip * sigma).powi(2);
+            let variance = (from_data + from_noise) / (c.score_out * c.score_out);
             assert!((variance - 1.0).abs() < 1e-2, "{variance} at {sigma}");
         }
     }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::GuidanceScale;
-use super::conditioning::ConditioningError;
+use super::conditioning_error::ConditioningError;
 use crate::random::Key;
 
 /// The classes of the chains, with classifier-free guidance.

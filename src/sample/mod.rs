@@ -8,6 +8,7 @@
 
 pub mod class_conditioning;
 pub mod conditioning;
+mod conditioning_error;
 pub mod consistency;
 pub mod consistent;
 pub mod diffusion;
@@ -27,6 +28,7 @@ pub mod view;
 
 pub use class_conditioning::ClassConditioning;
 pub use conditioning::Conditioning;
+pub use conditioning_error::ConditioningError;
 #[cfg(feature = "burn")]
 pub use guidance::Guide;
 pub use guidance_scale::GuidanceScale;

@@ -87,7 +87,7 @@ impl LearnedScore {
             let error = [0, 1].map(|i| sigma * score[i] + z[i]);
             let weight = Weighting::Edm.factor(sigma, &self.data) / BATCH as f32;
             loss += 0.5 * weight * error.iter().map(|e| e * e).sum::<f32>();
-            let raw = error.map(|error| weight * error * sigma * c.c_out);
+            let raw = error.map(|error| weight * error * sigma * c.score_out);
             pass.backward(&self.parameters, raw, &mut gradient);
         }
         self.steps += 1;
@@ -159,7 +159,7 @@ impl Pass {
     /// The score at x, from the raw output of the last layer.
     fn score(&self, data: &Preconditioning, x: [f32; D], sigma: f32) -> [f32; D] {
         let c = data.at(sigma);
-        [0, 1].map(|i| c.c_skip * (x[i] - data.mean) + c.c_out * self.sums[2][i])
+        [0, 1].map(|i| c.score_skip * (x[i] - data.mean) + c.score_out * self.sums[2][i])
     }
 
     /// Adds the gradient with respect to all parameters, given that with respect to the raw output.

@@ -3,73 +3,23 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use burn::store::RecordError;
 use burn::tensor::Device;
 use pollster::block_on;
-use thiserror::Error;
 
 use super::learner::FusedLearner;
 use super::learner::{BurnLearner, Learner, Records};
 use super::{
-    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Method, Options, OptionsError,
-    Ranks, batch,
+    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Options, OptionsError, Ranks,
+    TrainError, batch,
 };
-use crate::backend::BackendError;
-use crate::backend::fused::{FusedError, Gpu};
+use crate::backend::fused::Gpu;
 use crate::data::Images;
+use crate::net::Architecture;
 use crate::net::weights::{Weights, misfit};
-use crate::net::{Architecture, DescriptionError};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::recipe::Order;
 use crate::sample::{ClassConditioning, Conditioning, GuidanceScale, StepTable, View};
-
-/// Why a run cannot start, continue or be resumed.
-#[derive(Debug, Error)]
-pub enum TrainError {
-    /// The options are impossible.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
-    /// The network is impossible.
-    #[error(transparent)]
-    Description(#[from] DescriptionError),
-    /// Burn does not accept what a checkpoint holds.
-    #[error("the checkpoint does not fit this program: {0}")]
-    Record(#[from] RecordError),
-    /// A model's weights are of another network.
-    #[error("the weights are of another network: {0} is missing, unknown or of another shape")]
-    Weights(String),
-    /// The options ask for what is learned from a model, but [`Trainer::autoguided`],
-    /// [`Trainer::distilled`] or [`Trainer::matched`] was not called, or
-    /// the checkpoint lacks the model.
-    #[error("{0} needs a model to learn from, which this run lacks")]
-    Teacher(Method),
-    /// The loss or a weight is NaN or infinite.
-    #[error("the training diverged between steps {sound} and {step}: {what} is not finite")]
-    Diverged {
-        /// The last step after which everything was finite, to which the run has returned.
-        sound: u64,
-        /// The step after which it was not.
-        step: u64,
-        /// What is not finite.
-        what: &'static str,
-    },
-    /// The device does not support the requested precision.
-    #[error("this device cannot compute in bf16: train in f32")]
-    Precision,
-    /// The device failed.
-    #[error("the device failed: {0}")]
-    Device(String),
-    /// This crate's kernels cannot train this way.
-    #[error("this crate's kernels cannot train with {0}: use a device of Burn's, such as the CPU")]
-    Unsupported(String),
-    /// The GPU failed, or is too small.
-    #[error(transparent)]
-    Gpu(#[from] FusedError),
-    /// No samples can be drawn.
-    #[error(transparent)]
-    Samples(#[from] BackendError),
-}
 
 /// A training run under way.
 pub struct Trainer {
@@ -427,6 +377,7 @@ fn check_labels(options: &Options, images: &Images) -> Result<(), TrainError> {
 mod tests {
     use super::*;
     use crate::net::{ImageShape, UNetDescription};
+    use crate::train::Method;
     use crate::train::test_network::tiny;
 
     /// Six images of 4 × 4, of two classes.

@@ -101,7 +101,8 @@ fn smaller_unets(unet: &UNetDescription) -> Vec<UNetDescription> {
     for level in 0..unet.widths.len() {
         with(&|unet| unet.attention[level] = false);
         with(&|unet| unet.widths[level] = (unet.widths[level] / 2).max(1));
-        with(&|unet| unet.widths[level] = unet.groups * unet.heads);
+        // Never a larger width: with halving, that would go round in circles.
+        with(&|unet| unet.widths[level] = unet.widths[level].min(unet.groups * unet.heads));
     }
     with(&|unet| unet.blocks = 1);
     with(&|unet| unet.classes = 0);

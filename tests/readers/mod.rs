@@ -1,10 +1,13 @@
 //! The readers of files from strangers, for the tests that change such files and for the fuzzer.
 
+pub mod memory;
+
 use std::fs;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use ncsn::classifier::{Classifier, ClassifierCard, ClassifierDescription, ClassifierFile};
 use ncsn::data::{DataSet, Images, Reading, Size};
 use ncsn::eval::{FeatureNetwork, Preprocessing};
 use ncsn::import::pytorch::{self, Choice};
@@ -34,13 +37,19 @@ pub struct Reader {
 }
 
 /// All of them. The fuzzer has a target for each.
-pub const READERS: [Reader; 7] =
-    [MODEL, PYTORCH, FEATURE_NETWORK, CHECKPOINT, ARRAY, ARCHIVE, IMAGE];
+pub const READERS: [Reader; 8] =
+    [MODEL, CLASSIFIER, PYTORCH, FEATURE_NETWORK, CHECKPOINT, ARRAY, ARCHIVE, IMAGE];
 
 pub const MODEL: Reader = Reader {
     name: "model",
     room: ROOM,
     read: |path| fs::read(path).is_ok_and(|bytes| ModelFile::read(&bytes).is_ok()),
+};
+
+pub const CLASSIFIER: Reader = Reader {
+    name: "classifier",
+    room: ROOM,
+    read: |path| fs::read(path).is_ok_and(|bytes| ClassifierFile::read(&bytes).is_ok()),
 };
 
 pub const PYTORCH: Reader = Reader {
@@ -105,6 +114,17 @@ impl Place {
         fs::write(&self.path, bytes).expect("written");
         (reader.read)(&self.path)
     }
+
+    /// The same.
+    ///
+    /// # Panics
+    /// If the reader takes more memory than it may.
+    pub fn read_within_limit(&self, reader: &Reader, bytes: &[u8]) -> bool {
+        let (was_read, taken) = memory::taken_by(|| self.read(reader, bytes));
+        let most = 4 * bytes.len() + reader.room;
+        assert!(taken <= most, "{}: {taken} bytes for a file of {}", reader.name, bytes.len());
+        was_read
+    }
 }
 
 /// A sound file that a reader reads.
@@ -117,6 +137,7 @@ pub struct Sound {
 /// Sound files of all kinds. Fixtures are found from the root of the repository.
 pub fn sound_files() -> Vec<Sound> {
     let mut all = vec![sound(&MODEL, "model", common::model().write().expect("finite"))];
+    all.push(sound(&CLASSIFIER, "classifier", classifier().write().expect("finite")));
     for name in ["ncsn.pth", "ncsnv2.pth"] {
         all.push(sound(&PYTORCH, name, fixture(&format!("fixtures/{name}"))));
     }
@@ -161,6 +182,30 @@ pub fn sound_files() -> Vec<Sound> {
         all.push(sound(&IMAGE, &name, fixture(&format!("images/{name}"))));
     }
     all
+}
+
+/// A tiny classifier that has learned nothing.
+fn classifier() -> ClassifierFile {
+    let shape = ImageShape { channels: 1, height: 8, width: 8 };
+    let description = ClassifierDescription {
+        widths: vec![8, 8],
+        pools: vec![true, false],
+        features: 8,
+        groups: 4,
+        embedding: 8,
+        ..ClassifierDescription::new(shape, 2, common::SCALE)
+    };
+    let classifier = Classifier::new(&description, &Device::flex()).expect("possible");
+    let card = ClassifierCard {
+        format: ClassifierCard::FORMAT,
+        data: "nothing".into(),
+        description,
+        classes: vec!["dark".into(), "bright".into()],
+        sigma_min: 0.01,
+        sigma_max: 20.0,
+        accuracy: 0.5,
+    };
+    ClassifierFile::new(card, &classifier)
 }
 
 /// A checkpoint of a tiny run.

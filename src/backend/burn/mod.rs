@@ -15,7 +15,7 @@ use self::observed::Observed;
 use super::state::looks_back;
 use super::{BackendError, Chains, Pending, State};
 use crate::net::{ClassInput, ImageShape, Network};
-use crate::sample::conditioning::ConditioningError;
+use crate::sample::ConditioningError;
 use crate::sample::guidance::Guide;
 use crate::sample::step_table::corrector_signal;
 use crate::sample::{Conditioning, GuidanceScale, StepTable, Update, View};

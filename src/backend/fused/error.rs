@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::net::DescriptionError;
-use crate::sample::conditioning::ConditioningError;
+use crate::sample::ConditioningError;
 
 /// Why the fused backend cannot go on.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -94,4 +94,22 @@ pub enum FusedError {
         /// The number of values in one image.
         dimension: usize,
     },
+}
+
+impl FusedError {
+    /// Checks a need against a limit.
+    ///
+    /// # Errors
+    /// [`Self::Limit`] if `needed` is above what is `available`.
+    pub(in crate::backend::fused) fn check_limit(
+        what: &'static str,
+        limit: &'static str,
+        needed: u64,
+        available: u64,
+    ) -> Result<(), Self> {
+        match needed > available {
+            true => Err(Self::Limit { what, limit, needed, available }),
+            false => Ok(()),
+        }
+    }
 }

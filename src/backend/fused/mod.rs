@@ -10,9 +10,9 @@
 //! |---|---|
 //! | **`plan/`** | **from a network to kernel launches** |
 //! | `network.rs`, `unet.rs`, `refinenet.rs` | the plan of a network, layer by layer |
-//! | `builder.rs`, `layer.rs` | layers as launches, and their weights in the order of memory |
+//! | `builder.rs`, `conv_layer.rs` | layers as launches, and their weights in the order of memory |
 //! | `mod.rs`, `launch.rs`, `tensor.rs`, `channel_layout.rs` | what a plan, a launch and a tensor are |
-//! | `sigma_embedding.rs` | how σ enters a network and scales its output |
+//! | `sigma_input.rs` | how σ enters a network and scales its output |
 //! | `training/` | the backward launches of a training step, and which weight each parameter copies |
 //! | **`codegen/`** | **from launches to WGSL** |
 //! | `kernel_config.rs`, `strategy.rs`, `precision.rs`, `tiling.rs` | how kernels are generated |

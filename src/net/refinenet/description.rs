@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::DescriptionError;
-use crate::net::description::{ImageShape, TensorShape, within};
+use crate::net::description::{TensorShape, within};
+use crate::net::{DescriptionError, ImageShape};
 use crate::noise::NoiseSchedule;
 
 /// The sizes of a RefineNet.

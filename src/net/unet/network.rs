@@ -101,7 +101,7 @@ impl UNet {
         let centered = x - self.mean;
         let embedding = self.embedding.forward(sigmas, classes, &device);
         let raw = self.raw(centered.clone() * each(|c| c.c_in), embedding);
-        centered * each(|c| c.c_skip) + raw * each(|c| c.c_out)
+        centered * each(|c| c.score_skip) + raw * each(|c| c.score_out)
     }
 
     /// F of [`crate::net::precondition`], computed in the type of the weights.

@@ -9,7 +9,7 @@ use crate::backend::fused::{self, FusedChains};
 use crate::backend::{BackendError, BurnChains, Chains};
 use crate::net::{ImageShape, Network};
 use crate::sample::{Conditioning, StepTable};
-use crate::train::trainer::TrainError;
+use crate::train::error::TrainError;
 
 /// The averaged network, ready to run.
 pub enum Averaged {

@@ -16,11 +16,11 @@ use crate::net::weights::{self, Weights};
 use crate::sample::guidance::Autoguide;
 use crate::train::batch::Batch;
 use crate::train::distribution_matching::{self as matching, Noise, Turn};
+use crate::train::error::TrainError;
 use crate::train::ranks::{Membership, Ranks, sum_over};
 use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
 use crate::train::teacher::{Guidance, Teacher};
-use crate::train::trainer::TrainError;
 use crate::train::weighted_sum::weighted_sum;
 use crate::train::{Autoguidance, DistributionMatching, Options, consistency, ema, grad_clip};
 

@@ -11,7 +11,7 @@ use super::Records;
 use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_1, BETA_2, EPSILON};
-use crate::train::trainer::TrainError;
+use crate::train::error::TrainError;
 use crate::train::{DistributionMatching, Method, Options};
 
 /// Everything that a step changes.

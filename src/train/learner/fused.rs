@@ -15,8 +15,8 @@ use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, UNetDescription};
 use crate::recipe::Recipe;
 use crate::train::batch::levels_of_step;
+use crate::train::error::TrainError;
 use crate::train::ranks::{Membership, Ranks};
-use crate::train::trainer::TrainError;
 use crate::train::{Autoguidance, DistributionMatching, Method, Options};
 
 /// A run on a GPU. What is not computed there, such as the first weights, is on the CPU.

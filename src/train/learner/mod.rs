@@ -12,8 +12,8 @@ pub use fused::FusedLearner;
 
 use ::burn::tensor::Bytes;
 
+use super::error::TrainError;
 use super::ranks::Ranks;
-use super::trainer::TrainError;
 use super::{Autoguidance, DistributionMatching, Options};
 use crate::data::Images;
 use crate::net::weights::Weights;

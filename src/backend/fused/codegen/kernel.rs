@@ -18,7 +18,7 @@ pub enum Operand {
     Parameters(Slice),
     /// The table of scales and shifts that depend on σ.
     Table,
-    /// What the kernels need for each noise level: see `SigmaEmbedding::at`.
+    /// What the kernels need for each noise level: see `SigmaInput::at`.
     Levels,
     /// The noisy images before the step.
     Image,

@@ -19,7 +19,7 @@ pub use kernel::{Kernel, Operand};
 pub use kernel_config::KernelConfig;
 #[cfg(feature = "training")]
 pub use lower::training::{
-    Extent, LoweredTraining, StableTargets, TrainingKernel, attention_memory, lower_training,
+    LoweredTraining, StableTargets, TrainingKernel, attention_memory, lower_training,
 };
 pub use lower::{Lowered, lower};
 pub use precision::Precision;

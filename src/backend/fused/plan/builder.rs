@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::channel_layout::ChannelLayout;
+use super::conv_layer::{ConvLayer, averaged_weights};
 use super::launch::{Activation, Affine, Conv, Launch, Norm, Pooling, Scaling, Target, Term};
-use super::layer::{Layer, averaged_weights};
-use super::sigma_embedding::SigmaEmbedding;
+use super::sigma_input::SigmaInput;
 use super::tensor::{Id, Parameters, Shape, Slice, Tensor};
 use super::{Embedding, Plan};
 use crate::backend::fused::error::FusedError;
@@ -31,14 +31,10 @@ pub enum Output {
 
 impl<'a> Builder<'a> {
     /// An empty plan.
-    pub fn new(
-        weights: &'a Weights,
-        image_shape: ImageShape,
-        sigma_embedding: SigmaEmbedding,
-    ) -> Self {
+    pub fn new(weights: &'a Weights, image_shape: ImageShape, sigma_input: SigmaInput) -> Self {
         let plan = Plan {
             image_shape,
-            sigma_embedding,
+            sigma_input,
             tensors: Vec::new(),
             levels: Vec::new(),
             embedding: None,
@@ -143,7 +139,7 @@ impl<'a> Builder<'a> {
     pub fn conv(
         &mut self,
         output: Output,
-        layers: &[Layer],
+        layers: &[ConvLayer],
         residuals: &[Id],
         activation: Activation,
     ) -> Result<Id, FusedError> {
@@ -160,13 +156,13 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     /// As [`Self::conv`].
-    pub fn head(&mut self, patch: usize, layers: &[Layer]) -> Result<(), FusedError> {
+    pub fn head(&mut self, patch: usize, layers: &[ConvLayer]) -> Result<(), FusedError> {
         let layout = ChannelLayout::folded(self.plan.image_shape.channels, patch, 1);
         self.sum(layers, &[], Activation::None, layout, patch, Target::Image)
     }
 
     /// The height and width that convolution layers of one sum have in common.
-    fn grid(&self, layers: &[Layer]) -> [usize; 2] {
+    fn grid(&self, layers: &[ConvLayer]) -> [usize; 2] {
         let Term { source, stride, .. } = layers[0].terms[0];
         let Shape { height, width, .. } = self.plan.tensors[source].shape;
         [height / stride, width / stride]
@@ -176,7 +172,7 @@ impl<'a> Builder<'a> {
     /// positions.
     fn sum(
         &mut self,
-        layers: &[Layer],
+        layers: &[ConvLayer],
         residuals: &[Id],
         activation: Activation,
         layout: ChannelLayout,
@@ -190,6 +186,10 @@ impl<'a> Builder<'a> {
             biases: layers.iter().filter(|layer| layer.biased).count(),
             residuals: residuals.to_vec(),
             activation,
+            #[cfg(feature = "training")]
+            kept_sum: None,
+            #[cfg(feature = "training")]
+            derivative: None,
             columns: layout.len(),
             fold,
             grid: self.grid(layers),
@@ -200,9 +200,9 @@ impl<'a> Builder<'a> {
     }
 
     /// The weights of convolution layers, tap by tap, and the bias of each.
-    fn packed(&self, layers: &[Layer], layout: &ChannelLayout) -> Result<Vec<f32>, FusedError> {
+    fn packed(&self, layers: &[ConvLayer], layout: &ChannelLayout) -> Result<Vec<f32>, FusedError> {
         let (outputs, mut parameters) = (layout.channels(), vec![]);
-        for Layer { name, terms, averaged: is_averaged, .. } in layers {
+        for ConvLayer { name, terms, averaged: is_averaged, .. } in layers {
             let Term { kernel, stride, .. } = terms[0];
             let inputs = terms.iter().map(|term| self.plan.tensors[term.source].layout.channels());
             let inputs: usize = inputs.sum();
@@ -227,7 +227,7 @@ impl<'a> Builder<'a> {
                 first += from.channels();
             }
         }
-        for Layer { name, .. } in layers.iter().filter(|layer| layer.biased) {
+        for ConvLayer { name, .. } in layers.iter().filter(|layer| layer.biased) {
             let values = &self.array(name, "bias", &[outputs])?.values;
             parameters.extend(layout.vector(|o| values[o]));
         }
@@ -301,6 +301,10 @@ impl<'a> Builder<'a> {
             biases: 1,
             residuals: added.into_iter().collect(),
             activation,
+            #[cfg(feature = "training")]
+            kept_sum: None,
+            #[cfg(feature = "training")]
+            derivative: None,
             columns: layout.len(),
             fold: 1,
             grid: [1, 1],

@@ -113,6 +113,14 @@ pub struct Conv {
     pub residuals: Vec<Id>,
     /// The activation of the sum.
     pub activation: Activation,
+    /// Where the sum is stored as well, before the activation, if a gradient needs it.
+    #[cfg(feature = "training")]
+    pub kept_sum: Option<Id>,
+    /// If the sum is the gradient with respect to an activated tensor: the activation, and the
+    /// tensor that it was applied to. The result is then the gradient with respect to that tensor.
+    /// Only the direct kernels have derivatives.
+    #[cfg(feature = "training")]
+    pub derivative: Option<(Activation, Id)>,
     /// The columns computed at each position: the padded outputs of all pixels of a fold.
     pub columns: usize,
     /// Each position becomes `fold × fold` pixels, which the columns hold one after the other.

@@ -5,18 +5,18 @@
 
 pub mod builder;
 mod channel_layout;
+pub mod conv_layer;
 mod launch;
-pub mod layer;
 pub mod network;
 mod refinenet;
-mod sigma_embedding;
+mod sigma_input;
 mod tensor;
 #[cfg(feature = "training")]
 pub mod training;
 mod unet;
 
 pub use launch::{Activation, Affine, Conv, Launch, Norm, Pooling, Scaling, Target, Term};
-pub use sigma_embedding::SigmaEmbedding;
+pub use sigma_input::SigmaInput;
 pub use tensor::{Id, Parameters, Shape, Slice, Tensor};
 
 use crate::net::ImageShape;
@@ -27,7 +27,7 @@ pub struct Plan {
     /// The images.
     pub image_shape: ImageShape,
     /// How the network depends on σ.
-    pub sigma_embedding: SigmaEmbedding,
+    pub sigma_input: SigmaInput,
     /// Every tensor.
     pub tensors: Vec<Tensor>,
     /// The launches that depend on σ and the class alone: from features of σ to rows of the table

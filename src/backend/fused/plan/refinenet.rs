@@ -2,9 +2,9 @@
 
 use super::Plan;
 use super::builder::{Builder, Output};
+use super::conv_layer::ConvLayer;
 use super::launch::{Activation, Pooling, Term};
-use super::layer::Layer;
-use super::sigma_embedding::SigmaEmbedding;
+use super::sigma_input::SigmaInput;
 use super::tensor::Id;
 use crate::backend::fused::error::FusedError;
 use crate::net::refinenet::description::Stage;
@@ -16,11 +16,11 @@ use crate::net::{RefineNetDescription, Variant};
 /// # Errors
 /// [`FusedError::Weights`] names a tensor that the weights lack.
 pub fn plan(sizes: &RefineNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
-    let builder = Builder::new(weights, sizes.image_shape, SigmaEmbedding::Rows(sizes.clone()));
+    let builder = Builder::new(weights, sizes.image_shape, SigmaInput::Rows(sizes.clone()));
     let mut net = RefineNet { sizes, b: builder };
 
     let pixels = net.b.load(1);
-    let begin = Layer::new("begin", [Term::square(pixels)]);
+    let begin = ConvLayer::new("begin", [Term::square(pixels)]);
     let mut x = net.b.conv(Output::Channels(sizes.ngf), &[begin], &[], Activation::None)?;
     let mut stages = Vec::new();
     for (i, stage) in sizes.stages().into_iter().enumerate() {
@@ -34,7 +34,7 @@ pub fn plan(sizes: &RefineNetDescription, weights: &Weights) -> Result<Plan, Fus
     }
     let x = refined.unwrap_or(x);
     let x = net.b.instance_norm("norm", x, sizes.rows(), Activation::Elu)?;
-    let end = Layer::new("end", [Term::square(x)]);
+    let end = ConvLayer::new("end", [Term::square(x)]);
     net.b.head(1, &[end])?;
     Ok(net.b.finish())
 }
@@ -56,19 +56,20 @@ impl RefineNet<'_> {
         let (rows, dilation) = (self.sizes.rows(), stage.dilation);
         let inputs = if first { stage.inputs } else { stage.outputs };
         let h = self.b.instance_norm(&format!("{name}.norm1"), x, rows, Activation::Elu)?;
-        let conv1 = Layer::new(format!("{name}.conv1"), [Term::dilated(h, dilation)]);
+        let conv1 = ConvLayer::new(format!("{name}.conv1"), [Term::dilated(h, dilation)]);
         let h = self.b.conv(Output::Channels(inputs), &[conv1], &[], Activation::None)?;
         let h = self.b.instance_norm(&format!("{name}.norm2"), h, rows, Activation::Elu)?;
 
-        let mut layers = vec![Layer::new(format!("{name}.conv2"), [Term::dilated(h, dilation)])];
+        let mut layers =
+            vec![ConvLayer::new(format!("{name}.conv2"), [Term::dilated(h, dilation)])];
         let mut residuals = vec![x];
         if let Some(kernel) = stage.shortcut().filter(|_| first) {
             let term = if kernel == 1 { Term::pointwise(x) } else { Term::dilated(x, dilation) };
-            layers.push(Layer::new(format!("{name}.shortcut"), [term]));
+            layers.push(ConvLayer::new(format!("{name}.shortcut"), [term]));
             residuals.clear();
         }
         if first && stage.halves {
-            layers = layers.into_iter().map(Layer::averaged).collect();
+            layers = layers.into_iter().map(ConvLayer::averaged).collect();
         }
         self.b.conv(Output::Channels(stage.outputs), &layers, &residuals, Activation::None)
     }
@@ -95,11 +96,11 @@ impl RefineNet<'_> {
                     self.units(&adapt, coarser, stage.outputs, units, Activation::None)?;
                 let [fuse, fuse_coarser] = [0, 1].map(|input| format!("{name}.fuse.{input}"));
                 let h = self.normalized(&fuse_coarser, coarser, Activation::None)?;
-                let layer = Layer::new(format!("{fuse_coarser}.conv"), [Term::square(h)]);
+                let layer = ConvLayer::new(format!("{fuse_coarser}.conv"), [Term::square(h)]);
                 let coarser =
                     self.b.conv(Output::Channels(refined), &[layer], &[], Activation::None)?;
                 let h = self.normalized(&fuse, x, Activation::None)?;
-                let layer = Layer::new(format!("{fuse}.conv"), [Term::square(h)]);
+                let layer = ConvLayer::new(format!("{fuse}.conv"), [Term::square(h)]);
                 self.b.conv(Output::Channels(refined), &[layer], &[coarser], Activation::Elu)?
             }
         };
@@ -120,7 +121,7 @@ impl RefineNet<'_> {
             let name = format!("{name}.pool.{index}");
             let path = self.normalized(&name, links[index], Activation::None)?;
             let pooled = self.b.pool(path, pooling, 2);
-            let conv = Layer::new(format!("{name}.conv"), [Term::square(pooled)]).unbiased();
+            let conv = ConvLayer::new(format!("{name}.conv"), [Term::square(pooled)]).unbiased();
             // The last link is needed only in the sum of all.
             let last = index + 1 == RefineNetDescription::POOLS;
             let residuals: &[Id] = if last { &links } else { &[] };
@@ -143,7 +144,7 @@ impl RefineNet<'_> {
         for unit in 0..units {
             let [first, second] = [0, 1].map(|conv| format!("{name}.convs.{}", 2 * unit + conv));
             let h = self.normalized(&first, x, Activation::Elu)?;
-            let layer = Layer::new(format!("{first}.conv"), [Term::square(h)]).unbiased();
+            let layer = ConvLayer::new(format!("{first}.conv"), [Term::square(h)]).unbiased();
             // Without a normalization in between, the convolution that writes also activates.
             let normalizes = self.sizes.normalizes_refinements();
             let written = if normalizes { Activation::None } else { Activation::Elu };
@@ -151,7 +152,7 @@ impl RefineNet<'_> {
             if normalizes {
                 h = self.normalized(&second, h, Activation::Elu)?;
             }
-            let layer = Layer::new(format!("{second}.conv"), [Term::square(h)]).unbiased();
+            let layer = ConvLayer::new(format!("{second}.conv"), [Term::square(h)]).unbiased();
             let then = if unit + 1 == units { activation } else { Activation::None };
             x = self.b.conv(Output::Channels(width), &[layer], &[x], then)?;
         }

@@ -2,9 +2,9 @@
 
 use super::Plan;
 use super::builder::{Builder, Output};
+use super::conv_layer::ConvLayer;
 use super::launch::{Activation, Term};
-use super::layer::Layer as Convolution;
-use super::sigma_embedding::SigmaEmbedding;
+use super::sigma_input::SigmaInput;
 use super::tensor::Id;
 use crate::backend::fused::error::FusedError;
 use crate::net::UNetDescription;
@@ -17,8 +17,8 @@ use crate::net::weights::Weights;
 /// [`FusedError::Weights`] names a tensor that the weights lack.
 pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedError> {
     let UNetDescription { image_shape, preconditioning, groups, embedding, .. } = *sizes;
-    let sigma_embedding = SigmaEmbedding::Continuous(preconditioning, embedding);
-    let mut net = UNet { sizes, b: Builder::new(weights, image_shape, sigma_embedding) };
+    let sigma_input = SigmaInput::Continuous(preconditioning, embedding);
+    let mut net = UNet { sizes, b: Builder::new(weights, image_shape, sigma_input) };
     // x is several tensors between a concatenation and the layer that reads it.
     let mut x = vec![net.b.load(sizes.patch)];
     let mut kept = Vec::new();
@@ -42,7 +42,7 @@ pub fn plan(sizes: &UNetDescription, weights: &Weights) -> Result<Plan, FusedErr
             }
             Layer::Head { .. } => {
                 let h = net.b.norm("head_norm", &x, groups, Activation::Silu)?;
-                net.b.head(sizes.patch, &[Convolution::new("head", [Term::square(h)])])?;
+                net.b.head(sizes.patch, &[ConvLayer::new("head", [Term::square(h)])])?;
                 vec![]
             }
         };
@@ -64,12 +64,12 @@ impl UNet<'_> {
         let h = self.layer(&format!("{name}.conv1"), Output::Channels(width), Term::square(h))?;
         let h = self.b.modulated(&format!("{name}.modulation"), h, groups);
 
-        let mut layers = vec![Convolution::new(format!("{name}.conv2"), [Term::square(h)])];
+        let mut layers = vec![ConvLayer::new(format!("{name}.conv2"), [Term::square(h)])];
         let residuals = match inputs {
             [_] => inputs,
             _ => {
                 let terms: Vec<Term> = inputs.iter().map(|&x| Term::pointwise(x)).collect();
-                layers.push(Convolution::new(format!("{name}.shortcut"), terms));
+                layers.push(ConvLayer::new(format!("{name}.shortcut"), terms));
                 &[]
             }
         };
@@ -82,11 +82,11 @@ impl UNet<'_> {
         let qkv = format!("{name}.qkv");
         let qkv = self.layer(&qkv, Output::Channels(3 * width), Term::pointwise(h))?;
         let mixed = self.b.attention(qkv, self.sizes.heads);
-        let out = Convolution::new(format!("{name}.out"), [Term::pointwise(mixed)]);
+        let out = ConvLayer::new(format!("{name}.out"), [Term::pointwise(mixed)]);
         self.b.conv(Output::Channels(width), &[out], &[x], Activation::None)
     }
 
     fn layer(&mut self, name: &str, output: Output, term: Term) -> Result<Id, FusedError> {
-        self.b.conv(output, &[Convolution::new(name, [term])], &[], Activation::None)
+        self.b.conv(output, &[ConvLayer::new(name, [term])], &[], Activation::None)
     }
 }

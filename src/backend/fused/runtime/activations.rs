@@ -2,6 +2,7 @@
 
 use super::buffer_plan::BufferPlan;
 use super::gpu::Gpu;
+use super::owned_buffer::OwnedBuffer;
 use crate::backend::fused::codegen::{Kernel, Operand, Precision};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Plan;
@@ -10,7 +11,7 @@ use crate::backend::fused::plan::Plan;
 #[derive(Debug)]
 pub struct Activations {
     plan: BufferPlan,
-    buffers: Vec<wgpu::Buffer>,
+    buffers: Vec<OwnedBuffer>,
     /// The bytes of each operand for one image or noise level.
     #[cfg(feature = "training")]
     bytes: Vec<(Operand, usize)>,
@@ -63,13 +64,6 @@ impl Activations {
 
     /// The buffer of an operand, if it is a tensor of these launches.
     pub fn find(&self, operand: &Operand) -> Option<&wgpu::Buffer> {
-        self.plan.find(operand).map(|slot| &self.buffers[slot])
-    }
-}
-
-impl Drop for Activations {
-    /// Frees the buffers now; a browser would wait for its next garbage collection.
-    fn drop(&mut self) {
-        self.buffers.iter().for_each(wgpu::Buffer::destroy);
+        self.plan.find(operand).map(|slot| &*self.buffers[slot])
     }
 }

@@ -87,7 +87,7 @@ fn bind(
     Binding { from, to, scores }: Binding,
 ) -> wgpu::BindGroup {
     launch.pipeline.bind(&network.gpu, &launch.kernel, |operand| {
-        let whole = match operand {
+        let whole: &wgpu::Buffer = match operand {
             Operand::Parameters(slice) => {
                 let place = network.parameters.places[*slice].clone();
                 return part(&network.parameters.buffer, place);

@@ -23,12 +23,11 @@ impl BufferPool {
         batch: usize,
     ) -> Result<Arc<BoundBuffers>, FusedError> {
         let mut all = lock(&self.0);
-        let idle = |bound: &Arc<BoundBuffers>| Arc::strong_count(bound) == 1;
-        let left = all.iter().find(|bound| idle(bound) && bound.buffers.batch == batch);
+        let left = all.iter().find(|bound| is_idle(bound) && bound.buffers.batch == batch);
         if let Some(bound) = left {
             return Ok(Arc::clone(bound));
         }
-        all.retain(|bound| !idle(bound));
+        all.retain(|bound| !is_idle(bound));
         let bound = Arc::new(BoundBuffers::new(network, batch)?);
         all.push(Arc::clone(&bound));
         Ok(bound)
@@ -36,6 +35,38 @@ impl BufferPool {
 
     /// Frees the buffers of finished runs.
     pub fn clear(&self) {
-        lock(&self.0).clear();
+        lock(&self.0).retain(|bound| !is_idle(bound));
+    }
+}
+
+/// Whether no run uses these buffers.
+fn is_idle(bound: &Arc<BoundBuffers>) -> bool {
+    Arc::strong_count(bound) == 1
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::runtime::Gpu;
+    use crate::backend::fused::tune::self_test;
+
+    #[test]
+    fn only_buffers_of_finished_runs_are_freed() {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        let network = self_test::network(&gpu, config).expect("it is small");
+        let pool = BufferPool::default();
+        let in_use = pool.take(network.compiled(), 2).expect("they are small");
+        pool.clear();
+        let kept = Arc::downgrade(&in_use);
+        drop(in_use);
+        let again = pool.take(network.compiled(), 2).expect("they are small");
+        assert!(kept.ptr_eq(&Arc::downgrade(&again)), "the next run reuses them");
+        drop(again);
+        pool.clear();
+        assert!(kept.upgrade().is_none());
     }
 }

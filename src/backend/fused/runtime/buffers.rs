@@ -2,6 +2,7 @@
 
 use super::activations::Activations;
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
+use super::owned_buffer::OwnedBuffer;
 use super::step_row::StepRow;
 use crate::backend::fused::codegen::Operand;
 use crate::backend::fused::error::FusedError;
@@ -20,21 +21,22 @@ pub struct Buffers {
     /// The number of images.
     pub batch: usize,
     /// See [`IMAGES`], [`RESULT`] and [`SCORES`].
-    pub images: [wgpu::Buffer; 5],
+    pub images: [OwnedBuffer; 5],
     /// For each pixel, its denoised values in the last two steps, for those that look back at them.
-    pub denoised: wgpu::Buffer,
-    /// What the kernels need for each noise level: see `SigmaEmbedding::at`.
-    pub levels: wgpu::Buffer,
-    /// The scales and shifts of normalizations for each row, if σ is embedded.
+    pub denoised: OwnedBuffer,
+    /// What the kernels need for each noise level: see `SigmaInput::at`.
+    pub levels: OwnedBuffer,
+    /// The scales and shifts of normalizations for each row, if σ is embedded: one of the buffers
+    /// of `level_activations`.
     pub table: Option<wgpu::Buffer>,
     /// Rows of [`StepRow`], `stride` bytes apart.
-    pub steps: wgpu::Buffer,
+    pub steps: OwnedBuffer,
     /// The spacing of the rows: a multiple of the alignment of dynamic offsets.
     pub stride: usize,
     /// For each pixel its observed value, and 1 if it was observed.
-    pub observation: wgpu::Buffer,
+    pub observation: OwnedBuffer,
     /// The weights of the two seeds in each image's noise.
-    pub mixtures: wgpu::Buffer,
+    pub mixtures: OwnedBuffer,
     /// The intermediate tensors of the kernels that run once per noise level.
     pub level_activations: Activations,
     /// The intermediate tensors of the kernels of an evaluation.
@@ -55,20 +57,11 @@ impl Buffers {
     /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(network: &CompiledPlan, batch: usize) -> Result<Self, FusedError> {
         let (gpu, plan) = (&network.gpu, &network.plan);
-        let limits = gpu.device().limits();
-        let most = limits.max_compute_workgroups_per_dimension;
-        if batch as u64 > u64::from(most) {
-            return Err(FusedError::Limit {
-                what: "the batch",
-                limit: "maxComputeWorkgroupsPerDimension",
-                needed: batch as u64,
-                available: u64::from(most),
-            });
-        }
+        gpu.check_workgroups("the batch", batch as u64)?;
         let dimension = plan.image_shape.dimension() as u64;
         let numbers = batch as u64 * dimension;
         let images = || gpu.storage("the images", 4 * numbers);
-        let alignment = limits.min_uniform_buffer_offset_alignment as usize;
+        let alignment = gpu.device().limits().min_uniform_buffer_offset_alignment as usize;
         let stride = size_of::<StepRow>().next_multiple_of(alignment);
         // One more, for evaluations between the steps.
         let size = ((Self::STEPS + 1) * stride) as u64;
@@ -104,14 +97,5 @@ impl Buffers {
             level_activations,
             step_activations,
         })
-    }
-}
-
-impl Drop for Buffers {
-    /// Frees the buffers now; a browser would wait for its next garbage collection.
-    fn drop(&mut self) {
-        let Self { images, denoised, levels, steps, observation, mixtures, .. } = &*self;
-        let others = [denoised, levels, steps, observation, mixtures];
-        images.iter().chain(others).for_each(wgpu::Buffer::destroy);
     }
 }

@@ -63,7 +63,7 @@ impl FusedChains {
         chains: Range<usize>,
     ) -> Result<Self, FusedError> {
         let dimension = network.image_shape().dimension();
-        conditioning.check(dimension)?;
+        conditioning.check_shape(network.image_shape())?;
         conditioning.check_classes(network.classes())?;
         let guidance_max = network.guidance_max();
         let rows = StepRows::new(conditioning, guidance_max, seed, chains.clone(), dimension);

@@ -95,6 +95,12 @@ impl Compiler {
         is_new
     }
 
+    /// Makes a kernel's pipeline that of another.
+    #[cfg(all(test, not(target_family = "wasm")))]
+    pub(in crate::backend::fused) fn replace(&self, kernel: &Kernel, by: &Kernel) {
+        lock(&self.pipelines).replace(kernel, pipelines::compile(&self.gpu, by));
+    }
+
     /// Compiles the kernels of a plan; see [`Self::compile_kernels`].
     pub(in crate::backend::fused) fn compile_all(&self, lowered: &Lowered) -> Pipelines {
         self.compile_kernels(lowered.kernels())

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::owned_buffer::OwnedBuffer;
 use super::platform;
 use crate::backend::fused::error::FusedError;
 
@@ -34,7 +35,8 @@ impl Gpu {
             .request_adapter(&options)
             .await
             .map_err(|_| FusedError::NoAdapter(platform::NO_ADAPTER.to_owned()))?;
-        Self::on(instance, adapter).await
+        let limits = adapter.limits();
+        Self::on(instance, adapter, limits).await
     }
 
     /// Requests a device on one of several GPUs that are like the one [`Self::request`] takes, by
@@ -55,13 +57,30 @@ impl Gpu {
             return Ok(usual);
         }
         let adapter = all.swap_remove(number % all.len());
-        Self::on(usual.instance, adapter).await
+        let limits = adapter.limits();
+        Self::on(usual.instance, adapter, limits).await
     }
 
-    async fn on(instance: wgpu::Instance, adapter: wgpu::Adapter) -> Result<Self, FusedError> {
-        // Ask for all of the adapter's limits, so that models may exceed WebGPU's minimum.
+    /// As [`Self::request`], with tighter limits than the adapter's.
+    #[cfg(all(test, not(target_family = "wasm")))]
+    pub async fn request_limited(
+        tighten: impl FnOnce(&mut wgpu::Limits),
+    ) -> Result<Self, FusedError> {
+        let Self { instance, adapter, .. } = Self::request().await?;
+        let mut limits = adapter.limits();
+        tighten(&mut limits);
+        Self::on(instance, adapter, limits).await
+    }
+
+    /// Opens a device. Its limits are usually all of the adapter's, so that models may exceed
+    /// WebGPU's minimum.
+    async fn on(
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        limits: wgpu::Limits,
+    ) -> Result<Self, FusedError> {
         let descriptor = wgpu::DeviceDescriptor {
-            required_limits: adapter.limits(),
+            required_limits: limits,
             required_features: adapter.features() & wgpu::Features::SHADER_F16,
             ..Default::default()
         };
@@ -193,38 +212,63 @@ impl Gpu {
         result
     }
 
-    /// Creates a buffer, after checking its size against the limits.
+    /// Creates a buffer. Sizes are in u64, since a product of sizes may be above 4 GiB, and usize
+    /// has 32 bits in the browser.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] if it is larger than the GPU allows.
     pub(in crate::backend::fused) fn buffer(
         &self,
         what: &'static str,
         bytes: u64,
         usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer, FusedError> {
-        let limits = self.device.limits();
-        let binding = match usage.contains(wgpu::BufferUsages::STORAGE) {
-            true => ("maxStorageBufferBindingSize", limits.max_storage_buffer_binding_size),
-            false => ("maxBufferSize", limits.max_buffer_size),
-        };
-        for (limit, available) in [binding, ("maxBufferSize", limits.max_buffer_size)] {
-            if bytes > available {
-                return Err(FusedError::Limit { what, limit, needed: bytes, available });
-            }
-        }
+    ) -> Result<OwnedBuffer, FusedError> {
+        let available = self.device.limits().max_buffer_size;
+        FusedError::check_limit(what, "maxBufferSize", bytes, available)?;
         let size = bytes.next_multiple_of(16).max(16);
         let descriptor =
             wgpu::BufferDescriptor { label: Some(what), size, usage, mapped_at_creation: false };
-        Ok(self.device.create_buffer(&descriptor))
+        Ok(self.device.create_buffer(&descriptor).into())
     }
 
-    /// Creates a buffer of numbers for kernels. Its size is in u64, since a product of sizes may be
-    /// above 4 GiB, and usize has 32 bits in the browser.
+    /// Creates a buffer of numbers that kernels are bound to as a whole.
+    ///
+    /// # Errors
+    /// As [`Self::buffer`] and [`Self::check_binding`].
     pub(in crate::backend::fused) fn storage(
         &self,
         what: &'static str,
         bytes: u64,
-    ) -> Result<wgpu::Buffer, FusedError> {
+    ) -> Result<OwnedBuffer, FusedError> {
         use wgpu::BufferUsages as Usage;
+        self.check_binding(what, bytes)?;
         self.buffer(what, bytes, Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC)
+    }
+
+    /// Checks that a kernel can be bound to so many bytes of a buffer.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] if they are more than the GPU allows.
+    pub(in crate::backend::fused) fn check_binding(
+        &self,
+        what: &'static str,
+        bytes: u64,
+    ) -> Result<(), FusedError> {
+        let available = self.device.limits().max_storage_buffer_binding_size;
+        FusedError::check_limit(what, "maxStorageBufferBindingSize", bytes, available)
+    }
+
+    /// Checks that a kernel can be launched with so many workgroups on one axis.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] if they are more than the GPU allows.
+    pub(in crate::backend::fused) fn check_workgroups(
+        &self,
+        what: &'static str,
+        count: u64,
+    ) -> Result<(), FusedError> {
+        let available = self.device.limits().max_compute_workgroups_per_dimension.into();
+        FusedError::check_limit(what, "maxComputeWorkgroupsPerDimension", count, available)
     }
 
     /// Reads numbers back from the beginning of a buffer.
@@ -256,10 +300,7 @@ impl Gpu {
         let view = staging
             .get_mapped_range(0..bytes)
             .map_err(|error| FusedError::Fault(error.to_string()))?;
-        let numbers = bytemuck::pod_collect_to_vec(&view);
-        drop(view);
-        staging.destroy();
-        Ok(numbers)
+        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }
 

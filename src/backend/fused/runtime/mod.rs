@@ -16,6 +16,7 @@ mod compiler;
 mod gpu;
 mod level_rows;
 mod network;
+mod owned_buffer;
 mod parameters;
 mod pipelines;
 pub mod platform;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use half::f16;
 
 use super::gpu::Gpu;
+use super::owned_buffer::OwnedBuffer;
 use crate::backend::fused::codegen::Precision;
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Parameters;
@@ -14,7 +15,7 @@ use crate::backend::fused::plan::Parameters;
 #[derive(Debug)]
 pub struct UploadedParameters {
     /// All of them.
-    pub buffer: wgpu::Buffer,
+    pub buffer: OwnedBuffer,
     /// Where each slice begins and ends, in bytes.
     pub places: Vec<Range<u64>>,
 }
@@ -23,7 +24,8 @@ impl UploadedParameters {
     /// Moves parameters to the GPU.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] if they are more than the GPU allows in a buffer.
+    /// [`FusedError::Limit`] if all of them are more than the GPU allows in a buffer, or those of
+    /// one launch more than it allows in a binding.
     pub fn new(
         gpu: &Gpu,
         all: &mut [Parameters],
@@ -31,6 +33,8 @@ impl UploadedParameters {
     ) -> Result<Self, FusedError> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let places = places(all, precision);
+        let largest = places.iter().map(|place| place.end - place.start).max().unwrap_or(0);
+        gpu.check_binding("the weights of a layer", largest)?;
         let size = places.last().map_or(0, |last| last.end);
         let buffer = gpu.buffer("the weights", size, usage)?;
         for (parameters, place) in all.iter_mut().zip(&places) {
@@ -38,13 +42,6 @@ impl UploadedParameters {
             parameters.values = Vec::new();
         }
         Ok(Self { buffer, places })
-    }
-}
-
-impl Drop for UploadedParameters {
-    /// Frees the buffer now; a browser would wait for its next garbage collection.
-    fn drop(&mut self) {
-        self.buffer.destroy();
     }
 }
 
@@ -73,5 +70,30 @@ fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
             Cow::Owned(bytemuck::pod_collect_to_vec(&halves))
         }
         Precision::Single => Cow::Borrowed(bytemuck::cast_slice(&parameters.values)),
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Strategy};
+    use crate::backend::fused::tune::self_test;
+
+    /// The weights of the network of `self_test.rs` take 14.6 kB, those of its largest layer 9.3 kB.
+    #[test]
+    fn each_launch_is_bound_to_its_own_weights_alone() {
+        let network = |most| {
+            let tighten = |limits: &mut wgpu::Limits| limits.max_storage_buffer_binding_size = most;
+            let gpu = block_on(Gpu::request_limited(tighten)).expect("the adapter allows more");
+            let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+            self_test::network(&gpu, config)
+        };
+        let network_of_small_layers = network(10_000).expect("each layer fits");
+        block_on(self_test::scores(&network_of_small_layers)).expect("it is valid");
+        let error = network(9_000).expect_err("one layer does not fit");
+        let FusedError::Limit { limit, available, .. } = error else { panic!("{error}") };
+        assert_eq!((limit, available), ("maxStorageBufferBindingSize", 9_000));
     }
 }

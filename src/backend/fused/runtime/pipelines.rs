@@ -57,6 +57,13 @@ impl Pipelines {
     pub fn add(&mut self, kernel: &Kernel, pipeline: Pipeline) {
         self.0.push((Arc::clone(&kernel.source), pipeline));
     }
+
+    /// Replaces the pipeline of a kernel.
+    #[cfg(all(test, not(target_family = "wasm")))]
+    pub fn replace(&mut self, kernel: &Kernel, pipeline: Pipeline) {
+        self.0.retain(|(text, _)| *text != kernel.source);
+        self.add(kernel, pipeline);
+    }
 }
 
 /// Compiles a kernel on this thread.

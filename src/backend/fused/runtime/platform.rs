@@ -1,5 +1,5 @@
-//! What differs between native builds and the browser: waiting, clocks and threads. The only `cfg`
-//! of this backend.
+//! What differs between native builds and the browser: waiting, clocks and threads. Outside of
+//! tests, no other file of this backend tells them apart.
 
 #[cfg(not(target_family = "wasm"))]
 pub use native::*;
@@ -78,7 +78,7 @@ mod wasm {
     pub const NO_ADAPTER: &str = "this browser has no WebGPU, or its GPU is blocked";
 
     /// Submissions in flight. Some browsers report the end of one much later; the page limits how
-    /// much it asks for (`www/batch.js`).
+    /// much it asks for (`www/engine/batch.js`).
     pub const UNDER_WAY: usize = 16;
 
     /// The browser runs callbacks by itself.

@@ -26,7 +26,7 @@ impl Precompile {
         tuning: &str,
     ) -> Result<Self, FusedError> {
         architecture.check()?;
-        // Kernels do not depend on the values of weights. (A loop, since to collect into a map
+        // Kernels do not depend on the values of weights. (A loop, since collecting into a map
         // sorts, and the code for that adds 2.6 kB to the page.)
         let mut weights = Weights::new();
         for (name, shape) in architecture.tensors() {

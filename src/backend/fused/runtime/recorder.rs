@@ -130,10 +130,10 @@ impl Recorder {
         let (network, bound) = (&*self.network, &*self.bound);
         let (gpu, plan) = (&network.gpu, &network.plan);
         let levels: Vec<[f32; 4]> =
-            rows.iter().map(|&(sigma, _)| plan.sigma_embedding.at(sigma)).collect();
+            rows.iter().map(|&(sigma, _)| plan.sigma_input.at(sigma)).collect();
         self.write(&bound.buffers.levels, 0, bytemuck::cast_slice(&levels));
         let Some(Embedding { features, class, .. }) = plan.embedding else { return };
-        let features_of = |&(sigma, _): &LevelRow| plan.sigma_embedding.features(sigma);
+        let features_of = |&(sigma, _): &LevelRow| plan.sigma_input.features(sigma);
         self.write_rows(features, rows.iter().map(features_of));
         if let (Some(id), Some(none)) = (class, plan.class_rows.len().checked_sub(1)) {
             let row = |&(_, class): &LevelRow| -> Vec<f32> {

@@ -1,6 +1,7 @@
 //! Draws images from a buffer onto a texture, without reading them back.
 
 use super::gpu::Gpu;
+use super::owned_buffer::OwnedBuffer;
 use crate::backend::fused::codegen::render_shader;
 use crate::backend::fused::error::FusedError;
 use crate::net::ImageShape;
@@ -10,7 +11,7 @@ use crate::net::ImageShape;
 pub struct Renderer {
     format: wgpu::TextureFormat,
     pipeline: wgpu::RenderPipeline,
-    grid: wgpu::Buffer,
+    grid: OwnedBuffer,
 }
 
 impl Renderer {
@@ -76,7 +77,7 @@ impl Renderer {
         let group = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout: &self.pipeline.get_bind_group_layout(0),
-            entries: &[(0, images), (1, &self.grid)].map(|(binding, buffer)| {
+            entries: &[(0, images), (1, &*self.grid)].map(|(binding, buffer)| {
                 wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }
             }),
         });

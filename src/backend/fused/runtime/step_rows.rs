@@ -101,8 +101,8 @@ impl StepRows {
         })
     }
 
-    /// For a step that looks back: the drift of the one before, if it tells that one's score from
-    /// how far x has moved; otherwise it reads the score itself.
+    /// For a step that looks back: the drift of the step before, if the score of that step is
+    /// computed from the change of x; `None` if the score was stored.
     pub fn earlier(&self, table: &StepTable, index: usize) -> Option<f32> {
         before(table, index).filter(|_| self.flow(table, index) == Flow::Step)
     }

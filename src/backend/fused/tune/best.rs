@@ -8,7 +8,11 @@ use crate::backend::fused::runtime::Gpu;
 /// the self-test. Otherwise, and on software adapters, where they are the fastest, the direct
 /// kernels in f32.
 pub async fn best_kernel_config(gpu: &Gpu, wanted: Precision) -> KernelConfig {
-    for precision in [wanted, Precision::Single] {
+    let precisions = match wanted {
+        Precision::Half => &[Precision::Half, Precision::Single][..],
+        Precision::Single => &[Precision::Single],
+    };
+    for &precision in precisions {
         if !gpu.is_software() && self_test::passes(gpu, precision).await {
             return KernelConfig::new(Strategy::Staged, precision);
         }

@@ -2,8 +2,10 @@
 //! each launch takes.
 
 mod best;
+#[cfg(feature = "training")]
+mod known_step;
 mod profile;
-mod self_test;
+pub(super) mod self_test;
 #[cfg(feature = "training")]
 mod training_test;
 mod tuner;

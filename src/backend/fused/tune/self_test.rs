@@ -7,8 +7,8 @@
 use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::builder::{Builder, Output};
-use crate::backend::fused::plan::layer::Layer;
-use crate::backend::fused::plan::{Activation, Plan, SigmaEmbedding, Term};
+use crate::backend::fused::plan::conv_layer::ConvLayer;
+use crate::backend::fused::plan::{Activation, Plan, SigmaInput, Term};
 use crate::backend::fused::runtime::{Compiler, Flow, Gpu, Network};
 use crate::net::weights::{Array, Weights};
 use crate::net::{ImageShape, Preconditioning};
@@ -19,7 +19,7 @@ const WIDTH: usize = 16;
 
 /// The largest difference allowed between two kernel configs, relative to the largest score.
 /// Rounding to f16 causes about a thousandth.
-const TOLERANCE: f32 = 1e-2;
+pub const TOLERANCE: f32 = 1e-2;
 
 /// Whether staged kernels compute the right scores in a precision.
 pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
@@ -32,7 +32,7 @@ async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
     let direct = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
     let staged = network(gpu, KernelConfig::new(Strategy::Staged, precision))?;
     let expected = scores(&direct).await?;
-    Ok(agree(&scores(&staged).await?, &expected))
+    Ok(agree(&scores(&staged).await?, &expected, TOLERANCE))
 }
 
 /// A network's scores of two images of noise at σ = 1.
@@ -74,11 +74,11 @@ fn plan() -> Result<Plan, FusedError> {
         }
     }
     let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.5 };
-    let sigma_embedding = SigmaEmbedding::Continuous(preconditioning, 0);
-    let mut b = Builder::new(&weights, IMAGE, sigma_embedding);
+    let sigma_input = SigmaInput::Continuous(preconditioning, 0);
+    let mut b = Builder::new(&weights, IMAGE, sigma_input);
     let pixels = b.load(2);
     let channels = Output::Channels(WIDTH);
-    let layer = |name: &str, source| [Layer::new(name, [Term::square(source)])];
+    let layer = |name: &str, source| [ConvLayer::new(name, [Term::square(source)])];
     let x = b.conv(channels, &layer("stem", pixels), &[], Activation::None)?;
     let h = b.norm("conv", &[x], 4, Activation::Silu)?;
     let x = b.conv(channels, &layer("conv", h), &[x], Activation::None)?;
@@ -93,10 +93,11 @@ fn noise(stream: u32, count: usize) -> Vec<f32> {
     values
 }
 
-/// Whether scores agree up to rounding to f16; false if any is not finite.
-pub fn agree(found: &[f32], expected: &[f32]) -> bool {
+/// Whether numbers agree up to `tolerance` times the largest expected one; false if that is zero, or
+/// any is not finite.
+pub fn agree(found: &[f32], expected: &[f32], tolerance: f32) -> bool {
     let most = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
-    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * most;
+    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= tolerance * most;
     most > 0.0
         && most < f32::INFINITY
         && found.len() == expected.len()
@@ -121,6 +122,7 @@ mod tests {
     #[test]
     fn a_gpu_that_computes_something_else_does_not_pass() {
         let right = [1.0, -2.0, 0.5];
+        let agree = |found: &[f32], expected: &[f32]| agree(found, expected, TOLERANCE);
         assert!(agree(&right, &right));
         assert!(agree(&[1.01, -2.01, 0.49], &right));
         for wrong in [[1.1, -2.0, 0.5], [0.0; 3], [1.0, f32::NAN, 0.5], [f32::INFINITY; 3]] {

@@ -1,98 +1,389 @@
-//! Tests whether a GPU computes the right gradients, before it is trusted with a run.
+//! Tests whether a GPU computes the right training steps, before it is used for a run.
 //!
-//! The gradients of a small network with the staged kernels must be those with the simplest ones,
-//! as in `self_test.rs`.
+//! A small network makes one step. Its loss and its gradients must be those that Burn's autodiff
+//! computed on a CPU (`known_step.rs`), and what it makes of the weights must follow from its
+//! gradients by the formulas of Adam and of the moving average. So the test does not rely on any
+//! kernel of this backend, not even on the simplest ones, which are also what is left where the
+//! others fail.
 
 use super::best_kernel_config;
-use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+use super::known_step::{LOSS, Projection, TENSORS};
+use super::self_test::agree;
+use crate::backend::fused::codegen::{KernelConfig, Precision};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::runtime::{
-    Compiler, DataSet, ExampleRow, Gpu, PartRow, Training, TrainingState, TrainingStep,
+    Compiler, DataSet, ExampleRow, Gpu, PartRow, Training, TrainingReport, TrainingState,
+    TrainingStep,
 };
-use crate::net::{ImageShape, Preconditioning, UNetDescription};
+use crate::net::weights::{flat, initial};
+use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::random::Key;
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 8, width: 8 };
-const BATCH: usize = 2;
+const SCALE: Preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
 
-/// The largest difference allowed, relative to the largest gradient.
+/// The σ of each image. With two classes, they are of the first, of no class and of the second.
+const SIGMAS: [f32; 3] = [2.0, 0.5, 0.1];
+/// The batch is computed in parts of two images and of one.
+const PARTS: usize = 2;
+
+/// The key of the noise, and of all numbers that are drawn for this test, each in its own stream.
+const KEY: Key = Key { seed: 17, stream: 0, step: 3 };
+const BYTES: u32 = 1 << 16;
+const WEIGHTS: u32 = BYTES + 1;
+const MOMENTS: u32 = BYTES + 2;
+const DIRECTIONS: u32 = BYTES + 3;
+
+/// The largest difference allowed, relative to the largest number of a kind, or to the norm of a
+/// tensor's gradient. The functions that WGSL rounds the most cause about a hundred-thousandth.
 const TOLERANCE: f32 = 1e-3;
+/// Norms below this part of the norm of all gradients count as this much: what cancels out, such as
+/// the gradient of a bias before a normalization, leaves only rounding.
+const LEAST: f32 = 1e-2;
 
-/// The best kernel config to train with, in f32, after checking that the GPU computes right
-/// gradients with it.
+/// The best kernel config to train with, in f32, after checking that the GPU makes the right
+/// training step with it.
 ///
 /// # Errors
-/// [`FusedError::Gradients`] if it does not.
+/// [`FusedError::Gradients`] if it does not; or the fault of the GPU, if it has one.
 pub async fn check_training(gpu: &Gpu) -> Result<KernelConfig, FusedError> {
     let best = best_kernel_config(gpu, Precision::Single).await;
-    match gpu.catch_errors(compare(gpu, best)).await {
-        Some(true) => Ok(best),
-        _ => Err(FusedError::Gradients),
+    let compiler = Compiler::new(gpu, best)?;
+    match gpu.catch_errors(step(&compiler)).await {
+        Some(outcome) if outcome.is_right() => Ok(best),
+        _ => gpu.check().and(Err(FusedError::Gradients)),
     }
 }
 
-async fn compare(gpu: &Gpu, best: KernelConfig) -> Result<bool, FusedError> {
-    let direct = KernelConfig::new(Strategy::Direct, Precision::Single);
-    let expected = gradients(gpu, direct).await?;
-    let found = gradients(gpu, best).await?;
-    let most = expected.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
-    let near = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * most;
-    Ok(most > 0.0 && most.is_finite() && found.iter().zip(&expected).all(near))
+/// What the GPU made of the step.
+#[derive(Clone, Debug)]
+struct Outcome {
+    report: TrainingReport,
+    gradients: Vec<f32>,
+    after: TrainingState,
 }
 
-async fn gradients(gpu: &Gpu, config: KernelConfig) -> Result<Vec<f32>, FusedError> {
-    let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
-    let sizes = UNetDescription {
+impl Outcome {
+    /// Whether all of it is right, up to rounding; not if any number is not finite.
+    fn is_right(&self) -> bool {
+        let Self { report, gradients, after } = self;
+        let expected = updated(gradients);
+        let squares = expected.weights.iter().map(|weight| weight * weight).sum();
+        let moments = |state: &TrainingState, which: usize| -> Vec<f32> {
+            state.moments.iter().map(|pair| pair[which]).collect()
+        };
+        let near = |found: &[f32], expected: &[f32]| agree(found, expected, TOLERANCE);
+        near(&[report.loss], &[LOSS])
+            && are_known(gradients)
+            && near(&changes(&after.weights), &changes(&expected.weights))
+            && near(&changes(&after.average), &changes(&expected.average))
+            && [0, 1].iter().all(|&i| near(&moments(after, i), &moments(&expected, i)))
+            && near(&[report.weights], &[squares])
+    }
+}
+
+/// Makes the step on the GPU.
+async fn step(compiler: &Compiler) -> Result<Outcome, FusedError> {
+    let (sizes, bytes) = (sizes(), bytes());
+    let images = SIGMAS.len();
+    let data = DataSet { bytes: &bytes, labels: &[], images, stable_from: None, mirrored: false };
+    let mut training = Training::new(compiler, &sizes, &data, images, PARTS)?;
+    training.write(&start());
+    training.submit(&[training_step()])?;
+    let gradients = training.gradients().await?;
+    let after = training.read().await?;
+    Ok(Outcome { report: training.report().await?, gradients, after })
+}
+
+/// The small network: two resolutions, attention and classes, so that it needs every kind of
+/// kernel.
+fn sizes() -> UNetDescription {
+    UNetDescription {
         widths: vec![8, 16],
         attention: vec![false, true],
         groups: 4,
         heads: 2,
         embedding: 8,
-        ..UNetDescription::new(IMAGE, preconditioning)
-    };
-    let key = Key { seed: 17, stream: 0, step: 0 };
-    let count = (BATCH * IMAGE.dimension()) as u32;
-    let bytes: Vec<u8> = (0..count).map(|i| (256.0 * key.uniform(i)) as u8).collect();
-    let data =
-        DataSet { bytes: &bytes, labels: &[], images: BATCH, stable_from: None, mirrored: false };
-    let compiler = Compiler::new(gpu, config)?;
-    let mut training = Training::new(&compiler, &sizes, &data, BATCH, 1)?;
-    let mut weights = vec![0.0; training.weights()];
-    Key { seed: 18, ..key }.fill_normal(&mut weights);
-    weights.iter_mut().for_each(|weight| *weight *= 0.1);
-    let moments = vec![[0.0; 2]; weights.len()];
-    training.write(&TrainingState { average: weights.clone(), weights, moments });
-    let example = |image| {
-        let sigma = 0.5f32;
-        let c = preconditioning.at(sigma);
-        ExampleRow {
-            image,
-            class_row: 0,
-            sigma,
-            ln_sigma: sigma.ln(),
-            weight: 1.0,
-            c_in: c.c_in,
-            c_skip: c.c_skip,
-            c_out: c.c_out,
-        }
-    };
-    let images = BATCH as u32;
-    let part = PartRow { images, batch: images, most: 1.0, ..bytemuck::Zeroable::zeroed() };
-    let examples = (0..images).map(example).collect();
-    training.submit(&[TrainingStep { parts: vec![part], examples }])?;
-    training.gradients().await
+        classes: 2,
+        ..UNetDescription::new(IMAGE, SCALE)
+    }
 }
 
-#[cfg(all(test, not(target_family = "wasm")))]
+/// The training images.
+fn bytes() -> Vec<u8> {
+    let key = Key { stream: BYTES, ..KEY };
+    let count = (SIGMAS.len() * IMAGE.dimension()) as u32;
+    (0..count).map(|i| (256.0 * key.uniform(i)) as u8).collect()
+}
+
+/// The state before the step. None of its numbers is zero, so that each shows what is made of it.
+fn start() -> TrainingState {
+    let architecture = Architecture::UNet(sizes());
+    let mut weights = flat(&architecture, &initial(&architecture, KEY.seed));
+    let [noise, moments] = [WEIGHTS, MOMENTS].map(|stream| Key { stream, ..KEY });
+    for (index, weight) in (0..).zip(&mut weights) {
+        *weight += 0.1 * noise.normal(index);
+    }
+    // As large as gradients that were clipped, and their squares.
+    let moment = |index| [1e-2 * moments.normal(index), 1e-4 * moments.uniform(index)];
+    let moments = (0..weights.len() as u32).map(moment).collect();
+    TrainingState { average: weights.clone(), weights, moments }
+}
+
+fn training_step() -> TrainingStep {
+    let images = SIGMAS.len();
+    let example = |(image, sigma): (usize, f32)| {
+        let c = SCALE.at(sigma);
+        ExampleRow {
+            image: image as u32,
+            class_row: [0, 2, 1][image],
+            sigma,
+            ln_sigma: sigma.ln(),
+            weight: 1.0 / (1.0 + image as f32),
+            c_in: c.c_in,
+            score_skip: c.score_skip,
+            score_out: c.score_out,
+        }
+    };
+    let each = images.div_ceil(PARTS);
+    let part = |first: usize| PartRow {
+        images: each.min(images - first) as u32,
+        first: first as u32,
+        example: first as u32,
+        batch: images as u32,
+        accumulates: u32::from(first > 0),
+        noise_step: KEY.step,
+        seed: KEY.seed_words(),
+        flip: 0,
+        dequantize: 0,
+        learning_rate: 0.1,
+        correction: 0.5,
+        epsilon: 1e-3,
+        most: 1.0,
+        betas: [0.9, 0.99],
+        decay: 0.5,
+        padding: [0; 3],
+    };
+    TrainingStep {
+        parts: (0..images).step_by(each).map(part).collect(),
+        examples: (0..).zip(SIGMAS).map(example).collect(),
+    }
+}
+
+/// Whether gradients are those that Burn computed.
+fn are_known(gradients: &[f32]) -> bool {
+    let norms = TENSORS.iter().map(|&(_, norm)| norm * norm);
+    let whole = norms.sum::<f32>().sqrt();
+    let found = projections(gradients);
+    let near = |((along, norm), (known_along, known_norm)): (Projection, &Projection)| {
+        let most = TOLERANCE * known_norm.max(LEAST * whole);
+        (along - known_along).abs() <= most && (norm - known_norm).abs() <= most
+    };
+    found.len() == TENSORS.len() && found.into_iter().zip(TENSORS).all(near)
+}
+
+/// The gradient with respect to each tensor in short.
+fn projections(gradients: &[f32]) -> Vec<Projection> {
+    let mut rest = gradients;
+    let projection = |(_, shape): (String, Vec<usize>)| {
+        let (gradient, after) = rest.split_at(shape.iter().product::<usize>().min(rest.len()));
+        rest = after;
+        let first = (gradients.len() - rest.len()) as u32;
+        let direction = Key { stream: DIRECTIONS, ..KEY };
+        let along = (first..).zip(gradient).map(|(i, g)| f64::from(direction.normal(i) * g));
+        let squares = gradient.iter().map(|&g| f64::from(g).powi(2));
+        (along.sum::<f64>() as f32, squares.sum::<f64>().sqrt() as f32)
+    };
+    Architecture::UNet(sizes()).tensors().into_iter().map(projection).collect()
+}
+
+/// The state after a step with these gradients: clipped by their norm, then Adam (Kingma & Ba 2015,
+/// algorithm 1) and the moving average.
+fn updated(gradients: &[f32]) -> TrainingState {
+    let TrainingState { mut weights, mut average, mut moments } = start();
+    let PartRow { learning_rate, correction, epsilon, most, betas, decay, .. } =
+        training_step().parts[0];
+    let square: f64 = gradients.iter().map(|&gradient| f64::from(gradient).powi(2)).sum();
+    let clip = (most / square.sqrt() as f32).min(1.0);
+    let [beta_1, beta_2] = betas;
+    let numbers = weights.iter_mut().zip(&mut average).zip(&mut moments).zip(gradients);
+    for (((weight, average), [mean, mean_square]), gradient) in numbers {
+        let gradient = clip * gradient;
+        *mean = beta_1 * *mean + (1.0 - beta_1) * gradient;
+        *mean_square = beta_2 * *mean_square + (1.0 - beta_2) * gradient * gradient;
+        *weight -= learning_rate * correction * *mean / (mean_square.sqrt() + epsilon);
+        *average = decay * *average + (1.0 - decay) * *weight;
+    }
+    TrainingState { weights, average, moments }
+}
+
+/// How far numbers are from the weights before the step.
+fn changes(numbers: &[f32]) -> Vec<f32> {
+    numbers.iter().zip(start().weights).map(|(after, before)| after - before).collect()
+}
+
+#[cfg(all(test, feature = "burn", not(target_family = "wasm")))]
 mod tests {
+    use burn::module::{Module, ModuleMapper, Param};
+    use burn::optim::GradientsParams;
+    use burn::tensor::{Device, Tensor, TensorData};
     use pollster::block_on;
 
     use super::*;
+    use crate::backend::fused::codegen::{Kernel, Strategy};
+    use crate::loss::dsm;
+    use crate::net::Network;
+    use crate::net::weights::{collect, unflat};
+
+    fn gpu() -> Gpu {
+        block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn outcome(compiler: &Compiler) -> Outcome {
+        block_on(step(compiler)).expect("the GPU is healthy")
+    }
 
     #[test]
     fn a_healthy_gpu_is_trusted_with_training() {
-        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let gpu = gpu();
         assert!(block_on(check_training(&gpu)).is_ok());
         assert_eq!(gpu.check(), Ok(()));
+        for strategy in [Strategy::Direct, Strategy::Staged] {
+            let config = KernelConfig::new(strategy, Precision::Single);
+            let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
+            assert!(outcome(&compiler).is_right(), "{strategy:?}");
+        }
+    }
+
+    /// Replaces a network's weights by their gradients.
+    struct ToGradients(GradientsParams);
+
+    impl ModuleMapper for ToGradients {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let gradient = self.0.remove::<D>(param.id).expect("every weight has a gradient");
+            let gradient = Tensor::from_data(gradient.into_data(), &Device::flex());
+            Param::initialized(param.id, gradient)
+        }
+    }
+
+    /// The loss of the step and its gradients, by Burn on the CPU.
+    fn burn_step() -> (f32, Vec<f32>) {
+        let architecture = Architecture::UNet(sizes());
+        let weights = unflat(&architecture, &start().weights);
+        let device = Device::flex().autodiff();
+        // Through a record, since otherwise autodiff would not track the weights.
+        let plain = Network::with_weights(&architecture, weights, &Device::flex());
+        let record = plain.expect("possible").into_record();
+        let network = Network::new(&architecture, &device).expect("possible");
+        let network = network.try_load_record(record).expect("the same network");
+
+        let (mut noise, mut noisy) = (Vec::new(), Vec::new());
+        for ((image, bytes), sigma) in (0..).zip(bytes().chunks(IMAGE.dimension())).zip(SIGMAS) {
+            let mut z = vec![0.0; bytes.len()];
+            Key { stream: image, ..KEY }.fill_normal(&mut z);
+            noisy.extend(bytes.iter().zip(&z).map(|(&x, z)| f32::from(x) / 255.0 + sigma * z));
+            noise.extend(z);
+        }
+        let shape = [SIGMAS.len(), IMAGE.channels, IMAGE.height, IMAGE.width];
+        let images = |x| Tensor::<4>::from_data(TensorData::new(x, shape), &device);
+        let examples = training_step().examples;
+        let class = |example: &ExampleRow| {
+            Some(example.class_row as usize).filter(|&row| row < sizes().classes)
+        };
+        let classes: Vec<_> = examples.iter().map(class).collect();
+        let factors: Vec<f32> = examples.iter().map(|example| example.weight).collect();
+        let factors = Tensor::<1>::from_floats(&*factors, &device);
+        let score = network.class_score(images(noisy), &SIGMAS, &classes);
+        let loss = (dsm(score, &SIGMAS, images(noise)) * factors).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        let gradients = collect(&network.map(&mut ToGradients(gradients)));
+        (loss.into_scalar::<f32>(), flat(&architecture, &gradients))
+    }
+
+    /// `known_step.rs` is what this test prints if it fails.
+    #[test]
+    fn the_known_step_is_that_of_burn() {
+        let (loss, gradients) = burn_step();
+        let near = |found: f32, known: f32| (found - known).abs() <= 1e-4 * known.abs();
+        let is_known = near(loss, LOSS) && are_known(&gradients);
+        if !is_known {
+            println!("pub const LOSS: f32 = {loss:?};");
+            for (along, norm) in projections(&gradients) {
+                println!("    ({along:?}, {norm:?}),");
+            }
+        }
+        assert!(is_known, "Burn's loss is {loss}");
+    }
+
+    /// A GPU that gets any part of the step wrong is found out.
+    #[test]
+    fn a_wrong_number_anywhere_is_found() {
+        let (loss, gradients) = burn_step();
+        let after = updated(&gradients);
+        let weights = after.weights.iter().map(|weight| weight * weight).sum();
+        let report = TrainingReport { loss, weights };
+        let right = Outcome { report, gradients: gradients.clone(), after };
+        assert!(right.is_right());
+        let found = |what: &str, change: &dyn Fn(&mut Outcome)| {
+            let mut wrong = right.clone();
+            change(&mut wrong);
+            assert!(!wrong.is_right(), "{what}");
+        };
+        let mut first = 0;
+        let whole = gradients.iter().map(|gradient| gradient * gradient).sum::<f32>().sqrt();
+        for (name, shape) in Architecture::UNet(sizes()).tensors() {
+            let range = first..first + shape.iter().product::<usize>();
+            first = range.end;
+            let replace = |wrong: &mut Outcome, by: fn(f32) -> f32| {
+                let tensor = &mut wrong.gradients[range.clone()];
+                tensor.iter_mut().for_each(|gradient| *gradient = by(*gradient));
+                wrong.after = updated(&wrong.gradients);
+            };
+            found(&name, &|wrong| replace(wrong, |_| f32::NAN));
+            let tensor = &gradients[range.clone()];
+            // A bias before a normalization has no gradient.
+            if tensor.iter().map(|g| g * g).sum::<f32>().sqrt() > 1e-4 * whole {
+                found(&name, &|wrong| replace(wrong, |_| 0.0));
+                found(&name, &|wrong| replace(wrong, |gradient| -gradient));
+                found(&name, &|wrong| replace(wrong, |gradient| 1.5 * gradient));
+            }
+        }
+        let before = start();
+        found("the loss", &|wrong| wrong.report.loss *= 1.01);
+        found("the sum of squares", &|wrong| wrong.report.weights = 0.0);
+        found("weights", &|wrong| wrong.after.weights = before.weights.clone());
+        found("average", &|wrong| wrong.after.average = before.average.clone());
+        found("moments", &|wrong| wrong.after.moments = before.moments.clone());
+        found("one weight", &|wrong| wrong.after.weights[100] += 0.01);
+        found("nothing", &|wrong| wrong.after.weights.clear());
+        found("no gradients", &|wrong| wrong.gradients.clear());
+    }
+
+    /// Each kernel of the step is replaced in turn by one that does nothing.
+    #[test]
+    fn a_kernel_that_does_nothing_is_found() {
+        let gpu = gpu();
+        for strategy in [Strategy::Direct, Strategy::Staged] {
+            let config = KernelConfig::new(strategy, Precision::Single);
+            let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
+            let (bytes, images) = (bytes(), SIGMAS.len());
+            let data =
+                DataSet { bytes: &bytes, labels: &[], images, stable_from: None, mirrored: false };
+            let training = Training::new(&compiler, &sizes(), &data, images, PARTS);
+            for (name, kernel) in training.expect("it fits").kernels() {
+                let broken = compiler.fork();
+                broken.replace(kernel, &Kernel { source: idle(&kernel.source), ..kernel.clone() });
+                let outcome = block_on(step(&broken)).expect("the kernel is valid");
+                assert!(!outcome.is_right(), "{strategy:?}, {name}:\n{}", kernel.source);
+            }
+        }
+        assert_eq!(gpu.check(), Ok(()));
+    }
+
+    /// The text of a kernel that returns before it writes anything.
+    fn idle(source: &str) -> std::sync::Arc<str> {
+        let (before, main) = source.split_once("fn main(").expect("the entry point");
+        let (parameters, body) = main.split_once(") {").expect("its body");
+        format!("{before}fn main({parameters}) {{\nif true {{ return; }}{body}").into()
     }
 }

@@ -19,12 +19,15 @@ $for s in SPANS
         let line = (n * HEIGHT + y) * FOLD + part / FOLD;
         let at = (((line * WIDTH + x) * FOLD + part % FOLD) * CHANNELS + channel) / SPAN;
 $for p in PIXELS
-        let value$p = activated(
-            sum$px$s
+        let total$p = sum$px$s
 $for r in RESIDUALS
             + $if RESIZED_$r resized$r(n, y, x + $p, channel) $else Written(residual$r[at + $p * FOLD * CHANNELS / SPAN]) $end
 $end
-        );
+        ;
+$if KEEPS_SUM
+        kept_sum[at + $p * FOLD * CHANNELS / SPAN] = total$p;
+$end
+        let value$p = activated(total$p)$if DERIVATIVE  * derivative(argument[at + $p * FOLD * CHANNELS / SPAN])$end;
         to[at + $p * FOLD * CHANNELS / SPAN] = $if QUADS convert4(value$p) $else convert(value$p) $end;
 $end
 $if STATISTICS

@@ -1,8 +1,9 @@
 var<workgroup> moments: array<vec2f, NORM_CHANNELS>;
 
 // Mean and squared deviations of each channel, from the moments of its tiles (Chan, Golub & LeVeque
-// 1979). They are read once and summed about the mean of the first tile: the sum that cancels is
-// then at most as many times the remainder as there are tiles. The workgroup shares the channels.
+// 1979). They are read once and summed about the mean of the first tile, which limits the loss of
+// precision where the squared offset of the mean is subtracted: the sum is at most as many times the
+// difference as there are tiles. The invocations of the workgroup divide the channels among them.
 fn gather_moments(n: u32, index: u32) {
     for (var channel = index; channel < NORM_CHANNELS; channel += GROUP) {
 $for t in SOURCES

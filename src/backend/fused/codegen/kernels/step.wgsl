@@ -5,11 +5,12 @@ struct Step {
     // the row after all those.
     row: u32,
     row_period: u32,
-    // Likewise the stream of the noise: 0 if all draw the same.
+    // The stream of the first chain's noise, and how much further the next chain's is: 0 if all
+    // draw the same.
     first_chain: u32,
     chain_stride: u32,
-    // What the seed, and the seed at the other end of a path, add to the words that noise is keyed
-    // by: (to the fourth, to the first).
+    // Of the seed, and of the seed at the other end of a path: the fourth word that is hashed, and
+    // what is added to the first.
     seed: vec2u,
     other: vec2u,
     images: u32,

@@ -1,4 +1,4 @@
-// The sum over a workgroup of one number of each invocation.
+// The sum over a workgroup of one number of each invocation; GROUP is a power of two.
 
 var<workgroup> parts: array<f32, GROUP>;
 
@@ -11,5 +11,8 @@ fn workgroup_sum(part: f32, lane: u32) -> f32 {
         }
         workgroupBarrier();
     }
-    return parts[0];
+    let sum = parts[0];
+    // The next sum must not overwrite this one before all have read it.
+    workgroupBarrier();
+    return sum;
 }

@@ -4,10 +4,8 @@
 // last step, which is still in the buffer that x' is written to.
 
 fn write_score(n: u32, y: u32, x: u32, column: u32, raw: f32) {
-    if column >= COLORS * PATCH * PATCH { return; }
-    let part = column / COLORS;
-    let row = y * PATCH + part / PATCH;
-    let index = ((column % COLORS) * HEIGHT * PATCH + row) * WIDTH * PATCH + x * PATCH + part % PATCH;
+    if is_padding(column) { return; }
+    let index = pixel_of(y, x, column);
     let at = n * DIMENSION + index;
 
     let level = levels[level_row(n)];

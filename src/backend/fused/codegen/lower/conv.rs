@@ -247,6 +247,12 @@ impl Lowering<'_> {
         }
         kernel.add_helper(include_kernel!("../kernels/activation.wgsl"));
         kernel.add_helper(include_kernel!("../kernels/resize.wgsl"));
+        #[cfg(feature = "training")]
+        if let Some((activation, argument)) = conv.derivative {
+            self.derivative(&mut kernel, activation);
+            kernel.values.flag("DERIVATIVE", true);
+            self.read(&mut kernel, "argument", element, argument);
+        }
         let kernel = kernel.then(include_kernel!("../kernels/conv_out.wgsl"));
         match conv.to {
             Target::Tensor(id) => self.tensor(kernel, conv, tiles, id).finish(groups),
@@ -270,6 +276,11 @@ impl Lowering<'_> {
         kernel.values.size("WIDTH", width);
         kernel.values.size("CHANNELS", conv.columns / (conv.fold * conv.fold));
         self.write(&mut kernel, self.written(), id);
+        #[cfg(feature = "training")]
+        if let Some(sum) = conv.kept_sum {
+            kernel.values.flag("KEEPS_SUM", true);
+            kernel.write("kept_sum", self.written()(self.precision(sum)), Operand::Tensor(sum));
+        }
         if self.plan.tensors[id].statistics {
             self.tiles[id] = tiles.count * conv.fold * conv.fold;
             kernel.values.flag("STATISTICS", true);
@@ -288,6 +299,7 @@ impl Lowering<'_> {
         kernel
             .helper(include_kernel!("../kernels/random.wgsl"))
             .helper(include_kernel!("../kernels/normal.wgsl"))
+            .helper(include_kernel!("../kernels/patch.wgsl"))
             .helper(include_kernel!("../kernels/write_score.wgsl"))
     }
 }

@@ -21,7 +21,7 @@ impl Lowering<'_> {
         kernel.levels();
         kernel.write("to", "f32", Operand::Tensor(to));
         let numbers = shape.positions() * shape.channels();
-        kernel.finish([numbers.div_ceil(GROUP), 1])
+        kernel.helper(include_kernel!("../kernels/patch.wgsl")).finish([numbers.div_ceil(GROUP), 1])
     }
 
     /// See `kernels/update.wgsl`.

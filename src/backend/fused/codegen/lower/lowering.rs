@@ -67,7 +67,7 @@ impl Lowering<'_> {
         values.size("HEIGHT", image_shape.height / patch);
         values.size("WIDTH", image_shape.width / patch);
         values.size("DIMENSION", image_shape.dimension());
-        values.float("MEAN", self.plan.sigma_embedding.mean());
+        values.float("MEAN", self.plan.sigma_input.mean());
     }
 }
 

@@ -5,21 +5,15 @@ use super::*;
 use crate::backend::fused::plan::channel_layout::ChannelLayout;
 use crate::backend::fused::plan::{Activation, Shape};
 
-/// Adds backward launches to the plan of an evaluation.
-///
-/// # Errors
-/// [`FusedError::Description`] never for a checked description of a U-Net.
-pub fn plan(
-    plan: Plan,
-    places: Vec<Vec<Place>>,
-    sizes: &UNetDescription,
-) -> Result<TrainingPlan, FusedError> {
+/// Adds backward launches to the plan of an evaluation, whose parameters are copies of the weights at
+/// these places.
+pub fn plan(plan: Plan, places: Vec<Vec<Place>>, sizes: &UNetDescription) -> TrainingPlan {
     let tensors = Architecture::UNet(sizes.clone()).tensors();
     let weights = tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     let pending = vec![Vec::new(); plan.tensors.len()];
     let mut backward =
         Backwards { plan, places, pending, launches: vec![], affine: 0, affine_columns: vec![] };
-    backward.separate_activations();
+    backward.keep_sums();
     let affine_gradients = backward.affine_tensor();
     backward.steps(affine_gradients);
     let class_gradient = backward.levels().map(|gradient| {
@@ -28,14 +22,14 @@ pub fn plan(
         ClassGradient { gradient, first, rows: sizes.classes + 1 }
     });
     let Backwards { plan, places, launches, affine_columns, .. } = backward;
-    Ok(TrainingPlan {
+    TrainingPlan {
         plan,
         places,
         weights,
         backward: launches,
         affine_gradients: (affine_gradients, affine_columns),
         class_gradient,
-    })
+    }
 }
 
 /// Backward launches under construction.
@@ -51,26 +45,27 @@ struct Backwards {
 }
 
 impl Backwards {
-    /// Makes activations of sums launches of their own, for all launches that have any: those that
-    /// embed σ. The gradient needs the sum.
-    fn separate_activations(&mut self) {
-        let levels = std::mem::take(&mut self.plan.levels);
-        for launch in levels {
-            let Launch::Conv(Conv { activation, to: Target::Tensor(to), .. }) = launch else {
-                self.plan.levels.push(launch);
-                continue;
-            };
-            let Launch::Conv(conv) = launch else { continue };
-            if activation == Activation::None {
-                self.plan.levels.push(Launch::Conv(conv));
-                continue;
+    /// Stores the sums that are activated, which are those that embed σ: their gradient needs them.
+    fn keep_sums(&mut self) {
+        let mut levels = std::mem::take(&mut self.plan.levels);
+        for launch in &mut levels {
+            if let Launch::Conv(Conv { activation, kept_sum, to: Target::Tensor(to), .. }) = launch
+                && *activation != Activation::None
+            {
+                *kept_sum = Some(self.like(*to));
             }
-            let sum = self.like(to);
-            let target = Target::Tensor(sum);
-            let plain = Conv { activation: Activation::None, to: target, ..conv };
-            let norm = Norm { from: vec![sum], scaling: Scaling::None, activation, to };
-            self.plan.levels.extend([Launch::Conv(plain), Launch::Norm(norm)]);
         }
+        self.plan.levels = levels;
+    }
+
+    /// If a tensor is an activated sum: the activation, and where the sum is kept.
+    fn kept_sum(&self, id: Id) -> Option<(Activation, Id)> {
+        self.plan.levels.iter().find_map(|launch| match *launch {
+            Launch::Conv(Conv { activation, kept_sum, to: Target::Tensor(to), .. }) if to == id => {
+                kept_sum.map(|sum| (activation, sum))
+            }
+            _ => None,
+        })
     }
 
     /// The tensor for gradients with respect to scales and shifts that are parameters.
@@ -133,10 +128,8 @@ impl Backwards {
     /// what classes add, if there are any.
     fn levels(&mut self) -> Option<Id> {
         for launch in self.plan.levels.clone().into_iter().rev() {
-            match launch {
-                Launch::Conv(conv) => self.conv(conv),
-                Launch::Norm(norm) => self.norm(norm, None),
-                _ => {}
+            if let Launch::Conv(conv) = launch {
+                self.conv(conv);
             }
         }
         let class = self.plan.embedding?.class?;
@@ -145,7 +138,7 @@ impl Backwards {
 
     fn conv(&mut self, conv: Conv) {
         let gradient = match conv.to {
-            Target::Tensor(id) => self.gradient(id),
+            Target::Tensor(id) => self.gradient(conv.kept_sum.unwrap_or(id)),
             Target::Image => {
                 // The raw output as columns at each position.
                 let [height, width] = conv.grid;
@@ -170,12 +163,17 @@ impl Backwards {
             if !self.has_gradient(source) {
                 continue;
             }
-            let others = std::mem::take(&mut self.pending[source]);
+            // Other gradients with respect to a sum are not to be multiplied by the derivative.
+            let derivative = self.kept_sum(source);
+            let (of, others) = match derivative {
+                Some((_, sum)) => (sum, Vec::new()),
+                None => (source, std::mem::take(&mut self.pending[source])),
+            };
             let to = self.like(source);
             let Self { plan, places, .. } = self;
             let launch = transposed(plan, places, &shape, term, gradient, others, to);
-            self.launches.push(Backward::Conv(launch));
-            self.pending[source].push(to);
+            self.launches.push(Backward::Conv(Conv { derivative, ..launch }));
+            self.pending[of].push(to);
         }
         self.launches.push(Backward::Weights { conv: shape, gradient });
     }

@@ -1,9 +1,9 @@
 //! The plan of a training step: the launches of an evaluation, then those that carry the gradient
 //! of the loss back to every weight (reverse-mode differentiation).
 //!
-//! The forward launches are those of sampling, except that normalizations and activations are
-//! launches of their own: backward launches read what they read. Tensors live until their last
-//! reader, so buffers are shared as for sampling.
+//! The forward launches are those of sampling, except that every normalization is a launch of its
+//! own and that activated sums are also stored as they were: backward launches read both. Tensors
+//! live until their last reader, so buffers are shared as for sampling.
 
 mod backward;
 mod placement;
@@ -101,7 +101,7 @@ pub struct NormGradient {
     /// The gradient with respect to its result.
     pub gradient: Id,
     /// The tensor for gradients with respect to scales and shifts, and the first column there: one
-    /// for each scale, then one for each shift. `None` if it only activates.
+    /// for each scale, then one for each shift. `None` if it does not scale.
     pub sums: Option<(Id, usize)>,
 }
 
@@ -112,7 +112,7 @@ impl TrainingPlan {
     /// [`FusedError::Description`] if there is no such network.
     pub fn new(sizes: &UNetDescription) -> Result<Self, FusedError> {
         let (plan, places) = placement::plan(&Architecture::UNet(sizes.clone()))?;
-        backward::plan(plan, places, sizes)
+        Ok(backward::plan(plan, places, sizes))
     }
 
     /// The row length of the gradients with respect to the table of scales and shifts, or of

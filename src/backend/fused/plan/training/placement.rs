@@ -1,7 +1,7 @@
 //! Which weight each parameter of a plan is a copy of.
 //!
-//! A plan only copies weights to other places and pads them with zeros. So a plan that is made from
-//! weights which are their own numbers tells where each of them went.
+//! A plan only copies weights to other places and pads them with zeros. So a plan for weights whose
+//! values are their own numbers, counted from 1, shows in each place which weight is copied there.
 
 use super::*;
 
@@ -9,8 +9,8 @@ use super::*;
 /// the order of [`Architecture::tensors`], or the zero of padding.
 pub type Place = Option<u32>;
 
-/// The base in which the numbers of weights are written with two digits, as each has to fit into an
-/// f32, which holds integers exactly up to 2²⁴.
+/// The base in which the numbers of weights are written with two digits: the values of a plan are
+/// f32, which represents only the integers up to 2²⁴ exactly.
 const DIGIT: usize = 1 << 12;
 
 /// The plan of a network, and for each slice of its parameters the places of its numbers.

@@ -56,6 +56,8 @@ pub fn transposed(
         biases: 0,
         residuals: others,
         activation: Activation::None,
+        kept_sum: None,
+        derivative: None,
         columns: inputs * fold * fold,
         fold,
         grid: size.map(|side| side / fold),

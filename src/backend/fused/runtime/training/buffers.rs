@@ -8,10 +8,11 @@ use crate::backend::fused::codegen::{
     Kernel, KernelConfig, LoweredTraining, Operand, TrainingBuffer, TrainingKernel,
 };
 use crate::backend::fused::error::FusedError;
-use crate::backend::fused::plan::SigmaEmbedding;
+use crate::backend::fused::plan::SigmaInput;
 use crate::backend::fused::plan::training::TrainingPlan;
 use crate::backend::fused::runtime::activations::Activations;
 use crate::backend::fused::runtime::gpu::Gpu;
+use crate::backend::fused::runtime::owned_buffer::OwnedBuffer;
 use crate::backend::fused::runtime::pipelines::{Pipeline, part};
 use crate::backend::fused::runtime::step_row::StepRow;
 use crate::net::precondition::frequencies;
@@ -22,35 +23,35 @@ pub const STEPS: usize = 16;
 /// Everything on the GPU that a training run reads and writes.
 #[derive(Debug)]
 pub struct TrainingBuffers {
-    pub data: wgpu::Buffer,
-    pub examples: wgpu::Buffer,
+    pub data: OwnedBuffer,
+    pub examples: OwnedBuffer,
     /// Rows of [`PartRow`], `stride` bytes apart.
-    pub rows: wgpu::Buffer,
+    pub rows: OwnedBuffer,
     pub stride: usize,
-    pub weights: wgpu::Buffer,
-    pub moments: wgpu::Buffer,
-    pub average: wgpu::Buffer,
+    pub weights: OwnedBuffer,
+    pub moments: OwnedBuffer,
+    pub average: OwnedBuffer,
     /// Copies of the weights, the moments and the average, from when all were last found sound.
-    pub kept: [wgpu::Buffer; 3],
-    pub gradients: wgpu::Buffer,
-    pub report: wgpu::Buffer,
-    pub noise: wgpu::Buffer,
-    /// For stable targets: labels, logits, selected images and their numbers; hardly anything
-    /// without.
-    stable: [wgpu::Buffer; 4],
-    pub image: wgpu::Buffer,
-    score: wgpu::Buffer,
-    levels: wgpu::Buffer,
+    pub kept: [OwnedBuffer; 3],
+    pub gradients: OwnedBuffer,
+    pub report: OwnedBuffer,
+    pub noise: OwnedBuffer,
+    /// For stable targets: labels, logits, selected images and how many those are. Without stable
+    /// targets all of them have the least size.
+    stable: [OwnedBuffer; 4],
+    pub image: OwnedBuffer,
+    score: OwnedBuffer,
+    levels: OwnedBuffer,
     /// The one row that launches from sampling read.
-    step: wgpu::Buffer,
-    frequencies: wgpu::Buffer,
-    pub losses: wgpu::Buffer,
-    places: wgpu::Buffer,
-    parameters: wgpu::Buffer,
+    step: OwnedBuffer,
+    frequencies: OwnedBuffer,
+    pub losses: OwnedBuffer,
+    places: OwnedBuffer,
+    parameters: OwnedBuffer,
     slices: Vec<Range<usize>>,
-    partials: wgpu::Buffer,
-    origins: wgpu::Buffer,
-    pub squares: wgpu::Buffer,
+    partials: OwnedBuffer,
+    origins: OwnedBuffer,
+    pub squares: OwnedBuffer,
     activations: Activations,
     table: Option<Operand>,
 }
@@ -88,9 +89,9 @@ impl TrainingBuffers {
         let stride = size_of::<PartRow>().next_multiple_of(alignment);
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let words = slices.last().map_or(0, |last| last.end);
-        let pairs = match plan.sigma_embedding {
-            SigmaEmbedding::Continuous(_, size) => size / 2,
-            SigmaEmbedding::Rows(_) => 0,
+        let pairs = match plan.sigma_input {
+            SigmaInput::Continuous(_, size) => size / 2,
+            SigmaInput::Rows(_) => 0,
         };
         let storage = |what, bytes: usize| gpu.storage(what, bytes as u64);
         let references = data.stable_targets(0).map_or(0, |stable| stable.references());
@@ -200,7 +201,7 @@ impl TrainingBuffers {
     /// The bind group of a kernel.
     pub fn bind(&self, gpu: &Gpu, kernel: &Kernel, pipeline: &Pipeline) -> wgpu::BindGroup {
         pipeline.bind(gpu, kernel, |operand| {
-            let whole = match operand {
+            let whole: &wgpu::Buffer = match operand {
                 Operand::Parameters(slice) => {
                     let Range { start, end } = self.slices[*slice];
                     return part(&self.parameters, 4 * start as u64..4 * end as u64);
@@ -222,35 +223,6 @@ impl TrainingBuffers {
             };
             whole.as_entire_buffer_binding()
         })
-    }
-}
-
-impl Drop for TrainingBuffers {
-    /// Frees the buffers now; a browser would wait for its next garbage collection.
-    fn drop(&mut self) {
-        let all = [
-            &self.data,
-            &self.examples,
-            &self.rows,
-            &self.weights,
-            &self.moments,
-            &self.average,
-            &self.gradients,
-            &self.report,
-            &self.noise,
-            &self.image,
-            &self.score,
-            &self.levels,
-            &self.step,
-            &self.frequencies,
-            &self.losses,
-            &self.places,
-            &self.parameters,
-            &self.partials,
-            &self.origins,
-            &self.squares,
-        ];
-        all.into_iter().chain(&self.kept).chain(&self.stable).for_each(wgpu::Buffer::destroy);
     }
 }
 

@@ -20,7 +20,7 @@ use super::compiler::Compiler;
 use super::gpu::Gpu;
 use super::throttle::Throttle;
 use crate::backend::fused::codegen::{
-    Extent, Operand, StableTargets, TrainingKernel, attention_memory, lower_training,
+    Operand, StableTargets, TrainingKernel, attention_memory, lower_training,
 };
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Parameters;
@@ -63,12 +63,9 @@ impl DataSet<'_> {
     /// Checks that the kernels of a network find what they read.
     fn check(&self, sizes: &UNetDescription) -> Result<(), FusedError> {
         let &Self { bytes, labels, images, stable_from, .. } = self;
-        let needed = bytes.len() as u64;
-        if needed > MOST_BYTES {
-            let (what, limit) = ("the data set", "of bytes in shaders");
-            return Err(FusedError::Limit { what, limit, needed, available: MOST_BYTES });
-        }
-        if needed != images as u64 * sizes.image_shape.dimension() as u64 {
+        let count = bytes.len() as u64;
+        FusedError::check_limit("the data set", "of bytes in shaders", count, MOST_BYTES)?;
+        if count != images as u64 * sizes.image_shape.dimension() as u64 {
             return Err(FusedError::Conditions { what: "bytes", found: bytes.len(), images });
         }
         if stable_from.is_some() && sizes.classes > 0 && labels.len() != images {
@@ -124,13 +121,13 @@ const MOST_BYTES: u64 = 1 << 32;
 
 impl Training {
     /// Compiles the kernels of a training step and uploads the data set. A batch of `batch` images
-    /// is computed in `parts`, or in more if so many images at once do not fit the GPU's buffers:
+    /// is computed in `parts`, or in more if so many images at once are beyond the GPU's limits:
     /// see [`Self::parts`].
     ///
     /// # Errors
     /// [`FusedError::Description`] if there is no such network, [`FusedError::Conditions`] if the
-    /// data set is not of its images, [`FusedError::Limit`] if a buffer or a workgroup's memory is
-    /// larger than the GPU allows, or the images are more than 4 GiB.
+    /// data set is not of its images, [`FusedError::Limit`] if a buffer, a workgroup's memory or the
+    /// number of workgroups is larger than the GPU allows, or the images are more than 4 GiB.
     pub fn new(
         compiler: &Compiler,
         sizes: &UNetDescription,
@@ -140,16 +137,12 @@ impl Training {
     ) -> Result<Self, FusedError> {
         data.check(sizes)?;
         let plan = TrainingPlan::new(sizes)?;
-        let memory = compiler.gpu().device().limits().max_compute_workgroup_storage_size;
-        let needed = attention_memory(&plan) as u64;
-        if needed > u64::from(memory) {
-            return Err(FusedError::Limit {
-                what: "the gradient of attention",
-                limit: "maxComputeWorkgroupStorageSize",
-                needed,
-                available: memory.into(),
-            });
-        }
+        FusedError::check_limit(
+            "the gradient of attention",
+            "maxComputeWorkgroupStorageSize",
+            attention_memory(&plan) as u64,
+            compiler.gpu().device().limits().max_compute_workgroup_storage_size.into(),
+        )?;
         let (images, class_rows) = (data.images, sizes.classes + 1);
         let mut limits = StepLimits { images, class_rows, batch, parts };
         loop {
@@ -181,6 +174,13 @@ impl Training {
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
         let stable = data.stable_targets(limits.class_rows - 1);
         let lowered = lower_training(plan, config, memory, &slices, stable);
+        let images = u32::try_from(limits.part()).unwrap_or(u32::MAX);
+        for TrainingKernel { kernel, extent, .. } in lowered.kernels() {
+            let [x, y] = kernel.groups;
+            for count in [x, y, extent.workgroups(images)] {
+                gpu.check_workgroups("a part of a batch", count.into())?;
+            }
+        }
         let kernels: Vec<_> = lowered.kernels().map(|launch| launch.kernel.clone()).collect();
         let pipelines = compiler.compile_kernels(kernels.iter());
         let sizes = [limits.batch, limits.part(), limits.parts];
@@ -207,6 +207,15 @@ impl Training {
     /// How many kernels a step of one part launches.
     pub fn launches(&self) -> usize {
         self.part.len() + self.update.len() + 1
+    }
+
+    /// The kernels of a step, each with what it computes in a word.
+    #[cfg(all(test, not(target_family = "wasm")))]
+    pub(in crate::backend::fused) fn kernels(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &crate::backend::fused::codegen::Kernel)> {
+        let all = self.part.iter().chain(&self.update).chain([&self.gather]);
+        all.map(|bound| (bound.launch.name, &bound.launch.kernel))
     }
 
     /// The number of parts that a batch is computed in.
@@ -467,10 +476,40 @@ impl Training {
         pass.set_pipeline(&pipeline.pipeline);
         pass.set_bind_group(0, group, offset.as_slice());
         let [x, y] = kernel.groups;
-        let z = match *extent {
-            Extent::Images => images,
-            Extent::Fixed(count) => count,
+        pass.dispatch_workgroups(x, y, extent.workgroups(images));
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::net::{ImageShape, Preconditioning};
+
+    /// The third axis of a launch counts the images of a part.
+    #[test]
+    fn a_batch_of_more_images_than_workgroups_is_computed_in_parts() {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let image_shape = ImageShape { channels: 1, height: 4, width: 4 };
+        let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
+        let sizes = UNetDescription {
+            widths: vec![4],
+            attention: vec![false],
+            groups: 1,
+            embedding: 4,
+            ..UNetDescription::new(image_shape, preconditioning)
         };
-        pass.dispatch_workgroups(x, y, z);
+        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
+        let (bytes, most) = ([0; 16], gpu.device().limits().max_compute_workgroups_per_dimension);
+        let data =
+            DataSet { bytes: &bytes, labels: &[], images: 1, stable_from: None, mirrored: false };
+        for (batch, parts) in [(most, 1), (most + 1, 2)] {
+            let training = Training::new(&compiler, &sizes, &data, batch as usize, 1);
+            assert_eq!(training.expect("it fits").parts(), parts, "{batch} images");
+        }
+        assert_eq!(gpu.check(), Ok(()));
     }
 }

@@ -55,10 +55,10 @@ pub struct ExampleRow {
     pub ln_sigma: f32,
     /// The weight of its loss: λ(σ)/σ² over the images of the batch.
     pub weight: f32,
-    /// See `SigmaEmbedding::at`.
+    /// See `SigmaInput::at`.
     pub c_in: f32,
     /// See there.
-    pub c_skip: f32,
+    pub score_skip: f32,
     /// See there.
-    pub c_out: f32,
+    pub score_out: f32,
 }

@@ -77,8 +77,8 @@ impl TrainingStep {
                 ln_sigma: sigma.ln(),
                 weight: recipe.weighting.factor(sigma, &sizes.preconditioning) / batch as f32,
                 c_in: c.c_in,
-                c_skip: c.c_skip,
-                c_out: c.c_out,
+                score_skip: c.score_skip,
+                score_out: c.score_out,
             }
         };
         let time = step as i32 + 1;

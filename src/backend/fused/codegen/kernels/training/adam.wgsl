@@ -3,18 +3,12 @@
 //
 // An invocation takes every GROUP-th of the SHARE weights of its workgroup.
 
-var<workgroup> parts: array<f32, GROUP>;
-
 @compute @workgroup_size(GROUP)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3u) {
     var square = 0.0;
     for (var k = lane; k < GROUPS; k += GROUP) { square += squares[k]; }
-    parts[lane] = square;
-    workgroupBarrier();
-    square = 0.0;
-    for (var other = 0u; other < GROUP; other++) { square += parts[other]; }
-    let clip = min(training.most / (sqrt(square) + 1e-6), 1.0);
-    workgroupBarrier();
+    let norm = sqrt(workgroup_sum(square, lane));
+    let clip = min(training.most / (norm + 1e-6), 1.0);
 
     let end = min(group.x * SHARE + SHARE, COUNT);
     square = 0.0;
@@ -29,11 +23,9 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         average[i] = training.decay * average[i] + (1.0 - training.decay) * weight;
         square += weight * weight;
     }
-    parts[lane] = square;
-    workgroupBarrier();
+    let total = workgroup_sum(square, lane);
     if lane == 0u {
-        for (var other = 1u; other < GROUP; other++) { square += parts[other]; }
-        report[1u + group.x] = square;
+        report[1u + group.x] = total;
         if group.x == 0u {
             var loss = 0.0;
             for (var n = 0u; n < training.batch; n++) { loss += losses[n]; }

@@ -17,24 +17,18 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if id.x >= HEIGHT * WIDTH * CHANNELS { return; }
     let n = id.z;
     let example = examples[training.example + n];
-    // Channels are ordered as (row in the patch, column in the patch, color).
     let channel = id.x % CHANNELS;
-    let color = channel % COLORS;
-    let part = channel / COLORS;
     let patch_at = n * HEIGHT * WIDTH * CHANNELS + id.x;
-    if part >= PATCH * PATCH {
+    if is_padding(channel) {
         patches[patch_at] = 0.0;
         return;
     }
-    let x = id.x / CHANNELS % WIDTH * PATCH + part % PATCH;
-    let y = id.x / CHANNELS / WIDTH * PATCH + part / PATCH;
-    let line = (color * HEIGHT * PATCH + y) * WIDTH * PATCH;
-    let index = line + x;
+    let index = pixel_of(id.x / CHANNELS / WIDTH, id.x / CHANNELS % WIDTH, channel);
 
     // Changes to the image are keyed by numbers from 2^31 on, which no pixel has.
     var source = index;
     if training.flip != 0u && uniform_number(0x80000000u, n) < 0.5 {
-        source = line + WIDTH * PATCH - 1u - x;
+        source = mirrored(index);
     }
     var place = 0.0;
     if training.dequantize != 0u { place = uniform_number(0x80000001u + source, n); }

@@ -4,3 +4,10 @@ fn data_pixel(at: u32, place: f32) -> f32 {
     let byte = f32((data[at / 4u] >> (at % 4u * 8u)) & 255u);
     return select(byte / 255.0, (byte + place) / 256.0, training.dequantize != 0u);
 }
+
+// The number of the pixel that a pixel changes places with when its image is mirrored, left for
+// right.
+fn mirrored(index: u32) -> u32 {
+    let column = index % (WIDTH * PATCH);
+    return index - column + WIDTH * PATCH - 1u - column;
+}

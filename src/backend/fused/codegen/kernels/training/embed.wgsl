@@ -14,7 +14,7 @@ $if CLASSES
     class_rows[n * STRIDE + id.x] = weights[CLASS_ROWS + example.class_row * SIZE + id.x];
 $end
     if id.x == 0u {
-        levels[n] = vec4f(example.c_in, example.c_skip, example.c_out, 0.0);
+        levels[n] = vec4f(example.c_in, example.score_skip, example.score_out, 0.0);
 $for p in PADDING
         features[n * STRIDE + SIZE + $p] = 0.0;
 $if CLASSES

@@ -1,5 +1,5 @@
 // Denoising score matching: the loss of each image, w ½ ‖σ s + z‖² (loss.rs), and its gradient with
-// respect to the network's raw output, w σ (σ s + z) c_out, in patches. One workgroup takes one
+// respect to the network's raw output, w σ (σ s + z) score_out, in patches. One workgroup takes one
 // image.
 
 @compute @workgroup_size(GROUP)
@@ -8,19 +8,15 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let example = examples[training.example + n];
     var sum = 0.0;
     for (var i = lane; i < HEIGHT * WIDTH * CHANNELS; i += GROUP) {
-        // Channels are ordered as (row in the patch, column in the patch, color).
         let channel = i % CHANNELS;
-        let color = channel % COLORS;
-        let part = channel / COLORS;
         let x = i / CHANNELS % WIDTH;
         let y = i / CHANNELS / WIDTH;
         var gradient = 0.0;
-        if part < PATCH * PATCH {
-            let line = (n * COLORS + color) * HEIGHT * PATCH + y * PATCH + part / PATCH;
-            let at = line * WIDTH * PATCH + x * PATCH + part % PATCH;
+        if !is_padding(channel) {
+            let at = n * DIMENSION + pixel_of(y, x, channel);
             let error = example.sigma * score[at] + noise[at];
             sum += error * error;
-            gradient = example.weight * example.sigma * error * example.c_out;
+            gradient = example.weight * example.sigma * error * example.score_out;
         }
         to[n * HEIGHT * WIDTH * CHANNELS + i] = gradient;
     }

@@ -4,8 +4,6 @@
 //
 // An invocation takes every GROUP-th of the SHARE weights of its workgroup.
 
-var<workgroup> parts: array<f32, GROUP>;
-
 fn gradient(i: u32) -> f32 {
     // Where its parts begin, how far apart they are, how many there are, and what they are.
     let origin = origins[i];
@@ -38,10 +36,6 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         gradients[i] = value;
         square += value * value;
     }
-    parts[lane] = square;
-    workgroupBarrier();
-    if lane == 0u {
-        for (var other = 1u; other < GROUP; other++) { square += parts[other]; }
-        squares[group.x] = square;
-    }
+    let total = workgroup_sum(square, lane);
+    if lane == 0u { squares[group.x] = total; }
 }

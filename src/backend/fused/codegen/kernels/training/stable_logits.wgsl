@@ -20,7 +20,7 @@ $end
     for (var i = 0u; i < DIMENSION; i++) {
         var at = i;
 $if MIRRORED
-        if id.x >= ORIGINALS { at = i - i % WIDTH + WIDTH - 1u - i % WIDTH; }
+        if id.x >= ORIGINALS { at = mirrored(i); }
 $end
         let off = image[n * DIMENSION + i] - data_pixel(base + at, 0.5);
         sum += off * off;

@@ -14,7 +14,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let weight = bitcast<f32>(entry.y);
         var at = id.x;
 $if MIRRORED
-        if m >= ORIGINALS { at = id.x - id.x % WIDTH + WIDTH - 1u - id.x % WIDTH; }
+        if m >= ORIGINALS { at = mirrored(id.x); }
 $end
         sum += weight * data_pixel(m % ORIGINALS * DIMENSION + at, 0.5);
         total += weight;

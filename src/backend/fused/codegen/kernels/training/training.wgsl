@@ -9,8 +9,8 @@ struct Training {
     batch: u32,
     // Whether gradients are added to those of the parts before.
     accumulates: u32,
-    // What noise is keyed by: the step, and what the seed adds to the words (to the fourth, to the
-    // first).
+    // What keys the noise: the step; and of the seed the fourth word that is hashed, and what is added
+    // to the first.
     noise_step: u32,
     seed: vec2u,
     // Whether images are mirrored at random, and whether bytes are spread over their gray levels.
@@ -41,8 +41,8 @@ struct Example {
     sigma: f32,
     ln_sigma: f32,
     weight: f32,
-    // See `SigmaEmbedding::at`.
+    // See `SigmaInput::at`.
     c_in: f32,
-    c_skip: f32,
-    c_out: f32,
+    score_skip: f32,
+    score_out: f32,
 }

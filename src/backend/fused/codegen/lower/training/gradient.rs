@@ -7,7 +7,7 @@ use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{Backward, NormGradient, TrainingPlan};
-use crate::backend::fused::plan::{Id, Norm, Scaling};
+use crate::backend::fused::plan::{Activation, Id, Norm, Scaling};
 
 /// If staged, the channels of a workgroup that sums over positions, and the invocations for each.
 const SUM_LANES: usize = 16;
@@ -52,6 +52,12 @@ impl Lowering<'_> {
         kernel.finish([positions.div_ceil(block), 1])
     }
 
+    /// Adds the derivative of an activation to a kernel: see `kernels/training/derivative.wgsl`.
+    pub fn derivative(&self, kernel: &mut Text, of: Activation) {
+        activates(&mut kernel.values, "OF_", of);
+        kernel.add_helper(include_kernel!("../../kernels/training/derivative.wgsl"));
+    }
+
     /// See `kernels/training/norm_sums.wgsl`.
     pub fn norm_sums(&self, gradient: &NormGradient, training: &TrainingPlan) -> Kernel {
         let NormGradient { norm, gradient, sums } = gradient;
@@ -63,7 +69,7 @@ impl Lowering<'_> {
         if staged {
             kernel.values.size("PARTS", SUM_PARTS);
         }
-        activates(&mut kernel.values, "", norm.activation);
+        self.derivative(&mut kernel, norm.activation);
         self.affine(&mut kernel, norm);
         alone(&mut kernel);
         for (t, &id) in norm.from.iter().enumerate() {
@@ -76,7 +82,6 @@ impl Lowering<'_> {
             kernel.values.size("COLUMN", column);
             kernel.write("sums", "f32", Operand::Tensor(id));
         }
-        let kernel = kernel.helper(include_kernel!("../../kernels/training/derivative.wgsl"));
         kernel.finish([channels.div_ceil(lanes), 1])
     }
 
@@ -103,7 +108,7 @@ impl Lowering<'_> {
         kernel.values.size("BEGIN", begin);
         kernel.values.size("REAL", shape.segments.iter().sum());
         kernel.values.size("OTHERS", others.len());
-        activates(&mut kernel.values, "", norm.activation);
+        self.derivative(&mut kernel, norm.activation);
         self.affine(&mut kernel, norm);
         alone(&mut kernel);
         self.read(&mut kernel, "source", Precision::scalar, id);
@@ -118,7 +123,6 @@ impl Lowering<'_> {
             kernel.read(format!("other{r}"), Operand::Tensor(other));
         }
         kernel.write("to", "f32", Operand::Tensor(to));
-        let kernel = kernel.helper(include_kernel!("../../kernels/training/derivative.wgsl"));
         kernel.finish([channels.div_ceil(group), positions.div_ceil(block)])
     }
 

@@ -77,6 +77,16 @@ pub enum Extent {
     Fixed(u32),
 }
 
+impl Extent {
+    /// The workgroups along the third axis for a part of so many images.
+    pub fn workgroups(self, images: u32) -> u32 {
+        match self {
+            Self::Images => images,
+            Self::Fixed(count) => count,
+        }
+    }
+}
+
 /// The parts of the gradient with respect to the parameters of one convolution.
 #[derive(Clone, Copy, Debug)]
 pub struct Partials {
@@ -235,6 +245,7 @@ impl Lowering<'_> {
         let pixels = self.shape(patches).positions() * self.shape(patches).channels();
         let kernel = kernel
             .helper(include_kernel!("../../kernels/random.wgsl"))
+            .helper(include_kernel!("../../kernels/patch.wgsl"))
             .helper(include_kernel!("../../kernels/training/data_pixel.wgsl"));
         images("batch", kernel.finish([pixels.div_ceil(GROUP), 1]))
     }
@@ -278,6 +289,43 @@ impl Lowering<'_> {
         kernel.write("to", "f32", Operand::Tensor(to));
         kernel.write("losses", "f32", Operand::Training(TrainingBuffer::Losses));
         kernel.training = true;
-        kernel.helper(include_kernel!("../../kernels/workgroup_sum.wgsl")).finish([1, 1])
+        kernel
+            .helper(include_kernel!("../../kernels/patch.wgsl"))
+            .helper(include_kernel!("../../kernels/workgroup_sum.wgsl"))
+            .finish([1, 1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::fused::codegen::precision::Precision;
+    use crate::net::{ImageShape, Preconditioning, UNetDescription};
+
+    /// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the numbers.
+    #[test]
+    fn a_step_of_the_default_network_is_few_launches() {
+        let image_shape = ImageShape { channels: 1, height: 28, width: 28 };
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
+        let training = TrainingPlan::new(&UNetDescription::new(image_shape, scale));
+        let training = training.expect("there is such a network");
+        let mut end = 0;
+        let words: Vec<Range<usize>> = training
+            .places
+            .iter()
+            .map(|places| {
+                let start = end;
+                end += places.len();
+                start..end
+            })
+            .collect();
+        let stable = StableTargets { from: 0.5, originals: 50, mirrored: true, classes: 0 };
+        for strategy in [Strategy::Direct, Strategy::Staged] {
+            for (stable, launches) in [(None, 116), (Some(stable), 119)] {
+                let config = KernelConfig::new(strategy, Precision::Single);
+                let lowered = lower_training(&training, config, 1 << 14, &words, stable);
+                assert_eq!(lowered.kernels().count(), launches, "{strategy:?}, {stable:?}");
+            }
+        }
     }
 }

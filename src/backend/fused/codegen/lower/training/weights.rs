@@ -12,7 +12,8 @@ use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{ClassGradient, TrainingPlan};
 use crate::backend::fused::plan::{Conv, Id};
 
-/// Invocations of a workgroup that share a part of all weights, and the least weights of a part.
+/// Invocations of a workgroup that share a part of all weights, a power of two; and the least
+/// weights of a part.
 const SHARE_GROUP: usize = 64;
 const SHARE: usize = 1 << 10;
 /// The most such parts.
@@ -103,6 +104,7 @@ impl Lowering<'_> {
         kernel.write("gradients", "f32", buffer(TrainingBuffer::Gradients));
         kernel.write("squares", "f32", buffer(TrainingBuffer::Squares));
         kernel.training = true;
+        let kernel = kernel.helper(include_kernel!("../../kernels/workgroup_sum.wgsl"));
         once("reduction", kernel.finish([squares, 1]))
     }
 
@@ -122,6 +124,7 @@ impl Lowering<'_> {
         kernel.write("average", "f32", buffer(TrainingBuffer::Average));
         kernel.write("report", "f32", buffer(TrainingBuffer::Report));
         kernel.training = true;
+        let kernel = kernel.helper(include_kernel!("../../kernels/workgroup_sum.wgsl"));
         once("Adam", kernel.finish([squares, 1]))
     }
 

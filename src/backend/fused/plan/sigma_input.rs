@@ -5,14 +5,14 @@ use crate::net::{Preconditioning, RefineNetDescription};
 
 /// How a network depends on σ.
 #[derive(Clone, Debug)]
-pub enum SigmaEmbedding {
+pub enum SigmaInput {
     /// Through preconditioning, and an embedding of this many features of ln σ.
     Continuous(Preconditioning, usize),
     /// Through the row of each normalization's table, and a factor of the output.
     Rows(RefineNetDescription),
 }
 
-impl SigmaEmbedding {
+impl SigmaInput {
     /// What is subtracted from pixels before anything else.
     pub fn mean(&self) -> f32 {
         match self {
@@ -28,7 +28,7 @@ impl SigmaEmbedding {
         match self {
             Self::Continuous(preconditioning, _) => {
                 let c = preconditioning.at(sigma);
-                [c.c_in, c.c_skip, c.c_out, 0.0]
+                [c.c_in, c.score_skip, c.score_out, 0.0]
             }
             Self::Rows(description) => {
                 let at = description.at(sigma);

@@ -4,7 +4,7 @@ use super::launch::Term;
 
 /// A convolution layer.
 #[derive(Clone, Debug)]
-pub struct Layer {
+pub struct ConvLayer {
     /// Its name among the weights.
     pub name: String,
     /// The terms that its inputs are spread over.
@@ -15,7 +15,7 @@ pub struct Layer {
     pub averaged: bool,
 }
 
-impl Layer {
+impl ConvLayer {
     /// A layer with a bias.
     pub fn new(name: impl Into<String>, terms: impl Into<Vec<Term>>) -> Self {
         Self { name: name.into(), terms: terms.into(), biased: true, averaged: false }
@@ -37,7 +37,7 @@ impl Layer {
     }
 }
 
-/// The `kernel × kernel` weights of a [`Layer::averaged`], from those of the layer.
+/// The `kernel × kernel` weights of a [`ConvLayer::averaged`], from those of the layer.
 pub fn averaged_weights(weights: &[f32], kernel: usize) -> Vec<f32> {
     let side = kernel - 1;
     let mut means = vec![0.0; weights.len() / (side * side) * kernel * kernel];
