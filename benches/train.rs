@@ -1,10 +1,7 @@
-//! Times training steps of the default U-Net: `cargo bench --bench train -- BATCH STEPS THREADS
-//! [libtorch] [bf16] [gpu] [ranks]`. With `ranks`, all processes that mpirun started take part in
-//! one run.
+//! Times training steps of the default U-Net: `cargo bench --bench train -- --help` lists the flags.
 //!
 //! Prints wall and processor seconds per step, like `train_torch.py`; `cargo xtask bench train`
-//! alternates between the two. `gpu profile` prints what each launch of this crate's own kernels
-//! takes instead.
+//! alternates between the two.
 
 #[cfg(not(target_family = "wasm"))]
 fn main() {
@@ -15,10 +12,15 @@ fn main() {
 fn main() {}
 
 #[cfg(not(target_family = "wasm"))]
+#[path = "gpu/matmul.rs"]
+mod matmul;
+
+#[cfg(not(target_family = "wasm"))]
 mod bench {
     use std::time::{Duration, Instant};
 
     use burn::tensor::Device;
+    use clap::Parser;
     use ncsn::backend::fused::{
         Compiler, DataSet, Example, Gpu, Precision as KernelPrecision, TimedTraining, Training,
         TrainingStep, best_kernel_config,
@@ -31,11 +33,45 @@ mod bench {
     use ncsn::train::{Augmentation, Options, Precision, Ranks, Trainer};
     use pollster::block_on;
 
+    use super::matmul;
+
+    #[derive(Parser)]
+    struct Arguments {
+        /// Images per step.
+        #[arg(long, default_value_t = 64)]
+        batch: usize,
+        /// Steps to time together, after three warm-up steps.
+        #[arg(long, default_value_t = 10)]
+        steps: usize,
+        /// Threads [default: one per core].
+        #[arg(long, default_value_t = 0, hide_default_value = true)]
+        threads: usize,
+        /// Train on LibTorch instead of Flex.
+        #[arg(long)]
+        libtorch: bool,
+        /// Multiply in bf16.
+        #[arg(long)]
+        bf16: bool,
+        /// Train by this crate's own kernels, on this one of the GPUs like the fastest.
+        #[arg(long, value_name = "NUMBER", num_args = 0..=1, default_missing_value = "0")]
+        gpu: Option<usize>,
+        /// Share each batch among all processes that mpirun started.
+        #[arg(long)]
+        ranks: bool,
+        /// Print the time of each launch, and what bounds it, instead.
+        #[arg(long, requires = "gpu")]
+        profile: bool,
+        /// Print the GPU's name, how many there are of its kind, and what bounds a step, instead.
+        #[arg(long, requires = "gpu")]
+        describe: bool,
+        /// Passed by Cargo.
+        #[arg(long, hide = true)]
+        bench: bool,
+    }
+
     pub fn main() {
-        // `cargo bench` adds an argument of its own.
-        let numbers: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
-        let [batch, steps, threads] = numbers[..] else { panic!("BATCH STEPS THREADS") };
-        let asked = |word: &str| std::env::args().any(|argument| argument == word);
+        let arguments = Arguments::parse();
+        let Arguments { batch, steps, threads, .. } = arguments;
         rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("threads");
 
         let shape = ImageShape { channels: 1, height: 28, width: 28 };
@@ -58,7 +94,7 @@ mod bench {
             steps: 1000,
             batch,
             grad_accum_steps: 1,
-            precision: if asked("bf16") { Precision::Bf16 } else { Precision::F32 },
+            precision: if arguments.bf16 { Precision::Bf16 } else { Precision::F32 },
             learning_rate: 1e-4,
             warmup_steps: 1,
             max_grad_norm: 1.0,
@@ -72,17 +108,19 @@ mod bench {
             augmentation: Augmentation::default(),
             label_dropout: 0.0,
         };
-        if asked("profile") {
-            return profile(&options, &images);
-        }
-        let mut trainer = match asked("gpu") {
-            true => Trainer::on_gpu(options, &images, &gpu()).expect("possible"),
-            false => {
-                let device = if asked("libtorch") { libtorch() } else { Device::flex() };
+        let gpu = arguments.gpu.map(|number| {
+            block_on(Gpu::request_number(number)).unwrap_or_else(|error| panic!("{error}"))
+        });
+        let mut trainer = match gpu {
+            Some(gpu) if arguments.profile => return print_launches(&gpu, &options, &images),
+            Some(gpu) if arguments.describe => return describe(&gpu, &options, &images),
+            Some(gpu) => Trainer::on_gpu(options, &images, &gpu).expect("possible"),
+            None => {
+                let device = if arguments.libtorch { libtorch() } else { Device::flex() };
                 Trainer::new(options, &images, &[device]).expect("possible")
             }
         };
-        if asked("ranks")
+        if arguments.ranks
             && let Some(ranks) = joined()
         {
             let rank = ranks.rank();
@@ -105,16 +143,11 @@ mod bench {
         println!("wall {wall:.6} cpu {cpu:.6} batch {batch}");
     }
 
-    fn gpu() -> Gpu {
-        block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// Prints what bounds each launch of a step: its time, operations and bytes.
-    fn profile(options: &Options, images: &Images) {
-        let gpu = gpu();
+    /// The time, operations and bytes of each launch of a step.
+    fn profile(gpu: &Gpu, options: &Options, images: &Images) -> Vec<TimedTraining> {
         let Architecture::UNet(sizes) = &options.architecture else { panic!("it is a U-Net") };
-        let config = block_on(best_kernel_config(&gpu, KernelPrecision::Single));
-        let compiler = Compiler::new(&gpu, config).expect("f32");
+        let config = block_on(best_kernel_config(gpu, KernelPrecision::Single));
+        let compiler = Compiler::new(gpu, config).expect("f32");
         let data = DataSet {
             bytes: &images.bytes,
             labels: &[],
@@ -129,7 +162,30 @@ mod bench {
         let examples = (0..options.batch).map(example);
         let step = TrainingStep::new(&options.recipe(), sizes, 0, examples);
         training.submit(&[step]).expect("a step of this run");
-        let launches = block_on(training.profile(options.batch as u32, 2)).expect("it works");
+        block_on(training.profile(options.batch as u32, 2)).expect("it works")
+    }
+
+    /// Prints the GPU's name, how many there are of its kind, the operations of a step for each image,
+    /// and the rate of operations in a large product of matrices.
+    fn describe(gpu: &Gpu, options: &Options, images: &Images) {
+        let alone = Options { batch: 1, ..options.clone() };
+        let launches = profile(gpu, &alone, images);
+        let operations: u64 = launches.iter().map(|launch| launch.operations).sum();
+        let matmul = matmul::measure(gpu, Duration::from_secs(1)).expect("it works");
+        let info = gpu.device().adapter_info();
+        let all = block_on(gpu.instance().enumerate_adapters(wgpu::Backends::all()));
+        let kind = |info: &wgpu::AdapterInfo| (info.name.clone(), info.backend, info.device_type);
+        let alike = all.iter().filter(|other| kind(&other.get_info()) == kind(&info)).count();
+        println!(
+            "alike {alike} software {} operations {operations} matmul {matmul:.0} adapter {}",
+            u8::from(gpu.is_software()),
+            gpu.adapter()
+        );
+    }
+
+    /// Prints what bounds each launch of a step.
+    fn print_launches(gpu: &Gpu, options: &Options, images: &Images) {
+        let launches = profile(gpu, options, images);
         println!("{}, {} launches, batch {}", gpu.adapter(), launches.len(), options.batch);
         println!("| launch | µs | MFLOP | MB | GFLOP/s | GB/s |\n|---|---|---|---|---|---|");
         let row = |name: &str, seconds: f64, operations: u64, bytes: u64| {

@@ -3,9 +3,15 @@
  * The GPU. All models of a precision share one device, and all work on it waits its turn, so that many samplers on one
  * page neither open many devices nor get in each other's way.
  */
-import { awaitWork, describe, describeItself, lowLimit } from "../www/device.js";
-import { Lane } from "../www/lane.js";
-import { GPU_ANSWER_MS, within } from "../www/within.js";
+import {
+  awaitWork,
+  describe,
+  describeItself,
+  deviceInTime,
+  lowLimit,
+} from "../www/engine/device.js";
+import { Queue } from "../www/engine/queue.js";
+import { GPU_ANSWER_MS, within } from "../www/engine/within.js";
 import { NcsnError, fromWasm, unsupported } from "./errors.js";
 import { onStop } from "./wasm-module.js";
 
@@ -17,7 +23,7 @@ const devices = new Map();
 let opening = Promise.resolve();
 
 /**
- * The device, which is opened if nobody uses it yet. Whoever gets it must release it.
+ * The device, which is opened if it is not in use yet. Callers must release it.
  * @param {WasmModule} wasm @param {InstanceType<WasmModule["Model"]>} model any that is going to be on it
  * @param {boolean} exact whether to compute in f32 only
  * @returns {Promise<Device>}
@@ -39,11 +45,11 @@ export class Device {
   #gpu;
   #exact;
   #users = 0;
-  #lane = new Lane(() => {});
+  #queue = new Queue(() => {});
   /** What to tell those who wait, if the device is lost or the wasm module stops. @type {Set<(error: NcsnError) => void>} */
   #waiting = new Set();
   /** @type {NcsnError | null} */ #failure = null;
-  /** Whether nobody can use it any more. */
+  /** Whether it can no longer be used. */
   over = false;
 
   /** @param {WasmModule} wasm @param {InstanceType<WasmModule["Model"]>} model @param {boolean} exact */
@@ -127,7 +133,7 @@ export class Device {
    * @throws {NcsnError}
    */
   run(work) {
-    return this.#lane.ask(async () => {
+    return this.#queue.ask(async () => {
       if (this.#failure) throw this.#failure;
       try {
         return await this.#orFail(awaitWork(Promise.resolve(work()), this.#gpu));
@@ -152,7 +158,7 @@ export class Device {
 
   /** Frees something of the wasm module's when nothing uses it. @param {{ free(): void }} thing */
   free(thing) {
-    this.#lane.add(async () => {
+    this.#queue.add(async () => {
       // After a panic, nothing may touch the module again.
       if (this.#failure?.code !== "crashed") thing.free();
     });
@@ -188,7 +194,7 @@ async function seeing(gpu, create) {
     if (lack) refuse(await unsupported("limitTooLow", ...lack, describe(found).name));
     const { requestDevice } = found;
     found.requestDevice = async (/** @type {unknown[]} */ ...wanted) => {
-      const granted = within(requestDevice.apply(found, wanted), GPU_ANSWER_MS, late("device"));
+      const granted = deviceInTime(requestDevice.apply(found, wanted), late("device"));
       device = await granted.catch((error) =>
         refuse(
           error instanceof NcsnError

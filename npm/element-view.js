@@ -1,6 +1,6 @@
 // @ts-check
 /** What an element shows: images that fill the space, and below them the controls. */
-import { arrange } from "../www/arrange.js";
+import { arrange, sizeOf } from "../www/view/arrange.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
 
@@ -13,7 +13,8 @@ const STYLE = `
   .message { position: absolute; inset: 0; box-sizing: border-box; margin: 0; padding: 1rem; overflow: auto; color: #f2f4f3; background: var(--ncsn-background, #0f1315); font-size: 0.875em; line-height: 1.45; overflow-wrap: anywhere; }
   .controls { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; padding-top: 0.5rem; font-variant-numeric: tabular-nums; }
   button { font: inherit; font-size: 0.875em; min-height: 2.75em; padding: 0 1em; color: inherit; background: transparent; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: var(--ncsn-radius, 3px); cursor: pointer; }
-  button:hover { background: color-mix(in srgb, currentColor 10%, transparent); }
+  button[aria-disabled="true"] { cursor: default; opacity: 0.6; }
+  button:not([aria-disabled="true"]):hover { background: color-mix(in srgb, currentColor 10%, transparent); }
   button:focus-visible { outline: 2px solid var(--ncsn-accent, #e9762b); outline-offset: 2px; }
   .reading { font-size: 0.875em; opacity: 0.85; }
   .status { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -108,8 +109,9 @@ export class ElementView {
     const [x, y] = [clientWidth * ratio, clientHeight * ratio];
     const { columns, rows, gap, scale } = arrange(count, width, height, x, y);
     frame.draw(this.#canvas, { columns, gap });
-    const across = (columns * (width + gap) - gap) * scale;
-    const down = (rows * (height + gap) - gap) * scale;
+    const [across, down] = sizeOf({ columns, rows, gap, width, height }).map(
+      (length) => length * scale,
+    );
     // If there are more images than the space has pixels for, they shrink.
     const shrink = Math.min(1, x / across, y / down);
     this.#canvas.style.width = `${(across * shrink) / ratio}px`;

@@ -14,10 +14,10 @@ export class NcsnError extends Error {
 
 /**
  * Something that a browser or a GPU lacks, in the page's words, which are only fetched when they are needed.
- * @param {keyof typeof import("../www/unsupported.js")} what @param {unknown[]} details
+ * @param {keyof typeof import("../www/failures/unsupported.js")} what @param {unknown[]} details
  */
 export async function unsupported(what, ...details) {
-  const all = /** @type {any} */ (await import("../www/unsupported.js"));
+  const all = /** @type {any} */ (await import("../www/failures/unsupported.js"));
   const { kind, title, text, advice, technical } = all[what](...details);
   return new NcsnError(kind, `${title}. ${text} ${advice[0]}`, technical);
 }

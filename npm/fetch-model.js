@@ -1,7 +1,8 @@
 // @ts-check
 /** Gets a model file, by address, from a hub, or as it is. */
-import { hubFile, isOnHub } from "../www/hub.js";
-import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "../www/read-bytes.js";
+import { hubFile, isOnHub } from "../www/model/hub.js";
+import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "../www/model/read-bytes.js";
+import { goingOn } from "../www/model/resume.js";
 import { NcsnError, messageOf, notArrived } from "./errors.js";
 
 /**
@@ -30,14 +31,17 @@ export function sourceOf(source, { signal, onProgress = () => {}, hub }) {
     };
   const file = typeof source === "string" && isOnHub(source) ? onHub(source, hub) : null;
   const url = file?.url ?? absolute(source);
+  /** @type {(headers?: Record<string, string>) => Promise<Response>} */
+  const ask = async (headers) =>
+    (response = await (file ? file.ask(signal, headers) : fetch(url, { signal, headers })));
   /** @type {Response} */ let response;
   /** @type {Uint8Array<ArrayBuffer>} */ let bytes;
   return {
     name: url,
     async read(onHead) {
       try {
-        response = await (file ? file.ask(signal) : fetch(url, { signal }));
-        return (bytes = await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead));
+        const goOn = goingOn(ask, await ask(), signal);
+        return (bytes = await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn));
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof SizeError) throw tooLarge(url, error.bytes);

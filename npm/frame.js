@@ -1,6 +1,6 @@
 // @ts-check
 /** The images of one step, copied from the GPU. */
-import { arrange } from "../www/arrange.js";
+import { arrange, placeOf, sizeOf } from "../www/view/arrange.js";
 import { NcsnError } from "./errors.js";
 
 /** @typedef {import("./types.js").Layout} Layout */
@@ -79,22 +79,19 @@ export class Frame {
           "bad-option",
           `${name} must be a whole number from ${least}, but is ${value}`,
         );
-    const down = Math.ceil(count / across);
-    const all = new ImageData(
-      across * (width * scale + gap) - gap,
-      down * (height * scale + gap) - gap,
-    );
+    const rows = Math.ceil(count / across);
+    const grid = { columns: across, rows, gap, width: width * scale, height: height * scale };
+    const all = new ImageData(...sizeOf(grid));
     // A pixel at a time, as one number.
     const [from, to] = [this.#pixels, all.data].map(
       ({ buffer, byteOffset, byteLength }) => new Uint32Array(buffer, byteOffset, byteLength / 4),
     );
     for (let index = 0; index < count; index++) {
-      const left = (index % across) * (width * scale + gap);
-      const top = Math.floor(index / across) * (height * scale + gap);
-      for (let y = 0; y < height * scale; y++) {
+      const [left, top] = placeOf(index, grid);
+      for (let y = 0; y < grid.height; y++) {
         const row = (index * height + Math.floor(y / scale)) * width;
         const target = (top + y) * all.width + left;
-        for (let x = 0; x < width * scale; x++) to[target + x] = from[row + Math.floor(x / scale)];
+        for (let x = 0; x < grid.width; x++) to[target + x] = from[row + Math.floor(x / scale)];
       }
     }
     return all;

@@ -1,4 +1,4 @@
 // @ts-check
-/** Samples of score-based generative models, on the GPU of whoever visits. */
+/** Samples of score-based generative models, on the GPU of the visitor. */
 export { NcsnError } from "./errors.js";
 export { loadModel } from "./load.js";

@@ -1,6 +1,6 @@
 // @ts-check
 /** From an address to a model that is ready. */
-import { compileOn } from "../www/device.js";
+import { compileOn } from "../www/engine/device.js";
 import { openDevice } from "./device.js";
 import { sourceOf } from "./fetch-model.js";
 import { createModel } from "./model.js";

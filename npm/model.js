@@ -19,16 +19,19 @@ export class Model {
   #device;
   #engine;
   /** The file without weights, for questions about settings. */ #file;
+  #parameters;
   #disposed = false;
 
   /**
    * @param {import("./device.js").Device} device whose user this becomes
    * @param {InstanceType<WasmModule["Engine"]>} engine @param {InstanceType<WasmModule["Model"]>} file
+   * @param {import("../www/types.js").SamplerParameters} parameters
    */
-  constructor(device, engine, file) {
+  constructor(device, engine, file, parameters) {
     this.#device = device;
     this.#engine = engine;
     this.#file = file;
+    this.#parameters = parameters;
     this.card = file.card();
     this.name = this.card.name;
     const { width, height, channels } = this.card.image_shape;
@@ -60,7 +63,7 @@ export class Model {
         `image must be ${width} × ${height}, but is ${image.width} × ${image.height}`,
       );
     const strength = image && (options.strength ?? this.#file.default_strength());
-    const { settings, sigmas } = settingsFor(options, this.card, (settings) =>
+    const { settings, sigmas } = settingsFor(options, this.card, this.#parameters, (settings) =>
       this.#file.schedule(settings, strength),
     );
     const drawing = image && new Uint8Array(image.data);
@@ -83,7 +86,7 @@ export class Model {
     this.#device.release();
   }
 
-  // Where browsers do not know this symbol yet, nobody calls it.
+  // Where browsers do not know this symbol yet, it is never called.
   [Symbol.dispose]() {
     this.dispose();
   }
@@ -114,7 +117,7 @@ export async function createModel(wasm, bytes, name, exact, compile) {
     const made = (engine = await device.run(() => device.engineFor(file)));
     await device.run(() => compile(device, made, file));
     await device.run(() => made.load(file));
-    return new Model(device, made, file);
+    return new Model(device, made, file, wasm.sampler_parameters());
   } catch (error) {
     // By the device, which waits for what is under way, and leaves a module alone that has crashed.
     if (engine) device.free(engine);

@@ -31,6 +31,8 @@ export class NcsnSamplerElement extends Base {
   /** @type {import("./frame.js").Frame | null} */ #frame = null;
   /** What is under way, until it is aborted. @type {AbortController | null} */ #run = null;
   /** @type {ReturnType<typeof shareModel> | null} */ #shared = null;
+  /** The model whose loading was announced by an event. @type {ReturnType<typeof shareModel> | null} */
+  #announced = null;
   /** @type {IntersectionObserver | null} */ #sight = null;
   #inSight = false;
   #paused = false;
@@ -163,6 +165,7 @@ export class NcsnSamplerElement extends Base {
   }
 
   #press() {
+    if (this.#state === "loading") return;
     if (this.#state === "running") this.pause();
     else if (this.#state === "finished") this.restart();
     else this.play();
@@ -179,7 +182,7 @@ export class NcsnSamplerElement extends Base {
     if (!this.isConnected || !this.model) return this.#set("idle");
     const run = (this.#run = new AbortController());
     this.#sample(run.signal, seed).catch((error) => {
-      // Whoever has stopped it knows.
+      // A run that was stopped on purpose has not failed.
       if (run.signal.aborted) return;
       this.#fail(error);
     });
@@ -196,10 +199,11 @@ export class NcsnSamplerElement extends Base {
         if (this.#state === "loading") this.#view.showLoading(loaded, total);
       },
     );
-    const isNew = this.#frame === null;
-    const model = await this.#shared.model;
+    const shared = this.#shared;
+    const model = await shared.model;
     signal.throwIfAborted();
-    if (isNew) this.#tell("load", model);
+    if (shared !== this.#announced) this.#tell("load", model);
+    this.#announced = shared;
     const options = optionsOf(this);
     const sampler = model.sample({ ...options, seed: seed ?? options.seed, signal });
     this.#set(this.#paused ? "paused" : "running");
@@ -239,7 +243,7 @@ export class NcsnSamplerElement extends Base {
 
   #release() {
     this.#shared?.release();
-    this.#shared = null;
+    this.#shared = this.#announced = null;
     this.#frame = null;
   }
 
@@ -258,7 +262,8 @@ export class NcsnSamplerElement extends Base {
   #set(state) {
     this.#state = state;
     this.#view.button.textContent = LABELS[state];
-    this.#view.button.disabled = state === "loading";
+    // A button that is disabled while it has the focus would lose it.
+    this.#view.button.ariaDisabled = String(state === "loading");
     this.#view.say(state === "loading" ? "Loading" : state === "finished" ? "Done" : "");
   }
 

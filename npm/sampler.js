@@ -1,6 +1,6 @@
 // @ts-check
 /** Samples under way, frame by frame. */
-import { Batch } from "../www/batch.js";
+import { StepsPerRequest } from "../www/engine/steps-per-request.js";
 import { NcsnError } from "./errors.js";
 import { Frame } from "./frame.js";
 
@@ -38,7 +38,7 @@ export class Sampler {
   /** @type {Chain | null} */ #chain = null;
   #ended = false;
   /** @type {Frame | null} */ #final = null;
-  /** Whoever aborts may do so while nobody waits for a frame. */
+  /** A caller may abort while it does not wait for a frame. */
   #abort = () => this.#end();
   /** Settles when nothing is under way: calls take effect in their order. @type {Promise<unknown>} */
   #last = Promise.resolve();
@@ -79,7 +79,7 @@ export class Sampler {
     });
   }
 
-  // Where browsers do not know this symbol yet, nobody calls it.
+  // Where browsers do not know this symbol yet, it is never called.
   async [Symbol.asyncDispose]() {
     await this.return();
   }
@@ -90,12 +90,12 @@ export class Sampler {
       if (this.#final) return this.#final;
       if (this.#ended) throw new NcsnError("bad-option", "sampling was cancelled: sample anew");
       if (!this.#chain) await this.#begin();
-      const batch = new Batch();
+      const requests = new StepsPerRequest();
       for (let first = true, at = await this.#use((chain) => chain.progress()); !at.done; ) {
         const [began, before] = [performance.now(), at.step];
-        at = await this.#use((chain) => chain.advance(batch.steps));
+        at = await this.#use((chain) => chain.advance(requests.steps));
         // The first step may compile kernels, which says nothing about the next.
-        if (!first) batch.learn(at.step - before, performance.now() - began);
+        if (!first) requests.learn(at.step - before, performance.now() - began);
         first = false;
       }
       return this.#look();
@@ -141,7 +141,7 @@ export class Sampler {
   }
 
   /**
-   * Does one thing after another. Whoever aborts need not wait until the GPU has done what it was asked for.
+   * Does one thing after another. After an abort, a caller need not wait until the GPU has done what it was asked for.
    * @template T
    * @param {() => Promise<T>} work
    * @returns {Promise<T>}

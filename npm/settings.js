@@ -1,53 +1,30 @@
 // @ts-check
 /** From what a caller asks for to a sampler's settings. */
-import { LEVELS, LEVELS_ONE_STEP, ownLevels } from "../www/suited.js";
+import { settingsFor as suited } from "../www/settings/suited.js";
 import { NcsnError, fromWasm } from "./errors.js";
 
 /** The most levels that a schedule may have: `NoiseSchedule::MAX_LEVELS`. */
 const MOST_LEVELS = 100_000;
 
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
-/** @typedef {import("./types.js").SamplerName} SamplerName */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {(settings: SamplerSettings) => Float32Array} Schedule σ of every step; throws if settings are impossible */
 
 /**
  * @param {Pick<import("./types.js").SampleOptions, "sampler" | "steps" | "settings">} options
- * @param {Card} card @param {Schedule} schedule
+ * @param {Card} card @param {import("../www/types.js").SamplerParameters} parameters @param {Schedule} schedule
  * @returns {{ settings: SamplerSettings, sigmas: Float32Array }}
  * @throws {NcsnError}
  */
-export function settingsFor({ sampler, steps, settings: more }, card, schedule) {
+export function settingsFor({ sampler, steps, settings: more }, card, parameters, schedule) {
   const name = sampler ?? more?.sampler ?? card.sampler.sampler;
-  let settings = { ...suited(name, card), ...more, sampler: name };
+  let settings = { ...suited(name, card, parameters), ...more, sampler: name };
   if (steps !== undefined) settings = withSteps(settings, steps, schedule);
   try {
     return { settings, sigmas: schedule(settings) };
   } catch (error) {
     throw fromWasm(error, "bad-option");
   }
-}
-
-/**
- * What suits a sampler. The σ that a model recommends suit its recommended sampler; others get the full range that it was
- * trained at.
- * @param {SamplerName} sampler @param {Card} card
- * @returns {SamplerSettings}
- */
-function suited(sampler, { sampler: recommended, training }) {
-  if (sampler === recommended.sampler) return recommended;
-  const { sigma_max, sigma_min, levels, steps_each = 1, step_lr } = recommended;
-  const [max, min] = training?.sigmas ?? [sigma_max, sigma_min];
-  const settings = { ...recommended, sampler, sigma_max: max, sigma_min: min, churn: undefined };
-  // η = ε/σ_L² stays the same.
-  settings.step_lr = step_lr * (min / sigma_min) ** 2;
-  const own = ownLevels(sampler, min);
-  if (own) Object.assign(settings, own);
-  else
-    settings.levels = LEVELS[recommended.sampler]
-      ? LEVELS_ONE_STEP
-      : Math.min(levels * steps_each, LEVELS_ONE_STEP);
-  return settings;
 }
 
 /**

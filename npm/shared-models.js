@@ -1,5 +1,5 @@
 // @ts-check
-/** Models that several elements on a page use: each is loaded once, and disposed of when nobody uses it any more. */
+/** Models that several elements on a page use: each is loaded once, and disposed of when no element uses it any more. */
 import { loadModel } from "./load.js";
 
 /** @typedef {import("./model.js").Model} Model */

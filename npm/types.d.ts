@@ -66,7 +66,7 @@ export interface Model {
   /** The GPU's name, as far as the browser tells. */
   readonly device: string;
   readonly precision: Precision;
-  /** Prepares samples; nothing is computed before somebody asks for a frame. */
+  /** Prepares samples; nothing is computed before a frame is asked for. */
   sample(options?: SampleOptions): Sampler;
   /** Gives its memory back. The GPU device goes with the last model on it. */
   dispose(): void;
@@ -95,7 +95,7 @@ export interface SampleOptions {
   image?: ImageData;
   /** How much noise covers it, from 0 to 1; what suits the model unless given. */
   strength?: number;
-  /** Noisy images, as they are, or the denoised images that the network believes in at each step. */
+  /** Noisy images, x̃, or denoised images, D(x̃, σ), at each step. */
   view?: View;
   /** A frame comes after every so many steps; 1 unless given. */
   every?: number;

@@ -1,6 +1,7 @@
 /** What the package uses of the script that wasm-bindgen writes. */
 declare module "*/wasm/ncsn.js" {
   export default function start(): Promise<unknown>;
+  export function sampler_parameters(): import("../www/types.js").SamplerParameters;
 
   export class Model {
     constructor(bytes: Uint8Array);

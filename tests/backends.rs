@@ -506,7 +506,8 @@ fn denoising_score_matching_is_least_at_the_score_of_the_noisy_density() {
 fn a_networks_divergence_along_a_vector_is_a_derivative_of_its_score() {
     let architecture = common::tiny();
     let weights = common::weights(&architecture);
-    let network = NetworkDivergence::new(&architecture, weights, &Device::flex()).expect("possible");
+    let network =
+        NetworkDivergence::new(&architecture, weights, &Device::flex()).expect("possible");
     let n = 3;
     let (mut x, mut v) = (vec![0.0; n * 64], vec![0.0; n * 64]);
     Key { seed: 8, stream: 0, step: 0 }.fill_normal(&mut x);

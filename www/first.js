@@ -52,7 +52,7 @@
             title: "The server sends scripts as something else",
             text: `${url} came ${type ? `as “${type}”` : "without a media type"}, and browsers only run modules that come as text/javascript.`,
             advice: [
-              "Whoever runs the server: send .js as text/javascript, .css as text/css and .wasm as application/wasm.",
+              "On the server: send .js as text/javascript, .css as text/css and .wasm as application/wasm.",
               "On your own machine, “cargo xtask serve” does, and so does “python3 -m http.server” in the page’s folder.",
             ],
           },

@@ -109,7 +109,7 @@ async function open() {
   offerImages().catch(console.warn);
   if (document.querySelector('link[rel="service-worker"]'))
     import("./app/offline.js").then(({ keepForOffline }) => keepForOffline()).catch(console.warn);
-  // Said last, when images are there: they are not those of whoever made the link.
+  // Said last, when images are there: they are not those that the link was made with.
   if (await hasChanged())
     trouble = `${trouble} The model has changed since this link was made.`.trim();
   if (trouble) refuse(trouble);

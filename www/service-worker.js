@@ -21,6 +21,8 @@ const OWN = PREFIX + VERSION;
 const MODELS = "ncsn models";
 /** The most bytes that a model has; what is larger is refused by the page. */
 const MAX_BYTES = 1 << 28;
+/** The most bytes that all kept models have together: beyond that, those that were kept longest ago are deleted. */
+const MAX_ALL_BYTES = 2 * MAX_BYTES;
 
 const fixed = new Set(FILES.map((file) => new URL(file, SCOPE).href));
 const isFixed = (/** @type {string} */ url) =>
@@ -31,31 +33,74 @@ const isModel = (/** @type {string} */ url) => {
   return pathname.endsWith(".safetensors") || (pathname.endsWith(".png") && url.startsWith(SCOPE));
 };
 
-/** @param {string} url */
+/**
+ * What a cache has of an address. A cache that fails, as on a full disk, counts as empty: the network may still answer.
+ * @param {string} name of the cache @param {RequestInfo} request
+ * @returns {Promise<Response | undefined>}
+ */
+async function find(name, request) {
+  try {
+    return await (await caches.open(name)).match(request);
+  } catch (error) {
+    console.warn(error);
+  }
+}
+
+/**
+ * Keeps an answer.
+ * @param {string} name of the cache @param {RequestInfo} request @param {Response} answer
+ * @throws {DOMException} if there is no room
+ */
+const keep = async (name, request, answer) => (await caches.open(name)).put(request, answer);
+
+/** The browser may have a file of this version already. @param {string} url */
+const fetchOnce = (url) => fetch(url, { cache: "force-cache" });
+
+/** Answers with a file of this version. That it cannot be kept does not matter to the page. @param {string} url */
 async function fetchFixed(url) {
-  const cache = await caches.open(OWN);
-  const kept = await cache.match(url);
+  const kept = await find(OWN, url);
   if (kept) return kept;
-  // The browser may have it already.
-  const answer = await fetch(url, { cache: "force-cache" });
-  if (answer.status === 200) await cache.put(url, answer.clone());
+  const answer = await fetchOnce(url);
+  if (answer.status === 200) await keep(OWN, url, answer.clone()).catch(console.warn);
   return answer;
+}
+
+/** Keeps a file of this version. @param {string} url @throws {Error} if it does not arrive, or there is no room */
+async function keepFixed(url) {
+  if (await find(OWN, url)) return;
+  const answer = await fetchOnce(url);
+  if (answer.status !== 200) throw new Error(`${url}: HTTP ${answer.status}`);
+  await keep(OWN, url, answer);
 }
 
 /** @param {any} event @param {Request} request */
 async function fetchModel(event, request) {
-  const cache = await caches.open(MODELS);
   try {
     const answer = await fetch(request);
     const length = Number(answer.headers.get("content-length") ?? Infinity);
     // The worker may be stopped when the page has its answer, so it is told of what is left to do.
     if (answer.status === 200 && length <= MAX_BYTES)
-      event.waitUntil(cache.put(request, answer.clone()).catch(console.warn));
+      event.waitUntil(
+        keep(MODELS, request, answer.clone()).then(deleteOldModels).catch(console.warn),
+      );
     return answer;
   } catch (error) {
-    const kept = await cache.match(request);
+    const kept = await find(MODELS, request);
     if (kept) return kept;
     throw error;
+  }
+}
+
+/** Deletes the models that were kept longest ago, if all of them are too large together. */
+async function deleteOldModels() {
+  const cache = await caches.open(MODELS);
+  let bytes = 0;
+  // A cache lists what was kept last at the end.
+  for (const request of [...(await cache.keys())].reverse()) {
+    const kept = await cache.match(request);
+    const length = kept?.headers.get("content-length");
+    bytes += Number(length ?? (await kept?.blob())?.size ?? 0);
+    if (bytes > MAX_ALL_BYTES) await cache.delete(request);
   }
 }
 
@@ -64,24 +109,19 @@ async function fetchPage(request) {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await (await caches.open(OWN)).match(PAGE);
+    const kept = await find(OWN, PAGE);
     if (kept) return kept;
     throw error;
   }
 }
 
+/** Keeps the whole version, or rejects: a part of it would be of no use without a network. */
 async function install() {
   const page = await fetch(PAGE, { cache: "no-cache" });
   // If a newer version has just been published, this worker is not installed: that version has its own.
   if (!page.ok || !(await page.clone().text()).includes(VERSION))
     throw new Error("another version");
-  await Promise.all([
-    caches.open(OWN).then((cache) => cache.put(PAGE, page)),
-    ...Array.from(fixed, async (url) => {
-      const answer = await fetchFixed(url);
-      if (!answer.ok) throw new Error(`${url}: HTTP ${answer.status}`);
-    }),
-  ]);
+  await Promise.all([keep(OWN, PAGE, page), ...Array.from(fixed, keepFixed)]);
 }
 
 async function activate() {
@@ -92,10 +132,10 @@ async function activate() {
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(activate()));
-/** The addresses that a page fetched before this worker was there. */
+/** A page tells the addresses that it fetched before this worker was there; it has kept its model by itself. */
 worker.addEventListener("message", (/** @type {any} */ event) => {
   const urls = /** @type {string[]} */ (event.data).filter(isFixed);
-  event.waitUntil(Promise.allSettled(urls.map(fetchFixed)));
+  event.waitUntil(Promise.allSettled([...urls.map(keepFixed), deleteOldModels()]));
 });
 worker.addEventListener("fetch", (/** @type {any} */ event) => {
   const { request } = event;

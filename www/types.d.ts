@@ -3,7 +3,7 @@
  * types; in Rust they are serde structs.
  */
 
-/** Which images to show: x̃, or the D(x̃, σ) that the network believes in. */
+/** Which images to show: noisy, x̃, or denoised, D(x̃, σ). */
 export type View = "noisy" | "denoised";
 
 /** What runs a network: hand-written WGSL kernels, Burn on WebGPU, or Burn on the CPU. */
@@ -99,12 +99,24 @@ export interface Churn {
   noise: number;
 }
 
-/** The settings that not all samplers have. */
+/** The settings that not all samplers have, and those that suit a sampler with any model. */
 export interface SamplerParameters {
   /** Which samplers have them. */
   applies_to: Record<"steps_each" | "step_lr" | "denoise" | "snr" | "rho" | "churn", SamplerName[]>;
   /** What they are unless given; churn with an amount of 0. */
   defaults: { snr: number; rho: number; churn: Churn };
+  /** For samplers that need fewer evaluations than others, or a step of their own. */
+  suited: Partial<Record<SamplerName, SuitedNumbers>>;
+}
+
+/** What suits a sampler with any model. */
+export interface SuitedNumbers {
+  /** L. */
+  levels: number;
+  /** T, where the sampler has it. */
+  steps_each?: number;
+  /** ε/σ_L², where the sampler has step sizes. */
+  relative_step?: number;
 }
 
 /** The size of an image. */

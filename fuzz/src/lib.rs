@@ -10,6 +10,10 @@ pub mod readers;
 
 pub use libfuzzer_sys::fuzz_target;
 
+/// The fuzzer's own limit counts the whole process; this one is the reader's.
+#[global_allocator]
+static ALLOCATOR: readers::memory::Counting = readers::memory::Counting;
+
 /// Reads what the fuzzer makes up. A panic, a hang or too much memory is a fault.
 #[macro_export]
 macro_rules! target {
@@ -19,7 +23,7 @@ macro_rules! target {
             std::sync::LazyLock::new(|| $crate::readers::Place::new("data_batch"));
 
         $crate::fuzz_target!(|bytes: &[u8]| {
-            PLACE.read(&$crate::readers::$reader, bytes);
+            PLACE.read_within_limit(&$crate::readers::$reader, bytes);
         });
     };
 }

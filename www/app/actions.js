@@ -62,9 +62,14 @@ async function changeEngine(choice) {
   setStatus("loading", "Fetching the engine…");
   try {
     const next = await engines.make(name);
-    await run.clear();
-    // First see whether the next engine can draw: if not, the present one is still needed.
-    use(next);
+    try {
+      await run.clear();
+      // First see whether the next engine can draw: if not, the present one is still needed.
+      use(next);
+    } catch (error) {
+      next.free();
+      throw error;
+    }
     before.free();
     link.set("engine", name);
     begin(again);
@@ -86,7 +91,7 @@ async function offerEngines() {
     if (!option.selected && !(await hasEngine(option.value))) option.remove();
 }
 
-/** Uses a file that somebody has dropped or pasted. @param {File} file */
+/** Uses a file that was dropped or pasted. @param {File} file */
 async function takeFile(file) {
   const { take } = await import("./files.js");
   await take(file, {

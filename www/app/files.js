@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Files that somebody drops on the page or pastes into it: images go to the sketch canvas, models become the page's.
+ * Files that a visitor drops on the page or pastes into it: images go to the sketch canvas, models become the page's.
  * The page fetches this then.
  */
 

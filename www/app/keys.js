@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Shortcuts of a single key. Whoever steers a computer by voice can switch them off (WCAG 2.1.4); the dialog
+ * Shortcuts of a single key. Visitors who control a computer by voice can switch them off (WCAG 2.1.4); the dialog
  * that lists them is fetched when it is asked for.
  */
 import { $ } from "../dom/dom.js";

@@ -88,7 +88,7 @@ async function openDrawing(unusable) {
   if (link.has("strength")) $("strength").value = String(numberFrom(link.get("strength") ?? ""));
   const text = location.hash.slice(1);
   if (!text || namesPlace()) return;
-  await setOrigin("drawing");
+  if (!(await setOrigin("drawing"))) return;
   const kept = [...$("keep").options].find(({ value }) => value === (link.get("keep") ?? ""));
   if (kept?.disabled) unusable.push(labelOf("keep"));
   else if (kept) kept.selected = true;

@@ -16,14 +16,21 @@ export async function keepForOffline() {
   if (!("serviceWorker" in navigator)) return;
   await registerServiceWorker();
   const { active } = await navigator.serviceWorker.ready;
+  await keepModel().catch(console.warn);
   // The worker has not seen what was fetched before it started.
   const urls = performance.getEntriesByType("resource").map(({ name }) => name);
   if (state.engine?.name === "cpu")
     urls.push(...CPU.map((file) => new URL(file, import.meta.url).href));
   active?.postMessage(urls);
+}
+
+/** Keeps the model, of which the page already has all bytes. */
+async function keepModel() {
   if (!state.loaded || !modelUrl.startsWith("http")) return;
   const cache = await caches.open(MODELS);
   if (await cache.match(modelUrl)) return;
   const bytes = /** @type {Uint8Array<ArrayBuffer>} */ (state.loaded.bytes);
-  await cache.put(modelUrl, new Response(bytes));
+  // The worker adds up the lengths of all models.
+  const headers = { "content-length": String(bytes.length) };
+  await cache.put(modelUrl, new Response(bytes, { headers }));
 }

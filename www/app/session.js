@@ -127,7 +127,7 @@ export function writeAddress() {
   }, 500);
 }
 
-/** Leaves the address as it is, since nobody has set anything yet. */
+/** Leaves the address as it is, since the visitor has set nothing yet. */
 export function leaveAddress() {
   clearTimeout(writing);
 }

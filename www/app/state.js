@@ -40,7 +40,7 @@ export const modelLabel = ownName ? ownLabel(ownName) : own?.textContent.trim();
 /** The address of weights for one to four steps, if the page has such for this model. @type {string | undefined} */
 export const quickUrl = own?.dataset.quick && absolute(own.dataset.quick);
 
-/** The address of its training images, if whoever published the page added them. @type {string | undefined} */
+/** The address of its training images, if this copy of the page has them. @type {string | undefined} */
 export const trainingUrl = own?.dataset.training && absolute(own.dataset.training);
 
 export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
@@ -94,10 +94,12 @@ export const state = {
   exact: link.get("precision") === "f32",
   /** @type {import("../settings/class-chips.js").ClassChips | null} if the model has classes */
   classes: null,
-  /** @type {import("../view/measures.js").Measures | null} once somebody wants to see them */
+  /** @type {import("../view/measures.js").Measures | null} once a visitor wants to see them */
   measures: null,
-  /** @type {import("../sketch/canvas.js").SketchCanvas | null} once somebody draws */
+  /** @type {import("../sketch/canvas.js").SketchCanvas | null} once a visitor draws */
   sketch: null,
+  /** Whether a training run is preparing or running, on a device of its own on the same GPU. */
+  trains: () => false,
 };
 
 /** The sketch canvas, if chains start from what is on it and not from pure noise. */

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * "Why doesn't it copy?": the training images that are nearest to an image, and what the denoiser that knows nothing
- * but the training images would have made of the same noise. The page fetches this when somebody asks.
+ * but the training images would have made of the same noise. The page fetches this when the visitor asks.
  */
 import { element } from "../dom/dialog.js";
 import { formatSigma } from "../dom/format.js";

@@ -1,5 +1,5 @@
 // @ts-check
-/** Dialogs, which are only made when somebody asks for them. */
+/** Dialogs, which are only made when they are asked for. */
 
 /** @param {string} name @param {string} [text] @param {Record<string, unknown>} [properties] @returns {any} */
 export function element(name, text = "", properties = {}) {

@@ -28,9 +28,10 @@ export const countOf = (count, thing) =>
 export const formatSeconds = (milliseconds) =>
   milliseconds < 950 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 
-/** @param {number} seconds which somebody waits for, or has waited */
+/** @param {number} seconds of waiting */
 export function formatDuration(seconds) {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 1) return `${Math.max(0.1, seconds).toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 90) return `${minutes} min`;
   return `${(seconds / 3600).toFixed(seconds < 36_000 ? 1 : 0)} h`;

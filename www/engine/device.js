@@ -1,5 +1,6 @@
 // @ts-check
 /** What adapters and devices report, and what some browsers need to use them well. The page and the npm package share it. */
+import { GPU_ANSWER_MS, within } from "./within.js";
 
 /**
  * WebGPU's default limits, which every full adapter has, but perhaps not one in compatibility mode.
@@ -65,6 +66,20 @@ export async function describeItself(adapter) {
     subgroupMaxSize: 128,
   };
   Object.defineProperty(adapter, "info", { value: info });
+}
+
+/**
+ * A device, or a rejection if the browser takes too long. A device that comes later is destroyed: nothing uses it any more.
+ * @param {Promise<any>} request for a GPUDevice @param {() => Promise<Error> | Error} late makes the reason of the rejection
+ */
+export function deviceInTime(request, late) {
+  return within(request, GPU_ANSWER_MS, late).catch((error) => {
+    request.then(
+      (device) => device.destroy(),
+      () => {},
+    );
+    throw error;
+  });
 }
 
 /**

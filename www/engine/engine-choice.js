@@ -15,7 +15,7 @@ export class EngineChoice {
   /** @type {EngineName | null} the engine in use, or under way */ chosen = null;
   /** @type {Failure | null} why the CPU's engine did not start */ withoutCpu = null;
   /** @type {Promise<import("./gpu.js").Found>} */ adapter;
-  /** @type {Promise<import("./engine.js").WasmEngine | Failure | undefined> | undefined} the first engine, if it is made before the model is there */
+  /** @type {Promise<import("./engine.js").OnDevice | Failure | undefined> | undefined} the first engine, if it is made before the model is there */
   #precompiled;
   #onFailure;
 
@@ -83,7 +83,7 @@ export class EngineChoice {
     if (!state.loaded) throw new Error("Nothing is loaded yet.");
     this.chosen = name;
     let [device, tuning, draws] = ["", "", false];
-    /** @type {import("./engine.js").WasmEngine | undefined} */
+    /** @type {import("./engine.js").OnDevice | undefined} */
     let precompiled;
     if (name !== "cpu") {
       const found = await this.adapter;
@@ -117,9 +117,12 @@ export class EngineChoice {
    * @param {import("../run/run.js").Run} run which has finished @param {() => number} chains
    */
   async tune(run, chains) {
-    const found = await this.adapter;
-    if (!state.engine?.tune || found.software) return;
+    const [found, { engine }] = [await this.adapter, state];
+    if (!engine?.tune || found.software) return;
     const { tune } = await import("./tuning.js");
-    await tune(state.engine, run, chains(), tuningKey(found.name, modelUrl));
+    // Other work on the same GPU, or another engine's chains, would be measured as well.
+    const idle = () =>
+      state.engine === engine && run.state === "finished" && !state.trains() && !document.hidden;
+    await tune(engine, run, idle, chains(), tuningKey(found.name, modelUrl));
   }
 }

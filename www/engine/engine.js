@@ -7,8 +7,9 @@
  * - `cpu`: for browsers without a usable GPU; runs in workers.
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
-import { Failure, download, notImported, panic } from "../failures/failures.js";
-import { compileKernels, observeDevices, watched, whyNoDevice } from "./gpu.js";
+import { Failure, download, isTrap, notImported, panic } from "../failures/failures.js";
+import { awaitWork, compileOn } from "./device.js";
+import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
 import { SILENCE_MS, within } from "./within.js";
 
 /** @typedef {import("../types.js").EngineName} EngineName */
@@ -72,6 +73,8 @@ import { SILENCE_MS, within } from "./within.js";
  * @property {() => void} free
  */
 
+/** An engine of the wasm module, and the GPUDevice that it uses. @typedef {{ engine: WasmEngine, device: any }} OnDevice */
+
 /** The engines, with their names for people. */
 export const NAMES = /** @type {const} */ ({
   fused: "fused WGSL kernels",
@@ -79,7 +82,7 @@ export const NAMES = /** @type {const} */ ({
   reference: "Burn (reference)",
 });
 
-/** To be called before engines are created, by whoever uses them without the page. */
+/** To be called before engines are created, by programs that use them without the page. */
 export const observe = observeDevices;
 
 /** @param {string | null} name @returns {name is EngineName} */
@@ -111,7 +114,7 @@ const bundle = (name) => new URL(`../engines/${name}/ncsn.js`, import.meta.url);
 /**
  * Puts a model on a device.
  * @param {EngineName} name
- * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, precompiled?: WasmEngine, onFailure: (failure: Failure) => void }} page
+ * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, precompiled?: OnDevice, onFailure: (failure: Failure) => void }} page
  *   `bytes` is the model file, `adapter` the GPU's name; `exact` asks the fused engine for f32 everywhere,
  *   `tuning` is what its `tune` found earlier, `draws` whether it may draw into a canvas, and `precompiled` is that
  *   engine if it was made beforehand.
@@ -135,8 +138,8 @@ export async function createEngine(
       const own = await load(name);
       const model = new own.Model(bytes);
       try {
-        const engine = await own.Engine.create(name, model);
-        return onPage(name, engine, { wasmModule: own, model, bytes }, adapter, false);
+        const { made: engine, device } = await withItsDevice(() => own.Engine.create(name, model));
+        return onPage(name, { engine, device }, { wasmModule: own, model, bytes }, adapter, false);
       } finally {
         model.free();
       }
@@ -162,31 +165,51 @@ export async function createEngine(
  * The fused engine, for a model whose weights may still be on their way: the GPU has been tested, and
  * the kernels are compiled.
  * @param {WasmModule} wasmModule @param {Model} model @param {boolean} [exact] @param {string} [tuning]
+ * @returns {Promise<OnDevice>}
  */
 export async function precompile({ Engine }, model, exact, tuning) {
-  let engine;
-  try {
-    engine = await Engine.create("fused", model, exact, tuning);
-  } catch (error) {
+  const create = () => Engine.create("fused", model, exact, tuning);
+  const { made: engine, device } = await withItsDevice(create).catch((error) => {
     throw whyNoDevice() ?? error;
+  });
+  try {
+    await compileOn(device, engine, model);
+  } catch (error) {
+    discard(engine, error);
+    throw error;
   }
-  await compileKernels(engine, model);
-  return engine;
+  return { engine, device };
 }
 
 /**
- * @param {EngineName} name @param {WasmEngine} engine
+ * Gives back the memory and the device of an engine that cannot be used, unless the wasm module itself has stopped: then
+ * nothing may touch it again.
+ * @param {WasmEngine} engine @param {unknown} error why it cannot be used
+ */
+function discard(engine, error) {
+  if (!isTrap(error)) engine.free();
+}
+
+/**
+ * @param {EngineName} name @param {OnDevice} onDevice
  * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array }} first what it runs at first, in its own module
- * @param {string} device @param {boolean} draws
+ * @param {string} adapter the GPU's name @param {boolean} draws
  * @returns {Engine}
  */
-function onPage(name, engine, { wasmModule, model, bytes }, device, draws) {
-  engine.load(model);
+function onPage(name, { engine, device }, { wasmModule, model, bytes }, adapter, draws) {
+  try {
+    engine.load(model);
+  } catch (error) {
+    discard(engine, error);
+    throw error;
+  }
   const tunes = name === "fused";
+  /** @template T @param {Promise<T>} work */
+  const finished = (work) => awaitWork(work, device);
   /** @type {Engine} */
-  const onDevice = {
+  const usable = {
     name,
-    device: tunes ? `${device}, ${engine.precision()}` : device,
+    device: tunes ? `${adapter}, ${engine.precision()}` : adapter,
     draws,
     attach: (canvas) => engine.attach?.(canvas),
     weights: bytes,
@@ -197,24 +220,24 @@ function onPage(name, engine, { wasmModule, model, bytes }, device, draws) {
       } finally {
         other.free();
       }
-      onDevice.weights = bytes;
+      usable.weights = bytes;
     },
     start(settings, seed, chains, drawing, strength, options, first = 0) {
       const chain = engine.start(settings, seed, first, chains, drawing, strength, options);
       return {
         progress: () => chain.progress(),
-        advance: (steps) => watched(chain.advance(steps)),
-        pixels: (view) => chain.pixels(view),
-        values: (view) => chain.values(view),
-        verify: () => chain.verify(),
+        advance: (steps) => finished(chain.advance(steps)),
+        pixels: (view) => finished(chain.pixels(view)),
+        values: (view) => finished(chain.values(view)),
+        verify: () => finished(chain.verify()),
         render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
         free: () => chain.free(),
       };
     },
-    tune: tunes ? (chains) => watched(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
+    tune: tunes ? (chains) => finished(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,
     free: () => engine.free(),
   };
-  return onDevice;
+  return usable;
 }
 
 /**

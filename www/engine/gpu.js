@@ -6,9 +6,9 @@
  * what an engine asks for, by wrapping `GPU.prototype.requestAdapter` and
  * `GPUAdapter.prototype.requestDevice`.
  */
-import { awaitWork, compileOn, describe, describeItself, lowLimit } from "./device.js";
+import { describe, describeItself, deviceInTime, lowLimit } from "./device.js";
 import { Failure, deviceLost, unsupported, outOfMemory, refused } from "../failures/failures.js";
-import { presents } from "./presents.js";
+import { presents } from "./canvas-probe.js";
 import { GPU_ANSWER_MS, within } from "./within.js";
 
 /** @typedef {{ name: string, software: boolean, adapter: any }} Found */
@@ -48,21 +48,20 @@ export async function check({ name, adapter }, engine) {
   if (lack) throw await unsupported("limitTooLow", ...lack, name);
 }
 
-/** @type {any} the latest GPUDevice */
-let latest;
+/** @type {any} the GPUDevice that was granted last */
+let granted;
 
 /**
- * Waits for work on the latest device.
+ * Makes something of the wasm module's that asks for a device, and finds out which it got: the module does not tell.
  * @template T
- * @param {Promise<T>} work
+ * @param {() => Promise<T>} make
+ * @returns {Promise<{ made: T, device: any }>} with the GPUDevice, if it has asked for one
  */
-export const watched = (work) => awaitWork(work, latest);
-
-/**
- * Compiles the kernels of an engine on the latest device.
- * @param {import("./device.js").Compiles<import("./engine.js").Model>} engine @param {import("./engine.js").Model} model
- */
-export const compileKernels = (engine, model) => compileOn(latest, engine, model);
+export async function withItsDevice(make) {
+  granted = undefined;
+  const made = await make();
+  return { made, device: granted };
+}
 
 /** @type {Error | undefined} why the latest request for a device was in vain */
 let refusal;
@@ -74,13 +73,13 @@ export const whyNoDevice = () => refusal;
 let requestDevice;
 
 /**
- * Whether an engine can draw into a canvas. Must settle before there is a device to keep: see `engine/presents.js`.
+ * Whether an engine can draw into a canvas. Must settle before there is a device to keep: see `engine/canvas-probe.js`.
  * @throws {Failure} if the browser does not answer
  */
 export const canPresent = () =>
   presents(async () => {
     const adapter = await /** @type {any} */ (navigator).gpu.requestAdapter(OPTIONS);
-    return within(requestDevice.call(adapter), GPU_ANSWER_MS, late("device"));
+    return deviceInTime(requestDevice.call(adapter), late("device"));
   }).catch((error) => {
     if (error instanceof Failure) throw error;
     // The engine asks for a device, too, and says what is wrong.
@@ -123,18 +122,16 @@ export function observeDevices(onFailure) {
   /** @this {any} @param {unknown[]} options */
   prototype.requestDevice = async function (...options) {
     refusal = undefined;
-    const device = await within(
-      requestDevice.apply(this, options),
-      GPU_ANSWER_MS,
-      late("device"),
-    ).catch((/** @type {any} */ error) => {
-      throw (refusal =
-        error instanceof Failure
-          ? error
-          : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
-    });
+    const device = await deviceInTime(requestDevice.apply(this, options), late("device")).catch(
+      (/** @type {any} */ error) => {
+        throw (refusal =
+          error instanceof Failure
+            ? error
+            : new Error(`The browser grants no device of this GPU: ${error?.message ?? error}`));
+      },
+    );
     const report = diverted ?? onFailure;
-    if (!diverted) latest = device;
+    granted = device;
     // An engine that is no longer needed destroys its device; other code must not.
     let released = false;
     const { destroy } = device;

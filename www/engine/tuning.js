@@ -14,15 +14,30 @@ const LONG_MS = 1000;
 /** The fewest images to measure with: fewer leave a GPU idle, and say little about many. */
 const IMAGES = 16;
 
+/** The engines that are being measured. @type {WeakSet<import("./engine.js").Engine>} */
+const measured = new WeakSet();
+
 /**
- * Measures in small pieces while the run stays finished, so that a new run waits for at most one piece. The next
- * anneal uses what was found.
+ * Measures in small pieces while the GPU has nothing else to do, so that a new run waits for at most one piece. The next
+ * anneal uses what was found. An engine that is being measured already is left alone.
  * @param {import("./engine.js").Engine} engine
  * @param {import("../run/run.js").Run} run
+ * @param {() => boolean} idle whether nothing else uses the GPU, and the engine is the run's
  * @param {number} chains
  * @param {string} name under which the result is kept
  */
-export async function tune(engine, run, chains, name) {
+export async function tune(engine, run, idle, chains, name) {
+  if (measured.has(engine)) return;
+  measured.add(engine);
+  try {
+    await measure(engine, run, idle, chains, name);
+  } finally {
+    measured.delete(engine);
+  }
+}
+
+/** @type {typeof tune} */
+async function measure(engine, run, idle, chains, name) {
   const rest = () => new Promise((resolve) => setTimeout(resolve, 50));
   await rest();
   if (Number(recall(name)) >= ATTEMPTS) return;
@@ -35,20 +50,26 @@ export async function tune(engine, run, chains, name) {
   const leave = () => {
     if (began && !run.dead && performance.now() - began < LONG_MS) settle();
   };
+  const piece = async () => {
+    // That may have changed while the piece waited for its turn.
+    if (!idle()) return undefined;
+    // Until the piece has finished, it counts as one that failed to.
+    before = recall(name);
+    began = performance.now();
+    remember(name, String((Number(before) || 0) + 1));
+    const line = await engine.tune?.(Math.max(chains, IMAGES));
+    settle();
+    return line;
+  };
   addEventListener("pagehide", leave);
   let found;
-  while (engine.tune && run.state === "finished" && !document.hidden && found === undefined) {
-    found = await run.withChain(async () => {
-      // Until the piece has finished, it counts as one that failed to.
-      before = recall(name);
-      began = performance.now();
-      remember(name, String((Number(before) || 0) + 1));
-      const line = await engine.tune?.(Math.max(chains, IMAGES));
-      settle();
-      return line;
-    });
-    await rest();
+  try {
+    while (idle() && found === undefined) {
+      found = await run.withChain(piece);
+      await rest();
+    }
+  } finally {
+    removeEventListener("pagehide", leave);
   }
-  removeEventListener("pagehide", leave);
   if (found) remember(name, found);
 }

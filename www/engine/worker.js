@@ -60,9 +60,9 @@ addEventListener("ncsn-panic", (/** @type {any} */ event) =>
 );
 
 /** @type {Promise<unknown>} */
-let lane = Promise.resolve();
+let last = Promise.resolve();
 addEventListener("message", ({ data }) => {
-  lane = lane.then(async () => {
+  last = last.then(async () => {
     try {
       postMessage({ call: data.call, result: await answers[data.ask](data) });
     } catch (error) {

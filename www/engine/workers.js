@@ -5,6 +5,7 @@
  * Chains are independent, so each worker takes some of them and no memory is shared: this works on
  * every host, cross-origin isolated or not. The page fetches this module when it needs it.
  */
+import { joined } from "../dom/joined.js";
 import { startWorker } from "../dom/own-script.js";
 import { within } from "./within.js";
 
@@ -169,14 +170,14 @@ class SharedChain {
   async pixels(view) {
     /** @type {Uint8ClampedArray[]} */
     const parts = await this.#all("pixels", { view });
-    return joined(parts, new Uint8ClampedArray(lengthOf(parts)));
+    return joined(parts, Uint8ClampedArray);
   }
 
   /** @param {import("./engine.js").View} view */
   async values(view) {
     /** @type {Float32Array[]} */
     const parts = await this.#all("values", { view });
-    return joined(parts, new Float32Array(lengthOf(parts)));
+    return joined(parts, Float32Array);
   }
 
   async verify() {
@@ -193,21 +194,4 @@ class SharedChain {
   #all(ask, message) {
     return Promise.all(this.#lines.map((line) => line.ask(ask, { ...message, id: this.#id })));
   }
-}
-
-/** @param {ArrayLike<number>[]} parts */
-const lengthOf = (parts) => parts.reduce((sum, part) => sum + part.length, 0);
-
-/**
- * The parts one after another.
- * @template {Uint8ClampedArray | Float32Array} T
- * @param {T[]} parts @param {T} whole to put them in
- */
-function joined(parts, whole) {
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -3,7 +3,7 @@
  * What can go wrong, with a message for each case and what to do about it.
  *
  * Failures are found in many places (the GPU probe, a download, the wasm module itself) but shown in
- * one: whoever finds one throws or reports a `Failure`, and `failures/fatal-error.js` shows it. Messages without
+ * one: what finds one throws or reports a `Failure`, and `failures/fatal-error.js` shows it. Messages without
  * numbers are in `index.html`, those for what a browser lacks in `failures/unsupported.js`.
  */
 

@@ -46,8 +46,8 @@ export class FatalErrors {
 
   /** From now on listens to whatever else goes wrong on the page. */
   listen() {
-    // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nobody else
-    // catches.
+    // A panic in Rust: the hook sends its text, then there is a RuntimeError, which nothing
+    // else catches.
     addEventListener("ncsn-panic", (/** @type {any} */ event) =>
       this.fail(panic(String(event.detail))),
     );

@@ -22,7 +22,7 @@ export const policy = (technical) => ({
   kind: "policy",
   title: "A policy forbids WebAssembly here",
   text: "What makes the images is WebAssembly, and the page came with a Content-Security-Policy that does not allow it.",
-  advice: ["Whoever publishes the page: the policy needs script-src 'self' 'wasm-unsafe-eval'."],
+  advice: ["The policy of the page needs script-src 'self' 'wasm-unsafe-eval'."],
   technical,
 });
 

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The card of a model: where it comes from, and how good it is. The page fetches this when somebody
+ * The card of a model: where it comes from, and how good it is. The page fetches this when the visitor
  * scrolls there.
  */
 

@@ -30,7 +30,8 @@ export const isOnHub = (name) => name.startsWith(SCHEME);
  * A file on a hub.
  * @typedef {object} HubFile
  * @property {string} url its address
- * @property {(signal?: AbortSignal) => Promise<Response>} ask fetches it, or finds it in the cache
+ * @property {(signal?: AbortSignal, headers?: Record<string, string>) => Promise<Response>} ask fetches it, or finds it in
+ *   the cache; headers ask for a part of it, which is always fetched
  * @property {(response: Response, bytes: Uint8Array<ArrayBuffer>) => Promise<void>} keep
  *   puts it into the cache, once somebody has seen that it is what it should be
  */
@@ -59,11 +60,11 @@ export function hubFile(name, hub = HUB) {
   let cached;
   return {
     url,
-    async ask(signal) {
-      const kept = await find(url);
+    async ask(signal, headers) {
+      const kept = headers ? undefined : await find(url);
       if (kept && (fixed || (await isCurrent(url, kept, signal)))) return (cached = kept);
       // A page's service worker leaves alone what is kept here.
-      return fetch(url, { signal, cache: "no-store" });
+      return fetch(url, { signal, headers, cache: "no-store" });
     },
     async keep(response, bytes) {
       if (response === cached) return;

@@ -3,7 +3,7 @@
  * Models from a visitor's own files. They stay in this browser, in the cache that pages can fill themselves, so that
  * everything works with them as with the page's own: links, reloading, going back. Nothing is uploaded.
  *
- * The page fetches this when somebody opens a file, or such a model.
+ * The page fetches this when the visitor opens a file, or such a model.
  */
 import { carryOver } from "../app/carry-over.js";
 import { match, put } from "./checked-cache.js";
@@ -57,7 +57,7 @@ export async function ownModel(name) {
     text: `“${name}” was opened from a file, perhaps in another browser. Such models never leave the browser that they were opened in, and stay there until they are removed.`,
     advice: [
       "If you have the file, drop it on this page.",
-      "Whoever made the link can send it to you, or publish it and link to its address.",
+      "The person who made the link can send it to you, or publish it and link to its address.",
     ],
   });
 }
@@ -141,7 +141,10 @@ function kept(name, status) {
   remove.addEventListener("click", async () => {
     try {
       await forget(name);
+      // The focus would be lost with the button.
+      const next = row.nextElementSibling ?? row.previousElementSibling;
       row.remove();
+      next?.querySelector("button")?.focus();
       status.textContent = `${name} is removed from this browser.`;
     } catch (error) {
       status.textContent = /** @type {Error} */ (error).message;

@@ -10,7 +10,7 @@ const WAITS_MS = [500, 1500, 4000, 8000, 16_000];
  * Goes on with a file: for `readBytes`.
  * @param {(headers?: Record<string, string>) => Promise<Response>} ask
  * @param {Response} whole the first answer
- * @param {AbortSignal} signal
+ * @param {AbortSignal} [signal] ends it
  * @returns {(loaded: number) => Promise<Rest | null>} what comes after so many bytes, or nothing once there were enough attempts
  */
 export function goingOn(ask, whole, signal) {
@@ -19,7 +19,7 @@ export function goingOn(ask, whole, signal) {
   return async (loaded) => {
     // As long as attempts get further, others may follow: the connection is only a bad one.
     if (loaded > furthest) [furthest, attempts] = [loaded, 0];
-    while (!signal.aborted && (await pause(attempts++)) && !signal.aborted) {
+    while (!signal?.aborted && (await pause(attempts++, signal)) && !signal?.aborted) {
       const rest = await askForRest(ask, whole, loaded).catch(() => null);
       if (!rest?.response.ok || !rest.response.body) continue;
       if (!rest.loaded) whole = rest.response;
@@ -29,13 +29,24 @@ export function goingOn(ask, whole, signal) {
   };
 }
 
-/** Waits before an attempt. @param {number} attempt from 0 @returns {Promise<boolean>} false if there were enough */
-async function pause(attempt) {
+/**
+ * Waits before an attempt.
+ * @param {number} attempt from 0 @param {AbortSignal} [signal]
+ * @returns {Promise<boolean>} false if there were enough
+ */
+async function pause(attempt, signal) {
   const wait = WAITS_MS[attempt];
   if (wait === undefined) return false;
-  await new Promise((go) => {
-    setTimeout(go, wait);
-    addEventListener("online", go, { once: true });
+  await new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      removeEventListener("online", end);
+      signal?.removeEventListener("abort", end);
+      resolve(undefined);
+    };
+    const timer = setTimeout(end, wait);
+    addEventListener("online", end);
+    signal?.addEventListener("abort", end);
   });
   return true;
 }

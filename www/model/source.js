@@ -4,7 +4,7 @@ import { modelUrl, ownName } from "../app/state.js";
 
 /**
  * @param {AbortSignal} signal
- * @returns {Promise<{ url: string, ask?: () => Promise<Response>, keep?: (bytes: Uint8Array<ArrayBuffer>) => void }>}
+ * @returns {Promise<{ url: string, ask?: (headers?: Record<string, string>) => Promise<Response>, keep?: (bytes: Uint8Array<ArrayBuffer>) => void }>}
  */
 export async function modelSource(signal) {
   const name = ownName;

@@ -2,12 +2,12 @@
 /**
  * One anneal at a time: start, pause, step, restart.
  *
- * All work on the engine goes through one lane. A new anneal raises the generation; work of an older
+ * All work on the engine goes through one queue. A new anneal raises the generation; work of an older
  * one compares generations whenever it goes on, and stops.
  */
-import { Lane } from "../engine/lane.js";
-import { Pace } from "./pace.js";
-import { Slices } from "./slices.js";
+import { Queue } from "../engine/queue.js";
+import { StepScheduler } from "./step-scheduler.js";
+import { ChainFinisher } from "./chain-finisher.js";
 
 /** @typedef {import("../engine/engine.js").Chain} Chain */
 /** @typedef {import("../engine/engine.js").Progress} Progress */
@@ -20,13 +20,13 @@ const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 export class Run {
   /** @type {Chain | null} */ #chain = null;
-  #lane;
+  #queue;
   /** @type {State} */ #state = "ready";
-  /** Whether an anneal has begun, though its chain may still wait for the lane. */
+  /** Whether an anneal has begun, though its chain may still wait for its turn. */
   #begun = false;
   #generation = 0;
-  #pace = new Pace();
-  #slices = new Slices();
+  #scheduler = new StepScheduler();
+  #finisher = new ChainFinisher();
   #looping = false;
   /** The time that the GPU has worked on it. */
   #worked = 0;
@@ -41,7 +41,7 @@ export class Run {
   /** @param {Observer} observer */
   constructor(observer) {
     this.#observer = observer;
-    this.#lane = new Lane((error) => observer.onError(error));
+    this.#queue = new Queue((error) => observer.onError(error));
   }
 
   get state() {
@@ -50,7 +50,7 @@ export class Run {
 
   /** Whether the page has failed. */
   get dead() {
-    return this.#lane.closed;
+    return this.#queue.closed;
   }
 
   /** Milliseconds that the GPU took for this anneal's steps so far. */
@@ -61,7 +61,7 @@ export class Run {
   /** About how many milliseconds of work are left; nothing as long as too few steps were timed, and at the end. */
   get left() {
     const progress = this.#chain?.progress();
-    return progress && this.#pace.left(progress);
+    return progress && this.#scheduler.left(progress);
   }
 
   /** Whether there is no anneal to continue. */
@@ -81,7 +81,7 @@ export class Run {
     const generation = this.#generation;
     this.#begun = true;
     this.#set(run ? "running" : "ready");
-    this.#lane.add(async () => {
+    this.#queue.add(async () => {
       old?.free();
       if (generation !== this.#generation) return;
       const chain = await make();
@@ -111,7 +111,7 @@ export class Run {
     const generation = this.#generation;
     this.#begun = true;
     this.#set("answering");
-    return this.#lane.add(async () => {
+    return this.#queue.add(async () => {
       old?.free();
       const chain = generation === this.#generation ? await make() : null;
       if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
@@ -122,7 +122,7 @@ export class Run {
       }
       const current = () => generation === this.#generation;
       const worked = (/** @type {number} */ took) => (this.#worked += took);
-      if (!(await this.#slices.finish(chain, { current, outdated, worked }))) return;
+      if (!(await this.#finisher.finish(chain, { current, outdated, worked }))) return;
       await this.#draw(generation, outdated());
       if (!outdated()) await this.#finish(generation, chain);
     });
@@ -141,7 +141,7 @@ export class Run {
     if (this.calm) this.redraw();
   }
 
-  /** Pauses, and settles when the batch that was under way has been drawn. */
+  /** Pauses, and settles when the request that was under way has been drawn. */
   async settle() {
     if (this.#state !== "running") return;
     this.pause();
@@ -161,7 +161,7 @@ export class Run {
   /** Draws the current image again, for example in another view. */
   redraw() {
     const generation = this.#generation;
-    return this.#lane.add(() => this.#draw(generation));
+    return this.#queue.add(() => this.#draw(generation));
   }
 
   /**
@@ -171,7 +171,7 @@ export class Run {
    * @returns {Promise<T | undefined>} undefined if there is no chain
    */
   withChain(use) {
-    return this.#lane.ask(async () => (this.#chain ? use(this.#chain) : undefined));
+    return this.#queue.ask(async () => (this.#chain ? use(this.#chain) : undefined));
   }
 
   /**
@@ -181,14 +181,14 @@ export class Run {
    * @returns {Promise<T>}
    */
   turn(work) {
-    return this.#lane.ask(work);
+    return this.#queue.ask(work);
   }
 
   /** Drops the current anneal, and settles when nothing is running any more. */
   async clear() {
     const old = this.#letGo();
     this.#set("ready");
-    await this.#lane.add(async () => old?.free());
+    await this.#queue.add(async () => old?.free());
   }
 
   /** Returns the current chain for the caller to free; work on it does not continue. */
@@ -199,13 +199,13 @@ export class Run {
     this.#generation += 1;
     this.#looping = false;
     this.#worked = 0;
-    this.#pace = new Pace();
+    this.#scheduler = new StepScheduler();
     return old;
   }
 
   /** After a failure, nothing may touch the wasm module again. */
   kill() {
-    this.#lane.closed = true;
+    this.#queue.closed = true;
     this.#generation += 1;
     this.#chain = null;
   }
@@ -214,22 +214,26 @@ export class Run {
   async #loop(generation) {
     this.#looping = true;
     const live = () => generation === this.#generation && this.#state === "running" && !this.dead;
-    this.#pace.resume();
+    this.#scheduler.resume();
     let next = frame();
     // At most one image per frame. In a hidden tab there are no frames, so the anneal rests.
     while (live()) {
       await next;
-      // Request the frame before the work, so that a long batch is immediately followed by the
+      // Request the frame before the work, so that a long request is immediately followed by the
       // next.
       next = frame();
-      const due = this.#pace.due(this, this.#chain?.progress());
+      const due = this.#scheduler.due(this, this.#chain?.progress());
       if (!due) continue;
       if (!live()) break;
-      await this.#advance(generation, () => (live() ? this.#pace.steps(due.most) : 0), due.draw);
+      await this.#advance(
+        generation,
+        () => (live() ? this.#scheduler.steps(due.most) : 0),
+        due.draw,
+      );
     }
     if (generation === this.#generation) {
       this.#looping = false;
-      // There was a pause and a start within one batch: continue.
+      // There was a pause and a start within one request: continue.
       if (/** @type {State} */ (this.#state) === "running") this.#loop(generation);
     }
   }
@@ -240,7 +244,7 @@ export class Run {
    * @param {boolean} [draw]
    */
   #advance(generation, steps, draw = true) {
-    return this.#lane.add(async () => {
+    return this.#queue.add(async () => {
       const chain = this.#chain;
       const count = steps();
       if (generation !== this.#generation || !chain || count < 1 || chain.progress().done) return;
@@ -251,7 +255,7 @@ export class Run {
       const took = performance.now() - began;
       this.#worked += took;
       // The first step also compiles kernels, so it does not tell how long others take.
-      if (!first) this.#pace.learn(count, took);
+      if (!first) this.#scheduler.learn(count, took);
       if (draw || progress.done) await this.#draw(generation);
       if (progress.done) await this.#finish(generation, chain);
     });

@@ -26,6 +26,7 @@ const MOST_STEPS = 240;
  * @param {number} first the number of the first of them @param {number} count
  * @param {(step: Step) => void} onStep
  * @param {AbortSignal} [signal]
+ * @returns {Promise<boolean>} whether they have come to their end: other images may have taken the place of these
  * @throws {Error} if the engine cannot
  */
 export async function trace(first, count, onStep, signal) {
@@ -64,10 +65,11 @@ export async function trace(first, count, onStep, signal) {
         const same = state.engine === engine && state.made === made;
         return same && !signal?.aborted ? look() : null;
       });
-      if (!step) return;
+      if (!step) return false;
       onStep(step);
       ({ done } = step.progress);
     }
+    return true;
   } finally {
     run.turn(async () => chain?.free()).catch(console.warn);
   }

@@ -39,7 +39,7 @@ function chosen(frames) {
   return alike.filter((_, at) => at % every === 0 || at === alike.length - 1);
 }
 
-/** How often images are enlarged. @param {ImageBitmap} image @param {number} gap @param {number} side */
+/** How often images are enlarged. @param {{ width: number, height: number }} image @param {number} gap @param {number} side */
 const scaleOf = ({ width, height }, gap, side) =>
   Math.max(1, Math.floor(side / (Math.max(width, height) + 2 * gap)));
 
@@ -81,18 +81,28 @@ const MORPH_SIDE = 320;
 
 /**
  * The way from one seed to another and back, without an end.
- * @param {ImageBitmap[]} path
+ * @param {ImageData[]} path
  * @returns {FilmFile}
  */
 export function morphFile(path) {
-  const images = [...path, ...path.slice(1, -1).reverse()];
+  const [{ width, height }] = path;
+  const there = path.map((_, at) => at);
+  const places = [...there, ...there.slice(1, -1).reverse()];
   const scale = scaleOf(path[0], 0, MORPH_SIDE);
-  const milliseconds = images.map(() => MORPH_MS);
-  const film = { images, margin: 0, ground: MOUNT, milliseconds, scale };
+  const milliseconds = places.map(() => MORPH_MS);
   return {
     ending: "gif",
-    bytes: path[0].width * path[0].height * images.length * scale * GIF_BYTES,
-    make: (onProgress) => made("save/gif-worker.js", "image/gif", film, onProgress),
+    bytes: width * height * places.length * scale * GIF_BYTES,
+    async make(onProgress) {
+      const bitmaps = await Promise.all(path.map((image) => createImageBitmap(image)));
+      const images = places.map((at) => bitmaps[at]);
+      const film = { images, margin: 0, ground: MOUNT, milliseconds, scale };
+      try {
+        return await made("save/gif-worker.js", "image/gif", film, onProgress);
+      } finally {
+        for (const bitmap of bitmaps) bitmap.close();
+      }
+    },
   };
 }
 

@@ -1,8 +1,9 @@
 // @ts-check
-/** More ways to save and send what is shown. The page fetches this when somebody asks for them. */
+/** More ways to save and send what is shown. The page fetches this when the visitor asks for them. */
 import { dialogOf, element } from "../dom/dialog.js";
 import { filmFiles, morphFile } from "./film-file.js";
 import { megabytes } from "../dom/format.js";
+import { announce, showProgress } from "../dom/live-region.js";
 import { saveAs } from "./save.js";
 
 /**
@@ -10,7 +11,7 @@ import { saveAs } from "./save.js";
  * @property {readonly import("../view/film.js").Frame[]} frames of the run
  * @property {number} count of images
  * @property {() => Promise<Blob>} png of all
- * @property {(() => Promise<ImageBitmap[]>) | null} path the images, if they lead from one seed to another
+ * @property {(() => Promise<ImageData[]>) | null} path the images, if they lead from one seed to another
  * @property {(index: number) => Promise<Blob>} one
  * @property {(what: string) => string} name of a file, without its ending
  * @property {string} step what of that name says which step it is
@@ -26,13 +27,15 @@ export async function openSaveDialog(shown) {
   const way = (id, label, hint, act) => {
     const button = element("button", label, { type: "button", id });
     button.addEventListener("click", async () => {
-      button.disabled = true;
+      // A button that is disabled while it has the focus would lose it.
+      if (button.ariaDisabled === "true") return;
+      button.ariaDisabled = "true";
       try {
-        status.textContent = await act();
+        announce(status, await act());
       } catch (error) {
-        status.textContent = /** @type {Error} */ (error)?.message ?? String(error);
+        announce(status, /** @type {Error} */ (error)?.message ?? String(error));
       }
-      button.disabled = false;
+      button.ariaDisabled = null;
     });
     const row = element("div");
     row.append(button, element("span", hint));
@@ -47,9 +50,11 @@ export async function openSaveDialog(shown) {
       label,
       `${hint}, about ${megabytes(bytes)} MB`,
       async () => {
-        const file = await make((done) => {
-          status.textContent = `Making the ${ending === "gif" ? "GIF" : "video"}: ${Math.round(100 * done)} %`;
-        });
+        const making = `Making the ${ending === "gif" ? "GIF" : "video"}`;
+        announce(status, `${making}…`);
+        const file = await make((done) =>
+          showProgress(status, `${making}: ${Math.round(100 * done)} %`),
+        );
         saveAs(file, `${shown.name(what)}.${ending}`);
         return `Saved: ${megabytes(file.size)} MB.`;
       },
@@ -96,7 +101,7 @@ export async function openSaveDialog(shown) {
   dialog.showModal();
 }
 
-/** A slider along the images from one seed to another, which shows one of them at a time. @param {ImageBitmap[]} path */
+/** A slider along the images from one seed to another, which shows one of them at a time. @param {ImageData[]} path */
 function pathView(path) {
   const [{ width, height }] = path;
   const canvas = element("canvas", "", { id: "path-image", width, height });
@@ -115,8 +120,7 @@ function pathView(path) {
     const text = `Image ${slider.value} of ${path.length}`;
     slider.setAttribute("aria-valuetext", text);
     canvas.setAttribute("aria-label", text);
-    context.clearRect(0, 0, width, height);
-    context.drawImage(path[Number(slider.value) - 1], 0, 0);
+    context.putImageData(path[Number(slider.value) - 1], 0, 0);
   };
   slider.addEventListener("input", show);
   show();

@@ -1,5 +1,5 @@
 // @ts-check
-/** Images as files. The page fetches this when somebody saves or sends one. */
+/** Images as files. The page fetches this when the visitor saves or sends one. */
 
 /** The color between images in a file. On the page, these gaps are transparent and show the frame. */
 export const MOUNT = "#1c2022";

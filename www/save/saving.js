@@ -2,12 +2,15 @@
 /** Saving and sending what is shown. */
 import { $ } from "../dom/dom.js";
 import { imageAt } from "../view/pixels.js";
-import { controls, film, linked, run, timeline } from "../app/session.js";
+import { controls, fatalErrors, film, linked, run, timeline } from "../app/session.js";
 import { modelLabel, state } from "../app/state.js";
-import { grid } from "../view/view.js";
+import { grid, setStatus, showRun } from "../view/view.js";
 
 /** The most characters of a name of a model or a class in the name of a file. */
 const LONGEST_NAME = 60;
+
+/** How many milliseconds a visitor sees that the link is copied. */
+const COPIED_MS = 1800;
 
 /** What is shown, as a PNG. @returns {Promise<Blob>} */
 async function png() {
@@ -31,15 +34,13 @@ async function onePng(index) {
   return oneToPng(imageAt(pixels, index, state.loaded.card.image_shape));
 }
 
-/** All images one by one. @returns {Promise<ImageBitmap[]>} */
+/** All images one by one. @returns {Promise<ImageData[]>} */
 async function images() {
   const pixels = await run.withChain((chain) => chain.pixels(run.view));
   if (!pixels || !state.loaded) return [];
   const shape = state.loaded.card.image_shape;
   const count = pixels.length / (4 * shape.width * shape.height);
-  return Promise.all(
-    Array.from({ length: count }, (_, at) => createImageBitmap(imageAt(pixels, at, shape))),
-  );
+  return Array.from({ length: count }, (_, at) => imageAt(pixels, at, shape));
 }
 
 /** The name of a model or a class as a part of a file's name: it may come from a stranger. @param {string} name */
@@ -84,13 +85,18 @@ export async function offerMore() {
 /** Puts a link to what is shown on the clipboard, or where there is none, into the address bar. */
 export async function copyLink() {
   const url = controls.link(linked());
-  let text = "Copied";
+  let [text, words] = ["Copied", "The link is copied."];
   try {
     await navigator.clipboard.writeText(url);
   } catch {
     history.replaceState(null, "", url);
-    text = "See address bar";
+    [text, words] = ["See address bar", "The link is in the address bar."];
   }
   $("copy").textContent = text;
-  setTimeout(() => ($("copy").textContent = "Copy link"), 1800);
+  // The text of a button is not read out when it changes.
+  setStatus($("status").dataset.state, words);
+  setTimeout(() => {
+    $("copy").textContent = "Copy link";
+    if ($("status").textContent === words && !fatalErrors.failure) showRun(run);
+  }, COPIED_MS);
 }

@@ -1,5 +1,6 @@
 // @ts-check
 /** WebM files of one video track (https://www.webmproject.org/docs/container/), a subset of Matroska (RFC 9559). */
+import { joined } from "../dom/joined.js";
 
 /** The names of its elements. */
 const ID = {
@@ -66,23 +67,12 @@ function real(value) {
 /** @param {string} value */
 const text = (value) => new TextEncoder().encode(value);
 
-/** @param {Uint8Array[]} parts */
-function joined(parts) {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
 /** An element: its name, the length of its contents in eight bytes, and these. @param {number} id @param {Uint8Array[]} contents */
 function element(id, ...contents) {
   const length = contents.reduce((sum, part) => sum + part.length, 0);
   const size = whole(length, 8);
   size[0] = 1;
-  return joined([whole(id), size, ...contents]);
+  return joined([whole(id), size, ...contents], Uint8Array);
 }
 
 /** A run of frames that begins with one that needs no other. @param {Block[]} blocks */
@@ -170,5 +160,5 @@ export function webm({ codec, width, height, milliseconds }, blocks) {
     );
   };
   const start = info.length + tracks.length + index(0).length;
-  return joined([header, element(ID.Segment, info, tracks, index(start), ...clusters)]);
+  return joined([header, element(ID.Segment, info, tracks, index(start), ...clusters)], Uint8Array);
 }

@@ -133,7 +133,7 @@ export class Controls {
    * @param {SamplerSettings} settings
    * @param {number} steps of these
    */
-  hurry(settings, steps) {
+  useQuickSettings(settings, steps) {
     const chosen = Object.keys(this.#presets).find((id) => $(id).checked);
     if (!chosen) return;
     this.#usual ??= { preset: chosen, chains: $("chains").value };
@@ -146,12 +146,12 @@ export class Controls {
   }
 
   /** Whether the settings are those for images that follow a drawing. */
-  get hurried() {
+  get usesQuickSettings() {
     return this.#usual !== null && $("quick").checked;
   }
 
   /** Goes back to the settings from before the drawing. */
-  relax() {
+  restoreSettings() {
     if (!this.#usual) return;
     const { preset, chains } = this.#usual;
     if ($("quick").checked) this.#fill(this.#presets[preset]);
@@ -260,8 +260,8 @@ export class Controls {
     this.#sampler = $("sampler").value;
     const recommended = /** @type {SamplerSettings} */ (this.#recommended);
     if (this.#sampler === recommended.sampler) return this.#fill(recommended);
-    const hadSteps = this.applies("denoise", before);
-    suitSampler(before, this.#sampler, recommended, this.#trained, hadSteps);
+    const model = { recommended, trained: this.#trained };
+    suitSampler(before, this.#sampler, model, this.#parameters);
     this.#applicable();
   }
 

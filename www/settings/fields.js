@@ -78,7 +78,7 @@ const RULES = {
 /** The fields that may hold something wrong. */
 export const TYPED = Object.keys(RULES);
 
-/** The number that somebody has typed. @param {string} text with either decimal mark; without a number it is NaN */
+/** The number that a visitor has typed. @param {string} text with either decimal mark; without a number it is NaN */
 export const numberFrom = (text) =>
   text.trim() === "" ? NaN : Number(text.trim().replace(",", "."));
 

@@ -9,6 +9,7 @@ import { drawing, link, quickUrl, state } from "../app/state.js";
 /**
  * Shows the sketch canvas, which is fetched when first wanted, or hides it.
  * @param {"noise" | "drawing"} origin
+ * @returns {Promise<boolean>} whether that is still what the visitor has chosen last
  * @throws {Error} if it cannot be fetched
  */
 export async function setOrigin(origin) {
@@ -17,8 +18,8 @@ export async function setOrigin(origin) {
   $("draw").setAttribute("aria-pressed", String(origin === "drawing"));
   if (origin === "drawing" && !state.sketch && state.loaded) {
     const module = await import("../sketch/canvas.js").catch(() => null);
-    // Meanwhile the visitor may have changed their mind.
-    if (!radio.checked) return;
+    // Meanwhile the visitor may have gone back to noise.
+    if (!radio.checked) return false;
     if (!module) {
       setOrigin("noise");
       throw new Error(
@@ -32,11 +33,12 @@ export async function setOrigin(origin) {
       onWritten: writeAddress,
     });
     await state.sketch.styled;
-    if (!radio.checked) return;
+    if (!radio.checked) return false;
   }
   $("drawing").hidden = origin === "noise";
   document.documentElement.classList.toggle("draws", origin === "drawing");
   nameImageButtons();
+  return true;
 }
 
 /** Scrolls to where canvas and images are in sight together. */
@@ -48,26 +50,26 @@ function showSketch() {
 
 /** Chooses settings with which images can follow a pen, or goes back. @param {"noise" | "drawing"} origin */
 export async function suitSettings(origin) {
-  if (!state.loaded || origin === "noise") return controls.relax();
+  if (!state.loaded || origin === "noise") return controls.restoreSettings();
   const { model, card } = state.loaded;
   const far = Number($("strength").value);
   const steps = (/** @type {import("../engine/engine.js").SamplerSettings} */ settings) =>
     model.schedule(settings, far).length;
   const usual = quickSettings(card, steps);
-  controls.hurry(usual, steps(usual));
+  controls.useQuickSettings(usual, steps(usual));
   if (!quickUrl) return;
   const { quickModel } = await import("../model/quick-model.js");
   const quick = await quickModel();
   // Meanwhile the visitor may have gone back, or chosen other settings.
-  if (!quick || !controls.hurried) return;
-  controls.hurry(quick.card.sampler, steps(quick.card.sampler));
+  if (!quick || !controls.usesQuickSettings) return;
+  controls.useQuickSettings(quick.card.sampler, steps(quick.card.sampler));
   if (drawing()) live.ask();
 }
 
 /** Shows the sketch canvas or hides it, as a visitor has asked for. @param {"noise" | "drawing"} origin */
 export async function changeOrigin(origin) {
   try {
-    await setOrigin(origin);
+    if (!(await setOrigin(origin))) return;
     suitSettings(origin).catch(refuse);
     if (origin === "drawing") showSketch();
     if (state.sketch?.used) renew(true);

@@ -1,33 +1,64 @@
 // @ts-check
-/** How many noise levels suit which sampler. The page and the npm package share it. */
+/** What suits another sampler than the one that a model recommends. The page and the npm package share it. */
 
 /** @typedef {import("../types.js").SamplerName} SamplerName */
 /** @typedef {import("../types.js").SamplerSettings} SamplerSettings */
+/** @typedef {Pick<SamplerSettings, "sigma_max" | "sigma_min" | "levels" | "steps_each" | "step_lr">} Numbers */
 
-/** With more steps, samplers with one step per level gain little, and the samplers below even less. */
-export const LEVELS_ONE_STEP = 100;
-const LEVELS_CORRECTED = 50;
-/** @type {Partial<Record<SamplerName, number>>} */
-export const LEVELS = {
-  heun: 20,
-  "dpm-solver++": 10,
-  "sde-dpm-solver++": 10,
-  unipc: 10,
-  consistency: 2,
-};
-/** What `docs/quality.md` measured for exact Langevin with 200 evaluations: L, T and a = ε/σ_L². */
-const EXACT = { levels: 39, steps: 5, a: 0.25 };
+/** With more steps, samplers with one step per level gain little. */
+const LEVELS_ONE_STEP = 100;
 
 /**
- * The settings of a sampler that do not depend on the sampler before it, for the samplers that have such.
- * @param {SamplerName} sampler @param {number} smallest σ_L
- * @returns {Partial<SamplerSettings> | undefined}
+ * What to change for another sampler. Some samplers have numbers that suit them with any model; for the others, the
+ * number of levels is to take as many network evaluations as before. The σ that a model recommends suit its recommended
+ * sampler; others start with the full range that it was trained at.
+ * @param {SamplerName} sampler the other one
+ * @param {{ sampler: SamplerName } & Numbers} before
+ * @param {{ recommended: SamplerSettings, trained?: [number, number] }} model with the σ that it was trained at
+ * @param {import("../types.js").SamplerParameters} parameters
+ * @returns {Partial<Numbers>}
  */
-export function ownLevels(sampler, smallest) {
-  const levels = LEVELS[sampler];
-  if (levels) return { levels };
-  if (sampler === "predictor-corrector") return { levels: LEVELS_CORRECTED, steps_each: 1 };
-  if (sampler === "exact-langevin")
-    return { levels: EXACT.levels, steps_each: EXACT.steps, step_lr: EXACT.a * smallest ** 2 };
-  return undefined;
+export function changesFor(sampler, before, { recommended, trained }, { applies_to, suited }) {
+  /** @type {Partial<Numbers>} */
+  const changes = {};
+  const sigmas = before.sampler === recommended.sampler && trained;
+  if (sigmas) [changes.sigma_max, changes.sigma_min] = sigmas;
+  const smallest = changes.sigma_min ?? (before.sigma_min || recommended.sigma_min);
+  // The value there belongs to the recommended σ_L, and η = ε/σ_L² should stay the same.
+  if (sigmas || !applies_to.step_lr.includes(before.sampler))
+    changes.step_lr = recommended.step_lr * (smallest / recommended.sigma_min) ** 2;
+  const own = suited[sampler];
+  if (own) {
+    const { levels, steps_each, relative_step } = own;
+    changes.levels = levels;
+    if (steps_each !== undefined) changes.steps_each = steps_each;
+    if (relative_step !== undefined) changes.step_lr = relative_step * smallest ** 2;
+  } else if (applies_to.steps_each.includes(before.sampler)) {
+    const evaluations = before.levels * evaluationsEach(before);
+    // A sampler that has several steps at each level, too, keeps levels and steps.
+    if (evaluations > 0 && !applies_to.steps_each.includes(sampler))
+      changes.levels = Math.min(evaluations, LEVELS_ONE_STEP);
+  } else if (suited[before.sampler]) changes.levels = LEVELS_ONE_STEP;
+  return changes;
 }
+
+/**
+ * The settings to begin with for a sampler: those that the model recommends, or what suits another sampler.
+ * @param {SamplerName} sampler @param {Pick<import("../types.js").Card, "sampler" | "training">} card
+ * @param {import("../types.js").SamplerParameters} parameters
+ * @returns {SamplerSettings}
+ */
+export function settingsFor(sampler, { sampler: recommended, training }, parameters) {
+  if (sampler === recommended.sampler) return recommended;
+  const model = { recommended, trained: training?.sigmas };
+  const changes = changesFor(sampler, recommended, model, parameters);
+  return { ...recommended, churn: undefined, ...changes, sampler };
+}
+
+/**
+ * The network evaluations at each level of a sampler with several steps there: predictor–corrector has corrections after a
+ * step of the predictor.
+ * @param {{ sampler: SamplerName, steps_each: number }} settings
+ */
+const evaluationsEach = ({ sampler, steps_each }) =>
+  sampler === "predictor-corrector" ? 1 + steps_each : steps_each;

@@ -51,8 +51,16 @@ export class Stroke {
   to(to) {
     const { width, height, data } = this.#image;
     const [before, covers] = [this.#before, this.#cover];
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
+    // The pixels that the stroke can reach: those of a rectangle around the line.
+    const reach = this.#radius + 0.5;
+    const range = (/** @type {"x" | "y"} */ axis, /** @type {number} */ size) => {
+      const ends = [this.#last[axis], to[axis]];
+      const first = Math.max(0, Math.floor(Math.min(...ends) - reach));
+      return [first, Math.min(size, Math.ceil(Math.max(...ends) + reach))];
+    };
+    const [[left, right], [top, bottom]] = [range("x", width), range("y", height)];
+    for (let y = top; y < bottom; y++) {
+      for (let x = left; x < right; x++) {
         const far = distance(x + 0.5, y + 0.5, this.#last, to);
         const cover = Math.min(1, Math.max(0, this.#radius + 0.5 - far));
         const pixel = y * width + x;

@@ -280,7 +280,7 @@ export class SketchCanvas {
     this.#context.putImageData(this.#image, 0, 0);
     if (!at) return;
     const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
-    // In a color that nobody can draw with, so that it can be told from the drawing.
+    // In a color that the palette does not have, so that it can be told from the drawing.
     this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
     this.#context.fillRect(x, y, 1, 1);
   }

@@ -1,8 +1,9 @@
 // @ts-check
 /** What was on the sketch canvas before, to undo and to do again. */
 
-/** How many times one can undo. */
+/** How many times one can undo, and how many bytes that may take: fewer times on a large canvas. */
 const UNDOS = 50;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /** @typedef {{ data: Uint8ClampedArray, used: boolean }} Contents `used` if anything was drawn since it was empty */
 
@@ -13,7 +14,8 @@ export class History {
   /** Remembers what is about to change. @param {Contents} present */
   note(present) {
     this.#past.push(present);
-    if (this.#past.length > UNDOS) this.#past.shift();
+    const most = Math.max(1, Math.min(UNDOS, Math.floor(MAX_BYTES / present.data.byteLength)));
+    if (this.#past.length > most) this.#past.shift();
     this.#undone = [];
   }
 

@@ -1,18 +1,19 @@
 // @ts-check
 /** Drawing without a pointer: arrow keys move a dot, and the space bar puts the pen down or lifts it. */
 
-/** How many pixels of the image a key moves the dot, without and with Shift. */
+/** How many cells a key moves the dot, without and with Shift. */
 const STEP = 1;
 const LEAP = 4;
 
 /** @typedef {import("./brush.js").Point} Point */
 
 /**
- * @param {HTMLCanvasElement} canvas
+ * @param {HTMLCanvasElement} canvas that has the focus
  * @param {{ down(at: Point): void, to(at: Point): void, up(): void, mark(at: Point | null): void }} pen
  *   draws, and shows where the dot is
+ * @param {{ width: number, height: number }} grid whose cells the dot goes through: the canvas's pixels unless given
  */
-export function drawByKeys(canvas, pen) {
+export function drawByKeys(canvas, pen, grid = canvas) {
   /** @type {Point | null} */
   let dot = null;
   let draws = false;
@@ -34,13 +35,13 @@ export function drawByKeys(canvas, pen) {
     if (!way && event.key !== " ") return;
     event.preventDefault();
     event.stopPropagation();
-    dot ??= { x: canvas.width / 2, y: canvas.height / 2 };
+    dot ??= { x: grid.width / 2, y: grid.height / 2 };
     if (way) {
       const within = (/** @type {number} */ at, /** @type {number} */ size) =>
         Math.min(size - 0.5, Math.max(0.5, at));
       dot = {
-        x: within(dot.x + way[0], canvas.width),
-        y: within(dot.y + way[1], canvas.height),
+        x: within(dot.x + way[0], grid.width),
+        y: within(dot.y + way[1], grid.height),
       };
       if (draws) pen.to(dot);
     } else if (draws) lift();

@@ -5,17 +5,16 @@
  * Some browsers add noise to what they read back from a canvas, against fingerprinting, so the pixels never go
  * through one.
  */
+import { inflate } from "../dom/inflate.js";
 
 /** How a PNG begins in base64, and how it ends. */
 const PNG = "iVBOR";
 const PNG_END = "IEND\xaeB`\x82";
+/** The largest drawing that a link may hold, which was perhaps drawn for a model with larger images, in bytes of RGBA. */
+const MAX_BYTES = 4 * 1024 * 1024;
 
-/** Passes bytes through a stream. @param {BlobPart} bytes @param {any} stream */
-async function through(bytes, stream) {
-  return new Uint8Array(
-    await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer(),
-  );
-}
+/** @param {Blob} bytes */
+const bytesOf = async (bytes) => new Uint8Array(await bytes.arrayBuffer());
 
 /** Converts base64 to a form allowed in addresses. @param {string} text */
 const ofUrl = (text) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
@@ -26,7 +25,8 @@ const ofUrl = (text) => text.replaceAll("+", "-").replaceAll("/", "_").replaceAl
  */
 export async function toText(pixels, canvas) {
   try {
-    const bytes = await through(pixels, new CompressionStream("deflate-raw"));
+    const stream = new Blob([pixels]).stream().pipeThrough(new CompressionStream("deflate-raw"));
+    const bytes = await bytesOf(await new Response(stream).blob());
     return ofUrl(btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")));
   } catch {
     // Browsers from before 2023 cannot deflate.
@@ -41,7 +41,7 @@ export async function toText(pixels, canvas) {
 export async function ofText(text) {
   const letters = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
   const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
-  if (!text.startsWith(PNG)) return through(bytes, new DecompressionStream("deflate-raw"));
+  if (!text.startsWith(PNG)) return bytesOf(await inflate(new Blob([bytes]), MAX_BYTES));
   // Some browsers show an incomplete image.
   if (!letters.endsWith(PNG_END)) throw new RangeError("It is cut short.");
   return new Blob([bytes], { type: "image/png" });

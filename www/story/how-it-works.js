@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What is live in "How it works": links, the symbols of formulas, a figure for each stop, and the plane. The page
- * fetches this when somebody scrolls there.
+ * fetches this when the visitor scrolls there.
  */
 import { GuessStop, NoiseStop } from "./stops-image.js";
 import { GuidanceStop, MatchingStop, ScoreStop, SharesStop, WaysStop } from "./stops-plane.js";
@@ -25,7 +25,7 @@ export async function show() {
   new ScoreStop(figure("score"), toy());
   new MatchingStop(figure("matching"), toy());
   new SharesStop(figure("one-level"), toy(), "plain-langevin");
-  new SharesStop(figure("annealed"), toy(), "langevin");
+  new SharesStop(figure("annealed"), toy(), "exact-langevin");
   new WaysStop(figure("ways"), toy());
   await showPlane();
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** The frame of a live figure in "How it works": a canvas, and beside it the controls and a line of text. */
 import { element } from "../dom/dialog.js";
+import { announce, showProgress } from "../dom/live-region.js";
 import { lessMotion } from "../app/state.js";
 
 let ids = 0;
@@ -37,7 +38,12 @@ export class Stop {
 
   /** Says something below the dials. @param {string} text */
   say(text) {
-    if (this.#text.textContent !== text) this.#text.textContent = text;
+    announce(this.#text, text);
+  }
+
+  /** The same for what changes with every frame, or while a slider moves. @param {string} text */
+  sayPassing(text) {
+    showProgress(this.#text, text);
   }
 
   /** How small the noise is, from 0 to 1: it chooses the color of the figure's parts. @param {number} fraction */
@@ -54,6 +60,8 @@ export class Stop {
     const id = `stop-${ids++}`;
     const label = element("label", "", { className: "range", htmlFor: id });
     const output = element("output", "", { htmlFor: id });
+    // The slider has the same text as its value.
+    output.setAttribute("aria-live", "off");
     const input = element("input", "", { type: "range", id, min: 0, max: 1, step: 0.01 });
     input.value = String(value);
     input.autocomplete = "off";
@@ -134,7 +142,7 @@ export class Stop {
 /** Normal random numbers, always the same for a seed (Box and Muller, 1958). @param {number} count @param {number} seed */
 export function normal(count, seed) {
   let state = seed;
-  // A linear congruential generator, good enough for pictures.
+  // A linear congruential generator, good enough for a figure.
   const uniform = () => {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
     return ((state >>> 8) + 0.5) / 2 ** 24;

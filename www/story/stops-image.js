@@ -94,15 +94,20 @@ export class GuessStop extends Stop {
     this.#button.disabled = true;
     this.#steps = [];
     try {
-      await trace(0, 1, (step) => {
+      this.say("Following the first image…");
+      const whole = await trace(0, 1, (step) => {
         this.#steps.push(step);
-        this.say(`Step ${step.progress.step} of ${step.progress.steps}…`);
+        this.sayPassing(`Step ${step.progress.step} of ${step.progress.steps}…`);
         this.#slider.input.disabled = false;
         this.#slider.input.value = "1";
         this.#fraction = 1;
         this.#slider.read();
       });
-      this.say("Drag the step: first a blur of many images, then one of them.");
+      this.say(
+        whole
+          ? "Drag the step: first a blur of many images, then one of them."
+          : "Meanwhile the page has made other images. Guess the first of these.",
+      );
     } catch (error) {
       this.say(/** @type {Error} */ (error).message);
     }

@@ -113,7 +113,7 @@ export class MatchingStop extends Stop {
     this.#plot.points([x, y], this.#plot.heat, 4);
     this.#plot.arrow([x, y], [mean[0], mean[1]]);
     const ways = Math.round(1 / squares);
-    this.say(
+    this.sayPassing(
       `${ways === 1 ? "One way back counts" : `About ${ways} of ${weights.length} ways back count`}. The arrow, their mean, is what a network learns.`,
     );
   }
@@ -132,7 +132,7 @@ export class SharesStop extends Stop {
     this.#sampler = sampler;
     toy.begin(sampler, CHAINS);
     this.button("Run the chains", () => this.#run());
-    this.#tell();
+    this.sayPassing(this.#share);
     this.whenSeen(() => this.#run());
   }
 
@@ -142,15 +142,15 @@ export class SharesStop extends Stop {
     this.play(RUN_MS, (fraction) => {
       this.#toy.advance_to(Math.ceil(fraction * steps));
       this.paint();
-      this.#tell();
+      if (fraction < 1) this.sayPassing(this.#share);
+      else this.say(this.#share);
     });
   }
 
-  #tell() {
+  /** How many of the chains are where most of the points are. */
+  get #share() {
     const share = Math.round(100 * this.#toy.upper_share());
-    this.say(
-      `${share}\u202f% of the chains are nearer to the upper cloud, where 80\u202f% of the points are.`,
-    );
+    return `${share}\u202f% of the chains are nearer to the upper cloud, where 80\u202f% of the points are.`;
   }
 
   paint() {
@@ -175,7 +175,7 @@ export class WaysStop extends Stop {
       [
         ["heun", "the flow, by Heun"],
         ["ancestral", "ancestral"],
-        ["langevin", "annealed Langevin"],
+        ["exact-langevin", "annealed Langevin, exact noise"],
       ],
       (sampler) => this.#follow(sampler),
     );

@@ -1,8 +1,9 @@
 // @ts-check
 /**
- * The symbols of the formulas say what they are, to whoever points at them, taps them, or reaches them by keyboard:
- * each formula is a toolbar of its symbols, one stop of the tab key with arrow keys inside. What one is appears in a
- * line below the formula that is always there, so nothing moves. The page fetches this when somebody scrolls there.
+ * The symbols of the formulas say what they are, to visitors who point at them, tap them, or reach them by keyboard. What
+ * one is appears in a line below the formula that is always there, so nothing moves. For the keyboard and for assistive
+ * technology, each formula is a slider whose value is one of its symbols. The page fetches this when the visitor scrolls
+ * there.
  */
 
 /** What symbols mean, by their text in the formula; those of single formulas by the name of their stop, too. */
@@ -54,25 +55,41 @@ export function explainSymbols() {
 
 class Formula {
   /** @type {MathMLElement[]} */ #symbols = [];
+  /** The number of the symbol that keys have come to. */
+  #at = 0;
+  #slider;
   #say;
 
   /** @param {MathMLElement} formula @param {string} stop to which it belongs @param {(text: string) => void} say an empty text for nothing */
   constructor(formula, stop, say) {
     this.#say = say;
     this.#find(formula, stop);
-    formula.setAttribute("role", "toolbar");
-    this.#symbols.forEach((symbol, at) => {
-      symbol.setAttribute("role", "button");
-      symbol.setAttribute("tabindex", at ? "-1" : "0");
-      symbol.addEventListener("focus", () => this.#choose(symbol));
-    });
-    formula.addEventListener("focusout", () => this.#choose(undefined));
-    formula.addEventListener("keydown", (event) => this.#key(event));
+    // A formula may not have this role itself, nor parts with a role.
+    const slider = document.createElement("span");
+    slider.className = "formula";
+    slider.tabIndex = 0;
+    slider.role = "slider";
+    slider.ariaLabel = `Symbols of ${formula.ariaLabel ?? "the formula"}`;
+    slider.ariaValueMin = "1";
+    slider.ariaValueMax = String(this.#symbols.length);
+    formula.replaceWith(slider);
+    slider.append(formula);
+    this.#slider = slider;
+    this.#go(0);
+    slider.addEventListener("focus", () => this.#choose(this.#focused));
+    slider.addEventListener("blur", () => this.#choose(undefined));
+    slider.addEventListener("keydown", (event) => this.#key(event));
     formula.addEventListener("pointermove", (event) => {
       if (event.pointerType === "mouse") this.#choose(this.#nearest(event));
     });
     formula.addEventListener("pointerleave", () => this.#choose(this.#focused));
-    formula.addEventListener("click", (event) => this.#nearest(event)?.focus());
+    formula.addEventListener("click", (event) => {
+      const nearest = this.#nearest(event);
+      if (!nearest) return;
+      this.#go(this.#symbols.indexOf(nearest));
+      slider.focus();
+      this.#choose(nearest);
+    });
   }
 
   /** Finds the symbols, outermost first. @param {Element} part @param {string} stop */
@@ -81,14 +98,15 @@ class Formula {
       const text = textOf(child);
       const meaning = MEANINGS[`${stop} ${text}`] ?? MEANINGS[text];
       if (meaning && child.matches(PARTS)) {
-        child.setAttribute("aria-label", `${text.trim()}: ${meaning}`);
+        child.setAttribute("data-meaning", `${text.trim()}: ${meaning}`);
         this.#symbols.push(/** @type {MathMLElement} */ (child));
       } else this.#find(child, stop);
     }
   }
 
+  /** The symbol that keys have come to, if the formula has the focus. */
   get #focused() {
-    return this.#symbols.find((symbol) => symbol === document.activeElement);
+    return document.activeElement === this.#slider ? this.#symbols[this.#at] : undefined;
   }
 
   /** The symbol that a pointer means. @param {MouseEvent} event */
@@ -105,25 +123,45 @@ class Formula {
     return best;
   }
 
+  /** Makes a symbol the slider's value. @param {number} at its number */
+  #go(at) {
+    this.#at = at;
+    this.#slider.ariaValueNow = String(at + 1);
+    this.#slider.ariaValueText = meaningOf(this.#symbols[at]);
+  }
+
   /** @param {MathMLElement | undefined} chosen */
   #choose(chosen) {
     for (const symbol of this.#symbols) symbol.classList.toggle("explained", symbol === chosen);
-    this.#say(chosen?.getAttribute("aria-label") ?? "");
+    this.#say(meaningOf(chosen));
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const at = this.#symbols.indexOf(/** @type {any} */ (document.activeElement));
-    const last = this.#symbols.length - 1;
-    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last }[event.key];
-    if (at < 0 || to === undefined) return;
+    const [at, last] = [this.#at, this.#symbols.length - 1];
+    const to = {
+      ArrowLeft: at - 1,
+      ArrowDown: at - 1,
+      ArrowRight: at + 1,
+      ArrowUp: at + 1,
+      Home: 0,
+      End: last,
+    }[event.key];
+    // The space bar, with which other controls are used, must not start a run that is out of sight.
+    if (event.key !== " " && to === undefined) return;
     event.preventDefault();
-    this.#symbols[at].setAttribute("tabindex", "-1");
-    const next = this.#symbols[Math.max(0, Math.min(last, to))];
-    next.setAttribute("tabindex", "0");
-    next.focus();
+    event.stopPropagation();
+    if (to === undefined) return;
+    this.#go(Math.max(0, Math.min(last, to)));
+    const symbol = this.#symbols[this.#at];
+    // On narrow screens, long formulas scroll.
+    symbol.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.#choose(symbol);
   }
 }
+
+/** What a symbol says. @param {Element | undefined} symbol */
+const meaningOf = (symbol) => symbol?.getAttribute("data-meaning") ?? "";
 
 /** The text of a part as `MEANINGS` has it, which tells σ² from σ₂. @param {Element} part */
 function textOf(part) {

@@ -3,15 +3,16 @@
  * The plane: the score in two dimensions, where it can be seen, and chains that follow it.
  *
  * Rust (`toy2d/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
- * fetches this module when somebody scrolls to it.
+ * fetches this module when the visitor scrolls to it.
  */
-
+import { lessMotion } from "../app/state.js";
 import { element } from "../dom/dialog.js";
+import { announce, showProgress } from "../dom/live-region.js";
+import { drawByKeys } from "../sketch/keys.js";
 import { DensityPlot } from "./density-plot.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
-import { ARROWS, GLOW, SIDE, toys } from "./toy-module.js";
+import { ARROWS, CHAINS, GLOW, SIDE, toys } from "./toy-module.js";
 
-const CHAINS = 400;
 /** The duration of a run with any number of steps. */
 const RUN_MS = 6000;
 /** How many steps the small network learns, and for how long in each frame. */
@@ -21,6 +22,10 @@ const LEARN_MS = 12;
 const COMPARED = 100;
 /** Points closer to each other than this, in units of the plane, are not drawn. */
 const APART = 0.35;
+/** How many steps of an arrow key lead from one side of the plane to the other. */
+const KEY_STEPS = 40;
+/** The radius of the dot that they move, in CSS pixels. */
+const DOT = 5;
 
 /** @param {string} id @returns {any} */
 const $ = (id) => document.getElementById(`toy2d${id}`);
@@ -41,8 +46,10 @@ class Figure {
   /** Which score arrows and chains follow. */
   #score = element("select", "", { id: "toy2d-score", autocomplete: "off" });
   #erase = element("button", "Clear", { type: "button", id: "toy2d-erase", hidden: true });
-  /** Where the pointer drew last. @type {[number, number] | undefined} */
+  /** Where a point was drawn last in this stroke. @type {[number, number] | undefined} */
   #last;
+  /** Where the dot is that arrow keys move. @type {[number, number] | undefined} */
+  #dot;
 
   /** @param {import("./toy-module.js").Toy2d} toy */
   constructor(toy) {
@@ -51,7 +58,7 @@ class Figure {
     // The denoiser of this density is no consistency model.
     const samplers = [...options].filter((option) => option.value !== "consistency");
     $("-sampler").append(...samplers.map((option) => new Option(option.text, option.value)));
-    $("-sampler").value = "langevin";
+    $("-sampler").value = "exact-langevin";
     $("-sigma").addEventListener("input", () => this.#stop());
     $("-sampler").addEventListener("change", () => this.#run());
     $("-run").addEventListener("click", () => this.#run());
@@ -70,14 +77,15 @@ class Figure {
     $("-view").addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
       $("-view").setPointerCapture(event.pointerId);
       this.#last = undefined;
-      this.#draw(event);
+      this.#draw(placeOf(event));
     });
     $("-view").addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-      if ($("-view").hasPointerCapture(event.pointerId)) this.#draw(event);
+      if ($("-view").hasPointerCapture(event.pointerId)) this.#draw(placeOf(event));
     });
+    this.#listenToKeys();
     new ResizeObserver(() => this.#paint()).observe($("-view"));
     // The first run begins when the figure is in the window; with less motion wanted, on a click only.
-    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    if (lessMotion.matches) return;
     const seen = new IntersectionObserver(
       ([{ isIntersecting }]) => {
         if (!isIntersecting) return;
@@ -89,11 +97,30 @@ class Figure {
     seen.observe($("-view"));
   }
 
-  /** Adds a point where the pointer is to a density of the visitor's own. @param {PointerEvent} event */
-  #draw(event) {
-    const { left, top, width, height } = $("-view").getBoundingClientRect();
-    const x = SIDE * ((2 * (event.clientX - left)) / width - 1);
-    const y = -SIDE * ((2 * (event.clientY - top)) / height - 1);
+  /** Draws by arrow keys and the space bar. */
+  #listenToKeys() {
+    const place = (/** @type {import("../sketch/brush.js").Point} */ { x, y }) =>
+      inPlane(x / KEY_STEPS, y / KEY_STEPS);
+    drawByKeys(
+      $("-view"),
+      {
+        down: (at) => {
+          this.#last = undefined;
+          this.#draw(place(at));
+        },
+        to: (at) => this.#draw(place(at)),
+        up: () => {},
+        mark: (at) => {
+          this.#dot = at ? place(at) : undefined;
+          this.#paint();
+        },
+      },
+      { width: KEY_STEPS, height: KEY_STEPS },
+    );
+  }
+
+  /** Adds a point to a density of the visitor's own. @param {[x: number, y: number]} place */
+  #draw([x, y]) {
     if (this.#last && Math.hypot(x - this.#last[0], y - this.#last[1]) < APART) return;
     this.#last = [x, y];
     this.#toy.draw(x, y);
@@ -102,8 +129,7 @@ class Figure {
     this.#follow(false);
     if (this.#runs) $("-sigma").value = "0";
     this.#stop();
-    $("-share").textContent =
-      "The arrows are the exact score of what you drew. Let a network learn it.";
+    this.#say("The arrows are the exact score of what you drew. Let a network learn it.");
   }
 
   /** Forgets what was learned; what is drawn stays. */
@@ -149,12 +175,15 @@ class Figure {
       const error = this.#toy.error(this.#toy.sigma_at(Number($("-sigma").value)), COMPARED) ?? 0;
       const differs = `from the exact score by ${Math.round(100 * error)}\u202f% at this σ`;
       if (steps < LEARN) {
-        $("-share").textContent =
-          `The arrows are the network’s after ${steps} of ${LEARN} steps, and differ ${differs}.`;
+        showProgress(
+          $("-share"),
+          `The arrows are the network’s after ${steps} of ${LEARN} steps, and differ ${differs}.`,
+        );
         this.#frame = requestAnimationFrame(go);
       } else
-        $("-share").textContent =
-          `The network has learned the score: it differs ${differs}. Run chains on it, then on the exact score.`;
+        this.#say(
+          `The network has learned the score: it differs ${differs}. Run chains on it, then on the exact score.`,
+        );
       this.#paint();
     };
     this.#frame = requestAnimationFrame(go);
@@ -164,15 +193,20 @@ class Figure {
   #stop() {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
-    $("-share").textContent = "";
+    this.#say("");
     this.#paint();
+  }
+
+  /** @param {string} text that is also read out */
+  #say(text) {
+    announce($("-share"), text);
   }
 
   #run() {
     cancelAnimationFrame(this.#frame);
     this.#runs = true;
     this.#toy.begin($("-sampler").value, CHAINS);
-    $("-share").textContent = "";
+    this.#say("");
     /** @type {number | undefined} */
     let begun;
     const go = (/** @type {number} */ now) => {
@@ -182,8 +216,9 @@ class Figure {
       $("-sigma").value = String(sigma ? this.#toy.fraction_at(sigma) : 0);
       if (!this.#toy.finished()) this.#frame = requestAnimationFrame(go);
       else if (this.#toy.drawn() === 0)
-        $("-share").textContent =
-          `${Math.round(100 * this.#toy.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the images are.`;
+        this.#say(
+          `${Math.round(100 * this.#toy.upper_share())}\u202f% of the chains have ended in the upper cloud, where 80\u202f% of the images are.`,
+        );
       this.#paint();
     };
     this.#frame = requestAnimationFrame(go);
@@ -203,5 +238,15 @@ class Figure {
       this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS),
       DensityPlot.color("--frame-ink"),
     );
+    if (this.#dot) this.#plot.points(this.#dot, this.#plot.heat, DOT);
   }
+}
+
+/** A place of the plane. @param {number} across @param {number} down fractions of the canvas @returns {[x: number, y: number]} */
+const inPlane = (across, down) => [SIDE * (2 * across - 1), -SIDE * (2 * down - 1)];
+
+/** The place that a pointer is at. @param {PointerEvent} event */
+function placeOf({ clientX, clientY }) {
+  const { left, top, width, height } = $("-view").getBoundingClientRect();
+  return inPlane((clientX - left) / width, (clientY - top) / height);
 }

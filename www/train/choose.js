@@ -4,7 +4,7 @@ import { element } from "../dom/dialog.js";
 import { countOf } from "../dom/format.js";
 import { TrainingSketch } from "./draw.js";
 import { dropped, imagesOf } from "./files.js";
-import { Pictures, canvasOf, mostImages } from "./images.js";
+import { TrainingImages, canvasOf, mostImages } from "./images.js";
 
 /** How many images are shown: thousands of canvases would make the page slow. */
 const SHOWN = 96;
@@ -15,7 +15,7 @@ const NAMED = 3;
 
 export class ImageChooser {
   root = element("section", "", { className: "train-images" });
-  pictures;
+  images;
   #onChange;
   #zone = element("div", "", { className: "train-zone", id: "train-zone" });
   #thumbs = element("ul", "", { className: "train-thumbs", id: "train-thumbs" });
@@ -30,7 +30,7 @@ export class ImageChooser {
 
   /** @param {ImageShape} shape @param {string} paper @param {() => void} onChange */
   constructor(shape, paper, onChange) {
-    this.pictures = new Pictures(shape, paper);
+    this.images = new TrainingImages(shape, paper);
     this.#onChange = onChange;
     this.#sketch = new TrainingSketch((drawing) => this.#addDrawing(drawing));
     this.#status.setAttribute("role", "status");
@@ -54,7 +54,7 @@ export class ImageChooser {
     this.#drawing.hidden = true;
     this.#thumbs.setAttribute("aria-label", "Your images, as the network sees them");
     this.#clear.addEventListener("click", () => {
-      this.pictures.list = [];
+      this.images.list = [];
       this.#left = "";
       this.#show();
     });
@@ -69,7 +69,7 @@ export class ImageChooser {
   reshape(shape, paper) {
     this.#sketch.shape(shape, paper);
     return this.#then(async () => {
-      const gone = await this.pictures.reshape(shape, paper);
+      const gone = await this.images.reshape(shape, paper);
       if (gone.length) this.#left = leftOut(gone.map((name) => [name, "its file is gone"]));
       this.#show();
     });
@@ -78,7 +78,7 @@ export class ImageChooser {
   /** The images, once all that was asked for is done. */
   async ready() {
     await this.#work;
-    return this.pictures;
+    return this.images;
   }
 
   /** Adds what was dropped or pasted. @param {DataTransfer} transfer */
@@ -114,8 +114,8 @@ export class ImageChooser {
   /** @param {ImageData} drawing */
   #addDrawing(drawing) {
     return this.#then(async () => {
-      const number = this.pictures.list.filter(({ source }) => source instanceof ImageData).length;
-      await this.pictures.add(`drawing ${number + 1}`, drawing);
+      const number = this.images.list.filter(({ source }) => source instanceof ImageData).length;
+      await this.images.add(`drawing ${number + 1}`, drawing);
       this.#show();
     });
   }
@@ -127,16 +127,16 @@ export class ImageChooser {
       const refused = [];
       let full = false;
       for await (const { name, blob } of imagesOf(files, (...what) => refused.push(what))) {
-        if (this.pictures.list.length >= mostImages(this.pictures.shape)) {
+        if (this.images.list.length >= mostImages(this.images.shape)) {
           full = true;
           break;
         }
         try {
-          await this.pictures.add(name, blob);
+          await this.images.add(name, blob);
         } catch {
           refused.push([name, "this browser cannot read it"]);
         }
-        const { length } = this.pictures.list;
+        const { length } = this.images.list;
         if (length % 25 === 0) {
           this.#status.textContent = `Reading ${countOf(length, "image")}…`;
           await new Promise((resume) => setTimeout(resume));
@@ -144,7 +144,7 @@ export class ImageChooser {
       }
       this.#left = refused.length ? leftOut(refused) : "";
       if (full)
-        this.#left += ` No more than ${mostImages(this.pictures.shape).toLocaleString("en")} of this size can be used.`;
+        this.#left += ` No more than ${mostImages(this.images.shape).toLocaleString("en")} of this size can be used.`;
       this.#show();
     });
   }
@@ -159,14 +159,14 @@ export class ImageChooser {
   }
 
   #show() {
-    const { list, shape } = this.pictures;
+    const { list, shape } = this.images;
     this.#thumbs.replaceChildren(
-      ...list.slice(0, SHOWN).map((picture, at) => {
-        const button = element("button", "", { type: "button", title: `${picture.name}: remove` });
-        button.setAttribute("aria-label", `Remove ${picture.name}`);
-        button.append(canvasOf(picture.planes, shape));
+      ...list.slice(0, SHOWN).map((image, at) => {
+        const button = element("button", "", { type: "button", title: `${image.name}: remove` });
+        button.setAttribute("aria-label", `Remove ${image.name}`);
+        button.append(canvasOf(image.planes, shape));
         button.addEventListener("click", () => {
-          this.pictures.list = list.filter((other) => other !== picture);
+          this.images.list = list.filter((other) => other !== image);
           this.#show();
           const next = this.#thumbs.querySelectorAll("button");
           next[Math.min(at, next.length - 1)]?.focus();

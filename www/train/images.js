@@ -4,10 +4,12 @@
  * were made from is kept, so that another size begins from the files again.
  */
 
+import { imageOf } from "../view/pixels.js";
+
 /** @typedef {import("../types.js").ImageShape} ImageShape */
 
 /**
- * @typedef {object} Picture
+ * @typedef {object} TrainingImage
  * @property {string} name of its file
  * @property {Blob | ImageData} source a file, or a drawing
  * @property {Uint8Array} planes channels × height × width
@@ -25,8 +27,8 @@ const LUMA = [299, 587, 114];
 export const mostImages = ({ channels, height, width }) =>
   Math.floor(MOST_BYTES / (4 * channels * height * width));
 
-export class Pictures {
-  /** @type {Picture[]} */ list = [];
+export class TrainingImages {
+  /** @type {TrainingImage[]} */ list = [];
   /** @type {ImageShape} */ shape;
   /** What is behind transparent pixels. */
   #paper;
@@ -43,9 +45,9 @@ export class Pictures {
    * @throws if the browser cannot read it
    */
   async add(name, source) {
-    const picture = { name, source, ...(await this.#planes(source)) };
-    this.list.push(picture);
-    return picture;
+    const image = { name, source, ...(await this.#planes(source)) };
+    this.list.push(image);
+    return image;
   }
 
   /**
@@ -58,13 +60,13 @@ export class Pictures {
     [this.shape, this.#paper] = [shape, paper];
     if (same) return [];
     const gone = [];
-    for (const picture of [...this.list])
+    for (const image of [...this.list])
       try {
-        Object.assign(picture, await this.#planes(picture.source));
+        Object.assign(image, await this.#planes(image.source));
       } catch {
         // It must not stay in the old shape among the others.
-        this.list = this.list.filter((other) => other !== picture);
-        gone.push(picture.name);
+        this.list = this.list.filter((other) => other !== image);
+        gone.push(image.name);
       }
     return gone;
   }
@@ -127,22 +129,10 @@ function shrunk(bitmap, { width, height }, paper) {
   }
 }
 
-/** An image of planes of bytes. @param {Uint8Array} planes @param {ImageShape} shape */
-export function imageOfBytes(planes, { channels, height, width }) {
-  const image = new ImageData(width, height);
-  const plane = height * width;
-  for (let at = 0; at < plane; at++) {
-    for (let c = 0; c < 3; c++)
-      image.data[4 * at + c] = planes[(channels < 3 ? 0 : c) * plane + at];
-    image.data[4 * at + 3] = 255;
-  }
-  return image;
-}
-
 /** A canvas that shows one. @param {Uint8Array} planes @param {ImageShape} shape */
 export function canvasOf(planes, shape) {
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width: shape.width, height: shape.height });
-  canvas.getContext("2d")?.putImageData(imageOfBytes(planes, shape), 0, 0);
+  canvas.getContext("2d")?.putImageData(imageOf(planes, shape, 255), 0, 0);
   return canvas;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * "Train your own": a network learns a visitor's images on the visitor's GPU. The page fetches this, and the wasm
- * module that trains, when somebody opens the panel.
+ * module that trains, when the visitor opens the panel.
  */
 import { dialogOf, element } from "../dom/dialog.js";
 import { Failure } from "../failures/failures.js";
@@ -16,7 +16,6 @@ import { fetchTrainer } from "./bundle.js";
 import { ImageChooser } from "./choose.js";
 import { readRun } from "./kept.js";
 import { takeFiles } from "./drop.js";
-import { isLong } from "./duration.js";
 import { fileOf } from "./model-file.js";
 import { KeptRun } from "./offer.js";
 import { ProgressView } from "./progress.js";
@@ -26,6 +25,8 @@ import { slowness, troubleOf } from "./trouble.js";
 
 /** Steps after which a software adapter's speed is known: the first is slower. */
 const MEASURED = 3;
+/** From how many seconds on a visitor is asked before waiting. */
+const LONG_S = 120;
 
 /** @type {Panel | undefined} the panel, which stays as it is while it is closed */
 let panel;
@@ -76,6 +77,7 @@ class Panel {
       () => this.#run,
       (action) => this.#acts[action]().catch((error) => this.#fail(error)),
     );
+    state.trains = () => this.#run?.busy ?? false;
     this.#problem.setAttribute("role", "alert");
     this.#start.addEventListener("click", () => this.#begin().catch((error) => this.#fail(error)));
     const go = element("div", "", { className: "train-go" });
@@ -120,10 +122,10 @@ class Panel {
 
   /** The images have changed. */
   #counted() {
-    const { length } = this.#chooser?.pictures.list ?? [];
+    const { length } = this.#chooser?.images.list ?? [];
     this.#start.disabled = !length;
     this.#hint.textContent = advice(length);
-    if (length) this.#setup.suitImages(this.#chooser.pictures.colored);
+    if (length) this.#setup.suitImages(this.#chooser.images.colored);
   }
 
   /** The form has changed. */
@@ -141,9 +143,9 @@ class Panel {
   /** Trains what the form says. */
   async #begin() {
     this.#problem.hidden = true;
-    const pictures = await this.#chooser.ready();
-    const plan = this.#setup.plan(pictures.list.length);
-    const images = augmented(pictures.bytes(), pictures.shape);
+    const chosen = await this.#chooser.ready();
+    const plan = this.#setup.plan(chosen.list.length);
+    const images = augmented(chosen.bytes(), chosen.shape);
     const model = this.#setup.fromModel ? state.loaded?.bytes : undefined;
     await this.#make({ id: crypto.randomUUID(), plan, images, model });
   }
@@ -210,11 +212,11 @@ class Panel {
     if (!run || !this.#measure || run.losses.length < MEASURED) return;
     this.#measure = false;
     const { secondsLeft, plan } = run;
-    if (!isLong(secondsLeft)) return;
+    if (secondsLeft === undefined || secondsLeft < LONG_S) return;
     run.pause().catch((error) => this.#fail(error));
     const small = run.fromModel || !plan.widths.length ? () => void this.#small() : undefined;
     const left = plan.steps - run.step;
-    const trouble = slowness(plan.steps, left, secondsLeft ?? 0, () => run.start(), small);
+    const trouble = slowness(plan.steps, left, secondsLeft, () => run.start(), small);
     this.#progress.trouble(trouble.text, trouble.ways, false);
   }
 

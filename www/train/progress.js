@@ -1,7 +1,7 @@
 // @ts-check
 /** The third part of the panel: a run under way. */
 import { element } from "../dom/dialog.js";
-import { duration } from "./duration.js";
+import { formatDuration } from "../dom/format.js";
 import { Gauge } from "./gauge.js";
 import { LossPlot, lossNow } from "./plot.js";
 
@@ -86,7 +86,7 @@ export class ProgressView {
     this.#readings.loss.textContent = lossNow(run.losses)?.toFixed(3) ?? "–";
     this.#readings.speed.textContent = speed ? speed.toPrecision(3).replace(/\.0*$/, "") : "–";
     this.#readings.left.textContent =
-      secondsLeft === undefined || run.state === "finished" ? "–" : duration(secondsLeft);
+      secondsLeft === undefined || run.state === "finished" ? "–" : formatDuration(secondsLeft);
     this.#plot.show(run.losses, plan.steps);
     this.#buttons.back.textContent =
       run.before === undefined ? "Undo" : `Undo to step ${run.before}`;

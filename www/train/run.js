@@ -4,7 +4,8 @@
  * in between. The GPU does the work, so this needs no thread of its own.
  */
 import { failureOf } from "../failures/failures.js";
-import { divertFailures } from "../engine/gpu.js";
+import { awaitWork } from "../engine/device.js";
+import { divertFailures, withItsDevice } from "../engine/gpu.js";
 import { Checkpoints } from "./checkpoints.js";
 import { keepBeginning, keepProgress } from "./kept.js";
 import { Speed } from "./speed.js";
@@ -44,6 +45,7 @@ export class TrainingRun {
   #beginning;
   #observer;
   /** @type {Trainer | null} */ #trainer = null;
+  /** @type {any} the GPUDevice of the trainer */ #device;
   /** What uses the trainer, one after another. @type {Promise<unknown>} */ #turns =
     Promise.resolve();
   #speed = new Speed();
@@ -69,6 +71,11 @@ export class TrainingRun {
   /** The images that it learns, with their variants. */
   get images() {
     return this.#beginning.images;
+  }
+
+  /** Whether it is about to use the GPU for long, or does so. */
+  get busy() {
+    return this.state === "preparing" || this.state === "running";
   }
 
   /** Whether it began with the weights of a model. */
@@ -208,7 +215,8 @@ export class TrainingRun {
     divertFailures((failure) => this.#trouble(failure));
     try {
       const { plan, images, model } = this.#beginning;
-      this.#trainer = await this.#Trainer.create(plan, images, model);
+      const create = () => this.#Trainer.create(plan, images, model);
+      ({ made: this.#trainer, device: this.#device } = await withItsDevice(create));
     } finally {
       divertFailures(null);
     }
@@ -222,7 +230,7 @@ export class TrainingRun {
   #turn(work) {
     const done = this.#turns.then(() => {
       if (!this.#trainer) throw new Error("This run has ended.");
-      return work(this.#trainer);
+      return awaitWork(Promise.resolve(work(this.#trainer)), this.#device);
     });
     this.#turns = done.catch(() => {});
     return done;
@@ -239,7 +247,8 @@ export class TrainingRun {
     const goes = () => this.state === "running" && generation === this.#generation;
     if (!this.#checkpoints.last) await this.#look();
     while (goes()) {
-      await this.#train();
+      // A run that was paused after its last step has nothing more to train.
+      if (this.step < this.plan.steps) await this.#train();
       if (!goes()) return;
       const over = this.step >= this.plan.steps;
       const wait = Math.max(SAMPLES_MS, this.#samplingMs / SAMPLES_SHARE);

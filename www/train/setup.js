@@ -159,7 +159,7 @@ export class Setup {
     this.#software.hidden = !software;
   }
 
-  /** Chooses a new network in color where the page's model knows only gray, until somebody chooses. @param {boolean} colored */
+  /** Chooses a new network in color where the page's model knows only gray, until the visitor chooses. @param {boolean} colored */
   suitImages(colored) {
     if (this.#chosen || !this.fromModel || !colored || this.#card.image_shape.channels > 1) return;
     this.#fromScratch.checked = true;

@@ -1,7 +1,7 @@
 // @ts-check
 /** What stops a training run, in words, with the ways to go on. */
 import { Failure } from "../failures/failures.js";
-import { duration } from "./duration.js";
+import { formatDuration } from "../dom/format.js";
 
 /** @typedef {{ text: string, act: () => void }} Way */
 /** @typedef {{ text: string, ways: Way[] }} Trouble */
@@ -45,7 +45,7 @@ export function slowness(steps, left, seconds, go, small) {
   const ways = [{ text: "Train all the same", act: go }];
   if (small) ways.unshift({ text: "Use a small network", act: small });
   return {
-    text: `This browser has no GPU to use and computes in software: a step takes about ${duration(seconds / left)}, and the rest of the ${steps} steps ${duration(seconds)}. The page’s CPU engine only samples. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
+    text: `This browser has no GPU to use and computes in software: a step takes about ${formatDuration(seconds / left)}, and the rest of the ${steps} steps ${formatDuration(seconds)}. The page’s CPU engine only samples. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
     ways,
   };
 }

@@ -1,5 +1,6 @@
 // @ts-check
 /** Reads .zip archives, which browsers can inflate but not take apart (APPNOTE.TXT 6.3.10, PKWARE). */
+import { inflate } from "../dom/inflate.js";
 
 const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_ENTRY = 0x02014b50;
@@ -14,6 +15,7 @@ const ELSEWHERE = 0xffffffff;
 const STORED = 0;
 const DEFLATED = 8;
 const DAMAGED = "it is damaged";
+const TOO_LARGE = "it is larger than the archive says";
 
 /**
  * @typedef {object} Entry
@@ -90,24 +92,7 @@ async function read(archive, { encrypted, method, packed, size, place }) {
   const bytes = part(archive, start, packed);
   if (method === STORED) return bytes;
   if (method !== DEFLATED) throw new Error("it is packed by a method other than deflate");
-  return inflate(bytes, size);
-}
-
-/** @param {Blob} bytes @param {number} size inflated, as the archive says: no more is taken from it */
-async function inflate(bytes, size) {
-  const reader = bytes.stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
-  /** @type {Uint8Array<ArrayBuffer>[]} */
-  const pieces = [];
-  for (let length = 0; ; ) {
-    const { done, value } = await reader.read().catch(() => {
-      throw new Error(DAMAGED);
-    });
-    if (done) return new Blob(pieces);
-    length += value.byteLength;
-    if (length > size) {
-      reader.cancel().catch(() => {});
-      throw new Error("it is larger than the archive says");
-    }
-    pieces.push(value);
-  }
+  return inflate(bytes, size).catch((error) => {
+    throw new Error(error instanceof RangeError ? TOO_LARGE : DAMAGED);
+  });
 }

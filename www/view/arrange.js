@@ -11,10 +11,10 @@ export function arrange(count, width, height, spaceX, spaceY) {
   let best = { columns: 1, rows: count, gap: 1, scale: 0, empty: 0, skew: Infinity };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const fit = (/** @type {number} */ gap) =>
-      Math.floor(
-        Math.min(spaceX / (columns * (width + gap) - gap), spaceY / (rows * (height + gap) - gap)),
-      );
+    const fit = (/** @type {number} */ gap) => {
+      const [across, down] = sizeOf({ columns, rows, gap, width, height });
+      return Math.floor(Math.min(spaceX / across, spaceY / down));
+    };
     const scale = Math.max(1, fit(1));
     const gap = scale > 1 && fit(2) === scale ? 2 : 1;
     const empty = columns * rows - count;
@@ -24,6 +24,16 @@ export function arrange(count, width, height, spaceX, spaceY) {
   }
   return best;
 }
+
+/**
+ * The width and the height of a grid of images of `width` × `height`.
+ * @param {{ columns: number, rows: number, gap: number, width: number, height: number }} grid
+ * @returns {[number, number]}
+ */
+export const sizeOf = ({ columns, rows, gap, width, height }) => [
+  columns * (width + gap) - gap,
+  rows * (height + gap) - gap,
+];
 
 /**
  * The place of an image among images of `width` × `height` in so many columns.

@@ -1,21 +1,20 @@
 // @ts-check
 /**
  * The same seed under several samplers, side by side and in step: after each frame all have gone the same part of
- * their way. The page fetches this when somebody asks for it.
+ * their way. The page fetches this when the visitor asks for it.
  */
 import { paintGrid } from "./arrange.js";
 import { dialogOf, element } from "../dom/dialog.js";
 import { $ } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
 import { wrongImages } from "../failures/failures.js";
-import { suited } from "../settings/sampler-change.js";
-import { controls, run } from "../app/session.js";
+import { settingsFor } from "../settings/suited.js";
+import { run } from "../app/session.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 
 /** @typedef {import("../engine/engine.js").Chain} Chain */
 /** @typedef {import("../engine/engine.js").SamplerName} SamplerName */
-/** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
 
 const FEWEST = 2;
 const MOST = 4;
@@ -37,21 +36,6 @@ export async function compareSamplers() {
   if (document.querySelector("dialog[open]")) return;
   run.pause();
   new Comparison(state.made).open();
-}
-
-/** The settings for a sampler: the images' own, or what the form would choose for it. @param {SamplerName} sampler */
-function settingsFor(sampler) {
-  const { made, loaded } = state;
-  if (!made || !loaded) throw new Error("There are no images yet.");
-  if (made.settings.sampler === sampler) return made.settings;
-  const { sampler: recommended, training } = loaded.card;
-  if (recommended.sampler === sampler) return recommended;
-  const had = {
-    steps: controls.applies("denoise", recommended.sampler),
-    stepSize: controls.applies("step_lr", recommended.sampler),
-  };
-  const changes = suited(recommended, sampler, recommended, training?.sigmas, had);
-  return { ...recommended, ...changes, sampler, churn: undefined };
 }
 
 /** One sampler: its images, and how far they are. */
@@ -84,6 +68,8 @@ class Column {
     const plate = element("div", "", { className: "plate" });
     plate.append(this.#canvas);
     this.#canvas.setAttribute("role", "img");
+    // It changes with every frame.
+    this.#output.setAttribute("aria-live", "off");
     this.#track.append(element("i"));
     this.#track.setAttribute("aria-hidden", "true");
     const reading = element("p", "", { className: "reading" });
@@ -99,7 +85,11 @@ class Column {
   async start(made) {
     const { engine, loaded } = state;
     if (!engine || !loaded) return;
-    const settings = settingsFor(this.select.value);
+    const sampler = this.select.value;
+    const settings =
+      made.settings.sampler === sampler
+        ? made.settings
+        : settingsFor(sampler, loaded.card, loaded.wasmModule.sampler_parameters());
     if (engine.weights !== loaded.bytes) await engine.load(loaded.bytes);
     const { seed, drawing, strength, options } = made;
     this.#chain = await engine.start(settings, seed, ACROSS ** 2, drawing, strength, options);

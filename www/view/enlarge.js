@@ -1,11 +1,12 @@
 // @ts-check
 /**
  * One image, large: noisy, the network's guess and the score between them, at each step of its way. The page
- * fetches this when somebody asks for an image.
+ * fetches this when the visitor asks for an image.
  */
 import { Copies, canCompare } from "../copies/copies.js";
 import { dialogOf, element } from "../dom/dialog.js";
 import { formatSigma } from "../dom/format.js";
+import { announce, showProgress } from "../dom/live-region.js";
 import { imageOf, mapOf } from "./pixels.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
@@ -51,7 +52,7 @@ class Enlarged {
   #reading = element("output", "", { className: "enlarged-reading" });
   #status = element("p", "", { className: "hint" });
   #why = element("details", "", { id: "why-no-copy" });
-  /** @type {Copies | undefined} once somebody asks */ #copies;
+  /** @type {Copies | undefined} once the visitor asks */ #copies;
   #dialog;
 
   /** @param {number} count of images @param {import("../types.js").ImageShape} shape @param {number} step */
@@ -69,6 +70,8 @@ class Enlarged {
     );
     this.#views.append(legend);
     this.#status.setAttribute("role", "status");
+    // The slider has the same text as its value.
+    this.#reading.setAttribute("aria-live", "off");
     this.#strip.setAttribute("aria-hidden", "true");
     this.#slider.setAttribute("aria-label", "Step");
     this.#slider.addEventListener("input", () => this.#go(Number(this.#slider.value)));
@@ -135,7 +138,7 @@ class Enlarged {
     const following = (this.#following = new AbortController());
     this.#index = index;
     this.#steps = [];
-    this.#status.textContent = "Making its film…";
+    announce(this.#status, "Making its film…");
     const title = this.#dialog.querySelector("h2");
     if (title) title.textContent = `Image ${index + 1} of ${this.#count}`;
     this.#paintStrip();
@@ -144,16 +147,19 @@ class Enlarged {
       this.#steps.push(step);
       const { step: at, steps, done } = step.progress;
       this.#slider.max = String(steps);
-      this.#status.textContent = done ? "" : `Making its film: step ${at} of ${steps}`;
+      if (!done) showProgress(this.#status, `Making its film: step ${at} of ${steps}`);
       // Until the wanted step is there, the latest one is shown.
       if (at <= this.#wanted || this.#steps.length === 1) this.#paint();
       this.#paintStrip();
       if (done) this.#compare();
     };
-    trace(index, 1, found, following.signal).catch((error) => {
-      if (following.signal.aborted) return;
-      this.#status.textContent = `The film could not be made: ${error?.message ?? error}`;
-    });
+    const said = (/** @type {string} */ text) => {
+      if (!following.signal.aborted) announce(this.#status, text);
+    };
+    trace(index, 1, found, following.signal).then(
+      (whole) => said(whole ? "" : "The page makes other images now, so the film ends here."),
+      (error) => said(`The film could not be made: ${error?.message ?? error}`),
+    );
   }
 
   /** Compares the image with the training images, once the visitor asks and its last step is there. */

@@ -7,7 +7,7 @@
  * itself; the pixels of other engines are painted here.
  */
 import { arrange, paintGrid, placeOf } from "./arrange.js";
-import { isDrawn } from "../engine/presents.js";
+import { isDrawn } from "../engine/canvas-probe.js";
 
 /** @typedef {import("../engine/engine.js").Chain} Chain */
 /** @typedef {import("../engine/engine.js").View} View */

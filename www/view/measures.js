@@ -1,10 +1,11 @@
 // @ts-check
 /**
  * Two small plots beneath the curve of σ, measured on some of the images: the size of σ s(x̃, σ) at each step, and how
- * much the step changes. The page fetches this when somebody opens them.
+ * much the step changes. The page fetches this when the visitor opens them.
  */
 import { $ } from "../dom/dom.js";
-import { formatSigma } from "../dom/format.js";
+import { countOf, formatSigma } from "../dom/format.js";
+import { announce, showProgress } from "../dom/live-region.js";
 import { state } from "../app/state.js";
 import { MARGIN, element, label } from "../dom/svg.js";
 import { rms, scaledScore, trace } from "../run/trace.js";
@@ -25,6 +26,8 @@ class SmallPlot {
   /** @type {Point[]} */ #points = [];
   #steps = 1;
   #step = 0;
+  /** The size at which it is shown. To ask for it after a change of the page would make the browser lay that out at once. */
+  #size = { width: 0, height: 0 };
 
   /** @param {string} id of its parts @param {{ name: string, logarithmic: boolean }} options */
   constructor(id, { name, logarithmic }) {
@@ -32,7 +35,10 @@ class SmallPlot {
     this.#reading = $(`${id}-reading`);
     this.#name = name;
     this.#logarithmic = logarithmic;
-    new ResizeObserver(() => this.#build()).observe(this.#svg);
+    new ResizeObserver(([{ contentRect }]) => {
+      this.#size = contentRect;
+      this.#build();
+    }).observe(this.#svg);
   }
 
   /** @param {number} steps of the run */
@@ -62,7 +68,7 @@ class SmallPlot {
 
   /** @param {number} step */
   #x(step) {
-    const right = this.#svg.clientWidth - MARGIN.right;
+    const right = this.#size.width - MARGIN.right;
     return MARGIN.left + ((right - MARGIN.left) * step) / this.#steps;
   }
 
@@ -75,7 +81,7 @@ class SmallPlot {
   }
 
   #build() {
-    const { clientWidth: width, clientHeight: height } = this.#svg;
+    const { width, height } = this.#size;
     if (!width) return;
     this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#svg.replaceChildren();
@@ -127,28 +133,39 @@ export class Measures {
     this.#score.clear(progress?.steps ?? 1);
     this.#change.clear(progress?.steps ?? 1);
     const count = Math.min(IMAGES, made.chains);
+    const status = $("measures-status");
     try {
-      await trace(0, count, (step) => {
+      announce(status, "Measuring…");
+      const whole = await trace(0, count, (step) => {
         if (made !== this.#made) return;
         const { step: at, steps, done } = step.progress;
         if (!done) this.#score.add({ step: at, value: rms(scaledScore(step)) });
         if (step.before) this.#change.add({ step: at, value: rms(step.noisy, step.before) });
-        $("measures-status").textContent = done ? "" : `Measuring: step ${at} of ${steps}`;
+        if (!done) showProgress(status, `Measuring: step ${at} of ${steps}`);
       });
+      if (made !== this.#made) return;
+      if (whole) announce(status, `Measured on ${countOf(count, "image")}.`);
+      else this.#forget();
     } catch (error) {
-      $("measures-status").textContent =
-        `This could not be measured: ${/** @type {Error} */ (error)?.message ?? error}`;
+      if (made !== this.#made) return;
+      const { message } = /** @type {Error} */ (error);
+      announce(status, `This could not be measured: ${message ?? error}`);
     }
+  }
+
+  /** Empties the plots, so that the same images can be measured again. */
+  #forget() {
+    this.#made = null;
+    this.#score.clear(1);
+    this.#change.clear(1);
+    announce($("measures-status"), "");
   }
 
   /** Shows the values at a step. @param {number} step */
   cursor(step) {
+    if (!$("measures").open) return;
     // Until they are measured again, these are values of other images.
-    if (this.#made && state.made !== this.#made) {
-      this.#made = null;
-      this.#score.clear(1);
-      this.#change.clear(1);
-    }
+    if (this.#made && state.made !== this.#made) this.#forget();
     this.#score.cursor(step);
     this.#change.cursor(step);
   }

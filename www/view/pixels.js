@@ -22,13 +22,18 @@ export function imageAt(pixels, index, { width, height }) {
   return image;
 }
 
-/** Values in [0, 1] as an image. @param {Float32Array} values channels × height × width @param {ImageShape} shape */
-export function imageOf(values, { channels, height, width }) {
+/**
+ * Values as an image.
+ * @param {Float32Array | Uint8Array} values channels × height × width @param {ImageShape} shape
+ * @param {number} [white] the largest value
+ */
+export function imageOf(values, { channels, height, width }, white = 1) {
   const image = new ImageData(width, height);
+  const scale = 255 / white;
   const plane = height * width;
   for (let at = 0; at < plane; at++) {
     for (let c = 0; c < 3; c++)
-      image.data[4 * at + c] = 255 * values[(channels < 3 ? 0 : c) * plane + at];
+      image.data[4 * at + c] = scale * values[(channels < 3 ? 0 : c) * plane + at];
     image.data[4 * at + 3] = 255;
   }
   return image;

@@ -47,15 +47,26 @@ export class Timeline {
       if (this.#slider.hasPointerCapture(event.pointerId)) drag(event);
     });
     this.#slider.addEventListener("keydown", (event) => this.#key(event));
-    const compare = $("compare");
-    for (const begin of ["pointerdown", "keydown"])
-      compare.addEventListener(begin, (/** @type {any} */ event) => {
-        if (begin === "pointerdown" || event.key === " " || event.key === "Enter")
-          this.#compare(true);
-      });
-    for (const end of ["pointerup", "pointercancel", "pointerleave", "keyup", "blur"])
-      compare.addEventListener(end, () => this.#compare(false));
+    this.#listenToCompare($("compare"));
     $("backwards").addEventListener("click", () => this.#play(this.#atStart ? 1 : -1));
+  }
+
+  /** The button shows the end for as long as a pointer or a key holds it. @param {HTMLButtonElement} button */
+  #listenToCompare(button) {
+    button.addEventListener("pointerdown", () => this.#compare(true));
+    for (const end of ["pointerup", "pointercancel", "pointerleave", "blur"])
+      button.addEventListener(end, () => this.#compare(false));
+    for (const type of /** @type {const} */ (["keydown", "keyup"]))
+      button.addEventListener(type, (event) => {
+        if (event.key !== " " && event.key !== "Enter") return;
+        // Otherwise a key would also click.
+        event.preventDefault();
+        this.#compare(type === "keydown");
+      });
+    // Assistive technology clicks, and cannot hold: then it toggles.
+    button.addEventListener("click", ({ detail }) => {
+      if (detail === 0) this.#compare(!this.#held);
+    });
   }
 
   /** What the grid shows of the past. */
@@ -96,6 +107,7 @@ export class Timeline {
     // A pointer may pass over the button, and keys may be released there, without its being held.
     if (!this.#shown || !last || !(on || this.#held)) return;
     this.#held = on;
+    $("compare").ariaPressed = String(on);
     cancelAnimationFrame(this.#playing);
     this.#canvas.hidden = on;
     this.#page.show(on ? last : this.#shown);
@@ -179,6 +191,7 @@ export class Timeline {
     for (const control of [this.#slider, $("backwards")])
       control.ariaDisabled = String(!this.#hasPast);
     $("compare").disabled = this.#shown === null;
+    $("compare").ariaPressed = String(this.#held);
     $("backwards-text").textContent = this.#atStart ? "Play forwards" : "Play backwards";
   }
 

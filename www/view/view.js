@@ -9,6 +9,9 @@ import { drawing, modelUrl, models, state } from "../app/state.js";
 export const grid = new Grid($("grid"), $("grid-frame"));
 export const plot = new SchedulePlot($("schedule"));
 
+/** The style of what shows the noise level by its color. */
+const consoleStyle = /** @type {HTMLElement} */ (document.querySelector(".console")).style;
+
 /** What can only be used while there is an engine. */
 const CONSOLE = [
   "start",
@@ -104,7 +107,8 @@ export function showReadings(next) {
   slider.ariaValueText = `step ${next.step} of ${next.steps}, σ = ${formatSigma(sigma)}`;
   state.measures?.cursor(next.step);
   const coldness = plot.cursor(next.step, sigma);
-  document.documentElement.style.setProperty("--coldness", `${(100 * coldness).toFixed(1)}%`);
+  // Not on the root, for all styles of the page would be computed again with every step.
+  consoleStyle.setProperty("--coldness", `${(100 * coldness).toFixed(1)}%`);
 }
 
 /** @param {import("../engine/engine.js").View} view */

@@ -1,7 +1,7 @@
 //! Coverage-guided fuzzing of the readers of files, by cargo-fuzz. What it finds becomes a file in
 //! `tests/regressions/`, which the tests read from then on.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,13 +12,23 @@ use crate::{
 
 /// The longest input. Larger files have nothing new in their headers, and make fuzzing slow.
 const MAX_BYTES: u32 = 1 << 16;
+/// What the fuzzer itself may take, in MiB: its inputs, and its tables of what they reached.
+const FUZZER_MB: u32 = 512;
+
+/// The most memory of the whole process, in MiB. The targets hold readers to a limit of their own,
+/// which counts what a reader allocates; this one also ends what a library takes by other means.
+fn most_mb(reader: &str) -> u32 {
+    // As `ROOM_FOR_IMAGES` and `ROOM` in tests/readers.
+    let room = if ["archive", "image"].contains(&reader) { 1024 } else { 64 };
+    FUZZER_MB + room + (4 * MAX_BYTES).div_ceil(1 << 20)
+}
 
 /// Fuzzes each reader, or the one that is named, for some minutes.
 pub fn run(workspace: &Workspace, reader: Option<&str>, minutes: u32) -> Result<()> {
     if !tools::works(workspace, "cargo", &["fuzz", "--version"])? {
         bail!("fuzzing needs cargo-fuzz: `cargo install --locked cargo-fuzz`");
     }
-    let all = readers(workspace)?;
+    let all = readers(&workspace.root)?;
     if let Some(reader) = reader.filter(|reader| !all.iter().any(|name| name == reader)) {
         bail!("there is no reader {reader:?}, but {}", all.join(", "));
     }
@@ -30,15 +40,16 @@ pub fn run(workspace: &Workspace, reader: Option<&str>, minutes: u32) -> Result<
         let mut fuzz = workspace.cargo(["fuzz", "run", "--sanitizer=none", name, "--"])?;
         fuzz.env("CARGO_TARGET_DIR", workspace.target().join("fuzz"));
         fuzz.arg(format!("-max_total_time={}", 60 * minutes));
-        fuzz.args([&format!("-max_len={MAX_BYTES}"), "-timeout=20", "-rss_limit_mb=2048"]);
+        fuzz.args([&format!("-max_len={MAX_BYTES}"), "-timeout=20"]);
+        fuzz.arg(format!("-rss_limit_mb={}", most_mb(name)));
         step(&format!("fuzz {name}"), &format!("{minutes} min"), &mut fuzz)?;
     }
     Ok(())
 }
 
 /// The fuzz targets.
-fn readers(workspace: &Workspace) -> Result<Vec<String>> {
-    let folder = workspace.root.join("fuzz/fuzz_targets");
+fn readers(root: &Path) -> Result<Vec<String>> {
+    let folder = root.join("fuzz/fuzz_targets");
     let entries = fs::read_dir(&folder).with_context(|| format!("no {}", folder.display()))?;
     let mut names = Vec::new();
     for entry in entries {
@@ -47,4 +58,28 @@ fn readers(workspace: &Workspace) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fuzzer and the tests go through the same readers.
+    #[test]
+    fn every_reader_of_the_tests_has_a_target() -> Result<()> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a checkout")?;
+        let text = fs::read_to_string(root.join("tests/readers/mod.rs"))?;
+        let list = text.split_once("READERS: [").and_then(|(_, rest)| rest.split_once("];"));
+        let (list, _) = list.context("a list of readers")?;
+        let (_, list) = list.split_once('[').context("its readers")?;
+        let mut expected: Vec<String> =
+            list.split(',').map(|name| name.trim().to_lowercase()).collect();
+        expected.sort();
+        assert_eq!(readers(root)?, expected);
+        let manifest = fs::read_to_string(root.join("fuzz/Cargo.toml"))?;
+        for name in expected {
+            assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
+        }
+        Ok(())
+    }
 }

@@ -12,6 +12,7 @@ mod fuzz;
 mod models;
 mod package;
 mod page;
+mod publish;
 mod scripts;
 mod soak;
 mod space;
@@ -74,7 +75,7 @@ enum Task {
         #[arg(long, default_value = "ncsn")]
         title: String,
     },
-    /// Build a package for others to build on
+    /// Build or check a package for others to build on
     Package {
         #[command(subcommand)]
         package: Package,

@@ -1,18 +1,18 @@
-//! Packages for others to build on: `pkg/` for npm.
+//! Packages for others to build on: `pkg/` for npm, and the crate ([`publish`]).
 //!
-//! The package's own modules are in `npm/`. They import some of the page's by relative addresses, so
-//! both keep their places beside each other, and nothing has to be rewritten or bundled.
+//! The npm package's own modules are in `npm/`. They import some of the page's by relative addresses,
+//! so both keep their places beside each other, and nothing has to be rewritten or bundled.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use crate::{
-    engines, page,
+    engines, page, publish,
     tools::{self, Tool},
     workspace::{Workspace, step},
 };
@@ -22,6 +22,12 @@ use crate::{
 pub enum Package {
     /// An npm package with the page's engine and a web component, in `pkg/`
     Npm,
+    /// Check what `cargo publish` would upload to crates.io; nothing is uploaded
+    Crate {
+        /// Also compile it from what is in the package alone
+        #[arg(long)]
+        verify: bool,
+    },
 }
 
 /// The package's output folder.
@@ -45,6 +51,7 @@ const VERSION: &str = "\"version\": \"0.0.0\"";
 pub fn build(workspace: &Workspace, package: &Package) -> Result<()> {
     match package {
         Package::Npm => npm(workspace),
+        Package::Crate { verify } => publish::check(workspace, *verify),
     }
 }
 
@@ -116,27 +123,37 @@ fn shared(root: &Path, own: &[String]) -> Result<Vec<String>> {
             continue;
         }
         for address in imports(&read(&root.join(&module))?) {
-            let name = match (module.starts_with(WWW), address.strip_prefix("../www/")) {
-                (_, Some(name)) => name,
-                (true, None) => match address.strip_prefix("./") {
-                    Some(name) => name,
-                    None => bail!("{} imports {address}", module.display()),
-                },
-                (false, None) => continue,
+            let script = normal(&module.with_file_name(address));
+            let Ok(name) = script.strip_prefix(WWW) else {
+                // A module of the package, or what wasm-bindgen makes.
+                ensure!(!module.starts_with(WWW), "{} imports {address}", module.display());
+                continue;
             };
             // Types are beside scripts of which there are none.
-            let script = Path::new(WWW).join(name);
-            let types = Path::new(WWW).join(name.replace(".js", ".d.ts"));
-            let file = if root.join(&script).exists() { script } else { types };
-            let name = file.strip_prefix(WWW).unwrap_or(&file).display().to_string();
-            if !found.contains(&name) {
-                found.push(name);
-                open.push(file);
+            let types = name.with_extension("d.ts");
+            let name = if root.join(&script).exists() { name } else { &types };
+            let text = name.to_str().context("the names of scripts are ASCII")?.replace('\\', "/");
+            if !found.contains(&text) {
+                open.push(Path::new(WWW).join(name));
+                found.push(text);
             }
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// A path without `.` and `..`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(normal.pop()),
+            Component::CurDir => {}
+            _ => normal.push(part),
+        }
+    }
+    normal
 }
 
 /// The addresses that a module imports, also later, and also only in types.
@@ -174,7 +191,7 @@ mod tests {
     fn the_package_has_what_it_imports_and_nothing_of_the_page_itself() -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a checkout")?;
         let shared = shared(root, &files(&root.join(SOURCE))?)?;
-        for name in ["checked-cache.js", "hub.js", "lane.js", "types.d.ts"] {
+        for name in ["engine/lane.js", "model/hub.js", "model/read-bytes.js", "types.d.ts"] {
             assert!(shared.iter().any(|found| found == name), "{name} is not in {shared:?}");
         }
         for name in &shared {

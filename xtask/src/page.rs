@@ -38,14 +38,18 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Resu
         models::replace(&dist, &models)?;
     }
     step("make it smaller", "2 min the first time", minify(workspace)?.arg(&dist))?;
-    if let Some(url) = option(args, &["--public-url"]) {
-        let index = dist.join("index.html");
-        let page = fs::read_to_string(&index)
-            .with_context(|| format!("cannot read {}", index.display()))?;
-        fs::write(&index, shared_at(&page, url))
-            .with_context(|| format!("cannot write {}", index.display()))?;
-    }
-    Ok(())
+    let index = dist.join("index.html");
+    let page =
+        fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
+    let page = with_repository(&page, env!("CARGO_PKG_REPOSITORY"));
+    let page = shared_at(&page, option(args, &["--public-url"]).unwrap_or("./"));
+    fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
+}
+
+/// The page with the address of the source code, to which its story links; there may be none yet.
+fn with_repository(page: &str, address: &str) -> String {
+    let meta = |address: &str| format!("<meta name=\"repository\" content=\"{address}\">");
+    page.replace(&meta(""), &meta(address))
 }
 
 /// The page with the address of the image that chats show of it made absolute, if `url` is.
@@ -108,7 +112,15 @@ fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dist, shared_at};
+    use super::{dist, shared_at, with_repository};
+
+    #[test]
+    fn the_page_links_to_the_repository_once_there_is_one() {
+        let page = include_str!("../../index.html");
+        assert_eq!(with_repository(page, ""), page);
+        let linked = with_repository(page, "https://a.example/b");
+        assert!(linked.contains("name=\"repository\" content=\"https://a.example/b\""));
+    }
 
     #[test]
     fn the_folder_is_found_among_trunks_arguments() {

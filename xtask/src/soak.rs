@@ -1,7 +1,7 @@
 //! What takes hours and therefore is not part of `cargo xtask test`: the same tests, with more of
 //! everything. docs/reliability.md has the results.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::{
     test,
@@ -9,19 +9,29 @@ use crate::{
     workspace::{Workspace, step},
 };
 
+/// Where tests run.
+enum Place {
+    Native,
+    /// In headless Chrome. How much is done is compiled into these tests, which have no
+    /// environment.
+    Browser,
+}
+
 /// A test file, the tests in it, and the environment variable that says how much.
 struct Soak {
     name: &'static str,
     usually: &'static str,
+    place: Place,
     file: &'static str,
     tests: &'static str,
     amount: (&'static str, &'static str),
 }
 
-const SOAKS: [Soak; 5] = [
+const SOAKS: [Soak; 7] = [
     Soak {
         name: "damaged files",
         usually: "1 h",
+        place: Place::Native,
         file: "mutations",
         tests: "damaged",
         amount: ("NCSN_MUTATIONS", "20000"),
@@ -29,6 +39,7 @@ const SOAKS: [Soak; 5] = [
     Soak {
         name: "random networks against Burn",
         usually: "1 h",
+        place: Place::Native,
         file: "random_networks",
         tests: "random",
         amount: ("NCSN_NETWORKS", "1000"),
@@ -36,6 +47,7 @@ const SOAKS: [Soak; 5] = [
     Soak {
         name: "random networks against autodiff",
         usually: "1 h",
+        place: Place::Native,
         file: "fused_training",
         tests: "random",
         amount: ("NCSN_NETWORKS", "1000"),
@@ -43,36 +55,55 @@ const SOAKS: [Soak; 5] = [
     Soak {
         name: "killed runs",
         usually: "10 min",
+        place: Place::Native,
         file: "crashes",
         tests: "killed",
         amount: ("NCSN_KILLS", "1000"),
     },
     Soak {
         name: "long runs",
-        usually: "10 min",
+        usually: "20 min",
+        place: Place::Native,
         file: "soak",
         tests: "many",
         amount: ("NCSN_SOAK", "50"),
     },
+    Soak {
+        name: "random networks in the browser",
+        usually: "1 h",
+        place: Place::Browser,
+        file: "web",
+        tests: "random",
+        amount: ("NCSN_NETWORKS", "100"),
+    },
+    Soak {
+        name: "long runs in the browser",
+        usually: "1 h",
+        place: Place::Browser,
+        file: "web_soak",
+        tests: "many",
+        amount: ("NCSN_SOAK", "100"),
+    },
 ];
 
-/// What runs in Chrome.
-const IN_BROWSER: &str = "random networks in the browser";
+/// Seconds that the tests of one file may take in the browser.
+const BROWSER_TIMEOUT: &str = "14400";
 
 /// Runs all of them, or those whose names contain `filter`.
 pub fn run(workspace: &Workspace, filter: Option<&str>) -> Result<()> {
     let chosen = |soak: &&Soak| filter.is_none_or(|filter| soak.name.contains(filter));
-    for Soak { name, usually, file, tests, amount } in SOAKS.iter().filter(chosen) {
-        let mut cargo = workspace.cargo(["test", "--release", "--package=ncsn", "--test", file])?;
-        cargo.args([tests, "--", "--nocapture"]).env(amount.0, amount.1);
+    let names = SOAKS.map(|soak| soak.name).join(", ");
+    ensure!(SOAKS.iter().any(|soak| chosen(&soak)), "none has such a name, but {names}");
+    for Soak { name, usually, place, file, tests, amount } in SOAKS.iter().filter(chosen) {
+        let mut cargo = match place {
+            Place::Native => workspace.cargo(["test", "--release", "--package=ncsn"])?,
+            Place::Browser => {
+                tools::install(workspace, &Tool::ALL)?;
+                test::browser(workspace, BROWSER_TIMEOUT)?
+            }
+        };
+        cargo.args(["--test", file, tests, "--", "--nocapture"]).env(amount.0, amount.1);
         step(name, usually, &mut cargo)?;
-    }
-    if filter.is_none_or(|filter| IN_BROWSER.contains(filter)) {
-        tools::install(workspace, &Tool::ALL)?;
-        let mut cargo = test::browser(workspace, "7200")?;
-        // How many is compiled into the test: it has no environment.
-        cargo.args(["--test", "web", "random"]).env("NCSN_NETWORKS", "100");
-        step(IN_BROWSER, "1 h", &mut cargo)?;
     }
     Ok(())
 }

@@ -34,12 +34,12 @@ async fn symbols_of_formulas_explain_themselves() -> Result<()> {
         let (page, _) = ready(browser, TINY).await?;
         open_story(browser, &page).await?;
         let silent = "return [...document.querySelectorAll('.notes mi, .notes mover')]\
-                      .filter((symbol) => !symbol.closest('[role=button][aria-label*=\": \"]'))\
+                      .filter((symbol) => !symbol.closest('[data-meaning*=\": \"]'))\
                       .map((symbol) => symbol.textContent)";
         let silent = ask(browser, silent, Value::Null).await?;
         ensure!(silent == json!([]), "these say nothing: {silent}");
         let stops = "return [...document.querySelectorAll('.notes math')].map((formula) => \
-                     formula.querySelectorAll('[tabindex=\"0\"]').length)";
+                     formula.parentElement.matches('[role=slider][tabindex=\"0\"]') ? 1 : 0)";
         let stops = ask(browser, stops, Value::Null).await?;
         ensure!(stops == json!(vec![1; 9]), "the tab key stops {stops} times at the formulas");
 
@@ -50,13 +50,13 @@ async fn symbols_of_formulas_explain_themselves() -> Result<()> {
             let before = ask(browser, height, Value::Null).await?;
             // Every one of them, with a mouse.
             let all = "return [...document.querySelectorAll('.notes article')].flatMap((article) => \
-                       [...article.querySelectorAll('math [role=button]')].map((symbol) => { \
+                       [...article.querySelectorAll('math [data-meaning]')].map((symbol) => { \
                          const { left, top, width, height } = symbol.getBoundingClientRect(); \
                          symbol.dispatchEvent(new PointerEvent('pointermove', { bubbles: true, \
                            pointerType: 'mouse', clientX: left + width / 2, clientY: top + height / 2 })); \
                          const says = article.querySelector('.symbol').textContent; \
                          const still = document.querySelector('.notes').offsetHeight; \
-                         return [says === symbol.ariaLabel, still] }))";
+                         return [says === symbol.dataset.meaning, still] }))";
             let all = ask(browser, all, Value::Null).await?;
             let all = all.as_array().context("no symbols")?;
             ensure!(all.len() > 50, "there are {} symbols", all.len());
@@ -77,7 +77,7 @@ async fn symbols_of_formulas_explain_themselves() -> Result<()> {
         page.press(&char::from(Key::End).to_string()).await?;
         page.press(&char::from(Key::Left).to_string()).await?;
         ensure!(says().await?.starts_with("qσ: how probable"), "{}", says().await?);
-        page.click(".notes article:nth-child(2) math mi[role=button]").await?;
+        page.click(".notes article:nth-child(2) math mi[data-meaning]").await?;
         ensure!(says().await?.starts_with("s: the score"), "{}", says().await?);
         browser.client.execute("document.activeElement.blur()", vec![]).await?;
         ensure!(says().await?.starts_with("The network answers"), "it stays: {}", says().await?);
@@ -97,7 +97,7 @@ async fn meanings_of_symbols_belong_to_their_stops() -> Result<()> {
         open_story(browser, &page).await?;
         let first = "return ['one-level', 'noise', 'ways'].map((stop) => \
                      [...document.querySelector(`[data-stop=${stop}]`).closest('article')\
-                     .querySelectorAll('math [role=button]')].map((symbol) => symbol.ariaLabel)\
+                     .querySelectorAll('math [data-meaning]')].map((symbol) => symbol.dataset.meaning)\
                      .find((label) => label.startsWith('x: ')))";
         let first = ask(browser, first, Value::Null).await?;
         let expected = [

@@ -15,7 +15,8 @@ use crate::{
 /// compile.
 #[derive(Subcommand)]
 pub enum Bench {
-    /// Training steps of the default U-Net on the CPU, beside PyTorch's with the same network
+    /// Training steps of the default U-Net, beside PyTorch's with the same network on the same kind
+    /// of device
     Train(train::Train),
     /// The page's engines in headless Chrome, beside other runtimes with the same network
     #[command(disable_help_flag = true)]

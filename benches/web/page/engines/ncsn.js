@@ -1,5 +1,5 @@
 // @ts-check
-/** This project's engines, created by the page's own `www/engine.js`. */
+/** This project's engines, created by the page's own `www/engine/engine.js`. */
 
 /**
  * @param {import("../main.js").EngineOptions & { engine: string, engines: string, script: string, wasm: string, model: string }} options

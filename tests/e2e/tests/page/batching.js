@@ -1,7 +1,7 @@
 // Anneals at full speed on simulated GPUs in simulated time. For each it answers with the fraction
 // of time that the GPU was busy after the first second, the longest piece of work requested at
-// once, and images per second. `arguments` are the address of the page's scripts and the callback
-// for the answer.
+// once, images per second, and the longest wait for what is read back within a millisecond.
+// `arguments` are the address of the page's scripts and the callback for the answer.
 const [www, answer] = arguments;
 const FRAME = 1000 / 60;
 /** The additional time of the first step, when kernels are compiled. */
@@ -28,7 +28,7 @@ async function pass(milliseconds) {
 }
 
 /** @param {boolean} looks whether completion is only noticed ten times a second and whenever something is submitted, as in Firefox */
-async function visit({ Run }, { observeDevices, watched }, step, latency, looks) {
+async function visit({ Run }, { createEngine, observe }, step, latency, looks) {
   events = [];
   let [done, free, worked, longest, images] = [0, now, 0, 0, 0];
   let waiting = [];
@@ -40,8 +40,7 @@ async function visit({ Run }, { observeDevices, watched }, step, latency, looks)
   const device = { queue, lost: new Promise(() => {}), addEventListener() {} };
   globalThis.GPUAdapter = class {};
   GPUAdapter.prototype.requestDevice = async () => device;
-  observeDevices(() => {});
-  await GPUAdapter.prototype.requestDevice();
+  observe(() => {});
   if (looks)
     at(now, function again() {
       look();
@@ -50,23 +49,39 @@ async function visit({ Run }, { observeDevices, watched }, step, latency, looks)
 
   const start = now;
   const measured = start + COMPILING + 1000;
-  const chain = {
+  /** The result of work that ends at a time: told after the latency, or when the browser next looks. */
+  const told = (end, result) =>
+    new Promise((resolve) => {
+      const tell = () => resolve(result());
+      if (looks) waiting.push({ end, tell });
+      else at(end + latency, tell);
+    });
+  const read = () => told(now + 1, () => undefined);
+  const wasmChain = {
     progress: () => ({ step: done, steps: 1e9, done: false }),
-    advance: (count) =>
-      watched(
-        new Promise((resolve) => {
-          const work = count * step + (done ? 0 : COMPILING);
-          const begins = Math.max(now, free);
-          const end = (free = begins + work);
-          worked += Math.max(0, end - Math.max(begins, measured));
-          if (done) longest = Math.max(longest, work);
-          const tell = () => resolve(((done += count), chain.progress()));
-          if (looks) waiting.push({ end, tell });
-          else at(end + latency, tell);
-        }),
-      ),
+    advance(count) {
+      const work = count * step + (done ? 0 : COMPILING);
+      const begins = Math.max(now, free);
+      const end = (free = begins + work);
+      worked += Math.max(0, end - Math.max(begins, measured));
+      if (done) longest = Math.max(longest, work);
+      return told(end, () => ((done += count), wasmChain.progress()));
+    },
+    pixels: read,
+    values: read,
+    verify: read,
     free() {},
   };
+  // As the wasm module does, it asks for a device while it is made.
+  const Engine = {
+    async create() {
+      await GPUAdapter.prototype.requestDevice();
+      return { load() {}, precision: () => "f32", start: () => wasmChain, free() {} };
+    },
+  };
+  const wasmModule = { Engine };
+  const engine = await createEngine("fused", { wasmModule, adapter: "", onFailure() {} });
+  const chain = engine.start();
   const observer = {
     onState() {},
     onProgress() {},
@@ -81,7 +96,13 @@ async function visit({ Run }, { observeDevices, watched }, step, latency, looks)
   await pass(measured - start);
   await pass(5000);
   run.kill();
-  return { step, latency, busy: worked / 5000, longest, images: images / 5 };
+  let reading = 0;
+  for (const name of ["pixels", "values", "verify"]) {
+    const began = now;
+    chain[name]().then(() => (reading = Math.max(reading, now - began)));
+    await pass(1000);
+  }
+  return { step, latency, busy: worked / 5000, longest, images: images / 5, reading };
 }
 
 const timers = new Set();
@@ -103,7 +124,7 @@ performance.now = () => now;
 Object.defineProperty(navigator, "userAgent", { value: "Gecko Firefox/150.0", configurable: true });
 
 (async () => {
-  const modules = await Promise.all(["run/run.js", "engine/gpu.js"].map((name) => import(new URL(name, www))));
+  const modules = await Promise.all(["run/run.js", "engine/engine.js"].map((name) => import(new URL(name, www))));
   const visits = [];
   for (const latency of [0, 3, 13, 103]) {
     for (const step of [0.1, 0.3, 1, 10, 100, 400])

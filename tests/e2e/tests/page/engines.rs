@@ -184,6 +184,8 @@ async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
             ensure!(longest <= f64::max(90.0, 2.0 * step), "too much at a time: {visit}");
             let most = 1000.0 / (longest + number("latency")?);
             ensure!(number("images")? >= 0.9 * most, "too few images: {visit}");
+            let most = f64::min(number("latency")?, 10.0) + 10.0;
+            ensure!(number("reading")? <= most, "what is read back comes late: {visit}");
         }
         Ok(())
     })

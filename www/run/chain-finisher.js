@@ -8,7 +8,7 @@
 const SLICE_MS = 50;
 const PATIENCE_MS = 250;
 
-export class Slices {
+export class ChainFinisher {
   /** How long a step took the last time. */
   #step = 0;
 

@@ -3,13 +3,13 @@
  * A queue for all work on an engine: each piece begins when the one before it has settled, so a chain is never
  * asked for two things at once, and is only freed when nothing uses it.
  */
-export class Lane {
+export class Queue {
   /** @type {Promise<unknown>} */ #last = Promise.resolve();
   #onError;
   /** Whether the page has failed: then nothing may touch the engine again. */
   closed = false;
 
-  /** @param {(error: unknown) => void} onError hears what goes wrong in pieces that nobody waits for */
+  /** @param {(error: unknown) => void} onError hears what goes wrong in pieces whose result is not waited for */
   constructor(onError) {
     this.#onError = onError;
   }
@@ -32,7 +32,7 @@ export class Lane {
   }
 
   /**
-   * Adds a piece of work for a caller who wants its result, or its error. Never settles if the lane is closed.
+   * Adds a piece of work for a caller who wants its result, or its error. Never settles if the queue is closed.
    * @template T
    * @param {() => Promise<T>} work
    * @returns {Promise<T>}

@@ -1,13 +1,13 @@
 // @ts-check
 /** When an anneal goes on, by how many steps, whether they are shown (at most once a frame), and how long the rest takes. */
-import { Batch } from "../engine/batch.js";
+import { StepsPerRequest } from "../engine/steps-per-request.js";
 import { Playback } from "./playback.js";
 
 /** How often the image changes for visitors who asked for less motion. */
 const CALM_MS = 500;
 
-export class Pace {
-  #batch = new Batch();
+export class StepScheduler {
+  #perRequest = new StepsPerRequest();
   #playback = new Playback();
   #before = performance.now();
   #drawn = -Infinity;
@@ -39,12 +39,12 @@ export class Pace {
 
   /** How many steps to ask for. @param {number} most */
   steps(most) {
-    return Math.min(this.#batch.steps, most);
+    return Math.min(this.#perRequest.steps, most);
   }
 
-  /** Learns from a batch. @param {number} steps @param {number} took milliseconds */
+  /** Learns from a request. @param {number} steps @param {number} took milliseconds */
   learn(steps, took) {
-    this.#batch.learn(steps, took);
+    this.#perRequest.learn(steps, took);
     this.#timed.steps += steps;
     this.#timed.took += took;
   }
