@@ -209,7 +209,7 @@ async function seeing(gpu, create) {
   };
   Object.defineProperty(gpu, "requestAdapter", { value: replacement, configurable: true });
   try {
-    const engine = await create();
+    const engine = await awaitWork(create(), () => device);
     return { engine, adapter, device };
   } catch (error) {
     throw refusal ?? fromWasm(error, "gpu");

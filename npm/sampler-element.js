@@ -202,8 +202,12 @@ export class NcsnSamplerElement extends Base {
     const shared = this.#shared;
     const model = await shared.model;
     signal.throwIfAborted();
-    if (shared !== this.#announced) this.#tell("load", model);
-    this.#announced = shared;
+    if (shared !== this.#announced) {
+      this.#announced = shared;
+      this.#tell("load", model);
+      // A listener may have begun another run.
+      signal.throwIfAborted();
+    }
     const options = optionsOf(this);
     const sampler = model.sample({ ...options, seed: seed ?? options.seed, signal });
     this.#set(this.#paused ? "paused" : "running");

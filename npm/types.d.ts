@@ -44,7 +44,7 @@ export type ErrorCode =
 export interface LoadOptions {
   /** Cancels loading. */
   signal?: AbortSignal;
-  /** Hears how many bytes have arrived; `total` is 0 if the server does not tell it. */
+  /** Called with the number of bytes that have arrived; `total` is 0 if the server does not tell it. */
   onProgress?: (loaded: number, total: number) => void;
   /** The hub that `hf:` names refer to; `https://huggingface.co` unless given. */
   hub?: string;

@@ -514,7 +514,7 @@ fn a_networks_divergence_along_a_vector_is_a_derivative_of_its_score() {
     Key { seed: 8, stream: 1, step: 0 }.fill_normal(&mut v);
     let (sigma, h) = (0.7, 1.0 / 128.0);
     let mut score = vec![0.0; n * 64];
-    let along = network.score_and_divergence(&x, sigma, &v, &mut score);
+    let divergences = network.score_and_divergence(&x, sigma, &v, &mut score);
     let along = |t: f32| {
         let moved: Vec<f32> = x.iter().zip(&v).map(|(x, v)| x + t * v).collect();
         let mut score = vec![0.0; n * 64];
@@ -523,7 +523,7 @@ fn a_networks_divergence_along_a_vector_is_a_derivative_of_its_score() {
     };
     assert!(difference(&along(0.0), &score) < 1e-6);
     let (up, down) = (along(h), along(-h));
-    for (i, found) in along.iter().enumerate() {
+    for (i, found) in divergences.iter().enumerate() {
         let range = i * 64..(i + 1) * 64;
         let products = up[range.clone()].iter().zip(&down[range.clone()]).zip(&v[range]);
         let expected: f32 =

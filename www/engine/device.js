@@ -86,11 +86,12 @@ export function deviceInTime(request, late) {
  * Waits for work on a device. Firefox only checks ten times a second whether it is done, and
  * additionally whenever something is submitted, even an empty list.
  * @template T
- * @param {Promise<T>} work @param {any} device GPUDevice
+ * @param {Promise<T>} work
+ * @param {any} device GPUDevice, or a function that returns it once there is one
  */
 export async function awaitWork(work, device) {
-  const timer =
-    / Firefox/.test(navigator.userAgent) && setInterval(() => device?.queue.submit([]), 4);
+  const submit = () => (typeof device === "function" ? device() : device)?.queue.submit([]);
+  const timer = / Firefox/.test(navigator.userAgent) && setInterval(submit, 4);
   try {
     return await work;
   } finally {

@@ -262,7 +262,7 @@ function load(name) {
  * @returns {Promise<WebAssembly.Module>}
  */
 async function compile(name) {
-  const url = new URL("../ncsn_bg.wasm", bundle(name));
+  const url = new URL("./ncsn_bg.wasm", bundle(name));
   const late = () => silent(url);
   /** @type {Uint8Array<ArrayBuffer>[]} */
   const pieces = [];

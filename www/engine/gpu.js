@@ -6,7 +6,7 @@
  * what an engine asks for, by wrapping `GPU.prototype.requestAdapter` and
  * `GPUAdapter.prototype.requestDevice`.
  */
-import { describe, describeItself, deviceInTime, lowLimit } from "./device.js";
+import { awaitWork, describe, describeItself, deviceInTime, lowLimit } from "./device.js";
 import { Failure, deviceLost, unsupported, outOfMemory, refused } from "../failures/failures.js";
 import { presents } from "./canvas-probe.js";
 import { GPU_ANSWER_MS, within } from "./within.js";
@@ -59,7 +59,7 @@ let granted;
  */
 export async function withItsDevice(make) {
   granted = undefined;
-  const made = await make();
+  const made = await awaitWork(make(), () => granted);
   return { made, device: granted };
 }
 

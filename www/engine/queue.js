@@ -9,7 +9,7 @@ export class Queue {
   /** Whether the page has failed: then nothing may touch the engine again. */
   closed = false;
 
-  /** @param {(error: unknown) => void} onError hears what goes wrong in pieces whose result is not waited for */
+  /** @param {(error: unknown) => void} onError is called with the errors of pieces whose result is not waited for */
   constructor(onError) {
     this.#onError = onError;
   }

@@ -27,7 +27,7 @@ const CODECS = /** @type {const} */ ([
  * @typedef {object} FilmFile
  * @property {string} ending of its name
  * @property {number} bytes about how many it has
- * @property {(onProgress: (done: number) => void) => Promise<Blob>} make `onProgress` hears which part is done
+ * @property {(onProgress: (done: number) => void) => Promise<Blob>} make `onProgress` is called with the part that is done
  */
 
 /** What is kept of a film: not more than so many frames, evenly, and all arranged like the last. @param {readonly Frame[]} frames */

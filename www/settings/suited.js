@@ -24,8 +24,9 @@ export function changesFor(sampler, before, { recommended, trained }, { applies_
   const sigmas = before.sampler === recommended.sampler && trained;
   if (sigmas) [changes.sigma_max, changes.sigma_min] = sigmas;
   const smallest = changes.sigma_min ?? (before.sigma_min || recommended.sigma_min);
-  // The value there belongs to the recommended σ_L, and η = ε/σ_L² should stay the same.
-  if (sigmas || !applies_to.step_lr.includes(before.sampler))
+  // The value there belongs to the recommended σ_L, or to the sampler before; η = ε/σ_L² should be the recommended one.
+  const hadOwnStep = suited[before.sampler]?.relative_step !== undefined;
+  if (sigmas || hadOwnStep || !applies_to.step_lr.includes(before.sampler))
     changes.step_lr = recommended.step_lr * (smallest / recommended.sigma_min) ** 2;
   const own = suited[sampler];
   if (own) {

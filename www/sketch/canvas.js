@@ -42,7 +42,7 @@ export class SketchCanvas {
   /**
    * An empty canvas for a model's images.
    * @param {import("../engine/engine.js").Card} card
-   * @param {{ onPaint(): void, onWritten(): void }} observer hears of every change at once, also in the middle of a
+   * @param {{ onPaint(): void, onWritten(): void }} observer is called at every change, also in the middle of a
    *   stroke, and when the text for links has been written
    */
   constructor(card, observer) {

@@ -125,7 +125,7 @@ class Figure {
     this.#last = [x, y];
     this.#toy.draw(x, y);
     this.#erase.hidden = false;
-    // A network knows nothing of the new point.
+    // The network was trained without the new point.
     this.#follow(false);
     if (this.#runs) $("-sigma").value = "0";
     this.#stop();

@@ -65,7 +65,7 @@ export class ProgressView {
       this.#plot.svg,
       element(
         "p",
-        "The loss is how badly the network guesses the noise: near 1 it knows nothing. It jumps, for every step draws other images and other noise.",
+        "The loss is how badly the network guesses the noise: near 1 it is no better than always answering 0. It jumps, for every step draws other images and other noise.",
         { className: "hint" },
       ),
       steer,

@@ -191,7 +191,7 @@ mod tests {
     fn the_package_has_what_it_imports_and_nothing_of_the_page_itself() -> Result<()> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("a checkout")?;
         let shared = shared(root, &files(&root.join(SOURCE))?)?;
-        for name in ["engine/lane.js", "model/hub.js", "model/read-bytes.js", "types.d.ts"] {
+        for name in ["engine/queue.js", "model/hub.js", "model/read-bytes.js", "types.d.ts"] {
             assert!(shared.iter().any(|found| found == name), "{name} is not in {shared:?}");
         }
         for name in &shared {

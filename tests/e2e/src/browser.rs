@@ -185,6 +185,20 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await
     }
 
+    /// Leaves a page no room to keep anything more, as on a full disk, or all the room that there is again.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn fill_disk(&self, origin: &str, full: bool) -> Result<()> {
+        let quota = if full {
+            json!({ "origin": origin, "quotaSize": 1 })
+        } else {
+            json!({ "origin": origin })
+        };
+        self.devtools("Storage.overrideQuotaForOrigin", quota).await
+    }
+
     /// Announces that the page is going to ask a host that is not its own.
     pub fn expect_host(&self, host: &str) {
         self.hosts.borrow_mut().push(host.to_owned());

@@ -245,9 +245,12 @@ fn answer(
         Some((body, path)) => {
             let other = quirks.media_type.filter(|(end, _)| ends(&path, end));
             let kind = other.map_or_else(|| mime(&path), |(_, kind)| kind);
-            if let Some(breaks) = quirks.breaks.filter(|breaks| ends(&path, breaks.file)) {
+            if let Some(breaks) = quirks.breaks.filter(|breaks| ends(&path, breaks.file))
+                && asked == request
+            {
                 let from = from.filter(|_| breaks.parts);
-                return send_and_break(&mut stream, &body, from, breaks.times, shared);
+                let headers = headers(&quirks, &body);
+                return send_and_break(&mut stream, &headers, &body, from, breaks.times, shared);
             }
             if asked == request {
                 shared.sent.lock().unwrap_or_else(PoisonError::into_inner).push(path);
@@ -257,14 +260,19 @@ fn answer(
         None => ("404 Not Found", "text/plain", b"not found".to_vec()),
     };
     let length = body.len();
-    let hub =
-        if quirks.hub { format!("{HUB}ETag: \"{:x}\"\r\n", hash(&body)) } else { String::new() };
+    let headers = headers(&quirks, &body);
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{}{hub}Connection: close\r\n\r\n",
-        quirks.headers
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n{headers}Connection: close\r\n\r\n"
     )?;
     if request.starts_with(HEAD) { Ok(()) } else { stream.write_all(&body) }
+}
+
+/// The headers of an answer with a file that not every server sends.
+fn headers(quirks: &Quirks, body: &[u8]) -> String {
+    let hub =
+        if quirks.hub { format!("{HUB}ETag: \"{:x}\"\r\n", hash(body)) } else { String::new() };
+    format!("{}{hub}", quirks.headers)
 }
 
 /// Where the rest of a file begins that a header such as `Range: bytes=12-` asks for.
@@ -279,6 +287,7 @@ fn start_of_range(header: &str) -> Option<usize> {
 /// Sends a file, or what is left of it `from` a byte on. The first `times` answers end after a half.
 fn send_and_break(
     stream: &mut TcpStream,
+    headers: &str,
     body: &[u8],
     from: Option<usize>,
     times: usize,
@@ -298,7 +307,7 @@ fn send_and_break(
     let length = rest.len();
     write!(
         stream,
-        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{range}Connection: close\r\n\r\n"
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{range}{headers}Connection: close\r\n\r\n"
     )?;
     let breaks = shared.broken.load(Ordering::Relaxed) < times;
     let piece = if breaks { &rest[..length / 2] } else { rest };

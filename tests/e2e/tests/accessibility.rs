@@ -43,6 +43,10 @@ async fn axe_finds_nothing() -> Result<()> {
                 clean(&format!("{width} px, {theme}")).await?;
             }
         }
+        let story = "document.getElementById('how-title').scrollIntoView()";
+        browser.client.execute(story, vec![]).await?;
+        page.wait_until("the story is live", async || page.is_shown("#toy2d").await).await?;
+        clean("the live story").await?;
         let open =
             "document.querySelectorAll('details').forEach((details) => (details.open = true))";
         browser.client.execute(open, vec![]).await?;

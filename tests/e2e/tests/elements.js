@@ -20,6 +20,20 @@
   await told(one, "finish");
   const changed = await finished(one);
 
+  // A model is announced once, also if a run begins anew before there is a frame.
+  let loads = 0;
+  const again = document.createElement("ncsn-sampler");
+  again.setAttribute("model", one.getAttribute("model"));
+  again.addEventListener("load", () => {
+    loads += 1;
+    if (loads < 3) again.restart();
+  });
+  document.body.append(again);
+  again.play();
+  await told(again, "load");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  again.remove();
+
   // It is removed in the middle of a run.
   while (!(two.frame?.step > 0 && two.state === "running")) await told(two, "frame");
   let after = 0;
@@ -39,6 +53,7 @@
     changed,
     label,
     running,
+    loads,
     after,
     alert,
     far: far.state,

@@ -4,34 +4,64 @@ use std::{fs, path::Path};
 
 use anyhow::{Result, ensure};
 use e2e::{
-    browser::with_browser,
+    browser::{Browser, with_browser},
     page::{Page, State},
-    server::{Mount, Quirks, Server},
+    server::{Breaks, Mount, Quirks, Server},
 };
+use tempfile::TempDir;
 
 /// A tiny run, which waits.
 const RUN: &str = "?engine=fused&seed=7&chains=1&autostart=0&model=hf:";
 
-#[tokio::test]
-async fn a_model_of_a_hub_is_fetched_once() -> Result<()> {
+/// The name of a model file without another name.
+const FILE: &str = "model.safetensors";
+
+/// A hub with one model, me/digits, in a folder that lives as long as the test.
+fn start_hub(quirks: Quirks) -> Result<(TempDir, Server)> {
     let folder = tempfile::tempdir()?;
-    let model = folder.path().join("me/digits/resolve/main/model.safetensors");
+    let model = folder.path().join("me/digits/resolve/main").join(FILE);
     fs::create_dir_all(model.with_file_name(""))?;
     fs::copy("../../www/models/mnist-fewstep.safetensors", &model)?;
-    let quirks = Quirks { hub: true, ..Quirks::default() };
     let mount = Mount { path: "", folder: folder.path().into() };
-    let hub = Server::start_mounted_with(vec![mount], quirks)?;
+    let hub = Server::start_mounted_with(vec![mount], Quirks { hub: true, ..quirks })?;
+    Ok((folder, hub))
+}
+
+/// Makes pages ask this hub, as if they named it as a mirror.
+async fn use_hub(browser: &Browser, hub: &Server) -> Result<()> {
+    let script = format!(
+        "document.addEventListener('readystatechange', () => {{ \
+           const hub = document.createElement('meta'); \
+           Object.assign(hub, {{ name: 'hub', content: '{}' }}); \
+           document.head.append(hub); \
+         }}, {{ once: true }})",
+        hub.url("")
+    );
+    browser.before_every_page(&script).await
+}
+
+/// Of a download that breaks off, only the rest is asked for.
+#[tokio::test]
+async fn a_download_from_a_hub_goes_on_where_it_broke_off() -> Result<()> {
+    let breaks = Some(Breaks { file: FILE, times: 1, parts: true });
+    let (folder, hub) = start_hub(Quirks { breaks, ..Quirks::default() })?;
     with_browser(async |browser| {
-        // As if whoever publishes the page had named a mirror in it.
-        let script = format!(
-            "document.addEventListener('readystatechange', () => {{ \
-               const hub = document.createElement('meta'); \
-               Object.assign(hub, {{ name: 'hub', content: '{}' }}); \
-               document.head.append(hub); \
-             }}, {{ once: true }})",
-            hub.url("")
-        );
-        browser.before_every_page(&script).await?;
+        use_hub(browser, &hub).await?;
+        let server = Server::start(Path::new("../../dist"))?;
+        let page = Page::open(browser, &server, &format!("{RUN}me/digits")).await?;
+        page.wait_for(State::Ready).await?;
+        let whole = fs::metadata(folder.path().join("me/digits/resolve/main").join(FILE))?.len();
+        ensure!(hub.broken() == (1, whole), "of {whole} bytes: {:?}", hub.broken());
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_model_of_a_hub_is_fetched_once() -> Result<()> {
+    let (_folder, hub) = start_hub(Quirks::default())?;
+    with_browser(async |browser| {
+        use_hub(browser, &hub).await?;
         let server = Server::start(Path::new("../../dist"))?;
         for expected in [1, 0] {
             let page = Page::open(browser, &server, &format!("{RUN}me/digits")).await?;

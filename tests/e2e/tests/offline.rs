@@ -95,6 +95,76 @@ async fn what_was_fetched_works_without_a_network() -> Result<()> {
     .await
 }
 
+/// What the service worker cannot keep, it still passes on.
+#[tokio::test]
+async fn a_full_disk_does_not_keep_files_from_the_page() -> Result<()> {
+    const OTHER: &str = "www/models/mnist-fewstep.safetensors";
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        let version = version(dist())?;
+        kept(browser, &version, "www/models/mnist.safetensors").await?;
+        let origin = browser.client.current_url().await?.origin().ascii_serialization();
+        browser.fill_disk(&origin, true).await?;
+        let script = "const [answer] = arguments; caches.open('ncsn models').then((cache) => \
+                        cache.put('./none', new Response('x'.repeat(1000)))).then( \
+                        () => answer('kept'), ({ name }) => answer(name))";
+        let refusal = browser.client.execute_async(script, vec![]).await?;
+        ensure!(refusal == "QuotaExceededError", "the disk is not full: {refusal}");
+
+        // A script that was not fetched before, and another model.
+        page.click("#draw").await?;
+        let there = async || page.is_shown("#sketch-canvas").await;
+        page.wait_until("the canvas is there", there).await?;
+        let page = Page::open(browser, &server, &format!("{PAGE}&model={OTHER}")).await?;
+        run(&page).await?;
+        browser.fill_disk(&origin, false).await?;
+        Page::open(browser, &server, &format!("{PAGE}&model={OTHER}")).await?;
+        kept(browser, &version, OTHER).await
+    })
+    .await
+}
+
+/// Models that were kept long ago make room for others.
+#[tokio::test]
+async fn models_are_kept_up_to_a_number_of_bytes() -> Result<()> {
+    const OTHER: &str = "www/models/mnist-fewstep.safetensors";
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, PAGE).await?;
+        page.wait_for(State::Ready).await?;
+        let version = version(dist())?;
+        kept(browser, &version, "www/models/mnist.safetensors").await?;
+        // As large as a model may be, by what their headers say.
+        let script = "const [answer] = arguments; (async () => { \
+                      const cache = await caches.open('ncsn models'); \
+                      const headers = { 'content-length': String(2 ** 28) }; \
+                      for (const name of ['older', 'newer']) \
+                        await cache.put(`./${name}.safetensors`, new Response('x', { headers })); \
+                      })().then(() => answer(), (error) => answer(String(error)))";
+        let error = browser.client.execute_async(script, vec![]).await?;
+        ensure!(error.is_null(), "nothing was kept: {error}");
+        let page = Page::open(browser, &server, &format!("{PAGE}&model={OTHER}")).await?;
+        page.wait_for(State::Ready).await?;
+        let script = "const [answer] = arguments; caches.open('ncsn models').then(async (cache) => { \
+                      const names = (await cache.keys()).map(({ url }) => url.split('/').at(-1)); \
+                      return names.filter((name) => name.endsWith('.safetensors')).sort().join() \
+                      }).then(answer, (error) => answer(String(error)))";
+        let expected = "mnist-fewstep.safetensors,newer.safetensors";
+        let mut found = Value::Null;
+        for _ in 0..600 {
+            found = browser.client.execute_async(script, vec![]).await?;
+            if found == expected {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("the browser keeps {found} instead of {expected}")
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_new_version_replaces_the_old_one() -> Result<()> {
     let temporary = tempfile::tempdir()?;

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
-    server::{Mount, Quirks, Server},
+    server::{Breaks, Mount, Quirks, Server},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -238,6 +238,31 @@ async fn models_of_a_hub_are_kept() -> Result<()> {
     .await
 }
 
+/// Of a download that breaks off, only the rest is asked for.
+#[tokio::test]
+async fn a_download_of_the_package_goes_on_where_it_broke_off() -> Result<()> {
+    const FILE: &str = "mnist-fewstep.safetensors";
+    let Some(temporary) = installed()? else { return Ok(()) };
+    let folder = temporary.path();
+    fs::write(folder.join("index.html"), PLAIN)?;
+    with_browser(async |browser| {
+        let breaks = Some(Breaks { file: FILE, times: 1, parts: true });
+        let models = Mount { path: "models/", folder: "../../www/models".into() };
+        let page = Mount { path: "", folder: folder.into() };
+        let quirks = Quirks { breaks, ..Quirks::default() };
+        let server = Server::start_mounted_with(vec![models, page], quirks)?;
+        browser.client.goto(&server.url("")).await?;
+        let load = "const { loadModel } = await import('ncsn'); \
+                    const model = await loadModel('models/mnist-fewstep.safetensors'); \
+                    return { name: model.name }";
+        ask(browser, load).await?;
+        let whole = fs::metadata(Path::new("../../www/models").join(FILE))?.len();
+        ensure!(server.broken() == (1, whole), "of {whole} bytes: {:?}", server.broken());
+        Ok(())
+    })
+    .await
+}
+
 /// Two elements on one page, of which one is changed and the other removed.
 #[tokio::test]
 async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> {
@@ -259,6 +284,7 @@ async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> 
         ensure!(answer["devices"] == 1, "{} devices for one page", answer["devices"]);
         ensure!(answer["label"] == "4 images by mnist-fewstep", "it is {}", answer["label"]);
         ensure!(answer["running"] == "running idle", "it is {}", answer["running"]);
+        ensure!(answer["loads"] == 1, "one model is announced {} times", answer["loads"]);
         ensure!(answer["after"] == 0, "{} frames after its removal", answer["after"]);
         ensure!(answer["far"] == "idle", "out of sight it is {}", answer["far"]);
         ensure!(answer["closed"] == "destroyed", "the device is {}", answer["closed"]);

@@ -72,6 +72,8 @@ async fn symbols_of_formulas_explain_themselves() -> Result<()> {
         let focus = "document.querySelector('.notes article:nth-child(2) [tabindex=\"0\"]').focus()";
         browser.client.execute(focus, vec![]).await?;
         ensure!(says().await?.starts_with("s: the score"), "{}", says().await?);
+        page.press(" ").await?;
+        ensure!(page.state().await? == State::Ready, "the space bar has started the run");
         page.press(&char::from(Key::Right).to_string()).await?;
         ensure!(says().await?.starts_with("x~: a noisy image"), "{}", says().await?);
         page.press(&char::from(Key::End).to_string()).await?;

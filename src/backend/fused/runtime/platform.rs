@@ -78,7 +78,7 @@ mod wasm {
     pub const NO_ADAPTER: &str = "this browser has no WebGPU, or its GPU is blocked";
 
     /// Submissions in flight. Some browsers report the end of one much later; the page limits how
-    /// much it asks for (`www/engine/batch.js`).
+    /// much it asks for (`www/engine/steps-per-request.js`).
     pub const UNDER_WAY: usize = 16;
 
     /// The browser runs callbacks by itself.

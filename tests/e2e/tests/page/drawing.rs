@@ -40,6 +40,7 @@ async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
             Ok(page.text("#copy").await?.contains("address bar"))
         })
         .await?;
+        ensure!(page.text("#status").await?.contains("address bar"), "it is not announced");
         let link = page.query().await?;
         let friend = Page::open(browser, &Server::start(dist())?, &link).await?;
         friend.wait_for(State::Finished).await?;
@@ -189,6 +190,66 @@ async fn drawing_takes_few_steps_unless_one_has_chosen_others() -> Result<()> {
             ensure!(settings().await? == usual, "{query}: {} afterwards", settings().await?);
         }
         Ok(())
+    })
+    .await
+}
+
+/// The second of two clicks goes back to noise, though the canvas only comes afterwards.
+#[tokio::test]
+async fn two_clicks_on_draw_leave_the_settings_as_they_were() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, "?engine=fused&autostart=0&chains=4").await?;
+        let settings = async || {
+            let script = "return ['sampler', 'levels', 'chains'].map((id) => \
+                          document.getElementById(id).value).join(' ') + ' ' + \
+                          document.querySelector('#presets :checked')?.id";
+            Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
+        };
+        let usual = settings().await?;
+        let script = "const [answer] = arguments; const draw = document.getElementById('draw'); \
+                      draw.click(); draw.click(); \
+                      const { src } = document.querySelector('script[type=module]'); \
+                      import(new URL('sketch/canvas.js', src)).then( \
+                        () => setTimeout(answer, 500), (error) => answer(String(error)))";
+        let error = browser.client.execute_async(script, vec![]).await?;
+        ensure!(error.is_null(), "there is no canvas: {error}");
+        ensure!(settings().await? == usual, "{usual} has become {}", settings().await?);
+        ensure!(!page.is_shown("#sketch-canvas").await?, "the canvas is shown");
+        page.click("#draw").await?;
+        let there = async || page.is_shown("#sketch-canvas").await;
+        page.wait_until("the canvas is there", there).await?;
+        page.click("#draw").await?;
+        ensure!(settings().await? == usual, "afterwards {usual} is {}", settings().await?);
+        Ok(())
+    })
+    .await
+}
+
+/// A few bytes of a link must not become a gigabyte of pixels.
+#[tokio::test]
+async fn a_drawing_that_inflates_without_end_is_refused() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let script = "const [answer] = arguments; (async () => { \
+                      const zeros = new Blob([new Uint8Array(64 * 2 ** 20)]); \
+                      const stream = zeros.stream().pipeThrough(new CompressionStream('deflate-raw')); \
+                      const bytes = new Uint8Array(await new Response(stream).arrayBuffer()); \
+                      const { src } = document.querySelector('script[type=module]'); \
+                      const { inflate } = await import(new URL('dom/inflate.js', src)); \
+                      const whole = await inflate(new Blob([bytes]), 64 * 2 ** 20); \
+                      const error = await inflate(new Blob([bytes]), 2 ** 20).catch(({ name }) => name); \
+                      const text = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')) \
+                        .replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', ''); \
+                      return { size: whole.size, error, text } \
+                      })().then(answer, (error) => answer(String(error)))";
+        let answer = browser.client.execute_async(script, vec![]).await?;
+        ensure!(answer["size"] == 64 << 20 && answer["error"] == "RangeError", "{}", answer["error"]);
+        let text = answer["text"].as_str().context("no text")?;
+        let link = format!("{}#{text}", page.query().await?.trim_end_matches('#'));
+        let page = Page::open(browser, &Server::start(dist())?, &link).await?;
+        page.wait_for(State::Ready).await?;
+        let told = async || Ok(page.text("#problem").await?.contains("cannot be read"));
+        page.wait_until("the page says that it cannot be read", told).await
     })
     .await
 }

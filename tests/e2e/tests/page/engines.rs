@@ -164,6 +164,26 @@ async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
     .await
 }
 
+/// Tiles are not measured beside other work on the GPU, such as training, nor twice at a time.
+#[tokio::test]
+async fn a_gpu_is_measured_once_while_it_is_idle() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // Any file of this server will do as a page.
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let arguments = vec![server.url(&scripts).into()];
+        let found = browser.client.execute_async(include_str!("measuring.js"), arguments).await?;
+        ensure!(found["busy"] == 0, "a busy GPU is measured: {found}");
+        ensure!(found["most"] == 1 && found["calls"] == 4, "measured otherwise: {found}");
+        ensure!(found["found"] == "tiles", "the result is lost: {found}");
+        let error = found["error"].as_str().context("no error")?;
+        ensure!(error.contains("driver") && found["listeners"] == 0, "after an error: {found}");
+        Ok(())
+    })
+    .await
+}
+
 /// How fast a browser reports that a GPU is done must not affect how busy the GPU is.
 #[tokio::test]
 async fn full_speed_keeps_every_gpu_busy() -> Result<()> {

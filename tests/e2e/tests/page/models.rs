@@ -61,6 +61,9 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         page.click("#own-dialog [aria-label^=Remove]").await?;
         let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
         page.wait_until("it is removed", removed).await?;
+        let focused = "return document.activeElement.id";
+        let focused = browser.client.execute(focused, vec![]).await?;
+        ensure!(focused == "own-choose", "the focus has gone to {focused}");
         browser.client.refresh().await?;
         page.wait_for(State::Ready).await?;
         ensure!(!page.text("#models").await?.contains("mine"), "it is still there");

@@ -9,6 +9,7 @@ use e2e::{
     page::{Page, State},
     server::Server,
 };
+use fantoccini::key::Key;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -111,9 +112,9 @@ async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
         browser.client.execute(here, vec![]).await?;
         // It starts by itself.
         for (sampler, expected) in
-            [("langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
+            [("exact-langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
         {
-            if sampler != "langevin" {
+            if sampler != "exact-langevin" {
                 page.choose("#toy2d-sampler", sampler).await?;
             }
             let ended = async || Ok(!page.text("#toy2d-share").await?.is_empty());
@@ -263,6 +264,41 @@ async fn new_images_have_another_seed() -> Result<()> {
         page.wait_until("the key makes new images", other).await?;
         page.wait_for(State::Finished).await?;
         ensure!(page.grid().await? != second.1, "the key's images are not new");
+        Ok(())
+    })
+    .await
+}
+
+/// A density can be drawn without a pointer, and the keys for that do not act on the run above.
+#[tokio::test]
+async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let here = "document.getElementById('how-title').scrollIntoView()";
+        browser.client.execute(here, vec![]).await?;
+        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
+        let focus = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' }); \
+                     document.getElementById('toy2d-view').focus()";
+        browser.client.execute(focus, vec![]).await?;
+        // The first run begins by itself.
+        let ended = async || Ok(page.text("#toy2d-share").await?.contains("have ended"));
+        page.wait_until("the chains have come to their ends", ended).await?;
+        let (right, down) = (char::from(Key::Right), char::from(Key::Down));
+        let picture = async || -> Result<Value> {
+            let script = "return document.getElementById('toy2d-view').toDataURL()";
+            Ok(browser.client.execute(script, vec![]).await?)
+        };
+        page.press(" ").await?;
+        ensure!(page.text("#toy2d-share").await?.contains("what you drew"), "nothing is drawn");
+        ensure!(page.is_shown("#toy2d-erase").await?, "what is drawn cannot be erased");
+        let first = picture().await?;
+        for key in [right, right, down, down] {
+            page.press(&key.to_string()).await?;
+        }
+        let line = picture().await?;
+        ensure!(line != first, "the arrow keys draw nothing");
+        page.press(" ").await?;
+        ensure!(page.state().await? == State::Ready, "a key has started the run");
         Ok(())
     })
     .await

@@ -24,6 +24,9 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
         page.wait_until("the ways are there", async || page.is_shown("#save-gif").await).await?;
         for (count, button) in [(1, "#save-gif"), (2, "#save-one")] {
             page.click(button).await?;
+            let focused = "return `#${document.activeElement.id}`";
+            let focused = browser.client.execute(focused, vec![]).await?;
+            ensure!(focused == button, "the focus has gone from {button} to {focused}");
             // The status may still be that of the file before.
             let done = async || {
                 let saved = browser.client.execute("return window.saved.length", vec![]).await?;

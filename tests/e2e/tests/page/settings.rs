@@ -93,6 +93,24 @@ async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
         ensure!((steps[0] / steps[1] - 1.0).abs() < 1e-3, "ε/σ_L² has become {steps:?}");
         page.choose("#sampler", "ancestral").await?;
         ensure!(schedule().await? == recommended, "what is recommended does not come back");
+
+        // Some samplers have numbers of their own, whatever the model.
+        let numbers = async || {
+            let script = "return ['levels', 'steps-each']\
+                          .map((id) => Number(document.getElementById(id).value))";
+            let values = browser.client.execute(script, vec![]).await?;
+            Ok::<[u32; 2], anyhow::Error>(serde_json::from_value(values)?)
+        };
+        page.choose("#sampler", "exact-langevin").await?;
+        ensure!(numbers().await? == [39, 5], "exact Langevin begins with {:?}", numbers().await?);
+        let [_, smallest, step] = schedule().await?;
+        ensure!((step / smallest.powi(2) - 0.25).abs() < 0.01, "a is {}", step / smallest.powi(2));
+        // Others take as many evaluations, up to what is of use.
+        page.fill("#levels", "8").await?;
+        page.choose("#sampler", "consistent").await?;
+        ensure!(numbers().await?[0] == 40, "40 evaluations have become {:?}", numbers().await?);
+        page.choose("#sampler", "predictor-corrector").await?;
+        ensure!(numbers().await? == [50, 1], "predictor–corrector: {:?}", numbers().await?);
         Ok(())
     })
     .await

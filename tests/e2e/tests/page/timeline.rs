@@ -57,6 +57,19 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         page.lift().await?;
         ensure!(steps().await? == 0, "letting it go shows step {}", steps().await?);
 
+        // Assistive technology clicks, and cannot hold.
+        let click = "const compare = document.getElementById('compare'); compare.click(); \
+                     return compare.ariaPressed";
+        for (pressed, step) in [("true", 3), ("false", 0)] {
+            let found = browser.client.execute(click, vec![]).await?;
+            ensure!(found == pressed, "pressed is {found}");
+            ensure!(steps().await? == step, "a click shows step {}", steps().await?);
+        }
+        // A key does not click as well.
+        browser.client.execute("document.getElementById('compare').focus()", vec![]).await?;
+        page.press(" ").await?;
+        ensure!(steps().await? == 0, "after a key, step {} is shown", steps().await?);
+
         // Whatever acts on the chains shows them again.
         focus(browser).await?;
         page.press(&char::from(Key::Home).to_string()).await?;

@@ -55,3 +55,22 @@ async fn a_run_that_diverges_goes_on_with_half_the_learning_rate() -> Result<()>
     })
     .await
 }
+
+/// A run that was paused after its last step has nothing more to train, and no loss to report. It ends
+/// in Firefox as well, which has to be asked whether the device is done.
+#[tokio::test]
+async fn a_run_that_is_at_its_last_step_only_finishes() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // Any file of this server will do as a page.
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let arguments = vec![server.url(&scripts).into()];
+        let script = include_str!("../training-run.js");
+        let found = browser.client.execute_async(script, arguments).await?;
+        ensure!(found["trained"] == 0 && found["losses"] == 0, "it trains on: {found}");
+        ensure!(found["busy"] == json!([true, false]), "the GPU is not left to others: {found}");
+        Ok(())
+    })
+    .await
+}
