@@ -24,11 +24,13 @@ pub struct SettingArgs {
     /// σ_L, the last noise level.
     #[arg(long)]
     sigma_min: Option<f32>,
-    /// L, the number of noise levels [default with --sampler: 100; 10 for dpm-solver++,
-    /// sde-dpm-solver++ and unipc; 2 for consistency].
+    /// L, the number of noise levels [default: recommended by the model; with another --sampler 100,
+    /// but 39 for exact-langevin, 20 for heun, 10 for dpm-solver++, sde-dpm-solver++ and unipc, and 2
+    /// for consistency].
     #[arg(long, alias = "steps")]
     levels: Option<usize>,
-    /// T, the Langevin steps (predictor–corrector: corrections) at each level.
+    /// T, the Langevin steps (predictor–corrector: corrections) at each level [default: recommended
+    /// by the model; with another --sampler 5 for exact-langevin, 1 for predictor-corrector].
     #[arg(long)]
     steps_each: Option<usize>,
     /// ε, the step size at the smallest level. What matters is ε/σ_L²: for Langevin it must be

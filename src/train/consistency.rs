@@ -21,8 +21,8 @@ use crate::net::{Network, Preconditioning};
 ///
 /// `E [w(t) d(f(x_t, t), sg f(x_r, r))]`, with `d(a, b) = √(‖a − b‖² + c²) − c`,
 /// `c = 0.00027 √D` (Song & Dhariwal, *Improved Techniques for Training Consistency Models*, 2023,
-/// section 3.3, where pixels in \[−1, 1\] have twice the distances). The relative gap Δ = (t − r)/t halves in stages of equal length from its first to its
-/// last value.
+/// section 3.3, where pixels in \[−1, 1\] have twice the distances). The relative gap Δ = (t − r)/t
+/// halves in stages of equal length from its first to its last value.
 ///
 /// - *Easy consistency tuning* (Geng et al., *Consistency Models Made Easy*, 2024) takes z as it was
 ///   added: a wide gap learns fast and with a bias, a narrow one without. The gap is widened at small t,

@@ -210,6 +210,8 @@ pub(super) fn steps(count: u64) -> Result<(), OptionsError> {
 }
 
 impl Options {
+    /// What [`Self::for_kernels`] calls networks that are not U-Nets.
+    pub const OF_THE_PAPERS: &str = "a network of the papers";
     /// The default of [`Self::label_dropout`] for a class-conditional network.
     pub const LABEL_DROPOUT: f32 = 0.1;
 
@@ -335,7 +337,7 @@ impl Options {
     /// What only Burn can do, in words.
     pub fn for_kernels(&self) -> Result<&UNetDescription, String> {
         let Architecture::UNet(network) = &self.architecture else {
-            return Err("the papers' networks".into());
+            return Err(Self::OF_THE_PAPERS.into());
         };
         if self.precision != Precision::F32 {
             return Err("bf16".into());

@@ -424,6 +424,14 @@ impl Arguments {
         let steps = 1..=u64::from(u32::MAX) - 1;
         optimization.steps.map_or(Ok(()), |count| ensure_within("--steps", count, steps))?;
         ensure_within("--batch", optimization.batch, BATCH)?;
+        if let (Some(_), Some(steps)) = (&self.run.distribution_matching, optimization.steps) {
+            let critics = optimization.warmup_steps + u64::from(self.run.critic_steps);
+            ensure!(
+                steps > critics,
+                "of --steps {steps} the critic takes the first {critics}, --warmup-steps and \
+                 --critic-steps, so the network would not learn"
+            );
+        }
         optimization.lr.map_or(Ok(()), |rate| ensure_positive("--lr", rate))?;
         ensure_positive("--max-grad-norm", optimization.max_grad_norm.into())?;
         let decay = optimization.ema_decay;

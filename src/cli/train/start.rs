@@ -11,11 +11,12 @@ use crate::cli::model::{of_shape, open, with_classes_of};
 use crate::cli::{apart, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
-use crate::net::ImageShape;
 use crate::net::weights::carry_over;
+use crate::net::{Architecture, ImageShape};
 use crate::sample::GuidanceScale;
 use crate::train::{
-    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Precision, Trainer,
+    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Options, Precision,
+    Trainer,
 };
 
 /// Where a run computes, and the weights it starts from.
@@ -79,7 +80,7 @@ impl Start {
             (run.distill_guidance.is_some(), "--distill-guidance"),
             (run.distribution_matching.is_some(), "--distribution-matching"),
             (arguments.optimization.precision == Some(Precision::Bf16), "--precision bf16"),
-            (arguments.network.arch != Net::Unet, "--arch"),
+            (arguments.network.arch != Net::Unet, Options::OF_THE_PAPERS),
         ];
         let needs = needs.into_iter().find_map(|(given, flag)| given.then(|| flag.to_owned()));
         if leads && !run.dry_run {
@@ -90,9 +91,16 @@ impl Start {
             Weights::Checkpoint(checkpoint) => {
                 arguments.ensure_resumes(&checkpoint.options)?;
                 arguments.ensure_goes_on(checkpoint.step)?;
-                needs.or(checkpoint.options.for_kernels().err())
+                let options = arguments.resumed(checkpoint.options.clone(), None);
+                needs.or(options.for_kernels().err())
             }
-            _ => needs,
+            Weights::Drawn => needs,
+            Weights::Model(model)
+            | Weights::Guided { better: model, .. }
+            | Weights::Matched { generator: model, .. } => {
+                let is_unet = matches!(model.card.architecture, Architecture::UNet(_));
+                needs.or((!is_unet).then(|| Options::OF_THE_PAPERS.to_owned()))
+            }
         };
         let place = Place::of(&run.device, needs)?;
         Ok(Self { place, weights })

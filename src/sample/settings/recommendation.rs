@@ -102,7 +102,7 @@ pub struct Suited {
 }
 
 impl Suited {
-    /// What suits a sampler; `None` for those that need as many evaluations as the model's own.
+    /// What suits a sampler; `None` for samplers whose numbers depend on the model.
     pub fn of(sampler: Sampler) -> Option<Self> {
         let plain = |levels| Some(Self { levels, steps_each: None, relative_step: None });
         match sampler {
@@ -110,7 +110,7 @@ impl Suited {
             Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => plain(10),
             Sampler::Consistency => plain(2),
             Sampler::PredictorCorrector => {
-                Some(Self { levels: 50, steps_each: Some(1), relative_step: None })
+                Some(Self { levels: 100, steps_each: Some(1), relative_step: None })
             }
             Sampler::ExactLangevin => {
                 let (levels, steps) = (39, 5);

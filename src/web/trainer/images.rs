@@ -13,6 +13,8 @@ pub(super) struct TrainingImages {
     /// The distance between an original image and its nearest other: the median. 1 if that is not
     /// known.
     usual_distance: f32,
+    /// The same of all images, with their variants; `None` if all are the same.
+    median_nearest: Option<f32>,
 }
 
 impl TrainingImages {
@@ -25,7 +27,12 @@ impl TrainingImages {
         let count = bytes.len() / dimension;
         let originals = originals.map_or(count, |originals| originals.clamp(1, count));
         let usual_distance = nearest_distance(&bytes[..dimension * originals], dimension);
-        Some(Self { bytes, shape, originals, usual_distance: usual_distance.unwrap_or(1.0) })
+        let median_nearest = match originals == count {
+            true => usual_distance,
+            false => nearest_distance(&bytes, dimension),
+        };
+        let usual_distance = usual_distance.unwrap_or(1.0);
+        Some(Self { bytes, shape, originals, usual_distance, median_nearest })
     }
 
     /// How many there are.
@@ -55,18 +62,22 @@ impl TrainingImages {
         let count = self.len() as f32;
         mean.iter_mut().for_each(|sum| *sum /= count);
         let images = self.bytes.chunks_exact(dimension);
-        let to_mean = |image| (distance(values(image), mean.iter().copied()), image);
+        let to_mean = |image| {
+            let squares = values(image).zip(&mean).map(|(value, mean)| (value - mean).powi(2));
+            (squares.sum::<f32>(), image)
+        };
         let mut outermost: Vec<(f32, &[u8])> = images.map(to_mean).collect();
         outermost.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
         outermost.truncate(OUTERMOST);
         let all = || outermost.iter().map(|&(_, image)| image);
-        let distances = all().flat_map(|one| all().map(move |other| between(one, other)));
-        distances.fold(0.0, f32::max)
+        let squares =
+            all().flat_map(|one| all().map(move |other| square_below(one, other, u64::MAX)));
+        root(squares.flatten().max().unwrap_or(0))
     }
 
     /// The σ from which targets are stable: see `train::stable_from`.
     pub fn stable_from(&self) -> Option<f32> {
-        nearest_distance(&self.bytes, self.shape.dimension()).map(|distance| distance / 8.0)
+        self.median_nearest.map(|distance| distance / 8.0)
     }
 
     /// For each of some images, the number of the nearest of these, and in the second half the
@@ -77,13 +88,15 @@ impl TrainingImages {
         let nearest = |image: &[u8]| {
             let mirrored: Option<Vec<u8>> = mirrored
                 .then(|| image.chunks(width).flat_map(|row| row.iter().rev().copied()).collect());
-            let distance = |other: &[u8]| {
-                let turned = mirrored.as_ref().map_or(f32::INFINITY, |image| between(image, other));
-                between(image, other).min(turned)
-            };
-            let distances = self.bytes.chunks_exact(dimension).map(distance);
-            let nearest = (0..).zip(distances).min_by(|(_, a), (_, b)| a.total_cmp(b));
-            nearest.unwrap_or((0, f32::INFINITY))
+            let (mut number, mut least) = (0, u64::MAX);
+            for (index, other) in (0u32..).zip(self.bytes.chunks_exact(dimension)) {
+                for image in std::iter::once(image).chain(mirrored.as_deref()) {
+                    if let Some(square) = square_below(image, other, least) {
+                        (number, least) = (index, square);
+                    }
+                }
+            }
+            (number, root(least))
         };
         let found: Vec<(u32, f32)> = images.chunks_exact(dimension).map(nearest).collect();
         let numbers = found.iter().map(|(number, _)| *number as f32);
@@ -96,14 +109,24 @@ fn values(image: &[u8]) -> impl Iterator<Item = f32> {
     image.iter().map(|&byte| pixel::value(byte))
 }
 
-/// The Euclidean distance between two images' pixels.
-fn distance(one: impl Iterator<Item = f32>, other: impl Iterator<Item = f32>) -> f32 {
-    one.zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt()
+/// The squared Euclidean distance between two images of bytes if it is below `most`.
+fn square_below(one: &[u8], other: &[u8], most: u64) -> Option<u64> {
+    // Some thousand squares fit into 32 bits, in which they are added up the fastest.
+    const PART: usize = 1024;
+    let mut sum = 0;
+    for (one, other) in one.chunks(PART).zip(other.chunks(PART)) {
+        let squares = one.iter().zip(other).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2));
+        sum += u64::from(squares.sum::<u32>());
+        if sum >= most {
+            return None;
+        }
+    }
+    Some(sum)
 }
 
-/// The Euclidean distance between two images.
-fn between(one: &[u8], other: &[u8]) -> f32 {
-    distance(values(one), values(other))
+/// The distance between two images of pixels in \[0, 1\] whose bytes have this squared distance.
+fn root(square: u64) -> f32 {
+    ((square as f64).sqrt() / 255.0) as f32
 }
 
 /// The distance between an image and the nearest one that differs from it: the median over 64 of
@@ -113,8 +136,11 @@ fn nearest_distance(bytes: &[u8], dimension: usize) -> Option<f32> {
     const SOME: usize = 64;
     let images: Vec<&[u8]> = bytes.chunks_exact(dimension).collect();
     let nearest = |one: &[u8]| {
-        let distances = images.iter().map(|other| between(one, other));
-        distances.filter(|&distance| distance > 0.0).min_by(f32::total_cmp)
+        let mut least = u64::MAX;
+        for other in &images {
+            least = square_below(one, other, least).filter(|&square| square > 0).unwrap_or(least);
+        }
+        (least < u64::MAX).then(|| root(least))
     };
     let order = permutation(images.len(), Key { seed: 0, stream: 0, step: 0 });
     let some = order.into_iter().take(SOME).map(|index| images[index as usize]);

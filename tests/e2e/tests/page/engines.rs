@@ -56,7 +56,7 @@ async fn where_no_worker_answers_the_gpu_does_the_work() -> Result<()> {
         // The page waits for minutes, but not in this test.
         let script = "{ const { setTimeout } = window; \
                       window.setTimeout = (act, wait, ...rest) => \
-                        setTimeout(act, wait >= 60000 ? 100 : wait, ...rest); \
+                        setTimeout(act, wait >= 180000 ? 100 : wait, ...rest); \
                       window.Worker = class extends EventTarget { \
                         postMessage() {} terminate() {} } }";
         browser.before_every_page(script).await?;
@@ -78,7 +78,7 @@ async fn where_an_engine_does_not_arrive_the_present_one_stays() -> Result<()> {
         // The page waits for a minute, but not in this test.
         let script = "{ const { fetch, setTimeout } = window; \
                       window.setTimeout = (act, wait, ...rest) => \
-                        setTimeout(act, wait >= 60000 ? 100 : wait, ...rest); \
+                        setTimeout(act, wait === 60000 ? 5000 : wait, ...rest); \
                       window.fetch = (file, ...rest) => \
                         String(file.url ?? file).endsWith('engines/cpu/ncsn_bg.wasm') \
                           ? new Promise(() => {}) : fetch(file, ...rest) }";

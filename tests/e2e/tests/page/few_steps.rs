@@ -1,7 +1,5 @@
 //! Weights for one to four steps, which the page has beside the usual ones of some models.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
@@ -10,7 +8,6 @@ use e2e::{
     server::Server,
 };
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::{
     common::{TINY, dist, ready},
@@ -31,9 +28,13 @@ async fn images(browser: &Browser, server: &Server, link: &str) -> Result<Image>
     page.grid().await
 }
 
-/// The link in the address, once everything is in it.
+/// The link in the address, once it says by which weights.
 async fn link(page: &Page<'_>) -> Result<String> {
-    sleep(Duration::from_secs(2)).await;
+    let is_there = async || {
+        let query = page.query().await?;
+        Ok(query.contains("sampler=consistency") && query.contains("&of="))
+    };
+    page.wait_until("the address has the settings", is_there).await?;
     page.query().await
 }
 
@@ -81,7 +82,9 @@ async fn the_sampler_for_few_steps_uses_its_own_weights() -> Result<()> {
         for (sum, changed) in [(of, false), (of_model, false), ("-", true)] {
             let query = format!("{}&of={sum}", few());
             let (page, _) = ready(browser, &query).await?;
-            sleep(Duration::from_secs(2)).await;
+            // With the images the weights are there, and whatever is to be said of them.
+            page.click("#start").await?;
+            page.wait_for(State::Finished).await?;
             let problem = page.text("#problem").await?;
             ensure!(problem.contains("changed") == changed, "of={sum}: {problem:?}");
         }

@@ -110,7 +110,7 @@ async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
         page.choose("#sampler", "consistent").await?;
         ensure!(numbers().await?[0] == 40, "40 evaluations have become {:?}", numbers().await?);
         page.choose("#sampler", "predictor-corrector").await?;
-        ensure!(numbers().await? == [50, 1], "predictor–corrector: {:?}", numbers().await?);
+        ensure!(numbers().await? == [100, 1], "predictor–corrector: {:?}", numbers().await?);
         Ok(())
     })
     .await
