@@ -21,7 +21,7 @@ import {
 } from "./app/session.js";
 import { offerImages } from "./view/single-images.js";
 import { lessMotion, link, modelLabel, quickUrl, state } from "./app/state.js";
-import { gauge, markModel, setStatus } from "./view/view.js";
+import { complainToo, gauge, markModel, setStatus } from "./view/view.js";
 import { loadWasmModule } from "./engine/wasm-module.js";
 
 // This text says that the scripts have not started.
@@ -109,10 +109,9 @@ async function open() {
   offerImages().catch(console.warn);
   if (document.querySelector('link[rel="service-worker"]'))
     import("./app/offline.js").then(({ keepForOffline }) => keepForOffline()).catch(console.warn);
-  // Said last, when images are there: they are not those that the link was made with.
-  if (await hasChanged())
-    trouble = `${trouble} The model has changed since this link was made.`.trim();
   if (trouble) refuse(trouble);
+  // Known only when the weights for few steps have come, or have not, which the page may have said by then.
+  if (await hasChanged()) complainToo("The model has changed since this link was made.");
 }
 
 /** Whether the link was made with other weights than those that its images are made with here. */
@@ -121,7 +120,9 @@ async function hasChanged() {
   if (!sum || !loaded || sum === loaded.sum) return false;
   if (!quickUrl || link.get("sampler") !== "consistency") return true;
   // Links from before these weights had a checksum of their own have that of the model.
-  const quick = await import("./model/quick-model.js").then(({ quickModel }) => quickModel());
+  const quick = await import("./model/quick-model.js")
+    .then(({ quickModel }) => quickModel())
+    .catch(() => null);
   return quick !== null && sum !== quick.sum;
 }
 

@@ -27,10 +27,11 @@ const MAX_ALL_BYTES = 2 * MAX_BYTES;
 const fixed = new Set(FILES.map((file) => new URL(file, SCOPE).href));
 const isFixed = (/** @type {string} */ url) =>
   fixed.has(url) || url.startsWith(`${SCOPE}${VERSION}/`);
+const isWeights = (/** @type {string} */ url) => new URL(url).pathname.endsWith(".safetensors");
 /** Models, wherever they are, and the images of the page's own. Scripts of another version are not kept. */
 const isModel = (/** @type {string} */ url) => {
   const { pathname } = new URL(url);
-  return pathname.endsWith(".safetensors") || (pathname.endsWith(".png") && url.startsWith(SCOPE));
+  return isWeights(url) || (pathname.endsWith(".png") && url.startsWith(SCOPE));
 };
 
 /**
@@ -81,7 +82,10 @@ async function fetchModel(event, request) {
     // The worker may be stopped when the page has its answer, so it is told of what is left to do.
     if (answer.status === 200 && length <= MAX_BYTES)
       event.waitUntil(
-        keep(MODELS, request, answer.clone()).then(deleteOldModels).catch(console.warn),
+        keep(MODELS, request, answer.clone())
+          // The small images that come with the page’s models need no room to be made.
+          .then(() => (isWeights(request.url) ? deleteOldModels() : undefined))
+          .catch(console.warn),
       );
     return answer;
   } catch (error) {
@@ -91,17 +95,41 @@ async function fetchModel(event, request) {
   }
 }
 
-/** Deletes the models that were kept longest ago, if all of them are too large together. */
-async function deleteOldModels() {
+/** @type {Promise<unknown>} the latest deletion */
+let deleting = Promise.resolve();
+
+/**
+ * Deletes the models that were kept longest ago, if all of them are too large together. One call waits for another, as
+ * each reads and counts what the other deletes.
+ */
+const deleteOldModels = () => (deleting = deleting.then(deleteOld).catch(console.warn));
+
+async function deleteOld() {
   const cache = await caches.open(MODELS);
+  /** @type {[request: Request, bytes: number][]} */
+  const sizes = [];
+  // A cache lists what was kept last at the end. What is put there again goes to the end, so this begins with the oldest.
+  for (const request of await cache.keys()) sizes.push([request, await sizeOf(cache, request)]);
   let bytes = 0;
-  // A cache lists what was kept last at the end.
-  for (const request of [...(await cache.keys())].reverse()) {
-    const kept = await cache.match(request);
-    const length = kept?.headers.get("content-length");
-    bytes += Number(length ?? (await kept?.blob())?.size ?? 0);
+  for (const [request, size] of sizes.reverse()) {
+    bytes += size;
     if (bytes > MAX_ALL_BYTES) await cache.delete(request);
   }
+}
+
+/** How many bytes a model has. An answer that does not say it must be read, and says it from then on. @param {Cache} cache @param {Request} request */
+async function sizeOf(cache, request) {
+  const kept = await cache.match(request);
+  if (!kept) return 0;
+  const length = kept.headers.get("content-length");
+  if (length !== null) return Number(length);
+  const file = await kept.blob();
+  const headers = new Headers(kept.headers);
+  // These bytes are no longer compressed.
+  headers.delete("content-encoding");
+  headers.set("content-length", String(file.size));
+  await cache.put(request, new Response(file, { headers })).catch(console.warn);
+  return file.size;
 }
 
 /** @param {Request} request */

@@ -15,6 +15,7 @@ import {
   engines,
   fail,
   fatalErrors,
+  giveUpWeights,
   writeAddress,
   live,
   refuse,
@@ -63,6 +64,7 @@ async function changeEngine(choice) {
   try {
     const next = await engines.make(name);
     try {
+      giveUpWeights();
       await run.clear();
       // First see whether the next engine can draw: if not, the present one is still needed.
       use(next);
@@ -189,7 +191,11 @@ export function listen() {
     );
   listenToFiles();
   // A link with another drawing may differ from the present one only in its hash.
-  addEventListener("hashchange", () => namesPlace() || location.reload());
+  // Going back from a paper leads to the drawing that is shown already, or to no hash at all.
+  addEventListener("hashchange", () => {
+    const hash = location.hash.slice(1);
+    if (!namesPlace() && hash !== (drawing()?.text ?? "")) location.reload();
+  });
   lessMotion.addEventListener("change", () => (run.calm = lessMotion.matches));
   listenToKeys(
     [

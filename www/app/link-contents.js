@@ -52,10 +52,17 @@ export async function openLink(slow) {
     if (isTrap(error)) throw error;
     return error.message;
   });
-  const words = unusable.length
-    ? `This link has something under “${unusable.join("”, “")}” that cannot be used: the default took its place.`
-    : "";
+  const words = notUsed(unusable);
   return [noClass, noDrawing, words, form.trouble].filter(Boolean).join(" ");
+}
+
+/** Says that values gave way to defaults. @param {string[]} labels of their fields @returns {string} nothing without any */
+function notUsed(labels) {
+  if (!labels.length) return "";
+  const named = `“${labels.join("”, “")}”`;
+  return labels.length === 1
+    ? `The value of ${named} in this link cannot be used, so the default is used instead.`
+    : `The values of ${named} in this link cannot be used, so the defaults are used instead.`;
 }
 
 /** Takes out of the link what cannot be used. @returns {string[]} the labels of that */

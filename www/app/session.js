@@ -14,6 +14,7 @@ import { drawing, kept, link, quickUrl, state, strength } from "./state.js";
 import { Timeline } from "../view/timeline.js";
 import {
   complain,
+  complainToo,
   grid,
   plot,
   setConsole,
@@ -135,6 +136,9 @@ export function leaveAddress() {
 /** Ends the wait of the anneal before for its weights. */
 let replace = () => {};
 
+/** Lets no anneal wait for its weights any more: such a wait holds up all other work on the engine. */
+export const giveUpWeights = () => replace();
+
 /**
  * The weights for a sampler: one to four steps have weights of their own, where the page has such for its model.
  * @param {import("../engine/engine.js").SamplerName} sampler
@@ -149,8 +153,10 @@ async function weightsFor(sampler, replaced) {
     import("../model/quick-model.js").then(({ quickModel }) => quickModel()).catch(() => null),
     replaced,
   ]);
+  // A redraw says nothing before its end, so the words for this wait would stand there while the images are made.
+  if (quick !== undefined && run.state === "answering") showState();
   if (quick === null)
-    complain(
+    complainToo(
       "The weights for few steps did not arrive. These images are made with the model’s usual weights, which are not tuned for this sampler.",
     );
   return quick === null ? state.loaded : quick;
@@ -237,7 +243,7 @@ export function begin(go) {
 export const live = new Live(async () => {
   const make = ready();
   if (make) await run.answer(make, () => live.waiting);
-});
+}, giveUpWeights);
 
 /**
  * Shows what has changed: at once if there is a drawing, or else by a new anneal.

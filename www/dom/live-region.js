@@ -12,6 +12,8 @@ export const showProgress = (region, text) => write(region, text, "off");
 
 /** @param {HTMLElement} region @param {string} text @param {"polite" | "off"} live */
 function write(region, text, live) {
-  if (region.getAttribute("aria-live") !== live) region.setAttribute("aria-live", live);
-  if (region.textContent !== text) region.textContent = text;
+  const changed = region.getAttribute("aria-live") !== live;
+  if (changed) region.setAttribute("aria-live", live);
+  // A text that came while nothing was read out is put there once more, or nobody would hear it.
+  if (region.textContent !== text || (changed && live === "polite")) region.textContent = text;
 }

@@ -240,12 +240,25 @@ function onPage(name, { engine, device }, { wasmModule, model, bytes }, adapter,
   return usable;
 }
 
+/** The bundles that were started, or are being started. @type {Map<EngineName, Promise<WasmModule>>} */
+const started = new Map();
+
 /**
- * Fetches a bundle and starts its wasm module. A second call returns the same one.
+ * Fetches a bundle and starts its wasm module. A second call returns the same one, unless the first has failed.
  * @param {EngineName} name
  * @returns {Promise<WasmModule>}
  */
 function load(name) {
+  const before = started.get(name);
+  if (before) return before;
+  const loading = start(name);
+  started.set(name, loading);
+  loading.catch(() => started.delete(name));
+  return loading;
+}
+
+/** @param {EngineName} name @returns {Promise<WasmModule>} */
+function start(name) {
   const url = bundle(name);
   const script = import(url.href).catch(async (error) => {
     throw missing(name, await notImported(url.href, error));

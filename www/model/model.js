@@ -2,9 +2,21 @@
 /** Fetches a model file, reporting progress in bytes. */
 import { Failure, download, largeModel, noAddress } from "../failures/failures.js";
 import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "./read-bytes.js";
+import { SILENCE_MS, within } from "../engine/within.js";
 import { goingOn } from "./resume.js";
 
 export { MAX_MODEL_BYTES };
+
+/**
+ * Limits a wait for the server. A connection that is only slow never gets there, since it brings something now and then.
+ * @template T @param {Promise<T>} answer @param {(error: Error) => void} [onSilence]
+ */
+const inTime = (answer, onSilence) =>
+  within(answer, SILENCE_MS, () => {
+    const error = new Error(`nothing came for ${SILENCE_MS / 1000} seconds`);
+    onSilence?.(error);
+    return error;
+  });
 
 /**
  * @param {string} url absolute
@@ -15,32 +27,36 @@ export { MAX_MODEL_BYTES };
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  * @throws {import("../failures/failures.js").Failure} of kind "download", or "model" if it is too large
  */
-export async function fetchModel(
-  url,
-  onProgress,
-  signal,
-  onHead,
-  ask = async (headers) => {
+export async function fetchModel(url, onProgress, signal, onHead, ask) {
+  // A server that does not even answer is not asked again, or whoever waits would do so for many minutes.
+  const stop = new AbortController();
+  const end = () => stop.abort(signal.reason);
+  if (signal.aborted) end();
+  signal.addEventListener("abort", end);
+  const byAddress = async (/** @type {Record<string, string> | undefined} */ headers) => {
     // A link must not contain the file itself, as a `data:` address does: only a server's files are loaded.
     if (/^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(url)) throw noAddress(url);
-    return fetch(url, { signal, headers });
-  },
-) {
+    return fetch(url, { signal: stop.signal, headers });
+  };
+  const askInTime = (/** @type {Record<string, string> | undefined} */ headers) =>
+    inTime((ask ?? byAddress)(headers), (error) => stop.abort(error));
   /** @type {Response} */
   let response;
   try {
-    response = await ask();
+    response = await askInTime(undefined);
   } catch (error) {
     if (error instanceof Failure) throw error;
     throw download("model", url, 0, String(error));
   }
   try {
-    const goOn = goingOn(ask, response, signal);
-    return await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn);
+    const goOn = goingOn(askInTime, response, stop.signal);
+    return await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn, inTime);
   } catch (error) {
     if (error instanceof SizeError)
       throw largeModel(url, error.bytes, error.exact, MAX_MODEL_BYTES);
     if (error instanceof ReadError) throw download("model", url, error.status, error.message);
     throw error;
+  } finally {
+    signal.removeEventListener("abort", end);
   }
 }

@@ -24,6 +24,7 @@ export function quickModel() {
 async function fetchQuick() {
   const { loaded } = state;
   if (!quickUrl || !loaded) return null;
+  // Never aborted: whoever no longer waits for the weights will probably want them later.
   const { signal } = new AbortController();
   const bytes = await fetchModel(
     quickUrl,

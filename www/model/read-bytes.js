@@ -29,10 +29,18 @@ export class SizeError extends Error {
  * @param {(loaded: number, total: number) => void} onProgress `total` is 0 if the server does not tell it
  * @param {(head: Uint8Array) => void} onHead called with the first bytes
  * @param {(loaded: number) => Promise<{ response: Response, loaded: number } | null>} [goOn] if the connection breaks off after so many bytes: another answer, and how many bytes come before it
+ * @param {<T>(piece: Promise<T>) => Promise<T>} [inTime] limits how long a piece may take; if it rejects, the connection counts as broken off
  * @returns {Promise<Uint8Array<ArrayBuffer>>}
  * @throws {ReadError | SizeError}
  */
-export async function readBytes(response, most, onProgress, onHead, goOn = async () => null) {
+export async function readBytes(
+  response,
+  most,
+  onProgress,
+  onHead,
+  goOn = async () => null,
+  inTime = (piece) => piece,
+) {
   if (!response.ok) throw new ReadError(response.status, response.statusText);
   // A development server answers with the page itself if there is no file.
   const type = response.headers.get("content-type") ?? "";
@@ -54,13 +62,15 @@ export async function readBytes(response, most, onProgress, onHead, goOn = async
   let [loaded, begun] = [0, false];
   for (;;) {
     try {
-      const { done, value } = await reader.read();
+      const { done, value } = await inTime(reader.read());
       if (done) break;
       if (!begun) onHead(value);
       begun = true;
       pieces.push(value);
       loaded += value.byteLength;
     } catch (error) {
+      // If it is only silent, the browser would keep the connection open.
+      reader.cancel().catch(() => {});
       const rest = await goOn(loaded);
       if (!rest?.response.body) throw new ReadError(0, `broke off after ${loaded} bytes: ${error}`);
       if (!rest.loaded) pieces = [];

@@ -7,19 +7,26 @@
  */
 export class Live {
   #redraw;
+  #onOutdated;
   #busy = false;
   /** Whether the drawing has changed since the latest redraw began. */
   waiting = false;
 
-  /** @param {() => Promise<unknown>} redraw makes the images of the present drawing */
-  constructor(redraw) {
+  /**
+   * @param {() => Promise<unknown>} redraw makes the images of the present drawing
+   * @param {() => void} onOutdated called when something has changed while it is under way: what it waits for may
+   *   not be wanted any more
+   */
+  constructor(redraw, onOutdated) {
     this.#redraw = redraw;
+    this.#onOutdated = onOutdated;
   }
 
   /** To be called whenever something has changed. */
   ask() {
     this.waiting = true;
-    if (!this.#busy) this.#go();
+    if (this.#busy) this.#onOutdated();
+    else this.#go();
   }
 
   async #go() {

@@ -4,9 +4,11 @@
 /** Papers are below; the hash of the address, where links usually say this, belongs to the drawing. */
 export function linkPapers() {
   for (const cite of document.querySelectorAll(".cite"))
-    cite.addEventListener("click", (event) => {
+    cite.addEventListener("click", (/** @type {any} */ event) => {
       const paper = document.getElementById(cite.getAttribute("href")?.slice(1) ?? "");
-      if (!paper) return;
+      // With such a key, browsers open a link in another tab or window, or download it.
+      const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+      if (!paper || elsewhere) return;
       event.preventDefault();
       paper.scrollIntoView({ block: "center" });
       paper.focus({ preventScroll: true });

@@ -106,7 +106,7 @@ export class GuessStop extends Stop {
       this.say(
         whole
           ? "Drag the step: first a blur of many images, then one of them."
-          : "Meanwhile the page has made other images. Guess the first of these.",
+          : "Meanwhile the page has made other images. Press the button to follow the first of the new images.",
       );
     } catch (error) {
       this.say(/** @type {Error} */ (error).message);

@@ -137,6 +137,8 @@ class Figure {
     this.#toy.forget();
     this.#follow(false);
     this.#stop();
+    // The button that was clicked has hidden itself.
+    $("-learn").focus();
   }
 
   /** Goes back to the two clouds. */
@@ -145,6 +147,7 @@ class Figure {
     this.#erase.hidden = true;
     this.#follow(false);
     this.#stop();
+    $("-learn").focus();
   }
 
   /** Follows the network's score or the exact one. @param {boolean} network */
@@ -166,6 +169,8 @@ class Figure {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
     this.#toy.forget();
+    // The arrows are those of the network until it has learned.
+    this.#score.disabled = true;
     const go = () => {
       const until = performance.now() + LEARN_MS;
       let steps = 0;
@@ -180,10 +185,12 @@ class Figure {
           `The arrows are the network’s after ${steps} of ${LEARN} steps, and differ ${differs}.`,
         );
         this.#frame = requestAnimationFrame(go);
-      } else
+      } else {
+        this.#score.disabled = false;
         this.#say(
           `The network has learned the score: it differs ${differs}. Run chains on it, then on the exact score.`,
         );
+      }
       this.#paint();
     };
     this.#frame = requestAnimationFrame(go);
@@ -193,6 +200,7 @@ class Figure {
   #stop() {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
+    this.#score.disabled = false;
     this.#say("");
     this.#paint();
   }
@@ -205,6 +213,7 @@ class Figure {
   #run() {
     cancelAnimationFrame(this.#frame);
     this.#runs = true;
+    this.#score.disabled = false;
     this.#toy.begin($("-sampler").value, CHAINS);
     this.#say("");
     /** @type {number | undefined} */

@@ -10,6 +10,9 @@ import { fileOf } from "./model-file.js";
 
 export class KeptRun {
   root = element("div", "", { className: "train-kept", id: "train-kept", hidden: true });
+  /** One and the same element for all that is said: screen readers only read out what changes in a region that they know. */
+  #words = element("p");
+  #keys = element("div", "", { className: "train-keys" });
   #onResume;
   #onError;
 
@@ -17,6 +20,8 @@ export class KeptRun {
   constructor(onResume, onError) {
     this.#onResume = onResume;
     this.#onError = onError;
+    this.#words.setAttribute("role", "status");
+    this.root.append(this.#words, this.#keys);
   }
 
   /** Shows it, if there is one. */
@@ -37,26 +42,26 @@ export class KeptRun {
    * @param {() => Promise<void>} onBegin trains on the same images from the beginning
    */
   damaged(name, onBegin) {
+    this.root.hidden = false;
     this.#say(
       name,
-      ": its last checkpoint is damaged, so the training cannot go on from there. Its images are still here, and perhaps its model.",
+      ": its last checkpoint is damaged, so the training cannot go on from there. Its images are intact; the model may be, too: try “Download”.",
       { text: "Train again from the start", act: onBegin },
     );
-    this.root.hidden = false;
   }
 
   /** @param {string} name of the model @param {string} rest of the sentence @param {Action} action before those that are always there */
   #say(name, rest, action) {
-    const words = element("p");
-    words.setAttribute("role", "status");
-    words.append("Your model ", element("strong", name), rest);
-    const keys = element("div", "", { className: "train-keys" });
-    for (const { text, act } of [action, ...this.#always(name)]) {
+    this.#words.replaceChildren("Your model ", element("strong", name), rest);
+    const buttons = [action, ...this.#always(name)].map(({ text, act }) => {
       const button = element("button", text, { type: "button" });
       button.addEventListener("click", () => act().catch(this.#onError));
-      keys.append(button);
-    }
-    this.root.replaceChildren(words, keys);
+      return button;
+    });
+    const focused = this.#keys.contains(document.activeElement);
+    this.#keys.replaceChildren(...buttons);
+    // The button that had the focus, perhaps as it was clicked, is gone.
+    if (focused) buttons[0].focus();
   }
 
   /** @param {string} name of the model @returns {Action[]} */
@@ -76,6 +81,11 @@ export class KeptRun {
         act: async () => {
           await forget();
           this.root.hidden = true;
+          // The button had the focus, and “Train” cannot have it as long as there are no images.
+          const heading = this.root.closest("dialog")?.querySelector("h2");
+          if (!heading) return;
+          heading.tabIndex = -1;
+          heading.focus();
         },
       },
     ];

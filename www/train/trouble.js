@@ -24,7 +24,7 @@ export function troubleOf(error, { learningRate, batch }, again) {
   const same = { text: "Go on from the last checkpoint", act: again({}) };
   if (error.code === "diverged")
     return {
-      text: "The training diverged: the loss or a weight is no longer a finite number. It is back at its last finite state. A smaller learning rate helps.",
+      text: "The training diverged: the loss or a weight is no longer a finite number. It has gone back to the last step at which all numbers were finite. A smaller learning rate helps.",
       ways: [slower],
     };
   return { text: error.message, ways: lacksMemory(error) ? [smaller] : [same, smaller] };
@@ -45,7 +45,7 @@ export function slowness(steps, left, seconds, go, small) {
   const ways = [{ text: "Train all the same", act: go }];
   if (small) ways.unshift({ text: "Use a small network", act: small });
   return {
-    text: `This browser has no GPU to use and computes in software: a step takes about ${formatDuration(seconds / left)}, and the rest of the ${steps} steps ${formatDuration(seconds)}. The page’s CPU engine only samples. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
+    text: `This browser has no GPU to use and computes in software: a step takes about ${formatDuration(seconds / left)}, and the rest of the ${steps} steps ${formatDuration(seconds)}. The page’s CPU engine can make images, but cannot train. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
     ways,
   };
 }

@@ -124,6 +124,7 @@ class Column {
     const images = new ImageData(/** @type {any} */ (pixels), width, height * ACROSS ** 2);
     paintGrid(this.#context, images, height, GRID);
     this.#track.style.setProperty("--done", String(step / steps));
+    this.root.style.setProperty("--coldness", `${((100 * step) / steps).toFixed(1)}%`);
     this.#output.textContent = done ? "done" : `σ = ${formatSigma(sigma)}`;
   }
 

@@ -65,7 +65,10 @@ export function showRun(run) {
   clearTimeout(slow);
   if (run.state === "answering") {
     $("status").dataset.state = "running";
-    slow = setTimeout(() => setStatus("running", "Redrawing…"), SLOW_MS);
+    slow = setTimeout(() => {
+      // Meanwhile it may have turned out that weights must be fetched first.
+      if ($("status").dataset.state === "running") setStatus("running", "Redrawing…");
+    }, SLOW_MS);
   } else setStatus(run.state, words[run.state]);
   const again = run.over && run.state !== "ready";
   $("start-text").textContent =
@@ -128,6 +131,12 @@ export function complain(text) {
   $("problem").textContent = text;
   $("problem").hidden = false;
   $("problem").scrollIntoView({ block: "nearest" });
+}
+
+/** Says what else is wrong, after whatever is still said. @param {string} text */
+export function complainToo(text) {
+  const { hidden, textContent } = $("problem");
+  complain(hidden ? text : `${textContent} ${text}`);
 }
 
 /** @param {"module" | "model"} what @returns {(loaded: number, total: number) => void} */
