@@ -92,7 +92,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let test = |name, usually, args: &[&[&str]]| {
         step(name, usually, workspace.cargo(["test"])?.args(args.concat()))
     };
-    test("tests, native", "10 min the first time", &[&CRATE])?;
+    test("tests, native", "20 min the first time", &[&CRATE])?;
     test("tests around the crate", "2 min the first time", &[&AROUND, &["--lib", "--bins"]])?;
     for program in PROGRAMS {
         test("tests of programs", "1 min the first time", &[&QUICK, &[program]])?;
@@ -111,5 +111,5 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     if let Some(axe) = scripts::axe(workspace) {
         tests.env("NCSN_AXE", axe);
     }
-    step("tests, page", "10 min", &mut tests)
+    step("tests, page", "25 min", &mut tests)
 }
