@@ -37,6 +37,7 @@ pub use chain::Chain;
 pub use engine::Engine;
 pub use model::Model;
 use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
 #[cfg(feature = "training")]
 pub use trainer::Trainer;
 use wasm_bindgen::prelude::*;
@@ -82,5 +83,7 @@ struct SamplerParameters {
 pub fn sampler_parameters() -> Result<JsValue, JsError> {
     let suited = |sampler: Sampler| Some((sampler.name(), Suited::of(sampler)?));
     let suited = Sampler::ALL.into_iter().filter_map(suited).collect();
-    convert::to_js(&SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS, suited })
+    let parameters = SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS, suited };
+    // A map must become an object, not a `Map`.
+    Ok(parameters.serialize(&Serializer::json_compatible())?)
 }

@@ -130,26 +130,28 @@ async fn redraws_do_not_queue() -> Result<()> {
         let script = "const [url, answer] = arguments; \
                       import(url).then(async ({ Live }) => { \
                         let [drawing, under, most, shown] = [0, 0, 0, []]; \
+                        let outdated = 0; \
                         const live = new Live(async () => { \
                           most = Math.max(most, ++under); \
                           shown.push(drawing); \
                           await new Promise((done) => setTimeout(done, 30)); \
                           under -= 1; \
-                        }); \
+                        }, () => outdated++); \
                         for (; drawing < 100; drawing++) { \
                           live.ask(); \
                           if (drawing % 10 === 0) await new Promise((done) => setTimeout(done)); \
                         } \
                         live.ask(); \
                         await new Promise((done) => setTimeout(done, 500)); \
-                        answer({ most, shown }); \
-                      })";
+                        answer({ most, shown, outdated }); \
+                      }).catch((error) => answer(String(error)))";
         let url = server.url(&format!("{scripts}run/live.js"));
         let answer = browser.client.execute_async(script, vec![url.into()]).await?;
         ensure!(answer["most"] == 1, "several redraws at a time: {answer}");
         let shown = answer["shown"].as_array().context("nothing was drawn")?;
         ensure!(shown.last() == Some(&100.into()), "the last drawing is not shown: {answer}");
         ensure!(shown.len() < 60, "redraws have queued: {answer}");
+        ensure!(answer["outdated"].as_u64() > Some(0), "no redraw was told that it is outdated");
         Ok(())
     })
     .await
