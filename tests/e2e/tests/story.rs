@@ -356,7 +356,7 @@ async fn the_header_has_room_for_everything() -> Result<()> {
         for font in ["", "\"DejaVu Sans\", Verdana, sans-serif"] {
             let script = "document.documentElement.style.setProperty('--sans', arguments[0])";
             ask(browser, script, font).await?;
-            for (width, lines, rows) in [(768, 2, 2), (820, 2, 1), (1024, 1, 1), (1280, 1, 1), (1440, 1, 1)] {
+            for (width, lines, rows) in [(768, 2, 2), (820, 2, 2), (1024, 1, 1), (1280, 1, 1), (1440, 1, 1)] {
                 browser.resize(width, 900).await?;
                 sleep(Duration::from_millis(200)).await;
                 let script = "const text = document.querySelector('.title p'); \
