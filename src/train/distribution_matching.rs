@@ -82,6 +82,12 @@ impl DistributionMatching {
         Ok(())
     }
 
+    /// The number of steps before the generator's first: those of the warm-up, and the critic's of the
+    /// first round.
+    pub fn steps_before_generator(warmup_steps: u64, critic_steps: u32) -> u64 {
+        warmup_steps + u64::from(critic_steps)
+    }
+
     /// Which network a step changes.
     pub(super) fn turn(&self, step: u64, warmup_steps: u64) -> Turn {
         let round = u64::from(self.critic_steps) + 1;

@@ -274,7 +274,9 @@ impl Options {
         }
         if let Some(matching) = &self.distribution_matching {
             matching.check(&self.architecture)?;
-            let first = self.warmup_steps + u64::from(matching.critic_steps);
+            let critic_steps = matching.critic_steps;
+            let first =
+                DistributionMatching::steps_before_generator(self.warmup_steps, critic_steps);
             if self.steps <= first {
                 return fail(format!(
                     "of {} steps the critic takes the first {first}, warm-up included, so the network \

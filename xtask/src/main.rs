@@ -9,6 +9,7 @@ mod chrome;
 mod dependencies;
 mod engines;
 mod fuzz;
+mod import_path;
 mod models;
 mod package;
 mod page;

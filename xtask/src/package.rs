@@ -5,14 +5,14 @@
 
 use std::{
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use crate::{
-    engines, page, publish,
+    engines, import_path, page, publish,
     tools::{self, Tool},
     workspace::{Workspace, step},
 };
@@ -123,7 +123,7 @@ fn shared(root: &Path, own: &[String]) -> Result<Vec<String>> {
             continue;
         }
         for address in imports(&read(&root.join(&module))?) {
-            let script = normal(&module.with_file_name(address));
+            let script = import_path::resolved(&module, address);
             let Ok(name) = script.strip_prefix(WWW) else {
                 // A module of the package, or what wasm-bindgen makes.
                 ensure!(!module.starts_with(WWW), "{} imports {address}", module.display());
@@ -141,19 +141,6 @@ fn shared(root: &Path, own: &[String]) -> Result<Vec<String>> {
     }
     found.sort();
     Ok(found)
-}
-
-/// A path without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(normal.pop()),
-            Component::CurDir => {}
-            _ => normal.push(part),
-        }
-    }
-    normal
 }
 
 /// The addresses that a module imports, also later, and also only in types.

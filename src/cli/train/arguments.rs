@@ -425,7 +425,8 @@ impl Arguments {
         optimization.steps.map_or(Ok(()), |count| ensure_within("--steps", count, steps))?;
         ensure_within("--batch", optimization.batch, BATCH)?;
         if let (Some(_), Some(steps)) = (&self.run.distribution_matching, optimization.steps) {
-            let critics = optimization.warmup_steps + u64::from(self.run.critic_steps);
+            let (warmup_steps, critic_steps) = (optimization.warmup_steps, self.run.critic_steps);
+            let critics = DistributionMatching::steps_before_generator(warmup_steps, critic_steps);
             ensure!(
                 steps > critics,
                 "of --steps {steps} the critic takes the first {critics}, --warmup-steps and \

@@ -361,6 +361,23 @@ impl<'a> Page<'a> {
         Ok(image)
     }
 
+    /// The name of the file that the grid is saved as. No file is saved any more on this page.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is saved.
+    pub async fn saved_name(&self) -> Result<String> {
+        let client = &self.browser.client;
+        let script = "HTMLAnchorElement.prototype.click = function () { \
+                      window.saved = this.download }";
+        client.execute(script, vec![]).await?;
+        self.click("#save").await?;
+        let saved = async || client.execute("return window.saved", vec![]).await;
+        self.wait_until("it is saved", async || Ok(!saved().await?.is_null())).await?;
+        let name = saved().await?;
+        Ok(name.as_str().context("no name")?.to_owned())
+    }
+
     /// What a button saves, at this width and height, or those of the grid with its margin.
     async fn saved(&self, button: &str, size: Option<[u32; 2]>) -> Result<Image> {
         let arguments = vec![button.into(), serde_json::to_value(size)?];

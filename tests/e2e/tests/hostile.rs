@@ -230,14 +230,7 @@ async fn a_hostile_card_is_only_text() -> Result<()> {
         page.wait_for(State::Ready).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
-        let script = "HTMLAnchorElement.prototype.click = function () { \
-                      window.saved = this.download }";
-        browser.client.execute(script, vec![]).await?;
-        page.click("#save").await?;
-        let saved = async || browser.client.execute("return window.saved", vec![]).await;
-        page.wait_until("it is saved", async || Ok(!saved().await?.is_null())).await?;
-        let name = saved().await?;
-        let name = name.as_str().context("no name")?;
+        let name = page.saved_name().await?;
         let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
         ensure!(name.chars().all(plain) && name.len() < 200, "the file's name is {name}");
         nothing_ran(browser).await

@@ -17,6 +17,10 @@ use walkdir::WalkDir;
 const PAGE: &str =
     "?engine=fused&seed=7&chains=1&sampler=consistent&levels=2&autostart=0&speed=full";
 
+/// The page's first model, and another one.
+const MODEL: &str = "www/models/mnist.safetensors";
+const OTHER: &str = "www/models/mnist-fewstep.safetensors";
+
 /// The output of `cargo xtask build`.
 fn dist() -> &'static Path {
     Path::new("../../dist")
@@ -53,6 +57,19 @@ async fn kept(browser: &Browser, version: &str, model: &str) -> Result<()> {
     anyhow::bail!("the browser keeps {found} instead of {expected}")
 }
 
+/// Opens the built page, waits until its worker has kept it, and returns its version, too.
+async fn visited<'a>(
+    browser: &'a Browser,
+    server: &Server,
+    dist: &Path,
+) -> Result<(Page<'a>, String)> {
+    let page = Page::open(browser, server, PAGE).await?;
+    page.wait_for(State::Ready).await?;
+    let version = version(dist)?;
+    kept(browser, &version, MODEL).await?;
+    Ok((page, version))
+}
+
 /// Runs to the end.
 async fn run(page: &Page<'_>) -> Result<e2e::image::Image> {
     page.wait_for(State::Ready).await?;
@@ -63,13 +80,12 @@ async fn run(page: &Page<'_>) -> Result<e2e::image::Image> {
 
 #[tokio::test]
 async fn what_was_fetched_works_without_a_network() -> Result<()> {
-    const OTHER: &str = "www/models/mnist-fewstep.safetensors";
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         let page = Page::open(browser, &server, PAGE).await?;
         let first = run(&page).await?;
         let version = version(dist())?;
-        kept(browser, &version, "www/models/mnist.safetensors").await?;
+        kept(browser, &version, MODEL).await?;
         // By now the worker sees what is fetched: another model, and the panel for drawing.
         let other = format!("{PAGE}&model={OTHER}");
         let page = Page::open(browser, &server, &other).await?;
@@ -98,13 +114,9 @@ async fn what_was_fetched_works_without_a_network() -> Result<()> {
 /// What the service worker cannot keep, it still passes on.
 #[tokio::test]
 async fn a_full_disk_does_not_keep_files_from_the_page() -> Result<()> {
-    const OTHER: &str = "www/models/mnist-fewstep.safetensors";
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        let version = version(dist())?;
-        kept(browser, &version, "www/models/mnist.safetensors").await?;
+        let (page, version) = visited(browser, &server, dist()).await?;
         let origin = browser.client.current_url().await?.origin().ascii_serialization();
         browser.fill_disk(&origin, true).await?;
         let script = "const [answer] = arguments; caches.open('ncsn models').then((cache) => \
@@ -129,13 +141,9 @@ async fn a_full_disk_does_not_keep_files_from_the_page() -> Result<()> {
 /// Models that were kept long ago make room for others.
 #[tokio::test]
 async fn models_are_kept_up_to_a_number_of_bytes() -> Result<()> {
-    const OTHER: &str = "www/models/mnist-fewstep.safetensors";
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        let version = version(dist())?;
-        kept(browser, &version, "www/models/mnist.safetensors").await?;
+        visited(browser, &server, dist()).await?;
         // As large as a model may be, by what their headers say.
         let script = "const [answer] = arguments; (async () => { \
                       const cache = await caches.open('ncsn models'); \
@@ -179,12 +187,8 @@ async fn a_new_version_replaces_the_old_one() -> Result<()> {
         }
     }
     with_browser(async |browser| {
-        const MODEL: &str = "www/models/mnist.safetensors";
         let server = Server::start(folder)?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        let old = version(folder)?;
-        kept(browser, &old, MODEL).await?;
+        let (_, old) = visited(browser, &server, folder).await?;
 
         let new: String = old.chars().rev().collect();
         fs::rename(folder.join(&old), folder.join(&new))?;

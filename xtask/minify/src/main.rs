@@ -4,6 +4,8 @@
 //! first command should wait for. `cargo xtask build` runs it after Trunk, `cargo xtask bench size`
 //! to measure.
 
+#[path = "../../src/import_path.rs"]
+mod import_path;
 mod imports;
 mod offline;
 mod paths;

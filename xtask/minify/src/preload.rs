@@ -3,11 +3,11 @@
 //! A browser learns what a module imports only when it has the module. So `index.html` gets a link
 //! of the kind `modulepreload` for each that the first module imports, directly or not.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::{read_text, script};
+use crate::{import_path, read_text, script};
 
 /// What the element that loads the first module begins with.
 const ENTRY: &str = r#"<script type="module" src="./"#;
@@ -28,26 +28,13 @@ pub fn imported(entry: &Path) -> Result<Vec<PathBuf>> {
         let imports = script::imports(&text)
             .with_context(|| format!("cannot understand {}", path.display()))?;
         for address in imports {
-            let import = normal(&path.with_file_name(address));
+            let import = import_path::resolved(&path, &address);
             if !found.contains(&import) {
                 found.push(import);
             }
         }
     }
     Ok(found.split_off(1))
-}
-
-/// A path without `.` and `..`.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => drop(normal.pop()),
-            Component::CurDir => {}
-            _ => normal.push(part),
-        }
-    }
-    normal
 }
 
 /// The page with a link for each module that its first module needs. Their priority is low, as that

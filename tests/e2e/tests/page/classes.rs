@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
     image::Image,
@@ -195,14 +195,7 @@ async fn a_file_is_named_after_the_class_of_its_images() -> Result<()> {
         // With a seed that cannot be, no other images are made.
         page.fill("#seed", "none").await?;
         choose(&page, "4").await?;
-        let script = "HTMLAnchorElement.prototype.click = function () { \
-                      window.saved = this.download }";
-        browser.client.execute(script, vec![]).await?;
-        page.click("#save").await?;
-        let saved = async || browser.client.execute("return window.saved", vec![]).await;
-        page.wait_until("it is saved", async || Ok(!saved().await?.is_null())).await?;
-        let name = saved().await?;
-        let name = name.as_str().context("no name")?;
+        let name = page.saved_name().await?;
         ensure!(name == "pick-a-digit-3-seed-7-step-3.png", "the file's name is {name}");
         Ok(())
     })

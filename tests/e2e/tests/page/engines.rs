@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::with_browser,
-    page::State,
+    page::{Page, State},
     server::{Server, scripts},
 };
 
@@ -29,6 +29,15 @@ async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     .await
 }
 
+/// Chooses the CPU, which cannot be had: the page says why, and the present engine goes on.
+async fn cpu_is_refused(page: &Page<'_>, said: &str) -> Result<()> {
+    page.choose("#engine", "cpu").await?;
+    let told = async || Ok(page.text("#problem").await?.contains(said));
+    page.wait_until("the page says why there is no CPU", told).await?;
+    page.click("#start").await?;
+    page.wait_for(State::Finished).await
+}
+
 /// A machine may lack the memory for a worker, or a policy may forbid workers.
 #[tokio::test]
 async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
@@ -40,11 +49,7 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
         // With the software adapter, the page would leave the work to the CPU by default.
         let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
         ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
-        page.choose("#engine", "cpu").await?;
-        let told = async || Ok(page.text("#problem").await?.contains("no room"));
-        page.wait_until("the page says why there is no CPU", told).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await
+        cpu_is_refused(&page, "no room").await
     })
     .await
 }
@@ -62,11 +67,7 @@ async fn where_no_worker_answers_the_gpu_does_the_work() -> Result<()> {
         browser.before_every_page(script).await?;
         let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
         ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
-        page.choose("#engine", "cpu").await?;
-        let told = async || Ok(page.text("#problem").await?.contains("have not started"));
-        page.wait_until("the page says why there is no CPU", told).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await
+        cpu_is_refused(&page, "have not started").await
     })
     .await
 }
@@ -84,11 +85,7 @@ async fn where_an_engine_does_not_arrive_the_present_one_stays() -> Result<()> {
                           ? new Promise(() => {}) : fetch(file, ...rest) }";
         browser.before_every_page(script).await?;
         let (page, _) = ready(browser, TINY).await?;
-        page.choose("#engine", "cpu").await?;
-        let told = async || Ok(page.text("#problem").await?.contains("did not arrive"));
-        page.wait_until("the page says that there is no CPU", told).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await
+        cpu_is_refused(&page, "did not arrive").await
     })
     .await
 }

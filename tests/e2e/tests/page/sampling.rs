@@ -99,17 +99,24 @@ async fn every_engine_makes_the_same_images_in_firefox() -> Result<()> {
     with_firefox(engines_agree).await
 }
 
+/// Moves the page so that the toy is in sight: it then begins by itself.
+const TO_TOY: &str = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' })";
+
+/// Moves the page near the toy, and waits until it has been fetched.
+async fn fetch_toy(browser: &Browser, page: &Page<'_>) -> Result<()> {
+    let title = TO_TOY.replace("toy2d-view", "how-title");
+    browser.client.execute(&title, vec![]).await?;
+    page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await
+}
+
 /// The paper's figure 3, live: the score is exact, but chains find the shares of both clouds only
 /// if they start from a lot of noise.
 #[tokio::test]
 async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
     with_browser(async |browser| {
         let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
-        let here = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' })";
-        let title = here.replace("toy2d-view", "how-title");
-        browser.client.execute(&title, vec![]).await?;
-        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
-        browser.client.execute(here, vec![]).await?;
+        fetch_toy(browser, &page).await?;
+        browser.client.execute(TO_TOY, vec![]).await?;
         // It starts by itself.
         for (sampler, expected) in
             [("exact-langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
@@ -147,17 +154,14 @@ async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
 async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> {
     with_browser(async |browser| {
         let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
-        let here = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' })";
-        let title = here.replace("toy2d-view", "how-title");
-        browser.client.execute(&title, vec![]).await?;
-        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
+        fetch_toy(browser, &page).await?;
         let says = async |part: &str| {
             let what = format!("the toy says {part:?}");
             page.wait_until(&what, async || Ok(page.text("#toy2d-share").await?.contains(part)))
                 .await
         };
         // The first run, which begins by itself, must not end in the middle of what follows.
-        browser.client.execute(here, vec![]).await?;
+        browser.client.execute(TO_TOY, vec![]).await?;
         says("of the chains have ended").await?;
         page.draw("#toy2d-view", &[(-0.3, 0.2), (0.0, 0.3), (0.3, 0.2)]).await?;
         says("exact score of what you drew").await?;
@@ -274,11 +278,9 @@ async fn new_images_have_another_seed() -> Result<()> {
 async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
-        let here = "document.getElementById('how-title').scrollIntoView()";
-        browser.client.execute(here, vec![]).await?;
-        page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
-        let focus = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' }); \
-                     document.getElementById('toy2d-view').focus()";
+        fetch_toy(browser, &page).await?;
+        browser.client.execute(TO_TOY, vec![]).await?;
+        let focus = "document.getElementById('toy2d-view').focus()";
         browser.client.execute(focus, vec![]).await?;
         // The first run begins by itself.
         let ended = async || Ok(page.text("#toy2d-share").await?.contains("have ended"));

@@ -1,23 +1,17 @@
 //! What a visitor gives the panel to learn: archives, files and folders.
 
 use anyhow::{Result, ensure};
-use e2e::{
-    browser::with_browser,
-    page::{Page, State},
-    server::Server,
-};
+use e2e::{browser::with_browser, server::Server};
 
 use crate::common::dist;
-use crate::{PAGE, do_in_page, give_archive, open, wait_for_images};
+use crate::{do_in_page, give_archive, open_panel, wait_for_images};
 
 /// Whatever is wrong with an archive, the panel says it in plain words, and takes what it can read.
 #[tokio::test]
 async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        open(&page).await?;
+        let page = open_panel(browser, &server).await?;
         let none = "(it is not a .zip archive, or was cut short).";
         for (damage, said) in [
             ("empty", none),
@@ -53,9 +47,7 @@ async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
 async fn folders_and_files_can_be_dropped() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        open(&page).await?;
+        let page = open_panel(browser, &server).await?;
         do_in_page(browser, include_str!("../training-drop.js"), vec!["folder".into()]).await?;
         wait_for_images(
             &page,

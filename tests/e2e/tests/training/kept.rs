@@ -6,15 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
-    page::{Page, State},
+    page::Page,
     server::Server,
 };
 use tokio::time::sleep;
 
 use crate::common::dist;
 use crate::{
-    PAGE, do_in_page, give_archive, open, set_up, step, wait_for_images, wait_for_status,
-    wait_for_step_after,
+    do_in_page, open_panel, set_up, step, wait_for_status, wait_for_step_after, with_images,
 };
 
 /// Steps of a run that nobody waits for.
@@ -86,9 +85,7 @@ async fn in_files(browser: &Browser, act: &str) -> Result<()> {
 
 /// Loads the page again, and opens the panel, which offers the run.
 async fn come_back<'a>(browser: &'a Browser, server: &Server, said: &str) -> Result<Page<'a>> {
-    let page = Page::open(browser, server, PAGE).await?;
-    page.wait_for(State::Ready).await?;
-    open(&page).await?;
+    let page = open_panel(browser, server).await?;
     let offered = async || Ok(page.text("#train-kept").await?.contains(said));
     page.wait_until(&format!("{said:?} is offered"), offered).await?;
     Ok(page)
@@ -100,11 +97,7 @@ async fn come_back<'a>(browser: &'a Browser, server: &Server, said: &str) -> Res
 async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        open(&page).await?;
-        give_archive(browser, 20, "").await?;
-        wait_for_images(&page, "20 images").await?;
+        let page = with_images(browser, &server).await?;
         begin(&page, "discs").await?;
         let first = pause_and_keep(browser, &page).await?;
 
@@ -171,11 +164,7 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
 async fn a_full_disk_costs_no_run() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        open(&page).await?;
-        give_archive(browser, 20, "").await?;
-        wait_for_images(&page, "20 images").await?;
+        let page = with_images(browser, &server).await?;
         begin(&page, "discs").await?;
         let first = pause_and_keep(browser, &page).await?;
         page.click("#train-leave").await?;

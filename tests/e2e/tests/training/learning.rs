@@ -11,7 +11,7 @@ use e2e::{
 use serde_json::Value;
 
 use crate::common::dist;
-use crate::{PAGE, give_archive, open, set_up, wait_for_images, wait_for_status};
+use crate::{PAGE, give_archive, open, open_panel, set_up, wait_for_images, wait_for_status};
 
 /// Images to learn.
 const IMAGES: u32 = 30;
@@ -142,9 +142,7 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
 async fn a_network_learns_what_a_visitor_draws() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        open(&page).await?;
+        let page = open_panel(browser, &server).await?;
         set_up(&page, "lines", 4).await?;
         page.choose("#train-network", "small").await?;
         page.click("#train-draw").await?;

@@ -9,7 +9,11 @@ mod learning;
 mod trouble;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{browser::Browser, page::Page};
+use e2e::{
+    browser::Browser,
+    page::{Page, State},
+    server::Server,
+};
 use serde_json::Value;
 
 /// Where the page opens: a tiny run, which waits.
@@ -23,6 +27,22 @@ async fn open(page: &Page<'_>) -> Result<()> {
     page.click("#train").await?;
     let shown = async || Ok(page.is_shown("#training").await.unwrap_or(false));
     page.wait_until("the panel is there", shown).await
+}
+
+/// Opens the page and the panel.
+async fn open_panel<'a>(browser: &'a Browser, server: &Server) -> Result<Page<'a>> {
+    let page = Page::open(browser, server, PAGE).await?;
+    page.wait_for(State::Ready).await?;
+    open(&page).await?;
+    Ok(page)
+}
+
+/// Opens the page and the panel, with twenty images to learn.
+async fn with_images<'a>(browser: &'a Browser, server: &Server) -> Result<Page<'a>> {
+    let page = open_panel(browser, server).await?;
+    give_archive(browser, 20, "").await?;
+    wait_for_images(&page, "20 images").await?;
+    Ok(page)
 }
 
 /// Gives the panel a .zip of so many generated images, which is damaged in one of the ways that

@@ -3,15 +3,12 @@
 use anyhow::{Result, ensure};
 use e2e::{
     browser::with_browser,
-    page::{Page, State},
     server::{Server, scripts},
 };
 use serde_json::json;
 
 use crate::common::dist;
-use crate::{
-    PAGE, RATE, do_in_page, give_archive, open, set_up, step, wait_for_images, wait_for_status,
-};
+use crate::{RATE, do_in_page, set_up, step, wait_for_status, with_images};
 
 /// The first run of a page has an absurd learning rate. It is back at its start, and goes on with half
 /// the rate that was asked for.
@@ -19,11 +16,7 @@ use crate::{
 async fn a_run_that_diverges_goes_on_with_half_the_learning_rate() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
-        page.wait_for(State::Ready).await?;
-        open(&page).await?;
-        give_archive(browser, 20, "").await?;
-        wait_for_images(&page, "20 images").await?;
+        let page = with_images(browser, &server).await?;
         set_up(&page, "discs", 6).await?;
         page.choose("#train-network", "small").await?;
         // The form takes no such rate.
