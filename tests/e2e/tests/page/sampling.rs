@@ -99,14 +99,20 @@ async fn every_engine_makes_the_same_images_in_firefox() -> Result<()> {
     with_firefox(engines_agree).await
 }
 
-/// Moves the page so that the toy is in sight: it then begins by itself.
+/// Moves the page so that the toy is in sight.
 const TO_TOY: &str = "document.getElementById('toy2d-view').scrollIntoView({ block: 'center' })";
 
-/// Moves the page near the toy, and waits until it has been fetched.
-async fn fetch_toy(browser: &Browser, page: &Page<'_>) -> Result<()> {
+/// Moves the page to the toy and waits for the end of its first run, which begins by itself.
+async fn first_run_of_toy(browser: &Browser, page: &Page<'_>) -> Result<()> {
     let title = TO_TOY.replace("toy2d-view", "how-title");
     browser.client.execute(&title, vec![]).await?;
-    page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await
+    page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
+    let ended = async || {
+        // What is still loading above the toy may move it out of sight, where it does not begin.
+        browser.client.execute(TO_TOY, vec![]).await?;
+        Ok(page.text("#toy2d-share").await?.contains("of the chains have ended"))
+    };
+    page.wait_until("the toy's first run has ended", ended).await
 }
 
 /// The paper's figure 3, live: the score is exact, but chains find the shares of both clouds only
@@ -115,9 +121,7 @@ async fn fetch_toy(browser: &Browser, page: &Page<'_>) -> Result<()> {
 async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
     with_browser(async |browser| {
         let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
-        fetch_toy(browser, &page).await?;
-        browser.client.execute(TO_TOY, vec![]).await?;
-        // It starts by itself.
+        first_run_of_toy(browser, &page).await?;
         for (sampler, expected) in
             [("exact-langevin", 70..=90), ("plain-langevin", 40..=60), ("heun", 70..=90)]
         {
@@ -154,15 +158,13 @@ async fn the_toy_shows_why_there_are_many_noise_levels() -> Result<()> {
 async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> {
     with_browser(async |browser| {
         let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
-        fetch_toy(browser, &page).await?;
+        // This run must not end in the middle of what follows.
+        first_run_of_toy(browser, &page).await?;
         let says = async |part: &str| {
             let what = format!("the toy says {part:?}");
             page.wait_until(&what, async || Ok(page.text("#toy2d-share").await?.contains(part)))
                 .await
         };
-        // The first run, which begins by itself, must not end in the middle of what follows.
-        browser.client.execute(TO_TOY, vec![]).await?;
-        says("of the chains have ended").await?;
         page.draw("#toy2d-view", &[(-0.3, 0.2), (0.0, 0.3), (0.3, 0.2)]).await?;
         says("exact score of what you drew").await?;
         ensure!(page.is_shown("#toy2d-erase").await?, "what is drawn cannot be erased");
@@ -278,13 +280,9 @@ async fn new_images_have_another_seed() -> Result<()> {
 async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
-        fetch_toy(browser, &page).await?;
-        browser.client.execute(TO_TOY, vec![]).await?;
+        first_run_of_toy(browser, &page).await?;
         let focus = "document.getElementById('toy2d-view').focus()";
         browser.client.execute(focus, vec![]).await?;
-        // The first run begins by itself.
-        let ended = async || Ok(page.text("#toy2d-share").await?.contains("have ended"));
-        page.wait_until("the chains have come to their ends", ended).await?;
         let (right, down) = (char::from(Key::Right), char::from(Key::Down));
         let picture = async || -> Result<Value> {
             let script = "return document.getElementById('toy2d-view').toDataURL()";
