@@ -1,12 +1,11 @@
-//! What both programs do with classifiers.
+//! Trains and opens classifiers, for the commands.
 
 use std::path::Path;
 
 use anyhow::Context;
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 
-use super::model;
+use super::{model, progress};
 use crate::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile, accuracy};
 use crate::data::Images;
 use crate::net::Preconditioning;
@@ -38,13 +37,12 @@ pub fn train(
     let Labeled { name, classes, scale, train, held_out } = data;
     let description = ClassifierDescription::new(train.shape, classes.len(), scale);
     let template = "a classifier: {bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
-    let style = ProgressStyle::with_template(template)?;
-    let bar = ProgressBar::new(options.steps).with_style(style);
-    let progress = |step, loss| {
+    let bar = progress::bar(options.steps, template);
+    let show = |step, loss| {
         bar.set_position(step);
         bar.set_message(format!("{loss:.3}"));
     };
-    let classifier = train_classifier(&description, train, options, device, &progress)?;
+    let classifier = train_classifier(&description, train, options, device, &show)?;
     bar.finish_and_clear();
     let [sigma_min, sigma_max] = options.sigmas;
     let accuracy = accuracy(&classifier, held_out, sigma_min, None, device);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 
 use super::apart::Read;
-use super::classes::{self, ClassGuidanceArgs};
+use super::class_guidance::ClassGuidanceArgs;
 use super::engine::Engine;
-use super::{classifiers, image_input};
+use super::numbers::ensure_within;
+use super::{classes, classifiers, image_input};
 use crate::classifier::ClassGuide;
 use crate::model_file::Card;
 use crate::net::{Architecture, ImageShape};
@@ -157,7 +158,7 @@ impl ConditioningArgs {
     ) -> anyhow::Result<Conditioned> {
         let shape = model.image_shape();
         let strength = self.strength.unwrap_or_else(|| default_strength(&schedule, shape));
-        ensure!((0.0..=1.0).contains(&strength), "--strength must be from 0 to 1");
+        ensure_within("--strength", strength, 0.0..=1.0)?;
         // Usually the background of the training images.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
         let opaque = |path| image_input::read_sized(path, shape).map(|given| given.on(paper));

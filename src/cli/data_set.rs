@@ -1,11 +1,10 @@
-//! The flags that choose images and how to read them.
+//! The flags that choose images and how to read them, and what was found.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::progress;
 use crate::data::{DataSet, Found, Reading, Size, built_in};
@@ -23,8 +22,8 @@ pub struct ImageArgs {
     /// cache (from NCSN_MIRROR, if set).
     #[arg(long, value_name = "PATH")]
     pub data: PathBuf,
-    /// Crop to the center and resize to this many pixels a side, or to WIDTHxHEIGHT. Default: the
-    /// most common size.
+    /// Crop to the center and resize to this many pixels a side, or to WIDTHxHEIGHT [default: the
+    /// most common size].
     #[arg(long)]
     pub size: Option<Size>,
     /// Convert to gray.
@@ -56,10 +55,7 @@ impl ImageArgs {
         // Most formats are read in one go; the bar is for folders of many images.
         let bar = OnceCell::new();
         let show = |done: usize, total: usize| {
-            let template = "{bar:30} {pos}/{len} files, {eta} left";
-            let style = || ProgressStyle::with_template(template);
-            let new =
-                || ProgressBar::new(0).with_style(style().unwrap_or(ProgressStyle::default_bar()));
+            let new = || progress::bar(0, "{bar:30} {pos}/{len} files, {eta} left");
             let bar = bar.get_or_init(new);
             bar.set_length(total as u64);
             bar.set_position(done as u64);
@@ -125,29 +121,6 @@ pub fn say(data: &DataSet) {
     notes(&data.found).iter().for_each(|note| println!("  {note}"));
 }
 
-/// Checks a shape, and suggests a `--size` if it fails.
-///
-/// # Errors
-/// What `check` says, if other sizes pass it. A problem of all sizes is not reported here.
-pub fn with_sizes_that_work(
-    shape: ImageShape,
-    check: &dyn Fn(ImageShape) -> Result<(), String>,
-) -> Result<(), String> {
-    let Err(problem) = check(shape) else { return Ok(()) };
-    let sizes: Vec<_> = sizes_around(shape, check).map(|side| format!("--size {side}")).collect();
-    if sizes.is_empty() { Ok(()) } else { Err(format!("{problem}; {} works", sizes.join(" or "))) }
-}
-
-/// The sides of the next smaller and the next larger square that pass the check.
-pub fn sizes_around(
-    shape: ImageShape,
-    check: &dyn Fn(ImageShape) -> Result<(), String>,
-) -> impl Iterator<Item = usize> {
-    let works = |&side: &usize| check(ImageShape { height: side, width: side, ..shape }).is_ok();
-    let side = shape.height.min(shape.width);
-    [(1..=side).rev().find(works), (side + 1..=side + 64).find(works)].into_iter().flatten()
-}
-
 fn notes(found: &Found) -> Vec<String> {
     let mut notes = Vec::new();
     if found.resized > 0 {
@@ -181,9 +154,25 @@ fn color(text: &str) -> Result<[u8; 3], String> {
         "white" => return Ok([255; 3]),
         _ => {}
     }
-    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
+    // A number could begin with a sign.
+    let are_digits = |text: &&str| text.len() == 6 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let digits = text.strip_prefix('#').filter(are_digits);
     let number = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
     let [_, red, green, blue] =
         number.map(u32::to_be_bytes).ok_or("a color is black, gray, white or #RRGGBB")?;
     Ok([red, green, blue])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::color;
+
+    #[test]
+    fn a_color_is_a_name_or_six_digits() {
+        assert_eq!(color("gray"), Ok([128; 3]));
+        assert_eq!(color("#0a10FF"), Ok([10, 16, 255]));
+        for wrong in ["blue", "0a10ff", "#0a10f", "#+a10ff"] {
+            color(wrong).expect_err("no color");
+        }
+    }
 }

@@ -1,14 +1,13 @@
-//! `--engine`: what computes the samples.
+//! `--engine` and `--device`: what computes the samples, and where.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
-use super::device;
+use super::{device, progress};
 use crate::backend::fused::{self, Compiler, FusedChains, Gpu, Precision, best_kernel_config};
 use crate::backend::{BackendError, BurnChains, Chains, advance_to};
 use crate::model_file::ModelFile;
@@ -22,6 +21,35 @@ pub enum Choice {
     Fused,
     /// Burn, on the device given by --device.
     Burn,
+}
+
+/// The flags that choose an engine.
+#[derive(clap::Args)]
+pub struct EngineArgs {
+    /// What computes the samples [default: fused on a GPU, unless --device, --guiding-model or (of
+    /// `sample`) --classifier is given; otherwise burn].
+    #[arg(long)]
+    engine: Option<Choice>,
+    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
+    /// libtorch-cuda[:N].
+    #[arg(long)]
+    device: Option<String>,
+}
+
+impl EngineArgs {
+    /// The engine for a model, to which guides can be added if `is_guided`.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn engine_of(&self, model: ModelFile, is_guided: bool) -> anyhow::Result<Engine> {
+        let choice = self.engine.or(is_guided.then_some(Choice::Burn));
+        Engine::new(choice, self.device(), model)
+    }
+
+    /// The Burn device that was asked for.
+    pub fn device(&self) -> Option<&str> {
+        self.device.as_deref()
+    }
 }
 
 /// A model that is ready to be sampled.
@@ -155,9 +183,7 @@ impl Engine {
     ) -> anyhow::Result<()> {
         let SamplingJob { n, batch, .. } = *job;
         let evaluations = n.div_ceil(batch) * stops.iter().copied().max().unwrap_or(0);
-        let template = "{bar:40} {pos}/{len} evaluations, {eta} left";
-        let bar = ProgressBar::new(evaluations as u64)
-            .with_style(ProgressStyle::with_template(template)?);
+        let bar = progress::bar(evaluations as u64, "{bar:40} {pos}/{len} evaluations, {eta} left");
         for first in (0..n).step_by(batch) {
             let chains = first..n.min(first + batch);
             self.run(job, chains, stops, &mut at, |steps| bar.inc(steps as u64))?;

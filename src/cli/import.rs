@@ -66,11 +66,12 @@ impl clap::ValueEnum for Variant {
     }
 }
 
-/// Imports a checkpoint.
+/// Runs the command.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
-pub fn import(arguments: &Import) -> anyhow::Result<()> {
+/// If the checkpoint cannot be used, is of another network than --arch says, or the model cannot be
+/// written.
+pub(super) fn run(arguments: &Import) -> anyhow::Result<()> {
     let reads = [("<CHECKPOINT>", Some(&*arguments.checkpoint))];
     apart::ensure_replaces_none(&reads, "--out", &arguments.out)?;
     output::ensure_model(&arguments.out, arguments.overwrite)?;

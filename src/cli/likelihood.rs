@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::data_set::{self, ImageArgs};
 use super::numbers::{BATCH, ensure_within};
 use super::print::ensure_delivered;
-use super::{device, model};
+use super::{device, model, progress};
 use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_density};
 use crate::noise::NoiseSchedule;
 use crate::pixel::dequantized;
@@ -50,12 +49,22 @@ pub struct Likelihood {
     images: ImageArgs,
 }
 
-pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
+/// Runs the command.
+///
+/// # Errors
+/// If the model has no score, there are too few images, or a number is impossible; in words for the
+/// user.
+pub(super) fn run(arguments: &Likelihood) -> anyhow::Result<()> {
+    ensure!(
+        arguments.n >= 2,
+        "-n must be at least 2, to estimate an error, but is {}",
+        arguments.n
+    );
     ensure_within("--batch", arguments.batch, BATCH)?;
     ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
     let model = model::open(&arguments.model)?;
     ensure!(
-        !model.card.training.as_ref().is_some_and(|training| training.few_step),
+        !model.card.is_few_step(),
         "{} was made to draw images in few evaluations and no longer knows the score, from which a \
          density follows; measure the model that it was made of",
         arguments.model.display()
@@ -65,7 +74,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     data_set::say(&data);
     let images = &data.held_out;
     let (n, d) = (arguments.n.min(images.len()), image_shape.dimension());
-    ensure!(n >= 2, "at least two images are needed to estimate an error");
+    ensure!(n >= 2, "{} held out, but an error can only be estimated from 2", count(n, "image"));
 
     let schedule = model.card.schedule();
     let guided = model.card.training.as_ref().is_some_and(|t| t.autoguidance.is_some());
@@ -77,8 +86,7 @@ pub(super) fn likelihood(arguments: &Likelihood) -> anyhow::Result<()> {
     let device = device::parse(&arguments.device)?;
     let network = NetworkDivergence::new(&model.card.architecture, model.weights, &device)?;
 
-    let bar = ProgressBar::new(n as u64)
-        .with_style(ProgressStyle::with_template("{bar:40} {pos}/{len} images, {eta} left")?);
+    let bar = progress::bar(n as u64, "{bar:40} {pos}/{len} images, {eta} left");
     let mut bits = Vec::with_capacity(n);
     for first in (0..n).step_by(arguments.batch) {
         let mut x = Vec::with_capacity(arguments.batch.min(n - first) * d);

@@ -6,7 +6,6 @@ use anyhow::ensure;
 
 use super::data_set::{self, ImageArgs};
 use super::model;
-use super::train::is_of;
 use crate::train::Fingerprint;
 
 /// Record the mean of the training images in a model's card, so that chains begin around it
@@ -38,7 +37,7 @@ pub(super) fn run(arguments: &Mean) -> anyhow::Result<()> {
     data_set::say(&data);
     if let Some(training) = &model.card.training {
         ensure!(
-            is_of(&model.card, &data.name, Fingerprint::of(&data.train)),
+            model::was_trained_on(&model.card, &data.name, Fingerprint::of(&data.train)),
             "{} was trained on other images than these: on {} of {}",
             arguments.model.display(),
             training.images,

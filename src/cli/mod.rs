@@ -1,4 +1,15 @@
 //! The two command-line programs, `train` and `ncsn`.
+//!
+//! Each command has a module of its name, and `ncsn` lists them all. What several of them need:
+//!
+//! | | modules |
+//! |---|---|
+//! | the command line and its numbers | `command_line`, `numbers` |
+//! | flags of what is read | `data_set` (with `sizes`), `model`, `image_input` |
+//! | flags of how samples are drawn | `engine`, `device`, `settings`, `autoguidance`, `class_guidance` (with `classes`), `conditioning` |
+//! | computations | `noise_levels`, `classifiers` |
+//! | what is written | `output`, `apart`, `grid`, `numpy` |
+//! | what is shown | `print`, `progress`, `shell` |
 
 // First: the other modules print with its macros, which do not panic.
 #[macro_use]
@@ -7,8 +18,10 @@ mod print;
 mod apart;
 mod autoguidance;
 mod card;
+mod class_guidance;
 mod classes;
 mod classifiers;
+mod command_line;
 mod conditioning;
 mod data_set;
 mod device;
@@ -24,6 +37,7 @@ mod likelihood;
 mod mean;
 mod model;
 pub mod ncsn;
+mod noise_levels;
 mod numbers;
 mod numpy;
 mod output;
@@ -31,45 +45,13 @@ mod plan;
 mod progress;
 mod sample;
 mod settings;
+mod shell;
+mod sizes;
 mod thumbnails;
 mod toy;
 pub mod train;
 
-use std::error::Error as _;
-use std::ffi::OsString;
-use std::num::{IntErrorKind, ParseIntError};
 use std::process::{ExitCode, Termination};
-
-use clap::error::{ContextKind, ErrorKind};
-use clap::{ArgMatches, Command};
-
-/// Reads a program's command line. A negative number is a flag's value, never a flag of its own, so
-/// that it is refused with that flag's name.
-///
-/// # Errors
-/// As clap; but what is no whole number is called so.
-fn matches(
-    command: Command,
-    words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-) -> Result<ArgMatches, clap::Error> {
-    let names: Vec<String> =
-        command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let mut command = command.allow_negative_numbers(true);
-    for name in names {
-        command = command.mut_subcommand(name, |sub| sub.allow_negative_numbers(true));
-    }
-    command.try_get_matches_from(words).map_err(|error| {
-        let said = |kind| error.get(kind).map(ToString::to_string);
-        let (flag, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
-        let source = error.source().and_then(|source| source.downcast_ref::<ParseIntError>());
-        let (Some(source), Some(flag), Some(value)) = (source, flag, value) else { return error };
-        let message = match source.kind() {
-            IntErrorKind::PosOverflow => format!("{flag}: {value} is too large\n"),
-            _ => format!("{flag} must be a whole number that is not negative, but is {value}\n"),
-        };
-        clap::Error::raw(ErrorKind::ValueValidation, message)
-    })
-}
 
 /// Runs a program, as all that its `main` does; an error becomes one line on standard error and
 /// exit code 2.

@@ -1,4 +1,4 @@
-//! Opens models for the commands, and writes their cards.
+//! Opens models for the commands, and reads and writes their cards.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -9,9 +9,10 @@ use anyhow::{Context, ensure};
 
 use super::{output, progress};
 use crate::hub::{self, Address};
-use crate::model_file::{ModelError, ModelFile};
+use crate::model_file::{Card, ModelError, ModelFile};
 use crate::net::ImageShape;
 use crate::net::weights::carry_over;
+use crate::train::Fingerprint;
 
 /// The help of the flags that name a model to read.
 pub(super) const HELP: &str = "The model: a .safetensors file written by `train` or `import`, or \
@@ -64,6 +65,16 @@ pub(super) fn with_classes_of(model: ModelFile, classes: &[String]) -> ModelFile
     let weights = carry_over(weights, &card.class_names(), classes);
     card.architecture = card.architecture.with_classes(classes.len());
     ModelFile { card, weights }
+}
+
+/// Whether a model was trained on these very images, of a data set of this name.
+pub(super) fn was_trained_on(card: &Card, name: &str, found: Fingerprint) -> bool {
+    let Some(training) = &card.training else { return false };
+    match training.checksum {
+        Some(checksum) => found == Fingerprint { count: training.images, checksum },
+        // An older card only has their name and number.
+        None => (&training.data[..], training.images) == (name, found.count),
+    }
 }
 
 /// Writes a model's card into its file, whose tensors stay as they are.

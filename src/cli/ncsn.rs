@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use super::{
-    card, eval, export, import, likelihood, matches, mean, plan, sample, thumbnails, toy, train,
+    card, command_line, eval, export, import, likelihood, mean, plan, sample, thumbnails, toy,
+    train,
 };
 
 /// Score-based generative models: planning, training, sampling and measuring.
@@ -37,21 +38,19 @@ enum Command {
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<ExitCode> {
-    let matches = matches(Arguments::command(), std::env::args_os());
-    let matches = matches.unwrap_or_else(|error| error.exit());
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (arguments, matches) = command_line::read::<Arguments>();
     match arguments.command {
         Command::Train(arguments) => {
             let given = matches.subcommand().map_or(&matches, |(_, given)| given);
             return train::train(arguments.checked(given)?);
         }
         Command::Plan(arguments) => plan::run(&arguments),
-        Command::Sample(arguments) => sample::sample(&arguments),
-        Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
-        Command::Eval(arguments) => eval::eval(&arguments),
-        Command::Toy(arguments) => toy::toy(&arguments),
-        Command::Export(arguments) => export::export(&arguments),
-        Command::Import(arguments) => import::import(&arguments),
+        Command::Sample(arguments) => sample::run(&arguments),
+        Command::Likelihood(arguments) => likelihood::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+        Command::Toy(arguments) => toy::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Mean(arguments) => mean::run(&arguments),
         Command::Thumbnails(arguments) => thumbnails::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
@@ -61,6 +60,9 @@ pub fn main() -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
+    use super::command_line::matches;
     use super::*;
 
     #[test]

@@ -1,30 +1,29 @@
 //! `ncsn plan`: measures images before training and chooses the noise levels.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::data_set::{self, ImageArgs};
+use super::noise_levels::{distances, schedule_over};
+use super::numbers::ensure_within;
 use super::print::ensure_delivered;
-use super::{apart, grid, output};
+use super::shell::quoted;
+use super::{apart, grid, output, sizes};
 use crate::data::distances::Distances;
 use crate::data::{DataSet, Images};
 use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::{NoiseSchedule, rules};
-use crate::sample::settings::recommendation::three_digits_up;
-use crate::train::measure_distances;
+use crate::recipe::Recipe;
 use crate::words::{count, form};
 
 /// Measure images and choose noise levels for them by NCSNv2's rules.
 #[derive(clap::Args)]
 pub struct Plan {
-    /// σ_L, the smallest noise level: too faint to see.
-    #[arg(long, default_value_t = 0.01)]
+    /// σ_L, the smallest noise level, for pixels from 0 to 1: too faint to see.
+    #[arg(long, default_value_t = Recipe::SIGMA_MIN)]
     sigma_min: f32,
-    /// C, the overlap of neighboring noise levels.
+    /// C, the overlap of neighboring noise levels, above 0 and below 0.99.
     #[arg(long, default_value_t = rules::OVERLAP)]
     overlap: f64,
     /// T, Langevin steps at each level.
@@ -83,10 +82,7 @@ struct Langevin {
 /// # Errors
 /// Errors are one-line messages for the user.
 pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
-    ensure!(
-        (1..=1_000_000).contains(&arguments.steps_each),
-        "--steps-each must be from 1 to 1000000"
-    );
+    ensure_within("--steps-each", arguments.steps_each, 1..=1_000_000)?;
     if let Some(preview) = &arguments.preview {
         let data = &arguments.images.data;
         apart::ensure_replaces_none(&[("--data", Some(data))], "--preview", preview)?;
@@ -111,38 +107,6 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
         say(&report);
     }
     Ok(ensure_delivered()?)
-}
-
-/// Measures the distances between images, which takes a while for tens of thousands of them.
-fn distances(images: &Images) -> anyhow::Result<Distances> {
-    let template = "{spinner} measuring how far apart {msg} are, {elapsed}";
-    let bar = ProgressBar::new_spinner().with_style(ProgressStyle::with_template(template)?);
-    bar.set_message(count(images.len(), "image"));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let distances = measure_distances(images);
-    bar.finish_and_clear();
-    Ok(distances?)
-}
-
-/// The noise schedule for these images, by techniques 1 and 2.
-///
-/// # Errors
-/// If all images are the same, or `sigma_min` is impossible.
-pub(super) fn schedule(images: &Images, sigma_min: f32) -> anyhow::Result<NoiseSchedule> {
-    schedule_over(images, &distances(images)?, sigma_min, rules::OVERLAP)
-}
-
-fn schedule_over(
-    images: &Images,
-    distances: &Distances,
-    sigma_min: f32,
-    overlap: f64,
-) -> anyhow::Result<NoiseSchedule> {
-    let sigma_max = three_digits_up(distances.largest);
-    NoiseSchedule { sigma_max, sigma_min, levels: 2 }.check()?;
-    let schedule = rules::schedule(images.shape.dimension(), sigma_max, sigma_min, overlap)?;
-    schedule.check()?;
-    Ok(schedule)
 }
 
 fn report(arguments: &Plan, data: &DataSet) -> anyhow::Result<Report> {
@@ -235,7 +199,7 @@ fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) 
         Architecture::UNet(UNetDescription::new(image, scale)).check().map_err(|e| e.to_string())
     };
     if check(shape).is_err() {
-        words.extend(data_set::sizes_around(shape, &check).next().map(|s| format!("--size {s}")));
+        words.extend(sizes::around(shape, &check).next().map(|s| format!("--size {s}")));
     } else {
         words.extend(size.map(|size| format!("--size {}x{}", size.width, size.height)));
     }
@@ -255,21 +219,15 @@ fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) 
     if arguments.overlap != rules::OVERLAP {
         words.push(format!("--sigma-max {} --levels {}", schedule.sigma_max, schedule.levels));
     }
-    if arguments.sigma_min != 0.01 {
+    if arguments.sigma_min != Recipe::SIGMA_MIN {
         words.push(format!("--sigma-min {}", arguments.sigma_min));
     }
     words.push(format!("--out {}.safetensors", quoted(&data_set.name)));
     words.join(" ")
 }
 
-/// Quotes a word for a command line if necessary.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-~+:\\".contains(c);
-    if word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 /// Draws a hundred images taken evenly from the whole set.
-fn preview(path: &std::path::Path, images: &Images) -> anyhow::Result<()> {
+fn preview(path: &Path, images: &Images) -> anyhow::Result<()> {
     const SHOWN: usize = 100;
     let shown = images.len().min(SHOWN);
     let indices = (0..shown).map(|index| index * images.len() / shown);

@@ -1,4 +1,4 @@
-//! `println!` and `eprintln!` for this module and those below it.
+//! `println!` and `eprintln!` for both programs.
 //!
 //! The standard macros panic if a write fails, but a closed pipe, a full disk or a terminal that is
 //! gone must not end a run of hours. These macros go on. A command whose result is what it prints

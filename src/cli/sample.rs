@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use super::autoguidance::AutoguidanceArgs;
 use super::conditioning::{Conditioned, ConditioningArgs};
-use super::engine::{Choice, Engine, SamplingJob};
+use super::engine::{EngineArgs, SamplingJob};
 use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
 use super::{apart, grid, model, numpy, output};
@@ -32,14 +32,8 @@ pub struct Sample {
     /// How many images to compute at once.
     #[arg(long, default_value_t = 100)]
     batch: usize,
-    /// What computes [default: fused on a GPU, unless --device, --guiding-model or --classifier is
-    /// given; otherwise burn].
-    #[arg(long)]
-    engine: Option<Choice>,
-    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
-    /// libtorch-cuda[:N].
-    #[arg(long)]
-    device: Option<String>,
+    #[command(flatten)]
+    engine: EngineArgs,
     // Last: a heading applies to all flags that follow it.
     #[command(flatten, next_help_heading = "Sampler")]
     settings: SettingArgs,
@@ -53,7 +47,7 @@ pub struct Sample {
 ///
 /// # Errors
 /// Errors are one-line messages for the user.
-pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
     let Sample { n, batch, ref out, .. } = *arguments;
     ensure_within("-n", n, SAMPLES)?;
     ensure_within("--batch", batch, BATCH)?;
@@ -83,11 +77,9 @@ pub fn sample(arguments: &Sample) -> anyhow::Result<()> {
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     conditioning.classes = flags.class_conditioning(&model.card, seed, n)?;
-    let device = arguments.device.as_deref();
-    let guided = flags.is_guided() || autoguidance.is_guided();
-    let choice = arguments.engine.or(guided.then_some(Choice::Burn));
     let classes = model.card.class_names();
-    let engine = Engine::new(choice, device, model)?;
+    let is_guided = flags.is_guided() || autoguidance.is_guided();
+    let engine = arguments.engine.engine_of(model, is_guided)?;
     let engine = autoguidance.guide(flags.guide(engine)?, &classes)?;
 
     let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };

@@ -18,10 +18,12 @@ pub struct SettingArgs {
     /// model was trained for [default: recommended by the model].
     #[arg(long)]
     sampler: Option<Sampler>,
-    /// σ₁, the noise level to start at.
+    /// σ₁, the noise level to start at, for pixels from 0 to 1 [default: recommended by the model;
+    /// with another --sampler the largest that it was trained for].
     #[arg(long)]
     sigma_max: Option<f32>,
-    /// σ_L, the last noise level.
+    /// σ_L, the last noise level, for pixels from 0 to 1 [default: recommended by the model; with
+    /// another --sampler the smallest that it was trained for].
     #[arg(long)]
     sigma_min: Option<f32>,
     /// L, the number of noise levels [default: recommended by the model; with another --sampler 100,
@@ -39,12 +41,12 @@ pub struct SettingArgs {
     /// levels].
     #[arg(long)]
     step_lr: Option<f32>,
-    /// r, the signal-to-noise ratio of predictor–corrector's corrections [default: recommended by
-    /// the model; with --sampler 0.16].
+    /// r, the signal-to-noise ratio of predictor–corrector's corrections, above 0 and below 1
+    /// [default: recommended by the model; with another --sampler 0.16].
     #[arg(long)]
     snr: Option<f32>,
-    /// ρ, which spaces the noise levels of heun, dpm-solver++, sde-dpm-solver++, unipc and
-    /// consistency [default: recommended by the model; with --sampler 7].
+    /// ρ, from 1 to 100, which spaces the noise levels of heun, dpm-solver++, sde-dpm-solver++, unipc
+    /// and consistency [default: recommended by the model; with another --sampler 7].
     #[arg(long)]
     rho: Option<f32>,
     /// S_churn, the noise that Heun's method adds and removes along the way; 0 for none, which is
@@ -57,8 +59,8 @@ pub struct SettingArgs {
     /// S_tmax, the largest σ to churn at [default: no limit, unless the model recommends one].
     #[arg(long, requires = "churn")]
     churn_max: Option<f32>,
-    /// S_noise, the standard deviation of the churning noise [default: 1, unless the model recommends
-    /// another].
+    /// S_noise, the standard deviation of the churning noise, from 0 to 2 [default: 1, unless the
+    /// model recommends another].
     #[arg(long, requires = "churn")]
     churn_noise: Option<f32>,
     /// Remove the noise that is left after the last level.

@@ -30,6 +30,7 @@ pub struct Thumbnails {
 /// If the images have an odd side, or a file cannot be read or written.
 pub(super) fn run(arguments: &Thumbnails) -> anyhow::Result<()> {
     let Thumbnails { out, images } = arguments;
+    apart::ensure_replaces_none(&[("--data", Some(&images.data))], "--out", out)?;
     apart::ensure_outside_data(&images.data, "--out", out)?;
     output::extension("--out", out, &["png"])?;
     output::ensure_writable(out)?;

@@ -27,7 +27,7 @@ pub struct Toy {
 ///
 /// # Errors
 /// If no samples are asked for, or far too many.
-pub fn toy(arguments: &Toy) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Toy) -> anyhow::Result<()> {
     let Toy { n, seed } = *arguments;
     ensure_within("-n", n, SAMPLES)?;
     const DIRECTIONS: u32 = 100;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::options_error::OptionsError;
 use super::{Augmentation, Consistency, DistributionMatching, Precision};
 use crate::data::Images;
 use crate::loss::Weighting;
@@ -13,7 +13,7 @@ use crate::model_file::ModelFile;
 use crate::net::{Architecture, UNetDescription};
 use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
-use crate::sample::{GuidanceScale, Settings};
+use crate::sample::{GuidanceScale, Sampler, Settings};
 
 /// Everything besides the data that decides a run's final weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Options {
     /// at random.
     #[serde(default)]
     pub from: Option<String>,
-    /// The sampler settings to recommend; `None` for the defaults of this kind of network.
+    /// The sampler settings to recommend; `None` for those that suit the network and the method.
     #[serde(default)]
     pub sampler: Option<Settings>,
     /// The settings that made the best images, if they were measured for the model that the run
@@ -152,8 +152,16 @@ pub enum Method {
 
 impl Method {
     /// Whether a model is learned from.
-    fn needs_a_model(&self) -> bool {
+    pub fn needs_a_model(&self) -> bool {
         !matches!(self, Self::StableTargets | Self::ConsistencyTuning)
+    }
+
+    /// Whether it makes a network for one to four evaluations, by the sampler `consistency`.
+    pub fn is_few_step(&self) -> bool {
+        matches!(
+            self,
+            Self::ConsistencyTuning | Self::ConsistencyDistillation | Self::DistributionMatching
+        )
     }
 }
 
@@ -178,11 +186,6 @@ fn is_zero(share: &f32) -> bool {
 fn levels() -> usize {
     Settings::LEVELS
 }
-
-/// Why options are refused.
-#[derive(Clone, Debug, Error, PartialEq)]
-#[error("{0}")]
-pub struct OptionsError(pub(super) String);
 
 /// Checks that a number is finite and above 0.
 pub(super) fn positive(name: &str, value: f64) -> Result<(), OptionsError> {
@@ -355,7 +358,17 @@ impl Options {
 
     /// Whether the network is made for one to four evaluations, by the sampler `consistency`.
     pub fn few_step(&self) -> bool {
-        self.consistency.is_some() || self.distribution_matching.is_some()
+        self.methods().any(|method| method.is_few_step())
+    }
+
+    /// The sampler settings that the model recommends.
+    pub fn recommended_settings(&self) -> Settings {
+        let Self { sigma_max, sigma_min, levels, .. } = *self;
+        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
+        self.sampler.unwrap_or_else(|| {
+            let usual = Settings::for_network(&self.architecture, schedule);
+            if self.few_step() { usual.for_sampler(Sampler::Consistency) } else { usual }
+        })
     }
 
     /// Whether a consistency model is distilled from the model that the run starts from.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
+use crate::cli::shell::quoted;
 use crate::model_file::{Card, Class, Quality, Training};
 use crate::sample::Settings;
 use crate::words::count;
@@ -107,7 +108,7 @@ fn sampler(settings: &Settings, card: &Card) -> String {
 }
 
 fn usage(card: &Card, address: &str) -> String {
-    let class = plain_class(&card.classes).map(|name| format!(" --class {}", shell(name)));
+    let class = plain_class(&card.classes).map(|name| format!(" --class {}", quoted(name)));
     let class = class.unwrap_or_default();
     // As the grid of samples was drawn.
     let best = if card.best.is_some() { " --best" } else { "" };
@@ -207,16 +208,6 @@ fn text(text: &str) -> String {
     out
 }
 
-/// A word for a shell.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,9 +224,6 @@ mod tests {
     #[test]
     fn names_are_no_syntax() {
         assert_eq!(text("a|b\n# <c>"), r"a\|b \# \<c\>");
-        assert_eq!(shell("7"), "7");
-        assert_eq!(shell("T-shirt/top"), "'T-shirt/top'");
-        assert_eq!(shell("a'; b"), r"'a'\''; b'");
         let class = |name: &str| Class { name: name.into(), images: 1 };
         assert_eq!(plain_class(&[class("a\n```\n"), class("b c")]), Some("b c"));
     }

@@ -8,9 +8,9 @@ use super::judge::FeatureArgs;
 use super::presets;
 use crate::cli::apart;
 use crate::cli::autoguidance::AutoguidanceArgs;
-use crate::cli::classes::ClassGuidanceArgs;
+use crate::cli::class_guidance::ClassGuidanceArgs;
 use crate::cli::data_set::ImageArgs;
-use crate::cli::engine::Choice;
+use crate::cli::engine::EngineArgs;
 use crate::cli::model;
 use crate::cli::settings::SettingArgs;
 use crate::sample::Sampler;
@@ -62,14 +62,8 @@ pub struct Eval {
     /// How many images to compute at once.
     #[arg(long, default_value_t = 250)]
     pub batch: usize,
-    /// What computes the samples [default: fused on a GPU, unless --device or --guiding-model is
-    /// given; otherwise burn].
-    #[arg(long)]
-    pub engine: Option<Choice>,
-    /// Where Burn computes: cpu (the default), cuda[:N], vulkan, metal, libtorch or
-    /// libtorch-cuda[:N].
-    #[arg(long)]
-    pub device: Option<String>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     #[command(flatten)]
     pub features: FeatureArgs,
     // Last: a heading applies to all flags that follow it.

@@ -31,13 +31,12 @@ const SAMPLES: usize = 10_000;
 ///
 /// # Errors
 /// Errors are one-line messages for the user.
-pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Eval) -> anyhow::Result<()> {
     let path = &arguments.model;
     ensure!(arguments.n.is_none_or(|n| n >= FEWEST), "-n must be at least {FEWEST}");
-    ensure!(
-        arguments.nfe.iter().all(|nfe| (1..=100_000).contains(nfe)),
-        "--nfe must be from 1 to 100000"
-    );
+    for &nfe in &arguments.nfe {
+        ensure_within("--nfe", nfe, 1..=100_000)?;
+    }
     ensure_within("--batch", arguments.batch, BATCH)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
@@ -66,7 +65,7 @@ pub fn eval(arguments: &Eval) -> anyhow::Result<()> {
          images to compare with; -n {images} is the most"
     );
     fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
-    let device = device::parse(arguments.device.as_deref().unwrap_or("cpu"))?;
+    let device = device::parse(arguments.engine.device().unwrap_or("cpu"))?;
 
     let (judge, extractor) = judge::judge(network, &data, &device)?;
     println!("{judge}");

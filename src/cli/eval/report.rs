@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::judge::Judge;
 use crate::cli::autoguidance::AutoguidanceArgs;
-use crate::cli::classes::ClassGuidanceArgs;
+use crate::cli::class_guidance::ClassGuidanceArgs;
 use crate::eval::{Conditional, Measured, Mmd, NearestQuantiles};
 use crate::sample::{Sampler, Settings};
 use crate::words::count;

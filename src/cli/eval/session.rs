@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use super::arguments::Eval;
 use super::judge::Judge;
-use crate::cli::engine::{Choice, Engine, SamplingJob};
+use crate::cli::engine::{Engine, SamplingJob};
 use crate::cli::{model, output};
 use crate::data::DataSet;
 use crate::eval::{FeatureExtractor, Reference};
@@ -60,9 +60,8 @@ impl Session<'_> {
     /// # Errors
     /// If there is no such engine, or it cannot run the guiding model.
     pub fn engine(&self) -> anyhow::Result<Engine> {
-        let Eval { engine, ref device, ref autoguidance, .. } = *self.arguments;
-        let choice = engine.or(autoguidance.is_guided().then_some(Choice::Burn));
-        let engine = Engine::new(choice, device.as_deref(), self.model.clone())?;
+        let Eval { engine, autoguidance, .. } = self.arguments;
+        let engine = engine.engine_of(self.model.clone(), autoguidance.is_guided())?;
         autoguidance.guide(engine, &self.model.card.class_names())
     }
 

@@ -89,7 +89,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     }
     drop(reference);
     let Some([best, fast]) = best_and_fast(&points) else {
-        anyhow::bail!("no sampler works with so few evaluations");
+        anyhow::bail!("no sampler works with so few evaluations; see --nfe");
     };
     println!("best: {} with {}", best.name, count(best.nfe, "evaluation"));
     println!("fast: {} with {}", fast.name, count(fast.nfe, "evaluation"));
@@ -115,7 +115,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
 fn is_tried(sampler: Sampler, card: &Card) -> bool {
     match sampler {
         Sampler::PlainLangevin => false,
-        Sampler::Consistency => card.training.as_ref().is_some_and(|t| t.few_step),
+        Sampler::Consistency => card.is_few_step(),
         _ => true,
     }
 }

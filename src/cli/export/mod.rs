@@ -58,8 +58,9 @@ fn batch(text: &str) -> Result<Batch, String> {
 /// Runs the command.
 ///
 /// # Errors
-/// Whatever the user should know; one line.
-pub fn export(arguments: &Export) -> anyhow::Result<()> {
+/// If the model cannot be used or has no ONNX form, a flag has no effect, or a file would be replaced
+/// unasked or cannot be written.
+pub(super) fn run(arguments: &Export) -> anyhow::Result<()> {
     let Export { to: Destination { onnx, diffusers }, model, overwrite, .. } = arguments;
     if let Some(to) = onnx {
         apart::ensure_replaces_none(&[("--model", Some(model))], "--onnx", to)?;

@@ -1,36 +1,40 @@
 //! `train` and `ncsn train`: images in, a model out.
 //!
-//! [`arguments`] holds the flags ([`network`] those of the network), [`start`] what a run starts
-//! from, [`place`] where it computes, [`ranks`] which processes take part, [`resume`] what a
-//! resumed one keeps, [`run`] what is printed while the library trains, [`interrupt`] what ends it
-//! early, [`log`] the files written along the way ([`tensorboard`] its event files) and
-//! [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
+//! [`arguments`] holds the flags ([`network`], [`noise`] and [`method`] some of them), [`checks`] what
+//! is asked of them, [`images`] what is read, [`options`] what the library is told, [`start`] what a
+//! run starts from, [`place`] where it computes, [`ranks`] which processes take part, [`resume`] what
+//! a resumed one keeps, [`run`] what is printed while the library trains, [`interrupt`] what ends it
+//! early, [`log`] the files written along the way ([`table`] its tables, [`tensorboard`] its event
+//! files) and [`estimate`] the cost of a run; [`classifier`] trains a classifier instead.
 
 mod arguments;
+mod checks;
 mod classifier;
 mod estimate;
+mod images;
 mod interrupt;
 mod log;
+mod method;
 mod network;
+mod noise;
 mod options;
 mod place;
 mod ranks;
 mod resume;
 mod run;
 mod start;
+mod table;
 mod tensorboard;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use clap::{CommandFactory, FromArgMatches};
 
 pub(super) use self::arguments::Arguments;
 use self::interrupt::Interrupt;
-pub(super) use self::options::is_of;
 use self::start::Start;
 use super::numbers::ensure_within;
-use super::{data_set, matches};
+use super::{command_line, data_set};
 use crate::train::Checkpoints;
 use crate::words::count;
 
@@ -40,9 +44,8 @@ use crate::words::count;
 /// # Errors
 /// Errors are one-line messages for the user.
 pub fn main() -> anyhow::Result<ExitCode> {
-    let matches = matches(Arguments::command(), std::env::args_os());
-    let matches = matches.unwrap_or_else(|error| error.exit());
-    train(Arguments::from_arg_matches(&matches)?.checked(&matches)?)
+    let (arguments, matches) = command_line::read::<Arguments>();
+    train(arguments.checked(&matches)?)
 }
 
 /// Trains what the arguments say, for `train` and for `ncsn train`.

@@ -21,6 +21,7 @@ pub enum Net {
     Ncsnv2,
 }
 
+/// The kind of a new network, and its sizes.
 #[derive(clap::Args)]
 pub struct NetworkArgs {
     /// The kind of network.

@@ -1,15 +1,13 @@
 //! The options of a run, from the flags, the images and the model that it starts from.
 
-use super::arguments::{Arguments, AugmentationArgs, Labels, NoiseArgs, Sigmas, StableTargets};
+use super::arguments::Arguments;
 use super::network::Net;
-use crate::cli::plan;
+use super::noise::StableTargets;
+use crate::cli::model::was_trained_on;
 use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
-use crate::sample::{Sampler, Settings};
-use crate::train::{
-    Augmentation, Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps,
-};
+use crate::train::{Fingerprint, Method, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps};
 use crate::words::count;
 
 impl Arguments {
@@ -26,7 +24,7 @@ impl Arguments {
     /// # Errors
     /// If the noise levels cannot be chosen.
     pub fn options(&self, data: &DataSet, origin: Option<&Card>) -> anyhow::Result<Options> {
-        let Self { optimization, noise, network, .. } = self;
+        let Self { run, optimization, noise, network, .. } = self;
         let classes =
             self.classes(data, origin.map_or(network.arch, |card| Net::of(&card.architecture)));
         let (architecture, schedule) = match origin {
@@ -41,21 +39,19 @@ impl Arguments {
         let net = Net::of(&architecture);
         let architecture = architecture
             .with_classes(classes.len())
-            .with_guidance_max(self.run.distill_guidance.unwrap_or(0.0));
+            .with_guidance_max(run.method.distill_guidance.unwrap_or(0.0));
         let batch = optimization.batch;
         let images = Fingerprint::of(&data.train);
         // What was found for these images remains true.
-        let same = origin.filter(|card| is_of(card, &data.name, images));
-        let few_step =
-            || Settings::for_network(&architecture, schedule).for_sampler(Sampler::Consistency);
-        let (sampler, best) = match self.run.few_step() {
-            true => (Some(few_step()), None),
+        let same = origin.filter(|card| was_trained_on(card, &data.name, images));
+        let (sampler, best) = match run.method.methods().iter().any(Method::is_few_step) {
+            true => (None, None),
             false => (same.map(|card| card.sampler), same.and_then(|card| card.best)),
         };
         Ok(Options {
             architecture,
             images: Some(images),
-            license: self.run.license.clone().or_else(|| Some(same?.license.clone())),
+            license: run.license.clone().or_else(|| Some(same?.license.clone())),
             from: origin.map(in_words),
             sampler,
             best,
@@ -85,21 +81,15 @@ impl Arguments {
             },
             stable_targets: self.stable_targets(data, net),
             autoguidance: None,
-            consistency: self.run.consistency(),
+            consistency: run.method.consistency(),
             distribution_matching: None,
         })
-    }
-
-    /// The names of the classes that a network of this kind is told; none for an unconditional one.
-    pub(super) fn classes<'a>(&self, data: &'a DataSet, net: Net) -> &'a [String] {
-        let labels = self.labels.labels == Labels::Auto && net == Net::Unet;
-        if labels && data.train.classes() > 0 { &data.classes } else { &[] }
     }
 
     /// The σ from which this run learns means over all images.
     pub(super) fn stable_targets(&self, data: &DataSet, net: Net) -> Option<f32> {
         let few = self.augmentation().every_len(&data.train) <= STABLE_TARGETS_VALUES;
-        let of_a_model = self.run.learns_from_a_model();
+        let of_a_model = self.run.method.learns_from_a_model();
         let usual = match net {
             Net::Unet if few && !of_a_model => StableTargets::Auto,
             Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
@@ -110,54 +100,14 @@ impl Arguments {
             StableTargets::From(sigma) => Some(sigma),
         }
     }
-
-    fn augmentation(&self) -> Augmentation {
-        let AugmentationArgs { flip, dequantize } = self.augmentation;
-        Augmentation { flip, dequantize }
-    }
 }
 
-/// Whether a model was trained on these very images, of a data set of this name.
-pub fn is_of(card: &Card, name: &str, found: Fingerprint) -> bool {
-    let Some(training) = &card.training else { return false };
-    match training.checksum {
-        Some(checksum) => found == Fingerprint { count: training.images, checksum },
-        // An older card only has their name and number.
-        None => (&training.data[..], training.images) == (name, found.count),
-    }
-}
-
-/// How a card describes the model that a run started from or is guided away from.
+/// How a card describes another model: the one that a run started from, is guided away from or
+/// matches.
 pub fn in_words(card: &Card) -> String {
     let examples =
         card.training.as_ref().map(|t| format!(", {} of {}", count(t.examples, "image"), t.data));
     format!("{}{}", card.name, examples.unwrap_or_default())
-}
-
-impl NoiseArgs {
-    /// The noise levels for this data and kind of network.
-    ///
-    /// # Errors
-    /// If they cannot be chosen.
-    pub(super) fn schedule(&self, data: &DataSet, net: Net) -> anyhow::Result<NoiseSchedule> {
-        let given = net != Net::Unet || self.sigma_max.is_some() || self.levels.is_some();
-        match self.sigmas.unwrap_or(if given { Sigmas::Given } else { Sigmas::Auto }) {
-            Sigmas::Given => {
-                let sigma_max = self.sigma_max.unwrap_or(net.sigma_max());
-                let usual = || net.levels(data.train.shape, sigma_max, self.sigma_min);
-                let levels = self.levels.map_or_else(usual, Ok)?;
-                Ok(NoiseSchedule { sigma_max, sigma_min: self.sigma_min, levels })
-            }
-            Sigmas::Auto => {
-                let schedule = plan::schedule(&data.train, self.sigma_min)?;
-                Ok(match net {
-                    // It is not trained on levels, and the samplers that suit it need fewer.
-                    Net::Unet => NoiseSchedule { levels: Settings::LEVELS, ..schedule },
-                    Net::Ncsn | Net::Ncsnv2 => schedule,
-                })
-            }
-        }
-    }
 }
 
 #[cfg(test)]

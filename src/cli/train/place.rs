@@ -4,9 +4,9 @@ use anyhow::bail;
 use burn::tensor::Device;
 use pollster::block_on;
 
+use super::ranks;
 use crate::backend::fused::Gpu;
 use crate::cli::device;
-use crate::cli::train::ranks;
 use crate::data::Images;
 use crate::train::{Checkpoint, Options, TrainError, Trainer};
 

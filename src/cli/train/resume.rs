@@ -4,8 +4,9 @@
 use anyhow::ensure;
 use clap::ValueEnum;
 
-use super::arguments::{Arguments, NoiseArgs, StableTargets};
+use super::arguments::Arguments;
 use super::network::Net;
+use super::noise::{NoiseArgs, StableTargets};
 use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::net::Architecture;

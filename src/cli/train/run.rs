@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::arguments::RunArgs;
 use super::interrupt::Interrupt;
 use super::log::Log;
+use crate::cli::progress;
 use crate::data::DataSet;
 use crate::train::{
     Checkpoints, Event, Report, Session, SessionError, SessionOptions, TrainError, Trainer,
@@ -43,7 +44,7 @@ pub fn run(
     };
     let shape = data.train.shape;
     let mut session = Session::new(trainer, data, &arguments.out, options);
-    let mut progress = Some(Progress::new(steps, done)?);
+    let mut progress = Some(Progress::new(steps, done));
     while let Some(event) = session.next() {
         match event.map_err(|error| explain(error, &session))? {
             Event::Report(report) => {
@@ -105,12 +106,11 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(steps: u64, done: u64) -> anyhow::Result<Self> {
-        let template = "{bar:30} {pos}/{len} steps, loss {msg}, {eta} left";
-        let bar = ProgressBar::new(steps).with_style(ProgressStyle::with_template(template)?);
+    fn new(steps: u64, done: u64) -> Self {
+        let bar = progress::bar(steps, "{bar:30} {pos}/{len} steps, loss {msg}, {eta} left");
         bar.set_position(done);
         bar.reset_eta();
-        Ok(Self { bar, loss: None, logged: Instant::now() })
+        Self { bar, loss: None, logged: Instant::now() }
     }
 
     fn report(&mut self, &Report { step, loss, rate, .. }: &Report) {

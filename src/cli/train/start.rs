@@ -5,9 +5,9 @@ use anyhow::{Context, ensure};
 use super::arguments::{Arguments, RunArgs};
 use super::log::Log;
 use super::network::Net;
-use super::options::{in_words, is_of};
+use super::options::in_words;
 use super::place::Place;
-use crate::cli::model::{of_shape, open, with_classes_of};
+use crate::cli::model::{of_shape, open, was_trained_on, with_classes_of};
 use crate::cli::{apart, output};
 use crate::data::DataSet;
 use crate::model_file::{Card, ModelFile};
@@ -19,7 +19,7 @@ use crate::train::{
     Trainer,
 };
 
-/// Where a run computes, and the weights it starts from.
+/// Where a run computes, and the weights that it starts from.
 pub struct Start {
     place: Place,
     weights: Weights,
@@ -51,13 +51,25 @@ impl Weights {
         let Some(better) = &run.init_from else { return Ok(Self::Drawn) };
         let better = Box::new(open(better)?);
         let shape = better.card.architecture.image_shape();
-        if let Some(model) = &run.distribution_matching {
+        if let Some(model) = &run.method.distribution_matching {
             let model = Box::new(of_shape(model, shape)?);
             return Ok(Self::Matched { generator: better, model });
         }
-        let Some(worse) = &run.guiding_model else { return Ok(Self::Model(better)) };
+        let Some(worse) = &run.method.guiding_model else { return Ok(Self::Model(better)) };
         let worse = Box::new(of_shape(worse, shape)?);
-        Ok(Self::Guided { better, worse, guidance_scale: run.guidance_scale.guidance_scale()? })
+        let guidance_scale = run.method.guidance_scale.guidance_scale()?;
+        Ok(Self::Guided { better, worse, guidance_scale })
+    }
+
+    /// The network that they are of; `None` if they are still to be drawn.
+    fn architecture(&self) -> Option<&Architecture> {
+        match self {
+            Self::Drawn => None,
+            Self::Model(model)
+            | Self::Guided { better: model, .. }
+            | Self::Matched { generator: model, .. } => Some(&model.card.architecture),
+            Self::Checkpoint(checkpoint) => Some(&checkpoint.options.architecture),
+        }
     }
 }
 
@@ -74,11 +86,12 @@ impl Start {
         leads: bool,
     ) -> anyhow::Result<Self> {
         let run = &arguments.run;
+        let method = &run.method;
         let needs = [
-            (run.consistency.is_some(), "--consistency"),
-            (run.guiding_model.is_some(), "--guiding-model"),
-            (run.distill_guidance.is_some(), "--distill-guidance"),
-            (run.distribution_matching.is_some(), "--distribution-matching"),
+            (method.consistency.is_some(), "--consistency"),
+            (method.guiding_model.is_some(), "--guiding-model"),
+            (method.distill_guidance.is_some(), "--distill-guidance"),
+            (method.distribution_matching.is_some(), "--distribution-matching"),
             (arguments.optimization.precision == Some(Precision::Bf16), "--precision bf16"),
             (arguments.network.arch != Net::Unet, Options::OF_THE_PAPERS),
         ];
@@ -87,36 +100,24 @@ impl Start {
             ensure_own_files(arguments, checkpoints)?;
         }
         let weights = Weights::new(run, checkpoints)?;
-        let needs = match &weights {
+        let also = match &weights {
             Weights::Checkpoint(checkpoint) => {
                 arguments.ensure_resumes(&checkpoint.options)?;
                 arguments.ensure_goes_on(checkpoint.step)?;
-                let options = arguments.resumed(checkpoint.options.clone(), None);
-                needs.or(options.for_kernels().err())
+                arguments.resumed(checkpoint.options.clone(), None).for_kernels().err()
             }
-            Weights::Drawn => needs,
-            Weights::Model(model)
-            | Weights::Guided { better: model, .. }
-            | Weights::Matched { generator: model, .. } => {
-                let is_unet = matches!(model.card.architecture, Architecture::UNet(_));
-                needs.or((!is_unet).then(|| Options::OF_THE_PAPERS.to_owned()))
-            }
+            _ => match weights.architecture() {
+                Some(Architecture::RefineNet(_)) => Some(Options::OF_THE_PAPERS.to_owned()),
+                Some(Architecture::UNet(_)) | None => None,
+            },
         };
-        let place = Place::of(&run.device, needs)?;
+        let place = Place::of(&run.device, needs.or(also))?;
         Ok(Self { place, weights })
     }
 
     /// The shape that the images must have, if it is known.
     pub fn image_shape(&self) -> Option<ImageShape> {
-        match &self.weights {
-            Weights::Drawn => None,
-            Weights::Model(model)
-            | Weights::Guided { better: model, .. }
-            | Weights::Matched { generator: model, .. } => {
-                Some(model.card.architecture.image_shape())
-            }
-            Weights::Checkpoint(checkpoint) => Some(checkpoint.options.architecture.image_shape()),
-        }
+        self.weights.architecture().map(Architecture::image_shape)
     }
 
     /// The run before its first step, or at the step its checkpoint was written, and the name of
@@ -134,42 +135,38 @@ impl Start {
             Ok(place.start(arguments.options(data, origin)?, &data.train)?)
         };
         let classes_for = |card: &Card| arguments.classes(data, Net::of(&card.architecture));
+        let from = |model: ModelFile| -> anyhow::Result<(Trainer, String)> {
+            let ModelFile { card, weights } = model;
+            let weights = carry_over(weights, &card.class_names(), classes_for(&card));
+            let (trainer, device) = new(Some(&card))?;
+            Ok((trainer.from_weights(weights)?, device))
+        };
         Ok(match weights {
             Weights::Drawn => new(None)?,
             Weights::Model(model) => {
-                let ModelFile { card, weights } = *model;
-                let weights = carry_over(weights, &card.class_names(), classes_for(&card));
-                let (trainer, device) = new(Some(&card))?;
-                let trainer = trainer.from_weights(weights)?;
-                let distills = arguments.run.learns_from_a_model();
-                let trainer = if distills { trainer.distilled()? } else { trainer };
-                (trainer, device)
+                let (trainer, device) = from(*model)?;
+                let distills = arguments.run.method.learns_from_a_model();
+                (if distills { trainer.distilled()? } else { trainer }, device)
             }
             Weights::Guided { better, worse, guidance_scale } => {
-                let classes = classes_for(&better.card);
-                let worse = with_classes_of(*worse, classes);
+                let worse = with_classes_of(*worse, classes_for(&better.card));
                 let by = Autoguidance {
                     name: in_words(&worse.card),
                     worse: worse.card.architecture,
                     guidance_scale,
                 };
-                let ModelFile { card, weights } = *better;
-                let weights = carry_over(weights, &card.class_names(), classes);
-                let (trainer, device) = new(Some(&card))?;
-                (trainer.from_weights(weights)?.autoguided(by, worse.weights)?, device)
+                let (trainer, device) = from(*better)?;
+                (trainer.autoguided(by, worse.weights)?, device)
             }
             Weights::Matched { generator, model } => {
-                let classes = classes_for(&generator.card);
-                let model = with_classes_of(*model, classes);
+                let model = with_classes_of(*model, classes_for(&generator.card));
                 let by = DistributionMatching {
                     name: in_words(&model.card),
                     model: model.card.architecture,
-                    critic_steps: arguments.run.critic_steps,
+                    critic_steps: arguments.run.method.critic_steps,
                 };
-                let ModelFile { card, weights } = *generator;
-                let weights = carry_over(weights, &card.class_names(), classes);
-                let (trainer, device) = new(Some(&card))?;
-                (trainer.from_weights(weights)?.matched(by, model.weights)?, device)
+                let (trainer, device) = from(*generator)?;
+                (trainer.matched(by, model.weights)?, device)
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);
@@ -180,8 +177,9 @@ impl Start {
                     );
                 }
                 let model = open(&arguments.run.out).ok();
-                let model =
-                    model.map(|model| model.card).filter(|card| is_of(card, &data.name, found));
+                let model = model
+                    .map(|model| model.card)
+                    .filter(|card| was_trained_on(card, &data.name, found));
                 arguments.ensure_resumes_with(data, &checkpoint.options)?;
                 checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
                 place.resume(*checkpoint, &data.train)?
@@ -199,8 +197,8 @@ fn ensure_own_files(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow:
     let reads = [
         ("--data", Some(&*images.data)),
         ("--init-from", run.init_from.as_deref()),
-        ("--guiding-model", run.guiding_model.as_deref()),
-        ("--distribution-matching", run.distribution_matching.as_deref()),
+        ("--guiding-model", run.method.guiding_model.as_deref()),
+        ("--distribution-matching", run.method.distribution_matching.as_deref()),
     ];
     for written in [&run.out, checkpoints.newest(), checkpoints.previous()] {
         apart::ensure_replaces_none(&reads, "--out", written)?;

@@ -1,0 +1,42 @@
+//! The images that a run trains on, and what the network is told of them.
+
+use super::arguments::{Arguments, AugmentationArgs, Labels};
+use super::network::Net;
+use crate::cli::sizes;
+use crate::data::DataSet;
+use crate::net::{ImageShape, Preconditioning};
+use crate::noise::NoiseSchedule;
+use crate::train::Augmentation;
+
+impl Arguments {
+    /// Loads the images. Refuses them if they are not of the given shape or, without one, if a
+    /// new network cannot take theirs.
+    ///
+    /// # Errors
+    /// If there are no usable images; in words for the user.
+    pub fn load(&self, shape: Option<ImageShape>) -> anyhow::Result<DataSet> {
+        if let Some(shape) = shape {
+            return self.images.load_shaped(shape);
+        }
+        let check = |shape| {
+            let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
+            // The shape does not depend on the noise levels.
+            let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
+            let network = self.network.architecture(shape, scale, schedule);
+            network.check().map_err(|error| error.to_string())
+        };
+        self.images.load(&|shape| sizes::check_or_suggest(shape, &check))
+    }
+
+    /// The names of the classes that a network of this kind is told; none for an unconditional one.
+    pub fn classes<'a>(&self, data: &'a DataSet, net: Net) -> &'a [String] {
+        let labels = self.labels.labels == Labels::Auto && net == Net::Unet;
+        if labels && data.train.classes() > 0 { &data.classes } else { &[] }
+    }
+
+    /// The changes made to the images before noise is added.
+    pub fn augmentation(&self) -> Augmentation {
+        let AugmentationArgs { flip, dequantize } = self.augmentation;
+        Augmentation { flip, dequantize }
+    }
+}
