@@ -1,6 +1,6 @@
 //! The progress of chains, on the host.
 
-use super::BackendError;
+use super::error::BackendError;
 use crate::sample::StepTable;
 
 /// The progress of chains. With the model, step table, conditioning, seed and numbers of the chains

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::description::within;
+use crate::net::ranges::within;
 use crate::net::{DescriptionError, ImageShape, Preconditioning};
 
 /// The sizes of a classifier; see [`super::network`] for how they are wired.

@@ -3,9 +3,12 @@
 
 use std::io::{Cursor, Read};
 
+use super::error::DataError;
 use super::files::Files;
 use super::format::Format;
-use super::{DataError, Found, Images, Reading, Size, resize};
+use super::images::Images;
+use super::reading::{Found, Reading, Size};
+use super::resize;
 use crate::net::ImageShape;
 
 /// The images of several files of a format, one file after another.

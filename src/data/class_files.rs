@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::error::DataError;
 use super::files::Files;
 use super::layout::MOST_CLASSES;
+use super::reading::Found;
 use super::spelling::sample;
-use super::{DataError, Found};
 
 /// The extension of such a file.
 const END: &str = "cls";

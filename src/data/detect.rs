@@ -1,10 +1,11 @@
 //! Recognizes the kind of data at a path; the only place that decides this.
 
 use super::entry::Place;
+use super::error::DataError;
 use super::files::Files;
 use super::format::{Format, is_npy, role};
 use super::spelling::{base, plain, without_compression};
-use super::{DataError, decode, image_files, npy, unsupported};
+use super::{decode, image_files, npy, unsupported};
 use crate::download::sha256;
 
 /// The kinds of data.

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::archive::{self, tar, zip};
 use super::entry::{Listing, Place, Source, shown};
+use super::error::DataError;
 use super::spelling::sample;
 use super::stored::{Open, Stored, Unpacked};
-use super::{DataError, folder, layout};
+use super::{folder, layout};
 
 /// Called with each file's name, and its bytes or why they cannot be read.
 pub(super) type Visit<'a> = dyn FnMut(&str, Result<Vec<u8>, String>) + 'a;

@@ -3,11 +3,12 @@
 use std::io::Read;
 
 use super::entry::Place;
+use super::error::DataError;
 use super::files::Files;
 use super::keys::Role;
 use super::records::Records;
 use super::spelling::{base, plain, without_compression};
-use super::{DataError, cifar, idx, npy};
+use super::{cifar, idx, npy};
 
 /// A format that holds many images of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

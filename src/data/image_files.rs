@@ -8,9 +8,13 @@ use sha2::{Digest, Sha256};
 use super::budget::Budget;
 use super::class_files::Labels;
 use super::decode::{Encoded, MEMORY};
+use super::error::DataError;
 use super::files::Files;
+use super::images::Images;
 use super::layout::Layout;
-use super::{DataError, Found, Images, Pixels, Reading, Size, class_files, decode, resize};
+use super::pixels::Pixels;
+use super::reading::{Found, Reading, Size};
+use super::{class_files, decode, resize};
 use crate::net::ImageShape;
 
 /// The bytes that are made of each decoded pixel.

@@ -1,6 +1,6 @@
 //! The images of a data set.
 
-use super::Pixels;
+use super::pixels::Pixels;
 use crate::net::{ImageShape, Preconditioning};
 use crate::random::{Key, permutation};
 

@@ -15,6 +15,7 @@
 //! | `image_files`, `decode`, `jpeg`, `resize` | image files: all of them, one of them, a JPEG, and fitted to one size |
 //! | `decode_error` | why an image file cannot be decoded |
 //! | `reading` | how to read a data set, and what was found |
+//! | `error` | why data cannot be used |
 //! | `pixels` | pixels in memory or in a mapped file |
 //! | `budget` | memory that threads share |
 //! | `built_in` | published data sets, downloaded once |
@@ -32,6 +33,7 @@ mod decompress;
 mod detect;
 pub mod distances;
 mod entry;
+mod error;
 mod files;
 mod folder;
 mod format;
@@ -52,14 +54,13 @@ mod stored;
 mod unsupported;
 
 pub use decode::upright;
+pub use error::DataError;
 pub use images::{Images, fixed_sample};
 pub use pixels::Pixels;
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;
 
-use std::path::{Path, PathBuf};
-
-use thiserror::Error;
+use std::path::Path;
 
 use detect::Kind;
 use files::Files;
@@ -77,55 +78,6 @@ pub struct DataSet {
     pub classes: Vec<String>,
     /// What was found, dropped and ignored.
     pub found: Found,
-}
-
-/// Why data cannot be used.
-#[derive(Debug, Error)]
-pub enum DataError {
-    /// A file cannot be opened or read.
-    #[error("cannot read {}", path.display())]
-    Io {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Pixels cannot be kept in the folder for them.
-    #[error("cannot keep the pixels in {}; is there room?", path.display())]
-    Scratch {
-        /// Which folder.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{}: {problem}", path.display())]
-    Format {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// There is no data at a path.
-    #[error(
-        "{}: no images here; expected a folder, .tar.gz or .zip of images (PNG, JPEG, GIF, WebP, \
-         BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin) or \
-         CIFAR-100, or one IDX file, .npy array or .npz",
-        path.display()
-    )]
-    Nothing {
-        /// Which path.
-        path: PathBuf,
-    },
-    /// Images of a size that cannot be used.
-    #[error("{0}")]
-    Refused(String),
-    /// Only one image, or copies of one.
-    #[error("{}: there must be at least two different images", path.display())]
-    One {
-        /// Where it is.
-        path: PathBuf,
-    },
 }
 
 impl DataSet {

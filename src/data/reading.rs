@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DataError;
+use super::error::DataError;
 use super::pixels::Writer;
 use super::stored::MAX_BYTES;
 use crate::net::ImageShape;

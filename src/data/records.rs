@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::DataError;
+use super::error::DataError;
 use crate::net::ImageShape;
 
 /// How the images of a file follow one another.

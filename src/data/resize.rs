@@ -4,7 +4,8 @@
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Pixel, Rgb, RgbImage};
 
-use super::{Images, Size};
+use super::images::Images;
+use super::reading::Size;
 use crate::net::ImageShape;
 use crate::pixel::luma_byte;
 

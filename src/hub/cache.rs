@@ -11,8 +11,9 @@ use std::{env, fs, io};
 
 use etcetera::BaseStrategy;
 
-use super::request::Found;
-use super::{Address, HubError};
+use super::address::Address;
+use super::error::HubError;
+use super::found::Found;
 use crate::download::sha256_of;
 
 /// The part of the cache that belongs to one repository.

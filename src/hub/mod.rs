@@ -8,6 +8,7 @@
 mod address;
 mod cache;
 mod error;
+mod found;
 mod request;
 
 use std::env;

@@ -6,8 +6,10 @@ use std::path::Path;
 use ureq::http::{HeaderMap, Response, StatusCode};
 use ureq::{Agent, Body};
 
+use super::address::Address;
 use super::cache::hash_of;
-use super::{Address, HubError};
+use super::error::HubError;
+use super::found::Found;
 use crate::download::{Progress, config, save};
 
 /// A server that is asked as the hub is.
@@ -15,25 +17,6 @@ pub(super) struct Server {
     endpoint: String,
     /// What the hub knows the user by.
     token: Option<String>,
-}
-
-/// A file that the hub has.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// The commit that the revision stands for.
-    pub commit: String,
-    /// What identifies the file's contents: for large files, so for all weights, their SHA-256.
-    pub etag: String,
-    /// In bytes.
-    pub size: Option<u64>,
-}
-
-impl Found {
-    /// The SHA-256 of the contents, in hexadecimal digits. The hub names another hash for small
-    /// text files.
-    pub fn sha256(&self) -> Option<&str> {
-        (self.etag.len() == 64).then_some(&*self.etag)
-    }
 }
 
 impl Server {

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ModelError;
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
@@ -168,18 +167,15 @@ impl Card {
     pub const FORMAT: u32 = 1;
     pub(crate) const KEY: &str = "card";
 
-    /// Checks that there are as many classes as the network has.
-    ///
-    /// # Errors
-    /// [`ModelError::Classes`] if there are not.
-    pub(super) fn check_classes(&self) -> Result<(), ModelError> {
-        let (named, embedded) = (self.classes.len(), self.architecture.classes());
-        if named == embedded { Ok(()) } else { Err(ModelError::Classes { named, embedded }) }
-    }
-
     /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
     pub fn start_mean(&self) -> f32 {
         self.mean.unwrap_or(Start::GRAY)
+    }
+
+    /// Whether the network was trained to draw images in one to four evaluations, and does not know
+    /// the score any more.
+    pub fn is_few_step(&self) -> bool {
+        self.training.as_ref().is_some_and(|training| training.few_step)
     }
 
     /// The names of the classes, in the order of the network's rows.

@@ -11,52 +11,11 @@ use std::collections::BinaryHeap;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
-use thiserror::Error;
 
-use super::json::{self, JsonError};
-use super::{ModelError, ModelFile};
-
-/// Why bytes are not a safetensors file.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum ContainerError {
-    /// There is not even the length of a header.
-    #[error("it ends before its header; was the download cut off?")]
-    NoHeader,
-    /// The header would reach beyond the end.
-    #[error("it ends within its header; was the download cut off?")]
-    HeaderLength,
-    /// What should be the length of the header is another format's beginning.
-    #[error("it begins like a file of another kind")]
-    Foreign,
-    /// The header is not text.
-    #[error("its header is not UTF-8")]
-    HeaderText,
-    /// The header does not have the expected form.
-    #[error("its header cannot be read: {0}")]
-    Header(JsonError),
-    /// A tensor does not lie where the one before it ends.
-    #[error("the offsets of the tensor `{0}` are impossible")]
-    Offsets(String),
-    /// A tensor's bytes do not match its type and shape.
-    #[error("the tensor `{0}` has the wrong number of bytes for its shape")]
-    Size(String),
-    /// There are fewer bytes than the tensors need.
-    #[error("it has {found} of {expected} bytes of tensors; was the download cut off?")]
-    Short {
-        /// How many there are.
-        found: usize,
-        /// Where the last tensor ends.
-        expected: usize,
-    },
-    /// Something follows the last tensor.
-    #[error("its tensors have {expected} bytes, and {} more follow", .found - .expected)]
-    Long {
-        /// How many there are.
-        found: usize,
-        /// Where the last tensor ends.
-        expected: usize,
-    },
-}
+use super::container_error::ContainerError;
+use super::error::ModelError;
+use super::json;
+use super::size::MAX_BYTES;
 
 /// What a file holds.
 pub(crate) struct Container<'a> {
@@ -101,7 +60,7 @@ impl<'a> Container<'a> {
     /// # Errors
     /// [`ModelError::TooLarge`], or [`ModelError::Container`] with what is wrong.
     pub fn read(bytes: &'a [u8]) -> Result<Self, ModelError> {
-        if bytes.len() > ModelFile::MAX_BYTES {
+        if bytes.len() > MAX_BYTES {
             return Err(ModelError::TooLarge(bytes.len()));
         }
         let container = Self::without_tensors(bytes)?;

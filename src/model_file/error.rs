@@ -4,7 +4,9 @@ use half::f16;
 use thiserror::Error;
 
 use super::card::Card;
-use super::{ContainerError, JsonError, ModelFile};
+use super::container_error::ContainerError;
+use super::json::JsonError;
+use super::size::MAX_BYTES;
 use crate::net::DescriptionError;
 use crate::sample::SettingsError;
 
@@ -12,7 +14,7 @@ use crate::sample::SettingsError;
 #[derive(Debug, Error)]
 pub enum ModelError {
     /// The file is larger than any model this is for.
-    #[error("the file has {0} bytes; a model has at most {max}", max = ModelFile::MAX_BYTES)]
+    #[error("the file has {0} bytes; a model has at most {max}", max = MAX_BYTES)]
     TooLarge(usize),
     /// It is not a safetensors file, or a damaged one.
     #[error("not a readable .safetensors file: {0}")]

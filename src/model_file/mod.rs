@@ -4,14 +4,16 @@
 
 mod card;
 mod container;
+mod container_error;
 mod error;
 mod json;
+mod size;
 pub(crate) mod tensors;
 pub(crate) mod write;
 
 pub use card::{Autoguided, Card, Class, FeatureSource, Quality, Training};
 pub(crate) use container::Container;
-pub use container::ContainerError;
+pub use container_error::ContainerError;
 pub use error::ModelError;
 pub use json::JsonError;
 use safetensors::tensor::Dtype;
@@ -30,7 +32,7 @@ pub struct ModelFile {
 
 impl ModelFile {
     /// A quarter of a gibibyte: far more than any network for small images.
-    pub const MAX_BYTES: usize = 1 << 28;
+    pub const MAX_BYTES: usize = size::MAX_BYTES;
 
     /// Reads and checks a file.
     ///
@@ -43,7 +45,7 @@ impl ModelFile {
     pub(crate) fn of(container: &Container<'_>) -> Result<Self, ModelError> {
         let card: Card = container.card(Card::KEY, Card::FORMAT)?;
         card.architecture.check()?;
-        card.check_classes()?;
+        check_classes(&card)?;
         card.sampler.step_table()?;
         if !(0.0..=1.0).contains(&card.start_mean()) {
             return Err(ModelError::Mean(card.start_mean()));
@@ -80,4 +82,13 @@ impl ModelFile {
     pub fn write_f32(&self) -> Result<Vec<u8>, ModelError> {
         write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F32)
     }
+}
+
+/// Checks that a card lists as many classes as the network has.
+///
+/// # Errors
+/// [`ModelError::Classes`] if it does not.
+fn check_classes(card: &Card) -> Result<(), ModelError> {
+    let (named, embedded) = (card.classes.len(), card.architecture.classes());
+    if named == embedded { Ok(()) } else { Err(ModelError::Classes { named, embedded }) }
 }

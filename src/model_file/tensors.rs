@@ -2,8 +2,9 @@
 
 use half::f16;
 
-use super::ModelError;
-use super::container::{Container, ContainerError, Tensor};
+use super::container::{Container, Tensor};
+use super::container_error::ContainerError;
+use super::error::ModelError;
 use crate::net::description::TensorShape;
 use crate::net::weights::{Array, Weights};
 

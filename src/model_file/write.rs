@@ -7,7 +7,9 @@ use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::Serialize;
 
-use super::{Container, ModelError, ModelFile};
+use super::container::Container;
+use super::error::ModelError;
+use super::size::MAX_BYTES;
 use crate::net::weights::Weights;
 use crate::words::one_line;
 
@@ -65,7 +67,7 @@ pub(crate) fn with_card(
 /// The file, if it is not too large to be read again.
 fn readable(file: Vec<u8>) -> Result<Vec<u8>, ModelError> {
     match file.len() {
-        ..=ModelFile::MAX_BYTES => Ok(file),
+        ..=MAX_BYTES => Ok(file),
         size => Err(ModelError::TooLarge(size)),
     }
 }

@@ -7,6 +7,7 @@ use super::error::DescriptionError;
 use super::image_shape::ImageShape;
 use super::precondition::Preconditioning;
 use super::refinenet::RefineNetDescription;
+pub use super::tensor_shape::TensorShape;
 use super::unet::UNetDescription;
 use crate::noise::NoiseSchedule;
 
@@ -19,9 +20,6 @@ pub enum Architecture {
     /// NCSN's and NCSNv2's own networks.
     RefineNet(RefineNetDescription),
 }
-
-/// The name of a tensor as the Burn module has it, and its shape.
-pub type TensorShape = (String, Vec<usize>);
 
 impl Architecture {
     /// The images it is made for.
@@ -107,16 +105,6 @@ impl Architecture {
         let sizes = self.tensors().into_iter().map(|(_, shape)| shape.iter().product());
         // On a narrow machine an absurd sum would not fit.
         sizes.fold(0, usize::saturating_add)
-    }
-}
-
-/// Checks that sizes are within their ranges: (name, size, least, most).
-pub(crate) fn within(sizes: &[(&str, usize, usize, usize)]) -> Result<(), DescriptionError> {
-    match sizes.iter().find(|(_, size, least, most)| !(least..=most).contains(&size)) {
-        Some((name, size, least, most)) => {
-            Err(DescriptionError(format!("{name} must be from {least} to {most}, but is {size}")))
-        }
-        None => Ok(()),
     }
 }
 

@@ -9,7 +9,9 @@ pub mod description;
 mod error;
 mod image_shape;
 pub mod precondition;
+pub(crate) mod ranges;
 pub mod refinenet;
+mod tensor_shape;
 pub mod unet;
 pub mod weights;
 

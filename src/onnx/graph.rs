@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ExportError;
+use super::error::ExportError;
 use super::proto::{self, Attribute};
 use crate::net::weights::{Array, Weights};
 

@@ -15,77 +15,20 @@
 //! The model's card is in the metadata under `card`, as in a model file, and the rows of its sampler
 //! under `step_table`: `examples/sample_onnx.py` is a loop over them.
 
+mod error;
 mod graph;
+mod options;
 mod proto;
 mod step_table;
 mod unet;
 
+pub use error::ExportError;
+use graph::Graph;
+pub use options::{Batch, Options};
 use prost::Message;
-use thiserror::Error;
 
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
-use crate::sample::{Settings, SettingsError};
-use graph::Graph;
-
-/// How many images a graph takes at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Batch {
-    /// This many, and one σ for all: the runtime knows every shape beforehand.
-    Fixed(usize),
-    /// Any number, and one σ for all or one for each.
-    Dynamic,
-}
-
-/// What a file should be like.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
-    /// The number of images.
-    pub batch: Batch,
-    /// The version of ONNX's operators, from [`Options::OPSETS`].
-    pub opset: i64,
-    /// The sampler whose step table is put into the metadata; `None` for the one that the card
-    /// recommends.
-    pub settings: Option<Settings>,
-}
-
-impl Options {
-    /// The versions in which all operators used here mean the same.
-    pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=24;
-    /// Supported by every runtime of recent years.
-    pub const DEFAULT_OPSET: i64 = 17;
-    /// The most images of a fixed batch.
-    pub const MAX_BATCH: usize = 65_536;
-}
-
-/// Why a model cannot be written as ONNX.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum ExportError {
-    /// There is no graph for this kind of network.
-    #[error("a network of the kind `{0}` cannot be exported yet, only a U-Net")]
-    Architecture(&'static str),
-    /// The batch is empty or absurdly large.
-    #[error(
-        "a batch has from 1 to {max} images, not {0}; say `dynamic` for any number",
-        max = Options::MAX_BATCH
-    )]
-    Batch(usize),
-    /// The version has not been checked.
-    #[error(
-        "opset {0} is not supported; choose one from {first} to {last}",
-        first = Options::OPSETS.start(), last = Options::OPSETS.end()
-    )]
-    Opset(i64),
-    /// The model lacks a tensor that its description requires.
-    #[error("the tensor `{0}` is missing")]
-    Missing(String),
-    /// The card cannot be written as JSON.
-    #[error("the model's card cannot be written: {0}")]
-    Card(String),
-    /// There is no step table for the settings.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-}
 
 /// The bytes of an ONNX file that computes the model's score.
 ///

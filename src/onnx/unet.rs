@@ -6,9 +6,10 @@
 //! `DepthToSpace`. Group normalization is instance normalization of reshaped groups: runtimes have
 //! a kernel for that, but decompose ONNX's own `GroupNormalization`.
 
+use super::error::ExportError;
 use super::graph::{Graph, Value};
+use super::options::Batch;
 use super::proto::Attribute;
-use super::{Batch, ExportError};
 use crate::net::UNetDescription;
 use crate::net::precondition::frequencies;
 use crate::net::unet::layers::Layer;

@@ -1,6 +1,6 @@
 //! A score that is learned from points: a small network in two dimensions, on the host.
 
-use super::GaussianMixture;
+use super::gaussian_mixture::{Component, GaussianMixture};
 use crate::cos_2pi::cos_2pi;
 use crate::loss::Weighting;
 use crate::net::Preconditioning;
@@ -203,8 +203,7 @@ impl GaussianMixture {
     /// # Panics
     /// If there are no points.
     pub fn around(points: &[f32], deviation: f32) -> Self {
-        let component =
-            |point: &[f32]| super::Component { weight: 1.0, mean: point.to_vec(), deviation };
+        let component = |point: &[f32]| Component { weight: 1.0, mean: point.to_vec(), deviation };
         Self::new(points.chunks_exact(D).map(component).collect())
     }
 }

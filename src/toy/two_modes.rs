@@ -1,6 +1,6 @@
 //! The paper's toy, and samplers on it.
 
-use super::{Component, GaussianMixture};
+use super::gaussian_mixture::{Component, GaussianMixture};
 use crate::sample::{Conditioning, Settings, SettingsError, Start, StepTable};
 
 impl GaussianMixture {

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Augmentation, Options};
+use super::augment::Augmentation;
+use super::options::Options;
 use crate::data::Images;
 use crate::net::ClassInput;
 use crate::noise::perturb;

@@ -1,6 +1,6 @@
 //! Options that suit a set of images.
 
-use super::options::OptionsError;
+use super::options_error::OptionsError;
 use super::{Augmentation, Fingerprint, Options, Precision, stable_from};
 use crate::data::Images;
 use crate::data::distances::Distances;

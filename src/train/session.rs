@@ -13,12 +13,11 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::{CheckpointError, Checkpoints, Options, TrainError, Trainer};
+use super::{CheckpointError, Checkpoints, TrainError, Trainer};
 use crate::data::DataSet;
 use crate::files::write_atomically;
 use crate::model_file::{Autoguided, Card, Class, ModelError, ModelFile, Training};
-use crate::noise::NoiseSchedule;
-use crate::sample::{Settings, SettingsError};
+use crate::sample::SettingsError;
 
 /// What decides when a session evaluates, saves and stops, but not what it learns.
 #[derive(Clone, Debug)]
@@ -297,7 +296,8 @@ impl Session {
                 Some(Event::HeldOut { step, losses })
             }
             Task::Samples => {
-                let table = self.recommended().step_table()?.around(self.mean);
+                let table =
+                    self.trainer.options().recommended_settings().step_table()?.around(self.mean);
                 let pixels = self.trainer.samples(&table, SAMPLES, &self.options.stop)?;
                 pixels.map(|pixels| Event::Samples { step, pixels })
             }
@@ -326,13 +326,6 @@ impl Session {
 
     fn losses(&self) -> Vec<(f32, f32)> {
         self.held_out.as_ref().map(|(_, losses)| losses.clone()).unwrap_or_default()
-    }
-
-    fn recommended(&self) -> Settings {
-        let options = self.trainer.options();
-        let Options { sigma_max, sigma_min, levels, .. } = *options;
-        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
-        options.sampler.unwrap_or_else(|| Settings::for_network(&options.architecture, schedule))
     }
 
     /// The model with the held-out losses of the last evaluation.
@@ -374,7 +367,7 @@ impl Session {
         let card = Card {
             format: Card::FORMAT,
             name,
-            sampler: self.recommended(),
+            sampler: self.trainer.options().recommended_settings(),
             mean: Some(self.mean),
             architecture: options.architecture,
             classes,

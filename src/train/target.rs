@@ -30,7 +30,7 @@ impl Target {
     }
 
     /// The noise that leads each image of a batch along the flow of this source to a smaller noise
-    /// level: see [`super::consistency::distances`].
+    /// level: see [`super::consistency_loss::distances`].
     pub fn noise_along(&self, batch: &Batch, ends: &[f32], precision: Precision) -> Tensor<4> {
         match self {
             Self::Taught(teacher) => teacher.noise_along(batch, ends, precision),

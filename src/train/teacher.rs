@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Precision;
 use super::batch::Batch;
-use super::consistency::finite_levels;
+use super::consistency_loss::finite_levels;
 use crate::net::layers::column;
 use crate::net::{Architecture, ClassInput, Network};
 use crate::sample::guidance::Autoguide;

@@ -6,8 +6,9 @@ use std::time::Instant;
 use burn::tensor::Device;
 use pollster::block_on;
 
-use super::learner::FusedLearner;
-use super::learner::{BurnLearner, Learner, Records};
+use super::learner::burn::BurnLearner;
+use super::learner::fused::FusedLearner;
+use super::learner::{Learner, Records};
 use super::{
     Augmentation, Autoguidance, Checkpoint, DistributionMatching, Options, OptionsError, Ranks,
     TrainError, batch,

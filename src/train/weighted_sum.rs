@@ -2,7 +2,8 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Options, consistency};
+use super::consistency_loss;
+use super::options::Options;
 
 /// The weighted losses of images of these noise levels, divided by the number of images in the *whole*
 /// batch, so that the losses of the parts add up to the batch's.
@@ -11,7 +12,7 @@ pub(super) fn weighted_sum(losses: Tensor<1>, sigmas: &[f32], options: &Options)
     // Without preconditioning, the weighting is the paper's; `Options::check` makes sure of that.
     let factor = |sigma| {
         data.map_or(1.0, |data| match options.consistency {
-            Some(_) => consistency::weight(sigma, &data),
+            Some(_) => consistency_loss::weight(sigma, &data),
             None => options.weighting.factor(sigma, &data),
         })
     };

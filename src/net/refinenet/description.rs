@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::description::{TensorShape, within};
+use crate::net::ranges::within;
+use crate::net::tensor_shape::TensorShape;
 use crate::net::{DescriptionError, ImageShape};
 use crate::noise::NoiseSchedule;
 

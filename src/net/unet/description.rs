@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::net::DescriptionError;
-use crate::net::description::within;
-use crate::net::{ImageShape, Preconditioning};
+use crate::net::ranges::within;
+use crate::net::{DescriptionError, ImageShape, Preconditioning};
 
 /// The sizes of a U-Net; see [`super`] for how they are wired.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

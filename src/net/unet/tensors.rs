@@ -2,7 +2,7 @@
 
 use super::description::UNetDescription;
 use super::layers::Layer;
-use crate::net::description::TensorShape;
+use crate::net::tensor_shape::TensorShape;
 
 impl UNetDescription {
     /// Name and shape of every tensor.

@@ -1,6 +1,6 @@
 //! The rows of a class embedding when a run starts from a model with other classes.
 
-use super::{Array, Weights};
+use super::array::{Array, Weights};
 
 /// The tensor that holds them.
 pub(super) const ROWS: &str = "embedding.classes";

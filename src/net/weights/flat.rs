@@ -1,6 +1,6 @@
 //! All values of a network's tensors in one list.
 
-use super::{Array, Weights};
+use super::array::{Array, Weights};
 use crate::net::Architecture;
 
 /// The values of all tensors, one tensor after another in the order of [`Architecture::tensors`].

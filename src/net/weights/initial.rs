@@ -1,6 +1,6 @@
 //! First weights where there is no Burn to draw them.
 
-use super::{Array, Weights};
+use super::array::{Array, Weights};
 use crate::net::Architecture;
 use crate::random::Key;
 

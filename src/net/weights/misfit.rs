@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::array::{Array, Weights};
 use super::class_rows::ROWS;
-use super::{Array, Weights};
 use crate::net::Architecture;
 
 /// The name of a tensor because of which weights are not those of a network: it is missing, unknown

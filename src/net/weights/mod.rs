@@ -1,7 +1,6 @@
 //! The values of a network's tensors, by name.
 
-use std::collections::BTreeMap;
-
+mod array;
 #[cfg(feature = "training")]
 mod class_rows;
 #[cfg(feature = "training")]
@@ -13,6 +12,7 @@ mod misfit;
 #[cfg(feature = "burn")]
 mod module;
 
+pub use array::{Array, Weights};
 #[cfg(feature = "training")]
 pub use class_rows::carry_over;
 #[cfg(feature = "training")]
@@ -23,15 +23,3 @@ pub use initial::initial;
 pub use misfit::misfit;
 #[cfg(feature = "burn")]
 pub use module::{apply, collect, names};
-
-/// Values in row-major order, and their shape.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Array {
-    /// The length of each axis.
-    pub shape: Vec<usize>,
-    /// As many values as the product of the shape.
-    pub values: Vec<f32>,
-}
-
-/// Every tensor of a network under its name, such as `down.0.blocks.0.conv1.weight`.
-pub type Weights = BTreeMap<String, Array>;

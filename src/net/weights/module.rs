@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{Array, Weights};
+use super::array::{Array, Weights};
 
 /// Reads every tensor of a module back to the host.
 ///

@@ -7,22 +7,25 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor};
 
+use super::averaged::Averaged;
 use super::burn_state::{BurnState, Critic, adam, drawn};
-use super::{Averaged, Learner, Losses, Records};
+use super::{Learner, Losses, Records};
 use crate::data::Images;
 use crate::loss::dsm;
 use crate::net::Network;
 use crate::net::weights::{self, Weights};
 use crate::sample::guidance::Autoguide;
 use crate::train::batch::Batch;
-use crate::train::distribution_matching::{self as matching, Noise, Turn};
+use crate::train::distribution_matching::Turn;
+use crate::train::distribution_matching_loss::{self as matching, Noise};
 use crate::train::error::TrainError;
-use crate::train::ranks::{Membership, Ranks, sum_over};
+use crate::train::ranks::gradients::sum_over;
+use crate::train::ranks::{Membership, Ranks};
 use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
 use crate::train::teacher::{Guidance, Teacher};
 use crate::train::weighted_sum::weighted_sum;
-use crate::train::{Autoguidance, DistributionMatching, Options, consistency, ema, grad_clip};
+use crate::train::{Autoguidance, DistributionMatching, Options, consistency_loss, ema, grad_clip};
 
 /// A run on Burn devices. Its state is on the first. With several devices, each computes its share
 /// of every batch with a copy of the network, and gradients are added up on the first.
@@ -323,7 +326,7 @@ fn loss(
             let Options { sigma_min, steps, .. } = *options;
             let rs = consistency.earlier(&batch.sigmas, sigma_min, step, steps);
             let noise = target.noise_along(&batch, &rs, options.precision);
-            consistency::distances(network, batch, noise, &rs)
+            consistency_loss::distances(network, batch, noise, &rs)
         }
         None => {
             let noise = target.noise(&batch, options.precision);

@@ -3,9 +3,10 @@
 use burn::tensor::Device;
 use pollster::block_on;
 
+use super::averaged::Averaged;
 use super::burn_state::BurnState;
 use super::moments::{self, Moments};
-use super::{Averaged, Learner, Losses, Records};
+use super::{Learner, Losses, Records};
 use crate::backend::fused::{
     self, Compiler, DataSet, Example, FusedError, Gpu, Training, TrainingState, TrainingStep,
     check_training,

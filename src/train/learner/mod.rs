@@ -1,16 +1,13 @@
 //! What changes the weights: one implementation for each kind of device.
 
 mod averaged;
-mod burn;
+pub(super) mod burn;
 mod burn_state;
-mod fused;
+pub(super) mod fused;
 mod moments;
 
-pub use averaged::Averaged;
-pub use burn::BurnLearner;
-pub use fused::FusedLearner;
-
 use ::burn::tensor::Bytes;
+use averaged::Averaged;
 
 use super::error::TrainError;
 use super::ranks::Ranks;

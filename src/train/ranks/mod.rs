@@ -5,15 +5,11 @@
 //! of their shares are added up over all of them, and each makes the same update. So a run's
 //! checkpoints are those of one process, and it can be resumed by any number of ranks.
 
-mod gradients;
+pub(super) mod gradients;
 #[cfg(feature = "mpi")]
-mod mpi_ranks;
+pub(super) mod mpi_ranks;
 
 use std::ops::Range;
-
-pub(super) use gradients::sum_over;
-#[cfg(feature = "mpi")]
-pub use mpi_ranks::MpiRanks;
 
 /// The processes of a distributed run, as one of them sees them. Rank 0 leads: it alone decides how
 /// many steps there are, and writes files.

@@ -6,7 +6,7 @@ use ::burn::module::Module;
 use ::burn::tensor::Device;
 use wasm_bindgen::JsError;
 
-use super::Backend;
+use super::interface::{Backend, not_loaded};
 use crate::backend::{BurnChains, Chains};
 use crate::model_file::ModelFile;
 use crate::net::{ImageShape, Network};
@@ -56,7 +56,7 @@ impl Backend for Burn {
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Box<dyn Chains>, JsError> {
-        let (network, image_shape) = self.network.clone().ok_or_else(super::not_loaded)?;
+        let (network, image_shape) = self.network.clone().ok_or_else(not_loaded)?;
         Ok(Box::new(BurnChains::conditioned(
             network,
             image_shape,

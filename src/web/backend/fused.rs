@@ -7,7 +7,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
-use super::{Backend, Tuning};
+use super::interface::{Backend, Tuning, not_loaded};
 use crate::backend::Chains;
 use crate::backend::fused::{
     Compiler, FusedChains, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
@@ -44,7 +44,7 @@ impl Fused {
     }
 
     fn network(&self) -> Result<&RefCell<Network>, JsError> {
-        self.network.as_ref().ok_or_else(super::not_loaded)
+        self.network.as_ref().ok_or_else(not_loaded)
     }
 
     async fn tune_on(&self, chains: usize) -> Result<Option<String>, JsError> {

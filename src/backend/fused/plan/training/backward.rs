@@ -1,34 +1,51 @@
 //! The backward launches, from the loss to the first layer.
 
+use super::placement::{self, Place};
 use super::transpose::transposed;
-use super::*;
+use super::{Backward, ClassGradient, NormGradient, TrainingPlan};
+use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::channel_layout::ChannelLayout;
-use crate::backend::fused::plan::{Activation, Shape};
+use crate::backend::fused::plan::{
+    Activation, Affine, Conv, Id, Launch, Norm, Plan, Scaling, Shape, Slice, Target, Tensor,
+};
+use crate::net::{Architecture, UNetDescription};
 
-/// Adds backward launches to the plan of an evaluation, whose parameters are copies of the weights at
-/// these places.
-pub fn plan(plan: Plan, places: Vec<Vec<Place>>, sizes: &UNetDescription) -> TrainingPlan {
-    let tensors = Architecture::UNet(sizes.clone()).tensors();
-    let weights = tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-    let pending = vec![Vec::new(); plan.tensors.len()];
-    let mut backward =
-        Backwards { plan, places, pending, launches: vec![], affine: 0, affine_columns: vec![] };
-    backward.keep_sums();
-    let affine_gradients = backward.affine_tensor();
-    backward.steps(affine_gradients);
-    let class_gradient = backward.levels().map(|gradient| {
-        let before = tensors.iter().take_while(|(name, _)| name != "embedding.classes");
-        let first = before.map(|(_, shape)| shape.iter().product::<usize>()).sum();
-        ClassGradient { gradient, first, rows: sizes.classes + 1 }
-    });
-    let Backwards { plan, places, launches, affine_columns, .. } = backward;
-    TrainingPlan {
-        plan,
-        places,
-        weights,
-        backward: launches,
-        affine_gradients: (affine_gradients, affine_columns),
-        class_gradient,
+impl TrainingPlan {
+    /// The training step of a U-Net.
+    ///
+    /// # Errors
+    /// [`FusedError::Description`] if there is no such network.
+    pub fn new(sizes: &UNetDescription) -> Result<Self, FusedError> {
+        let architecture = Architecture::UNet(sizes.clone());
+        let (plan, places) = placement::plan(&architecture)?;
+        let tensors = architecture.tensors();
+        let weights = tensors.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        let pending = vec![Vec::new(); plan.tensors.len()];
+        let mut backward = Backwards {
+            plan,
+            places,
+            pending,
+            launches: vec![],
+            affine: 0,
+            affine_columns: vec![],
+        };
+        backward.keep_sums();
+        let affine_gradients = backward.affine_tensor();
+        backward.steps(affine_gradients);
+        let class_gradient = backward.levels().map(|gradient| {
+            let before = tensors.iter().take_while(|(name, _)| name != "embedding.classes");
+            let first = before.map(|(_, shape)| shape.iter().product::<usize>()).sum();
+            ClassGradient { gradient, first, rows: sizes.classes + 1 }
+        });
+        let Backwards { plan, places, launches, affine_columns, .. } = backward;
+        Ok(Self {
+            plan,
+            places,
+            weights,
+            backward: launches,
+            affine_gradients: (affine_gradients, affine_columns),
+            class_gradient,
+        })
     }
 }
 

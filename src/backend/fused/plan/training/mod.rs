@@ -9,11 +9,7 @@ mod backward;
 mod placement;
 mod transpose;
 
-use super::{Affine, Conv, Id, Launch, Norm, Plan, Scaling, Slice, Target, Tensor, network};
-use crate::backend::fused::error::FusedError;
-use crate::net::weights::{Array, Weights};
-use crate::net::{Architecture, UNetDescription};
-
+use super::{Conv, Id, Norm, Plan, Slice};
 pub use placement::Place;
 
 /// A network as the launches of a training step.
@@ -106,15 +102,6 @@ pub struct NormGradient {
 }
 
 impl TrainingPlan {
-    /// The training step of a U-Net.
-    ///
-    /// # Errors
-    /// [`FusedError::Description`] if there is no such network.
-    pub fn new(sizes: &UNetDescription) -> Result<Self, FusedError> {
-        let (plan, places) = placement::plan(&Architecture::UNet(sizes.clone()))?;
-        Ok(backward::plan(plan, places, sizes))
-    }
-
     /// The row length of the gradients with respect to the table of scales and shifts, or of
     /// [`Self::affine_gradients`].
     pub fn row(&self, sums: Id) -> usize {

@@ -3,7 +3,10 @@
 //! A plan only copies weights to other places and pads them with zeros. So a plan for weights whose
 //! values are their own numbers, counted from 1, shows in each place which weight is copied there.
 
-use super::*;
+use crate::backend::fused::error::FusedError;
+use crate::backend::fused::plan::{Plan, network};
+use crate::net::Architecture;
+use crate::net::weights::{Array, Weights};
 
 /// What a number of the parameters is: the weight of this number, counted through all tensors in
 /// the order of [`Architecture::tensors`], or the zero of padding.
@@ -52,7 +55,7 @@ fn digit(number: usize, unit: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{ImageShape, Preconditioning};
+    use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
     #[test]
     fn every_weight_has_one_place_besides_the_rows_of_classes() {

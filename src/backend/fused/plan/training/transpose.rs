@@ -4,8 +4,8 @@
 //! to its output, with inputs and outputs exchanged. Taps are mirrored; halving the resolution
 //! becomes doubling it, and the other way round.
 
-use super::*;
-use crate::backend::fused::plan::{Activation, Parameters, Term};
+use super::placement::Place;
+use crate::backend::fused::plan::{Activation, Conv, Id, Parameters, Plan, Target, Term};
 
 /// The launch for the gradient with respect to the source of one term of `conv`, added to `others`.
 /// Its weights become a new slice of the parameters.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::DataSet;
+use super::data_set::DataSet;
 use super::rows::{ExampleRow, PartRow};
 use crate::backend::fused::codegen::{
     Kernel, KernelConfig, LoweredTraining, Operand, TrainingBuffer, TrainingKernel,

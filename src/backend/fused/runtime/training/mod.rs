@@ -5,6 +5,7 @@
 //! gradient back, and changes the weights.
 
 mod buffers;
+mod data_set;
 mod rows;
 mod step;
 
@@ -12,6 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use buffers::{BoundKernel, STEPS, TrainingBuffers};
+pub use data_set::DataSet;
 pub use rows::{ExampleRow, PartRow};
 pub use step::{Example, TrainingStep};
 use step::{StepLimits, within};
@@ -19,9 +21,7 @@ use step::{StepLimits, within};
 use super::compiler::Compiler;
 use super::gpu::Gpu;
 use super::throttle::Throttle;
-use crate::backend::fused::codegen::{
-    Operand, StableTargets, TrainingKernel, attention_memory, lower_training,
-};
+use crate::backend::fused::codegen::{Operand, TrainingKernel, attention_memory, lower_training};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Parameters;
 use crate::backend::fused::plan::training::TrainingPlan;
@@ -37,42 +37,6 @@ pub struct TrainingState {
     pub average: Vec<f32>,
     /// Adam's mean gradients and mean squares, in pairs.
     pub moments: Vec<[f32; 2]>,
-}
-
-/// The images of a run.
-#[derive(Clone, Copy, Debug)]
-pub struct DataSet<'a> {
-    /// The bytes of all images, one after another: C × H × W each.
-    pub bytes: &'a [u8],
-    /// The class of each image; empty unless the network is told classes.
-    pub labels: &'a [u32],
-    /// The number of images.
-    pub images: usize,
-    /// The σ from which targets are stable, if they are.
-    pub stable_from: Option<f32>,
-    /// Whether images are mirrored at random.
-    pub mirrored: bool,
-}
-
-impl DataSet<'_> {
-    fn stable_targets(&self, classes: usize) -> Option<StableTargets> {
-        let (originals, mirrored) = (self.images, self.mirrored);
-        self.stable_from.map(|from| StableTargets { from, originals, mirrored, classes })
-    }
-
-    /// Checks that the kernels of a network find what they read.
-    fn check(&self, sizes: &UNetDescription) -> Result<(), FusedError> {
-        let &Self { bytes, labels, images, stable_from, .. } = self;
-        let count = bytes.len() as u64;
-        FusedError::check_limit("the data set", "of bytes in shaders", count, MOST_BYTES)?;
-        if count != images as u64 * sizes.image_shape.dimension() as u64 {
-            return Err(FusedError::Conditions { what: "bytes", found: bytes.len(), images });
-        }
-        if stable_from.is_some() && sizes.classes > 0 && labels.len() != images {
-            return Err(FusedError::Conditions { what: "labels", found: labels.len(), images });
-        }
-        Ok(())
-    }
 }
 
 /// What a run reports now and then.
@@ -115,9 +79,6 @@ pub struct Training {
 
 /// Slices of a buffer are bound at multiples of this many words.
 const ALIGNMENT: usize = 64;
-
-/// The most bytes of images: kernels number them in u32. On Metal a buffer may be larger.
-const MOST_BYTES: u64 = 1 << 32;
 
 impl Training {
     /// Compiles the kernels of a training step and uploads the data set. A batch of `batch` images

@@ -2,6 +2,7 @@
 //! that make the batch and change the weights.
 
 mod gradient;
+mod kernel;
 mod stable;
 mod weights;
 
@@ -14,16 +15,12 @@ use crate::backend::fused::codegen::kernel_config::KernelConfig;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{Backward, ClassGradient, TrainingPlan};
+use crate::backend::fused::plan::{Conv, Embedding, Id, Launch, Target};
 pub use gradient::attention_memory;
+pub use kernel::TrainingKernel;
+use kernel::{Extent, FLAT_GROUP, images};
 pub use stable::StableTargets;
-
-use crate::backend::fused::plan::{Conv, Embedding, Id, Launch, Slice, Target};
-
-/// Invocations of a workgroup in kernels that go through all weights; a power of two.
-const FLAT_GROUP: usize = 256;
-
-/// The most workgroups on one axis that every device has.
-const MOST_GROUPS: usize = 65_535;
+use weights::Partials;
 
 /// The kernels of a training step.
 #[derive(Debug)]
@@ -53,58 +50,6 @@ impl LoweredTraining {
         self.part.iter().chain(&self.update).chain([&self.gather])
     }
 }
-
-/// A kernel, and how often its workgroups are launched along the third axis.
-#[derive(Clone, Debug)]
-pub struct TrainingKernel {
-    /// What it computes, in a word.
-    pub name: &'static str,
-    /// The kernel.
-    pub kernel: Kernel,
-    /// The third axis.
-    pub extent: Extent,
-    /// Floating-point operations for one image: two for each multiplication of convolutions, of
-    /// their gradients and of attention; 0 for everything else.
-    pub operations: u64,
-}
-
-/// What the third axis of a kernel's workgroups counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// The images of a part.
-    Images,
-    /// This many workgroups.
-    Fixed(u32),
-}
-
-impl Extent {
-    /// The workgroups along the third axis for a part of so many images.
-    pub fn workgroups(self, images: u32) -> u32 {
-        match self {
-            Self::Images => images,
-            Self::Fixed(count) => count,
-        }
-    }
-}
-
-/// The parts of the gradient with respect to the parameters of one convolution.
-#[derive(Clone, Copy, Debug)]
-pub struct Partials {
-    slice: Slice,
-    /// The place of the first.
-    first: usize,
-    /// How many of its numbers are for weights; those for biases follow.
-    weights: usize,
-    /// How many numbers a part has.
-    size: usize,
-    /// How many parts there are.
-    splits: usize,
-}
-
-/// A place in [`LoweredTraining::places`] that is padding.
-pub const NONE: u32 = u32::MAX;
-/// The second place of a word that holds one number in f32.
-const SINGLE: u32 = u32::MAX - 1;
 
 /// Turns the plan of a training step into kernels whose workgroups share at most `memory` bytes, or
 /// [`attention_memory`] if that is more.
@@ -195,20 +140,6 @@ pub fn lower_training(
         origins,
         places,
     }
-}
-
-fn images(name: &'static str, kernel: Kernel) -> TrainingKernel {
-    TrainingKernel { name, kernel, extent: Extent::Images, operations: 0 }
-}
-
-/// Workgroups for a kernel that goes through `count` things, each invocation one.
-fn flat(count: usize) -> [usize; 2] {
-    let groups = count.div_ceil(FLAT_GROUP).max(1);
-    [groups.min(MOST_GROUPS), groups.div_ceil(MOST_GROUPS)]
-}
-
-fn once(name: &'static str, kernel: Kernel) -> TrainingKernel {
-    TrainingKernel { name, kernel, extent: Extent::Fixed(1), operations: 0 }
 }
 
 impl Lowering<'_> {

@@ -1,6 +1,6 @@
 //! Stable targets as shaders.
 
-use super::{FLAT_GROUP, TrainingKernel, images};
+use super::kernel::{FLAT_GROUP, TrainingKernel, images};
 use crate::backend::fused::codegen::kernel::{Operand, TrainingBuffer};
 use crate::backend::fused::codegen::lower::lowering::{GROUP, Lowering};
 use crate::backend::fused::codegen::lower::text::Text;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{FLAT_GROUP, NONE, Partials, SINGLE, TrainingKernel, flat, once};
+use super::kernel::{FLAT_GROUP, TrainingKernel, once};
 use crate::backend::fused::codegen::kernel::{Kernel, Operand, TrainingBuffer};
 use crate::backend::fused::codegen::lower::lowering::Lowering;
 use crate::backend::fused::codegen::lower::text::Text;
@@ -10,7 +10,7 @@ use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{ClassGradient, TrainingPlan};
-use crate::backend::fused::plan::{Conv, Id};
+use crate::backend::fused::plan::{Conv, Id, Slice};
 
 /// Invocations of a workgroup that share a part of all weights, a power of two; and the least
 /// weights of a part.
@@ -32,6 +32,28 @@ const INVOCATIONS: usize = 64;
 const BUSY: [usize; 2] = [1 << 9, 1 << 15];
 /// The most invocations that share the rows of all images.
 const MOST_SPLITS: usize = 64;
+
+/// The most workgroups on one axis that every device has.
+const MOST_GROUPS: usize = 65_535;
+
+/// A place in [`super::LoweredTraining::places`] that is padding.
+const NONE: u32 = u32::MAX;
+/// The second place of a word that holds one number in f32.
+const SINGLE: u32 = u32::MAX - 1;
+
+/// The parts of the gradient with respect to the parameters of one convolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Partials {
+    slice: Slice,
+    /// The place of the first.
+    pub first: usize,
+    /// How many of its numbers are for weights; those for biases follow.
+    weights: usize,
+    /// How many numbers a part has.
+    pub size: usize,
+    /// How many parts there are.
+    pub splits: usize,
+}
 
 impl Lowering<'_> {
     /// See `kernels/training/conv_weights.wgsl`. Its parts begin at `first`.
@@ -141,6 +163,12 @@ impl Lowering<'_> {
         kernel.write("parameters", "u32", buffer(TrainingBuffer::Parameters));
         once("gathering", kernel.finish(flat(places.len())))
     }
+}
+
+/// Workgroups for a kernel that goes through `count` things, each invocation one.
+fn flat(count: usize) -> [usize; 2] {
+    let groups = count.div_ceil(FLAT_GROUP).max(1);
+    [groups.min(MOST_GROUPS), groups.div_ceil(MOST_GROUPS)]
 }
 
 /// See [`super::LoweredTraining::origins`].
