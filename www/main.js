@@ -1,7 +1,7 @@
 // @ts-check
 /** Start-up: fetches what the page needs, and begins the first anneal. */
 import { listen } from "./app/actions.js";
-import { checksum } from "./model/checksum.js";
+import { checksumOfWeights, isOf } from "./model/checksum.js";
 import { $ } from "./dom/dom.js";
 import { isEngine } from "./engine/engine.js";
 import { badModel, failureOf, unsupported } from "./failures/failures.js";
@@ -74,7 +74,7 @@ async function open() {
   const { url, keep } = await source;
   try {
     const model = new wasmModule.Model(bytes);
-    state.loaded = { wasmModule, bytes, model, card: model.card(), sum: checksum(bytes) };
+    state.loaded = { wasmModule, bytes, model, card: model.card(), sum: checksumOfWeights(bytes) };
     keep?.(bytes);
   } catch (error) {
     throw failureOf(error, (message) => badModel(url, message));
@@ -99,6 +99,8 @@ async function open() {
     first.name === "cpu" && !isEngine(link.get("engine"))
       ? await engines.adapter.then(() => null, failureOf)
       : null;
+  // The GPU may have been lost meanwhile.
+  if (fatalErrors.failure) return;
   if (lack?.kind === "no-answer") trouble ||= `${lack.message} So the CPU does the work.`;
   $("loading").hidden = true;
   setStatus("ready", "Ready");
@@ -111,19 +113,20 @@ async function open() {
     import("./app/offline.js").then(({ keepForOffline }) => keepForOffline()).catch(console.warn);
   if (trouble) refuse(trouble);
   // Known only when the weights for few steps have come, or have not, which the page may have said by then.
-  if (await hasChanged()) complainToo("The model has changed since this link was made.");
+  if (await hasChanged())
+    complainToo("The model’s file has changed since this link was made, and its images may have.");
 }
 
 /** Whether the link was made with other weights than those that its images are made with here. */
 async function hasChanged() {
   const [sum, { loaded }] = [link.get("of"), state];
-  if (!sum || !loaded || sum === loaded.sum) return false;
+  if (!sum || !loaded || isOf(sum, loaded)) return false;
   if (!quickUrl || link.get("sampler") !== "consistency") return true;
   // Links from before these weights had a checksum of their own have that of the model.
   const quick = await import("./model/quick-model.js")
     .then(({ quickModel }) => quickModel())
     .catch(() => null);
-  return quick !== null && sum !== quick.sum;
+  return quick !== null && !isOf(sum, quick);
 }
 
 // First, so that problems with the wasm module's download are caught there and not taken for a panic.

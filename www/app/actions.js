@@ -66,6 +66,8 @@ async function changeEngine(choice) {
     try {
       giveUpWeights();
       await run.clear();
+      // The page may have failed meanwhile.
+      if (fatalErrors.failure) return;
       // First see whether the next engine can draw: if not, the present one is still needed.
       use(next);
     } catch (error) {
@@ -76,6 +78,7 @@ async function changeEngine(choice) {
     link.set("engine", name);
     begin(again);
   } catch (error) {
+    if (fatalErrors.failure) return;
     const failure = failureOf(error);
     console.error(failure);
     state.exact = exact;

@@ -43,7 +43,8 @@ export function listenToKeys(shortcuts, usable) {
     // The focus may be outside of an open dialog, but the page behind it must not react.
     if (document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
-    if (target.closest("input:not([type=radio], [type=checkbox]), select")) return;
+    const typing = "input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable]";
+    if (target.closest(typing)) return;
     if (event.key === "?") list();
     const shortcut = shortcuts.find(({ key }) => key === event.key.toLowerCase());
     // Space presses the focused button, and otherwise scrolls the page.

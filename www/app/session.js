@@ -162,67 +162,74 @@ async function weightsFor(sampler, replaced) {
   return quick === null ? state.loaded : quick;
 }
 
+/** What the form asks for, and the levels of that; or says what is wrong with it. */
+function asked() {
+  const { engine, loaded } = state;
+  if (!engine || !loaded || fatalErrors.failure) return null;
+  try {
+    const choice = controls.read();
+    const sigmas = loaded.model.schedule(choice.settings, strength());
+    return { engine, card: loaded.card, choice, sigmas };
+  } catch (error) {
+    refuse(error);
+    return null;
+  }
+}
+
 /**
  * Readies what the form, the seed and the drawing ask for, or says what is wrong with them.
  * @returns {(() => Promise<import("../engine/engine.js").Chain | null>) | null} makes its chain
  */
 function ready() {
-  const { engine, loaded } = state;
-  if (!engine || !loaded || fatalErrors.failure) return null;
-  const { model, card } = loaded;
-  try {
-    const choice = controls.read();
-    const { height, width } = card.image_shape;
-    const sigmas = model.schedule(choice.settings, strength());
-    controls.accept();
-    showView(run.view);
-    showCaption(choice);
-    const { settings, seed, chains, to, interval } = choice;
-    const wanted = {
-      settings,
-      seed,
-      chains,
-      drawing: drawing()?.pixels,
-      strength: strength(),
-      ofClass: state.classes?.chosen,
-      options: { ...state.classes?.choice, interval, keep: kept(), to, frames: chains },
-    };
-    $("strength-sigma").textContent =
-      wanted.strength === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
-    $("problem").hidden = true;
-    writeAddress();
-    replace();
-    /** @type {Promise<undefined>} */
-    const replaced = new Promise((resolve) => {
-      replace = () => resolve(undefined);
-    });
-    return async () => {
-      try {
-        const weights = await weightsFor(settings.sampler, replaced);
-        if (!weights) return null;
-        const { bytes, sum } = weights;
-        if (engine.weights !== bytes) await engine.load(bytes);
-        const { drawing, strength, options } = wanted;
-        const chain = await engine.start(settings, seed, chains, drawing, strength, options);
-        // The address, which may have been written meanwhile, names the weights.
-        if (state.made && state.made.sum !== sum) writeAddress();
-        state.made = { ...wanted, bytes, sum };
-        // A film that is playing must stop before its images are closed.
-        timeline.leave();
-        film.clear();
-        plot.set(sigmas);
-        state.clean = settings.denoise || !controls.applies("denoise", settings.sampler);
-        grid.shape(chains, width, height);
-        return chain;
-      } catch (error) {
-        refuse(error);
-        return null;
-      }
-    };
-  } catch (error) {
-    refuse(error);
-    return null;
-  }
+  const found = asked();
+  if (!found) return null;
+  const { engine, card, choice, sigmas } = found;
+  const { height, width } = card.image_shape;
+  controls.accept();
+  showView(run.view);
+  showCaption(choice);
+  const { settings, seed, chains, to, interval } = choice;
+  const wanted = {
+    settings,
+    seed,
+    chains,
+    drawing: drawing()?.pixels,
+    strength: strength(),
+    ofClass: state.classes?.chosen,
+    options: { ...state.classes?.choice, interval, keep: kept(), to, frames: chains },
+  };
+  $("strength-sigma").textContent =
+    wanted.strength === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
+  $("problem").hidden = true;
+  writeAddress();
+  replace();
+  /** @type {Promise<undefined>} */
+  const replaced = new Promise((resolve) => {
+    replace = () => resolve(undefined);
+  });
+  return async () => {
+    try {
+      const weights = await weightsFor(settings.sampler, replaced);
+      if (!weights) return null;
+      const { bytes, sum } = weights;
+      if (engine.weights !== bytes) await engine.load(bytes);
+      const { drawing, strength, options } = wanted;
+      const chain = await engine.start(settings, seed, chains, drawing, strength, options);
+      // The address, which may have been written meanwhile, names the weights.
+      if (state.made && state.made.sum !== sum) writeAddress();
+      state.made = { ...wanted, bytes, sum };
+      // A film that is playing must stop before its images are closed.
+      timeline.leave();
+      film.clear();
+      plot.set(sigmas);
+      state.clean = settings.denoise || !controls.applies("denoise", settings.sampler);
+      grid.shape(chains, width, height);
+      return chain;
+    } catch (error) {
+      refuse(error);
+      return null;
+    }
+  };
 }
 
 /**
@@ -242,8 +249,14 @@ export function begin(go) {
 /** @type {Live} the images that follow the drawing */
 export const live = new Live(async () => {
   const make = ready();
-  if (make) await run.answer(make, () => live.waiting);
+  if (make) await run.answer(make, outdated);
 }, giveUpWeights);
+
+/** Whether other images are about to take the place of a redraw. If these cannot be made, it goes on, and the page says why. */
+function outdated() {
+  live.waiting &&= asked() !== null;
+  return live.waiting;
+}
 
 /**
  * Shows what has changed: at once if there is a drawing, or else by a new anneal.

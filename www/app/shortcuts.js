@@ -1,6 +1,7 @@
 // @ts-check
 /** The dialog that lists the shortcuts, and switches them off. The page fetches it when it is asked for. */
-import { dialogOf, element } from "../dom/dialog.js";
+import { dialogOf } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 
 /** @type {HTMLDialogElement | undefined} */
 let dialog;

@@ -52,7 +52,7 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  * @property {import("../engine/engine.js").Model} model
  * @property {import("../engine/engine.js").Card} card
  * @property {Uint8Array} bytes the model file
- * @property {string} sum its checksum
+ * @property {string} sum the checksum of the weights
  */
 
 /**
@@ -60,7 +60,7 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  * @typedef {object} Weights
  * @property {import("../engine/engine.js").Card} card
  * @property {Uint8Array} bytes the model file
- * @property {string} sum its checksum
+ * @property {string} sum the checksum of the weights
  */
 
 /**
@@ -74,7 +74,7 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  * @property {import("../engine/engine.js").ChainOptions} options
  * @property {import("../settings/class-chips.js").ClassName} [ofClass] the class that was asked for, if it was one
  * @property {Uint8Array} bytes the model file
- * @property {string} sum its checksum
+ * @property {string} sum the checksum of the weights
  */
 
 export const state = {

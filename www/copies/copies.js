@@ -3,13 +3,15 @@
  * "Why doesn't it copy?": the training images that are nearest to an image, and what the denoiser that knows nothing
  * but the training images would have made of the same noise. The page fetches this when the visitor asks.
  */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { formatSigma } from "../dom/format.js";
 import { startWorker } from "../dom/own-script.js";
 import { imageOf } from "../view/pixels.js";
 import { state, trainingUrl } from "../app/state.js";
 import { smaller } from "./training-set.js";
 
+/** A name of a data set that can be in a command: cards come from strangers, and a visitor may run the command. */
+const PLAIN = /^[\w./][\w./-]*$/;
 /** The file of training images has them at half the resolution in both directions. */
 const SQUARE = 2;
 /** The most steps of the ideal denoiser, and how many of them are shown. */
@@ -34,6 +36,12 @@ export class Copies {
     this.root.setAttribute("aria-live", "polite");
   }
 
+  /** Takes away what is said of an image; an answer that is still on its way is not shown. */
+  clear() {
+    this.#asked++;
+    this.root.replaceChildren();
+  }
+
   close() {
     this.#worker?.terminate();
     this.#worker = undefined;
@@ -56,12 +64,13 @@ export class Copies {
     });
     const button = element("button", "Choose the training images…", { type: "button" });
     button.addEventListener("click", () => input.click());
-    const data = state.loaded?.card.training?.data ?? "DATA";
+    const { data = "" } = state.loaded?.card.training ?? {};
+    const name = PLAIN.test(data) ? data : "DATA";
     const explanation = element(
       "p",
       "Compare this image with the training images, and with what the ideal denoiser for these would make of the same noise: a copy of one of them. The page comes without the training images. If you have them, this command writes them into one file, which stays on this device: ",
     );
-    explanation.append(element("code", `ncsn thumbnails --data ${data} --out training.png`));
+    explanation.append(element("code", `ncsn thumbnails --data ${name} --out training.png`));
     this.root.replaceChildren(element("p", trouble), explanation, button, input);
     this.root.firstChild.hidden = !trouble;
   }

@@ -1,10 +1,6 @@
 // @ts-check
 /** Dialogs, which are only made when they are asked for. */
-
-/** @param {string} name @param {string} [text] @param {Record<string, unknown>} [properties] @returns {any} */
-export function element(name, text = "", properties = {}) {
-  return Object.assign(document.createElement(name), { textContent: text, ...properties });
-}
+import { element } from "./dom.js";
 
 /**
  * A dialog with a title, and a button to close it.

@@ -3,3 +3,8 @@
 
 /** The element with an id, which `index.html` has. @param {string} id @returns {any} */
 export const $ = (id) => document.getElementById(id);
+
+/** Makes another element. @param {string} name @param {string} [text] @param {Record<string, unknown>} [properties] @returns {any} */
+export function element(name, text = "", properties = {}) {
+  return Object.assign(document.createElement(name), { textContent: text, ...properties });
+}

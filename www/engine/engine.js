@@ -76,7 +76,7 @@ import { SILENCE_MS, within } from "./within.js";
 /** An engine of the wasm module, and the GPUDevice that it uses. @typedef {{ engine: WasmEngine, device: any }} OnDevice */
 
 /** The engines, with their names for people. */
-export const NAMES = /** @type {const} */ ({
+const NAMES = /** @type {const} */ ({
   fused: "fused WGSL kernels",
   cpu: "CPU",
   reference: "Burn (reference)",

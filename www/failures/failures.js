@@ -66,7 +66,7 @@ function words(id) {
 /** @param {string} technical */
 export const outOfMemory = (technical) =>
   new Failure("limit", {
-    ...words("memory"),
+    ...words("gpu-memory"),
     technical,
     change: (link) =>
       link.set("chains", String(Math.max(1, Math.floor(Number(link.get("chains")) / 4)))),
@@ -184,7 +184,7 @@ export const isTrap = (thrown) => thrown instanceof Error && thrown.name === "Ru
 export function failureOf(thrown, otherwise = panic) {
   if (thrown instanceof Failure) return thrown;
   if (thrown instanceof RangeError && /alloc|memory/i.test(thrown.message))
-    return new Failure("memory", { ...words("room"), technical: String(thrown.stack) });
+    return new Failure("memory", { ...words("tab-memory"), technical: String(thrown.stack) });
   if (isTrap(thrown)) return panic(thrown.stack ?? thrown.message);
   if (thrown instanceof Error) {
     const failure = otherwise(thrown.message);

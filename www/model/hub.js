@@ -9,7 +9,7 @@
 import { match, put } from "./checked-cache.js";
 
 /** The hub that names refer to. */
-export const HUB = "https://huggingface.co";
+const HUB = "https://huggingface.co";
 /** What such names begin with. */
 const SCHEME = "hf:";
 /** What is meant without a path or a revision. */

@@ -7,7 +7,8 @@
  */
 import { carryOver } from "../app/carry-over.js";
 import { match, put } from "./checked-cache.js";
-import { dialogOf, element } from "../dom/dialog.js";
+import { dialogOf } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
 import { megabytes } from "../dom/format.js";
 import { MAX_MODEL_BYTES } from "./model.js";

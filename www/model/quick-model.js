@@ -3,7 +3,7 @@
  * Weights with which one to four steps are enough, beside the usual ones of a model. The page fetches them when a
  * visitor draws or chooses the sampler for few steps, or when a link does.
  */
-import { checksum } from "./checksum.js";
+import { checksumOfWeights } from "./checksum.js";
 import { fetchModel } from "./model.js";
 import { quickUrl, state } from "../app/state.js";
 
@@ -34,7 +34,7 @@ async function fetchQuick() {
   );
   const model = new loaded.wasmModule.Model(bytes);
   try {
-    return (state.quick = { bytes, card: model.card(), sum: checksum(bytes) });
+    return (state.quick = { bytes, card: model.card(), sum: checksumOfWeights(bytes) });
   } finally {
     model.free();
   }

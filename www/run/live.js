@@ -9,6 +9,8 @@ export class Live {
   #redraw;
   #onOutdated;
   #busy = false;
+  /** Settles when no redraw is under way, and none waits. @type {Promise<void>} */
+  settled = Promise.resolve();
   /** Whether the drawing has changed since the latest redraw began. */
   waiting = false;
 
@@ -26,7 +28,7 @@ export class Live {
   ask() {
     this.waiting = true;
     if (this.#busy) this.#onOutdated();
-    else this.#go();
+    else this.settled = this.#go();
   }
 
   async #go() {

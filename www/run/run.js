@@ -102,7 +102,7 @@ export class Run {
   /**
    * Puts the images of a new chain in place of the present ones as soon as all its steps are done.
    * @param {() => Promise<Chain | null>} make as for `restart`
-   * @param {() => boolean} outdated whether yet other images are wanted by now
+   * @param {() => boolean} outdated whether yet other images are about to be made: then these may be given up
    * @returns {Promise<unknown>} settles when they are on the screen, or were given up
    */
   answer(make, outdated) {
@@ -118,7 +118,8 @@ export class Run {
       this.#chain = chain;
       if (!chain) {
         this.#begun = false;
-        return this.#set("ready");
+        if (!outdated()) this.#set("ready");
+        return;
       }
       const current = () => generation === this.#generation;
       const worked = (/** @type {number} */ took) => (this.#worked += took);

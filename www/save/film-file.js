@@ -1,7 +1,7 @@
 // @ts-check
 /** A run as a moving image: an animated GIF, and a video where the browser can make one. */
 import { startWorker } from "../dom/own-script.js";
-import { MOUNT } from "./save.js";
+import { BACKGROUND } from "./save.js";
 
 /** How long the steps take together, and the last one, in milliseconds. */
 const STEPS_MS = 4000;
@@ -56,7 +56,7 @@ export async function filmFiles(run) {
   const pixels = image.width * image.height * frames.length;
   const each = Math.max(SHORTEST_MS, Math.round(STEPS_MS / frames.length));
   const milliseconds = images.map((_, at) => (at === images.length - 1 ? LAST_MS : each));
-  const film = { images, margin, ground: MOUNT, milliseconds };
+  const film = { images, margin, ground: BACKGROUND, milliseconds };
   const scale = scaleOf(image, margin, GIF_SIDE);
   const codec = await videoCodec(image, margin, (pixels * VIDEO_BITS * 1000) / STEPS_MS);
   return {
@@ -96,7 +96,7 @@ export function morphFile(path) {
     async make(onProgress) {
       const bitmaps = await Promise.all(path.map((image) => createImageBitmap(image)));
       const images = places.map((at) => bitmaps[at]);
-      const film = { images, margin: 0, ground: MOUNT, milliseconds, scale };
+      const film = { images, margin: 0, ground: BACKGROUND, milliseconds, scale };
       try {
         return await made("save/gif-worker.js", "image/gif", film, onProgress);
       } finally {

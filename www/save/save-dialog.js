@@ -1,6 +1,7 @@
 // @ts-check
 /** More ways to save and send what is shown. The page fetches this when the visitor asks for them. */
-import { dialogOf, element } from "../dom/dialog.js";
+import { dialogOf } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { filmFiles, morphFile } from "./film-file.js";
 import { megabytes } from "../dom/format.js";
 import { announce, showProgress } from "../dom/live-region.js";
@@ -8,7 +9,7 @@ import { saveAs } from "./save.js";
 
 /**
  * @typedef {object} Shown
- * @property {readonly import("../view/film.js").Frame[]} frames of the run
+ * @property {() => readonly import("../view/film.js").Frame[]} frames of the run
  * @property {number} count of images
  * @property {() => Promise<Blob>} png of all
  * @property {(() => Promise<ImageData[]>) | null} path the images, if they lead from one seed to another
@@ -59,9 +60,20 @@ export async function openSaveDialog(shown) {
         return `Saved: ${megabytes(file.size)} MB.`;
       },
     );
-  const files = await filmFiles(shown.frames);
-  if (files) film("run", "Animated GIF", `the run in ${files.count} images`, files.gif);
-  if (files?.video) film("run", "Video", "the run as WebM", files.video);
+  /** @param {"gif" | "video"} kind @param {string} label @param {string} hint @param {import("./film-file.js").FilmFile} file */
+  const filmOfRun = (kind, label, hint, file) =>
+    film("run", label, hint, {
+      ...file,
+      // Read again: a step that was drawn anew meanwhile, as in a window of another size, has another image now.
+      async make(onProgress) {
+        const now = (await filmFiles(shown.frames()))?.[kind];
+        if (!now) throw new Error("Other images have taken the place of this run.");
+        return now.make(onProgress);
+      },
+    });
+  const files = await filmFiles(shown.frames());
+  if (files) filmOfRun("gif", "Animated GIF", `the run in ${files.count} images`, files.gif);
+  if (files?.video) filmOfRun("video", "Video", "the run as WebM", files.video);
   const path = await shown.path?.();
   if (path && path.length > 1) {
     film("morph", "Morph", "from seed to seed and back, as GIF", morphFile(path));

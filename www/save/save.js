@@ -2,7 +2,7 @@
 /** Images as files. The page fetches this when the visitor saves or sends one. */
 
 /** The color between images in a file. On the page, these gaps are transparent and show the frame. */
-export const MOUNT = "#1c2022";
+export const BACKGROUND = "#1c2022";
 /** A file is scaled up to about this many pixels. */
 const SAVED_SIZE = 1200;
 
@@ -32,7 +32,7 @@ function pngOf(canvas, margin) {
   saved.width = (width + 2 * margin) * scale;
   saved.height = (height + 2 * margin) * scale;
   const context = /** @type {CanvasRenderingContext2D} */ (saved.getContext("2d"));
-  context.fillStyle = MOUNT;
+  context.fillStyle = BACKGROUND;
   context.fillRect(0, 0, saved.width, saved.height);
   context.imageSmoothingEnabled = false;
   context.drawImage(canvas, margin * scale, margin * scale, width * scale, height * scale);

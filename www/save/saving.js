@@ -2,7 +2,7 @@
 /** Saving and sending what is shown. */
 import { $ } from "../dom/dom.js";
 import { imageAt } from "../view/pixels.js";
-import { controls, fatalErrors, film, linked, run, timeline } from "../app/session.js";
+import { controls, fatalErrors, film, linked, live, run, timeline } from "../app/session.js";
 import { modelLabel, state } from "../app/state.js";
 import { grid, setStatus, showRun } from "../view/view.js";
 
@@ -11,6 +11,7 @@ const LONGEST_NAME = 60;
 
 /** How many milliseconds a visitor sees that the link is copied. */
 const COPIED_MS = 1800;
+let copied = 0;
 
 /** What is shown, as a PNG. @returns {Promise<Blob>} */
 async function png() {
@@ -66,13 +67,14 @@ export async function save() {
   saveAs(file, `${fileName(stepName())}.png`);
 }
 
-/** Offers other ways to save and send. The run rests, so that files have what their names say. */
+/** Offers other ways to save and send. The run rests, and no redraw is under way, so that files have what their names say. */
 export async function offerMore() {
   const { openSaveDialog } = await import("./save-dialog.js");
   await run.settle();
+  await live.settled;
   await openSaveDialog({
-    frames: film.frames,
-    count: film.frames.at(-1)?.count ?? 1,
+    frames: () => film.frames,
+    count: state.made?.chains ?? 1,
     png,
     path: state.made?.options.to === undefined ? null : images,
     one: onePng,
@@ -95,7 +97,8 @@ export async function copyLink() {
   $("copy").textContent = text;
   // The text of a button is not read out when it changes.
   setStatus($("status").dataset.state, words);
-  setTimeout(() => {
+  clearTimeout(copied);
+  copied = setTimeout(() => {
     $("copy").textContent = "Copy link";
     if ($("status").textContent === words && !fatalErrors.failure) showRun(run);
   }, COPIED_MS);

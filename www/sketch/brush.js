@@ -29,22 +29,22 @@ export class Stroke {
   #cover;
   #radius;
   #paper;
-  #ink;
+  #color;
 
   /**
    * @param {ImageData} image that is painted on; its pixels are opaque, or holes
    * @param {Point} start
-   * @param {{ brush: number, paper: string, ink: string | null }} tool the number of the brush, from 1; `ink` is null
-   *   for an eraser, and `paper` is what shines through where a stroke is thin over a hole
+   * @param {{ brush: number, paper: string, color: string | null }} tool the number of the brush, from 1; `color` is
+   *   null for an eraser, and `paper` is what shines through where a stroke is thin over a hole
    */
-  constructor(image, start, { brush, paper, ink }) {
+  constructor(image, start, { brush, paper, color }) {
     this.#image = image;
     this.#last = start;
     this.#before = image.data.slice();
     this.#cover = new Float32Array(image.data.length / 4);
     this.#radius = Math.max(0.5, (BRUSHES[brush - 1] * image.width) / 100);
     this.#paper = channels(paper);
-    this.#ink = ink === null ? null : channels(ink);
+    this.#color = color === null ? null : channels(color);
   }
 
   /** Continues the stroke in a straight line. @param {Point} to */
@@ -68,12 +68,12 @@ export class Stroke {
         if (cover <= covers[pixel]) continue;
         covers[pixel] = cover;
         const at = 4 * pixel;
-        if (!this.#ink) {
+        if (!this.#color) {
           if (cover >= 0.5) data.fill(0, at, at + 4);
           continue;
         }
         const under = before[at + 3] === 0 ? this.#paper : before.subarray(at, at + 3);
-        for (let c = 0; c < 3; c++) data[at + c] = under[c] + cover * (this.#ink[c] - under[c]);
+        for (let c = 0; c < 3; c++) data[at + c] = under[c] + cover * (this.#color[c] - under[c]);
         data[at + 3] = 255;
       }
     }

@@ -34,7 +34,8 @@ export class SketchCanvas {
   #history = new History();
   /** @type {Stroke | null} */ #stroke = null;
   #text = "";
-  /** @type {Promise<void>} */ #written = Promise.resolve();
+  /** What takes a moment, one after another: the image that was opened last stays. @type {Promise<unknown>} */
+  #work = Promise.resolve();
   #observer;
   /** Settles once the style sheet is loaded. */
   styled;
@@ -62,7 +63,7 @@ export class SketchCanvas {
     });
     drawByKeys(this.#canvas, {
       down: (at) => this.#begin(at),
-      to: (at) => this.#paint(at),
+      to: (at) => this.#stroke && this.#paint(at),
       up: () => this.#up(),
       mark: (at) => this.#mark(at),
     });
@@ -77,25 +78,34 @@ export class SketchCanvas {
       this.clear();
       this.#changed();
     });
-    $("sketch-undo").addEventListener("click", () => this.#undo());
-    $("sketch-redo").addEventListener("click", () => this.#redo());
+    $("sketch-undo").addEventListener("click", () => {
+      this.#undo();
+      // The button that was clicked would lose the focus; what was undone can be done again.
+      if ($("sketch-undo").disabled) $("sketch-redo").focus();
+    });
+    $("sketch-redo").addEventListener("click", () => {
+      this.#redo();
+      if ($("sketch-redo").disabled) $("sketch-undo").focus();
+    });
     addEventListener("keydown", (event) => this.#key(event));
     $("sketch-open").addEventListener("click", () => $("sketch-file").click());
-    $("sketch-file").addEventListener("change", async () => {
+    $("sketch-file").addEventListener("change", () => {
       const [file] = $("sketch-file").files;
       $("sketch-file").value = "";
-      if (file) await this.open(file);
+      if (file) this.open(file);
     });
   }
 
   /** Puts an image file on the canvas. @param {File} file */
-  async open(file) {
-    try {
-      await this.#read(file);
-      this.#changed();
-    } catch {
-      $("sketch-hint").textContent = `${file.name} is not an image that this browser can read.`;
-    }
+  open(file) {
+    return this.#then(async () => {
+      try {
+        await this.#read(file);
+        this.#changed();
+      } catch {
+        $("sketch-hint").textContent = `${file.name} is not an image that this browser can read.`;
+      }
+    });
   }
 
   /** A copy of what is on the canvas. @returns {Contents} */
@@ -130,7 +140,7 @@ export class SketchCanvas {
     // Events that a browser makes while it fills in a field have no key.
     const key = event.key?.toLowerCase();
     const typing = /** @type {HTMLElement} */ (event.target).closest(
-      "input:not([type=range]), select",
+      "input:not([type=range]), select, textarea, [contenteditable]",
     );
     if (!(event.ctrlKey || event.metaKey) || event.altKey || typing || $("drawing").hidden) return;
     // While a dialog is open, keys are not meant for the canvas behind it.
@@ -142,6 +152,7 @@ export class SketchCanvas {
   }
 
   clear() {
+    this.#stroke = null;
     const [r, g, b] = channels(this.#paper);
     for (let at = 0; at < this.#image.data.length; at += 4)
       this.#image.data.set([r, g, b, 255], at);
@@ -153,10 +164,7 @@ export class SketchCanvas {
   take(pixels, index) {
     const { length } = this.#image.data;
     if (pixels.length < (index + 1) * length) return;
-    this.#note();
-    this.#image.data.set(pixels.subarray(index * length, (index + 1) * length));
-    this.#used = true;
-    this.#show();
+    this.#put(pixels.subarray(index * length, (index + 1) * length));
     this.#changed();
   }
 
@@ -194,7 +202,14 @@ export class SketchCanvas {
 
   /** Has the drawing encoded now: a link is copied at once, and encoding takes a moment. */
   #keep() {
-    this.#written = this.#written.then(() => this.#write()).then(() => this.#observer.onWritten());
+    this.#then(() => this.#write()).then(() => this.#observer.onWritten());
+  }
+
+  /** @param {() => Promise<void>} work */
+  #then(work) {
+    const done = this.#work.then(work);
+    this.#work = done.catch(() => {});
+    return done;
   }
 
   async #write() {
@@ -206,7 +221,12 @@ export class SketchCanvas {
    * @param {string} text
    * @throws {Error} with a message for people, if it is something else
    */
-  async load(text) {
+  load(text) {
+    return this.#then(() => this.#load(text));
+  }
+
+  /** @param {string} text */
+  async #load(text) {
     try {
       const drawing = await ofText(text);
       const side = drawing instanceof Blob ? 0 : Math.sqrt(drawing.length / 4);
@@ -217,8 +237,7 @@ export class SketchCanvas {
       else {
         if (drawing.length !== this.#image.data.length)
           throw new RangeError("It is of another size.");
-        this.#image.data.set(drawing);
-        this.#used = true;
+        this.#put(drawing);
       }
       // The drawing of the link is the first state: nothing before it can be undone to.
       this.#history.clear();
@@ -237,9 +256,15 @@ export class SketchCanvas {
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
     });
-    this.#note();
-    this.#image.data.set(fitted(this.#context, bitmap));
+    this.#put(fitted(this.#context, bitmap));
     bitmap.close();
+  }
+
+  /** Puts pixels on the canvas. A stroke on what was there ends. @param {ArrayLike<number>} pixels RGBA */
+  #put(pixels) {
+    this.#stroke = null;
+    this.#note();
+    this.#image.data.set(pixels);
     this.#used = true;
     this.#show();
   }
@@ -270,7 +295,7 @@ export class SketchCanvas {
     this.#stroke = new Stroke(this.#image, start, {
       brush: Number($("brush").value),
       paper: this.#paper,
-      ink: chosenColor(),
+      color: chosenColor(),
     });
     this.#paint(start);
   }

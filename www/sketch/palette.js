@@ -25,8 +25,8 @@ const COLORS = [
 
 /** Offers the colors and the eraser, and chooses the first color that shows on the paper. @param {number} channels of images @param {string} paper */
 export function offerColors(channels, paper) {
-  const eraser = colorChoice("ink", ERASER, "eraser: the model fills in what you erase");
-  $("palette").replaceChildren(...colorChoices("ink", channels, paper), eraser);
+  const eraser = colorChoice("color", ERASER, "eraser: the model fills in what you erase");
+  $("palette").replaceChildren(...colorChoices("color", channels, paper), eraser);
 }
 
 /** @param {string} group of radio buttons @param {number} channels of images @param {string} paper the first other color is chosen */

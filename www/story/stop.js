@@ -1,6 +1,6 @@
 // @ts-check
 /** The frame of a live figure in "How it works": a canvas, and beside it the controls and a line of text. */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { announce, showProgress } from "../dom/live-region.js";
 import { lessMotion } from "../app/state.js";
 
@@ -12,7 +12,8 @@ export class Stop {
   #dials = element("div", "", { className: "dials" });
   #text = element("p", "", { className: "hint" });
   #frame = 0;
-  /** Whether any of it is in the window. */
+  /** What plays, frame by frame. @type {FrameRequestCallback | null} */ #next = null;
+  /** Whether most of it is in the window. */
   #seen = false;
   /** What is to happen when it is first seen, or seen again. */
   #act = () => {};
@@ -102,9 +103,10 @@ export class Stop {
   /** Does something when the figure is first seen, unless the visitor prefers less motion: then a button starts it. @param {() => void} act */
   whenSeen(act) {
     const observer = new IntersectionObserver(
-      ([{ isIntersecting }]) => {
-        this.#seen = isIntersecting;
-        if (!isIntersecting) return;
+      (changes) => {
+        this.#seen = changes[changes.length - 1].isIntersecting;
+        this.#goOn();
+        if (!this.#seen) return;
         this.#act();
         this.#act = () => {};
       },
@@ -120,22 +122,21 @@ export class Stop {
    * @param {(fraction: number) => void} act from 0 to 1
    */
   play(milliseconds, act) {
-    cancelAnimationFrame(this.#frame);
     let [elapsed, before] = [0, performance.now()];
-    const go = (/** @type {number} */ now) => {
-      if (this.#seen) {
-        elapsed += Math.min(now - before, 100);
-        act(Math.min(1, elapsed / milliseconds));
-      }
+    this.#next = (now) => {
+      elapsed += Math.min(now - before, 100);
       before = now;
-      if (elapsed < milliseconds) this.#frame = requestAnimationFrame(go);
+      act(Math.min(1, elapsed / milliseconds));
+      if (elapsed >= milliseconds) this.#next = null;
+      this.#goOn();
     };
-    this.#frame = requestAnimationFrame(go);
+    this.#goOn();
   }
 
-  /** Stops what plays. */
-  rest() {
+  /** Plays on in the next frame, or when it is seen again. */
+  #goOn() {
     cancelAnimationFrame(this.#frame);
+    if (this.#seen && this.#next) this.#frame = requestAnimationFrame(this.#next);
   }
 }
 

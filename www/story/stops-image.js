@@ -91,7 +91,9 @@ export class GuessStop extends Stop {
   }
 
   async #guess() {
-    this.#button.disabled = true;
+    // A button that is disabled while it has the focus would lose it.
+    if (this.#button.ariaDisabled === "true") return;
+    this.#button.ariaDisabled = "true";
     this.#steps = [];
     try {
       this.say("Following the first image…");
@@ -111,7 +113,7 @@ export class GuessStop extends Stop {
     } catch (error) {
       this.say(/** @type {Error} */ (error).message);
     }
-    this.#button.disabled = false;
+    this.#button.ariaDisabled = null;
   }
 
   paint() {

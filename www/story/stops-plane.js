@@ -44,8 +44,8 @@ export class ScoreStop extends Stop {
   }
 
   paint() {
-    const sigma = this.#toy?.sigma_at(this.#fraction);
-    if (!sigma || !ground(this, this.#plot, this.#toy, sigma)) return;
+    const sigma = this.#toy.sigma_at(this.#fraction);
+    if (!ground(this, this.#plot, this.#toy, sigma)) return;
     const arrows = this.#toy.arrows(sigma, ARROWS);
     this.#plot.arrows(arrows, ARROWS);
     // On a circle, in the middle of one of the cells.
@@ -58,7 +58,7 @@ export class ScoreStop extends Stop {
     const [x, y] = [place(column), -place(row)];
     const length = Math.hypot(arrows[at], arrows[at + 1]) || 1;
     const scale = (2 + 3 * Math.tanh(0.6 * length)) / length;
-    this.#plot.points([x, y], DensityPlot.color("--frame-ink"), 3.5);
+    this.#plot.points([x, y], DensityPlot.color("--frame-text"), 3.5);
     this.#plot.arrow([x, y], [x + scale * arrows[at], y + scale * arrows[at + 1]]);
   }
 }
@@ -88,7 +88,7 @@ export class MatchingStop extends Stop {
   }
 
   paint() {
-    if (!this.#sigma || !this.#plot.begin()) return;
+    if (!this.#plot.begin()) return;
     const [x, y] = this.#noisy;
     const squared = [];
     for (let at = 0; at < this.#points.length; at += 2)
@@ -109,7 +109,7 @@ export class MatchingStop extends Stop {
       if (opacity > 0.02)
         this.#plot.line([x, y, ...point], DensityPlot.color("--frame-soft"), 0.9 * opacity);
     });
-    this.#plot.points(this.#points, DensityPlot.color("--frame-ink"), 2);
+    this.#plot.points(this.#points, DensityPlot.color("--frame-text"), 2);
     this.#plot.points([x, y], this.#plot.heat, 4);
     this.#plot.arrow([x, y], [mean[0], mean[1]]);
     const ways = Math.round(1 / squares);
@@ -154,8 +154,8 @@ export class SharesStop extends Stop {
   }
 
   paint() {
-    if (!this.#toy || !ground(this, this.#plot, this.#toy, this.#toy.sigma())) return;
-    this.#plot.points(this.#toy.chains(), DensityPlot.color("--frame-ink"));
+    if (!ground(this, this.#plot, this.#toy, this.#toy.sigma())) return;
+    this.#plot.points(this.#toy.chains(), DensityPlot.color("--frame-text"));
   }
 }
 
@@ -177,13 +177,16 @@ export class WaysStop extends Stop {
         ["ancestral", "ancestral"],
         ["exact-langevin", "annealed Langevin, exact noise"],
       ],
-      (sampler) => this.#follow(sampler),
+      (sampler) => {
+        this.#follow(sampler);
+        this.#show();
+      },
     );
     this.#follow("heun");
     this.whenSeen(() => this.#show());
   }
 
-  /** @param {string} sampler */
+  /** Finds the ways by another sampler. @param {string} sampler */
   #follow(sampler) {
     const [chains, looks] = [40, 60];
     this.#toy.begin(sampler, chains);
@@ -196,9 +199,9 @@ export class WaysStop extends Stop {
     }
     const fresh = sampler === "heun" ? "no fresh noise: smooth ways" : "fresh noise on the way";
     this.say(`${steps.toLocaleString("en")} evaluations, ${fresh}.`);
-    this.#show();
   }
 
+  /** Draws the ways from their beginning. */
   #show() {
     this.play(2500, (fraction) => {
       this.#shown = fraction;
@@ -207,10 +210,10 @@ export class WaysStop extends Stop {
   }
 
   paint() {
-    if (!this.#toy || !ground(this, this.#plot, this.#toy, this.#toy.sigma_at(0.3))) return;
+    if (!ground(this, this.#plot, this.#toy, this.#toy.sigma_at(0.3))) return;
     for (const way of this.#ways) {
       const end = 2 * Math.max(1, Math.ceil((this.#shown * way.length) / 2));
-      this.#plot.line(way.slice(0, end), DensityPlot.color("--frame-ink"), 0.55);
+      this.#plot.line(way.slice(0, end), DensityPlot.color("--frame-text"), 0.55);
       this.#plot.points(way.slice(end - 2, end), this.#plot.heat, 2.5);
     }
   }
@@ -237,7 +240,7 @@ export class GuidanceStop extends Stop {
   paint() {
     const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
     this.canvas.width = this.canvas.height = side;
-    if (!side || !this.#weight) return;
+    if (!side) return;
     const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
     const bell = (/** @type {number} */ x, /** @type {number} */ mean) =>
       Math.exp(-((x - mean) ** 2) / 2);
@@ -262,7 +265,7 @@ export class GuidanceStop extends Stop {
       context.stroke();
     };
     curve(all, DensityPlot.color("--frame-soft"), 1);
-    curve(one, DensityPlot.color("--frame-ink"), 1.5);
+    curve(one, DensityPlot.color("--frame-text"), 1.5);
     curve(guided, getComputedStyle(this.canvas).color, 3);
   }
 }

@@ -6,7 +6,7 @@
  * fetches this module when the visitor scrolls to it.
  */
 import { lessMotion } from "../app/state.js";
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { announce, showProgress } from "../dom/live-region.js";
 import { drawByKeys } from "../sketch/keys.js";
 import { DensityPlot } from "./density-plot.js";
@@ -75,6 +75,7 @@ class Figure {
     $("-sampler").closest(".row").after(row);
     this.#follow(false);
     $("-view").addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+      if (event.button !== 0) return;
       $("-view").setPointerCapture(event.pointerId);
       this.#last = undefined;
       this.#draw(placeOf(event));
@@ -245,7 +246,7 @@ class Figure {
     this.#plot.arrows(this.#toy.arrows(sigma, ARROWS), ARROWS);
     this.#plot.points(
       this.#runs ? this.#toy.chains() : this.#toy.noisy(sigma, CHAINS),
-      DensityPlot.color("--frame-ink"),
+      DensityPlot.color("--frame-text"),
     );
     if (this.#dot) this.#plot.points(this.#dot, this.#plot.heat, DOT);
   }

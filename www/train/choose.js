@@ -1,6 +1,6 @@
 // @ts-check
 /** The first part of the panel: which images a network is to learn, as it will see them. */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { countOf } from "../dom/format.js";
 import { TrainingSketch } from "./draw.js";
 import { dropped, imagesOf } from "./files.js";
@@ -14,7 +14,7 @@ const NAMED = 3;
 /** @typedef {import("../types.js").ImageShape} ImageShape */
 
 export class ImageChooser {
-  root = element("section", "", { className: "train-images" });
+  root = element("section");
   images;
   #onChange;
   #zone = element("div", "", { className: "train-zone", id: "train-zone" });
@@ -25,6 +25,8 @@ export class ImageChooser {
   #sketch;
   /** @type {HTMLElement} */ #drawing;
   /** Makes changes one after another. @type {Promise<unknown>} */ #work = Promise.resolve();
+  /** Rises when all images are removed: those that are still to come are not wanted any more, either. */
+  #removals = 0;
   /** What is said of the latest files that were left out. */
   #left = "";
 
@@ -53,11 +55,7 @@ export class ImageChooser {
     this.#drawing = this.#sketch.root;
     this.#drawing.hidden = true;
     this.#thumbs.setAttribute("aria-label", "Your images, as the network sees them");
-    this.#clear.addEventListener("click", () => {
-      this.images.list = [];
-      this.#left = "";
-      this.#show();
-    });
+    this.#clear.addEventListener("click", () => this.#removeAll());
     const under = element("div", "", { className: "train-under" });
     under.append(this.#status, this.#clear);
     this.root.append(element("h3", "Your images"), this.#zone, this.#drawing, this.#thumbs, under);
@@ -120,13 +118,28 @@ export class ImageChooser {
     });
   }
 
+  /** Removes all images, and those that were asked for before. */
+  #removeAll() {
+    this.#removals += 1;
+    return this.#then(async () => {
+      const focused = document.activeElement === this.#clear;
+      this.images.list = [];
+      this.#left = "";
+      this.#show();
+      // The button is gone now.
+      if (focused) this.#zone.querySelector("button")?.focus();
+    });
+  }
+
   /** @param {File[]} files */
   #addFiles(files) {
+    const removals = this.#removals;
     return this.#then(async () => {
       /** @type {[string, string][]} */
       const refused = [];
       let full = false;
       for await (const { name, blob } of imagesOf(files, (...what) => refused.push(what))) {
+        if (removals !== this.#removals) return;
         if (this.images.list.length >= mostImages(this.images.shape)) {
           full = true;
           break;
@@ -166,10 +179,10 @@ export class ImageChooser {
         button.setAttribute("aria-label", `Remove ${image.name}`);
         button.append(canvasOf(image.planes, shape));
         button.addEventListener("click", () => {
-          this.images.list = list.filter((other) => other !== image);
+          this.images.list = this.images.list.filter((other) => other !== image);
           this.#show();
           const next = this.#thumbs.querySelectorAll("button");
-          next[Math.min(at, next.length - 1)]?.focus();
+          (next[Math.min(at, next.length - 1)] ?? this.#zone.querySelector("button")).focus();
         });
         const item = element("li");
         item.append(button);

@@ -1,6 +1,6 @@
 // @ts-check
 /** A small canvas to draw training images on, one after another, with the strokes and keys of the sketch canvas. */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { Stroke, channels } from "../sketch/brush.js";
 import { History } from "../sketch/history.js";
 import { drawByKeys } from "../sketch/keys.js";
@@ -67,10 +67,12 @@ export class TrainingSketch {
       const { data, width, height } = this.#image;
       onDrawing(new ImageData(data.slice(), width, height));
       this.#empty();
+      this.#keepFocus(this.#add);
     });
     this.#clear.addEventListener("click", () => {
       this.#note();
       this.#wipe();
+      this.#keepFocus(this.#clear);
     });
     this.#undo.addEventListener("click", () => {
       const before = this.#history.undo(this.#contents());
@@ -78,7 +80,13 @@ export class TrainingSketch {
       this.#image.data.set(before.data);
       this.#used = before.used;
       this.#show();
+      this.#keepFocus(this.#undo);
     });
+  }
+
+  /** A button that is of no use any more would lose the focus. @param {HTMLButtonElement} clicked */
+  #keepFocus(clicked) {
+    if (clicked.disabled) this.#canvas.focus();
   }
 
   /** Makes it a canvas for images of a shape. @param {import("../types.js").ImageShape} shape @param {string} paper */
@@ -90,7 +98,7 @@ export class TrainingSketch {
     Object.assign(this.#canvas, { width, height });
     this.#paper = paper;
     this.#image = new ImageData(width, height);
-    this.#palette.replaceChildren(...colorChoices("train-ink", count, paper));
+    this.#palette.replaceChildren(...colorChoices("train-drawing-color", count, paper));
     this.#empty();
   }
 
@@ -123,9 +131,9 @@ export class TrainingSketch {
   /** @param {import("../sketch/brush.js").Point} start */
   #begin(start) {
     this.#note();
-    const ink = this.#palette.querySelector(":checked")?.value ?? "#000000";
+    const color = this.#palette.querySelector(":checked")?.value ?? "#000000";
     const brush = Number(this.#brush.value);
-    this.#stroke = new Stroke(this.#image, start, { brush, paper: this.#paper, ink });
+    this.#stroke = new Stroke(this.#image, start, { brush, paper: this.#paper, color });
     this.#paint(start);
   }
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** The line "Your model": the run that an earlier visit has left in this browser, and what one can do with it. */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { openModel } from "../model/own-models.js";
 import { saveAs } from "../save/save.js";
 import { forget, keptRun, readModel } from "./kept.js";

@@ -3,7 +3,8 @@
  * "Train your own": a network learns a visitor's images on the visitor's GPU. The page fetches this, and the wasm
  * module that trains, when the visitor opens the panel.
  */
-import { dialogOf, element } from "../dom/dialog.js";
+import { dialogOf } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
 import { openModel } from "../model/own-models.js";
 import { ownNames } from "../model/own-list.js";
@@ -182,8 +183,7 @@ class Panel {
       this.#progress.state();
       await run.prepare(checkpoint);
       if (run.step >= run.plan.steps) await this.#more();
-      // The panel may have been closed meanwhile.
-      if (this.#dialog.open) run.start();
+      this.#goOn();
     } catch (error) {
       this.#run?.end();
       this.#run = null;
@@ -193,6 +193,11 @@ class Panel {
       this.#making = false;
       this.#counted();
     }
+  }
+
+  /** Goes on, unless the panel was closed meanwhile. */
+  #goOn() {
+    if (this.#dialog.open) this.#run?.start();
   }
 
   /** @param {boolean} on */
@@ -214,9 +219,11 @@ class Panel {
     const { secondsLeft, plan } = run;
     if (secondsLeft === undefined || secondsLeft < LONG_S) return;
     run.pause().catch((error) => this.#fail(error));
-    const small = run.fromModel || !plan.widths.length ? () => void this.#small() : undefined;
+    const small = () => void this.#small().catch((error) => this.#fail(error));
+    const isSmall = !run.fromModel && plan.widths.length > 0;
     const left = plan.steps - run.step;
-    const trouble = slowness(plan.steps, left, secondsLeft, () => run.start(), small);
+    const go = () => run.start();
+    const trouble = slowness(plan.steps, left, secondsLeft, go, isSmall ? undefined : small);
     this.#progress.trouble(trouble.text, trouble.ways, false);
   }
 
@@ -232,7 +239,7 @@ class Panel {
     if (!run) return;
     const again = (/** @type {Partial<import("../types.js").TrainingPlan>} */ changes) => () =>
       void run.change(changes).then(
-        () => run.start(),
+        () => this.#goOn(),
         // The run can be tried again, or ended.
         (error) => this.#troubled(error),
       );
@@ -262,11 +269,11 @@ class Panel {
     if (run?.state === "running") await run.pause();
     else if (run?.state === "finished") {
       await this.#more();
-      run.start();
+      this.#goOn();
     } else {
       // The last attempt to go on found no device.
       if (run && !run.usable) await run.change({});
-      run?.start();
+      this.#goOn();
     }
   }
 

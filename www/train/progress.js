@@ -1,9 +1,9 @@
 // @ts-check
 /** The third part of the panel: a run under way. */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { formatDuration } from "../dom/format.js";
-import { Gauge } from "./gauge.js";
 import { LossPlot, lossNow } from "./plot.js";
+import { SamplesView } from "./samples.js";
 
 /** @typedef {import("./run.js").TrainingRun} TrainingRun */
 /** What the buttons do, row by row. */
@@ -18,7 +18,7 @@ export class ProgressView {
   root = element("section", "", { className: "train-run", hidden: true, tabIndex: -1 });
   #run;
   #plot = new LossPlot();
-  #gauge = new Gauge();
+  #samples = new SamplesView();
   #readings = /** @type {Record<string, HTMLElement>} */ ({});
   #buttons = /** @type {Record<Action, any>} */ ({});
   #status = element("p", "", { className: "hint", id: "train-status" });
@@ -74,7 +74,7 @@ export class ProgressView {
       finish,
       this.#note,
     );
-    this.root.append(figure, this.#gauge.root);
+    this.root.append(figure, this.#samples.root);
   }
 
   /** Shows how far the run is. */
@@ -88,9 +88,14 @@ export class ProgressView {
     this.#readings.left.textContent =
       secondsLeft === undefined || run.state === "finished" ? "–" : formatDuration(secondsLeft);
     this.#plot.show(run.losses, plan.steps);
-    this.#buttons.back.textContent =
-      run.before === undefined ? "Undo" : `Undo to step ${run.before}`;
-    this.#buttons.back.disabled = run.before === undefined;
+    const ready = run.state !== "preparing";
+    const { back, use, download } = this.#buttons;
+    back.textContent = run.before === undefined ? "Undo" : `Undo to step ${run.before}`;
+    back.disabled = !ready || run.before === undefined;
+    for (const button of [use, download]) button.disabled = !ready || run.step === 0;
+    // A button that is disabled loses the focus, and the keyboard would lose its place.
+    const focused = /** @type {HTMLButtonElement | null} */ (document.activeElement);
+    if (focused?.disabled && this.root.contains(focused)) this.root.focus({ preventScroll: true });
   }
 
   /** Shows what the run does. */
@@ -98,13 +103,12 @@ export class ProgressView {
     const run = this.#run();
     if (!run) return;
     const ready = run.state !== "preparing";
-    const { toggle, use, download, leave } = this.#buttons;
+    const { toggle, use, leave } = this.#buttons;
     toggle.textContent =
       run.state === "running" ? "Pause" : run.state === "finished" ? "Train on" : "Continue";
     toggle.classList.toggle("primary", run.state !== "finished");
     use.classList.toggle("primary", run.state === "finished");
     for (const button of [toggle, leave]) button.disabled = !ready;
-    for (const button of [use, download]) button.disabled = !ready || run.step === 0;
     if (run.state === "running") this.#trouble.hidden = true;
     /** @type {Record<string, string>} */
     const words = {
@@ -122,7 +126,7 @@ export class ProgressView {
     const run = this.#run();
     if (!run) return;
     const { images, originals, plan } = run;
-    this.#gauge.show(samples, { images, originals, shape: plan.imageShape });
+    this.#samples.show(samples, { images, originals, shape: plan.imageShape });
     this.report();
   }
 

@@ -16,7 +16,7 @@ const SAMPLES_SHARE = 0.2;
 /** How often the run is kept in the browser. */
 const KEEP_MS = 30_000;
 /** The number of noise levels of a sample. */
-export const LEVELS = 10;
+const LEVELS = 10;
 
 /** @typedef {import("../types.js").TrainingPlan} TrainingPlan */
 /** @typedef {import("./kept.js").Beginning} Beginning */
@@ -159,16 +159,15 @@ export class TrainingRun {
     await this.keep();
   }
 
-  /** Returns to the last checkpoint before this step. */
+  /** Pauses, and returns to the last checkpoint before this step. */
   async back() {
-    if (this.state === "running") this.#set("paused");
     const found = this.#checkpoints.before(this.step);
     if (!found) return;
+    this.#set("paused");
     await this.#turn((trainer) => trainer.restore(found.bytes));
     this.#checkpoints.cut(found.step);
     this.step = found.step;
     this.losses = this.losses.filter(({ step }) => step <= found.step);
-    this.#set("paused");
     this.#show(found.samples);
     this.#observer.onReport();
   }
@@ -245,7 +244,9 @@ export class TrainingRun {
   /** @param {number} generation of this loop: there is no other */
   async #loop(generation) {
     const goes = () => this.state === "running" && generation === this.#generation;
-    if (!this.#checkpoints.last) await this.#look();
+    // It may still be on its way back to a checkpoint.
+    await this.#turns;
+    if (goes() && !this.#checkpoints.last) await this.#look();
     while (goes()) {
       // A run that was paused after its last step has nothing more to train.
       if (this.step < this.plan.steps) await this.#train();

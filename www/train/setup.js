@@ -1,6 +1,6 @@
 // @ts-check
 /** The second part of the panel: what a run starts from and how it trains. */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { paperOf } from "../sketch/paper.js";
 import { FEW } from "./augment.js";
 

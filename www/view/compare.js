@@ -4,8 +4,8 @@
  * their way. The page fetches this when the visitor asks for it.
  */
 import { paintGrid } from "./arrange.js";
-import { dialogOf, element } from "../dom/dialog.js";
-import { $ } from "../dom/dom.js";
+import { dialogOf } from "../dom/dialog.js";
+import { $, element } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
 import { wrongImages } from "../failures/failures.js";
 import { settingsFor } from "../settings/suited.js";
@@ -65,8 +65,8 @@ class Column {
     field.append(this.select);
     const head = element("div", "", { className: "head" });
     head.append(field, this.remove);
-    const plate = element("div", "", { className: "plate" });
-    plate.append(this.#canvas);
+    const frame = element("div", "", { className: "compared-frame" });
+    frame.append(this.#canvas);
     this.#canvas.setAttribute("role", "img");
     // It changes with every frame.
     this.#output.setAttribute("aria-live", "off");
@@ -74,7 +74,7 @@ class Column {
     this.#track.setAttribute("aria-hidden", "true");
     const reading = element("p", "", { className: "reading" });
     reading.append(this.#evaluations, this.#output);
-    this.root.append(head, plate, this.#track, reading);
+    this.root.append(head, frame, this.#track, reading);
   }
 
   get steps() {
@@ -156,6 +156,8 @@ class Comparison {
       const used = this.#columns.map(({ select }) => select.value);
       const options = [...this.#columns[0].select.options].map(({ value }) => value);
       this.#add([...FIRST, ...options].find((sampler) => !used.includes(sampler)));
+      // A button that is disabled loses the focus.
+      if (this.#more.disabled) this.#columns.at(-1)?.select.focus();
       this.#run();
     });
     this.#again.addEventListener("click", () => this.#run());

@@ -4,7 +4,8 @@
  * fetches this when the visitor asks for an image.
  */
 import { Copies, canCompare } from "../copies/copies.js";
-import { dialogOf, element } from "../dom/dialog.js";
+import { dialogOf } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { formatSigma } from "../dom/format.js";
 import { announce, showProgress } from "../dom/live-region.js";
 import { imageOf, mapOf } from "./pixels.js";
@@ -76,6 +77,7 @@ class Enlarged {
     this.#slider.setAttribute("aria-label", "Step");
     this.#slider.addEventListener("input", () => this.#go(Number(this.#slider.value)));
     this.#strip.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
+      if (event.button !== 0) return;
       this.#strip.setPointerCapture(event.pointerId);
       this.#point(event);
     });
@@ -138,6 +140,7 @@ class Enlarged {
     const following = (this.#following = new AbortController());
     this.#index = index;
     this.#steps = [];
+    this.#copies?.clear();
     announce(this.#status, "Making its film…");
     const title = this.#dialog.querySelector("h2");
     if (title) title.textContent = `Image ${index + 1} of ${this.#count}`;

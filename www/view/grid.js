@@ -36,6 +36,19 @@ export class Grid {
     this.#canvas = canvas;
     this.#frame = frame;
     new ResizeObserver(() => this.#fit()).observe(frame);
+    this.#watchRatio();
+  }
+
+  /** Fits when a device pixel gets another size, as on another screen, where that of the frame may stay the same. */
+  #watchRatio() {
+    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
+      "change",
+      () => {
+        this.#fit();
+        this.#watchRatio();
+      },
+      { once: true },
+    );
   }
 
   /**

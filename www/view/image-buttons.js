@@ -46,6 +46,7 @@ export class ImageButtons {
 
   /** Puts the buttons where the images are. @param {import("./grid.js").Place[]} places */
   place(places) {
+    const focused = this.#layer.contains(document.activeElement);
     while (this.#layer.children.length > places.length) this.#layer.lastElementChild?.remove();
     while (this.#layer.children.length < places.length) {
       const button = document.createElement("button");
@@ -55,6 +56,8 @@ export class ImageButtons {
     for (const [at, button] of this.#buttons.entries()) Object.assign(button.style, places[at]);
     this.verb = this.#verb;
     this.#settle(this.#current);
+    // The button that had the focus may be gone.
+    if (focused) this.#buttons[this.#current]?.focus({ preventScroll: true });
   }
 
   /** @param {number} at */

@@ -3,7 +3,7 @@
  * Samples of a network that is being trained, each beside the training image that is nearest to it: they show whether the
  * network copies its training images.
  */
-import { element } from "../dom/dialog.js";
+import { element } from "../dom/dom.js";
 import { canvasOf } from "./images.js";
 
 /** A sample nearer than this, in units of the usual distance between training images, is a copy; or close to one. */
@@ -14,17 +14,14 @@ const PLENTY = 200;
 
 /** @typedef {import("../types.js").ImageShape} ImageShape */
 
-export class Gauge {
-  root = element("section", "", { className: "train-gauge" });
+export class SamplesView {
+  root = element("section", "", { className: "train-samples" });
   #title = element("h3", "Samples");
   #row = element("div", "", { className: "train-pairs" });
   #words = element(
     "p",
     "They come with the first steps, and then every few seconds from the same noise.",
-    {
-      className: "hint",
-      id: "train-memory",
-    },
+    { className: "hint" },
   );
 
   constructor() {
