@@ -6,7 +6,7 @@ mod common;
 use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use common::{LONGER, TINY, dist, ready};
+use common::{LONGER, TINY_GPU, dist, ready, tiny_with, tiny_without};
 use e2e::{
     browser::{Adapter, Browser, with_browser, with_browser_on},
     page::{Page, State},
@@ -99,17 +99,17 @@ async fn a_file_that_is_no_model_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_browser_without_webgpu_is_told_so() -> Result<()> {
-    lacks(TINY, "delete Navigator.prototype.gpu", "no-webgpu").await
+    lacks(TINY_GPU, "delete Navigator.prototype.gpu", "no-webgpu").await
 }
 
 #[tokio::test]
 async fn a_machine_without_an_adapter_is_told_so() -> Result<()> {
-    lacks(TINY, "GPU.prototype.requestAdapter = async () => null", "no-adapter").await
+    lacks(TINY_GPU, "GPU.prototype.requestAdapter = async () => null", "no-adapter").await
 }
 
 #[tokio::test]
 async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
-    let query = TINY.replace("engine=fused", "engine=reference");
+    let query = tiny_with("engine=reference");
     let script = "GPUSupportedFeatures.prototype.has = () => false";
     lacks(&query, script, "missing-feature").await
 }
@@ -118,7 +118,7 @@ async fn an_adapter_without_a_needed_feature_is_told_so() -> Result<()> {
 async fn an_adapter_with_too_low_a_limit_is_told_so() -> Result<()> {
     let script = "Object.defineProperty(GPUSupportedLimits.prototype, \
                   'maxStorageBuffersPerShaderStage', { get: () => 1 })";
-    lacks(TINY, script, "limit").await
+    lacks(TINY_GPU, script, "limit").await
 }
 
 #[tokio::test]
@@ -178,21 +178,36 @@ async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
     .await
 }
 
-/// A browser may destroy a device that nobody asked it to.
+/// A browser may destroy a device that nobody asked it to. That ends the visit, even if another engine
+/// is on its way.
 #[tokio::test]
 async fn a_device_that_the_browser_destroys_is_lost() -> Result<()> {
     with_browser(async |browser| {
         let script = "sessionStorage['ncsn reloaded'] = Date.now(); \
                       const { requestDevice } = GPUAdapter.prototype; \
                       GPUAdapter.prototype.requestDevice = async function (...options) { \
-                      return window.device = await requestDevice.apply(this, options) }";
+                      return window.device = await requestDevice.apply(this, options) }; \
+                      if (!location.search.includes('engine=cpu')) \
+                        window.Worker = class extends EventTarget { postMessage() { \
+                          window.asked = true; \
+                          addEventListener('refuse', () => this.dispatchEvent( \
+                            new ErrorEvent('error', { message: 'no room' }))) } \
+                        terminate() {} }";
         browser.before_every_page(script).await?;
         let (page, _) = ready(browser, LONGER).await?;
         page.click("#start").await?;
         page.wait_until("it runs", async || Ok(page.steps().await?.done > 0)).await?;
+        page.choose("#engine", "cpu").await?;
+        let asked =
+            async || Ok(browser.client.execute("return window.asked", vec![]).await? == true);
+        page.wait_until("the CPU is asked", asked).await?;
         let destroy = "GPUDevice.prototype.destroy.call(window.device)";
         browser.client.execute(destroy, vec![]).await?;
         says(browser, &page, "device-lost").await?;
+        let script = "const [answer] = arguments; dispatchEvent(new Event('refuse')); \
+                      setTimeout(() => answer(document.getElementById('start').disabled), 500)";
+        let still = browser.client.execute_async(script, vec![]).await?;
+        ensure!(still == true, "after its end the page can be used");
         to_cpu(&page).await
     })
     .await
@@ -202,7 +217,7 @@ async fn a_device_that_the_browser_destroys_is_lost() -> Result<()> {
 #[tokio::test]
 async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
     let anneals = async |browser: &Browser| -> Result<()> {
-        let (page, noise) = ready(browser, TINY).await?;
+        let (page, noise) = ready(browser, TINY_GPU).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let grid = page.grid().await?;
@@ -226,7 +241,7 @@ async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
                  usage: GPUTextureUsage.RENDER_ATTACHMENT }}) : getCurrentTexture.call(this) }}"
             );
             browser.before_every_page(&script).await?;
-            let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
+            let page = Page::open(browser, &Server::start(dist())?, TINY_GPU).await?;
             page.wait_for(State::Ready).await?;
             page.click("#start").await?;
             page.wait_for(State::Finished).await?;
@@ -248,7 +263,7 @@ async fn a_gpu_that_stops_working_is_a_failure() -> Result<()> {
                         if (!window.broken || (first ??= this) === this) \
                           dispatchWorkgroups.apply(this, size) }";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         browser.client.execute("window.broken = true", vec![]).await?;
         page.click("#start").await?;
         says(browser, &page, "wrong").await?;
@@ -269,7 +284,7 @@ async fn a_hidden_tab_rests_and_goes_on() -> Result<()> {
                       window.show = () => { seen = true; \
                         for (const act of waiting.splice(0)) requestAnimationFrame(act) } }";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, &LONGER.replace("levels=20", "levels=100")).await?;
+        let (page, _) = ready(browser, &tiny_with("engine=fused&levels=100")).await?;
         page.click("#start").await?;
         page.wait_until("it runs", async || Ok(page.steps().await?.done > 2)).await?;
         let mut before = page.steps().await?;
@@ -302,7 +317,7 @@ async fn a_gpu_that_runs_out_of_memory_offers_fewer_images() -> Result<()> {
                         'uncapturederror', { error: new GPUOutOfMemoryError('no room') })); \
                       return createBuffer.call(this, options) }";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         page.fill("#chains", "8").await?;
         page.wait_for(State::Ready).await?;
         browser.client.execute("window.full = true", vec![]).await?;
@@ -326,7 +341,7 @@ async fn a_tab_that_runs_out_of_memory_says_so() -> Result<()> {
     let script = "const never = () => { throw new RangeError('Array buffer allocation failed') }; \
                   window.Uint8Array = new Proxy(Uint8Array, { construct: (type, [of, ...rest]) => \
                   of > 1e6 ? never() : new type(of, ...rest) })";
-    fails_and(Server::start(dist())?, TINY, script, "memory", async |page, text| {
+    fails_and(Server::start(dist())?, TINY_GPU, script, "memory", async |page, text| {
         ensure!(text.contains("memory") && text.contains("tabs"), "it says {text}");
         ensure!(page.text("#retry").await? == "Reload", "there is no way out");
         Ok(())
@@ -346,7 +361,7 @@ async fn images_that_cannot_be_right_are_a_failure() -> Result<()> {
                  if (window.broken) new Uint8Array(bytes).fill({byte}); return bytes }}"
             );
             browser.before_every_page(&script).await?;
-            let (page, _) = ready(browser, TINY).await?;
+            let (page, _) = ready(browser, TINY_GPU).await?;
             browser.client.execute("window.broken = true", vec![]).await?;
             page.click("#start").await?;
             let text = says(browser, &page, "wrong").await?;
@@ -361,13 +376,13 @@ async fn images_that_cannot_be_right_are_a_failure() -> Result<()> {
 #[tokio::test]
 async fn a_gpu_that_does_not_answer_is_not_waited_for() -> Result<()> {
     for call in ["GPU.prototype.requestAdapter", "GPUAdapter.prototype.requestDevice"] {
-        lacks(TINY, &format!("{call} = () => new Promise(() => {{}})"), "no-answer").await?;
+        lacks(TINY_GPU, &format!("{call} = () => new Promise(() => {{}})"), "no-answer").await?;
     }
     // Where the visitor has not asked for the GPU, the CPU takes over.
     with_browser(async |browser| {
         let never = "GPU.prototype.requestAdapter = () => new Promise(() => {})";
         browser.before_every_page(never).await?;
-        let query = TINY.replace("engine=fused&", "");
+        let query = tiny_without(&["engine"]);
         let page = Page::open(browser, &Server::start(dist())?, &query).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#adapter").await?.contains("CPU"), "it does not run on the CPU");
@@ -389,7 +404,7 @@ async fn an_adapter_that_does_not_describe_itself_works() -> Result<()> {
                  GPUAdapter.prototype.requestAdapterInfo = async () => ({words})"
             );
             browser.before_every_page(&script).await?;
-            let (page, _) = ready(browser, TINY).await?;
+            let (page, _) = ready(browser, TINY_GPU).await?;
             let adapter = page.text("#adapter").await?;
             ensure!(adapter.contains(name), "it runs on {adapter}");
             page.click("#start").await?;
@@ -416,7 +431,7 @@ async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
     let script = format!(
         "Object.defineProperty(GPUAdapterInfo.prototype, 'subgroupMinSize', {{ get() {throws} }})"
     );
-    fails_and(Server::start(dist())?, TINY, &script, "panic", async |page, _| {
+    fails_and(Server::start(dist())?, TINY_GPU, &script, "panic", async |page, _| {
         told_once(&page).await
     })
     .await?;
@@ -430,7 +445,7 @@ async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
              if (window.broken) {throws} return submit.apply(this, lists) }}"
         );
         browser.before_every_page(&script).await?;
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         browser.client.execute("window.broken = true", vec![]).await?;
         page.click("#start").await?;
         says(browser, &page, "panic").await?;
@@ -444,7 +459,7 @@ async fn an_exception_inside_the_wasm_module_is_heard_of() -> Result<()> {
 async fn the_reason_for_no_device_is_said_once() -> Result<()> {
     let script =
         "GPUAdapter.prototype.requestDevice = async () => { throw new Error('very busy') }";
-    fails_and(Server::start(dist())?, TINY, script, "engine", async |page, text| {
+    fails_and(Server::start(dist())?, TINY_GPU, script, "engine", async |page, text| {
         ensure!(text.matches("busy").count() == 1 && !text.contains("JsValue"), "it says {text}");
         let technical = page.technical().await?;
         ensure!(!technical.contains("busy"), "its details say it again: {technical}");
@@ -458,7 +473,7 @@ async fn the_reason_for_no_device_is_said_once() -> Result<()> {
 async fn no_button_leads_to_an_engine_that_is_not_there() -> Result<()> {
     let without = || Server::start_without(dist(), Some("engines/cpu/ncsn.js"));
     let none = "delete Navigator.prototype.gpu";
-    for query in [TINY.to_owned(), TINY.replace("engine=fused&", "")] {
+    for query in [TINY_GPU.to_owned(), tiny_without(&["engine"])] {
         fails_and(without()?, &query, none, "no-webgpu", async |page, text| {
             ensure!(text.contains("cargo xtask build"), "it does not say what is missing: {text}");
             ensure!(!page.is_shown("#retry").await?, "its button leads nowhere");
@@ -467,7 +482,7 @@ async fn no_button_leads_to_an_engine_that_is_not_there() -> Result<()> {
         .await?;
     }
     let never = "GPU.prototype.requestAdapter = () => new Promise(() => {})";
-    fails_and(without()?, TINY, never, "no-answer", async |page, text| {
+    fails_and(without()?, TINY_GPU, never, "no-answer", async |page, text| {
         ensure!(text.contains("cargo xtask build"), "it does not say what is missing: {text}");
         let label = page.text("#retry").await?;
         ensure!(label == "Try again" && !page.is_shown("#other").await?, "it offers {label}");
@@ -484,7 +499,7 @@ async fn a_policy_without_anything_inline_allows_the_whole_page() -> Result<()> 
         let headers =
             "Content-Security-Policy: default-src 'self'; script-src 'self' 'wasm-unsafe-eval'\r\n";
         let server = Server::start_with(dist(), Quirks { headers, ..Quirks::default() })?;
-        let page = Page::open(browser, &server, TINY).await?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
         page.wait_for(State::Ready).await?;
         page.click("label:has([value=drawing])").await?;
         page.wait_until("the canvas is there", async || {
@@ -610,7 +625,7 @@ async fn a_wasm_module_with_a_wrong_media_type_runs() -> Result<()> {
     for kind in ["text/plain", "application/octet-stream"] {
         with_browser(async |browser| {
             let quirks = Quirks { media_type: Some((".wasm", kind)), ..Quirks::default() };
-            let page = Page::open(browser, &Server::start_with(dist(), quirks)?, TINY).await?;
+            let page = Page::open(browser, &Server::start_with(dist(), quirks)?, TINY_GPU).await?;
             page.wait_for(State::Ready).await?;
             page.choose("#engine", "cpu").await?;
             page.wait_until("the CPU's engine runs, too", async || {

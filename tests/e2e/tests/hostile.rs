@@ -6,7 +6,7 @@ mod common;
 use std::{env, fs, process, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use common::{TINY, dist, drop_file, ready, ready_on};
+use common::{TINY, dist, drop_file, ready, ready_on, tiny_with};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
@@ -77,7 +77,7 @@ async fn a_hostile_link_runs_nothing_and_shows_images() -> Result<()> {
         for value in values {
             let value = encoded(value);
             let bad = PARAMETERS.map(|name| format!("{name}={value}")).join("&");
-            let query = format!("?engine=fused&autostart=0&{bad}&__proto__={value}#{value}");
+            let query = format!("?engine=cpu&autostart=0&{bad}&__proto__={value}#{value}");
             let page = Page::open(browser, &server, &query).await?;
             page.wait_for(State::Ready).await?;
             let shows = async || Ok(!page.grid().await?.is_blank());
@@ -113,7 +113,7 @@ async fn a_link_to_images_without_noise_does_not_freeze_the_page() -> Result<()>
             shows.with_context(|| format!("strength={strength}: the page does not answer"))??;
         }
         // By hand, while the canvas is closed and opened again.
-        let (page, _) = ready(browser, "?engine=fused&autostart=0&chains=4").await?;
+        let (page, _) = ready(browser, "?engine=cpu&autostart=0&chains=4").await?;
         let opens = async || {
             page.click("#draw").await?;
             page.wait_until("the canvas is there", async || page.is_shown("#sketch-canvas").await)
@@ -149,7 +149,7 @@ async fn a_hostile_address_of_a_model_is_refused() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         for (address, kind) in cases {
-            let query = format!("?engine=fused&model={}", encoded(address));
+            let query = format!("?engine=cpu&model={}", encoded(address));
             let page = Page::open(browser, &server, &query).await?;
             let message = page.wait_for_message().await?;
             ensure!(message.kind == kind, "{address}: {message}");
@@ -214,7 +214,7 @@ async fn a_hostile_card_is_only_text() -> Result<()> {
         Mount { path: "", folder: dist().into() },
     ])?;
     with_browser(async |browser| {
-        let query = format!("{TINY}&model=more/hostile.safetensors");
+        let query = tiny_with("model=more/hostile.safetensors");
         let (page, _) = ready_on(&server, browser, &query).await?;
         let scroll = "document.getElementById('how-title').scrollIntoView()";
         browser.client.execute(scroll, vec![]).await?;

@@ -1,17 +1,17 @@
 //! The page with a model of a hub, which this machine plays.
 
-use std::{fs, path::Path};
+mod common;
+
+use std::fs;
 
 use anyhow::{Result, ensure};
+use common::{dist, tiny_with};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
     server::{Breaks, Mount, Quirks, Server},
 };
 use tempfile::TempDir;
-
-/// A tiny run, which waits.
-const RUN: &str = "?engine=fused&seed=7&chains=1&autostart=0&model=hf:";
 
 /// The name of a model file without another name.
 const FILE: &str = "model.safetensors";
@@ -40,6 +40,11 @@ async fn use_hub(browser: &Browser, hub: &Server) -> Result<()> {
     browser.before_every_page(&script).await
 }
 
+/// A tiny run by a model of a hub.
+fn of_hub(name: &str) -> String {
+    tiny_with(&format!("model=hf:{name}"))
+}
+
 /// Of a download that breaks off, only the rest is asked for.
 #[tokio::test]
 async fn a_download_from_a_hub_goes_on_where_it_broke_off() -> Result<()> {
@@ -47,8 +52,8 @@ async fn a_download_from_a_hub_goes_on_where_it_broke_off() -> Result<()> {
     let (folder, hub) = start_hub(Quirks { breaks, ..Quirks::default() })?;
     with_browser(async |browser| {
         use_hub(browser, &hub).await?;
-        let server = Server::start(Path::new("../../dist"))?;
-        let page = Page::open(browser, &server, &format!("{RUN}me/digits")).await?;
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, &of_hub("me/digits")).await?;
         page.wait_for(State::Ready).await?;
         let whole = fs::metadata(folder.path().join("me/digits/resolve/main").join(FILE))?.len();
         ensure!(hub.broken() == (1, whole), "of {whole} bytes: {:?}", hub.broken());
@@ -62,9 +67,9 @@ async fn a_model_of_a_hub_is_fetched_once() -> Result<()> {
     let (_folder, hub) = start_hub(Quirks::default())?;
     with_browser(async |browser| {
         use_hub(browser, &hub).await?;
-        let server = Server::start(Path::new("../../dist"))?;
+        let server = Server::start(dist())?;
         for expected in [1, 0] {
-            let page = Page::open(browser, &server, &format!("{RUN}me/digits")).await?;
+            let page = Page::open(browser, &server, &of_hub("me/digits")).await?;
             page.wait_for(State::Ready).await?;
             let title = browser.client.title().await?;
             ensure!(title.starts_with("mnist-fewstep"), "the page is {title:?}");
@@ -75,7 +80,7 @@ async fn a_model_of_a_hub_is_fetched_once() -> Result<()> {
             ("me/none@v2", hub.url("me/none/resolve/v2/model.safetensors")),
             ("nobody", "hf:user/name".to_owned()),
         ] {
-            let page = Page::open(browser, &server, &format!("{RUN}{name}")).await?;
+            let page = Page::open(browser, &server, &of_hub(name)).await?;
             let message = page.wait_for_message().await?;
             ensure!(message.text.contains(&part), "{name}: no {part} in {message}");
         }

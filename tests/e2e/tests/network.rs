@@ -5,7 +5,7 @@ mod common;
 use std::{fs, time::Duration};
 
 use anyhow::{Result, ensure};
-use common::{TINY, dist, ready_on};
+use common::{TINY, dist, ready_on, tiny_with};
 use e2e::{
     browser::with_browser,
     page::{Page, State},
@@ -70,7 +70,7 @@ async fn a_model_may_come_from_another_host() -> Result<()> {
     with_browser(async |browser| {
         let headers = "Access-Control-Allow-Origin: *\r\n";
         let other = Server::start_with(dist(), Quirks { headers, ..Quirks::default() })?;
-        let query = format!("{TINY}&model={}", other.url("www/models/emoji.safetensors"));
+        let query = tiny_with(&format!("model={}", other.url("www/models/emoji.safetensors")));
         let (page, _) = ready_on(&Server::start(dist())?, browser, &query).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;

@@ -1,9 +1,12 @@
 //! The built page without a network: after a visit, all that was fetched is there, and a new version
 //! replaces the old one as a whole.
 
+mod common;
+
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use common::{dist, tiny_with};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
@@ -13,17 +16,18 @@ use serde_json::Value;
 use tokio::time::sleep;
 use walkdir::WalkDir;
 
-/// A tiny run, which waits.
-const PAGE: &str =
-    "?engine=fused&seed=7&chains=1&sampler=consistent&levels=2&autostart=0&speed=full";
-
 /// The page's first model, and another one.
 const MODEL: &str = "www/models/mnist.safetensors";
 const OTHER: &str = "www/models/mnist-fewstep.safetensors";
 
-/// The output of `cargo xtask build`.
-fn dist() -> &'static Path {
-    Path::new("../../dist")
+/// A run of one image in two steps.
+fn one() -> String {
+    tiny_with("engine=fused&chains=1&levels=2")
+}
+
+/// The same by the other model.
+fn other() -> String {
+    format!("{}&model={OTHER}", one())
 }
 
 /// The version of a built page.
@@ -63,7 +67,7 @@ async fn visited<'a>(
     server: &Server,
     dist: &Path,
 ) -> Result<(Page<'a>, String)> {
-    let page = Page::open(browser, server, PAGE).await?;
+    let page = Page::open(browser, server, &one()).await?;
     page.wait_for(State::Ready).await?;
     let version = version(dist)?;
     kept(browser, &version, MODEL).await?;
@@ -82,12 +86,12 @@ async fn run(page: &Page<'_>) -> Result<e2e::image::Image> {
 async fn what_was_fetched_works_without_a_network() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
+        let (query, other) = (one(), other());
+        let page = Page::open(browser, &server, &query).await?;
         let first = run(&page).await?;
         let version = version(dist())?;
         kept(browser, &version, MODEL).await?;
         // By now the worker sees what is fetched: another model, and the panel for drawing.
-        let other = format!("{PAGE}&model={OTHER}");
         let page = Page::open(browser, &server, &other).await?;
         let few = run(&page).await?;
         let there = async || page.is_shown("#sketch-canvas").await;
@@ -96,7 +100,7 @@ async fn what_was_fetched_works_without_a_network() -> Result<()> {
         kept(browser, &version, OTHER).await?;
 
         server.stop()?;
-        for (query, expected) in [(PAGE, &first), (&other, &few)] {
+        for (query, expected) in [(&query, &first), (&other, &few)] {
             let page = Page::open(browser, &server, query).await?;
             ensure!(run(&page).await? == *expected, "{query}: other images without a network");
             page.click("#draw").await?;
@@ -129,10 +133,10 @@ async fn a_full_disk_does_not_keep_files_from_the_page() -> Result<()> {
         page.click("#draw").await?;
         let there = async || page.is_shown("#sketch-canvas").await;
         page.wait_until("the canvas is there", there).await?;
-        let page = Page::open(browser, &server, &format!("{PAGE}&model={OTHER}")).await?;
+        let page = Page::open(browser, &server, &other()).await?;
         run(&page).await?;
         browser.fill_disk(&origin, false).await?;
-        Page::open(browser, &server, &format!("{PAGE}&model={OTHER}")).await?;
+        Page::open(browser, &server, &other()).await?;
         kept(browser, &version, OTHER).await
     })
     .await
@@ -153,7 +157,7 @@ async fn models_are_kept_up_to_a_number_of_bytes() -> Result<()> {
                       })().then(() => answer(), (error) => answer(String(error)))";
         let error = browser.client.execute_async(script, vec![]).await?;
         ensure!(error.is_null(), "nothing was kept: {error}");
-        let page = Page::open(browser, &server, &format!("{PAGE}&model={OTHER}")).await?;
+        let page = Page::open(browser, &server, &other()).await?;
         page.wait_for(State::Ready).await?;
         let script = "const [answer] = arguments; caches.open('ncsn models').then(async (cache) => { \
                       const names = (await cache.keys()).map(({ url }) => url.split('/').at(-1)); \
@@ -196,7 +200,7 @@ async fn a_new_version_replaces_the_old_one() -> Result<()> {
             let text = fs::read_to_string(folder.join(name))?;
             fs::write(folder.join(name), text.replace(&old, &new))?;
         }
-        let page = Page::open(browser, &server, PAGE).await?;
+        let page = Page::open(browser, &server, &one()).await?;
         page.wait_for(State::Ready).await?;
         let script = "return document.querySelector('script[type=module]').getAttribute('src')";
         let shown = browser.client.execute(script, vec![]).await?;
@@ -215,10 +219,10 @@ async fn a_new_version_replaces_the_old_one() -> Result<()> {
             sleep(Duration::from_millis(100)).await;
         }
         ensure!(found == expected.as_str(), "the browser keeps {found}");
-        Page::open(browser, &server, PAGE).await?.wait_for(State::Ready).await?;
+        Page::open(browser, &server, &one()).await?.wait_for(State::Ready).await?;
         kept(browser, &new, MODEL).await?;
         server.stop()?;
-        let page = Page::open(browser, &server, PAGE).await?;
+        let page = Page::open(browser, &server, &one()).await?;
         page.wait_for(State::Ready).await
     })
     .await

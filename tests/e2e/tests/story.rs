@@ -6,7 +6,7 @@ mod common;
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use common::{TINY, ready};
+use common::{TINY, TINY_GPU, ready};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
@@ -182,7 +182,7 @@ async fn a_place_on_the_page_is_no_drawing() -> Result<()> {
 #[tokio::test]
 async fn every_stop_has_a_live_figure() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let height = "return document.querySelector('.notes').offsetHeight";

@@ -1,6 +1,6 @@
 //! What the tests of the page share.
 //!
-//! The runs are tiny, since a software adapter needs seconds per evaluation of the network.
+//! The runs are tiny, since a software adapter takes long for each.
 
 #![allow(dead_code, reason = "each file of tests uses some of this")]
 
@@ -14,13 +14,47 @@ use e2e::{
     server::Server,
 };
 
-/// Four chains, three noise levels, one step at each.
+/// Four chains, three noise levels, one step at each, on the CPU: the page is ready in half a second,
+/// while a software adapter compiles shaders for several. What does not depend on the engine is
+/// tested with it.
 pub const TINY: &str =
+    "?engine=cpu&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&speed=full";
+
+/// The same on the GPU.
+pub const TINY_GPU: &str =
     "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&speed=full";
 
-/// Long enough to be interrupted.
+/// On the GPU, and long enough to be interrupted.
 pub const LONGER: &str =
     "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&speed=full";
+
+/// [`TINY`] with other parameters: each of `changes`, such as `engine=cpu&levels=8`, takes the place
+/// of the one with its name, or comes after the others.
+pub fn tiny_with(changes: &str) -> String {
+    let mut parameters: Vec<&str> = tiny_parameters().collect();
+    for change in changes.split('&') {
+        match parameters.iter_mut().find(|parameter| name_of(parameter) == name_of(change)) {
+            Some(parameter) => *parameter = change,
+            None => parameters.push(change),
+        }
+    }
+    format!("?{}", parameters.join("&"))
+}
+
+/// [`TINY`] without the parameters of these names, for which the page then has values of its own.
+pub fn tiny_without(names: &[&str]) -> String {
+    let kept: Vec<&str> =
+        tiny_parameters().filter(|parameter| !names.contains(&name_of(parameter))).collect();
+    format!("?{}", kept.join("&"))
+}
+
+fn tiny_parameters() -> impl Iterator<Item = &'static str> {
+    TINY.trim_start_matches('?').split('&')
+}
+
+fn name_of(parameter: &str) -> &str {
+    parameter.split_once('=').map_or(parameter, |(name, _)| name)
+}
 
 /// The output of `cargo xtask build`, seen from the folder that tests run in.
 pub fn dist() -> &'static Path {

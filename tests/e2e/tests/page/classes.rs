@@ -13,13 +13,18 @@ use fantoccini::{Locator, key::Key};
 use tokio::time::sleep;
 
 use crate::{
-    common::{TINY, dist, ready, ready_on},
+    common::{TINY, dist, ready, ready_on, tiny_with},
     timeline::has_past,
 };
 
 /// A tiny run of digits by class.
 fn digits() -> String {
-    format!("{TINY}&model=www/models/mnist-classes.safetensors")
+    tiny_with("model=www/models/mnist-classes.safetensors")
+}
+
+/// The same on the GPU.
+fn digits_on_gpu() -> String {
+    tiny_with("engine=fused&model=www/models/mnist-classes.safetensors")
 }
 
 /// Chooses the chip of a class, or of `*` for each in turn.
@@ -57,7 +62,7 @@ async fn gives(browser: &Browser, link: &str, images: &Image) -> Result<()> {
 #[tokio::test]
 async fn a_link_asks_for_the_class_that_was_chosen() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, &digits()).await?;
+        let (page, _) = ready(browser, &digits_on_gpu()).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let any = page.grid().await?;
@@ -134,7 +139,7 @@ async fn classes_can_be_shown_each_in_turn() -> Result<()> {
 #[tokio::test]
 async fn many_classes_can_be_searched() -> Result<()> {
     with_browser(async |browser| {
-        let query = format!("{TINY}&model=www/models/kanji.safetensors");
+        let query = tiny_with("model=www/models/kanji.safetensors");
         let (page, _) = ready(browser, &query).await?;
         let all = chips(browser).await?;
         ensure!(all.len() == 32 && all[..2] == ["any", "each in turn"], "the chips are {all:?}");
@@ -197,6 +202,23 @@ async fn a_file_is_named_after_the_class_of_its_images() -> Result<()> {
         choose(&page, "4").await?;
         let name = page.saved_name().await?;
         ensure!(name == "pick-a-digit-3-seed-7-step-3.png", "the file's name is {name}");
+        Ok(())
+    })
+    .await
+}
+
+/// Where the console has two columns, as on a tablet, the classes come before the settings.
+#[tokio::test]
+async fn on_a_tablet_the_classes_are_above_the_settings() -> Result<()> {
+    with_browser(async |browser| {
+        browser.resize(820, 1180).await?;
+        let (page, _) = ready(browser, &digits()).await?;
+        page.wait_until("the classes are there", async || page.is_shown("#classes").await).await?;
+        let script = "const [classes, settings] = ['classes', 'controls'].map((id) => \
+                      document.getElementById(id).getBoundingClientRect()); \
+                      return classes.bottom <= settings.top";
+        let above = browser.client.execute(script, vec![]).await?;
+        ensure!(above == true, "the classes are below the settings");
         Ok(())
     })
     .await

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    browser::with_browser,
+    browser::{Browser, with_browser},
     image::Image,
     page::{Page, State, Tool},
     server::{Server, scripts},
 };
 use fantoccini::{Locator, key::Key};
+use serde_json::json;
 use tokio::time::sleep;
 
-use crate::common::{TINY, dist, ready};
+use crate::common::{TINY, TINY_GPU, dist, ready, tiny_with};
 
 /// Chains start from a drawing, or fill in what is erased from it, and a link carries it.
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
         let script = "Clipboard.prototype.writeText = () => Promise.reject(); \
                       HTMLCanvasElement.prototype.toDataURL = () => 'data:image/png;base64,iVBOR'";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         let of_noise = page.steps().await?.total;
         page.click("label:has([value=drawing])").await?;
         page.wait_until("the canvas is there", async || {
@@ -81,6 +82,16 @@ async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
         friend.press(&undo).await?;
         shows(true).await?;
 
+        opens_the_image_that_was_asked_for_last(browser).await?;
+        // What cannot be made takes the place of nothing: the images that follow a stroke come to their end.
+        let script = format!(
+            "{PEN} press(' '); press(' '); const levels = document.getElementById('levels'); \
+             levels.value = ''; levels.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        );
+        browser.client.execute(&script, vec![]).await?;
+        friend.wait_for(State::Finished).await?;
+        ensure!(friend.text("#problem").await?.contains("Levels"), "it does not say what is wrong");
+
         // A link with another drawing, followed within the same page.
         browser.client.execute("location.hash = 'another'", vec![]).await?;
         friend.wait_for_reload().await
@@ -88,12 +99,58 @@ async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
     .await
 }
 
+/// Makes a script draw by keys: the space bar puts the pen down, or lifts it.
+const PEN: &str = "const canvas = document.getElementById('sketch-canvas'); \
+    const press = (key) => canvas.dispatchEvent(new KeyboardEvent('keydown', { key }));";
+
+/// Opens two images, of which the first takes long to decode, and begins a stroke meanwhile: the second
+/// stays, without that stroke, and the first is what it was before.
+async fn opens_the_image_that_was_asked_for_last(browser: &Browser) -> Result<()> {
+    let script = format!(
+        "const [answer] = arguments; {PEN} (async () => {{ \
+           const open = async (color) => {{ \
+             const image = new OffscreenCanvas(28, 28); \
+             const context = image.getContext('2d'); \
+             context.fillStyle = color; \
+             context.fillRect(0, 0, 28, 28); \
+             const transfer = new DataTransfer(); \
+             transfer.items.add(new File([await image.convertToBlob()], 'image.png')); \
+             const input = document.getElementById('sketch-file'); \
+             input.files = transfer.files; \
+             input.dispatchEvent(new Event('change')) }}; \
+           const {{ createImageBitmap }} = window; \
+           let decode; \
+           const late = new Promise((resolve) => (decode = resolve)); \
+           window.createImageBitmap = async (...image) => {{ \
+             window.createImageBitmap = createImageBitmap; \
+             await late; \
+             return createImageBitmap(...image) }}; \
+           await open('#000'); \
+           await open('#777'); \
+           press(' '); \
+           decode(); \
+           const pixels = () => canvas.getContext('2d').getImageData(0, 0, 28, 28).data \
+             .filter((_, at) => at % 4 === 0); \
+           while (pixels()[0] !== 0x77) await new Promise((done) => setTimeout(done, 20)); \
+           press('ArrowRight'); \
+           const others = pixels().filter((gray) => gray !== 0x77).length; \
+           press(' '); \
+           document.getElementById('sketch-undo').click(); \
+           return {{ others, before: pixels()[0] }} \
+         }})().then(answer, (error) => answer(String(error)))"
+    );
+    let found = browser.client.execute_async(&script, vec![]).await?;
+    // One pixel is the dot that keys move.
+    ensure!(found["others"] == 1 && found["before"] == 0, "the canvas has {found}");
+    Ok(())
+}
+
 /// The images change while the pen is still down, whatever it is, with the same seed.
 #[tokio::test]
 async fn images_follow_the_pen() -> Result<()> {
     for tool in [Tool::Mouse, Tool::Pen, Tool::Finger] {
         with_browser(async |browser| {
-            let (page, noise) = ready(browser, TINY).await?;
+            let (page, noise) = ready(browser, TINY_GPU).await?;
             page.click("#draw").await?;
             let there = async || page.is_shown("#sketch-canvas").await;
             page.wait_until("the canvas is there", there).await?;
@@ -120,7 +177,8 @@ async fn images_follow_the_pen() -> Result<()> {
     Ok(())
 }
 
-/// However fast a pen is, one redraw is under way and one waits.
+/// However fast a pen is, one redraw is under way and one waits. One that is given up for the next is
+/// not said to be ready.
 #[tokio::test]
 async fn redraws_do_not_queue() -> Result<()> {
     with_browser(async |browser| {
@@ -152,6 +210,18 @@ async fn redraws_do_not_queue() -> Result<()> {
         ensure!(shown.last() == Some(&100.into()), "the last drawing is not shown: {answer}");
         ensure!(shown.len() < 60, "redraws have queued: {answer}");
         ensure!(answer["outdated"].as_u64() > Some(0), "no redraw was told that it is outdated");
+
+        let script = "const [url, answer] = arguments; \
+                      import(url).then(async ({ Run }) => { \
+                        const states = []; \
+                        const run = new Run({ onState: (state) => states.push(state) }); \
+                        for (const outdated of [true, false]) \
+                          await run.answer(async () => null, () => outdated); \
+                        answer(states); \
+                      }).catch((error) => answer(String(error)))";
+        let url = server.url(&format!("{scripts}run/run.js"));
+        let states = browser.client.execute_async(script, vec![url.into()]).await?;
+        ensure!(states == json!(["answering", "answering", "ready"]), "the states are {states}");
         Ok(())
     })
     .await
@@ -177,8 +247,8 @@ async fn drawing_takes_few_steps_unless_one_has_chosen_others() -> Result<()> {
         for (query, usual, drawing) in [
             // As many as a GPU anneals in the same time, and as many as it does in software.
             ("?engine=fused&autostart=0&gpu", "recommended 36", "quick 9"),
-            ("?engine=fused&autostart=0", "recommended 9", "quick 9"),
-            ("?engine=fused&autostart=0&chains=4", "recommended 4", "quick 4"),
+            ("?engine=cpu&autostart=0", "recommended 9", "quick 9"),
+            ("?engine=cpu&autostart=0&chains=4", "recommended 4", "quick 4"),
             (TINY, "undefined 4", "undefined 4"),
         ] {
             let page = Page::open(browser, &server, query).await?;
@@ -200,7 +270,7 @@ async fn drawing_takes_few_steps_unless_one_has_chosen_others() -> Result<()> {
 #[tokio::test]
 async fn two_clicks_on_draw_leave_the_settings_as_they_were() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, "?engine=fused&autostart=0&chains=4").await?;
+        let (page, _) = ready(browser, "?engine=cpu&autostart=0&chains=4").await?;
         let settings = async || {
             let script = "return ['sampler', 'levels', 'chains'].map((id) => \
                           document.getElementById(id).value).join(' ') + ' ' + \
@@ -304,7 +374,7 @@ async fn a_link_whose_drawing_cannot_be_shown_says_so() -> Result<()> {
 #[tokio::test]
 async fn a_drawing_can_be_colored_in_or_refined() -> Result<()> {
     with_browser(async |browser| {
-        let query = format!("{TINY}&model=www/models/emoji.safetensors");
+        let query = tiny_with("model=www/models/emoji.safetensors");
         let (page, _) = ready(browser, &query).await?;
         page.click("#draw").await?;
         let there = async || page.is_shown("#sketch-canvas").await;

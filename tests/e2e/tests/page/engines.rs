@@ -8,7 +8,7 @@ use e2e::{
 };
 
 use crate::{
-    common::{LONGER, TINY, dist, ready},
+    common::{LONGER, TINY_GPU, dist, ready, tiny_with, tiny_without},
     sampling::restart,
 };
 
@@ -18,7 +18,7 @@ use crate::{
 async fn a_browser_without_webgpu_runs_on_the_cpu() -> Result<()> {
     with_browser(async |browser| {
         browser.before_every_page("delete Navigator.prototype.gpu").await?;
-        let query = TINY.replace("engine=fused", "engine=constructor");
+        let query = tiny_with("engine=constructor");
         let (page, noise) = ready(browser, &query).await?;
         ensure!(page.text("#adapter").await?.contains("CPU"), "it does not say that it is the CPU");
         page.click("#start").await?;
@@ -47,7 +47,7 @@ async fn where_no_worker_starts_the_gpu_does_the_work() -> Result<()> {
                       terminate() {} }";
         browser.before_every_page(script).await?;
         // With the software adapter, the page would leave the work to the CPU by default.
-        let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
+        let (page, _) = ready(browser, &tiny_without(&["engine"])).await?;
         ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
         cpu_is_refused(&page, "no room").await
     })
@@ -65,7 +65,7 @@ async fn where_no_worker_answers_the_gpu_does_the_work() -> Result<()> {
                       window.Worker = class extends EventTarget { \
                         postMessage() {} terminate() {} } }";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, &TINY.replace("engine=fused&", "")).await?;
+        let (page, _) = ready(browser, &tiny_without(&["engine"])).await?;
         ensure!(page.text("#adapter").await?.contains("in software"), "there is another engine");
         cpu_is_refused(&page, "have not started").await
     })
@@ -84,7 +84,7 @@ async fn where_an_engine_does_not_arrive_the_present_one_stays() -> Result<()> {
                         String(file.url ?? file).endsWith('engines/cpu/ncsn_bg.wasm') \
                           ? new Promise(() => {}) : fetch(file, ...rest) }";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         cpu_is_refused(&page, "did not arrive").await
     })
     .await
@@ -123,7 +123,7 @@ async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
                       inVain.stack = 'TypeError: Failed to fetch\\n at chrome-extension://a/b.js:1:2'; \
                       addEventListener('DOMContentLoaded', () => Promise.reject(inVain))";
         browser.before_every_page(script).await?;
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         let errors = browser.console_errors().await?;
         ensure!(errors.len() == 3, "there were to be three faults, not {errors:#?}");
         page.click("#start").await?;
@@ -144,7 +144,7 @@ async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
             "Object.defineProperty(GPUAdapter.prototype, 'info', {{ get: () => ({info}) }})"
         );
         browser.before_every_page(&script).await?;
-        let (page, _) = ready(browser, &TINY.replace("chains=4", "chains=1")).await?;
+        let (page, _) = ready(browser, &tiny_with("engine=fused&chains=1")).await?;
         let adapter = page.text("#adapter").await?;
         ensure!(adapter.contains("a gpu") && adapter.contains("f32"), "{adapter}");
         ensure!(page.stored("tiles").await?.is_empty(), "it has measured before the first image");

@@ -10,13 +10,13 @@ use e2e::{
 use serde_json::Value;
 
 use crate::{
-    common::{TINY, dist, ready},
+    common::{TINY_GPU, dist, ready, tiny_with},
     timeline::has_past,
 };
 
 /// The sampler for few steps, by the page's usual weights for digits.
 fn few() -> String {
-    TINY.replace("sampler=consistent&levels=3", "sampler=consistency&levels=2")
+    tiny_with("sampler=consistency&levels=2")
 }
 
 /// The images of a link.
@@ -54,7 +54,7 @@ async fn the_sampler_for_few_steps_uses_its_own_weights() -> Result<()> {
         let alone = format!("{}&model=www/models/mnist-fewstep.safetensors", few());
         let expected = images(browser, &server, &alone).await?;
 
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         page.choose("#sampler", "consistency").await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
@@ -71,7 +71,7 @@ async fn the_sampler_for_few_steps_uses_its_own_weights() -> Result<()> {
         // links have.
         let of = link.split("&of=").nth(1).and_then(|rest| rest.split('&').next());
         let of = of.context("the link does not say of which weights")?;
-        let (usual, _) = ready(browser, TINY).await?;
+        let (usual, _) = ready(browser, TINY_GPU).await?;
         usual.fill("#seed", "8").await?;
         let told_of = async || Ok(usual.query().await?.contains("&of="));
         usual.wait_until("the address has the settings", told_of).await?;
@@ -141,11 +141,11 @@ async fn without_weights_for_few_steps_the_page_says_so() -> Result<()> {
         told(&page, "did not arrive").await?;
         ensure!(is_offered(browser).await?, "it cannot be tried again");
 
-        let emoji = "&model=www/models/emoji.safetensors";
-        let (page, _) = ready(browser, &format!("{TINY}{emoji}")).await?;
+        let emoji = "model=www/models/emoji.safetensors";
+        let (page, _) = ready(browser, &tiny_with(emoji)).await?;
         ensure!(!is_offered(browser).await?, "emoji have no weights for few steps");
         ensure!(page.text("#problem").await?.is_empty(), "{}", page.text("#problem").await?);
-        let page = Page::open(browser, &server, &format!("{}{emoji}", few())).await?;
+        let page = Page::open(browser, &server, &format!("{}&{emoji}", few())).await?;
         told(&page, "not tuned for").await?;
         ensure!(is_offered(browser).await?, "the list does not have what is chosen");
         Ok(())

@@ -10,7 +10,7 @@ use e2e::{
 };
 use tokio::time::sleep;
 
-use crate::common::{TINY, dist, ready};
+use crate::common::{TINY, dist, ready, tiny_with};
 
 /// Nothing jumps while the page gathers its parts.
 #[tokio::test]
@@ -26,8 +26,7 @@ async fn nothing_moves_while_the_page_loads() -> Result<()> {
             browser.resize(width, height).await?;
             // The CPU's engine starts later, and its images arrive later.
             for engine in ["fused", "cpu"] {
-                let query = TINY.replace("autostart=0", "autostart=1");
-                let query = query.replace("engine=fused", &format!("engine={engine}"));
+                let query = tiny_with(&format!("engine={engine}&autostart=1"));
                 let page = Page::open(browser, &server, &query).await?;
                 page.wait_for(State::Finished).await?;
                 sleep(Duration::from_millis(500)).await;

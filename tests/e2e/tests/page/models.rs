@@ -11,7 +11,7 @@ use e2e::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{TINY, dist, drop_file, ready};
+use crate::common::{TINY, TINY_GPU, dist, drop_file, ready, tiny_with};
 
 /// A model from a visitor's own file: dropped, kept in this browser, and removed from it. Other files
 /// are refused with the reason.
@@ -19,7 +19,7 @@ use crate::common::{TINY, dist, drop_file, ready};
 async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, TINY).await?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
         page.wait_for(State::Ready).await?;
         let drop = async |name: &str, of: &str| drop_file(browser, name, of).await;
         let told = async |word: &str| {
@@ -30,7 +30,7 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         told("notes.txt is neither").await?;
         drop("page.safetensors", "index.html").await?;
         told("page.safetensors is not a model").await?;
-        ensure!(page.query().await?.starts_with(TINY), "the page has left its model");
+        ensure!(page.query().await?.starts_with(TINY_GPU), "the page has left its model");
 
         drop("mine & yours.safetensors", "www/models/emoji.safetensors").await?;
         // Between two pages there is none to answer.
@@ -53,7 +53,7 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         let message = missing.wait_for_message().await?;
         ensure!(message.kind == "model" && message.text.contains("another browser"), "{message}");
 
-        let page = Page::open(browser, &server, TINY).await?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#models").await?.contains("mine & yours"), "it was forgotten");
         page.click("#own-model").await?;
@@ -83,7 +83,7 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
 #[tokio::test]
 async fn an_image_is_compared_with_training_images() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, &TINY.replace("levels=3", "levels=12")).await?;
+        let (page, _) = ready(browser, &tiny_with("levels=12")).await?;
         page.press("e").await?;
         page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
         page.click("#why-no-copy summary").await?;
@@ -151,7 +151,7 @@ async fn models_have_thumbnails() -> Result<()> {
 #[tokio::test]
 async fn another_model_keeps_the_seed_and_the_engine() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         page.choose("#engine", "cpu").await?;
         let on_cpu = async || Ok(page.text("#adapter").await?.contains("CPU"));
         page.wait_until("it runs on the CPU", on_cpu).await?;
@@ -174,7 +174,7 @@ async fn another_model_keeps_the_seed_and_the_engine() -> Result<()> {
 #[tokio::test]
 async fn the_card_calls_a_model_by_its_name_on_the_page() -> Result<()> {
     with_browser(async |browser| {
-        let query = format!("{TINY}&model=www/models/mnist-classes.safetensors");
+        let query = tiny_with("model=www/models/mnist-classes.safetensors");
         let (page, _) = ready(browser, &query).await?;
         let scroll = "document.getElementById('how-title').scrollIntoView()";
         browser.client.execute(scroll, vec![]).await?;

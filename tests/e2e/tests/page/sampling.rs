@@ -13,7 +13,7 @@ use fantoccini::key::Key;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{LONGER, TINY, dist, ready};
+use crate::common::{LONGER, TINY, TINY_GPU, dist, ready};
 
 /// Waits until the chains rest, which may be a step after a pause was requested: until neither the
 /// steps nor the image have changed for longer than a step takes.
@@ -30,7 +30,7 @@ pub async fn rest(page: &Page<'_>) -> Result<(u32, Image)> {
 #[tokio::test]
 async fn anneals_noise_into_images_and_repeats_them_for_the_same_seed() -> Result<()> {
     with_browser(async |browser| {
-        let (page, noise) = ready(browser, TINY).await?;
+        let (page, noise) = ready(browser, TINY_GPU).await?;
         ensure!(!page.text("#adapter").await?.trim().is_empty(), "the adapter has no name");
 
         page.click("#start").await?;
@@ -69,7 +69,7 @@ pub async fn restart(page: &Page<'_>) -> Result<Image> {
 /// The promise of a shared link: the same seed gives the same image on every engine, up to
 /// rounding.
 async fn engines_agree(browser: &Browser) -> Result<()> {
-    let (page, _) = ready(browser, TINY).await?;
+    let (page, _) = ready(browser, TINY_GPU).await?;
     page.click("#start").await?;
     page.wait_for(State::Finished).await?;
     let fused = page.grid().await?;
@@ -217,7 +217,7 @@ async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> 
 #[tokio::test]
 async fn a_run_may_be_started_in_the_middle_of_a_step() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         page.click("#step").await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await
@@ -308,7 +308,7 @@ async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
 #[tokio::test]
 async fn images_lead_from_one_seed_to_another() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         let image = async |number: u32| -> Result<Image> {
             page.wait_for(State::Finished).await?;
             page.saved_one(number, 28).await

@@ -3,13 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use e2e::{browser::with_browser, image::Image, page::State};
 
-use crate::common::{TINY, ready};
+use crate::common::{TINY, TINY_GPU, ready};
 
-/// A GIF of the run, decoded by the browser: as many frames as steps, the last with the images.
+/// A GIF of the run, decoded by the browser: as many frames as steps, the last with the images. The
+/// dialog waits for images that follow a drawing, which have no such steps.
 #[tokio::test]
 async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
+        let (page, _) = ready(browser, TINY_GPU).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let grid = page.grid().await?;
@@ -67,6 +68,18 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
         let last = Image::from_json(answer["pixels"].take())?;
         let most = last.largest_difference(&grid);
         ensure!(most <= 8, "the last frame differs from the images by {most} of 255");
+
+        browser.client.execute("document.getElementById('save-dialog').close()", vec![]).await?;
+        page.click("#draw").await?;
+        let there = async || page.is_shown("#sketch-canvas").await;
+        page.wait_until("the canvas is there", there).await?;
+        let script = "const canvas = document.getElementById('sketch-canvas'); \
+                      canvas.dispatchEvent(new KeyboardEvent('keydown', { key: ' ' })); \
+                      document.getElementById('more').click()";
+        browser.client.execute(script, vec![]).await?;
+        page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await?;
+        ensure!(page.state().await? == State::Finished, "the dialog has not waited");
+        ensure!(!page.is_shown("#save-gif").await?, "it offers steps of earlier images");
         Ok(())
     })
     .await

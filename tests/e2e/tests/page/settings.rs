@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::with_browser,
     page::{Page, State},
@@ -11,7 +11,7 @@ use e2e::{
 use tokio::time::sleep;
 
 use crate::{
-    common::{TINY, dist, ready},
+    common::{TINY, TINY_GPU, dist, ready, tiny_with, tiny_without},
     sampling::restart,
 };
 
@@ -21,10 +21,10 @@ use crate::{
 async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, TINY).await?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
         page.wait_for(State::Ready).await?;
         sleep(Duration::from_secs(1)).await;
-        ensure!(page.query().await? == format!("{TINY}#"), "the page has changed its address");
+        ensure!(page.query().await? == format!("{TINY_GPU}#"), "the page has changed its address");
         page.fill("#seed", "9").await?;
         page.click("label:has([value=denoised])").await?;
         let kept = async || {
@@ -50,16 +50,25 @@ async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     .await
 }
 
-/// Links from before `speed` and `strength` had these names.
+/// Links from before `speed` and `strength` had these names, and `of` left the card out.
 #[tokio::test]
 async fn older_links_keep_their_meaning() -> Result<()> {
     with_browser(async |browser| {
         let drawing = include_str!("drawing.txt").trim();
-        let older = TINY.replace("speed=full", "pace=full&wander=0.25");
-        let (page, _) = ready(browser, &format!("{older}#{drawing}")).await?;
+        let rest = tiny_without(&["speed"]);
+        // In base 36, as by `file.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 0)`.
+        let model = std::fs::read(dist().join("www/models/mnist.safetensors"))?;
+        let sum =
+            model.iter().fold(0_i32, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let script = "return arguments[0].toString(36)";
+        let sum = browser.client.execute(script, vec![sum.into()]).await?;
+        let sum = sum.as_str().context("no text")?;
+        let older = format!("{rest}&pace=full&wander=0.25&of={sum}#{drawing}");
+        let (page, _) = ready(browser, &older).await?;
         let script = "return ['speed', 'strength'].map((id) => document.getElementById(id).value)";
         let values = browser.client.execute(script, vec![]).await?;
         ensure!(values == serde_json::json!(["full", "0.25"]), "the link means {values}");
+        ensure!(page.text("#problem").await?.is_empty(), "{}", page.text("#problem").await?);
         page.fill("#seed", "8").await?;
         let kept = async || {
             let query = page.query().await?;
@@ -76,7 +85,7 @@ async fn older_links_keep_their_meaning() -> Result<()> {
 #[tokio::test]
 async fn another_sampler_begins_with_levels_that_suit_it() -> Result<()> {
     with_browser(async |browser| {
-        let query = TINY.replace("&sampler=consistent", "");
+        let query = tiny_without(&["sampler"]);
         let (page, _) = ready(browser, &query).await?;
         let schedule = async || {
             let script = "return ['sigma-max', 'sigma-min', 'step-lr']\
@@ -173,8 +182,7 @@ async fn a_link_with_bad_values_shows_images_and_says_so() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         for (bad, word) in cases {
-            // The later of two equal parameters does not count.
-            let query = TINY.replace('?', &format!("?{bad}&"));
+            let query = tiny_with(bad);
             let page = Page::open(browser, &server, &query).await?;
             page.wait_for(State::Ready).await?;
             let told = async || Ok(page.text("#problem").await?.contains(word));
@@ -206,6 +214,13 @@ async fn shortcuts_are_listed_and_can_be_switched_off() -> Result<()> {
             ensure!(list.contains(word), "{word} is not listed in {list}");
         }
         close().await?;
+        // There is no such field, but extensions may bring one.
+        let script = "const field = document.createElement('textarea'); \
+                      document.body.append(field); \
+                      field.dispatchEvent(new KeyboardEvent('keydown', { key: '.', bubbles: true })); \
+                      field.remove()";
+        browser.client.execute(script, vec![]).await?;
+        ensure!(page.state().await? == State::Ready, "what one writes has an effect");
         page.press(".").await?;
         page.wait_until("it has stepped", async || Ok(page.steps().await?.done == 1)).await?;
 
@@ -236,7 +251,7 @@ async fn shortcuts_are_listed_and_can_be_switched_off() -> Result<()> {
 #[tokio::test]
 async fn only_settings_that_apply_are_shown() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, &TINY.replace("&sampler=consistent&levels=3", "")).await?;
+        let (page, _) = ready(browser, &tiny_without(&["sampler", "levels"])).await?;
         ensure!(!page.is_shown("#seed").await?, "the settings are not folded away");
         page.unfold("#seed").await?;
         page.unfold("#rho").await?;
@@ -260,7 +275,7 @@ async fn only_settings_that_apply_are_shown() -> Result<()> {
 #[tokio::test]
 async fn one_is_said_in_the_singular() -> Result<()> {
     with_browser(async |browser| {
-        let query = TINY.replace("chains=4", "chains=1").replace("levels=3", "levels=1");
+        let query = tiny_with("chains=1&levels=1");
         let (page, _) = ready(browser, &query).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;

@@ -12,7 +12,7 @@ use fantoccini::key::Key;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{LONGER, TINY, ready};
+use crate::common::{LONGER, TINY, TINY_GPU, ready, tiny_with};
 
 /// Gives the curve the focus, so that keys act on it.
 async fn focus(browser: &Browser) -> Result<()> {
@@ -24,7 +24,7 @@ async fn focus(browser: &Browser) -> Result<()> {
 #[tokio::test]
 async fn one_can_go_back_through_a_run() -> Result<()> {
     with_browser(async |browser| {
-        let (page, noise) = ready(browser, TINY).await?;
+        let (page, noise) = ready(browser, TINY_GPU).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let images = page.grid().await?;
@@ -114,7 +114,7 @@ pub async fn has_past(browser: &Browser) -> Result<bool> {
 async fn a_run_may_begin_while_the_last_one_plays() -> Result<()> {
     with_browser(async |browser| {
         for engine in ["fused", "cpu"] {
-            let query = TINY.replace("engine=fused", &format!("engine={engine}"));
+            let query = tiny_with(&format!("engine={engine}"));
             let (page, _) = ready(browser, &query).await?;
             page.click("#start").await?;
             page.wait_for(State::Finished).await?;
@@ -202,6 +202,21 @@ async fn an_image_can_be_enlarged() -> Result<()> {
 
         let most = page.saved_one(2, 28).await?.largest_difference(&large);
         ensure!(most <= 2, "it differs by {most} of 255");
+
+        // With fewer images, the focus stays among them.
+        let script = "document.querySelector('.image-buttons :last-child').focus(); \
+                      const chains = document.getElementById('chains'); \
+                      chains.value = '2'; \
+                      chains.dispatchEvent(new Event('change', { bubbles: true }))";
+        browser.client.execute(script, vec![]).await?;
+        let fewer = async || {
+            let script = "return document.querySelectorAll('.image-buttons button').length";
+            Ok(browser.client.execute(script, vec![]).await? == 2)
+        };
+        page.wait_until("there are two images", fewer).await?;
+        let script = "return document.activeElement.getAttribute('aria-label')";
+        let focus = browser.client.execute(script, vec![]).await?;
+        ensure!(focus == "Enlarge image 2", "the focus is at {focus}");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())
@@ -213,7 +228,7 @@ async fn an_image_can_be_enlarged() -> Result<()> {
 #[tokio::test]
 async fn steps_can_be_measured() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, &TINY.replace("levels=3", "levels=8")).await?;
+        let (page, _) = ready(browser, &tiny_with("engine=fused&levels=8")).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         page.click("#measures summary").await?;

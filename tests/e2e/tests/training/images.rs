@@ -6,7 +6,8 @@ use e2e::{browser::with_browser, server::Server};
 use crate::common::dist;
 use crate::{do_in_page, give_archive, open_panel, wait_for_images};
 
-/// Whatever is wrong with an archive, the panel says it in plain words, and takes what it can read.
+/// Whatever is wrong with an archive, the panel says it in plain words, and takes what it can read. If
+/// all images are removed, so are those that are still being read.
 #[tokio::test]
 async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
     with_browser(async |browser| {
@@ -35,6 +36,19 @@ async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
             page.click(".train-under .link").await?;
             wait_for_images(&page, "Fifty are a good start").await?;
         }
+        give_archive(browser, 2, "").await?;
+        wait_for_images(&page, "2 images, ").await?;
+        let hold = "const { createImageBitmap } = window; \
+                    const late = new Promise((resolve) => (window.decode = resolve)); \
+                    window.createImageBitmap = async (...image) => { \
+                      await late; return createImageBitmap(...image) }";
+        browser.client.execute(hold, vec![]).await?;
+        give_archive(browser, 3, "").await?;
+        page.click(".train-under .link").await?;
+        browser.client.execute("window.decode()", vec![]).await?;
+        wait_for_images(&page, "Fifty are a good start").await?;
+        give_archive(browser, 1, "").await?;
+        wait_for_images(&page, "1 image, ").await?;
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "the console says {errors:#?}");
         Ok(())

@@ -10,8 +10,8 @@ use e2e::{
 };
 use serde_json::Value;
 
-use crate::common::dist;
-use crate::{PAGE, give_archive, open, open_panel, set_up, wait_for_images, wait_for_status};
+use crate::common::{TINY_GPU, dist};
+use crate::{give_archive, open, open_panel, set_up, wait_for_images, wait_for_status};
 
 /// Images to learn.
 const IMAGES: u32 = 30;
@@ -63,7 +63,7 @@ fn bytes(value: &Value) -> Result<Vec<u8>> {
 async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, PAGE).await?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
         page.wait_for(State::Ready).await?;
         ensure!(fetched(browser).await? == 0, "a first visit fetches the panel");
         open(&page).await?;
@@ -81,7 +81,7 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         wait_for_status(&page, "Finished").await?;
         let last = loss().await?;
         ensure!(last < first, "the loss went from {first} to {last}");
-        let title = page.text(".train-gauge h3").await?;
+        let title = page.text(".train-samples h3").await?;
         ensure!(title == format!("Samples at step {STEPS}"), "it shows {title}");
 
         // The page's policy lets nothing read what is behind the link to the file.
@@ -120,7 +120,7 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         ensure!(page.text("#models [aria-current]").await? == "discs", "it is another model");
 
         browser.client.refresh().await?;
-        let page = Page::open(browser, &server, PAGE).await?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#models").await?.contains("discs"), "the model was forgotten");
         open(&page).await?;
@@ -163,7 +163,7 @@ async fn a_network_learns_what_a_visitor_draws() -> Result<()> {
 
         page.click("#train-start").await?;
         wait_for_status(&page, "Finished").await?;
-        let title = page.text(".train-gauge h3").await?;
+        let title = page.text(".train-samples h3").await?;
         ensure!(title == "Samples at step 4", "it shows {title}");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "the console says {errors:#?}");

@@ -9,15 +9,13 @@ mod learning;
 mod trouble;
 
 use anyhow::{Context, Result, ensure};
+use common::TINY;
 use e2e::{
     browser::Browser,
     page::{Page, State},
     server::Server,
 };
 use serde_json::Value;
-
-/// Where the page opens: a tiny run, which waits.
-const PAGE: &str = "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0";
 
 /// The learning rate that [`set_up`] chooses.
 const RATE: f64 = 0.002;
@@ -31,7 +29,7 @@ async fn open(page: &Page<'_>) -> Result<()> {
 
 /// Opens the page and the panel.
 async fn open_panel<'a>(browser: &'a Browser, server: &Server) -> Result<Page<'a>> {
-    let page = Page::open(browser, server, PAGE).await?;
+    let page = Page::open(browser, server, TINY).await?;
     page.wait_for(State::Ready).await?;
     open(&page).await?;
     Ok(page)

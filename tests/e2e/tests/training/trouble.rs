@@ -50,7 +50,8 @@ async fn a_run_that_diverges_goes_on_with_half_the_learning_rate() -> Result<()>
 }
 
 /// A run that was paused after its last step has nothing more to train, and no loss to report. It ends
-/// in Firefox as well, which has to be asked whether the device is done.
+/// in Firefox as well, which has to be asked whether the device is done. One can go on while it is still
+/// on its way back to a checkpoint, from which it then trains.
 #[tokio::test]
 async fn a_run_that_is_at_its_last_step_only_finishes() -> Result<()> {
     with_browser(async |browser| {
@@ -63,6 +64,7 @@ async fn a_run_that_is_at_its_last_step_only_finishes() -> Result<()> {
         let found = browser.client.execute_async(script, arguments).await?;
         ensure!(found["trained"] == 0 && found["losses"] == 0, "it trains on: {found}");
         ensure!(found["busy"] == json!([true, false]), "the GPU is not left to others: {found}");
+        ensure!(found["goesOn"] == "running" && found["again"] == 2, "it does not go on: {found}");
         Ok(())
     })
     .await
