@@ -67,13 +67,14 @@ async fn fits_every_screen() -> Result<()> {
                     page.save_screenshot(&Path::new(&folder).join(file)).await?;
                 }
                 ensure!(!page.overflows().await?, "{width} pixels{canvas}: it scrolls sideways");
-                let script =
-                    "return document.getElementById('grid-frame').offsetHeight <= innerHeight";
-                let whole = browser.client.execute(script, vec![]).await?;
-                ensure!(
-                    whole == true,
-                    "{width} pixels{canvas}: the grid is taller than the screen"
-                );
+                let script = "const [grid, frame] = ['grid', 'grid-frame'] \
+                              .map((id) => document.getElementById(id).getBoundingClientRect()); \
+                              const off = grid.top + grid.bottom - frame.top - frame.bottom; \
+                              return [frame.height <= innerHeight, Math.abs(off) <= 2]";
+                let (whole, centered): (bool, bool) =
+                    serde_json::from_value(browser.client.execute(script, vec![]).await?)?;
+                ensure!(whole, "{width} pixels{canvas}: the grid is taller than the screen");
+                ensure!(centered, "{width} pixels{canvas}: the grid is off the middle");
             }
         }
         Ok(())

@@ -142,7 +142,8 @@ async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
         for (field, wrong, label) in [("#sigma-max", "0", "Largest"), ("#seed", "abc", "Seed")] {
             page.fill(field, wrong).await?;
             page.click("#start").await?;
-            ensure!(page.text("#problem").await?.contains(label), "{field}: it does not say what");
+            let said = async || Ok(page.text("#problem").await?.contains(label));
+            page.wait_until(&format!("it says what is wrong in {field}"), said).await?;
             ensure!(page.in_sight("#problem").await?, "{field}: what it says is out of sight");
             ensure!(marked(field).await?, "{field} is not marked");
         }
