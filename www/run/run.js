@@ -171,8 +171,15 @@ export class Run {
    * @param {(chain: Chain) => Promise<T>} use
    * @returns {Promise<T | undefined>} undefined if there is no chain
    */
-  withChain(use) {
-    return this.#queue.ask(async () => (this.#chain ? use(this.#chain) : undefined));
+  async withChain(use) {
+    for (;;) {
+      const turn = await this.#queue.ask(async () => {
+        if (this.#chain) return { result: await use(this.#chain) };
+        // The next chain is made in a later turn than this one, if it was asked for meanwhile.
+        return this.#begun ? null : { result: undefined };
+      });
+      if (turn) return turn.result;
+    }
   }
 
   /**

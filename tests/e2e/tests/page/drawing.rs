@@ -10,7 +10,7 @@ use e2e::{
     server::{Server, scripts},
 };
 use fantoccini::{Locator, key::Key};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::common::{TINY, TINY_GPU, dist, ready, tiny_with};
@@ -71,7 +71,11 @@ async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
         friend.click("#sketch-undo").await?;
         shows(true).await?;
         ensure!(!friend.enabled("#sketch-undo").await?, "one can go back to before the link");
-        friend.click(".image-buttons button").await?;
+        // What is saved at the click that keeps an image waits for those that follow.
+        let script = ["document.querySelector('.image-buttons button').click();", Image::SCRIPT];
+        let arguments = vec!["#save".into(), Value::Null];
+        let saved = browser.client.execute_async(&script.concat(), arguments).await?;
+        ensure!(Image::from_json(saved)? != drawn, "what is saved is from before");
         shows(false).await?;
         let undo = format!("{}z{}", char::from(Key::Control), char::from(Key::Null));
         friend.press(&undo).await?;
