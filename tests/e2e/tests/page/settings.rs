@@ -139,12 +139,12 @@ async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
             )
         };
         page.fill("#seed", "8").await?;
-        for (field, wrong, label) in [("#sigma-max", "0", "Largest"), ("#seed", "abc", "Seed")] {
+        // At the end of a run, "#start" fills in another seed.
+        for (field, wrong, label, button) in
+            [("#sigma-max", "0", "Largest", "#start"), ("#seed", "abc", "Seed", "#restart")]
+        {
             page.fill(field, wrong).await?;
-            // At the end of a run, the same button would fill in another seed.
-            if label == "Largest" {
-                page.click("#start").await?;
-            }
+            page.click(button).await?;
             let said = async || Ok(page.text("#problem").await?.contains(label));
             page.wait_until(&format!("it says what is wrong in {field}"), said).await?;
             ensure!(page.in_sight("#problem").await?, "{field}: what it says is out of sight");
