@@ -41,7 +41,7 @@ pub fn exact_step(levels: usize, steps_each: usize) -> f64 {
 /// For the same reason the last step of a level draws only as much noise as leaves the variance of
 /// the *next* level, `n² = σᵢ₊₁² − (1 − a)² σᵢ²`; algorithm 1 starts each level with the noise of
 /// the one before. Where a < 1 − σᵢ₊₁/σᵢ even no noise at all would leave too much, and that step's
-/// drift is larger. With T = 1 this is [consistent annealed sampling](super::consistent).
+/// drift is larger. With T = 1 this is [consistent annealed sampling](super::consistent_annealed).
 pub fn exact(sigmas: &[f32], steps_each: usize, a: f32) -> StepTable {
     let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
     let mut steps = Vec::with_capacity(sigmas.len() * steps_each);
@@ -70,7 +70,7 @@ pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> StepTable 
 
 #[cfg(test)]
 mod tests {
-    use super::super::consistent::consistent;
+    use super::super::consistent_annealed::consistent_annealed;
     use super::*;
     use crate::backend::host;
     use crate::noise::NoiseSchedule;
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn one_exact_step_per_level_is_consistent_annealed_sampling() {
         let sigmas = NoiseSchedule { sigma_max: 20.0, sigma_min: 0.01, levels: 50 }.sigmas();
-        let (exact, consistent) = (exact(&sigmas, 1, 0.2), consistent(&sigmas, 0.2));
+        let (exact, consistent) = (exact(&sigmas, 1, 0.2), consistent_annealed(&sigmas, 0.2));
         for (a, b) in exact.steps.iter().zip(&consistent.steps).take(49) {
             let (Update::Affine { drift, noise, .. }, Update::Affine { drift: d, noise: n, .. }) =
                 (a.update, b.update)

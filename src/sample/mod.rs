@@ -10,7 +10,7 @@ pub mod class_conditioning;
 pub mod conditioning;
 mod conditioning_error;
 pub mod consistency;
-pub mod consistent;
+pub mod consistent_annealed;
 pub mod diffusion;
 pub mod dpm_solver;
 pub mod edm;

@@ -7,7 +7,9 @@ use super::validation::SettingsError;
 use crate::sample::parameters::DEFAULTS;
 use crate::sample::sampler::Sampler;
 use crate::sample::step_table::{Start, StepTable};
-use crate::sample::{consistency, consistent, diffusion, dpm_solver, edm, langevin, unipc};
+use crate::sample::{
+    consistency, consistent_annealed, diffusion, dpm_solver, edm, langevin, unipc,
+};
 
 impl Settings {
     /// Checks the settings and builds the step table.
@@ -49,7 +51,9 @@ impl Settings {
                 let steps = self.schedule.levels * self.steps_each;
                 langevin::plain(start, self.schedule.sigma_min, steps, self.step_lr)
             }
-            Sampler::Consistent => consistent::consistent(sigmas, self.step_lr / smallest),
+            Sampler::Consistent => {
+                consistent_annealed::consistent_annealed(sigmas, self.step_lr / smallest)
+            }
             Sampler::Ancestral => diffusion::ancestral(sigmas),
             Sampler::ReverseDiffusion => diffusion::reverse_diffusion(sigmas),
             Sampler::PredictorCorrector => {

@@ -31,7 +31,8 @@ pub struct Settings {
     pub steps_each: usize,
     /// ε, the step size at the smallest level; Langevin and consistent only. What counts is ε/σ_L²,
     /// so another σ_L needs another ε. Exact Langevin's a = ε/σ_L² is at most 1; consistent
-    /// sampling clamps to the η that it can have ([`crate::sample::consistent::consistent`]).
+    /// sampling clamps to the η that it can have
+    /// ([`consistent_annealed`](super::consistent_annealed)).
     pub step_lr: f32,
     /// Whether a last step removes the remaining noise; Langevin only, the others always do.
     pub denoise: bool,

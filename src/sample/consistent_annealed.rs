@@ -11,7 +11,7 @@ use super::step_table::{Start, Step, StepTable, Update};
 /// clamped, so that levels and σ_L can change without ε. `η = 1` replaces all noise at every level;
 /// `η = 1 − 1/γ` draws none, which is Euler's method on the ODE. The last level takes `x` to its
 /// denoised mean.
-pub fn consistent(sigmas: &[f32], eta: f32) -> StepTable {
+pub fn consistent_annealed(sigmas: &[f32], eta: f32) -> StepTable {
     let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
     let step = |(level, pair): (usize, &[f32])| {
         let (sigma, next) = (pair[0], pair[1]);
@@ -43,7 +43,7 @@ mod tests {
         let n = 20_000;
         // The first and the last η are out of range, and are clamped.
         for eta in [0.0, 0.5, 1.0, 5.0] {
-            let mut table = consistent(&sigmas, eta);
+            let mut table = consistent_annealed(&sigmas, eta);
             table.steps.truncate(7);
             let x = host::run(&table, &point, 5, n);
             let variance = x.iter().map(|x| (x - 0.5).powi(2)).sum::<f32>() / n as f32;
