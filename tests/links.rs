@@ -10,7 +10,7 @@ fn pages() -> Vec<PathBuf> {
         let entries = fs::read_dir(root.join(folder)).expect("there are pages");
         entries.map(|entry| entry.expect("readable").path())
     };
-    let files = [".", "docs", "docs/adr"].into_iter().flat_map(files);
+    let files = [".", "docs", "docs/adr", "docs/models"].into_iter().flat_map(files);
     let pages: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
     for name in ["README.md", "CONTRIBUTING.md", "architecture.md"] {
         assert!(pages.iter().any(|page| page.ends_with(name)), "{pages:?}");
