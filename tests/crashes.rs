@@ -123,6 +123,14 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before() {
         assert_eq!(read(&at.join("m.safetensors")).weights, weights);
     }
 
+    // Only a run sets it aside.
+    fs::write(&newest, &good[..100]).expect("written");
+    fs::write(&previous, &before).expect("written");
+    fs::remove_file(at.join("m.damaged")).expect("the one before");
+    succeed(&mut train(at, &[&RUN[..], &["--resume", "--dry-run"]].concat()));
+    assert_eq!(fs::read(&newest).expect("still there"), good[..100]);
+    assert!(!at.join("m.damaged").exists());
+
     for path in [&newest, &previous] {
         fs::write(path, &good[..100]).expect("written");
     }
@@ -273,4 +281,27 @@ fn a_new_run_does_not_replace_an_old_one_unasked() {
     assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
     succeed(&mut train(at, &[&RUN[..], &["--steps", "20", "--overwrite"]].concat()));
     assert_eq!(steps(at, "m.log/losses.csv"), [5, 10, 20]);
+}
+
+/// A run that replaces another and has written no model yet does not take the settings of the other's.
+#[test]
+fn a_run_that_replaced_another_is_resumed_without_the_others_settings() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &[&RUN[..], &["--steps", "10"]].concat()));
+    let before = read(&at.join("m.safetensors")).card;
+    let new = ["--steps", "20", "--sigma-max", "5"];
+    let diverges = ["--overwrite", "--lr", "1e30"];
+    let said = fail(&mut train(at, &[&RUN[..], &new, &diverges].concat()));
+    assert!(said.contains("diverged"), "{said}");
+    assert_eq!(read(&at.join("m.safetensors")).card, before, "it is still there");
+
+    succeed(&mut train(at, &[&RUN[..], &["--resume", "--lr", "1e-3"]].concat()));
+    succeed(&mut train(at, &[&["--out", "n.safetensors"][..], &new].concat()));
+    let [resumed, alone] = ["m", "n"].map(|name| {
+        let card = read(&at.join(name).with_extension("safetensors")).card;
+        (card.sampler, card.best)
+    });
+    assert_eq!(resumed, alone);
+    assert_ne!(resumed.0, before.sampler);
 }

@@ -13,7 +13,7 @@ use ncsn::data::Images;
 use ncsn::net::ImageShape;
 use ncsn::net::weights::Weights;
 use ncsn::random::Key;
-use ncsn::train::{Options, Ranks, Trainer};
+use ncsn::train::{Options, Ranks, TrainError, Trainer};
 use pollster::block_on;
 
 /// What threads have in common.
@@ -66,6 +66,10 @@ impl Ranks for Rank {
         }
         self.meeting.barrier.wait();
     }
+
+    fn abort(&self, _: i32) -> ! {
+        panic!("rank {} has failed", self.rank)
+    }
 }
 
 fn images() -> Images {
@@ -81,16 +85,19 @@ enum Place {
     Gpu,
 }
 
-fn trainer(images: &Images, place: Place) -> Trainer {
-    let options = Options::for_images(images).expect("images that differ");
-    let options = Options {
+fn options(images: &Images) -> Options {
+    Options {
         architecture: common::tiny(),
         batch: 10,
         steps: 30,
         warmup_steps: 5,
         grad_accum_steps: 2,
-        ..options
-    };
+        ..Options::for_images(images).expect("images that differ")
+    }
+}
+
+fn trainer(images: &Images, place: Place) -> Trainer {
+    let options = options(images);
     match place {
         Place::Cpu => Trainer::new(options, images, &[Device::flex()]).expect("possible"),
         Place::Gpu => {
@@ -151,4 +158,37 @@ fn a_batch_is_not_shared_by_more_ranks_than_it_has_images() {
     let ranks = Rank { rank: 0, count: 11, meeting: Meeting::of(11) };
     let refused = trainer(&images, Place::Cpu).distributed(Box::new(ranks)).err().expect("refused");
     assert!(refused.to_string().contains("a batch of 10"), "{refused}");
+}
+
+/// Their gradients would be added up all the same, or be of different numbers.
+#[test]
+fn ranks_that_do_not_agree_are_refused() {
+    let ahead = |images: &Images| {
+        let mut trainer = trainer(images, Place::Cpu);
+        trainer.step(images);
+        trainer
+    };
+    let other_seed = |images: &Images| {
+        let options = Options { seed: 1, ..options(images) };
+        Trainer::new(options, images, &[Device::flex()]).expect("possible")
+    };
+    let others: [fn(&Images) -> Trainer; 3] =
+        [|images| trainer(images, Place::Gpu), ahead, other_seed];
+    for other in others {
+        let meeting = Meeting::of(2);
+        let join = |rank: usize| {
+            let images = images();
+            let trainer = if rank == 0 { trainer(&images, Place::Cpu) } else { other(&images) };
+            let ranks = Rank { rank, count: 2, meeting: meeting.clone() };
+            // A rank that has joined waits for the others when it is dropped.
+            trainer.distributed(Box::new(ranks)).map(std::mem::forget).err()
+        };
+        let join = &join;
+        std::thread::scope(|scope| {
+            for thread in [0, 1].map(|rank| scope.spawn(move || join(rank))) {
+                let error = thread.join().expect("no panic");
+                assert!(matches!(error, Some(TrainError::Ranks)), "{error:?}");
+            }
+        });
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use burn::tensor::Device;
+use ncsn::backend::fused::{FusedError, Gpu};
 use ncsn::data::{DataSet, Found, Images};
 use ncsn::model_file::ModelFile;
 use ncsn::net::ImageShape;
@@ -15,9 +16,10 @@ use ncsn::random::Key;
 use ncsn::train::{
     Checkpoints, Event, Options, Session, SessionError, SessionOptions, TrainError, Trainer,
 };
+use pollster::block_on;
 
-/// A session on images of noise, and its model's file.
-fn session(folder: &Path, change: impl Fn(&mut Options), options: SessionOptions) -> Session {
+/// Images of noise, and how to learn them.
+fn noise(change: impl Fn(&mut Options)) -> (DataSet, Options) {
     let shape = ImageShape { channels: 1, height: 8, width: 8 };
     let images = |stream, count: u32| {
         let key = Key { seed: 1, stream, step: 0 };
@@ -27,9 +29,14 @@ fn session(folder: &Path, change: impl Fn(&mut Options), options: SessionOptions
     let mut learns = Options::for_images(&train).expect("images that differ");
     learns = Options { architecture: common::tiny(), batch: 4, warmup_steps: 1, ..learns };
     change(&mut learns);
-    let trainer = Trainer::new(learns, &train, &[Device::flex()]).expect("possible");
     let (name, classes, found) = ("noise".into(), Vec::new(), Found::default());
-    let data = DataSet { name, train, held_out, classes, found };
+    (DataSet { name, train, held_out, classes, found }, learns)
+}
+
+/// A session on images of noise, and its model's file.
+fn session(folder: &Path, change: impl Fn(&mut Options), options: SessionOptions) -> Session {
+    let (data, learns) = noise(change);
+    let trainer = Trainer::new(learns, &data.train, &[Device::flex()]).expect("possible");
     Session::new(trainer, data, &folder.join("m.safetensors"), options)
 }
 
@@ -137,4 +144,25 @@ fn a_divergence_is_the_last_item_and_what_was_sound_is_saved() {
     assert!(session.next().is_none());
     let found = Checkpoints::beside(&folder.path().join("m.safetensors")).load().expect("saved");
     assert_eq!(found.checkpoint.step, 0);
+}
+
+#[test]
+fn a_lost_gpu_is_the_last_item_and_what_was_saved_remains() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+    let (data, learns) = noise(|options| options.steps = 40);
+    let trainer = Trainer::on_gpu(learns, &data.train, &gpu).expect("possible");
+    let model = folder.path().join("m.safetensors");
+    let options = SessionOptions { checkpoint_every: Duration::ZERO, ..SessionOptions::default() };
+    let mut session = Session::new(trainer, data, &model, options);
+    let saved = session.by_ref().find_map(|event| match event.expect("sound") {
+        Event::Checkpoint { step, .. } => Some(step),
+        _ => None,
+    });
+    gpu.device().destroy();
+    let error = session.by_ref().find_map(Result::err).expect("the GPU is lost");
+    assert!(matches!(error, SessionError::Train(TrainError::Gpu(FusedError::Lost(_)))), "{error}");
+    assert!(session.next().is_none());
+    let found = Checkpoints::beside(&model).load().expect("whole");
+    assert_eq!(Some(found.checkpoint.step), saved);
 }

@@ -526,3 +526,34 @@ fn one_of_a_kind_is_not_plural() {
     let sample = ["sample", "--model", "m.safetensors", "-n", "1", "--levels", "1"];
     assert!(succeed(&mut ncsn(at, &sample)).contains("1 image in grid.png"));
 }
+
+/// How long a run takes is seen also where there is no progress bar.
+#[test]
+fn a_run_says_once_how_long_it_takes() {
+    let folder = folder_with_bars();
+    let run = ["--out", "m.safetensors", "--steps", "60", "--device", "cpu"];
+    let said = succeed(&mut train(folder.path(), &run));
+    let lines = said.lines().filter(|line| line.contains(" images/s on cpu; about "));
+    assert_eq!(lines.count(), 1, "{said}");
+}
+
+/// Trained further like any other model, it is made into one of the score, which few would expect.
+#[test]
+fn a_model_for_few_evaluations_is_warned_of_when_it_learns_the_score_again() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    write_model(at);
+    let run = |from: &str, more: &[&str]| {
+        let run = ["--init-from", from, "--steps", "1", "--overwrite"];
+        let output = train(at, &[&run[..], more].concat()).output().expect("starts");
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stderr).contains("this trains the score again")
+    };
+    assert!(!run("model.safetensors", &["--consistency", "--out", "few.safetensors"]));
+    assert!(!run("few.safetensors", &["--consistency", "--out", "more.safetensors"]));
+    assert!(run("few.safetensors", &["--out", "score.safetensors"]));
+    let [few, score] =
+        ["few", "score"].map(|name| read(&at.join(name).with_extension("safetensors")).card);
+    assert!(few.is_few_step() && !score.is_few_step());
+    assert_ne!(few.sampler.sampler, score.sampler.sampler);
+}

@@ -55,7 +55,8 @@ pub struct Recipe {
     pub sigmas: [f32; 2],
     /// λ(σ).
     pub weighting: Weighting,
-    /// How often the network is not told an image's class, from 0 to 1.
+    /// How often a class-conditional network is not told an image's class, from 0 to 1, so that it
+    /// also learns the score of all images, which guidance needs (Ho & Salimans 2022, algorithm 1).
     pub label_dropout: f32,
     /// Whether every image is mirrored, left for right, with probability ½.
     pub flip: bool,

@@ -76,6 +76,18 @@ impl Checkpoints {
     /// [`CheckpointError`] for the newest one if neither can be read, [`CheckpointError::Write`] if
     /// the newest cannot be set aside.
     pub fn load(&self) -> Result<Found, CheckpointError> {
+        self.find(true)
+    }
+
+    /// As [`Self::load`], but leaves everything as it is.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] for the newest one if neither can be read.
+    pub fn peek(&self) -> Result<Found, CheckpointError> {
+        self.find(false)
+    }
+
+    fn find(&self, sets_aside: bool) -> Result<Found, CheckpointError> {
         let error = match Checkpoint::load(&self.newest) {
             Ok(checkpoint) => return Ok(Found { checkpoint, warning: None }),
             Err(error) => error,
@@ -93,7 +105,7 @@ impl Checkpoints {
             CheckpointError::Damaged { .. } => Some("damaged"),
             _ => Some("unreadable"),
         };
-        if let Some(kind) = kind {
+        if let Some(kind) = kind.filter(|_| sets_aside) {
             let aside = self.newest.with_extension(kind);
             match std::fs::rename(&self.newest, &aside) {
                 // Another process of the same run was faster.
@@ -161,6 +173,10 @@ mod tests {
         }
         fs::remove_file(checkpoints.newest()).expect("it was there");
         fs::create_dir(checkpoints.newest()).expect("created");
+        let Found { checkpoint: seen, warning } = checkpoints.peek().expect("the previous one");
+        assert_eq!(seen.step, 1);
+        assert!(warning.is_some_and(|warning| warning.contains("going on from the one before")));
+        assert!(checkpoints.newest().is_dir(), "to look at it changes nothing");
         let Found { checkpoint: found, warning } = checkpoints.load().expect("the previous one");
         assert_eq!(found.step, 1);
         assert!(warning.is_some_and(|warning| warning.contains("m.unreadable")));

@@ -85,6 +85,11 @@ impl DistributionMatching {
             _ => Turn::Critic,
         }
     }
+
+    /// How many steps the generator has made before a step of the run.
+    pub(super) fn generator_steps(&self, step: u64, warmup_steps: u64) -> u64 {
+        step.saturating_sub(warmup_steps) / (u64::from(self.critic_steps) + 1)
+    }
 }
 
 #[cfg(test)]
@@ -105,5 +110,7 @@ mod tests {
         let generator = |(step, turn): (usize, &Turn)| (*turn == Turn::Generator).then_some(step);
         let generators: Vec<usize> = turns.iter().enumerate().filter_map(generator).collect();
         assert_eq!(generators, [5, 8]);
+        let made: Vec<u64> = (0..12).map(|step| by.generator_steps(step, 3)).collect();
+        assert_eq!(made, [0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2]);
     }
 }

@@ -31,7 +31,7 @@ impl Noise {
     const P_MEAN: f32 = 0.5;
     const P_STD: f32 = 1.3;
 
-    /// That of a part of a step's batch.
+    /// The noise for the images generated from part of a step's batch.
     pub fn of_step(options: &Options, step: u64, part: Range<usize>, device: &Device) -> Self {
         let ImageShape { channels, height, width } = options.architecture.image_shape();
         let key = |stream| Key { seed: options.seed, stream, step: step as u32 };

@@ -28,6 +28,15 @@ pub enum TrainError {
     /// the checkpoint lacks the model.
     #[error("{0} needs a model to learn from, which this run lacks")]
     Teacher(Method),
+    /// The checkpoint of a run that matches a distribution lacks its critic.
+    #[error("the checkpoint lacks the critic, so it is not whole")]
+    Critic,
+    /// The ranks of a distributed run are not in the same state.
+    #[error(
+        "the ranks do not agree on device, step or options: give each the same device, images and \
+         checkpoint"
+    )]
+    Ranks,
     /// The loss or a weight is NaN or infinite.
     #[error("the training diverged between steps {sound} and {step}: {what} is not finite")]
     Diverged {

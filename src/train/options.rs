@@ -1,7 +1,5 @@
 //! The options of a training run, which its checkpoints store.
 
-use std::fmt;
-
 use flate2::Crc;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +8,7 @@ use super::{Augmentation, Consistency, DistributionMatching, Precision};
 use crate::data::Images;
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
-use crate::net::{Architecture, UNetDescription};
+use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
 use crate::sample::{GuidanceScale, Sampler, Settings};
@@ -45,20 +43,20 @@ pub struct Options {
     pub steps: u64,
     /// Images per step.
     pub batch: usize,
-    /// The number of parts that a batch is computed in, one after another.
+    /// See [`Recipe::parts`].
     #[serde(rename = "accumulate")]
     pub grad_accum_steps: usize,
     /// The precision that the network computes in.
     pub precision: Precision,
-    /// Adam's learning rate after warm-up, before decay.
+    /// See [`Recipe::learning_rate`].
     pub learning_rate: f64,
-    /// Steps over which the learning rate rises from 0.
+    /// See [`Recipe::warmup_steps`].
     #[serde(rename = "warm_up")]
     pub warmup_steps: u64,
-    /// The largest norm of all gradients together.
+    /// See [`Recipe::max_grad_norm`].
     #[serde(rename = "clip")]
     pub max_grad_norm: f32,
-    /// The decay of the moving average, per step.
+    /// See [`Recipe::ema_decay`]; per step of the network, not of a critic.
     pub ema_decay: f64,
     /// λ(σ).
     pub weighting: Weighting,
@@ -66,12 +64,10 @@ pub struct Options {
     pub sigma_max: f32,
     /// The smallest noise level.
     pub sigma_min: f32,
-    /// The median of σ in training, which draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to the
-    /// levels' range. This is EDM's distribution (Karras et al. 2022, table 1), whose P_mean is
-    /// `ln p_mean`, for pixels in \[0, 1\] instead of \[−1, 1\].
+    /// See [`Recipe::p_mean`].
     #[serde(rename = "sigma_centre")]
     pub p_mean: f32,
-    /// See `p_mean`; in nats.
+    /// See [`Recipe::p_std`].
     #[serde(rename = "sigma_spread")]
     pub p_std: f32,
     /// L, the number of noise levels that the model recommends to samplers.
@@ -80,9 +76,7 @@ pub struct Options {
     /// The changes made to images before noise is added.
     #[serde(default)]
     pub augmentation: Augmentation,
-    /// How often a class-conditional network is not told an image's class, from 0 to 1, so that it
-    /// also learns the score of all images, which guidance needs (Ho & Salimans 2022, algorithm 1).
-    /// 0 for an unconditional network.
+    /// See [`Recipe::label_dropout`]; 0 for an unconditional network.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub label_dropout: f32,
     /// The σ from which the network learns the mean noise over all images instead of the noise
@@ -130,51 +124,6 @@ impl Fingerprint {
         let mut crc = Crc::new();
         crc.update(&images.bytes);
         Self { count: images.len(), checksum: crc.sum() }
-    }
-}
-
-/// A way to learn besides denoising score matching with the noise that was added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// See [`Options::stable_targets`].
-    StableTargets,
-    /// See [`super::Trainer::autoguided`].
-    Autoguidance,
-    /// See [`super::Trainer::distilled`].
-    GuidanceScale,
-    /// See [`Consistency`].
-    ConsistencyTuning,
-    /// See [`Consistency`].
-    ConsistencyDistillation,
-    /// See [`DistributionMatching`].
-    DistributionMatching,
-}
-
-impl Method {
-    /// Whether a model is learned from.
-    pub fn needs_a_model(&self) -> bool {
-        !matches!(self, Self::StableTargets | Self::ConsistencyTuning)
-    }
-
-    /// Whether it makes a network for one to four evaluations, by the sampler `consistency`.
-    pub fn is_few_step(&self) -> bool {
-        matches!(
-            self,
-            Self::ConsistencyTuning | Self::ConsistencyDistillation | Self::DistributionMatching
-        )
-    }
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::StableTargets => "stable targets",
-            Self::Autoguidance => "autoguidance",
-            Self::GuidanceScale => "distilling guidance",
-            Self::ConsistencyTuning => "consistency tuning",
-            Self::ConsistencyDistillation => "consistency distillation",
-            Self::DistributionMatching => "distribution matching",
-        })
     }
 }
 
@@ -301,66 +250,6 @@ impl Options {
         steps(self.steps)
     }
 
-    /// Checks that what is learned goes together. Of each image there is one target, from the images
-    /// or from a model, but the model may be a guided one.
-    fn check_targets(&self) -> Result<(), OptionsError> {
-        const TOGETHER: [[Method; 2]; 4] = [
-            [Method::StableTargets, Method::ConsistencyTuning],
-            [Method::Autoguidance, Method::ConsistencyDistillation],
-            [Method::GuidanceScale, Method::ConsistencyDistillation],
-            [Method::GuidanceScale, Method::DistributionMatching],
-        ];
-        let methods: Vec<Method> = self.methods().collect();
-        for (at, &one) in methods.iter().enumerate() {
-            for &other in &methods[at + 1..] {
-                if !TOGETHER.contains(&[one, other]) {
-                    let problem = format!("{one} and {other} exclude each other");
-                    return Err(OptionsError(problem));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// How the run learns, besides by denoising score matching.
-    fn methods(&self) -> impl Iterator<Item = Method> {
-        let tunes = self.consistency.is_some() && !self.distills();
-        let all = [
-            (self.stable_targets.is_some(), Method::StableTargets),
-            (self.autoguidance.is_some(), Method::Autoguidance),
-            (self.architecture.guidance_max() > 0.0, Method::GuidanceScale),
-            (tunes, Method::ConsistencyTuning),
-            (self.distills(), Method::ConsistencyDistillation),
-            (self.distribution_matching.is_some(), Method::DistributionMatching),
-        ];
-        all.into_iter().filter_map(|(asked, method)| asked.then_some(method))
-    }
-
-    /// The network, if this crate's own kernels can train the run.
-    ///
-    /// # Errors
-    /// What only Burn can do, in words.
-    pub fn for_kernels(&self) -> Result<&UNetDescription, String> {
-        let Architecture::UNet(network) = &self.architecture else {
-            return Err(Self::OF_THE_PAPERS.into());
-        };
-        if self.precision != Precision::F32 {
-            return Err("bf16".into());
-        }
-        let method = self.methods().find(|method| *method != Method::StableTargets);
-        method.map_or(Ok(network), |method| Err(method.to_string()))
-    }
-
-    /// How the run learns from a model instead of from the images; `None` if it does not.
-    pub(super) fn taught(&self) -> Option<Method> {
-        self.methods().find(Method::needs_a_model)
-    }
-
-    /// Whether the network is made for one to four evaluations, by the sampler `consistency`.
-    pub fn few_step(&self) -> bool {
-        self.methods().any(|method| method.is_few_step())
-    }
-
     /// The sampler settings that the model recommends.
     pub fn recommended_settings(&self) -> Settings {
         let Self { sigma_max, sigma_min, levels, .. } = *self;
@@ -369,11 +258,6 @@ impl Options {
             let usual = Settings::for_network(&self.architecture, schedule);
             if self.few_step() { usual.for_sampler(Sampler::Consistency) } else { usual }
         })
-    }
-
-    /// Whether a consistency model is distilled from the model that the run starts from.
-    pub(super) fn distills(&self) -> bool {
-        self.consistency.is_some_and(|consistency| consistency.distillation)
     }
 
     /// What each step draws and does.
@@ -402,9 +286,11 @@ impl Options {
         self.recipe().learning_rate_at(step)
     }
 
-    /// The moving average's decay at a step.
+    /// The moving average's decay at a step. Of a run with a critic, only the network's own steps count.
     pub fn ema_decay_at(&self, step: u64) -> f64 {
-        self.recipe().ema_decay_at(step)
+        let matching = self.distribution_matching.as_ref();
+        let made = matching.map_or(step, |by| by.generator_steps(step, self.warmup_steps));
+        self.recipe().ema_decay_at(made)
     }
 }
 
@@ -445,5 +331,16 @@ mod tests {
             names
         };
         assert_eq!(names(&after), names(&before));
+    }
+
+    #[test]
+    fn the_average_counts_the_steps_of_the_network_alone() {
+        let plain: Options = serde_json::from_str(HEADER).expect("all fields are known");
+        assert_eq!(plain.ema_decay_at(9), 10.0 / 19.0);
+        let (model, name) = (plain.architecture.clone(), "a model".into());
+        let by = DistributionMatching { model, name, critic_steps: 4 };
+        let matches = Options { distribution_matching: Some(by), ..plain };
+        // The network's first and second step: five are of the warm-up.
+        assert_eq!([9, 14].map(|step| matches.ema_decay_at(step)), [0.1, 2.0 / 11.0]);
     }
 }

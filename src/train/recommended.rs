@@ -8,7 +8,7 @@ use crate::loss::Weighting;
 use crate::net::{Architecture, UNetDescription};
 use crate::recipe::Recipe;
 use crate::sample::Settings;
-use crate::sample::settings::recommendation::three_digits_up;
+use crate::sample::settings::rounding::three_digits_up;
 
 /// The most values in all images together for which stable targets cost next to nothing: 64 MiB of
 /// f32. With nearly three times as many, MNIST's, the two matrix products make a step on a CPU 1.4

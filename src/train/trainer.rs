@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::Device;
+use flate2::Crc;
 use pollster::block_on;
 
 use super::learner::burn::BurnLearner;
@@ -133,21 +134,40 @@ impl Trainer {
     /// [follow](Self::follow).
     ///
     /// # Errors
-    /// [`TrainError::Options`] if there are more ranks than images in a batch.
+    /// [`TrainError::Options`] if there are more ranks than images in a batch, [`TrainError::Ranks`] if
+    /// the trainers are not the same. The others have then to be ended by [`Ranks::abort`].
     pub fn distributed(mut self, ranks: Box<dyn Ranks>) -> Result<Self, TrainError> {
         let (batch, count) = (self.options.batch, ranks.count());
         if count > batch {
             let problem = format!("a batch of {batch} cannot be shared by {count} ranks");
             return Err(OptionsError(problem).into());
         }
+        if !self.agrees(&*ranks) {
+            return Err(TrainError::Ranks);
+        }
         self.learner.distribute(ranks);
         Ok(self)
+    }
+
+    /// Whether all ranks compute alike, and are at the same step of the same run. If they do not, at
+    /// least one of them gets `false`.
+    fn agrees(&self, ranks: &dyn Ranks) -> bool {
+        // Settings for samplers may differ: they come from a model that other hosts may not have.
+        let run = Options { sampler: None, best: None, ..self.options.clone() };
+        let state = format!("{} {} {run:?}", self.learner.kind(), self.progress.step);
+        let mut crc = Crc::new();
+        crc.update(state.as_bytes());
+        // There are at most as many ranks as images in a batch, 65536: f32 has sums of bytes exactly.
+        let own = crc.sum().to_be_bytes().map(f32::from);
+        let mut sums = own;
+        ranks.sum(&mut sums);
+        sums == own.map(|byte| byte * ranks.count() as f32)
     }
 
     /// Takes part in every step that rank 0 makes, until it ends the run.
     ///
     /// # Errors
-    /// If the device fails: the other ranks then wait, until whoever started them ends them.
+    /// If the device fails: the other ranks then wait, and have to be ended by [`Ranks::abort`].
     pub fn follow(&mut self, images: &Images) -> Result<(), TrainError> {
         while self.learner.another_step() {
             self.step(images);
@@ -446,6 +466,27 @@ mod tests {
         for teachers in [0, 1] {
             let error = resume(teachers).err().expect("refused");
             assert!(matches!(error, TrainError::Teacher(Method::Autoguidance)), "{error}");
+        }
+        resume(2).expect("it is whole");
+    }
+
+    #[test]
+    fn a_checkpoint_without_the_critic_that_the_run_has_is_refused() {
+        let images = images();
+        let options = Options { warmup_steps: 0, ..options(&images) };
+        let new = trainer(&options, &images);
+        let (model, name) = (options.architecture.clone(), "model".into());
+        let by = DistributionMatching { model, name, critic_steps: 1 };
+        let weights = weights(&new);
+        let whole = new.matched(by, weights).and_then(|run| run.checkpoint()).expect("it fits");
+        let resume = |parts: usize| {
+            let mut checkpoint = whole.clone();
+            checkpoint.critic.truncate(parts);
+            Trainer::resume(checkpoint, &images, &[Device::flex()])
+        };
+        for parts in [0, 1] {
+            let error = resume(parts).err().expect("refused");
+            assert!(matches!(error, TrainError::Critic), "{error}");
         }
         resume(2).expect("it is whole");
     }

@@ -96,7 +96,7 @@ pub struct RunArgs {
     /// Start from this model's weights instead of random ones, to train it further or on other
     /// images of the same size. Its network and noise levels are kept, but a scale of guidance as an
     /// input only if --distill-guidance is given again; on the same images, its recommended sampler
-    /// too.
+    /// too, unless only one of the two is for few evaluations.
     #[arg(
         long, alias = "from",
         value_name = "MODEL",
@@ -159,8 +159,8 @@ pub struct OptimizationArgs {
     /// Clip the norm of all gradients together to this.
     #[arg(long, alias = "clip", default_value_t = Recipe::MAX_GRAD_NORM)]
     pub max_grad_norm: f32,
-    /// The decay of the moving average of the weights, per step, from 0 to below 1; the average is
-    /// what is saved.
+    /// The decay of the moving average of the weights, per step of the network, from 0 to below 1; the
+    /// average is what is saved.
     #[arg(long, alias = "ema", default_value_t = Recipe::EMA_DECAY)]
     pub ema_decay: f64,
     /// The seed of everything random.

@@ -12,6 +12,10 @@ use super::noise::{Sigmas, StableTargets};
 use crate::cli::numbers::{BATCH, ensure_positive, ensure_within};
 use crate::train::DistributionMatching;
 
+/// The flags that have an effect on U-Nets alone, by their names for clap.
+const OF_UNETS: &[&str] =
+    &["widths", "blocks", "patch", "p_mean", "p_std", "labels", "label_dropout"];
+
 impl Arguments {
     /// Checks that every flag has an effect and that numbers are possible, and notes which flags were
     /// given, which only the matches of the program or subcommand tell.
@@ -38,11 +42,7 @@ impl Arguments {
         let is_new = !self.run.resume;
         let without_effect: [(bool, &str, &[&str]); 3] = [
             (is_new && is_unet, "the U-Net", &["ngf"]),
-            (
-                is_new && !is_unet,
-                "this --arch",
-                &["widths", "blocks", "patch", "p_mean", "p_std", "labels", "label_dropout"],
-            ),
+            (is_new && !is_unet, "this --arch", OF_UNETS),
             (
                 self.run.classifier,
                 "a --classifier",
@@ -71,9 +71,7 @@ impl Arguments {
             ),
         ];
         for (_, what, ids) in without_effect.into_iter().filter(|&(is_so, ..)| is_so) {
-            if let Some(flag) = ids.iter().map(|id| flag(id)).find(|flag| self.is_given(flag)) {
-                bail!("{flag} has no effect on {what}");
-            }
+            self.ensure_none(ids, what)?;
         }
         let method = &self.run.method;
         ensure!(
@@ -85,6 +83,22 @@ impl Arguments {
         if self.noise.sigmas == Some(Sigmas::Auto) {
             ensure!(self.noise.sigma_max.is_none(), "--sigmas auto chooses --sigma-max");
             ensure!(self.noise.levels.is_none(), "--sigmas auto chooses --levels");
+        }
+        Ok(())
+    }
+
+    /// Checks that no flag is given that has no effect on a RefineNet that a new run starts from.
+    ///
+    /// # Errors
+    /// Names the flag.
+    pub fn ensure_effect_on_refinenet(&self) -> anyhow::Result<()> {
+        self.ensure_none(OF_UNETS, "the network of --init-from, which is no U-Net")
+    }
+
+    /// Checks that none of these flags is given, by their names for clap.
+    fn ensure_none(&self, ids: &[&str], what: &str) -> anyhow::Result<()> {
+        if let Some(flag) = ids.iter().map(|id| flag(id)).find(|flag| self.is_given(flag)) {
+            bail!("{flag} has no effect on {what}");
         }
         Ok(())
     }
@@ -146,15 +160,30 @@ mod tests {
 
     use super::*;
 
+    fn checked(flags: &str) -> anyhow::Result<Arguments> {
+        let words = ["train --data images ", flags].concat();
+        let matches = Arguments::command().try_get_matches_from(words.split(' '));
+        let matches = matches.expect("known flags");
+        let arguments = Arguments::from_arg_matches(&matches).expect("possible values");
+        arguments.checked(&matches)
+    }
+
+    #[test]
+    fn what_has_no_effect_on_the_refinenet_to_start_from_is_refused() {
+        let said = |flags: &str| {
+            let arguments = checked(&["--init-from m ", flags].concat()).expect("of a U-Net");
+            arguments.ensure_effect_on_refinenet()
+        };
+        said("--lr 1e-4 --weighting paper").expect("of any network");
+        for flag in ["--p-mean 1", "--p-std 1", "--labels off", "--label-dropout 0.2"] {
+            let refusal = said(flag).expect_err("refused").to_string();
+            assert!(flag.starts_with(refusal.split(' ').next().expect("a word")), "{refusal}");
+        }
+    }
+
     #[test]
     fn what_has_no_effect_or_is_impossible_is_refused() {
-        let said = |flags: &str| {
-            let words = ["train --data images ", flags].concat();
-            let matches = Arguments::command().try_get_matches_from(words.split(' '));
-            let matches = matches.expect("known flags");
-            let arguments = Arguments::from_arg_matches(&matches).expect("possible values");
-            arguments.checked(&matches).map(|_| ())
-        };
+        let said = |flags: &str| checked(flags).map(|_| ());
         said("--patch 1 --p-std 1.2").expect("of the U-Net");
         said("--arch ncsn --ngf 32").expect("of a RefineNet");
         said("--classifier --steps 100 --sigmas given").expect("of a classifier");

@@ -24,8 +24,12 @@ pub fn train(arguments: &Arguments) -> anyhow::Result<()> {
     let data = arguments.load(None)?;
     data_set::say(&data);
     ensure!(
-        !data.classes.is_empty() && data.held_out.labels.is_some(),
+        !data.classes.is_empty(),
         "these images have no classes: give labels (IDX, CIFAR-10), or a folder for each class"
+    );
+    ensure!(
+        data.held_out.labels.is_some(),
+        "the held-out images have no classes, but the training images have"
     );
     let NoiseSchedule { sigma_max, sigma_min, .. } = arguments.schedule(&data)?;
     let optimization = &arguments.optimization;

@@ -6,12 +6,14 @@ use indicatif::{BinaryBytes, HumanDuration};
 
 use crate::cli::print::ensure_delivered;
 use crate::data::DataSet;
-use crate::train::{TrainError, Trainer};
+use crate::train::{Options, TrainError, Trainer};
 use crate::words::count;
 
 /// Copies of each parameter: the weight, its gradient, its moving average and Adam's two moments,
 /// plus all of these but the gradient for the last sound state.
 const COPIES: usize = 5 + 4;
+/// The same of a critic, which has no moving average.
+const COPIES_OF_CRITIC: usize = 4 + 3;
 
 /// Trains a few steps and prints what the whole run would take, or the rest of a resumed one.
 ///
@@ -30,20 +32,23 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
 
     let options = trainer.options();
     let parameters = options.architecture.parameters();
-    let state = (parameters * COPIES * size_of::<f32>()) as u64;
+    let bytes = |numbers: usize| (numbers * size_of::<f32>()) as u64;
+    let (own, models) = (bytes(parameters * COPIES), bytes(of_models(options)));
     let images = (data.train.bytes.len() + data.held_out.bytes.len()) as u64;
     println!("parameters: {parameters}");
     println!("memory:");
-    println!("  {} weights, gradients, average, Adam, last sound state", BinaryBytes(state));
+    println!("  {} weights, gradients, average, Adam, last sound state", BinaryBytes(own));
+    if models > 0 {
+        println!("  {} the models to learn from, and a critic's state", BinaryBytes(models));
+    }
     println!("  {} images", BinaryBytes(images));
     if options.stable_targets.is_some() {
         let values = options.augmentation.every_len(&data.train);
-        let targets = (values * size_of::<f32>()) as u64;
-        println!("  {} images on the device, for stable targets", BinaryBytes(targets));
+        println!("  {} images on the device, for stable targets", BinaryBytes(bytes(values)));
     }
     if let (Some(before), Some(after)) = (before, after) {
         // The first step allocates the gradients and moments, and writes weights and average anew.
-        let growth = after.saturating_sub(before).saturating_sub(state);
+        let growth = after.saturating_sub(before).saturating_sub(own + models);
         println!("  {} activations and everything else in a step (measured)", BinaryBytes(growth));
         println!("  {} in total: the peak of this process so far", BinaryBytes(after));
     } else {
@@ -53,6 +58,17 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     println!("time: {:.3} s a step, {rate:.0} images/s", each.as_secs_f64());
     println!("  {} for {}", HumanDuration(each * left as u32), count(left, "step"));
     Ok(ensure_delivered()?)
+}
+
+/// The numbers that a run keeps besides its own network's: the models that it learns from, and a
+/// critic's state.
+fn of_models(options: &Options) -> usize {
+    let own = options.architecture.parameters();
+    match (&options.distribution_matching, &options.autoguidance) {
+        (Some(by), _) => by.model.parameters() * (1 + COPIES_OF_CRITIC),
+        (None, Some(by)) => own + by.worse.parameters(),
+        (None, None) => options.taught().map_or(0, |_| own),
+    }
 }
 
 fn step(trainer: &mut Trainer, data: &DataSet, steps: u32) -> Result<Duration, TrainError> {
@@ -70,4 +86,34 @@ fn peak_memory() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::train::test_model::model;
+    use crate::data::Images;
+    use crate::sample::GuidanceScale;
+    use crate::train::{Autoguidance, Consistency, DistributionMatching};
+
+    #[test]
+    fn the_models_to_learn_from_are_counted() {
+        let architecture = model(false).card.architecture;
+        let images = Images::new(architecture.image_shape(), (0..128).collect());
+        let usual = Options::for_images(&images).expect("images that differ");
+        let plain = Options { architecture: architecture.clone(), stable_targets: None, ..usual };
+        let (worse, model) = (architecture.clone(), architecture.clone());
+        let autoguidance =
+            Autoguidance { worse, name: "worse".into(), guidance_scale: GuidanceScale::NONE };
+        let consistency = Consistency { first_gap: 0.4, last_gap: 0.4, distillation: true };
+        let matching = DistributionMatching { model, name: "model".into(), critic_steps: 5 };
+        for (options, copies) in [
+            (plain.clone(), 0),
+            (Options { consistency: Some(consistency), ..plain.clone() }, 1),
+            (Options { autoguidance: Some(autoguidance), ..plain.clone() }, 2),
+            (Options { distribution_matching: Some(matching), ..plain }, 8),
+        ] {
+            assert_eq!(of_models(&options), copies * architecture.parameters());
+        }
+    }
 }

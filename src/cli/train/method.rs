@@ -83,7 +83,7 @@ impl MethodArgs {
     pub fn methods(&self) -> Vec<Method> {
         let others = [
             (self.guiding_model.is_some(), Method::Autoguidance),
-            (self.distill_guidance.is_some(), Method::GuidanceScale),
+            (self.distill_guidance.is_some(), Method::GuidanceDistillation),
             (self.distribution_matching.is_some(), Method::DistributionMatching),
         ];
         let others = others.into_iter().filter_map(|(asked, method)| asked.then_some(method));
@@ -104,6 +104,11 @@ impl MethodArgs {
     /// Whether the run learns from a model instead of from the images.
     pub fn learns_from_a_model(&self) -> bool {
         self.methods().iter().any(Method::needs_a_model)
+    }
+
+    /// Whether the run makes a model for few evaluations.
+    pub fn is_few_step(&self) -> bool {
+        self.methods().iter().any(Method::is_few_step)
     }
 
     /// The consistency model to make, if one is asked for.

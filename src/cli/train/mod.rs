@@ -25,8 +25,11 @@ mod run;
 mod start;
 mod table;
 mod tensorboard;
+#[cfg(test)]
+mod test_model;
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::{Context, ensure};
 
@@ -35,7 +38,7 @@ use self::interrupt::Interrupt;
 use self::start::Start;
 use super::numbers::ensure_within;
 use super::{command_line, data_set};
-use crate::train::Checkpoints;
+use crate::train::{Checkpoints, Ranks};
 use crate::words::count;
 
 /// The entry point of the `train` program. The exit code is that of the signal by which a run was
@@ -56,20 +59,32 @@ pub(super) fn train(arguments: Arguments) -> anyhow::Result<ExitCode> {
     // Reading images uses many threads, too.
     set_threads(arguments.run.threads)?;
     let ranks = ranks::join()?;
+    match (train_among(ranks.clone(), &arguments), ranks) {
+        // Whoever leaves MPI waits for the other ranks, and they may wait for this one.
+        (Err(error), Some(ranks)) => {
+            eprintln!("error: {error:#}");
+            ranks.abort(2)
+        }
+        (result, _) => result,
+    }
+}
+
+/// As [`train`], as one of these ranks if there are several.
+fn train_among(ranks: Option<Rc<dyn Ranks>>, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     if arguments.run.classifier {
         ensure!(ranks.is_none(), "a classifier is trained by one process; start it once");
-        classifier::train(&arguments)?;
+        classifier::train(arguments)?;
         return Ok(ExitCode::SUCCESS);
     }
     let leads = ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0);
     let checkpoints = Checkpoints::beside(&arguments.run.out);
-    let start = Start::new(&arguments, &checkpoints, leads)?;
+    let start = Start::new(arguments, &checkpoints, leads)?;
     let data = arguments.load(start.image_shape())?;
     data_set::say(&data);
-    let (mut trainer, mut device) = start.trainer(&arguments, &data)?;
+    let (mut trainer, mut device) = start.trainer(arguments, &data)?;
     if let Some(ranks) = ranks {
         device = format!("{} ranks of {device}", ranks.count());
-        trainer = trainer.distributed(ranks)?;
+        trainer = trainer.distributed(Box::new(ranks))?;
     }
     if !leads {
         // Rank 0 hears signals, too, and decides when the run ends.

@@ -1,5 +1,7 @@
 //! The options of a run, from the flags, the images and the model that it starts from.
 
+use anyhow::ensure;
+
 use super::arguments::Arguments;
 use super::network::Net;
 use super::noise::StableTargets;
@@ -7,7 +9,7 @@ use crate::cli::model::was_trained_on;
 use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
-use crate::train::{Fingerprint, Method, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps};
+use crate::train::{Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps};
 use crate::words::count;
 
 impl Arguments {
@@ -42,19 +44,20 @@ impl Arguments {
             .with_guidance_max(run.method.distill_guidance.unwrap_or(0.0));
         let batch = optimization.batch;
         let images = Fingerprint::of(&data.train);
-        // What was found for these images remains true.
+        ensure!(
+            !classes.is_empty() || self.labels.label_dropout.is_none(),
+            "--label-dropout has no effect: the network is told no classes"
+        );
+        // What was found for these images remains true, and settings do for a network of the same kind.
         let same = origin.filter(|card| was_trained_on(card, &data.name, images));
-        let (sampler, best) = match run.method.methods().iter().any(Method::is_few_step) {
-            true => (None, None),
-            false => (same.map(|card| card.sampler), same.and_then(|card| card.best)),
-        };
+        let alike = same.filter(|card| card.is_few_step() == run.method.is_few_step());
         Ok(Options {
             architecture,
             images: Some(images),
             license: run.license.clone().or_else(|| Some(same?.license.clone())),
             from: origin.map(in_words),
-            sampler,
-            best,
+            sampler: alike.map(|card| card.sampler),
+            best: alike.and_then(|card| card.best),
             seed: optimization.seed,
             steps: optimization.steps.unwrap_or_else(|| usual_steps(data.train.len(), batch)),
             batch,
@@ -115,22 +118,65 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::train::test_model::model;
     use crate::data::{Found, Images};
     use crate::net::ImageShape;
     use crate::random::Key;
+    use crate::sample::Sampler;
 
-    #[test]
-    fn the_librarys_options_are_those_without_flags() {
+    /// Fifty images without classes.
+    fn noise() -> DataSet {
         let shape = ImageShape { channels: 1, height: 8, width: 8 };
         let key = Key { seed: 1, stream: 0, step: 0 };
         let bytes = (0..50 * 64).map(|index| (key.uniform(index) * 256.0) as u8).collect();
-        let train = Images::new(shape, bytes);
-        let library = Options::for_images(&train).expect("images that differ");
-        let held_out = Images::new(shape, Vec::new());
+        let (train, held_out) = (Images::new(shape, bytes), Images::new(shape, Vec::new()));
         let (name, classes, found) = ("noise".into(), Vec::new(), Found::default());
-        let data = DataSet { name, train, held_out, classes, found };
-        let arguments = Arguments::parse_from(["train", "--data", "noise"]);
-        assert_eq!(arguments.options(&data, None).expect("possible"), library);
+        DataSet { name, train, held_out, classes, found }
+    }
+
+    fn options(data: &DataSet, origin: Option<&Card>, flags: &str) -> anyhow::Result<Options> {
+        let words = ["train --data noise", flags].concat();
+        Arguments::parse_from(words.split(' ')).options(data, origin)
+    }
+
+    #[test]
+    fn the_librarys_options_are_those_without_flags() {
+        let data = noise();
+        let library = Options::for_images(&data.train).expect("images that differ");
+        assert_eq!(options(&data, None, "").expect("possible"), library);
         assert!(library.stable_targets.is_some());
+    }
+
+    #[test]
+    fn settings_are_those_of_a_model_of_the_same_kind() {
+        let data = noise();
+        let [score, few_step] = [false, true].map(|few_step| model(few_step).card);
+        for (card, flags, alike) in [
+            (&score, " --init-from m", true),
+            (&score, " --init-from m --consistency", false),
+            (&few_step, " --init-from m", false),
+            (&few_step, " --init-from m --consistency", true),
+        ] {
+            let options = options(&data, Some(card), flags).expect("possible");
+            assert_eq!(options.sampler, alike.then_some(card.sampler), "{flags}");
+            let recommended = options.recommended_settings().sampler;
+            assert_eq!(recommended == Sampler::Consistency, options.few_step(), "{flags}");
+            assert_eq!(options.license.as_deref(), Some("CC0-1.0"), "it is that of the images");
+        }
+    }
+
+    #[test]
+    fn label_dropout_without_classes_is_refused() {
+        let mut data = noise();
+        let refused = |data: &DataSet, flags: &str| {
+            let error = options(data, None, flags).expect_err("refused").to_string();
+            assert!(error.contains("--label-dropout has no effect"), "{error}");
+        };
+        refused(&data, " --label-dropout 0.3");
+        data.train.labels = Some((0..50).map(|image| image % 2).collect());
+        data.classes = ["a", "b"].map(String::from).to_vec();
+        refused(&data, " --labels off --label-dropout 0.3");
+        let told = options(&data, None, " --label-dropout 0.3").expect("there are classes");
+        assert_eq!(told.label_dropout, 0.3);
     }
 }

@@ -1,5 +1,7 @@
 //! Whether this process is one of several that train together.
 
+use std::rc::Rc;
+
 use anyhow::bail;
 
 use crate::cli::print;
@@ -10,7 +12,7 @@ use crate::train::Ranks;
 ///
 /// # Errors
 /// If there are others, but this program was built without MPI.
-pub fn join() -> anyhow::Result<Option<Box<dyn Ranks>>> {
+pub fn join() -> anyhow::Result<Option<Rc<dyn Ranks>>> {
     let count = started();
     if count < 2 {
         return Ok(None);
@@ -38,15 +40,15 @@ fn number(variables: &[&str]) -> Option<usize> {
 }
 
 #[cfg(feature = "mpi")]
-fn joined(count: usize) -> anyhow::Result<Box<dyn Ranks>> {
+fn joined(count: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     match crate::train::MpiRanks::join() {
-        Some(ranks) => Ok(Box::new(ranks)),
+        Some(ranks) => Ok(Rc::new(ranks)),
         None => bail!("MPI does not start, though {count} processes were started together"),
     }
 }
 
 #[cfg(not(feature = "mpi"))]
-fn joined(count: usize) -> anyhow::Result<Box<dyn Ranks>> {
+fn joined(count: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     bail!(
         "{count} processes were started together, but this program was built without MPI; build it \
          with --features mpi, or start it once"

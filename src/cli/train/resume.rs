@@ -12,6 +12,19 @@ use crate::model_file::Card;
 use crate::net::Architecture;
 use crate::train::Options;
 
+/// Whether a model can be of this run: in the place of a run that was begun with --overwrite and has
+/// not written its own yet, there is still an earlier one.
+pub fn is_of_run(card: &Card, run: &Options) -> bool {
+    let Some(training) = &card.training else { return false };
+    let matched = run.distribution_matching.as_ref().map(|by| &by.name);
+    card.architecture == run.architecture
+        // Older cards do not have them.
+        && training.sigmas.is_none_or(|sigmas| sigmas == (run.sigma_max, run.sigma_min))
+        && training.from == run.from
+        && training.few_step == run.few_step()
+        && training.distribution_matching.as_ref() == matched
+}
+
 impl Arguments {
     /// The options of a resumed run: those it had, except what the user gives anew and what was
     /// measured of its model meanwhile.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use indicatif::ProgressBar;
+use indicatif::{HumanDuration, ProgressBar};
 
 use super::arguments::RunArgs;
 use super::interrupt::Interrupt;
@@ -13,7 +13,7 @@ use super::log::Log;
 use crate::cli::progress;
 use crate::data::DataSet;
 use crate::train::{
-    Checkpoints, Event, Report, Session, SessionError, SessionOptions, TrainError, Trainer,
+    Checkpoints, Event, Options, Report, Session, SessionError, SessionOptions, TrainError, Trainer,
 };
 
 /// Trains on the device of this name to the last step, or until the user stops it, and writes
@@ -43,8 +43,8 @@ pub fn run(
         stop: interrupt.asked(),
     };
     let shape = data.train.shape;
+    let mut progress = Some(Progress::new(&trainer, options.device.clone()));
     let mut session = Session::new(trainer, data, &arguments.out, options);
-    let mut progress = Some(Progress::new(steps, done));
     while let Some(event) = session.next() {
         match event.map_err(|error| explain(error, &session))? {
             Event::Report(report) => {
@@ -100,21 +100,35 @@ fn explain(error: SessionError, session: &Session) -> anyhow::Error {
 /// A progress bar in a terminal, an occasional line elsewhere.
 struct Progress {
     bar: ProgressBar,
+    /// The name of the device.
+    device: String,
+    /// Images per step.
+    batch: usize,
+    reports: u64,
     /// A running mean: single losses vary with the noise levels drawn.
     loss: Option<f32>,
     logged: Instant,
 }
 
 impl Progress {
-    fn new(steps: u64, done: u64) -> Self {
+    fn new(trainer: &Trainer, device: String) -> Self {
+        let Options { steps, batch, .. } = *trainer.options();
         let bar = progress::bar(steps, "{bar:30} {pos}/{len} steps, loss {msg}, {eta} left");
-        bar.set_position(done);
+        bar.set_position(trainer.done());
         bar.reset_eta();
-        Self { bar, loss: None, logged: Instant::now() }
+        Self { bar, device, batch, reports: 0, loss: None, logged: Instant::now() }
     }
 
     fn report(&mut self, &Report { step, loss, rate, .. }: &Report) {
         const LOG_EVERY: Duration = Duration::from_secs(60);
+        self.reports += 1;
+        // The steps of the first report also started threads and compiled kernels.
+        if self.reports == 2 {
+            let left = self.bar.length().unwrap_or_default().saturating_sub(step);
+            let seconds = (left as f64 * self.batch as f64 / rate) as u64;
+            let left = HumanDuration(Duration::from_secs(seconds));
+            self.bar.suspend(|| println!("{rate:.0} images/s on {}; about {left}", self.device));
+        }
         let mean = self.loss.map_or(loss, |mean| mean + 0.05 * (loss - mean));
         self.loss = Some(mean);
         let message = format!("{mean:.4}, {rate:.0} images/s");

@@ -1,5 +1,7 @@
 //! How a run starts: everything that can be checked, and refused, before images are read.
 
+use std::path::Path;
+
 use anyhow::{Context, ensure};
 
 use super::arguments::{Arguments, RunArgs};
@@ -7,6 +9,8 @@ use super::log::Log;
 use super::network::Net;
 use super::options::in_words;
 use super::place::Place;
+use super::resume::is_of_run;
+use crate::cli::class_guidance::ensure_knows_all_images;
 use crate::cli::model::{of_shape, open, was_trained_on, with_classes_of};
 use crate::cli::{apart, output};
 use crate::data::DataSet;
@@ -15,8 +19,8 @@ use crate::net::weights::carry_over;
 use crate::net::{Architecture, ImageShape};
 use crate::sample::GuidanceScale;
 use crate::train::{
-    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Options, Precision,
-    Trainer,
+    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Method, Options,
+    Precision, Trainer,
 };
 
 /// Where a run computes, and the weights that it starts from.
@@ -41,24 +45,40 @@ enum Weights {
 impl Weights {
     fn new(run: &RunArgs, checkpoints: &Checkpoints) -> anyhow::Result<Self> {
         if run.resume {
-            let found =
-                checkpoints.load().context("cannot resume; without --resume a new run starts")?;
+            // A dry run writes nothing, and so sets no damaged checkpoint aside.
+            let found = if run.dry_run { checkpoints.peek() } else { checkpoints.load() };
+            let found = found.context("cannot resume; without --resume a new run starts")?;
             if let Some(warning) = found.warning {
                 eprintln!("warning: {warning}");
             }
             return Ok(Self::Checkpoint(Box::new(found.checkpoint)));
         }
-        let Some(better) = &run.init_from else { return Ok(Self::Drawn) };
-        let better = Box::new(open(better)?);
+        let Some(path) = &run.init_from else { return Ok(Self::Drawn) };
+        let better = Box::new(open(path)?);
         let shape = better.card.architecture.image_shape();
+        let with_score = |path: &Path| -> anyhow::Result<Box<ModelFile>> {
+            let model = of_shape(path, shape)?;
+            ensure_knows_score(path, &model.card)?;
+            Ok(Box::new(model))
+        };
         if let Some(model) = &run.method.distribution_matching {
-            let model = Box::new(of_shape(model, shape)?);
-            return Ok(Self::Matched { generator: better, model });
+            return Ok(Self::Matched { generator: better, model: with_score(model)? });
+        }
+        if run.method.learns_from_a_model() {
+            ensure_knows_score(path, &better.card)?;
+            if run.method.distill_guidance.is_some() {
+                ensure_knows_all_images(&better, "--distill-guidance")?;
+            }
+        } else if better.card.is_few_step() && !run.method.is_few_step() {
+            eprintln!(
+                "warning: {} was made to draw images in few evaluations; this trains the score again; \
+                 `--consistency` keeps it a model for few evaluations",
+                path.display()
+            );
         }
         let Some(worse) = &run.method.guiding_model else { return Ok(Self::Model(better)) };
-        let worse = Box::new(of_shape(worse, shape)?);
         let guidance_scale = run.method.guidance_scale.guidance_scale()?;
-        Ok(Self::Guided { better, worse, guidance_scale })
+        Ok(Self::Guided { better, worse: with_score(worse)?, guidance_scale })
     }
 
     /// The network that they are of; `None` if they are still to be drawn.
@@ -71,6 +91,20 @@ impl Weights {
             Self::Checkpoint(checkpoint) => Some(&checkpoint.options.architecture),
         }
     }
+}
+
+/// Checks that a model has a score to learn.
+///
+/// # Errors
+/// If it is one for few evaluations.
+fn ensure_knows_score(path: &Path, card: &Card) -> anyhow::Result<()> {
+    ensure!(
+        !card.is_few_step(),
+        "{} was made to draw images in few evaluations and no longer knows the score; use the model \
+         that it was made of",
+        path.display()
+    );
+    Ok(())
 }
 
 impl Start {
@@ -86,16 +120,12 @@ impl Start {
         leads: bool,
     ) -> anyhow::Result<Self> {
         let run = &arguments.run;
-        let method = &run.method;
-        let needs = [
-            (method.consistency.is_some(), "--consistency"),
-            (method.guiding_model.is_some(), "--guiding-model"),
-            (method.distill_guidance.is_some(), "--distill-guidance"),
-            (method.distribution_matching.is_some(), "--distribution-matching"),
-            (arguments.optimization.precision == Some(Precision::Bf16), "--precision bf16"),
-            (arguments.network.arch != Net::Unet, Options::OF_THE_PAPERS),
-        ];
-        let needs = needs.into_iter().find_map(|(given, flag)| given.then(|| flag.to_owned()));
+        let needs =
+            run.method.methods().iter().find(|method| method.needs_burn()).map(Method::flag);
+        let bf16 = arguments.optimization.precision == Some(Precision::Bf16);
+        let needs = needs
+            .or(bf16.then_some("--precision bf16"))
+            .or((arguments.network.arch != Net::Unet).then_some(Options::OF_THE_PAPERS));
         if leads && !run.dry_run {
             ensure_own_files(arguments, checkpoints)?;
         }
@@ -107,11 +137,14 @@ impl Start {
                 arguments.resumed(checkpoint.options.clone(), None).for_kernels().err()
             }
             _ => match weights.architecture() {
-                Some(Architecture::RefineNet(_)) => Some(Options::OF_THE_PAPERS.to_owned()),
+                Some(Architecture::RefineNet(_)) => {
+                    arguments.ensure_effect_on_refinenet()?;
+                    Some(Options::OF_THE_PAPERS.to_owned())
+                }
                 Some(Architecture::UNet(_)) | None => None,
             },
         };
-        let place = Place::of(&run.device, needs.or(also))?;
+        let place = Place::of(&run.device, needs.map(str::to_owned).or(also))?;
         Ok(Self { place, weights })
     }
 
@@ -177,9 +210,9 @@ impl Start {
                     );
                 }
                 let model = open(&arguments.run.out).ok();
-                let model = model
-                    .map(|model| model.card)
-                    .filter(|card| was_trained_on(card, &data.name, found));
+                let model = model.map(|model| model.card).filter(|card| {
+                    was_trained_on(card, &data.name, found) && is_of_run(card, &checkpoint.options)
+                });
                 arguments.ensure_resumes_with(data, &checkpoint.options)?;
                 checkpoint.options = arguments.resumed(checkpoint.options, model.as_ref());
                 place.resume(*checkpoint, &data.train)?
@@ -212,4 +245,51 @@ fn ensure_own_files(arguments: &Arguments, checkpoints: &Checkpoints) -> anyhow:
     );
     output::ensure_model(&run.out, replaces)?;
     Log::ensure_own(&log, run.resume, run.overwrite)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::train::test_model::model;
+
+    #[test]
+    fn only_a_model_that_knows_the_score_is_learned_from() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        for (name, few_step) in [("score", false), ("few", true)] {
+            let bytes = model(few_step).write().expect("finite");
+            std::fs::write(at(name), bytes).expect("written");
+        }
+        let start = |flags: &str| {
+            let words = ["train --data images --init-from ", flags].concat();
+            let words = words.split(' ').map(|word| match word {
+                "score" | "few" => at(word),
+                flag => flag.to_owned(),
+            });
+            let run = Arguments::parse_from(words).run;
+            Weights::new(&run, &Checkpoints::beside(&run.out)).map(|_| ())
+        };
+        for flags in [
+            "few --guiding-model score",
+            "score --guiding-model few",
+            "few --distill-guidance 3",
+            "few --consistency=distillation",
+            "few --consistency --distill-guidance 3",
+            "few --distribution-matching few",
+        ] {
+            let error = start(flags).expect_err("refused").to_string();
+            assert!(error.starts_with(&at("few")) && error.contains("score"), "{flags}: {error}");
+        }
+        for flags in [
+            "few",
+            "few --consistency",
+            "few --distribution-matching score",
+            "score --guiding-model score",
+            "score --consistency=distillation",
+        ] {
+            start(flags).unwrap_or_else(|error| panic!("{flags}: {error}"));
+        }
+    }
 }

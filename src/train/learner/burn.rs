@@ -172,6 +172,10 @@ impl Now<'_> {
 }
 
 impl Learner for BurnLearner {
+    fn kind(&self) -> &'static str {
+        "Burn"
+    }
+
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         self.state = self.state.clone().with_weights(weights, &self.device)?;
         match &mut self.target {

@@ -12,7 +12,7 @@ use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_1, BETA_2, EPSILON};
 use crate::train::error::TrainError;
-use crate::train::{DistributionMatching, Method, Options};
+use crate::train::{DistributionMatching, Options};
 
 /// Everything that a step changes.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl BurnState {
     /// The same with the state of a checkpoint.
     ///
     /// # Errors
-    /// [`TrainError::Record`] if it is of another network.
+    /// [`TrainError::Record`] if it is of another network, [`TrainError::Critic`] if it lacks one.
     pub fn resumed(self, records: Records) -> Result<Self, TrainError> {
         let Self { network, ema, optimizer, critic } = self;
         let critic = match (critic, <[_; 2]>::try_from(records.critic)) {
@@ -74,7 +74,7 @@ impl BurnState {
                 network: network.try_load_record(ModuleRecord::from_bytes(weights)?)?,
                 optimizer: optimizer.from_bytes(moments)?,
             }),
-            (Some(_), Err(_)) => return Err(TrainError::Teacher(Method::DistributionMatching)),
+            (Some(_), Err(_)) => return Err(TrainError::Critic),
         };
         Ok(Self {
             network: network.try_load_record(ModuleRecord::from_bytes(records.weights)?)?,
@@ -149,7 +149,8 @@ pub fn drawn(
     device: &Device,
     seed: u64,
 ) -> Result<(Network, Network), DescriptionError> {
-    // The generator is the whole process's, and a weight is drawn when it is first looked at.
+    // Burn draws weights lazily from one generator per process; two networks drawn at once would take
+    // each other's numbers.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     device.seed(seed);

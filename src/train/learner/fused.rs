@@ -82,6 +82,10 @@ impl FusedLearner {
 }
 
 impl Learner for FusedLearner {
+    fn kind(&self) -> &'static str {
+        "kernels"
+    }
+
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         let values = weights::flat(&self.architecture, &weights);
         let moments = vec![[0.0; 2]; values.len()];

@@ -18,6 +18,9 @@ use crate::net::weights::Weights;
 /// The weights of a run, their moving average and the optimizer's state, on a device, and what
 /// changes them.
 pub trait Learner {
+    /// What computes, in a word: ranks can only add up gradients with others of their kind.
+    fn kind(&self) -> &'static str;
+
     /// Replaces freshly drawn weights by those of a model, which must be of the same network: the
     /// trainer has checked that.
     ///

@@ -54,7 +54,7 @@ pub fn give(
 struct Exchange {
     time: usize,
     taken: Arc<Mutex<Vec<Option<Pairs>>>>,
-    /// Last first.
+    /// In reverse order of the visit, so that `pop` yields the next tensor's.
     given: Arc<Mutex<Vec<Pairs>>>,
 }
 

@@ -10,6 +10,7 @@ pub(super) mod gradients;
 pub(super) mod mpi_ranks;
 
 use std::ops::Range;
+use std::rc::Rc;
 
 /// The processes of a distributed run, as one of them sees them. Rank 0 leads: it alone decides how
 /// many steps there are, and writes files.
@@ -26,6 +27,33 @@ pub trait Ranks {
 
     /// Adds numbers up over all ranks. Afterwards all have the same sums, to the last bit.
     fn sum(&self, values: &mut [f32]);
+
+    /// Ends the processes of all ranks with this exit code. A rank that fails has to do so, since the
+    /// others wait for it.
+    fn abort(&self, code: i32) -> !;
+}
+
+/// For whoever still needs the ranks while a [`super::Trainer`] has them.
+impl Ranks for Rc<dyn Ranks> {
+    fn rank(&self) -> usize {
+        (**self).rank()
+    }
+
+    fn count(&self) -> usize {
+        (**self).count()
+    }
+
+    fn another_step(&self, there_is: bool) -> bool {
+        (**self).another_step(there_is)
+    }
+
+    fn sum(&self, values: &mut [f32]) {
+        (**self).sum(values);
+    }
+
+    fn abort(&self, code: i32) -> ! {
+        (**self).abort(code)
+    }
 }
 
 /// This process among those of a distributed run, if it is one of several.
@@ -33,7 +61,7 @@ pub trait Ranks {
 pub(super) struct Membership(Option<Box<dyn Ranks>>);
 
 impl Membership {
-    /// One of these.
+    /// Membership in this group.
     pub fn of(ranks: Box<dyn Ranks>) -> Self {
         Self(Some(ranks))
     }
@@ -95,6 +123,10 @@ mod tests {
         }
 
         fn sum(&self, _: &mut [f32]) {}
+
+        fn abort(&self, _: i32) -> ! {
+            unreachable!("nothing fails here")
+        }
     }
 
     #[test]

@@ -50,4 +50,8 @@ impl Ranks for MpiRanks {
         }
         leader.broadcast_into(values);
     }
+
+    fn abort(&self, code: i32) -> ! {
+        self.world.abort(code)
+    }
 }
