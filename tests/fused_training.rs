@@ -412,6 +412,28 @@ fn a_checkpoint_of_the_gpu_is_one_of_the_cpu() {
     assert_eq!(ema(&back), ema(&moved));
 }
 
+/// A GPU that is lost ends a run with an error, and the CPU can go on from the checkpoint before.
+#[test]
+fn what_a_lost_gpu_has_learned_goes_on_on_the_cpu() {
+    let images = images();
+    let start = |gpu: &Gpu| Trainer::on_gpu(options(&images), &images, gpu).expect("possible");
+    let lost = gpu();
+    let mut trainer = start(&lost);
+    losses(&mut trainer, &images, 10);
+    let checkpoint = trainer.checkpoint().expect("read");
+    lost.device().destroy();
+    trainer.step(&images);
+    let error = trainer.take_loss().expect_err("there is no device");
+    assert!(matches!(error, TrainError::Gpu(FusedError::Lost(_))), "{error}");
+
+    let mut whole = start(&gpu());
+    losses(&mut whole, &images, 60);
+    let moved = Trainer::resume(checkpoint, &images, &[Device::flex()]);
+    let mut moved = moved.expect("it fits");
+    losses(&mut moved, &images, 60);
+    assert!(apart(&ema(&moved), &ema(&whole)) < 1e-4);
+}
+
 /// What `--init-from` does with a model that has no classes and images that do: the rows of classes
 /// begin at zero, so the first loss is that of the model, on the CPU and on the GPU.
 #[test]
@@ -540,4 +562,60 @@ fn attention_among_too_many_positions_is_refused_by_the_limit() {
     assert_eq!(name, "maxComputeWorkgroupStorageSize");
     assert_eq!((needed, available), (8 * 256 * width as u64, limit as u64));
     block_on(gpu.idle()).expect("nothing was compiled");
+}
+
+/// Images of so many tiles that a launch of its own combines their moments.
+#[test]
+fn gradients_of_tall_images_are_those_of_autodiff() {
+    let gpu = gpu();
+    let tall = common::unet((1, 144, 8), &[8, 16]);
+    for strategy in [Strategy::Direct, Strategy::Staged] {
+        holds_to_burn(&gpu, &tall, 2, 1, strategy);
+    }
+}
+
+/// The definition, applied image by image: among few images and among thousands, whose bytes fill
+/// words or do not.
+#[test]
+fn stable_targets_are_means_over_any_number_of_images() {
+    const FROM: f32 = 0.5;
+    const BATCH: usize = 11;
+    let gpu = gpu();
+    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let compiler = Compiler::new(&gpu, config).expect("f32");
+    for (shape, images) in [((1, 4, 4), 20), ((1, 4, 4), 2100), ((3, 3, 5), 20), ((3, 3, 5), 2100)]
+    {
+        let sizes = UNetDescription { patch: 1, ..common::unet(shape, &[4]) };
+        let (dimension, width) = (sizes.image_shape.dimension(), sizes.image_shape.width);
+        let bytes = data(&sizes, images);
+        let stable_from = Some(FROM);
+        let data = DataSet { bytes: &bytes, labels: &[], images, stable_from, mirrored: true };
+        let mut training = Training::new(&compiler, &sizes, &data, BATCH, 1).expect("it fits");
+        let step = step(&sizes, BATCH, 1);
+        training.submit(std::slice::from_ref(&step)).expect("a step of this run");
+        let [noisy, noise] = block_on(training.batch(BATCH * dimension)).expect("read");
+
+        let pixels: Vec<f64> = bytes.iter().map(|&byte| f64::from(byte) / 255.0).collect();
+        let mirrored = pixels.chunks(width).flat_map(|row| row.iter().rev().copied());
+        let all: Vec<f64> = pixels.iter().copied().chain(mirrored).collect();
+        for (n, example) in step.examples.iter().enumerate() {
+            let [x, z] = [&noisy, &noise].map(|all| &all[n * dimension..][..dimension]);
+            let sigma = f64::from(example.sigma);
+            let weight = |(m, image): (usize, &[f64])| {
+                if example.sigma < FROM {
+                    return if m == n { 1.0 } else { 0.0 };
+                }
+                let squares = image.iter().zip(x).map(|(a, &b)| (a - f64::from(b)).powi(2));
+                (-squares.sum::<f64>() / (2.0 * sigma * sigma)).exp()
+            };
+            let weights: Vec<f64> = all.chunks(dimension).enumerate().map(weight).collect();
+            let total: f64 = weights.iter().sum();
+            for (at, (&x, &z)) in x.iter().zip(z).enumerate() {
+                let shares = all.chunks(dimension).zip(&weights);
+                let mean = shares.map(|(image, weight)| weight * image[at]).sum::<f64>() / total;
+                let apart = (f64::from(z) - (f64::from(x) - mean) / sigma).abs();
+                assert!(apart < 1e-3, "{apart} at {sigma}, {images} images of {shape:?}");
+            }
+        }
+    }
 }

@@ -175,8 +175,8 @@ impl BurnChains {
         let x = || self.x.clone();
         let parts = self.guidance_scale.split(self.network.guidance_max());
         let [input, guidance] = parts.map(|scale| scale.at(sigma));
-        let told = |&class| ClassInput { class, guidance: 1.0 + input };
-        let classes: Vec<ClassInput> = self.classes.iter().map(told).collect();
+        let with_guidance = |&class| ClassInput { class, guidance: 1.0 + input };
+        let classes: Vec<ClassInput> = self.classes.iter().map(with_guidance).collect();
         let first = self.network.guided_score(x(), &[sigma], &classes);
         let mut score = first.clone();
         if guidance != 0.0 {

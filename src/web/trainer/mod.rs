@@ -151,7 +151,10 @@ impl Trainer {
             self.training.submit(&next)?;
             self.step += next.len() as u64;
         }
-        let report = self.training.report().await?;
+        let report = self.training.report().await.inspect_err(|_| {
+            self.training.restore();
+            self.step = before;
+        })?;
         if !report.loss.is_finite() || !report.weights.is_finite() {
             self.training.restore();
             self.step = before;

@@ -11,7 +11,7 @@ use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
 use crate::sample::Settings;
-use crate::sample::settings::recommendation::three_digits_up;
+use crate::sample::settings::rounding::three_digits_up;
 
 /// What a page decides about a run.
 #[derive(Clone, Debug, Deserialize)]

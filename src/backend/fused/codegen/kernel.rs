@@ -85,7 +85,8 @@ pub enum TrainingBuffer {
     Moments,
     /// The moving average of the weights.
     Average,
-    /// What is read back: the sum of losses, and sums of the weights' squares.
+    /// What is read back: the sum of losses, the number of submissions that were computed, and sums
+    /// of the weights' squares.
     Report,
     /// The part's row, selected by a dynamic offset.
     Row,

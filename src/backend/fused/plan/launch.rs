@@ -118,7 +118,6 @@ pub struct Conv {
     pub kept_sum: Option<Id>,
     /// If the sum is the gradient with respect to an activated tensor: the activation, and the
     /// tensor that it was applied to. The result is then the gradient with respect to that tensor.
-    /// Only the direct kernels have derivatives.
     #[cfg(feature = "training")]
     pub derivative: Option<(Activation, Id)>,
     /// The columns computed at each position: the padded outputs of all pixels of a fold.

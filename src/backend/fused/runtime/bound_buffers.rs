@@ -57,7 +57,8 @@ impl BoundBuffers {
         let inner: Vec<Option<wgpu::BindGroup>> = network.steps.iter().map(inner).collect();
         let steps = IMAGES.map(|from| {
             [0, 1, 2, 3, 4].map(|to| {
-                // No flow writes to the buffer that it reads: another takes its entry.
+                // No flow writes the buffer that it reads, so this entry is never used; it repeats
+                // that of RESULT.
                 let to = if to == from { RESULT } else { to };
                 let group = |(launch, inner): (&CompiledKernel, &Option<wgpu::BindGroup>)| {
                     let outer = || step_group(launch, Binding { from, to, ..binding });

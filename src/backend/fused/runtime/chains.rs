@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::buffers::Buffers;
 use super::network::Network;
+use super::platform;
 use super::recorder::Recorder;
 use super::step_row::StepRow;
 use super::step_rows::StepRows;
@@ -110,7 +111,7 @@ impl FusedChains {
         let first = self.done - self.window.steps.start;
         let flow = |row| (self.rows.flow(&self.table, self.window.steps.start + row), row);
         let submission = self.recorder.submit((first..first + count).map(flow));
-        self.throttle.submitted(self.network.gpu().queue(), submission, count);
+        self.throttle.submitted(self.network.gpu().queue(), submission, count, platform::now());
         self.done += count;
         count
     }

@@ -164,9 +164,22 @@ impl Gpu {
         let done = Signal::default();
         let signal = done.clone();
         self.queue.on_submitted_work_done(move || signal.set());
-        platform::pump(&self.device);
+        self.pump()?;
         done.await;
         self.check()
+    }
+
+    /// Waits for submitted work and runs callbacks, if the platform does not do so by itself.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and [`FusedError::Lost`] if it fails: some callbacks are then never
+    /// called.
+    fn pump(&self) -> Result<(), FusedError> {
+        if platform::pump(&self.device) {
+            return Ok(());
+        }
+        self.check()?;
+        Err(FusedError::Lost("it does not finish its work".to_owned()))
     }
 
     /// Seconds that work takes by itself, where `submit` submits it so many times: from the
@@ -291,7 +304,7 @@ impl Gpu {
             *lock(&failed) = result.err();
             signal.set();
         });
-        platform::pump(&self.device);
+        self.pump()?;
         done.await;
         self.check()?;
         if let Some(error) = lock(&failure).take() {
@@ -362,5 +375,20 @@ mod tests {
         gpu.device().destroy();
         let after = block_on(gpu.idle());
         assert!(matches!(after, Err(FusedError::Lost(_))), "{after:?}");
+    }
+
+    /// wgpu panics while it waits for a device that the driver has lost. No driver can be made to
+    /// lose one here, so a callback panics in its place.
+    #[test]
+    fn a_panic_while_waiting_is_the_loss_of_the_device() {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let panic_next = || gpu.queue().on_submitted_work_done(|| panic!("as if it were lost"));
+        panic_next();
+        let idle = block_on(gpu.idle());
+        assert!(matches!(idle, Err(FusedError::Lost(_))), "{idle:?}");
+        let submission = gpu.queue().submit([]);
+        panic_next();
+        assert!(!platform::block(gpu.device(), submission));
+        assert_eq!(block_on(gpu.idle()), Ok(()), "only the callbacks failed");
     }
 }

@@ -32,7 +32,8 @@ impl UploadedParameters {
         precision: Precision,
     ) -> Result<Self, FusedError> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let places = places(all, precision);
+        let sizes = all.iter().map(|parameters| (parameters.values.len(), parameters.exact));
+        let places = slices(sizes, precision);
         let largest = places.iter().map(|place| place.end - place.start).max().unwrap_or(0);
         gpu.check_binding("the weights of a layer", largest)?;
         let size = places.last().map_or(0, |last| last.end);
@@ -48,15 +49,16 @@ impl UploadedParameters {
 /// Slices of a buffer are bound at multiples of this.
 const ALIGNMENT: usize = 256;
 
-/// The byte range in one buffer of each of the parameters.
-fn places(all: &[Parameters], precision: Precision) -> Vec<Range<u64>> {
+/// The byte ranges in one buffer of slices of so many numbers, each with whether it is in f32
+/// whatever the precision.
+pub fn slices(sizes: impl Iterator<Item = (usize, bool)>, precision: Precision) -> Vec<Range<u64>> {
     let mut end = 0usize;
-    let place = |parameters: &Parameters| {
+    let slice = |(count, exact): (usize, bool)| {
         let start = end.next_multiple_of(ALIGNMENT);
-        end = start + precision.unless_exact(parameters.exact).bytes() * parameters.values.len();
+        end = start + precision.unless_exact(exact).bytes() * count;
         start as u64..end as u64
     };
-    all.iter().map(place).collect()
+    sizes.map(slice).collect()
 }
 
 /// The bytes of parameters as kernels read them. They fill whole words, since channels are padded

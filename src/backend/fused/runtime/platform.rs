@@ -8,6 +8,7 @@ pub use wasm::*;
 
 #[cfg(not(target_family = "wasm"))]
 mod native {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::OnceLock;
     use std::thread;
     use std::time::Instant;
@@ -19,16 +20,22 @@ mod native {
     /// Submissions in flight: one that runs, and one that follows it without a gap.
     pub const UNDER_WAY: usize = 2;
 
-    /// Waits until all submitted work is done and runs the device's callbacks.
-    pub fn pump(device: &wgpu::Device) {
-        // An error means a lost device, which its own callback reports.
-        let _ = device.poll(wgpu::PollType::wait_indefinitely());
+    /// Waits until all submitted work is done and runs the device's callbacks. Returns false if
+    /// that fails, as it does if the device is lost.
+    pub fn pump(device: &wgpu::Device) -> bool {
+        poll(device, wgpu::PollType::wait_indefinitely())
     }
 
-    /// Waits until a submission is done, which the browser cannot.
+    /// Waits until a submission is done, which the browser cannot. Returns false as [`pump`] does.
     pub fn block(device: &wgpu::Device, submission: wgpu::SubmissionIndex) -> bool {
         let submission_index = Some(submission);
-        device.poll(wgpu::PollType::Wait { submission_index, timeout: None }).is_ok()
+        poll(device, wgpu::PollType::Wait { submission_index, timeout: None })
+    }
+
+    fn poll(device: &wgpu::Device, until: wgpu::PollType) -> bool {
+        // wgpu panics here if the device is lost, and then calls no callback of the work that was
+        // waited for. (The panic's message is still printed: whether it is belongs to the program.)
+        catch_unwind(AssertUnwindSafe(|| device.poll(until))).is_ok_and(|polled| polled.is_ok())
     }
 
     /// Seconds since an arbitrary moment.
@@ -82,7 +89,9 @@ mod wasm {
     pub const UNDER_WAY: usize = 16;
 
     /// The browser runs callbacks by itself.
-    pub fn pump(_: &wgpu::Device) {}
+    pub fn pump(_: &wgpu::Device) -> bool {
+        true
+    }
 
     /// The browser's main thread must not wait.
     pub fn block(_: &wgpu::Device, _: wgpu::SubmissionIndex) -> bool {

@@ -1,5 +1,6 @@
 //! How many steps to submit at a time: enough to keep the GPU busy, but so few that a page stays
-//! responsive and the system does not take a long submission for a hang.
+//! responsive and the system does not take a long submission for a hang. A step that is itself too
+//! long for that is submitted in pieces, if it is one of training.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -34,6 +35,9 @@ impl Throttle {
     const TARGET: f64 = 0.006;
     /// The most steps of a submission.
     const MOST: usize = 64;
+    /// Seconds from which a step is submitted in pieces. Some systems stop what takes two.
+    #[cfg(feature = "training")]
+    const LONG: f64 = 0.25;
     /// A shorter time is not measured: the ends of two submissions were reported together.
     const TIE: f64 = 1e-4;
 
@@ -41,6 +45,12 @@ impl Throttle {
     pub fn steps(&self) -> usize {
         let count = self.seconds.map_or(1.0, |seconds| Self::TARGET / seconds);
         (count as usize).clamp(1, Self::MOST.min(2 * self.largest.max(1)))
+    }
+
+    /// Whether a step takes long, or may do so because none has been timed.
+    #[cfg(feature = "training")]
+    pub fn is_slow(&self) -> bool {
+        self.seconds.is_none_or(|seconds| seconds > Self::LONG)
     }
 
     /// Whether there is room for one more submission: at most [`platform::UNDER_WAY`] are in
@@ -56,12 +66,19 @@ impl Throttle {
         true
     }
 
-    /// Records a submission.
-    pub fn submitted(&mut self, queue: &wgpu::Queue, index: wgpu::SubmissionIndex, steps: usize) {
+    /// Records the last of the submissions of some steps, of which the first was at the time
+    /// `started`.
+    pub fn submitted(
+        &mut self,
+        queue: &wgpu::Queue,
+        index: wgpu::SubmissionIndex,
+        steps: usize,
+        started: f64,
+    ) {
         self.largest = self.largest.max(steps);
         let finished = Arc::new(Mutex::new(None));
         let done = Arc::clone(&finished);
-        self.under_way.push_back(Submission { index, steps, started: platform::now(), finished });
+        self.under_way.push_back(Submission { index, steps, started, finished });
         queue.on_submitted_work_done(move || *lock(&done) = Some(platform::now()));
     }
 
@@ -105,6 +122,17 @@ mod tests {
             end += 0.001 * steps as f64 * 0.999;
             throttle.measure(steps, 0.0, end);
         }
+    }
+
+    #[cfg(feature = "training")]
+    #[test]
+    fn a_step_is_slow_until_one_was_fast() {
+        let mut throttle = Throttle::default();
+        assert!(throttle.is_slow(), "nothing is known");
+        throttle.measure(1, 0.0, 2.0);
+        assert!(throttle.is_slow());
+        throttle.measure(1, 2.0, 2.1);
+        assert!(!throttle.is_slow());
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use super::best_kernel_config;
 use super::known_step::{LOSS, Projection, TENSORS};
 use super::self_test::agree;
-use crate::backend::fused::codegen::{KernelConfig, Precision};
+use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::runtime::{
     Compiler, DataSet, ExampleRow, Gpu, PartRow, Training, TrainingReport, TrainingState,
@@ -22,13 +22,18 @@ use crate::random::Key;
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 8, width: 8 };
 const SCALE: Preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
 
-/// The σ of each image. With two classes, they are of the first, of no class and of the second.
+/// The σ of each image. With two classes, they are of the first, of no class and of the second. The
+/// target of the first is stable.
 const SIGMAS: [f32; 3] = [2.0, 0.5, 0.1];
+const STABLE_FROM: f32 = 1.0;
+/// The class of each image, for stable targets.
+const LABELS: [u32; 3] = [0, 1, 0];
 /// The batch is computed in parts of two images and of one.
 const PARTS: usize = 2;
 
 /// The key of the noise, and of all numbers that are drawn for this test, each in its own stream.
-const KEY: Key = Key { seed: 17, stream: 0, step: 3 };
+/// In this step the first two images are mirrored.
+const KEY: Key = Key { seed: 17, stream: 0, step: 8 };
 const BYTES: u32 = 1 << 16;
 const WEIGHTS: u32 = BYTES + 1;
 const MOMENTS: u32 = BYTES + 2;
@@ -45,14 +50,25 @@ const LEAST: f32 = 1e-2;
 /// training step with it.
 ///
 /// # Errors
-/// [`FusedError::Gradients`] if it does not; or the fault of the GPU, if it has one.
+/// [`FusedError::Gradients`] if it does so with none; or the fault of the GPU, if it has one.
 pub async fn check_training(gpu: &Gpu) -> Result<KernelConfig, FusedError> {
     let best = best_kernel_config(gpu, Precision::Single).await;
-    let compiler = Compiler::new(gpu, best)?;
-    match gpu.catch_errors(step(&compiler)).await {
-        Some(outcome) if outcome.is_right() => Ok(best),
-        _ => gpu.check().and(Err(FusedError::Gradients)),
+    let mut configs = vec![best, KernelConfig::new(Strategy::Direct, Precision::Single)];
+    configs.dedup();
+    let compilers = configs.into_iter().map(|config| Compiler::new(gpu, config));
+    first_right(gpu, compilers.collect::<Result<Vec<_>, _>>()?).await
+}
+
+/// The config of the first compiler with whose kernels the GPU makes the right training step.
+async fn first_right(gpu: &Gpu, compilers: Vec<Compiler>) -> Result<KernelConfig, FusedError> {
+    for compiler in compilers {
+        let outcome = gpu.catch_errors(step(&compiler)).await;
+        if outcome.is_some_and(|outcome| outcome.is_right()) {
+            return Ok(compiler.config());
+        }
+        gpu.check()?;
     }
+    Err(FusedError::Gradients)
 }
 
 /// What the GPU made of the step.
@@ -84,15 +100,20 @@ impl Outcome {
 
 /// Makes the step on the GPU.
 async fn step(compiler: &Compiler) -> Result<Outcome, FusedError> {
-    let (sizes, bytes) = (sizes(), bytes());
-    let images = SIGMAS.len();
-    let data = DataSet { bytes: &bytes, labels: &[], images, stable_from: None, mirrored: false };
-    let mut training = Training::new(compiler, &sizes, &data, images, PARTS)?;
+    let mut training = training(compiler)?;
     training.write(&start());
     training.submit(&[training_step()])?;
     let gradients = training.gradients().await?;
     let after = training.read().await?;
     Ok(Outcome { report: training.report().await?, gradients, after })
+}
+
+/// A run of the small network.
+fn training(compiler: &Compiler) -> Result<Training, FusedError> {
+    let (bytes, images) = (bytes(), SIGMAS.len());
+    let stable_from = Some(STABLE_FROM);
+    let data = DataSet { bytes: &bytes, labels: &LABELS, images, stable_from, mirrored: true };
+    Training::new(compiler, &sizes(), &data, images, PARTS)
 }
 
 /// The small network: two resolutions, attention and classes, so that it needs every kind of
@@ -154,7 +175,7 @@ fn training_step() -> TrainingStep {
         accumulates: u32::from(first > 0),
         noise_step: KEY.step,
         seed: KEY.seed_words(),
-        flip: 0,
+        flip: 1,
         dequantize: 0,
         learning_rate: 0.1,
         correction: 0.5,
@@ -230,7 +251,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::backend::fused::codegen::{Kernel, Strategy};
+    use crate::backend::fused::codegen::Kernel;
     use crate::loss::dsm;
     use crate::net::Network;
     use crate::net::weights::{collect, unflat};
@@ -266,6 +287,37 @@ mod tests {
         }
     }
 
+    /// The pixels of the training images, and of the same mirrored.
+    fn originals() -> Vec<[Vec<f32>; 2]> {
+        let pixels = |bytes: &[u8]| {
+            let image: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
+            let mut mirrored = image.clone();
+            mirrored.chunks_mut(IMAGE.width).for_each(<[f32]>::reverse);
+            [image, mirrored]
+        };
+        bytes().chunks(IMAGE.dimension()).map(pixels).collect()
+    }
+
+    /// The stable target of a noisy image of a class, by its definition: the mean noise over all
+    /// images of the class that the noisy one can have come from.
+    fn stable_noise(x: &[f32], example: &ExampleRow) -> Vec<f32> {
+        let sigma = f64::from(example.sigma);
+        let of_class = originals().into_iter().zip(LABELS);
+        let of_class = of_class.filter(|(_, label)| *label == example.class_row);
+        let images: Vec<Vec<f32>> = of_class.flat_map(|(both, _)| both).collect();
+        let weight = |image: &Vec<f32>| {
+            let squares = x.iter().zip(image).map(|(a, b)| f64::from(a - b).powi(2));
+            (-squares.sum::<f64>() / (2.0 * sigma * sigma)).exp()
+        };
+        let weights: Vec<f64> = images.iter().map(weight).collect();
+        let noise = |(at, &x): (usize, &f32)| {
+            let shares = images.iter().zip(&weights);
+            let sum: f64 = shares.map(|(image, weight)| weight * f64::from(image[at])).sum();
+            ((f64::from(x) - sum / weights.iter().sum::<f64>()) / sigma) as f32
+        };
+        x.iter().enumerate().map(noise).collect()
+    }
+
     /// The loss of the step and its gradients, by Burn on the CPU.
     fn burn_step() -> (f32, Vec<f32>) {
         let architecture = Architecture::UNet(sizes());
@@ -277,16 +329,21 @@ mod tests {
         let network = Network::new(&architecture, &device).expect("possible");
         let network = network.try_load_record(record).expect("the same network");
 
+        let examples = training_step().examples;
         let (mut noise, mut noisy) = (Vec::new(), Vec::new());
-        for ((image, bytes), sigma) in (0..).zip(bytes().chunks(IMAGE.dimension())).zip(SIGMAS) {
-            let mut z = vec![0.0; bytes.len()];
-            Key { stream: image, ..KEY }.fill_normal(&mut z);
-            noisy.extend(bytes.iter().zip(&z).map(|(&x, z)| f32::from(x) / 255.0 + sigma * z));
-            noise.extend(z);
+        for ((n, [image, mirrored]), example) in (0..).zip(originals()).zip(&examples) {
+            let key = Key { stream: n, ..KEY };
+            let mut z = vec![0.0; image.len()];
+            key.fill_normal(&mut z);
+            let sigma = example.sigma;
+            // As `train/augment.rs` draws it.
+            let seen = if key.uniform(1 << 31) < 0.5 { mirrored } else { image };
+            let x: Vec<f32> = seen.iter().zip(&z).map(|(x, z)| x + sigma * z).collect();
+            noise.extend(if sigma < STABLE_FROM { z } else { stable_noise(&x, example) });
+            noisy.extend(x);
         }
         let shape = [SIGMAS.len(), IMAGE.channels, IMAGE.height, IMAGE.width];
         let images = |x| Tensor::<4>::from_data(TensorData::new(x, shape), &device);
-        let examples = training_step().examples;
         let class = |example: &ExampleRow| {
             Some(example.class_row as usize).filter(|&row| row < sizes().classes)
         };
@@ -366,17 +423,43 @@ mod tests {
         for strategy in [Strategy::Direct, Strategy::Staged] {
             let config = KernelConfig::new(strategy, Precision::Single);
             let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
-            let (bytes, images) = (bytes(), SIGMAS.len());
-            let data =
-                DataSet { bytes: &bytes, labels: &[], images, stable_from: None, mirrored: false };
-            let training = Training::new(&compiler, &sizes(), &data, images, PARTS);
-            for (name, kernel) in training.expect("it fits").kernels() {
-                let broken = compiler.fork();
-                broken.replace(kernel, &Kernel { source: idle(&kernel.source), ..kernel.clone() });
-                let outcome = block_on(step(&broken)).expect("the kernel is valid");
-                assert!(!outcome.is_right(), "{strategy:?}, {name}:\n{}", kernel.source);
+            for (name, kernel) in training(&compiler).expect("it fits").kernels() {
+                let is_right = match block_on(step(&without(&compiler, kernel))) {
+                    Ok(outcome) => outcome.is_right(),
+                    // What counts submissions is a kernel, too.
+                    Err(FusedError::Lost(_)) => false,
+                    Err(error) => panic!("{error}"),
+                };
+                assert!(!is_right, "{strategy:?}, {name}:\n{}", kernel.source);
             }
         }
+        assert_eq!(gpu.check(), Ok(()));
+    }
+
+    /// A compiler that makes this kernel do nothing.
+    fn without(compiler: &Compiler, kernel: &Kernel) -> Compiler {
+        let broken = compiler.fork();
+        broken.replace(kernel, &Kernel { source: idle(&kernel.source), ..kernel.clone() });
+        broken
+    }
+
+    #[test]
+    fn where_the_staged_kernels_are_wrong_the_direct_ones_train() {
+        let gpu = gpu();
+        let compilers = [Strategy::Staged, Strategy::Direct].map(|strategy| {
+            let config = KernelConfig::new(strategy, Precision::Single);
+            Compiler::new(&gpu, config).expect("every GPU has f32")
+        });
+        let broken = [0, 1].map(|which: usize| {
+            let training = training(&compilers[which]).expect("it fits");
+            let (_, first) = training.kernels().next().expect("it has kernels");
+            without(&compilers[which], first)
+        });
+        let [_, direct] = compilers;
+        let found = block_on(first_right(&gpu, vec![broken[0].clone(), direct.clone()]));
+        assert_eq!(found, Ok(direct.config()));
+        let found = block_on(first_right(&gpu, broken.to_vec()));
+        assert_eq!(found, Err(FusedError::Gradients));
         assert_eq!(gpu.check(), Ok(()));
     }
 

@@ -58,7 +58,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
             next += step.update_previous * guided_before(base + i);
         }
         if step.denoise > 0.0 {
-            // What a step does not look back at may be from another run.
+            // Where the factor is 0, `denoised` may hold numbers of an earlier run, and 0 times NaN
+            // is NaN.
             let earlier = denoised[base + i];
             if step.earlier_1 != 0.0 { next += step.earlier_1 * (earlier.x - x); }
             if step.earlier_2 != 0.0 { next += step.earlier_2 * (earlier.y - x); }

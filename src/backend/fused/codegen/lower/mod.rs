@@ -56,9 +56,10 @@ pub fn lower(plan: &Plan, config: KernelConfig, memory: usize) -> Lowered {
         }
     }
     let tiles = vec![0; plan.tensors.len()];
-    // A noise level is a single position, so there is nothing to share.
-    let alone = KernelConfig::new(Strategy::Direct, config.precision);
-    let mut lowering = Lowering { plan, config: alone, memory, norms, tiles, keeps_norms: false };
+    // Noise levels have no neighbors to share, and are computed once for a whole table.
+    let single_position = KernelConfig::new(Strategy::Direct, config.precision);
+    let mut lowering =
+        Lowering { plan, config: single_position, memory, norms, tiles, keeps_norms: false };
     let levels = plan.levels.iter().map(|launch| lowering.launch(launch)).collect();
     lowering.config = config;
     let mut steps = Vec::with_capacity(plan.steps.len());

@@ -12,6 +12,8 @@ const EPSILON: f32 = 1e-5;
 
 /// With more tiles than this, reading their moments would take a kernel as long as its work.
 const MOST_TILES: usize = 256;
+/// The same in training, where each of the many workgroups of a normalization reads all of them.
+const MOST_TILES_IN_TRAINING: usize = 32;
 
 /// The channels of a workgroup that reduces moments, and the invocations for each channel.
 const REDUCE_SIDE: usize = 16;
@@ -110,7 +112,8 @@ impl Lowering<'_> {
 
     /// Whether a tensor has so many tiles that a separate pass combines their moments.
     pub fn reduces_moments(&self, id: Id) -> bool {
-        self.tiles[id] > MOST_TILES
+        let most = if self.keeps_norms { MOST_TILES_IN_TRAINING } else { MOST_TILES };
+        self.tiles[id] > most
     }
 
     /// See `kernels/reduce_moments.wgsl`.

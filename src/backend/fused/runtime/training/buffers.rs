@@ -110,7 +110,7 @@ impl TrainingBuffers {
                 storage("the last sound average", 4 * weights)?,
             ],
             gradients: storage("the gradients", 4 * weights)?,
-            report: storage("the report", 4 * (1 + lowered.squares))?,
+            report: storage("the report", 4 * (2 + lowered.squares))?,
             noise: storage("the noise", 4 * images * dimension)?,
             stable: [
                 storage("the labels", 4 * data.labels.len())?,

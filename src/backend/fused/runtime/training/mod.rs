@@ -20,10 +20,11 @@ use step::{StepLimits, within};
 
 use super::compiler::Compiler;
 use super::gpu::Gpu;
+use super::parameters::slices;
+use super::platform;
 use super::throttle::Throttle;
 use crate::backend::fused::codegen::{Operand, TrainingKernel, attention_memory, lower_training};
 use crate::backend::fused::error::FusedError;
-use crate::backend::fused::plan::Parameters;
 use crate::backend::fused::plan::training::TrainingPlan;
 use crate::net::UNetDescription;
 
@@ -71,14 +72,17 @@ pub struct Training {
     part: Vec<BoundKernel>,
     update: Vec<BoundKernel>,
     gather: BoundKernel,
+    count: BoundKernel,
     limits: StepLimits,
     weights: usize,
     squares: usize,
     throttle: Throttle,
+    /// Submissions of steps since the last report.
+    submitted: u32,
 }
 
-/// Slices of a buffer are bound at multiples of this many words.
-const ALIGNMENT: usize = 64;
+/// The launches of a submission while a step takes long.
+const FEW: usize = 8;
 
 impl Training {
     /// Compiles the kernels of a training step and uploads the data set. A batch of `batch` images
@@ -123,15 +127,11 @@ impl Training {
         limits: StepLimits,
     ) -> Result<Self, FusedError> {
         let (gpu, config) = (compiler.gpu(), compiler.config());
-        let mut end = 0;
-        let slice = |(parameters, places): (&Parameters, &Vec<_>)| {
-            let bytes = config.precision.unless_exact(parameters.exact).bytes() * places.len();
-            let start = usize::next_multiple_of(end, ALIGNMENT);
-            end = start + bytes / 4;
-            start..end
-        };
+        let parameters = plan.plan.parameters.iter().zip(&plan.places);
+        let sizes = parameters.map(|(parameters, places)| (places.len(), parameters.exact));
+        let words = |bytes: Range<u64>| bytes.start as usize / 4..bytes.end as usize / 4;
         let slices: Vec<Range<usize>> =
-            plan.plan.parameters.iter().zip(&plan.places).map(slice).collect();
+            slices(sizes, config.precision).into_iter().map(words).collect();
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
         let stable = data.stable_targets(limits.class_rows - 1);
         let lowered = lower_training(plan, config, memory, &slices, stable);
@@ -157,10 +157,12 @@ impl Training {
             part: lowered.part.iter().map(bind).collect(),
             update: lowered.update.iter().map(bind).collect(),
             gather: bind(&lowered.gather),
+            count: bind(&lowered.count),
             limits,
             weights: plan.weights,
             squares: lowered.squares,
             throttle: Throttle::default(),
+            submitted: 0,
             buffers,
         })
     }
@@ -175,7 +177,7 @@ impl Training {
     pub(in crate::backend::fused) fn kernels(
         &self,
     ) -> impl Iterator<Item = (&'static str, &crate::backend::fused::codegen::Kernel)> {
-        let all = self.part.iter().chain(&self.update).chain([&self.gather]);
+        let all = self.part.iter().chain(&self.update).chain([&self.gather, &self.count]);
         all.map(|bound| (bound.launch.name, &bound.launch.kernel))
     }
 
@@ -261,7 +263,7 @@ impl Training {
 
     /// Updates the parameters of all launches after the weights were written.
     fn gather(&self) {
-        self.pass(|pass| self.launch(pass, &self.gather, 0, 0));
+        self.pass([Launch::alone(&self.gather)]);
     }
 
     /// How many steps to submit now: as many as take a few milliseconds. 0 if the GPU is busy and
@@ -279,16 +281,29 @@ impl Training {
     /// # Errors
     /// [`FusedError::Step`] if they are not; then none is submitted.
     pub fn submit(&mut self, steps: &[TrainingStep]) -> Result<(), FusedError> {
+        let most = if self.throttle.is_slow() { FEW } else { usize::MAX };
+        self.submit_in_pieces(steps, most)
+    }
+
+    /// As [`Self::submit`], with at most so many launches in each submission.
+    fn submit_in_pieces(&mut self, steps: &[TrainingStep], most: usize) -> Result<(), FusedError> {
         self.upload(steps)?;
-        let submission = self.pass(|pass| {
-            let mut row = 0;
-            for step in steps {
-                self.launch_parts(pass, step, row);
-                row += step.parts.len();
-                self.launch_update(pass, row - 1);
-            }
-        });
-        self.throttle.submitted(self.gpu.queue(), submission, steps.len());
+        let (mut launches, mut row) = (Vec::new(), 0);
+        for step in steps {
+            launches.extend(self.gradient_launches(step, row));
+            row += step.parts.len();
+            launches.extend(self.update_launches(row - 1));
+        }
+        let (mut submissions, mut started, mut last) = (0, f64::INFINITY, None);
+        for launches in launches.chunks(most) {
+            last = Some(self.counted_pass(launches.iter().copied()));
+            started = started.min(platform::now());
+            submissions += 1;
+        }
+        self.submitted += submissions;
+        if let Some(last) = last {
+            self.throttle.submitted(self.gpu.queue(), last, steps.len(), started);
+        }
         Ok(())
     }
 
@@ -310,7 +325,7 @@ impl Training {
         self.upload(std::slice::from_ref(step))?;
         // Places in the batch that others compute.
         queue.write_buffer(losses, 0, bytemuck::cast_slice(&vec![0.0f32; batch]));
-        self.pass(|pass| self.launch_parts(pass, step, 0));
+        self.counted_pass(self.gradient_launches(step, 0));
         let mut values = self.gpu.read(gradients, self.weights).await?;
         values.extend(self.gpu.read(losses, batch).await?);
         sum(&mut values);
@@ -321,7 +336,8 @@ impl Training {
         queue.write_buffer(gradients, 0, bytemuck::cast_slice(summed));
         queue.write_buffer(squares, 0, bytemuck::cast_slice(&norm));
         queue.write_buffer(losses, 0, bytemuck::cast_slice(summed_losses));
-        self.pass(|pass| self.launch_update(pass, step.parts.len() - 1));
+        self.counted_pass(self.update_launches(step.parts.len() - 1));
+        self.submitted += 2;
         Ok(())
     }
 
@@ -351,28 +367,40 @@ impl Training {
         Ok(())
     }
 
-    /// Finds the gradient of a step whose parts are in the rows from `row`.
-    fn launch_parts(&self, pass: &mut wgpu::ComputePass<'_>, step: &TrainingStep, row: usize) {
-        for (row, part) in (row..).zip(&step.parts) {
-            for kernel in &self.part {
-                self.launch(pass, kernel, row * self.buffers.stride, part.images);
-            }
-        }
+    /// What finds the gradient of a step whose parts are in the rows from `row`.
+    fn gradient_launches<'a>(
+        &'a self,
+        step: &'a TrainingStep,
+        row: usize,
+    ) -> impl Iterator<Item = Launch<'a>> {
+        (row..).zip(&step.parts).flat_map(move |(row, part)| {
+            let (offset, images) = (row * self.buffers.stride, part.images);
+            self.part.iter().map(move |kernel| Launch { kernel, offset, images })
+        })
     }
 
-    /// Changes the weights by the gradient of a step, of which a part is in this row.
-    fn launch_update(&self, pass: &mut wgpu::ComputePass<'_>, row: usize) {
-        for kernel in &self.update {
-            self.launch(pass, kernel, row * self.buffers.stride, 0);
-        }
-        self.launch(pass, &self.gather, 0, 0);
+    /// What changes the weights by the gradient of a step, of which a part is in this row.
+    fn update_launches(&self, row: usize) -> impl Iterator<Item = Launch<'_>> {
+        let offset = row * self.buffers.stride;
+        let update = self.update.iter().map(move |kernel| Launch { kernel, offset, images: 0 });
+        update.chain([Launch::alone(&self.gather)])
+    }
+
+    /// Submits one pass of launches, and of one that counts the submission.
+    fn counted_pass<'a>(
+        &'a self,
+        launches: impl Iterator<Item = Launch<'a>>,
+    ) -> wgpu::SubmissionIndex {
+        self.pass(launches.chain([Launch::alone(&self.count)]))
     }
 
     /// Submits one pass of launches.
-    fn pass(&self, launches: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> wgpu::SubmissionIndex {
+    fn pass<'a>(&self, launches: impl IntoIterator<Item = Launch<'a>>) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        launches(&mut pass);
+        for launch in launches {
+            launch.record(&mut pass);
+        }
         drop(pass);
         self.gpu.queue().submit([encoder.finish()])
     }
@@ -380,11 +408,16 @@ impl Training {
     /// Waits for the steps so far, and starts a new report.
     ///
     /// # Errors
-    /// [`FusedError`] if the GPU fails.
+    /// [`FusedError`] if the GPU fails; [`FusedError::Lost`] also if it has not computed all steps,
+    /// though its driver reports them as done. The state is then to be restored.
     pub async fn report(&mut self) -> Result<TrainingReport, FusedError> {
-        let read = self.gpu.read(&self.buffers.report, 1 + self.squares).await?;
-        self.gpu.queue().write_buffer(&self.buffers.report, 0, &[0; 4]);
-        Ok(TrainingReport { loss: read[0], weights: read[1..].iter().sum() })
+        let read = self.gpu.read(&self.buffers.report, 2 + self.squares).await?;
+        self.gpu.queue().write_buffer(&self.buffers.report, 0, &[0; 8]);
+        // The GPU counts in f32, exactly up to 2²⁴: far more than there are between reports.
+        if read[1] != std::mem::take(&mut self.submitted) as f32 {
+            return Err(FusedError::Lost("it has not computed all steps".to_owned()));
+        }
+        Ok(TrainingReport { loss: read[0], weights: read[2..].iter().sum() })
     }
 
     /// Times each launch of a step of one part by itself, with the images of the last one; from
@@ -402,10 +435,9 @@ impl Training {
         let all = self.part.iter().chain(&self.update).chain([&self.gather]);
         let mut timed = Vec::new();
         for kernel in all {
+            let launch = Launch { kernel, offset: 0, images };
             let submit = |times: usize| {
-                self.pass(|pass| {
-                    (0..times).for_each(|_| self.launch(pass, kernel, 0, images));
-                });
+                self.pass(std::iter::repeat_n(launch, times));
             };
             let seconds = self.gpu.time(repeats, submit).await?;
             let TrainingKernel { name, kernel, operations, .. } = &kernel.launch;
@@ -419,14 +451,26 @@ impl Training {
         }
         Ok(timed)
     }
+}
 
-    fn launch(
-        &self,
-        pass: &mut wgpu::ComputePass<'_>,
-        kernel: &BoundKernel,
-        offset: usize,
-        images: u32,
-    ) {
+/// A kernel to be launched for a part of a step.
+#[derive(Clone, Copy)]
+struct Launch<'a> {
+    kernel: &'a BoundKernel,
+    /// The offset of the part's row.
+    offset: usize,
+    /// The images of the part.
+    images: u32,
+}
+
+impl<'a> Launch<'a> {
+    /// A kernel that reads no row, and is the same for any number of images.
+    fn alone(kernel: &'a BoundKernel) -> Self {
+        Self { kernel, offset: 0, images: 0 }
+    }
+
+    fn record(self, pass: &mut wgpu::ComputePass<'_>) {
+        let Self { kernel, offset, images } = self;
         let BoundKernel { launch: TrainingKernel { kernel, extent, .. }, pipeline, group } = kernel;
         // Launches that are also those of sampling read the only row of their table.
         let offset = match kernel.operands.last() {
@@ -446,31 +490,141 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{Kernel, KernelConfig, Precision, Strategy};
     use crate::net::{ImageShape, Preconditioning};
+    use crate::random::Key;
 
-    /// The third axis of a launch counts the images of a part.
-    #[test]
-    fn a_batch_of_more_images_than_workgroups_is_computed_in_parts() {
+    const SCALE: Preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
+
+    fn compiler() -> Compiler {
         let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        Compiler::new(&gpu, config).expect("every GPU has f32")
+    }
+
+    /// A run of a small network on an image of 4 × 4.
+    fn training(compiler: &Compiler, batch: usize, parts: usize) -> Training {
         let image_shape = ImageShape { channels: 1, height: 4, width: 4 };
-        let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
         let sizes = UNetDescription {
             widths: vec![4],
             attention: vec![false],
             groups: 1,
             embedding: 4,
-            ..UNetDescription::new(image_shape, preconditioning)
+            ..UNetDescription::new(image_shape, SCALE)
         };
-        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
-        let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
-        let (bytes, most) = ([0; 16], gpu.device().limits().max_compute_workgroups_per_dimension);
+        let bytes: Vec<u8> = (0..16).map(|i| 16 * i).collect();
         let data =
             DataSet { bytes: &bytes, labels: &[], images: 1, stable_from: None, mirrored: false };
-        for (batch, parts) in [(most, 1), (most + 1, 2)] {
-            let training = Training::new(&compiler, &sizes, &data, batch as usize, 1);
-            assert_eq!(training.expect("it fits").parts(), parts, "{batch} images");
+        Training::new(compiler, &sizes, &data, batch, parts).expect("it fits")
+    }
+
+    /// A step on two images, in two parts.
+    fn step() -> TrainingStep {
+        let example = |sigma: f32| {
+            let c = SCALE.at(sigma);
+            ExampleRow {
+                image: 0,
+                class_row: 0,
+                sigma,
+                ln_sigma: sigma.ln(),
+                weight: 1.0,
+                c_in: c.c_in,
+                score_skip: c.score_skip,
+                score_out: c.score_out,
+            }
+        };
+        let part = |first| PartRow {
+            images: 1,
+            first,
+            example: first,
+            batch: 2,
+            accumulates: first,
+            noise_step: 0,
+            seed: [1, 0],
+            flip: 0,
+            dequantize: 0,
+            learning_rate: 0.1,
+            correction: 1.0,
+            epsilon: 1e-3,
+            most: 1.0,
+            betas: [0.9, 0.99],
+            decay: 0.5,
+            padding: [0; 3],
+        };
+        TrainingStep {
+            parts: [0, 1].map(part).to_vec(),
+            examples: [1.0, 0.2].map(example).to_vec(),
         }
-        assert_eq!(gpu.check(), Ok(()));
+    }
+
+    /// The third axis of a launch counts the images of a part.
+    #[test]
+    fn a_batch_of_more_images_than_workgroups_is_computed_in_parts() {
+        let compiler = compiler();
+        let most = compiler.gpu().device().limits().max_compute_workgroups_per_dimension;
+        for (batch, parts) in [(most, 1), (most + 1, 2)] {
+            let training = training(&compiler, batch as usize, 1);
+            assert_eq!(training.parts(), parts, "{batch} images");
+        }
+        assert_eq!(compiler.gpu().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_step_is_the_same_in_any_number_of_submissions() {
+        let compiler = compiler();
+        let ends = [usize::MAX, FEW, 1].map(|most| {
+            let mut training = training(&compiler, 2, 2);
+            let mut weights = vec![0.0; training.weights()];
+            Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut weights);
+            let moments = vec![[0.0; 2]; weights.len()];
+            training.write(&TrainingState { average: weights.clone(), weights, moments });
+            let before = block_on(training.average()).expect("the GPU is healthy");
+            training.submit_in_pieces(&[step(), step()], most).expect("steps of this run");
+            // Each step has a part more than `launches` counts.
+            let launches = 2 * (training.launches() + training.part.len());
+            assert_eq!(training.submitted as usize, launches.div_ceil(most));
+            let report = block_on(training.report()).expect("all was computed");
+            let after = block_on(training.read()).expect("the GPU is healthy");
+            assert_ne!(after.average, before);
+            (report, after)
+        });
+        assert_eq!(ends[1], ends[0]);
+        assert_eq!(ends[2], ends[0]);
+    }
+
+    /// The first is, since it may be long.
+    #[test]
+    fn a_long_step_is_submitted_in_pieces() {
+        let mut training = training(&compiler(), 2, 2);
+        training.submit(&[step()]).expect("a step of this run");
+        let launches = training.launches() + training.part.len();
+        assert_eq!(training.submitted as usize, launches.div_ceil(FEW));
+        assert!(training.submitted > 2);
+    }
+
+    /// Some drivers report it as done.
+    #[test]
+    fn work_that_the_gpu_gives_up_is_found() {
+        let compiler = compiler();
+        let mut training = training(&compiler, 2, 2);
+        let lost = |report: Result<TrainingReport, FusedError>| {
+            assert!(matches!(report, Err(FusedError::Lost(_))), "{report:?}");
+        };
+        training.submit(&[step()]).expect("a step of this run");
+        assert!(block_on(training.report()).is_ok());
+        // As if one more had been submitted, and not computed.
+        training.submit(&[step()]).expect("a step of this run");
+        training.submitted += 1;
+        lost(block_on(training.report()));
+        training.submit(&[step()]).expect("a step of this run");
+        assert!(block_on(training.report()).is_ok(), "each report counts anew");
+
+        let count = &training.count.launch.kernel;
+        let source = count.source.replace("report[1] += 1.0;", "");
+        assert_ne!(source, *count.source);
+        compiler.replace(count, &Kernel { source: source.into(), ..count.clone() });
+        let mut training = self::training(&compiler, 2, 2);
+        training.submit(&[step()]).expect("a step of this run");
+        lost(block_on(training.report()));
     }
 }

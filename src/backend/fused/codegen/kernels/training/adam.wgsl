@@ -1,5 +1,5 @@
 // One step of Adam (Kingma & Ba 2015) with the gradient clipped by its norm, and of the moving
-// average of the weights. Adds to the report: the loss, and the squares of the weights.
+// average of the weights. Adds the loss to the report, and writes the squares of the weights there.
 //
 // An invocation takes every GROUP-th of the SHARE weights of its workgroup.
 
@@ -25,7 +25,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     }
     let total = workgroup_sum(square, lane);
     if lane == 0u {
-        report[1u + group.x] = total;
+        report[2u + group.x] = total;
         if group.x == 0u {
             var loss = 0.0;
             for (var n = 0u; n < training.batch; n++) { loss += losses[n]; }

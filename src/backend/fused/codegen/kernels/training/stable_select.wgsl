@@ -2,8 +2,8 @@
 // and their weights. One workgroup takes one noisy image; each invocation has a share of the
 // training images, so that their order stays the same.
 
-// Weights below this part of the largest are left out.
-const LEAST: f32 = 1e-7;
+// Weights below e to minus this, 10⁻⁷ of the largest, are left out.
+const REACH: f32 = 16.118096;
 
 var<workgroup> parts: array<f32, GROUP>;
 var<workgroup> counts: array<u32, GROUP>;
@@ -27,19 +27,21 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     }
     let highest = parts[0];
     workgroupBarrier();
+    // Stored numbers are compared: a result of `exp` may differ between the two loops.
+    let least = highest - REACH;
     var count = 0u;
-    for (var m = begin; m < end; m++) { count += u32(exp(logits[base + m] - highest) > LEAST); }
+    for (var m = begin; m < end; m++) { count += u32(logits[base + m] >= least); }
     counts[lane] = count;
     workgroupBarrier();
     var place = 0u;
     for (var before = 0u; before < lane; before++) { place += counts[before]; }
     if lane == GROUP - 1u { selected_counts[n] = place + count; }
     for (var m = begin; m < end; m++) {
-        let weight = exp(logits[base + m] - highest);
-        if weight > LEAST {
-            // As integers: the bits of a small m are those of a subnormal f32, which a GPU may round
-            // to 0.
-            selected[base + place] = vec2u(m, bitcast<u32>(weight));
+        let logit = logits[base + m];
+        if logit >= least {
+            // As integers: the bits of a small m are those of a subnormal f32, which a GPU may
+            // round to 0.
+            selected[base + place] = vec2u(m, bitcast<u32>(exp(logit - highest)));
             place++;
         }
     }

@@ -24,6 +24,8 @@ pub struct TrainingKernel {
 pub enum Extent {
     /// The images of a part.
     Images,
+    /// So many images of a part at a time.
+    Blocks(u32),
     /// This many workgroups.
     Fixed(u32),
 }
@@ -33,6 +35,7 @@ impl Extent {
     pub fn workgroups(self, images: u32) -> u32 {
         match self {
             Self::Images => images,
+            Self::Blocks(size) => images.div_ceil(size),
             Self::Fixed(count) => count,
         }
     }

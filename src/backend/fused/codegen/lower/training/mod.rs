@@ -12,7 +12,6 @@ use super::lowering::{GROUP, Lowering};
 use super::text::Text;
 use crate::backend::fused::codegen::kernel::{Kernel, Operand, TrainingBuffer};
 use crate::backend::fused::codegen::kernel_config::KernelConfig;
-use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{Backward, ClassGradient, TrainingPlan};
 use crate::backend::fused::plan::{Conv, Embedding, Id, Launch, Target};
@@ -32,6 +31,8 @@ pub struct LoweredTraining {
     /// From the weights to the parameters of all launches: before the first part, and after each
     /// update.
     pub gather: TrainingKernel,
+    /// What ends every submission of steps.
+    pub count: TrainingKernel,
     /// For each tensor, the number of tiles with moments of their own.
     pub tiles: Vec<usize>,
     /// The numbers of [`TrainingBuffer::Partials`].
@@ -47,7 +48,7 @@ pub struct LoweredTraining {
 impl LoweredTraining {
     /// All kernels.
     pub fn kernels(&self) -> impl Iterator<Item = &TrainingKernel> {
-        self.part.iter().chain(&self.update).chain([&self.gather])
+        self.part.iter().chain(&self.update).chain([&self.gather, &self.count])
     }
 }
 
@@ -66,8 +67,7 @@ pub fn lower_training(
     let tiles = vec![0; plan.tensors.len()];
     let norms = vec![None; plan.tensors.len()];
     let memory = memory.min(config.tiling.memory);
-    let alone = KernelConfig::new(Strategy::Direct, config.precision);
-    let mut lowering = Lowering { plan, config: alone, memory, norms, tiles, keeps_norms: true };
+    let mut lowering = Lowering { plan, config, memory, norms, tiles, keeps_norms: true };
     let load = |launch: &Launch| match *launch {
         Launch::Load { to, patch } => Some((to, patch)),
         _ => None,
@@ -77,9 +77,7 @@ pub fn lower_training(
         patches.into_iter().map(|(to, patch)| lowering.batch(to, patch)).collect();
     part.extend(stable.into_iter().flat_map(|stable| lowering.stable(stable)));
     part.extend(lowering.embed(training));
-    // A noise level is a single position, so there is nothing to share.
     part.extend(plan.levels.iter().map(|launch| lowering.forward(launch)));
-    lowering.config = config;
     for launch in plan.steps.iter().filter(|launch| load(launch).is_none()) {
         part.push(lowering.forward(launch));
         if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
@@ -93,8 +91,6 @@ pub fn lower_training(
         part.push(match launch {
             Backward::Loss { to, patch } => images("loss", lowering.loss(*to, *patch)),
             Backward::Conv(conv) => {
-                // As forward: one position has nothing to share.
-                lowering.config = if conv.grid == [1, 1] { alone } else { config };
                 let launch = lowering.forward(&Launch::Conv(conv.clone()));
                 TrainingKernel { name: "convolution, input", ..launch }
             }
@@ -121,7 +117,6 @@ pub fn lower_training(
                 TrainingKernel { operations, ..images("attention, input", kernel) }
             }
         });
-        lowering.config = config;
     }
     let squares = weights::shares(training.weights);
     part.push(lowering.reduce(training, squares));
@@ -134,6 +129,7 @@ pub fn lower_training(
         part,
         update,
         gather,
+        count: lowering.count(),
         tiles: lowering.tiles,
         partials,
         squares,
@@ -231,12 +227,12 @@ impl Lowering<'_> {
 mod tests {
     use super::*;
     use crate::backend::fused::codegen::precision::Precision;
+    use crate::backend::fused::codegen::strategy::Strategy;
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
-    /// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the numbers.
-    #[test]
-    fn a_step_of_the_default_network_is_few_launches() {
-        let image_shape = ImageShape { channels: 1, height: 28, width: 28 };
+    /// A step of the default network for images of this side.
+    fn lowered(side: usize, strategy: Strategy, stable: Option<StableTargets>) -> LoweredTraining {
+        let image_shape = ImageShape { channels: 1, height: side, width: side };
         let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
         let training = TrainingPlan::new(&UNetDescription::new(image_shape, scale));
         let training = training.expect("there is such a network");
@@ -250,13 +246,43 @@ mod tests {
                 start..end
             })
             .collect();
+        let config = KernelConfig::new(strategy, Precision::Single);
+        lower_training(&training, config, 1 << 14, &words, stable)
+    }
+
+    /// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the numbers.
+    #[test]
+    fn a_step_of_the_default_network_is_few_launches() {
         let stable = StableTargets { from: 0.5, originals: 50, mirrored: true, classes: 0 };
         for strategy in [Strategy::Direct, Strategy::Staged] {
             for (stable, launches) in [(None, 116), (Some(stable), 119)] {
-                let config = KernelConfig::new(strategy, Precision::Single);
-                let lowered = lower_training(&training, config, 1 << 14, &words, stable);
-                assert_eq!(lowered.kernels().count(), launches, "{strategy:?}, {stable:?}");
+                let kernels = lowered(28, strategy, stable).kernels().count();
+                // One more counts a submission, of whatever number of steps.
+                assert_eq!(kernels, launches + 1, "{strategy:?}, {stable:?}");
             }
+        }
+    }
+
+    #[test]
+    fn workgroups_do_not_all_read_the_moments_of_many_tiles() {
+        for strategy in [Strategy::Direct, Strategy::Staged] {
+            let reductions = |side| {
+                let launches = lowered(side, strategy, None).part.into_iter();
+                launches.filter(|launch| launch.name == "moments").count()
+            };
+            assert_eq!(reductions(28), 0, "{strategy:?}");
+            assert!(reductions(64) > 0, "{strategy:?}");
+        }
+    }
+
+    /// Otherwise an invocation goes through all channels of σ's embedding, one after the other.
+    #[test]
+    fn staged_convolutions_share_their_inputs_also_at_a_single_position() {
+        let launches = lowered(28, Strategy::Staged, None).part;
+        let convolves = |name| ["convolution", "convolution, input"].contains(&name);
+        for launch in launches.iter().filter(|launch| convolves(launch.name)) {
+            let source = &launch.kernel.source;
+            assert!(source.contains("var<workgroup> stage"), "{source}");
         }
     }
 }

@@ -1,10 +1,15 @@
 //! Stable targets as shaders.
 
-use super::kernel::{FLAT_GROUP, TrainingKernel, images};
+use super::kernel::{Extent, FLAT_GROUP, TrainingKernel, images};
 use crate::backend::fused::codegen::kernel::{Operand, TrainingBuffer};
 use crate::backend::fused::codegen::lower::lowering::{GROUP, Lowering};
 use crate::backend::fused::codegen::lower::text::Text;
 use crate::backend::fused::codegen::wgsl::include_kernel;
+
+/// Among at least this many images, each invocation compares its own with several noisy ones, so
+/// that the data set is read less often. Among fewer, there would be too few invocations.
+const MANY: usize = 1 << 12;
+const SEVERAL: usize = 8;
 
 /// The stable target field: what the network learns instead of the noise that was added.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,8 +55,17 @@ impl Lowering<'_> {
             kernel.read("image", Operand::Image);
             kernel.helper(include_kernel!("../../kernels/training/data_pixel.wgsl"))
         };
+        let dimension = self.plan.image_shape.dimension();
         let template = include_kernel!("../../kernels/training/stable_logits.wgsl");
         let mut logits = pixels(kernel(template, GROUP));
+        // Whole words at a time, if each image begins with one.
+        let words = dimension.is_multiple_of(4);
+        logits.values.flag("WORDS", words);
+        logits.values.size("BYTES", if words { 4 } else { 1 });
+        // Of the images of all classes, a noisy image of a class is compared with few.
+        let several = stable.classes == 0 && stable.references() >= MANY;
+        let noisy = if several { SEVERAL } else { 1 };
+        logits.values.size("NOISY", noisy);
         if stable.classes > 0 {
             logits.read_as("labels", "u32", buffer(TrainingBuffer::Labels));
         }
@@ -66,9 +80,10 @@ impl Lowering<'_> {
         noise.read_as("selected", "vec2u", buffer(TrainingBuffer::Selected));
         noise.read_as("selected_counts", "u32", buffer(TrainingBuffer::SelectedCounts));
         noise.write("noise", "f32", buffer(TrainingBuffer::Noise));
-        let dimension = self.plan.image_shape.dimension();
+        let logits = logits.finish([stable.references().div_ceil(GROUP), 1]);
+        let extent = Extent::Blocks(noisy as u32);
         [
-            images("stable targets", logits.finish([stable.references().div_ceil(GROUP), 1])),
+            TrainingKernel { extent, ..images("stable targets", logits) },
             images("stable targets", select.finish([1, 1])),
             images("stable targets", noise.finish([dimension.div_ceil(GROUP), 1])),
         ]

@@ -150,6 +150,13 @@ impl Lowering<'_> {
         once("Adam", kernel.finish([squares, 1]))
     }
 
+    /// See `kernels/training/count.wgsl`.
+    pub fn count(&self) -> TrainingKernel {
+        let mut kernel = Text::new(include_kernel!("../../kernels/training/count.wgsl"));
+        kernel.write("report", "f32", Operand::Training(TrainingBuffer::Report));
+        once("counting", kernel.finish([1, 1]))
+    }
+
     /// See `kernels/training/gather.wgsl`.
     pub fn gather(&self, places: &[[u32; 2]]) -> TrainingKernel {
         let mut kernel = Text::new(include_kernel!("../../kernels/training/gather.wgsl"));
