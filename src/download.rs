@@ -1,7 +1,7 @@
 //! Files from the web: saved with a progress, and recognized by their SHA-256.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,21 +22,38 @@ pub(crate) fn config() -> ConfigBuilder<AgentScope> {
         .timeout_per_read(Some(Duration::from_secs(60)))
 }
 
+/// Why an answer cannot be saved.
+#[derive(Debug)]
+pub(crate) enum SaveError {
+    /// The connection broke.
+    Network(io::Error),
+    /// The file cannot be written.
+    Disk(io::Error),
+}
+
 /// Saves an answer from `url` as a file, and at most `limit` bytes of it.
 ///
 /// # Errors
-/// If the connection breaks, or the file cannot be written.
+/// [`SaveError`] tells on which side it failed, which `io::copy` does not.
 pub(crate) fn save(
     url: &str,
     body: Body,
     to: &Path,
     limit: u64,
     progress: &Progress<'_>,
-) -> io::Result<()> {
+) -> Result<(), SaveError> {
     let length = body.content_length();
-    let reader = progress(url, length, Box::new(body.into_reader()));
-    io::copy(&mut reader.take(limit), &mut File::create(to)?)?;
-    Ok(())
+    let mut reader = progress(url, length, Box::new(body.into_reader())).take(limit);
+    let mut file = File::create(to).map_err(SaveError::Disk)?;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => file.write_all(&buffer[..count]).map_err(SaveError::Disk)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(SaveError::Network(error)),
+        }
+    }
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
@@ -64,4 +81,39 @@ pub(crate) fn sha256(reader: &mut dyn Read) -> io::Result<String> {
         reader.consume(count);
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_network() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::ConnectionReset.into())
+            }
+        }
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let to = folder.path().join("file");
+        let body = || Body::builder().data("contents");
+        let save = |to: &Path, limit, progress: &Progress<'_>| {
+            save("http://a.example", body(), to, limit, progress)
+        };
+        let whole: &Progress<'_> = &|_, _, reader| reader;
+        save(&to, 100, whole).expect("saved");
+        assert_eq!(std::fs::read(&to).expect("there"), b"contents");
+        save(&to, 3, whole).expect("saved");
+        assert_eq!(std::fs::read(&to).expect("there"), b"con");
+
+        let broken = save(&to, 100, &|_, _, reader| Box::new(reader.take(2).chain(Broken)));
+        assert!(matches!(broken, Err(SaveError::Network(_))), "{broken:?}");
+        let inside_a_file = save(&to.join("x"), 100, whole);
+        assert!(matches!(inside_a_file, Err(SaveError::Disk(_))), "{inside_a_file:?}");
+        if cfg!(target_os = "linux") {
+            let full = save(Path::new("/dev/full"), 100, whole);
+            assert!(matches!(full, Err(SaveError::Disk(_))), "{full:?}");
+        }
+    }
 }

@@ -9,9 +9,10 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use data_files::{png, write};
+use data_files::{error, load, png, write};
 use ncsn::data::{DataError, DataSet, Reading, Size};
 use ncsn::net::ImageShape;
+use npyz::WriterBuilder;
 
 /// Names and contents: 40 images of different colors, one of them of another size, one
 /// duplicate, one torn file, and files that are not images.
@@ -208,6 +209,99 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     }
     let error = DataSet::load(folder.path(), &Reading::default()).expect_err("none is left");
     assert!(error.to_string().contains("also among those to test with"), "{error}");
+}
+
+/// As in Tiny ImageNet, where the images to test with are in one folder.
+#[test]
+fn folders_of_held_out_images_alone_are_no_classes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = |i: u8| match i {
+        0..4 => format!("val/images/{i}.png"),
+        _ => format!("train/{}/{i}.png", if i.is_multiple_of(2) { "cat" } else { "dog" }),
+    };
+    let files: Vec<_> = (0..12).map(|i| (name(i), png(8, [i, 2, 3]))).collect();
+    write_folder(folder.path(), &files);
+    let data = load(folder.path());
+    assert_eq!((data.train.len(), data.held_out.len()), (8, 4));
+    assert_eq!(data.classes, ["cat", "dog"]);
+    assert_eq!(data.train.class_counts(2), [4, 4]);
+    assert_eq!(data.held_out.labels, None);
+    let [note] = &data.found.notes[..] else { panic!("{:?}", data.found) };
+    assert!(note.contains("folders (images) are not classes"), "{note}");
+}
+
+#[test]
+fn an_archive_beside_those_to_train_and_test_with_is_reported() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    let images = |first: u8| -> Vec<_> {
+        (first..first + 4).map(|i| (format!("{i}.png"), png(8, [i, 2, 3]))).collect()
+    };
+    write_zip(&at("train.zip"), &images(0));
+    write_zip(&at("test.zip"), &images(10));
+    // One without images changes nothing.
+    write_zip(&at("devkit.zip"), &[("notes.txt".into(), b"notes".to_vec())]);
+    let data = load(folder.path());
+    assert_eq!((data.train.len(), data.held_out.len()), (4, 4));
+    assert!(data.held_out.iter().all(|image| image[0] >= 10));
+    assert_eq!(data.found.split_ignored(), None);
+
+    write_zip(&at("extra.zip"), &images(20));
+    let data = load(folder.path());
+    assert_eq!(data.train.len() + data.held_out.len(), 12);
+    let said = data.found.split_ignored().expect("a note");
+    assert!(said.starts_with("extra.zip beside"), "{said}");
+    assert!(data.classes.is_empty(), "{:?}", data.classes);
+}
+
+/// One image is no data set, but often shows what is in the arrays or archives beside it.
+#[test]
+fn a_preview_hides_neither_arrays_nor_archives() {
+    let array = |folder: &Path| {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new().default_dtype().shape(&[4, 8, 8]);
+        let mut writer = options.writer(&mut bytes).begin_nd().expect("in memory");
+        writer.extend((0..=255u8).map(|at| at.wrapping_mul(37))).expect("in memory");
+        writer.finish().expect("in memory");
+        write(folder, "x_train.npy", bytes);
+    };
+    let shards = |folder: &Path| {
+        for shard in 0..2u8 {
+            let images: Vec<_> = (0..3)
+                .map(|i| (format!("{shard}{i}.png"), png(8, [10 * shard + i, 2, 3])))
+                .collect();
+            write_tar_gz(&folder.join(format!("{shard}.tar.gz")), &images);
+        }
+    };
+    type Make<'a> = &'a dyn Fn(&Path);
+    let sets: [(Make<'_>, &str, usize); 2] =
+        [(&array, "a NumPy array", 4), (&shards, "image files", 6)];
+    for (make, kind, count) in sets {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        make(folder.path());
+        write(folder.path(), "preview.png", png(8, [200; 3]));
+        let data = load(folder.path());
+        assert_eq!((&data.found.kind[..], data.train.len() + data.held_out.len()), (kind, count));
+        // Images that a program adds would be read from then on.
+        assert!(DataSet::has_images(folder.path()));
+    }
+
+    // Of several images, it is said what is not read.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    shards(folder.path());
+    array(folder.path());
+    fs::rename(folder.path().join("0.tar.gz"), folder.path().join("0.tgz")).expect("renamed");
+    for i in 0..2 {
+        write(folder.path(), &format!("{i}.png"), png(8, [i; 3]));
+    }
+    let others = load(folder.path()).found.others().expect("some");
+    assert!(others.contains("1 .npy, 1 .tgz; to read a .npy or .tgz, give --data one"), "{others}");
+    // One image alone, beside what is no data.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write(folder.path(), "0.png", png(8, [0; 3]));
+    write(folder.path(), "notes.txt", "notes");
+    let message = error(folder.path());
+    assert!(message.contains("two different images") && message.contains("1 .txt"), "{message}");
 }
 
 #[test]

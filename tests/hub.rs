@@ -5,12 +5,13 @@ mod common;
 mod onnx_file;
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use ncsn::hub::Address;
 use onnx_file::Axis;
@@ -196,13 +197,34 @@ fn a_model_is_downloaded_once_into_the_hubs_own_cache() {
     assert_eq!(fs::read_link(&link).expect("a link"), Path::new("../../blobs").join(&hash));
     assert_eq!(fs::read_dir(cache.join("blobs")).expect("a folder").count(), 1);
 
-    // Asked again, and found to be the same.
+    // Asked again, and found to be the same: nothing is written, as the cache may be read-only.
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30);
+    let reference = File::options().write(true).open(cache.join("refs/main")).expect("there");
+    reference.set_modified(long_ago).expect("set");
     user.exports("hf:ada/digits", &[]);
     assert_eq!(hub.count(), 4);
+    let metadata = fs::metadata(cache.join("refs/main")).expect("there");
+    assert_eq!(metadata.modified().expect("known"), long_ago);
     // A commit cannot change, and nobody is asked without a network.
     user.exports(&format!("hf:ada/digits@{COMMIT}"), &[]);
-    user.exports("hf:ada/digits", &[("HF_HUB_OFFLINE", "1")]);
+    for yes in ["1", "on", "Yes", "TRUE"] {
+        user.exports("hf:ada/digits", &[("HF_HUB_OFFLINE", yes)]);
+    }
     assert_eq!(hub.count(), 4);
+    for no in ["", "0", "off", "False"] {
+        user.exports("hf:ada/digits", &[("HF_HUB_OFFLINE", no)]);
+    }
+    assert_eq!(hub.count(), 8);
+    // A copy, as on file systems without links, is as good as a link while it is sound.
+    for copied in [&bytes[..], b"damaged"] {
+        fs::remove_file(&link).expect("there");
+        fs::write(&link, copied).expect("written");
+        user.exports("hf:ada/digits", &[]);
+        assert_eq!(
+            (fs::read(&link).expect("there"), link.is_symlink()),
+            (bytes.clone(), copied != bytes)
+        );
+    }
     let gone = [("HF_ENDPOINT", "http://127.0.0.1:9")];
     user.exports("hf:ada/digits", &gone);
     let message = user.refusal("hf:ada/letters", &gone);
@@ -262,7 +284,7 @@ fn damaged_contents_are_downloaded_again_or_refused() {
     damaged[200] ^= 1;
     fs::write(&blob, &damaged).expect("written");
     let message = user.refusal("hf:ada/digits", &[("HF_HUB_OFFLINE", "1")]);
-    assert!(message.contains("HF_HUB_OFFLINE"), "{message}");
+    assert!(message.contains("no sound copy") && message.contains("HF_HUB_OFFLINE"), "{message}");
     user.exports("hf:ada/digits", &[]);
     assert_eq!(fs::read(&blob).expect("there"), bytes);
 

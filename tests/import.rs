@@ -472,6 +472,36 @@ fn an_average_that_cannot_be_used_is_not_passed_over() {
     assert!(error.contains("`ema.shadow_params` holds weights without their names"), "{error}");
 }
 
+/// `tests/mutations.rs` reads such files within a limit of memory.
+#[test]
+fn what_could_fill_the_memory_is_refused() {
+    let raw = ncsn();
+    let beside = |count: usize| {
+        dict([("losses", Value::List(vec![Value::None; count])), ("model", state("", &raw))])
+    };
+    let error = read_back(&beside(1 << 20), &Choice::default()).expect_err("a million values");
+    assert!(matches!(error, CheckpointError::Memory), "{error}");
+    assert!(error.to_string().contains("state_dict"), "{error}");
+    assert!(read_back(&beside(1 << 16), &Choice::default()).expect("fewer").state == raw);
+
+    // A checkpoint that something else than PyTorch packed.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("packed.pth");
+    let file = std::fs::File::open(fixture("ncsnv2.pth")).expect("a fixture");
+    let mut whole = zip::ZipArchive::new(file).expect("an archive");
+    let mut packed = zip::ZipWriter::new(std::fs::File::create(&path).expect("created"));
+    for index in 0..whole.len() {
+        let mut entry = whole.by_index(index).expect("an entry");
+        let options = zip::write::SimpleFileOptions::default();
+        let options = options.compression_method(zip::CompressionMethod::Deflated);
+        packed.start_file(entry.name(), options).expect("begun");
+        std::io::copy(&mut entry, &mut packed).expect("written");
+    }
+    packed.finish().expect("written");
+    let error = pytorch::read(&path, &Choice::default()).expect_err("compressed").to_string();
+    assert!(error.contains("`data.pkl` is compressed"), "{error}");
+}
+
 /// Values that f16 cannot hold did not come from a training run that diverged.
 #[test]
 fn large_values_are_not_called_a_failed_training() {

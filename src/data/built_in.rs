@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
-use crate::download::{Progress, config, save, sha256_of};
+use crate::download::{Progress, SaveError, config, save, sha256_of};
 
 /// A published data set.
 #[derive(Debug)]
@@ -184,29 +184,52 @@ impl Named {
         // Ranks of one run may download it at the same time. Hidden, as a program that is killed
         // leaves it behind, where it must not be taken for a part of the data set.
         let partial = folder.join(format!(".{}.{}.partial", file.name, std::process::id()));
+        let failed = |source| DownloadError::Cache { path: folder.to_owned(), source };
+        let result = file
+            .save(&urls, &partial, folder, progress)
+            .and_then(|()| std::fs::rename(&partial, path).map_err(failed));
+        if result.is_err() {
+            // What is left of a failed attempt is useless.
+            let _ = std::fs::remove_file(&partial);
+        }
+        result
+    }
+}
+
+impl Remote {
+    /// Downloads it from the first address that has it.
+    fn save(
+        &self,
+        urls: &[String],
+        to: &Path,
+        folder: &Path,
+        progress: &Progress<'_>,
+    ) -> Result<(), DownloadError> {
         let mut attempts = Vec::new();
         for url in urls {
-            let result = get(&url, &partial, progress).and_then(|()| {
-                let found = sha256_of(&partial).map_err(|e| e.to_string())?;
-                if found == file.sha256 {
-                    return std::fs::rename(&partial, path).map_err(|e| e.to_string());
+            let saved = get(url, to, progress);
+            let problem = match saved.and_then(|()| sha256_of(to).map_err(SaveError::Disk)) {
+                Ok(found) if found == self.sha256 => return Ok(()),
+                Ok(found) => {
+                    format!("not the published file: its SHA-256 is {found}, not {}", self.sha256)
                 }
-                Err(format!("not the published file: its SHA-256 is {found}, not {}", file.sha256))
-            });
-            let Err(problem) = result else { return Ok(()) };
+                Err(SaveError::Network(error)) => error.to_string(),
+                // Another server would not help.
+                Err(SaveError::Disk(source)) => {
+                    return Err(DownloadError::Cache { path: folder.to_owned(), source });
+                }
+            };
             attempts.push(format!("{url}: {problem}"));
         }
-        // What is left of a failed attempt is useless.
-        let _ = std::fs::remove_file(&partial);
-        let (file, folder) = (file.name.to_owned(), folder.to_owned());
+        let (file, folder) = (self.name.to_owned(), folder.to_owned());
         Err(DownloadError::Failed { file, attempts, folder })
     }
 }
 
-fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), String> {
+fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), SaveError> {
     // No published set is larger, and nobody's disk should be filled.
     const LIMIT: u64 = 1 << 30;
     let answer = ureq::Agent::new_with_config(config().build()).get(url).call();
-    let body = answer.map_err(|e| e.to_string())?.into_body();
-    save(url, body, to, LIMIT, progress).map_err(|e| e.to_string())
+    let answer = answer.map_err(|error| SaveError::Network(io::Error::other(error)))?;
+    save(url, answer.into_body(), to, LIMIT, progress)
 }

@@ -4,7 +4,7 @@ use super::entry::Place;
 use super::error::DataError;
 use super::files::Files;
 use super::format::{Format, is_npy, role};
-use super::spelling::{base, plain, without_compression};
+use super::spelling::{base, is_image_name, plain, without_compression};
 use super::{decode, image_files, npy, unsupported};
 use crate::download::sha256;
 
@@ -35,28 +35,58 @@ pub(super) fn recognize(files: Files) -> Result<(Files, Kind), DataError> {
         let kind = single(&files)?;
         return Ok((files, kind));
     }
-    if let Some(kind) = several(&files)? {
-        return Ok((files, kind));
+    let found = several(&files)?;
+    // One image is no data set, but may show what is in the archives beside it.
+    let is_set = |kind: &Kind| !matches!(kind, Kind::Images(names) if names.len() < 2);
+    if !found.as_ref().is_some_and(is_set)
+        && let Some(inside) = files.in_archives()?
+    {
+        match several(&inside)? {
+            Some(kind) => return Ok((inside, kind)),
+            None if found.is_none() => return Err(nothing(&inside, &[])),
+            None => {}
+        }
     }
-    let Some(inside) = files.in_archives()? else { return Err(nothing(&files, &[])) };
-    match several(&inside)? {
-        Some(kind) => Ok((inside, kind)),
-        None => Err(nothing(&inside, &[])),
+    match found {
+        Some(kind) => Ok((files, kind)),
+        None => Err(nothing(&files, &[])),
     }
+}
+
+/// Whether image files that are added to a folder are read: not if it has the files of a published
+/// layout, which are read whatever is beside them.
+pub(super) fn reads_images(folder: Files) -> bool {
+    matches!(published(&folder), Ok(None)) && recognize(folder).is_ok()
 }
 
 /// Recognizes several files; `None` if none of them is known.
 fn several(files: &Files) -> Result<Option<Kind>, DataError> {
-    let named = |wanted: &dyn Fn(&str) -> bool| -> Vec<String> {
-        // People often keep an archive beside what they unpacked from it.
-        let packed = |name: &str| {
-            let bare = without_compression(name);
-            bare != name && files.names.iter().any(|other| other == bare)
-        };
-        let names = files.names.iter().filter(|name| wanted(&base(name)) && !packed(name));
-        names.cloned().collect()
-    };
+    if let Some(kind) = published(files)? {
+        return Ok(Some(kind));
+    }
+    let images = image_files::names(files)?;
+    let arrays = named(files, &is_npy);
+    // One image is no data set, but may show what is in the arrays beside it.
+    if images.len() < 2 && !arrays.is_empty() {
+        return npy_arrays(files, &arrays).map(Some);
+    }
+    Ok((!images.is_empty()).then_some(Kind::Images(images)))
+}
 
+/// The files of which the name without folders, in lower case, is wanted.
+fn named(files: &Files, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
+    // People often keep an archive beside what they unpacked from it.
+    let packed = |name: &str| {
+        let bare = without_compression(name);
+        bare != name && files.names.iter().any(|other| other == bare)
+    };
+    let names = files.names.iter().filter(|name| wanted(&base(name)) && !packed(name));
+    names.cloned().collect()
+}
+
+/// Recognizes IDX files and CIFAR's by their names.
+fn published(files: &Files) -> Result<Option<Kind>, DataError> {
+    let named = |wanted: &dyn Fn(&str) -> bool| named(files, wanted);
     let idx = named(&|name| name.contains("images") && name.contains("idx3"));
     if !idx.is_empty() {
         let (held_out, train): (Vec<_>, _) = idx.into_iter().partition(|name| {
@@ -70,18 +100,7 @@ fn several(files: &Files) -> Result<Option<Kind>, DataError> {
         };
         return Ok(Some(Kind::Arrays { format: Format::Idx, train, held_out }));
     }
-    if let Some(kind) = cifar(&named, !named(&image_files::is_named).is_empty()) {
-        return Ok(Some(kind));
-    }
-    let images = image_files::names(files)?;
-    if !images.is_empty() {
-        return Ok(Some(Kind::Images(images)));
-    }
-    let arrays = named(&is_npy);
-    if !arrays.is_empty() {
-        return npy_arrays(files, &arrays).map(Some);
-    }
-    Ok(None)
+    Ok(cifar(&named, !named(&is_image_name).is_empty()))
 }
 
 /// Recognizes a single file.
@@ -237,7 +256,7 @@ mod tests {
             train: train.iter().map(|&name| name.into()).collect(),
             held_out: held_out.iter().map(|&name| name.into()).collect(),
         };
-        let layouts: [(&[&str], Kind); 14] = [
+        let layouts: [(&[&str], Kind); 15] = [
             // As torchvision leaves them.
             (
                 &[
@@ -325,6 +344,8 @@ mod tests {
             ),
             (&["test_x.npy", "test_y.npy"], arrays(Format::Npy, &["test_x.npy"], &[])),
             (&["a.npy", "notes.txt"], arrays(Format::Npy, &["a.npy"], &[])),
+            // A preview.
+            (&["plot.png", "x_train.npy"], arrays(Format::Npy, &["x_train.npy"], &[])),
             (
                 &["README.md", "a/1.PNG", "b/2.jpeg", "stray.npy"],
                 Kind::Images(vec!["a/1.PNG".into(), "b/2.jpeg".into()]),
@@ -355,6 +376,7 @@ mod tests {
         for (name, advice) in [
             ("data/train-00000-of-00001.parquet", "row[\"image\"]"),
             ("train_32x32.mat", "loadmat"),
+            ("mnist-train.tfrecord-00000-of-00001", "records"),
             ("mnist_train.csv", "np.save"),
             ("pathmnist.npz", "give --data"),
             ("images.tar.gz", "unpack the outer"),

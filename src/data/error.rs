@@ -46,9 +46,15 @@ pub enum DataError {
     #[error("{0}")]
     Refused(String),
     /// Only one image, or copies of one.
-    #[error("{}: there must be at least two different images", path.display())]
+    #[error("{}: there must be at least two different images{}", path.display(), aside(.ignored))]
     One {
         /// Where it is.
         path: PathBuf,
+        /// The files that are not read, in words, if there are any.
+        ignored: Option<String>,
     },
+}
+
+fn aside(text: &Option<String>) -> String {
+    text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
 }

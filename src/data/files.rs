@@ -1,6 +1,7 @@
 //! Named files in a folder, or in one or several archives read as if they were one.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{self, tar, zip};
 use super::entry::{Listing, Place, Source, shown};
 use super::error::DataError;
-use super::spelling::sample;
+use super::spelling::{is_hidden, is_image_name, sample};
 use super::stored::{Open, Stored, Unpacked};
 use super::{folder, layout};
 
@@ -87,7 +88,8 @@ impl Files {
     }
 
     /// The files in the archives of a folder, together; `None` if there are no archives in it. If
-    /// the archives are named for training and for testing, the names begin with such a folder.
+    /// there are archives named for training and for testing, the names of their files begin with
+    /// such a folder, and those of other images with the name of their archive.
     ///
     /// # Errors
     /// If an archive is damaged.
@@ -121,13 +123,15 @@ impl Files {
             return Ok(None);
         }
         let split = [Some("train"), Some("test")].iter().all(|folder| folders.contains(folder));
-        let apart = split && !folders.contains(&None);
         let mut listings = Vec::new();
         for (archive, folder) in archives.iter().zip(&folders) {
             let mut listing = archive.list()?;
-            if let Some(folder) = folder.filter(|_| apart) {
+            // Other images are then beside the folders, which is reported.
+            let other = || archive.path.file_name().filter(|_| has_images(&listing));
+            let folder = folder.map(OsStr::new).or_else(other).filter(|_| split);
+            if let Some(folder) = folder {
                 for (name, _) in &mut listing.files {
-                    *name = [folder.as_bytes(), b"/", name].concat();
+                    *name = [folder.as_encoded_bytes(), b"/", name].concat();
                 }
             }
             listings.push(listing);
@@ -325,33 +329,21 @@ fn numbered(name: &str, number: usize) -> String {
     format!("{folder}/({number}) {base}")
 }
 
+/// Whether there are files that should be images.
+fn has_images(listing: &Listing) -> bool {
+    let mut names = listing.files.iter().map(|(name, _)| shown(name));
+    names.any(|name| is_image_name(&name) && !is_hidden(&name))
+}
+
 fn opened(path: &Path) -> io::Result<(File, u64)> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
     Ok((file, size))
 }
 
-/// Whether a name is that of a file left behind by a system or tool.
-fn is_hidden(name: &str) -> bool {
-    let hidden = |part: &str| {
-        (part.starts_with('.') && part != ".") || part.eq_ignore_ascii_case("__MACOSX")
-    };
-    name.split('/').any(hidden)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn files_left_behind_are_hidden_in_every_spelling() {
-        for name in ["__MACOSX/._a.png", "x/__MacOSX/a.png", "__macosx/a.png", "x/._a.png", ".x"] {
-            assert!(is_hidden(name), "{name}");
-        }
-        for name in ["./a.png", "MACOSX/a.png", "a._b.png", "_a.png"] {
-            assert!(!is_hidden(name), "{name}");
-        }
-    }
 
     #[test]
     fn files_of_one_name_are_all_kept() {

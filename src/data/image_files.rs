@@ -13,7 +13,8 @@ use super::files::Files;
 use super::images::Images;
 use super::layout::Layout;
 use super::pixels::Pixels;
-use super::reading::{Found, Reading, Size};
+use super::reading::{Found, Reading, Size, first_few};
+use super::spelling::is_image_name;
 use super::{class_files, decode, resize};
 use crate::net::ImageShape;
 
@@ -27,7 +28,7 @@ const RGB: u64 = 3;
 /// If the archive as a whole cannot be read.
 pub(super) fn names(files: &Files) -> Result<Vec<String>, DataError> {
     let (mut images, others): (Vec<_>, Vec<_>) =
-        files.names.iter().cloned().partition(|name| is_named(name));
+        files.names.iter().cloned().partition(|name| is_image_name(name));
     files.heads(&others, decode::HEAD, &mut |name, head| {
         if decode::is_image(head) {
             images.push(name.to_owned());
@@ -35,14 +36,6 @@ pub(super) fn names(files: &Files) -> Result<Vec<String>, DataError> {
     })?;
     images.sort_unstable();
     Ok(images)
-}
-
-/// Whether a file with this name should be an image.
-pub(super) fn is_named(name: &str) -> bool {
-    const ENDINGS: [&str; 9] =
-        [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".jpg_large", ".gif", ".webp", ".bmp"];
-    let name = name.to_lowercase();
-    ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Reads, decodes and fits the files with these sorted names. Also returns the images that the
@@ -76,6 +69,13 @@ pub(super) fn read(
     found.notes.extend(layout.too_many.map(|count| {
         format!("folders are not used as classes, since {count} are more than the 256 possible")
     }));
+    if !layout.foreign.is_empty() {
+        found.notes.push(format!(
+            "the held-out images have no classes, since their folders ({}) are not classes of the \
+             training images",
+            first_few(layout.foreign.iter().cloned())
+        ));
+    }
     // Held-out images come first, so that duplicates are dropped from the training images.
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by_key(|&number| !layout.is_held_out(&names[number]));
@@ -94,7 +94,7 @@ pub(super) fn read(
     let labels = if layout.classes.is_empty() {
         class_files::read(files, kept_names(), found)?
     } else {
-        let labels = kept_names().filter_map(|name| layout.label(name)).collect();
+        let labels = kept_names().map(|name| layout.label(name).unwrap_or_default()).collect();
         Some(Labels { labels, classes: layout.classes.clone() })
     };
     let (labels, classes) = labels.map(|Labels { labels, classes }| (labels, classes)).unzip();
@@ -103,7 +103,10 @@ pub(super) fn read(
     if !layout.holds_out() {
         return Ok((all, None, classes));
     }
-    let (train, held_out) = all.partition(|index| layout.is_held_out(&names[kept[index]]));
+    let (train, mut held_out) = all.partition(|index| layout.is_held_out(&names[kept[index]]));
+    if !layout.foreign.is_empty() {
+        held_out.labels = None;
+    }
     // They are sorted by name, and so by class.
     Ok((train, Some(held_out.mixed()), classes))
 }

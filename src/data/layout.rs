@@ -10,11 +10,14 @@ pub(super) struct Layout {
     held_out: Vec<String>,
     /// Other files and folders beside those, because of which nothing is held out.
     pub beside: Vec<String>,
-    /// The names of the classes, sorted: the names of the folders, if every image is in one and
-    /// there are several; otherwise none.
+    /// The names of the classes, sorted: the names of the folders of images that are not held out,
+    /// if every one is in a folder and there are several; otherwise none.
     pub classes: Vec<String>,
     /// An image outside all folders while others are in several, so that there are no classes.
     pub unclassed: Option<String>,
+    /// If there are classes: the folders of held-out images that are none of them, or such images
+    /// themselves if they are in no folder.
+    pub foreign: Vec<String>,
     /// The number of folders, if they are too many for classes.
     pub too_many: Option<usize>,
 }
@@ -42,14 +45,21 @@ impl Layout {
             }
             layout.beside = beside.into_iter().map(str::to_owned).collect();
         }
-        let classes = sorted(names.clone().filter_map(|name| layout.class(name)));
-        let unclassed = names.clone().find(|name| layout.class(name).is_none());
+        let (held_out, train): (Vec<&str>, Vec<&str>) =
+            names.partition(|name| layout.is_held_out(name));
+        let classes = sorted(train.iter().filter_map(|name| layout.class(name)));
+        let unclassed = train.iter().find(|name| layout.class(name).is_none());
         if classes.len() > 1 {
             match unclassed {
                 _ if classes.len() > MOST_CLASSES => layout.too_many = Some(classes.len()),
-                Some(name) => layout.unclassed = Some(name.to_owned()),
+                Some(&name) => layout.unclassed = Some(name.to_owned()),
                 None => layout.classes = classes.into_iter().map(str::to_owned).collect(),
             }
+        }
+        if !layout.classes.is_empty() {
+            let foreign = held_out.into_iter().filter(|name| layout.label(name).is_none());
+            let foreign = sorted(foreign.map(|name| layout.class(name).unwrap_or(name)));
+            layout.foreign = foreign.into_iter().map(str::to_owned).collect();
         }
         layout
     }
@@ -73,7 +83,9 @@ impl Layout {
 
     /// The folder that is a file's class, whether the file is held out or not.
     fn class<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let mut parts = self.parts(name).skip(usize::from(self.holds_out()));
+        // `train` and `test` are no classes, even if something beside them is.
+        let is_split = self.holds_out() || !self.beside.is_empty();
+        let mut parts = self.parts(name).skip(usize::from(is_split));
         let folder = parts.next()?;
         // The last part is the file.
         parts.next().map(|_| folder)
@@ -159,9 +171,34 @@ mod tests {
         assert_eq!(loose.unclassed.as_deref(), Some("c.png"));
         let split = layout(&["train/a.png", "test/b.png"]);
         assert!(split.classes.is_empty() && split.unclassed.is_none());
+        let beside = layout(&["extra/cat/a.png", "test/cat/b.png", "train/dog/c.png"]);
+        assert_eq!(
+            (&beside.classes[..], &beside.beside[..]),
+            (&["cat", "dog"].map(str::to_owned)[..], &["extra".to_owned()][..])
+        );
         assert!(layout(&[]).classes.is_empty());
         let names: Vec<String> = (0..300).map(|class| format!("{class}/a.png")).collect();
         let many = Layout::of(names.iter().map(String::as_str));
         assert_eq!((many.classes.len(), many.too_many), (0, Some(300)));
+    }
+
+    #[test]
+    fn folders_of_held_out_images_alone_are_no_classes() {
+        let tiny = layout(&["train/a/1", "train/b/2", "val/images/3"]);
+        assert_eq!(
+            (&tiny.classes[..], &tiny.foreign[..]),
+            (&["a", "b"].map(str::to_owned)[..], &["images".to_owned()][..])
+        );
+        let one = layout(&["test/a/4", "test/new/5", "test/6", "train/a/1", "train/b/2"]);
+        assert_eq!(
+            (one.classes.len(), &one.foreign[..]),
+            (2, &["new", "test/6"].map(str::to_owned)[..])
+        );
+        assert_eq!((one.label("test/a/4"), one.label("test/new/5")), (Some(0), None));
+        let same = layout(&["test/b/3", "train/a/1", "train/b/2"]);
+        assert!(same.classes.len() == 2 && same.foreign.is_empty());
+        // Without classes of training images, nothing is foreign.
+        let none = layout(&["test/a/3", "test/b/4", "train/1", "train/2"]);
+        assert!(none.classes.is_empty() && none.unclassed.is_none() && none.foreign.is_empty());
     }
 }

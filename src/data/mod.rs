@@ -59,6 +59,7 @@ pub use images::{Images, fixed_sample};
 pub use pixels::Pixels;
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;
+pub(crate) use spelling::is_hidden;
 
 use std::path::Path;
 
@@ -93,7 +94,7 @@ impl DataSet {
     pub fn load(path: &Path, reading: &Reading<'_>) -> Result<Self, DataError> {
         let (files, kind) = detect::recognize(Files::at(path)?)?;
         let mut found = Found { unreadable: files.unlisted.clone(), ..Found::default() };
-        let (train, held_out, classes) = match kind {
+        let (train, held_out, mut classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
                 found.kind = format.describe(&train);
                 let train = arrays::read(&files, format, &train, reading, &mut found)?;
@@ -124,7 +125,7 @@ impl DataSet {
                 image_files::read(&files, &names, reading, &mut found)?
             }
         };
-        let (train, held_out) = match held_out {
+        let (mut train, mut held_out) = match held_out {
             Some(held_out) if held_out.shape == train.shape => (train, held_out),
             Some(held_out) => {
                 let problem = format!(
@@ -136,19 +137,24 @@ impl DataSet {
             None => train.hold_out(),
         };
         if train.len() + held_out.len() < 2 {
-            return Err(DataError::One { path: path.to_owned() });
+            return Err(DataError::One { path: path.to_owned(), ignored: found.others() });
         }
         if train.is_empty() {
             let problem = "all images to train on are also among those to test with".into();
             return Err(DataError::Format { path: path.to_owned(), problem });
         }
+        // A label that several images share, and none lacks, tells nothing.
+        if train.len() > 1 && train.classes() == 0 {
+            (train.labels, held_out.labels) = (None, None);
+            classes.clear();
+        }
         Ok(Self { name: name(path), train, held_out, classes, found })
     }
 
-    /// Whether [`Self::load`] reads a path as image files: one that is added would be read, too.
-    pub fn has_images(path: &Path) -> bool {
-        let found = Files::at(path).and_then(detect::recognize);
-        found.is_ok_and(|(_, kind)| matches!(kind, Kind::Images(_)))
+    /// Whether [`Self::load`] reads the image files of a folder: those that are added would be
+    /// read, too.
+    pub fn has_images(folder: &Path) -> bool {
+        Files::at(folder).is_ok_and(detect::reads_images)
     }
 }
 
@@ -167,6 +173,32 @@ fn name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As folders of images have no classes if there is a single folder.
+    #[test]
+    fn a_label_that_all_images_share_is_no_class() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let write = |name: &str, sizes: &[u8], data: &[u8]| {
+            let size = |&size: &u8| [0, 0, 0, size];
+            let kind = [0, 0, 8, sizes.len() as u8];
+            let header: Vec<u8> = kind.into_iter().chain(sizes.iter().flat_map(size)).collect();
+            std::fs::write(folder.path().join(name), [&header[..], data].concat())
+                .expect("written");
+        };
+        for (name, first) in [("train", 0), ("t10k", 100)] {
+            let pixels: Vec<u8> = (first..first + 4 * 4).collect();
+            write(&format!("{name}-images-idx3-ubyte"), &[4, 2, 2], &pixels);
+        }
+        let load = |train: &[u8], held_out: &[u8]| {
+            write("train-labels-idx1-ubyte", &[4], train);
+            write("t10k-labels-idx1-ubyte", &[4], held_out);
+            let data = DataSet::load(folder.path(), &Reading::default()).expect("good files");
+            (data.train.labels, data.held_out.labels.map(|labels| labels.len()), data.classes.len())
+        };
+        assert_eq!(load(&[3; 4], &[3; 4]), (None, None, 0));
+        assert_eq!(load(&[3; 4], &[0, 1, 2, 3]), (None, None, 0), "nothing to learn them from");
+        assert_eq!(load(&[0, 1, 1, 0], &[0; 4]), (Some(vec![0, 1, 1, 0]), Some(4), 2));
+    }
 
     #[test]
     fn missing_data_is_an_error_that_names_the_place() {

@@ -151,21 +151,39 @@ impl Found {
         format!("cannot read {}: {}", words::count(count, "file"), first_few(files))
     }
 
+    /// Says which files are not read; `None` if all are.
+    pub fn others(&self) -> Option<String> {
+        const DATA: [&str; 8] = ["npy", "npz", "tar", "tbz2", "tgz", "txz", "tzst", "zip"];
+        let kinds = self.ignored.iter().map(|(end, count)| format!("{count} .{end}"));
+        let data = self.ignored.keys().filter(|end| DATA.contains(&end.as_str()));
+        let data: Vec<_> = data.map(|end| format!(".{end}")).collect();
+        let advice = match &data[..] {
+            [] => String::new(),
+            ends => format!("; to read a {}, give --data one of them", ends.join(" or ")),
+        };
+        (!self.ignored.is_empty()).then(|| {
+            format!(
+                "ignored files other than PNG, JPEG, GIF, WebP and BMP: {}{advice}",
+                kinds.collect::<Vec<_>>().join(", ")
+            )
+        })
+    }
+
     /// Says why folders for training and testing were ignored, naming only the first few reasons;
     /// `None` if they were not, or there are none.
     pub fn split_ignored(&self) -> Option<String> {
         let beside = first_few(self.beside.iter().cloned());
         (!self.beside.is_empty()).then(|| {
             format!(
-                "{beside} beside the train and test folders, so these do not say what is held out; move \
-                 it elsewhere if they should"
+                "{beside} beside train and test, so these do not say what is held out; move it \
+                 elsewhere if they should"
             )
         })
     }
 }
 
 /// The first few items, separated by commas, and how many more there are.
-fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
+pub(super) fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
     const SHOWN: usize = 5;
     let more = match all.len().saturating_sub(SHOWN) {
         0 => String::new(),

@@ -92,6 +92,7 @@ pub(super) fn advice(files: &Files, head: &[u8]) -> Option<String> {
         let Unsupported { magic, ends, what, advice } = one;
         let is_named = |name: &&String| {
             let name = name.to_lowercase();
+            let name = without_part(&name);
             ends.iter().any(|end| name.strip_suffix(end).is_some_and(|name| name.ends_with('.')))
         };
         let name = files.names.iter().find(is_named);
@@ -101,4 +102,15 @@ pub(super) fn advice(files: &Files, head: &[u8]) -> Option<String> {
         let which = if is_single { String::new() } else { format!("no images, but {name}: ") };
         Some(format!("{which}{what}, which cannot be read here; {advice}"))
     })
+}
+
+/// A name without the number of its part, as in `mnist-train.tfrecord-00000-of-00001`.
+fn without_part(name: &str) -> &str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = || {
+        let (rest, count) = name.rsplit_once("-of-")?;
+        let (bare, part) = rest.rsplit_once('-')?;
+        (is_number(part) && is_number(count)).then_some(bare)
+    };
+    parts().unwrap_or(name)
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! models--user--name/blobs/<hash>                     the contents
-//! models--user--name/snapshots/<commit>/<path>        a link to them
+//! models--user--name/snapshots/<commit>/<path>        a link to them, or a copy
 //! models--user--name/refs/<revision>                  the commit that a revision stood for
 //! ```
 
@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use etcetera::BaseStrategy;
+use same_file::is_same_file;
+use tempfile::NamedTempFile;
 
 use super::address::Address;
 use super::error::HubError;
 use super::found::Found;
 use crate::download::sha256_of;
+use crate::files::folder_of;
 
 /// The part of the cache that belongs to one repository.
 pub(super) struct Cache {
@@ -49,20 +52,14 @@ impl Cache {
     /// # Errors
     /// If it cannot be read.
     pub fn find(&self, address: &Address) -> Result<Option<PathBuf>, HubError> {
-        let commit = if address.is_commit() {
-            address.revision.clone()
-        } else {
-            match fs::read_to_string(self.reference(address)) {
-                Ok(commit) => commit.trim().to_owned(),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(source) => {
-                    return Err(HubError::Cache { path: self.reference(address), source });
-                }
-            }
+        let commit = match address.is_commit() {
+            true => Some(address.revision.clone()),
+            false => self.commit(address)?,
         };
+        let Some(commit) = commit else { return Ok(None) };
         let path = self.snapshot(&commit, address);
         let Ok(contents) = fs::canonicalize(&path) else { return Ok(None) };
-        // Without links, as on Windows, the contents have no hash for a name.
+        // Copies, as on Windows, have no hash for a name.
         let hash = contents.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         Ok((hash.len() != 64 || is_sound(&contents, hash)?).then_some(path))
     }
@@ -110,20 +107,41 @@ impl Cache {
             move |source| HubError::Cache { path, source }
         };
         create(path.parent().unwrap_or(&self.folder))?;
-        if !is_same(&path, &self.blob(found)) {
+        if !self.is_at(&path, found)? {
             let depth = 1 + address.path.split('/').count();
             let linked = link(&self.blob(found), &found.etag, depth, &path);
             // Another program may have made the same link at the same time.
-            if linked.is_err() && !is_same(&path, &self.blob(found)) {
+            if linked.is_err() && !self.is_at(&path, found)? {
                 linked.map_err(failed(&path))?;
             }
         }
-        if !address.is_commit() {
+        // A cache that is shared may be read-only: what it says already is not written again.
+        let is_known = |commit: Option<String>| commit.is_some_and(|commit| commit == found.commit);
+        if !address.is_commit() && !self.commit(address).is_ok_and(is_known) {
             let reference = self.reference(address);
             create(reference.parent().unwrap_or(&self.folder))?;
             fs::write(&reference, &found.commit).map_err(failed(&reference))?;
         }
         Ok(path)
+    }
+
+    /// Whether contents are at a path: by a link, or as a sound copy.
+    fn is_at(&self, path: &Path, found: &Found) -> Result<bool, HubError> {
+        match found.sha256() {
+            _ if is_same_file(path, self.blob(found)).unwrap_or(false) => Ok(true),
+            Some(hash) if path.is_file() => is_sound(path, hash),
+            _ => Ok(false),
+        }
+    }
+
+    /// The commit that a revision stood for, if that is known.
+    fn commit(&self, address: &Address) -> Result<Option<String>, HubError> {
+        let path = self.reference(address);
+        match fs::read_to_string(&path) {
+            Ok(commit) => Ok(Some(commit.trim().to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(HubError::Cache { path, source }),
+        }
     }
 
     fn blob(&self, found: &Found) -> PathBuf {
@@ -155,24 +173,59 @@ fn is_sound(path: &Path, hash: &str) -> Result<bool, HubError> {
     Ok(hash_of(path)? == hash)
 }
 
-fn is_same(path: &Path, contents: &Path) -> bool {
-    same_file::is_same_file(path, contents).unwrap_or(false)
-}
-
-/// Makes `path`, which is so many folders below the repository's, a link to contents.
-#[cfg(unix)]
-fn link(_: &Path, etag: &str, depth: usize, path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+/// Makes `path`, which is so many folders below the repository's, a link to contents, or a copy of
+/// them where links cannot be made. What is there is replaced at once, and only if there is
+/// something to replace it.
+fn link(contents: &Path, etag: &str, depth: usize, path: &Path) -> io::Result<()> {
+    let folder = folder_of(path);
     // Relative, so that the cache can be moved.
     let target = format!("{}blobs/{etag}", "../".repeat(depth));
+    let link = tempfile::Builder::new().make_in(folder, |path| symlink(&target, path));
+    if let Ok(link) = link {
+        return Ok(link.into_temp_path().persist(path)?);
+    }
+    let copy = NamedTempFile::new_in(folder)?;
+    fs::copy(contents, copy.path())?;
+    copy.persist(path)?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn symlink(target: &str, path: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(target, path)
 }
 
-/// Not everybody may make links on Windows, so this is a copy, as the hub's tools make it.
+/// Not everybody may make links on Windows.
 #[cfg(not(unix))]
-fn link(contents: &Path, _: &str, _: usize, path: &Path) -> io::Result<()> {
-    fs::copy(contents, path).map(|_| ())
+fn symlink(_: &str, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_are_copied_where_they_cannot_be_linked() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["blobs", "snapshots/commit"] {
+            fs::create_dir_all(at(name)).expect("created");
+        }
+        let (contents, path) = (at("blobs/hash"), at("snapshots/commit/model"));
+        fs::write(&contents, "new").expect("written");
+        fs::write(&path, "old").expect("written");
+        link(&contents, "hash", 2, &path).expect("linked");
+        assert_eq!(fs::read_link(&path).expect("a link"), Path::new("../../blobs/hash"));
+        assert_eq!(fs::read(&path).expect("there"), b"new");
+        // No file system has links to paths of this length.
+        let long = "a".repeat(1 << 13);
+        link(&contents, &long, 2, &path).expect("copied");
+        assert!(!path.is_symlink() && contents.is_file());
+        assert_eq!(fs::read(&path).expect("there"), b"new");
+        // What is there stays if there is nothing to replace it.
+        link(&at("blobs/gone"), &long, 2, &path).expect_err("no contents");
+        assert_eq!(fs::read(&path).expect("there"), b"new");
+        assert_eq!(fs::read_dir(at("snapshots/commit")).expect("a folder").count(), 1);
+    }
 }

@@ -12,15 +12,15 @@ pub enum HubError {
     #[error("there is no folder for downloads: {0}")]
     Home(#[from] etcetera::HomeDirError),
     /// The cache cannot be read or written.
-    #[error("cannot keep downloads in {}", path.display())]
+    #[error("cannot read or write {} in the cache of models", path.display())]
     Cache {
         /// The file or folder.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// It was not downloaded yet, and `HF_HUB_OFFLINE` is set.
-    #[error("{url} was never downloaded, and HF_HUB_OFFLINE is set")]
+    /// It was not downloaded, or is damaged, and `HF_HUB_OFFLINE` is set.
+    #[error("there is no sound copy of {url} in the cache, and HF_HUB_OFFLINE is set")]
     Offline {
         /// The address on the web.
         url: String,

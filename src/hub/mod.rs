@@ -29,7 +29,7 @@ use crate::download::Progress;
 /// [`HubError`] names the address on the web.
 pub fn fetch(address: &Address, limit: u64, progress: &Progress<'_>) -> Result<PathBuf, HubError> {
     let cache = Cache::locate(address)?;
-    let offline = env::var("HF_HUB_OFFLINE").is_ok_and(|value| !matches!(&*value, "" | "0"));
+    let offline = env::var("HF_HUB_OFFLINE").is_ok_and(|value| is_true(&value));
     // A commit never changes.
     if (offline || address.is_commit())
         && let Some(path) = cache.find(address)?
@@ -53,4 +53,9 @@ pub fn fetch(address: &Address, limit: u64, progress: &Progress<'_>) -> Result<P
         cache.keep(&found)?;
     }
     cache.link(address, &found)
+}
+
+/// Whether a variable with this value is set, as the hub's own tools have it.
+fn is_true(value: &str) -> bool {
+    ["1", "ON", "YES", "TRUE"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }

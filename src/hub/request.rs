@@ -10,7 +10,7 @@ use super::address::Address;
 use super::cache::hash_of;
 use super::error::HubError;
 use super::found::Found;
-use crate::download::{Progress, config, save};
+use crate::download::{Progress, SaveError, config, save};
 
 /// A server that is asked as the hub is.
 pub(super) struct Server {
@@ -58,8 +58,9 @@ impl Server {
             let location =
                 answer.status().is_redirection().then(|| text(answer.headers(), "Location"));
             match location.flatten() {
-                // Only the hub itself answers with a part of an address: a new name. A whole one is
-                // where the contents are, and says nothing about them.
+                // A relative Location means that the repository was renamed: ask there. An absolute
+                // one is the storage server, whose answer lacks the hub's headers, so this answer
+                // counts.
                 Some(path) if path.starts_with('/') => at = format!("{}{path}", self.endpoint),
                 _ => return self.found(&url, &answer),
             }
@@ -115,7 +116,8 @@ impl Server {
     /// Downloads the file, and checks that it is what was found.
     ///
     /// # Errors
-    /// If the connection breaks, or something else came; nothing is left then.
+    /// If the connection breaks, the file cannot be written, or something else came; nothing is
+    /// left then.
     pub fn download(
         &self,
         address: &Address,
@@ -150,8 +152,10 @@ impl Server {
         let unreachable = |reason: String| HubError::Unreachable { url: url.to_owned(), reason };
         let answer = request.call().map_err(|error| unreachable(error.to_string()))?;
         // One byte more tells a file that is too large.
-        save(url, answer.into_body(), to, limit + 1, progress)
-            .map_err(|error| unreachable(error.to_string()))?;
+        save(url, answer.into_body(), to, limit + 1, progress).map_err(|error| match error {
+            SaveError::Network(error) => unreachable(error.to_string()),
+            SaveError::Disk(source) => HubError::Cache { path: to.to_owned(), source },
+        })?;
         let size = to.metadata().map_or(0, |metadata| metadata.len());
         if size > limit { Err(HubError::TooLarge { url: url.to_owned(), limit }) } else { Ok(()) }
     }

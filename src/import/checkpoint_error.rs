@@ -22,6 +22,18 @@ pub enum CheckpointError {
     /// The file is not in PyTorch's format, or damaged.
     #[error("not a readable PyTorch checkpoint: {0}")]
     Format(String),
+    /// The saved object is compressed, so that it could be any times as large as the file.
+    #[error(
+        "its `data.pkl` is compressed, which `torch.save` never does: load it with PyTorch and save \
+         it again"
+    )]
+    Compressed,
+    /// To read it could fill the memory.
+    #[error(
+        "to read what is saved beside the weights could take more memory than a file of this size \
+         should: save the weights alone, with torch.save(network.state_dict(), …)"
+    )]
+    Memory,
     /// The file, or the copy of it, cannot be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -101,6 +113,12 @@ pub enum CheckpointError {
         /// The value.
         value: f64,
     },
+    /// Tensors have more elements than the file has bytes for: they are views that repeat some.
+    #[error(
+        "the tensors at `{0}` take more bytes than the file has, as they repeat elements: save \
+         `.contiguous()` ones"
+    )]
+    Views(String),
     /// There are more parameters than any network for small images has.
     #[error("the network has more than {MOST} parameters")]
     TooLarge,

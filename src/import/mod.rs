@@ -3,8 +3,10 @@
 //! [`pytorch`] reads checkpoints. A [`RefineNetDescription`] determines the names and shapes of
 //! tensors; this module finds the description that fits the tensors.
 
+mod alignment;
 mod checkpoint_error;
 mod contents;
+mod footprint;
 mod networks;
 pub mod pytorch;
 mod saved_object;

@@ -16,7 +16,7 @@ pub use super::checkpoint_error::CheckpointError;
 pub use super::contents::Choice;
 use super::contents::{Chosen, Contents};
 use super::networks::Root;
-use super::saved_object::with_dictionary;
+use super::saved_object::{check, with_dictionary};
 use crate::net::weights::Weights;
 
 /// What a checkpoint holds of a network.
@@ -47,16 +47,15 @@ pub fn read(path: &Path, choice: &Choice) -> Result<Checkpoint, CheckpointError>
     if start.len() == 9 && start[6..] == *b"\0\0{" {
         return Err(CheckpointError::Safetensors);
     }
-    let root = PytorchReader::read_pickle_data(path, None)?;
+    check(path)?;
+    let (kind, step) = {
+        let root = PytorchReader::read_pickle_data(path, None)?;
+        (kind(&root), step(&root))
+    };
     // Tensors are read lazily: the copy must exist until then.
-    let (copy, kind) = match &root {
-        PickleValue::List(items) => {
-            let published =
-                matches!(items[..], [_, _, PickleValue::Int(_), PickleValue::Int(_), _]);
-            let kind = if published { Root::Published } else { Root::List };
-            (Some(with_dictionary(path)?), kind)
-        }
-        _ => (None, Root::Dictionary),
+    let copy = match kind {
+        Root::Dictionary => None,
+        Root::List | Root::Published => Some(with_dictionary(path)?),
     };
     let path = copy.as_ref().map_or(path, |copy| copy.path());
     let contents = Contents::read(path.to_owned(), kind)?;
@@ -66,8 +65,16 @@ pub fn read(path: &Path, choice: &Choice) -> Result<Checkpoint, CheckpointError>
         averaged: network.averaged,
         key: contents.key(network),
         others: contents.others(network),
-        step: step(&root),
+        step,
     })
+}
+
+fn kind(root: &PickleValue) -> Root {
+    let PickleValue::List(items) = root else { return Root::Dictionary };
+    match items[..] {
+        [_, _, PickleValue::Int(_), PickleValue::Int(_), _] => Root::Published,
+        _ => Root::List,
+    }
 }
 
 /// The step at which a checkpoint was saved, where the published trainers and many others note it.

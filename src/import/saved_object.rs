@@ -1,56 +1,112 @@
-//! The saved object in a file of PyTorch's: the names of its tensors in their order, and a copy of
-//! the file in which it is within a dictionary.
+//! The saved object in a file of PyTorch's: whether it can be read, the names of its tensors in
+//! their order, and a copy of the file in which it is within a dictionary.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
+use std::ops::Range;
 use std::path::Path;
 
+use pytorch_reader::MAX_PICKLE_SIZE;
 use tempfile::NamedTempFile;
 use zip::write::SimpleFileOptions;
-use zip::{ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::checkpoint_error::CheckpointError;
+use super::footprint::footprint;
 use super::networks::ROOT;
 use super::tensor_names::tensor_names;
 use crate::pickle::opcode;
+
+/// The bytes of memory that the pickles of a file may take, beside twice its size.
+const MEMORY: u64 = 56 << 20;
+
+/// Checks that a file is one of PyTorch's, and that its pickles can be read in a memory that fits
+/// its size.
+pub(super) fn check(path: &Path) -> Result<(), CheckpointError> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut memory = size.saturating_mul(2).saturating_add(MEMORY);
+    let mut take = |pickle: &[u8]| {
+        memory = memory.checked_sub(footprint(pickle, memory)).ok_or(CheckpointError::Memory)?;
+        Ok::<_, CheckpointError>(())
+    };
+    if is_archive(&mut file)? {
+        let mut archive = ZipArchive::new(file)?;
+        // Entries that share their bytes would be read for any time.
+        let mut left = size;
+        for index in pickles(&archive) {
+            let pickle = pickle(&mut archive, index)?;
+            left = left.checked_sub(pickle.len() as u64).ok_or_else(damaged)?;
+            take(&pickle)?;
+        }
+        return Ok(());
+    }
+    let bytes = head(&mut file)?;
+    // Before 0.1.10, PyTorch wrote tar archives, and no NCSN.
+    let is_tar = bytes.get(257..262) == Some(&b"ustar"[..]);
+    let pickles = stream(&bytes).filter(|_| !is_tar).ok_or_else(|| {
+        let problem = "no ZIP archive, and no whole stream of pickles, as PyTorch wrote before 1.6";
+        CheckpointError::Format(problem.into())
+    })?;
+    pickles.into_iter().try_for_each(|pickle| take(&bytes[pickle]))
+}
 
 /// The names of all tensors, in their order in the saved object, if that can be found out.
 pub(super) fn names(path: &Path) -> Result<Option<Vec<String>>, CheckpointError> {
     let mut file = File::open(path)?;
     if is_archive(&mut file)? {
         let mut archive = ZipArchive::new(file)?;
-        let pickles = archive.file_names().filter(|name| is_pickle(name)).map(str::to_owned);
-        let [name] = &pickles.collect::<Vec<_>>()[..] else { return Ok(None) };
-        let mut pickle = Vec::new();
-        archive.by_name(name)?.take(pytorch_reader::MAX_PICKLE_SIZE).read_to_end(&mut pickle)?;
-        return Ok(tensor_names(&pickle));
+        let [index] = pickles(&archive)[..] else { return Ok(None) };
+        return Ok(tensor_names(&pickle(&mut archive, index)?));
     }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(object(&bytes).and_then(|range| tensor_names(&bytes[range])))
+    let bytes = head(&mut file)?;
+    Ok(stream(&bytes).and_then(|[.., object, _]| tensor_names(&bytes[object])))
 }
 
 /// Whether a file is a ZIP archive, as PyTorch has written them since 1.6.
-fn is_archive(file: &mut File) -> std::io::Result<bool> {
-    let mut start = [0; 2];
-    file.read_exact(&mut start)?;
+fn is_archive(file: &mut File) -> io::Result<bool> {
+    let mut start = Vec::new();
+    (&*file).take(2).read_to_end(&mut start)?;
     file.rewind()?;
-    Ok(&start == b"PK")
+    Ok(start == b"PK")
 }
 
-/// Whether an archive's entry of this name is the saved object.
-fn is_pickle(name: &str) -> bool {
-    name == "data.pkl" || name.ends_with("/data.pkl")
+/// The numbers of an archive's entries that are saved objects: there is one.
+fn pickles(archive: &ZipArchive<File>) -> Vec<usize> {
+    let is_pickle = |name: &str| name == "data.pkl" || name.ends_with("/data.pkl");
+    let all = 0..archive.len();
+    all.filter(|&index| archive.name_for_index(index).is_some_and(is_pickle)).collect()
 }
 
-/// Where the saved object is in the stream of pickles that PyTorch wrote before 1.6: a magic
-/// number, a version, facts about the system, the object, and then the storages.
-fn object(bytes: &[u8]) -> Option<std::ops::Range<usize>> {
-    let mut start = 0;
-    for _ in 0..3 {
-        start += opcode::length(&bytes[start..])?;
+/// The saved object with this number.
+fn pickle(archive: &mut ZipArchive<File>, index: usize) -> Result<Vec<u8>, CheckpointError> {
+    let entry = archive.by_index_raw(index)?;
+    let is_stored = entry.compression() == CompressionMethod::Stored;
+    if !is_stored || entry.size() != entry.compressed_size() {
+        return Err(CheckpointError::Compressed);
     }
-    Some(start..start + opcode::length(&bytes[start..])?)
+    let mut pickle = Vec::new();
+    entry.take(MAX_PICKLE_SIZE).read_to_end(&mut pickle)?;
+    Ok(pickle)
+}
+
+/// The beginning of a stream of pickles: the tensors' bytes are behind them.
+fn head(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    (&*file).take(MAX_PICKLE_SIZE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Where the pickles are in the stream that PyTorch wrote before 1.6: a magic number, a version,
+/// facts about the system, the saved object, and the keys of the storages, which follow.
+fn stream(bytes: &[u8]) -> Option<[Range<usize>; 5]> {
+    let mut end = 0;
+    let mut next = || {
+        let start = end;
+        end += opcode::length(&bytes[start..])?;
+        Some(start..end)
+    };
+    Some([next()?, next()?, next()?, next()?, next()?])
 }
 
 /// A copy of a checkpoint in which the saved object is the value of a dictionary's key [`ROOT`].
@@ -63,16 +119,14 @@ pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointEr
         let mut left = file.metadata()?.len();
         let mut archive = ZipArchive::new(file)?;
         let mut writer = ZipWriter::new(&mut copy);
+        let pickles = pickles(&archive);
         for index in 0..archive.len() {
-            let name = archive.name_for_index(index).unwrap_or_default().to_owned();
-            if is_pickle(&name) {
-                let mut pickle = Vec::new();
-                let limit = pytorch_reader::MAX_PICKLE_SIZE;
-                archive.by_index(index)?.take(limit).read_to_end(&mut pickle)?;
+            if pickles.contains(&index) {
+                let name = archive.name_for_index(index).unwrap_or_default().to_owned();
                 let stored =
-                    SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+                    SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
                 writer.start_file(name, stored)?;
-                writer.write_all(&keyed(&pickle)?)?;
+                writer.write_all(&keyed(&pickle(&mut archive, index)?)?)?;
             } else {
                 let entry = archive.by_index_raw(index)?;
                 left = left.checked_sub(entry.compressed_size()).ok_or_else(damaged)?;
@@ -81,12 +135,12 @@ pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointEr
         }
         writer.finish()?;
     } else {
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        let object = object(&bytes).ok_or_else(damaged)?;
+        let bytes = head(&mut file)?;
+        let [.., object, _] = stream(&bytes).ok_or_else(damaged)?;
         copy.write_all(&bytes[..object.start])?;
         copy.write_all(&keyed(&bytes[object.clone()])?)?;
         copy.write_all(&bytes[object.end..])?;
+        io::copy(&mut file, &mut copy)?;
     }
     copy.flush()?;
     Ok(copy)
@@ -122,8 +176,7 @@ mod tests {
         let copied = |shared: usize| {
             let mut file = NamedTempFile::new().expect("a temporary file");
             let mut writer = ZipWriter::new(&mut file);
-            let stored =
-                SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+            let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
             for (name, bytes) in [("a/data.pkl", &b"\x80\x02N."[..]), ("a/data/0", &[7; 1000][..])]
             {
                 writer.start_file(name, stored).expect("written");

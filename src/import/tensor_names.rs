@@ -8,9 +8,16 @@ use crate::pickle::{Id, Object, Pickle, Value};
 /// The tensors in a pickled object, in its order, under the reader's names: the keys and indices
 /// on the way to a tensor, joined by dots. `None` if the pickle does what PyTorch's do not.
 pub(super) fn tensor_names(pickle: &[u8]) -> Option<Vec<String>> {
-    // An instruction has at least one byte: any number of them is allowed.
+    // An instruction has at least one byte: any number of them is allowed, since `footprint` has
+    // allowed the reader to run them, which takes more memory.
     let pickle = Pickle::read(pickle, pickle.len()).ok()?;
-    let mut walk = Walk { pickle: &pickle, path: Vec::new(), names: Vec::new(), visits: 0 };
+    let mut walk = Walk {
+        pickle: &pickle,
+        path: Vec::new(),
+        names: Vec::new(),
+        visits: 0,
+        left: Walk::MEMORY,
+    };
     walk.visit(pickle.root(), 0)?;
     Some(walk.names)
 }
@@ -22,12 +29,16 @@ struct Walk<'a> {
     path: Vec<String>,
     names: Vec<String>,
     visits: usize,
+    /// The bytes that may still be copied.
+    left: usize,
 }
 
 impl<'a> Walk<'a> {
     /// A few bytes can describe an object that is within itself any number of times.
     const MOST_VISITS: usize = 1 << 20;
     const DEEPEST: usize = 200;
+    /// The bytes that may be copied, for the same reason: those of names, and of lists of entries.
+    const MEMORY: usize = 1 << 24;
 
     fn visit(&mut self, value: Id, depth: usize) -> Option<()> {
         self.visits += 1;
@@ -54,6 +65,7 @@ impl<'a> Walk<'a> {
 
     /// Keys that are neither texts nor integers are left out: the reader refuses them.
     fn visit_entries(&mut self, entries: &[(Id, Id)], depth: usize) -> Option<()> {
+        self.left = self.left.checked_sub(size_of_val(entries))?;
         entries.iter().try_for_each(|&(key, value)| match self.key(key) {
             Some(key) => self.visit_at(key, value, depth),
             None => Some(()),
@@ -78,12 +90,19 @@ impl<'a> Walk<'a> {
                 "_rebuild_parameter" | "_rebuild_parameter_with_state",
                 &[first, ..],
             ) => self.visit(first, depth + 1)?,
-            ("torch._utils", name, _) if name.starts_with("_rebuild_tensor") => {
-                self.names.push(self.path.join("."));
-            }
-            ("torch._tensor", "_rebuild_from_type_v2", _) => self.names.push(self.path.join(".")),
+            ("torch._utils", name, _) if name.starts_with("_rebuild_tensor") => self.name()?,
+            ("torch._tensor", "_rebuild_from_type_v2", _) => self.name()?,
             _ => {}
         }
+        Some(())
+    }
+
+    /// Notes a tensor.
+    fn name(&mut self) -> Option<()> {
+        let name = self.path.join(".");
+        // Also for its place in the list.
+        self.left = self.left.checked_sub(name.len() + size_of::<String>())?;
+        self.names.push(name);
         Some(())
     }
 
@@ -198,5 +217,18 @@ mod tests {
         bomb.push(b'.');
         assert_eq!(tensor_names(&bomb), None);
         assert_eq!(tensor_names(b"\x80\x02cbuiltins\nset\n]q\x00Rq\x010h\x00h\x01a0h\x01."), None);
+    }
+
+    /// A key of a megabyte, and within it a list that has one tensor many times.
+    #[test]
+    fn names_that_would_fill_the_memory_are_given_up() {
+        let names = |tensors: usize| {
+            let key = [&b"X\0\0\x10\0"[..], &[b'k'; 1 << 20]].concat();
+            let tensor = b"ctorch._utils\n_rebuild_tensor_v2\n)Rq\0";
+            let more = b"h\0".repeat(tensors - 1);
+            tensor_names(&[b"\x80\x02}", &key[..], b"](", tensor, &more, b"es."].concat())
+        };
+        assert_eq!(names(10).expect("ten megabytes").len(), 10);
+        assert_eq!(names(20), None);
     }
 }

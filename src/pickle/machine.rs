@@ -144,13 +144,13 @@ impl<'a> Machine<'a> {
             }
 
             PUT | BINPUT | LONG_BINPUT => {
-                self.memo.insert(memo_key(opcode == PUT, argument)?, *self.stack.last()?);
+                self.memo.insert(memo_key(opcode, argument)?, *self.stack.last()?);
             }
             MEMOIZE => {
                 self.memo.insert(self.memo.len().try_into().ok()?, *self.stack.last()?);
             }
             GET | BINGET | LONG_BINGET => {
-                let id = *self.memo.get(&memo_key(opcode == GET, argument)?)?;
+                let id = *self.memo.get(&memo_key(opcode, argument)?)?;
                 self.stack.push(id);
             }
             _ => return Some(false),
@@ -213,14 +213,4 @@ fn integer<'a>(bytes: &[u8], signed: bool) -> Value<'a> {
         None => return Value::Other,
     }
     Value::Number(i64::from_le_bytes(all))
-}
-
-/// The number under which a value is remembered, in digits or lowest byte first.
-fn memo_key(digits: bool, argument: &[u8]) -> Option<u32> {
-    if digits {
-        return str::from_utf8(argument).ok()?.trim().parse().ok();
-    }
-    let mut bytes = [0; 4];
-    bytes.get_mut(..argument.len())?.copy_from_slice(argument);
-    Some(u32::from_le_bytes(bytes))
 }

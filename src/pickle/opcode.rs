@@ -101,6 +101,17 @@ pub fn split_first(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((opcode, argument, rest))
 }
 
+/// The number under which an instruction remembers or fetches a value: its argument, in digits or
+/// lowest byte first.
+pub fn memo_key(opcode: u8, argument: &[u8]) -> Option<u32> {
+    if matches!(opcode, PUT | GET) {
+        return str::from_utf8(argument).ok()?.trim().parse().ok();
+    }
+    let mut bytes = [0; 4];
+    bytes.get_mut(..argument.len())?.copy_from_slice(argument);
+    Some(u32::from_le_bytes(bytes))
+}
+
 /// The length of the pickle that `bytes` begin with.
 pub fn length(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;

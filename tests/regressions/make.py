@@ -30,17 +30,19 @@ def png(gray):
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def zip_of(contents, entries):
-    """A zip archive of these contents, and entries with a name and the number of a content."""
+def zip_of(contents, entries, packed=True):
+    """A zip archive of these contents, packed or not, and entries with a name and the number of a
+    content."""
     out, places = b"", []
     for number, content in enumerate(contents):
         name = next(name for name, content in entries if content == number).encode()
         deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
-        packed = deflate.compress(content) + deflate.flush()
-        sizes = len(packed), len(content)
-        fields = struct.pack("<HHHHHIII", 20, 0, 8, 0, 0x21, zlib.crc32(content), *sizes)
+        stored = deflate.compress(content) + deflate.flush() if packed else content
+        sizes = len(stored), len(content)
+        method = 8 if packed else 0
+        fields = struct.pack("<HHHHHIII", 20, 0, method, 0, 0x21, zlib.crc32(content), *sizes)
         places.append((len(out), fields))
-        out += b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name + packed
+        out += b"PK\3\4" + fields + struct.pack("<HH", len(name), 0) + name + stored
     start = len(out)
     for name, content in entries:
         at, fields = places[content]
@@ -125,3 +127,36 @@ text = b"a" * 100_000
 names = b"X" + struct.pack("<I", len(text)) + text + b"q\x000" + 1000 * b"h\0h\0\x930"
 pickle = gzip.compress(b"\x80\x04}" + names + b".", 9, mtime=0)
 write("array/batch-of-a-thousand-long-globals.gz", pickle)
+
+
+def checkpoint(pickle, packed=False):
+    """A checkpoint of PyTorch's with a storage of one value."""
+    names = [("archive/data.pkl", 0), ("archive/data/0", 1), ("archive/version", 2)]
+    return zip_of([b"\x80\2" + pickle + b".", bytes(8), b"3\n"], names, packed)
+
+
+def tensor(kind, count, shape):
+    """A tensor of these sizes that repeats the first value of the storage."""
+    storage = b"(U\7storagectorch\n%sStorage\nU\x010U\3cpuK%ctQ" % (kind, count)
+    sizes = b"".join(b"J" + struct.pack("<i", size) for size in shape)
+    strides = len(shape) * b"K\0"
+    hooks = b"ccollections\nOrderedDict\n)R"
+    arguments = storage + b"K\0(" + sizes + b"t(" + strides + b"t\x89" + hooks
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + arguments + b"tR"
+
+
+# Values of one byte each took ninety, and packed they were a thousandth of that in the file.
+many = b"](" + (1 << 20) * b"N" + b"e"
+write("pytorch/a-million-values-in-a-kilobyte.pth", checkpoint(many, packed=True))
+
+# Each copy of a dictionary has its own copy of the keys.
+key = b"X" + struct.pack("<I", 1500) + 1500 * b"k"
+copies = b"}" + key + b"Nsq\0" + 15 * b"h\0h\0\x86q\0"
+write("pytorch/thousands-of-copies-of-a-long-key.pth", checkpoint(copies))
+
+# The reader checks that a tensor's elements are in the storage, where they can be the same.
+weights = b"U\x18module.begin_conv.weight" + tensor(b"Float", 2, [1, 1, 1, 1])
+counter = b"U\nn_averaged" + tensor(b"Float", 2, [1 << 28])
+write("pytorch/counter-of-a-gigabyte.pth", checkpoint(b"}(" + weights + counter + b"u"))
+weights = b"U\x11begin_conv.weight" + tensor(b"Float", 2, [1 << 13, 1 << 13, 1, 1])
+write("pytorch/weights-of-one-value.pth", checkpoint(b"}(" + weights + b"u"))

@@ -28,7 +28,8 @@ pub(super) fn place(path: &Path) -> io::Result<Place> {
     } else if stored.starts_with(b"PK\x03\x04") {
         Place::Zip
     } else if !compressed && !is_data(&head) && zip::open(path).is_ok() {
-        // A zip archive is found from its end. Programs that unpack themselves are in front.
+        // The directory of a zip archive is at its end, so a self-extracting program may come
+        // before the archive.
         Place::Zip
     } else {
         Place::Single

@@ -7,16 +7,13 @@ use std::path::Path;
 
 use ::tar::{Archive, EntryType, GnuHeader, Header, PaxExtensions};
 
-use super::tree::Tree;
+use super::tree::{LONGEST_PATH, Tree};
 use crate::data::decompress::decompressed;
 use crate::data::entry::{Listing, slashed};
 use crate::data::stored::{Open, Stored};
 
 /// The size of a header, in bytes.
 pub(in crate::data) const BLOCK: usize = 512;
-
-/// The longest name, in bytes: as long as the longest path in Linux.
-const LONGEST: u64 = 4096;
 
 type Stream = Box<dyn Read>;
 
@@ -153,7 +150,7 @@ impl Told {
             return Ok(false);
         }
         // Pax has other properties besides: times, extended attributes.
-        let most = if is_long { LONGEST } else { 1 << 20 };
+        let most = if is_long { LONGEST_PATH } else { 1 << 20 };
         if size > most {
             let problem = format!("the name of an entry has {size} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));

@@ -28,6 +28,8 @@ enum Target {
     Folder(Vec<u8>),
 }
 
+/// The longest path in Linux, in bytes, and so the longest name or target of a link.
+pub(super) const LONGEST_PATH: u64 = 4096;
 /// The most symbolic links on the way to a file, as in Linux.
 const HOPS: usize = 40;
 /// The most folders inside one another that are entered through a link.

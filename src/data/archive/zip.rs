@@ -11,14 +11,11 @@ use ::zip::ZipArchive;
 use ::zip::read::ZipFile;
 use ::zip::result::ZipResult;
 
-use super::tree::Tree;
+use super::tree::{LONGEST_PATH, Tree};
 use crate::data::entry::{Listing, slashed};
 use crate::data::stored::{Open, Stored};
 
 type Stream = BufReader<File>;
-
-/// The longest target of a link, in bytes: as long as the longest path in Linux.
-const LONGEST: u64 = 4096;
 
 /// Opens an archive.
 ///
@@ -76,7 +73,7 @@ pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
             continue;
         }
         let mut target = Vec::new();
-        match archive.by_index(index).map(|file| file.take(LONGEST).read_to_end(&mut target)) {
+        match archive.by_index(index).map(|file| file.take(LONGEST_PATH).read_to_end(&mut target)) {
             Ok(Ok(_)) => tree.link(&name, &slashed(&target)),
             Ok(Err(error)) => tree.problem(&name, error.to_string()),
             Err(error) => tree.problem(&name, error.to_string()),

@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn between_levels_ncsn_believes_in_the_image_of_the_nearest() {
+    fn between_levels_ncsn_keeps_the_denoised_image_of_the_nearest_level() {
         let ncsn = cifar(Variant::Ncsn, Depth::Standard);
         for (row, sigma) in ncsn.schedule.sigmas().into_iter().enumerate() {
             assert_eq!(ncsn.at(sigma), AtSigma { row, factor: 1.0 });
