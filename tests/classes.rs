@@ -476,6 +476,25 @@ fn guidance_is_distilled(at: &Path) {
     assert!(refused(&["--distill-guidance", "4", "--labels", "off"]).contains("classes"));
 }
 
+/// A network that is told the class of every image does not learn the score of all of them, and
+/// what takes that score is refused.
+fn only_the_scores_of_classes_are_learned(at: &Path) {
+    let run = ["--out", "told.safetensors", "--steps", "3", "--warmup-steps", "1"];
+    succeed(&mut train(at, &[&run[..], &["--label-dropout", "0"]].concat()));
+    let model = ["--model", "told.safetensors"];
+    assert_eq!(pixels(at, 2, &[&model[..], &["--classes", "all"]].concat()).len(), 2 * 64);
+    for arguments in [
+        &["sample", "--class", "dark", "--guidance", "2"][..],
+        &["sample", "--guidance", "0.5"],
+        &["sample", "--class", "dark", "--classifier", "c.safetensors"],
+        &["likelihood", "--data", "bars"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+        let said = fail(command.current_dir(at).args(arguments).args(model));
+        assert!(said.contains("train it further with --label-dropout 0.1"), "{said}");
+    }
+}
+
 #[test]
 fn a_model_learns_the_classes_of_its_folders_and_is_asked_for_them() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -508,9 +527,11 @@ fn a_model_learns_the_classes_of_its_folders_and_is_asked_for_them() {
     };
     assert!(refused(&["--class", "grey"]).contains("dark, light"));
     assert!(refused(&["--classes", "0-2"]).contains("dark, light"));
-    assert!(refused(&["--guidance-interval", "3,1"]).contains("no σ from 3 to 1"));
+    let interval = ["--guidance", "2", "--guidance-interval", "3,1"];
+    assert!(refused(&interval).contains("the smaller first, but has 3 and 1"));
 
     guidance_is_distilled(at);
+    only_the_scores_of_classes_are_learned(at);
 
     // Resumed it is the same run; from its weights, other classes can be learned, or none.
     let resumed = |more: &[&str]| train(at, &[&run[..2], &["--resume"], more].concat());

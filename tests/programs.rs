@@ -11,11 +11,13 @@ use std::process::{Command, Stdio};
 use burn::tensor::{Device, Tensor, TensorData};
 use image::codecs::gif::GifDecoder;
 use image::{AnimationDecoder, Frame, Rgb, RgbImage, RgbaImage};
+use ncsn::backend::fused::Gpu;
 use ncsn::model_file::ModelFile;
 use ncsn::net::Network;
 use ncsn::random::Key;
 use ncsn::sample::GuidanceScale;
 use ncsn::sample::guidance::Autoguide;
+use pollster::block_on;
 
 use cli::{as_subcommand, fail, folder_with_bars, read, succeed, train, training, wait_for};
 
@@ -423,6 +425,102 @@ fn mixed_precision_learns_what_f32_learns() {
     for ((sigma, full), (_, mixed)) in full.into_iter().zip(mixed) {
         assert!((full - mixed).abs() < 0.1 * full, "σ = {sigma}: {full} in f32, {mixed} in bf16");
     }
+}
+
+/// A table of a run's log, as numbers, without its header.
+fn rows(path: &Path) -> Vec<Vec<f64>> {
+    let text = fs::read_to_string(path).expect("written");
+    let number = |field: &str| field.parse().expect("a number");
+    text.lines().skip(1).map(|row| row.split(',').map(number).collect()).collect()
+}
+
+/// The sums of a run's losses over ten steps at a time. A row has the mean over the steps since the
+/// row before, and a slow machine writes more rows.
+fn losses_of_ten_steps(table: &Path) -> Vec<f64> {
+    let (mut sums, mut sum, mut before) = (Vec::new(), 0.0, 0.0);
+    for row in rows(table) {
+        sum += row[1] * (row[0] - before);
+        before = row[0];
+        if before % 10.0 == 0.0 {
+            sums.push(std::mem::take(&mut sum));
+        }
+    }
+    sums
+}
+
+/// A run that begins on the GPU, goes on on the CPU and ends on the GPU learns what one on the CPU
+/// learns.
+#[test]
+fn a_run_is_the_same_on_the_gpu_and_moves_between_devices() {
+    let gpu = match block_on(Gpu::request()) {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            eprintln!("not tested: `train --device gpu`: {error}");
+            return;
+        }
+    };
+    let folder = folder_with_bars();
+    let at = folder.path();
+    let run = |name: &str, devices: [&str; 3]| {
+        let out = format!("{name}.safetensors");
+        for (part, device) in devices.into_iter().enumerate() {
+            let steps = (20 * (part + 1)).to_string();
+            let to = ["--out", &out, "--device", device, "--steps", &steps];
+            let new = ["--lr", "5e-4", "--warmup-steps", "5"];
+            let how = if part == 0 { &new[..] } else { &["--resume"][..] };
+            let said = succeed(&mut train(at, &[&to[..], how].concat()));
+            let on = if device == "gpu" { gpu.adapter() } else { "cpu".into() };
+            let begins = format!(" parameters on {on}; step {} of {steps},", 20 * part);
+            assert!(said.contains(&begins), "{begins}: {said}");
+            assert_eq!(training(&at.join(&out)).device, on);
+        }
+        let log = at.join(name).with_extension("log");
+        (losses_of_ten_steps(&log.join("losses.csv")), rows(&log.join("held-out.csv")).concat())
+    };
+    let (losses, held_out) = run("cpu", ["cpu"; 3]);
+    assert_eq!((losses.len(), held_out.first()), (6, Some(&20.0)));
+    let (moved_losses, moved_held_out) = run("moved", ["gpu", "cpu", "gpu"]);
+    for (found, expected) in [(moved_losses, losses), (moved_held_out, held_out)] {
+        assert_eq!(found.len(), expected.len());
+        let close = |(found, expected): (&f64, &f64)| (found / expected - 1.0).abs() < 1e-3;
+        assert!(found.iter().zip(&expected).all(close), "{found:?} for {expected:?}");
+    }
+}
+
+/// What `--device gpu` cannot train is refused by its name, before images are read.
+#[test]
+fn what_needs_burn_is_said_before_images_are_read() {
+    let folder = folder_with_bars();
+    let at = folder.path();
+    succeed(&mut train(at, &["--out", "m.safetensors", "--steps", "1", "--device", "cpu"]));
+    let run = ["--device", "gpu", "--data", "nowhere", "--out", "n.safetensors"];
+    for (needs, flags) in [
+        ("--precision bf16", &["--precision", "bf16"][..]),
+        ("a network of the papers", &["--arch", "ncsn"][..]),
+        ("--consistency", &["--init-from", "m.safetensors", "--consistency"][..]),
+    ] {
+        let said = fail(&mut train(at, &[&run[..], flags].concat()));
+        assert!(said.contains(&format!("{needs} needs Burn")), "{said}");
+        assert!(!said.contains("nowhere"), "{said}");
+    }
+    let half = ["--device", "auto", "--precision", "bf16", "--out", "n.safetensors"];
+    let said = succeed(&mut train(at, &[&half[..], &["--steps", "1"]].concat()));
+    assert!(said.contains("on the CPU: --precision bf16 needs Burn"), "{said}");
+}
+
+#[test]
+fn auto_is_the_gpu_or_says_why_it_is_the_cpu() {
+    let folder = folder_with_bars();
+    let run = ["--out", "m.safetensors", "--steps", "1", "--device", "auto"];
+    let said = succeed(&mut train(folder.path(), &run));
+    let expected = match block_on(Gpu::request()) {
+        Ok(gpu) if gpu.is_software() => {
+            format!("on the CPU: {} is software, which is slower", gpu.adapter())
+        }
+        Ok(gpu) => format!(" parameters on {};", gpu.adapter()),
+        Err(error) => format!("on the CPU: {error}"),
+    };
+    assert!(said.contains(&expected), "{expected}: {said}");
 }
 
 #[test]

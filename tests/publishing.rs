@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use ncsn::model_file::Class;
+use ncsn::model_file::{Class, FeatureSource, Quality};
+use serde_json::{Value, json};
 
 fn ncsn(folder: &Path, arguments: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
@@ -33,6 +34,22 @@ fn a_card_is_a_folder_for_the_hub() {
     model.card.name = "a \"b\" | c".into();
     model.card.license = "MIT".into();
     model.card.best = None;
+    let training = model.card.training.as_mut().expect("it has one");
+    training.distribution_matching = Some("the `better` one".into());
+    let features = FeatureSource { name: "net.onnx".into(), checksum: "sha256:a|b".into() };
+    model.card.quality = Some(Quality {
+        n: 100,
+        nfe: 5,
+        sampler: model.card.sampler,
+        seed: 1,
+        frechet: 1.25,
+        frechet_error: Some(0.5),
+        floor: 0.75,
+        precision: 0.625,
+        recall: 0.375,
+        classifier_accuracy: None,
+        features: Some(features),
+    });
     let bytes = model.write().expect("finite");
     fs::write(folder.path().join("mine.safetensors"), &bytes).expect("written");
     let card = "card mine.safetensors -n 4 --repository ada/digits";
@@ -47,6 +64,34 @@ fn a_card_is_a_folder_for_the_hub() {
         ["library_name: ncsn", "pipeline_tag: unconditional-image-generation", "license: mit"]
     {
         assert!(yaml.lines().any(|each| each == line), "{line}: {yaml}");
+    }
+    let tags =
+        "\ntags:\n- ncsn\n- score-based\n- diffusion\n- webgpu\n- safetensors\nmodel-index:\n";
+    let (_, index) = yaml.split_once(tags).expect("tags, and then figures");
+    let results = index.strip_prefix("- name: \"a \\\"b\\\" | c\"\n  results: ").expect("results");
+    let results: Value = serde_json::from_str(results).expect("JSON");
+    let metric =
+        |kind: &str, name: &str, value: f64| json!({ "type": kind, "name": name, "value": value });
+    let expected = json!([{
+        "task": { "type": "unconditional-image-generation" },
+        "dataset": { "name": "nothing", "type": "nothing" },
+        "metrics": [
+            metric("frechet-distance", "Fréchet distance", 1.25),
+            metric("precision", "Precision", 0.625),
+            metric("recall", "Recall", 0.375),
+        ],
+    }]);
+    assert_eq!(results, expected);
+    for row in [
+        "| distribution matching | for one to four evaluations, of the \\`better\\` one |",
+        "| samples | 100, 5 evaluations each |",
+        "| Fréchet distance | 1.25 ± 0.50 |",
+        "| … of training images | 0.75 |",
+        "| precision | 0.625 |",
+        "| recall | 0.375 |",
+        "| features | net.onnx, sha256:a\\|b |",
+    ] {
+        assert!(text.lines().any(|line| line == row), "{row}: {text}");
     }
     assert!(text.contains("# a \"b\" \\| c\n"), "{text}");
     assert!(text.contains("--model hf:ada/digits ") && text.contains("![4 samples](samples.png)"));
@@ -66,6 +111,12 @@ fn a_card_is_a_folder_for_the_hub() {
     assert!(readme.contains("--model hf:ada/digits --best -n"), "{readme}");
     let wrong = ncsn(folder.path(), "card mine.safetensors --repository digits");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("USER/NAME"));
+    // The command that publishes it is one to copy.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
+    command.current_dir(folder.path()).args(["card", "mine.safetensors", "-n", "4"]);
+    let output = command.args(["--out", "my card"]).output().expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("`hf upload USER/NAME 'my card'` publishes them"), "{said}");
 }
 
 #[test]
@@ -73,7 +124,8 @@ fn an_archive_has_the_images_and_their_classes() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut model = common::model();
     model.card.architecture = model.card.architecture.with_classes(3);
-    model.card.classes = ["0", "1", "2"].map(|name| Class { name: name.into(), images: 1 }).into();
+    let names = ["cup", "ball", "cat"];
+    model.card.classes = names.map(|name| Class { name: name.into(), images: 1 }).into();
     model.weights = common::weights(&model.card.architecture);
     let bytes = model.write().expect("finite");
     fs::write(folder.path().join("m.safetensors"), bytes).expect("written");
@@ -86,9 +138,21 @@ fn an_archive_has_the_images_and_their_classes() {
         npyz::NpyFile::new(archive.by_name("arr_0.npy").expect("there")).expect("an array");
     let images = (images.shape().to_vec(), images.into_vec::<u8>().expect("bytes"));
     assert_eq!(images, array(&folder.path().join("s.npy")));
-    let classes = npyz::NpyFile::new(archive.by_name("arr_1.npy").expect("there"));
-    let classes: Vec<i64> = classes.expect("an array").into_vec().expect("numbers");
-    assert_eq!(classes, [0, 1, 2, 0]);
+    let classes_of = |arguments: &str| -> Vec<i64> {
+        let sample = "sample --model m.safetensors --levels 2 --engine burn --out c.npz";
+        succeeds(folder.path(), &format!("{sample} {arguments}"));
+        let file = fs::File::open(folder.path().join("c.npz")).expect("written");
+        let mut archive = zip::ZipArchive::new(file).expect("an archive");
+        let classes = archive.by_name("arr_1.npy").expect("there");
+        npyz::NpyFile::new(classes).expect("an array").into_vec().expect("numbers")
+    };
+    assert_eq!(classes_of("-n 4 --classes 0-2"), [0, 1, 2, 0]);
+    // A part of the name of one class, but no name.
+    assert_eq!(classes_of("-n 4 --classes all"), [0, 1, 2, 0]);
+    // Unasked, chains draw their classes, but a path leads through images of one.
+    let drawn = classes_of("-n 6 --seed 3");
+    assert!(drawn.iter().any(|&class| class != drawn[0]), "{drawn:?}");
+    assert_eq!(classes_of("-n 6 --interpolate 3:8"), [drawn[0]; 6]);
 }
 
 /// A Python with these packages: `NCSN_PYTHON`, or the system's.

@@ -391,6 +391,28 @@ fn a_path_between_seeds_ends_at_the_seeds() {
     }
 }
 
+/// With a single level, too, the strength says how much of an image is left. (Langevin's steps stay
+/// at the smallest level.)
+#[test]
+fn a_single_step_keeps_as_much_of_an_image_as_its_strength_says() {
+    let toy = GaussianMixture::two_modes();
+    let conditioning = Conditioning { origin: Some(vec![-4.0, -6.0]), ..Conditioning::default() };
+    let schedule = NoiseSchedule { sigma_max: 100.0, sigma_min: 0.01, levels: 1 };
+    let langevin = [Sampler::Langevin, Sampler::ExactLangevin, Sampler::PlainLangevin];
+    for sampler in Sampler::ALL.into_iter().filter(|sampler| !langevin.contains(sampler)) {
+        let settings = Settings { sampler, schedule, ..Settings::recommended(100.0, 0.01) };
+        let distances = |strength| {
+            let table = settings.step_table_from(Some(strength)).expect("possible");
+            let x = host::run_conditioned(&table, &conditioning, &toy, 8, 100).expect("it fits");
+            x.chunks_exact(2).map(|x| (x[0] + 4.0).hypot(x[1] + 6.0)).collect::<Vec<f32>>()
+        };
+        let (kept, forgotten) = (distances(0.0), distances(1.0));
+        // Noise of 0.01 in either coordinate, and the mean of both modes.
+        assert!(kept.iter().all(|&distance| distance < 0.1), "{sampler:?}: {kept:?}");
+        assert!(forgotten.iter().all(|&distance| distance > 5.0), "{sampler:?}: {forgotten:?}");
+    }
+}
+
 /// A sketch keeps what is coarser than its noise, and loses what is finer.
 #[test]
 fn a_sketch_is_kept_as_far_as_its_noise_allows() {

@@ -50,9 +50,9 @@ impl Guide for ClassGuide {
         let x = x.clone().autodiff().require_grad();
         let logits = self.classifier.logits(self.classifier.features(x.clone(), &[sigma]));
         let [n, _] = logits.dims();
-        let told = log_softmax(logits, 1).slice([0..n, self.class..self.class + 1]);
+        let log_probability = log_softmax(logits, 1).slice([0..n, self.class..self.class + 1]);
         // The images of a batch are independent, so one gradient serves all of them.
-        let grads = told.sum().backward();
+        let grads = log_probability.sum().backward();
         match x.grad(&grads) {
             Some(gradient) => gradient * self.weight,
             None => x.inner().zeros_like(),

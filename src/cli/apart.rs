@@ -8,7 +8,7 @@ use anyhow::{bail, ensure};
 use same_file::is_same_file;
 use walkdir::WalkDir;
 
-use crate::data::DataSet;
+use crate::data::{DataSet, is_hidden};
 use crate::files::link_target;
 
 /// A file that a command reads, with the flag that names it; `None` if the flag is not given.
@@ -57,7 +57,8 @@ fn is_read_with(data: &Path, out: &Path) -> bool {
         let Ok(folder) = fs::canonicalize(folder) else { return false };
         let Ok(rest) = out.strip_prefix(folder) else { return false };
         // Hidden files and folders are not read.
-        let hidden = |part| matches!(part, Component::Normal(name) if is_hidden(name));
+        let hidden =
+            |part| matches!(part, Component::Normal(name) if is_hidden(&name.to_string_lossy()));
         !rest.components().any(hidden)
     };
     if inside(data) {
@@ -67,10 +68,6 @@ fn is_read_with(data: &Path, out: &Path) -> bool {
     let entries = WalkDir::new(data).follow_links(true).into_iter().filter_map(Result::ok);
     let mut linked = entries.filter(|entry| entry.path_is_symlink() && entry.file_type().is_dir());
     linked.any(|entry| inside(entry.path()))
-}
-
-fn is_hidden(name: &std::ffi::OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// The path without links that something at `path` has, or will have once it is written.

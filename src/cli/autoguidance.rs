@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::engine::Engine;
 use super::model::{of_shape, with_classes_of};
+use super::settings::bound;
 use crate::model_file::ModelFile;
 use crate::net::Network;
 use crate::sample::GuidanceScale;
@@ -29,8 +30,9 @@ pub struct AutoguidanceArgs {
 /// The scale of autoguidance, and the noise levels it acts at.
 #[derive(clap::Args, Serialize)]
 pub struct GuidanceScaleArgs {
-    /// The weight of --guiding-model: 1 has no effect, 2 adds the whole difference between the two
-    /// models' scores.
+    /// The weight of autoguidance, which --guiding-model does: 1 has no effect, 2 adds the whole
+    /// difference between the two models' scores. Class guidance has a weight of its own,
+    /// `--guidance` of `ncsn sample` and `ncsn eval`.
     #[arg(
         long,
         alias = "autoguidance",
@@ -45,13 +47,22 @@ pub struct GuidanceScaleArgs {
         long,
         alias = "autoguide-min",
         value_name = "SIGMA",
+        value_parser = bound,
         default_value_t = 0.0,
         requires = "guiding_model"
     )]
     #[serde(rename = "autoguide_min")]
     guidance_sigma_min: f32,
     /// The largest σ that --guiding-model acts at [default: no limit].
-    #[arg(long, alias = "autoguide-max", value_name = "SIGMA", default_value_t = f32::MAX, hide_default_value = true, requires = "guiding_model")]
+    #[arg(
+        long,
+        alias = "autoguide-max",
+        value_name = "SIGMA",
+        value_parser = bound,
+        default_value_t = f32::MAX,
+        hide_default_value = true,
+        requires = "guiding_model"
+    )]
     #[serde(rename = "autoguide_max")]
     guidance_sigma_max: f32,
 }
@@ -94,5 +105,33 @@ impl AutoguidanceArgs {
             let worse = Network::with_weights(&card.architecture, weights, device)?;
             Ok(Arc::new(Autoguide { worse, guidance_scale }))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        autoguidance: AutoguidanceArgs,
+    }
+
+    #[test]
+    fn no_limit_is_the_largest_number() {
+        let sigmas = |flags: &str| {
+            let words = format!("ncsn --guiding-model worse {flags}");
+            let command = Command::try_parse_from(words.split_whitespace()).expect("known flags");
+            command.autoguidance.guidance_scale.guidance_scale().map(|scale| scale.sigmas)
+        };
+        let always = GuidanceScale::NONE.sigmas;
+        assert_eq!(sigmas("").expect("possible"), always);
+        assert_eq!(sigmas("--guidance-sigma-max inf").expect("possible"), always);
+        let limited = sigmas("--guidance-sigma-min 0.3 --guidance-sigma-max 5");
+        assert_eq!(limited.expect("possible"), [0.3, 5.0]);
+        sigmas("--guidance-sigma-max nan").expect_err("no noise level");
     }
 }

@@ -4,28 +4,47 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use super::classes::unconditional;
-use crate::model_file::Card;
+use super::settings::bound;
+use crate::model_file::ModelFile;
 use crate::sample::{ClassConditioning, GuidanceScale};
 
 /// Classifier-free guidance, for commands that draw samples.
 #[derive(clap::Args, Serialize)]
 pub struct ClassGuidanceArgs {
-    /// The strength of the class: 1 is the class-conditional model alone, or Bayes' rule with a
-    /// --classifier; more makes images more typical of their class and less varied. It takes a
-    /// second evaluation a step, unless the model has learned the scale (`train
-    /// --distill-guidance`).
+    /// The strength of the class: 1 is the class-conditional model alone; more makes images more
+    /// typical of their class and less varied. It takes a second evaluation a step, unless the
+    /// model has learned the scale (`train --distill-guidance`).
     #[arg(long, value_name = "WEIGHT", default_value_t = 1.0)]
     guidance: f32,
     /// Guide only at noise levels from the first to the second σ, which costs less time and less
     /// variety. A class-conditional model only.
-    #[arg(long, value_name = "MIN,MAX", value_parser = interval)]
+    #[arg(long, value_name = "MIN,MAX", value_parser = interval, requires = "guidance")]
     guidance_interval: Option<[f32; 2]>,
 }
 
 fn interval(text: &str) -> Result<[f32; 2], String> {
     let wrong = || "takes two noise levels, such as 0.3,5".to_owned();
     let (min, max) = text.split_once(',').ok_or_else(wrong)?;
-    Ok([min.trim().parse().map_err(|_| wrong())?, max.trim().parse().map_err(|_| wrong())?])
+    let bound = |text: &str| bound(text.trim()).map_err(|_| wrong());
+    Ok([bound(min)?, bound(max)?])
+}
+
+/// Checks that a class-conditional model also knows the score of all images. It learns that from
+/// images whose class training does not tell it. Without any, the row of no class, which is the
+/// last and begins at zero, stays there.
+///
+/// # Errors
+/// If the model does not know that score. `needs` says what takes it.
+pub fn ensure_knows_all_images(model: &ModelFile, needs: &str) -> anyhow::Result<()> {
+    let Some(rows) = model.weights.get("embedding.classes") else { return Ok(()) };
+    let none = &rows.values[rows.values.len() - rows.shape[1]..];
+    ensure!(
+        none.iter().any(|&value| value != 0.0),
+        "{} has only learned the scores of its classes, as with --label-dropout 0, but {needs} \
+         needs that of all images, too; train it further with --label-dropout 0.1",
+        model.card.name
+    );
+    Ok(())
 }
 
 impl ClassGuidanceArgs {
@@ -40,26 +59,37 @@ impl ClassGuidanceArgs {
         Ok(scale)
     }
 
+    /// As [`Self::scale`], for a class-conditional model.
+    ///
+    /// # Errors
+    /// As [`Self::scale`] and [`ensure_knows_all_images`].
+    pub fn scale_for(&self, model: &ModelFile) -> anyhow::Result<GuidanceScale> {
+        if self.is_guided() {
+            ensure_knows_all_images(model, "--guidance")?;
+        }
+        self.scale()
+    }
+
     /// Whether the flags make a difference.
     pub fn is_guided(&self) -> bool {
-        self.guidance != 1.0 || self.guidance_interval.is_some()
+        self.guidance != 1.0
     }
 
     /// The classes that `count` chains show unless asked, for a class-conditional model: drawn by
     /// how often they occur in training.
     ///
     /// # Errors
-    /// If the flags are impossible, or the model has no classes to guide to.
+    /// As [`Self::scale_for`], and if the model has no classes to guide to.
     pub fn drawn(
         &self,
-        card: &Card,
+        model: &ModelFile,
         seed: u64,
         count: usize,
     ) -> anyhow::Result<Option<ClassConditioning>> {
-        let guidance_scale = self.scale()?;
-        let drawn = card.drawn_classes(seed, count);
+        let guidance_scale = self.scale_for(model)?;
+        let drawn = model.card.drawn_classes(seed, count);
         let possible = drawn.is_some() || !self.is_guided();
-        ensure!(possible, "{}: --guidance needs classes", unconditional(card));
+        ensure!(possible, "{}: --guidance needs classes", unconditional(&model.card));
         Ok(drawn.map(|classes| ClassConditioning { guidance_scale, ..classes }))
     }
 }
@@ -71,6 +101,7 @@ mod tests {
     #[test]
     fn an_interval_is_two_numbers() {
         assert_eq!(interval("0.3, 5"), Ok([0.3, 5.0]));
+        assert_eq!(interval("0,inf"), Ok(GuidanceScale::NONE.sigmas), "no limit");
         for wrong in ["0.3", "a,b", "1,2,3", ""] {
             interval(wrong).expect_err("not two numbers");
         }

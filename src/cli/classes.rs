@@ -43,7 +43,8 @@ pub fn parse(text: &str, card: &Card) -> anyhow::Result<Vec<usize>> {
     ensure!(!card.classes.is_empty(), "{}: it cannot be asked for classes", unconditional(card));
     let count = card.classes.len();
     let find = |text| find(text, card.classes.iter().map(|Class { name, .. }| &name[..]));
-    if text == "all" && find(text).is_err() {
+    // A class may have this name, but a mere part of a name, such as "ball", is not asked for.
+    if text == "all" && card.classes.iter().all(|class| class.name != text) {
         return Ok((0..count).collect());
     }
     let mut classes = Vec::new();

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 
 use super::apart::Read;
-use super::class_guidance::ClassGuidanceArgs;
+use super::class_guidance::{ClassGuidanceArgs, ensure_knows_all_images};
 use super::engine::Engine;
 use super::numbers::ensure_within;
 use super::{classes, classifiers, image_input};
 use crate::classifier::ClassGuide;
-use crate::model_file::Card;
+use crate::model_file::ModelFile;
 use crate::net::{Architecture, ImageShape};
 use crate::noise::NoiseSchedule;
 use crate::sample::conditioning::{End, Path as Way};
@@ -30,7 +30,7 @@ pub struct ConditioningArgs {
     #[arg(long, value_name = "IMAGE", requires = "inpaint", help_heading = CONDITIONING)]
     mask: Option<PathBuf>,
     /// Color a gray image, keeping its gray as the mean of red, green and blue.
-    #[arg(long, alias = "colorize", value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
+    #[arg(long, alias = "colourise", value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
     colorize: Option<PathBuf>,
     /// Enlarge a small image, keeping each of its pixels as the mean of a square of pixels.
     #[arg(long, value_name = "IMAGE", group = "observed", help_heading = CONDITIONING)]
@@ -59,7 +59,14 @@ pub struct ConditioningArgs {
     #[command(flatten, next_help_heading = CONDITIONING)]
     guidance: ClassGuidanceArgs,
     /// A classifier that guides a model without classes to --class, made by `train --classifier`.
-    #[arg(long, value_name = "FILE", requires = "class", help_heading = CONDITIONING)]
+    /// With it, --guidance 1 is Bayes' rule.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "class",
+        conflicts_with = "guidance_interval",
+        help_heading = CONDITIONING,
+    )]
     classifier: Option<PathBuf>,
 }
 
@@ -122,20 +129,28 @@ impl ConditioningArgs {
     /// The classes that `count` chains of a class-conditional model show.
     ///
     /// # Errors
-    /// If the model has no such class, or none at all.
+    /// If the model has no such class, or none at all, or was not trained for what is asked.
     pub fn class_conditioning(
         &self,
-        card: &Card,
+        model: &ModelFile,
         seed: u64,
         count: usize,
     ) -> anyhow::Result<Option<ClassConditioning>> {
         let asked = match (&self.class, &self.classes) {
-            // The classifier tells the class, so the model is told none.
-            _ if self.is_guided() => return Ok(None),
-            (None, None) => return self.guidance.drawn(card, seed, count),
+            _ if self.is_guided() => {
+                // The classifier tells the class, so the model is told none.
+                ensure_knows_all_images(model, "--classifier")?;
+                return Ok(None);
+            }
+            (None, None) => {
+                // A path changes little by little, and a class does not.
+                let count = if self.is_path() { 1 } else { count };
+                return self.guidance.drawn(model, seed, count);
+            }
             (Some(class), _) => class,
             (None, Some(classes)) => classes,
         };
+        let card = &model.card;
         let classes = match &self.class {
             // A name may have a comma.
             Some(class) if !card.classes.is_empty() => {
@@ -143,7 +158,7 @@ impl ConditioningArgs {
             }
             _ => classes::parse(asked, card)?,
         };
-        Ok(Some(ClassConditioning { classes, guidance_scale: self.guidance.scale()? }))
+        Ok(Some(ClassConditioning { classes, guidance_scale: self.guidance.scale_for(model)? }))
     }
 
     /// Reads the images that the flags name.

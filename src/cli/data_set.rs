@@ -137,13 +137,7 @@ fn notes(found: &Found) -> Vec<String> {
         notes.push(format!("folders are not used as classes, since {name} is in none"));
     }
     notes.extend(found.notes.iter().cloned());
-    if !found.ignored.is_empty() {
-        let kinds: Vec<_> = found.ignored.iter().map(|(end, n)| format!("{n} .{end}")).collect();
-        notes.push(format!(
-            "ignored files other than PNG, JPEG, GIF, WebP and BMP: {}",
-            kinds.join(", ")
-        ));
-    }
+    notes.extend(found.others());
     notes
 }
 

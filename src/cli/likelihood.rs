@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
+use super::class_guidance::ensure_knows_all_images;
 use super::data_set::{self, ImageArgs};
 use super::numbers::{BATCH, ensure_within};
 use super::print::ensure_delivered;
@@ -52,8 +53,8 @@ pub struct Likelihood {
 /// Runs the command.
 ///
 /// # Errors
-/// If the model has no score, there are too few images, or a number is impossible; in words for the
-/// user.
+/// If the model has no score, or none of all images, there are too few images, or a number is
+/// impossible; in words for the user.
 pub(super) fn run(arguments: &Likelihood) -> anyhow::Result<()> {
     ensure!(
         arguments.n >= 2,
@@ -69,6 +70,7 @@ pub(super) fn run(arguments: &Likelihood) -> anyhow::Result<()> {
          density follows; measure the model that it was made of",
         arguments.model.display()
     );
+    ensure_knows_all_images(&model, "a likelihood")?;
     let image_shape = model.card.architecture.image_shape();
     let data = arguments.images.load_shaped(image_shape)?;
     data_set::say(&data);

@@ -1,4 +1,4 @@
-//! `ncsn mean`: where a model's chains begin.
+//! `ncsn mean`: writes the training images' mean into a card.
 
 use std::path::PathBuf;
 

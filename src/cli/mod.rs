@@ -7,7 +7,7 @@
 //! | the command line and its numbers | `command_line`, `numbers` |
 //! | flags of what is read | `data_set` (with `sizes`), `model`, `image_input` |
 //! | flags of how samples are drawn | `engine`, `device`, `settings`, `autoguidance`, `class_guidance` (with `classes`), `conditioning` |
-//! | computations | `noise_levels`, `classifiers` |
+//! | computations | `noise_levels`, `presets`, `classifiers` |
 //! | what is written | `output`, `apart`, `grid`, `numpy` |
 //! | what is shown | `print`, `progress`, `shell` |
 
@@ -42,6 +42,7 @@ mod numbers;
 mod numpy;
 mod output;
 mod plan;
+mod presets;
 mod progress;
 mod sample;
 mod settings;

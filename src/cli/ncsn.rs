@@ -82,6 +82,20 @@ mod tests {
         matches(Arguments::command(), words.split(' ')).expect("numbers");
     }
 
+    #[test]
+    fn an_interval_needs_guidance_by_the_model_itself() {
+        let sample = |flags: &str| {
+            let words = format!("ncsn sample --model m --guidance-interval 1,2 {flags}");
+            matches(Arguments::command(), words.split_whitespace()).map(|_| ())
+        };
+        sample("--guidance 2").expect("guidance at some levels");
+        let refused = |flags| sample(flags).expect_err("it has no effect").to_string();
+        let alone = refused("");
+        assert!(alone.contains("not provided") && alone.contains("--guidance <"), "{alone}");
+        let with_classifier = refused("--guidance 2 --class 1 --classifier c");
+        assert!(with_classifier.contains("cannot be used with"), "{with_classifier}");
+    }
+
     /// The names that flags had in earlier versions.
     #[test]
     fn earlier_names_of_flags_still_work() {
@@ -94,7 +108,7 @@ mod tests {
             ),
             ("train --data x", "--net ncsn|--from m"),
             ("train --data x --init-from m", "--autoguide w"),
-            ("sample --model m", "--sketch a.png|--wander 0.5|--colorize a.png|--autoguide w"),
+            ("sample --model m", "--sketch a.png|--wander 0.5|--colourise a.png|--autoguide w"),
             ("eval --model m --data x", "--autoguide w|--grey"),
             ("import x.pth", "--licence MIT"),
         ] {

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::data::Images;
 use crate::data::distances::Distances;
 use crate::noise::{NoiseSchedule, rules};
-use crate::sample::settings::recommendation::three_digits_up;
+use crate::sample::settings::rounding::three_digits_up;
 use crate::train::measure_distances;
 use crate::words::count;
 

@@ -35,8 +35,11 @@ pub fn write_npz(
     // An archive is written at once, so its time would say nothing; and two of the same images
     // are the same.
     let options = SimpleFileOptions::default().last_modified_time(zip::DateTime::default());
-    archive.start_file("arr_0.npy", options)?;
-    archive.write_all(&images(bytes, shape)?)?;
+    let images = images(bytes, shape)?;
+    // Before the first byte, as the size of a larger file takes more room in its header.
+    let large = images.len() as u64 > u64::from(u32::MAX);
+    archive.start_file("arr_0.npy", options.large_file(large))?;
+    archive.write_all(&images)?;
     if let Some(classes) = classes {
         archive.start_file("arr_1.npy", options)?;
         archive.write_all(&array(&[classes.len() as u64], classes.iter().copied())?)?;

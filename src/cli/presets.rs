@@ -2,7 +2,7 @@
 
 use crate::noise::NoiseSchedule;
 use crate::sample::edm::Churn;
-use crate::sample::settings::recommendation::three_digits;
+use crate::sample::settings::rounding::three_digits;
 use crate::sample::{Sampler, Settings};
 
 /// The default numbers of evaluations.

@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
         "--interpolate gives both seeds; leave out --seed"
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
-    conditioning.classes = flags.class_conditioning(&model.card, seed, n)?;
+    conditioning.classes = flags.class_conditioning(&model, seed, n)?;
     let classes = model.card.class_names();
     let is_guided = flags.is_guided() || autoguidance.is_guided();
     let engine = arguments.engine.engine_of(model, is_guided)?;

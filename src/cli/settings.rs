@@ -1,5 +1,7 @@
 //! The flags that choose a sampler and its settings.
 
+use std::num::ParseFloatError;
+
 use anyhow::{bail, ensure};
 
 use crate::model_file::Card;
@@ -26,9 +28,9 @@ pub struct SettingArgs {
     /// another --sampler the smallest that it was trained for].
     #[arg(long)]
     sigma_min: Option<f32>,
-    /// L, the number of noise levels [default: recommended by the model; with another --sampler 100,
-    /// but 39 for exact-langevin, 20 for heun, 10 for dpm-solver++, sde-dpm-solver++ and unipc, and 2
-    /// for consistency].
+    /// L, the number of noise levels [default: recommended by the model; with another --sampler
+    /// 100, or the network's own levels, but 39 for exact-langevin, 20 for heun, 10 for
+    /// dpm-solver++, sde-dpm-solver++ and unipc, and 2 for consistency].
     #[arg(long, alias = "steps")]
     levels: Option<usize>,
     /// T, the Langevin steps (predictor–corrector: corrections) at each level [default: recommended
@@ -54,10 +56,10 @@ pub struct SettingArgs {
     #[arg(long)]
     churn: Option<f32>,
     /// S_tmin, the smallest σ to churn at [default: 0, unless the model recommends another].
-    #[arg(long, requires = "churn")]
+    #[arg(long, requires = "churn", value_parser = bound)]
     churn_min: Option<f32>,
     /// S_tmax, the largest σ to churn at [default: no limit, unless the model recommends one].
-    #[arg(long, requires = "churn")]
+    #[arg(long, requires = "churn", value_parser = bound)]
     churn_max: Option<f32>,
     /// S_noise, the standard deviation of the churning noise, from 0 to 2 [default: 1, unless the
     /// model recommends another].
@@ -69,6 +71,12 @@ pub struct SettingArgs {
     /// Keep the noise that is left after the last level.
     #[arg(long)]
     no_denoise: bool,
+}
+
+/// A bound of noise levels. Infinity becomes the largest number, which is no limit either: cards,
+/// checkpoints and reports are JSON, which has no infinity.
+pub fn bound(text: &str) -> Result<f32, ParseFloatError> {
+    text.parse().map(|sigma: f32| sigma.clamp(f32::MIN, f32::MAX))
 }
 
 impl SettingArgs {
@@ -210,6 +218,17 @@ mod tests {
         assert_eq!(four.schedule.levels, 4);
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
+    }
+
+    /// EDM's own default of S_tmax is infinity.
+    #[test]
+    fn churn_without_a_limit_survives_json() {
+        let settings = over("ncsn --churn 20 --churn-max inf").expect("possible");
+        settings.step_table().expect("possible");
+        let json = serde_json::to_string(&settings).expect("plain data");
+        assert_eq!(serde_json::from_str::<Settings>(&json).expect("its own output"), settings);
+        let nan = over("ncsn --churn 20 --churn-max nan").expect("a number to clap");
+        nan.step_table().expect_err("no noise level");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `ncsn toy`: the samplers on a density whose score is known exactly.
 
-use super::eval::presets::{Variant, preset};
 use super::numbers::{SAMPLES, ensure_within};
+use super::presets::{Variant, preset};
 use super::print::ensure_delivered;
 use crate::backend::host;
 use crate::eval::{Points, sliced_wasserstein};

@@ -96,11 +96,11 @@ impl ClassifierFeatures {
         for pixels in pixels.chunks(BATCH * self.image_shape.dimension()) {
             let shape = [pixels.len() / self.image_shape.dimension(), channels, height, width];
             let x = Tensor::from_data(TensorData::new(pixels.to_vec(), shape), &self.device);
-            let seen = self.classifier.features(x, &[self.sigma]);
-            features.dimension = seen.dims()[1];
-            let told = softmax(self.classifier.logits(seen.clone()), 1);
-            features.values.extend(seen.into_data().iter::<f32>());
-            probabilities.extend(told.into_data().iter::<f32>());
+            let embedded = self.classifier.features(x, &[self.sigma]);
+            features.dimension = embedded.dims()[1];
+            let probability = softmax(self.classifier.logits(embedded.clone()), 1);
+            features.values.extend(embedded.into_data().iter::<f32>());
+            probabilities.extend(probability.into_data().iter::<f32>());
         }
         Features { features, probabilities }
     }

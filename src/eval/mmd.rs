@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_nothing_for_the_same_and_something_for_others() {
+    fn equal_distributions_have_no_discrepancy_and_shifted_ones_the_exact_one() {
         let device = Device::flex();
         let here = normal(1, 5000, 6, 0.0, 1.0);
         let same = mmd(&here, &normal(2, 5000, 6, 0.0, 1.0), &device);

@@ -1,4 +1,4 @@
-//! The training image nearest to each sample: has anything been learned by heart?
+//! The training image nearest to each sample, which detects memorization.
 
 use burn::tensor::Device;
 

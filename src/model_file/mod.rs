@@ -60,7 +60,8 @@ impl ModelFile {
     ///
     /// # Errors
     /// [`ModelError::Container`] if it is not a safetensors file, [`ModelError::TooLarge`] if the
-    /// new one could not be read. Neither the tensors nor the old card are checked.
+    /// new one could not be read, [`ModelError::Write`] if the new card could not. Neither the
+    /// tensors nor the old card are checked.
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
         write::with_card(bytes, Card::KEY, card)
     }

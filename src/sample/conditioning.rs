@@ -14,9 +14,9 @@ use crate::random::Key;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conditioning {
     /// The image, C × H × W, that chains begin at under noise, instead of an even gray: a drawing
-    /// to be made into an image (Meng et al., *SDEdit*, 2022). The σ at which chains begin,
-    /// [`StepTable::from_sigma`], decides how far they may end from it. Ignored if a step table
-    /// begins at [`Start::Uniform`].
+    /// to be made into an image (Meng et al., *SDEdit*, 2022). The σ at which chains begin, which
+    /// [`Settings::step_table_from`](super::Settings::step_table_from) chooses, decides how far
+    /// they may end from it. Ignored if a step table begins at [`Start::Uniform`].
     pub origin: Option<Vec<f32>>,
     /// What was observed of the image; chains end in agreement with it.
     pub observation: Option<Observation>,

@@ -23,7 +23,7 @@ pub fn sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
 ///
 /// Only a network trained for it (`train --consistency`) gives images in one or two evaluations.
 /// Others give the mean of all images that x may have come from. (Consistent annealed sampling,
-/// [`super::consistent`], is named alike, but is for every network.)
+/// [`super::consistent_annealed`], is named alike, but is for every network.)
 pub fn consistency(sigmas: &[f32]) -> StepTable {
     let row = |(level, &sigma): (usize, &f32)| {
         let noise = sigmas.get(level + 1).copied().unwrap_or(0.0);

@@ -11,8 +11,9 @@ use crate::net::layers::column;
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: adding the second term steers
 /// chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
 pub trait Guide: Debug + Send + Sync {
-    /// The term added to the network's own `score`, without guidance, of the noisy images `x` of N
-    /// classes, or of one for all, at a noise level: N × C × H × W, like both.
+    /// The term to add to the score of noisy images at σ. `score` is the network's, before any
+    /// guidance; `x`, `score` and the result are N × C × H × W. `classes` has one entry for each
+    /// image, or a single one for all.
     fn pull(
         &self,
         x: &Tensor<4>,

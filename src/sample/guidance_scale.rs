@@ -21,8 +21,9 @@ pub enum GuidanceScaleError {
     /// The weight is NaN or infinite.
     #[error("the guidance scale must be a number, but is {0}")]
     Weight(f32),
-    /// The interval is empty.
-    #[error("there is no σ from {0} to {1} to guide at")]
+    /// The interval is empty, or has no end: cards and checkpoints, which are JSON, cannot hold
+    /// infinity.
+    #[error("guidance needs two finite noise levels, the smaller first, but has {0} and {1}")]
     Sigmas(f32, f32),
 }
 
@@ -39,7 +40,8 @@ impl GuidanceScale {
         if !weight.is_finite() {
             return Err(GuidanceScaleError::Weight(weight));
         }
-        if min <= max { Ok(()) } else { Err(GuidanceScaleError::Sigmas(min, max)) }
+        let possible = min <= max && min.is_finite() && max.is_finite();
+        if possible { Ok(()) } else { Err(GuidanceScaleError::Sigmas(min, max)) }
     }
 
     /// What a network whose own scales reach from 1 to `guidance_max` takes as an input, and what is
@@ -55,5 +57,23 @@ impl GuidanceScale {
     pub fn at(&self, sigma: f32) -> f32 {
         let [min, max] = self.sigmas;
         if (min..=max).contains(&sigma) { self.weight - 1.0 } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever passes can be written as JSON and read again.
+    #[test]
+    fn an_interval_without_an_end_is_refused() {
+        let json = serde_json::to_string(&GuidanceScale::NONE).expect("plain data");
+        let read: GuidanceScale = serde_json::from_str(&json).expect("its own output");
+        assert_eq!((read.check(), read), (Ok(()), GuidanceScale::NONE));
+        for sigmas in [[0.0, f32::INFINITY], [f32::NEG_INFINITY, 1.0], [3.0, 1.0]] {
+            let [min, max] = sigmas;
+            let refused = GuidanceScale { weight: 2.0, sigmas }.check();
+            assert_eq!(refused, Err(GuidanceScaleError::Sigmas(min, max)));
+        }
     }
 }

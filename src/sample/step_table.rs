@@ -3,9 +3,9 @@
 //! A step table is a flat table with one row per network evaluation. Between rows a backend keeps
 //! only `x` and the score of the row before. That covers Langevin, ancestral and consistent
 //! sampling, Euler's method, Heun's (whose second half takes back half of the first evaluation's
-//! drift), and EDM's churn, which is noise in the row before. Multistep methods are rows of a second
-//! kind, for which a backend keeps the denoised images of the last two rows. Only a corrector's step
-//! size is not known beforehand, so correctors are rows of a third kind.
+//! drift), and EDM's churn, which is noise in the row before. Rows of correctors are a kind of their
+//! own, since only a corrector's step size is not known beforehand; so are those of multistep
+//! methods, for which a backend keeps the denoised images of the last two rows.
 
 /// Where chains begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -181,7 +181,7 @@ impl StepTable {
     /// The part of the step table at noise levels of at most `sigma`, but at least its last level.
     /// Chains begin there, at the noise level of its first step. The table of a multistep method
     /// stays whole: make it anew from those levels instead.
-    pub fn from_sigma(mut self, sigma: f32) -> Self {
+    pub(super) fn starting_at(mut self, sigma: f32) -> Self {
         // Nothing can begin with a step that looks back.
         let can_begin = |step: &Step| !step.update.looks_back() && step.update.earlier() == 0;
         let levels = self.steps.iter().filter(|step| can_begin(step));

@@ -37,6 +37,16 @@ impl GaussianMixture {
         Self::new(vec![Component { weight: 1.0, mean, deviation }])
     }
 
+    /// A density that has equal shares around each of some points (x, y): what a network that
+    /// learns from them by heart would know, blurred by `deviation`.
+    ///
+    /// # Panics
+    /// If there are no points.
+    pub fn around(points: &[f32], deviation: f32) -> Self {
+        let component = |point: &[f32]| Component { weight: 1.0, mean: point.to_vec(), deviation };
+        Self::new(points.chunks_exact(2).map(component).collect())
+    }
+
     /// The sum of all weights.
     fn weight(&self) -> f32 {
         self.components.iter().map(|c| c.weight).sum()

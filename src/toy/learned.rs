@@ -1,6 +1,5 @@
 //! A score that is learned from points: a small network in two dimensions, on the host.
 
-use super::gaussian_mixture::{Component, GaussianMixture};
 use crate::cos_2pi::cos_2pi;
 use crate::loss::Weighting;
 use crate::net::Preconditioning;
@@ -196,23 +195,12 @@ fn silu_slope(x: f32) -> f32 {
     s * (1.0 + x * (1.0 - s))
 }
 
-impl GaussianMixture {
-    /// A density that has equal shares around each of some points (x, y): what a network that
-    /// learns from them by heart would know, blurred by `deviation`.
-    ///
-    /// # Panics
-    /// If there are no points.
-    pub fn around(points: &[f32], deviation: f32) -> Self {
-        let component = |point: &[f32]| Component { weight: 1.0, mean: point.to_vec(), deviation };
-        Self::new(points.chunks_exact(D).map(component).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::f32::consts::TAU;
 
     use super::*;
+    use crate::toy::GaussianMixture;
 
     const SIGMAS: [f32; 2] = [0.3, 20.0];
 

@@ -54,10 +54,12 @@ impl ChainOptions {
         seed: u64,
         chains: Range<usize>,
     ) -> Option<ClassConditioning> {
-        let Self { classes, guidance, interval, .. } = self;
+        let Self { classes, guidance, interval, to, .. } = self;
         if counts.is_empty() {
             return None;
         }
+        // A path that changed its class would jump.
+        let chains = if to.is_some() { 0..1 } else { chains };
         let drawn = || ClassConditioning::drawn(counts, seed, chains).classes;
         let none = GuidanceScale::NONE;
         Some(ClassConditioning {
@@ -79,6 +81,9 @@ mod tests {
         let all = ChainOptions::default().conditioning(&[5, 5], 1, 0..40).expect("it has classes");
         assert_eq!((all.classes.len(), all.guidance_scale), (40, GuidanceScale::NONE));
         assert!(ChainOptions::default().conditioning(&[], 1, 0..40).is_none());
+        let path = ChainOptions { to: Some(2), ..ChainOptions::default() };
+        let path = path.conditioning(&[5, 5], 1, 0..40).expect("it has classes");
+        assert_eq!(path.classes, all.classes[..1], "a path has one class");
         let choice =
             ChainOptions { classes: vec![1], guidance: Some(2.0), ..ChainOptions::default() };
         let one = choice.conditioning(&[5, 5], 1, 0..40).expect("it has classes");

@@ -1,9 +1,10 @@
 //! The interface for JavaScript. Everything that crosses it is typed: plain data through
 //! `serde-wasm-bindgen`, with the TypeScript of [`types`] in the generated `.d.ts`.
 //!
-//! The page comes in three bundles of this crate, one per engine (`fused`, `reference`, `cpu`),
-//! with the same exports; only `fused` also tunes and draws. [`Model`] needs no device, so a page
-//! can read a model and check settings before it chooses an engine.
+//! The page comes in four bundles of this crate: one for each engine (`fused`, `reference`, `cpu`)
+//! with the same exports, of which only `fused` also tunes and draws, and one that also trains.
+//! [`Model`] needs no device, so a page can read a model and check settings before it chooses an
+//! engine.
 //!
 //! | file | what it does |
 //! |---|---|

@@ -12,7 +12,7 @@ use ncsn::{
     random::Key,
     sample::{Conditioning, Sampler, Settings, StepTable},
     score::Score,
-    toy::{GaussianMixture, LearnedScore, two_modes},
+    toy::{GaussianMixture, LearnedScore, step_table_on, two_modes},
 };
 use wasm_bindgen::prelude::*;
 
@@ -31,7 +31,7 @@ fn set_up(density: &GaussianMixture, sampler: Sampler) -> (StepTable, Conditioni
     let recommended = Settings::recommended(SCHEDULE.sigma_max, SCHEDULE.sigma_min);
     let settings = Settings { sampler, schedule: SCHEDULE, steps_each: STEPS_EACH, ..recommended }
         .with_step_by_rule();
-    let table = two_modes::step_table_on(density, &settings);
+    let table = step_table_on(density, &settings);
     table.expect("the rules give settings that are possible")
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::engine::{Engine, SamplingJob};
 use super::numbers::{SAMPLES, ensure_within};
+use super::shell::quoted;
 use super::{model, output};
 use crate::grid::encode_png;
 use crate::hub::Address;
@@ -77,10 +78,9 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     output::write(&at(README), readme.as_bytes())?;
     output::write(&at(SAMPLES_PNG), &grid)?;
     output::write(&at(Address::FILE), &bytes)?;
-    let folder = out.display();
-    println!("{README}, {SAMPLES_PNG} and {} in {folder}", Address::FILE);
+    println!("{README}, {SAMPLES_PNG} and {} in {}", Address::FILE, out.display());
     let to = arguments.repository.as_deref().unwrap_or("USER/NAME");
-    println!("`hf upload {to} {folder}` publishes them");
+    println!("`hf upload {to} {}` publishes them", quoted(&out.display().to_string()));
     Ok(())
 }
 

@@ -88,7 +88,7 @@ fn introduction(card: &Card, n: usize, seed: u64) -> String {
     let best = card.best.unwrap_or(card.sampler);
     format!(
         "# {}\n\nA noise-conditional score network (NCSN) for images of {} × {} {} pixels, with {}. It \
-         samples natively and, by WebGPU, in every current browser.\n\n\
+         samples natively and in the browser, by WebGPU where there is one.\n\n\
          ![{}](samples.png)\n\n{}, seed {seed}, not selected; {}.\n",
         text(&card.name),
         shape.width,
@@ -110,7 +110,7 @@ fn sampler(settings: &Settings, card: &Card) -> String {
 fn usage(card: &Card, address: &str) -> String {
     let class = plain_class(&card.classes).map(|name| format!(" --class {}", quoted(name)));
     let class = class.unwrap_or_default();
-    // As the grid of samples was drawn.
+    // The settings of the grid of samples.
     let best = if card.best.is_some() { " --best" } else { "" };
     format!(
         "## Use\n\n```sh\nncsn sample --model {address}{best}{class} -n 64 --out samples.png\n```\n\n\
@@ -165,7 +165,8 @@ fn trained(training: &Training, guidance_max: f32) -> Vec<(&'static str, String)
         rows.push(("distilled guidance", format!("scales up to {guidance_max} are an input")));
     }
     if let Some(model) = &training.distribution_matching {
-        rows.push(("distribution matching", format!("for one to four evaluations, of {model}")));
+        let of = format!("for one to four evaluations, of {}", text(model));
+        rows.push(("distribution matching", of));
     } else if training.few_step {
         let method = match training.consistency_distillation {
             true => "consistency distillation",
@@ -186,7 +187,7 @@ fn judged(quality: &Quality) -> Vec<(&'static str, String)> {
         ("recall", format!("{:.3}", quality.recall)),
     ];
     if let Some(features) = &quality.features {
-        rows.push(("features", format!("{}, `{}`", text(&features.name), features.checksum)));
+        rows.push(("features", format!("{}, {}", text(&features.name), text(&features.checksum))));
     }
     rows
 }

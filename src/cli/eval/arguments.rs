@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 
 use super::judge::FeatureArgs;
-use super::presets;
 use crate::cli::apart;
 use crate::cli::autoguidance::AutoguidanceArgs;
 use crate::cli::class_guidance::ClassGuidanceArgs;
 use crate::cli::data_set::ImageArgs;
 use crate::cli::engine::EngineArgs;
 use crate::cli::model;
+use crate::cli::presets;
 use crate::cli::settings::SettingArgs;
 use crate::sample::Sampler;
 

@@ -7,7 +7,7 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
-use crate::classifier::ClassifierFile;
+use crate::classifier::{ClassifierFile, accuracy};
 use crate::cli::classifiers::{self, Labeled};
 use crate::cli::output;
 use crate::data::{DataSet, Images, built_in};
@@ -33,24 +33,31 @@ fn options(images: usize) -> ClassifierOptions {
 const RECIPE: u32 = 1;
 
 /// Finds the classifier of a data set in the cache, or trains it; also returns what it classifies.
+/// The training images of a cached one are the same, but classes may have been renamed and other
+/// images held out since, so the names and the accuracy are always those of this data set.
 ///
 /// # Errors
 /// If there is nothing in the data to classify, or the cache cannot be written.
 pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
     let task = Task::of(&data.train);
     let train = task.labeled(&data.train);
-    let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
-    if let Some(file) = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok()) {
-        return Ok((file, task));
-    }
     let held_out = task.labeled(&data.held_out);
     ensure!(
         held_out.labels.is_some(),
         "the held-out images have no classes, but the training images have"
     );
+    let classes = task.classes(&data.train, &data.classes);
+    let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
+    let cached = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok());
+    if let Some(mut file) = cached.filter(|file| file.card.classes.len() == classes.len()) {
+        let (classifier, sigma) = (file.network(device)?, file.card.sigma_min);
+        file.card.accuracy = accuracy(&classifier, &held_out, sigma, None, device);
+        file.card.classes = classes;
+        return Ok((file, task));
+    }
     let labeled = Labeled {
         name: &data.name,
-        classes: task.classes(&data.train, &data.classes),
+        classes,
         scale: data.train.statistics(),
         train: &train,
         held_out: &held_out,

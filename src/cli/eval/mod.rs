@@ -2,13 +2,12 @@
 //!
 //! [`judge`] makes what judges samples: a [`classifier`] of the data, found in the cache or trained,
 //! or a network from elsewhere. [`single`] measures one sampler, [`sweep`] several, with the settings
-//! that [`presets`] chooses; [`report`] prints the results and [`plot`] draws them.
+//! that [`presets`](super::presets) chooses; [`report`] prints the results and [`plot`] draws them.
 
 mod arguments;
 mod classifier;
 mod judge;
 mod plot;
-pub mod presets;
 mod report;
 mod session;
 mod single;

@@ -68,7 +68,7 @@ impl Session<'_> {
     /// The classes that the samples of a class-conditional model show.
     fn classes(&self) -> anyhow::Result<Option<ClassConditioning>> {
         let Eval { seed, class_guidance, .. } = self.arguments;
-        class_guidance.drawn(&self.model.card, *seed, self.n)
+        class_guidance.drawn(&self.model, *seed, self.n)
     }
 
     /// The labels of these classes in the data, by their names; `None` unless it has all of them.

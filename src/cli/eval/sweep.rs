@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use super::judge::Judge;
 use super::plot;
-use super::presets::{Variant, preset};
 use super::report::{Point, distance};
 use super::session::Session;
+use crate::cli::presets::{Variant, preset};
 use crate::model_file::Card;
 use crate::sample::{Sampler, Settings};
 use crate::words::count;
@@ -37,7 +37,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let arguments = session.arguments;
     let card = &session.model.card;
     let recommended = Settings { schedule: card.schedule(), ..card.sampler };
-    // A network with levels of its own is only evaluated at those.
+    // A network with noise levels of its own keeps their whole range: no short noise schedule.
     let has_levels = card.architecture.schedule().is_some();
     let samplers: Vec<Sampler> = match &arguments.samplers[..] {
         [] => Sampler::ALL.into_iter().filter(|&sampler| is_tried(sampler, card)).collect(),

@@ -41,8 +41,8 @@ struct Destination {
     diffusers: Option<PathBuf>,
 }
 
-/// The files of a pipeline of diffusers. It is recognized by the first, and knows the library's
-/// class of the network by its name.
+/// The files of a pipeline: diffusers recognizes one by `INDEX`, and its `OnnxRuntimeModel` looks
+/// for `model.onnx` in the component's folder.
 const INDEX: &str = "model_index.json";
 const PIPELINE: &str = "pipeline.py";
 const SAMPLER: &str = "sample_onnx.py";

@@ -85,8 +85,13 @@ impl Settings {
             let below = self.sigmas().into_iter().filter(|&level| level < sigma * (1.0 - 1e-5));
             return Ok(self.step_table_at(&iter::once(sigma).chain(below).collect::<Vec<_>>()));
         }
+        if self.schedule.levels == 1 && !self.is_langevin() {
+            // The only step begins at this level, as it begins at σ₁ without an image.
+            self.check()?;
+            return Ok(self.step_table_at(&[sigma]));
+        }
         if !self.is_multistep() {
-            return Ok(self.step_table()?.from_sigma(sigma));
+            return Ok(self.step_table()?.starting_at(sigma));
         }
         self.check()?;
         // Further down there are no steps before to look back at, so the method begins anew.
@@ -165,6 +170,24 @@ mod tests {
             let sigmas = settings.sigmas();
             for step in settings.step_table().expect("possible").steps {
                 assert_eq!(step.sigma, sigmas[step.level], "{sampler:?}");
+            }
+        }
+    }
+
+    /// The only step of a sampler that goes down to 0 begins where the strength says.
+    #[test]
+    fn a_single_level_is_that_of_the_strength() {
+        for sampler in Sampler::ALL {
+            let schedule = NoiseSchedule { levels: 1, ..settings().schedule };
+            let settings = Settings { sampler, schedule, ..settings() };
+            if settings.is_langevin() {
+                continue;
+            }
+            for strength in [0.0, 0.5, 1.0] {
+                let table = settings.step_table_from(Some(strength)).expect("possible");
+                let sigma = schedule.sigma_at(strength);
+                assert_eq!((table.nfe(), table.start), (1, Start::noise(sigma)), "{sampler:?}");
+                assert_eq!(table.steps[0].sigma, sigma, "{sampler:?}");
             }
         }
     }

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `validation` | which settings are possible, and why others are refused |
 //! | `recommendation` | settings that suit a network |
+//! | `rounding` | numbers of three digits |
 //! | `build` | the step table that settings describe |
 
 mod build;
 pub(crate) mod recommendation;
+pub(crate) mod rounding;
 pub mod validation;
 
 use serde::{Deserialize, Serialize};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Settings;
+use super::rounding::three_digits;
 use crate::net::{Architecture, RefineNetDescription, Variant};
 use crate::noise::{NoiseSchedule, rules};
 use crate::sample::langevin;
@@ -120,26 +121,6 @@ impl Suited {
             _ => None,
         }
     }
-}
-
-/// Rounds a positive number to three significant digits: people read and type settings.
-pub(crate) fn three_digits(value: f32) -> f32 {
-    let scale = scale_of(f64::from(value));
-    ((f64::from(value) * scale).round() / scale) as f32
-}
-
-/// As [`three_digits`], but not below the value.
-#[cfg(any(feature = "cli", all(feature = "training", target_family = "wasm")))]
-pub(crate) fn three_digits_up(value: f64) -> f32 {
-    let scale = scale_of(value);
-    ((value * scale).ceil() / scale) as f32
-}
-
-/// The power of ten that leaves a positive number three digits before the point. Of 0, to which an
-/// impossible noise level leads, it is infinite: the step size becomes NaN, and is never used,
-/// because validation refuses the noise level.
-fn scale_of(value: f64) -> f64 {
-    10f64.powi(2i32.saturating_sub(value.log10().floor() as i32))
 }
 
 #[cfg(test)]
