@@ -1,17 +1,25 @@
 // @ts-check
 /** An element's attributes as options. */
+import { classNumber } from "./classes.js";
 
-/** The attributes that decide what images there are. */
-export const ATTRIBUTES = [
-  "model",
-  "hub",
-  "count",
-  "steps",
-  "class",
-  "seed",
-  "sampler",
-  "guidance",
-];
+/** @typedef {import("./types.js").Card} Card */
+
+/** The attributes that decide what images there are, each with a property of the same name, and `class`. */
+const PROPERTIES = ["model", "hub", "count", "steps", "classes", "seed", "sampler", "guidance"];
+export const ATTRIBUTES = [...PROPERTIES, "class"];
+
+/**
+ * Sets again what a page has set before elements were defined: such properties hide those of the class.
+ * @param {any} element
+ */
+export function setEarlyProperties(element) {
+  for (const name of [...PROPERTIES, "autoplay", "controls"]) {
+    if (!Object.hasOwn(element, name)) continue;
+    const value = element[name];
+    delete element[name];
+    element[name] = value;
+  }
+}
 
 /** Where the model is: absolute, or a name on a hub. @param {HTMLElement} element */
 export function addressOf(element) {
@@ -23,25 +31,36 @@ export function addressOf(element) {
   }
 }
 
+/** @param {string} list with commas */
+const listed = (list) => list.split(",").map((name) => name.trim());
+
 /**
- * @param {HTMLElement} element
+ * The classes that the attribute `class` asks for. It also is HTML's own, for style sheets, so it asks for some only if all
+ * of it names classes of the model.
+ * @param {string | null} value @param {Card} card
+ */
+export function classesIn(value, card) {
+  const names = listed(value ?? "");
+  return names.every((name) => classNumber(name, card) !== undefined) ? names : undefined;
+}
+
+/**
+ * @param {HTMLElement} element @param {Card} card of its model
  * @returns {import("./types.js").SampleOptions} numbers that are none are left for `sample` to refuse
  */
-export function optionsOf(element) {
+export function optionsOf(element, card) {
   const text = (/** @type {string} */ name) => element.getAttribute(name)?.trim() || undefined;
   const number = (/** @type {string} */ name) => {
     const value = text(name);
     return value === undefined ? undefined : Number(value);
   };
-  const seed = text("seed");
+  const [seed, classes] = [text("seed"), text("classes")];
   return {
     count: number("count"),
     steps: number("steps"),
     guidance: number("guidance"),
     sampler: /** @type {import("./types.js").SamplerName | undefined} */ (text("sampler")),
-    class: text("class")
-      ?.split(",")
-      .map((name) => name.trim()),
+    class: classes === undefined ? classesIn(element.getAttribute("class"), card) : listed(classes),
     seed: seed === undefined ? undefined : /^\d+$/.test(seed) ? BigInt(seed) : Number.NaN,
   };
 }

@@ -37,7 +37,8 @@ export class ElementView {
     root.adoptedStyleSheets = [style];
     this.#frame = part("div", "frame");
     this.#canvas = part("canvas", "canvas");
-    this.#canvas.width = this.#canvas.height = 1;
+    // An image without a name would be of no use to those who do not see it.
+    this.#canvas.hidden = true;
     this.#canvas.setAttribute("role", "img");
     this.#message = part("p", "message");
     this.#message.setAttribute("role", "alert");
@@ -63,6 +64,7 @@ export class ElementView {
   /** @param {Frame} frame @param {string} label what the images are, for those who do not see them */
   show(frame, label) {
     this.#shown = frame;
+    this.#canvas.hidden = false;
     const { step, steps, sigma, done } = frame;
     this.#canvas.setAttribute("aria-label", done ? label : `${label}, step ${step} of ${steps}`);
     this.#reading.textContent = done
@@ -71,12 +73,10 @@ export class ElementView {
     this.#fit();
   }
 
-  /** Removes the images. @param {string} label */
-  clear(label) {
+  /** Removes the images. */
+  clear() {
     this.#shown = null;
-    // That clears it.
-    this.#canvas.width = 1;
-    this.#canvas.setAttribute("aria-label", label);
+    this.#canvas.hidden = true;
     this.#reading.textContent = "";
   }
 

@@ -1,5 +1,5 @@
 import type { NcsnError } from "./index.js";
-import type { Frame, Model } from "./types.js";
+import type { Frame, Model, SamplerName } from "./types.js";
 
 /** The element `<ncsn-sampler>`; importing this module defines it. */
 export class NcsnSamplerElement extends HTMLElement {
@@ -8,6 +8,13 @@ export class NcsnSamplerElement extends HTMLElement {
   /** 0 for what suits the model. */
   steps: number;
   seed: string;
+  /** The address of another hub; empty for the usual one. */
+  hub: string;
+  /** Numbers or names with commas; empty to draw them at random. */
+  classes: string;
+  /** Empty for the model's own. */
+  sampler: SamplerName | "";
+  guidance: number;
   autoplay: boolean;
   controls: boolean;
   readonly state: "idle" | "loading" | "running" | "paused" | "finished" | "failed";

@@ -25,7 +25,7 @@ export async function loadModel(source, options = {}) {
   };
   try {
     const [wasm, bytes] = await Promise.all([starting, file.read(onHead)]);
-    // Says what is missing, before anything else fails for that.
+    // If no device could be opened, reject with that reason: a later error would say less.
     await opening;
     signal?.throwIfAborted();
     const model = await createModel(wasm, bytes, file.name, exact, (device, engine, model) =>

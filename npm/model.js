@@ -1,5 +1,6 @@
 // @ts-check
 /** A model on this machine's GPU. */
+import { MAX_SEED, randomSeed } from "../www/settings/seed.js";
 import { classNumbers } from "./classes.js";
 import { openDevice } from "./device.js";
 import { NcsnError, fromWasm } from "./errors.js";
@@ -11,7 +12,6 @@ import { settingsFor } from "./settings.js";
 /** What `sample` does unless told otherwise; chains are limited by the wasm module. */
 const COUNT = 16;
 const MAX_COUNT = 1024;
-const MAX_SEED = 2n ** 64n - 1n;
 
 /** @import { Model as Interface } from "./types.js" */
 /** @implements {Interface} */
@@ -45,8 +45,7 @@ export class Model {
 
   /** @param {import("./types.js").SampleOptions} [options] */
   sample(options = {}) {
-    if (this.#disposed)
-      throw new NcsnError("disposed", "This model has been disposed of: load it again.");
+    this.#check();
     const { class: chosen, guidance, image, signal, view = "noisy" } = options;
     const count = whole("count", options.count ?? COUNT, 1, MAX_COUNT);
     const every = whole("every", options.every ?? 1, 1, 1e6);
@@ -68,14 +67,21 @@ export class Model {
     );
     const drawing = image && new Uint8Array(image.data);
     const start = () => {
-      if (this.#disposed) throw new NcsnError("disposed", "This model has been disposed of.");
       /** @type {import("../www/types.js").ChainOptions} */
       const more = { guidance };
       if (classes) more.classes = classes;
       return this.#engine.start(settings, seed, 0, count, drawing, strength, more);
     };
     const shape = { count, width, height };
-    return new Sampler(this.#device, start, { seed, settings, sigmas, shape, view, every, signal });
+    const check = () => this.#check();
+    const request = { seed, settings, sigmas, shape, view, every, check, signal };
+    return new Sampler(this.#device, start, request);
+  }
+
+  /** @throws {NcsnError} if there is nothing left to sample from */
+  #check() {
+    if (this.#disposed)
+      throw new NcsnError("disposed", "This model has been disposed of: load it again.");
   }
 
   dispose() {
@@ -139,7 +145,7 @@ function whole(name, value, least, most) {
 
 /** @param {number | bigint | undefined} seed */
 function seedOf(seed) {
-  if (seed === undefined) return BigInt(crypto.getRandomValues(new Uint32Array(1))[0]);
+  if (seed === undefined) return randomSeed();
   const value = typeof seed === "bigint" || Number.isInteger(seed) ? BigInt(seed) : -1n;
   if (value < 0n || value > MAX_SEED)
     throw new NcsnError("bad-option", `seed must be a whole number from 0, but is ${seed}`);

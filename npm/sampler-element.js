@@ -1,11 +1,21 @@
 // @ts-check
 /** The element `<ncsn-sampler>`: images that emerge from noise when they come into sight. */
-import { ATTRIBUTES, addressOf, optionsOf } from "./element-attributes.js";
+import { randomSeed } from "../www/settings/seed.js";
+import {
+  ATTRIBUTES,
+  addressOf,
+  classesIn,
+  optionsOf,
+  setEarlyProperties,
+} from "./element-attributes.js";
 import { ElementView } from "./element-view.js";
 import { NcsnError, messageOf } from "./errors.js";
 import { shareModel } from "./shared-models.js";
 
 /** @typedef {import("./element.js").NcsnSamplerElement["state"]} State */
+
+/** Errors after which a model is of no use, also to the other elements that have it. */
+const GONE = ["device-lost", "disposed"];
 
 /** How far below the window an element may be when it begins to load. */
 const NEAR = "200px";
@@ -31,12 +41,13 @@ export class NcsnSamplerElement extends Base {
   /** @type {import("./frame.js").Frame | null} */ #frame = null;
   /** What is under way, until it is aborted. @type {AbortController | null} */ #run = null;
   /** @type {ReturnType<typeof shareModel> | null} */ #shared = null;
-  /** The model whose loading was announced by an event. @type {ReturnType<typeof shareModel> | null} */
-  #announced = null;
+  /** The model, once its loading was announced by an event. @type {import("./model.js").Model | null} */
+  #model = null;
+  /** The seed of the latest images. @type {bigint | undefined} */ #seed;
   /** @type {IntersectionObserver | null} */ #sight = null;
   #inSight = false;
   #paused = false;
-  /** Whether attributes have changed, and nothing has come of it yet. */
+  /** Whether a restart for changed attributes is queued already. */
   #changed = false;
   /** Wakes a run that waits. */
   #wake = () => {};
@@ -49,6 +60,7 @@ export class NcsnSamplerElement extends Base {
   }
 
   connectedCallback() {
+    setEarlyProperties(this);
     this.#view.follow(true);
     this.#sight = new IntersectionObserver(
       (entries) => {
@@ -68,7 +80,7 @@ export class NcsnSamplerElement extends Base {
     this.#stop();
     this.#release();
     this.#frame = null;
-    this.#view.clear("");
+    this.#view.clear();
     this.#set("idle");
   }
 
@@ -80,7 +92,9 @@ export class NcsnSamplerElement extends Base {
     /** @type {string | null} */ before,
     /** @type {string | null} */ after,
   ) {
-    if (before === after || !this.isConnected) return;
+    if (before === after) return;
+    if (name === "seed") this.#seed = undefined;
+    if (!this.isConnected || (name === "class" && !this.#asksAnew(before, after))) return;
     if (name === "model" || name === "hub") {
       this.#stop();
       this.#release();
@@ -112,14 +126,39 @@ export class NcsnSamplerElement extends Base {
     return Number(this.getAttribute("steps") ?? 0);
   }
   set steps(steps) {
-    if (steps) this.setAttribute("steps", String(steps));
-    else this.removeAttribute("steps");
+    this.#reflect("steps", steps);
   }
   get seed() {
     return this.getAttribute("seed") ?? "";
   }
   set seed(seed) {
     this.setAttribute("seed", seed);
+  }
+  get hub() {
+    return this.getAttribute("hub") ?? "";
+  }
+  set hub(address) {
+    this.#reflect("hub", address);
+  }
+  get classes() {
+    return this.getAttribute("classes") ?? "";
+  }
+  set classes(names) {
+    this.#reflect("classes", names);
+  }
+  get sampler() {
+    return /** @type {import("./types.js").SamplerName | ""} */ (
+      this.getAttribute("sampler") ?? ""
+    );
+  }
+  set sampler(name) {
+    this.#reflect("sampler", name);
+  }
+  get guidance() {
+    return Number(this.getAttribute("guidance") ?? 1);
+  }
+  set guidance(weight) {
+    this.setAttribute("guidance", String(weight));
   }
   get autoplay() {
     return this.hasAttribute("autoplay");
@@ -156,12 +195,25 @@ export class NcsnSamplerElement extends Base {
   /** @param {{ sameSeed?: boolean }} [options] */
   restart({ sameSeed = false } = {}) {
     this.#paused = false;
-    this.#begin(sameSeed ? undefined : randomSeed());
+    this.#begin(sameSeed ? this.#seed : randomSeed());
   }
 
   /** @param {string} [type] */
   async toBlob(type) {
     return this.#frame?.toBlob({ type, scale: 4 }) ?? null;
+  }
+
+  /** Sets an attribute, or removes it if nothing is given. @param {string} name @param {string | number} value */
+  #reflect(name, value) {
+    if (value) this.setAttribute(name, String(value));
+    else this.removeAttribute(name);
+  }
+
+  /** Whether another `class` asks for other classes of the model. @param {string | null} before @param {string | null} after */
+  #asksAnew(before, after) {
+    if (!this.#model || this.hasAttribute("classes")) return false;
+    const { card } = this.#model;
+    return String(classesIn(before, card)) !== String(classesIn(after, card));
   }
 
   #press() {
@@ -190,7 +242,6 @@ export class NcsnSamplerElement extends Base {
 
   /** @param {AbortSignal} signal @param {bigint} [seed] */
   async #sample(signal, seed) {
-    this.#view.complain("");
     this.#set("loading");
     this.#shared ??= shareModel(
       addressOf(this),
@@ -199,17 +250,17 @@ export class NcsnSamplerElement extends Base {
         if (this.#state === "loading") this.#view.showLoading(loaded, total);
       },
     );
-    const shared = this.#shared;
-    const model = await shared.model;
+    const model = await this.#shared.model;
     signal.throwIfAborted();
-    if (shared !== this.#announced) {
-      this.#announced = shared;
+    if (model !== this.#model) {
+      this.#model = model;
       this.#tell("load", model);
       // A listener may have begun another run.
       signal.throwIfAborted();
     }
-    const options = optionsOf(this);
+    const options = optionsOf(this, model.card);
     const sampler = model.sample({ ...options, seed: seed ?? options.seed, signal });
+    this.#seed = sampler.seed;
     this.#set(this.#paused ? "paused" : "running");
     const { count } = sampler;
     const label = this.ariaLabel || `${count} ${count === 1 ? "image" : "images"} by ${model.name}`;
@@ -245,26 +296,27 @@ export class NcsnSamplerElement extends Base {
     this.#wake();
   }
 
-  #release() {
-    this.#shared?.release();
-    this.#shared = this.#announced = null;
-    this.#frame = null;
+  /** @param {boolean} [gone] whether the model is of no use any more */
+  #release(gone) {
+    this.#shared?.release(gone);
+    this.#shared = this.#model = this.#frame = null;
   }
 
   /** @param {unknown} thrown */
   #fail(thrown) {
     const error =
       thrown instanceof NcsnError ? thrown : new NcsnError("gpu", messageOf(thrown), thrown);
-    // A model on a device that is lost is of no use; the next try loads it again.
-    if (error.code !== "bad-option") this.#release();
-    this.#view.complain(error.message);
+    // The next try loads the model again.
+    if (error.code !== "bad-option") this.#release(GONE.includes(error.code));
     this.#set("failed");
+    this.#view.complain(error.message);
     this.#tell("error", error);
   }
 
   /** @param {State} state */
   #set(state) {
     this.#state = state;
+    this.#view.complain("");
     this.#view.button.textContent = LABELS[state];
     // A button that is disabled while it has the focus would lose it.
     this.#view.button.ariaDisabled = String(state === "loading");
@@ -276,5 +328,3 @@ export class NcsnSamplerElement extends Base {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
-
-const randomSeed = () => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]);

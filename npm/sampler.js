@@ -1,5 +1,6 @@
 // @ts-check
 /** Samples under way, frame by frame. */
+import { FAULTS } from "../www/engine/faults.js";
 import { StepsPerRequest } from "../www/engine/steps-per-request.js";
 import { NcsnError } from "./errors.js";
 import { Frame } from "./frame.js";
@@ -16,17 +17,18 @@ import { Frame } from "./frame.js";
  * @property {Shape} shape
  * @property {import("./types.js").View} view
  * @property {number} every steps from frame to frame
+ * @property {() => void} check throws if the model is gone
  * @property {AbortSignal} [signal]
  */
 
-/** What may be the cause of images that only a broken computation makes. */
+/** For images that only a broken computation makes. */
 const BROKEN =
   "If another model works, the fault is in this one or in its settings; if none does, update the graphics driver and the browser.";
-/** What is wrong with finished images, and what to do. @type {Record<import("../www/types.js").Fault, string>} */
-const FAULTS = {
-  even: `all of one has the same color, which no network makes of noise. ${BROKEN}`,
-  unchanged: `one is still the noise that it began as: nothing was computed. ${BROKEN}`,
-  infinite: "some values are not finite numbers. Try other settings, such as a smaller step_lr.",
+/** What to do about finished images that cannot be right. @type {Record<import("../www/types.js").Fault, string>} */
+const ADVICE = {
+  even: BROKEN,
+  unchanged: BROKEN,
+  infinite: "Try other settings, such as a smaller step_lr.",
 };
 
 /** @import { Sampler as Interface } from "./types.js" */
@@ -73,10 +75,11 @@ export class Sampler {
 
   /** @returns {Promise<IteratorResult<Frame, void>>} */
   return() {
+    // Leaving a loop is no error after an abort, either.
     return this.#turn(async () => {
       this.#end();
       return { done: true, value: undefined };
-    });
+    }, {});
   }
 
   // Where browsers do not know this symbol yet, it is never called.
@@ -103,7 +106,10 @@ export class Sampler {
   }
 
   async #begin() {
-    const chain = await this.#device.run(this.#start);
+    const chain = await this.#device.run(() => {
+      this.#request.check();
+      return this.#start();
+    });
     if (this.#ended) this.#device.free(chain);
     else this.#chain = chain;
   }
@@ -116,6 +122,7 @@ export class Sampler {
    */
   #use(work) {
     return this.#device.run(() => {
+      this.#request.check();
       if (!this.#chain) throw new NcsnError("bad-option", "sampling was cancelled");
       return work(this.#chain);
     });
@@ -128,7 +135,8 @@ export class Sampler {
     const progress = await this.#use((chain) => chain.progress());
     if (!progress.done) return new Frame(pixels, progress, shape);
     const fault = await this.#use((chain) => chain.verify());
-    if (fault) throw new NcsnError("wrong", `The images came out wrong: ${FAULTS[fault]}`);
+    if (fault)
+      throw new NcsnError("wrong", `The images came out wrong. ${FAULTS[fault]} ${ADVICE[fault]}`);
     this.#end();
     return (this.#final = new Frame(pixels, progress, shape));
   }
@@ -143,11 +151,10 @@ export class Sampler {
   /**
    * Does one thing after another. After an abort, a caller need not wait until the GPU has done what it was asked for.
    * @template T
-   * @param {() => Promise<T>} work
+   * @param {() => Promise<T>} work @param {{ signal?: AbortSignal }} [by] what makes it reject
    * @returns {Promise<T>}
    */
-  #turn(work) {
-    const { signal } = this.#request;
+  #turn(work, { signal } = this.#request) {
     const result = this.#last.then(async () => {
       /** @type {(() => void) | undefined} */ let hear;
       try {

@@ -11,7 +11,8 @@ const entries = new Map();
 
 /**
  * @param {string} address absolute, or a name on a hub @param {string | undefined} hub @param {OnProgress} onProgress
- * @returns {{ model: Promise<Model>, release(): void }}
+ * @returns {{ model: Promise<Model>, release(gone?: boolean): void }} `release` is told whether the model is of no use any
+ *   more, so that whoever asks next gets another, also while others have not released it yet
  */
 export function shareModel(address, hub, onProgress) {
   const key = `${hub ?? ""} ${address}`;
@@ -36,8 +37,9 @@ export function shareModel(address, hub, onProgress) {
   let released = false;
   return {
     model,
-    release() {
+    release(gone = false) {
       if (released || !entry) return;
+      if (gone) forget(key, entry);
       released = true;
       listeners.delete(onProgress);
       entry.users -= 1;
