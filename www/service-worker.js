@@ -1,12 +1,15 @@
 // @ts-check
 /**
- * Keeps what a visitor has fetched, so that the page works without a network. `cargo xtask build` fills in the first two
- * lines and puts it beside `index.html`; a page that is only being developed has none.
+ * Keeps what a visitor has fetched, so that the page works without a network. `cargo xtask build` fills in the first
+ * lines, with the text of the imported module in place of the import, and puts it beside `index.html`; a page that is
+ * only being developed has none.
  *
  * Files of a version never change, since their addresses contain the version: those that are here are used. Everything
  * else (the page itself, models) comes from the network while there is one. So a new version of the page is seen at
  * once, and the old one is whole until no window shows it any more: then its files are removed.
  */
+import { match, put } from "./model/checked-cache.js";
+
 const VERSION = "";
 /** What every visit fetches, relative to the page. @type {string[]} */
 const FILES = [];
@@ -74,24 +77,40 @@ async function keepFixed(url) {
   await keep(OWN, url, answer);
 }
 
-/** @param {any} event @param {Request} request */
-async function fetchModel(event, request) {
+/** @param {any} event @param {Request} request @param {string} url its address */
+async function fetchModel(event, request, url) {
   try {
     const answer = await fetch(request);
     const length = Number(answer.headers.get("content-length") ?? Infinity);
     // The worker may be stopped when the page has its answer, so it is told of what is left to do.
     if (answer.status === 200 && length <= MAX_BYTES)
-      event.waitUntil(
-        keep(MODELS, request, answer.clone())
-          // The small images that come with the page’s models need no room to be made.
-          .then(() => (isWeights(request.url) ? deleteOldModels() : undefined))
-          .catch(console.warn),
-      );
+      event.waitUntil(keepModel(url, answer.clone()).catch(console.warn));
     return answer;
   } catch (error) {
-    const kept = await find(MODELS, request);
+    const kept = await findModel(url);
     if (kept) return kept;
     throw error;
+  }
+}
+
+/** Keeps a model with its checksum. @param {string} url @param {Response} answer @throws {DOMException} if there is no room */
+async function keepModel(url, answer) {
+  const type = answer.headers.get("content-type");
+  const bytes = new Uint8Array(await answer.arrayBuffer());
+  await put(await caches.open(MODELS), url, bytes, type ? { "content-type": type } : {});
+  // The small images that come with the page’s models need no room to be made.
+  if (isWeights(url)) await deleteOldModels();
+}
+
+/** A model that was kept. One that is damaged is deleted, as if it had never been kept. @param {string} url */
+async function findModel(url) {
+  try {
+    const cache = await caches.open(MODELS);
+    const kept = await match(cache, url);
+    if (kept !== "damaged") return kept;
+    await cache.delete(url);
+  } catch (error) {
+    console.warn(error);
   }
 }
 
@@ -117,19 +136,11 @@ async function deleteOld() {
   }
 }
 
-/** How many bytes a model has. An answer that does not say it must be read, and says it from then on. @param {Cache} cache @param {Request} request */
+/** How many bytes a model has. Some that earlier versions kept do not say it. @param {Cache} cache @param {Request} request */
 async function sizeOf(cache, request) {
   const kept = await cache.match(request);
   if (!kept) return 0;
-  const length = kept.headers.get("content-length");
-  if (length !== null) return Number(length);
-  const file = await kept.blob();
-  const headers = new Headers(kept.headers);
-  // These bytes are no longer compressed.
-  headers.delete("content-encoding");
-  headers.set("content-length", String(file.size));
-  await cache.put(request, new Response(file, { headers })).catch(console.warn);
-  return file.size;
+  return Number(kept.headers.get("content-length") ?? (await kept.blob()).size);
 }
 
 /** @param {Request} request */
@@ -176,5 +187,5 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
     if (`${origin}${pathname}`.replace(/index\.html$/, "") === PAGE)
       event.respondWith(fetchPage(request));
   } else if (isFixed(url)) event.respondWith(fetchFixed(url));
-  else if (isModel(url)) event.respondWith(fetchModel(event, request));
+  else if (isModel(url)) event.respondWith(fetchModel(event, request, url));
 });

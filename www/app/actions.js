@@ -30,7 +30,7 @@ import { complain, setConsole, setStatus, showView } from "../view/view.js";
 function toggle() {
   if (run.state === "running") run.pause();
   else if (!run.over) run.start();
-  else if (run.state === "finished") renewSeed();
+  else if (run.offersNew) renewSeed();
   else begin(true);
 }
 
@@ -76,7 +76,8 @@ async function changeEngine(choice) {
     }
     before.free();
     link.set("engine", name);
-    begin(again);
+    // Otherwise other images were asked for meanwhile.
+    if (run.state === "ready") begin(again);
   } catch (error) {
     if (fatalErrors.failure) return;
     const failure = failureOf(error);

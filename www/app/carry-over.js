@@ -7,7 +7,7 @@ import { link } from "./state.js";
 export function carryOver(url) {
   // Before there are settings, as when an engine has failed, the page only knows its own link.
   /** @type {Record<string, string | null>} */
-  const carried = controls.opened
+  const carried = controls.hasSettings
     ? { ...controls.carried, engine: linked().engine, precision: linked().precision }
     : Object.fromEntries(link);
   for (const parameter of ["seed", "chains", "engine", "precision"])

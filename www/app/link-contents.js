@@ -7,7 +7,7 @@ import { isTrap } from "../failures/failures.js";
 import { labelOf, numberFrom } from "../settings/fields.js";
 import { namesPlace } from "./link.js";
 import { setOrigin, suitSettings } from "../settings/origin.js";
-import { controls, refuse, renew, run } from "./session.js";
+import { controls, refuse, renewAsBefore } from "./session.js";
 import { link, quickUrl, state } from "./state.js";
 
 /** @param {string} value @param {number} least @param {number} most */
@@ -85,8 +85,7 @@ function withoutUnusable() {
 async function openClasses({ classes }) {
   if (!classes?.length) return undefined;
   const { ClassChips } = await import("../settings/class-chips.js");
-  const again = () => renew(run.state !== "ready" && run.state !== "paused");
-  state.classes = new ClassChips(classes, link, again);
+  state.classes = new ClassChips(classes, link, renewAsBefore);
   return state.classes.trouble;
 }
 

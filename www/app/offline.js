@@ -4,6 +4,7 @@
  * `cargo xtask build` has made such a worker.
  */
 import { registerServiceWorker } from "../dom/own-script.js";
+import { put } from "../model/checked-cache.js";
 import { modelUrl, state } from "./state.js";
 
 /** The cache that `service-worker.js` finds models in. */
@@ -29,8 +30,5 @@ async function keepModel() {
   if (!state.loaded || !modelUrl.startsWith("http")) return;
   const cache = await caches.open(MODELS);
   if (await cache.match(modelUrl)) return;
-  const bytes = /** @type {Uint8Array<ArrayBuffer>} */ (state.loaded.bytes);
-  // The worker adds up the lengths of all models.
-  const headers = { "content-length": String(bytes.length) };
-  await cache.put(modelUrl, new Response(bytes, { headers }));
+  await put(cache, modelUrl, /** @type {Uint8Array<ArrayBuffer>} */ (state.loaded.bytes));
 }

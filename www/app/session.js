@@ -45,15 +45,20 @@ export const run = new Run({
     ),
   onWrong: (fault) => fail(wrongImages(fault)),
 });
-grid.onResize = () => run.redraw();
 
 /** The steps of this run that were shown. */
 export const film = new Film();
 export const timeline = new Timeline(film, {
   stepAt: (x) => plot.stepAt(x),
   pause: () => run.settle(),
-  show: ({ progress }) => showReadings(progress),
+  show({ progress, view }) {
+    showReadings(progress);
+    showView(view);
+  },
+  left: () => showView(run.view),
 });
+grid.onResize = () => timeline.stay(run.redraw());
+grid.onArrange = () => timeline.arranged();
 grid.onShown = (canvas, count) => {
   timeline.drawn();
   const { progress } = state;
@@ -62,13 +67,12 @@ grid.onShown = (canvas, count) => {
     film.add(canvas, { progress, view: run.view, count }).catch(console.warn);
 };
 
-export const controls = new Controls({
-  onChange: () => renew(run.state !== "ready" && run.state !== "paused"),
-});
+export const controls = new Controls({ onChange: renewAsBefore });
 
 export const fatalErrors = new FatalErrors({
   stop: () => run.kill(),
-  address: () => (controls.opened ? controls.link(linked()) : location.href),
+  address: () => (controls.hasSettings ? controls.link(linked()) : location.href),
+  unsaved: () => state.unsaved(),
   usesGpu: () => engines.chosen !== null && engines.chosen !== "cpu",
   async withoutCpu() {
     if (!(await hasEngine("cpu")))
@@ -133,7 +137,7 @@ export function leaveAddress() {
   clearTimeout(writing);
 }
 
-/** Ends the wait of the anneal before for its weights. */
+/** Called when another anneal takes the place of the latest one, which then stops waiting for its weights. */
 let replace = () => {};
 
 /** Lets no anneal wait for its weights any more: such a wait holds up all other work on the engine. */
@@ -162,9 +166,13 @@ async function weightsFor(sampler, replaced) {
   return quick === null ? state.loaded : quick;
 }
 
+/** Whether images were asked for while the engine was changing, as by a stroke. */
+let missed = false;
+
 /** What the form asks for, and the levels of that; or says what is wrong with it. */
 function asked() {
   const { engine, loaded } = state;
+  missed = !engine;
   if (!engine || !loaded || fatalErrors.failure) return null;
   try {
     const choice = controls.read();
@@ -249,11 +257,14 @@ export function begin(go) {
 /** @type {Live} the images that follow the drawing */
 export const live = new Live(async () => {
   const make = ready();
-  if (make) await run.answer(make, outdated);
+  if (make) await run.answer(make, givesWay);
 }, giveUpWeights);
 
-/** Whether other images are about to take the place of a redraw. If these cannot be made, it goes on, and the page says why. */
-function outdated() {
+/**
+ * Whether a waiting drawing takes the place of this redraw. If its settings are impossible, says so, and lets it wait no
+ * longer.
+ */
+function givesWay() {
   live.waiting &&= asked() !== null;
   return live.waiting;
 }
@@ -265,6 +276,11 @@ function outdated() {
 export function renew(go) {
   if (drawing() && go) live.ask();
   else begin(go);
+}
+
+/** Shows what has changed: a run that has not been started, or is paused, begins anew and rests. */
+export function renewAsBefore() {
+  renew(run.state !== "ready" && run.state !== "paused");
 }
 
 /** Makes other images: those of another seed. */
@@ -282,7 +298,10 @@ export function refuse(error) {
   complain(error instanceof Error ? error.message : String(error));
 }
 
-/** @param {import("../engine/engine.js").Engine} next */
+/**
+ * Uses an engine from now on, and makes the images that were asked for while there was none.
+ * @param {import("../engine/engine.js").Engine} next
+ */
 export function use(next) {
   grid.use(next);
   state.engine = next;
@@ -292,4 +311,5 @@ export function use(next) {
   $("precision-row").hidden = next.name !== "fused";
   $("adapter").textContent = next.device;
   setConsole(true);
+  if (missed) renew(true);
 }

@@ -100,6 +100,8 @@ export const state = {
   sketch: null,
   /** Whether a training run is preparing or running, on a device of its own on the same GPU. */
   trains: () => false,
+  /** Whether the training panel has images or a run, which a reload would lose. */
+  unsaved: () => false,
 };
 
 /** The sketch canvas, if chains start from what is on it and not from pure noise. */

@@ -7,8 +7,8 @@
 /** Shows text and has it read out. @param {HTMLElement} region @param {string} text */
 export const announce = (region, text) => write(region, text, "polite");
 
-/** Shows how far some work is, without having it read out. @param {HTMLElement} region @param {string} text */
-export const showProgress = (region, text) => write(region, text, "off");
+/** Shows text, such as how far some work is, without having it read out. @param {HTMLElement} region @param {string} text */
+export const showSilently = (region, text) => write(region, text, "off");
 
 /** @param {HTMLElement} region @param {string} text @param {"polite" | "off"} live */
 function write(region, text, live) {

@@ -8,6 +8,7 @@
  */
 
 import { megabytes } from "../dom/format.js";
+import { FAULTS } from "../engine/faults.js";
 
 /** The most characters of an address in a sentence. */
 const LONGEST_ADDRESS = 200;
@@ -85,14 +86,7 @@ export const refused = (engine, message) =>
 
 /** Images that cannot be right, though the engine reports no error. @param {import("../engine/engine.js").Fault} fault */
 export const wrongImages = (fault) =>
-  new Failure("wrong", {
-    ...words("wrong"),
-    text: {
-      even: "All of an image has the same color, which no network makes of noise.",
-      unchanged: "An image is still the noise that it began as: nothing was computed.",
-      infinite: "Some of their values are not finite numbers.",
-    }[fault],
-  });
+  new Failure("wrong", { ...words("wrong"), text: FAULTS[fault] });
 
 /** An address as a part of a sentence: links may have long ones. @param {string} url */
 const short = (url) => (url.length > LONGEST_ADDRESS ? `${url.slice(0, LONGEST_ADDRESS)}…` : url);

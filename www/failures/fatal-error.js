@@ -36,9 +36,10 @@ export class FatalErrors {
   #page;
 
   /**
-   * @param {{ stop(): void, address(): string, usesGpu(): boolean, withoutCpu(): Promise<string> }} page
-   *   is stopped at the first failure, gives the address to reload, and tells whether the engine in use or under
-   *   way needs a GPU, and why the CPU's cannot take over, if so
+   * @param {{ stop(): void, address(): string, unsaved(): boolean, usesGpu(): boolean, withoutCpu(): Promise<string> }} page
+   *   is stopped at the first failure, gives the address to reload, and tells whether a reload would lose what a visitor
+   *   has in the training panel, whether the engine in use or under way needs a GPU, and why the CPU's cannot take
+   *   over, if so
    */
   constructor(page) {
     this.#page = page;
@@ -88,7 +89,7 @@ export class FatalErrors {
     this.#page.stop();
     console.error(failure);
     const retry = () => this.#retry();
-    if (failure.kind === "device-lost" && mayReload()) {
+    if (failure.kind === "device-lost" && !this.#page.unsaved() && mayReload()) {
       // A hidden page might lose the GPU again, and the page reloads itself only once: it waits until it is seen.
       if (document.hidden) document.addEventListener("visibilitychange", retry);
       else retry();
@@ -116,6 +117,8 @@ export class FatalErrors {
           change: (link) => link.set("engine", "cpu"),
         });
     }
+    if (this.#page.unsaved())
+      more.push("Reloading loses what you chose or drew to train on. “Train…” still has it.");
     const { title, text, technical } = failure;
     for (const [at, id] of ["retry", "other"].entries()) {
       $(id).hidden = !ways[at];

@@ -102,7 +102,8 @@ async function isCurrent(url, kept, signal) {
     signal?.throwIfAborted();
     return true;
   }
-  if (!now.ok) return now.status >= 500;
+  // A hub that has trouble, or is asked too often, says nothing about the file.
+  if (!now.ok) return now.status >= 500 || now.status === 429;
   const tag = now.headers.get("etag");
   return tag !== null && tag === kept.headers.get("etag");
 }

@@ -64,9 +64,14 @@ export class Run {
     return progress && this.#scheduler.left(progress);
   }
 
+  /** Whether the images are done, or follow a drawing: the next ones are new, those of another seed. */
+  get offersNew() {
+    return this.#state === "finished" || this.#state === "answering";
+  }
+
   /** Whether there is no anneal to continue. */
   get over() {
-    return !this.#begun || this.#state === "finished" || this.#state === "answering";
+    return !this.#begun || this.offersNew;
   }
 
   /**

@@ -21,6 +21,9 @@ import { state } from "../app/state.js";
 /** The most steps that are read, evenly spaced: of longer runs, not every step is. */
 const MOST_STEPS = 240;
 
+/** Steps are read whose number is divisible by this, and the last. @param {number} steps of the run */
+export const everyOf = (steps) => Math.ceil(steps / MOST_STEPS);
+
 /**
  * Follows chains for as long as the images on the screen stay what they are.
  * @param {number} first the number of the first of them @param {number} count
@@ -46,9 +49,7 @@ export async function trace(first, count, onStep, signal) {
     let before = last;
     if (chain) {
       const { step, steps } = chain.progress();
-      const every = Math.ceil(steps / MOST_STEPS);
-      // Steps are read whose number is divisible by this, and the last.
-      const next = Math.min(steps, step + every);
+      const next = Math.min(steps, step + everyOf(steps));
       if (next - step > 1) {
         await chain.advance(next - step - 1);
         before = await chain.values("noisy");

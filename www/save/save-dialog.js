@@ -4,18 +4,17 @@ import { dialogOf } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { filmFiles, morphFile } from "./film-file.js";
 import { megabytes } from "../dom/format.js";
-import { announce, showProgress } from "../dom/live-region.js";
+import { announce, showSilently } from "../dom/live-region.js";
 import { saveAs } from "./save.js";
 
 /**
  * @typedef {object} Shown
  * @property {() => readonly import("../view/film.js").Frame[]} frames of the run
  * @property {number} count of images
- * @property {() => Promise<Blob>} png of all
+ * @property {() => Promise<File>} png of all
  * @property {(() => Promise<ImageData[]>) | null} path the images, if they lead from one seed to another
- * @property {(index: number) => Promise<Blob>} one
- * @property {(what: string) => string} name of a file, without its ending
- * @property {string} step what of that name says which step it is
+ * @property {(index: number) => Promise<File>} one
+ * @property {(what: "run" | "morph") => string} name of a film's file, without its ending
  * @property {string} link to it
  */
 
@@ -44,7 +43,7 @@ export async function openSaveDialog(shown) {
     return row;
   };
 
-  /** @param {string} what @param {string} label @param {string} hint @param {import("./film-file.js").FilmFile} file */
+  /** @param {"run" | "morph"} what @param {string} label @param {string} hint @param {import("./film-file.js").FilmFile} file */
   const film = (what, label, hint, { ending, bytes, make }) =>
     way(
       `save-${what === "run" ? ending : what}`,
@@ -54,7 +53,7 @@ export async function openSaveDialog(shown) {
         const making = `Making the ${ending === "gif" ? "GIF" : "video"}`;
         announce(status, `${making}…`);
         const file = await make((done) =>
-          showProgress(status, `${making}: ${Math.round(100 * done)} %`),
+          showSilently(status, `${making}: ${Math.round(100 * done)} %`),
         );
         saveAs(file, `${shown.name(what)}.${ending}`);
         return `Saved: ${megabytes(file.size)} MB.`;
@@ -89,7 +88,8 @@ export async function openSaveDialog(shown) {
   number.setAttribute("aria-label", "Number of the image");
   const one = way("save-one", "One image", `of ${shown.count}, as PNG: number`, async () => {
     const index = Math.min(shown.count, Math.max(1, Math.floor(number.value) || 1)) - 1;
-    saveAs(await shown.one(index), `${shown.name(`image-${index + 1}-${shown.step}`)}.png`);
+    const file = await shown.one(index);
+    saveAs(file, file.name);
     return `Saved image ${index + 1}.`;
   });
   one.append(number);
@@ -100,9 +100,7 @@ export async function openSaveDialog(shown) {
     });
   if (navigator.canShare?.({ files: [new File([], "a.png", { type: "image/png" })] }))
     way("share", "Share…", "the images and the link to them", async () => {
-      const files = [
-        new File([await shown.png()], `${shown.name(shown.step)}.png`, { type: "image/png" }),
-      ];
+      const files = [await shown.png()];
       await navigator.share({ files, url: shown.link }).catch(unlessCancelled);
       return "";
     });

@@ -4,7 +4,8 @@ import { $ } from "../dom/dom.js";
 import { imageAt } from "../view/pixels.js";
 import { controls, fatalErrors, film, linked, live, run, timeline } from "../app/session.js";
 import { modelLabel, state } from "../app/state.js";
-import { grid, setStatus, showRun } from "../view/view.js";
+import { imageShown } from "../view/single-images.js";
+import { grid, setStatus, showProgress, showRun } from "../view/view.js";
 
 /** The most characters of a name of a model or a class in the name of a file. */
 const LONGEST_NAME = 60;
@@ -13,26 +14,39 @@ const LONGEST_NAME = 60;
 const COPIED_MS = 1800;
 let copied = 0;
 
-/** What is shown, as a PNG. @returns {Promise<Blob>} */
+/** What is shown, as a PNG. @returns {Promise<File>} */
 async function png() {
   const { toPng } = await import("./save.js");
-  const file = timeline.past
-    ? await toPng($("replay"))
-    : await run.withChain((chain) => {
-        grid.render(chain, run.view);
-        return toPng($("grid"));
-      });
+  const file = await run.withChain(async (chain) => {
+    if (timeline.past) return named(stepName(), toPng($("replay")));
+    // With less motion, the grid may show an earlier step.
+    showProgress(chain.progress());
+    await timeline.stay(grid.draw(chain, run.view, true));
+    return named(stepName(), toPng($("grid")));
+  });
   // The page has said why there are no chains, but perhaps out of sight.
   if (!file) throw new Error($("problem").textContent || "There are no images yet.");
   return file;
 }
 
-/** One image of the grid, as a PNG. @param {number} index @returns {Promise<Blob>} */
+/** One image of the grid, as a PNG. @param {number} index @returns {Promise<File>} */
 async function onePng(index) {
   const { oneToPng } = await import("./save.js");
-  const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  if (!pixels || !state.loaded) throw new Error("There are no images yet.");
-  return oneToPng(imageAt(pixels, index, state.loaded.card.image_shape));
+  const file = await run.withChain(async (chain) => {
+    const image = await imageShown(chain, index);
+    return image && named(`image-${index + 1}-${stepName()}`, oneToPng(image));
+  });
+  if (!file) throw new Error("There is no such image.");
+  return file;
+}
+
+/**
+ * A PNG with the name that it has now: by the time it is encoded, another step may be shown.
+ * @param {string} what @param {Promise<Blob>} png
+ */
+async function named(what, png) {
+  const name = `${fileName(what)}.png`;
+  return new File([await png], name, { type: "image/png" });
 }
 
 /** All images one by one. @returns {Promise<ImageData[]>} */
@@ -47,15 +61,18 @@ async function images() {
 /** The name of a model or a class as a part of a file's name: it may come from a stranger. @param {string} name */
 const plain = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, LONGEST_NAME);
 
-/** The name of a file, which says what is in it. @param {string} what */
-function fileName(what) {
-  const { view } = timeline.past ?? run;
+/**
+ * The name of a file, which says what is in it.
+ * @param {string} what @param {readonly { view: string }[]} [frames] what is shown, unless given
+ */
+function fileName(what, frames = [timeline.past ?? run]) {
+  const guess = frames.every(({ view }) => view === "denoised");
   const { loaded, made } = state;
   const model = modelLabel?.toLowerCase() ?? loaded?.card.name ?? "ncsn";
   const names = made?.ofClass ? [model, made.ofClass.name] : [model];
   const to = made?.options.to === undefined ? "" : `-to-${made.options.to}`;
   const parts = [...names.map(plain), `seed-${made?.seed ?? 0}${to}`, what];
-  return [...parts, ...(view === "noisy" ? [] : ["guess"])].join("-");
+  return [...parts, ...(guess ? ["guess"] : [])].join("-");
 }
 
 /** The step that is shown, for such a name. */
@@ -64,7 +81,7 @@ const stepName = () => `step-${(timeline.past?.progress ?? state.progress)?.step
 /** Saves what is shown. */
 export async function save() {
   const [{ saveAs }, file] = await Promise.all([import("./save.js"), png()]);
-  saveAs(file, `${fileName(stepName())}.png`);
+  saveAs(file, file.name);
 }
 
 /** Offers other ways to save and send. The run rests, and no redraw is under way, so that files have what their names say. */
@@ -78,8 +95,7 @@ export async function offerMore() {
     png,
     path: state.made?.options.to === undefined ? null : images,
     one: onePng,
-    name: fileName,
-    step: stepName(),
+    name: (what) => fileName(what, what === "run" ? film.frames : [run]),
     link: controls.link(linked()),
   });
 }

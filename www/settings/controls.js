@@ -6,6 +6,7 @@ import { FIELDS, TYPED, fault, labelOf, mark, numberIn } from "./fields.js";
 import { formatSetting } from "../dom/format.js";
 import { offerPresets } from "./presets.js";
 import { suitSampler } from "./sampler-change.js";
+import { randomSeed } from "./seed.js";
 
 /** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
 /**
@@ -35,6 +36,8 @@ export class Controls {
   #defaultChains = "";
   #parameters = /** @type {import("../engine/engine.js").SamplerParameters} */ ({});
   #accepted = new Accepted();
+  /** Whether the form has been opened, so that there are settings to make a link of. */
+  hasSettings = false;
 
   /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
   constructor({ onChange }) {
@@ -108,7 +111,10 @@ export class Controls {
       const reason = /** @type {Error} */ (error).message.replace(/\.$/, "");
       trouble = `This link’s settings are impossible (${reason}): the model’s own took their place.`;
     }
-    return { unusable, trouble: this.#offerFewSteps(few, card) || trouble };
+    trouble = this.#offerFewSteps(few, card) || trouble;
+    this.accept();
+    this.hasSettings = true;
+    return { unusable, trouble };
   }
 
   /**
@@ -165,17 +171,12 @@ export class Controls {
 
   /** Chooses a seed at random. */
   newSeed() {
-    $("seed").value = String(crypto.getRandomValues(new Uint32Array(1))[0]);
+    $("seed").value = String(randomSeed());
   }
 
   /** Whether a sampler has a setting. @param {keyof import("../engine/engine.js").SamplerParameters["applies_to"]} setting @param {import("../engine/engine.js").SamplerName} sampler */
   applies(setting, sampler) {
     return this.#parameters.applies_to[setting].includes(sampler);
-  }
-
-  /** Whether there are settings to make a link of. */
-  get opened() {
-    return this.#accepted.exist;
   }
 
   /** What suits other models, too, unless it is the default. @returns {Record<"seed" | "chains", string | null>} */
@@ -241,7 +242,7 @@ export class Controls {
     return [least || 0, Math.min(most || LARGEST, LARGEST)];
   }
 
-  /** Notes that the images are now made with what the form holds: links and files are named after that. */
+  /** Notes that images are made with what the form holds from now on: links and files are named after that. */
   accept() {
     this.#accepted.note();
   }

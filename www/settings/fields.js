@@ -1,8 +1,7 @@
 // @ts-check
 /** The fields of the form: what they are called in links, what they may hold, and what is said if they do not. */
 import { $ } from "../dom/dom.js";
-
-const SEED_MAX = 2n ** 64n - 1n;
+import { MAX_SEED } from "./seed.js";
 
 /**
  * Fields that a link carries: URL parameter, id of the input.
@@ -47,7 +46,7 @@ const BOUND = {
 };
 
 /** @param {string} text */
-const isSeed = (text) => /^\d{1,20}$/.test(text) && BigInt(text) <= SEED_MAX;
+const isSeed = (text) => /^\d{1,20}$/.test(text) && BigInt(text) <= MAX_SEED;
 
 /** @type {Record<string, Rule>} what may be typed into which field */
 const RULES = {

@@ -98,7 +98,7 @@ export class SketchCanvas {
 
   /** Puts an image file on the canvas. @param {File} file */
   open(file) {
-    return this.#then(async () => {
+    return this.#inTurn(async () => {
       try {
         await this.#read(file);
         this.#changed();
@@ -160,12 +160,12 @@ export class SketchCanvas {
     this.#show();
   }
 
-  /** Puts one of these images on the canvas. @param {Uint8ClampedArray} pixels RGBA @param {number} index */
-  take(pixels, index) {
-    const { length } = this.#image.data;
-    if (pixels.length < (index + 1) * length) return;
-    this.#put(pixels.subarray(index * length, (index + 1) * length));
-    this.#changed();
+  /** Puts one of the model's images on the canvas. @param {ImageData} image */
+  take({ data }) {
+    return this.#inTurn(async () => {
+      this.#put(data);
+      this.#changed();
+    });
   }
 
   /** Whether anything has been drawn. */
@@ -197,16 +197,16 @@ export class SketchCanvas {
 
   #changed() {
     this.#observer.onPaint();
-    this.#keep();
+    this.#encode();
   }
 
   /** Has the drawing encoded now: a link is copied at once, and encoding takes a moment. */
-  #keep() {
-    this.#then(() => this.#write()).then(() => this.#observer.onWritten());
+  #encode() {
+    this.#inTurn(() => this.#write()).then(() => this.#observer.onWritten());
   }
 
-  /** @param {() => Promise<void>} work */
-  #then(work) {
+  /** Runs work after whatever is under way. @param {() => Promise<void>} work */
+  #inTurn(work) {
     const done = this.#work.then(work);
     this.#work = done.catch(() => {});
     return done;
@@ -222,7 +222,7 @@ export class SketchCanvas {
    * @throws {Error} with a message for people, if it is something else
    */
   load(text) {
-    return this.#then(() => this.#load(text));
+    return this.#inTurn(() => this.#load(text));
   }
 
   /** @param {string} text */
@@ -314,7 +314,7 @@ export class SketchCanvas {
     if (!this.#stroke) return;
     this.#stroke = null;
     this.#hint();
-    this.#keep();
+    this.#encode();
   }
 
   /** Continues the stroke. @param {import("./brush.js").Point} to */

@@ -1,10 +1,11 @@
 // @ts-check
 /** Drawing with a mouse, a pen or a finger. */
+import { followDrags } from "../dom/drag.js";
 
 /** @typedef {import("./brush.js").Point} Point */
 
 /**
- * From now on draws where the first finger goes; others are ignored.
+ * From now on draws where a pointer goes.
  * @param {HTMLCanvasElement} canvas
  * @param {{ down(at: Point): void, to(at: Point): void, up(): void }} pen in pixels of the canvas
  */
@@ -16,18 +17,12 @@ export function drawByPointer(canvas, pen) {
       y: ((clientY - top) / height) * canvas.height,
     };
   };
-  /** @param {"pointerdown" | "pointermove" | "pointerup" | "pointercancel"} type @param {(event: PointerEvent) => void} act */
-  const on = (type, act) =>
-    canvas.addEventListener(type, (event) => {
-      if (event.isPrimary) act(event);
-    });
-  on("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    event.preventDefault();
-    canvas.setPointerCapture(event.pointerId);
-    pen.down(at(event));
+  followDrags(canvas, {
+    down(event) {
+      event.preventDefault();
+      pen.down(at(event));
+    },
+    to: (event) => pen.to(at(event)),
+    up: () => pen.up(),
   });
-  on("pointermove", (event) => pen.to(at(event)));
-  on("pointerup", () => pen.up());
-  on("pointercancel", () => pen.up());
 }

@@ -107,13 +107,17 @@ export class DensityPlot {
     context.fill();
   }
 
-  /** A line through points. @param {ArrayLike<number>} points pairs of x and y @param {string} color @param {number} [opacity] */
-  line(points, color, opacity = 1) {
+  /**
+   * A line through points.
+   * @param {ArrayLike<number>} points pairs of x and y @param {string} color
+   * @param {{ opacity?: number, width?: number }} [style] its width in CSS pixels
+   */
+  line(points, color, { opacity = 1, width = 1 } = {}) {
     this.#context.beginPath();
     for (let i = 0; i < points.length; i += 2)
       this.#context.lineTo(...this.#at(points[i], points[i + 1]));
     this.#context.globalAlpha = opacity;
-    this.#stroke(1, color);
+    this.#stroke(width, color);
     this.#context.globalAlpha = 1;
   }
 

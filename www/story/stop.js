@@ -1,7 +1,8 @@
 // @ts-check
 /** The frame of a live figure in "How it works": a canvas, and beside it the controls and a line of text. */
 import { element } from "../dom/dom.js";
-import { announce, showProgress } from "../dom/live-region.js";
+import { announce, showSilently } from "../dom/live-region.js";
+import { onPixelRatio } from "../dom/pixel-ratio.js";
 import { lessMotion } from "../app/state.js";
 
 let ids = 0;
@@ -32,6 +33,7 @@ export class Stop {
     frame.append(this.canvas);
     figure.replaceChildren(frame, this.#dials);
     new ResizeObserver(() => this.paint()).observe(frame);
+    onPixelRatio(() => this.paint());
   }
 
   /** Paints it as it is now. */
@@ -44,7 +46,7 @@ export class Stop {
 
   /** The same for what changes with every frame, or while a slider moves. @param {string} text */
   sayPassing(text) {
-    showProgress(this.#text, text);
+    showSilently(this.#text, text);
   }
 
   /** How small the noise is, from 0 to 1: it chooses the color of the figure's parts. @param {number} fraction */

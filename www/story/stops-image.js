@@ -4,6 +4,7 @@ import { formatSigma } from "../dom/format.js";
 import { imageOf } from "../view/pixels.js";
 import { film } from "../app/session.js";
 import { state } from "../app/state.js";
+import { cut } from "../view/film.js";
 import { Stop, normal } from "./stop.js";
 import { trace } from "../run/trace.js";
 
@@ -11,12 +12,7 @@ import { trace } from "../run/trace.js";
 function firstImage() {
   const [frame, shape] = [film.frames.at(-1), state.loaded?.card.image_shape];
   if (!frame || !shape) return undefined;
-  const { width, height } = shape;
-  const copy = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
-  );
-  copy.drawImage(frame.image, 0, 0);
-  const { data } = copy.getImageData(0, 0, width, height);
+  const { data, width, height } = cut(frame, 0);
   const plane = width * height;
   const values = Float32Array.from(
     { length: 3 * plane },

@@ -7,6 +7,8 @@ import { ARROWS, CHAINS, GLOW, SIDE } from "./toy-module.js";
 /** @typedef {import("./toy-module.js").Toy2d} Toy2d */
 
 const RUN_MS = 5000;
+/** The line on which guidance is shown goes from −LINE to LINE. */
+const LINE = 4;
 
 /** The plane with its density at a level of noise. @param {Stop} stop @param {DensityPlot} plane @param {Toy2d} toy @param {number} sigma */
 function ground(stop, plane, toy, sigma) {
@@ -107,7 +109,9 @@ export class MatchingStop extends Stop {
       squares += (weight / sum) ** 2;
       const opacity = weight / most;
       if (opacity > 0.02)
-        this.#plot.line([x, y, ...point], DensityPlot.color("--frame-soft"), 0.9 * opacity);
+        this.#plot.line([x, y, ...point], DensityPlot.color("--frame-soft"), {
+          opacity: 0.9 * opacity,
+        });
     });
     this.#plot.points(this.#points, DensityPlot.color("--frame-text"), 2);
     this.#plot.points([x, y], this.#plot.heat, 4);
@@ -213,7 +217,7 @@ export class WaysStop extends Stop {
     if (!ground(this, this.#plot, this.#toy, this.#toy.sigma_at(0.3))) return;
     for (const way of this.#ways) {
       const end = 2 * Math.max(1, Math.ceil((this.#shown * way.length) / 2));
-      this.#plot.line(way.slice(0, end), DensityPlot.color("--frame-text"), 0.55);
+      this.#plot.line(way.slice(0, end), DensityPlot.color("--frame-text"), { opacity: 0.55 });
       this.#plot.points(way.slice(end - 2, end), this.#plot.heat, 2.5);
     }
   }
@@ -221,6 +225,7 @@ export class WaysStop extends Stop {
 
 /** Guidance, on a line: the densities of all images, of a class, and of the class under guidance. */
 export class GuidanceStop extends Stop {
+  #plot = new DensityPlot(this.canvas, LINE);
   #weight = 1;
 
   /** @param {HTMLElement} figure */
@@ -238,17 +243,14 @@ export class GuidanceStop extends Stop {
   }
 
   paint() {
-    const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
-    this.canvas.width = this.canvas.height = side;
-    if (!side) return;
-    const context = /** @type {CanvasRenderingContext2D} */ (this.canvas.getContext("2d"));
+    if (!this.#plot.begin()) return;
     const bell = (/** @type {number} */ x, /** @type {number} */ mean) =>
       Math.exp(-((x - mean) ** 2) / 2);
     const one = (/** @type {number} */ x) => bell(x, 0.8);
     const all = (/** @type {number} */ x) => (one(x) + bell(x, -0.8)) / 2;
     const guided = (/** @type {number} */ x) =>
       one(x) ** this.#weight * all(x) ** (1 - this.#weight);
-    const places = Array.from({ length: 161 }, (_, at) => at / 20 - 4);
+    const places = Array.from({ length: 161 }, (_, at) => LINE * (at / 80 - 1));
     const curve = (
       /** @type {(x: number) => number} */ density,
       /** @type {string} */ color,
@@ -256,16 +258,13 @@ export class GuidanceStop extends Stop {
     ) => {
       const values = places.map(density);
       const most = Math.max(...values);
-      context.beginPath();
-      values.forEach((value, at) =>
-        context.lineTo((at / 160) * side, side * (0.92 - (0.8 * value) / most)),
-      );
-      context.strokeStyle = color;
-      context.lineWidth = width * devicePixelRatio;
-      context.stroke();
+      // The peak is near the upper edge, and 0 near the lower one.
+      const height = (/** @type {number} */ value) => LINE * (1.6 * (value / most) - 0.84);
+      const points = places.flatMap((x, at) => [x, height(values[at])]);
+      this.#plot.line(points, color, { width });
     };
     curve(all, DensityPlot.color("--frame-soft"), 1);
     curve(one, DensityPlot.color("--frame-text"), 1.5);
-    curve(guided, getComputedStyle(this.canvas).color, 3);
+    curve(guided, this.#plot.heat, 3);
   }
 }

@@ -11,7 +11,7 @@ const MEANINGS = /** @type {Record<string, string>} */ ({
   "x~": "a noisy image: a clean one plus noise",
   x: "an image, as a list of pixels from 0 to 1",
   z: "noise: for each pixel a normal random number with a standard deviation of 1",
-  σ: "the size of the noise: its standard deviation, in units of pixels",
+  σ: "the size of the noise: its standard deviation, in pixel values, from 0 to 1",
   σ1: "the largest size of the noise: nothing of an image is left",
   σ2: "the next smaller size of the noise",
   σL: "the smallest of the L sizes of the noise: an image is nearly clean",

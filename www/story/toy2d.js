@@ -7,7 +7,9 @@
  */
 import { lessMotion } from "../app/state.js";
 import { element } from "../dom/dom.js";
-import { announce, showProgress } from "../dom/live-region.js";
+import { followDrags } from "../dom/drag.js";
+import { announce, showSilently } from "../dom/live-region.js";
+import { onPixelRatio } from "../dom/pixel-ratio.js";
 import { drawByKeys } from "../sketch/keys.js";
 import { DensityPlot } from "./density-plot.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
@@ -59,7 +61,8 @@ class Figure {
     const samplers = [...options].filter((option) => option.value !== "consistency");
     $("-sampler").append(...samplers.map((option) => new Option(option.text, option.value)));
     $("-sampler").value = "exact-langevin";
-    $("-sigma").addEventListener("input", () => this.#stop());
+    // A network that learns shows its arrows at this σ by itself.
+    $("-sigma").addEventListener("input", () => this.#learns || this.#showNoisy());
     $("-sampler").addEventListener("change", () => this.#run());
     $("-run").addEventListener("click", () => this.#run());
     $("-learn").addEventListener("click", () => this.#learn());
@@ -74,17 +77,17 @@ class Figure {
     row.append(element("label", "Score", { htmlFor: this.#score.id }), field);
     $("-sampler").closest(".row").after(row);
     this.#follow(false);
-    $("-view").addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-      if (event.button !== 0) return;
-      $("-view").setPointerCapture(event.pointerId);
-      this.#last = undefined;
-      this.#draw(placeOf(event));
-    });
-    $("-view").addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-      if ($("-view").hasPointerCapture(event.pointerId)) this.#draw(placeOf(event));
+    followDrags($("-view"), {
+      down: (event) => {
+        this.#last = undefined;
+        this.#draw(placeOf(event));
+      },
+      to: (event) => this.#draw(placeOf(event)),
+      scrolls: true,
     });
     this.#listenToKeys();
     new ResizeObserver(() => this.#paint()).observe($("-view"));
+    onPixelRatio(() => this.#paint());
     // The first run begins when the figure is in the window; with less motion wanted, on a click only.
     if (lessMotion.matches) return;
     const seen = new IntersectionObserver(
@@ -129,7 +132,7 @@ class Figure {
     // The network was trained without the new point.
     this.#follow(false);
     if (this.#runs) $("-sigma").value = "0";
-    this.#stop();
+    this.#showNoisy();
     this.#say("The arrows are the exact score of what you drew. Let a network learn it.");
   }
 
@@ -137,7 +140,7 @@ class Figure {
   #startOver() {
     this.#toy.forget();
     this.#follow(false);
-    this.#stop();
+    this.#showNoisy();
     // The button that was clicked has hidden itself.
     $("-learn").focus();
   }
@@ -147,7 +150,7 @@ class Figure {
     this.#toy.clear();
     this.#erase.hidden = true;
     this.#follow(false);
-    this.#stop();
+    this.#showNoisy();
     $("-learn").focus();
   }
 
@@ -162,7 +165,12 @@ class Figure {
   #choose() {
     this.#follow(this.#score.value === "learned");
     if (this.#runs) this.#run();
-    else this.#stop();
+    else this.#showNoisy();
+  }
+
+  /** Whether a network is learning: the arrows are its own until it has learned. */
+  get #learns() {
+    return this.#score.disabled;
   }
 
   /** Lets a new network learn while its arrows form. */
@@ -170,7 +178,6 @@ class Figure {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
     this.#toy.forget();
-    // The arrows are those of the network until it has learned.
     this.#score.disabled = true;
     const go = () => {
       const until = performance.now() + LEARN_MS;
@@ -181,7 +188,7 @@ class Figure {
       const error = this.#toy.error(this.#toy.sigma_at(Number($("-sigma").value)), COMPARED) ?? 0;
       const differs = `from the exact score by ${Math.round(100 * error)}\u202f% at this σ`;
       if (steps < LEARN) {
-        showProgress(
+        showSilently(
           $("-share"),
           `The arrows are the network’s after ${steps} of ${LEARN} steps, and differ ${differs}.`,
         );
@@ -197,8 +204,8 @@ class Figure {
     this.#frame = requestAnimationFrame(go);
   }
 
-  /** Shows noisy images at the σ of the slider. */
-  #stop() {
+  /** Ends a run, or learning, and shows noisy images at the slider's σ. */
+  #showNoisy() {
     cancelAnimationFrame(this.#frame);
     this.#runs = false;
     this.#score.disabled = false;

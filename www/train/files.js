@@ -75,8 +75,9 @@ async function* unzipped(archive, onRefused) {
   } catch (error) {
     return onRefused(archive.name, messageOf(error));
   }
-  for (const { name, size, read } of entries) {
-    if (hidden(name)) continue;
+  const shown = entries.filter(({ name }) => !hidden(name));
+  if (!shown.length) return onRefused(archive.name, "it is empty");
+  for (const { name, size, read } of shown) {
     const short = name.slice(name.lastIndexOf("/") + 1);
     if (!IMAGE.test(name)) onRefused(short, notImage);
     else if (size > MAX_IMAGE_BYTES) onRefused(short, tooLarge);

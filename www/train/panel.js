@@ -79,6 +79,7 @@ class Panel {
       (action) => this.#acts[action]().catch((error) => this.#fail(error)),
     );
     state.trains = () => this.#run?.busy ?? false;
+    state.unsaved = () => this.#run !== null || this.#chooser.images.list.length > 0;
     this.#problem.setAttribute("role", "alert");
     this.#start.addEventListener("click", () => this.#begin().catch((error) => this.#fail(error)));
     const go = element("div", "", { className: "train-go" });
@@ -188,6 +189,7 @@ class Panel {
       this.#run?.end();
       this.#run = null;
       this.#showRun(false);
+      await this.#showKept().catch(console.warn);
       throw error;
     } finally {
       this.#making = false;

@@ -114,6 +114,7 @@ export class ProgressView {
     const words = {
       preparing: "Preparing: testing this GPU’s arithmetic and choosing kernels…",
       running: "Training.",
+      pausing: "Pausing…",
       paused: "Paused.",
       finished: "Finished. Use it, download it, or train on.",
     };

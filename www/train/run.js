@@ -20,7 +20,8 @@ const LEVELS = 10;
 
 /** @typedef {import("../types.js").TrainingPlan} TrainingPlan */
 /** @typedef {import("./kept.js").Beginning} Beginning */
-/** @typedef {"preparing" | "running" | "paused" | "finished"} State */
+/** @typedef {"preparing" | "running" | "pausing" | "paused" | "finished"} State
+ *   it is pausing until the present piece is done and all is kept */
 /** @typedef {{ step: number, images: Uint8Array, nearest: number[], ratios: number[] }} Samples
  *   with the number of the training image that is nearest to each, and how near it is */
 /** @typedef {import("./bundle.js").Trainer} Trainer */
@@ -56,6 +57,8 @@ export class TrainingRun {
   #keeps = true;
   #checkpoints = new Checkpoints();
   /** @type {Uint8Array | undefined} the checkpoint that an earlier visit has left */ #resumed;
+  /** Settles when what `pause` or `back` was last asked for is done. @type {Promise<void>} */ #halting =
+    Promise.resolve();
 
   /** @param {TrainerClass} Trainer @param {Beginning} beginning @param {Observer} observer */
   constructor(Trainer, beginning, observer) {
@@ -75,7 +78,7 @@ export class TrainingRun {
 
   /** Whether it is about to use the GPU for long, or does so. */
   get busy() {
-    return this.state === "preparing" || this.state === "running";
+    return ["preparing", "running", "pausing"].includes(this.state);
   }
 
   /** Whether it began with the weights of a model. */
@@ -142,7 +145,7 @@ export class TrainingRun {
   }
 
   start() {
-    if (this.state !== "paused" || !this.usable) return;
+    if (!(this.state === "paused" || this.state === "pausing") || !this.usable) return;
     this.#set("running");
     const generation = ++this.#generation;
     // A lost device is also reported by `divertFailures`, which then has ended this generation.
@@ -151,25 +154,37 @@ export class TrainingRun {
     });
   }
 
-  /** Stops after the present piece, and keeps what has been learned. */
+  /** Stops after the present piece, and keeps what has been learned. Whoever calls it again waits for the same. */
   async pause() {
-    if (this.state !== "running") return;
-    this.#set("paused");
-    await this.#look();
-    await this.keep();
+    if (this.state === "running") this.#halt(() => this.#look());
+    if (this.state === "pausing") await this.#halting;
   }
 
-  /** Pauses, and returns to the last checkpoint before this step. */
+  /** Pauses, returns to the last checkpoint before this step, and keeps that. */
   async back() {
     const found = this.#checkpoints.before(this.step);
     if (!found) return;
-    this.#set("paused");
-    await this.#turn((trainer) => trainer.restore(found.bytes));
-    this.#checkpoints.cut(found.step);
-    this.step = found.step;
-    this.losses = this.losses.filter(({ step }) => step <= found.step);
-    this.#show(found.samples);
-    this.#observer.onReport();
+    this.#halt(async () => {
+      await this.#turn((trainer) => trainer.restore(found.bytes));
+      this.#checkpoints.cut(found.step);
+      this.step = found.step;
+      this.losses = this.losses.filter(({ step }) => step <= found.step);
+      this.#show(found.samples);
+      this.#observer.onReport();
+    });
+    await this.#halting;
+  }
+
+  /** Trains no further piece, does some work, and keeps the run as it is then. @param {() => Promise<void>} work */
+  #halt(work) {
+    this.#set("pausing");
+    const halting = work()
+      .then(() => this.keep())
+      .finally(() => {
+        // It may have gone on by now, or halted again.
+        if (this.state === "pausing" && this.#halting === halting) this.#set("paused");
+      });
+    this.#halting = halting;
   }
 
   /** The file of the model as it is now. */

@@ -69,7 +69,7 @@ export class SamplesView {
 /** @param {number[]} ratios @param {number} originals */
 function judgment(ratios, originals) {
   const explained =
-    "Below each sample is the nearest of your images, and how far away that is: 1.00 is how far your images usually are from each other.";
+    "Below each sample is the nearest of your images, and how far away that is: 1.00 is the usual distance from one of your images to its nearest other.";
   const count = (/** @type {number} */ below) => ratios.filter((ratio) => ratio < below).length;
   const [copies, close, all] = [count(COPY), count(CLOSE), ratios.length];
   if (2 * copies >= all)

@@ -1,6 +1,7 @@
 // @ts-check
 /** The second part of the panel: what a run starts from and how it trains. */
 import { element } from "../dom/dom.js";
+import { numberFrom } from "../settings/fields.js";
 import { paperOf } from "../sketch/paper.js";
 import { FEW } from "./augment.js";
 
@@ -39,7 +40,7 @@ export class Setup {
   #steps = number("train-steps", { min: 1, max: 1_000_000, step: 1 });
   #rate = element("input", "", { id: "train-rate", inputMode: "decimal", autocomplete: "off" });
   #batch = number("train-batch", { min: 1, max: 256, step: 1 });
-  /** @type {HTMLElement[]} rows of what only a new network leaves open */ #open;
+  /** @type {HTMLElement[]} rows that only a new network has */ #newOnly;
 
   /**
    * @param {{ label: string, card: import("../engine/engine.js").Card }} model the page's
@@ -108,7 +109,7 @@ export class Setup {
       ["", "usual"],
       ["small", "small"],
     ]);
-    this.#open = [
+    this.#newOnly = [
       row("Size", this.#size),
       row("Colors", this.#color),
       row("Network", this.#network),
@@ -120,7 +121,7 @@ export class Setup {
     const rows = element("div", "", { className: "rows" });
     const named = row("Name", this.#name);
     named.classList.add("wide");
-    rows.append(named, ...this.#open, flip);
+    rows.append(named, ...this.#newOnly, flip);
     const more = element("details", "", { className: "panel", id: "train-advanced" });
     const inner = element("div", "", { className: "rows" });
     inner.append(
@@ -182,7 +183,7 @@ export class Setup {
   plan(originals) {
     const name = this.#name.value.trim();
     const [steps, batch, learningRate] = [this.#steps, this.#batch, this.#rate].map(({ value }) =>
-      Number(value),
+      numberFrom(value),
     );
     if (!name) throw new Error("Give the model a name.");
     if (!(Number.isInteger(steps) && steps >= 1)) throw new Error("Steps must be 1 or more.");
@@ -208,7 +209,7 @@ export class Setup {
     const { steps, rate } = DEFAULTS[this.fromModel ? "model" : "scratch"];
     this.#steps.value = String(steps);
     this.#rate.value = rate;
-    for (const field of this.#open) field.hidden = this.fromModel;
+    for (const field of this.#newOnly) field.hidden = this.fromModel;
     this.#onChange();
   }
 }

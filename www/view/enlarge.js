@@ -6,36 +6,49 @@
 import { Copies, canCompare } from "../copies/copies.js";
 import { dialogOf } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
+import { followDrags } from "../dom/drag.js";
 import { formatSigma } from "../dom/format.js";
-import { announce, showProgress } from "../dom/live-region.js";
+import { announce, showSilently } from "../dom/live-region.js";
 import { imageOf, mapOf } from "./pixels.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
-import { scaledScore, trace } from "../run/trace.js";
+import { everyOf, scaledScore, trace } from "../run/trace.js";
 
 /** About how wide an image of the film strip is, in CSS pixels. */
 const STRIP_SIDE = 44;
 
 /** @typedef {import("../run/trace.js").Step} Step */
 
-/** What is shown of a step: canvases with their names and what they say. */
-const VIEWS = /** @type {const} */ ([
-  ["noisy", "noisy", "x̃"],
-  ["guess", "the network’s guess", "D(x̃, σ)"],
-  ["score", "the score", "σ s(x̃, σ)"],
-]);
+/** The third view, which leads from what is noisy to the guess: what it is called, and what is said of it. */
+const SCORE = {
+  name: "the score",
+  symbol: "σ s(x̃, σ)",
+  legend:
+    "the way in which the score changes each pixel to make the image more probable. All the way, it leads to the guess.",
+  end: ": no score is left to follow",
+};
+/** The same for the sampler “consistency”: the guess of weights that are tuned for it does not belong to a score. */
+const WAY = {
+  name: "the way to the guess",
+  symbol: "(D(x̃, σ) − x̃)/σ",
+  legend: "the way in which each pixel changes.",
+  end: "",
+};
 
 /** @param {number} index of the image @param {number} step to begin with */
 export async function enlarge(index, step) {
   await addStyleSheet("view/enlarge.css");
   if (!state.made || !state.loaded || document.querySelector("dialog[open]")) return;
-  new Enlarged(state.made.chains, state.loaded.card.image_shape, step).show(index);
+  new Enlarged(state.made, state.loaded.card.image_shape, step).show(index);
 }
 
 class Enlarged {
   #count;
   #shape;
+  #third;
   #index = 0;
+  /** How many steps there are; 0 before the first has come. */
+  #total = 0;
   /** The step that the visitor wants to see. */
   #wanted;
   /** @type {Step[]} those that have been computed */ #steps = [];
@@ -43,6 +56,7 @@ class Enlarged {
   /** @type {Record<string, HTMLCanvasElement>} */ #canvases = {};
   #views = element("div", "", { className: "enlarged-views" });
   #strip = element("canvas", "", { className: "enlarged-strip" });
+  /** Its value is the number of a step among those that are read. */
   #slider = element("input", "", {
     type: "range",
     id: "enlarged-step",
@@ -56,18 +70,23 @@ class Enlarged {
   /** @type {Copies | undefined} once the visitor asks */ #copies;
   #dialog;
 
-  /** @param {number} count of images @param {import("../types.js").ImageShape} shape @param {number} step */
-  constructor(count, shape, step) {
+  /** @param {import("../app/state.js").Made} made @param {import("../types.js").ImageShape} shape @param {number} step */
+  constructor({ chains: count, settings }, shape, step) {
     this.#count = count;
     this.#shape = shape;
     this.#wanted = step;
-    for (const [id, name, symbol] of VIEWS) this.#views.append(this.#figure(id, name, symbol));
+    this.#third = settings.sampler === "consistency" ? WAY : SCORE;
+    this.#views.append(
+      this.#figure("noisy", "noisy", "x̃"),
+      this.#figure("guess", "the network’s guess", "D(x̃, σ)"),
+      this.#figure("score", this.#third.name, this.#third.symbol),
+    );
     const legend = element("p", "", { className: "enlarged-legend" });
     legend.append(
       element("span", "Brighter", { className: "positive" }),
       " or ",
       element("span", "darker", { className: "negative" }),
-      ": the way in which the score changes each pixel to make the image more probable. All the way, it leads to the guess.",
+      `: ${this.#third.legend}`,
     );
     this.#views.append(legend);
     this.#status.setAttribute("role", "status");
@@ -75,15 +94,10 @@ class Enlarged {
     this.#reading.setAttribute("aria-live", "off");
     this.#strip.setAttribute("aria-hidden", "true");
     this.#slider.setAttribute("aria-label", "Step");
-    this.#slider.addEventListener("input", () => this.#go(Number(this.#slider.value)));
-    this.#strip.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
-      if (event.button !== 0) return;
-      this.#strip.setPointerCapture(event.pointerId);
-      this.#point(event);
-    });
-    this.#strip.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
-      if (this.#strip.hasPointerCapture(event.pointerId)) this.#point(event);
-    });
+    this.#slider.addEventListener("input", () =>
+      this.#go(Number(this.#slider.value) * everyOf(this.#total)),
+    );
+    followDrags(this.#strip, { to: (event) => this.#point(event), scrolls: true });
     const film = element("div", "", { className: "enlarged-film" });
     film.append(this.#strip, this.#slider, this.#reading);
     const others = element("p", "", { className: "enlarged-others" });
@@ -103,8 +117,13 @@ class Enlarged {
     this.#why.addEventListener("toggle", () => this.#compare());
     const dialog = dialogOf("enlarged", "", [this.#views, film, this.#status, this.#why]);
     dialog.querySelector("form")?.prepend(others);
-    // A click beside the dialog, on its backdrop, has the dialog itself as its target.
-    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
+    // The dialog itself is the target of clicks on its backdrop, which close it. It is that of clicks in its padding and of
+    // the ends of selections, too.
+    let outside = false;
+    dialog.addEventListener("pointerdown", (event) => (outside = isBeside(dialog, event)));
+    dialog.addEventListener("click", (event) => {
+      if (outside && event.target === dialog && isBeside(dialog, event)) dialog.close();
+    });
     dialog.addEventListener("close", () => {
       this.#following.abort();
       this.#copies?.close();
@@ -149,8 +168,9 @@ class Enlarged {
       if (following.signal.aborted) return;
       this.#steps.push(step);
       const { step: at, steps, done } = step.progress;
-      this.#slider.max = String(steps);
-      if (!done) showProgress(this.#status, `Making its film: step ${at} of ${steps}`);
+      this.#total = steps;
+      this.#slider.max = String(Math.ceil(steps / everyOf(steps)));
+      if (!done) showSilently(this.#status, `Making its film: step ${at} of ${steps}`);
       // Until the wanted step is there, the latest one is shown.
       if (at <= this.#wanted || this.#steps.length === 1) this.#paint();
       this.#paintStrip();
@@ -178,11 +198,11 @@ class Enlarged {
     this.#paint();
   }
 
-  /** The step that is nearest to a place of the film strip. @param {PointerEvent} event */
+  /** Goes to the step that is nearest to a place of the film strip. @param {PointerEvent} event */
   #point({ clientX }) {
     const { left, width } = this.#strip.getBoundingClientRect();
     const far = Math.min(1, Math.max(0, (clientX - left) / width));
-    this.#go(Math.round(far * Number(this.#slider.max)));
+    this.#go(Math.round(far * this.#total));
   }
 
   /** The computed step that is nearest to another. @param {number} wanted */
@@ -204,27 +224,35 @@ class Enlarged {
       this.#canvases[id].getContext("2d")?.putImageData(image, 0, 0);
     const { step: at, steps, sigma, done } = step.progress;
     const text = `step ${at} of ${steps}${done ? "" : `, σ = ${formatSigma(sigma)}`}`;
-    this.#slider.value = String(at);
+    this.#slider.value = String(Math.ceil(at / everyOf(steps)));
     this.#slider.setAttribute("aria-valuetext", text);
-    this.#reading.textContent = done ? `${text}: no score is left to follow` : text;
+    this.#reading.textContent = done ? `${text}${this.#third.end}` : text;
   }
 
   /** Paints some of the steps, evenly: noisy above, the guess below. */
   #paintStrip() {
     const { width, height } = this.#shape;
     const wide = this.#strip.clientWidth;
-    const last = Number(this.#slider.max);
     if (!wide) return;
     const columns = Math.max(2, Math.floor(wide / STRIP_SIDE));
     Object.assign(this.#strip, { width: columns * (width + 1) - 1, height: 2 * height + 1 });
     const context = /** @type {CanvasRenderingContext2D} */ (this.#strip.getContext("2d"));
     const come = this.#steps.at(-1)?.progress.step ?? -1;
     for (let at = 0; at < columns; at++) {
-      const wanted = (at * last) / (columns - 1);
+      const wanted = (at * this.#total) / (columns - 1);
       if (wanted > come) break;
       const step = this.#nearest(wanted);
       context.putImageData(imageOf(step.noisy, this.#shape), at * (width + 1), 0);
       context.putImageData(imageOf(step.denoised, this.#shape), at * (width + 1), height + 1);
     }
   }
+}
+
+/**
+ * Whether a pointer is outside of an element, where a dialog has its backdrop.
+ * @param {Element} element @param {MouseEvent} event
+ */
+function isBeside(element, { clientX, clientY }) {
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
 }

@@ -5,6 +5,7 @@
  * Each is a snapshot of the grid's canvas, kept in memory that the browser chooses, usually on the GPU. When they
  * become too large together, every other one is dropped.
  */
+import { placeOf } from "./arrange.js";
 
 /** The most bytes of all snapshots together. */
 const BUDGET = 64 << 20;
@@ -15,9 +16,22 @@ const BUDGET = 64 << 20;
  * @property {import("../engine/engine.js").View} view
  * @property {ImageBitmap} image
  * @property {number} count of images in it
+ * @property {number} width of each, and
+ * @property {number} height in pixels
  * @property {number} columns of these, and
  * @property {number} gap the pixels between them
  */
+
+/** One of a frame's images. @param {Frame} frame @param {number} index */
+export function cut(frame, index) {
+  const { image, width, height } = frame;
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
+  );
+  const [x, y] = placeOf(index, frame);
+  context.drawImage(image, -x, -y);
+  return context.getImageData(0, 0, width, height);
+}
 
 export class Film {
   /** @type {Frame[]} in the order of their steps */ #frames = [];
@@ -44,11 +58,15 @@ export class Film {
    */
   async add(canvas, { progress, view, count }) {
     if (progress.step % this.#every && !progress.done) return;
-    const { columns, gap } = canvas.dataset;
+    const [columns, rows, gap] = ["columns", "rows", "gap"].map((name) =>
+      Number(canvas.dataset[name]),
+    );
     const run = this.#run;
     const image = await createImageBitmap(canvas);
     if (run !== this.#run) return image.close();
-    const frame = { progress, view, count, image, columns: Number(columns), gap: Number(gap) };
+    const width = (image.width + gap) / columns - gap;
+    const height = (image.height + gap) / rows - gap;
+    const frame = { progress, view, image, count, width, height, columns, gap };
     const at = this.#frames.findIndex((other) => other.progress.step >= progress.step);
     // The same step may be drawn again, in another view or size.
     if (at < 0) this.#frames.push(frame);

@@ -7,6 +7,7 @@
  * itself; the pixels of other engines are painted here.
  */
 import { arrange, paintGrid, placeOf } from "./arrange.js";
+import { onPixelRatio } from "../dom/pixel-ratio.js";
 import { isDrawn } from "../engine/canvas-probe.js";
 
 /** @typedef {import("../engine/engine.js").Chain} Chain */
@@ -36,19 +37,7 @@ export class Grid {
     this.#canvas = canvas;
     this.#frame = frame;
     new ResizeObserver(() => this.#fit()).observe(frame);
-    this.#watchRatio();
-  }
-
-  /** Fits when a device pixel gets another size, as on another screen, where that of the frame may stay the same. */
-  #watchRatio() {
-    matchMedia(`(resolution: ${devicePixelRatio}dppx)`).addEventListener(
-      "change",
-      () => {
-        this.#fit();
-        this.#watchRatio();
-      },
-      { once: true },
-    );
+    onPixelRatio(() => this.#fit());
   }
 
   /**
@@ -87,8 +76,9 @@ export class Grid {
     if (!this.#shape) return;
     if (chain.render && !this.#context) {
       try {
-        this.render(chain, view);
-        if (passing || !chain.progress().done || !this.#arrangement || isDrawn(this.#canvas))
+        const arrangement = this.#arrangement;
+        if (arrangement) chain.render(view, arrangement.columns, arrangement.gap);
+        if (passing || !chain.progress().done || !arrangement || isDrawn(this.#canvas))
           return this.onShown(this.#canvas, this.#shape.count);
       } catch (error) {
         console.warn(error);
@@ -104,15 +94,6 @@ export class Grid {
     this.#image = new ImageData(/** @type {any} */ (pixels), width, height * count);
     this.#paint();
     this.onShown(this.#canvas, count);
-  }
-
-  /**
-   * Lets an engine that can draw do so at once.
-   * @param {Chain} chain @param {View} view
-   */
-  render(chain, view) {
-    if (this.#arrangement && !this.#context)
-      chain.render?.(view, this.#arrangement.columns, this.#arrangement.gap);
   }
 
   #fit() {

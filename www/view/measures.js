@@ -5,7 +5,7 @@
  */
 import { $ } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
-import { announce, showProgress } from "../dom/live-region.js";
+import { announce, showSilently } from "../dom/live-region.js";
 import { state } from "../app/state.js";
 import { MARGIN, element, label } from "../dom/svg.js";
 import { rms, scaledScore, trace } from "../run/trace.js";
@@ -19,10 +19,11 @@ const BOTTOM = 4;
 
 /** A quantity against the step. */
 class SmallPlot {
+  /** What is measured, in words. */
+  name;
   #svg;
   #reading;
   #logarithmic;
-  #name;
   /** @type {Point[]} */ #points = [];
   #steps = 1;
   #step = 0;
@@ -33,7 +34,7 @@ class SmallPlot {
   constructor(id, { name, logarithmic }) {
     this.#svg = $(id);
     this.#reading = $(`${id}-reading`);
-    this.#name = name;
+    this.name = name;
     this.#logarithmic = logarithmic;
     new ResizeObserver(([{ contentRect }]) => {
       this.#size = contentRect;
@@ -112,7 +113,7 @@ class SmallPlot {
       const [first, last] = [this.#points[0], this.#points[this.#points.length - 1]];
       this.#svg.setAttribute(
         "aria-label",
-        `${this.#name}: ${formatSigma(first.value)} at step ${first.step}, ${formatSigma(last.value)} at step ${last.step}`,
+        `${this.name}: ${formatSigma(first.value)} at step ${first.step}, ${formatSigma(last.value)} at step ${last.step}`,
       );
     }
     element("line", { class: "needle", y1: TOP - 4, y2: bottom }, this.#svg);
@@ -120,8 +121,11 @@ class SmallPlot {
   }
 }
 
+/** The first plot: the guess of weights that are tuned for the sampler “consistency” does not belong to a score. */
+const NAMES = { score: "Size of the score", way: "Size of the way to the guess" };
+
 export class Measures {
-  #score = new SmallPlot("measured-score", { name: "Size of the score", logarithmic: false });
+  #score = new SmallPlot("measured-score", { name: NAMES.score, logarithmic: false });
   #change = new SmallPlot("measured-change", { name: "Change per step", logarithmic: true });
   /** @type {import("../app/state.js").Made | null} what they are of */ #made = null;
 
@@ -130,6 +134,10 @@ export class Measures {
     const { made, progress } = state;
     if (!made || made === this.#made || !$("measures").open) return;
     this.#made = made;
+    const few = made.settings.sampler === "consistency";
+    this.#score.name = few ? NAMES.way : NAMES.score;
+    $("measured-score-name").textContent = this.#score.name;
+    $("measures-hint").hidden = $("measured-score-symbol").hidden = few;
     this.#score.clear(progress?.steps ?? 1);
     this.#change.clear(progress?.steps ?? 1);
     const count = Math.min(IMAGES, made.chains);
@@ -141,7 +149,7 @@ export class Measures {
         const { step: at, steps, done } = step.progress;
         if (!done) this.#score.add({ step: at, value: rms(scaledScore(step)) });
         if (step.before) this.#change.add({ step: at, value: rms(step.noisy, step.before) });
-        if (!done) showProgress(status, `Measuring: step ${at} of ${steps}`);
+        if (!done) showSilently(status, `Measuring: step ${at} of ${steps}`);
       });
       if (made !== this.#made) return;
       if (whole) announce(status, `Measured on ${countOf(count, "image")}.`);

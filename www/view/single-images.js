@@ -2,6 +2,8 @@
 /** What one can do with a single image of the grid. */
 import { fail, refuse, run, timeline } from "../app/session.js";
 import { state } from "../app/state.js";
+import { cut } from "./film.js";
+import { imageAt } from "./pixels.js";
 import { grid } from "./view.js";
 
 /** Whether the sketch canvas is open. */
@@ -17,7 +19,11 @@ export async function offerImages() {
     draws() ? keepImage(index).catch(fail) : showLarge(index),
   );
   imageButtons = buttons;
-  grid.onArrange = () => buttons.place(grid.places());
+  const { onArrange } = grid;
+  grid.onArrange = () => {
+    onArrange();
+    buttons.place(grid.places());
+  };
   grid.onArrange();
   nameImageButtons();
 }
@@ -34,8 +40,24 @@ export async function showLarge(index = imageButtons?.current ?? 0) {
   await import("./enlarge.js").then(({ enlarge }) => enlarge(index, step)).catch(refuse);
 }
 
+/**
+ * One image as the grid shows it, at the present step or an earlier one.
+ * @param {import("../engine/engine.js").Chain} chain @param {number} index
+ * @returns {Promise<ImageData | null>} nothing if there are fewer images by now
+ */
+export async function imageShown(chain, index) {
+  const { made, loaded } = state;
+  if (!made || !loaded || index >= made.chains) return null;
+  return timeline.past
+    ? cut(timeline.past, index)
+    : imageAt(await chain.pixels(run.view), index, loaded.card.image_shape);
+}
+
 /** Puts an image on the sketch canvas. @param {number} index */
 async function keepImage(index) {
-  const pixels = await run.withChain((chain) => chain.pixels(run.view));
-  if (pixels) state.sketch?.take(pixels, index);
+  await run.withChain(async (chain) => {
+    const image = await imageShown(chain, index);
+    // Within this turn, so that what is saved at the same time is of the images that follow.
+    if (image) await state.sketch?.take(image);
+  });
 }

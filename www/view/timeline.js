@@ -7,6 +7,7 @@
  */
 import { placeOf } from "./arrange.js";
 import { $ } from "../dom/dom.js";
+import { followDrags } from "../dom/drag.js";
 
 /** How long a whole film takes, forwards or backwards. */
 const FILM_MS = 4000;
@@ -16,7 +17,8 @@ const FILM_MS = 4000;
  * @typedef {object} Page
  * @property {(x: number) => number} stepAt which step is at a place of the window
  * @property {() => Promise<void>} pause settles when nothing of the run is under way any more
- * @property {(frame: Frame) => void} show shows the readings of a frame
+ * @property {(frame: Frame) => void} show says which step a frame is of, and in which view
+ * @property {() => void} left called when the present is shown again
  */
 
 export class Timeline {
@@ -26,8 +28,8 @@ export class Timeline {
   #page;
   /** @type {Frame | null} what is shown of the past */ #shown = null;
   #playing = 0;
-  /** Whether what was under way at a pause may still be drawn. */
-  #settling = false;
+  /** How much is under way that may draw the present, though the past stays. */
+  #staying = 0;
   /** Whether the button that shows the end is held. */
   #held = false;
 
@@ -37,14 +39,9 @@ export class Timeline {
     this.#page = page;
     film.onChange = () => this.#name();
     this.#name();
-    const drag = (/** @type {PointerEvent} */ event) => this.#go(page.stepAt(event.clientX));
-    this.#slider.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      this.#slider.setPointerCapture(event.pointerId);
-      drag(event);
-    });
-    this.#slider.addEventListener("pointermove", (event) => {
-      if (this.#slider.hasPointerCapture(event.pointerId)) drag(event);
+    followDrags(this.#slider, {
+      to: ({ clientX }) => this.#go(page.stepAt(clientX)),
+      scrolls: true,
     });
     this.#slider.addEventListener("keydown", (event) => this.#key(event));
     this.#listenToCompare($("compare"));
@@ -69,26 +66,33 @@ export class Timeline {
     });
   }
 
-  /** What the grid shows of the past. */
+  /** What the grid shows of the past: nothing while a button shows the end instead. */
   get past() {
-    return this.#shown;
+    return this.#held ? null : this.#shown;
   }
 
-  /** To be called when the grid was drawn: the present is shown again, unless that was still under way at a pause. */
+  /** To be called when the grid was drawn: the present is shown again, unless it was drawn by what the past outlasts. */
   drawn() {
-    if (!this.#settling) this.leave();
+    if (!this.#staying) this.leave();
   }
 
-  /** Pauses the run. The readings are those of what is shown, even if a last batch is drawn meanwhile. */
-  async #pause() {
-    if (this.#settling) return;
-    this.#settling = true;
+  /** To be called when images have got other places: the past gets them, too. */
+  arranged() {
+    if (!this.#shown) return;
+    // A frame that was dropped meanwhile has no image any more.
+    if (this.#film.frames.includes(this.#shown)) this.#paint(this.#shown);
+    else this.leave();
+  }
+
+  /** Waits for work that may draw the present, but is no reason to show it. @param {Promise<unknown>} work */
+  async stay(work) {
+    this.#staying += 1;
     try {
-      await this.#page.pause();
+      await work;
     } finally {
-      this.#settling = false;
+      this.#staying -= 1;
     }
-    if (this.#shown) this.#page.show(this.#shown);
+    if (this.past) this.#page.show(this.past);
   }
 
   /** Shows the present again. */
@@ -99,6 +103,7 @@ export class Timeline {
     this.#held = false;
     this.#canvas.hidden = true;
     this.#name();
+    this.#page.left();
   }
 
   /** Shows the end of the run instead of its past, for as long as a button is held. @param {boolean} on */
@@ -126,7 +131,7 @@ export class Timeline {
   /** Plays the film from its end back to the beginning, or from there to the end. @param {1 | -1} direction */
   async #play(direction) {
     if (!this.#hasPast) return;
-    await this.#pause();
+    await this.stay(this.#page.pause());
     cancelAnimationFrame(this.#playing);
     const { frames } = this.#film;
     const last = frames.length - 1;
@@ -150,7 +155,7 @@ export class Timeline {
     const frame = this.#film.at(step);
     if (!frame || !this.#hasPast) return;
     cancelAnimationFrame(this.#playing);
-    this.#pause();
+    this.stay(this.#page.pause());
     this.#show(frame);
   }
 
@@ -179,6 +184,7 @@ export class Timeline {
   #show(frame) {
     const present = frame === this.#film.frames.at(-1);
     this.#shown = present ? null : frame;
+    this.#held = false;
     this.#canvas.hidden = present;
     if (!present) this.#paint(frame);
     this.#page.show(frame);
@@ -196,7 +202,8 @@ export class Timeline {
   }
 
   /** Puts a frame where the grid is, though the grid may have been arranged anew since. @param {Frame} frame */
-  #paint({ image, columns, gap, count }) {
+  #paint(frame) {
+    const { image, count, width, height } = frame;
     const grid = /** @type {HTMLCanvasElement} */ ($("grid"));
     const canvas = this.#canvas;
     const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
@@ -205,14 +212,12 @@ export class Timeline {
     const [left, top] = [`${grid.offsetLeft}px`, `${grid.offsetTop}px`];
     Object.assign(canvas.style, { left, top, width: grid.style.width, height: grid.style.height });
     Object.assign(canvas.dataset, grid.dataset);
-    const width = (image.width + gap) / columns - gap;
-    const height = (image.height + gap) / Math.ceil(count / columns) - gap;
-    const size = { width, height };
-    const now = { columns: Number(grid.dataset.columns), gap: Number(grid.dataset.gap), ...size };
+    const { columns, gap } = grid.dataset;
+    const now = { columns: Number(columns), gap: Number(gap), width, height };
     for (let i = 0; i < count; i++)
       context.drawImage(
         image,
-        ...placeOf(i, { columns, gap, ...size }),
+        ...placeOf(i, frame),
         width,
         height,
         ...placeOf(i, now),

@@ -70,16 +70,15 @@ export function showRun(run) {
       if ($("status").dataset.state === "running") setStatus("running", "Redrawing…");
     }, SLOW_MS);
   } else setStatus(run.state, words[run.state]);
-  const again = run.over && run.state !== "ready";
   $("start-text").textContent =
     run.state === "running"
       ? "Pause"
       : run.state === "paused"
         ? "Resume"
-        : again
+        : run.offersNew
           ? "New images"
           : "Start";
-  $("start-key").textContent = again ? "n" : "space";
+  $("start-key").textContent = run.offersNew ? "n" : "space";
 }
 
 /** Shows how long a run will still take, if it takes long. @param {import("../run/run.js").Run} run */

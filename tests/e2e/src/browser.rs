@@ -7,6 +7,10 @@
 //!
 //! Every visit in Chrome is watched: at its end it must neither have asked another host for anything
 //! nor have broken the page's Content Security Policy, unless the test has announced that.
+//!
+//! If the environment variable `NCSN_WITHOUT_CANVAS` is set, all tests run in a Chrome that cannot
+//! show what WebGPU draws into a canvas ([`Adapter::WithoutCanvas`]), where the page copies its
+//! images.
 
 use std::{
     cell::{Cell, RefCell},
@@ -56,13 +60,18 @@ const LOCAL: [&str; 2] = ["127.0.0.1", "localhost"];
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// Starts a browser on the software adapter, lets `visit` use it, and always closes it afterwards.
+/// Starts a browser on the software adapter, which may be [without a canvas](self), lets `visit`
+/// use it, and always closes it afterwards.
 ///
 /// # Errors
 ///
 /// When the browser cannot be started, and whatever error `visit` returns.
 pub async fn with_browser<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> Result<T> {
-    with_browser_on(Adapter::SwiftShader, visit).await
+    let adapter = match env::var_os("NCSN_WITHOUT_CANVAS") {
+        Some(_) => Adapter::WithoutCanvas,
+        None => Adapter::SwiftShader,
+    };
+    with_browser_on(adapter, visit).await
 }
 
 /// Like [`with_browser`], on the given adapter.

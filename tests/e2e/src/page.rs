@@ -265,8 +265,9 @@ impl<'a> Page<'a> {
     ///
     /// When it is missing.
     pub async fn draw(&self, selector: &str, points: &[(f64, f64)]) -> Result<()> {
-        self.draw_with(Tool::Mouse, selector, points).await?;
-        Ok(self.browser.client.release_actions().await?)
+        // The driver would lift it where it went down.
+        self.drag(Tool::Mouse, selector, points, true).await?;
+        self.lift().await
     }
 
     /// As [`Self::draw`], with a mouse, a pen or a finger, which is still there afterwards.
@@ -275,6 +276,16 @@ impl<'a> Page<'a> {
     ///
     /// When it is missing.
     pub async fn draw_with(&self, tool: Tool, selector: &str, points: &[(f64, f64)]) -> Result<()> {
+        self.drag(tool, selector, points, false).await
+    }
+
+    async fn drag(
+        &self,
+        tool: Tool,
+        selector: &str,
+        points: &[(f64, f64)],
+        lifts: bool,
+    ) -> Result<()> {
         let element = self.in_the_middle(selector).await?;
         let (.., width, height) = element.rectangle().await?;
         let moves = points.iter().map(|(x, y)| PointerAction::MoveToElement {
@@ -285,6 +296,9 @@ impl<'a> Page<'a> {
         });
         let mut actions: Vec<PointerAction> = moves.collect();
         actions.insert(1, PointerAction::Down { button: MOUSE_BUTTON_LEFT });
+        if lifts {
+            actions.push(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        }
         let client = &self.browser.client;
         match tool {
             Tool::Mouse => {

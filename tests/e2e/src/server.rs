@@ -61,6 +61,8 @@ pub struct Quirks {
     pub breaks: Option<Breaks>,
     /// Whether it answers as a hub does: `HEAD` as well, with tags, and to pages of any origin.
     pub hub: bool,
+    /// Text of `index.html`, and what is sent in its place.
+    pub replaced: Option<(&'static str, &'static str)>,
 }
 
 /// What a hub lets pages of other origins read.
@@ -240,7 +242,13 @@ fn answer(
     let ends = |path: &Path, end: &str| path.to_string_lossy().ends_with(end);
     let file = path
         .filter(|path| !quirks.missing.is_some_and(|end| ends(path, end)))
-        .and_then(|path| Some((fs::read(&path).ok()?, path)));
+        .and_then(|path| Some((fs::read(&path).ok()?, path)))
+        .map(|(body, path)| match quirks.replaced {
+            Some((from, to)) if ends(&path, "index.html") => {
+                (String::from_utf8_lossy(&body).replace(from, to).into_bytes(), path)
+            }
+            _ => (body, path),
+        });
     let (status, kind, body) = match file {
         Some((body, path)) => {
             let other = quirks.media_type.filter(|(end, _)| ends(&path, end));

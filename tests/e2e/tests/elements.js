@@ -4,7 +4,9 @@
  * @param {(result: unknown) => void} answer
  */
 (async (answer) => {
-  const [one, two, far] = ["one", "two", "far"].map((id) => document.getElementById(id));
+  const [one, two, early, far] = ["one", "two", "early", "far"].map((id) =>
+    document.getElementById(id),
+  );
   const told = (element, name) =>
     new Promise((resolve, reject) => {
       element.addEventListener(name, resolve, { once: true });
@@ -13,6 +15,17 @@
   const finished = async (element) => {
     if (element.state !== "finished") await told(element, "finish");
     return Array.from(element.frame.pixels());
+  };
+  const restarted = (element, options) => {
+    element.restart(options);
+    return finished(element);
+  };
+  /** A new element in the page, which has begun. */
+  const added = (properties) => {
+    const element = Object.assign(document.createElement("ncsn-sampler"), properties);
+    document.body.prepend(element);
+    element.play();
+    return element;
   };
   const first = await finished(one);
   const label = one.shadowRoot.querySelector("canvas").ariaLabel;
@@ -44,9 +57,58 @@
   one.restart();
   await told(one, "finish");
 
+  // Of what asks for classes, `class` counts only if all of it does.
+  const asked = await finished(early);
+  const { model, count, steps, seed } = early;
+  const plain = added({ model, count, steps, seed });
+  const atRandom = await finished(plain);
+  plain.className = "hero 7";
+  // A restart would have begun by then.
+  await new Promise((resolve) => setTimeout(resolve));
+  const styled = plain.state;
+  plain.className = "7";
+  await told(plain, "finish");
+  const byClass = await finished(plain);
+
+  // Without the attribute, the seed of the latest images is the one to repeat.
+  const other = added({ model: one.model, count: 1, steps: 1 });
+  await finished(other);
+  const seeds = [
+    await restarted(other),
+    await restarted(other, { sameSeed: true }),
+    await restarted(other),
+  ];
+  const set = { hub: "https://hub", classes: "1,2", sampler: "heun", guidance: 2 };
+  const reflecting = Object.assign(document.createElement("ncsn-sampler"), set);
+  const reflected = Object.keys(set).map((name) => reflecting.getAttribute(name));
+
+  const farBefore = far.state;
+  far.scrollIntoView();
+  await finished(far);
+  const canvas = far.shadowRoot.querySelector("canvas");
+  far.style.width = "100px";
+  const fits = () => canvas.clientWidth > 1 && canvas.clientWidth <= far.clientWidth;
+  for (let frame = 0; frame < 100 && !fits(); frame++) await new Promise(requestAnimationFrame);
+  const narrow = fits();
+  scrollTo(0, 0);
+
+  // While another element still has the model of a device that is lost, one gets it anew.
+  const { length } = devices;
+  devices[0].destroy();
+  const lost = told(one, "error");
+  one.restart();
+  const { code } = (await lost).detail;
+  one.play();
+  await finished(one);
+
   one.setAttribute("model", "models/none.safetensors");
   await told(one, "error");
-  const alert = one.shadowRoot.querySelector("[role=alert]").textContent;
+  const message = one.shadowRoot.querySelector("[role=alert]");
+  const alert = message.textContent;
+  one.remove();
+  document.body.append(one);
+  const quiet = message.hidden && one.state;
+  for (const element of document.querySelectorAll("ncsn-sampler")) element.remove();
   const { reason } = await devices.at(-1).lost;
   answer({
     first,
@@ -55,9 +117,19 @@
     running,
     loads,
     after,
+    asked,
+    atRandom,
+    styled,
+    byClass,
+    seeds,
+    reflected,
+    early: [count, early.autoplay, Object.keys(early)],
+    narrow,
+    code,
     alert,
-    far: far.state,
-    devices: devices.length,
+    quiet,
+    far: farBefore,
+    devices: [length, devices.length],
     closed: reason,
   });
 })(arguments[0]).catch((error) => arguments[0]({ error: `${error.code}: ${error.message}` }));

@@ -45,6 +45,33 @@ fn of_hub(name: &str) -> String {
     tiny_with(&format!("model=hf:{name}"))
 }
 
+/// A hub that answers only that it is asked too often is no reason not to use what was kept.
+#[tokio::test]
+async fn a_kept_model_is_used_while_its_hub_refuses_to_answer() -> Result<()> {
+    let (_folder, hub) = start_hub(Quirks::default())?;
+    with_browser(async |browser| {
+        use_hub(browser, &hub).await?;
+        let server = Server::start(dist())?;
+        Page::open(browser, &server, &of_hub("me/digits")).await?.wait_for(State::Ready).await?;
+        hub.take_sent();
+        // In a block: a constant of that name would be every script's.
+        let script = "{ const { fetch } = window; window.refused = 0; \
+                      window.fetch = async (url, options) => { \
+                        if (options?.method !== 'HEAD') return fetch(url, options); \
+                        window.refused += 1; \
+                        return new Response(null, { status: 429 }) } }";
+        browser.before_every_page(script).await?;
+        let page = Page::open(browser, &server, &of_hub("me/digits")).await?;
+        page.wait_for(State::Ready).await?;
+        let refused = browser.client.execute("return window.refused", vec![]).await?;
+        ensure!(refused == 1, "the hub was asked {refused} times whether there is a newer file");
+        let sent = hub.take_sent();
+        ensure!(sent.is_empty(), "the hub has sent {sent:?} again");
+        Ok(())
+    })
+    .await
+}
+
 /// Of a download that breaks off, only the rest is asked for.
 #[tokio::test]
 async fn a_download_from_a_hub_goes_on_where_it_broke_off() -> Result<()> {

@@ -115,6 +115,74 @@ async fn what_was_fetched_works_without_a_network() -> Result<()> {
     .await
 }
 
+/// The workers of the CPU's engine fetch it by themselves, on a first visit before there is a service
+/// worker to see that.
+#[tokio::test]
+async fn the_engine_of_the_cpu_works_without_a_network() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let query = tiny_with("engine=cpu&chains=1&levels=2");
+        let page = Page::open(browser, &server, &query).await?;
+        let first = run(&page).await?;
+        let version = version(dist())?;
+        kept(browser, &version, MODEL).await?;
+        let script = "const [version, answer] = arguments; \
+            caches.open(`ncsn page ${version}`).then(async (cache) => { \
+              const kept = (await cache.keys()).map(({ url }) => url); \
+              const wanted = ['engine/worker.js', 'engines/cpu/ncsn.js', 'engines/cpu/ncsn_bg.wasm']; \
+              return wanted.every((file) => kept.some((url) => url.endsWith(`/www/${file}`))); \
+            }).then(answer, (error) => answer(String(error)))";
+        let arguments = || vec![Value::from(version.as_str())];
+        let all = async || Ok(browser.client.execute_async(script, arguments()).await? == true);
+        page.wait_until("the engine is kept", all).await?;
+
+        server.stop()?;
+        let page = Page::open(browser, &server, &query).await?;
+        ensure!(run(&page).await? == first, "other images without a network");
+        Ok(())
+    })
+    .await
+}
+
+/// A byte of a kept model that has changed is noticed, whether the page has kept it or its worker: the
+/// model is missing then, and without a network that is what the page says.
+#[tokio::test]
+async fn a_damaged_model_is_missing_without_a_network() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let (_, version) = visited(browser, &server, dist()).await?;
+        let page = Page::open(browser, &server, &other()).await?;
+        page.wait_for(State::Ready).await?;
+        kept(browser, &version, OTHER).await?;
+        let damage = "const [model, answer] = arguments; (async () => { \
+            const cache = await caches.open('ncsn models'); \
+            const found = await cache.match(new URL(model, document.baseURI)); \
+            const bytes = new Uint8Array(await found.arrayBuffer()); \
+            bytes[bytes.length - 1] ^= 1; \
+            await cache.put(new URL(model, document.baseURI), \
+              new Response(bytes, { headers: found.headers })); \
+            })().then(() => answer(), (error) => answer(String(error)))";
+        for model in [MODEL, OTHER] {
+            let error = browser.client.execute_async(damage, vec![model.into()]).await?;
+            ensure!(error.is_null(), "{model} was not damaged: {error}");
+        }
+
+        server.stop()?;
+        for (query, model) in [(one(), MODEL), (other(), OTHER)] {
+            let page = Page::open(browser, &server, &query).await?;
+            let message = page.wait_for_message().await?;
+            ensure!(message.kind == "download" && message.text.contains(model), "{message}");
+        }
+        let script = "const [answer] = arguments; caches.open('ncsn models').then((cache) => \
+                      cache.keys()).then((keys) => answer(keys.map(({ url }) => url) \
+                      .filter((url) => url.endsWith('.safetensors'))), (error) => answer(String(error)))";
+        let left = browser.client.execute_async(script, vec![]).await?;
+        ensure!(left == Value::Array(vec![]), "the browser keeps {left}");
+        Ok(())
+    })
+    .await
+}
+
 /// What the service worker cannot keep, it still passes on.
 #[tokio::test]
 async fn a_full_disk_does_not_keep_files_from_the_page() -> Result<()> {

@@ -35,8 +35,17 @@
   const cancelled = model.sample({ ...options, signal: cancel.signal });
   await cancelled.next();
   cancel.abort();
-  // Leaving a loop, or cancelling, gives the GPU back: this would wait forever otherwise.
-  for await (const _ of model.sample(options)) break;
+  const left = model.sample(options);
+  for await (const _ of left) break;
+  const afterwards = await left.next();
+  // A loop can be left after an abort, too.
+  const stop = new AbortController();
+  for await (const _ of model.sample({ ...options, signal: stop.signal })) {
+    stop.abort();
+    break;
+  }
+  const interrupted = model.sample(options);
+  await interrupted.next();
   model.dispose();
   const huge = new Response(new ReadableStream(), {
     headers: { "content-length": String(2 ** 30), "content-type": "application/octet-stream" },
@@ -62,7 +71,9 @@
   await fails(() => loadModel("none.safetensors"));
   await fails(() => loadModel("huge.safetensors"));
   await fails(() => model.sample());
+  await fails(() => interrupted.next());
   await fails(() => cancelled.next());
+  await fails(() => left.finish());
   // As when a driver fails in the midst of the work.
   const under = other.sample(options);
   await under.next();
@@ -73,7 +84,20 @@
   other.dispose();
   Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
   await fails(() => loadModel(address));
+
+  const { classNumbers } = await import("./node_modules/ncsn/lib/classes.js");
+  const classes = Array.from({ length: 10 }, (_, at) => ({ name: `digit ${at}` }));
+  const asked = (wanted) => {
+    try {
+      return classNumbers(wanted, { name: "digits", classes })?.join() ?? "at random";
+    } catch (error) {
+      return error.code;
+    }
+  };
   answer({
+    left: afterwards.done,
+    classes: [undefined, [], 7, "7", "digit 7", [1, "2", "digit 3"]].map(asked),
+    noClasses: ["", null, "7,", " 7", true, "0x7", "1e0", 1.5, -1, 10, "10", [7, ""]].map(asked),
     steps,
     drawn: Array.from(data),
     finished: Array.from(finished.pixels()),

@@ -3,7 +3,7 @@
 //! Needs `pkg/`, which `cargo xtask package npm` makes, and npm. Bundling needs npm's registry, too.
 
 use std::{
-    fs,
+    env, fs,
     path::Path,
     process::{Command, Output},
 };
@@ -13,7 +13,7 @@ use e2e::{
     browser::{Browser, with_browser},
     server::{Breaks, Mount, Quirks, Server},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// What the test of bundling installs besides.
@@ -25,13 +25,21 @@ const PLAIN: &str = r#"<!doctype html><meta charset="utf-8"><title>plain</title>
 <script type="importmap">{ "imports": { "ncsn": "./node_modules/ncsn/lib/index.js" } }</script>
 <canvas></canvas>"#;
 
-/// A page with two elements, one of which has to be scrolled to.
+/// A page with elements: one gets its properties before elements are defined, and one has to be
+/// scrolled to.
 const ELEMENTS: &str = r#"<!doctype html><meta charset="utf-8"><title>elements</title>
 <script type="module" src="./node_modules/ncsn/lib/element.js"></script>
 <ncsn-sampler id="one" model="models/mnist-fewstep.safetensors" count="4" steps="2" seed="1" autoplay controls></ncsn-sampler>
 <ncsn-sampler id="two" model="models/mnist-classes.safetensors" count="2" steps="30" class="7" seed="1" autoplay></ncsn-sampler>
+<ncsn-sampler id="early"></ncsn-sampler>
+<script>Object.assign(document.getElementById("early"),
+  { model: "models/mnist-classes.safetensors", count: 4, steps: 2, classes: "7", seed: "5", autoplay: true });</script>
 <div style="height: 300vh"></div>
-<ncsn-sampler id="far" model="models/emoji.safetensors" count="1" steps="1" autoplay></ncsn-sampler>"#;
+<ncsn-sampler id="far" model="models/emoji.safetensors" count="1" steps="3" autoplay></ncsn-sampler>"#;
+
+/// What axe finds wrong with elements.
+const FIND: &str = "return { violations: (await axe.run('ncsn-sampler', { resultTypes: ['violations'] })) \
+                    .violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`) }";
 
 /// A page and a worker for Vite. The worker answers with a file that it has made of its canvas.
 const BUNDLED: [(&str, &str); 4] = [
@@ -163,12 +171,18 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
         let server = serve(folder)?;
         browser.client.goto(&server.url("")).await?;
         let answer = perform(browser, include_str!("package.js")).await?;
-        ensure!(answer["steps"] == serde_json::json!([0, 1, 2]), "{answer}");
+        ensure!(answer["steps"] == json!([0, 1, 2]), "{answer}");
         let (drawn, finished) = (pixels(&answer["drawn"])?, pixels(&answer["finished"])?);
         ensure!(drawn == finished, "the same seed gives other images");
         ensure!(pixels(&answer["other"])? != finished, "another seed gives the same images");
         ensure!(answer["progress"][1] == answer["progress"][0], "{}", answer["progress"]);
         ensure!(answer["png"] == "image/png 57 × 57", "{}", answer["png"]);
+        ensure!(answer["left"] == true, "it goes on after its loop was left");
+        let classes = json!(["at random", "at random", "7", "7", "7", "1,2,3"]);
+        ensure!(answer["classes"] == classes, "the classes are {}", answer["classes"]);
+        let refused = answer["noClasses"].as_array().context("no list")?;
+        let all = refused.len() == 12 && refused.iter().all(|code| code == "bad-option");
+        ensure!(all, "what is no class is {refused:?}");
         for (at, expected) in [
             "bad-option",
             "bad-option",
@@ -178,7 +192,9 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
             "network",
             "model-too-large",
             "disposed",
+            "disposed",
             "AbortError",
+            "bad-option",
             "device-lost",
             "no-webgpu",
         ]
@@ -263,7 +279,8 @@ async fn a_download_of_the_package_goes_on_where_it_broke_off() -> Result<()> {
     .await
 }
 
-/// Two elements on one page, of which one is changed and the other removed.
+/// Elements on one page, which are changed, scrolled to, and removed. They also recover from the loss of
+/// the GPU.
 #[tokio::test]
 async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> {
     let Some(temporary) = installed()? else { return Ok(()) };
@@ -281,7 +298,7 @@ async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> 
         browser.client.goto(&server.url("")).await?;
         let answer = perform(browser, include_str!("elements.js")).await?;
         ensure!(pixels(&answer["first"])? != pixels(&answer["changed"])?, "steps change nothing");
-        ensure!(answer["devices"] == 1, "{} devices for one page", answer["devices"]);
+        ensure!(answer["devices"] == json!([1, 2]), "the devices are {}", answer["devices"]);
         ensure!(answer["label"] == "4 images by mnist-fewstep", "it is {}", answer["label"]);
         ensure!(answer["running"] == "running idle", "it is {}", answer["running"]);
         ensure!(answer["loads"] == 1, "one model is announced {} times", answer["loads"]);
@@ -289,6 +306,50 @@ async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> 
         ensure!(answer["far"] == "idle", "out of sight it is {}", answer["far"]);
         ensure!(answer["closed"] == "destroyed", "the device is {}", answer["closed"]);
         ensure!(answer["alert"].as_str().is_some_and(|text| text.contains("404")), "{answer}");
+        ensure!(answer["quiet"] == "idle", "the old error stays: {}", answer["quiet"]);
+        ensure!(answer["code"] == "device-lost", "it was {}", answer["code"]);
+        ensure!(answer["early"] == json!([4, true, []]), "it has {}", answer["early"]);
+        let reflected = json!(["https://hub", "1,2", "heun", "2"]);
+        ensure!(answer["reflected"] == reflected, "the attributes are {}", answer["reflected"]);
+        let [asked, by_class] = [&answer["asked"], &answer["byClass"]];
+        ensure!(pixels(asked)? == pixels(by_class)?, "`class` and `classes` give other images");
+        ensure!(answer["atRandom"] != *asked, "the class changes nothing");
+        ensure!(
+            answer["styled"] == "finished",
+            "for a style sheet's class it is {}",
+            answer["styled"]
+        );
+        let seeds = &answer["seeds"];
+        ensure!(seeds[0] == seeds[1], "the same seed gives other images");
+        ensure!(seeds[1] != seeds[2], "another seed gives the same images");
+        ensure!(answer["narrow"] == true, "its images are wider than it");
+        Ok(())
+    })
+    .await
+}
+
+/// What people with disabilities cannot use, by axe: elements with images, and without.
+#[tokio::test]
+async fn axe_finds_nothing_in_elements() -> Result<()> {
+    let Some(path) = env::var_os("NCSN_AXE") else {
+        eprintln!("not tried: NCSN_AXE names no axe.min.js; `cargo xtask test` fetches it");
+        return Ok(());
+    };
+    let axe = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
+    let Some(temporary) = installed()? else { return Ok(()) };
+    let folder = temporary.path();
+    fs::write(folder.join("index.html"), ELEMENTS)?;
+    with_browser(async |browser| {
+        let server = serve(folder)?;
+        browser.client.goto(&server.url("")).await?;
+        browser.client.execute(&axe, vec![]).await?;
+        let finish = "const one = document.getElementById('one'); \
+                      if (one.state !== 'finished') \
+                        await new Promise((resolve) => one.addEventListener('finish', resolve)); \
+                      return {}";
+        ask(browser, finish).await?;
+        let found = ask(browser, FIND).await?;
+        ensure!(found == json!({ "violations": [] }), "it finds {found:#}");
         Ok(())
     })
     .await

@@ -2,7 +2,8 @@
 /**
  * Gives the panel "Train" a .zip of generated images, half of them deflated, with a text among them. It may be damaged,
  * and is then named after that.
- * @param {number} count @param {string} damage one of those below, or empty @param {(error?: string) => void} answer
+ * @param {number} count @param {string} damage one of those below, "random:" and a seed, or empty
+ * @param {(error?: string) => void} answer
  */
 (async (count, damage, answer) => {
   const random = (/** @type {number} */ at) => Math.abs((Math.sin(at) * 43758.5453) % 1);
@@ -72,6 +73,7 @@
     empty: () => bytes.subarray(0, 0),
     text: () => new TextEncoder().encode("a text"),
     cut: () => bytes.subarray(0, last - 8),
+    "no-entries": () => view.setUint32(last + 12, 0, true),
     "directory-beyond-end": () => view.setUint32(last + 16, beyond, true),
     "name-beyond-directory": () => view.setUint16(place + 28, 0xffff, true),
     "file-beyond-end": () => view.setUint32(place + 42, beyond, true),
@@ -79,7 +81,32 @@
     // The second file is deflated, and there is no block of this type.
     contents: () => bytes.fill(0xff, contents[1], contents[1] + 8),
   };
-  const file = damages[damage]?.() ?? bytes;
+  /** The archive with one to four changes, always the same for a seed (xorshift: Marsaglia 2003). @param {number} seed */
+  const damagedAtRandom = (seed) => {
+    let state = Math.imul(seed + 1, 0x9e3779b1);
+    const below = (/** @type {number} */ end) => {
+      state ^= state << 13;
+      state ^= state >>> 17;
+      state ^= state << 5;
+      return (state >>> 0) % Math.max(1, end);
+    };
+    let out = Array.from(bytes);
+    for (let left = 1 + below(4); left > 0; left--) {
+      // Half of the changes are in the directory and the record at the end.
+      const within = below(2) ? out.length : Math.min(out.length, listed.size + 22);
+      const at = out.length - 1 - below(within);
+      const piece = out.slice(at, at + 1 + below(64));
+      const change = below(5);
+      if (change === 0) out[at] ^= 1 << below(8);
+      else if (change === 1) out[at] = [0, 1, 0x7f, 0x80, 0xff][below(5)];
+      else if (change === 2) out = out.slice(0, at);
+      else if (change === 3) out.splice(at, piece.length);
+      else out.splice(below(out.length), 0, ...piece);
+    }
+    return new Uint8Array(out);
+  };
+  const [, seed] = damage.split("random:");
+  const file = seed ? damagedAtRandom(Number(seed)) : (damages[damage]?.() ?? bytes);
   const transfer = new DataTransfer();
   transfer.items.add(new File([file], `${damage || "discs"}.zip`));
   const input = /** @type {HTMLInputElement} */ (document.getElementById("train-files"));

@@ -1,8 +1,9 @@
 //! What makes the built page an application that works without a network: a service worker, and a
 //! manifest.
 //!
-//! The worker is `www/service-worker.js` with the page's version and the files that every visit
-//! fetches. It must lie beside `index.html`, since it may only answer for what is below itself.
+//! The worker is `www/service-worker.js` with the page's version, the files that every visit fetches,
+//! and the text of the module that it imports. It must lie beside `index.html`, since it may only
+//! answer for what is below itself, and not every browser lets such a worker import modules.
 
 use std::{fs, path::Path};
 
@@ -12,9 +13,11 @@ use crate::{preload, script, write};
 
 /// Where Trunk has put the worker's script, which has moved since.
 const SCRIPT: &str = "www/service-worker.js";
-/// What stands in it for the version and the files.
+/// What stands in it for the version, the files and the module.
 const VERSION: &str = "const VERSION = \"\";";
 const FILES: &str = "const FILES = [];";
+const IMPORT: &str = "import { match, put } from \"./model/checked-cache.js\";";
+const IMPORTED: &str = include_str!("../../../www/model/checked-cache.js");
 /// The worker and the manifest of a built page.
 pub const WORKER: &str = "service-worker.js";
 const MANIFEST: &str = "manifest.webmanifest";
@@ -61,15 +64,24 @@ fn files(page: &str, dist: &Path) -> Result<Vec<String>> {
     Ok(files)
 }
 
-/// The worker's script with a version and files.
+/// The worker's script with a version, files and the module that it imports.
 fn filled(script: &str, version: &str, files: &[String]) -> Result<String> {
-    for place in [VERSION, FILES] {
+    for place in [VERSION, FILES, IMPORT] {
         ensure!(script.matches(place).count() == 1, "the service worker lacks {place}");
     }
     // Addresses of the page need no escapes, or they would need some in index.html, too.
     let version = format!("const VERSION = \"{version}\";");
     let files = format!("const FILES = [\"{}\"];", files.join("\",\""));
-    Ok(script.replace(VERSION, &version).replace(FILES, &files))
+    Ok(script
+        .replace(VERSION, &version)
+        .replace(FILES, &files)
+        .replace(IMPORT, &without_exports(IMPORTED)?))
+}
+
+/// The text of a module that imports nothing, for a place inside another script.
+fn without_exports(module: &str) -> Result<String> {
+    ensure!(script::imports(module)?.is_empty(), "a module of the service worker imports others");
+    Ok(module.lines().flat_map(|line| [line.trim_start_matches("export "), "\n"]).collect())
 }
 
 /// What systems show of the page when it is installed like a program.
@@ -124,6 +136,9 @@ mod tests {
             assert!(worker.contains(kept), "{kept} is not in {worker}");
         }
         assert!(!worker.contains("later.js") && !worker.contains("none.css"), "{worker}");
+        assert!(worker.contains("x-sha256") && !worker.contains("checked-cache"), "{worker}");
+        let imports = script::imports(&worker)?;
+        assert!(imports.is_empty() && !worker.contains("export"), "{worker}");
         assert!(!www.join("service-worker.js").exists());
         let manifest = read_text(&folder.path().join(MANIFEST))?;
         assert!(manifest.contains(r##""theme_color":"#fff""##), "{manifest}");
@@ -133,5 +148,6 @@ mod tests {
     #[test]
     fn a_script_without_places_for_them_is_refused() {
         assert!(filled("const VERSION = \"\";", "v", &[]).is_err());
+        assert!(without_exports("import './other.js';").is_err());
     }
 }

@@ -3,8 +3,9 @@
 //! Trunk writes a hash into the names of the wasm module's files, but all others always keep their
 //! names. A browser that had cached some of them would combine them with newer ones, and the short
 //! names of [`imports`](crate::imports) fit any build. So scripts, styles and lazily loaded wasm
-//! modules move into a folder whose name is a hash of what is in it. Their addresses of each other
-//! are relative and stay as they are; only `index.html` gets other ones.
+//! modules move into a folder whose name is a hash of what is in it, and of `index.html`: a service
+//! worker that keeps the page is only replaced when this version is another one. Their addresses of
+//! each other are relative and stay as they are; only `index.html` gets other ones.
 
 use std::{
     ffi::OsStr,
@@ -31,7 +32,7 @@ pub fn moved(page: &str, dist: &Path) -> Result<(String, String)> {
     if has_models {
         rename(&models, &aside)?;
     }
-    let version = version(dist)?;
+    let version = version(page, dist)?;
     let to = dist.join(&version);
     create(&to)?;
     for folder in FOLDERS {
@@ -44,9 +45,11 @@ pub fn moved(page: &str, dist: &Path) -> Result<(String, String)> {
     Ok((page.replace("\"./www/", &format!("\"./{version}/www/")), version))
 }
 
-/// A few letters that change with the names and the contents of all files that move.
-fn version(dist: &Path) -> Result<String> {
+/// A few letters that change with the page, and the names and the contents of all files that move.
+fn version(page: &str, dist: &Path) -> Result<String> {
     let mut hasher = DefaultHasher::new();
+    hasher.write_usize(page.len());
+    hasher.write(page.as_bytes());
     for folder in FOLDERS {
         for entry in WalkDir::new(dist.join(folder)).sort_by_file_name() {
             let entry = entry.with_context(|| format!("cannot list {folder}/"))?;
@@ -82,6 +85,12 @@ mod tests {
 
     /// Moves a page with this script, and returns its `index.html` and the folder.
     fn page_of(script: &str) -> Result<(String, tempfile::TempDir)> {
+        let (page, _, folder) = moved_of(PAGE, script)?;
+        Ok((page, folder))
+    }
+
+    /// The same of any page, with its version.
+    fn moved_of(page: &str, script: &str) -> Result<(String, String, tempfile::TempDir)> {
         let folder = tempfile::tempdir()?;
         for (name, text) in
             [("www/main.js", script), ("www/models/a.safetensors", "a"), ("toy2d/toy2d.js", "")]
@@ -90,7 +99,8 @@ mod tests {
             create(file.parent().expect("it has a folder"))?;
             fs::write(file, text)?;
         }
-        Ok((moved(PAGE, folder.path())?.0, folder))
+        let (page, version) = moved(page, folder.path())?;
+        Ok((page, version, folder))
     }
 
     #[test]
@@ -114,6 +124,14 @@ mod tests {
         let (one, same, other) = (page_of("1")?.0, page_of("1")?.0, page_of("2")?.0);
         assert_eq!(one, same);
         assert_ne!(one, other);
+        Ok(())
+    }
+
+    #[test]
+    fn another_page_with_the_same_files_is_another_version() -> Result<()> {
+        let version = |page: &str| Ok::<_, anyhow::Error>(moved_of(page, "1")?.1);
+        assert_eq!(version(PAGE)?, version(PAGE)?);
+        assert_ne!(version(PAGE)?, version(&format!("<p>Other words.</p>{PAGE}"))?);
         Ok(())
     }
 }

@@ -82,14 +82,44 @@ pub async fn ready_on<'a>(
 
 /// Drops a file with this name on the page, with the contents of a file of its server.
 pub async fn drop_file(browser: &Browser, name: &str, of: &str) -> Result<()> {
-    let script = "const [name, of, answer] = arguments; \
-                  fetch(of).then((file) => file.arrayBuffer()).then((bytes) => { \
-                    const dataTransfer = new DataTransfer(); \
-                    const type = name.endsWith('.png') ? 'image/png' : ''; \
-                    dataTransfer.items.add(new File([bytes], name, { type })); \
-                    const options = { dataTransfer, bubbles: true, cancelable: true }; \
-                    document.body.dispatchEvent(new DragEvent('drop', options)); \
-                    answer() })";
-    browser.client.execute_async(script, vec![name.into(), of.into()]).await?;
+    hand_over(browser, "new DragEvent('drop', { dataTransfer: data, ...options })", name, of).await
+}
+
+/// Pastes such a file.
+pub async fn paste_file(browser: &Browser, name: &str, of: &str) -> Result<()> {
+    hand_over(browser, "new ClipboardEvent('paste', { clipboardData: data, ...options })", name, of)
+        .await
+}
+
+/// Gives the page a file by an event.
+async fn hand_over(browser: &Browser, event: &str, name: &str, of: &str) -> Result<()> {
+    let script = format!(
+        "const [name, of, answer] = arguments; \
+         fetch(of).then((file) => file.arrayBuffer()).then((bytes) => {{ \
+           const data = new DataTransfer(); \
+           const type = name.endsWith('.png') ? 'image/png' : ''; \
+           data.items.add(new File([bytes], name, {{ type }})); \
+           const options = {{ bubbles: true, cancelable: true }}; \
+           document.body.dispatchEvent({event}); \
+           answer() }})"
+    );
+    browser.client.execute_async(&script, vec![name.into(), of.into()]).await?;
     Ok(())
+}
+
+/// The upper left square of a canvas that scripts have painted, such as the first image of earlier
+/// steps.
+pub async fn corner_of(browser: &Browser, canvas: &str, side: u32) -> Result<Image> {
+    let script = "const [canvas, side] = arguments; \
+                  const { data } = document.querySelector(canvas).getContext('2d')\
+                  .getImageData(0, 0, side, side); return Array.from(data)";
+    let bytes = browser.client.execute(script, vec![canvas.into(), side.into()]).await?;
+    Image::from_json(bytes)
+}
+
+/// Opens the sketch canvas.
+pub async fn open_sketch(page: &Page<'_>) -> Result<()> {
+    page.click("#draw").await?;
+    let there = async || page.is_shown("#sketch-canvas").await;
+    page.wait_until("the canvas is there", there).await
 }

@@ -9,11 +9,18 @@ use e2e::{
     page::{Page, State, Tool},
     server::{Server, scripts},
 };
-use fantoccini::{Locator, key::Key};
+use fantoccini::{
+    Locator,
+    actions::{
+        Actions, InputSource, MOUSE_BUTTON_LEFT, MouseActions, PenActions, PointerAction,
+        TouchActions,
+    },
+    key::Key,
+};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::common::{TINY, TINY_GPU, dist, ready, tiny_with};
+use crate::common::{TINY, TINY_GPU, corner_of, dist, open_sketch, ready, tiny_with};
 
 /// Chains start from a drawing, or fill in what is erased from it, and a link carries it.
 #[tokio::test]
@@ -179,6 +186,156 @@ async fn images_follow_the_pen() -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// One pen draws at a time: a mouse that passes by does not continue a stroke of the keyboard, and
+/// a palm that touches the screen neither ends a stroke of a pen nor leaves one.
+#[tokio::test]
+async fn one_pen_draws_at_a_time() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        open_sketch(&page).await?;
+        let canvas = browser.client.find(Locator::Css("#sketch-canvas")).await?;
+        let (.., width, height) = canvas.rectangle().await?;
+        // Places are fractions of the canvas from its center.
+        let to = |(x, y): (f64, f64)| PointerAction::MoveToElement {
+            element: canvas.clone(),
+            duration: None,
+            x: x * width,
+            y: y * height,
+        };
+        let is_drawn = async |(x, y): (f64, f64)| -> Result<bool> {
+            let image = corner_of(browser, "#sketch-canvas", 28).await?;
+            let [column, row] = [x, y].map(|at| ((at + 0.5) * 28.0) as usize);
+            Ok(image.pixel(column, row, 28) != image.pixel(0, 0, 28))
+        };
+        let space = format!(
+            "{PEN} canvas.scrollIntoView({{ block: 'center' }}); canvas.focus(); press(' ')"
+        );
+        browser.client.execute(&space, vec![]).await?;
+        ensure!(is_drawn((0.0, 0.0)).await?, "the space bar draws nothing");
+        let mouse = MouseActions::new("mouse".into()).then(to((-0.3, 0.3))).then(to((0.3, 0.3)));
+        browser.client.perform_actions(mouse).await?;
+        ensure!(!is_drawn((0.0, 0.3)).await?, "a mouse draws, though no button is down");
+        browser.client.execute(&space, vec![]).await?;
+
+        // The palm is down while the pen goes from the left to the right.
+        let down = || PointerAction::Down { button: MOUSE_BUTTON_LEFT };
+        let up = || PointerAction::Up { button: MOUSE_BUTTON_LEFT };
+        let pause = || PointerAction::Pause { duration: Duration::ZERO };
+        let pen =
+            [to((-0.3, -0.3)), down(), pause(), to((-0.2, -0.3)), pause(), to((0.3, -0.3)), up()];
+        let palm = [pause(), to((-0.3, 0.4)), down(), to((-0.2, 0.4)), up()];
+        let pen = pen.into_iter().fold(PenActions::new("pen".into()), PenActions::then);
+        let palm = palm.into_iter().fold(TouchActions::new("palm".into()), TouchActions::then);
+        browser.client.perform_actions(Actions::from(pen).and(palm)).await?;
+        ensure!(is_drawn((-0.25, -0.3)).await?, "the pen draws nothing");
+        ensure!(is_drawn((0.2, -0.3)).await?, "the palm ends the stroke of the pen");
+        ensure!(!is_drawn((-0.25, 0.4)).await?, "the palm draws");
+        Ok(())
+    })
+    .await
+}
+
+/// The button that makes new images does so while images follow a drawing, too.
+#[tokio::test]
+async fn new_images_of_a_drawing_have_another_seed() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        open_sketch(&page).await?;
+        let script = format!(
+            "{PEN} press(' '); press(' '); const button = document.getElementById('start'); \
+             const text = button.textContent; button.click(); \
+             return [text, document.getElementById('seed').value]"
+        );
+        let found = browser.client.execute(&script, vec![]).await?;
+        let text = found[0].as_str().context("no text")?;
+        ensure!(text.starts_with("New images"), "the button says {text}");
+        ensure!(found[1] != "7", "the seed is the same");
+        page.wait_for(State::Finished).await?;
+        let caption = page.text("#caption-run").await?;
+        ensure!(!caption.contains("seed 7,"), "the images are the same: {caption}");
+        ensure!(caption.ends_with("from a drawing"), "they do not follow: {caption}");
+        Ok(())
+    })
+    .await
+}
+
+/// What is drawn while an engine is on its way is not lost if that engine cannot be had.
+#[tokio::test]
+async fn a_stroke_is_followed_after_an_engine_did_not_start() -> Result<()> {
+    with_browser(async |browser| {
+        browser.before_every_page("delete Navigator.prototype.gpu").await?;
+        let (page, _) = ready(browser, TINY).await?;
+        open_sketch(&page).await?;
+        let draw = format!("{PEN} press(' '); press('ArrowRight'); press(' ')");
+        browser.client.execute(&draw, vec![]).await?;
+        page.wait_for(State::Finished).await?;
+        let before = page.grid().await?;
+        let change = format!(
+            "const engine = document.getElementById('engine'); engine.value = 'fused'; \
+             engine.dispatchEvent(new Event('change', {{ bubbles: true }})); \
+             {PEN} for (const key of [' ', 'ArrowDown', 'ArrowDown', ' ']) press(key); \
+             return document.getElementById('status').dataset.state"
+        );
+        let state = browser.client.execute(&change, vec![]).await?;
+        ensure!(state == "loading", "the engine is not on its way, but {state}");
+        let told = async || Ok(!page.text("#problem").await?.is_empty());
+        page.wait_until("the page says why there is no such engine", told).await?;
+        let follow = async || Ok(page.grid().await? != before);
+        page.wait_until("the images follow the stroke", follow).await?;
+        page.wait_for(State::Finished).await?;
+        ensure!(!page.text("#problem").await?.is_empty(), "it is not said any more");
+        Ok(())
+    })
+    .await
+}
+
+/// An image of the grid that is kept covers one that was opened before, though that takes longer to
+/// decode.
+#[tokio::test]
+async fn an_image_that_is_kept_covers_one_that_was_opened_before() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let first = page.saved_one(1, 28).await?;
+        open_sketch(&page).await?;
+        let script = "const [answer] = arguments; (async () => { \
+             const image = new OffscreenCanvas(28, 28); \
+             const context = image.getContext('2d'); \
+             context.fillStyle = '#777'; \
+             context.fillRect(0, 0, 28, 28); \
+             const transfer = new DataTransfer(); \
+             transfer.items.add(new File([await image.convertToBlob()], 'image.png')); \
+             const { createImageBitmap } = window; \
+             let decode; \
+             const late = new Promise((resolve) => (decode = resolve)); \
+             window.createImageBitmap = async (source, ...options) => { \
+               if (!(source instanceof File)) return createImageBitmap(source, ...options); \
+               await late; \
+               const bitmap = await createImageBitmap(source, ...options); \
+               setTimeout(() => (window.opened = true), 200); \
+               return bitmap }; \
+             const input = document.getElementById('sketch-file'); \
+             input.files = transfer.files; \
+             input.dispatchEvent(new Event('change')); \
+             document.querySelector('.image-buttons button').click(); \
+             setTimeout(decode, 200); \
+           })().then(answer, (error) => answer(String(error)))";
+        let error = browser.client.execute_async(script, vec![]).await?;
+        ensure!(error.is_null(), "nothing is opened: {error}");
+        let opened = async || {
+            Ok(browser.client.execute("return window.opened === true", vec![]).await? == true)
+        };
+        page.wait_until("the file is decoded", opened).await?;
+        let kept = async || {
+            let kept = corner_of(browser, "#sketch-canvas", 28).await?;
+            Ok(kept.largest_difference(&first) <= 1)
+        };
+        page.wait_until("the image that was kept is on the canvas", kept).await
+    })
+    .await
 }
 
 /// However fast a pen is, one redraw is under way and one waits. One that is given up for the next is

@@ -10,7 +10,7 @@ use e2e::{
 use serde_json::Value;
 
 use crate::{
-    common::{TINY_GPU, dist, ready, tiny_with},
+    common::{TINY_GPU, dist, open_sketch, ready, ready_on, tiny_with},
     timeline::has_past,
 };
 
@@ -120,6 +120,48 @@ async fn a_link_to_images_that_follow_a_drawing_gives_the_same() -> Result<()> {
         let server = Server::start(dist())?;
         let most = images(browser, &server, &link).await?.largest_difference(&drawn);
         ensure!(most == 0, "{link} gives other images, by {most} of 255");
+        Ok(())
+    })
+    .await
+}
+
+/// Few visitors need these weights, which are fetched once, when one draws or chooses their
+/// sampler.
+#[tokio::test]
+async fn weights_for_few_steps_are_fetched_once_and_when_they_are_needed() -> Result<()> {
+    with_browser(async |browser| {
+        for draws in [true, false] {
+            let server = Server::start(dist())?;
+            let sent = || {
+                let files = server.take_sent();
+                files.iter().filter(|file| file.to_string_lossy().contains("-fewstep")).count()
+            };
+            let query = "?engine=cpu&seed=7&chains=1&autostart=0&speed=full";
+            let (page, _) = ready_on(&server, browser, query).await?;
+            page.click("#step").await?;
+            page.wait_until("a step is made", async || Ok(page.steps().await?.done == 1)).await?;
+            ensure!(sent() == 0, "they are fetched though nobody needs them");
+
+            let few = async || {
+                let script = "return document.getElementById('sampler').value === 'consistency'";
+                Ok(browser.client.execute(script, vec![]).await? == true)
+            };
+            if draws {
+                open_sketch(&page).await?;
+            } else {
+                page.choose("#sampler", "consistency").await?;
+                page.click("#start").await?;
+                page.wait_for(State::Finished).await?;
+                open_sketch(&page).await?;
+            }
+            page.wait_until("the sampler for few steps is chosen", few).await?;
+            page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3)]).await?;
+            let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
+            page.wait_until("the images follow", follows).await?;
+            page.wait_for(State::Finished).await?;
+            let count = sent();
+            ensure!(count == 1, "drawing: {draws}; they are fetched {count} times");
+        }
         Ok(())
     })
     .await

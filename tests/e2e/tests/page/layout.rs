@@ -41,6 +41,12 @@ async fn nothing_moves_while_the_page_loads() -> Result<()> {
     .await
 }
 
+/// The screens of phones, a tablet and a desktop, in CSS pixels.
+const SCREENS: [(u32, u32); 5] = [(320, 640), (390, 844), (844, 390), (820, 1180), (1440, 900)];
+
+/// Screens of 1440 × 900 and of 1280 × 720 pixels for visitors who see everything twice as large.
+const ENLARGED: [(u32, u32); 2] = [(720, 450), (640, 360)];
+
 /// Nothing may overflow the screen of a phone, a tablet or a desktop, with or without the canvas.
 /// If `NCSN_SCREENSHOTS` is set, saves screenshots of all in that folder.
 #[tokio::test]
@@ -55,7 +61,7 @@ async fn fits_every_screen() -> Result<()> {
                 let there = async || page.is_shown("#sketch-canvas").await;
                 page.wait_until("the canvas is there", there).await?;
             }
-            for (width, height) in [(320, 640), (390, 844), (844, 390), (820, 1180), (1440, 900)] {
+            for (width, height) in SCREENS.into_iter().chain(ENLARGED) {
                 browser.resize(width, height).await?;
                 for theme in ["light", "dark"] {
                     browser.prefer(theme).await?;
@@ -106,7 +112,7 @@ async fn the_images_stay_beside_the_settings() -> Result<()> {
 #[tokio::test]
 async fn the_sketch_canvas_and_the_images_are_in_sight_together() -> Result<()> {
     with_browser(async |browser| {
-        for (width, height) in [(320, 640), (390, 844), (820, 1180), (844, 390), (1440, 900)] {
+        for (width, height) in SCREENS {
             browser.resize(width, height).await?;
             let (page, _) = ready(browser, TINY).await?;
             page.click("#draw").await?;

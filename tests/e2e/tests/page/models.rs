@@ -4,14 +4,28 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    browser::with_browser,
+    browser::{Browser, with_browser},
     page::{Page, State},
-    server::Server,
+    server::{Quirks, Server},
 };
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{TINY, TINY_GPU, dist, drop_file, ready, tiny_with};
+use crate::common::{TINY, TINY_GPU, dist, drop_file, paste_file, ready, tiny_with};
+
+/// Waits until the page has loaded itself with a model of the visitor's own, and returns its title
+/// with the name that is marked among the models.
+async fn own_model(browser: &Browser) -> Result<String> {
+    // Between two pages there is none to answer.
+    let there = "return location.search.includes('own') && \
+                 document.getElementById('status').dataset.state !== 'loading'";
+    while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
+        sleep(Duration::from_millis(50)).await;
+    }
+    let script = "return document.title + document.querySelector('[aria-current]').textContent";
+    let shown = browser.client.execute(script, vec![]).await?;
+    Ok(shown.as_str().context("no title")?.to_owned())
+}
 
 /// A model from a visitor's own file: dropped, kept in this browser, and removed from it. Other files
 /// are refused with the reason.
@@ -33,19 +47,8 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         ensure!(page.query().await?.starts_with(TINY_GPU), "the page has left its model");
 
         drop("mine & yours.safetensors", "www/models/emoji.safetensors").await?;
-        // Between two pages there is none to answer.
-        let there = "return location.search.includes('own') && \
-                     document.getElementById('status').dataset.state !== 'loading'";
-        while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
-            sleep(Duration::from_millis(50)).await;
-        }
-        let shown = async || {
-            let script =
-                "return document.title + document.querySelector('[aria-current]').textContent";
-            Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
-        };
-        let expected = "mine & yours: images out of noisemine & yours";
-        ensure!(shown().await? == expected, "it shows {}", shown().await?);
+        let shown = own_model(browser).await?;
+        ensure!(shown == "mine & yours: images out of noisemine & yours", "it shows {shown}");
 
         // In another browser the link cannot work, and says why.
         let other = "?model=own%3Aelsewhere.safetensors";
@@ -74,6 +77,47 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
             Ok(page.text("#caption-run").await?.ends_with("from a drawing"))
         })
         .await
+    })
+    .await
+}
+
+/// Files can be pasted, too: an image to start from, and a model.
+#[tokio::test]
+async fn files_can_be_pasted_into_the_page() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        paste_file(browser, "a.png", "www/models/mnist.png").await?;
+        let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
+        page.wait_until("it is on the canvas", follows).await?;
+        paste_file(browser, "pasted.safetensors", "www/models/emoji.safetensors").await?;
+        let shown = own_model(browser).await?;
+        ensure!(shown == "pasted: images out of noisepasted", "it shows {shown}");
+        Ok(())
+    })
+    .await
+}
+
+/// Whoever publishes a page can name the training images of a model, with which images are then
+/// compared.
+#[tokio::test]
+async fn a_page_can_come_with_training_images() -> Result<()> {
+    with_browser(async |browser| {
+        // The thumbnail of the digits has 56 × 56 pixels: as many as 16 images of 14 × 14.
+        let quick = "data-quick=\"www/models/mnist-fewstep.safetensors\"";
+        let both = "data-training=\"www/models/mnist.png\" \
+                    data-quick=\"www/models/mnist-fewstep.safetensors\"";
+        let replaced = Some((quick, both));
+        let server = Server::start_with(dist(), Quirks { replaced, ..Quirks::default() })?;
+        let page = Page::open(browser, &server, &tiny_with("levels=12")).await?;
+        page.wait_for(State::Ready).await?;
+        page.press("e").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
+        page.click("#why-no-copy summary").await?;
+        let compared = async || {
+            let text = page.text(".copies").await?;
+            Ok(text.contains("nearest of 16 training images"))
+        };
+        page.wait_until("they are compared", compared).await
     })
     .await
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser, with_firefox},
     image::Image,
-    page::{Page, State},
+    page::{Page, State, Tool},
     server::Server,
 };
 use fantoccini::key::Key;
@@ -165,12 +165,20 @@ async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> 
             page.wait_until(&what, async || Ok(page.text("#toy2d-share").await?.contains(part)))
                 .await
         };
+        // A finger that goes up scrolls the page.
+        page.draw_with(Tool::Finger, "#toy2d-view", &[(0.0, 0.2), (0.0, -0.4)]).await?;
+        page.lift().await?;
+        ensure!(!page.is_shown("#toy2d-erase").await?, "a finger that scrolls draws");
         page.draw("#toy2d-view", &[(-0.3, 0.2), (0.0, 0.3), (0.3, 0.2)]).await?;
         says("exact score of what you drew").await?;
         ensure!(page.is_shown("#toy2d-erase").await?, "what is drawn cannot be erased");
         ensure!(!page.is_shown("#toy2d-clear").await?, "nothing was learned yet");
 
-        page.click("#toy2d-learn").await?;
+        // Whoever moves σ meanwhile sees the arrows there, and the network learns on.
+        let learn = "document.getElementById('toy2d-learn').click(); \
+                     const slider = document.getElementById('toy2d-sigma'); \
+                     slider.value = '0.4'; slider.dispatchEvent(new Event('input'))";
+        browser.client.execute(learn, vec![]).await?;
         says("has learned the score").await?;
         let picture = async || -> Result<Value> {
             let script = "return document.getElementById('toy2d-view').toDataURL()";

@@ -1,9 +1,51 @@
 //! Files made of a run.
 
 use anyhow::{Context, Result, ensure};
-use e2e::{browser::with_browser, image::Image, page::State};
+use e2e::{
+    browser::{Browser, with_browser},
+    image::Image,
+    page::{Page, State},
+};
+use fantoccini::key::Key;
+use serde_json::{Value, json};
 
-use crate::common::{TINY, TINY_GPU, ready};
+use crate::{
+    common::{TINY, TINY_GPU, corner_of, open_sketch, ready, tiny_with},
+    timeline::{focus, has_past},
+};
+
+/// From now on keeps the names of files that are saved, and what is in them: the page's policy lets
+/// nothing read what is behind the links to these.
+const KEEP_FILES: &str = "window.saved = []; window.blobs = {}; const { createObjectURL } = URL; \
+    URL.createObjectURL = (blob) => { const url = createObjectURL.call(URL, blob); \
+      window.blobs[url] = blob; return url }; \
+    HTMLAnchorElement.prototype.click = function () { \
+      window.saved.push({ name: this.download, url: this.href }) }";
+
+/// Opens the dialog of more ways to save.
+async fn open_more(page: &Page<'_>) -> Result<()> {
+    page.click("#more").await?;
+    page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await
+}
+
+async fn close_more(browser: &Browser) -> Result<()> {
+    browser.client.execute("document.getElementById('save-dialog').close()", vec![]).await?;
+    Ok(())
+}
+
+/// Clicks on a button of that dialog, and waits for its file, the latest of which is returned by
+/// name.
+async fn save_by(browser: &Browser, page: &Page<'_>, button: &str) -> Result<String> {
+    let count = async || -> Result<u64> {
+        let count = browser.client.execute("return window.saved.length", vec![]).await?;
+        count.as_u64().context("no files are kept")
+    };
+    let before = count().await?;
+    page.click(button).await?;
+    page.wait_until("it is saved", async || Ok(count().await? > before)).await?;
+    let name = browser.client.execute("return window.saved.at(-1).name", vec![]).await?;
+    Ok(name.as_str().context("no name")?.to_owned())
+}
 
 /// A GIF of the run, decoded by the browser: as many frames as steps, the last with the images. The
 /// dialog waits for images that follow a drawing, which have no such steps.
@@ -14,13 +56,7 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let grid = page.grid().await?;
-        // The page's policy lets nothing read what is behind the links to files.
-        let script = "window.saved = []; window.blobs = {}; const { createObjectURL } = URL; \
-                      URL.createObjectURL = (blob) => { const url = createObjectURL.call(URL, blob); \
-                        window.blobs[url] = blob; return url }; \
-                      HTMLAnchorElement.prototype.click = function () { \
-                      window.saved.push({ name: this.download, url: this.href }) }";
-        browser.client.execute(script, vec![]).await?;
+        browser.client.execute(KEEP_FILES, vec![]).await?;
         page.click("#more").await?;
         page.wait_until("the ways are there", async || page.is_shown("#save-gif").await).await?;
         for (count, button) in [(1, "#save-gif"), (2, "#save-one")] {
@@ -61,18 +97,15 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
             answer["frames"],
             answer["error"]
         );
-        let names =
-            serde_json::json!(["digits-seed-7-run.gif", "digits-seed-7-image-1-step-3.png"]);
+        let names = json!(["digits-seed-7-run.gif", "digits-seed-7-image-1-step-3.png"]);
         ensure!(answer["names"] == names, "the files are {}", answer["names"]);
         ensure!(answer["single"].as_u64().is_some_and(|side| side % 28 == 0), "of another size");
         let last = Image::from_json(answer["pixels"].take())?;
         let most = last.largest_difference(&grid);
         ensure!(most <= 8, "the last frame differs from the images by {most} of 255");
 
-        browser.client.execute("document.getElementById('save-dialog').close()", vec![]).await?;
-        page.click("#draw").await?;
-        let there = async || page.is_shown("#sketch-canvas").await;
-        page.wait_until("the canvas is there", there).await?;
+        close_more(browser).await?;
+        open_sketch(&page).await?;
         let script = "const canvas = document.getElementById('sketch-canvas'); \
                       canvas.dispatchEvent(new KeyboardEvent('keydown', { key: ' ' })); \
                       document.getElementById('more').click()";
@@ -80,6 +113,202 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
         page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await?;
         ensure!(page.state().await? == State::Finished, "the dialog has not waited");
         ensure!(!page.is_shown("#save-gif").await?, "it offers steps of earlier images");
+        Ok(())
+    })
+    .await
+}
+
+/// What is saved, or kept on the sketch canvas, is what the grid shows: an image of an earlier
+/// step, or that of the end while a button shows the end. The name says which step it is.
+#[tokio::test]
+async fn what_is_saved_is_what_is_shown() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        let (end, last) = (page.grid().await?, page.saved_one(1, 28).await?);
+        focus(browser).await?;
+        page.press(&char::from(Key::Left).to_string()).await?;
+        let shown = corner_of(browser, "#replay", 28).await?;
+        let most = page.saved_one(1, 28).await?.largest_difference(&shown);
+        ensure!(most <= 1, "another image than the one of step 2 is saved, by {most} of 255");
+        ensure!(shown.largest_difference(&last) > 1, "step 2 is like the end");
+        browser.client.execute(KEEP_FILES, vec![]).await?;
+        open_more(&page).await?;
+        let name = save_by(browser, &page, "#save-one").await?;
+        ensure!(name == "digits-seed-7-image-1-step-2.png", "the file's name is {name}");
+        close_more(browser).await?;
+
+        // Assistive technology clicks, and cannot hold.
+        let hold = "document.getElementById('compare').click()";
+        browser.client.execute(hold, vec![]).await?;
+        ensure!(page.grid().await? == end, "the end is shown, and something else is saved");
+        let name = save_by(browser, &page, "#save").await?;
+        ensure!(name == "digits-seed-7-step-3.png", "the file's name is {name}");
+        browser.client.execute(hold, vec![]).await?;
+        ensure!(page.steps().await?.done == 2, "afterwards step 2 is not shown any more");
+        let name = save_by(browser, &page, "#save").await?;
+        ensure!(name == "digits-seed-7-step-2.png", "the file's name is {name}");
+
+        open_sketch(&page).await?;
+        page.click(".image-buttons button").await?;
+        let follow = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
+        page.wait_until("images follow the one that is kept", follow).await?;
+        let kept = corner_of(browser, "#sketch-canvas", 28).await?;
+        ensure!(kept == shown, "another image is kept");
+        Ok(())
+    })
+    .await
+}
+
+/// Each step says in which view it was shown, and a film is called one of guesses if all its images
+/// are.
+#[tokio::test]
+async fn steps_and_films_say_what_they_show() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        browser.client.execute(KEEP_FILES, vec![]).await?;
+        let film = async || -> Result<String> {
+            open_more(&page).await?;
+            let name = save_by(browser, &page, "#save-gif").await?;
+            close_more(browser).await?;
+            Ok(name)
+        };
+        let says = async |word: &str| {
+            let what = format!("the caption says {word}");
+            let said = async || Ok(page.text("#caption-view").await?.contains(word));
+            page.wait_until(&what, said).await
+        };
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        page.click("label:has([value=denoised])").await?;
+        says("guess").await?;
+        focus(browser).await?;
+        page.press(&char::from(Key::Left).to_string()).await?;
+        says("noisy").await?;
+        page.press(&char::from(Key::End).to_string()).await?;
+        says("guess").await?;
+        let name = film().await?;
+        ensure!(name == "digits-seed-7-run.gif", "of noisy images and a guess: {name}");
+
+        page.click("#restart").await?;
+        page.wait_for(State::Finished).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        let name = film().await?;
+        ensure!(name == "digits-seed-7-run-guess.gif", "of guesses: {name}");
+        Ok(())
+    })
+    .await
+}
+
+/// The images can be put on the clipboard, or sent with the link to them. A visitor who sends
+/// nothing after all is told nothing.
+#[tokio::test]
+async fn images_can_be_copied_and_shared() -> Result<()> {
+    with_browser(async |browser| {
+        // The file, at one pixel for each pixel of an image, as `Image` has it.
+        let script = "{ window.sent = []; \
+            const note = async (file, more) => { \
+              const saved = await createImageBitmap(file); \
+              const { width, height, dataset: { gap } } = document.getElementById('grid'); \
+              const [across, down] = [width, height].map((side) => side + 2 * gap); \
+              const copy = new OffscreenCanvas(across, down).getContext('2d'); \
+              copy.imageSmoothingEnabled = false; \
+              copy.drawImage(saved, 0, 0, across, down); \
+              const scales = [saved.width / across, saved.height / down]; \
+              const pixels = Array.from(copy.getImageData(0, 0, across, down).data); \
+              window.sent.push({ type: file.type, scales, pixels, ...more }) }; \
+            Clipboard.prototype.write = async ([item]) => note(await item.getType('image/png'), {}); \
+            Navigator.prototype.canShare = ({ files: [{ type }] }) => type === 'image/png'; \
+            Navigator.prototype.share = async ({ files: [file], url }) => { \
+              await note(file, { name: file.name, url }); \
+              if (window.refusal) throw new DOMException('not today', window.refusal) } }";
+        browser.before_every_page(script).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let grid = page.grid().await?;
+        open_more(&page).await?;
+        // Returns what has been sent, and what is said then.
+        let send = async |button: &str, refusal: Value| -> Result<(Value, String)> {
+            let clear = "window.sent = []; window.refusal = arguments[0]";
+            browser.client.execute(clear, vec![refusal]).await?;
+            page.click(button).await?;
+            let done = async || {
+                let script = "return window.sent.length === 1 && \
+                              document.querySelector(arguments[0]).ariaDisabled === null";
+                Ok(browser.client.execute(script, vec![button.into()]).await? == true)
+            };
+            page.wait_until("it is sent", done).await?;
+            let sent = browser.client.execute("return window.sent[0]", vec![]).await?;
+            Ok((sent, page.text("#save-dialog [role=status]").await?))
+        };
+        let is_grid = |mut sent: Value| -> Result<()> {
+            ensure!(sent["type"] == "image/png", "its type is {}", sent["type"]);
+            let scales = &sent["scales"];
+            let scale = scales[0].as_u64().with_context(|| format!("it is scaled by {scales}"))?;
+            ensure!(scale > 1 && scales[0] == scales[1], "it is scaled by {scales}");
+            ensure!(Image::from_json(sent["pixels"].take())? == grid, "it has other images");
+            Ok(())
+        };
+        let (sent, said) = send("#copy-image", Value::Null).await?;
+        ensure!(said == "Copied.", "it says {said:?}");
+        is_grid(sent)?;
+        let (sent, said) = send("#share", Value::Null).await?;
+        ensure!(said.is_empty(), "it says {said:?}");
+        ensure!(sent["name"] == "digits-seed-7-step-3.png", "its name is {}", sent["name"]);
+        let link = sent["url"].as_str().context("no link")?;
+        ensure!(link.starts_with("http://127.0.0.1") && link.contains("seed=7"), "{link}");
+        is_grid(sent)?;
+        let (_, said) = send("#share", "AbortError".into()).await?;
+        ensure!(said.is_empty(), "after a change of mind it says {said:?}");
+        let (_, said) = send("#share", "NotAllowedError".into()).await?;
+        ensure!(said == "not today", "after a refusal it says {said:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// The way from one seed to another is a GIF, there and back without its ends twice.
+#[tokio::test]
+async fn the_way_from_seed_to_seed_can_be_saved_as_a_gif() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &tiny_with("to=8")).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let mut images = Vec::new();
+        for number in 1..=4 {
+            images.push(page.saved_one(number, 28).await?);
+        }
+        browser.client.execute(KEEP_FILES, vec![]).await?;
+        open_more(&page).await?;
+        let name = save_by(browser, &page, "#save-morph").await?;
+        ensure!(name == "digits-seed-7-to-8-morph.gif", "its name is {name}");
+        let script = "const answer = arguments[0]; (async () => { \
+                      const data = await window.blobs[window.saved[0].url].arrayBuffer(); \
+                      const decoder = new ImageDecoder({ data, type: 'image/gif' }); \
+                      await decoder.tracks.ready; \
+                      await decoder.completed; \
+                      const frames = []; \
+                      for (let frameIndex = 0; frameIndex < decoder.tracks.selectedTrack.frameCount; \
+                           frameIndex++) { \
+                        const { image } = await decoder.decode({ frameIndex }); \
+                        const copy = new OffscreenCanvas(28, 28).getContext('2d'); \
+                        copy.imageSmoothingEnabled = false; \
+                        copy.drawImage(image, 0, 0, 28, 28); \
+                        frames.push(Array.from(copy.getImageData(0, 0, 28, 28).data)) } \
+                      answer({ frames }) \
+                      })().catch((error) => answer({ error: String(error) }))";
+        let mut answer = browser.client.execute_async(script, vec![]).await?;
+        ensure!(answer["error"].is_null(), "it cannot be decoded: {}", answer["error"]);
+        let frames: Vec<Value> = serde_json::from_value(answer["frames"].take())?;
+        ensure!(frames.len() == 6, "there are {} frames", frames.len());
+        for (at, (frame, image)) in frames.into_iter().zip([0, 1, 2, 3, 2, 1]).enumerate() {
+            let most = Image::from_json(frame)?.largest_difference(&images[image]);
+            ensure!(most <= 8, "frame {at} differs from image {} by {most} of 255", image + 1);
+        }
         Ok(())
     })
     .await

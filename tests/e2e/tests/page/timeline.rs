@@ -7,15 +7,59 @@ use e2e::{
     browser::{Browser, with_browser},
     image::Image,
     page::{State, Tool},
+    server::{Server, scripts},
 };
 use fantoccini::key::Key;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{LONGER, TINY, TINY_GPU, ready, tiny_with};
+use crate::common::{LONGER, TINY, TINY_GPU, corner_of, dist, ready, tiny_with};
+
+/// The most bytes that a film may have.
+const FILM: u64 = 64 << 20;
+/// How many a step has whose images are 512 × 512 pixels together.
+const FRAME: u64 = 4 * 512 * 512;
+
+/// However long a run is, its film stays within its memory, and has every second step, or every
+/// fourth, and so on, and the last.
+#[tokio::test]
+async fn a_long_film_is_thinned_evenly() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // Any file of this server will do as a page.
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let script = "const [url, answer] = arguments; \
+                      import(url).then(async ({ Film }) => { \
+                        const canvas = document.createElement('canvas'); \
+                        Object.assign(canvas, { width: 512, height: 512 }).getContext('2d'); \
+                        Object.assign(canvas.dataset, { columns: 1, rows: 1, gap: 1 }); \
+                        const film = new Film(); \
+                        let most = 0; \
+                        for (let step = 0; step <= 300; step++) { \
+                          const progress = { step, done: step === 300 }; \
+                          await film.add(canvas, { progress, view: 'noisy', count: 1 }); \
+                          most = Math.max(most, film.frames.length); \
+                        } \
+                        answer({ most, steps: film.frames.map(({ progress }) => progress.step) }); \
+                      }).catch((error) => answer({ error: String(error) }))";
+        let url = server.url(&format!("{scripts}view/film.js"));
+        let answer = browser.client.execute_async(script, vec![url.into()]).await?;
+        let most = answer["most"].as_u64().with_context(|| format!("no film: {answer}"))?;
+        ensure!(most * FRAME <= FILM, "there were {most} images at a time");
+        let steps: Vec<u64> = serde_json::from_value(answer["steps"].clone())?;
+        ensure!(steps.len() as u64 * FRAME > FILM / 4, "only {} steps are left", steps.len());
+        let (last, others) = steps.split_last().context("no steps are left")?;
+        let every = others[1];
+        let even = others.iter().zip(0..).all(|(&step, at)| step == at * every);
+        ensure!(*last == 300 && every.is_power_of_two() && even, "the steps are {steps:?}");
+        Ok(())
+    })
+    .await
+}
 
 /// Gives the curve the focus, so that keys act on it.
-async fn focus(browser: &Browser) -> Result<()> {
+pub async fn focus(browser: &Browser) -> Result<()> {
     browser.client.execute("document.getElementById('timeline').focus()", vec![]).await?;
     Ok(())
 }
@@ -75,6 +119,38 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         page.press(&char::from(Key::Home).to_string()).await?;
         page.click("label:has([value=denoised])").await?;
         page.wait_until("the present is shown", async || Ok(steps().await? == 3)).await
+    })
+    .await
+}
+
+/// A finger that scrolls the page over the curve leaves what is shown alone; one that taps, or goes
+/// sideways, leads to a step.
+#[tokio::test]
+async fn a_finger_scrolls_over_the_curve() -> Result<()> {
+    with_browser(async |browser| {
+        browser.resize(390, 844).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        // A gesture begins with the curve near the middle of the window.
+        let scrolled = "const { top, height } = document.getElementById('timeline').getBoundingClientRect(); \
+                        return Math.abs(top + height / 2 - innerHeight / 2) > 100";
+        type Gesture<'a> = (&'a str, &'a [(f64, f64)], bool, u32);
+        let gestures: [Gesture<'_>; 3] = [
+            ("scrolls", &[(-0.2, 0.2), (-0.2, -0.6)], true, 3),
+            ("taps", &[(-0.2, 0.0)], false, 1),
+            ("goes sideways", &[(-0.2, 0.0), (0.1, 0.02), (0.15, 0.02)], false, 2),
+        ];
+        for (what, points, scrolls, step) in gestures {
+            page.draw_with(Tool::Finger, "#timeline", points).await?;
+            page.lift().await?;
+            let found = browser.client.execute(scrolled, vec![]).await?;
+            ensure!(found == scrolls, "a finger that {what}: the page scrolls is {found}");
+            let done = page.steps().await?.done;
+            ensure!(done == step, "a finger that {what} leads to step {done}");
+        }
+        Ok(())
     })
     .await
 }
@@ -219,6 +295,96 @@ async fn an_image_can_be_enlarged() -> Result<()> {
         ensure!(focus == "Enlarge image 2", "the focus is at {focus}");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// A click beside the dialog of an image closes it; one in its padding does not, nor does a
+/// selection that ends outside.
+#[tokio::test]
+async fn only_a_click_beside_it_closes_an_enlarged_image() -> Result<()> {
+    with_browser(async |browser| {
+        browser.resize(1100, 900).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        page.click(".image-buttons button").await?;
+        let open = async || page.is_shown("#enlarged").await;
+        page.wait_until("the dialog is there", open).await?;
+        let (inside, padding, beside) = ((0.4, -0.3), (-0.49, -0.3), (0.55, -0.3));
+        for (what, from, to) in [
+            ("a click in its padding", padding, padding),
+            ("a selection that ends outside", inside, beside),
+            ("a selection that ends in its padding", beside, padding),
+        ] {
+            page.draw("#enlarged", &[from, to, to]).await?;
+            ensure!(open().await?, "{what} closes it");
+        }
+        page.draw("#enlarged", &[beside, beside]).await?;
+        page.wait_until("it is closed", async || Ok(!open().await?)).await
+    })
+    .await
+}
+
+/// Of a long run, an enlarged image has every second step, and arrow keys go from one to the next.
+#[tokio::test]
+async fn arrow_keys_go_through_a_long_film() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &tiny_with("chains=1&levels=300")).await?;
+        page.press("e").await?;
+        let made = async || {
+            let status = page.text("#enlarged [role=status]").await?;
+            let step = status.split_once("step ").and_then(|(_, rest)| rest.split(' ').next());
+            let step: Option<u32> = step.and_then(|step| step.parse().ok());
+            // At the end of the film, nothing is said.
+            Ok(status.is_empty() || step.is_some_and(|step| step >= 6))
+        };
+        let open = async || page.is_shown("#enlarged").await;
+        page.wait_until("the dialog is there", open).await?;
+        page.wait_until("its film has some steps", made).await?;
+        for (key, step) in
+            [(Key::Home, 0), (Key::Right, 2), (Key::Right, 4), (Key::Left, 2), (Key::Left, 0)]
+        {
+            page.press(&char::from(key).to_string()).await?;
+            let reading = page.text(".enlarged-reading").await?;
+            ensure!(reading.starts_with(&format!("step {step} of 300,")), "{key:?}: {reading}");
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Whether earlier images are exactly where the present ones are, in as large a canvas.
+const IN_PLACE: &str = "const [a, b] = ['replay', 'grid'].map((id) => document.getElementById(id)); \
+    const [at, to] = [a, b].map((canvas) => canvas.getBoundingClientRect()); \
+    const same = ['left', 'top', 'width', 'height'].every((side) => Math.abs(at[side] - to[side]) < 1); \
+    return same && !a.hidden && a.width === b.width && a.height === b.height";
+
+/// In a window of another size, earlier images stay on the screen and get the places of the present
+/// ones, whether the engine draws by itself or not.
+#[tokio::test]
+async fn the_past_stays_when_the_window_changes() -> Result<()> {
+    with_browser(async |browser| {
+        for engine in ["cpu", "fused"] {
+            browser.resize(1100, 900).await?;
+            let (page, _) = ready(browser, &tiny_with(&format!("engine={engine}"))).await?;
+            page.click("#start").await?;
+            page.wait_for(State::Finished).await?;
+            page.wait_until("one can go back", async || has_past(browser).await).await?;
+            let image = async || corner_of(browser, "#replay", 28).await;
+            focus(browser).await?;
+            page.press(&char::from(Key::Home).to_string()).await?;
+            let noise = image().await?;
+            for (width, height) in [(390, 844), (844, 390)] {
+                browser.resize(width, height).await?;
+                // What is to be redrawn has been by then.
+                sleep(Duration::from_secs(1)).await;
+                let in_place = browser.client.execute(IN_PLACE, vec![]).await?;
+                ensure!(in_place == true, "{engine}, {width} pixels: the past is elsewhere");
+                let done = page.steps().await?.done;
+                ensure!(done == 0, "{engine}, {width} pixels: step {done} is shown");
+                ensure!(image().await? == noise, "{engine}, {width} pixels: of another step");
+            }
+        }
         Ok(())
     })
     .await

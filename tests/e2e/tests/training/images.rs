@@ -17,6 +17,7 @@ async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
         for (damage, said) in [
             ("empty", none),
             ("text", none),
+            ("no-entries", "(it is empty)."),
             ("cut", none),
             ("directory-beyond-end", "(it is damaged)."),
             ("name-beyond-directory", "(it is damaged)."),
@@ -49,6 +50,32 @@ async fn damaged_archives_are_refused_in_plain_words() -> Result<()> {
         wait_for_images(&page, "Fifty are a good start").await?;
         give_archive(browser, 1, "").await?;
         wait_for_images(&page, "1 image, ").await?;
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "the console says {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// How many archives are damaged at random.
+const DAMAGES: u32 = 100;
+
+/// Whatever has become of an archive, the panel says what it has taken of it.
+#[tokio::test]
+async fn archives_damaged_at_random_are_read_or_refused() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = open_panel(browser, &server).await?;
+        for seed in 0..DAMAGES {
+            let empty = "document.getElementById('train-images-status').textContent = ''";
+            browser.client.execute(empty, vec![]).await?;
+            give_archive(browser, 2, &format!("random:{seed}")).await?;
+            let told = async || Ok(!page.text("#train-images-status").await?.is_empty());
+            page.wait_until(&format!("the panel has read archive {seed}"), told).await?;
+            let status = page.text("#train-images-status").await?;
+            let says = status.contains(" image") || status.contains("Left out: ");
+            ensure!(says, "archive {seed}: it says {status}");
+        }
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "the console says {errors:#?}");
         Ok(())

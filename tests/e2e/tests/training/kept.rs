@@ -1,15 +1,12 @@
 //! Runs that are kept in the browser: they go on after a reload, and neither a full disk nor a
 //! damaged file goes unnoticed.
 
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
     page::Page,
     server::Server,
 };
-use tokio::time::sleep;
 
 use crate::common::dist;
 use crate::{
@@ -28,37 +25,33 @@ async fn begin(page: &Page<'_>, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Pauses the run.
+/// Pauses the run. It says that it has paused once all is kept.
 async fn pause(page: &Page<'_>) -> Result<()> {
     page.wait_until("the run has paused", async || {
-        if page.text("#train-status").await? == "Training." {
+        let status = page.text("#train-status").await?;
+        if status == "Training." {
             page.click("#train-toggle").await?;
         }
-        Ok(page.text("#train-status").await? == "Paused.")
+        Ok(status == "Paused.")
     })
     .await
 }
 
-/// Pauses the run, waits until its last step is kept, and returns that.
+/// Pauses the run, checks that its last step is kept, and returns that.
 async fn pause_and_keep(browser: &Browser, page: &Page<'_>) -> Result<u32> {
     pause(page).await?;
-    loop {
-        let kept = async || {
-            let step = step(page).await?;
-            let check = format!(
-                "const kept = JSON.parse(await text(run, 'kept.json')); \
-                 if (kept.step !== {step}) throw new Error(`it is at ${{kept.step}}`)"
-            );
-            Ok::<_, anyhow::Error>(in_files(browser, &check).await.is_ok())
-        };
-        page.wait_until("the last step is kept", kept).await?;
-        let last = step(page).await?;
-        // A piece may still have been under way.
-        sleep(Duration::from_secs(3)).await;
-        if step(page).await? == last && kept().await? {
-            return Ok(last);
-        }
-    }
+    let last = step(page).await?;
+    is_kept(browser, last).await?;
+    Ok(last)
+}
+
+/// Checks that the run is kept at this step.
+async fn is_kept(browser: &Browser, step: u32) -> Result<()> {
+    let check = format!(
+        "const kept = JSON.parse(await text(run, 'kept.json')); \
+         if (kept.step !== {step}) throw new Error(`it is at ${{kept.step}} instead of {step}`)"
+    );
+    in_files(browser, &check).await
 }
 
 /// Does something with the folder of the private file system that runs are kept in: `act` is the body
@@ -91,8 +84,9 @@ async fn come_back<'a>(browser: &'a Browser, server: &Server, said: &str) -> Res
     Ok(page)
 }
 
-/// A run goes on where it was after a reload, and one can go back to the checkpoint of that place. So
-/// does a run that an earlier version of the page has kept. A checkpoint with a wrong bit is refused.
+/// A run goes on where it was after a reload, and one can go back to the checkpoint of that place, which
+/// is kept then. So does a run that an earlier version of the page has kept. A checkpoint with a wrong bit
+/// is refused.
 #[tokio::test]
 async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
     with_browser(async |browser| {
@@ -103,9 +97,19 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
 
         let said = format!("Your model discs, step {first} of {LONG}, is kept in this browser.");
         let page = come_back(browser, &server, &said).await?;
+        // Without a device it cannot go on, and is still offered.
+        let refuse = "window.requestDevice = GPUAdapter.prototype.requestDevice; \
+                      GPUAdapter.prototype.requestDevice = async () => { throw new Error('busy') }";
+        browser.client.execute(refuse, vec![]).await?;
+        page.click("#train-kept button").await?;
+        let told = async || page.is_shown("#train-problem").await;
+        page.wait_until("the panel says what is wrong", told).await?;
+        ensure!(page.text("#train-kept").await?.contains(&said), "the run is not offered any more");
+        let grant = "GPUAdapter.prototype.requestDevice = window.requestDevice";
+        browser.client.execute(grant, vec![]).await?;
         page.click("#train-kept button").await?;
         wait_for_step_after(&page, first).await?;
-        let second = pause_and_keep(browser, &page).await?;
+        pause_and_keep(browser, &page).await?;
         // Back to where it came from.
         let undo = async || Ok(page.text("#train-back").await?.starts_with("Undo to step"));
         page.wait_until("there is a step to go back to", undo).await?;
@@ -116,6 +120,8 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
             page.wait_until("it is at an earlier step", back).await?;
         }
         ensure!(step(&page).await? == first, "it went back beyond its beginning");
+        wait_for_status(&page, "Paused").await?;
+        is_kept(browser, first).await?;
         ensure!(!page.enabled("#train-back").await?, "there is nothing before");
 
         // As earlier versions of the page kept it: in one folder for all, without the seconds and the
@@ -132,18 +138,18 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
                        await all.removeEntry(id, { recursive: true }); \
                        await all.removeEntry('current')";
         in_files(browser, earlier).await?;
-        let said = format!("step {second} of {LONG}, is kept");
+        let said = format!("step {first} of {LONG}, is kept");
         let page = come_back(browser, &server, &said).await?;
         page.click("#train-kept button").await?;
-        wait_for_step_after(&page, second).await?;
-        let third = pause_and_keep(browser, &page).await?;
+        wait_for_step_after(&page, first).await?;
+        let last = pause_and_keep(browser, &page).await?;
 
         let damage = "const { slot } = JSON.parse(await text(run, 'kept.json')); \
                       const checkpoint = await bytes(run, `checkpoint${slot}`); \
                       checkpoint[checkpoint.length - 4] ^= 1; \
                       await write(run, `checkpoint${slot}`, checkpoint)";
         in_files(browser, damage).await?;
-        let page = come_back(browser, &server, &format!("step {third} of {LONG}, is kept")).await?;
+        let page = come_back(browser, &server, &format!("step {last} of {LONG}, is kept")).await?;
         page.click("#train-kept button").await?;
         let told = async || Ok(page.text("#train-kept").await?.contains("checkpoint is damaged"));
         page.wait_until("the page says that it is damaged", told).await?;
@@ -155,6 +161,31 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
         let alone = "const names = []; for await (const name of all.keys()) names.push(name); \
                      if (names.sort().join() !== [id, 'current'].sort().join()) throw new Error(names)";
         in_files(browser, alone).await
+    })
+    .await
+}
+
+/// A run that is left in the moment in which it is paused is kept as it was then.
+#[tokio::test]
+async fn a_run_that_is_paused_and_left_at_once_is_kept() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = with_images(browser, &server).await?;
+        begin(&page, "discs").await?;
+        let script = "const part = (name) => document.getElementById(`train-${name}`); \
+                      part('toggle').click(); part('leave').click(); \
+                      return parseInt(part('step').textContent)";
+        let left = browser.client.execute(script, vec![]).await?;
+        let left = left.as_u64().context("no step")?;
+        let form = async || page.is_shown("#train-start").await;
+        page.wait_until("the form is there", form).await?;
+        let offered = async || page.is_shown("#train-kept").await;
+        page.wait_until("the run is offered", offered).await?;
+        let text = page.text("#train-kept").await?;
+        let kept = text.split("step ").nth(1).and_then(|rest| rest.split(' ').next());
+        let kept: u64 = kept.context("no step")?.parse()?;
+        ensure!(kept >= left, "it was left at step {left}, and kept at {kept}");
+        Ok(())
     })
     .await
 }

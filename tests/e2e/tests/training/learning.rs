@@ -6,9 +6,9 @@ use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
-    server::Server,
+    server::{Server, scripts},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::{TINY_GPU, dist};
 use crate::{give_archive, open, open_panel, set_up, wait_for_images, wait_for_status};
@@ -17,6 +17,8 @@ use crate::{give_archive, open, open_panel, set_up, wait_for_images, wait_for_st
 const IMAGES: u32 = 30;
 /// Steps of the run: enough for the loss to fall.
 const STEPS: u32 = 24;
+/// So few images that they get variants.
+const FEW: u32 = 5;
 /// The pixels of an image.
 const PIXELS: usize = 28 * 28;
 
@@ -132,6 +134,68 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         let delete = "return [...document.querySelectorAll('#train-kept button')].at(-1).click()";
         browser.client.execute(delete, vec![]).await?;
         page.wait_until("it is deleted", async || Ok(!page.is_shown("#train-kept").await?)).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// A few images are learned with variants of them, and samples are shown beside the images themselves.
+#[tokio::test]
+async fn a_network_learns_a_few_images() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = open_panel(browser, &server).await?;
+        give_archive(browser, FEW, "").await?;
+        wait_for_images(&page, &format!("{FEW} images, ")).await?;
+        let hint = page.text("#train-hint").await?;
+        ensure!(hint.contains(&format!("{FEW} images are very few")), "it says {hint}");
+        set_up(&page, "few", 40).await?;
+        page.choose("#train-network", "small").await?;
+        page.click("#train-start").await?;
+        wait_for_status(&page, "Finished").await?;
+        let script = "return [...document.querySelectorAll('.train-pairs figure')].map((figure) => \
+                      [figure.querySelector('figcaption').textContent, \
+                       figure.querySelector('canvas:not(.sample)').ariaLabel])";
+        let pairs = browser.client.execute(script, vec![]).await?;
+        let pairs: Vec<(String, String)> = serde_json::from_value(pairs)?;
+        ensure!(!pairs.is_empty(), "there are no samples");
+        for (distance, nearest) in &pairs {
+            let distance: f64 =
+                distance.parse().with_context(|| format!("no number: {distance}"))?;
+            ensure!(distance.is_finite() && distance >= 0.0, "a sample is at {distance}");
+            let number: u32 = nearest.rsplit_once("number ").context("no number")?.1.parse()?;
+            ensure!((1..=FEW).contains(&number), "of {FEW} images it names number {number}");
+        }
+        let errors = browser.console_errors().await?;
+        ensure!(errors.is_empty(), "the console says {errors:#?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Variants are no copies of the images that they come from, and copies among samples are called so.
+#[tokio::test]
+async fn a_few_images_get_variants_and_copies_of_them_are_named() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        // Any file of this server will do as a page.
+        let scripts = scripts(dist())?;
+        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let arguments = vec![server.url(&scripts).into()];
+        let script = include_str!("../training-few.js");
+        let found = browser.client.execute_async(script, arguments).await?;
+        ensure!(found["count"] == 100 && found["different"] == 100, "some are the same: {found}");
+        ensure!(found["originals"] == true, "the images do not come first: {found}");
+        ensure!(found["least"].as_f64().is_some_and(|least| least > 5.0), "a copy: {found}");
+        ensure!(found["untouched"] == true, "enough images get variants: {found}");
+        let numbers = [5, 2, 4].map(|at| format!("The nearest of your images, number {at}"));
+        let copied = &found["copied"];
+        ensure!(copied["nearest"] == json!(numbers), "{found}");
+        ensure!(copied["warns"] == true && copied["copies"] == 2, "{found}");
+        let words = copied["words"].as_str().unwrap_or_default();
+        let said = "2 of 3 samples are copies of your images";
+        ensure!(words.contains(said) && words.contains("only 5 images"), "it says {words}");
+        ensure!(found["own"]["warns"] == false && found["own"]["copies"] == 1, "{found}");
         Ok(())
     })
     .await

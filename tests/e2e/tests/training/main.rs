@@ -44,7 +44,7 @@ async fn with_images<'a>(browser: &'a Browser, server: &Server) -> Result<Page<'
 }
 
 /// Gives the panel a .zip of so many generated images, which is damaged in one of the ways that
-/// `training.js` knows, or in none.
+/// `training.js` knows, at random as in "random:7", or not at all.
 async fn give_archive(browser: &Browser, count: u32, damage: &str) -> Result<()> {
     let script = include_str!("../training.js");
     let error = browser.client.execute_async(script, vec![count.into(), damage.into()]).await?;
@@ -59,7 +59,7 @@ async fn wait_for_images(page: &Page<'_>, said: &str) -> Result<()> {
         .await
 }
 
-/// Fills in the form for a new network of images of 28 × 28, in gray.
+/// Fills in the form for a new network of images of 28 × 28, in gray, with a decimal comma.
 async fn set_up(page: &Page<'_>, name: &str, steps: u32) -> Result<()> {
     page.click("#train-from-scratch").await?;
     page.choose("#train-size", "28").await?;
@@ -67,7 +67,7 @@ async fn set_up(page: &Page<'_>, name: &str, steps: u32) -> Result<()> {
     page.fill("#train-name", name).await?;
     page.fill("#train-steps", &steps.to_string()).await?;
     page.fill("#train-batch", "4").await?;
-    page.fill("#train-rate", &RATE.to_string()).await
+    page.fill("#train-rate", &RATE.to_string().replace('.', ",")).await
 }
 
 /// Waits until the run's status has a word, such as "Training" or "Finished".

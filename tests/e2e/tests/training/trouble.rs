@@ -3,12 +3,16 @@
 use anyhow::{Result, ensure};
 use e2e::{
     browser::with_browser,
+    page::{Page, State},
     server::{Server, scripts},
 };
 use serde_json::json;
 
-use crate::common::dist;
-use crate::{RATE, do_in_page, set_up, step, wait_for_status, with_images};
+use crate::common::{TINY_GPU, dist};
+use crate::{
+    RATE, do_in_page, give_archive, open, set_up, step, wait_for_images, wait_for_status,
+    with_images,
+};
 
 /// The first run of a page has an absurd learning rate. It is back at its start, and goes on with half
 /// the rate that was asked for.
@@ -44,6 +48,30 @@ async fn a_run_that_diverges_goes_on_with_half_the_learning_rate() -> Result<()>
         wait_for_status(&page, "Finished").await?;
         let rates = browser.client.execute("return window.rates", vec![]).await?;
         ensure!(rates == json!([RATE, RATE / 2.0]), "the learning rates were {rates}");
+        Ok(())
+    })
+    .await
+}
+
+/// When the page itself loses the GPU, it would reload, and with that lose what a visitor has chosen to
+/// train on. It says so instead, and the panel still has it.
+#[tokio::test]
+async fn the_loss_of_the_pages_gpu_costs_no_images() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        let page = Page::open(browser, &server, TINY_GPU).await?;
+        page.wait_for(State::Ready).await?;
+        open(&page).await?;
+        give_archive(browser, 3, "").await?;
+        wait_for_images(&page, "3 images, ").await?;
+        browser.crash_gpu().await?;
+        let message = page.wait_for_message().await?;
+        ensure!(message.kind == "device-lost", "it says {message}");
+        ensure!(message.text.contains("Train…"), "it does not say where they are: {message}");
+        open(&page).await?;
+        let status = page.text("#train-images-status").await?;
+        ensure!(status.starts_with("3 images, "), "the panel says {status}");
+        ensure!(page.enabled("#train-start").await?, "they cannot be trained on");
         Ok(())
     })
     .await
