@@ -14,12 +14,13 @@
 //! | [`random`] | the counter-based generator that makes a seed mean the same image everywhere |
 //! | [`score`] | the traits of anything that has a score |
 //! | [`pixel`] | pixels as bytes and as values, colors as gray |
-//! | [`toy`] | densities whose score is known exactly |
-//! | [`loss`] | denoising score matching |
 //! | [`net`] | networks: a description as plain data, and its Burn module |
 //! | [`sample`] | samplers, each a function that returns a step table, and what conditions and guides chains |
-//! | [`backend`] | chains under way: one trait, and the backends that run step tables |
+//! | [`loss`] | denoising score matching |
+//! | [`recipe`] | what each step of a training run draws and does |
 //! | [`likelihood`] | how probable images are under a model, by the probability flow |
+//! | [`toy`] | densities whose score is known exactly |
+//! | [`backend`] | chains under way: one trait, and the backends that run step tables |
 //! | [`model_file`] | one `.safetensors` file is a whole model |
 //! | `data`, `hub`, `download`, `grid`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, models on the Hugging Face hub, downloads, grids of images as PNG, the trainer and its loop, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
 //! | `web` | wasm only: the interface for JavaScript |

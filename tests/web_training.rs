@@ -1,6 +1,10 @@
 //! Training in a real browser, on WebGPU.
 #![cfg(all(target_family = "wasm", feature = "training"))]
 
+#[path = "common/damage.rs"]
+mod damage;
+
+use damage::damaged;
 use js_sys::{Object, Reflect};
 use ncsn::model_file::{Class, ModelFile};
 use ncsn::net::weights::Array;
@@ -113,8 +117,9 @@ fn model_with_classes(bytes: &[u8]) -> Vec<u8> {
     model.write().expect("a sound model")
 }
 
-/// What is said of a checkpoint of another length.
+/// What is said of a checkpoint of another length, and of one with numbers that are none.
 const OTHER: &str = "this checkpoint is of another network";
+const DAMAGED: &str = "this checkpoint is damaged";
 
 #[wasm_bindgen_test]
 async fn a_network_learns_drawings_and_is_a_model_like_any_other() {
@@ -189,7 +194,30 @@ async fn a_continued_run_counts_the_time_before_and_names_its_decay() {
     let mut damaged = kept.clone();
     damaged[16..20].copy_from_slice(&f32::NAN.to_le_bytes());
     let refused = longer.restore(&damaged).err().map(message);
-    assert_eq!(refused.as_deref(), Some("this checkpoint is damaged"));
+    assert_eq!(refused.as_deref(), Some(DAMAGED));
+}
+
+/// Whatever has become of a checkpoint, it is refused or holds a run of this network, and an intact
+/// one leads back to where it was made.
+#[wasm_bindgen_test]
+async fn checkpoints_damaged_at_random_are_refused_or_restored() {
+    let mut run = trainer(20, None).await;
+    train(&mut run, 2).await;
+    let kept = checkpoint(&run).await;
+    let mut refusals = 0;
+    for seed in 0..200 {
+        match run.restore(&damaged(&kept, seed)).map_err(message) {
+            Ok(()) => assert!(run.step() <= 20.0, "{seed}: it is at step {}", run.step()),
+            Err(said) => {
+                assert!([OTHER, DAMAGED].contains(&said.as_str()), "{seed}: it says {said}");
+                refusals += 1;
+            }
+        }
+    }
+    assert!((1..200).contains(&refusals), "{refusals} of 200 are refused");
+    run.restore(&kept).unwrap_or_else(|error| panic!("{}", message(error)));
+    assert!(checkpoint(&run).await == kept, "it is not back where it was");
+    assert!(train(&mut run, 1).await.is_finite());
 }
 
 #[wasm_bindgen_test]

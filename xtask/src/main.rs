@@ -88,7 +88,7 @@ enum Task {
         /// Only those whose names contain this
         filter: Option<String>,
     },
-    /// Look for files that readers cannot bear, with cargo-fuzz
+    /// Look for files that crash a reader, with cargo-fuzz
     Fuzz {
         /// Only this reader
         reader: Option<String>,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The folder of the page's models, in the checkout and in the built page.
@@ -49,6 +49,21 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
+/// Checks that models can be in one folder.
+pub fn ensure_distinct(models: &[PathBuf]) -> Result<()> {
+    for (index, model) in models.iter().enumerate() {
+        let same = models[..index].iter().find(|other| other.file_name() == model.file_name());
+        if let Some(same) = same {
+            bail!(
+                "{} and {} have the same file name, which is their address on the page: rename one",
+                same.display(),
+                model.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Replaces our models in a built page by these.
 pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
     let index = dist.join("index.html");
@@ -86,6 +101,17 @@ fn linking(page: &str, links: Vec<String>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_of_one_file_name_are_refused() {
+        let ensure = |models: &[&str]| {
+            ensure_distinct(&models.iter().map(PathBuf::from).collect::<Vec<_>>())
+        };
+        ensure(&["a/x.safetensors", "a/y.safetensors", "b/z.safetensors"]).expect("three names");
+        let models = ["a/x.safetensors", "a/y.safetensors", "b/x.safetensors"];
+        let error = ensure(&models).expect_err("two names").to_string();
+        assert!(error.contains(models[0]) && error.contains(models[2]), "{error}");
+    }
 
     #[test]
     fn a_page_links_to_other_models() {

@@ -3,10 +3,10 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     engines, models,
@@ -29,6 +29,7 @@ pub fn serve(workspace: &Workspace, model: Option<&Path>, args: &[String]) -> Re
 /// If models are given, they replace ours.
 pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Result<()> {
     let models: Vec<PathBuf> = models.iter().map(|model| absolute(model)).collect::<Result<_>>()?;
+    models::ensure_distinct(&models)?;
     tools::install(workspace, &[Tool::WasmBindgen, Tool::Trunk])?;
     engines::build(workspace, &[])?;
     step("build the page into dist/", FIRST_BUILD, trunk(workspace, "build")?.args(args))?;
@@ -68,6 +69,32 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 /// Prints the size of each part of the page in `dist/`.
 pub fn sizes(workspace: &Workspace) -> Result<()> {
     step("measure dist/", "2 min the first time", minify(workspace)?.args(["--sizes", DIST]))
+}
+
+/// The most bytes that a first visit downloads besides the model, compressed (docs/performance.md,
+/// "Size policy").
+const MOST: usize = 200_000;
+
+/// Checks that the page in `dist/` is as small as it should be.
+pub fn ensure_small(workspace: &Workspace) -> Result<()> {
+    let output = minify(workspace)?.args(["--sizes", DIST]).stderr(Stdio::inherit()).output();
+    let output = output.context("cannot start `cargo`")?;
+    ensure!(output.status.success(), "cannot measure {DIST}/");
+    ensure_small_in(&String::from_utf8(output.stdout).context("the sizes are no text")?)
+}
+
+/// The same for a table of the parts' sizes.
+fn ensure_small_in(table: &str) -> Result<()> {
+    let bundle = table.lines().find_map(|line| line.strip_prefix("main bundle"));
+    let size = bundle.and_then(|sizes| sizes.split_whitespace().next_back()?.parse::<usize>().ok());
+    let size =
+        size.with_context(|| format!("the main bundle is missing in this table:\n{table}"))?;
+    ensure!(
+        size <= MOST,
+        "the main bundle has {size} bytes, and by docs/performance.md at most {MOST}: make it smaller, \
+         or load a part of it when it is used\n{table}"
+    );
+    Ok(())
 }
 
 /// How long it usually takes to compile the page.
@@ -112,7 +139,7 @@ fn trunk(workspace: &Workspace, subcommand: &str) -> Result<Command> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dist, shared_at, with_repository};
+    use super::{MOST, dist, ensure_small_in, shared_at, with_repository};
 
     #[test]
     fn the_page_links_to_the_repository_once_there_is_one() {
@@ -120,6 +147,21 @@ mod tests {
         assert_eq!(with_repository(page, ""), page);
         let linked = with_repository(page, "https://a.example/b");
         assert!(linked.contains("name=\"repository\" content=\"https://a.example/b\""));
+    }
+
+    #[test]
+    fn a_page_that_is_too_large_is_refused_with_its_parts() {
+        let check = |bytes: usize| {
+            let line = |name: &str, size: usize| format!("{name:24}{:>12}{size:>12}\n", 3 * size);
+            let parts = line("wasm module", bytes / 2) + &line("main bundle", bytes);
+            ensure_small_in(&(parts + &line("engine cpu", 2 * MOST)))
+        };
+        check(MOST).expect("small enough");
+        let error = check(MOST + 1).expect_err("too large").to_string();
+        assert!(error.contains("200001") && error.contains("wasm module"), "{error}");
+        ensure_small_in("").expect_err("no sizes");
+        let policy = format!("downloads at most {} kB", MOST / 1000);
+        assert!(include_str!("../../docs/performance.md").contains(&policy));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A static Space on the Hugging Face hub: the page, and what the hub wants to know of it.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -16,12 +19,17 @@ const LARGE: [&str; 5] = ["safetensors", "wasm", "png", "gif", "webm"];
 /// `hf upload USER/NAME space --repo-type space` publishes.
 pub fn build(workspace: &Workspace, models: &[PathBuf], title: &str) -> Result<()> {
     page::build(workspace, models, &["--dist".into(), FOLDER.into()])?;
-    let folder = workspace.root.join(FOLDER);
+    describe(&workspace.root.join(FOLDER), title)?;
+    println!("`hf upload USER/NAME {FOLDER} --repo-type space` publishes the page");
+    Ok(())
+}
+
+/// Writes what the hub wants to know beside the page.
+fn describe(folder: &Path, title: &str) -> Result<()> {
     for (name, text) in [("README.md", readme(title)), (".gitattributes", attributes())] {
         let path = folder.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    println!("`hf upload USER/NAME {FOLDER} --repo-type space` publishes the page");
     Ok(())
 }
 
@@ -41,7 +49,25 @@ fn attributes() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{attributes, readme};
+    use super::*;
+
+    #[test]
+    fn a_space_is_described_and_its_page_works_at_any_path() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        describe(folder.path(), "mine")?;
+        let card = fs::read_to_string(folder.path().join("README.md"))?;
+        assert!(card.contains("title: \"mine\"\n") && card.contains("sdk: static\n"), "{card}");
+        assert!(card.contains("app_file: index.html\n"), "{card}");
+        let large = fs::read_to_string(folder.path().join(".gitattributes"))?;
+        assert_eq!(large.lines().count(), LARGE.len());
+        // Trunk makes the other addresses relative, too.
+        let page = include_str!("../../index.html");
+        for root in ["href=\"/", "src=\"/"] {
+            assert!(!page.contains(root), "an address begins with /");
+        }
+        assert!(include_str!("../../Trunk.toml").contains("public_url = \"./\""));
+        Ok(())
+    }
 
     #[test]
     fn titles_are_no_syntax() {

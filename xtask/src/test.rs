@@ -105,6 +105,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         browser(workspace, BROWSER_TIMEOUT)?.args(["--lib", "--test", "*"]),
     )?;
     page::build(workspace, &[], &[])?;
+    page::ensure_small(workspace)?;
     package::build(workspace, &Package::Npm)?;
     let mut tests = workspace.cargo(["test"])?;
     tests.args(AROUND).args(PAGE).env("CHROMEDRIVER", &driver);
