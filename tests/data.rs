@@ -227,7 +227,13 @@ fn folders_of_held_out_images_alone_are_no_classes() {
     assert_eq!(data.train.class_counts(2), [4, 4]);
     assert_eq!(data.held_out.labels, None);
     let [note] = &data.found.notes[..] else { panic!("{:?}", data.found) };
-    assert!(note.contains("folders (images) are not classes"), "{note}");
+    assert!(note.ends_with("in no folder of a training class: images"), "{note}");
+
+    // One that is in no folder is named.
+    write(folder.path(), "val/stray.png", png(8, [200; 3]));
+    let data = load(folder.path());
+    let [note] = &data.found.notes[..] else { panic!("{:?}", data.found) };
+    assert!(note.ends_with("a training class: images, val/stray.png"), "{note}");
 }
 
 #[test]
@@ -285,6 +291,14 @@ fn a_preview_hides_neither_arrays_nor_archives() {
         // Images that a program adds would be read from then on.
         assert!(DataSet::has_images(folder.path()));
     }
+    // Nor are files that may be CIFAR-100's read then, unless the names of its classes are there.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["train.bin", "test.bin"] {
+        write(folder.path(), name, vec![0u8; 2 * 3074]);
+    }
+    assert!(DataSet::has_images(folder.path()));
+    write(folder.path(), "fine_label_names.txt", "apple");
+    assert!(!DataSet::has_images(folder.path()));
 
     // Of several images, it is said what is not read.
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The pages in the root, in docs/ and in docs/adr/.
+/// The pages in the root, in docs/, in docs/adr/ and in docs/models/.
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = |folder| {

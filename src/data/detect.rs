@@ -54,14 +54,15 @@ pub(super) fn recognize(files: Files) -> Result<(Files, Kind), DataError> {
 }
 
 /// Whether image files that are added to a folder are read: not if it has the files of a published
-/// layout, which are read whatever is beside them.
+/// layout, which are read even if images are beside them.
 pub(super) fn reads_images(folder: Files) -> bool {
-    matches!(published(&folder), Ok(None)) && recognize(folder).is_ok()
+    matches!(published(&folder, true), Ok(None)) && recognize(folder).is_ok()
 }
 
 /// Recognizes several files; `None` if none of them is known.
 fn several(files: &Files) -> Result<Option<Kind>, DataError> {
-    if let Some(kind) = published(files)? {
+    let has_images = !named(files, &is_image_name).is_empty();
+    if let Some(kind) = published(files, has_images)? {
         return Ok(Some(kind));
     }
     let images = image_files::names(files)?;
@@ -84,8 +85,8 @@ fn named(files: &Files, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
     names.cloned().collect()
 }
 
-/// Recognizes IDX files and CIFAR's by their names.
-fn published(files: &Files) -> Result<Option<Kind>, DataError> {
+/// Recognizes IDX files and CIFAR's by their names, some only if no images are beside them.
+fn published(files: &Files, has_images: bool) -> Result<Option<Kind>, DataError> {
     let named = |wanted: &dyn Fn(&str) -> bool| named(files, wanted);
     let idx = named(&|name| name.contains("images") && name.contains("idx3"));
     if !idx.is_empty() {
@@ -100,7 +101,7 @@ fn published(files: &Files) -> Result<Option<Kind>, DataError> {
         };
         return Ok(Some(Kind::Arrays { format: Format::Idx, train, held_out }));
     }
-    Ok(cifar(&named, !named(&is_image_name).is_empty()))
+    Ok(cifar(&named, has_images))
 }
 
 /// Recognizes a single file.

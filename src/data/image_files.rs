@@ -71,8 +71,8 @@ pub(super) fn read(
     }));
     if !layout.foreign.is_empty() {
         found.notes.push(format!(
-            "the held-out images have no classes, since their folders ({}) are not classes of the \
-             training images",
+            "the held-out images have no classes, since these are in no folder of a training \
+             class: {}",
             first_few(layout.foreign.iter().cloned())
         ));
     }

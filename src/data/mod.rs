@@ -143,7 +143,7 @@ impl DataSet {
             let problem = "all images to train on are also among those to test with".into();
             return Err(DataError::Format { path: path.to_owned(), problem });
         }
-        // A label that several images share, and none lacks, tells nothing.
+        // Labels that are all the same are no classes; one image alone keeps its label.
         if train.len() > 1 && train.classes() == 0 {
             (train.labels, held_out.labels) = (None, None);
             classes.clear();

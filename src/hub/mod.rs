@@ -55,7 +55,7 @@ pub fn fetch(address: &Address, limit: u64, progress: &Progress<'_>) -> Result<P
     cache.link(address, &found)
 }
 
-/// Whether a variable with this value is set, as the hub's own tools have it.
+/// Whether the hub's own tools take this value for yes.
 fn is_true(value: &str) -> bool {
     ["1", "ON", "YES", "TRUE"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }

@@ -12,9 +12,9 @@ use crate::pickle::opcode;
 
 /// The most bytes of a value in a list or dictionary, while that grows.
 const VALUE: u64 = 200;
-/// The same of a place on the stack.
+/// The most bytes of a place on the stack, while that grows.
 const SLOT: u64 = 264;
-/// The same of a place in the memo.
+/// The most bytes of a place in the memo, while that grows.
 const MEMO: u64 = 340;
 /// Each tensor has a name of the keys and indices that lead to it, and some copies of it.
 const NAMES: u64 = 4;
@@ -27,6 +27,8 @@ struct Tree {
     values: u64,
     /// Of texts.
     bytes: u64,
+    /// Those of the longest text that may be a key.
+    longest: u64,
     /// The most tensors that it can have.
     tensors: u64,
 }
@@ -38,6 +40,7 @@ impl Add for Tree {
         Self {
             values: self.values + other.values,
             bytes: self.bytes + other.bytes,
+            longest: self.longest.max(other.longest),
             tensors: self.tensors + other.tensors,
         }
     }
@@ -55,14 +58,23 @@ impl Sum for Tree {
     }
 }
 
+/// What the reader makes of a call.
+#[derive(Clone, Copy)]
+enum Makes {
+    /// The name of what is called, and nothing of what it is called with.
+    Name,
+    Tensor,
+    /// A tensor, or anything that it is called with, also as the entries of a dictionary.
+    Any,
+}
+
 /// What is on the stack or in the memo.
 #[derive(Clone, Copy)]
 struct Entry {
     tree: Tree,
     /// Its number in the memo, if it is there.
     memo: Option<u32>,
-    /// Whether it is a function that makes a tensor.
-    makes_tensor: bool,
+    makes: Makes,
 }
 
 /// The bytes of memory that reading a pickle takes at most, or some number above `most`.
@@ -124,17 +136,17 @@ impl Machine {
             }
             DICT => {
                 let items = self.pop_to_mark()?;
-                self.name(&items);
+                self.name_by_keys(&items);
                 self.push(sum(&items));
             }
             SETITEM => {
                 let items = self.pop_many(2)?;
-                self.name(&items);
+                self.name_by_keys(&items);
                 self.extend(&items)?;
             }
             SETITEMS => {
                 let items = self.pop_to_mark()?;
-                self.name(&items);
+                self.name_by_keys(&items);
                 self.extend(&items)?;
             }
 
@@ -145,16 +157,24 @@ impl Machine {
             }
             STACK_GLOBAL => {
                 let names = self.pop_many(2)?;
-                self.push(sum(&names));
+                // Texts can be spelled in several ways, so this does not tell what it is.
+                self.push_callable(sum(&names), Makes::Any);
             }
             REDUCE | NEWOBJ | NEWOBJ_EX => {
                 let parts = self.pop_many(if opcode == NEWOBJ_EX { 3 } else { 2 })?;
-                let Tree { values, bytes, tensors } = sum(&parts);
-                self.push(match opcode == REDUCE && parts[0].makes_tensor {
-                    // It has at most so many sizes and strides.
-                    true => Tree { values: 1, bytes: bytes + 8 * values, tensors: 1 },
-                    false => Tree { values, bytes, tensors: tensors + 1 },
-                });
+                let all = sum(&parts);
+                match parts[0].makes {
+                    Makes::Tensor if opcode == REDUCE => {
+                        // Its sizes and strides take 8 bytes each, and are among these values.
+                        let bytes = all.bytes + 8 * all.values;
+                        self.push(Tree { values: 1, bytes, longest: 0, tensors: 1 });
+                    }
+                    Makes::Any if opcode == REDUCE => {
+                        self.name(parts[1].tree.longest, all.tensors);
+                        self.push_callable(Tree { tensors: all.tensors + 1, ..all }, Makes::Any);
+                    }
+                    _ => self.push(Tree { bytes: parts[0].tree.bytes, ..Tree::default() }),
+                }
             }
             BUILD => {
                 let parts = self.pop_many(2)?;
@@ -162,7 +182,7 @@ impl Machine {
                 // The memo has the object as it is from then on.
                 if let memo @ Some(number) = parts[0].memo {
                     self.copy(tree);
-                    self.memo.insert(number, Entry { tree, memo, makes_tensor: false });
+                    self.memo.insert(number, Entry { tree, memo, makes: Makes::Name });
                 }
                 self.push(tree);
             }
@@ -188,9 +208,8 @@ impl Machine {
                 let bytes = argument.len() as u64;
                 // Buffers may be up to twice as large.
                 self.taken += 2 * bytes;
-                self.push(Tree { bytes, ..Tree::default() });
-                self.stack.last_mut()?.makes_tensor =
-                    opcode == GLOBAL && argument.starts_with(b"torch._utils\n_rebuild_tensor");
+                let makes = if opcode == GLOBAL { made_by(argument) } else { Makes::Name };
+                self.push_callable(Tree { bytes, longest: bytes, ..Tree::default() }, makes);
             }
         }
         Some(())
@@ -198,9 +217,15 @@ impl Machine {
 
     /// Pushes a new value that has these in it.
     fn push(&mut self, inside: Tree) {
-        self.taken += VALUE + NAMES * INDEX * inside.tensors;
+        self.push_callable(inside, Makes::Name);
+    }
+
+    /// The same of one that can be called.
+    fn push_callable(&mut self, inside: Tree, makes: Makes) {
+        self.taken += VALUE;
+        self.name(INDEX, inside.tensors);
         let tree = Tree { values: inside.values + 1, ..inside };
-        self.put(Entry { tree, memo: None, makes_tensor: false });
+        self.put(Entry { tree, memo: None, makes });
     }
 
     fn put(&mut self, entry: Entry) {
@@ -232,16 +257,37 @@ impl Machine {
 
     /// Adds items to the value on top.
     fn extend(&mut self, items: &[Entry]) -> Option<()> {
-        self.stack.last_mut()?.tree += sum(items);
+        let more = sum(items);
+        self.stack.last_mut()?.tree += more;
+        self.name(INDEX, more.tensors);
         Some(())
     }
 
-    /// Keys become parts of the names of the tensors that they lead to.
-    fn name(&mut self, items: &[Entry]) {
+    /// Adds keys to the names of the tensors that they lead to.
+    fn name_by_keys(&mut self, items: &[Entry]) {
         for [key, value] in items.as_chunks::<2>().0 {
-            let bytes = (key.tree.bytes + INDEX).saturating_mul(value.tree.tensors);
-            self.taken = self.taken.saturating_add(bytes.saturating_mul(NAMES));
+            self.name(key.tree.bytes, value.tree.tensors);
         }
+    }
+
+    /// Adds so many bytes to the name of each of these tensors.
+    fn name(&mut self, bytes: u64, tensors: u64) {
+        let bytes = bytes.saturating_mul(tensors).saturating_mul(NAMES);
+        self.taken = self.taken.saturating_add(bytes);
+    }
+}
+
+/// What a class or function makes, by the lines of its module and its name.
+fn made_by(global: &[u8]) -> Makes {
+    match global {
+        // The reader leaves this out at the end of a line.
+        _ if global.contains(&b'\r') => Makes::Any,
+        _ if global.starts_with(b"torch._utils\n_rebuild_tensor") => Makes::Tensor,
+        _ if global.starts_with(b"torch._utils\n_rebuild_parameter") => Makes::Any,
+        b"collections\nOrderedDict" | b"torch._tensor\n_rebuild_from_type_v2" => Makes::Any,
+        b"builtins\nset" | b"builtins\nfrozenset" => Makes::Any,
+        b"__builtin__\nset" | b"__builtin__\nfrozenset" => Makes::Any,
+        _ => Makes::Name,
     }
 }
 
@@ -285,13 +331,52 @@ mod tests {
         assert!(taken(&[b"\x80\x02cm\nn\n)\x81q\0", &states.repeat(60), b"."]) > MOST);
     }
 
+    const TENSOR: &[u8] = b"ctorch._utils\n_rebuild_tensor_v2\n)R";
+
+    /// Keys are set one by one, or come with a dictionary or with a call that makes one.
     #[test]
     fn names_of_tensors_are_long_where_their_keys_are() {
         let key = [&b"X\x10\x27\0\0"[..], &[b'k'; 10_000]].concat();
-        let tensors = b"cm\nn\n)R".repeat(1000);
-        let short = taken(&[&b"\x80\x02}U\x01k]("[..], &tensors, b"es."]);
-        let long = taken(&[b"\x80\x02}", &key, b"](", &tensors, b"es."]);
-        assert!(long - short > 1000 * 10_000, "{short} and {long}");
+        let tensors = TENSOR.repeat(1000);
+        let ways: [[&[u8]; 2]; 4] = [
+            [b"}", b"es."],
+            [b"(", b"ed."],
+            [b"ccollections\nOrderedDict\n]", b"e\x86a\x85R."],
+            [b"ccollections\r\nOrderedDict\n]", b"e\x86a\x85R."],
+        ];
+        for [before, after] in ways {
+            let short = taken(&[b"\x80\x02", before, b"U\x01k](", &tensors, after]);
+            let long = taken(&[b"\x80\x02", before, &key, b"](", &tensors, after]);
+            assert!(long - short > 3 * 1000 * 10_000, "{short} and {long}");
+        }
+    }
+
+    /// Lists that are put into others only when they are full.
+    #[test]
+    fn names_of_tensors_have_an_index_for_each_list() {
+        let nested = |lists: usize| {
+            let (open, close) = (b"]".repeat(lists), b"a".repeat(lists - 1));
+            taken(&[b"\x80\x02", &open, b"(", &TENSOR.repeat(1000), b"e", &close, b"."])
+        };
+        let (few, many) = (nested(10), nested(110));
+        assert!(many - few > 100 * 1000 * 2, "{few} and {many}");
+    }
+
+    /// The reader keeps the name of a scalar's type, and not its value.
+    #[test]
+    fn what_is_called_with_texts_does_not_keep_them() {
+        let text = [&b"X\xe8\x03\0\0"[..], &[b'a'; 1000]].concat();
+        for call in [b"R", b"\x81"] {
+            let object = [&b"cm\nn\n"[..], &text, b"\x85", call, b"q\0"].concat();
+            let once = taken(&[b"\x80\x02", &object, b"."]);
+            let more = taken(&[b"\x80\x02", &object, &b"h\0".repeat(100), b"."]) - once;
+            assert!(more < 100 * 1000, "{more}");
+        }
+        // The losses of ten thousand steps.
+        let scalars = b"h\0h\x01U\x04aaaa\x86Rq\x02".repeat(10_000);
+        let start = b"\x80\x02](cnumpy.core.multiarray\nscalar\nq\0U\x01fq\x01";
+        let scalars = taken(&[start, &scalars, b"e."]);
+        assert!(scalars < 24 << 20, "{scalars}");
     }
 
     /// A tensor is one value, whatever it was described with.

@@ -3,14 +3,14 @@
 //! [`pytorch`] reads checkpoints. A [`RefineNetDescription`] determines the names and shapes of
 //! tensors; this module finds the description that fits the tensors.
 
-mod alignment;
 mod checkpoint_error;
-mod contents;
+mod choice;
 mod footprint;
 mod networks;
 pub mod pytorch;
 mod saved_object;
 mod tensor_names;
+mod tensors;
 mod values;
 
 use thiserror::Error;

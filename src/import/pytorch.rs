@@ -13,10 +13,11 @@ use std::path::Path;
 use pytorch_reader::{PickleValue, PytorchReader};
 
 pub use super::checkpoint_error::CheckpointError;
-pub use super::contents::Choice;
-use super::contents::{Chosen, Contents};
+pub use super::choice::Choice;
+use super::choice::Chosen;
 use super::networks::Root;
 use super::saved_object::{check, with_dictionary};
+use super::tensors::Tensors;
 use crate::net::weights::Weights;
 
 /// What a checkpoint holds of a network.
@@ -58,13 +59,13 @@ pub fn read(path: &Path, choice: &Choice) -> Result<Checkpoint, CheckpointError>
         Root::List | Root::Published => Some(with_dictionary(path)?),
     };
     let path = copy.as_ref().map_or(path, |copy| copy.path());
-    let contents = Contents::read(path.to_owned(), kind)?;
-    let Chosen { network, state } = contents.choose(choice)?;
+    let tensors = Tensors::read(path.to_owned(), kind)?;
+    let Chosen { network, state } = tensors.choose(choice)?;
     Ok(Checkpoint {
         state,
         averaged: network.averaged,
-        key: contents.key(network),
-        others: contents.others(network),
+        key: tensors.key(network),
+        others: tensors.others(network),
         step,
     })
 }

@@ -17,8 +17,10 @@ use super::networks::ROOT;
 use super::tensor_names::tensor_names;
 use crate::pickle::opcode;
 
-/// The bytes of memory that the pickles of a file may take, beside twice its size.
-const MEMORY: u64 = 56 << 20;
+/// The bytes of memory that the pickles of a file may take, beside twice its size: as many as a
+/// model file. Ten thousand losses beside the weights, as tensors or numbers of NumPy's, count as a
+/// hundred MiB.
+const MEMORY: u64 = 256 << 20;
 
 /// Checks that a file is one of PyTorch's, and that its pickles can be read in a memory that fits
 /// its size.

@@ -8,8 +8,8 @@ use crate::pickle::{Id, Object, Pickle, Value};
 /// The tensors in a pickled object, in its order, under the reader's names: the keys and indices
 /// on the way to a tensor, joined by dots. `None` if the pickle does what PyTorch's do not.
 pub(super) fn tensor_names(pickle: &[u8]) -> Option<Vec<String>> {
-    // An instruction has at least one byte: any number of them is allowed, since `footprint` has
-    // allowed the reader to run them, which takes more memory.
+    // An instruction has at least one byte. `footprint` has already refused pickles that take the
+    // reader too much memory, and this takes less.
     let pickle = Pickle::read(pickle, pickle.len()).ok()?;
     let mut walk = Walk {
         pickle: &pickle,

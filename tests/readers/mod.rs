@@ -22,6 +22,9 @@ use crate::onnx_file::{Axis, channel_means};
 
 /// What a reader may take beside four times the file.
 pub const ROOM: usize = 64 << 20;
+/// What reading PyTorch's files may take: pickles take as much again as a model file may
+/// (`import/saved_object.rs`).
+pub const ROOM_FOR_PICKLES: usize = ROOM + (256 << 20);
 /// What decoding image files may take: a small file may truly hold a large, even image
 /// (`data/decode.rs`).
 pub const ROOM_FOR_IMAGES: usize = 1 << 30;
@@ -54,7 +57,7 @@ pub const CLASSIFIER: Reader = Reader {
 
 pub const PYTORCH: Reader = Reader {
     name: "pytorch",
-    room: ROOM,
+    room: ROOM_FOR_PICKLES,
     read: |path| pytorch::read(path, &Choice::default()).is_ok(),
 };
 

@@ -146,12 +146,12 @@ def tensor(kind, count, shape):
 
 
 # Values of one byte each took ninety, and packed they were a thousandth of that in the file.
-many = b"](" + (1 << 20) * b"N" + b"e"
-write("pytorch/a-million-values-in-a-kilobyte.pth", checkpoint(many, packed=True))
+many = b"](" + (3 << 20) * b"N" + b"e"
+write("pytorch/three-million-values-in-three-kilobytes.pth", checkpoint(many, packed=True))
 
 # Each copy of a dictionary has its own copy of the keys.
-key = b"X" + struct.pack("<I", 1500) + 1500 * b"k"
-copies = b"}" + key + b"Nsq\0" + 15 * b"h\0h\0\x86q\0"
+key = b"X" + struct.pack("<I", 2000) + 2000 * b"k"
+copies = b"}" + key + b"Nsq\0" + 16 * b"h\0h\0\x86q\0"
 write("pytorch/thousands-of-copies-of-a-long-key.pth", checkpoint(copies))
 
 # The reader checks that a tensor's elements are in the storage, where they can be the same.
@@ -160,3 +160,12 @@ counter = b"U\nn_averaged" + tensor(b"Float", 2, [1 << 28])
 write("pytorch/counter-of-a-gigabyte.pth", checkpoint(b"}(" + weights + counter + b"u"))
 weights = b"U\x11begin_conv.weight" + tensor(b"Float", 2, [1 << 13, 1 << 13, 1, 1])
 write("pytorch/weights-of-one-value.pth", checkpoint(b"}(" + weights + b"u"))
+
+# Each tensor's name has all keys and indices that lead to it. These were not counted where they
+# came by a call, or when a list grew. The 65,536 tensors are pairs of pairs of … one.
+tensors = tensor(b"Float", 2, [1]) + b"q\0" + 16 * b"h\0\x86q\0"
+key = b"X" + struct.pack("<I", 2500) + 2500 * b"k"
+items = b"ccollections\nOrderedDict\n]" + key + tensors + b"\x86a\x85R"
+write("pytorch/names-of-a-long-key-in-a-call.pth", checkpoint(b"}U\1m" + items + b"s"))
+lists = 970 * b"]" + tensors + 970 * b"a"
+write("pytorch/names-of-a-thousand-indices.pth", checkpoint(b"}U\1m" + lists + b"s"))

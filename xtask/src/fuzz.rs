@@ -18,8 +18,12 @@ const FUZZER_MB: u32 = 512;
 /// The most memory of the whole process, in MiB. The targets hold readers to a limit of their own,
 /// which counts what a reader allocates; this one also ends what a library takes by other means.
 fn most_mb(reader: &str) -> u32 {
-    // As `ROOM_FOR_IMAGES` and `ROOM` in tests/readers.
-    let room = if ["archive", "image"].contains(&reader) { 1024 } else { 64 };
+    // As `ROOM_FOR_IMAGES`, `ROOM_FOR_PICKLES` and `ROOM` in tests/readers.
+    let room = match reader {
+        "archive" | "image" => 1024,
+        "pytorch" => 64 + 256,
+        _ => 64,
+    };
     FUZZER_MB + room + (4 * MAX_BYTES).div_ceil(1 << 20)
 }
 

@@ -1,11 +1,10 @@
-//! The weights in a checkpoint, and the choice between them.
+//! The choice between the networks in a checkpoint.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use super::alignment::Tensors;
 use super::checkpoint_error::{CheckpointError, MOST};
-use super::networks::{self, Network, Root, SIGMAS};
+use super::networks::{self, Network, SIGMAS};
+use super::tensors::Tensors;
 use super::values::array;
 use crate::net::weights::Weights;
 
@@ -24,31 +23,16 @@ impl Default for Choice {
     }
 }
 
-/// The networks in a checkpoint.
-pub(super) struct Contents {
-    tensors: Tensors,
-}
-
 /// The weights that were chosen.
 pub(super) struct Chosen<'a> {
     pub network: &'a Network,
     pub state: Weights,
 }
 
-impl Contents {
-    /// The contents of a file.
-    pub fn read(path: PathBuf, root: Root) -> Result<Self, CheckpointError> {
-        Ok(Self { tensors: Tensors::read(path, root)? })
-    }
-
-    /// The keys of a network, for people.
-    pub fn key(&self, network: &Network) -> String {
-        self.tensors.key(network)
-    }
-
+impl Tensors {
     /// The keys of all networks but one.
     pub fn others(&self, chosen: &Network) -> Vec<String> {
-        self.keys(self.tensors.networks.iter().filter(|other| *other != chosen))
+        self.keys(self.networks.iter().filter(|other| *other != chosen))
     }
 
     fn keys<'a>(&self, networks: impl IntoIterator<Item = &'a Network>) -> Vec<String> {
@@ -60,8 +44,8 @@ impl Contents {
     /// # Errors
     /// [`CheckpointError`] if there is none, or several between which nothing decides.
     pub fn choose(&self, choice: &Choice) -> Result<Chosen<'_>, CheckpointError> {
-        let networks = &self.tensors.networks;
-        if self.tensors.published().next().is_none() {
+        let networks = &self.networks;
+        if self.published().next().is_none() {
             return Err(match networks.first() {
                 Some(network) => CheckpointError::Nameless(self.key(network)),
                 None => CheckpointError::NoNetwork,
@@ -132,14 +116,14 @@ impl Contents {
     /// The weights of a network. A moving average may lack the noise levels, as they are not
     /// trained.
     fn weights<'a>(&self, network: &'a Network) -> Result<Chosen<'a>, CheckpointError> {
-        let count = network.count.as_ref().and_then(|name| self.tensors.all.get(name));
+        let count = network.count.as_ref().and_then(|name| self.all.get(name));
         if let Some(count) = count {
-            self.tensors.ensure_stored(network, [count])?;
+            self.ensure_stored(network, [count])?;
             if count.read()?.iter().all(|&byte| byte == 0) {
                 return Err(CheckpointError::NotBegun(self.key(network)));
             }
         }
-        let tensors = self.tensors.of(network)?;
+        let tensors = self.of(network)?;
         let sizes = tensors.values().map(|tensor| tensor.num_elements());
         if sizes.fold(0, usize::saturating_add) > MOST {
             return Err(CheckpointError::TooLarge);
@@ -150,7 +134,7 @@ impl Contents {
         }
         if network.averaged
             && !state.contains_key(SIGMAS)
-            && let Some(sigmas) = self.tensors.sigmas(network)?
+            && let Some(sigmas) = self.sigmas(network)?
         {
             state.insert(SIGMAS.into(), sigmas);
         }
@@ -160,11 +144,11 @@ impl Contents {
     /// Checks that the checkpoint holds no moving average of about the network's size that is
     /// neither under the network's names nor a list.
     fn ensure_no_other_average(&self) -> Result<(), CheckpointError> {
-        let Tensors { all, networks, root, .. } = &self.tensors;
+        let Self { all, networks, root, .. } = self;
         let elements = |network| -> usize {
-            self.tensors.within(network).map(|(_, tensor)| tensor.num_elements()).sum()
+            self.within(network).map(|(_, tensor)| tensor.num_elements()).sum()
         };
-        let most = self.tensors.published().map(elements).min().unwrap_or_default() / 2;
+        let most = self.published().map(elements).min().unwrap_or_default() / 2;
         let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, tensor) in all {
             let known = networks.iter().any(|network| name.starts_with(&network.prefix));
