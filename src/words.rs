@@ -25,6 +25,13 @@ pub(crate) fn form<N: PartialEq + From<u8>>(number: &N, noun: &str) -> String {
     format!("{noun}{ending}")
 }
 
+/// How fast a run is: in whole images, or to a decimal if it is slow.
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub(crate) fn images_per_second(rate: f64) -> String {
+    let decimals = usize::from(rate < 10.0);
+    format!("{rate:.decimals$} images/s")
+}
+
 #[cfg(all(test, feature = "cli", not(target_family = "wasm")))]
 mod tests {
     use super::*;
@@ -35,5 +42,11 @@ mod tests {
         assert_eq!(count(1u64, "image"), "1 image");
         assert_eq!(count(2u32, "image"), "2 images");
         assert_eq!([count(1usize, "class"), count(10usize, "class")], ["1 class", "10 classes"]);
+    }
+
+    #[test]
+    fn a_low_rate_has_a_decimal() {
+        let rates = [0.84, 9.4, 1234.4].map(images_per_second);
+        assert_eq!(rates, ["0.8 images/s", "9.4 images/s", "1234 images/s"]);
     }
 }

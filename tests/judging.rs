@@ -91,7 +91,7 @@ fn blob(image: &[f32], shape: ImageShape, stream: u32) -> Vec<f32> {
 
 /// A classifier of turns and defects, trained for so many steps.
 fn extractor(train: &Images, steps: u64, batch: usize) -> FeatureExtractor {
-    let task = Task::of(train);
+    let task = Task::of(train, train);
     assert_eq!(task, Task::Defects);
     let labeled = task.labeled(train);
     let classes = task.classes(train, &[]);

@@ -24,8 +24,12 @@ fn code(text: &str) -> Vec<&str> {
     while let Some(line) = lines.next() {
         if line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test,") {
             let item = lines.by_ref().find(|line| !line.starts_with("#["));
-            if item.is_some_and(|item| !item.ends_with(';')) {
-                lines.by_ref().find(|line| matches!(*line, "}" | "];" | ");"));
+            if let Some(item) = item.filter(|item| !item.ends_with(';')) {
+                let is_use = item.starts_with("use ");
+                lines.by_ref().find(|line| match is_use {
+                    true => line.ends_with(';'),
+                    false => matches!(*line, "}" | "];" | ");"),
+                });
             }
         } else if !line.trim_start().starts_with("//") {
             code.push(line);
@@ -85,9 +89,16 @@ fn tests_and_comments_are_no_imports() {
         "#[cfg(all(test, unix))]",
         "mod x;",
         "use crate::g;",
+        "#[cfg(test)]",
+        "use crate::h::{",
+        "    X, Y,",
+        "};",
+        "use crate::i;",
+        "fn f() {",
+        "}",
     ];
     let text = lines.join("\n");
     let found: Vec<&str> =
         code(&text).into_iter().flat_map(|line| names(line, "crate::")).collect();
-    assert_eq!(found, ["b_2", "e", "g"]);
+    assert_eq!(found, ["b_2", "e", "g", "i"]);
 }

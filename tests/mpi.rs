@@ -97,8 +97,10 @@ fn ranks_on_two_hosts_learn_the_same() {
     let alone = format!("{SHORT} --out alone.safetensors");
     assert!(train(at, 1, &alone).status().expect("mpirun starts").success());
 
-    let mut shell = Command::new("unshare");
-    shell.args(["--map-root-user", "--net", "--uts", "sh", "-c", TWO_HOSTS, "sh"]);
+    // Ranks that do not find each other wait forever.
+    let mut shell = Command::new("timeout");
+    shell.args(["120", "unshare", "--map-root-user", "--net", "--uts"]);
+    shell.args(["sh", "-c", TWO_HOSTS, "sh"]);
     shell.arg(env!("CARGO_BIN_EXE_ncsn")).args(TRAIN).args(SHORT.split(' '));
     let output = as_root(shell.args(["--out", "two.safetensors"]).current_dir(at)).output();
     if !at.join("hosts").exists() {

@@ -107,10 +107,13 @@ fn trainer(images: &Images, place: Place) -> Trainer {
     }
 }
 
-/// The mean loss of some steps, and the averaged weights after them.
+/// The mean loss of the last two of twelve steps, and the averaged weights after them. Other ranks
+/// than the first drop the losses of every ten steps.
 fn train(trainer: &mut Trainer, images: &Images) -> (f32, Weights) {
-    (0..12).for_each(|_| trainer.step(images));
-    let loss = trainer.take_loss().expect("finite").expect("there were steps");
+    let [_, loss] = [10, 2].map(|steps| {
+        (0..steps).for_each(|_| trainer.step(images));
+        trainer.take_loss().expect("finite").expect("there were steps")
+    });
     (loss, trainer.ema_weights().expect("on the CPU"))
 }
 
@@ -147,7 +150,7 @@ fn ranks_learn_what_one_process_learns() {
             assert!((other, weights) == (&all[0].0, &all[0].1), "ranks are not the same");
         }
         let (together, weights) = &all[0];
-        assert!((together / loss - 1.0).abs() < 1e-5, "{place:?}: {together} for {loss}");
+        assert!((together / loss - 1.0).abs() < 1e-4, "{place:?}: {together} for {loss}");
         common::assert_close(weights, &alone, 1e-4, &format!("{place:?}, {count} ranks"));
     }
 }
@@ -160,7 +163,7 @@ fn a_batch_is_not_shared_by_more_ranks_than_it_has_images() {
     assert!(refused.to_string().contains("a batch of 10"), "{refused}");
 }
 
-/// Their gradients would be added up all the same, or be of different numbers.
+/// Otherwise gradients of different runs would be added up, or vectors of different lengths.
 #[test]
 fn ranks_that_do_not_agree_are_refused() {
     let ahead = |images: &Images| {

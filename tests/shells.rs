@@ -531,13 +531,18 @@ fn one_of_a_kind_is_not_plural() {
 #[test]
 fn a_run_says_once_how_long_it_takes() {
     let folder = folder_with_bars();
-    let run = ["--out", "m.safetensors", "--steps", "60", "--device", "cpu"];
-    let said = succeed(&mut train(folder.path(), &run));
-    let lines = said.lines().filter(|line| line.contains(" images/s on cpu; about "));
-    assert_eq!(lines.count(), 1, "{said}");
+    // The second report, after which it is known, is also the last of a run of 20 steps.
+    for (steps, lines) in [("20", 0), ("60", 1)] {
+        let run = ["--out", "m.safetensors", "--overwrite", "--steps", steps, "--device", "cpu"];
+        let said = succeed(&mut train(folder.path(), &run));
+        let found = said
+            .lines()
+            .filter(|line| line.contains(" images/s on cpu; about ") && line.ends_with(" left"));
+        assert_eq!(found.count(), lines, "{said}");
+    }
 }
 
-/// Trained further like any other model, it is made into one of the score, which few would expect.
+/// Without --consistency, a few-step model becomes a score model again; `train` warns.
 #[test]
 fn a_model_for_few_evaluations_is_warned_of_when_it_learns_the_score_again() {
     let folder = folder_with_bars();

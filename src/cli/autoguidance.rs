@@ -7,11 +7,10 @@ use serde::Serialize;
 
 use super::engine::Engine;
 use super::model::{of_shape, with_classes_of};
-use super::settings::bound;
 use crate::model_file::ModelFile;
 use crate::net::Network;
-use crate::sample::GuidanceScale;
 use crate::sample::guidance::Autoguide;
+use crate::sample::{GuidanceScale, bounds};
 
 /// Autoguidance, for commands that draw samples.
 #[derive(clap::Args, Serialize)]
@@ -30,9 +29,9 @@ pub struct AutoguidanceArgs {
 /// The scale of autoguidance, and the noise levels it acts at.
 #[derive(clap::Args, Serialize)]
 pub struct GuidanceScaleArgs {
-    /// The weight of autoguidance, which --guiding-model does: 1 has no effect, 2 adds the whole
-    /// difference between the two models' scores. Class guidance has a weight of its own,
-    /// `--guidance` of `ncsn sample` and `ncsn eval`.
+    /// The weight of autoguidance by --guiding-model: 1 has no effect, 2 adds the whole difference
+    /// between the two models' scores. Class guidance has a weight of its own, `--guidance` of
+    /// `ncsn sample` and `ncsn eval`.
     #[arg(
         long,
         alias = "autoguidance",
@@ -47,23 +46,21 @@ pub struct GuidanceScaleArgs {
         long,
         alias = "autoguide-min",
         value_name = "SIGMA",
-        value_parser = bound,
         default_value_t = 0.0,
         requires = "guiding_model"
     )]
-    #[serde(rename = "autoguide_min")]
+    #[serde(rename = "autoguide_min", serialize_with = "bounds::serialize")]
     guidance_sigma_min: f32,
     /// The largest σ that --guiding-model acts at [default: no limit].
     #[arg(
         long,
         alias = "autoguide-max",
         value_name = "SIGMA",
-        value_parser = bound,
         default_value_t = f32::MAX,
         hide_default_value = true,
         requires = "guiding_model"
     )]
-    #[serde(rename = "autoguide_max")]
+    #[serde(rename = "autoguide_max", serialize_with = "bounds::serialize")]
     guidance_sigma_max: f32,
 }
 
@@ -120,18 +117,24 @@ mod tests {
         autoguidance: AutoguidanceArgs,
     }
 
+    fn parsed(flags: &str) -> AutoguidanceArgs {
+        let words = format!("ncsn --guiding-model worse {flags}");
+        let command = Command::try_parse_from(words.split_whitespace()).expect("known flags");
+        command.autoguidance
+    }
+
     #[test]
-    fn no_limit_is_the_largest_number() {
-        let sigmas = |flags: &str| {
-            let words = format!("ncsn --guiding-model worse {flags}");
-            let command = Command::try_parse_from(words.split_whitespace()).expect("known flags");
-            command.autoguidance.guidance_scale.guidance_scale().map(|scale| scale.sigmas)
-        };
-        let always = GuidanceScale::NONE.sigmas;
-        assert_eq!(sigmas("").expect("possible"), always);
-        assert_eq!(sigmas("--guidance-sigma-max inf").expect("possible"), always);
+    fn the_interval_may_have_no_end() {
+        let sigmas =
+            |flags: &str| parsed(flags).guidance_scale.guidance_scale().map(|scale| scale.sigmas);
+        assert_eq!(sigmas("").expect("possible"), GuidanceScale::NONE.sigmas);
+        let endless = "--guidance-sigma-max inf";
+        assert_eq!(sigmas(endless).expect("possible"), [0.0, f32::INFINITY]);
         let limited = sigmas("--guidance-sigma-min 0.3 --guidance-sigma-max 5");
         assert_eq!(limited.expect("possible"), [0.3, 5.0]);
         sigmas("--guidance-sigma-max nan").expect_err("no noise level");
+        let report = serde_json::to_value(parsed(endless)).expect("plain data");
+        let max = report["strength"]["autoguide_max"].as_f64();
+        assert_eq!(max, Some(f32::MAX.into()), "{report}");
     }
 }

@@ -1,12 +1,13 @@
 //! The flags of guidance to classes.
 
+use std::path::Path;
+
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
 use super::classes::unconditional;
-use super::settings::bound;
-use crate::model_file::ModelFile;
-use crate::sample::{ClassConditioning, GuidanceScale};
+use crate::model_file::{Card, ModelFile};
+use crate::sample::{ClassConditioning, GuidanceScale, bounds};
 
 /// Classifier-free guidance, for commands that draw samples.
 #[derive(clap::Args, Serialize)]
@@ -19,14 +20,28 @@ pub struct ClassGuidanceArgs {
     /// Guide only at noise levels from the first to the second σ, which costs less time and less
     /// variety. A class-conditional model only.
     #[arg(long, value_name = "MIN,MAX", value_parser = interval, requires = "guidance")]
+    #[serde(serialize_with = "bounds::serialize")]
     guidance_interval: Option<[f32; 2]>,
 }
 
 fn interval(text: &str) -> Result<[f32; 2], String> {
     let wrong = || "takes two noise levels, such as 0.3,5".to_owned();
     let (min, max) = text.split_once(',').ok_or_else(wrong)?;
-    let bound = |text: &str| bound(text.trim()).map_err(|_| wrong());
-    Ok([bound(min)?, bound(max)?])
+    Ok([min.trim().parse().map_err(|_| wrong())?, max.trim().parse().map_err(|_| wrong())?])
+}
+
+/// Checks that a model, read from this file, has learned a score.
+///
+/// # Errors
+/// If it is one for few evaluations.
+pub fn ensure_learned_score(path: &Path, card: &Card) -> anyhow::Result<()> {
+    ensure!(
+        !card.is_few_step(),
+        "{} was made to draw images in few evaluations and no longer knows the score; use the model \
+         that it was made of",
+        path.display()
+    );
+    Ok(())
 }
 
 /// Checks that a class-conditional model also knows the score of all images. It learns that from
@@ -101,7 +116,7 @@ mod tests {
     #[test]
     fn an_interval_is_two_numbers() {
         assert_eq!(interval("0.3, 5"), Ok([0.3, 5.0]));
-        assert_eq!(interval("0,inf"), Ok(GuidanceScale::NONE.sigmas), "no limit");
+        assert_eq!(interval("0,inf"), Ok([0.0, f32::INFINITY]), "no limit");
         for wrong in ["0.3", "a,b", "1,2,3", ""] {
             interval(wrong).expect_err("not two numbers");
         }

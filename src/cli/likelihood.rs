@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 
-use super::class_guidance::ensure_knows_all_images;
+use super::class_guidance::{ensure_knows_all_images, ensure_learned_score};
 use super::data_set::{self, ImageArgs};
 use super::numbers::{BATCH, ensure_within};
 use super::print::ensure_delivered;
@@ -64,12 +64,7 @@ pub(super) fn run(arguments: &Likelihood) -> anyhow::Result<()> {
     ensure_within("--batch", arguments.batch, BATCH)?;
     ensure_within("--levels", arguments.levels, 2..=NoiseSchedule::MAX_LEVELS)?;
     let model = model::open(&arguments.model)?;
-    ensure!(
-        !model.card.is_few_step(),
-        "{} was made to draw images in few evaluations and no longer knows the score, from which a \
-         density follows; measure the model that it was made of",
-        arguments.model.display()
-    );
+    ensure_learned_score(&arguments.model, &model.card)?;
     ensure_knows_all_images(&model, "a likelihood")?;
     let image_shape = model.card.architecture.image_shape();
     let data = arguments.images.load_shaped(image_shape)?;

@@ -17,17 +17,18 @@ use crate::random::{Key, permutation};
 pub enum Task {
     /// The classes that the data came with.
     Classes,
-    /// For data without classes: intact images, by which way up they are (Gidaris et al. 2018,
-    /// *Unsupervised Representation Learning by Predicting Image Rotations*), from images with
-    /// defects. Turns alone leave a network blind to what does not matter for them, such as whether
-    /// there is anything recognizable in an upright shape.
+    /// For data without classes, be it only of held-out images: intact images, by which way up they
+    /// are (Gidaris et al. 2018, *Unsupervised Representation Learning by Predicting Image
+    /// Rotations*), from images with defects. Turns alone leave a network blind to what does not
+    /// matter for them, such as whether there is anything recognizable in an upright shape.
     Defects,
 }
 
 impl Task {
-    /// The task for these images.
-    pub fn of(images: &Images) -> Self {
-        if images.labels.is_some() { Self::Classes } else { Self::Defects }
+    /// The task for these images to train on and to hold out.
+    pub fn of(train: &Images, held_out: &Images) -> Self {
+        let labeled = train.labels.is_some() && held_out.labels.is_some();
+        if labeled { Self::Classes } else { Self::Defects }
     }
 
     /// The names of the classes to tell apart, by label; those of the data are given.
@@ -107,6 +108,24 @@ fn turn(planes: &[u8], side: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{DataSet, Reading};
+
+    /// As held-out images are that lie in none of the classes' folders.
+    #[test]
+    fn classes_are_told_apart_if_all_images_have_them() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let names = ["train/cat/1.png", "train/cat/2.png", "train/dog/1.png", "test/1.png"];
+        for (name, gray) in names.into_iter().zip([0, 60, 120, 180]) {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+            image::GrayImage::from_pixel(8, 8, image::Luma([gray])).save(path).expect("saved");
+        }
+        let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+        let DataSet { train, held_out, classes, .. } = &data;
+        assert_eq!((train.len(), held_out.len(), classes.len()), (3, 1, 2));
+        assert_eq!(Task::of(train, held_out), Task::Defects);
+        assert_eq!(Task::of(train, train), Task::Classes);
+    }
 
     #[test]
     fn four_quarters_are_a_whole_turn() {
@@ -127,7 +146,7 @@ mod tests {
             let mut pixels = vec![0; 5 * shape.dimension()];
             pixels.iter_mut().zip(0..).for_each(|(byte, at): (_, u32)| *byte = (37 * at) as u8);
             let images = Images::new(shape, pixels);
-            let task = Task::of(&images);
+            let task = Task::of(&images, &images);
             assert_eq!(task, Task::Defects);
             let labeled = task.labeled(&images);
             let labels = labeled.labels.as_ref().expect("it has a task");

@@ -6,6 +6,7 @@
 //! where to begin, what to agree with. A backend ([`crate::backend`]) runs step tables and knows no
 //! sampler.
 
+pub(crate) mod bounds;
 pub mod class_conditioning;
 pub mod conditioning;
 mod conditioning_error;

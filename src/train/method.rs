@@ -50,17 +50,6 @@ impl Method {
             Self::ConsistencyTuning | Self::ConsistencyDistillation | Self::DistributionMatching
         )
     }
-
-    /// The flag of `train` that asks for it.
-    pub fn flag(&self) -> &'static str {
-        match self {
-            Self::StableTargets => "--stable-targets",
-            Self::Autoguidance => "--guiding-model",
-            Self::GuidanceDistillation => "--distill-guidance",
-            Self::ConsistencyTuning | Self::ConsistencyDistillation => "--consistency",
-            Self::DistributionMatching => "--distribution-matching",
-        }
-    }
 }
 
 impl fmt::Display for Method {

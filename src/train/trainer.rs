@@ -164,14 +164,21 @@ impl Trainer {
         sums == own.map(|byte| byte * ranks.count() as f32)
     }
 
-    /// Takes part in every step that rank 0 makes, until it ends the run.
+    /// Takes part in every step that rank 0 makes, until it ends the run. Losses are dropped: rank
+    /// 0 reports them.
     ///
     /// # Errors
     /// If the device fails: the other ranks then wait, and have to be ended by [`Ranks::abort`].
     pub fn follow(&mut self, images: &Images) -> Result<(), TrainError> {
+        // Reading losses waits for the device.
+        const CHECK: u64 = 10;
         while self.learner.another_step() {
             self.step(images);
             self.learner.check()?;
+            // Some drivers do not report work that the GPU gave up; the losses' report shows it.
+            if self.progress.step.is_multiple_of(CHECK) {
+                self.learner.take_losses()?;
+            }
         }
         Ok(())
     }

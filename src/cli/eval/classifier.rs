@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use burn::tensor::Device;
 use sha2::{Digest, Sha256};
 
@@ -39,13 +39,9 @@ const RECIPE: u32 = 1;
 /// # Errors
 /// If there is nothing in the data to classify, or the cache cannot be written.
 pub fn find_or_train(data: &DataSet, device: &Device) -> anyhow::Result<(ClassifierFile, Task)> {
-    let task = Task::of(&data.train);
+    let task = Task::of(&data.train, &data.held_out);
     let train = task.labeled(&data.train);
     let held_out = task.labeled(&data.held_out);
-    ensure!(
-        held_out.labels.is_some(),
-        "the held-out images have no classes, but the training images have"
-    );
     let classes = task.classes(&data.train, &data.classes);
     let path = cache()?.join(format!("{}-{}.safetensors", data.name, fingerprint(&train)));
     let cached = fs::read(&path).ok().and_then(|bytes| ClassifierFile::read(&bytes).ok());

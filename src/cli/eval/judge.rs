@@ -108,7 +108,7 @@ pub fn judge(
         let judge = Judge { features, classifier: Some(classifier) };
         return Ok((judge, FeatureExtractor::Classifier(by_classifier)));
     };
-    let has_classes = data.train.labels.is_some();
+    let has_classes = Task::of(&data.train, &data.held_out) == Task::Classes;
     let classified = has_classes.then(|| classify(data, device)).transpose()?;
     let (classifier, by_classifier) = classified.unzip();
     let source = FeatureSource { name, checksum: format!("sha256:{}", network.sha256()) };

@@ -7,7 +7,7 @@ use indicatif::{BinaryBytes, HumanDuration};
 use crate::cli::print::ensure_delivered;
 use crate::data::DataSet;
 use crate::train::{Options, TrainError, Trainer};
-use crate::words::count;
+use crate::words::{count, images_per_second};
 
 /// Copies of each parameter: the weight, its gradient, its moving average and Adam's two moments,
 /// plus all of these but the gradient for the last sound state.
@@ -33,7 +33,8 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     let options = trainer.options();
     let parameters = options.architecture.parameters();
     let bytes = |numbers: usize| (numbers * size_of::<f32>()) as u64;
-    let (own, models) = (bytes(parameters * COPIES), bytes(of_models(options)));
+    let [learned_from, critic] = of_models(options).map(bytes);
+    let (own, models) = (bytes(parameters * COPIES), learned_from + critic);
     let images = (data.train.bytes.len() + data.held_out.bytes.len()) as u64;
     println!("parameters: {parameters}");
     println!("memory:");
@@ -48,26 +49,27 @@ pub fn print(mut trainer: Trainer, data: &DataSet) -> anyhow::Result<()> {
     }
     if let (Some(before), Some(after)) = (before, after) {
         // The first step allocates the gradients and moments, and writes weights and average anew.
-        let growth = after.saturating_sub(before).saturating_sub(own + models);
+        // Models to learn from were loaded before.
+        let growth = after.saturating_sub(before).saturating_sub(own + critic);
         println!("  {} activations and everything else in a step (measured)", BinaryBytes(growth));
         println!("  {} in total: the peak of this process so far", BinaryBytes(after));
     } else {
         println!("  activations: unknown, as this system does not report a process's memory");
     }
     let rate = options.batch as f64 / each.as_secs_f64();
-    println!("time: {:.3} s a step, {rate:.0} images/s", each.as_secs_f64());
+    println!("time: {:.3} s a step, {}", each.as_secs_f64(), images_per_second(rate));
     println!("  {} for {}", HumanDuration(each * left as u32), count(left, "step"));
     Ok(ensure_delivered()?)
 }
 
-/// The numbers that a run keeps besides its own network's: the models that it learns from, and a
-/// critic's state.
-fn of_models(options: &Options) -> usize {
+/// The numbers that a run keeps besides its own network's: of the models that it learns from, and
+/// of a critic's state.
+fn of_models(options: &Options) -> [usize; 2] {
     let own = options.architecture.parameters();
     match (&options.distribution_matching, &options.autoguidance) {
-        (Some(by), _) => by.model.parameters() * (1 + COPIES_OF_CRITIC),
-        (None, Some(by)) => own + by.worse.parameters(),
-        (None, None) => options.taught().map_or(0, |_| own),
+        (Some(by), _) => [1, COPIES_OF_CRITIC].map(|copies| copies * by.model.parameters()),
+        (None, Some(by)) => [own + by.worse.parameters(), 0],
+        (None, None) => [options.taught().map_or(0, |_| own), 0],
     }
 }
 
@@ -108,12 +110,13 @@ mod tests {
         let consistency = Consistency { first_gap: 0.4, last_gap: 0.4, distillation: true };
         let matching = DistributionMatching { model, name: "model".into(), critic_steps: 5 };
         for (options, copies) in [
-            (plain.clone(), 0),
-            (Options { consistency: Some(consistency), ..plain.clone() }, 1),
-            (Options { autoguidance: Some(autoguidance), ..plain.clone() }, 2),
-            (Options { distribution_matching: Some(matching), ..plain }, 8),
+            (plain.clone(), [0, 0]),
+            (Options { consistency: Some(consistency), ..plain.clone() }, [1, 0]),
+            (Options { autoguidance: Some(autoguidance), ..plain.clone() }, [2, 0]),
+            (Options { distribution_matching: Some(matching), ..plain }, [1, 7]),
         ] {
-            assert_eq!(of_models(&options), copies * architecture.parameters());
+            let numbers = copies.map(|copies| copies * architecture.parameters());
+            assert_eq!(of_models(&options), numbers);
         }
     }
 }

@@ -77,6 +77,17 @@ pub enum ConsistencyOf {
     Distillation,
 }
 
+/// The flag that asks for a method.
+pub fn flag_of(method: &Method) -> &'static str {
+    match method {
+        Method::StableTargets => "--stable-targets",
+        Method::Autoguidance => "--guiding-model",
+        Method::GuidanceDistillation => "--distill-guidance",
+        Method::ConsistencyTuning | Method::ConsistencyDistillation => "--consistency",
+        Method::DistributionMatching => "--distribution-matching",
+    }
+}
+
 impl MethodArgs {
     /// The methods that these flags ask for. `--consistency` alone means distillation if another of
     /// them learns from a model, and otherwise tuning.

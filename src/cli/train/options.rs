@@ -48,7 +48,8 @@ impl Arguments {
             !classes.is_empty() || self.labels.label_dropout.is_none(),
             "--label-dropout has no effect: the network is told no classes"
         );
-        // What was found for these images remains true, and settings do for a network of the same kind.
+        // The license holds for the same images; measured sampler settings also need a network of
+        // the same kind (score or few-step).
         let same = origin.filter(|card| was_trained_on(card, &data.name, images));
         let alike = same.filter(|card| card.is_few_step() == run.method.is_few_step());
         Ok(Options {

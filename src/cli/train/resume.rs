@@ -11,6 +11,7 @@ use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::net::Architecture;
 use crate::train::Options;
+use crate::words::count;
 
 /// Whether a model can be of this run: in the place of a run that was begun with --overwrite and has
 /// not written its own yet, there is still an earlier one.
@@ -136,11 +137,20 @@ impl Arguments {
     }
 
     /// As [`Self::ensure_resumes`], for the flags that stand for what is measured of the images.
+    /// The images must have as many classes as the run: otherwise labels mean other classes.
     ///
     /// # Errors
-    /// Names the flag that would have no effect.
+    /// Names the flag that would have no effect, or the numbers of classes.
     pub fn ensure_resumes_with(&self, data: &DataSet, before: &Options) -> anyhow::Result<()> {
         let net = Net::of(&before.architecture);
+        let (had, found) = (before.architecture.classes(), data.classes.len());
+        ensure!(
+            had == 0 || found == had,
+            "the run has {}, but these images have {found} (folders of held-out images alone are \
+             none): give --data the images that the run began with, or start a new run from its \
+             model with --init-from",
+            count(had, "class")
+        );
         if self.is_given("--sigmas") {
             let noise = NoiseArgs { sigma_min: before.sigma_min, ..self.noise.clone() };
             let schedule = noise.schedule(data, net)?;
@@ -149,9 +159,8 @@ impl Arguments {
             self.ensure_same("--sigmas", same, &had)?;
         }
         if self.is_given("--labels") {
-            let had = before.architecture.classes();
             let same = self.classes(data, net).len() == had;
-            self.ensure_same("--labels", same, &crate::words::count(had, "class"))?;
+            self.ensure_same("--labels", same, &count(had, "class"))?;
         }
         if self.noise.stable_targets == Some(StableTargets::Auto) {
             self.ensure_same_targets(self.stable_targets(data, net), before)?;
@@ -181,4 +190,35 @@ fn list(numbers: &[usize]) -> String {
 /// The name of a flag's value.
 fn name(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::train::test_model::model;
+    use crate::data::{Found, Images};
+
+    #[test]
+    fn images_with_another_number_of_classes_are_refused() {
+        let architecture = model(false).card.architecture;
+        let bytes = (0..10 * 64).map(|at| (at * 37 % 251) as u8).collect();
+        let labels = Some((0..10).map(|image| image % 2).collect());
+        let train = Images { labels, ..Images::new(architecture.image_shape(), bytes) };
+        let (name, held_out, found) = ("images".into(), train.clone(), Found::default());
+        let classes = ["a", "b"].map(String::from).to_vec();
+        let data = DataSet { name, train, held_out, classes, found };
+        let arguments = Arguments::parse_from(["train", "--data", "images", "--resume"]);
+        let usual = Options::for_images(&data.train).expect("images that differ");
+        let resume = |classes: usize| {
+            let architecture = architecture.clone().with_classes(classes);
+            arguments.ensure_resumes_with(&data, &Options { architecture, ..usual.clone() })
+        };
+        for possible in [0, 2] {
+            resume(possible).expect("the same, or none");
+        }
+        let error = resume(3).expect_err("labels are shifted").to_string();
+        assert!(error.starts_with("the run has 3 classes, but these images have 2 ("), "{error}");
+    }
 }

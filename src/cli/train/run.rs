@@ -15,6 +15,7 @@ use crate::data::DataSet;
 use crate::train::{
     Checkpoints, Event, Options, Report, Session, SessionError, SessionOptions, TrainError, Trainer,
 };
+use crate::words::images_per_second;
 
 /// Trains on the device of this name to the last step, or until the user stops it, and writes
 /// everything. The exit code says which. The run's files replace those of an earlier one.
@@ -122,16 +123,17 @@ impl Progress {
     fn report(&mut self, &Report { step, loss, rate, .. }: &Report) {
         const LOG_EVERY: Duration = Duration::from_secs(60);
         self.reports += 1;
+        let left = self.bar.length().unwrap_or_default().saturating_sub(step);
+        let speed = images_per_second(rate);
         // The steps of the first report also started threads and compiled kernels.
-        if self.reports == 2 {
-            let left = self.bar.length().unwrap_or_default().saturating_sub(step);
+        if self.reports == 2 && left > 0 {
             let seconds = (left as f64 * self.batch as f64 / rate) as u64;
             let left = HumanDuration(Duration::from_secs(seconds));
-            self.bar.suspend(|| println!("{rate:.0} images/s on {}; about {left}", self.device));
+            self.bar.suspend(|| println!("{speed} on {}; about {left} left", self.device));
         }
         let mean = self.loss.map_or(loss, |mean| mean + 0.05 * (loss - mean));
         self.loss = Some(mean);
-        let message = format!("{mean:.4}, {rate:.0} images/s");
+        let message = format!("{mean:.4}, {speed}");
         if self.bar.is_hidden() && self.logged.elapsed() >= LOG_EVERY {
             eprintln!("step {step} of {}, loss {message}", self.bar.length().unwrap_or_default());
             self.logged = Instant::now();

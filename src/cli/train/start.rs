@@ -6,11 +6,12 @@ use anyhow::{Context, ensure};
 
 use super::arguments::{Arguments, RunArgs};
 use super::log::Log;
+use super::method::flag_of;
 use super::network::Net;
 use super::options::in_words;
 use super::place::Place;
 use super::resume::is_of_run;
-use crate::cli::class_guidance::ensure_knows_all_images;
+use crate::cli::class_guidance::{ensure_knows_all_images, ensure_learned_score};
 use crate::cli::model::{of_shape, open, was_trained_on, with_classes_of};
 use crate::cli::{apart, output};
 use crate::data::DataSet;
@@ -19,8 +20,8 @@ use crate::net::weights::carry_over;
 use crate::net::{Architecture, ImageShape};
 use crate::sample::GuidanceScale;
 use crate::train::{
-    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Method, Options,
-    Precision, Trainer,
+    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Options, Precision,
+    Trainer,
 };
 
 /// Where a run computes, and the weights that it starts from.
@@ -58,17 +59,21 @@ impl Weights {
         let shape = better.card.architecture.image_shape();
         let with_score = |path: &Path| -> anyhow::Result<Box<ModelFile>> {
             let model = of_shape(path, shape)?;
-            ensure_knows_score(path, &model.card)?;
+            ensure_learned_score(path, &model.card)?;
             Ok(Box::new(model))
         };
+        let ensure_guides = |model: &ModelFile| match run.method.distill_guidance {
+            Some(_) => ensure_knows_all_images(model, "--distill-guidance"),
+            None => Ok(()),
+        };
         if let Some(model) = &run.method.distribution_matching {
-            return Ok(Self::Matched { generator: better, model: with_score(model)? });
+            let model = with_score(model)?;
+            ensure_guides(&model)?;
+            return Ok(Self::Matched { generator: better, model });
         }
         if run.method.learns_from_a_model() {
-            ensure_knows_score(path, &better.card)?;
-            if run.method.distill_guidance.is_some() {
-                ensure_knows_all_images(&better, "--distill-guidance")?;
-            }
+            ensure_learned_score(path, &better.card)?;
+            ensure_guides(&better)?;
         } else if better.card.is_few_step() && !run.method.is_few_step() {
             eprintln!(
                 "warning: {} was made to draw images in few evaluations; this trains the score again; \
@@ -93,20 +98,6 @@ impl Weights {
     }
 }
 
-/// Checks that a model has a score to learn.
-///
-/// # Errors
-/// If it is one for few evaluations.
-fn ensure_knows_score(path: &Path, card: &Card) -> anyhow::Result<()> {
-    ensure!(
-        !card.is_few_step(),
-        "{} was made to draw images in few evaluations and no longer knows the score; use the model \
-         that it was made of",
-        path.display()
-    );
-    Ok(())
-}
-
 impl Start {
     /// Checks the flags and opens the files that they name. `leads` is false for the ranks of a
     /// distributed run that write no files.
@@ -120,8 +111,7 @@ impl Start {
         leads: bool,
     ) -> anyhow::Result<Self> {
         let run = &arguments.run;
-        let needs =
-            run.method.methods().iter().find(|method| method.needs_burn()).map(Method::flag);
+        let needs = run.method.methods().iter().find(|method| method.needs_burn()).map(flag_of);
         let bf16 = arguments.optimization.precision == Some(Precision::Bf16);
         let needs = needs
             .or(bf16.then_some("--precision bf16"))
@@ -253,19 +243,29 @@ mod tests {
 
     use super::*;
     use crate::cli::train::test_model::model;
+    use crate::model_file::Class;
+    use crate::net::weights::initial;
+
+    /// A model of two classes that has not learned the score of all images.
+    fn of_classes() -> ModelFile {
+        let ModelFile { mut card, .. } = model(false);
+        card.architecture = card.architecture.with_classes(2);
+        card.classes = ["a", "b"].map(|name| Class { name: name.into(), images: 25 }).to_vec();
+        let weights = initial(&card.architecture, 1);
+        ModelFile { card, weights }
+    }
 
     #[test]
     fn only_a_model_that_knows_the_score_is_learned_from() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| folder.path().join(name).display().to_string();
-        for (name, few_step) in [("score", false), ("few", true)] {
-            let bytes = model(few_step).write().expect("finite");
-            std::fs::write(at(name), bytes).expect("written");
+        for (name, model) in [("score", model(false)), ("few", model(true)), ("ab", of_classes())] {
+            std::fs::write(at(name), model.write().expect("finite")).expect("written");
         }
         let start = |flags: &str| {
             let words = ["train --data images --init-from ", flags].concat();
             let words = words.split(' ').map(|word| match word {
-                "score" | "few" => at(word),
+                "score" | "few" | "ab" => at(word),
                 flag => flag.to_owned(),
             });
             let run = Arguments::parse_from(words).run;
@@ -282,9 +282,16 @@ mod tests {
             let error = start(flags).expect_err("refused").to_string();
             assert!(error.starts_with(&at("few")) && error.contains("score"), "{flags}: {error}");
         }
+        for flags in
+            ["ab --distill-guidance 3", "ab --distribution-matching ab --distill-guidance 3"]
+        {
+            let error = start(flags).expect_err("refused").to_string();
+            assert!(error.contains("but --distill-guidance needs"), "{flags}: {error}");
+        }
         for flags in [
             "few",
             "few --consistency",
+            "ab --distribution-matching ab",
             "few --distribution-matching score",
             "score --guiding-model score",
             "score --consistency=distillation",

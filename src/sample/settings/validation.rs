@@ -30,8 +30,8 @@ pub enum SettingsError {
     Rho(f32),
     /// The churn is invalid.
     #[error(
-        "impossible churn: its amount must be at least 0, its noise from 0 to 2, min at most max, \
-         and all of them finite"
+        "impossible churn: its amount must be at least 0 and finite, its noise from 0 to 2, min at \
+         most max"
     )]
     Churn(Churn),
     /// ε is so large that exact Langevin steps would go beyond the denoised image.
@@ -103,10 +103,9 @@ impl Settings {
         }
         if let Some(churn) = self.churn {
             let Churn { s_churn, s_tmin, s_tmax, s_noise } = churn;
-            // JSON, in which cards are written, has no infinity.
-            let finite = [s_churn, s_tmin, s_tmax].iter().all(|value| value.is_finite());
+            let amount = s_churn >= 0.0 && s_churn.is_finite();
             let noise = (0.0..=2.0).contains(&s_noise);
-            if !(finite && noise && s_churn >= 0.0 && s_tmin <= s_tmax) {
+            if !(amount && noise && s_tmin <= s_tmax) {
                 return Err(SettingsError::Churn(churn));
             }
         }
@@ -135,10 +134,15 @@ mod tests {
         assert!(matches!(far, SettingsError::TooFar { .. }), "{far}");
         assert!(matches!(refused(Settings { snr: 0.0, ..base }), SettingsError::Snr(_)));
         assert!(matches!(refused(Settings { rho: f32::NAN, ..base }), SettingsError::Rho(_)));
-        for (s_tmin, s_tmax) in [(2.0, 1.0), (0.0, f32::INFINITY), (f32::NAN, 1.0)] {
-            let churn = Some(Churn { s_tmin, s_tmax, ..Churn::NONE });
+        for (s_churn, s_tmin, s_tmax) in
+            [(1.0, 2.0, 1.0), (1.0, f32::NAN, 1.0), (f32::INFINITY, 0.0, 1.0)]
+        {
+            let churn = Some(Churn { s_churn, s_tmin, s_tmax, s_noise: 1.0 });
             assert!(matches!(refused(Settings { churn, ..base }), SettingsError::Churn(_)));
         }
+        // EDM's own default of S_tmax.
+        let churn = Some(Churn { s_tmax: f32::INFINITY, ..Churn::NONE });
+        assert!(Settings { churn, ..base }.step_table().is_ok());
         let schedule = NoiseSchedule { levels: 0, ..base.schedule };
         assert!(matches!(refused(Settings { schedule, ..base }), SettingsError::NoiseSchedule(_)));
         let huge = Settings { steps_each: 100_000, ..base };

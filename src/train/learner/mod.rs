@@ -18,7 +18,8 @@ use crate::net::weights::Weights;
 /// The weights of a run, their moving average and the optimizer's state, on a device, and what
 /// changes them.
 pub trait Learner {
-    /// What computes, in a word: ranks can only add up gradients with others of their kind.
+    /// The name of the backend. Backends order gradients differently, so all ranks must have the
+    /// same one.
     fn kind(&self) -> &'static str;
 
     /// Replaces freshly drawn weights by those of a model, which must be of the same network: the
