@@ -263,7 +263,7 @@ impl Training {
 
     /// Updates the parameters of all launches after the weights were written.
     fn gather(&self) {
-        self.pass([Launch::alone(&self.gather)]);
+        self.pass([PartLaunch::without_row(&self.gather)]);
     }
 
     /// How many steps to submit now: as many as take a few milliseconds. 0 if the GPU is busy and
@@ -281,8 +281,12 @@ impl Training {
     /// # Errors
     /// [`FusedError::Step`] if they are not; then none is submitted.
     pub fn submit(&mut self, steps: &[TrainingStep]) -> Result<(), FusedError> {
-        let most = if self.throttle.is_slow() { FEW } else { usize::MAX };
-        self.submit_in_pieces(steps, most)
+        self.submit_in_pieces(steps, self.most())
+    }
+
+    /// The most launches of a submission.
+    fn most(&self) -> usize {
+        if self.throttle.is_slow() { FEW } else { usize::MAX }
     }
 
     /// As [`Self::submit`], with at most so many launches in each submission.
@@ -294,17 +298,34 @@ impl Training {
             row += step.parts.len();
             launches.extend(self.update_launches(row - 1));
         }
-        let (mut submissions, mut started, mut last) = (0, f64::INFINITY, None);
-        for launches in launches.chunks(most) {
-            last = Some(self.counted_pass(launches.iter().copied()));
-            started = started.min(platform::now());
-            submissions += 1;
-        }
-        self.submitted += submissions;
-        if let Some(last) = last {
-            self.throttle.submitted(self.gpu.queue(), last, steps.len(), started);
-        }
+        let submissions = self.submit_launches(launches.into_iter(), most);
+        self.note(submissions, steps.len());
         Ok(())
+    }
+
+    /// Submits launches, at most so many at a time.
+    fn submit_launches<'a>(
+        &'a self,
+        launches: impl Iterator<Item = PartLaunch<'a>>,
+        most: usize,
+    ) -> Submissions {
+        let launches: Vec<_> = launches.collect();
+        let mut submissions = Submissions { count: 0, started: f64::INFINITY, last: None };
+        for launches in launches.chunks(most) {
+            submissions.last = Some(self.counted_pass(launches.iter().copied()));
+            submissions.started = submissions.started.min(platform::now());
+            submissions.count += 1;
+        }
+        submissions
+    }
+
+    /// Takes note of the submissions that made some steps.
+    fn note(&mut self, submissions: Submissions, steps: usize) {
+        let Submissions { count, started, last } = submissions;
+        self.submitted += count;
+        if let Some(last) = last {
+            self.throttle.submitted(self.gpu.queue(), last, steps, started);
+        }
     }
 
     /// Makes a step of which others compute the rest of the batch, each a share. `sum` adds up over
@@ -318,14 +339,19 @@ impl Training {
         step: &TrainingStep,
         sum: impl FnOnce(&mut [f32]),
     ) -> Result<(), FusedError> {
-        let TrainingBuffers { gradients, squares, losses, .. } = &self.buffers;
-        let queue = self.gpu.queue();
         let Some(part) = step.parts.first() else { return Ok(()) };
         let batch = part.batch as usize;
+        // Updates the time that a step takes. There is room, since every step waits for the GPU.
+        self.room();
+        let most = self.most();
         self.upload(std::slice::from_ref(step))?;
         // Places in the batch that others compute.
-        queue.write_buffer(losses, 0, bytemuck::cast_slice(&vec![0.0f32; batch]));
-        self.counted_pass(self.gradient_launches(step, 0));
+        let others = vec![0.0f32; batch];
+        self.gpu.queue().write_buffer(&self.buffers.losses, 0, bytemuck::cast_slice(&others));
+        let submissions = self.submit_launches(self.gradient_launches(step, 0), most);
+        self.note(submissions, 1);
+        let TrainingBuffers { gradients, squares, losses, .. } = &self.buffers;
+        let queue = self.gpu.queue();
         let mut values = self.gpu.read(gradients, self.weights).await?;
         values.extend(self.gpu.read(losses, batch).await?);
         sum(&mut values);
@@ -336,8 +362,10 @@ impl Training {
         queue.write_buffer(gradients, 0, bytemuck::cast_slice(summed));
         queue.write_buffer(squares, 0, bytemuck::cast_slice(&norm));
         queue.write_buffer(losses, 0, bytemuck::cast_slice(summed_losses));
-        self.counted_pass(self.update_launches(step.parts.len() - 1));
-        self.submitted += 2;
+        // Not timed: the gradients took nearly all of the step's time.
+        let update = self.update_launches(step.parts.len() - 1);
+        let submissions = self.submit_launches(update, most);
+        self.submitted += submissions.count;
         Ok(())
     }
 
@@ -372,30 +400,33 @@ impl Training {
         &'a self,
         step: &'a TrainingStep,
         row: usize,
-    ) -> impl Iterator<Item = Launch<'a>> {
+    ) -> impl Iterator<Item = PartLaunch<'a>> {
         (row..).zip(&step.parts).flat_map(move |(row, part)| {
             let (offset, images) = (row * self.buffers.stride, part.images);
-            self.part.iter().map(move |kernel| Launch { kernel, offset, images })
+            self.part.iter().map(move |kernel| PartLaunch { kernel, offset, images })
         })
     }
 
     /// What changes the weights by the gradient of a step, of which a part is in this row.
-    fn update_launches(&self, row: usize) -> impl Iterator<Item = Launch<'_>> {
+    fn update_launches(&self, row: usize) -> impl Iterator<Item = PartLaunch<'_>> {
         let offset = row * self.buffers.stride;
-        let update = self.update.iter().map(move |kernel| Launch { kernel, offset, images: 0 });
-        update.chain([Launch::alone(&self.gather)])
+        let update = self.update.iter().map(move |kernel| PartLaunch { kernel, offset, images: 0 });
+        update.chain([PartLaunch::without_row(&self.gather)])
     }
 
     /// Submits one pass of launches, and of one that counts the submission.
     fn counted_pass<'a>(
         &'a self,
-        launches: impl Iterator<Item = Launch<'a>>,
+        launches: impl Iterator<Item = PartLaunch<'a>>,
     ) -> wgpu::SubmissionIndex {
-        self.pass(launches.chain([Launch::alone(&self.count)]))
+        self.pass(launches.chain([PartLaunch::without_row(&self.count)]))
     }
 
     /// Submits one pass of launches.
-    fn pass<'a>(&self, launches: impl IntoIterator<Item = Launch<'a>>) -> wgpu::SubmissionIndex {
+    fn pass<'a>(
+        &self,
+        launches: impl IntoIterator<Item = PartLaunch<'a>>,
+    ) -> wgpu::SubmissionIndex {
         let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for launch in launches {
@@ -435,7 +466,7 @@ impl Training {
         let all = self.part.iter().chain(&self.update).chain([&self.gather]);
         let mut timed = Vec::new();
         for kernel in all {
-            let launch = Launch { kernel, offset: 0, images };
+            let launch = PartLaunch { kernel, offset: 0, images };
             let submit = |times: usize| {
                 self.pass(std::iter::repeat_n(launch, times));
             };
@@ -453,9 +484,18 @@ impl Training {
     }
 }
 
+/// Submissions of the launches of some steps.
+struct Submissions {
+    /// How many there are.
+    count: u32,
+    /// When the first was submitted.
+    started: f64,
+    last: Option<wgpu::SubmissionIndex>,
+}
+
 /// A kernel to be launched for a part of a step.
 #[derive(Clone, Copy)]
-struct Launch<'a> {
+struct PartLaunch<'a> {
     kernel: &'a BoundKernel,
     /// The offset of the part's row.
     offset: usize,
@@ -463,9 +503,9 @@ struct Launch<'a> {
     images: u32,
 }
 
-impl<'a> Launch<'a> {
+impl<'a> PartLaunch<'a> {
     /// A kernel that reads no row, and is the same for any number of images.
-    fn alone(kernel: &'a BoundKernel) -> Self {
+    fn without_row(kernel: &'a BoundKernel) -> Self {
         Self { kernel, offset: 0, images: 0 }
     }
 
@@ -491,8 +531,10 @@ mod tests {
 
     use super::*;
     use crate::backend::fused::codegen::{Kernel, KernelConfig, Precision, Strategy};
+    use crate::loss::Weighting;
     use crate::net::{ImageShape, Preconditioning};
     use crate::random::Key;
+    use crate::recipe::Recipe;
 
     const SCALE: Preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
 
@@ -502,59 +544,47 @@ mod tests {
         Compiler::new(&gpu, config).expect("every GPU has f32")
     }
 
-    /// A run of a small network on an image of 4 × 4.
-    fn training(compiler: &Compiler, batch: usize, parts: usize) -> Training {
+    /// A small network for images of 4 × 4.
+    fn sizes() -> UNetDescription {
         let image_shape = ImageShape { channels: 1, height: 4, width: 4 };
-        let sizes = UNetDescription {
+        UNetDescription {
             widths: vec![4],
             attention: vec![false],
             groups: 1,
             embedding: 4,
             ..UNetDescription::new(image_shape, SCALE)
-        };
+        }
+    }
+
+    /// A run of that network on an image.
+    fn training(compiler: &Compiler, batch: usize, parts: usize) -> Training {
         let bytes: Vec<u8> = (0..16).map(|i| 16 * i).collect();
         let data =
             DataSet { bytes: &bytes, labels: &[], images: 1, stable_from: None, mirrored: false };
-        Training::new(compiler, &sizes, &data, batch, parts).expect("it fits")
+        Training::new(compiler, &sizes(), &data, batch, parts).expect("it fits")
     }
 
     /// A step on two images, in two parts.
     fn step() -> TrainingStep {
-        let example = |sigma: f32| {
-            let c = SCALE.at(sigma);
-            ExampleRow {
-                image: 0,
-                class_row: 0,
-                sigma,
-                ln_sigma: sigma.ln(),
-                weight: 1.0,
-                c_in: c.c_in,
-                score_skip: c.score_skip,
-                score_out: c.score_out,
-            }
-        };
-        let part = |first| PartRow {
-            images: 1,
-            first,
-            example: first,
+        let recipe = Recipe {
+            seed: 1,
+            steps: 1000,
             batch: 2,
-            accumulates: first,
-            noise_step: 0,
-            seed: [1, 0],
-            flip: 0,
-            dequantize: 0,
+            parts: 2,
             learning_rate: 0.1,
-            correction: 1.0,
-            epsilon: 1e-3,
-            most: 1.0,
-            betas: [0.9, 0.99],
-            decay: 0.5,
-            padding: [0; 3],
+            warmup_steps: 0,
+            max_grad_norm: Recipe::MAX_GRAD_NORM,
+            ema_decay: Recipe::EMA_DECAY,
+            p_mean: Recipe::P_MEAN,
+            p_std: Recipe::P_STD,
+            sigmas: [0.1, 1.0],
+            weighting: Weighting::Paper,
+            label_dropout: 0.0,
+            flip: false,
+            dequantize: false,
         };
-        TrainingStep {
-            parts: [0, 1].map(part).to_vec(),
-            examples: [1.0, 0.2].map(example).to_vec(),
-        }
+        let examples = [1.0, 0.2].map(|sigma| Example { index: 0, sigma, class: None });
+        TrainingStep::new(&recipe, &sizes(), 0, examples.into_iter())
     }
 
     /// The third axis of a launch counts the images of a part.
@@ -592,7 +622,7 @@ mod tests {
         assert_eq!(ends[2], ends[0]);
     }
 
-    /// The first is, since it may be long.
+    /// A first step counts as long, since none has been timed.
     #[test]
     fn a_long_step_is_submitted_in_pieces() {
         let mut training = training(&compiler(), 2, 2);
@@ -600,6 +630,15 @@ mod tests {
         let launches = training.launches() + training.part.len();
         assert_eq!(training.submitted as usize, launches.div_ceil(FEW));
         assert!(training.submitted > 2);
+
+        // So it is if others compute the rest of the batch.
+        let mut training = self::training(&compiler(), 2, 2);
+        block_on(training.step_together(&step(), |_| ())).expect("a step of this run");
+        let (gradients, updates) = (2 * training.part.len(), training.update.len() + 1);
+        let pieces = gradients.div_ceil(FEW) + updates.div_ceil(FEW);
+        assert_eq!(training.submitted as usize, pieces);
+        assert!(pieces > 2);
+        assert!(block_on(training.report()).is_ok(), "all are counted");
     }
 
     /// Some drivers report it as done.
