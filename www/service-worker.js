@@ -11,8 +11,8 @@
 import { match, put } from "./model/checked-cache.js";
 
 const VERSION = "";
-/** What every visit fetches, relative to the page. @type {string[]} */
-const FILES = [];
+/** Files of this version that are not in its folder, relative to the page. @type {string[]} */
+const BESIDE = [];
 
 const worker = /** @type {any} */ (self);
 const SCOPE = worker.registration.scope;
@@ -27,9 +27,9 @@ const MAX_BYTES = 1 << 28;
 /** The most bytes that all kept models have together: beyond that, those that were kept longest ago are deleted. */
 const MAX_ALL_BYTES = 2 * MAX_BYTES;
 
-const fixed = new Set(FILES.map((file) => new URL(file, SCOPE).href));
+const beside = new Set(BESIDE.map((file) => new URL(file, SCOPE).href));
 const isFixed = (/** @type {string} */ url) =>
-  fixed.has(url) || url.startsWith(`${SCOPE}${VERSION}/`);
+  beside.has(url) || url.startsWith(`${SCOPE}${VERSION}/`);
 const isWeights = (/** @type {string} */ url) => new URL(url).pathname.endsWith(".safetensors");
 /** Models, wherever they are, and the images of the page's own. Scripts of another version are not kept. */
 const isModel = (/** @type {string} */ url) => {
@@ -154,13 +154,20 @@ async function fetchPage(request) {
   }
 }
 
+/** What every visit fetches: what the page links to, except for icons. @param {string} page */
+function linked(page) {
+  const links = page.matchAll(/(?:href|src)="\.\/([^"]+)"/g);
+  const urls = Array.from(links, ([, file]) => new URL(file, SCOPE).href);
+  return new Set(urls.filter((url) => isFixed(url) && !isModel(url)));
+}
+
 /** Keeps the whole version, or rejects: a part of it would be of no use without a network. */
 async function install() {
   const page = await fetch(PAGE, { cache: "no-cache" });
+  const text = await page.clone().text();
   // If a newer version has just been published, this worker is not installed: that version has its own.
-  if (!page.ok || !(await page.clone().text()).includes(VERSION))
-    throw new Error("another version");
-  await Promise.all([keep(OWN, PAGE, page), ...Array.from(fixed, keepFixed)]);
+  if (!page.ok || !text.includes(VERSION)) throw new Error("another version");
+  await Promise.all([keep(OWN, PAGE, page), ...Array.from(linked(text), keepFixed)]);
 }
 
 async function activate() {

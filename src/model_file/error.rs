@@ -79,7 +79,7 @@ pub enum ModelError {
     #[error("the tensor `{0}` holds values that are not finite: the training diverged")]
     NotFinite(String),
     /// A value is too large to be written in f16.
-    #[error("the tensor `{name}` holds {value:e}, but f16 ends at {max}", max = f16::MAX)]
+    #[error("the tensor `{name}` holds {value:?}, but f16 ends at {max}", max = f16::MAX)]
     BeyondF16 {
         /// The tensor's name.
         name: String,

@@ -7,28 +7,21 @@
 pub(super) use parser::parse;
 use thiserror::Error;
 
-use crate::words::one_line;
-
 /// Why a text is not the expected JSON, in the parser's words.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{0}")]
 pub struct JsonError(String);
-
-impl JsonError {
-    fn new(error: impl std::fmt::Display) -> Self {
-        Self(one_line(error))
-    }
-}
 
 #[cfg(not(target_family = "wasm"))]
 mod parser {
     use serde::de::DeserializeOwned;
 
     use super::JsonError;
+    use crate::words::one_line;
 
     /// Parses a text as a `T`.
     pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
-        serde_json::from_str(text).map_err(JsonError::new)
+        serde_json::from_str(text).map_err(|error| JsonError(one_line(error)))
     }
 }
 
@@ -47,6 +40,6 @@ mod parser {
 
     /// The message of an `Error`, which is what both steps throw.
     fn thrown(error: JsValue) -> JsonError {
-        JsonError::new(error.unchecked_into::<js_sys::Error>().message())
+        JsonError(error.unchecked_into::<js_sys::Error>().message().into())
     }
 }

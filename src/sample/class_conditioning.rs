@@ -38,9 +38,9 @@ impl ClassConditioning {
             found.unwrap_or(counts.len().saturating_sub(1))
         };
         // A class for each of these chains, in the place where their turns find it.
-        let mut classes: Vec<usize> = chains.clone().map(draw).collect();
-        let turn = chains.start % chains.len().max(1);
-        classes.rotate_right(turn);
+        let (start, count) = (chains.start, chains.len());
+        let class_at = |place: usize| draw(start + (place + count - start % count) % count);
+        let classes = (0..count).map(class_at).collect();
         Self { classes, guidance_scale: GuidanceScale::NONE }
     }
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bounds;
 use super::step_table::{Start, Step, StepTable, Update};
 use crate::noise::NoiseSchedule;
 
@@ -14,10 +15,10 @@ pub struct Churn {
     #[serde(rename = "amount")]
     pub s_churn: f32,
     /// S_tmin: only noise levels from here …
-    #[serde(rename = "min")]
+    #[serde(rename = "min", serialize_with = "bounds::serialize")]
     pub s_tmin: f32,
     /// S_tmax: … to here are churned.
-    #[serde(rename = "max")]
+    #[serde(rename = "max", serialize_with = "bounds::serialize")]
     pub s_tmax: f32,
     /// S_noise: the deviation of the noise; slightly more than 1 makes up for a network that
     /// removes too much.
@@ -42,10 +43,12 @@ impl Churn {
 /// σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
 pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
     let NoiseSchedule { sigma_max, sigma_min, levels } = *schedule;
+    // Powers by logarithms, which noise schedules use, too: `powf` would add 1 kB to the page.
+    let power = |base: f64, exponent: f64| (exponent * base.ln()).exp();
     let rho = f64::from(rho);
-    let root = |sigma: f32| f64::from(sigma).powf(rho.recip());
+    let root = |sigma: f32| power(sigma.into(), rho.recip());
     let step = (root(sigma_min) - root(sigma_max)) / (levels.max(2) - 1) as f64;
-    let sigma = |i: usize| (root(sigma_max) + i as f64 * step).powf(rho) as f32;
+    let sigma = |i: usize| power(root(sigma_max) + i as f64 * step, rho) as f32;
     (0..levels).map(sigma).collect()
 }
 

@@ -7,7 +7,7 @@ import { hasEngine } from "../engine/engine.js";
 import { listenToKeys } from "./keys.js";
 import { namesPlace } from "./link.js";
 import { changeOrigin } from "../settings/origin.js";
-import { copyLink, offerMore, save } from "../save/saving.js";
+import { copyLink } from "../save/copy-link.js";
 import {
   begin,
   renewSeed,
@@ -164,8 +164,12 @@ export function listen() {
   $("draw").addEventListener("click", () =>
     changeOrigin($("draw").getAttribute("aria-pressed") === "true" ? "noise" : "drawing"),
   );
-  $("save").addEventListener("click", () => save().catch(refuse));
-  $("more").addEventListener("click", () => offerMore().catch(refuse));
+  $("save").addEventListener("click", () =>
+    import("../save/saving.js").then(({ save }) => save()).catch(refuse),
+  );
+  $("more").addEventListener("click", () =>
+    import("../save/saving.js").then(({ offerMore }) => offerMore()).catch(refuse),
+  );
   $("copy").addEventListener("click", () => copyLink().catch(refuse));
   $("view").addEventListener("change", (/** @type {any} */ event) => {
     setView(event.target.value);

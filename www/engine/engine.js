@@ -7,11 +7,11 @@
  * - `cpu`: for browsers without a usable GPU; runs in workers.
  * - `reference`: Burn's own WebGPU kernels, which the fused ones must agree with.
  */
-import { Failure, download, isTrap, notImported, panic } from "../failures/failures.js";
+import { isTrap, notImported, panic } from "../failures/failures.js";
 import { awaitWork, compileOn } from "./device.js";
 import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
-import { SILENCE_MS, within } from "./within.js";
 
+/** @typedef {import("../failures/failures.js").Failure} Failure */
 /** @typedef {import("../types.js").EngineName} EngineName */
 /** @typedef {import("../types.js").SamplerSettings} SamplerSettings */
 /** @typedef {import("../types.js").SamplerName} SamplerName */
@@ -112,6 +112,17 @@ export async function hasEngine(name) {
 const bundle = (name) => new URL(`../engines/${name}/ncsn.js`, import.meta.url);
 
 /**
+ * Says why a script of this folder was not imported.
+ * @param {string} script @returns {(error: unknown) => Promise<never>}
+ */
+const notArrived = (script) => async (error) => {
+  throw await notImported(new URL(script, import.meta.url).href, error);
+};
+
+/** What fetches bundles that are not part of the page. */
+const bundles = () => import("./bundles.js").catch(notArrived("./bundles.js"));
+
+/**
  * Puts a model on a device.
  * @param {EngineName} name
  * @param {{ wasmModule: WasmModule, model: Model, bytes: Uint8Array, adapter: string, exact?: boolean, tuning?: string, draws?: boolean, precompiled?: OnDevice, onFailure: (failure: Failure) => void }} page
@@ -135,7 +146,8 @@ export async function createEngine(
         draws,
       );
     case "reference": {
-      const own = await load(name);
+      const { load } = await bundles();
+      const own = await load(bundle(name), NAMES[name]);
       const model = new own.Model(bytes);
       try {
         const { made: engine, device } = await withItsDevice(() => own.Engine.create(name, model));
@@ -146,10 +158,8 @@ export async function createEngine(
     }
     case "cpu": {
       const [module, { startWorkers }] = await Promise.all([
-        compile(name),
-        import("./workers.js").catch(async (error) => {
-          throw await notImported(new URL("./workers.js", import.meta.url).href, error);
-        }),
+        bundles().then(({ compile }) => compile(bundle(name), NAMES[name])),
+        import("./workers.js").catch(notArrived("./workers.js")),
       ]);
       return startWorkers({
         bundle: bundle(name),
@@ -238,75 +248,4 @@ function onPage(name, { engine, device }, { wasmModule, model, bytes }, adapter,
     free: () => engine.free(),
   };
   return usable;
-}
-
-/** The bundles that were started, or are being started. @type {Map<EngineName, Promise<WasmModule>>} */
-const started = new Map();
-
-/**
- * Fetches a bundle and starts its wasm module. A second call returns the same one, unless the first has failed.
- * @param {EngineName} name
- * @returns {Promise<WasmModule>}
- */
-function load(name) {
-  const before = started.get(name);
-  if (before) return before;
-  const loading = start(name);
-  started.set(name, loading);
-  loading.catch(() => started.delete(name));
-  return loading;
-}
-
-/** @param {EngineName} name @returns {Promise<WasmModule>} */
-function start(name) {
-  const url = bundle(name);
-  const script = import(url.href).catch(async (error) => {
-    throw missing(name, await notImported(url.href, error));
-  });
-  return within(script, SILENCE_MS, () => silent(url)).then(async (module) => {
-    await module.default({ module_or_path: await compile(name) });
-    return module;
-  });
-}
-
-/**
- * Fetches the WebAssembly of a bundle and compiles it, which may take long: only the server has to answer in time.
- * @param {EngineName} name
- * @returns {Promise<WebAssembly.Module>}
- */
-async function compile(name) {
-  const url = new URL("./ncsn_bg.wasm", bundle(name));
-  const late = () => silent(url);
-  /** @type {Uint8Array<ArrayBuffer>[]} */
-  const pieces = [];
-  try {
-    const response = await within(fetch(url), SILENCE_MS, late);
-    const { ok, status, statusText, body } = response;
-    if (!ok || !body)
-      throw missing(name, download("WebAssembly module", url.href, status, statusText));
-    const reader = body.getReader();
-    for (;;) {
-      const { done, value } = await within(reader.read(), SILENCE_MS, late);
-      if (done) break;
-      pieces.push(value);
-    }
-  } catch (error) {
-    if (error instanceof Failure) throw error;
-    throw download("WebAssembly module", url.href, 0, String(error));
-  }
-  // Not compiled while it comes: hosts may send a wrong media type, which browsers then refuse.
-  return WebAssembly.compile(await new Blob(pieces).arrayBuffer());
-}
-
-/** A server that sends nothing any more. @param {URL} url */
-const silent = ({ href }) =>
-  download("WebAssembly module", href, 0, `Nothing came for ${SILENCE_MS / 1000} seconds.`);
-
-/** Adds what to do about an engine that is not there. @param {EngineName} name @param {Failure} failure */
-function missing(name, failure) {
-  failure.advice = [
-    `The engine “${NAMES[name]}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`,
-    ...failure.advice,
-  ];
-  return failure;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** Images as files. The page fetches this when the visitor saves or sends one. */
+/** Images as files. */
 
 /** The color between images in a file. On the page, these gaps are transparent and show the frame. */
 export const BACKGROUND = "#1c2022";

@@ -1,27 +1,23 @@
 // @ts-check
-/** Saving and sending what is shown. */
+/** Saving and sending what is shown. The page fetches this when the visitor asks for that. */
 import { $ } from "../dom/dom.js";
 import { imageAt } from "../view/pixels.js";
-import { controls, fatalErrors, film, linked, live, run, timeline } from "../app/session.js";
+import { controls, film, linked, live, run, timeline } from "../app/session.js";
 import { modelLabel, state } from "../app/state.js";
 import { imageShown } from "../view/single-images.js";
-import { grid, setStatus, showProgress, showRun } from "../view/view.js";
+import { grid, showProgress } from "../view/view.js";
+import { oneToPng, saveAs, toPng } from "./save.js";
 
 /** The most characters of a name of a model or a class in the name of a file. */
 const LONGEST_NAME = 60;
 
-/** How many milliseconds a visitor sees that the link is copied. */
-const COPIED_MS = 1800;
-let copied = 0;
-
 /** What is shown, as a PNG. @returns {Promise<File>} */
 async function png() {
-  const { toPng } = await import("./save.js");
   const file = await run.withChain(async (chain) => {
     if (timeline.past) return named(stepName(), toPng($("replay")));
     // With less motion, the grid may show an earlier step.
     showProgress(chain.progress());
-    await timeline.stay(grid.draw(chain, run.view, true));
+    await timeline.stay(() => grid.draw(chain, run.view, true));
     return named(stepName(), toPng($("grid")));
   });
   // The page has said why there are no chains, but perhaps out of sight.
@@ -31,7 +27,6 @@ async function png() {
 
 /** One image of the grid, as a PNG. @param {number} index @returns {Promise<File>} */
 async function onePng(index) {
-  const { oneToPng } = await import("./save.js");
   const file = await run.withChain(async (chain) => {
     const image = await imageShown(chain, index);
     return image && named(`image-${index + 1}-${stepName()}`, oneToPng(image));
@@ -80,7 +75,7 @@ const stepName = () => `step-${(timeline.past?.progress ?? state.progress)?.step
 
 /** Saves what is shown. */
 export async function save() {
-  const [{ saveAs }, file] = await Promise.all([import("./save.js"), png()]);
+  const file = await png();
   saveAs(file, file.name);
 }
 
@@ -98,24 +93,4 @@ export async function offerMore() {
     name: (what) => fileName(what, what === "run" ? film.frames : [run]),
     link: controls.link(linked()),
   });
-}
-
-/** Puts a link to what is shown on the clipboard, or where there is none, into the address bar. */
-export async function copyLink() {
-  const url = controls.link(linked());
-  let [text, words] = ["Copied", "The link is copied."];
-  try {
-    await navigator.clipboard.writeText(url);
-  } catch {
-    history.replaceState(null, "", url);
-    [text, words] = ["See address bar", "The link is in the address bar."];
-  }
-  $("copy").textContent = text;
-  // The text of a button is not read out when it changes.
-  setStatus($("status").dataset.state, words);
-  clearTimeout(copied);
-  copied = setTimeout(() => {
-    $("copy").textContent = "Copy link";
-    if ($("status").textContent === words && !fatalErrors.failure) showRun(run);
-  }, COPIED_MS);
 }

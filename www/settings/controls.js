@@ -36,7 +36,7 @@ export class Controls {
   #defaultChains = "";
   #parameters = /** @type {import("../engine/engine.js").SamplerParameters} */ ({});
   #accepted = new Accepted();
-  /** Whether the form has been opened, so that there are settings to make a link of. */
+  /** Whether all that the link asks for is on the page, so that another link can be made of it. */
   hasSettings = false;
 
   /** @param {{ onChange(): void }} observer notified whenever a setting has changed */
@@ -113,7 +113,6 @@ export class Controls {
     }
     trouble = this.#offerFewSteps(few, card) || trouble;
     this.accept();
-    this.hasSettings = true;
     return { unusable, trouble };
   }
 

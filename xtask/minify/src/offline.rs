@@ -1,8 +1,9 @@
 //! What makes the built page an application that works without a network: a service worker, and a
 //! manifest.
 //!
-//! The worker is `www/service-worker.js` with the page's version, the files that every visit fetches,
-//! and the text of the module that it imports. It must lie beside `index.html`, since it may only
+//! The worker is `www/service-worker.js` with the page's version, the names of the files that are not
+//! in the version's folder, and the text of the module that it imports. What every visit fetches it
+//! finds in the page, when it is installed. It must lie beside `index.html`, since it may only
 //! answer for what is below itself, and not every browser lets such a worker import modules.
 
 use std::{fs, path::Path};
@@ -15,7 +16,7 @@ use crate::{preload, script, write};
 const SCRIPT: &str = "www/service-worker.js";
 /// What stands in it for the version, the files and the module.
 const VERSION: &str = "const VERSION = \"\";";
-const FILES: &str = "const FILES = [];";
+const BESIDE: &str = "const BESIDE = [];";
 const IMPORT: &str = "import { match, put } from \"./model/checked-cache.js\";";
 const IMPORTED: &str = include_str!("../../../www/model/checked-cache.js");
 /// The worker and the manifest of a built page.
@@ -29,8 +30,8 @@ pub fn with_worker(page: &str, dist: &Path, version: &str) -> Result<String> {
     // The copy there is minified, and of no use to a page.
     let copy = dist.join(version).join(SCRIPT);
     fs::remove_file(&copy).with_context(|| format!("cannot remove {}", copy.display()))?;
-    let files = files(page, dist)?;
-    let worker = filled(include_str!("../../../www/service-worker.js"), version, &files)?;
+    let beside = beside(page, dist, version)?;
+    let worker = filled(include_str!("../../../www/service-worker.js"), version, &beside)?;
     let worker = script::minified(&worker).context("cannot understand the service worker")?;
     write(&dist.join(WORKER), worker.as_bytes())?;
     write(&dist.join(MANIFEST), manifest(page, version).as_bytes())?;
@@ -43,8 +44,8 @@ pub fn with_worker(page: &str, dist: &Path, version: &str) -> Result<String> {
     Ok(page.replacen("</head>", &links, 1))
 }
 
-/// What every visit fetches: the files that the page links to, and what its modules import.
-fn files(page: &str, dist: &Path) -> Result<Vec<String>> {
+/// The files that the page links to and that are not in the folder of its version.
+fn beside(page: &str, dist: &Path, version: &str) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for start in LINKS {
         for (at, _) in page.match_indices(start) {
@@ -60,21 +61,22 @@ fn files(page: &str, dist: &Path) -> Result<Vec<String>> {
     }
     let entry = preload::entry(page)?;
     ensure!(files.iter().any(|file| file == entry), "{entry} is not among {files:?}");
+    files.retain(|file| !file.starts_with(&format!("{version}/")));
     files.sort();
     Ok(files)
 }
 
-/// The worker's script with a version, files and the module that it imports.
-fn filled(script: &str, version: &str, files: &[String]) -> Result<String> {
-    for place in [VERSION, FILES, IMPORT] {
+/// The worker's script with a version, the files beside its folder, and the module that it imports.
+fn filled(script: &str, version: &str, beside: &[String]) -> Result<String> {
+    for place in [VERSION, BESIDE, IMPORT] {
         ensure!(script.matches(place).count() == 1, "the service worker lacks {place}");
     }
     // Addresses of the page need no escapes, or they would need some in index.html, too.
     let version = format!("const VERSION = \"{version}\";");
-    let files = format!("const FILES = [\"{}\"];", files.join("\",\""));
+    let beside = format!("const BESIDE = {beside:?};");
     Ok(script
         .replace(VERSION, &version)
-        .replace(FILES, &files)
+        .replace(BESIDE, &beside)
         .replace(IMPORT, &without_exports(IMPORTED)?))
 }
 
@@ -114,28 +116,30 @@ mod tests {
 
     const PAGE: &str = concat!(
         r##"<head><meta name="theme-color" content="#fff"><link href="./v/www/style.css">"##,
-        r#"<link href="./v/www/none.css"><script type="module" src="./v/www/main.js"></script>"#,
+        r#"<link href="./ncsn.js"><link href="./none.js">"#,
+        r#"<script type="module" src="./v/www/main.js"></script>"#,
         r#"</head><a href="./?model=a">"#
     );
 
     #[test]
-    fn a_page_keeps_what_every_visit_fetches() -> Result<()> {
+    fn a_worker_has_what_it_does_not_find_in_the_page() -> Result<()> {
         let folder = tempfile::tempdir()?;
         let www = folder.path().join("v/www");
         fs::create_dir_all(&www)?;
-        for name in ["main.js", "style.css", "later.js", "service-worker.js"] {
+        for name in ["main.js", "style.css", "service-worker.js"] {
             fs::write(www.join(name), "")?;
         }
+        fs::write(folder.path().join("ncsn.js"), "")?;
         let page = with_worker(PAGE, folder.path(), "v")?;
         assert!(
             page.contains(r#"<link rel="service-worker" href="./service-worker.js">"#),
             "{page}"
         );
         let worker = read_text(&folder.path().join(WORKER))?;
-        for kept in ["v/www/main.js", "v/www/style.css"] {
-            assert!(worker.contains(kept), "{kept} is not in {worker}");
+        assert!(worker.contains("ncsn.js"), "{worker}");
+        for absent in ["v/www/", "none.js"] {
+            assert!(!worker.contains(absent), "{absent} is in {worker}");
         }
-        assert!(!worker.contains("later.js") && !worker.contains("none.css"), "{worker}");
         assert!(worker.contains("x-sha256") && !worker.contains("checked-cache"), "{worker}");
         let imports = script::imports(&worker)?;
         assert!(imports.is_empty() && !worker.contains("export"), "{worker}");

@@ -1,0 +1,76 @@
+// @ts-check
+/** What images need that start from a drawing. The page fetches this when a visitor wants such images. */
+import { $ } from "../dom/dom.js";
+import { controls, live, writeAddress } from "../app/session.js";
+import { drawing, link, quickUrl, state } from "../app/state.js";
+import { SketchCanvas } from "../sketch/canvas.js";
+
+/** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
+
+/** The number of steps from a drawing with which images can follow a pen. */
+const QUICK_STEPS = 8;
+/**
+ * The most levels to have so many steps left of. Close to the drawing, only a small part of the levels is left, and at
+ * the drawing itself there is one step however many levels there are.
+ */
+const MOST_QUICK_LEVELS = 100;
+/** Below this σ there is nothing to see. */
+const QUICK_SIGMA_MIN = 0.05;
+
+/**
+ * Makes the sketch canvas, if there is none yet.
+ * @param {import("../engine/engine.js").Card} card @param {import("../engine/engine.js").Model} model
+ * @returns {Promise<unknown>} settles when it can be shown
+ */
+export function makeSketch(card, model) {
+  if (!state.sketch && !link.has("strength"))
+    $("strength").value = String(model.default_strength());
+  state.sketch ??= new SketchCanvas(card, {
+    onPaint: () => live.ask(),
+    onWritten: writeAddress,
+  });
+  return state.sketch.styled;
+}
+
+/** Scrolls to where canvas and images are in sight together. */
+export function showSketch() {
+  const canvas = $("sketch-canvas").getBoundingClientRect();
+  if (canvas.top < 0) $("sketch-canvas").scrollIntoView({ block: "start" });
+  else if (canvas.bottom > innerHeight) $("grid-frame").scrollIntoView({ block: "start" });
+}
+
+/** Chooses settings with which images can follow a pen. */
+export async function suitSettings() {
+  if (!state.loaded) return;
+  const { model, card } = state.loaded;
+  const far = Number($("strength").value);
+  const steps = (/** @type {SamplerSettings} */ settings) => model.schedule(settings, far).length;
+  const usual = quickSettings(card, steps);
+  controls.useQuickSettings(usual, steps(usual));
+  if (!quickUrl) return;
+  const { quickModel } = await import("../model/quick-model.js");
+  const quick = await quickModel();
+  // Meanwhile the visitor may have gone back, or chosen other settings.
+  if (!quick || !controls.usesQuickSettings) return;
+  controls.useQuickSettings(quick.card.sampler, steps(quick.card.sampler));
+  if (drawing()) live.ask();
+}
+
+/**
+ * Settings for images that follow a drawing: the sampler that is best with few steps.
+ * @param {import("../engine/engine.js").Card} card
+ * @param {(settings: SamplerSettings) => number} steps counts the steps from a drawing
+ * @returns {SamplerSettings}
+ */
+function quickSettings({ sampler }, steps) {
+  /** @type {SamplerSettings} */
+  const settings = {
+    ...sampler,
+    sampler: "ancestral",
+    sigma_min: Math.max(sampler.sigma_min, QUICK_SIGMA_MIN),
+    levels: QUICK_STEPS,
+    churn: undefined,
+  };
+  while (steps(settings) < QUICK_STEPS && settings.levels < MOST_QUICK_LEVELS) settings.levels += 1;
+  return settings;
+}
