@@ -114,25 +114,25 @@ export class NcsnSamplerElement extends Base {
     return this.getAttribute("model") ?? "";
   }
   set model(address) {
-    this.setAttribute("model", address);
+    this.#reflect("model", address);
   }
   get count() {
     return Number(this.getAttribute("count") ?? 16);
   }
   set count(count) {
-    this.setAttribute("count", String(count));
+    this.#reflect("count", count);
   }
   get steps() {
     return Number(this.getAttribute("steps") ?? 0);
   }
   set steps(steps) {
-    this.#reflect("steps", steps);
+    this.#reflect("steps", steps || "");
   }
   get seed() {
     return this.getAttribute("seed") ?? "";
   }
   set seed(seed) {
-    this.setAttribute("seed", seed);
+    this.#reflect("seed", seed);
   }
   get hub() {
     return this.getAttribute("hub") ?? "";
@@ -158,7 +158,7 @@ export class NcsnSamplerElement extends Base {
     return Number(this.getAttribute("guidance") ?? 1);
   }
   set guidance(weight) {
-    this.setAttribute("guidance", String(weight));
+    this.#reflect("guidance", weight);
   }
   get autoplay() {
     return this.hasAttribute("autoplay");
@@ -203,9 +203,9 @@ export class NcsnSamplerElement extends Base {
     return this.#frame?.toBlob({ type, scale: 4 }) ?? null;
   }
 
-  /** Sets an attribute, or removes it if nothing is given. @param {string} name @param {string | number} value */
+  /** Sets an attribute, or removes it if nothing is given. @param {string} name @param {string | number | null | undefined} value */
   #reflect(name, value) {
-    if (value) this.setAttribute(name, String(value));
+    if (value != null && value !== "") this.setAttribute(name, String(value));
     else this.removeAttribute(name);
   }
 

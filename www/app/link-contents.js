@@ -7,7 +7,7 @@ import { isTrap } from "../failures/failures.js";
 import { labelOf, numberFrom } from "../settings/fields.js";
 import { namesPlace } from "./link.js";
 import { setOrigin, suitSettings } from "../settings/origin.js";
-import { controls, refuse, renewAsBefore } from "./session.js";
+import { controls, renewAsBefore } from "./session.js";
 import { link, quickUrl, state } from "./state.js";
 
 /** @param {string} value @param {number} least @param {number} most */
@@ -53,6 +53,7 @@ export async function openLink(slow) {
     return error.message;
   });
   const words = notUsed(unusable);
+  controls.hasSettings = true;
   return [noClass, noDrawing, words, form.trouble].filter(Boolean).join(" ");
 }
 
@@ -100,5 +101,5 @@ async function openDrawing(unusable) {
   else if (kept) kept.selected = true;
   await state.sketch?.load(text);
   // It comes from another model's page.
-  if (!link.has("sampler")) suitSettings("drawing").catch(refuse);
+  if (!link.has("sampler")) suitSettings();
 }

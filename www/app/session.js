@@ -57,7 +57,7 @@ export const timeline = new Timeline(film, {
   },
   left: () => showView(run.view),
 });
-grid.onResize = () => timeline.stay(run.redraw());
+grid.onResize = () => timeline.stay(() => run.redraw());
 grid.onArrange = () => timeline.arranged();
 grid.onShown = (canvas, count) => {
   timeline.drawn();
@@ -311,5 +311,7 @@ export function use(next) {
   $("precision-row").hidden = next.name !== "fused";
   $("adapter").textContent = next.device;
   setConsole(true);
-  if (missed) renew(true);
+  // Images follow a stroke in any case, but a run that was not started does not begin by itself.
+  if (missed && drawing()) live.ask();
+  else if (missed) renewAsBefore();
 }

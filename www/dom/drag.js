@@ -1,5 +1,8 @@
 // @ts-check
-/** Dragging with a mouse, a pen or a finger, one at a time: a palm beside a pen is ignored, and so is a second finger. */
+/**
+ * Dragging with a mouse, a pen or a finger, one at a time: a palm beside a pen is ignored, and so is a second finger. A
+ * palm that comes first gives way to the pen.
+ */
 
 /** How far a finger goes sideways until it drags, in CSS pixels: one that goes up or down scrolls the page. */
 const SIDEWAYS = 8;
@@ -22,8 +25,14 @@ export function followDrags(element, { to, down = to, up, scrolls = false }) {
     drags = true;
     down(event);
   };
+  const end = () => {
+    first = null;
+    if (drags) up?.();
+  };
   element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || first) return;
+    const givesWay = first?.pointerType === "touch" && event.pointerType === "pen";
+    if (event.button !== 0 || (first && !givesWay)) return;
+    if (first) end();
     element.setPointerCapture(event.pointerId);
     first = event;
     drags = false;
@@ -41,8 +50,6 @@ export function followDrags(element, { to, down = to, up, scrolls = false }) {
   });
   // Comes after `pointerup` and after `pointercancel`, with which scrolling begins.
   element.addEventListener("lostpointercapture", (event) => {
-    if (event.pointerId !== first?.pointerId) return;
-    first = null;
-    if (drags) up?.();
+    if (event.pointerId === first?.pointerId) end();
   });
 }

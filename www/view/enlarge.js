@@ -117,8 +117,8 @@ class Enlarged {
     this.#why.addEventListener("toggle", () => this.#compare());
     const dialog = dialogOf("enlarged", "", [this.#views, film, this.#status, this.#why]);
     dialog.querySelector("form")?.prepend(others);
-    // The dialog itself is the target of clicks on its backdrop, which close it. It is that of clicks in its padding and of
-    // the ends of selections, too.
+    // Clicks on the backdrop have the dialog itself as their target, and close it. So have clicks in its padding, and
+    // selections that end there, which must not.
     let outside = false;
     dialog.addEventListener("pointerdown", (event) => (outside = isBeside(dialog, event)));
     dialog.addEventListener("click", (event) => {

@@ -1,6 +1,6 @@
 // @ts-check
 /** What one can do with a single image of the grid. */
-import { fail, refuse, run, timeline } from "../app/session.js";
+import { refuse, run, timeline } from "../app/session.js";
 import { state } from "../app/state.js";
 import { cut } from "./film.js";
 import { imageAt } from "./pixels.js";
@@ -16,7 +16,7 @@ let imageButtons;
 export async function offerImages() {
   const { ImageButtons } = await import("./image-buttons.js");
   const buttons = new ImageButtons((index) =>
-    draws() ? keepImage(index).catch(fail) : showLarge(index),
+    draws() ? keepImage(index).catch(refuse) : showLarge(index),
   );
   imageButtons = buttons;
   const { onArrange } = grid;
@@ -57,7 +57,7 @@ export async function imageShown(chain, index) {
 async function keepImage(index) {
   await run.withChain(async (chain) => {
     const image = await imageShown(chain, index);
-    // Within this turn, so that what is saved at the same time is of the images that follow.
+    // Before other work gets its turn: what is saved next then waits for the images of the new drawing.
     if (image) await state.sketch?.take(image);
   });
 }

@@ -37,7 +37,7 @@ export class Timeline {
   constructor(film, page) {
     this.#film = film;
     this.#page = page;
-    film.onChange = () => this.#name();
+    film.onChange = () => this.#follow();
     this.#name();
     followDrags(this.#slider, {
       to: ({ clientX }) => this.#go(page.stepAt(clientX)),
@@ -78,17 +78,15 @@ export class Timeline {
 
   /** To be called when images have got other places: the past gets them, too. */
   arranged() {
-    if (!this.#shown) return;
-    // A frame that was dropped meanwhile has no image any more.
-    if (this.#film.frames.includes(this.#shown)) this.#paint(this.#shown);
-    else this.leave();
+    if (this.#shown) this.#paint(this.#shown);
   }
 
-  /** Waits for work that may draw the present, but is no reason to show it. @param {Promise<unknown>} work */
+  /** Does work that may draw the present, but is no reason to show it. @param {() => Promise<unknown>} work */
   async stay(work) {
+    // Before the work, which may draw at once.
     this.#staying += 1;
     try {
-      await work;
+      await work();
     } finally {
       this.#staying -= 1;
     }
@@ -131,7 +129,7 @@ export class Timeline {
   /** Plays the film from its end back to the beginning, or from there to the end. @param {1 | -1} direction */
   async #play(direction) {
     if (!this.#hasPast) return;
-    await this.stay(this.#page.pause());
+    await this.stay(() => this.#page.pause());
     cancelAnimationFrame(this.#playing);
     const { frames } = this.#film;
     const last = frames.length - 1;
@@ -155,7 +153,7 @@ export class Timeline {
     const frame = this.#film.at(step);
     if (!frame || !this.#hasPast) return;
     cancelAnimationFrame(this.#playing);
-    this.stay(this.#page.pause());
+    this.stay(() => this.#page.pause());
     this.#show(frame);
   }
 
@@ -188,6 +186,16 @@ export class Timeline {
     this.#canvas.hidden = present;
     if (!present) this.#paint(frame);
     this.#page.show(frame);
+    this.#name();
+  }
+
+  /** Follows a change of the film: a frame that was dropped has no image any more, so its neighbor is shown. */
+  #follow() {
+    if (this.#shown && !this.#film.frames.includes(this.#shown)) {
+      const next = this.#film.at(this.#shown.progress.step);
+      if (next) this.#show(next);
+      else this.leave();
+    }
     this.#name();
   }
 

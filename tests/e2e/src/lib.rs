@@ -9,6 +9,7 @@
 //! Run them with `cargo xtask test`, or alone, after `cargo xtask build`, with
 //! `cargo test --release -p e2e`.
 
+pub mod axe;
 pub mod browser;
 pub mod image;
 pub mod page;

@@ -57,7 +57,7 @@
   one.restart();
   await told(one, "finish");
 
-  // Of what asks for classes, `class` counts only if all of it does.
+  // `class` asks for classes only if every name in it is one.
   const asked = await finished(early);
   const { model, count, steps, seed } = early;
   const plain = added({ model, count, steps, seed });
@@ -78,9 +78,13 @@
     await restarted(other, { sameSeed: true }),
     await restarted(other),
   ];
-  const set = { hub: "https://hub", classes: "1,2", sampler: "heun", guidance: 2 };
+  const set = { hub: "https://hub", classes: "1,2", sampler: "heun", guidance: 0 };
   const reflecting = Object.assign(document.createElement("ncsn-sampler"), set);
   const reflected = Object.keys(set).map((name) => reflecting.getAttribute(name));
+  // Frameworks also set what they are not given.
+  for (const name of ["model", "count", "steps", "seed", ...Object.keys(set)])
+    reflecting[name] = undefined;
+  const unset = reflecting.getAttributeNames();
 
   const farBefore = far.state;
   far.scrollIntoView();
@@ -123,6 +127,7 @@
     byClass,
     seeds,
     reflected,
+    unset,
     early: [count, early.autoplay, Object.keys(early)],
     narrow,
     code,

@@ -648,6 +648,21 @@ async fn a_part_of_the_page_that_is_missing_is_named() -> Result<()> {
     .await
 }
 
+/// What a link asks for is not lost if the page fails before it has all of that.
+#[tokio::test]
+async fn a_failure_while_a_link_is_opened_keeps_its_class_and_its_drawing() -> Result<()> {
+    let server = Server::start_without(dist(), Some("settings/class-chips.js"))?;
+    let query = tiny_with("model=www/models/mnist-classes.safetensors&class=7");
+    fails_and(server, &format!("{query}#drawn"), "", "panic", async |page, _| {
+        page.click("#retry").await?;
+        page.wait_for_reload().await?;
+        let link = page.query().await?;
+        ensure!(link.contains("class=7") && link.ends_with("#drawn"), "it forgot: {link}");
+        Ok(())
+    })
+    .await
+}
+
 /// A model that is too large is not downloaded.
 #[tokio::test]
 async fn a_model_that_is_too_large_is_refused_at_once() -> Result<()> {

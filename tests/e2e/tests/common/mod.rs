@@ -11,7 +11,7 @@ use e2e::{
     browser::Browser,
     image::Image,
     page::{Page, State},
-    server::Server,
+    server::{Server, scripts},
 };
 
 /// Four chains, three noise levels, one step at each, on the CPU: the page is ready in half a second,
@@ -115,6 +115,20 @@ pub async fn corner_of(browser: &Browser, canvas: &str, side: u32) -> Result<Ima
                   .getImageData(0, 0, side, side); return Array.from(data)";
     let bytes = browser.client.execute(script, vec![canvas.into(), side.into()]).await?;
     Image::from_json(bytes)
+}
+
+/// Opens a file of the server that does nothing by itself, to try the page's scripts there one by one.
+/// Returns the address of their folder.
+pub async fn blank_page(browser: &Browser, server: &Server) -> Result<String> {
+    let scripts = server.url(&scripts(dist())?);
+    browser.client.goto(&format!("{scripts}style.css")).await?;
+    Ok(scripts)
+}
+
+/// Waits until the caption says that the images follow a drawing.
+pub async fn follows_drawing(page: &Page<'_>) -> Result<()> {
+    let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
+    page.wait_until("the images follow a drawing", follows).await
 }
 
 /// Opens the sketch canvas.

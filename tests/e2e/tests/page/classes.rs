@@ -58,6 +58,30 @@ async fn gives(browser: &Browser, link: &str, images: &Image) -> Result<()> {
     Ok(())
 }
 
+/// A class that is chosen while an engine is on its way counts if that engine cannot be had, and starts
+/// no run.
+#[tokio::test]
+async fn a_class_that_is_chosen_while_an_engine_is_on_its_way_starts_nothing() -> Result<()> {
+    with_browser(async |browser| {
+        browser.before_every_page("delete Navigator.prototype.gpu").await?;
+        let (page, _) = ready(browser, &digits()).await?;
+        let change = "const engine = document.getElementById('engine'); engine.value = 'fused'; \
+                      engine.dispatchEvent(new Event('change', { bubbles: true })); \
+                      document.querySelector('#chips [value=\"7\"]').click(); \
+                      return document.getElementById('status').dataset.state";
+        let state = browser.client.execute(change, vec![]).await?;
+        ensure!(state == "loading", "the engine is not on its way, but {state}");
+        let told = async || Ok(!page.text("#problem").await?.is_empty());
+        page.wait_until("the page says why there is no such engine", told).await?;
+        let state = page.state().await?;
+        ensure!(state == State::Ready, "the page is {state:?}");
+        let caption = page.text("#caption-run").await?;
+        ensure!(caption.contains("of “7”"), "the class is lost: {caption}");
+        Ok(())
+    })
+    .await
+}
+
 /// A class and its guidance are in the link, and a change of either makes other images at once.
 #[tokio::test]
 async fn a_link_asks_for_the_class_that_was_chosen() -> Result<()> {

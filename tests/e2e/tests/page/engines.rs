@@ -4,11 +4,11 @@ use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::with_browser,
     page::{Page, State},
-    server::{Server, scripts},
+    server::Server,
 };
 
 use crate::{
-    common::{LONGER, TINY_GPU, dist, ready, tiny_with, tiny_without},
+    common::{LONGER, TINY_GPU, blank_page, dist, ready, tiny_with, tiny_without},
     sampling::restart,
 };
 
@@ -166,10 +166,8 @@ async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {
 async fn a_gpu_is_measured_once_while_it_is_idle() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        // Any file of this server will do as a page.
-        let scripts = scripts(dist())?;
-        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
-        let arguments = vec![server.url(&scripts).into()];
+        let scripts = blank_page(browser, &server).await?;
+        let arguments = vec![scripts.into()];
         let found = browser.client.execute_async(include_str!("measuring.js"), arguments).await?;
         ensure!(found["busy"] == 0, "a busy GPU is measured: {found}");
         ensure!(found["most"] == 1 && found["calls"] == 4, "measured otherwise: {found}");
@@ -186,12 +184,9 @@ async fn a_gpu_is_measured_once_while_it_is_idle() -> Result<()> {
 async fn full_speed_keeps_every_gpu_busy() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        // Any file of this server will do as a page, and this one does nothing meanwhile.
-        let scripts = scripts(dist())?;
-        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let scripts = blank_page(browser, &server).await?;
         let script = include_str!("batching.js");
-        let visits =
-            browser.client.execute_async(script, vec![server.url(&scripts).into()]).await?;
+        let visits = browser.client.execute_async(script, vec![scripts.into()]).await?;
         let visits = visits.as_array().with_context(|| format!("no answer, but {visits}"))?;
         ensure!(!visits.is_empty(), "nothing was simulated");
         for visit in visits {

@@ -10,7 +10,7 @@ use e2e::{
 use serde_json::Value;
 
 use crate::{
-    common::{TINY_GPU, dist, open_sketch, ready, ready_on, tiny_with},
+    common::{TINY_GPU, dist, follows_drawing, open_sketch, ready, ready_on, tiny_with},
     timeline::has_past,
 };
 
@@ -110,8 +110,7 @@ async fn a_link_to_images_that_follow_a_drawing_gives_the_same() -> Result<()> {
         };
         page.wait_until("the weights for few steps are there", quick).await?;
         page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
-        let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
-        page.wait_until("the images follow", follows).await?;
+        follows_drawing(&page).await?;
         page.wait_for(State::Finished).await?;
         let link = link(&page).await?;
         page.wait_for(State::Finished).await?;
@@ -156,8 +155,7 @@ async fn weights_for_few_steps_are_fetched_once_and_when_they_are_needed() -> Re
             }
             page.wait_until("the sampler for few steps is chosen", few).await?;
             page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3)]).await?;
-            let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
-            page.wait_until("the images follow", follows).await?;
+            follows_drawing(&page).await?;
             page.wait_for(State::Finished).await?;
             let count = sent();
             ensure!(count == 1, "drawing: {draws}; they are fetched {count} times");

@@ -11,7 +11,9 @@ use e2e::{
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{TINY, TINY_GPU, dist, drop_file, paste_file, ready, tiny_with};
+use crate::common::{
+    TINY, TINY_GPU, dist, drop_file, follows_drawing, paste_file, ready, tiny_with,
+};
 
 /// Waits until the page has loaded itself with a model of the visitor's own, and returns its title
 /// with the name that is marked among the models.
@@ -73,10 +75,7 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
 
         // An image is something to start from.
         drop("a.png", "www/models/mnist.png").await?;
-        page.wait_until("it is on the canvas", async || {
-            Ok(page.text("#caption-run").await?.ends_with("from a drawing"))
-        })
-        .await
+        follows_drawing(&page).await
     })
     .await
 }
@@ -87,8 +86,7 @@ async fn files_can_be_pasted_into_the_page() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
         paste_file(browser, "a.png", "www/models/mnist.png").await?;
-        let follows = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
-        page.wait_until("it is on the canvas", follows).await?;
+        follows_drawing(&page).await?;
         paste_file(browser, "pasted.safetensors", "www/models/emoji.safetensors").await?;
         let shown = own_model(browser).await?;
         ensure!(shown == "pasted: images out of noisepasted", "it shows {shown}");

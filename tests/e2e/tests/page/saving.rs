@@ -10,7 +10,7 @@ use fantoccini::key::Key;
 use serde_json::{Value, json};
 
 use crate::{
-    common::{TINY, TINY_GPU, corner_of, open_sketch, ready, tiny_with},
+    common::{TINY, TINY_GPU, corner_of, follows_drawing, open_sketch, ready, tiny_with},
     timeline::{focus, has_past},
 };
 
@@ -47,6 +47,31 @@ async fn save_by(browser: &Browser, page: &Page<'_>, button: &str) -> Result<Str
     Ok(name.as_str().context("no name")?.to_owned())
 }
 
+/// The frames of the GIF that was saved first, decoded by the browser at one pixel for each pixel of
+/// an image, as `Image` has it: `side` of them, or as many as the grid has with its margin.
+async fn frames(browser: &Browser, side: Option<u32>) -> Result<Vec<Image>> {
+    let script = "const [side, answer] = arguments; (async () => { \
+                  const data = await window.blobs[window.saved[0].url].arrayBuffer(); \
+                  const decoder = new ImageDecoder({ data, type: 'image/gif' }); \
+                  await decoder.tracks.ready; \
+                  await decoder.completed; \
+                  const { width, dataset: { gap } } = document.getElementById('grid'); \
+                  const size = side ?? width + 2 * gap; \
+                  const frames = []; \
+                  for (let frameIndex = 0; frameIndex < decoder.tracks.selectedTrack.frameCount; \
+                       frameIndex++) { \
+                    const { image } = await decoder.decode({ frameIndex }); \
+                    const copy = new OffscreenCanvas(size, size).getContext('2d'); \
+                    copy.imageSmoothingEnabled = false; \
+                    copy.drawImage(image, 0, 0, size, size); \
+                    frames.push(Array.from(copy.getImageData(0, 0, size, size).data)) } \
+                  return frames \
+                  })().then(answer, (error) => answer(String(error)))";
+    let found = browser.client.execute_async(script, vec![side.into()]).await?;
+    let frames: Vec<Value> = serde_json::from_value(found).context("it cannot be decoded")?;
+    frames.into_iter().map(Image::from_json).collect()
+}
+
 /// A GIF of the run, decoded by the browser: as many frames as steps, the last with the images. The
 /// dialog waits for images that follow a drawing, which have no such steps.
 #[tokio::test]
@@ -71,38 +96,17 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
             };
             page.wait_until("it is saved", done).await?;
         }
-        // The last frame without its margin, at one pixel for each pixel of an image, as `Image`
-        // has it.
-        let script = "const answer = arguments[0]; (async () => { \
-                      const [gif, one] = window.saved; \
-                      const data = await window.blobs[gif.url].arrayBuffer(); \
-                      const decoder = new ImageDecoder({ data, type: 'image/gif' }); \
-                      await decoder.tracks.ready; \
-                      await decoder.completed; \
-                      const frames = decoder.tracks.selectedTrack.frameCount; \
-                      const { image } = await decoder.decode({ frameIndex: frames - 1 }); \
-                      const { width, dataset: { gap } } = document.getElementById('grid'); \
-                      const side = width + 2 * gap; \
-                      const copy = new OffscreenCanvas(side, side).getContext('2d'); \
-                      copy.imageSmoothingEnabled = false; \
-                      copy.drawImage(image, 0, 0, side, side); \
-                      const single = await createImageBitmap(window.blobs[one.url]); \
-                      answer({ frames, names: [gif.name, one.name], single: single.width, \
-                      pixels: Array.from(copy.getImageData(0, 0, side, side).data) }) \
-                      })().catch((error) => answer({ error: String(error) }))";
-        let mut answer = browser.client.execute_async(script, vec![]).await?;
-        ensure!(
-            answer["frames"] == 4,
-            "there are {} frames: {}",
-            answer["frames"],
-            answer["error"]
-        );
-        let names = json!(["digits-seed-7-run.gif", "digits-seed-7-image-1-step-3.png"]);
-        ensure!(answer["names"] == names, "the files are {}", answer["names"]);
-        ensure!(answer["single"].as_u64().is_some_and(|side| side % 28 == 0), "of another size");
-        let last = Image::from_json(answer["pixels"].take())?;
-        let most = last.largest_difference(&grid);
+        let decoded = frames(browser, None).await?;
+        ensure!(decoded.len() == 4, "there are {} frames", decoded.len());
+        let most = decoded[3].largest_difference(&grid);
         ensure!(most <= 8, "the last frame differs from the images by {most} of 255");
+        let script = "const [answer] = arguments; const [gif, one] = window.saved; \
+                      createImageBitmap(window.blobs[one.url]).then( \
+                        ({ width }) => answer([gif.name, one.name, width % 28]), \
+                        (error) => answer(String(error)))";
+        let saved = browser.client.execute_async(script, vec![]).await?;
+        let names = ["digits-seed-7-run.gif", "digits-seed-7-image-1-step-3.png"];
+        ensure!(saved == json!([names[0], names[1], 0]), "the files are {saved}");
 
         close_more(browser).await?;
         open_sketch(&page).await?;
@@ -119,44 +123,47 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
 }
 
 /// What is saved, or kept on the sketch canvas, is what the grid shows: an image of an earlier
-/// step, or that of the end while a button shows the end. The name says which step it is.
+/// step, or that of the end while a button shows the end, whether the engine draws by itself or not.
+/// The name says which step it is.
 #[tokio::test]
 async fn what_is_saved_is_what_is_shown() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, TINY).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await?;
-        page.wait_until("one can go back", async || has_past(browser).await).await?;
-        let (end, last) = (page.grid().await?, page.saved_one(1, 28).await?);
-        focus(browser).await?;
-        page.press(&char::from(Key::Left).to_string()).await?;
-        let shown = corner_of(browser, "#replay", 28).await?;
-        let most = page.saved_one(1, 28).await?.largest_difference(&shown);
-        ensure!(most <= 1, "another image than the one of step 2 is saved, by {most} of 255");
-        ensure!(shown.largest_difference(&last) > 1, "step 2 is like the end");
-        browser.client.execute(KEEP_FILES, vec![]).await?;
-        open_more(&page).await?;
-        let name = save_by(browser, &page, "#save-one").await?;
-        ensure!(name == "digits-seed-7-image-1-step-2.png", "the file's name is {name}");
-        close_more(browser).await?;
+        for query in [TINY, TINY_GPU] {
+            let (page, _) = ready(browser, query).await?;
+            page.click("#start").await?;
+            page.wait_for(State::Finished).await?;
+            page.wait_until("one can go back", async || has_past(browser).await).await?;
+            let (end, last) = (page.grid().await?, page.saved_one(1, 28).await?);
+            focus(browser).await?;
+            page.press(&char::from(Key::Left).to_string()).await?;
+            let shown = corner_of(browser, "#replay", 28).await?;
+            let most = page.saved_one(1, 28).await?.largest_difference(&shown);
+            ensure!(most <= 1, "another image than the one of step 2 is saved, by {most} of 255");
+            ensure!(shown.largest_difference(&last) > 1, "step 2 is like the end");
+            browser.client.execute(KEEP_FILES, vec![]).await?;
+            open_more(&page).await?;
+            let name = save_by(browser, &page, "#save-one").await?;
+            ensure!(name == "digits-seed-7-image-1-step-2.png", "the file's name is {name}");
+            close_more(browser).await?;
 
-        // Assistive technology clicks, and cannot hold.
-        let hold = "document.getElementById('compare').click()";
-        browser.client.execute(hold, vec![]).await?;
-        ensure!(page.grid().await? == end, "the end is shown, and something else is saved");
-        let name = save_by(browser, &page, "#save").await?;
-        ensure!(name == "digits-seed-7-step-3.png", "the file's name is {name}");
-        browser.client.execute(hold, vec![]).await?;
-        ensure!(page.steps().await?.done == 2, "afterwards step 2 is not shown any more");
-        let name = save_by(browser, &page, "#save").await?;
-        ensure!(name == "digits-seed-7-step-2.png", "the file's name is {name}");
+            // Assistive technology clicks, and cannot hold.
+            let hold = "document.getElementById('compare').click()";
+            browser.client.execute(hold, vec![]).await?;
+            ensure!(page.grid().await? == end, "the end is shown, and something else is saved");
+            let name = save_by(browser, &page, "#save").await?;
+            ensure!(name == "digits-seed-7-step-3.png", "the file's name is {name}");
+            browser.client.execute(hold, vec![]).await?;
+            ensure!(page.steps().await?.done == 2, "afterwards step 2 is not shown any more");
+            let name = save_by(browser, &page, "#save").await?;
+            ensure!(name == "digits-seed-7-step-2.png", "the file's name is {name}");
 
-        open_sketch(&page).await?;
-        page.click(".image-buttons button").await?;
-        let follow = async || Ok(page.text("#caption-run").await?.ends_with("from a drawing"));
-        page.wait_until("images follow the one that is kept", follow).await?;
-        let kept = corner_of(browser, "#sketch-canvas", 28).await?;
-        ensure!(kept == shown, "another image is kept");
+            open_sketch(&page).await?;
+            page.click(".image-buttons button").await?;
+            follows_drawing(&page).await?;
+            let kept = corner_of(browser, "#sketch-canvas", 28).await?;
+            let most = kept.largest_difference(&shown);
+            ensure!(most <= 1, "another image is kept: it differs by {most} of 255");
+        }
         Ok(())
     })
     .await
@@ -286,27 +293,10 @@ async fn the_way_from_seed_to_seed_can_be_saved_as_a_gif() -> Result<()> {
         open_more(&page).await?;
         let name = save_by(browser, &page, "#save-morph").await?;
         ensure!(name == "digits-seed-7-to-8-morph.gif", "its name is {name}");
-        let script = "const answer = arguments[0]; (async () => { \
-                      const data = await window.blobs[window.saved[0].url].arrayBuffer(); \
-                      const decoder = new ImageDecoder({ data, type: 'image/gif' }); \
-                      await decoder.tracks.ready; \
-                      await decoder.completed; \
-                      const frames = []; \
-                      for (let frameIndex = 0; frameIndex < decoder.tracks.selectedTrack.frameCount; \
-                           frameIndex++) { \
-                        const { image } = await decoder.decode({ frameIndex }); \
-                        const copy = new OffscreenCanvas(28, 28).getContext('2d'); \
-                        copy.imageSmoothingEnabled = false; \
-                        copy.drawImage(image, 0, 0, 28, 28); \
-                        frames.push(Array.from(copy.getImageData(0, 0, 28, 28).data)) } \
-                      answer({ frames }) \
-                      })().catch((error) => answer({ error: String(error) }))";
-        let mut answer = browser.client.execute_async(script, vec![]).await?;
-        ensure!(answer["error"].is_null(), "it cannot be decoded: {}", answer["error"]);
-        let frames: Vec<Value> = serde_json::from_value(answer["frames"].take())?;
-        ensure!(frames.len() == 6, "there are {} frames", frames.len());
-        for (at, (frame, image)) in frames.into_iter().zip([0, 1, 2, 3, 2, 1]).enumerate() {
-            let most = Image::from_json(frame)?.largest_difference(&images[image]);
+        let decoded = frames(browser, Some(28)).await?;
+        ensure!(decoded.len() == 6, "there are {} frames", decoded.len());
+        for (at, (frame, image)) in decoded.iter().zip([0, 1, 2, 3, 2, 1]).enumerate() {
+            let most = frame.largest_difference(&images[image]);
             ensure!(most <= 8, "frame {at} differs from image {} by {most} of 255", image + 1);
         }
         Ok(())

@@ -7,13 +7,13 @@ use e2e::{
     browser::{Browser, with_browser},
     image::Image,
     page::{State, Tool},
-    server::{Server, scripts},
+    server::Server,
 };
 use fantoccini::key::Key;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::common::{LONGER, TINY, TINY_GPU, corner_of, dist, ready, tiny_with};
+use crate::common::{LONGER, TINY, TINY_GPU, blank_page, corner_of, dist, ready, tiny_with};
 
 /// The most bytes that a film may have.
 const FILM: u64 = 64 << 20;
@@ -26,9 +26,7 @@ const FRAME: u64 = 4 * 512 * 512;
 async fn a_long_film_is_thinned_evenly() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        // Any file of this server will do as a page.
-        let scripts = scripts(dist())?;
-        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
+        let scripts = blank_page(browser, &server).await?;
         let script = "const [url, answer] = arguments; \
                       import(url).then(async ({ Film }) => { \
                         const canvas = document.createElement('canvas'); \
@@ -43,7 +41,7 @@ async fn a_long_film_is_thinned_evenly() -> Result<()> {
                         } \
                         answer({ most, steps: film.frames.map(({ progress }) => progress.step) }); \
                       }).catch((error) => answer({ error: String(error) }))";
-        let url = server.url(&format!("{scripts}view/film.js"));
+        let url = format!("{scripts}view/film.js");
         let answer = browser.client.execute_async(script, vec![url.into()]).await?;
         let most = answer["most"].as_u64().with_context(|| format!("no film: {answer}"))?;
         ensure!(most * FRAME <= FILM, "there were {most} images at a time");
@@ -53,6 +51,41 @@ async fn a_long_film_is_thinned_evenly() -> Result<()> {
         let every = others[1];
         let even = others.iter().zip(0..).all(|(&step, at)| step == at * every);
         ensure!(*last == 300 && every.is_power_of_two() && even, "the steps are {steps:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// A step that is shown may be dropped when the film grows: then its neighbor is shown, of which images
+/// can be saved.
+#[tokio::test]
+async fn a_step_that_is_dropped_is_not_shown_any_more() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        focus(browser).await?;
+        for key in [Key::Home, Key::Right] {
+            page.press(&char::from(key).to_string()).await?;
+        }
+        ensure!(page.steps().await?.done == 1, "step {} is shown", page.steps().await?.done);
+        let script = "const [answer] = arguments; \
+                      const { src } = document.querySelector('script[type=module]'); \
+                      import(new URL('app/session.js', src)).then(async ({ film }) => { \
+                        const canvas = document.createElement('canvas'); \
+                        Object.assign(canvas, { width: 512, height: 512 }).getContext('2d'); \
+                        Object.assign(canvas.dataset, { columns: 1, rows: 1, gap: 1 }); \
+                        for (let step = 4; step < 80; step++) \
+                          await film.add(canvas, { progress: { step }, view: 'noisy', count: 1 }); \
+                        answer(film.frames.some(({ progress }) => progress.step === 1)); \
+                      }).catch((error) => answer(String(error)))";
+        let kept = browser.client.execute_async(script, vec![]).await?;
+        ensure!(kept == false, "step 1 is not dropped: {kept}");
+        ensure!(page.steps().await?.done == 0, "step {} is shown", page.steps().await?.done);
+        let shown = corner_of(browser, "#replay", 28).await?;
+        let most = page.saved_one(1, 28).await?.largest_difference(&shown);
+        ensure!(most <= 1, "another image than the one of step 0 is saved, by {most} of 255");
         Ok(())
     })
     .await
@@ -134,8 +167,11 @@ async fn a_finger_scrolls_over_the_curve() -> Result<()> {
         page.wait_for(State::Finished).await?;
         page.wait_until("one can go back", async || has_past(browser).await).await?;
         // A gesture begins with the curve near the middle of the window.
-        let scrolled = "const { top, height } = document.getElementById('timeline').getBoundingClientRect(); \
-                        return Math.abs(top + height / 2 - innerHeight / 2) > 100";
+        let scrolled = "const [answer] = arguments; \
+                        requestAnimationFrame(() => requestAnimationFrame(() => { \
+                          const { top, height } = \
+                            document.getElementById('timeline').getBoundingClientRect(); \
+                          answer(Math.abs(top + height / 2 - innerHeight / 2) > 100) }))";
         type Gesture<'a> = (&'a str, &'a [(f64, f64)], bool, u32);
         let gestures: [Gesture<'_>; 3] = [
             ("scrolls", &[(-0.2, 0.2), (-0.2, -0.6)], true, 3),
@@ -145,8 +181,16 @@ async fn a_finger_scrolls_over_the_curve() -> Result<()> {
         for (what, points, scrolls, step) in gestures {
             page.draw_with(Tool::Finger, "#timeline", points).await?;
             page.lift().await?;
-            let found = browser.client.execute(scrolled, vec![]).await?;
-            ensure!(found == scrolls, "a finger that {what}: the page scrolls is {found}");
+            // Browsers scroll with the next frames.
+            let has_scrolled = async || {
+                let found = browser.client.execute_async(scrolled, vec![]).await?;
+                Ok::<bool, anyhow::Error>(found == true)
+            };
+            if scrolls {
+                page.wait_until("the page has scrolled", has_scrolled).await?;
+            } else {
+                ensure!(!has_scrolled().await?, "a finger that {what} scrolls the page");
+            }
             let done = page.steps().await?.done;
             ensure!(done == step, "a finger that {what} leads to step {done}");
         }

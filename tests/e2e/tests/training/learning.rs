@@ -6,11 +6,11 @@ use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
-    server::{Server, scripts},
+    server::Server,
 };
 use serde_json::{Value, json};
 
-use crate::common::{TINY_GPU, dist};
+use crate::common::{TINY_GPU, blank_page, dist};
 use crate::{give_archive, open, open_panel, set_up, wait_for_images, wait_for_status};
 
 /// Images to learn.
@@ -178,10 +178,8 @@ async fn a_network_learns_a_few_images() -> Result<()> {
 async fn a_few_images_get_variants_and_copies_of_them_are_named() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        // Any file of this server will do as a page.
-        let scripts = scripts(dist())?;
-        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
-        let arguments = vec![server.url(&scripts).into()];
+        let scripts = blank_page(browser, &server).await?;
+        let arguments = vec![scripts.into()];
         let script = include_str!("../training-few.js");
         let found = browser.client.execute_async(script, arguments).await?;
         ensure!(found["count"] == 100 && found["different"] == 100, "some are the same: {found}");

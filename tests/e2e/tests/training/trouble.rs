@@ -8,7 +8,7 @@ use e2e::{
 };
 use serde_json::json;
 
-use crate::common::{TINY_GPU, dist};
+use crate::common::{TINY_GPU, blank_page, dist};
 use crate::{
     RATE, do_in_page, give_archive, open, set_up, step, wait_for_images, wait_for_status,
     with_images,
@@ -84,10 +84,8 @@ async fn the_loss_of_the_pages_gpu_costs_no_images() -> Result<()> {
 async fn a_run_that_is_at_its_last_step_only_finishes() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        // Any file of this server will do as a page.
-        let scripts = scripts(dist())?;
-        browser.client.goto(&server.url(&format!("{scripts}style.css"))).await?;
-        let arguments = vec![server.url(&scripts).into()];
+        let scripts = blank_page(browser, &server).await?;
+        let arguments = vec![scripts.into()];
         let script = include_str!("../training-run.js");
         let found = browser.client.execute_async(script, arguments).await?;
         ensure!(found["trained"] == 0 && found["losses"] == 0, "it trains on: {found}");
