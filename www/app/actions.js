@@ -85,6 +85,8 @@ async function changeEngine(choice) {
     state.exact = exact;
     use(before);
     showState();
+    // Images that a stroke asked for meanwhile hide what was said before they began.
+    await live.settled;
     complain([failure.message, failure.advice[0]].filter(Boolean).join(" "));
   }
   // The field was disabled meanwhile and lost the focus.

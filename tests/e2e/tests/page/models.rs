@@ -112,8 +112,9 @@ async fn a_page_can_come_with_training_images() -> Result<()> {
         page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
         page.click("#why-no-copy summary").await?;
         let compared = async || {
-            let text = page.text(".copies").await?;
-            Ok(text.contains("nearest of 16 training images"))
+            let text = ".copies";
+            Ok(page.is_shown(text).await?
+                && page.text(text).await?.contains("nearest of 16 training images"))
         };
         page.wait_until("they are compared", compared).await
     })
