@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::classes::unconditional;
 use crate::model_file::{Card, ModelFile};
+use crate::net::weights::row_of_no_class;
 use crate::sample::{ClassConditioning, GuidanceScale, bounds};
 
 /// Classifier-free guidance, for commands that draw samples.
@@ -45,16 +46,15 @@ pub fn ensure_learned_score(path: &Path, card: &Card) -> anyhow::Result<()> {
 }
 
 /// Checks that a class-conditional model also knows the score of all images. It learns that from
-/// images whose class training does not tell it. Without any, the row of no class, which is the
-/// last and begins at zero, stays there.
+/// images whose class training does not tell it. Without any, the row of no class, which begins at
+/// zero, stays there.
 ///
 /// # Errors
 /// If the model does not know that score. `needs` says what takes it.
 pub fn ensure_knows_all_images(model: &ModelFile, needs: &str) -> anyhow::Result<()> {
-    let Some(rows) = model.weights.get("embedding.classes") else { return Ok(()) };
-    let none = &rows.values[rows.values.len() - rows.shape[1]..];
+    let row = row_of_no_class(&model.weights);
     ensure!(
-        none.iter().any(|&value| value != 0.0),
+        row.is_none_or(|row| row.iter().any(|&value| value != 0.0)),
         "{} has only learned the scores of its classes, as with --label-dropout 0, but {needs} \
          needs that of all images, too; train it further with --label-dropout 0.1",
         model.card.name

@@ -61,13 +61,16 @@ pub fn run<T: Termination>(program: impl FnOnce() -> anyhow::Result<T>) -> ExitC
     headless::expect_no_display();
     match program() {
         Ok(end) => end.report(),
-        // The reader closed the pipe, as `head` does: that is no failure.
-        Err(error) if error.downcast_ref().is_some_and(print::Undelivered::is_unwanted) => {
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(2)
-        }
+        Err(error) => ExitCode::from(report(&error)),
     }
+}
+
+/// Reports what ended a program, in one line on standard error, and returns the exit code.
+fn report(error: &anyhow::Error) -> u8 {
+    // The reader closed the pipe, as `head` does: that is no failure.
+    if error.downcast_ref().is_some_and(print::Undelivered::is_unwanted) {
+        return 0;
+    }
+    eprintln!("error: {error:#}");
+    2
 }

@@ -9,6 +9,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
 use crate::pickle::opcode;
+use crate::pickle::stack::Stack;
 
 /// The most bytes of a value in a list or dictionary, while that grows.
 const VALUE: u64 = 200;
@@ -94,8 +95,7 @@ pub(super) fn footprint(pickle: &[u8], most: u64) -> u64 {
 
 #[derive(Default)]
 struct Machine {
-    stack: Vec<Entry>,
-    marks: Vec<usize>,
+    stack: Stack<Entry>,
     memo: HashMap<u32, Entry>,
     /// The most entries that were on the stack.
     highest: usize,
@@ -109,59 +109,58 @@ impl Machine {
         use opcode::*;
         match opcode {
             PROTO | FRAME => {}
-            MARK => self.marks.push(self.stack.len()),
-            POP if self.marks.last() == Some(&self.stack.len()) => drop(self.marks.pop()),
-            POP => drop(self.stack.pop()?),
-            POP_MARK => drop(self.pop_to_mark()?),
+            MARK => self.stack.mark(),
+            POP => self.stack.discard()?,
+            POP_MARK => drop(self.stack.pop_to_mark()?),
             DUP => {
-                let top = *self.stack.last()?;
+                let top = *self.stack.top()?;
                 self.fetch(top);
             }
 
             TUPLE | LIST | FROZENSET => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.push(sum(&items));
             }
             TUPLE1..=TUPLE3 => {
-                let items = self.pop_many(usize::from(opcode - TUPLE1) + 1)?;
+                let items = self.stack.pop_many(usize::from(opcode - TUPLE1) + 1)?;
                 self.push(sum(&items));
             }
             APPEND => {
-                let items = self.pop_many(1)?;
+                let items = self.stack.pop_many(1)?;
                 self.extend(&items)?;
             }
             APPENDS | ADDITEMS => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.extend(&items)?;
             }
             DICT => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.name_by_keys(&items);
                 self.push(sum(&items));
             }
             SETITEM => {
-                let items = self.pop_many(2)?;
+                let items = self.stack.pop_many(2)?;
                 self.name_by_keys(&items);
                 self.extend(&items)?;
             }
             SETITEMS => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.name_by_keys(&items);
                 self.extend(&items)?;
             }
 
             BINPERSID => {
                 // A storage, of which the reader keeps the key.
-                let bytes = sum(&self.pop_many(1)?).bytes;
+                let bytes = sum(&self.stack.pop_many(1)?).bytes;
                 self.push(Tree { bytes, ..Tree::default() });
             }
             STACK_GLOBAL => {
-                let names = self.pop_many(2)?;
+                let names = self.stack.pop_many(2)?;
                 // Texts can be spelled in several ways, so this does not tell what it is.
                 self.push_callable(sum(&names), Makes::Any);
             }
             REDUCE | NEWOBJ | NEWOBJ_EX => {
-                let parts = self.pop_many(if opcode == NEWOBJ_EX { 3 } else { 2 })?;
+                let parts = self.stack.pop_many(if opcode == NEWOBJ_EX { 3 } else { 2 })?;
                 let all = sum(&parts);
                 match parts[0].makes {
                     Makes::Tensor if opcode == REDUCE => {
@@ -177,7 +176,7 @@ impl Machine {
                 }
             }
             BUILD => {
-                let parts = self.pop_many(2)?;
+                let parts = self.stack.pop_many(2)?;
                 let tree = sum(&parts);
                 // The memo has the object as it is from then on.
                 if let memo @ Some(number) = parts[0].memo {
@@ -192,7 +191,7 @@ impl Machine {
                     MEMOIZE => self.memo.len().try_into().ok()?,
                     _ => memo_key(opcode, argument)?,
                 };
-                let top = self.stack.last_mut()?;
+                let top = self.stack.top_mut()?;
                 top.memo = Some(number);
                 let entry = *top;
                 self.taken += MEMO;
@@ -246,19 +245,10 @@ impl Machine {
         self.taken += VALUE * tree.values + tree.bytes;
     }
 
-    fn pop_many(&mut self, count: usize) -> Option<Vec<Entry>> {
-        Some(self.stack.split_off(self.stack.len().checked_sub(count)?))
-    }
-
-    fn pop_to_mark(&mut self) -> Option<Vec<Entry>> {
-        let mark = self.marks.pop()?;
-        (mark <= self.stack.len()).then(|| self.stack.split_off(mark))
-    }
-
     /// Adds items to the value on top.
     fn extend(&mut self, items: &[Entry]) -> Option<()> {
         let more = sum(items);
-        self.stack.last_mut()?.tree += more;
+        self.stack.top_mut()?.tree += more;
         self.name(INDEX, more.tensors);
         Some(())
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use thiserror::Error;
 
 use super::opcode;
+use super::stack::Stack;
 use super::value::{Id, Object, Value};
 
 /// Why a pickle cannot be read.
@@ -48,9 +49,7 @@ pub(super) fn run(bytes: &[u8], most: usize) -> Result<(Vec<Value<'_>>, Id), Pic
 #[derive(Default)]
 struct Machine<'a> {
     values: Vec<Value<'a>>,
-    stack: Vec<Id>,
-    /// Where on the stack the unfinished lists, tuples and dictionaries begin.
-    marks: Vec<usize>,
+    stack: Stack<Id>,
     memo: HashMap<u32, Id>,
 }
 
@@ -60,11 +59,10 @@ impl<'a> Machine<'a> {
         use opcode::*;
         match opcode {
             PROTO | FRAME => {}
-            MARK => self.marks.push(self.stack.len()),
-            POP if self.marks.last() == Some(&self.stack.len()) => drop(self.marks.pop()),
-            POP => drop(self.stack.pop()?),
-            POP_MARK => drop(self.pop_to_mark()?),
-            DUP => self.stack.push(*self.stack.last()?),
+            MARK => self.stack.mark(),
+            POP => self.stack.discard()?,
+            POP_MARK => drop(self.stack.pop_to_mark()?),
+            DUP => self.stack.push(*self.stack.top()?),
 
             NONE | FLOAT | BINFLOAT | PERSID => self.push(Value::Other),
             NEWTRUE => self.push(Value::Number(1)),
@@ -82,11 +80,11 @@ impl<'a> Machine<'a> {
 
             EMPTY_TUPLE | EMPTY_LIST | EMPTY_SET => self.push(Value::List(Vec::new())),
             TUPLE | LIST | FROZENSET => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.push(Value::List(items));
             }
             TUPLE1..=TUPLE3 => {
-                let items = self.pop_many(usize::from(opcode - TUPLE1) + 1)?;
+                let items = self.stack.pop_many(usize::from(opcode - TUPLE1) + 1)?;
                 self.push(Value::List(items));
             }
             APPEND => {
@@ -94,20 +92,20 @@ impl<'a> Machine<'a> {
                 self.append(vec![item])?;
             }
             APPENDS | ADDITEMS => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.append(items)?;
             }
             EMPTY_DICT => self.push(Value::Dict(Vec::new())),
             DICT => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.push(Value::Dict(pairs(&items)));
             }
             SETITEM => {
-                let items = self.pop_many(2)?;
+                let items = self.stack.pop_many(2)?;
                 self.set(&items)?;
             }
             SETITEMS => {
-                let items = self.pop_to_mark()?;
+                let items = self.stack.pop_to_mark()?;
                 self.set(&items)?;
             }
 
@@ -116,7 +114,7 @@ impl<'a> Machine<'a> {
                 self.push(Value::Global { module, name });
             }
             STACK_GLOBAL => {
-                let [module, name] = self.pop_many(2)?[..] else { return None };
+                let [module, name] = self.stack.pop_many(2)?[..] else { return None };
                 let text = |id: Id| match self.values[id.0] {
                     Value::Text(text) => str::from_utf8(text).ok(),
                     _ => None,
@@ -125,11 +123,13 @@ impl<'a> Machine<'a> {
                 self.push(global);
             }
             REDUCE | NEWOBJ => {
-                let [callable, arguments] = self.pop_many(2)?[..] else { return None };
+                let [callable, arguments] = self.stack.pop_many(2)?[..] else { return None };
                 self.make(callable, arguments);
             }
             NEWOBJ_EX => {
-                let [callable, arguments, _keywords] = self.pop_many(3)?[..] else { return None };
+                let [callable, arguments, _keywords] = self.stack.pop_many(3)?[..] else {
+                    return None;
+                };
                 self.make(callable, arguments);
             }
             BUILD => {
@@ -144,10 +144,10 @@ impl<'a> Machine<'a> {
             }
 
             PUT | BINPUT | LONG_BINPUT => {
-                self.memo.insert(memo_key(opcode, argument)?, *self.stack.last()?);
+                self.memo.insert(memo_key(opcode, argument)?, *self.stack.top()?);
             }
             MEMOIZE => {
-                self.memo.insert(self.memo.len().try_into().ok()?, *self.stack.last()?);
+                self.memo.insert(self.memo.len().try_into().ok()?, *self.stack.top()?);
             }
             GET | BINGET | LONG_BINGET => {
                 let id = *self.memo.get(&memo_key(opcode, argument)?)?;
@@ -169,17 +169,8 @@ impl<'a> Machine<'a> {
     }
 
     fn top(&mut self) -> Option<&mut Value<'a>> {
-        let Id(number) = *self.stack.last()?;
+        let Id(number) = *self.stack.top()?;
         self.values.get_mut(number)
-    }
-
-    fn pop_many(&mut self, count: usize) -> Option<Vec<Id>> {
-        Some(self.stack.split_off(self.stack.len().checked_sub(count)?))
-    }
-
-    fn pop_to_mark(&mut self) -> Option<Vec<Id>> {
-        let mark = self.marks.pop()?;
-        (mark <= self.stack.len()).then(|| self.stack.split_off(mark))
     }
 
     /// Appends to a list. What other objects hold as lists is not kept.

@@ -5,6 +5,7 @@
 
 mod machine;
 pub(crate) mod opcode;
+pub(crate) mod stack;
 mod value;
 
 use machine::PickleError;

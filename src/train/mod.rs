@@ -28,7 +28,7 @@ mod shards;
 mod target;
 mod teacher;
 #[cfg(test)]
-mod test_network;
+pub(crate) mod test_network;
 mod trainer;
 mod weighted_sum;
 

@@ -1,10 +1,10 @@
-//! The network of the trainer's unit tests.
+//! The network of unit tests of training.
 
 use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
 /// One resolution of eight channels with attention: as small a network as has every kind of layer that
 /// knows σ.
-pub(super) fn tiny(image_shape: ImageShape) -> UNetDescription {
+pub(crate) fn tiny(image_shape: ImageShape) -> UNetDescription {
     UNetDescription {
         widths: vec![8],
         attention: vec![true],

@@ -37,7 +37,7 @@ pub(super) use self::arguments::Arguments;
 use self::interrupt::Interrupt;
 use self::start::Start;
 use super::numbers::ensure_within;
-use super::{command_line, data_set};
+use super::{command_line, data_set, report};
 use crate::train::{Checkpoints, Ranks};
 use crate::words::count;
 
@@ -61,10 +61,7 @@ pub(super) fn train(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let ranks = ranks::join()?;
     match (train_among(ranks.clone(), &arguments), ranks) {
         // Whoever leaves MPI waits for the other ranks, and they may wait for this one.
-        (Err(error), Some(ranks)) => {
-            eprintln!("error: {error:#}");
-            ranks.abort(2)
-        }
+        (Err(error), Some(ranks)) => ranks.abort(report(&error).into()),
         (result, _) => result,
     }
 }

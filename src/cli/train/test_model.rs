@@ -2,23 +2,15 @@
 
 use crate::model_file::{Card, ModelFile};
 use crate::net::weights::initial;
-use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
+use crate::net::{Architecture, ImageShape};
 use crate::sample::{Sampler, Settings};
+use crate::train::test_network::tiny;
 
 /// A small model of fifty images of 1 × 8 × 8 called noise: one that knows their score, or one for few
 /// evaluations.
 pub fn model(few_step: bool) -> ModelFile {
     let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
-    let preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
-    let unet = UNetDescription {
-        widths: vec![8],
-        attention: vec![true],
-        heads: 1,
-        groups: 2,
-        embedding: 8,
-        ..UNetDescription::new(image_shape, preconditioning)
-    };
-    let architecture = Architecture::UNet(unet);
+    let architecture = Architecture::UNet(tiny(image_shape));
     let training = serde_json::json!({
         "data": "noise",
         "pictures": 50,

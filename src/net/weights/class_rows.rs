@@ -5,6 +5,12 @@ use super::array::{Array, Weights};
 /// The tensor that holds them.
 pub(super) const ROWS: &str = "embedding.classes";
 
+/// The row of no class, which is the last; `None` if the network is told no classes.
+pub fn row_of_no_class(weights: &Weights) -> Option<&[f32]> {
+    let Array { shape, values } = weights.get(ROWS)?;
+    values.rchunks_exact(shape.last().copied().unwrap_or(1).max(1)).next()
+}
+
 /// Turns the weights of a U-Net with the classes `before` into those of the same network with the
 /// classes `after`, either of which may be none. Classes are the same if their names are; a new
 /// class begins as no class in particular, so that at first the network makes what it made before.

@@ -14,7 +14,7 @@ mod module;
 
 pub use array::{Array, Weights};
 #[cfg(feature = "training")]
-pub use class_rows::carry_over;
+pub use class_rows::{carry_over, row_of_no_class};
 #[cfg(feature = "training")]
 pub use flat::{flat, unflat};
 #[cfg(feature = "training")]

@@ -298,21 +298,17 @@ impl Training {
             row += step.parts.len();
             launches.extend(self.update_launches(row - 1));
         }
-        let submissions = self.submit_launches(launches.into_iter(), most);
+        let submissions = self.submit_launches(&launches, most);
         self.note(submissions, steps.len());
         Ok(())
     }
 
-    /// Submits launches, at most so many at a time.
-    fn submit_launches<'a>(
-        &'a self,
-        launches: impl Iterator<Item = PartLaunch<'a>>,
-        most: usize,
-    ) -> Submissions {
-        let launches: Vec<_> = launches.collect();
+    /// Submits launches, at most so many at a time, and after them one that counts the submission.
+    fn submit_launches(&self, launches: &[PartLaunch<'_>], most: usize) -> Submissions {
+        let count = PartLaunch::without_row(&self.count);
         let mut submissions = Submissions { count: 0, started: f64::INFINITY, last: None };
         for launches in launches.chunks(most) {
-            submissions.last = Some(self.counted_pass(launches.iter().copied()));
+            submissions.last = Some(self.pass(launches.iter().copied().chain([count])));
             submissions.started = submissions.started.min(platform::now());
             submissions.count += 1;
         }
@@ -348,7 +344,8 @@ impl Training {
         // Places in the batch that others compute.
         let others = vec![0.0f32; batch];
         self.gpu.queue().write_buffer(&self.buffers.losses, 0, bytemuck::cast_slice(&others));
-        let submissions = self.submit_launches(self.gradient_launches(step, 0), most);
+        let gradient: Vec<_> = self.gradient_launches(step, 0).collect();
+        let submissions = self.submit_launches(&gradient, most);
         self.note(submissions, 1);
         let TrainingBuffers { gradients, squares, losses, .. } = &self.buffers;
         let queue = self.gpu.queue();
@@ -363,8 +360,8 @@ impl Training {
         queue.write_buffer(squares, 0, bytemuck::cast_slice(&norm));
         queue.write_buffer(losses, 0, bytemuck::cast_slice(summed_losses));
         // Not timed: the gradients took nearly all of the step's time.
-        let update = self.update_launches(step.parts.len() - 1);
-        let submissions = self.submit_launches(update, most);
+        let update: Vec<_> = self.update_launches(step.parts.len() - 1).collect();
+        let submissions = self.submit_launches(&update, most);
         self.submitted += submissions.count;
         Ok(())
     }
@@ -412,14 +409,6 @@ impl Training {
         let offset = row * self.buffers.stride;
         let update = self.update.iter().map(move |kernel| PartLaunch { kernel, offset, images: 0 });
         update.chain([PartLaunch::without_row(&self.gather)])
-    }
-
-    /// Submits one pass of launches, and of one that counts the submission.
-    fn counted_pass<'a>(
-        &'a self,
-        launches: impl Iterator<Item = PartLaunch<'a>>,
-    ) -> wgpu::SubmissionIndex {
-        self.pass(launches.chain([PartLaunch::without_row(&self.count)]))
     }
 
     /// Submits one pass of launches.
