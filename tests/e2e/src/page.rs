@@ -156,14 +156,38 @@ impl<'a> Page<'a> {
             if state == State::Error {
                 bail!("waiting until {what}, the page shows {}", self.message().await?);
             }
-            if start.elapsed() > PATIENCE {
-                let console = self.browser.console_errors().await;
-                bail!(
-                    "waiting until {what} in vain: the page is {state:?}, its console says {console:#?}"
-                );
-            }
-            sleep(Duration::from_millis(50)).await;
+            self.go_on_waiting(what, start).await?;
         }
+    }
+
+    /// As [`Page::wait_until`], on a page that shows a failure already.
+    ///
+    /// # Errors
+    ///
+    /// With the console's messages if it takes too long; any error of `holds`.
+    pub async fn wait_beside_message(
+        &self,
+        what: &str,
+        holds: impl AsyncFn() -> Result<bool>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        while !holds().await? {
+            self.go_on_waiting(what, start).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a moment pass.
+    async fn go_on_waiting(&self, what: &str, start: Instant) -> Result<()> {
+        if start.elapsed() > PATIENCE {
+            let state = self.state().await?;
+            let console = self.browser.console_errors().await;
+            bail!(
+                "waiting until {what} in vain: the page is {state:?}, its console says {console:#?}"
+            );
+        }
+        sleep(Duration::from_millis(50)).await;
+        Ok(())
     }
 
     /// The text of the element that `selector` finds.

@@ -68,7 +68,9 @@ async fn the_loss_of_the_pages_gpu_costs_no_images() -> Result<()> {
         let message = page.wait_for_message().await?;
         ensure!(message.kind == "device-lost", "it says {message}");
         ensure!(message.text.contains("Train…"), "it does not say where they are: {message}");
-        open(&page).await?;
+        page.click("#train").await?;
+        let shown = async || page.is_shown("#training").await;
+        page.wait_beside_message("the panel is there", shown).await?;
         let status = page.text("#train-images-status").await?;
         ensure!(status.starts_with("3 images, "), "the panel says {status}");
         ensure!(page.enabled("#train-start").await?, "they cannot be trained on");
