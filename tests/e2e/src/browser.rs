@@ -18,13 +18,14 @@ use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 use url::{ParseError, Url};
 
 /// What the flags that choose the software adapter have in common.
@@ -54,6 +55,20 @@ pub enum Adapter {
 
 /// What the console says of something that the page's policy has forbidden.
 const VIOLATION: &str = "forbidden by the policy:";
+
+/// How long a page may take for anything. A software adapter compiles shaders for minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Answers once the window has a width and two more frames have begun: with the first comes the new layout, and with that
+/// whatever observes sizes. Before a page is opened, there is nothing to wait for.
+const RESIZED: &str = "const [width, answer] = arguments; \
+    const frame = () => new Promise(requestAnimationFrame); \
+    (async () => { \
+      if (['about:', 'chrome:', 'data:'].includes(location.protocol)) return; \
+      for (let frames = 0; frames < 100 && innerWidth !== width; frames++) await frame(); \
+      await frame(); \
+      await frame() \
+    })().then(() => answer(), (error) => answer(String(error)))";
 
 /// The hosts of the machine that the browser runs on.
 const LOCAL: [&str; 2] = ["127.0.0.1", "localhost"];
@@ -126,10 +141,12 @@ pub async fn with_firefox<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> 
 
 async fn with_driver<T>(
     program: &Program,
-    capabilities: Map<String, Value>,
+    mut capabilities: Map<String, Value>,
     visit: impl AsyncFnOnce(&Browser) -> Result<T>,
 ) -> Result<T> {
     let _turn = ONE_AT_A_TIME.lock().await;
+    // The page has the browser ask before images are lost that nobody has but the page.
+    capabilities.insert("unhandledPromptBehavior".into(), "accept".into());
     let driver = Driver::start(program)?;
     let client = ClientBuilder::new(HttpConnector::new())
         .capabilities(capabilities)
@@ -172,7 +189,67 @@ impl Browser {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await
     }
 
-    /// Gives the page the size of a device's screen, in CSS pixels.
+    /// Waits until `holds` is true; `what` describes it.
+    ///
+    /// # Errors
+    ///
+    /// With the page's state and the console's messages if it takes too long; any error of `holds`.
+    pub async fn wait_until(
+        &self,
+        what: &str,
+        holds: impl AsyncFn() -> Result<bool>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        while !holds().await? {
+            if start.elapsed() > PATIENCE {
+                let script = "return document.getElementById('status')?.dataset.state ?? null";
+                let state = self.client.execute(script, vec![]).await;
+                let console = self.console_errors().await;
+                bail!(
+                    "waiting until {what} in vain: the page is {state:?}, its console says {console:#?}"
+                );
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until an asynchronous script answers what is expected; `what` describes that.
+    ///
+    /// # Errors
+    ///
+    /// With the last answer if it takes too long; when the driver refuses.
+    pub async fn wait_for_answer(
+        &self,
+        what: &str,
+        script: &str,
+        arguments: Vec<Value>,
+        expected: impl Into<Value>,
+    ) -> Result<()> {
+        let (expected, last) = (expected.into(), RefCell::new(Value::Null));
+        let answers = async || {
+            let answer = self.client.execute_async(script, arguments.clone()).await?;
+            let is_expected = answer == expected;
+            *last.borrow_mut() = answer;
+            Ok(is_expected)
+        };
+        let waited = self.wait_until(what, answers).await;
+        waited.with_context(|| format!("a script answers {} and not {expected}", last.borrow()))
+    }
+
+    /// Waits until two more frames have begun: by then what was changed is laid out, and whatever observes sizes has acted.
+    ///
+    /// # Errors
+    ///
+    /// When the driver refuses.
+    pub async fn next_frames(&self) -> Result<()> {
+        let script = "const [answer] = arguments; \
+                      requestAnimationFrame(() => requestAnimationFrame(() => answer()))";
+        self.client.execute_async(script, vec![]).await?;
+        Ok(())
+    }
+
+    /// Gives the page the size of a device's screen, in CSS pixels, and waits for the layout in it.
     ///
     /// # Errors
     ///
@@ -181,7 +258,10 @@ impl Browser {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false
         });
-        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
+        let error = self.client.execute_async(RESIZED, vec![width.into()]).await?;
+        ensure!(error.is_null(), "the page does not take its new size: {error}");
+        Ok(())
     }
 
     /// Makes the page think that a visitor prefers `theme`, which is `light` or `dark`.

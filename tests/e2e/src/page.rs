@@ -1,10 +1,6 @@
 //! The page, used through what it shows and the controls it offers.
 
-use std::{
-    fmt,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fmt, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{
@@ -15,12 +11,8 @@ use fantoccini::{
     elements::Element,
 };
 use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::{browser::Browser, image::Image, server::Server};
-
-/// How long the page may take for anything. A software adapter compiles shaders for minutes.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the page says it is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,18 +138,18 @@ impl<'a> Page<'a> {
         what: &str,
         holds: impl AsyncFn() -> Result<bool>,
     ) -> Result<()> {
-        let start = Instant::now();
-        loop {
+        let holds_now = async || {
             // Check this before `holds`, which may be waiting for this very error.
             let state = self.state().await?;
             if holds().await? {
-                return Ok(());
+                return Ok(true);
             }
             if state == State::Error {
                 bail!("waiting until {what}, the page shows {}", self.message().await?);
             }
-            self.go_on_waiting(what, start).await?;
-        }
+            Ok(false)
+        };
+        self.wait_beside_message(what, holds_now).await
     }
 
     /// As [`Page::wait_until`], on a page that shows a failure already.
@@ -170,24 +162,21 @@ impl<'a> Page<'a> {
         what: &str,
         holds: impl AsyncFn() -> Result<bool>,
     ) -> Result<()> {
-        let start = Instant::now();
-        while !holds().await? {
-            self.go_on_waiting(what, start).await?;
-        }
-        Ok(())
+        self.browser.wait_until(what, holds).await
     }
 
-    /// Lets a moment pass.
-    async fn go_on_waiting(&self, what: &str, start: Instant) -> Result<()> {
-        if start.elapsed() > PATIENCE {
-            let state = self.state().await?;
-            let console = self.browser.console_errors().await;
-            bail!(
-                "waiting until {what} in vain: the page is {state:?}, its console says {console:#?}"
-            );
-        }
-        sleep(Duration::from_millis(50)).await;
-        Ok(())
+    /// As [`Page::wait_beside_message`], while one page gives way to another: between two there is none to answer, so
+    /// whatever fails is tried again.
+    ///
+    /// # Errors
+    ///
+    /// With the console's messages if it takes too long.
+    pub async fn wait_across_pages(
+        &self,
+        what: &str,
+        holds: impl AsyncFn() -> Result<bool>,
+    ) -> Result<()> {
+        self.wait_beside_message(what, async || Ok(holds().await.unwrap_or(false))).await
     }
 
     /// The text of the element that `selector` finds.
@@ -220,6 +209,15 @@ impl<'a> Page<'a> {
             Some(element) => Ok(element.is_displayed().await?),
             None => Ok(false),
         }
+    }
+
+    /// How many elements `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When the driver does not answer.
+    pub async fn count(&self, selector: &str) -> Result<usize> {
+        Ok(self.browser.client.find_all(Locator::Css(selector)).await?.len())
     }
 
     /// Clicks on what `selector` finds.
@@ -280,6 +278,18 @@ impl<'a> Page<'a> {
     pub async fn choose(&self, selector: &str, value: &str) -> Result<()> {
         self.unfold(selector).await?;
         Ok(self.element(selector).await?.select_by_value(value).await?)
+    }
+
+    /// Moves the mouse to what `selector` finds.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing.
+    pub async fn point_at(&self, selector: &str) -> Result<()> {
+        let element = self.in_the_middle(selector).await?;
+        let to = PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 };
+        let mouse = MouseActions::new("mouse".into()).then(to);
+        Ok(self.browser.client.perform_actions(mouse).await?)
     }
 
     /// Draws a line with the mouse on the element that `selector` finds, through points given as
@@ -463,14 +473,10 @@ impl<'a> Page<'a> {
     ///
     /// When it takes too long.
     pub async fn wait_for_reload(&self) -> Result<()> {
-        let script = "return performance.getEntriesByType('navigation')[0].type === 'reload'";
-        let start = Instant::now();
-        // Between two pages there is none to answer.
-        while self.browser.client.execute(script, vec![]).await.ok() != Some(Value::Bool(true)) {
-            ensure!(start.elapsed() < PATIENCE, "the page does not load itself again");
-            sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
+        let script = "return document.readyState !== 'loading' && \
+                      performance.getEntriesByType('navigation')[0].type === 'reload'";
+        let reloaded = async || Ok(self.browser.client.execute(script, vec![]).await? == true);
+        self.wait_across_pages("the page has loaded itself again", reloaded).await
     }
 
     /// Whether the contents are wider than the window, so that a visitor has to scroll sideways.

@@ -15,7 +15,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -69,7 +69,7 @@ pub struct Quirks {
 const HUB: &str =
     "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: ETag, Content-Length\r\n";
 
-/// A connection that breaks off in the middle of an answer.
+/// A connection that breaks off in the middle of an answer, once what came through it has [arrived](Server::has_arrived).
 #[derive(Clone, Copy)]
 pub struct Breaks {
     /// How the address of the file ends.
@@ -80,8 +80,9 @@ pub struct Breaks {
     pub parts: bool,
 }
 
-/// How long a connection lasts after the last byte before it breaks off: longer than a page is busy when it starts.
-const BEFORE_BREAK: Duration = Duration::from_secs(3);
+/// How long a connection lasts at most before it breaks off, also if nobody says that all of it has arrived: by then a page
+/// gives a silent one up by itself.
+const BEFORE_BREAK: Duration = Duration::from_secs(60);
 
 /// A file of zeros, which exists only as a [quirk](Quirks::huge).
 pub const HUGE: &str = "huge.safetensors";
@@ -101,7 +102,19 @@ struct Shared {
     broken: AtomicUsize,
     /// The bytes of files that may break off, whole or in part.
     bytes: AtomicU64,
+    /// How many bytes of such a file a page has.
+    arrived: AtomicU64,
     is_closed: AtomicBool,
+}
+
+impl Shared {
+    /// Waits until a page has so many bytes of a file.
+    fn wait_for_arrival(&self, bytes: u64) {
+        let start = Instant::now();
+        while self.arrived.load(Ordering::Relaxed) < bytes && start.elapsed() < BEFORE_BREAK {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
 impl Server {
@@ -202,6 +215,11 @@ impl Server {
     pub fn broken(&self) -> (usize, u64) {
         let Shared { broken, bytes, .. } = &*self.shared;
         (broken.load(Ordering::Relaxed), bytes.load(Ordering::Relaxed))
+    }
+
+    /// Says how many bytes a page has of the file whose connections break off: one does once it has all that came through it.
+    pub fn has_arrived(&self, bytes: u64) {
+        self.shared.arrived.fetch_max(bytes, Ordering::Relaxed);
     }
 
     /// The address of `file`, which may include a query, relative to the page.
@@ -325,10 +343,11 @@ fn send_and_break(
     stream.write_all(piece)?;
     if breaks {
         // Browsers throw away what a page has not yet taken when they notice that a connection has gone.
-        thread::sleep(BEFORE_BREAK);
+        shared.wait_for_arrival((from.unwrap_or(0) + piece.len()) as u64);
     }
     Ok(())
 }
+
 fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);

@@ -5,7 +5,7 @@
 mod common;
 
 use anyhow::Result;
-use common::{TINY, dist, ready, ready_on, tiny_with};
+use common::{TINY, dist, open_story, ready, ready_on, tiny_with, wait_for_image_buttons};
 use e2e::{
     axe,
     browser::{Browser, with_browser},
@@ -42,9 +42,7 @@ async fn axe_finds_nothing() -> Result<()> {
                 clean(&format!("{width} px, {theme}")).await?;
             }
         }
-        let story = "document.getElementById('how-title').scrollIntoView()";
-        browser.client.execute(story, vec![]).await?;
-        page.wait_until("the story is live", async || page.is_shown("#toy2d").await).await?;
+        open_story(browser, &page).await?;
         clean("the live story").await?;
         let open =
             "document.querySelectorAll('details').forEach((details) => (details.open = true))";
@@ -67,6 +65,7 @@ async fn dialogs_fit_every_screen_and_axe() -> Result<()> {
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         page.unfold("#compare-samplers").await?;
+        wait_for_image_buttons(&page).await?;
         if let Some(axe) = &axe {
             browser.client.execute(axe, vec![]).await?;
         }

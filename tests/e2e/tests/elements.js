@@ -44,10 +44,12 @@
   document.body.append(again);
   again.play();
   await told(again, "load");
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  while (again.state !== "running") await new Promise((resolve) => setTimeout(resolve, 20));
   again.remove();
 
-  // It is removed in the middle of a run.
+  // It is removed in the middle of a run, which begins anew here and is too long to be over by then.
+  two.steps = 1000;
+  await told(two, "frame");
   while (!(two.frame?.step > 0 && two.state === "running")) await told(two, "frame");
   let after = 0;
   const before = two.state;

@@ -6,14 +6,17 @@ mod common;
 use std::{env, fs, process, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use common::{TINY, dist, drop_file, ready, ready_on, tiny_with};
+use common::{
+    TINY, dist, drop_file, first_noise, open_card, open_sketch, ready, ready_on, tiny_with,
+    wait_for_own_model,
+};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
     server::{Mount, Server},
 };
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Runs where it is taken for markup.
 const MARKUP: &str = "\"'><img src=x onerror=\"window.ran=1\"><script>window.ran=1</script>";
@@ -79,9 +82,7 @@ async fn a_hostile_link_runs_nothing_and_shows_images() -> Result<()> {
             let bad = PARAMETERS.map(|name| format!("{name}={value}")).join("&");
             let query = format!("?engine=cpu&autostart=0&{bad}&__proto__={value}#{value}");
             let page = Page::open(browser, &server, &query).await?;
-            page.wait_for(State::Ready).await?;
-            let shows = async || Ok(!page.grid().await?.is_blank());
-            page.wait_until(&format!("{value}: the first noise shows"), shows).await?;
+            first_noise(&page).await.with_context(|| format!("{value}: no noise"))?;
             nothing_ran(browser).await?;
             browser.resize(320, 640).await?;
             ensure!(!page.overflows().await?, "{value}: the page scrolls sideways");
@@ -99,8 +100,9 @@ async fn a_link_to_images_without_noise_does_not_freeze_the_page() -> Result<()>
     let drawing = include_str!("page/drawing.txt").trim();
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        for strength in ["0", "", "1e-30", "0.001"] {
-            let query = format!("?engine=fused&autostart=0&strength={strength}#{drawing}");
+        for (engine, strength) in [("fused", "0"), ("cpu", ""), ("cpu", "1e-30"), ("cpu", "0.001")]
+        {
+            let query = format!("?engine={engine}&autostart=0&strength={strength}#{drawing}");
             let shows = async {
                 let page = Page::open(browser, &server, &query).await?;
                 let shows = async || {
@@ -114,17 +116,12 @@ async fn a_link_to_images_without_noise_does_not_freeze_the_page() -> Result<()>
         }
         // By hand, while the canvas is closed and opened again.
         let (page, _) = ready(browser, "?engine=cpu&autostart=0&chains=4").await?;
-        let opens = async || {
-            page.click("#draw").await?;
-            page.wait_until("the canvas is there", async || page.is_shown("#sketch-canvas").await)
-                .await
-        };
-        opens().await?;
+        open_sketch(&page).await?;
         let script = "const slider = document.getElementById('strength'); \
                       slider.value = 0; slider.dispatchEvent(new Event('input'))";
         browser.client.execute(script, vec![]).await?;
         page.click("#draw").await?;
-        let again = timeout(PATIENCE, opens()).await;
+        let again = timeout(PATIENCE, open_sketch(&page)).await;
         again.context("the page does not answer")?
     })
     .await
@@ -215,9 +212,7 @@ async fn a_hostile_card_is_only_text() -> Result<()> {
     with_browser(async |browser| {
         let query = tiny_with("model=more/hostile.safetensors");
         let (page, _) = ready_on(&server, browser, &query).await?;
-        let scroll = "document.getElementById('how-title').scrollIntoView()";
-        browser.client.execute(scroll, vec![]).await?;
-        page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
+        open_card(browser, &page).await?;
         ensure!(page.text("#card").await?.contains("<script>"), "the card leaves something out");
         nothing_ran(browser).await?;
         for width in [320, 820, 1440] {
@@ -253,11 +248,7 @@ async fn a_hostile_name_of_a_file_is_only_text() -> Result<()> {
         let links = "return document.querySelectorAll('#models a').length";
         let before = browser.client.execute(links, vec![]).await?.as_u64();
         drop_file(browser, &name, "www/models/emoji.safetensors").await?;
-        let there = "return location.search.includes('own') && \
-                     document.getElementById('status').dataset.state === 'ready'";
-        while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
-            sleep(Duration::from_millis(50)).await;
-        }
+        wait_for_own_model(&page).await?;
         nothing_ran(browser).await?;
         let after = browser.client.execute(links, vec![]).await?.as_u64();
         ensure!(after == before.map(|count| count + 1), "{before:?} links have become {after:?}");
@@ -324,9 +315,10 @@ async fn the_policy_stops_what_is_not_the_pages() -> Result<()> {
         let base = tried["base"].as_str().unwrap_or_default();
         ensure!(base.starts_with("http://127.0.0.1"), "addresses now begin with {base}");
         ensure!(browser.client.execute("return window.ran ?? null", vec![]).await?.is_null(), "it ran");
-        let violations = browser.violations().await?.join("\n");
+        // They reach the driver's log some time later.
         for directive in ["img-src", "style-src-elem", "frame-src", "base-uri", "trusted-types"] {
-            ensure!(violations.contains(directive), "{directive} is not in {violations}");
+            let is_told = async || Ok(browser.violations().await?.join("\n").contains(directive));
+            page.wait_until(&format!("a violation of {directive} is told"), is_told).await?;
         }
         page.click("#start").await?;
         page.wait_for(State::Finished).await

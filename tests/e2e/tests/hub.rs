@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use anyhow::{Result, ensure};
-use common::{dist, tiny_with};
+use common::{dist, load_in_pieces, tiny_with};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
@@ -45,6 +45,15 @@ fn of_hub(name: &str) -> String {
     tiny_with(&format!("model=hf:{name}"))
 }
 
+/// Waits until the page has kept the model, which it does some time after it is ready.
+async fn is_kept(browser: &Browser, hub: &Server) -> Result<()> {
+    let script = "const [url, answer] = arguments; caches.open('ncsn hub').then( \
+                  async (cache) => Boolean(await cache.match(url))).then( \
+                  answer, (error) => answer(String(error)))";
+    let url = hub.url(&format!("me/digits/resolve/main/{FILE}"));
+    browser.wait_for_answer("the model is kept", script, vec![url.into()], true).await
+}
+
 /// A hub that answers only that it is asked too often is no reason not to use what was kept.
 #[tokio::test]
 async fn a_kept_model_is_used_while_its_hub_refuses_to_answer() -> Result<()> {
@@ -53,6 +62,7 @@ async fn a_kept_model_is_used_while_its_hub_refuses_to_answer() -> Result<()> {
         use_hub(browser, &hub).await?;
         let server = Server::start(dist())?;
         Page::open(browser, &server, &of_hub("me/digits")).await?.wait_for(State::Ready).await?;
+        is_kept(browser, &hub).await?;
         hub.take_sent();
         // In a block: a constant of that name would be every script's.
         let script = "{ const { fetch } = window; window.refused = 0; \
@@ -81,7 +91,7 @@ async fn a_download_from_a_hub_goes_on_where_it_broke_off() -> Result<()> {
         use_hub(browser, &hub).await?;
         let server = Server::start(dist())?;
         let page = Page::open(browser, &server, &of_hub("me/digits")).await?;
-        page.wait_for(State::Ready).await?;
+        load_in_pieces(browser, &page, &hub, State::Ready).await?;
         let whole = fs::metadata(folder.path().join("me/digits/resolve/main").join(FILE))?.len();
         ensure!(hub.broken() == (1, whole), "of {whole} bytes: {:?}", hub.broken());
         Ok(())
@@ -98,6 +108,7 @@ async fn a_model_of_a_hub_is_fetched_once() -> Result<()> {
         for expected in [1, 0] {
             let page = Page::open(browser, &server, &of_hub("me/digits")).await?;
             page.wait_for(State::Ready).await?;
+            is_kept(browser, &hub).await?;
             let title = browser.client.title().await?;
             ensure!(title.starts_with("mnist-fewstep"), "the page is {title:?}");
             let sent = hub.take_sent().len();

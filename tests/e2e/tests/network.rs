@@ -5,7 +5,7 @@ mod common;
 use std::{fs, time::Duration};
 
 use anyhow::{Result, ensure};
-use common::{TINY, dist, ready_on, tiny_with};
+use common::{TINY, dist, load_in_pieces, ready_on, tiny_with};
 use e2e::{
     browser::with_browser,
     page::{Page, State},
@@ -25,7 +25,8 @@ fn breaking(times: usize, parts: bool) -> Result<Server> {
 async fn a_download_goes_on_where_it_broke_off() -> Result<()> {
     with_browser(async |browser| {
         let server = breaking(3, true)?;
-        let (page, _) = ready_on(&server, browser, TINY).await?;
+        let page = Page::open(browser, &server, TINY).await?;
+        load_in_pieces(browser, &page, &server, State::Ready).await?;
         let whole = fs::metadata(dist().join(FILE))?.len();
         ensure!(server.broken() == (3, whole), "of {whole} bytes: {:?}", server.broken());
         page.click("#start").await?;
@@ -38,7 +39,8 @@ async fn a_download_goes_on_where_it_broke_off() -> Result<()> {
 async fn a_host_that_sends_no_parts_is_asked_for_the_whole_again() -> Result<()> {
     with_browser(async |browser| {
         let server = breaking(1, false)?;
-        let (page, _) = ready_on(&server, browser, TINY).await?;
+        let page = Page::open(browser, &server, TINY).await?;
+        load_in_pieces(browser, &page, &server, State::Ready).await?;
         let whole = fs::metadata(dist().join(FILE))?.len();
         ensure!(server.broken() == (1, whole / 2 + whole), "{:?}", server.broken());
         page.click("#start").await?;
@@ -51,8 +53,14 @@ async fn a_host_that_sends_no_parts_is_asked_for_the_whole_again() -> Result<()>
 #[tokio::test]
 async fn a_download_that_gets_no_further_is_given_up() -> Result<()> {
     with_browser(async |browser| {
+        // Between its attempts the page waits for half a minute in all, but not in this test.
+        let script = "{ const { setTimeout } = window; \
+                      window.setTimeout = (act, wait, ...rest) => \
+                        setTimeout(act, wait <= 16000 ? Math.min(wait, 100) : wait, ...rest) }";
+        browser.before_every_page(script).await?;
         let server = breaking(usize::MAX, false)?;
         let page = Page::open(browser, &server, TINY).await?;
+        load_in_pieces(browser, &page, &server, State::Error).await?;
         let message = page.wait_for_message().await?;
         ensure!(message.kind == "download", "it says {message}");
         ensure!(page.text("#retry").await? == "Try again", "there is no way out");

@@ -3,17 +3,16 @@
 
 mod common;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use common::{dist, tiny_with};
+use common::{dist, open_sketch, tiny_with};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
     server::{Server, scripts},
 };
 use serde_json::Value;
-use tokio::time::sleep;
 use walkdir::WalkDir;
 
 /// The page's first model, and another one.
@@ -49,16 +48,8 @@ async fn kept(browser: &Browser, version: &str, model: &str) -> Result<()> {
           return [names.join(), worker, Boolean(page), Boolean(there)].join(' '); \
         })().then(answer, (error) => answer(String(error)))";
     let expected = format!("ncsn page {version} activated true true");
-    let mut found = Value::Null;
-    for _ in 0..600 {
-        let arguments = vec![version.into(), model.into()];
-        found = browser.client.execute_async(script, arguments).await?;
-        if found == expected.as_str() {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
-    anyhow::bail!("the browser keeps {found} instead of {expected}")
+    let arguments = vec![version.into(), model.into()];
+    browser.wait_for_answer("page and model are kept", script, arguments, expected).await
 }
 
 /// Opens the built page, waits until its worker has kept it, and returns its version, too.
@@ -94,18 +85,14 @@ async fn what_was_fetched_works_without_a_network() -> Result<()> {
         // By now the worker sees what is fetched: another model, and the panel for drawing.
         let page = Page::open(browser, &server, &other).await?;
         let few = run(&page).await?;
-        let there = async || page.is_shown("#sketch-canvas").await;
-        page.click("#draw").await?;
-        page.wait_until("the canvas is there", there).await?;
+        open_sketch(&page).await?;
         kept(browser, &version, OTHER).await?;
 
         server.stop()?;
         for (query, expected) in [(&query, &first), (&other, &few)] {
             let page = Page::open(browser, &server, query).await?;
             ensure!(run(&page).await? == *expected, "{query}: other images without a network");
-            page.click("#draw").await?;
-            let there = async || page.is_shown("#sketch-canvas").await;
-            page.wait_until("the canvas is there without a network", there).await?;
+            open_sketch(&page).await?;
         }
         let page = Page::open(browser, &server, "?model=www/models/emoji.safetensors").await?;
         let message = page.wait_for_message().await?;
@@ -123,18 +110,21 @@ async fn the_engine_of_the_cpu_works_without_a_network() -> Result<()> {
         let server = Server::start(dist())?;
         let query = tiny_with("engine=cpu&chains=1&levels=2");
         let page = Page::open(browser, &server, &query).await?;
-        let first = run(&page).await?;
+        page.wait_for(State::Ready).await?;
         let version = version(dist())?;
         kept(browser, &version, MODEL).await?;
         let script = "const [version, answer] = arguments; \
             caches.open(`ncsn page ${version}`).then(async (cache) => { \
               const kept = (await cache.keys()).map(({ url }) => url); \
               const wanted = ['engine/worker.js', 'engines/cpu/ncsn.js', 'engines/cpu/ncsn_bg.wasm']; \
-              return wanted.every((file) => kept.some((url) => url.endsWith(`/www/${file}`))); \
+              return wanted.filter((file) => !kept.some((url) => url.endsWith(`/www/${file}`))).join(); \
             }).then(answer, (error) => answer(String(error)))";
-        let arguments = || vec![Value::from(version.as_str())];
-        let all = async || Ok(browser.client.execute_async(script, arguments()).await? == true);
-        page.wait_until("the engine is kept", all).await?;
+        let arguments = vec![version.into()];
+        browser.wait_for_answer("nothing of the engine is missing", script, arguments, "").await?;
+        // What else a run needs may have come before there was a worker, which was told of it but has to fetch it. On
+        // another visit it sees all that.
+        let page = Page::open(browser, &server, &query).await?;
+        let first = run(&page).await?;
 
         server.stop()?;
         let page = Page::open(browser, &server, &query).await?;
@@ -151,10 +141,16 @@ async fn a_damaged_model_is_missing_without_a_network() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         let (_, version) = visited(browser, &server, dist()).await?;
+        // From now on only the worker keeps models, or the page might do so once more after the damage.
+        let script = "{ const { put } = Cache.prototype; \
+                      Cache.prototype.put = async function (...file) { \
+                        if (window.damages) await put.apply(this, file) } }";
+        browser.before_every_page(script).await?;
         let page = Page::open(browser, &server, &other()).await?;
         page.wait_for(State::Ready).await?;
         kept(browser, &version, OTHER).await?;
         let damage = "const [model, answer] = arguments; (async () => { \
+            window.damages = true; \
             const cache = await caches.open('ncsn models'); \
             const found = await cache.match(new URL(model, document.baseURI)); \
             const bytes = new Uint8Array(await found.arrayBuffer()); \
@@ -198,9 +194,7 @@ async fn a_full_disk_does_not_keep_files_from_the_page() -> Result<()> {
         ensure!(refusal == "QuotaExceededError", "the disk is not full: {refusal}");
 
         // A script that was not fetched before, and another model.
-        page.click("#draw").await?;
-        let there = async || page.is_shown("#sketch-canvas").await;
-        page.wait_until("the canvas is there", there).await?;
+        open_sketch(&page).await?;
         let page = Page::open(browser, &server, &other()).await?;
         run(&page).await?;
         browser.fill_disk(&origin, false).await?;
@@ -232,15 +226,7 @@ async fn models_are_kept_up_to_a_number_of_bytes() -> Result<()> {
                       return names.filter((name) => name.endsWith('.safetensors')).sort().join() \
                       }).then(answer, (error) => answer(String(error)))";
         let expected = "mnist-fewstep.safetensors,newer.safetensors";
-        let mut found = Value::Null;
-        for _ in 0..600 {
-            found = browser.client.execute_async(script, vec![]).await?;
-            if found == expected {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        anyhow::bail!("the browser keeps {found} instead of {expected}")
+        browser.wait_for_answer("older models are gone", script, vec![], expected).await
     })
     .await
 }
@@ -278,15 +264,7 @@ async fn a_new_version_replaces_the_old_one() -> Result<()> {
         let script = "const [answer] = arguments; \
                       caches.keys().then((names) => answer(names.sort().join()))";
         let expected = format!("ncsn models,ncsn page {new}");
-        let mut found = Value::Null;
-        for _ in 0..600 {
-            found = browser.client.execute_async(script, vec![]).await?;
-            if found == expected.as_str() {
-                break;
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        ensure!(found == expected.as_str(), "the browser keeps {found}");
+        browser.wait_for_answer("the old version is gone", script, vec![], expected).await?;
         Page::open(browser, &server, &one()).await?.wait_for(State::Ready).await?;
         kept(browser, &new, MODEL).await?;
         server.stop()?;

@@ -82,6 +82,19 @@
     return under.finish();
   });
   other.dispose();
+  // As when a GPU has no memory for so many images: the next model gets another device.
+  const shared = devices.length;
+  const exact = await loadModel(address, { precision: "f32" });
+  const full = devices.at(-1);
+  const error = new GPUOutOfMemoryError("as a test");
+  full.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+  await fails(() => exact.sample(options).finish());
+  await fails(() => exact.sample(options).finish());
+  const anew = await loadModel(address, { precision: "f32" });
+  const { done } = await anew.sample(options).finish();
+  const recovered = done && devices.at(-1) !== full;
+  exact.dispose();
+  anew.dispose();
   Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
   await fails(() => loadModel(address));
 
@@ -105,6 +118,7 @@
     progress: heard.at(-1),
     png: `${blob.type} ${bitmap.width} × ${bitmap.height}`,
     errors,
-    devices: devices.length,
+    devices: shared,
+    recovered,
   });
 })(arguments[0]).catch((error) => arguments[0]({ error: `${error.code}: ${error.message}` }));

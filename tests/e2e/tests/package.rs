@@ -193,6 +193,8 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
             "AbortError",
             "bad-option",
             "device-lost",
+            "out-of-memory",
+            "out-of-memory",
             "no-webgpu",
         ]
         .into_iter()
@@ -204,6 +206,7 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
         let network = answer["errors"][5].as_str().unwrap_or_default();
         ensure!(network.contains(&server.url("none.safetensors")), "no address: {network}");
         ensure!(answer["devices"] == 1, "{} devices for one page", answer["devices"]);
+        ensure!(answer["recovered"] == true, "no other device follows one without memory");
         Ok(())
     })
     .await
@@ -265,10 +268,23 @@ async fn a_download_of_the_package_goes_on_where_it_broke_off() -> Result<()> {
         let quirks = Quirks { breaks, ..Quirks::default() };
         let server = Server::start_mounted_with(vec![models, page], quirks)?;
         browser.client.goto(&server.url("")).await?;
-        let load = "const { loadModel } = await import('ncsn'); \
-                    const model = await loadModel('models/mnist-fewstep.safetensors'); \
-                    return { name: model.name }";
-        ask(browser, load).await?;
+        let load = "window.came = 0; \
+                    window.loading = import('ncsn').then(({ loadModel }) => loadModel( \
+                      'models/mnist-fewstep.safetensors', \
+                      { onProgress: (loaded) => (window.came = loaded) })); \
+                    const over = () => (window.over = true); \
+                    window.loading.then(over, over)";
+        browser.client.execute(load, vec![]).await?;
+        // The connection breaks off when all that came through it has reached the package.
+        let is_over = async || {
+            let script = "return [window.came, window.over === true]";
+            let (came, over): (u64, bool) =
+                serde_json::from_value(browser.client.execute(script, vec![]).await?)?;
+            server.has_arrived(came);
+            Ok(over)
+        };
+        browser.wait_until("the download is over", is_over).await?;
+        ask(browser, "const { name } = await window.loading; return { name }").await?;
         let whole = fs::metadata(Path::new("../../www/models").join(FILE))?.len();
         ensure!(server.broken() == (1, whole), "of {whole} bytes: {:?}", server.broken());
         Ok(())

@@ -2,30 +2,20 @@
 
 mod common;
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
-use common::{TINY, dist, drop_file};
+use common::{TINY, dist, drop_file, wait_for_own_model};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
     server::Server,
 };
-use serde_json::Value;
-use tokio::time::sleep;
 
 /// Opens a model from a file, and waits until it is the page's.
 async fn open_own(browser: &Browser, server: &Server, name: &str) -> Result<()> {
     let page = Page::open(browser, server, TINY).await?;
     page.wait_for(State::Ready).await?;
     drop_file(browser, name, "www/models/emoji.safetensors").await?;
-    // Between two pages there is none to answer.
-    let there = "return location.search.includes('own') && \
-                 document.getElementById('status').dataset.state === 'ready'";
-    while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
-        sleep(Duration::from_millis(50)).await;
-    }
-    Ok(())
+    wait_for_own_model(&page).await
 }
 
 /// A byte of a cached model that has changed is noticed, though the file could still be read.
@@ -53,7 +43,7 @@ async fn a_damaged_model_in_the_cache_is_refused_and_removed() -> Result<()> {
         ensure!(!page.text("#models").await?.contains("mine"), "it is still offered");
         page.click("#message-link").await?;
         let there = async || Ok(!page.query().await?.contains("own"));
-        page.wait_until("the page's own model is there", there).await
+        page.wait_across_pages("the page's own model is there", there).await
     })
     .await
 }
@@ -105,6 +95,8 @@ async fn a_full_disk_leaves_the_page_as_it_is() -> Result<()> {
         page.wait_until("the list is there", async || page.is_shown("#shortcuts-on").await).await?;
         page.click("#shortcuts-on").await?;
         page.click("dialog button").await?;
+        let closed = async || Ok(!page.is_shown("#shortcuts-on").await?);
+        page.wait_until("the list is closed", closed).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await
     })
@@ -130,6 +122,8 @@ async fn two_tabs_do_not_disturb_each_other() -> Result<()> {
         let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
         page.wait_until("it is removed", removed).await?;
         page.click("#own-dialog form button").await?;
+        let closed = async || Ok(!page.is_shown("#own-dialog").await?);
+        page.wait_until("the dialog is closed", closed).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
 

@@ -36,7 +36,7 @@
       while (submitted < before + 2) await new Promise((resolve) => setTimeout(resolve, 10));
       return new Uint8Array(16);
     },
-    nearest: () => new Float32Array(2),
+    nearest: () => ({ numbers: [0], ratios: [0] }),
     model: async () => new Uint8Array(1),
     checkpoint: async () => new Uint8Array(1),
     restore: () => restored,

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use e2e::{
     browser::Browser,
     image::Image,
@@ -24,9 +24,12 @@ pub const TINY: &str =
 pub const TINY_GPU: &str =
     "?engine=fused&seed=7&chains=4&sampler=consistent&levels=3&autostart=0&speed=full";
 
-/// On the GPU, and long enough to be interrupted.
+/// On the GPU, and so long that it is not over before a test interrupts it. None waits for its end.
 pub const LONGER: &str =
-    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=20&autostart=0&speed=full";
+    "?engine=fused&seed=7&chains=4&sampler=consistent&levels=1000&autostart=0&speed=full";
+
+/// How many steps the film of [`TINY`] has: with the noise, one more than there are levels.
+pub const TINY_FILM: usize = 4;
 
 /// [`TINY`] with other parameters: each of `changes`, such as `engine=cpu&levels=8`, takes the place
 /// of the one with its name, or comes after the others.
@@ -73,11 +76,120 @@ pub async fn ready_on<'a>(
     query: &str,
 ) -> Result<(Page<'a>, Image)> {
     let page = Page::open(browser, server, query).await?;
+    let noise = first_noise(&page).await?;
+    Ok((page, noise))
+}
+
+/// Waits until the page can start and shows the first noise, and returns that.
+pub async fn first_noise(page: &Page<'_>) -> Result<Image> {
     page.wait_for(State::Ready).await?;
     let shows = async || Ok(!page.grid().await?.is_blank());
     page.wait_until("the first noise shows", shows).await?;
-    let noise = page.grid().await?;
-    Ok((page, noise))
+    page.grid().await
+}
+
+/// Waits until the page is in `wanted`, while the connections that bring its model break off: each does when the page has
+/// all that came through it.
+pub async fn load_in_pieces(
+    browser: &Browser,
+    page: &Page<'_>,
+    server: &Server,
+    wanted: State,
+) -> Result<()> {
+    let script = "return document.getElementById('load-model').value";
+    let is_there = async || {
+        let loaded = browser.client.execute(script, vec![]).await?;
+        server.has_arrived(loaded.as_f64().unwrap_or_default() as u64);
+        Ok(page.state().await? == wanted)
+    };
+    page.wait_until(&format!("the page is {wanted:?}"), is_there).await
+}
+
+/// An asynchronous script that answers what `act` returns, the body of an asynchronous function of `session`: all that
+/// lives as long as the page.
+pub fn of_session(act: &str) -> String {
+    format!(
+        "const answer = arguments[arguments.length - 1]; \
+         const {{ src }} = document.querySelector('script[type=module]'); \
+         import(new URL('app/session.js', src)).then(async (session) => {{ {act} }}) \
+         .then(answer, (error) => answer(String(error)))"
+    )
+}
+
+/// Waits until the engine has done all that it was asked for until now, also by what happens in the next frame.
+pub async fn settle(browser: &Browser) -> Result<()> {
+    let script = of_session(
+        "const turn = () => session.run.turn(async () => {}); \
+         const frame = () => new Promise(requestAnimationFrame); \
+         await session.live.settled; \
+         await turn(); \
+         await frame(); \
+         await frame(); \
+         await turn(); \
+         return null",
+    );
+    let error = browser.client.execute_async(&script, vec![]).await?;
+    ensure!(error.is_null(), "the engine does not come to rest: {error}");
+    Ok(())
+}
+
+/// Waits until the film has so many steps, and the last of them is that of the run, in the view that is chosen. Browsers
+/// copy each some time after it was shown.
+pub async fn wait_for_film(browser: &Browser, steps: usize) -> Result<()> {
+    let script = of_session(
+        "const { frames } = session.film; \
+         const last = frames.at(-1); \
+         return [frames.length, last?.progress.done, last?.view === session.run.view].join()",
+    );
+    let what = format!("the film has {steps} steps");
+    browser.wait_for_answer(&what, &script, vec![], format!("{steps},true,true")).await
+}
+
+/// The link in the address once that is one to what is shown. The page waits a moment before it writes it there, and may
+/// write it again.
+pub async fn written_link(browser: &Browser, page: &Page<'_>) -> Result<String> {
+    let script = of_session(
+        "const written = new URL(location.href); \
+         written.searchParams.delete('autostart'); \
+         return written.href === new URL(session.controls.link(session.linked())).href",
+    );
+    browser.wait_for_answer("the address has the settings", &script, vec![], true).await?;
+    page.query().await
+}
+
+/// Waits until each image of the grid is a button.
+pub async fn wait_for_image_buttons(page: &Page<'_>) -> Result<()> {
+    let there = async || Ok(page.count(".image-buttons button").await? > 0);
+    page.wait_until("the images are buttons", there).await
+}
+
+/// Scrolls to "How it works", and waits until all of it is live.
+pub async fn open_story(browser: &Browser, page: &Page<'_>) -> Result<()> {
+    scroll_to_story(browser).await?;
+    page.wait_until("the story is live", async || page.is_shown("#toy2d").await).await
+}
+
+/// Scrolls to "How it works", and waits for the card of the model.
+pub async fn open_card(browser: &Browser, page: &Page<'_>) -> Result<()> {
+    scroll_to_story(browser).await?;
+    page.wait_until("the card is there", async || page.is_shown("#card").await).await
+}
+
+async fn scroll_to_story(browser: &Browser) -> Result<()> {
+    let scroll = "document.getElementById('how-title').scrollIntoView()";
+    browser.client.execute(scroll, vec![]).await?;
+    Ok(())
+}
+
+/// A script for before every page, in which nothing happens because so many milliseconds have passed: however slow a
+/// machine is, what the page says for a moment stays, and what it waits for in vain comes.
+pub fn without_timeout(milliseconds: u32) -> String {
+    // In a block: a constant of that name would be every script's.
+    format!(
+        "{{ const {{ setTimeout }} = window; \
+         window.setTimeout = (act, wait, ...rest) => \
+           wait === {milliseconds} ? 0 : setTimeout(act, wait, ...rest) }}"
+    )
 }
 
 /// Drops a file with this name on the page, with the contents of a file of its server.
@@ -105,6 +217,15 @@ async fn hand_over(browser: &Browser, event: &str, name: &str, of: &str) -> Resu
     );
     browser.client.execute_async(&script, vec![name.into(), of.into()]).await?;
     Ok(())
+}
+
+/// Waits until the page has loaded itself with a model of the visitor's own, and is ready to run it.
+pub async fn wait_for_own_model(page: &Page<'_>) -> Result<()> {
+    let is_ready = async || {
+        let is_own = page.query().await?.contains("model=own");
+        Ok(is_own && ![State::Loading, State::Error].contains(&page.state().await?))
+    };
+    page.wait_across_pages("the model is the page's", is_ready).await
 }
 
 /// The upper left square of a canvas that scripts have painted, such as the first image of earlier

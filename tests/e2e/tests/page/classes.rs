@@ -1,7 +1,5 @@
 //! Models that can be asked for a class: the chips, the search, guidance, and links to the images.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
@@ -10,10 +8,9 @@ use e2e::{
     server::Server,
 };
 use fantoccini::{Locator, key::Key};
-use tokio::time::sleep;
 
 use crate::{
-    common::{TINY, dist, ready, ready_on, tiny_with},
+    common::{TINY, dist, ready, ready_on, tiny_with, wait_for_film, written_link},
     timeline::has_past,
 };
 
@@ -39,11 +36,11 @@ async fn chips(browser: &Browser) -> Result<Vec<String>> {
     Ok(serde_json::from_value(browser.client.execute(script, vec![]).await?)?)
 }
 
-/// Waits until the address has `part`, and what else a change takes with it.
-async fn address_with(page: &Page<'_>, part: &str) -> Result<String> {
-    let what = format!("the address has {part}");
-    page.wait_until(&what, async || Ok(page.query().await?.contains(part))).await?;
-    page.query().await
+/// The link to what is shown, which is to have `part`.
+async fn link_with(browser: &Browser, page: &Page<'_>, part: &str) -> Result<String> {
+    let link = written_link(browser, page).await?;
+    ensure!(link.contains(part), "{part} is not in {link}");
+    Ok(link)
 }
 
 /// Whoever follows the link gets the same images.
@@ -103,7 +100,7 @@ async fn a_link_asks_for_the_class_that_was_chosen() -> Result<()> {
         ensure!(page.text("#guidance-text").await? == "w = 4.0", "the slider says something else");
         let typical = page.grid().await?;
         ensure!(typical != threes, "guidance changes nothing");
-        let link = address_with(&page, "guidance=4").await?;
+        let link = link_with(browser, &page, "guidance=4").await?;
         ensure!(link.contains("class=3"), "the class is not in {link}");
         gives(browser, &link, &typical).await
     })
@@ -123,7 +120,7 @@ async fn guidance_can_be_limited_to_an_interval() -> Result<()> {
         page.wait_for(State::Finished).await?;
         let limited = page.grid().await?;
         ensure!(limited != everywhere, "the interval changes nothing");
-        let link = address_with(&page, "guide_min=0.5").await?;
+        let link = link_with(browser, &page, "guide_min=0.5").await?;
         page.fill("#guide-max", "0.1").await?;
         let told = async || Ok(page.text("#problem").await?.contains("must be at most"));
         page.wait_until("an interval without a σ is refused", told).await?;
@@ -174,7 +171,7 @@ async fn many_classes_can_be_searched() -> Result<()> {
         let caption = page.text("#caption-run").await?;
         ensure!(caption.contains("of “丨 002”"), "the caption is {caption}");
         // The link has the name that the model has for it.
-        let link = address_with(&page, "class=002-").await?;
+        let link = link_with(browser, &page, "class=002-").await?;
         page.fill("#class-search", "no such class").await?;
         let kept = chips(browser).await?;
         ensure!(kept == found, "what is chosen is not there any more: {kept:?}");
@@ -202,13 +199,12 @@ async fn a_chip_acts_on_images_that_follow_a_drawing() -> Result<()> {
         page.wait_for(State::Finished).await?;
         let threes = page.grid().await?;
         ensure!(threes != any, "the class changes nothing");
-        // A frame would come a moment after the images.
-        sleep(Duration::from_secs(1)).await;
+        wait_for_film(browser, 1).await?;
         ensure!(!has_past(browser).await?, "there is a past");
         page.click("#more").await?;
         page.wait_until("the ways are there", async || page.is_shown("#save-one").await).await?;
         ensure!(!page.is_shown("#save-gif").await?, "there is a film of it");
-        let link = address_with(&page, "class=3").await?;
+        let link = link_with(browser, &page, "class=3").await?;
         gives(browser, &link, &threes).await
     })
     .await

@@ -10,7 +10,7 @@ use e2e::{
 };
 use tokio::time::sleep;
 
-use crate::common::{TINY, dist, ready, tiny_with};
+use crate::common::{TINY, dist, open_sketch, ready, tiny_with};
 
 /// Nothing jumps while the page gathers its parts.
 #[tokio::test]
@@ -57,30 +57,29 @@ async fn fits_every_screen() -> Result<()> {
         page.wait_for(State::Finished).await?;
         for canvas in ["", "-draw"] {
             if !canvas.is_empty() {
-                page.click("#draw").await?;
-                let there = async || page.is_shown("#sketch-canvas").await;
-                page.wait_until("the canvas is there", there).await?;
+                open_sketch(&page).await?;
             }
             for (width, height) in SCREENS.into_iter().chain(ENLARGED) {
                 browser.resize(width, height).await?;
                 for theme in ["light", "dark"] {
-                    browser.prefer(theme).await?;
-                    // The page's new layout takes a frame or two.
-                    sleep(Duration::from_millis(500)).await;
                     let Some(folder) = env::var_os("NCSN_SCREENSHOTS") else { continue };
+                    browser.prefer(theme).await?;
+                    // A theme comes in gradually.
+                    sleep(Duration::from_millis(500)).await;
                     fs::create_dir_all(&folder)?;
                     let file = format!("page{canvas}-{width}-{theme}.png");
                     page.save_screenshot(&Path::new(&folder).join(file)).await?;
                 }
-                ensure!(!page.overflows().await?, "{width} pixels{canvas}: it scrolls sideways");
+                let what = format!("{width} pixels{canvas}: nothing scrolls sideways");
+                page.wait_until(&what, async || Ok(!page.overflows().await?)).await?;
                 let script = "const [grid, frame] = ['grid', 'grid-frame'] \
                               .map((id) => document.getElementById(id).getBoundingClientRect()); \
                               const off = grid.top + grid.bottom - frame.top - frame.bottom; \
-                              return [frame.height <= innerHeight, Math.abs(off) <= 2]";
-                let (whole, centered): (bool, bool) =
-                    serde_json::from_value(browser.client.execute(script, vec![]).await?)?;
-                ensure!(whole, "{width} pixels{canvas}: the grid is taller than the screen");
-                ensure!(centered, "{width} pixels{canvas}: the grid is off the middle");
+                              return frame.height <= innerHeight && Math.abs(off) <= 2";
+                let fits = async || Ok(browser.client.execute(script, vec![]).await? == true);
+                let what =
+                    format!("{width} pixels{canvas}: the grid is in the middle of the screen");
+                page.wait_until(&what, fits).await?;
             }
         }
         Ok(())

@@ -1,29 +1,21 @@
 //! Models: the thumbnails of the page's own, files of a visitor's own, and the images that a model learned from.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
     server::{Quirks, Server},
 };
-use serde_json::Value;
-use tokio::time::sleep;
 
 use crate::common::{
-    TINY, TINY_GPU, dist, drop_file, follows_drawing, paste_file, ready, tiny_with,
+    TINY, TINY_GPU, dist, drop_file, follows_drawing, open_card, paste_file, ready, ready_on,
+    tiny_with, wait_for_own_model,
 };
 
 /// Waits until the page has loaded itself with a model of the visitor's own, and returns its title
 /// with the name that is marked among the models.
-async fn own_model(browser: &Browser) -> Result<String> {
-    // Between two pages there is none to answer.
-    let there = "return location.search.includes('own') && \
-                 document.getElementById('status').dataset.state !== 'loading'";
-    while browser.client.execute(there, vec![]).await.ok() != Some(Value::Bool(true)) {
-        sleep(Duration::from_millis(50)).await;
-    }
+async fn own_model(browser: &Browser, page: &Page<'_>) -> Result<String> {
+    wait_for_own_model(page).await?;
     let script = "return document.title + document.querySelector('[aria-current]').textContent";
     let shown = browser.client.execute(script, vec![]).await?;
     Ok(shown.as_str().context("no title")?.to_owned())
@@ -35,7 +27,7 @@ async fn own_model(browser: &Browser) -> Result<String> {
 async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, TINY_GPU).await?;
+        let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         let drop = async |name: &str, of: &str| drop_file(browser, name, of).await;
         let told = async |word: &str| {
@@ -46,10 +38,10 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         told("notes.txt is neither").await?;
         drop("page.safetensors", "index.html").await?;
         told("page.safetensors is not a model").await?;
-        ensure!(page.query().await?.starts_with(TINY_GPU), "the page has left its model");
+        ensure!(page.query().await?.starts_with(TINY), "the page has left its model");
 
         drop("mine & yours.safetensors", "www/models/emoji.safetensors").await?;
-        let shown = own_model(browser).await?;
+        let shown = own_model(browser, &page).await?;
         ensure!(shown == "mine & yours: images out of noisemine & yours", "it shows {shown}");
 
         // In another browser the link cannot work, and says why.
@@ -58,7 +50,7 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         let message = missing.wait_for_message().await?;
         ensure!(message.kind == "model" && message.text.contains("another browser"), "{message}");
 
-        let page = Page::open(browser, &server, TINY_GPU).await?;
+        let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#models").await?.contains("mine & yours"), "it was forgotten");
         page.click("#own-model").await?;
@@ -88,7 +80,7 @@ async fn files_can_be_pasted_into_the_page() -> Result<()> {
         paste_file(browser, "a.png", "www/models/mnist.png").await?;
         follows_drawing(&page).await?;
         paste_file(browser, "pasted.safetensors", "www/models/emoji.safetensors").await?;
-        let shown = own_model(browser).await?;
+        let shown = own_model(browser, &page).await?;
         ensure!(shown == "pasted: images out of noisepasted", "it shows {shown}");
         Ok(())
     })
@@ -106,8 +98,7 @@ async fn a_page_can_come_with_training_images() -> Result<()> {
                     data-quick=\"www/models/mnist-fewstep.safetensors\"";
         let replaced = Some((quick, both));
         let server = Server::start_with(dist(), Quirks { replaced, ..Quirks::default() })?;
-        let page = Page::open(browser, &server, &tiny_with("levels=12")).await?;
-        page.wait_for(State::Ready).await?;
+        let (page, _) = ready_on(&server, browser, &tiny_with("levels=12")).await?;
         page.press("e").await?;
         page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
         page.click("#why-no-copy summary").await?;
@@ -180,10 +171,13 @@ async fn models_have_thumbnails() -> Result<()> {
         page.wait_for(State::Ready).await?;
         let script = "return [...document.querySelectorAll('#models a')].map((a) => \
                       a.querySelector('img')?.naturalWidth ?? 0)";
-        let widths = browser.client.execute(script, vec![]).await?;
-        let widths: Vec<u32> = serde_json::from_value(widths)?;
-        ensure!(widths.len() > 2 && !widths.contains(&0), "their widths are {widths:?}");
-        Ok(())
+        // They are fetched when they are in sight, which is now, but perhaps not yet here.
+        let have_widths = async || {
+            let widths = browser.client.execute(script, vec![]).await?;
+            let widths: Vec<u32> = serde_json::from_value(widths)?;
+            Ok(widths.len() > 2 && !widths.contains(&0))
+        };
+        page.wait_until("all thumbnails are images", have_widths).await
     })
     .await
 }
@@ -219,9 +213,7 @@ async fn the_card_calls_a_model_by_its_name_on_the_page() -> Result<()> {
     with_browser(async |browser| {
         let query = tiny_with("model=www/models/mnist-classes.safetensors");
         let (page, _) = ready(browser, &query).await?;
-        let scroll = "document.getElementById('how-title').scrollIntoView()";
-        browser.client.execute(scroll, vec![]).await?;
-        page.wait_until("the card is there", async || page.is_shown("#card").await).await?;
+        open_card(browser, &page).await?;
         let card = page.text("#card").await?;
         ensure!(card.contains("Pick a digit (mnist-classes)"), "{card}");
         Ok(())

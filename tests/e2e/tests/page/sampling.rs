@@ -1,7 +1,5 @@
 //! Runs: the same seed gives the same images, on every engine and however the page is started.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use e2e::{
     browser::{Browser, with_browser, with_firefox},
@@ -11,20 +9,18 @@ use e2e::{
 };
 use fantoccini::key::Key;
 use serde_json::Value;
-use tokio::time::sleep;
 
-use crate::common::{LONGER, TINY, TINY_GPU, dist, ready};
+use crate::common::{LONGER, TINY, TINY_GPU, dist, open_story, ready, settle, written_link};
 
-/// Waits until the chains rest, which may be a step after a pause was requested: until neither the
-/// steps nor the image have changed for longer than a step takes.
-pub async fn rest(page: &Page<'_>) -> Result<(u32, Image)> {
-    loop {
-        let (steps, image) = (page.steps().await?, page.grid().await?);
-        sleep(Duration::from_secs(8)).await;
-        if page.steps().await? == steps && page.grid().await? == image {
-            return Ok((steps.done, image));
-        }
-    }
+/// Waits until the chains rest, which may be a step after a pause was requested, and checks that they do: if they went on,
+/// there would be another step after the next frames.
+async fn rest(browser: &Browser, page: &Page<'_>) -> Result<(u32, Image)> {
+    settle(browser).await?;
+    let (steps, image) = (page.steps().await?, page.grid().await?);
+    settle(browser).await?;
+    let still = page.steps().await? == steps && page.grid().await? == image;
+    ensure!(still, "the chains go on after step {}", steps.done);
+    Ok((steps.done, image))
 }
 
 #[tokio::test]
@@ -104,9 +100,7 @@ const TO_TOY: &str = "document.getElementById('toy2d-view').scrollIntoView({ blo
 
 /// Moves the page to the toy and waits for the end of its first run, which begins by itself.
 async fn first_run_of_toy(browser: &Browser, page: &Page<'_>) -> Result<()> {
-    let title = TO_TOY.replace("toy2d-view", "how-title");
-    browser.client.execute(&title, vec![]).await?;
-    page.wait_until("the toy is there", async || page.is_shown("#toy2d").await).await?;
+    open_story(browser, page).await?;
     let ended = async || {
         // What is still loading above the toy may move it out of sight, where it does not begin.
         browser.client.execute(TO_TOY, vec![]).await?;
@@ -198,9 +192,13 @@ async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> 
         let by_network = picture().await?;
         // As chains are shown, the other score begins others.
         page.choose("#toy2d-score", "exact").await?;
-        page.wait_until("they begin again", async || Ok(!ended().await?)).await?;
-        page.wait_until("they have come to their ends, too", ended).await?;
-        ensure!(picture().await? != by_network, "they have ended at the same places");
+        let others = async || {
+            let script = "return [document.getElementById('toy2d-sigma-text').textContent, \
+                          document.getElementById('toy2d-view').toDataURL()]";
+            let found = browser.client.execute(script, vec![]).await?;
+            Ok(found[0] == "0" && found[1] != by_network)
+        };
+        page.wait_until("others have come to their ends", others).await?;
 
         page.click("#toy2d-clear").await?;
         ensure!(score().await? == "exact", "something of the network is left");
@@ -237,20 +235,32 @@ async fn steps_pauses_and_restarts() -> Result<()> {
 
         page.click("#step").await?;
         page.wait_until("one step is done", async || Ok(page.steps().await?.done > 0)).await?;
-        let (done, first) = rest(&page).await?;
+        let (done, first) = rest(browser, &page).await?;
         ensure!(done == 1, "one click made {done} steps");
         ensure!(first != noise, "a step has changed nothing");
 
         page.click("#start").await?;
         page.wait_until("it goes on", async || Ok(page.steps().await?.done > 1)).await?;
         page.click("#start").await?;
-        let (done, paused) = rest(&page).await?;
+        let (done, paused) = rest(browser, &page).await?;
         ensure!(page.state().await? == State::Paused, "it did not stop, or not before the end");
         ensure!(paused != first, "a run has changed nothing");
 
         page.click("#restart").await?;
         let went_back = async || Ok(page.steps().await?.done < done);
-        page.wait_until("restart went back to the beginning", went_back).await
+        page.wait_until("restart went back to the beginning", went_back).await?;
+
+        // As with any other change, a run that is paused does not go on by itself with another engine.
+        page.click("#start").await?;
+        rest(browser, &page).await?;
+        ensure!(page.state().await? == State::Paused, "it does not pause again");
+        page.choose("#engine", "cpu").await?;
+        let on_cpu = async || Ok(page.text("#adapter").await?.contains("CPU"));
+        page.wait_until("it is on the CPU", on_cpu).await?;
+        let (done, _) = rest(browser, &page).await?;
+        let state = page.state().await?;
+        ensure!(done == 0 && state == State::Ready, "the page is {state:?} at step {done}");
+        Ok(())
     })
     .await
 }
@@ -293,7 +303,8 @@ async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
             Ok(browser.client.execute(script, vec![]).await?)
         };
         page.press(" ").await?;
-        ensure!(page.text("#toy2d-share").await?.contains("what you drew"), "nothing is drawn");
+        let drawn = async || Ok(page.text("#toy2d-share").await?.contains("what you drew"));
+        page.wait_until("the space bar has drawn", drawn).await?;
         ensure!(page.is_shown("#toy2d-erase").await?, "what is drawn cannot be erased");
         let first = picture().await?;
         for key in [right, right, down, down] {
@@ -330,7 +341,8 @@ async fn images_lead_from_one_seed_to_another() -> Result<()> {
             ensure!(most <= 2, "an end of the path differs by {most} of 255");
         }
         ensure!(seven != eight, "both seeds give the same image");
-        ensure!(page.query().await?.contains("to=8"), "the address does not say where it leads");
+        let link = written_link(browser, &page).await?;
+        ensure!(link.contains("to=8"), "the address does not say where it leads: {link}");
         page.click("#more").await?;
         page.wait_until("it can be saved", async || page.is_shown("#save-morph").await).await?;
         // A slider shows the images that lie on it.

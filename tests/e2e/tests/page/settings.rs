@@ -11,7 +11,7 @@ use e2e::{
 use tokio::time::sleep;
 
 use crate::{
-    common::{TINY, TINY_GPU, dist, ready, tiny_with, tiny_without},
+    common::{TINY, dist, first_noise, ready, settle, tiny_with, tiny_without, written_link},
     sampling::restart,
 };
 
@@ -21,10 +21,10 @@ use crate::{
 async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
-        let page = Page::open(browser, &server, TINY_GPU).await?;
+        let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         sleep(Duration::from_secs(1)).await;
-        ensure!(page.query().await? == format!("{TINY_GPU}#"), "the page has changed its address");
+        ensure!(page.query().await? == format!("{TINY}#"), "the page has changed its address");
         page.fill("#seed", "9").await?;
         page.click("label:has([value=denoised])").await?;
         let kept = async || {
@@ -147,18 +147,42 @@ async fn impossible_settings_are_said_where_one_looks() -> Result<()> {
             page.click(button).await?;
             let said = async || Ok(page.text("#problem").await?.contains(label));
             page.wait_until(&format!("it says what is wrong in {field}"), said).await?;
-            ensure!(page.in_sight("#problem").await?, "{field}: what it says is out of sight");
+            let seen = async || page.in_sight("#problem").await;
+            page.wait_until(&format!("what it says of {field} is in sight"), seen).await?;
             ensure!(marked(field).await?, "{field} is not marked");
         }
-        sleep(Duration::from_secs(1)).await;
-        let query = page.query().await?;
-        ensure!(query.contains("seed=8") && !query.contains("abc"), "the address is {query}");
+        let link = written_link(browser, &page).await?;
+        ensure!(link.contains("seed=8") && !link.contains("abc"), "the address is {link}");
         ensure!(page.text("#caption-run").await?.ends_with("seed 8"), "it is in the caption");
         page.fill("#sigma-max", "20").await?;
         page.fill("#seed", "9").await?;
         ensure!(!marked("#seed").await? && !marked("#sigma-max").await?, "it is still marked");
         ensure!(!page.is_shown("#problem").await?, "what was wrong is still said");
         restart(&page).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// What is said can be put away, and is said again if it still holds.
+#[tokio::test]
+async fn what_is_wrong_can_be_put_away() -> Result<()> {
+    with_browser(async |browser| {
+        for (width, height) in [(1440, 900), (390, 844)] {
+            browser.resize(width, height).await?;
+            let (page, _) = ready(browser, TINY).await?;
+            page.fill("#seed", "abc").await?;
+            for _ in 0..2 {
+                page.click("#restart").await?;
+                let said = async || Ok(page.text("#problem").await?.contains("Seed"));
+                page.wait_until("the page says what is wrong", said).await?;
+                page.click("#problem-close").await?;
+                ensure!(!page.is_shown("#problem").await?, "{width} pixels: it is still said");
+                let focus = "return document.activeElement.id";
+                let focus = browser.client.execute(focus, vec![]).await?;
+                ensure!(focus == "start", "{width} pixels: the focus has gone to {focus}");
+            }
+        }
         Ok(())
     })
     .await
@@ -234,10 +258,11 @@ async fn shortcuts_are_listed_and_can_be_switched_off() -> Result<()> {
         close().await?;
         ensure!(!page.is_shown("#start kbd").await?, "the buttons still show keys");
         browser.client.refresh().await?;
-        page.wait_for(State::Ready).await?;
+        first_noise(&page).await?;
         page.press(".").await?;
         page.press("n").await?;
-        sleep(Duration::from_secs(1)).await;
+        settle(browser).await?;
+        ensure!(page.state().await? == State::Ready, "a key has an effect");
         ensure!(page.steps().await?.done == 0, "a key has an effect");
         ensure!(page.text("#caption-run").await?.ends_with("seed 7"), "n has an effect");
         page.press("?").await?;

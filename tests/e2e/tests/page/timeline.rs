@@ -11,9 +11,15 @@ use e2e::{
 };
 use fantoccini::key::Key;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
-use crate::common::{LONGER, TINY, TINY_GPU, blank_page, corner_of, dist, ready, tiny_with};
+use crate::{
+    common::{
+        TINY, TINY_FILM, TINY_GPU, blank_page, corner_of, dist, of_session, ready, settle,
+        tiny_with, wait_for_film, wait_for_image_buttons,
+    },
+    sampling::restart,
+};
 
 /// The most bytes that a film may have.
 const FILM: u64 = 64 << 20;
@@ -64,7 +70,7 @@ async fn a_step_that_is_dropped_is_not_shown_any_more() -> Result<()> {
         let (page, _) = ready(browser, TINY).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
-        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        wait_for_film(browser, TINY_FILM).await?;
         focus(browser).await?;
         for key in [Key::Home, Key::Right] {
             page.press(&char::from(key).to_string()).await?;
@@ -105,6 +111,7 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         let images = page.grid().await?;
+        wait_for_film(browser, TINY_FILM).await?;
         let steps = async || Ok::<_, anyhow::Error>(page.steps().await?.done);
         focus(browser).await?;
         for (key, step) in [(Key::Left, 2), (Key::Left, 1), (Key::Right, 2), (Key::Home, 0)] {
@@ -165,7 +172,7 @@ async fn a_finger_scrolls_over_the_curve() -> Result<()> {
         let (page, _) = ready(browser, TINY).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
-        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        wait_for_film(browser, TINY_FILM).await?;
         // A gesture begins with the curve near the middle of the window.
         let scrolled = "const [answer] = arguments; \
                         requestAnimationFrame(() => requestAnimationFrame(() => { \
@@ -191,8 +198,8 @@ async fn a_finger_scrolls_over_the_curve() -> Result<()> {
             } else {
                 ensure!(!has_scrolled().await?, "a finger that {what} scrolls the page");
             }
-            let done = page.steps().await?.done;
-            ensure!(done == step, "a finger that {what} leads to step {done}");
+            let leads = async || Ok(page.steps().await?.done == step);
+            page.wait_until(&format!("a finger that {what} leads to step {step}"), leads).await?;
         }
         Ok(())
     })
@@ -208,9 +215,13 @@ async fn a_film_plays_on_while_a_pointer_passes_over_a_button() -> Result<()> {
         ensure!(!has_past(browser).await?, "one can go back to before the noise");
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
-        page.wait_until("one can go back", async || has_past(browser).await).await?;
+        wait_for_film(browser, TINY_FILM).await?;
         page.click("#backwards").await?;
-        page.wait_until("the film plays", async || page.enabled("#compare").await).await?;
+        let plays = async || {
+            let script = "return document.getElementById('compare').ariaDisabled";
+            Ok(browser.client.execute(script, vec![]).await? == "false")
+        };
+        page.wait_until("the film plays", plays).await?;
         let script = "const button = document.getElementById('compare'); \
                       for (const name of ['pointerup', 'pointerleave', 'blur']) \
                         button.dispatchEvent(new Event(name)); \
@@ -239,28 +250,30 @@ async fn a_run_may_begin_while_the_last_one_plays() -> Result<()> {
             page.click("#start").await?;
             page.wait_for(State::Finished).await?;
             let images = page.grid().await?;
+            wait_for_film(browser, TINY_FILM).await?;
             page.click("#backwards").await?;
-            page.click("#restart").await?;
-            // Four seconds later the film would have come to its end.
-            sleep(Duration::from_secs(5)).await;
-            if page.state().await? == State::Ready {
-                page.click("#start").await?;
-            }
-            page.wait_for(State::Finished).await?;
+            let begun = Instant::now();
+            ensure!(restart(&page).await? == images, "{engine}: the images are others");
+            // In four seconds the film would have come to its end.
+            sleep_until(begun + Duration::from_secs(5)).await;
             ensure!(page.steps().await?.done == 3, "{engine}: at {:?}", page.steps().await?);
-            ensure!(page.grid().await? == images, "{engine}: the images are others");
+            ensure!(page.grid().await? == images, "{engine}: other images are shown");
         }
-        let (page, _) = ready(browser, LONGER).await?;
+        let (page, _) = ready(browser, &tiny_with("levels=1000")).await?;
         page.click("#start").await?;
-        let under_way = async || Ok(page.steps().await?.done > 1);
-        page.wait_until("some steps are made", under_way).await?;
+        page.wait_until("one can go back", async || has_past(browser).await).await?;
         focus(browser).await?;
         page.press(&char::from(Key::Home).to_string()).await?;
-        sleep(Duration::from_secs(2)).await;
+        settle(browser).await?;
         ensure!(page.state().await? == State::Paused, "it does not pause");
-        ensure!(page.steps().await?.done == 0, "what is shown is {:?}", page.steps().await?);
+        let done = page.steps().await?.done;
+        ensure!(done == 0, "step {done} is shown");
+        let script =
+            of_session("return session.run.withChain(async (chain) => chain.progress().step)");
+        let reached = browser.client.execute_async(&script, vec![]).await?;
+        let reached = reached.as_u64().with_context(|| format!("no run: {reached}"))?;
         page.click("#start").await?;
-        let goes_on = async || Ok(page.steps().await?.done > 2);
+        let goes_on = async || Ok(u64::from(page.steps().await?.done) > reached);
         page.wait_until("the run goes on where it was", goes_on).await
     })
     .await
@@ -283,6 +296,7 @@ async fn an_image_can_be_enlarged() -> Result<()> {
             let reading = page.text(".enlarged-reading").await?;
             Ok(status.is_empty() && reading.contains("step 3 of 3"))
         };
+        wait_for_image_buttons(&page).await?;
         page.click(".image-buttons button:nth-child(2)").await?;
         page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
         ensure!(page.text("#enlarged h2").await? == "Image 2 of 4", "it is of another image");
@@ -295,30 +309,39 @@ async fn an_image_can_be_enlarged() -> Result<()> {
         let large = Image::from_json(browser.client.execute(script, vec![]).await?)?;
 
         // The focus is on the slider through its steps.
+        let reads = async |words: &str| {
+            let reads = async || Ok(page.text(".enlarged-reading").await?.starts_with(words));
+            page.wait_until(&format!("it reads {words}"), reads).await
+        };
         page.press(&char::from(Key::Home).to_string()).await?;
-        let reading = page.text(".enlarged-reading").await?;
-        ensure!(reading.contains("step 0 of 3, σ = "), "it reads {reading}");
+        reads("step 0 of 3, σ = ").await?;
         let (noisy, guess, score) = (at("noisy").await?, at("guess").await?, at("score").await?);
         ensure!(noisy != last && guess != noisy && score != guess, "these are the same images");
         page.draw(".enlarged-strip", &[(0.0, 0.0), (0.45, 0.0)]).await?;
-        let reading = page.text(".enlarged-reading").await?;
-        ensure!(reading.contains("step 3 of 3"), "the film strip leads to {reading}");
+        reads("step 3 of 3").await?;
         page.click("[aria-label='Next image']").await?;
         page.wait_until("the next film is made", made).await?;
         ensure!(page.text("#enlarged h2").await? == "Image 3 of 4", "it is not the next");
         ensure!(at("noisy").await? != last, "it is the same image");
 
-        page.press(&char::from(Key::Escape).to_string()).await?;
-        let script = "return document.querySelector('dialog') === null && \
-                      document.activeElement.getAttribute('aria-label')";
-        let focus = browser.client.execute(script, vec![]).await?;
-        ensure!(focus == "Enlarge image 2", "after that, the focus is at {focus}");
+        let escape = async || -> Result<()> {
+            page.press(&char::from(Key::Escape).to_string()).await?;
+            let gone = async || Ok(page.count("dialog").await? == 0);
+            page.wait_until("the dialog is gone", gone).await
+        };
+        let focus = async || -> Result<Value> {
+            let script = "return document.activeElement.getAttribute('aria-label')";
+            Ok(browser.client.execute(script, vec![]).await?)
+        };
+        escape().await?;
+        let back = async || Ok(focus().await? == "Enlarge image 2");
+        page.wait_until("the focus is back", back).await?;
         // Arrow keys lead to the other images, and the key `e` opens the one that has the focus.
         page.press(&char::from(Key::Down).to_string()).await?;
         page.press("e").await?;
         page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
         ensure!(page.text("#enlarged h2").await? == "Image 4 of 4", "arrows lead elsewhere");
-        page.press(&char::from(Key::Escape).to_string()).await?;
+        escape().await?;
 
         let most = page.saved_one(2, 28).await?.largest_difference(&large);
         ensure!(most <= 2, "it differs by {most} of 255");
@@ -329,14 +352,9 @@ async fn an_image_can_be_enlarged() -> Result<()> {
                       chains.value = '2'; \
                       chains.dispatchEvent(new Event('change', { bubbles: true }))";
         browser.client.execute(script, vec![]).await?;
-        let fewer = async || {
-            let script = "return document.querySelectorAll('.image-buttons button').length";
-            Ok(browser.client.execute(script, vec![]).await? == 2)
-        };
+        let fewer = async || Ok(page.count(".image-buttons button").await? == 2);
         page.wait_until("there are two images", fewer).await?;
-        let script = "return document.activeElement.getAttribute('aria-label')";
-        let focus = browser.client.execute(script, vec![]).await?;
-        ensure!(focus == "Enlarge image 2", "the focus is at {focus}");
+        ensure!(focus().await? == "Enlarge image 2", "the focus is at {}", focus().await?);
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())
@@ -351,6 +369,7 @@ async fn only_a_click_beside_it_closes_an_enlarged_image() -> Result<()> {
     with_browser(async |browser| {
         browser.resize(1100, 900).await?;
         let (page, _) = ready(browser, TINY).await?;
+        wait_for_image_buttons(&page).await?;
         page.click(".image-buttons button").await?;
         let open = async || page.is_shown("#enlarged").await;
         page.wait_until("the dialog is there", open).await?;
@@ -389,8 +408,9 @@ async fn arrow_keys_go_through_a_long_film() -> Result<()> {
             [(Key::Home, 0), (Key::Right, 2), (Key::Right, 4), (Key::Left, 2), (Key::Left, 0)]
         {
             page.press(&char::from(key).to_string()).await?;
-            let reading = page.text(".enlarged-reading").await?;
-            ensure!(reading.starts_with(&format!("step {step} of 300,")), "{key:?}: {reading}");
+            let expected = format!("step {step} of 300,");
+            let reads = async || Ok(page.text(".enlarged-reading").await?.starts_with(&expected));
+            page.wait_until(&format!("{key:?} leads to step {step}"), reads).await?;
         }
         Ok(())
     })
@@ -413,7 +433,7 @@ async fn the_past_stays_when_the_window_changes() -> Result<()> {
             let (page, _) = ready(browser, &tiny_with(&format!("engine={engine}"))).await?;
             page.click("#start").await?;
             page.wait_for(State::Finished).await?;
-            page.wait_until("one can go back", async || has_past(browser).await).await?;
+            wait_for_film(browser, TINY_FILM).await?;
             let image = async || corner_of(browser, "#replay", 28).await;
             focus(browser).await?;
             page.press(&char::from(Key::Home).to_string()).await?;
@@ -421,7 +441,7 @@ async fn the_past_stays_when_the_window_changes() -> Result<()> {
             for (width, height) in [(390, 844), (844, 390)] {
                 browser.resize(width, height).await?;
                 // What is to be redrawn has been by then.
-                sleep(Duration::from_secs(1)).await;
+                settle(browser).await?;
                 let in_place = browser.client.execute(IN_PLACE, vec![]).await?;
                 ensure!(in_place == true, "{engine}, {width} pixels: the past is elsewhere");
                 let done = page.steps().await?.done;
@@ -438,7 +458,7 @@ async fn the_past_stays_when_the_window_changes() -> Result<()> {
 #[tokio::test]
 async fn steps_can_be_measured() -> Result<()> {
     with_browser(async |browser| {
-        let (page, _) = ready(browser, &tiny_with("engine=fused&levels=8")).await?;
+        let (page, _) = ready(browser, &tiny_with("levels=8")).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
         page.click("#measures summary").await?;

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use e2e::{browser::with_browser, server::Server};
 
 use crate::common::dist;
-use crate::{do_in_page, give_archive, open_panel, wait_for_images};
+use crate::{asks_before_leaving, do_in_page, give_archive, open_panel, wait_for_images};
 
 /// Whatever is wrong with an archive, the panel says it in plain words, and takes what it can read. If
 /// all images are removed, so are those that are still being read.
@@ -89,6 +89,7 @@ async fn folders_and_files_can_be_dropped() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         let page = open_panel(browser, &server).await?;
+        ensure!(!asks_before_leaving(browser).await?, "there is nothing to lose, and it asks");
         do_in_page(browser, include_str!("../training-drop.js"), vec!["folder".into()]).await?;
         wait_for_images(
             &page,
@@ -96,7 +97,12 @@ async fn folders_and_files_can_be_dropped() -> Result<()> {
         )
         .await?;
         do_in_page(browser, include_str!("../training-drop.js"), vec!["file".into()]).await?;
-        wait_for_images(&page, "4 images, 28 × 28, gray.").await
+        wait_for_images(&page, "4 images, 28 × 28, gray.").await?;
+        ensure!(asks_before_leaving(browser).await?, "these images would be lost");
+        page.click(".train-under .link").await?;
+        wait_for_images(&page, "Fifty are a good start").await?;
+        ensure!(!asks_before_leaving(browser).await?, "all are removed, and it asks");
+        Ok(())
     })
     .await
 }

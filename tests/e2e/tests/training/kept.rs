@@ -10,7 +10,8 @@ use e2e::{
 
 use crate::common::dist;
 use crate::{
-    do_in_page, open_panel, set_up, step, wait_for_status, wait_for_step_after, with_images,
+    asks_before_leaving, do_in_page, open_panel, set_up, step, wait_for_pause, wait_for_status,
+    wait_for_step_after, with_images,
 };
 
 /// Steps of a run that nobody waits for.
@@ -92,8 +93,10 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
     with_browser(async |browser| {
         let server = Server::start(dist())?;
         let page = with_images(browser, &server).await?;
+        ensure!(asks_before_leaving(browser).await?, "images that nobody has kept would be lost");
         begin(&page, "discs").await?;
         let first = pause_and_keep(browser, &page).await?;
+        ensure!(!asks_before_leaving(browser).await?, "the images are kept, and it asks");
 
         let said = format!("Your model discs, step {first} of {LONG}, is kept in this browser.");
         let page = come_back(browser, &server, &said).await?;
@@ -120,7 +123,7 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
             page.wait_until("it is at an earlier step", back).await?;
         }
         ensure!(step(&page).await? == first, "it went back beyond its beginning");
-        wait_for_status(&page, "Paused").await?;
+        wait_for_pause(&page).await?;
         is_kept(browser, first).await?;
         ensure!(!page.enabled("#train-back").await?, "there is nothing before");
 
@@ -173,10 +176,16 @@ async fn a_run_that_is_paused_and_left_at_once_is_kept() -> Result<()> {
         let page = with_images(browser, &server).await?;
         begin(&page, "discs").await?;
         let script = "const part = (name) => document.getElementById(`train-${name}`); \
+                      if (part('status').textContent !== 'Training.') return null; \
                       part('toggle').click(); part('leave').click(); \
                       return parseInt(part('step').textContent)";
-        let left = browser.client.execute(script, vec![]).await?;
-        let left = left.as_u64().context("no step")?;
+        let left = loop {
+            wait_for_status(&page, "Training").await?;
+            // The page may just have paused it by itself, which it does once, to ask whether to go on.
+            if let Some(left) = browser.client.execute(script, vec![]).await?.as_u64() {
+                break left;
+            }
+        };
         let form = async || page.is_shown("#train-start").await;
         page.wait_until("the form is there", form).await?;
         let offered = async || page.is_shown("#train-kept").await;

@@ -10,7 +10,7 @@ use e2e::{
 };
 use serde_json::{Value, json};
 
-use crate::common::{TINY_GPU, blank_page, dist};
+use crate::common::{TINY, TINY_GPU, blank_page, dist, wait_for_own_model};
 use crate::{give_archive, open, open_panel, set_up, wait_for_images, wait_for_status};
 
 /// Images to learn.
@@ -53,6 +53,14 @@ fn sampled_natively(model: &[u8], count: usize) -> Result<Vec<u8>> {
     Ok(array[data.context("too few samples")?..].to_vec())
 }
 
+/// The first and the last loss by what a plot says, as in "Loss: 0.98 at step 1, 0.45 at step 24".
+fn losses(plot: &str) -> Result<(f64, f64)> {
+    let losses = plot.strip_prefix("Loss: ").and_then(|points| points.split_once(", "));
+    let loss = |point: &str| point.split(' ').next().and_then(|loss| loss.parse().ok());
+    let losses = losses.and_then(|(first, last)| Some((loss(first)?, loss(last)?)));
+    losses.with_context(|| format!("there are no losses in {plot:?}"))
+}
+
 /// Bytes in a JSON array.
 fn bytes(value: &Value) -> Result<Vec<u8>> {
     Ok(serde_json::from_value(value.clone())?)
@@ -76,12 +84,10 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         wait_for_images(&page, &format!("{IMAGES} images, 28 × 28, gray. {left_out}")).await?;
         set_up(&page, "discs", STEPS).await?;
         page.click("#train-start").await?;
-        wait_for_status(&page, "Training").await?;
-        let loss = async || Ok::<f64, anyhow::Error>(page.text("#train-loss").await?.parse()?);
-        page.wait_until("there is a loss", async || Ok(loss().await.is_ok())).await?;
-        let first = loss().await?;
         wait_for_status(&page, "Finished").await?;
-        let last = loss().await?;
+        let plot = "return document.querySelector('.train-plot').getAttribute('aria-label')";
+        let plot = browser.client.execute(plot, vec![]).await?;
+        let (first, last) = losses(plot.as_str().context("the plot says nothing")?)?;
         ensure!(last < first, "the loss went from {first} to {last}");
         let title = page.text(".train-samples h3").await?;
         ensure!(title == format!("Samples at step {STEPS}"), "it shows {title}");
@@ -115,14 +121,10 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
         ensure!(errors.is_empty(), "the console says {errors:#?}");
 
         page.click("#train-use").await?;
-        page.wait_until("the model is the page's", async || {
-            Ok(page.query().await?.contains("own") && page.state().await? != State::Loading)
-        })
-        .await?;
+        wait_for_own_model(&page).await?;
         ensure!(page.text("#models [aria-current]").await? == "discs", "it is another model");
 
-        browser.client.refresh().await?;
-        let page = Page::open(browser, &server, TINY_GPU).await?;
+        let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#models").await?.contains("discs"), "the model was forgotten");
         open(&page).await?;
@@ -213,8 +215,10 @@ async fn a_network_learns_what_a_visitor_draws() -> Result<()> {
             let x = f64::from(at) / f64::from(IMAGES) - 0.5;
             page.draw("#train-canvas", &[(0.8 * x, -0.4), (-0.8 * x, 0.4)]).await?;
             page.click("#train-add-drawing").await?;
+            // With it, the canvas may get another place.
+            let images = if at == 0 { "1 image".to_owned() } else { format!("{} images", at + 1) };
+            wait_for_images(&page, &format!("{images}, 28 × 28, gray.")).await?;
         }
-        wait_for_images(&page, &format!("{IMAGES} images, 28 × 28, gray.")).await?;
         // No two lines are the same, and all are dark on white.
         let script = "return [...document.querySelectorAll('#train-thumbs canvas')].map((canvas) => \
                       canvas.toDataURL())";

@@ -61,6 +61,9 @@ async fn wait_for_images(page: &Page<'_>, said: &str) -> Result<()> {
 
 /// Fills in the form for a new network of images of 28 × 28, in gray, with a decimal comma.
 async fn set_up(page: &Page<'_>, name: &str, steps: u32) -> Result<()> {
+    // When the panel knows that the adapter is software, it fills in numbers that suit that.
+    let software = async || page.is_shown("#train-software").await;
+    page.wait_until("the panel knows the adapter", software).await?;
     page.click("#train-from-scratch").await?;
     page.choose("#train-size", "28").await?;
     page.choose("#train-color", "1").await?;
@@ -70,7 +73,8 @@ async fn set_up(page: &Page<'_>, name: &str, steps: u32) -> Result<()> {
     page.fill("#train-rate", &RATE.to_string().replace('.', ",")).await
 }
 
-/// Waits until the run's status has a word, such as "Training" or "Finished".
+/// Waits until the run's status has a word, such as "Training" or "Finished", and answers meanwhile that it is to go on. So
+/// this is of no use for a run that is paused: see [`wait_for_pause`].
 async fn wait_for_status(page: &Page<'_>, word: &str) -> Result<()> {
     let what = format!("the run is {word}");
     page.wait_until(&what, async || {
@@ -81,6 +85,18 @@ async fn wait_for_status(page: &Page<'_>, word: &str) -> Result<()> {
         Ok(page.text("#train-status").await?.contains(word))
     })
     .await
+}
+
+/// Waits until the run has paused, by whomever, and all of it is kept.
+async fn wait_for_pause(page: &Page<'_>) -> Result<()> {
+    let is_paused = async || Ok(page.text("#train-status").await? == "Paused.");
+    page.wait_until("the run has paused", is_paused).await
+}
+
+/// Whether the browser would ask the visitor before the page is left, for what would be lost with it.
+async fn asks_before_leaving(browser: &Browser) -> Result<bool> {
+    let script = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+    Ok(browser.client.execute(script, vec![]).await? == true)
 }
 
 /// The step that the panel shows.
