@@ -35,7 +35,8 @@ const nearby = new Promise((come) => {
     watch.disconnect();
     come(null);
   });
-  watch.observe($("how-title"));
+  // All of it: a visitor may jump to its end, past its title.
+  watch.observe($("how"));
 });
 nearby
   .then(() => import("./story/how-it-works.js"))

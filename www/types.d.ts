@@ -34,6 +34,17 @@ export interface TrainingPlan {
   sigmas?: [number, number];
 }
 
+/** Compiles kernels, given by their WGSL, on the GPU that was requested last, and resolves when that is done. */
+export type CompileTexts = (texts: string[]) => Promise<void>;
+
+/** The training image that is nearest to each of some images. */
+export interface NearestImages {
+  /** Its number. */
+  numbers: number[];
+  /** The distance to it, over the median distance between an original and its nearest other. Far below 1 it is a copy. */
+  ratios: number[];
+}
+
 /** The steps since the last report. */
 export interface TrainingReport {
   /** Steps done. */

@@ -55,7 +55,8 @@ export function setView(view) {
 async function changeEngine(choice) {
   const [before, name] = [state.engine, $("engine").value];
   if (!before || fatalErrors.failure) return;
-  const [again, { exact }] = [run.state !== "ready", state];
+  // As with any other change, what rests does not begin by itself.
+  const [again, { exact }] = [!run.rests, state];
   state.exact = $("precision").value === "f32";
   run.pause();
   state.engine = null;
@@ -100,15 +101,8 @@ async function offerEngines() {
 }
 
 /** Uses a file that was dropped or pasted. @param {File} file */
-async function takeFile(file) {
-  const { take } = await import("./files.js");
-  await take(file, {
-    async draw(file) {
-      if (!state.engine) throw new Error("The model is still loading: try again in a moment.");
-      await changeOrigin("drawing");
-      await state.sketch?.open(file);
-    },
-  });
+function takeFile(file) {
+  import("./files.js").then(({ take }) => take(file)).catch(refuse);
 }
 
 /** From now on takes files that are dropped anywhere on the page, or pasted. */
@@ -126,11 +120,11 @@ function listenToFiles() {
     const file = event.dataTransfer?.files[0];
     if (!file) return;
     event.preventDefault();
-    takeFile(file).catch(refuse);
+    takeFile(file);
   });
   addEventListener("paste", ({ clipboardData }) => {
     const file = clipboardData?.files[0];
-    if (file) takeFile(file).catch(refuse);
+    if (file) takeFile(file);
   });
 }
 

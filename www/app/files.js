@@ -3,13 +3,15 @@
  * Files that a visitor drops on the page or pastes into it: images go to the sketch canvas, models become the page's.
  * The page fetches this then.
  */
+import { changeOrigin } from "../settings/origin.js";
+import { fatalErrors } from "./session.js";
+import { state } from "./state.js";
 
 /**
  * @param {File} file
- * @param {{ draw(file: File): Promise<unknown> }} page
- * @throws {Error} for people, if it is of no use here
+ * @throws {Error} for people, if it is of no use here, or not yet
  */
-export async function take(file, { draw }) {
+export async function take(file) {
   if (file.type.startsWith("image/")) return draw(file);
   // The systems of most visitors have no media type for models.
   if (/\.safetensors$/i.test(file.name))
@@ -17,4 +19,13 @@ export async function take(file, { draw }) {
   throw new Error(
     `${file.name} is neither an image to start from nor a model: these are .safetensors files.`,
   );
+}
+
+/** Puts an image on the sketch canvas. @param {File} file */
+async function draw(file) {
+  if (fatalErrors.failure)
+    throw new Error(`No images can be made from ${file.name} before the page works again.`);
+  if (!state.engine) throw new Error("The model is still loading: try again in a moment.");
+  await changeOrigin("drawing");
+  await state.sketch?.open(file);
 }

@@ -16,6 +16,7 @@ import {
   complain,
   complainToo,
   grid,
+  hush,
   plot,
   setConsole,
   setStatus,
@@ -208,7 +209,7 @@ function ready() {
   };
   $("strength-sigma").textContent =
     wanted.strength === undefined ? "" : `σ = ${formatSigma(sigmas[0])}`;
-  $("problem").hidden = true;
+  hush();
   writeAddress();
   replace();
   /** @type {Promise<undefined>} */
@@ -280,7 +281,7 @@ export function renew(go) {
 
 /** Shows what has changed: a run that has not been started, or is paused, begins anew and rests. */
 export function renewAsBefore() {
-  renew(run.state !== "ready" && run.state !== "paused");
+  renew(!run.rests);
 }
 
 /** Makes other images: those of another seed. */

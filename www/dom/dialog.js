@@ -17,3 +17,14 @@ export function dialogOf(id, title, contents) {
   document.body.append(dialog);
   return dialog;
 }
+
+/**
+ * Gives the focus to the title of a dialog, where the keyboard and screen readers go on: for when what had it is gone.
+ * @param {HTMLElement} dialog
+ */
+export function focusTitle(dialog) {
+  const heading = dialog.querySelector("h2");
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.focus();
+}

@@ -25,7 +25,7 @@ export function load({ href }, name) {
 /** @param {URL} url @param {string} name @returns {Promise<WasmModule>} */
 function start(url, name) {
   const script = import(url.href).catch(async (error) => {
-    throw missing(name, await notImported(url.href, error));
+    throw missing(name, await notImported(url.href, error, "engine"));
   });
   return within(script, SILENCE_MS, () => silent(url)).then(async (module) => {
     await module.default({ module_or_path: await compile(url, name) });

@@ -106,35 +106,46 @@ export async function awaitWork(work, device) {
  */
 
 /**
- * Compiles the kernels of an engine on its device. wgpu compiles one after the other. Browsers made of Chromium, which
- * `userAgentData` tells from others, compile in parallel when asked asynchronously, and reuse what they have compiled
- * for as long as something refers to it: here, the device.
+ * Whether the browser compiles kernels in parallel when asked asynchronously, and reuses what it has compiled for as long
+ * as something refers to it. Those made of Chromium do, which `userAgentData` tells from others.
+ */
+export const reusesKernels = () => "userAgentData" in navigator;
+
+/**
+ * Compiles the kernels of an engine on its device.
  * @template Model
  * @param {any} device GPUDevice, if it is known @param {Compiles<Model>} engine @param {Model} model
  */
 export async function compileOn(device, engine, model) {
-  if (!device || !("userAgentData" in navigator)) engine.compile?.(model);
-  else
-    device.kernels = await Promise.allSettled(
-      Array.from(new Set(engine.kernels?.(model)), (code) => {
-        const entries = Array.from(
-          code.matchAll(/var<(uniform|storage, read(_write)?)>/g),
-          ([, kind, writes], binding) => ({
-            binding,
-            visibility: 4, // compute
-            buffer:
-              kind === "uniform"
-                ? { hasDynamicOffset: true }
-                : { type: writes ? "storage" : "read-only-storage" },
-          }),
-        );
-        const layout = device.createPipelineLayout({
-          bindGroupLayouts: [device.createBindGroupLayout({ entries })],
-        });
-        return device.createComputePipelineAsync({
-          layout,
-          compute: { module: device.createShaderModule({ code }) },
-        });
-      }),
-    );
+  if (!device || !reusesKernels()) engine.compile?.(model);
+  else await compileTexts(device, engine.kernels?.(model));
+}
+
+/**
+ * Compiles kernels on a device, which refers to them from then on. wgpu compiles one after the other.
+ * @param {any} device GPUDevice @param {string[]} [texts] their WGSL
+ */
+export async function compileTexts(device, texts) {
+  device.kernels = await Promise.allSettled(
+    Array.from(new Set(texts), (code) => {
+      const entries = Array.from(
+        code.matchAll(/var<(uniform|storage, read(_write)?)>/g),
+        ([, kind, writes], binding) => ({
+          binding,
+          visibility: 4, // compute
+          buffer:
+            kind === "uniform"
+              ? { hasDynamicOffset: true }
+              : { type: writes ? "storage" : "read-only-storage" },
+        }),
+      );
+      const layout = device.createPipelineLayout({
+        bindGroupLayouts: [device.createBindGroupLayout({ entries })],
+      });
+      return device.createComputePipelineAsync({
+        layout,
+        compute: { module: device.createShaderModule({ code }) },
+      });
+    }),
+  );
 }

@@ -91,7 +91,11 @@ export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
 /** How many milliseconds to wait for the answer whether there is an engine. */
 const ANSWER_MS = 1500;
 
-/** Whether this copy of the page has an engine, and it can be fetched now. @param {EngineName} name */
+/**
+ * Whether this copy of the page has an engine. What its server has not denied in time may be there: a connection can be
+ * slow, or have broken off.
+ * @param {EngineName} name
+ */
 export async function hasEngine(name) {
   if (name === "fused") return true;
   const stop = new AbortController();
@@ -101,7 +105,7 @@ export async function hasEngine(name) {
     // Some servers answer with a page if there is no such file.
     return answer.ok && /javascript/.test(answer.headers.get("content-type") ?? "");
   } catch {
-    return false;
+    return true;
   } finally {
     clearTimeout(timer);
     stop.abort();
@@ -116,7 +120,7 @@ const bundle = (name) => new URL(`../engines/${name}/ncsn.js`, import.meta.url);
  * @param {string} script @returns {(error: unknown) => Promise<never>}
  */
 const notArrived = (script) => async (error) => {
-  throw await notImported(new URL(script, import.meta.url).href, error);
+  throw await notImported(new URL(script, import.meta.url).href, error, "engine’s script");
 };
 
 /** What fetches bundles that are not part of the page. */

@@ -54,12 +54,13 @@ let granted;
 /**
  * Makes something of the wasm module's that asks for a device, and finds out which it got: the module does not tell.
  * @template T
- * @param {() => Promise<T>} make
+ * @param {(device: () => any) => Promise<T>} make is given what returns the GPUDevice, once it has asked for one
  * @returns {Promise<{ made: T, device: any }>} with the GPUDevice, if it has asked for one
  */
 export async function withItsDevice(make) {
   granted = undefined;
-  const made = await awaitWork(make(), () => granted);
+  const device = () => granted;
+  const made = await awaitWork(make(device), device);
   return { made, device: granted };
 }
 

@@ -16,13 +16,17 @@ const LONGEST_ADDRESS = 200;
 /** @typedef {"no-webassembly" | "memory" | "policy" | "no-webgpu" | "no-adapter" | "no-answer" | "missing-feature" | "limit" | "device-lost" | "engine" | "wrong" | "download" | "media-type" | "model" | "panic"} Kind */
 
 /**
- * `retry` is the label of the button that tries again, and `change` what that does differently.
- * @typedef {{ title: string, text: string, advice?: string[], technical?: string, retry?: string, change?: (link: URLSearchParams) => void }} Words
+ * `retry` is the label of the button that tries again, and `change` what that does differently; `ofModel` says that with
+ * another model the page may work.
+ * @typedef {{ title: string, text: string, advice?: string[], technical?: string, retry?: string, change?: (link: URLSearchParams) => void, ofModel?: boolean }} Words
  */
 
 export class Failure extends Error {
   /** @param {Kind} kind @param {Words} words */
-  constructor(kind, { title, text, advice = [], technical = "", retry = "", change }) {
+  constructor(
+    kind,
+    { title, text, advice = [], technical = "", retry = "", change, ofModel = kind === "model" },
+  ) {
     super(`${title}. ${text}`);
     this.name = "Failure";
     this.kind = kind;
@@ -32,6 +36,7 @@ export class Failure extends Error {
     this.technical = technical;
     this.retry = retry;
     this.change = change;
+    this.ofModel = ofModel;
   }
 }
 
@@ -97,10 +102,11 @@ export const noAddress = (url) =>
     title: "This link names no model",
     text: `${short(url)} is not the address of a file on a server.`,
     advice: ["Addresses of models begin with https://, or are paths on the host of this page."],
+    ofModel: true,
   });
 
 /**
- * @param {string} what "WebAssembly module" or "model"
+ * @param {string} what "model", "WebAssembly module" or another part of the page
  * @param {string} url
  * @param {number} status HTTP status, 0 when no answer came
  * @param {string} [technical]
@@ -125,17 +131,18 @@ export const download = (what, url, status, technical = "") =>
           : ["Try again in a moment."],
     technical,
     retry: "Try again",
+    ofModel: what === "model",
   });
 
 /**
  * The failure behind a script that could not be imported.
- * @param {string} url @param {unknown} error
+ * @param {string} url @param {unknown} error @param {string} [what] as for `download`
  */
-export async function notImported(url, error) {
+export async function notImported(url, error, what = "WebAssembly module") {
   const { status, words } = await window.whyNotRun(url);
   return words
     ? new Failure("media-type", { ...words, technical: String(error) })
-    : download("WebAssembly module", url, status, String(error));
+    : download(what, url, status, String(error));
 }
 
 /** @param {string} url @param {string} message */

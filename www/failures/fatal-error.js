@@ -103,7 +103,7 @@ export class FatalErrors {
    * @param {Failure} failure
    */
   async #show(failure) {
-    const { kind, retry, change, advice } = failure;
+    const { kind, retry, change, advice, ofModel } = failure;
     /** @type {{ label: string, change?: (link: URLSearchParams) => void }[]} */
     const ways = retry ? [{ label: retry, change }] : [];
     const more = [];
@@ -125,11 +125,7 @@ export class FatalErrors {
       $(id).textContent = ways[at]?.label ?? "";
       $(id).addEventListener("click", () => this.#retry(ways[at].change));
     }
-    const own =
-      new URLSearchParams(location.search).get("model") &&
-      (kind === "download" || kind === "model");
-    $("message-link").hidden = !own;
-    if (own) $("message-link").href = location.pathname;
+    $("message-link").hidden = !(ofModel && new URLSearchParams(location.search).get("model"));
     window.showMessage({ kind, title, text, technical, advice: [...advice, ...more] });
   }
 

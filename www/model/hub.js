@@ -3,9 +3,10 @@
  * Models on a hub, named `hf:user/name[/path][@revision]`. The page and the npm package share this.
  *
  * Files are kept in the Cache API. One of a commit never changes, so it is never asked for again. A branch may have moved
- * on, so its file is compared by ETag first; if the hub does not answer, what was kept is used.
+ * on, so its file is compared by ETag first; if the hub does not answer soon, what was kept is used.
  */
 
+import { within } from "../engine/within.js";
 import { match, put } from "./checked-cache.js";
 
 /** The hub that names refer to. */
@@ -16,6 +17,8 @@ const SCHEME = "hf:";
 const FILE = "model.safetensors";
 const REVISION = "main";
 const CACHE = "ncsn hub";
+/** How many milliseconds a hub has to say whether there is a newer file. */
+const ANSWER_MS = 5000;
 
 /**
  * Whether a text may stand between the slashes of a name: what the programs accept (`src/hub/address.rs`), so that a link
@@ -97,7 +100,8 @@ async function isCurrent(url, kept, signal) {
   /** @type {Response} */
   let now;
   try {
-    now = await fetch(url, { method: "HEAD", signal, cache: "no-store" });
+    const asked = fetch(url, { method: "HEAD", signal, cache: "no-store" });
+    now = await within(asked, ANSWER_MS, () => new Error("The hub is silent."));
   } catch {
     signal?.throwIfAborted();
     return true;

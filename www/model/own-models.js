@@ -13,6 +13,7 @@ import { Failure } from "../failures/failures.js";
 import { megabytes } from "../dom/format.js";
 import { MAX_MODEL_BYTES } from "./model.js";
 import { OWN, ownLabel, ownNames, rememberOwnNames } from "./own-list.js";
+import { run } from "../app/session.js";
 import { models, state } from "../app/state.js";
 
 const CACHE = "ncsn own models";
@@ -78,8 +79,8 @@ export async function openModel(file) {
   const name = file.name.replace(/[\r\n]+/g, " ");
   const bytes = new Uint8Array(await file.arrayBuffer());
   try {
-    // Without a module yet, the model is checked when it is loaded.
-    if (state.loaded) new state.loaded.wasmModule.Model(bytes).free();
+    // Where the module has not come yet, or has stopped, the model is checked when it is loaded.
+    if (state.loaded && !run.dead) new state.loaded.wasmModule.Model(bytes).free();
   } catch (error) {
     throw new Error(
       `${file.name} is not a model that this page can run: ${/** @type {Error} */ (error).message}. Models are written by this project’s train and import commands.`,

@@ -69,6 +69,11 @@ export class Run {
     return this.#state === "finished" || this.#state === "answering";
   }
 
+  /** Whether it waits for the visitor to start it or to go on. */
+  get rests() {
+    return this.#state === "ready" || this.#state === "paused";
+  }
+
   /** Whether there is no anneal to continue. */
   get over() {
     return !this.#begun || this.offersNew;
@@ -118,19 +123,23 @@ export class Run {
     this.#set("answering");
     return this.#queue.add(async () => {
       old?.free();
-      const chain = generation === this.#generation ? await make() : null;
-      if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
-      this.#chain = chain;
-      if (!chain) {
-        this.#begun = false;
-        if (!outdated()) this.#set("ready");
-        return;
-      }
       const current = () => generation === this.#generation;
+      const chain = current() ? await make() : null;
+      if (!current()) return this.dead ? undefined : chain?.free();
+      this.#chain = chain;
       const worked = (/** @type {number} */ took) => (this.#worked += took);
-      if (!(await this.#finisher.finish(chain, { current, outdated, worked }))) return;
-      await this.#draw(generation, outdated());
-      if (!outdated()) await this.#finish(generation, chain);
+      if (chain && (await this.#finisher.finish(chain, { current, outdated, worked }))) {
+        await this.#draw(generation, outdated());
+        if (!outdated()) await this.#finish(generation, chain);
+      } else if (current()) {
+        // Nobody may show or save images that are only half made.
+        this.#chain = null;
+        chain?.free();
+        // Whoever asks for images waits for the next ones, if they are about to be made.
+        if (outdated()) return;
+        this.#begun = false;
+        this.#set("ready");
+      }
     });
   }
 

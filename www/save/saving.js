@@ -4,7 +4,7 @@ import { $ } from "../dom/dom.js";
 import { imageAt } from "../view/pixels.js";
 import { controls, film, linked, live, run, timeline } from "../app/session.js";
 import { modelLabel, state } from "../app/state.js";
-import { imageShown } from "../view/single-images.js";
+import { imageShown } from "../view/one-image.js";
 import { grid, showProgress } from "../view/view.js";
 import { oneToPng, saveAs, toPng } from "./save.js";
 

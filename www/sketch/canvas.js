@@ -4,17 +4,13 @@
  * images start from. The page fetches this module when it needs it.
  */
 import { $ } from "../dom/dom.js";
-import { Stroke, channels } from "./brush.js";
-import { History } from "./history.js";
+import { channels } from "./brush.js";
 import { paperOf } from "./paper.js";
 import { fitted } from "./fit.js";
-import { drawByKeys } from "./keys.js";
 import { chosenColor, offerColors } from "./palette.js";
-import { drawByPointer } from "./pointer.js";
+import { Sheet } from "./sheet.js";
 import { ofText, toText } from "./text.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
-
-/** @typedef {import("./history.js").Contents} Contents */
 
 /** What is said where a drawing is kept. @type {Record<string, string>} */
 const KEPT = {
@@ -24,15 +20,14 @@ const KEPT = {
 
 export class SketchCanvas {
   #canvas = /** @type {HTMLCanvasElement} */ ($("sketch-canvas"));
-  #context = /** @type {CanvasRenderingContext2D} */ (
-    this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true })
-  );
-  #image;
-  #paper;
-  /** Whether anything was drawn since the canvas was empty. */
-  #used = false;
-  #history = new History();
-  /** @type {Stroke | null} */ #stroke = null;
+  #sheet = new Sheet(this.#canvas, {
+    tool: () => ({ brush: Number($("brush").value), color: chosenColor() }),
+    onPaint: () => this.#observer.onPaint(),
+    onStroke: () => {
+      this.#hint();
+      this.#encode();
+    },
+  });
   #text = "";
   /** What takes a moment, one after another: the image that was opened last stays. @type {Promise<unknown>} */
   #work = Promise.resolve();
@@ -50,23 +45,9 @@ export class SketchCanvas {
     const { image_shape } = card;
     this.#observer = observer;
     this.styled = addStyleSheet("sketch/canvas.css");
-    this.#image = new ImageData(image_shape.width, image_shape.height);
-    this.#canvas.width = image_shape.width;
-    this.#canvas.height = image_shape.height;
-    this.#paper = paperOf(card);
-    offerColors(image_shape.channels, this.#paper);
-    this.clear();
-    drawByPointer(this.#canvas, {
-      down: (at) => this.#begin(at),
-      to: (at) => this.#stroke && this.#paint(at),
-      up: () => this.#up(),
-    });
-    drawByKeys(this.#canvas, {
-      down: (at) => this.#begin(at),
-      to: (at) => this.#stroke && this.#paint(at),
-      up: () => this.#up(),
-      mark: (at) => this.#mark(at),
-    });
+    this.#sheet.renew(image_shape.width, image_shape.height, paperOf(card));
+    offerColors(image_shape.channels, this.#sheet.paper);
+    this.#hint();
     $("keep").querySelector("[value=gray]").disabled = image_shape.channels < 3;
     $("keep").addEventListener("change", () => {
       this.#hint();
@@ -74,8 +55,8 @@ export class SketchCanvas {
       this.#observer.onWritten();
     });
     $("sketch-clear").addEventListener("click", () => {
-      this.#note();
-      this.clear();
+      this.#sheet.note();
+      this.#sheet.wipe();
       this.#changed();
     });
     $("sketch-undo").addEventListener("click", () => {
@@ -108,31 +89,12 @@ export class SketchCanvas {
     });
   }
 
-  /** A copy of what is on the canvas. @returns {Contents} */
-  #contents() {
-    return { data: this.#image.data.slice(), used: this.#used };
-  }
-
-  /** Remembers the canvas's contents before they change. */
-  #note() {
-    this.#history.note(this.#contents());
-  }
-
   #undo() {
-    if (!this.#stroke) this.#restore(this.#history.undo(this.#contents()));
+    if (this.#sheet.undo()) this.#changed();
   }
 
   #redo() {
-    if (!this.#stroke) this.#restore(this.#history.redo(this.#contents()));
-  }
-
-  /** @param {Contents | undefined} contents */
-  #restore(contents) {
-    if (!contents) return;
-    this.#image.data.set(contents.data);
-    this.#used = contents.used;
-    this.#show();
-    this.#changed();
+    if (this.#sheet.redo()) this.#changed();
   }
 
   /** Undoes and redoes by the keys that other programs have for this. @param {KeyboardEvent} event */
@@ -151,42 +113,33 @@ export class SketchCanvas {
     event.preventDefault();
   }
 
-  clear() {
-    this.#stroke = null;
-    const [r, g, b] = channels(this.#paper);
-    for (let at = 0; at < this.#image.data.length; at += 4)
-      this.#image.data.set([r, g, b, 255], at);
-    this.#used = false;
-    this.#show();
-  }
-
   /** Puts one of the model's images on the canvas. @param {ImageData} image */
   take({ data }) {
     return this.#inTurn(async () => {
-      this.#put(data);
+      this.#sheet.put(data);
       this.#changed();
     });
   }
 
   /** Whether anything has been drawn. */
   get used() {
-    return this.#used;
+    return this.#sheet.used;
   }
 
   /** A copy of the pixels, RGBA. */
   get pixels() {
-    const pixels = new Uint8Array(this.#image.data);
+    const pixels = new Uint8Array(this.#sheet.image.data);
     if (!$("keep").value) return pixels;
     // A mean is of all pixels, so erased ones count as paper.
-    const paper = [...channels(this.#paper), 255];
+    const paper = [...channels(this.#sheet.paper), 255];
     for (let at = 0; at < pixels.length; at += 4) if (!pixels[at + 3]) pixels.set(paper, at);
     return pixels;
   }
 
   /** Whether the eraser has left holes for the model to fill in. */
   get hasHoles() {
-    for (let at = 3; at < this.#image.data.length; at += 4)
-      if (this.#image.data[at] === 0) return true;
+    const { data } = this.#sheet.image;
+    for (let at = 3; at < data.length; at += 4) if (data[at] === 0) return true;
     return false;
   }
 
@@ -195,7 +148,9 @@ export class SketchCanvas {
     return this.#text;
   }
 
+  /** To be called when the sheet was changed other than by a stroke. */
   #changed() {
+    this.#hint();
     this.#observer.onPaint();
     this.#encode();
   }
@@ -213,7 +168,7 @@ export class SketchCanvas {
   }
 
   async #write() {
-    this.#text = await toText(this.#image.data, this.#canvas);
+    this.#text = await toText(this.#sheet.image.data, this.#canvas);
   }
 
   /**
@@ -235,13 +190,13 @@ export class SketchCanvas {
       else if (Number.isInteger(side) && side !== this.#canvas.width)
         await this.#read(new ImageData(new Uint8ClampedArray(drawing), side));
       else {
-        if (drawing.length !== this.#image.data.length)
+        if (drawing.length !== this.#sheet.image.data.length)
           throw new RangeError("It is of another size.");
-        this.#put(drawing);
+        this.#sheet.put(drawing);
       }
       // The drawing of the link is the first state: nothing before it can be undone to.
-      this.#history.clear();
-      this.#show();
+      this.#sheet.forget();
+      this.#hint();
       await this.#write();
     } catch {
       throw new Error(
@@ -256,72 +211,23 @@ export class SketchCanvas {
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
     });
-    this.#put(fitted(this.#context, bitmap));
+    this.#sheet.put(fitted(this.#sheet.context, bitmap));
     bitmap.close();
   }
 
-  /** Puts pixels on the canvas. A stroke on what was there ends. @param {ArrayLike<number>} pixels RGBA */
-  #put(pixels) {
-    this.#stroke = null;
-    this.#note();
-    this.#image.data.set(pixels);
-    this.#used = true;
-    this.#show();
-  }
-
-  #show() {
-    this.#context.putImageData(this.#image, 0, 0);
-    this.#hint();
-  }
-
+  /** Says what can be done now. */
   #hint() {
     const holes = this.hasHoles;
-    $("sketch-undo").disabled = !this.#history.canUndo;
-    $("sketch-redo").disabled = !this.#history.canRedo;
+    $("sketch-undo").disabled = !this.#sheet.canUndo;
+    $("sketch-redo").disabled = !this.#sheet.canRedo;
     const keep = $("keep").value;
     $("strength").disabled = holes || keep;
     $("sketch-hint").textContent = keep
       ? KEPT[keep]
       : holes
         ? "The model fills in what is erased; the rest is kept exactly."
-        : this.#used
+        : this.used
           ? "Each image starts from the drawing, under noise of that σ. Click one to keep it here."
           : "Draw, and watch the images follow. Or open an image, or click one to start from it.";
-  }
-
-  /** Begins a stroke. @param {import("./brush.js").Point} start */
-  #begin(start) {
-    this.#note();
-    this.#stroke = new Stroke(this.#image, start, {
-      brush: Number($("brush").value),
-      paper: this.#paper,
-      color: chosenColor(),
-    });
-    this.#paint(start);
-  }
-
-  /** Shows the dot that keys move, or hides it. @param {import("./brush.js").Point | null} at */
-  #mark(at) {
-    this.#context.putImageData(this.#image, 0, 0);
-    if (!at) return;
-    const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
-    // In a color that the palette does not have, so that it can be told from the drawing.
-    this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
-    this.#context.fillRect(x, y, 1, 1);
-  }
-
-  #up() {
-    if (!this.#stroke) return;
-    this.#stroke = null;
-    this.#hint();
-    this.#encode();
-  }
-
-  /** Continues the stroke. @param {import("./brush.js").Point} to */
-  #paint(to) {
-    this.#stroke?.to(to);
-    this.#used = true;
-    this.#context.putImageData(this.#image, 0, 0);
-    this.#observer.onPaint();
   }
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** What was on the sketch canvas before, to undo and to do again. */
+/** What was on a sheet before, to undo and to do again. */
 
 /** How many times one can undo, and how many bytes that may take: fewer times on a large canvas. */
 const UNDOS = 50;
@@ -17,11 +17,6 @@ export class History {
     const most = Math.max(1, Math.min(UNDOS, Math.floor(MAX_BYTES / present.data.byteLength)));
     if (this.#past.length > most) this.#past.shift();
     this.#undone = [];
-  }
-
-  /** Forgets all earlier contents. */
-  clear() {
-    this.#past = [];
   }
 
   /** @param {Contents} present @returns {Contents | undefined} what was before it, if anything */

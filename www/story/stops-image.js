@@ -4,7 +4,7 @@ import { formatSigma } from "../dom/format.js";
 import { imageOf } from "../view/pixels.js";
 import { film } from "../app/session.js";
 import { state } from "../app/state.js";
-import { cut } from "../view/film.js";
+import { cut } from "../view/one-image.js";
 import { Stop, normal } from "./stop.js";
 import { trace } from "../run/trace.js";
 

@@ -11,12 +11,15 @@ const BUNDLE = new URL("../engines/training/ncsn.js", import.meta.url).href;
  * @property {(steps: number) => Promise<import("../types.js").TrainingReport>} train rejects, as the others do, with a `TrainerError`
  * @property {() => Promise<Uint8Array>} model
  * @property {(count: number, levels: number) => Promise<Uint8Array>} samples
- * @property {(images: Uint8Array) => Float32Array} nearest
+ * @property {(images: Uint8Array) => import("../types.js").NearestImages} nearest
  * @property {() => Promise<Uint8Array>} checkpoint
  * @property {(checkpoint: Uint8Array) => void} restore
  * @property {() => void} free
  */
-/** @typedef {{ create(plan: import("../types.js").TrainingPlan, images: Uint8Array, model?: Uint8Array): Promise<Trainer> }} TrainerClass */
+/**
+ * @typedef {object} TrainerClass
+ * @property {(plan: import("../types.js").TrainingPlan, images: Uint8Array, model?: Uint8Array, compile?: import("../types.js").CompileTexts) => Promise<Trainer>} create
+ */
 
 /** @type {Promise<TrainerClass> | undefined} */
 let fetched;
@@ -33,7 +36,7 @@ async function fetchBundle() {
   try {
     module = await import(BUNDLE);
   } catch (error) {
-    const failure = await notImported(BUNDLE, error);
+    const failure = await notImported(BUNDLE, error, "trainer");
     failure.advice = [
       "The trainer is a file of its own. If this page does not have it, “cargo xtask build” makes it.",
       ...failure.advice,

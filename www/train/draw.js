@@ -1,11 +1,8 @@
 // @ts-check
-/** A small canvas to draw training images on, one after another, with the strokes and keys of the sketch canvas. */
+/** A small canvas to draw training images on, one after another, as on the sketch canvas. */
 import { element } from "../dom/dom.js";
-import { Stroke, channels } from "../sketch/brush.js";
-import { History } from "../sketch/history.js";
-import { drawByKeys } from "../sketch/keys.js";
 import { colorChoices } from "../sketch/palette.js";
-import { drawByPointer } from "../sketch/pointer.js";
+import { Sheet } from "../sketch/sheet.js";
 
 /** The width of the brush until one chooses another: see `sketch/brush.js`. */
 const BRUSH = 3;
@@ -13,7 +10,6 @@ const BRUSH = 3;
 export class TrainingSketch {
   root = element("div", "", { className: "train-sketch" });
   #canvas = element("canvas", "", { id: "train-canvas", tabIndex: 0 });
-  #context = this.#canvas.getContext("2d", { colorSpace: "srgb", willReadFrequently: true });
   #palette = element("div", "", { className: "palette" });
   #brush = element("input", "", {
     type: "range",
@@ -25,11 +21,13 @@ export class TrainingSketch {
   #add = element("button", "Add this drawing", { type: "button", id: "train-add-drawing" });
   #undo = element("button", "Undo", { type: "button" });
   #clear = element("button", "Clear", { type: "button" });
-  #image = new ImageData(1, 1);
-  #paper = "#ffffff";
-  #used = false;
-  #history = new History();
-  /** @type {Stroke | null} */ #stroke = null;
+  #sheet = new Sheet(this.#canvas, {
+    tool: () => ({
+      brush: Number(this.#brush.value),
+      color: this.#palette.querySelector(":checked")?.value ?? "#000000",
+    }),
+    onPaint: () => this.#offer(),
+  });
 
   /** @param {(drawing: ImageData) => void} onDrawing called with each that is to be an image of the set */
   constructor(onDrawing) {
@@ -52,104 +50,42 @@ export class TrainingSketch {
       }),
     );
     this.root.append(canvas, tools);
-    drawByPointer(canvas, {
-      down: (at) => this.#begin(at),
-      to: (at) => this.#stroke && this.#paint(at),
-      up: () => (this.#stroke = null),
-    });
-    drawByKeys(canvas, {
-      down: (at) => this.#begin(at),
-      to: (at) => this.#paint(at),
-      up: () => (this.#stroke = null),
-      mark: (at) => this.#mark(at),
-    });
-    this.#add.addEventListener("click", () => {
-      const { data, width, height } = this.#image;
+    this.#does(this.#add, (sheet) => {
+      const { data, width, height } = sheet.image;
       onDrawing(new ImageData(data.slice(), width, height));
-      this.#empty();
-      this.#keepFocus(this.#add);
+      sheet.forget();
+      sheet.wipe();
     });
-    this.#clear.addEventListener("click", () => {
-      this.#note();
-      this.#wipe();
-      this.#keepFocus(this.#clear);
+    this.#does(this.#clear, (sheet) => {
+      sheet.note();
+      sheet.wipe();
     });
-    this.#undo.addEventListener("click", () => {
-      const before = this.#history.undo(this.#contents());
-      if (!before) return;
-      this.#image.data.set(before.data);
-      this.#used = before.used;
-      this.#show();
-      this.#keepFocus(this.#undo);
-    });
+    this.#does(this.#undo, (sheet) => sheet.undo());
   }
 
-  /** A button that is of no use any more would lose the focus. @param {HTMLButtonElement} clicked */
-  #keepFocus(clicked) {
-    if (clicked.disabled) this.#canvas.focus();
+  /** @param {HTMLButtonElement} button @param {(sheet: Sheet) => void} act */
+  #does(button, act) {
+    button.addEventListener("click", () => {
+      act(this.#sheet);
+      this.#offer();
+      // A button that is of no use any more would lose the focus.
+      if (button.disabled) this.#canvas.focus();
+    });
   }
 
   /** Makes it a canvas for images of a shape. @param {import("../types.js").ImageShape} shape @param {string} paper */
   shape({ channels: count, height, width }, paper) {
-    if (this.#canvas.width === width && this.#paper === paper && this.#palette.children.length) {
-      const colors = this.#palette.children.length;
-      if (colors > 3 === count > 1) return;
-    }
-    Object.assign(this.#canvas, { width, height });
-    this.#paper = paper;
-    this.#image = new ImageData(width, height);
+    const colors = this.#palette.children.length;
+    const same = this.#canvas.width === width && this.#sheet.paper === paper;
+    if (same && colors && colors > 3 === count > 1) return;
     this.#palette.replaceChildren(...colorChoices("train-drawing-color", count, paper));
-    this.#empty();
+    this.#sheet.renew(width, height, paper);
+    this.#offer();
   }
 
-  #empty() {
-    this.#history = new History();
-    this.#wipe();
-  }
-
-  #wipe() {
-    const pixel = [...channels(this.#paper), 255];
-    for (let at = 0; at < this.#image.data.length; at += 4) this.#image.data.set(pixel, at);
-    this.#used = false;
-    this.#show();
-  }
-
-  #contents() {
-    return { data: this.#image.data.slice(), used: this.#used };
-  }
-
-  #note() {
-    this.#history.note(this.#contents());
-  }
-
-  #show() {
-    this.#context.putImageData(this.#image, 0, 0);
-    this.#add.disabled = this.#clear.disabled = !this.#used;
-    this.#undo.disabled = !this.#history.canUndo;
-  }
-
-  /** @param {import("../sketch/brush.js").Point} start */
-  #begin(start) {
-    this.#note();
-    const color = this.#palette.querySelector(":checked")?.value ?? "#000000";
-    const brush = Number(this.#brush.value);
-    this.#stroke = new Stroke(this.#image, start, { brush, paper: this.#paper, color });
-    this.#paint(start);
-  }
-
-  /** @param {import("../sketch/brush.js").Point} to */
-  #paint(to) {
-    this.#stroke?.to(to);
-    this.#used = true;
-    this.#show();
-  }
-
-  /** Shows where the dot is that keys move. @param {import("../sketch/brush.js").Point | null} at */
-  #mark(at) {
-    this.#context.putImageData(this.#image, 0, 0);
-    if (!at) return;
-    // No palette has these colors, so the dot shows on every drawing.
-    this.#context.fillStyle = this.#stroke ? "#ff3d7f" : "#00b4d8";
-    this.#context.fillRect(Math.floor(at.x), Math.floor(at.y), 1, 1);
+  /** Offers what can be done now. */
+  #offer() {
+    this.#add.disabled = this.#clear.disabled = !this.#sheet.used;
+    this.#undo.disabled = !this.#sheet.canUndo;
   }
 }

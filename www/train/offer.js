@@ -1,25 +1,31 @@
 // @ts-check
 /** The line "Your model": the run that an earlier visit has left in this browser, and what one can do with it. */
+import { focusTitle } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
-import { openModel } from "../model/own-models.js";
 import { saveAs } from "../save/save.js";
 import { forget, keptRun, readModel } from "./kept.js";
 import { fileOf } from "./model-file.js";
 
 /** @typedef {{ text: string, act: () => Promise<void> }} Action */
+/**
+ * What the panel does.
+ * @typedef {object} Panel
+ * @property {() => Promise<void>} resume
+ * @property {(model: File) => Promise<void>} use
+ * @property {() => void} deleted called when there is no such run any more
+ * @property {(error: unknown) => void} fail says what went wrong
+ */
 
 export class KeptRun {
   root = element("div", "", { className: "train-kept", id: "train-kept", hidden: true });
   /** One and the same element for all that is said: screen readers only read out what changes in a region that they know. */
   #words = element("p");
   #keys = element("div", "", { className: "train-keys" });
-  #onResume;
-  #onError;
+  #panel;
 
-  /** @param {() => Promise<void>} onResume @param {(error: unknown) => void} onError */
-  constructor(onResume, onError) {
-    this.#onResume = onResume;
-    this.#onError = onError;
+  /** @param {Panel} panel */
+  constructor(panel) {
+    this.#panel = panel;
     this.#words.setAttribute("role", "status");
     this.root.append(this.#words, this.#keys);
   }
@@ -32,7 +38,7 @@ export class KeptRun {
     const { plan, step } = kept;
     this.#say(plan.name, `, step ${step} of ${plan.steps}, is kept in this browser.`, {
       text: step < plan.steps ? "Continue training" : "Train on",
-      act: this.#onResume,
+      act: this.#panel.resume,
     });
   }
 
@@ -55,7 +61,7 @@ export class KeptRun {
     this.#words.replaceChildren("Your model ", element("strong", name), rest);
     const buttons = [action, ...this.#always(name)].map(({ text, act }) => {
       const button = element("button", text, { type: "button" });
-      button.addEventListener("click", () => act().catch(this.#onError));
+      button.addEventListener("click", () => act().catch(this.#panel.fail));
       return button;
     });
     const focused = this.#keys.contains(document.activeElement);
@@ -68,7 +74,7 @@ export class KeptRun {
   #always(name) {
     const file = async () => fileOf(name, await readModel());
     return [
-      { text: "Use on this page", act: async () => openModel(await file()) },
+      { text: "Use on this page", act: async () => this.#panel.use(await file()) },
       {
         text: "Download",
         act: async () => {
@@ -80,12 +86,11 @@ export class KeptRun {
         text: "Delete",
         act: async () => {
           await forget();
+          this.#panel.deleted();
           this.root.hidden = true;
           // The button had the focus, and “Train” cannot have it as long as there are no images.
-          const heading = this.root.closest("dialog")?.querySelector("h2");
-          if (!heading) return;
-          heading.tabIndex = -1;
-          heading.focus();
+          const dialog = this.root.closest("dialog");
+          if (dialog) focusTitle(dialog);
         },
       },
     ];

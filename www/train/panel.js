@@ -3,7 +3,7 @@
  * "Train your own": a network learns a visitor's images on the visitor's GPU. The page fetches this, and the wasm
  * module that trains, when the visitor opens the panel.
  */
-import { dialogOf } from "../dom/dialog.js";
+import { dialogOf, focusTitle } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
 import { openModel } from "../model/own-models.js";
@@ -35,7 +35,7 @@ let panel;
 /** Opens the panel. */
 export async function openTraining() {
   if (document.querySelector("dialog[open]")) return;
-  if (!state.loaded) throw new Error("The page is still loading: try again in a moment.");
+  if (!state.loaded) throw new Error("Training needs the page’s model, which is not loaded yet.");
   if (!panel) {
     await addStyleSheet("train/panel.css");
     // A second click while the style sheet was on its way may have made it.
@@ -50,16 +50,22 @@ class Panel {
   #setup;
   #progress;
   #dialog;
-  #kept = new KeptRun(
-    () => this.#resume(),
-    (error) => this.#fail(error),
-  );
+  #kept = new KeptRun({
+    resume: () => this.#resume(),
+    use: (model) => this.#useHere(model),
+    deleted: () => (this.#safe = new Set()),
+    fail: (error) => this.#fail(error),
+  });
   #form = element("div", "", { className: "train-form" });
   #start = element("button", "Train", { type: "button", id: "train-start", className: "primary" });
   #hint = element("p", "", { className: "hint", id: "train-hint" });
   #problem = element("div", "", { className: "train-problem", id: "train-problem", hidden: true });
   /** Whether the adapter is software, whose speed is still to be measured. */ #measure = false;
   /** Whether a run is being made. */ #making = false;
+  /** The images that the run has which is kept in this browser. @type {Set<import("./images.js").TrainingImage>} */
+  #safe = new Set();
+  /** Whether the visitor has asked for a model that was made here, for which the page loads again. */
+  #leaves = false;
   /** What the buttons of a run do. @type {Record<import("./progress.js").Action, () => Promise<void>>} */
   #acts = {
     toggle: () => this.#toggle(),
@@ -98,6 +104,14 @@ class Panel {
       this.#form,
       this.#progress.root,
     ]);
+    // Images that are drawn or chosen are nowhere else: the browser asks the visitor before they are lost.
+    addEventListener("beforeunload", (event) => {
+      const images = this.#chooser.images.list;
+      if (this.#leaves || images.every((image) => this.#safe.has(image))) return;
+      event.preventDefault();
+      // Chrome before 119 asks the visitor only if this is set.
+      event.returnValue = true;
+    });
     // Training goes on only while one can see it.
     this.#dialog.addEventListener("close", () => this.#run?.pause().catch(console.warn));
     takeFiles(
@@ -149,32 +163,41 @@ class Panel {
     const plan = this.#setup.plan(chosen.list.length);
     const images = augmented(chosen.bytes(), chosen.shape);
     const model = this.#setup.fromModel ? state.loaded?.bytes : undefined;
-    await this.#make({ id: crypto.randomUUID(), plan, images, model });
+    const sources = new Set(chosen.list);
+    await this.#make({ plan, images, model }, { onKept: () => (this.#safe = sources) });
   }
 
   async #resume() {
-    const { checkpoint, ...beginning } = await readRun();
-    if (checkpoint) return this.#make(beginning, checkpoint);
-    const again = { ...beginning, id: crypto.randomUUID() };
-    this.#kept.damaged(beginning.plan.name, () => this.#make(again));
+    const { id, checkpoint, ...beginning } = await readRun();
+    if (checkpoint) return this.#make(beginning, { id, checkpoint });
+    this.#kept.damaged(beginning.plan.name, () => this.#make(beginning));
   }
 
-  /** @param {import("./kept.js").Beginning} beginning @param {Uint8Array} [checkpoint] */
-  async #make(beginning, checkpoint) {
+  /**
+   * Makes a run, and begins with it or goes on.
+   * @param {Omit<import("./kept.js").Beginning, "id">} beginning
+   * @param {{ id?: string, checkpoint?: Uint8Array, onKept?: () => void }} [more] which run it is if there is one already, its
+   *   checkpoint, and what to do whenever the browser has kept it
+   */
+  async #make(beginning, { id, checkpoint, onKept } = {}) {
     // A second click, on “Train” or on “Continue training”, may come before there is a run.
     if (this.#making || this.#run) return;
     this.#making = true;
-    this.#start.disabled = true;
+    // If it were disabled, it would lose the focus.
+    this.#start.ariaDisabled = "true";
     try {
       const { software } = await engines.adapter;
       const Trainer = await fetchTrainer();
       this.#measure = software;
       this.#progress.clear();
-      const run = (this.#run = new TrainingRun(Trainer, beginning, {
+      // Where pages over http:// cannot make a name, they have no adapter, either: that has been said by now.
+      const named = { ...beginning, id: id ?? crypto.randomUUID() };
+      const run = (this.#run = new TrainingRun(Trainer, named, {
         onState: () => this.#progress.state(),
         onReport: () => this.#reported(),
         onSamples: (samples) => this.#progress.samples(samples),
         onTrouble: (error) => this.#troubled(error),
+        onKept,
         onNotKept: (why) =>
           this.#progress.note(
             `This browser cannot keep the run, so download the model at the end. (${why})`,
@@ -193,7 +216,7 @@ class Panel {
       throw error;
     } finally {
       this.#making = false;
-      this.#counted();
+      this.#start.ariaDisabled = "false";
     }
   }
 
@@ -207,8 +230,9 @@ class Panel {
     this.#form.hidden = on;
     this.#kept.root.hidden = true;
     this.#progress.root.hidden = !on;
-    // The element with the focus is hidden now, so screen readers continue here.
+    // The element with the focus may be hidden now, so screen readers continue here.
     if (on) this.#progress.root.focus();
+    else if (this.#start.disabled) focusTitle(this.#dialog);
     else this.#start.focus();
   }
 
@@ -232,7 +256,6 @@ class Panel {
   async #small() {
     await this.#leave();
     this.#setup.chooseSmall();
-    this.#start.focus();
   }
 
   /** @param {import("../types.js").TrainerError} error */
@@ -292,7 +315,18 @@ class Panel {
     await run.pause();
     const bytes = await run.model();
     await run.keep();
-    await openModel(fileOf(run.plan.name, bytes));
+    await this.#useHere(fileOf(run.plan.name, bytes));
+  }
+
+  /** Makes a model that of the page, which loads again for that. @param {File} model */
+  async #useHere(model) {
+    this.#leaves = true;
+    try {
+      await openModel(model);
+    } catch (error) {
+      this.#leaves = false;
+      throw error;
+    }
   }
 
   async #download() {

@@ -141,6 +141,8 @@ export class ProgressView {
       const button = element("button", text, { type: "button" });
       button.addEventListener("click", () => {
         this.#trouble.hidden = true;
+        // The button had the focus.
+        this.root.focus({ preventScroll: true });
         act();
       });
       actions.append(button);

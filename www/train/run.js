@@ -4,7 +4,7 @@
  * in between. The GPU does the work, so this needs no thread of its own.
  */
 import { failureOf } from "../failures/failures.js";
-import { awaitWork } from "../engine/device.js";
+import { awaitWork, compileTexts, reusesKernels } from "../engine/device.js";
 import { divertFailures, withItsDevice } from "../engine/gpu.js";
 import { Checkpoints } from "./checkpoints.js";
 import { keepBeginning, keepProgress } from "./kept.js";
@@ -32,6 +32,7 @@ const LEVELS = 10;
  * @property {() => void} onReport after every piece
  * @property {(samples: Samples) => void} onSamples
  * @property {(error: import("../types.js").TrainerError) => void} onTrouble the run has paused
+ * @property {() => void} [onKept] the browser keeps it, with its images, as far as it has come
  * @property {(why: string) => void} onNotKept
  */
 
@@ -201,10 +202,13 @@ export class TrainingRun {
       async (trainer) =>
         /** @type {const} */ ([trainer.step(), await trainer.checkpoint(), await trainer.model()]),
     );
-    await keepProgress({ id, plan, step, saved: Date.now() }, checkpoint, model).catch((error) => {
-      this.#keeps = false;
-      this.#observer.onNotKept(String(error?.message ?? error));
-    });
+    await keepProgress({ id, plan, step, saved: Date.now() }, checkpoint, model).then(
+      () => this.#observer.onKept?.(),
+      (error) => {
+        this.#keeps = false;
+        this.#observer.onNotKept(String(error?.message ?? error));
+      },
+    );
   }
 
   /** Gives the GPU's memory back. */
@@ -229,7 +233,11 @@ export class TrainingRun {
     divertFailures((failure) => this.#trouble(failure));
     try {
       const { plan, images, model } = this.#beginning;
-      const create = () => this.#Trainer.create(plan, images, model);
+      const create = (/** @type {() => any} */ device) => {
+        /** @type {import("../types.js").CompileTexts} */
+        const compile = (texts) => compileTexts(device(), texts);
+        return this.#Trainer.create(plan, images, model, reusesKernels() ? compile : undefined);
+      };
       ({ made: this.#trainer, device: this.#device } = await withItsDevice(create));
     } finally {
       divertFailures(null);
@@ -293,14 +301,8 @@ export class TrainingRun {
     const found = await this.#turn(async (trainer) => {
       const start = performance.now();
       const images = await trainer.samples(this.software ? 4 : 8, LEVELS);
-      const numbers = trainer.nearest(images);
-      const half = numbers.length / 2;
-      const samples = {
-        step: this.step,
-        images,
-        nearest: Array.from(numbers.subarray(0, half)),
-        ratios: Array.from(numbers.subarray(half)),
-      };
+      const { numbers, ratios } = trainer.nearest(images);
+      const samples = { step: this.step, images, nearest: numbers, ratios };
       const bytes = await trainer.checkpoint();
       this.#samplingMs = performance.now() - start;
       return { step: this.step, bytes, samples };

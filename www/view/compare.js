@@ -3,7 +3,7 @@
  * The same seed under several samplers, side by side and in step: after each frame all have gone the same part of
  * their way. The page fetches this when the visitor asks for it.
  */
-import { paintGrid } from "./arrange.js";
+import { paintGrid, sizeOf } from "./arrange.js";
 import { dialogOf } from "../dom/dialog.js";
 import { $, element } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
@@ -20,10 +20,8 @@ const FEWEST = 2;
 const MOST = 4;
 /** How many images of each sampler there are in a row and in a column. */
 const ACROSS = 2;
-/** Pixels between images. */
-const GAP = 1;
-/** How images are arranged. */
-const GRID = { columns: ACROSS, gap: GAP };
+/** How images are arranged, with one pixel between them. */
+const GRID = { columns: ACROSS, rows: ACROSS, gap: 1 };
 /** The samplers to begin with, besides the page's own: they differ from each other. @type {SamplerName[]} */
 const FIRST = ["heun", "unipc", "ancestral"];
 /** About how many frames a comparison has. */
@@ -118,7 +116,7 @@ class Column {
     const { step, steps, sigma, done } = chain.progress();
     const pixels = await chain.pixels("noisy");
     const { width, height } = /** @type {any} */ (state.loaded).card.image_shape;
-    const [w, h] = [width, height].map((side) => ACROSS * (side + GAP) - GAP);
+    const [w, h] = sizeOf({ ...GRID, width, height });
     if (this.#canvas.width !== w || this.#canvas.height !== h)
       Object.assign(this.#canvas, { width: w, height: h });
     const images = new ImageData(/** @type {any} */ (pixels), width, height * ACROSS ** 2);

@@ -9,6 +9,7 @@ import { element } from "../dom/dom.js";
 import { followDrags } from "../dom/drag.js";
 import { formatSigma } from "../dom/format.js";
 import { announce, showSilently } from "../dom/live-region.js";
+import { nearestTo } from "./film.js";
 import { imageOf, mapOf } from "./pixels.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
@@ -205,16 +206,15 @@ class Enlarged {
     this.#go(Math.round(far * this.#total));
   }
 
-  /** The computed step that is nearest to another. @param {number} wanted */
+  /** The computed step that is nearest to another, if there is any. @param {number} wanted */
   #nearest(wanted) {
-    const far = (/** @type {Step} */ { progress }) => Math.abs(progress.step - wanted);
-    return this.#steps.reduce((best, step) => (far(step) < far(best) ? step : best));
+    return nearestTo(wanted, this.#steps);
   }
 
   /** Shows the wanted step. */
   #paint() {
-    if (!this.#steps.length) return;
     const step = this.#nearest(this.#wanted);
+    if (!step) return;
     const images = {
       noisy: imageOf(step.noisy, this.#shape),
       guess: imageOf(step.denoised, this.#shape),
@@ -240,8 +240,8 @@ class Enlarged {
     const come = this.#steps.at(-1)?.progress.step ?? -1;
     for (let at = 0; at < columns; at++) {
       const wanted = (at * this.#total) / (columns - 1);
-      if (wanted > come) break;
       const step = this.#nearest(wanted);
+      if (!step || wanted > come) break;
       context.putImageData(imageOf(step.noisy, this.#shape), at * (width + 1), 0);
       context.putImageData(imageOf(step.denoised, this.#shape), at * (width + 1), height + 1);
     }

@@ -5,7 +5,6 @@
  * Each is a snapshot of the grid's canvas, kept in memory that the browser chooses, usually on the GPU. When they
  * become too large together, every other one is dropped.
  */
-import { placeOf } from "./arrange.js";
 
 /** The most bytes of all snapshots together. */
 const BUDGET = 64 << 20;
@@ -22,16 +21,14 @@ const BUDGET = 64 << 20;
  * @property {number} gap the pixels between them
  */
 
-/** One of a frame's images. @param {Frame} frame @param {number} index */
-export function cut(frame, index) {
-  const { image, width, height } = frame;
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
-  );
-  const [x, y] = placeOf(index, frame);
-  context.drawImage(image, -x, -y);
-  return context.getImageData(0, 0, width, height);
-}
+/**
+ * What is nearest to a step: the first, if several are.
+ * @template {{ progress: { step: number } }} T
+ * @param {number} step @param {readonly T[]} all
+ * @returns {T | undefined} nothing if there is none
+ */
+export const nearestTo = (step, all) =>
+  [...all].sort((a, b) => Math.abs(a.progress.step - step) - Math.abs(b.progress.step - step))[0];
 
 export class Film {
   /** @type {Frame[]} in the order of their steps */ #frames = [];
@@ -95,11 +92,6 @@ export class Film {
 
   /** The frame that is nearest to a step. @param {number} step @returns {Frame | undefined} */
   at(step) {
-    const distance = (/** @type {Frame} */ { progress }) => Math.abs(progress.step - step);
-    return this.#frames.reduce(
-      (/** @type {Frame | undefined} */ best, frame) =>
-        !best || distance(frame) < distance(best) ? frame : best,
-      undefined,
-    );
+    return nearestTo(step, this.#frames);
   }
 }

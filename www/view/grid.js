@@ -6,7 +6,7 @@
  * pixels, so that every pixel stays a sharp square. An engine that can draw into the canvas does so
  * itself; the pixels of other engines are painted here.
  */
-import { arrange, paintGrid, placeOf } from "./arrange.js";
+import { arrange, paintGrid, placeOf, sizeOf } from "./arrange.js";
 import { onPixelRatio } from "../dom/pixel-ratio.js";
 import { isDrawn } from "../engine/canvas-probe.js";
 
@@ -111,8 +111,7 @@ export class Grid {
     const arrangement = arrange(count, width, height, spaceX, spaceY);
     const { columns, rows, gap, scale } = arrangement;
     this.#arrangement = arrangement;
-    const across = columns * (width + gap) - gap;
-    const down = rows * (height + gap) - gap;
+    const [across, down] = sizeOf({ columns, rows, gap, width, height });
     if (this.#canvas.width !== across || this.#canvas.height !== down) {
       this.#canvas.width = across;
       this.#canvas.height = down;

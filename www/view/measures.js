@@ -8,6 +8,7 @@ import { countOf, formatSigma } from "../dom/format.js";
 import { announce, showSilently } from "../dom/live-region.js";
 import { state } from "../app/state.js";
 import { MARGIN, element, label } from "../dom/svg.js";
+import { nearestTo } from "./film.js";
 import { rms, scaledScore, trace } from "../run/trace.js";
 
 /** On how many images it is measured: each step takes another evaluation for these. */
@@ -15,7 +16,7 @@ const IMAGES = 4;
 const TOP = 6;
 const BOTTOM = 4;
 
-/** @typedef {{ step: number, value: number }} Point */
+/** @typedef {{ progress: import("../engine/engine.js").Progress, value: number }} Point at a step */
 
 /** A quantity against the step. */
 class SmallPlot {
@@ -61,9 +62,7 @@ class SmallPlot {
     const at = this.#x(step);
     for (const name of ["x1", "x2"])
       this.#svg.querySelector(".needle")?.setAttribute(name, String(at));
-    const far = (/** @type {Point} */ point) => Math.abs(point.step - step);
-    const [first, ...others] = this.#points;
-    const nearest = others.reduce((best, point) => (far(point) < far(best) ? point : best), first);
+    const nearest = nearestTo(step, this.#points);
     this.#reading.textContent = nearest ? formatSigma(nearest.value) : "–";
   }
 
@@ -106,14 +105,14 @@ class SmallPlot {
         label(scale, String(Number(mark.toPrecision(1))), place);
       }
       const path = this.#points.map(
-        ({ step, value }, at) =>
-          `${at ? "L" : "M"}${this.#x(step).toFixed(2)} ${y(value).toFixed(2)}`,
+        ({ progress, value }, at) =>
+          `${at ? "L" : "M"}${this.#x(progress.step).toFixed(2)} ${y(value).toFixed(2)}`,
       );
       element("path", { class: "measured", d: path.join("") }, this.#svg);
       const [first, last] = [this.#points[0], this.#points[this.#points.length - 1]];
       this.#svg.setAttribute(
         "aria-label",
-        `${this.name}: ${formatSigma(first.value)} at step ${first.step}, ${formatSigma(last.value)} at step ${last.step}`,
+        `${this.name}: ${formatSigma(first.value)} at step ${first.progress.step}, ${formatSigma(last.value)} at step ${last.progress.step}`,
       );
     }
     element("line", { class: "needle", y1: TOP - 4, y2: bottom }, this.#svg);
@@ -146,10 +145,11 @@ export class Measures {
       announce(status, "Measuring…");
       const whole = await trace(0, count, (step) => {
         if (made !== this.#made) return;
-        const { step: at, steps, done } = step.progress;
-        if (!done) this.#score.add({ step: at, value: rms(scaledScore(step)) });
-        if (step.before) this.#change.add({ step: at, value: rms(step.noisy, step.before) });
-        if (!done) showSilently(status, `Measuring: step ${at} of ${steps}`);
+        const { progress, noisy, before } = step;
+        if (!progress.done) this.#score.add({ progress, value: rms(scaledScore(step)) });
+        if (before) this.#change.add({ progress, value: rms(noisy, before) });
+        if (!progress.done)
+          showSilently(status, `Measuring: step ${progress.step} of ${progress.steps}`);
       });
       if (made !== this.#made) return;
       if (whole) announce(status, `Measured on ${countOf(count, "image")}.`);

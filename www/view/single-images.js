@@ -2,8 +2,6 @@
 /** What one can do with a single image of the grid. */
 import { refuse, run, timeline } from "../app/session.js";
 import { state } from "../app/state.js";
-import { cut } from "./film.js";
-import { imageAt } from "./pixels.js";
 import { grid } from "./view.js";
 
 /** Whether the sketch canvas is open. */
@@ -14,7 +12,10 @@ let imageButtons;
 
 /** Makes each image a button: to keep it on the sketch canvas where that is open, or else to enlarge it. */
 export async function offerImages() {
-  const { ImageButtons } = await import("./image-buttons.js");
+  const [{ ImageButtons }, { keepImage }] = await Promise.all([
+    import("./image-buttons.js"),
+    import("./one-image.js"),
+  ]);
   const buttons = new ImageButtons((index) =>
     draws() ? keepImage(index).catch(refuse) : showLarge(index),
   );
@@ -38,26 +39,4 @@ export async function showLarge(index = imageButtons?.current ?? 0) {
   run.pause();
   const { step = 0 } = timeline.past?.progress ?? state.progress ?? {};
   await import("./enlarge.js").then(({ enlarge }) => enlarge(index, step)).catch(refuse);
-}
-
-/**
- * One image as the grid shows it, at the present step or an earlier one.
- * @param {import("../engine/engine.js").Chain} chain @param {number} index
- * @returns {Promise<ImageData | null>} nothing if there are fewer images by now
- */
-export async function imageShown(chain, index) {
-  const { made, loaded } = state;
-  if (!made || !loaded || index >= made.chains) return null;
-  return timeline.past
-    ? cut(timeline.past, index)
-    : imageAt(await chain.pixels(run.view), index, loaded.card.image_shape);
-}
-
-/** Puts an image on the sketch canvas. @param {number} index */
-async function keepImage(index) {
-  await run.withChain(async (chain) => {
-    const image = await imageShown(chain, index);
-    // Before other work gets its turn: what is saved next then waits for the images of the new drawing.
-    if (image) await state.sketch?.take(image);
-  });
 }

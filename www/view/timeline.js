@@ -202,9 +202,10 @@ export class Timeline {
   /** Says what can be done now. */
   #name() {
     $("schedule-figure").classList.toggle("still", !this.#hasPast);
+    // Elements that are disabled lose the focus.
     for (const control of [this.#slider, $("backwards")])
       control.ariaDisabled = String(!this.#hasPast);
-    $("compare").disabled = this.#shown === null;
+    $("compare").ariaDisabled = String(this.#shown === null);
     $("compare").ariaPressed = String(this.#held);
     $("backwards-text").textContent = this.#atStart ? "Play forwards" : "Play backwards";
   }

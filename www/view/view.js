@@ -125,16 +125,34 @@ export function showCaption({ seed, to, chains }) {
     `${countOf(chains, "image")}${state.classes?.chosen ? ` of “${state.classes.chosen.label}”` : ""}, seed ${seed}${to === undefined ? "" : ` to seed ${to}`}${drawing() ? ", from a drawing" : ""}`;
 }
 
-/** Says what is wrong, where visitors look. @param {string} text */
+/** Where the page says what is wrong. */
+const bar = $("problem-bar");
+// On small screens it covers the bottom of the window: with as much space there, everything can be scrolled above it.
+new ResizeObserver(() =>
+  document.documentElement.style.setProperty("--problem", `${bar.offsetHeight}px`),
+).observe(bar);
+$("problem-close").addEventListener("click", () => {
+  hush();
+  // The button had the focus.
+  $("start").focus({ preventScroll: true });
+});
+
+/** Says what is wrong, where visitors look: if the page has failed, beside the message about that. @param {string} text */
 export function complain(text) {
-  $("problem").textContent = text;
-  $("problem").hidden = false;
-  $("problem").scrollIntoView({ block: "nearest" });
+  const place = $("message").hidden ? bar : $("message-problem");
+  place.firstChild.textContent = text;
+  place.hidden = false;
+  place.scrollIntoView({ block: "nearest" });
+}
+
+/** Says nothing of it any more. */
+export function hush() {
+  bar.hidden = true;
 }
 
 /** Says what else is wrong, after whatever is still said. @param {string} text */
 export function complainToo(text) {
-  const { hidden, textContent } = $("problem");
+  const { hidden, textContent } = bar;
   complain(hidden ? text : `${textContent} ${text}`);
 }
 

@@ -1,0 +1,39 @@
+// @ts-check
+/** The pixels of a single image of the grid. The page fetches this when the first images are there. */
+import { run, timeline } from "../app/session.js";
+import { state } from "../app/state.js";
+import { placeOf } from "./arrange.js";
+import { imageAt } from "./pixels.js";
+
+/** One of a frame's images. @param {import("./film.js").Frame} frame @param {number} index */
+export function cut(frame, index) {
+  const { image, width, height } = frame;
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })
+  );
+  const [x, y] = placeOf(index, frame);
+  context.drawImage(image, -x, -y);
+  return context.getImageData(0, 0, width, height);
+}
+
+/**
+ * One image as the grid shows it, at the present step or an earlier one.
+ * @param {import("../engine/engine.js").Chain} chain @param {number} index
+ * @returns {Promise<ImageData | null>} nothing if there are fewer images by now
+ */
+export async function imageShown(chain, index) {
+  const { made, loaded } = state;
+  if (!made || !loaded || index >= made.chains) return null;
+  return timeline.past
+    ? cut(timeline.past, index)
+    : imageAt(await chain.pixels(run.view), index, loaded.card.image_shape);
+}
+
+/** Puts an image on the sketch canvas. @param {number} index */
+export async function keepImage(index) {
+  await run.withChain(async (chain) => {
+    const image = await imageShown(chain, index);
+    // Before other work gets its turn: what is saved next then waits for the images of the new drawing.
+    if (image) await state.sketch?.take(image);
+  });
+}
