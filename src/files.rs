@@ -1,12 +1,15 @@
 //! Files that survive a crash in their old or their new version, never half written.
 
-use std::fs::{self, File};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
+
 /// Writes a file beside `path`, forces it to disk and renames it to `path`. A symbolic link stays
-/// one: the file that it leads to is replaced. What is no file, such as `/dev/stdout` or a named
-/// pipe, is written to.
+/// one: the file that it leads to is replaced, and on Unix the new one has its permissions. What is
+/// no file, such as `/dev/stdout` or a named pipe, is written to.
 ///
 /// # Errors
 /// Any error of the file system; `path` is then the whole old or the whole new file.
@@ -15,27 +18,97 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return File::options().write(true).open(path)?.write_all(bytes);
     }
     let path = link_target(path)?;
-    replace(&write_beside(&path, bytes)?, &path)
+    replace(write_beside(&path, bytes)?, &path)
 }
 
-/// Writes a file named `path` with `.partial` appended, forces it to disk and returns its path.
-pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        sync(&file)
-    };
-    // What is left of a failed attempt is useless, and may be what filled the disk.
-    write().inspect_err(|_| drop(fs::remove_file(&partial)))?;
-    Ok(partial)
+/// Writes a file beside `path`, which it is to [replace], and forces it to disk.
+///
+/// # Errors
+/// Any error of the file system; nothing is left of the new file then.
+pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut new = create_beside(path)?;
+    // The file itself: its errors are the system's own.
+    new.as_file_mut().write_all(bytes)?;
+    // Also those that the umask took away. Not all file systems have any.
+    #[cfg(unix)]
+    if path.exists() {
+        let _ = new.as_file().set_permissions(permissions(path));
+    }
+    sync(new.as_file())?;
+    Ok(new)
+}
+
+/// How the names end of files that are being written. They begin with a dot and the name of the
+/// file to replace.
+const SUFFIX: &str = ".ncsn-partial";
+
+/// Creates an empty file beside `path`, which it is to [replace]; it is removed if it is dropped
+/// before. It is locked, which tells it from those that killed processes have left: these are removed
+/// here.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = folder_of(path);
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    remove_abandoned(folder, &prefix);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(SUFFIX);
+    // From the beginning, as others could read the contents meanwhile; the umask may take some away.
+    #[cfg(unix)]
+    builder.permissions(permissions(path));
+    loop {
+        let new = builder.tempfile_in(folder)?;
+        let is_ours = match new.as_file().try_lock() {
+            // Another process may have taken it for abandoned before it was locked.
+            Ok(()) => new.path().exists(),
+            Err(TryLockError::WouldBlock) => false,
+            // Some network file systems have no locks.
+            Err(TryLockError::Error(_)) => true,
+        };
+        if is_ours {
+            return Ok(new);
+        }
+    }
+}
+
+/// The permissions of the file at a path or, if there is none, those of which the umask leaves some.
+#[cfg(unix)]
+fn permissions(path: &Path) -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+
+    let there = fs::metadata(path).map(|there| there.permissions().mode() & 0o777);
+    fs::Permissions::from_mode(there.unwrap_or(0o666))
+}
+
+/// Removes the files in a folder that processes were writing when they were killed: nobody has
+/// locked them any more.
+fn remove_abandoned(folder: &Path, prefix: &OsStr) {
+    // Some folders can be written to but not listed.
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if !name.starts_with(prefix.as_encoded_bytes()) || !name.ends_with(SUFFIX.as_bytes()) {
+            continue;
+        }
+        let path = entry.path();
+        let Ok(file) = File::options().write(true).open(&path) else { continue };
+        // Locked until it is removed, so that whoever has just created it creates another one.
+        if file.try_lock().is_ok() {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// Renames `new` to `path`, and forces the renaming to disk.
-pub fn replace(new: &Path, path: &Path) -> io::Result<()> {
-    fs::rename(new, path).inspect_err(|_| drop(fs::remove_file(new)))?;
+///
+/// # Errors
+/// Any error of the file system; if `new` cannot be renamed, it is removed.
+pub fn replace(new: NamedTempFile, path: &Path) -> io::Result<()> {
+    new.persist(path).map_err(|failed| failed.error)?;
     // Only on Unix can folders be synced as files; elsewhere the file system takes care of it.
     #[cfg(unix)]
     match File::open(folder_of(path)) {
@@ -118,6 +191,59 @@ mod tests {
         symlink("round", at("round")).expect("linked");
         let refused = write_atomically(&at("round"), b"").expect_err("a circle").to_string();
         assert!(refused.contains("symbolic links"), "{refused}");
+    }
+
+    #[test]
+    fn a_new_file_has_the_permissions_of_the_one_that_it_replaces() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        let mode = |name: &str| fs::metadata(at(name)).expect("there").permissions().mode() & 0o777;
+        fs::write(at("usual"), "").expect("written");
+        write_atomically(&at("file"), b"first").expect("written");
+        assert_eq!(mode("file"), mode("usual"), "what the umask leaves");
+        for kept in [0o600, 0o666, 0o444] {
+            fs::set_permissions(at("file"), fs::Permissions::from_mode(kept)).expect("changed");
+            write_atomically(&at("file"), b"next").expect("written");
+            assert_eq!(mode("file"), kept);
+        }
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |name: &str| folder.path().join(name);
+        let under_way = create_beside(&at("file")).expect("created");
+        let own = ["file.partial", ".file.backup.partial", ".files.a1B2c3.ncsn-partial"];
+        for name in own.into_iter().chain([".file.a1B2c3.ncsn-partial"]) {
+            fs::write(at(name), name).expect("written");
+        }
+        write_atomically(&at("file"), b"whole").expect("written");
+        assert!(!at(".file.a1B2c3.ncsn-partial").exists());
+        for name in own {
+            assert_eq!(fs::read_to_string(at(name)).expect("still there"), name);
+        }
+        replace(under_way, &at("file")).expect("not removed");
+        assert_eq!(fs::read(at("file")).expect("there"), b"");
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1 + own.len());
+    }
+
+    #[test]
+    fn files_that_are_written_at_the_same_time_are_whole() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        std::thread::scope(|scope| {
+            for byte in 0..4u8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for _ in 0..5 {
+                        write_atomically(path, &[byte; 10_000]).expect("written");
+                    }
+                });
+            }
+        });
+        let bytes = fs::read(&path).expect("there");
+        assert_eq!(bytes, [bytes[0]; 10_000]);
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use crate::net::ImageShape;
 
+/// How many times the images of a PNG are enlarged: they are small.
+pub(crate) const ZOOM: usize = 2;
+
 /// Encodes N images (C × H × W bytes each, 1 or 3 channels) as a PNG: a grid with the given
 /// number of columns (by default as square as possible) and a border of one pixel around each
-/// image, enlarged `zoom` ≥ 1 times.
+/// image, all of it enlarged twice.
 ///
 /// # Errors
 /// If the grid is larger than a PNG may be.
@@ -12,9 +15,8 @@ pub fn encode_png(
     bytes: &[u8],
     shape: ImageShape,
     columns: Option<usize>,
-    zoom: usize,
 ) -> Result<Vec<u8>, png::EncodingError> {
-    let grid = Grid::new(bytes, shape, columns, zoom);
+    let grid = Grid::new(bytes, shape, columns, ZOOM);
     let mut png = Vec::new();
     let mut encoder = png::Encoder::new(&mut png, grid.width as u32, grid.height as u32);
     let gray = shape.channels == 1;
@@ -53,7 +55,7 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// See [`encode_png`].
+    /// See [`encode_png`]; enlarged `zoom` ≥ 1 times.
     pub fn new(bytes: &[u8], shape: ImageShape, columns: Option<usize>, zoom: usize) -> Self {
         const BORDER: u8 = 64;
         let ImageShape { channels, height, width } = shape;
@@ -88,12 +90,12 @@ mod tests {
         // Two images, each byte another.
         const SHAPE: ImageShape = ImageShape { channels: 3, height: 2, width: 4 };
         let images: Vec<u8> = (0..2 * SHAPE.dimension() as u8).collect();
-        let png = encode_png(&images, SHAPE, Some(2), 3).expect("in memory");
+        let png = encode_png(&images, SHAPE, Some(2)).expect("in memory");
         let grid = image::load_from_memory(&png).expect("a PNG").into_rgb8();
-        assert_eq!(grid.dimensions(), (3 * (2 * 5 + 1), 3 * (3 + 1)));
+        assert_eq!(grid.dimensions(), (2 * (2 * 5 + 1), 2 * (3 + 1)));
         // The last pixel of the second image; around it there is a border.
-        let [x, y] = [3 * 9, 3 * 2];
-        assert_eq!(grid.get_pixel(x + 2, y + 2).0, [24 + 7, 24 + 15, 24 + 23]);
-        assert_eq!(grid.get_pixel(x + 3, y).0, grid.get_pixel(0, 0).0);
+        let [x, y] = [2 * 9, 2 * 2];
+        assert_eq!(grid.get_pixel(x + 1, y + 1).0, [24 + 7, 24 + 15, 24 + 23]);
+        assert_eq!(grid.get_pixel(x + 2, y).0, grid.get_pixel(0, 0).0);
     }
 }

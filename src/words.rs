@@ -1,4 +1,4 @@
-//! Texts for people: numbers in sentences, and the messages of libraries.
+//! Texts for people: numbers and lists in sentences, and the messages of libraries.
 
 use std::fmt::Display;
 
@@ -25,6 +25,18 @@ pub(crate) fn form<N: PartialEq + From<u8>>(number: &N, noun: &str) -> String {
     format!("{noun}{ending}")
 }
 
+/// Things in a sentence: `a`, `a and b`, `a, b and c`. The conjunction is `and` or `or`.
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub(crate) fn list<T: Display>(items: &[T], conjunction: &str) -> String {
+    let items: Vec<String> = items.iter().map(T::to_string).collect();
+    match &items[..] {
+        [first @ .., last] if !first.is_empty() => {
+            format!("{} {conjunction} {last}", first.join(", "))
+        }
+        items => items.concat(),
+    }
+}
+
 /// How fast a run is: in whole images, or to a decimal if it is slow.
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub(crate) fn images_per_second(rate: f64) -> String {
@@ -42,6 +54,14 @@ mod tests {
         assert_eq!(count(1u64, "image"), "1 image");
         assert_eq!(count(2u32, "image"), "2 images");
         assert_eq!([count(1usize, "class"), count(10usize, "class")], ["1 class", "10 classes"]);
+    }
+
+    #[test]
+    fn the_last_thing_of_a_list_has_a_conjunction() {
+        assert_eq!(list::<&str>(&[], "and"), "");
+        assert_eq!(list(&["a"], "and"), "a");
+        assert_eq!(list(&["a", "b"], "or"), "a or b");
+        assert_eq!(list(&[1, 2, 3], "and"), "1, 2 and 3");
     }
 
     #[test]

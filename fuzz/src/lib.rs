@@ -3,6 +3,8 @@
 
 #[path = "../../tests/common/mod.rs"]
 pub mod common;
+#[path = "../../tests/data_files/mod.rs"]
+pub mod data_files;
 #[path = "../../tests/onnx_file/mod.rs"]
 pub mod onnx_file;
 #[path = "../../tests/readers/mod.rs"]

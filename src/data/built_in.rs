@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use crate::download::{Progress, SaveError, config, save, sha256_of};
+use crate::files::{create_beside, replace};
 
 /// A published data set.
 #[derive(Debug)]
@@ -181,36 +183,27 @@ impl Named {
             }
             Err(_) => file.bases.iter().map(|base| format!("{base}{}", file.name)).collect(),
         };
-        // Ranks of one run may download it at the same time. Hidden, as a program that is killed
-        // leaves it behind, where it must not be taken for a part of the data set.
-        let partial = folder.join(format!(".{}.{}.partial", file.name, std::process::id()));
+        let new = file.save(&urls, path, folder, progress)?;
+        // Ranks of one run may have downloaded it at the same time.
         let failed = |source| DownloadError::Cache { path: folder.to_owned(), source };
-        let result = file
-            .save(&urls, &partial, folder, progress)
-            .and_then(|()| std::fs::rename(&partial, path).map_err(failed));
-        if result.is_err() {
-            // What is left of a failed attempt is useless.
-            let _ = std::fs::remove_file(&partial);
-        }
-        result
+        replace(new, path).map_err(failed)
     }
 }
 
 impl Remote {
-    /// Downloads it from the first address that has it.
+    /// Downloads it, beside the path that it belongs to, from the first address that has it.
     fn save(
         &self,
         urls: &[String],
-        to: &Path,
+        path: &Path,
         folder: &Path,
         progress: &Progress<'_>,
-    ) -> Result<(), DownloadError> {
+    ) -> Result<NamedTempFile, DownloadError> {
         let mut attempts = Vec::new();
         for url in urls {
-            let saved = get(url, to, progress);
-            let problem = match saved.and_then(|()| sha256_of(to).map_err(SaveError::Disk)) {
-                Ok(found) if found == self.sha256 => return Ok(()),
-                Ok(found) => {
+            let problem = match get(url, path, progress) {
+                Ok((new, found)) if found == self.sha256 => return Ok(new),
+                Ok((_, found)) => {
                     format!("not the published file: its SHA-256 is {found}, not {}", self.sha256)
                 }
                 Err(SaveError::Network(error)) => error.to_string(),
@@ -226,10 +219,18 @@ impl Remote {
     }
 }
 
-fn get(url: &str, to: &Path, progress: &Progress<'_>) -> Result<(), SaveError> {
+/// Downloads a file beside the path that it belongs to, and returns it with its SHA-256.
+fn get(
+    url: &str,
+    path: &Path,
+    progress: &Progress<'_>,
+) -> Result<(NamedTempFile, String), SaveError> {
     // No published set is larger, and nobody's disk should be filled.
     const LIMIT: u64 = 1 << 30;
     let answer = ureq::Agent::new_with_config(config().build()).get(url).call();
     let answer = answer.map_err(|error| SaveError::Network(io::Error::other(error)))?;
-    save(url, answer.into_body(), to, LIMIT, progress)
+    let mut new = create_beside(path).map_err(SaveError::Disk)?;
+    save(url, answer.into_body(), new.as_file_mut(), LIMIT, progress)?;
+    let hash = sha256_of(new.path()).map_err(SaveError::Disk)?;
+    Ok((new, hash))
 }

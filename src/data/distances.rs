@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::Images;
 use super::images::fixed_sample;
+use crate::distance;
 use crate::net::ImageShape;
 use crate::random::Key;
 
@@ -64,14 +65,8 @@ const WORK: u64 = 10_000_000_000;
 /// if all images are the same.
 pub fn nearest(images: &Images) -> Option<f64> {
     let some: Vec<usize> = fixed_sample(images.len(), NEAREST).collect();
-    let of = |&index: &usize| {
-        let image = images.image(index);
-        let others = images.iter().map(|other| distance(image, other));
-        others.filter(|&distance| distance > 0.0).min_by(f64::total_cmp)
-    };
-    let mut distances: Vec<f64> = some.par_iter().filter_map(of).collect();
-    distances.sort_unstable_by(f64::total_cmp);
-    distances.get(distances.len() / 2).copied()
+    let of = |&index: &usize| distance::to_nearest_other(images.image(index), images.iter());
+    distance::median(some.par_iter().filter_map(of).collect())
 }
 
 fn median(images: &Images) -> (f64, (f64, f64)) {
@@ -223,16 +218,8 @@ fn mean(images: &Images) -> Vec<f64> {
 
 /// The distance between two images, with pixels in \[0, 1\].
 fn distance(a: &[u8], b: &[u8]) -> f64 {
-    // Integers are exact, and this many squared bytes fit into 32 bits.
-    const CHUNK: usize = 1 << 15;
-    let chunks = a.chunks(CHUNK).zip(b.chunks(CHUNK)).map(|(a, b)| {
-        let square = |(&a, &b): (&u8, &u8)| {
-            let difference = i16::from(a) - i16::from(b);
-            i32::from(difference) * i32::from(difference)
-        };
-        i64::from(a.iter().zip(b).map(square).sum::<i32>())
-    });
-    (chunks.sum::<i64>() as f64).sqrt() / 255.0
+    // None is as far away as that.
+    distance::of_square(distance::square_below(a, b, u64::MAX).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

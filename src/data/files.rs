@@ -1,6 +1,6 @@
 //! Named files in a folder, or in one or several archives read as if they were one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,6 +12,7 @@ use super::error::DataError;
 use super::spelling::{is_hidden, is_image_name, sample};
 use super::stored::{Open, Stored, Unpacked};
 use super::{folder, layout};
+use crate::files::folder_of;
 
 /// Called with each file's name, and its bytes or why they cannot be read.
 pub(super) type Visit<'a> = dyn FnMut(&str, Result<Vec<u8>, String>) + 'a;
@@ -141,8 +142,7 @@ impl Files {
 
     /// The files beside a single one.
     pub fn beside(&self) -> Self {
-        let folder = self.root.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder_of(&self.root);
         Self::new(folder, Place::Folder, vec![folder::list(folder, 1)], vec![])
     }
 
@@ -166,14 +166,7 @@ impl Files {
         files.sort_unstable();
         number_samples(&mut files);
         // `a\b` and `a/b` may both be there.
-        let mut count: HashMap<String, usize> = HashMap::new();
-        for (name, _) in &mut files {
-            let count = count.entry(name.clone()).or_default();
-            *count += 1;
-            if *count > 1 {
-                *name = numbered(name, *count);
-            }
-        }
+        number_repeated(&mut files);
         files.sort_unstable();
         let (names, sources) = files.into_iter().unzip();
         Self { root: root.to_owned(), place, names, sources, archives, unlisted: problems }
@@ -315,11 +308,36 @@ fn number_samples(files: &mut [(String, (usize, Source))]) {
         archives.sort_unstable();
         archives.dedup();
     }
+    let known: HashSet<String> = files.iter().map(|(name, _)| sample(name).to_owned()).collect();
     for (name, (archive, _)) in files {
         let archives = samples.get(sample(name));
         let before = archives.and_then(|archives| archives.binary_search(archive).ok());
         if let Some(before @ 1..) = before {
-            *name = numbered(name, before + 1);
+            // There may be a sample that has the number in its own name.
+            let is_free = |&number: &usize| !known.contains(&numbered(sample(name), number));
+            let number = (2..).filter(is_free).nth(before - 1).unwrap_or(before + 1);
+            *name = numbered(name, number);
+        }
+    }
+}
+
+/// Numbers the files whose name another one before them has, so that no two names are the same.
+fn number_repeated(files: &mut [(String, (usize, Source))]) {
+    // The last number that was given to each name.
+    let mut numbers: HashMap<String, usize> =
+        files.iter().map(|(name, _)| (name.clone(), 0)).collect();
+    for (name, _) in files {
+        let mut number = numbers.get(name.as_str()).map_or(1, |last| last + 1);
+        if number > 1 {
+            // A file may have the number in its own name.
+            while numbers.contains_key(&numbered(name, number)) {
+                number += 1;
+            }
+        }
+        numbers.insert(name.clone(), number);
+        if number > 1 {
+            *name = numbered(name, number);
+            numbers.insert(name.clone(), 1);
         }
     }
 }
@@ -353,6 +371,13 @@ mod tests {
         assert_eq!(files.names, ["a/(2) b.png", "a/(3) b.png", "a/b.png"]);
         let entries = [2, 3, 1].map(|entry| (0, Source::Entry(entry)));
         assert_eq!(files.sources, entries);
+
+        // The numbers go on where a file is called like that.
+        let names = ["a/(2) b.png", "a/b.png", "a/b.png", "a/b.png"];
+        let files = names.map(|name| (name.as_bytes().to_vec(), Source::Entry(0))).to_vec();
+        let listings = vec![Listing { files, problems: vec![] }];
+        let files = Files::new(Path::new("x"), Place::Zip, listings, vec![]);
+        assert_eq!(files.names, ["a/(2) b.png", "a/(3) b.png", "a/(4) b.png", "a/b.png"]);
     }
 
     #[test]
@@ -372,5 +397,8 @@ mod tests {
         // The numbers count the archives that have the sample.
         let third = of(&[&["a/1.png", "a/1.cls"], &["a/2.png"], &["a/1.png", "a/1.cls"]]);
         assert_eq!(third, ["a/(2) 1.cls", "a/(2) 1.png", "a/1.cls", "a/1.png", "a/2.png"]);
+        // They go on where a sample is called like that.
+        let taken = of(&[&["a/1.png", "a/1.cls", "a/(2) 1.png"], &["a/1.png", "a/1.cls"]]);
+        assert_eq!(taken, ["a/(2) 1.png", "a/(3) 1.cls", "a/(3) 1.png", "a/1.cls", "a/1.png"]);
     }
 }

@@ -159,7 +159,7 @@ impl Found {
         let data: Vec<_> = data.map(|end| format!(".{end}")).collect();
         let advice = match &data[..] {
             [] => String::new(),
-            ends => format!("; to read a {}, give --data one of them", ends.join(" or ")),
+            ends => format!("; to read a {}, give --data one of them", words::list(ends, "or")),
         };
         (!self.ignored.is_empty()).then(|| {
             format!(

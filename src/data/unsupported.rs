@@ -1,5 +1,7 @@
 //! What to do with data that this program does not read.
 
+use std::cmp::Reverse;
+
 use super::entry::Place;
 use super::files::Files;
 
@@ -15,7 +17,14 @@ struct Unsupported {
     advice: &'static str,
 }
 
+/// Of two kinds that are equally frequent, the first is meant: a table beside images is about them.
 const ALL: [Unsupported; 12] = [
+    Unsupported {
+        magic: b"",
+        ends: &["tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "ppm", "pgm", "svg", "tga"],
+        what: "an image in a format that is not read",
+        advice: "convert it to PNG",
+    },
     Unsupported {
         magic: b"PAR1",
         ends: &["parquet", "arrow"],
@@ -77,31 +86,34 @@ const ALL: [Unsupported; 12] = [
         what: "an archive of RAR",
         advice: "unpack it, and give --data the folder",
     },
-    Unsupported {
-        magic: b"",
-        ends: &["tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "ppm", "pgm", "svg", "tga"],
-        what: "an image in a format that is not read",
-        advice: "convert it to PNG",
-    },
 ];
 
-/// Says what is there instead of images and what to do with it, if that is known. `head` are the
-/// first bytes of a single file.
+/// Says what is there instead of images and what to do with it, if that is known: the kind that most
+/// files are of. `head` are the first bytes of a single file.
 pub(super) fn advice(files: &Files, head: &[u8]) -> Option<String> {
-    ALL.iter().find_map(|one| {
-        let Unsupported { magic, ends, what, advice } = one;
-        let is_named = |name: &&String| {
-            let name = name.to_lowercase();
-            let name = without_part(&name);
-            ends.iter().any(|end| name.strip_suffix(end).is_some_and(|name| name.ends_with('.')))
-        };
-        let name = files.names.iter().find(is_named);
-        let is_single = files.place == Place::Single;
-        let starts = is_single && !magic.is_empty() && head.starts_with(magic);
-        let name = name.or_else(|| files.names.first().filter(|_| starts))?;
-        let which = if is_single { String::new() } else { format!("no images, but {name}: ") };
-        Some(format!("{which}{what}, which cannot be read here; {advice}"))
-    })
+    let is_single = files.place == Place::Single;
+    let found = ALL.iter().filter_map(|one| {
+        let mut named = files.names.iter().filter(|name| one.is_named(name));
+        if let Some(first) = named.next() {
+            return Some((one, first, 1 + named.count()));
+        }
+        let starts = is_single && !one.magic.is_empty() && head.starts_with(one.magic);
+        files.names.first().filter(|_| starts).map(|name| (one, name, 1))
+    });
+    let (Unsupported { what, advice, .. }, name, _) =
+        found.min_by_key(|&(_, _, count)| Reverse(count))?;
+    let which = if is_single { String::new() } else { format!("no images, but {name}: ") };
+    Some(format!("{which}{what}, which cannot be read here; {advice}"))
+}
+
+impl Unsupported {
+    /// Whether a file's name is that of one of these.
+    fn is_named(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let name = without_part(&name);
+        let mut ends = self.ends.iter();
+        ends.any(|end| name.strip_suffix(end).is_some_and(|name| name.ends_with('.')))
+    }
 }
 
 /// A name without the number of its part, as in `mnist-train.tfrecord-00000-of-00001`.
@@ -113,4 +125,30 @@ fn without_part(name: &str) -> &str {
         (is_number(part) && is_number(count)).then_some(bare)
     };
     parts().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::data::entry::{Listing, Source};
+
+    #[test]
+    fn advice_is_about_what_most_files_are() {
+        let advice = |names: &[&str]| {
+            let files = names.iter().map(|name| (name.as_bytes().to_vec(), Source::Entry(0)));
+            let listing = Listing { files: files.collect(), problems: vec![] };
+            let files = Files::new(Path::new("data"), Place::Folder, vec![listing], vec![]);
+            advice(&files, b"").expect("they are known")
+        };
+        for (names, about) in [
+            (&["1.tif", "2.tif", "labels.csv"][..], "no images, but 1.tif: "),
+            (&["labels.csv", "scan.tif"], "no images, but scan.tif: "),
+            (&["logo.svg", "test.csv", "train.csv"], "no images, but test.csv: "),
+        ] {
+            let advice = advice(names);
+            assert!(advice.starts_with(about), "{advice}");
+        }
+    }
 }

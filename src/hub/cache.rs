@@ -7,17 +7,17 @@
 //! ```
 
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{fs, io};
 
-use etcetera::BaseStrategy;
 use same_file::is_same_file;
 use tempfile::NamedTempFile;
 
 use super::address::Address;
+use super::environment;
 use super::error::HubError;
 use super::found::Found;
 use crate::download::sha256_of;
-use crate::files::folder_of;
+use crate::files::{create_beside, folder_of, replace};
 
 /// The part of the cache that belongs to one repository.
 pub(super) struct Cache {
@@ -30,18 +30,9 @@ impl Cache {
     /// # Errors
     /// If the user has no home folder.
     pub fn locate(address: &Address) -> Result<Self, HubError> {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let hub = match (set("HF_HUB_CACHE"), set("HF_HOME")) {
-            (Some(cache), _) => cache,
-            (None, Some(home)) => home.join("hub"),
-            (None, None) => {
-                // Also on macOS and Windows, as the hub's tools have it.
-                let caches = match set("XDG_CACHE_HOME") {
-                    Some(caches) => caches,
-                    None => etcetera::choose_base_strategy()?.home_dir().join(".cache"),
-                };
-                caches.join("huggingface").join("hub")
-            }
+        let hub = match environment::set("HF_HUB_CACHE") {
+            Some(cache) => cache.into(),
+            None => environment::home()?.join("hub"),
         };
         let name = format!("models--{}", address.repository.replace('/', "--"));
         Ok(Self { folder: hub.join(name) })
@@ -76,24 +67,23 @@ impl Cache {
         found.sha256().map_or(Ok(true), |hash| is_sound(&blob, hash))
     }
 
-    /// Where to download contents to.
+    /// A file to download contents to; it is removed unless it is [kept](Self::keep).
     ///
     /// # Errors
     /// If the cache cannot be written.
-    pub fn partial(&self, found: &Found) -> Result<PathBuf, HubError> {
-        let blobs = self.folder.join("blobs");
-        create(&blobs)?;
-        // Two programs may download the same file at the same time.
-        Ok(blobs.join(format!("{}.{}.incomplete", found.etag, std::process::id())))
+    pub fn partial(&self, found: &Found) -> Result<NamedTempFile, HubError> {
+        let blob = self.blob(found);
+        create(folder_of(&blob))?;
+        create_beside(&blob).map_err(|source| HubError::Cache { path: blob, source })
     }
 
-    /// Keeps contents that were downloaded to [`Self::partial`].
+    /// Keeps contents that were downloaded to a file of [`Self::partial`].
     ///
     /// # Errors
     /// If the cache cannot be written.
-    pub fn keep(&self, found: &Found) -> Result<(), HubError> {
-        let (from, to) = (self.partial(found)?, self.blob(found));
-        fs::rename(from, &to).map_err(|source| HubError::Cache { path: to, source })
+    pub fn keep(&self, found: &Found, contents: NamedTempFile) -> Result<(), HubError> {
+        let blob = self.blob(found);
+        replace(contents, &blob).map_err(|source| HubError::Cache { path: blob, source })
     }
 
     /// Gives contents their name, and the revision its commit.

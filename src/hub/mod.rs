@@ -2,16 +2,17 @@
 //! the hub's tools share, and verified by SHA-256.
 //!
 //! The environment is that of the hub's own tools: `HF_ENDPOINT` (another server), `HF_TOKEN` (for
-//! private models), `HF_HUB_OFFLINE` (ask nobody), and `HF_HUB_CACHE`, `HF_HOME` or
-//! `XDG_CACHE_HOME` (where the cache is).
+//! private models; or what `hf auth login` has stored in `HF_TOKEN_PATH` or in the folder of these
+//! tools), `HF_HUB_OFFLINE` (ask nobody), and `HF_HUB_CACHE`, `HF_HOME` or `XDG_CACHE_HOME` (where
+//! the cache is).
 
 mod address;
 mod cache;
+mod environment;
 mod error;
 mod found;
 mod request;
 
-use std::env;
 use std::path::PathBuf;
 
 pub use address::{Address, AddressError};
@@ -29,7 +30,7 @@ use crate::download::Progress;
 /// [`HubError`] names the address on the web.
 pub fn fetch(address: &Address, limit: u64, progress: &Progress<'_>) -> Result<PathBuf, HubError> {
     let cache = Cache::locate(address)?;
-    let offline = env::var("HF_HUB_OFFLINE").is_ok_and(|value| is_true(&value));
+    let offline = environment::is_on("HF_HUB_OFFLINE");
     // A commit never changes.
     if (offline || address.is_commit())
         && let Some(path) = cache.find(address)?
@@ -49,13 +50,9 @@ pub fn fetch(address: &Address, limit: u64, progress: &Progress<'_>) -> Result<P
         return Err(HubError::TooLarge { url: server.url(address), limit });
     }
     if !cache.has(&found)? {
-        server.download(address, &found, limit, &cache.partial(&found)?, progress)?;
-        cache.keep(&found)?;
+        let mut contents = cache.partial(&found)?;
+        server.download(address, &found, limit, &mut contents, progress)?;
+        cache.keep(&found, contents)?;
     }
     cache.link(address, &found)
-}
-
-/// Whether the hub's own tools take this value for yes.
-fn is_true(value: &str) -> bool {
-    ["1", "ON", "YES", "TRUE"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }

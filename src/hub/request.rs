@@ -3,11 +3,13 @@
 use std::env;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
 use ureq::http::{HeaderMap, Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
 
 use super::address::Address;
 use super::cache::hash_of;
+use super::environment;
 use super::error::HubError;
 use super::found::Found;
 use crate::download::{Progress, SaveError, config, save};
@@ -22,9 +24,9 @@ pub(super) struct Server {
 impl Server {
     /// The one that `HF_ENDPOINT` names, or the hub.
     pub fn from_environment() -> Self {
-        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let endpoint = set("HF_ENDPOINT").unwrap_or("https://huggingface.co".into());
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), token: set("HF_TOKEN") }
+        let endpoint = env::var("HF_ENDPOINT").ok().filter(|value| !value.is_empty());
+        let endpoint = endpoint.unwrap_or("https://huggingface.co".into());
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), token: environment::token() }
     }
 
     /// The address on the web.
@@ -46,10 +48,7 @@ impl Server {
         let url = self.url(address);
         let mut at = url.clone();
         for _ in 0..RENAMED {
-            let mut request = agent.head(&at);
-            if let Some(token) = &self.token {
-                request = request.header("Authorization", format!("Bearer {token}"));
-            }
+            let request = self.authorized(agent.head(&at));
             let answer = request.header("Accept-Encoding", "identity").call();
             let answer = answer.map_err(|error| HubError::Unreachable {
                 url: url.clone(),
@@ -66,6 +65,14 @@ impl Server {
             }
         }
         Err(HubError::Foreign { url, reason: "it leads in circles" })
+    }
+
+    /// A request that says who asks, if that is known.
+    fn authorized<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     fn found(&self, url: &str, answer: &Response<Body>) -> Result<Found, HubError> {
@@ -99,64 +106,59 @@ impl Server {
             "EntryNotFound" => "the repository has no such file".into(),
             "RevisionNotFound" => "the repository has no such revision".into(),
             "GatedRepo" => "its owner asks you to agree to conditions on the hub first; then set \
-                            HF_TOKEN"
+                            HF_TOKEN, or use `hf auth login`"
                 .into(),
             _ if status == StatusCode::UNAUTHORIZED || code == "RepoNotFound" => match self.token {
                 // The hub does not tell strangers what is private.
-                None => {
-                    "there is no such repository, or it is private, and HF_TOKEN is not set".into()
-                }
-                Some(_) => "there is no such repository, or HF_TOKEN does not open it".into(),
+                None => "there is no such repository, or it is private: set HF_TOKEN, or use \
+                         `hf auth login`"
+                    .into(),
+                Some(_) => "there is no such repository, or the token, of HF_TOKEN or of `hf auth \
+                            login`, does not open it"
+                    .into(),
             },
             _ => format!("the hub answers {status}"),
         };
         HubError::Refused { url, reason }
     }
 
-    /// Downloads the file, and checks that it is what was found.
+    /// Downloads the file into an empty one, and checks that it is what was found.
     ///
     /// # Errors
-    /// If the connection breaks, the file cannot be written, or something else came; nothing is
-    /// left then.
+    /// If the connection breaks, the file cannot be written, or something else came.
     pub fn download(
         &self,
         address: &Address,
         found: &Found,
         limit: u64,
-        to: &Path,
+        to: &mut NamedTempFile,
         progress: &Progress<'_>,
     ) -> Result<(), HubError> {
         // The commit, so that a new revision in the meantime does not matter.
         let url = self.url(&Address { revision: found.commit.clone(), ..address.clone() });
-        let result = self.save(&url, limit, to, progress).and_then(|()| check(&url, found, to));
-        if result.is_err() {
-            // What is left of a failed attempt is useless.
-            let _ = std::fs::remove_file(to);
-        }
-        result
+        self.save(&url, limit, to, progress)?;
+        check(&url, found, to.path())
     }
 
     fn save(
         &self,
         url: &str,
         limit: u64,
-        to: &Path,
+        to: &mut NamedTempFile,
         progress: &Progress<'_>,
     ) -> Result<(), HubError> {
         let agent: Agent = config().build().into();
-        let mut request = agent.get(url);
-        // Not sent on to where the contents are: ureq leaves it out after a redirection.
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
+        // The token is not sent on to where the contents are: ureq leaves it out after a redirection.
+        let request = self.authorized(agent.get(url));
         let unreachable = |reason: String| HubError::Unreachable { url: url.to_owned(), reason };
         let answer = request.call().map_err(|error| unreachable(error.to_string()))?;
         // One byte more tells a file that is too large.
-        save(url, answer.into_body(), to, limit + 1, progress).map_err(|error| match error {
+        let saved = save(url, answer.into_body(), to.as_file_mut(), limit + 1, progress);
+        saved.map_err(|error| match error {
             SaveError::Network(error) => unreachable(error.to_string()),
-            SaveError::Disk(source) => HubError::Cache { path: to.to_owned(), source },
+            SaveError::Disk(source) => HubError::Cache { path: to.path().to_owned(), source },
         })?;
-        let size = to.metadata().map_or(0, |metadata| metadata.len());
+        let size = to.as_file().metadata().map_or(0, |metadata| metadata.len());
         if size > limit { Err(HubError::TooLarge { url: url.to_owned(), limit }) } else { Ok(()) }
     }
 }

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::networks::FIRST;
 use crate::model_file::ModelFile;
-use crate::words::one_line;
+use crate::words::{self, one_line};
 
 /// The most parameters that a model file can hold.
 pub(super) const MOST: usize = ModelFile::MAX_BYTES / 2;
@@ -34,9 +34,12 @@ pub enum CheckpointError {
          should: save the weights alone, with torch.save(network.state_dict(), …)"
     )]
     Memory,
-    /// The file, or the copy of it, cannot be read or written.
+    /// The file cannot be read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The copy that the reader needs of some files cannot be written.
+    #[error("cannot make a temporary copy in {folder}: {0}", folder = std::env::temp_dir().display())]
+    Copy(std::io::Error),
     /// There is no network in it.
     #[error(
         "there is no network of ermongroup's NCSN or NCSNv2 in the checkpoint: no tensor is called \
@@ -145,8 +148,5 @@ impl From<zip::result::ZipError> for CheckpointError {
 /// Keys as they are written in a sentence.
 fn list(keys: &[String]) -> String {
     let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-    match &keys[..] {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        keys => keys.concat(),
-    }
+    words::list(&keys, "and")
 }

@@ -2,7 +2,7 @@
 //! their order, and a copy of the file in which it is within a dictionary.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::Path;
 
@@ -113,14 +113,23 @@ fn stream(bytes: &[u8]) -> Option<[Range<usize>; 5]> {
 
 /// A copy of a checkpoint in which the saved object is the value of a dictionary's key [`ROOT`].
 pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointError> {
-    let mut file = File::open(path)?;
-    let mut copy = NamedTempFile::new()?;
+    let file = File::open(path)?;
+    let mut copy =
+        Target { file: NamedTempFile::new().map_err(CheckpointError::Copy)?, failure: None };
+    let result = copy_with_dictionary(file, &mut copy);
+    match copy.failure {
+        Some(failure) => Err(CheckpointError::Copy(failure)),
+        None => result.map(|()| copy.file),
+    }
+}
+
+fn copy_with_dictionary(mut file: File, copy: &mut Target) -> Result<(), CheckpointError> {
     let keyed = |pickle: &[u8]| keyed(pickle, ROOT).ok_or_else(damaged);
     if is_archive(&mut file)? {
         // Entries that share their bytes could fill any disk.
         let mut left = file.metadata()?.len();
         let mut archive = ZipArchive::new(file)?;
-        let mut writer = ZipWriter::new(&mut copy);
+        let mut writer = ZipWriter::new(copy);
         let pickles = pickles(&archive);
         for index in 0..archive.len() {
             if pickles.contains(&index) {
@@ -142,10 +151,44 @@ pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointEr
         copy.write_all(&bytes[..object.start])?;
         copy.write_all(&keyed(&bytes[object.clone()])?)?;
         copy.write_all(&bytes[object.end..])?;
-        io::copy(&mut file, &mut copy)?;
+        io::copy(&mut file, copy)?;
     }
-    copy.flush()?;
-    Ok(copy)
+    Ok(())
+}
+
+/// A file that is written to, and why that failed, if it did: `ZipWriter` does not tell it from what
+/// is wrong with the entries that it copies.
+struct Target {
+    file: NamedTempFile,
+    failure: Option<io::Error>,
+}
+
+impl Write for Target {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // After a failure everything is taken: `ZipWriter` prints what fails when it is dropped.
+        if self.failure.is_some() {
+            return Ok(bytes.len());
+        }
+        let result = self.file.as_file_mut().write(bytes);
+        result.map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => error,
+            kind => {
+                self.failure = Some(error);
+                kind.into()
+            }
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // A file has no buffer.
+        Ok(())
+    }
+}
+
+impl Seek for Target {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.as_file_mut().seek(to)
+    }
 }
 
 /// The pickle of `{key: object}` from that of an object: push an empty dictionary and the key, do

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::container::{CardKind, Cards};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
@@ -162,10 +163,19 @@ pub struct Autoguided {
     pub guidance_scale: GuidanceScale,
 }
 
+impl CardKind for Card {
+    const KEY: &'static str = "card";
+    const FORMAT: u32 = Self::FORMAT;
+    const WHAT: &'static str = "model";
+
+    fn of(cards: &Cards) -> Option<&str> {
+        cards.card.as_deref()
+    }
+}
+
 impl Card {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
-    pub(crate) const KEY: &str = "card";
 
     /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
     pub fn start_mean(&self) -> f32 {

@@ -31,11 +31,25 @@ struct Header {
 
 /// The metadata that this project writes: each file has one of these.
 #[derive(Default, serde::Deserialize)]
-struct Cards {
+pub(crate) struct Cards {
     /// A model's.
-    card: Option<String>,
-    /// A classifier's.
-    classifier: Option<String>,
+    pub card: Option<String>,
+    /// A classifier's, which the page does not read.
+    #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+    pub classifier: Option<String>,
+}
+
+/// A kind of card.
+pub(crate) trait CardKind {
+    /// Its key in the metadata.
+    const KEY: &'static str;
+    /// The version that this code reads and writes.
+    const FORMAT: u32;
+    /// What a file with such a card holds, for people.
+    const WHAT: &'static str;
+
+    /// The text of the card of this kind, if a file has one.
+    fn of(cards: &Cards) -> Option<&str>;
 }
 
 #[derive(serde::Deserialize)]
@@ -86,40 +100,32 @@ impl<'a> Container<'a> {
         Ok(Self { header, data })
     }
 
-    /// The text of the card under a key of the metadata.
+    /// The text of the card of a kind.
     ///
     /// # Errors
     /// [`ModelError::NoCard`] if there is none.
-    pub fn text(&self, key: &'static str) -> Result<&str, ModelError> {
-        let Cards { card, classifier } = &self.header.cards;
-        let card = match key {
-            "card" => card,
-            "classifier" => classifier,
-            _ => &None,
-        };
-        card.as_deref().ok_or(ModelError::NoCard(key))
+    pub fn text<C: CardKind>(&self) -> Result<&str, ModelError> {
+        C::of(&self.header.cards).ok_or(ModelError::NoCard(C::KEY))
     }
 
-    /// The card under a key of the metadata, if it is of this version.
+    /// The card of a kind, if it is of the version that this code reads.
     ///
     /// # Errors
     /// [`ModelError`] names what is wrong.
-    pub fn card<C: DeserializeOwned>(
-        &self,
-        key: &'static str,
-        format: u32,
-    ) -> Result<C, ModelError> {
+    pub fn card<C: CardKind + DeserializeOwned>(&self) -> Result<C, ModelError> {
         #[derive(serde::Deserialize)]
         struct Version {
             format: u32,
         }
-        let text = self.text(key)?;
+        let unreadable = |error| ModelError::Card { what: C::WHAT, error };
+        let text = self.text::<C>()?;
         // The version first: a card of another version need not have this version's fields.
-        let version: Version = json::parse(text)?;
-        if version.format != format {
-            return Err(ModelError::Format(version.format));
+        let version: Version = json::parse(text).map_err(unreadable)?;
+        if version.format != C::FORMAT {
+            let (found, expected) = (version.format, C::FORMAT);
+            return Err(ModelError::Format { what: C::WHAT, found, expected });
         }
-        Ok(json::parse(text)?)
+        json::parse(text).map_err(unreadable)
     }
 
     pub(super) fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {

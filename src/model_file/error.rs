@@ -3,7 +3,6 @@
 use half::f16;
 use thiserror::Error;
 
-use super::card::Card;
 use super::container_error::ContainerError;
 use super::json::JsonError;
 use super::size::MAX_BYTES;
@@ -13,8 +12,8 @@ use crate::sample::SettingsError;
 /// Why a file is refused.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    /// The file is larger than any model this is for.
-    #[error("the file has {0} bytes; a model has at most {max}", max = MAX_BYTES)]
+    /// The file is larger than any that this is for.
+    #[error("the file has {0} bytes; at most {max} are read", max = MAX_BYTES)]
     TooLarge(usize),
     /// It is not a safetensors file, or a damaged one.
     #[error("not a readable .safetensors file: {0}")]
@@ -23,11 +22,23 @@ pub enum ModelError {
     #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
     NoCard(&'static str),
     /// The card cannot be read.
-    #[error("the model's card cannot be read: {0}")]
-    Card(JsonError),
+    #[error("the {what}'s card cannot be read: {error}")]
+    Card {
+        /// What the file holds: a model or a classifier.
+        what: &'static str,
+        /// What is wrong with the card.
+        error: JsonError,
+    },
     /// The card has another version.
-    #[error("the model has format {0}, this program reads format {current}", current = Card::FORMAT)]
-    Format(u32),
+    #[error("the {what} has format {found}, this program reads format {expected}")]
+    Format {
+        /// What the file holds: a model or a classifier.
+        what: &'static str,
+        /// The version of its card.
+        found: u32,
+        /// The version that is read.
+        expected: u32,
+    },
     /// The card describes an invalid network.
     #[error(transparent)]
     Description(#[from] DescriptionError),
@@ -97,12 +108,6 @@ pub enum ModelError {
 impl From<ContainerError> for ModelError {
     fn from(error: ContainerError) -> Self {
         Self::Container(error)
-    }
-}
-
-impl From<JsonError> for ModelError {
-    fn from(error: JsonError) -> Self {
-        Self::Card(error)
     }
 }
 

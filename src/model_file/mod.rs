@@ -3,7 +3,7 @@
 //! Sizes and shapes are checked before memory is allocated, and every error names what is wrong.
 
 mod card;
-mod container;
+pub(crate) mod container;
 mod container_error;
 mod error;
 mod json;
@@ -43,7 +43,7 @@ impl ModelFile {
     }
 
     pub(crate) fn of(container: &Container<'_>) -> Result<Self, ModelError> {
-        let card: Card = container.card(Card::KEY, Card::FORMAT)?;
+        let card: Card = container.card()?;
         card.architecture.check()?;
         check_classes(&card)?;
         card.sampler.step_table()?;
@@ -63,7 +63,7 @@ impl ModelFile {
     /// new one could not be read, [`ModelError::Write`] if the new card could not. Neither the
     /// tensors nor the old card are checked.
     pub fn with_card(bytes: &[u8], card: &Card) -> Result<Vec<u8>, ModelError> {
-        write::with_card(bytes, Card::KEY, card)
+        write::with_card(bytes, card)
     }
 
     /// The file's bytes, with tensors in f16: half the size, and no visible difference.
@@ -73,7 +73,7 @@ impl ModelFile {
     /// in f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
     /// [`ModelError::Write`].
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
-        write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F16)
+        write::tensors(&self.weights, &self.card, Dtype::F16)
     }
 
     /// The file's bytes, with tensors in f32, to the last bit.
@@ -81,7 +81,7 @@ impl ModelFile {
     /// # Errors
     /// As [`Self::write`].
     pub fn write_f32(&self) -> Result<Vec<u8>, ModelError> {
-        write::tensors(&self.weights, Card::KEY, &self.card, Dtype::F32)
+        write::tensors(&self.weights, &self.card, Dtype::F32)
     }
 }
 

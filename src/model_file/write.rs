@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, View};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::container::Container;
+use super::container::{CardKind, Container};
 use super::error::ModelError;
 use super::json;
 use super::size::MAX_BYTES;
@@ -21,9 +21,8 @@ use crate::words::one_line;
 /// [`ModelError::NotFinite`] if a value is not finite, [`ModelError::BeyondF16`] if it is not in
 /// f16, [`ModelError::TooLarge`] if the file would be too large to read; otherwise
 /// [`ModelError::Write`].
-pub(crate) fn tensors<C: Serialize + DeserializeOwned>(
+pub(crate) fn tensors<C: CardKind + Serialize + DeserializeOwned>(
     weights: &Weights,
-    key: &str,
     card: &C,
     dtype: Dtype,
 ) -> Result<Vec<u8>, ModelError> {
@@ -44,7 +43,7 @@ pub(crate) fn tensors<C: Serialize + DeserializeOwned>(
         };
         tensors.push((name, Encoded { dtype, shape: array.shape.clone(), bytes }));
     }
-    let file = safetensors::serialize(tensors, Some(metadata(key, card)?)).map_err(refused)?;
+    let file = safetensors::serialize(tensors, Some(metadata(card)?)).map_err(refused)?;
     readable(file)
 }
 
@@ -53,29 +52,26 @@ pub(crate) fn tensors<C: Serialize + DeserializeOwned>(
 /// # Errors
 /// [`ModelError::Container`] if it is not a safetensors file, [`ModelError::TooLarge`] if the new
 /// one would be too large to read, [`ModelError::Write`] if the card could not be read again.
-pub(crate) fn with_card<C: Serialize + DeserializeOwned>(
+pub(crate) fn with_card<C: CardKind + Serialize + DeserializeOwned>(
     bytes: &[u8],
-    key: &str,
     card: &C,
 ) -> Result<Vec<u8>, ModelError> {
     Container::read(bytes)?;
     let file = SafeTensors::deserialize(bytes).map_err(refused)?;
-    let file =
-        safetensors::serialize(file.tensors(), Some(metadata(key, card)?)).map_err(refused)?;
+    let file = safetensors::serialize(file.tensors(), Some(metadata(card)?)).map_err(refused)?;
     readable(file)
 }
 
 /// The metadata with a card that can be read again: JSON has no infinity and no NaN, and numbers
 /// that are one of these would be written as `null`.
-fn metadata<C: Serialize + DeserializeOwned>(
-    key: &str,
+fn metadata<C: CardKind + Serialize + DeserializeOwned>(
     card: &C,
 ) -> Result<HashMap<String, String>, ModelError> {
     let text = serde_json::to_string(card).map_err(refused)?;
     json::parse::<C>(&text).map_err(|error| {
         ModelError::Write(format!("its card could not be read again, so none is written: {error}"))
     })?;
-    Ok(HashMap::from([(key.to_owned(), text)]))
+    Ok(HashMap::from([(C::KEY.to_owned(), text)]))
 }
 
 /// The file, if it is not too large to be read again.
@@ -122,23 +118,34 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::model_file::container::Cards;
 
     #[derive(Serialize, Deserialize)]
     struct Limit {
         largest: f32,
     }
 
+    impl CardKind for Limit {
+        const KEY: &'static str = "card";
+        const FORMAT: u32 = 1;
+        const WHAT: &'static str = "limit";
+
+        fn of(cards: &Cards) -> Option<&str> {
+            cards.card.as_deref()
+        }
+    }
+
     #[test]
     fn a_card_that_could_not_be_read_again_is_not_written() {
-        let file = |largest| tensors(&Weights::new(), "card", &Limit { largest }, Dtype::F32);
+        let file = |largest| tensors(&Weights::new(), &Limit { largest }, Dtype::F32);
         let sound = file(f32::MAX).expect("a number");
         for largest in [f32::INFINITY, f32::NAN] {
             let limit = Limit { largest };
-            for refused in [file(largest), with_card(&sound, "card", &limit)] {
+            for refused in [file(largest), with_card(&sound, &limit)] {
                 let error = refused.expect_err("it would be null");
                 assert!(matches!(error, ModelError::Write(_)), "{error}");
             }
         }
-        with_card(&sound, "card", &Limit { largest: 1.0 }).expect("a number");
+        with_card(&sound, &Limit { largest: 1.0 }).expect("a number");
     }
 }

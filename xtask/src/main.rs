@@ -8,6 +8,7 @@ mod bench;
 mod chrome;
 mod dependencies;
 mod engines;
+mod files;
 mod fuzz;
 mod import_path;
 mod models;

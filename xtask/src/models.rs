@@ -1,13 +1,11 @@
 //! Puts models other than ours on the page.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::files;
 
 /// The folder of the page's models, in the checkout and in the built page.
 const FOLDER: &str = "www/models";
@@ -24,7 +22,7 @@ pub fn try_with(root: &Path, model: &Path) -> Result<String> {
 
 /// Removes models that were only tried out from a built page.
 pub fn remove_local(dist: &Path) -> Result<()> {
-    remove(&dist.join(LOCAL))
+    files::remove_folder(&dist.join(LOCAL))
 }
 
 fn copy(root: &Path, folder: &str, model: &Path) -> Result<String> {
@@ -32,21 +30,8 @@ fn copy(root: &Path, folder: &str, model: &Path) -> Result<String> {
     let name = name.filter(|name| name.ends_with(".safetensors")).with_context(|| {
         format!("{}: the name of a model is UTF-8 and ends in .safetensors", model.display())
     })?;
-    let to = root.join(folder);
-    fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
-    let to = to.join(name);
-    fs::copy(model, &to)
-        .with_context(|| format!("cannot copy {} to {}", model.display(), to.display()))?;
+    files::copy(model, &root.join(folder).join(name))?;
     Ok(format!("{folder}/{name}"))
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Checks that models can be in one folder.
@@ -67,13 +52,12 @@ pub fn ensure_distinct(models: &[PathBuf]) -> Result<()> {
 /// Replaces our models in a built page by these.
 pub fn replace(dist: &Path, models: &[PathBuf]) -> Result<()> {
     let index = dist.join("index.html");
-    let page =
-        fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
-    remove(&dist.join(FOLDER))?;
+    let page = files::read(&index)?;
+    files::remove_folder(&dist.join(FOLDER))?;
     let link = |model: &PathBuf| Ok(link(&copy(dist, FOLDER, model)?));
     let links = models.iter().map(link).collect::<Result<_>>()?;
     let page = linking(&page, links).context("index.html has no list of models")?;
-    fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
+    files::write(&index, &page)
 }
 
 /// A link to the page with the model at an address, labeled with its file name.

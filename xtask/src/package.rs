@@ -12,7 +12,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use crate::{
-    engines, import_path, page, publish,
+    engines,
+    files::{copy, read, remove_folder, write},
+    import_path, page, publish,
     tools::{self, Tool},
     workspace::{Workspace, step},
 };
@@ -59,10 +61,7 @@ fn npm(workspace: &Workspace) -> Result<()> {
     tools::install(workspace, &[Tool::WasmBindgen])?;
     let root = &workspace.root;
     let package = root.join(FOLDER);
-    if package.exists() {
-        fs::remove_dir_all(&package)
-            .with_context(|| format!("cannot renew {}", package.display()))?;
-    }
+    remove_folder(&package)?;
     step(
         "compile the page's wasm module",
         "3 min the first time",
@@ -92,9 +91,7 @@ fn npm(workspace: &Workspace) -> Result<()> {
     let description = read(&root.join(SOURCE).join("package.json"))?;
     ensure!(description.contains(VERSION), "{SOURCE}/package.json lacks {VERSION}");
     let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
-    let to = package.join("package.json");
-    fs::write(&to, description.replace(VERSION, &version))
-        .with_context(|| format!("cannot write {}", to.display()))?;
+    write(&package.join("package.json"), &description.replace(VERSION, &version))?;
     println!("{FOLDER}/ is the package: `npm pack ./{FOLDER}` makes a file of it");
     Ok(())
 }
@@ -155,18 +152,6 @@ fn imports(text: &str) -> Vec<&str> {
         }
     }
     found
-}
-
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let folder = to.parent().context("a file is in a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    fs::copy(from, to)
-        .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    Ok(())
 }
 
 #[cfg(test)]

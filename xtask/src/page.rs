@@ -1,7 +1,7 @@
 //! Builds and serves the page with Trunk, which is configured in `Trunk.toml`.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    engines, models,
+    engines, files, models,
     tools::{self, Tool},
     workspace::{Workspace, step},
 };
@@ -40,11 +40,9 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], args: &[String]) -> Resu
     }
     step("make it smaller", "2 min the first time", minify(workspace)?.arg(&dist))?;
     let index = dist.join("index.html");
-    let page =
-        fs::read_to_string(&index).with_context(|| format!("cannot read {}", index.display()))?;
-    let page = with_repository(&page, env!("CARGO_PKG_REPOSITORY"));
+    let page = with_repository(&files::read(&index)?, env!("CARGO_PKG_REPOSITORY"));
     let page = shared_at(&page, option(args, &["--public-url"]).unwrap_or("./"));
-    fs::write(&index, page).with_context(|| format!("cannot write {}", index.display()))
+    files::write(&index, &page)
 }
 
 /// The page with the address of the source code, to which its story links; there may be none yet.
@@ -108,14 +106,19 @@ fn dist(args: &[String]) -> &str {
     option(args, &["--dist", "-d"]).unwrap_or(DIST)
 }
 
-/// The value of an option with one of these names.
+/// The value of an option with one of these names: the next argument, what follows `=`, or what
+/// follows a name of one letter.
 fn option<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
-        match arg.split_once('=') {
-            Some((name, value)) if names.contains(&name) => return Some(value),
-            None if names.contains(&arg.as_str()) => return args.next().map(String::as_str),
-            _ => {}
+        for name in names {
+            let Some(rest) = arg.strip_prefix(name) else { continue };
+            match rest.strip_prefix('=') {
+                Some(value) => return Some(value),
+                None if rest.is_empty() => return args.next().map(String::as_str),
+                None if !name.starts_with("--") => return Some(rest),
+                None => {}
+            }
         }
     }
     None
@@ -172,6 +175,9 @@ mod tests {
         assert_eq!(of(&["--dist", "there"]), "there");
         assert_eq!(of(&["--quiet", "-d", "there"]), "there");
         assert_eq!(of(&["--dist=there"]), "there");
+        assert_eq!(of(&["-dthere"]), "there");
+        assert_eq!(of(&["-d=there"]), "there");
+        assert_eq!(of(&["--distant"]), "dist");
     }
 
     #[test]

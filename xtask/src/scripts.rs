@@ -9,10 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    tools,
+    files, tools,
     workspace::{Workspace, step},
 };
 
@@ -50,7 +50,7 @@ pub fn install(workspace: &Workspace, name: &str, folder: &Path, packages: &[&st
     if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    files::make_folder(folder)?;
     step(
         &format!("fetch {name} (with npm, of Node.js)"),
         "seconds",
@@ -61,7 +61,7 @@ pub fn install(workspace: &Workspace, name: &str, folder: &Path, packages: &[&st
             .arg(folder)
             .args(packages),
     )?;
-    fs::write(&mark, wanted).with_context(|| format!("cannot write {}", mark.display()))
+    files::write(&mark, &wanted)
 }
 
 /// The script of axe, which finds what people with disabilities cannot use; `None` where npm cannot

@@ -1,13 +1,10 @@
 //! A static Space on the Hugging Face hub: the page, and what the hub wants to know of it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{page, workspace::Workspace};
+use crate::{files, page, workspace::Workspace};
 
 /// The folder, beside `dist/`.
 const FOLDER: &str = "space";
@@ -27,8 +24,7 @@ pub fn build(workspace: &Workspace, models: &[PathBuf], title: &str) -> Result<(
 /// Writes what the hub wants to know beside the page.
 fn describe(folder: &Path, title: &str) -> Result<()> {
     for (name, text) in [("README.md", readme(title)), (".gitattributes", attributes())] {
-        let path = folder.join(name);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write(&folder.join(name), &text)?;
     }
     Ok(())
 }
@@ -55,10 +51,10 @@ mod tests {
     fn a_space_is_described_and_its_page_works_at_any_path() -> Result<()> {
         let folder = tempfile::tempdir()?;
         describe(folder.path(), "mine")?;
-        let card = fs::read_to_string(folder.path().join("README.md"))?;
+        let card = files::read(&folder.path().join("README.md"))?;
         assert!(card.contains("title: \"mine\"\n") && card.contains("sdk: static\n"), "{card}");
         assert!(card.contains("app_file: index.html\n"), "{card}");
-        let large = fs::read_to_string(folder.path().join(".gitattributes"))?;
+        let large = files::read(&folder.path().join(".gitattributes"))?;
         assert_eq!(large.lines().count(), LARGE.len());
         // Trunk makes the other addresses relative, too.
         let page = include_str!("../../index.html");

@@ -5,11 +5,14 @@
 //! or has no file for this machine, Cargo compiles it: with little optimization, since it runs for
 //! seconds where compiling it takes minutes.
 
-use std::{fs, io::ErrorKind, process::Command};
+use std::{fs, process::Command};
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{Workspace, step};
+use crate::{
+    files,
+    workspace::{Workspace, step},
+};
 
 /// The newest Trunk that compiles with this workspace's Rust.
 const TRUNK: &str = "0.21.14";
@@ -109,12 +112,7 @@ impl Tool {
                     },
                 )?;
                 // The build folder takes up a gigabyte and is no longer needed.
-                match fs::remove_dir_all(workspace.tools_target()) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        Err(error).context("cannot clean up")
-                    }
-                    _ => Ok(()),
-                }
+                files::remove_folder(&workspace.tools_target())
             }
         }
     }
@@ -195,9 +193,7 @@ fn installed_version(workspace: &Workspace, program: &str) -> Result<Option<Stri
 /// The version of `package` in `Cargo.lock`.
 fn locked_version(workspace: &Workspace, package: &str) -> Result<String> {
     let path = workspace.root.join("Cargo.lock");
-    let lock =
-        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    version_in_lock(&lock, package)
+    version_in_lock(&files::read(&path)?, package)
         .map(str::to_owned)
         .with_context(|| format!("{} does not name {package}", path.display()))
 }
