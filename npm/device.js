@@ -5,7 +5,7 @@
  */
 import { awaitWork, describe } from "../www/engine/device.js";
 import { Queue } from "../www/engine/queue.js";
-import { NcsnError, fromWasm, unsupported } from "./errors.js";
+import { NcsnError, fromWasm, outOfMemory, unsupported } from "./errors.js";
 import { onStop } from "./wasm-module.js";
 import { watchingRequests } from "./watch-requests.js";
 
@@ -72,16 +72,9 @@ export class Device {
     this.#gpu = gpu;
     this.#exact = exact;
     this.name = software ? `${name}, in software` : name;
-    const fail = (/** @type {NcsnError} */ error) => {
-      // `lost` also resolves when this class closes the device.
-      if (this.over) return;
-      this.#failure = error;
-      this.#end();
-      for (const reject of this.#waiting) reject(error);
-    };
-    this.stopListening = onStop(fail);
+    this.stopListening = onStop((error) => this.#fail(error));
     gpu.lost.then((/** @type {any} */ { reason, message }) =>
-      fail(
+      this.#fail(
         new NcsnError(
           "device-lost",
           `The browser lost its connection to the GPU: a driver restarted, a laptop slept, or one piece of work took too long. Load the model again. (${reason || "unknown"}: ${message})`,
@@ -108,6 +101,15 @@ export class Device {
     this.free(this.#root);
   }
 
+  /** Ends it for all its users; the next to ask for a device gets another. @param {NcsnError} error why */
+  #fail(error) {
+    // `lost` also resolves when this class closes the device.
+    if (this.over) return;
+    this.#failure = error;
+    this.#end();
+    for (const reject of this.#waiting) reject(error);
+  }
+
   #end() {
     this.over = true;
     devices.delete(this.#exact);
@@ -132,7 +134,10 @@ export class Device {
       try {
         return await this.#orFail(awaitWork(Promise.resolve(work()), this.#gpu));
       } catch (error) {
-        throw this.#failure ?? fromWasm(error, "gpu");
+        const known = fromWasm(error, "gpu");
+        // The wasm module no longer uses a device that ran out of memory: much on it may have none.
+        if (known.code === "out-of-memory") this.#fail(outOfMemory(known));
+        throw this.#failure ?? known;
       }
     });
   }

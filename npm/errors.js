@@ -40,6 +40,14 @@ export function fromWasm(error, code) {
   return new NcsnError(code, message, error);
 }
 
+/** Ends the device for all models on it. @param {NcsnError} error of the wasm module */
+export const outOfMemory = ({ message, cause }) =>
+  new NcsnError(
+    "out-of-memory",
+    `${message}, or smaller models. The models on this GPU can no longer be used: dispose of them and load them again.`,
+    cause,
+  );
+
 /** @param {string} message */
 export const crashed = (message) =>
   new NcsnError("crashed", `The WebAssembly module stopped, which is a bug in it: ${message}`);

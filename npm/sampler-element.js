@@ -15,7 +15,7 @@ import { shareModel } from "./shared-models.js";
 /** @typedef {import("./element.js").NcsnSamplerElement["state"]} State */
 
 /** Errors after which a model is of no use, also to the other elements that have it. */
-const GONE = ["device-lost", "disposed"];
+const GONE = ["device-lost", "out-of-memory", "disposed"];
 
 /** How far below the window an element may be when it begins to load. */
 const NEAR = "200px";

@@ -14,7 +14,7 @@ use ncsn::backend::fused::{
     Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
     Tuner, best_kernel_config,
 };
-use ncsn::backend::{BurnChains, Chains, advance_to, host};
+use ncsn::backend::{BurnChains, Chains, View, advance_to, host};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::Weights;
 use ncsn::net::{
@@ -24,7 +24,7 @@ use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::observation::Block;
-use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, Update, View};
+use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, Update};
 use pollster::block_on;
 
 fn gpu() -> Gpu {

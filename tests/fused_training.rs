@@ -170,7 +170,8 @@ impl Case {
         let mut training = Training::new(&compiler, sizes, &data, batch, parts).map_err(failed)?;
         let values = flat(&architecture, &weights);
         let moments = vec![[0.0; 2]; values.len()];
-        training.write(&TrainingState { weights: values.clone(), average: values, moments });
+        let state = TrainingState { weights: values.clone(), average: values, moments };
+        training.write(&state).map_err(failed)?;
         let step = step(sizes, batch, parts);
         training.submit(std::slice::from_ref(&step)).map_err(failed)?;
         let found = block_on(training.gradients()).map_err(failed)?;

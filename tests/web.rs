@@ -11,6 +11,7 @@ use common::damage::damaged;
 use common::random_networks::{self, Rolls};
 use js_sys::{Reflect, Uint8ClampedArray};
 use ncsn::model_file::Class;
+use ncsn::net::{Architecture, ImageShape, UNetDescription};
 use ncsn::web::{Chain, Engine, Model, sampler_parameters};
 use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
@@ -128,6 +129,28 @@ async fn chains_begin_around_the_mean_of_the_images() {
             let off = rgba.chunks_exact(4).map(|pixel| i32::from(pixel[0]) - gray);
             assert!(off.into_iter().all(|off| off.abs() <= 2), "{name}, {mean:?}: {rgba:?}");
         }
+    }
+}
+
+/// Their shape and where they begin, too, which an engine knew before it had any weights.
+#[wasm_bindgen_test]
+async fn chains_are_of_the_model_that_was_loaded_last() {
+    let Architecture::UNet(sizes) = common::model().card.architecture else { panic!("a U-Net") };
+    let image_shape = ImageShape { height: 16, ..sizes.image_shape };
+    let mut file = common::model_of(Architecture::UNet(UNetDescription { image_shape, ..sizes }));
+    file.card.mean = Some(0.2);
+    let model = Model::new(&file.write().expect("finite"));
+    let model = model.unwrap_or_else(|error| panic!("{}", message(error)));
+    for name in ENGINES {
+        let mut engine = engine(name).await;
+        engine.load(&model).unwrap_or_else(|error| panic!("{name}: {}", message(error)));
+        let still = [("sigma_max", 1e-3), ("sigma_min", 1e-3), ("step_lr", 1e-7)];
+        let still = still.map(|(name, value)| (name, JsValue::from_f64(value)));
+        let chain = engine.start(settings(&still), 7, 0, 2, None, None, JsValue::UNDEFINED);
+        let chain = chain.unwrap_or_else(|error| panic!("{name}: {}", message(error)));
+        let rgba = pixels(&chain, "noisy").await;
+        assert_eq!(rgba.len(), 2 * 16 * 8 * 4, "{name}");
+        assert!(rgba.chunks_exact(4).all(|pixel| pixel[0].abs_diff(51) <= 2), "{name}: {rgba:?}");
     }
 }
 

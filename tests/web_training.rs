@@ -11,8 +11,9 @@ use ncsn::net::weights::Array;
 use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::{Sampler, Settings};
-use ncsn::web::Trainer;
-use wasm_bindgen::JsValue;
+use ncsn::web::{CompileTexts, Trainer};
+use serde::Deserialize;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -75,8 +76,20 @@ fn message(error: impl Into<JsValue>) -> String {
 }
 
 async fn trainer(steps: u32, model: Option<Vec<u8>>) -> Trainer {
-    let trainer = Trainer::create(plan(steps, RATE), drawings(30), model).await;
+    let trainer = Trainer::create(plan(steps, RATE), drawings(30), model, None).await;
     trainer.unwrap_or_else(|error| panic!("{}", message(error)))
+}
+
+/// What [`Trainer::nearest`] finds.
+#[derive(Debug, Deserialize, PartialEq)]
+struct Nearest {
+    numbers: Vec<u32>,
+    ratios: Vec<f32>,
+}
+
+fn nearest(run: &Trainer, images: &[u8]) -> Nearest {
+    let found = run.nearest(images).unwrap_or_else(|error| panic!("{}", message(error)));
+    serde_wasm_bindgen::from_value(found).expect("numbers")
 }
 
 async fn checkpoint(run: &Trainer) -> Vec<u8> {
@@ -136,12 +149,12 @@ async fn a_network_learns_drawings_and_is_a_model_like_any_other() {
     assert_eq!(model.card.name, "squares");
     let samples = run.samples(3, 6).await.unwrap_or_else(|error| panic!("{}", message(error)));
     assert_eq!(samples.len(), 3 * SIDE * SIDE);
-    let nearest = run.nearest(&drawings(2));
-    assert_eq!(nearest[..2], [0.0, 1.0]);
-    assert_eq!(nearest[2..], [0.0, 0.0], "training images are their own copies");
+    let own = Nearest { numbers: vec![0, 1], ratios: vec![0.0, 0.0] };
+    assert_eq!(nearest(&run, &drawings(2)), own, "training images are their own copies");
     let mirrored: Vec<u8> =
         drawings(1).chunks(SIDE).flat_map(|row| row.iter().rev().copied()).collect();
-    assert_eq!(run.nearest(&mirrored)[1..], [0.0], "and so are mirrored ones, if all are mirrored");
+    let copies = nearest(&run, &mirrored).ratios;
+    assert_eq!(copies, [0.0], "and so are mirrored ones, if all are mirrored");
 
     // The same steps again give the same model.
     let mut again = trainer(60, None).await;
@@ -222,11 +235,33 @@ async fn checkpoints_damaged_at_random_are_refused_or_restored() {
 
 #[wasm_bindgen_test]
 async fn a_run_that_diverges_is_back_at_its_last_state_and_says_so_with_a_code() {
-    let run = Trainer::create(plan(20, 1e30), drawings(30), None).await;
+    let run = Trainer::create(plan(20, 1e30), drawings(30), None, None).await;
     let mut run = run.unwrap_or_else(|error| panic!("{}", message(error)));
     let before = checkpoint(&run).await;
     let error = run.train(5).await.expect_err("such steps lead beyond all numbers");
     assert_eq!(text(error, "code"), "diverged");
     assert_eq!(run.step(), 0.0);
     assert!(checkpoint(&run).await == before);
+}
+
+/// What the page is given to compile is what the run then asks the browser for.
+#[wasm_bindgen_test]
+async fn kernels_are_given_to_the_page_before_they_are_needed() {
+    let notes = "(() => { \
+                   const { createShaderModule } = GPUDevice.prototype; \
+                   GPUDevice.prototype.createShaderModule = function (descriptor) { \
+                     globalThis.asked?.push(descriptor.code); \
+                     return createShaderModule.call(this, descriptor); \
+                   }; \
+                   return async (texts) => { \
+                     [globalThis.given, globalThis.asked] = [texts, []]; \
+                   }; \
+                 })()";
+    let compile = js_sys::eval(notes).expect("a function").unchecked_into::<CompileTexts>();
+    let run = Trainer::create(plan(20, RATE), drawings(30), None, Some(compile)).await;
+    assert!(run.is_ok(), "{}", run.err().map(message).unwrap_or_default());
+    let count = |expression: &str| js_sys::eval(expression).ok().and_then(|count| count.as_f64());
+    let asked = count("asked.length").expect("the page was called");
+    assert!(asked > 50.0, "the run asked for {asked} kernels");
+    assert_eq!(count("asked.filter((text) => !given.includes(text)).length"), Some(0.0));
 }

@@ -4,7 +4,8 @@ use std::pin::Pin;
 
 use super::error::BackendError;
 use super::state::State;
-use crate::sample::{Step, StepTable, View};
+use super::view::View;
+use crate::sample::{Step, StepTable};
 
 /// What a backend answers once its device is done. It is boxed so that one program can hold chains
 /// of any backend, and not `Send`: in the browser, a GPU's handles stay on their thread.

@@ -23,13 +23,13 @@ pub enum BackendError {
     #[error("this engine cannot draw; ask for pixels instead")]
     CannotDraw,
     /// A state is not one of these chains.
-    #[error("the state does not fit these chains: it has {found} {what} instead of {expected}")]
+    #[error("the state does not fit these chains: it has {found} {what}, but they have {expected}")]
     State {
         /// What differs.
         what: &'static str,
         /// How many there are.
         found: usize,
-        /// How many there should be.
+        /// How many the chains have; of steps, a state may have fewer.
         expected: usize,
     },
 }

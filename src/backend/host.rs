@@ -4,11 +4,10 @@
 use std::future::ready;
 use std::ops::Range;
 
-use super::state::looks_back;
-use super::{BackendError, Chains, Pending, State};
+use super::{BackendError, Chains, Pending, State, View};
 use crate::sample::ConditioningError;
 use crate::sample::step_table::corrector_size;
-use crate::sample::{Conditioning, StepTable, Update, View};
+use crate::sample::{Conditioning, StepTable, Update};
 use crate::score::Score;
 
 /// The starts of `chains` chains of the given dimension: chains × dimension.
@@ -162,7 +161,7 @@ impl<S: Score> Chains for HostChains<S> {
 
     fn save(&mut self) -> Pending<'_, State> {
         let scores = || self.chains.iter().flat_map(|chain| &chain.before).copied().collect();
-        let previous = looks_back(&self.table, self.done).then(scores);
+        let previous = self.table.looks_back(self.done).then(scores);
         let denoised =
             |j: usize| self.chains.iter().flat_map(move |chain| &chain.denoised[j]).copied();
         let kept = self.table.denoised_kept(self.done);

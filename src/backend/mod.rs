@@ -20,7 +20,8 @@ mod error;
 #[cfg(feature = "fused")]
 pub mod fused;
 pub mod host;
-pub(crate) mod state;
+mod state;
+mod view;
 
 #[cfg(feature = "burn")]
 pub use self::burn::BurnChains;
@@ -28,3 +29,4 @@ pub use self::chains::{Chains, Pending, advance_to};
 pub use self::error::BackendError;
 pub use self::host::HostChains;
 pub use self::state::State;
+pub use self::view::View;

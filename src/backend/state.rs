@@ -28,7 +28,7 @@ impl State {
             let (what, found, expected) = ("steps", self.done, table.nfe());
             return Err(BackendError::State { what, found, expected });
         }
-        let previous = if looks_back(table, self.done) { values } else { 0 };
+        let previous = if table.looks_back(self.done) { values } else { 0 };
         let sizes = [
             ("values", self.x.len(), values),
             ("values of a score", self.previous.as_ref().map_or(0, Vec::len), previous),
@@ -46,9 +46,4 @@ impl State {
             None => Ok(()),
         }
     }
-}
-
-/// Whether the step after `done` steps needs the score of the one before.
-pub(crate) fn looks_back(table: &StepTable, done: usize) -> bool {
-    table.steps.get(done).is_some_and(|next| next.update.looks_back())
 }

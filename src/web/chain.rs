@@ -1,6 +1,6 @@
 //! Chains in progress, for pages.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 #[cfg(feature = "fused")]
 use std::rc::Rc;
 
@@ -12,20 +12,19 @@ use super::convert::{to_js, view_from_js};
 #[cfg(feature = "fused")]
 use super::screen::Screen;
 use super::verify::Expected;
-use crate::backend::{Chains, advance_to};
+use crate::backend::{Chains, View, advance_to};
 use crate::net::ImageShape;
 use crate::pixel::byte;
-use crate::sample::View;
 
 /// Chains in progress on a device.
 #[wasm_bindgen]
 pub struct Chain {
+    /// Borrowed while a call waits for the device.
     chains: RefCell<Box<dyn Chains>>,
     /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
     image_shape: ImageShape,
     expected: Expected,
-    busy: Cell<bool>,
     #[cfg(feature = "fused")]
     screen: Rc<RefCell<Option<Screen>>>,
 }
@@ -70,7 +69,6 @@ impl Chain {
             chains: RefCell::new(chains),
             image_shape,
             expected,
-            busy: Cell::new(false),
             #[cfg(feature = "fused")]
             screen,
         }
@@ -96,8 +94,7 @@ impl Chain {
     #[wasm_bindgen(unchecked_return_type = "Progress")]
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn advance(&self, steps: u32) -> Result<JsValue, JsError> {
-        let _turn = self.turn()?;
-        let mut chains = self.chains.borrow_mut();
+        let mut chains = self.turn()?;
         let stop = chains.done().saturating_add(steps as usize);
         advance_to(&mut **chains, stop, |_| ()).await?;
         chains.wait().await?;
@@ -115,8 +112,8 @@ impl Chain {
         &self,
         #[wasm_bindgen(unchecked_param_type = "View")] view: String,
     ) -> Result<Uint8ClampedArray, JsError> {
-        let _turn = self.turn()?;
-        let values = self.chains.borrow_mut().read(view_from_js(&view)?).await?;
+        let mut chains = self.turn()?;
+        let values = chains.read(view_from_js(&view)?).await?;
         Ok(Uint8ClampedArray::from(&rgba(&values, self.image_shape)[..]))
     }
 
@@ -130,8 +127,8 @@ impl Chain {
         &self,
         #[wasm_bindgen(unchecked_param_type = "View")] view: String,
     ) -> Result<Float32Array, JsError> {
-        let _turn = self.turn()?;
-        let values = self.chains.borrow_mut().read(view_from_js(&view)?).await?;
+        let mut chains = self.turn()?;
+        let values = chains.read(view_from_js(&view)?).await?;
         Ok(Float32Array::from(&values[..]))
     }
 
@@ -145,11 +142,11 @@ impl Chain {
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     #[wasm_bindgen(unchecked_return_type = "Fault | undefined")]
     pub async fn verify(&self) -> Result<Option<String>, JsError> {
-        let _turn = self.turn()?;
+        let mut chains = self.turn()?;
         if self.progress.get().step == 0 {
             return Ok(None);
         }
-        let values = self.chains.borrow_mut().read(View::Noisy).await?;
+        let values = chains.read(View::Noisy).await?;
         Ok(self.expected.fault(&values).map(str::to_owned))
     }
 
@@ -165,28 +162,17 @@ impl Chain {
         columns: u32,
         gap: u32,
     ) -> Result<(), JsError> {
-        let _turn = self.turn()?;
+        let mut chains = self.turn()?;
         let view = view_from_js(&view)?;
-        let (mut screen, mut chains) = (self.screen.borrow_mut(), self.chains.borrow_mut());
+        let mut screen = self.screen.borrow_mut();
         let screen = screen.as_mut().ok_or_else(|| JsError::new("attach a canvas first"))?;
         screen.show(&mut **chains, view, columns as usize, gap as usize)
     }
 
     /// Lets one call at a time wait for the device.
-    fn turn(&self) -> Result<Turn<'_>, JsError> {
-        if self.busy.replace(true) {
-            return Err(JsError::new("await the last call on this chain before the next"));
-        }
-        Ok(Turn(&self.busy))
-    }
-}
-
-/// Held while a call waits for the device.
-struct Turn<'a>(&'a Cell<bool>);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
+    fn turn(&self) -> Result<RefMut<'_, Box<dyn Chains>>, JsError> {
+        let waits = |_| JsError::new("await the last call on this chain before the next");
+        self.chains.try_borrow_mut().map_err(waits)
     }
 }
 

@@ -60,14 +60,17 @@ impl ChainOptions {
         }
         // A path that changed its class would jump.
         let chains = if to.is_some() { 0..1 } else { chains };
-        let drawn = || ClassConditioning::drawn(counts, seed, chains).classes;
         let none = GuidanceScale::NONE;
-        Some(ClassConditioning {
-            classes: if classes.is_empty() { drawn() } else { classes },
-            guidance_scale: GuidanceScale {
-                weight: guidance.unwrap_or(none.weight),
-                sigmas: interval.unwrap_or(none.sigmas),
-            },
+        let guidance_scale = GuidanceScale {
+            weight: guidance.unwrap_or(none.weight),
+            sigmas: interval.unwrap_or(none.sigmas),
+        };
+        Some(match classes.is_empty() {
+            true => {
+                let drawn = ClassConditioning::drawn(counts, seed, chains);
+                ClassConditioning { guidance_scale, ..drawn }
+            }
+            false => ClassConditioning { classes, first: 0, guidance_scale },
         })
     }
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 
-use crate::sample::{Settings, StepTable, View};
+use crate::backend::View;
+use crate::sample::{Settings, StepTable};
 
 /// A view by its name in JavaScript.
 pub(super) fn view_from_js(name: &str) -> Result<View, JsError> {

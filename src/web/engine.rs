@@ -25,24 +25,37 @@ use crate::sample::Conditioning;
 #[wasm_bindgen]
 pub struct Engine {
     backend: Box<dyn Backend>,
-    image_shape: ImageShape,
-    /// The mean of the pixels of chains at their start.
-    mean: f32,
-    /// The number of training images of each class of the model.
-    class_counts: Vec<u32>,
+    images: Images,
     /// The canvas that it is attached to.
     #[cfg(feature = "fused")]
     screen: Rc<RefCell<Option<Screen>>>,
 }
 
-impl Engine {
-    fn of(model: &Model, backend: Box<dyn Backend>) -> Self {
+/// What a model's images are like.
+struct Images {
+    shape: ImageShape,
+    /// The mean of the pixels of chains at their start.
+    mean: f32,
+    /// The number of training images of each class of the model.
+    class_counts: Vec<u32>,
+}
+
+impl Images {
+    fn of(model: &Model) -> Self {
         let card = &model.file.card;
         Self {
-            backend,
-            image_shape: card.architecture.image_shape(),
+            shape: card.architecture.image_shape(),
             mean: card.start_mean(),
             class_counts: card.classes.iter().map(|class| class.images).collect(),
+        }
+    }
+}
+
+impl Engine {
+    fn of(model: &Model, backend: Box<dyn Backend>) -> Self {
+        Self {
+            backend,
+            images: Images::of(model),
             #[cfg(feature = "fused")]
             screen: Rc::default(),
         }
@@ -104,12 +117,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts the weights on the device.
+    /// Puts the weights on the device. Chains that start from now on are of this model, whichever the
+    /// engine was created for.
     ///
     /// # Errors
     /// An `Error` that says what the device lacks for the model.
     pub fn load(&mut self, model: &Model) -> Result<(), JsError> {
-        self.backend.load(&model.file)
+        self.backend.load(&model.file)?;
+        self.images = Images::of(model);
+        Ok(())
     }
 
     /// The precision of weights and activations: `"f16"` or `"f32"`.
@@ -173,25 +189,26 @@ impl Engine {
         let numbers = first as usize..end as usize;
         let options: Option<ChainOptions> = serde_wasm_bindgen::from_value(options)?;
         let options = options.unwrap_or_default();
+        let images = &self.images;
         let mut conditioning = match drawing {
             Some(rgba) => {
                 let keep = options.keep.unwrap_or_default();
-                drawing::conditioning(self.image_shape, &rgba, strength.is_some(), keep)?
+                drawing::conditioning(images.shape, &rgba, strength.is_some(), keep)?
             }
             None => Conditioning::default(),
         };
         conditioning.path = options.path(numbers.end);
-        conditioning.classes = options.conditioning(&self.class_counts, seed, numbers.clone());
-        let table = step_table(settings, strength)?.around(self.mean);
+        conditioning.classes = options.conditioning(&images.class_counts, seed, numbers.clone());
+        let table = step_table(settings, strength)?.around(images.mean);
         let start = table.start;
         let chains = self.backend.start(table, &conditioning, seed, numbers.clone())?;
         // The backend has checked the conditioning.
-        let dimension = self.image_shape.dimension();
+        let dimension = images.shape.dimension();
         let expected = Expected::new(dimension, start, &conditioning, seed, numbers);
         Ok(Chain::new(
             chains,
             settings.schedule.levels,
-            self.image_shape,
+            images.shape,
             expected,
             #[cfg(feature = "fused")]
             Rc::clone(&self.screen),

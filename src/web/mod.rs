@@ -38,7 +38,7 @@ pub use model::Model;
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 #[cfg(feature = "training")]
-pub use trainer::Trainer;
+pub use trainer::{CompileTexts, Trainer};
 use wasm_bindgen::prelude::*;
 
 use crate::sample::parameters::{APPLIES_TO, AppliesTo, DEFAULTS, Defaults};

@@ -34,7 +34,7 @@ impl Model {
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8]) -> Result<Model, JsError> {
         let container = Container::read(bytes)?;
-        let card = container.text(Card::KEY)?.to_owned();
+        let card = container.text::<Card>()?.to_owned();
         Ok(Self { file: ModelFile::of(&container)?, card })
     }
 
@@ -45,7 +45,7 @@ impl Model {
     /// An `Error` if there is no card in these bytes.
     pub fn without_weights(head: &[u8]) -> Result<Model, JsError> {
         let container = Container::without_tensors(head)?;
-        let card: Card = container.card(Card::KEY, Card::FORMAT)?;
+        let card: Card = container.card()?;
         card.architecture.check()?;
         // The tensors that a whole file would be checked for may not be there yet.
         if card.architecture.parameters() > ModelFile::MAX_BYTES / 2 {

@@ -3,9 +3,8 @@
 use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
-use crate::backend::Chains;
 use crate::backend::fused::Gpu;
-use crate::sample::View;
+use crate::backend::{Chains, View};
 
 /// A canvas for WebGPU.
 pub(super) struct Screen {

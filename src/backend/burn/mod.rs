@@ -12,13 +12,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use self::noise::Noise;
 use self::observed::Observed;
-use super::state::looks_back;
-use super::{BackendError, Chains, Pending, State};
+use super::{BackendError, Chains, Pending, State, View};
 use crate::net::{ClassInput, ImageShape, Network};
 use crate::sample::ConditioningError;
 use crate::sample::guidance::Guide;
 use crate::sample::step_table::corrector_signal;
-use crate::sample::{Conditioning, GuidanceScale, StepTable, Update, View};
+use crate::sample::{Conditioning, GuidanceScale, StepTable, Update};
 
 /// The most steps that a device may have in its queue. In the browser it costs milliseconds to
 /// hear of their end, so the page asks for few enough at a time and waits once for them all.
@@ -165,7 +164,7 @@ impl BurnChains {
         }
         self.denoised.truncate(kept);
         // Keep the score only for a step that looks back: it is as large as x.
-        self.previous = looks_back(&self.table, self.done).then_some(score);
+        self.previous = self.table.looks_back(self.done).then_some(score);
         self.observe();
         true
     }
@@ -175,20 +174,20 @@ impl BurnChains {
         let x = || self.x.clone();
         let parts = self.guidance_scale.split(self.network.guidance_max());
         let [input, guidance] = parts.map(|scale| scale.at(sigma));
-        let with_guidance = |&class| ClassInput { class, guidance: 1.0 + input };
+        let with_guidance = |&class| ClassInput { class, guidance: input };
         let classes: Vec<ClassInput> = self.classes.iter().map(with_guidance).collect();
-        let first = self.network.guided_score(x(), &[sigma], &classes);
+        let first = self.network.conditional_score(x(), &[sigma], &classes);
         let mut score = first.clone();
-        if guidance != 0.0 {
+        if guidance != 1.0 {
             let unconditional = self.network.score(x(), &[sigma]);
-            score = first.clone() + (first.clone() - unconditional) * guidance;
+            score = first.clone() + (first.clone() - unconditional) * (guidance - 1.0);
         }
         if self.guides.is_empty() {
             return score;
         }
         // Guides add to the network's own score, so that two kinds of guidance do not multiply.
         let own = match input {
-            0.0 => first,
+            1.0 => first,
             _ => self.network.class_score(x(), &[sigma], &self.classes),
         };
         let pulls = self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &self.classes, &own));

@@ -17,7 +17,7 @@
 //! | **`codegen/`** | **from launches to WGSL** |
 //! | `kernel_config.rs`, `strategy.rs`, `precision.rs`, `tiling.rs` | how kernels are generated |
 //! | `lower/` | each kind of launch as a kernel; `lower/training/` those of a training step |
-//! | `kernel.rs` | what a kernel is |
+//! | `kernel.rs` | what a kernel is, and what it is bound to |
 //! | `kernels/`, `wgsl.rs`, `template.rs` | the kernels' templates, how they are included and expanded |
 //! | `render.rs` | the shader that draws images |
 //! | **`runtime/`** | **running compiled kernels on a GPU** |
@@ -25,14 +25,15 @@
 //! | `compiler.rs`, `pipelines.rs`, `precompile.rs` | compiling kernels, also while weights are downloading |
 //! | `network.rs`, `compiled_plan.rs`, `parameters.rs` | a network on the GPU |
 //! | `buffer_plan.rs`, `activations.rs` | which tensors share a buffer |
+//! | `owned_buffer.rs`, `row_table.rs` | a buffer that frees its memory; one of rows, of which kernels read one each |
 //! | `buffers.rs`, `bound_buffers.rs`, `buffer_pool.rs` | buffers and bind groups for a batch, and their reuse |
 //! | `step_row.rs`, `step_rows.rs`, `level_rows.rs` | the steps of a step table as rows for the kernels; the noise levels and classes that they refer to |
 //! | `chains.rs`, `recorder.rs`, `throttle.rs` | chains: recording steps, and how many to submit at a time |
 //! | `render.rs` | drawing images onto a texture |
-//! | `training/` | a training run: its buffers, its rows, submitting its steps |
+//! | `training/` | a training run: its kernels, buffers and rows; submitting and timing its steps; its state |
 //! | **`tune/`** | **measuring the GPU** |
 //! | `self_test.rs`, `best.rs` | which strategy and precision compute the right thing |
-//! | `training_test.rs` | whether the gradients are right |
+//! | `training_test.rs`, `known_step.rs` | whether the gradients are right: those of a step that Burn has made |
 //! | `tuner.rs` | which tiles are the fastest |
 //! | `profile.rs` | how long each launch takes |
 //!
@@ -58,6 +59,6 @@ pub use runtime::{
     DataSet, Example, ExampleRow, PartRow, TimedTraining, Training, TrainingReport, TrainingState,
     TrainingStep,
 };
-#[cfg(feature = "training")]
-pub use tune::check_training;
 pub use tune::{Timed, Tuner, best_kernel_config, profile};
+#[cfg(feature = "training")]
+pub use tune::{check_training, check_training_with, training_test_texts};

@@ -5,6 +5,7 @@ use std::error::Error;
 use js_sys::Reflect;
 use wasm_bindgen::JsValue;
 
+use crate::backend::BackendError;
 use crate::backend::fused::FusedError;
 
 /// Why a run cannot begin or go on. In JavaScript it is an `Error`, and its property `code`, if it
@@ -31,8 +32,11 @@ impl TrainerError {
 impl<E: Error + 'static> From<E> for TrainerError {
     fn from(error: E) -> Self {
         let any: &(dyn Error + 'static) = &error;
-        let out_of_memory =
-            matches!(any.downcast_ref::<FusedError>(), Some(FusedError::OutOfMemory));
+        let fused = match any.downcast_ref::<BackendError>() {
+            Some(BackendError::Fused(error)) => Some(error),
+            _ => any.downcast_ref::<FusedError>(),
+        };
+        let out_of_memory = matches!(fused, Some(FusedError::OutOfMemory));
         Self { message: error.to_string(), code: out_of_memory.then_some("out-of-memory") }
     }
 }
@@ -45,5 +49,20 @@ impl From<TrainerError> for JsValue {
             let _ = Reflect::set(&error, &"code".into(), &code.into());
         }
         error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_has_its_code_whatever_has_found_it() {
+        let code = |error: TrainerError| error.code;
+        assert_eq!(code(FusedError::OutOfMemory.into()), Some("out-of-memory"));
+        let of_chains = BackendError::Fused(FusedError::OutOfMemory);
+        assert_eq!(code(of_chains.into()), Some("out-of-memory"));
+        assert_eq!(code(FusedError::Gradients.into()), None);
+        assert_eq!(code(BackendError::CannotDraw.into()), None);
     }
 }

@@ -1,8 +1,21 @@
 //! The images of a run: their statistics, and how near others come to them.
 
+use serde::Serialize;
+
+use crate::distance::{median, of_square, square_below, to_nearest_other};
 use crate::net::{ImageShape, Preconditioning};
 use crate::pixel;
 use crate::random::{Key, permutation};
+
+/// The training image that is nearest to each of some images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Nearest {
+    /// Its number.
+    pub numbers: Vec<u32>,
+    /// The distance to it, over the median distance between an original and its nearest other. Far
+    /// below 1 it is a copy.
+    pub ratios: Vec<f32>,
+}
 
 /// Training images, N × C × H × W bytes.
 pub(super) struct TrainingImages {
@@ -72,7 +85,7 @@ impl TrainingImages {
         let all = || outermost.iter().map(|&(_, image)| image);
         let squares =
             all().flat_map(|one| all().map(move |other| square_below(one, other, u64::MAX)));
-        root(squares.flatten().max().unwrap_or(0))
+        of_square(squares.flatten().max().unwrap_or(0)) as f32
     }
 
     /// The σ from which targets are stable: see `train::stable_from`.
@@ -80,10 +93,8 @@ impl TrainingImages {
         self.median_nearest.map(|distance| distance / 8.0)
     }
 
-    /// For each of some images, the number of the nearest of these, and in the second half the
-    /// distance to it, over the median distance between an original and its nearest other. Far
-    /// below 1 it is a copy. With `mirrored`, a mirrored copy is one, too.
-    pub fn nearest(&self, images: &[u8], mirrored: bool) -> Vec<f32> {
+    /// The nearest of these to each of some images. With `mirrored`, a mirrored copy counts as well.
+    pub fn nearest(&self, images: &[u8], mirrored: bool) -> Nearest {
         let (width, dimension) = (self.shape.width, self.shape.dimension());
         let nearest = |image: &[u8]| {
             let mirrored: Option<Vec<u8>> = mirrored
@@ -96,11 +107,10 @@ impl TrainingImages {
                     }
                 }
             }
-            (number, root(least))
+            (number, of_square(least) as f32 / self.usual_distance)
         };
-        let found: Vec<(u32, f32)> = images.chunks_exact(dimension).map(nearest).collect();
-        let numbers = found.iter().map(|(number, _)| *number as f32);
-        numbers.chain(found.iter().map(|(_, distance)| distance / self.usual_distance)).collect()
+        let (numbers, ratios) = images.chunks_exact(dimension).map(nearest).unzip();
+        Nearest { numbers, ratios }
     }
 }
 
@@ -109,42 +119,14 @@ fn values(image: &[u8]) -> impl Iterator<Item = f32> {
     image.iter().map(|&byte| pixel::value(byte))
 }
 
-/// The squared Euclidean distance between two images of bytes if it is below `most`.
-fn square_below(one: &[u8], other: &[u8], most: u64) -> Option<u64> {
-    // Some thousand squares fit into 32 bits, in which they are added up the fastest.
-    const PART: usize = 1024;
-    let mut sum = 0;
-    for (one, other) in one.chunks(PART).zip(other.chunks(PART)) {
-        let squares = one.iter().zip(other).map(|(&a, &b)| u32::from(a.abs_diff(b)).pow(2));
-        sum += u64::from(squares.sum::<u32>());
-        if sum >= most {
-            return None;
-        }
-    }
-    Some(sum)
-}
-
-/// The distance between two images of pixels in \[0, 1\] whose bytes have this squared distance.
-fn root(square: u64) -> f32 {
-    ((square as f64).sqrt() / 255.0) as f32
-}
-
 /// The distance between an image and the nearest one that differs from it: the median over 64 of
 /// the images, the same 64 as natively (`data::distances::nearest`, which wasm does not have).
 /// `None` if all are the same.
 fn nearest_distance(bytes: &[u8], dimension: usize) -> Option<f32> {
     const SOME: usize = 64;
-    let images: Vec<&[u8]> = bytes.chunks_exact(dimension).collect();
-    let nearest = |one: &[u8]| {
-        let mut least = u64::MAX;
-        for other in &images {
-            least = square_below(one, other, least).filter(|&square| square > 0).unwrap_or(least);
-        }
-        (least < u64::MAX).then(|| root(least))
-    };
-    let order = permutation(images.len(), Key { seed: 0, stream: 0, step: 0 });
-    let some = order.into_iter().take(SOME).map(|index| images[index as usize]);
-    let mut distances: Vec<f32> = some.filter_map(nearest).collect();
-    distances.sort_unstable_by(f32::total_cmp);
-    distances.get(distances.len() / 2).copied()
+    let image = |index: u32| &bytes[index as usize * dimension..][..dimension];
+    let order = permutation(bytes.len() / dimension, Key { seed: 0, stream: 0, step: 0 });
+    let some = order.into_iter().take(SOME).map(image);
+    let nearest = |one: &[u8]| to_nearest_other(one, bytes.chunks_exact(dimension));
+    median(some.filter_map(nearest).collect()).map(|distance| distance as f32)
 }

@@ -1,11 +1,13 @@
 //! Training on the visitor's GPU, for pages: a bundle of its own, fetched when it is wanted.
 
 mod checkpoint;
+mod compile;
 mod error;
 mod images;
 mod start;
 
 use checkpoint::Checkpoint;
+pub use compile::CompileTexts;
 use error::TrainerError;
 use images::TrainingImages;
 use js_sys::Uint8Array;
@@ -13,19 +15,19 @@ use serde::Serialize;
 use start::{Plan, start};
 use wasm_bindgen::prelude::*;
 
-use crate::backend::Chains;
 use crate::backend::fused::{
-    Compiler, DataSet, Example, FusedChains, FusedError, Gpu, Network, Training, TrainingState,
-    TrainingStep, check_training,
+    Compiler, DataSet, Example, FusedChains, FusedError, Gpu, Network, Precision, Training,
+    TrainingState, TrainingStep, best_kernel_config, check_training_with, training_test_texts,
 };
+use crate::backend::{Chains, View};
 use crate::loss::Weighting;
 use crate::model_file::{Card, ModelFile};
-use crate::net::weights::{flat, unflat};
+use crate::net::weights::{Weights, flat, unflat};
 use crate::net::{Architecture, UNetDescription};
 use crate::noise::NoiseSchedule;
 use crate::pixel;
 use crate::recipe::{Order, Recipe};
-use crate::sample::{Conditioning, View};
+use crate::sample::Conditioning;
 
 /// The steps over which the learning rate rises. The program's 500 would be most of a run of 600
 /// steps.
@@ -60,7 +62,8 @@ pub struct Trainer {
 #[wasm_bindgen]
 impl Trainer {
     /// Prepares a run on images, N × C × H × W bytes: from the weights of a model, given by its
-    /// file, or from drawn ones.
+    /// file, or from drawn ones. Its kernels are given to `compile` first: otherwise the browser
+    /// compiles them one after the other, and shows nothing meanwhile.
     ///
     /// # Errors
     /// An `Error` that says what is impossible, or what the GPU cannot do; with the code
@@ -69,6 +72,7 @@ impl Trainer {
         #[wasm_bindgen(unchecked_param_type = "TrainingPlan")] plan: JsValue,
         images: Vec<u8>,
         model: Option<Vec<u8>>,
+        compile: Option<CompileTexts>,
     ) -> Result<Trainer, TrainerError> {
         let plan: Plan = serde_wasm_bindgen::from_value(plan)?;
         let images = TrainingImages::new(images, plan.image_shape, plan.originals)
@@ -88,7 +92,7 @@ impl Trainer {
             warmup_steps: WARMUP_STEPS,
             max_grad_norm: Recipe::MAX_GRAD_NORM,
             ema_decay: plan.ema_decay(),
-            p_mean: Recipe::P_MEAN,
+            sigma_median: Recipe::SIGMA_MEDIAN,
             p_std: Recipe::P_STD,
             sigmas: [sigma_min, sigma_max],
             weighting: Weighting::Edm,
@@ -104,13 +108,13 @@ impl Trainer {
             mirrored: plan.flip,
         };
         let gpu = Gpu::request().await?;
-        let prepared = prepare(&gpu, &sizes, &data, &recipe).await;
+        let prepared = prepare(&gpu, &sizes, &data, &recipe, compile).await;
         // As when a trainer is dropped.
         let (compiler, training) = prepared.inspect_err(|_| gpu.device().destroy())?;
         let recipe = Recipe { parts: training.parts(), ..recipe };
         let values = flat(&card.architecture, &weights);
         let moments = vec![[0.0; 2]; values.len()];
-        training.write(&TrainingState { weights: values.clone(), average: values, moments });
+        training.write(&TrainingState { weights: values.clone(), average: values, moments })?;
         training.keep();
         let order = Order::new(images.len(), recipe.seed);
         let (step, seconds) = (0, 0.0);
@@ -155,7 +159,7 @@ impl Trainer {
             self.training.restore();
             self.step = before;
         })?;
-        if !report.loss.is_finite() || !report.weights.is_finite() {
+        if !report.loss.is_finite() || !report.weight_squares.is_finite() {
             self.training.restore();
             self.step = before;
             return Err(TrainerError::diverged());
@@ -186,10 +190,20 @@ impl Trainer {
     /// Images that the model draws now, always from the same seed: N × C × H × W bytes.
     ///
     /// # Errors
-    /// An `Error` if the GPU fails.
+    /// An `Error` if the GPU fails, with the code `out-of-memory` if it has no room for them; the run
+    /// can then still go on.
     pub async fn samples(&self, count: u32, levels: u32) -> Result<Vec<u8>, TrainerError> {
         let weights = unflat(&self.card.architecture, &self.training.average().await?);
-        let network = Network::new(&self.compiler, &self.card.architecture, &weights).await?;
+        self.compiler.gpu().isolate(self.draw(&weights, count, levels)).await
+    }
+
+    async fn draw(
+        &self,
+        weights: &Weights,
+        count: u32,
+        levels: u32,
+    ) -> Result<Vec<u8>, TrainerError> {
+        let network = Network::new(&self.compiler, &self.card.architecture, weights).await?;
         let mut settings = self.card.sampler;
         settings.schedule.levels = levels.max(2) as usize;
         let table = settings.step_table()?.around(self.card.start_mean());
@@ -202,12 +216,15 @@ impl Trainer {
         Ok(pixel::bytes(&chains.read(View::Noisy).await?))
     }
 
-    /// For each image of some, N × C × H × W bytes, the number of the nearest training image, and
-    /// in the second half the distance to it, over the median distance between an original and its
-    /// nearest other. Far below 1 it is a copy. Where training images are mirrored at random, a
-    /// mirrored copy is one, too.
-    pub fn nearest(&self, images: &[u8]) -> Vec<f32> {
-        self.images.nearest(images, self.recipe.flip)
+    /// For each image of some, N × C × H × W bytes, the number of the nearest training image, and the
+    /// distance to it, over the median distance between an original and its nearest other. Far below
+    /// 1 it is a copy. Where training images are mirrored at random, a mirrored copy is one, too.
+    ///
+    /// # Errors
+    /// None.
+    #[wasm_bindgen(unchecked_return_type = "NearestImages")]
+    pub fn nearest(&self, images: &[u8]) -> Result<JsValue, TrainerError> {
+        Ok(serde_wasm_bindgen::to_value(&self.images.nearest(images, self.recipe.flip))?)
     }
 
     /// Everything needed to continue with [`Trainer::restore`].
@@ -227,7 +244,7 @@ impl Trainer {
     pub fn restore(&mut self, checkpoint: &[u8]) -> Result<(), TrainerError> {
         let Checkpoint { step, seconds, state } =
             Checkpoint::read(checkpoint, self.training.weights())?;
-        self.training.write(&state);
+        self.training.write(&state)?;
         self.training.keep();
         self.step = step.min(self.recipe.steps);
         self.seconds = seconds;
@@ -235,14 +252,10 @@ impl Trainer {
     }
 
     fn next(&mut self, step: u64) -> TrainingStep {
-        let first = step * self.recipe.batch as u64;
-        let (recipe, order) = (self.recipe, &mut self.order);
-        let example = |i: usize| Example {
-            index: order.at(first + i as u64),
-            sigma: recipe.sigma(step, i),
-            class: None,
-        };
-        TrainingStep::new(&recipe, &self.sizes, step, (0..recipe.batch).map(example))
+        let recipe = &self.recipe;
+        let images = self.order.batch(step, recipe.batch).into_iter().enumerate();
+        let example = |(i, index)| Example { index, sigma: recipe.sigma(step, i), class: None };
+        TrainingStep::new(recipe, &self.sizes, step, images.map(example))
     }
 }
 
@@ -252,8 +265,21 @@ async fn prepare(
     sizes: &UNetDescription,
     data: &DataSet<'_>,
     recipe: &Recipe,
+    compile: Option<CompileTexts>,
 ) -> Result<(Compiler, Training), FusedError> {
-    let compiler = Compiler::new(gpu, check_training(gpu).await?)?;
+    let best = best_kernel_config(gpu, Precision::Single).await;
+    if let Some(compile) = compile {
+        let compiler = Compiler::new(gpu, best)?;
+        let [test, run] =
+            [training_test_texts(&compiler)?, Training::texts(&compiler, sizes, data)?];
+        let compiling = async {
+            compile.compile(test.iter().chain(&run)).await;
+            Ok::<(), FusedError>(())
+        };
+        // A kernel that the browser refuses is left to the test, which then tries simpler ones.
+        let _ = gpu.isolate(compiling).await;
+    }
+    let compiler = Compiler::new(gpu, check_training_with(gpu, best).await?)?;
     let training = Training::new(&compiler, sizes, data, recipe.batch, recipe.parts)?;
     Ok((compiler, training))
 }

@@ -139,9 +139,9 @@ impl Origin {
             sizes.widths = plan.widths.clone();
             sizes.attention = sizes.usual_attention();
         }
-        let architecture = Architecture::UNet(sizes);
+        let architecture = Architecture::UNet(sizes.clone());
         architecture.check()?;
-        let weights = initial(&architecture, plan.seed);
+        let weights = initial(&sizes, plan.seed);
         // The largest distance between two images (NCSNv2, technique 1), but at least 1: a single
         // image, or several that hardly differ, would leave next to no noise to start from.
         let sigma_max = three_digits_up(f64::from(images.largest_distance()).max(1.0));

@@ -43,9 +43,12 @@ pub enum Operand {
     Training(TrainingBuffer),
     /// The step's row, selected by a dynamic offset.
     Step,
+    /// The row of a part of a training step, selected by a dynamic offset.
+    #[cfg(feature = "training")]
+    Part,
 }
 
-/// See [`Operand::Training`].
+/// See [`Operand::Training`]. Each is a buffer, whose index is its place in [`Self::ALL`].
 #[cfg(feature = "training")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainingBuffer {
@@ -88,20 +91,53 @@ pub enum TrainingBuffer {
     /// What is read back: the sum of losses, the number of submissions that were computed, and sums
     /// of the weights' squares.
     Report,
-    /// The part's row, selected by a dynamic offset.
-    Row,
 }
 
-impl Operand {
-    /// Whether it is a row of a table of uniforms, selected by a dynamic offset.
-    pub fn is_row(&self) -> bool {
-        match self {
-            Self::Step => true,
-            #[cfg(feature = "training")]
-            Self::Training(TrainingBuffer::Row) => true,
-            _ => false,
-        }
-    }
+#[cfg(feature = "training")]
+impl TrainingBuffer {
+    /// All of them, in their order.
+    pub const ALL: [Self; 19] = [
+        Self::Data,
+        Self::Examples,
+        Self::Frequencies,
+        Self::Noise,
+        Self::Labels,
+        Self::Logits,
+        Self::Selected,
+        Self::SelectedCounts,
+        Self::Losses,
+        Self::Weights,
+        Self::Places,
+        Self::Parameters,
+        Self::Partials,
+        Self::Origins,
+        Self::Gradients,
+        Self::Squares,
+        Self::Moments,
+        Self::Average,
+        Self::Report,
+    ];
+}
+
+/// A binding of a kernel.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// What it refers to.
+    pub operand: Operand,
+    /// What the kernel does with that.
+    pub access: Access,
+}
+
+/// What a kernel does with an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It reads all of it.
+    Read,
+    /// It writes it, and may read it.
+    Write,
+    /// It reads one row of a table of uniforms, selected by a dynamic offset. A kernel has at most
+    /// one such binding, its last.
+    Row,
 }
 
 /// A kernel for one layer.
@@ -109,19 +145,34 @@ impl Operand {
 pub struct Kernel {
     /// WGSL, with one entry point `main`.
     pub source: Arc<str>,
-    /// What its bindings refer to, in order.
-    pub operands: Vec<Operand>,
-    /// How many operands it writes: the last ones before the step.
-    pub written: usize,
+    /// Its bindings, in order.
+    pub bindings: Vec<Binding>,
     /// Workgroups for one image; the third axis counts images.
     pub groups: [u32; 2],
 }
 
 impl Kernel {
-    /// Whether an operand is only read.
-    pub fn only_reads(&self, operand: usize) -> bool {
-        let row = self.operands.last().is_some_and(Operand::is_row);
-        let end = self.operands.len() - usize::from(row);
-        operand < end - self.written
+    /// What its bindings refer to, in order.
+    pub fn operands(&self) -> impl Iterator<Item = &Operand> {
+        self.bindings.iter().map(|binding| &binding.operand)
+    }
+
+    /// The row that it reads, if it reads one.
+    pub fn row(&self) -> Option<&Operand> {
+        self.bindings.last().filter(|last| last.access == Access::Row).map(|last| &last.operand)
+    }
+}
+
+#[cfg(all(test, feature = "training"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_buffers_are_in_the_order_of_their_indices() {
+        for (index, buffer) in TrainingBuffer::ALL.into_iter().enumerate() {
+            assert_eq!(buffer as usize, index);
+        }
+        let last = TrainingBuffer::Report as usize;
+        assert_eq!(TrainingBuffer::ALL.len(), last + 1, "each is listed");
     }
 }

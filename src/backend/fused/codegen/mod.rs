@@ -15,7 +15,7 @@ mod wgsl;
 
 #[cfg(feature = "training")]
 pub use kernel::TrainingBuffer;
-pub use kernel::{Kernel, Operand};
+pub use kernel::{Access, Binding, Kernel, Operand};
 pub use kernel_config::KernelConfig;
 #[cfg(feature = "training")]
 pub use lower::training::{

@@ -51,7 +51,8 @@ impl Values {
             let _ = writeln!(text, "const {name} = {value}u;");
         }
         for (name, value) in &self.floats {
-            let _ = writeln!(text, "const {name}: f32 = {value};");
+            // Without the suffix, a large number would be an integer that WGSL does not have.
+            let _ = writeln!(text, "const {name}: f32 = {value}f;");
         }
         text
     }
@@ -181,6 +182,27 @@ fn push(out: &mut String, value: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// WGSL reads digits with the suffix `f` as an f32, with a point among them or without; not so
+    /// leading zeros, a point without digits on both sides, or integers beyond 64 bits.
+    #[test]
+    fn every_finite_constant_is_a_literal_of_its_value() {
+        let all = [0.0, 1.0, -0.5, 0.1, 1e19, -1e19, 1e-30, f32::MAX, f32::MIN_POSITIVE];
+        for value in all {
+            let mut values = Values::default();
+            values.float("X", value);
+            let text = values.constants();
+            let literal = text.strip_prefix("const X: f32 = ").expect("a declaration");
+            let number = literal.strip_suffix("f;\n").expect("a literal of an f32");
+            assert_eq!(number.parse::<f32>(), Ok(value), "{text}");
+            let digits = number.strip_prefix('-').unwrap_or(number);
+            let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+            for part in [whole, fraction] {
+                assert!(!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()), "{text}");
+            }
+            assert!(whole == "0" || !whole.starts_with('0'), "{text}");
+        }
+    }
 
     #[test]
     fn directives_nest() {

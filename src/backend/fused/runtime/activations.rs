@@ -12,9 +12,6 @@ use crate::backend::fused::plan::Plan;
 pub struct Activations {
     plan: BufferPlan,
     buffers: Vec<OwnedBuffer>,
-    /// The bytes of each operand for one image or noise level.
-    #[cfg(feature = "training")]
-    bytes: Vec<(Operand, usize)>,
 }
 
 impl Activations {
@@ -45,21 +42,16 @@ impl Activations {
             }
             _ => 0,
         };
-        let placed = BufferPlan::new(kernels, size, lasts);
+        let plan = BufferPlan::new(kernels, size, lasts);
         let buffer = |&size: &usize| gpu.storage("the activations", size as u64 * count as u64);
-        let buffers = placed.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
-        Ok(Self {
-            plan: placed,
-            buffers,
-            #[cfg(feature = "training")]
-            bytes: kernels.iter().flat_map(|k| &k.operands).map(|o| (o.clone(), size(o))).collect(),
-        })
+        let buffers = plan.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
+        Ok(Self { plan, buffers })
     }
 
-    /// The bytes of an operand for one image, if it is a tensor of these launches.
+    /// The bytes of an operand for one image; 0 if it is no tensor of these launches.
     #[cfg(feature = "training")]
     pub fn bytes(&self, operand: &Operand) -> usize {
-        self.bytes.iter().find(|(other, _)| other == operand).map_or(0, |&(_, bytes)| bytes)
+        self.plan.bytes(operand)
     }
 
     /// The buffer of an operand, if it is a tensor of these launches.

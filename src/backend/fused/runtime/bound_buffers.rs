@@ -4,7 +4,6 @@ use super::activations::Activations;
 use super::buffers::{Buffers, IMAGES, RESULT, SCORES};
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
 use super::pipelines::part;
-use super::step_row::StepRow;
 use crate::backend::fused::codegen::Operand;
 use crate::backend::fused::error::FusedError;
 
@@ -28,7 +27,7 @@ pub struct BoundBuffers {
 
 /// Which buffers of images a launch is bound to.
 #[derive(Clone, Copy)]
-struct Binding {
+struct Images {
     from: usize,
     to: usize,
     scores: [usize; 2],
@@ -41,18 +40,18 @@ impl BoundBuffers {
     /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(network: &CompiledPlan, batch: usize) -> Result<Self, FusedError> {
         let buffers = Buffers::new(network, batch)?;
-        let binding = Binding { from: 0, to: 1, scores: SCORES };
+        let images = Images { from: 0, to: 1, scores: SCORES };
         let level_group =
-            |launch| bind(&buffers, network, launch, &buffers.level_activations, binding);
-        let step_group = |launch: &CompiledKernel, binding| {
-            bind(&buffers, network, launch, &buffers.step_activations, binding)
+            |launch| bind(&buffers, network, launch, &buffers.level_activations, images);
+        let step_group = |launch: &CompiledKernel, images| {
+            bind(&buffers, network, launch, &buffers.step_activations, images)
         };
         let levels = network.levels.iter().map(level_group).collect();
         // Most launches access no images; their bind groups are the same for every flow.
         let inner = |launch: &CompiledKernel| {
             let is_image = |operand| matches!(operand, &Operand::Image | &Operand::Next);
-            let inner = !launch.kernel.operands.iter().any(is_image);
-            inner.then(|| step_group(launch, binding))
+            let inner = !launch.kernel.operands().any(is_image);
+            inner.then(|| step_group(launch, images))
         };
         let inner: Vec<Option<wgpu::BindGroup>> = network.steps.iter().map(inner).collect();
         let steps = IMAGES.map(|from| {
@@ -61,7 +60,7 @@ impl BoundBuffers {
                 // that of RESULT.
                 let to = if to == from { RESULT } else { to };
                 let group = |(launch, inner): (&CompiledKernel, &Option<wgpu::BindGroup>)| {
-                    let outer = || step_group(launch, Binding { from, to, ..binding });
+                    let outer = || step_group(launch, Images { from, to, ..images });
                     inner.clone().unwrap_or_else(outer)
                 };
                 network.steps.iter().zip(&inner).map(group).collect()
@@ -70,7 +69,7 @@ impl BoundBuffers {
         let updates = |to: fn(usize) -> usize| {
             IMAGES.map(|from| {
                 [SCORES, [SCORES[1], SCORES[0]]].map(|scores| {
-                    step_group(&network.update, Binding { from, to: to(from), scores })
+                    step_group(&network.update, Images { from, to: to(from), scores })
                 })
             })
         };
@@ -85,16 +84,17 @@ fn bind(
     network: &CompiledPlan,
     launch: &CompiledKernel,
     activations: &Activations,
-    Binding { from, to, scores }: Binding,
+    Images { from, to, scores }: Images,
 ) -> wgpu::BindGroup {
     launch.pipeline.bind(&network.gpu, &launch.kernel, |operand| {
+        let tensor = |found: Option<_>| found.expect("its launches have a buffer for it");
         let whole: &wgpu::Buffer = match operand {
             Operand::Parameters(slice) => {
                 let place = network.parameters.places[*slice].clone();
                 return part(&network.parameters.buffer, place);
             }
-            Operand::Step => return part(&buffers.steps, 0..size_of::<StepRow>() as u64),
-            Operand::Table => buffers.table.as_ref().unwrap_or(&buffers.levels),
+            Operand::Step => return buffers.steps.binding(),
+            Operand::Table => tensor(buffers.table.as_ref()),
             Operand::Levels => &buffers.levels,
             Operand::Image => &buffers.images[from],
             Operand::Next => &buffers.images[to],
@@ -106,9 +106,9 @@ fn bind(
             Operand::Tensor(_)
             | Operand::Statistics(_)
             | Operand::Moments(_)
-            | Operand::Normalization(_) => activations.find(operand).unwrap_or(&buffers.levels),
+            | Operand::Normalization(_) => tensor(activations.find(operand)),
             #[cfg(feature = "training")]
-            Operand::Training(_) => &buffers.levels,
+            Operand::Training(_) | Operand::Part => tensor(None),
         };
         whole.as_entire_buffer_binding()
     })

@@ -8,10 +8,21 @@ use crate::backend::fused::codegen::{Kernel, Operand};
 /// Which buffer each tensor is in, and how large the buffers are.
 #[derive(Clone, Debug, Default)]
 pub struct BufferPlan {
-    /// The buffer of each operand that needs memory.
-    places: Vec<(Operand, usize)>,
+    /// The operands that need memory.
+    places: Vec<Place>,
     /// The size of each buffer for one image, in bytes.
     pub sizes: Vec<usize>,
+}
+
+/// An operand, and where it is.
+#[derive(Clone, Debug)]
+struct Place {
+    operand: Operand,
+    /// Its buffer.
+    slot: usize,
+    /// Its own bytes for one image.
+    #[cfg(feature = "training")]
+    bytes: usize,
 }
 
 impl BufferPlan {
@@ -24,14 +35,15 @@ impl BufferPlan {
         kept: impl Fn(&Operand) -> bool,
     ) -> Self {
         let last_use = |operand: &Operand| {
-            let last = kernels.iter().rposition(|kernel| kernel.operands.contains(operand));
+            let uses = |kernel: &Kernel| kernel.operands().any(|other| other == operand);
+            let last = kernels.iter().rposition(uses);
             if kept(operand) { usize::MAX } else { last.unwrap_or(0) }
         };
         let mut plan = Self::default();
         // The launch after which each buffer is free.
         let mut busy: Vec<usize> = Vec::new();
         for (now, kernel) in kernels.iter().enumerate() {
-            for operand in &kernel.operands {
+            for operand in kernel.operands() {
                 let needed = size(operand);
                 if needed == 0 || plan.find(operand).is_some() {
                     continue;
@@ -49,7 +61,12 @@ impl BufferPlan {
                 });
                 plan.sizes[slot] = plan.sizes[slot].max(needed);
                 busy[slot] = last_use(operand);
-                plan.places.push((operand.clone(), slot));
+                plan.places.push(Place {
+                    operand: operand.clone(),
+                    slot,
+                    #[cfg(feature = "training")]
+                    bytes: needed,
+                });
             }
         }
         plan
@@ -57,17 +74,25 @@ impl BufferPlan {
 
     /// The buffer of an operand.
     pub fn find(&self, operand: &Operand) -> Option<usize> {
-        self.places.iter().find(|(placed, _)| placed == operand).map(|&(_, slot)| slot)
+        self.places.iter().find(|place| place.operand == *operand).map(|place| place.slot)
+    }
+
+    /// The bytes of an operand for one image; 0 if it is in none of these buffers.
+    #[cfg(feature = "training")]
+    pub fn bytes(&self, operand: &Operand) -> usize {
+        let found = self.places.iter().find(|place| place.operand == *operand);
+        found.map_or(0, |place| place.bytes)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::fused::codegen::{Access, Binding};
 
-    fn kernel(operands: &[usize]) -> Kernel {
-        let operands = operands.iter().map(|&id| Operand::Tensor(id)).collect();
-        Kernel { source: "".into(), operands, written: 1, groups: [1, 1] }
+    fn kernel(ids: &[usize]) -> Kernel {
+        let binding = |&id: &usize| Binding { operand: Operand::Tensor(id), access: Access::Read };
+        Kernel { source: "".into(), bindings: ids.iter().map(binding).collect(), groups: [1, 1] }
     }
 
     /// 0 → 1 → 2 → 3, where 3 also reads 0: three buffers suffice, and none is overwritten too
@@ -81,8 +106,7 @@ mod tests {
         let slot = |id| plan.find(&Operand::Tensor(id)).expect("placed");
         for kernel in &kernels {
             let mut slots: Vec<usize> = kernel
-                .operands
-                .iter()
+                .operands()
                 .map(|operand| match operand {
                     Operand::Tensor(id) => slot(*id),
                     _ => unreachable!(),
@@ -90,7 +114,7 @@ mod tests {
                 .collect();
             slots.sort_unstable();
             slots.dedup();
-            assert_eq!(slots.len(), kernel.operands.len());
+            assert_eq!(slots.len(), kernel.bindings.len());
         }
         let kept = BufferPlan::new(&kernels, |_| 5, |operand| *operand == Operand::Tensor(1));
         assert_eq!(kept.sizes.len(), 4);

@@ -46,16 +46,14 @@ fn is_idle(bound: &Arc<BoundBuffers>) -> bool {
 
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
-    use pollster::block_on;
-
     use super::*;
     use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
-    use crate::backend::fused::runtime::Gpu;
+    use crate::backend::fused::runtime::TestGpu;
     use crate::backend::fused::tune::self_test;
 
     #[test]
     fn only_buffers_of_finished_runs_are_freed() {
-        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let gpu = TestGpu::request();
         let config = KernelConfig::new(Strategy::Direct, Precision::Single);
         let network = self_test::network(&gpu, config).expect("it is small");
         let pool = BufferPool::default();

@@ -3,6 +3,7 @@
 use super::activations::Activations;
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
 use super::owned_buffer::OwnedBuffer;
+use super::row_table::RowTable;
 use super::step_row::StepRow;
 use crate::backend::fused::codegen::Operand;
 use crate::backend::fused::error::FusedError;
@@ -29,10 +30,8 @@ pub struct Buffers {
     /// The scales and shifts of normalizations for each row, if σ is embedded: one of the buffers
     /// of `level_activations`.
     pub table: Option<wgpu::Buffer>,
-    /// Rows of [`StepRow`], `stride` bytes apart.
-    pub steps: OwnedBuffer,
-    /// The spacing of the rows: a multiple of the alignment of dynamic offsets.
-    pub stride: usize,
+    /// The table of steps.
+    pub steps: RowTable<StepRow>,
     /// For each pixel its observed value, and 1 if it was observed.
     pub observation: OwnedBuffer,
     /// The weights of the two seeds in each image's noise.
@@ -61,11 +60,6 @@ impl Buffers {
         let dimension = plan.image_shape.dimension() as u64;
         let numbers = batch as u64 * dimension;
         let images = || gpu.storage("the images", 4 * numbers);
-        let alignment = gpu.device().limits().min_uniform_buffer_offset_alignment as usize;
-        let stride = size_of::<StepRow>().next_multiple_of(alignment);
-        // One more, for evaluations between the steps.
-        let size = ((Self::STEPS + 1) * stride) as u64;
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
 
         let lasts = |operand: &Operand| {
             plan.embedding.is_some_and(|Embedding { features, class, table }| {
@@ -90,8 +84,8 @@ impl Buffers {
             denoised: gpu.storage("the denoised images", 8 * numbers)?,
             levels: gpu.storage("the noise levels", 16 * Self::LEVELS as u64)?,
             table,
-            steps: gpu.buffer("the steps", size, usage)?,
-            stride,
+            // One more, for evaluations between the steps.
+            steps: RowTable::new(gpu, "the steps", Self::STEPS + 1)?,
             observation: gpu.storage("the observation", 8 * dimension)?,
             mixtures: gpu.storage("the mixtures", 8 * batch as u64)?,
             level_activations,

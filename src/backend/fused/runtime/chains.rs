@@ -10,9 +10,8 @@ use super::step_row::StepRow;
 use super::step_rows::StepRows;
 use super::throttle::Throttle;
 use crate::backend::fused::error::FusedError;
-use crate::backend::state::looks_back;
-use crate::backend::{BackendError, Chains, Pending, State};
-use crate::sample::{Conditioning, Step, StepTable, View};
+use crate::backend::{BackendError, Chains, Pending, State, View};
+use crate::sample::{Conditioning, Step, StepTable};
 
 /// A batch of chains on the fused kernels, which can be stepped, paused, inspected and resumed.
 #[derive(Debug)]
@@ -97,10 +96,12 @@ impl FusedChains {
     }
 
     /// Records and submits at most `steps` steps and returns how many: as many as take some
-    /// milliseconds, or none if the step table is over or enough submissions are in flight.
+    /// milliseconds and as the tables hold, or none if the step table is over or enough submissions
+    /// are in flight.
     ///
-    /// Only a few submissions are in flight at a time. Natively this waits for the oldest; in the
-    /// browser it returns 0, and the page tries again after [`Chains::wait`] or a frame.
+    /// Only a few submissions are in flight at a time. Natively this waits for the oldest. The
+    /// browser cannot wait: there it returns 0, and [`Chains::advance`] tries again once the GPU is
+    /// idle.
     pub fn submit(&mut self, steps: usize) -> usize {
         let left = self.table.steps.len() - self.done;
         if left == 0 || steps == 0 || !self.throttle.make_room(self.network.gpu().device()) {
@@ -231,7 +232,7 @@ impl Chains for FusedChains {
             let Self { network, table, rows, recorder, done, .. } = &*self;
             let (gpu, numbers) = (network.gpu(), self.numbers());
             let x = gpu.read(recorder.noisy(), numbers).await?;
-            let moved = looks_back(table, *done).then(|| rows.earlier(table, *done));
+            let moved = table.looks_back(*done).then(|| rows.earlier(table, *done));
             let previous = match moved {
                 None => None,
                 Some(None) => Some(self.last_score().await?),

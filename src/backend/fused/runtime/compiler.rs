@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::gpu::{Gpu, lock};
-use super::pipelines::{self, Pipelines};
+use super::pipelines::{self, Pipeline, Pipelines};
 use super::platform;
 use crate::backend::fused::codegen::{Kernel, KernelConfig, Lowered, Precision, Tiling, lower};
 use crate::backend::fused::error::FusedError;
@@ -16,6 +16,11 @@ pub struct Compiler {
     gpu: Gpu,
     config: KernelConfig,
     pipelines: Arc<Mutex<Pipelines>>,
+    /// Whether kernels are compiled on several threads.
+    parallel: bool,
+    /// The kernels that are compiled in place of those with these texts.
+    #[cfg(all(test, not(target_family = "wasm")))]
+    replaced: Vec<(Arc<str>, Kernel)>,
 }
 
 /// The kernels of a plan with the tiles that were chosen for it.
@@ -44,7 +49,20 @@ impl Compiler {
         if config.precision == Precision::Half && !gpu.has_half() {
             return Err(FusedError::Feature("shader-f16"));
         }
-        Ok(Self { gpu: gpu.clone(), config, pipelines: Arc::default() })
+        Ok(Self {
+            gpu: gpu.clone(),
+            config,
+            pipelines: Arc::default(),
+            parallel: true,
+            #[cfg(all(test, not(target_family = "wasm")))]
+            replaced: Vec::new(),
+        })
+    }
+
+    /// The same compiler, but it compiles on the thread that asks for it, so that
+    /// [`Gpu::catch_errors`] catches what a driver has against a kernel.
+    pub(in crate::backend::fused) fn on_this_thread(self) -> Self {
+        Self { parallel: false, ..self }
     }
 
     /// The GPU it compiles for.
@@ -60,7 +78,7 @@ impl Compiler {
     /// A compiler with the same pipelines, which keeps to itself what it compiles from now on.
     pub(in crate::backend::fused) fn fork(&self) -> Self {
         let pipelines = Arc::new(Mutex::new(lock(&self.pipelines).clone()));
-        Self { gpu: self.gpu.clone(), config: self.config, pipelines }
+        Self { pipelines, ..self.clone() }
     }
 
     /// The kernels of a plan with a tiling.
@@ -90,15 +108,27 @@ impl Compiler {
         let mut known = lock(&self.pipelines);
         let is_new = known.get(kernel).is_none();
         if is_new {
-            known.add(kernel, pipelines::compile(&self.gpu, kernel));
+            known.add(kernel, self.pipeline(kernel));
         }
         is_new
     }
 
-    /// Makes a kernel's pipeline that of another.
+    /// A kernel's pipeline.
+    fn pipeline(&self, kernel: &Kernel) -> Pipeline {
+        #[cfg(all(test, not(target_family = "wasm")))]
+        let kernel = {
+            let replaced = self.replaced.iter().find(|(text, _)| *text == kernel.source);
+            replaced.map_or(kernel, |(_, by)| by)
+        };
+        pipelines::compile(&self.gpu, kernel)
+    }
+
+    /// Makes sure that the text of another kernel is compiled in place of this kernel's.
     #[cfg(all(test, not(target_family = "wasm")))]
-    pub(in crate::backend::fused) fn replace(&self, kernel: &Kernel, by: &Kernel) {
-        lock(&self.pipelines).replace(kernel, pipelines::compile(&self.gpu, by));
+    pub(in crate::backend::fused) fn replace(&mut self, kernel: &Kernel, by: &str) {
+        lock(&self.pipelines).forget(kernel);
+        let by = Kernel { source: by.into(), ..kernel.clone() };
+        self.replaced.push((Arc::clone(&kernel.source), by));
     }
 
     /// Compiles the kernels of a plan; see [`Self::compile_kernels`].
@@ -106,7 +136,8 @@ impl Compiler {
         self.compile_kernels(lowered.kernels())
     }
 
-    /// Compiles kernels side by side. Returns the pipelines of these and of all others so far.
+    /// Compiles kernels, side by side unless [`Self::on_this_thread`]. Returns the pipelines of these
+    /// and of all others so far.
     pub(in crate::backend::fused) fn compile_kernels<'a>(
         &self,
         kernels: impl Iterator<Item = &'a Kernel>,
@@ -119,7 +150,11 @@ impl Compiler {
                 missing.push(kernel);
             }
         }
-        let compiled = platform::parallel(&missing, |kernel| pipelines::compile(&self.gpu, kernel));
+        let compile = |kernel: &&Kernel| self.pipeline(kernel);
+        let compiled: Vec<Pipeline> = match self.parallel {
+            true => platform::parallel(&missing, compile),
+            false => missing.iter().map(compile).collect(),
+        };
         for (kernel, pipeline) in missing.into_iter().zip(compiled) {
             known.add(kernel, pipeline);
         }
@@ -133,4 +168,28 @@ fn key(gpu: &Gpu, lowered: &Lowered) -> String {
     let bytes = adapter.bytes().chain(texts.flatten());
     let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     format!("{:016x}", bytes.fold(0xcbf2_9ce4_8422_2325, mix))
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::backend::fused::codegen::Strategy;
+    use crate::backend::fused::runtime::TestGpu;
+
+    /// Errors are caught only on the thread on which they are raised.
+    #[test]
+    fn what_speaks_against_a_kernel_is_caught_if_it_is_compiled_on_this_thread() {
+        let gpu = TestGpu::request();
+        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let compiler = Compiler::new(&gpu, config).expect("every GPU has f32").on_this_thread();
+        let broken = |number: usize| {
+            let source = format!("@compute fn main() {{ this is no WGSL, {number} }}");
+            Kernel { source: source.into(), bindings: Vec::new(), groups: [1, 1] }
+        };
+        let kernels = [0, 1, 2, 3].map(broken);
+        let compile = async { Ok(compiler.compile_kernels(kernels.iter())) };
+        assert!(block_on(gpu.catch_errors(compile)).is_none());
+    }
 }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::owned_buffer::OwnedBuffer;
 use super::platform;
+use crate::backend::fused::codegen::Kernel;
 use crate::backend::fused::error::FusedError;
 
 /// A GPU with an open device. Clones share it.
@@ -91,11 +92,7 @@ impl Gpu {
         let fault = Arc::new(Mutex::new(None));
         let reported = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error| {
-            let error = match error {
-                wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
-                other => FusedError::Fault(other.to_string()),
-            };
-            lock(&reported).get_or_insert(error);
+            lock(&reported).get_or_insert(device_error(error));
         }));
         let lost = Arc::clone(&fault);
         // Whatever the reason: browsers also destroy devices that no script has destroyed. Code
@@ -148,7 +145,9 @@ impl Gpu {
         &self.queue
     }
 
-    /// Fails if anything went wrong since the device was acquired.
+    /// Fails if anything went wrong since the device was acquired. A device that ran out of memory is
+    /// no longer used, either: browsers report the faults that follow from a buffer without memory
+    /// later than its lack, so nobody knows when the last of them has come.
     ///
     /// # Errors
     /// The first fault, or the loss of the device.
@@ -213,9 +212,7 @@ impl Gpu {
         &self,
         work: impl Future<Output = Result<T, FusedError>>,
     ) -> Option<T> {
-        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        let scopes =
-            [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
+        let scopes = self.error_scopes();
         let mut result = work.await.ok();
         for scope in scopes.into_iter().rev() {
             if scope.pop().await.is_some() {
@@ -223,6 +220,33 @@ impl Gpu {
             }
         }
         result
+    }
+
+    /// As [`Self::catch_errors`], but the device's error is the result: for work whose failure, such
+    /// as a lack of memory, must not end other work on this device.
+    ///
+    /// # Errors
+    /// The error of the device, or of the work itself.
+    #[cfg(feature = "training")]
+    pub async fn isolate<T, E: From<FusedError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let scopes = self.error_scopes();
+        let mut result = work.await;
+        // A lack of memory, which causes other errors, is found last.
+        for scope in scopes.into_iter().rev() {
+            if let Some(error) = scope.pop().await {
+                result = Err(device_error(error).into());
+            }
+        }
+        result
+    }
+
+    /// Scopes that catch errors of all kinds.
+    fn error_scopes(&self) -> [wgpu::ErrorScopeGuard; 3] {
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind))
     }
 
     /// Creates a buffer. Sizes are in u64, since a product of sizes may be above 4 GiB, and usize
@@ -271,6 +295,19 @@ impl Gpu {
         FusedError::check_limit(what, "maxStorageBufferBindingSize", bytes, available)
     }
 
+    /// Checks that a kernel can be launched with so many workgroups along the third axis.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] if they, or its own on the other axes, are more than the GPU allows.
+    pub(in crate::backend::fused) fn check_launch(
+        &self,
+        kernel: &Kernel,
+        z: u32,
+    ) -> Result<(), FusedError> {
+        let [x, y] = kernel.groups;
+        self.check_workgroups("a launch", x.max(y).max(z).into())
+    }
+
     /// Checks that a kernel can be launched with so many workgroups on one axis.
     ///
     /// # Errors
@@ -314,6 +351,14 @@ impl Gpu {
             .get_mapped_range(0..bytes)
             .map_err(|error| FusedError::Fault(error.to_string()))?;
         Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+}
+
+/// What an error of the device means.
+fn device_error(error: wgpu::Error) -> FusedError {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
+        other => FusedError::Fault(other.to_string()),
     }
 }
 
@@ -367,6 +412,26 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
+    #[cfg(feature = "training")]
+    use crate::backend::fused::runtime::TestGpu;
+
+    #[cfg(feature = "training")]
+    #[test]
+    fn what_is_isolated_fails_for_itself_alone() {
+        let gpu = TestGpu::request();
+        let broken = async {
+            let source = wgpu::ShaderSource::Wgsl("this is no WGSL".into());
+            let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
+            drop(gpu.device().create_shader_module(descriptor));
+            Ok::<(), FusedError>(())
+        };
+        let found = block_on(gpu.isolate(broken));
+        assert!(matches!(found, Err(FusedError::Fault(_))), "{found:?}");
+        let sound = block_on(gpu.isolate(async { Ok::<_, FusedError>(7) }));
+        assert_eq!(sound, Ok(7));
+        let refused = block_on(gpu.isolate(async { Err::<(), _>(FusedError::Gradients) }));
+        assert_eq!(refused, Err(FusedError::Gradients), "the work's own error");
+    }
 
     #[test]
     fn a_device_that_was_destroyed_is_lost() {

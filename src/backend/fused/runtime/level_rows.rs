@@ -54,13 +54,13 @@ impl LevelRows {
 
     /// w − 1 of the guidance by two evaluations at a noise level; 0 if there is none.
     pub fn guidance(&self, sigma: f32) -> f32 {
-        self.difference.at(sigma)
+        self.difference.at(sigma) - 1.0
     }
 
     /// The rows for a noise level.
     pub fn rows(&self, sigma: f32) -> impl Iterator<Item = LevelRow> {
         let unconditional = self.is_guided().then_some(None);
-        let guidance = 1.0 + self.input.at(sigma);
+        let guidance = self.input.at(sigma);
         let classes = self.classes.iter().copied().chain(unconditional);
         classes.map(move |class| (sigma, ClassInput { class, guidance }))
     }

@@ -25,8 +25,11 @@ mod precompile;
 mod random_test;
 mod recorder;
 mod render;
+mod row_table;
 mod step_row;
 mod step_rows;
+#[cfg(all(test, not(target_family = "wasm")))]
+mod test_gpu;
 mod throttle;
 #[cfg(feature = "training")]
 mod training;
@@ -36,7 +39,8 @@ pub use compiler::Compiler;
 pub use gpu::Gpu;
 pub use network::Network;
 pub use precompile::Precompile;
-pub use recorder::Flow;
+#[cfg(all(test, not(target_family = "wasm")))]
+pub use test_gpu::TestGpu;
 #[cfg(feature = "training")]
 pub use training::{
     DataSet, Example, ExampleRow, PartRow, TimedTraining, Training, TrainingReport, TrainingState,

@@ -9,7 +9,7 @@ use super::compiler::{Compiler, Tuned};
 use super::gpu::{Gpu, lock};
 use super::level_rows::LevelRow;
 use super::parameters::UploadedParameters;
-use super::recorder::{Flow, Recorder};
+use super::recorder::Recorder;
 use super::render::Renderer;
 use super::step_row::StepRow;
 use crate::backend::fused::codegen::{KernelConfig, Lowered, Tiling};
@@ -75,7 +75,7 @@ impl Network {
         let parameters = UploadedParameters::new(compiler.gpu(), &mut plan.parameters, precision)?;
         let (plan, parameters) = (Arc::new(plan), Arc::new(parameters));
         let Tuned { tiling, key, lowered } = compiler.tuned(&plan, tuning);
-        let compiled = CompiledPlan::new(compiler, plan, parameters, tiling, lowered);
+        let compiled = CompiledPlan::new(compiler, plan, parameters, tiling, lowered)?;
         Ok(Self::assemble(compiler.clone(), key, compiled))
     }
 
@@ -85,16 +85,19 @@ impl Network {
     }
 
     /// The same network with another tiling; `compiler` has compiled its kernels.
+    ///
+    /// # Errors
+    /// [`FusedError::Limit`] if a launch has more workgroups than the GPU allows.
     pub(in crate::backend::fused) fn tiled(
         &self,
         tiling: Tiling,
         lowered: Lowered,
         compiler: &Compiler,
-    ) -> Self {
+    ) -> Result<Self, FusedError> {
         let Parts { compiler: own, key, compiled, .. } = &*self.0;
         let (plan, parameters) = (Arc::clone(&compiled.plan), Arc::clone(&compiled.parameters));
-        let compiled = CompiledPlan::new(compiler, plan, parameters, tiling, lowered);
-        Self::assemble(own.clone(), key.clone(), compiled)
+        let compiled = CompiledPlan::new(compiler, plan, parameters, tiling, lowered)?;
+        Ok(Self::assemble(own.clone(), key.clone(), compiled))
     }
 
     /// A line that makes [`Self::load`] give the same network on this GPU the same tiles.
@@ -192,7 +195,7 @@ impl Network {
             recorder.write_images(x);
             recorder.write_steps(0, &[step]);
             recorder.submit_levels(&rows);
-            recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
+            recorder.evaluate(1);
             score.extend(self.gpu().read(recorder.result(), x.len()).await?);
         }
         Ok(score)

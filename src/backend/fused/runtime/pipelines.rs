@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::gpu::Gpu;
 use super::platform;
-use crate::backend::fused::codegen::{Kernel, Operand};
+use crate::backend::fused::codegen::{Access, Binding, Kernel, Operand};
 
 /// A pipeline and its bind group layout.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ impl Pipeline {
             let resource = wgpu::BindingResource::Buffer(buffer(operand));
             wgpu::BindGroupEntry { binding, resource }
         };
-        let entries: Vec<_> = (0..).zip(&kernel.operands).map(entry).collect();
+        let entries: Vec<_> = (0..).zip(kernel.operands()).map(entry).collect();
         gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout: &self.bindings,
@@ -58,37 +58,31 @@ impl Pipelines {
         self.0.push((Arc::clone(&kernel.source), pipeline));
     }
 
-    /// Replaces the pipeline of a kernel.
+    /// Forgets the pipeline of a kernel.
     #[cfg(all(test, not(target_family = "wasm")))]
-    pub fn replace(&mut self, kernel: &Kernel, pipeline: Pipeline) {
+    pub fn forget(&mut self, kernel: &Kernel) {
         self.0.retain(|(text, _)| *text != kernel.source);
-        self.add(kernel, pipeline);
     }
 }
 
 /// Compiles a kernel on this thread.
 pub fn compile(gpu: &Gpu, kernel: &Kernel) -> Pipeline {
     let device = gpu.device();
-    let entries: Vec<_> = (0..)
-        .zip(&kernel.operands)
-        .map(|(binding, operand)| {
-            let uniform = operand.is_row();
-            let ty = match uniform {
-                true => wgpu::BufferBindingType::Uniform,
-                false => wgpu::BufferBindingType::Storage { read_only: kernel.only_reads(binding) },
-            };
-            wgpu::BindGroupLayoutEntry {
-                binding: binding as u32,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty,
-                    has_dynamic_offset: uniform,
-                    min_binding_size: None,
-                },
-                count: None,
-            }
-        })
-        .collect();
+    let entry = |(binding, &Binding { access, .. }): (u32, &Binding)| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: match access {
+                Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                Access::Row => wgpu::BufferBindingType::Uniform,
+            },
+            has_dynamic_offset: access == Access::Row,
+            min_binding_size: None,
+        },
+        count: None,
+    };
+    let entries: Vec<_> = (0..).zip(&kernel.bindings).map(entry).collect();
     let descriptor = wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries };
     let bindings = device.create_bind_group_layout(&descriptor);
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {

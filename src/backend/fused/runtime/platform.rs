@@ -52,9 +52,9 @@ mod native {
         let checks = wgpu::ShaderRuntimeChecks::unchecked();
         // SAFETY: all text is generated from `codegen/kernels/`. Its loops and indices follow from
         // constants, from the invocation's number and from tables of steps, noise levels, examples
-        // and places of weights, which this crate writes itself, or checks (`TrainingStep::check`).
-        // Images and weights decide none of them, except how many training images a stable target
-        // counts: at most all.
+        // and places of weights, which this crate writes itself, or checks (`TrainingStep::check`,
+        // `Training::profile`). Images and weights decide none of them, except how many training
+        // images a stable target counts: at most all.
         unsafe { device.create_shader_module_trusted(descriptor, checks) }
     }
 

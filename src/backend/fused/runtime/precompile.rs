@@ -50,17 +50,15 @@ impl Precompile {
 
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
-    use pollster::block_on;
-
-    use super::super::gpu::Gpu;
     use super::super::network::Network;
+    use super::super::test_gpu::TestGpu;
     use super::*;
     use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
     #[test]
     fn a_network_finds_all_its_kernels_compiled() {
-        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let gpu = TestGpu::request();
         let image_shape = ImageShape { channels: 1, height: 16, width: 16 };
         let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
         let sizes =

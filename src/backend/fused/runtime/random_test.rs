@@ -2,9 +2,9 @@
 
 use pollster::block_on;
 
-use super::gpu::Gpu;
 use super::pipelines::{self, Pipeline};
-use crate::backend::fused::codegen::{Kernel, Operand};
+use super::test_gpu::TestGpu;
+use crate::backend::fused::codegen::{Access, Binding, Kernel, Operand};
 use crate::random::{Key, pcg4d};
 
 const COUNT: usize = 1 << 16;
@@ -20,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 #[test]
 fn the_shader_draws_the_same_numbers() {
-    let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+    let gpu = TestGpu::request();
     let usage =
         wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
     let buffer = |bytes| gpu.buffer("a test", bytes as u64, usage).expect("small");
@@ -32,10 +32,10 @@ fn the_shader_draws_the_same_numbers() {
     let inputs: Vec<[u32; 4]> = (0..COUNT).map(key).map(|(key, index)| key.words(index)).collect();
     gpu.queue().write_buffer(&words, 0, bytemuck::cast_slice(&inputs));
 
+    let written = |id| Binding { operand: Operand::Tensor(id), access: Access::Write };
     let kernel = Kernel {
         source: [include_str!("../codegen/kernels/random.wgsl"), MAIN].concat().into(),
-        operands: vec![Operand::Tensor(0), Operand::Tensor(1)],
-        written: 2,
+        bindings: [0, 1].map(written).into(),
         groups: [COUNT as u32 / 64, 1],
     };
     let Pipeline { pipeline, bindings } = pipelines::compile(&gpu, &kernel);

@@ -116,12 +116,7 @@ impl Recorder {
 
     /// Replaces some rows of the table of steps.
     pub fn write_steps(&self, first: usize, rows: &[StepRow]) {
-        let stride = self.bound.buffers.stride;
-        let mut bytes = vec![0; rows.len() * stride];
-        for (row, bytes) in rows.iter().zip(bytes.chunks_exact_mut(stride)) {
-            bytes[..size_of::<StepRow>()].copy_from_slice(bytemuck::bytes_of(row));
-        }
-        self.write(&self.bound.buffers.steps, first * stride, &bytes);
+        self.bound.buffers.steps.write(&self.network.gpu, first, rows);
     }
 
     /// Fills the tables with everything that depends on σ and the class alone, for at most
@@ -167,6 +162,11 @@ impl Recorder {
         }
     }
 
+    /// Records and submits evaluations by row 0 of the table of steps, without guidance.
+    pub fn evaluate(&mut self, times: usize) {
+        self.submit((0..times).map(|_| (Flow::Evaluate { guided: false }, 0)));
+    }
+
     /// Records and submits steps, each given by its flow and its row in the table of steps.
     pub fn submit(
         &mut self,
@@ -176,7 +176,7 @@ impl Recorder {
         let mut encoder = network.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for (flow, row) in steps {
-            let offset = row * bound.buffers.stride;
+            let offset = bound.buffers.steps.offset(row);
             let (to, update, guided) = match flow {
                 Flow::Step => (IMAGES[1 - self.now], None, false),
                 Flow::Evaluate { guided: false } => (RESULT, None, false),
@@ -220,13 +220,12 @@ fn launch(
     pass: &mut wgpu::ComputePass<'_>,
     CompiledKernel { kernel, pipeline }: &CompiledKernel,
     group: &wgpu::BindGroup,
-    offset: usize,
+    offset: u32,
     count: usize,
 ) {
-    let offset = offset as u32;
-    let stepped = kernel.operands.last().is_some_and(Operand::is_row);
+    let offset = kernel.row().map(|_| offset);
     pass.set_pipeline(&pipeline.pipeline);
-    pass.set_bind_group(0, group, if stepped { std::slice::from_ref(&offset) } else { &[] });
+    pass.set_bind_group(0, group, offset.as_slice());
     let [x, y] = kernel.groups;
     pass.dispatch_workgroups(x, y, count as u32);
 }

@@ -92,9 +92,7 @@ impl StepRows {
     /// Whether a step needs the stored score of the step before: it looks back, and cannot compute
     /// that score from the change of x, or must leave its own score to a next step that cannot.
     fn needs_stored(&self, table: &StepTable, index: usize) -> bool {
-        let looking_back =
-            |&index: &usize| table.steps.get(index).is_some_and(|step| step.update.looks_back());
-        (index..).take_while(looking_back).any(|index| {
+        (index..).take_while(|&index| table.looks_back(index)).any(|index| {
             self.block.is_some()
                 || before(table, index).is_none()
                 || self.guidance(table, Some(index)) != 0.0

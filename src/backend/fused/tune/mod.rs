@@ -13,5 +13,5 @@ mod tuner;
 pub use best::best_kernel_config;
 pub use profile::{Timed, profile};
 #[cfg(feature = "training")]
-pub use training_test::check_training;
+pub use training_test::{check_training, check_training_with, training_test_texts};
 pub use tuner::Tuner;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::fused::error::FusedError;
-use crate::backend::fused::runtime::{Flow, Network};
+use crate::backend::fused::runtime::Network;
 
 /// A launch and its time.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub async fn profile(
 ) -> Result<Vec<Timed>, FusedError> {
     let gpu = network.gpu();
     let mut recorder = network.evaluator(batch)?;
-    recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
+    recorder.evaluate(1);
     let mut all = Vec::with_capacity(network.launches());
     for (index, compiled) in network.compiled().steps.iter().enumerate() {
         let seconds = gpu.time(repeats, |times| recorder.repeat(index, times)).await?;
@@ -46,11 +46,11 @@ mod tests {
     use super::super::self_test;
     use super::profile;
     use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
-    use crate::backend::fused::runtime::Gpu;
+    use crate::backend::fused::runtime::TestGpu;
 
     #[test]
     fn every_launch_is_timed_for_the_whole_batch() {
-        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let gpu = TestGpu::request();
         let config = KernelConfig::new(Strategy::Staged, Precision::Single);
         let network = self_test::network(&gpu, config).expect("it is small");
         let launches = block_on(profile(&network, 3, 2)).expect("the GPU is healthy");

@@ -7,7 +7,7 @@
 use super::self_test;
 use crate::backend::fused::codegen::{Kernel, Lowered, Tiling};
 use crate::backend::fused::error::FusedError;
-use crate::backend::fused::runtime::{Compiler, Flow, Network, platform};
+use crate::backend::fused::runtime::{Compiler, Network, platform};
 
 /// Measures how fast a network is with each tiling of its strategy.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Tuner {
             }
         }
         if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
-            let network = self.network.tiled(tiling, lowered, &self.compiler);
+            let network = self.network.tiled(tiling, lowered, &self.compiler)?;
             self.candidates.push(Candidate { network, rounds: 0, seconds: f64::INFINITY });
         }
         if let Some(tiling) = self.waiting.pop() {
@@ -186,13 +186,13 @@ async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
 async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
     let gpu = network.gpu();
     let mut recorder = network.evaluator(batch)?;
-    recorder.submit([(Flow::Evaluate { guided: false }, 0)]);
+    recorder.evaluate(1);
     gpu.idle().await?;
     let begun = platform::now();
     let mut left = evaluations;
     while left > 0 {
         let count = left.min(Tuner::SUBMITTED);
-        recorder.submit((0..count).map(|_| (Flow::Evaluate { guided: false }, 0)));
+        recorder.evaluate(count);
         left -= count;
     }
     gpu.idle().await?;
@@ -208,23 +208,22 @@ mod tests {
 
     use super::*;
     use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
-    use crate::backend::fused::runtime::Gpu;
+    use crate::backend::fused::runtime::{Gpu, TestGpu};
 
-    fn tuner() -> Tuner {
-        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+    fn tuner(gpu: &Gpu) -> Tuner {
         let config = KernelConfig::new(Strategy::Staged, Precision::Single);
-        let network = self_test::network(&gpu, config).expect("it is small");
+        let network = self_test::network(gpu, config).expect("it is small");
         Tuner::new(&network, 2)
     }
 
     fn complete(tuner: &mut Tuner) {
         while block_on(tuner.step()).expect("the GPU is healthy") {}
-        assert_eq!(tuner.network.gpu().check(), Ok(()));
     }
 
     #[test]
     fn tiles_that_do_not_compile_are_left_out() {
-        let mut tuner = tuner();
+        let gpu = TestGpu::request();
+        let mut tuner = tuner(&gpu);
         assert_eq!(block_on(tuner.step()), Ok(true));
         let Compiling { tiling: left_out, missing, .. } = tuner.present.as_mut().expect("begun");
         let (left_out, kernel) = (*left_out, missing[0].clone());
@@ -251,7 +250,8 @@ mod tests {
 
     #[test]
     fn tiles_that_give_the_same_kernels_are_measured_once() {
-        let mut tuner = tuner();
+        let gpu = TestGpu::request();
+        let mut tuner = tuner(&gpu);
         let expected = different(&tuner.network, None);
         assert!(expected.len() < Tiling::of(tuner.network.config().strategy).len());
         complete(&mut tuner);
@@ -262,8 +262,9 @@ mod tests {
     /// If the default tiles are left out, no others are preferred in their place.
     #[test]
     fn only_the_default_tiles_are_preferred_to_slightly_faster_ones() {
+        let gpu = TestGpu::request();
         let chosen = |left_out: usize| {
-            let mut tuner = tuner();
+            let mut tuner = tuner(&gpu);
             while !tuner.waiting.is_empty() || tuner.present.is_some() {
                 assert_eq!(block_on(tuner.step()), Ok(true));
             }
@@ -281,7 +282,8 @@ mod tests {
 
     #[test]
     fn tiles_that_compute_something_else_are_left_out() {
-        let mut tuner = tuner();
+        let gpu = TestGpu::request();
+        let mut tuner = tuner(&gpu);
         let mut expected = block_on(scores(&tuner.network)).expect("the GPU is healthy");
         expected[0] += 100.0;
         tuner.expected = expected;

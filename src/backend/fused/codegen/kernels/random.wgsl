@@ -1,4 +1,4 @@
-// The functions of `random.rs` in WGSL: integers agree bit for bit, normal numbers up to rounding.
+// The functions of `random/` in WGSL: integers agree bit for bit, normal numbers up to rounding.
 
 fn pcg4d(words: vec4u) -> vec4u {
     var v = words * 1664525u + 1013904223u;

@@ -2,6 +2,7 @@
 
 use super::lowering::{Element, Lowering, MOMENTS, activates};
 use super::text::Text;
+use super::tiles::{Staged, StagedTiles, Tiles, reach};
 use crate::backend::fused::codegen::kernel::{Kernel, Operand};
 use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
@@ -9,72 +10,32 @@ use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::{Conv, Id, Norm, Scaling, Slice, Target, Term};
 
-/// How a convolution's outputs are divided among invocations.
-struct Tiles {
-    /// Neighbors of a row, and columns, that one invocation computes.
-    pixels: usize,
-    columns: usize,
-    /// Invocations that cover all columns, and those of one workgroup.
-    lanes: usize,
-    group_lanes: usize,
-    /// Tiles in a row and in an image.
-    across: usize,
-    count: usize,
-    /// Tiles of one workgroup: consecutive if direct, one below the other if staged.
-    group_tiles: usize,
-}
-
 impl Lowering<'_> {
     /// See `kernels/conv_direct.wgsl`.
     pub fn direct(&mut self, conv: &Conv) -> Kernel {
-        let [height, width] = conv.grid;
-        let most = self.config.tiling;
-        let pixels = largest_divisor(width, most.pixels);
-        let most_columns = (most.pixels * most.columns / pixels).max(1);
-        // At least four invocations share their inputs, preferably eight: software adapters run
-        // that many side by side.
-        let sharing = |lanes| {
-            let columns = (1..=most_columns.min(12)).rev();
-            { columns }.find(|columns| conv.columns.is_multiple_of(columns * lanes))
-        };
-        let columns = match (sharing(8), sharing(4)) {
-            (Some(columns), _) if 2 * columns >= most_columns || columns >= 4 => columns,
-            (_, columns) => columns.unwrap_or(1),
-        };
-        let lanes = conv.columns / columns;
-        let group_lanes = largest_divisor(lanes, most.lanes);
-        let across = width / pixels;
-        let count = height * across;
-        let group_tiles = count.min((most.group / group_lanes).max(1));
-        let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
-
+        let tiles = Tiles::direct(conv, self.config.tiling);
         let mut kernel = Text::new(include_kernel!("../kernels/conv_direct.wgsl"));
         self.sizes(&mut kernel.values, conv, &tiles);
         kernel.values.size("SPAN", 1);
-        kernel.values.size("SPANS", columns);
+        kernel.values.size("SPANS", tiles.columns);
         for (t, term) in conv.terms.iter().enumerate() {
             edges(&mut kernel.values, t, term, self.shape(term.source).width, &tiles);
             self.read(&mut kernel, format!("source{t}"), Precision::scalar, term.source);
         }
         self.read_parameters(&mut kernel, Precision::scalar, conv.parameters);
-        let groups = [lanes / group_lanes, count.div_ceil(group_tiles)];
+        let groups = [tiles.lanes / tiles.group_lanes, tiles.count.div_ceil(tiles.group_tiles)];
         self.output(kernel, conv, &tiles, groups)
     }
 
     /// See `kernels/conv_staged.wgsl`.
     pub fn staged(&mut self, conv: &Conv) -> Kernel {
-        let [height, width] = conv.grid;
-        let most = self.config.tiling;
         // With few columns a workgroup would have few invocations, so in the last layer each takes
         // fewer pixels. (Elsewhere the moments of each tile are written, and there would be many.)
         let measured = matches!(conv.to, Target::Tensor(id) if self.plan.tensors[id].statistics);
-        let narrow = conv.columns < 32 && !measured;
-        let pixels = largest_divisor(width, if narrow { 2 } else { most.pixels });
-        // One load of weights gives four columns.
-        let columns = 4;
-        let lanes = conv.columns / columns;
-        let group_lanes = largest_divisor(lanes, most.lanes);
-        let across = width / pixels;
+        let mut most = self.config.tiling;
+        if conv.columns < 32 && !measured {
+            most.pixels = 2;
+        }
 
         let mut kernel = Text::new(include_kernel!("../kernels/conv_staged.wgsl"));
         // Stage in half precision if all sources are stored in half precision.
@@ -89,62 +50,33 @@ impl Lowering<'_> {
             kernel.values.flag(format!("PREPARED_{t}"), true);
             memory -= if scales { MOMENTS * self.shape(norm.to).channels() } else { 0 };
         }
-        // The number of positions that `rows` × `beside` tiles read.
-        let area = |rows, beside| {
-            let area = |term| reach(term, rows) * reach(term, pixels * beside);
-            conv.terms.iter().map(area).max().unwrap_or(0)
-        };
-        // Each invocation that shares a tile needs a channel, and workgroup memory must hold their
-        // sums.
         let quads = |term: &Term| self.shape(term.source).channels() / 4;
-        let mut split_k = conv.terms.iter().map(quads).fold(1, usize::max).min(most.split_k);
-        let number = if halves { 8 } else { 16 };
-        let mut shares = 16 * most.group / split_k * (split_k - 1);
-        if area(1, 1) * number + shares > memory {
-            (split_k, shares) = (1, 0);
-        }
-        let memory = (memory - shares) / number;
-        let mut rows = height.min(most.group / (group_lanes * split_k)).clamp(1, most.rows);
-        while rows > 1 && area(rows, 1) > memory {
-            rows -= 1;
-        }
-        // Divide the rows evenly.
-        let group_tiles = height.div_ceil(height.div_ceil(rows));
-        let mut group_across =
-            largest_divisor(across, most.group / (group_lanes * split_k * group_tiles));
-        while group_across > 1 && area(group_tiles, group_across) > memory {
-            group_across = largest_divisor(across, group_across - 1);
-        }
-        let count = height * across;
-        let tiles = Tiles { pixels, columns, lanes, group_lanes, across, count, group_tiles };
+        let staged = Staged {
+            quads: conv.terms.iter().map(quads).fold(1, usize::max),
+            bytes: if halves { 8 } else { 16 },
+            memory,
+        };
+        let staged = StagedTiles::new(conv, most, staged);
+        let StagedTiles { tiles, split_k, group_across, .. } = staged;
 
         self.sizes(&mut kernel.values, conv, &tiles);
         let values = &mut kernel.values;
         values.size("GROUP_ACROSS", group_across);
-        values.size("SPAN", columns);
+        values.size("SPAN", tiles.columns);
         values.size("SPANS", 1);
         values.flag("QUADS", true);
-        let tile_group = group_lanes * group_across * group_tiles;
+        let tile_group = tiles.group_lanes * group_across * tiles.group_tiles;
         values.size("GROUP", tile_group * split_k);
         values.size("SPLIT_K", split_k);
         values.flag("SPLIT", split_k > 1);
         values.size("SHARES", tile_group * (split_k - 1));
         let mut stage = 0;
         for (t, term) in conv.terms.iter().enumerate() {
-            let (depth, spread) = (reach(term, group_tiles), reach(term, pixels * group_across));
-            let area = depth * spread;
-            let quads = quads(term);
-            // The invocations that share a tile take equally many channels if the chunk can be
-            // divided.
-            let divides = quads.is_multiple_of(split_k) && area * split_k <= memory;
-            let chunk = match divides {
-                true => split_k * largest_divisor(quads / split_k, memory / area / split_k),
-                false => largest_divisor(quads, memory / area),
-            };
+            let [depth, spread, chunk] = staged.stage(term, quads(term));
             kernel.values.size(format!("DEPTH_{t}"), depth);
             kernel.values.size(format!("SPREAD_{t}"), spread);
             kernel.values.size(format!("CHUNK_{t}"), chunk);
-            stage = stage.max(chunk * area);
+            stage = stage.max(chunk * depth * spread);
             let parts = self.sources(term);
             kernel.values.size(format!("PARTS_{t}"), parts.len());
             let mut begin = 0;
@@ -158,7 +90,8 @@ impl Lowering<'_> {
         }
         kernel.values.size("STAGE", stage);
         self.read_parameters(&mut kernel, Precision::quad, conv.parameters);
-        let groups = [lanes / group_lanes, across / group_across * height.div_ceil(group_tiles)];
+        let down = conv.grid[0].div_ceil(tiles.group_tiles);
+        let groups = [tiles.lanes / tiles.group_lanes, tiles.across / group_across * down];
         self.output(kernel, conv, &tiles, groups)
     }
 
@@ -304,11 +237,6 @@ impl Lowering<'_> {
     }
 }
 
-/// How many neighbors of a row a tile of `pixels` pixels reads; likewise for columns.
-fn reach(term: &Term, pixels: usize) -> usize {
-    (pixels - 1) * term.stride + (term.kernel - 1) * term.dilation + 1
-}
-
 /// Flags which of a tile's inputs are always inside the image, and which only in some tiles.
 fn edges(values: &mut Values, t: usize, term: &Term, width: usize, tiles: &Tiles) {
     let is_inside = |column| (term.padding()..term.padding() + width).contains(&column);
@@ -320,8 +248,4 @@ fn edges(values: &mut Values, t: usize, term: &Term, width: usize, tiles: &Tiles
         values.flag(format!("EDGE_{t}_{i}"), !inside && !outside);
         values.flag(format!("REACHED_{t}_{i}"), !outside);
     }
-}
-
-fn largest_divisor(of: usize, most: usize) -> usize {
-    (1..=most.min(of)).rev().find(|&d| of.is_multiple_of(d)).unwrap_or(1)
 }

@@ -1,8 +1,6 @@
 //! Assembles a kernel's text and bindings.
 
-#[cfg(feature = "training")]
-use crate::backend::fused::codegen::kernel::TrainingBuffer;
-use crate::backend::fused::codegen::kernel::{Kernel, Operand};
+use crate::backend::fused::codegen::kernel::{Access, Binding, Kernel, Operand};
 use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
@@ -13,9 +11,9 @@ pub struct Text {
     helpers: String,
     /// The values of the template's names.
     pub values: Values,
-    bindings: String,
-    operands: Vec<Operand>,
-    written: usize,
+    /// The declarations of the bindings.
+    declarations: String,
+    bindings: Vec<Binding>,
     half: bool,
     /// Whether it reads the step's row.
     pub step: bool,
@@ -31,9 +29,8 @@ impl Text {
             template: template.to_owned(),
             helpers: String::new(),
             values: Values::default(),
-            bindings: String::new(),
-            operands: Vec::new(),
-            written: 0,
+            declarations: String::new(),
+            bindings: Vec::new(),
             half: false,
             step: false,
             #[cfg(feature = "training")]
@@ -48,12 +45,12 @@ impl Text {
 
     /// Binds an operand as elements to read.
     pub fn read_as(&mut self, name: impl AsRef<str>, element: &str, operand: Operand) {
-        self.bind("read", name.as_ref(), element, operand);
+        self.bind(Access::Read, name.as_ref(), element, operand);
     }
 
     /// Binds the noise levels. The step's row determines the level of each image.
     pub fn levels(&mut self) {
-        if !self.operands.contains(&Operand::Levels) {
+        if self.bindings.iter().all(|binding| binding.operand != Operand::Levels) {
             self.read_as("levels", "vec4f", Operand::Levels);
         }
         self.step = true;
@@ -61,17 +58,17 @@ impl Text {
 
     /// Binds an operand as elements to write.
     pub fn write(&mut self, name: &str, element: &str, operand: Operand) {
-        self.written += 1;
-        self.bind("read_write", name, element, operand);
+        self.bind(Access::Write, name, element, operand);
     }
 
-    fn bind(&mut self, access: &str, name: &str, element: &str, operand: Operand) {
-        let binding = self.operands.len();
+    fn bind(&mut self, access: Access, name: &str, element: &str, operand: Operand) {
+        let binding = self.bindings.len();
         self.half |= [Precision::Half.scalar(), Precision::Half.quad()].contains(&element);
-        self.bindings += &format!(
-            "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;\n"
+        let mode = if access == Access::Write { "read_write" } else { "read" };
+        self.declarations += &format!(
+            "@group(0) @binding({binding}) var<storage, {mode}> {name}: array<{element}>;\n"
         );
-        self.operands.push(operand);
+        self.bindings.push(Binding { operand, access });
     }
 
     /// Continues the entry point.
@@ -94,24 +91,25 @@ impl Text {
     /// Finishes the kernel; `groups` are its workgroups for one image.
     pub fn finish(mut self, groups: [usize; 2]) -> Kernel {
         if self.step {
-            self.bindings +=
-                &format!("@group(0) @binding({}) var<uniform> step: Step;\n", self.operands.len());
-            self.bindings += include_kernel!("../kernels/step.wgsl");
-            self.operands.push(Operand::Step);
+            let binding = self.bindings.len();
+            self.declarations +=
+                &format!("@group(0) @binding({binding}) var<uniform> step: Step;\n");
+            self.declarations += include_kernel!("../kernels/step.wgsl");
+            self.bindings.push(Binding { operand: Operand::Step, access: Access::Row });
         }
         #[cfg(feature = "training")]
         if self.training {
-            let binding = self.operands.len();
-            self.bindings +=
+            let binding = self.bindings.len();
+            self.declarations +=
                 &format!("@group(0) @binding({binding}) var<uniform> training: Training;\n");
-            self.bindings += include_kernel!("../kernels/training/training.wgsl");
-            self.operands.push(Operand::Training(TrainingBuffer::Row));
+            self.declarations += include_kernel!("../kernels/training/training.wgsl");
+            self.bindings.push(Binding { operand: Operand::Part, access: Access::Row });
         }
         let [helpers, body] = [&self.helpers, &self.template].map(|text| self.values.expand(text));
         let enable = if self.half { "enable f16;\n" } else { "" };
         let source =
-            enable.to_owned() + &self.values.constants() + &self.bindings + &helpers + &body;
+            enable.to_owned() + &self.values.constants() + &self.declarations + &helpers + &body;
         let groups = groups.map(|count| count as u32);
-        Kernel { source: source.into(), operands: self.operands, written: self.written, groups }
+        Kernel { source: source.into(), bindings: self.bindings, groups }
     }
 }

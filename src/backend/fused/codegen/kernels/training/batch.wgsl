@@ -2,7 +2,7 @@
 // images as the network takes them, as load.wgsl does. One invocation makes one pixel, in the order
 // of the patches.
 
-// Number `index` of the image's stream, as in random.rs.
+// Number `index` of the image's stream, as in `random/`.
 fn words(index: u32, n: u32) -> vec4u {
     let stream = training.first + n;
     return pcg4d(vec4u(index + training.seed.y, stream, training.noise_step, training.seed.x));
@@ -25,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     let index = pixel_of(id.x / CHANNELS / WIDTH, id.x / CHANNELS % WIDTH, channel);
 
-    // Changes to the image are keyed by numbers from 2^31 on, which no pixel has.
+    // Changes to the image are keyed by numbers from 2^31 on, which no pixel has (random/streams.rs).
     var source = index;
     if training.flip != 0u && uniform_number(0x80000000u, n) < 0.5 {
         source = mirrored(index);

@@ -71,7 +71,6 @@ impl Lowering<'_> {
         }
         self.derivative(&mut kernel, norm.activation);
         self.affine(&mut kernel, norm);
-        own_rows(&mut kernel);
         for (t, &id) in norm.from.iter().enumerate() {
             self.read(&mut kernel, format!("source{t}"), Precision::scalar, id);
         }
@@ -110,7 +109,6 @@ impl Lowering<'_> {
         kernel.values.size("OTHERS", others.len());
         self.derivative(&mut kernel, norm.activation);
         self.affine(&mut kernel, norm);
-        own_rows(&mut kernel);
         self.read(&mut kernel, "source", Precision::scalar, id);
         kernel.read("gradient", Operand::Tensor(*gradient));
         if let (Some((id, column)), false) = (*sums, matches!(norm.scaling, Scaling::None)) {
@@ -146,10 +144,4 @@ pub fn attention_memory(training: &TrainingPlan) -> usize {
         _ => 0,
     };
     size_of::<[f32; 2]>() * training.backward.iter().map(positions).max().unwrap_or(0)
-}
-
-/// Each image has a row of the tables of its own, in the order of the images.
-fn own_rows(kernel: &mut Text) {
-    kernel.step = false;
-    kernel.add_helper("fn level_row(n: u32) -> u32 { return n; }\n");
 }

@@ -42,7 +42,7 @@ impl Extent {
 }
 
 /// A kernel whose third axis counts the images of a part.
-pub fn images(name: &'static str, kernel: Kernel) -> TrainingKernel {
+pub fn per_image(name: &'static str, kernel: Kernel) -> TrainingKernel {
     TrainingKernel { name, kernel, extent: Extent::Images, operations: 0 }
 }
 

@@ -17,7 +17,7 @@ use crate::backend::fused::plan::training::{Backward, ClassGradient, TrainingPla
 use crate::backend::fused::plan::{Conv, Embedding, Id, Launch, Target};
 pub use gradient::attention_memory;
 pub use kernel::TrainingKernel;
-use kernel::{Extent, FLAT_GROUP, images};
+use kernel::{Extent, FLAT_GROUP, per_image};
 pub use stable::StableTargets;
 use weights::Partials;
 
@@ -41,8 +41,8 @@ pub struct LoweredTraining {
     pub squares: usize,
     /// For each weight, see `kernels/training/reduce.wgsl`.
     pub origins: Vec<[u32; 4]>,
-    /// For each word of the parameters, see `kernels/training/gather.wgsl`.
-    pub places: Vec<[u32; 2]>,
+    /// For each number of the parameters, see `kernels/training/gather.wgsl`.
+    pub places: Vec<u32>,
 }
 
 impl LoweredTraining {
@@ -54,13 +54,13 @@ impl LoweredTraining {
 
 /// Turns the plan of a training step into kernels whose workgroups share at most `memory` bytes, or
 /// [`attention_memory`] if that is more.
-/// `words` are the ranges of the parameters' slices in a buffer, in words of 32 bits; `stable` are
-/// the stable targets, if they are learned.
+/// `slices` are the ranges of the parameters' slices in a buffer, in numbers; `stable` are the stable
+/// targets, if they are learned.
 pub fn lower_training(
     training: &TrainingPlan,
     config: KernelConfig,
     memory: usize,
-    words: &[Range<usize>],
+    slices: &[Range<usize>],
     stable: Option<StableTargets>,
 ) -> LoweredTraining {
     let plan = &training.plan;
@@ -83,13 +83,13 @@ pub fn lower_training(
         if let Launch::Conv(Conv { to: Target::Tensor(id), .. }) = *launch
             && lowering.reduces_moments(id)
         {
-            part.push(images("moments", lowering.reduce_moments(id)));
+            part.push(per_image("moments", lowering.reduce_moments(id)));
         }
     }
     let mut partials: Vec<Partials> = Vec::new();
     for launch in &training.backward {
         part.push(match launch {
-            Backward::Loss { to, patch } => images("loss", lowering.loss(*to, *patch)),
+            Backward::Loss { to, patch } => per_image("loss", lowering.loss(*to, *patch)),
             Backward::Conv(conv) => {
                 let launch = lowering.forward(&Launch::Conv(conv.clone()));
                 TrainingKernel { name: "convolution, input", ..launch }
@@ -103,18 +103,18 @@ pub fn lower_training(
                 TrainingKernel { name: "convolution, weights", kernel, extent, operations }
             }
             Backward::NormSums(norm) => {
-                images("normalization, sums", lowering.norm_sums(norm, training))
+                per_image("normalization, sums", lowering.norm_sums(norm, training))
             }
             Backward::NormInput { norm, source, others, to } => {
                 let kernel = lowering.norm_input(norm, *source, others, *to, training);
-                images("normalization, input", kernel)
+                per_image("normalization, input", kernel)
             }
             Backward::Attention { qkv, heads, gradient, to } => {
                 let kernel = lowering.attention_input(*qkv, *heads, *gradient, *to);
                 let forward = Launch::Attention { qkv: *qkv, heads: *heads, to: *gradient };
                 // Logits and changes twice for queries and once for keys, and three products.
                 let operations = 9 * plan.operations_of(&forward) / 2;
-                TrainingKernel { operations, ..images("attention, input", kernel) }
+                TrainingKernel { operations, ..per_image("attention, input", kernel) }
             }
         });
     }
@@ -122,7 +122,7 @@ pub fn lower_training(
     part.push(lowering.reduce(training, squares));
     let update = vec![lowering.adam(training, squares)];
     let origins = weights::origins(training, &partials);
-    let places = weights::places(training, config.precision, words);
+    let places = weights::places(training, slices);
     let gather = lowering.gather(&places);
     let partials = partials.iter().map(|own| own.size * own.splits).sum();
     LoweredTraining {
@@ -153,7 +153,7 @@ impl Lowering<'_> {
             Launch::Norm(norm) => self.kept_norm(norm),
             launch => self.launch(launch),
         };
-        TrainingKernel { operations, ..images(name, kernel) }
+        TrainingKernel { operations, ..per_image(name, kernel) }
     }
 
     /// See `kernels/training/batch.wgsl`: the images, also as the tensor `patches` of patches of
@@ -174,7 +174,7 @@ impl Lowering<'_> {
             .helper(include_kernel!("../../kernels/random.wgsl"))
             .helper(include_kernel!("../../kernels/patch.wgsl"))
             .helper(include_kernel!("../../kernels/training/data_pixel.wgsl"));
-        images("batch", kernel.finish([pixels.div_ceil(GROUP), 1]))
+        per_image("batch", kernel.finish([pixels.div_ceil(GROUP), 1]))
     }
 
     /// See `kernels/training/embed.wgsl`; `None` if σ is not embedded.
@@ -201,7 +201,7 @@ impl Lowering<'_> {
         kernel.write("levels", "vec4f", Operand::Levels);
         kernel.training = true;
         let kernel = kernel.helper(include_kernel!("../../kernels/random.wgsl"));
-        Some(images("embedding", kernel.finish([size.div_ceil(GROUP), 1])))
+        Some(per_image("embedding", kernel.finish([size.div_ceil(GROUP), 1])))
     }
 
     /// See `kernels/training/loss.wgsl`.
@@ -226,6 +226,7 @@ impl Lowering<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::fused::codegen::lower::check_bindings;
     use crate::backend::fused::codegen::precision::Precision;
     use crate::backend::fused::codegen::strategy::Strategy;
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
@@ -237,7 +238,7 @@ mod tests {
         let training = TrainingPlan::new(&UNetDescription::new(image_shape, scale));
         let training = training.expect("there is such a network");
         let mut end = 0;
-        let words: Vec<Range<usize>> = training
+        let slices: Vec<Range<usize>> = training
             .places
             .iter()
             .map(|places| {
@@ -247,7 +248,7 @@ mod tests {
             })
             .collect();
         let config = KernelConfig::new(strategy, Precision::Single);
-        lower_training(&training, config, 1 << 14, &words, stable)
+        lower_training(&training, config, 1 << 14, &slices, stable)
     }
 
     /// What a step costs beside its arithmetic; docs/adr/training-on-gpus.md states the numbers.
@@ -259,6 +260,17 @@ mod tests {
                 let kernels = lowered(28, strategy, stable).kernels().count();
                 // One more counts a submission, of whatever number of steps.
                 assert_eq!(kernels, launches + 1, "{strategy:?}, {stable:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_of_a_step_fits_every_device() {
+        let stable = StableTargets { from: 0.5, originals: 50, mirrored: true, classes: 2 };
+        for strategy in [Strategy::Direct, Strategy::Staged] {
+            for side in [28, 64] {
+                let lowered = lowered(side, strategy, Some(stable));
+                lowered.kernels().for_each(|launch| check_bindings(&launch.kernel));
             }
         }
     }

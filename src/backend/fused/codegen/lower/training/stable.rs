@@ -1,6 +1,6 @@
 //! Stable targets as shaders.
 
-use super::kernel::{Extent, FLAT_GROUP, TrainingKernel, images};
+use super::kernel::{Extent, FLAT_GROUP, TrainingKernel, per_image};
 use crate::backend::fused::codegen::kernel::{Operand, TrainingBuffer};
 use crate::backend::fused::codegen::lower::lowering::{GROUP, Lowering};
 use crate::backend::fused::codegen::lower::text::Text;
@@ -83,9 +83,9 @@ impl Lowering<'_> {
         let logits = logits.finish([stable.references().div_ceil(GROUP), 1]);
         let extent = Extent::Blocks(noisy as u32);
         [
-            TrainingKernel { extent, ..images("stable targets", logits) },
-            images("stable targets", select.finish([1, 1])),
-            images("stable targets", noise.finish([dimension.div_ceil(GROUP), 1])),
+            TrainingKernel { extent, ..per_image("stable targets", logits) },
+            per_image("stable targets", select.finish([1, 1])),
+            per_image("stable targets", noise.finish([dimension.div_ceil(GROUP), 1])),
         ]
     }
 }

@@ -38,8 +38,6 @@ const MOST_GROUPS: usize = 65_535;
 
 /// A place in [`super::LoweredTraining::places`] that is padding.
 const NONE: u32 = u32::MAX;
-/// The second place of a word that holds one number in f32.
-const SINGLE: u32 = u32::MAX - 1;
 
 /// The parts of the gradient with respect to the parameters of one convolution.
 #[derive(Clone, Copy, Debug)]
@@ -158,16 +156,15 @@ impl Lowering<'_> {
     }
 
     /// See `kernels/training/gather.wgsl`.
-    pub fn gather(&self, places: &[[u32; 2]]) -> TrainingKernel {
+    pub fn gather(&self, places: &[u32]) -> TrainingKernel {
         let mut kernel = Text::new(include_kernel!("../../kernels/training/gather.wgsl"));
         kernel.values.size("GROUP", FLAT_GROUP);
         kernel.values.size("COUNT", places.len());
         kernel.values.size("NONE", NONE as usize);
-        kernel.values.size("SINGLE", SINGLE as usize);
         let buffer = Operand::Training;
-        kernel.read_as("places", "vec2u", buffer(TrainingBuffer::Places));
+        kernel.read_as("places", "u32", buffer(TrainingBuffer::Places));
         kernel.read("weights", buffer(TrainingBuffer::Weights));
-        kernel.write("parameters", "u32", buffer(TrainingBuffer::Parameters));
+        kernel.write("parameters", "f32", buffer(TrainingBuffer::Parameters));
         once("gathering", kernel.finish(flat(places.len())))
     }
 }
@@ -211,26 +208,11 @@ pub fn origins(training: &TrainingPlan, partials: &[Partials]) -> Vec<[u32; 4]> 
 }
 
 /// See [`super::LoweredTraining::places`].
-pub fn places(
-    training: &TrainingPlan,
-    precision: Precision,
-    words: &[Range<usize>],
-) -> Vec<[u32; 2]> {
-    let mut places = vec![[NONE, SINGLE]; words.last().map_or(0, |last| last.end)];
-    let parameters = training.plan.parameters.iter().zip(&training.places);
-    for ((parameters, own), range) in parameters.zip(words) {
-        let place = |place: &Option<u32>| place.unwrap_or(NONE);
-        match precision.unless_exact(parameters.exact) {
-            Precision::Single => {
-                for (word, own) in places[range.clone()].iter_mut().zip(own) {
-                    *word = [place(own), SINGLE];
-                }
-            }
-            Precision::Half => {
-                for (word, own) in places[range.clone()].iter_mut().zip(own.chunks(2)) {
-                    *word = [place(&own[0]), own.get(1).map_or(NONE, place)];
-                }
-            }
+pub fn places(training: &TrainingPlan, slices: &[Range<usize>]) -> Vec<u32> {
+    let mut places = vec![NONE; slices.last().map_or(0, |last| last.end)];
+    for (own, slice) in training.places.iter().zip(slices) {
+        for (place, own) in places[slice.clone()].iter_mut().zip(own) {
+            *place = own.unwrap_or(NONE);
         }
     }
     places

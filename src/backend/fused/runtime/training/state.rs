@@ -1,0 +1,106 @@
+//! What a run has learned, on the GPU and on the host.
+
+use super::Training;
+use super::step::within;
+use crate::backend::fused::codegen::TrainingBuffer;
+use crate::backend::fused::error::FusedError;
+
+/// The weights of a network under training, their moving average, and Adam's moments: flat, in the
+/// order of the architecture's tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingState {
+    /// The weights.
+    pub weights: Vec<f32>,
+    /// Their moving average.
+    pub average: Vec<f32>,
+    /// Adam's mean gradients and mean squares, in pairs.
+    pub moments: Vec<[f32; 2]>,
+}
+
+impl Training {
+    /// Replaces the state.
+    ///
+    /// # Errors
+    /// [`FusedError::Step`] if it is of a network with another number of weights; then nothing is
+    /// replaced.
+    pub fn write(&self, state: &TrainingState) -> Result<(), FusedError> {
+        let TrainingState { weights, average, moments } = state;
+        let count = self.weights as u64;
+        for found in [weights.len(), average.len(), moments.len()] {
+            within("the number of weights of a state", found as u64, count..count + 1)?;
+        }
+        let write =
+            |buffer, bytes| self.gpu.queue().write_buffer(self.buffers.of(buffer), 0, bytes);
+        write(TrainingBuffer::Weights, bytemuck::cast_slice(weights));
+        write(TrainingBuffer::Average, bytemuck::cast_slice(average));
+        write(TrainingBuffer::Moments, bytemuck::cast_slice(moments));
+        self.gather();
+        Ok(())
+    }
+
+    /// Reads the state back.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn read(&self) -> Result<TrainingState, FusedError> {
+        let moments = self.numbers(TrainingBuffer::Moments, 2 * self.weights).await?;
+        Ok(TrainingState {
+            weights: self.numbers(TrainingBuffer::Weights, self.weights).await?,
+            average: self.average().await?,
+            moments: moments.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect(),
+        })
+    }
+
+    /// The moving average of the weights.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn average(&self) -> Result<Vec<f32>, FusedError> {
+        self.numbers(TrainingBuffer::Average, self.weights).await
+    }
+
+    /// The gradient of the last step with respect to all weights, before it was clipped.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn gradients(&self) -> Result<Vec<f32>, FusedError> {
+        self.numbers(TrainingBuffer::Gradients, self.weights).await
+    }
+
+    /// The noisy images of the last part, and their noise.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails.
+    pub async fn batch(&self, values: usize) -> Result<[Vec<f32>; 2], FusedError> {
+        let noisy = self.gpu.read(&self.buffers.image, values).await?;
+        Ok([noisy, self.numbers(TrainingBuffer::Noise, values).await?])
+    }
+
+    /// The first numbers of a buffer.
+    pub(super) async fn numbers(
+        &self,
+        buffer: TrainingBuffer,
+        count: usize,
+    ) -> Result<Vec<f32>, FusedError> {
+        self.gpu.read(self.buffers.of(buffer), count).await
+    }
+
+    /// Remembers the state, on the GPU.
+    pub fn keep(&self) {
+        self.copy(self.buffers.state());
+    }
+
+    /// Goes back to the state that was last remembered.
+    pub fn restore(&self) {
+        self.copy(self.buffers.state().map(|(state, kept)| (kept, state)));
+        self.gather();
+    }
+
+    fn copy<'a>(&self, pairs: impl Iterator<Item = (&'a wgpu::Buffer, &'a wgpu::Buffer)>) {
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        for (from, to) in pairs {
+            encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
+        }
+        self.gpu.queue().submit([encoder.finish()]);
+    }
+}
