@@ -160,3 +160,25 @@ fn what_one_rank_refuses_ends_all_of_them() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert_eq!(said.matches("m.checkpoint already exists").count(), 1, "{said}");
 }
+
+/// As on two hosts that have different models of the same name: their runs differ in nothing but weights.
+#[test]
+fn ranks_that_start_from_different_weights_are_refused() {
+    let folder = folder_with_images();
+    for seed in ["1", "2"] {
+        fs::create_dir(folder.path().join(seed)).expect("created");
+        let run = format!("{SHORT} --seed {seed} --out {seed}/m.safetensors");
+        assert!(train(folder.path(), 1, &run).status().expect("mpirun starts").success());
+    }
+    let mut both = Command::new("timeout");
+    both.args(["60", "mpirun", "--oversubscribe"]);
+    for (from, end) in [("1/m.safetensors", &[":"][..]), ("2/m.safetensors", &[])] {
+        both.args(["-n", "1", env!("CARGO_BIN_EXE_ncsn")]).args(TRAIN);
+        both.args(["--steps", "20", "--batch", "8", "--out", "both.safetensors"]);
+        both.args(["--init-from", from]).args(end);
+    }
+    let output = as_root(both.current_dir(folder.path())).output().expect("timeout starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the ranks do not agree"), "{said}");
+}

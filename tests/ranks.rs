@@ -13,7 +13,8 @@ use ncsn::data::Images;
 use ncsn::net::ImageShape;
 use ncsn::net::weights::Weights;
 use ncsn::random::Key;
-use ncsn::train::{Options, Ranks, TrainError, Trainer};
+use ncsn::sample::GuidanceScale;
+use ncsn::train::{Autoguidance, Options, Ranks, TrainError, Trainer};
 use pollster::block_on;
 
 /// What threads have in common.
@@ -163,7 +164,28 @@ fn a_batch_is_not_shared_by_more_ranks_than_it_has_images() {
     assert!(refused.to_string().contains("a batch of 10"), "{refused}");
 }
 
-/// Otherwise gradients of different runs would be added up, or vectors of different lengths.
+/// What makes a rank's trainer.
+type Make = fn(&Images) -> Trainer;
+
+/// Weights of the tiny network, times this factor.
+fn weights(factor: f32) -> Weights {
+    let mut weights = common::weights(&common::tiny());
+    let values = weights.values_mut().flat_map(|array| &mut array.values);
+    values.for_each(|value| *value *= factor);
+    weights
+}
+
+/// A run that learns from a model guided away from a worse one, which has these weights.
+fn guided_away_from(worse: Weights, images: &Images) -> Trainer {
+    let guidance_scale = GuidanceScale { weight: 2.0, ..GuidanceScale::NONE };
+    let by = Autoguidance { worse: common::tiny(), name: "worse".into(), guidance_scale };
+    let options = Options { stable_targets: None, ..options(images) };
+    let trainer = Trainer::new(options, images, &[Device::flex()]).expect("possible");
+    trainer.autoguided(by, worse).expect("they fit together")
+}
+
+/// Otherwise gradients of different runs would be added up, or vectors of different lengths; or ranks
+/// would apply the same updates to different weights.
 #[test]
 fn ranks_that_do_not_agree_are_refused() {
     let ahead = |images: &Images| {
@@ -175,13 +197,26 @@ fn ranks_that_do_not_agree_are_refused() {
         let options = Options { seed: 1, ..options(images) };
         Trainer::new(options, images, &[Device::flex()]).expect("possible")
     };
-    let others: [fn(&Images) -> Trainer; 3] =
-        [|images| trainer(images, Place::Gpu), ahead, other_seed];
-    for other in others {
+    let usual = |images: &Images| trainer(images, Place::Cpu);
+    // As another kind of device would draw them, or as another file of the same name has them.
+    let other_weights = |images: &Images| {
+        trainer(images, Place::Cpu).from_weights(weights(0.9)).expect("of this network")
+    };
+    let pairs: [(Make, Make); 5] = [
+        (usual, |images| trainer(images, Place::Gpu)),
+        (usual, ahead),
+        (usual, other_seed),
+        (usual, other_weights),
+        (
+            |images| guided_away_from(weights(1.0), images),
+            |images| guided_away_from(weights(0.9), images),
+        ),
+    ];
+    for (one, other) in pairs {
         let meeting = Meeting::of(2);
         let join = |rank: usize| {
             let images = images();
-            let trainer = if rank == 0 { trainer(&images, Place::Cpu) } else { other(&images) };
+            let trainer = if rank == 0 { one(&images) } else { other(&images) };
             let ranks = Rank { rank, count: 2, meeting: meeting.clone() };
             // A rank that has joined waits for the others when it is dropped.
             trainer.distributed(Box::new(ranks)).map(std::mem::forget).err()

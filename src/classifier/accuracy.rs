@@ -1,10 +1,10 @@
 //! The accuracy of a classifier.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 
 use super::Classifier;
 use crate::data::Images;
-use crate::net::ImageShape;
+use crate::net::layers;
 use crate::pixel::value;
 use crate::random::Key;
 
@@ -22,7 +22,6 @@ pub fn accuracy(
 ) -> f64 {
     const BATCH: usize = 500;
     let labels = images.labels.as_ref().expect("accuracy is asked of labeled images");
-    let ImageShape { channels, height, width } = images.shape;
     let dimension = images.shape.dimension();
     let mut right = 0;
     for (batch, labels) in labels.chunks(BATCH).enumerate() {
@@ -35,8 +34,8 @@ pub fn accuracy(
                 None => x,
             }));
         }
-        let x = TensorData::new(x, [labels.len(), channels, height, width]);
-        let features = classifier.features(Tensor::from_data(x, device), &[sigma]);
+        let x = layers::images(x, images.shape, device);
+        let features = classifier.features(x, &[sigma]);
         let told = classifier.logits(features).argmax(1).into_data();
         let told = told.iter::<i64>().zip(labels);
         right += told.filter(|&(told, &label)| told == i64::from(label)).count();

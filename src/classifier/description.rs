@@ -100,9 +100,11 @@ impl ClassifierDescription {
             return fail(format!("nothing is left of {height} × {width} pixels after its pools"));
         }
         let groups = self.groups;
-        let odd = self.widths.iter().find(|&&w| w > LIMIT || w == 0 || w % groups != 0);
-        if let Some(width) = odd {
-            return fail(format!("a width of {width} is not a multiple of {groups} groups"));
+        for &width in &self.widths {
+            within(&[("a width", width, 1, LIMIT)])?;
+            if !width.is_multiple_of(groups) {
+                return fail(format!("a width of {width} is not a multiple of {groups} groups"));
+            }
         }
         self.preconditioning.check()
     }

@@ -5,6 +5,7 @@ use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
 use super::{Classifier, ClassifierDescription};
+use crate::model_file::container::{CardKind, Cards};
 use crate::model_file::{Container, ModelError, tensors, write};
 use crate::net::weights::{self, Weights};
 
@@ -30,7 +31,16 @@ pub struct ClassifierCard {
 impl ClassifierCard {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
-    const KEY: &str = "classifier";
+}
+
+impl CardKind for ClassifierCard {
+    const KEY: &'static str = "classifier";
+    const FORMAT: u32 = Self::FORMAT;
+    const WHAT: &'static str = "classifier";
+
+    fn of(cards: &Cards) -> Option<&str> {
+        cards.classifier.as_deref()
+    }
 }
 
 /// A classifier on the host.
@@ -54,7 +64,7 @@ impl ClassifierFile {
     /// [`ModelError`] names what is wrong.
     pub fn read(bytes: &[u8]) -> Result<Self, ModelError> {
         let container = Container::read(bytes)?;
-        let card: ClassifierCard = container.card(ClassifierCard::KEY, ClassifierCard::FORMAT)?;
+        let card: ClassifierCard = container.card()?;
         if card.classes.len() != card.description.classes {
             return Err(ModelError::Classifier("it has other classes than names of classes"));
         }
@@ -80,15 +90,12 @@ impl ClassifierFile {
     /// # Errors
     /// If a value is not finite.
     pub fn write(&self) -> Result<Vec<u8>, ModelError> {
-        write::tensors(&self.weights, ClassifierCard::KEY, &self.card, Dtype::F32)
+        write::tensors(&self.weights, &self.card, Dtype::F32)
     }
 
     /// The CRC-32C of the weights, which identifies the classifier.
     pub fn checksum(&self) -> u32 {
-        self.weights.iter().fold(0, |sum, (name, array)| {
-            let sum = crc32c::crc32c_append(sum, name.as_bytes());
-            crc32c::crc32c_append(sum, bytemuck::cast_slice(&array.values))
-        })
+        weights::checksum(&self.weights)
     }
 
     /// The classifier on a device.
@@ -128,6 +135,15 @@ mod tests {
             ..sound
         };
         assert!(refused(&file).contains("more weights"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_called_a_classifier() {
+        let mut file = classifier();
+        file.card.format = 2;
+        let error = ClassifierFile::read(&file.write().expect("finite")).expect_err("newer");
+        let said = error.to_string();
+        assert_eq!(said, "the classifier has format 2, this program reads format 1");
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub struct Classifier {
     features: Linear,
     classes: Linear,
     patch: usize,
-    mean: f32,
-    sigma_data: f32,
+    #[module(skip)]
+    preconditioning: Preconditioning,
 }
 
 #[derive(Module, Debug)]
@@ -69,15 +69,13 @@ impl Classifier {
         }
         let [height, width] = description.last_sides();
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
-        let Preconditioning { mean, sigma_data } = preconditioning;
         Ok(Self {
             embedding: SigmaEmbedding::new(embedding, 0, device),
             blocks,
             features: linear(channels * height * width, description.features),
             classes: linear(description.features, description.classes),
             patch,
-            mean,
-            sigma_data,
+            preconditioning,
         })
     }
 
@@ -85,10 +83,11 @@ impl Classifier {
     /// holds one σ > 0 for each of the N images, or a single one for all.
     pub fn features(&self, x: Tensor<4>, sigmas: &[f32]) -> Tensor<2> {
         let device = x.device();
-        let scale = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
-        let input = column(sigmas.iter().map(|&sigma| scale.at(sigma).c_in), &device);
+        let Preconditioning { mean, .. } = self.preconditioning;
+        let c_in = |&sigma: &f32| self.preconditioning.at(sigma).c_in;
+        let c_in = column(sigmas.iter().map(c_in), &device);
         let embedding = self.embedding.forward(sigmas, &[None.into()], &device);
-        let mut h = fold((x - self.mean) * input, self.patch);
+        let mut h = fold((x - mean) * c_in, self.patch);
         for block in &self.blocks {
             h = block.forward(h, embedding.clone());
         }

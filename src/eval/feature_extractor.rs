@@ -1,13 +1,13 @@
 //! What computes the features of images: a classifier trained on the data for this purpose, or a
 //! network from elsewhere.
 
+use burn::tensor::Device;
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{FeatureNetwork, FeatureNetworkError, Points};
 use crate::classifier::{Classifier, ClassifierFile};
 use crate::model_file::ModelError;
-use crate::net::ImageShape;
+use crate::net::{ImageShape, layers};
 
 /// The features of N images, and their classes.
 #[derive(Clone, Debug)]
@@ -90,12 +90,10 @@ impl ClassifierFeatures {
     /// The features and classes of images, N × C × H × W with values in \[0, 1\].
     pub fn features(&self, pixels: &[f32]) -> Features {
         const BATCH: usize = 500;
-        let ImageShape { channels, height, width } = self.image_shape;
         let mut features = Points { dimension: 1, values: Vec::new() };
         let mut probabilities = Vec::new();
         for pixels in pixels.chunks(BATCH * self.image_shape.dimension()) {
-            let shape = [pixels.len() / self.image_shape.dimension(), channels, height, width];
-            let x = Tensor::from_data(TensorData::new(pixels.to_vec(), shape), &self.device);
+            let x = layers::images(pixels.to_vec(), self.image_shape, &self.device);
             let embedded = self.classifier.features(x, &[self.sigma]);
             features.dimension = embedded.dims()[1];
             let probability = softmax(self.classifier.logits(embedded.clone()), 1);

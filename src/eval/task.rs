@@ -58,19 +58,19 @@ impl Task {
         let versions = (MOST / kinds / count.max(1)).clamp(1, VERSIONS);
         let chosen: Vec<usize> = fixed_sample(images.len(), count).collect();
         let partners = permutation(images.len(), Key { seed: 1, stream: 0, step: 0 });
-        let made = (0..versions * count).into_par_iter().flat_map_iter(|index| {
+        let made = (0..versions * count)
+            .into_par_iter()
+            .flat_map_iter(|index| (0..kinds).map(move |kind| (index, kind)));
+        let made = made.map(|(index, kind)| {
             let (version, image) = (index / count, chosen[index % count]);
-            let other = partners[(image + version) % partners.len()] as usize;
-            let [image, other] = [image, other].map(|index| images.image(index));
-            (0..kinds).map(move |kind| (index, kind, image, other))
-        });
-        let made = made.map(|(index, kind, image, other)| {
+            let other = partner(images, &partners, image, version);
             let key = Key { seed: 0, stream: index as u32, step: kind as u32 };
             let (turn, defect) = match turns.get(kind) {
                 Some(&turn) => (turn, None),
                 None => (0, Some(Defect::ALL[kind - turns.len()])),
             };
-            let spoiled = spoil(defect, &values(image), &values(other), images.shape, key);
+            let image = values(images.image(image));
+            let spoiled = spoil(defect, &image, &values(&other), images.shape, key);
             turned(bytes(&spoiled), images.shape, turn)
         });
         let made: Vec<Vec<u8>> = made.collect();
@@ -78,6 +78,23 @@ impl Task {
         let labels = (0..kinds as u8).cycle().take(labeled.len());
         labeled.labels = Some(labels.collect());
         Cow::Owned(labeled)
+    }
+}
+
+/// What to blend a version of an image with: the next image in a random order, always the same, that
+/// differs from it. If all are the same, it is the image upside down.
+fn partner<'a>(
+    images: &'a Images,
+    partners: &[u32],
+    image: usize,
+    version: usize,
+) -> Cow<'a, [u8]> {
+    let own = images.image(image);
+    let (before, after) = partners.split_at((image + version) % partners.len());
+    let mut others = after.iter().chain(before).map(|&other| images.image(other as usize));
+    match others.find(|other| *other != own) {
+        Some(other) => Cow::Borrowed(other),
+        None => Cow::Owned(turned(own.to_vec(), images.shape, 2)),
     }
 }
 
@@ -136,6 +153,20 @@ mod tests {
         assert_eq!(two, turn(&turn(&image, 3), 3));
         assert_eq!(turned(two, shape, 2), image);
         assert_eq!(turned(turned(image.to_vec(), shape, 3), shape, 1), image);
+    }
+
+    #[test]
+    fn no_image_is_blended_with_itself() {
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        // The third looks like the first.
+        let images = Images::new(shape, vec![1, 2, 3, 4, 1, 2, 5, 6]);
+        let partners = [0, 2, 1, 3];
+        let of = |image, version| partner(&images, &partners, image, version).into_owned();
+        assert_eq!([of(0, 0), of(0, 1), of(0, 2)], [[3, 4], [3, 4], [3, 4]]);
+        assert_eq!([of(3, 0), of(3, 1), of(3, 2)], [[1, 2], [1, 2], [1, 2]]);
+        assert_eq!([of(1, 0), of(1, 1), of(1, 2)], [[1, 2], [5, 6], [5, 6]]);
+        let same = Images::new(shape, vec![1, 2, 1, 2]);
+        assert_eq!(partner(&same, &[1, 0], 1, 2).into_owned(), [2, 1]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod network;
 pub use network::NetworkDivergence;
 
 use crate::random::Key;
+use crate::random::streams::PROBE_STEP;
 use crate::score::ScoreWithDivergence;
 
 /// How the divergence `∇·s` is computed.
@@ -91,7 +92,7 @@ fn probes(trace: Trace, d: usize, n: usize) -> Vec<Vec<f32>> {
         }
         Trace::Hutchinson { seed, first } => {
             let sign = |i: usize| {
-                let key = Key { seed, stream: first + (i / d) as u32, step: 0 };
+                let key = Key { seed, stream: first + (i / d) as u32, step: PROBE_STEP };
                 if key.uniform((i % d) as u32) < 0.5 { -1.0 } else { 1.0 }
             };
             vec![(0..n * d).map(sign).collect()]

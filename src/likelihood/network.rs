@@ -1,10 +1,10 @@
 //! The divergence of a network's score, by automatic differentiation.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use crate::net::weights::Weights;
-use crate::net::{Architecture, DescriptionError, ImageShape, Network};
+use crate::net::{Architecture, DescriptionError, ImageShape, Network, layers};
 use crate::score::{Score, ScoreWithDivergence};
 
 /// A network whose score and divergence are read on the host.
@@ -33,10 +33,7 @@ impl NetworkDivergence {
     }
 
     fn images(&self, values: &[f32]) -> Tensor<4> {
-        let ImageShape { channels, height, width } = self.image_shape;
-        let count = values.len() / self.image_shape.dimension();
-        let data = TensorData::new(values.to_vec(), [count, channels, height, width]);
-        Tensor::from_data(data, &self.device)
+        layers::images(values.to_vec(), self.image_shape, &self.device)
     }
 }
 

@@ -6,8 +6,9 @@ use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::class_input::ClassInput;
+use super::image_shape::ImageShape;
 use super::precondition::sigma_features;
-use super::unet::ClassInput;
 
 /// A convolution that keeps height and width; `kernel` is odd.
 pub fn conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) -> Conv2d {
@@ -22,6 +23,16 @@ pub fn zero_conv(inputs: usize, outputs: usize, kernel: usize, device: &Device) 
 fn conv_config(inputs: usize, outputs: usize, kernel: usize) -> Conv2dConfig {
     let padding = PaddingConfig2d::Explicit(kernel / 2, kernel / 2, kernel / 2, kernel / 2);
     Conv2dConfig::new([inputs, outputs], [kernel, kernel]).with_padding(padding)
+}
+
+/// N images on a device, N × C × H × W, from the values of one after another.
+///
+/// # Panics
+/// If the last of them is not whole.
+pub fn images(values: Vec<f32>, shape: ImageShape, device: &Device) -> Tensor<4> {
+    let ImageShape { channels, height, width } = shape;
+    let count = values.len() / shape.dimension();
+    Tensor::from_data(TensorData::new(values, [count, channels, height, width]), device)
 }
 
 /// A number for each of N images, for all of their pixels: N × 1 × 1 × 1.

@@ -5,6 +5,7 @@
 //! tensors hold; none of them knows Burn. [`Network`] is the Burn module, made of the layers of
 //! [`layers`].
 
+mod class_input;
 pub mod description;
 mod error;
 mod image_shape;
@@ -20,6 +21,7 @@ pub mod layers;
 #[cfg(feature = "burn")]
 mod network;
 
+pub use class_input::ClassInput;
 pub use description::Architecture;
 pub use error::DescriptionError;
 pub use image_shape::ImageShape;
@@ -31,4 +33,4 @@ pub use refinenet::RefineNet;
 pub use refinenet::{Depth, RefineNetDescription, Variant};
 #[cfg(feature = "burn")]
 pub use unet::UNet;
-pub use unet::{ClassInput, UNetDescription};
+pub use unet::UNetDescription;

@@ -3,11 +3,12 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::class_input::ClassInput;
 use super::description::Architecture;
 use super::error::DescriptionError;
 use super::layers::column;
 use super::refinenet::RefineNet;
-use super::unet::{ClassInput, UNet};
+use super::unet::UNet;
 use super::weights::{self, Weights};
 
 /// A noise-conditional score network on a Burn device: any of the architectures.
@@ -66,14 +67,19 @@ impl Network {
         classes: &[Option<usize>],
     ) -> Tensor<4> {
         let classes: Vec<ClassInput> = classes.iter().map(|&class| class.into()).collect();
-        self.guided_score(x, sigmas, &classes)
+        self.conditional_score(x, sigmas, &classes)
     }
 
-    /// As [`Self::class_score`], with the scale of guidance as an input; only networks with a
-    /// [`Self::guidance_max`] were trained for scales above 1.
-    pub fn guided_score(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
+    /// As [`Self::class_score`], but each class comes with a scale of guidance, which is 1 for the score
+    /// without guidance. Only networks with a [`Self::guidance_max`] were trained for scales above 1.
+    pub fn conditional_score(
+        &self,
+        x: Tensor<4>,
+        sigmas: &[f32],
+        classes: &[ClassInput],
+    ) -> Tensor<4> {
         match self {
-            Self::UNet(unet) => unet.guided_score(x, sigmas, classes),
+            Self::UNet(unet) => unet.score(x, sigmas, classes),
             Self::RefineNet(refinenet) => refinenet.score(x, sigmas),
         }
     }
@@ -98,7 +104,7 @@ impl Network {
     /// the clean images. Each image has its own σ and class, or all have the same.
     pub fn denoise(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
         let device = x.device();
-        let score = self.guided_score(x.clone(), sigmas, classes);
+        let score = self.conditional_score(x.clone(), sigmas, classes);
         x + score * column(sigmas.iter().map(|sigma| sigma * sigma), &device)
     }
 }

@@ -9,6 +9,7 @@ pub use order::Order;
 
 use crate::loss::Weighting;
 use crate::random::Key;
+use crate::random::streams::{DROPOUT_INDEX, GUIDANCE_INDEX, LEVELS_STREAM};
 
 /// Adam's memory of gradients, as published.
 pub const BETA_1: f32 = 0.9;
@@ -17,14 +18,6 @@ pub const BETA_1: f32 = 0.9;
 pub const BETA_2: f32 = 0.99;
 /// What Adam adds to the root of the mean squared gradients: Burn's default.
 pub const EPSILON: f32 = 1e-5;
-
-/// The streams of a training step are its examples. This extra one has what is drawn for each
-/// example besides its noise: noise levels at the indices from 0.
-const SIGMA_STREAM: u32 = u32::MAX - 1;
-/// The index in that stream from which scales of guidance are drawn.
-const GUIDANCE: u32 = 1 << 30;
-/// The index in that stream from which it is drawn whether classes are dropped.
-const DROPOUT: u32 = 1 << 31;
 
 /// What every step of a run draws and does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,11 +38,11 @@ pub struct Recipe {
     pub max_grad_norm: f32,
     /// The decay of the moving average of the weights, per step.
     pub ema_decay: f64,
-    /// The median of σ in training, which draws `ln σ ~ N(ln p_mean, p_std²)`, clamped to a range.
-    /// This is EDM's distribution (Karras et al. 2022, table 1), whose P_mean is `ln p_mean`, for
-    /// pixels in \[0, 1\] instead of \[−1, 1\].
-    pub p_mean: f32,
-    /// See `p_mean`; in nats.
+    /// The median of σ in training, which draws `ln σ ~ N(ln sigma_median, p_std²)`, clamped to a
+    /// range: `e^P_mean` in EDM (Karras et al. 2022, table 1), but for pixels in \[0, 1\] instead of
+    /// \[−1, 1\].
+    pub sigma_median: f32,
+    /// P_std, the standard deviation of ln σ; in nats.
     pub p_std: f32,
     /// The smallest and the largest σ.
     pub sigmas: [f32; 2],
@@ -69,8 +62,8 @@ impl Recipe {
     pub const MAX_GRAD_NORM: f32 = 1.0;
     /// The default of [`Self::ema_decay`].
     pub const EMA_DECAY: f64 = 0.999;
-    /// The default of [`Self::p_mean`].
-    pub const P_MEAN: f32 = 0.4;
+    /// The default of [`Self::sigma_median`].
+    pub const SIGMA_MEDIAN: f32 = 0.4;
     /// The default of [`Self::p_std`].
     pub const P_STD: f32 = 1.5;
     /// The default of the smallest σ: 2.5 of 256 gray levels, noise that nobody sees.
@@ -84,18 +77,18 @@ impl Recipe {
     /// The σ that a standard normal number stands for.
     pub fn sigma_of(&self, normal: f32) -> f32 {
         let [smallest, largest] = self.sigmas;
-        (self.p_mean.ln() + self.p_std * normal).exp().clamp(smallest, largest)
+        (self.sigma_median.ln() + self.p_std * normal).exp().clamp(smallest, largest)
     }
 
     /// Whether the network is told the class of image i of a step.
     pub fn tells(&self, step: u64, i: usize) -> bool {
-        key(self.seed, step).uniform(DROPOUT + i as u32) > self.label_dropout
+        key(self.seed, step).uniform(DROPOUT_INDEX + i as u32) > self.label_dropout
     }
 
     /// The scale of guidance that image i of a step teaches, from 1 to `most`: its logarithm is
     /// uniform, since the scales that people use are small.
     pub fn guidance(&self, step: u64, i: usize, most: f32) -> f32 {
-        most.powf(key(self.seed, step).uniform(GUIDANCE + i as u32))
+        most.powf(key(self.seed, step).uniform(GUIDANCE_INDEX + i as u32))
     }
 
     /// The learning rate at a step.
@@ -111,7 +104,7 @@ impl Recipe {
 
 /// The key of what is drawn for the images of a step besides their noise.
 pub fn key(seed: u64, step: u64) -> Key {
-    Key { seed, stream: SIGMA_STREAM, step: step as u32 }
+    Key { seed, stream: LEVELS_STREAM, step: step as u32 }
 }
 
 /// The decay of a moving average at a step: smaller at first, so that the random start does not

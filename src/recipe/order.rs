@@ -1,5 +1,6 @@
 //! The order in which images are seen.
 
+use crate::random::streams::ORDER_STREAM;
 use crate::random::{Key, permutation};
 
 /// The order in which images are seen: each once per epoch, in an order that depends only on the
@@ -18,8 +19,14 @@ impl Order {
         Self { images, seed, epoch: u64::MAX, order: Vec::new() }
     }
 
+    /// The images of a step's batch of this size.
+    pub fn batch(&mut self, step: u64, size: usize) -> Vec<usize> {
+        let first = step * size as u64;
+        (first..).take(size).map(|position| self.at(position)).collect()
+    }
+
     /// The image that is seen at `position`, counted from the start of training.
-    pub fn at(&mut self, position: u64) -> usize {
+    fn at(&mut self, position: u64) -> usize {
         let (epoch, index) = (position / self.images as u64, position % self.images as u64);
         if epoch != self.epoch {
             let key = Key { seed: self.seed, stream: ORDER_STREAM, step: epoch as u32 };
@@ -30,9 +37,6 @@ impl Order {
     }
 }
 
-/// The streams of a training step are its examples; this one is not among them.
-const ORDER_STREAM: u32 = u32::MAX;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,10 +44,13 @@ mod tests {
     #[test]
     fn an_epoch_sees_everything_once_in_an_order_of_its_own() {
         let mut order = Order::new(50, 3);
-        let mut epoch = |e: u64| (0..50).map(|i| order.at(e * 50 + i)).collect::<Vec<_>>();
+        let mut epoch = |epoch| order.batch(epoch, 50);
         let (first, second, again) = (epoch(0), epoch(1), epoch(0));
         assert_eq!(first, again);
         assert_ne!(first, second);
+        // Smaller batches, one of which reaches into the second epoch.
+        let parts: Vec<usize> = (0..4).flat_map(|step| order.batch(step, 20)).collect();
+        assert_eq!(parts, [&first[..], &second[..30]].concat());
         let mut sorted = second;
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..50));

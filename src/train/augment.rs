@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Images;
 use crate::pixel::{dequantized, value};
 use crate::random::Key;
+use crate::random::streams::{DEQUANTIZE_INDEX, FLIP_INDEX};
 
 /// The changes made to training images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,17 +17,13 @@ pub struct Augmentation {
     pub dequantize: bool,
 }
 
-/// The index of the random number that decides on mirroring; those after it place the pixels within
-/// their levels. Noise takes one index per pixel, from 0; no image has 2³¹ pixels.
-const FIRST: u32 = 1 << 31;
-
 impl Augmentation {
     /// The changed pixels of image `index`, in \[0, 1\]. `key` is that of the image's noise, so
     /// the changes depend only on seed, step and place in the batch.
     pub(super) fn pixels(self, images: &Images, index: usize, key: Key) -> Vec<f32> {
-        let value = |(at, &byte)| self.value(byte, || key.uniform(FIRST + 1 + at));
+        let value = |(at, &byte)| self.value(byte, || key.uniform(DEQUANTIZE_INDEX + at));
         let mut pixels: Vec<f32> = (0..).zip(images.image(index)).map(value).collect();
-        if self.flip && key.uniform(FIRST) < 0.5 {
+        if self.flip && key.uniform(FLIP_INDEX) < 0.5 {
             mirror(&mut pixels, images);
         }
         pixels

@@ -3,12 +3,12 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::augment::Augmentation;
 use super::options::Options;
 use crate::data::Images;
-use crate::net::ClassInput;
+use crate::net::{ClassInput, layers};
 use crate::noise::perturb;
 use crate::random::Key;
 use crate::recipe;
@@ -83,9 +83,7 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let [noisy, noise] = noisy(images, indices, change, &sigmas, key);
-        let shape = images.shape;
-        let shape = [indices.len(), shape.channels, shape.height, shape.width];
-        let tensor = |values| Tensor::from_data(TensorData::new(values, shape), device);
+        let tensor = |values| layers::images(values, images.shape, device);
         let classes = indices.iter().map(|&index| images.label(index).into()).collect();
         Self { noisy: tensor(noisy), noise: tensor(noise), sigmas, classes }
     }

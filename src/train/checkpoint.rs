@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Options;
+use super::records::Records;
 
 /// Everything that a run needs to continue.
 #[derive(Clone)]
@@ -24,13 +25,7 @@ pub struct Checkpoint {
     pub step: u64,
     /// Seconds spent in these steps.
     pub seconds: f64,
-    pub(super) weights: Bytes,
-    pub(super) ema: Bytes,
-    pub(super) optimizer: Bytes,
-    /// The model that is learned from, if there is one, and the worse one of an autoguided run.
-    pub(super) teacher: Vec<Bytes>,
-    /// The critic of a run that matches a distribution, and its optimizer.
-    pub(super) critic: Vec<Bytes>,
+    pub(super) records: Records,
 }
 
 /// Why a checkpoint cannot be read or written.
@@ -76,7 +71,8 @@ const CRITIC: [&str; 2] = ["critic", "critic-optimizer"];
 
 impl Checkpoint {
     pub(super) fn to_bytes(&self) -> std::io::Result<Vec<u8>> {
-        let Self { options, step, seconds, weights, ema, optimizer, teacher, critic } = self;
+        let Self { options, step, seconds, records } = self;
+        let Records { weights, ema, optimizer, teacher, critic } = records;
         let named = NAMES.into_iter().zip([weights, ema, optimizer]);
         let named = named.chain(TEACHER.into_iter().zip(teacher));
         let named: Vec<(&str, &Bytes)> = named.chain(CRITIC.into_iter().zip(critic)).collect();
@@ -127,7 +123,8 @@ impl Checkpoint {
         let [weights, ema, optimizer] = parts.map(bytes);
         let [teacher, critic] =
             [teacher, critic].map(|parts| parts.into_iter().map(bytes).collect());
-        Ok(Self { options, step, seconds, weights, ema, optimizer, teacher, critic })
+        let records = Records { weights, ema, optimizer, teacher, critic };
+        Ok(Self { options, step, seconds, records })
     }
 }
 

@@ -63,7 +63,7 @@ impl Checkpoints {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            files::replace(&partial, &self.newest)
+            files::replace(partial, &self.newest)
         };
         write().map_err(|source| CheckpointError::Write { path: self.newest.clone(), source })
     }
@@ -146,6 +146,7 @@ mod tests {
     use crate::data::Images;
     use crate::net::ImageShape;
     use crate::train::Options;
+    use crate::train::records::Records;
 
     fn checkpoint(step: u64) -> Checkpoint {
         let shape = ImageShape { channels: 1, height: 4, width: 4 };
@@ -155,11 +156,13 @@ mod tests {
             options: Options::for_images(&images).expect("images that differ"),
             step,
             seconds: 0.0,
-            weights: part(),
-            ema: part(),
-            optimizer: part(),
-            teacher: Vec::new(),
-            critic: Vec::new(),
+            records: Records {
+                weights: part(),
+                ema: part(),
+                optimizer: part(),
+                teacher: Vec::new(),
+                critic: Vec::new(),
+            },
         }
     }
 

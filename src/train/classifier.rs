@@ -7,11 +7,13 @@ use burn::optim::{AdamWConfig, GradientsAccumulator};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::shards::Shards;
-use super::{OptionsError, TrainError, ema, options};
+use super::{OptionsError, TrainError, checks, ema};
 use crate::classifier::{Classifier, ClassifierDescription};
 use crate::data::Images;
+use crate::net::layers;
 use crate::pixel::value;
 use crate::random::Key;
+use crate::random::streams::{CLASSIFIER_SHIFT_INDEX, CLASSIFIER_SIGMA_INDEX};
 use crate::recipe::{Order, ema_decay, learning_rate_share};
 
 /// How a classifier is trained.
@@ -42,10 +44,9 @@ const WEIGHT_DECAY: f32 = 0.01;
 /// Trains a classifier on labeled images; `progress` gets the number of steps done and the loss.
 ///
 /// # Errors
-/// [`TrainError`] if the description does not fit, the device fails or the loss is not finite.
-///
-/// # Panics
-/// If the images have no labels.
+/// [`TrainError::Options`] if an option is impossible, or there are no images of the described shape
+/// and classes; [`TrainError`] if there is no such classifier, the device fails or the loss is not
+/// finite.
 pub fn train_classifier(
     description: &ClassifierDescription,
     images: &Images,
@@ -54,6 +55,7 @@ pub fn train_classifier(
     progress: &dyn Fn(u64, f32),
 ) -> Result<Classifier, TrainError> {
     options.check()?;
+    checks::images(images, description.image_shape, description.classes)?;
     let autodiff = device.clone().autodiff();
     autodiff.seed(options.seed);
     let mut classifier = Classifier::new(description, &autodiff)?;
@@ -63,9 +65,7 @@ pub fn train_classifier(
     let shards = shards.map_err(|e| TrainError::Device(e.to_string()))?;
     let mut order = Order::new(images.len(), options.seed);
     for step in 0..options.steps {
-        let first = step * options.batch as u64;
-        let indices: Vec<usize> =
-            (first..).take(options.batch).map(|position| order.at(position)).collect();
+        let indices = order.batch(step, options.batch);
         let mut grads = GradientsAccumulator::new();
         let part = 0..indices.len();
         let loss = shards.backward(part, &classifier, &mut grads, |part, classifier, device| {
@@ -97,10 +97,10 @@ impl ClassifierOptions {
     /// [`OptionsError`] names the first that is impossible.
     pub fn check(&self) -> Result<(), OptionsError> {
         let [low, high] = self.sigmas;
-        options::steps(self.steps)?;
-        options::batch(self.batch)?;
-        options::positive("the learning rate", self.learning_rate)?;
-        options::positive("the smallest noise level", f64::from(low))?;
+        checks::steps(self.steps)?;
+        checks::batch(self.batch)?;
+        checks::positive("the learning rate", self.learning_rate)?;
+        checks::positive("the smallest noise level", f64::from(low))?;
         if high.is_finite() && low <= high {
             return Ok(());
         }
@@ -119,11 +119,6 @@ struct Batch {
     labels: Tensor<1, Int>,
 }
 
-/// The indices of the random numbers that decide on an image's noise level and shift; noise takes
-/// those from 0.
-const SIGMA: u32 = 1 << 31;
-const SHIFT: u32 = SIGMA + 1;
-
 impl Batch {
     fn new(
         images: &Images,
@@ -133,17 +128,18 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let shape = images.shape;
-        let labels = images.labels.as_ref().expect("a classifier is trained on labeled images");
+        let labels = images.labels.as_ref().expect("`checks::images` asks for them");
         let [low, high] = options.sigmas;
         let mut values = Vec::with_capacity(indices.len() * shape.dimension());
         let mut sigmas = Vec::with_capacity(indices.len());
         for (stream, &index) in (key.stream..).zip(indices) {
             let key = Key { stream, ..key };
-            let sigma = low * (high / low).powf(key.uniform(SIGMA));
+            let sigma = low * (high / low).powf(key.uniform(CLASSIFIER_SIGMA_INDEX));
             sigmas.push(sigma);
             let [down, right] = [0, 1].map(|axis| {
                 let reach = 2.0 * options.shift as f32 + 1.0;
-                (key.uniform(SHIFT + axis) * reach) as isize - options.shift as isize
+                (key.uniform(CLASSIFIER_SHIFT_INDEX + axis) * reach) as isize
+                    - options.shift as isize
             });
             let image = images.image(index);
             let inside =
@@ -162,13 +158,42 @@ impl Batch {
                 }
             }
         }
-        let shape = [indices.len(), shape.channels, shape.height, shape.width];
         let labels: Vec<i32> = indices.iter().map(|&index| i32::from(labels[index])).collect();
         let labels = TensorData::new(labels, [indices.len()]);
         Self {
-            x: Tensor::from_data(TensorData::new(values, shape), device),
+            x: layers::images(values, shape, device),
             sigmas,
             labels: Tensor::from_data(labels, device),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{ImageShape, Preconditioning};
+
+    #[test]
+    fn images_that_a_classifier_cannot_learn_from_are_refused() {
+        let shape = ImageShape { channels: 1, height: 8, width: 8 };
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
+        let description = ClassifierDescription::new(shape, 2, scale);
+        let (sigmas, batch) = ([0.01, 0.01], 2);
+        let options =
+            ClassifierOptions { steps: 1, batch, learning_rate: 1e-3, sigmas, shift: 0, seed: 0 };
+        let train = |count: usize, labels: Option<Vec<u8>>| {
+            let images = Images { labels, ..Images::new(shape, vec![7; 64 * count]) };
+            train_classifier(&description, &images, &options, &Device::flex(), &|_, _| ())
+        };
+        train(2, Some(vec![0, 1])).expect("both classes are known");
+        for (count, labels, what) in [
+            (0, Some(Vec::new()), "no images"),
+            (2, None, "have none"),
+            (2, Some(vec![0, 2]), "label 2"),
+        ] {
+            let error = train(count, labels).expect_err("refused");
+            assert!(matches!(error, TrainError::Options(_)), "{error}");
+            assert!(error.to_string().contains(what), "{error}");
         }
     }
 }

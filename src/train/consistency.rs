@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::options_error::OptionsError;
+use super::precision::Precision;
+use crate::net::Architecture;
 
 /// Consistency tuning and distillation.
 ///
@@ -43,15 +45,27 @@ impl Consistency {
     /// b of n(t): 1 as published for pixels in \[−1, 1\], so 2 for pixels in \[0, 1\].
     const B: f32 = 2.0;
 
-    pub(super) fn check(&self) -> Result<(), OptionsError> {
-        let Self { first_gap, last_gap, .. } = *self;
-        if last_gap > 0.0 && last_gap <= first_gap && first_gap <= 1.0 {
-            return Ok(());
+    /// Checks the gaps, and that this network can be tuned in this precision.
+    pub(super) fn check(
+        &self,
+        architecture: &Architecture,
+        precision: Precision,
+    ) -> Result<(), OptionsError> {
+        let fail = |message: String| Err(OptionsError(message));
+        let Self { first_gap, last_gap, distillation } = *self;
+        if !(last_gap > 0.0 && last_gap <= first_gap && first_gap <= 1.0) {
+            return fail(format!(
+                "the gaps of consistency tuning must fall from at most 1 and stay above 0, but are \
+                 {first_gap} and {last_gap}"
+            ));
         }
-        Err(OptionsError(format!(
-            "the gaps of consistency tuning must fall from at most 1 and stay above 0, but are \
-             {first_gap} and {last_gap}"
-        )))
+        if architecture.preconditioning().is_none() {
+            return fail("consistency tuning needs a preconditioned network: a U-Net".into());
+        }
+        if precision != Precision::F32 && !distillation {
+            return fail("consistency tuning compares answers too close for bf16: use f32".into());
+        }
+        Ok(())
     }
 
     /// Δ at a step of a run.
@@ -80,17 +94,24 @@ impl Consistency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::ImageShape;
+    use crate::train::test_network::tiny;
+
+    fn check(consistency: &Consistency, precision: Precision) -> Result<(), OptionsError> {
+        let shape = ImageShape { channels: 1, height: 4, width: 4 };
+        consistency.check(&Architecture::UNet(tiny(shape)), precision)
+    }
 
     #[test]
     fn the_gap_halves_in_stages_of_equal_length() {
         let consistency = Consistency { first_gap: 0.5, last_gap: 0.125, distillation: false };
-        consistency.check().expect("they fall");
+        check(&consistency, Precision::F32).expect("they fall");
         let gaps: Vec<f32> = (0..9).map(|step| consistency.gap_at(step, 9)).collect();
         assert_eq!(gaps, [0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125]);
         let constant = Consistency { first_gap: 0.01, last_gap: 0.01, distillation: false };
         assert_eq!(constant.gap_at(8, 9), 0.01);
         let grows = Consistency { first_gap: 0.1, last_gap: 0.2, distillation: false };
-        assert!(grows.check().is_err());
+        assert!(check(&grows, Precision::F32).is_err());
     }
 
     /// As published, at a large t, at a small one, and below the smallest noise level.

@@ -40,7 +40,7 @@ pub(super) fn distances(
     let (x_t, noise) = (constant(noisy.clone()), constant(noise));
     let device = x_t.device();
     let x_r = x_t - noise * column(ts.iter().zip(rs).map(|(t, r)| t - r), &device);
-    let score = network.valid().guided_score(x_r.clone(), &finite_levels(rs, &ts), &classes);
+    let score = network.valid().conditional_score(x_r.clone(), &finite_levels(rs, &ts), &classes);
     let target = x_r + score * column(rs.iter().map(|r| r * r), &device);
 
     let answer = network.denoise(noisy, &ts, &classes);

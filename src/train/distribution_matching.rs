@@ -16,10 +16,10 @@ use crate::net::Architecture;
 /// `x = G(x̃, t)` is the difference of two scores at `y = x + σ z`, `s_q(y, σ) − s_p(y, σ)`. With
 /// `n = −σ s`, the noise that a score sees, the generator descends along
 ///
-/// `g = (n_p(y, σ) − n_q(y, σ)) / mean |n_p(y, σ) − z|`,
+/// `g = (n_p(y, σ) − n_q(y, σ)) / mean |n_p(y, σ) − z|`.
 ///
-/// where the mean over the pixels makes steps equally large at all σ (DMD's weighting; it is of denoised
-/// images, of which σ cancels).
+/// The mean over the pixels, which makes steps equally large at all σ, is DMD's weight. The paper writes
+/// both differences in denoised images; each is σ times the one in noise, so σ cancels.
 ///
 /// s_p is the model's score, guided or not. s_q is that of the *critic*, which starts as a copy of the
 /// model and learns the score of generated images by denoising score matching. It takes several steps
@@ -50,7 +50,13 @@ impl DistributionMatching {
     /// now.
     pub(super) const BETA_1: f32 = 0.0;
 
-    pub(super) fn check(&self, generator: &Architecture) -> Result<(), OptionsError> {
+    /// Checks that this network can be the generator of a run of so many steps.
+    pub(super) fn check(
+        &self,
+        generator: &Architecture,
+        steps: u64,
+        warmup_steps: u64,
+    ) -> Result<(), OptionsError> {
         let fail = |message: String| Err(OptionsError(message));
         let Self { model, critic_steps, .. } = self;
         model.check().map_err(|e| OptionsError(e.to_string()))?;
@@ -67,6 +73,13 @@ impl DistributionMatching {
         }
         if *critic_steps == 0 {
             return fail("the critic needs at least one step for each of the generator".into());
+        }
+        let first = Self::steps_before_generator(warmup_steps, *critic_steps);
+        if steps <= first {
+            return fail(format!(
+                "of {steps} steps the critic takes the first {first}, warm-up included, so the network \
+                 would not learn; make more steps, or fewer of warm-up"
+            ));
         }
         Ok(())
     }

@@ -3,16 +3,17 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use super::batch::Batch;
 use super::options::Options;
 use super::teacher::Teacher;
 use super::weighted_sum::weighted_sum;
 use crate::loss::dsm;
-use crate::net::layers::column;
-use crate::net::{ImageShape, Network};
+use crate::net::Network;
+use crate::net::layers::{self, column};
 use crate::random::Key;
+use crate::random::streams::{GENERATED_LEVELS_STREAM, GENERATED_STREAM};
 use crate::recipe::Recipe;
 
 /// The noise with which generated images are looked at: z and σ of each.
@@ -22,27 +23,23 @@ pub(super) struct Noise {
 }
 
 impl Noise {
-    /// The streams of a training step are its examples; these are for the images generated from them.
-    const STREAM: u32 = 1 << 31;
-    /// The stream of their noise levels.
-    const SIGMA_STREAM: u32 = u32::MAX - 2;
     /// `ln σ ~ N(ln 0.5, 1.3²)`, whatever levels the generator starts from: where σ is smaller there is
     /// little to see, and where it is larger images look alike.
-    const P_MEAN: f32 = 0.5;
+    const SIGMA_MEDIAN: f32 = 0.5;
     const P_STD: f32 = 1.3;
 
     /// The noise for the images generated from part of a step's batch.
     pub fn of_step(options: &Options, step: u64, part: Range<usize>, device: &Device) -> Self {
-        let ImageShape { channels, height, width } = options.architecture.image_shape();
+        let shape = options.architecture.image_shape();
         let key = |stream| Key { seed: options.seed, stream, step: step as u32 };
-        let recipe = Recipe { p_mean: Self::P_MEAN, p_std: Self::P_STD, ..options.recipe() };
-        let level = |i: usize| recipe.sigma_of(key(Self::SIGMA_STREAM).normal(i as u32));
-        let mut z = vec![0.0; part.len() * channels * height * width];
-        for (i, z) in part.clone().zip(z.chunks_exact_mut(channels * height * width)) {
-            key(Self::STREAM + i as u32).fill_normal(z);
+        let (sigma_median, p_std) = (Self::SIGMA_MEDIAN, Self::P_STD);
+        let recipe = Recipe { sigma_median, p_std, ..options.recipe() };
+        let level = |i: usize| recipe.sigma_of(key(GENERATED_LEVELS_STREAM).normal(i as u32));
+        let mut z = vec![0.0; part.len() * shape.dimension()];
+        for (i, z) in part.clone().zip(z.chunks_exact_mut(shape.dimension())) {
+            key(GENERATED_STREAM + i as u32).fill_normal(z);
         }
-        let z = TensorData::new(z, [part.len(), channels, height, width]);
-        Self { z: Tensor::from_data(z, device), sigmas: part.map(level).collect() }
+        Self { z: layers::images(z, shape, device), sigmas: part.map(level).collect() }
     }
 
     fn added_to(&self, images: Tensor<4>) -> Tensor<4> {
@@ -63,7 +60,7 @@ pub(super) fn critic_loss(
     let Batch { noisy, sigmas, classes, .. } = batch;
     let images = generator.denoise(noisy.inner(), &sigmas, &classes);
     let noisy = Tensor::from_inner(noise.added_to(images));
-    let score = critic.guided_score(noisy, &noise.sigmas, &classes);
+    let score = critic.conditional_score(noisy, &noise.sigmas, &classes);
     let losses = dsm(score, &noise.sigmas, Tensor::from_inner(noise.z.clone()));
     weighted_sum(losses, &noise.sigmas, options)
 }
@@ -82,7 +79,7 @@ pub(super) fn generator_loss(
     let Batch { noisy, sigmas, classes, .. } = batch;
     let images = generator.denoise(noisy, &sigmas, &classes);
     let noisy = noise.added_to(images.clone().inner());
-    let score = critic.guided_score(noisy.clone(), &noise.sigmas, &classes);
+    let score = critic.conditional_score(noisy.clone(), &noise.sigmas, &classes);
     let by_model = teacher.noise_in(noisy, &noise.sigmas, &classes, options.precision);
     let g = direction(score.clone(), by_model, noise);
     let along = (images * Tensor::from_inner(g)).sum() / options.batch as f32;
@@ -107,7 +104,7 @@ fn direction(score: Tensor<4>, by_model: Tensor<4>, noise: &Noise) -> Tensor<4> 
 mod tests {
     use super::*;
     use crate::data::Images;
-    use crate::net::{Architecture, ClassInput, weights};
+    use crate::net::{Architecture, ClassInput, ImageShape, weights};
     use crate::train::Precision;
     use crate::train::teacher::Guidance;
     use crate::train::test_network::tiny;
@@ -129,7 +126,7 @@ mod tests {
         let (images, device) = (images(), Device::flex());
         let options = options(&images);
         let network = |seed| {
-            let weights = weights::initial(&options.architecture, seed);
+            let weights = weights::initial(&tiny(images.shape), seed);
             // Drawn weights answer the same: output layers start at 0.
             let shifted = weights.into_iter().map(|(name, mut tensor)| {
                 let shift = |v: &mut f32| *v += 0.01 * seed as f32;
@@ -142,12 +139,12 @@ mod tests {
         let (model, critic) = (network(1), network(2));
         let noise = Noise::of_step(&options, 7, 0..3, &device);
         let values: Vec<f32> = images.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        let x = Tensor::<4>::from_data(TensorData::new(values, [3, 1, 4, 4]), &device);
+        let x = layers::images(values, images.shape, &device);
         let classes = [ClassInput::from(None); 3];
         let teacher = Teacher { network: model.clone(), guidance: Guidance::None };
         let noisy = noise.added_to(x.clone());
         let moves = |critic: &Network| {
-            let score = critic.guided_score(noisy.clone(), &noise.sigmas, &classes);
+            let score = critic.conditional_score(noisy.clone(), &noise.sigmas, &classes);
             let by_model = teacher.noise_in(noisy.clone(), &noise.sigmas, &classes, Precision::F32);
             direction(score, by_model, &noise)
         };

@@ -33,8 +33,8 @@ pub enum TrainError {
     Critic,
     /// The ranks of a distributed run are not in the same state.
     #[error(
-        "the ranks do not agree on device, step or options: give each the same device, images and \
-         checkpoint"
+        "the ranks do not agree on device, step, options or weights: give each the same kind of \
+         device, and the same images, checkpoint and models"
     )]
     Ranks,
     /// The loss or a weight is NaN or infinite.

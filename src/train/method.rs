@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::Precision;
 use super::options::Options;
 use super::options_error::OptionsError;
+use super::{Precision, checks};
 use crate::net::{Architecture, UNetDescription};
 
 /// A way to learn besides denoising score matching with the noise that was added.
@@ -66,9 +66,22 @@ impl fmt::Display for Method {
 }
 
 impl Options {
-    /// Checks that what is learned goes together. Of each image there is one target, from the images
-    /// or from a model, but the model may be a guided one.
-    pub(super) fn check_targets(&self) -> Result<(), OptionsError> {
+    /// Checks each of the methods, and that they go together. Of each image there is one target, from
+    /// the images or from a model, but the model may be a guided one.
+    pub(super) fn check_methods(&self) -> Result<(), OptionsError> {
+        let Self { architecture, precision, steps, warmup_steps, .. } = self;
+        if let Some(from) = self.stable_targets {
+            checks::positive("the σ of stable targets", f64::from(from))?;
+        }
+        if let Some(by) = &self.autoguidance {
+            by.check(architecture)?;
+        }
+        if let Some(consistency) = &self.consistency {
+            consistency.check(architecture, *precision)?;
+        }
+        if let Some(by) = &self.distribution_matching {
+            by.check(architecture, *steps, *warmup_steps)?;
+        }
         let methods: Vec<Method> = self.methods().collect();
         for (at, &one) in methods.iter().enumerate() {
             for &other in &methods[at + 1..] {

@@ -5,9 +5,12 @@
 //! checkpoints and the model at the end. `examples/train.rs` trains on a folder of images.
 
 mod augment;
+mod autoguidance;
 mod batch;
+mod card;
 mod checkpoint;
 mod checkpoints;
+mod checks;
 mod classifier;
 mod consistency;
 mod consistency_loss;
@@ -15,6 +18,7 @@ mod distribution_matching;
 mod distribution_matching_loss;
 mod ema;
 mod error;
+mod fingerprint;
 mod grad_clip;
 mod learner;
 mod method;
@@ -23,6 +27,7 @@ mod options_error;
 mod precision;
 mod ranks;
 mod recommended;
+mod records;
 mod session;
 mod shards;
 mod target;
@@ -33,14 +38,17 @@ mod trainer;
 mod weighted_sum;
 
 pub use augment::Augmentation;
+pub use autoguidance::Autoguidance;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
+pub(crate) use checks::sigma_median as check_sigma_median;
 pub use classifier::{ClassifierOptions, train_classifier};
 pub use consistency::Consistency;
 pub use distribution_matching::DistributionMatching;
 pub use error::TrainError;
+pub use fingerprint::Fingerprint;
 pub use method::Method;
-pub use options::{Autoguidance, Fingerprint, Options};
+pub use options::Options;
 pub use options_error::OptionsError;
 pub use precision::Precision;
 pub use ranks::Ranks;

@@ -1,17 +1,17 @@
 //! The options of a training run, which its checkpoints store.
 
-use flate2::Crc;
 use serde::{Deserialize, Serialize};
 
 use super::options_error::OptionsError;
-use super::{Augmentation, Consistency, DistributionMatching, Precision};
-use crate::data::Images;
+use super::{
+    Augmentation, Autoguidance, Consistency, DistributionMatching, Fingerprint, Precision, checks,
+};
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
-use crate::sample::{GuidanceScale, Sampler, Settings};
+use crate::sample::{Sampler, Settings};
 
 /// Everything besides the data that decides a run's final weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,9 +64,9 @@ pub struct Options {
     pub sigma_max: f32,
     /// The smallest noise level.
     pub sigma_min: f32,
-    /// See [`Recipe::p_mean`].
+    /// See [`Recipe::sigma_median`].
     #[serde(rename = "sigma_centre")]
-    pub p_mean: f32,
+    pub sigma_median: f32,
     /// See [`Recipe::p_std`].
     #[serde(rename = "sigma_spread")]
     pub p_std: f32,
@@ -96,37 +96,6 @@ pub struct Options {
     pub distribution_matching: Option<DistributionMatching>,
 }
 
-/// What a run may learn instead of the score of the images: the score of the model it starts
-/// from, guided away from a worse model's ([`crate::sample::guidance::Autoguide`]).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Autoguidance {
-    /// The worse model's network.
-    pub worse: Architecture,
-    /// The worse model in words, for the card.
-    pub name: String,
-    /// The strength of the guidance, and the noise levels it acts at.
-    #[serde(rename = "strength")]
-    pub guidance_scale: GuidanceScale,
-}
-
-/// Tells sets of images apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint {
-    /// The number of images.
-    pub count: usize,
-    /// The CRC-32 of their pixels.
-    pub checksum: u32,
-}
-
-impl Fingerprint {
-    /// The fingerprint of some images.
-    pub fn of(images: &Images) -> Self {
-        let mut crc = Crc::new();
-        crc.update(&images.bytes);
-        Self { count: images.len(), checksum: crc.sum() }
-    }
-}
-
 fn is_zero(share: &f32) -> bool {
     *share == 0.0
 }
@@ -134,31 +103,6 @@ fn is_zero(share: &f32) -> bool {
 /// The value for checkpoints from before `levels` was recorded.
 fn levels() -> usize {
     Settings::LEVELS
-}
-
-/// Checks that a number is finite and above 0.
-pub(super) fn positive(name: &str, value: f64) -> Result<(), OptionsError> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    Err(OptionsError(format!("{name} must be positive, but is {value}")))
-}
-
-/// Checks a number of images per step.
-pub(super) fn batch(size: usize) -> Result<(), OptionsError> {
-    if (1..=65_536).contains(&size) {
-        return Ok(());
-    }
-    Err(OptionsError(format!("the batch must be from 1 to 65536, but is {size}")))
-}
-
-/// Checks a number of steps, which a stream of random numbers must be able to tell apart.
-pub(super) fn steps(count: u64) -> Result<(), OptionsError> {
-    if (1..u64::from(u32::MAX)).contains(&count) {
-        return Ok(());
-    }
-    let most = u32::MAX - 1;
-    Err(OptionsError(format!("the number of steps must be from 1 to {most}, but is {count}")))
 }
 
 impl Options {
@@ -184,78 +128,39 @@ impl Options {
         if self.architecture.preconditioning().is_none() && self.weighting != Weighting::Paper {
             return fail("this network is not preconditioned: its weighting is the paper's".into());
         }
-        let Self { sigma_max, sigma_min, levels, .. } = *self;
-        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
-        schedule.check().map_err(|e| OptionsError(e.to_string()))?;
-        positive("the learning rate", self.learning_rate)?;
-        positive("the clipping norm", f64::from(self.max_grad_norm))?;
-        positive("p_mean", f64::from(self.p_mean))?;
-        positive("p_std", f64::from(self.p_std))?;
-        if let Some(from) = self.stable_targets {
-            positive("the σ of stable targets", f64::from(from))?;
-        }
-        if let Some(Autoguidance { worse, guidance_scale, .. }) = &self.autoguidance {
-            worse.check().map_err(|e| OptionsError(e.to_string()))?;
-            let (found, image_shape) = (worse.image_shape(), self.architecture.image_shape());
-            if found != image_shape {
-                return fail(format!(
-                    "the worse model makes {found}, the better one {image_shape}"
-                ));
-            }
-            guidance_scale.check().map_err(|e| OptionsError(e.to_string()))?;
-            let [found, own] = [worse.classes(), self.architecture.classes()];
-            if found != 0 && found != own {
-                return fail(format!("the worse model has {found} classes, the better one {own}"));
-            }
-        }
-        self.check_targets()?;
+        self.schedule().check().map_err(|e| OptionsError(e.to_string()))?;
+        checks::positive("the learning rate", self.learning_rate)?;
+        checks::positive("the clipping norm", f64::from(self.max_grad_norm))?;
+        checks::sigma_median("sigma_median", self.sigma_median)?;
+        checks::positive("p_std", f64::from(self.p_std))?;
+        self.check_methods()?;
         if !(0.0..=1.0).contains(&self.label_dropout) {
             let dropout = self.label_dropout;
             return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));
         }
-        if let Some(consistency) = &self.consistency {
-            consistency.check()?;
-            if self.architecture.preconditioning().is_none() {
-                return fail("consistency tuning needs a preconditioned network: a U-Net".into());
-            }
-            if self.precision != Precision::F32 && !self.distills() {
-                return fail(
-                    "consistency tuning compares answers too close for bf16: use f32".into(),
-                );
-            }
-        }
-        if let Some(matching) = &self.distribution_matching {
-            matching.check(&self.architecture)?;
-            let critic_steps = matching.critic_steps;
-            let first =
-                DistributionMatching::steps_before_generator(self.warmup_steps, critic_steps);
-            if self.steps <= first {
-                return fail(format!(
-                    "of {} steps the critic takes the first {first}, warm-up included, so the network \
-                     would not learn; make more steps, or fewer of warm-up",
-                    self.steps
-                ));
-            }
-        }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
         }
-        batch(self.batch)?;
+        checks::batch(self.batch)?;
         if !(1..=self.batch).contains(&self.grad_accum_steps) {
             let Self { grad_accum_steps, batch, .. } = self;
             return fail(format!(
                 "a batch of {batch} cannot be computed in {grad_accum_steps} parts"
             ));
         }
-        steps(self.steps)
+        checks::steps(self.steps)
+    }
+
+    /// The noise levels that the model recommends to samplers.
+    fn schedule(&self) -> NoiseSchedule {
+        let Self { sigma_max, sigma_min, levels, .. } = *self;
+        NoiseSchedule { sigma_max, sigma_min, levels }
     }
 
     /// The sampler settings that the model recommends.
     pub fn recommended_settings(&self) -> Settings {
-        let Self { sigma_max, sigma_min, levels, .. } = *self;
-        let schedule = NoiseSchedule { sigma_max, sigma_min, levels };
         self.sampler.unwrap_or_else(|| {
-            let usual = Settings::for_network(&self.architecture, schedule);
+            let usual = Settings::for_network(&self.architecture, self.schedule());
             if self.few_step() { usual.for_sampler(Sampler::Consistency) } else { usual }
         })
     }
@@ -273,7 +178,7 @@ impl Options {
             ema_decay: self.ema_decay,
             flip: self.augmentation.flip,
             dequantize: self.augmentation.dequantize,
-            p_mean: self.p_mean,
+            sigma_median: self.sigma_median,
             p_std: self.p_std,
             sigmas: [self.sigma_min, self.sigma_max],
             label_dropout: self.label_dropout,
@@ -315,7 +220,7 @@ mod tests {
     fn checkpoints_of_earlier_versions_are_read_and_written_with_the_same_names() {
         let before: serde_json::Value = serde_json::from_str(HEADER).expect("JSON");
         let options: Options = serde_json::from_str(HEADER).expect("all fields are known");
-        assert_eq!((options.p_mean, options.p_std), (0.4, 1.5));
+        assert_eq!((options.sigma_median, options.p_std), (0.4, 1.5));
         assert_eq!((options.warmup_steps, options.grad_accum_steps), (5, 2));
         let after = serde_json::to_value(&options).expect("plain data");
         let names = |value: &serde_json::Value| {
@@ -331,6 +236,16 @@ mod tests {
             names
         };
         assert_eq!(names(&after), names(&before));
+    }
+
+    /// Numbers that serde_json reads as their neighbors without its feature `float_roundtrip`.
+    #[test]
+    fn doubles_are_the_same_after_a_checkpoint() {
+        let plain: Options = serde_json::from_str(HEADER).expect("all fields are known");
+        let (learning_rate, ema_decay) = (0.009153001930085515, 0.9913302060167127);
+        let options = Options { learning_rate, ema_decay, ..plain };
+        let json = serde_json::to_string(&options).expect("plain data");
+        assert_eq!(serde_json::from_str::<Options>(&json).expect("its own output"), options);
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Options {
             weighting: Weighting::Edm,
             sigma_max: three_digits_up(measure_distances(images)?.largest),
             sigma_min: Recipe::SIGMA_MIN,
-            p_mean: Recipe::P_MEAN,
+            sigma_median: Recipe::SIGMA_MEDIAN,
             p_std: Recipe::P_STD,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),

@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::card::card;
 use super::{CheckpointError, Checkpoints, TrainError, Trainer};
 use crate::data::DataSet;
 use crate::files::write_atomically;
-use crate::model_file::{Autoguided, Card, Class, ModelError, ModelFile, Training};
+use crate::model_file::{ModelError, ModelFile};
 use crate::sample::SettingsError;
 
 /// What decides when a session evaluates, saves and stops, but not what it learns.
@@ -330,53 +331,9 @@ impl Session {
 
     /// The model with the held-out losses of the last evaluation.
     fn model(&self) -> Result<ModelFile, TrainError> {
-        let Self { data, trainer, .. } = self;
-        let options = trainer.options().clone();
-        let (few_step, consistency_distillation) = (options.few_step(), options.distills());
+        let Self { data, trainer, options, mean, .. } = self;
         let name = self.model.file_stem().map_or("model".into(), |s| s.to_string_lossy().into());
-        let training = Training {
-            data: data.name.clone(),
-            images: data.train.len(),
-            checksum: options.images.map(|images| images.checksum),
-            flip: options.augmentation.flip,
-            stable_targets: options.stable_targets,
-            from: options.from,
-            autoguidance: options
-                .autoguidance
-                .map(|by| Autoguided { away_from: by.name, guidance_scale: by.guidance_scale }),
-            few_step,
-            consistency_distillation,
-            distribution_matching: options.distribution_matching.map(|by| by.name),
-            steps: trainer.done(),
-            examples: trainer.done() * options.batch as u64,
-            sigmas: Some((options.sigma_max, options.sigma_min)),
-            ema_decay: options.ema_decay,
-            weighting: options.weighting,
-            seconds: trainer.seconds(),
-            device: self.options.device.clone(),
-            held_out: self.losses(),
-        };
-        let count = options.architecture.classes();
-        let counts = data.train.class_counts(count);
-        let name_of = |class: usize| data.classes.get(class).cloned();
-        let classes = (0..count).zip(counts).map(|(class, images)| Class {
-            name: name_of(class).unwrap_or_else(|| class.to_string()),
-            images,
-        });
-        let classes = classes.collect();
-        let card = Card {
-            format: Card::FORMAT,
-            name,
-            sampler: self.trainer.options().recommended_settings(),
-            mean: Some(self.mean),
-            architecture: options.architecture,
-            classes,
-            training: Some(training),
-            imported: None,
-            best: options.best,
-            quality: None,
-            license: options.license.unwrap_or_else(|| "unknown".into()),
-        };
+        let card = card(trainer, data, name, *mean, options.device.clone(), self.losses());
         Ok(ModelFile { card, weights: trainer.ema_weights()? })
     }
 }

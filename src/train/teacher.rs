@@ -4,9 +4,9 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Precision;
 use super::batch::Batch;
 use super::consistency_loss::finite_levels;
+use super::{Options, Precision};
 use crate::net::layers::column;
 use crate::net::{Architecture, ClassInput, Network};
 use crate::sample::guidance::Autoguide;
@@ -30,15 +30,38 @@ pub(super) enum Guidance {
     None,
 }
 
-impl Guidance {
-    /// Towards classes, if a run's network takes the scale of that as an input.
-    pub fn by_class(architecture: &Architecture) -> Self {
-        if architecture.guidance_max() > 0.0 { Self::Class } else { Self::None }
-    }
-}
-
 impl Teacher {
-    /// Its networks.
+    /// The networks that a run with these options learns from: the model's and, if that is guided away
+    /// from a worse one, the latter's. Empty if the run learns from the images.
+    pub fn architectures(options: &Options) -> Vec<&Architecture> {
+        if options.taught().is_none() {
+            return Vec::new();
+        }
+        match (&options.distribution_matching, &options.autoguidance) {
+            (Some(by), _) => vec![&by.model],
+            (None, Some(by)) => vec![&options.architecture, &by.worse],
+            (None, None) => vec![&options.architecture],
+        }
+    }
+
+    /// The teacher of a run with these options, from the networks of [`Self::architectures`]; `None` if
+    /// one of them is missing.
+    pub fn new(options: &Options, networks: Vec<Network>) -> Option<Self> {
+        let mut networks = networks.into_iter();
+        let network = networks.next()?;
+        let guidance = match &options.autoguidance {
+            Some(by) => {
+                let (worse, guidance_scale) = (networks.next()?, by.guidance_scale);
+                Guidance::Auto(Box::new(Autoguide { worse, guidance_scale }))
+            }
+            // The scale is an input of the network that learns.
+            None if options.architecture.guidance_max() > 0.0 => Guidance::Class,
+            None => Guidance::None,
+        };
+        Some(Self { network, guidance })
+    }
+
+    /// Its networks, in that order.
     pub fn networks(&self) -> impl Iterator<Item = &Network> {
         let worse = match &self.guidance {
             Guidance::Auto(guide) => Some(&guide.worse),
@@ -116,8 +139,9 @@ mod tests {
         let shape = ImageShape { channels: 1, height: 4, width: 4 };
         let images = Images::new(shape, (0..3 * 16).map(|i| (i * 37 % 256) as u8).collect());
         let device = Device::flex();
-        let architecture = Architecture::UNet(tiny(shape));
-        let drawn = weights::initial(&architecture, 1);
+        let sizes = tiny(shape);
+        let architecture = Architecture::UNet(sizes.clone());
+        let drawn = weights::initial(&sizes, 1);
         let network = Network::with_weights(&architecture, drawn, &device).expect("possible");
         let (from, to) = (vec![2.0, 0.5, 0.05], vec![1.0, 0.3, 0.0]);
         let key = Key { seed: 1, stream: 0, step: 0 };

@@ -7,21 +7,22 @@ use burn::tensor::Device;
 use flate2::Crc;
 use pollster::block_on;
 
+use super::learner::Learner;
 use super::learner::burn::BurnLearner;
 use super::learner::fused::FusedLearner;
-use super::learner::{Learner, Records};
 use super::{
     Augmentation, Autoguidance, Checkpoint, DistributionMatching, Options, OptionsError, Ranks,
-    TrainError, batch,
+    TrainError, batch, checks,
 };
+use crate::backend::View;
 use crate::backend::fused::Gpu;
 use crate::data::Images;
 use crate::net::Architecture;
-use crate::net::weights::{Weights, misfit};
+use crate::net::weights::{Weights, checksum, misfit};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::recipe::Order;
-use crate::sample::{ClassConditioning, Conditioning, GuidanceScale, StepTable, View};
+use crate::sample::{ClassConditioning, Conditioning, GuidanceScale, StepTable};
 
 /// A training run under way.
 pub struct Trainer {
@@ -87,12 +88,11 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Options`] if the two models do not fit together, [`TrainError::Weights`] if the
     /// weights are not those of the worse one's network.
-    pub fn autoguided(mut self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
+    pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
         check_weights(&by.worse, &worse)?;
-        self.learner.learn_from(&by, worse)?;
+        let better = self.ema_weights()?;
         let options = Options { autoguidance: Some(by), ..self.options };
-        options.check()?;
-        Ok(Self { options, ..self })
+        Self { options, ..self }.taught(vec![better, worse])
     }
 
     /// Learns what the model that the run starts from does, instead of the score of the images. Noise
@@ -105,13 +105,19 @@ impl Trainer {
     ///   flow, guided or not. [`Self::autoguided`] does so for one that is guided by another model.
     ///
     /// # Errors
-    /// [`TrainError::Options`] if the options ask for neither.
-    pub fn distilled(mut self) -> Result<Self, TrainError> {
-        if !(self.options.distills() || self.options.architecture.guidance_max() > 0.0) {
+    /// [`TrainError::Options`] if the options ask for neither, or [`Self::autoguided`] or
+    /// [`Self::matched`] has said what is learned.
+    pub fn distilled(self) -> Result<Self, TrainError> {
+        let Options { autoguidance, distribution_matching, .. } = &self.options;
+        if autoguidance.is_some() || distribution_matching.is_some() {
+            let problem = "this run learns from another model than the one that it starts from";
+            return Err(OptionsError(problem.into()).into());
+        }
+        if self.options.taught().is_none() {
             return Err(OptionsError("this run distills no model".into()).into());
         }
-        self.learner.learn_from_itself(&self.options)?;
-        Ok(self)
+        let model = self.ema_weights()?;
+        self.taught(vec![model])
     }
 
     /// Learns to draw in few evaluations from the distribution of a model, instead of learning the
@@ -121,12 +127,17 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Options`] if the two networks do not fit together, [`TrainError::Weights`] if the
     /// weights are not those of the model's network.
-    pub fn matched(mut self, by: DistributionMatching, model: Weights) -> Result<Self, TrainError> {
+    pub fn matched(self, by: DistributionMatching, model: Weights) -> Result<Self, TrainError> {
         check_weights(&by.model, &model)?;
-        let options = Options { distribution_matching: Some(by.clone()), ..self.options };
-        options.check()?;
-        self.learner.learn_distribution(&options, &by, model)?;
-        Ok(Self { options, ..self })
+        let options = Options { distribution_matching: Some(by), ..self.options };
+        Self { options, ..self }.taught(vec![model])
+    }
+
+    /// Learns from these models, as the options say.
+    fn taught(mut self, models: Vec<Weights>) -> Result<Self, TrainError> {
+        self.options.check()?;
+        self.learner.teach(&self.options, models)?;
+        Ok(self)
     }
 
     /// Trains together with other processes, each of which has made the same trainer: from now on
@@ -135,33 +146,38 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::Options`] if there are more ranks than images in a batch, [`TrainError::Ranks`] if
-    /// the trainers are not the same. The others have then to be ended by [`Ranks::abort`].
+    /// the trainers are not the same, and [`TrainError`] if the device fails. The others have then to be
+    /// ended by [`Ranks::abort`].
     pub fn distributed(mut self, ranks: Box<dyn Ranks>) -> Result<Self, TrainError> {
         let (batch, count) = (self.options.batch, ranks.count());
         if count > batch {
             let problem = format!("a batch of {batch} cannot be shared by {count} ranks");
             return Err(OptionsError(problem).into());
         }
-        if !self.agrees(&*ranks) {
+        if !self.agrees(&*ranks)? {
             return Err(TrainError::Ranks);
         }
         self.learner.distribute(ranks);
         Ok(self)
     }
 
-    /// Whether all ranks compute alike, and are at the same step of the same run. If they do not, at
-    /// least one of them gets `false`.
-    fn agrees(&self, ranks: &dyn Ranks) -> bool {
+    /// Whether all ranks compute alike, and are at the same step of the same run with the same weights:
+    /// hosts may read other files of the same name, and kinds of devices draw other first weights. If
+    /// they do not agree, at least one of them gets `false`.
+    fn agrees(&self, ranks: &dyn Ranks) -> Result<bool, TrainError> {
         // Settings for samplers may differ: they come from a model that other hosts may not have.
         let run = Options { sampler: None, best: None, ..self.options.clone() };
-        let state = format!("{} {} {run:?}", self.learner.kind(), self.progress.step);
+        let weights = std::iter::once(self.ema_weights()?).chain(self.learner.models());
+        let weights: Vec<u32> = weights.map(|weights| checksum(&weights)).collect();
+        let (kind, step) = (self.learner.kind(), self.progress.step);
+        let state = format!("{kind} {step} {weights:?} {run:?}");
         let mut crc = Crc::new();
         crc.update(state.as_bytes());
         // There are at most as many ranks as images in a batch, 65536: f32 has sums of bytes exactly.
         let own = crc.sum().to_be_bytes().map(f32::from);
         let mut sums = own;
         ranks.sum(&mut sums);
-        sums == own.map(|byte| byte * ranks.count() as f32)
+        Ok(sums == own.map(|byte| byte * ranks.count() as f32))
     }
 
     /// Takes part in every step that rank 0 makes, until it ends the run. Losses are dropped: rank
@@ -183,10 +199,12 @@ impl Trainer {
         Ok(())
     }
 
-    /// Continues a run from a checkpoint.
+    /// Continues a run from a checkpoint. This checks that the images have the shape and the classes of
+    /// the run, but not that they and their labels are those that it began with: to find out, compare
+    /// [`super::Fingerprint::of`] them with the checkpoint's `options.images`.
     ///
     /// # Errors
-    /// [`TrainError`] if the checkpoint does not fit.
+    /// As [`Self::new`], and [`TrainError`] if the checkpoint does not fit.
     pub fn resume(
         checkpoint: Checkpoint,
         images: &Images,
@@ -196,10 +214,10 @@ impl Trainer {
         new.resumed(checkpoint)
     }
 
-    /// As [`Self::resume`], on a GPU by this crate's own kernels.
+    /// As [`Self::resume`], with the same checks, on a GPU by this crate's own kernels.
     ///
     /// # Errors
-    /// As [`Self::on_gpu`], and if the checkpoint does not fit.
+    /// As [`Self::on_gpu`], and [`TrainError`] if the checkpoint does not fit.
     pub fn resume_on_gpu(
         checkpoint: Checkpoint,
         images: &Images,
@@ -210,9 +228,8 @@ impl Trainer {
     }
 
     fn resumed(mut self, checkpoint: Checkpoint) -> Result<Self, TrainError> {
-        let Checkpoint { step, seconds, weights, ema, optimizer, teacher, critic, .. } = checkpoint;
-        let records = Records { weights, ema, optimizer, teacher, critic };
-        self.learner.resume(&self.options, step, records)?;
+        let Checkpoint { step, seconds, records, .. } = checkpoint;
+        self.learner.resume(&self.options, records)?;
         let progress = Progress { step, seconds };
         Ok(Self { progress, sound: progress, ..self })
     }
@@ -223,10 +240,8 @@ impl Trainer {
     /// [`TrainError::Record`] if Burn cannot write its state.
     pub fn checkpoint(&self) -> Result<Checkpoint, TrainError> {
         let Progress { step, seconds } = self.progress;
-        let Records { weights, ema, optimizer, teacher, critic } =
-            self.learner.records(&self.options, step)?;
-        let options = self.options.clone();
-        Ok(Checkpoint { options, step, seconds, weights, ema, optimizer, teacher, critic })
+        let records = self.learner.records(&self.options, step)?;
+        Ok(Checkpoint { options: self.options.clone(), step, seconds, records })
     }
 
     /// The options of the run.
@@ -250,9 +265,7 @@ impl Trainer {
     pub fn step(&mut self, images: &Images) {
         let started = Instant::now();
         let (options, step) = (&self.options, self.progress.step);
-        let (order, first) = (&mut self.order, step * options.batch as u64);
-        let indices: Vec<usize> =
-            (first..).take(options.batch).map(|position| order.at(position)).collect();
+        let indices = self.order.batch(step, options.batch);
         self.learner.step(options, images, &indices, step);
         self.progress.step += 1;
         self.progress.seconds += started.elapsed().as_secs_f64();
@@ -341,6 +354,7 @@ impl Trainer {
             0 => None,
             classes => Some(ClassConditioning {
                 classes: (0..classes).collect(),
+                first: 0,
                 guidance_scale: GuidanceScale::NONE,
             }),
         };
@@ -373,32 +387,9 @@ fn check_weights(architecture: &Architecture, weights: &Weights) -> Result<(), T
 /// Checks the options of a run on these images.
 fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
     options.check()?;
-    let (found, wanted) = (images.shape, options.architecture.image_shape());
-    if found != wanted {
-        let problem = format!("the network makes images of {wanted}, but these have {found}");
-        return Err(OptionsError(problem).into());
-    }
-    if images.is_empty() {
-        return Err(OptionsError("there are no images to train on".into()).into());
-    }
-    check_labels(options, images)
-}
-
-/// Checks that the images have the classes that the network is told.
-fn check_labels(options: &Options, images: &Images) -> Result<(), TrainError> {
-    let classes = options.architecture.classes();
-    let fits = |labels: &Vec<u8>| labels.iter().all(|&label| usize::from(label) < classes);
-    if classes == 0 || images.labels.as_ref().is_some_and(fits) {
-        return Ok(());
-    }
-    let problem = format!(
-        "the network has {classes} classes, but the images have {}",
-        match images.labels {
-            None => "none".into(),
-            Some(_) => images.classes().to_string(),
-        }
-    );
-    Err(OptionsError(problem).into())
+    let architecture = &options.architecture;
+    checks::images(images, architecture.image_shape(), architecture.classes())
+        .map_err(TrainError::from)
 }
 
 #[cfg(test)]
@@ -458,6 +449,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_learns_from_is_said_once() {
+        let images = images();
+        let plain = Options { warmup_steps: 0, ..options(&images) };
+        let architecture = plain.architecture.clone().with_guidance_max(4.0);
+        let guided = Options { architecture, ..plain.clone() };
+        let model = weights(&trainer(&plain, &images));
+        let (architecture, name) = (plain.architecture.clone(), "model".into());
+        let by = DistributionMatching { model: architecture, name, critic_steps: 1 };
+        let matched = trainer(&guided, &images).matched(by, model.clone());
+        let autoguided = trainer(&plain, &images).autoguided(away_from(&plain), model);
+        for taught in [matched, autoguided] {
+            let again = taught.expect("they fit together").distilled();
+            let error = again.err().expect("refused").to_string();
+            assert!(error.contains("another model"), "{error}");
+        }
+        let error = trainer(&plain, &images).distilled().err().expect("refused").to_string();
+        assert!(error.contains("distills no model"), "{error}");
+    }
+
+    #[test]
     fn a_checkpoint_without_a_teacher_that_the_run_has_is_refused() {
         let images = images();
         let options = options(&images);
@@ -467,7 +478,7 @@ mod tests {
         let whole = new.checkpoint().expect("on the CPU");
         let resume = |teachers: usize| {
             let mut checkpoint = whole.clone();
-            checkpoint.teacher.truncate(teachers);
+            checkpoint.records.teacher.truncate(teachers);
             Trainer::resume(checkpoint, &images, &[Device::flex()])
         };
         for teachers in [0, 1] {
@@ -488,7 +499,7 @@ mod tests {
         let whole = new.matched(by, weights).and_then(|run| run.checkpoint()).expect("it fits");
         let resume = |parts: usize| {
             let mut checkpoint = whole.clone();
-            checkpoint.critic.truncate(parts);
+            checkpoint.records.critic.truncate(parts);
             Trainer::resume(checkpoint, &images, &[Device::flex()])
         };
         for parts in [0, 1] {

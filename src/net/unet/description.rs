@@ -29,7 +29,7 @@ pub struct UNetDescription {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub classes: usize,
     /// The largest scale w of classifier-free guidance that the network takes as an input; 0 if it
-    /// takes none. See [`super::ClassInput`].
+    /// takes none. See [`crate::net::ClassInput`].
     #[serde(default, skip_serializing_if = "is_none")]
     pub guidance_max: f32,
     /// The scale of the data.

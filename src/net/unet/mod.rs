@@ -14,14 +14,13 @@
 //! the grid is coarse, where it sees the whole image at little cost.
 //!
 //! Images of classes are asked for by a row that is added to σ's embedding (Dhariwal & Nichol 2021,
-//! section 3.1; the last row stands for no class, Ho & Salimans 2022). [`ClassInput`] says how the
-//! scale of guidance can be an input, too.
+//! section 3.1; the last row stands for no class, Ho & Salimans 2022).
+//! [`crate::net::ClassInput`] says how the scale of guidance can be an input, too.
 //!
 //! [`description`] is plain data, [`layers`] lists its layers in order, and `tensors` what they hold.
 
 #[cfg(feature = "burn")]
 mod blocks;
-mod class_input;
 pub mod description;
 pub mod layers;
 
@@ -29,7 +28,6 @@ pub mod layers;
 mod network;
 mod tensors;
 
-pub use class_input::ClassInput;
 pub use description::UNetDescription;
 #[cfg(feature = "burn")]
 pub use network::UNet;

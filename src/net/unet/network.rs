@@ -7,8 +7,8 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::{Attention, ResidualBlock};
-use super::class_input::ClassInput;
 use super::description::UNetDescription;
+use crate::net::ClassInput;
 use crate::net::layers::{SigmaEmbedding, column, conv, fold, unfold, zero_conv};
 use crate::net::precondition::{Coefficients, Preconditioning};
 
@@ -23,8 +23,8 @@ pub struct UNet {
     head_norm: GroupNorm,
     head: Conv2d,
     patch: usize,
-    mean: f32,
-    sigma_data: f32,
+    #[module(skip)]
+    preconditioning: Preconditioning,
     guidance_max: f32,
 }
 
@@ -75,8 +75,7 @@ impl UNet {
             head_norm: GroupNormConfig::new(sizes.groups, finest).init(device),
             head: zero_conv(finest, pixels, 3, device),
             patch: sizes.patch,
-            mean: sizes.preconditioning.mean,
-            sigma_data: sizes.preconditioning.sigma_data,
+            preconditioning: sizes.preconditioning,
             guidance_max: sizes.guidance_max,
         }
     }
@@ -91,14 +90,13 @@ impl UNet {
         self.guidance_max
     }
 
-    /// See [`crate::net::Network::guided_score`].
-    pub fn guided_score(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
+    /// See [`crate::net::Network::conditional_score`].
+    pub fn score(&self, x: Tensor<4>, sigmas: &[f32], classes: &[ClassInput]) -> Tensor<4> {
         let device = x.device();
-        let preconditioning = Preconditioning { mean: self.mean, sigma_data: self.sigma_data };
         let each = |f: fn(Coefficients) -> f32| {
-            column(sigmas.iter().map(|&sigma| f(preconditioning.at(sigma))), &device)
+            column(sigmas.iter().map(|&sigma| f(self.preconditioning.at(sigma))), &device)
         };
-        let centered = x - self.mean;
+        let centered = x - self.preconditioning.mean;
         let embedding = self.embedding.forward(sigmas, classes, &device);
         let raw = self.raw(centered.clone() * each(|c| c.c_in), embedding);
         centered * each(|c| c.score_skip) + raw * each(|c| c.score_out)

@@ -42,9 +42,9 @@ mod tests {
     fn tensors_that_are_missing_are_zero_and_move_no_others() {
         let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
         let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
-        let before = Architecture::UNet(UNetDescription::new(image_shape, scale));
-        let after = before.clone().with_classes(2);
+        let before = UNetDescription::new(image_shape, scale);
         let weights = initial(&before, 1);
+        let after = Architecture::UNet(before).with_classes(2);
         let values = flat(&after, &weights);
         assert_eq!(values.len(), after.parameters());
         let mut found = unflat(&after, &values);

@@ -1,17 +1,15 @@
 //! First weights where there is no Burn to draw them.
 
 use super::array::{Array, Weights};
-use crate::net::Architecture;
+use crate::net::UNetDescription;
 use crate::random::Key;
-
-/// The step of the keys of first weights: no training step has it.
-const STEP: u32 = u32::MAX;
+use crate::random::streams::WEIGHTS_STEP;
 
 /// First weights of a U-Net, drawn like those of its Burn module, though not the same: uniform in
 /// ±1/√n for n inputs (He et al. 2015, as in PyTorch); 1 and 0 for normalizations; 0 for what is
 /// added to something else, so that it starts out unchanged, and for the last layer.
-pub fn initial(architecture: &Architecture, seed: u64) -> Weights {
-    let tensors = architecture.tensors();
+pub fn initial(sizes: &UNetDescription, seed: u64) -> Weights {
+    let tensors = sizes.tensors();
     // A layer's bias is drawn by the inputs of its weights, which come just before it.
     let mut inputs = 1;
     let tensor = |(stream, (name, shape)): (u32, (String, Vec<usize>))| {
@@ -25,7 +23,7 @@ pub fn initial(architecture: &Architecture, seed: u64) -> Weights {
         let mut values = vec![if part == "gamma" { 1.0 } else { 0.0 }; count];
         if matches!(part, "weight" | "bias") && !is_zero {
             let most = (inputs as f32).sqrt().recip();
-            Key { seed, stream, step: STEP }.fill_uniform(&mut values);
+            Key { seed, stream, step: WEIGHTS_STEP }.fill_uniform(&mut values);
             values.iter_mut().for_each(|value| *value = most * (2.0 * *value - 1.0));
         }
         (name, Array { shape, values })
@@ -39,7 +37,7 @@ mod tests {
 
     use super::super::collect;
     use super::*;
-    use crate::net::{ImageShape, Network, Preconditioning, UNetDescription};
+    use crate::net::{Architecture, ImageShape, Network, Preconditioning};
 
     /// The same tensors are zero, one or drawn, and those have the same extent.
     #[test]
@@ -47,10 +45,10 @@ mod tests {
         let image_shape = ImageShape { channels: 1, height: 16, width: 16 };
         let scale = Preconditioning { mean: 0.5, sigma_data: 0.2 };
         let sizes = UNetDescription { classes: 2, ..UNetDescription::new(image_shape, scale) };
-        let architecture = Architecture::UNet(sizes);
+        let architecture = Architecture::UNet(sizes.clone());
         let device = Device::flex();
         let drawn = collect(&Network::new(&architecture, &device).expect("possible"));
-        for (name, array) in initial(&architecture, 3) {
+        for (name, array) in initial(&sizes, 3) {
             let expected = &drawn[&name];
             assert_eq!(array.shape, expected.shape);
             let most = |values: &[f32]| values.iter().fold(0.0, |m: f32, v| m.max(v.abs()));

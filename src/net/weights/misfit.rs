@@ -28,16 +28,20 @@ mod tests {
     use super::*;
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
-    fn unet(classes: usize, embedding: usize) -> Architecture {
+    fn sizes(classes: usize, embedding: usize) -> UNetDescription {
         let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
         let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
         let usual = UNetDescription::new(image_shape, scale);
-        Architecture::UNet(UNetDescription { classes, embedding, ..usual })
+        UNetDescription { classes, embedding, ..usual }
+    }
+
+    fn unet(classes: usize, embedding: usize) -> Architecture {
+        Architecture::UNet(sizes(classes, embedding))
     }
 
     #[test]
     fn only_rows_of_classes_may_be_missing() {
-        let with = |classes| initial(&unet(classes, 8), 1);
+        let with = |classes| initial(&sizes(classes, 8), 1);
         assert_eq!(misfit(&unet(2, 8), &with(2)), None);
         assert_eq!(misfit(&unet(2, 8), &with(0)), None);
         let rows = Some(ROWS.to_owned());

@@ -1,6 +1,8 @@
 //! The values of a network's tensors, by name.
 
 mod array;
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+mod checksum;
 #[cfg(feature = "training")]
 mod class_rows;
 #[cfg(feature = "training")]
@@ -13,6 +15,8 @@ mod misfit;
 mod module;
 
 pub use array::{Array, Weights};
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub use checksum::checksum;
 #[cfg(feature = "training")]
 pub use class_rows::{carry_over, row_of_no_class};
 #[cfg(feature = "training")]

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use pollster::block_on;
 
 use crate::backend::fused::{self, FusedChains};
 use crate::backend::{BackendError, BurnChains, Chains};
-use crate::net::{ImageShape, Network};
+use crate::net::{ImageShape, Network, layers};
 use crate::sample::{Conditioning, StepTable};
 use crate::train::error::TrainError;
 
@@ -33,9 +33,8 @@ impl Averaged {
     ) -> Result<Vec<f32>, TrainError> {
         match self {
             Self::Burn(network, device) => {
-                let ImageShape { channels, height, width } = shape;
-                let data = TensorData::new(x, [sigmas.len(), channels, height, width]);
-                let score = network.class_score(Tensor::from_data(data, device), sigmas, classes);
+                let x = layers::images(x, shape, device);
+                let score = network.class_score(x, sigmas, classes);
                 let data =
                     score.try_into_data().map_err(|e| TrainError::Device(format!("{e:?}")))?;
                 Ok(data.iter::<f32>().collect())

@@ -9,23 +9,23 @@ use burn::tensor::{Device, Tensor};
 
 use super::averaged::Averaged;
 use super::burn_state::{BurnState, Critic, adam, drawn};
-use super::{Learner, Losses, Records};
+use super::{Learner, Losses};
 use crate::data::Images;
 use crate::loss::dsm;
 use crate::net::Network;
 use crate::net::weights::{self, Weights};
-use crate::sample::guidance::Autoguide;
 use crate::train::batch::Batch;
 use crate::train::distribution_matching::Turn;
 use crate::train::distribution_matching_loss::{self as matching, Noise};
 use crate::train::error::TrainError;
 use crate::train::ranks::gradients::sum_over;
 use crate::train::ranks::{Membership, Ranks};
+use crate::train::records::Records;
 use crate::train::shards::Shards;
 use crate::train::target::{StableTargets, Target};
-use crate::train::teacher::{Guidance, Teacher};
+use crate::train::teacher::Teacher;
 use crate::train::weighted_sum::weighted_sum;
-use crate::train::{Autoguidance, DistributionMatching, Options, consistency_loss, ema, grad_clip};
+use crate::train::{DistributionMatching, Options, consistency_loss, ema, grad_clip};
 
 /// A run on Burn devices. Its state is on the first. With several devices, each computes its share
 /// of every batch with a copy of the network, and gradients are added up on the first.
@@ -139,9 +139,13 @@ impl BurnLearner {
         });
     }
 
-    /// Learns what a model does, guided this way.
-    fn learn_by(&mut self, network: Network, guidance: Guidance) {
-        self.target = Target::Taught(Box::new(Teacher { network, guidance }));
+    /// Learns from the networks of [`Teacher::architectures`], if the options ask for any.
+    fn learn_from(&mut self, options: &Options, networks: Vec<Network>) -> Result<(), TrainError> {
+        if let Some(what) = options.taught() {
+            let teacher = Teacher::new(options, networks).ok_or(TrainError::Teacher(what))?;
+            self.target = Target::Taught(Box::new(teacher));
+        }
+        Ok(())
     }
 }
 
@@ -172,8 +176,10 @@ impl Now<'_> {
 }
 
 impl Learner for BurnLearner {
-    fn kind(&self) -> &'static str {
-        "Burn"
+    fn kind(&self) -> String {
+        // A machine's GPUs are numbered, and each of its ranks may have another one.
+        let device = format!("{:?}", self.device);
+        format!("Burn on {}", device.replace(|c: char| c.is_ascii_digit(), ""))
     }
 
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
@@ -190,59 +196,30 @@ impl Learner for BurnLearner {
         Ok(())
     }
 
-    fn resume(
-        &mut self,
-        options: &Options,
-        _: u64,
-        mut records: Records,
-    ) -> Result<(), TrainError> {
-        let mut teacher = std::mem::take(&mut records.teacher).into_iter();
-        self.state = self.state.clone().resumed(records)?;
-        if let Some(what) = options.taught() {
-            let mut next = || teacher.next().ok_or(TrainError::Teacher(what));
-            let own = match &options.distribution_matching {
-                Some(by) => drawn(&by.model, &self.device.clone().autodiff(), options.seed)?.1,
-                None => self.state.ema.clone(),
-            };
-            let network = own.try_load_record(ModuleRecord::from_bytes(next()?)?)?;
-            let guidance = match &options.autoguidance {
-                Some(by) => {
-                    let autodiff = self.device.clone().autodiff();
-                    let (_, drawn) = drawn(&by.worse, &autodiff, options.seed)?;
-                    let worse = drawn.try_load_record(ModuleRecord::from_bytes(next()?)?)?;
-                    let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
-                    Guidance::Auto(Box::new(guide))
-                }
-                None => Guidance::by_class(&options.architecture),
-            };
-            self.learn_by(network, guidance);
+    fn teach(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError> {
+        if let (Some(by), Some(model)) = (&options.distribution_matching, models.first()) {
+            self.state.critic = Some(Critic::of_model(options, by, model.clone(), &self.device)?);
+            // Beside a critic, Adam has another β₁.
+            self.state.optimizer = adam(options);
+            self.keep();
         }
-        self.keep();
-        Ok(())
+        let mut networks = Vec::with_capacity(models.len());
+        for (architecture, weights) in Teacher::architectures(options).into_iter().zip(models) {
+            networks.push(Network::with_weights(architecture, weights, &self.device)?);
+        }
+        self.learn_from(options, networks)
     }
 
-    fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError> {
-        let worse = Network::with_weights(&by.worse, worse, &self.device)?;
-        let guide = Autoguide { worse, guidance_scale: by.guidance_scale };
-        self.learn_by(self.state.ema.clone(), Guidance::Auto(Box::new(guide)));
-        Ok(())
-    }
-
-    fn learn_from_itself(&mut self, options: &Options) -> Result<(), TrainError> {
-        self.learn_by(self.state.ema.clone(), Guidance::by_class(&options.architecture));
-        Ok(())
-    }
-
-    fn learn_distribution(
-        &mut self,
-        options: &Options,
-        by: &DistributionMatching,
-        model: Weights,
-    ) -> Result<(), TrainError> {
-        self.state.critic = Some(Critic::of_model(options, by, model.clone(), &self.device)?);
-        self.state.optimizer = adam(options);
-        let network = Network::with_weights(&by.model, model, &self.device)?;
-        self.learn_by(network, Guidance::by_class(&options.architecture));
+    fn resume(&mut self, options: &Options, mut records: Records) -> Result<(), TrainError> {
+        let models = std::mem::take(&mut records.teacher);
+        self.state = self.state.clone().resumed(records)?;
+        let autodiff = self.device.clone().autodiff();
+        let mut networks = Vec::with_capacity(models.len());
+        for (architecture, record) in Teacher::architectures(options).into_iter().zip(models) {
+            let (_, network) = drawn(architecture, &autodiff, options.seed)?;
+            networks.push(network.try_load_record(ModuleRecord::from_bytes(record)?)?);
+        }
+        self.learn_from(options, networks)?;
         self.keep();
         Ok(())
     }
@@ -311,6 +288,13 @@ impl Learner for BurnLearner {
         Ok(weights::collect(&self.state.ema))
     }
 
+    fn models(&self) -> Vec<Weights> {
+        match &self.target {
+            Target::Taught(teacher) => teacher.networks().map(weights::collect).collect(),
+            Target::Added | Target::Stable(_) => Vec::new(),
+        }
+    }
+
     fn averaged(&self) -> Result<Averaged, TrainError> {
         Ok(Averaged::Burn(Box::new(self.state.ema.clone()), self.device.clone()))
     }
@@ -334,7 +318,7 @@ fn loss(
         }
         None => {
             let noise = target.noise(&batch, options.precision);
-            let score = network.guided_score(batch.noisy, &batch.sigmas, &batch.classes);
+            let score = network.conditional_score(batch.noisy, &batch.sigmas, &batch.classes);
             dsm(score, &batch.sigmas, noise)
         }
     };

@@ -7,11 +7,11 @@ use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
 
-use super::Records;
 use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, DescriptionError, Network};
 use crate::recipe::{BETA_1, BETA_2, EPSILON};
 use crate::train::error::TrainError;
+use crate::train::records::Records;
 use crate::train::{DistributionMatching, Options};
 
 /// Everything that a step changes.

@@ -6,7 +6,7 @@ use pollster::block_on;
 use super::averaged::Averaged;
 use super::burn_state::BurnState;
 use super::moments::{self, Moments};
-use super::{Learner, Losses, Records};
+use super::{Learner, Losses};
 use crate::backend::fused::{
     self, Compiler, DataSet, Example, FusedError, Gpu, Training, TrainingState, TrainingStep,
     check_training,
@@ -15,10 +15,11 @@ use crate::data::Images;
 use crate::net::weights::{self, Weights};
 use crate::net::{Architecture, UNetDescription};
 use crate::recipe::Recipe;
+use crate::train::Options;
 use crate::train::batch::levels_of_step;
 use crate::train::error::TrainError;
 use crate::train::ranks::{Membership, Ranks};
-use crate::train::{Autoguidance, DistributionMatching, Method, Options};
+use crate::train::records::Records;
 
 /// A run on a GPU. What is not computed there, such as the first weights, is on the CPU.
 pub struct FusedLearner {
@@ -60,13 +61,13 @@ impl FusedLearner {
         let (membership, failure) = (Membership::default(), None);
         let new = Self { architecture, sizes, compiler, training, steps: 0, membership, failure };
         let drawn = BurnState::new(options, &Device::flex())?;
-        new.write(&drawn, &Moments::new());
+        new.write(&drawn, &Moments::new())?;
         block_on(gpu.idle())?;
         Ok(new)
     }
 
     /// Moves a state of the CPU to the GPU, and remembers it.
-    fn write(&self, state: &BurnState, moments: &Moments) {
+    fn write(&self, state: &BurnState, moments: &Moments) -> Result<(), FusedError> {
         let flat = |network| weights::flat(&self.architecture, &weights::collect(network));
         let pairs = |(name, shape): (String, Vec<usize>)| {
             let none = || vec![[0.0; 2]; shape.iter().product()];
@@ -76,46 +77,35 @@ impl FusedLearner {
             weights: flat(&state.network),
             average: flat(&state.ema),
             moments: self.architecture.tensors().into_iter().flat_map(pairs).collect(),
-        });
+        })?;
         self.training.keep();
+        Ok(())
     }
 }
 
 impl Learner for FusedLearner {
-    fn kind(&self) -> &'static str {
-        "kernels"
+    fn kind(&self) -> String {
+        "kernels".into()
     }
 
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         let values = weights::flat(&self.architecture, &weights);
         let moments = vec![[0.0; 2]; values.len()];
-        self.training.write(&TrainingState { weights: values.clone(), average: values, moments });
+        let state = TrainingState { weights: values.clone(), average: values, moments };
+        self.training.write(&state)?;
         self.training.keep();
         Ok(())
     }
 
-    fn resume(&mut self, options: &Options, _: u64, records: Records) -> Result<(), TrainError> {
+    fn teach(&mut self, options: &Options, _: Vec<Weights>) -> Result<(), TrainError> {
+        // Whatever is learned from a model needs Burn.
+        options.for_kernels().map(|_| ()).map_err(TrainError::Unsupported)
+    }
+
+    fn resume(&mut self, options: &Options, records: Records) -> Result<(), TrainError> {
         let state = BurnState::new(options, &Device::flex())?.resumed(records)?;
         let moments = moments::take(&state.optimizer, &state.network);
-        self.write(&state, &moments);
-        Ok(())
-    }
-
-    fn learn_from(&mut self, _: &Autoguidance, _: Weights) -> Result<(), TrainError> {
-        Err(unsupported(Method::Autoguidance))
-    }
-
-    fn learn_from_itself(&mut self, options: &Options) -> Result<(), TrainError> {
-        options.taught().map_or(Ok(()), |method| Err(unsupported(method)))
-    }
-
-    fn learn_distribution(
-        &mut self,
-        _: &Options,
-        _: &DistributionMatching,
-        _: Weights,
-    ) -> Result<(), TrainError> {
-        Err(unsupported(Method::DistributionMatching))
+        Ok(self.write(&state, &moments)?)
     }
 
     fn distribute(&mut self, ranks: Box<dyn Ranks>) {
@@ -159,7 +149,7 @@ impl Learner for FusedLearner {
         }
         let report = block_on(self.training.report())?;
         let steps = std::mem::take(&mut self.steps);
-        Ok(Some(Losses { sum: report.loss, steps, weights: report.weights }))
+        Ok(Some(Losses { sum: report.loss, steps, weights: report.weight_squares }))
     }
 
     fn keep(&mut self) {
@@ -195,13 +185,13 @@ impl Learner for FusedLearner {
         Ok(weights::unflat(&self.architecture, &block_on(self.training.average())?))
     }
 
+    fn models(&self) -> Vec<Weights> {
+        Vec::new()
+    }
+
     fn averaged(&self) -> Result<Averaged, TrainError> {
         let weights = self.ema_weights()?;
         let network = fused::Network::new(&self.compiler, &self.architecture, &weights);
         Ok(Averaged::Fused(block_on(network)?))
     }
-}
-
-fn unsupported(method: Method) -> TrainError {
-    TrainError::Unsupported(method.to_string())
 }

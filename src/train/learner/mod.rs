@@ -6,21 +6,21 @@ mod burn_state;
 pub(super) mod fused;
 mod moments;
 
-use ::burn::tensor::Bytes;
 use averaged::Averaged;
 
+use super::Options;
 use super::error::TrainError;
 use super::ranks::Ranks;
-use super::{Autoguidance, DistributionMatching, Options};
+use super::records::Records;
 use crate::data::Images;
 use crate::net::weights::Weights;
 
 /// The weights of a run, their moving average and the optimizer's state, on a device, and what
 /// changes them.
 pub trait Learner {
-    /// The name of the backend. Backends order gradients differently, so all ranks must have the
-    /// same one.
-    fn kind(&self) -> &'static str;
+    /// The backend and the kind of device, whichever of several equal devices it is. Others order
+    /// gradients differently or round steps differently, so all ranks must have the same.
+    fn kind(&self) -> String;
 
     /// Replaces freshly drawn weights by those of a model, which must be of the same network: the
     /// trainer has checked that.
@@ -29,36 +29,19 @@ pub trait Learner {
     /// [`TrainError::Record`] if Burn does not accept them.
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError>;
 
-    /// Continues from a checkpoint after this step.
+    /// Learns from models instead of from the images, guided as the options say. The weights are those
+    /// of [`Teacher::architectures`](super::teacher::Teacher::architectures), which the trainer has
+    /// checked.
+    ///
+    /// # Errors
+    /// [`TrainError::Unsupported`] if the device cannot, [`TrainError::Teacher`] if a model is missing.
+    fn teach(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError>;
+
+    /// Continues from a checkpoint.
     ///
     /// # Errors
     /// [`TrainError`] if it does not fit.
-    fn resume(&mut self, options: &Options, step: u64, records: Records) -> Result<(), TrainError>;
-
-    /// Learns what the weights of the start do when guided away from a worse model, whose weights the
-    /// trainer has checked, too.
-    ///
-    /// # Errors
-    /// [`TrainError`] if the device cannot, or there is no such network.
-    fn learn_from(&mut self, by: &Autoguidance, worse: Weights) -> Result<(), TrainError>;
-
-    /// Learns what the weights of the start do: with classifier-free guidance, if the network takes its
-    /// scale as an input.
-    ///
-    /// # Errors
-    /// [`TrainError`] if the device cannot.
-    fn learn_from_itself(&mut self, options: &Options) -> Result<(), TrainError>;
-
-    /// Learns to draw from the distribution of a model, whose weights the trainer has checked.
-    ///
-    /// # Errors
-    /// [`TrainError`] if the device cannot, or there is no such network.
-    fn learn_distribution(
-        &mut self,
-        options: &Options,
-        by: &DistributionMatching,
-        model: Weights,
-    ) -> Result<(), TrainError>;
+    fn resume(&mut self, options: &Options, records: Records) -> Result<(), TrainError>;
 
     /// Computes only this rank's share of each batch from now on.
     fn distribute(&mut self, ranks: Box<dyn Ranks>);
@@ -100,6 +83,9 @@ pub trait Learner {
     /// [`TrainError::Device`] if the device fails.
     fn ema_weights(&self) -> Result<Weights, TrainError>;
 
+    /// The weights of the models that are learned from, as in [`Self::teach`].
+    fn models(&self) -> Vec<Weights>;
+
     /// The averaged network on the device.
     ///
     /// # Errors
@@ -116,18 +102,4 @@ pub struct Losses {
     pub steps: u32,
     /// The sum of the squares of all weights, a critic's included: not finite if any of them is not.
     pub weights: f32,
-}
-
-/// The state of a run as Burn writes it.
-pub struct Records {
-    /// The weights.
-    pub weights: Bytes,
-    /// Their moving average.
-    pub ema: Bytes,
-    /// Adam's moments.
-    pub optimizer: Bytes,
-    /// The model that is learned from, if there is one, and the worse one of an autoguided run.
-    pub teacher: Vec<Bytes>,
-    /// The critic of a run that matches a distribution, and its optimizer.
-    pub critic: Vec<Bytes>,
 }

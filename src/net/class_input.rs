@@ -1,4 +1,4 @@
-//! What a U-Net is told about the class to draw.
+//! What a network is told about the class to draw.
 
 /// A class, and how far to go beyond it.
 ///
