@@ -102,7 +102,7 @@ mod bench {
             weighting: Weighting::Edm,
             sigma_max: 20.0,
             sigma_min: 0.01,
-            p_mean: 0.4,
+            sigma_median: 0.4,
             p_std: 1.5,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),

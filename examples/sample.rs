@@ -5,8 +5,8 @@
 #[cfg(not(target_family = "wasm"))]
 pub fn sample(model: &str, png: &str) -> anyhow::Result<()> {
     use burn::tensor::Device;
-    use ncsn::backend::{BurnChains, Chains, advance_to};
-    use ncsn::{grid, model_file::ModelFile, net::Network, pixel, sample::View};
+    use ncsn::backend::{BurnChains, Chains, View, advance_to};
+    use ncsn::{grid, model_file::ModelFile, net::Network, pixel};
     use pollster::block_on;
 
     let ModelFile { card, weights } = ModelFile::read(&std::fs::read(model)?)?;
@@ -16,7 +16,7 @@ pub fn sample(model: &str, png: &str) -> anyhow::Result<()> {
     let mut chains = BurnChains::new(network, shape, table, 1, 0..16, &device);
     block_on(advance_to(&mut chains, usize::MAX, |_| ()))?;
     let pixels = block_on(chains.read(View::Noisy))?;
-    std::fs::write(png, grid::encode_png(&pixel::bytes(&pixels), shape, None, 2)?)?;
+    std::fs::write(png, grid::encode_png(&pixel::bytes(&pixels), shape, None)?)?;
     Ok(())
 }
 

@@ -84,6 +84,11 @@ pub mod classifier;
 pub mod cli;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
+#[cfg(any(
+    all(feature = "cli", not(target_family = "wasm")),
+    all(feature = "training", target_family = "wasm")
+))]
+mod distance;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod download;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 
-use data_files::{error, load, png, write};
+use data_files::{error, load, png, write, zip_of};
 use flate2::write::GzEncoder;
 use ncsn::data::{DataSet, Reading};
 use zip::write::SimpleFileOptions;
@@ -76,15 +76,6 @@ fn tar_of(files: &Entries, header: tar::Header) -> Vec<u8> {
     let entries: Vec<_> =
         files.iter().map(|(name, bytes)| (name.as_bytes(), Entry::File(bytes))).collect();
     tar(&entries, header)
-}
-
-fn zip_of(files: &Entries) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        archive.start_file(name, SimpleFileOptions::default()).expect("in memory");
-        archive.write_all(bytes).expect("in memory");
-    }
-    archive.finish().expect("in memory").into_inner()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::difference;
-use ncsn::backend::{BackendError, BurnChains, Chains, HostChains, State, advance_to, host};
+use ncsn::backend::{BackendError, BurnChains, Chains, HostChains, State, View, advance_to, host};
 use ncsn::likelihood::NetworkDivergence;
 use ncsn::loss::dsm;
 use ncsn::model_file::ModelFile;
@@ -18,7 +18,6 @@ use ncsn::sample::edm::Churn;
 use ncsn::sample::guidance::Autoguide;
 use ncsn::sample::{
     Conditioning, GuidanceScale, Observation, Sampler, Settings, Start, Step, StepTable, Update,
-    View,
 };
 use ncsn::score::{Score, ScoreWithDivergence};
 use ncsn::toy::GaussianMixture;

@@ -6,14 +6,13 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use cli::{fail, read, succeed, train};
+use cli::{fail, ncsn, read, succeed, train};
 use common::{difference, relative};
 use ncsn::backend::fused::{self, Compiler, FusedChains, Gpu, KernelConfig, Precision, Strategy};
-use ncsn::backend::{BurnChains, Chains, advance_to, host};
+use ncsn::backend::{BurnChains, Chains, View, advance_to, host};
 use ncsn::net::weights::Weights;
 use ncsn::net::{Architecture, Network};
 use ncsn::random::Key;
@@ -22,7 +21,7 @@ use ncsn::sample::edm::Churn;
 use ncsn::sample::guidance::Autoguide;
 use ncsn::sample::{
     ClassConditioning, Conditioning, GuidanceScale, Observation, Sampler, Settings, StepTable,
-    Update, View,
+    Update,
 };
 use ncsn::score::Score;
 use pollster::block_on;
@@ -86,7 +85,7 @@ fn on_burn(
 
 fn asking(classes: &[usize], weight: f32, sigmas: [f32; 2]) -> Conditioning {
     let guidance_scale = GuidanceScale { weight, sigmas };
-    let classes = Some(ClassConditioning { classes: classes.to_vec(), guidance_scale });
+    let classes = Some(ClassConditioning { classes: classes.to_vec(), first: 0, guidance_scale });
     Conditioning { classes, ..Conditioning::default() }
 }
 
@@ -419,9 +418,8 @@ fn write_bars_of_two_kinds(folder: &Path) {
 
 /// The pixels of `n` images drawn with these arguments.
 fn pixels(folder: &Path, n: usize, arguments: &[&str]) -> Vec<f32> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.current_dir(folder).args(["sample", "--out", "out.npy", "-n", &n.to_string()]);
-    succeed(command.args(arguments));
+    let sample = ["sample", "--out", "out.npy", "-n", &n.to_string()];
+    succeed(ncsn(folder, &sample).args(arguments));
     let bytes = fs::read(folder.join("out.npy")).expect("written");
     // The header comes first.
     bytes[bytes.len() - n * 64..].iter().map(|&value| f32::from(value)).collect()
@@ -489,8 +487,7 @@ fn only_the_scores_of_classes_are_learned(at: &Path) {
         &["sample", "--class", "dark", "--classifier", "c.safetensors"],
         &["likelihood", "--data", "bars"],
     ] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        let said = fail(command.current_dir(at).args(arguments).args(model));
+        let said = fail(ncsn(at, arguments).args(model));
         assert!(said.contains("train it further with --label-dropout 0.1"), "{said}");
     }
 }
@@ -521,10 +518,8 @@ fn a_model_learns_the_classes_of_its_folders_and_is_asked_for_them() {
     let dark = drawn.iter().filter(|&&mean| mean < 145.0).count();
     assert!((4..=16).contains(&dark), "{dark} of 20 are dark");
 
-    let refused = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        fail(command.current_dir(at).args(["sample", "--model", "two.safetensors"]).args(more))
-    };
+    let refused =
+        |more: &[&str]| fail(ncsn(at, &["sample", "--model", "two.safetensors"]).args(more));
     assert!(refused(&["--class", "grey"]).contains("dark, light"));
     assert!(refused(&["--classes", "0-2"]).contains("dark, light"));
     let interval = ["--guidance", "2", "--guidance-interval", "3,1"];
@@ -543,9 +538,8 @@ fn a_model_learns_the_classes_of_its_folders_and_is_asked_for_them() {
     succeed(&mut train(at, &none));
     let none = read(&at.join("none.safetensors"));
     assert_eq!((none.card.architecture.classes(), none.card.classes.len()), (0, 0));
-    let mut refused = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    refused.current_dir(at).args(["sample", "--model", "none.safetensors", "--class", "dark"]);
-    assert!(fail(&mut refused).contains("not class-conditional"));
+    let refused = ["sample", "--model", "none.safetensors", "--class", "dark"];
+    assert!(fail(&mut ncsn(at, &refused)).contains("not class-conditional"));
     fs::rename(at.join("bars/dark"), at.join("bars/a")).expect("renamed");
     succeed(&mut train(at, &[&from[..], &["--out", "other.safetensors"]].concat()));
     let rows = |file: &str| read(&at.join(file)).weights["embedding.classes"].values.clone();

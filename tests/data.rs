@@ -1,18 +1,17 @@
 //! Data sets as users have them: image files in folders and archives, and published ones by name.
 #![cfg(not(target_family = "wasm"))]
 
+mod cli;
 mod data_files;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
 
-use data_files::{error, load, png, write};
+use data_files::{error, load, npy, png, tar_of, write, zip_of};
 use ncsn::data::{DataError, DataSet, Reading, Size};
 use ncsn::net::ImageShape;
-use npyz::WriterBuilder;
 
 /// Names and contents: 40 images of different colors, one of them of another size, one
 /// duplicate, one torn file, and files that are not images.
@@ -35,25 +34,15 @@ fn write_folder(root: &Path, files: &[(String, Vec<u8>)]) {
 }
 
 fn write_tar_gz(path: &Path, files: &[(String, Vec<u8>)]) {
-    let gzip =
+    let files = files.iter().map(|(name, bytes)| (format!("./{name}"), bytes.clone()));
+    let tar = tar_of(&files.collect::<Vec<_>>(), tar::Header::new_ustar());
+    let mut gzip =
         flate2::write::GzEncoder::new(File::create(path).expect("created"), Default::default());
-    let mut archive = tar::Builder::new(gzip);
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_ustar();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, format!("./{name}"), &bytes[..]).expect("written");
-    }
-    archive.into_inner().and_then(flate2::write::GzEncoder::finish).expect("written");
+    gzip.write_all(&tar).and_then(|()| gzip.finish()).expect("written");
 }
 
 fn write_zip(path: &Path, files: &[(String, Vec<u8>)]) {
-    let mut archive = zip::ZipWriter::new(File::create(path).expect("created"));
-    for (name, bytes) in files {
-        archive.start_file(name, zip::write::SimpleFileOptions::default()).expect("written");
-        archive.write_all(bytes).expect("written");
-    }
-    archive.finish().expect("written");
+    fs::write(path, zip_of(files)).expect("written");
 }
 
 #[test]
@@ -264,12 +253,8 @@ fn an_archive_beside_those_to_train_and_test_with_is_reported() {
 #[test]
 fn a_preview_hides_neither_arrays_nor_archives() {
     let array = |folder: &Path| {
-        let mut bytes = Vec::new();
-        let options = npyz::WriteOptions::new().default_dtype().shape(&[4, 8, 8]);
-        let mut writer = options.writer(&mut bytes).begin_nd().expect("in memory");
-        writer.extend((0..=255u8).map(|at| at.wrapping_mul(37))).expect("in memory");
-        writer.finish().expect("in memory");
-        write(folder, "x_train.npy", bytes);
+        let values = (0..=255u8).map(|at| at.wrapping_mul(37));
+        write(folder, "x_train.npy", npy(&[4, 8, 8], values));
     };
     let shards = |folder: &Path| {
         for shard in 0..2u8 {
@@ -367,15 +352,8 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
 fn a_download_that_fails_says_where_and_why() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let plan = |mirror: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        command.current_dir(folder.path()).args(["plan", "--data", "mnist"]);
-        command
-            .env("XDG_CACHE_HOME", folder.path())
-            .env("NCSN_MIRROR", mirror)
-            .env("no_proxy", "*");
-        let output = command.output().expect("the program starts");
-        assert_eq!(output.status.code(), Some(2), "{output:?}");
-        String::from_utf8(output.stderr).expect("text")
+        let mut plan = cli::ncsn(folder.path(), &["plan", "--data", "mnist"]);
+        cli::fail(plan.env("NCSN_MIRROR", mirror).env("no_proxy", "*"))
     };
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let mirror = format!("http://{}", listener.local_addr().expect("bound"));
@@ -392,7 +370,8 @@ fn a_download_that_fails_says_where_and_why() {
     // The published SHA-256 of "abc" (FIPS 180-2, appendix B.1).
     let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert!(message.contains(&mirror) && message.contains(abc), "{message}");
-    let kept: Vec<_> = fs::read_dir(folder.path().join("ncsn/mnist")).expect("a cache").collect();
+    let kept: Vec<_> =
+        fs::read_dir(folder.path().join("cache/ncsn/mnist")).expect("kept").collect();
     assert!(kept.is_empty(), "{kept:?}");
     // The listener is gone.
     let message = plan(&mirror);

@@ -4,15 +4,12 @@
 mod common;
 mod data_files;
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use common::cifar::pickle;
-use data_files::{error, load, write};
+use data_files::{error, load, npy, write, zip_of};
 use ncsn::data::Images;
 use ncsn::net::ImageShape;
-use npyz::WriterBuilder;
-use zip::write::SimpleFileOptions;
 
 /// The first pixel of each image with its label, sorted.
 fn labeled(images: &Images) -> Vec<(u8, u8)> {
@@ -34,29 +31,14 @@ fn idx_labels(labels: &[u8]) -> Vec<u8> {
     [&header[..], labels].concat()
 }
 
-fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes);
-    let mut writer = options.begin_nd().expect("in memory");
-    writer.extend(values).expect("in memory");
-    writer.finish().expect("in memory");
-    bytes
-}
-
 /// Images of 8 × 8 pixels of one value each.
 fn squares(values: &[u8]) -> Vec<u8> {
-    let pixels = values.iter().flat_map(|&value| [value; 64]).collect();
-    npy(&[values.len() as u64, 8, 8], pixels)
+    npy(&[values.len() as u64, 8, 8], values.iter().flat_map(|&value| [value; 64]))
 }
 
 fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
-    for (name, bytes) in arrays {
-        let name = format!("{name}.npy");
-        archive.start_file(name, SimpleFileOptions::default()).expect("in memory");
-        archive.write_all(bytes).expect("in memory");
-    }
-    archive.finish().expect("in memory").into_inner()
+    let files = arrays.iter().map(|(name, bytes)| (format!("{name}.npy"), bytes.clone()));
+    zip_of(&files.collect::<Vec<_>>())
 }
 
 #[test]

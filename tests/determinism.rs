@@ -1,10 +1,12 @@
 //! The same seed and the same program: the same bytes, on any number of threads and in any batch.
 #![cfg(not(target_family = "wasm"))]
 
+mod cli;
 mod common;
 
 use std::fs;
-use std::process::Command;
+
+use cli::{ncsn, succeed};
 
 #[test]
 fn samples_do_not_depend_on_threads_or_batches() {
@@ -16,12 +18,9 @@ fn samples_do_not_depend_on_threads_or_batches() {
     fs::write(folder.path().join("m.safetensors"), model.write().expect("finite"))
         .expect("written");
     let sample = |sampler: &str, threads: &str, batch: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        command.current_dir(folder.path()).env("RAYON_NUM_THREADS", threads);
-        command.args(["sample", "--model", "m.safetensors", "-n", "5", "--device", "cpu"]);
-        command.args(["--sampler", sampler, "--levels", "3", "--batch", batch, "--out", "s.npy"]);
-        let output = command.output().expect("the program starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let sample = ["sample", "--model", "m.safetensors", "-n", "5", "--device", "cpu"];
+        let how = ["--sampler", sampler, "--levels", "3", "--batch", batch, "--out", "s.npy"];
+        succeed(ncsn(folder.path(), &sample).args(how).env("RAYON_NUM_THREADS", threads));
         fs::read(folder.path().join("s.npy")).expect("written")
     };
     for sampler in ["ancestral", "predictor-corrector", "unipc"] {

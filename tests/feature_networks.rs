@@ -133,11 +133,12 @@ fn what_cannot_be_used_says_what_to_do() {
         (r#"{"size": [0, 8]}"#, "size"),
         (r#"{"range": [1, 1]}"#, "range"),
         (r#"{"std": [0.2, 0, 0.2]}"#, "std"),
-        (r#"{"mean": [1e99, 0, 0]}"#, "mean"),
     ] {
         let preprocessing = serde_json::from_str(json).expect("the right types");
         let said = refused(channel_means(N, ANY), preprocessing).to_string();
         assert!(said.contains(wrong), "{said}");
     }
-    assert!(serde_json::from_str::<Preprocessing>(r#"{"scale": 2}"#).is_err());
+    for json in [r#"{"scale": 2}"#, r#"{"mean": [1e99, 0, 0]}"#] {
+        assert!(serde_json::from_str::<Preprocessing>(json).is_err(), "{json}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Models by their address on the hub, from a local server that answers as the hub does.
 #![cfg(unix)]
 
+mod cli;
 mod common;
 mod onnx_file;
 
@@ -9,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -118,10 +119,15 @@ impl User {
     }
 
     fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        command.current_dir(self.folder.path()).args(arguments);
-        command.env("XDG_CACHE_HOME", self.folder.path());
-        for name in ["HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"] {
+        let mut command = cli::ncsn(self.folder.path(), arguments);
+        for name in [
+            "HF_HOME",
+            "HF_HUB_CACHE",
+            "HF_HUB_DISABLE_IMPLICIT_TOKEN",
+            "HF_HUB_OFFLINE",
+            "HF_TOKEN",
+            "HF_TOKEN_PATH",
+        ] {
             command.env_remove(name);
         }
         command.env("HF_ENDPOINT", &self.endpoint).env("no_proxy", "*");
@@ -145,7 +151,7 @@ impl User {
     }
 
     fn cache(&self) -> PathBuf {
-        self.folder.path().join("huggingface/hub/models--ada--digits")
+        self.folder.path().join("cache/huggingface/hub/models--ada--digits")
     }
 }
 
@@ -229,6 +235,32 @@ fn a_model_is_downloaded_once_into_the_hubs_own_cache() {
     user.exports("hf:ada/digits", &gone);
     let message = user.refusal("hf:ada/letters", &gone);
     assert!(message.contains("http://127.0.0.1:9/ada/letters/resolve/main/model.s"), "{message}");
+}
+
+/// What `hf auth login` stores opens private models, as it does for the hub's own tools.
+#[test]
+fn a_token_is_found_where_the_hubs_tools_have_it() {
+    let hub = Hub::start();
+    hub.has("/ada/digits/resolve/REVISION/model.safetensors", COMMIT, &["main"], &model());
+    let user = User::of(&hub);
+    let sends = |environment: &[(&str, &str)]| {
+        user.exports("hf:ada/digits", environment);
+        hub.requests.lock().expect("alive").last().expect("it has asked").1.clone()
+    };
+    assert_eq!(sends(&[]), None);
+    let at = |name: &str| user.folder.path().join(name);
+    fs::write(at("cache/huggingface/token"), "stored\n").expect("written");
+    fs::write(at("elsewhere"), " other ").expect("written");
+    for (environment, token) in [
+        (&[("HF_TOKEN", "")][..], Some("Bearer stored")),
+        (&[], Some("Bearer stored")),
+        (&[("HF_TOKEN", "given")], Some("Bearer given")),
+        (&[("HF_TOKEN_PATH", "elsewhere")], Some("Bearer other")),
+        (&[("HF_TOKEN_PATH", "nowhere")], None),
+        (&[("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], None),
+    ] {
+        assert_eq!(sends(environment).as_deref(), token, "{environment:?}");
+    }
 }
 
 #[test]

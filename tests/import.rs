@@ -508,10 +508,8 @@ fn large_values_are_not_called_a_failed_training() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let import = |weights: Value, more: &[&str]| {
         weights.save(&folder.path().join("huge.pth"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
         let import = ["import", "huge.pth", "--size", "12x8", "--overwrite"];
-        command.current_dir(folder.path()).args(import).args(more);
-        command
+        cli::ncsn(folder.path(), &[&import[..], more].concat())
     };
     let with = |value: f32| {
         let mut weights = ncsn();
@@ -550,13 +548,10 @@ fn errors_are_said_once() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let said = |name: &str, content: &[u8], command: &str| {
         std::fs::write(folder.path().join(name), content).expect("written");
-        let mut program = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        program.current_dir(folder.path());
-        match command {
-            "import" => program.args(["import", name]),
-            _ => program.args([command, "--model", name]),
+        let said = match command {
+            "import" => fail(&mut cli::ncsn(folder.path(), &["import", name])),
+            _ => fail(&mut cli::ncsn(folder.path(), &[command, "--model", name])),
         };
-        let said = fail(&mut program);
         assert_eq!(said.trim_end().lines().count(), 1, "{said}");
         let parts: Vec<&str> = said.trim_end().split(": ").collect();
         for (number, part) in parts.iter().enumerate() {
@@ -574,16 +569,16 @@ fn errors_are_said_once() {
     damaged[60..90].fill(0xff);
     said("damaged.pth", &damaged, "import");
 
-    let mut program = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    let missing = fail(program.current_dir(folder.path()).args(["import", "nowhere.pth"]));
-    assert_eq!(missing, "error: cannot read nowhere.pth: No such file or directory (os error 2)\n");
+    let missing = |name: &str| fail(&mut cli::ncsn(folder.path(), &["import", name]));
+    let why = "No such file or directory (os error 2)\n";
+    assert_eq!(missing("nowhere.pth"), format!("error: cannot read nowhere.pth: {why}"));
+    // Also if a name has several.
+    assert_eq!(missing("no\nwhere.pth"), format!("error: cannot read no\\nwhere.pth: {why}"));
 
     succeed(program_importing(folder.path()).arg("--overwrite"));
     let model = std::fs::read(folder.path().join("model.safetensors")).expect("there");
-    let mut again = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    again.current_dir(folder.path()).args(["import", "model.safetensors"]);
-    again.args(["--out", "again.safetensors"]);
-    let again = fail(&mut again);
+    let again = ["import", "model.safetensors", "--out", "again.safetensors"];
+    let again = fail(&mut cli::ncsn(folder.path(), &again));
     assert!(again.contains("is a model already") && !again.contains("not a"), "{again}");
     let begins = "not a readable .safetensors file: ";
     let cut = said("cut.safetensors", &model[..model.len() - 1], "sample");
@@ -606,9 +601,30 @@ fn changed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
 }
 
 fn program_importing(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.current_dir(folder).arg("import").arg(fixture("ncsn.pth")).args(["--size", "12x8"]);
+    let mut command = cli::ncsn(folder, &["import", "--size", "12x8"]);
+    command.arg(fixture("ncsn.pth"));
     command
+}
+
+/// What cannot be written in the folder of temporary files is not the checkpoint's fault.
+#[cfg(unix)]
+#[test]
+fn a_copy_that_cannot_be_made_is_named_with_its_folder() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let said = fail(program_importing(folder.path()).env("TMPDIR", "nowhere"));
+    assert!(said.contains(": cannot make a temporary copy in nowhere: "), "{said}");
+    // A limit on the size of files stands for a full disk. One is a stream of pickles, one an archive.
+    for name in ["ncsn.pth", "ncsnv2.pth"] {
+        let mut import = cli::ncsn(folder.path(), &["import"]);
+        import.arg(fixture(name));
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]);
+        limited.current_dir(folder.path()).arg(import.get_program()).args(import.get_args());
+        let said = fail(limited.env("TMPDIR", folder.path()));
+        assert!(said.contains("File too large") && !said.contains("not a readable"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 0, "nothing is left");
 }
 
 #[test]
@@ -618,9 +634,8 @@ fn the_program_says_which_weights_it_took() {
     let path = folder.path().join("both.pt");
     dict([("ema", state("", &ema)), ("model", state("", &raw)), ("opt", Value::None)]).save(&path);
     let import = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
         let import = ["import", "both.pt", "--size", "12x8", "--f32", "--overwrite"];
-        let said = succeed(command.current_dir(folder.path()).args(import).args(more));
+        let said = succeed(cli::ncsn(folder.path(), &import).args(more));
         (said, read(&folder.path().join("model.safetensors")))
     };
     for (more, line, card, weights) in [
@@ -644,11 +659,7 @@ fn the_program_says_which_weights_it_took() {
 #[test]
 fn an_imported_model_is_a_model_like_any_other() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let ncsn = |arguments: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-        command.current_dir(folder.path()).args(arguments);
-        command
-    };
+    let ncsn = |arguments: &[&str]| cli::ncsn(folder.path(), arguments);
     let checkpoint = fixture("ncsn.pth").display().to_string();
     let import = ["import", &checkpoint, "--size", "12x8", "--out", "m.safetensors"];
     let said = succeed(&mut ncsn(&[&import[..], &["--f32", "--sigma-begin", "2"]].concat()));

@@ -1,19 +1,18 @@
 //! Large data sets: in several archives, and larger than memory.
 #![cfg(not(target_family = "wasm"))]
 
+mod data_files;
+
 use std::fs::File;
-use std::io::Cursor;
 use std::path::Path;
 
+use data_files::{png_of, tar_of};
 use ncsn::data::{DataSet, Images, Reading};
 
 /// A colored image as a PNG file.
 fn png(value: u8) -> Vec<u8> {
-    let mut bytes = Vec::new();
     let pixels = (0..6 * 4 * 3).map(|at| value.wrapping_mul(7).wrapping_add(3 * at)).collect();
-    let image = image::RgbImage::from_raw(6, 4, pixels).expect("it fits");
-    image.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).expect("in memory");
-    bytes
+    png_of(image::RgbImage::from_raw(6, 4, pixels).expect("it fits"))
 }
 
 /// Writes a shard: images of these values, each with what its class file says.
@@ -23,19 +22,13 @@ fn shard(path: &Path, samples: &[(u8, &str)]) {
 
 /// The same with another extension of the images' names.
 fn shard_of(extension: &str, path: &Path, samples: &[(u8, &str)]) {
-    let mut archive = tar::Builder::new(File::create(path).expect("created"));
-    let mut add = |name: String, bytes: &[u8]| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, name, bytes).expect("written");
-    };
+    let mut files = Vec::new();
     // Names begin anew in each shard, as some tools write them.
     for (index, (value, class)) in samples.iter().enumerate() {
-        add(format!("{index:04}.{extension}"), &png(*value));
-        add(format!("{index:04}.cls"), class.as_bytes());
+        files.push((format!("{index:04}.{extension}"), png(*value)));
+        files.push((format!("{index:04}.cls"), class.as_bytes().to_vec()));
     }
-    archive.into_inner().expect("written");
+    std::fs::write(path, tar_of(&files, tar::Header::new_gnu())).expect("written");
 }
 
 /// The first value of each image, and its label.
@@ -140,13 +133,9 @@ fn no_class_is_that_of_another_shards_image() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     shard(&folder.path().join("0.tar"), &[(1, "0"), (2, "1")]);
     let only = |name: &str, entry: &str, bytes: &[u8]| {
-        let file = File::create(folder.path().join(name)).expect("created");
-        let mut archive = tar::Builder::new(file);
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, entry, bytes).expect("written");
-        archive.into_inner().expect("written");
+        let files = [(entry.to_owned(), bytes.to_vec())];
+        let tar = tar_of(&files, tar::Header::new_gnu());
+        std::fs::write(folder.path().join(name), tar).expect("written");
     };
     only("1.tar", "0007.png", &png(3));
     only("2.tar", "0007.cls", b"1");

@@ -202,7 +202,10 @@ fn impossible_headers_are_refused_with_what_is_wrong() {
 
 #[test]
 fn impossible_cards_are_refused() {
-    assert!(matches!(refused(&with_card(|card| card.format = 2)), ModelError::Format(2)));
+    assert!(matches!(
+        refused(&with_card(|card| card.format = 2)),
+        ModelError::Format { found: 2, .. }
+    ));
     let huge = with_card(|card| {
         let ncsn::net::Architecture::UNet(unet) = &mut card.architecture else {
             panic!("the tiny model is a U-Net");

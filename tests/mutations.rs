@@ -9,6 +9,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod common;
+mod data_files;
 mod onnx_file;
 mod readers;
 

@@ -47,7 +47,7 @@ fn by_burn(model: &ModelFile, x: &[f32], sigmas: &[f32], classes: &[ClassInput])
     let count = x.len() / image_shape.dimension();
     let shape = [count, image_shape.channels, image_shape.height, image_shape.width];
     let x = Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);
-    network.guided_score(x, sigmas, classes).into_data().iter::<f32>().collect()
+    network.conditional_score(x, sigmas, classes).into_data().iter::<f32>().collect()
 }
 
 fn load(model: &ModelFile, options: Options) -> Model {
@@ -122,6 +122,16 @@ fn shapes_are_static_where_the_batch_is() {
     assert_eq!(axes(&dynamic, "x"), ["N", "3", "8", "16"]);
     assert_eq!(axes(&fixed, "sigma"), ["1"]);
     assert_eq!(axes(&dynamic, "sigma"), ["one_or_N"]);
+}
+
+/// Runtimes that end at opset 13 or 14 know the format up to version 7 (ONNX's `Versioning.md`).
+#[test]
+fn the_format_is_no_newer_than_the_oldest_operators_need() {
+    for opset in Options::OPSETS {
+        let file = onnx::export(&common::model(), Options { opset, ..STATIC }).expect("exported");
+        // Field 1 of `ModelProto`, a varint, comes first.
+        assert_eq!(file[..2], [0x08, 7], "opset {opset}");
+    }
 }
 
 #[test]

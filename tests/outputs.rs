@@ -255,7 +255,16 @@ fn devices_stay_devices() {
     assert!(export("m.onnx").status.success());
     let output = export("/dev/stdout");
     let model = fs::read(at.join("m.onnx")).expect("written");
-    assert!(output.status.success() && output.stdout.starts_with(&model), "{:?}", output.stderr);
+    // What is said goes elsewhere.
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && output.stdout == model, "{said}");
+    assert!(said.contains("in /dev/stdout"), "{said}");
+    let plan = ["plan", "--data", "bars", "--preview"];
+    let preview = |out: &str| ncsn(at, &[&plan[..], &[out]].concat()).output().expect("starts");
+    let (file, output) = (preview("p.png"), preview("/dev/stdout"));
+    assert_eq!(output.stdout, fs::read(at.join("p.png")).expect("written"));
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    assert_eq!(text(output.stderr), text(file.stdout).replace("p.png", "/dev/stdout"));
     let made = Command::new("mkfifo").arg(at.join("pipe")).status().expect("there");
     assert!(made.success());
     let pipe = at.join("pipe");

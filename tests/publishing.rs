@@ -1,6 +1,7 @@
 //! Models for others: a folder for the hub, and the same images from Python.
 #![cfg(not(target_family = "wasm"))]
 
+mod cli;
 mod common;
 
 use std::fs;
@@ -11,9 +12,8 @@ use ncsn::model_file::{Class, FeatureSource, Quality};
 use serde_json::{Value, json};
 
 fn ncsn(folder: &Path, arguments: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.current_dir(folder).args(arguments.split(' '));
-    command.output().expect("the program starts")
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    cli::ncsn(folder, &arguments).output().expect("the program starts")
 }
 
 fn succeeds(folder: &Path, arguments: &str) {
@@ -112,10 +112,8 @@ fn a_card_is_a_folder_for_the_hub() {
     let wrong = ncsn(folder.path(), "card mine.safetensors --repository digits");
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("USER/NAME"));
     // The command that publishes it is one to copy.
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.current_dir(folder.path()).args(["card", "mine.safetensors", "-n", "4"]);
-    let output = command.args(["--out", "my card"]).output().expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let card = ["card", "mine.safetensors", "-n", "4", "--out", "my card"];
+    let said = cli::succeed(&mut cli::ncsn(folder.path(), &card));
     assert!(said.contains("`hf upload USER/NAME 'my card'` publishes them"), "{said}");
 }
 

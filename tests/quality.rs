@@ -146,6 +146,15 @@ fn samples_are_measured_and_guided() {
     println!("{lying} {standing}");
     assert!(lying < 0.2 && standing > 0.8, "{lying} {standing}");
 
+    let guide = ["--classifier", "c.safetensors", "--class", "1", "--out", "g.npz"];
+    let sample = ["sample", "--model", "m.safetensors", "-n", "3", "--levels", "2"];
+    succeed(ncsn(at, &sample).args(guide));
+    let file = fs::File::open(at.join("g.npz")).expect("written");
+    let mut archive = zip::ZipArchive::new(file).expect("an archive");
+    let classes = npyz::NpyFile::new(archive.by_name("arr_1.npy").expect("there"));
+    let classes = classes.expect("an array").into_vec::<i64>();
+    assert_eq!(classes.expect("numbers"), [1, 1, 1], "those that it was guided to");
+
     let bad = |arguments: &[&str]| fail(&mut ncsn(at, arguments));
     let sample = ["sample", "--model", "m.safetensors", "--class", "7", "--classifier"];
     assert!(bad(&[&sample[..], &["c.safetensors"]].concat()).contains("2 classes: 0, 1"));
@@ -233,6 +242,15 @@ fn samples_are_judged_in_the_features_of_a_given_network() {
     assert!(fail(ncsn(at, &eval).args(sweep)).contains("sweep.svg"));
     let card = read(&at.join("m.safetensors")).card;
     assert_eq!((card.quality.map(|quality| quality.n), card.best.is_some()), (Some(50), true));
+
+    // Where the results themselves cannot be written, that is said before anything is drawn.
+    fs::create_dir_all(at.join("closed/report.json")).expect("created");
+    let closed = [&judged[2..], &["-n", "40", "--out", "closed"]].concat();
+    let output = ncsn(at, &eval).args(closed).output().expect("starts");
+    let [said, refusal] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(refusal.contains("report.json") && refusal.contains("folder"), "{refusal}");
+    assert!(!said.contains("features of"), "{said}");
 
     fs::write(at.join("no.onnx"), "no network").expect("written");
     let said = fail(ncsn(at, &eval).args(["--features", "no.onnx"]));

@@ -189,7 +189,7 @@ fn the_orders_of_the_ode_solvers_are_one_two_and_three() {
     };
     let solvers: [(Solver, f64, [usize; 2]); 4] = [
         (diffusion::probability_flow, 1.0, [33, 65]),
-        (|sigmas| edm::heun(sigmas, Churn::NONE), 2.0, [33, 65]),
+        (|sigmas: &[f32]| edm::heun(sigmas, Churn::NONE, sigmas.len()), 2.0, [33, 65]),
         (dpm_solver_pp, 2.0, [65, 129]),
         (unipc, 3.0, [17, 33]),
     ];
@@ -213,14 +213,14 @@ fn multistep_methods_need_few_evaluations() {
     let sigmas = |levels| {
         edm::karras_sigmas(&NoiseSchedule { sigma_max: 10.0, sigma_min: 0.02, levels }, 7.0)
     };
-    let truth = ends(&edm::heun(&sigmas(500), Churn::NONE));
+    let truth = ends(&edm::heun(&sigmas(500), Churn::NONE, 500));
     let error = |table: &StepTable| {
         assert!(table.nfe() <= 10);
         let errors = ends(table).into_iter().zip(&truth).map(|(a, b)| (a - b).powi(2));
         mean(errors.collect::<Vec<_>>().into_iter()).sqrt()
     };
     let euler = error(&diffusion::probability_flow(&sigmas(10)));
-    let heun = error(&edm::heun(&sigmas(5), Churn::NONE));
+    let heun = error(&edm::heun(&sigmas(5), Churn::NONE, 5));
     let (multistep, unipc) = (error(&dpm_solver_pp(&sigmas(10))), error(&unipc(&sigmas(10))));
     println!("Euler {euler}, Heun {heun}, DPM-Solver++ {multistep}, UniPC {unipc}");
     assert!(multistep < 0.5 * euler && multistep < 0.5 * heun);
@@ -263,7 +263,7 @@ fn churned_chains_have_the_noise_of_their_level() {
     let sigmas =
         edm::karras_sigmas(&NoiseSchedule { sigma_max: 10.0, sigma_min: 0.1, levels: 12 }, 7.0);
     let churn = Churn { s_churn: 4.0, s_tmin: 0.3, s_tmax: 5.0, s_noise: 1.0 };
-    let whole = edm::heun(&sigmas, churn);
+    let whole = edm::heun(&sigmas, churn, 12);
     let churned = sigmas.iter().filter(|sigma| (0.3..=5.0).contains(*sigma)).count();
     assert_eq!(whole.steps.iter().filter(|step| step.update.is_noisy()).count(), churned);
     for done in [0, 8, 14, 20] {

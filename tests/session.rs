@@ -73,7 +73,11 @@ fn events_come_in_order_and_files_before_them() {
             Event::Finished { held_out, .. } => assert_eq!(held_out.len(), 8),
             Event::HeldOut { .. } | Event::TrainingEnded { .. } => {}
         }
-        names.push(name(&event));
+        // A slow machine reports after fewer steps, too.
+        let is_due = |step: u64| step.is_multiple_of(10) || [2, 25].contains(&step);
+        if !matches!(&event, Event::Report(report) if !is_due(report.step)) {
+            names.push(name(&event));
+        }
     }
     let expected = [
         "report 2",

@@ -363,7 +363,7 @@ fn a_resumed_run_refuses_what_it_cannot_change() {
         ["--sigma-min", "0.01"],
         ["--sigma-max", "9"],
         ["--levels", "7"],
-        ["--p-mean", "0.5"],
+        ["--sigma-median", "0.5"],
         ["--p-std", "2"],
         ["--weighting", "paper"],
         ["--stable-targets", "off"],
@@ -477,7 +477,7 @@ fn absurd_numbers_are_refused_in_words() {
         (&["sample", "-n", "1", "--sampler", "heun"], &["--sigma-max", "--sigma-min", "--rho"]),
         (
             &["train"],
-            &["--lr", "--max-grad-norm", "--ema-decay", "--sigma-max", "--p-mean", "--p-std"],
+            &["--lr", "--max-grad-norm", "--ema-decay", "--sigma-max", "--sigma-median", "--p-std"],
         ),
     ] {
         for flag in flags {

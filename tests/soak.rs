@@ -17,11 +17,11 @@ use ncsn::backend::fused::{
     Compiler, FusedChains, Gpu, KernelConfig, Network as FusedNetwork, Precision,
     best_kernel_config,
 };
-use ncsn::backend::{BurnChains, Chains, advance_to};
+use ncsn::backend::{BurnChains, Chains, View, advance_to};
 use ncsn::data::Images;
 use ncsn::net::{ImageShape, Network};
 use ncsn::random::Key;
-use ncsn::sample::{Sampler, Settings, StepTable, View};
+use ncsn::sample::{Sampler, Settings, StepTable};
 use ncsn::train::{Options, Trainer};
 use pollster::block_on;
 

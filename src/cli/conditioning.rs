@@ -104,21 +104,27 @@ impl ConditioningArgs {
         files.chain(ends.map(|end| ("--interpolate", Some(Path::new(end))))).collect()
     }
 
-    /// Adds a guide towards --class, if there is a --classifier.
+    /// Adds a guide towards --class, if there is a --classifier; also returns the number of that class,
+    /// by the classifier.
     ///
     /// # Errors
     /// If the classifier cannot be read, is for other images or has no such class, or if the
     /// engine cannot differentiate it.
-    pub fn guide(&self, engine: Engine) -> anyhow::Result<Engine> {
-        let (Some(path), Some(class)) = (&self.classifier, &self.class) else { return Ok(engine) };
+    pub fn guide(&self, engine: Engine) -> anyhow::Result<(Engine, Option<usize>)> {
+        let (Some(path), Some(class)) = (&self.classifier, &self.class) else {
+            return Ok((engine, None));
+        };
         let GuidanceScale { weight, .. } = self.guidance.scale()?;
-        engine.guided("--classifier", |shape, device| {
+        let mut guided_to = None;
+        let engine = engine.guided("--classifier", |shape, device| {
             let file = classifiers::open(path)?;
             let found = file.card.description.image_shape;
             ensure!(found == shape, "the classifier is for {found}, but the model makes {shape}");
             let label = classes::find(class, file.card.classes.iter().map(String::as_str))?;
+            guided_to = Some(label);
             Ok(Arc::new(ClassGuide::new(&file, label, weight, device)?))
-        })
+        })?;
+        Ok((engine, guided_to))
     }
 
     /// Whether a classifier guides.
@@ -158,7 +164,8 @@ impl ConditioningArgs {
             }
             _ => classes::parse(asked, card)?,
         };
-        Ok(Some(ClassConditioning { classes, guidance_scale: self.guidance.scale_for(model)? }))
+        let guidance_scale = self.guidance.scale_for(model)?;
+        Ok(Some(ClassConditioning { classes, first: 0, guidance_scale }))
     }
 
     /// Reads the images that the flags name.

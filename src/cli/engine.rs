@@ -9,10 +9,10 @@ use pollster::block_on;
 
 use super::{device, progress};
 use crate::backend::fused::{self, Compiler, FusedChains, Gpu, Precision, best_kernel_config};
-use crate::backend::{BackendError, BurnChains, Chains, advance_to};
+use crate::backend::{BackendError, BurnChains, Chains, View, advance_to};
 use crate::model_file::ModelFile;
 use crate::net::{ImageShape, Network};
-use crate::sample::{Conditioning, Guide, StepTable, View};
+use crate::sample::{Conditioning, Guide, StepTable};
 
 /// The engines to choose from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -7,7 +7,7 @@ use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, Frame, Rgba, RgbaImage};
 
 use super::output;
-use crate::grid::{Grid, encode_png, sides, square};
+use crate::grid::{Grid, ZOOM, encode_png, sides, square};
 use crate::net::ImageShape;
 
 /// Writes the grid of [`encode_png`] to a file.
@@ -19,9 +19,8 @@ pub fn write_png(
     bytes: &[u8],
     shape: ImageShape,
     columns: Option<usize>,
-    zoom: usize,
 ) -> anyhow::Result<()> {
-    let png = encode_png(bytes, shape, columns, zoom)?;
+    let png = encode_png(bytes, shape, columns)?;
     output::write(path, &png)
 }
 
@@ -30,8 +29,8 @@ pub const PNG_SIDE: usize = i32::MAX as usize;
 /// See [`PNG_SIDE`].
 pub const GIF_SIDE: usize = u16::MAX as usize;
 
-/// Checks, before images are drawn, that a grid of them, enlarged twice, can be written as a file
-/// whose sides are at most `side` pixels.
+/// Checks, before images are drawn, that a grid of them, enlarged as in a PNG, can be written as a
+/// file whose sides are at most `side` pixels.
 ///
 /// # Errors
 /// Says how large the grid would be.
@@ -42,7 +41,7 @@ pub fn ensure_fits(
     side: usize,
 ) -> anyhow::Result<()> {
     const MOST_PIXELS: usize = 1 << 30;
-    let [width, height] = sides(count, shape, columns, 2);
+    let [width, height] = sides(count, shape, columns, ZOOM);
     ensure!(
         width.max(height) <= side && width.saturating_mul(height) <= MOST_PIXELS,
         "{count} images would make a grid of {width} × {height} pixels, which is too large; draw \
@@ -70,7 +69,7 @@ fn encode_gif(frames: &[&[u8]], shape: ImageShape) -> anyhow::Result<Vec<u8>> {
     const WIDE: usize = 256;
     let Some((last, before)) = frames.split_last() else { return Ok(Vec::new()) };
     let zoom = WIDE / (square(last.len() / shape.dimension()) * shape.width).max(1);
-    let zoom = zoom.clamp(2, 8);
+    let zoom = zoom.clamp(ZOOM, 8);
     let each = (LONG / frames.len() as u32).clamp(40, 200);
 
     let mut gif = Vec::new();

@@ -13,6 +13,7 @@ use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_densit
 use crate::noise::NoiseSchedule;
 use crate::pixel::dequantized;
 use crate::random::Key;
+use crate::random::streams::GRAY_LEVEL_STEP;
 use crate::sample::edm;
 use crate::words::count;
 
@@ -88,7 +89,7 @@ pub(super) fn run(arguments: &Likelihood) -> anyhow::Result<()> {
     for first in (0..n).step_by(arguments.batch) {
         let mut x = Vec::with_capacity(arguments.batch.min(n - first) * d);
         for index in first..n.min(first + arguments.batch) {
-            let key = Key { seed: arguments.seed, stream: index as u32, step: 1 };
+            let key = Key { seed: arguments.seed, stream: index as u32, step: GRAY_LEVEL_STEP };
             let bytes = (0..).zip(images.image(index));
             x.extend(bytes.map(|(i, &byte)| dequantized(byte, key.uniform(i))));
         }

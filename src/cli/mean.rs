@@ -6,6 +6,7 @@ use anyhow::ensure;
 
 use super::data_set::{self, ImageArgs};
 use super::model;
+use crate::model_file::ModelFile;
 use crate::train::Fingerprint;
 
 /// Record the mean of the training images in a model's card, so that chains begin around it
@@ -32,12 +33,12 @@ pub(super) fn run(arguments: &Mean) -> anyhow::Result<()> {
         "{}: the card of a model on the hub cannot be changed; download the file and give its path",
         arguments.model.display()
     );
-    let mut model = model::open(&arguments.model)?;
-    let data = arguments.images.load_shaped(model.card.architecture.image_shape())?;
+    let ModelFile { card, weights } = model::open(&arguments.model)?;
+    let data = arguments.images.load_shaped(card.architecture.image_shape())?;
     data_set::say(&data);
-    if let Some(training) = &model.card.training {
+    if let Some(training) = &card.training {
         ensure!(
-            model::was_trained_on(&model.card, &data.name, Fingerprint::of(&data.train)),
+            model::was_trained_on(&card, &data.name, Fingerprint::of(&data.train)),
             "{} was trained on other images than these: on {} of {}",
             arguments.model.display(),
             training.images,
@@ -45,8 +46,7 @@ pub(super) fn run(arguments: &Mean) -> anyhow::Result<()> {
         );
     }
     let mean = data.train.statistics().mean;
-    model.card.mean = Some(mean);
-    model::write_card(&arguments.model, &model)?;
+    model::change_card(&arguments.model, &weights, |card| card.mean = Some(mean))?;
     println!("chains of {} begin around {mean}", arguments.model.display());
     Ok(())
 }

@@ -10,6 +10,7 @@
 //! | computations | `noise_levels`, `presets`, `classifiers` |
 //! | what is written | `output`, `apart`, `grid`, `numpy` |
 //! | what is shown | `print`, `progress`, `shell` |
+//! | what libraries are kept from printing | `headless` |
 
 // First: the other modules print with its macros, which do not panic.
 #[macro_use]
@@ -71,6 +72,6 @@ fn report(error: &anyhow::Error) -> u8 {
     if error.downcast_ref().is_some_and(print::Undelivered::is_unwanted) {
         return 0;
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", print::in_one_line(&format!("{error:#}")));
     2
 }

@@ -11,7 +11,7 @@ use super::{output, progress};
 use crate::hub::{self, Address};
 use crate::model_file::{Card, ModelError, ModelFile};
 use crate::net::ImageShape;
-use crate::net::weights::carry_over;
+use crate::net::weights::{Weights, carry_over};
 use crate::train::Fingerprint;
 
 /// The help of the flags that name a model to read.
@@ -71,25 +71,37 @@ pub(super) fn with_classes_of(model: ModelFile, classes: &[String]) -> ModelFile
 pub(super) fn was_trained_on(card: &Card, name: &str, found: Fingerprint) -> bool {
     let Some(training) = &card.training else { return false };
     match training.checksum {
-        Some(checksum) => found == Fingerprint { count: training.images, checksum },
+        Some(checksum) => (training.images, checksum) == (found.count, found.checksum),
         // An older card only has their name and number.
         None => (&training.data[..], training.images) == (name, found.count),
     }
 }
 
-/// Writes a model's card into its file, whose tensors stay as they are.
+/// Changes the card in the file of a model with these weights; its tensors stay as they are.
+/// `change` gets the card as it is now: another command may have changed other parts of it since it
+/// was read first. If it changes nothing, nothing is written.
 ///
 /// # Errors
 /// If the file cannot be read or written, or has other weights by now: a training run writes its
 /// model again and again.
-pub(super) fn write_card(path: &Path, model: &ModelFile) -> anyhow::Result<()> {
+pub(super) fn change_card<T>(
+    path: &Path,
+    weights: &Weights,
+    change: impl FnOnce(&mut Card) -> T,
+) -> anyhow::Result<T> {
     let bytes = bytes(path)?;
+    let mut found = parse(path, &bytes)?;
     ensure!(
-        parse(path, &bytes)?.weights == model.weights,
+        found.weights == *weights,
         "the weights in {} have changed in the meantime, so its card is left as it is",
         path.display()
     );
-    output::write(path, &ModelFile::with_card(&bytes, &model.card)?)
+    let before = found.card.clone();
+    let result = change(&mut found.card);
+    if found.card != before {
+        output::write(path, &ModelFile::with_card(&bytes, &found.card)?)?;
+    }
+    Ok(result)
 }
 
 /// The address on the hub that is given instead of a path.
@@ -115,4 +127,36 @@ pub(super) fn namesake(path: &Path) -> anyhow::Result<Cow<'_, Path>> {
     let address: Address = text.parse()?;
     let name = address.repository.rsplit('/').next().unwrap_or_default();
     Ok(PathBuf::from(format!("{name}.safetensors")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::cli::train::test_model::model;
+
+    #[test]
+    fn what_others_write_into_a_card_meanwhile_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("m.safetensors");
+        fs::write(&path, model(false).write().expect("finite")).expect("written");
+        let [first, second] = [(); 2].map(|()| open(&path).expect("a model"));
+        change_card(&path, &first.weights, |card| card.mean = Some(0.25)).expect("written");
+        let best = second.card.sampler;
+        change_card(&path, &second.weights, |card| card.best = Some(best)).expect("written");
+        let card = open(&path).expect("still a model").card;
+        assert_eq!(card, Card { mean: Some(0.25), best: Some(best), ..first.card });
+
+        let bytes = fs::read(&path).expect("there");
+        let seen = change_card(&path, &first.weights, |card| card.mean).expect("read");
+        assert_eq!(seen, Some(0.25));
+        let mut trained = second;
+        let array = trained.weights.values_mut().next().expect("it has weights");
+        array.values[0] += 1.0;
+        let said = change_card(&path, &trained.weights, |card| card.mean = None);
+        let said = said.expect_err("other weights").to_string();
+        assert!(said.contains("have changed in the meantime"), "{said}");
+        assert_eq!(fs::read(&path).expect("there"), bytes);
+    }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::files::{folder_of, is_device, link_target, write_atomically};
+use super::print;
+use crate::files::{create_beside, folder_of, is_device, link_target, write_atomically};
+use crate::words::list;
 
 /// Checks, before long work, that a file can be written. An existing file is left alone.
 ///
@@ -20,11 +22,37 @@ pub fn ensure_writable(out: &Path) -> anyhow::Result<()> {
         let target = link_target(out)?;
         let folder = folder_of(&target);
         ensure!(folder.is_dir(), "there is no folder {}", folder.display());
-        // A temporary file, which is deleted when dropped.
-        tempfile::NamedTempFile::new_in(folder)?;
+        // It is removed at once.
+        create_beside(&target)?;
         Ok(())
     };
     create().with_context(|| format!("cannot write {}", out.display()))
+}
+
+/// Leaves standard output to a file that is written to it, as to `/dev/stdout`: all that is said from
+/// here on goes to standard error, and the contents stay whole.
+pub fn leave_stdout_to(out: &Path) {
+    if is_device(out) && is_stdout(out) {
+        print::divert();
+    }
+}
+
+/// Whether a path leads to the standard output of this process.
+#[cfg(unix)]
+fn is_stdout(path: &Path) -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+    let stdout = stdout.and_then(|stdout| fs::File::from(stdout).metadata());
+    let (Ok(stdout), Ok(there)) = (stdout, fs::metadata(path)) else { return false };
+    (stdout.dev(), stdout.ino()) == (there.dev(), there.ino())
+}
+
+/// Only Unix has a path to standard output.
+#[cfg(not(unix))]
+fn is_stdout(_: &Path) -> bool {
+    false
 }
 
 /// Which of these extensions a file's name has, in upper or lower case: it says what the file will
@@ -44,10 +72,7 @@ pub fn extension(
     let found = possible.iter().copied().find(|end| ends_in(out, end));
     found.with_context(|| {
         let dotted: Vec<String> = possible.iter().map(|end| format!(".{end}")).collect();
-        let listed = match &dotted[..] {
-            [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
-            dotted => dotted.concat(),
-        };
+        let listed = list(&dotted, "or");
         format!("{flag} must end in {listed}, but is {}", out.display())
     })
 }

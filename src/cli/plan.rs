@@ -89,6 +89,7 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
         apart::ensure_outside_data(data, "--preview", preview)?;
         output::extension("--preview", preview, &["png"])?;
         output::ensure_writable(preview)?;
+        output::leave_stdout_to(preview);
     }
     let data = arguments.images.load(&|_| Ok(()))?;
     if !arguments.json {
@@ -194,10 +195,8 @@ fn train_command(arguments: &Plan, data_set: &DataSet, schedule: NoiseSchedule) 
     let shape = data_set.train.shape;
     let ImageArgs { ref data, size, grayscale, background, strict, ref scratch } = arguments.images;
     let mut words = vec!["ncsn train --data".to_owned(), quoted(&data.display().to_string())];
-    let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
-    let check = |image| {
-        Architecture::UNet(UNetDescription::new(image, scale)).check().map_err(|e| e.to_string())
-    };
+    let check =
+        sizes::fits(|image, scale, _| Architecture::UNet(UNetDescription::new(image, scale)));
     if check(shape).is_err() {
         words.extend(sizes::around(shape, &check).next().map(|s| format!("--size {s}")));
     } else {
@@ -232,5 +231,5 @@ fn preview(path: &Path, images: &Images) -> anyhow::Result<()> {
     let shown = images.len().min(SHOWN);
     let indices = (0..shown).map(|index| index * images.len() / shown);
     let bytes: Vec<u8> = indices.flat_map(|index| images.image(index)).copied().collect();
-    grid::write_png(path, &bytes, images.shape, None, 2)
+    grid::write_png(path, &bytes, images.shape, None)
 }

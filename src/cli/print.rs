@@ -43,9 +43,17 @@ static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 /// Whether this process says nothing on standard output.
 static SILENT: AtomicBool = AtomicBool::new(false);
 
+/// Whether what this process says goes to standard error, all of it.
+static DIVERTED: AtomicBool = AtomicBool::new(false);
+
 /// Prints nothing more on standard output: another process says the same.
 pub fn silence() {
     SILENT.store(true, Ordering::Relaxed);
+}
+
+/// Prints on standard error from now on: standard output is for the contents of a file.
+pub fn divert() {
+    DIVERTED.store(true, Ordering::Relaxed);
 }
 
 /// See [`println!`].
@@ -53,7 +61,9 @@ pub fn line_out(line: Arguments<'_>) {
     if SILENT.load(Ordering::Relaxed) {
         return;
     }
-    if let Err(error) = write_line(&mut io::stdout().lock(), line) {
+    if DIVERTED.load(Ordering::Relaxed) {
+        line_err(line);
+    } else if let Err(error) = write_line(&mut io::stdout().lock(), line) {
         FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 }
@@ -72,13 +82,25 @@ fn write_line(out: &mut dyn Write, line: Arguments<'_>) -> io::Result<()> {
 /// Text whose control characters are shown instead of obeyed by the terminal: names in files come
 /// from strangers.
 fn harmless(text: &str) -> String {
-    let obeyed = |c: char| {
-        let directs = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        (c.is_control() && !matches!(c, '\n' | '\t')) || directs
-    };
+    shown(text, |c| is_obeyed(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// Text in a single line: as [`line_err`] prints it, but line breaks are shown, too. The names of
+/// files may have some.
+pub fn in_one_line(text: &str) -> String {
+    shown(text, is_obeyed)
+}
+
+/// Whether a terminal does something else with a character than to show it.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text in which some characters are written as in a string of Rust.
+fn shown(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
-        if obeyed(character) {
+        if is_escaped(character) {
             out.extend(character.escape_default());
         } else {
             out.push(character);
@@ -98,11 +120,12 @@ pub fn ensure_delivered() -> Result<(), Undelivered> {
 
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use super::{harmless, in_one_line};
 
     #[test]
     fn names_do_not_command_the_terminal() {
         assert_eq!(harmless("\x1b[31mred\r\u{9b}2J\u{202e}"), r"\u{1b}[31mred\r\u{9b}2J\u{202e}");
         assert_eq!(harmless("σ = 1,\t字\n"), "σ = 1,\t字\n");
+        assert_eq!(in_one_line("a\nb\t\x1b: σ"), r"a\nb\t\u{1b}: σ");
     }
 }

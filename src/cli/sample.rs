@@ -57,6 +57,7 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
     reads.extend([("--model", Some(&**model)), ("--guiding-model", autoguidance.worse())]);
     apart::ensure_replaces_none(&reads, "--out", out)?;
     output::ensure_writable(out)?;
+    output::leave_stdout_to(out);
 
     let model = model::open(model)?;
     let image_shape = model.card.architecture.image_shape();
@@ -80,7 +81,8 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
     let classes = model.card.class_names();
     let is_guided = flags.is_guided() || autoguidance.is_guided();
     let engine = arguments.engine.engine_of(model, is_guided)?;
-    let engine = autoguidance.guide(flags.guide(engine)?, &classes)?;
+    let (engine, guided_to) = flags.guide(engine)?;
+    let engine = autoguidance.guide(engine, &classes)?;
 
     let job = SamplingJob { table: &table, conditioning: &conditioning, seed, n, batch };
     let frames = if extension == "gif" && !is_path { FRAMES } else { 1 };
@@ -97,9 +99,11 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
                 let class = |chain| classes.of(chain).map_or(-1, |class| class as i64);
                 (0..n).map(class).collect::<Vec<_>>()
             });
+            // A classifier guides all images to one class.
+            let classes = classes.or_else(|| guided_to.map(|class| vec![class as i64; n]));
             numpy::write_npz(out, last, image_shape, classes.as_deref())?;
         }
-        "png" => grid::write_png(out, last, image_shape, columns, 2)?,
+        "png" => grid::write_png(out, last, image_shape, columns)?,
         _ if is_path => {
             let images: Vec<_> = last.chunks_exact(image_shape.dimension()).collect();
             grid::write_gif(out, &images, image_shape)?;

@@ -6,6 +6,7 @@ use crate::model_file::Card;
 use crate::sample::edm::Churn;
 use crate::sample::parameters::{APPLIES_TO, DEFAULTS};
 use crate::sample::{Sampler, Settings};
+use crate::words::list;
 
 /// Changes to the settings that a model recommends.
 #[derive(clap::Args)]
@@ -115,7 +116,7 @@ impl SettingArgs {
             ensure!(
                 !said || of.contains(&sampler),
                 "--{flag} only applies to {}, but the sampler is {}; see --sampler",
-                of.iter().map(|sampler| sampler.name()).collect::<Vec<_>>().join(" and "),
+                list(&of.iter().map(|sampler| sampler.name()).collect::<Vec<_>>(), "and"),
                 sampler.name()
             );
         }
@@ -166,10 +167,11 @@ impl clap::ValueEnum for Sampler {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
     use crate::noise::rules;
+    use crate::sample::Suited;
 
     #[derive(Parser)]
     struct Command {
@@ -229,10 +231,39 @@ mod tests {
         for (arguments, of) in [
             ("ncsn --snr 0.1", "predictor-corrector"),
             ("ncsn --sampler ancestral --churn 20", "heun"),
-            ("ncsn --no-denoise", "langevin and exact-langevin and plain-langevin"),
+            ("ncsn --no-denoise", "langevin, exact-langevin and plain-langevin"),
         ] {
             let refusal = over(arguments).expect_err("it has no effect").to_string();
             assert!(refusal.contains(of), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn the_help_has_the_numbers_that_suit_each_sampler() {
+        let command = Command::command();
+        let help = |id: &str| {
+            let argument = command.get_arguments().find(|argument| argument.get_id() == id);
+            argument.and_then(clap::Arg::get_help).expect("a flag with help").to_string()
+        };
+        // The number that belongs to a sampler in "20 for heun, 10 for dpm-solver++ and unipc".
+        let number = |help: &str, sampler: Sampler| -> Option<usize> {
+            let words: Vec<&str> = help.split([' ', ',', ']']).collect();
+            let at = words.iter().position(|&word| word == sampler.name())?;
+            let of = words[..at].iter().rposition(|&word| word == "for")?;
+            words.get(of.checked_sub(1)?)?.parse().ok()
+        };
+        let (levels, steps_each) = (help("levels"), help("steps_each"));
+        for sampler in Sampler::ALL {
+            let suited = Suited::of(sampler);
+            let said = suited.map(|suited| suited.levels).filter(|&n| n != Settings::LEVELS);
+            assert_eq!(number(&levels, sampler), said, "{}: {levels}", sampler.name());
+            let said = suited.and_then(|suited| suited.steps_each);
+            assert_eq!(number(&steps_each, sampler), said, "{}: {steps_each}", sampler.name());
+        }
+        assert!(levels.contains(&format!("another --sampler {}", Settings::LEVELS)), "{levels}");
+        for (id, default) in [("snr", DEFAULTS.snr), ("rho", DEFAULTS.rho)] {
+            let help = help(id);
+            assert!(help.contains(&format!("another --sampler {default}]")), "{help}");
         }
     }
 

@@ -34,6 +34,7 @@ pub(super) fn run(arguments: &Thumbnails) -> anyhow::Result<()> {
     apart::ensure_outside_data(&images.data, "--out", out)?;
     output::extension("--out", out, &["png"])?;
     output::ensure_writable(out)?;
+    output::leave_stdout_to(out);
     let data = images.load(&|_| Ok(()))?;
     data_set::say(&data);
     let ImageShape { height, width, .. } = data.train.shape;

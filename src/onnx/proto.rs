@@ -5,8 +5,10 @@
 
 use prost::{Message, Oneof};
 
-/// The version of the format itself, of opset 13 and later.
-pub const IR_VERSION: i64 = 8;
+/// The version of the format itself: that of opsets 13 and 14, the oldest that can be asked for
+/// (ONNX's `Versioning.md`). Later versions add functions and types that no graph here has, and a
+/// runtime refuses a file of a version that is newer than those it knows.
+pub const IR_VERSION: i64 = 7;
 
 /// `ModelProto`.
 #[derive(Clone, PartialEq, Message)]
@@ -192,6 +194,7 @@ fn tensor(name: &str, data_type: i32, shape: &[usize], bytes: Vec<u8>) -> Tensor
 }
 
 impl Attribute {
+    /// No value yet; `kind` is a number of ONNX's `AttributeType`.
     fn new(name: &str, kind: i32) -> Self {
         Self { name: Some(name.into()), kind: Some(kind), ..Self::default() }
     }

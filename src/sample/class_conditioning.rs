@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::GuidanceScale;
 use super::conditioning_error::ConditioningError;
 use crate::random::Key;
+use crate::random::streams::CLASS_STEP;
 
 /// The classes of the chains, with classifier-free guidance.
 ///
@@ -14,9 +15,11 @@ use crate::random::Key;
 /// Salimans, *Classifier-Free Diffusion Guidance*, 2022, equation 6, whose w is smaller by 1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassConditioning {
-    /// The classes that chains take turns to show: chain k shows the k-th, counted from 0, and
-    /// begins again after the last. There must be at least one.
+    /// The classes that chains take turns to show, and again after the last. There must be at least
+    /// one.
     pub classes: Vec<usize>,
+    /// The number of the chain that shows the first of them; chains before it show that class, too.
+    pub first: usize,
     /// w, and the noise levels at which there is guidance. It takes a second evaluation there,
     /// unless w is 1, or an input of the network.
     pub guidance_scale: GuidanceScale,
@@ -28,8 +31,7 @@ impl ClassConditioning {
     pub fn drawn(counts: &[u32], seed: u64, chains: Range<usize>) -> Self {
         let total: f64 = counts.iter().copied().map(f64::from).sum();
         let draw = |chain: usize| {
-            // No step of a chain has this number, nor the start.
-            let key = Key { seed, stream: chain as u32, step: u32::MAX - 1 };
+            let key = Key { seed, stream: chain as u32, step: CLASS_STEP };
             let mut left = f64::from(key.uniform(0)) * total;
             let found = counts.iter().position(|&count| {
                 left -= f64::from(count);
@@ -37,16 +39,14 @@ impl ClassConditioning {
             });
             found.unwrap_or(counts.len().saturating_sub(1))
         };
-        // A class for each of these chains, in the place where their turns find it.
-        let (start, count) = (chains.start, chains.len());
-        let class_at = |place: usize| draw(start + (place + count - start % count) % count);
-        let classes = (0..count).map(class_at).collect();
-        Self { classes, guidance_scale: GuidanceScale::NONE }
+        let first = chains.start;
+        Self { classes: chains.map(draw).collect(), first, guidance_scale: GuidanceScale::NONE }
     }
 
     /// The class of the chain of a number; `None` if there are no classes to show.
     pub fn of(&self, chain: usize) -> Option<usize> {
-        self.classes.get(chain % self.classes.len().max(1)).copied()
+        let turn = chain.saturating_sub(self.first) % self.classes.len().max(1);
+        self.classes.get(turn).copied()
     }
 
     /// After how many of `count` chains from number `first` on their classes repeat.
@@ -81,12 +81,15 @@ mod tests {
     fn chains_take_turns() {
         let of = |classes: &[usize]| ClassConditioning {
             classes: classes.to_vec(),
+            first: 0,
             guidance_scale: GuidanceScale::NONE,
         };
         let turns = of(&[3, 1, 4]);
         assert_eq!([0, 1, 2, 3, 7].map(|chain| turns.of(chain)), [3, 1, 4, 3, 1].map(Some));
         assert_eq!((turns.period(5, 10), turns.period(5, 2), turns.period(5, 1)), (3, 2, 1));
         assert_eq!(of(&[7, 7]).period(0, 10), 1);
+        let later = ClassConditioning { first: 5, ..turns.clone() };
+        assert_eq!([5, 6, 8].map(|chain| later.of(chain)), [3, 1, 3].map(Some));
         assert_eq!(turns.check(5), Ok(()));
         assert_eq!(turns.check(4), Err(ConditioningError::Class { class: 4, classes: 4 }));
         assert_eq!(turns.check(0), Err(ConditioningError::Unconditional));

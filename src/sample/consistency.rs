@@ -30,7 +30,7 @@ pub fn consistency(sigmas: &[f32]) -> StepTable {
         Step { sigma, update: Update::affine(sigma * sigma, noise), level }
     };
     let steps = sigmas.iter().enumerate().map(row).collect();
-    StepTable { start: Start::noise(sigmas.first().copied().unwrap_or(1.0)), steps }
+    StepTable { start: Start::at_first(sigmas), steps }
 }
 
 #[cfg(test)]

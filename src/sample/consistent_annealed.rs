@@ -12,7 +12,7 @@ use super::step_table::{Start, Step, StepTable, Update};
 /// `η = 1 − 1/γ` draws none, which is Euler's method on the ODE. The last level takes `x` to its
 /// denoised mean.
 pub fn consistent_annealed(sigmas: &[f32], eta: f32) -> StepTable {
-    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
+    let start = Start::at_first(sigmas);
     let step = |(level, pair): (usize, &[f32])| {
         let (sigma, next) = (pair[0], pair[1]);
         let gamma = sigma / next;

@@ -11,8 +11,8 @@ pub fn reverse_diffusion(sigmas: &[f32]) -> StepTable {
 
 /// Predictor–corrector sampling (Song et al. 2021, algorithm 2): a step of reverse diffusion
 /// predicts the next level, and `corrections` Langevin steps with the signal-to-noise ratio `snr`
-/// (algorithm 4, [`Update::Corrector`]) correct its errors. The last step, which removes the
-/// remaining noise, is not corrected.
+/// (algorithm 4, [`Update::Corrector`]) correct its errors. The start is not corrected, because it
+/// has exactly the noise of its level; nor is the last step, which removes the remaining noise.
 pub fn predictor_corrector(sigmas: &[f32], corrections: usize, snr: f32) -> StepTable {
     downwards(sigmas, &|sigma, next| {
         let removed = sigma * sigma - next * next;
@@ -44,8 +44,7 @@ pub fn probability_flow(sigmas: &[f32]) -> StepTable {
 /// From `N(½, σ₁²)` at σ₁ down to 0. `steps` maps (σᵢ, σᵢ₊₁) to the updates that lead from one to
 /// the other, each with the σ of its score.
 fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> StepTable {
-    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
-    let mut table = StepTable { start, steps: Vec::new() };
+    let mut table = StepTable { start: Start::at_first(sigmas), steps: Vec::new() };
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(0.0);
         for (asked, update) in steps(sigma, next) {

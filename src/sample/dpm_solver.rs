@@ -63,7 +63,7 @@ fn multistep(sigmas: &[f32], way: fn(f64) -> (f64, f64)) -> StepTable {
         steps.push(Step { sigma, update, level });
         h_last = Some(h);
     }
-    StepTable { start: Start::noise(sigmas.first().copied().unwrap_or(1.0)), steps }
+    StepTable { start: Start::at_first(sigmas), steps }
 }
 
 #[cfg(test)]

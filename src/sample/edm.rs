@@ -30,7 +30,7 @@ impl Churn {
     /// No churn: algorithm 1, Heun's method on the probability flow.
     pub const NONE: Self = Self { s_churn: 0.0, s_tmin: 0.0, s_tmax: f32::MAX, s_noise: 1.0 };
 
-    /// γᵢ: at a level σ grows by the factor 1 + γᵢ.
+    /// γᵢ: at a level σ grows by the factor 1 + γᵢ; `levels` is N.
     fn gamma(&self, sigma: f32, levels: usize) -> f32 {
         if !(self.s_tmin..=self.s_tmax).contains(&sigma) {
             return 0.0;
@@ -63,6 +63,9 @@ pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
 /// the second of which uses the score of the row before again. The last step, to 0, is Euler's.
 /// The noise that takes x to `x̂` is drawn by the row before, or is part of the start.
 ///
+/// `levels` is N, by which S_churn is divided: the number of levels of the whole schedule, of which
+/// `sigmas` may be a part.
+///
 /// For the two levels 2 and 1 without churn:
 ///
 /// | row | σ | update |
@@ -70,12 +73,12 @@ pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
 /// | 0 | 2 | `x ← x + 2 s(x, 2)`, Euler's step from 2 to 1 |
 /// | 1 | 1 | `x ← x + ½ s(x, 1) − 1 s₋`, its correction |
 /// | 2 | 1 | `x ← x + 1 s(x, 1)`, Euler's step from 1 to 0 |
-pub fn heun(sigmas: &[f32], churn: Churn) -> StepTable {
+pub fn heun(sigmas: &[f32], churn: Churn, levels: usize) -> StepTable {
     let mut start_sigma = sigmas.first().copied().unwrap_or(1.0);
     let mut steps: Vec<Step> = Vec::with_capacity(2 * sigmas.len());
     let t_nexts = sigmas.iter().skip(1).copied().chain([0.0]);
     for (level, (&t_cur, t_next)) in sigmas.iter().zip(t_nexts).enumerate() {
-        let gamma = churn.gamma(t_cur, sigmas.len());
+        let gamma = churn.gamma(t_cur, levels);
         let t_hat = t_cur * (1.0 + gamma);
         // S_noise √(t̂² − t²), without subtracting nearly equal numbers.
         let added = churn.s_noise * t_cur * (gamma * (2.0 + gamma)).sqrt();
@@ -101,7 +104,7 @@ mod tests {
     /// The table in the documentation of [`heun`].
     #[test]
     fn two_levels_are_three_rows() {
-        let rows = heun(&[2.0, 1.0], Churn::NONE).steps;
+        let rows = heun(&[2.0, 1.0], Churn::NONE, 2).steps;
         let correction = Update::Affine { drift: 0.5, previous: -1.0, noise: 0.0 };
         let expected =
             [(2.0, Update::affine(2.0, 0.0)), (1.0, correction), (1.0, Update::affine(1.0, 0.0))];

@@ -47,7 +47,8 @@ impl Autoguide {
         classes: &[Option<usize>],
         score: &Tensor<4>,
     ) -> Tensor<4> {
-        let factors: Vec<f32> = sigmas.iter().map(|&sigma| self.guidance_scale.at(sigma)).collect();
+        let factor = |&sigma: &f32| self.guidance_scale.at(sigma) - 1.0;
+        let factors: Vec<f32> = sigmas.iter().map(factor).collect();
         if factors.iter().all(|&factor| factor == 0.0) {
             return score.zeros_like();
         }

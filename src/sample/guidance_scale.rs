@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::bounds;
 
-/// The strength of guidance: of autoguidance ([`super::guidance`]) away from a worse model, or of
+/// How strong guidance is: autoguidance ([`super::guidance`]) away from a worse model, or
 /// classifier-free guidance ([`super::class_conditioning`]) away from the images of other classes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuidanceScale {
@@ -18,7 +18,7 @@ pub struct GuidanceScale {
     pub sigmas: [f32; 2],
 }
 
-/// Why a strength is refused.
+/// Why a guidance scale is refused.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum GuidanceScaleError {
     /// The weight is NaN or infinite.
@@ -54,10 +54,10 @@ impl GuidanceScale {
         }
     }
 
-    /// w − 1 at a noise level: the factor of the difference of the two scores.
+    /// w at a noise level: 1, no guidance, outside the interval.
     pub fn at(&self, sigma: f32) -> f32 {
         let [min, max] = self.sigmas;
-        if (min..=max).contains(&sigma) { self.weight - 1.0 } else { 0.0 }
+        if (min..=max).contains(&sigma) { self.weight } else { 1.0 }
     }
 }
 
@@ -73,5 +73,12 @@ mod tests {
         for possible in [[0.3, 5.0], [0.0, f32::INFINITY], GuidanceScale::NONE.sigmas] {
             assert_eq!(check(possible), Ok(()));
         }
+    }
+
+    #[test]
+    fn there_is_no_guidance_outside_the_interval() {
+        let scale = GuidanceScale { weight: 2.5, sigmas: [0.3, 5.0] };
+        assert_eq!([0.2, 0.3, 5.0, 5.1].map(|sigma| scale.at(sigma)), [1.0, 2.5, 2.5, 1.0]);
+        assert_eq!(GuidanceScale::NONE.at(1.0), 1.0);
     }
 }

@@ -10,7 +10,6 @@ use super::step_table::{Start, Step, StepTable, Update};
 /// uniformly in the unit cube, a mere point to a σ₁ that covers the space.
 pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> StepTable {
     let smallest = sigmas.last().copied().unwrap_or(1.0);
-    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
     let mut steps = Vec::with_capacity(sigmas.len() * steps_each);
     for (level, &sigma) in sigmas.iter().enumerate() {
         let alpha = step_lr * (sigma / smallest).powi(2);
@@ -18,7 +17,7 @@ pub fn annealed(sigmas: &[f32], steps_each: usize, step_lr: f32) -> StepTable {
         let step = Step { sigma, update, level };
         steps.extend(std::iter::repeat_n(step, steps_each));
     }
-    StepTable { start, steps }
+    StepTable { start: Start::at_first(sigmas), steps }
 }
 
 /// The a of [`exact`] for so many steps at each of so many levels: it adds up to 50 over all steps,
@@ -43,7 +42,6 @@ pub fn exact_step(levels: usize, steps_each: usize) -> f64 {
 /// the one before. Where a < 1 − σᵢ₊₁/σᵢ even no noise at all would leave too much, and that step's
 /// drift is larger. With T = 1 this is [consistent annealed sampling](super::consistent_annealed).
 pub fn exact(sigmas: &[f32], steps_each: usize, a: f32) -> StepTable {
-    let start = Start::noise(sigmas.first().copied().unwrap_or(1.0));
     let mut steps = Vec::with_capacity(sigmas.len() * steps_each);
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(sigma);
@@ -57,11 +55,12 @@ pub fn exact(sigmas: &[f32], steps_each: usize, a: f32) -> StepTable {
         steps.extend(std::iter::repeat_n(to(sigma), steps_each.saturating_sub(1)));
         steps.push(to(next));
     }
-    StepTable { start, steps }
+    StepTable { start: Start::at_first(sigmas), steps }
 }
 
 /// Langevin dynamics at a single noise level: `x ← x + ε s(x, σ) + √(2ε) z` (Song & Ermon 2019,
-/// equation 4). The baseline, which does not find its way between modes.
+/// equation 4, in the form of [`annealed`]). The baseline, which does not find its way between
+/// modes.
 pub fn plain(start: Start, sigma: f32, steps: usize, step_lr: f32) -> StepTable {
     let update = Update::affine(step_lr, (2.0 * step_lr).sqrt());
     let step = Step { sigma, update, level: 0 };

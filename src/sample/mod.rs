@@ -25,7 +25,6 @@ pub mod sampler;
 pub mod settings;
 pub mod step_table;
 pub mod unipc;
-pub mod view;
 
 pub use class_conditioning::ClassConditioning;
 pub use conditioning::Conditioning;
@@ -39,4 +38,3 @@ pub use settings::Settings;
 pub use settings::recommendation::Suited;
 pub use settings::validation::SettingsError;
 pub use step_table::{Start, Step, StepTable, Update};
-pub use view::View;

@@ -1,10 +1,10 @@
 //! The names of the samplers.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The samplers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// The samplers. In JSON, one is its [name](Sampler::name).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampler {
     /// Annealed Langevin dynamics (Song & Ermon 2019).
     Langevin,
@@ -27,13 +27,10 @@ pub enum Sampler {
     /// Heun's method on the probability-flow ODE, with or without churn (Karras et al. 2022).
     Heun,
     /// DPM-Solver++(2M) on the probability-flow ODE (Lu et al. 2022).
-    #[serde(rename = "dpm-solver++")]
     DpmSolverPp,
     /// SDE-DPM-Solver++(2M) on the reverse diffusion (Lu et al. 2022).
-    #[serde(rename = "sde-dpm-solver++")]
     SdeDpmSolverPp,
     /// UniPC-2 on the probability-flow ODE (Zhao et al. 2023).
-    #[serde(rename = "unipc")]
     UniPc,
     /// Multistep consistency sampling, for models that are tuned for it (Song et al. 2023).
     Consistency,
@@ -57,8 +54,19 @@ impl Sampler {
         Self::Consistency,
     ];
 
-    /// Its name on the command line and in cards.
-    pub fn name(self) -> &'static str {
+    /// The names of all of them, in the same order.
+    const NAMES: &[&str] = &{
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].name();
+            at += 1;
+        }
+        names
+    };
+
+    /// Its name on the command line, in cards and in links.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Langevin => "langevin",
             Self::ExactLangevin => "exact-langevin",
@@ -74,5 +82,19 @@ impl Sampler {
             Self::UniPc => "unipc",
             Self::Consistency => "consistency",
         }
+    }
+}
+
+impl Serialize for Sampler {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Sampler {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Self::ALL.into_iter().find(|sampler| sampler.name() == name);
+        found.ok_or_else(|| D::Error::unknown_variant(&name, Self::NAMES))
     }
 }

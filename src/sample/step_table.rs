@@ -7,6 +7,8 @@
 //! own, since only a corrector's step size is not known beforehand; so are those of multistep
 //! methods, for which a backend keeps the denoised images of the last two rows.
 
+use crate::random::streams::START_STEP;
+
 /// Where chains begin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
@@ -34,6 +36,11 @@ impl Start {
     pub fn noise(sigma: f32) -> Self {
         Self::Normal { mean: Self::GRAY, sigma }
     }
+
+    /// `N(½, σ₁²)` for the first of these noise levels.
+    pub(super) fn at_first(sigmas: &[f32]) -> Self {
+        Self::noise(sigmas.first().copied().unwrap_or(1.0))
+    }
 }
 
 /// One network evaluation and what follows from it.
@@ -43,7 +50,7 @@ pub struct Step {
     pub sigma: f32,
     /// What it does with the score.
     pub update: Update,
-    /// The index of that noise level, from 0; for display.
+    /// The index of that noise level in the whole schedule, from 0; for display.
     pub level: usize,
 }
 
@@ -138,7 +145,7 @@ pub struct StepTable {
 
 impl StepTable {
     /// The step that keys the noise of a chain's start; step i keys its noise by i.
-    pub const START: u32 = u32::MAX;
+    pub const START: u32 = START_STEP;
 
     /// The number of network evaluations, NFE.
     pub fn nfe(&self) -> usize {
@@ -148,6 +155,11 @@ impl StepTable {
     /// The noise level of x after `done` steps: the σ of the next step, and 0 at the end.
     pub fn sigma_at(&self, done: usize) -> f32 {
         self.steps.get(done).map_or(0.0, |step| step.sigma)
+    }
+
+    /// Whether the step after `done` steps needs the score of the one before.
+    pub fn looks_back(&self, done: usize) -> bool {
+        self.steps.get(done).is_some_and(|next| next.update.looks_back())
     }
 
     /// How many of the latest denoised images the steps after `done` steps need.
@@ -174,25 +186,6 @@ impl StepTable {
     pub fn around(mut self, around: f32) -> Self {
         if let Start::Normal { mean, .. } = &mut self.start {
             *mean = around;
-        }
-        self
-    }
-
-    /// The part of the step table at noise levels of at most `sigma`, but at least its last level.
-    /// Chains begin there, at the noise level of its first step. The table of a multistep method
-    /// stays whole: make it anew from those levels instead.
-    pub(super) fn starting_at(mut self, sigma: f32) -> Self {
-        // Nothing can begin with a step that looks back.
-        let can_begin = |step: &Step| !step.update.looks_back() && step.update.earlier() == 0;
-        let levels = self.steps.iter().filter(|step| can_begin(step));
-        let lowest = levels.map(|step| step.sigma).fold(f32::INFINITY, f32::min);
-        // A little more, in case rounding separated levels that are meant to be equal.
-        let sigma = sigma.max(lowest) * (1.0 + 1e-5);
-        let begins = |step: &Step| step.sigma <= sigma && can_begin(step);
-        let first = self.steps.iter().position(begins).unwrap_or(0);
-        self.steps.drain(..first);
-        if let Some(step) = self.steps.first() {
-            self.start = Start::noise(step.sigma);
         }
         self
     }

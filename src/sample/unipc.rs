@@ -52,7 +52,7 @@ pub fn unipc(sigmas: &[f32]) -> StepTable {
         steps.push(Step { sigma, update: Update::Multistep { drift, earlier, noise: 0.0 }, level });
         (h_before, h_last) = (h_last, Some(h));
     }
-    StepTable { start: Start::noise(sigmas.first().copied().unwrap_or(1.0)), steps }
+    StepTable { start: Start::at_first(sigmas), steps }
 }
 
 /// w₀, w₁ and w₂ of the step to this level, of size `h_last`; `h_before` is that of the one before.

@@ -5,6 +5,7 @@ use crate::loss::Weighting;
 use crate::net::Preconditioning;
 use crate::net::precondition::sigma_features;
 use crate::random::Key;
+use crate::random::streams::WEIGHTS_STEP;
 use crate::recipe::{BETA_1, BETA_2, EPSILON, ema_decay};
 use crate::score::Score;
 
@@ -54,7 +55,7 @@ impl LearnedScore {
         let mut parameters = Vec::new();
         for (layer, (inputs, outputs)) in (0..).zip(LAYERS) {
             let mut values = vec![0.0; (inputs + 1) * outputs];
-            Key { seed, stream: layer, step: u32::MAX }.fill_uniform(&mut values);
+            Key { seed, stream: layer, step: WEIGHTS_STEP }.fill_uniform(&mut values);
             // The last layer is zero at first.
             let most = if outputs == D { 0.0 } else { (inputs as f32).sqrt().recip() };
             parameters.extend(values.into_iter().map(|value| most * (2.0 * value - 1.0)));

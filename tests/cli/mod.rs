@@ -63,9 +63,8 @@ pub fn ncsn(folder: &Path, arguments: &[&str]) -> Command {
 
 /// `ncsn train` with the arguments of a `train`.
 pub fn as_subcommand(train: &Command) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ncsn"));
-    command.arg("train").args(train.get_args());
-    command.current_dir(train.get_current_dir().expect("set"));
+    let mut command = ncsn(train.get_current_dir().expect("set"), &["train"]);
+    command.args(train.get_args());
     command
 }
 

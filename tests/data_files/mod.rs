@@ -2,19 +2,57 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs;
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use ncsn::data::{DataSet, Reading};
+use npyz::WriterBuilder;
+use zip::write::SimpleFileOptions;
 
 /// A PNG of one color, `side` pixels a side.
 pub fn png(side: u32, color: [u8; 3]) -> Vec<u8> {
+    png_of(RgbImage::from_pixel(side, side, Rgb(color)))
+}
+
+/// An image as a PNG.
+pub fn png_of(image: impl Into<DynamicImage>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, side, side);
-    encoder.set_color(png::ColorType::Rgb);
-    let mut writer = encoder.write_header().expect("in memory");
-    writer.write_image_data(&color.repeat((side * side) as usize)).expect("in memory");
+    let image: DynamicImage = image.into();
+    image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).expect("in memory");
+    bytes
+}
+
+/// An array of NumPy's.
+pub fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl IntoIterator<Item = T>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let options = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes);
+    let mut writer = options.begin_nd().expect("in memory");
+    writer.extend(values).expect("in memory");
     writer.finish().expect("in memory");
     bytes
+}
+
+/// A zip archive of files, each a name and its contents.
+pub fn zip_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        archive.start_file(name.as_str(), SimpleFileOptions::default()).expect("in memory");
+        archive.write_all(bytes).expect("in memory");
+    }
+    archive.finish().expect("in memory").into_inner()
+}
+
+/// A tar archive of files, each a name and its contents, with headers of this kind.
+pub fn tar_of(files: &[(String, Vec<u8>)], header: tar::Header) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = header.clone();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, &bytes[..]).expect("in memory");
+    }
+    archive.into_inner().expect("in memory")
 }
 
 /// Writes a file, whose name may have folders in it.

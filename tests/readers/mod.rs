@@ -3,7 +3,6 @@
 pub mod memory;
 
 use std::fs;
-use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
@@ -15,9 +14,9 @@ use ncsn::model_file::ModelFile;
 use ncsn::net::ImageShape;
 use ncsn::random::Key;
 use ncsn::train::{Checkpoint, Checkpoints, Options, Trainer};
-use zip::write::SimpleFileOptions;
 
 use crate::common;
+use crate::data_files::{npy, png_of, tar_of, zip_of};
 use crate::onnx_file::{Axis, channel_means};
 
 /// What a reader may take beside four times the file.
@@ -158,7 +157,7 @@ pub fn sound_files() -> Vec<Sound> {
     let images: Vec<_> =
         (0..6).map(|index| (format!("{}/{index}.png", index % 2), png(40 * index))).collect();
     all.push(sound(&ARCHIVE, "images.zip", zip_of(&images)));
-    all.push(sound(&ARCHIVE, "images.tar", tar_of(&images)));
+    all.push(sound(&ARCHIVE, "images.tar", tar_of(&images, tar::Header::new_gnu())));
     for end in ["xz", "bz2", "zst"] {
         let archive = fixture(&format!("archives/set.tar.{end}"));
         all.push(sound(&ARCHIVE, &format!("images.tar.{end}"), archive));
@@ -235,40 +234,6 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// A gray image as a PNG file.
 fn png(value: u8) -> Vec<u8> {
-    let mut bytes = Vec::new();
     let pixels = (0..64).map(|at| value.wrapping_add(3 * at)).collect();
-    let image = image::GrayImage::from_raw(8, 8, pixels).expect("it fits");
-    image.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).expect("in memory");
-    bytes
-}
-
-fn npy(shape: &[u64], values: impl Iterator<Item = u8>) -> Vec<u8> {
-    use npyz::WriterBuilder;
-    let mut bytes = Vec::new();
-    let options = npyz::WriteOptions::new().default_dtype().shape(shape);
-    let mut writer = options.writer(&mut bytes).begin_nd().expect("in memory");
-    writer.extend(values).expect("in memory");
-    writer.finish().expect("in memory");
-    bytes
-}
-
-fn zip_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        archive.start_file(name.as_str(), SimpleFileOptions::default()).expect("a name");
-        archive.write_all(bytes).expect("in memory");
-    }
-    archive.finish().expect("in memory").into_inner()
-}
-
-fn tar_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        header.set_cksum();
-        archive.append_data(&mut header, name, &bytes[..]).expect("in memory");
-    }
-    archive.into_inner().expect("in memory")
+    png_of(image::GrayImage::from_raw(8, 8, pixels).expect("it fits"))
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The same noise as in `src/random.rs`, so that every engine runs the same chains: pcg4d (Jarzynski
+ * The same noise as in `src/random/`, so that every engine runs the same chains: pcg4d (Jarzynski
  * & Olano, JCGT 9(3), 2020) keyed by (seed, chain, step, pixel), and the Box–Muller transform.
  */
 

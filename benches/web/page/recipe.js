@@ -7,7 +7,7 @@ import { fillNormal, normal } from "./noise.js";
 
 export const ADAM = { beta1: 0.9, beta2: 0.99, epsilon: 1e-5 };
 export const MAX_GRAD_NORM = 1;
-const [P_MEAN, P_STD, WARMUP_STEPS, EMA_DECAY] = [0.4, 1.5, 20, 0.999];
+const [SIGMA_MEDIAN, P_STD, WARMUP_STEPS, EMA_DECAY] = [0.4, 1.5, 20, 0.999];
 /** The stream that noise levels are drawn from. */
 const SIGMA_STREAM = 0xfffffffe;
 
@@ -32,7 +32,7 @@ export function batchOf({ batch, seed }, card, images, step) {
   const [largest, smallest] = card.sigmas;
   fillNormal(z, dimension, seed, step);
   for (let i = 0; i < batch; i++) {
-    const ln = Math.log(P_MEAN) + P_STD * normal(i, SIGMA_STREAM, step, seed);
+    const ln = Math.log(SIGMA_MEDIAN) + P_STD * normal(i, SIGMA_STREAM, step, seed);
     sigma[i] = Math.min(largest, Math.max(smallest, Math.exp(ln)));
     const from = ((step * batch + i) % count) * dimension;
     for (let j = 0; j < dimension; j++) x[i * dimension + j] = images[from + j] / 255;

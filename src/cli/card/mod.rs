@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
 
     let card = model.card.clone();
     let samples = samples(model, n, seed)?;
-    let grid = encode_png(&samples, card.architecture.image_shape(), None, 2)?;
+    let grid = encode_png(&samples, card.architecture.image_shape(), None)?;
     let readme = readme::readme(&card, arguments.repository.as_deref(), n, seed);
     output::write(&at(README), readme.as_bytes())?;
     output::write(&at(SAMPLES_PNG), &grid)?;

@@ -1,8 +1,9 @@
 //! The flags of `ncsn eval`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 
 use super::judge::FeatureArgs;
 use crate::cli::apart;
@@ -11,13 +12,17 @@ use crate::cli::class_guidance::ClassGuidanceArgs;
 use crate::cli::data_set::ImageArgs;
 use crate::cli::engine::EngineArgs;
 use crate::cli::model;
+use crate::cli::output;
 use crate::cli::presets;
 use crate::cli::settings::SettingArgs;
 use crate::sample::Sampler;
 
+/// The results of a single sampler, as JSON.
+pub const REPORT: &str = "report.json";
+/// Those of a sweep.
+pub const SWEEP: &str = "sweep.json";
 /// The files written to the folder of results.
-const RESULTS: [&str; 6] =
-    ["report.json", "report.svg", "samples.png", "nearest.png", "sweep.json", "sweep.svg"];
+const RESULTS: [&str; 6] = [REPORT, "report.svg", "samples.png", "nearest.png", SWEEP, "sweep.svg"];
 
 /// Measure how good a model's samples are.
 ///
@@ -78,6 +83,27 @@ pub struct Eval {
 }
 
 impl Eval {
+    /// Whether results go into the model's card. With guidance they are not those of the model alone;
+    /// and the files of the hub are its own.
+    pub fn changes_card(&self) -> bool {
+        let is_guided = self.autoguidance.is_guided() || self.class_guidance.is_guided();
+        !self.keep_card && !is_guided && model::on_hub(&self.model).is_none()
+    }
+
+    /// Makes the folder of results, and checks, before long work, that they can be written.
+    ///
+    /// # Errors
+    /// Names the file that cannot be written.
+    pub fn make_folder(&self, out: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
+        output::ensure_writable(&out.join(if self.sweep { SWEEP } else { REPORT }))?;
+        if self.changes_card() {
+            output::ensure_writable(&self.model)
+                .context("results go into the model's card, unless --keep-card is given")?;
+        }
+        Ok(())
+    }
+
     /// Checks, before long work, that results in this folder replace nothing that is read, and are
     /// not read as images.
     pub fn ensure_results(&self, out: &Path) -> anyhow::Result<()> {

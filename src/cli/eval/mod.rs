@@ -13,9 +13,7 @@ mod session;
 mod single;
 mod sweep;
 
-use std::fs;
-
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 pub use self::arguments::Eval;
 use self::session::Session;
@@ -63,11 +61,11 @@ pub(super) fn run(arguments: &Eval) -> anyhow::Result<()> {
         "-n {n}: distances fall with the number of samples, and there are only {images} training \
          images to compare with; -n {images} is the most"
     );
-    fs::create_dir_all(&out).with_context(|| format!("cannot write to {}", out.display()))?;
+    arguments.make_folder(&out)?;
     let device = device::parse(arguments.engine.device().unwrap_or("cpu"))?;
 
     let (judge, extractor) = judge::judge(network, &data, &device)?;
     println!("{judge}");
     let session = Session { arguments, path, model, data, n, judge, extractor, device, out };
-    if arguments.sweep { sweep::run(session) } else { single::run(session) }
+    if arguments.sweep { sweep::run(&session) } else { single::run(&session) }
 }

@@ -11,7 +11,7 @@ use crate::cli::engine::{Engine, SamplingJob};
 use crate::cli::{model, output};
 use crate::data::DataSet;
 use crate::eval::{FeatureExtractor, Reference};
-use crate::model_file::ModelFile;
+use crate::model_file::{Card, ModelFile};
 use crate::pixel;
 use crate::sample::{ClassConditioning, Conditioning, StepTable};
 use crate::words::count;
@@ -112,40 +112,34 @@ impl Session<'_> {
         output::write(&self.out.join(name), bytes)
     }
 
-    /// Writes the card, then the pictures of the results, and says where they are. If one of the two
-    /// fails, the other is written all the same. The card stays as it is if it has the quality of
-    /// `more` samples than were drawn now.
+    /// Adds the results to the card, then writes their files, and says where they are. If one of the
+    /// two fails, the other is written all the same. `add` changes the card as it is by now, or returns
+    /// how many samples its figures are of if these are more.
     ///
     /// # Errors
-    /// If the card or a picture cannot be written.
+    /// If the card or a file cannot be written.
     pub fn finish(
         &self,
-        more: Option<usize>,
-        draw: impl FnOnce() -> anyhow::Result<()>,
+        add: impl FnOnce(&mut Card) -> Option<usize>,
+        write: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let card = self.write_card(more);
-        draw()?;
+        let card = self.change_card(add);
+        write()?;
         println!("results in {}", self.out.display());
         card
     }
 
-    fn write_card(&self, more: Option<usize>) -> anyhow::Result<()> {
-        let Eval { keep_card, autoguidance, class_guidance, .. } = self.arguments;
-        // With guidance, the results are not those of the model alone; and the files of the hub are
-        // its own.
-        let is_guided = autoguidance.is_guided() || class_guidance.is_guided();
-        if *keep_card || is_guided || model::on_hub(self.path).is_some() {
+    fn change_card(&self, add: impl FnOnce(&mut Card) -> Option<usize>) -> anyhow::Result<()> {
+        if !self.arguments.changes_card() {
             return Ok(());
         }
         let path = self.path.display();
-        if let Some(more) = more {
-            println!(
+        match model::change_card(self.path, &self.model.weights, add)? {
+            None => println!("results in the card of {path}"),
+            Some(more) => println!(
                 "the card of {path} keeps its figures of {more} samples; -n {more} replaces them"
-            );
-            return Ok(());
+            ),
         }
-        model::write_card(self.path, &self.model)?;
-        println!("results in the card of {path}");
         Ok(())
     }
 }

@@ -1,18 +1,19 @@
 //! One measurement of a model, with its recommended settings or those of the flags.
 
+use super::arguments::REPORT;
 use super::plot;
 use super::report::{Neighbors, Report, print};
 use super::session::Session;
 use crate::cli::grid;
 use crate::eval::{Nearest, NearestQuantiles, Reference};
-use crate::model_file::Quality;
+use crate::model_file::{Card, Quality};
 use crate::pixel;
 
 /// Draws samples, measures them and writes the results.
 ///
 /// # Errors
 /// Errors are one-line messages for the user.
-pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
+pub fn run(session: &Session<'_>) -> anyhow::Result<()> {
     let settings = session.arguments.settings.over(&session.model.card)?;
     let table = session.model.card.step_table(&settings, None)?;
     let nfe = table.nfe();
@@ -25,7 +26,7 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
     let measure = |pixels: &[f32]| reference.measure(pixels, asked.as_deref());
     let (raw, denoised) = (measure(&raw)?, measure(&images)?);
     let real = reference.real(session.n)?;
-    let Compared { nearest, distances, pairs } = compare(&session, &reference, &images);
+    let Compared { nearest, distances, pairs } = compare(session, &reference, &images);
     let classes = reference.classes();
     let report = Report {
         model: &session.model.card.name,
@@ -46,7 +47,6 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         nearest: &nearest,
     };
     print(&report);
-    session.write("report.json", &serde_json::to_vec_pretty(&report)?)?;
 
     let quality = Quality {
         n: denoised.n,
@@ -61,22 +61,30 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         classifier_accuracy: session.judge.classifier.as_ref().map(|it| it.accuracy),
         features: Some(session.judge.features.source.clone()),
     };
-    drop(reference);
-    let card = &mut session.model.card;
-    let more = card.quality.as_ref().map(|before| before.n).filter(|&before| before > quality.n);
-    if more.is_none() {
-        card.quality = Some(quality);
-    }
-    session.finish(more, || {
+    session.finish(add(quality), || {
+        session.write(REPORT, &serde_json::to_vec_pretty(&report)?)?;
         let plot = plot::report(session.judge.classes(), &denoised.classes, &classes, &distances)?;
         session.write("report.svg", plot.as_bytes())?;
         let shape = session.model.card.architecture.image_shape();
         let dimension = shape.dimension();
         let bytes = pixel::bytes(&images[..100.min(denoised.n) * dimension]);
-        grid::write_png(&session.out.join("samples.png"), &bytes, shape, None, 2)?;
+        grid::write_png(&session.out.join("samples.png"), &bytes, shape, None)?;
         let columns = (pairs.len() / 2 / dimension).max(1);
-        grid::write_png(&session.out.join("nearest.png"), &pairs, shape, Some(columns), 2)
+        grid::write_png(&session.out.join("nearest.png"), &pairs, shape, Some(columns))
     })
+}
+
+/// Adds the quality to a card, unless that has the quality of more samples; then it returns their
+/// number.
+fn add(quality: Quality) -> impl FnOnce(&mut Card) -> Option<usize> {
+    move |card: &mut Card| {
+        let before = card.quality.as_ref().map(|before| before.n);
+        let more = before.filter(|&before| before > quality.n);
+        if more.is_none() {
+            card.quality = Some(quality);
+        }
+        more
+    }
 }
 
 /// Samples and held-out images, compared with the training images nearest to them.

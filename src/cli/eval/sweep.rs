@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::arguments::SWEEP;
 use super::judge::Judge;
 use super::plot;
 use super::report::{Point, distance};
@@ -33,7 +34,7 @@ struct Report<'a> {
 /// that is more.
 const NEARLY: f64 = 1.1;
 
-pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
+pub fn run(session: &Session<'_>) -> anyhow::Result<()> {
     let arguments = session.arguments;
     let card = &session.model.card;
     let recommended = Settings { schedule: card.schedule(), ..card.sampler };
@@ -87,7 +88,6 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
             }
         }
     }
-    drop(reference);
     let Some([best, fast]) = best_and_fast(&points) else {
         anyhow::bail!("no sampler works with so few evaluations; see --nfe");
     };
@@ -104,10 +104,15 @@ pub fn run(mut session: Session<'_>) -> anyhow::Result<()> {
         best,
         fast,
     };
-    session.write("sweep.json", &serde_json::to_vec_pretty(&report)?)?;
-    session.model.card.sampler = fast.settings;
-    session.model.card.best = Some(best.settings);
-    session.finish(None, || session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes()))
+    let recommend = |card: &mut Card| {
+        card.sampler = fast.settings;
+        card.best = Some(best.settings);
+        None
+    };
+    session.finish(recommend, || {
+        session.write(SWEEP, &serde_json::to_vec_pretty(&report)?)?;
+        session.write("sweep.svg", plot::sweep(&points, real)?.as_bytes())
+    })
 }
 
 /// Whether a sampler is tried unless samplers are named: plain Langevin never finds its way, and

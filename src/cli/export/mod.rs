@@ -66,6 +66,7 @@ pub(super) fn run(arguments: &Export) -> anyhow::Result<()> {
         apart::ensure_replaces_none(&[("--model", Some(model))], "--onnx", to)?;
         output::extension("--onnx", to, &["onnx"])?;
         output::ensure_writable(to)?;
+        output::leave_stdout_to(to);
     }
     if let Some(folder) = diffusers {
         let files = [INDEX, PIPELINE, SAMPLER, NETWORK].map(|name| folder.join(name));

@@ -10,11 +10,11 @@ use super::method::ConsistencyOf;
 use super::network::Net;
 use super::noise::{Sigmas, StableTargets};
 use crate::cli::numbers::{BATCH, ensure_positive, ensure_within};
-use crate::train::DistributionMatching;
+use crate::train::{DistributionMatching, check_sigma_median};
 
 /// The flags that have an effect on U-Nets alone, by their names for clap.
 const OF_UNETS: &[&str] =
-    &["widths", "blocks", "patch", "p_mean", "p_std", "labels", "label_dropout"];
+    &["widths", "blocks", "patch", "sigma_median", "p_std", "labels", "label_dropout"];
 
 impl Arguments {
     /// Checks that every flag has an effect and that numbers are possible, and notes which flags were
@@ -61,7 +61,7 @@ impl Arguments {
                     "ema_decay",
                     "weighting",
                     "levels",
-                    "p_mean",
+                    "sigma_median",
                     "p_std",
                     "widths",
                     "blocks",
@@ -128,13 +128,13 @@ impl Arguments {
             ("--max-grad-norm", Some(optimization.max_grad_norm.into())),
             ("--sigma-max", noise.sigma_max.map(f64::from)),
             ("--sigma-min", Some(noise.sigma_min.into())),
-            ("--p-mean", Some(noise.p_mean.into())),
             ("--p-std", Some(noise.p_std.into())),
             ("--stable-targets", stable_from.map(f64::from)),
         ];
         for (flag, number) in positive {
             number.map_or(Ok(()), |number| ensure_positive(flag, number))?;
         }
+        check_sigma_median("--sigma-median", noise.sigma_median)?;
         let decay = optimization.ema_decay;
         ensure!(
             (0.0..1.0).contains(&decay),
@@ -175,7 +175,7 @@ mod tests {
             arguments.ensure_effect_on_refinenet()
         };
         said("--lr 1e-4 --weighting paper").expect("of any network");
-        for flag in ["--p-mean 1", "--p-std 1", "--labels off", "--label-dropout 0.2"] {
+        for flag in ["--sigma-median 1", "--p-std 1", "--labels off", "--label-dropout 0.2"] {
             let refusal = said(flag).expect_err("refused").to_string();
             assert!(flag.starts_with(refusal.split(' ').next().expect("a word")), "{refusal}");
         }
@@ -192,7 +192,10 @@ mod tests {
         said("--init-from m --consistency --distill-guidance 3").expect("the same");
         for (flags, flag) in [
             ("--ngf 32", "--ngf"),
-            ("--arch ncsnv2 --p-mean 1", "--p-mean"),
+            ("--arch ncsnv2 --sigma-median 1", "--sigma-median"),
+            // EDM's P_mean is a logarithm.
+            ("--p-mean=-1.2", "--sigma-median is the median of σ"),
+            ("--p-mean=-1.2", "e^-1.2 = 0.301"),
             ("--classifier --warmup-steps 3", "--warmup-steps"),
             ("--init-from m --consistency=tuning --distill-guidance 3", "--consistency=tuning"),
             ("--init-from m --distill-guidance 1", "--distill-guidance"),

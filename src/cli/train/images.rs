@@ -4,8 +4,7 @@ use super::arguments::{Arguments, AugmentationArgs, Labels};
 use super::network::Net;
 use crate::cli::sizes;
 use crate::data::DataSet;
-use crate::net::{ImageShape, Preconditioning};
-use crate::noise::NoiseSchedule;
+use crate::net::ImageShape;
 use crate::train::Augmentation;
 
 impl Arguments {
@@ -18,13 +17,8 @@ impl Arguments {
         if let Some(shape) = shape {
             return self.images.load_shaped(shape);
         }
-        let check = |shape| {
-            let scale = Preconditioning { mean: 0.5, sigma_data: 0.5 };
-            // The shape does not depend on the noise levels.
-            let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 10 };
-            let network = self.network.architecture(shape, scale, schedule);
-            network.check().map_err(|error| error.to_string())
-        };
+        let check =
+            sizes::fits(|shape, scale, schedule| self.network.architecture(shape, scale, schedule));
         self.images.load(&|shape| sizes::check_or_suggest(shape, &check))
     }
 

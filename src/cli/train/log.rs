@@ -172,7 +172,7 @@ impl Log {
     /// # Errors
     /// If a file cannot be written.
     pub fn samples(&mut self, step: u64, pixels: &[f32], shape: ImageShape) -> anyhow::Result<()> {
-        let png = grid::encode_png(&pixel::bytes(pixels), shape, None, 2)?;
+        let png = grid::encode_png(&pixel::bytes(pixels), shape, None)?;
         let path = self.folder.join(format!("samples-{step:08}.png"));
         write_atomically(&path, &png)
             .and_then(|()| self.events.png(step, "samples", png))

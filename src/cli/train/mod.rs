@@ -26,7 +26,7 @@ mod start;
 mod table;
 mod tensorboard;
 #[cfg(test)]
-mod test_model;
+pub(super) mod test_model;
 
 use std::process::ExitCode;
 use std::rc::Rc;

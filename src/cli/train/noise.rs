@@ -32,10 +32,11 @@ pub struct NoiseArgs {
     /// The smallest noise level, for pixels from 0 to 1.
     #[arg(long, default_value_t = Recipe::SIGMA_MIN)]
     pub sigma_min: f32,
-    /// U-Net: the median of the noise levels drawn in training.
-    #[arg(long, alias = "sigma-centre", default_value_t = Recipe::P_MEAN)]
-    pub p_mean: f32,
-    /// U-Net: the standard deviation of their natural logarithm.
+    /// U-Net: the median of the noise levels drawn in training, for pixels from 0 to 1: half of
+    /// e^P_mean in EDM, whose pixels are from -1 to 1.
+    #[arg(long, aliases = ["p-mean", "sigma-centre"], default_value_t = Recipe::SIGMA_MEDIAN)]
+    pub sigma_median: f32,
+    /// U-Net: the standard deviation of their natural logarithm, P_std in EDM.
     #[arg(long, alias = "sigma-spread", default_value_t = Recipe::P_STD)]
     pub p_std: f32,
     /// The noise level from which to learn from stable targets: a number; auto, where they make a

@@ -75,7 +75,7 @@ impl Arguments {
             weighting: noise.weighting.unwrap_or(net.weighting()),
             sigma_max,
             sigma_min,
-            p_mean: noise.p_mean,
+            sigma_median: noise.sigma_median,
             p_std: noise.p_std,
             levels,
             augmentation: self.augmentation(),

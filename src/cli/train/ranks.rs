@@ -29,8 +29,8 @@ fn started() -> usize {
     number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]).unwrap_or(1)
 }
 
-/// The number of this process among those on one machine, of which each should have its own GPU;
-/// `None` if it is the only one.
+/// The number of this process among those that MPI started on this machine, of which each should
+/// have its own GPU; `None` if MPI did not start it.
 pub fn on_this_machine() -> Option<usize> {
     number(&["OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID"])
 }

@@ -26,6 +26,9 @@ pub fn is_of_run(card: &Card, run: &Options) -> bool {
         && training.distribution_matching.as_ref() == matched
 }
 
+/// A flag, its value now, if it has one, and what the run began with.
+type Kept = (&'static str, String, String);
+
 impl Arguments {
     /// The options of a resumed run: those it had, except what the user gives anew and what was
     /// measured of its model meanwhile.
@@ -48,24 +51,24 @@ impl Arguments {
     /// # Errors
     /// Names the flag that would have no effect.
     pub fn ensure_resumes(&self, before: &Options) -> anyhow::Result<()> {
-        let Self { augmentation, optimization, noise, network, .. } = self;
-        let net = Net::of(&before.architecture);
-        let none = || format!("none, as its --arch is {}", name(&net));
-        let (widths, blocks, patch, ngf) = match &before.architecture {
-            Architecture::UNet(unet) => {
-                (list(&unet.widths), unet.blocks.to_string(), unet.patch.to_string(), none())
-            }
-            Architecture::RefineNet(refinenet) => {
-                (none(), none(), none(), refinenet.ngf.to_string())
-            }
+        let settings = self.steps_kept(before).into_iter();
+        let settings = settings.chain(self.noise_kept(before)).chain(self.network_kept(before));
+        for (flag, given, had) in settings {
+            self.ensure_same(flag, given == had, &had)?;
+        }
+        let given = match self.noise.stable_targets {
+            None | Some(StableTargets::Auto) => return Ok(()),
+            Some(StableTargets::Off) => None,
+            Some(StableTargets::From(sigma)) => Some(sigma),
         };
-        // A double may change in its last digit on its way through a checkpoint's JSON.
-        let [ema, ema_before] =
-            [optimization.ema_decay, before.ema_decay].map(|decay| decay as f32);
+        self.ensure_same_targets(given, before)
+    }
+
+    /// What the steps of a run keep.
+    fn steps_kept(&self, before: &Options) -> [Kept; 8] {
+        let Self { augmentation, optimization, .. } = self;
         let switch = |is_on: bool| if is_on { "it" } else { "none" }.to_owned();
-        let number = |number: Option<f32>| number.map(|n| n.to_string()).unwrap_or_default();
-        let levels = noise.levels.map(|levels| levels.to_string()).unwrap_or_default();
-        let settings = [
+        [
             ("--flip", switch(augmentation.flip), switch(before.augmentation.flip)),
             (
                 "--dequantize",
@@ -88,38 +91,47 @@ impl Arguments {
                 optimization.max_grad_norm.to_string(),
                 before.max_grad_norm.to_string(),
             ),
-            ("--ema-decay", ema.to_string(), ema_before.to_string()),
+            ("--ema-decay", optimization.ema_decay.to_string(), before.ema_decay.to_string()),
             ("--seed", optimization.seed.to_string(), before.seed.to_string()),
-            (
-                "--weighting",
-                noise.weighting.as_ref().map(name).unwrap_or_default(),
-                name(&before.weighting),
-            ),
-            ("--levels", levels, before.levels.to_string()),
+        ]
+    }
+
+    /// What a run keeps of its noise.
+    fn noise_kept(&self, before: &Options) -> [Kept; 6] {
+        let noise = &self.noise;
+        let weighting = noise.weighting.as_ref().map(name).unwrap_or_default();
+        [
+            ("--weighting", weighting, name(&before.weighting)),
+            ("--levels", number(noise.levels), before.levels.to_string()),
             ("--sigma-max", number(noise.sigma_max), before.sigma_max.to_string()),
             ("--sigma-min", noise.sigma_min.to_string(), before.sigma_min.to_string()),
-            ("--p-mean", noise.p_mean.to_string(), before.p_mean.to_string()),
+            ("--sigma-median", noise.sigma_median.to_string(), before.sigma_median.to_string()),
             ("--p-std", noise.p_std.to_string(), before.p_std.to_string()),
+        ]
+    }
+
+    /// What a run keeps of its network, and of what that is told.
+    fn network_kept(&self, before: &Options) -> [Kept; 6] {
+        let network = &self.network;
+        let net = Net::of(&before.architecture);
+        let none = || format!("none, as its --arch is {}", name(&net));
+        let [widths, blocks, patch, ngf] = match &before.architecture {
+            Architecture::UNet(unet) => {
+                [list(&unet.widths), unet.blocks.to_string(), unet.patch.to_string(), none()]
+            }
+            Architecture::RefineNet(refinenet) => {
+                [none(), none(), none(), refinenet.ngf.to_string()]
+            }
+        };
+        let dropout = number(self.labels.label_dropout);
+        [
             ("--arch", name(&network.arch), name(&net)),
             ("--widths", network.widths.as_deref().map(list).unwrap_or_default(), widths),
             ("--blocks", network.blocks.to_string(), blocks),
             ("--patch", network.patch.to_string(), patch),
             ("--ngf", network.ngf.to_string(), ngf),
-            (
-                "--label-dropout",
-                number(self.labels.label_dropout),
-                before.label_dropout.to_string(),
-            ),
-        ];
-        for (flag, given, had) in settings {
-            self.ensure_same(flag, given == had, &had)?;
-        }
-        let given = match noise.stable_targets {
-            None | Some(StableTargets::Auto) => return Ok(()),
-            Some(StableTargets::Off) => None,
-            Some(StableTargets::From(sigma)) => Some(sigma),
-        };
-        self.ensure_same_targets(given, before)
+            ("--label-dropout", dropout, before.label_dropout.to_string()),
+        ]
     }
 
     /// Checks that --steps is no step that a run at step `done` has left behind. To say the same
@@ -181,6 +193,11 @@ impl Arguments {
         );
         Ok(())
     }
+}
+
+/// A number, if there is one.
+fn number(number: Option<impl ToString>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
 }
 
 fn list(numbers: &[usize]) -> String {

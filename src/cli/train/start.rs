@@ -193,12 +193,7 @@ impl Start {
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);
-                if checkpoint.options.images.is_some_and(|then| then != found) {
-                    eprintln!(
-                        "warning: these are not the images that the run began with; see --data, \
-                         --size, --grayscale and --background"
-                    );
-                }
+                warn_of_other_images(&checkpoint.options, &found);
                 let model = open(&arguments.run.out).ok();
                 let model = model.map(|model| model.card).filter(|card| {
                     was_trained_on(card, &data.name, found) && is_of_run(card, &checkpoint.options)
@@ -208,6 +203,23 @@ impl Start {
                 place.resume(*checkpoint, &data.train)?
             }
         })
+    }
+}
+
+/// Warns if a resumed run goes on with other images than it began with, or with other labels that it is
+/// told.
+fn warn_of_other_images(run: &Options, found: &Fingerprint) {
+    let Some(then) = &run.images else { return };
+    if !then.same_images(found) {
+        eprintln!(
+            "warning: these are not the images that the run began with; see --data, --size, \
+             --grayscale and --background"
+        );
+    } else if run.architecture.classes() > 0 && !then.same_labels(found) {
+        eprintln!(
+            "warning: the images have other labels than when the run began, so the model's classes \
+             will be mixed; see --data"
+        );
     }
 }
 
@@ -244,14 +256,17 @@ mod tests {
     use super::*;
     use crate::cli::train::test_model::model;
     use crate::model_file::Class;
+    use crate::net::UNetDescription;
     use crate::net::weights::initial;
+    use crate::train::test_network::tiny;
 
     /// A model of two classes that has not learned the score of all images.
     fn of_classes() -> ModelFile {
         let ModelFile { mut card, .. } = model(false);
-        card.architecture = card.architecture.with_classes(2);
+        let sizes = UNetDescription { classes: 2, ..tiny(card.architecture.image_shape()) };
+        let weights = initial(&sizes, 1);
+        card.architecture = Architecture::UNet(sizes);
         card.classes = ["a", "b"].map(|name| Class { name: name.into(), images: 25 }).to_vec();
-        let weights = initial(&card.architecture, 1);
         ModelFile { card, weights }
     }
 

@@ -10,7 +10,9 @@ use crate::train::test_network::tiny;
 /// evaluations.
 pub fn model(few_step: bool) -> ModelFile {
     let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
-    let architecture = Architecture::UNet(tiny(image_shape));
+    let sizes = tiny(image_shape);
+    let weights = initial(&sizes, 1);
+    let architecture = Architecture::UNet(sizes);
     let training = serde_json::json!({
         "data": "noise",
         "pictures": 50,
@@ -29,7 +31,6 @@ pub fn model(few_step: bool) -> ModelFile {
     }
     // As if that had been measured.
     sampler.schedule.levels = 7;
-    let weights = initial(&architecture, 1);
     let card = Card {
         format: Card::FORMAT,
         name: "m".into(),

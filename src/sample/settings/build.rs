@@ -1,15 +1,16 @@
 //! Builds the step table that settings describe.
 
-use std::iter;
-
 use super::Settings;
 use super::validation::SettingsError;
-use crate::sample::parameters::DEFAULTS;
+use crate::sample::parameters::{APPLIES_TO, DEFAULTS};
 use crate::sample::sampler::Sampler;
 use crate::sample::step_table::{Start, StepTable};
 use crate::sample::{
     consistency, consistent_annealed, diffusion, dpm_solver, edm, langevin, unipc,
 };
+
+/// By what part of themselves rounding may separate noise levels that are meant to be equal.
+const ROUNDING: f32 = 1e-5;
 
 impl Settings {
     /// Checks the settings and builds the step table.
@@ -17,8 +18,46 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] says which value is impossible.
     pub fn step_table(&self) -> Result<StepTable, SettingsError> {
+        self.step_table_from(None)
+    }
+
+    /// As [`Self::step_table`], or for chains that start from an image with some `strength`: from 0,
+    /// where nothing may change, to 1, where noise of σ₁ covers the image (Meng et al., *SDEdit*,
+    /// 2022).
+    ///
+    /// The strength stands for a noise level
+    /// ([`NoiseSchedule::sigma_at`](crate::noise::NoiseSchedule::sigma_at)). Chains go through the
+    /// sampler's levels from there down, at least the last, as if the schedule began with them.
+    /// Consistency sampling, and a single level that leads down to 0, begin at exactly this σ.
+    ///
+    /// # Errors
+    /// As [`Self::step_table`].
+    pub fn step_table_from(&self, strength: Option<f32>) -> Result<StepTable, SettingsError> {
         self.check()?;
-        Ok(self.step_table_at(&self.sigmas()))
+        let mut sigmas = self.sigmas();
+        let Some(strength) = strength else { return Ok(self.step_table_at(&sigmas)) };
+        let sigma = self.schedule.sigma_at(strength);
+        // One evaluation of a consistency model leads to the end of the flow from any level, not
+        // only from those of the grid. A single step down to 0 begins where it is told, as it begins
+        // at σ₁ without an image.
+        let exact = self.sampler == Sampler::Consistency
+            || (self.schedule.levels == 1 && !self.is_langevin());
+        let limit = sigma * if exact { 1.0 - ROUNDING } else { 1.0 + ROUNDING };
+        let above = sigmas.iter().filter(|&&level| level > limit).count();
+        let first = if exact { above.saturating_sub(1) } else { above.min(sigmas.len() - 1) };
+        sigmas.drain(..first);
+        if exact {
+            sigmas[0] = sigma;
+        }
+        let mut table = self.step_table_at(&sigmas);
+        for step in &mut table.steps {
+            step.level += first;
+        }
+        // Plain Langevin dynamics, too, starts from the image.
+        if let Start::Uniform { .. } = table.start {
+            table.start = Start::at_first(&sigmas);
+        }
+        Ok(table)
     }
 
     /// The noise levels that the sampler goes through.
@@ -29,15 +68,14 @@ impl Settings {
             schedule.sigma_min = schedule.sigma_max;
         }
         match self.sampler {
-            Sampler::Heun | Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => {
-                edm::karras_sigmas(&schedule, self.rho)
-            }
+            Sampler::PlainLangevin => vec![schedule.sigma_min],
             Sampler::Consistency => consistency::sigmas(&self.schedule, self.rho),
+            sampler if APPLIES_TO.rho.contains(&sampler) => edm::karras_sigmas(&schedule, self.rho),
             _ => schedule.sigmas(),
         }
     }
 
-    /// The step table for the given noise levels.
+    /// The step table for these noise levels, all of the sampler's or the smallest of them.
     fn step_table_at(&self, sigmas: &[f32]) -> StepTable {
         let smallest = self.schedule.sigma_min * self.schedule.sigma_min;
         let table = match self.sampler {
@@ -49,7 +87,7 @@ impl Settings {
                 // In the unit cube, where the images are, as in the paper.
                 let start = Start::Uniform { low: 0.0, high: 1.0 };
                 let steps = self.schedule.levels * self.steps_each;
-                langevin::plain(start, self.schedule.sigma_min, steps, self.step_lr)
+                langevin::plain(start, sigmas[0], steps, self.step_lr)
             }
             Sampler::Consistent => {
                 consistent_annealed::consistent_annealed(sigmas, self.step_lr / smallest)
@@ -60,7 +98,9 @@ impl Settings {
                 diffusion::predictor_corrector(sigmas, self.steps_each, self.snr)
             }
             Sampler::Ode => diffusion::probability_flow(sigmas),
-            Sampler::Heun => edm::heun(sigmas, self.churn.unwrap_or(DEFAULTS.churn)),
+            Sampler::Heun => {
+                edm::heun(sigmas, self.churn.unwrap_or(DEFAULTS.churn), self.schedule.levels)
+            }
             Sampler::DpmSolverPp => dpm_solver::dpm_solver_pp(sigmas),
             Sampler::SdeDpmSolverPp => dpm_solver::sde_dpm_solver_pp(sigmas),
             Sampler::UniPc => unipc::unipc(sigmas),
@@ -69,45 +109,16 @@ impl Settings {
         let denoise = self.denoise && self.is_langevin();
         if denoise { table.denoised() } else { table }
     }
-
-    /// As [`Self::step_table`], or the part of it for chains that start from an image with some
-    /// `strength`: from 0, where nothing may change, to 1, where noise of σ₁ covers the image.
-    ///
-    /// # Errors
-    /// As [`Self::step_table`].
-    pub fn step_table_from(&self, strength: Option<f32>) -> Result<StepTable, SettingsError> {
-        let Some(strength) = strength else { return self.step_table() };
-        let sigma = self.schedule.sigma_at(strength);
-        if self.sampler == Sampler::Consistency {
-            // One evaluation leads to the end of the flow from any level, not only from those of the
-            // grid, so chains begin at exactly this one.
-            self.check()?;
-            let below = self.sigmas().into_iter().filter(|&level| level < sigma * (1.0 - 1e-5));
-            return Ok(self.step_table_at(&iter::once(sigma).chain(below).collect::<Vec<_>>()));
-        }
-        if self.schedule.levels == 1 && !self.is_langevin() {
-            // The only step begins at this level, as it begins at σ₁ without an image.
-            self.check()?;
-            return Ok(self.step_table_at(&[sigma]));
-        }
-        if !self.is_multistep() {
-            return Ok(self.step_table()?.starting_at(sigma));
-        }
-        self.check()?;
-        // Further down there are no steps before to look back at, so the method begins anew.
-        let mut sigmas = self.sigmas();
-        // A little more, in case rounding separated levels that are meant to be equal.
-        let above = sigmas.iter().filter(|&&level| level > sigma * (1.0 + 1e-5)).count();
-        sigmas.drain(..above.min(sigmas.len() - 1));
-        Ok(self.step_table_at(&sigmas))
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
     use crate::noise::NoiseSchedule;
     use crate::sample::Update;
+    use crate::sample::edm::Churn;
 
     fn settings() -> Settings {
         Settings { sampler: Sampler::Langevin, ..Settings::recommended(20.0, 0.01) }
@@ -165,11 +176,54 @@ mod tests {
     /// corrections.
     #[test]
     fn steps_carry_the_level_that_they_ask_at() {
-        for sampler in Sampler::ALL.into_iter().filter(|&s| s != Sampler::PlainLangevin) {
+        for sampler in Sampler::ALL {
             let settings = Settings { sampler, ..settings() };
             let sigmas = settings.sigmas();
             for step in settings.step_table().expect("possible").steps {
                 assert_eq!(step.sigma, sigmas[step.level], "{sampler:?}");
+            }
+        }
+    }
+
+    /// A part of a noise schedule has the steps that the whole has at these levels, of the size and
+    /// with the churn that they have there. Only multistep methods differ, in the first two, which
+    /// have no steps before to look back at.
+    #[test]
+    fn a_strength_leaves_the_steps_from_its_level_down() {
+        let multistep = [Sampler::DpmSolverPp, Sampler::SdeDpmSolverPp, Sampler::UniPc];
+        let schedule = NoiseSchedule { levels: 20, ..settings().schedule };
+        for (sampler, s_churn) in
+            Sampler::ALL.map(|sampler| (sampler, 4.0)).into_iter().chain([(Sampler::Heun, 40.0)])
+        {
+            if sampler == Sampler::Consistency {
+                continue;
+            }
+            let churn = Some(Churn { s_churn, s_noise: 1.007, ..Churn::NONE });
+            let settings = Settings { sampler, schedule, churn, ..settings() };
+            let (sigmas, whole) = (settings.sigmas(), settings.step_table().expect("possible"));
+            for strength in [0.0, 0.3, 0.9, 1.0] {
+                let table = settings.step_table_from(Some(strength)).expect("possible");
+                let first = table.steps[0].level;
+                let sigma = schedule.sigma_at(strength) * (1.0 + ROUNDING);
+                assert!(first == 0 || sigmas[first - 1] > sigma, "{sampler:?} at {strength}");
+                let last = first + 1 == sigmas.len();
+                assert!(last || sigmas[first] <= sigma, "{sampler:?} at {strength}");
+
+                let differ = if multistep.contains(&sampler) && first > 0 { 2 } else { 0 };
+                let same = &whole.steps[whole.nfe() - table.nfe()..];
+                let (same, found) = (same.iter().skip(differ), table.steps.iter().skip(differ));
+                assert!(found.eq(same), "{sampler:?} at {strength}");
+
+                let corrects = matches!(table.steps[0].update, Update::Corrector { .. });
+                assert!(!corrects, "nothing has been predicted yet");
+
+                // The noise of the level and what churn adds to it, S_noise √(t̂² − t²).
+                let t_hat = table.steps[0].sigma;
+                let added = 1.007 * (t_hat * t_hat - sigmas[first] * sigmas[first]).sqrt();
+                let Start::Normal { mean, sigma } = table.start else { panic!("{sampler:?}") };
+                let expected = sigmas[first].hypot(added);
+                assert_eq!(mean, Start::GRAY);
+                assert!((sigma / expected - 1.0).abs() < 1e-5, "{sampler:?}: {sigma}");
             }
         }
     }

@@ -15,7 +15,7 @@ pub mod validation;
 use serde::{Deserialize, Serialize};
 
 use super::edm::Churn;
-use super::parameters::DEFAULTS;
+use super::parameters::{APPLIES_TO, DEFAULTS};
 use super::sampler::Sampler;
 use crate::noise::NoiseSchedule;
 
@@ -64,16 +64,10 @@ impl Settings {
         self.denoise || !self.is_langevin()
     }
 
-    /// Whether these are settings of one of the Langevin samplers.
+    /// Whether these are settings of one of the Langevin samplers, the only ones that may leave the
+    /// noise of the last level.
     fn is_langevin(&self) -> bool {
-        use Sampler::{ExactLangevin, Langevin, PlainLangevin};
-        matches!(self.sampler, Langevin | ExactLangevin | PlainLangevin)
-    }
-
-    /// Whether steps look back at the denoised images of steps before.
-    fn is_multistep(&self) -> bool {
-        use Sampler::{DpmSolverPp, SdeDpmSolverPp, UniPc};
-        matches!(self.sampler, DpmSolverPp | SdeDpmSolverPp | UniPc)
+        APPLIES_TO.denoise.contains(&self.sampler)
     }
 }
 
@@ -101,6 +95,10 @@ mod tests {
         for sampler in Sampler::ALL {
             let json = serde_json::to_value(sampler).expect("plain data");
             assert_eq!(json, sampler.name(), "what cards and people call it is the same");
+            assert_eq!(serde_json::from_value::<Sampler>(json).expect("its own output"), sampler);
         }
+        let unknown = serde_json::from_str::<Sampler>(r#""euler""#).expect_err("no such sampler");
+        let message = unknown.to_string();
+        assert!(message.contains("`euler`") && message.contains("`sde-dpm-solver++`"), "{message}");
     }
 }

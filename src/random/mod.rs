@@ -4,7 +4,9 @@
 //! batch size, backend or device, a paused chain needs no saved generator, and each pixel can be
 //! drawn by its own GPU thread. The hash is `pcg4d` of Jarzynski & Olano, *Hash Functions for GPU
 //! Rendering* (JCGT 9(3), 2020): 32-bit multiplications, additions, shifts and xors only, which
-//! Rust, WGSL and integer tensors all have.
+//! Rust, WGSL and integer tensors all have. [`streams`] says which keys are used for what.
+
+pub mod streams;
 
 use crate::cos_2pi::cos_2pi;
 
@@ -37,9 +39,9 @@ const GOLDEN: u32 = 0x9E37_79B1;
 pub struct Key {
     /// The user's seed.
     pub seed: u64,
-    /// The number of the chain, or of the example.
+    /// The number of the chain, or of the example, or one of the constants in [`streams`].
     pub stream: u32,
-    /// The step of the chain, or of training.
+    /// The step of the chain, or of training, or one of the constants in [`streams`].
     pub step: u32,
 }
 
