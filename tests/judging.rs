@@ -49,7 +49,7 @@ fn face(stream: u32) -> Vec<f32> {
 
 fn noisy(image: &[f32], stream: u32) -> Vec<f32> {
     let key = Key { seed: 6, stream, step: 0 };
-    let noise = |(index, value): (u32, &f32)| (value + 0.05 * key.normal(index)).clamp(0.0, 1.0);
+    let noise = |(index, value): (u32, &f32)| (value + 0.1 * key.normal(index)).clamp(0.0, 1.0);
     (0..).zip(image).map(noise).collect()
 }
 
