@@ -5,7 +5,7 @@
  */
 import { awaitWork, describe } from "../www/engine/device.js";
 import { Queue } from "../www/engine/queue.js";
-import { NcsnError, fromWasm, outOfMemory, unsupported } from "./errors.js";
+import { NcsnError, fromWasm, unsupported } from "./errors.js";
 import { onStop } from "./wasm-module.js";
 import { watchingRequests } from "./watch-requests.js";
 
@@ -136,7 +136,11 @@ export class Device {
       } catch (error) {
         const known = fromWasm(error, "gpu");
         // The wasm module no longer uses a device that ran out of memory: much on it may have none.
-        if (known.code === "out-of-memory") this.#fail(outOfMemory(known));
+        if (known.code === "out-of-memory") {
+          this.#fail(known);
+          // Its memory is for the next device. Frames are copies and stay.
+          this.#gpu.destroy();
+        }
         throw this.#failure ?? known;
       }
     });

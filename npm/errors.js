@@ -35,16 +35,16 @@ export function fromWasm(error, code) {
   const message = messageOf(error).replace(/^Error: /, "");
   if (error instanceof WebAssembly.RuntimeError) return crashed(message);
   if (/the GPU was lost/.test(message)) return new NcsnError("device-lost", message, error);
-  if (/out of memory/.test(message)) return new NcsnError("out-of-memory", message, error);
+  if (/out of memory/.test(message)) return outOfMemory(error);
   if (/this GPU's limit/.test(message)) return new NcsnError("limit", message, error);
   return new NcsnError(code, message, error);
 }
 
-/** Ends the device for all models on it. @param {NcsnError} error of the wasm module */
-export const outOfMemory = ({ message, cause }) =>
+/** @param {unknown} cause what the wasm module says, in words for its own callers */
+const outOfMemory = (cause) =>
   new NcsnError(
     "out-of-memory",
-    `${message}, or smaller models. The models on this GPU can no longer be used: dispose of them and load them again.`,
+    "The GPU has no memory for this: ask for fewer images (`count`) or a smaller model. Load the models again.",
     cause,
   );
 

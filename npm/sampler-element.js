@@ -309,7 +309,9 @@ export class NcsnSamplerElement extends Base {
     // The next try loads the model again.
     if (error.code !== "bad-option") this.#release(GONE.includes(error.code));
     this.#set("failed");
-    this.#view.complain(error.message);
+    // The message is for those who write the page.
+    const full = error.code === "out-of-memory";
+    this.#view.complain(full ? "The GPU has no memory left for these images." : error.message);
     this.#tell("error", error);
   }
 

@@ -1,15 +1,16 @@
 //! Files that survive a crash in their old or their new version, never half written.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 /// Writes a file beside `path`, forces it to disk and renames it to `path`. A symbolic link stays
-/// one: the file that it leads to is replaced, and on Unix the new one has its permissions. What is
-/// no file, such as `/dev/stdout` or a named pipe, is written to.
+/// one: the file that it leads to is replaced, and on Unix the new one has its permissions and, where
+/// the system allows it, its owner and group. What is no file, such as `/dev/stdout` or a named pipe,
+/// is written to.
 ///
 /// # Errors
 /// Any error of the file system; `path` is then the whole old or the whole new file.
@@ -29,76 +30,77 @@ pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut new = create_beside(path)?;
     // The file itself: its errors are the system's own.
     new.as_file_mut().write_all(bytes)?;
-    // Also those that the umask took away. Not all file systems have any.
-    #[cfg(unix)]
-    if path.exists() {
-        let _ = new.as_file().set_permissions(permissions(path));
-    }
     sync(new.as_file())?;
     Ok(new)
 }
 
-/// How the names end of files that are being written. They begin with a dot and the name of the
-/// file to replace.
-const SUFFIX: &str = ".ncsn-partial";
+/// How the names of files begin and end that are being written. They are independent of the name of
+/// the file to replace, which may be as long as the file system allows.
+const PREFIX: &str = ".ncsn-";
+const SUFFIX: &str = ".partial";
+
+/// A file that nobody has written to for so long is one that a killed process has left.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Creates an empty file beside `path`, which it is to [replace]; it is removed if it is dropped
-/// before. It is locked, which tells it from those that killed processes have left: these are removed
-/// here.
+/// before. Files that killed processes have left in this folder are removed.
 ///
 /// # Errors
 /// Any error of the file system.
 pub fn create_beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = folder_of(path);
-    let mut prefix = OsString::from(".");
-    prefix.push(path.file_name().unwrap_or_default());
-    prefix.push(".");
-    remove_abandoned(folder, &prefix);
+    // A name that is too long, which the new file's is not.
+    let old = match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::InvalidFilename => return Err(error),
+        found => found.ok(),
+    };
+    remove_abandoned(folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(SUFFIX);
-    // From the beginning, as others could read the contents meanwhile; the umask may take some away.
-    #[cfg(unix)]
-    builder.permissions(permissions(path));
-    loop {
-        let new = builder.tempfile_in(folder)?;
-        let is_ours = match new.as_file().try_lock() {
-            // Another process may have taken it for abandoned before it was locked.
-            Ok(()) => new.path().exists(),
-            Err(TryLockError::WouldBlock) => false,
-            // Some network file systems have no locks.
-            Err(TryLockError::Error(_)) => true,
-        };
-        if is_ours {
-            return Ok(new);
-        }
-    }
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    // `tempfile_in` would make all files private, and put the hidden name into errors.
+    builder.make_in(folder, |new| create_like(old.as_ref(), new))
 }
 
-/// The permissions of the file at a path or, if there is none, those of which the umask leaves some.
+/// Creates a file with the permissions, the owner and the group of another, as far as the system
+/// allows, or with those of a new one.
 #[cfg(unix)]
-fn permissions(path: &Path) -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
+fn create_like(old: Option<&Metadata>, path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 
-    let there = fs::metadata(path).map(|there| there.permissions().mode() & 0o777);
-    fs::Permissions::from_mode(there.unwrap_or(0o666))
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    let Some(old) = old else { return options.open(path) };
+    // Private until it is known whose it is.
+    let file = options.mode(0o600).open(path)?;
+    let mut mode = old.permissions().mode() & 0o777;
+    let (user, group) = (Some(old.uid()), Some(old.gid()));
+    if fchown(&file, user, group).or_else(|_| fchown(&file, None, group)).is_err() {
+        // The old file's group is not the new one's, which must not get its rights.
+        mode &= !0o070;
+    }
+    // Not all file systems have permissions.
+    let _ = file.set_permissions(fs::Permissions::from_mode(mode));
+    Ok(file)
 }
 
-/// Removes the files in a folder that processes were writing when they were killed: nobody has
-/// locked them any more.
-fn remove_abandoned(folder: &Path, prefix: &OsStr) {
+#[cfg(not(unix))]
+fn create_like(_: Option<&Metadata>, path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).create_new(true).open(path)
+}
+
+/// Removes the files in a folder that killed processes have left half written.
+fn remove_abandoned(folder: &Path) {
     // Some folders can be written to but not listed.
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
-        if !name.starts_with(prefix.as_encoded_bytes()) || !name.ends_with(SUFFIX.as_bytes()) {
-            continue;
-        }
-        let path = entry.path();
-        let Ok(file) = File::options().write(true).open(&path) else { continue };
-        // Locked until it is removed, so that whoever has just created it creates another one.
-        if file.try_lock().is_ok() {
-            let _ = fs::remove_file(&path);
+        let age = || entry.metadata().and_then(|found| found.modified()).ok()?.elapsed().ok();
+        if name.starts_with(PREFIX.as_bytes())
+            && name.ends_with(SUFFIX.as_bytes())
+            && age().is_some_and(|age| age > ABANDONED)
+        {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -108,7 +110,10 @@ fn remove_abandoned(folder: &Path, prefix: &OsStr) {
 /// # Errors
 /// Any error of the file system; if `new` cannot be renamed, it is removed.
 pub fn replace(new: NamedTempFile, path: &Path) -> io::Result<()> {
-    new.persist(path).map_err(|failed| failed.error)?;
+    let (_file, mut new) = new.into_parts();
+    // Unlike `persist`, this replaces files that are open on Windows, too.
+    fs::rename(&new, path)?;
+    new.disable_cleanup(true);
     // Only on Unix can folders be synced as files; elsewhere the file system takes care of it.
     #[cfg(unix)]
     match File::open(folder_of(path)) {
@@ -209,22 +214,55 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_processes_left_is_removed_and_nothing_else() {
+    fn what_killed_processes_left_is_removed_after_a_day_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| folder.path().join(name);
-        let under_way = create_beside(&at("file")).expect("created");
-        let own = ["file.partial", ".file.backup.partial", ".files.a1B2c3.ncsn-partial"];
-        for name in own.into_iter().chain([".file.a1B2c3.ncsn-partial"]) {
+        let old = [".ncsn-a1B2c3.partial", ".ncsn-x.partial"];
+        let kept = [".ncsn-recent.partial", "file.partial", ".ncsn-notes"];
+        for name in old.into_iter().chain(kept) {
             fs::write(at(name), name).expect("written");
+            if name != kept[0] {
+                let file = File::options().write(true).open(at(name)).expect("there");
+                let then = std::time::SystemTime::now() - 2 * ABANDONED;
+                file.set_modified(then).expect("set");
+            }
         }
         write_atomically(&at("file"), b"whole").expect("written");
-        assert!(!at(".file.a1B2c3.ncsn-partial").exists());
-        for name in own {
+        for name in old {
+            assert!(!at(name).exists(), "{name}");
+        }
+        for name in kept {
             assert_eq!(fs::read_to_string(at(name)).expect("still there"), name);
         }
-        replace(under_way, &at("file")).expect("not removed");
-        assert_eq!(fs::read(at("file")).expect("there"), b"");
-        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1 + own.len());
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1 + kept.len());
+    }
+
+    /// Where the tests may give files away.
+    #[test]
+    fn a_new_file_belongs_to_whom_the_old_one_did() {
+        use std::os::unix::fs::{MetadataExt, chown};
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        fs::write(&path, "old").expect("written");
+        if chown(&path, Some(12_345), Some(12_346)).is_err() {
+            return;
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).expect("changed");
+        write_atomically(&path, b"new").expect("written");
+        let found = fs::metadata(&path).expect("there");
+        assert_eq!((found.uid(), found.gid()), (12_345, 12_346));
+        assert_eq!(found.permissions().mode() & 0o777, 0o660);
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_the_file_system_allows() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("x".repeat(255));
+        write_atomically(&path, b"new").expect("written");
+        let long = folder.path().join("x".repeat(256));
+        let refused = create_beside(&long).expect_err("too long");
+        assert!(refused.raw_os_error().is_some(), "the system's own error: {refused}");
     }
 
     #[test]

@@ -74,7 +74,6 @@ fn a_killed_run_can_always_go_on() {
     let expected = [5].into_iter().chain((50..=last).step_by(50));
     assert_eq!(held_out, expected.flat_map(|step| [step; 8]).collect::<Vec<_>>());
     assert!(at.join(format!("m.log/samples-{last:08}.png")).exists());
-    assert_eq!(partial_files(at), 0, "what the kills left is removed");
 }
 
 /// Whoever resumes a run that is still under way, perhaps in the background, would write over its

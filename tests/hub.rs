@@ -258,6 +258,7 @@ fn a_token_is_found_where_the_hubs_tools_have_it() {
         (&[("HF_TOKEN_PATH", "elsewhere")], Some("Bearer other")),
         (&[("HF_TOKEN_PATH", "nowhere")], None),
         (&[("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")], None),
+        (&[("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1"), ("HF_TOKEN", "given")], None),
     ] {
         assert_eq!(sends(environment).as_deref(), token, "{environment:?}");
     }

@@ -30,8 +30,8 @@ markModel();
 
 /** Settles when a visitor scrolls below the workspace; what is there is fetched only then. */
 const nearby = new Promise((come) => {
-  const watch = new IntersectionObserver(([{ isIntersecting }]) => {
-    if (!isIntersecting) return;
+  const watch = new IntersectionObserver((entries) => {
+    if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
     watch.disconnect();
     come(null);
   });

@@ -36,15 +36,16 @@ pub(super) fn home() -> Result<PathBuf, HubError> {
 }
 
 /// What the hub knows the user by: `HF_TOKEN` or, if that is not set, what `hf auth login` has stored.
+/// `None`, too, if the environment forbids to send either unasked.
 pub(super) fn token() -> Option<String> {
+    if is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+        return None;
+    }
     let trimmed = |token: String| Some(token.trim().to_owned()).filter(|token| !token.is_empty());
     env::var("HF_TOKEN").ok().and_then(trimmed).or_else(|| stored_token().and_then(trimmed))
 }
 
 fn stored_token() -> Option<String> {
-    if is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
-        return None;
-    }
     let path = match set("HF_TOKEN_PATH") {
         Some(path) => path.into(),
         None => home().ok()?.join("token"),

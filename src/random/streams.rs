@@ -1,4 +1,5 @@
-//! The keys of all random numbers that belong to a seed, so that no two uses share one.
+//! The keys of the random numbers that belong to the seed of a model's images or of its training, so that
+//! no two uses share one.
 //!
 //! Chains, with the seed of the images:
 //!
@@ -39,7 +40,9 @@
 //! | image | [`GRAY_LEVEL_STEP`] | pixel | its place within its gray level | `cli/likelihood.rs` |
 //!
 //! What has a seed of its own that nobody chooses, such as the images with defects that a classifier
-//! is shown (`eval/defects.rs`), is not listed.
+//! is shown (`eval/defects.rs`), is not listed. Nor is what is compared with nothing of the same seed:
+//! the noise in which a classifier's accuracy is measured (that of its first step), and the points of
+//! `ncsn toy` and of its network (`toy/learned.rs`).
 //!
 //! Streams, steps and indices that are no constants count from 0. A run has fewer than 2³² − 1
 //! steps, a chain at most a million and one, a batch at most 65,536 examples, and an image at most

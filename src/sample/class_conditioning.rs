@@ -52,7 +52,12 @@ impl ClassConditioning {
     /// After how many of `count` chains from number `first` on their classes repeat.
     pub fn period(&self, first: usize, count: usize) -> usize {
         let all_same = (first..first + count).all(|chain| self.of(chain) == self.of(first));
-        if all_same { 1 } else { self.classes.len().min(count) }
+        match all_same {
+            true => 1,
+            // Those before the first turn do not repeat.
+            false if first < self.first => count,
+            false => self.classes.len().min(count),
+        }
     }
 
     /// Checks the classes against the number that the model has.
@@ -89,7 +94,8 @@ mod tests {
         assert_eq!((turns.period(5, 10), turns.period(5, 2), turns.period(5, 1)), (3, 2, 1));
         assert_eq!(of(&[7, 7]).period(0, 10), 1);
         let later = ClassConditioning { first: 5, ..turns.clone() };
-        assert_eq!([5, 6, 8].map(|chain| later.of(chain)), [3, 1, 3].map(Some));
+        assert_eq!([4, 5, 6, 8].map(|chain| later.of(chain)), [3, 3, 1, 3].map(Some));
+        assert_eq!((later.period(3, 10), later.period(0, 5), later.period(5, 10)), (10, 1, 3));
         assert_eq!(turns.check(5), Ok(()));
         assert_eq!(turns.check(4), Err(ConditioningError::Class { class: 4, classes: 4 }));
         assert_eq!(turns.check(0), Err(ConditioningError::Unconditional));

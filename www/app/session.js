@@ -17,6 +17,7 @@ import {
   complainToo,
   grid,
   hush,
+  moveComplaint,
   plot,
   setConsole,
   setStatus,
@@ -82,6 +83,7 @@ export const fatalErrors = new FatalErrors({
       ? `The CPU’s engine does not start either: ${engines.withoutCpu.text}`
       : "";
   },
+  shown: moveComplaint,
 });
 
 export const engines = new EngineChoice(fail);

@@ -100,7 +100,7 @@ export const state = {
   sketch: null,
   /** Whether a training run is preparing or running, on a device of its own on the same GPU. */
   trains: () => false,
-  /** Whether the training panel has images or a run, which a reload would lose. */
+  /** Whether the training panel has images or a run that are kept nowhere else. */
   unsaved: () => false,
 };
 

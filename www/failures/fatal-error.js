@@ -36,10 +36,10 @@ export class FatalErrors {
   #page;
 
   /**
-   * @param {{ stop(): void, address(): string, unsaved(): boolean, usesGpu(): boolean, withoutCpu(): Promise<string> }} page
+   * @param {{ stop(): void, address(): string, unsaved(): boolean, usesGpu(): boolean, withoutCpu(): Promise<string>, shown(): void }} page
    *   is stopped at the first failure, gives the address to reload, and tells whether a reload would lose what a visitor
    *   has in the training panel, whether the engine in use or under way needs a GPU, and why the CPU's cannot take
-   *   over, if so
+   *   over, if so; and hears when the message is shown
    */
   constructor(page) {
     this.#page = page;
@@ -118,7 +118,7 @@ export class FatalErrors {
         });
     }
     if (this.#page.unsaved())
-      more.push("Reloading loses what you chose or drew to train on. “Train…” still has it.");
+      more.push("Reloading loses what only “Train…” has: images or a run that are not kept.");
     const { title, text, technical } = failure;
     for (const [at, id] of ["retry", "other"].entries()) {
       $(id).hidden = !ways[at];
@@ -127,6 +127,7 @@ export class FatalErrors {
     }
     $("message-link").hidden = !(ofModel && new URLSearchParams(location.search).get("model"));
     window.showMessage({ kind, title, text, technical, advice: [...advice, ...more] });
+    this.#page.shown();
   }
 
   /** Reloads the page, keeping the other settings. @param {(link: URLSearchParams) => void} [change] */

@@ -104,8 +104,10 @@ export function fault(id) {
 /** Marks a field as wrong or right, for eyes and for screen readers. @param {string} id @param {boolean} wrong */
 export function mark(id, wrong) {
   $(id).setAttribute("aria-invalid", String(wrong));
-  if (wrong) $(id).setAttribute("aria-errormessage", "problem");
-  else $(id).removeAttribute("aria-errormessage");
+  // Not every screen reader knows the first.
+  for (const name of ["aria-errormessage", "aria-describedby"])
+    if (wrong) $(id).setAttribute(name, "problem");
+    else $(id).removeAttribute(name);
   // A panel that hides a wrong field is opened.
   if (wrong) for (const panel of panelsOf($(id))) panel.open = true;
 }

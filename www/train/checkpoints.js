@@ -1,11 +1,11 @@
 // @ts-check
-/** The checkpoints of a training run in memory, each with its samples: not more than there is room for. */
+/** The checkpoints of a training run in memory, each with its samples if there are any: not more than there is room for. */
 
 /** How many there are, at most, and how many bytes of them. */
 const MOST = 8;
 const MOST_BYTES = 128e6;
 
-/** @typedef {{ step: number, bytes: Uint8Array, samples: import("./run.js").Samples }} Checkpoint */
+/** @typedef {{ step: number, bytes: Uint8Array, samples: import("./run.js").Samples | null }} Checkpoint */
 
 export class Checkpoints {
   /** @type {Checkpoint[]} in the order of their steps */ #list = [];

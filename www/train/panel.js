@@ -52,8 +52,8 @@ class Panel {
   #dialog;
   #kept = new KeptRun({
     resume: () => this.#resume(),
-    use: (model) => this.#useHere(model),
-    deleted: () => (this.#safe = new Set()),
+    use: openModel,
+    deleted: () => this.#setSafe(),
     fail: (error) => this.#fail(error),
   });
   #form = element("div", "", { className: "train-form" });
@@ -64,8 +64,6 @@ class Panel {
   /** Whether a run is being made. */ #making = false;
   /** The images that the run has which is kept in this browser. @type {Set<import("./images.js").TrainingImage>} */
   #safe = new Set();
-  /** Whether the visitor has asked for a model that was made here, for which the page loads again. */
-  #leaves = false;
   /** What the buttons of a run do. @type {Record<import("./progress.js").Action, () => Promise<void>>} */
   #acts = {
     toggle: () => this.#toggle(),
@@ -85,7 +83,7 @@ class Panel {
       (action) => this.#acts[action]().catch((error) => this.#fail(error)),
     );
     state.trains = () => this.#run?.busy ?? false;
-    state.unsaved = () => this.#run !== null || this.#chooser.images.list.length > 0;
+    state.unsaved = () => this.#unsaved;
     this.#problem.setAttribute("role", "alert");
     this.#start.addEventListener("click", () => this.#begin().catch((error) => this.#fail(error)));
     const go = element("div", "", { className: "train-go" });
@@ -104,14 +102,6 @@ class Panel {
       this.#form,
       this.#progress.root,
     ]);
-    // Images that are drawn or chosen are nowhere else: the browser asks the visitor before they are lost.
-    addEventListener("beforeunload", (event) => {
-      const images = this.#chooser.images.list;
-      if (this.#leaves || images.every((image) => this.#safe.has(image))) return;
-      event.preventDefault();
-      // Chrome before 119 asks the visitor only if this is set.
-      event.returnValue = true;
-    });
     // Training goes on only while one can see it.
     this.#dialog.addEventListener("close", () => this.#run?.pause().catch(console.warn));
     takeFiles(
@@ -136,8 +126,27 @@ class Panel {
     this.#dialog.showModal();
   }
 
+  /** Whether something is nowhere else: images that were drawn or chosen, or what a run has learned. */
+  get #unsaved() {
+    const images = this.#chooser?.images.list ?? [];
+    return this.#run?.keeps === false || images.some((image) => !this.#safe.has(image));
+  }
+
+  /** Notes which images the kept run has. @param {Set<import("./images.js").TrainingImage>} [images] */
+  #setSafe(images = new Set()) {
+    this.#safe = images;
+    this.#guard();
+  }
+
+  /** The browser asks the visitor before something is lost. Firefox keeps no page that listens for going back to it. */
+  #guard() {
+    if (this.#unsaved) addEventListener("beforeunload", askFirst);
+    else removeEventListener("beforeunload", askFirst);
+  }
+
   /** The images have changed. */
   #counted() {
+    this.#guard();
     const { length } = this.#chooser?.images.list ?? [];
     this.#start.disabled = !length;
     this.#hint.textContent = advice(length);
@@ -164,7 +173,7 @@ class Panel {
     const images = augmented(chosen.bytes(), chosen.shape);
     const model = this.#setup.fromModel ? state.loaded?.bytes : undefined;
     const sources = new Set(chosen.list);
-    await this.#make({ plan, images, model }, { onKept: () => (this.#safe = sources) });
+    await this.#make({ plan, images, model }, { onKept: () => this.#setSafe(sources) });
   }
 
   async #resume() {
@@ -198,10 +207,14 @@ class Panel {
         onSamples: (samples) => this.#progress.samples(samples),
         onTrouble: (error) => this.#troubled(error),
         onKept,
-        onNotKept: (why) =>
+        onNoSamples: () =>
+          this.#progress.note("The GPU had no room for samples, so some are missing."),
+        onNotKept: (why) => {
+          this.#setSafe();
           this.#progress.note(
             `This browser cannot keep the run, so download the model at the end. (${why})`,
-          ),
+          );
+        },
       }));
       this.#showRun(true);
       this.#progress.state();
@@ -227,6 +240,7 @@ class Panel {
 
   /** @param {boolean} on */
   #showRun(on) {
+    this.#guard();
     this.#form.hidden = on;
     this.#kept.root.hidden = true;
     this.#progress.root.hidden = !on;
@@ -315,18 +329,7 @@ class Panel {
     await run.pause();
     const bytes = await run.model();
     await run.keep();
-    await this.#useHere(fileOf(run.plan.name, bytes));
-  }
-
-  /** Makes a model that of the page, which loads again for that. @param {File} model */
-  async #useHere(model) {
-    this.#leaves = true;
-    try {
-      await openModel(model);
-    } catch (error) {
-      this.#leaves = false;
-      throw error;
-    }
+    await openModel(fileOf(run.plan.name, bytes));
   }
 
   async #download() {
@@ -344,6 +347,13 @@ class Panel {
     this.#showRun(false);
     await this.#showKept();
   }
+}
+
+/** Has the browser ask the visitor. @param {BeforeUnloadEvent} event */
+function askFirst(event) {
+  event.preventDefault();
+  // Chrome before 119 asks the visitor only if this is set.
+  event.returnValue = true;
 }
 
 /** A name that no model in this browser has. */

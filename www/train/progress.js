@@ -152,9 +152,10 @@ export class ProgressView {
     this.#trouble.hidden = false;
   }
 
-  /** @param {string} text beside everything else */
+  /** @param {string} text beside everything else, where it is said once */
   note(text) {
-    this.#note.textContent = text;
+    const { textContent } = this.#note;
+    if (!textContent.includes(text)) this.#note.textContent = `${textContent} ${text}`.trim();
   }
 
   /** Takes away what belonged to an earlier run. */

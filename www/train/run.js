@@ -31,6 +31,7 @@ const LEVELS = 10;
  * @property {() => void} onState
  * @property {() => void} onReport after every piece
  * @property {(samples: Samples) => void} onSamples
+ * @property {() => void} onNoSamples the GPU has no room for them, and the run goes on
  * @property {(error: import("../types.js").TrainerError) => void} onTrouble the run has paused
  * @property {() => void} [onKept] the browser keeps it, with its images, as far as it has come
  * @property {(why: string) => void} onNotKept
@@ -42,6 +43,8 @@ export class TrainingRun {
   /** The mean loss of each piece, at its last step. @type {{ step: number, loss: number }[]} */ losses =
     [];
   software = false;
+  /** Whether the browser has kept it so far: after a failure it no longer tries. */
+  keeps = true;
   /** @type {Samples | null} the latest */ samples = null;
   #Trainer;
   #beginning;
@@ -55,7 +58,6 @@ export class TrainingRun {
   #sampled = 0;
   #samplingMs = 0;
   #kept = performance.now();
-  #keeps = true;
   #checkpoints = new Checkpoints();
   /** @type {Uint8Array | undefined} the checkpoint that an earlier visit has left */ #resumed;
   /** Settles when what `pause` or `back` was last asked for is done. @type {Promise<void>} */ #halting =
@@ -115,7 +117,7 @@ export class TrainingRun {
     await this.#make(checkpoint);
     if (!checkpoint)
       await keepBeginning(this.#beginning).catch((error) => {
-        this.#keeps = false;
+        this.keeps = false;
         this.#observer.onNotKept(String(error?.message ?? error));
       });
     this.#set("paused");
@@ -157,7 +159,8 @@ export class TrainingRun {
 
   /** Stops after the present piece, and keeps what has been learned. Whoever calls it again waits for the same. */
   async pause() {
-    if (this.state === "running") this.#halt(() => this.#look());
+    // What has been learned is kept also if there are no samples of it.
+    if (this.state === "running") this.#halt(() => this.#look().finally(() => this.keep()));
     if (this.state === "pausing") await this.#halting;
   }
 
@@ -172,19 +175,18 @@ export class TrainingRun {
       this.losses = this.losses.filter(({ step }) => step <= found.step);
       this.#show(found.samples);
       this.#observer.onReport();
+      await this.keep();
     });
     await this.#halting;
   }
 
-  /** Trains no further piece, does some work, and keeps the run as it is then. @param {() => Promise<void>} work */
+  /** Trains no further piece, and does some work, which also keeps the run. @param {() => Promise<void>} work */
   #halt(work) {
     this.#set("pausing");
-    const halting = work()
-      .then(() => this.keep())
-      .finally(() => {
-        // It may have gone on by now, or halted again.
-        if (this.state === "pausing" && this.#halting === halting) this.#set("paused");
-      });
+    const halting = work().finally(() => {
+      // It may have gone on by now, or halted again.
+      if (this.state === "pausing" && this.#halting === halting) this.#set("paused");
+    });
     this.#halting = halting;
   }
 
@@ -195,7 +197,7 @@ export class TrainingRun {
 
   /** Keeps it in the browser. */
   async keep() {
-    if (!this.#keeps) return;
+    if (!this.keeps) return;
     this.#kept = performance.now();
     const { id, plan } = this.#beginning;
     const [step, checkpoint, model] = await this.#turn(
@@ -205,7 +207,7 @@ export class TrainingRun {
     await keepProgress({ id, plan, step, saved: Date.now() }, checkpoint, model).then(
       () => this.#observer.onKept?.(),
       (error) => {
-        this.#keeps = false;
+        this.keeps = false;
         this.#observer.onNotKept(String(error?.message ?? error));
       },
     );
@@ -295,14 +297,12 @@ export class TrainingRun {
     this.#observer.onReport();
   }
 
-  /** Draws samples, always from the same noise, and makes a checkpoint. */
+  /** Draws samples and makes a checkpoint. */
   async #look() {
-    if (this.samples?.step === this.step && this.#checkpoints.last?.step === this.step) return;
+    if (this.#checkpoints.last?.step === this.step) return;
     const found = await this.#turn(async (trainer) => {
       const start = performance.now();
-      const images = await trainer.samples(this.software ? 4 : 8, LEVELS);
-      const { numbers, ratios } = trainer.nearest(images);
-      const samples = { step: this.step, images, nearest: numbers, ratios };
+      const samples = await this.#draw(trainer);
       const bytes = await trainer.checkpoint();
       this.#samplingMs = performance.now() - start;
       return { step: this.step, bytes, samples };
@@ -312,8 +312,26 @@ export class TrainingRun {
     this.#show(found.samples);
   }
 
-  /** @param {Samples} samples */
+  /**
+   * Samples of the network as it is, always from the same noise.
+   * @param {Trainer} trainer
+   * @returns {Promise<Samples | null>} nothing if the GPU has no room for them, which the run itself survives
+   */
+  async #draw(trainer) {
+    try {
+      const images = await trainer.samples(this.software ? 4 : 8, LEVELS);
+      const { numbers, ratios } = trainer.nearest(images);
+      return { step: this.step, images, nearest: numbers, ratios };
+    } catch (error) {
+      if (/** @type {any} */ (error)?.code !== "out-of-memory") throw error;
+      this.#observer.onNoSamples();
+      return null;
+    }
+  }
+
+  /** @param {Samples | null} samples */
   #show(samples) {
+    if (!samples) return;
     this.samples = samples;
     this.#observer.onSamples(samples);
   }

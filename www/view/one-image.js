@@ -1,5 +1,8 @@
 // @ts-check
-/** The pixels of a single image of the grid. The page fetches this when the first images are there. */
+/**
+ * The pixels of a single image of the grid, and what keeps such an image on the sketch canvas. The page fetches this when
+ * the first images are there, and not at a click: what is saved next waits for what was kept before.
+ */
 import { run, timeline } from "../app/session.js";
 import { state } from "../app/state.js";
 import { placeOf } from "./arrange.js";

@@ -131,15 +131,14 @@ const bar = $("problem-bar");
 new ResizeObserver(() =>
   document.documentElement.style.setProperty("--problem", `${bar.offsetHeight}px`),
 ).observe(bar);
-$("problem-close").addEventListener("click", () => {
-  hush();
-  // The button had the focus.
-  $("start").focus({ preventScroll: true });
-});
+$("problem-close").addEventListener("click", hush);
 
-/** Says what is wrong, where visitors look: if the page has failed, beside the message about that. @param {string} text */
+/** Where visitors look: if the page has failed, beside the message about that. */
+const placeOfProblem = () => ($("message").hidden ? bar : $("message-problem"));
+
+/** Says what is wrong. @param {string} text */
 export function complain(text) {
-  const place = $("message").hidden ? bar : $("message-problem");
+  const place = placeOfProblem();
   place.firstChild.textContent = text;
   place.hidden = false;
   place.scrollIntoView({ block: "nearest" });
@@ -147,12 +146,21 @@ export function complain(text) {
 
 /** Says nothing of it any more. */
 export function hush() {
+  const focused = bar.contains(document.activeElement);
   bar.hidden = true;
+  // The button was in it.
+  if (focused) $($("start").disabled ? "status" : "start").focus({ preventScroll: true });
+}
+
+/** Says it beside the message that the page has failed, which is now shown. */
+export function moveComplaint() {
+  if (!bar.hidden) complain(bar.textContent);
+  hush();
 }
 
 /** Says what else is wrong, after whatever is still said. @param {string} text */
 export function complainToo(text) {
-  const { hidden, textContent } = bar;
+  const { hidden, textContent } = placeOfProblem();
   complain(hidden ? text : `${textContent} ${text}`);
 }
 

@@ -15,6 +15,7 @@ use crate::cli::model;
 use crate::cli::output;
 use crate::cli::presets;
 use crate::cli::settings::SettingArgs;
+use crate::model_file::Card;
 use crate::sample::Sampler;
 
 /// The results of a single sampler, as JSON.
@@ -90,14 +91,16 @@ impl Eval {
         !self.keep_card && !is_guided && model::on_hub(&self.model).is_none()
     }
 
-    /// Makes the folder of results, and checks, before long work, that they can be written.
+    /// Makes the folder of results, and checks, before long work, that they can be written, also into
+    /// the card unless that has figures of more than `n` samples.
     ///
     /// # Errors
     /// Names the file that cannot be written.
-    pub fn make_folder(&self, out: &Path) -> anyhow::Result<()> {
+    pub fn make_folder(&self, out: &Path, card: &Card, n: usize) -> anyhow::Result<()> {
         fs::create_dir_all(out).with_context(|| format!("cannot write to {}", out.display()))?;
         output::ensure_writable(&out.join(if self.sweep { SWEEP } else { REPORT }))?;
-        if self.changes_card() {
+        let has_more = card.quality.as_ref().is_some_and(|quality| quality.n > n);
+        if self.changes_card() && (self.sweep || !has_more) {
             output::ensure_writable(&self.model)
                 .context("results go into the model's card, unless --keep-card is given")?;
         }

@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Eval) -> anyhow::Result<()> {
         "-n {n}: distances fall with the number of samples, and there are only {images} training \
          images to compare with; -n {images} is the most"
     );
-    arguments.make_folder(&out)?;
+    arguments.make_folder(&out, &model.card, n)?;
     let device = device::parse(arguments.engine.device().unwrap_or("cpu"))?;
 
     let (judge, extractor) = judge::judge(network, &data, &device)?;

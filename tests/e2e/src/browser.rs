@@ -60,12 +60,13 @@ const VIOLATION: &str = "forbidden by the policy:";
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Answers once the window has a width and two more frames have begun: with the first comes the new layout, and with that
-/// whatever observes sizes. Before a page is opened, there is nothing to wait for.
+/// whatever observes sizes. If it never has that width, answers so. Before a page is opened, there is nothing to wait for.
 const RESIZED: &str = "const [width, answer] = arguments; \
     const frame = () => new Promise(requestAnimationFrame); \
     (async () => { \
       if (['about:', 'chrome:', 'data:'].includes(location.protocol)) return; \
       for (let frames = 0; frames < 100 && innerWidth !== width; frames++) await frame(); \
+      if (innerWidth !== width) throw new Error(`it is ${innerWidth} pixels wide`); \
       await frame(); \
       await frame() \
     })().then(() => answer(), (error) => answer(String(error)))";

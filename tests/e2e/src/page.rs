@@ -1,6 +1,6 @@
 //! The page, used through what it shows and the controls it offers.
 
-use std::{fmt, path::Path};
+use std::{cell::RefCell, fmt, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use fantoccini::{
@@ -170,13 +170,25 @@ impl<'a> Page<'a> {
     ///
     /// # Errors
     ///
-    /// With the console's messages if it takes too long.
+    /// With the console's messages if it takes too long, and what failed last.
     pub async fn wait_across_pages(
         &self,
         what: &str,
         holds: impl AsyncFn() -> Result<bool>,
     ) -> Result<()> {
-        self.wait_beside_message(what, async || Ok(holds().await.unwrap_or(false))).await
+        let last = RefCell::new(None);
+        let holds_now = async || match holds().await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                *last.borrow_mut() = Some(error);
+                Ok(false)
+            }
+        };
+        let waited = self.wait_beside_message(what, holds_now).await;
+        match last.into_inner() {
+            Some(error) => waited.with_context(|| format!("the last try that failed: {error:#}")),
+            None => waited,
+        }
     }
 
     /// The text of the element that `selector` finds.

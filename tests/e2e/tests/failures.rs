@@ -90,7 +90,12 @@ async fn to_cpu(page: &Page<'_>) -> Result<()> {
 
 #[tokio::test]
 async fn a_missing_model_is_a_failed_download() -> Result<()> {
-    fails(Server::start(dist())?, "?model=no-such.safetensors", "", "download").await
+    let server = Server::start(dist())?;
+    fails_and(server, "?model=no-such.safetensors", "", "download", async |page, _| {
+        ensure!(page.is_shown("#message-link").await?, "there is no way to another model");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
@@ -100,7 +105,16 @@ async fn an_address_that_is_none_is_a_failed_download() -> Result<()> {
 
 #[tokio::test]
 async fn a_missing_wasm_module_is_a_failed_download() -> Result<()> {
-    fails(Server::start_without(dist(), Some(".wasm"))?, "", "", "download").await
+    // The page's own model would not help, even if the link names another.
+    for query in ["", "?model=www/models/emoji.safetensors"] {
+        let server = Server::start_without(dist(), Some(".wasm"))?;
+        fails_and(server, query, "", "download", async |page, _| {
+            ensure!(!page.is_shown("#message-link").await?, "{query}: it blames the model");
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -526,6 +540,30 @@ async fn no_button_leads_to_an_engine_that_is_not_there() -> Result<()> {
         let label = page.text("#retry").await?;
         ensure!(label == "Try again" && !page.is_shown("#other").await?, "it offers {label}");
         Ok(())
+    })
+    .await
+}
+
+/// Whether there is an engine for the CPU is not waited for: it is offered until a server says that there is none.
+#[tokio::test]
+async fn a_silent_server_does_not_take_the_cpu_away() -> Result<()> {
+    with_browser(async |browser| {
+        // The page waits for one and a half seconds, but not here. Only this question can be given up.
+        let script = "delete Navigator.prototype.gpu; \
+                      { const { fetch, setTimeout } = window; \
+                      window.fetch = (url, options) => \
+                        options?.signal && String(url).endsWith('engines/cpu/ncsn.js') \
+                          ? new Promise((_, refuse) => options.signal.addEventListener('abort', () => { \
+                              window.gaveUp = true; refuse(options.signal.reason) })) \
+                          : fetch(url, options); \
+                      window.setTimeout = (act, wait, ...rest) => \
+                        setTimeout(act, wait === 1500 ? 100 : wait, ...rest) }";
+        browser.before_every_page(script).await?;
+        let page = Page::open(browser, &Server::start(dist())?, TINY_GPU).await?;
+        says(browser, &page, "no-webgpu").await?;
+        let gave_up = browser.client.execute("return window.gaveUp", vec![]).await?;
+        ensure!(gave_up == true, "the page has not asked for the engine");
+        to_cpu(&page).await
     })
     .await
 }

@@ -54,9 +54,8 @@ async fn is_kept(browser: &Browser, hub: &Server) -> Result<()> {
     browser.wait_for_answer("the model is kept", script, vec![url.into()], true).await
 }
 
-/// A hub that answers only that it is asked too often is no reason not to use what was kept.
-#[tokio::test]
-async fn a_kept_model_is_used_while_its_hub_refuses_to_answer() -> Result<()> {
+/// Checks that a model that was kept is used although the hub answers the question for a newer one like this.
+async fn uses_what_is_kept(answer: &str) -> Result<()> {
     let (_folder, hub) = start_hub(Quirks::default())?;
     with_browser(async |browser| {
         use_hub(browser, &hub).await?;
@@ -65,21 +64,38 @@ async fn a_kept_model_is_used_while_its_hub_refuses_to_answer() -> Result<()> {
         is_kept(browser, &hub).await?;
         hub.take_sent();
         // In a block: a constant of that name would be every script's.
-        let script = "{ const { fetch } = window; window.refused = 0; \
-                      window.fetch = async (url, options) => { \
-                        if (options?.method !== 'HEAD') return fetch(url, options); \
-                        window.refused += 1; \
-                        return new Response(null, { status: 429 }) } }";
-        browser.before_every_page(script).await?;
+        // The page waits for five seconds, but not here.
+        let script = format!(
+            "{{ const {{ fetch, setTimeout }} = window; window.asked = 0; \
+             window.fetch = async (url, options) => {{ \
+               if (options?.method !== 'HEAD') return fetch(url, options); \
+               window.asked += 1; \
+               return {answer} }}; \
+             window.setTimeout = (act, wait, ...rest) => \
+               setTimeout(act, window.asked && wait === 5000 ? 100 : wait, ...rest) }}"
+        );
+        browser.before_every_page(&script).await?;
         let page = Page::open(browser, &server, &of_hub("me/digits")).await?;
         page.wait_for(State::Ready).await?;
-        let refused = browser.client.execute("return window.refused", vec![]).await?;
-        ensure!(refused == 1, "the hub was asked {refused} times whether there is a newer file");
+        let asked = browser.client.execute("return window.asked", vec![]).await?;
+        ensure!(asked == 1, "the hub was asked {asked} times whether there is a newer file");
         let sent = hub.take_sent();
         ensure!(sent.is_empty(), "the hub has sent {sent:?} again");
         Ok(())
     })
     .await
+}
+
+/// A hub that answers only that it is asked too often is no reason not to use what was kept.
+#[tokio::test]
+async fn a_kept_model_is_used_while_its_hub_refuses_to_answer() -> Result<()> {
+    uses_what_is_kept("new Response(null, { status: 429 })").await
+}
+
+/// Neither is one that says nothing.
+#[tokio::test]
+async fn a_kept_model_is_used_while_its_hub_is_silent() -> Result<()> {
+    uses_what_is_kept("new Promise(() => {})").await
 }
 
 /// Of a download that breaks off, only the rest is asked for.

@@ -95,6 +95,8 @@
   const recovered = done && devices.at(-1) !== full;
   exact.dispose();
   anew.dispose();
+  const late = new Promise((resolve) => setTimeout(resolve, 10_000, { reason: "never" }));
+  const { reason: lost } = await Promise.race([full.lost, late]);
   Object.defineProperty(Navigator.prototype, "gpu", { value: undefined });
   await fails(() => loadModel(address));
 
@@ -120,5 +122,6 @@
     errors,
     devices: shared,
     recovered,
+    lost,
   });
 })(arguments[0]).catch((error) => arguments[0]({ error: `${error.code}: ${error.message}` }));

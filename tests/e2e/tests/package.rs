@@ -207,6 +207,7 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
         ensure!(network.contains(&server.url("none.safetensors")), "no address: {network}");
         ensure!(answer["devices"] == 1, "{} devices for one page", answer["devices"]);
         ensure!(answer["recovered"] == true, "no other device follows one without memory");
+        ensure!(answer["lost"] == "destroyed", "that one keeps what it has: {}", answer["lost"]);
         Ok(())
     })
     .await

@@ -2,7 +2,8 @@
 /**
  * Goes on with a training run that was paused after its last step, with a trainer that only counts what it is asked for,
  * in a browser that reports late that a device has finished unless something is submitted to it, as Firefox does. Then
- * trains for as many steps again, goes back, and goes on before that has ended.
+ * trains for as many steps again, goes back, and goes on before that has ended. At last trains where there is no memory
+ * for samples.
  * @param {string} scripts the address of the page's scripts @param {(result: unknown) => void} answer
  */
 (async (scripts, answer) => {
@@ -21,7 +22,7 @@
   const { TrainingRun } = await import(`${scripts}train/run.js`);
   const imageShape = { channels: 1, height: 4, width: 4 };
   const plan = { imageShape, name: "done", steps: 6, batch: 4, learningRate: 1, seed: 1 };
-  let [trained, step] = [0, plan.steps];
+  let [trained, missing, step] = [0, 0, plan.steps];
   let restored = Promise.resolve();
   const trainer = {
     step: () => step,
@@ -53,16 +54,17 @@
     },
     onReport() {},
     onSamples() {},
+    onNoSamples: () => (missing += 1),
     onTrouble: (/** @type {unknown} */ error) => answer({ error: String(error) }),
     onNotKept() {},
   };
-  const Trainer = {
+  const classOf = (/** @type {any} */ made) => ({
     async create() {
       await new Adapter().requestDevice();
-      return trainer;
+      return made;
     },
-  };
-  run = new TrainingRun(Trainer, { id: "done", plan, images }, observer);
+  });
+  run = new TrainingRun(classOf(trainer), { id: "done", plan, images }, observer);
   /** Goes on to the last step. */
   const toTheEnd = () => {
     const finished = new Promise((resolve) => (finish = () => resolve(undefined)));
@@ -85,5 +87,17 @@
   await back;
   const goesOn = run.state;
   if (goesOn === "running") await end;
-  answer({ ...first, again: trained, goesOn });
+  const again = trained;
+
+  step = 0;
+  let kept = false;
+  const samples = async () => {
+    throw Object.assign(new Error("no room"), { code: "out-of-memory" });
+  };
+  const beginning = { id: "lacking", plan, images };
+  const onKept = () => (kept = true);
+  run = new TrainingRun(classOf({ ...trainer, samples }), beginning, { ...observer, onKept });
+  await run.prepare();
+  await toTheEnd();
+  answer({ ...first, again, goesOn, lacking: trained - again, missing, kept });
 })(arguments[0], arguments[1]).catch((error) => arguments[1]({ error: String(error) }));

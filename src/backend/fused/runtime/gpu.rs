@@ -9,6 +9,7 @@ use super::owned_buffer::OwnedBuffer;
 use super::platform;
 use crate::backend::fused::codegen::Kernel;
 use crate::backend::fused::error::FusedError;
+use crate::words;
 
 /// A GPU with an open device. Clones share it.
 #[derive(Clone, Debug)]
@@ -358,7 +359,8 @@ impl Gpu {
 fn device_error(error: wgpu::Error) -> FusedError {
     match error {
         wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
-        other => FusedError::Fault(other.to_string()),
+        // The messages of validation have several lines.
+        other => FusedError::Fault(words::one_line(other)),
     }
 }
 

@@ -219,13 +219,16 @@ async fn hand_over(browser: &Browser, event: &str, name: &str, of: &str) -> Resu
     Ok(())
 }
 
-/// Waits until the page has loaded itself with a model of the visitor's own, and is ready to run it.
+/// Waits until the page has loaded itself with a model of the visitor's own, and is ready to run it: it does not start by
+/// itself.
 pub async fn wait_for_own_model(page: &Page<'_>) -> Result<()> {
-    let is_ready = async || {
+    let is_there = async || {
         let is_own = page.query().await?.contains("model=own");
-        Ok(is_own && ![State::Loading, State::Error].contains(&page.state().await?))
+        Ok(is_own && page.state().await? != State::Loading)
     };
-    page.wait_across_pages("the model is the page's", is_ready).await
+    page.wait_across_pages("the model is the page's", is_there).await?;
+    // Says what is wrong if the page has failed.
+    page.wait_for(State::Ready).await
 }
 
 /// The upper left square of a canvas that scripts have painted, such as the first image of earlier

@@ -10,7 +10,7 @@ use e2e::{
 };
 use tokio::time::sleep;
 
-use crate::common::{TINY, dist, open_sketch, ready, tiny_with};
+use crate::common::{TINY, dist, drop_file, open_sketch, ready, tiny_with};
 
 /// Nothing jumps while the page gathers its parts.
 #[tokio::test]
@@ -103,6 +103,27 @@ async fn the_images_stay_beside_the_settings() -> Result<()> {
             page.wait_until(&what, async || page.in_sight("#grid").await).await?;
         }
         Ok(())
+    })
+    .await
+}
+
+/// On a phone, what is wrong is said at the bottom of the window, and everything can be scrolled above that.
+#[tokio::test]
+async fn a_problem_covers_nothing_for_good() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        browser.resize(390, 844).await?;
+        drop_file(browser, "notes.txt", "index.html").await?;
+        page.wait_until("the page says what is wrong", async || page.is_shown("#problem").await)
+            .await?;
+        // What comes into sight may be made only then, which moves the end.
+        let script = "scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' }); \
+                      const [end, bar] = [document.querySelector('main'), \
+                        document.getElementById('problem-bar')].map((e) => e.getBoundingClientRect()); \
+                      return bar.height > 0 && Math.abs(bar.bottom - innerHeight) <= 1 \
+                        && end.bottom <= bar.top + 1";
+        let above = async || Ok(browser.client.execute(script, vec![]).await? == true);
+        page.wait_until("the end of the page is above the bar", above).await
     })
     .await
 }

@@ -8,10 +8,10 @@ use e2e::{
     server::Server,
 };
 
-use crate::common::dist;
+use crate::common::{dist, wait_for_own_model};
 use crate::{
-    asks_before_leaving, do_in_page, open_panel, set_up, step, wait_for_pause, wait_for_status,
-    wait_for_step_after, with_images,
+    asks_before_leaving, do_in_page, give_archive, open_panel, set_up, step, wait_for_images,
+    wait_for_pause, wait_for_status, wait_for_step_after, with_images,
 };
 
 /// Steps of a run that nobody waits for.
@@ -168,7 +168,8 @@ async fn a_kept_run_goes_on_unless_it_is_damaged() -> Result<()> {
     .await
 }
 
-/// A run that is left in the moment in which it is paused is kept as it was then.
+/// A run that is left in the moment in which it is paused is kept as it was then. Whoever uses its model on the page is
+/// asked before images are lost that came later.
 #[tokio::test]
 async fn a_run_that_is_paused_and_left_at_once_is_kept() -> Result<()> {
     with_browser(async |browser| {
@@ -194,6 +195,17 @@ async fn a_run_that_is_paused_and_left_at_once_is_kept() -> Result<()> {
         let kept = text.split("step ").nth(1).and_then(|rest| rest.split(' ').next());
         let kept: u64 = kept.context("no step")?.parse()?;
         ensure!(kept >= left, "it was left at step {left}, and kept at {kept}");
+
+        give_archive(browser, 3, "").await?;
+        wait_for_images(&page, "23 images").await?;
+        let script = "addEventListener('beforeunload', (event) => { \
+                        sessionStorage.asked = event.defaultPrevented }); \
+                      [...document.querySelectorAll('#train-kept button')] \
+                        .find((button) => button.textContent === 'Use on this page').click()";
+        browser.client.execute(script, vec![]).await?;
+        wait_for_own_model(&page).await?;
+        let asked = browser.client.execute("return sessionStorage.asked", vec![]).await?;
+        ensure!(asked == "true", "the three images were lost without a question");
         Ok(())
     })
     .await
@@ -219,6 +231,7 @@ async fn a_full_disk_costs_no_run() -> Result<()> {
         let note = page.text("#train-note").await?;
         ensure!(note.contains("cannot keep the run") && note.contains("quota"), "it says {note}");
         ensure!(page.enabled("#train-download").await?, "the model cannot be downloaded");
+        ensure!(asks_before_leaving(browser).await?, "the run would be lost without a question");
 
         let said = format!("Your model discs, step {first} of {LONG}, is kept in this browser.");
         come_back(browser, &server, &said).await?;

@@ -81,7 +81,8 @@ async fn the_loss_of_the_pages_gpu_costs_no_images() -> Result<()> {
 
 /// A run that was paused after its last step has nothing more to train, and no loss to report. It ends
 /// in Firefox as well, which has to be asked whether the device is done. One can go on while it is still
-/// on its way back to a checkpoint, from which it then trains.
+/// on its way back to a checkpoint, from which it then trains. Where samples find no memory, a run trains and is kept all
+/// the same.
 #[tokio::test]
 async fn a_run_that_is_at_its_last_step_only_finishes() -> Result<()> {
     with_browser(async |browser| {
@@ -93,6 +94,8 @@ async fn a_run_that_is_at_its_last_step_only_finishes() -> Result<()> {
         ensure!(found["trained"] == 0 && found["losses"] == 0, "it trains on: {found}");
         ensure!(found["busy"] == json!([true, false]), "the GPU is not left to others: {found}");
         ensure!(found["goesOn"] == "running" && found["again"] == 2, "it does not go on: {found}");
+        ensure!(found["lacking"] == 1 && found["kept"] == true, "it needs its samples: {found}");
+        ensure!(found["missing"] == 2, "it does not say that there are none: {found}");
         Ok(())
     })
     .await
