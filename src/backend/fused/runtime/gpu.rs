@@ -9,7 +9,6 @@ use super::owned_buffer::OwnedBuffer;
 use super::platform;
 use crate::backend::fused::codegen::Kernel;
 use crate::backend::fused::error::FusedError;
-use crate::words;
 
 /// A GPU with an open device. Clones share it.
 #[derive(Clone, Debug)]
@@ -359,8 +358,7 @@ impl Gpu {
 fn device_error(error: wgpu::Error) -> FusedError {
     match error {
         wgpu::Error::OutOfMemory { .. } => FusedError::OutOfMemory,
-        // The messages of validation have several lines.
-        other => FusedError::Fault(words::one_line(other)),
+        other => FusedError::Fault(platform::message(&other)),
     }
 }
 

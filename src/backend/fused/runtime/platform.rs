@@ -1,4 +1,4 @@
-//! What differs between native builds and the browser: waiting, clocks and threads. Outside of
+//! What differs between native builds and the browser: waiting, clocks, threads and messages. Outside of
 //! tests, no other file of this backend tells them apart.
 
 #[cfg(not(target_family = "wasm"))]
@@ -12,6 +12,8 @@ mod native {
     use std::sync::OnceLock;
     use std::thread;
     use std::time::Instant;
+
+    use crate::words;
 
     /// The message if there is no adapter.
     pub const NO_ADAPTER: &str = "there is no Vulkan, Metal or DirectX 12 driver. On Linux install \
@@ -36,6 +38,12 @@ mod native {
         // wgpu panics here if the device is lost, and then calls no callback of the work that was
         // waited for. (The panic's message is still printed: whether it is belongs to the program.)
         catch_unwind(AssertUnwindSafe(|| device.poll(until))).is_ok_and(|polled| polled.is_ok())
+    }
+
+    /// What an error says, in one line as in all that the programs print: messages of validation have
+    /// several.
+    pub fn message(error: &wgpu::Error) -> String {
+        words::one_line(error)
     }
 
     /// Seconds since an arbitrary moment.
@@ -102,6 +110,11 @@ mod wasm {
     extern "C" {
         #[wasm_bindgen(js_namespace = performance, js_name = now)]
         fn milliseconds() -> f64;
+    }
+
+    /// What an error says. The page shows it with its lines.
+    pub fn message(error: &wgpu::Error) -> String {
+        error.to_string()
     }
 
     /// Seconds since an arbitrary moment.
