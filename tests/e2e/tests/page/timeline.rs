@@ -174,11 +174,23 @@ async fn a_finger_scrolls_over_the_curve() -> Result<()> {
         page.wait_for(State::Finished).await?;
         wait_for_film(browser, TINY_FILM).await?;
         // A gesture begins with the curve near the middle of the window.
+        // A finger that is lifted while it moves leaves the page scrolling for a while.
         let scrolled = "const [answer] = arguments; \
-                        requestAnimationFrame(() => requestAnimationFrame(() => { \
+                        const frame = () => new Promise(requestAnimationFrame); \
+                        const middle = () => { \
                           const { top, height } = \
                             document.getElementById('timeline').getBoundingClientRect(); \
-                          answer(Math.abs(top + height / 2 - innerHeight / 2) > 100) }))";
+                          return top + height / 2 }; \
+                        (async () => { \
+                          await frame(); \
+                          let [before, rests] = [NaN, 0]; \
+                          while (rests < 10) { \
+                            await frame(); \
+                            rests = middle() === before ? rests + 1 : 0; \
+                            before = middle() \
+                          } \
+                          answer(Math.abs(before - innerHeight / 2) > 100) \
+                        })()";
         type Gesture<'a> = (&'a str, &'a [(f64, f64)], bool, u32);
         let gestures: [Gesture<'_>; 3] = [
             ("scrolls", &[(-0.2, 0.2), (-0.2, -0.6)], true, 3),
