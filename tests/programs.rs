@@ -593,18 +593,21 @@ fn what_is_there_is_not_replaced_unasked() {
     assert!(fail(&mut train(at, &["--out", "lr-0.1"])).contains(".safetensors"));
 
     succeed(&mut train(at, &["--out", "n.safetensors", "--steps", "2"]));
-    let resume = |steps| {
-        let mut command = train(at, &["--out", "n.safetensors", "--resume", "--steps", steps]);
-        let output = command.output().expect("the program starts");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    };
+    let resume = |steps| resumed(at, "n.safetensors", steps);
     assert!(!resume("3").contains("warning"));
     let mut images = fs::read(at.join("bars")).expect("there");
     let first = images.len() - 60 * 64;
     images[first] ^= 1;
     fs::write(at.join("bars"), images).expect("written");
     assert!(resume("4").contains("not the images that the run began with"));
+}
+
+/// Goes on with a run to a step, and returns what it says on standard error.
+fn resumed(folder: &Path, out: &str, steps: &str) -> String {
+    let mut command = train(folder, &["--out", out, "--resume", "--steps", steps]);
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A class-conditional run must not go on with other labels unnoticed, either.
@@ -624,12 +627,7 @@ fn other_labels_than_before_are_warned_of() {
         fs::write(data.join(format!("{split}-labels-idx1-ubyte")), labels(0)).expect("written");
     }
     succeed(&mut train(at, &["--out", "m.safetensors", "--steps", "2"]));
-    let resume = |steps| {
-        let mut command = train(at, &["--out", "m.safetensors", "--resume", "--steps", steps]);
-        let output = command.output().expect("the program starts");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8_lossy(&output.stderr).into_owned()
-    };
+    let resume = |steps| resumed(at, "m.safetensors", steps);
     assert!(!resume("3").contains("warning"));
     fs::write(data.join("train-labels-idx1-ubyte"), labels(1)).expect("written");
     let said = resume("4");

@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 
 use super::Images;
-use super::images::fixed_sample;
-use crate::distance;
+use crate::distance::{self, between};
 use crate::net::ImageShape;
 use crate::random::Key;
 
@@ -55,8 +54,6 @@ impl Distances {
 
 /// The number of random pairs: enough to know the median to within half a percent.
 const PAIRS: usize = 20_000;
-/// The number of images whose nearest is searched: half a second for 60,000 of 28 × 28.
-const NEAREST: usize = 64;
 /// The most numbers that the search for the largest distance may compare, in bounds and in
 /// images: some seconds on two cores for any shape of image. MNIST takes half of them.
 const WORK: u64 = 10_000_000_000;
@@ -64,7 +61,7 @@ const WORK: u64 = 10_000_000_000;
 /// The distance to the nearest different image: the median over a sample of the images. `None`
 /// if all images are the same.
 pub fn nearest(images: &Images) -> Option<f64> {
-    let some: Vec<usize> = fixed_sample(images.len(), NEAREST).collect();
+    let some: Vec<usize> = distance::sample(images.len()).collect();
     let of = |&index: &usize| distance::to_nearest_other(images.image(index), images.iter());
     distance::median(some.par_iter().filter_map(of).collect())
 }
@@ -77,7 +74,7 @@ fn median(images: &Images) -> (f64, (f64, f64)) {
             let uniform = |index| f64::from(Key { seed: 0, stream: pair, step: 0 }.uniform(index));
             let first = (uniform(0) * count as f64) as usize;
             let second = (first + 1 + (uniform(1) * (count - 1) as f64) as usize) % count;
-            distance(images.image(first), images.image(second))
+            between(images.image(first), images.image(second))
         })
         .collect();
     distances.sort_unstable_by(f64::total_cmp);
@@ -100,7 +97,7 @@ fn largest(images: &Images, work: u64) -> (f64, f64) {
     let (mut best, mut from) = (0.0, 0);
     loop {
         let to = (0..coarse.len()).into_par_iter();
-        let distances = to.map(|to| (distance(image(from), image(to)), to));
+        let distances = to.map(|to| (between(image(from), image(to)), to));
         let further = |a: (f64, usize), b: (f64, usize)| {
             if b.0 > a.0 || (b.0 == a.0 && b.1 < a.1) { b } else { a }
         };
@@ -134,7 +131,7 @@ fn largest(images: &Images, work: u64) -> (f64, f64) {
         }
         let furthest = |row: usize| {
             let candidates = partners(row).filter(|&at| coarse[row].bound(&coarse[at]) > best);
-            let distances = candidates.map(|at| distance(image(row), image(at)));
+            let distances = candidates.map(|at| between(image(row), image(at)));
             distances.fold((0.0, 0), |(most, count), distance| (distance.max(most), count + 1))
         };
         let both = |a: (f64, u64), b: (f64, u64)| (a.0.max(b.0), a.1 + b.1);
@@ -216,12 +213,6 @@ fn mean(images: &Images) -> Vec<f64> {
     sums.into_iter().map(|sum| sum as f64 / images.len() as f64).collect()
 }
 
-/// The distance between two images, with pixels in \[0, 1\].
-fn distance(a: &[u8], b: &[u8]) -> f64 {
-    // None is as far away as that.
-    distance::of_square(distance::square_below(a, b, u64::MAX).unwrap_or(u64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,7 +253,7 @@ mod tests {
         let images = images(40);
         let of = |index: usize| {
             let others = (0..40).filter(|&other| other != index);
-            let distances = others.map(|o| distance(images.image(index), images.image(o)));
+            let distances = others.map(|o| between(images.image(index), images.image(o)));
             distances.fold(f64::INFINITY, f64::min)
         };
         let mut every: Vec<f64> = (0..40).map(of).collect();

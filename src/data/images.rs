@@ -2,7 +2,7 @@
 
 use super::pixels::Pixels;
 use crate::net::{ImageShape, Preconditioning};
-use crate::random::{Key, permutation};
+use crate::random::fixed_sample;
 
 /// Images of one shape, as bytes: 255 is 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,12 +13,6 @@ pub struct Images {
     pub bytes: Pixels,
     /// The class of each image, from 0; `None` if they have no classes.
     pub labels: Option<Vec<u8>>,
-}
-
-/// `count` of the indices `0..len`, or all: random, but always the same.
-pub fn fixed_sample(len: usize, count: usize) -> impl Iterator<Item = usize> {
-    let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
-    order.into_iter().take(count).map(|index| index as usize)
 }
 
 /// One image in this many is held out if the data set does not say which.
@@ -168,14 +162,6 @@ mod tests {
         let images = Images::new(shape, vec![0, 255, 255, 0]);
         assert_eq!(images.statistics(), Preconditioning { mean: 0.5, sigma_data: 0.5 });
         assert_eq!((images.len(), images.image(1)), (2, &[255, 0][..]));
-    }
-
-    #[test]
-    fn some_are_the_first_of_an_order() {
-        let mut all: Vec<usize> = fixed_sample(9, 20).collect();
-        assert_eq!(fixed_sample(9, 4).collect::<Vec<_>>(), all[..4]);
-        all.sort_unstable();
-        assert_eq!(all, (0..9).collect::<Vec<_>>());
     }
 
     #[test]

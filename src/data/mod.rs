@@ -55,7 +55,7 @@ mod unsupported;
 
 pub use decode::upright;
 pub use error::DataError;
-pub use images::{Images, fixed_sample};
+pub use images::Images;
 pub use pixels::Pixels;
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;

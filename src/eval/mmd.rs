@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::Points;
-use crate::data::fixed_sample;
+use crate::random::fixed_sample;
 
 /// An estimate and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

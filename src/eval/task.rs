@@ -6,10 +6,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::defects::{Defect, spoil};
-use crate::data::{Images, fixed_sample};
+use crate::data::Images;
 use crate::net::ImageShape;
 use crate::pixel::{bytes, values};
-use crate::random::{Key, permutation};
+use crate::random::{Key, fixed_sample, permutation};
 
 /// What the classifier has learned to tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,11 @@ pub(super) fn is_on(name: &str) -> bool {
     set(name).is_some_and(|value| yes.iter().any(|yes| value.eq_ignore_ascii_case(yes)))
 }
 
+/// The server that answers as the hub does, if another one than the hub is to be asked.
+pub(super) fn endpoint() -> Option<String> {
+    set("HF_ENDPOINT")?.into_string().ok()
+}
+
 /// The folder of the hub's tools.
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 //!
 //! The environment is that of the hub's own tools: `HF_ENDPOINT` (another server), `HF_TOKEN` (for
 //! private models; or what `hf auth login` has stored in `HF_TOKEN_PATH` or in the folder of these
-//! tools), `HF_HUB_DISABLE_IMPLICIT_TOKEN` (send neither), `HF_HUB_OFFLINE` (ask nobody), and `HF_HUB_CACHE`, `HF_HOME` or `XDG_CACHE_HOME` (where
-//! the cache is).
+//! tools), `HF_HUB_DISABLE_IMPLICIT_TOKEN` (send neither), `HF_HUB_OFFLINE` (ask nobody), and
+//! `HF_HUB_CACHE`, `HF_HOME` or `XDG_CACHE_HOME` (where the cache is).
 
 mod address;
 mod cache;

@@ -1,6 +1,5 @@
 //! What the hub is asked, and what it answers.
 
-use std::env;
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -24,8 +23,7 @@ pub(super) struct Server {
 impl Server {
     /// The one that `HF_ENDPOINT` names, or the hub.
     pub fn from_environment() -> Self {
-        let endpoint = env::var("HF_ENDPOINT").ok().filter(|value| !value.is_empty());
-        let endpoint = endpoint.unwrap_or("https://huggingface.co".into());
+        let endpoint = environment::endpoint().unwrap_or("https://huggingface.co".into());
         Self { endpoint: endpoint.trim_end_matches('/').to_owned(), token: environment::token() }
     }
 

@@ -103,9 +103,23 @@ pub fn permutation(n: usize, key: Key) -> Vec<u32> {
     order
 }
 
+/// `count` of the indices `0..len`, or all: random, but always the same.
+pub fn fixed_sample(len: usize, count: usize) -> impl Iterator<Item = usize> {
+    let order = permutation(len, Key { seed: 0, stream: 0, step: 0 });
+    order.into_iter().take(count).map(|index| index as usize)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_are_the_first_of_an_order() {
+        let mut all: Vec<usize> = fixed_sample(9, 20).collect();
+        assert_eq!(fixed_sample(9, 4).collect::<Vec<_>>(), all[..4]);
+        all.sort_unstable();
+        assert_eq!(all, (0..9).collect::<Vec<_>>());
+    }
 
     const KEY: Key = Key { seed: 7, stream: 3, step: 11 };
 

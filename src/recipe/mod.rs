@@ -114,6 +114,13 @@ pub fn ema_decay(decay: f64, step: u64) -> f64 {
     decay.min((1.0 + step) / (10.0 + step))
 }
 
+/// The σ from which the mean over all images differs from the added noise: an eighth of the distance
+/// between nearest images. There the image that a noisy one was made from has 97 % of the weight w on
+/// MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %.
+pub fn stable_from(nearest: f32) -> f32 {
+    nearest / 8.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

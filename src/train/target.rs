@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::teacher::Teacher;
 use super::{Augmentation, Precision};
 use crate::data::{Images, distances};
+use crate::recipe;
 
 /// The source of the noise that denoising score matching asks the network for.
 pub(super) enum Target {
@@ -69,12 +70,9 @@ struct Reference {
 /// What is added to the logarithm of an image's weight if it is of another class: e to this is 0.
 const ANOTHER: f32 = -1e30;
 
-/// The σ from which the mean over all images differs from the added noise: an eighth of the
-/// distance between nearest images. There the image that a noisy one was made from has 97 % of
-/// the weight w on MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %. `None` if all images
-/// are the same.
+/// The σ from which targets are stable for these images; `None` if all of them are the same.
 pub fn stable_from(images: &Images) -> Option<f32> {
-    distances::nearest(images).map(|distance| distance as f32 / 8.0)
+    distances::nearest(images).map(|distance| recipe::stable_from(distance as f32))
 }
 
 impl StableTargets {

@@ -27,8 +27,12 @@ const BUDGET = 64 << 20;
  * @param {number} step @param {readonly T[]} all
  * @returns {T | undefined} nothing if there is none
  */
-export const nearestTo = (step, all) =>
-  [...all].sort((a, b) => Math.abs(a.progress.step - step) - Math.abs(b.progress.step - step))[0];
+export function nearestTo(step, all) {
+  const far = (/** @type {T} */ { progress }) => Math.abs(progress.step - step);
+  let nearest = all[0];
+  for (const one of all) if (far(one) < far(nearest)) nearest = one;
+  return nearest;
+}
 
 export class Film {
   /** @type {Frame[]} in the order of their steps */ #frames = [];

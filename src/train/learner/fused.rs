@@ -90,9 +90,7 @@ impl Learner for FusedLearner {
 
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         let values = weights::flat(&self.architecture, &weights);
-        let moments = vec![[0.0; 2]; values.len()];
-        let state = TrainingState { weights: values.clone(), average: values, moments };
-        self.training.write(&state)?;
+        self.training.write(&TrainingState::new(values))?;
         self.training.keep();
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::distance::{median, of_square, square_below, to_nearest_other};
+use crate::distance::{between, median, of_square, sample, square_below, to_nearest_other};
 use crate::net::{ImageShape, Preconditioning};
 use crate::pixel;
-use crate::random::{Key, permutation};
+use crate::recipe::stable_from;
 
 /// The training image that is nearest to each of some images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -83,14 +83,13 @@ impl TrainingImages {
         outermost.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
         outermost.truncate(OUTERMOST);
         let all = || outermost.iter().map(|&(_, image)| image);
-        let squares =
-            all().flat_map(|one| all().map(move |other| square_below(one, other, u64::MAX)));
-        of_square(squares.flatten().max().unwrap_or(0)) as f32
+        let distances = all().flat_map(|one| all().map(move |other| between(one, other)));
+        distances.fold(0.0, f64::max) as f32
     }
 
-    /// The σ from which targets are stable: see `train::stable_from`.
+    /// The σ from which targets are stable, if that is known.
     pub fn stable_from(&self) -> Option<f32> {
-        self.median_nearest.map(|distance| distance / 8.0)
+        self.median_nearest.map(stable_from)
     }
 
     /// The nearest of these to each of some images. With `mirrored`, a mirrored copy counts as well.
@@ -119,14 +118,14 @@ fn values(image: &[u8]) -> impl Iterator<Item = f32> {
     image.iter().map(|&byte| pixel::value(byte))
 }
 
-/// The distance between an image and the nearest one that differs from it: the median over 64 of
-/// the images, the same 64 as natively (`data::distances::nearest`, which wasm does not have).
-/// `None` if all are the same.
+/// The distance between an image and the nearest one that differs from it: the median over some of
+/// the images, the same as natively (`data::distances::nearest`, which wasm does not have). `None` if
+/// all are the same.
 fn nearest_distance(bytes: &[u8], dimension: usize) -> Option<f32> {
-    const SOME: usize = 64;
-    let image = |index: u32| &bytes[index as usize * dimension..][..dimension];
-    let order = permutation(bytes.len() / dimension, Key { seed: 0, stream: 0, step: 0 });
-    let some = order.into_iter().take(SOME).map(image);
-    let nearest = |one: &[u8]| to_nearest_other(one, bytes.chunks_exact(dimension));
+    let nearest = |index: usize| {
+        let image = &bytes[index * dimension..][..dimension];
+        to_nearest_other(image, bytes.chunks_exact(dimension))
+    };
+    let some = sample(bytes.len() / dimension);
     median(some.filter_map(nearest).collect()).map(|distance| distance as f32)
 }

@@ -113,8 +113,7 @@ impl Trainer {
         let (compiler, training) = prepared.inspect_err(|_| gpu.device().destroy())?;
         let recipe = Recipe { parts: training.parts(), ..recipe };
         let values = flat(&card.architecture, &weights);
-        let moments = vec![[0.0; 2]; values.len()];
-        training.write(&TrainingState { weights: values.clone(), average: values, moments })?;
+        training.write(&TrainingState::new(values))?;
         training.keep();
         let order = Order::new(images.len(), recipe.seed);
         let (step, seconds) = (0, 0.0);

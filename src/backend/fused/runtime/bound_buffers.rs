@@ -108,7 +108,9 @@ fn bind(
             | Operand::Moments(_)
             | Operand::Normalization(_) => tensor(activations.find(operand)),
             #[cfg(feature = "training")]
-            Operand::Training(_) | Operand::Part => tensor(None),
+            Operand::Training(_) | Operand::Part => {
+                unreachable!("only steps of training have these")
+            }
         };
         whole.as_entire_buffer_binding()
     })

@@ -212,14 +212,7 @@ impl Gpu {
         &self,
         work: impl Future<Output = Result<T, FusedError>>,
     ) -> Option<T> {
-        let scopes = self.error_scopes();
-        let mut result = work.await.ok();
-        for scope in scopes.into_iter().rev() {
-            if scope.pop().await.is_some() {
-                result = None;
-            }
-        }
-        result
+        self.isolate(work).await.ok()
     }
 
     /// As [`Self::catch_errors`], but the device's error is the result: for work whose failure, such
@@ -227,12 +220,13 @@ impl Gpu {
     ///
     /// # Errors
     /// The error of the device, or of the work itself.
-    #[cfg(feature = "training")]
     pub async fn isolate<T, E: From<FusedError>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let scopes = self.error_scopes();
+        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+        let scopes =
+            [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
         let mut result = work.await;
         // A lack of memory, which causes other errors, is found last.
         for scope in scopes.into_iter().rev() {
@@ -241,12 +235,6 @@ impl Gpu {
             }
         }
         result
-    }
-
-    /// Scopes that catch errors of all kinds.
-    fn error_scopes(&self) -> [wgpu::ErrorScopeGuard; 3] {
-        use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind))
     }
 
     /// Creates a buffer. Sizes are in u64, since a product of sizes may be above 4 GiB, and usize
@@ -412,10 +400,8 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    #[cfg(feature = "training")]
     use crate::backend::fused::runtime::TestGpu;
 
-    #[cfg(feature = "training")]
     #[test]
     fn what_is_isolated_fails_for_itself_alone() {
         let gpu = TestGpu::request();

@@ -1,5 +1,5 @@
-//! What differs between native builds and the browser: waiting, clocks, threads and messages. Outside of
-//! tests, no other file of this backend tells them apart.
+//! What differs between native builds and the browser: waiting, clocks, threads and messages.
+//! Outside of tests, no other file of this backend tells them apart.
 
 #[cfg(not(target_family = "wasm"))]
 pub use native::*;

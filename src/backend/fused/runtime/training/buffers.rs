@@ -148,7 +148,7 @@ impl TrainingBuffers {
                 }
                 Operand::Step => return self.step.binding(),
                 Operand::Part => return self.rows.binding(),
-                Operand::Table => tensor(self.table.as_ref().unwrap_or(operand)),
+                Operand::Table => tensor(self.table.as_ref().expect("σ is embedded")),
                 Operand::Levels => &self.levels,
                 Operand::Image => &self.image,
                 Operand::Next => &self.score,

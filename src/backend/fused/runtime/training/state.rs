@@ -1,5 +1,7 @@
 //! What a run has learned, on the GPU and on the host.
 
+use bytemuck::NoUninit;
+
 use super::Training;
 use super::step::within;
 use crate::backend::fused::codegen::TrainingBuffer;
@@ -17,6 +19,14 @@ pub struct TrainingState {
     pub moments: Vec<[f32; 2]>,
 }
 
+impl TrainingState {
+    /// The state of a run that starts from these weights.
+    pub fn new(weights: Vec<f32>) -> Self {
+        let moments = vec![[0.0; 2]; weights.len()];
+        Self { average: weights.clone(), weights, moments }
+    }
+}
+
 impl Training {
     /// Replaces the state.
     ///
@@ -29,11 +39,9 @@ impl Training {
         for found in [weights.len(), average.len(), moments.len()] {
             within("the number of weights of a state", found as u64, count..count + 1)?;
         }
-        let write =
-            |buffer, bytes| self.gpu.queue().write_buffer(self.buffers.of(buffer), 0, bytes);
-        write(TrainingBuffer::Weights, bytemuck::cast_slice(weights));
-        write(TrainingBuffer::Average, bytemuck::cast_slice(average));
-        write(TrainingBuffer::Moments, bytemuck::cast_slice(moments));
+        self.replace(TrainingBuffer::Weights, weights);
+        self.replace(TrainingBuffer::Average, average);
+        self.replace(TrainingBuffer::Moments, moments);
         self.gather();
         Ok(())
     }
@@ -83,6 +91,12 @@ impl Training {
         count: usize,
     ) -> Result<Vec<f32>, FusedError> {
         self.gpu.read(self.buffers.of(buffer), count).await
+    }
+
+    /// Replaces what a buffer begins with.
+    pub(super) fn replace<T: NoUninit>(&self, buffer: TrainingBuffer, values: &[T]) {
+        let bytes = bytemuck::cast_slice(values);
+        self.gpu.queue().write_buffer(self.buffers.of(buffer), 0, bytes);
     }
 
     /// Remembers the state, on the GPU.

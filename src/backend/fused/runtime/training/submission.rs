@@ -88,7 +88,7 @@ impl Training {
         let most = self.most();
         self.upload(std::slice::from_ref(step))?;
         // Places in the batch that others compute.
-        self.replace(TrainingBuffer::Losses, &vec![0.0; batch]);
+        self.replace(TrainingBuffer::Losses, &vec![0.0f32; batch]);
         let gradient: Vec<_> = self.gradient_launches(step, 0).collect();
         let submissions = self.submit_launches(&gradient, most);
         self.note(submissions, 1);
@@ -109,12 +109,6 @@ impl Training {
         Ok(())
     }
 
-    /// Replaces the first numbers of a buffer.
-    fn replace(&self, buffer: TrainingBuffer, numbers: &[f32]) {
-        let bytes = bytemuck::cast_slice(numbers);
-        self.gpu.queue().write_buffer(self.buffers.of(buffer), 0, bytes);
-    }
-
     /// Writes what the kernels read of these steps, once they are known to stay within the buffers.
     ///
     /// # Errors
@@ -133,8 +127,7 @@ impl Training {
         let Some(first) = rows.first() else { return Ok(()) };
         self.first_part = first.images;
         self.buffers.rows.write(&self.gpu, 0, &rows);
-        let bytes = bytemuck::cast_slice(&examples);
-        self.gpu.queue().write_buffer(self.buffers.of(TrainingBuffer::Examples), 0, bytes);
+        self.replace(TrainingBuffer::Examples, &examples);
         Ok(())
     }
 
@@ -183,7 +176,7 @@ impl Training {
     /// though its driver reports them as done. The state is then to be restored.
     pub async fn report(&mut self) -> Result<TrainingReport, FusedError> {
         let read = self.numbers(TrainingBuffer::Report, 2 + self.squares).await?;
-        self.replace(TrainingBuffer::Report, &[0.0; 2]);
+        self.replace(TrainingBuffer::Report, &[0.0f32; 2]);
         // The GPU counts in f32, exactly up to 2²⁴: far more than there are between reports.
         if read[1] != std::mem::take(&mut self.submitted) as f32 {
             return Err(FusedError::Lost("it has not computed all steps".to_owned()));
@@ -254,9 +247,7 @@ mod tests {
             let mut training = training(&compiler, 2, 2);
             let mut weights = vec![0.0; training.weights()];
             Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut weights);
-            let moments = vec![[0.0; 2]; weights.len()];
-            let state = TrainingState { average: weights.clone(), weights, moments };
-            training.write(&state).expect("a state of this run");
+            training.write(&TrainingState::new(weights)).expect("a state of this run");
             let before = block_on(training.average()).expect("the GPU is healthy");
             training.submit_in_pieces(&[step(), step()], most).expect("steps of this run");
             // Each step has a part more than `launches` counts.
