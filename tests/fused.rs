@@ -14,7 +14,7 @@ use ncsn::backend::fused::{
     Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
     Tuner, best_kernel_config,
 };
-use ncsn::backend::{BurnChains, Chains, View, advance_to, host};
+use ncsn::backend::{BackendError, BurnChains, BurnModel, Chains, View, advance_to, host};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::Weights;
 use ncsn::net::{
@@ -364,14 +364,15 @@ fn steered_ends(
 struct Pair {
     image_shape: ImageShape,
     fused: Network,
-    burn: net::Network,
+    burn: BurnModel,
 }
 
 impl Pair {
     fn new(gpu: &Gpu, architecture: &Architecture) -> Self {
         let weights = common::weights(architecture);
-        let (fused, burn) = (fused(gpu, architecture, &weights), burn(architecture, &weights));
-        Self { image_shape: architecture.image_shape(), fused, burn }
+        let (fused, image_shape) = (fused(gpu, architecture, &weights), architecture.image_shape());
+        let burn = BurnModel::new(burn(architecture, &weights), image_shape);
+        Self { image_shape, fused, burn }
     }
 
     /// Holds the ends of chains to Burn's.
@@ -383,16 +384,7 @@ impl Pair {
         what: &str,
     ) -> Vec<f32> {
         let found = steered_ends(&self.fused, table, conditioning, seed, 4..7);
-        let (network, table, device) = (self.burn.clone(), table.clone(), Device::flex());
-        let chains = BurnChains::conditioned(
-            network,
-            self.image_shape,
-            table,
-            conditioning,
-            seed,
-            4..7,
-            &device,
-        );
+        let chains = BurnChains::conditioned(&self.burn, table.clone(), conditioning, seed, 4..7);
         let mut chains = chains.expect("it fits");
         block_on(advance_to(&mut chains, usize::MAX, |_| ())).expect("the device works");
         let expected = block_on(chains.read(View::Noisy)).expect("the device works");
@@ -555,17 +547,8 @@ fn a_state_carries_over_to_burn_and_back() {
         (&multistep, &observed),
     ] {
         let pair = || -> [Box<dyn Chains>; 2] {
-            let (network, table, device) = (burn.clone(), table.clone(), Device::flex());
-            let on_burn = BurnChains::conditioned(
-                network,
-                image_shape,
-                table.clone(),
-                conditioning,
-                7,
-                1..3,
-                &device,
-            );
-            let on_gpu = FusedChains::conditioned(&fused, table, conditioning, 7, 1..3);
+            let on_burn = BurnChains::conditioned(&burn, table.clone(), conditioning, 7, 1..3);
+            let on_gpu = FusedChains::conditioned(&fused, table.clone(), conditioning, 7, 1..3);
             [Box::new(on_gpu.expect("it fits")), Box::new(on_burn.expect("it fits"))]
         };
         let finish = |chains: &mut dyn Chains| {
@@ -721,9 +704,13 @@ fn what_cannot_work_is_an_error() {
     assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Images { .. })));
     assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Conditions { .. })));
     let table = common::settings().step_table().expect("possible");
-    let error = FusedChains::new(&network, table, 1, 0..1 << 20).expect_err("too many");
-    let message = error.to_string();
+    let refused =
+        |chains| FusedChains::new(&network, table.clone(), 1, chains).expect_err("impossible");
+    let message = refused(0..1 << 20).to_string();
     assert!(message.contains("1048576") && message.contains("65535"), "{message}");
+    for chains in [0..0, 1 << 32..(1 << 32) + 1] {
+        assert!(matches!(refused(chains), BackendError::Chains { .. }));
+    }
     weights.remove("middle.conv1.bias");
     let config = KernelConfig::new(Strategy::Direct, Precision::Single);
     let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");

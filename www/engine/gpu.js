@@ -9,6 +9,7 @@
 import { awaitWork, describe, describeItself, deviceInTime, lowLimit } from "./device.js";
 import { Failure, deviceLost, unsupported, outOfMemory, refused } from "../failures/failures.js";
 import { presents } from "./canvas-probe.js";
+import { replaceInternalErrors } from "./internal-errors.js";
 import { GPU_ANSWER_MS, within } from "./within.js";
 
 /** @typedef {{ name: string, software: boolean, adapter: any }} Found */
@@ -133,6 +134,7 @@ export function observeDevices(onFailure) {
     );
     const report = diverted ?? onFailure;
     granted = device;
+    replaceInternalErrors(device);
     // An engine that is no longer needed destroys its device; other code must not.
     let released = false;
     const { destroy } = device;

@@ -3,7 +3,6 @@
 use thiserror::Error;
 
 use crate::net::DescriptionError;
-use crate::sample::ConditioningError;
 
 /// Why the fused backend cannot go on.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -37,9 +36,6 @@ pub enum FusedError {
     /// The architecture is invalid.
     #[error(transparent)]
     Description(#[from] DescriptionError),
-    /// The conditioning does not fit the model's images.
-    #[error(transparent)]
-    Conditioning(#[from] ConditioningError),
     /// The weights do not match the architecture.
     #[error("the tensor `{0}` is missing or has the wrong shape")]
     Weights(String),

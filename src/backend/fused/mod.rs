@@ -29,6 +29,7 @@
 //! | `buffers.rs`, `bound_buffers.rs`, `buffer_pool.rs` | buffers and bind groups for a batch, and their reuse |
 //! | `step_row.rs`, `step_rows.rs`, `level_rows.rs` | the steps of a step table as rows for the kernels; the noise levels and classes that they refer to |
 //! | `chains.rs`, `recorder.rs`, `throttle.rs` | chains: recording steps, and how many to submit at a time |
+//! | `counter.rs` | whether the GPU has computed all that was submitted |
 //! | `render.rs` | drawing images onto a texture |
 //! | `training/` | a training run: its kernels, buffers and rows; submitting and timing its steps; its state |
 //! | **`tune/`** | **measuring the GPU** |

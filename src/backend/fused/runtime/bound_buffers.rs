@@ -3,6 +3,7 @@
 use super::activations::Activations;
 use super::buffers::{Buffers, IMAGES, RESULT, SCORES};
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
+use super::counter::Counter;
 use super::pipelines::part;
 use crate::backend::fused::codegen::Operand;
 use crate::backend::fused::error::FusedError;
@@ -23,6 +24,8 @@ pub struct BoundBuffers {
     /// The same for an update that leaves the images as they are and writes the result of an
     /// evaluation.
     pub guide: [[wgpu::BindGroup; 2]; 2],
+    /// What ends every submission.
+    pub counter: Counter,
 }
 
 /// Which buffers of images a launch is bound to.
@@ -74,7 +77,8 @@ impl BoundBuffers {
             })
         };
         let (update, guide) = (updates(|from| IMAGES[1 - from]), updates(|_| RESULT));
-        Ok(Self { buffers, levels, steps, update, guide })
+        let counter = Counter::new(&network.gpu)?;
+        Ok(Self { buffers, levels, steps, update, guide, counter })
     }
 }
 

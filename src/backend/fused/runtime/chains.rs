@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use super::buffers::Buffers;
 use super::network::Network;
-use super::platform;
 use super::recorder::Recorder;
 use super::step_row::StepRow;
 use super::step_rows::StepRows;
 use super::throttle::Throttle;
 use crate::backend::fused::error::FusedError;
-use crate::backend::{BackendError, Chains, Pending, State, View};
+use crate::backend::{BackendError, ChainSource, Chains, Pending, State, View};
+use crate::net::ImageShape;
 use crate::sample::{Conditioning, Step, StepTable};
 
 /// A batch of chains on the fused kernels, which can be stepped, paused, inspected and resumed.
@@ -41,27 +41,30 @@ impl FusedChains {
     /// batch from 0 to 100.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] if so many chains do not fit on the GPU.
+    /// [`BackendError::Chains`] if there are none or a number is too large, [`FusedError::Limit`] if
+    /// so many do not fit on the GPU.
     pub fn new(
         network: &Network,
         table: StepTable,
         seed: u64,
         chains: Range<usize>,
-    ) -> Result<Self, FusedError> {
+    ) -> Result<Self, BackendError> {
         Self::conditioned(network, table, &Conditioning::default(), seed, chains)
     }
 
     /// As [`Self::new`], with a conditioning.
     ///
     /// # Errors
-    /// As [`Self::new`], and if the conditioning does not fit the model's images.
+    /// As [`Self::new`], if the conditioning does not fit the network's images or classes, and
+    /// [`FusedError::Classes`] if a batch cannot show so many classes.
     pub fn conditioned(
         network: &Network,
         table: StepTable,
         conditioning: &Conditioning,
         seed: u64,
         chains: Range<usize>,
-    ) -> Result<Self, FusedError> {
+    ) -> Result<Self, BackendError> {
+        BackendError::check_chains(&chains)?;
         let dimension = network.image_shape().dimension();
         conditioning.check_shape(network.image_shape())?;
         conditioning.check_classes(network.classes())?;
@@ -70,9 +73,9 @@ impl FusedChains {
         let level_rows = rows.level_rows();
         if level_rows.per_level() > Buffers::LEVELS {
             let classes = level_rows.period();
-            return Err(FusedError::Classes { classes, most: Buffers::LEVELS - 1 });
+            return Err(FusedError::Classes { classes, most: Buffers::LEVELS - 1 }.into());
         }
-        let recorder = network.recorder(chains.len(), level_rows.is_guided())?;
+        let mut recorder = network.recorder(chains.len(), level_rows.is_guided())?;
         let mut x = vec![0.0; chains.len() * dimension];
         let mut z = vec![0.0; dimension];
         for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
@@ -111,8 +114,9 @@ impl FusedChains {
         let count = steps.min(self.window.steps.end - self.done).min(self.throttle.steps());
         let first = self.done - self.window.steps.start;
         let flow = |row| (self.rows.flow(&self.table, self.window.steps.start + row), row);
-        let submission = self.recorder.submit((first..first + count).map(flow));
-        self.throttle.submitted(self.network.gpu().queue(), submission, count, platform::now());
+        let steps: Vec<_> = (first..first + count).map(flow).collect();
+        let submitted = self.recorder.submit(&steps, self.throttle.launches());
+        self.throttle.submitted(self.network.gpu().queue(), submitted, count);
         self.done += count;
         count
     }
@@ -141,7 +145,7 @@ impl FusedChains {
         let row = self.window.rows[self.done - self.window.steps.start];
         let (flow, row) = self.rows.denoise(row, sigma);
         self.recorder.write_steps(Buffers::STEPS, &[row]);
-        self.recorder.submit([(flow, Buffers::STEPS)]);
+        self.recorder.submit(&[(flow, Buffers::STEPS)], self.throttle.launches());
         true
     }
 
@@ -171,6 +175,23 @@ impl FusedChains {
         let levels: Vec<_> = sigmas.iter().flat_map(|&sigma| level_rows.rows(sigma)).collect();
         self.recorder.submit_levels(&levels);
         self.window = Window { steps: self.done..self.done + rows.len(), rows };
+    }
+}
+
+impl ChainSource for Network {
+    fn image_shape(&self) -> ImageShape {
+        // The network's own method, which takes precedence over this one.
+        Self::image_shape(self)
+    }
+
+    fn chains(
+        &self,
+        table: StepTable,
+        conditioning: &Conditioning,
+        seed: u64,
+        numbers: Range<usize>,
+    ) -> Result<Box<dyn Chains>, BackendError> {
+        Ok(Box::new(FusedChains::conditioned(self, table, conditioning, seed, numbers)?))
     }
 }
 
@@ -207,7 +228,7 @@ impl Chains for FusedChains {
                 View::Denoised if self.evaluate() => self.recorder.result(),
                 View::Noisy | View::Denoised => self.recorder.noisy(),
             };
-            Ok(self.network.gpu().read(images, self.numbers()).await?)
+            Ok(self.recorder.read(images, self.numbers()).await?)
         })
     }
 
@@ -231,7 +252,7 @@ impl Chains for FusedChains {
         Box::pin(async {
             let Self { network, table, rows, recorder, done, .. } = &*self;
             let (gpu, numbers) = (network.gpu(), self.numbers());
-            let x = gpu.read(recorder.noisy(), numbers).await?;
+            let x = recorder.read(recorder.noisy(), numbers).await?;
             let moved = table.looks_back(*done).then(|| rows.earlier(table, *done));
             let previous = match moved {
                 None => None,
@@ -256,6 +277,8 @@ impl Chains for FusedChains {
         state.check(&self.table, self.numbers())?;
         let State { done, x, previous, denoised } = state;
         self.recorder.write_images(x);
+        // The tables may be among what a GPU has lost.
+        self.window = Window::default();
         if let Some(previous) = previous {
             match self.rows.earlier(&self.table, *done) {
                 None => self.recorder.write_last_score(previous),

@@ -1,7 +1,7 @@
 //! The device: how it is acquired, waited for, and how it fails.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -218,6 +218,9 @@ impl Gpu {
     /// As [`Self::catch_errors`], but the device's error is the result: for work whose failure, such
     /// as a lack of memory, must not end other work on this device.
     ///
+    /// While the work waits, nothing is caught: errors of other work are none of its own, and wgpu
+    /// panics where the scopes of two pieces of work overlap.
+    ///
     /// # Errors
     /// The error of the device, or of the work itself.
     pub async fn isolate<T, E: From<FusedError>>(
@@ -225,16 +228,31 @@ impl Gpu {
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-        let scopes =
-            [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
-        let mut result = work.await;
-        // A lack of memory, which causes other errors, is found last.
-        for scope in scopes.into_iter().rev() {
-            if let Some(error) = scope.pop().await {
-                result = Err(device_error(error).into());
+        let mut work = pin!(work);
+        let mut errors = Vec::new();
+        let result = poll_fn(|context| {
+            let scopes =
+                [OutOfMemory, Validation, Internal].map(|kind| self.device.push_error_scope(kind));
+            let polled = work.as_mut().poll(context);
+            errors.extend(scopes.into_iter().rev().map(wgpu::ErrorScopeGuard::pop));
+            polled
+        })
+        .await;
+        let mut fault = None;
+        for error in errors {
+            // A lack of memory is the cause of other errors.
+            if let Some(error) = error.await
+                && !matches!(fault, Some(FusedError::OutOfMemory))
+            {
+                fault = Some(device_error(error));
             }
         }
-        result
+        fault.map_or(result, |fault| Err(fault.into()))
+    }
+
+    /// Refuses all further work, as after a fault that the device itself has reported.
+    pub(in crate::backend::fused) fn give_up(&self, fault: FusedError) {
+        lock(&self.fault).get_or_insert(fault);
     }
 
     /// Creates a buffer. Sizes are in u64, since a product of sizes may be above 4 GiB, and usize
@@ -417,6 +435,45 @@ mod tests {
         assert_eq!(sound, Ok(7));
         let refused = block_on(gpu.isolate(async { Err::<(), _>(FusedError::Gradients) }));
         assert_eq!(refused, Err(FusedError::Gradients), "the work's own error");
+    }
+
+    #[test]
+    fn what_is_not_isolated_is_no_fault_of_what_waits() {
+        let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
+        let refuse = || {
+            let source = wgpu::ShaderSource::Wgsl("this is no WGSL".into());
+            let descriptor = wgpu::ShaderModuleDescriptor { label: None, source };
+            drop(gpu.device().create_shader_module(descriptor));
+        };
+        // Work that waits once, and then does nothing wrong or something.
+        let work = |wrong: bool| {
+            let (refuse, mut waits) = (&refuse, true);
+            let wait = poll_fn(move |_| match std::mem::take(&mut waits) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            });
+            gpu.isolate(async move {
+                wait.await;
+                if wrong {
+                    refuse();
+                }
+                Ok::<_, FusedError>(())
+            })
+        };
+        let (mut first, mut second, mut third) =
+            (pin!(work(false)), pin!(work(true)), pin!(work(false)));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(first.as_mut().poll(context).is_pending());
+        assert!(second.as_mut().poll(context).is_pending());
+        assert!(third.as_mut().poll(context).is_pending());
+        // They end in another order than that of scopes within each other.
+        assert_eq!(block_on(first), Ok(()));
+        let found = block_on(second);
+        assert!(matches!(found, Err(FusedError::Fault(_))), "{found:?}");
+        assert_eq!(gpu.check(), Ok(()), "it was caught");
+        refuse();
+        assert!(matches!(gpu.check(), Err(FusedError::Fault(_))), "nobody has isolated this");
+        assert_eq!(block_on(third), Ok(()));
     }
 
     #[test]

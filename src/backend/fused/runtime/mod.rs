@@ -13,6 +13,7 @@ mod buffers;
 mod chains;
 mod compiled_plan;
 mod compiler;
+mod counter;
 mod gpu;
 mod level_rows;
 mod network;
@@ -39,8 +40,11 @@ pub use compiler::Compiler;
 pub use gpu::Gpu;
 pub use network::Network;
 pub use precompile::Precompile;
+pub use recorder::Flow;
+pub use step_row::{StepRow, UpdateRow};
 #[cfg(all(test, not(target_family = "wasm")))]
 pub use test_gpu::TestGpu;
+pub use throttle::Throttle;
 #[cfg(feature = "training")]
 pub use training::{
     DataSet, Example, ExampleRow, PartRow, TimedTraining, Training, TrainingReport, TrainingState,

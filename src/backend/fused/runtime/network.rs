@@ -137,7 +137,7 @@ impl Network {
         &self,
         batch: usize,
     ) -> Result<Recorder, FusedError> {
-        let recorder = self.recorder(batch, false)?;
+        let mut recorder = self.recorder(batch, false)?;
         recorder.write_steps(0, &[StepRow::evaluate(batch as u32, 0, 0.0, 1.0)]);
         recorder.submit_levels(&[(1.0, None.into())]);
         Ok(recorder)
@@ -195,8 +195,8 @@ impl Network {
             recorder.write_images(x);
             recorder.write_steps(0, &[step]);
             recorder.submit_levels(&rows);
-            recorder.evaluate(1);
-            score.extend(self.gpu().read(recorder.result(), x.len()).await?);
+            recorder.evaluate();
+            score.extend(recorder.read(recorder.result(), x.len()).await?);
         }
         Ok(score)
     }

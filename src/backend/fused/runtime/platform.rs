@@ -1,5 +1,5 @@
-//! What differs between native builds and the browser: waiting, clocks, threads and messages.
-//! Outside of tests, no other file of this backend tells them apart.
+//! What differs between native builds and the browser: waiting, clocks, threads, messages, and how
+//! much is checked. Outside of tests, of this backend only `counter.rs` tells them apart as well.
 
 #[cfg(not(target_family = "wasm"))]
 pub use native::*;
@@ -38,6 +38,11 @@ mod native {
         // wgpu panics here if the device is lost, and then calls no callback of the work that was
         // waited for. (The panic's message is still printed: whether it is belongs to the program.)
         catch_unwind(AssertUnwindSafe(|| device.poll(until))).is_ok_and(|polled| polled.is_ok())
+    }
+
+    /// The outcome of a check for which a page's visitors would have to wait: natively there is time.
+    pub async fn thoroughly<C: Future<Output = bool>>(check: impl FnOnce() -> C) -> bool {
+        check().await
     }
 
     /// What an error says, in one line as in all that the programs print: messages of validation have
@@ -87,6 +92,8 @@ mod native {
 
 #[cfg(target_family = "wasm")]
 mod wasm {
+    use std::future::{Ready, ready};
+
     use wasm_bindgen::prelude::wasm_bindgen;
 
     /// The message if there is no adapter.
@@ -110,6 +117,11 @@ mod wasm {
     extern "C" {
         #[wasm_bindgen(js_namespace = performance, js_name = now)]
         fn milliseconds() -> f64;
+    }
+
+    /// Does without a check for which visitors would have to wait.
+    pub fn thoroughly<C: Future<Output = bool>>(_: impl FnOnce() -> C) -> Ready<bool> {
+        ready(true)
     }
 
     /// What an error says. The page shows it with its lines.

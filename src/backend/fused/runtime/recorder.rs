@@ -7,7 +7,9 @@ use super::buffers::{IMAGES, RESULT, SCORES};
 use super::compiled_plan::{CompiledKernel, CompiledPlan};
 use super::level_rows::LevelRow;
 use super::step_row::StepRow;
+use super::throttle::{Submitted, Throttle};
 use crate::backend::fused::codegen::Operand;
+use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::{Embedding, Id};
 use crate::sample::Observation;
 
@@ -40,21 +42,39 @@ pub struct Recorder {
     now: usize,
     /// Which of [`SCORES`] is written next.
     score: usize,
+    /// Submissions since the images were last replaced.
+    submitted: u32,
 }
 
 impl Recorder {
     /// A recorder for a network, with buffers that no other recorder uses.
     pub fn new(network: Arc<CompiledPlan>, bound: Arc<BoundBuffers>, images: usize) -> Self {
-        Self { network, bound, images, now: 0, score: 0 }
+        bound.counter.restart(&network.gpu);
+        Self { network, bound, images, now: 0, score: 0, submitted: 0 }
     }
 
     fn write(&self, buffer: &wgpu::Buffer, offset: usize, bytes: &[u8]) {
         self.network.gpu.queue().write_buffer(buffer, offset as u64, bytes);
     }
 
-    /// Replaces the noisy images.
-    pub fn write_images(&self, x: &[f32]) {
+    /// Replaces the noisy images. What was computed before no longer matters to [`Self::read`].
+    pub fn write_images(&mut self, x: &[f32]) {
         self.write(self.noisy(), 0, bytemuck::cast_slice(x));
+        self.bound.counter.restart(&self.network.gpu);
+        self.submitted = 0;
+    }
+
+    /// Reads numbers back from the beginning of one of these buffers.
+    ///
+    /// # Errors
+    /// [`FusedError`] if the GPU fails; natively [`FusedError::Lost`] also if it has not computed all
+    /// that was submitted, though its driver reports that as done.
+    pub fn read(
+        &self,
+        buffer: &wgpu::Buffer,
+        count: usize,
+    ) -> impl Future<Output = Result<Vec<f32>, FusedError>> {
+        self.bound.counter.read(&self.network.gpu, buffer, count, self.submitted)
     }
 
     /// The noisy images.
@@ -121,9 +141,9 @@ impl Recorder {
 
     /// Fills the tables with everything that depends on σ and the class alone, for at most
     /// `Buffers::LEVELS` pairs of both.
-    pub fn submit_levels(&self, rows: &[LevelRow]) {
+    pub fn submit_levels(&mut self, rows: &[LevelRow]) {
         let (network, bound) = (&*self.network, &*self.bound);
-        let (gpu, plan) = (&network.gpu, &network.plan);
+        let plan = &network.plan;
         let levels: Vec<[f32; 4]> =
             rows.iter().map(|&(sigma, _)| plan.sigma_input.at(sigma)).collect();
         self.write(&bound.buffers.levels, 0, bytemuck::cast_slice(&levels));
@@ -139,13 +159,10 @@ impl Recorder {
             self.write_rows(id, rows.iter().map(row));
         }
 
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for (kernel, group) in network.levels.iter().zip(&bound.levels) {
-            launch(&mut pass, kernel, group, 0, rows.len());
-        }
-        drop(pass);
-        gpu.queue().submit([encoder.finish()]);
+        let kernels = network.levels.iter().zip(&bound.levels);
+        let launch = |(kernel, group)| Launch { kernel, group, offset: 0, count: rows.len() };
+        let launches: Vec<_> = kernels.map(launch).collect();
+        self.submitted += submit(network, bound, &launches, usize::MAX).pieces;
     }
 
     /// Replaces the first rows of a tensor that the host writes for the tables of noise levels.
@@ -162,20 +179,23 @@ impl Recorder {
         }
     }
 
-    /// Records and submits evaluations by row 0 of the table of steps, without guidance.
-    pub fn evaluate(&mut self, times: usize) {
-        self.submit((0..times).map(|_| (Flow::Evaluate { guided: false }, 0)));
+    /// Records and submits an evaluation by row 0 of the table of steps, without guidance; in pieces,
+    /// since nobody knows how long it takes.
+    pub fn evaluate(&mut self) {
+        self.submit(&[(Flow::Evaluate { guided: false }, 0)], Throttle::FEW);
     }
 
-    /// Records and submits steps, each given by its flow and its row in the table of steps.
-    pub fn submit(
-        &mut self,
-        steps: impl IntoIterator<Item = (Flow, usize)>,
-    ) -> wgpu::SubmissionIndex {
+    /// As [`Self::evaluate`], so many times at once: for evaluations that are known to be short.
+    pub fn evaluate_at_once(&mut self, times: usize) {
+        self.submit(&vec![(Flow::Evaluate { guided: false }, 0); times], usize::MAX);
+    }
+
+    /// Records and submits steps, each given by its flow and its row in the table of steps, with at
+    /// most so many launches in each submission.
+    pub fn submit(&mut self, steps: &[(Flow, usize)], most: usize) -> Submitted {
         let (network, bound) = (&*self.network, &*self.bound);
-        let mut encoder = network.gpu.device().create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for (flow, row) in steps {
+        let mut launches = Vec::new();
+        for &(flow, row) in steps {
             let offset = bound.buffers.steps.offset(row);
             let (to, update, guided) = match flow {
                 Flow::Step => (IMAGES[1 - self.now], None, false),
@@ -184,12 +204,11 @@ impl Recorder {
                 Flow::Update { guided } => (SCORES[self.score], Some(&bound.update), guided),
             };
             let count = self.images * if guided { 2 } else { 1 };
-            for (kernel, group) in network.steps.iter().zip(&bound.steps[self.now][to]) {
-                launch(&mut pass, kernel, group, offset, count);
-            }
+            let kernels = network.steps.iter().zip(&bound.steps[self.now][to]);
+            launches.extend(kernels.map(|(kernel, group)| Launch { kernel, group, offset, count }));
             if let Some(groups) = update {
-                let group = &groups[self.now][self.score];
-                launch(&mut pass, &network.update, group, offset, self.images);
+                let (kernel, group) = (&network.update, &groups[self.now][self.score]);
+                launches.push(Launch { kernel, group, offset, count: self.images });
             }
             if matches!(flow, Flow::Update { .. }) {
                 self.score = 1 - self.score;
@@ -198,34 +217,117 @@ impl Recorder {
                 self.now = 1 - self.now;
             }
         }
-        drop(pass);
-        network.gpu.queue().submit([encoder.finish()])
+        let submitted = submit(network, bound, &launches, most);
+        self.submitted += submitted.pieces;
+        submitted
     }
 
-    /// Records and submits one launch of an evaluation, `times` times.
+    /// Records and submits one launch of an evaluation, `times` times. Nothing of it is read, so it
+    /// is not counted.
     pub fn repeat(&self, index: usize, times: usize) {
         let (network, bound) = (&*self.network, &*self.bound);
+        let group = &bound.steps[self.now][RESULT][index];
+        let launch = Launch { kernel: &network.steps[index], group, offset: 0, count: self.images };
         let mut encoder = network.gpu.device().create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        let group = &bound.steps[self.now][RESULT][index];
         for _ in 0..times {
-            launch(&mut pass, &network.steps[index], group, 0, self.images);
+            launch.record(&mut pass);
         }
         drop(pass);
         network.gpu.queue().submit([encoder.finish()]);
     }
 }
 
-fn launch(
-    pass: &mut wgpu::ComputePass<'_>,
-    CompiledKernel { kernel, pipeline }: &CompiledKernel,
-    group: &wgpu::BindGroup,
+/// A kernel to be launched.
+struct Launch<'a> {
+    kernel: &'a CompiledKernel,
+    group: &'a wgpu::BindGroup,
+    /// The offset of its row.
     offset: u32,
+    /// For how many images, or noise levels.
     count: usize,
-) {
-    let offset = kernel.row().map(|_| offset);
-    pass.set_pipeline(&pipeline.pipeline);
-    pass.set_bind_group(0, group, offset.as_slice());
-    let [x, y] = kernel.groups;
-    pass.dispatch_workgroups(x, y, count as u32);
+}
+
+impl Launch<'_> {
+    fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let Self { kernel: CompiledKernel { kernel, pipeline }, group, offset, count } = self;
+        let offset = kernel.row().map(|_| *offset);
+        pass.set_pipeline(&pipeline.pipeline);
+        pass.set_bind_group(0, *group, offset.as_slice());
+        let [x, y] = kernel.groups;
+        pass.dispatch_workgroups(x, y, *count as u32);
+    }
+}
+
+/// Submits launches, at most so many at a time, and after them one that counts the submission.
+fn submit(
+    network: &CompiledPlan,
+    bound: &BoundBuffers,
+    launches: &[Launch<'_>],
+    most: usize,
+) -> Submitted {
+    Submitted::in_pieces(launches, most, |launches| {
+        let mut encoder = network.gpu.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        launches.iter().for_each(|launch| launch.record(&mut pass));
+        bound.counter.record(&mut pass);
+        drop(pass);
+        network.gpu.queue().submit([encoder.finish()])
+    })
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::runtime::{Network, TestGpu};
+    use crate::backend::fused::tune::self_test;
+
+    /// A network, and images for it.
+    fn network(gpu: &TestGpu) -> (Network, Vec<f32>) {
+        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        let network = self_test::network(gpu, config).expect("it is small");
+        let x = (0..2 * network.image_shape().dimension()).map(|i| (i % 7) as f32).collect();
+        (network, x)
+    }
+
+    #[test]
+    fn an_evaluation_is_the_same_in_any_number_of_submissions() {
+        let gpu = TestGpu::request();
+        let (network, x) = network(&gpu);
+        let scores = [usize::MAX, Throttle::FEW, 1].map(|most| {
+            let mut recorder = network.evaluator(2).expect("it is small");
+            recorder.write_images(&x);
+            let submitted = recorder.submit(&[(Flow::Evaluate { guided: false }, 0)], most);
+            assert_eq!(submitted.pieces as usize, network.launches().div_ceil(most));
+            block_on(recorder.read(recorder.result(), x.len())).expect("all was computed")
+        });
+        assert!(scores[0].iter().any(|score| *score != 0.0));
+        assert_eq!(scores[1], scores[0]);
+        assert_eq!(scores[2], scores[0]);
+    }
+
+    /// Some drivers report it as done.
+    #[test]
+    fn work_that_the_gpu_gives_up_is_found() {
+        let gpu = TestGpu::request();
+        let (network, x) = network(&gpu);
+        let mut recorder = network.evaluator(2).expect("it is small");
+        recorder.evaluate();
+        let read = |recorder: &Recorder| block_on(recorder.read(recorder.result(), x.len()));
+        assert!(read(&recorder).is_ok());
+        // As if one more had been submitted, and not computed.
+        recorder.submitted += 1;
+        assert!(matches!(read(&recorder), Err(FusedError::Lost(_))));
+        recorder.evaluate();
+        assert!(
+            matches!(read(&recorder), Err(FusedError::Lost(_))),
+            "it may build on what is lost"
+        );
+        recorder.write_images(&x);
+        recorder.evaluate();
+        assert!(read(&recorder).is_ok(), "new images do not");
+    }
 }

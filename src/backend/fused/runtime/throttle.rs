@@ -1,6 +1,7 @@
 //! How many steps to submit at a time: enough to keep the GPU busy, but so few that a page stays
-//! responsive and the system does not take a long submission for a hang. A step that is itself too
-//! long for that is submitted in pieces, if it is one of training.
+//! responsive and the system does not take a long submission for a hang: Windows resets a GPU after
+//! two seconds, macOS aborts. A step that is itself too long for that is submitted in pieces of a few
+//! launches. A single launch is not divided: only a smaller batch makes it shorter.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -20,7 +21,34 @@ pub struct Throttle {
     largest: usize,
 }
 
-/// Steps that were submitted together.
+/// Launches that were submitted, in one piece or several.
+#[derive(Debug)]
+pub struct Submitted {
+    /// How many pieces.
+    pub pieces: u32,
+    /// When the first was submitted.
+    started: f64,
+    last: Option<wgpu::SubmissionIndex>,
+}
+
+impl Submitted {
+    /// Submits launches by `submit`, at most so many at a time.
+    pub fn in_pieces<L>(
+        launches: &[L],
+        most: usize,
+        submit: impl Fn(&[L]) -> wgpu::SubmissionIndex,
+    ) -> Self {
+        let mut submitted = Self { pieces: 0, started: f64::INFINITY, last: None };
+        for launches in launches.chunks(most) {
+            submitted.last = Some(submit(launches));
+            submitted.started = submitted.started.min(platform::now());
+            submitted.pieces += 1;
+        }
+        submitted
+    }
+}
+
+/// Steps that were submitted, and whose end is awaited.
 #[derive(Debug)]
 struct Submission {
     index: wgpu::SubmissionIndex,
@@ -36,8 +64,9 @@ impl Throttle {
     /// The most steps of a submission.
     const MOST: usize = 64;
     /// Seconds from which a step is submitted in pieces. Some systems stop what takes two.
-    #[cfg(feature = "training")]
     const LONG: f64 = 0.25;
+    /// The launches of such a piece.
+    pub const FEW: usize = 8;
     /// A shorter time is not measured: the ends of two submissions were reported together.
     const TIE: f64 = 1e-4;
 
@@ -47,10 +76,13 @@ impl Throttle {
         (count as usize).clamp(1, Self::MOST.min(2 * self.largest.max(1)))
     }
 
-    /// Whether a step takes long, or may do so because none has been timed.
-    #[cfg(feature = "training")]
-    pub fn is_slow(&self) -> bool {
-        self.seconds.is_none_or(|seconds| seconds > Self::LONG)
+    /// The most launches of a submission: few while a step takes long, or may do so because none has
+    /// been timed.
+    pub fn launches(&self) -> usize {
+        match self.seconds {
+            Some(seconds) if seconds <= Self::LONG => usize::MAX,
+            _ => Self::FEW,
+        }
     }
 
     /// Whether there is room for one more submission: at most [`platform::UNDER_WAY`] are in
@@ -66,15 +98,9 @@ impl Throttle {
         true
     }
 
-    /// Records the last of the submissions of some steps, of which the first was at the time
-    /// `started`.
-    pub fn submitted(
-        &mut self,
-        queue: &wgpu::Queue,
-        index: wgpu::SubmissionIndex,
-        steps: usize,
-        started: f64,
-    ) {
+    /// Records what was submitted for some steps.
+    pub fn submitted(&mut self, queue: &wgpu::Queue, submitted: Submitted, steps: usize) {
+        let Submitted { started, last: Some(index), .. } = submitted else { return };
         self.largest = self.largest.max(steps);
         let finished = Arc::new(Mutex::new(None));
         let done = Arc::clone(&finished);
@@ -124,15 +150,14 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "training")]
     #[test]
-    fn a_step_is_slow_until_one_was_fast() {
+    fn a_step_is_submitted_in_pieces_until_one_was_fast() {
         let mut throttle = Throttle::default();
-        assert!(throttle.is_slow(), "nothing is known");
+        assert_eq!(throttle.launches(), Throttle::FEW, "nothing is known");
         throttle.measure(1, 0.0, 2.0);
-        assert!(throttle.is_slow());
+        assert_eq!(throttle.launches(), Throttle::FEW);
         throttle.measure(1, 2.0, 2.1);
-        assert!(!throttle.is_slow());
+        assert_eq!(throttle.launches(), usize::MAX);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub async fn profile(
 ) -> Result<Vec<Timed>, FusedError> {
     let gpu = network.gpu();
     let mut recorder = network.evaluator(batch)?;
-    recorder.evaluate(1);
+    recorder.evaluate();
     let mut all = Vec::with_capacity(network.launches());
     for (index, compiled) in network.compiled().steps.iter().enumerate() {
         let seconds = gpu.time(repeats, |times| recorder.repeat(index, times)).await?;

@@ -4,38 +4,68 @@
 //! drop barriers. So a small network of convolutions, most of what models compute, must give the
 //! same scores as with the simplest kernels: in f32, without workgroup memory and barriers.
 //!
-//! Attention and the rarer kernels are left out: every visitor waits until the kernels of this
-//! network are compiled, for both strategies, before there is an image. What the others ask of a
-//! driver, which is f16, workgroup memory and barriers, convolutions ask as well. Of training, all
-//! kernels are tested (`training_test.rs`).
+//! Natively all kernels of sampling are tested. On the page attention and the rarer ones are left
+//! out: every visitor waits until the kernels of this network are compiled, for both strategies,
+//! before there is an image. What the others ask of a driver, which is f16, workgroup memory and
+//! barriers, convolutions ask as well. Of training, all kernels are tested (`training_test.rs`).
+
+use bytemuck::Zeroable;
 
 use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::builder::{Builder, Output};
 use crate::backend::fused::plan::conv_layer::ConvLayer;
-use crate::backend::fused::plan::{Activation, Plan, SigmaInput, Term};
-use crate::backend::fused::runtime::{Compiler, Gpu, Network};
+use crate::backend::fused::plan::{Activation, Plan, Pooling, SigmaInput, Term};
+use crate::backend::fused::runtime::{
+    Compiler, Flow, Gpu, Network, StepRow, Throttle, UpdateRow, platform,
+};
 use crate::net::weights::{Array, Weights};
 use crate::net::{ImageShape, Preconditioning};
 use crate::random::Key;
+use crate::sample::Observation;
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 16, width: 16 };
 const WIDTH: usize = 16;
+
+/// Images so large that a pass of its own brings the moments of their tiles together.
+const LARGE: ImageShape = ImageShape { channels: 1, height: 64, width: 64 };
 
 /// The largest difference allowed between two kernel configs, relative to the largest score.
 /// Rounding to f16 causes about a thousandth.
 pub const TOLERANCE: f32 = 1e-2;
 
+/// The largest difference allowed between a step as a GPU takes it and as it is defined, relative to
+/// the largest value.
+const STEP_TOLERANCE: f32 = 1e-3;
+
 /// Whether staged kernels compute the right scores in a precision.
 pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
     let possible = precision == Precision::Single || gpu.has_half();
-    possible && gpu.catch_errors(compare(gpu, precision)).await.unwrap_or(false)
+    possible
+        && are_right(gpu, precision, plan).await
+        && platform::thoroughly(|| are_all_right(gpu, precision)).await
 }
 
-async fn compare(gpu: &Gpu, precision: Precision) -> Result<bool, FusedError> {
+/// As [`passes`] for the kernels that the page does not test. A GPU that takes wrong steps is given
+/// up: the kernel that takes them is the same in every config.
+async fn are_all_right(gpu: &Gpu, precision: Precision) -> bool {
+    if !gpu.catch_errors(takes_right_steps(gpu)).await.unwrap_or(false) {
+        gpu.give_up(FusedError::Fault("it takes wrong steps".to_owned()));
+    }
+    are_right(gpu, precision, plan_of_the_rest).await
+}
+
+/// A plan that a config is tested with.
+type MakePlan = fn() -> Result<Plan, FusedError>;
+
+async fn are_right(gpu: &Gpu, precision: Precision, plan: MakePlan) -> bool {
+    gpu.catch_errors(compare(gpu, precision, plan)).await.unwrap_or(false)
+}
+
+async fn compare(gpu: &Gpu, precision: Precision, plan: MakePlan) -> Result<bool, FusedError> {
     // Make both before waiting for either.
-    let direct = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
-    let staged = network(gpu, KernelConfig::new(Strategy::Staged, precision))?;
+    let direct = planned(gpu, KernelConfig::new(Strategy::Direct, Precision::Single), plan)?;
+    let staged = planned(gpu, KernelConfig::new(Strategy::Staged, precision), plan)?;
     let expected = scores(&direct).await?;
     Ok(agree(&scores(&staged).await?, &expected, TOLERANCE))
 }
@@ -45,12 +75,16 @@ pub async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
     let x = noise(0, 2 * network.image_shape().dimension());
     let mut recorder = network.evaluator(2)?;
     recorder.write_images(&x);
-    recorder.evaluate(1);
-    network.gpu().read(recorder.result(), x.len()).await
+    recorder.evaluate();
+    recorder.read(recorder.result(), x.len()).await
 }
 
 /// The small network.
 pub fn network(gpu: &Gpu, config: KernelConfig) -> Result<Network, FusedError> {
+    planned(gpu, config, plan)
+}
+
+fn planned(gpu: &Gpu, config: KernelConfig, plan: MakePlan) -> Result<Network, FusedError> {
     Network::planned(&Compiler::new(gpu, config)?.on_this_thread(), plan()?, "")
 }
 
@@ -86,6 +120,169 @@ fn plan() -> Result<Plan, FusedError> {
     Ok(b.finish())
 }
 
+/// A network with everything else that networks have: σ and a class embedded, halved and doubled
+/// resolutions, attention, InstanceNorm++, pooling, several sources, a residual of another size, and
+/// the moments of many tiles.
+fn plan_of_the_rest() -> Result<Plan, FusedError> {
+    /// The size of the embedding of σ.
+    const E: usize = 8;
+    const W: usize = WIDTH;
+    let mut weights = Weights::new();
+    let shapes: &[(&str, &[usize])] = &[
+        ("stem.weight", &[W, 1, 3, 3]),
+        ("stem.bias", &[W]),
+        ("modulation.weight", &[E, 2 * W]),
+        ("modulation.bias", &[2 * W]),
+        ("half.weight", &[W, 4 * W, 1, 1]),
+        ("half.bias", &[W]),
+        ("norm.gamma", &[W]),
+        ("norm.beta", &[W]),
+        ("qkv.weight", &[3 * W, W, 1, 1]),
+        ("qkv.bias", &[3 * W]),
+        ("out.weight", &[W, W, 1, 1]),
+        ("out.bias", &[W]),
+        ("instance.table", &[2, 3 * W]),
+        ("pooled.weight", &[W, W, 3, 3]),
+        ("double.weight", &[4 * W, W, 1, 1]),
+        ("double.bias", &[4 * W]),
+        ("join_norm.gamma", &[2 * W]),
+        ("join_norm.beta", &[2 * W]),
+        ("join.weight", &[W, 2 * W, 3, 3]),
+        ("join.bias", &[W]),
+        ("add.weight", &[W, W, 1, 1]),
+        ("add.bias", &[W]),
+        ("head_norm.gamma", &[W]),
+        ("head_norm.beta", &[W]),
+        ("head.weight", &[1, W, 3, 3]),
+        ("head.bias", &[1]),
+        ("embedding.first.weight", &[E, E]),
+        ("embedding.first.bias", &[E]),
+        ("embedding.second.weight", &[E, E]),
+        ("embedding.second.bias", &[E]),
+        ("embedding.classes", &[2, E]),
+    ];
+    for &(name, shape) in shapes {
+        let mut values = noise(weights.len() as u32 + 1, shape.iter().product());
+        if name.ends_with("weight") {
+            // Keep signals near unit variance.
+            let scale = (shape[1..].iter().product::<usize>() as f32).sqrt().recip();
+            values.iter_mut().for_each(|value| *value *= scale);
+        }
+        weights.insert(name.to_owned(), Array { values, shape: shape.to_vec() });
+    }
+    // So much deviation that the score depends on what the network computes more than on the image.
+    let preconditioning = Preconditioning { mean: 0.5, sigma_data: 1.0 };
+    let sigma_input = SigmaInput::Continuous(preconditioning, E);
+    let mut b = Builder::new(&weights, LARGE, sigma_input);
+    let channels = Output::Channels(W);
+    let layer = |name: &str, term: Term| [ConvLayer::new(name, [term])];
+    let none = Activation::None;
+    let pixels = b.load(1);
+    let x = b.conv(channels, &layer("stem", Term::square(pixels)), &[], none)?;
+    let h = b.modulated("modulation", x, 4);
+    let half = b.conv(channels, &layer("half", Term::halving(h)), &[], none)?;
+    let h = b.norm("norm", &[half], 4, none)?;
+    let qkv = b.conv(Output::Channels(3 * W), &layer("qkv", Term::pointwise(h)), &[], none)?;
+    let mixed = b.attention(qkv, 2);
+    let half = b.conv(channels, &layer("out", Term::pointwise(mixed)), &[half], none)?;
+    let h = b.instance_norm("instance", half, 2, Activation::Elu)?;
+    let pooled = b.pool(h, Pooling::Maximum, 2);
+    let pooled = [ConvLayer::new("pooled", [Term::dilated(pooled, 2)]).unbiased()];
+    let half = b.conv(channels, &pooled, &[], none)?;
+    let doubled = b.conv(Output::Doubled(W), &layer("double", Term::pointwise(half)), &[], none)?;
+    let h = b.norm("join_norm", &[doubled, x], 4, Activation::Silu)?;
+    let joined = b.conv(channels, &layer("join", Term::square(h)), &[], none)?;
+    let x = b.conv(channels, &layer("add", Term::pointwise(joined)), &[half], none)?;
+    let h = b.norm("head_norm", &[x], 4, Activation::Silu)?;
+    b.head(1, &layer("head", Term::square(h)))?;
+    b.finish_embedded(E, 1)
+}
+
+/// Whether `kernels/update.wgsl` takes the right step: one that is guided, of a measured size, looks
+/// at the score and at the denoised images of steps before, mixes the noise of two seeds and imposes
+/// an observation.
+async fn takes_right_steps(gpu: &Gpu) -> Result<bool, FusedError> {
+    let network = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
+    let (dimension, width) = (IMAGE.dimension(), IMAGE.width);
+    let [x, before, first, second] = [0, 1, 2, 3].map(|stream| noise(stream, 2 * dimension));
+    let earlier: Vec<[f32; 2]> = first.iter().zip(&second).map(|(&a, &b)| [a, b]).collect();
+    // The means of squares of 2 × 2 pixels.
+    let observation = Observation::downsampled(IMAGE, &noise(4, dimension / 4), 2);
+    let observation = observation.expect("it has the size of the images");
+    let mixtures = [[1.0, 0.0], [0.6, 0.8]];
+    let seeds = [5, u64::MAX - 5];
+    let words = seeds.map(|seed| Key { seed, stream: 0, step: 0 }.seed_words());
+    let update = UpdateRow {
+        guidance: 0.5,
+        previous: -0.3,
+        earlier: [0.2, -0.1],
+        denoise: 1.0,
+        signal: 40.0,
+        bound: 1e-3,
+        observed_step: 8,
+        observed_sigma: 0.4,
+        block: [1, 2, 2],
+        ..UpdateRow::zeroed()
+    };
+    let row = StepRow {
+        first_chain: 3,
+        chain_stride: 1,
+        seed: words[0],
+        other: words[1],
+        noise_step: 7,
+        update,
+        ..StepRow::evaluate(2, 0, 0.0, 1.0)
+    };
+    let mut recorder = network.recorder(2, true)?;
+    recorder.write_images(&x);
+    recorder.write_last_score(&before);
+    recorder.write_denoised(&earlier);
+    recorder.write_observation(&observation);
+    recorder.write_mixtures(&mixtures);
+    recorder.write_steps(0, &[row]);
+    // The second row is that of the scores which guidance leads away from.
+    recorder.submit_levels(&[(1.0, None.into()), (2.0, None.into())]);
+    recorder.submit(&[(Flow::Update { guided: true }, 0)], Throttle::FEW);
+    let found = recorder.read(recorder.noisy(), 2 * dimension).await?;
+    let scores = recorder.read(recorder.last_score(), 4 * dimension).await?;
+
+    let mut expected = Vec::new();
+    for (image, [own, other]) in mixtures.into_iter().enumerate() {
+        let normals = |step| -> Vec<f32> {
+            let [a, b] = seeds.map(|seed| Key { seed, stream: 3 + image as u32, step });
+            let mix = |i| own * a.normal(i) + other * b.normal(i);
+            (0..dimension as u32).map(mix).collect()
+        };
+        let [z, observed_z] = [row.noise_step, update.observed_step].map(normals);
+        let at = |i: usize| image * dimension + i;
+        let score = |i: usize| {
+            let (s, away) = (scores[at(i)], scores[2 * dimension + at(i)]);
+            s + update.guidance * (s - away)
+        };
+        let square: f32 = (0..dimension).map(|i| score(i) * score(i)).sum();
+        let gain = update.signal / square.max(update.bound);
+        let stepped = |i: usize| {
+            let x = x[at(i)];
+            let looked_back = update.previous * before[at(i)]
+                + update.earlier[0] * (first[at(i)] - x)
+                + update.earlier[1] * (second[at(i)] - x);
+            x + gain * score(i) + looked_back + (2.0 * gain).sqrt() * z[i]
+        };
+        let stepped: Vec<f32> = (0..dimension).map(stepped).collect();
+        let imposed = |i: usize| {
+            let corner = i / (2 * width) * (2 * width) + i % width / 2 * 2;
+            let mean = |values: &[f32]| -> f32 {
+                let square = [0, 1, width, width + 1];
+                square.iter().map(|&pixel| values[corner + pixel]).sum::<f32>() / 4.0
+            };
+            let observed = observation.target()[i] + update.observed_sigma * mean(&observed_z);
+            stepped[i] - mean(&stepped) + observed
+        };
+        expected.extend((0..dimension).map(imposed));
+    }
+    Ok(agree(&found, &expected, STEP_TOLERANCE))
+}
+
 /// Normal noise.
 fn noise(stream: u32, count: usize) -> Vec<f32> {
     let mut values = vec![0.0; count];
@@ -117,6 +314,36 @@ mod tests {
         let gpu = TestGpu::request();
         assert!(block_on(passes(&gpu, Precision::Single)));
         assert_eq!(block_on(passes(&gpu, Precision::Half)), gpu.has_half());
+    }
+
+    #[test]
+    fn a_gpu_takes_right_steps() {
+        let gpu = TestGpu::request();
+        assert_eq!(block_on(takes_right_steps(&gpu)), Ok(true));
+    }
+
+    /// Each of them, replaced by one that does nothing.
+    #[test]
+    fn a_kernel_that_is_wrong_is_found() {
+        let gpu = TestGpu::request();
+        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
+        let network = |compiler: &Compiler| {
+            let plan = plan_of_the_rest().expect("all weights are there");
+            Network::planned(compiler, plan, "").expect("it is small")
+        };
+        let sound = network(&compiler);
+        let expected = block_on(scores(&sound)).expect("the GPU is healthy");
+        for compiled in &sound.compiled().steps {
+            let source = &compiled.kernel.source;
+            let (before, main) = source.split_once("fn main(").expect("the entry point");
+            let (parameters, body) = main.split_once(") {").expect("its body");
+            let idle = format!("{before}fn main({parameters}) {{\nif true {{ return; }}{body}");
+            let mut broken = compiler.fork();
+            broken.replace(&compiled.kernel, &idle);
+            let found = block_on(scores(&network(&broken))).expect("the GPU is healthy");
+            assert!(!agree(&found, &expected, TOLERANCE), "{source}");
+        }
     }
 
     #[test]

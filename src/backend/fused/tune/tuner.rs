@@ -1,8 +1,9 @@
 //! Finds the fastest tiles on this GPU by measuring the network itself with every tiling.
 //!
 //! The work is done in pieces, so that a page can do it while it is idle and stop at any time. A
-//! piece compiles one kernel, or times evaluations for some tenths of a second at most, or a single
-//! evaluation if that takes longer.
+//! piece compiles one kernel, or times evaluations for a quarter of a second at most, or a single
+//! evaluation if that takes longer. How many that are is found for every tiling by doubling: some
+//! take many times as long as others.
 
 use super::self_test;
 use crate::backend::fused::codegen::{Kernel, Lowered, Tiling};
@@ -22,8 +23,10 @@ pub struct Tuner {
     candidates: Vec<Candidate>,
     /// The scores of the network as it is; empty until computed.
     expected: Vec<f32>,
-    /// How many evaluations are timed at once, and the seconds of one with the wait for its end.
-    evaluations: usize,
+    /// How many evaluations are timed at once, unless they take too long: as many as the first
+    /// candidate needed.
+    evaluations: Option<usize>,
+    /// The seconds of one with the wait for its end.
     single: Option<f64>,
 }
 
@@ -40,6 +43,8 @@ struct Candidate {
     network: Network,
     /// How often it was run: first for its scores, then for its time.
     rounds: usize,
+    /// How many evaluations are timed at once.
+    evaluations: usize,
     /// The shortest time of an evaluation, in seconds.
     seconds: f64,
 }
@@ -50,12 +55,13 @@ impl Tuner {
     /// The fewest seconds to time at once, and the most evaluations.
     const PIECE: f64 = 0.02;
     const MOST: usize = 256;
-    /// The most seconds to require, however late the end is reported: on a slow GPU the evaluation
-    /// itself takes that long.
+    /// The most seconds to time at once, however late the end is reported: on a slow GPU the
+    /// evaluation itself takes that long.
     const LONG: f64 = 0.25;
-    /// Evaluations per submission: the next is recorded while it runs, and it is short enough that
-    /// no system takes it for a hang.
+    /// Evaluations per submission: the next is recorded while it runs.
     const SUBMITTED: usize = 16;
+    /// Tiles that take so many times as long as the fastest are not timed again.
+    const SLOW: f64 = 4.0;
     /// The share of the default tiles' time that others must stay below to be preferred: browsers'
     /// clocks are coarse, and chance should not decide.
     pub const BETTER: f64 = 0.95;
@@ -70,7 +76,7 @@ impl Tuner {
             compiler: network.compiler().fork(),
             candidates: Vec::new(),
             expected: Vec::new(),
-            evaluations: 1,
+            evaluations: None,
             single: None,
         }
     }
@@ -107,7 +113,8 @@ impl Tuner {
         }
         if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
             let network = self.network.tiled(tiling, lowered, &self.compiler)?;
-            self.candidates.push(Candidate { network, rounds: 0, seconds: f64::INFINITY });
+            let seconds = f64::INFINITY;
+            self.candidates.push(Candidate { network, rounds: 0, evaluations: 1, seconds });
         }
         if let Some(tiling) = self.waiting.pop() {
             let lowered = self.compiler.lower(&self.network.compiled().plan, tiling);
@@ -124,7 +131,7 @@ impl Tuner {
         if self.expected.is_empty() {
             self.expected = scores(&self.network).await?;
         }
-        let Candidate { network, rounds, seconds } = &mut self.candidates[next];
+        let Candidate { network, rounds, evaluations, seconds } = &mut self.candidates[next];
         if *rounds == 0 {
             let scores = scores(network).await?;
             if !self_test::agree(&scores, &self.expected, self_test::TOLERANCE) {
@@ -133,17 +140,26 @@ impl Tuner {
             *rounds += 1;
             return Ok(true);
         }
-        let took = time(network, self.batch, self.evaluations).await?;
+        let (count, took) = time(network, self.batch, *evaluations).await?;
         // The end is reported some milliseconds late, in one browser a hundred: that must be the
-        // smaller part of the measured time.
+        // smaller part of the measured time, and the same part for all.
         let reported = 3.0 * *self.single.get_or_insert(took);
-        let enough = reported.clamp(Self::PIECE, Self::LONG);
-        if took < enough && self.evaluations < Self::MOST && seconds.is_infinite() {
-            self.evaluations *= 2;
+        let more = match self.evaluations {
+            Some(all) => count < all,
+            None => count < Self::MOST && took < reported.clamp(Self::PIECE, Self::LONG),
+        };
+        if more && 2.0 * took <= Self::LONG && seconds.is_infinite() {
+            *evaluations = 2 * count;
             return Ok(true);
         }
-        *seconds = seconds.min(took / self.evaluations as f64);
+        self.evaluations.get_or_insert(count);
+        *seconds = seconds.min(took / count as f64);
         *rounds += 1;
+        let fastest = self.times().map(|(_, seconds)| seconds).fold(f64::INFINITY, f64::min);
+        let candidate = &mut self.candidates[next];
+        if candidate.seconds > Self::SLOW * fastest {
+            candidate.rounds = Self::ROUNDS;
+        }
         Ok(true)
     }
 
@@ -181,25 +197,35 @@ async fn scores(network: &Network) -> Result<Vec<f32>, FusedError> {
     scores
 }
 
-/// Seconds that some evaluations take, after one to warm up. Frees their memory, since there may be
-/// room for only one batch.
-async fn time(network: &Network, batch: usize, evaluations: usize) -> Result<f64, FusedError> {
+/// How many evaluations were timed, and the seconds that they took together: as many as asked for,
+/// after one to warm up, or only that one if it is long. Frees their memory, since there may be room
+/// for only one batch.
+async fn time(
+    network: &Network,
+    batch: usize,
+    evaluations: usize,
+) -> Result<(usize, f64), FusedError> {
     let gpu = network.gpu();
     let mut recorder = network.evaluator(batch)?;
-    recorder.evaluate(1);
+    let mut begun = platform::now();
+    recorder.evaluate();
     gpu.idle().await?;
-    let begun = platform::now();
-    let mut left = evaluations;
-    while left > 0 {
-        let count = left.min(Tuner::SUBMITTED);
-        recorder.evaluate(count);
-        left -= count;
+    let (mut count, mut seconds) = (1, platform::now() - begun);
+    if seconds < Tuner::LONG {
+        count = evaluations;
+        begun = platform::now();
+        let mut left = count;
+        while left > 0 {
+            let part = left.min(Tuner::SUBMITTED);
+            recorder.evaluate_at_once(part);
+            left -= part;
+        }
+        gpu.idle().await?;
+        seconds = platform::now() - begun;
     }
-    gpu.idle().await?;
-    let seconds = platform::now() - begun;
     drop(recorder);
     network.free_buffers();
-    Ok(seconds)
+    Ok((count, seconds))
 }
 
 #[cfg(all(test, not(target_family = "wasm")))]
@@ -264,10 +290,7 @@ mod tests {
     fn only_the_default_tiles_are_preferred_to_slightly_faster_ones() {
         let gpu = TestGpu::request();
         let chosen = |left_out: usize| {
-            let mut tuner = tuner(&gpu);
-            while !tuner.waiting.is_empty() || tuner.present.is_some() {
-                assert_eq!(block_on(tuner.step()), Ok(true));
-            }
+            let mut tuner = compiled(&gpu);
             tuner.candidates.drain(..left_out);
             for (candidate, seconds) in tuner.candidates.iter_mut().zip([1.0, 0.98]) {
                 candidate.seconds = seconds;
@@ -278,6 +301,52 @@ mod tests {
         };
         assert_eq!(chosen(0), Some(0));
         assert_eq!(chosen(1), Some(1));
+    }
+
+    /// Compiles all candidates.
+    fn compiled(gpu: &Gpu) -> Tuner {
+        let mut tuner = tuner(gpu);
+        while !tuner.waiting.is_empty() || tuner.present.is_some() {
+            assert_eq!(block_on(tuner.step()), Ok(true));
+        }
+        tuner
+    }
+
+    #[test]
+    fn tiles_that_take_several_times_as_long_are_timed_once() {
+        let gpu = TestGpu::request();
+        let mut tuner = compiled(&gpu);
+        let others = tuner.candidates.len() - 1;
+        // As if the first were done, and very fast.
+        tuner.evaluations = Some(1);
+        tuner.candidates[0].rounds = Tuner::ROUNDS;
+        tuner.candidates[0].seconds = 1e-12;
+        let mut pieces = 0;
+        while block_on(tuner.step()).expect("the GPU is healthy") {
+            pieces += 1;
+        }
+        assert_eq!(pieces, 2 * others, "scores, and a time");
+        assert!(tuner.times().all(|(_, seconds)| seconds.is_finite()));
+    }
+
+    /// Otherwise slow tiles would keep a GPU busy for as long as they are slower than the first.
+    #[test]
+    fn every_tiling_begins_with_a_single_evaluation() {
+        let gpu = TestGpu::request();
+        let mut tuner = compiled(&gpu);
+        tuner.evaluations = Some(4);
+        let mut before: Vec<usize> = Vec::new();
+        loop {
+            let now: Vec<usize> = tuner.candidates.iter().map(|one| one.evaluations).collect();
+            let begins = before.is_empty() && now.iter().all(|count| *count == 1);
+            let doubles = before.iter().zip(&now).all(|(b, now)| now == b || *now == 2 * b);
+            assert!(begins || (before.len() == now.len() && doubles), "{before:?} {now:?}");
+            assert!(now.iter().all(|count| *count <= 4), "{now:?}");
+            before = now;
+            if !block_on(tuner.step()).expect("the GPU is healthy") {
+                break;
+            }
+        }
     }
 
     #[test]

@@ -51,7 +51,8 @@ fn cos_2pi(u: f32) -> f32 {
     return select(value, -value, q == 1u || q == 2u);
 }
 
-// Box & Muller's transform of the first two words.
+// Box & Muller's transform of the first two words. The logarithm is at most 0; where it is, -2 ln u
+// would be -0, whose root need not be 0: WGSL defines roots by their inverse.
 fn box_muller(words: vec4u) -> f32 {
-    return sqrt(-2.0 * ln(unit(words.x))) * cos_2pi(unit(words.y));
+    return sqrt(2.0 * abs(ln(unit(words.x)))) * cos_2pi(unit(words.y));
 }

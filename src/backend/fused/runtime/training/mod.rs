@@ -215,7 +215,7 @@ mod tests {
             sigma_median: Recipe::SIGMA_MEDIAN,
             p_std: Recipe::P_STD,
             sigmas: [0.1, 1.0],
-            weighting: Weighting::Paper,
+            weighting: Weighting::Ncsn,
             label_dropout: 0.0,
             flip: false,
             dequantize: false,

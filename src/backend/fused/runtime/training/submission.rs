@@ -6,10 +6,7 @@ use super::step::{TrainingStep, within};
 use super::{Training, TrainingReport};
 use crate::backend::fused::codegen::{Operand, TrainingBuffer, TrainingKernel};
 use crate::backend::fused::error::FusedError;
-use crate::backend::fused::runtime::platform;
-
-/// The launches of a submission while a step takes long.
-const FEW: usize = 8;
+use crate::backend::fused::runtime::throttle::Submitted;
 
 impl Training {
     /// How many steps to submit now, at most 16: as many as take a few milliseconds. 0 if the GPU is
@@ -27,12 +24,7 @@ impl Training {
     /// # Errors
     /// [`FusedError::Step`] if they are not of this run; then none is submitted.
     pub fn submit(&mut self, steps: &[TrainingStep]) -> Result<(), FusedError> {
-        self.submit_in_pieces(steps, self.most())
-    }
-
-    /// The most launches of a submission.
-    fn most(&self) -> usize {
-        if self.throttle.is_slow() { FEW } else { usize::MAX }
+        self.submit_in_pieces(steps, self.throttle.launches())
     }
 
     /// As [`Self::submit`], with at most so many launches in each submission.
@@ -44,30 +36,23 @@ impl Training {
             row += step.parts.len();
             launches.extend(self.update_launches(row - 1));
         }
-        let submissions = self.submit_launches(&launches, most);
-        self.note(submissions, steps.len());
+        let submitted = self.submit_launches(&launches, most);
+        self.note(submitted, steps.len());
         Ok(())
     }
 
     /// Submits launches, at most so many at a time, and after them one that counts the submission.
-    fn submit_launches(&self, launches: &[PartLaunch<'_>], most: usize) -> Submissions {
+    fn submit_launches(&self, launches: &[PartLaunch<'_>], most: usize) -> Submitted {
         let count = PartLaunch::without_row(&self.count);
-        let mut submissions = Submissions { count: 0, started: f64::INFINITY, last: None };
-        for launches in launches.chunks(most) {
-            submissions.last = Some(self.pass(launches.iter().copied().chain([count])));
-            submissions.started = submissions.started.min(platform::now());
-            submissions.count += 1;
-        }
-        submissions
+        Submitted::in_pieces(launches, most, |launches| {
+            self.pass(launches.iter().copied().chain([count]))
+        })
     }
 
-    /// Takes note of the submissions that made some steps.
-    fn note(&mut self, submissions: Submissions, steps: usize) {
-        let Submissions { count, started, last } = submissions;
-        self.submitted += count;
-        if let Some(last) = last {
-            self.throttle.submitted(self.gpu.queue(), last, steps, started);
-        }
+    /// Takes note of what was submitted for some steps.
+    fn note(&mut self, submitted: Submitted, steps: usize) {
+        self.submitted += submitted.pieces;
+        self.throttle.submitted(self.gpu.queue(), submitted, steps);
     }
 
     /// Makes a step of which others compute the rest of the batch, each a share. `sum` adds up over
@@ -85,13 +70,13 @@ impl Training {
         let batch = part.batch as usize;
         // Updates the time that a step takes. There is room, since every step waits for the GPU.
         self.room();
-        let most = self.most();
+        let most = self.throttle.launches();
         self.upload(std::slice::from_ref(step))?;
         // Places in the batch that others compute.
         self.replace(TrainingBuffer::Losses, &vec![0.0f32; batch]);
         let gradient: Vec<_> = self.gradient_launches(step, 0).collect();
-        let submissions = self.submit_launches(&gradient, most);
-        self.note(submissions, 1);
+        let submitted = self.submit_launches(&gradient, most);
+        self.note(submitted, 1);
         let mut values = self.numbers(TrainingBuffer::Gradients, self.weights).await?;
         values.extend(self.numbers(TrainingBuffer::Losses, batch).await?);
         sum(&mut values);
@@ -104,8 +89,8 @@ impl Training {
         self.replace(TrainingBuffer::Losses, losses);
         // Not timed: the gradients took nearly all of the step's time.
         let update: Vec<_> = self.update_launches(step.parts.len() - 1).collect();
-        let submissions = self.submit_launches(&update, most);
-        self.submitted += submissions.count;
+        let submitted = self.submit_launches(&update, most);
+        self.submitted += submitted.pieces;
         Ok(())
     }
 
@@ -185,15 +170,6 @@ impl Training {
     }
 }
 
-/// Submissions of the launches of some steps.
-struct Submissions {
-    /// How many there are.
-    count: u32,
-    /// When the first was submitted.
-    started: f64,
-    last: Option<wgpu::SubmissionIndex>,
-}
-
 /// A kernel to be launched for a part of a step.
 #[derive(Clone, Copy)]
 pub struct PartLaunch<'a> {
@@ -231,6 +207,7 @@ mod tests {
     use super::super::{Example, TrainingState};
     use super::*;
     use crate::backend::fused::runtime::TestGpu;
+    use crate::backend::fused::runtime::throttle::Throttle;
     use crate::random::Key;
 
     /// A step on two images, in two parts.
@@ -243,7 +220,7 @@ mod tests {
     fn a_step_is_the_same_in_any_number_of_submissions() {
         let gpu = TestGpu::request();
         let compiler = compiler(&gpu);
-        let ends = [usize::MAX, FEW, 1].map(|most| {
+        let ends = [usize::MAX, Throttle::FEW, 1].map(|most| {
             let mut training = training(&compiler, 2, 2);
             let mut weights = vec![0.0; training.weights()];
             Key { seed: 1, stream: 0, step: 0 }.fill_normal(&mut weights);
@@ -269,14 +246,14 @@ mod tests {
         let mut training = training(&compiler(&gpu), 2, 2);
         training.submit(&[step()]).expect("a step of this run");
         let launches = training.launches() + training.part.len();
-        assert_eq!(training.submitted as usize, launches.div_ceil(FEW));
+        assert_eq!(training.submitted as usize, launches.div_ceil(Throttle::FEW));
         assert!(training.submitted > 2);
 
         // So it is if others compute the rest of the batch.
         let mut training = super::super::tests::training(&compiler(&gpu), 2, 2);
         block_on(training.step_together(&step(), |_| ())).expect("a step of this run");
         let (gradients, updates) = (2 * training.part.len(), training.update.len() + 1);
-        let pieces = gradients.div_ceil(FEW) + updates.div_ceil(FEW);
+        let pieces = gradients.div_ceil(Throttle::FEW) + updates.div_ceil(Throttle::FEW);
         assert_eq!(training.submitted as usize, pieces);
         assert!(pieces > 2);
         assert!(block_on(training.report()).is_ok(), "all are counted");

@@ -148,9 +148,9 @@ impl Lowering<'_> {
         once("Adam", kernel.finish([squares, 1]))
     }
 
-    /// See `kernels/training/count.wgsl`.
+    /// See `kernels/count.wgsl`.
     pub fn count(&self) -> TrainingKernel {
-        let mut kernel = Text::new(include_kernel!("../../kernels/training/count.wgsl"));
+        let mut kernel = Text::new(include_kernel!("../../kernels/count.wgsl"));
         kernel.write("report", "f32", Operand::Training(TrainingBuffer::Report));
         once("counting", kernel.finish([1, 1]))
     }
